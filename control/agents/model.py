@@ -87,17 +87,18 @@ class AgentSummary:
 
 @dataclass(frozen=True, slots=True)
 class VersionSummary:
-    """A version in a list."""
+    """A version in a list. is_draft: only test calls had it."""
 
     version: int
     name: str
     created_by: UUID | None
     created_at: datetime
+    is_draft: bool
 
 
 @dataclass(frozen=True, slots=True)
 class AgentVersion:
-    """A version; never changed once written."""
+    """A version; never changed once written. is_draft: a draft's content at a test call; only test calls had it."""
 
     workspace_id: UUID
     agent_id: UUID
@@ -105,6 +106,23 @@ class AgentVersion:
     content: AgentContent
     created_by: UUID | None
     created_at: datetime
+    is_draft: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class VersionDraft:
+    """An agent's next version while its members work on it. base_version: the version that it was begun from. revision:
+    another one after each change. tested_version: the version that holds this content for test calls."""
+
+    workspace_id: UUID
+    agent_id: UUID
+    base_version: int
+    revision: UUID
+    content: AgentContent
+    tested_version: int | None
+    updated_by: UUID | None
+    created_at: datetime
+    updated_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

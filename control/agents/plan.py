@@ -79,7 +79,7 @@ def _screening(config: AgentConfig, message: str, call: PlannedCall) -> dict[str
     """Nodes of the version before refuse these fields, so the defaults are left out."""
     if call.direction != "outbound":
         return {}
-    if config.call_screening == "end":
+    if (call.call_screening or config.call_screening) == "end":
         return {"screening": "end"}
     return {"screening_message": message} if message else {}
 

@@ -11,7 +11,9 @@ from control.agents import read_agents, read_answering_agent, store, store_templ
 from control.agents.action_checks import require_actions, require_lookup_right
 from control.agents.config import AgentConfig
 from control.agents.documents import require_documents
+from control.agents.drafts import AgentDrafts
 from control.agents.language_plan import require_spoken
+from control.agents.locks import lock_agent, require_agent
 from control.agents.lookup import AgentLookup
 from control.agents.merge import merge_patch
 from control.agents.model import (
@@ -55,6 +57,7 @@ class Agents:
         self._documents = documents
         self._numbers = numbers
         self._policy = policy
+        self.drafts = AgentDrafts(self)
 
     def make_lookup(self, sealer: Sealer) -> AgentLookup:
         """The lookup that finds the agent of a call. sealer: opens the providers' keys."""
@@ -71,7 +74,7 @@ class Agents:
 
     async def get(self, db: Connection, workspace_id: UUID, agent_id: UUID) -> VoiceAgent:
         """Raises NotFound."""
-        return _require_agent(await read_agents.select_agent(db, workspace_id, agent_id))
+        return require_agent(await read_agents.select_agent(db, workspace_id, agent_id))
 
     async def create(
         self, db: Connection, workspace_id: UUID, actor: Actor, draft: AgentDraft, now: datetime
@@ -79,9 +82,9 @@ class Agents:
         """Inserts a draft at version 1; its config is merged into the template's. Raises Conflict (codes agent_limit,
         name_taken, number_taken, number_inactive, workspace_suspended), Forbidden (code lookup_not_allowed) and
         Invalid, which names the field."""
-        await self._require_open(db, workspace_id)
+        await self.require_open(db, workspace_id)
         # Before the tier's limit: whoever has to change the config should not first have to change the tier.
-        content = await self._content(db, workspace_id, await _make_base(db, draft.template_id), _first_edit(draft))
+        content = await self.make_content(db, workspace_id, await _make_base(db, draft.template_id), _first_edit(draft))
         await require_lookup_right(db, workspace_id, actor, content.config, {})
         await self._require_capacity(db, workspace_id)
         first = AgentVersion(workspace_id, UUID(new_id()), 1, content, actor.id, now)
@@ -103,19 +106,21 @@ class Agents:
         Raises NotFound, Invalid, Forbidden (code lookup_not_allowed), and Conflict (codes version_mismatch,
         name_taken, cannot_answer, number_…, workspace_suspended).
         """
-        await self._require_open(db, workspace_id)
-        before = await _lock(db, workspace_id, agent_id, edit.expected_version)
-        content = await self._content(db, workspace_id, before.content, edit, in_force=before.content)
+        await self.require_open(db, workspace_id)
+        before = await lock_agent(db, workspace_id, agent_id, edit.expected_version)
+        content = await self.make_content(db, workspace_id, before.content, edit, in_force=before.content)
         await require_lookup_right(db, workspace_id, actor, content.config, before.content.config)
-        return await self._save_version(db, before, content, edit, actor, now)
+        return await self.save_version(db, before, content, edit, actor, now)
 
     async def list_versions(
         self, db: Connection, workspace_id: UUID, agent_id: UUID, *, page: PageRequest
     ) -> ListPage[VersionSummary]:
         """An agent's versions, newest first. Raises NotFound, Invalid (code cursor_unknown)."""
-        newest = (await self.get(db, workspace_id, agent_id)).version
+        await self.get(db, workspace_id, agent_id)
         found = await store_versions.select_versions(db, workspace_id, agent_id, page)
-        return found if page.cursor is not None else found.with_total(newest)
+        if page.cursor is not None:
+            return found
+        return found.with_total(await store_versions.next_version(db, workspace_id, agent_id) - 1)
 
     async def get_version(self, db: Connection, workspace_id: UUID, agent_id: UUID, version: int) -> AgentVersion:
         """Raises NotFound."""
@@ -137,12 +142,12 @@ class Agents:
     ) -> VoiceAgent:
         """Makes an old version's content the newest version; nothing if it is the current content. The content must be
         valid today. Raises as `update`."""
-        await self._require_open(db, workspace_id)
-        before = await _lock(db, workspace_id, agent_id, expected_version)
+        await self.require_open(db, workspace_id)
+        before = await lock_agent(db, workspace_id, agent_id, expected_version)
         old = await self.get_version(db, workspace_id, agent_id, version)
-        content = await self._content(db, workspace_id, old.content, AgentEdit(), in_force=before.content)
+        content = await self.make_content(db, workspace_id, old.content, AgentEdit(), in_force=before.content)
         await require_lookup_right(db, workspace_id, actor, content.config, before.content.config)
-        return await self._save_version(db, before, content, AgentEdit(), actor, now)
+        return await self.save_version(db, before, content, AgentEdit(), actor, now)
 
     async def activate(
         self, db: Connection, workspace_id: UUID, actor: Actor, agent_id: UUID, now: datetime
@@ -150,7 +155,7 @@ class Agents:
         """Makes the agent answer its number. Raises NotFound, and Conflict (code cannot_answer) that names all reasons
         against it."""
         most = await self._lock_limit(db, workspace_id)
-        agent = await _lock(db, workspace_id, agent_id)
+        agent = await lock_agent(db, workspace_id, agent_id)
         if agent.status == "live":
             return agent
         found = await self._workspace_reasons(db, workspace_id, most)
@@ -169,7 +174,7 @@ class Agents:
     ) -> VoiceAgent:
         """The agent answers no more calls; calls in progress continue. Raises NotFound, Conflict (code not_live) for a
         draft."""
-        agent = await _lock(db, workspace_id, agent_id)
+        agent = await lock_agent(db, workspace_id, agent_id)
         if agent.status == "draft":
             raise Conflict("A draft answers no calls: there is nothing to pause.", code="not_live")
         return agent if agent.status == "paused" else await _change_status(db, agent, "paused", actor, now)
@@ -177,7 +182,7 @@ class Agents:
     async def delete(self, db: Connection, workspace_id: UUID, actor: Actor, agent_id: UUID, now: datetime) -> None:
         """Hides the agent for good and frees its number. A live agent must be paused first, so that no number stops
         answering by one wrong request. Raises NotFound, Conflict (code agent_live)."""
-        agent = await _lock(db, workspace_id, agent_id)
+        agent = await lock_agent(db, workspace_id, agent_id)
         if agent.status == "live":
             raise Conflict("This agent is live: pause it before you delete it.", code="agent_live")
         await self._numbers.unassign(db, workspace_id, agent_id)
@@ -186,7 +191,8 @@ class Agents:
         before = {"name": agent.content.name, "status": agent.status}
         await record_change(db, actor, Change("agent.delete", "agent", str(agent_id), workspace_id, before=before))
 
-    async def _require_open(self, db: Connection, workspace_id: UUID) -> None:
+    async def require_open(self, db: Connection, workspace_id: UUID) -> None:
+        """Raises Conflict (code workspace_suspended)."""
         await self._workspaces.require_not_suspended(db, workspace_id)
 
     async def _lock_limit(self, db: Connection, workspace_id: UUID) -> int:
@@ -205,7 +211,7 @@ class Agents:
     async def _offers(self, db: Connection, workspace_id: UUID) -> ProviderOffers:
         return await list_workspace_offers(db, workspace_id, standins=self._policy.standins)
 
-    async def _content(
+    async def make_content(
         self,
         db: Connection,
         workspace_id: UUID,
@@ -213,9 +219,12 @@ class Agents:
         edit: AgentEdit,
         *,
         in_force: AgentContent | None = None,
+        known: AgentContent | None = None,
     ) -> AgentContent:
         """The edit merged into `base`, and validated. in_force: the agent's current content, if any, whose number
-        for transfers, languages and voices are not checked again. Raises Invalid."""
+        for transfers, languages and voices are not checked again. known: the content whose recipients, tools and
+        documents are not checked again; None: `base`. Raises Invalid."""
+        known = known or base
         config = parse_config(merge_patch(base.config, edit.config or {}))
         provider = base.voice_provider if edit.voice_provider is UNSET else edit.voice_provider
         voice = parse_options(merge_patch(base.voice_config, edit.voice_config or {}), "voice_config")
@@ -225,10 +234,10 @@ class Agents:
         if in_force is None or speech_settings(content) != speech_settings(in_force):
             require_spoken(content, config, offers)
             require_sayable(content, config, offers)
-        await self._require_recipients(db, workspace_id, config, base)
-        await require_tools(db, workspace_id, config, base.config)
-        await require_actions(db, workspace_id, config, base.config)
-        await require_documents(db, self._documents, workspace_id, config, base)
+        await self._require_recipients(db, workspace_id, config, known)
+        await require_tools(db, workspace_id, config, known.config)
+        await require_actions(db, workspace_id, config, known.config)
+        await require_documents(db, self._documents, workspace_id, config, known)
         if config.fallback_number not in ("", stored_fallback(in_force.config) if in_force else ""):
             require_not_ours(await self._dial_scope(db, workspace_id, config.fallback_number))
         return content
@@ -247,11 +256,14 @@ class Agents:
             return
         require_members(wanted, {*known, *await self._workspaces.find_confirmed(db, workspace_id, wanted)})
 
-    async def _save_version(
+    async def save_version(
         self, db: Connection, before: VoiceAgent, content: AgentContent, edit: AgentEdit, actor: Actor, now: datetime
     ) -> VoiceAgent:
+        """Makes the content the current version, if it differs, and gives the agent the number of the edit. before: the
+        agent, locked. Raises Invalid, Conflict."""
         if content != before.content:
-            version = AgentVersion(before.workspace_id, before.id, before.version + 1, content, actor.id, now)
+            number = await store_versions.next_version(db, before.workspace_id, before.id)
+            version = AgentVersion(before.workspace_id, before.id, number, content, actor.id, now)
             await store_versions.insert_version(db, version)
             if not await store.update_version(db, version):
                 raise _name_taken(content.name)
@@ -300,17 +312,6 @@ class Agents:
         return found
 
 
-async def _lock(db: Connection, workspace_id: UUID, agent_id: UUID, expected: int | None = None) -> VoiceAgent:
-    agent = _require_agent(await read_agents.lock_agent(db, workspace_id, agent_id))
-    if expected is not None and expected != agent.version:
-        raise Conflict(
-            f"Version {agent.version} is in force, not {expected}: somebody else changed this agent.",
-            code="version_mismatch",
-            param="expected_version",
-        )
-    return agent
-
-
 async def _make_base(db: Connection, template_id: UUID | None) -> AgentContent:
     """The content that a new agent's config is merged into."""
     config: Mapping[str, Any] = {}
@@ -346,19 +347,13 @@ async def _change_status(db: Connection, agent: VoiceAgent, status: str, actor: 
     before, after = {"status": agent.status}, {"status": status, "version": agent.version}
     change = Change(action, "agent", str(agent.id), agent.workspace_id, before=before, after=after)
     await record_change(db, actor, change)
-    changed = _require_agent(await read_agents.select_agent(db, agent.workspace_id, agent.id))
+    changed = require_agent(await read_agents.select_agent(db, agent.workspace_id, agent.id))
     await report_agent(db, "agent.updated", changed, now)
     return changed
 
 
 def _version(agent: VoiceAgent) -> AgentVersion:
     return AgentVersion(agent.workspace_id, agent.id, agent.version, agent.content, None, agent.updated_at)
-
-
-def _require_agent(agent: VoiceAgent | None) -> VoiceAgent:
-    if agent is None:
-        raise NotFound("There is no such agent.", code="agent_not_found")
-    return agent
 
 
 def _name_taken(name: str) -> Conflict:

@@ -17,8 +17,8 @@ async def insert_version(db: Connection, version: AgentVersion) -> None:
     await db.execute(
         """
         INSERT INTO agent_versions (agent_id, version, workspace_id, name, config, voice_provider, voice_config,
-                                    created_by, created_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+                                    created_by, created_at, is_draft)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
         """,
         version.agent_id,
         version.version,
@@ -29,14 +29,23 @@ async def insert_version(db: Connection, version: AgentVersion) -> None:
         version.content.voice_config,
         version.created_by,
         version.created_at,
+        version.is_draft,
     )
+
+
+async def next_version(db: Connection, workspace_id: UUID, agent_id: UUID) -> int:
+    """The number of the agent's next version. Versions that only test calls had are counted, too."""
+    newest: int = await db.fetchval(
+        "SELECT max(version) FROM agent_versions WHERE workspace_id = $1 AND agent_id = $2", workspace_id, agent_id
+    )
+    return newest + 1
 
 
 async def select_version(db: Connection, workspace_id: UUID, agent_id: UUID, version: int) -> AgentVersion | None:
     """One version with its content."""
     row = await db.fetchrow(
         """
-        SELECT name, config, voice_provider, voice_config, created_by, created_at FROM agent_versions
+        SELECT name, config, voice_provider, voice_config, created_by, created_at, is_draft FROM agent_versions
         WHERE workspace_id = $1 AND agent_id = $2 AND version = $3
         """,
         workspace_id,
@@ -54,7 +63,7 @@ async def select_versions(
     clause = await _ORDER.make_clause(db, page, agent, agent)
     rows = await db.fetch(
         f"""
-        SELECT version, name, created_by, created_at FROM agent_versions
+        SELECT version, name, created_by, created_at, is_draft FROM agent_versions
         WHERE workspace_id = $1 AND agent_id = $2 {clause.tail}
         """,
         *clause.values,
@@ -64,4 +73,5 @@ async def select_versions(
 
 def _version(row: Any, workspace_id: UUID, agent_id: UUID, version: int) -> AgentVersion:
     content = AgentContent(row["name"], row["config"], row["voice_provider"], row["voice_config"])
-    return AgentVersion(workspace_id, agent_id, version, content, row["created_by"], row["created_at"])
+    made = (row["created_by"], row["created_at"], row["is_draft"])
+    return AgentVersion(workspace_id, agent_id, version, content, *made)

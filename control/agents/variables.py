@@ -48,7 +48,7 @@ class PlannedCall:
     """The call that a plan is made for. at: when the plan is made. caller, called: E.164, or whatever the carrier sends
     ("anonymous", a SIP URI). variables: the call's own. contact: values of the placeholders that tell whose the
     customer's number is, by name. timezone: of the workspace, a name of the IANA database. leaves_message: whether an
-    answering machine may get the agent's message."""
+    answering machine may get the agent's message. call_screening: in place of the agent's own rule, if any."""
 
     at: datetime
     id: str = ""
@@ -60,6 +60,7 @@ class PlannedCall:
     workspace_name: str = ""
     timezone: str = "UTC"
     leaves_message: bool = True
+    call_screening: Literal["answer", "end"] | None = None
 
 
 def built_in_values(call: PlannedCall, agent_name: str) -> dict[str, str]:

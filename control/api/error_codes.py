@@ -20,6 +20,7 @@ _INVITATION: Final = (
     "422 token_invalid, 404 workspace_not_found, 404 tier_not_found"
 )
 _AGENT: Final = "404 agent_not_found"
+_DRAFT: Final = f"{_AGENT}, 404 draft_not_found"
 _AGENT_CONTENT: Final = (
     "409 name_taken, 409 workspace_suspended, 422 provider_unknown, 422 too_long, 422 number_is_own, "
     "422 document_unknown, 422 recipient_not_member, 422 tool_unknown, 422 tool_name_reserved, "
@@ -151,6 +152,11 @@ _CODES: Final[Mapping[str, str]] = {
     "list_versions": _AGENT,
     "get_version": f"{_AGENT}, 404 version_not_found",
     "restore_version": (f"{_AGENT}, {_AGENT_CONTENT}, 404 version_not_found, 409 cannot_answer, 409 version_mismatch"),
+    "get_draft": _DRAFT,
+    "update_draft": f"{_AGENT}, {_AGENT_CONTENT}, 409 version_mismatch",
+    "discard_draft": _DRAFT,
+    "publish_draft": f"{_DRAFT}, {_AGENT_CONTENT}, 409 cannot_answer, 409 version_mismatch",
+    "compare_versions": f"{_DRAFT}, 404 version_not_found",
     "available_numbers": (
         "409 no_carrier, 422 area_code_invalid, 422 carrier_not_set_up, 422 country_unknown, 503 carrier_away, "
         "503 carrier_refused, 503 market_busy"
@@ -240,7 +246,7 @@ _CODES: Final[Mapping[str, str]] = {
     "request_export": "429 export_limit",
     "download_export": "404 export_not_found, 409 export_not_ready, 503 storage_away",
     "place_call": f"{_PLACE}, 409 agent_not_live, 409 outbound_not_in_tier",
-    "place_test": f"{_PLACE}, 429 test_limit, 429 trial_test_limit",
+    "place_test": f"{_PLACE}, 404 draft_not_found, 429 test_limit, 429 trial_test_limit",
     "end_call": _COMMAND,
     "say_words": _COMMAND,
     "transfer_call": f"{_COMMAND}, {_TRIAL_DESTINATION}, 422 sip_invalid",
@@ -332,6 +338,7 @@ _CODES: Final[Mapping[str, str]] = {
     "admin_set_tax_exemption": f"{_WORKSPACE}, 422 reason_required",
     "admin_list_calls": "422 too_deep, 422 reason_required",
     "admin_get_call": _CALL,
+    "admin_end_call": _CALL,
     "admin_list_events": _CALL,
 }
 

@@ -4,7 +4,7 @@ Rows are only ever added. When a call's duration or the carrier's cost changes l
 difference to what was booked, so that a call's sums are always those of its latest facts, in whatever order they came.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Final, Literal
@@ -37,7 +37,8 @@ class UsageEvent:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FinishedCall:
     """A call that is over. at: its creation, which decides the prices and the day. seconds: connected. carrier_cost:
-    what the carrier reported for the whole call in US dollars; None before it did."""
+    what the carrier reported for the whole call in US dollars; None before it did. has_estimated_cost: a part of
+    carrier_cost is our estimate."""
 
     call_id: UUID
     workspace_id: UUID
@@ -48,6 +49,7 @@ class FinishedCall:
     carrier: str
     direction: str
     carrier_cost: Decimal | None = None
+    has_estimated_cost: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +140,7 @@ def make_telephony_row(call: FinishedCall, prices: PriceList, booked: BookedAmou
     if call.carrier_cost is not None:
         cost = Amount(round_amount(call.carrier_cost))
     row = _call_row(call, "telephony", cost=cost, price=ZERO, provider=call.carrier, model=call.direction)
-    return _adjust(row, booked)
+    return _adjust(replace(row, estimated=call.has_estimated_cost), booked)
 
 
 def _call_row(

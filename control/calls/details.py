@@ -60,6 +60,12 @@ class CarrierReport(DetailsPart):
     session: str | None = None
 
     @property
+    def has_estimated_cost(self) -> bool:
+        """Whether a part of total_cost is our estimate (control/calls/carrier_extras.py)."""
+        cost = self.unknown.get("cost")
+        return isinstance(cost, Mapping) and "estimated" in cost
+
+    @property
     def total_cost(self) -> Decimal | None:
         """What the carrier charges us for the whole call, US dollars; None before it said so. Telnyx reports each leg's
         cost by itself (call.cost): those of transfers are added, whether or not the target was reached."""
@@ -191,7 +197,8 @@ class CallDetails(DetailsPart):
     """leg: of the current media stream. answered_by: result of answering-machine detection. usage: counters as
     shared.events.CallUsage encodes them; media of another version may count other things. joined: keys of the
     recordings that the call's recording was made of. ended_by: who reported the end. meant_end: why we hang up.
-    leaves_message: an answering machine gets a message after its greeting.
+    leaves_message: an answering machine gets a message after its greeting. call_screening: what phones that ask who
+    calls get, by the rule of the campaign; None: as the agent says.
     unanswered: the carrier reported the end before any answer. placing_at: when dialling was first tried.
     carrier_recordings: by the recording's id, or by the leg's where the carrier gave none. recordings_deleted_at: when
     its recordings were to be deleted, by retention or on the caller's request. contents_deleted_at: when the caller's
@@ -216,6 +223,7 @@ class CallDetails(DetailsPart):
     meant_end: EndReason | None = field(default=None, metadata={_KEY: "end_meant"})
     unanswered: Literal[True] | None = None
     leaves_message: bool = False
+    call_screening: Literal["answer", "end"] | None = None
     transfer: Transfer | None = field(default=None, metadata={_KEY: "put_through"})
     returns: tuple[ReturnedTransfer, ...] = ()
     lost: StreamLoss | None = None

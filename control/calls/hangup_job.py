@@ -11,7 +11,6 @@ from control.db.jobs import JobFailed, JobHandler
 from control.db.pool import Pool
 from shared.bus.client import BusUnavailable
 from shared.bus.commands import DONE, EndCall
-from shared.events import EndReason
 
 # Media is asked first, so that the call's record has the reason; the carrier, if media does not answer within this.
 MEDIA_WAIT_S: Final = 2.0
@@ -25,7 +24,7 @@ def make_hangup_job(pool: Pool, carriers: Gateways, media_assignment: MediaAssig
         if job.reason is None:
             if await _has_carrier_ended(pool, job.call_id):
                 return
-        elif await _end_by_media(media_assignment, job.call_id, job.reason):
+        elif await _end_by_media(media_assignment, job.call_id, EndCall(job.reason, polite=job.polite)):
             return
         try:
             await carriers.get(job.carrier).hang_up(job.carrier_call_id)
@@ -38,9 +37,9 @@ def make_hangup_job(pool: Pool, carriers: Gateways, media_assignment: MediaAssig
     return run
 
 
-async def _end_by_media(media_assignment: MediaAssignment, call_id: UUID, reason: EndReason) -> bool:
+async def _end_by_media(media_assignment: MediaAssignment, call_id: UUID, command: EndCall) -> bool:
     try:
-        return await media_assignment.send_command(call_id, EndCall(reason), MEDIA_WAIT_S) == DONE
+        return await media_assignment.send_command(call_id, command, MEDIA_WAIT_S) == DONE
     except (CallNotLive, BusUnavailable):
         return False
 

@@ -133,8 +133,8 @@ class OpenCall:
     the target of a transfer is being called, or was; is_connected: it was reached.
     transfer_failures: why transfers led back to the agent, by the media stream before each. last_stream: the latest
     media stream that was connected.
-    variables: those that the call brought. announced, recording_refused: as in shared.plan.ResumePoint, as far as
-    events were stored."""
+    variables: those that the call brought. call_screening: the rule of the campaign, if it has one. announced,
+    recording_refused: as in shared.plan.ResumePoint, as far as events were stored."""
 
     call_id: UUID
     workspace_id: UUID
@@ -162,6 +162,7 @@ class OpenCall:
     is_test: bool = False
     last_stream: int = 0
     transfer_failures: Mapping[int, TransferFailure] = field(default_factory=dict)
+    call_screening: Literal["answer", "end"] | None = None
 
     @property
     def returned(self) -> TransferFailure | None:
@@ -178,6 +179,7 @@ class OpenCall:
             caller=self.caller,
             called=self.called,
             variables=self.variables,
+            call_screening=self.call_screening,
         )
 
 

@@ -41,6 +41,7 @@ def make_open_call(call: StoredCall, carrier: CarrierName, carrier_call_id: str)
         announced=consent.heard,
         recording_refused=consent.is_refused,
         is_test=current.is_test,
+        call_screening=current.details.call_screening,
         last_stream=max((one.leg for one in current.details.legs), default=current.details.leg),
         transfer_failures={one.leg: one.failure for one in current.details.returns},
     )

@@ -13,6 +13,7 @@ from control.calls.outbound import DialTerms, NotDialable, OutboundCalls
 from control.calls.state import CallState, close, mark_dialled
 from control.calls.state_changes import save_changes
 from control.campaigns import dial_check
+from control.campaigns.dial_check import CallRules
 from control.carriers.model import CarrierName, DialRequest, PlacedCall
 from control.db.pool import Connection
 
@@ -91,9 +92,10 @@ class CallPlacement:
         except NotDialable as refused:
             await save_changes(db, [(queued, close(queued, "canceled", None, refused.detail, now, "control"))])
             return None
-        leaves_message = terms.leaves_message and not queued.is_test
-        leaves_message = leaves_message and await dial_check.leaves_message(db, queued.workspace_id, call_id)
-        details = replace(queued.details, placing_at=now, leaves_message=leaves_message)
+        rules = await self._find_rules(db, queued)
+        leaves_message = terms.leaves_message and rules.leaves_message
+        screening = rules.call_screening
+        details = replace(queued.details, placing_at=now, leaves_message=leaves_message, call_screening=screening)
         await store.update_states(db, [replace(queued, details=details)])
         dial = DialRequest(
             str(call_id),
@@ -106,6 +108,12 @@ class CallPlacement:
             leaves_message=leaves_message,
         )
         return DialOrder(carrier, dial, now, is_repeat=False)
+
+    async def _find_rules(self, db: Connection, queued: CallState) -> CallRules:
+        """A test call leaves no message."""
+        if queued.is_test:
+            return CallRules(leaves_message=False)
+        return await dial_check.find_rules(db, queued.workspace_id, queued.id)
 
     async def _make_terms(self, db: Connection, call: store.StoredCall, now: datetime) -> DialTerms:
         """Raises NotDialable."""

@@ -11,6 +11,7 @@ import msgspec
 import structlog
 
 from control.calls import store, store_warm_transfers
+from control.calls.carrier_extras import ExtraPrices, estimate_extras, load_extra_prices
 from control.calls.job_support import Gateways, decode_payload, load_state
 from control.calls.model import FINAL, CarrierStatus
 from control.calls.state import CallState
@@ -20,6 +21,7 @@ from control.carriers.registry import CallPricing
 from control.db.jobs import JobFailed, JobHandler, enqueue
 from control.db.pool import Connection, Pool
 from control.db.scope import enter_platform
+from control.platform.service import Platform
 
 READ_PRICE: Final = "calls.read_price"
 # Seconds from the call's end to the first look, and between two looks. A call without a price after the last keeps the
@@ -42,8 +44,9 @@ async def enqueue_price(db: Connection, before: CallState, report: CarrierStatus
         await _enqueue(db, ReadPriceJob(before.id))
 
 
-def make_price_job(pool: Pool, carriers: Gateways) -> JobHandler:
-    """Stores the price, which becomes the call's cost in the ledger by an adjusting row."""
+def make_price_job(pool: Pool, carriers: Gateways, platform: Platform) -> JobHandler:
+    """Stores the price, with an estimate of what the carrier bills apart. It becomes the call's cost in the ledger by
+    an adjusting row. platform: has the prices of the estimate."""
 
     async def run(payload: bytes) -> None:
         job = decode_payload(payload, ReadPriceJob)
@@ -67,7 +70,7 @@ def make_price_job(pool: Pool, carriers: Gateways) -> JobHandler:
             if price is None:
                 await _look_later(db, job)
             else:
-                await _store(db, job.call_id, str(price))
+                await _store(db, job.call_id, price, await load_extra_prices(db, platform))
 
     return run
 
@@ -103,9 +106,11 @@ async def _enqueue(db: Connection, job: ReadPriceJob) -> None:
     await enqueue(db, READ_PRICE, msgspec.json.encode(job), delay_s=LOOK_AFTER_S[job.looks])
 
 
-async def _store(db: Connection, call_id: UUID, total: str) -> None:
+async def _store(db: Connection, call_id: UUID, price: Decimal, extra_prices: ExtraPrices) -> None:
     call = await store.lock_one(db, call_id)
     if call is not None:
-        carrier = call.state.details.carrier.merge({"cost": {"total": total}})
+        extras = estimate_extras(call.state, extra_prices)
+        cost = {"total": str(price + extras)} | ({"estimated": str(extras)} if extras else {})
+        carrier = call.state.details.carrier.merge({"cost": cost})
         after = replace(call.state, details=replace(call.state.details, carrier=carrier))
         await save_changes(db, [(call.state, after)])

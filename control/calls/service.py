@@ -6,7 +6,7 @@ from uuid import UUID
 
 from control.agents.service import Agents
 from control.billing.spend_snapshot import load_terms
-from control.calls import carrier_reports, state, store, store_phone_codes, warm_transfers
+from control.calls import carrier_reports, staff_end, state, store, store_phone_codes, warm_transfers
 from control.calls.admission import admit, make_resumed_plan
 from control.calls.announcements import make_code_announcement, make_refusal, transfer_failed_text
 from control.calls.hangup import enqueue_hangup
@@ -35,10 +35,11 @@ from control.calls.transfer_return import may_return, take_back
 from control.carriers.model import CarrierName
 from control.db.pool import Connection
 from control.do_not_call.service import DoNotCallList
-from control.platform.audit import Actor
+from control.platform.audit import Actor, Change, record_change
 from control.platform.service import Platform
 from control.workspaces.service import Workspaces
 from shared.bus.checkpoints import Checkpoint
+from shared.errors import NotFound
 from shared.events import TransferFailure
 from shared.plan import PlanError
 from shared.secrets import Sealer
@@ -52,7 +53,7 @@ class Calls:
         self, *, workspaces: Workspaces, agents: Agents, platform: Platform, policy: CallPolicy, sealer: Sealer
     ) -> None:
         """sealer: opens the providers' keys for plans, and codes that calls speak; derives pseudonyms of callers."""
-        self._policy, self._sealer = policy, sealer
+        self._policy, self._sealer, self.platform = policy, sealer, platform
         self._agents = agents.make_lookup(sealer)
         pseudonyms = NumberPseudonyms(sealer)
         do_not_call = DoNotCallList(pseudonyms.list_all)
@@ -222,6 +223,19 @@ class Calls:
     async def record_refusal(self, db: Connection, call_id: UUID, refusal: RefusedCall, now: datetime) -> None:
         """Stores a refusal that was decided after the row was inserted: no media node, or Redis unavailable."""
         await record_refusal(db, call_id, refusal, now)
+
+    async def end_by_staff(
+        self, db: Connection, actor: Actor, call_id: UUID, reason: str | None, now: datetime, *, polite: bool
+    ) -> bool:
+        """Ends a call; False: it is over. Recorded in the audit log, unless it is over. Raises NotFound."""
+        call = await store.lock_one(db, call_id)
+        if call is None:
+            raise NotFound("There is no such call.", code="call_not_found")
+        is_ending = await staff_end.end_call(db, call.state, now, polite=polite)
+        if is_ending:
+            change = Change("call.end", "call", str(call_id), call.state.workspace_id, reason=reason)
+            await record_change(db, actor, change)
+        return is_ending
 
     async def apply_carrier_status(self, db: Connection, report: CarrierStatus) -> None:
         """See `carrier_reports.apply_status`."""

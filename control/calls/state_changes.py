@@ -70,4 +70,5 @@ def _finished_call(state: CallState) -> FinishedCall:
         carrier=state.carrier,
         direction=state.direction,
         carrier_cost=state.details.carrier.total_cost,
+        has_estimated_cost=state.details.carrier.has_estimated_cost,
     )

@@ -191,6 +191,7 @@ class StoredCall:
             called=self.called,
             variables=self.variables,
             leaves_message=self.state.details.leaves_message or self.state.details.placing_at is None,
+            call_screening=self.state.details.call_screening,
         )
 
 

@@ -28,6 +28,7 @@ from control.calls.recording_redaction import REDACT_RECORDINGS, make_redact_rec
 from control.calls.recording_start import START_RECORDING, make_start_recording_job
 from control.calls.service import Calls
 from control.calls.spend_alarms import SpendAlarms
+from control.calls.staff_end import END_CALLS, make_end_calls_job
 from control.calls.state_changes import charge_calls
 from control.calls.transfer_end import END_TRANSFER, make_end_transfer_job
 from control.calls.warm_transfer_job import make_end_target_job
@@ -123,7 +124,8 @@ def _recording_jobs(pool: Pool, carriers: Carriers, storage: Storage, delete_at_
 
 def _carrier_jobs(pool: Pool, calls: Calls, carriers: Carriers) -> dict[str, JobHandler]:
     return {
-        READ_PRICE: make_price_job(pool, carriers),
+        END_CALLS: make_end_calls_job(pool),
+        READ_PRICE: make_price_job(pool, carriers, calls.platform),
         START_RECORDING: make_start_recording_job(pool, carriers),
         END_TARGET: make_end_target_job(pool, carriers),
         END_TRANSFER: make_end_transfer_job(pool, calls, carriers),

@@ -1,10 +1,12 @@
 """Whether a queued call of a campaign may be dialled: it may have waited for minutes since it was placed."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from control.campaigns import store_attempts, store_campaigns, store_recipients
 from control.campaigns.call_outcomes import CAMPAIGN_NOT_RUNNING, OUTSIDE_HOURS
+from control.campaigns.model import CallScreening
 from control.campaigns.schedule import find_time
 from control.db.pool import Connection
 
@@ -27,11 +29,21 @@ async def find_obstacle(db: Connection, workspace_id: UUID, call_id: UUID, now: 
     return None
 
 
-async def leaves_message(db: Connection, workspace_id: UUID, call_id: UUID) -> bool:
-    """Whether a machine may get the agent's message: of a campaign's call, what the campaign says; of others, yes.
-    Needs platform scope."""
+@dataclass(frozen=True, slots=True)
+class CallRules:
+    """leaves_message: whether a machine may get the agent's message. call_screening: what phones that ask who calls
+    get; None: as the agent says."""
+
+    leaves_message: bool = True
+    call_screening: CallScreening | None = None
+
+
+async def find_rules(db: Connection, workspace_id: UUID, call_id: UUID) -> CallRules:
+    """The rules of the campaign that placed the call. Needs platform scope."""
     found = await store_attempts.find_recipient(db, workspace_id, call_id)
     if found is None:
-        return True
+        return CallRules()
     campaign = await store_campaigns.select_one(db, workspace_id, found[0])
-    return campaign is not None and campaign.settings.leaves_messages
+    if campaign is None:
+        return CallRules(leaves_message=False)
+    return CallRules(campaign.settings.leaves_messages, campaign.settings.call_screening)

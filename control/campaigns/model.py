@@ -16,6 +16,8 @@ RecipientStatus = Literal["pending", "calling", "finished"]
 CallOutcome = Literal[AttemptOutcome, "not_dialled"]
 # refused: the platform's rules forbid the call. not_called: the campaign ended first.
 RecipientOutcome = Literal[CallOutcome, "refused", "not_called"]
+# What a phone that asks who calls gets.
+CallScreening = Literal["answer", "end"]
 # Statuses that nothing leaves.
 OVER: Final = ("completed", "canceled")
 
@@ -24,8 +26,9 @@ OVER: Final = ("completed", "canceled")
 class CampaignSettings:
     """What a member chooses. agent_version: None for the agent's current one when a call is placed. number_ids: numbers
     to call from; empty: as other outbound calls choose. hours: None for default_hours of each number. calls_per_minute,
-    most_open_calls: the pace. leaves_messages: whether a machine gets the agent's voicemail message. starts_at,
-    ends_at: no call is placed before and after."""
+    most_open_calls: the pace. leaves_messages: whether a machine gets the agent's voicemail message. call_screening:
+    what phones that ask who calls get; None: as the agent says. starts_at, ends_at: no call is placed before and
+    after."""
 
     name: str
     agent_id: UUID
@@ -36,6 +39,7 @@ class CampaignSettings:
     calls_per_minute: int = 10
     most_open_calls: int = 2
     leaves_messages: bool = False
+    call_screening: CallScreening | None = None
     starts_at: datetime | None = None
     ends_at: datetime | None = None
 

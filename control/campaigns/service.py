@@ -229,6 +229,7 @@ def _audited(chosen: CampaignSettings) -> dict[str, Any]:
         "calls_per_minute": chosen.calls_per_minute,
         "most_open_calls": chosen.most_open_calls,
         "leaves_messages": chosen.leaves_messages,
+        "call_screening": chosen.call_screening,
         "starts_at": None if chosen.starts_at is None else chosen.starts_at.isoformat(),
         "ends_at": None if chosen.ends_at is None else chosen.ends_at.isoformat(),
     }

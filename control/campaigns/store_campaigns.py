@@ -16,21 +16,21 @@ from control.db.pool import Connection
 _SELECT: Final = """
     SELECT id, workspace_id, name, agent_id, agent_version, number_ids, status, status_reason, hours, retries,
            calls_per_minute, most_open_calls, leaves_messages, starts_at, ends_at, next_dispatch_at, created_at,
-           updated_at, started_at, finished_at
+           updated_at, started_at, finished_at, call_screening
     FROM campaigns
 """
 _ORDER: Final = Keyset(("created_at", "id"), "SELECT created_at, id FROM campaigns WHERE id = $1 AND workspace_id = $2")
 _INSERT: Final = """
     INSERT INTO campaigns (id, workspace_id, name, agent_id, agent_version, number_ids, hours, retries,
                            calls_per_minute, most_open_calls, leaves_messages, starts_at, ends_at, status,
-                           next_dispatch_at, created_at, updated_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 'draft', $14, $14, $14)
+                           next_dispatch_at, created_at, updated_at, call_screening)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 'draft', $15, $15, $15, $14)
 """
 _UPDATE: Final = """
     UPDATE campaigns
     SET name = $3, agent_id = $4, agent_version = $5, number_ids = $6, hours = $7, retries = $8,
         calls_per_minute = $9, most_open_calls = $10, leaves_messages = $11, starts_at = $12, ends_at = $13,
-        next_dispatch_at = $14, updated_at = $14
+        call_screening = $14, next_dispatch_at = $15, updated_at = $15
     WHERE workspace_id = $1 AND id = $2
 """
 _UPDATE_STATUS: Final = """
@@ -162,6 +162,7 @@ def _values(chosen: CampaignSettings) -> tuple[Any, ...]:
         chosen.leaves_messages,
         chosen.starts_at,
         chosen.ends_at,
+        chosen.call_screening,
     )
 
 
@@ -183,6 +184,7 @@ def _campaign(row: Any) -> Campaign:
         leaves_messages=row["leaves_messages"],
         starts_at=row["starts_at"],
         ends_at=row["ends_at"],
+        call_screening=row["call_screening"],
     )
     return Campaign(
         id=row["id"],

@@ -891,6 +891,25 @@ CREATE TABLE public.agent_daily (
 );
 
 --
+-- Name: agent_drafts; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.agent_drafts (
+    agent_id uuid NOT NULL,
+    workspace_id uuid NOT NULL,
+    base_version integer NOT NULL,
+    revision uuid NOT NULL,
+    name text NOT NULL,
+    config jsonb NOT NULL,
+    voice_provider text,
+    voice_config jsonb DEFAULT '{}'::jsonb NOT NULL,
+    tested_version integer,
+    updated_by uuid,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL
+);
+
+--
 -- Name: agent_templates; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -934,6 +953,7 @@ CREATE TABLE public.agent_versions (
     voice_config jsonb DEFAULT '{}'::jsonb NOT NULL,
     created_by uuid,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
+    is_draft boolean DEFAULT false NOT NULL,
     CONSTRAINT agent_versions_version_check CHECK ((version >= 1))
 );
 
@@ -1377,6 +1397,8 @@ CREATE TABLE public.campaigns (
     updated_at timestamp with time zone NOT NULL,
     started_at timestamp with time zone,
     finished_at timestamp with time zone,
+    call_screening text,
+    CONSTRAINT campaigns_call_screening_check CHECK ((call_screening = ANY (ARRAY['answer'::text, 'end'::text]))),
     CONSTRAINT campaigns_calls_per_minute_check CHECK ((calls_per_minute > 0)),
     CONSTRAINT campaigns_most_open_calls_check CHECK ((most_open_calls > 0)),
     CONSTRAINT campaigns_status_check CHECK ((status = ANY (ARRAY['draft'::text, 'running'::text, 'paused'::text, 'completed'::text, 'canceled'::text])))
@@ -3132,6 +3154,10 @@ ALTER TABLE ONLY public.pgqueuer_statistics ALTER COLUMN id SET DEFAULT nextval(
 --
 
 --
+-- Data for Name: agent_drafts; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
 -- Data for Name: agent_templates; Type: TABLE DATA; Schema: public; Owner: -
 --
 
@@ -3577,6 +3603,8 @@ INSERT INTO public.schema_migrations VALUES ('20261127004003');
 INSERT INTO public.schema_migrations VALUES ('20261127004201');
 INSERT INTO public.schema_migrations VALUES ('20261127004202');
 INSERT INTO public.schema_migrations VALUES ('20261127004401');
+INSERT INTO public.schema_migrations VALUES ('20261127004501');
+INSERT INTO public.schema_migrations VALUES ('20261127004502');
 
 --
 -- Data for Name: session_keys; Type: TABLE DATA; Schema: public; Owner: -
@@ -3815,6 +3843,13 @@ ALTER TABLE ONLY public.admins
 
 ALTER TABLE ONLY public.agent_daily
     ADD CONSTRAINT agent_daily_pkey PRIMARY KEY (workspace_id, agent_id, day);
+
+--
+-- Name: agent_drafts agent_drafts_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.agent_drafts
+    ADD CONSTRAINT agent_drafts_pkey PRIMARY KEY (agent_id);
 
 --
 -- Name: agent_templates agent_templates_pkey; Type: CONSTRAINT; Schema: public; Owner: -
@@ -6144,6 +6179,13 @@ ALTER TABLE ONLY public.admin_recovery_codes
     ADD CONSTRAINT admin_recovery_codes_admin_id_fkey FOREIGN KEY (admin_id) REFERENCES public.admins(id) ON DELETE CASCADE;
 
 --
+-- Name: agent_drafts agent_drafts_workspace_id_agent_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.agent_drafts
+    ADD CONSTRAINT agent_drafts_workspace_id_agent_id_fkey FOREIGN KEY (workspace_id, agent_id) REFERENCES public.agents(workspace_id, id) ON DELETE CASCADE;
+
+--
 -- Name: agent_versions agent_versions_workspace_id_agent_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -6796,6 +6838,12 @@ ALTER TABLE public.admins ENABLE ROW LEVEL SECURITY;
 --
 
 ALTER TABLE public.agent_daily ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: agent_drafts; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.agent_drafts ENABLE ROW LEVEL SECURITY;
 
 --
 -- Name: agent_templates; Type: ROW SECURITY; Schema: public; Owner: -
@@ -7554,6 +7602,12 @@ CREATE POLICY tenant ON public.address_registrations USING ((( SELECT (public.cu
 CREATE POLICY tenant ON public.agent_daily USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
 
 --
+-- Name: agent_drafts tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.agent_drafts USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
+
+--
 -- Name: agent_totals tenant; Type: POLICY; Schema: public; Owner: -
 --
 
@@ -8277,6 +8331,13 @@ GRANT UPDATE(updated_at) ON TABLE public.admins TO vocalized_app;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.agent_daily TO vocalized_app;
 GRANT SELECT ON TABLE public.agent_daily TO vocalized_backup;
+
+--
+-- Name: TABLE agent_drafts; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.agent_drafts TO vocalized_app;
+GRANT SELECT ON TABLE public.agent_drafts TO vocalized_backup;
 
 --
 -- Name: TABLE agent_templates; Type: ACL; Schema: public; Owner: -

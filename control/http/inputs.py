@@ -48,7 +48,7 @@ def read_model(kind: type[BaseModel], raw: bytes) -> BaseModel:
     """An empty body counts as {}. Raises Malformed and Invalid."""
     _require_few_parts(raw)
     try:
-        return kind.model_validate_json(raw or b"{}")
+        return kind.model_validate_json(raw or b"{}", strict=True)
     except ValidationError as error:
         raise map_validation_error(error) from None
 

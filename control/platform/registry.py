@@ -135,6 +135,18 @@ _SPECS: Final = (
         "Countries that a workspace calls for the first time within 24 hours that raise an alarm.",
     ),
     _number("test_call_minutes", 10, 1, 240, "Longest test call, minutes."),
+    _number(
+        "twilio_stream_price", 4_000, 0, 1_000_000,
+        "Millionths of a US dollar that a minute of a media stream costs at Twilio.",
+    ),
+    _number(
+        "twilio_recording_price", 2_500, 0, 1_000_000,
+        "Millionths of a US dollar that a minute of a recording costs at Twilio.",
+    ),
+    _number(
+        "twilio_detection_price", 7_500, 0, 1_000_000,
+        "Millionths of a US dollar that detecting an answering machine costs at Twilio.",
+    ),
     _number("outbound_ring_s", 45, 10, 120, "Seconds that an outbound call rings."),
     _number(
         "number_purchases_per_day", 10, 0, 10_000,

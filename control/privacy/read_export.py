@@ -41,6 +41,7 @@ EXPORTED: Final = (
     ),
     ExportedTable("workspace_changes", "workspace_changes", ("id",), "How status and tier changed."),
     ExportedTable("agents", "agents", ("id",), "Agents, deleted ones included."),
+    ExportedTable("agent_drafts", "agent_drafts", ("agent_id",), "Drafts of agents' next versions."),
     ExportedTable("agent_versions", "agent_versions", ("agent_id", "version"), "Each version of each agent's config."),
     ExportedTable("phone_numbers", "phone_numbers", ("id",), "Phone numbers, released ones included."),
     ExportedTable("business_addresses", "business_addresses", ("id",), "Addresses that numbers were bought under."),

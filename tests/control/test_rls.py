@@ -17,6 +17,8 @@ ROWS = {
     "agents": "",
     "agent_versions": "INSERT INTO agent_versions (agent_id, version, workspace_id, name, config) "
     "VALUES ($2, 1, $1, 'A', '{}')",
+    "agent_drafts": "INSERT INTO agent_drafts (agent_id, workspace_id, base_version, revision, name, config, "
+    "created_at, updated_at) VALUES ($2, $1, 1, $2, 'A', '{}', now(), now())",
     "invitations": "INSERT INTO invitations (id, workspace_id, email, role, token_hash, expires_at) "
     "VALUES ($2, $1, 'a@example.com', 'member', $2::uuid::text::bytea, now())",
     "workspace_changes": "INSERT INTO workspace_changes (id, workspace_id, status, tier_name, monthly_fee) "

@@ -20,7 +20,7 @@ OWNERS: Final = {
     "accounts": "admin_recovery_codes admins failed_sign_ins former_users letter_counts one_time_tokens refresh_tokens "
     "sessions sign_in_failures user_recovery_codes users verified_numbers",
     "api_keys": "api_key_secrets api_keys",
-    "agents": "agent_templates agent_versions agents",
+    "agents": "agent_drafts agent_templates agent_versions agents",
     "analytics": "agent_daily agent_totals call_exports call_intervals platform_daily platform_provider_daily "
     "provider_daily rollup_dirty usage_daily usage_intervals workspace_daily workspace_monthly workspace_totals",
     "backups": "backup_runs",

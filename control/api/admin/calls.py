@@ -13,6 +13,7 @@ from control.api.admin.calls_views import (
     AdminCallEvents,
     AdminCallList,
     AdminLiveCalls,
+    Ended,
     to_answer,
     to_live,
     to_row,
@@ -21,7 +22,7 @@ from control.api.admin.calls_views import (
 from control.api.call_queries import CallListQuery, EventsQuery
 from control.calls.record_model import CallSummary
 from control.http.access import admin
-from control.http.body import ONE_LINE
+from control.http.body import ONE_LINE, Body
 from control.http.context import AdminContext
 from control.http.pagination import Query, page_fields
 from control.http.route import Route
@@ -58,6 +59,15 @@ class AdminEventsQuery(EventsQuery):
     reason: Reason = Field(description=_REASON, examples=["Ticket 1234: caller heard nothing"])
 
 
+class AdminEnding(Body):
+    """How the call ends."""
+
+    polite: bool = Field(True, description="The agent says goodbye first.")
+    reason: Reason | None = Field(
+        None, description="Why the staff ends it, for the audit log.", examples=["Ticket 1234: toll fraud"]
+    )
+
+
 async def list_calls(context: AdminContext, query: AdminCallsQuery) -> AdminCallList:
     """The platform's calls, newest first. A search by words needs a `reason`, which is written to the audit log of each
     workspace that it answers calls of."""
@@ -74,6 +84,15 @@ async def list_live(context: AdminContext) -> AdminLiveCalls:
     """The platform's calls that have not ended."""
     found = await context.services.calls.records.list_open(context.db, None)
     return AdminLiveCalls([to_live(call, context.now) for call in found.rows], found.has_more)
+
+
+async def end_call(context: AdminContext, call_id: UUID, body: AdminEnding) -> Ended:
+    """Ends a call of any workspace: queued, ringing, in progress or transferred. A call that is over stays as it is, so
+    a repeated request is harmless."""
+    is_ending = await context.services.calls.end_by_staff(
+        context.db, context.actor, call_id, body.reason, context.now, polite=body.polite
+    )
+    return Ended("ending" if is_ending else "ended")
 
 
 async def get_call(context: AdminContext, call_id: UUID, query: AdminCallQuery) -> AdminCallAnswer:
@@ -113,5 +132,6 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", CALLS, list_calls, READERS),
     Route("GET", f"{CALLS}/live", list_live, READERS),
     Route("GET", f"{CALLS}/{{callId}}", get_call, READERS),
+    Route("POST", f"{CALLS}/{{callId}}/end", end_call, admin("support"), beyond_spec=True),
     Route("GET", f"{CALLS}/{{callId}}/events", list_events, READERS, beyond_spec=True),
 )

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from msgspec import structs
@@ -60,11 +60,14 @@ class AdminLiveCall:
     id: UUID
     workspace_id: UUID
     workspace_name: str
+    agent_id: UUID | None
     agent_name: str | None
     caller_number: str | None
     caller_withheld: bool
+    called_number: str | None
     direction: Direction
     status: CallStatus
+    is_test: bool
     duration_so_far: int
     started_at: datetime | None
 
@@ -75,6 +78,13 @@ class AdminLiveCalls:
 
     active_calls: list[AdminLiveCall]
     has_more: HasMore
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What became of the order. outcome: `ending` (the call ends within seconds) or `ended` (the call was over)."""
+
+    outcome: Literal["ending", "ended"]
 
 
 @dataclass(frozen=True, slots=True)

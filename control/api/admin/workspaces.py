@@ -15,6 +15,7 @@ from control.api.admin.workspaces_views import (
     to_stats,
     to_view,
 )
+from control.calls.staff_end import end_calls_later
 from control.db.keyset import PageRequest
 from control.http.access import ANY_ADMIN, admin
 from control.http.body import Body, ChangeBody, LetterName, Slug
@@ -60,6 +61,7 @@ class Suspension(Body):
     """The reason of a suspension, for the staff and the audit log; not shown to the members."""
 
     reason: Reason
+    end_calls: bool = Field(True, description="Running calls end with a goodbye; false: they continue.")
 
 
 class TierChoice(Body):
@@ -88,7 +90,8 @@ async def get_workspace(context: AdminContext, workspace_id: UUID) -> AdminWorks
 
 
 async def update_workspace(context: AdminContext, workspace_id: UUID, body: WorkspaceEdit) -> AdminWorkspaceAnswer:
-    """Changes name, status, tier or the countries that calls may go to; all changes or none take effect."""
+    """Changes name, status, tier or the countries that calls may go to; all changes or none take effect. The status
+    `suspended` ends running calls, as `/suspend` does."""
     changes = body.model_dump(exclude_unset=True)
     edit = WorkspaceUpdate(
         name=changes.get("name"),
@@ -97,7 +100,10 @@ async def update_workspace(context: AdminContext, workspace_id: UUID, body: Work
         outbound_countries=changes.get("outbound_countries"),
     )
     staff = context.services.workspaces.administration
-    return to_answer(await staff.update(context.db, context.actor, workspace_id, edit, context.now))
+    workspace = await staff.update(context.db, context.actor, workspace_id, edit, context.now)
+    if edit.status == "suspended":
+        await end_calls_later(context.db, workspace_id)
+    return to_answer(workspace)
 
 
 async def delete_workspace(context: AdminContext, workspace_id: UUID) -> None:
@@ -108,10 +114,14 @@ async def delete_workspace(context: AdminContext, workspace_id: UUID) -> None:
 
 
 async def suspend_workspace(context: AdminContext, workspace_id: UUID, body: Suspension) -> AdminWorkspaceAnswer:
-    """Suspends a workspace. Its agents answer no calls. Its members can read, pause, delete and leave, but cannot
-    create or change agents, change the workspace or invite anybody."""
+    """Suspends a workspace. Its agents answer no calls, and running calls end with a goodbye, unless `end_calls` is
+    false. Its members can read, pause, delete and leave, but cannot create or change agents, change the workspace or
+    invite anybody."""
     staff = context.services.workspaces.administration
-    return to_answer(await staff.suspend(context.db, context.actor, workspace_id, body.reason, context.now))
+    workspace = await staff.suspend(context.db, context.actor, workspace_id, body.reason, context.now)
+    if body.end_calls:
+        await end_calls_later(context.db, workspace_id)
+    return to_answer(workspace)
 
 
 async def activate_workspace(context: AdminContext, workspace_id: UUID) -> AdminWorkspaceAnswer:

@@ -85,7 +85,7 @@ class VersionList(ListAnswer):
 
 @dataclass(frozen=True, slots=True)
 class VersionView:
-    """A version with all its data."""
+    """A version with all its data. is_draft: a draft's content at a test call; only test calls had it."""
 
     agent_id: UUID
     version: int
@@ -95,6 +95,7 @@ class VersionView:
     voice_config: OptionsView
     created_by: UUID | None
     created_at: datetime
+    is_draft: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,5 +144,6 @@ def to_version_answer(version: AgentVersion) -> VersionAnswer:
         voice_config=dict(content.voice_config),
         created_by=version.created_by,
         created_at=version.created_at,
+        is_draft=version.is_draft,
     )
     return VersionAnswer(view)

@@ -69,6 +69,7 @@ class TestCall(Body):
     """The number that the agent calls, and what the call brings."""
 
     phone_number_to_call: PhoneNumber = Field(description="E.164.")
+    uses_draft: bool = Field(False, description="The agent speaks as its draft says; 404 without one.")
     variables: CallVariables = Field({})
     metadata: CallMetadata = Field({})
 
@@ -156,11 +157,15 @@ async def place_call(context: MemberContext, body: OutboundCall) -> Placed:
 
 async def place_test(context: MemberContext, agent_id: UUID, body: TestCall) -> TestPlaced:
     """Makes an agent, live or not, call a number as a test. A test call is not charged."""
+    drafts, version = context.services.agents.drafts, None
+    if body.uses_draft:
+        version = await drafts.keep_for_test(context.db, context.workspace_id, context.actor, agent_id, context.now)
     request = CallRequest(
         workspace_id=context.workspace_id,
         agent_id=agent_id,
         number=body.phone_number_to_call,
         is_test=True,
+        agent_version=version,
         variables=body.variables,
         metadata=body.metadata,
     )

@@ -13,7 +13,7 @@ from control.api.client.campaigns_views import (
     to_progress_view,
 )
 from control.campaigns.calling_hours import CallingHours
-from control.campaigns.model import CampaignSettings, CampaignStatus
+from control.campaigns.model import CallScreening, CampaignSettings, CampaignStatus
 from control.campaigns.retry_policy import RetryPolicy
 from control.http.access import member
 from control.http.body import Body, Name
@@ -56,6 +56,11 @@ class CampaignBody(Body):
     leaves_messages: bool = Field(
         False, description="Whether a machine gets the agent's voicemail message; else the call is ended."
     )
+    call_screening: CallScreening | None = Field(
+        None,
+        description="What phones that ask who calls get. answer: the agent's screening_message, or what the model "
+        "says; end: the call is ended, as at a machine. null: as the agent says.",
+    )
     starts_at: UtcDatetime | None = Field(
         None, description="No call is placed before; null: none is held back.", examples=["2026-12-01T08:00:00Z"]
     )
@@ -75,6 +80,7 @@ class CampaignBody(Body):
             calls_per_minute=self.calls_per_minute,
             most_open_calls=self.most_open_calls,
             leaves_messages=self.leaves_messages,
+            call_screening=self.call_screening,
             starts_at=self.starts_at,
             ends_at=self.ends_at,
         )

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from control.campaigns.calling_hours import CallingHours
 from control.campaigns.model import (
+    CallScreening,
     Campaign,
     CampaignAttempt,
     CampaignProgress,
@@ -36,6 +37,7 @@ class CampaignView:
     calls_per_minute: int
     most_open_calls: int
     leaves_messages: bool
+    call_screening: CallScreening | None
     starts_at: datetime | None
     ends_at: datetime | None
     created_at: datetime
@@ -157,6 +159,7 @@ def to_campaign_view(one: Campaign) -> CampaignView:
         calls_per_minute=chosen.calls_per_minute,
         most_open_calls=chosen.most_open_calls,
         leaves_messages=chosen.leaves_messages,
+        call_screening=chosen.call_screening,
         starts_at=chosen.starts_at,
         ends_at=chosen.ends_at,
         created_at=one.created_at,

@@ -2,6 +2,7 @@
 
 from control.api.client import (
     addresses,
+    agent_drafts,
     agents,
     analytics,
     api_keys,
@@ -44,6 +45,7 @@ ROUTES: tuple[Route, ...] = (
     *api_keys.ROUTES,
     *templates.ROUTES,
     *agents.ROUTES,
+    *agent_drafts.ROUTES,
     *numbers.ROUTES,
     *addresses.ROUTES,
     *regulatory_bundles.ROUTES,

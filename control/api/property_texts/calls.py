@@ -35,6 +35,7 @@ CALLS: Final = {
     "Saying.text": Text("What the agent says, up to 1,000 characters.", "Dr. Lee will be with you in a minute."),
     "Transfer.number": Text("The number that the caller is transferred to, in E.164.", "+12025550199"),
     "outcome": Text("`done`: the command was carried out.", "done"),
+    "Ended.outcome": Text("`ending`: the call ends within seconds. `ended`: it was over before.", "ending"),
     "caller_number": Text("The caller's number in E.164; null if it was withheld.", "+12025550123"),
     "caller_withheld": Text("Whether the caller withheld the number; `caller_number` is null then.", False),
     "called_number": Text("The called number in E.164; null if it is unknown.", "+12025550199"),

@@ -25,6 +25,8 @@ CAMPAIGNS: Final = {
     "retries": Text("How often a recipient is called."),
     "calls_per_minute": Text("Calls that are placed within any minute, at most.", 10),
     "most_open_calls": Text("Calls at the same time, those that ring included.", 2),
+    "CampaignView.call_screening": Text("What phones that ask who calls get; null for what the agent says.", "end"),
+    "CampaignBody.call_screening": Text("What phones that ask who calls get.", "end"),
     "leaves_messages": Text("Whether a machine gets the agent's voicemail message.", False),
     "CampaignView.starts_at": Text("No call is placed before; null: none is held back.", _WHEN),
     "CampaignView.ends_at": Text("No call is placed after; null: no end.", "2026-12-20T20:00:00Z"),

@@ -1,5 +1,6 @@
 """/admin/calls/…: calls of all workspaces, for the staff."""
 
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -85,6 +86,45 @@ async def test_live_calls_span_workspaces(api: Api, workspaces: tuple[CallWorksp
         (in_progress, workspaces[1].workspace_id), (ringing, workspaces[0].workspace_id),
     ]  # fmt: skip
     assert live[0]["duration_so_far"] >= 50 and live[1]["duration_so_far"] == 0
+
+
+async def test_live_lists_of_staff_and_customers_have_the_same_fields(
+    api: Api, workspaces: tuple[CallWorkspace, CallWorkspace]
+) -> None:
+    await workspaces[0].insert_call(status="in_progress", is_test=True)
+    (staff,) = (await (await api.admin("support")).get(f"{CALLS}/live")).body["active_calls"]
+    (own,) = (await workspaces[0].ann.get(f"{workspaces[0].calls_path}/live")).body["active_calls"]
+    assert {name: value for name, value in staff.items() if name not in ("workspace_id", "workspace_name")} == own
+    assert (staff["called_number"], staff["is_test"]) == (workspaces[0].number, True)
+
+
+async def test_staff_end_calls_of_any_workspace(api: Api, workspaces: tuple[CallWorkspace, CallWorkspace]) -> None:
+    support, mine = await api.admin("support"), workspaces[0]
+    running = await mine.insert_call(status="in_progress")
+    queued = await mine.insert_call(status="queued", direction="outbound", carrier_call_id=None)
+    over = await mine.insert_call()
+    body = {"reason": "Ticket 1234: toll fraud"}
+    for call_id, outcome in ((running, "ending"), (queued, "ending"), (queued, "ended"), (over, "ended")):
+        reply = await support.post(f"{CALLS}/{call_id}/end", body)
+        assert (reply.status, reply.body) == (200, {"outcome": outcome})
+    assert (await support.get(f"{CALLS}/{queued}")).body["call"]["end_reason"] == "admin"
+    jobs = await api.owner.fetch("SELECT payload FROM pgqueuer WHERE entrypoint = 'calls.hang_up'")
+    (job,) = [json.loads(row["payload"]) for row in jobs]
+    assert (job["call_id"], job["reason"], job["polite"]) == (running, "admin", True)
+    entries = await api.owner.fetch(
+        "SELECT actor_email, workspace_id, details FROM audit_log WHERE action = 'call.end' ORDER BY at, id"
+    )
+    assert [(row["actor_email"], str(row["workspace_id"]), row["details"]["reason"]) for row in entries] == [
+        (support.email, mine.workspace_id, body["reason"])
+    ] * 2
+    assert (await support.post(f"{CALLS}/{new_id()}/end", {})).code == "call_not_found"
+
+
+async def test_roles_that_may_end_calls(api: Api, workspaces: tuple[CallWorkspace, CallWorkspace]) -> None:
+    path = f"{CALLS}/{await workspaces[0].insert_call(status='in_progress')}/end"
+    for role, status in (("finance", 403), ("read_only", 403), ("super_admin", 200), ("support", 200)):
+        assert (await (await api.admin(role)).post(path, {})).status == status, role  # type: ignore[arg-type]
+    assert (await workspaces[0].ann.post(path, {})).status == 401
 
 
 async def test_fields_of_a_call(api: Api, workspaces: tuple[CallWorkspace, CallWorkspace]) -> None:

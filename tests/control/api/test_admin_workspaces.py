@@ -88,6 +88,24 @@ async def test_suspension_and_activation_are_audited(api: Api) -> None:
     )
 
 
+@pytest.mark.parametrize(("change", "jobs"), [({}, 2), ({"end_calls": True}, 2), ({"end_calls": False}, 0)])
+async def test_suspension_ends_running_calls_unless_told_otherwise(
+    api: Api, change: dict[str, bool], jobs: int
+) -> None:
+    ann, admin = await api.sign_up(), await api.admin("support")
+    workspace_path = f"/admin/workspaces/{await ann.workspace()}"
+    await api.owner.execute("DELETE FROM pgqueuer WHERE entrypoint = 'calls.end_of_workspace'")
+    assert (await admin.post(f"{workspace_path}/suspend", {"reason": "fraud"} | change)).status == 200
+    assert await count_ending_jobs(api) == jobs
+    assert (await admin.post(f"{workspace_path}/activate")).status == 200
+    assert (await admin.put(workspace_path, {"status": "suspended"})).status == 200
+    assert await count_ending_jobs(api) == jobs + 2
+
+
+async def count_ending_jobs(api: Api) -> int:
+    return int(await api.owner.fetchval("SELECT count(*) FROM pgqueuer WHERE entrypoint = 'calls.end_of_workspace'"))
+
+
 async def test_tier_changes_if_the_workspace_fits(api: Api) -> None:
     ann, admin = await api.sign_up(), await api.admin("finance")
     workspace_id = await ann.workspace()

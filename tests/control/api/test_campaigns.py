@@ -68,6 +68,11 @@ async def test_life_of_a_campaign(workspace: CallWorkspace) -> None:
     assert (await ann.post(f"{path}/pause")).body["campaign"]["status"] == "paused"
     changed = await ann.put(path, {"name": "Recall 2", "agent_id": workspace.agent_id, "most_open_calls": 5})
     assert (changed.body["campaign"]["name"], changed.body["campaign"]["calls_per_minute"]) == ("Recall 2", 10)
+    assert changed.body["campaign"]["call_screening"] is None
+    rule = {"name": "Recall 2", "agent_id": workspace.agent_id, "call_screening": "end"}
+    assert (await ann.put(path, rule)).body["campaign"]["call_screening"] == "end"
+    assert (await ann.put(path, rule | {"call_screening": "ignore"})).param == "call_screening"
+    assert (await ann.get(path)).body["campaign"]["call_screening"] == "end"
     assert (await ann.post(f"{path}/cancel")).body["campaign"]["status"] == "canceled"
     for again in (ann.post(f"{path}/cancel"), ann.put(path, {"name": "x", "agent_id": workspace.agent_id})):
         assert (await again).code == "campaign_over"

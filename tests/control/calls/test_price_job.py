@@ -1,23 +1,32 @@
 """What a call costs at Twilio is read later, and corrects the ledger."""
 
+from dataclasses import replace
 from decimal import Decimal
 from uuid import UUID
 
 import msgspec
 import pytest
 
+from control.calls.carrier_extras import ExtraPrices, estimate_extras
+from control.calls.details import CallDetails, MediaLeg, StoredCarrierRecording, Transfer
 from control.calls.model import AdmittedCall, CarrierStatus
 from control.calls.price_job import LOOK_AFTER_S, READ_PRICE, ReadPriceJob, make_price_job
+from control.calls.state import CallState
 from control.carriers.model import OTHER_CURRENCY, CarrierRefused
 from control.carriers.registry import Carriers
 from control.db.jobs import JobFailed
 from tests.control.calls.call_platform import (
+    NOW,
+    STAFF,
     CallPlatform,
     FakeCarrier,
     carrier_refusal,
     carrier_unavailable,
     later,
 )
+
+DEFAULTS = {"twilio_stream_price": 4_000}
+RECORDING = StoredCarrierRecording(id="RE1", url="", duration_s=130, leg="CA1", place=0)
 
 
 class PricingCarrier(FakeCarrier):
@@ -66,7 +75,7 @@ async def telephony(platform: CallPlatform, call_id: UUID) -> list[tuple[str, De
 async def test_price_becomes_the_cost_by_an_adjusting_row(platform: CallPlatform) -> None:
     call, twilio = await end_call(platform), PricingCarrier()
     (job,) = await jobs_of(platform, call.call_id)
-    run = make_price_job(platform.pool, Carriers({"twilio": twilio}))
+    run = make_price_job(platform.pool, Carriers({"twilio": twilio}), platform.services.platform)
     await run(msgspec.json.encode(job))
     assert (await jobs_of(platform, call.call_id))[-1] == ReadPriceJob(call.call_id, 1)
     assert [entry for entry, _ in await telephony(platform, call.call_id)] == ["usage"]
@@ -80,7 +89,7 @@ async def test_price_becomes_the_cost_by_an_adjusting_row(platform: CallPlatform
 
 async def test_call_without_a_price_is_given_up_after_half_a_day(platform: CallPlatform) -> None:
     call = await end_call(platform)
-    run = make_price_job(platform.pool, Carriers({"twilio": PricingCarrier()}))
+    run = make_price_job(platform.pool, Carriers({"twilio": PricingCarrier()}), platform.services.platform)
     await run(msgspec.json.encode(ReadPriceJob(call.call_id, len(LOOK_AFTER_S) - 1)))
     assert len(await jobs_of(platform, call.call_id)) == 1
 
@@ -96,7 +105,9 @@ async def test_price_in_another_currency_leaves_the_cost_of_the_price_list(platf
     call, twilio = await end_call(platform), PricingCarrier()
     before = await telephony(platform, call.call_id)
     twilio.answers["call_price"] = CarrierRefused("twilio", OTHER_CURRENCY, "not in US dollars")
-    await make_price_job(platform.pool, Carriers({"twilio": twilio}))(msgspec.json.encode(ReadPriceJob(call.call_id)))
+    await make_price_job(platform.pool, Carriers({"twilio": twilio}), platform.services.platform)(
+        msgspec.json.encode(ReadPriceJob(call.call_id))
+    )
     assert await telephony(platform, call.call_id) == before
     assert len(await jobs_of(platform, call.call_id)) == 1
 
@@ -106,7 +117,54 @@ async def test_failures_of_the_carrier(platform: CallPlatform, error: Exception,
     call, twilio = await end_call(platform), PricingCarrier()
     twilio.answers["call_price"] = error
     with pytest.raises(JobFailed) as failed:
-        await make_price_job(platform.pool, Carriers({"twilio": twilio}))(
+        await make_price_job(platform.pool, Carriers({"twilio": twilio}), platform.services.platform)(
             msgspec.json.encode(ReadPriceJob(call.call_id))
         )
     assert failed.value.is_permanent is is_permanent
+
+
+@pytest.mark.parametrize(("settings", "extras"), [({}, "0.0080"), ({"twilio_stream_price": 3_000}, "0.0060")])
+async def test_media_streams_are_estimated_and_marked(
+    platform: CallPlatform, settings: dict[str, int], extras: str
+) -> None:
+    """A call of 61 s: two begun minutes."""
+    call = await platform.admit(await platform.create_workspace())
+    await platform.in_platform(lambda db: platform.calls.record_media_node(db, call, "node-1"))
+    await report(platform, call, duration_s=61)
+    twilio = PricingCarrier()
+    twilio.price = Decimal("0.0170")
+    await platform.in_platform(lambda db: platform.services.platform.change_settings(db, STAFF, settings))
+    run = make_price_job(platform.pool, Carriers({"twilio": twilio}), platform.services.platform)
+    await run(msgspec.json.encode(ReadPriceJob(call.call_id)))
+    await platform.in_platform(lambda db: platform.services.platform.change_settings(db, STAFF, DEFAULTS))
+    row = await platform.call_row(call.call_id)
+    cost = {name: Decimal(value) for name, value in row["details"]["carrier"]["cost"].items()}
+    assert cost == {"total": Decimal("0.0170") + Decimal(extras), "estimated": Decimal(extras)}
+    booked = await telephony(platform, call.call_id)
+    assert sum(part for _, part in booked if part is not None) == cost["total"]
+    marked = await platform.in_platform(
+        lambda db: db.fetch(
+            "SELECT entry, estimated FROM usage_records WHERE call_id = $1 AND resource_type = 'telephony'",
+            call.call_id,
+        )
+    )
+    assert {row["entry"]: row["estimated"] for row in marked} == {"usage": False, "adjustment": True}
+
+
+def test_recordings_and_detection_are_estimated_by_their_prices() -> None:
+    prices = ExtraPrices(Decimal("0.004"), Decimal("0.0025"), Decimal("0.0075"))
+    state = CallState(
+        id=UUID(int=1), workspace_id=UUID(int=2), created_at=NOW, is_test=False, direction="outbound",
+        carrier="twilio", carrier_call_id="CA1", status="completed", duration_seconds=130,
+    )  # fmt: skip
+    assert estimate_extras(state, prices) == 0
+    leg = MediaLeg(leg=0, node_id="node-1", at=NOW.isoformat())
+    streamed = replace(state, details=CallDetails(legs=(leg,)))
+    assert estimate_extras(streamed, prices) == Decimal("0.012")
+    transferred = replace(state, details=CallDetails(legs=(leg,), transfer=Transfer(talked_s=60)))
+    assert estimate_extras(transferred, prices) == Decimal("0.004")
+    detected = replace(state, details=CallDetails(answered_by="human"))
+    assert estimate_extras(detected, prices) == Decimal("0.0075")
+    assert estimate_extras(replace(detected, direction="inbound"), prices) == 0
+    recorded = replace(state, details=CallDetails(carrier_recordings={"RE1": RECORDING}))
+    assert estimate_extras(recorded, prices) == Decimal("0.0075")

@@ -14,7 +14,7 @@ from control.calls.dial_job import make_dial_job
 from control.calls.dial_queue import DialQueue, PlaceCallJob
 from control.calls.do_not_call import cancel_listed
 from control.calls.event_batch import parse_event, write_events
-from control.calls.model import CarrierStatus
+from control.calls.model import AdmittedCall, CarrierStatus
 from control.calls.state_changes import save_changes
 from control.campaigns import deletion, store_campaigns
 from control.campaigns.retry_policy import RetryPolicy, RetryRule
@@ -279,6 +279,37 @@ async def test_campaign_says_whether_a_machine_gets_the_agents_message(
     assert order.leaves_message is expected
     stored = await tenant.platform.in_platform(lambda db: store.lock_one(db, call_id))
     assert stored is not None and stored.to_planned(tenant.now).leaves_message is expected
+
+
+@pytest.mark.parametrize(
+    ("agent_rule", "campaign_rule", "screening"),
+    [
+        ("answer", None, ("answer", "This is Acme.")),
+        ("answer", "end", ("end", "")),
+        ("end", None, ("end", "")),
+        ("end", "answer", ("answer", "This is Acme.")),
+    ],
+)
+async def test_campaign_replaces_the_agents_rule_of_call_screening(
+    tenant: CampaignWorkspace, agent_rule: str, campaign_rule: str | None, screening: tuple[str, str]
+) -> None:
+    tenant.now = datetime.now(UTC)
+    platform = tenant.platform
+    tenant.workspace = await platform.create_workspace(call_screening=agent_rule, screening_message="This is Acme.")
+    await tenant.start(FIRST, call_screening=campaign_rule)
+    await tenant.run()
+    call_id = await only_call(tenant)
+    await dial(tenant, call_id)
+    carrier_call_id = (await platform.call_row(call_id))["carrier_call_id"]
+    answered = await platform.in_platform(
+        lambda db: platform.calls.admit_answered(db, "twilio", carrier_call_id, call_id, tenant.now)
+    )
+    assert isinstance(answered, AdmittedCall)
+    assert (answered.plan.screening, answered.plan.screening_message) == screening
+    open_call = await platform.in_platform(
+        lambda db: platform.calls.find_open(db, "twilio", carrier_call_id, tenant.now)
+    )
+    assert open_call is not None and open_call.to_planned(tenant.now).call_screening == campaign_rule
 
 
 async def _correct(db: Connection, call_id: UUID, reason: EndReason) -> None:
