@@ -8,6 +8,7 @@ from datetime import date
 from typing import Final
 from uuid import UUID
 
+from control.analytics.closed_rows import CLOSED
 from control.db.pool import Connection
 
 _DAYS: Final = """
@@ -44,7 +45,7 @@ per_call AS (
                 ELSE count(*) FILTER (WHERE u.price IS NULL) END AS unpriced
     FROM batch b
     JOIN usage_records u ON u.workspace_id = b.workspace_id AND u.at >= b.since AND u.at < b.until
-    WHERE u.price IS NULL OR u.price_version IS NOT NULL OR u.price <> 0
+    WHERE (u.price IS NULL OR u.price_version IS NOT NULL OR u.price <> 0) AND NOT ({CLOSED})
     GROUP BY b.workspace_id, 2, u.resource_type, u.call_id, u.provider, u.model, u.unit
 )
 INSERT INTO usage_intervals (workspace_id, began, resource_type, quantity, price, unpriced)
