@@ -28,9 +28,7 @@ WITH batch AS MATERIALIZED (
 ),
 made AS MATERIALIZED (
     SELECT b.workspace_id, b.day, c.id AS call_id, c.created_at, c.is_test,
-           coalesce((SELECT (a.list_price + a.price) / a.list_price FROM accruals a
-                     WHERE a.workspace_id = c.workspace_id AND a.at > c.created_at - interval '25 hours'
-                       AND a.at <= c.created_at AND a.until > c.created_at AND a.list_price <> 0 LIMIT 1), 1) AS share,
+           billed_share(c.workspace_id, c.created_at) AS share,
            CASE WHEN jsonb_typeof(c.details -> 'failed_providers') = 'object' THEN c.details -> 'failed_providers' END
                AS failed,
            CASE WHEN jsonb_typeof(c.details -> 'latency') = 'object' THEN c.details -> 'latency' END AS latency

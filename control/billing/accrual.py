@@ -159,12 +159,23 @@ def _grow_minutes(
         free = min(left, max(Fraction(0), Fraction(sum(usage[one].seconds for one in places))))
         left -= free
         seconds = price = quantity = worth = _ZERO
-        for place in places:
-            seconds, price = seconds + usage[place].seconds, price + usage[place].price
+        for place, members in _group_priced(places, usage):
+            seconds += sum(usage[one].seconds for one in members)
+            price += usage[place].price
             used = max(Fraction(0), min(free, Fraction(seconds)))
             whole = to_places(used, 6), -multiply(price, used / Fraction(seconds)) if used else _ZERO
             yield _Growth(place, "included", whole[0] - quantity, whole[1] - worth)
             quantity, worth = whole
+
+
+def _group_priced(places: Sequence[int], usage: Sequence[SegmentUsage]) -> Iterable[tuple[int, Sequence[int]]]:
+    """Slices with a price, each with those that follow without one: minutes of unknown price are deducted nowhere else,
+    so that a deduction always belongs to calls with a price."""
+    priced = [one for one in places if usage[one].price] or list(places)
+    for number, place in enumerate(priced):
+        first = place if number else places[0]
+        end = priced[number + 1] if number + 1 < len(priced) else places[-1] + 1
+        yield place, range(first, end)
 
 
 def _grow_numbers(

@@ -58,8 +58,8 @@ _DELETE: Final = """
     WHERE a.period_id = $1 AND a.at = gone.at AND a.resource_type = gone.resource_type
 """
 _MARK: Final = f"""
-    UPDATE billing_periods SET accrued_until = $2, accrued_at = $3
-    WHERE id = $1 AND (accrued_until IS DISTINCT FROM $2 OR accrued_at < $3 - {_LATE})
+    UPDATE billing_periods SET accrued_until = $2, accrued_at = $3::timestamptz
+    WHERE id = $1 AND (accrued_until IS DISTINCT FROM $2 OR accrued_at < $3::timestamptz - {_LATE})
 """
 
 

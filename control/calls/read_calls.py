@@ -18,11 +18,8 @@ from control.platform.model import CURRENCY
 
 # A call's turns are made of these events.
 TURN_EVENTS: Final = ("caller.said", "agent.said", "turn.latency", "tool.ran")
-# cost_total: what is billed of the call's price, which is cost_list. On trial nothing is, also before it is computed.
-_BILLED: Final = """
-    round(c.cost_total * coalesce(billed_share(c.workspace_id, c.created_at),
-                                  CASE w.status WHEN 'trial' THEN 0 ELSE 1 END), 6)
-"""
+# cost_total: what is billed of the call's price, which is cost_list.
+_BILLED: Final = "round(c.cost_total * billed_share(c.workspace_id, c.created_at), 6)"
 # The version before stored a start as the carrier rounded it, which may lie before the creation.
 SUMMARY_COLUMNS: Final = f"""
     c.id, c.workspace_id, w.name AS workspace_name, c.agent_id, a.name AS agent_name, c.caller_number, c.called_number,

@@ -199,9 +199,12 @@ $$;
 CREATE FUNCTION public.billed_share(workspace uuid, moment timestamp with time zone) RETURNS numeric
     LANGUAGE sql STABLE
     AS $$
-    SELECT (list_price + price) / list_price FROM accruals
-    WHERE workspace_id = workspace AND at > moment - interval '25 hours' AND at <= moment AND until > moment
-      AND list_price <> 0 LIMIT 1
+    SELECT coalesce(
+        (SELECT (list_price + price) / list_price FROM accruals
+         WHERE workspace_id = workspace AND at > moment - interval '25 hours' AND at <= moment AND until > moment
+           AND list_price <> 0 LIMIT 1),
+        CASE (SELECT status FROM workspace_changes WHERE workspace_id = workspace AND at <= moment
+              ORDER BY at DESC, seq DESC LIMIT 1) WHEN 'trial' THEN 0 ELSE 1 END)
 $$;
 
 --

@@ -20,11 +20,15 @@ ALTER TABLE accruals ENABLE ROW LEVEL SECURITY;
 CREATE POLICY tenant ON accruals
     USING ((SELECT current_scope() = 'platform') OR workspace_id = (SELECT current_workspace()));
 
--- The part of a call's list price that is billed, after included and trial minutes; null: of that time nothing is known.
+-- The part of a call's list price that is billed, after included and trial minutes. Of a trial it is nothing, also before
+-- the accruals of its time are computed.
 CREATE FUNCTION billed_share(workspace uuid, moment timestamptz) RETURNS numeric LANGUAGE sql STABLE AS $$
-    SELECT (list_price + price) / list_price FROM accruals
-    WHERE workspace_id = workspace AND at > moment - interval '25 hours' AND at <= moment AND until > moment
-      AND list_price <> 0 LIMIT 1
+    SELECT coalesce(
+        (SELECT (list_price + price) / list_price FROM accruals
+         WHERE workspace_id = workspace AND at > moment - interval '25 hours' AND at <= moment AND until > moment
+           AND list_price <> 0 LIMIT 1),
+        CASE (SELECT status FROM workspace_changes WHERE workspace_id = workspace AND at <= moment
+              ORDER BY at DESC, seq DESC LIMIT 1) WHEN 'trial' THEN 0 ELSE 1 END)
 $$;
 
 -- Null: the period has no accruals yet, and the rows that closed it count instead.
