@@ -8,7 +8,7 @@ from datetime import date
 from typing import Final
 from uuid import UUID
 
-from control.analytics.closed_rows import CLOSED
+from control.analytics.read_rollup import CLOSED
 from control.db.pool import Connection
 
 _DAYS: Final = """

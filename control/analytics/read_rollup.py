@@ -8,7 +8,6 @@ from datetime import date
 from typing import Final
 from uuid import UUID
 
-from control.analytics.closed_rows import CLOSED
 from control.db.pool import Connection
 from control.platform.model import CURRENCY
 
@@ -20,6 +19,12 @@ batch AS MATERIALIZED (
 )
 """
 
+# Rows that closed a period which has accruals: these hold the same amounts by day. `u` is a row of the ledger.
+CLOSED: Final = """
+    u.resource_type IN ('subscription', 'included_minutes', 'trial', 'phone_number') AND EXISTS (
+        SELECT FROM billing_periods p WHERE p.workspace_id = u.workspace_id AND p.period_start <= u.at
+        AND p.period_end > u.at AND p.accrued_until IS NOT NULL)
+"""
 # The money of a day: the rows of `ledger` and the accruals. Prices are in the workspace's currency; revenue is in the
 # platform's ($3), by the rate that held when the day began. Credits pay for revenue and are no part of it.
 _MONEY: Final = f"""

@@ -158,14 +158,38 @@ def _grow_minutes(
             continue
         free = min(left, max(Fraction(0), Fraction(sum(usage[one].seconds for one in places))))
         left -= free
-        seconds = price = quantity = worth = _ZERO
-        for place, members in _group_priced(places, usage):
-            seconds += sum(usage[one].seconds for one in members)
-            price += usage[place].price
-            used = max(Fraction(0), min(free, Fraction(seconds)))
-            whole = to_places(used, 6), -multiply(price, used / Fraction(seconds)) if used else _ZERO
-            yield _Growth(place, "included", whole[0] - quantity, whole[1] - worth)
-            quantity, worth = whole
+        yield from _grow_included(list(_group_priced(places, usage)), usage, free)
+
+
+def _grow_included(
+    groups: Sequence[tuple[int, Sequence[int]]], usage: Sequence[SegmentUsage], free: Fraction
+) -> Iterable[_Growth]:
+    """The included minutes of a segment. free: seconds of the pool that it uses.
+
+    Where prices differ within a segment, the worth of the minutes at the average price may grow by more than the
+    minutes of a slice cost. No more than these is deducted, and the rest from other slices, the last ones first.
+    """
+    seconds = price = deducted = worth = quantity = _ZERO
+    amounts, quantities = [], []
+    for place, members in groups:
+        seconds += sum(usage[one].seconds for one in members)
+        price += usage[place].price
+        used = max(Fraction(0), min(free, Fraction(seconds)))
+        worth = multiply(price, used / Fraction(seconds)) if used else _ZERO
+        amounts.append(_clamp(worth - deducted, usage[place].price))
+        quantities.append(to_places(used, 6) - quantity)
+        deducted, quantity = deducted + amounts[-1], to_places(used, 6)
+    left = worth - deducted
+    for number in reversed(range(len(groups))):
+        whole = _clamp(amounts[number] + left, usage[groups[number][0]].price)
+        left, amounts[number] = left + amounts[number] - whole, whole
+    for (place, _), amount, seconds in zip(groups, amounts, quantities, strict=True):
+        yield _Growth(place, "included", seconds, -amount)
+
+
+def _clamp(amount: Decimal, price: Decimal) -> Decimal:
+    """The amount, but not below nothing nor above the price."""
+    return min(max(amount, _ZERO), max(price, _ZERO))
 
 
 def _group_priced(places: Sequence[int], usage: Sequence[SegmentUsage]) -> Iterable[tuple[int, Sequence[int]]]:
