@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Final
 
 from control.analytics.rollup import WorkspaceDay, mark_days
-from control.billing import read_usage_slices, store_accruals, store_currencies
+from control.billing import read_due_accruals, read_usage_slices, store_accruals, store_currencies
 from control.billing.accounts import StoredPeriod
 from control.billing.accrual import Accrual, Slice, compute_accruals, cut_slices
 from control.billing.statement import SegmentUsage
@@ -40,7 +40,7 @@ def make_accruals_duty() -> Duty:
     the plan or the numbers changed."""
 
     async def run(db: Connection, now: datetime) -> int:
-        due = await store_accruals.select_due(db, now, BATCH)
+        due = await read_due_accruals.select_due(db, now, BATCH)
         await mark_days(db, [WorkspaceDay(workspace_id, at.astimezone(UTC).date()) for workspace_id, at in due])
         return len(due)
 
@@ -77,14 +77,17 @@ async def _accrue_period(db: Connection, stored: StoredPeriod, now: datetime) ->
     """A closed period accrues as a whole, whatever the time."""
     moment = now if stored.status == "open" else stored.period.end
     slices, _, accruals = await _load(db, stored, moment)
-    before = {(one.at, one.resource_type): one for one in await store_accruals.select_accruals(db, stored.id)}
+    before = {
+        (one.at, one.resource_type): one
+        for one in await store_accruals.select_accruals(db, stored.workspace_id, stored.id)
+    }
     after = {(one.at, one.resource_type): one for one in accruals}
     gone = [one for key, one in before.items() if after.get(key) != one]
     new = [one for key, one in after.items() if before.get(key) != one]
     if gone or new:
         await store_accruals.replace_accruals(db, stored.workspace_id, stored.id, gone, new)
     until = next((one.since for one in slices if one.since > moment), stored.period.end)
-    first = await store_accruals.mark_accrued(db, stored.id, until, now)
+    first = await store_accruals.mark_accrued(db, stored.workspace_id, stored.id, until, now)
     days = {one.at.astimezone(UTC).date() for one in (*gone, *new)}
     # The rows that closed the period no longer count.
     return days | {one.since.astimezone(UTC).date() for one in slices if first and stored.status != "open"}

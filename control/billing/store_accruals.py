@@ -12,9 +12,6 @@ from control.db.pool import Connection
 
 # The accruals of one period: at most 6 slices a day with 4 resources each, for 62 days.
 MOST_ACCRUALS: Final = 2_000
-# Changes are looked for once more when they may have been committed after the accruals were computed.
-_LATE: Final = "interval '1 minute'"
-
 # Periods that contain a part of the days $2 (UTC) of the workspaces $1.
 _SELECT_PERIODS: Final = f"""
     SELECT DISTINCT {", ".join(f"p.{name}" for name in COLUMNS.split(", "))}
@@ -23,24 +20,6 @@ _SELECT_PERIODS: Final = f"""
         AND p.period_start < (asked.day + 1)::timestamp AT TIME ZONE 'UTC'
         AND p.period_end > asked.day::timestamp AT TIME ZONE 'UTC'
     ORDER BY p.workspace_id, p.period_start
-"""
-# Periods that have never accrued, and open ones with a day that has begun since, or whose plan or numbers changed.
-_SELECT_DUE: Final = f"""
-    SELECT workspace_id, least(greatest($1, period_start), period_end - interval '1 microsecond') AS at
-    FROM billing_periods WHERE accrued_until IS NULL AND period_start <= $1
-    UNION ALL
-    SELECT p.workspace_id, least(greatest($1, p.period_start), p.period_end - interval '1 microsecond')
-    FROM billing_periods p JOIN workspaces w ON w.id = p.workspace_id
-    WHERE p.status = 'open' AND p.period_start <= $1 AND (
-        (p.accrued_until <= $1 AND p.accrued_until < p.period_end)
-        OR EXISTS (SELECT FROM workspace_changes c
-                   WHERE c.workspace_id = p.workspace_id AND c.at > p.accrued_at - {_LATE})
-        OR EXISTS (SELECT FROM phone_numbers n
-                   WHERE n.workspace_id = p.workspace_id AND n.updated_at > p.accrued_at - {_LATE})
-        OR EXISTS (SELECT FROM plan_versions v WHERE v.tier_name = w.tier_name AND v.currency = p.currency
-                   AND v.created_at > p.accrued_at - {_LATE})
-    )
-    LIMIT $2
 """
 _LOCK: Final = """
     SELECT pg_advisory_xact_lock(key) FROM (
@@ -55,11 +34,12 @@ _INSERT: Final = """
 """
 _DELETE: Final = """
     DELETE FROM accruals a USING unnest($2::timestamptz[], $3::text[]) AS gone (at, resource_type)
-    WHERE a.period_id = $1 AND a.at = gone.at AND a.resource_type = gone.resource_type
+    WHERE a.workspace_id = $1 AND a.at = gone.at AND a.resource_type = gone.resource_type
 """
-_MARK: Final = f"""
-    UPDATE billing_periods SET accrued_until = $2, accrued_at = $3::timestamptz
-    WHERE id = $1 AND (accrued_until IS DISTINCT FROM $2 OR accrued_at < $3::timestamptz - {_LATE})
+_MARK: Final = """
+    UPDATE billing_periods SET accrued_until = $3, accrued_at = $4::timestamptz
+    WHERE workspace_id = $1 AND id = $2
+      AND (accrued_until IS DISTINCT FROM $3 OR accrued_at < $4::timestamptz - interval '1 minute')
 """
 
 
@@ -73,16 +53,12 @@ async def select_periods(db: Connection, workspaces: Sequence[UUID], days: Seque
     return [make_period(row) for row in await db.fetch(_SELECT_PERIODS, workspaces, days)]
 
 
-async def select_due(db: Connection, now: datetime, most: int) -> list[tuple[UUID, datetime]]:
-    """Workspaces whose accruals must be computed, with a moment in the period. Needs platform scope."""
-    return [(row["workspace_id"], row["at"]) for row in await db.fetch(_SELECT_DUE, now, most)]
-
-
-async def select_accruals(db: Connection, period_id: UUID) -> list[Accrual]:
+async def select_accruals(db: Connection, workspace_id: UUID, period_id: UUID) -> list[Accrual]:
     """The stored accruals of a period."""
     rows = await db.fetch(
         "SELECT at, until, resource_type, quantity, price, cost, list_price FROM accruals "
-        "WHERE period_id = $1 LIMIT $2",
+        "WHERE workspace_id = $1 AND period_id = $2 LIMIT $3",
+        workspace_id,
         period_id,
         MOST_ACCRUALS,
     )
@@ -94,7 +70,7 @@ async def replace_accruals(
 ) -> None:
     """Deletes `old` and inserts `new`."""
     gone = list(old)
-    await db.execute(_DELETE, period_id, [one.at for one in gone], [one.resource_type for one in gone])
+    await db.execute(_DELETE, workspace_id, [one.at for one in gone], [one.resource_type for one in gone])
     await db.execute(
         _INSERT,
         workspace_id,
@@ -109,9 +85,11 @@ async def replace_accruals(
     )
 
 
-async def mark_accrued(db: Connection, period_id: UUID, until: datetime, now: datetime) -> bool:
+async def mark_accrued(db: Connection, workspace_id: UUID, period_id: UUID, until: datetime, now: datetime) -> bool:
     """Stores that a period has accrued: nothing accrues by time alone before `until`. Returns whether it is the first
     time."""
-    is_first: bool = await db.fetchval("SELECT accrued_until IS NULL FROM billing_periods WHERE id = $1", period_id)
-    await db.execute(_MARK, period_id, until, now)
+    is_first: bool = await db.fetchval(
+        "SELECT accrued_until IS NULL FROM billing_periods WHERE workspace_id = $1 AND id = $2", workspace_id, period_id
+    )
+    await db.execute(_MARK, workspace_id, period_id, until, now)
     return is_first

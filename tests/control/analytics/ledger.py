@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable
 from datetime import UTC, date, datetime, time
 from decimal import ROUND_HALF_UP, Decimal
+from functools import partial
 from typing import Any
 
 import asyncpg  # type: ignore[import-untyped]
@@ -123,7 +124,18 @@ def _workspace_days(calls: list[Row], usage: list[Row], tests: set[Any], convert
         key: _workspace_day(by_calls.get(key, []), by_usage.get(key, []), tests)
         for key in by_calls.keys() | by_usage.keys()
     }
-    return {key: row | {"revenue": convert(key[0], key[1], row["price"])} for key, row in days.items()}
+    return {
+        key: row
+        | {"revenue": convert(key[0], key[1], row["price"])}
+        | {"revenue_by_resource": _by_resource(by_usage.get(key, []), partial(convert, *key))}
+        for key, row in days.items()
+    }
+
+
+def _by_resource(usage: list[Row], convert: Callable[[Decimal], Decimal]) -> dict[str, Decimal]:
+    """What each resource brought, without zeros."""
+    sums = {kind: _sum_known(rows, "price") for kind, rows in _grouped(usage, lambda row: row["resource_type"]).items()}
+    return {kind: convert(price) for kind, price in sums.items() if price}
 
 
 def _workspace_day(calls: list[Row], usage: list[Row], tests: set[Any]) -> dict[str, Any]:
@@ -139,7 +151,7 @@ def _workspace_day(calls: list[Row], usage: list[Row], tests: set[Any]) -> dict[
     return {
         "calls": len(calls),
         "seconds": sum(call["duration_seconds"] for call in calls),
-        "price": _sum_known(usage, "price"),
+        "price": _sum_known((row for row in usage if row["resource_type"] != "credit"), "price"),
         "cost": _sum_known(usage, "cost"),
         "by_status": dict(Counter(call["status"] for call in calls)),
         "by_direction": dict(Counter(call["direction"] for call in calls)),
@@ -215,6 +227,10 @@ def _platform_days(workspace_days: Table, tiers: dict[Any, str]) -> Table:
 def _platform_day(items: list[tuple[str, dict[str, Any]]]) -> dict[str, Any]:
     rows = [row for _, row in items]
     by_tier: dict[str, Decimal] = defaultdict(Decimal)
+    by_resource: dict[str, Decimal] = defaultdict(Decimal)
+    for row in rows:
+        for kind, amount in row["revenue_by_resource"].items():
+            by_resource[kind] += amount
     for tier, row in items:
         by_tier[tier] += row["revenue"]
     count_columns = ("by_status", "by_direction", "by_carrier", "by_provider")
@@ -223,5 +239,6 @@ def _platform_day(items: list[tuple[str, dict[str, Any]]]) -> dict[str, Any]:
         "price": sum(row["revenue"] for row in rows),
         **{name: dict(sum((Counter(row[name]) for row in rows), Counter())) for name in count_columns},
         "price_by_tier": dict(by_tier),
+        "revenue_by_resource": dict(by_resource),
         "by_hour": [sum(row["by_hour"][hour] for row in rows) for hour in range(24)],
     }
