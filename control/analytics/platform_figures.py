@@ -20,7 +20,10 @@ def profit_margin(revenue: Decimal, cost: Decimal, unpriced: int) -> float | Non
 
 def cost_warning(unpriced: int) -> str | None:
     """Says that a cost is too low, because entries of the ledger have none."""
-    return f"The cost of {unpriced} entries of the ledger is unknown and counts as 0." if unpriced else None
+    if not unpriced:
+        return None
+    entries = "1 entry of the ledger has" if unpriced == 1 else f"{unpriced} entries of the ledger have"
+    return f"{entries} no known cost and {'counts' if unpriced == 1 else 'count'} as 0."
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from uuid import UUID
 from control.accounts.email_delivery import Email, EmailQueue
 from control.billing import (
     issuance,
+    read_billed_workspaces,
     store_accounts,
     store_alerts,
     store_credits,
@@ -44,13 +45,14 @@ ACCOUNT_FIELDS: Final = ("legal_name", "country", "tax_id")
 @dataclass(frozen=True, slots=True)
 class RunningPeriod:
     """The period that goes on, as if plan and numbers stayed until its end; without tax and credits. accrued: what it
-    has cost until now."""
+    has cost until now. is_trial: the workspace is on trial, or was until it was suspended."""
 
     period: BillingPeriod
     currency: str
     statement: Statement
     usage_limit: Decimal | None
     accrued: AccruedBill
+    is_trial: bool
 
     @property
     def usage(self) -> Decimal:
@@ -114,7 +116,9 @@ class Billing:
         statement = await load_running_statement(db, workspace_id, stored.period, stored.currency)
         chosen = await store_accounts.select_settings(db, workspace_id)
         accrued = await load_accrued_bill(db, stored, now)
-        return RunningPeriod(stored.period, stored.currency, statement, chosen.usage_limit_monthly, accrued)
+        states = await read_billed_workspaces.select_states(db, workspace_id, now, now)
+        is_trial = bool(states) and states[-1].status == "trial"
+        return RunningPeriod(stored.period, stored.currency, statement, chosen.usage_limit_monthly, accrued, is_trial)
 
     async def list_periods(self, db: Connection, workspace_id: UUID, *, page: PageRequest) -> ListPage[PeriodSummary]:
         """Closed periods, newest first. Raises Invalid (code cursor_unknown)."""

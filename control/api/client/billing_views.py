@@ -49,12 +49,12 @@ class UsageLineView:
 @dataclass(frozen=True, slots=True)
 class BillingNow:
     """The running period. percentage_of_limit: usage in percent of usage_limit_monthly; null without a limit.
-    included_minutes: of the whole period."""
+    included_minutes: of the whole period; null on trial, whose minutes are all free."""
 
     current_period: CurrentPeriodView
     usage_breakdown: list[UsageLineView]
     percentage_of_limit: float | None
-    included_minutes: float
+    included_minutes: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +210,7 @@ def to_now(running: RunningPeriod) -> BillingNow:
         UsageLineView(kind, float(quantity), cost, running.currency)
         for kind, (quantity, cost) in running.by_resource().items()
     ]
-    included = round(float(running.statement.included_seconds / 60), 1)
+    included = None if running.is_trial else round(float(running.statement.included_seconds / 60), 1)
     return BillingNow(period, breakdown, running.percentage_of_limit, included)
 
 

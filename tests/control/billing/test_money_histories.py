@@ -2,8 +2,7 @@
 
 import os
 from collections import defaultdict
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -12,11 +11,9 @@ from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from control.analytics.rollup import roll_up_days
 from control.billing import closure, store_currencies, store_periods
 from control.billing.accounts import StoredPeriod
 from control.billing.accrual import ACCRUED
-from control.billing.accruals import make_accruals_duty, make_accrue
 from control.billing.exchange_rates import ExchangeRate
 from control.billing.issuance import issue_own
 from control.billing.money import round_money
@@ -25,8 +22,7 @@ from control.billing.read_billed_workspaces import select_states
 from control.billing.statement import RESOURCE_TYPES, SegmentUsage, Statement, compute_statement
 from control.billing.statements import load_numbers, load_running_statement, load_statement
 from control.billing.store_plans import select_plans
-from control.db.pool import Connection, Pool, open_pool
-from control.db.scope import enter_platform
+from control.db.pool import Connection
 from tests.control.billing.money_history import (
     LONGEST,
     History,
@@ -35,7 +31,7 @@ from tests.control.billing.money_history import (
     insert_late_reports,
     make_history,
 )
-from tests.platform.api import Api, running_api
+from tests.control.billing.money_scene import Scene, get, number, open_scene
 from tests.platform.clients import Client
 
 HISTORIES: Final = int(os.environ.get("VOCALIZED_TEST_HISTORIES", "50"))
@@ -65,53 +61,24 @@ class Differences:
             self.found.append(f"{what}: {one} and {other}")
 
 
-@dataclass
-class Clock:
-    """The present moment of the API, set by the test."""
-
-    now: datetime
-
-    def __call__(self) -> datetime:
-        return self.now
-
-
 @dataclass(frozen=True)
-class Scene:
-    """The API and the worker's connections at one moment."""
+class HistoryScene(Scene):
+    """A scene with the comparisons that were made in it."""
 
-    api: Api
-    pool: Pool
-    clock: Clock
     differences: Differences
-
-    @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Connection]:
-        """As the worker."""
-        async with self.pool.transaction() as db:
-            await enter_platform(db)
-            yield db
-
-    async def roll_up(self) -> None:
-        """As the worker's duties do."""
-        async with self.transaction() as db:
-            await make_accruals_duty().run(db, self.clock.now)
-            while await roll_up_days(db, 500, make_accrue(self.clock)):
-                pass
 
 
 async def test_random_histories_add_up(database_url: str, valkey_url: str) -> None:
     seed = int(os.environ.get("VOCALIZED_TEST_SEED", "0")) or Random().randrange(1, 1 << 32)
     print(f"VOCALIZED_TEST_SEED={seed} VOCALIZED_TEST_HISTORIES={HISTORIES}")
     random, differences = Random(seed), Differences()
-    clock = Clock(datetime(FIRST_YEAR, 1, 1, tzinfo=UTC))
-    async with (
-        running_api(database_url, valkey_url, clock=clock, access_token_s=86_400) as api,
-        open_pool(database_url, size=2) as pool,
-    ):
+    async with open_scene(database_url, valkey_url, datetime(FIRST_YEAR, 1, 1, tzinfo=UTC)) as scene:
         for batch in range(-(-HISTORIES // AT_ONCE)):
-            clock.now = random_moment(random, FIRST_YEAR + 2 * batch)
-            histories = [make_history(random, clock.now) for _ in range(min(AT_ONCE, HISTORIES - batch * AT_ONCE))]
-            await check_batch(Scene(api, pool, clock, differences), histories, random)
+            scene.clock.now = random_moment(random, FIRST_YEAR + 2 * batch)
+            histories = [
+                make_history(random, scene.clock.now) for _ in range(min(AT_ONCE, HISTORIES - batch * AT_ONCE))
+            ]
+            await check_batch(HistoryScene(scene.api, scene.pool, scene.clock, differences), histories, random)
     print(f"{HISTORIES} histories, {differences.compared} comparisons, {len(differences.found)} differences")
     assert not differences.found, (seed, differences.found[:20])
 
@@ -124,7 +91,7 @@ def random_moment(random: Random, year: int) -> datetime:
     return at
 
 
-async def check_batch(scene: Scene, histories: Sequence[History], random: Random) -> None:
+async def check_batch(scene: HistoryScene, histories: Sequence[History], random: Random) -> None:
     user = await scene.api.sign_up()
     staff = await scene.api.admin("super_admin")
     async with scene.transaction() as db:
@@ -156,11 +123,9 @@ async def insert_prices(db: Connection, random: Random, now: datetime) -> None:
                 )  # fmt: skip
 
 
-async def close_periods(scene: Scene, histories: Sequence[History]) -> None:
+async def close_periods(scene: HistoryScene, histories: Sequence[History]) -> None:
     """All periods that are over, in the order of time; reports come late, before the last one is closed."""
-    async with scene.transaction() as db:
-        while (await closure.open_periods(db, scene.clock.now, 1_000)).opened:
-            pass
+    await scene.open_periods()
     await scene.roll_up()
     last = []
     async with scene.transaction() as db:
@@ -181,7 +146,7 @@ async def close(db: Connection, stored: StoredPeriod) -> None:
         assert await issue_own(db, closed.invoice_id, stored.period.end, 14) is not None
 
 
-async def check_history(scene: Scene, one: History, user: Client) -> None:
+async def check_history(scene: HistoryScene, one: History, user: Client) -> None:
     """The customer's figures of the whole history, and of the period that goes on."""
     path, compare = f"/workspaces/{one.workspace_id}", scene.differences.compare
     where = f"{one.workspace_id} {one.timezone} {one.currency}"
@@ -236,7 +201,7 @@ async def cut_statement(db: Connection, stored: StoredPeriod, now: datetime) -> 
     return compute_statement(cut, segments, [SegmentUsage() for _ in segments], numbers)
 
 
-async def check_closed(db: Connection, scene: Scene, one: History) -> None:
+async def check_closed(db: Connection, scene: HistoryScene, one: History) -> None:
     """Of each closed period the ledger, the accruals and the lines of all invoices are its statement. Where no period
     was closed since reports came late, the next invoice will have what they change."""
     for row in await db.fetch(
@@ -272,7 +237,7 @@ async def check_closed(db: Connection, scene: Scene, one: History) -> None:
             scene.differences.compare(f"{where} invoices", billed, sum(by_resource.values()), ZERO)
 
 
-async def check_calls(scene: Scene, one: History, user: Client, expected: dict[str, Decimal]) -> None:
+async def check_calls(scene: HistoryScene, one: History, user: Client, expected: dict[str, Decimal]) -> None:
     """The calls' costs are the minutes of the bill."""
     calls = (await get(user, f"/workspaces/{one.workspace_id}/calls", {"limit": "200"}))["calls"]
     rounding = Decimal("0.0000006") * (len(calls) + 1)
@@ -285,7 +250,7 @@ async def check_calls(scene: Scene, one: History, user: Client, expected: dict[s
     compare(f"{where} cost_total", billed, deducted, rounding)
 
 
-async def check_current(scene: Scene, one: History, user: Client) -> None:
+async def check_current(scene: HistoryScene, one: History, user: Client) -> None:
     """The running period says the same in billing and in analytics; the forecast is its statement."""
     path, compare, zone = f"/workspaces/{one.workspace_id}", scene.differences.compare, ZoneInfo(one.timezone)
     current = (await get(user, f"{path}/billing/current"))["current_period"]
@@ -302,7 +267,7 @@ async def check_current(scene: Scene, one: History, user: Client) -> None:
     compare(f"{one.workspace_id} fee", current["subscription_fee"], round_money(statement.fee, one.currency))
 
 
-async def check_invoices(scene: Scene, one: History, user: Client) -> None:
+async def check_invoices(scene: HistoryScene, one: History, user: Client) -> None:
     path = f"/workspaces/{one.workspace_id}/billing"
     history = (await get(user, f"{path}/history"))["periods"]
     invoices = (await get(user, f"{path}/invoices"))["invoices"]
@@ -316,7 +281,7 @@ async def check_invoices(scene: Scene, one: History, user: Client) -> None:
         scene.differences.compare(f"{one.workspace_id} invoice {invoice['id']}", total, invoice["amount"])
 
 
-async def check_platform(scene: Scene, histories: Sequence[History], user: Client, staff: Client) -> None:
+async def check_platform(scene: HistoryScene, histories: Sequence[History], user: Client, staff: Client) -> None:
     """The staff's figures are the sum of the customers', by the days' exchange rates."""
     compare, now = scene.differences.compare, scene.clock.now
     days = {"from": f"{(now - LONGEST).date()}", "to": f"{now.date()}"}
@@ -362,7 +327,7 @@ async def expect_revenue(db: Connection, workspaces: Sequence[UUID]) -> dict[UUI
     return defaultdict(Decimal, {row["workspace_id"]: row["revenue"] for row in rows})
 
 
-async def check_dashboards(scene: Scene, staff: Client) -> None:
+async def check_dashboards(scene: HistoryScene, staff: Client) -> None:
     """All pages say the same of a period."""
     compare = scene.differences.compare
     for period in ("month", "year"):
@@ -381,7 +346,7 @@ async def check_dashboards(scene: Scene, staff: Client) -> None:
     compare("dashboard month", month["total_revenue_month"], shown)
 
 
-async def check_same_month(scene: Scene, histories: Sequence[History], user: Client, staff: Client) -> None:
+async def check_same_month(scene: HistoryScene, histories: Sequence[History], user: Client, staff: Client) -> None:
     """Customers whose days are the platform's see the staff's number, for the same calendar month."""
     costs = await get(staff, "/admin/analytics/costs", {"period": "month", "limit": "200"})
     revenue = {one["workspace_id"]: one["revenue"] for one in costs["by_workspace"]}
@@ -390,14 +355,3 @@ async def check_same_month(scene: Scene, histories: Sequence[History], user: Cli
             own = await get(user, f"/workspaces/{one.workspace_id}/analytics/costs", {"period": "month"})
             shown = revenue.get(str(one.workspace_id), 0)
             scene.differences.compare(f"{one.workspace_id} month", shown, own["current_period_cost"])
-
-
-async def get(client: Client, path: str, params: dict[str, str] | None = None) -> Any:
-    reply = await client.get(path, params=params or {})
-    assert reply.status == 200, (path, reply.body)
-    return reply.body
-
-
-def number(value: Any) -> Decimal:
-    """An amount of the answer."""
-    return Decimal(str(value))
