@@ -11,7 +11,7 @@ from control.billing.plans import WorkspaceState
 from shared.ids import new_id
 from tests.control.billing.money_history import HistoricCall, History, insert_histories
 from tests.control.billing.money_scene import Scene, get, open_scene
-from tests.platform.clients import Client
+from tests.platform.clients import Client, User
 
 OPENED: Final = datetime(2041, 12, 1, 14, 19, tzinfo=UTC)
 # Six calls at the price of the tier Growth, 0.10 a minute: 81 s, 0.135.
@@ -39,7 +39,7 @@ def make_history(status: str, calls: tuple[int, ...] = SECONDS) -> History:
     )
 
 
-async def arrange(scene: Scene, history: History) -> Client:
+async def arrange(scene: Scene, history: History) -> User:
     """Inserts the history; returns its owner."""
     user = await scene.api.sign_up()
     await insert_histories(scene.api.owner, [history], UUID(user.id))

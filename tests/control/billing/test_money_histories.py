@@ -210,7 +210,7 @@ async def check_closed(db: Connection, scene: HistoryScene, one: History) -> Non
     ):
         stored = store_periods.make_period(row)
         statement = await load_statement(db, one.workspace_id, stored.period, stored.currency)
-        where, by_resource = f"{one.workspace_id} {stored.period.start}", defaultdict(Decimal)
+        where, by_resource = f"{one.workspace_id} {stored.period.start}", defaultdict[str, Decimal](Decimal)
         for line in statement.lines:
             by_resource[RESOURCE_TYPES[line.kind]] += line.exact
         sums = await db.fetch(
