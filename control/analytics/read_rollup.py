@@ -20,7 +20,7 @@ batch AS MATERIALIZED (
 """
 
 # Rows that closed a period which has accruals: these hold the same amounts by day. `u` is a row of the ledger.
-CLOSED: Final = """
+_CLOSED: Final = """
     u.resource_type IN ('subscription', 'included_minutes', 'trial', 'phone_number') AND EXISTS (
         SELECT FROM billing_periods p WHERE p.workspace_id = u.workspace_id AND p.period_start <= u.at
         AND p.period_end > u.at AND p.accrued_until IS NOT NULL)
@@ -29,7 +29,7 @@ CLOSED: Final = """
 # platform's ($3), by the rate that held when the day began. Credits pay for revenue and are no part of it.
 _MONEY: Final = f"""
 charged AS (
-    SELECT workspace_id, day, resource_type, price, cost FROM ledger u WHERE NOT ({CLOSED})
+    SELECT workspace_id, day, resource_type, price, cost FROM ledger u WHERE NOT ({_CLOSED})
     UNION ALL
     SELECT b.workspace_id, b.day, a.resource_type, a.price, a.cost
     FROM batch b JOIN accruals a ON a.workspace_id = b.workspace_id AND a.at >= b.since AND a.at < b.until
@@ -127,6 +127,8 @@ INSERT INTO workspace_daily (workspace_id, day, calls, seconds, price, revenue, 
 SELECT b.workspace_id, b.day, 0, 0, coalesce(price, 0), coalesce(revenue, 0), coalesce(cost, 0),
        coalesce(by_resource, '{{}}'), '{{}}', '{{}}', '{{}}', '{{}}', array_fill(0, ARRAY[24])
 FROM batch b LEFT JOIN money m ON m.workspace_id = b.workspace_id AND m.day = b.day
+WHERE m.workspace_id IS NOT NULL
+   OR EXISTS (SELECT FROM workspace_daily d WHERE d.workspace_id = b.workspace_id AND d.day = b.day)
 ON CONFLICT (workspace_id, day) DO UPDATE
 SET price = EXCLUDED.price, revenue = EXCLUDED.revenue, cost = EXCLUDED.cost,
     revenue_by_resource = EXCLUDED.revenue_by_resource

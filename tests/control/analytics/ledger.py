@@ -10,6 +10,7 @@ from typing import Any
 import asyncpg  # type: ignore[import-untyped]
 from pytest import approx
 
+from control.billing.accrual import ACCRUED
 from tests.control.analytics import interval_ledger
 
 Row = Any
@@ -28,12 +29,17 @@ async def expected(db: asyncpg.Connection) -> dict[str, Table]:
     usage = list(await db.fetch("SELECT * FROM usage_records"))
     tiers = {row["id"]: row["tier_name"] for row in await db.fetch("SELECT id, tier_name FROM workspaces")}
     convert = await _make_converter(db)
-    workspace_days = _workspace_days(calls, usage, tests, convert)
+    counted = await _without_closed(db, usage, "accrued_until IS NOT NULL")
+    accruals = [
+        {**row, "provider": "", "call_id": None}
+        for row in await db.fetch("SELECT workspace_id, at, resource_type, price, cost FROM accruals")
+    ]
+    workspace_days = _workspace_days(calls, [*counted, *accruals], tests, convert)
     agents = _agents(calls, lambda call: (call["workspace_id"], call["agent_id"], day_of(call["created_at"])))
     provider_days = interval_ledger.provider_days(every_call, usage, convert)
     return {
         "call_intervals": interval_ledger.call_intervals(calls),
-        "usage_intervals": interval_ledger.usage_intervals(usage),
+        "usage_intervals": interval_ledger.usage_intervals(await _without_closed(db, usage, "true")),
         "provider_daily": _with_tolerance(provider_days),
         "platform_provider_daily": _with_tolerance(interval_ledger.platform_provider_days(provider_days)),
         "workspace_monthly": interval_ledger.months(workspace_days),
@@ -44,6 +50,18 @@ async def expected(db: asyncpg.Connection) -> dict[str, Table]:
         "agent_totals": _agents(calls, lambda call: call["agent_id"]),
         "platform_daily": _platform_days(workspace_days, tiers),
     }
+
+
+async def _without_closed(db: asyncpg.Connection, usage: list[Row], condition: str) -> list[Row]:
+    """The ledger without the rows that closed such periods: accruals hold the same amounts by day."""
+    periods = await db.fetch(f"SELECT workspace_id, period_start, period_end FROM billing_periods WHERE {condition}")
+    spans = _grouped(periods, lambda row: row["workspace_id"])
+
+    def is_closed(row: Row) -> bool:
+        own = spans.get(row["workspace_id"], []) if row["resource_type"] in ACCRUED else []
+        return any(one["period_start"] <= row["at"] < one["period_end"] for one in own)
+
+    return [row for row in usage if not is_closed(row)]
 
 
 async def actual(db: asyncpg.Connection) -> dict[str, Table]:
