@@ -61,7 +61,7 @@ async def open_scene(database_url: str, valkey_url: str, now: datetime) -> Async
     clock = Clock(now)
     async with (
         running_api(database_url, valkey_url, clock=clock, access_token_s=86_400) as api,
-        open_pool(database_url, size=2) as pool,
+        open_pool(database_url, size=4) as pool,
     ):
         yield Scene(api, pool, clock)
 

@@ -1,11 +1,14 @@
 """One meaning of money: all pages show the same number for the same days."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
+from control.analytics.rollup import WorkspaceDay, mark_days, roll_up_days
 from control.billing import closure, store_periods
+from control.billing.accruals import make_accrue
 from control.billing.issuance import issue_own
 from control.billing.plans import WorkspaceState
 from shared.ids import new_id
@@ -168,3 +171,33 @@ async def test_a_missing_price_of_telephony_leaves_the_margin_unknown(fresh_data
         assert (overview["unpriced"], overview["warning"]) == (1, warning)
         shown = (await get(staff, f"/admin/calls/{call.id}"))["call"]
         assert (shown["provider_cost"], shown["warning"]) == (None, warning)
+
+
+async def test_workers_at_once_accrue_each_amount_once(fresh_database_url: str, valkey_url: str) -> None:
+    """Four workers take marks of different days of the same two workspaces."""
+    histories = [make_history("active", (30_000,) * 8), make_history("trial", (600,) * 8)]
+    async with open_scene(fresh_database_url, valkey_url, OPENED + timedelta(days=9)) as scene:
+        user = await scene.api.sign_up()
+        await insert_histories(scene.api.owner, histories, UUID(user.id))
+        await scene.open_periods()
+        days = [OPENED.date() + timedelta(days=one) for one in range(9)]
+        async with scene.transaction() as db:
+            await mark_days(db, [WorkspaceDay(one.workspace_id, day) for day in days for one in histories])
+
+        async def work() -> None:
+            count = -1
+            while count:
+                async with scene.transaction() as db:
+                    count = await roll_up_days(db, 1, make_accrue(scene.clock))
+
+        await asyncio.gather(*(work() for _ in range(4)))
+        for history in histories:
+            path = f"/workspaces/{history.workspace_id}"
+            current = (await get(user, f"{path}/billing/current"))["current_period"]
+            costs = await get(user, f"{path}/analytics/costs", {"period": "month"})
+            assert round(costs["current_period_cost"], 6) == round(current["accrued_total"], 6)
+        # 4,000 minutes, of which the plan includes its share of 1,500.
+        figures = await get(user, f"/workspaces/{histories[0].workspace_id}/analytics/costs", {"period": "month"})
+        assert figures["usage_list_price"] == 400
+        included = 1_500 * Decimal(str(FEE)) / 199
+        assert abs(Decimal(str(figures["usage_billed"])) - (4_000 - included) / 10) < Decimal("0.01")
