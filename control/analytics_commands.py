@@ -7,6 +7,8 @@ from datetime import date
 from typing import Final
 
 from control.analytics.rollup import count_days_without_rows, mark_all_days, roll_up_days
+from control.billing.accruals import make_accrue
+from control.billing.period_jobs import utc_now
 from control.db.pool import Pool, Timeouts, open_pool
 from control.db.scope import enter_platform
 
@@ -54,7 +56,7 @@ async def _roll_up_marked(pool: Pool) -> int:
     while count:
         async with pool.transaction() as db:
             await enter_platform(db)
-            count = await roll_up_days(db, _DAYS_AT_ONCE)
+            count = await roll_up_days(db, _DAYS_AT_ONCE, make_accrue(utc_now))
         done += count
     return done
 

@@ -82,9 +82,13 @@ _SYSTEM: Final = web.AppKey("system", System)
 _MCP: Final = web.AppKey("mcp", McpEndpoint)
 
 
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
 @dataclass(frozen=True, slots=True)
 class HttpOptions:
-    """limits: overrides of rate limits by name, (requests, seconds)."""
+    """limits: overrides of rate limits by name, (requests, seconds). clock: the present moment of each request."""
 
     public_url: str
     trusted_proxies: Sequence[str] = ()
@@ -93,6 +97,7 @@ class HttpOptions:
     body_timeout_s: float = 15.0
     redis_timeout_s: float = 0.25
     limits: Mapping[str, tuple[int, int]] | None = None
+    clock: Callable[[], datetime] = _now
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +204,7 @@ def make_dependencies(
         upload_limit=SenderConcurrencyLimit(
             UPLOAD_CONCURRENCY, each=UPLOADS_EACH, waiting=UPLOAD_WAITING, wait_s=HEAVY_WAIT_S
         ),
-        clock=_now,
+        clock=http.clock,
         body_timeout_s=http.body_timeout_s,
     )
 
@@ -317,7 +322,3 @@ def _check_limits(overrides: Mapping[str, tuple[int, int]], routes: Iterable[Rou
     unknown = overrides.keys() - limit_names(routes)
     if unknown:
         raise InvalidRoute(f"no route has a limit named {', '.join(sorted(unknown))}")
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)

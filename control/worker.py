@@ -18,6 +18,8 @@ from control.accounts.worker_tasks import accounts_tasks
 from control.analytics.rollup import delete_workspace_marks
 from control.analytics.worker_tasks import analytics_tasks
 from control.backups.worker_tasks import backups_tasks
+from control.billing.accruals import make_accrue
+from control.billing.period_jobs import utc_now
 from control.billing.purged_workspaces import keep_billing_facts
 from control.billing.worker_tasks import billing_tasks
 from control.calls.analysis.analysis_job import make_analysis_job
@@ -112,7 +114,7 @@ def make_worker_tasks(
             ),
             knowledge_tasks(pool, services.knowledge, services.storage, services.knowledge_search.embedder),
             *_make_integrations_tasks(pool, services),
-            analytics_tasks(pool),
+            analytics_tasks(pool, make_accrue(utc_now)),
             _make_billing_tasks(pool, services, metrics, billing_ahead),
             _make_voice_tasks(services, metrics),
             backups_tasks(metrics.report_backups),

@@ -22,7 +22,7 @@ CONTENT_TYPES: Final[Mapping[ExportFormat, str]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportedCall:
-    """A call as exported. local_time: created_at in the workspace's zone."""
+    """A call as exported. cost: billed; cost_list: at list price. local_time: created_at in the workspace's zone."""
 
     call_id: UUID
     created_at: datetime
@@ -39,6 +39,7 @@ class ExportedCall:
     called_number: str | None
     duration_seconds: int
     cost: Decimal
+    cost_list: Decimal
     currency: str
     sentiment: str | None
     sentiment_score: float | None

@@ -1,5 +1,6 @@
 """Analytics of the whole platform, for the staff. Days are UTC; figures are seconds old. Needs platform scope."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -55,7 +56,10 @@ class PlatformAnalytics:
         days = _resolve(choice, now)
         sums = await read_model.select_sums(db, days.first, days.last)
         providers = await read_model.select_providers(db, days.first, days.last)
-        return CostOverview(days, sums.cost, sums.revenue, providers, await self._rank(db, days, "cost", limit, now))
+        workspaces = await self._rank(db, days, "cost", limit, now)
+        unpriced = await read_model.count_unpriced(db, [one.workspace_id for one in workspaces], days.first, days.last)
+        counted = [replace(one, unpriced=unpriced.get(one.workspace_id, 0)) for one in workspaces]
+        return CostOverview(days, sums, providers, counted)
 
     async def _rank(
         self, db: Connection, days: DayRange, order: WorkspaceOrder, limit: int, now: datetime

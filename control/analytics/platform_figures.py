@@ -12,14 +12,49 @@ from control.analytics.periods import DayRange
 WorkspaceOrder = Literal["calls", "revenue", "minutes", "cost"]
 
 
-def profit_margin(revenue: Decimal, cost: Decimal) -> float | None:
-    """The share of the revenue that is left after the cost; negative when it costs more. None without revenue."""
-    return round(float((revenue - cost) / revenue), 4) if revenue > 0 else None
+def profit_margin(revenue: Decimal, cost: Decimal, unpriced: int) -> float | None:
+    """The share of the revenue that is left after the cost; negative when it costs more. None without revenue, and
+    where the cost of some entries is unknown."""
+    return round(float((revenue - cost) / revenue), 4) if revenue > 0 and not unpriced else None
+
+
+def cost_warning(unpriced: int) -> str | None:
+    """Says that a cost is too low, because entries of the ledger have none."""
+    if not unpriced:
+        return None
+    entries = "1 entry of the ledger has" if unpriced == 1 else f"{unpriced} entries of the ledger have"
+    return f"{entries} no known cost and {'counts' if unpriced == 1 else 'count'} as 0."
+
+
+@dataclass(frozen=True, slots=True)
+class RevenueParts:
+    """What revenue consists of. list_price: of call minutes, before included and trial minutes are deducted. usage:
+    minutes after these deductions, and numbers. fees: accrued by the day. credits: what invoices took from credits,
+    negative; no part of the revenue."""
+
+    list_price: Decimal
+    usage: Decimal
+    fees: Decimal
+    credits: Decimal
+
+    @property
+    def total(self) -> Decimal:
+        """Usage and fees: the revenue, without tax and before credits."""
+        return self.usage + self.fees
+
+
+def split_revenue(by_resource: Mapping[str, Decimal]) -> RevenueParts:
+    """by_resource: amounts by the resource type of the ledger."""
+    zero = Decimal(0)
+    fees, paid = by_resource.get("subscription", zero), by_resource.get("credit", zero)
+    whole = sum(by_resource.values(), zero)
+    return RevenueParts(by_resource.get("call_minutes", zero), whole - fees - paid, fees, paid)
 
 
 @dataclass(frozen=True, slots=True)
 class WorkspaceFigures:
-    """A workspace's calls and money. name: None once it is purged."""
+    """A workspace's calls and money. name: None once it is purged. unpriced: entries without a known cost, where they
+    were counted."""
 
     workspace_id: UUID
     name: str | None
@@ -27,6 +62,7 @@ class WorkspaceFigures:
     seconds: int
     revenue: Decimal
     cost: Decimal
+    unpriced: int = 0
 
     @property
     def minutes(self) -> float:
@@ -41,12 +77,15 @@ class WorkspaceFigures:
 
 @dataclass(frozen=True, slots=True)
 class PlatformSums:
-    """Calls and money of all workspaces in a range of days."""
+    """Calls and money of all workspaces in a range of days. unpriced: entries of calls without a known cost, which
+    counts as 0."""
 
     calls: int
     seconds: int
     revenue: Decimal
     cost: Decimal
+    unpriced: int
+    parts: RevenueParts
     by_status: Mapping[str, int]
     by_provider: Mapping[str, int]
     revenue_by_tier: Mapping[str, Decimal]
@@ -104,7 +143,6 @@ class CostOverview:
     """Cost and revenue of a range of days. workspaces: those that cost most."""
 
     range: DayRange
-    cost: Decimal
-    revenue: Decimal
+    sums: PlatformSums
     providers: Sequence[ProviderFigures]
     workspaces: Sequence[WorkspaceFigures]

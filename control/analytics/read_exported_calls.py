@@ -11,7 +11,8 @@ from control.db.pool import Connection
 _PAGE: Final = """
     SELECT c.id AS call_id, c.created_at, c.answered_at, c.ended_at, c.direction, c.is_test, c.status, c.end_reason,
            c.agent_id, a.name AS agent_name, c.caller_number, c.called_number, c.duration_seconds,
-           c.cost_total AS cost, c.sentiment, c.sentiment_score, c.success, c.summary
+           round(c.cost_total * billed_share(c.workspace_id, c.created_at), 6) AS cost,
+           c.cost_total AS cost_list, c.sentiment, c.sentiment_score, c.success, c.summary
     FROM calls c LEFT JOIN agents a ON a.id = c.agent_id AND a.workspace_id = c.workspace_id
     WHERE c.workspace_id = $1 AND c.created_at >= $2 AND c.created_at < $3 AND (c.created_at, c.id) > ($4, $5)
     ORDER BY c.created_at, c.id LIMIT $6

@@ -33,6 +33,12 @@ JOIN calls c ON c.workspace_id = b.workspace_id AND c.created_at >= b.since AND 
 WHERE NOT c.is_test
 GROUP BY 1, 2, 3
 """
+# Rows that closed a period: accruals hold the same amounts by day.
+_CLOSING: Final = """
+    u.resource_type IN ('subscription', 'included_minutes', 'trial', 'phone_number') AND EXISTS (
+        SELECT FROM billing_periods p WHERE p.workspace_id = u.workspace_id AND p.period_start <= u.at
+        AND p.period_end > u.at)
+"""
 # Only what customers pay. An adjusting row with a price was computed from the call's whole, and settles the rows of its
 # kind, which have its time.
 _USAGE: Final = f"""
@@ -44,7 +50,7 @@ per_call AS (
                 ELSE count(*) FILTER (WHERE u.price IS NULL) END AS unpriced
     FROM batch b
     JOIN usage_records u ON u.workspace_id = b.workspace_id AND u.at >= b.since AND u.at < b.until
-    WHERE u.price IS NULL OR u.price_version IS NOT NULL OR u.price <> 0
+    WHERE (u.price IS NULL OR u.price_version IS NOT NULL OR u.price <> 0) AND NOT ({_CLOSING})
     GROUP BY b.workspace_id, 2, u.resource_type, u.call_id, u.provider, u.model, u.unit
 )
 INSERT INTO usage_intervals (workspace_id, began, resource_type, quantity, price, unpriced)

@@ -3,8 +3,15 @@
 from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any, Final
+from uuid import UUID
 
-from control.analytics.platform_figures import PlatformSums, ProviderFigures, WorkspaceFigures, WorkspaceOrder
+from control.analytics.platform_figures import (
+    PlatformSums,
+    ProviderFigures,
+    WorkspaceFigures,
+    WorkspaceOrder,
+    split_revenue,
+)
 from control.db.pool import Connection
 
 # Providers in an answer: more than a catalogue has.
@@ -12,7 +19,9 @@ MAX_PROVIDERS: Final = 1_000
 # $1, $2: first and last day.
 _SUMS: Final = """
     SELECT coalesce(sum(calls), 0)::bigint AS calls, coalesce(sum(seconds), 0)::bigint AS seconds,
-           coalesce(sum(price), 0) AS revenue, coalesce(sum(cost), 0) AS cost
+           coalesce(sum(price), 0) AS revenue, coalesce(sum(cost), 0) AS cost,
+           (SELECT coalesce(sum(unpriced), 0)::bigint FROM platform_provider_daily WHERE day BETWEEN $1 AND $2)
+               AS unpriced
     FROM platform_daily WHERE day BETWEEN $1 AND $2
 """
 _PARTS: Final = """
@@ -22,6 +31,7 @@ _PARTS: Final = """
         SELECT 'status' AS what, key, value FROM jsonb_each(by_status)
         UNION ALL SELECT 'provider', key, value FROM jsonb_each(by_provider)
         UNION ALL SELECT 'tier', key, value FROM jsonb_each(price_by_tier)
+        UNION ALL SELECT 'resource', key, value FROM jsonb_each(revenue_by_resource)
     ) part
     WHERE day BETWEEN $1 AND $2 GROUP BY 1, 2 ORDER BY 3 DESC, 2
 """
@@ -62,7 +72,7 @@ _LATENCY: Final = """
 async def select_sums(db: Connection, first: date, last: date) -> PlatformSums:
     """Calls and money of all workspaces."""
     row = await db.fetchrow(_SUMS, first, last)
-    parts: dict[str, dict[str, Any]] = {"status": {}, "provider": {}, "tier": {}}
+    parts: dict[str, dict[str, Any]] = {"status": {}, "provider": {}, "tier": {}, "resource": {}}
     for part in await db.fetch(_PARTS, first, last):
         parts[part["what"]][part["key"]] = part["value"]
     return PlatformSums(
@@ -70,6 +80,7 @@ async def select_sums(db: Connection, first: date, last: date) -> PlatformSums:
         by_status={key: int(value) for key, value in parts["status"].items()},
         by_provider={key: int(value) for key, value in parts["provider"].items()},
         revenue_by_tier=parts["tier"],
+        parts=split_revenue(parts["resource"]),
     )
 
 
@@ -83,6 +94,18 @@ async def rank_workspaces(
 async def rank_workspaces_of_all_time(db: Connection, order: WorkspaceOrder, limit: int) -> list[WorkspaceFigures]:
     """The first `limit` workspaces, by all that is recorded of them."""
     return await _rank(db, _TOTALS, [], [], order, limit)
+
+
+async def count_unpriced(db: Connection, workspaces: Sequence[UUID], first: date, last: date) -> dict[UUID, int]:
+    """Entries of calls without a known cost, by workspace."""
+    rows = await db.fetch(
+        "SELECT workspace_id, sum(unpriced)::bigint AS unpriced FROM provider_daily "
+        "WHERE workspace_id = ANY ($1::uuid[]) AND day BETWEEN $2 AND $3 GROUP BY 1",
+        workspaces,
+        first,
+        last,
+    )
+    return {row["workspace_id"]: row["unpriced"] for row in rows}
 
 
 async def select_providers(db: Connection, first: date, last: date) -> list[ProviderFigures]:

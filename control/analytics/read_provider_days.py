@@ -10,6 +10,7 @@ from control.platform.model import CURRENCY
 
 # $1, $2: workspaces and days (UTC), arrays of one length. All figures are of the calls created on the day, so that a
 # call at midnight counts once. Usage is dated at most 40 days from its call (event_batch.FURTHEST).
+#   made      the calls; share: the part of their list price that is billed, after included and trial minutes
 #   kinds     a call's usage of one kind; an adjusting row of known cost settles the rows before it
 #   seen      the roles in which a provider was used, or failed; choices: of how many providers of the call
 #   shares    a call's cost of each provider, and that share of the call's price: never more than the whole of it,
@@ -27,6 +28,7 @@ WITH batch AS MATERIALIZED (
 ),
 made AS MATERIALIZED (
     SELECT b.workspace_id, b.day, c.id AS call_id, c.created_at, c.is_test,
+           billed_share(c.workspace_id, c.created_at) AS share,
            CASE WHEN jsonb_typeof(c.details -> 'failed_providers') = 'object' THEN c.details -> 'failed_providers' END
                AS failed,
            CASE WHEN jsonb_typeof(c.details -> 'latency') = 'object' THEN c.details -> 'latency' END AS latency
@@ -35,7 +37,7 @@ made AS MATERIALIZED (
 ),
 facts AS (
     SELECT m.workspace_id, m.day, m.call_id, m.is_test, m.failed IS NOT NULL AS is_known, m.latency -> k.role AS turns,
-           k.provider, k.role, k.cost, k.price, k.unpriced, false AS has_failed
+           k.provider, k.role, k.cost, k.price * m.share AS price, k.unpriced, false AS has_failed
     FROM made m
     CROSS JOIN LATERAL (
         SELECT u.provider, u.resource_type AS role, sum(u.cost) AS cost, sum(u.price) AS price,

@@ -19,14 +19,35 @@ batch AS MATERIALIZED (
 )
 """
 
-# What the ledger holds of a day. Prices are in the workspace's currency; revenue is in the platform's ($3), by the rate
-# that held when the day began.
-_MONEY: Final = """
-    SELECT l.workspace_id, l.day, coalesce(sum(l.price), 0) AS price, coalesce(sum(l.cost), 0) AS cost,
-           CASE WHEN coalesce(a.currency, $3) = $3 THEN coalesce(sum(l.price), 0)
-                ELSE round(coalesce(sum(l.price), 0) * usd_rate(a.currency, l.day::timestamp AT TIME ZONE 'UTC'), 9)
-                END AS revenue
-    FROM ledger l LEFT JOIN billing_accounts a ON a.workspace_id = l.workspace_id GROUP BY 1, 2, a.currency
+# Rows that closed a period which has accruals: these hold the same amounts by day. `u` is a row of the ledger.
+_CLOSED: Final = """
+    u.resource_type IN ('subscription', 'included_minutes', 'trial', 'phone_number') AND EXISTS (
+        SELECT FROM billing_periods p WHERE p.workspace_id = u.workspace_id AND p.period_start <= u.at
+        AND p.period_end > u.at AND p.accrued_until IS NOT NULL)
+"""
+# The money of a day: the rows of `ledger` and the accruals. Prices are in the workspace's currency; revenue is in the
+# platform's ($3), by the rate that held when the day began. Credits pay for revenue and are no part of it.
+_MONEY: Final = f"""
+charged AS (
+    SELECT workspace_id, day, resource_type, price, cost FROM ledger u WHERE NOT ({_CLOSED})
+    UNION ALL
+    SELECT b.workspace_id, b.day, a.resource_type, a.price, a.cost
+    FROM batch b JOIN accruals a ON a.workspace_id = b.workspace_id AND a.at >= b.since AND a.at < b.until
+),
+resources AS (
+    SELECT c.workspace_id, c.day, c.resource_type, coalesce(sum(c.price), 0) AS price, coalesce(sum(c.cost), 0) AS cost,
+           CASE WHEN coalesce(a.currency, $3) = $3 THEN 1
+                ELSE usd_rate(a.currency, c.day::timestamp AT TIME ZONE 'UTC') END AS rate
+    FROM charged c LEFT JOIN billing_accounts a ON a.workspace_id = c.workspace_id GROUP BY 1, 2, 3, a.currency
+),
+money AS (
+    SELECT workspace_id, day, coalesce(sum(price) FILTER (WHERE resource_type <> 'credit'), 0) AS price,
+           sum(cost) AS cost,
+           round(coalesce(sum(price) FILTER (WHERE resource_type <> 'credit'), 0) * max(rate), 9) AS revenue,
+           coalesce(jsonb_object_agg(resource_type, round(price * rate, 9)) FILTER (WHERE price <> 0), '{{}}')
+               AS by_resource
+    FROM resources GROUP BY 1, 2
+)
 """
 # Unknown costs and prices count as 0 in sums; usage_daily.unpriced says how many there are. An adjusting row whose cost
 # and price are known was computed from the call's whole, and settles the rows of its kind. charged_quantity: without
@@ -44,11 +65,11 @@ counted AS MATERIALIZED (
     GROUP BY 1, 2, 3, 4, 5, 6
 ),
 ledger AS MATERIALIZED (
-    SELECT b.workspace_id, b.day, u.resource_type, u.provider, u.call_id, u.price, u.cost
+    SELECT b.workspace_id, b.day, u.at, u.resource_type, u.provider, u.call_id, u.price, u.cost
     FROM batch b
     JOIN usage_records u ON u.workspace_id = b.workspace_id AND u.at >= b.since AND u.at < b.until
 ),
-money AS ({_MONEY}),
+{_MONEY},
 sums AS (
     SELECT workspace_id, day, sum(calls) AS calls, sum(seconds) AS seconds FROM counted GROUP BY 1, 2
 ),
@@ -80,10 +101,10 @@ hours AS (
     ) one
     GROUP BY 1, 2
 )
-INSERT INTO workspace_daily (workspace_id, day, calls, seconds, price, revenue, cost, by_status, by_direction,
-                             by_carrier, by_provider, by_hour)
+INSERT INTO workspace_daily (workspace_id, day, calls, seconds, price, revenue, cost, revenue_by_resource, by_status,
+                             by_direction, by_carrier, by_provider, by_hour)
 SELECT workspace_id, day, coalesce(s.calls, 0), coalesce(s.seconds, 0), coalesce(m.price, 0), coalesce(m.revenue, 0),
-       coalesce(m.cost, 0),
+       coalesce(m.cost, 0), coalesce(m.by_resource, '{{}}'),
        coalesce(t.by_status, '{{}}'), coalesce(t.by_direction, '{{}}'), coalesce(t.by_carrier, '{{}}'),
        coalesce(t.by_provider, '{{}}'), coalesce(h.by_hour, array_fill(0, ARRAY[24]))
 FROM sums s
@@ -92,20 +113,25 @@ LEFT JOIN tallies t USING (workspace_id, day)
 LEFT JOIN hours h USING (workspace_id, day)
 """
 
-# Of workspaces whose calls are deleted: what was counted of the calls stays.
+# Of days whose accruals changed, and of workspaces whose calls are deleted: what was counted of the calls stays.
 _LATE_MONEY: Final = f"""
 WITH {_BATCH},
-ledger AS (
-    SELECT b.workspace_id, b.day, u.price, u.cost
+ledger AS MATERIALIZED (
+    SELECT b.workspace_id, b.day, u.at, u.resource_type, u.price, u.cost
     FROM batch b
     JOIN usage_records u ON u.workspace_id = b.workspace_id AND u.at >= b.since AND u.at < b.until
-)
-INSERT INTO workspace_daily (workspace_id, day, calls, seconds, price, revenue, cost, by_status, by_direction,
-                             by_carrier, by_provider, by_hour)
-SELECT workspace_id, day, 0, 0, price, revenue, cost, '{{}}', '{{}}', '{{}}', '{{}}', array_fill(0, ARRAY[24])
-FROM ({_MONEY}) money
+),
+{_MONEY}
+INSERT INTO workspace_daily (workspace_id, day, calls, seconds, price, revenue, cost, revenue_by_resource, by_status,
+                             by_direction, by_carrier, by_provider, by_hour)
+SELECT b.workspace_id, b.day, 0, 0, coalesce(price, 0), coalesce(revenue, 0), coalesce(cost, 0),
+       coalesce(by_resource, '{{}}'), '{{}}', '{{}}', '{{}}', '{{}}', array_fill(0, ARRAY[24])
+FROM batch b LEFT JOIN money m ON m.workspace_id = b.workspace_id AND m.day = b.day
+WHERE m.workspace_id IS NOT NULL
+   OR EXISTS (SELECT FROM workspace_daily d WHERE d.workspace_id = b.workspace_id AND d.day = b.day)
 ON CONFLICT (workspace_id, day) DO UPDATE
-SET price = EXCLUDED.price, revenue = EXCLUDED.revenue, cost = EXCLUDED.cost
+SET price = EXCLUDED.price, revenue = EXCLUDED.revenue, cost = EXCLUDED.cost,
+    revenue_by_resource = EXCLUDED.revenue_by_resource
 """
 
 _AGENT_DAYS: Final = f"""
@@ -143,7 +169,7 @@ FROM per_call GROUP BY 1, 2, 3, 4
 _PLATFORM_DAYS: Final = """
 WITH daily AS MATERIALIZED (
     SELECT d.day, d.calls, d.seconds, d.cost, d.by_status, d.by_direction, d.by_carrier, d.by_provider, d.by_hour,
-           coalesce(d.revenue, d.price) AS price, coalesce(w.tier_name, 'none') AS tier_name
+           d.revenue_by_resource, coalesce(d.revenue, d.price) AS price, coalesce(w.tier_name, 'none') AS tier_name
     FROM workspace_daily d LEFT JOIN workspaces w ON w.id = d.workspace_id
     WHERE d.day = ANY ($1::date[])
 ),
@@ -155,6 +181,7 @@ parts AS (
         UNION ALL SELECT day, 'carrier', key, value::numeric FROM daily, jsonb_each(by_carrier)
         UNION ALL SELECT day, 'provider', key, value::numeric FROM daily, jsonb_each(by_provider)
         UNION ALL SELECT day, 'tier', tier_name, price FROM daily
+        UNION ALL SELECT day, 'resource', key, value::numeric FROM daily, jsonb_each(revenue_by_resource)
     ) one
     GROUP BY 1, 2, 3
 ),
@@ -164,7 +191,8 @@ tallies AS (
            jsonb_object_agg(key, value) FILTER (WHERE what = 'direction') AS by_direction,
            jsonb_object_agg(key, value) FILTER (WHERE what = 'carrier') AS by_carrier,
            jsonb_object_agg(key, value) FILTER (WHERE what = 'provider') AS by_provider,
-           jsonb_object_agg(key, value) FILTER (WHERE what = 'tier') AS price_by_tier
+           jsonb_object_agg(key, value) FILTER (WHERE what = 'tier') AS price_by_tier,
+           jsonb_object_agg(key, value) FILTER (WHERE what = 'resource') AS by_resource
     FROM parts GROUP BY 1
 ),
 hours AS (
@@ -181,16 +209,16 @@ sums AS (
     FROM daily GROUP BY 1
 )
 INSERT INTO platform_daily (day, calls, seconds, price, cost, by_status, by_direction, by_carrier, by_provider,
-                            price_by_tier, by_hour)
+                            price_by_tier, revenue_by_resource, by_hour)
 SELECT day, calls, seconds, price, cost, coalesce(by_status, '{}'), coalesce(by_direction, '{}'),
-       coalesce(by_carrier, '{}'), coalesce(by_provider, '{}'), price_by_tier, by_hour
+       coalesce(by_carrier, '{}'), coalesce(by_provider, '{}'), price_by_tier, coalesce(by_resource, '{}'), by_hour
 FROM sums JOIN tallies USING (day) JOIN hours USING (day)
 """
 
 
 async def insert_all_marks(db: Connection, first: date = date.min, last: date = date.max) -> int:
-    """Marks every day from `first` to `last` that has calls or usage; returns how many days are marked. Not those of
-    workspaces that are purged, or about to be: their calls are deleted, so that only the figures are left."""
+    """Marks every day from `first` to `last` that has calls, usage or accruals; returns how many days are marked.
+    Days of workspaces that are purged, or about to be, are not marked: only their figures are left."""
     status = await db.execute(
         """
         WITH span AS (
@@ -204,6 +232,8 @@ async def insert_all_marks(db: Connection, first: date = date.min, last: date = 
             WHERE created_at >= span.since AND created_at < span.until
             UNION SELECT workspace_id, (at AT TIME ZONE 'UTC')::date FROM usage_records, span
             WHERE at >= span.since AND at < span.until
+            UNION SELECT workspace_id, (at AT TIME ZONE 'UTC')::date FROM accruals, span
+            WHERE at >= span.since AND at < span.until
         ) found
         JOIN workspaces w ON w.id = found.workspace_id AND (w.purge_after IS NULL OR w.purge_after > now())
         -- A batch of marks then shares few days, each of which is added up over all workspaces.
@@ -216,7 +246,7 @@ async def insert_all_marks(db: Connection, first: date = date.min, last: date = 
 
 
 async def count_days_without_rows(db: Connection, first: date, last: date) -> int:
-    """Days of workspaces that have figures, and neither calls nor usage any more; not those of purged workspaces."""
+    """Days of workspaces that have figures, and no longer calls, usage or accruals; not those of purged workspaces."""
     count: int = await db.fetchval(
         """
         SELECT count(*) FROM workspace_daily d
@@ -228,6 +258,8 @@ async def count_days_without_rows(db: Connection, first: date, last: date) -> in
                           AND c.created_at >= span.since AND c.created_at < span.until)
           AND NOT EXISTS (SELECT FROM usage_records u WHERE u.workspace_id = d.workspace_id
                           AND u.at >= span.since AND u.at < span.until)
+          AND NOT EXISTS (SELECT FROM accruals a WHERE a.workspace_id = d.workspace_id
+                          AND a.at >= span.since AND a.at < span.until)
         """,
         first,
         last,

@@ -12,6 +12,13 @@ from control.db.pool import Connection
 MAX_AGENTS: Final = 1_000
 _SUMS: Final = ", ".join(f"coalesce(sum(i.{name}), 0) AS {name}" for name in SUM_NAMES)
 _NAMES: Final = ", ".join(SUM_NAMES)
+# What workspace $1 is charged from $2, before $3: minutes at list price and credits, and what accrues beside them.
+_CHARGES: Final = """
+    SELECT began AS at, resource_type, quantity, price, unpriced FROM usage_intervals
+    WHERE workspace_id = $1 AND began >= $2 AND began < $3
+    UNION ALL
+    SELECT at, resource_type, quantity, price, 0 FROM accruals WHERE workspace_id = $1 AND at >= $2 AND at < $3
+"""
 # $1: workspace; $2, $3: from, before; $4: most agents, the busiest first.
 _AGENTS: Final = f"""
     WITH sums AS (
@@ -63,11 +70,11 @@ async def select_hours(
 
 
 async def select_charges(db: Connection, workspace_id: UUID, since: datetime, until: datetime) -> list[ResourceCharge]:
-    """What was charged, by resource, the most expensive first."""
+    """What was charged, by resource, the most expensive first; credits, too."""
     rows = await db.fetch(
-        """
+        f"""
         SELECT resource_type, sum(quantity) AS quantity, sum(price) AS price, sum(unpriced)::bigint AS unpriced
-        FROM usage_intervals WHERE workspace_id = $1 AND began >= $2 AND began < $3 GROUP BY 1 ORDER BY 3 DESC, 1
+        FROM ({_CHARGES}) charges GROUP BY 1 ORDER BY 3 DESC, 1
         """,
         workspace_id,
         since,
@@ -79,11 +86,11 @@ async def select_charges(db: Connection, workspace_id: UUID, since: datetime, un
 async def select_daily_charges(
     db: Connection, workspace_id: UUID, since: datetime, until: datetime, zone: str
 ) -> dict[date, Decimal]:
-    """What was charged, by day in the zone, where there is anything."""
+    """What was charged, by day in the zone, where there is anything; without credits."""
     rows = await db.fetch(
-        """
-        SELECT (began AT TIME ZONE $4)::date AS day, sum(price) AS price
-        FROM usage_intervals WHERE workspace_id = $1 AND began >= $2 AND began < $3 GROUP BY 1
+        f"""
+        SELECT (at AT TIME ZONE $4)::date AS day, sum(price) AS price
+        FROM ({_CHARGES}) charges WHERE resource_type <> 'credit' GROUP BY 1
         """,
         workspace_id,
         since,

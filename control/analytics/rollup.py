@@ -6,7 +6,7 @@ after a crash the marks are still there, and a repeated day changes nothing. Day
 its creation, money on the day of its usage record.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
@@ -23,6 +23,10 @@ class WorkspaceDay:
 
     workspace_id: UUID
     day: date
+
+
+# Computes what these days add to the bills besides their usage; returns the days of which that changed.
+Accrue = Callable[[Connection, Sequence[WorkspaceDay]], Awaitable[list[WorkspaceDay]]]
 
 
 async def mark_day(db: Connection, workspace_id: UUID, day: date) -> None:
@@ -49,8 +53,9 @@ async def count_days_without_rows(db: Connection, first: date, last: date) -> in
     return await read_rollup.count_days_without_rows(db, first, last)
 
 
-async def roll_up_days(db: Connection, most: int) -> int:
-    """Computes up to `most` marked days again, in the current transaction (platform scope); returns how many.
+async def roll_up_days(db: Connection, most: int, accrue: Accrue | None = None) -> int:
+    """Computes up to `most` marked days again, in the current transaction (platform scope); returns how many. accrue:
+    None leaves the accruals of the bills as they are.
 
     Several workers may do so at once: they take different marks. They wait for one another where these are of the same
     day, and for the sums over days and workspaces, which come last. Of workspaces whose calls are deleted by a purge
@@ -59,22 +64,30 @@ async def roll_up_days(db: Connection, most: int) -> int:
     taken = await store.delete_marks(db, most)
     if not taken:
         return 0
-    workspaces, days = [workspace for workspace, _ in taken], [day for _, day in taken]
+    workspaces, days = _split(taken)
     await keep_plans(db)
     await store.lock_days(db, workspaces, days)
     purged = await read_rollup.select_purged(db, sorted(set(workspaces)))
-    await _make_days_of_calls(db, [one for one in taken if one[0] not in purged])
-    late = [one for one in taken if one[0] in purged]
-    await read_rollup.make_late_money(db, [workspace for workspace, _ in late], [day for _, day in late])
     await read_rollup.make_usage_days(db, workspaces, days)
     await read_intervals.make_usage_intervals(db, workspaces, days)
-    await _make_sums(db, taken)
+    changed = await accrue(db, [WorkspaceDay(*one) for one in taken]) if accrue else []
+    others = sorted({(one.workspace_id, one.day) for one in changed} - set(taken))
+    await read_intervals.make_usage_intervals(db, *_split(others))
+    await _make_days_of_calls(db, [one for one in taken if one[0] not in purged])
+    await read_provider_days.make_provider_days(db, *_split([one for one in others if one[0] not in purged]))
+    await read_rollup.make_late_money(db, *_split([*(one for one in taken if one[0] in purged), *others]))
+    await _make_sums(db, [*taken, *others])
     return len(taken)
+
+
+def _split(days: Sequence[tuple[UUID, date]]) -> tuple[list[UUID], list[date]]:
+    """Workspaces and days as two lists of one length."""
+    return [workspace for workspace, _ in days], [day for _, day in days]
 
 
 async def _make_days_of_calls(db: Connection, taken: Sequence[tuple[UUID, date]]) -> None:
     """What is counted from calls, which must still be there."""
-    workspaces, days = [workspace for workspace, _ in taken], [day for _, day in taken]
+    workspaces, days = _split(taken)
     await read_rollup.make_workspace_days(db, workspaces, days)
     await read_rollup.make_agent_days(db, workspaces, days)
     await read_intervals.make_call_intervals(db, workspaces, days)

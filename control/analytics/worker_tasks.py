@@ -5,7 +5,7 @@ from typing import Final
 
 import structlog
 
-from control.analytics.rollup import mark_all_days, roll_up_days
+from control.analytics.rollup import Accrue, mark_all_days, roll_up_days
 from control.db.duties import Duty, WorkerTasks
 from control.db.jobs import JobHandler
 from control.db.pool import Connection, Pool
@@ -18,11 +18,11 @@ ROLL_UP_EVERY_S: Final = 5
 log = structlog.get_logger()
 
 
-def analytics_tasks(pool: Pool) -> WorkerTasks:
-    """Job `rollups.rebuild`, duty `rollups`."""
+def analytics_tasks(pool: Pool, accrue: Accrue) -> WorkerTasks:
+    """Job `rollups.rebuild`, duty `rollups`. accrue: see `roll_up_days`."""
 
     async def rollups(db: Connection, _: datetime) -> int:
-        return await roll_up_days(db, 200)
+        return await roll_up_days(db, 200, accrue)
 
     return WorkerTasks(handlers={REBUILD: _rebuild(pool)}, duties=[Duty("rollups", ROLL_UP_EVERY_S, rollups, 200)])
 

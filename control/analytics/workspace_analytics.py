@@ -37,7 +37,7 @@ class WorkspaceAnalytics:
         return days, [one for one in agents if one.agent_id is not None]
 
     async def get_costs(self, db: Connection, workspace_id: UUID, choice: RangeChoice, now: datetime) -> ChargeOverview:
-        """What the workspace was charged in the range, test calls and the fee of closed periods included."""
+        """What the workspace was charged in the range, the fees of its days included."""
         days = await self.resolve(db, workspace_id, choice, now)
         resources = await read_model.select_charges(db, workspace_id, days.since, days.until)
         by_day = await read_model.select_daily_charges(db, workspace_id, days.since, days.until, days.zone)

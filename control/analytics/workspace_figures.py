@@ -8,6 +8,7 @@ from typing import Final
 from uuid import UUID
 
 from control.analytics.periods import DayRange
+from control.analytics.platform_figures import RevenueParts, split_revenue
 
 STATUSES: Final = ("queued", "ringing", "in_progress", "completed", "failed", "busy", "no_answer", "canceled")
 SENTIMENTS: Final = ("positive", "neutral", "negative")
@@ -118,8 +119,8 @@ class ResourceCharge:
 
 @dataclass(frozen=True, slots=True)
 class ChargeOverview:
-    """What a workspace was charged in a range of days. currency: of all amounts (ISO 4217, lower case). by_day: each
-    day of the range, in order."""
+    """What a workspace was charged in a range of days. currency: of all amounts (ISO 4217, lower case). resources: with
+    credits, which are no part of the cost. by_day: each day of the range, in order."""
 
     range: DayRange
     currency: str
@@ -127,6 +128,6 @@ class ChargeOverview:
     by_day: Sequence[tuple[date, Decimal]]
 
     @property
-    def total(self) -> Decimal:
-        """All together."""
-        return sum((one.price for one in self.resources), Decimal(0))
+    def parts(self) -> RevenueParts:
+        """What the cost consists of, and the credits."""
+        return split_revenue({one.resource_type: one.price for one in self.resources})

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Literal
 from uuid import UUID
 
+from control.analytics.platform_figures import RevenueParts
 from control.billing.prices import LedgerUnit, PriceKey, PriceVersion, Role
 from control.platform.model import CURRENCY as CURRENCY  # also for those who import it from here
 
@@ -115,11 +116,14 @@ class TierRevenue:
 
 @dataclass(frozen=True, slots=True)
 class BillingOverview:
-    """Money of a period in the platform's currency. revenue: charged to customers, without tax; cost: ours. paid: of
-    invoices that were paid since its first day; pending, overdue: what is open now."""
+    """Money of a period in the platform's currency. revenue: billed usage and accrued fees, without tax; cost: ours.
+    unpriced: entries of calls without a known cost. paid: of invoices that were paid since its first day; pending,
+    overdue: what is open now."""
 
     revenue: Decimal
     cost: Decimal
+    unpriced: int
+    parts: RevenueParts
     by_tier: list[TierRevenue]
     paid: Decimal
     pending: Decimal

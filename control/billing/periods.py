@@ -7,7 +7,7 @@ end.
 
 from calendar import monthrange
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from fractions import Fraction
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -36,17 +36,27 @@ class BillingPeriod:
     @property
     def full_days(self) -> int:
         """Days of the whole period, by the calendar of its time zone."""
-        return (self._date(self.full_end) - self._date(self.full_start)).days
+        return (self.date_of(self.full_end) - self.date_of(self.full_start)).days
 
     def days_between(self, since: datetime, until: datetime) -> set[date]:
         """The days of the period's time zone of which some part lies between two moments within the period."""
         since, until = max(since, self.start), min(until, self.end)
         if since >= until:
             return set()
-        first, last = self._date(since), self._date(until - timedelta(microseconds=1))
+        first, last = self.date_of(since), self.date_of(until - timedelta(microseconds=1))
         return {first + _DAY * number for number in range((last - first).days + 1)}
 
-    def _date(self, moment: datetime) -> date:
+    def day_starts(self) -> list[datetime]:
+        """When each day of the period begins (UTC), in order; the first is the period's start."""
+        starts, day, last = [self.start], self.date_of(self.start), self.date_of(self.end)
+        while (day := day + _DAY) <= last:
+            begin = datetime.combine(day, time(), ZoneInfo(self.timezone)).astimezone(UTC)
+            if self.start < begin < self.end:
+                starts.append(begin)
+        return starts
+
+    def date_of(self, moment: datetime) -> date:
+        """The date of a moment in the period's time zone."""
         return moment.astimezone(ZoneInfo(self.timezone)).date()
 
 

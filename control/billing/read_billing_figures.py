@@ -3,6 +3,7 @@
 from datetime import date
 from typing import Final
 
+from control.analytics.platform_figures import split_revenue
 from control.billing.invoices import PaymentStatus
 from control.billing.model import CURRENCY, BillingOverview, TierRevenue, WorkspaceBalance
 from control.db.keyset import Keyset, ListPage, PageRequest, cut_page
@@ -10,7 +11,13 @@ from control.db.pool import Connection
 
 _ORDER: Final = Keyset(("w.created_at", "w.id"), "SELECT created_at, id FROM workspaces WHERE id = $1")
 _SELECT_SUMS: Final = """
-    SELECT coalesce(sum(price), 0) AS revenue, coalesce(sum(cost), 0) AS cost FROM platform_daily WHERE day >= $1
+    SELECT coalesce(sum(price), 0) AS revenue, coalesce(sum(cost), 0) AS cost,
+           (SELECT coalesce(sum(unpriced), 0)::bigint FROM platform_provider_daily WHERE day >= $1) AS unpriced
+    FROM platform_daily WHERE day >= $1
+"""
+_SELECT_RESOURCES: Final = """
+    SELECT key, sum(value::numeric) AS amount FROM platform_daily, jsonb_each(revenue_by_resource)
+    WHERE day >= $1 GROUP BY 1
 """
 # By the tier that each workspace had when its day was last computed.
 _SELECT_TIERS: Final = """
@@ -45,11 +52,14 @@ _WANTED: Final = "w.deleted_at IS NULL AND ($1::text IS NULL OR coalesce(o.statu
 async def select_overview(db: Connection, first: date) -> BillingOverview:
     """Since that day (UTC), in the platform's currency."""
     sums = await db.fetchrow(_SELECT_SUMS, first)
+    resources = await db.fetch(_SELECT_RESOURCES, first)
     tiers = await db.fetch(_SELECT_TIERS, first)
     open_ones = await db.fetchrow(_SELECT_OPEN, first)
     return BillingOverview(
         revenue=sums["revenue"],
         cost=sums["cost"],
+        unpriced=sums["unpriced"],
+        parts=split_revenue({row["key"]: row["amount"] for row in resources}),
         by_tier=[TierRevenue(**row) for row in tiers],
         paid=open_ones["paid"],
         pending=open_ones["pending"],

@@ -18,19 +18,35 @@ _ACTIVE_FEES: Final = """
     LEFT JOIN tier_prices p ON p.tier_name = w.tier_name AND p.currency = a.currency
     WHERE w.status = 'active' AND w.deleted_at IS NULL
 """
+# Rows that closed a period which has accruals: these hold the same amounts by day. `u` is a row of the ledger.
+_CLOSED: Final = """
+    u.resource_type IN ('subscription', 'included_minutes', 'trial', 'phone_number') AND EXISTS (
+        SELECT FROM billing_periods p WHERE p.workspace_id = u.workspace_id AND p.period_start <= u.at
+        AND p.period_end > u.at AND p.accrued_until IS NOT NULL)
+"""
+# The ledger's rows since the day $1, without those that closed a period whose accruals are counted instead; credits are
+# no revenue.
+_ROWS: Final = f"""
+    SELECT u.workspace_id, u.at, u.resource_type, u.cost,
+           CASE WHEN u.resource_type <> 'credit' THEN u.price END AS price
+    FROM usage_records u WHERE u.at >= $1::date::timestamp AT TIME ZONE 'UTC' AND NOT ({_CLOSED})
+    UNION ALL
+    SELECT workspace_id, at, resource_type, cost, price FROM accruals
+    WHERE at >= $1::date::timestamp AT TIME ZONE 'UTC'
+"""
 # Costs since the day $1; they are in the platform's currency.
-_SUM_COSTS: Final = """
-    SELECT resource_type AS name, count(*) AS rows, coalesce(sum(cost), 0) AS amount FROM usage_records
-    WHERE at >= $1::date::timestamp AT TIME ZONE 'UTC' GROUP BY 1 ORDER BY 3 DESC, 1 LIMIT 100
+_SUM_COSTS: Final = f"""
+    SELECT resource_type AS name, count(*) AS rows, coalesce(sum(cost), 0) AS amount FROM ({_ROWS}) found
+    GROUP BY 1 ORDER BY 3 DESC, 1 LIMIT 100
 """
 # Prices since the day $1, by the day's rate where they are not in the platform's currency, $2.
-_SUM_PRICES: Final = """
+_SUM_PRICES: Final = f"""
     WITH days AS (
         SELECT u.resource_type AS name, a.currency, CASE WHEN a.currency IS NOT NULL
                    THEN date_trunc('day', u.at AT TIME ZONE 'UTC') AT TIME ZONE 'UTC' END AS day,
                count(*) AS rows, coalesce(sum(u.price), 0) AS amount
-        FROM usage_records u LEFT JOIN billing_accounts a ON a.workspace_id = u.workspace_id AND a.currency <> $2
-        WHERE u.at >= $1::date::timestamp AT TIME ZONE 'UTC' GROUP BY 1, 2, 3
+        FROM ({_ROWS}) u LEFT JOIN billing_accounts a ON a.workspace_id = u.workspace_id AND a.currency <> $2
+        GROUP BY 1, 2, 3
     )
     SELECT name, sum(rows)::bigint AS rows,
            sum(CASE WHEN currency IS NULL THEN amount ELSE amount * usd_rate(currency, day) END) AS amount

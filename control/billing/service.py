@@ -11,6 +11,7 @@ from uuid import UUID
 from control.accounts.email_delivery import Email, EmailQueue
 from control.billing import (
     issuance,
+    read_billed_workspaces,
     store_accounts,
     store_alerts,
     store_credits,
@@ -19,6 +20,7 @@ from control.billing import (
     store_periods,
 )
 from control.billing.accounts import BillingAccount, BillingSettings, PeriodSummary, SpendAlert
+from control.billing.accruals import AccruedBill, load_accrued_bill
 from control.billing.administration import BillingAdministration, require_exact
 from control.billing.closure import find_period, load_account
 from control.billing.credits import CreditGrant
@@ -42,13 +44,15 @@ ACCOUNT_FIELDS: Final = ("legal_name", "country", "tax_id")
 
 @dataclass(frozen=True, slots=True)
 class RunningPeriod:
-    """The period that goes on, as if plan and numbers stayed until its end. usage, fee: exact; without tax and
-    credits."""
+    """The period that goes on, as if plan and numbers stayed until its end; without tax and credits. accrued: what it
+    has cost until now. is_trial: the workspace is on trial, or was until it was suspended."""
 
     period: BillingPeriod
     currency: str
     statement: Statement
     usage_limit: Decimal | None
+    accrued: AccruedBill
+    is_trial: bool
 
     @property
     def usage(self) -> Decimal:
@@ -111,7 +115,10 @@ class Billing:
         stored = await find_period(db, workspace_id, now)
         statement = await load_running_statement(db, workspace_id, stored.period, stored.currency)
         chosen = await store_accounts.select_settings(db, workspace_id)
-        return RunningPeriod(stored.period, stored.currency, statement, chosen.usage_limit_monthly)
+        accrued = await load_accrued_bill(db, stored, now)
+        states = await read_billed_workspaces.select_states(db, workspace_id, now, now)
+        is_trial = bool(states) and states[-1].status == "trial"
+        return RunningPeriod(stored.period, stored.currency, statement, chosen.usage_limit_monthly, accrued, is_trial)
 
     async def list_periods(self, db: Connection, workspace_id: UUID, *, page: PageRequest) -> ListPage[PeriodSummary]:
         """Closed periods, newest first. Raises Invalid (code cursor_unknown)."""

@@ -11,7 +11,7 @@ average price. So the result follows from the sums of each segment, which roll-u
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from fractions import Fraction
 from typing import Final, Literal
@@ -121,7 +121,7 @@ def compute_statement(
     numbers: Iterable[RentedNumber],
 ) -> Statement:
     """The statement of a period. usage: of each segment. Lines of nothing are left out."""
-    pool = sum((_included_seconds(period, one) for one in segments), Fraction(0))
+    pool = sum((included_seconds(period, one) for one in segments), Fraction(0))
     left, lines = pool, list(_fee_lines(period, segments))
     for segment, used in zip(segments, usage, strict=True):
         free = min(left, Fraction(used.seconds)) if segment.charging != "trial" and used.seconds > 0 else Fraction(0)
@@ -129,7 +129,7 @@ def compute_statement(
         lines += _minutes_lines(segment, used, free)
     lines += (line for number in numbers if (line := _number_line(period, segments, number)) is not None)
     unpriced = sum(one.unpriced for one in usage)
-    return Statement(tuple(lines), _places(pool, 6), unpriced)
+    return Statement(tuple(lines), to_places(pool, 6), unpriced)
 
 
 def group_usage(segments: Sequence[PlanSegment], rows: Iterable[ChargedUsage]) -> list[SegmentUsage]:
@@ -146,7 +146,8 @@ def group_usage(segments: Sequence[PlanSegment], rows: Iterable[ChargedUsage]) -
     return sums
 
 
-def _included_seconds(period: BillingPeriod, segment: PlanSegment) -> Fraction:
+def included_seconds(period: BillingPeriod, segment: PlanSegment) -> Fraction:
+    """The seconds of included minutes that a segment adds to the period's pool."""
     if segment.charging != "active" or segment.plan is None:
         return Fraction(0)
     return segment.plan.included_minutes * 60 * period.share(segment.since, segment.until)
@@ -156,8 +157,8 @@ def _fee_lines(period: BillingPeriod, segments: Sequence[PlanSegment]) -> Iterat
     for segment in segments:
         if segment.charging == "active" and segment.plan is not None and segment.plan.monthly_fee:
             share = period.share(segment.since, segment.until)
-            fee = _multiply(segment.plan.monthly_fee, share)
-            yield _segment_line("fee", segment, _places(share, 6), "period", fee)
+            fee = multiply(segment.plan.monthly_fee, share)
+            yield _segment_line("fee", segment, to_places(share, 6), "period", fee)
 
 
 def _minutes_lines(segment: PlanSegment, used: SegmentUsage, free: Fraction) -> Iterator[StatementLine]:
@@ -168,8 +169,8 @@ def _minutes_lines(segment: PlanSegment, used: SegmentUsage, free: Fraction) -> 
     if segment.charging == "trial":
         yield _segment_line("trial", segment, used.seconds, "second", -used.price)
     elif free:
-        worth = _multiply(used.price, free / Fraction(used.seconds))
-        yield _segment_line("included", segment, _places(free, 6), "second", -worth)
+        worth = multiply(used.price, free / Fraction(used.seconds))
+        yield _segment_line("included", segment, to_places(free, 6), "second", -worth)
 
 
 def _segment_line(
@@ -188,16 +189,16 @@ def _segment_line(
     )
 
 
-def _number_line(period: BillingPeriod, segments: Sequence[PlanSegment], number: RentedNumber) -> StatementLine | None:
-    """The rent by the day: a day counts whole, and those of a trial do not. All days together are the monthly price."""
+def rented_days(period: BillingPeriod, segments: Sequence[PlanSegment], number: RentedNumber) -> set[date]:
+    """The days for which a number is charged. A begun day counts whole, days of a trial do not count, and all days of a
+    period together cost the monthly price."""
     until = number.until or period.end
-    days = set().union(
-        *(
-            period.days_between(max(number.since, one.since), min(until, one.until))
-            for one in segments
-            if one.charging != "trial"
-        )
-    )
+    charged = [one for one in segments if one.charging != "trial"]
+    return set().union(*(period.days_between(max(number.since, one.since), min(until, one.until)) for one in charged))
+
+
+def _number_line(period: BillingPeriod, segments: Sequence[PlanSegment], number: RentedNumber) -> StatementLine | None:
+    days, until = rented_days(period, segments, number), number.until or period.end
     if not days or not number.monthly_price:
         return None
     return StatementLine(
@@ -207,16 +208,17 @@ def _number_line(period: BillingPeriod, segments: Sequence[PlanSegment], number:
         until=min(until, period.end),
         quantity=Decimal(len(days)),
         unit="day",
-        exact=_multiply(number.monthly_price, Fraction(len(days), period.full_days)),
+        exact=multiply(number.monthly_price, Fraction(len(days), period.full_days)),
         phone_number_id=number.id,
         phone_number=number.phone_number,
     )
 
 
-def _multiply(amount: Decimal, factor: Fraction) -> Decimal:
+def multiply(amount: Decimal, factor: Fraction) -> Decimal:
     """amount * factor with nine decimal places."""
     return round_amount(amount * factor.numerator, factor.denominator)
 
 
-def _places(value: Fraction, places: int) -> Decimal:
+def to_places(value: Fraction, places: int) -> Decimal:
+    """The value, rounded to so many decimal places."""
     return Decimal(round(value * 10**places)).scaleb(-places)

@@ -7,9 +7,10 @@ from typing import Final
 from uuid import UUID
 
 from control.billing import read_billed_workspaces, read_usage_days, store_charges, store_currencies, store_plans
+from control.billing.exchange_rates import RateHistory
 from control.billing.periods import BillingPeriod
 from control.billing.plans import PlanHistory, PlanSegment, split_period
-from control.billing.statement import SegmentUsage, Statement, compute_statement
+from control.billing.statement import RentedNumber, SegmentUsage, Statement, compute_statement
 from control.db.pool import Connection
 
 _DAY: Final = timedelta(days=1)
@@ -107,11 +108,16 @@ async def _compute(
     segments: Sequence[PlanSegment],
     usage: Sequence[SegmentUsage],
 ) -> Statement:
-    """Numbers cost what the carrier asks, by the rate of the period's begin."""
-    found = await read_billed_workspaces.select_numbers(db, workspace_id, period.start, period.end)
     rates = await store_currencies.load_history(db, currency)
-    numbers = [replace(one, monthly_price=rates.from_usd(one.monthly_price, period.start)) for one in found]
-    return compute_statement(period, segments, usage, numbers)
+    return compute_statement(period, segments, usage, await load_numbers(db, workspace_id, period, rates))
+
+
+async def load_numbers(
+    db: Connection, workspace_id: UUID, period: BillingPeriod, rates: RateHistory
+) -> list[RentedNumber]:
+    """The workspace's numbers. They cost what the carrier asks, by the rate of the period's begin."""
+    found = await read_billed_workspaces.select_numbers(db, workspace_id, period.start, period.end)
+    return [replace(one, monthly_price=rates.from_usd(one.monthly_price, period.start)) for one in found]
 
 
 def _add(sums: Sequence[SegmentUsage]) -> SegmentUsage:

@@ -10,7 +10,7 @@ from control.billing.periods import BillingPeriod
 from control.db.keyset import Keyset, ListPage, PageRequest, cut_page
 from control.db.pool import Connection
 
-_COLUMNS: Final = (
+COLUMNS: Final = (
     "id, workspace_id, period_start, period_end, full_start, full_end, timezone, currency, status, total_amount"
 )
 _ORDER: Final = Keyset(
@@ -37,30 +37,30 @@ async def insert_period(db: Connection, stored: StoredPeriod, tier_name: str) ->
 async def select_last(db: Connection, workspace_id: UUID) -> StoredPeriod | None:
     """The workspace's latest period."""
     row = await db.fetchrow(
-        f"SELECT {_COLUMNS} FROM billing_periods WHERE workspace_id = $1 ORDER BY period_end DESC LIMIT 1", workspace_id
+        f"SELECT {COLUMNS} FROM billing_periods WHERE workspace_id = $1 ORDER BY period_end DESC LIMIT 1", workspace_id
     )
-    return None if row is None else _period(row)
+    return None if row is None else make_period(row)
 
 
 async def select_at(db: Connection, workspace_id: UUID, at: datetime) -> StoredPeriod | None:
     """The period that contains this moment."""
     row = await db.fetchrow(
-        f"SELECT {_COLUMNS} FROM billing_periods WHERE workspace_id = $1 AND period_end > $2 AND period_start <= $2 "
+        f"SELECT {COLUMNS} FROM billing_periods WHERE workspace_id = $1 AND period_end > $2 AND period_start <= $2 "
         "ORDER BY period_end LIMIT 1",
         workspace_id,
         at,
     )
-    return None if row is None else _period(row)
+    return None if row is None else make_period(row)
 
 
 async def select_open(db: Connection, workspace_id: UUID) -> list[StoredPeriod]:
     """The workspace's periods that are not closed, the earliest first: at most those of ten years."""
     rows = await db.fetch(
-        f"SELECT {_COLUMNS} FROM billing_periods WHERE workspace_id = $1 AND status = 'open' "
+        f"SELECT {COLUMNS} FROM billing_periods WHERE workspace_id = $1 AND status = 'open' "
         "ORDER BY period_end LIMIT 120",
         workspace_id,
     )
-    return [_period(row) for row in rows]
+    return [make_period(row) for row in rows]
 
 
 async def select_due(db: Connection, before: datetime, most: int) -> list[UUID]:
@@ -76,9 +76,9 @@ async def select_due(db: Connection, before: datetime, most: int) -> list[UUID]:
 async def lock_open(db: Connection, period_id: UUID) -> StoredPeriod | None:
     """The period, locked until the transaction ends; None if it is closed."""
     row = await db.fetchrow(
-        f"SELECT {_COLUMNS} FROM billing_periods WHERE id = $1 AND status = 'open' FOR UPDATE", period_id
+        f"SELECT {COLUMNS} FROM billing_periods WHERE id = $1 AND status = 'open' FOR UPDATE", period_id
     )
-    return None if row is None else _period(row)
+    return None if row is None else make_period(row)
 
 
 async def has_open_before(db: Connection, workspace_id: UUID, start: datetime) -> bool:
@@ -94,13 +94,13 @@ async def has_open_before(db: Connection, workspace_id: UUID, start: datetime) -
 async def select_closed_before(db: Connection, workspace_id: UUID, end: datetime, most: int) -> list[StoredPeriod]:
     """The latest closed periods that ended at this moment or before."""
     rows = await db.fetch(
-        f"SELECT {_COLUMNS} FROM billing_periods WHERE workspace_id = $1 AND period_end <= $2 AND status <> 'open' "
+        f"SELECT {COLUMNS} FROM billing_periods WHERE workspace_id = $1 AND period_end <= $2 AND status <> 'open' "
         "ORDER BY period_end DESC LIMIT $3",
         workspace_id,
         end,
         most,
     )
-    return [_period(row) for row in rows]
+    return [make_period(row) for row in rows]
 
 
 async def close(
@@ -156,6 +156,7 @@ async def count_closed(db: Connection, workspace_id: UUID) -> int:
     return total
 
 
-def _period(row: Any) -> StoredPeriod:
+def make_period(row: Any) -> StoredPeriod:
+    """row: has COLUMNS."""
     period = BillingPeriod(row["period_start"], row["period_end"], row["full_start"], row["full_end"], row["timezone"])
     return StoredPeriod(row["id"], row["workspace_id"], period, row["currency"], row["status"], row["total_amount"])

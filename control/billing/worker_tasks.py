@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from control.billing import store
+from control.billing.accruals import make_accruals_duty
 from control.billing.cost_estimates import update_estimates
 from control.billing.dunning import resume_paid, suspend_overdue
 from control.billing.embedding_usage import make_record_embedding_job
@@ -36,7 +37,7 @@ def billing_tasks(
     report_unopened: Callable[[int], None] = ignore_count,
     ahead: timedelta = timedelta(0),
 ) -> WorkerTasks:
-    """Job `billing.record_embedding`, duties `unpriced_usage`, `cost_estimates`, `overdue_workspaces` and
+    """Job `billing.record_embedding`, duties `unpriced_usage`, `cost_estimates`, `accruals`, `overdue_workspaces` and
     `spend_limits`, and the tasks of `period_tasks` or `sink_tasks`. report: takes the counts of the last day.
     end_transfer: has a job end a transferred call. report_unopened: see there. ahead: for rehearsals, so much later do
     periods end, charges and suspensions come."""
@@ -53,6 +54,7 @@ def billing_tasks(
     duties: list[AnyDuty] = [
         Duty("unpriced_usage", 60, count_unpriced, 1 << 62),
         Duty("cost_estimates", 60, update_estimates, 1 << 62),
+        make_accruals_duty(),
         SpendLimitDuty(billing, guard, TransferLimits(end_transfer)).make_duty(),
     ]
     later: Clock = clock if not ahead else lambda: clock() + ahead

@@ -18,11 +18,13 @@ from control.platform.model import CURRENCY
 
 # A call's turns are made of these events.
 TURN_EVENTS: Final = ("caller.said", "agent.said", "turn.latency", "tool.ran")
+# cost_total: what is billed of the call's price, which is cost_list.
+_BILLED: Final = "round(c.cost_total * billed_share(c.workspace_id, c.created_at), 6)"
 # The version before stored a start as the carrier rounded it, which may lie before the creation.
 SUMMARY_COLUMNS: Final = f"""
     c.id, c.workspace_id, w.name AS workspace_name, c.agent_id, a.name AS agent_name, c.caller_number, c.called_number,
     c.direction, c.status, c.end_reason, c.end_detail, c.is_test, c.carrier, c.carrier_call_id, c.duration_seconds,
-    c.cost_total, coalesce(b.currency, '{CURRENCY}') AS currency, c.created_at,
+    {_BILLED} AS cost_total, c.cost_total AS cost_list, coalesce(b.currency, '{CURRENCY}') AS currency, c.created_at,
     CASE WHEN c.started_at < c.created_at THEN c.created_at ELSE c.started_at END AS started_at,
     c.answered_at, c.ended_at, c.variables, c.metadata
 """

@@ -33,8 +33,9 @@ class CallFilter:
 
 @dataclass(frozen=True, slots=True)
 class CallSummary:
-    """A call in a list. caller_number: None if the caller withheld it. currency: of what it costs the customer.
-    variables, metadata: what an outbound call brought."""
+    """A call in a list. caller_number: None if the caller withheld it. cost_list: its minutes at list price;
+    cost_total: what is billed of it, after included and trial minutes. currency: of both. variables, metadata: what an
+    outbound call brought."""
 
     id: UUID
     workspace_id: UUID
@@ -52,6 +53,7 @@ class CallSummary:
     carrier_call_id: str | None
     duration_seconds: int
     cost_total: Decimal
+    cost_list: Decimal
     currency: str
     created_at: datetime
     started_at: datetime | None

@@ -193,6 +193,21 @@ END
 $$;
 
 --
+-- Name: billed_share(uuid, timestamp with time zone); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.billed_share(workspace uuid, moment timestamp with time zone) RETURNS numeric
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT coalesce(
+        (SELECT (list_price + price) / list_price FROM accruals
+         WHERE workspace_id = workspace AND at > moment - interval '25 hours' AND at <= moment AND until > moment
+           AND list_price <> 0 LIMIT 1),
+        CASE (SELECT status FROM workspace_changes WHERE workspace_id = workspace AND at <= moment
+              ORDER BY at DESC, seq DESC LIMIT 1) WHEN 'trial' THEN 0 ELSE 1 END)
+$$;
+
+--
 -- Name: is_scope_sealed(); Type: FUNCTION; Schema: public; Owner: -
 --
 
@@ -831,6 +846,24 @@ CREATE FUNCTION public.usd_rate(wanted text, moment timestamp with time zone) RE
 $$;
 
 --
+-- Name: accruals; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.accruals (
+    workspace_id uuid NOT NULL,
+    period_id uuid NOT NULL,
+    at timestamp with time zone NOT NULL,
+    until timestamp with time zone NOT NULL,
+    resource_type text NOT NULL,
+    quantity numeric(18,6) NOT NULL,
+    price numeric(24,9) NOT NULL,
+    cost numeric(18,9) NOT NULL,
+    list_price numeric(24,9) NOT NULL,
+    CONSTRAINT accruals_check CHECK ((until > at)),
+    CONSTRAINT accruals_resource_type_check CHECK ((resource_type = ANY (ARRAY['subscription'::text, 'included_minutes'::text, 'trial'::text, 'phone_number'::text])))
+);
+
+--
 -- Name: address_registrations; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -1144,6 +1177,8 @@ CREATE TABLE public.billing_periods (
     timezone text NOT NULL,
     currency text DEFAULT 'usd'::text NOT NULL,
     unpriced integer DEFAULT 0 NOT NULL,
+    accrued_until timestamp with time zone,
+    accrued_at timestamp with time zone,
     CONSTRAINT billing_periods_check CHECK ((period_end > period_start)),
     CONSTRAINT billing_periods_status_check CHECK ((status = ANY (ARRAY['open'::text, 'closing'::text, 'pending'::text, 'paid'::text, 'overdue'::text, 'void'::text])))
 );
@@ -2221,6 +2256,7 @@ CREATE TABLE public.platform_daily (
     by_provider jsonb NOT NULL,
     price_by_tier jsonb NOT NULL,
     by_hour integer[] NOT NULL,
+    revenue_by_resource jsonb DEFAULT '{}'::jsonb NOT NULL,
     CONSTRAINT platform_daily_by_hour_check CHECK ((cardinality(by_hour) = 24))
 );
 
@@ -3004,6 +3040,7 @@ CREATE TABLE public.workspace_daily (
     by_hour integer[] NOT NULL,
     by_provider jsonb DEFAULT '{}'::jsonb NOT NULL,
     revenue numeric(18,9),
+    revenue_by_resource jsonb DEFAULT '{}'::jsonb NOT NULL,
     CONSTRAINT workspace_daily_by_hour_check CHECK ((cardinality(by_hour) = 24))
 );
 
@@ -3136,6 +3173,10 @@ ALTER TABLE ONLY public.pgqueuer_schedules ALTER COLUMN id SET DEFAULT nextval('
 --
 
 ALTER TABLE ONLY public.pgqueuer_statistics ALTER COLUMN id SET DEFAULT nextval('public.pgqueuer_statistics_id_seq'::regclass);
+
+--
+-- Data for Name: accruals; Type: TABLE DATA; Schema: public; Owner: -
+--
 
 --
 -- Data for Name: address_registrations; Type: TABLE DATA; Schema: public; Owner: -
@@ -3603,6 +3644,7 @@ INSERT INTO public.schema_migrations VALUES ('20261127004003');
 INSERT INTO public.schema_migrations VALUES ('20261127004201');
 INSERT INTO public.schema_migrations VALUES ('20261127004202');
 INSERT INTO public.schema_migrations VALUES ('20261127004401');
+INSERT INTO public.schema_migrations VALUES ('20261127004411');
 INSERT INTO public.schema_migrations VALUES ('20261127004501');
 INSERT INTO public.schema_migrations VALUES ('20261127004502');
 
@@ -3815,6 +3857,13 @@ SELECT pg_catalog.setval('public.tax_rates_id_seq', 1, false);
 --
 
 SELECT pg_catalog.setval('public.workspace_changes_seq_seq', 1, false);
+
+--
+-- Name: accruals accruals_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.accruals
+    ADD CONSTRAINT accruals_pkey PRIMARY KEY (workspace_id, at, resource_type);
 
 --
 -- Name: address_registrations address_registrations_pkey; Type: CONSTRAINT; Schema: public; Owner: -
@@ -4923,6 +4972,12 @@ ALTER TABLE ONLY public.workspaces
     ADD CONSTRAINT workspaces_pkey PRIMARY KEY (id);
 
 --
+-- Name: accruals_period; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX accruals_period ON public.accruals USING btree (period_id);
+
+--
 -- Name: address_registrations_pending; Type: INDEX; Schema: public; Owner: -
 --
 
@@ -5077,6 +5132,12 @@ CREATE INDEX billing_periods_due ON public.billing_periods USING btree (period_e
 --
 
 CREATE INDEX billing_periods_ends ON public.billing_periods USING btree (workspace_id, period_end DESC);
+
+--
+-- Name: billing_periods_not_accrued; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX billing_periods_not_accrued ON public.billing_periods USING btree (workspace_id) WHERE (accrued_until IS NULL);
 
 --
 -- Name: business_addresses_deleting; Type: INDEX; Schema: public; Owner: -
@@ -6165,6 +6226,13 @@ CREATE TRIGGER tg_pgqueuer_changed AFTER INSERT OR DELETE OR UPDATE OR TRUNCATE 
 CREATE TRIGGER usage_records_append_only BEFORE DELETE OR UPDATE ON public.usage_records FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 
 --
+-- Name: accruals accruals_period_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.accruals
+    ADD CONSTRAINT accruals_period_id_fkey FOREIGN KEY (period_id) REFERENCES public.billing_periods(id) ON DELETE CASCADE;
+
+--
 -- Name: address_registrations address_registrations_workspace_id_address_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -6814,6 +6882,12 @@ ALTER TABLE ONLY public.workspace_providers
 
 ALTER TABLE ONLY public.workspaces
     ADD CONSTRAINT workspaces_tier_name_fkey FOREIGN KEY (tier_name) REFERENCES public.tiers(tier_name);
+
+--
+-- Name: accruals; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.accruals ENABLE ROW LEVEL SECURITY;
 
 --
 -- Name: address_registrations; Type: ROW SECURITY; Schema: public; Owner: -
@@ -7590,6 +7664,12 @@ ALTER TABLE public.sso_identities ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.tax_rates ENABLE ROW LEVEL SECURITY;
 
 --
+-- Name: accruals tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.accruals USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
+
+--
 -- Name: address_registrations tenant; Type: POLICY; Schema: public; Owner: -
 --
 
@@ -8267,6 +8347,13 @@ GRANT ALL ON FUNCTION public.rank_knowledge_chunks(searched uuid, wanted tsquery
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.calls TO vocalized_app;
 GRANT SELECT ON TABLE public.calls TO vocalized_backup;
+
+--
+-- Name: TABLE accruals; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.accruals TO vocalized_app;
+GRANT SELECT ON TABLE public.accruals TO vocalized_backup;
 
 --
 -- Name: TABLE address_registrations; Type: ACL; Schema: public; Owner: -

@@ -24,7 +24,7 @@ OWNERS: Final = {
     "analytics": "agent_daily agent_totals call_exports call_intervals platform_daily platform_provider_daily "
     "provider_daily rollup_dirty usage_daily usage_intervals workspace_daily workspace_monthly workspace_totals",
     "backups": "backup_runs",
-    "billing": "billing_accounts billing_periods billing_settings credit_grants exchange_rates exemptions "
+    "billing": "accruals billing_accounts billing_periods billing_settings credit_grants exchange_rates exemptions "
     "invoice_lines invoice_numbers invoices meter_days payments plan_versions price_versions refund_orders "
     "rented_numbers sink_customers sink_invoices spend_alerts tax_rates tier_prices transfer_times usage_records",
     "campaigns": "campaign_attempts campaign_recipients campaigns",

@@ -16,7 +16,6 @@ PLATFORM: Final = frozenset(
         "agents.store_templates.select_template",
         "analytics.store_sums.make_platform_provider_days",
         "billing.read_billing_figures.select_overview",
-        "billing.read_explained_figures.sum_ledger",
         "billing.read_provider_costs.select_provider_costs",
         "billing.store_collection.select_due",
         "billing.store_collection.select_orders",

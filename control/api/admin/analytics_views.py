@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from uuid import UUID
 
 from control.analytics.periods import DayRange
@@ -10,7 +11,9 @@ from control.analytics.platform_figures import (
     CostOverview,
     PlatformOverview,
     ProviderFigures,
+    RevenueParts,
     WorkspaceFigures,
+    cost_warning,
     profit_margin,
 )
 from control.billing.model import CURRENCY
@@ -41,8 +44,14 @@ class PlatformFiguresView:
     total_calls: int
     total_minutes: float
     total_revenue: Money
+    usage_list_price: Money
+    usage_billed: Money
+    fees_accrued: Money
+    credits: Money
     total_cost: Money
     profit_margin: float | None
+    unpriced: int
+    warning: str | None
     currency: Currency
     calls_by_status: Mapping[str, int]
     calls_by_provider: Mapping[str, int]
@@ -89,36 +98,47 @@ class ProviderRankingView:
 
 @dataclass(frozen=True, slots=True)
 class ProviderMarginView:
-    """A provider's cost, and its share of the calls' prices."""
+    """A provider's cost, and its share of what the calls are billed. unpriced: entries without a known cost, which
+    counts as 0; margin is then null."""
 
     provider: str
     cost: Money
     revenue: Money
     margin: float | None
+    unpriced: int
     currency: Currency = CURRENCY
 
 
 @dataclass(frozen=True, slots=True)
 class WorkspaceMarginView:
-    """A workspace's cost and revenue. name: null once the workspace is purged."""
+    """A workspace's cost and revenue. name: null once the workspace is purged. unpriced: entries of calls without a
+    known cost, which counts as 0; margin is then null."""
 
     workspace_id: UUID
     name: str | None
     cost: Money
     revenue: Money
     margin: float | None
+    unpriced: int
     currency: Currency = CURRENCY
 
 
 @dataclass(frozen=True, slots=True)
 class CostOverviewView:
-    """Cost and revenue of the range. by_workspace: those that cost most."""
+    """Cost and revenue of the range. unpriced: entries of calls without a known cost, which counts as 0; profit_margin
+    is then null, and warning says why. by_workspace: those that cost most."""
 
     first_day: date
     last_day: date
     total_cost: Money
     total_revenue: Money
+    usage_list_price: Money
+    usage_billed: Money
+    fees_accrued: Money
+    credits: Money
     profit_margin: float | None
+    unpriced: int
+    warning: str | None
     currency: Currency
     by_provider: list[ProviderMarginView]
     by_workspace: list[WorkspaceMarginView]
@@ -133,8 +153,11 @@ def to_platform(found: PlatformOverview) -> PlatformFiguresView:
         total_calls=sums.calls,
         total_minutes=found.minutes,
         total_revenue=sums.revenue,
+        **to_parts(sums.parts),
         total_cost=sums.cost,
-        profit_margin=profit_margin(sums.revenue, sums.cost),
+        profit_margin=profit_margin(sums.revenue, sums.cost, sums.unpriced),
+        unpriced=sums.unpriced,
+        warning=cost_warning(sums.unpriced),
         currency=CURRENCY,
         calls_by_status=sums.by_status,
         calls_by_provider=sums.by_provider,
@@ -159,22 +182,40 @@ def to_providers(days: DayRange, found: list[ProviderFigures]) -> ProviderRankin
 
 def to_costs(found: CostOverview) -> CostOverviewView:
     """Costs as a view."""
+    sums = found.sums
     return CostOverviewView(
         first_day=found.range.first,
         last_day=found.range.last,
-        total_cost=found.cost,
-        total_revenue=found.revenue,
-        profit_margin=profit_margin(found.revenue, found.cost),
+        total_cost=sums.cost,
+        total_revenue=sums.revenue,
+        **to_parts(sums.parts),
+        profit_margin=profit_margin(sums.revenue, sums.cost, sums.unpriced),
+        unpriced=sums.unpriced,
+        warning=cost_warning(sums.unpriced),
         currency=CURRENCY,
-        by_provider=[
-            ProviderMarginView(one.provider, one.cost, one.revenue, profit_margin(one.revenue, one.cost))
-            for one in found.providers
-        ],
-        by_workspace=[
-            WorkspaceMarginView(one.workspace_id, one.name, one.cost, one.revenue, profit_margin(one.revenue, one.cost))
-            for one in found.workspaces
-        ],
+        by_provider=[_to_provider_margin(one) for one in found.providers],
+        by_workspace=[_to_workspace_margin(one) for one in found.workspaces],
     )
+
+
+def to_parts(parts: RevenueParts) -> dict[str, Decimal]:
+    """The fields of what revenue consists of."""
+    return {
+        "usage_list_price": parts.list_price,
+        "usage_billed": parts.usage,
+        "fees_accrued": parts.fees,
+        "credits": parts.credits,
+    }
+
+
+def _to_provider_margin(one: ProviderFigures) -> ProviderMarginView:
+    margin = profit_margin(one.revenue, one.cost, one.unpriced)
+    return ProviderMarginView(one.provider, one.cost, one.revenue, margin, one.unpriced)
+
+
+def _to_workspace_margin(one: WorkspaceFigures) -> WorkspaceMarginView:
+    margin = profit_margin(one.revenue, one.cost, one.unpriced)
+    return WorkspaceMarginView(one.workspace_id, one.name, one.cost, one.revenue, margin, one.unpriced)
 
 
 def _to_workspace(one: WorkspaceFigures) -> WorkspaceFiguresView:

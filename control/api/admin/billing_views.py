@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from control.analytics.platform_figures import cost_warning
+from control.api.admin.analytics_views import to_parts
 from control.api.invoice_views import CreditFacts, InvoiceFacts, copy_fields
 from control.billing.credits import CreditGrant
 from control.billing.exemptions import ExemptionRule, ListedExemption
@@ -36,12 +38,19 @@ class PaymentStatusView:
 
 @dataclass(frozen=True, slots=True)
 class BillingOverviewView:
-    """Money of the period. total_revenue: charged, without tax. total_cost: what providers, carriers and numbers cost
-    us. profit: the difference."""
+    """Money of the period. total_revenue: billed usage and accrued fees, without tax and before credits. total_cost:
+    what providers, carriers and numbers cost us. profit: the difference; warning: it is too high, because costs are
+    unknown."""
 
     total_revenue: Money
+    usage_list_price: Money
+    usage_billed: Money
+    fees_accrued: Money
+    credits: Money
     total_cost: Money
     profit: Money
+    unpriced: int
+    warning: str | None
     currency: Currency
     by_tier: list[TierRevenueView]
     payment_status: PaymentStatusView
@@ -158,8 +167,11 @@ class TaxRateAnswer:
 def to_overview(found: BillingOverview) -> BillingOverviewView:
     return BillingOverviewView(
         total_revenue=found.revenue,
+        **to_parts(found.parts),
         total_cost=found.cost,
         profit=found.revenue - found.cost,
+        unpriced=found.unpriced,
+        warning=cost_warning(found.unpriced),
         currency=CURRENCY,
         by_tier=[TierRevenueView(one.tier, one.workspaces, one.revenue, CURRENCY) for one in found.by_tier],
         payment_status=PaymentStatusView(found.paid, found.pending, found.overdue, CURRENCY),

@@ -3,11 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Literal
 from uuid import UUID
 
 from msgspec import structs
 
+from control.analytics.platform_figures import cost_warning
 from control.api.call_analysis_views import AdminCallAnalysis, to_admin_analysis
 from control.billing.model import ResourceCost
 from control.billing.prices import LedgerUnit, Role
@@ -38,6 +40,7 @@ class AdminCallRow:
     carrier: str
     duration_seconds: int
     cost_total: Money
+    cost_list: Money
     currency: Currency
     created_at: datetime
     started_at: datetime | None
@@ -108,7 +111,8 @@ class AdminCallCost:
 
 @dataclass(frozen=True, slots=True)
 class AdminCall:
-    """A call with all its data. costs: what it consumed by resource, while it runs, too. details: usage, carrier, media
+    """A call with all its data. costs: what it consumed by resource, while it runs, too. provider_cost: their sum in US
+    dollars; null if one of them is unknown, and warning says so. details: usage, carrier, media
     streams, gaps and other recorded facts. is_content_withheld: no reason was given, so transcription, summary and
     turns are left out."""
 
@@ -133,7 +137,10 @@ class AdminCall:
     duration_seconds: int
     has_recording: bool
     cost_total: Money
+    cost_list: Money
     currency: Currency
+    provider_cost: Money | None
+    warning: str | None
     transcription: str | None
     summary: str | None
     sentiment: str | None
@@ -194,6 +201,9 @@ def to_answer(call: CallReport, *, is_content_withheld: bool) -> AdminCallAnswer
     values |= {name: getattr(call, name) for name in AdminCall.__slots__ if hasattr(call, name) and name not in values}
     values |= {"has_recording": call.recording_key is not None, "details": encode_details(call.details)}
     costs = [_to_cost(one, line.currency) for one in call.costs]
+    unpriced = sum(one.cost is None for one in costs)
+    values |= {"provider_cost": None if unpriced else sum((one.cost or 0 for one in costs), Decimal(0))}
+    values |= {"warning": cost_warning(unpriced)}
     values |= {"analysis": to_admin_analysis(call), "costs": costs, "is_content_withheld": is_content_withheld}
     agent = Named(line.agent_id, line.agent_name) if line.agent_id and line.agent_name is not None else None
     return AdminCallAnswer(AdminCall(**values), Named(line.workspace_id, line.workspace_name), agent)

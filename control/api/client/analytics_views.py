@@ -93,13 +93,17 @@ class DailyChargeView:
 
 @dataclass(frozen=True, slots=True)
 class ChargeOverviewView:
-    """What the workspace was charged in a range of days, as the ledger has it; invoices are made from it once a billing
-    period is closed. unpriced: entries of the ledger without a price yet, which count as 0. trend: each day."""
+    """What the workspace was charged in a range of days, without tax and before credits: billed usage and the fees of
+    these days. unpriced: entries of the ledger without a price yet, which count as 0. trend: each day."""
 
     first_day: date
     last_day: date
     timezone: str
     current_period_cost: Money
+    usage_list_price: Money
+    usage_billed: Money
+    fees_accrued: Money
+    credits: Money
     currency: Currency
     unpriced: int
     by_resource: list[ResourceChargeView]
@@ -135,16 +139,22 @@ def to_agents(days: DayRange, found: list[AgentFigures]) -> AgentFiguresList:
 
 def to_charges(found: ChargeOverview) -> ChargeOverviewView:
     """Charges as a view."""
+    parts = found.parts
     return ChargeOverviewView(
         first_day=found.range.first,
         last_day=found.range.last,
         timezone=found.range.zone,
-        current_period_cost=found.total,
+        current_period_cost=parts.total,
+        usage_list_price=parts.list_price,
+        usage_billed=parts.usage,
+        fees_accrued=parts.fees,
+        credits=parts.credits,
         currency=found.currency,
         unpriced=sum(one.unpriced for one in found.resources),
         by_resource=[
             ResourceChargeView(one.resource_type, float(one.quantity), one.price, found.currency)
             for one in found.resources
+            if one.resource_type != "credit"
         ],
         trend=[DailyChargeView(day, price, found.currency) for day, price in found.by_day],
     )

@@ -17,14 +17,20 @@ from control.http.pagination import ListAnswer
 
 @dataclass(frozen=True, slots=True)
 class CurrentPeriodView:
-    """The period that goes on, as if plan and numbers stayed until its end. subtotal: usage so far, without the fee.
-    subscription_fee: of the whole period. total: both; without tax and credits."""
+    """The period that goes on. subtotal, subscription_fee and total are what its invoice will have, without tax and
+    credits, if plan and numbers stay until its end and nothing else is used: usage so far with the numbers of the whole
+    period, the fee of the whole period, and both. usage_billed, fees_accrued and accrued_total are what these days have
+    cost until now."""
 
     start: datetime
     end: datetime
     subtotal: Money
     subscription_fee: Money
     total: Money
+    usage_list_price: Money
+    usage_billed: Money
+    fees_accrued: Money
+    accrued_total: Money
     currency: Currency
 
 
@@ -43,12 +49,12 @@ class UsageLineView:
 @dataclass(frozen=True, slots=True)
 class BillingNow:
     """The running period. percentage_of_limit: usage in percent of usage_limit_monthly; null without a limit.
-    included_minutes: of the whole period."""
+    included_minutes: of the whole period; null on trial, whose minutes are all free."""
 
     current_period: CurrentPeriodView
     usage_breakdown: list[UsageLineView]
     percentage_of_limit: float | None
-    included_minutes: float
+    included_minutes: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,13 +200,17 @@ def to_now(running: RunningPeriod) -> BillingNow:
         subtotal=running.usage,
         subscription_fee=running.fee,
         total=running.usage + running.fee,
+        usage_list_price=running.accrued.list_price,
+        usage_billed=running.accrued.usage,
+        fees_accrued=running.accrued.fees,
+        accrued_total=running.accrued.total,
         currency=running.currency,
     )
     breakdown = [
         UsageLineView(kind, float(quantity), cost, running.currency)
         for kind, (quantity, cost) in running.by_resource().items()
     ]
-    included = round(float(running.statement.included_seconds / 60), 1)
+    included = None if running.is_trial else round(float(running.statement.included_seconds / 60), 1)
     return BillingNow(period, breakdown, running.percentage_of_limit, included)
 
 

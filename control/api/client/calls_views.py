@@ -44,7 +44,8 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class CallRow:
-    """A call in the list. end_detail: why it was refused, or more about its end. cost_total: what is charged for it."""
+    """A call in the list. end_detail: why it was refused, or more about its end. cost_total: what is
+    billed for it, after included and trial minutes. cost_list: at list price."""
 
     id: UUID
     agent_id: UUID | None
@@ -61,6 +62,7 @@ class CallRow:
     carrier_call_id: str | None
     duration_seconds: int
     cost_total: Money
+    cost_list: Money
     currency: Currency
     created_at: datetime
     started_at: datetime | None
@@ -166,6 +168,7 @@ class CallView:
     duration_seconds: int
     recording_seconds: float | None
     cost_total: Money
+    cost_list: Money
     currency: Currency
     sentiment: str | None
     success: bool | None

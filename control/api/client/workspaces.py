@@ -93,7 +93,9 @@ async def get_workspace(context: MemberContext) -> WorkspaceDetails:
     workspace = await workspaces.get(db, workspace_id)
     members = await workspaces.members.list_page(db, workspace_id, page=PageRequest(MAX_LIMIT))
     subscription = await workspaces.subscription(db, workspace_id, context.now)
-    return WorkspaceDetails(to_view(workspace, context.role), members.rows, to_subscription(subscription))
+    return WorkspaceDetails(
+        to_view(workspace, context.role), members.rows, to_subscription(subscription, is_trial=workspace.was_on_trial)
+    )
 
 
 async def update_workspace(context: MemberContext, body: WorkspaceChange) -> WorkspaceAnswer:

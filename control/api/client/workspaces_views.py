@@ -70,13 +70,14 @@ class UsageView:
 
 @dataclass(frozen=True, slots=True)
 class LimitsView:
-    """The tier's limits. included_minutes: minutes a month that the fee includes; further ones are charged."""
+    """The tier's limits. included_minutes: minutes a month that the fee includes, further ones are charged; null on
+    trial, whose minutes are all free."""
 
     agents: int
     members: int
     phone_numbers: int
     concurrent_calls: int
-    included_minutes: int
+    included_minutes: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +117,14 @@ def to_view(workspace: Workspace, role: Role) -> WorkspaceView:
     )
 
 
-def to_subscription(found: Subscription) -> SubscriptionView:
+def to_subscription(found: Subscription, *, is_trial: bool) -> SubscriptionView:
     tier, use = found.tier, found.use
     usage = UsageView(use.agents, use.members, use.invitations, use.phone_numbers, found.minutes)
     limits = LimitsView(
-        tier.max_agents, tier.max_members, tier.max_phone_numbers, tier.max_concurrent_calls, tier.included_minutes
+        tier.max_agents,
+        tier.max_members,
+        tier.max_phone_numbers,
+        tier.max_concurrent_calls,
+        None if is_trial else tier.included_minutes,
     )
     return SubscriptionView(tier.tier_name, usage, limits)

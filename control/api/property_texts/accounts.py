@@ -117,6 +117,9 @@ ACCOUNTS: Final = {
     "LimitsView.phone_numbers": Text("The most phone numbers.", 5),
     "concurrent_calls": Text("The most calls at the same time.", 10),
     "included_minutes": Text("Minutes a month that the monthly fee includes.", 500),
+    "LimitsView.included_minutes": Text(
+        "Minutes a month that the monthly fee includes; null on trial, whose minutes are all free.", 500
+    ),
     "invitation": Text("The invitation."),
     "invitations": Text("Open invitations, expired ones included."),
     "invited_by": Text("Id of the user who sent the invitation; null if that account is deleted."),

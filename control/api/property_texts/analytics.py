@@ -24,7 +24,14 @@ ANALYTICS: Final = {
     ),
     "AgentFiguresView.sentiment_score": Text("Average of the calls' scores, -1 to 1; null without such.", 0.42),
     "AgentFiguresView.avg_duration": Text("Seconds of a call, on average; null without calls.", 94.2),
-    "current_period_cost": Text("Charged in the range of days, in major units.", 61.25),
+    "current_period_cost": Text("usage_billed and fees_accrued of the range of days, in major units.", 61.25),
+    "ChargeOverviewView.credits": Text("What invoices took from credits, negative, in major units.", -20.0),
+    "PlatformFiguresView.credits": Text("What invoices took from credits, negative, in major units.", -20.0),
+    "CostOverviewView.credits": Text("What invoices took from credits, negative, in major units.", -20.0),
+    "PlatformFiguresView.unpriced": Text("Entries of calls without a known cost, which count as 0.", 0),
+    "CostOverviewView.unpriced": Text("Entries of calls without a known cost, which count as 0.", 0),
+    "WorkspaceMarginView.unpriced": Text("Entries of calls without a known cost, which count as 0.", 0),
+    "ProviderMarginView.unpriced": Text("Entries of calls without a known cost, which count as 0.", 0),
     "by_resource": Text("By resource, the most expensive first."),
     "ResourceChargeView.quantity": Text("How much was consumed, in the resource's unit.", 7_704),
     "ResourceChargeView.cost": Text("Charged for it, in major units.", 12.25),
@@ -33,8 +40,12 @@ ANALYTICS: Final = {
     "trend": Text("Each day of the range, in order."),
     "ChargeOverviewView.unpriced": Text("Entries of the ledger without a known price, which the sum lacks.", 0),
     "WorkspaceRankingView.workspaces": Text("The workspaces, the first in the wanted order."),
-    "profit_margin": Text("Share of the revenue that is left after the cost; null without revenue.", 0.38),
-    "margin": Text("Share of the revenue that is left after the cost; null without revenue.", 0.38),
+    "profit_margin": Text(
+        "Share of the revenue that is left after the cost; null without revenue, or while costs are unknown.", 0.38
+    ),
+    "margin": Text(
+        "Share of the revenue that is left after the cost; null without revenue, or while costs are unknown.", 0.38
+    ),
     "top_workspaces": Text("The workspaces with the highest revenue."),
     "ProviderFiguresView.success_rate": Text(
         "Share of the calls in which it did not fail, 0 to 1; null where failures are not known.", 0.997
@@ -42,11 +53,11 @@ ANALYTICS: Final = {
     "avg_latency": Text("p50 in ms of its slowest role; null where none was measured.", 310),
     "latency_by_role": Text("p50 in ms by role.", {"stt": 120, "tts": 310}),
     "ProviderFiguresView.total_cost": Text("What it cost us, in major units.", 12.5),
-    "revenue_generated": Text("Its share of the calls' prices, split by cost, in major units.", 55.1),
+    "revenue_generated": Text("Its share of what the calls are billed, split by cost, in major units.", 55.1),
     "ProviderMarginView.cost": Text("What it cost us, in major units.", 12.5),
-    "ProviderMarginView.revenue": Text("Its share of the calls' prices, split by cost, in major units.", 55.1),
+    "ProviderMarginView.revenue": Text("Its share of what the calls are billed, split by cost, in major units.", 55.1),
     "WorkspaceMarginView.cost": Text("What the workspace cost us, in major units.", 12.5),
-    "WorkspaceMarginView.revenue": Text("Charged to the workspace, in major units.", 55.1),
+    "WorkspaceMarginView.revenue": Text("usage_billed and fees_accrued of the workspace, in major units.", 55.1),
     "PlatformFiguresView.total_cost": Text("What providers and carriers cost us, in major units.", 930.1),
     "CostOverviewView.total_cost": Text("What providers and carriers cost us, in major units.", 930.1),
     "by_workspace": Text("The workspaces that cost most, the first one most."),

@@ -15,7 +15,24 @@ BILLING: Final = {
     "usage_breakdown": Text("Parts of the cost."),
     "percentage_of_limit": Text("Usage in percent of the limit; null without a limit.", 42.5),
     "subtotal": Text("Without tax, in major units.", 101.5),
-    "subscription_fee": Text("The fee of the period, in major units.", 49.0),
+    "subscription_fee": Text("The fee of the whole period, in major units.", 49.0),
+    "CurrentPeriodView.subtotal": Text(
+        "Usage so far, after included minutes, with the numbers of the whole period; without tax, in major units.",
+        101.5,
+    ),
+    "CurrentPeriodView.total": Text(
+        "What the invoice will have before credits and tax, if nothing else is used: subtotal and subscription_fee.",
+        150.5,
+    ),
+    "usage_list_price": Text("Call minutes at list price, before included and trial minutes, in major units.", 137.5),
+    "usage_billed": Text("Call minutes after included and trial minutes, and numbers, in major units.", 101.5),
+    "fees_accrued": Text("The fees of the days that have begun, in major units.", 24.5),
+    "accrued_total": Text("usage_billed and fees_accrued: what was used and accrued until now, in major units.", 126.0),
+    "BillingNow.included_minutes": Text(
+        "Minutes that the fee of the period includes; null on trial, whose minutes are all free.", 500
+    ),
+    "BillingOverviewView.unpriced": Text("Entries of calls without a known cost, which count as 0.", 0),
+    "warning": Text("Why a cost is too low, and so a margin unknown; null where all costs are known."),
     "total_amount": Text("What was billed, with tax, in major units.", 120.79),
     "stripe_invoice_id": Text(
         "Id of the invoice at Stripe; null for one of the platform's own.", "in_1Pq2Rs3Tu4Vw5Xy6"
@@ -115,9 +132,10 @@ BILLING: Final = {
     "price_currency": Text("Currency of the price: ISO 4217, lower case.", "eur"),
     "tax_rates": Text("The tax rates."),
     "BillingOverviewView.total_cost": Text("What it cost us, in major units.", 812.4),
-    "profit": Text("Revenue less cost, in major units.", 708.0),
+    "BillingOverviewView.credits": Text("What invoices took from credits, negative, in major units.", -20.0),
+    "profit": Text("Revenue less known cost, in major units.", 708.0),
     "TierRevenueView.tier": Text("Name of the tier.", "starter"),
-    "revenue": Text("Charged, without tax, in major units.", 980.0),
+    "revenue": Text("usage_billed and fees_accrued, in major units.", 980.0),
     "PaymentStatusView.paid": Text("What came in, less what was paid back, in major units.", 4_100.0),
     "PaymentStatusView.pending": Text("What is to be paid and not late, in major units.", 900.0),
     "PaymentStatusView.overdue": Text("What is late, in major units.", 49.0),

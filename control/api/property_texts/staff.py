@@ -52,8 +52,8 @@ STAFF: Final = {
     "active_workspaces": Text("Number of workspaces with the status `active`: neither on trial nor suspended.", 112),
     "total_calls_today": Text("Number of calls today (UTC).", 340),
     "total_calls_month": Text("Number of calls in this calendar month (UTC).", 8_123),
-    "total_revenue_month": Text("Charged to customers in this calendar month (UTC), in major units.", 1_520.4),
-    "total_revenue": Text("Charged to the customers, in major units.", 1_520.4),
+    "total_revenue_month": Text("Billed usage and accrued fees of this calendar month (UTC), in major units.", 1_520.4),
+    "total_revenue": Text("Billed usage and accrued fees, without tax and before credits, in major units.", 1_520.4),
     "mrr": Text("Monthly recurring revenue: the fees of all active workspaces, in major units.", 5_390.0),
     "arr": Text("Annual recurring revenue: twelve times `mrr`, in major units.", 64_680.0),
     "churn_rate": Text(

@@ -4,11 +4,13 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable
 from datetime import UTC, date, datetime, time
 from decimal import ROUND_HALF_UP, Decimal
+from functools import partial
 from typing import Any
 
 import asyncpg  # type: ignore[import-untyped]
 from pytest import approx
 
+from control.billing.accrual import ACCRUED
 from tests.control.analytics import interval_ledger
 
 Row = Any
@@ -27,12 +29,17 @@ async def expected(db: asyncpg.Connection) -> dict[str, Table]:
     usage = list(await db.fetch("SELECT * FROM usage_records"))
     tiers = {row["id"]: row["tier_name"] for row in await db.fetch("SELECT id, tier_name FROM workspaces")}
     convert = await _make_converter(db)
-    workspace_days = _workspace_days(calls, usage, tests, convert)
+    counted = await _without_closed(db, usage, "accrued_until IS NOT NULL")
+    accruals = [
+        {**row, "provider": "", "call_id": None}
+        for row in await db.fetch("SELECT workspace_id, at, resource_type, price, cost FROM accruals")
+    ]
+    workspace_days = _workspace_days(calls, [*counted, *accruals], tests, convert)
     agents = _agents(calls, lambda call: (call["workspace_id"], call["agent_id"], day_of(call["created_at"])))
     provider_days = interval_ledger.provider_days(every_call, usage, convert)
     return {
         "call_intervals": interval_ledger.call_intervals(calls),
-        "usage_intervals": interval_ledger.usage_intervals(usage),
+        "usage_intervals": interval_ledger.usage_intervals(await _without_closed(db, usage, "true")),
         "provider_daily": _with_tolerance(provider_days),
         "platform_provider_daily": _with_tolerance(interval_ledger.platform_provider_days(provider_days)),
         "workspace_monthly": interval_ledger.months(workspace_days),
@@ -43,6 +50,18 @@ async def expected(db: asyncpg.Connection) -> dict[str, Table]:
         "agent_totals": _agents(calls, lambda call: call["agent_id"]),
         "platform_daily": _platform_days(workspace_days, tiers),
     }
+
+
+async def _without_closed(db: asyncpg.Connection, usage: list[Row], condition: str) -> list[Row]:
+    """The ledger without the rows that closed such periods: accruals hold the same amounts by day."""
+    periods = await db.fetch(f"SELECT workspace_id, period_start, period_end FROM billing_periods WHERE {condition}")
+    spans = _grouped(periods, lambda row: row["workspace_id"])
+
+    def is_closed(row: Row) -> bool:
+        own = spans.get(row["workspace_id"], []) if row["resource_type"] in ACCRUED else []
+        return any(one["period_start"] <= row["at"] < one["period_end"] for one in own)
+
+    return [row for row in usage if not is_closed(row)]
 
 
 async def actual(db: asyncpg.Connection) -> dict[str, Table]:
@@ -123,7 +142,18 @@ def _workspace_days(calls: list[Row], usage: list[Row], tests: set[Any], convert
         key: _workspace_day(by_calls.get(key, []), by_usage.get(key, []), tests)
         for key in by_calls.keys() | by_usage.keys()
     }
-    return {key: row | {"revenue": convert(key[0], key[1], row["price"])} for key, row in days.items()}
+    return {
+        key: row
+        | {"revenue": convert(key[0], key[1], row["price"])}
+        | {"revenue_by_resource": _by_resource(by_usage.get(key, []), partial(convert, *key))}
+        for key, row in days.items()
+    }
+
+
+def _by_resource(usage: list[Row], convert: Callable[[Decimal], Decimal]) -> dict[str, Decimal]:
+    """What each resource brought, without zeros."""
+    sums = {kind: _sum_known(rows, "price") for kind, rows in _grouped(usage, lambda row: row["resource_type"]).items()}
+    return {kind: convert(price) for kind, price in sums.items() if price}
 
 
 def _workspace_day(calls: list[Row], usage: list[Row], tests: set[Any]) -> dict[str, Any]:
@@ -139,7 +169,7 @@ def _workspace_day(calls: list[Row], usage: list[Row], tests: set[Any]) -> dict[
     return {
         "calls": len(calls),
         "seconds": sum(call["duration_seconds"] for call in calls),
-        "price": _sum_known(usage, "price"),
+        "price": _sum_known((row for row in usage if row["resource_type"] != "credit"), "price"),
         "cost": _sum_known(usage, "cost"),
         "by_status": dict(Counter(call["status"] for call in calls)),
         "by_direction": dict(Counter(call["direction"] for call in calls)),
@@ -215,6 +245,10 @@ def _platform_days(workspace_days: Table, tiers: dict[Any, str]) -> Table:
 def _platform_day(items: list[tuple[str, dict[str, Any]]]) -> dict[str, Any]:
     rows = [row for _, row in items]
     by_tier: dict[str, Decimal] = defaultdict(Decimal)
+    by_resource: dict[str, Decimal] = defaultdict(Decimal)
+    for row in rows:
+        for kind, amount in row["revenue_by_resource"].items():
+            by_resource[kind] += amount
     for tier, row in items:
         by_tier[tier] += row["revenue"]
     count_columns = ("by_status", "by_direction", "by_carrier", "by_provider")
@@ -223,5 +257,6 @@ def _platform_day(items: list[tuple[str, dict[str, Any]]]) -> dict[str, Any]:
         "price": sum(row["revenue"] for row in rows),
         **{name: dict(sum((Counter(row[name]) for row in rows), Counter())) for name in count_columns},
         "price_by_tier": dict(by_tier),
+        "revenue_by_resource": dict(by_resource),
         "by_hour": [sum(row["by_hour"][hour] for row in rows) for hour in range(24)],
     }

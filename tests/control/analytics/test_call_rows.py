@@ -26,8 +26,8 @@ ROW = {
     "call_id": UUID(int=7), "created_at": datetime(2026, 3, 8, 7, 30, tzinfo=UTC), "answered_at": None,
     "ended_at": None, "direction": "inbound", "is_test": False, "status": "completed", "end_reason": None,
     "agent_id": None, "agent_name": "Desk", "caller_number": "+14155550100", "called_number": "+14155550101",
-    "duration_seconds": 61, "cost": Decimal("-0.125000"), "sentiment": None, "sentiment_score": -0.5, "success": True,
-    "summary": "Said \"hello\",\nthen hung up.",
+    "duration_seconds": 61, "cost": Decimal("-0.125000"), "cost_list": Decimal(0), "sentiment": None,
+    "sentiment_score": -0.5, "success": True, "summary": "Said \"hello\",\nthen hung up.",
 }  # fmt: skip
 
 

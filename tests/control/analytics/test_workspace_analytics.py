@@ -133,7 +133,7 @@ def check_charges(found: ChargeOverview, month: list[MadeCall], days: DayRange) 
     for call in month:
         if is_within(call, days):
             by_day[(START + call.at).astimezone(ZoneInfo(days.zone)).date()] += call.price + (call.corrected or 0)  # type: ignore[assignment]
-    assert found.total == sum(by_day.values())
+    assert found.parts.total == sum(by_day.values())
     assert [day for day, _ in found.by_day] == days.days
     assert {day: price for day, price in found.by_day if price} == {
         day: price for day, price in by_day.items() if price

@@ -72,7 +72,7 @@ async def test_fields_of_a_listed_call(api: Api, workspaces: tuple[CallWorkspace
         "agent_name": "Front desk", "caller_number": "+14155550100", "caller_withheld": False,
         "called_number": workspaces[0].number,
         "direction": "inbound", "status": "completed", "end_reason": "silence", "is_test": True, "carrier": "twilio",
-        "duration_seconds": 61, "cost_total": 2.0, "currency": "usd", "started_at": None,
+        "duration_seconds": 61, "cost_total": 2.0, "cost_list": 2.0, "currency": "usd", "started_at": None,
         "variables": {}, "metadata": {},
     }  # fmt: skip
 

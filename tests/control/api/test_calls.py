@@ -97,7 +97,7 @@ async def test_fields_of_a_listed_call(workspace: CallWorkspace) -> None:
         "end_reason": "caller_hangup",
         "end_detail": None,
         "is_test": False, "carrier": "twilio", "carrier_call_id": "CA-listed", "duration_seconds": 61,
-        "cost_total": 1.0, "currency": "usd", "created_at": NOW.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "cost_total": 1.0, "cost_list": 1.0, "currency": "usd", "created_at": NOW.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "started_at": ago(-1).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "variables": {}, "metadata": {},
     }  # fmt: skip

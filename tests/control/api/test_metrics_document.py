@@ -1,5 +1,6 @@
 """docs/metrics.md defines the figures of the answers, and no others."""
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 
 from control.app import ROUTES
+from control.billing.statement import RESOURCE_TYPES
 from control.http.openapi import response_schema
 from control.http.route import Route, read_signature
 
@@ -56,3 +58,14 @@ def test_every_figure_has_a_numerator_and_a_roll_up_that_exists() -> None:
         for name in re.findall(r"`(\w+)`", roll_up):
             assert f"CREATE TABLE public.{name} " in SCHEMA
         assert roll_up
+
+
+def test_every_name_of_money_is_a_field_of_the_api() -> None:
+    """The table of the section Money names fields of answers, and resource types of the ledger."""
+    section = DOCUMENT.partition("\n## Money\n")[2].partition("\n| roll-up |")[0]
+    rows = re.findall(r"^\| [^|]+ \| [^|]+ \| ([^|]+) \|$", section, re.MULTILINE)
+    named = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+    schemas = json.dumps([response_schema(route) for route in ROUTES if not read_signature(route).streamed])
+    fields = set(re.findall(r'"(\w+)": \{', schemas))
+    assert len(named) > 30
+    assert not named - fields - {*RESOURCE_TYPES.values()}

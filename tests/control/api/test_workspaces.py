@@ -33,7 +33,7 @@ async def test_workspace_is_created_listed_and_shown(api: Api) -> None:
     assert details["subscription"] == {
         "tier": "trial",
         "usage": {"agents": 0, "members": 1, "invitations": 0, "phone_numbers": 0, "minutes": 0.0},
-        "limits": {"agents": 2, "members": 3, "phone_numbers": 1, "concurrent_calls": 2, "included_minutes": 60},
+        "limits": {"agents": 2, "members": 3, "phone_numbers": 1, "concurrent_calls": 2, "included_minutes": None},
     }
 
 

@@ -30,7 +30,7 @@ CALLER: Final = "+491511234567"
 NOW: Final = datetime.now(UTC)
 # What a purge leaves: books, figures without names, and the log of what was done.
 KEPT: Final = {
-    "agent_daily", "agent_totals", "audit_log", "billing_accounts", "billing_periods", "call_intervals",
+    "accruals", "agent_daily", "agent_totals", "audit_log", "billing_accounts", "billing_periods", "call_intervals",
     "credit_grants", "invoice_lines", "invoices", "meter_days", "payments", "provider_daily", "refund_orders",
     "rented_numbers", "sink_customers", "sink_invoices", "usage_daily", "usage_intervals", "usage_records",
     "workspace_changes", "workspace_daily", "workspace_monthly", "workspace_totals",

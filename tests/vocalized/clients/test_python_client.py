@@ -152,7 +152,7 @@ async def test_values_have_their_types(client: Any) -> None:
     assert isinstance(agent.id, UUID) and agent.created_at.tzinfo is not None
     changed = (await client.agents.update(agent.id, config={"greeting": None})).agent
     assert (changed.config.greeting, changed.config.turn.silence_ms, changed.name) == ("", 700, "Typed")
-    assert isinstance((await client.billing.get_current_period()).included_minutes, Decimal)
+    assert isinstance((await client.billing.get_current_period()).current_period.accrued_total, Decimal)
     assert await client.agents.delete(agent.id) is None
     with pytest.raises(python_client().NotFound):
         await client.agents.get(agent.id)

@@ -236,7 +236,7 @@ async def check_ended(bus_node: BusNode, platform: CallPlatform, workspace: Live
     )
     charged = {one.resource_type: one.cost for one in view.costs if one.cost}
     assert list(charged) == ["call_minutes"] and view.duration_seconds > 0
-    assert round(charged["call_minutes"], 6) == view.cost_total > 0
+    assert round(charged["call_minutes"], 6) == view.cost_list > 0
 
     while await platform.in_platform(lambda db: roll_up_days(db, 200)):
         pass

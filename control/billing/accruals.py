@@ -1,0 +1,110 @@
+"""Keeps the accruals of all billing periods: what each day adds to the bill, from the statement of its period."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Final
+
+from control.analytics.rollup import WorkspaceDay, mark_days
+from control.billing import read_due_accruals, read_usage_slices, store_accruals, store_currencies
+from control.billing.accounts import StoredPeriod
+from control.billing.accrual import Accrual, Slice, compute_accruals, cut_slices
+from control.billing.statement import SegmentUsage
+from control.billing.statements import load_numbers, load_segments
+from control.db.duties import Duty
+from control.db.pool import Connection
+
+EVERY_S: Final = 20
+BATCH: Final = 1_000
+_ZERO: Final = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class AccruedBill:
+    """What a period has cost until now, exact, without tax and credits. list_price: of the minutes, before included
+    and trial minutes are deducted."""
+
+    list_price: Decimal
+    usage: Decimal
+    fees: Decimal
+
+    @property
+    def total(self) -> Decimal:
+        """Usage and fees."""
+        return self.usage + self.fees
+
+
+def make_accruals_duty() -> Duty:
+    """The duty `accruals`, which has the day of a workspace computed again when the fee of a new day is due, or when
+    the plan or the numbers changed."""
+
+    async def run(db: Connection, now: datetime) -> int:
+        due = await read_due_accruals.select_due(db, now, BATCH)
+        await mark_days(db, [WorkspaceDay(workspace_id, at.astimezone(UTC).date()) for workspace_id, at in due])
+        return len(due)
+
+    return Duty("accruals", EVERY_S, run, BATCH)
+
+
+def make_accrue(clock: Callable[[], datetime]) -> Callable[..., Awaitable[list[WorkspaceDay]]]:
+    """`accrue_days` for `roll_up_days`, at the clock's moment."""
+    return lambda db, days: accrue_days(db, days, clock())
+
+
+async def accrue_days(db: Connection, days: Sequence[WorkspaceDay], now: datetime) -> list[WorkspaceDay]:
+    """Computes the accruals of the periods that contain these days (UTC); returns the days whose accruals changed.
+    Their usage must be rolled up. Needs platform scope."""
+    workspaces = [one.workspace_id for one in days]
+    await store_accruals.lock_workspaces(db, workspaces)
+    changed: dict[WorkspaceDay, None] = {}
+    for stored in await store_accruals.select_periods(db, workspaces, [one.day for one in days]):
+        found = await _accrue_period(db, stored, now)
+        changed |= {WorkspaceDay(stored.workspace_id, day): None for day in sorted(found)}
+    return list(changed)
+
+
+async def load_accrued_bill(db: Connection, stored: StoredPeriod, now: datetime) -> AccruedBill:
+    """The same figures as those of the analytics, for a period that goes on."""
+    _, usage, accruals = await _load(db, stored, now)
+    listed = sum((one.price for one in usage), _ZERO)
+    fees = sum((one.price for one in accruals if one.resource_type == "subscription"), _ZERO)
+    others = sum((one.price for one in accruals if one.resource_type != "subscription"), _ZERO)
+    return AccruedBill(listed, listed + others, fees)
+
+
+async def _accrue_period(db: Connection, stored: StoredPeriod, now: datetime) -> set[date]:
+    """A closed period accrues as a whole, whatever the time."""
+    moment = now if stored.status == "open" else stored.period.end
+    slices, _, accruals = await _load(db, stored, moment)
+    before = {
+        (one.at, one.resource_type): one
+        for one in await store_accruals.select_accruals(db, stored.workspace_id, stored.id)
+    }
+    after = {(one.at, one.resource_type): one for one in accruals}
+    gone = [one for key, one in before.items() if after.get(key) != one]
+    new = [one for key, one in after.items() if before.get(key) != one]
+    if gone or new:
+        await store_accruals.replace_accruals(db, stored.workspace_id, stored.id, gone, new)
+    until = next((one.since for one in slices if one.since > moment), stored.period.end)
+    first = await store_accruals.mark_accrued(db, stored.workspace_id, stored.id, until, now)
+    days = {one.at.astimezone(UTC).date() for one in (*gone, *new)}
+    # The rows that closed the period no longer count.
+    return days | {one.since.astimezone(UTC).date() for one in slices if first and stored.status != "open"}
+
+
+async def _load(
+    db: Connection, stored: StoredPeriod, now: datetime
+) -> tuple[list[Slice], list[SegmentUsage], list[Accrual]]:
+    workspace_id, period = stored.workspace_id, stored.period
+    segments = await load_segments(db, workspace_id, period, stored.currency)
+    slices = cut_slices(period, segments)
+    begun = [one for one in slices if one.since <= now]
+    usage = await read_usage_slices.sum_slices(db, workspace_id, [(one.since, one.until) for one in begun])
+    usage += [SegmentUsage()] * (len(slices) - len(begun))
+    rates = await store_currencies.load_history(db, stored.currency)
+    numbers = await load_numbers(db, workspace_id, period, rates)
+    accruals = compute_accruals(
+        period, segments, slices, usage, numbers, lambda amount: rates.to_usd(amount, period.start), now
+    )
+    return slices, usage, accruals

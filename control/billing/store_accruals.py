@@ -1,0 +1,95 @@
+"""SQL of accruals, and of how far billing_periods have accrued."""
+
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+from typing import Final
+from uuid import UUID
+
+from control.billing.accounts import StoredPeriod
+from control.billing.accrual import Accrual
+from control.billing.store_periods import COLUMNS, make_period
+from control.db.pool import Connection
+
+# The accruals of one period: at most 6 slices a day with 4 resources each, for 62 days.
+MOST_ACCRUALS: Final = 2_000
+# Periods that contain a part of the days $2 (UTC) of the workspaces $1.
+_SELECT_PERIODS: Final = f"""
+    SELECT DISTINCT {", ".join(f"p.{name}" for name in COLUMNS.split(", "))}
+    FROM unnest($1::uuid[], $2::date[]) AS asked (workspace_id, day)
+    JOIN billing_periods p ON p.workspace_id = asked.workspace_id
+        AND p.period_start < (asked.day + 1)::timestamp AT TIME ZONE 'UTC'
+        AND p.period_end > asked.day::timestamp AT TIME ZONE 'UTC'
+    ORDER BY p.workspace_id, p.period_start
+"""
+_LOCK: Final = """
+    SELECT pg_advisory_xact_lock(key) FROM (
+        SELECT DISTINCT hashtextextended('accruals ' || id, 0) AS key FROM unnest($1::uuid[]) AS asked (id)
+        ORDER BY 1 OFFSET 0
+    ) keys
+"""
+_INSERT: Final = """
+    INSERT INTO accruals (workspace_id, period_id, at, until, resource_type, quantity, price, cost, list_price)
+    SELECT $1, $2, * FROM unnest($3::timestamptz[], $4::timestamptz[], $5::text[], $6::numeric[], $7::numeric[],
+                                 $8::numeric[], $9::numeric[])
+"""
+_DELETE: Final = """
+    DELETE FROM accruals a USING unnest($2::timestamptz[], $3::text[]) AS gone (at, resource_type)
+    WHERE a.workspace_id = $1 AND a.at = gone.at AND a.resource_type = gone.resource_type
+"""
+_MARK: Final = """
+    UPDATE billing_periods SET accrued_until = $3, accrued_at = $4::timestamptz
+    WHERE workspace_id = $1 AND id = $2
+      AND (accrued_until IS DISTINCT FROM $3 OR accrued_at < $4::timestamptz - interval '1 minute')
+"""
+
+
+async def lock_workspaces(db: Connection, workspaces: Sequence[UUID]) -> None:
+    """Locks the accruals of these workspaces until the transaction ends, in one order for all workers."""
+    await db.execute(_LOCK, workspaces)
+
+
+async def select_periods(db: Connection, workspaces: Sequence[UUID], days: Sequence[date]) -> list[StoredPeriod]:
+    """The periods that contain a part of these days: two arrays of one length."""
+    return [make_period(row) for row in await db.fetch(_SELECT_PERIODS, workspaces, days)]
+
+
+async def select_accruals(db: Connection, workspace_id: UUID, period_id: UUID) -> list[Accrual]:
+    """The stored accruals of a period."""
+    rows = await db.fetch(
+        "SELECT at, until, resource_type, quantity, price, cost, list_price FROM accruals "
+        "WHERE workspace_id = $1 AND period_id = $2 LIMIT $3",
+        workspace_id,
+        period_id,
+        MOST_ACCRUALS,
+    )
+    return [Accrual(**row) for row in rows]
+
+
+async def replace_accruals(
+    db: Connection, workspace_id: UUID, period_id: UUID, old: Iterable[Accrual], new: Sequence[Accrual]
+) -> None:
+    """Deletes `old` and inserts `new`."""
+    gone = list(old)
+    await db.execute(_DELETE, workspace_id, [one.at for one in gone], [one.resource_type for one in gone])
+    await db.execute(
+        _INSERT,
+        workspace_id,
+        period_id,
+        [one.at for one in new],
+        [one.until for one in new],
+        [one.resource_type for one in new],
+        [one.quantity for one in new],
+        [one.price for one in new],
+        [one.cost for one in new],
+        [one.list_price for one in new],
+    )
+
+
+async def mark_accrued(db: Connection, workspace_id: UUID, period_id: UUID, until: datetime, now: datetime) -> bool:
+    """Stores that a period has accrued: nothing accrues by time alone before `until`. Returns whether it is the first
+    time."""
+    is_first: bool = await db.fetchval(
+        "SELECT accrued_until IS NULL FROM billing_periods WHERE workspace_id = $1 AND id = $2", workspace_id, period_id
+    )
+    await db.execute(_MARK, workspace_id, period_id, until, now)
+    return is_first
