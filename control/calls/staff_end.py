@@ -1,5 +1,6 @@
 """Ends calls by order of the staff: one call, or all calls of a suspended workspace."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -40,7 +41,11 @@ async def end_call(db: Connection, call: CallState, now: datetime, *, polite: bo
         await enqueue_hangup(db, call, None)
         return True
     if call.carrier_call_id is None:
-        await save_changes(db, [(call, close(call, "canceled", "admin", None, now, "control"))])
+        after = close(call, "canceled", "admin", None, now, "control")
+    else:
+        # If the carrier hangs up, media and the carrier report the same as after a hang-up by the caller.
+        after = replace(call, details=replace(call.details, meant_end="admin"))
+    await save_changes(db, [(call, after)])
     await enqueue_hangup(db, call, "admin", polite=polite)
     return True
 

@@ -124,7 +124,7 @@ def apply_media_end(state: CallState, event: CallEnded, at: datetime, leg: int =
         return after if _loss_leg(after) > leg else replace(after, details=replace(details, lost=loss))
     seconds = max(0, round(event.duration_ms / 1000))
     if not after.is_final:
-        ended = close(after, event.status, event.end_reason, event.detail or None, at, "media")
+        ended = close(after, event.status, _media_reason(after, event), event.detail or None, at, "media")
         ended = replace(ended, duration_seconds=seconds)
         is_transfer = event.end_reason == "transferred"
         return _store_transfer(ended, seconds, at + LONGEST_TRANSFER, event.transfer_to) if is_transfer else ended
@@ -132,7 +132,7 @@ def apply_media_end(state: CallState, event: CallEnded, at: datetime, leg: int =
         return replace(after, duration_seconds=seconds)
     after = replace(
         after,
-        end_reason=event.end_reason,
+        end_reason=_media_reason(after, event),
         end_detail=event.detail or None,
         details=replace(details, ended_by="media"),
     )
@@ -140,6 +140,13 @@ def apply_media_end(state: CallState, event: CallEnded, at: datetime, leg: int =
         return replace(after, duration_seconds=seconds)
     talked = replace(after, duration_seconds=max(seconds, after.duration_seconds))
     return _store_transfer(talked, seconds, None, event.transfer_to)
+
+
+def _media_reason(state: CallState, event: CallEnded) -> EndReason:
+    """Why the conversation ended. If the carrier hangs up by order of the staff, media cannot tell it from a caller who
+    does."""
+    is_ordered = state.details.meant_end == "admin" and event.end_reason == "caller_hangup"
+    return "admin" if is_ordered else event.end_reason
 
 
 def mark_lost(state: CallState, leg: int, at: datetime) -> CallState:

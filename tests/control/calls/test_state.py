@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from control.calls import state
-from control.calls.details import encode_details
+from control.calls.details import CallDetails, encode_details
 from control.calls.event_effects import NewEvent, apply_events
 from control.calls.model import FINAL, CarrierStatus
 from control.calls.state import CallState
@@ -83,6 +83,28 @@ def test_final_status_never_changes(inputs: list[Any]) -> None:
         first = first or (after.status if after.status in FINAL else None)
         assert first is None or after.status == first
         assert after.duration_seconds >= 0
+
+
+@pytest.mark.parametrize("media_first", [True, False])
+@pytest.mark.parametrize(
+    ("meant", "media", "reason"),
+    [
+        ("admin", "caller_hangup", "admin"),
+        ("admin", "admin", "admin"),
+        ("admin", "silence", "silence"),
+        ("voicemail", "caller_hangup", "caller_hangup"),
+    ],
+)
+def test_end_by_order_of_the_staff_is_not_the_callers(media_first: bool, meant: Any, media: Any, reason: str) -> None:
+    """If the carrier hangs up, media sees a line that ends. After a verdict of a machine that only asked who calls, the
+    called person may hang up."""
+    after = call(status="in_progress", answered_at=at(1), details=CallDetails(meant_end=meant))
+    hung_up = report("completed", 31, duration_s=30)
+    if media_first:
+        after = state.apply_carrier_status(state.apply_media_end(after, ended(media), at(31)), hung_up)
+    else:
+        after = state.apply_media_end(state.apply_carrier_status(after, hung_up), ended(media), at(31))
+    assert (after.status, after.end_reason) == ("completed", reason)
 
 
 def test_media_corrects_reason_and_duration() -> None:
