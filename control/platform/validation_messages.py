@@ -100,7 +100,8 @@ PATTERNS: Final[Mapping[str, str]] = {
     r"^([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})?$": "must be an id (UUID), or empty",
     r"^[a-z][a-z0-9]*(_[a-z0-9]+)*$": "must be lower-case words of letters and digits joined by _, such as find_order",
     r"^[\u0021-\u007e]([\u0020-\u007e]*[\u0021-\u007e])?$": "must be printable ASCII without spaces at its ends",
-    r"^(\+[1-9][0-9]{6,14})?$": f"{_E164}, or empty",
+    r"^(\+[1-9][0-9]{6,14}(;ext=[0-9*#]{1,12})?|[sS][iI][pP][sS]?:.+)?$": f"{_E164}, perhaps with ;ext= and its keys, "
+    "or a SIP address, such as sip:desk@pbx.acme.com",
     r"^\+[1-9][0-9]{6,14}$": _E164,
     r"^\+[1-9][0-9]{1,14}$": _E164,
     r"^(\+[1-9][0-9]{6,14}|anonymous)$": f"{_E164}, or anonymous",

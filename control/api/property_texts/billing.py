@@ -32,7 +32,7 @@ BILLING: Final = {
         "Minutes that the fee of the period includes; null on trial, whose minutes are all free.", 500
     ),
     "BillingOverviewView.unpriced": Text("Entries of calls without a known cost, which count as 0.", 0),
-    "warning": Text("Why a cost is too low, and so a margin unknown; null where all costs are known."),
+    "warning": Text("Why a cost is too low, and so a margin unknown; null where all costs are known.", None),
     "total_amount": Text("What was billed, with tax, in major units.", 120.79),
     "stripe_invoice_id": Text(
         "Id of the invoice at Stripe; null for one of the platform's own.", "in_1Pq2Rs3Tu4Vw5Xy6"

@@ -69,7 +69,7 @@ def is_nullable(value: dict[str, Any]) -> bool:
 @pytest.mark.parametrize(
     ("name", "description"),
     [
-        ("CallRow.cost_total", "What is charged for it."),
+        ("CallRow.cost_total", "What is billed for it, after included and trial minutes."),
         ("CallRow.variables", REFERENCE.properties["variables"].description),
         ("AgentConfig.turn", "When the caller's turn ends, and whether the caller may interrupt."),
         ("AgentConfigPatch.variables", REFERENCE.properties["AgentConfigPatch.variables"].description),
