@@ -67,7 +67,7 @@ def protocol_error_logger() -> logging.Logger:
 
 def make_protocol_factory(
     runner: web.AppRunner,
-    protocol: type[PlainRequestHandler] = PlainRequestHandler,
+    protocol: Callable[..., PlainRequestHandler] = PlainRequestHandler,
     *,
     keepalive_s: float,
     linger_s: float,
