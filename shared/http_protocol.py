@@ -80,7 +80,7 @@ def make_protocol_factory(
     return lambda: protocol(
         http,
         loop=loop,
-        access_log=None,  # type: ignore[arg-type]  # None means no log
+        access_log=None,  # no log
         logger=logger,
         keepalive_timeout=keepalive_s,
         lingering_time=linger_s,

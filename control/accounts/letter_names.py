@@ -4,8 +4,8 @@ import re
 import unicodedata
 from typing import Final
 
-# "evil.example", "a@b", "https:", "192.0.2.1", "tel:1", "+1 646 555 0123"; not "St. Mary" or "J.P. Morgan". Mail programs
-# know which endings exist; new ones come every year, so any two letters after a period count.
+# "evil.example", "a@b", "https:", "192.0.2.1", "tel:1", "+1 646 555 0123"; not "St. Mary" or "J.P. Morgan". Mail
+# programs know which endings exist; new ones come every year, so any two letters after a period count.
 _ADDRESS: Final = re.compile(
     r"""
     [a-z][a-z0-9+.-]*://            # a scheme

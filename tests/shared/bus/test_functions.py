@@ -67,8 +67,8 @@ async def test_a_script_without_end_is_ended(valkey_url: str, is_function: bool)
         await load_functions(careful, [ENDLESS])
         async with function_care(careful, 0.05):
             with pytest.raises(ResponseError, match=r"(?i)kill"):
-                await (ENDLESS.call(hostile, []) if is_function else hostile.eval(ENDLESS.body, 0))  # type: ignore[misc]
-        assert await careful.ping()  # type: ignore[misc]
+                await (ENDLESS.call(hostile, []) if is_function else hostile.eval(ENDLESS.body, 0))
+        assert await careful.ping()
 
 
 def _serve(state: Path, *, durable: bool = True) -> AbstractContextManager[Valkey]:

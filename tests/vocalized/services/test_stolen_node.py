@@ -63,7 +63,7 @@ async def api(server_url: str) -> AsyncIterator[BusClient]:
 )
 async def test_a_node_can_start_no_endless_work(stolen: Redis, api: BusClient, message: tuple[str | int, ...]) -> None:
     with pytest.raises(NoPermissionError):
-        await stolen.execute_command(*message)
+        await stolen.execute_command(*message)  # type: ignore[no-untyped-call]
     assert await NodeRegistry(api).choose() is None
 
 
@@ -74,7 +74,8 @@ async def test_no_argument_of_a_function_stops_others(stolen: Redis, api: BusCli
         function.name, ["vocalized:requests" if function.name == "put_request" else "vocalized:ticket:x"]
     )
     for number in (1, 6, 10_000):
-        await _meanwhile(stolen, api, "FCALL", function.full_name, len(keys), *keys, *[value] * number)
+        values: list[str] = [value] * number
+        await _meanwhile(stolen, api, "FCALL", function.full_name, len(keys), *keys, *values)
 
 
 async def test_crowded_keys_stop_nobody(stolen: Redis, api: BusClient) -> None:
@@ -96,7 +97,7 @@ async def test_crowded_keys_stop_nobody(stolen: Redis, api: BusClient) -> None:
     for key in values:
         await _meanwhile(stolen, api, "HGETALL", key)
     exchange = NODE_FUNCTIONS[-1]
-    arguments = [1_000, 600_000, 60_000, "y", 0]
+    arguments: list[str | int] = [1_000, 600_000, 60_000, "y", 0]
     await _meanwhile(stolen, api, "FCALL", exchange.full_name, 3, *HEALTH, *arguments)
     assert await stolen.hlen(HEALTH[1]) == 0, "more than any node writes is removed"
     assert await NodeRegistry(api).list_alive() == []
@@ -107,7 +108,7 @@ async def test_crowded_keys_stop_nobody(stolen: Redis, api: BusClient) -> None:
 
 async def _meanwhile(stolen: Redis, api: BusClient, *message: str | int) -> None:
     """Sends the message, and has the API look for a node until it is answered. A timeout of the API fails the test."""
-    sent = asyncio.create_task(stolen.execute_command(*message))
+    sent = asyncio.create_task(stolen.execute_command(*message))  # type: ignore[no-untyped-call]
     await asyncio.sleep(0)
     while not sent.done():
         await NodeRegistry(api).is_alive("node")
