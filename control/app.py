@@ -34,7 +34,7 @@ from control.http.metrics import HttpMetrics
 from control.http.middleware import EdgeMiddleware
 from control.http.openapi import make_document, operation_id
 from control.http.origin import OriginReader
-from control.http.rate_limits import KEY_LIMIT, UNKNOWN_KEY_LIMIT, RateLimiter
+from control.http.rate_limits import KEY_LIMIT, UNKNOWN_KEY_LIMIT, USER_LIMIT, RateLimiter
 from control.http.route import InvalidRoute, Route
 from control.http.webhook_activity import WebhookActivity
 from control.integrations.bookings import Bookings, make_bookings
@@ -315,7 +315,8 @@ def redis_client(url: str, timeout_s: float) -> BusClient:
 
 def limit_names(routes: Iterable[Route] = ROUTES) -> set[str]:
     """The names of the rate limits, which a setting may override."""
-    return {limit.name for route in routes for limit in route.limits} | {KEY_LIMIT.name, UNKNOWN_KEY_LIMIT.name}
+    general = {KEY_LIMIT.name, UNKNOWN_KEY_LIMIT.name, USER_LIMIT.name}
+    return {limit.name for route in routes for limit in route.limits} | general
 
 
 def _check_limits(overrides: Mapping[str, tuple[int, int]], routes: Iterable[Route]) -> None:

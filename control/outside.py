@@ -12,6 +12,7 @@ from control.carriers.pacer import CallPacer
 from control.carriers.registry import CarrierOptions, Carriers, open_carriers
 from shared.bus.authority import BusAuthority
 from shared.bus.client import BusClient, bus_client
+from shared.bus.function_care import function_care
 from shared.storage import Storage
 
 
@@ -52,7 +53,7 @@ async def open_outside(options: OutsideOptions, authority: BusAuthority) -> Asyn
         async with open_carriers(options.carriers) as carriers:
             media_assignment = MediaAssignment(bus, authority, options.media_urls)
             pacer = CallPacer(bus, options.carriers.calls_per_s)
-            async with _open_sink(options.stripe) as sink:
+            async with _open_sink(options.stripe) as sink, function_care(bus):
                 storage = Storage(options.storage_url)
                 yield OutsideClients(bus, authority, media_assignment, carriers, storage, pacer, sink)
     finally:

@@ -67,7 +67,7 @@ def protocol_error_logger() -> logging.Logger:
 
 def make_protocol_factory(
     runner: web.AppRunner,
-    protocol: type[PlainRequestHandler] = PlainRequestHandler,
+    protocol: Callable[..., PlainRequestHandler] = PlainRequestHandler,
     *,
     keepalive_s: float,
     linger_s: float,
@@ -80,7 +80,7 @@ def make_protocol_factory(
     return lambda: protocol(
         http,
         loop=loop,
-        access_log=None,  # type: ignore[arg-type]  # None means no log
+        access_log=None,  # no log
         logger=logger,
         keepalive_timeout=keepalive_s,
         lingering_time=linger_s,

@@ -4,11 +4,14 @@ import re
 import unicodedata
 from typing import Final
 
-# "evil.example", "a@b", "https:", "192.0.2.1"; not "St. Mary" or "J.P. Morgan". Mail programs know which endings exist;
-# new ones come every year, so any two letters after a period count.
+# "evil.example", "a@b", "https:", "192.0.2.1", "tel:1", "+1 646 555 0123"; not "St. Mary" or "J.P. Morgan". Mail
+# programs know which endings exist; new ones come every year, so any two letters after a period count.
 _ADDRESS: Final = re.compile(
     r"""
     [a-z][a-z0-9+.-]*://            # a scheme
+    | \b(tel|sms|mailto|callto|sips?|facetime|skype|whatsapp):
+    | \+[\s(]*\d([\s().\-/]*\d){6,}        # a phone number
+    | \d([\s().\-/]*\d){8,}                # one without a country's code
     | \bwww\.                       # a host without one
     | [^\s@]@[^\s@]                 # a mailbox
     | \w[.\u3002][^\W\d_]{2,}       # a domain; U+3002 is a period in IDNA
@@ -29,7 +32,10 @@ def letter_name(name: str) -> str:
     address are refused since November 2026; older ones are still stored."""
     text = " ".join(_visible(name).split())
     while found := _ADDRESS.search(text):
-        text = f"{text[: found.start()]}{_ADDRESS_SIGNS.sub(' ', found[0])}{text[found.end() :]}"
+        harmless = _ADDRESS_SIGNS.sub(" ", found[0])
+        if _ADDRESS.search(harmless):  # of a phone number any sign but the digits may be missing
+            harmless = re.sub(r"\d", "·", harmless)
+        text = f"{text[: found.start()]}{harmless}{text[found.end() :]}"
     return text
 
 

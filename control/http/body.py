@@ -27,7 +27,7 @@ Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max
 
 def _require_no_address(name: str) -> str:
     if holds_address(name):
-        raise ValueError("must not hold a web address or an e-mail address; put a space after a period")
+        raise ValueError("must not hold a web address, an e-mail address or a phone number; put a space after a period")
     return name
 
 

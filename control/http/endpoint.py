@@ -186,6 +186,8 @@ class Endpoint:
         caller = self._dependencies.authoriser.caller_name(context)
         if isinstance(context, UserContext) and context.key is not None:
             await limits.check_key(incoming.request, context.key.id)
+        elif isinstance(context, UserContext):
+            limits.check_user(incoming.request, context.user_id)
         if limit is not None and limit.per_user:
             await limits.check_account(incoming.request, limit, caller)
 

@@ -33,7 +33,9 @@ class HttpMetrics:
             buckets=BUCKETS_S,
         )
         self.limits_skipped = Counter(
-            "vocalized_control_limits_away", "Rate limits not checked because Redis was unavailable", registry=registry
+            "vocalized_control_limits_away",
+            "Rate limits counted in the process because Redis was unavailable",
+            registry=registry,
         )
         self.transaction_retries = Counter(
             "vocalized_control_transaction_repeats", "Transactions that collided and were retried", registry=registry

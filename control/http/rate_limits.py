@@ -1,7 +1,7 @@
 """Rate limits in Redis against guessing and flooding: by address, by the account that a request names, and by
 who sends it.
 
-While Redis is unreachable, requests pass: the lock-out of accounts, stored in PostgreSQL, still holds.
+While Redis is unreachable, each process counts by itself, from zero. The lock-out of accounts is in PostgreSQL.
 """
 
 import asyncio
@@ -17,6 +17,7 @@ import structlog
 from aiohttp import web
 from redis.exceptions import NoScriptError
 
+from control.http.local_limits import LocalCells
 from control.http.metrics import HttpMetrics
 from control.http.request import KEY_ID, origin_of
 from control.http.route import RateLimit
@@ -29,6 +30,8 @@ log = structlog.get_logger()
 KEY_LIMIT: Final = RateLimit("api-key", 1_200, 60)
 # Of requests from one address with API keys that the process does not know as valid.
 UNKNOWN_KEY_LIMIT: Final = RateLimit("unknown-api-key", 120, 60)
+# Of all requests with one user's tokens, 20 a second, in each process; beside the limits of routes.
+USER_LIMIT: Final = RateLimit("user", 200, 10)
 
 # Leaky bucket by theoretical arrival time (GCRA): one number per key, in µs of Redis' own clock. A request is counted
 # only when every key lets it pass, so that a blocked address cannot use up the limit of somebody's account.
@@ -99,6 +102,7 @@ class RateLimiter:
         self._timeout_s = timeout_s
         self._overrides = overrides or {}
         self._clock = clock or (lambda: asyncio.get_running_loop().time())
+        self._local = LocalCells()
         self._script_sha = ""
         self._next_report = float("-inf")
         self._unavailable_until = float("-inf")
@@ -118,7 +122,16 @@ class RateLimiter:
         """Counts a request by its address. Unlike `check` it tells the quota to nobody who passes: that of the key is
         the one to know. Raises TooManyRequests."""
         quota = await self.count(UNKNOWN_KEY_LIMIT, origin_of(request).address)
-        if quota is not None and quota.wait_s:
+        if quota.wait_s:
+            _apply(request, quota)
+
+    def check_user(self, request: web.Request, user_id: UUID) -> None:
+        """Counts a request by the user who sends it, in this process only: a round trip to Redis for each request would
+        cost more than it protects. Tells the quota to nobody who passes. Raises TooManyRequests."""
+        times, interval, burst = self._figures(USER_LIMIT)
+        key = f"{{limit:{USER_LIMIT.name}}}:user:{user_id}"
+        quota = _quota(times, interval, burst, self._count_here([key], interval, burst))
+        if quota.wait_s:
             _apply(request, quota)
 
     async def check_account(self, request: web.Request, limit: RateLimit, account: str) -> None:
@@ -130,21 +143,24 @@ class RateLimiter:
         keys = [f"{{limit:{limit.name}}}:{kind}:{sender}" for kind, sender in senders.items()]
         _apply(request, await self._count(limit, keys))
 
-    async def count(self, limit: RateLimit, address: str | None, account: str | None = None) -> RequestQuota | None:
+    async def count(self, limit: RateLimit, address: str | None, account: str | None = None) -> RequestQuota:
         """Counts a request unless it has to wait. The quota is that of the address or of the account, whichever leaves
-        less. None while Redis is unreachable."""
+        less."""
         return await self._count(limit, redis_keys(limit.name, address, account))
 
-    async def _count(self, limit: RateLimit, keys: list[str]) -> RequestQuota | None:
+    async def _count(self, limit: RateLimit, keys: list[str]) -> RequestQuota:
+        times, interval, burst = self._figures(limit)
+        found = await self._ask(keys, interval, burst)
+        return _quota(times, interval, burst, found or self._count_here(keys, interval, burst))
+
+    def _figures(self, limit: RateLimit) -> tuple[int, int, int]:
+        """Requests, µs between them, and µs of a burst."""
         times, per_s = self._overrides.get(limit.name, (limit.times, limit.per_s))
         burst = per_s * 1_000_000
-        interval = max(1, burst // times)
-        found = await self._ask(keys, interval, burst)
-        if found is None:
-            return None
-        wait_us, full_us = found
-        remaining = 0 if wait_us else min(times, (burst - full_us) // interval)
-        return RequestQuota(times, remaining, ceil(full_us / 1_000_000), ceil(wait_us / 1_000_000))
+        return times, max(1, burst // times), burst
+
+    def _count_here(self, keys: list[str], interval: int, burst: int) -> tuple[int, int]:
+        return self._local.count(keys, interval, burst, round(self._clock() * 1_000_000))
 
     async def _ask(self, keys: list[str], *arguments: int) -> tuple[int, int] | None:
         if self._clock() < self._unavailable_until:
@@ -173,13 +189,17 @@ class RateLimiter:
         self._metrics.limits_skipped.inc()
         if now >= self._next_report:
             self._next_report = now + _REPORT_EVERY_S
-            log.warning("rate_limits.skipped", error=type(error).__name__)
+            log.warning("rate_limits.counted_here", error=type(error).__name__)
 
 
-def _apply(request: web.Request, quota: RequestQuota | None) -> None:
+def _quota(times: int, interval: int, burst: int, found: tuple[int, int]) -> RequestQuota:
+    wait_us, full_us = found
+    remaining = 0 if wait_us else min(times, (burst - full_us) // interval)
+    return RequestQuota(times, remaining, ceil(full_us / 1_000_000), ceil(wait_us / 1_000_000))
+
+
+def _apply(request: web.Request, quota: RequestQuota) -> None:
     """Puts the quota into the response's headers, unless another one leaves less. Raises TooManyRequests."""
-    if quota is None:
-        return
     known = request.get(QUOTA)
     if known is None or quota.wait_s or quota.remaining <= known.remaining:
         request[QUOTA] = quota

@@ -6,6 +6,8 @@ import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import structlog
 from aiohttp import web
@@ -25,12 +27,14 @@ LINGER_S = 2.0
 @dataclass(frozen=True, slots=True)
 class ListenOptions:
     """port: 0 takes a free one, which is logged. shared_port: other processes listen on it, too (SO_REUSEPORT).
-    keepalive_s: also the bound for the head of a request. drain_s: bound for running requests after the stop."""
+    keepalive_s: so long an idle connection stays open. head_s: bound for the head of a request.
+    drain_s: bound for running requests after the stop."""
 
     host: str
     port: int
     shared_port: bool = False
     keepalive_s: float = 75.0
+    head_s: float = 10.0
     drain_s: float = 20.0
 
 
@@ -43,9 +47,41 @@ def stop_signal() -> asyncio.Event:
 
 
 class ApiRequestHandler(PlainRequestHandler):
-    """Answers what aiohttp cannot parse like any other error of the API."""
+    """Answers what aiohttp cannot parse like any other error of the API, and closes a connection whose request has no
+    whole head in time. aiohttp keeps it open as long as an idle one."""
 
-    __slots__ = ()
+    __slots__ = ("_head_s", "_head_timer")
+
+    def __init__(self, *arguments: Any, head_s: float, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._head_s = head_s
+        self._head_timer: asyncio.TimerHandle | None = None
+
+    def data_received(self, data: bytes) -> None:
+        """As aiohttp's."""
+        super().data_received(data)
+        if not self._waits_for_head():
+            self._stop_timer()
+        elif self._head_timer is None:
+            self._head_timer = asyncio.get_running_loop().call_later(self._head_s, self._end_head)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """As aiohttp's."""
+        self._stop_timer()
+        super().connection_lost(exc)
+
+    def _waits_for_head(self) -> bool:
+        return self._waiter is not None and not self._waiter.done()
+
+    def _end_head(self) -> None:
+        self._head_timer = None
+        if self._waits_for_head():
+            self.force_close()
+
+    def _stop_timer(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
 
     def make_error(self, status: int) -> web.Response:
         """As the middleware's, with a request id of its own, which no log line has."""
@@ -65,7 +101,12 @@ async def listening(app: web.Application, listen: ListenOptions) -> AsyncIterato
     await runner.setup()
     try:
         server = await asyncio.get_running_loop().create_server(
-            make_protocol_factory(runner, ApiRequestHandler, keepalive_s=listen.keepalive_s, linger_s=LINGER_S),
+            make_protocol_factory(
+                runner,
+                partial(ApiRequestHandler, head_s=listen.head_s),
+                keepalive_s=listen.keepalive_s,
+                linger_s=LINGER_S,
+            ),
             listen.host,
             listen.port,
             reuse_port=listen.shared_port or None,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from shared.bus.client import PREFIX, BusClient, map_redis_error
+from shared.bus.functions import NodeFunction
 
 _KEYS: Final = [f"{PREFIX}{{provider-health}}:{name}" for name in ("states", "doubts", "useful")]
 # Names of the providers that the staff took out of service.
@@ -24,7 +25,9 @@ RECENT_S: Final = 5
 # A state from the future was written before Redis's clock was put back: it would hide all reports until then.
 # Doubts are kept by node and name. The latest useful unit is kept by name, and written twice a second at most: 64
 # processes with 600 accounts would need more than all of Redis otherwise.
-_EXCHANGE: Final = """
+EXCHANGE: Final = NodeFunction(
+    "exchange",
+    """
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local limit, keep, fresh = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
@@ -42,6 +45,9 @@ local function text(state)
 end
 -- The entries of a hash as a table; those that `read` does not return are deleted.
 local function load(key, read)
+  -- Only an attacker writes so many entries, to keep Redis busy. The ACL of the release before denies HLEN.
+  local number = redis.pcall('HLEN', key)
+  if type(number) == 'number' and number > 10 * limit then redis.call('DEL', key) end
   local found, kept, size = redis.call('HGETALL', key), {}, 0
   for i = 1, #found, 2 do
     local value = read(found[i], found[i + 1])
@@ -118,7 +124,8 @@ for name, sum in pairs(others) do
   sums[#sums + 1] = string.format('%d:%d', sum[1], sum[2])
 end
 return {string.format('%d', now), out, sums}
-"""
+""",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +183,6 @@ class ProviderHealthStates:
 
     def __init__(self, redis: BusClient, node: str = "") -> None:
         self._redis = redis
-        self._exchange = redis.register_script(_EXCHANGE)
         self.node = node
 
     async def exchange(
@@ -196,7 +202,7 @@ class ProviderHealthStates:
             age_s = seen.useful_age_s
             values += [name, seen.doubts, -1 if age_s is None else round(age_s * 1_000)]
         async with map_redis_error():
-            now, found, sums = await self._exchange(keys=_KEYS, args=values)
+            now, found, sums = await EXCHANGE.call(self._redis, _KEYS, values)
         states = zip(_names(found), map(_decode, found[1::2]), strict=True)
         others = {name: _recent(text, int(now)) for name, text in zip(_names(sums), sums[1::2], strict=True)}
         return SharedStates(int(now), dict(states), others)

@@ -16,6 +16,7 @@ from msgspec import Struct
 from shared.bus.authority import BusAuthority
 from shared.bus.client import PREFIX, BusClient, map_redis_error
 from shared.bus.enrolment import NodeIdentity, matches_url
+from shared.bus.functions import NOW_MS, NodeFunction
 from shared.bus.vouchers import ForgedEntry
 from shared.json_text import decode_json
 from shared.secrets import UnsealError
@@ -28,17 +29,17 @@ _ASSIGNED: Final = f"{PREFIX}{{nodes}}:placed"
 # A heartbeat reports the true load, so calls assigned before it are no longer added to it. All times are Redis's own,
 # so that the clocks of the machines don't matter. A heartbeat from the future was written before Redis's clock was put
 # back, and counts as old: a dead node would be chosen for as long as the clock was put back.
-_BEAT: Final = """
+BEAT: Final = NodeFunction(
+    "beat",
+    """
 local t = redis.call('TIME')
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
 redis.call('HSET', KEYS[2], ARGV[1], t[1] .. '.' .. string.format('%06d', t[2]))
 redis.call('HDEL', KEYS[3], ARGV[1])
 return math.floor(t[1] * 1000 + t[2] / 1000)
-"""
-_NOW: Final = """
-local t = redis.call('TIME')
-return math.floor(t[1] * 1000 + t[2] / 1000)
-"""
+""",
+)
+MOST_ENTRIES: Final = 50_000
 # Redis's time in seconds and in ms, and the age of a heartbeat by it.
 _AGES: Final = """
 local t = redis.call('TIME')
@@ -54,6 +55,11 @@ if age_of(redis.call('HGET', KEYS[2], ARGV[1])) > tonumber(ARGV[2]) then return 
 return {{now_ms, redis.call('HGET', KEYS[1], ARGV[1]) or nil}}
 """
 _FRESH: Final = f"""{_AGES}
+-- More entries than nodes can exist take Redis seconds to read: all are removed, and the nodes write theirs again.
+if redis.call('HLEN', KEYS[2]) > {MOST_ENTRIES} then
+  redis.call('DEL', KEYS[1], KEYS[2], KEYS[3])
+  return {{now_ms}}
+end
 local seen = redis.call('HGETALL', KEYS[2])
 local out = {{now_ms}}
 for i = 1, #seen, 2 do
@@ -209,8 +215,6 @@ class NodeRegistry:
         self._authority, self._identity = authority, identity
         # How far Redis's clock is ahead of ours, in ms, as of the last heartbeat; None before the first.
         self._ahead_ms: float | None = None
-        self._beat = redis.register_script(_BEAT)
-        self._now = redis.register_script(_NOW)
         self._fresh = redis.register_script(_FRESH)
         self._find = redis.register_script(_FIND)
         self._choose = redis.register_script(_CHOOSE)
@@ -227,19 +231,20 @@ class NodeRegistry:
         """Returns Redis's time in ms."""
         state = state if self._identity is None else state.signed(self._identity, at_ms)
         keys, text = [_STATES, _SEEN, _ASSIGNED], msgspec.json.encode(state)
-        now_ms = int(await self._beat(keys=keys, args=[state.node_id, text]))
+        now_ms = int(await BEAT.call(self._redis, keys, [state.node_id, text]))
         self._ahead_ms = now_ms - time.monotonic() * 1000
         return now_ms
 
     async def _now_ms(self) -> int:
         """Redis's time, without asking it at each heartbeat."""
         if self._ahead_ms is None:
-            return int(await self._now(keys=[_STATES]))
+            return int(await NOW_MS.call(self._redis, [_STATES]))
         return round(time.monotonic() * 1000 + self._ahead_ms)
 
     async def remove(self, node_id: str) -> None:
         """Removes a node that has shut down."""
-        async with map_redis_error(), self._redis.pipeline(transaction=True) as pipe:
+        # Without MULTI, which a node may not use: one transaction can hold up Redis for as long as a script.
+        async with map_redis_error(), self._redis.pipeline(transaction=False) as pipe:
             for key in (_STATES, _SEEN, _ASSIGNED):
                 pipe.hdel(key, node_id)
             await pipe.execute()

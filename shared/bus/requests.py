@@ -14,6 +14,7 @@ from shared.bus.authority import BusAuthority
 from shared.bus.client import PREFIX, BusClient, map_redis_error, redis_key
 from shared.bus.consumer_group import ConsumerGroup
 from shared.bus.enrolment import NodeIdentity
+from shared.bus.functions import NOW_MS, NodeFunction
 from shared.bus.vouchers import ForgedEntry, StreamVoucher
 from shared.json_text import decode_json
 from shared.secrets import Sealer, UnsealError
@@ -37,16 +38,17 @@ _CALL: Final = b"c"
 _MAX_CALL_BYTES: Final = 64
 # Commands that may use Redis at once, because a client has 64 connections.
 AT_ONCE: Final = 24
-# The clock of the member of a cluster that has the stream: it also compares the deadlines.
-_NOW: Final = "return redis.call('TIME')"
 # Requests older than the longest deadline have expired: they don't count, and go first.
-_PUT: Final = """
+PUT: Final = NodeFunction(
+    "put_request",
+    """
 local t = redis.call('TIME')
 redis.call('XTRIM', KEYS[1], 'MINID', string.format('%.0f', t[1] * 1000 - tonumber(ARGV[2])))
 if redis.call('XLEN', KEYS[1]) >= tonumber(ARGV[1]) then return 0 end
 redis.call('XADD', KEYS[1], '*', unpack(ARGV, 3))
 return 1
-"""
+""",
+)
 # The first entry that brought a request's id holds it until the deadline; a copy of it is a replay. The same entry is
 # admitted again, for the process that took it may have died.
 _ADMIT: Final = """
@@ -137,8 +139,6 @@ class RequestStream:
         self._redis, self._unsigned, self._most = redis, unsigned, most
         self._identity, self._authority = identity, authority
         self._gate = asyncio.Semaphore(AT_ONCE)
-        self._now = redis.register_script(_NOW)
-        self._put = redis.register_script(_PUT)
         self._admit = redis.register_script(_ADMIT)
         self._group = ConsumerGroup(redis, STREAM, GROUP)
 
@@ -152,15 +152,15 @@ class RequestStream:
     async def now_ms(self) -> int:
         """Redis's time, by which deadlines are set, so that the clocks of the machines don't matter."""
         async with self._gate, map_redis_error():
-            seconds, micros = await self._now(keys=[STREAM])
-        return int(seconds) * 1000 + int(micros) // 1000
+            # The clock of the member of a cluster that has the stream: it also compares the deadlines.
+            return int(await NOW_MS.call(self._redis, [STREAM]))
 
     async def send(self, request: MediaRequest, voucher: StreamVoucher | None = None) -> bool:
         """Appends a request; returns False when too many wait. voucher: of the call's stream."""
         fields = self._seal_request(request, voucher)
         longest_ms = round(LONGEST_DEADLINE_S * 1000)
         async with self._gate, map_redis_error():
-            return bool(await self._put(keys=[STREAM], args=[self._most, longest_ms, *fields]))
+            return bool(await PUT.call(self._redis, [STREAM], [self._most, longest_ms, *fields]))
 
     def _seal_request(self, request: MediaRequest, voucher: StreamVoucher | None) -> list[bytes]:
         if voucher is not None and self._identity is not None:

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from shared.bus.client import PREFIX, BusClient, map_redis_error
 from shared.bus.enrolment import NodeIdentity
+from shared.bus.functions import NodeFunction
 from shared.json_text import decode_json
 from shared.plan import CallPlan
 from shared.secrets import Sealer, UnsealError
@@ -20,7 +21,9 @@ TTL_S: Final = 60
 USED_S: Final = 6 * 3600
 _TOKEN_BYTES: Final = 24
 # The call is compared before the ticket is deleted, so that a claim by another call does not consume it.
-_CLAIM: Final = """
+CLAIM: Final = NodeFunction(
+    "claim",
+    """
 local call = redis.call('HGET', KEYS[1], 'call')
 if not call then return 0 end
 if call ~= ARGV[1] and (ARGV[2] == '' or redis.call('HGET', KEYS[1], 'call_id') ~= ARGV[2]) then return 1 end
@@ -29,7 +32,8 @@ redis.call('DEL', KEYS[1])
 redis.call('HSET', KEYS[1], 'used', '1')
 redis.call('EXPIRE', KEYS[1], ARGV[3])
 return plan
-"""
+""",
+)
 
 Carrier = Literal["twilio", "telnyx", "browser"]
 
@@ -58,7 +62,6 @@ class Tickets:
         """unsigned: opens tickets of control of the version before, which is not told which node it seals for, and
         seals for such nodes; None does neither. identity: of the node that redeems."""
         self._redis, self._identity, self._unsigned = redis, identity, unsigned
-        self._claim = redis.register_script(_CLAIM)
 
     async def issue(self, ticket: Ticket, ttl_s: int = TTL_S, *, link: Sealer | None = None) -> str:
         """Returns a token that is safe in URL paths. link: to the chosen node; None: a node of the version before.
@@ -80,7 +83,7 @@ class Tickets:
         Telnyx's ids of a call may change. Raises TicketRefused, BusUnavailable."""
         async with map_redis_error():
             reference = _call_reference(carrier, carrier_call_id)
-            found = await self._claim(keys=[_key(token)], args=[reference, call_id, USED_S])
+            found = await CLAIM.call(self._redis, [_key(token)], [reference, call_id, USED_S])
         if isinstance(found, int):
             raise TicketRefused("other_call" if found else "unknown")
         try:

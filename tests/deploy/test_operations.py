@@ -60,15 +60,16 @@ def test_all_upgrade_procedures_keep_the_order() -> None:
     """Needed because a node refuses a plan with an unknown field, and a worker sets such an event aside."""
     section = GUIDE.partition("\n## Upgrade\n")[2].partition("\n## ")[0]
     order = [
-        word.lower().removesuffix("s") for word in re.findall(r"^\d\. (?:.*\b(?=migrate))?(\w+)", section, re.MULTILINE)
+        re.sub("s$", "", word.lower()) if word != "Redis" else "redis"
+        for word in re.findall(r"^\d\. (?:.*\b(?=migrate))?(\w+)", section, re.MULTILINE)
     ]
-    assert order == ["migrate", "worker", "media", "api"]
+    assert order == ["migrate", "worker", "media", "api", "redis"], "old nodes do not work under Redis' new users"
     compose = re.findall(r"^platform (?:run --rm|up --detach --no-deps) (\w+)", section, re.MULTILINE)
     assert [name for name in dict.fromkeys(compose) if name != "speech"] == order
     files = [
         name for line in README.splitlines() if line.startswith("kubectl") for name in re.findall(r"(\w+)\.yaml", line)
     ]
-    assert [name for name in files if name in order] == order
+    assert [name for name in files if name in order] == order[:-1], "Redis is not in the cluster"
 
 
 def _anchor(title: str) -> str:

@@ -59,7 +59,7 @@ from vocalized.rehearse.tools.commands import TITLE as TOOLS_TITLE
 from vocalized.rehearse.tools.commands import tools
 from vocalized.rehearse.transfers.commands import SHAPE as TRANSFERS
 from vocalized.rehearse.transfers.commands import transfers
-from vocalized.rehearse.upgrade import rolling_upgrade
+from vocalized.rehearse.upgrade import read_node_rules, rolling_upgrade
 from vocalized.rehearse.worst_bodies import SHAPE as WORST_BODIES
 from vocalized.rehearse.worst_bodies import worst_bodies_beside_calls
 
@@ -132,7 +132,7 @@ def _upgrade(old: Path) -> int:
     except SetupFailed as error:
         print(error, file=sys.stderr)
         return 1
-    shape = PlatformShape(nodes=2, recorded=True, balanced=True, drain_s=300)
+    shape = PlatformShape(nodes=2, recorded=True, balanced=True, drain_s=300, node_rules=read_node_rules(old))
     scenario = Scenario("Rolling upgrade", shape, 22, partial(rolling_upgrade, root=ROOT))
     rows = uvloop.run(_run(scenario, _folder(), old, python))
     print(table(rows))

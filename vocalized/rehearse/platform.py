@@ -25,11 +25,11 @@ from vocalized.rehearse.load_balancer import LoadBalancer, balanced
 from vocalized.rehearse.service import Program, Service
 from vocalized.rehearse.workspace import Workspace, agent_config, create_workspace, sign_in_staff
 from vocalized.services.postgres import Postgres, running_postgres
-from vocalized.services.valkey import Valkey, running_valkey
+from vocalized.services.valkey import Valkey, running_valkey, user_url
 from vocalized.services.valkey_cluster import ValkeyCluster, running_valkey_cluster
 from vocalized.stack.api_client import ApiClient
 from vocalized.stack.carrier_keys import CarrierKeys, carrier_keys
-from vocalized.stack.key_settings import share_one_set
+from vocalized.stack.key_settings import redis_url_of, share_one_set
 from vocalized.stack.ports import Ports, choose_ports
 from vocalized.stack.process import migrate_database
 from vocalized.stack.programs import Programs
@@ -53,7 +53,7 @@ class PlatformShape:
     drain_s: how long a node that is stopped waits for its calls. dead_model: whether the agents' first
     language model never answers. log_level: of all programs. language: of the agents. call_rate: outbound calls a
     second at each carrier. redis_cluster: three Valkeys as a cluster, which must not be stopped: it starts empty and
-    elsewhere. settings: beside these."""
+    elsewhere. node_rules: of the nodes' own user in Redis; empty: they are its default user. settings: beside these."""
 
     nodes: int = 1
     workers: int = 1
@@ -66,6 +66,7 @@ class PlatformShape:
     language: str = "en"
     call_rate: float = 1.0
     redis_cluster: bool = False
+    node_rules: str = ""
     settings: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -175,7 +176,7 @@ async def running_platform(
         ports, keys = choose_ports(media_nodes=shape.nodes), carrier_keys(folder)
         wiring = await wire(running, ports, database_url, redis_url)
         settings = _settings(folder, database_url, redis_url, ports, keys) | _shape_settings(shape, wiring)
-        settings = settings if python == Path(sys.executable) else share_one_set(settings)
+        settings = await _settings_of(python, settings, redis_url, shape.node_rules)
         config = _network_config(ports, keys)
         network = await running.enter_async_context(phone_network(config, wiring.listen.carrier))
         await migrate_database(root, settings, python)
@@ -206,6 +207,22 @@ async def running_platform(
         )
 
 
+async def _settings_of(python: Path, settings: Mapping[str, str], redis_url: str, rules: str) -> dict[str, str]:
+    """The settings as a checkout's programs take them, with the nodes' own user of Redis if it has rules."""
+    found = dict(settings) if python == Path(sys.executable) else share_one_set(settings)
+    if not rules:
+        return found
+    await set_node_rules(redis_url, rules)
+    return found | {redis_url_of("media"): user_url(redis_url, "media", _NODE_PASSWORD)}
+
+
+async def set_node_rules(redis_url: str, rules: str) -> None:
+    """Gives the nodes' user in Redis these rules and no others. Running connections keep their user."""
+    words = ["reset", "on", f">{_NODE_PASSWORD}", "resetchannels", *rules.split()]
+    async with aclosing(bus_client(redis_url, BUS_S)) as admin:
+        await admin.execute_command("ACL", "SETUSER", "media", *words)
+
+
 async def _make_accounts(
     session: aiohttp.ClientSession, url: str, database_url: str, shape: PlatformShape
 ) -> tuple[ApiClient, Workspace]:
@@ -228,6 +245,9 @@ def _redis(folder: Path, shape: PlatformShape) -> Service[Valkey] | Service[Valk
     if shape.redis_cluster:
         return Service(lambda: running_valkey_cluster(folder, durable=True))
     return Service(lambda: running_valkey(folder, durable=True))
+
+
+_NODE_PASSWORD: Final = "of-nodes"
 
 
 async def _start_service(

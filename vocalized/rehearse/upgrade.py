@@ -1,5 +1,6 @@
 """A rolling upgrade under running calls, in the order of docs/operations.md: each program of an older checkout is
-replaced by one of this checkout while both run side by side, and an old and a new node are killed on the way."""
+replaced by one of this checkout while both run side by side, and an old and a new node are killed on the way. The users
+of Redis are the old ones until the last old node has ended."""
 
 import asyncio
 import time
@@ -14,10 +15,11 @@ from vocalized.free_port import free_port
 from vocalized.rehearse.call_records import RecordedCall
 from vocalized.rehearse.callers import RehearsalCaller, scripted_caller
 from vocalized.rehearse.load_balancer import LoadBalancer
-from vocalized.rehearse.platform import Platform, ProgramFactory
+from vocalized.rehearse.platform import Platform, ProgramFactory, set_node_rules
 from vocalized.rehearse.report import ReportRow
 from vocalized.rehearse.scenarios import check_calls, start_calls, wait_for_records
 from vocalized.rehearse.service import Program
+from vocalized.stack.key_settings import REDIS_URL
 from vocalized.stack.process import migrate_database
 from vocalized.stack.programs import Programs
 
@@ -75,9 +77,18 @@ async def rolling_upgrade(platform: Platform, words: Sequence[PreparedTurn], roo
         await _replace_api(run, new_node)
         await draining
         run.step("both old nodes have ended")
+        await set_node_rules(platform.settings[REDIS_URL], read_node_rules(root))
+        await run.call(4)
+        run.step("Redis has its new users")
         await asyncio.gather(*run.calls)
         records = await wait_for_records(platform, run.callers)
         return await _report(run, records)
+
+
+def read_node_rules(root: Path) -> str:
+    """The rules of the nodes' user in Redis, as the checkout in `root` ships them."""
+    lines = (root / "deploy" / "valkey-users.acl").read_text().splitlines()
+    return next(line.partition(" resetchannels ")[2] for line in lines if line.startswith("user media "))
 
 
 async def _replace_worker(run: _Upgrade) -> None:

@@ -8,9 +8,15 @@ from collections.abc import Mapping
 from typing import Final
 
 # What a cluster's client needs besides, at each program.
-_CLIENT: Final = "+@connection +cluster|slots +command +time"
+# Not `+@connection`: CLIENT TRACKING with BCAST would tell the names of all keys, tickets' tokens among them.
+_CLIENT: Final = (
+    "+auth +hello +ping +echo +quit +reset +select +readonly +readwrite +asking +client|setname +client|setinfo "
+    "+client|id +cluster|slots +command +time"
+)
 _ANY_CONTROL: Final = f"+@read +@write +@scripting +@transaction {_CLIENT} -@keyspace +del +exists +expire +pexpire"
-# `eval` is among the scripting commands; what a script calls is checked by the same rules.
+# Control loads scripts and functions, and ends them. A node calls the functions of control
+# (shared/bus/functions.py); what they call is checked by the node's own rules. It has neither scripts nor MULTI, with
+# which one message could hold up Redis for any time.
 _CONTROL_KEYS: Final = (
     "~vocalized:ticket:* ~vocalized:{nodes}:* ~vocalized:live:* ~vocalized:checkpoint:* ~vocalized:over:* "
     "~vocalized:assigned:* ~vocalized:commands:* ~vocalized:command:* ~vocalized:answer:* ~vocalized:granted:* "
@@ -23,8 +29,8 @@ RULES: Final[Mapping[str, str]] = {
         "~vocalized:ticket:* ~vocalized:{nodes}:* ~vocalized:requests ~vocalized:replies:* "
         "~vocalized:{provider-health}:* ~vocalized:command:* %R~vocalized:commands:* %R~vocalized:granted:* "
         "%W~vocalized:events %W~vocalized:live:* %W~vocalized:checkpoint:* %W~vocalized:over:* %W~vocalized:answer:* "
-        f"+get +set +del +exists +expire +pexpire +hget +hset +hdel +hgetall +smembers +xadd +xtrim +xlen +xread +xdel "
-        f"+eval +evalsha +script|load +script|exists +@transaction {_CLIENT}"
+        f"+get +set +del +exists +expire +pexpire +hget +hset +hdel +hlen +hgetall +smembers +xadd +xtrim "
+        f"+xlen +xread +xdel +fcall {_CLIENT}"
     ),
 }
 # For health checks, which have no password.

@@ -8,12 +8,15 @@ from control.accounts.letter_names import holds_address, letter_name
 
 HARMLESS = [
     "Ada Lovelace", "St. Mary's Dental", "J.P. Morgan", "Dr. Müller & Söhne", "Acme, Inc.", "No. 5", "Smith-Jones (UK)",
-    "24/7 Plumbing", "A: B", "株式会社 アクメ", "O'Neill", "Version 2.0",
+    "24/7 Plumbing", "A: B", "株式会社 アクメ", "O'Neill", "Version 2.0", "Suite 12-345",
+    "Hotel: Roma", "Est. 1999-2024",
 ]  # fmt: skip
 HARMFUL = [
     "https://evil.example/win", "evil.example", "Win at evil.example now", "www.evil", "HTTP://EVIL", "mail me@evil",
     "ada@evil.example", "x.co/free", "192.0.2.1/login", "http://[2001:db8::1]/", "[2001:db8::1]",
     "\uff45vil\uff0eexample", "ev\u200bil.\u00adexample", "evil\u3002example", "javascript://x", "Acme.Dental",
+    "tel:1", "call +1 (646) 555-0123 now", "646 555 0123", "Tel:+16465550123", "SMS:12345",
+    "mailto:a", "\uff0b16465550123",
 ]  # fmt: skip
 
 
@@ -41,7 +44,12 @@ def test_no_name_becomes_a_link(name: str) -> None:
 
 
 @given(
-    st.lists(st.sampled_from(["a", "www.", "://", "evil", ".", "@", "com", "1", "[", "]", " ", "\u3002"]), max_size=25)
+    st.lists(
+        st.sampled_from(
+            ["a", "www.", "tel:", "+", "555", "-", "://", "evil", ".", "@", "com", "1", "[", "]", " ", "\u3002"]
+        ),
+        max_size=25,
+    )
 )
 def test_no_pile_of_signs_becomes_a_link(parts: list[str]) -> None:
     assert not holds_address(letter_name("".join(parts)))

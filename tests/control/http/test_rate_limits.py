@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from control.app import redis_client
+from control.http.local_limits import LocalCells
 from control.http.metrics import HttpMetrics
 from control.http.rate_limits import RateLimiter, address_network, redis_keys
 from control.http.route import RateLimit
@@ -41,15 +42,14 @@ def own_valkey(services_state: Path) -> Iterator[Valkey]:
 
 
 async def passes(limits: RateLimiter, address: str, account: str | None = None, limit: RateLimit = LIMIT) -> bool:
-    quota = await limits.count(limit, address, account)
-    return quota is None or not quota.wait_s
+    return not (await limits.count(limit, address, account)).wait_s
 
 
 async def test_request_beyond_the_limit_gets_the_time_to_wait(redis: BusClient) -> None:
     limits = RateLimiter(redis, HttpMetrics(), timeout_s=5)
     assert [await passes(limits, "203.0.113.1") for _ in range(4)] == [True, True, True, False]
     refused = await limits.count(LIMIT, "203.0.113.1")
-    assert refused is not None and 18 <= refused.wait_s <= 20
+    assert 18 <= refused.wait_s <= 20
     assert await passes(limits, "203.0.113.2")
 
 
@@ -57,16 +57,16 @@ async def test_quota_counts_down_to_the_refusal(redis: BusClient) -> None:
     limits = RateLimiter(redis, HttpMetrics(), timeout_s=5)
     quotas = [await limits.count(LIMIT, "203.0.113.1") for _ in range(4)]
     for quota, remaining, most_s in zip(quotas, (2, 1, 0, 0), (20, 40, 60, 60), strict=True):
-        assert quota is not None and (quota.limit, quota.remaining) == (3, remaining)
+        assert (quota.limit, quota.remaining) == (3, remaining)
         assert most_s - 10 < quota.reset_s <= most_s
-    assert [quota is not None and 0 < quota.wait_s <= 20 for quota in quotas] == [False, False, False, True]
+    assert [0 < quota.wait_s <= 20 for quota in quotas] == [False, False, False, True]
 
 
 async def test_quota_is_that_of_the_account_if_it_leaves_less(redis: BusClient) -> None:
     limits = RateLimiter(redis, HttpMetrics(), timeout_s=5)
     await limits.count(LIMIT, "203.0.113.1", "ann@example.com")
     quota = await limits.count(LIMIT, "203.0.113.2", "ann@example.com")
-    assert quota is not None and quota.remaining == 1
+    assert quota.remaining == 1
 
 
 async def test_account_is_limited_across_addresses(redis: BusClient) -> None:
@@ -109,7 +109,7 @@ async def test_nobody_waits_longer_because_redis_clock_was_put_back(redis: BusCl
     (key,) = redis_keys("try", "203.0.113.1", None)
     await redis.incrby(key, 3_600_000_000)
     refused = await limits.count(LIMIT, "203.0.113.1")
-    assert refused is not None and 0 < refused.wait_s <= 20 and refused.reset_s <= 60
+    assert 0 < refused.wait_s <= 20 and refused.reset_s <= 60
     await redis.decrby(key, 20_000_000)  # after as long
     assert [await passes(limits, "203.0.113.1") for _ in range(2)] == [True, False]
 
@@ -132,7 +132,9 @@ async def test_script_is_loaded_again_after_a_flush(redis: BusClient) -> None:
     assert [await passes(limits, "203.0.113.1") for _ in range(3)] == [True, True, False]
 
 
-async def test_requests_pass_without_redis_and_it_is_logged_once_a_minute(own_valkey: Valkey) -> None:
+async def test_requests_are_counted_in_the_process_without_redis_and_it_is_logged_once_a_minute(
+    own_valkey: Valkey,
+) -> None:
     client, metrics, now = redis_client(own_valkey.url, 0.2), HttpMetrics(), [1_000.0]
     limits = RateLimiter(client, metrics, timeout_s=0.2, clock=lambda: now[0])
     assert [await passes(limits, "203.0.113.1") for _ in range(4)][-1] is False
@@ -141,12 +143,14 @@ async def test_requests_pass_without_redis_and_it_is_logged_once_a_minute(own_va
         async with asyncio.timeout(5):
             assert await passes(limits, "203.0.113.1")  # waited for
             assert await passes(limits, "203.0.113.1")  # not even asked
-            for later in (2, 30, 61, 90):
+            assert await passes(limits, "203.0.113.1") and not await passes(limits, "203.0.113.1")
+            assert await passes(limits, "203.0.113.2")
+            for later in (30, 61, 90):
                 now[0] = 1_000.0 + later
                 assert await passes(limits, "203.0.113.1")
     os.kill(own_valkey.process.pid, signal.SIGCONT)
-    assert [line["event"] for line in lines] == ["rate_limits.skipped", "rate_limits.skipped"]
-    assert b"vocalized_control_limits_away_total 6.0" in metrics.render()
+    assert [line["event"] for line in lines] == ["rate_limits.counted_here", "rate_limits.counted_here"]
+    assert b"vocalized_control_limits_away_total 8.0" in metrics.render()
     now[0] += 10
     assert not await passes(limits, "203.0.113.1")
     own_valkey.process.kill()
@@ -162,6 +166,33 @@ async def test_the_api_works_without_redis(database_url: str, services_state: Pa
         assert (await ann.get("/auth/me")).status == 200
         assert (await api.anonymous.get("/readyz")).body == {"status": "degraded", "database": "ok", "redis": "away"}
         assert "limits_away_total 2.0" in (await api.anonymous.get("/metrics")).raw.decode()
+
+
+async def test_sign_ins_stay_limited_without_redis(database_url: str, services_state: Path) -> None:
+    unreachable_url = f"unix://{services_state}/no-valkey.sock"
+    async with running_api(database_url, unreachable_url, limits={"login": (3, 3_600)}) as api:
+        answers = [
+            await api.anonymous.post("/auth/login", {"email": f"n{number}@example.com", "password": "x"})
+            for number in range(6)
+        ]
+        assert [answer.status for answer in answers] == [401, 401, 401, 429, 429, 429]
+
+
+async def test_a_users_tokens_have_one_general_limit(database_url: str, valkey_url: str) -> None:
+    async with running_api(database_url, valkey_url, limits={"user": (4, 3_600)}) as api:
+        ann, bob = await api.sign_up(), await api.sign_up("bob@example.com")
+        answers = [await ann.get("/auth/me") for _ in range(6)]
+        assert [answer.status for answer in answers][-2:] == [429, 429]
+        assert answers[0].status == 200 and "RateLimit-Limit" not in answers[0].headers
+        assert answers[-1].headers["RateLimit-Limit"] == "4" and int(answers[-1].headers["Retry-After"]) > 0
+        assert (await bob.get("/auth/me")).status == 200
+
+
+def test_a_process_keeps_the_newest_cells_only() -> None:
+    cells = LocalCells(most=2)
+    for key in ("a", "b", "c"):
+        assert cells.count([key], 1_000, 1_000, 0)[0] == 0
+    assert [cells.count([key], 1_000, 1_000, 0)[0] == 0 for key in ("c", "b", "a")] == [False, False, True]
 
 
 async def test_limited_request_is_429(database_url: str, valkey_url: str) -> None:

@@ -115,6 +115,34 @@ async def test_incomplete_head_is_closed_after_the_keepalive_timeout(sent: bytes
         writer.close()
 
 
+HALF = b"GET / HTTP/1.1\r\nHost: x\r\n"
+
+
+async def test_a_half_head_is_closed_long_before_an_idle_connection_and_a_slow_answer() -> None:
+    slow = SlowApp()
+    listen = replace(LISTEN, keepalive_s=3_600, head_s=0.05)
+    async with running_server(slow.app, listen) as (port, _, _), asyncio.timeout(20):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(HALF + b"\r\n")
+        await slow.reached.wait()
+        await _until_closed(port)
+        slow.released.set()
+        await reader.readuntil(b"done")
+        writer.write(HALF)  # of a second request
+        assert await reader.read() == b""
+        writer.close()
+
+
+async def _until_closed(port: int) -> None:
+    """Sends the head of a request in pieces, and never its end."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    for piece in (HALF[:20], HALF[20:]):
+        writer.write(piece)
+        await writer.drain()
+    assert await reader.read() == b""
+    writer.close()
+
+
 async def test_processes_share_a_port_only_if_configured() -> None:
     shared = replace(LISTEN, port=free_port(), shared_port=True)
     stop = asyncio.Event()

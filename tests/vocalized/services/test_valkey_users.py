@@ -17,6 +17,8 @@ from shared.bus.checkpoints import Checkpoints, StreamOutcome
 from shared.bus.client import BusClient, bus_client
 from shared.bus.commands import DONE, CallCommand, CommandStream, SayText
 from shared.bus.events import EventStream, prove_line
+from shared.bus.function_care import check_functions
+from shared.bus.functions import NodeFunction, load_functions
 from shared.bus.granted_time import GrantedTime, GrantedTimes
 from shared.bus.health import ProviderHealthStates
 from shared.bus.live import LiveCall, LiveCalls
@@ -59,6 +61,7 @@ async def users(server_url: str) -> AsyncIterator[Users]:
     urls = {name: user_url(server_url, name, PASSWORDS[name]) for name in RULES}
     api, worker, media = (bus_client(urls[name], 5.0) for name in ("api", "worker", "media"))
     async with aclosing(api), aclosing(worker), aclosing(media):
+        await check_functions(worker)
         yield Users(api, worker, media, server_url)
 
 
@@ -159,10 +162,11 @@ async def test_nothing_else_is_permitted(users: Users, program: str, command: tu
         await client.execute_command(*command)
 
 
-async def test_a_script_may_do_no_more_than_its_user(users: Users) -> None:
-    client: Any = users.media
+async def test_a_function_may_do_no_more_than_its_user(users: Users) -> None:
+    peek = NodeFunction("peek", "return redis.call('GET', 'vocalized:over:{c}')")
+    await load_functions(users.worker, [peek])
     with pytest.raises(RedisError, match=r"(?i)permission"):
-        await client.eval("return redis.call('GET', 'vocalized:over:{c}')", 0)
+        await peek.call(users.media, ["vocalized:over:{c}"])
 
 
 async def test_nobody_gets_in_without_a_password(users: Users) -> None:

@@ -1,0 +1,32 @@
+"""Rate limits that one process counts in its own memory."""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Final
+
+# Cells that are kept. Beyond them the one that was counted longest ago is forgotten.
+MOST_CELLS: Final = 100_000
+
+
+class LocalCells:
+    """Leaky buckets by theoretical arrival time (GCRA), as the script in Redis has them (control/http/rate_limits.py).
+    most: limit of the cells."""
+
+    def __init__(self, most: int = MOST_CELLS) -> None:
+        self._cells: OrderedDict[str, int] = OrderedDict()
+        self._most = most
+
+    def count(self, keys: Sequence[str], interval_us: int, burst_us: int, now_us: int) -> tuple[int, int]:
+        """Counts a request, unless one of the keys does not let it pass. Returns the µs to wait, 0 for a request that
+        passes, and the µs until the fullest cell is empty again."""
+        before = [min(max(self._cells.get(key, now_us), now_us), now_us + burst_us) for key in keys]
+        fullest = max(before) - now_us
+        longest = fullest + interval_us - burst_us
+        if longest > 0:
+            return longest, fullest
+        for key, arrival in zip(keys, before, strict=True):
+            self._cells[key] = arrival + interval_us
+            self._cells.move_to_end(key)
+        while len(self._cells) > self._most:
+            self._cells.popitem(last=False)
+        return 0, fullest + interval_us

@@ -1,0 +1,82 @@
+"""The functions of media nodes in Redis. Control loads them; a node may call them and may load nothing.
+
+Redis stores functions with its data: after a restart they are there before any program is. A script that a node loads
+could run without end, and then only the end of Redis stops it.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
+from typing import Any, Final
+
+from redis.exceptions import NoPermissionError, ResponseError
+
+from shared.bus.client import BusClient, map_redis_error
+
+LIBRARY_PREFIX: Final = "vocalized_"
+_UNKNOWN: Final = "Function not found"
+
+
+@dataclass(frozen=True)
+class NodeFunction:
+    """A Lua function of KEYS and ARGV. Its name in Redis contains a digest of the text, so that programs of two
+    releases each call their own."""
+
+    name: str
+    body: str
+
+    @cached_property
+    def full_name(self) -> str:
+        """The name of the function and of its library."""
+        return f"{LIBRARY_PREFIX}{self.name}_{sha256(self.body.encode()).hexdigest()[:12]}"
+
+    @property
+    def library(self) -> str:
+        """The text that Redis loads."""
+        name = self.full_name
+        return f"#!lua name={name}\nredis.register_function('{name}', function(KEYS, ARGV)\n{self.body}\nend)\n"
+
+    async def call(self, redis: BusClient, keys: Sequence[str], args: Iterable[Any] = ()) -> Any:
+        """Calls the function. A client that may load functions loads it if Redis does not have it; a node may not.
+        Raises what the driver raises."""
+        values = [*keys, *args]
+        try:
+            return await redis.fcall(self.full_name, len(keys), *values)
+        except NoPermissionError:
+            # The ACL of the release before permits EVAL and no functions, until the last old node has ended.
+            return await redis.eval(self.body, len(keys), *values)
+        except ResponseError as error:
+            if _UNKNOWN not in str(error):
+                raise
+        await redis.function_load(self.library, replace=True)
+        return await redis.fcall(self.full_name, len(keys), *values)
+
+
+# Redis's time in ms, by the clock of the member of a cluster that has the key.
+NOW_MS: Final = NodeFunction(
+    "now",
+    """
+local t = redis.call('TIME')
+return math.floor(t[1] * 1000 + t[2] / 1000)
+""",
+)
+
+
+async def load_functions(redis: BusClient, functions: Sequence[NodeFunction]) -> list[str]:
+    """Loads those of the functions that Redis, or a member of its cluster, does not have. Returns their names. Raises
+    BusUnavailable."""
+    async with map_redis_error():
+        found: Any = await redis.function_list(library=f"{LIBRARY_PREFIX}*")
+        members = list(found.values()) if isinstance(found, dict) else [found]
+        known = [{_library_name(library) for library in member} for member in members]
+        missing = [one for one in functions if any(one.full_name not in names for names in known)]
+        for function in missing:
+            await redis.function_load(function.library, replace=True)
+    return [function.full_name for function in missing]
+
+
+def _library_name(library: Sequence[Any]) -> str:
+    """library: names and values in turn."""
+    fields = dict(zip(library[::2], library[1::2], strict=True))
+    return str(fields[b"library_name"].decode())
