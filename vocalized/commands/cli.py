@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 
 from vocalized.commands.client_cli import client
+from vocalized.commands.env_cli import env
 from vocalized.commands.mcp_cli import mcp
 from vocalized.commands.option_order import OrderedCommand, in_order
 from vocalized.commands.up_cli import up
@@ -213,6 +214,7 @@ def doctor(
 
 
 app.command()(up)
+app.command()(env)
 app.command()(client)
 app.command()(mcp)
 
