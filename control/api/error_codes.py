@@ -312,6 +312,7 @@ _CODES: Final[Mapping[str, str]] = {
     "admin_update_template": f"{_TEMPLATE}, {_TEMPLATE_CONFIG}",
     "admin_delete_template": _TEMPLATE,
     "get_invoice": _INVOICE,
+    "open_invoice_link": _INVOICE,
     "change_billing_settings": "422 amount_invalid, 422 country_unknown",
     "start_payment_setup": _SINK,
     "set_payment_method": f"{_SINK}, 422 card_declined",
