@@ -223,7 +223,9 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", f"{BILLING}/history", list_billing_periods, member("admin", "billing:read")),
     Route("GET", f"{BILLING}/invoices", list_invoices, member("admin", "billing:read")),
     Route("GET", f"{BILLING}/invoices/{{invoiceId}}", get_invoice, member("admin", "billing:read"), is_heavy=True),
-    Route("GET", "/billing/invoices/{link}", open_invoice_link, OPEN, limit=LINK_LIMIT, is_heavy=True, beyond_spec=True),
+    Route(
+        "GET", "/billing/invoices/{link}", open_invoice_link, OPEN, limit=LINK_LIMIT, is_heavy=True, beyond_spec=True
+    ),
     Route("GET", f"{BILLING}/credits", list_credits, member("admin", "billing:read"), beyond_spec=True),
     Route("GET", f"{BILLING}/alerts", list_spend_alerts, member("admin", "billing:read"), beyond_spec=True),
     Route("GET", f"{BILLING}/settings", get_billing_settings, member("admin", "billing:read")),

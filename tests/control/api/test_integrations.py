@@ -10,6 +10,7 @@ import msgspec
 import pytest
 import pytest_asyncio
 
+from config.catalogue_integrations import shipped_integration_types
 from control.integrations.credentials import open_credentials
 from control.integrations.model import GrantPolicy
 from control.integrations.syncs import SYNC_INTEGRATION
@@ -86,6 +87,14 @@ class IntegratingWorkspace:
         body: dict[str, Any] = reply.body
         return body
 
+    async def offer(self, shipped: str) -> None:
+        """Add a type like a shipped one, as `test_…`, with a client at the vendor."""
+        kind = next(one for one in shipped_integration_types() if one["type"] == shipped)
+        oauth = {**kind["config"]["oauth"], "client_id": "id", "client_secret": "hidden"}
+        body = {**kind, "type": f"test_{shipped}", "config": {**kind["config"], "oauth": oauth}, "is_enabled": True}
+        reply = await self.admin.post(AVAILABLE, body)
+        assert reply.status == 201, reply.body
+
     async def secret(self, integration_id: str) -> str:
         """What requests of the integration carry."""
         sealed = await self.api.owner.fetchval(
@@ -136,6 +145,19 @@ async def test_api_key_connects_at_once_and_is_never_shown(workspace: Integratin
     )
     assert [row["action"] for row in logged] == ["integration.create", "integration.update"]
     assert "key-" not in str(logged)
+
+
+async def test_oauth_comes_before_the_choice_of_a_calendar_or_channel(workspace: IntegratingWorkspace) -> None:
+    """Nobody knows a channel's id before the account is connected."""
+    for kind, settings in (("google_calendar", {"calendar_id": "primary"}), ("slack", {}), ("google_sheets", {})):
+        await workspace.offer(kind)
+        started = await workspace.create(f"test_{kind}")
+        assert started["oauth_url"] and started["integration"]["config"] == settings
+    path = f"{workspace.path}/{started['integration']['id']}"
+    refused = await workspace.ann.put(path, {"config": {"range": "Calls!A:F"}})
+    assert (refused.status, refused.code) == (422, "setting_invalid")
+    chosen = {"spreadsheet_id": "1abc", "range": "Calls!A:F"}
+    assert (await workspace.ann.put(path, {"config": chosen})).body["integration"]["config"] == chosen
 
 
 async def test_shipped_rest_type_takes_an_address_and_a_key(workspace: IntegratingWorkspace) -> None:
