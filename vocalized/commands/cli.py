@@ -64,7 +64,8 @@ def call(
     """Calls an agent and prints what both sides say.
 
     With --to a simulated caller calls a number of the platform that `up` runs, through the simulated carrier; words
-    and latency come from the API. With --media it opens a media server's socket as a carrier would.
+    and latency come from the API. With --media it opens a media server's socket as a carrier would,
+    and waits up to a minute for a server that starts.
 
     --audio and --say may be given several times, in any order: one turn each. A turn begins when the agent has
     finished speaking; after the answer to the last one the caller hangs up. Exit code 0: the call was completed.
