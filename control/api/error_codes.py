@@ -315,7 +315,7 @@ _CODES: Final[Mapping[str, str]] = {
     "open_invoice_link": _INVOICE,
     "change_billing_settings": "422 amount_invalid, 422 country_unknown",
     "start_payment_setup": _SINK,
-    "set_payment_method": f"{_SINK}, 422 card_declined",
+    "set_payment_method": f"{_SINK}, 422 card_declined, 422 payment_method_unknown",
     "delete_payment_method": _SINK,
     "admin_void_invoice": f"{_INVOICE}, {_SINK}, 409 invoice_not_open",
     "admin_record_payment": (
