@@ -24,13 +24,24 @@ stop_all() { for name in "${!pids[@]}"; do stop "$name"; done; }
 trap stop_all EXIT
 window() {
   stop "$1"
-  setsid "${@:3}" > "$1.window" 2>&1 < <(exec sleep infinity) & pids[$1]=$!
+  setsid "${@:3}" > "$1.window" 2>&1 < <(tail -f /dev/null --pid=$$) & pids[$1]=$!
   until grep -q "$2" "$1.window"; do
     kill -0 "${pids[$1]}" || { cat "$1.window"; return 1; }
     sleep 0.2
   done
 }
 curl() { command curl --fail-with-body "$@"; }
+# The number that `agent` printed.
+vocalized_agent() {
+  .venv/bin/python -m vocalized agent "$@" | tee agent.out
+  AGENT_NUMBER=$(grep -o '+[0-9]*' agent.out)
+}
+# Claude Code is not here: the server is asked for its tools, as it would be with these options.
+claude() {
+  [ "$*" = "mcp add --transport http vocalized $6 --header $8" ] || return 1
+  curl -s "$6" -H "$8" -H 'Content-Type: application/json' -H 'Accept: application/json, text/event-stream' \
+    -d '{"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}'
+}
 # The packages are installed, and these tests are not run within themselves.
 make() { if [ "$1" != test ]; then command make -o .venv/.set-up "$@"; fi; }
 """
@@ -41,11 +52,11 @@ def make_script(document: str, replacements: Mapping[str, str]) -> str:
     blocks = [dedent(match[2]) for match in _BLOCK.finditer(document)]
     assert blocks, "the document has no command block"
     lines = [line for block in blocks for line in _commands(block)]
-    script = "\n".join([_PROLOGUE, *lines, ""])
+    script = "\n".join([*lines, ""])
     for placeholder, value in replacements.items():
         assert placeholder in script, f"the document has no {placeholder}"
         script = script.replace(placeholder, value)
-    return script
+    return f"{_PROLOGUE}\n{script}"
 
 
 def _commands(block: str) -> Iterator[str]:

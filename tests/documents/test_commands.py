@@ -50,10 +50,11 @@ def own_network() -> tuple[str, ...]:
     return OWN_NETWORK if permitted else ()
 
 
-def run_document(checkout: Path, name: str, **replacements: str) -> str:
-    """Run a document's blocks; return what was printed."""
-    script = checkout / "document.sh"
-    script.write_text(make_script((checkout / name).read_text(), replacements))
+def run_document(checkout: Path, name: str, *, platform: bool = False, **replacements: str) -> str:
+    """Run a document's blocks; return what was printed. platform: of `up`, which the document expects to run."""
+    script, text = checkout / "document.sh", (checkout / name).read_text()
+    before = "```sh\n.venv/bin/python -m vocalized up\n```\n" if platform else ""
+    script.write_text(make_script(before + text, replacements))
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("VOCALIZED_", "MAKE"))}
     with subprocess.Popen(
         [*own_network(), "bash", str(script)], cwd=checkout, env=environment, text=True,
@@ -69,5 +70,25 @@ def run_document(checkout: Path, name: str, **replacements: str) -> str:
     return output
 
 
+def test_readme(checkout: Path) -> None:
+    agent = ".venv/bin/python -m vocalized agent "
+    output = run_document(
+        checkout,
+        "README.md",
+        **{"--model NAME": "--model any", "--to NUMBER": '--to "$AGENT_NUMBER"', agent: "vocalized_agent "},
+    )
+    assert "Night line answers +1" in output and output.count("completed") >= 3
+
+
 def test_stripe_page(checkout: Path) -> None:
     assert '"kind":"refund","amount":-50' in run_document(checkout, "docs/stripe.md")
+
+
+def test_clients_page(checkout: Path) -> None:
+    run_document(checkout, "docs/clients.md", FOLDER="var/client")
+    assert (checkout / "var" / "client" / "pyproject.toml").is_file()
+
+
+def test_mcp_page(checkout: Path) -> None:
+    output = run_document(checkout, "docs/mcp.md", **{"https://api.example.com": "$API"}, platform=True)
+    assert '"name":"list_calls"' in output.replace(": ", ":")
