@@ -19,7 +19,7 @@ _BLOCK: Final = re.compile(r"^( *)```sh\n(.*?)^\1```$", re.MULTILINE | re.DOTALL
 _PROLOGUE: Final = """\
 set -euo pipefail
 declare -A pids
-stop() { if [ -n "${pids[$1]:-}" ]; then kill -INT "${pids[$1]}"; wait "${pids[$1]}" || true; unset "pids[$1]"; fi; }
+stop() { if [ -n "${pids[$1]:-}" ]; then kill -TERM "${pids[$1]}"; wait "${pids[$1]}" || true; unset "pids[$1]"; fi; }
 stop_all() { for name in "${!pids[@]}"; do stop "$name"; done; }
 trap stop_all EXIT
 window() {

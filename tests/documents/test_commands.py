@@ -8,7 +8,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -50,11 +50,13 @@ def own_network() -> tuple[str, ...]:
     return OWN_NETWORK if permitted else ()
 
 
-def run_document(checkout: Path, name: str, *, platform: bool = False, **replacements: str) -> str:
+def run_document(
+    checkout: Path, name: str, replacements: Mapping[str, str] | None = None, *, platform: bool = False
+) -> str:
     """Run a document's blocks; return what was printed. platform: of `up`, which the document expects to run."""
     script, text = checkout / "document.sh", (checkout / name).read_text()
     before = "```sh\n.venv/bin/python -m vocalized up\n```\n" if platform else ""
-    script.write_text(make_script(before + text, replacements))
+    script.write_text(make_script(before + text, replacements or {}))
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("VOCALIZED_", "MAKE"))}
     with subprocess.Popen(
         [*own_network(), "bash", str(script)], cwd=checkout, env=environment, text=True,
@@ -75,7 +77,7 @@ def test_readme(checkout: Path) -> None:
     output = run_document(
         checkout,
         "README.md",
-        **{"--model NAME": "--model any", "--to NUMBER": '--to "$AGENT_NUMBER"', agent: "vocalized_agent "},
+        {"--model NAME": "--model any", "--to NUMBER": '--to "$AGENT_NUMBER"', agent: "vocalized_agent "},
     )
     assert "Night line answers +1" in output and output.count("completed") >= 3
 
@@ -85,10 +87,10 @@ def test_stripe_page(checkout: Path) -> None:
 
 
 def test_clients_page(checkout: Path) -> None:
-    run_document(checkout, "docs/clients.md", FOLDER="var/client")
+    run_document(checkout, "docs/clients.md", {"FOLDER": "var/client"})
     assert (checkout / "var" / "client" / "pyproject.toml").is_file()
 
 
 def test_mcp_page(checkout: Path) -> None:
-    output = run_document(checkout, "docs/mcp.md", **{"https://api.example.com": "$API"}, platform=True)
+    output = run_document(checkout, "docs/mcp.md", {"https://api.example.com": "$API"}, platform=True)
     assert '"name":"list_calls"' in output.replace(": ", ":")
