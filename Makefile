@@ -1,6 +1,6 @@
 # Every target creates the virtual environment if it is missing (.venv, or VENV=FOLDER); `make help` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: setup demo test check pythons format bench rehearse chaos listen seed-load client audit sbom lock schema help
+.PHONY: setup demo test test-all check pythons format bench rehearse chaos listen seed-load client audit sbom lock schema help
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -19,6 +19,9 @@ demo: $(STAMP) ## two phone calls with the local voices: no key, no outside serv
 
 test: $(STAMP) ## all tests
 	$(PY) -m pytest -q -n 4 --dist loadfile --no-loadscope-reorder
+
+test-all: $(STAMP) ## all tests and the slow ones: more random histories, and each command of the documents
+	VOCALIZED_TEST_HISTORIES=2000 $(PY) -m pytest -q -n 4 --dist loadfile --no-loadscope-reorder -m "slow or not slow"
 
 check: $(STAMP) ## format, lint, types, import contracts
 	$(PY) -m ruff format --check .

@@ -19,6 +19,8 @@ from control.analytics.platform_analytics import PlatformAnalytics
 from control.analytics.service import Analytics
 from control.analytics.workspace_analytics import WorkspaceAnalytics
 from control.api_keys.service import ApiKeys
+from control.billing.invoice_links import KEY_PURPOSE as INVOICE_LINKS
+from control.billing.invoice_links import InvoiceLinks
 from control.billing.service import Billing
 from control.billing.spend_guard import SpendGuard
 from control.calls.analysis.analyser import CallAnalyser
@@ -83,6 +85,7 @@ class Services:
     workspace_analytics: WorkspaceAnalytics = field(default_factory=WorkspaceAnalytics)
     call_exports: CallExports
     billing: Billing
+    invoice_links: InvoiceLinks
     spend_guard: SpendGuard
     numbers: Numbers
     addresses: BusinessAddresses
@@ -213,6 +216,7 @@ def make_services(
         platform=platform,
         call_exports=CallExports(policies.exports),
         billing=billing,
+        invoice_links=InvoiceLinks(sealer.derive(INVOICE_LINKS)),
         spend_guard=SpendGuard(outside.bus, outside.authority.vouchers),
         numbers=Numbers(workspaces=workspaces, agents=agents, platform=platform, billing=billing),
         addresses=BusinessAddresses(workspaces),

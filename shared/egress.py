@@ -20,7 +20,8 @@ from shared.name_resolver import NameResolver
 CONNECT_TIMEOUT_S: Final = 3.0
 # Of one name; the others are left alone, so that a name with a thousand addresses costs no more.
 MAX_ADDRESSES: Final = 4
-NOT_PUBLIC: Final = "this host has no address on the public internet"
+_EXCEPTIONS: Final = "the operator's VOCALIZED_EGRESS_ALLOW lists exceptions"
+NOT_PUBLIC: Final = f"this host has no address on the public internet ({_EXCEPTIONS})"
 _PLAIN: Final = ("http", "ws")
 _PORTS: Final = {"http": 80, "ws": 80, "https": 443, "wss": 443}
 # Below 1024 are the ports of mail, SSH and other services that no vendor's server has; these two are the web's.
@@ -74,7 +75,7 @@ class EgressGuard:
         if parts.scheme not in _PORTS or parts.username is not None or port == 0 or not is_plain_text:
             raise EgressRefused("an address begins with https:// or wss://, and holds no user name and no password")
         if not isinstance(host, str) and not self.permits(host):
-            raise EgressRefused("this address is not on the public internet")
+            raise EgressRefused(f"this address is not on the public internet ({_EXCEPTIONS})")
         may_be_listed = bool(self._allowed) if isinstance(host, str) else self._is_listed(host)
         if not is_open_port(port or _PORTS[parts.scheme]) and not may_be_listed:
             raise EgressRefused(f"the port is 80, 443 or at least {_FIRST_FREE_PORT}")

@@ -318,9 +318,10 @@ _CODES: Final[Mapping[str, str]] = {
     "admin_update_template": f"{_TEMPLATE}, {_TEMPLATE_CONFIG}",
     "admin_delete_template": _TEMPLATE,
     "get_invoice": _INVOICE,
+    "open_invoice_link": _INVOICE,
     "change_billing_settings": "422 amount_invalid, 422 country_unknown",
     "start_payment_setup": _SINK,
-    "set_payment_method": f"{_SINK}, 422 card_declined",
+    "set_payment_method": f"{_SINK}, 422 card_declined, 422 payment_method_unknown",
     "delete_payment_method": _SINK,
     "admin_void_invoice": f"{_INVOICE}, {_SINK}, 409 invoice_not_open",
     "admin_record_payment": (

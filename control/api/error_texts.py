@@ -271,6 +271,7 @@ ERROR_TEXTS: Final[Mapping[str, str]] = {
     "503 storage_away": "Files cannot be reached. Try again in a moment.",
     "422 amount_too_low": "Of an invoice at Stripe only all can be recorded as paid elsewhere.",
     "422 card_declined": "The bank refused the card.",
+    "422 payment_method_unknown": "There is no such payment method, or it is not this workspace's.",
     "422 currency_fixed": "The platform's own currency has no exchange rate and no other prices.",
     "422 valid_from_past": "An exchange rate holds from a minute after it was set at the earliest, and not from before "
     "the first of its currency.",

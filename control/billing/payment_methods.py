@@ -14,6 +14,7 @@ from control.billing.sinks import (
     BillingSink,
     PaymentCard,
     PaymentDeclined,
+    PaymentMethodUnknown,
     SetupSecret,
     SinkCustomer,
     SinkError,
@@ -49,11 +50,14 @@ def require_sink(billing: Billing) -> BillingSink:
 
 @contextmanager
 def sink_problems(param: str | None = None) -> Iterator[None]:
-    """Maps the sink's errors. Raises Invalid (code card_declined), Conflict (code sink_refused), Unavailable."""
+    """Maps the sink's errors. Raises Invalid (codes card_declined, payment_method_unknown), Conflict (code
+    sink_refused), Unavailable."""
     try:
         yield
     except PaymentDeclined:
         raise Invalid("The card was declined.", code="card_declined", param=param) from None
+    except PaymentMethodUnknown:
+        raise Invalid("There is no such payment method.", code="payment_method_unknown", param=param) from None
     except SinkError as error:
         raise Conflict(f"The payment company refused this: {error}.", code="sink_refused") from None
     except SinkUnavailable:

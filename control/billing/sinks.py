@@ -29,6 +29,10 @@ class PaymentDeclined(SinkError):
         self.reason = reason
 
 
+class PaymentMethodUnknown(SinkError):
+    """There is no such payment method, or it belongs to another customer."""
+
+
 class SinkUnavailable(Exception):
     """Nothing is known of the outcome: the same call may be repeated later."""
 

@@ -16,6 +16,7 @@ from uuid import UUID
 
 from control.billing.sinks import (
     PaymentCard,
+    PaymentMethodUnknown,
     SetupSecret,
     SinkCustomer,
     SinkError,
@@ -162,10 +163,14 @@ class StripeSink:
         return SetupSecret(made.id, made.client_secret)
 
     async def set_payment_method(self, customer_id: str, method_id: str) -> PaymentCard:
-        """Attaches it, unless it is, and makes it the default. Raises SinkError for one of another customer."""
-        method = await call_stripe(lambda: self._v1.payment_methods.retrieve_async(method_id))
+        """Attaches it, unless it is, and makes it the default. Raises PaymentMethodUnknown, also for one of another
+        customer."""
+        try:
+            method = await call_stripe(lambda: self._v1.payment_methods.retrieve_async(method_id))
+        except MissingObject as error:
+            raise PaymentMethodUnknown(str(error)) from None
         if method.customer not in (None, customer_id):
-            raise SinkError("the payment method belongs to another customer")
+            raise PaymentMethodUnknown("the payment method belongs to another customer")
         if method.customer is None:
             method = await call_stripe(
                 lambda: self._v1.payment_methods.attach_async(method_id, {"customer": customer_id})

@@ -97,6 +97,8 @@ class ActionRunner:
     async def run(self, connection: ActiveConnection, call: ActionCall) -> list[VendorRecord]:
         """The records of the answer. Raises VendorFailure; Invalid for arguments that the request cannot hold; what
         GrantedAccess raises."""
+        if missing := connection.missing_settings:
+            raise VendorFailure("refused", f"the connection has no {', '.join(missing)} yet", is_sent=False)
         values = {"input": {**call.arguments, "key": call.key}, "config": connection.settings}
         action = call.action
         headers = {action.idempotency: call.key} if action.idempotency and call.key else {}

@@ -22,6 +22,11 @@ class ActiveConnection:
     account: str | None = None
 
     @property
+    def missing_settings(self) -> list[str]:
+        """Settings that the type requires, and that nobody has chosen since the account was connected."""
+        return [name for name in self.type_config.config_schema.get("required", ()) if name not in self.settings]
+
+    @property
     def calendar_key(self) -> str:
         """The calendar at the vendor: the same of all connections that lead to it, as far as the vendor tells."""
         calendar = self.type_config.calendar

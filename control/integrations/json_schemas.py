@@ -34,6 +34,12 @@ def require_schema(schema: Mapping[str, Any], field: str) -> Mapping[str, Any]:
     return found
 
 
+def list_defaults(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the defaults of the schema's own properties, by their names."""
+    properties = schema.get("properties", {})
+    return {name: part["default"] for name, part in properties.items() if isinstance(part, dict) and "default" in part}
+
+
 def require_fit(value: Any, schema: Mapping[str, Any], param: str) -> None:
     """Raises Invalid (code setting_invalid), which names each field below `param`; the messages hold no value."""
     errors = islice(Draft202012Validator(schema).iter_errors(value), _MOST_FAULTS)

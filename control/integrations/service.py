@@ -15,7 +15,7 @@ from control.db.scope import enter_platform
 from control.integrations import store, store_grants, store_syncs
 from control.integrations.credentials import VendorCredentials, require_key, seal_credentials
 from control.integrations.declarations import PLACEHOLDER
-from control.integrations.json_schemas import require_fit
+from control.integrations.json_schemas import list_defaults, require_fit
 from control.integrations.model import GrantPolicy, Integration, IntegrationType, SyncLog
 from control.integrations.oauth import OAuthRequests
 from control.integrations.oauth_flows import OAuthFlows
@@ -108,7 +108,8 @@ class Integrations:
             message = f"A workspace has at most {self.policy.connections} integrations."
             raise Conflict(message, code="integration_limit")
         kind = await self.types.require_enabled(db, integration_type)
-        config = _require_settings(kind, edit.config or {})
+        # What an account offers can be seen only once it is connected, so OAuth comes before the choice.
+        config = _require_settings(kind, edit.config or {}, is_complete=kind.auth_type != "oauth2")
         secret = _first_secret(kind, edit.api_key)
         made = NewIntegration(
             id=UUID(new_id()),
@@ -243,11 +244,15 @@ def _parse(kind: IntegrationType) -> IntegrationTypeConfig:
     return parse_type_config(kind.config, kind.auth_type)
 
 
-def _require_settings(kind: IntegrationType, config: Mapping[str, Any]) -> dict[str, Any]:
+def _require_settings(kind: IntegrationType, config: Mapping[str, Any], *, is_complete: bool = True) -> dict[str, Any]:
+    """Return the settings with the schema's defaults. is_complete: whether those that the schema requires must be
+    there. Raises Invalid."""
     if len(msgspec.json.encode(config)) > MAX_CONFIG_BYTES:
         raise Invalid(f"Settings have at most {MAX_CONFIG_BYTES:,} bytes.", code="too_long", param="config")
-    require_fit(config, _parse(kind).config_schema, "config")
-    return dict(config)
+    schema = _parse(kind).config_schema
+    filled = {**list_defaults(schema), **config}
+    require_fit(filled, schema if is_complete else {**schema, "required": []}, "config")
+    return filled
 
 
 def _require_key_for_address(kind: IntegrationType, before: Mapping[str, Any], edit: ConnectionEdit) -> None:

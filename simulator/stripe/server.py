@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from base64 import b64encode
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -80,7 +81,9 @@ class SimulatedStripe:
         return 200, json.loads(json.dumps(made)), True
 
     def _authorise(self, request: web.Request) -> None:
-        if request.headers.get("Authorization") != f"Bearer {self.account.key}":
+        """Check the key: a Bearer token, or the user name of Basic (Stripe API reference, "Authentication")."""
+        basic = f"Basic {b64encode(f'{self.account.key}:'.encode()).decode()}"
+        if request.headers.get("Authorization") not in (f"Bearer {self.account.key}", basic):
             raise StripeFailure("Invalid API Key provided.", status=401, is_saved=False)
         version = request.headers.get("Stripe-Version", API_VERSION)
         if version != API_VERSION:

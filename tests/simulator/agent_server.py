@@ -49,13 +49,13 @@ class AgentServer:
     url: str = ""
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator["AgentServer"]:
+    async def running(self, port: int | None = None) -> AsyncIterator["AgentServer"]:
         app = web.Application()
         app.router.add_get("/media/twilio", self._media)
         app.router.add_get("/busy", self._busy)
         if self.events is not None:
             app.router.add_get("/calls/{stream_id}/events", self._events)
-        async with TestServer(app, host="127.0.0.1") as server:
+        async with TestServer(app, host="127.0.0.1", port=port) as server:
             self.url = f"ws://127.0.0.1:{server.port}"
             yield self
 

@@ -47,8 +47,9 @@ class UsageError(ValueError):
 class CallOptions:
     """The command line; `turns` are ("audio", file) and ("say", text) in order.
 
-    One of media: a stand-alone media server's socket; to: a number of the platform that runs on `state`; answer: a
-    number of its simulated network, at which a call is awaited for `wait_s`; `agent` places a test call to it.
+    One of media: a stand-alone media server's socket, waited for `start_s` while it starts; to: a number of the
+    platform that runs on `state`; answer: a number of its simulated network, at which a call is awaited for `wait_s`;
+    `agent` places a test call to it.
     """
 
     media: str = ""
@@ -62,6 +63,7 @@ class CallOptions:
     answer: str = ""
     wait_s: float = 600.0
     agent: str = ""
+    start_s: float = 60.0  # it loads models before it listens: 7 to 20 s on two cores
 
 
 async def run_call(
@@ -99,7 +101,13 @@ def _dial(options: CallOptions, printer: CallPrinter, pace: Clock | None, patien
     """The function that runs the call. Raises StackNotRunning."""
     if options.media:
         return lambda party: call_media_server(
-            options.media, party, printer, pace=pace, limit_s=options.limit_s, patience_s=patience_s
+            options.media,
+            party,
+            printer,
+            pace=pace,
+            limit_s=options.limit_s,
+            patience_s=patience_s,
+            start_s=options.start_s,
         )
     addresses = _simulated_network(options)
     if options.answer:

@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 
 from vocalized.commands.client_cli import client
+from vocalized.commands.env_cli import env
 from vocalized.commands.mcp_cli import mcp
 from vocalized.commands.option_order import OrderedCommand, in_order
 from vocalized.commands.up_cli import up
@@ -63,7 +64,8 @@ def call(
     """Calls an agent and prints what both sides say.
 
     With --to a simulated caller calls a number of the platform that `up` runs, through the simulated carrier; words
-    and latency come from the API. With --media it opens a media server's socket as a carrier would.
+    and latency come from the API. With --media it opens a media server's socket as a carrier would,
+    and waits up to a minute for a server that starts.
 
     --audio and --say may be given several times, in any order: one turn each. A turn begins when the agent has
     finished speaking; after the answer to the last one the caller hangs up. Exit code 0: the call was completed.
@@ -213,6 +215,7 @@ def doctor(
 
 
 app.command()(up)
+app.command()(env)
 app.command()(client)
 app.command()(mcp)
 

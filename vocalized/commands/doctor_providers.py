@@ -1,7 +1,8 @@
 """`vocalized doctor --providers`: one tiny request to each configured provider, and what it cost."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -149,6 +150,20 @@ async def _load(settings: Mapping[str, str], workspace: UUID | None) -> tuple[li
         raise DoctorError(f"the database cannot be used: {type(error).__name__}: {error}") from None
 
 
+@contextmanager
+def _grpc_environment(authorities: str | None) -> Iterator[None]:
+    """Let gRPC, which reads its environment, trust the platform's authorities and log nothing."""
+    before = dict(os.environ)
+    os.environ["GRPC_VERBOSITY"] = "NONE"
+    if authorities:
+        os.environ["SSL_CERT_FILE"] = authorities
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
 async def _try(
     accounts: Sequence[ProviderAccount], settings: Mapping[str, str], options: TrialOptions
 ) -> list[ProviderTrial]:
@@ -159,7 +174,8 @@ async def _try(
         try:
             if authorities := settings.get("SSL_CERT_FILE"):
                 resources.tls.load_verify_locations(authorities)
-            return await try_accounts(accounts, VENDORS, resources, options)
+            with _grpc_environment(authorities):
+                return await try_accounts(accounts, VENDORS, resources, options)
         except OSError as error:
             raise DoctorError(f"SSL_CERT_FILE: {error.strerror or error}") from None
         finally:

@@ -15,12 +15,11 @@ from rich.console import Console
 
 from vocalized.services.folders import is_locked, make_files_private, make_state
 from vocalized.services.process import ServiceFailed
-from vocalized.stack.addresses import Addresses, remove_addresses, write_addresses
+from vocalized.stack.addresses import Addresses, StripeAddress, remove_addresses, write_addresses
 from vocalized.stack.first_addresses import ensure_addresses
 from vocalized.stack.operator_settings import remove_operator_settings, write_operator_settings
 from vocalized.stack.ports import Ports, PortUnavailable, choose_ports
 from vocalized.stack.process import ServerFailed
-from vocalized.stack.simulated_stripe import StripeAccess
 from vocalized.stack.stack import Stack, report_to_stderr, running_stack
 
 # Below the checkout.
@@ -106,7 +105,6 @@ async def _run(root: Path, options: UpOptions, console: Console) -> str:
                     console,
                     _state_option(root, options.state),
                     has_vendors=stack.vendors is not None,
-                    stripe=stack.stripe,
                 )
                 return await _until_failed(stack)
             finally:
@@ -145,10 +143,9 @@ def announce(
     state_option: str = "",
     *,
     has_vendors: bool = False,
-    stripe: StripeAccess | None = None,
 ) -> None:
     """Prints addresses, sign-ins, and how to call; as one line of JSON if `as_json`. state_option: for commands that
-    are suggested, beginning with a space. has_vendors: simulated vendors run. stripe: the simulated one, if it runs."""
+    are suggested, beginning with a space. has_vendors: simulated vendors run."""
     if as_json:
         print(addresses.line, flush=True)
         return
@@ -170,7 +167,7 @@ def announce(
     hints = [
         *_hints(addresses, state_option),
         *(_vendor_hints(state_option) if has_vendors else ()),
-        *_stripe_hints(stripe),
+        *_stripe_hints(addresses.stripe, state_option),
         _STOP,
     ]
     for hint in hints:
@@ -205,8 +202,9 @@ def _vendor_hints(state: str) -> Iterator[str]:
     yield f"let one fail in the next call, or in this one: {_PROGRAM} vendors fault tts stall{state}"
 
 
-def _stripe_hints(stripe: StripeAccess | None) -> Iterator[str]:
-    """What to do with a simulated Stripe."""
+def _stripe_hints(stripe: StripeAddress | None, state: str) -> Iterator[str]:
+    """What to do with a simulated Stripe. state: as of `_hints`."""
     if stripe is not None:
         yield f"invoices go to a simulated Stripe: its API is {stripe.url}/v1, its key {stripe.key}"
+        yield f'addresses, tokens and keys as variables of a shell: eval "$({_PROGRAM} env{state})"'
         yield "docs/stripe.md walks through a subscription; --billing-days-ahead N begins later"

@@ -31,6 +31,7 @@ _FILE = "first-accounts.json"
 _ADMIN, _USER = "admin@example.com", "owner@example.com"
 # A trial would end after some days.
 _TIER = {"status": "active", "subscription_tier": "growth"}
+_EXEMPTION = "The demonstration's own workspace"
 _MAIL_S = 30.0
 _LOOK_S = 0.1
 _TAKEN, _USED_UP, _TOO_MANY = 409, 422, 429
@@ -129,7 +130,7 @@ async def _end_trial(api: ApiClient, admin: Credentials, workspace_id: str, requ
     await api.request("PUT", f"/admin/workspaces/{workspace_id}", _TIER)
     if request.has_stripe:  # then a workspace that is billed buys its numbers only with a card
         exemption = f"/admin/billing/workspaces/{workspace_id}/payment-method-exemption"
-        await api.request("PUT", exemption, {"is_payment_method_exempt": True})
+        await api.request("PUT", exemption, {"is_payment_method_exempt": True, "reason": _EXEMPTION})
 
 
 def find_tokens(emails: Path) -> set[str]:

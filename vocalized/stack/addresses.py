@@ -24,9 +24,16 @@ class Credentials:
     password: str
 
 
+class StripeAddress(Struct, frozen=True):
+    """Where the simulated Stripe answers, and its API key."""
+
+    url: str
+    key: str
+
+
 class Addresses(Struct, frozen=True, omit_defaults=False):
     """Printed when everything is ready. Empty strings: no simulated carrier, or no number at it. rule_based: the agent
-    answers by rules, without a language model."""
+    answers by rules, without a language model. stripe: the simulated one, if it runs."""
 
     control: str
     media: str
@@ -39,6 +46,7 @@ class Addresses(Struct, frozen=True, omit_defaults=False):
     telnyx_number: str
     media_nodes: Sequence[str]
     rule_based: bool = False
+    stripe: StripeAddress | None = None
 
     @property
     def line(self) -> str:

@@ -8,10 +8,9 @@ import asyncpg  # type: ignore[import-untyped]
 from shared.plan import read_plan
 from shared.secrets import Sealer
 from vocalized.stack.accounts import Accounts, AccountsRequest, ensure_accounts
-from vocalized.stack.addresses import Addresses
+from vocalized.stack.addresses import Addresses, StripeAddress
 from vocalized.stack.key_settings import parse_key_settings
 from vocalized.stack.language_model import answers_by_rules
-from vocalized.stack.ports import Ports
 from vocalized.stack.process import ServerFailed
 from vocalized.stack.settings import email_folder, simulated_carriers
 from vocalized.stack.simulated_vendors import has_vendors_folder
@@ -34,7 +33,7 @@ async def ensure_addresses(root: Path, stack: Stack) -> Addresses:
         has_stripe=stack.stripe is not None,
     )
     accounts = await _choose_agent(stack, await ensure_accounts(stack.state, request), request)
-    return _addresses(ports, accounts, rule_based=await _answers_by_rules(stack, accounts))
+    return _addresses(stack, accounts, rule_based=await _answers_by_rules(stack, accounts))
 
 
 async def _choose_agent(stack: Stack, accounts: Accounts, request: AccountsRequest) -> Accounts:
@@ -56,7 +55,8 @@ async def _answers_by_rules(stack: Stack, accounts: Accounts) -> bool:
         raise ServerFailed(f"the first agent cannot be read: {type(error).__name__}: {error}") from error
 
 
-def _addresses(ports: Ports, accounts: Accounts, *, rule_based: bool) -> Addresses:
+def _addresses(stack: Stack, accounts: Accounts, *, rule_based: bool) -> Addresses:
+    ports, stripe = stack.ports, stack.stripe
     nodes = [f"http://127.0.0.1:{port}" for port in ports.media]
     return Addresses(
         control=ports.control_url,
@@ -70,4 +70,5 @@ def _addresses(ports: Ports, accounts: Accounts, *, rule_based: bool) -> Address
         telnyx_number=accounts.telnyx_number,
         media_nodes=nodes,
         rule_based=rule_based,
+        stripe=StripeAddress(stripe.url, stripe.key) if stripe is not None else None,
     )

@@ -42,10 +42,12 @@ from control.billing.payment_methods import (
     sink_customer,
     start_setup,
 )
-from control.http.access import member
-from control.http.after_commit import CheckedChange
+from control.billing.service import Billing, InvoiceRecord
+from control.db.scope import enter_workspace
+from control.http.access import OPEN, member
+from control.http.after_commit import AfterCommit, CheckedChange
 from control.http.body import ONE_LINE, Body, ChangeBody
-from control.http.context import MemberContext
+from control.http.context import Context, MemberContext
 from control.http.file_response import FileResponse
 from control.http.json_or_pdf import JsonOrPdf
 from control.http.pagination import ListQuery, page_fields
@@ -53,6 +55,7 @@ from control.http.route import RateLimit, Route
 
 BILLING = "/workspaces/{workspaceId}/billing"
 METHOD = f"{BILLING}/payment-method"
+LINK_LIMIT = RateLimit("invoice-links", 60, 60)
 # Each request asks Stripe; thieves try stolen cards by the hundred.
 METHOD_LIMIT = RateLimit("payment-methods", 20, 3_600)
 Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
@@ -107,8 +110,21 @@ async def get_invoice(context: MemberContext, invoice_id: UUID) -> JsonOrPdf[Inv
     """An invoice with its lines; as a PDF if the Accept header prefers application/pdf."""
     billing = context.services.billing
     record = await billing.get_invoice(context.db, context.workspace_id, invoice_id)
-    document = InvoiceDocument(billing.issuer, record.invoice, record.lines, record.payments, billing.fonts)
-    return JsonOrPdf(to_details(record, _url(context, invoice_id)), lambda: _make_file(document))
+    make = partial(_make_file, _document(billing, record))
+    return JsonOrPdf(to_details(record, _url(context, invoice_id)), make)
+
+
+async def open_invoice_link(context: Context, link: str) -> AfterCommit[FileResponse]:
+    """The PDF of an invoice, by its invoice_pdf_url, which needs no sign-in and is valid for one to two hours."""
+    workspace_id, invoice_id = context.services.invoice_links.read(link, context.now)
+    await enter_workspace(context.db, workspace_id)
+    billing = context.services.billing
+    record = await billing.get_invoice(context.db, workspace_id, invoice_id)
+    return AfterCommit(partial(_make_file, _document(billing, record)))
+
+
+def _document(billing: Billing, record: InvoiceRecord) -> InvoiceDocument:
+    return InvoiceDocument(billing.issuer, record.invoice, record.lines, record.payments, billing.fonts)
 
 
 async def list_credits(context: MemberContext) -> CreditList:
@@ -198,8 +214,8 @@ async def _make_file(document: InvoiceDocument) -> FileResponse:
 
 
 def _url(context: MemberContext, invoice_id: UUID) -> str:
-    """The invoice's path at this API."""
-    return f"{BILLING.replace('{workspaceId}', str(context.workspace_id))}/invoices/{invoice_id}"
+    """Return the path of the PDF at this API."""
+    return f"/billing/invoices/{context.services.invoice_links.sign(context.workspace_id, invoice_id, context.now)}"
 
 
 ROUTES: tuple[Route, ...] = (
@@ -207,6 +223,9 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", f"{BILLING}/history", list_billing_periods, member("admin", "billing:read")),
     Route("GET", f"{BILLING}/invoices", list_invoices, member("admin", "billing:read")),
     Route("GET", f"{BILLING}/invoices/{{invoiceId}}", get_invoice, member("admin", "billing:read"), is_heavy=True),
+    Route(
+        "GET", "/billing/invoices/{link}", open_invoice_link, OPEN, limit=LINK_LIMIT, is_heavy=True, beyond_spec=True
+    ),
     Route("GET", f"{BILLING}/credits", list_credits, member("admin", "billing:read"), beyond_spec=True),
     Route("GET", f"{BILLING}/alerts", list_spend_alerts, member("admin", "billing:read"), beyond_spec=True),
     Route("GET", f"{BILLING}/settings", get_billing_settings, member("admin", "billing:read")),

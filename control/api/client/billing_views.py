@@ -80,7 +80,8 @@ class PeriodList(ListAnswer):
 
 @dataclass(frozen=True, slots=True)
 class InvoiceView(InvoiceFacts):
-    """An invoice. amount: with tax. invoice_pdf_url: where its PDF is; the token is needed there."""
+    """An invoice. amount: with tax. invoice_pdf_url: path of its PDF, for a browser; it needs no
+    sign-in and is valid for one to two hours."""
 
     subtotal: Money
     tax: Money

@@ -43,7 +43,10 @@ BILLING: Final = {
     "invoice_id": Text("Id of the invoice."),
     "invoices": Text("The invoices."),
     "invoice": Text("The invoice."),
-    "invoice_pdf_url": Text("Where the PDF is.", "/workspaces/{workspaceId}/billing/invoices/{invoiceId}"),
+    "link": Text("The token of an invoice_pdf_url.", "eyJhbGci…"),
+    "invoice_pdf_url": Text(
+        "Path of the PDF, for a browser: valid for one to two hours, without a sign-in.", "/billing/invoices/eyJhbGci…"
+    ),
     "InvoiceView.number": Text("Number of the invoice; null for one that a sink has not numbered.", "2026-000001"),
     "AdminInvoiceView.number": Text("Number of the invoice; null before it is issued.", "2026-000001"),
     "InvoiceView.amount": Text("The total with tax, in major units.", 120.79),

@@ -72,6 +72,18 @@ async def test_invoice_is_a_pdf_for_those_who_ask_for_one(workspace: BillingWork
     assert plain.headers["Content-Type"].startswith("application/json")
 
 
+async def test_link_to_the_pdf_works_in_a_browser(workspace: BillingWorkspace) -> None:
+    """A browser sends no token, and prefers HTML."""
+    (listed,) = (await workspace.get("/invoices")).body["invoices"]
+    visitor, link = workspace.api.anonymous, listed["invoice_pdf_url"]
+    browser = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"}
+    opened = await visitor.get(link, headers=browser)
+    assert (opened.status, opened.headers["Content-Type"], opened.raw[:5]) == (200, "application/pdf", b"%PDF-")
+    for changed in (f"{link[:-4]}AAAA", f"/billing/invoices/{workspace.invoice_id}"):
+        refused = await visitor.get(changed)
+        assert (refused.status, refused.code) == (404, "invoice_not_found")
+
+
 async def test_viewers_see_the_period_and_admins_the_invoices(workspace: BillingWorkspace) -> None:
     viewer = await workspace.api.member(workspace.workspace_id, "viewer")
     staff = await workspace.api.member(workspace.workspace_id, "admin")

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 import pytest_asyncio
 
+from config.catalogue_integrations import shipped_integration_types
 from control.integrations.credentials import open_credentials
 from control.integrations.model import GrantPolicy
 from control.integrations.syncs import SYNC_INTEGRATION
@@ -83,8 +84,13 @@ class IntegratingWorkspace:
     async def create(self, integration_type: str, **more: Any) -> dict[str, Any]:
         reply = await self.ann.post(self.path, {"integration_type": integration_type, **more})
         assert reply.status == 201, reply.body
-        body: dict[str, Any] = reply.body
-        return body
+        return dict(reply.body)
+
+    async def offer(self, shipped: str) -> None:
+        """Add a type like a shipped one, as `test_…`, with a client at the vendor."""
+        kind = next(one for one in shipped_integration_types() if one["type"] == shipped)
+        kind["config"]["oauth"] |= {"client_id": "id", "client_secret": "hidden"}
+        assert (await self.admin.post(AVAILABLE, {**kind, "type": f"test_{shipped}", "is_enabled": True})).status == 201
 
     async def secret(self, integration_id: str) -> str:
         """What requests of the integration carry."""
@@ -136,6 +142,16 @@ async def test_api_key_connects_at_once_and_is_never_shown(workspace: Integratin
     )
     assert [row["action"] for row in logged] == ["integration.create", "integration.update"]
     assert "key-" not in str(logged)
+
+
+async def test_oauth_comes_before_the_choice_of_a_calendar_or_channel(workspace: IntegratingWorkspace) -> None:
+    for kind, settings in (("google_calendar", {"calendar_id": "primary"}), ("slack", {}), ("google_sheets", {})):
+        await workspace.offer(kind)
+        started = await workspace.create(f"test_{kind}")
+        assert started["oauth_url"] and started["integration"]["config"] == settings
+    path = f"{workspace.path}/{started['integration']['id']}"
+    assert (await workspace.ann.put(path, {"config": {"range": "Calls!A:F"}})).code == "setting_invalid"
+    assert (await workspace.ann.put(path, {"config": {"spreadsheet_id": "1abc", "range": "Calls!A:F"}})).status == 200
 
 
 async def test_shipped_rest_type_takes_an_address_and_a_key(workspace: IntegratingWorkspace) -> None:

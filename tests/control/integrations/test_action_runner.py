@@ -48,6 +48,16 @@ async def test_bad_answer_is_bounded_and_repeated_where_that_helps(
         assert "sign in" not in str(caught.value) and "169.254" not in str(caught.value)
 
 
+async def test_action_waits_for_the_settings_that_its_type_requires(platform: CallPlatform) -> None:
+    """An account is connected before its calendar is chosen."""
+    properties = {**CALENDAR["config_schema"]["properties"], "room": {"type": "string"}}
+    schema = {"type": "object", "properties": properties, "required": ["room"]}
+    async with connected(platform, {**CALENDAR, "config_schema": schema}) as vendor:
+        with pytest.raises(VendorFailure, match="no room yet") as caught:
+            await run(vendor, "list_busy", **SPAN)
+        assert (caught.value.kind, caught.value.is_sent, vendor.vendors.requests) == ("refused", False, [])
+
+
 async def test_rate_limit_is_waited_for_only_where_a_caller_would_wait(platform: CallPlatform) -> None:
     async with connected(platform, CALENDAR) as vendor:
         vendor.vendors.retry_after_s = 1

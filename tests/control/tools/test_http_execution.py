@@ -143,7 +143,8 @@ async def test_nothing_is_sent_to_an_address_that_becomes_private_after_it_was_s
         port = peer.url.rpartition(":")[2]
         problem, _ = await failure(run(f"https://rebind.example.com:{port}/x", ToolHttpClient(guard)))
         assert isinstance(problem, Conflict) and problem.code == "tool_unreachable"
-        assert "no address on the public internet. Nothing was done." in problem.message
+        assert "no address on the public internet" in problem.message and "Nothing was done." in problem.message
+        assert "VOCALIZED_EGRESS_ALLOW" in problem.message
         assert asked == ["rebind.example.com"] and not peer.requests
 
 

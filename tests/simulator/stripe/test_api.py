@@ -1,9 +1,11 @@
 """The simulated Stripe as its own SDK sees it."""
 
 import time
+from base64 import b64encode
 from collections.abc import AsyncIterator
 from typing import Any
 
+import aiohttp
 import pytest
 import stripe
 
@@ -164,3 +166,15 @@ async def test_methods_belong_to_one_customer(sdk: Any) -> None:
         await sdk.payment_methods.attach_async(method, {"customer": first.id})
     with pytest.raises(stripe.CardError):
         await sdk.payment_methods.attach_async("pm_card_chargeDeclined", {"customer": first.id})
+
+
+@pytest.mark.parametrize(("key", "status"), [("right", 200), ("wrong", 401)])
+async def test_accepts_the_key_as_user_name_of_basic(simulated: SimulatedStripe, key: str, status: int) -> None:
+    """`curl -u KEY:` of Stripe's documents."""
+    user = f"{simulated.account.key if key == 'right' else 'sk_test_other'}:"
+    headers = {"Authorization": f"Basic {b64encode(user.encode()).decode()}"}
+    async with (
+        aiohttp.ClientSession(headers=headers) as session,
+        session.get(f"{simulated.url}/v1/customers") as answer,
+    ):
+        assert answer.status == status

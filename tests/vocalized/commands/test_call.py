@@ -27,6 +27,7 @@ from tests.vocalized.stack.test_addresses import ADDRESSES
 from vocalized.caller.console import CallPrinter
 from vocalized.commands import call as call_module
 from vocalized.commands.call import CallOptions, UsageError, run_call
+from vocalized.free_port import free_port
 from vocalized.stack.addresses import write_addresses
 
 
@@ -39,8 +40,12 @@ class RecordingPrinter(CallPrinter):
     """A printer that stores its text."""
 
     def __init__(self) -> None:
-        self.out = StringIO()
+        self.out, self.informed = StringIO(), asyncio.Event()
         super().__init__(Console(file=self.out, width=200))
+
+    def info(self, text: str) -> None:
+        super().info(text)
+        self.informed.set()
 
     @property
     def text(self) -> str:
@@ -93,6 +98,18 @@ async def test_text_and_latency_are_printed_without_json(
     assert re.search(r"hello +\d{3} ms", printer.text)
 
 
+async def test_waits_for_a_server_that_starts(printer: RecordingPrinter) -> None:
+    """The README starts the server and calls it at once."""
+    server, port = server_with_events(), free_port()
+    options = CallOptions(f"ws://127.0.0.1:{port}/media/twilio", turns=[("say", "hello")])
+    calling = asyncio.create_task(run_call(options, printer, voice=voice, pace=server.clock, patience_s=0.2))
+    async with asyncio.timeout(30):
+        await printer.informed.wait()
+    assert "waiting up to 60 s" in printer.text
+    async with server.running(port):
+        assert await calling == 0
+
+
 async def test_server_without_events_can_be_called(
     printer: RecordingPrinter, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -122,7 +139,7 @@ async def test_unreachable_server_is_reported(printer: RecordingPrinter, capsys:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         media = f"ws://127.0.0.1:{free.getsockname()[1]}/media/twilio"
-        options = CallOptions(media, [("say", "hello")], as_json=True)
+        options = CallOptions(media, [("say", "hello")], as_json=True, start_s=0.1)
         assert await run_call(options, printer, voice=voice, patience_s=0.2) == 1
     assert "error: --media: nothing answers at" in printer.text
     assert "warning" not in printer.text

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import StringIO
@@ -101,16 +102,17 @@ async def test_platform_starts_stores_its_state_and_stops() -> None:
     with temporary_state() as state:
         interrupt_first_start(state)
         stored_accounts = json.loads((state / ACCOUNTS_FILE).read_text())
-        with started(state) as process:
+        with started(state, "--control-port", "0", "--simulated-stripe") as process:
             addresses = ready_line(process)
             assert addresses.keys() == {
                 "control", "media", "carrier", "admin", "user", "workspace_id", "agent_id", "number", "telnyx_number",
-                "media_nodes", "rule_based",
+                "media_nodes", "rule_based", "stripe",
             }  # fmt: skip
             assert (addresses["admin"], addresses["user"]) == (stored_accounts["admin"], stored_accounts["user"])
             user, admin = await sign_in(addresses, "user"), await sign_in(addresses, "admin")
             assert user["user"]["is_verified"] and admin["admin"]["role"] == "super_admin"
             assert await agent_name(addresses, user["token"]) == "Front desk"
+            await adds_a_card_as_documented(state)
             family = descendants(process.pid)
             assert len(family) >= 4
             process.send_signal(signal.SIGTERM)
@@ -123,9 +125,9 @@ async def test_platform_starts_stores_its_state_and_stops() -> None:
 
         with started(state, "--control-port", "0", "--simulated-vendors") as process:
             restarted = ready_line(process)
-            changed = ("agent_id", "number", "rule_based")
+            changed = ("agent_id", "number", "rule_based", "stripe")
             assert without(restarted, *changed) == without(addresses, *changed)
-            assert [restarted[name] == addresses[name] for name in changed] == [False] * 3
+            assert [restarted[name] == addresses[name] for name in changed] == [False] * 4
             token = (await sign_in(restarted, "user"))["token"]
             assert await agent_name(restarted, token) == "Front desk (simulated vendors)"
             await asyncio.to_thread(set_fault, state, FaultOptions("llm", "no_credit"))
@@ -142,6 +144,25 @@ async def test_platform_starts_stores_its_state_and_stops() -> None:
             process.send_signal(signal.SIGINT)
             output, errors = process.communicate(timeout=60)
             assert (process.returncode, output, errors) == (0, "", "")
+
+
+async def adds_a_card_as_documented(state: Path) -> None:
+    """Runs step 2 of docs/stripe.md: the key is the user name of Basic, as curl's -u sends it."""
+    lines = (await run_command("env", "--state", str(state))).splitlines()
+    names = dict(line.split("=", 1) for line in lines)
+    assert names.keys() == {"API", "WORKSPACE", "AGENT", "NUMBER", "STRIPE", "STRIPE_KEY", "TOKEN", "ADMIN_TOKEN"}
+    async with aiohttp.ClientSession() as session:
+        api = ApiClient(session, names["API"])
+        api.token = names["TOKEN"]
+        billing = f"/workspaces/{names['WORKSPACE']}/billing"
+        setup = (await api.request("POST", f"{billing}/payment-method/setup"))["setup_intent_id"]
+        user = f"{names['STRIPE_KEY']}:"
+        basic = {"Authorization": f"Basic {b64encode(user.encode()).decode()}"}
+        url = f"{names['STRIPE']}/v1/setup_intents/{setup}/confirm"
+        async with session.post(url, headers=basic, data={"payment_method": "pm_card_visa"}) as confirmed:
+            assert confirmed.status == 200, await confirmed.text()
+            method = (await confirmed.json())["payment_method"]
+        await api.request("POST", f"{billing}/payment-method", {"stripe_payment_method_id": method})
 
 
 def second_start_is_refused(state: Path, running: dict[str, Any]) -> None:
@@ -207,13 +228,18 @@ async def simulated_vendors_are_paid(addresses: dict[str, Any], call_id: str) ->
 
 async def vocalized(*arguments: str) -> dict[str, Any]:
     """Runs a command; returns its last line."""
+    line: dict[str, Any] = json.loads((await run_command(*arguments)).splitlines()[-1])
+    return line
+
+
+async def run_command(*arguments: str) -> str:
+    """Return what a command prints."""
     command = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "vocalized", *arguments, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
     output, errors = await command.communicate()
     assert command.returncode == 0, errors.decode()
-    line: dict[str, Any] = json.loads(output.splitlines()[-1])
-    return line
+    return output.decode()
 
 
 def without(addresses: dict[str, Any], *names: str) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """Runs llama.cpp's own server (package xllamacpp) with a small GGUF, until standard input ends.
 
-    python tests/media/providers/vendors/model_server.py MODEL.gguf
+    python tests/media/providers/vendors/model_server.py MODEL.gguf [PORT]
 
-Prints the address on the first line of standard output.
+Takes a free port if none is given. Prints the address on the first line of standard output.
 """
 
 import importlib
@@ -14,7 +14,7 @@ def main() -> None:
     params = xllamacpp.CommonParams()
     params.model.path = sys.argv[1]
     params.hostnames = ["127.0.0.1"]
-    params.port = 0
+    params.port = int(sys.argv[2]) if len(sys.argv) > 2 else 0
     params.offline = True
     params.ui = False
     params.warmup = False

@@ -1,0 +1,1 @@
+"""Commands that documents tell readers to run."""
