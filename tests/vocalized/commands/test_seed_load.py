@@ -31,6 +31,8 @@ NOT_MEASURED = {
     "/workspaces/{workspaceId}/sso/domains",
     "/admin/auth/me", "/admin/templates/{templateId}", "/templates/{templateId}",
     "/workspaces/{workspaceId}/agents/{agentId}/versions/{version}",
+    "/workspaces/{workspaceId}/agents/{agentId}/versions/{version}/diff/{otherVersion}",
+    "/workspaces/{workspaceId}/agents/{agentId}/draft",
     "/workspaces/{workspaceId}/phone-numbers/available", "/workspaces/{workspaceId}/phone-numbers/{numberId}",
     "/workspaces/{workspaceId}/addresses/{addressId}", "/workspaces/{workspaceId}/regulatory-bundles/{bundleId}",
     "/workspaces/{workspaceId}/calls/{callId}/recording", "/admin/phone-numbers",
