@@ -66,6 +66,9 @@ async def roll_up_days(db: Connection, most: int, accrue: Accrue | None = None) 
         return 0
     workspaces, days = _split(taken)
     await keep_plans(db)
+    if accrue:
+        # Accruals change other days of the workspace, so this lock comes before those of days and their rows.
+        await store.lock_workspaces(db, workspaces)
     await store.lock_days(db, workspaces, days)
     purged = await read_rollup.select_purged(db, sorted(set(workspaces)))
     await read_rollup.make_usage_days(db, workspaces, days)

@@ -41,6 +41,19 @@ async def delete_marks(db: Connection, most: int) -> list[tuple[UUID, date]]:
     return [(row["workspace_id"], row["day"]) for row in rows]
 
 
+async def lock_workspaces(db: Connection, workspaces: Sequence[UUID]) -> None:
+    """Locks the accruals of these workspaces until the transaction ends, in one order for all workers."""
+    await db.execute(
+        """
+        SELECT pg_advisory_xact_lock(key) FROM (
+            SELECT DISTINCT hashtextextended('accruals ' || id, 0) AS key FROM unnest($1::uuid[]) AS asked (id)
+            ORDER BY 1 OFFSET 0
+        ) keys
+        """,
+        workspaces,
+    )
+
+
 async def lock_days(db: Connection, workspaces: Sequence[UUID], days: Sequence[date]) -> None:
     """Locks these days until the transaction ends, in one order for all workers."""
     await db.execute(

@@ -56,7 +56,6 @@ async def accrue_days(db: Connection, days: Sequence[WorkspaceDay], now: datetim
     """Computes the accruals of the periods that contain these days (UTC); returns the days whose accruals changed.
     Their usage must be rolled up. Needs platform scope."""
     workspaces = [one.workspace_id for one in days]
-    await store_accruals.lock_workspaces(db, workspaces)
     changed: dict[WorkspaceDay, None] = {}
     for stored in await store_accruals.select_periods(db, workspaces, [one.day for one in days]):
         found = await _accrue_period(db, stored, now)

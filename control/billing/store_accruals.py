@@ -21,12 +21,6 @@ _SELECT_PERIODS: Final = f"""
         AND p.period_end > asked.day::timestamp AT TIME ZONE 'UTC'
     ORDER BY p.workspace_id, p.period_start
 """
-_LOCK: Final = """
-    SELECT pg_advisory_xact_lock(key) FROM (
-        SELECT DISTINCT hashtextextended('accruals ' || id, 0) AS key FROM unnest($1::uuid[]) AS asked (id)
-        ORDER BY 1 OFFSET 0
-    ) keys
-"""
 _INSERT: Final = """
     INSERT INTO accruals (workspace_id, period_id, at, until, resource_type, quantity, price, cost, list_price)
     SELECT $1, $2, * FROM unnest($3::timestamptz[], $4::timestamptz[], $5::text[], $6::numeric[], $7::numeric[],
@@ -41,11 +35,6 @@ _MARK: Final = """
     WHERE workspace_id = $1 AND id = $2
       AND (accrued_until IS DISTINCT FROM $3 OR accrued_at < $4::timestamptz - interval '1 minute')
 """
-
-
-async def lock_workspaces(db: Connection, workspaces: Sequence[UUID]) -> None:
-    """Locks the accruals of these workspaces until the transaction ends, in one order for all workers."""
-    await db.execute(_LOCK, workspaces)
 
 
 async def select_periods(db: Connection, workspaces: Sequence[UUID], days: Sequence[date]) -> list[StoredPeriod]:
