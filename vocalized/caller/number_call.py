@@ -69,7 +69,7 @@ async def answer_number(
             on_ready=lambda: printer.info(f"waiting for a call to {number}"),
         )  # fmt: skip
 
-    return await follow_call(addresses, wait, printer, patience_s)
+    return await follow_call(addresses, wait, printer, patience_s, is_answering=True)
 
 
 async def _place_test_call(addresses: Addresses, agent: str, number: str) -> None:
@@ -92,8 +92,11 @@ async def follow_call(
     run: Callable[[aiohttp.ClientSession, OnRinging], Coroutine[Any, Any, CompletedCall]],
     printer: CallPrinter,
     patience_s: float,
+    *,
+    is_answering: bool = False,
 ) -> FinishedCall:
-    """Runs a call and prints its events. Raises CannotConnect and CallUnanswered."""
+    """Runs a call and prints its events. is_answering: whether this side answers, so that the call may be a transfer's
+    second leg, of which the API has no record. Raises CannotConnect and CallUnanswered."""
     transcript = Transcript()
     ringing: asyncio.Queue[CallIdentity] = asyncio.Queue()
     rung: list[CallIdentity] = []
@@ -106,7 +109,10 @@ async def follow_call(
         call = make_api_call(session, addresses, patience_s)
         try:
             record, missing = await run_with_events(
-                run(session, on_ringing), _read(call, ringing, transcript, printer), _LAST_EVENTS_S, "API"
+                run(session, on_ringing),
+                _read(call, ringing, transcript, printer, is_answering=is_answering),
+                _LAST_EVENTS_S,
+                "API",
             )
         except CallRefused as refused:
             why = unanswered(refused.reason, await _platform_reason(call, rung))
@@ -128,11 +134,18 @@ async def _platform_reason(call: ApiCall, rung: Sequence[CallIdentity]) -> str:
 
 
 async def _read(
-    call: ApiCall, ringing: asyncio.Queue[CallIdentity], transcript: Transcript, printer: CallPrinter
+    call: ApiCall,
+    ringing: asyncio.Queue[CallIdentity],
+    transcript: Transcript,
+    printer: CallPrinter,
+    *,
+    is_answering: bool,
 ) -> str:
     """Follows the call that begins to ring. Returns why the events ended early; empty when they are complete."""
     identity = await ringing.get()
     missing = await print_events(call.events(identity.call), transcript, printer)
+    if not call.call_id and is_answering:
+        return f"{missing}; if this is a transfer's target, the events belong to the transferred call"
     if not call.call_id:
         transcript.ended = CallEnded("failed", "carrier_error", "unknown_call", 0, CallUsage())
     if missing:
