@@ -16,8 +16,8 @@ from simulator.carrier.media_call import CompletedCall
 from simulator.carrier.media_stream import Party
 from simulator.carrier.stream_messages import CallIdentity
 from vocalized.caller.api_events import ApiCall, is_unanswered
-from vocalized.caller.call_costs import read_costs
-from vocalized.caller.call_reader import customer_reader, staff_reader
+from vocalized.caller.call_costs import ProviderCost, read_costs
+from vocalized.caller.call_reader import CallReader, customer_reader, staff_reader
 from vocalized.caller.console import CallPrinter
 from vocalized.caller.finished_call import EventsUnavailable, FinishedCall, print_events, run_with_events
 from vocalized.caller.refusal import CallUnanswered, unanswered
@@ -121,8 +121,19 @@ async def follow_call(
             printer.warning(missing)
         recording = await call.recording(_RECORDING_S) if transcript.recording else None
         staff = staff_reader(ApiClient(session, addresses.control), addresses.admin)
-        costs = await read_costs(staff, call.call_id) if call.call_id else ()
+        costs = await _read_costs(staff, call.call_id, printer)
         return FinishedCall(record, transcript, recording, call.recording_url if recording else "", costs)
+
+
+async def _read_costs(staff: CallReader, call_id: str, printer: CallPrinter) -> Sequence[ProviderCost]:
+    """Print why there are no costs if the API refuses them, for example to staff with a second factor."""
+    if not call_id:
+        return ()
+    try:
+        return await read_costs(staff, call_id)
+    except ApiError as error:
+        printer.info(f"the providers' costs are in GET {staff.calls}/{call_id}, for staff: {error}")
+        return ()
 
 
 async def _platform_reason(call: ApiCall, rung: Sequence[CallIdentity]) -> str:
