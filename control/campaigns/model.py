@@ -65,6 +65,14 @@ class Campaign:
         return self.status in OVER
 
 
+@dataclass(frozen=True, slots=True)
+class CampaignWarning:
+    """A condition that does not prevent a change of the campaign, but will prevent its start. code: stable."""
+
+    code: str
+    message: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewRecipient:
     """A number to call. place: of the row that named it, in the request or the file. timezone: None for the zones of

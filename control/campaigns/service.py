@@ -9,7 +9,7 @@ from control.agents.lookup import AgentLookup, AnsweringAgent
 from control.campaigns import read_numbers, store_attempts, store_campaigns, store_recipients
 from control.campaigns.changes import change_status
 from control.campaigns.limits import CampaignLimits, load_limits
-from control.campaigns.model import Campaign, CampaignProgress, CampaignSettings, CampaignStatus
+from control.campaigns.model import Campaign, CampaignProgress, CampaignSettings, CampaignStatus, CampaignWarning
 from control.db.keyset import ListPage, PageRequest
 from control.db.pool import Connection
 from control.platform.audit import Actor, Change, record_change
@@ -19,6 +19,7 @@ from shared.errors import Conflict, Invalid, NotFound
 from shared.ids import new_id
 
 LONGEST_CAMPAIGN: Final = timedelta(days=366)
+_NO_OUTBOUND: Final = "outbound_not_in_tier"
 
 
 class Campaigns:
@@ -46,6 +47,14 @@ class Campaigns:
     async def limits(self, db: Connection, workspace_id: UUID) -> CampaignLimits:
         """What the workspace may have."""
         return await load_limits(db, self._platform, self._workspaces, workspace_id)
+
+    async def list_warnings(self, db: Connection, workspace_id: UUID) -> list[CampaignWarning]:
+        """Warn with code `outbound_not_in_tier` if the tier has no outbound calls."""
+        tier = await self._workspaces.limits(db, workspace_id)
+        if tier.features.get("outbound_calls", False):
+            return []
+        text = "This workspace's tier has no outbound calls: the campaign cannot start until the tier changes."
+        return [CampaignWarning(_NO_OUTBOUND, text)]
 
     async def find_agent(self, db: Connection, workspace_id: UUID, chosen: CampaignSettings) -> AnsweringAgent:
         """The agent that calls. Raises NotFound (code agent_not_found), Invalid (code agent_version_unknown)."""
@@ -172,7 +181,7 @@ class Campaigns:
         if not agent.is_live:
             raise Conflict("This campaign's agent is not live: activate it first.", code="agent_not_live")
         if not agent.features.get("outbound_calls", False):
-            raise Conflict("This workspace's tier has no outbound calls.", code="outbound_not_in_tier")
+            raise Conflict("This workspace's tier has no outbound calls.", code=_NO_OUTBOUND)
 
     async def _check(
         self, db: Connection, workspace_id: UUID, chosen: CampaignSettings, limits: CampaignLimits

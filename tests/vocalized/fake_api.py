@@ -33,6 +33,7 @@ class FakeApi:
     token_requests: int = 1_000
     known_after: int = 0
     recording: bytes | None = b"RIFF"
+    staff_needs_code: bool = False
     sign_ins: int = 0
     url: str = ""
     _left: int = 0
@@ -44,6 +45,8 @@ class FakeApi:
         app = web.Application()
         base = f"/workspaces/{WORKSPACE}/calls"
         app.router.add_post("/auth/login", self._sign_in)
+        if self.staff_needs_code:
+            app.router.add_post("/admin/auth/login", _refuse_without_code)
         app.router.add_get(base, self._guarded(self._list))
         app.router.add_get(f"{base}/{CALL_ID}", self._guarded(self._call))
         app.router.add_get(f"{base}/{CALL_ID}/events", self._guarded(self._events))
@@ -92,6 +95,11 @@ class FakeApi:
         if self.recording is None:
             return web.json_response({"error": {"code": "no_recording"}}, status=404)
         return web.Response(body=self.recording, content_type="audio/wav")
+
+
+async def _refuse_without_code(_: web.Request) -> web.Response:
+    error = {"code": "totp_required", "message": "The code of your authenticator app is needed."}
+    return web.json_response({"error": error}, status=401)
 
 
 def _line(envelope: EventEnvelope) -> dict[str, Any]:

@@ -8,7 +8,6 @@ from typing import Any
 from urllib.parse import quote
 
 from vocalized.caller.call_reader import CallReader
-from vocalized.stack.api_client import ApiError
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +20,8 @@ class ProviderCost:
 
 
 async def read_costs(staff: CallReader, call_id: str) -> tuple[ProviderCost, ...]:
-    """Those that are known and more than nothing, by role; none if the API does not say."""
-    try:
-        call = (await staff.get(f"{staff.calls}/{quote(call_id, safe='')}"))["call"]
-    except (ApiError, KeyError):
-        return ()
-    return sum_costs(call)
+    """Return the costs that are known and more than nothing, by role. Raises ApiError."""
+    return sum_costs((await staff.get(f"{staff.calls}/{quote(call_id, safe='')}"))["call"])
 
 
 def sum_costs(call: Mapping[str, Any]) -> tuple[ProviderCost, ...]:

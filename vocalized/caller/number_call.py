@@ -16,8 +16,8 @@ from simulator.carrier.media_call import CompletedCall
 from simulator.carrier.media_stream import Party
 from simulator.carrier.stream_messages import CallIdentity
 from vocalized.caller.api_events import ApiCall, is_unanswered
-from vocalized.caller.call_costs import read_costs
-from vocalized.caller.call_reader import customer_reader, staff_reader
+from vocalized.caller.call_costs import ProviderCost, read_costs
+from vocalized.caller.call_reader import CallReader, customer_reader, staff_reader
 from vocalized.caller.console import CallPrinter
 from vocalized.caller.finished_call import EventsUnavailable, FinishedCall, print_events, run_with_events
 from vocalized.caller.refusal import CallUnanswered, unanswered
@@ -69,7 +69,7 @@ async def answer_number(
             on_ready=lambda: printer.info(f"waiting for a call to {number}"),
         )  # fmt: skip
 
-    return await follow_call(addresses, wait, printer, patience_s)
+    return await follow_call(addresses, wait, printer, patience_s, is_answering=True)
 
 
 async def _place_test_call(addresses: Addresses, agent: str, number: str) -> None:
@@ -92,8 +92,11 @@ async def follow_call(
     run: Callable[[aiohttp.ClientSession, OnRinging], Coroutine[Any, Any, CompletedCall]],
     printer: CallPrinter,
     patience_s: float,
+    *,
+    is_answering: bool = False,
 ) -> FinishedCall:
-    """Runs a call and prints its events. Raises CannotConnect and CallUnanswered."""
+    """Runs a call and prints its events. is_answering: whether this side answers, so that the call may be a transfer's
+    second leg, of which the API has no record. Raises CannotConnect and CallUnanswered."""
     transcript = Transcript()
     ringing: asyncio.Queue[CallIdentity] = asyncio.Queue()
     rung: list[CallIdentity] = []
@@ -106,7 +109,10 @@ async def follow_call(
         call = make_api_call(session, addresses, patience_s)
         try:
             record, missing = await run_with_events(
-                run(session, on_ringing), _read(call, ringing, transcript, printer), _LAST_EVENTS_S, "API"
+                run(session, on_ringing),
+                _read(call, ringing, transcript, printer, is_answering=is_answering),
+                _LAST_EVENTS_S,
+                "API",
             )
         except CallRefused as refused:
             why = unanswered(refused.reason, await _platform_reason(call, rung))
@@ -115,8 +121,19 @@ async def follow_call(
             printer.warning(missing)
         recording = await call.recording(_RECORDING_S) if transcript.recording else None
         staff = staff_reader(ApiClient(session, addresses.control), addresses.admin)
-        costs = await read_costs(staff, call.call_id) if call.call_id else ()
+        costs = await _read_costs(staff, call.call_id, printer)
         return FinishedCall(record, transcript, recording, call.recording_url if recording else "", costs)
+
+
+async def _read_costs(staff: CallReader, call_id: str, printer: CallPrinter) -> Sequence[ProviderCost]:
+    """Print why there are no costs if the API refuses them, for example to staff with a second factor."""
+    if not call_id:
+        return ()
+    try:
+        return await read_costs(staff, call_id)
+    except ApiError as error:
+        printer.info(f"the providers' costs are in GET {staff.calls}/{call_id}, for staff: {error}")
+        return ()
 
 
 async def _platform_reason(call: ApiCall, rung: Sequence[CallIdentity]) -> str:
@@ -128,11 +145,18 @@ async def _platform_reason(call: ApiCall, rung: Sequence[CallIdentity]) -> str:
 
 
 async def _read(
-    call: ApiCall, ringing: asyncio.Queue[CallIdentity], transcript: Transcript, printer: CallPrinter
+    call: ApiCall,
+    ringing: asyncio.Queue[CallIdentity],
+    transcript: Transcript,
+    printer: CallPrinter,
+    *,
+    is_answering: bool,
 ) -> str:
     """Follows the call that begins to ring. Returns why the events ended early; empty when they are complete."""
     identity = await ringing.get()
     missing = await print_events(call.events(identity.call), transcript, printer)
+    if not call.call_id and is_answering:
+        return f"{missing}; if this is a transfer's target, the events belong to the transferred call"
     if not call.call_id:
         transcript.ended = CallEnded("failed", "carrier_error", "unknown_call", 0, CallUsage())
     if missing:

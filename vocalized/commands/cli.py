@@ -196,7 +196,7 @@ def doctor(
 
     --providers sends one tiny request for each role of each provider with a key: a recogniser hears two seconds, a
     model says a word, a voice speaks one. It prints whether each works, else the vendor's reason, milliseconds and
-    cost. The platform is the one that `up` runs, or that VOCALIZED_DATABASE_URL and VOCALIZED_SECRET_KEYS name. Exit
+    cost. The platform is the one that `up` runs, or that VOCALIZED_DATABASE_URL and VOCALIZED_VAULT_KEYS name. Exit
     code 1: one failed.
     """
     if not providers and workspace is None:

@@ -17,7 +17,7 @@ from control.api.client.campaigns_views import (
     to_recipient_view,
 )
 from control.campaigns.csv_rows import ColumnMap, parse_variable_columns
-from control.campaigns.model import NewRecipient, RecipientOutcome, RecipientStatus
+from control.campaigns.model import ImportResult, NewRecipient, RecipientOutcome, RecipientStatus
 from control.http.access import member
 from control.http.body import ONE_LINE, Body
 from control.http.context import MemberContext
@@ -101,7 +101,7 @@ async def add_recipients(context: MemberContext, campaign_id: UUID, body: NewRec
     result = await context.services.campaign_recipients.add(
         context.db, context.workspace_id, context.actor, campaign_id, rows, context.now
     )
-    return to_import_answer(result)
+    return await _to_answer(context, result)
 
 
 async def upload_recipients(
@@ -119,7 +119,7 @@ async def upload_recipients(
     result = await context.services.campaign_recipients.add_file(
         context.db, context.workspace_id, context.actor, campaign_id, upload, columns, context.now
     )
-    return to_import_answer(result)
+    return await _to_answer(context, result)
 
 
 async def list_recipients(context: MemberContext, campaign_id: UUID, query: RecipientsQuery) -> RecipientList:
@@ -155,6 +155,10 @@ async def export_campaign_results(context: MemberContext, campaign_id: UUID) -> 
         stall_s=STALL_S,
         longest_s=LONGEST_S,
     )
+
+
+async def _to_answer(context: MemberContext, result: ImportResult) -> RecipientImportAnswer:
+    return to_import_answer(result, await context.services.campaigns.list_warnings(context.db, context.workspace_id))
 
 
 _READ: Final = member("viewer", "campaigns:read")

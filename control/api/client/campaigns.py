@@ -13,7 +13,7 @@ from control.api.client.campaigns_views import (
     to_progress_view,
 )
 from control.campaigns.calling_hours import CallingHours
-from control.campaigns.model import CallScreening, CampaignSettings, CampaignStatus
+from control.campaigns.model import CallScreening, Campaign, CampaignSettings, CampaignStatus
 from control.campaigns.retry_policy import RetryPolicy
 from control.http.access import member
 from control.http.body import Body, Name
@@ -95,17 +95,18 @@ async def list_campaigns(context: MemberContext, query: CampaignsQuery) -> Campa
 
 
 async def create_campaign(context: MemberContext, body: CampaignBody) -> CampaignAnswer:
-    """Creates a campaign as a draft. Add recipients, then start it."""
+    """Creates a campaign as a draft. Add recipients, then start it. `warnings` says what
+    will keep it from starting."""
     made = await context.services.campaigns.create(
         context.db, context.workspace_id, context.actor, body.to_settings(), context.now
     )
-    return CampaignAnswer(to_campaign_view(made))
+    return await _to_answer(context, made)
 
 
 async def get_campaign(context: MemberContext, campaign_id: UUID) -> CampaignAnswer:
     """A campaign."""
     found = await context.services.campaigns.get(context.db, context.workspace_id, campaign_id)
-    return CampaignAnswer(to_campaign_view(found))
+    return await _to_answer(context, found)
 
 
 async def replace_campaign(context: MemberContext, campaign_id: UUID, body: CampaignBody) -> CampaignAnswer:
@@ -113,7 +114,7 @@ async def replace_campaign(context: MemberContext, campaign_id: UUID, body: Camp
     changed = await context.services.campaigns.update(
         context.db, context.workspace_id, context.actor, campaign_id, body.to_settings(), context.now
     )
-    return CampaignAnswer(to_campaign_view(changed))
+    return await _to_answer(context, changed)
 
 
 async def delete_campaign(context: MemberContext, campaign_id: UUID) -> None:
@@ -126,7 +127,7 @@ async def start_campaign(context: MemberContext, campaign_id: UUID) -> CampaignA
     started = await context.services.campaigns.start(
         context.db, context.workspace_id, context.actor, campaign_id, context.now
     )
-    return CampaignAnswer(to_campaign_view(started))
+    return await _to_answer(context, started)
 
 
 async def pause_campaign(context: MemberContext, campaign_id: UUID) -> CampaignAnswer:
@@ -134,7 +135,7 @@ async def pause_campaign(context: MemberContext, campaign_id: UUID) -> CampaignA
     paused = await context.services.campaigns.pause(
         context.db, context.workspace_id, context.actor, campaign_id, context.now
     )
-    return CampaignAnswer(to_campaign_view(paused))
+    return await _to_answer(context, paused)
 
 
 async def cancel_campaign(context: MemberContext, campaign_id: UUID) -> CampaignAnswer:
@@ -142,13 +143,18 @@ async def cancel_campaign(context: MemberContext, campaign_id: UUID) -> Campaign
     canceled = await context.services.campaigns.cancel(
         context.db, context.workspace_id, context.actor, campaign_id, context.now
     )
-    return CampaignAnswer(to_campaign_view(canceled))
+    return await _to_answer(context, canceled)
 
 
 async def get_campaign_progress(context: MemberContext, campaign_id: UUID) -> CampaignProgressAnswer:
     """How many recipients were called, with which outcome, and how long the rest takes at the pace."""
     found = await context.services.campaigns.get_progress(context.db, context.workspace_id, campaign_id, context.now)
     return CampaignProgressAnswer(to_progress_view(found))
+
+
+async def _to_answer(context: MemberContext, campaign: Campaign) -> CampaignAnswer:
+    warnings = await context.services.campaigns.list_warnings(context.db, context.workspace_id)
+    return CampaignAnswer(to_campaign_view(campaign), warnings)
 
 
 _READ: Final = member("viewer", "campaigns:read")

@@ -13,6 +13,7 @@ from control.campaigns.model import (
     CampaignProgress,
     CampaignRecipient,
     CampaignStatus,
+    CampaignWarning,
     ImportResult,
     RecipientOutcome,
     RecipientStatus,
@@ -48,9 +49,10 @@ class CampaignView:
 
 @dataclass(frozen=True, slots=True)
 class CampaignAnswer:
-    """A campaign."""
+    """A campaign, and what keeps it from starting."""
 
     campaign: CampaignView
+    warnings: list[CampaignWarning]
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +144,7 @@ class RecipientImportAnswer:
     refused: int
     faults: list[RowFaultView]
     ignored_columns: list[str]
+    warnings: list[CampaignWarning]
 
 
 def to_campaign_view(one: Campaign) -> CampaignView:
@@ -202,6 +205,6 @@ def to_attempt_view(one: CampaignAttempt) -> CampaignAttemptView:
     return CampaignAttemptView(one.call_id, one.started_at, one.finished_at, one.outcome, one.detail)
 
 
-def to_import_answer(result: ImportResult) -> RecipientImportAnswer:
+def to_import_answer(result: ImportResult, warnings: list[CampaignWarning]) -> RecipientImportAnswer:
     faults = [RowFaultView(one.place, one.fault.param, one.fault.code, one.fault.message) for one in result.faults]
-    return RecipientImportAnswer(result.added, len(faults), faults, list(result.ignored_columns))
+    return RecipientImportAnswer(result.added, len(faults), faults, list(result.ignored_columns), warnings)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -17,8 +18,8 @@ from control.numbers.model import PhoneNumber, Status
 class NumberView:
     """A number. status: `buying` and `releasing` are in progress. status_detail: why a purchase failed, or
     what it waits for; null otherwise. address_id, bundle_id: the address and the regulatory bundle that it was bought
-    under; null for none.
-    monthly_price: price a month, in US dollars; 0 if the carrier does not report it."""
+    under; null for none. monthly_price: price a month, in US dollars; null until the carrier was asked, 0 if it does
+    not report the price."""
 
     id: UUID
     phone_number: str
@@ -32,7 +33,7 @@ class NumberView:
     bundle_id: UUID | None
     country: str | None
     capabilities: Mapping[str, bool]
-    monthly_price: Money
+    monthly_price: Money | None
     currency: Currency
     created_at: datetime
     updated_at: datetime
@@ -88,12 +89,17 @@ def to_view(number: PhoneNumber) -> NumberView:
         bundle_id=number.bundle_id,
         country=number.country,
         capabilities=_flags(number.capabilities),
-        monthly_price=number.monthly_price,
+        monthly_price=_known_price(number),
         currency=CURRENCY,
         created_at=number.created_at,
         updated_at=number.updated_at,
         released_at=number.released_at,
     )
+
+
+def _known_price(number: PhoneNumber) -> Decimal | None:
+    is_unbought = number.status in ("buying", "failed")
+    return None if is_unbought and not number.monthly_price else number.monthly_price
 
 
 def _flags(capabilities: Mapping[str, Any]) -> dict[str, bool]:

@@ -128,6 +128,9 @@ AGENTS: Final = {
     "NumberView.agent_id": Text("Id of the agent that answers the number; null for none."),
     "NumberView.agent_name": Text("Name of the agent that answers the number; null for none.", "Front desk"),
     "capabilities": Text("What the number can do, as the carrier reports it.", {"voice": True, "sms": False}),
+    "NumberView.monthly_price": Text(
+        "Price a month, in US dollars; null until the carrier was asked, 0 if it does not report the price.", 1.15
+    ),
     "monthly_price": Text("Price a month, in US dollars; 0 if the carrier does not report it.", 1.15),
     "released_at": Text("When it was released (UTC); null while it is held."),
     "available": Text("Numbers that can be bought."),

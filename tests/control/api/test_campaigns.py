@@ -88,6 +88,20 @@ async def test_life_of_a_campaign(workspace: CallWorkspace) -> None:
     assert (await ann.get(path)).code == "campaign_not_found"
 
 
+async def test_warns_of_a_tier_without_outbound_calls_before_start(workspace: CallWorkspace) -> None:
+    trial = await make_call_workspace(workspace.api, tier="trial")
+    path = f"{trial.path}/campaigns"
+    made = await trial.ann.post(path, {"name": "Recall", "agent_id": trial.agent_id})
+    assert (made.status, [one["code"] for one in made.body["warnings"]]) == (201, ["outbound_not_in_tier"])
+    path = f"{path}/{made.body['campaign']['id']}"
+    added = await trial.ann.post(f"{path}/recipients", {"recipients": [{"phone_number": "+12125550123"}]})
+    assert (added.body["added"], added.body["warnings"]) == (1, made.body["warnings"])
+    assert (await trial.ann.get(path)).body["warnings"] == made.body["warnings"]
+    assert (await trial.ann.post(f"{path}/start")).code == "outbound_not_in_tier"
+    allowed = await create(workspace)
+    assert (await workspace.ann.get(f"{workspace.path}/campaigns/{allowed['id']}")).body["warnings"] == []
+
+
 async def test_rows_of_a_request_are_stored_or_have_a_fault(workspace: CallWorkspace) -> None:
     made = await create(workspace)
     path = f"{workspace.path}/campaigns/{made['id']}"
