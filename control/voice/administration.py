@@ -17,6 +17,7 @@ from control.voice.pipecat_config import is_moved, require_services
 from control.voice.provider_config import addresses, require_address, require_options, require_values
 from control.voice.routing import FIRST_STRATEGY, Strategy
 from control.voice.routing_rules import PlatformRouting
+from control.voice.store_figures import KEPT, ProbeState
 from control.voice.vendors import VENDORS, VendorFacts
 from shared.errors import Conflict, Invalid, NotFound
 from shared.secrets import Sealer
@@ -93,6 +94,8 @@ class ProviderAdministration:
         if edit.key or edit.removes_key:
             sealed = seal_key(self.sealer, edit.key, "api_key") if edit.key else None
             await store_providers.update_key(db, provider, sealed)
+        if edit.key or edit.removes_key or (after.config, after.is_enabled) != (before.config, before.is_enabled):
+            await store_figures.forget_probes(db, provider)
         await record_change(db, actor, _make_change(before, after, key_changed=bool(edit.key or edit.removes_key)))
         return await self.get(db, provider)
 
@@ -112,6 +115,10 @@ class ProviderAdministration:
     async def list_figures(self, db: Connection) -> list[RoleFigures]:
         """What was measured of each role of each provider."""
         return await store_figures.select_figures(db)
+
+    async def list_probe_states(self, db: Connection, now: datetime) -> dict[str, ProbeState]:
+        """What the newest probe of each provider found, of two days."""
+        return await store_figures.select_probe_states(db, now - KEPT)
 
     async def get_routing(self, db: Connection) -> PlatformRouting:
         """The platform's routing, the usual one before it was ever set."""

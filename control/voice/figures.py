@@ -47,8 +47,8 @@ class RoleMeasurement:
 
     @property
     def error_rate(self) -> float | None:
-        """0 to 1; None without requests."""
-        return round(self.failures / self.requests, 4) if self.requests else None
+        """0 to 1; None while the status is unknown, because fewer than three requests say little."""
+        return None if self.status == "unknown" else round(self.failures / self.requests, 4)
 
     @property
     def status(self) -> str:
@@ -119,6 +119,27 @@ def measure(provider: str, role: str, latencies_ms: Sequence[int | None]) -> Rol
     known = sorted(one for one in latencies_ms if one is not None)
     failures = len(latencies_ms) - len(known)
     return RoleMeasurement(provider, role, len(latencies_ms), failures, _rank(known, 0.5), _rank(known, 0.95))
+
+
+def count_outages_once(latencies_ms: Sequence[int | None]) -> list[int | None]:
+    """Remove the retries of outages that have ended, so that frequent probes of an outage do not outweigh later ones.
+
+    An outage that lasts keeps all its failures. Failures before the first success are dropped: the provider was not
+    ready yet.
+
+    Args:
+        latencies_ms: Of probes, newest first; None: a failed probe.
+    """
+    counted: list[int | None] = []
+    has_worked = False
+    for latency_ms in latencies_ms:
+        is_retry = has_worked and latency_ms is None and counted[-1] is None
+        has_worked = has_worked or latency_ms is not None
+        if not is_retry:
+            counted.append(latency_ms)
+    if has_worked and counted[-1] is None:
+        counted.pop()
+    return counted
 
 
 def worst_status(figures: Iterable[RoleFigures]) -> RoleFigures | None:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from control.db.pool import Connection
 from control.platform.audit import Actor, Change, record_change
-from control.voice import store_providers
+from control.voice import store_figures, store_providers
 from control.voice.keys import open_key, seal_key
 from control.voice.offers import KINDS, VENDOR, Kind, ProviderOffer
 from control.voice.vendors import VENDORS, VendorFacts
@@ -52,6 +52,7 @@ async def set_key(db: Connection, sealer: Sealer, change: KeyChange) -> Provider
     stored = await store_providers.lock_provider(db, change.provider)
     instance = make_instance(change) if stored is None else _changed_instance(stored, change)
     await store_providers.upsert_instance(db, instance, sealed)
+    await store_figures.forget_probes(db, change.provider)
     after = {"vendor": instance.vendor, "config": instance.config, "keyed": sealed is not None}
     await record_change(db, Actor("system"), Change("provider.set_key", "provider", change.provider, after=after))
     return instance

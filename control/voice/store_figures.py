@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 from uuid import UUID
@@ -11,6 +11,8 @@ from control.db.pool import Connection
 from control.voice.figures import RoleFigures, RoleMeasurement, Source
 from shared.ids import new_id
 
+# How long probes are kept.
+KEPT: Final = timedelta(days=2)
 _COLUMNS: Final = "provider, role, source, status, since, requests, error_rate::float8, p50_ms, p95_ms, checked_at"
 
 
@@ -24,6 +26,14 @@ class ProbeResult:
     latency_ms: int | None
     cost: Decimal
     reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeState:
+    """The newest probe of a provider. failures: probes that failed since the newest success; 0: the probe worked."""
+
+    at: datetime
+    failures: int
 
 
 async def select_figures(db: Connection) -> list[RoleFigures]:
@@ -99,17 +109,37 @@ async def update_costs(db: Connection, costs: Mapping[str, Mapping[str, float]])
     )
 
 
-async def insert_probes(db: Connection, results: Iterable[ProbeResult]) -> None:
-    """Appends probes."""
+async def select_versions(db: Connection) -> dict[str, datetime]:
+    """When the settings of each provider changed."""
+    return {row["provider"]: row["updated_at"] for row in await db.fetch("SELECT provider, updated_at FROM providers")}
+
+
+async def insert_probes(db: Connection, results: Iterable[ProbeResult], versions: Mapping[str, datetime]) -> None:
+    """Appends probes. Results of a provider that changed since `versions` were read are left out, because they are of
+    its former key and settings."""
     await db.executemany(
         """
         INSERT INTO provider_probes (id, provider, role, at, latency_ms, cost, reason)
-        SELECT $1, provider, $3, $4, $5, $6, $7 FROM providers WHERE provider = $2
+        SELECT $1, provider, $3, $4, $5, $6, $7 FROM providers WHERE provider = $2 AND updated_at = $8
         """,
         [
-            (UUID(new_id()), one.provider, one.role, one.at, one.latency_ms, one.cost, one.reason[:200])
+            (
+                *(UUID(new_id()), one.provider, one.role, one.at, one.latency_ms, one.cost, one.reason[:200]),
+                versions[one.provider],
+            )
             for one in results
         ],
+    )
+
+
+async def forget_probes(db: Connection, provider: str) -> None:
+    """Deletes what probes found of a provider; called when its key or settings change."""
+    await db.execute("DELETE FROM provider_probes WHERE provider = $1", provider)
+    await db.execute("DELETE FROM provider_figures WHERE provider = $1 AND source = 'probes'", provider)
+    await db.execute(
+        "UPDATE providers SET health_status = 'unknown', latency_ms = NULL, error_rate = NULL, last_check = NULL "
+        "WHERE provider = $1",
+        provider,
     )
 
 
@@ -118,20 +148,30 @@ async def sum_probe_costs(db: Connection, since: datetime) -> Decimal:
     return Decimal(await db.fetchval("SELECT coalesce(sum(cost), 0) FROM provider_probes WHERE at >= $1", since))
 
 
-async def select_probed(db: Connection, since: datetime) -> set[str]:
-    """The providers that were probed since that moment."""
-    rows = await db.fetch("SELECT DISTINCT provider FROM provider_probes WHERE at >= $1", since)
-    return {row["provider"] for row in rows}
+async def select_probe_states(db: Connection, since: datetime) -> dict[str, ProbeState]:
+    """The states of the providers that were probed since that moment."""
+    rows = await db.fetch(
+        """
+        SELECT provider, max(at) AS at,
+               count(DISTINCT at) FILTER (WHERE at > coalesce(worked_at, '-infinity')) AS failures
+        FROM (SELECT provider, at, max(at) FILTER (WHERE latency_ms IS NOT NULL) OVER (PARTITION BY provider)
+                     AS worked_at
+              FROM provider_probes WHERE at >= $1) probes
+        GROUP BY provider LIMIT 5000
+        """,
+        since,
+    )
+    return {row["provider"]: ProbeState(row["at"], row["failures"]) for row in rows}
 
 
 async def select_probes(db: Connection, since: datetime, most: int) -> dict[tuple[str, str], list[int | None]]:
-    """The latencies of the newest probes by provider and role, at most so many of each."""
+    """The latencies of the newest probes by provider and role, newest first, at most so many of each."""
     rows = await db.fetch(
         """
         SELECT provider, role, latency_ms FROM (
             SELECT provider, role, latency_ms, row_number() OVER (PARTITION BY provider, role ORDER BY at DESC) AS place
             FROM provider_probes WHERE at >= $1) newest
-        WHERE place <= $2 LIMIT 100000
+        WHERE place <= $2 ORDER BY provider, role, place LIMIT 100000
         """,
         since,
         most,

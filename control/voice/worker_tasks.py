@@ -13,12 +13,12 @@ from control.db.pool import Connection, Pool
 from control.db.scope import enter_platform
 from control.platform.service import Platform
 from control.voice import store_figures, store_providers
-from control.voice.figures import RoleMeasurement, combine, measure, worst_status
+from control.voice.figures import RoleMeasurement, combine, count_outages_once, measure, worst_status
 from control.voice.instances import KeyedProvider
 from control.voice.keys import open_key
 from control.voice.probe import ProbeFailed, can_probe, probe
 from control.voice.read_measurements import select_measurements
-from control.voice.store_figures import ProbeResult
+from control.voice.store_figures import KEPT, ProbeResult, ProbeState
 from shared.bus.client import BusUnavailable
 from shared.bus.health import ProviderHealthStates
 from shared.secrets import Sealer
@@ -27,16 +27,19 @@ from shared.secrets import Sealer
 MEASURED: Final = timedelta(minutes=30)
 MEASURE_S: Final = 30.0
 PROBE_S: Final = 300.0
+# How often the worker looks for providers that are due, and its first wait after a failed probe, which doubles.
+DUE_S: Final = 20.0
+# Probes of one run, each of which may take PROBE_TIMEOUT_S.
+MOST_PROBES: Final = 5
 TELL_S: Final = 5.0
 KEYS_S: Final = 60.0
 # A probe so old says nothing of the key: the provider is not probed any more.
 REFUSED: Final = timedelta(seconds=3 * PROBE_S)
 PROBE_TIMEOUT_S: Final = 10.0
-# Another worker probed it meanwhile.
-RECENT: Final = timedelta(seconds=PROBE_S / 2)
-# Probes that the figures rest on, and how long they are kept.
+# Probes that are read to find out who is due.
+DUE_SINCE: Final = timedelta(hours=1)
+# Probes that the figures rest on.
 PROBES: Final = 20
-KEPT: Final = timedelta(days=2)
 # US cents that the probes of a day (UTC) may cost.
 BUDGET: Final = "provider_probe_cents_per_day"
 # A probe is some 30 tokens in and 50 out, the minute that costs are estimated by 4,500 and 150: a third at most.
@@ -68,7 +71,7 @@ def voice_tasks(
         duties=[
             Duty("provider_figures", MEASURE_S, measure_calls, 1 << 62),
             Duty("provider_keys", KEYS_S, count_refused_keys, 1 << 62),
-            OutsideDuty("provider_probes", PROBE_S, probes, 1 << 62),
+            OutsideDuty("provider_probes", DUE_S, probes, MOST_PROBES),
             OutsideDuty("providers_out_of_service", TELL_S, tell, 1 << 62),
         ]
     )
@@ -84,32 +87,36 @@ async def measure_calls(db: Connection, now: datetime) -> int:
 
 
 async def probe_providers(pool: Pool, sealer: Sealer, platform: Platform, now: datetime) -> int:
-    """Probes each provider in service that has a server, one after the other, while the day's budget lasts. Returns the
-    number of probes. No connection is held meanwhile."""
+    """Probes the providers in service that have a server and are due, one after the other, MOST_PROBES at most, while
+    the day's budget lasts. Returns the number of probes. No connection is held meanwhile."""
     async with pool.transaction() as db:
         await enter_platform(db)
         left = await _budget_left(db, platform, now)
-        known = await store_figures.select_probed(db, now - RECENT)
-        wanted = [
-            one for one in await _keyed_providers(db, sealer) if can_probe(one) and one.offer.provider not in known
-        ]
-    results: list[ProbeResult] = []
-    for provider in wanted:
-        result_cost = probe_cost(provider)
-        if result_cost > left:
-            log.info("provider_probe.skipped", provider=provider.offer.provider, reason="budget")
-            continue
-        left -= result_cost
-        results += await _probe(provider, result_cost, now)
+        versions = await store_figures.select_versions(db)
+        due = await _due_providers(db, sealer, now)
+    wanted = _within_budget(due, left)[:MOST_PROBES]
+    if not wanted:
+        return 0
+    results = [result for provider in wanted for result in await _probe(provider, probe_cost(provider), now)]
     async with pool.transaction() as db:
         await enter_platform(db)
-        await store_figures.insert_probes(db, results)
+        await store_figures.insert_probes(db, results, versions)
         await store_figures.delete_probes(db, now - KEPT)
         found = await store_figures.select_probes(db, now - KEPT, PROBES)
         measured = [_measure_probes(provider, role, latencies) for (provider, role), latencies in found.items()]
         await store_figures.upsert_figures(db, "probes", measured, now)
+        await store_figures.forget_unseen(db, "probes", now)
         await _show_worst(db)
-    return len(results)
+    return len(wanted)
+
+
+def is_due(state: ProbeState | None, now: datetime) -> bool:
+    """Whether a provider is to be probed. After a failure the waits are DUE_S, doubled by each further one up to
+    PROBE_S."""
+    if state is None:
+        return True
+    wait_s = min(DUE_S * 2.0 ** min(state.failures - 1, 10), PROBE_S) if state.failures else PROBE_S
+    return now - state.at >= timedelta(seconds=wait_s)
 
 
 async def tell_out_of_service(pool: Pool, states: ProviderHealthStates) -> int:
@@ -134,6 +141,27 @@ def probe_cost(provider: KeyedProvider) -> Decimal:
     return UNKNOWN_COST if minute is None else Decimal(str(minute)) * _PART_OF_MINUTE
 
 
+async def _due_providers(db: Connection, sealer: Sealer, now: datetime) -> list[KeyedProvider]:
+    states = await store_figures.select_probe_states(db, now - DUE_SINCE)
+    providers = await _keyed_providers(db, sealer)
+    return [one for one in providers if can_probe(one) and is_due(states.get(one.offer.provider), now)]
+
+
+def _within_budget(due: Sequence[KeyedProvider], left: Decimal) -> list[KeyedProvider]:
+    """The providers whose probes together cost `left` US dollars at most."""
+    found, skipped = list[KeyedProvider](), list[str]()
+    for provider in due:
+        cost = probe_cost(provider)
+        if cost > left:
+            skipped.append(provider.offer.provider)
+            continue
+        left -= cost
+        found.append(provider)
+    if skipped:
+        log.info("provider_probe.skipped", providers=skipped, reason="budget")
+    return found
+
+
 async def _probe(provider: KeyedProvider, cost: Decimal, now: datetime) -> list[ProbeResult]:
     """A result for each role that the probe tells about: of a language model its own, of a speech vendor that the key
     is accepted."""
@@ -152,7 +180,7 @@ async def _probe(provider: KeyedProvider, cost: Decimal, now: datetime) -> list[
 
 def _measure_probes(provider: str, role: str, latencies_ms: Sequence[int | None]) -> RoleMeasurement:
     """Of speech without latencies: how fast a document is read says nothing about words or audio."""
-    measured = measure(provider, role, latencies_ms)
+    measured = measure(provider, role, count_outages_once(latencies_ms))
     return measured if role == "llm" else replace(measured, p50_ms=None, p95_ms=None)
 
 

@@ -150,7 +150,8 @@ async def delete_provider(context: AdminContext, provider: Provider) -> None:
 async def provider_health(context: AdminContext) -> HealthList:
     """How the providers work, by role, from calls and probes apart."""
     found = await context.services.providers.list_all(context.db)
-    return to_health(found, await context.services.providers.list_figures(context.db))
+    figures = await context.services.providers.list_figures(context.db)
+    return to_health(found, figures, await context.services.providers.list_probe_states(context.db, context.now))
 
 
 async def provider_costs(context: AdminContext, query: CostsQuery) -> ProviderCosts:

@@ -14,8 +14,10 @@ from control.voice.data_rules import DataPolicy, read_policy
 from control.voice.figures import RoleFigures, worst_status
 from control.voice.offers import CataloguedProvider
 from control.voice.routing_rules import PlatformRouting
+from control.voice.store_figures import ProbeState
 
 HealthStatus = Literal["unknown", "healthy", "degraded", "down"]
+ProbeOutcome = Literal["never", "failed", "works"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,8 @@ class RoleHealth:
 
 @dataclass(frozen=True, slots=True)
 class ProviderHealth:
-    """How a provider works. status, latency, error_rate: of its worst role; latency: p50 in ms."""
+    """How a provider works. status, latency, error_rate: of its worst role; latency: p50 in ms. last_probe: under
+    the current key and settings."""
 
     provider: str
     is_enabled: bool
@@ -96,6 +99,7 @@ class ProviderHealth:
     error_rate: float | None
     since: datetime | None
     last_check: datetime | None
+    last_probe: ProbeOutcome
     roles: list[RoleHealth]
 
 
@@ -166,8 +170,13 @@ def to_answer(found: CataloguedProvider, prices: Iterable[StoredPrice]) -> Provi
     return ProviderAnswer(to_view(found, prices))
 
 
-def to_health(found: Iterable[CataloguedProvider], figures: Sequence[RoleFigures]) -> HealthList:
-    lines = [_health(one, [each for each in figures if each.provider == one.offer.provider]) for one in found]
+def to_health(
+    found: Iterable[CataloguedProvider], figures: Sequence[RoleFigures], states: Mapping[str, ProbeState]
+) -> HealthList:
+    lines = [
+        _health(one, [each for each in figures if each.provider == one.offer.provider], states.get(one.offer.provider))
+        for one in found
+    ]
     return HealthList(lines, has_more=False)
 
 
@@ -193,7 +202,7 @@ def _cost(cost: UnitCost) -> UnitCostView:
     )
 
 
-def _health(found: CataloguedProvider, figures: Sequence[RoleFigures]) -> ProviderHealth:
+def _health(found: CataloguedProvider, figures: Sequence[RoleFigures], state: ProbeState | None) -> ProviderHealth:
     worst = worst_status(figures)
     return ProviderHealth(
         provider=found.offer.provider,
@@ -203,6 +212,7 @@ def _health(found: CataloguedProvider, figures: Sequence[RoleFigures]) -> Provid
         error_rate=worst.error_rate if worst else None,
         since=worst.since if worst else None,
         last_check=max((one.checked_at for one in figures), default=None),
+        last_probe="never" if state is None else "failed" if state.failures else "works",
         roles=[_role(one) for one in figures],
     )
 

@@ -61,7 +61,10 @@ VOICE: Final = {
     "RoleHealth.last_check": Text("When it was last measured (UTC).", _WHEN),
     "ProviderHealth.status": Text("Of its worst role.", "healthy"),
     "ProviderHealth.latency": Text("p50 in milliseconds, of its worst role; null: not known.", 310),
-    "error_rate": Text("Share of calls or probes that failed, 0 to 1; null: not known.", 0.01),
+    "error_rate": Text("Share of calls or probes that failed, 0 to 1; null: too few to know.", 0.01),
+    "last_probe": Text(
+        "Newest probe of two days: `works`, `failed`, or `never` where none ran since key or settings changed.", "works"
+    ),
     "ProviderHealth.since": Text("When the status began (UTC); null: never measured.", _WHEN),
     "RoleHealth.since": Text("When the status began (UTC).", _WHEN),
     "roles": Text("By role, from calls and probes apart."),

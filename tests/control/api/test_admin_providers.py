@@ -262,6 +262,18 @@ async def test_health_tells_the_worst_role_and_calls_and_probes_apart(api: Api, 
     assert next(one for one in found if one["provider"] == "groq")["status"] == "unknown"
 
 
+async def test_health_separates_never_probed_failed_and_working(api: Api, staff: Staff) -> None:
+    probes = [("openai", 300, 60), ("openai", None, 30), ("cartesia", None, 60), ("cartesia", 90, 30)]
+    for provider, latency_ms, age_s in probes:
+        await api.owner.execute(
+            "INSERT INTO provider_probes (id, provider, role, at, latency_ms, cost) "
+            "VALUES ($1, $2, 'llm', now() - make_interval(secs => $4), $3, 0)",
+            new_id(), provider, latency_ms, age_s,
+        )  # fmt: skip
+    found = {one["provider"]: one["last_probe"] for one in (await staff.get(f"{PATH}/health")).body["providers"]}
+    assert (found["openai"], found["cartesia"], found["anthropic"]) == ("failed", "works", "never")
+
+
 def pipecat_provider(**changed: Any) -> dict[str, Any]:
     stt = {"service": "SonioxSTTService", "settings": {"language_hints": ["en"], "vad_force_turn_endpoint": True}}
     return {

@@ -9,7 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from control.voice.figures import RoleFigures, RoleMeasurement, WorkspaceMeasurement, combine, measure, worst_status
+from control.voice.figures import (
+    RoleFigures,
+    RoleMeasurement,
+    WorkspaceMeasurement,
+    combine,
+    count_outages_once,
+    measure,
+    worst_status,
+)
 
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
 FIGURES = RoleFigures(
@@ -56,6 +64,28 @@ def test_an_outage_of_all_or_of_many_workspaces_counts() -> None:
     assert combine(of_workspaces((9, 9, None)))[0].status == "down"
     many = combine(of_workspaces(*[(10, 10, None)] * 3, *[(10, 0, 300)] * 6))
     assert (many[0].requests, many[0].failures) == (90, 30)
+
+
+@pytest.mark.parametrize(
+    ("newest_first", "counted"),
+    [
+        ([], []),
+        ([None], [None]),
+        ([None, None, 5], [None, None, 5]),
+        ([5, None, None], [5]),
+        ([5, None, None, 6, None], [5, None, 6]),
+    ],
+)
+def test_counts_ended_outages_once_and_drops_failures_before_the_first_success(
+    newest_first: list[int | None], counted: list[int | None]
+) -> None:
+    assert count_outages_once(newest_first) == counted
+
+
+def test_has_no_error_rate_after_one_failure() -> None:
+    assert measure("acme", "llm", [None]).error_rate is None
+    assert measure("acme", "llm", [None] * 3).error_rate == 1.0
+    assert measure("acme", "llm", [5]).error_rate == 0.0
 
 
 @given(st.lists(st.none() | st.integers(0, 10_000), max_size=40))

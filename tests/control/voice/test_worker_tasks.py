@@ -19,6 +19,7 @@ from control.voice.administration import ProviderAdministration, ProviderEdit
 from control.voice.figures import RoleFigures
 from control.voice.key_check import KeyChecker
 from control.voice.read_measurements import select_measurements
+from control.voice.store_figures import ProbeResult
 from control.voice.store_workspace_providers import ProviderSettings, upsert_settings
 from control.voice.worker_tasks import measure_calls, probe_providers, tell_out_of_service, voice_tasks
 from control.worker_runtime import WorkerMetrics
@@ -164,6 +165,40 @@ async def test_probes_are_measured_apart_and_not_repeated_by_a_second_worker(mea
     assert (found.status, found.requests, found.error_rate) == ("down", 5, 0.8)
     reasons = await measured.owner.fetch("SELECT reason FROM provider_probes WHERE latency_ms IS NULL")
     assert {row["reason"] for row in reasons} == {"HTTP 401 invalid_api_key"}
+
+
+async def test_repeats_a_failed_probe_with_growing_waits_until_it_works(measured: Measured) -> None:
+    keys, measured.vendor.keys = measured.vendor.keys, set()
+    probed = [seconds for seconds in range(0, 1_001, 20) if await measured.probe(NOW + timedelta(seconds=seconds))]
+    assert probed == [0, 20, 60, 140, 300, 600, 900]
+    found = (await measured.figures("my-llama"))["llm", "probes"]
+    assert (found.status, found.requests, found.error_rate) == ("down", 7, 1.0)
+    measured.vendor.keys = keys
+    assert await measured.probe(NOW + timedelta(seconds=1_200)) == 1
+    found = (await measured.figures("my-llama"))["llm", "probes"]
+    assert (found.status, found.requests, found.error_rate) == ("healthy", 1, 0.0)
+
+
+async def test_new_key_resets_what_probes_found(measured: Measured) -> None:
+    measured.vendor.keys = {"vendor-key-2"}
+    for minutes in (0, 5, 10):
+        await measured.probe(NOW + timedelta(minutes=minutes))
+    assert (await measured.figures("my-llama"))["llm", "probes"].status == "down"
+    administration = ProviderAdministration(SEALER, KeyChecker(EgressGuard()))
+    await administration.change(measured.owner, Actor("system"), "my-llama", ProviderEdit({}, key="vendor-key-2"))
+    assert await measured.figures("my-llama") == {}
+    row = await measured.owner.fetchrow("SELECT health_status, error_rate FROM providers WHERE provider = 'my-llama'")
+    assert tuple(row) == ("unknown", None)
+    assert await measured.probe(NOW + timedelta(minutes=10, seconds=1)) == 1
+    assert (await measured.figures("my-llama"))["llm", "probes"].status == "healthy"
+
+
+async def test_drops_results_of_a_provider_that_changed_during_its_probe(measured: Measured) -> None:
+    result = ProbeResult("my-llama", "llm", NOW, None, Decimal(0), "HTTP 401")
+    versions = await store_figures.select_versions(measured.owner)
+    await measured.owner.execute("UPDATE providers SET updated_at = updated_at + interval '1 second'")
+    await store_figures.insert_probes(measured.owner, [result], versions)
+    assert await store_figures.select_probe_states(measured.owner, NOW) == {}
 
 
 async def test_staff_are_told_of_a_platform_key_that_is_not_accepted(measured: Measured, valkey_url: str) -> None:
