@@ -25,8 +25,10 @@ async def function_care(redis: BusClient, every_s: float = EVERY_S) -> AsyncIter
     try:
         yield
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        # Repeated, because a cancellation that meets the end of a command's timeout may be lost.
+        while not task.done():
+            task.cancel()
+            await asyncio.wait({task}, timeout=EVERY_S)
 
 
 async def check_functions(redis: BusClient) -> None:
