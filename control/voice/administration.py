@@ -8,7 +8,7 @@ from typing import Any, Final
 from control.db.pool import Connection
 from control.platform.audit import Actor, Change, record_change
 from control.voice import read_provider_use, store_figures, store_providers, store_routing
-from control.voice.figures import RoleFigures
+from control.voice.figures import ProbeState, RoleFigures
 from control.voice.instances import KeyedProvider, require_name
 from control.voice.key_check import KeyCheck, KeyChecker
 from control.voice.keys import open_key, require_key, seal_key
@@ -17,7 +17,7 @@ from control.voice.pipecat_config import is_moved, require_services
 from control.voice.provider_config import addresses, require_address, require_options, require_values
 from control.voice.routing import FIRST_STRATEGY, Strategy
 from control.voice.routing_rules import PlatformRouting
-from control.voice.store_figures import KEPT, ProbeState
+from control.voice.store_figures import KEPT
 from control.voice.vendors import VENDORS, VendorFacts
 from shared.errors import Conflict, Invalid, NotFound
 from shared.secrets import Sealer

@@ -18,6 +18,14 @@ MOST_LEFT_OUT: Final = 0.25
 
 
 @dataclass(frozen=True, slots=True)
+class ProbeState:
+    """The newest probe of a provider. failures: probes that failed since the newest success; 0: the probe worked."""
+
+    at: datetime
+    failures: int
+
+
+@dataclass(frozen=True, slots=True)
 class RoleFigures:
     """One role of a provider. requests: calls, or probes. error_rate: 0 to 1. since: of the status."""
 

@@ -8,7 +8,7 @@ from typing import Final
 from uuid import UUID
 
 from control.db.pool import Connection
-from control.voice.figures import RoleFigures, RoleMeasurement, Source
+from control.voice.figures import ProbeState, RoleFigures, RoleMeasurement, Source
 from shared.ids import new_id
 
 # How long probes are kept.
@@ -26,14 +26,6 @@ class ProbeResult:
     latency_ms: int | None
     cost: Decimal
     reason: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class ProbeState:
-    """The newest probe of a provider. failures: probes that failed since the newest success; 0: the probe worked."""
-
-    at: datetime
-    failures: int
 
 
 async def select_figures(db: Connection) -> list[RoleFigures]:

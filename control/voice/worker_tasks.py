@@ -13,12 +13,12 @@ from control.db.pool import Connection, Pool
 from control.db.scope import enter_platform
 from control.platform.service import Platform
 from control.voice import store_figures, store_providers
-from control.voice.figures import RoleMeasurement, combine, count_outages_once, measure, worst_status
+from control.voice.figures import ProbeState, RoleMeasurement, combine, count_outages_once, measure, worst_status
 from control.voice.instances import KeyedProvider
 from control.voice.keys import open_key
 from control.voice.probe import ProbeFailed, can_probe, probe
 from control.voice.read_measurements import select_measurements
-from control.voice.store_figures import KEPT, ProbeResult, ProbeState
+from control.voice.store_figures import KEPT, ProbeResult
 from shared.bus.client import BusUnavailable
 from shared.bus.health import ProviderHealthStates
 from shared.secrets import Sealer

@@ -11,10 +11,9 @@ from control.billing.unit_costs import CostUnit, UnitCost, make_costs
 from control.http.body import Currency, Money
 from control.http.pagination import HasMore
 from control.voice.data_rules import DataPolicy, read_policy
-from control.voice.figures import RoleFigures, worst_status
+from control.voice.figures import ProbeState, RoleFigures, worst_status
 from control.voice.offers import CataloguedProvider
 from control.voice.routing_rules import PlatformRouting
-from control.voice.store_figures import ProbeState
 
 HealthStatus = Literal["unknown", "healthy", "degraded", "down"]
 ProbeOutcome = Literal["never", "failed", "works"]
