@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import Final
 
 import structlog
@@ -11,6 +12,7 @@ from redis.exceptions import ResponseError
 from shared.bus import health, nodes, requests, tickets
 from shared.bus.client import REDIS_ERRORS, BusClient, BusUnavailable
 from shared.bus.functions import NOW_MS, NodeFunction, load_functions
+from shared.supervised_task import SupervisedTask
 
 log = structlog.get_logger()
 
@@ -21,14 +23,11 @@ EVERY_S: Final = 1.0
 @asynccontextmanager
 async def function_care(redis: BusClient, every_s: float = EVERY_S) -> AsyncIterator[None]:
     """Checks once a second, for as long as the block lasts. Redis need not be reachable."""
-    task = asyncio.create_task(_care(redis, every_s))
+    task = SupervisedTask("bus.functions", partial(_care, redis, every_s), on_death=lambda _: None)
     try:
         yield
     finally:
-        # Repeated, because a cancellation that meets the end of a command's timeout may be lost.
-        while not task.done():
-            task.cancel()
-            await asyncio.wait({task}, timeout=EVERY_S)
+        await task.stop()
 
 
 async def check_functions(redis: BusClient) -> None:
