@@ -43,6 +43,8 @@ _HOST_NAME: Final = re.compile(r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,
 _PRIVATE_NAMES: Final = (".local", ".localhost", ".internal", ".invalid", ".test", ".example", ".home.arpa")
 # What a stored target looks like; `parse_target` says the rest.
 TARGET: Final = r"^(\+[1-9][0-9]{6,14}(;ext=[0-9*#]{1,12})?|[sS][iI][pP][sS]?:.+)?$"
+# A carrier may take a number at its own domain for an ordinary call, past the rules of countries and prices.
+_CARRIERS: Final = (".twilio.com", ".telnyx.com")
 LONGEST_TARGET: Final = 180
 _EXPENSIVE: Final = "Premium-rate, shared-cost and personal numbers are not called."
 
@@ -107,6 +109,9 @@ def _parse_sip(text: str, param: str) -> str:
     if found is None or not _is_public_host(found["host"]) or int((found["port"] or ":5060")[1:]) > 65_535:
         what = "must be a SIP address with a public host and no parameters, like sip:desk@pbx.acme.com"
         raise Invalid(f"{param} {what}.", code="sip_invalid", param=param)
+    at_carrier = f".{found['host'].lower()}".endswith(_CARRIERS)
+    if at_carrier and not any(character.isalpha() for character in found["user"]):
+        raise _refused(param, "At a carrier's domain, a SIP address must name a user and no telephone number.")
     return text
 
 

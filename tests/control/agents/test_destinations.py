@@ -83,6 +83,7 @@ def test_allowed_countries() -> None:
         ("sip:desk@pbx.acme.com", TransferTarget(sip="sip:desk@pbx.acme.com")),
         ("SIPS:204@pbx.acme.com:5061", TransferTarget(sip="SIPS:204@pbx.acme.com:5061")),
         ("sip:+12125550123@8.8.8.8", TransferTarget(sip="sip:+12125550123@8.8.8.8")),
+        ("sip:frontdesk2@sip.telnyx.com", TransferTarget(sip="sip:frontdesk2@sip.telnyx.com")),
     ],
 )
 def test_transfer_targets(text: str, target: TransferTarget) -> None:
@@ -114,6 +115,9 @@ def test_transfer_targets(text: str, target: TransferTarget) -> None:
         ("sip:de sk@pbx.acme.com", "sip_invalid"),
         ('sip:desk"><Dial>@pbx.acme.com', "sip_invalid"),
         ("tel:+12125550123", "number_invalid"),
+        ("sip:+19005551234@sip.telnyx.com", "number_refused"),
+        ("sip:0019005551234@SIP.Telnyx.com", "number_refused"),
+        ("sip:+1-900-555-1234@acme.pstn.twilio.com", "number_refused"),
     ],
 )
 def test_refused_transfer_targets(text: str, code: str) -> None:

@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from twilio.twiml.voice_response import Dial  # type: ignore[import-untyped]  # ships no types
 
 from control.calls.announcements import transfer_failed_text
 from control.carriers.locales import locale
@@ -96,7 +97,15 @@ def test_words_of_an_agent_are_spoken_in_its_language(language: str) -> None:
     ],
 )
 def test_twilio_dials_numbers_extensions_and_sip_addresses(target: str, noun: str) -> None:
+    """The same element as Twilio's SDK writes."""
     assert f">{noun}</Dial>" in twiml.dial(target, "+12125550100", "https://api.example/continue", 60)
+    number, _, keys = target.partition(";ext=")
+    theirs = Dial()
+    if target.startswith("sip:"):
+        theirs.sip(target)
+    else:
+        theirs.number(number, **({"send_digits": f"wwww{keys}"} if keys else {}))
+    assert f"<Dial>{noun}</Dial>" in str(theirs)
 
 
 def test_failed_transfer_is_announced_in_the_callers_language() -> None:
