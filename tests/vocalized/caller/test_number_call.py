@@ -3,12 +3,10 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from io import StringIO
 
 import msgspec
 from aiohttp import web
 from aiohttp.test_utils import TestServer
-from rich.console import Console
 
 from simulator.carrier.clock import RealTimeClock
 from simulator.carrier.network.config import make_config
@@ -16,29 +14,13 @@ from simulator.carrier.network.passive_party import PassiveParty, tone
 from simulator.carrier.network.server import running_network
 from tests.vocalized.call_events import CALL_ID
 from tests.vocalized.fake_api import USER, WORKSPACE, FakeApi
+from tests.vocalized.recording_printer import RecordingPrinter
 from tests.vocalized.stack.test_addresses import ADDRESSES
-from vocalized.caller.console import CallPrinter
 from vocalized.caller.finished_call import FinishedCall
 from vocalized.caller.number_call import answer_number
 from vocalized.caller.result import call_result
 
 TARGET, CALLER = "+16465550123", "+14155550199"
-
-
-class WaitingPrinter(CallPrinter):
-    """A printer that stores its text. informed: set by the first line."""
-
-    def __init__(self) -> None:
-        self.out, self.informed = StringIO(), asyncio.Event()
-        super().__init__(Console(file=self.out, width=200))
-
-    def info(self, text: str) -> None:
-        super().info(text)
-        self.informed.set()
-
-    @property
-    def text(self) -> str:
-        return self.out.getvalue()
 
 
 async def log_in(_: web.Request) -> web.Response:
@@ -59,7 +41,7 @@ async def empty_api() -> AsyncIterator[str]:
         yield str(server.make_url("")).rstrip("/")
 
 
-async def answer(control: str, printer: WaitingPrinter, carrier_call_id: str) -> FinishedCall:
+async def answer(control: str, printer: RecordingPrinter, carrier_call_id: str) -> FinishedCall:
     """Answer a call that the network rings with this id, and return it after the other side hung up."""
     async with (
         running_network(make_config({}), make_clock=lambda: RealTimeClock(20)) as network,
@@ -83,7 +65,7 @@ async def answer(control: str, printer: WaitingPrinter, carrier_call_id: str) ->
 
 
 async def test_target_of_a_transfer_that_answered_completes() -> None:
-    printer = WaitingPrinter()
+    printer = RecordingPrinter()
     async with empty_api() as control:
         call = await answer(control, printer, "CA9")
     result = call_result(call.record, call.transcript, None)
@@ -94,7 +76,7 @@ async def test_target_of_a_transfer_that_answered_completes() -> None:
 
 async def test_says_why_there_are_no_costs() -> None:
     """The staff's sign-in needs a code, which the command line does not have."""
-    printer = WaitingPrinter()
+    printer = RecordingPrinter()
     async with FakeApi(staff_needs_code=True).running() as api:
         call = await answer(api.url, printer, "CA1")
     assert (call.transcript.call_id, call.costs) == (CALL_ID, ())

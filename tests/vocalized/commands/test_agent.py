@@ -8,7 +8,8 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from typer.testing import CliRunner
 
-from tests.vocalized.commands.test_call import RecordingPrinter, voice
+from tests.vocalized.commands.test_call import voice
+from tests.vocalized.recording_printer import RecordingPrinter
 from tests.vocalized.stack.test_addresses import ADDRESSES
 from vocalized.commands.call import CallOptions, run_call
 from vocalized.commands.cli import app

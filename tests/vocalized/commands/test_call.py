@@ -8,14 +8,12 @@ import signal
 import socket
 import wave
 from collections.abc import Iterator
-from io import StringIO
 from pathlib import Path
 
 import msgspec
 import pytest
 import soundfile  # type: ignore[import-untyped]  # ships no types
 from aiohttp.test_utils import TestServer
-from rich.console import Console
 
 from simulator.carrier.mulaw import decode
 from simulator.carrier.network.config import make_config
@@ -23,8 +21,8 @@ from simulator.carrier.network.server import running_network
 from tests.simulator.agent_server import AgentServer
 from tests.simulator.scripted_agent import ScriptedAgent, tone
 from tests.vocalized.call_events import CALL_ID, stream_events
+from tests.vocalized.recording_printer import RecordingPrinter
 from tests.vocalized.stack.test_addresses import ADDRESSES
-from vocalized.caller.console import CallPrinter
 from vocalized.commands import call as call_module
 from vocalized.commands.call import CallOptions, UsageError, run_call
 from vocalized.free_port import free_port
@@ -34,22 +32,6 @@ from vocalized.stack.addresses import write_addresses
 async def voice(text: str) -> bytes:
     """20 ms of tone for every letter."""
     return decode(tone(20 * len(text))).astype("<i2").tobytes()
-
-
-class RecordingPrinter(CallPrinter):
-    """A printer that stores its text."""
-
-    def __init__(self) -> None:
-        self.out, self.informed = StringIO(), asyncio.Event()
-        super().__init__(Console(file=self.out, width=200))
-
-    def info(self, text: str) -> None:
-        super().info(text)
-        self.informed.set()
-
-    @property
-    def text(self) -> str:
-        return self.out.getvalue()
 
 
 @pytest.fixture
