@@ -61,8 +61,8 @@ class AgentDrafts:
         expected_revision: UUID | None,
         now: datetime,
     ) -> tuple[VersionDraft, VoiceAgent]:
-        """Merges an edit into the draft, or into the current version, from which a draft is then begun. Raises
-        NotFound, Invalid, Forbidden (code lookup_not_allowed), Conflict (version_mismatch, workspace_suspended)."""
+        """Merges an edit into the draft. Without a draft, a new one is made from the current version. Raises NotFound,
+        Invalid, Forbidden (code lookup_not_allowed), Conflict (version_mismatch, workspace_suspended)."""
         await self._rules.require_open(db, workspace_id)
         agent = await lock_agent(db, workspace_id, agent_id)
         found = await store_drafts.select_draft(db, workspace_id, agent_id)

@@ -57,8 +57,10 @@ class PlatformAnalytics:
         sums = await read_model.select_sums(db, days.first, days.last)
         providers = await read_model.select_providers(db, days.first, days.last)
         workspaces = await self._rank(db, days, "cost", limit, now)
-        unpriced = await read_model.count_unpriced(db, [one.workspace_id for one in workspaces], days.first, days.last)
-        counted = [replace(one, unpriced=unpriced.get(one.workspace_id, 0)) for one in workspaces]
+        unpriced = await read_model.count_unpriced(
+            db, [figures.workspace_id for figures in workspaces], days.first, days.last
+        )
+        counted = [replace(figures, unpriced=unpriced.get(figures.workspace_id, 0)) for figures in workspaces]
         return CostOverview(days, sums, providers, counted)
 
     async def _rank(

@@ -12,7 +12,7 @@ from control.db.pool import Connection
 MAX_AGENTS: Final = 1_000
 _SUMS: Final = ", ".join(f"coalesce(sum(i.{name}), 0) AS {name}" for name in SUM_NAMES)
 _NAMES: Final = ", ".join(SUM_NAMES)
-# What workspace $1 is charged from $2, before $3: minutes at list price and credits, and what accrues beside them.
+# Charges of workspace $1 from $2, before $3: minutes at list price, credits and accruals.
 _CHARGES: Final = """
     SELECT began AS at, resource_type, quantity, price, unpriced FROM usage_intervals
     WHERE workspace_id = $1 AND began >= $2 AND began < $3

@@ -25,7 +25,7 @@ class WorkspaceDay:
     day: date
 
 
-# Computes what these days add to the bills besides their usage; returns the days of which that changed.
+# Computes fees, included minutes and numbers of these days; returns the days whose amounts changed.
 Accrue = Callable[[Connection, Sequence[WorkspaceDay]], Awaitable[list[WorkspaceDay]]]
 
 
@@ -73,12 +73,14 @@ async def roll_up_days(db: Connection, most: int, accrue: Accrue | None = None) 
     purged = await read_rollup.select_purged(db, sorted(set(workspaces)))
     await read_rollup.make_usage_days(db, workspaces, days)
     await read_intervals.make_usage_intervals(db, workspaces, days)
-    changed = await accrue(db, [WorkspaceDay(*one) for one in taken]) if accrue else []
-    others = sorted({(one.workspace_id, one.day) for one in changed} - set(taken))
+    changed = await accrue(db, [WorkspaceDay(*mark) for mark in taken]) if accrue else []
+    others = sorted({(change.workspace_id, change.day) for change in changed} - set(taken))
     await read_intervals.make_usage_intervals(db, *_split(others))
-    await _make_days_of_calls(db, [one for one in taken if one[0] not in purged])
-    await read_provider_days.make_provider_days(db, *_split([one for one in others if one[0] not in purged]))
-    await read_rollup.make_late_money(db, *_split([*(one for one in taken if one[0] in purged), *others]))
+    await _make_days_of_calls(db, [(workspace, day) for workspace, day in taken if workspace not in purged])
+    with_calls = [(workspace, day) for workspace, day in others if workspace not in purged]
+    await read_provider_days.make_provider_days(db, *_split(with_calls))
+    without_calls = [(workspace, day) for workspace, day in taken if workspace in purged]
+    await read_rollup.make_late_money(db, *_split([*without_calls, *others]))
     await _make_sums(db, [*taken, *others])
     return len(taken)
 

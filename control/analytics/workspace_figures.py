@@ -130,4 +130,4 @@ class ChargeOverview:
     @property
     def parts(self) -> RevenueParts:
         """What the cost consists of, and the credits."""
-        return split_revenue({one.resource_type: one.price for one in self.resources})
+        return split_revenue({resource.resource_type: resource.price for resource in self.resources})

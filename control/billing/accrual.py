@@ -51,7 +51,7 @@ class Slice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accrual:
-    """What a slice adds to the bill besides its minutes at list price.
+    """An amount that a slice adds to the bill, other than its minutes at list price.
 
     price: exact, negative for included and trial minutes. cost: what a number costs us, in US dollars. list_price: of
     the slice's minutes, for included and trial minutes only.
@@ -81,13 +81,13 @@ def cut_slices(period: BillingPeriod, segments: Sequence[PlanSegment]) -> list[S
     """The slices of a period, which touch one another. Empty without segments."""
     if not segments:
         return []
-    cuts = {*period.day_starts(), *_midnights(period), *(one.since for one in segments), period.end}
+    cuts = {*period.day_starts(), *_midnights(period), *(segment.since for segment in segments), period.end}
     ordered = sorted(cuts)
-    slices, segment = [], 0
+    slices, number = [], 0
     for since, until in pairwise(ordered):
-        while segment + 1 < len(segments) and segments[segment + 1].since <= since:
-            segment += 1
-        slices.append(Slice(since, until, segment, period.date_of(since)))
+        while number + 1 < len(segments) and segments[number + 1].since <= since:
+            number += 1
+        slices.append(Slice(since, until, number, period.date_of(since)))
     return slices
 
 
@@ -107,10 +107,10 @@ def compute_accruals(
         *_grow_numbers(period, segments, slices, numbers, to_dollars),
     ]
     sums: dict[tuple[int, str], list[Decimal]] = defaultdict(lambda: [_ZERO, _ZERO, _ZERO])
-    for one in growth:
-        if slices[one.slice].since <= now:
-            found = sums[one.slice, RESOURCE_TYPES[one.kind]]
-            found[:] = found[0] + one.quantity, found[1] + one.price, found[2] + one.cost
+    for grown in growth:
+        if slices[grown.slice].since <= now:
+            found = sums[grown.slice, RESOURCE_TYPES[grown.kind]]
+            found[:] = found[0] + grown.quantity, found[1] + grown.price, found[2] + grown.cost
     return [
         Accrual(
             at=slices[place].since,
@@ -133,30 +133,30 @@ def _midnights(period: BillingPeriod) -> list[datetime]:
 
 
 def _grow_fees(period: BillingPeriod, segments: Sequence[PlanSegment], slices: Sequence[Slice]) -> Iterable[_Growth]:
-    """Each day of a segment in its first slice."""
-    ends = {(one.segment, one.day): one.until for one in slices}
+    """The fee of each day of a segment, which accrues in the day's first slice."""
+    ends = {(part.segment, part.day): part.until for part in slices}
     quantity, price = defaultdict[int, Decimal](Decimal), defaultdict[int, Decimal](Decimal)
-    for place, one in enumerate(slices):
-        segment, end = segments[one.segment], ends.pop((one.segment, one.day), None)
+    for place, part in enumerate(slices):
+        segment, end = segments[part.segment], ends.pop((part.segment, part.day), None)
         if end is None or segment.charging != "active" or segment.plan is None or not segment.plan.monthly_fee:
             continue
         share = period.share(segment.since, end)
         whole = to_places(share, 6), multiply(segment.plan.monthly_fee, share)
-        yield _Growth(place, "fee", whole[0] - quantity[one.segment], whole[1] - price[one.segment])
-        quantity[one.segment], price[one.segment] = whole
+        yield _Growth(place, "fee", whole[0] - quantity[part.segment], whole[1] - price[part.segment])
+        quantity[part.segment], price[part.segment] = whole
 
 
 def _grow_minutes(
     period: BillingPeriod, segments: Sequence[PlanSegment], slices: Sequence[Slice], usage: Sequence[SegmentUsage]
 ) -> Iterable[_Growth]:
     """As in the statement: the segments use the pool in the order of time, at the average price of each."""
-    left = sum((included_seconds(period, one) for one in segments), Fraction(0))
+    left = sum((included_seconds(period, segment) for segment in segments), Fraction(0))
     for number, segment in enumerate(segments):
-        places = [place for place, one in enumerate(slices) if one.segment == number]
+        places = [place for place, part in enumerate(slices) if part.segment == number]
         if segment.charging == "trial":
-            yield from (_Growth(one, "trial", usage[one].seconds, -usage[one].price) for one in places)
+            yield from (_Growth(place, "trial", usage[place].seconds, -usage[place].price) for place in places)
             continue
-        free = min(left, max(Fraction(0), Fraction(sum(usage[one].seconds for one in places))))
+        free = min(left, max(Fraction(0), Fraction(sum(usage[place].seconds for place in places))))
         left -= free
         yield from _grow_included(list(_group_priced(places, usage)), usage, free)
 
@@ -167,12 +167,13 @@ def _grow_included(
     """The included minutes of a segment. free: seconds of the pool that it uses.
 
     Where prices differ within a segment, the worth of the minutes at the average price may grow by more than the
-    minutes of a slice cost. No more than these is deducted, and the rest from other slices, the last ones first.
+    minutes of a slice cost. At most the cost of the slice is deducted there; the rest is deducted from other slices,
+    beginning with the last.
     """
     seconds = price = deducted = worth = quantity = _ZERO
     amounts, quantities = [], []
     for place, members in groups:
-        seconds += sum(usage[one].seconds for one in members)
+        seconds += sum(usage[member].seconds for member in members)
         price += usage[place].price
         used = max(Fraction(0), min(free, Fraction(seconds)))
         worth = multiply(price, used / Fraction(seconds)) if used else _ZERO
@@ -188,14 +189,14 @@ def _grow_included(
 
 
 def _clamp(amount: Decimal, price: Decimal) -> Decimal:
-    """The amount, but not below nothing nor above the price."""
+    """Limits the amount to the range from 0 to the price."""
     return min(max(amount, _ZERO), max(price, _ZERO))
 
 
 def _group_priced(places: Sequence[int], usage: Sequence[SegmentUsage]) -> Iterable[tuple[int, Sequence[int]]]:
     """Slices with a price, each with those that follow without one: minutes of unknown price are deducted nowhere else,
     so that a deduction always belongs to calls with a price."""
-    priced = [one for one in places if usage[one].price] or list(places)
+    priced = [place for place in places if usage[place].price] or list(places)
     for number, place in enumerate(priced):
         first = place if number else places[0]
         end = priced[number + 1] if number + 1 < len(priced) else places[-1] + 1
@@ -209,8 +210,11 @@ def _grow_numbers(
     numbers: Iterable[RentedNumber],
     to_dollars: ToDollars,
 ) -> Iterable[_Growth]:
-    """Each day in its first slice. A date that a time zone skipped, as Samoa did in 2011, has none of its own."""
-    first = {one.day: place for place, one in reversed(list(enumerate(slices)))}
+    """The rent of each number by the day, which accrues in the day's first slice.
+
+    A time zone may skip a date, as Samoa did in 2011. The rent of that date accrues in the slice before it.
+    """
+    first = {part.day: place for place, part in reversed(list(enumerate(slices)))}
     for number in numbers:
         place, price, cost = 0, _ZERO, _ZERO
         days = sorted(rented_days(period, segments, number)) if number.monthly_price else []

@@ -55,9 +55,9 @@ def make_accrue(clock: Callable[[], datetime]) -> Callable[..., Awaitable[list[W
 async def accrue_days(db: Connection, days: Sequence[WorkspaceDay], now: datetime) -> list[WorkspaceDay]:
     """Computes the accruals of the periods that contain these days (UTC); returns the days whose accruals changed.
     Their usage must be rolled up. Needs platform scope."""
-    workspaces = [one.workspace_id for one in days]
+    workspaces = [marked.workspace_id for marked in days]
     changed: dict[WorkspaceDay, None] = {}
-    for stored in await store_accruals.select_periods(db, workspaces, [one.day for one in days]):
+    for stored in await store_accruals.select_periods(db, workspaces, [marked.day for marked in days]):
         found = await _accrue_period(db, stored, now)
         changed |= {WorkspaceDay(stored.workspace_id, day): None for day in sorted(found)}
     return list(changed)
@@ -66,30 +66,31 @@ async def accrue_days(db: Connection, days: Sequence[WorkspaceDay], now: datetim
 async def load_accrued_bill(db: Connection, stored: StoredPeriod, now: datetime) -> AccruedBill:
     """The same figures as those of the analytics, for a period that goes on."""
     _, usage, accruals = await _load(db, stored, now)
-    listed = sum((one.price for one in usage), _ZERO)
-    fees = sum((one.price for one in accruals if one.resource_type == "subscription"), _ZERO)
-    others = sum((one.price for one in accruals if one.resource_type != "subscription"), _ZERO)
+    listed = sum((minutes.price for minutes in usage), _ZERO)
+    fees = sum((accrual.price for accrual in accruals if accrual.resource_type == "subscription"), _ZERO)
+    others = sum((accrual.price for accrual in accruals if accrual.resource_type != "subscription"), _ZERO)
     return AccruedBill(listed, listed + others, fees)
 
 
 async def _accrue_period(db: Connection, stored: StoredPeriod, now: datetime) -> set[date]:
-    """A closed period accrues as a whole, whatever the time."""
+    """Stores the accruals of a period, up to `now` if it is open; returns the days whose accruals changed."""
     moment = now if stored.status == "open" else stored.period.end
     slices, _, accruals = await _load(db, stored, moment)
     before = {
-        (one.at, one.resource_type): one
-        for one in await store_accruals.select_accruals(db, stored.workspace_id, stored.id)
+        (accrual.at, accrual.resource_type): accrual
+        for accrual in await store_accruals.select_accruals(db, stored.workspace_id, stored.id)
     }
-    after = {(one.at, one.resource_type): one for one in accruals}
-    gone = [one for key, one in before.items() if after.get(key) != one]
-    new = [one for key, one in after.items() if before.get(key) != one]
+    after = {(accrual.at, accrual.resource_type): accrual for accrual in accruals}
+    gone = [accrual for key, accrual in before.items() if after.get(key) != accrual]
+    new = [accrual for key, accrual in after.items() if before.get(key) != accrual]
     if gone or new:
         await store_accruals.replace_accruals(db, stored.workspace_id, stored.id, gone, new)
-    until = next((one.since for one in slices if one.since > moment), stored.period.end)
+    until = next((part.since for part in slices if part.since > moment), stored.period.end)
     first = await store_accruals.mark_accrued(db, stored.workspace_id, stored.id, until, now)
-    days = {one.at.astimezone(UTC).date() for one in (*gone, *new)}
-    # The rows that closed the period no longer count.
-    return days | {one.since.astimezone(UTC).date() for one in slices if first and stored.status != "open"}
+    days = {accrual.at.astimezone(UTC).date() for accrual in (*gone, *new)}
+    if first and stored.status != "open":  # the rows that closed the period no longer count
+        days |= {part.since.astimezone(UTC).date() for part in slices}
+    return days
 
 
 async def _load(
@@ -98,8 +99,8 @@ async def _load(
     workspace_id, period = stored.workspace_id, stored.period
     segments = await load_segments(db, workspace_id, period, stored.currency)
     slices = cut_slices(period, segments)
-    begun = [one for one in slices if one.since <= now]
-    usage = await read_usage_slices.sum_slices(db, workspace_id, [(one.since, one.until) for one in begun])
+    begun = [part for part in slices if part.since <= now]
+    usage = await read_usage_slices.sum_slices(db, workspace_id, [(part.since, part.until) for part in begun])
     usage += [SegmentUsage()] * (len(slices) - len(begun))
     rates = await store_currencies.load_history(db, stored.currency)
     numbers = await load_numbers(db, workspace_id, period, rates)

@@ -1,4 +1,4 @@
-"""Links to invoices' PDFs that need no sign-in: whoever has one reads that invoice until the link expires."""
+"""Links to invoices' PDFs that need no sign-in. Anybody who has a link can read that invoice until it expires."""
 
 from collections.abc import Sequence
 from datetime import datetime

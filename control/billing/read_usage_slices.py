@@ -26,13 +26,13 @@ async def sum_slices(
 ) -> list[SegmentUsage]:
     """The workspace's call minutes in each slice: from (inclusive), to (exclusive). Slices that begin or end within a
     quarter of an hour are read from the ledger."""
-    whole = [one for one in slices if _is_aligned(one[0]) and _is_aligned(one[1])]
+    whole = [part for part in slices if all(map(_is_aligned, part))]
     rows = await db.fetch(_SUM, workspace_id, [since for since, _ in whole], [until for _, until in whole])
     sums = {part: SegmentUsage(**row) for part, row in zip(whole, rows, strict=True)}
-    parts = [one for one in slices if one not in sums]
+    parts = [part for part in slices if part not in sums]
     if parts:
         sums |= dict(zip(parts, await sum_minutes(db, workspace_id, parts), strict=True))
-    return [sums[one] for one in slices]
+    return [sums[part] for part in slices]
 
 
 def _is_aligned(moment: datetime) -> bool:

@@ -121,7 +121,7 @@ def compute_statement(
     numbers: Iterable[RentedNumber],
 ) -> Statement:
     """The statement of a period. usage: of each segment. Lines of nothing are left out."""
-    pool = sum((included_seconds(period, one) for one in segments), Fraction(0))
+    pool = sum((included_seconds(period, segment) for segment in segments), Fraction(0))
     left, lines = pool, list(_fee_lines(period, segments))
     for segment, used in zip(segments, usage, strict=True):
         free = min(left, Fraction(used.seconds)) if segment.charging != "trial" and used.seconds > 0 else Fraction(0)
@@ -190,11 +190,14 @@ def _segment_line(
 
 
 def rented_days(period: BillingPeriod, segments: Sequence[PlanSegment], number: RentedNumber) -> set[date]:
-    """The days for which a number is charged. A begun day counts whole, days of a trial do not count, and all days of a
-    period together cost the monthly price."""
+    """Returns the charged days of a number.
+
+    A begun day counts as a whole day. Days of a trial are free. All days of a period cost the monthly price together.
+    """
     until = number.until or period.end
-    charged = [one for one in segments if one.charging != "trial"]
-    return set().union(*(period.days_between(max(number.since, one.since), min(until, one.until)) for one in charged))
+    charged = [segment for segment in segments if segment.charging != "trial"]
+    spans = [(max(number.since, segment.since), min(until, segment.until)) for segment in charged]
+    return set().union(*(period.days_between(since, end) for since, end in spans))
 
 
 def _number_line(period: BillingPeriod, segments: Sequence[PlanSegment], number: RentedNumber) -> StatementLine | None:

@@ -117,7 +117,7 @@ async def load_numbers(
 ) -> list[RentedNumber]:
     """The workspace's numbers. They cost what the carrier asks, by the rate of the period's begin."""
     found = await read_billed_workspaces.select_numbers(db, workspace_id, period.start, period.end)
-    return [replace(one, monthly_price=rates.from_usd(one.monthly_price, period.start)) for one in found]
+    return [replace(number, monthly_price=rates.from_usd(number.monthly_price, period.start)) for number in found]
 
 
 def _add(sums: Sequence[SegmentUsage]) -> SegmentUsage:

@@ -59,18 +59,20 @@ async def replace_accruals(
 ) -> None:
     """Deletes `old` and inserts `new`."""
     gone = list(old)
-    await db.execute(_DELETE, workspace_id, [one.at for one in gone], [one.resource_type for one in gone])
+    await db.execute(
+        _DELETE, workspace_id, [accrual.at for accrual in gone], [accrual.resource_type for accrual in gone]
+    )
     await db.execute(
         _INSERT,
         workspace_id,
         period_id,
-        [one.at for one in new],
-        [one.until for one in new],
-        [one.resource_type for one in new],
-        [one.quantity for one in new],
-        [one.price for one in new],
-        [one.cost for one in new],
-        [one.list_price for one in new],
+        [accrual.at for accrual in new],
+        [accrual.until for accrual in new],
+        [accrual.resource_type for accrual in new],
+        [accrual.quantity for accrual in new],
+        [accrual.price for accrual in new],
+        [accrual.cost for accrual in new],
+        [accrual.list_price for accrual in new],
     )
 
 

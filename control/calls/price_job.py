@@ -45,8 +45,8 @@ async def enqueue_price(db: Connection, before: CallState, report: CarrierStatus
 
 
 def make_price_job(pool: Pool, carriers: Gateways, platform: Platform) -> JobHandler:
-    """Stores the price, with an estimate of what the carrier bills apart. It becomes the call's cost in the ledger by
-    an adjusting row. platform: has the prices of the estimate."""
+    """Stores the price and an estimate of what the carrier bills separately. An adjusting row of the ledger makes the
+    sum the call's cost. platform: holds the prices of the estimate."""
 
     async def run(payload: bytes) -> None:
         job = decode_payload(payload, ReadPriceJob)

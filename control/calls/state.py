@@ -143,8 +143,8 @@ def apply_media_end(state: CallState, event: CallEnded, at: datetime, leg: int =
 
 
 def _media_reason(state: CallState, event: CallEnded) -> EndReason:
-    """Why the conversation ended. If the carrier hangs up by order of the staff, media cannot tell it from a caller who
-    does."""
+    """Returns why the conversation ended. A hang-up by the carrier, ordered by the staff, looks to media like a hang-up
+    by the caller."""
     is_ordered = state.details.meant_end == "admin" and event.end_reason == "caller_hangup"
     return "admin" if is_ordered else event.end_reason
 

@@ -30,7 +30,7 @@ log = structlog.get_logger()
 KEY_LIMIT: Final = RateLimit("api-key", 1_200, 60)
 # Of requests from one address with API keys that the process does not know as valid.
 UNKNOWN_KEY_LIMIT: Final = RateLimit("unknown-api-key", 120, 60)
-# Of all requests with one user's tokens, 20 a second, in each process; beside the limits of routes.
+# Of all requests with one user's tokens, 60 a second, in each process. The limits of routes count separately.
 USER_LIMIT: Final = RateLimit("user", 600, 10)
 
 # Leaky bucket by theoretical arrival time (GCRA): one number per key, in µs of Redis' own clock. A request is counted

@@ -23,7 +23,7 @@ class ActiveConnection:
 
     @property
     def missing_settings(self) -> list[str]:
-        """Settings that the type requires, and that nobody has chosen since the account was connected."""
+        """Settings that the type requires and that are still to be chosen."""
         return [name for name in self.type_config.config_schema.get("required", ()) if name not in self.settings]
 
     @property

@@ -20,7 +20,7 @@ LONGEST_NAME: Final = 200
 LONGEST_NUMBER: Final = 60
 LONGEST_REASON: Final = 300
 MOST_RECIPIENTS: Final = 10
-# Control characters but line breaks: nothing that a caller says may format, or end, a line of an e-mail's header.
+# Control characters other than line breaks. They could format or end a line of an e-mail's header.
 _CONTROL: Final = re.compile(r"[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
 
 
@@ -82,9 +82,15 @@ class MessageArguments(Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class MessageCall:
-    """A message that was not sent yet, with what is known of its call. caller_number: as the carrier sent it. is_over:
-    the call has ended. ended_at: None where that is not known. is_recorded: its agent records. has_recording: it is
-    in our storage."""
+    """A message that was not sent yet, and its call.
+
+    Attributes:
+        caller_number: As the carrier sent it.
+        is_over: Whether the call has ended.
+        ended_at: None if the time is unknown.
+        is_recorded: Whether the call's agent records.
+        has_recording: Whether the recording is in our storage.
+    """
 
     message: CallerMessage
     workspace_id: UUID

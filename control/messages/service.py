@@ -115,7 +115,7 @@ async def _redact(db: Connection, new: NewMessage) -> NewMessage:
     """The message without what its workspace does not keep; the e-mail is made of it."""
     kinds = (await find_redaction(db, [new.workspace_id])).get(new.workspace_id, ())
     texts = (new.caller_name, new.callback_number, new.reason, new.text)
-    name, number, reason, text = (redact_text(one, kinds) for one in texts)
+    name, number, reason, text = (redact_text(part, kinds) for part in texts)
     return replace(new, caller_name=name, callback_number=number, reason=reason, text=text)
 
 

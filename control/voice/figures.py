@@ -55,7 +55,7 @@ class RoleMeasurement:
 
     @property
     def error_rate(self) -> float | None:
-        """0 to 1; None while the status is unknown, because fewer than three requests say little."""
+        """Share of the requests that failed, 0 to 1; None for an unknown status, with fewer than three requests."""
         return None if self.status == "unknown" else round(self.failures / self.requests, 4)
 
     @property

@@ -29,7 +29,7 @@ MEASURE_S: Final = 30.0
 PROBE_S: Final = 300.0
 # How often the worker looks for providers that are due, and its first wait after a failed probe, which doubles.
 DUE_S: Final = 20.0
-# Probes of one run, each of which may take PROBE_TIMEOUT_S.
+# Most probes of one run. Each probe may take PROBE_TIMEOUT_S.
 MOST_PROBES: Final = 5
 TELL_S: Final = 5.0
 KEYS_S: Final = 60.0
@@ -144,7 +144,7 @@ def probe_cost(provider: KeyedProvider) -> Decimal:
 async def _due_providers(db: Connection, sealer: Sealer, now: datetime) -> list[KeyedProvider]:
     states = await store_figures.select_probe_states(db, now - DUE_SINCE)
     providers = await _keyed_providers(db, sealer)
-    return [one for one in providers if can_probe(one) and is_due(states.get(one.offer.provider), now)]
+    return [keyed for keyed in providers if can_probe(keyed) and is_due(states.get(keyed.offer.provider), now)]
 
 
 def _within_budget(due: Sequence[KeyedProvider], left: Decimal) -> list[KeyedProvider]:

@@ -70,7 +70,7 @@ async def load_functions(redis: BusClient, functions: Sequence[NodeFunction]) ->
         found: Any = await redis.function_list(library=f"{LIBRARY_PREFIX}*")
         members = list(found.values()) if isinstance(found, dict) else [found]
         known = [{_library_name(library) for library in member} for member in members]
-        missing = [one for one in functions if any(one.full_name not in names for names in known)]
+        missing = [function for function in functions if any(function.full_name not in names for names in known)]
         for function in missing:
             await redis.function_load(function.library, replace=True)
     return [function.full_name for function in missing]

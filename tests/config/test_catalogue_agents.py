@@ -100,5 +100,9 @@ def test_error_in_the_data_names_the_field(tmp_path: Path) -> None:
 
 def test_shipped_templates_state_when_a_call_is_a_success() -> None:
     """`success_rate` is null without a criterion."""
-    missing = [one["slug"] for one in shipped_templates() if not one["default_config"]["analysis"]["success_criterion"]]
+    missing = [
+        template["slug"]
+        for template in shipped_templates()
+        if not template["default_config"]["analysis"]["success_criterion"]
+    ]
     assert missing == []

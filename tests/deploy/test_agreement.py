@@ -11,27 +11,30 @@ from tests.deploy.manifests import DEPLOY, KUBERNETES, ROOT, Manifest, all_manif
 COMPOSE = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
 README = (KUBERNETES / "README.md").read_text()
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
+ISSUER = "cert-manager.io/cluster-issuer"
 MEDIA_SETTINGS = COMPOSE["x-media-settings"]
-SETTINGS = next(one for one in of_kind("ConfigMap") if one["metadata"]["name"] == "vocalized")["data"]
+SETTINGS = next(found for found in of_kind("ConfigMap") if found["metadata"]["name"] == "vocalized")["data"]
 
 
 def find_references(node: Any, kind: str) -> set[tuple[str, str]]:
     """The names, and keys, of the Secrets or ConfigMaps that a manifest refers to."""
     if isinstance(node, list):
-        return {found for one in node for found in find_references(one, kind)}
+        return {found for part in node for found in find_references(part, kind)}
     if not isinstance(node, dict):
         return set()
-    found = {(one["name"], one.get("key", "")) for name, one in node.items() if name in (f"{kind}KeyRef", f"{kind}Ref")}
-    return found | {reference for one in node.values() for reference in find_references(one, kind)}
+    found = {(ref["name"], ref.get("key", "")) for name, ref in node.items() if name in (f"{kind}KeyRef", f"{kind}Ref")}
+    return found | {reference for part in node.values() for reference in find_references(part, kind)}
 
 
 def policies() -> dict[str, Manifest]:
-    return {one["metadata"]["name"]: one["spec"] for one in of_kind("NetworkPolicy")}
+    return {policy["metadata"]["name"]: policy["spec"] for policy in of_kind("NetworkPolicy")}
 
 
 def test_every_secret_that_is_referenced_is_in_the_example_and_created_in_the_readme() -> None:
-    example = {one["metadata"]["name"]: one["stringData"] for one in manifests(KUBERNETES / "secrets.example.yaml")}
-    used = {reference for _, one in all_manifests() for reference in find_references(one, "secret")}
+    example = {
+        secret["metadata"]["name"]: secret["stringData"] for secret in manifests(KUBERNETES / "secrets.example.yaml")
+    }
+    used = {reference for _, manifest in all_manifests() for reference in find_references(manifest, "secret")}
     assert {name for name, _ in used} == set(example)
     assert all(not key or key in example[name] for name, key in used)
     assert set(re.findall(r"create secret generic (\S+)", README)) == set(example)
@@ -73,7 +76,7 @@ def test_media_may_reach_what_customers_may_name_and_no_database() -> None:
 
 
 def test_certificates_can_be_proved_although_connections_are_refused() -> None:
-    issuers = [one for one in of_kind("Ingress") if "cert-manager.io/cluster-issuer" in one["metadata"]["annotations"]]
+    issuers = [ingress for ingress in of_kind("Ingress") if ISSUER in ingress["metadata"]["annotations"]]
     assert issuers
     solver = policies()["from-the-ingress-to-certificate-solvers"]
     assert solver["podSelector"]["matchLabels"] == {"acme.cert-manager.io/http01-solver": "true"}

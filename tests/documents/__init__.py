@@ -1,1 +1,1 @@
-"""Commands that documents tell readers to run."""
+"""The commands in the documents."""

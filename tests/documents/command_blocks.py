@@ -36,7 +36,7 @@ vocalized_agent() {
   .venv/bin/python -m vocalized agent "$@" | tee agent.out
   AGENT_NUMBER=$(grep -o '+[0-9]*' agent.out)
 }
-# Claude Code is not here: the server is asked for its tools, as it would be with these options.
+# Claude Code is not installed. This asks the server for its tools with the same options.
 claude() {
   [ "$*" = "mcp add --transport http vocalized $6 --header $8" ] || return 1
   curl -s "$6" -H "$8" -H 'Content-Type: application/json' -H 'Accept: application/json, text/event-stream' \
@@ -48,7 +48,7 @@ make() { if [ "$1" != test ]; then command make -o .venv/.set-up "$@"; fi; }
 
 
 def make_script(document: str, replacements: Mapping[str, str]) -> str:
-    """Return bash that runs the document's blocks in order. replacements: of what readers replace, too."""
+    """Return bash that runs the document's blocks in order. replacements: values for the placeholders of the text."""
     blocks = [dedent(match[2]) for match in _BLOCK.finditer(document)]
     assert blocks, "the document has no command block"
     lines = [line for block in blocks for line in _commands(block)]

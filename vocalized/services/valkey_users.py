@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Final
 
 # What a cluster's client needs besides, at each program.
-# Not `+@connection`: CLIENT TRACKING with BCAST would tell the names of all keys, tickets' tokens among them.
+# Not `+@connection`: CLIENT TRACKING with BCAST reports the names of all changed keys, and tickets' keys hold tokens.
 _CLIENT: Final = (
     "+auth +hello +ping +echo +quit +reset +select +readonly +readwrite +asking +client|setname +client|setinfo "
     "+client|id +cluster|slots +command +time"

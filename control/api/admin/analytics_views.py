@@ -98,8 +98,8 @@ class ProviderRankingView:
 
 @dataclass(frozen=True, slots=True)
 class ProviderMarginView:
-    """A provider's cost, and its share of what the calls are billed. unpriced: entries without a known cost, which
-    counts as 0; margin is then null."""
+    """A provider's cost, and its share of the billed calls. unpriced: entries without a known cost. An unknown cost
+    counts as 0, and margin is null."""
 
     provider: str
     cost: Money
@@ -193,13 +193,13 @@ def to_costs(found: CostOverview) -> CostOverviewView:
         unpriced=sums.unpriced,
         warning=cost_warning(sums.unpriced),
         currency=CURRENCY,
-        by_provider=[_to_provider_margin(one) for one in found.providers],
-        by_workspace=[_to_workspace_margin(one) for one in found.workspaces],
+        by_provider=[_to_provider_margin(provider) for provider in found.providers],
+        by_workspace=[_to_workspace_margin(workspace) for workspace in found.workspaces],
     )
 
 
 def to_parts(parts: RevenueParts) -> dict[str, Decimal]:
-    """The fields of what revenue consists of."""
+    """Returns the parts of the revenue as fields."""
     return {
         "usage_list_price": parts.list_price,
         "usage_billed": parts.usage,

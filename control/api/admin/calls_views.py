@@ -201,8 +201,8 @@ def to_answer(call: CallReport, *, is_content_withheld: bool) -> AdminCallAnswer
     values |= {name: getattr(call, name) for name in AdminCall.__slots__ if hasattr(call, name) and name not in values}
     values |= {"has_recording": call.recording_key is not None, "details": encode_details(call.details)}
     costs = [_to_cost(one, line.currency) for one in call.costs]
-    unpriced = sum(one.cost is None for one in costs)
-    values |= {"provider_cost": None if unpriced else sum((one.cost or 0 for one in costs), Decimal(0))}
+    unpriced = sum(entry.cost is None for entry in costs)
+    values |= {"provider_cost": None if unpriced else sum((entry.cost or 0 for entry in costs), Decimal(0))}
     values |= {"warning": cost_warning(unpriced)}
     values |= {"analysis": to_admin_analysis(call), "costs": costs, "is_content_withheld": is_content_withheld}
     agent = Named(line.agent_id, line.agent_name) if line.agent_id and line.agent_name is not None else None

@@ -173,8 +173,12 @@ def to_health(
     found: Iterable[CataloguedProvider], figures: Sequence[RoleFigures], states: Mapping[str, ProbeState]
 ) -> HealthList:
     lines = [
-        _health(one, [each for each in figures if each.provider == one.offer.provider], states.get(one.offer.provider))
-        for one in found
+        _health(
+            provider,
+            [role for role in figures if role.provider == provider.offer.provider],
+            states.get(provider.offer.provider),
+        )
+        for provider in found
     ]
     return HealthList(lines, has_more=False)
 

@@ -59,7 +59,7 @@ async def _without_closed(db: asyncpg.Connection, usage: list[Row], condition: s
 
     def is_closed(row: Row) -> bool:
         own = spans.get(row["workspace_id"], []) if row["resource_type"] in ACCRUED else []
-        return any(one["period_start"] <= row["at"] < one["period_end"] for one in own)
+        return any(period["period_start"] <= row["at"] < period["period_end"] for period in own)
 
     return [row for row in usage if not is_closed(row)]
 

@@ -270,7 +270,7 @@ async def test_health_separates_never_probed_failed_and_working(api: Api, staff:
             "VALUES ($1, $2, 'llm', now() - make_interval(secs => $4), $3, 0)",
             new_id(), provider, latency_ms, age_s,
         )  # fmt: skip
-    found = {one["provider"]: one["last_probe"] for one in (await staff.get(f"{PATH}/health")).body["providers"]}
+    found = {line["provider"]: line["last_probe"] for line in (await staff.get(f"{PATH}/health")).body["providers"]}
     assert (found["openai"], found["cartesia"], found["anthropic"]) == ("failed", "works", "never")
 
 

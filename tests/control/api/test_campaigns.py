@@ -92,7 +92,7 @@ async def test_warns_of_a_tier_without_outbound_calls_before_start(workspace: Ca
     trial = await make_call_workspace(workspace.api, tier="trial")
     path = f"{trial.path}/campaigns"
     made = await trial.ann.post(path, {"name": "Recall", "agent_id": trial.agent_id})
-    assert (made.status, [one["code"] for one in made.body["warnings"]]) == (201, ["outbound_not_in_tier"])
+    assert (made.status, [warning["code"] for warning in made.body["warnings"]]) == (201, ["outbound_not_in_tier"])
     path = f"{path}/{made.body['campaign']['id']}"
     added = await trial.ann.post(f"{path}/recipients", {"recipients": [{"phone_number": "+12125550123"}]})
     assert (added.body["added"], added.body["warnings"]) == (1, made.body["warnings"])

@@ -88,7 +88,7 @@ class IntegratingWorkspace:
 
     async def offer(self, shipped: str) -> None:
         """Add a type like a shipped one, as `test_…`, with a client at the vendor."""
-        kind = next(one for one in shipped_integration_types() if one["type"] == shipped)
+        kind = next(known for known in shipped_integration_types() if known["type"] == shipped)
         kind["config"]["oauth"] |= {"client_id": "id", "client_secret": "hidden"}
         assert (await self.admin.post(AVAILABLE, {**kind, "type": f"test_{shipped}", "is_enabled": True})).status == 201
 

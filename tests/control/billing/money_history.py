@@ -23,7 +23,7 @@ TIMEZONES: Final = (
 )  # fmt: skip
 CURRENCIES: Final = ("usd", "usd", "eur", "jpy", "kwd")
 COUNTRIES: Final = (None, "DE", "AT", "CH")
-# Prices of a minute; beside the tiers' own ones, so that averages of a segment differ.
+# Prices of a minute. They differ from those of the tiers, so that the averages of segments differ.
 MINUTE_PRICES: Final = ("0.12", "0.08", "0.0333")
 _MINUTE: Final = timedelta(minutes=1)
 
@@ -125,56 +125,58 @@ def _number(random: Random, opened_at: datetime, now: datetime) -> tuple[datetim
 
 async def insert_histories(db: Connection, histories: Sequence[History], user_id: UUID) -> None:
     """Writes them into the tables, without what comes late. user_id: becomes the owner of all."""
-    last = {one.workspace_id: one.states[-1] for one in histories}
     await db.executemany(
         "INSERT INTO workspaces (id, name, timezone, status, tier_name, created_at) "
         "VALUES ($1, 'Acme', $2, $3, $4, $5)",
         [
-            (one.workspace_id, one.timezone, last[one.workspace_id].status, last[one.workspace_id].tier_name,
-             one.opened_at)
-            for one in histories
+            (history.workspace_id, history.timezone, state.status, state.tier_name, history.opened_at)
+            for history in histories
+            for state in history.states[-1:]
         ],
-    )  # fmt: skip
+    )
     await db.executemany(
         "INSERT INTO workspace_members (workspace_id, user_id, role) VALUES ($1, $2, 'owner')",
-        [(one.workspace_id, user_id) for one in histories],
+        [(history.workspace_id, user_id) for history in histories],
     )
     await db.executemany(
         "INSERT INTO workspace_changes (id, workspace_id, at, status, tier_name, monthly_fee) "
         "VALUES ($1, $2, $3, $4, $5, 0)",
         [
-            (UUID(new_id()), one.workspace_id, state.at, state.status, state.tier_name)
-            for one in histories for state in one.states
+            (UUID(new_id()), history.workspace_id, state.at, state.status, state.tier_name)
+            for history in histories for state in history.states
         ],
     )  # fmt: skip
     await db.executemany(
         "INSERT INTO billing_accounts (workspace_id, opened_at, country, currency, anchor_day) "
         "VALUES ($1, $2, $3, $4, $5)",
-        [(one.workspace_id, one.opened_at, one.country, one.currency, one.anchor_day) for one in histories],
+        [
+            (history.workspace_id, history.opened_at, history.country, history.currency, history.anchor_day)
+            for history in histories
+        ],
     )
     await db.executemany(
         "INSERT INTO phone_numbers (id, workspace_id, phone_number, carrier, carrier_number_id, status, monthly_price, "
         "created_at, released_at) VALUES ($1, $2, '+1' || (2000000000 + abs(hashtext($1::uuid::text)::bigint)), "
         "'twilio', $1::text, 'released', $3, $4, $5)",
         [
-            (UUID(new_id()), one.workspace_id, price, since, until)
-            for one in histories for since, until, price in one.numbers
+            (UUID(new_id()), history.workspace_id, price, since, until)
+            for history in histories for since, until, price in history.numbers
         ],
     )  # fmt: skip
     await db.executemany(
         "INSERT INTO credit_grants (id, workspace_id, amount, category, applies_to, priority, effective_at, "
         "expires_at, reason, currency) VALUES ($1, $2, $3, 'goodwill', $4, 1, $5, $6, 'x', $7)",
         [
-            (UUID(new_id()), one.workspace_id, round_money(amount, one.currency) or Decimal(1), scope, one.opened_at,
-             expires, one.currency)
-            for one in histories for amount, scope, expires in one.grants
+            (UUID(new_id()), history.workspace_id, round_money(amount, history.currency) or Decimal(1), scope,
+             history.opened_at, expires, history.currency)
+            for history in histories for amount, scope, expires in history.grants
         ],
     )  # fmt: skip
     await _insert_calls(db, histories)
 
 
 async def _insert_calls(db: Connection, histories: Sequence[History]) -> None:
-    calls = [(one.workspace_id, call) for one in histories for call in one.calls]
+    calls = [(history.workspace_id, call) for history in histories for call in history.calls]
     await db.executemany(
         "INSERT INTO calls (id, workspace_id, direction, carrier, status, duration_seconds, is_test, cost_total, "
         "created_at) VALUES ($1, $2, 'inbound', 'twilio', 'completed', $3, $4, $5, $6)",
@@ -196,7 +198,7 @@ async def _insert_calls(db: Connection, histories: Sequence[History]) -> None:
 
 async def insert_late_reports(db: Connection, histories: Sequence[History]) -> None:
     """What became known of calls after their periods were closed."""
-    late = [(one.workspace_id, call) for one in histories for call in one.calls if call.later]
+    late = [(history.workspace_id, call) for history in histories for call in history.calls if call.later]
     await _insert_minutes(db, [(workspace_id, call, call.later, "adjustment") for workspace_id, call in late])
     await db.executemany(
         "UPDATE calls SET duration_seconds = $2, cost_total = $3 WHERE id = $1",

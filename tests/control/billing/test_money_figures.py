@@ -33,8 +33,8 @@ def make_history(status: str, calls: tuple[int, ...] = SECONDS) -> History:
         opened_at=OPENED,
         states=[WorkspaceState(OPENED, status, "growth" if status == "active" else "trial")],
         calls=[
-            HistoricCall(UUID(new_id()), OPENED + timedelta(minutes=one), seconds, 0, Decimal("0.10"), False)
-            for one, seconds in enumerate(calls, 1)
+            HistoricCall(UUID(new_id()), OPENED + timedelta(minutes=minute), seconds, 0, Decimal("0.10"), False)
+            for minute, seconds in enumerate(calls, 1)
         ],
         numbers=[],
         grants=[],
@@ -88,7 +88,7 @@ async def test_six_calls_within_the_allowance_of_growth(fresh_database_url: str,
         scene.clock.now = datetime(2041, 12, 31, 23, tzinfo=UTC)
         user, staff = await scene.api.sign_in(user.email), await scene.api.admin()
         await scene.roll_up()
-        assert {round(one, 2) for one in (await read_figures(scene, staff, user, history)).values()} == {FEE}
+        assert {round(figure, 2) for figure in (await read_figures(scene, staff, user, history)).values()} == {FEE}
 
         scene.clock.now = datetime(2042, 1, 1, 12, tzinfo=UTC)
         user, staff = await scene.api.sign_in(user.email), await scene.api.admin()
@@ -164,8 +164,8 @@ async def test_a_missing_price_of_telephony_leaves_the_margin_unknown(fresh_data
             found = await get(staff, page, {"period": "month"})
             assert (found["profit_margin"], found["unpriced"], found["warning"]) == (None, 1, warning)
         costs = await get(staff, "/admin/analytics/costs", {"period": "month"})
-        assert [(one["margin"], one["unpriced"]) for one in costs["by_workspace"]] == [(None, 1)]
-        margins = {one["provider"]: (one["margin"] is None, one["unpriced"]) for one in costs["by_provider"]}
+        assert [(row["margin"], row["unpriced"]) for row in costs["by_workspace"]] == [(None, 1)]
+        margins = {row["provider"]: (row["margin"] is None, row["unpriced"]) for row in costs["by_provider"]}
         assert margins["twilio"] == (True, 1)
         overview = await get(staff, "/admin/billing/overview", {"period": "month"})
         assert (overview["unpriced"], overview["warning"]) == (1, warning)
@@ -180,9 +180,9 @@ async def test_workers_at_once_accrue_each_amount_once(fresh_database_url: str, 
         user = await scene.api.sign_up()
         await insert_histories(scene.api.owner, histories, UUID(user.id))
         await scene.open_periods()
-        days = [OPENED.date() + timedelta(days=one) for one in range(9)]
+        days = [OPENED.date() + timedelta(days=number) for number in range(9)]
         async with scene.transaction() as db:
-            await mark_days(db, [WorkspaceDay(one.workspace_id, day) for day in days for one in histories])
+            await mark_days(db, [WorkspaceDay(history.workspace_id, day) for day in days for history in histories])
 
         async def work() -> None:
             count = -1
@@ -196,7 +196,7 @@ async def test_workers_at_once_accrue_each_amount_once(fresh_database_url: str, 
             current = (await get(user, f"{path}/billing/current"))["current_period"]
             costs = await get(user, f"{path}/analytics/costs", {"period": "month"})
             assert round(costs["current_period_cost"], 6) == round(current["accrued_total"], 6)
-        # 4,000 minutes, of which the plan includes its share of 1,500.
+        # The plan includes its share of 1,500 of the 4,000 minutes.
         figures = await get(user, f"/workspaces/{histories[0].workspace_id}/analytics/costs", {"period": "month"})
         assert figures["usage_list_price"] == 400
         included = 1_500 * Decimal(str(FEE)) / 199

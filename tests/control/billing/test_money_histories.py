@@ -55,10 +55,10 @@ class Differences:
     compared: int = 0
     found: list[str] = field(default_factory=list)
 
-    def compare(self, what: str, one: Any, other: Any, tolerance: Decimal = Decimal("0.000001")) -> None:
+    def compare(self, what: str, first: Any, other: Any, tolerance: Decimal = Decimal("0.000001")) -> None:
         self.compared += 1
-        if abs(Decimal(str(one)) - Decimal(str(other))) > tolerance:
-            self.found.append(f"{what}: {one} and {other}")
+        if abs(Decimal(str(first)) - Decimal(str(other))) > tolerance:
+            self.found.append(f"{what}: {first} and {other}")
 
 
 @dataclass(frozen=True)
@@ -100,8 +100,8 @@ async def check_batch(scene: HistoryScene, histories: Sequence[History], random:
     await scene.roll_up()
     await close_periods(scene, histories)
     await scene.roll_up()
-    for one in histories:
-        await check_history(scene, one, user)
+    for history in histories:
+        await check_history(scene, history, user)
     await check_platform(scene, histories, user, staff)
     # Their periods would go on in the years of the next batches.
     await scene.api.owner.execute(f"TRUNCATE {TABLES} CASCADE")
@@ -129,11 +129,13 @@ async def close_periods(scene: HistoryScene, histories: Sequence[History]) -> No
     await scene.roll_up()
     last = []
     async with scene.transaction() as db:
-        for one in histories:
-            over = [p for p in await store_periods.select_open(db, one.workspace_id) if p.period.end <= scene.clock.now]
+        for history in histories:
+            over = [
+                p for p in await store_periods.select_open(db, history.workspace_id) if p.period.end <= scene.clock.now
+            ]
             for stored in over[:-1]:
                 await close(db, stored)
-            last += over[-1:] if one.close_last else []
+            last += over[-1:] if history.close_last else []
         await insert_late_reports(db, histories)
         for stored in last:
             await close(db, stored)
@@ -146,16 +148,16 @@ async def close(db: Connection, stored: StoredPeriod) -> None:
         assert await issue_own(db, closed.invoice_id, stored.period.end, 14) is not None
 
 
-async def check_history(scene: HistoryScene, one: History, user: Client) -> None:
+async def check_history(scene: HistoryScene, history: History, user: Client) -> None:
     """The customer's figures of the whole history, and of the period that goes on."""
-    path, compare = f"/workspaces/{one.workspace_id}", scene.differences.compare
-    where = f"{one.workspace_id} {one.timezone} {one.currency}"
-    zone = ZoneInfo(one.timezone)
-    days = {"from": f"{one.opened_at.astimezone(zone).date()}", "to": f"{scene.clock.now.astimezone(zone).date()}"}
+    path, compare = f"/workspaces/{history.workspace_id}", scene.differences.compare
+    where = f"{history.workspace_id} {history.timezone} {history.currency}"
+    zone = ZoneInfo(history.timezone)
+    days = {"from": f"{history.opened_at.astimezone(zone).date()}", "to": f"{scene.clock.now.astimezone(zone).date()}"}
     costs = await get(user, f"{path}/analytics/costs", days)
     async with scene.transaction() as db:
-        expected = await expect_amounts(db, one.workspace_id, scene.clock.now)
-        await check_closed(db, scene, one)
+        expected = await expect_amounts(db, history.workspace_id, scene.clock.now)
+        await check_closed(db, scene, history)
     shown = defaultdict(Decimal, {line["resource_type"]: number(line["cost"]) for line in costs["by_resource"]})
     for resource in ("subscription", *USAGE):
         compare(f"{where} analytics {resource}", shown[resource], expected[resource])
@@ -164,9 +166,9 @@ async def check_history(scene: HistoryScene, one: History, user: Client) -> None
     compare(f"{where} fees_accrued", costs["fees_accrued"], expected["subscription"])
     compare(f"{where} current_period_cost", costs["current_period_cost"], usage + expected["subscription"])
     compare(f"{where} trend", sum(number(day["cost"]) for day in costs["trend"]), costs["current_period_cost"])
-    await check_calls(scene, one, user, expected)
-    await check_current(scene, one, user)
-    await check_invoices(scene, one, user)
+    await check_calls(scene, history, user, expected)
+    await check_current(scene, history, user)
+    await check_invoices(scene, history, user)
 
 
 async def expect_amounts(db: Connection, workspace_id: UUID, now: datetime) -> dict[str, Decimal]:
@@ -201,16 +203,16 @@ async def cut_statement(db: Connection, stored: StoredPeriod, now: datetime) -> 
     return compute_statement(cut, segments, [SegmentUsage() for _ in segments], numbers)
 
 
-async def check_closed(db: Connection, scene: HistoryScene, one: History) -> None:
+async def check_closed(db: Connection, scene: HistoryScene, history: History) -> None:
     """Of each closed period the ledger, the accruals and the lines of all invoices are its statement. Where no period
     was closed since reports came late, the next invoice will have what they change."""
     for row in await db.fetch(
         f"SELECT {store_periods.COLUMNS} FROM billing_periods WHERE workspace_id = $1 AND status <> 'open'",
-        one.workspace_id,
+        history.workspace_id,
     ):
         stored = store_periods.make_period(row)
-        statement = await load_statement(db, one.workspace_id, stored.period, stored.currency)
-        where, by_resource = f"{one.workspace_id} {stored.period.start}", defaultdict[str, Decimal](Decimal)
+        statement = await load_statement(db, history.workspace_id, stored.period, stored.currency)
+        where, by_resource = f"{history.workspace_id} {stored.period.start}", defaultdict[str, Decimal](Decimal)
         for line in statement.lines:
             by_resource[RESOURCE_TYPES[line.kind]] += line.exact
         sums = await db.fetch(
@@ -221,11 +223,11 @@ async def check_closed(db: Connection, scene: HistoryScene, one: History) -> Non
                  WHERE a.period_id = $1 AND a.resource_type = kinds.resource_type) AS accrued
             FROM unnest($5::text[]) AS kinds (resource_type)
             """,
-            stored.id, one.workspace_id, stored.period.start, stored.period.end, [*ACCRUED],
+            stored.id, history.workspace_id, stored.period.start, stored.period.end, [*ACCRUED],
         )  # fmt: skip
         for found in sums:
             name = found["resource_type"]
-            if one.close_last:
+            if history.close_last:
                 scene.differences.compare(f"{where} ledger {name}", found["ledger"], by_resource[name], ZERO)
             scene.differences.compare(f"{where} accruals {name}", found["accrued"], by_resource[name], ZERO)
         billed = await db.fetchval(
@@ -233,52 +235,52 @@ async def check_closed(db: Connection, scene: HistoryScene, one: History) -> Non
             "AND kind NOT IN ('tax', 'credit')",
             stored.id,
         )
-        if one.close_last:
+        if history.close_last:
             scene.differences.compare(f"{where} invoices", billed, sum(by_resource.values()), ZERO)
 
 
-async def check_calls(scene: HistoryScene, one: History, user: Client, expected: dict[str, Decimal]) -> None:
+async def check_calls(scene: HistoryScene, history: History, user: Client, expected: dict[str, Decimal]) -> None:
     """The calls' costs are the minutes of the bill."""
-    calls = (await get(user, f"/workspaces/{one.workspace_id}/calls", {"limit": "200"}))["calls"]
+    calls = (await get(user, f"/workspaces/{history.workspace_id}/calls", {"limit": "200"}))["calls"]
     rounding = Decimal("0.0000006") * (len(calls) + 1)
     listed = sum((number(call["cost_list"]) for call in calls), ZERO)
     billed = sum((number(call["cost_total"]) for call in calls), ZERO)
     deducted = expected["call_minutes"] + expected["included_minutes"] + expected["trial"]
-    compare, where = scene.differences.compare, f"{one.workspace_id} calls"
-    compare(f"{where} cost_list", listed, sum((c.cost(c.seconds) for c in final_calls(one)), ZERO), rounding)
+    compare, where = scene.differences.compare, f"{history.workspace_id} calls"
+    compare(f"{where} cost_list", listed, sum((c.cost(c.seconds) for c in final_calls(history)), ZERO), rounding)
     compare(f"{where} cost_list and the ledger", listed, expected["call_minutes"], rounding)
     compare(f"{where} cost_total", billed, deducted, rounding)
 
 
-async def check_current(scene: HistoryScene, one: History, user: Client) -> None:
+async def check_current(scene: HistoryScene, history: History, user: Client) -> None:
     """The running period says the same in billing and in analytics; the forecast is its statement."""
-    path, compare, zone = f"/workspaces/{one.workspace_id}", scene.differences.compare, ZoneInfo(one.timezone)
+    path, compare, zone = f"/workspaces/{history.workspace_id}", scene.differences.compare, ZoneInfo(history.timezone)
     current = (await get(user, f"{path}/billing/current"))["current_period"]
     start = datetime.fromisoformat(current["start"])
     days = {"from": f"{start.astimezone(zone).date()}", "to": f"{scene.clock.now.astimezone(zone).date()}"}
     costs = await get(user, f"{path}/analytics/costs", days)
     for name in ("usage_list_price", "usage_billed", "fees_accrued"):
-        compare(f"{one.workspace_id} current {name}", current[name], costs[name])
-    compare(f"{one.workspace_id} accrued_total", current["accrued_total"], costs["current_period_cost"])
+        compare(f"{history.workspace_id} current {name}", current[name], costs[name])
+    compare(f"{history.workspace_id} accrued_total", current["accrued_total"], costs["current_period_cost"])
     async with scene.transaction() as db:
-        stored = await closure.find_period(db, one.workspace_id, scene.clock.now)
-        statement = await load_running_statement(db, one.workspace_id, stored.period, stored.currency)
-    compare(f"{one.workspace_id} subtotal", current["subtotal"], round_money(statement.usage, one.currency))
-    compare(f"{one.workspace_id} fee", current["subscription_fee"], round_money(statement.fee, one.currency))
+        stored = await closure.find_period(db, history.workspace_id, scene.clock.now)
+        statement = await load_running_statement(db, history.workspace_id, stored.period, stored.currency)
+    compare(f"{history.workspace_id} subtotal", current["subtotal"], round_money(statement.usage, history.currency))
+    compare(f"{history.workspace_id} fee", current["subscription_fee"], round_money(statement.fee, history.currency))
 
 
-async def check_invoices(scene: HistoryScene, one: History, user: Client) -> None:
-    path = f"/workspaces/{one.workspace_id}/billing"
-    history = (await get(user, f"{path}/history"))["periods"]
+async def check_invoices(scene: HistoryScene, history: History, user: Client) -> None:
+    path = f"/workspaces/{history.workspace_id}/billing"
+    periods = (await get(user, f"{path}/history"))["periods"]
     invoices = (await get(user, f"{path}/invoices"))["invoices"]
     scene.differences.compare(
-        f"{one.workspace_id} history", sum(number(period["total_amount"]) for period in history),
+        f"{history.workspace_id} history", sum(number(period["total_amount"]) for period in periods),
         sum(number(invoice["amount"]) for invoice in invoices),
     )  # fmt: skip
     for invoice in invoices:
         lines = (await get(user, f"{path}/invoices/{invoice['id']}"))["lines"]
         total = sum(number(line["amount"]) for line in lines)
-        scene.differences.compare(f"{one.workspace_id} invoice {invoice['id']}", total, invoice["amount"])
+        scene.differences.compare(f"{history.workspace_id} invoice {invoice['id']}", total, invoice["amount"])
 
 
 async def check_platform(scene: HistoryScene, histories: Sequence[History], user: Client, staff: Client) -> None:
@@ -286,7 +288,7 @@ async def check_platform(scene: HistoryScene, histories: Sequence[History], user
     compare, now = scene.differences.compare, scene.clock.now
     days = {"from": f"{(now - LONGEST).date()}", "to": f"{now.date()}"}
     async with scene.transaction() as db:
-        revenue = await expect_revenue(db, [one.workspace_id for one in histories])
+        revenue = await expect_revenue(db, [history.workspace_id for history in histories])
     total = sum(revenue.values())
     platform = await get(staff, "/admin/analytics/platform", days)
     costs = await get(staff, "/admin/analytics/costs", days | {"limit": "200"})
@@ -295,18 +297,18 @@ async def check_platform(scene: HistoryScene, histories: Sequence[History], user
         ("platform", platform["total_revenue"]), ("costs", costs["total_revenue"]),
         ("parts", number(platform["usage_billed"]) + number(platform["fees_accrued"])),
         ("tiers", sum(number(amount) for amount in platform["revenue_by_tier"].values())),
-        ("ranking", sum(number(one["total_revenue"]) for one in ranking)),
-        ("by_workspace", sum(number(one["revenue"]) for one in costs["by_workspace"])),
+        ("ranking", sum(number(row["total_revenue"]) for row in ranking)),
+        ("by_workspace", sum(number(row["revenue"]) for row in costs["by_workspace"])),
     ):  # fmt: skip
         compare(f"admin {name} {now}", shown, total, Decimal("0.0001"))
     for name in ("usage_list_price", "usage_billed", "fees_accrued", "credits", "total_cost"):
         compare(f"admin {name}", platform[name], costs[name])
-    by_workspace = {one["workspace_id"]: one["total_revenue"] for one in ranking}
-    for one in histories:
-        name = str(one.workspace_id)
-        compare(f"admin {name}", by_workspace.get(name, 0), revenue[one.workspace_id])
+    by_workspace = {row["workspace_id"]: row["total_revenue"] for row in ranking}
+    for history in histories:
+        name = str(history.workspace_id)
+        compare(f"admin {name}", by_workspace.get(name, 0), revenue[history.workspace_id])
     await check_dashboards(scene, staff)
-    await check_same_month(scene, [one for one in histories if one.timezone == "UTC"], user, staff)
+    await check_same_month(scene, [history for history in histories if history.timezone == "UTC"], user, staff)
 
 
 async def expect_revenue(db: Connection, workspaces: Sequence[UUID]) -> dict[UUID, Decimal]:
@@ -349,9 +351,9 @@ async def check_dashboards(scene: HistoryScene, staff: Client) -> None:
 async def check_same_month(scene: HistoryScene, histories: Sequence[History], user: Client, staff: Client) -> None:
     """Customers whose days are the platform's see the staff's number, for the same calendar month."""
     costs = await get(staff, "/admin/analytics/costs", {"period": "month", "limit": "200"})
-    revenue = {one["workspace_id"]: one["revenue"] for one in costs["by_workspace"]}
-    for one in histories:
-        if one.currency == "usd":
-            own = await get(user, f"/workspaces/{one.workspace_id}/analytics/costs", {"period": "month"})
-            shown = revenue.get(str(one.workspace_id), 0)
-            scene.differences.compare(f"{one.workspace_id} month", shown, own["current_period_cost"])
+    revenue = {row["workspace_id"]: row["revenue"] for row in costs["by_workspace"]}
+    for history in histories:
+        if history.currency == "usd":
+            own = await get(user, f"/workspaces/{history.workspace_id}/analytics/costs", {"period": "month"})
+            shown = revenue.get(str(history.workspace_id), 0)
+            scene.differences.compare(f"{history.workspace_id} month", shown, own["current_period_cost"])

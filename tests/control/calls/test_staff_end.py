@@ -38,7 +38,7 @@ async def run_job(platform: CallPlatform, workspace: LiveWorkspace) -> None:
 
 
 async def hangups(platform: CallPlatform) -> dict[UUID, HangupJob]:
-    jobs = [msgspec.json.decode(one, type=HangupJob) for one in await platform.job_payloads(HANG_UP)]
+    jobs = [msgspec.json.decode(payload, type=HangupJob) for payload in await platform.job_payloads(HANG_UP)]
     return {job.call_id: job for job in jobs}
 
 

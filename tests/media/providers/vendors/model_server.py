@@ -2,7 +2,7 @@
 
     python tests/media/providers/vendors/model_server.py MODEL.gguf [PORT]
 
-Takes a free port if none is given. Prints the address on the first line of standard output.
+Without PORT it takes a free port. Prints the address on the first line of standard output.
 """
 
 import importlib
