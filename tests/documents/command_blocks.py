@@ -24,6 +24,7 @@ stop_all() { for name in "${!pids[@]}"; do stop "$name"; done; }
 trap stop_all EXIT
 window() {
   stop "$1"
+  : > "$1.window"  # else the text of the last command is found
   setsid "${@:3}" > "$1.window" 2>&1 < <(tail -f /dev/null --pid=$$) & pids[$1]=$!
   until grep -q "$2" "$1.window"; do
     kill -0 "${pids[$1]}" || { cat "$1.window"; return 1; }
