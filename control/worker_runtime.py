@@ -234,7 +234,7 @@ class BackgroundWorker:
             try:
                 await self.run_duty(duty, stop)
                 failures = 0
-            except Exception as error:  # must end neither the other duties nor this one's next run
+            except Exception as error:  # must end neither the other duties nor this one's next run  # noqa: BLE001
                 failures += 1
                 self.metrics.failed.labels(duty.name).inc()
                 log.error("duty.failed", duty=duty.name, **error_fields(error))
@@ -260,7 +260,7 @@ class BackgroundWorker:
             except JobFailed as failure:
                 self.metrics.jobs.labels(name, "refused" if failure.is_permanent else "failed").inc()
                 raise
-            except Exception as error:  # must end neither the worker nor the other jobs
+            except Exception as error:  # must end neither the worker nor the other jobs  # noqa: BLE001
                 self.metrics.jobs.labels(name, "failed").inc()
                 log.warning("job.failed", job=name, **error_fields(error))
                 raise JobFailed(type(error).__name__) from None

@@ -111,7 +111,7 @@ def _logger_class(level: int, sink: LogSink) -> Any:
         def _proxy_to_logger(self, method_name: str, event: str | None = None, *arguments: Any, **fields: Any) -> Any:
             try:
                 return super()._proxy_to_logger(method_name, event, *arguments, **fields)
-            except Exception:  # a log call must end nothing, whatever its fields are; the loss is counted
+            except Exception:  # a log call must end nothing, whatever its fields are; the loss is counted  # noqa: BLE001
                 sink.count_dropped()
                 return None
 

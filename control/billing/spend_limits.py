@@ -130,7 +130,7 @@ async def _isolate(workspace_id: UUID, work: Awaitable[None]) -> None:
         await work
     except (BusUnavailable, OSError, asyncpg.InterfaceError):
         raise
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001
         log.error("spend_limit.failed", workspace_id=str(workspace_id), **error_fields(error))
 
 

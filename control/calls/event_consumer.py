@@ -191,7 +191,7 @@ class _Consumer:
         while True:
             try:
                 return await self._write(events)
-            except Exception as error:  # an error of one event must not block the others
+            except Exception as error:  # an error of one event must not block the others  # noqa: BLE001
                 if self._has_connection and not is_temporary(error):
                     return await self._store_halves(events, type(error).__name__)
                 if self._stop.is_set():

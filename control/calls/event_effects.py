@@ -50,7 +50,7 @@ class NewEvent:
         return self.seq // SEQ_PER_LEG
 
 
-def apply_events(state: CallState, utterances: Utterances, events: Iterable[NewEvent]) -> tuple[CallState, Utterances]:
+def apply_events(state: CallState, utterances: Utterances, events: Iterable[NewEvent]) -> tuple[CallState, Utterances]:  # noqa: C901, PLR0912
     """The call's state and its utterances after these events; the same objects where nothing changed."""
     said = list(utterances)
     for one in sorted(events, key=lambda new: new.seq):

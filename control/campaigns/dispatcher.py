@@ -82,7 +82,7 @@ class CampaignDispatcher:
                 has_placed, goes_on = await self._dispatch(*named, now)
             except (OSError, PoolExhausted):  # of no campaign: there is no database
                 raise
-            except Exception as error:  # one campaign that fails must not keep the others from calling
+            except Exception as error:  # one campaign that fails must not keep the others from calling  # noqa: BLE001
                 log.error("campaign.dispatch_failed", campaign_id=str(named[1]), **error_fields(error))
                 failed = error
                 continue

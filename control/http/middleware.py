@@ -75,7 +75,7 @@ class EdgeMiddleware:
             if _is_being_cancelled():
                 raise
             return _error_response(error, request_id)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001
             return _error_response(error, request_id)
 
     def _add_headers(self, request: web.Request, headers: CIMultiDict[str], ids: RequestIds) -> None:

@@ -82,7 +82,7 @@ class MediaRequests:
                     return "answered", MediaReply(request.id, await self._run(attempt, limit.when() or 0.0))
         except Problem as problem:
             return "refused", _refusal(request, problem.code, problem.message)
-        except Exception as error:  # an error of one request must not end the others
+        except Exception as error:  # an error of one request must not end the others  # noqa: BLE001
             if limit.expired():
                 rest = f" {UNKNOWN_MESSAGE}" if attempt.is_once else ""
                 return TIMED_OUT, _refusal(request, TIMED_OUT, f"This took too long.{rest}")

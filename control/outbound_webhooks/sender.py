@@ -109,7 +109,7 @@ class WebhookSender:
     async def _deliver(self, claimed: ClaimedDelivery) -> None:
         try:
             attempt = await self.attempt(claimed)
-        except Exception as error:  # else it would be made again and again, unrecorded, whenever its lease is over
+        except Exception as error:  # else it would be made again and again, unrecorded, whenever its lease is over  # noqa: BLE001
             log.error("outbound_webhook.crashed", delivery_id=str(claimed.id), **error_fields(error))
             attempt = DeliveryAttempt(claimed.attempts + 1, self._clock(), 0, None, CRASHED, "")
         self._count_attempt(attempt.outcome)

@@ -34,7 +34,7 @@ class BackgroundTasks:
         try:
             async with asyncio.timeout(self._timeout_s):
                 await work
-        except Exception as error:  # nobody awaits the task: its error is logged here or never
+        except Exception as error:  # nobody awaits the task: its error is logged here or never  # noqa: BLE001
             log.error("webhook.background_task_failed", task=name, **error_fields(error))
 
     async def close(self) -> None:

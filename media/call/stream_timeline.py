@@ -68,8 +68,7 @@ class StreamTimeline:
                 return DUPLICATE
             expected = self._expected
         self.heard_at = now
-        if now - expected < self._least_offset:
-            self._least_offset = now - expected
+        self._least_offset = min(self._least_offset, now - expected)
         self._latest = latest = (self._latest + 1) % _REMEMBERED
         self._pieces[latest] = hash(payload) ^ at_ms
         return missing

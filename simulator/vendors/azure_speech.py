@@ -8,9 +8,9 @@ import asyncio
 import re
 import time
 import uuid
-import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass, field
 from typing import Any, Final
+from xml.etree import ElementTree
 
 from aiohttp import WSMsgType, web
 

@@ -80,7 +80,7 @@ class CallPrinter:
         self.console.print(text, soft_wrap=True)
 
 
-def line_of(envelope: EventEnvelope) -> Text | None:
+def line_of(envelope: EventEnvelope) -> Text | None:  # noqa: C901, PLR0911, PLR0912
     """An event as a line; None for events without one."""
     match envelope.event:
         case CallerSaid(text=text, start_ms=start_ms):

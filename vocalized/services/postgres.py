@@ -115,16 +115,16 @@ def serve_postgres(
     """
     state, account = make_state(state), server_account()
     own = socket_folder(state, account) if sockets is None else nullcontext(sockets)
-    with locked(state / "postgres.lock") as lock, own as sockets:
+    with locked(state / "postgres.lock") as lock, own as folder:
         programs = postgres_programs(account)
         data = _cluster(state, programs, lock, account)
         _admit_only_this_user(data, account)
-        _remove_stale_files(data, sockets)
-        command = [str(programs / "postgres"), "-D", str(data), "-k", str(sockets), *_flags(durable)]
+        _remove_stale_files(data, folder)
+        command = [str(programs / "postgres"), "-D", str(data), "-k", str(folder), *_flags(durable)]
         program = Program(command, data, state / "postgres.log", lock, _ENDINGS, account)
         with running(program) as process:
-            _until_ready(program, process, programs, sockets)
-            server = Postgres(_url(sockets, OWNER, DATABASE), programs, sockets, process)
+            _until_ready(program, process, programs, folder)
+            server = Postgres(_url(folder, OWNER, DATABASE), programs, folder, process)
             if vector:
                 server.add_vector()
             yield server

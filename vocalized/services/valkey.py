@@ -47,8 +47,8 @@ def serve_valkey(
     data = state / "valkey"
     data.mkdir(exist_ok=True)
     own = socket_folder(state, None) if sockets is None else nullcontext(sockets)
-    with locked(state / "valkey.lock") as lock, own as sockets:
-        path = sockets / "valkey.sock"
+    with locked(state / "valkey.lock") as lock, own as folder:
+        path = folder / "valkey.sock"
         command = [str(valkey_program()), *_flags(path, durable)]
         if passwords is not None:
             write_private(data / "users.acl", "\n".join(user_lines(passwords)) + "\n")

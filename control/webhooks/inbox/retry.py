@@ -50,7 +50,7 @@ class EventRetry:
             await self._sources[its.source].retry(event, now)
         except Unavailable:
             raise
-        except Exception as error:  # the error of one event must not stop the others
+        except Exception as error:  # the error of one event must not stop the others  # noqa: BLE001
             reason = type(error).__name__
             log.error("webhook.failed", source=its.source, kind=its.event_type, **error_fields(error))
             await self._transactions.run(lambda db: set_last_error(db, its.key, reason))

@@ -67,7 +67,7 @@ class TwilioCalls:
         try:
             async with asyncio.timeout(self._options.deadline_s):
                 text = await work
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001
             log.error("webhook.apologised", source="twilio", kind=kind, **error_fields(error))
             self._metrics.apologies.labels("twilio").inc()
             text = twiml.say_and_hang_up(self._options.apology, "en-US")

@@ -50,7 +50,7 @@ class TwilioTargetLegs:
         try:
             async with asyncio.timeout(self._deadline_s):
                 text = await (self._ask(form) if form.step == "answered" else self._decide(form))
-        except Exception as error:  # a caller waits for this leg no longer than its tool does
+        except Exception as error:  # a caller waits for this leg no longer than its tool does  # noqa: BLE001
             log.error("transfer.target_hung_up", carrier="twilio", **error_fields(error))
             text = twiml.hang_up()
         self._inbox.count("twilio", "target", "answered")

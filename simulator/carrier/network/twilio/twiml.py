@@ -1,8 +1,8 @@
 """Parses TwiML (docs: voice/twiml) into verbs."""
 
-import xml.etree.ElementTree as ElementTree
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from xml.etree import ElementTree
 
 _MAX_BYTES = 64 * 1024
 
@@ -173,7 +173,7 @@ def read_twiml(text: str | bytes, base: str = "") -> TwimlDocument:
     return TwimlDocument(tuple(_verb(element) for element in root), base)
 
 
-def _verb(element: ElementTree.Element) -> Verb:
+def _verb(element: ElementTree.Element) -> Verb:  # noqa: PLR0911
     text = (element.text or "").strip()
     match element.tag:
         case "Connect":
