@@ -1,13 +1,72 @@
-"""`analytics`: computes roll-ups again."""
+"""`python -m control analytics`: computes roll-ups again from calls and ledger."""
 
 import argparse
+import asyncio
+import sys
+from datetime import date
+from typing import Final
 
 from config.settings import DatabaseSettings, database_settings
-from control import analytics_commands
+from control.analytics.rollup import count_days_without_rows, mark_all_days, roll_up_days
+from control.billing.accruals import make_accrue
+from control.billing.period_jobs import utc_now
+from control.db.pool import Pool, Timeouts, open_pool
+from control.db.scope import enter_platform
 
-add_arguments, read_settings = analytics_commands.add_arguments, database_settings
+read_settings = database_settings
+
+# Marking reads an index of all calls and records of the range.
+_TIMEOUTS: Final = Timeouts(statement=600.0, command=605.0)
+# Days of one transaction: others that compute the same days wait for it.
+_DAYS_AT_ONCE: Final = 1_000
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The actions and their options."""
+    actions = parser.add_subparsers(required=True, metavar="ACTION", dest="action")
+    rebuild = actions.add_parser(
+        "rebuild", help="compute all roll-ups of the days again; what has neither calls nor ledger is left as it is"
+    )
+    rebuild.add_argument("--from", type=_day, default=date.min, dest="first", metavar="DAY", help="first day (UTC)")
+    rebuild.add_argument("--to", type=_day, default=date.max, dest="last", metavar="DAY", help="last day, included")
 
 
 def run(arguments: argparse.Namespace, settings: DatabaseSettings) -> int:
-    """Raises as `analytics_commands.run` does."""
-    return analytics_commands.run(arguments, settings.database_url.get_secret_value())
+    """Returns the exit code. Raises what the database raises."""
+    database_url = settings.database_url.get_secret_value()
+    if arguments.last < arguments.first:
+        print("control analytics rebuild: --to is before --from", file=sys.stderr)
+        return 2
+    return asyncio.run(_rebuild(database_url, arguments.first, arguments.last))
+
+
+async def _rebuild(database_url: str, first: date, last: date) -> int:
+    """May be stopped at any time: what is marked is then computed by the workers."""
+    async with open_pool(database_url, size=1, timeouts=_TIMEOUTS, name="vocalized-analytics") as pool:
+        async with pool.transaction() as db:
+            await enter_platform(db)
+            marked = await mark_all_days(db, first, last)
+            left = await count_days_without_rows(db, first, last)
+        print(f"{marked} days of workspaces marked", flush=True)
+        if left:
+            print(f"{left} days left as they are: they have figures, and neither calls nor records of the ledger")
+        done = await _roll_up_marked(pool)
+    print(f"{done} computed here, the others by workers")
+    return 0
+
+
+async def _roll_up_marked(pool: Pool) -> int:
+    done, count = 0, -1
+    while count:
+        async with pool.transaction() as db:
+            await enter_platform(db)
+            count = await roll_up_days(db, _DAYS_AT_ONCE, make_accrue(utc_now))
+        done += count
+    return done
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError("not a day such as 2026-11-26") from None

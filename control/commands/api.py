@@ -1,16 +1,22 @@
-"""`api`: serves the admin and client API."""
+"""`api`: serves the admin and client API, in one process or in several on one port."""
 
 import argparse
+import sys
 
 import uvloop
 
+from config.setting_types import is_this_machine
 from config.settings import ControlSettings, SettingsError, control_settings
-from control.api_options import make_api_options
+from control.app import ApiOptions, HttpOptions, open_app, prepare_app
 from control.http.route import InvalidRoute
-from control.http.server import ListenOptions
-from control.key_options import warn_of_shared_keys
-from control.processes import run_processes, serve_api
-from shared.supervisor import worker_count
+from control.http.server import ListenOptions, serve, stop_signal, tune_garbage_collector
+from control.key_options import key_sets, parse_setting, require_keys, warn_of_shared_keys
+from control.options import are_unsigned_accepted, make_outside_options, make_policies, make_timeouts
+from control.webhooks.options import WebhookOptions
+from control.webhooks.telnyx.signature import TelnyxKeys
+from shared.key_sets import TOKEN_KEYS
+from shared.process_metrics import metrics_folder
+from shared.supervisor import Supervisor, worker_count
 
 read_settings = control_settings
 
@@ -41,3 +47,65 @@ def run(arguments: argparse.Namespace, settings: ControlSettings) -> int:
     except InvalidRoute as error:
         raise SettingsError(str(error)) from None
     return 0
+
+
+def make_api_options(settings: ControlSettings) -> ApiOptions:
+    """The API's options. Raises SettingsError."""
+    keys = key_sets(settings)
+    require_keys(TOKEN_KEYS, keys.tokens)
+    return ApiOptions(
+        database_url=settings.database_url.get_secret_value(),
+        redis_url=settings.redis_url.get_secret_value(),
+        keys=keys,
+        accepts_unsigned=are_unsigned_accepted(settings, keys),
+        http=HttpOptions(
+            public_url=settings.public_url,
+            trusted_proxies=settings.trusted_proxies,
+            cors_origins=settings.cors_origins,
+            max_body_bytes=settings.max_body_bytes,
+            body_timeout_s=settings.body_timeout_s,
+            redis_timeout_s=settings.redis_timeout_s,
+            limits=settings.rate_limits,
+        ),
+        policies=make_policies(settings),
+        outside=make_outside_options(settings),
+        webhooks=_make_webhook_options(settings),
+        pool_size=settings.database_pool_size,
+        request_concurrency=settings.request_concurrency,
+        allows_owner=is_this_machine(settings.public_url),
+        timeouts=make_timeouts(settings),
+    )
+
+
+def _make_webhook_options(settings: ControlSettings) -> WebhookOptions:
+    """Raises SettingsError."""
+    parse_setting("TELNYX_PUBLIC_KEYS", lambda: TelnyxKeys(settings.telnyx_public_keys))
+    if settings.telnyx_api_key.get_secret_value() and not settings.telnyx_public_keys:
+        raise SettingsError("settings: VOCALIZED_TELNYX_PUBLIC_KEYS: needed beside VOCALIZED_TELNYX_API_KEY")
+    return WebhookOptions(
+        url=settings.webhook_url or settings.public_url,
+        twilio_tokens=[(account, token.get_secret_value()) for account, token in settings.twilio_auth_tokens],
+        twilio_shared_keys=[(key, secret.get_secret_value()) for key, secret in settings.twilio_shared_keys],
+        telnyx_public_keys=settings.telnyx_public_keys,
+        stripe_secrets=settings.stripe_webhook_secrets,
+        stripe_body_bytes=settings.stripe_webhook_body_bytes,
+        require_twilio_signature=settings.twilio_require_signature,
+    )
+
+
+async def serve_api(options: ApiOptions, listen: ListenOptions) -> None:
+    """Serves the API in this process until it is told to stop. Raises as `open_app` does, and OSError for the port."""
+    stop = stop_signal()
+    async with open_app(options) as app:
+        prepare_app(app)
+        tune_garbage_collector()
+        await serve(app, listen, stop)
+
+
+def run_processes(port: int, host: str, count: int) -> int:
+    """Runs processes that share the port until this one is told to stop; returns the exit code. host: empty for the
+    setting's."""
+    command = [sys.executable, "-m", "control", "api", "--port", str(port), "--shared-port"]
+    command += ["--host", host] if host else []
+    with metrics_folder() as metrics:
+        return Supervisor(command, count, {"PROMETHEUS_MULTIPROC_DIR": metrics}).run()

@@ -1,17 +1,85 @@
-"""`audit`: verifies and exports the audit log."""
+"""`python -m control audit`: verifies and exports the audit log, and renews its seals after a change of keys."""
 
 import argparse
+import asyncio
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
 
 from config.settings import KeySettings, key_settings
-from control import audit_commands
+from control.db.pool import ROLE, Connection, Timeouts, open_pool
+from control.db.scope import enter_platform
 from control.key_options import key_sets, require_keys
+from control.platform.audit_chain import AuditVerdict
+from control.platform.audit_export import export_lines, has_digest
+from control.platform.audit_seals import audit_keys
+from control.platform.audit_verification import renew_codes, verify_log
 from shared.key_sets import VAULT_KEYS
+from shared.secrets import Sealer
 
-add_arguments, read_settings = audit_commands.add_arguments, key_settings
+read_settings = key_settings
+
+_TIMEOUTS: Final = Timeouts(statement=300.0, command=305.0)
+
+
+@dataclass(frozen=True, slots=True)
+class AuditCommandOptions:
+    """database_url: as any login of ours, for `renew-keys` as the tables' owner. vault_keys: of 32 bytes each."""
+
+    database_url: str = field(repr=False)
+    vault_keys: Sequence[bytes] = field(repr=False)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The actions and their options."""
+    actions = parser.add_subparsers(required=True, metavar="ACTION", dest="action")
+    verify = actions.add_parser("verify", help="compare all entries with their seals")
+    verify.add_argument("--digest", default="", help="of a seal, from a worker's log: it must be in the chain")
+    actions.add_parser("export", help="all entries as lines of JSON, oldest first, with their hashes")
+    actions.add_parser("renew-keys", help="sign seals of older keys by the first key of VOCALIZED_VAULT_KEYS")
 
 
 def run(arguments: argparse.Namespace, settings: KeySettings) -> int:
-    """Raises SettingsError, and as `audit_commands.run` does."""
+    """Raises SettingsError, Problem, and what the database raises."""
     vault = require_keys(VAULT_KEYS, key_sets(settings).vault)
-    options = audit_commands.AuditCommandOptions(settings.database_url.get_secret_value(), vault)
-    return audit_commands.run(arguments, options)
+    options = AuditCommandOptions(settings.database_url.get_secret_value(), vault)
+    return asyncio.run(_run(arguments, options))
+
+
+def format_verdict(verdict: AuditVerdict) -> str:
+    """A line for what was read, and one for each break."""
+    lines = [f"{verdict.entries:,} entries in {verdict.seals:,} seals, {verdict.unsealed:,} not sealed yet"]
+    lines += [f"newest digest {verdict.digest.hex()}"] if verdict.seals else []
+    for one in verdict.breaks:
+        lines.append(f"BAD {one.kind}: seal {one.seal}" + (f", entry {one.entry_id}" if one.entry_id else ""))
+    return "\n".join([*lines, "NOT as it was sealed" if verdict.breaks else "as it was sealed"])
+
+
+async def _run(arguments: argparse.Namespace, options: AuditCommandOptions) -> int:
+    """Returns the exit code: 1 when the log is not as it was sealed."""
+    keys = audit_keys(Sealer(options.vault_keys))
+    is_renewal = arguments.action == "renew-keys"  # which no program may do
+    role = None if is_renewal else ROLE
+    pool = open_pool(options.database_url, size=1, timeouts=_TIMEOUTS, name="vocalized-audit", role=role)
+    async with pool as connections, connections.transaction() as db:
+        if is_renewal:
+            print(f"{await renew_codes(db, keys):,} seals renewed")
+            return 0
+        await enter_platform(db)
+        return await _export(db) if arguments.action == "export" else await _verify(db, keys, arguments.digest)
+
+
+async def _verify(db: Connection, keys: Sequence[bytes], digest: str) -> int:
+    verdict = await verify_log(db, keys)
+    print(format_verdict(verdict))
+    if digest and not await has_digest(db, digest):
+        print(f"BAD no seal has the digest {digest}: the log's end was cut off, or it is another log")
+        return 1
+    return 1 if verdict.breaks else 0
+
+
+async def _export(db: Connection) -> int:
+    async for line in export_lines(db):
+        sys.stdout.write(line)
+    return 0

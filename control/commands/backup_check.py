@@ -3,7 +3,6 @@
 import argparse
 
 from config.settings import backup_settings
-from control import backup_commands
 from control.commands import backups
 
 read_settings, run = backup_settings, backups.run
@@ -11,5 +10,5 @@ read_settings, run = backup_settings, backups.run
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Those of `backups check`."""
-    backup_commands.add_check_arguments(parser)
+    backups.add_check_arguments(parser)
     parser.set_defaults(action="check")

@@ -1,13 +1,103 @@
-"""`explain`: the ledger's rows behind an invoice's line or a figure."""
+"""`python -m control explain`: the rows of the ledger behind a line of an invoice or a figure of the dashboard."""
 
 import argparse
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Final
+from uuid import UUID
 
 from config.settings import DatabaseSettings, database_settings
-from control import billing_commands
+from control.billing.explanation import (
+    FIGURES,
+    FigureExplanation,
+    FigureName,
+    LineExplanation,
+    explain_figure,
+    explain_line,
+)
+from control.billing.model import LedgerSum
+from control.db.pool import Connection, Timeouts, open_pool
+from control.db.scope import enter_platform
 
-add_arguments, read_settings = billing_commands.add_arguments, database_settings
+read_settings = database_settings
+
+# A figure's parts are summed from all rows of a month.
+_TIMEOUTS: Final = Timeouts(statement=600.0, command=605.0)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What can be explained."""
+    subjects = parser.add_subparsers(required=True, metavar="SUBJECT", dest="subject")
+    line = subjects.add_parser("invoice-line", help="a line of an invoice")
+    line.add_argument("line_id", type=UUID, metavar="ID", help="the line's id, as the invoice's JSON has it")
+    figure = subjects.add_parser("figure", help="a figure of the dashboard")
+    figure.add_argument("name", choices=FIGURES, metavar="NAME", help=", ".join(FIGURES))
 
 
 def run(arguments: argparse.Namespace, settings: DatabaseSettings) -> int:
-    """Raises as `billing_commands.run` does."""
-    return billing_commands.run(arguments, settings.database_url.get_secret_value())
+    """Returns the exit code. Raises Problem and what the database raises."""
+    database_url = settings.database_url.get_secret_value()
+    if arguments.subject == "figure":
+        return asyncio.run(_explain_figure(database_url, arguments.name))
+    return asyncio.run(_explain_line(database_url, arguments.line_id))
+
+
+def format_line(found: LineExplanation) -> str:
+    """The line, the ledger's rows behind it, and whether they agree."""
+    line, currency = found.line, found.invoice.currency.upper()
+    number = found.invoice.number or "draft"
+    head = f"{line.description}: {line.amount} {currency} (exact: {line.exact:f}), invoice {number}"
+    if line.kind == "tax":
+        return f"{head}\n  on {found.billed} {currency}, the sum of the other lines"
+    rows = [_format_sum(one, currency) for one in found.ledger]
+    return "\n".join([head, *rows, _conclusion("billed by all invoices", found.billed, found.difference, currency)])
+
+
+def format_figure(found: FigureExplanation) -> str:
+    """The figure, what it is the sum of, and whether they agree."""
+    rows = [f"  {one.name}: {one.rows} rows, {one.amount:f} USD" for one in found.parts]
+    return "\n".join([found.name, *rows, _conclusion("shown", found.shown, found.difference, "USD")])
+
+
+def _format_sum(one: LedgerSum, currency: str) -> str:
+    text = (
+        f"  {one.rows} rows {one.resource_type} ({one.entry}, price version {one.price_version or 'none'}): "
+        f"{one.quantity:f} {one.unit}, {one.price:f} {currency}"
+    )
+    return f"{text}, {one.unpriced} without a price" if one.unpriced else text
+
+
+def _conclusion(what: str, amount: Decimal, difference: Decimal, currency: str) -> str:
+    agreement = f"the records have {difference:f} {currency} more" if difference else "the records agree"
+    return f"{what}: {amount:f} {currency}; {agreement}"
+
+
+async def _explain_line(database_url: str, line_id: UUID) -> int:
+    async with (
+        open_pool(database_url, size=1, timeouts=_TIMEOUTS, name="vocalized-explain") as pool,
+        pool.transaction() as db,
+    ):
+        await enter_platform(db)
+        print(format_line(await explain_line(db, line_id)))
+    return 0
+
+
+async def _explain_figure(database_url: str, name: FigureName) -> int:
+    async with (
+        open_pool(database_url, size=1, timeouts=_TIMEOUTS, name="vocalized-explain") as pool,
+        pool.transaction() as db,
+    ):
+        await enter_platform(db)
+        print(format_figure(await explain_figure(db, name, datetime.now(UTC))))
+    return 0
+
+
+@asynccontextmanager
+async def _transaction(database_url: str) -> AsyncIterator[Connection]:
+    pool = open_pool(database_url, size=1, timeouts=_TIMEOUTS, name="vocalized-explain")
+    async with pool as opened, opened.transaction() as db:
+        await enter_platform(db)
+        yield db

@@ -1,21 +1,121 @@
-"""`keys`: makes keys and passes, seals the database anew, revokes media nodes."""
+"""`python -m control keys`: makes keys and passes, seals the database anew, revokes media nodes."""
 
 import argparse
+import asyncio
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
 
 from config.settings import PREFIX, KeyCommandSettings, SettingsError, key_command_settings
-from control import key_commands
+from control.db.pool import Pool, open_pool
+from control.db.scope import enter_platform
+from control.db.seal_renewal import BATCH, PAUSE_S, ResealProgress, reseal_column
 from control.key_options import key_sets
-from shared.key_sets import KeySetError
+from control.keys.revocations import revoke_passes
+from control.keys.sealed_columns import SEALED_COLUMNS
+from control.keys.settings import require_set
+from control.platform.audit_seals import audit_keys
+from control.platform.audit_verification import renew_codes
+from shared.bus.enrolment import Enrolment
+from shared.errors import Invalid
+from shared.key_sets import BUS_KEYS, VAULT_KEYS, KeySetError, KeySets
+from shared.secrets import Sealer, new_key
 
-add_arguments, read_settings = key_commands.add_arguments, key_command_settings
+read_settings = key_command_settings
+
+# The actions that need the database.
+ON_DATABASE: Final = frozenset({"rotate", "revoke"})
+
+
+@dataclass(frozen=True, slots=True)
+class KeyCommandOptions:
+    """database_url: as the tables' owner; empty for actions that are not ON_DATABASE."""
+
+    database_url: str
+    keys: KeySets
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The actions and their options."""
+    actions = parser.add_subparsers(required=True, metavar="ACTION", dest="action")
+    actions.add_parser("new", help="print a new key, for any of the sets")
+    one = actions.add_parser("media-pass", help="print the pass of the media nodes at a URL: VOCALIZED_MEDIA_PASS")
+    one.add_argument("url", type=_socket_url, help="like wss://media-1.example.com; with /* at its end, all below it")
+    rotate = actions.add_parser("rotate", help="seal all that the database holds with the first of the vault keys")
+    rotate.add_argument("--batch", type=_whole, default=BATCH, help=f"values in one transaction ({BATCH})")
+    rotate.add_argument("--pause", type=float, default=PAUSE_S, metavar="S", help=f"between two ({PAUSE_S:g})")
+    revoke = actions.add_parser("revoke", help="believe no node any more by the passes made for a URL until now")
+    revoke.add_argument("url", type=_socket_url, help="as given to media-pass")
 
 
 def run(arguments: argparse.Namespace, settings: KeyCommandSettings) -> int:
-    """Raises SettingsError, and as `key_commands.run` does."""
-    if arguments.action in key_commands.ON_DATABASE and not settings.database_url:
+    """Raises SettingsError, Problem, and what the database raises."""
+    if arguments.action in ON_DATABASE and not settings.database_url:
         raise SettingsError(f"settings: {PREFIX}DATABASE_URL: needed by `keys {arguments.action}`")
-    options = key_commands.KeyCommandOptions(settings.database_url.get_secret_value(), key_sets(settings))
+    options = KeyCommandOptions(settings.database_url.get_secret_value(), key_sets(settings))
     try:
-        return key_commands.run(arguments, options)
+        return _run(arguments, options)
     except KeySetError as error:
         raise SettingsError(f"settings: {PREFIX}{error.setting}: {error}") from None
+
+
+def _run(arguments: argparse.Namespace, options: KeyCommandOptions) -> int:
+    """Returns the exit code: 0, or 1 when values could not be opened. Raises KeySetError, TooManyLost, Problem and what
+    the database raises."""
+    if arguments.action == "new":
+        print(new_key())
+        return 0
+    if arguments.action == "media-pass":
+        print(Enrolment(require_set(BUS_KEYS, options.keys.bus)).make_pass(arguments.url).text)
+        return 0
+    if arguments.action == "revoke":
+        return asyncio.run(_revoke(options, arguments.url))
+    return asyncio.run(_rotate(options, arguments.batch, arguments.pause))
+
+
+async def _rotate(options: KeyCommandOptions, batch: int, pause_s: float) -> int:
+    sealer, lost = Sealer(require_set(VAULT_KEYS, options.keys.vault)), 0
+    async with open_pool(options.database_url, size=1, name="vocalized-keys") as pool:
+        for column in SEALED_COLUMNS:
+            async for progress in reseal_column(pool, sealer, column, batch=batch, pause_s=pause_s):
+                print(_format(progress), flush=True)
+            lost += progress.lost
+        print(f"audit_seals.mac: {await _renew_audit_seals(pool, sealer)} sealed anew", flush=True)
+    print(f"{lost} values cannot be opened by any listed key" if lost else "all is sealed by the first vault key")
+    return 1 if lost else 0
+
+
+async def _renew_audit_seals(pool: Pool, sealer: Sealer) -> int:
+    """As the tables' owner: seals that no listed key verifies would count as forged."""
+    async with pool.transaction() as db:
+        await db.execute("RESET ROLE")
+        await enter_platform(db)
+        return await renew_codes(db, audit_keys(sealer))
+
+
+def _format(progress: ResealProgress) -> str:
+    one = progress.column
+    return f"{one.table}.{one.column}: {progress.resealed} sealed anew, {progress.left} left, {progress.lost} lost"
+
+
+async def _revoke(options: KeyCommandOptions, url: str) -> int:
+    async with open_pool(options.database_url, size=1, name="vocalized-keys") as pool, pool.transaction() as db:
+        await db.execute("RESET ROLE")
+        await revoke_passes(db, url, datetime.now(UTC))
+    print(f"passes for {url} that were made until now are revoked; control knows it within 5 s")
+    if not url.endswith("/*"):
+        print("a pass for more than this URL, which ends with /*, is another one, and is still believed")
+    return 0
+
+
+def _socket_url(text: str) -> str:
+    if not text.startswith(("ws://", "wss://")):
+        raise argparse.ArgumentTypeError("must be a ws or wss URL")
+    return text if text.endswith("/*") else text.rstrip("/")
+
+
+def _whole(text: str) -> int:
+    number = int(text)
+    if not 1 <= number <= 10_000:
+        raise Invalid("from 1 to 10000", param="batch")
+    return number

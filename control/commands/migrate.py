@@ -1,4 +1,4 @@
-"""`migrate`: brings the database up to date."""
+"""`migrate`: brings the database up to date, and stores the records that the product ships with."""
 
 import argparse
 import asyncio
@@ -9,9 +9,16 @@ from config.catalogue_agents import shipped_providers, shipped_templates
 from config.catalogue_integrations import shipped_integration_types
 from config.catalogue_prices import shipped_prices
 from config.settings import MigrationSettings, migration_settings
+from control.agents.seed import seed_templates
+from control.billing.price_changes import seed_prices
 from control.db.logins import set_passwords
 from control.db.migrate import migrate
-from control.shipped_records import ShippedRecords, seed_database
+from control.db.partitions import ensure_partitions
+from control.db.pool import open_pool
+from control.db.scope import enter_platform
+from control.integrations.seed import seed_integration_types
+from control.platform.seed import seed_platform
+from control.voice.catalogue import seed_providers
 
 read_settings = migration_settings
 
@@ -26,17 +33,19 @@ def run(arguments: argparse.Namespace, settings: MigrationSettings) -> int:
     applied = migrate(url)
     passwords = {role: password.get_secret_value() for role, password in settings.database_passwords}
     asyncio.run(set_passwords(url, passwords))
-    asyncio.run(seed_database(url, _shipped(), datetime.now(UTC)))
+    asyncio.run(seed_database(url, datetime.now(UTC)))
     print("\n".join([f"applied {name}" for name in applied] or ["nothing to apply"]))
     return 0
 
 
-def _shipped() -> ShippedRecords:
-    return ShippedRecords(
-        tiers=shipped_tiers(),
-        settings=shipped_settings(),
-        providers=shipped_providers(),
-        prices=shipped_prices(),
-        templates=shipped_templates(),
-        integration_types=shipped_integration_types(),
-    )
+async def seed_database(url: str, now: datetime) -> None:
+    """Creates the partitions of the coming months and the records that the product ships with; what the staff changed
+    stays. Raises Invalid, OSError, TimeoutError and asyncpg.PostgresError."""
+    async with open_pool(url, size=1, name="vocalized-migrate") as pool, pool.transaction() as db:
+        await enter_platform(db)
+        await ensure_partitions(db)
+        await seed_platform(db, shipped_tiers(), shipped_settings())
+        await seed_providers(db, shipped_providers())
+        await seed_prices(db, shipped_prices(), now)
+        await seed_templates(db, shipped_templates(), now)
+        await seed_integration_types(db, shipped_integration_types(), now)

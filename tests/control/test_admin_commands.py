@@ -10,10 +10,12 @@ from typing import Any
 
 import asyncpg  # type: ignore[import-untyped]
 import pytest
+from pydantic import SecretStr
 
+from config.settings import DatabaseSettings
 from control.__main__ import main
 from control.accounts import totp
-from control.admin_commands import add_arguments, run
+from control.commands.admin import add_arguments, run
 from tests.platform.api import PASSWORD, Api, running_api
 from tests.platform.clients import Reply, Staff
 
@@ -127,8 +129,10 @@ def test_a_refusal_says_why(
 def test_an_unreachable_database_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     parser = argparse.ArgumentParser()
     add_arguments(parser)
+    url = SecretStr("postgresql://nobody@127.0.0.1:1/none")
+    settings = DatabaseSettings(database_url=url, log_level="info")
     with pytest.raises((OSError, asyncpg.PostgresError)):
-        run(parser.parse_args(["disable", "--email", "a@example.com"]), "postgresql://nobody@127.0.0.1:1/none")
+        run(parser.parse_args(["disable", "--email", "a@example.com"]), settings)
     assert capsys.readouterr().out == ""
 
 

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from control.accounts.addresses import normal_address
 from control.accounts.model import AdminRole
-from control.admin_commands import CreatedAdmin, create_account, format_created
+from control.commands.admin import CreatedAdmin, create_account, format_created
 from shared.errors import Problem
 from vocalized.stack.addresses import StackNotRunning
 from vocalized.stack.operator_settings import read_operator_settings

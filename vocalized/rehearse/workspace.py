@@ -9,7 +9,7 @@ import aiohttp
 import asyncpg  # type: ignore[import-untyped]
 
 from control.accounts.new_admin import NewAdmin
-from control.admin_commands import add_admin
+from control.commands.admin import add_admin
 from shared.ids import new_id
 from vocalized.stack.api_client import ApiClient
 from vocalized.stack.settings import CarrierName

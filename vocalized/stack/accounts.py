@@ -17,7 +17,7 @@ import asyncpg  # type: ignore[import-untyped]
 import msgspec
 
 from control.accounts.new_admin import NewAdmin
-from control.admin_commands import add_admin
+from control.commands.admin import add_admin
 from shared.errors import Conflict
 from shared.plan import CallPlan
 from vocalized.stack.addresses import Credentials

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from config.settings import SettingsError, control_settings
-from control.worker_options import make_worker_options
+from control.commands.worker import make_worker_options
 from vocalized.stack.simulated_stripe import prepare_stripe
 
 BASE = {

@@ -1,4 +1,4 @@
-"""Turns the settings into options that the API and the worker share."""
+"""Turns the settings into options that the API and the worker share. Raises SettingsError for an invalid one."""
 
 from collections.abc import Sequence
 from dataclasses import replace
