@@ -21,7 +21,10 @@ from control.api.pages.integration_pages import IntegrationPages
 from control.api.reference import REFERENCE
 from control.api.system import System
 from control.calls.sent_digit_runs import SentDigitRuns
+from control.calls.service import Calls
 from control.calls.warm_transfer_runs import WarmTransferRuns
+from control.carriers.pacer import CallPacer
+from control.carriers.registry import Carriers
 from control.db.logins import API, require_plain_login
 from control.db.pool import Pool, Timeouts, open_pool
 from control.http.authorisation import Authoriser
@@ -36,11 +39,14 @@ from control.http.openapi import make_document, operation_id
 from control.http.origin import OriginReader
 from control.http.rate_limits import KEY_LIMIT, UNKNOWN_KEY_LIMIT, USER_LIMIT, RateLimiter
 from control.http.route import InvalidRoute, Route
+from control.http.services import Services
 from control.http.webhook_activity import WebhookActivity
 from control.integrations.bookings import Bookings, make_bookings
+from control.integrations.service import Integrations
 from control.keys.metrics import BusMetrics
 from control.keys.revocations import watching_revocations
 from control.keys.settings import make_authority
+from control.knowledge.hybrid_search import KnowledgeSearch
 from control.mcp.declarations import TOOLS
 from control.mcp.endpoint import McpEndpoint
 from control.media_requests.handler import HandlerFinder, JoinedFinders, RequestHandlers, join_handlers
@@ -52,7 +58,8 @@ from control.media_requests.shares import RequestShares
 from control.media_requests.transactions import TenantTransactions
 from control.outbound_webhooks.event_types import API_VERSION, EVENT_DESCRIPTIONS
 from control.outside import OutsideClients, OutsideOptions, open_outside
-from control.services import Policies, Services, make_services, make_tokens
+from control.services import Policies, close_services, make_services, make_tokens
+from control.tools.service import ToolServices
 from control.webhooks.options import WebhookOptions
 from control.webhooks.routes import Webhooks
 from control.webhooks.sources import WEBHOOK_ROUTES
@@ -141,8 +148,8 @@ async def open_app(
                         registry=dependencies.metrics.registry,
                         activity=dependencies.webhook_activity,
                     )
-                    await dependencies.services.tools.prepare(pool)
-                    bookings = make_bookings(pool, dependencies.services.integrations)
+                    await dependencies.services[ToolServices].prepare(pool)
+                    bookings = make_bookings(pool, dependencies.services[Integrations])
                     handlers = all_request_handlers(dependencies.services, bookings) if handlers is None else handlers
                     reader = make_request_reader(
                         options,
@@ -151,7 +158,9 @@ async def open_app(
                         sealer,
                         handlers,
                         dependencies.metrics,
-                        JoinedFinders((dependencies.services.tools.handlers, ActionToolHandlers(bookings.runner))),
+                        JoinedFinders(
+                            (dependencies.services[ToolServices].handlers, ActionToolHandlers(bookings.runner))
+                        ),
                     )
                     try:
                         async with reader.running():
@@ -166,7 +175,7 @@ async def open_app(
                     finally:
                         await webhooks.close()
                         await bookings.close()
-                        await dependencies.services.close()
+                        await close_services(dependencies.services)
         finally:
             await redis.aclose()
 
@@ -245,9 +254,9 @@ def _dead_tasks(reader: RequestReader) -> list[str]:
 
 def all_request_handlers(services: Services, bookings: Bookings) -> RequestHandlers:
     """The handlers of all rooms, by the request's name."""
-    warm_transfers = WarmTransferRuns(services.calls, services.carriers, services.call_pacer)
-    sent_digits = SentDigitRuns(services.carriers)
-    of_agents = agents_request_handlers(bookings, services.knowledge_search)
+    warm_transfers = WarmTransferRuns(services[Calls], services[Carriers], services[CallPacer])
+    sent_digits = SentDigitRuns(services[Carriers])
+    of_agents = agents_request_handlers(bookings, services[KnowledgeSearch])
     return join_handlers([of_agents, warm_transfers.handlers(), sent_digits.handlers()])
 
 

@@ -9,7 +9,6 @@ from control.accounts.email_delivery import EmailQueue
 from control.accounts.passwords import Passwords
 from control.accounts.policy import AccountPolicy, HashPolicy
 from control.accounts.service import Accounts
-from control.agents.lookup import AgentLookup
 from control.agents.model import AgentPolicy
 from control.agents.remote_tools import RESERVED_NAMES
 from control.agents.service import Agents
@@ -26,7 +25,6 @@ from control.billing.spend_guard import SpendGuard
 from control.calls.analysis.analyser import CallAnalyser
 from control.calls.analysis.model import AnalysisPolicy
 from control.calls.blocked_callers import BlockedCallers
-from control.calls.media_assignment import MediaAssignment
 from control.calls.number_pseudonyms import NumberPseudonyms
 from control.calls.phone_codes import PhoneCodes
 from control.calls.policy import CallPolicy
@@ -34,9 +32,8 @@ from control.calls.service import Calls
 from control.calls.spend_alarms import SpendAlarms
 from control.campaigns.recipients import CampaignRecipients
 from control.campaigns.service import Campaigns
-from control.carriers.pacer import CallPacer
-from control.carriers.registry import Carriers
 from control.do_not_call.service import DoNotCallList
+from control.http.services import Services
 from control.integrations.model import GrantPolicy
 from control.integrations.service import Integrations, ResultPages
 from control.knowledge.embedder import EmbedderPolicy
@@ -49,12 +46,12 @@ from control.numbers.assignment import NumberAssignment
 from control.numbers.bundles import RegulatoryBundles
 from control.numbers.service import Numbers
 from control.outbound_webhooks.model import DeliveryPolicy
-from control.outbound_webhooks.service import OutboundWebhooks, make_outbound_webhooks
+from control.outbound_webhooks.service import make_outbound_webhooks
 from control.outside import OutsideClients
 from control.platform.service import Platform
-from control.privacy.service import Privacy, make_privacy
+from control.privacy.service import make_privacy
 from control.sso.model import SsoPolicy
-from control.sso.service import SingleSignOn, make_single_sign_on
+from control.sso.service import make_single_sign_on
 from control.tools.service import ToolServices, make_tools
 from control.voice.administration import ProviderAdministration
 from control.voice.guarded_http import GuardedTransport
@@ -66,64 +63,6 @@ from shared.bus.health import ProviderHealthStates
 from shared.bus.webhook_queue import DeferredWebhooks
 from shared.egress import EgressGuard
 from shared.secrets import KEY_BYTES, Sealer
-from shared.storage import Storage
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Services:
-    """The domain services, which hold no state but connections, and the clients of what lies outside; made once per
-    program."""
-
-    accounts: Accounts
-    workspaces: Workspaces
-    api_keys: ApiKeys = field(default_factory=ApiKeys)
-    agents: Agents
-    templates: Templates = field(default_factory=Templates)
-    platform: Platform
-    analytics: Analytics = field(default_factory=Analytics)
-    platform_analytics: PlatformAnalytics = field(default_factory=PlatformAnalytics)
-    workspace_analytics: WorkspaceAnalytics = field(default_factory=WorkspaceAnalytics)
-    call_exports: CallExports
-    billing: Billing
-    invoice_links: InvoiceLinks
-    spend_guard: SpendGuard
-    numbers: Numbers
-    addresses: BusinessAddresses
-    bundles: RegulatoryBundles
-    calls: Calls
-    campaigns: Campaigns
-    agent_lookup: AgentLookup
-    call_analyser: CallAnalyser
-    providers: ProviderAdministration
-    workspace_providers: WorkspaceProviders
-    blocked_callers: BlockedCallers = field(default_factory=BlockedCallers)
-    do_not_call: DoNotCallList
-    phone_codes: PhoneCodes
-    spend_alarms: SpendAlarms
-    messages: CallerMessages
-    outbound_webhooks: OutboundWebhooks
-    knowledge: KnowledgeDocuments
-    knowledge_search: KnowledgeSearch
-    privacy: Privacy
-    sso: SingleSignOn
-    integrations: Integrations
-    tools: ToolServices
-    carriers: Carriers
-    call_pacer: CallPacer
-    media_assignment: MediaAssignment
-    storage: Storage
-    deferred_webhooks: DeferredWebhooks
-    provider_health: ProviderHealthStates
-
-    @property
-    def campaign_recipients(self) -> CampaignRecipients:
-        """Of all campaigns."""
-        return CampaignRecipients(self.campaigns)
-
-    async def close(self) -> None:
-        """Closes the connections that the services themselves opened."""
-        await self.tools.connections.close()
-        await self.knowledge_search.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,41 +148,50 @@ def make_services(
     knowledge, do_not_call = KnowledgeDocuments(workspaces, platform), DoNotCallList(NumberPseudonyms(sealer).list_all)
     agents, webhook_policy = _make_agents(workspaces, knowledge, policies), policies.outbound_webhooks
     billing = _make_billing(policies, platform, workspaces, mailer, outside)
+    lookup = agents.make_lookup(sealer)
+    campaigns = Campaigns(workspaces, lookup, platform)
     return Services(
-        accounts=accounts,
-        workspaces=workspaces,
-        agents=agents,
-        platform=platform,
-        call_exports=CallExports(policies.exports),
-        billing=billing,
-        invoice_links=InvoiceLinks(sealer.derive(INVOICE_LINKS)),
-        spend_guard=SpendGuard(outside.bus, outside.authority.vouchers),
-        numbers=Numbers(workspaces=workspaces, agents=agents, platform=platform, billing=billing),
-        addresses=BusinessAddresses(workspaces),
-        bundles=RegulatoryBundles(workspaces),
-        calls=Calls(workspaces=workspaces, agents=agents, platform=platform, policy=policies.calls, sealer=sealer),
-        campaigns=Campaigns(workspaces, agents.make_lookup(sealer), platform),
-        agent_lookup=agents.make_lookup(sealer),
-        call_analyser=CallAnalyser(policies.analysis, guard),
-        providers=ProviderAdministration(sealer, checker),
-        workspace_providers=WorkspaceProviders(workspaces, sealer, checker, standins=policies.agents.standins),
-        do_not_call=do_not_call,
-        spend_alarms=SpendAlarms(platform, mailer),
-        phone_codes=PhoneCodes(workspaces, platform, sealer, do_not_call, policies.agents.dangerous_countries),
-        messages=CallerMessages(policies.messages, mailer),
-        outbound_webhooks=make_outbound_webhooks(workspaces, sealer, guard, mailer, GuardedTransport, webhook_policy),
-        knowledge=knowledge,
-        knowledge_search=KnowledgeSearch(HttpEmbedder(policies.embedder, guard) if policies.embedder else None),
-        privacy=make_privacy(workspaces, platform, sealer),
-        sso=make_single_sign_on(workspaces, accounts, sealer, guard, policies.sso, mailer.page("/sso/callback")),
-        integrations=_make_integrations(workspaces, sealer, guard, policies),
-        tools=make_tools(workspaces, sealer, checker.guard, RESERVED_NAMES),
-        carriers=outside.carriers,
-        call_pacer=outside.call_pacer,
-        media_assignment=outside.media_assignment,
-        storage=outside.storage,
-        deferred_webhooks=DeferredWebhooks(outside.bus, outside.authority.sealer),
-        provider_health=ProviderHealthStates(outside.bus, "control"),
+        ApiKeys(),
+        Templates(),
+        Analytics(),
+        PlatformAnalytics(),
+        WorkspaceAnalytics(),
+        BlockedCallers(),
+        accounts,
+        workspaces,
+        agents,
+        platform,
+        CallExports(policies.exports),
+        billing,
+        InvoiceLinks(sealer.derive(INVOICE_LINKS)),
+        SpendGuard(outside.bus, outside.authority.vouchers),
+        Numbers(workspaces=workspaces, agents=agents, platform=platform, billing=billing),
+        BusinessAddresses(workspaces),
+        RegulatoryBundles(workspaces),
+        Calls(workspaces=workspaces, agents=agents, platform=platform, policy=policies.calls, sealer=sealer),
+        campaigns,
+        CampaignRecipients(campaigns),
+        lookup,
+        CallAnalyser(policies.analysis, guard),
+        ProviderAdministration(sealer, checker),
+        WorkspaceProviders(workspaces, sealer, checker, standins=policies.agents.standins),
+        do_not_call,
+        SpendAlarms(platform, mailer),
+        PhoneCodes(workspaces, platform, sealer, do_not_call, policies.agents.dangerous_countries),
+        CallerMessages(policies.messages, mailer),
+        make_outbound_webhooks(workspaces, sealer, guard, mailer, GuardedTransport, webhook_policy),
+        knowledge,
+        KnowledgeSearch(HttpEmbedder(policies.embedder, guard) if policies.embedder else None),
+        make_privacy(workspaces, platform, sealer),
+        make_single_sign_on(workspaces, accounts, sealer, guard, policies.sso, mailer.page("/sso/callback")),
+        _make_integrations(workspaces, sealer, guard, policies),
+        make_tools(workspaces, sealer, checker.guard, RESERVED_NAMES),
+        outside.carriers,
+        outside.call_pacer,
+        outside.media_assignment,
+        outside.storage,
+        DeferredWebhooks(outside.bus, outside.authority.sealer),
+        ProviderHealthStates(outside.bus, "control"),
     )
 
 
@@ -260,3 +208,9 @@ def _make_integrations(workspaces: Workspaces, sealer: Sealer, guard: EgressGuar
         public_url=policies.public_url or policies.links,
         pages=ResultPages(policies.links, policies.has_portal),
     )
+
+
+async def close_services(services: Services) -> None:
+    """Closes the connections that the services themselves opened."""
+    await services[ToolServices].connections.close()
+    await services[KnowledgeSearch].close()

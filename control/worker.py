@@ -14,51 +14,76 @@ import structlog
 from control.accounts.email_delivery import EmailSender
 from control.accounts.email_gateways import open_gateway
 from control.accounts.passwords import Passwords
+from control.accounts.service import Accounts
 from control.accounts.worker_tasks import accounts_tasks
+from control.agents.lookup import AgentLookup
 from control.analytics.rollup import delete_workspace_marks
 from control.analytics.worker_tasks import analytics_tasks
 from control.backups.worker_tasks import backups_tasks
 from control.billing.accruals import make_accrue
 from control.billing.period_jobs import utc_now
 from control.billing.purged_workspaces import keep_billing_facts
+from control.billing.service import Billing
+from control.billing.spend_guard import SpendGuard
 from control.billing.worker_tasks import billing_tasks
+from control.calls.analysis.analyser import CallAnalyser
 from control.calls.analysis.analysis_job import make_analysis_job
 from control.calls.campaign_placement import make_campaign_placer
+from control.calls.media_assignment import MediaAssignment
+from control.calls.service import Calls
+from control.calls.spend_alarms import SpendAlarms
 from control.calls.transfer_end import enqueue_transfer_end
 from control.calls.worker_tasks import calls_tasks
 from control.campaigns.worker_tasks import campaigns_tasks
+from control.carriers.pacer import CallPacer
+from control.carriers.registry import Carriers
 from control.db.duties import WorkerTasks, join_tasks
 from control.db.jobs import JobRetries
 from control.db.logins import WORKER, require_plain_login
 from control.db.pool import Pool, Timeouts, open_pool
+from control.http.services import Services
 from control.integrations.bookings import make_action_runner
 from control.integrations.revocation import enqueue_workspace_revocations
+from control.integrations.service import Integrations
 from control.integrations.sync_tasks import sync_tasks
 from control.integrations.worker_tasks import integrations_tasks
 from control.keys.revocations import watching_revocations
 from control.keys.settings import make_authority
+from control.knowledge.hybrid_search import KnowledgeSearch
+from control.knowledge.service import KnowledgeDocuments
 from control.knowledge.worker_tasks import knowledge_tasks
 from control.media_requests.worker_tasks import media_requests_tasks
+from control.messages.service import CallerMessages
 from control.messages.tasks import messages_tasks
+from control.numbers.addresses import BusinessAddresses
+from control.numbers.service import Numbers
 from control.numbers.worker_tasks import numbers_tasks
+from control.outbound_webhooks.service import OutboundWebhooks
 from control.outbound_webhooks.worker_tasks import outbound_webhooks_tasks
 from control.outside import OutsideOptions, open_outside
 from control.platform.audit_tasks import audit_tasks
+from control.platform.service import Platform
 from control.platform.worker_tasks import platform_tasks
 from control.privacy.purged_objects import delete_workspace_objects
 from control.privacy.purged_rows import delete_workspace_rows
+from control.privacy.service import Privacy
 from control.privacy.worker_tasks import privacy_tasks
-from control.services import Policies, Services, make_services
+from control.services import Policies, close_services, make_services
+from control.tools.service import ToolServices
 from control.tools.worker_tasks import tools_tasks
+from control.voice.administration import ProviderAdministration
 from control.voice.worker_tasks import voice_tasks
 from control.webhooks.deletion import clear_caller_payloads
 from control.webhooks.metrics import WebhookMetrics
 from control.webhooks.worker_tasks import webhooks_tasks
 from control.worker_runtime import BackgroundWorker, WorkerMetrics, serve_status
+from control.workspaces.service import Workspaces
 from control.workspaces.worker_tasks import workspaces_tasks
 from shared.bus.client import BusClient, bus_client
+from shared.bus.health import ProviderHealthStates
 from shared.key_sets import KeySets
 from shared.secrets import Sealer
+from shared.storage import Storage
 
 # Longer than the consumer's blocking read of events (control/calls/event_consumer.py).
 EVENT_READ_TIMEOUT_S: Final = 10.0
@@ -104,37 +129,37 @@ def make_worker_tasks(
     counted. delete_at_carrier, ends_unknown_calls: see `calls_tasks`. billing_ahead: see `billing_tasks`."""
     return join_tasks(
         [
-            accounts_tasks(pool, services.accounts, sender),
+            accounts_tasks(pool, services[Accounts], sender),
             _make_workspaces_tasks(services),
             *_make_platform_tasks(services, metrics),
             _make_tool_tasks(services),
-            messages_tasks(pool, services.messages),
+            messages_tasks(pool, services[CallerMessages]),
             outbound_webhooks_tasks(
-                pool, services.outbound_webhooks, metrics.count_webhook_attempt, metrics.report_oldest_delivery
+                pool, services[OutboundWebhooks], metrics.count_webhook_attempt, metrics.report_oldest_delivery
             ),
-            knowledge_tasks(pool, services.knowledge, services.storage, services.knowledge_search.embedder),
+            knowledge_tasks(pool, services[KnowledgeDocuments], services[Storage], services[KnowledgeSearch].embedder),
             *_make_integrations_tasks(pool, services),
             analytics_tasks(pool, make_accrue(utc_now)),
             _make_billing_tasks(pool, services, metrics, billing_ahead),
             _make_voice_tasks(services, metrics),
             backups_tasks(metrics.report_backups),
-            numbers_tasks(pool, services.numbers, services.addresses, services.carriers),
+            numbers_tasks(pool, services[Numbers], services[BusinessAddresses], services[Carriers]),
             calls_tasks(
                 pool,
-                calls=services.calls,
-                carriers=services.carriers,
-                pacer=services.call_pacer,
-                media_assignment=services.media_assignment,
-                storage=services.storage,
+                calls=services[Calls],
+                carriers=services[Carriers],
+                pacer=services[CallPacer],
+                media_assignment=services[MediaAssignment],
+                storage=services[Storage],
                 event_reader=event_reader,
                 counts=metrics.events,
                 delete_at_carrier=delete_at_carrier,
-                alarms=services.spend_alarms,
+                alarms=services[SpendAlarms],
                 report_alarms=metrics.report_alarms,
-                analyse_call=make_analysis_job(pool, services.agent_lookup, services.call_analyser),
+                analyse_call=make_analysis_job(pool, services[AgentLookup], services[CallAnalyser]),
                 ends_unknown_calls=ends_unknown_calls,
             ),
-            campaigns_tasks(pool, make_campaign_placer(services.calls)),
+            campaigns_tasks(pool, make_campaign_placer(services[Calls])),
             _make_privacy_tasks(pool, services),
             webhooks_tasks(pool, services, WebhookMetrics(metrics.registry)),
         ]
@@ -142,43 +167,46 @@ def make_worker_tasks(
 
 
 def _make_platform_tasks(services: Services, metrics: WorkerMetrics) -> tuple[WorkerTasks, WorkerTasks]:
-    audit = audit_tasks(services.providers.sealer, metrics.audit_breaks.set)
-    return platform_tasks(services.platform, metrics.report_partitions), audit
+    audit = audit_tasks(services[ProviderAdministration].sealer, metrics.audit_breaks.set)
+    return platform_tasks(services[Platform], metrics.report_partitions), audit
 
 
 def _make_workspaces_tasks(services: Services) -> WorkerTasks:
     return workspaces_tasks(
-        services.workspaces,
+        services[Workspaces],
         delete_rows=delete_workspace_rows,
         delete_marks=delete_workspace_marks,
         keep_billing_facts=keep_billing_facts,
         revoke_grants=enqueue_workspace_revocations,
-        delete_objects=partial(delete_workspace_objects, services.storage),
+        delete_objects=partial(delete_workspace_objects, services[Storage]),
     )
 
 
 def _make_voice_tasks(services: Services, metrics: WorkerMetrics) -> WorkerTasks:
     return voice_tasks(
-        services.providers.sealer, services.platform, services.provider_health, metrics.report_refused_keys
+        services[ProviderAdministration].sealer,
+        services[Platform],
+        services[ProviderHealthStates],
+        metrics.report_refused_keys,
     )
 
 
 def _make_integrations_tasks(pool: Pool, services: Services) -> tuple[WorkerTasks, WorkerTasks]:
-    runner = make_action_runner(pool, services.integrations)
-    return integrations_tasks(pool, services.integrations), sync_tasks(pool, runner)
+    runner = make_action_runner(pool, services[Integrations])
+    return integrations_tasks(pool, services[Integrations]), sync_tasks(pool, runner)
 
 
 def _make_tool_tasks(services: Services) -> WorkerTasks:
-    return join_tasks([media_requests_tasks(), tools_tasks(services.tools.mcp)])
+    return join_tasks([media_requests_tasks(), tools_tasks(services[ToolServices].mcp)])
 
 
 def _make_privacy_tasks(pool: Pool, services: Services) -> WorkerTasks:
     return privacy_tasks(
         pool,
-        platform=services.platform,
-        deletions=services.privacy.deletions,
-        media_assignment=services.media_assignment,
-        storage=services.storage,
+        platform=services[Platform],
+        deletions=services[Privacy].deletions,
+        media_assignment=services[MediaAssignment],
+        storage=services[Storage],
         clear_payloads=clear_caller_payloads,
     )
 
@@ -186,8 +214,8 @@ def _make_privacy_tasks(pool: Pool, services: Services) -> WorkerTasks:
 def _make_billing_tasks(pool: Pool, services: Services, metrics: WorkerMetrics, ahead: timedelta) -> WorkerTasks:
     return billing_tasks(
         pool,
-        services.billing,
-        services.spend_guard,
+        services[Billing],
+        services[SpendGuard],
         metrics.report_unpriced,
         enqueue_transfer_end,
         report_unopened=metrics.unopened.set,
@@ -231,7 +259,7 @@ async def open_worker(options: BackgroundWorkerOptions) -> AsyncIterator[Backgro
                         metrics=metrics,
                     )
                 finally:
-                    await services.close()
+                    await close_services(services)
                     await reader.aclose()
 
 

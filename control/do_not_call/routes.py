@@ -15,6 +15,7 @@ from control.do_not_call.rules import (
     NewListing,
     parse_number_file,
 )
+from control.do_not_call.service import DoNotCallList
 from control.http.access import member
 from control.http.body import ONE_LINE, Body
 from control.http.context import MemberContext
@@ -70,7 +71,7 @@ class DoNotCallNumberList(ListAnswer):
 
 async def list_do_not_call_numbers(context: MemberContext, query: DoNotCallQuery) -> DoNotCallNumberList:
     """The numbers that the workspace does not phone, newest first."""
-    found = await context.services.do_not_call.list_page(
+    found = await context.services[DoNotCallList].list_page(
         context.db, context.workspace_id, query.number, query.source, query.request()
     )
     return DoNotCallNumberList(list(found.rows), **page_fields(query, found))
@@ -92,13 +93,13 @@ async def import_do_not_call_numbers(context: MemberContext, upload: bytes) -> A
 
 async def remove_do_not_call_number(context: MemberContext, query: RemovalQuery, do_not_call_number_id: UUID) -> None:
     """Lets a number be phoned again. That is for its owner to decide: the reason is kept in the audit log."""
-    await context.services.do_not_call.remove(
+    await context.services[DoNotCallList].remove(
         context.db, context.workspace_id, context.actor, do_not_call_number_id, query.reason
     )
 
 
 async def _add(context: MemberContext, rows: list[NewListing], source: ListingSource) -> AddedNumbers:
-    return await context.services.do_not_call.add(
+    return await context.services[DoNotCallList].add(
         context.db, context.workspace_id, context.actor, rows, source, context.now
     )
 

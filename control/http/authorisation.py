@@ -10,6 +10,7 @@ from aiohttp import web
 
 from control.accounts.access_tokens import AccessTokens
 from control.accounts.deactivation import session_refused
+from control.accounts.service import Accounts
 from control.db.pool import Connection
 from control.http.access import Access, AccessKind
 from control.http.context import AdminContext, CallingKey, Context, MemberContext, SessionContext, UserContext
@@ -112,7 +113,7 @@ async def require_recent(claim: Claim, context: Context) -> None:
     """Raises Forbidden (reauthentication_required) where the caller's sign-in is not recent. Routes that need a recent
     one accept no API keys."""
     if isinstance(claim, TokenClaim):
-        accounts = context.services.accounts
+        accounts = context.services[Accounts]
         own = accounts.admins.own if isinstance(context, AdminContext) else accounts.own
         await own.require_recent(context.db, claim.session_id, context.now)
 

@@ -2,15 +2,12 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING
 from uuid import UUID
 
 from control.db.pool import Connection
 from control.http.access import AdminRole, WorkspaceRole
+from control.http.services import Services
 from control.platform.audit import Actor
-
-if TYPE_CHECKING:
-    from control.services import Services
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +24,7 @@ class Context:
     """Of an open route. db: a connection in the request's transaction. now: when the request came, UTC."""
 
     db: Connection
-    services: "Services"
+    services: Services
     origin: RequestOrigin
     now: datetime
 

@@ -6,13 +6,14 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
 import structlog
 from aiohttp import web
 from pydantic import BaseModel
 
+from control.api_keys.service import ApiKeys
 from control.db.errors import COLLISIONS, UNAVAILABLE
 from control.db.pool import Connection, Pool
 from control.db.transaction import in_transaction
@@ -32,15 +33,13 @@ from control.http.rate_limits import RateLimiter
 from control.http.redirect import Redirect, make_redirect
 from control.http.request import PRINCIPAL, origin_of, read_json_body, read_upload
 from control.http.route import HandlerSignature, Route, read_signature
+from control.http.services import Services
 from control.http.streamed_file import StreamedFile, make_streamed_response
 from control.http.webhook_activity import WebhookActivity
 from control.platform.idempotency import IdempotentRequest, request_hash
 from control.platform.model import StoredResponse
 from control.platform.validation_errors import join_invalid
 from shared.errors import Invalid, Unavailable
-
-if TYPE_CHECKING:
-    from control.services import Services
 
 # A longer body takes the event loop several milliseconds.
 HEAVY_BODY_BYTES: Final = 16_384
@@ -66,7 +65,7 @@ class EndpointDependencies:
     within which a body must arrive; UPLOAD_TIMES as long for a file."""
 
     pool: Pool
-    services: "Services"
+    services: Services
     authoriser: Authoriser
     limits: RateLimiter
     metrics: HttpMetrics
@@ -237,7 +236,7 @@ class Endpoint:
             response = await self._run(incoming, context, context.origin.request_id)
         if isinstance(context, UserContext) and context.key is not None and context.key.unrecorded is not None:
             # Last, so that the row is locked no longer than the commit takes.
-            await context.services.api_keys.record_use(db, context.key.unrecorded)
+            await context.services[ApiKeys].record_use(db, context.key.unrecorded)
         return response
 
     async def _authorise(self, incoming: EndpointRequest, db: Connection) -> Context:

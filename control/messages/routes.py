@@ -11,6 +11,7 @@ from control.http.context import MemberContext
 from control.http.pagination import ListAnswer, ListQuery, page_fields
 from control.http.route import Route
 from control.messages.rules import CallerMessage
+from control.messages.service import CallerMessages
 
 MESSAGES = "/workspaces/{workspaceId}/messages"
 
@@ -30,7 +31,7 @@ class MessageList(ListAnswer):
 
 async def list_messages(context: MemberContext, query: MessagesQuery) -> MessageList:
     """Messages that callers left with the workspace's agents, newest first."""
-    found = await context.services.messages.list_page(
+    found = await context.services[CallerMessages].list_page(
         context.db, context.workspace_id, call_id=query.call_id, page=query.request()
     )
     return MessageList(list(found.rows), **page_fields(query, found))

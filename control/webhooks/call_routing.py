@@ -9,15 +9,17 @@ from uuid import UUID
 
 import structlog
 
+from control.billing.spend_guard import SpendGuard
 from control.billing.spend_snapshot import SpendSnapshot, load_snapshot
 from control.calls.announcements import make_busy_refusal, make_refusal
-from control.calls.media_assignment import NoMediaNode, StreamTarget
+from control.calls.media_assignment import MediaAssignment, NoMediaNode, StreamTarget
 from control.calls.model import FINAL, AdmittedCall, OpenCall, RefusedCall
+from control.calls.service import Calls
 from control.calls.stream_loss import record_loss
 from control.carriers.phone import is_valid
 from control.db.pool import Connection
+from control.http.services import Services
 from control.webhooks.metrics import WebhookMetrics
-from control.webhooks.ports import WebhookServices
 from control.webhooks.transactions import PlatformTransactions
 from shared.bus.client import BusUnavailable
 
@@ -29,7 +31,7 @@ class CallRouting:
     """timeout_s: for choosing a media node, and for reading a checkpoint."""
 
     transactions: PlatformTransactions
-    services: WebhookServices
+    services: Services
     metrics: WebhookMetrics
     timeout_s: float
 
@@ -44,7 +46,7 @@ class CallRouting:
         reason = "too_slow"
         try:
             async with asyncio.timeout(self.timeout_s):
-                return await self.services.media_assignment.assign(call, exclude)
+                return await self.services[MediaAssignment].assign(call, exclude)
         except NoMediaNode as error:
             reason = error.reason
         except TimeoutError:
@@ -68,7 +70,7 @@ class CallRouting:
         language = call.plan.agent.language
         try:
             async with asyncio.timeout(self.timeout_s):
-                if await self.services.spend_guard.admit(terms, read):
+                if await self.services[SpendGuard].admit(terms, read):
                     return None
         except (BusUnavailable, TimeoutError) as error:
             log.warning("call.not_reserved", reason=type(error).__name__, call_id=str(call.call_id))
@@ -82,7 +84,7 @@ class CallRouting:
         """Returns the plan of the call's next leg, made from its last checkpoint, and the ids of nodes to avoid: of a
         call whose stream was lost, or whose transfer led back to the agent.
         language: see `refuse_cut_off`. Raises StreamFollowed."""
-        media = self.services.media_assignment
+        media = self.services[MediaAssignment]
         try:
             async with asyncio.timeout(self.timeout_s):
                 checkpoint = await media.get_checkpoint(call.call_id)
@@ -91,7 +93,7 @@ class CallRouting:
             return await self._refuse_cut_off(call, language), ()
 
         async def resume(db: Connection) -> AdmittedCall | RefusedCall:
-            resumed = await self.services.calls.resume(db, call, checkpoint, now)
+            resumed = await self.services[Calls].resume(db, call, checkpoint, now)
             if call.returned is None:
                 await record_loss(db, call.call_id, call.leg, now)
             return resumed
@@ -108,7 +110,7 @@ class CallRouting:
         """Stores that the call, which is over, ended with its node, if that is so. While Redis is unavailable nobody
         knows."""
         with suppress(BusUnavailable):
-            if await self.services.media_assignment.is_lost(call.call_id, call.media_node, call.leg):
+            if await self.services[MediaAssignment].is_lost(call.call_id, call.media_node, call.leg):
                 await self.transactions.run(lambda db: record_loss(db, call.call_id, call.leg, now))
 
     async def refuse_cut_off(self, call: OpenCall | None, language: str | None = None) -> RefusedCall | None:
@@ -127,13 +129,13 @@ class CallRouting:
         log.warning("call.cut_off", carrier=call.carrier, call_id=str(call.call_id), leg=call.leg)
         if language is not None:
             return make_refusal("cut_off", language, call.call_id)
-        return await self.transactions.run(lambda db: self.services.calls.refuse_cut_off(db, call))
+        return await self.transactions.run(lambda db: self.services[Calls].refuse_cut_off(db, call))
 
     async def record_refusal(self, refused: RefusedCall, now: datetime) -> None:
         """Stores that an admitted call could not be connected; nothing for a call without a row."""
         if refused.call_id is not None:
             call_id = refused.call_id
-            await self.transactions.run(lambda db: self.services.calls.record_refusal(db, call_id, refused, now))
+            await self.transactions.run(lambda db: self.services[Calls].record_refusal(db, call_id, refused, now))
 
 
 def transfer_caller_id(call: OpenCall, *, caller_allowed: bool) -> str:

@@ -5,12 +5,12 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from control.db.pool import Connection, Pool
+from control.http.services import Services
 from control.webhooks.inbox.retry import EventRetry
 from control.webhooks.inbox.store import delete_old_events
 from control.webhooks.metrics import WebhookMetrics
 from control.webhooks.options import WebhookOptions
 from control.webhooks.parts import SourceDefinition, make_parts
-from control.webhooks.ports import WebhookServices
 from control.webhooks.sources import SOURCES
 
 # Events hold phone numbers: stored for as long as a dispute with a carrier needs them, and no longer.
@@ -19,7 +19,7 @@ RETENTION: Final = timedelta(days=30)
 
 async def retry_open_webhooks(
     pool: Pool,
-    services: WebhookServices,
+    services: Services,
     now: datetime,
     limit: int = 50,
     metrics: WebhookMetrics | None = None,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from control.db.pool import Pool
+from control.http.services import Services
 from control.webhooks.addresses import WebhookRoute
 from control.webhooks.background_tasks import BackgroundTasks
 from control.webhooks.call_routing import CallRouting
@@ -13,8 +14,8 @@ from control.webhooks.inbox.inbox import WebhookInbox
 from control.webhooks.inbox.source import WebhookSource
 from control.webhooks.metrics import WebhookMetrics
 from control.webhooks.options import WebhookOptions
-from control.webhooks.ports import WebhookServices
 from control.webhooks.transactions import PlatformTransactions
+from shared.bus.webhook_queue import DeferredWebhooks
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,7 @@ class WebhookParts:
     """Given to each source when it is built."""
 
     options: WebhookOptions
-    services: WebhookServices
+    services: Services
     metrics: WebhookMetrics
     transactions: PlatformTransactions
     deferral: WebhookDeferral
@@ -41,10 +42,10 @@ class SourceDefinition:
     build: Callable[[WebhookParts], WebhookSource[Any]]
 
 
-def make_parts(pool: Pool, services: WebhookServices, options: WebhookOptions, metrics: WebhookMetrics) -> WebhookParts:
+def make_parts(pool: Pool, services: Services, options: WebhookOptions, metrics: WebhookMetrics) -> WebhookParts:
     """Opens nothing."""
     transactions = PlatformTransactions(pool, metrics)
-    deferral = WebhookDeferral(transactions, services.deferred_webhooks, options.media_assignment_s)
+    deferral = WebhookDeferral(transactions, services[DeferredWebhooks], options.media_assignment_s)
     return WebhookParts(
         options=options,
         services=services,

@@ -8,6 +8,7 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from control.db.pool import Pool
+from control.http.services import Services
 from control.http.webhook_activity import WebhookActivity
 from control.webhooks.inbox.request import read_request
 from control.webhooks.inbox.source import WebhookSource
@@ -15,7 +16,6 @@ from control.webhooks.inbox.verify import verified_reader
 from control.webhooks.metrics import WebhookMetrics
 from control.webhooks.options import WebhookOptions
 from control.webhooks.parts import SourceDefinition, make_parts
-from control.webhooks.ports import WebhookServices
 from control.webhooks.sources import SOURCES
 
 
@@ -25,7 +25,7 @@ class Webhooks:
     def __init__(
         self,
         pool: Pool,
-        services: WebhookServices,
+        services: Services,
         options: WebhookOptions,
         *,
         registry: CollectorRegistry | None = None,

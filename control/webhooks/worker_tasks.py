@@ -5,16 +5,16 @@ from datetime import datetime
 from control.calls.stream_end import STREAM_ENDED
 from control.db.duties import Duty, OutsideDuty, WorkerTasks
 from control.db.pool import Connection, Pool
+from control.http.services import Services
 from control.webhooks.duties import remove_old_webhooks, retry_open_webhooks
 from control.webhooks.metrics import WebhookMetrics
 from control.webhooks.options import WebhookOptions
 from control.webhooks.parts import make_parts
-from control.webhooks.ports import WebhookServices
 from control.webhooks.telnyx.stream_end_job import make_stream_end_job
 from control.webhooks.twilio.stream_check import CHECK_STREAM, make_stream_check_job
 
 
-def webhooks_tasks(pool: Pool, services: WebhookServices, metrics: WebhookMetrics | None = None) -> WorkerTasks:
+def webhooks_tasks(pool: Pool, services: Services, metrics: WebhookMetrics | None = None) -> WorkerTasks:
     """Duties `webhooks` and `old_webhooks`, and the jobs that follow a stream's end. metrics: counts the events that
     are retried."""
     # The worker answers no request, so it needs neither address nor keys.

@@ -10,8 +10,9 @@ from control.agents.model import AgentPolicy
 from control.calls.media_assignment import MediaAssignment
 from control.carriers.pacer import CallPacer
 from control.carriers.registry import CarrierOptions, Carriers
+from control.http.services import Services
 from control.outside import OutsideClients, OutsideOptions
-from control.services import Policies, Services, make_services
+from control.services import Policies, make_services
 from shared.bus.client import bus_client
 from shared.secrets import Sealer
 from shared.storage import Storage

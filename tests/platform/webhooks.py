@@ -23,20 +23,24 @@ from prometheus_client import CollectorRegistry
 from twilio.request_validator import RequestValidator  # type: ignore[import-untyped]
 
 from control.accounts.passwords import Passwords
+from control.accounts.service import Accounts
 from control.agents.model import AgentDraft, AgentPolicy
+from control.agents.service import Agents
 from control.app import ApiOptions, HttpOptions, make_app, make_dependencies, redis_client
 from control.calls.policy import CallPolicy
 from control.carriers.registry import CarrierOptions
 from control.db.logins import API, with_login
 from control.db.pool import Connection, Pool, open_pool
 from control.db.scope import enter_platform
+from control.http.services import Services
 from control.keys.settings import make_authority
 from control.outside import OutsideOptions, open_outside
 from control.platform.audit import Actor
-from control.services import Policies, Services
+from control.services import Policies
 from control.webhooks.options import WebhookOptions
 from control.webhooks.routes import Webhooks
 from control.workspaces.model import NewWorkspace
+from control.workspaces.service import Workspaces
 from shared.bus.authority import BusAuthority
 from shared.bus.client import BusClient
 from shared.bus.nodes import NodeRegistry, NodeState
@@ -340,9 +344,9 @@ async def _create_agents(pool: Pool, services: Services) -> tuple[UUID, UUID, Ma
         await seed_catalogue(db)
         await db.execute("UPDATE tiers SET max_agents = 10")
         email = f"owner{next(_numbers)}@example.com"
-        user = await services.accounts.create_user(db, email, "Ann", PASSWORD, True, now)
+        user = await services[Accounts].create_user(db, email, "Ann", PASSWORD, True, now)
         actor = Actor("user", user.id, user.email)
-        workspace = await services.workspaces.create(db, actor, user.id, NewWorkspace("Acme", None, "UTC"), now)
+        workspace = await services[Workspaces].create(db, actor, user.id, NewWorkspace("Acme", None, "UTC"), now)
         for carrier in ("twilio", "telnyx"):
             number_id, numbers[carrier] = UUID(new_id()), f"+1415{next(_numbers)}"
             await db.execute(
@@ -352,7 +356,7 @@ async def _create_agents(pool: Pool, services: Services) -> tuple[UUID, UUID, Ma
             )  # fmt: skip
             config = {"greeting": "Hello.", "language": "en"}
             draft = AgentDraft(f"{carrier} desk", config=config, phone_number_id=number_id)
-            agent = await services.agents.create(db, workspace.id, actor, draft, now)
-            await services.agents.activate(db, workspace.id, actor, agent.id, now)
+            agent = await services[Agents].create(db, workspace.id, actor, draft, now)
+            await services[Agents].activate(db, workspace.id, actor, agent.id, now)
             agent_ids[carrier] = agent.id
     return workspace.id, agent_ids["twilio"], numbers

@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from control.analytics.periods import Period
+from control.analytics.platform_analytics import PlatformAnalytics
 from control.analytics.platform_figures import WorkspaceOrder
 from control.api.admin.analytics_views import (
     CostOverviewView,
@@ -42,7 +43,7 @@ class CostQuery(StaffRangeQuery):
 
 async def get_platform(context: AdminContext, query: StaffRangeQuery) -> PlatformFiguresView:
     """Calls, revenue and margin of the platform, its best customers, and what recurs each month."""
-    analytics = context.services.platform_analytics
+    analytics = context.services[PlatformAnalytics]
     return to_platform(await analytics.get_overview(context.db, query.to_choice(), context.now))
 
 
@@ -50,19 +51,19 @@ async def rank_workspaces(context: AdminContext, query: WorkspaceRankingQuery) -
     """The workspaces with the most calls, revenue, minutes or cost."""
     is_bounded = query.period is not None or query.first is not None or query.last is not None
     choice = query.to_choice() if is_bounded else None
-    analytics = context.services.platform_analytics
+    analytics = context.services[PlatformAnalytics]
     return to_ranking(*await analytics.list_workspaces(context.db, choice, query.sort_by, query.limit, context.now))
 
 
 async def rank_providers(context: AdminContext, query: StaffRangeQuery) -> ProviderRankingView:
     """How providers and carriers did, what they cost, and which share of the revenue they carried."""
-    analytics = context.services.platform_analytics
+    analytics = context.services[PlatformAnalytics]
     return to_providers(*await analytics.list_providers(context.db, query.to_choice(), context.now))
 
 
 async def get_costs(context: AdminContext, query: CostQuery) -> CostOverviewView:
     """Cost, revenue and margin, by provider and by workspace."""
-    analytics = context.services.platform_analytics
+    analytics = context.services[PlatformAnalytics]
     return to_costs(await analytics.get_costs(context.db, query.to_choice(), query.limit, context.now))
 
 

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from control.accounts.addresses import Address
 from control.accounts.model import PresentedCredentials
+from control.accounts.service import Accounts
 from control.api.admin.auth_views import (
     AdminSelf,
     AdminSession,
@@ -65,19 +66,19 @@ class AdminRefresh(Body):
 async def log_in(context: Context, body: AdminSignIn) -> AdminSignedIn:
     """Signs in. 401 totp_required: the password is right, and a code is missing. 403 totp_setup_required: the platform
     requires a second factor, and this admin has none yet."""
-    admins = context.services.accounts.admins
+    admins = context.services[Accounts].admins
     return to_signed_in(await admins.sign_in(context.db, body.presented(), context.origin, context.now))
 
 
 async def refresh(context: Context, body: AdminRefresh) -> AdminSession:
     """Issues the next tokens. The refresh token is used up; using it again ends the session."""
-    admins = context.services.accounts.admins
+    admins = context.services[Accounts].admins
     return to_session(await admins.refresh(context.db, body.refresh_token, context.origin, context.now))
 
 
 async def log_out(context: AdminContext) -> None:
     """Ends this session. Its tokens are refused from the next request on."""
-    await context.services.accounts.admins.sign_out(context.db, context.session_id, context.now)
+    await context.services[Accounts].admins.sign_out(context.db, context.session_id, context.now)
 
 
 async def me(context: AdminContext) -> AdminSelf:
@@ -87,13 +88,13 @@ async def me(context: AdminContext) -> AdminSelf:
 
 async def enrol_totp(context: Context, body: AdminPassword) -> TotpSecret:
     """Creates a secret for an admin who needs a second factor to sign in. The first sign-in with a code confirms it."""
-    admins = context.services.accounts.admins
+    admins = context.services[Accounts].admins
     return to_totp_secret(await admins.enrol_totp(context.db, body.presented(), context.origin, context.now))
 
 
 async def begin_totp(context: AdminContext, body: PasswordAgain) -> TotpSecret:
     """Creates a new secret, which its first code confirms. The password is asked for again."""
-    admins = context.services.accounts.admins
+    admins = context.services[Accounts].admins
     await admins.own.require_password(context.db, own_session(context), body.password, context.now)
     offer = await admins.begin_totp(context.db, context.admin_id, context.email, context.now)
     return to_totp_secret(offer)
@@ -101,19 +102,19 @@ async def begin_totp(context: AdminContext, body: PasswordAgain) -> TotpSecret:
 
 async def confirm_totp(context: AdminContext, body: TotpCode) -> None:
     """Confirms the second factor with its first code."""
-    admins = context.services.accounts.admins
+    admins = context.services[Accounts].admins
     await admins.confirm_totp(context.db, context.admin_id, body.code, context.origin, context.now)
 
 
 async def remove_totp(context: AdminContext, body: SecondFactor) -> None:
     """Removes the second factor, unless the platform requires one."""
-    admins = context.services.accounts.admins
+    admins = context.services[Accounts].admins
     await admins.remove_totp(context.db, context.admin_id, body.given(), context.origin, context.now)
 
 
 async def replace_recovery_codes(context: AdminContext, body: SecondFactor) -> RecoveryCodeList:
     """Creates ten new recovery codes. The older ones become invalid."""
-    admins = context.services.accounts.admins
+    admins = context.services[Accounts].admins
     codes = await admins.replace_recovery_codes(context.db, context.admin_id, body.given(), context.origin, context.now)
     return RecoveryCodeList(list(codes))
 

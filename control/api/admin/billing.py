@@ -29,6 +29,7 @@ from control.billing.administration import PaymentNotice
 from control.billing.credits import CreditCategory, CreditGrant, CreditScope
 from control.billing.exemptions import MOST_EXEMPTIONS, ExemptionRule
 from control.billing.invoices import InvoiceFilter, InvoiceStatus, PaymentStatus
+from control.billing.service import Billing
 from control.billing.sink_administration import SinkAdministration
 from control.billing.taxes import TaxRate
 from control.http.access import admin
@@ -144,13 +145,13 @@ class ExemptionsQuery(Query):
 
 async def get_billing_overview(context: AdminContext, query: OverviewQuery) -> BillingOverviewView:
     """Revenue, cost and profit of the period by tier, and what is open of invoices."""
-    staff, today = context.services.billing.administration, context.now.astimezone(UTC).date()
+    staff, today = context.services[Billing].administration, context.now.astimezone(UTC).date()
     return to_overview(await staff.get_overview(context.db, query.period, today))
 
 
 async def list_balances(context: AdminContext, query: BalancesQuery) -> BalanceList:
     """Workspaces with what they owe, newest first."""
-    staff = context.services.billing.administration
+    staff = context.services[Billing].administration
     found = await staff.list_workspaces(context.db, query.status, page=query.request())
     return BalanceList([to_balance(one) for one in found.rows], **page_fields(query, found))
 
@@ -158,18 +159,18 @@ async def list_balances(context: AdminContext, query: BalancesQuery) -> BalanceL
 async def list_invoices(context: AdminContext, query: AdminInvoicesQuery) -> AdminInvoiceList:
     """Invoices of all workspaces, newest first."""
     wanted = InvoiceFilter(query.workspace_id, query.status)
-    staff = context.services.billing.administration
+    staff = context.services[Billing].administration
     found = await staff.list_invoices(context.db, wanted, page=query.request())
     return AdminInvoiceList([to_listing(one) for one in found.rows], **page_fields(query, found))
 
 
 async def void_invoice(context: AdminContext, invoice_id: UUID, body: VoidReason) -> CheckedChange[AdminInvoiceAnswer]:
     """Declares an issued invoice that is not paid void. Its charges are given up, its credits are free again."""
-    sink = SinkAdministration(context.services.billing.sink)
+    sink = SinkAdministration(context.services[Billing].sink)
     external_id = await sink.find_open(context.db, invoice_id)
 
     async def save(again: AdminContext) -> AdminInvoiceAnswer:
-        staff = again.services.billing.administration
+        staff = again.services[Billing].administration
         invoice = await staff.void_invoice(again.db, again.actor, invoice_id, body.reason, again.now)
         return AdminInvoiceAnswer(to_invoice(invoice))
 
@@ -180,13 +181,13 @@ async def record_payment(
     context: AdminContext, invoice_id: UUID, body: PaymentBody
 ) -> CheckedChange[AdminInvoiceAnswer]:
     """Records a payment; an invoice is paid once all of it came in. One that Stripe has is paid as a whole."""
-    sink = SinkAdministration(context.services.billing.sink)
+    sink = SinkAdministration(context.services[Billing].sink)
     external_id = await sink.find_open(context.db, invoice_id)
     if external_id is not None:
         await sink.require_whole(context.db, invoice_id, body.amount)
 
     async def save(again: AdminContext) -> AdminInvoiceAnswer:
-        staff = again.services.billing.administration
+        staff = again.services[Billing].administration
         invoice = await staff.record_payment(again.db, again.actor, invoice_id, _notice(body), again.now)
         return AdminInvoiceAnswer(to_invoice(invoice))
 
@@ -195,7 +196,7 @@ async def record_payment(
 
 async def refund_payment(context: AdminContext, invoice_id: UUID, body: PaymentBody) -> AdminInvoiceAnswer:
     """Records that money was paid back. That of an invoice at Stripe is paid back to the card, and shown then."""
-    billing = context.services.billing
+    billing = context.services[Billing]
     found = await SinkAdministration(billing.sink).order_refund(
         context.db, context.actor, invoice_id, _notice(body), context.now
     )
@@ -207,13 +208,13 @@ async def refund_payment(context: AdminContext, invoice_id: UUID, body: PaymentB
 
 async def resume_invoice(context: AdminContext, invoice_id: UUID) -> AdminInvoiceAnswer:
     """Has an invoice issued or charged again that Stripe refused, once the cause is removed."""
-    sink = SinkAdministration(context.services.billing.sink)
+    sink = SinkAdministration(context.services[Billing].sink)
     return AdminInvoiceAnswer(to_invoice(await sink.resume(context.db, context.actor, invoice_id, context.now)))
 
 
 async def grant_credit(context: AdminContext, workspace_id: UUID, body: CreditBody) -> AdminCreditAnswer:
     """Grants a workspace a credit, which its next invoices use up."""
-    currency = await context.services.billing.get_currency(context.db, workspace_id)
+    currency = await context.services[Billing].get_currency(context.db, workspace_id)
     grant = CreditGrant(
         id=UUID(new_id()),
         workspace_id=workspace_id,
@@ -228,13 +229,13 @@ async def grant_credit(context: AdminContext, workspace_id: UUID, body: CreditBo
         granted_by=context.admin_id,
         created_at=context.now,
     )
-    staff = context.services.billing.administration
+    staff = context.services[Billing].administration
     return AdminCreditAnswer(to_credit(await staff.grant_credit(context.db, context.actor, grant)))
 
 
 async def void_credit(context: AdminContext, credit_id: UUID, body: VoidReason) -> AdminCreditAnswer:
     """Ends a credit; what invoices took from it stays."""
-    staff = context.services.billing.administration
+    staff = context.services[Billing].administration
     return AdminCreditAnswer(
         to_credit(await staff.void_credit(context.db, context.actor, credit_id, body.reason, context.now))
     )
@@ -242,39 +243,39 @@ async def void_credit(context: AdminContext, credit_id: UUID, body: VoidReason) 
 
 async def list_tax_rates(context: AdminContext) -> TaxRateList:
     """All tax rates."""
-    rates = await context.services.billing.administration.list_tax_rates(context.db)
+    rates = await context.services[Billing].administration.list_tax_rates(context.db)
     return TaxRateList([_to_rate(rate) for rate in rates], has_more=False)
 
 
 async def add_tax_rate(context: AdminContext, body: TaxRateBody) -> TaxRateAnswer:
     """Adds a version of a tax rate; invoices of periods that end from then on have it."""
     rate = TaxRate(0, body.country, body.name, body.basis_points, body.is_inclusive, body.valid_from)
-    staff = context.services.billing.administration
+    staff = context.services[Billing].administration
     return TaxRateAnswer(_to_rate(await staff.add_tax_rate(context.db, context.actor, rate, context.now)))
 
 
 async def set_tax_exemption(context: AdminContext, workspace_id: UUID, body: TaxExemption) -> None:
     """Says whether a workspace's invoices have no tax, such as under reverse charge."""
-    staff = context.services.billing.administration
+    staff = context.services[Billing].administration
     await staff.set_tax_exempt(context.db, context.actor, workspace_id, body.is_tax_exempt, body.reason, context.now)
 
 
 async def list_exemptions(context: AdminContext, query: ExemptionsQuery) -> ExemptionList:
     """Workspaces to which a rule does not apply, who exempted them and why, newest first."""
-    staff = context.services.billing.administration
+    staff = context.services[Billing].administration
     found = await staff.list_exemptions(context.db, query.workspace_id, query.rule)
     return ExemptionList([to_exemption(one) for one in found], has_more=len(found) == MOST_EXEMPTIONS)
 
 
 async def set_prepayment(context: AdminContext, workspace_id: UUID, body: Prepayment) -> None:
     """Says whether a workspace pays in advance: its calls end when its credits are used up."""
-    staff = context.services.billing.administration
+    staff = context.services[Billing].administration
     await staff.set_prepaid(context.db, context.actor, workspace_id, body.is_prepaid)
 
 
 async def set_payment_method_exemption(context: AdminContext, workspace_id: UUID, body: PaymentMethodExemption) -> None:
     """Says whether a workspace buys phone numbers without a payment method, such as one that pays by bank transfer."""
-    staff = context.services.billing.administration
+    staff = context.services[Billing].administration
     await staff.set_payment_method_exempt(
         context.db, context.actor, workspace_id, body.is_payment_method_exempt, body.reason, context.now
     )

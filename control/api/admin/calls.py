@@ -21,6 +21,7 @@ from control.api.admin.calls_views import (
 )
 from control.api.call_queries import CallListQuery, EventsQuery
 from control.calls.record_model import CallSummary
+from control.calls.service import Calls
 from control.http.access import admin
 from control.http.body import ONE_LINE, Body
 from control.http.context import AdminContext
@@ -74,7 +75,7 @@ async def list_calls(context: AdminContext, query: AdminCallsQuery) -> AdminCall
     wanted = query.to_filter(query.workspace_id)
     if wanted.text is not None and query.reason is None:
         raise Invalid("Say why transcripts are searched.", param="reason", code="reason_required")
-    found = await context.services.calls.records.list_page(context.db, wanted, page=query.request())
+    found = await context.services[Calls].records.list_page(context.db, wanted, page=query.request())
     if wanted.text is not None and query.reason is not None:
         await _record_search(context, query.workspace_id, found.rows, query.reason)
     return AdminCallList([to_row(call) for call in found.rows], **page_fields(query, found))
@@ -82,14 +83,14 @@ async def list_calls(context: AdminContext, query: AdminCallsQuery) -> AdminCall
 
 async def list_live(context: AdminContext) -> AdminLiveCalls:
     """The platform's calls that have not ended."""
-    found = await context.services.calls.records.list_open(context.db, None)
+    found = await context.services[Calls].records.list_open(context.db, None)
     return AdminLiveCalls([to_live(call, context.now) for call in found.rows], found.has_more)
 
 
 async def end_call(context: AdminContext, call_id: UUID, body: AdminEnding) -> Ended:
     """Ends a call of any workspace: queued, ringing, in progress or transferred. A call that is over stays as it is, so
     a repeated request is harmless."""
-    is_ending = await context.services.calls.end_by_staff(
+    is_ending = await context.services[Calls].end_by_staff(
         context.db, context.actor, call_id, body.reason, context.now, polite=body.polite
     )
     return Ended("ending" if is_ending else "ended")
@@ -97,7 +98,7 @@ async def end_call(context: AdminContext, call_id: UUID, body: AdminEnding) -> E
 
 async def get_call(context: AdminContext, call_id: UUID, query: AdminCallQuery) -> AdminCallAnswer:
     """A call with all its data. What was said is answered with a `reason` only, which is written to the audit log."""
-    call = await context.services.calls.records.get(context.db, None, call_id)
+    call = await context.services[Calls].records.get(context.db, None, call_id)
     if query.reason is None:
         return to_answer(without_content(call), is_content_withheld=True)
     await _record_read(context, call.summary_line.workspace_id, call_id, "call", query.reason)
@@ -106,7 +107,7 @@ async def get_call(context: AdminContext, call_id: UUID, query: AdminCallQuery) 
 
 async def list_events(context: AdminContext, call_id: UUID, query: AdminEventsQuery) -> AdminCallEvents:
     """All events of the call, in order. The reason is written to the audit log."""
-    records = context.services.calls.records
+    records = context.services[Calls].records
     call = await records.find(context.db, None, call_id)
     await _record_read(context, call.summary_line.workspace_id, call_id, "events", query.reason)
     found = await records.list_events(context.db, None, call_id, after_seq=query.after_seq, most=query.limit)

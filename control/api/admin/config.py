@@ -21,6 +21,7 @@ from control.http.access import ANY_ADMIN, admin
 from control.http.body import Body, ChangeBody, CurrencyCode, Slug
 from control.http.context import AdminContext
 from control.http.route import Route
+from control.platform.service import Platform
 from control.platform.tier_changes import NewTier, TierChange
 from control.platform.union_errors import SingleUnionError
 from shared.errors import Invalid
@@ -117,7 +118,7 @@ class TierPriceBody(Body):
 
 async def list_settings(context: AdminContext) -> SettingList:
     """All settings with their descriptions."""
-    settings = await context.services.platform.settings(context.db)
+    settings = await context.services[Platform].settings(context.db)
     return SettingList([SettingView(one.key, one.value, one.description, one.updated_at) for one in settings])
 
 
@@ -126,13 +127,13 @@ async def change_settings(context: AdminContext, body: SettingsChange) -> Settin
     values = {one.key: one.value for one in body.settings}
     if len(values) < len(body.settings):
         raise Invalid("A setting is named twice.", param="settings", code="setting_repeated")
-    await context.services.platform.change_settings(context.db, context.actor, values)
+    await context.services[Platform].change_settings(context.db, context.actor, values)
     return await list_settings(context)
 
 
 async def list_tiers(context: AdminContext) -> TierList:
     """All tiers, in the order of the price list."""
-    tiers = await context.services.platform.tiers(context.db)
+    tiers = await context.services[Platform].tiers(context.db)
     prices = await list_tier_prices(context.db)
     return TierList([to_view(tier, prices) for tier in tiers], has_more=False)
 
@@ -140,7 +141,7 @@ async def list_tiers(context: AdminContext) -> TierList:
 async def create_tier(context: AdminContext, body: NewTierBody) -> OneTier:
     """Creates a tier."""
     new = NewTier(**{name: getattr(body, name) for name in NewTierBody.model_fields})
-    tier = await context.services.platform.create_tier(context.db, context.actor, new)
+    tier = await context.services[Platform].create_tier(context.db, context.actor, new)
     await follow_tier_prices(context.db, context.now)
     return OneTier(to_view(tier, ()))
 
@@ -149,7 +150,7 @@ async def update_tier(context: AdminContext, tier_name: Slug, body: TierChangeBo
     """Changes a tier. A new price of minutes holds for calls that begin a minute later. A limit cannot be lower than
     what a workspace of this tier uses."""
     change = TierChange({name: getattr(body, name) for name in body.model_fields_set})
-    tier = await context.services.platform.update_tier(context.db, context.actor, tier_name, change)
+    tier = await context.services[Platform].update_tier(context.db, context.actor, tier_name, change)
     await follow_tier_prices(context.db, context.now)
     return OneTier(to_view(tier, await list_tier_prices(context.db)))
 
@@ -159,7 +160,7 @@ async def put_tier_price(
 ) -> TierPriceAnswer:
     """Sets what a tier costs in another currency than the platform's, in which it can be had then. A new price of
     minutes holds for calls that begin a minute later."""
-    await context.services.platform.tier(context.db, tier_name)
+    await context.services[Platform].tier(context.db, tier_name)
     price = TierPrice(tier_name, currency, body.monthly_fee, body.price_per_minute)
     return TierPriceAnswer(to_price(await set_tier_price(context.db, context.actor, price, context.now)))
 

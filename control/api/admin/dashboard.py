@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from control.analytics.service import Analytics
 from control.api.admin.dashboard_views import AdminUsageView, HourView, OverviewView, RevenueView
 from control.billing.model import CURRENCY
 from control.http.access import ANY_ADMIN, admin
@@ -26,7 +27,7 @@ class UsageQuery(Query):
 
 async def overview(context: AdminContext) -> OverviewView:
     """Key figures of the platform: today, this month, and now."""
-    figures = await context.services.analytics.get_overview(context.db, context.now)
+    figures = await context.services[Analytics].get_overview(context.db, context.now)
     return OverviewView(
         total_workspaces=figures.workspaces,
         active_workspaces=figures.active_workspaces,
@@ -42,7 +43,7 @@ async def overview(context: AdminContext) -> OverviewView:
 
 async def revenue(context: AdminContext, query: RevenueQuery) -> RevenueView:
     """Revenue and churn of the period."""
-    figures = await context.services.analytics.get_revenue(context.db, query.period, context.now)
+    figures = await context.services[Analytics].get_revenue(context.db, query.period, context.now)
     return RevenueView(
         total_revenue=figures.total,
         revenue_by_tier=figures.by_tier,
@@ -55,7 +56,7 @@ async def revenue(context: AdminContext, query: RevenueQuery) -> RevenueView:
 
 async def usage(context: AdminContext, query: UsageQuery) -> AdminUsageView:
     """Calls of the period by provider and hour."""
-    figures = await context.services.analytics.get_usage(context.db, query.period, context.now)
+    figures = await context.services[Analytics].get_usage(context.db, query.period, context.now)
     hours = [HourView(hour, calls) for hour, calls in enumerate(figures.by_hour) if calls]
     hours.sort(key=lambda one: (-one.calls, one.hour))
     return AdminUsageView(figures.calls, figures.minutes, figures.by_provider, figures.average_seconds, hours)

@@ -21,6 +21,7 @@ from control.http.route import Route
 from control.http.schema_of import SchemaOf
 from control.integrations.model import AuthType, IntegrationType
 from control.integrations.openapi_import import import_operations
+from control.integrations.service import Integrations
 from control.integrations.type_config import IntegrationTypeConfig
 from control.integrations.types import NewType
 
@@ -71,7 +72,7 @@ class OperationsDocument(Body):
 async def list_types(context: AdminContext) -> AdminIntegrationTypes:
     """All types, by name."""
     return AdminIntegrationTypes(
-        [to_line(one) for one in await context.services.integrations.types.list_all(context.db)]
+        [to_line(one) for one in await context.services[Integrations].types.list_all(context.db)]
     )
 
 
@@ -79,30 +80,30 @@ async def create_type(context: AdminContext, body: NewIntegrationType) -> AdminI
     """Adds a type, which workspaces can connect at once."""
     new = NewType(**dict(body))
     return _answer(
-        context, await context.services.integrations.types.create(context.db, context.actor, new, context.now)
+        context, await context.services[Integrations].types.create(context.db, context.actor, new, context.now)
     )
 
 
 async def get_type(context: AdminContext, type: Slug) -> AdminIntegrationTypeAnswer:
     """A type with its config."""
-    return _answer(context, await context.services.integrations.types.get(context.db, type))
+    return _answer(context, await context.services[Integrations].types.get(context.db, type))
 
 
 async def update_type(context: AdminContext, type: Slug, body: IntegrationTypeChange) -> AdminIntegrationTypeAnswer:
     """Changes a type; existing integrations follow it at once."""
     changes = {name: getattr(body, name) for name in body.model_fields_set}
-    types = context.services.integrations.types
+    types = context.services[Integrations].types
     return _answer(context, await types.update(context.db, context.actor, type, changes))
 
 
 async def delete_type(context: AdminContext, type: Slug) -> None:
     """Deletes a type; one that is shipped or in use is disabled instead."""
-    await context.services.integrations.types.delete(context.db, context.actor, type)
+    await context.services[Integrations].types.delete(context.db, context.actor, type)
 
 
 async def list_usage(context: AdminContext) -> IntegrationUsageList:
     """How much each type is used."""
-    usage = await context.services.integrations.types.list_usage(context.db)
+    usage = await context.services[Integrations].types.list_usage(context.db)
     return IntegrationUsageList([to_usage(one) for one in usage])
 
 
@@ -115,7 +116,7 @@ async def import_actions(context: AdminContext, body: OperationsDocument) -> Imp
 
 
 def _answer(context: AdminContext, kind: IntegrationType) -> AdminIntegrationTypeAnswer:
-    return to_answer(kind, context.services.integrations.accounts.redirect_uri(kind.type))
+    return to_answer(kind, context.services[Integrations].accounts.redirect_uri(kind.type))
 
 
 ROUTES: tuple[Route, ...] = (

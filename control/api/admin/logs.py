@@ -11,6 +11,7 @@ from control.http.context import AdminContext
 from control.http.pagination import ListQuery, UtcDatetime, page_fields
 from control.http.route import Route
 from control.platform.model import AuditFilter
+from control.platform.service import Platform
 
 Action = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_.]{0,99}$")]
 
@@ -27,7 +28,7 @@ class LogQuery(ListQuery):
 async def list_activity(context: AdminContext, query: LogQuery) -> LogPage:
     """Actions on the platform, newest first."""
     wanted = AuditFilter(query.admin_id, query.action, query.since, query.until)
-    found = await context.services.platform.audit_log(context.db, wanted, page=query.request())
+    found = await context.services[Platform].audit_log(context.db, wanted, page=query.request())
     return LogPage([to_line(entry) for entry in found.rows], **page_fields(query, found))
 
 

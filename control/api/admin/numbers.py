@@ -17,7 +17,7 @@ from control.api.admin.numbers_views import (
     to_imported,
 )
 from control.carriers.model import CarrierBundle, CarrierError, CarrierName, CarrierUnavailable
-from control.carriers.registry import choose_carrier
+from control.carriers.registry import Carriers, choose_carrier
 from control.http.access import ANY_ADMIN, admin
 from control.http.after_commit import AfterCommit, CheckedChange
 from control.http.body import ONE_LINE, Body
@@ -25,9 +25,10 @@ from control.http.context import AdminContext, Context
 from control.http.pagination import ListQuery, Query, page_fields
 from control.http.route import RateLimit, Route
 from control.numbers.account_numbers import MOST_LISTED, find_account_numbers, take_number
-from control.numbers.bundles import BundleLink
+from control.numbers.bundles import BundleLink, RegulatoryBundles
 from control.numbers.model import NumberImport, TakenNumber
 from control.numbers.numbering_plan import E164
+from control.numbers.service import Numbers
 from shared.errors import Unavailable
 from shared.ids import new_id
 
@@ -76,7 +77,7 @@ class BundleLinkBody(Body):
 
 async def list_account_numbers(context: AdminContext, query: AccountNumbersQuery) -> AfterCommit[AccountNumberList]:
     """Numbers of the platform's account that no workspace has."""
-    carrier, numbers = choose_carrier(context.services.carriers, query.carrier), context.services.numbers
+    carrier, numbers = choose_carrier(context.services[Carriers], query.carrier), context.services[Numbers]
 
     async def ask() -> AccountNumberList:
         found = await find_account_numbers(carrier, query.digits)
@@ -94,8 +95,8 @@ async def list_account_numbers(context: AdminContext, query: AccountNumbersQuery
 async def import_number(context: AdminContext, body: ImportBody) -> CheckedChange[ImportedNumberAnswer]:
     """Gives a number of the platform's account to a workspace, and sends its calls to us. Refused when its calls or
     messages go elsewhere now, unless `take_over`."""
-    carrier = choose_carrier(context.services.carriers, body.carrier)
-    await context.services.numbers.check_import(context.db, body.workspace_id, body.phone_number)
+    carrier = choose_carrier(context.services[Carriers], body.carrier)
+    await context.services[Numbers].check_import(context.db, body.workspace_id, body.phone_number)
     wanted = NumberImport(body.phone_number, body.friendly_name, carrier.name, body.take_over, body.monthly_price)
     taken: list[TakenNumber] = []
 
@@ -108,7 +109,7 @@ async def import_number(context: AdminContext, body: ImportBody) -> CheckedChang
 async def _import(
     context: AdminContext, body: ImportBody, wanted: NumberImport, taken: list[TakenNumber]
 ) -> ImportedNumberAnswer:
-    number = await context.services.numbers.import_number(
+    number = await context.services[Numbers].import_number(
         context.db, body.workspace_id, context.actor, wanted, taken[-1], context.now
     )
     return ImportedNumberAnswer(to_imported(number))
@@ -116,7 +117,7 @@ async def _import(
 
 async def list_bundles(context: AdminContext, workspace_id: UUID, query: ListQuery) -> AdminBundleList:
     """A workspace's regulatory bundles, newest first."""
-    found = await context.services.bundles.list_page(context.db, workspace_id, page=query.request())
+    found = await context.services[RegulatoryBundles].list_page(context.db, workspace_id, page=query.request())
     return AdminBundleList([to_bundle(one) for one in found.rows], **page_fields(query, found))
 
 
@@ -125,8 +126,8 @@ async def link_bundle(
 ) -> CheckedChange[AdminBundleAnswer]:
     """Links a bundle that the carrier has to the workspace of its business, which can buy numbers under it then. A
     bundle is of one workspace."""
-    carrier = choose_carrier(context.services.carriers, body.carrier)
-    await context.services.bundles.require_workspace(context.db, workspace_id)
+    carrier = choose_carrier(context.services[Carriers], body.carrier)
+    await context.services[RegulatoryBundles].require_workspace(context.db, workspace_id)
     wanted = BundleLink(carrier.name, body.carrier_bundle_id, body.name)
     found: list[CarrierBundle | None] = []
 
@@ -144,7 +145,7 @@ async def link_bundle(
 async def _link(
     context: AdminContext, workspace_id: UUID, wanted: BundleLink, found: list[CarrierBundle | None]
 ) -> AdminBundleAnswer:
-    bundle = await context.services.bundles.link(
+    bundle = await context.services[RegulatoryBundles].link(
         context.db, workspace_id, context.actor, wanted, found[-1], context.now
     )
     return AdminBundleAnswer(to_bundle(bundle))
@@ -152,7 +153,7 @@ async def _link(
 
 async def unlink_bundle(context: AdminContext, workspace_id: UUID, bundle_id: UUID) -> None:
     """Takes a bundle from a workspace; the carrier keeps it. Refused while a number is held under it."""
-    await context.services.bundles.unlink(context.db, workspace_id, context.actor, bundle_id)
+    await context.services[RegulatoryBundles].unlink(context.db, workspace_id, context.actor, bundle_id)
 
 
 ROUTES: tuple[Route, ...] = (

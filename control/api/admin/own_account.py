@@ -4,6 +4,7 @@ from typing import Final
 from uuid import UUID
 
 from control.accounts.own_account import OwnSession
+from control.accounts.service import Accounts
 from control.api.own_account import OwnPasswordBody, OwnSessionList, Reauthentication, to_session_list
 from control.http.access import ANY_ADMIN
 from control.http.context import AdminContext
@@ -14,14 +15,14 @@ PROOFS: Final = RateLimit("admin-proofs", 20, 600, per_user=True)
 
 async def change_password(context: AdminContext, body: OwnPasswordBody) -> None:
     """Sets a new password. The other sessions end, unless they are kept."""
-    own = context.services.accounts.admins.own
+    own = context.services[Accounts].admins.own
     await own.change_password(context.db, own_session(context), body.change(), context.now)
 
 
 async def reauthenticate(context: AdminContext, body: Reauthentication) -> None:
     """Proves again who is signed in, by the password or a code. For some minutes this session may do what answers 403
     reauthentication_required otherwise."""
-    own, session = context.services.accounts.admins.own, own_session(context)
+    own, session = context.services[Accounts].admins.own, own_session(context)
     if body.password is not None:
         await own.reauthenticate(context.db, session, body.password, context.now)
     else:
@@ -30,19 +31,19 @@ async def reauthenticate(context: AdminContext, body: Reauthentication) -> None:
 
 async def list_own_sessions(context: AdminContext) -> OwnSessionList:
     """The admin's sessions that go on, last used first."""
-    found = await context.services.accounts.admins.own.list_sessions(context.db, context.admin_id, context.now)
+    found = await context.services[Accounts].admins.own.list_sessions(context.db, context.admin_id, context.now)
     return to_session_list(found, context.session_id)
 
 
 async def end_own_session(context: AdminContext, session_id: UUID) -> None:
     """Ends one of the admin's sessions. Its tokens are refused from the next request on."""
-    own = context.services.accounts.admins.own
+    own = context.services[Accounts].admins.own
     await own.end_session(context.db, own_session(context), session_id, context.now)
 
 
 async def end_other_sessions(context: AdminContext) -> None:
     """Ends all of the admin's sessions but this one."""
-    await context.services.accounts.admins.own.end_others(context.db, own_session(context), context.now)
+    await context.services[Accounts].admins.own.end_others(context.db, own_session(context), context.now)
 
 
 def own_session(context: AdminContext) -> OwnSession:

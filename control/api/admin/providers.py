@@ -28,7 +28,7 @@ from control.http.body import Body, ChangeBody
 from control.http.context import AdminContext
 from control.http.pagination import Query
 from control.http.route import RateLimit, Route
-from control.voice.administration import ProviderEdit
+from control.voice.administration import ProviderAdministration, ProviderEdit
 from control.voice.data_rules import DataPolicy
 from control.voice.routing import FIRST_STRATEGY, Strategy
 
@@ -117,7 +117,7 @@ class RoutingBody(Body):
 
 async def list_providers(context: AdminContext) -> ProviderList:
     """The catalogue, by priority."""
-    found = await context.services.providers.list_all(context.db)
+    found = await context.services[ProviderAdministration].list_all(context.db)
     prices = await list_prices(context.db)
     return ProviderList([to_view(one, prices) for one in found], has_more=False)
 
@@ -125,7 +125,7 @@ async def list_providers(context: AdminContext) -> ProviderList:
 async def create_provider(context: AdminContext, body: NewProviderBody) -> CheckedChange[ProviderAnswer]:
     """Creates a provider. Its vendor is asked whether it accepts key and settings before anything is saved."""
     edit = _edit(body, body.model_fields_set | {"priority", "is_enabled"})
-    providers = context.services.providers
+    providers = context.services[ProviderAdministration]
     check = await providers.prepare_new(context.db, body.provider, edit)
     return CheckedChange(providers.checker.prepare(check), partial(_create, body=body, edit=edit))
 
@@ -136,7 +136,7 @@ async def update_provider(
     """Changes a provider; new calls use it. A new key or new settings are tried at the vendor before they are saved. A
     new price holds a minute later."""
     edit = _edit(body, body.model_fields_set)
-    providers = context.services.providers
+    providers = context.services[ProviderAdministration]
     check = await providers.prepare_change(context.db, provider, edit)
     save = partial(_update, provider=provider, body=body, edit=edit)
     return CheckedChange(providers.checker.prepare(check), save)
@@ -144,14 +144,16 @@ async def update_provider(
 
 async def delete_provider(context: AdminContext, provider: Provider) -> None:
     """Deletes a provider that the staff created, with the workspaces' keys of it."""
-    await context.services.providers.delete(context.db, context.actor, provider)
+    await context.services[ProviderAdministration].delete(context.db, context.actor, provider)
 
 
 async def provider_health(context: AdminContext) -> HealthList:
     """How the providers work, by role, from calls and probes apart."""
-    found = await context.services.providers.list_all(context.db)
-    figures = await context.services.providers.list_figures(context.db)
-    return to_health(found, figures, await context.services.providers.list_probe_states(context.db, context.now))
+    found = await context.services[ProviderAdministration].list_all(context.db)
+    figures = await context.services[ProviderAdministration].list_figures(context.db)
+    return to_health(
+        found, figures, await context.services[ProviderAdministration].list_probe_states(context.db, context.now)
+    )
 
 
 async def provider_costs(context: AdminContext, query: CostsQuery) -> ProviderCosts:
@@ -161,25 +163,25 @@ async def provider_costs(context: AdminContext, query: CostsQuery) -> ProviderCo
 
 async def get_routing(context: AdminContext) -> RoutingView:
     """The platform's routing."""
-    return to_routing(await context.services.providers.get_routing(context.db))
+    return to_routing(await context.services[ProviderAdministration].get_routing(context.db))
 
 
 async def change_routing(context: AdminContext, body: RoutingBody) -> RoutingView:
     """Replaces the platform's routing; new calls follow it."""
-    routing = await context.services.providers.set_routing(
+    routing = await context.services[ProviderAdministration].set_routing(
         context.db, context.actor, body.default_strategy, body.fallback_chain, context.now
     )
     return to_routing(routing)
 
 
 async def _create(context: AdminContext, body: NewProviderBody, edit: ProviderEdit) -> ProviderAnswer:
-    made = await context.services.providers.create(context.db, context.actor, body.provider, edit)
+    made = await context.services[ProviderAdministration].create(context.db, context.actor, body.provider, edit)
     await set_costs(context.db, context.actor, make_prices(body.provider, _costs(body)), context.now)
     return to_answer(made, await list_prices(context.db, body.provider))
 
 
 async def _update(context: AdminContext, provider: str, body: ProviderChange, edit: ProviderEdit) -> ProviderAnswer:
-    changed = await context.services.providers.change(context.db, context.actor, provider, edit)
+    changed = await context.services[ProviderAdministration].change(context.db, context.actor, provider, edit)
     await set_costs(context.db, context.actor, make_prices(provider, _costs(body)), context.now)
     return to_answer(changed, await list_prices(context.db, provider))
 

@@ -7,7 +7,7 @@ from pydantic import Field, StringConstraints
 
 from control.agents.config import AgentConfig
 from control.agents.config_part import PLAIN
-from control.agents.templates import NewTemplate
+from control.agents.templates import NewTemplate, Templates
 from control.api.admin.templates_views import AdminTemplateAnswer, AdminTemplateList, to_answer, to_line
 from control.http.access import ANY_ADMIN, admin
 from control.http.body import Body, ChangeBody, Slug
@@ -46,31 +46,31 @@ class TemplateChange(ChangeBody):
 
 async def list_templates(context: AdminContext, query: ListQuery) -> AdminTemplateList:
     """All templates, by name."""
-    found = await context.services.templates.list_all(context.db, page=query.request())
+    found = await context.services[Templates].list_all(context.db, page=query.request())
     return AdminTemplateList([to_line(template) for template in found.rows], **page_fields(query, found))
 
 
 async def create_template(context: AdminContext, body: NewTemplateBody) -> AdminTemplateAnswer:
     """Creates a template."""
     new = NewTemplate(**dict(body))
-    return to_answer(await context.services.templates.create(context.db, context.actor, new, context.now))
+    return to_answer(await context.services[Templates].create(context.db, context.actor, new, context.now))
 
 
 async def get_template(context: AdminContext, template_id: UUID) -> AdminTemplateAnswer:
     """A template, public or not."""
-    return to_answer(await context.services.templates.get(context.db, template_id))
+    return to_answer(await context.services[Templates].get(context.db, template_id))
 
 
 async def update_template(context: AdminContext, template_id: UUID, body: TemplateChange) -> AdminTemplateAnswer:
     """Changes a template. Agents created from it stay unchanged."""
     changes = body.model_dump(exclude_unset=True)
-    templates = context.services.templates
+    templates = context.services[Templates]
     return to_answer(await templates.update(context.db, context.actor, template_id, changes, context.now))
 
 
 async def delete_template(context: AdminContext, template_id: UUID) -> None:
     """Deletes a template. Agents created from it stay unchanged."""
-    await context.services.templates.delete(context.db, context.actor, template_id, context.now)
+    await context.services[Templates].delete(context.db, context.actor, template_id, context.now)
 
 
 ROUTES: tuple[Route, ...] = (

@@ -4,12 +4,14 @@ from uuid import UUID
 
 from pydantic import Field
 
+from control.accounts.service import Accounts
 from control.api.admin.users_views import UserAnswer, UserList, UserWithWorkspaces, UserWorkspace, to_detail, to_summary
 from control.http.access import ANY_ADMIN, admin
 from control.http.body import Body, LetterName
 from control.http.context import AdminContext
 from control.http.pagination import ListQuery, page_fields
 from control.http.route import Route
+from control.workspaces.service import Workspaces
 
 
 class UsersQuery(ListQuery):
@@ -28,23 +30,23 @@ class UserChange(Body):
 async def list_users(context: AdminContext, query: UsersQuery) -> UserList:
     """Users, newest first."""
     services, db = context.services, context.db
-    found = await services.accounts.user_administration.search(db, query.search, query.request())
-    counts = await services.workspaces.count_memberships(db, [user.id for user in found.rows])
+    found = await services[Accounts].user_administration.search(db, query.search, query.request())
+    counts = await services[Workspaces].count_memberships(db, [user.id for user in found.rows])
     users = [to_summary(user, counts.get(user.id, 0)) for user in found.rows]
     return UserList(users, **page_fields(query, found))
 
 
 async def get_user(context: AdminContext, user_id: UUID) -> UserWithWorkspaces:
     """A user and their memberships."""
-    user = await context.services.accounts.user_administration.get(context.db, user_id)
-    memberships = await context.services.workspaces.memberships(context.db, user_id)
+    user = await context.services[Accounts].user_administration.get(context.db, user_id)
+    memberships = await context.services[Workspaces].memberships(context.db, user_id)
     workspaces = [UserWorkspace(each.id, each.name, each.role, each.joined_at) for each in memberships]
     return UserWithWorkspaces(to_detail(user), workspaces)
 
 
 async def update_user(context: AdminContext, user_id: UUID, body: UserChange) -> UserAnswer:
     """Changes the name or deactivates the user, which ends all their sessions and prevents sign-in."""
-    user = await context.services.accounts.user_administration.update(
+    user = await context.services[Accounts].user_administration.update(
         context.db, context.actor, user_id, context.now, name=body.name, is_active=body.is_active
     )
     return UserAnswer(to_detail(user))
@@ -52,9 +54,9 @@ async def update_user(context: AdminContext, user_id: UUID, body: UserChange) ->
 
 async def delete_user(context: AdminContext, user_id: UUID) -> None:
     """Deletes a user and their memberships. 409 last_owner: the user is the last owner of a workspace."""
-    accounts = context.services.accounts
+    accounts = context.services[Accounts]
     await accounts.user_administration.get(context.db, user_id)
-    await context.services.workspaces.leave_all(context.db, user_id, context.now)
+    await context.services[Workspaces].leave_all(context.db, user_id, context.now)
     await accounts.user_administration.delete(context.db, context.actor, user_id)
 
 

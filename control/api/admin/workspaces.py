@@ -5,6 +5,7 @@ from uuid import UUID
 
 from pydantic import Field, StringConstraints
 
+from control.agents.service import Agents
 from control.api.admin.workspaces_views import (
     AdminWorkspaceAnswer,
     AdminWorkspaceDetails,
@@ -22,8 +23,10 @@ from control.http.body import Body, ChangeBody, LetterName, Slug
 from control.http.context import AdminContext
 from control.http.pagination import MAX_LIMIT, ListQuery, page_fields
 from control.http.route import Route
+from control.numbers.service import Numbers
 from control.workspaces.administration import WorkspaceUpdate
 from control.workspaces.model import WorkspaceFilter, WorkspaceStatus
+from control.workspaces.service import Workspaces
 
 WORKSPACES = "/admin/workspaces"
 WORKSPACE = f"{WORKSPACES}/{{workspaceId}}"
@@ -73,18 +76,18 @@ class TierChoice(Body):
 async def list_workspaces(context: AdminContext, query: WorkspacesQuery) -> AdminWorkspaceList:
     """All workspaces, newest first."""
     wanted = WorkspaceFilter(query.status, query.search)
-    found = await context.services.workspaces.administration.find(context.db, wanted, page=query.request())
+    found = await context.services[Workspaces].administration.find(context.db, wanted, page=query.request())
     return AdminWorkspaceList([to_line(line) for line in found.rows], **page_fields(query, found))
 
 
 async def get_workspace(context: AdminContext, workspace_id: UUID) -> AdminWorkspaceDetails:
     """A workspace with its owner, members, agents and figures; also a deleted one until it is purged."""
-    db, workspaces = context.db, context.services.workspaces
+    db, workspaces = context.db, context.services[Workspaces]
     workspace = await workspaces.administration.get(db, workspace_id)
     owner = await workspaces.administration.owner(db, workspace_id)
     first = PageRequest(MAX_LIMIT)
     members = await workspaces.members.list_page(db, workspace_id, page=first)
-    agents = await context.services.agents.list_page(db, workspace_id, status=None, search=None, page=first)
+    agents = await context.services[Agents].list_page(db, workspace_id, status=None, search=None, page=first)
     stats = await workspaces.administration.stats(db, workspace_id)
     return AdminWorkspaceDetails(to_view(workspace), to_owner(owner), members.rows, agents.rows, to_stats(stats))
 
@@ -99,7 +102,7 @@ async def update_workspace(context: AdminContext, workspace_id: UUID, body: Work
         tier_name=changes.get("subscription_tier"),
         outbound_countries=changes.get("outbound_countries"),
     )
-    staff = context.services.workspaces.administration
+    staff = context.services[Workspaces].administration
     workspace = await staff.update(context.db, context.actor, workspace_id, edit, context.now)
     if edit.status == "suspended":
         await end_calls_later(context.db, workspace_id)
@@ -109,15 +112,15 @@ async def update_workspace(context: AdminContext, workspace_id: UUID, body: Work
 async def delete_workspace(context: AdminContext, workspace_id: UUID) -> None:
     """Deletes a workspace. Its members lose access at once; its data is purged after the grace period. The phone
     numbers of one on trial are given back at once."""
-    await context.services.numbers.release_trial(context.db, workspace_id, context.now)
-    await context.services.workspaces.administration.delete(context.db, context.actor, workspace_id, context.now)
+    await context.services[Numbers].release_trial(context.db, workspace_id, context.now)
+    await context.services[Workspaces].administration.delete(context.db, context.actor, workspace_id, context.now)
 
 
 async def suspend_workspace(context: AdminContext, workspace_id: UUID, body: Suspension) -> AdminWorkspaceAnswer:
     """Suspends a workspace. Its agents answer no calls, and running calls end with a goodbye, unless `end_calls` is
     false. Its members can read, pause, delete and leave, but cannot create or change agents, change the workspace or
     invite anybody."""
-    staff = context.services.workspaces.administration
+    staff = context.services[Workspaces].administration
     workspace = await staff.suspend(context.db, context.actor, workspace_id, body.reason, context.now)
     if body.end_calls:
         await end_calls_later(context.db, workspace_id)
@@ -126,19 +129,19 @@ async def suspend_workspace(context: AdminContext, workspace_id: UUID, body: Sus
 
 async def activate_workspace(context: AdminContext, workspace_id: UUID) -> AdminWorkspaceAnswer:
     """Ends a suspension. The workspace gets its status from before; a trial that has expired becomes active."""
-    staff = context.services.workspaces.administration
+    staff = context.services[Workspaces].administration
     return to_answer(await staff.activate(context.db, context.actor, workspace_id, context.now))
 
 
 async def change_tier(context: AdminContext, workspace_id: UUID, body: TierChoice) -> AdminWorkspaceAnswer:
     """Changes a workspace's tier. Refused with the limits that the workspace exceeds."""
-    staff = context.services.workspaces.administration
+    staff = context.services[Workspaces].administration
     return to_answer(await staff.change_tier(context.db, context.actor, workspace_id, body.tier_name, context.now))
 
 
 async def restore_workspace(context: AdminContext, workspace_id: UUID) -> AdminWorkspaceAnswer:
     """Restores a deleted workspace."""
-    staff = context.services.workspaces.administration
+    staff = context.services[Workspaces].administration
     return to_answer(await staff.restore(context.db, context.actor, workspace_id, context.now))
 
 

@@ -7,11 +7,13 @@ from pydantic import AfterValidator, Field, StringConstraints
 
 from control.api.client.addresses_views import AddressAnswer, AddressList, to_view
 from control.carriers.model import PostalAddress
+from control.carriers.registry import Carriers
 from control.http.access import member
 from control.http.body import ONE_LINE, Body
 from control.http.context import MemberContext
 from control.http.pagination import ListQuery, page_fields
 from control.http.route import RateLimit, Route
+from control.numbers.addresses import BusinessAddresses
 
 ADDRESSES = "/workspaces/{workspaceId}/addresses"
 ADDRESS = f"{ADDRESSES}/{{addressId}}"
@@ -54,16 +56,16 @@ class NewAddress(Body):
 
 async def list_addresses(context: MemberContext, query: ListQuery) -> AddressList:
     """The workspace's addresses, newest first."""
-    found = await context.services.addresses.list_page(context.db, context.workspace_id, page=query.request())
+    found = await context.services[BusinessAddresses].list_page(context.db, context.workspace_id, page=query.request())
     return AddressList([to_view(one) for one in found.rows], **page_fields(query, found))
 
 
 async def create_address(context: MemberContext, body: NewAddress) -> AddressAnswer:
     """Stores an address, which is registered with each carrier a moment later: see its registrations."""
     services = context.services
-    carriers = [carrier.name for carrier in services.carriers]
+    carriers = [carrier.name for carrier in services[Carriers]]
     parts = PostalAddress(**body.model_dump())
-    address = await services.addresses.create(
+    address = await services[BusinessAddresses].create(
         context.db, context.workspace_id, context.actor, parts, carriers, context.now
     )
     return AddressAnswer(to_view(address))
@@ -71,13 +73,17 @@ async def create_address(context: MemberContext, body: NewAddress) -> AddressAns
 
 async def get_address(context: MemberContext, address_id: UUID) -> AddressAnswer:
     """One address with its registrations."""
-    return AddressAnswer(to_view(await context.services.addresses.get(context.db, context.workspace_id, address_id)))
+    return AddressAnswer(
+        to_view(await context.services[BusinessAddresses].get(context.db, context.workspace_id, address_id))
+    )
 
 
 async def delete_address(context: MemberContext, address_id: UUID) -> None:
     """Deletes an address, at the carriers, too. Refused while a number is held under it, or a bundle names
     it."""
-    await context.services.addresses.delete(context.db, context.workspace_id, context.actor, address_id, context.now)
+    await context.services[BusinessAddresses].delete(
+        context.db, context.workspace_id, context.actor, address_id, context.now
+    )
 
 
 ROUTES: tuple[Route, ...] = (

@@ -9,6 +9,7 @@ from pydantic import Field, StringConstraints
 from control.agents.differences import compare
 from control.agents.model import AgentContent, AgentEdit
 from control.agents.option_types import Provider
+from control.agents.service import Agents
 from control.api.client.agent_drafts_views import DraftAnswer, VersionDiff, to_draft_answer
 from control.api.client.agents import AGENT, WRITE_LIMIT, AgentName, ConfigPatch, OptionsPatch
 from control.api.client.agents_views import AgentAnswer, to_answer
@@ -52,7 +53,7 @@ class Publication(Body):
 
 async def get_draft(context: MemberContext, agent_id: UUID) -> DraftAnswer:
     """The draft of an agent's next version."""
-    return to_draft_answer(*await context.services.agents.drafts.get(context.db, context.workspace_id, agent_id))
+    return to_draft_answer(*await context.services[Agents].drafts.get(context.db, context.workspace_id, agent_id))
 
 
 async def update_draft(context: MemberContext, agent_id: UUID, body: DraftChange) -> DraftAnswer:
@@ -64,7 +65,7 @@ async def update_draft(context: MemberContext, agent_id: UUID, body: DraftChange
         body.voice_provider if "voice_provider" in body.model_fields_set else UNSET,
         body.voice_config,
     )
-    drafts = context.services.agents.drafts
+    drafts = context.services[Agents].drafts
     return to_draft_answer(
         *await drafts.edit(
             context.db, context.workspace_id, context.actor, agent_id, edit, body.expected_revision, context.now
@@ -74,7 +75,7 @@ async def update_draft(context: MemberContext, agent_id: UUID, body: DraftChange
 
 async def discard_draft(context: MemberContext, agent_id: UUID) -> None:
     """Deletes an agent's draft. Its current version stays as it is."""
-    await context.services.agents.drafts.discard(context.db, context.workspace_id, context.actor, agent_id)
+    await context.services[Agents].drafts.discard(context.db, context.workspace_id, context.actor, agent_id)
 
 
 async def publish_draft(context: MemberContext, agent_id: UUID, body: Publication) -> AgentAnswer:
@@ -82,7 +83,7 @@ async def publish_draft(context: MemberContext, agent_id: UUID, body: Publicatio
 
     Refused if the agent was changed since the draft was begun, unless `expected_version` names the version in force.
     """
-    agent = await context.services.agents.drafts.publish(
+    agent = await context.services[Agents].drafts.publish(
         context.db,
         context.workspace_id,
         context.actor,
@@ -105,7 +106,7 @@ async def compare_versions(
 
 async def _find_content(context: MemberContext, agent_id: UUID, version: str) -> AgentContent:
     """Raises NotFound."""
-    agents = context.services.agents
+    agents = context.services[Agents]
     if version == _DRAFT_NAME:
         draft, _ = await agents.drafts.get(context.db, context.workspace_id, agent_id)
         return draft.content

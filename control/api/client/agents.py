@@ -11,6 +11,7 @@ from control.agents.config_part import PLAIN
 from control.agents.config_patch import OPTIONS_PATCH, AgentConfigPatch
 from control.agents.model import AgentDraft, AgentEdit, Status
 from control.agents.option_types import Provider
+from control.agents.service import Agents
 from control.api.client.agents_views import (
     ActivationAnswer,
     AgentAnswer,
@@ -89,7 +90,7 @@ class RestoreBody(Body):
 
 async def list_agents(context: MemberContext, query: AgentsQuery) -> AgentList:
     """The workspace's agents, newest first."""
-    found = await context.services.agents.list_page(
+    found = await context.services[Agents].list_page(
         context.db, context.workspace_id, status=query.status, search=query.search, page=query.request()
     )
     return AgentList(found.rows, **page_fields(query, found))
@@ -98,13 +99,13 @@ async def list_agents(context: MemberContext, query: AgentsQuery) -> AgentList:
 async def create_agent(context: MemberContext, body: NewAgent) -> AgentAnswer:
     """Creates a draft, from a template or from a config alone."""
     draft = AgentDraft(**dict(body))
-    agent = await context.services.agents.create(context.db, context.workspace_id, context.actor, draft, context.now)
+    agent = await context.services[Agents].create(context.db, context.workspace_id, context.actor, draft, context.now)
     return to_answer(agent)
 
 
 async def get_agent(context: MemberContext, agent_id: UUID) -> AgentAnswer:
     """An agent with its whole config, its phone number and its figures."""
-    return to_answer(await context.services.agents.get(context.db, context.workspace_id, agent_id))
+    return to_answer(await context.services[Agents].get(context.db, context.workspace_id, agent_id))
 
 
 async def update_agent(context: MemberContext, agent_id: UUID, body: AgentChange) -> AgentAnswer:
@@ -118,7 +119,7 @@ async def update_agent(context: MemberContext, agent_id: UUID, body: AgentChange
         body.expected_version,
     )
     return to_answer(
-        await context.services.agents.update(
+        await context.services[Agents].update(
             context.db, context.workspace_id, context.actor, agent_id, edit, context.now
         )
     )
@@ -126,7 +127,7 @@ async def update_agent(context: MemberContext, agent_id: UUID, body: AgentChange
 
 async def delete_agent(context: MemberContext, agent_id: UUID) -> None:
     """Deletes an agent that is not live, and unassigns its phone number."""
-    await context.services.agents.delete(context.db, context.workspace_id, context.actor, agent_id, context.now)
+    await context.services[Agents].delete(context.db, context.workspace_id, context.actor, agent_id, context.now)
 
 
 async def activate_agent(context: MemberContext, agent_id: UUID) -> ActivationAnswer:
@@ -135,20 +136,20 @@ async def activate_agent(context: MemberContext, agent_id: UUID) -> ActivationAn
     `warnings` says what its owner should know: code `rule_based_model` when no language model would answer,
     `tool_name_reserved` for an HTTP tool that is not used because the platform has one of its name.
     """
-    agents = context.services.agents
+    agents = context.services[Agents]
     agent = await agents.activate(context.db, context.workspace_id, context.actor, agent_id, context.now)
     return to_activation_answer(agent, await agents.list_warnings(context.db, agent))
 
 
 async def pause_agent(context: MemberContext, agent_id: UUID) -> StatusAnswer:
     """Stops an agent from answering calls. Running calls continue."""
-    agents = context.services.agents
+    agents = context.services[Agents]
     return to_status_answer(await agents.pause(context.db, context.workspace_id, context.actor, agent_id, context.now))
 
 
 async def list_versions(context: MemberContext, agent_id: UUID, query: VersionsQuery) -> VersionList:
     """An agent's versions, newest first."""
-    found = await context.services.agents.list_versions(
+    found = await context.services[Agents].list_versions(
         context.db, context.workspace_id, agent_id, page=query.request()
     )
     return VersionList(found.rows, **page_fields(query, found))
@@ -156,7 +157,7 @@ async def list_versions(context: MemberContext, agent_id: UUID, query: VersionsQ
 
 async def get_version(context: MemberContext, agent_id: UUID, version: VersionNumber) -> VersionAnswer:
     """A version of an agent."""
-    found = await context.services.agents.get_version(context.db, context.workspace_id, agent_id, version)
+    found = await context.services[Agents].get_version(context.db, context.workspace_id, agent_id, version)
     return to_version_answer(found)
 
 
@@ -164,7 +165,7 @@ async def restore_version(
     context: MemberContext, agent_id: UUID, version: VersionNumber, body: RestoreBody
 ) -> AgentAnswer:
     """Creates a new version with the content of an old one."""
-    agent = await context.services.agents.restore(
+    agent = await context.services[Agents].restore(
         context.db, context.workspace_id, context.actor, agent_id, version, body.expected_version, context.now
     )
     return to_answer(agent)

@@ -5,8 +5,9 @@ from typing import Literal
 
 from pydantic import Field
 
-from control.analytics.call_exports import MAX_DAYS, ExportingMember
+from control.analytics.call_exports import MAX_DAYS, CallExports, ExportingMember
 from control.analytics.call_rows import CONTENT_TYPES
+from control.analytics.workspace_analytics import WorkspaceAnalytics
 from control.api.analytics_queries import MemberRangeQuery
 from control.api.client.analytics_views import (
     AgentFiguresList,
@@ -33,27 +34,27 @@ class ExportQuery(MemberRangeQuery):
 
 async def get_call_overview(context: MemberContext, query: MemberRangeQuery) -> CallOverviewView:
     """Calls by status, direction, agent, hour and sentiment, without test calls."""
-    analytics, workspace_id = context.services.workspace_analytics, context.workspace_id
+    analytics, workspace_id = context.services[WorkspaceAnalytics], context.workspace_id
     return to_overview(await analytics.get_overview(context.db, workspace_id, query.to_choice(), context.now))
 
 
 async def list_agent_figures(context: MemberContext, query: MemberRangeQuery) -> AgentFiguresList:
     """How the agents did, without test calls."""
-    analytics, workspace_id = context.services.workspace_analytics, context.workspace_id
+    analytics, workspace_id = context.services[WorkspaceAnalytics], context.workspace_id
     return to_agents(*await analytics.get_agents(context.db, workspace_id, query.to_choice(), context.now))
 
 
 async def get_charges(context: MemberContext, query: MemberRangeQuery) -> ChargeOverviewView:
     """What the workspace was charged, by resource and day."""
-    analytics, workspace_id = context.services.workspace_analytics, context.workspace_id
+    analytics, workspace_id = context.services[WorkspaceAnalytics], context.workspace_id
     return to_charges(await analytics.get_costs(context.db, workspace_id, query.to_choice(), context.now))
 
 
 async def export_calls(context: MemberContext, query: ExportQuery) -> StreamedFile:
     """The calls as a file, one row each, test calls included. Whether it is complete shows in the transfer: where
     something fails, the connection is reset."""
-    exports, workspace_id = context.services.call_exports, context.workspace_id
-    analytics, choice = context.services.workspace_analytics, query.to_choice()
+    exports, workspace_id = context.services[CallExports], context.workspace_id
+    analytics, choice = context.services[WorkspaceAnalytics], query.to_choice()
     days = await analytics.resolve(context.db, workspace_id, choice, context.now, MAX_DAYS)
     currency = await find_currency(context.db, workspace_id)
     exporter = ExportingMember(workspace_id, context.user_id, context.actor, currency)

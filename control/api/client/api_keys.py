@@ -9,6 +9,7 @@ from pydantic import Field
 from control.api.client.api_keys_views import ApiKeyAnswer, ApiKeyList, IssuedApiKey, to_issued_key, to_key_view
 from control.api_keys.model import ApiKeyEdit
 from control.api_keys.scopes import SCOPES, Scope
+from control.api_keys.service import ApiKeys
 from control.http.access import member
 from control.http.body import Body, ChangeBody, Name
 from control.http.context import MemberContext
@@ -49,14 +50,14 @@ class KeyRotation(Body):
 
 async def list_api_keys(context: MemberContext) -> ApiKeyList:
     """The workspace's API keys, newest first, expired ones included; it has 50 at most."""
-    found = await context.services.api_keys.list_all(context.db, context.workspace_id, context.now)
+    found = await context.services[ApiKeys].list_all(context.db, context.workspace_id, context.now)
     return ApiKeyList([to_key_view(key, context.now) for key in found], has_more=False)
 
 
 async def create_api_key(context: MemberContext, body: NewApiKey) -> IssuedApiKey:
     """Creates an API key. Its secret is in this answer only. It acts with your role, admin at most, while you are a
     member. No Idempotency-Key is honoured, because the answer would be stored with the secret."""
-    issued = await context.services.api_keys.create(
+    issued = await context.services[ApiKeys].create(
         context.db,
         context.actor,
         context.workspace_id,
@@ -76,7 +77,7 @@ async def change_api_key(context: MemberContext, api_key_id: UUID, body: ApiKeyC
         expires_at=body.expires_at,
         changes_expiry="expires_at" in body.model_fields_set,
     )
-    key = await context.services.api_keys.update(
+    key = await context.services[ApiKeys].update(
         context.db, context.actor, context.workspace_id, api_key_id, edit, context.now
     )
     return ApiKeyAnswer(to_key_view(key, context.now))
@@ -85,7 +86,7 @@ async def change_api_key(context: MemberContext, api_key_id: UUID, body: ApiKeyC
 async def rotate_api_key(context: MemberContext, api_key_id: UUID, body: KeyRotation) -> IssuedApiKey:
     """Makes a new secret of an API key, which you hold. Those before it end after `overlap_s` seconds. The secret is in
     this answer only."""
-    issued = await context.services.api_keys.rotate(
+    issued = await context.services[ApiKeys].rotate(
         context.db,
         context.actor,
         context.workspace_id,
@@ -98,7 +99,7 @@ async def rotate_api_key(context: MemberContext, api_key_id: UUID, body: KeyRota
 
 async def revoke_api_key(context: MemberContext, api_key_id: UUID) -> None:
     """Revokes an API key with all its secrets. Requests that begin after the answer are refused."""
-    await context.services.api_keys.revoke(context.db, context.actor, context.workspace_id, api_key_id)
+    await context.services[ApiKeys].revoke(context.db, context.actor, context.workspace_id, api_key_id)
 
 
 ROUTES: tuple[Route, ...] = (

@@ -6,12 +6,14 @@ from pydantic import Field
 
 from control.accounts.addresses import Address
 from control.accounts.model import PresentedCredentials
+from control.accounts.service import Accounts
 from control.api.client.auth_views import Me, Self, Session, SignedIn, SignedUp, to_session, to_signed_in, to_signed_up
 from control.api.own_account import Code, RecoveryCode
 from control.http.access import OPEN, USER
 from control.http.body import Body, DeviceToken, LetterName, PasswordText
 from control.http.context import Context, SessionContext, UserContext
 from control.http.route import RateLimit, Route
+from control.workspaces.service import Workspaces
 
 # Longer than any token that we issue, and short enough to hash quickly.
 TokenText = Annotated[str, Field(min_length=1, max_length=200)]
@@ -71,7 +73,7 @@ class NewPassword(Body):
 
 async def sign_up(context: Context, body: NewAccount) -> SignedUp:
     """Creates an account and signs in. An email asks to confirm the address."""
-    accounts = context.services.accounts
+    accounts = context.services[Accounts]
     done = await accounts.sign_up(context.db, body.email, body.name, body.password, context.origin, context.now)
     return to_signed_up(done)
 
@@ -79,46 +81,46 @@ async def sign_up(context: Context, body: NewAccount) -> SignedUp:
 async def log_in(context: Context, body: SignIn) -> SignedIn:
     """Signs in. 401 totp_required: the password is right, and a code is missing. After several wrong passwords from one
     network the account must wait there, longer each time (429)."""
-    done = await context.services.accounts.sign_in(context.db, body.presented(), context.origin, context.now)
-    workspaces = await context.services.workspaces.memberships(context.db, done.user.id)
+    done = await context.services[Accounts].sign_in(context.db, body.presented(), context.origin, context.now)
+    workspaces = await context.services[Workspaces].memberships(context.db, done.user.id)
     return to_signed_in(done, workspaces)
 
 
 async def refresh(context: Context, body: RefreshToken) -> Session:
     """Issues the next tokens. The refresh token is used up; using it again ends the session."""
-    tokens = await context.services.accounts.refresh(context.db, body.refresh_token, context.origin, context.now)
+    tokens = await context.services[Accounts].refresh(context.db, body.refresh_token, context.origin, context.now)
     return to_session(tokens)
 
 
 async def log_out(context: SessionContext) -> None:
     """Ends this session. Its tokens are refused from the next request on."""
-    await context.services.accounts.sign_out(context.db, context.session_id, context.now)
+    await context.services[Accounts].sign_out(context.db, context.session_id, context.now)
 
 
 async def me(context: UserContext) -> Self:
     """The signed-in person."""
-    workspaces = await context.services.workspaces.memberships(context.db, context.user_id)
+    workspaces = await context.services[Workspaces].memberships(context.db, context.user_id)
     return Self(Me(context.user_id, context.email, context.name, context.is_verified), workspaces)
 
 
 async def verify_email(context: Context, body: LetterToken) -> None:
     """Confirms an email address by the token that was sent to it."""
-    await context.services.accounts.email_links.verify_email(context.db, body.token, context.now)
+    await context.services[Accounts].email_links.verify_email(context.db, body.token, context.now)
 
 
 async def resend_verification(context: UserContext) -> None:
     """Sends the confirmation email again, unless the address is confirmed. Earlier links become invalid."""
-    await context.services.accounts.email_links.send_verification(context.db, context.user_id, context.now)
+    await context.services[Accounts].email_links.send_verification(context.db, context.user_id, context.now)
 
 
 async def forgot_password(context: Context, body: Forgotten) -> None:
     """Sends a link to set a new password, if the account exists. The response is the same if it does not."""
-    await context.services.accounts.email_links.request_password_reset(context.db, body.email)
+    await context.services[Accounts].email_links.request_password_reset(context.db, body.email)
 
 
 async def reset_password(context: Context, body: NewPassword) -> None:
     """Sets a new password by the token of an email, and ends all of the user's sessions."""
-    await context.services.accounts.email_links.reset_password(context.db, body.token, body.new_password, context.now)
+    await context.services[Accounts].email_links.reset_password(context.db, body.token, body.new_password, context.now)
 
 
 ROUTES: tuple[Route, ...] = (

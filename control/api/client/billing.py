@@ -29,6 +29,7 @@ from control.api.client.billing_views import (
 )
 from control.billing.accounts import MOST_ALERTS
 from control.billing.invoice_document import PDF_TYPE, InvoiceDocument
+from control.billing.invoice_links import InvoiceLinks
 from control.billing.payment_methods import (
     AddedMethod,
     StartedSetup,
@@ -90,25 +91,25 @@ class PaymentMethodBody(Body):
 
 async def get_current_period(context: MemberContext) -> BillingNow:
     """The running period: what was used so far, the fee, and how near the limit is."""
-    return to_now(await context.services.billing.get_running(context.db, context.workspace_id, context.now))
+    return to_now(await context.services[Billing].get_running(context.db, context.workspace_id, context.now))
 
 
 async def list_billing_periods(context: MemberContext, query: ListQuery) -> PeriodList:
     """Closed billing periods, newest first."""
-    found = await context.services.billing.list_periods(context.db, context.workspace_id, page=query.request())
+    found = await context.services[Billing].list_periods(context.db, context.workspace_id, page=query.request())
     return PeriodList([to_period(one) for one in found.rows], **page_fields(query, found))
 
 
 async def list_invoices(context: MemberContext, query: ListQuery) -> InvoiceList:
     """Invoices, newest first."""
-    found = await context.services.billing.list_invoices(context.db, context.workspace_id, page=query.request())
+    found = await context.services[Billing].list_invoices(context.db, context.workspace_id, page=query.request())
     invoices = [to_invoice(one, _url(context, one.id)) for one in found.rows]
     return InvoiceList(invoices, **page_fields(query, found))
 
 
 async def get_invoice(context: MemberContext, invoice_id: UUID) -> JsonOrPdf[InvoiceDetails]:
     """An invoice with its lines; as a PDF if the Accept header prefers application/pdf."""
-    billing = context.services.billing
+    billing = context.services[Billing]
     record = await billing.get_invoice(context.db, context.workspace_id, invoice_id)
     make = partial(_make_file, _document(billing, record))
     return JsonOrPdf(to_details(record, _url(context, invoice_id)), make)
@@ -116,9 +117,9 @@ async def get_invoice(context: MemberContext, invoice_id: UUID) -> JsonOrPdf[Inv
 
 async def open_invoice_link(context: Context, link: str) -> AfterCommit[FileResponse]:
     """The PDF of an invoice, by its invoice_pdf_url, which needs no sign-in and is valid for one to two hours."""
-    workspace_id, invoice_id = context.services.invoice_links.read(link, context.now)
+    workspace_id, invoice_id = context.services[InvoiceLinks].read(link, context.now)
     await enter_workspace(context.db, workspace_id)
-    billing = context.services.billing
+    billing = context.services[Billing]
     record = await billing.get_invoice(context.db, workspace_id, invoice_id)
     return AfterCommit(partial(_make_file, _document(billing, record)))
 
@@ -129,32 +130,32 @@ def _document(billing: Billing, record: InvoiceRecord) -> InvoiceDocument:
 
 async def list_credits(context: MemberContext) -> CreditList:
     """Credits that invoices of the workspace use up."""
-    found = await context.services.billing.list_credits(context.db, context.workspace_id)
+    found = await context.services[Billing].list_credits(context.db, context.workspace_id)
     return CreditList([to_credit(one) for one in found], has_more=False)
 
 
 async def list_spend_alerts(context: MemberContext) -> SpendAlertList:
     """When the workspace came near its spending limit and reached it; the same is sent by e-mail."""
-    found, currency = await context.services.billing.list_alerts(context.db, context.workspace_id)
+    found, currency = await context.services[Billing].list_alerts(context.db, context.workspace_id)
     return SpendAlertList([to_alert(one, currency) for one in found], has_more=len(found) == MOST_ALERTS)
 
 
 async def get_billing_settings(context: MemberContext) -> BillingSettingsView:
     """The workspace's limit, and what invoices say about it."""
-    return to_settings(*await context.services.billing.get_settings(context.db, context.workspace_id))
+    return to_settings(*await context.services[Billing].get_settings(context.db, context.workspace_id))
 
 
 async def change_billing_settings(context: MemberContext, body: BillingChange) -> BillingSettingsView:
     """Changes the limit, or what invoices say about the workspace."""
     values = body.model_dump(exclude_unset=True)
-    changed = await context.services.billing.change_settings(context.db, context.actor, context.workspace_id, values)
+    changed = await context.services[Billing].change_settings(context.db, context.actor, context.workspace_id, values)
     return to_settings(*changed)
 
 
 async def start_payment_setup(context: MemberContext) -> CheckedChange[SetupView]:
     """Begins the addition of a card: the browser gives it to Stripe with this secret, then sends its id to
     …/payment-method."""
-    billing = context.services.billing
+    billing = context.services[Billing]
     sink, customer = require_sink(billing), await sink_customer(context.db, billing, context.workspace_id)
     started: list[StartedSetup] = []
 
@@ -170,7 +171,7 @@ async def start_payment_setup(context: MemberContext) -> CheckedChange[SetupView
 
 async def set_payment_method(context: MemberContext, body: PaymentMethodBody) -> CheckedChange[BillingSettingsView]:
     """Has this payment method pay invoices from now on; what is open is charged to it."""
-    billing, workspace_id = context.services.billing, context.workspace_id
+    billing, workspace_id = context.services[Billing], context.workspace_id
     sink, customer = require_sink(billing), await sink_customer(context.db, billing, workspace_id)
     added: list[AddedMethod] = []
 
@@ -186,7 +187,7 @@ async def set_payment_method(context: MemberContext, body: PaymentMethodBody) ->
 
 async def delete_payment_method(context: MemberContext) -> CheckedChange[None]:
     """Removes the payment method; invoices then wait for another one, and become overdue."""
-    sink = require_sink(context.services.billing)
+    sink = require_sink(context.services[Billing])
     method_id = await find_payment_method(context.db, context.workspace_id)
 
     async def save(again: MemberContext) -> None:
@@ -215,7 +216,7 @@ async def _make_file(document: InvoiceDocument) -> FileResponse:
 
 def _url(context: MemberContext, invoice_id: UUID) -> str:
     """Return the path of the PDF at this API."""
-    return f"/billing/invoices/{context.services.invoice_links.sign(context.workspace_id, invoice_id, context.now)}"
+    return f"/billing/invoices/{context.services[InvoiceLinks].sign(context.workspace_id, invoice_id, context.now)}"
 
 
 ROUTES: tuple[Route, ...] = (

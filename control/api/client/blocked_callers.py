@@ -6,6 +6,7 @@ from uuid import UUID
 from pydantic import Field, StringConstraints
 
 from control.api.client.blocked_callers_views import BlockedCallerAnswer, BlockedCallerList, to_view
+from control.calls.blocked_callers import BlockedCallers
 from control.calls.caller_identity import ANONYMOUS
 from control.http.access import member
 from control.http.body import ONE_LINE, Body
@@ -37,7 +38,7 @@ class NewBlockedCaller(Body):
 
 async def list_blocked_callers(context: MemberContext, query: BlockedCallersQuery) -> BlockedCallerList:
     """The callers that the workspace blocks, newest first."""
-    found = await context.services.blocked_callers.list_page(
+    found = await context.services[BlockedCallers].list_page(
         context.db, context.workspace_id, caller=query.caller, page=query.request()
     )
     return BlockedCallerList([to_view(one) for one in found.rows], **page_fields(query, found))
@@ -45,7 +46,7 @@ async def list_blocked_callers(context: MemberContext, query: BlockedCallersQuer
 
 async def block_caller(context: MemberContext, body: NewBlockedCaller) -> BlockedCallerAnswer:
     """Blocks a caller. Calls are rejected before they are answered; each is listed with `end_detail` `blocked`."""
-    blocked = await context.services.blocked_callers.block(
+    blocked = await context.services[BlockedCallers].block(
         context.db, context.workspace_id, context.actor, body.caller, body.note, context.now
     )
     return BlockedCallerAnswer(to_view(blocked))
@@ -53,7 +54,7 @@ async def block_caller(context: MemberContext, body: NewBlockedCaller) -> Blocke
 
 async def unblock_caller(context: MemberContext, blocked_caller_id: UUID) -> None:
     """Accepts a caller's calls again."""
-    await context.services.blocked_callers.unblock(context.db, context.workspace_id, context.actor, blocked_caller_id)
+    await context.services[BlockedCallers].unblock(context.db, context.workspace_id, context.actor, blocked_caller_id)
 
 
 ROUTES: tuple[Route, ...] = (

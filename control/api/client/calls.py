@@ -9,6 +9,7 @@ from uuid import UUID
 from pydantic import Field, StringConstraints
 
 from control.agents.destinations import LONGEST_TARGET, TARGET
+from control.agents.service import Agents
 from control.agents.variables import CallVariables
 from control.api.call_queries import CallListQuery, EventsQuery
 from control.api.client.agents import AGENT
@@ -30,6 +31,7 @@ from control.calls.media_assignment import CallNotLive, MediaAssignment
 from control.calls.metadata import CallMetadata
 from control.calls.outbound import CallRequest
 from control.calls.recording_join import read_range
+from control.calls.service import Calls
 from control.http.access import member
 from control.http.after_commit import AfterCommit, IdempotentAfterCommit
 from control.http.body import Body
@@ -101,42 +103,44 @@ class TransferBody(Body):
 async def list_calls(context: MemberContext, query: CallListQuery) -> CallList:
     """The workspace's calls, newest first."""
     wanted = query.to_filter(context.workspace_id)
-    found = await context.services.calls.records.list_page(context.db, wanted, page=query.request())
+    found = await context.services[Calls].records.list_page(context.db, wanted, page=query.request())
     return CallList([to_row(call) for call in found.rows], **page_fields(query, found))
 
 
 async def list_live(context: MemberContext) -> LiveCallList:
     """The workspace's calls that have not ended."""
-    found = await context.services.calls.records.list_open(context.db, context.workspace_id)
+    found = await context.services[Calls].records.list_open(context.db, context.workspace_id)
     return LiveCallList([to_live(call, context.now) for call in found.rows], found.has_more)
 
 
 async def get_call(context: MemberContext, call_id: UUID) -> CallAnswer:
     """A call with all its data: turns with their latency, usage, interruptions."""
-    call = await context.services.calls.records.get(context.db, context.workspace_id, call_id)
+    call = await context.services[Calls].records.get(context.db, context.workspace_id, call_id)
     return to_answer(call, f"/workspaces/{context.workspace_id}/calls/{call_id}/recording")
 
 
 async def get_recording(context: MemberContext, call_id: UUID) -> AfterCommit[FileResponse]:
     """The call's recording: the caller on the left channel, the agent on the right one."""
-    call = await context.services.calls.records.find(context.db, context.workspace_id, call_id)
+    call = await context.services[Calls].records.find(context.db, context.workspace_id, call_id)
     key = call.recording_key
     if key is None and call.details.is_recording_withheld:
         raise NotFound("The recording holds what the workspace redacts.", code="recording_withheld")
     if key is None:
         raise NotFound("This call has no recording.", code="no_recording")
-    return AfterCommit(partial(_recording, context.services.storage, key, f"{call_id}.{key.rpartition('.')[2]}"))
+    return AfterCommit(partial(_recording, context.services[Storage], key, f"{call_id}.{key.rpartition('.')[2]}"))
 
 
 async def get_transcription(context: MemberContext, call_id: UUID) -> Transcription:
     """What was heard from both sides."""
-    text, utterances = await context.services.calls.records.get_transcription(context.db, context.workspace_id, call_id)
+    text, utterances = await context.services[Calls].records.get_transcription(
+        context.db, context.workspace_id, call_id
+    )
     return to_transcription(text, utterances)
 
 
 async def list_events(context: MemberContext, call_id: UUID, query: EventsQuery) -> Events:
     """All events of the call, in order."""
-    found = await context.services.calls.records.list_events(
+    found = await context.services[Calls].records.list_events(
         context.db, context.workspace_id, call_id, after_seq=query.after_seq, most=query.limit
     )
     return Events(found.rows, found.has_more)
@@ -152,12 +156,12 @@ async def place_call(context: MemberContext, body: OutboundCall) -> Placed:
         variables=body.variables,
         metadata=body.metadata,
     )
-    return Placed(await context.services.calls.place(context.db, context.actor, request, context.now))
+    return Placed(await context.services[Calls].place(context.db, context.actor, request, context.now))
 
 
 async def place_test(context: MemberContext, agent_id: UUID, body: TestCall) -> TestPlaced:
     """Makes an agent, live or not, call a number as a test. A test call is not charged."""
-    drafts, version = context.services.agents.drafts, None
+    drafts, version = context.services[Agents].drafts, None
     if body.uses_draft:
         version = await drafts.keep_for_test(context.db, context.workspace_id, context.actor, agent_id, context.now)
     request = CallRequest(
@@ -169,36 +173,36 @@ async def place_test(context: MemberContext, agent_id: UUID, body: TestCall) -> 
         variables=body.variables,
         metadata=body.metadata,
     )
-    return TestPlaced(await context.services.calls.place(context.db, context.actor, request, context.now))
+    return TestPlaced(await context.services[Calls].place(context.db, context.actor, request, context.now))
 
 
 async def end_call(context: MemberContext, call_id: UUID, body: Ending) -> AfterCommit[Done]:
     """Ends a running call."""
     await _record_command(context, call_id, "call.end")
     command = EndCall(polite=body.polite, by="member")
-    return AfterCommit(partial(_send_command, context.services.media_assignment, call_id, command))
+    return AfterCommit(partial(_send_command, context.services[MediaAssignment], call_id, command))
 
 
 async def say_words(context: MemberContext, call_id: UUID, body: Saying) -> IdempotentAfterCommit[Done]:
     """Makes the agent say a text as soon as it is its turn."""
     await _record_command(context, call_id, "call.say")
     command = SayText(body.text)
-    return IdempotentAfterCommit(partial(_send_command, context.services.media_assignment, call_id, command))
+    return IdempotentAfterCommit(partial(_send_command, context.services[MediaAssignment], call_id, command))
 
 
 async def transfer_call(context: MemberContext, call_id: UUID, body: TransferBody) -> IdempotentAfterCommit[Done]:
     """Transfers the caller of a running call to another number."""
-    number = await context.services.calls.require_transferable(context.db, context.workspace_id, body.number)
+    number = await context.services[Calls].require_transferable(context.db, context.workspace_id, body.number)
     await _record_command(context, call_id, "call.transfer", {"number": mask_number(number)})
     command = TransferCall(number)
-    return IdempotentAfterCommit(partial(_send_command, context.services.media_assignment, call_id, command))
+    return IdempotentAfterCommit(partial(_send_command, context.services[MediaAssignment], call_id, command))
 
 
 async def _record_command(
     context: MemberContext, call_id: UUID, action: str, after: Mapping[str, str] | None = None
 ) -> None:
     """Records the request in the audit log, whatever the outcome. Raises NotFound."""
-    await context.services.calls.records.find(context.db, context.workspace_id, call_id)
+    await context.services[Calls].records.find(context.db, context.workspace_id, call_id)
     change = Change(action, "call", str(call_id), context.workspace_id, after=after)
     await record_change(context.db, context.actor, change)
 

@@ -18,6 +18,8 @@ from control.api.client.campaigns_views import (
 )
 from control.campaigns.csv_rows import ColumnMap, parse_variable_columns
 from control.campaigns.model import ImportResult, NewRecipient, RecipientOutcome, RecipientStatus
+from control.campaigns.recipients import CampaignRecipients
+from control.campaigns.service import Campaigns
 from control.http.access import member
 from control.http.body import ONE_LINE, Body
 from control.http.context import MemberContext
@@ -98,7 +100,7 @@ async def add_recipients(context: MemberContext, campaign_id: UUID, body: NewRec
         )
         for place, one in enumerate(body.recipients, 1)
     ]
-    result = await context.services.campaign_recipients.add(
+    result = await context.services[CampaignRecipients].add(
         context.db, context.workspace_id, context.actor, campaign_id, rows, context.now
     )
     return await _to_answer(context, result)
@@ -116,7 +118,7 @@ async def upload_recipients(
         query.reference_column,
         None if query.variable_columns is None else parse_variable_columns(query.variable_columns),
     )
-    result = await context.services.campaign_recipients.add_file(
+    result = await context.services[CampaignRecipients].add_file(
         context.db, context.workspace_id, context.actor, campaign_id, upload, columns, context.now
     )
     return await _to_answer(context, result)
@@ -124,7 +126,7 @@ async def upload_recipients(
 
 async def list_recipients(context: MemberContext, campaign_id: UUID, query: RecipientsQuery) -> RecipientList:
     """A campaign's recipients, in the order in which they were added."""
-    found = await context.services.campaign_recipients.list_page(
+    found = await context.services[CampaignRecipients].list_page(
         context.db,
         context.workspace_id,
         campaign_id,
@@ -138,7 +140,7 @@ async def list_recipients(context: MemberContext, campaign_id: UUID, query: Reci
 
 async def get_recipient(context: MemberContext, campaign_id: UUID, recipient_id: UUID) -> RecipientAnswer:
     """A recipient with the calls to it."""
-    found, calls = await context.services.campaign_recipients.get(
+    found, calls = await context.services[CampaignRecipients].get(
         context.db, context.workspace_id, campaign_id, recipient_id
     )
     return RecipientAnswer(to_recipient_view(found), [to_attempt_view(one) for one in calls])
@@ -146,8 +148,8 @@ async def get_recipient(context: MemberContext, campaign_id: UUID, recipient_id:
 
 async def export_campaign_results(context: MemberContext, campaign_id: UUID) -> StreamedFile:
     """What became of each recipient, as a CSV file."""
-    campaign = await context.services.campaigns.get(context.db, context.workspace_id, campaign_id)
-    results = context.services.campaign_recipients.make_results
+    campaign = await context.services[Campaigns].get(context.db, context.workspace_id, campaign_id)
+    results = context.services[CampaignRecipients].make_results
     return StreamedFile(
         name=f"campaign-{campaign.id}.csv",
         content_type="text/csv; charset=utf-8",
@@ -158,7 +160,7 @@ async def export_campaign_results(context: MemberContext, campaign_id: UUID) -> 
 
 
 async def _to_answer(context: MemberContext, result: ImportResult) -> RecipientImportAnswer:
-    return to_import_answer(result, await context.services.campaigns.list_warnings(context.db, context.workspace_id))
+    return to_import_answer(result, await context.services[Campaigns].list_warnings(context.db, context.workspace_id))
 
 
 _READ: Final = member("viewer", "campaigns:read")

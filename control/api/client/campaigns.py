@@ -15,6 +15,7 @@ from control.api.client.campaigns_views import (
 from control.campaigns.calling_hours import CallingHours
 from control.campaigns.model import CallScreening, Campaign, CampaignSettings, CampaignStatus
 from control.campaigns.retry_policy import RetryPolicy
+from control.campaigns.service import Campaigns
 from control.http.access import member
 from control.http.body import Body, Name
 from control.http.context import MemberContext
@@ -88,7 +89,7 @@ class CampaignBody(Body):
 
 async def list_campaigns(context: MemberContext, query: CampaignsQuery) -> CampaignList:
     """The workspace's campaigns, newest first."""
-    found = await context.services.campaigns.list_page(
+    found = await context.services[Campaigns].list_page(
         context.db, context.workspace_id, status=query.status, page=query.request()
     )
     return CampaignList([to_campaign_view(one) for one in found.rows], **page_fields(query, found))
@@ -97,7 +98,7 @@ async def list_campaigns(context: MemberContext, query: CampaignsQuery) -> Campa
 async def create_campaign(context: MemberContext, body: CampaignBody) -> CampaignAnswer:
     """Creates a campaign as a draft. Add recipients, then start it. `warnings` says what
     will keep it from starting."""
-    made = await context.services.campaigns.create(
+    made = await context.services[Campaigns].create(
         context.db, context.workspace_id, context.actor, body.to_settings(), context.now
     )
     return await _to_answer(context, made)
@@ -105,13 +106,13 @@ async def create_campaign(context: MemberContext, body: CampaignBody) -> Campaig
 
 async def get_campaign(context: MemberContext, campaign_id: UUID) -> CampaignAnswer:
     """A campaign."""
-    found = await context.services.campaigns.get(context.db, context.workspace_id, campaign_id)
+    found = await context.services[Campaigns].get(context.db, context.workspace_id, campaign_id)
     return await _to_answer(context, found)
 
 
 async def replace_campaign(context: MemberContext, campaign_id: UUID, body: CampaignBody) -> CampaignAnswer:
     """Replaces a campaign's settings. They hold from the next call on."""
-    changed = await context.services.campaigns.update(
+    changed = await context.services[Campaigns].update(
         context.db, context.workspace_id, context.actor, campaign_id, body.to_settings(), context.now
     )
     return await _to_answer(context, changed)
@@ -119,12 +120,12 @@ async def replace_campaign(context: MemberContext, campaign_id: UUID, body: Camp
 
 async def delete_campaign(context: MemberContext, campaign_id: UUID) -> None:
     """Deletes a campaign with its recipients. Its calls stay."""
-    await context.services.campaigns.delete(context.db, context.workspace_id, context.actor, campaign_id)
+    await context.services[Campaigns].delete(context.db, context.workspace_id, context.actor, campaign_id)
 
 
 async def start_campaign(context: MemberContext, campaign_id: UUID) -> CampaignAnswer:
     """Starts a draft, or a paused campaign again."""
-    started = await context.services.campaigns.start(
+    started = await context.services[Campaigns].start(
         context.db, context.workspace_id, context.actor, campaign_id, context.now
     )
     return await _to_answer(context, started)
@@ -132,7 +133,7 @@ async def start_campaign(context: MemberContext, campaign_id: UUID) -> CampaignA
 
 async def pause_campaign(context: MemberContext, campaign_id: UUID) -> CampaignAnswer:
     """Pauses a campaign. Calls that wait to be dialled are not dialled; those that run go on."""
-    paused = await context.services.campaigns.pause(
+    paused = await context.services[Campaigns].pause(
         context.db, context.workspace_id, context.actor, campaign_id, context.now
     )
     return await _to_answer(context, paused)
@@ -140,7 +141,7 @@ async def pause_campaign(context: MemberContext, campaign_id: UUID) -> CampaignA
 
 async def cancel_campaign(context: MemberContext, campaign_id: UUID) -> CampaignAnswer:
     """Ends a campaign for good. Calls that run go on."""
-    canceled = await context.services.campaigns.cancel(
+    canceled = await context.services[Campaigns].cancel(
         context.db, context.workspace_id, context.actor, campaign_id, context.now
     )
     return await _to_answer(context, canceled)
@@ -148,12 +149,12 @@ async def cancel_campaign(context: MemberContext, campaign_id: UUID) -> Campaign
 
 async def get_campaign_progress(context: MemberContext, campaign_id: UUID) -> CampaignProgressAnswer:
     """How many recipients were called, with which outcome, and how long the rest takes at the pace."""
-    found = await context.services.campaigns.get_progress(context.db, context.workspace_id, campaign_id, context.now)
+    found = await context.services[Campaigns].get_progress(context.db, context.workspace_id, campaign_id, context.now)
     return CampaignProgressAnswer(to_progress_view(found))
 
 
 async def _to_answer(context: MemberContext, campaign: Campaign) -> CampaignAnswer:
-    warnings = await context.services.campaigns.list_warnings(context.db, context.workspace_id)
+    warnings = await context.services[Campaigns].list_warnings(context.db, context.workspace_id)
     return CampaignAnswer(to_campaign_view(campaign), warnings)
 
 

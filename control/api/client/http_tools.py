@@ -19,6 +19,7 @@ from control.http.context import MemberContext
 from control.http.route import RateLimit, Route
 from control.tools.http_config import HttpToolConfig
 from control.tools.http_tools import HttpToolEdit
+from control.tools.service import ToolServices
 from control.tools.tool_config import SecretHeaders, ToolTitle
 
 HTTP_TOOLS: Final = "/workspaces/{workspaceId}/http-tools"
@@ -57,14 +58,14 @@ class HttpToolArguments(Body):
 
 async def list_http_tools(context: MemberContext) -> HttpToolList:
     """The workspace's HTTP tools, by name; it has 50 at most."""
-    found = await context.services.tools.http.list_all(context.db, context.workspace_id)
+    found = await context.services[ToolServices].http.list_all(context.db, context.workspace_id)
     return HttpToolList([to_tool_view(tool) for tool in found], has_more=False)
 
 
 async def create_http_tool(context: MemberContext, body: NewHttpTool) -> HttpToolAnswer:
     """Creates an HTTP tool, which agents use once their config names it."""
     edit = HttpToolEdit(body.config, body.secret_headers)
-    tool = await context.services.tools.http.create(
+    tool = await context.services[ToolServices].http.create(
         context.db, context.workspace_id, context.actor, body.name, edit, context.now
     )
     return HttpToolAnswer(to_tool_view(tool))
@@ -73,14 +74,14 @@ async def create_http_tool(context: MemberContext, body: NewHttpTool) -> HttpToo
 async def get_http_tool(context: MemberContext, http_tool_id: UUID) -> HttpToolAnswer:
     """An HTTP tool, without the values of its secret headers."""
     return HttpToolAnswer(
-        to_tool_view(await context.services.tools.http.get(context.db, context.workspace_id, http_tool_id))
+        to_tool_view(await context.services[ToolServices].http.get(context.db, context.workspace_id, http_tool_id))
     )
 
 
 async def change_http_tool(context: MemberContext, http_tool_id: UUID, body: HttpToolChange) -> HttpToolAnswer:
     """Changes an HTTP tool. Calls that are in progress use it from now on; what their model knows of it stays."""
     edit = HttpToolEdit(body.config, body.secret_headers)
-    tool = await context.services.tools.http.update(
+    tool = await context.services[ToolServices].http.update(
         context.db, context.workspace_id, context.actor, http_tool_id, edit, context.now
     )
     return HttpToolAnswer(to_tool_view(tool))
@@ -88,7 +89,7 @@ async def change_http_tool(context: MemberContext, http_tool_id: UUID, body: Htt
 
 async def delete_http_tool(context: MemberContext, http_tool_id: UUID) -> None:
     """Deletes an HTTP tool that no agent names."""
-    await context.services.tools.http.delete(context.db, context.workspace_id, context.actor, http_tool_id)
+    await context.services[ToolServices].http.delete(context.db, context.workspace_id, context.actor, http_tool_id)
 
 
 async def try_http_tool(
@@ -96,7 +97,7 @@ async def try_http_tool(
 ) -> AfterCommit[HttpToolTrialAnswer]:
     """Sends the tool's request once, for real. Answers what was sent, what came back, and what a language model would
     read of it."""
-    send = await context.services.tools.http.prepare_trial(
+    send = await context.services[ToolServices].http.prepare_trial(
         context.db, context.workspace_id, context.actor, http_tool_id, body.arguments
     )
 

@@ -30,7 +30,7 @@ from control.http.pagination import ListQuery, Query, page_fields
 from control.http.redirect import Redirect
 from control.http.route import RateLimit, Route
 from control.integrations.oauth_flows import FlowOutcome, RedirectParameters
-from control.integrations.service import ConnectionEdit, ResultPages
+from control.integrations.service import ConnectionEdit, Integrations, ResultPages
 
 INTEGRATIONS = "/workspaces/{workspaceId}/integrations"
 INTEGRATION = f"{INTEGRATIONS}/{{integrationId}}"
@@ -83,20 +83,20 @@ class CallbackQuery(Query):
 
 async def list_integration_types(context: MemberContext) -> OfferedIntegrationTypes:
     """The types that can be connected, by name."""
-    types = await context.services.integrations.types.list_all(context.db, only_ready=True)
+    types = await context.services[Integrations].types.list_all(context.db, only_ready=True)
     return OfferedIntegrationTypes([to_offered(one) for one in types], has_more=False)
 
 
 async def list_integrations(context: MemberContext, query: ListQuery) -> IntegrationList:
     """The workspace's integrations, newest first."""
-    found = await context.services.integrations.list_page(context.db, context.workspace_id, query.request())
+    found = await context.services[Integrations].list_page(context.db, context.workspace_id, query.request())
     return IntegrationList([to_line(one) for one in found.rows], **page_fields(query, found))
 
 
 async def create_integration(context: MemberContext, body: NewIntegrationBody) -> StartedIntegration:
     """Creates an integration. With OAuth, open `oauth_url`, then confirm."""
     edit = ConnectionEdit(body.name, body.config, body.api_key)
-    started = await context.services.integrations.create(
+    started = await context.services[Integrations].create(
         context.db, context.actor, context.workspace_id, body.integration_type, edit, context.now
     )
     return to_started(started)
@@ -104,7 +104,7 @@ async def create_integration(context: MemberContext, body: NewIntegrationBody) -
 
 async def get_integration(context: MemberContext, integration_id: UUID) -> IntegrationDetail:
     """An integration, with its newest 20 syncs."""
-    service, where = context.services.integrations, (context.workspace_id, integration_id)
+    service, where = context.services[Integrations], (context.workspace_id, integration_id)
     found = await service.get(context.db, *where)
     logs = await service.list_logs(context.db, *where, _NEWEST)
     return IntegrationDetail(to_view(found), [to_log(log) for log in logs.rows])
@@ -115,7 +115,7 @@ async def update_integration(
 ) -> IntegrationAnswer:
     """Changes name, settings or key."""
     edit = ConnectionEdit(**{name: getattr(body, name) for name in body.model_fields_set})
-    changed = await context.services.integrations.update(
+    changed = await context.services[Integrations].update(
         context.db, context.actor, context.workspace_id, integration_id, edit, context.now
     )
     return IntegrationAnswer(to_view(changed))
@@ -123,12 +123,12 @@ async def update_integration(
 
 async def delete_integration(context: MemberContext, integration_id: UUID) -> None:
     """Removes an integration; its grant is revoked at the vendor."""
-    await context.services.integrations.delete(context.db, context.actor, context.workspace_id, integration_id)
+    await context.services[Integrations].delete(context.db, context.actor, context.workspace_id, integration_id)
 
 
 async def reconnect_integration(context: MemberContext, integration_id: UUID) -> StartedIntegration:
     """Begins OAuth again. The present grant is used until the new one is confirmed."""
-    started = await context.services.integrations.reconnect(
+    started = await context.services[Integrations].reconnect(
         context.db, context.actor, context.workspace_id, integration_id, context.now
     )
     return to_started(started)
@@ -136,7 +136,7 @@ async def reconnect_integration(context: MemberContext, integration_id: UUID) ->
 
 async def confirm_integration(context: MemberContext, integration_id: UUID, body: Confirmation) -> IntegrationAnswer:
     """Completes OAuth, by the member who began it, within 10 minutes after access was granted."""
-    confirmed = await context.services.integrations.confirm(
+    confirmed = await context.services[Integrations].confirm(
         context.db, context.actor, context.workspace_id, integration_id, body.confirmation, context.now
     )
     return IntegrationAnswer(to_view(confirmed))
@@ -145,13 +145,13 @@ async def confirm_integration(context: MemberContext, integration_id: UUID, body
 async def sync_integration(context: MemberContext, integration_id: UUID) -> SyncStarted:
     """Begins a sync; while one waits or runs, that one is answered."""
     return SyncStarted(
-        await context.services.integrations.request_sync(context.db, context.workspace_id, integration_id, context.now)
+        await context.services[Integrations].request_sync(context.db, context.workspace_id, integration_id, context.now)
     )
 
 
 async def list_sync_logs(context: MemberContext, integration_id: UUID, query: ListQuery) -> SyncLogList:
     """The syncs of an integration, newest first."""
-    found = await context.services.integrations.list_logs(
+    found = await context.services[Integrations].list_logs(
         context.db, context.workspace_id, integration_id, query.request()
     )
     return SyncLogList([to_log(log) for log in found.rows], **page_fields(query, found))
@@ -160,7 +160,7 @@ async def list_sync_logs(context: MemberContext, integration_id: UUID, query: Li
 async def receive_oauth_redirect(context: Context, type: Slug, query: CallbackQuery) -> AfterCommit[Redirect]:
     """Where vendors send the browser back to. Keeps what was granted, and leads on to the portal."""
     services, now = context.services, context.now
-    flows = services.integrations.flows
+    flows = services[Integrations].flows
     await enter_platform(context.db)
     redirect = RedirectParameters(query.state, query.code, query.error)
     taken = await flows.take(context.db, type, redirect, now)
@@ -170,9 +170,9 @@ async def receive_oauth_redirect(context: Context, type: Slug, query: CallbackQu
 
     async def keep(later: Context, obtained: Any) -> Redirect:
         if isinstance(taken, FlowOutcome) or isinstance(obtained, FlowOutcome):
-            return _redirect(services.integrations.pages, obtained)
+            return _redirect(services[Integrations].pages, obtained)
         await enter_platform(later.db)
-        return _redirect(services.integrations.pages, await flows.keep(later.db, taken, obtained, now))
+        return _redirect(services[Integrations].pages, await flows.keep(later.db, taken, obtained, now))
 
     return AfterCommit(exchange, keep)
 

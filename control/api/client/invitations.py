@@ -11,6 +11,7 @@ from control.http.body import LetterName, PasswordText
 from control.http.context import Context, MemberContext, UserContext
 from control.http.pagination import ListQuery, page_fields
 from control.http.route import RateLimit, Route
+from control.workspaces.service import Workspaces
 
 INVITATIONS = "/workspaces/{workspaceId}/invitations"
 SIGN_UP_LIMIT: Final = RateLimit("invited-signup", 20, 3600)
@@ -25,20 +26,20 @@ class InvitedAccount(LetterToken):
 
 async def list_invitations(context: MemberContext, query: ListQuery) -> InvitationList:
     """Invitations that are neither accepted nor revoked, including expired ones."""
-    invitations = context.services.workspaces.invitations
+    invitations = context.services[Workspaces].invitations
     found = await invitations.list_page(context.db, context.workspace_id, page=query.request())
     return InvitationList([to_view(one, context.now) for one in found.rows], **page_fields(query, found))
 
 
 async def revoke_invitation(context: MemberContext, invitation_id: UUID) -> None:
     """Revokes an open invitation. Its link becomes invalid."""
-    invitations = context.services.workspaces.invitations
+    invitations = context.services[Workspaces].invitations
     await invitations.revoke(context.db, context.actor, context.workspace_id, invitation_id, context.now)
 
 
 async def accept_invitation(context: UserContext, body: LetterToken) -> Joined:
     """Accepts an invitation. The signed-in user must have the invited email address."""
-    workspaces = context.services.workspaces
+    workspaces = context.services[Workspaces]
     workspace_id = await workspaces.invitations.accept(context.db, context.actor, body.token, context.now)
     return Joined(workspace_id, await workspaces.memberships(context.db, context.user_id))
 
@@ -46,7 +47,7 @@ async def accept_invitation(context: UserContext, body: LetterToken) -> Joined:
 async def sign_up_invited(context: Context, body: InvitedAccount) -> SignedIn:
     """Creates an account for the invited email address, joins the workspace and signs in. 409 email_taken: the address
     has an account, with which the user signs in and accepts."""
-    workspaces = context.services.workspaces
+    workspaces = context.services[Workspaces]
     done = await workspaces.invitations.sign_up(
         context.db, body.token, body.name, body.password, context.origin, context.now
     )

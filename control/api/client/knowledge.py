@@ -24,10 +24,10 @@ from control.http.context import Context, MemberContext
 from control.http.pagination import ListQuery, Query, page_fields
 from control.http.route import RateLimit, Route
 from control.knowledge.embedder import Embeddings
-from control.knowledge.hybrid_search import KnowledgeQuery
+from control.knowledge.hybrid_search import KnowledgeQuery, KnowledgeSearch
 from control.knowledge.model import KnowledgeDocument, NewDocument
 from control.knowledge.search import LONGEST_QUESTION
-from control.knowledge.service import put_file
+from control.knowledge.service import KnowledgeDocuments, put_file
 from shared.errors import Unavailable
 from shared.storage import Storage, StorageUnavailable
 
@@ -77,7 +77,7 @@ class KnowledgeQuestion(Body):
 
 async def list_documents(context: MemberContext, query: ListQuery) -> KnowledgeDocumentList:
     """The workspace's documents, newest first."""
-    found = await context.services.knowledge.list_page(context.db, context.workspace_id, page=query.request())
+    found = await context.services[KnowledgeDocuments].list_page(context.db, context.workspace_id, page=query.request())
     return KnowledgeDocumentList([to_view(one) for one in found.rows], **page_fields(query, found))
 
 
@@ -96,19 +96,19 @@ async def upload_document(
 
 async def get_document(context: MemberContext, document_id: UUID) -> KnowledgeDocumentAnswer:
     """A document, and whether it can be searched."""
-    found = await context.services.knowledge.get(context.db, context.workspace_id, document_id)
+    found = await context.services[KnowledgeDocuments].get(context.db, context.workspace_id, document_id)
     return KnowledgeDocumentAnswer(to_view(found))
 
 
 async def delete_document(context: MemberContext, document_id: UUID) -> None:
     """Deletes a document: from now on no call finds it."""
-    await context.services.knowledge.delete(context.db, context.actor, context.workspace_id, document_id)
+    await context.services[KnowledgeDocuments].delete(context.db, context.actor, context.workspace_id, document_id)
 
 
 async def reindex_document(context: MemberContext, document_id: UUID) -> KnowledgeDocumentAnswer:
     """Has a document's file read again, after its limits were raised for instance. While that waits, another request
     within ten minutes changes nothing."""
-    found = await context.services.knowledge.reindex(
+    found = await context.services[KnowledgeDocuments].reindex(
         context.db, context.actor, context.workspace_id, document_id, context.now
     )
     return KnowledgeDocumentAnswer(to_view(found))
@@ -116,7 +116,7 @@ async def reindex_document(context: MemberContext, document_id: UUID) -> Knowled
 
 async def search_knowledge(context: MemberContext, body: KnowledgeQuestion) -> AfterCommit[PassageList]:
     """Tries a search: the passages that an agent would get."""
-    search, workspace_id, now = context.services.knowledge_search, context.workspace_id, context.now
+    search, workspace_id, now = context.services[KnowledgeSearch], context.workspace_id, context.now
     query = KnowledgeQuery(workspace_id, body.query, body.document_ids, body.most)
     words = await search.find_words(context.db, query)
 
@@ -131,14 +131,14 @@ async def search_knowledge(context: MemberContext, body: KnowledgeQuestion) -> A
 async def _add(context: MemberContext, new: NewDocument) -> AfterCommit[KnowledgeDocumentAnswer]:
     """The row is there before the file, so that no file is left that no row names. Until the file is stored, the
     document's job waits."""
-    knowledge = context.services.knowledge
+    knowledge = context.services[KnowledgeDocuments]
     document = await knowledge.add(context.db, context.actor, context.workspace_id, new, context.now)
 
     async def enqueue(later: Context, answer: KnowledgeDocumentAnswer) -> KnowledgeDocumentAnswer:
         await knowledge.enqueue_indexing(later.db, document)
         return answer
 
-    return AfterCommit(partial(_store, context.services.storage, document, new.data), enqueue)
+    return AfterCommit(partial(_store, context.services[Storage], document, new.data), enqueue)
 
 
 async def _store(storage: Storage, document: KnowledgeDocument, data: bytes) -> KnowledgeDocumentAnswer:

@@ -20,6 +20,7 @@ from control.http.context import Context, MemberContext
 from control.http.route import RateLimit, Route
 from control.tools.mcp_config import McpServerConfig
 from control.tools.mcp_servers import McpServerEdit, try_tool
+from control.tools.service import ToolServices
 from control.tools.tool_config import SecretHeaders, ToolTitle
 
 MCP_SERVERS: Final = "/workspaces/{workspaceId}/mcp-servers"
@@ -65,13 +66,13 @@ class McpToolArguments(Body):
 
 async def list_mcp_servers(context: MemberContext) -> McpServerList:
     """The workspace's MCP servers with their tools, by name; it has 20 at most."""
-    found = await context.services.tools.mcp.list_all(context.db, context.workspace_id)
+    found = await context.services[ToolServices].mcp.list_all(context.db, context.workspace_id)
     return McpServerList([to_server(server) for server in found], has_more=False)
 
 
 async def create_mcp_server(context: MemberContext, body: NewMcpServer) -> McpServerAnswer:
     """Adds an MCP server. Its tools are listed by `POST …/refresh`, or within a minute."""
-    server = await context.services.tools.mcp.create(
+    server = await context.services[ToolServices].mcp.create(
         context.db,
         context.workspace_id,
         context.actor,
@@ -84,13 +85,13 @@ async def create_mcp_server(context: MemberContext, body: NewMcpServer) -> McpSe
 
 async def get_mcp_server(context: MemberContext, mcp_server_id: UUID) -> McpServerAnswer:
     """An MCP server with its tools, without the values of its secret headers."""
-    server = await context.services.tools.mcp.get(context.db, context.workspace_id, mcp_server_id)
+    server = await context.services[ToolServices].mcp.get(context.db, context.workspace_id, mcp_server_id)
     return McpServerAnswer(to_server(server))
 
 
 async def change_mcp_server(context: MemberContext, mcp_server_id: UUID, body: McpServerChange) -> McpServerAnswer:
     """Changes an MCP server. Its list of tools stays until it is asked for again."""
-    server = await context.services.tools.mcp.update(
+    server = await context.services[ToolServices].mcp.update(
         context.db,
         context.workspace_id,
         context.actor,
@@ -103,12 +104,12 @@ async def change_mcp_server(context: MemberContext, mcp_server_id: UUID, body: M
 
 async def delete_mcp_server(context: MemberContext, mcp_server_id: UUID) -> None:
     """Deletes an MCP server that no agent names."""
-    await context.services.tools.mcp.delete(context.db, context.workspace_id, context.actor, mcp_server_id)
+    await context.services[ToolServices].mcp.delete(context.db, context.workspace_id, context.actor, mcp_server_id)
 
 
 async def refresh_mcp_server(context: MemberContext, mcp_server_id: UUID) -> AfterCommit[McpServerAnswer]:
     """Asks the server for its tools. If it does not answer, `list_error` says why, and the last list stays."""
-    ask = await context.services.tools.mcp.prepare_listing(context.db, context.workspace_id, mcp_server_id)
+    ask = await context.services[ToolServices].mcp.prepare_listing(context.db, context.workspace_id, mcp_server_id)
     workspace_id = context.workspace_id
 
     async def work() -> Any:
@@ -117,7 +118,7 @@ async def refresh_mcp_server(context: MemberContext, mcp_server_id: UUID) -> Aft
     async def save(context: Context, listing: Any) -> McpServerAnswer:
         await enter_workspace(context.db, workspace_id)
         return McpServerAnswer(
-            to_server(await context.services.tools.mcp.save_listing(context.db, listing, context.now))
+            to_server(await context.services[ToolServices].mcp.save_listing(context.db, listing, context.now))
         )
 
     return AfterCommit(work, save)
@@ -127,7 +128,7 @@ async def try_mcp_tool(
     context: MemberContext, mcp_server_id: UUID, body: McpToolArguments
 ) -> AfterCommit[McpTrialAnswer]:
     """Uses a tool of the server once, for real, and answers what a language model would read."""
-    run = await context.services.tools.mcp.prepare_trial(
+    run = await context.services[ToolServices].mcp.prepare_trial(
         context.db, context.workspace_id, context.actor, mcp_server_id, body.tool, body.arguments
     )
 

@@ -11,6 +11,7 @@ from control.http.context import MemberContext
 from control.http.pagination import ListQuery, page_fields
 from control.http.route import RateLimit, Route
 from control.workspaces.roles import Role
+from control.workspaces.service import Workspaces
 
 MEMBERS = "/workspaces/{workspaceId}/members"
 MEMBER = f"{MEMBERS}/{{userId}}"
@@ -31,14 +32,14 @@ class RoleChange(Body):
 
 async def list_members(context: MemberContext, query: ListQuery) -> MemberList:
     """The workspace's members."""
-    members = context.services.workspaces.members
+    members = context.services[Workspaces].members
     found = await members.list_page(context.db, context.workspace_id, page=query.request())
     return MemberList(found.rows, **page_fields(query, found))
 
 
 async def invite_member(context: MemberContext, body: NewMember) -> InvitationAnswer:
     """Sends an invitation by email. Inviting an address again renews it; the older link becomes invalid."""
-    invitation = await context.services.workspaces.invitations.invite(
+    invitation = await context.services[Workspaces].invitations.invite(
         context.db, context.actor, context.workspace_id, body.email, body.role, context.now
     )
     return to_invitation_answer(invitation, context.now)
@@ -46,7 +47,7 @@ async def invite_member(context: MemberContext, body: NewMember) -> InvitationAn
 
 async def change_member(context: MemberContext, user_id: UUID, body: RoleChange) -> MemberAnswer:
     """Changes a member's role. Only owners can appoint or change owners. The last owner stays an owner."""
-    changed = await context.services.workspaces.members.change_role(
+    changed = await context.services[Workspaces].members.change_role(
         context.db, context.actor, context.workspace_id, user_id, body.role, context.now
     )
     return MemberAnswer(changed)
@@ -54,7 +55,7 @@ async def change_member(context: MemberContext, user_id: UUID, body: RoleChange)
 
 async def remove_member(context: MemberContext, user_id: UUID) -> None:
     """Removes a member. Everybody can remove themselves, except the last owner."""
-    members = context.services.workspaces.members
+    members = context.services[Workspaces].members
     await members.remove(context.db, context.actor, context.workspace_id, user_id, context.now)
 
 

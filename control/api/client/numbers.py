@@ -8,7 +8,7 @@ from pydantic import Field, StringConstraints
 
 from control.api.client.numbers_views import AvailableList, NumberAnswer, NumberList, to_available, to_view
 from control.carriers.model import NOT_KNOWN, Carrier, CarrierError, CarrierName, NumberRequirements
-from control.carriers.registry import choose_carrier
+from control.carriers.registry import Carriers, choose_carrier
 from control.http.access import member
 from control.http.after_commit import AfterCommit, CheckedChange
 from control.http.body import ONE_LINE, Body
@@ -17,6 +17,7 @@ from control.http.pagination import ListQuery, Query, page_fields
 from control.http.route import RateLimit, Route
 from control.numbers.model import NumberOrder, Status
 from control.numbers.numbering_plan import E164, country_of, require_area
+from control.numbers.service import Numbers
 
 NUMBERS = "/workspaces/{workspaceId}/phone-numbers"
 NUMBER = f"{NUMBERS}/{{numberId}}"
@@ -64,7 +65,7 @@ class NumberChange(Body):
 
 async def list_numbers(context: MemberContext, query: NumbersQuery) -> NumberList:
     """The workspace's numbers with the agents that answer them, newest first."""
-    found = await context.services.numbers.list_page(
+    found = await context.services[Numbers].list_page(
         context.db, context.workspace_id, status=query.status, page=query.request()
     )
     return NumberList([to_view(one) for one in found.rows], **page_fields(query, found))
@@ -74,7 +75,7 @@ async def available_numbers(context: MemberContext, query: AvailableQuery) -> Af
     """Numbers that can be bought: those that the carrier offers, without any that a workspace has already."""
     area_code = query.area_code or ""
     require_area(query.country, area_code)
-    carrier, numbers = choose_carrier(context.services.carriers, query.carrier), context.services.numbers
+    carrier, numbers = choose_carrier(context.services[Carriers], query.carrier), context.services[Numbers]
 
     async def ask() -> AvailableList:
         offers = await numbers.search.find_available(carrier, query.country, area_code)
@@ -92,7 +93,7 @@ async def buy_number(context: MemberContext, body: NewNumber) -> CheckedChange[N
     """Buys a number. Its status is buying, and a moment later active, or failed with the reason. Some numbers are sold
     only with an address of their holder, or with documents: those that the body names, else the workspace's only
     fitting ones. Where cards are taken, a workspace that is not on trial needs a payment method first."""
-    carrier = choose_carrier(context.services.carriers, body.carrier)
+    carrier = choose_carrier(context.services[Carriers], body.carrier)
     country_of(body.phone_number)
     requirements: list[NumberRequirements] = []
 
@@ -104,12 +105,12 @@ async def buy_number(context: MemberContext, body: NewNumber) -> CheckedChange[N
 
 async def get_number(context: MemberContext, number_id: UUID) -> NumberAnswer:
     """One number with the agent that answers it; a released one, too."""
-    return NumberAnswer(to_view(await context.services.numbers.get(context.db, context.workspace_id, number_id)))
+    return NumberAnswer(to_view(await context.services[Numbers].get(context.db, context.workspace_id, number_id)))
 
 
 async def rename_number(context: MemberContext, number_id: UUID, body: NumberChange) -> NumberAnswer:
     """Changes the workspace's name for a number."""
-    number = await context.services.numbers.rename(
+    number = await context.services[Numbers].rename(
         context.db, context.workspace_id, context.actor, number_id, body.friendly_name, context.now
     )
     return NumberAnswer(to_view(number))
@@ -117,7 +118,7 @@ async def rename_number(context: MemberContext, number_id: UUID, body: NumberCha
 
 async def release_number(context: MemberContext, number_id: UUID) -> None:
     """Releases a number to the carrier, which may sell it to others. Refused while a live agent answers it."""
-    await context.services.numbers.release(context.db, context.workspace_id, context.actor, number_id, context.now)
+    await context.services[Numbers].release(context.db, context.workspace_id, context.actor, number_id, context.now)
 
 
 async def _fetch_requirements(carrier: Carrier, phone_number: str) -> NumberRequirements:
@@ -137,7 +138,7 @@ async def _buy(
     order = NumberOrder(
         body.phone_number, body.friendly_name, carrier, body.address_id, body.bundle_id, requirements[-1]
     )
-    number = await context.services.numbers.buy(context.db, context.workspace_id, context.actor, order, context.now)
+    number = await context.services[Numbers].buy(context.db, context.workspace_id, context.actor, order, context.now)
     return NumberAnswer(to_view(number))
 
 

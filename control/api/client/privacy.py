@@ -31,6 +31,7 @@ from control.http.route import Route
 from control.platform.content_reads import list_reads
 from control.privacy.exports import export_key
 from control.privacy.retention import KINDS, LEAST_DAYS, days_name
+from control.privacy.service import Privacy
 from shared.errors import NotFound, Unavailable
 from shared.storage import ObjectNotFound, Storage, StorageUnavailable
 
@@ -56,14 +57,14 @@ class NewCallerDeletion(Body):
 
 async def get_retention(context: MemberContext) -> RetentionAnswer:
     """How long recordings, transcripts and events of calls are kept."""
-    terms = await context.services.privacy.retention.get(context.db, context.workspace_id)
+    terms = await context.services[Privacy].retention.get(context.db, context.workspace_id)
     return RetentionAnswer(to_retention(terms))
 
 
 async def change_retention(context: MemberContext, body: RetentionChange) -> RetentionAnswer:
     """Keeps what calls hold for fewer days. What is older is deleted within hours and cannot be restored."""
     chosen = {kind: getattr(body, days_name(kind)) for kind in KINDS if days_name(kind) in body.model_fields_set}
-    terms = await context.services.privacy.retention.change(
+    terms = await context.services[Privacy].retention.change(
         context.db, context.actor, context.workspace_id, chosen, context.now
     )
     return RetentionAnswer(to_retention(terms))
@@ -71,14 +72,14 @@ async def change_retention(context: MemberContext, body: RetentionChange) -> Ret
 
 async def list_caller_deletions(context: MemberContext, query: ListQuery) -> CallerDeletionList:
     """Deletions of callers' data, newest first."""
-    found = await context.services.privacy.deletions.list_page(context.db, context.workspace_id, page=query.request())
+    found = await context.services[Privacy].deletions.list_page(context.db, context.workspace_id, page=query.request())
     return CallerDeletionList([to_deletion(one) for one in found.rows], **page_fields(query, found))
 
 
 async def delete_caller(context: MemberContext, body: NewCallerDeletion) -> CallerDeletionAnswer:
     """Has all that the workspace holds of one caller until now deleted, everywhere. Calls stay, without content and
     with a pseudonym in place of the number; a running call follows when it is over."""
-    deletion = await context.services.privacy.deletions.request(
+    deletion = await context.services[Privacy].deletions.request(
         context.db, context.actor, context.workspace_id, body.phone_number, context.now
     )
     return CallerDeletionAnswer(to_deletion(deletion))
@@ -92,13 +93,13 @@ async def list_content_reads(context: MemberContext, query: ListQuery) -> Conten
 
 async def list_exports(context: MemberContext, query: ListQuery) -> WorkspaceExportList:
     """Exports of the workspace, newest first."""
-    found = await context.services.privacy.exports.list_page(context.db, context.workspace_id, page=query.request())
+    found = await context.services[Privacy].exports.list_page(context.db, context.workspace_id, page=query.request())
     return WorkspaceExportList([to_export(one) for one in found.rows], **page_fields(query, found))
 
 
 async def request_export(context: MemberContext) -> WorkspaceExportAnswer:
     """Has everything that the workspace holds written to a ZIP archive, recordings included."""
-    export = await context.services.privacy.exports.request(
+    export = await context.services[Privacy].exports.request(
         context.db, context.actor, context.workspace_id, context.now
     )
     return WorkspaceExportAnswer(to_export(export))
@@ -106,8 +107,8 @@ async def request_export(context: MemberContext) -> WorkspaceExportAnswer:
 
 async def download_export(context: MemberContext, export_id: UUID) -> AfterCommit[FileResponse]:
     """The archive. Each download is written to the audit log."""
-    export = await context.services.privacy.exports.open(context.db, context.actor, context.workspace_id, export_id)
-    return AfterCommit(partial(_file, context.services.storage, export_key(export), f"{export_id}.zip"))
+    export = await context.services[Privacy].exports.open(context.db, context.actor, context.workspace_id, export_id)
+    return AfterCommit(partial(_file, context.services[Storage], export_key(export), f"{export_id}.zip"))
 
 
 async def _file(storage: Storage, key: str, name: str) -> FileResponse:

@@ -8,19 +8,20 @@ from control.http.access import member
 from control.http.context import MemberContext
 from control.http.pagination import ListQuery, page_fields
 from control.http.route import Route
+from control.numbers.bundles import RegulatoryBundles
 
 BUNDLES = "/workspaces/{workspaceId}/regulatory-bundles"
 
 
 async def list_bundles(context: MemberContext, query: ListQuery) -> BundleList:
     """The workspace's regulatory bundles, newest first."""
-    found = await context.services.bundles.list_page(context.db, context.workspace_id, page=query.request())
+    found = await context.services[RegulatoryBundles].list_page(context.db, context.workspace_id, page=query.request())
     return BundleList([to_view(one, context.now) for one in found.rows], **page_fields(query, found))
 
 
 async def get_bundle(context: MemberContext, bundle_id: UUID) -> BundleAnswer:
     """One regulatory bundle with its status at the carrier."""
-    bundle = await context.services.bundles.get(context.db, context.workspace_id, bundle_id)
+    bundle = await context.services[RegulatoryBundles].get(context.db, context.workspace_id, bundle_id)
     return BundleAnswer(to_view(bundle, context.now))
 
 

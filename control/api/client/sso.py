@@ -22,8 +22,10 @@ from control.http.body import Body
 from control.http.context import Context, MemberContext
 from control.http.route import RateLimit, Route
 from control.sso.model import DefaultRole, SsoPerson
+from control.sso.service import SingleSignOn
 from control.sso.settings import SsoChange
 from control.sso.sign_ins import BegunSignIn, ReturnedBrowser
+from control.workspaces.service import Workspaces
 
 SSO = "/workspaces/{workspaceId}/sso"
 DOMAINS = f"{SSO}/domains"
@@ -72,7 +74,7 @@ class SsoCompletion(Body):
 
 async def get_sso(context: MemberContext) -> SsoAnswer:
     """The workspace's provider for single sign-on, without its secret; null without one."""
-    sso = context.services.sso
+    sso = context.services[SingleSignOn]
     found = await sso.settings.find(context.db, context.workspace_id)
     return SsoAnswer(to_connection(found), sso.sign_ins.redirect_uri(context.workspace_id))
 
@@ -81,7 +83,7 @@ async def change_sso(context: MemberContext, body: SsoBody) -> CheckedChange[Sso
     """Sets the provider, which is asked for its metadata first. Another issuer or client signs out whom the old one
     signed in. Enforced, members with an address of a proven domain, owners excepted, use the workspace by single
     sign-on only, from the next request on."""
-    sso, workspace_id = context.services.sso, context.workspace_id
+    sso, workspace_id = context.services[SingleSignOn], context.workspace_id
     change = SsoChange(body.issuer, body.client_id, body.client_secret, body.default_role, body.is_enforced)
 
     async def check() -> None:
@@ -96,25 +98,25 @@ async def change_sso(context: MemberContext, body: SsoBody) -> CheckedChange[Sso
 
 async def remove_sso(context: MemberContext) -> None:
     """Removes the provider, and signs out whom it signed in."""
-    await context.services.sso.settings.remove(context.db, context.actor, context.workspace_id, context.now)
+    await context.services[SingleSignOn].settings.remove(context.db, context.actor, context.workspace_id, context.now)
 
 
 async def list_sso_domains(context: MemberContext) -> SsoDomainList:
     """The domains whose addresses the provider may speak for, and the DNS records that prove them."""
-    found = await context.services.sso.settings.list_domains(context.db, context.workspace_id)
+    found = await context.services[SingleSignOn].settings.list_domains(context.db, context.workspace_id)
     return SsoDomainList([to_domain(one) for one in found], False)
 
 
 async def add_sso_domain(context: MemberContext, body: NewSsoDomain) -> SsoDomainAnswer:
     """Adds a domain, to be proven by the TXT record in the answer."""
-    settings = context.services.sso.settings
+    settings = context.services[SingleSignOn].settings
     added = await settings.add_domain(context.db, context.actor, context.workspace_id, body.domain, context.now)
     return SsoDomainAnswer(to_domain(added))
 
 
 async def prove_sso_domain(context: MemberContext, sso_domain_id: UUID) -> CheckedChange[SsoDomainAnswer]:
     """Looks the TXT record up."""
-    settings = context.services.sso.settings
+    settings = context.services[SingleSignOn].settings
     domain = await settings.get_domain(context.db, context.workspace_id, sso_domain_id)
 
     async def check() -> None:
@@ -129,13 +131,13 @@ async def prove_sso_domain(context: MemberContext, sso_domain_id: UUID) -> Check
 async def remove_sso_domain(context: MemberContext, sso_domain_id: UUID) -> None:
     """Removes a domain. Whom single sign-on has signed in with its addresses is signed out; they sign in by password
     again."""
-    settings = context.services.sso.settings
+    settings = context.services[SingleSignOn].settings
     await settings.remove_domain(context.db, context.actor, context.workspace_id, sso_domain_id, context.now)
 
 
 async def begin_sso(context: Context, body: SsoBeginning) -> AfterCommit[BegunSso]:
     """Answers the address at which the person signs in. Keep the flow token in the client that completes."""
-    sign_ins = context.services.sso.sign_ins
+    sign_ins = context.services[SingleSignOn].sign_ins
     connection = await sign_ins.find(context.db, body.email)
 
     async def complete(later: Context, begun: BegunSignIn) -> BegunSso:
@@ -148,13 +150,13 @@ async def begin_sso(context: Context, body: SsoBeginning) -> AfterCommit[BegunSs
 async def complete_sso(context: Context, body: SsoCompletion) -> AfterCommit[SignedIn]:
     """Signs in with what the provider sent the browser back with. Whoever signs in for the first time becomes a member.
     The session is good in this workspace only."""
-    sign_ins = context.services.sso.sign_ins
+    sign_ins = context.services[SingleSignOn].sign_ins
     browser = ReturnedBrowser(body.callback_id, body.state, body.code, body.iss)
     returned = await sign_ins.use(context.db, browser, body.flow_token, context.now)
 
     async def complete(later: Context, person: SsoPerson) -> SignedIn:
         done = await sign_ins.complete(later.db, returned.connection, person, later.origin, later.now)
-        return to_signed_in(done, await later.services.workspaces.memberships(later.db, done.user.id))
+        return to_signed_in(done, await later.services[Workspaces].memberships(later.db, done.user.id))
 
     return AfterCommit(lambda: sign_ins.identify(returned), complete)
 

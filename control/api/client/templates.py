@@ -5,6 +5,7 @@ from uuid import UUID
 from pydantic import Field
 
 from control.agents.facts import preview_template
+from control.agents.templates import Templates
 from control.api.client.templates_views import TemplateAnswer, TemplateList, TemplateView, to_line
 from control.http.access import user
 from control.http.context import UserContext
@@ -22,13 +23,13 @@ class TemplatesQuery(ListQuery):
 
 async def list_templates(context: UserContext, query: TemplatesQuery) -> TemplateList:
     """The public templates, by name."""
-    found = await context.services.templates.list_public(context.db, query.industry, page=query.request())
+    found = await context.services[Templates].list_public(context.db, query.industry, page=query.request())
     return TemplateList([to_line(template) for template in found.rows], **page_fields(query, found))
 
 
 async def get_template(context: UserContext, template_id: UUID) -> TemplateAnswer:
     """A public template with the config that an agent created from it gets."""
-    template = await context.services.templates.get_public(context.db, template_id)
+    template = await context.services[Templates].get_public(context.db, template_id)
     config, needed = preview_template(template.default_config)
     view = TemplateView(template.id, template.name, template.industry, template.description, config, list(needed))
     return TemplateAnswer(view)

@@ -13,7 +13,7 @@ from control.api.client.verified_numbers_views import (
     to_code_view,
     to_view,
 )
-from control.calls.phone_codes import DIGITS, CodeRequest
+from control.calls.phone_codes import DIGITS, CodeRequest, PhoneCodes
 from control.http.access import member
 from control.http.body import Body
 from control.http.context import MemberContext
@@ -45,13 +45,13 @@ async def request_phone_code(context: MemberContext, body: NewPhoneCode) -> Phon
     """Calls a phone of the member's from the workspace's number, and speaks a code. It counts as a test call."""
     request = CodeRequest(context.workspace_id, context.user_id, body.phone_number, body.language)
     return PhoneCodeAnswer(
-        to_code_view(await context.services.phone_codes.request(context.db, context.actor, request, context.now))
+        to_code_view(await context.services[PhoneCodes].request(context.db, context.actor, request, context.now))
     )
 
 
 async def confirm_phone_code(context: MemberContext, phone_code_id: UUID, body: GivenPhoneCode) -> VerifiedNumberAnswer:
     """Enters the code that was heard: the phone is verified. A code is good once, and for five tries."""
-    verified = await context.services.phone_codes.confirm(
+    verified = await context.services[PhoneCodes].confirm(
         context.db, context.actor, context.workspace_id, context.user_id, phone_code_id, body.code, context.now
     )
     return VerifiedNumberAnswer(to_view(verified))
@@ -59,13 +59,13 @@ async def confirm_phone_code(context: MemberContext, phone_code_id: UUID, body: 
 
 async def list_verified_numbers(context: MemberContext) -> VerifiedNumberList:
     """The phones that the workspace's members verified."""
-    found = await context.services.phone_codes.list_verified(context.db, context.workspace_id)
+    found = await context.services[PhoneCodes].list_verified(context.db, context.workspace_id)
     return VerifiedNumberList([to_view(one) for one in found])
 
 
 async def forget_verified_number(context: MemberContext, verified_number_id: UUID) -> None:
     """Deletes a verified phone of the member's own."""
-    await context.services.phone_codes.forget(
+    await context.services[PhoneCodes].forget(
         context.db, context.actor, context.workspace_id, context.user_id, verified_number_id
     )
 

@@ -21,7 +21,7 @@ from control.http.route import RateLimit, Route
 from control.voice.key_check import KeyCheck
 from control.voice.routing import Strategy
 from control.voice.routing_rules import StrategyConfig
-from control.voice.workspace_providers import SettingsEdit
+from control.voice.workspace_providers import SettingsEdit, WorkspaceProviders
 
 VOICE = "/workspaces/{workspaceId}/voice"
 
@@ -58,7 +58,7 @@ class VoiceStrategyChange(ChangeBody):
 
 async def list_voice_providers(context: MemberContext) -> VoiceProviderList:
     """All providers, by priority, and whether calls can use them."""
-    found = await context.services.workspace_providers.list_offers(context.db, context.workspace_id)
+    found = await context.services[WorkspaceProviders].list_offers(context.db, context.workspace_id)
     return VoiceProviderList([to_provider(offer, fault) for offer, fault in found], has_more=False)
 
 
@@ -68,7 +68,7 @@ async def change_voice_provider(
     """Changes the workspace's settings of a provider. Its own key, and settings under that, are tried at the vendor
     before they are saved."""
     edit = _edit(body)
-    service = context.services.workspace_providers
+    service = context.services[WorkspaceProviders]
     check = await service.prepare(context.db, context.workspace_id, provider, edit)
     save = partial(_save, provider=provider, edit=edit, checked=check)
     return CheckedChange(service.checker.prepare(check, str(context.workspace_id)), save)
@@ -76,13 +76,13 @@ async def change_voice_provider(
 
 async def get_strategy(context: MemberContext) -> VoiceStrategyView:
     """How providers are chosen for agents that name none."""
-    return to_strategy(await context.services.workspace_providers.get_routing(context.db, context.workspace_id))
+    return to_strategy(await context.services[WorkspaceProviders].get_routing(context.db, context.workspace_id))
 
 
 async def change_strategy(context: MemberContext, body: VoiceStrategyChange) -> VoiceStrategyView:
     """Changes how providers are chosen; new calls follow it."""
     changes = {name: getattr(body, name) for name in body.model_fields_set}
-    routing = await context.services.workspace_providers.set_routing(
+    routing = await context.services[WorkspaceProviders].set_routing(
         context.db, context.workspace_id, context.actor, changes, context.now
     )
     return to_strategy(routing)
@@ -91,7 +91,7 @@ async def change_strategy(context: MemberContext, body: VoiceStrategyChange) -> 
 async def _save(
     context: MemberContext, provider: str, edit: SettingsEdit, checked: KeyCheck | None
 ) -> VoiceProviderAnswer:
-    service, workspace_id = context.services.workspace_providers, context.workspace_id
+    service, workspace_id = context.services[WorkspaceProviders], context.workspace_id
     await service.save(context.db, workspace_id, context.actor, provider, edit, context.now, checked)
     offer, fault = await service.get_offer(context.db, workspace_id, provider)
     return VoiceProviderAnswer(to_provider(offer, fault))

@@ -26,6 +26,7 @@ from control.http.route import RateLimit, Route
 from control.outbound_webhooks.endpoints import EndpointEdit
 from control.outbound_webhooks.event_types import ALL_TYPES, ChosenType
 from control.outbound_webhooks.model import DeliveryStatus
+from control.outbound_webhooks.service import OutboundWebhooks
 
 ENDPOINTS: Final = "/workspaces/{workspaceId}/webhook-endpoints"
 ENDPOINT: Final = f"{ENDPOINTS}/{{webhookEndpointId}}"
@@ -93,14 +94,14 @@ class DeliveriesQuery(ListQuery):
 
 async def list_webhook_endpoints(context: MemberContext) -> WebhookEndpointList:
     """The workspace's webhook endpoints, the oldest first; it has 20 at most."""
-    found = await context.services.outbound_webhooks.endpoints.list_all(context.db, context.workspace_id)
+    found = await context.services[OutboundWebhooks].endpoints.list_all(context.db, context.workspace_id)
     return WebhookEndpointList([to_endpoint_view(one) for one in found], has_more=False)
 
 
 async def create_webhook_endpoint(context: MemberContext, body: NewWebhookEndpoint) -> WebhookEndpointSecretAnswer:
     """Creates an endpoint. Its secret is answered here only."""
     edit = EndpointEdit(body.url, body.description, body.event_types, body.is_enabled)
-    made, secret = await context.services.outbound_webhooks.endpoints.create(
+    made, secret = await context.services[OutboundWebhooks].endpoints.create(
         context.db, context.workspace_id, context.actor, edit, context.now
     )
     return WebhookEndpointSecretAnswer(to_endpoint_view(made), secret)
@@ -108,7 +109,7 @@ async def create_webhook_endpoint(context: MemberContext, body: NewWebhookEndpoi
 
 async def get_webhook_endpoint(context: MemberContext, webhook_endpoint_id: UUID) -> WebhookEndpointAnswer:
     """An endpoint, without its secret."""
-    found = await context.services.outbound_webhooks.endpoints.get(
+    found = await context.services[OutboundWebhooks].endpoints.get(
         context.db, context.workspace_id, webhook_endpoint_id
     )
     return WebhookEndpointAnswer(to_endpoint_view(found))
@@ -119,7 +120,7 @@ async def change_webhook_endpoint(
 ) -> WebhookEndpointAnswer:
     """Changes an endpoint. Enabling it forgets that it failed; deliveries that wait are sent."""
     edit = EndpointEdit(body.url, body.description, body.event_types, body.is_enabled)
-    changed = await context.services.outbound_webhooks.endpoints.update(
+    changed = await context.services[OutboundWebhooks].endpoints.update(
         context.db, context.workspace_id, context.actor, webhook_endpoint_id, edit, context.now
     )
     return WebhookEndpointAnswer(to_endpoint_view(changed))
@@ -127,7 +128,7 @@ async def change_webhook_endpoint(
 
 async def delete_webhook_endpoint(context: MemberContext, webhook_endpoint_id: UUID) -> None:
     """Deletes an endpoint. Deliveries that wait are not sent; none can be seen any more."""
-    await context.services.outbound_webhooks.endpoints.delete(
+    await context.services[OutboundWebhooks].endpoints.delete(
         context.db, context.workspace_id, context.actor, webhook_endpoint_id
     )
 
@@ -136,7 +137,7 @@ async def rotate_webhook_secret(
     context: MemberContext, webhook_endpoint_id: UUID, body: SecretRotation
 ) -> WebhookEndpointSecretAnswer:
     """Replaces an endpoint's secret. The new one is answered here only."""
-    changed, secret = await context.services.outbound_webhooks.endpoints.rotate_secret(
+    changed, secret = await context.services[OutboundWebhooks].endpoints.rotate_secret(
         context.db, context.workspace_id, context.actor, webhook_endpoint_id, context.now, at_once=body.at_once
     )
     return WebhookEndpointSecretAnswer(to_endpoint_view(changed), secret)
@@ -144,7 +145,7 @@ async def rotate_webhook_secret(
 
 async def test_webhook_endpoint(context: MemberContext, webhook_endpoint_id: UUID) -> WebhookTestAnswer:
     """Has the event webhook.test sent to the endpoint, within seconds. What became of it is in its deliveries."""
-    event_id = await context.services.outbound_webhooks.deliveries.send_test(
+    event_id = await context.services[OutboundWebhooks].deliveries.send_test(
         context.db, context.workspace_id, context.actor, webhook_endpoint_id, context.now
     )
     return WebhookTestAnswer(event_id)
@@ -154,7 +155,7 @@ async def replay_webhook_deliveries(
     context: MemberContext, webhook_endpoint_id: UUID, body: WebhookReplay
 ) -> WebhookReplayAnswer:
     """Has deliveries sent again, the oldest 1,000. Receivers know them by their webhook-id."""
-    replayed = await context.services.outbound_webhooks.deliveries.replay_since(
+    replayed = await context.services[OutboundWebhooks].deliveries.replay_since(
         context.db,
         context.workspace_id,
         context.actor,
@@ -170,7 +171,7 @@ async def list_webhook_deliveries(
     context: MemberContext, webhook_endpoint_id: UUID, query: DeliveriesQuery
 ) -> WebhookDeliveryList:
     """An endpoint's deliveries of the last 30 days, newest first."""
-    found = await context.services.outbound_webhooks.deliveries.list_page(
+    found = await context.services[OutboundWebhooks].deliveries.list_page(
         context.db, context.workspace_id, webhook_endpoint_id, status=query.status, page=query.request()
     )
     return WebhookDeliveryList([to_delivery_row(one) for one in found.rows], **page_fields(query, found))
@@ -180,7 +181,7 @@ async def get_webhook_delivery(
     context: MemberContext, webhook_endpoint_id: UUID, webhook_delivery_id: UUID
 ) -> WebhookDeliveryAnswer:
     """A delivery with its data and its attempts."""
-    found, attempts = await context.services.outbound_webhooks.deliveries.get(
+    found, attempts = await context.services[OutboundWebhooks].deliveries.get(
         context.db, context.workspace_id, webhook_endpoint_id, webhook_delivery_id
     )
     views = [to_attempt_view(one) for one in attempts]
@@ -191,7 +192,7 @@ async def replay_webhook_delivery(
     context: MemberContext, webhook_endpoint_id: UUID, webhook_delivery_id: UUID
 ) -> WebhookReplayAnswer:
     """Has a delivery sent again at once, whatever became of it, under the same webhook-id."""
-    await context.services.outbound_webhooks.deliveries.replay(
+    await context.services[OutboundWebhooks].deliveries.replay(
         context.db, context.workspace_id, context.actor, webhook_endpoint_id, webhook_delivery_id, context.now
     )
     return WebhookReplayAnswer(1)

@@ -20,8 +20,11 @@ from control.http.body import Body, ChangeBody, Currency, LetterName, Slug
 from control.http.context import MemberContext, UserContext
 from control.http.pagination import MAX_LIMIT
 from control.http.route import RateLimit, Route
+from control.numbers.service import Numbers
+from control.platform.service import Platform
 from control.redaction.finder import KINDS, RedactionKind
 from control.workspaces.model import DisclosureChoice, DisclosureMode, NewWorkspace
+from control.workspaces.service import Workspaces
 
 WORKSPACES = "/workspaces"
 WORKSPACE = f"{WORKSPACES}/{{workspaceId}}"
@@ -72,15 +75,15 @@ async def create_workspace(context: UserContext, body: NewWorkspaceBody) -> Work
     """Creates a workspace on trial, with the caller as its owner. Its agents can answer calls once an owner's email
     address is confirmed."""
     services, new = context.services, NewWorkspace(body.name, body.industry, body.timezone)
-    currency = body.currency or await services.platform.setting(context.db, "default_currency")
-    workspace = await services.workspaces.create(context.db, context.actor, context.user_id, new, context.now)
+    currency = body.currency or await services[Platform].setting(context.db, "default_currency")
+    workspace = await services[Workspaces].create(context.db, context.actor, context.user_id, new, context.now)
     await open_account(context.db, workspace.id, workspace.tier_name, currency, context.now)
     return WorkspaceAnswer(to_view(workspace, "owner"))
 
 
 async def list_workspaces(context: UserContext) -> WorkspaceList:
     """The workspaces that the user is a member of; with an API key the key's own, with the role that it acts with."""
-    memberships = await context.services.workspaces.memberships(context.db, context.user_id)
+    memberships = await context.services[Workspaces].memberships(context.db, context.user_id)
     if context.key is not None:
         key = context.key
         memberships = [replace(one, role=key.role) for one in memberships if one.id == key.workspace_id]
@@ -89,7 +92,7 @@ async def list_workspaces(context: UserContext) -> WorkspaceList:
 
 async def get_workspace(context: MemberContext) -> WorkspaceDetails:
     """A workspace with its members, its tier and its usage."""
-    workspaces, db, workspace_id = context.services.workspaces, context.db, context.workspace_id
+    workspaces, db, workspace_id = context.services[Workspaces], context.db, context.workspace_id
     workspace = await workspaces.get(db, workspace_id)
     members = await workspaces.members.list_page(db, workspace_id, page=PageRequest(MAX_LIMIT))
     subscription = await workspaces.subscription(db, workspace_id, context.now)
@@ -105,7 +108,7 @@ async def update_workspace(context: MemberContext, body: WorkspaceChange) -> Wor
     changes = body.model_dump(exclude_unset=True)
     if "disclosure" in changes:
         changes["disclosure"] = DisclosureChoice(body.disclosure.mode, body.disclosure.text.strip())
-    workspace = await context.services.workspaces.update(
+    workspace = await context.services[Workspaces].update(
         context.db, context.actor, context.workspace_id, changes, context.now
     )
     return WorkspaceAnswer(to_view(workspace, context.role))
@@ -114,8 +117,8 @@ async def update_workspace(context: MemberContext, body: WorkspaceChange) -> Wor
 async def delete_workspace(context: MemberContext) -> None:
     """Deletes a workspace. Its agents answer no calls, and nobody sees it. Support can restore it for some time, but
     not the phone numbers of one on trial, which are given back at once."""
-    await context.services.numbers.release_trial(context.db, context.workspace_id, context.now)
-    await context.services.workspaces.delete(context.db, context.actor, context.workspace_id, context.now)
+    await context.services[Numbers].release_trial(context.db, context.workspace_id, context.now)
+    await context.services[Workspaces].delete(context.db, context.actor, context.workspace_id, context.now)
 
 
 ROUTES: tuple[Route, ...] = (

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from control.accounts import addresses
 from control.accounts.password_rules import MAX_LENGTH, MIN_LENGTH
+from control.accounts.service import Accounts
 from control.api.client.auth import (
     LOGIN_LIMIT,
     RESET_LIMIT,
@@ -38,6 +39,7 @@ from control.http.middleware import RETRY_AFTER_S
 from control.http.request import origin_of, read_body
 from control.http.route import MAX_OPEN_BODY_BYTES, RateLimit
 from control.platform.audit import Actor
+from control.workspaces.service import Workspaces
 from shared.errors import Forbidden, Invalid, Malformed, Problem, TooManyRequests, Unavailable
 
 MAX_TOKEN_LENGTH: Final = 200
@@ -80,9 +82,9 @@ class EmailPage:
 
 async def accept_as_existing_user(context: Context, body: InvitedSignIn) -> None:
     """Accepts an invitation with the password of the invited address. Starts no session."""
-    user = await context.services.accounts.authenticate(context.db, body.presented(), context.origin, context.now)
+    user = await context.services[Accounts].authenticate(context.db, body.presented(), context.origin, context.now)
     actor = Actor("user", user.id, user.email, context.origin.request_id, context.origin.address)
-    await context.services.workspaces.invitations.accept(context.db, actor, body.token, context.now)
+    await context.services[Workspaces].invitations.accept(context.db, actor, body.token, context.now)
 
 
 def _new_password(name: str, label: str) -> InputField:

@@ -7,6 +7,7 @@ from pydantic import StringConstraints
 
 from control.accounts import addresses
 from control.accounts.password_rules import MAX_LENGTH
+from control.accounts.service import Accounts
 from control.api.client.auth import LOGIN_LIMIT, SignIn
 from control.api.pages.email_pages import CODE_FIELD, EmailPage, EmailPages, Submission, respond
 from control.api.pages.html import Form, InputField, render_page
@@ -19,6 +20,7 @@ from control.integrations.oauth_flows import (
     VENDOR_AWAY,
     VENDOR_REFUSED,
 )
+from control.integrations.service import Integrations
 from control.platform.audit import Actor
 
 _TITLE: Final = "The connection was not made"
@@ -41,9 +43,9 @@ class ConfirmingSignIn(SignIn):
 async def confirm_connection(context: Context, body: ConfirmingSignIn) -> None:
     """Completes OAuth with the password of the member who began it. Starts no session."""
     services = context.services
-    user = await services.accounts.authenticate(context.db, body.presented(), context.origin, context.now)
+    user = await services[Accounts].authenticate(context.db, body.presented(), context.origin, context.now)
     actor = Actor("user", user.id, user.email, context.origin.request_id, context.origin.address)
-    await services.integrations.confirm_anywhere(context.db, actor, body.token, context.now)
+    await services[Integrations].confirm_anywhere(context.db, actor, body.token, context.now)
 
 
 CONFIRM_PAGE: Final = EmailPage(

@@ -11,6 +11,7 @@ from typing import Final
 import structlog
 from aiohttp import web
 
+from control.calls.service import Calls
 from control.calls.stream_end import StreamEndedJob
 from control.carriers.model import CarrierRefused, CarrierUnavailable
 from control.db.pool import Connection
@@ -37,7 +38,7 @@ class TelnyxCalls:
         self._options, self._background, self._inbox = parts.options, parts.background, parts.inbox
         self._transact = parts.transactions.run
         commands = CallCommands(parts.routing, parts.options.outcome_wait_s)
-        self._handlers = TelnyxHandlers(parts.services.calls, commands)
+        self._handlers = TelnyxHandlers(parts.services[Calls], commands)
 
     async def receive(self, event: TelnyxEvent, now: datetime) -> web.Response:
         """Stores an event and runs its commands; those that take longer than inline_commands_s go on after the answer.

@@ -9,13 +9,14 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 import structlog
 
 from control.calls.announcements import make_busy_refusal, make_refusal
+from control.calls.media_assignment import MediaAssignment
 from control.calls.model import FINAL, AdmittedCall, OpenCall, RefusedCall, StreamFollowed
 from control.calls.policy import TRANSFER_S
 from control.calls.service import Calls
 from control.calls.transfer_check import may_transfer
 from control.carriers.locales import locale
 from control.carriers.model import CarrierRefused, CarrierUnavailable, ConferenceCalls
-from control.carriers.registry import CallControlCarrier
+from control.carriers.registry import CallControlCarrier, Carriers
 from control.carriers.telnyx_forms import ALREADY_STREAMING
 from control.db.pool import Connection
 from control.webhooks.call_routing import CallRouting, transfer_caller_id
@@ -49,8 +50,8 @@ class CallCommands:
 
     def __init__(self, routing: CallRouting, outcome_wait_s: float) -> None:
         self._routing, self._outcome_wait_s = routing, outcome_wait_s
-        self._calls, self._media = routing.services.calls, routing.services.media_assignment
-        self._carriers = routing.services.carriers
+        self._calls, self._media = routing.services[Calls], routing.services[MediaAssignment]
+        self._carriers = routing.services[Carriers]
 
     async def answer_or_reject(
         self, event: TelnyxEvent, call: AdmittedCall | RefusedCall, now: datetime

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 from control.calls.job_support import decode_payload
+from control.calls.media_assignment import MediaAssignment
 from control.calls.stream_end import StreamEndedJob
 from control.db.jobs import JobFailed, JobHandler
 from control.webhooks.parts import WebhookParts
@@ -14,7 +15,7 @@ from shared.errors import Unavailable
 def make_stream_end_job(parts: WebhookParts) -> JobHandler:
     """Hangs up or transfers a call whose conversation is over. Does nothing without an outcome: of a lost stream,
     Telnyx has to notice the loss before another one can be started."""
-    calls, media = TelnyxCalls(parts), parts.services.media_assignment
+    calls, media = TelnyxCalls(parts), parts.services[MediaAssignment]
 
     async def run(payload: bytes) -> None:
         job = decode_payload(payload, StreamEndedJob)

@@ -12,9 +12,10 @@ from aiohttp import web
 
 from control.agents.destinations import is_ordinary_destination
 from control.calls.announcements import transfer_failed_text
-from control.calls.media_assignment import StreamTarget
+from control.calls.media_assignment import MediaAssignment, StreamTarget
 from control.calls.model import FINAL, AdmittedCall, OpenCall, RefusedCall, StreamFollowed
 from control.calls.policy import TRANSFER_S
+from control.calls.service import Calls
 from control.calls.transfer_check import may_transfer
 from control.carriers.locales import locale
 from control.carriers.twilio_forms import RETRY_FRAGMENT
@@ -90,8 +91,8 @@ class TwilioCalls:
         kind: TwilioKind = "answered" if form.is_outbound else "inbound"
         await store_once(db, forms.to_stored_event(kind, form), now, handled=True)
         if form.is_outbound:
-            return await self._services.calls.admit_answered(db, "twilio", form.call_sid, form.call_id, now)
-        return await self._services.calls.admit_inbound(db, forms.incoming_call(form), now)
+            return await self._services[Calls].admit_answered(db, "twilio", form.call_sid, form.call_id, now)
+        return await self._services[Calls].admit_inbound(db, forms.incoming_call(form), now)
 
     async def _connect_stream(
         self, call: AdmittedCall, now: datetime, exclude: Collection[str] = (), *, records: bool = False
@@ -113,7 +114,7 @@ class TwilioCalls:
 
     async def _record_media_node(self, call: AdmittedCall, stream: StreamTarget) -> None:
         """After the answer: when this fails, the next leg only does not know which node to avoid."""
-        await self._transact(lambda db: self._services.calls.record_media_node(db, call, stream.node_id))
+        await self._transact(lambda db: self._services[Calls].record_media_node(db, call, stream.node_id))
 
     # --- The media stream ended: <Connect action> (docs: TwiML <Connect>) ------------------------------------------
 
@@ -149,7 +150,7 @@ class TwilioCalls:
         """Whether the transfer may be carried out: to a conference only while the target waits in it, to a number only
         where the workspace may call, whoever named it. A blind one ends the calls of warm ones. Without a database it
         is carried out, unless the number alone forbids it."""
-        calls = self._services.calls
+        calls = self._services[Calls]
 
         async def prepare(db: Connection) -> bool:
             if outcome.conference:
@@ -171,8 +172,8 @@ class TwilioCalls:
         async def store_and_load(db: Connection) -> OpenCall | None:
             await store_once(db, forms.to_stored_event("continue", form), now, handled=True)
             if form.is_ended:
-                await self._services.calls.apply_carrier_status(db, forms.call_status(form, now))
-            return await self._services.calls.find_open(db, "twilio", form.call_sid, now)
+                await self._services[Calls].apply_carrier_status(db, forms.call_status(form, now))
+            return await self._services[Calls].find_open(db, "twilio", form.call_sid, now)
 
         async with asyncio.timeout(self._options.lookup_s):
             return await self._transact(store_and_load)
@@ -180,7 +181,7 @@ class TwilioCalls:
     async def _wait_for_outcome(self, call: OpenCall | None, form: TwilioForm) -> StreamOutcome | None:
         """For a call whose end is stored already there is no wait: its outcome is there, or never comes. Raises
         BusUnavailable."""
-        wait = self._services.media_assignment.wait_for_outcome
+        wait = self._services[MediaAssignment].wait_for_outcome
         if call is not None:
             wait_s = 0 if call.status in FINAL else self._options.outcome_wait_s
             return await wait(call.call_id, call.media_node, wait_s, leg=call.leg)
@@ -203,7 +204,7 @@ class TwilioCalls:
     async def _find_stream(self, call: OpenCall, leg: int) -> StreamTarget | None:
         """What a stream of the call was assigned to; None also while Redis is unavailable."""
         with suppress(BusUnavailable):
-            return await self._services.media_assignment.find_assignment(call.call_id, leg)
+            return await self._services[MediaAssignment].find_assignment(call.call_id, leg)
         return None
 
     async def _wait_for_stream(self, call: OpenCall, leg: int) -> StreamTarget:
@@ -228,7 +229,7 @@ class TwilioCalls:
         outcome = None
         if form.call_id is not None:
             wait_s = self._options.outcome_wait_s
-            outcome = await self._services.media_assignment.wait_for_outcome(form.call_id, None, wait_s, leg=form.leg)
+            outcome = await self._services[MediaAssignment].wait_for_outcome(form.call_id, None, wait_s, leg=form.leg)
         if outcome is None:
             raise error
         log.warning("call.continued_without_database", carrier="twilio", call_id=str(form.call_id), leg=form.leg)
@@ -278,7 +279,7 @@ class TwilioCalls:
         return await self._resume(call, form, now)
 
     async def _take_back(self, form: TwilioForm, failure: TransferFailure, now: datetime) -> OpenCall | None:
-        take_back = self._services.calls.take_back
+        take_back = self._services[Calls].take_back
         async with asyncio.timeout(self._options.lookup_s):
             return await self._transact(
                 lambda db: take_back(

@@ -15,6 +15,7 @@ An inbound call takes them in this order; one that we placed begins with status 
 
 from typing import Final
 
+from control.calls.service import Calls
 from control.webhooks.addresses import CONTINUE, INBOUND, RECORDING, STATUS, STREAM, TARGET, TWILIO_ROUTES
 from control.webhooks.inbox.source import WebhookSource
 from control.webhooks.inbox.store import OpenEvent
@@ -29,7 +30,7 @@ from control.webhooks.twilio.target_legs import TwilioTargetLegs
 def build(parts: WebhookParts) -> WebhookSource[TwilioForm]:
     """The source with its steps by address."""
     calls = TwilioCalls(parts)
-    callbacks = StatusCallbacks(parts.inbox, parts.services.calls)
+    callbacks = StatusCallbacks(parts.inbox, parts.services[Calls])
     return WebhookSource(
         reader=TwilioReader(parts.options),
         answers={

@@ -13,15 +13,16 @@ import msgspec
 import structlog
 
 from control.calls.job_support import decode_payload, load_state, utc_now
+from control.calls.media_assignment import MediaAssignment
 from control.calls.state import CallState
 from control.carriers.model import CarrierRefused, CarrierUnavailable
-from control.carriers.registry import CallRedirection
+from control.carriers.registry import CallRedirection, Carriers
 from control.db.jobs import JobFailed, JobHandler, enqueue
 from control.db.pool import Connection, Pool
 from control.db.scope import enter_platform
+from control.http.services import Services
 from control.webhooks.addresses import CONTINUE
 from control.webhooks.inbox.store import is_stored
-from control.webhooks.ports import WebhookServices
 from control.webhooks.twilio.form import TwilioForm, continue_event_id, parse_iso_time
 from shared.bus.client import BusUnavailable
 
@@ -61,7 +62,7 @@ async def enqueue_stream_check(db: Connection, form: TwilioForm, now: datetime) 
         await enqueue(db, CHECK_STREAM, msgspec.json.encode(job), delay_s=CHECK_AFTER_S)
 
 
-def make_stream_check_job(pool: Pool, services: WebhookServices) -> JobHandler:
+def make_stream_check_job(pool: Pool, services: Services) -> JobHandler:
     """Redirects a call to its next instruction, unless it is over, or Twilio asked for that itself."""
 
     async def run(payload: bytes) -> None:
@@ -87,23 +88,23 @@ async def _is_stuck(pool: Pool, call: CallState, job: CheckStreamJob) -> bool:
         return not await is_stored(db, "twilio", continue_event_id(call.carrier_call_id or "", job.leg))
 
 
-async def _may_be_live(services: WebhookServices, call: CallState, job: CheckStreamJob) -> bool:
+async def _may_be_live(services: Services, call: CallState, job: CheckStreamJob) -> bool:
     """Whether a node still has the call; a dead one seems to for some seconds (shared/bus/live.py). Without Redis
     nobody knows: a stream that Twilio has stopped is not live, one that had an error may be."""
     if call.is_final:
         return False
     try:
-        return bool(await services.media_assignment.find_live([call.id]))
+        return bool(await services[MediaAssignment].find_live([call.id]))
     except BusUnavailable:
         return job.is_error
 
 
-async def _redirect(services: WebhookServices, call: CallState, job: CheckStreamJob) -> None:
+async def _redirect(services: Services, call: CallState, job: CheckStreamJob) -> None:
     """Not a call that is being transferred: Twilio asked for that, though the database was unavailable then. Legs of
     transfers that led back to the agent have ended."""
     carrier_call_id = call.carrier_call_id or ""
     try:
-        twilio = services.carriers.get("twilio")
+        twilio = services[Carriers].get("twilio")
         if not isinstance(twilio, CallRedirection):
             return
         if await twilio.count_dialled(carrier_call_id) <= len(call.details.returns):

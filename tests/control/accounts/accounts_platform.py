@@ -21,7 +21,8 @@ from control.accounts.policy import AccountPolicy, HashPolicy
 from control.accounts.service import Accounts, SignInResult
 from control.db.pool import Connection, Pool, open_pool
 from control.db.transaction import in_transaction
-from control.services import Policies, Services, make_services, make_tokens
+from control.http.services import Services
+from control.services import Policies, make_services, make_tokens
 from shared.secrets import Sealer
 from tests.platform.services import offline_clients
 
@@ -67,7 +68,7 @@ class AccountsPlatform:
 
     @property
     def accounts(self) -> Accounts:
-        return self.services.accounts
+        return self.services[Accounts]
 
     async def transact(self, work: Callable[[Connection], Awaitable[T]]) -> T:
         """Runs `work` in a request's transaction: a Problem that commits is committed."""

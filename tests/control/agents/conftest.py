@@ -10,12 +10,15 @@ from uuid import UUID
 
 import pytest
 
+from control.accounts.service import Accounts
 from control.agents.model import AgentDraft, VoiceAgent
+from control.agents.service import Agents
 from control.db.pool import Connection, Pool, open_pool
 from control.db.scope import enter_platform, enter_workspace
+from control.http.services import Services
 from control.platform.audit import Actor
-from control.services import Services
 from control.workspaces.model import NewWorkspace
+from control.workspaces.service import Workspaces
 from shared.ids import new_id
 from tests.platform.services import offline_services
 
@@ -36,7 +39,7 @@ class AgentsWorkspace:
         """A draft that only lacks a number."""
         fields = {"config": {"greeting": "Hello."}} | fields
         draft = AgentDraft(name, **fields)
-        return await self.services.agents.create(self.db, self.workspace_id, self.actor, draft, now)
+        return await self.services[Agents].create(self.db, self.workspace_id, self.actor, draft, now)
 
     async def add_number(self, status: str = "active", workspace_id: UUID | None = None) -> UUID:
         """A number of the workspace; its id."""
@@ -51,7 +54,7 @@ class AgentsWorkspace:
     async def create_live_agent(self, name: str = "Desk", **fields: Any) -> VoiceAgent:
         """A live agent with a number."""
         agent = await self.create_agent(name, phone_number_id=await self.add_number(), **fields)
-        return await self.services.agents.activate(self.db, self.workspace_id, self.actor, agent.id, NOW)
+        return await self.services[Agents].activate(self.db, self.workspace_id, self.actor, agent.id, NOW)
 
     async def enter_scope(self) -> None:
         """Enters the workspace's scope."""
@@ -94,7 +97,7 @@ async def acting(pool: Pool, workspace: AgentsWorkspace) -> AsyncIterator[Connec
 async def make_workspace(db: Connection, services: Services, *, verified: bool = True) -> AgentsWorkspace:
     """Creates a workspace; the transaction stays in its scope."""
     email = f"owner{next(_numbers)}@example.com"
-    user = await services.accounts.create_user(db, email, "Ann", "plum tractor 48 violin", verified, NOW)
+    user = await services[Accounts].create_user(db, email, "Ann", "plum tractor 48 violin", verified, NOW)
     actor = Actor("user", user.id, email)
-    workspace = await services.workspaces.create(db, actor, user.id, NewWorkspace("Acme", None, "UTC"), NOW)
+    workspace = await services[Workspaces].create(db, actor, user.id, NewWorkspace("Acme", None, "UTC"), NOW)
     return AgentsWorkspace(db, services, workspace.id, actor)

@@ -13,10 +13,12 @@ import pytest
 
 from control.agents.action_tools import ActionToolHandlers
 from control.agents.model import AgentEdit
+from control.agents.service import Agents
 from control.calls.model import AdmittedCall
 from control.db.pool import Connection
 from control.media_requests.handler import JoinedFinders
 from control.platform.audit import Actor
+from control.tools.service import ToolServices
 from shared.errors import Forbidden, Invalid
 from shared.ids import new_id
 from simulator.integrations.server import IntegrationFaultKind
@@ -108,7 +110,7 @@ async def begun(platform: CallPlatform, valkey_url: str, **changes: Any) -> Asyn
         tools = [slack_tool(slack, **changes), sheet_tool(sheets), contact_tool(hubspot), find_tool(hubspot)]
         await change_agent(platform, workspace, action_tools=tools)
         call = await platform.admit(workspace)
-        finder = JoinedFinders((platform.services.tools.handlers, ActionToolHandlers(slack.runner)))
+        finder = JoinedFinders((platform.services[ToolServices].handlers, ActionToolHandlers(slack.runner)))
         await stack.enter_async_context(running_api_process(platform, {}, finder=finder))
         node = await stack.enter_async_context(running_node(valkey_url))
         yield ActionCallers(platform, slack, sheets, hubspot, call, node)
@@ -215,7 +217,7 @@ async def test_what_a_call_may_not_do(platform: CallPlatform, valkey_url: str) -
 
 async def save(vendor: ConnectedVendor, *tools: Mapping[str, Any], actor: Actor | None = None) -> None:
     """Changes the agent as its owner, or somebody else."""
-    workspace, agents = vendor.workspace, vendor.platform.services.agents
+    workspace, agents = vendor.workspace, vendor.platform.services[Agents]
     edit = AgentEdit(config={"action_tools": list(tools)})
     await vendor.in_workspace(
         lambda db: agents.update(db, workspace.workspace_id, actor or workspace.actor, workspace.agent_id, edit, NOW)
@@ -277,7 +279,7 @@ async def test_only_admins_let_callers_ask_for_anybody(platform: CallPlatform) -
         with pytest.raises(Forbidden):
             await save(vendor, free | {"description": "Other."}, actor=somebody)
         await save(vendor)  # an owner takes it back, and nobody else brings it again
-        workspace, agents = vendor.workspace, platform.services.agents
+        workspace, agents = vendor.workspace, platform.services[Agents]
         with pytest.raises(Forbidden):
             await vendor.in_workspace(
                 lambda db: agents.restore(db, workspace.workspace_id, somebody, workspace.agent_id, 2, None, NOW)

@@ -10,8 +10,9 @@ import asyncpg  # type: ignore[import-untyped]
 import pytest
 
 from control.agents.model import AgentEdit, VoiceAgent
+from control.agents.service import Agents
 from control.db.pool import Connection, Pool
-from control.services import Services
+from control.http.services import Services
 from shared.errors import Problem
 from tests.control.agents.conftest import NOW, AgentsWorkspace, acting, make_workspace
 
@@ -74,7 +75,7 @@ async def gate(fresh_seeded_database_url: str, pool: Pool, workspace: AgentsWork
 
 def edit_agent(agent_id: Any, **edit: Any) -> Callable[[AgentsWorkspace], Awaitable[VoiceAgent]]:
     async def action(workspace: AgentsWorkspace) -> VoiceAgent:
-        agents = workspace.services.agents
+        agents = workspace.services[Agents]
         return await agents.update(
             workspace.db, workspace.workspace_id, workspace.actor, agent_id, AgentEdit(**edit), NOW
         )
@@ -91,7 +92,7 @@ def create_agent(name: str, number: UUID | None = None) -> Callable[[AgentsWorks
 
 def activate_agent(agent_id: UUID) -> Callable[[AgentsWorkspace], Awaitable[VoiceAgent]]:
     async def action(workspace: AgentsWorkspace) -> VoiceAgent:
-        return await workspace.services.agents.activate(
+        return await workspace.services[Agents].activate(
             workspace.db, workspace.workspace_id, workspace.actor, agent_id, NOW
         )
 
@@ -111,7 +112,7 @@ async def test_concurrent_edits_make_distinct_versions(pool: Pool, workspace: Ag
     )
     assert (sorted(after.version for after in succeeded), refused) == ([2, 3, 4, 5, 6, 7], [])
     after = await in_transaction(
-        pool, workspace, lambda scoped: scoped.services.agents.get(scoped.db, scoped.workspace_id, agent.id)
+        pool, workspace, lambda scoped: scoped.services[Agents].get(scoped.db, scoped.workspace_id, agent.id)
     )
     assert (after.version, len(after.content.config["facts"])) == (7, AT_ONCE)
     async with acting(pool, workspace) as db:
@@ -181,7 +182,7 @@ async def test_agent_deleted_during_an_edit_stays_deleted(pool: Pool, workspace:
     agent = await in_transaction(pool, workspace, create_agent("Desk"))
 
     async def delete(scoped: AgentsWorkspace) -> str:
-        await scoped.services.agents.delete(scoped.db, scoped.workspace_id, scoped.actor, agent.id, NOW)
+        await scoped.services[Agents].delete(scoped.db, scoped.workspace_id, scoped.actor, agent.id, NOW)
         return "deleted"
 
     succeeded, refused = await gate.run_together("agent_versions", edit_agent(agent.id, name="New"), delete)

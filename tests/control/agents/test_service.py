@@ -9,6 +9,8 @@ import pytest
 
 from control.agents.model import AgentEdit, AgentVersion
 from control.agents.plan import make_plan
+from control.agents.service import Agents
+from control.agents.templates import Templates
 from control.db.keyset import PageRequest
 from control.voice.offers import ProviderOffers
 from control.voice.store_providers import select_offers
@@ -28,7 +30,7 @@ async def dental_template(workspace: AgentsWorkspace) -> UUID:
 
 async def update_config(workspace: AgentsWorkspace, agent_id: UUID, edit: AgentEdit) -> int:
     """The current version after an edit."""
-    agents = workspace.services.agents
+    agents = workspace.services[Agents]
     return (await agents.update(workspace.db, workspace.workspace_id, workspace.actor, agent_id, edit, LATER)).version
 
 
@@ -102,7 +104,7 @@ async def test_name_is_taken_in_any_case_until_its_agent_is_deleted(workspace: A
     with pytest.raises(Conflict) as raised:
         await workspace.create_agent("DESK")
     assert (raised.value.code, raised.value.param) == ("name_taken", "name")
-    await workspace.services.agents.delete(workspace.db, workspace.workspace_id, workspace.actor, first.id, NOW)
+    await workspace.services[Agents].delete(workspace.db, workspace.workspace_id, workspace.actor, first.id, NOW)
     assert (await workspace.create_agent("DESK")).content.name == "DESK"
 
 
@@ -154,7 +156,7 @@ async def test_number_changes_without_a_new_version(workspace: AgentsWorkspace) 
     agent = await workspace.create_agent(phone_number_id=first)
     for requested, expected in ((first, first), (second, second), (None, None), (first, first)):
         assert await update_config(workspace, agent.id, AgentEdit(phone_number_id=requested)) == 1
-        number = (await workspace.services.agents.get(workspace.db, workspace.workspace_id, agent.id)).number
+        number = (await workspace.services[Agents].get(workspace.db, workspace.workspace_id, agent.id)).number
         assert (number.id if number else None) == expected
 
 
@@ -176,7 +178,7 @@ async def test_only_changes_make_a_version(workspace: AgentsWorkspace) -> None:
     ]
     for edit, version in edits:
         assert await update_config(workspace, agent.id, edit) == version, edit
-    after = await workspace.services.agents.get(workspace.db, workspace.workspace_id, agent.id)
+    after = await workspace.services[Agents].get(workspace.db, workspace.workspace_id, agent.id)
     assert after.content.name == "Reception"
     assert after.content.config["prompt"] == "P"
 
@@ -190,7 +192,7 @@ async def test_edit_of_an_older_version_is_refused(workspace: AgentsWorkspace) -
 
 
 async def test_old_version_can_be_restored(workspace: AgentsWorkspace) -> None:
-    agents, db, workspace_id = workspace.services.agents, workspace.db, workspace.workspace_id
+    agents, db, workspace_id = workspace.services[Agents], workspace.db, workspace.workspace_id
     agent = await workspace.create_agent("A", config={"greeting": "one"})
     await update_config(workspace, agent.id, AgentEdit(name="B", config={"greeting": "two"}))
     page = await agents.list_versions(db, workspace_id, agent.id, page=PageRequest(10))
@@ -213,7 +215,7 @@ async def test_version_with_an_unknown_provider_is_not_restored(workspace: Agent
     await update_config(workspace, agent.id, AgentEdit(config={"speech": None}))
     await workspace.db.execute("DELETE FROM providers WHERE provider = 'cartesia'")
     with pytest.raises(Invalid) as refused:
-        await workspace.services.agents.restore(
+        await workspace.services[Agents].restore(
             workspace.db, workspace.workspace_id, workspace.actor, agent.id, 1, None, LATER
         )
     assert refused.value.param == "config.speech.tts.0.provider"
@@ -226,7 +228,7 @@ async def test_versions_are_immutable(workspace: AgentsWorkspace) -> None:
 
 
 async def test_agent_of_another_workspace_is_not_found(workspace: AgentsWorkspace) -> None:
-    agents = workspace.services.agents
+    agents = workspace.services[Agents]
     agent = await workspace.create_agent()
     other = await make_workspace(workspace.db, workspace.services)
     for workspace_id in (other.workspace_id, workspace.workspace_id):
@@ -241,7 +243,7 @@ async def test_agent_of_another_workspace_is_not_found(workspace: AgentsWorkspac
 async def test_list_is_newest_first_and_can_be_filtered(workspace: AgentsWorkspace) -> None:
     await workspace.create_agent("Front desk", template_id=await dental_template(workspace))
     live = await workspace.create_live_agent("Night_desk", now=LATER)
-    agents, db, workspace_id = workspace.services.agents, workspace.db, workspace.workspace_id
+    agents, db, workspace_id = workspace.services[Agents], workspace.db, workspace.workspace_id
     page = await agents.list_page(db, workspace_id, status=None, search=None, page=PageRequest(10))
     listed = page.rows
     assert (page.total, [line.name for line in listed]) == (2, ["Night_desk", "Front desk"])
@@ -268,7 +270,7 @@ async def test_figures_come_from_the_totals(workspace: AgentsWorkspace) -> None:
         agent.id,
         workspace.workspace_id,
     )
-    stats = (await workspace.services.agents.get(workspace.db, workspace.workspace_id, agent.id)).stats
+    stats = (await workspace.services[Agents].get(workspace.db, workspace.workspace_id, agent.id)).stats
     assert (stats.total_calls, stats.avg_duration) == (3, 33.3)
 
 
@@ -276,7 +278,7 @@ async def test_suspended_workspace_refuses_changes(workspace: AgentsWorkspace) -
     agent = await workspace.create_agent()
     await update_config(workspace, agent.id, AgentEdit(name="B"))
     await workspace.db.execute("UPDATE workspaces SET status_before = status, status = 'suspended'")
-    agents = workspace.services.agents
+    agents = workspace.services[Agents]
     for attempt in (
         workspace.create_agent("New"),
         update_config(workspace, agent.id, AgentEdit(name="C")),
@@ -291,7 +293,7 @@ async def test_suspended_workspace_refuses_changes(workspace: AgentsWorkspace) -
 async def test_an_agent_of_each_shipped_template_answers_once_its_facts_are_filled(workspace: AgentsWorkspace) -> None:
     await workspace.db.execute("UPDATE tiers SET max_agents = 50")
     offers = ProviderOffers(await select_offers(workspace.db, workspace.workspace_id))
-    page = await workspace.services.templates.list_public(workspace.db, None, page=PageRequest(100))
+    page = await workspace.services[Templates].list_public(workspace.db, None, page=PageRequest(100))
     assert len(page.rows) >= 8
     for template in page.rows:
         agent = await workspace.create_agent(template.name, template_id=template.id, config={})

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from control.agents.model import AgentEdit
+from control.agents.service import Agents
 from control.db.keyset import PageRequest
 from control.db.scope import enter_platform
 from shared.errors import Conflict, NotFound
@@ -13,7 +14,7 @@ from tests.control.agents.conftest import NOW, AgentsWorkspace, make_workspace
 
 async def refusal(workspace: AgentsWorkspace, agent_id: Any) -> Conflict:
     with pytest.raises(Conflict) as refused:
-        await workspace.services.agents.activate(workspace.db, workspace.workspace_id, workspace.actor, agent_id, NOW)
+        await workspace.services[Agents].activate(workspace.db, workspace.workspace_id, workspace.actor, agent_id, NOW)
     assert refused.value.code == "cannot_answer"
     return refused.value
 
@@ -27,7 +28,7 @@ async def log(workspace: AgentsWorkspace) -> list[tuple[str, Any]]:
 
 
 async def test_agent_goes_live_is_paused_and_goes_live_again(workspace: AgentsWorkspace) -> None:
-    agents, db, workspace_id = workspace.services.agents, workspace.db, workspace.workspace_id
+    agents, db, workspace_id = workspace.services[Agents], workspace.db, workspace.workspace_id
     agent = await workspace.create_live_agent()
     assert agent.status == "live"
     assert agent.activated_at == NOW
@@ -70,7 +71,7 @@ async def test_platform_or_workspace_key_makes_a_provider_usable(workspace: Agen
         "VALUES ($1, 'openai', false, 'sealed')",
         workspace.workspace_id,
     )
-    agents = workspace.services.agents
+    agents = workspace.services[Agents]
     assert (
         await agents.activate(workspace.db, workspace.workspace_id, workspace.actor, agent.id, NOW)
     ).status == "live"
@@ -98,12 +99,12 @@ async def test_tier_limits_live_agents(workspace: AgentsWorkspace) -> None:
     )
     await workspace.db.execute("UPDATE tiers SET max_agents = 1")
     assert "allows 1 live agents" in (await refusal(workspace, second.id)).message
-    await workspace.services.agents.pause(workspace.db, workspace.workspace_id, workspace.actor, first.id, NOW)
-    await workspace.services.agents.activate(workspace.db, workspace.workspace_id, workspace.actor, second.id, NOW)
+    await workspace.services[Agents].pause(workspace.db, workspace.workspace_id, workspace.actor, first.id, NOW)
+    await workspace.services[Agents].activate(workspace.db, workspace.workspace_id, workspace.actor, second.id, NOW)
 
 
 async def test_live_agent_must_stay_able_to_answer(workspace: AgentsWorkspace) -> None:
-    agents = workspace.services.agents
+    agents = workspace.services[Agents]
     agent = await workspace.create_live_agent(config={"greeting": "Hello."})
     for edit, param in (
         (AgentEdit(config={"greeting": None}), "config.prompt"),
@@ -125,7 +126,7 @@ async def test_existing_reasons_do_not_block_other_changes(
     agent = await workspace.create_live_agent()
     await workspace.db.execute("UPDATE providers SET is_enabled = false WHERE provider = 'receptionist'")
     edit = AgentEdit(config={"greeting": "Good day."})
-    after = await workspace.services.agents.update(
+    after = await workspace.services[Agents].update(
         workspace.db, workspace.workspace_id, workspace.actor, agent.id, edit, NOW
     )
     assert (after.version, after.status) == (2, "live")
@@ -134,14 +135,14 @@ async def test_existing_reasons_do_not_block_other_changes(
 async def test_a_draft_cannot_be_paused(workspace: AgentsWorkspace) -> None:
     agent = await workspace.create_agent()
     with pytest.raises(Conflict) as refused:
-        await workspace.services.agents.pause(workspace.db, workspace.workspace_id, workspace.actor, agent.id, NOW)
+        await workspace.services[Agents].pause(workspace.db, workspace.workspace_id, workspace.actor, agent.id, NOW)
     assert refused.value.code == "not_live"
 
 
 async def test_live_agent_must_be_paused_before_deletion(
     workspace: AgentsWorkspace,
 ) -> None:
-    agents, db, workspace_id = workspace.services.agents, workspace.db, workspace.workspace_id
+    agents, db, workspace_id = workspace.services[Agents], workspace.db, workspace.workspace_id
     agent = await workspace.create_live_agent()
     with pytest.raises(Conflict) as refused:
         await agents.delete(db, workspace_id, workspace.actor, agent.id, NOW)
@@ -162,6 +163,6 @@ async def test_a_paused_agent_of_a_suspended_workspace_stays_paused(workspace: A
     await enter_platform(workspace.db)
     await workspace.db.execute("UPDATE workspaces SET status_before = status, status = 'suspended'")
     await workspace.enter_scope()
-    agents = workspace.services.agents
+    agents = workspace.services[Agents]
     assert (await agents.pause(workspace.db, workspace.workspace_id, workspace.actor, agent.id, NOW)).status == "paused"
     await refusal(workspace, agent.id)

@@ -9,7 +9,8 @@ import pytest
 
 from config.catalogue_agents import shipped_providers, shipped_templates
 from control.agents.seed import seed_templates
-from control.agents.templates import NewTemplate
+from control.agents.service import Agents
+from control.agents.templates import NewTemplate, Templates
 from control.db.keyset import ListPage, PageRequest
 from control.db.scope import enter_platform
 from control.platform.audit import Actor
@@ -24,7 +25,7 @@ NEW = NewTemplate("Vet", "veterinary", "For vets.", {"prompt": "You are the fron
 
 
 async def by_name(workspace: AgentsWorkspace, name: str) -> Any:
-    page = await workspace.services.templates.list_all(workspace.db, page=PageRequest(100))
+    page = await workspace.services[Templates].list_all(workspace.db, page=PageRequest(100))
     return next((template for template in page.rows if template.name == name), None)
 
 
@@ -37,7 +38,7 @@ async def actions(workspace: AgentsWorkspace) -> list[tuple[str, Any]]:
 
 async def test_template_life_is_audited(workspace: AgentsWorkspace) -> None:
     await enter_platform(workspace.db)
-    templates, db = workspace.services.templates, workspace.db
+    templates, db = workspace.services[Templates], workspace.db
     created = await templates.create(db, STAFF, NEW, NOW)
     assert await templates.get(db, created.id) == created
     with pytest.raises(NotFound):
@@ -74,7 +75,7 @@ async def test_template_life_is_audited(workspace: AgentsWorkspace) -> None:
 )
 async def test_template_config_must_be_valid(workspace: AgentsWorkspace, config: dict[str, Any], param: str) -> None:
     await enter_platform(workspace.db)
-    templates = workspace.services.templates
+    templates = workspace.services[Templates]
     with pytest.raises(Invalid) as wrong:
         await templates.create(workspace.db, STAFF, replace(NEW, default_config=config), NOW)
     assert (wrong.value.param or "").startswith(param)
@@ -86,8 +87,8 @@ async def test_template_config_must_be_valid(workspace: AgentsWorkspace, config:
 
 async def test_template_config_is_stored_unchanged(workspace: AgentsWorkspace) -> None:
     await enter_platform(workspace.db)
-    created = await workspace.services.templates.create(workspace.db, STAFF, NEW, NOW)
-    assert (await workspace.services.templates.get(workspace.db, created.id)).default_config == NEW.default_config
+    created = await workspace.services[Templates].create(workspace.db, STAFF, NEW, NOW)
+    assert (await workspace.services[Templates].get(workspace.db, created.id)).default_config == NEW.default_config
 
 
 async def test_usage_counts_agents_of_all_workspaces(
@@ -95,20 +96,20 @@ async def test_usage_counts_agents_of_all_workspaces(
 ) -> None:
     template_id = await workspace.db.fetchval("SELECT id FROM agent_templates WHERE slug = 'dental_front_desk'")
     agents = [await workspace.create_agent(name, template_id=template_id) for name in ("A", "B")]
-    await workspace.services.agents.delete(workspace.db, workspace.workspace_id, workspace.actor, agents[1].id, NOW)
+    await workspace.services[Agents].delete(workspace.db, workspace.workspace_id, workspace.actor, agents[1].id, NOW)
     await enter_platform(workspace.db)
     assert (await by_name(workspace, "Dental front desk")).usage_count == 1
-    assert (await workspace.services.templates.get(workspace.db, template_id)).usage_count == 1
-    await workspace.services.templates.delete(workspace.db, STAFF, template_id, NOW)
+    assert (await workspace.services[Templates].get(workspace.db, template_id)).usage_count == 1
+    await workspace.services[Templates].delete(workspace.db, STAFF, template_id, NOW)
     assert await by_name(workspace, "Dental front desk") is None
     await workspace.enter_scope()
-    agent = await workspace.services.agents.get(workspace.db, workspace.workspace_id, agents[0].id)
+    agent = await workspace.services[Agents].get(workspace.db, workspace.workspace_id, agents[0].id)
     assert agent.template_name == "Dental front desk"
     assert agent.content.config["greeting"].startswith("Hello")
 
 
 async def test_customers_see_public_templates(workspace: AgentsWorkspace) -> None:
-    templates = workspace.services.templates
+    templates = workspace.services[Templates]
     page = await templates.list_public(workspace.db, None, page=PageRequest(100))
     assert [template.name for template in page.rows] == sorted(template.name for template in page.rows)
     assert page.total == len(page.rows) == len(shipped_templates())
@@ -120,7 +121,7 @@ async def test_customers_see_public_templates(workspace: AgentsWorkspace) -> Non
 
 async def test_seeding_again_keeps_changes_of_the_staff(workspace: AgentsWorkspace) -> None:
     await enter_platform(workspace.db)
-    templates, db = workspace.services.templates, workspace.db
+    templates, db = workspace.services[Templates], workspace.db
     dental, salon = await by_name(workspace, "Dental front desk"), await by_name(workspace, "Salon and barber booking")
     await templates.update(db, STAFF, dental.id, {"name": "Dentist", "is_public": False}, NOW)
     await templates.delete(db, STAFF, salon.id, NOW)

@@ -8,6 +8,7 @@ import pytest
 
 from control.agents import store, store_versions
 from control.agents.model import AgentEdit, AgentVersion, VoiceAgent
+from control.agents.service import Agents
 from control.agents.transfers import PARAM
 from control.agents.variables import PlannedCall
 from control.db.scope import enter_platform
@@ -37,13 +38,13 @@ async def add_own_number(workspace: AgentsWorkspace, phone_number: str) -> str:
 
 async def update(workspace: AgentsWorkspace, agent: VoiceAgent, **config: Any) -> VoiceAgent:
     edit = AgentEdit(config=config)
-    return await workspace.services.agents.update(
+    return await workspace.services[Agents].update(
         workspace.db, workspace.workspace_id, workspace.actor, agent.id, edit, NOW
     )
 
 
 async def activate(workspace: AgentsWorkspace, agent: VoiceAgent) -> VoiceAgent:
-    return await workspace.services.agents.activate(
+    return await workspace.services[Agents].activate(
         workspace.db, workspace.workspace_id, workspace.actor, agent.id, NOW
     )
 
@@ -58,8 +59,10 @@ async def allow_countries(workspace: AgentsWorkspace, *chosen: str) -> None:
 async def call_plan(workspace: AgentsWorkspace, agent: VoiceAgent) -> CallPlan:
     """The plan of a call."""
     await enter_platform(workspace.db)
-    agent_lookup = await workspace.services.agents.make_lookup(Sealer([bytes(32)])).find_by_agent(
-        workspace.db, workspace.workspace_id, agent.id
+    agent_lookup = (
+        await workspace.services[Agents]
+        .make_lookup(Sealer([bytes(32)]))
+        .find_by_agent(workspace.db, workspace.workspace_id, agent.id)
     )
     assert agent_lookup is not None
     return agent_lookup.make_plan(PlannedCall(at=NOW, id="call-1"))

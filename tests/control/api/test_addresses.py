@@ -11,7 +11,7 @@ import pytest
 
 from control.db.pool import open_pool
 from control.numbers.address_jobs import make_register_address_job
-from control.numbers.addresses import make_address_payload
+from control.numbers.addresses import BusinessAddresses, make_address_payload
 from tests.platform.api import Api, running_api
 from tests.platform.clients import User
 from tests.platform.regulated_network import BERLIN, LONDON, RegulatedNetwork, running_regulated_network
@@ -44,7 +44,7 @@ class AddressWorkspace:
         """As the worker does. folder: an empty one."""
         with offline_services(folder) as services:
             async with open_pool(database_url, size=1) as pool:
-                job = make_register_address_job(pool, services.addresses, self.regulated.carriers)
+                job = make_register_address_job(pool, services[BusinessAddresses], self.regulated.carriers)
                 await job(make_address_payload(UUID(address_id)))
 
     async def buy(self, phone_number: str, **fields: str) -> tuple[int, str, str]:

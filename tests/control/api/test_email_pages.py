@@ -12,6 +12,7 @@ import pytest
 
 from control.accounts.email_delivery import EMAIL_JOB, EmailSender
 from control.accounts.email_links import PASSWORD_RESET_JOB
+from control.accounts.service import Accounts
 from control.db.pool import Timeouts
 from control.services import Policies
 from shared.secrets import Sealer
@@ -133,7 +134,7 @@ async def run_reset_jobs(api: Api, payloads: list[bytes]) -> None:
     with offline_services(api.objects, Policies(links=api.url, has_portal=False, hashing=CHEAP_HASHING)) as services:
         for payload in payloads:
             async with api.owner.transaction():
-                await services.accounts.email_links.send_password_reset(api.owner, payload, datetime.now(UTC))
+                await services[Accounts].email_links.send_password_reset(api.owner, payload, datetime.now(UTC))
 
 
 async def test_password_is_chosen_and_a_weak_one_is_explained(api: Api) -> None:

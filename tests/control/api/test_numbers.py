@@ -16,7 +16,7 @@ from control.carriers.registry import CarrierOptions, open_carriers
 from control.db.jobs import JobHandler
 from control.db.pool import Timeouts, open_pool
 from control.numbers.purchase_jobs import make_buy_job, make_release_job
-from control.numbers.service import make_payload
+from control.numbers.service import Numbers, make_payload
 from control.services import Policies, make_services
 from shared.ids import new_id
 from shared.secrets import Sealer
@@ -85,7 +85,7 @@ async def jobs(
 ) -> AsyncIterator[NumberJobs]:
     policies = Policies(links="https://app.example.com")
     with closing(Passwords(CHEAP_HASHING)) as passwords:
-        numbers = make_services(Sealer([KEY]), policies, passwords, offline_clients(tmp_path)).numbers
+        numbers = make_services(Sealer([KEY]), policies, passwords, offline_clients(tmp_path))[Numbers]
         async with open_pool(fresh_database_url, size=2) as pool, open_carriers(carriers) as gateways:
             yield NumberJobs(make_buy_job(pool, numbers, gateways), make_release_job(pool, numbers, gateways))
 

@@ -13,6 +13,7 @@ import msgspec
 from control.billing import store_prices
 from control.billing.model import NewPrice
 from control.billing.prices import ANY_MODEL, PriceKey
+from control.billing.service import Billing
 from control.billing.spend_guard import SpendGuard
 from control.billing.spend_limits import SpendLimitDuty
 from control.billing.spend_snapshot import SpendSnapshot, SpendTerms, load_snapshot
@@ -21,6 +22,7 @@ from control.calls.announcements import make_refusal
 from control.calls.event_batch import parse_event, write_events
 from control.calls.model import AdmittedCall, CarrierStatus, RefusedCall
 from control.calls.transfer_end import EndTransferJob, make_end_transfer_job
+from control.carriers.registry import Carriers
 from control.db.pool import Connection
 from media.server.bus.time_limits import EVERY_S, CallTime
 from shared.bus.client import bus_client
@@ -83,7 +85,7 @@ class SpendScene:
 
     @property
     def guard(self) -> SpendGuard:
-        return self.platform.services.spend_guard
+        return self.platform.services[SpendGuard]
 
     @property
     def running(self) -> list[SceneCall]:
@@ -132,7 +134,7 @@ class SpendScene:
         duty = self._duty if self.is_redis_up else self._make_duty(_away())
         await duty.run(self.platform.pool, self.now)
         run_job = make_end_transfer_job(
-            self.platform.pool, self.platform.calls, self.platform.services.carriers, lambda: self.now
+            self.platform.pool, self.platform.calls, self.platform.services[Carriers], lambda: self.now
         )
         while self._due_transfers:
             await run_job(msgspec.json.encode(EndTransferJob(self._due_transfers.pop())))
@@ -188,7 +190,7 @@ class SpendScene:
                 one.last_words_at = self.at
 
     def _make_duty(self, guard: SpendGuard) -> SpendLimitDuty:
-        return SpendLimitDuty(self.platform.services.billing, guard, TransferLimits(self._end_transfer))
+        return SpendLimitDuty(self.platform.services[Billing], guard, TransferLimits(self._end_transfer))
 
     async def _end_transfer(self, db: Connection, call_id: UUID) -> None:
         self._due_transfers.append(call_id)
@@ -257,5 +259,5 @@ async def set_limit(
     values = {"usage_limit_monthly": limit, "auto_pause_on_limit": pauses}
     await platform.in_workspace(
         workspace,
-        lambda db: platform.services.billing.change_settings(db, workspace.actor, workspace.workspace_id, values),
+        lambda db: platform.services[Billing].change_settings(db, workspace.actor, workspace.workspace_id, values),
     )

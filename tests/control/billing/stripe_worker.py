@@ -15,6 +15,7 @@ from control.accounts.email_delivery import EmailQueue
 from control.billing import store_collection
 from control.billing.payment_methods import save_payment_method, sink_customer
 from control.billing.service import Billing
+from control.billing.spend_guard import SpendGuard
 from control.billing.stripe import StripeSink
 from control.billing.stripe_client import HttpxTransport, StripeOptions
 from control.billing.worker_tasks import billing_tasks
@@ -22,6 +23,8 @@ from control.calls.transfer_end import enqueue_transfer_end
 from control.db.duties import WorkerTasks
 from control.db.jobs import JobFailed
 from control.db.pool import Connection
+from control.platform.service import Platform
+from control.workspaces.service import Workspaces
 from simulator.stripe.account import StripeAccount, StripeObject
 from simulator.stripe.customers import attach_payment_method
 from simulator.stripe.server import SimulatedStripe, running_stripe
@@ -80,7 +83,7 @@ class StripeWorker:
 
     @property
     def tasks(self) -> WorkerTasks:
-        guard = self.platform.services.spend_guard
+        guard = self.platform.services[SpendGuard]
         return billing_tasks(
             self.platform.pool, self.billing, guard, lambda found: None, enqueue_transfer_end, lambda: self.now
         )
@@ -182,8 +185,8 @@ async def open_stripe_worker(database_url: str, valkey_url: str, folder: Path) -
         transport = KillableTransport()
         sink = StripeSink(StripeOptions(stripe.account.key, stripe.url, meter_event=METER), transport)
         billing = Billing(
-            platform=platform.services.platform,
-            workspaces=platform.services.workspaces,
+            platform=platform.services[Platform],
+            workspaces=platform.services[Workspaces],
             email_queue=EmailQueue(SEALER, "https://portal.example"),
             issuer=("Vocalized",),
             sink=sink,

@@ -17,6 +17,7 @@ from control.billing.store import count_unpriced
 from control.calls.event_batch import EventUnreadable, parse_event
 from control.calls.model import AdmittedCall, CarrierStatus
 from control.calls.worker_tasks import charge_uncharged, mark_running
+from control.workspaces.service import Workspaces
 from shared.events import EventEnvelope, UsageRecorded, encode_event
 from tests.control.billing.scripted_call import (
     OTHERS,
@@ -194,7 +195,7 @@ async def test_the_price_that_held_at_the_events_time_is_taken(platform: CallPla
 
 async def test_minutes_have_the_price_of_the_tier_at_the_calls_creation(platform: CallPlatform) -> None:
     workspace, call = await admit(platform)
-    administration = platform.services.workspaces.administration
+    administration = platform.services[Workspaces].administration
     await platform.in_platform(
         lambda db: administration.change_tier(db, STAFF, workspace.workspace_id, "business", later(10))
     )

@@ -17,6 +17,7 @@ from control.billing import issuance, period_jobs, store_invoices
 from control.billing.closure import open_accounts, open_periods
 from control.billing.period_jobs import CLOSE_PERIOD, ISSUE_INVOICE, period_tasks
 from control.billing.purged_workspaces import keep_billing_facts
+from control.billing.service import Billing
 from control.db.duties import WorkerTasks
 from control.db.pool import Connection
 from tests.control.calls.call_platform import NOW, CallPlatform, LiveWorkspace, open_call_platform
@@ -47,7 +48,7 @@ async def workspace(platform: CallPlatform) -> LiveWorkspace:
 
 def tasks_at(platform: CallPlatform, now: datetime) -> WorkerTasks:
     """Of a worker whose clock says so."""
-    return period_tasks(platform.pool, platform.services.billing, lambda: now)
+    return period_tasks(platform.pool, platform.services[Billing], lambda: now)
 
 
 async def run_duty(platform: CallPlatform, name: str, now: datetime) -> int:
@@ -233,7 +234,7 @@ async def test_a_workspace_whose_period_fails_stops_no_other(platform: CallPlatf
     found = await platform.in_platform(lambda db: open_periods(db, NOW, 1, looked_at=10))
     assert found.opened == 1, "after those that fail"
     reported: list[int] = []
-    tasks = period_tasks(platform.pool, platform.services.billing, lambda: NOW, report_unopened=reported.append)
+    tasks = period_tasks(platform.pool, platform.services[Billing], lambda: NOW, report_unopened=reported.append)
     (duty,) = (one for one in tasks.duties if one.name == "billing_periods")
     with structlog.testing.capture_logs() as logs:
         assert await duty.run_once(platform.pool, NOW) == 0

@@ -12,6 +12,7 @@ import pytest
 
 from control.accounts.email_delivery import EMAIL_JOB
 from control.billing.credits import CreditGrant
+from control.billing.service import Billing
 from shared.bus.granted_time import GrantedTime
 from shared.errors import Conflict
 from shared.ids import new_id
@@ -195,7 +196,7 @@ async def test_prepaid_calls_end_when_the_credits_are_used_up(platform: CallPlat
     assert await scene.ring(120)
     await run_to_the_end(scene)
     await platform.in_platform(
-        lambda db: platform.services.billing.administration.set_prepaid(
+        lambda db: platform.services[Billing].administration.set_prepaid(
             db, STAFF, scene.workspace.workspace_id, prepaid=True
         )
     )
@@ -241,5 +242,5 @@ async def grant(scene: SpendScene, amount: Decimal, expires_s: float | None = No
         created_at=scene.now,
     )
     await scene.platform.in_platform(
-        lambda db: scene.platform.services.billing.administration.grant_credit(db, STAFF, credit)
+        lambda db: scene.platform.services[Billing].administration.grant_credit(db, STAFF, credit)
     )

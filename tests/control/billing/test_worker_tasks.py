@@ -1,5 +1,7 @@
 """The metric of usage without a price."""
 
+from control.billing.service import Billing
+from control.billing.spend_guard import SpendGuard
 from control.billing.worker_tasks import REPORTED, billing_tasks
 from control.calls.transfer_end import enqueue_transfer_end
 from control.worker_runtime import WorkerMetrics
@@ -16,8 +18,8 @@ async def test_usage_without_a_price_is_reported_for_a_day(platform: CallPlatfor
     metrics = WorkerMetrics()
     tasks = billing_tasks(
         platform.pool,
-        platform.services.billing,
-        platform.services.spend_guard,
+        platform.services[Billing],
+        platform.services[SpendGuard],
         metrics.report_unpriced,
         enqueue_transfer_end,
     )

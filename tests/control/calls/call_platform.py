@@ -12,7 +12,9 @@ from uuid import UUID
 
 from control.accounts.passwords import Passwords
 from control.accounts.policy import HashPolicy
+from control.accounts.service import Accounts
 from control.agents.model import AgentDraft, AgentPolicy, VoiceAgent
+from control.agents.service import Agents
 from control.calls.media_assignment import MediaAssignment
 from control.calls.model import AdmittedCall, IncomingCall, RefusedCall
 from control.calls.outbound import CallRequest
@@ -35,10 +37,13 @@ from control.carriers.pacer import CallPacer
 from control.carriers.registry import Carriers
 from control.db.pool import Connection, Pool, open_pool
 from control.db.scope import enter_platform, enter_user, enter_workspace
+from control.http.services import Services
 from control.outside import OutsideClients
 from control.platform.audit import Actor
-from control.services import Policies, Services, make_services
+from control.services import Policies, make_services
+from control.tools.service import ToolServices
 from control.workspaces.model import NewWorkspace
+from control.workspaces.service import Workspaces
 from shared.bus.checkpoints import Checkpoint
 from shared.bus.client import BusClient, bus_client
 from shared.bus.nodes import NodeRegistry, NodeState
@@ -94,11 +99,11 @@ class CallPlatform:
 
     @property
     def calls(self) -> Calls:
-        return self.services.calls
+        return self.services[Calls]
 
     @property
     def media_assignment(self) -> MediaAssignment:
-        return self.services.media_assignment
+        return self.services[MediaAssignment]
 
     async def in_platform(self, work: Callable[[Connection], Awaitable[T]]) -> T:
         """Runs work in a transaction in platform scope, like webhooks and jobs."""
@@ -121,16 +126,16 @@ class CallPlatform:
 
         async def make(db: Connection) -> tuple[UUID, Actor]:
             email = f"owner{index}.{new_id()}@example.com"
-            user = await self.services.accounts.create_user(db, email, "Ann", "plum tractor 48 violin", True, NOW)
+            user = await self.services[Accounts].create_user(db, email, "Ann", "plum tractor 48 violin", True, NOW)
             await enter_user(db, user.id)
             actor = Actor("user", user.id, email)
             new = NewWorkspace(f"Acme {index}", None, "UTC")
-            created = await self.services.workspaces.create(db, actor, user.id, new, NOW)
+            created = await self.services[Workspaces].create(db, actor, user.id, new, NOW)
             return created.id, actor
 
         workspace_id, actor = await self.in_platform(make)
         await self.in_platform(
-            lambda db: self.services.workspaces.administration.change_tier(db, STAFF, workspace_id, tier, NOW)
+            lambda db: self.services[Workspaces].administration.change_tier(db, STAFF, workspace_id, tier, NOW)
         )
         await self.in_platform(
             lambda db: db.execute(
@@ -143,8 +148,8 @@ class CallPlatform:
 
         async def agent(db: Connection) -> VoiceAgent:
             draft = AgentDraft("Desk", phone_number_id=number_id, config={"greeting": "Hello."} | config)
-            created = await self.services.agents.create(db, workspace_id, actor, draft, NOW)
-            return await self.services.agents.activate(db, workspace_id, actor, created.id, NOW) if live else created
+            created = await self.services[Agents].create(db, workspace_id, actor, draft, NOW)
+            return await self.services[Agents].activate(db, workspace_id, actor, created.id, NOW) if live else created
 
         created = await self.in_workspace(workspace, agent)
         return LiveWorkspace(workspace_id, actor, created.id, number_id, number)
@@ -333,7 +338,7 @@ async def open_call_platform(
                 try:
                     yield platform
                 finally:
-                    await platform.services.tools.connections.close()
+                    await platform.services[ToolServices].connections.close()
     finally:
         await redis.aclose()
 

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from control.agents.model import AgentEdit
+from control.agents.service import Agents
 from control.calls.carrier_reports import FETCH_RECORDING, FetchRecordingJob
 from control.calls.hangup import HANG_UP, HangupJob
 from control.calls.model import AdmittedCall, CarrierRecording, CarrierStatus, OpenCall, RefusedCall
@@ -248,7 +249,7 @@ async def test_resumed_call_keeps_its_agent_version(platform: CallPlatform) -> N
     edit = AgentEdit(config={"prompt": "Another."})
     await platform.in_workspace(
         workspace,
-        lambda db: platform.services.agents.update(
+        lambda db: platform.services[Agents].update(
             db, workspace.workspace_id, workspace.actor, workspace.agent_id, edit, NOW
         ),
     )

@@ -13,6 +13,8 @@ from control.calls.dial_queue import DialQueue, PlaceCallJob
 from control.calls.model import AdmittedCall
 from control.calls.placement import LOOKED_FOR
 from control.carriers.model import DialRequest, PlacedCall
+from control.carriers.pacer import CallPacer
+from control.carriers.registry import Carriers
 from control.db.jobs import JobFailed, JobHandler
 from tests.control.calls.call_platform import (
     CallPlatform,
@@ -29,7 +31,7 @@ CALLEE = "+12125550123"
 def dial_job(platform: CallPlatform) -> JobHandler:
     services = platform.services
     return make_dial_job(
-        platform.pool, platform.calls, services.carriers, DialQueue(platform.pool, services.call_pacer)
+        platform.pool, platform.calls, services[Carriers], DialQueue(platform.pool, services[CallPacer])
     )
 
 

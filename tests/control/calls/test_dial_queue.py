@@ -11,6 +11,7 @@ from control.calls.dial_job import make_dial_job
 from control.calls.dial_queue import PLACE_CALL, DialQueue, PlaceCallJob, back_off_s
 from control.calls.placement import STALE
 from control.carriers.pacer import CallPacer
+from control.carriers.registry import Carriers
 from control.carriers.retries import NotProcessed
 from shared.bus.client import redis_key
 from shared.ids import new_id
@@ -82,7 +83,7 @@ async def test_calls_of_one_workspace_leave_times_to_others(platform: CallPlatfo
 async def test_call_beyond_its_workspaces_share_is_not_dialled_yet(platform: CallPlatform) -> None:
     workspace, now, queue = await platform.create_workspace(), datetime.now(UTC), queue_of(platform, 1.0, Sleeps())
     calls = [await platform.place(workspace, f"+1212555{index:04}", at=now) for index in range(9)]
-    run = make_dial_job(platform.pool, platform.calls, platform.services.carriers, queue)
+    run = make_dial_job(platform.pool, platform.calls, platform.services[Carriers], queue)
     await run(msgspec.json.encode(PlaceCallJob(calls[8])))
     later, _ = (await queued_jobs(platform))[-1]
     assert (later.call_id, later.turn_at, platform.gateway.dialled) == (calls[8], 0, [])
@@ -94,7 +95,7 @@ async def test_call_beyond_its_workspaces_share_is_not_dialled_yet(platform: Cal
 async def test_call_that_is_too_old_takes_no_turn(platform: CallPlatform) -> None:
     call_id = await platform.place(await platform.create_workspace(), CALLEE, at=datetime.now(UTC) - 2 * STALE)
     queue = queue_of(platform, 0.1, Sleeps())
-    await make_dial_job(platform.pool, platform.calls, platform.services.carriers, queue)(
+    await make_dial_job(platform.pool, platform.calls, platform.services[Carriers], queue)(
         msgspec.json.encode(PlaceCallJob(call_id))
     )
     assert (await platform.call_row(call_id))["end_detail"] == "too_late"
@@ -125,7 +126,7 @@ async def test_refused_call_goes_back_to_the_queue_and_is_dialled_later(platform
     workspace = await platform.create_workspace()
     call_id = await platform.place(workspace, CALLEE, at=datetime.now(UTC))
     sleeps = Sleeps()
-    run = make_dial_job(platform.pool, platform.calls, platform.services.carriers, queue_of(platform, 2.0, sleeps))
+    run = make_dial_job(platform.pool, platform.calls, platform.services[Carriers], queue_of(platform, 2.0, sleeps))
     platform.gateway.answers["dial"] = NOT_TAKEN
     await run(msgspec.json.encode(PlaceCallJob(call_id)))
     row = await platform.call_row(call_id)
@@ -144,7 +145,7 @@ async def test_refused_look_up_is_repeated_and_never_dialled_again(platform: Cal
     workspace = await platform.create_workspace()
     call_id = await platform.place(workspace, CALLEE, at=datetime.now(UTC))
     await platform.in_platform(lambda db: platform.calls.placement.start(db, call_id, datetime.now(UTC)))
-    run = make_dial_job(platform.pool, platform.calls, platform.services.carriers, queue_of(platform, 1.0, Sleeps()))
+    run = make_dial_job(platform.pool, platform.calls, platform.services[Carriers], queue_of(platform, 1.0, Sleeps()))
     platform.gateway.answers["find_placed_calls"] = NOT_TAKEN
     with pytest.raises(Exception, match="carrier unavailable: 429"):
         await run(msgspec.json.encode(PlaceCallJob(call_id)))

@@ -18,13 +18,17 @@ from control.calls.do_not_call import cancel_listed
 from control.calls.event_batch import parse_event, write_events
 from control.calls.event_effects import NewEvent, apply_events
 from control.calls.opt_outs import list_opted_out
-from control.calls.phone_codes import CodeRequest
+from control.calls.phone_codes import CodeRequest, PhoneCodes
 from control.calls.state import CallState
 from control.calls.store import lock_one
+from control.carriers.pacer import CallPacer
+from control.carriers.registry import Carriers
 from control.db.keyset import PageRequest
 from control.db.pool import Connection
 from control.db.scope import enter_platform
 from control.do_not_call.rules import LISTED, DoNotCallNumber, NewListing
+from control.do_not_call.service import DoNotCallList
+from control.privacy.service import Privacy
 from shared.errors import Invalid, Problem
 from shared.events import CallerOptedOut, CallStarted
 from tests.control.calls.call_platform import NOW, CallPlatform, LiveWorkspace, later
@@ -37,7 +41,7 @@ OPTED_OUT = CallerOptedOut(9_000, "words")
 
 async def add(platform: CallPlatform, workspace: LiveWorkspace, *numbers: str) -> int:
     rows = [NewListing(row, number, "A note") for row, number in enumerate(numbers, 1)]
-    listing = platform.services.do_not_call
+    listing = platform.services[DoNotCallList]
     added = await platform.in_workspace(
         workspace, lambda db: listing.add(db, workspace.workspace_id, workspace.actor, rows, "member", NOW)
     )
@@ -46,7 +50,7 @@ async def add(platform: CallPlatform, workspace: LiveWorkspace, *numbers: str) -
 
 
 async def entries(platform: CallPlatform, workspace: LiveWorkspace) -> Sequence[DoNotCallNumber]:
-    listing = platform.services.do_not_call
+    listing = platform.services[DoNotCallList]
     page = await platform.in_workspace(
         workspace, lambda db: listing.list_page(db, workspace.workspace_id, None, None, PageRequest(100))
     )
@@ -54,8 +58,8 @@ async def entries(platform: CallPlatform, workspace: LiveWorkspace) -> Sequence[
 
 
 async def dial(platform: CallPlatform, call_id: UUID) -> None:
-    queue = DialQueue(platform.pool, platform.services.call_pacer)
-    run = make_dial_job(platform.pool, platform.calls, platform.services.carriers, queue)
+    queue = DialQueue(platform.pool, platform.services[CallPacer])
+    run = make_dial_job(platform.pool, platform.calls, platform.services[Carriers], queue)
     await run(msgspec.json.encode(PlaceCallJob(call_id)))
 
 
@@ -82,7 +86,7 @@ async def test_a_listed_phone_is_not_called_with_a_code(platform: CallPlatform) 
     request = CodeRequest(workspace.workspace_id, workspace.actor.id, CALLEE, "en")
     with pytest.raises(Problem) as refused:
         await platform.in_workspace(
-            workspace, lambda db: platform.services.phone_codes.request(db, workspace.actor, request, NOW)
+            workspace, lambda db: platform.services[PhoneCodes].request(db, workspace.actor, request, NOW)
         )
     assert (refused.value.code, refused.value.param) == (LISTED, "phone_number")
 
@@ -151,7 +155,7 @@ async def test_a_callee_who_opts_out_is_listed_once(platform: CallPlatform) -> N
     )  # fmt: skip
     assert [(row["actor"], row["details"]) for row in logged] == [("system", {})]
     # Who takes the number off the list has decided so: a late repetition does not list it again.
-    listing = platform.services.do_not_call
+    listing = platform.services[DoNotCallList]
     await platform.in_workspace(
         workspace, lambda db: listing.remove(db, workspace.workspace_id, workspace.actor, entry.id, "asked to")
     )
@@ -180,7 +184,7 @@ async def test_a_withheld_number_is_not_listed(platform: CallPlatform) -> None:
 async def test_the_listing_survives_the_deletion_of_the_caller(platform: CallPlatform) -> None:
     """By a pseudonym, without the note; also where the number was listed twice, before and after a deletion."""
     workspace = await platform.create_workspace()
-    pseudonym = platform.services.privacy.deletions.pseudonyms.make(workspace.workspace_id, CALLEE)
+    pseudonym = platform.services[Privacy].deletions.pseudonyms.make(workspace.workspace_id, CALLEE)
     caller = CallerNumber(workspace.workspace_id, CALLEE, pseudonym)
     for times in (1, 2):
         assert await add(platform, workspace, CALLEE) == 1, times
@@ -192,7 +196,7 @@ async def test_the_listing_survives_the_deletion_of_the_caller(platform: CallPla
         await platform.place(workspace, CALLEE)
     # Removing the later entry of the number removes that of the pseudonym with it.
     await add(platform, workspace, CALLEE)
-    listing = platform.services.do_not_call
+    listing = platform.services[DoNotCallList]
     assert len(await entries(platform, workspace)) == 2
     by_number = next(one for one in await entries(platform, workspace) if one.number == CALLEE)
     await platform.in_workspace(
@@ -205,7 +209,7 @@ async def test_an_opt_out_of_a_deleted_call_is_listed_all_the_same(platform: Cal
     """A node that could not reach the bus may report it after the caller's data was deleted."""
     workspace = await platform.create_workspace()
     call_id = await platform.place(workspace, CALLEE)
-    pseudonym = platform.services.privacy.deletions.pseudonyms.make(workspace.workspace_id, CALLEE)
+    pseudonym = platform.services[Privacy].deletions.pseudonyms.make(workspace.workspace_id, CALLEE)
     await platform.in_platform(
         lambda db: db.execute(
             "UPDATE calls SET called_number = $2, details = details || '{\"contents_deleted_at\": "

@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from control.agents.model import AgentEdit
+from control.agents.service import Agents
 from control.calls.model import AdmittedCall
 from control.calls.outbound import CallRequest
 from control.db.pool import Connection
@@ -13,12 +14,12 @@ CALLEE = "+12125550123"
 
 async def edit_draft(platform: CallPlatform, workspace: LiveWorkspace, greeting: str) -> None:
     edit, ids = AgentEdit(config={"greeting": greeting}), (workspace.workspace_id, workspace.actor, workspace.agent_id)
-    drafts = platform.services.agents.drafts
+    drafts = platform.services[Agents].drafts
     await platform.in_workspace(workspace, lambda db: drafts.edit(db, *ids, edit, None, NOW))
 
 
 async def place_test(platform: CallPlatform, workspace: LiveWorkspace) -> UUID:
-    drafts, ids = platform.services.agents.drafts, (workspace.workspace_id, workspace.actor, workspace.agent_id)
+    drafts, ids = platform.services[Agents].drafts, (workspace.workspace_id, workspace.actor, workspace.agent_id)
 
     async def place(db: Connection) -> UUID:
         version = await drafts.keep_for_test(db, *ids, NOW)
@@ -39,7 +40,7 @@ async def test_call_keeps_the_draft_that_it_began_with(platform: CallPlatform) -
     assert isinstance(answered, AdmittedCall)
     assert answered.plan.agent.greeting == "Draft."
     ids = (workspace.workspace_id, workspace.actor, workspace.agent_id)
-    await platform.in_workspace(workspace, lambda db: platform.services.agents.drafts.discard(db, *ids))
+    await platform.in_workspace(workspace, lambda db: platform.services[Agents].drafts.discard(db, *ids))
     open_call = await platform.in_platform(lambda db: platform.calls.find_open(db, "twilio", "CA-draft", later(6)))
     assert open_call is not None
     resumed = await platform.in_platform(

@@ -8,6 +8,7 @@ import pytest
 
 from control.calls.hangup import HangupJob
 from control.calls.hangup_job import make_hangup_job
+from control.carriers.registry import Carriers
 from control.db.jobs import JobFailed, JobHandler
 from shared.bus.commands import DONE, CommandStream, EndCall
 from shared.bus.live import LiveCall, LiveCalls
@@ -20,7 +21,7 @@ from tests.control.calls.call_platform import (
 
 
 def hangup_job(platform: CallPlatform) -> JobHandler:
-    return make_hangup_job(platform.pool, platform.services.carriers, platform.media_assignment)
+    return make_hangup_job(platform.pool, platform.services[Carriers], platform.media_assignment)
 
 
 CALL_ID = UUID(int=9)

@@ -9,6 +9,7 @@ import pytest
 
 from control.calls.dial_queue import PLACE_CALL, PlaceCallJob
 from control.calls.outbound_limits import load_limits
+from control.platform.service import Platform
 from shared.errors import Conflict, Invalid, NotFound, Problem, TooManyRequests
 from tests.control.calls.call_platform import (
     NOW,
@@ -30,7 +31,7 @@ async def refusal_of(
 
 
 async def change_settings(platform: CallPlatform, **values: int) -> None:
-    await platform.in_platform(lambda db: platform.services.platform.change_settings(db, STAFF, values))
+    await platform.in_platform(lambda db: platform.services[Platform].change_settings(db, STAFF, values))
 
 
 async def test_placed_call_has_a_row_and_a_job_at_once(platform: CallPlatform) -> None:
@@ -115,7 +116,7 @@ async def test_limits_of_calls_per_minute_day_and_number(
     platform: CallPlatform, key: str, code: str, passes_s: int
 ) -> None:
     workspace = await platform.create_workspace()
-    before = (await platform.in_platform(lambda db: load_limits(db, platform.services.platform)))[key]
+    before = (await platform.in_platform(lambda db: load_limits(db, platform.services[Platform])))[key]
     await change_settings(platform, **{key: 2})
     try:
         await platform.place(workspace, CALLEE)

@@ -10,8 +10,9 @@ import pytest
 from control.accounts.model import VerifiedNumber
 from control.calls.dial_queue import PLACE_CALL
 from control.calls.model import PhoneCode
-from control.calls.phone_codes import MOST_FAILURES, PURPOSE, CodeRequest
+from control.calls.phone_codes import MOST_FAILURES, PURPOSE, CodeRequest, PhoneCodes
 from control.db.pool import Connection
+from control.platform.service import Platform
 from shared.errors import Invalid, Problem
 from tests.control.calls.call_platform import NOW, SEALER, STAFF, CallPlatform, LiveWorkspace
 
@@ -19,7 +20,7 @@ PHONE = "+12125550123"
 
 
 async def change_settings(platform: CallPlatform, **values: int | bool) -> None:
-    await platform.in_platform(lambda db: platform.services.platform.change_settings(db, STAFF, values))
+    await platform.in_platform(lambda db: platform.services[Platform].change_settings(db, STAFF, values))
 
 
 @pytest.fixture(autouse=True)
@@ -36,7 +37,7 @@ async def request(
 ) -> PhoneCode:
     assert workspace.actor.id is not None
     wanted = CodeRequest(workspace.workspace_id, workspace.actor.id, number, "en")
-    codes = platform.services.phone_codes
+    codes = platform.services[PhoneCodes]
     return await platform.in_workspace(workspace, lambda db: codes.request(db, workspace.actor, wanted, at))
 
 
@@ -50,7 +51,7 @@ async def confirm(
 
     async def work(db: Connection) -> VerifiedNumber | None:
         try:
-            return await platform.services.phone_codes.confirm(
+            return await platform.services[PhoneCodes].confirm(
                 db, actor, workspace.workspace_id, user_id, code.id, given, at
             )
         except Problem as problem:
@@ -204,7 +205,7 @@ async def test_verified_phones_are_listed_and_forgotten(platform: CallPlatform) 
     workspace = await platform.create_workspace()
     code = await request(platform, workspace)
     verified = await confirm(platform, workspace, code, digits_of(code))
-    codes, user_id = platform.services.phone_codes, workspace.actor.id or UUID(int=0)
+    codes, user_id = platform.services[PhoneCodes], workspace.actor.id or UUID(int=0)
 
     async def listed() -> list[VerifiedNumber]:
         return await platform.in_workspace(workspace, lambda db: codes.list_verified(db, workspace.workspace_id))

@@ -7,6 +7,7 @@ import pytest
 
 from control.calls.outbound_limits import find_platform_limit
 from control.calls.store_platform_calls import PlatformCalls, measure_platform_calls
+from control.platform.service import Platform
 from shared.errors import TooManyRequests
 from tests.control.calls.call_platform import NOW, STAFF, CallPlatform, LiveWorkspace, later
 
@@ -18,7 +19,7 @@ LIMITS = {
 
 
 async def change_settings(platform: CallPlatform, **values: int) -> None:
-    await platform.in_platform(lambda db: platform.services.platform.change_settings(db, STAFF, values))
+    await platform.in_platform(lambda db: platform.services[Platform].change_settings(db, STAFF, values))
 
 
 @pytest.fixture(autouse=True)

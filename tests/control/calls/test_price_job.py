@@ -15,6 +15,7 @@ from control.calls.state import CallState
 from control.carriers.model import OTHER_CURRENCY, CarrierRefused
 from control.carriers.registry import Carriers
 from control.db.jobs import JobFailed
+from control.platform.service import Platform
 from tests.control.calls.call_platform import (
     NOW,
     STAFF,
@@ -75,7 +76,7 @@ async def telephony(platform: CallPlatform, call_id: UUID) -> list[tuple[str, De
 async def test_price_becomes_the_cost_by_an_adjusting_row(platform: CallPlatform) -> None:
     call, twilio = await end_call(platform), PricingCarrier()
     (job,) = await jobs_of(platform, call.call_id)
-    run = make_price_job(platform.pool, Carriers({"twilio": twilio}), platform.services.platform)
+    run = make_price_job(platform.pool, Carriers({"twilio": twilio}), platform.services[Platform])
     await run(msgspec.json.encode(job))
     assert (await jobs_of(platform, call.call_id))[-1] == ReadPriceJob(call.call_id, 1)
     assert [entry for entry, _ in await telephony(platform, call.call_id)] == ["usage"]
@@ -89,7 +90,7 @@ async def test_price_becomes_the_cost_by_an_adjusting_row(platform: CallPlatform
 
 async def test_call_without_a_price_is_given_up_after_half_a_day(platform: CallPlatform) -> None:
     call = await end_call(platform)
-    run = make_price_job(platform.pool, Carriers({"twilio": PricingCarrier()}), platform.services.platform)
+    run = make_price_job(platform.pool, Carriers({"twilio": PricingCarrier()}), platform.services[Platform])
     await run(msgspec.json.encode(ReadPriceJob(call.call_id, len(LOOK_AFTER_S) - 1)))
     assert len(await jobs_of(platform, call.call_id)) == 1
 
@@ -105,7 +106,7 @@ async def test_price_in_another_currency_leaves_the_cost_of_the_price_list(platf
     call, twilio = await end_call(platform), PricingCarrier()
     before = await telephony(platform, call.call_id)
     twilio.answers["call_price"] = CarrierRefused("twilio", OTHER_CURRENCY, "not in US dollars")
-    await make_price_job(platform.pool, Carriers({"twilio": twilio}), platform.services.platform)(
+    await make_price_job(platform.pool, Carriers({"twilio": twilio}), platform.services[Platform])(
         msgspec.json.encode(ReadPriceJob(call.call_id))
     )
     assert await telephony(platform, call.call_id) == before
@@ -117,7 +118,7 @@ async def test_failures_of_the_carrier(platform: CallPlatform, error: Exception,
     call, twilio = await end_call(platform), PricingCarrier()
     twilio.answers["call_price"] = error
     with pytest.raises(JobFailed) as failed:
-        await make_price_job(platform.pool, Carriers({"twilio": twilio}), platform.services.platform)(
+        await make_price_job(platform.pool, Carriers({"twilio": twilio}), platform.services[Platform])(
             msgspec.json.encode(ReadPriceJob(call.call_id))
         )
     assert failed.value.is_permanent is is_permanent
@@ -133,10 +134,10 @@ async def test_media_streams_are_estimated_and_marked(
     await report(platform, call, duration_s=61)
     twilio = PricingCarrier()
     twilio.price = Decimal("0.0170")
-    await platform.in_platform(lambda db: platform.services.platform.change_settings(db, STAFF, settings))
-    run = make_price_job(platform.pool, Carriers({"twilio": twilio}), platform.services.platform)
+    await platform.in_platform(lambda db: platform.services[Platform].change_settings(db, STAFF, settings))
+    run = make_price_job(platform.pool, Carriers({"twilio": twilio}), platform.services[Platform])
     await run(msgspec.json.encode(ReadPriceJob(call.call_id)))
-    await platform.in_platform(lambda db: platform.services.platform.change_settings(db, STAFF, DEFAULTS))
+    await platform.in_platform(lambda db: platform.services[Platform].change_settings(db, STAFF, DEFAULTS))
     row = await platform.call_row(call.call_id)
     cost = {name: Decimal(value) for name, value in row["details"]["carrier"]["cost"].items()}
     assert cost == {"total": Decimal("0.0170") + Decimal(extras), "estimated": Decimal(extras)}

@@ -64,7 +64,7 @@ async def report(platform: CallPlatform, call_id: UUID, seq: int, event: Event) 
 
 
 async def discard(platform: CallPlatform, call_id: UUID) -> None:
-    run = make_discard_recordings_job(platform.pool, platform.services.carriers, platform.storage)
+    run = make_discard_recordings_job(platform.pool, platform.services[Carriers], platform.storage)
     await run(msgspec.json.encode(DiscardRecordingsJob(call_id)))
 
 
@@ -137,7 +137,7 @@ async def test_carrier_stops_and_its_recording_is_deleted_unfetched(platform: Ca
     assert platform.gateway.stopped == [call.carrier_call_id]
     recording = CarrierRecording("twilio", call.carrier_call_id, "RE1", "", 5)
     await platform.in_platform(lambda db: platform.calls.add_carrier_recording(db, recording))
-    fetch = make_fetch_recording_job(platform.pool, platform.services.carriers, platform.storage, delete=False)
+    fetch = make_fetch_recording_job(platform.pool, platform.services[Carriers], platform.storage, delete=False)
     await fetch((await platform.job_payloads(FETCH_RECORDING))[-1])
     assert (platform.gateway.fetched, platform.gateway.deleted) == ([], ["RE1"])
 
@@ -216,7 +216,7 @@ async def test_copy_of_a_worker_that_was_killed_is_deleted(platform: CallPlatfor
     call = await platform.admit(await platform.create_workspace())
     recording = CarrierRecording("twilio", call.carrier_call_id, "RE1", "", 5)
     await platform.in_platform(lambda db: platform.calls.add_carrier_recording(db, recording))
-    fetch = make_fetch_recording_job(platform.pool, platform.services.carriers, platform.storage, delete=False)
+    fetch = make_fetch_recording_job(platform.pool, platform.services[Carriers], platform.storage, delete=False)
     job = (await platform.job_payloads(FETCH_RECORDING))[-1]
     workspace_id = (await platform.call_row(call.call_id))["workspace_id"]
     orphan = f"{recordings_prefix(workspace_id)}{call.call_id}-carrier.wav"

@@ -14,6 +14,7 @@ from control.calls.recording_start import (
     StartRecordingJob,
     make_start_recording_job,
 )
+from control.carriers.registry import Carriers
 from control.db.jobs import JobFailed, JobHandler
 from shared.events import AnnouncementHeard, CallEnded, CallUsage, Event
 from shared.plan import ConsentPlan
@@ -28,7 +29,7 @@ def start_job(platform: CallPlatform, waits: list[float] | None = None) -> JobHa
         if waits is not None:
             waits.append(seconds)
 
-    return make_start_recording_job(platform.pool, platform.services.carriers, sleep)
+    return make_start_recording_job(platform.pool, platform.services[Carriers], sleep)
 
 
 def payload_of(call_id: UUID) -> bytes:

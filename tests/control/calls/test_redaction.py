@@ -17,10 +17,12 @@ from control.calls.event_batch import JOIN_RECORDINGS, parse_event, write_events
 from control.calls.model import AdmittedCall, CarrierRecording
 from control.calls.recording_jobs import make_fetch_recording_job
 from control.calls.recording_redaction import REDACT_RECORDINGS, RedactRecordingsJob, make_redact_recordings_job
+from control.calls.service import Calls
 from control.calls.word_times import make_words
 from control.carriers.registry import Carriers
 from control.db.jobs import JobFailed
 from control.redaction.finder import KINDS
+from control.workspaces.service import Workspaces
 from shared.events import (
     AgentSaid,
     CallEnded,
@@ -60,7 +62,7 @@ async def admit(platform: CallPlatform, kinds: Sequence[str] = KINDS) -> tuple[L
 async def choose(platform: CallPlatform, workspace: LiveWorkspace, kinds: Sequence[str]) -> None:
     await platform.in_workspace(
         workspace,
-        lambda db: platform.services.workspaces.update(
+        lambda db: platform.services[Workspaces].update(
             db, workspace.actor, workspace.workspace_id, {"redaction": list(kinds)}, NOW
         ),
     )
@@ -136,7 +138,7 @@ async def test_no_word_of_a_number_is_left_and_the_others_keep_their_times(
     for batch in [halves] if at_once else [halves[:3], halves[3:]]:
         await write(platform, call, 1 + halves.index(batch[0]), *batch)
     assert "word_ms" not in repr([event["event_data"] for event in await stored_events(platform, call.call_id)])
-    records = platform.services.calls.records
+    records = platform.services[Calls].records
     _, said = await platform.in_workspace(
         workspace, lambda db: records.get_transcription(db, call.workspace_id, call.call_id)
     )

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from control.calls.blocked_callers import BlockedCallers
 from control.calls.caller_identity import ANONYMOUS
 from control.calls.model import AdmittedCall, IncomingCall, RefusedCall
 from control.calls.service import Calls
@@ -25,7 +26,7 @@ async def ring(
 
 
 async def block(platform: CallPlatform, workspace: LiveWorkspace, caller: str) -> None:
-    blocked = platform.services.blocked_callers
+    blocked = platform.services[BlockedCallers]
     await platform.in_workspace(
         workspace, lambda db: blocked.block(db, workspace.workspace_id, workspace.actor, caller, "", NOW)
     )

@@ -7,6 +7,8 @@ import asyncpg  # type: ignore[import-untyped]
 import pytest
 
 from control.accounts.email_delivery import EMAIL_JOB
+from control.calls.spend_alarms import SpendAlarms
+from control.platform.service import Platform
 from tests.control.calls.call_platform import NOW, STAFF, CallPlatform, LiveWorkspace, later
 
 CALLEE = "+12125550123"
@@ -30,12 +32,12 @@ async def nothing_called(platform: CallPlatform, database_url: str) -> AsyncIter
     async def prepare(db: Any) -> None:
         for table in ("calls", "spend_alarms", "called_countries", "pgqueuer"):
             await db.execute(f"DELETE FROM {table}")
-        await platform.services.platform.change_settings(db, STAFF, SETTINGS)
+        await platform.services[Platform].change_settings(db, STAFF, SETTINGS)
 
     await platform.in_platform(prepare)
     yield
     await platform.in_platform(
-        lambda db: platform.services.platform.change_settings(db, STAFF, {"platform_calls_per_day": 100_000})
+        lambda db: platform.services[Platform].change_settings(db, STAFF, {"platform_calls_per_day": 100_000})
     )
 
 
@@ -46,7 +48,7 @@ async def end_calls(platform: CallPlatform, seconds: int) -> None:
 
 
 async def raise_due(platform: CallPlatform, after_s: float = 0) -> int:
-    return await platform.in_platform(lambda db: platform.services.spend_alarms.raise_due(db, later(after_s)))
+    return await platform.in_platform(lambda db: platform.services[SpendAlarms].raise_due(db, later(after_s)))
 
 
 async def alarms_of(platform: CallPlatform, workspace: LiveWorkspace) -> list[Mapping[str, Any]]:
@@ -72,7 +74,7 @@ async def test_rows_of_short_calls_raise_one_alarm_a_day(platform: CallPlatform)
     assert await raise_due(platform) == 1
     assert await raise_due(platform) == 0
     assert await alarms_of(platform, workspace) == [{"kind": "short_calls", "figure": 2, "threshold": 2}]
-    counted = await platform.in_platform(lambda db: platform.services.spend_alarms.count_of_day(db, NOW))
+    counted = await platform.in_platform(lambda db: platform.services[SpendAlarms].count_of_day(db, NOW))
     assert counted == {"short_calls": 1}
     # The owner and the staff; nobody else.
     assert len(await platform.job_payloads(EMAIL_JOB)) == 2
@@ -107,7 +109,7 @@ async def test_a_limit_of_the_platform_is_told_to_the_staff_alone(platform: Call
     workspace = await platform.create_workspace()
     await platform.place(workspace, CALLEE)
     await platform.in_platform(
-        lambda db: platform.services.platform.change_settings(db, STAFF, {"platform_calls_per_day": 1})
+        lambda db: platform.services[Platform].change_settings(db, STAFF, {"platform_calls_per_day": 1})
     )
     assert await raise_due(platform) == 1
     assert await raise_due(platform) == 0

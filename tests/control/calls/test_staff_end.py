@@ -11,8 +11,10 @@ from control.calls.details import CallDetails, Transfer, encode_details
 from control.calls.hangup import HANG_UP, HangupJob
 from control.calls.hangup_job import make_hangup_job
 from control.calls.staff_end import EndCallsJob, end_call, make_end_calls_job
+from control.carriers.registry import Carriers
 from control.db.pool import Connection
 from control.workspaces.model import WorkspaceStatus
+from control.workspaces.service import Workspaces
 from shared.bus.commands import DONE, CommandStream, EndCall
 from shared.bus.live import LiveCall, LiveCalls
 from tests.control.calls.call_platform import NOW, STAFF, CallPlatform, LiveWorkspace
@@ -21,7 +23,7 @@ PHONE = "+12125550123"
 
 
 async def set_status(platform: CallPlatform, workspace: LiveWorkspace, status: WorkspaceStatus) -> None:
-    staff = platform.services.workspaces.administration
+    staff = platform.services[Workspaces].administration
     suspend = staff.suspend if status == "suspended" else None
 
     async def change(db: Connection) -> None:
@@ -117,7 +119,7 @@ async def test_ending_twice_is_harmless(platform: CallPlatform) -> None:
 async def test_media_says_goodbye_first(platform: CallPlatform) -> None:
     call_id = UUID(int=77)
     await LiveCalls(platform.redis).refresh([LiveCall(str(call_id), "node-p", 0)])
-    job = make_hangup_job(platform.pool, platform.services.carriers, platform.media_assignment)
+    job = make_hangup_job(platform.pool, platform.services[Carriers], platform.media_assignment)
     ending = asyncio.ensure_future(job(msgspec.json.encode(HangupJob(call_id, "twilio", "CA77", "admin", polite=True))))
     _, orders = await CommandStream(platform.redis).read("node-p", "0", 4.0)
     assert orders[0].command == EndCall("admin", polite=True)

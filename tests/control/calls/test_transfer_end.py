@@ -9,13 +9,14 @@ import pytest
 from control.calls.hangup import HANG_UP, HangupJob
 from control.calls.transfer_end import END_TRANSFER, EndTransferJob, enqueue_transfer_end, make_end_transfer_job
 from control.carriers.model import CarrierRefused
+from control.carriers.registry import Carriers
 from control.db.jobs import JobFailed
 from tests.control.calls.call_platform import CallPlatform, carrier_refusal, carrier_unavailable, later
 from tests.control.calls.test_transfers import report_end, transfer_call
 
 
 async def run_job(platform: CallPlatform, call_id: UUID, at: float = 90) -> None:
-    job = make_end_transfer_job(platform.pool, platform.calls, platform.services.carriers, lambda: later(at))
+    job = make_end_transfer_job(platform.pool, platform.calls, platform.services[Carriers], lambda: later(at))
     await job(msgspec.json.encode(EndTransferJob(call_id)))
 
 

@@ -12,6 +12,8 @@ from control.calls.state_changes import save_changes
 from control.campaigns.calling_hours import CallingHours
 from control.campaigns.dispatcher import CampaignDispatcher
 from control.campaigns.model import Campaign, CampaignSettings, ImportResult, NewRecipient
+from control.campaigns.recipients import CampaignRecipients
+from control.campaigns.service import Campaigns
 from shared.events import CallStatus, EndReason
 from tests.control.calls.call_platform import CallPlatform, LiveWorkspace
 
@@ -50,7 +52,7 @@ class CampaignWorkspace:
 
     async def create(self, **changes: Any) -> Campaign:
         """A draft."""
-        service, owner = self.platform.services.campaigns, self.workspace
+        service, owner = self.platform.services[Campaigns], self.workspace
         return await self.platform.in_workspace(
             owner, lambda db: service.create(db, owner.workspace_id, owner.actor, self.settings(**changes), self.now)
         )
@@ -58,14 +60,14 @@ class CampaignWorkspace:
     async def add(self, campaign: Campaign, *numbers: str, **fields: Any) -> ImportResult:
         """Adds recipients."""
         rows = [NewRecipient(place=at, phone_number=one, **fields) for at, one in enumerate(numbers)]
-        service, owner = self.platform.services.campaign_recipients, self.workspace
+        service, owner = self.platform.services[CampaignRecipients], self.workspace
         return await self.platform.in_workspace(
             owner, lambda db: service.add(db, owner.workspace_id, owner.actor, campaign.id, rows, self.now)
         )
 
     async def change(self, action: str, campaign: Campaign) -> Campaign:
         """start, pause or cancel."""
-        method, owner = getattr(self.platform.services.campaigns, action), self.workspace
+        method, owner = getattr(self.platform.services[Campaigns], action), self.workspace
         changed: Campaign = await self.platform.in_workspace(
             owner, lambda db: method(db, owner.workspace_id, owner.actor, campaign.id, self.now)
         )
@@ -122,7 +124,7 @@ class CampaignWorkspace:
         """As stored."""
         owner = self.workspace
         return await self.platform.in_workspace(
-            owner, lambda db: self.platform.services.campaigns.get(db, owner.workspace_id, campaign.id)
+            owner, lambda db: self.platform.services[Campaigns].get(db, owner.workspace_id, campaign.id)
         )
 
     async def recipients(self, campaign: Campaign) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import pytest
 
 from control.campaigns.dispatcher import CampaignCall, CampaignDispatcher
 from control.campaigns.retry_policy import RetryPolicy, RetryRule
+from control.campaigns.service import Campaigns
 from control.db.pool import Connection
 from tests.control.campaigns.campaign_workspace import DAYTIME, NOON, CampaignWorkspace, number_of
 
@@ -175,7 +176,7 @@ async def test_changed_hours_hold_for_recipients_that_waited_for_the_ones_before
     await tenant.add(campaign, FIRST, timezone="Pacific/Honolulu")
     await tenant.change("start", campaign)
     assert await tenant.run() == 0
-    service, owner = tenant.platform.services.campaigns, tenant.workspace
+    service, owner = tenant.platform.services[Campaigns], tenant.workspace
     wider = tenant.settings()
     await tenant.platform.in_workspace(
         owner, lambda db: service.update(db, owner.workspace_id, owner.actor, campaign.id, wider, tenant.now)

@@ -15,12 +15,16 @@ from control.calls.dial_queue import DialQueue, PlaceCallJob
 from control.calls.do_not_call import cancel_listed
 from control.calls.event_batch import parse_event, write_events
 from control.calls.model import AdmittedCall, CarrierStatus
+from control.calls.service import Calls
 from control.calls.state_changes import save_changes
 from control.campaigns import deletion, store_campaigns
 from control.campaigns.retry_policy import RetryPolicy, RetryRule
 from control.campaigns.schedule import MOST_UNDIALLED
+from control.carriers.pacer import CallPacer
+from control.carriers.registry import Carriers
 from control.db.pool import Connection
 from control.do_not_call.rules import NewListing
+from control.do_not_call.service import DoNotCallList
 from shared.events import CallerOptedOut, CallStatus, EndReason
 from tests.control.calls.consumed_events import encoded_event
 from tests.control.campaigns.campaign_workspace import DAYTIME, NOON, CampaignWorkspace, number_of
@@ -33,7 +37,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 async def dial(tenant: CampaignWorkspace, call_id: UUID) -> None:
     """Runs the job that dials."""
     services, pool = tenant.platform.services, tenant.platform.pool
-    job = make_dial_job(pool, services.calls, services.carriers, DialQueue(pool, services.call_pacer))
+    job = make_dial_job(pool, services[Calls], services[Carriers], DialQueue(pool, services[CallPacer]))
     await job(msgspec.json.encode(PlaceCallJob(call_id)))
 
 
@@ -208,7 +212,7 @@ async def test_words_of_a_callee_who_opts_out_finish_the_recipient_everywhere(
 async def test_call_whose_number_is_listed_while_it_waits_is_no_attempt(tenant: CampaignWorkspace) -> None:
     campaign, owner = await tenant.start(FIRST), tenant.workspace
     await tenant.run()
-    listing = tenant.platform.services.do_not_call
+    listing = tenant.platform.services[DoNotCallList]
     await tenant.platform.in_workspace(
         owner,
         lambda db: listing.add(db, owner.workspace_id, owner.actor, [NewListing(1, FIRST)], "member", tenant.now),

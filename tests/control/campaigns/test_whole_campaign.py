@@ -15,6 +15,7 @@ from control.campaigns.dispatcher import CampaignDispatcher
 from control.campaigns.model import Campaign
 from control.campaigns.retry_policy import RetryPolicy
 from control.do_not_call.rules import NewListing
+from control.do_not_call.service import DoNotCallList
 from shared.events import CallStatus, EndReason
 from tests.control.campaigns.campaign_workspace import NOON, CampaignWorkspace
 
@@ -84,7 +85,7 @@ async def begin(tenant: CampaignWorkspace, count: int) -> Run:
     owner, rows = tenant.workspace, [NewListing(1, one, "") for one in sorted(listed)]
     await tenant.platform.in_workspace(
         owner,
-        lambda db: tenant.platform.services.do_not_call.add(
+        lambda db: tenant.platform.services[DoNotCallList].add(
             db, owner.workspace_id, owner.actor, rows, "member", tenant.now
         ),
     )

@@ -18,6 +18,7 @@ from control.db.partitions import (
     ensure_partitions,
     select_partition_states,
 )
+from control.platform.service import Platform
 from control.platform.worker_tasks import platform_tasks
 from shared.events import CallerSaid, EventEnvelope, encode_event
 from tests.control.billing.scripted_call import write_facts
@@ -134,6 +135,6 @@ async def test_an_event_of_a_dropped_month_is_stored_once_and_reported(
 
 
 async def run_duty(platform: CallPlatform, name: str, report: Any) -> None:
-    (duty,) = [one for one in platform_tasks(platform.services.platform, report).duties if one.name == name]
+    (duty,) = [one for one in platform_tasks(platform.services[Platform], report).duties if one.name == name]
     assert isinstance(duty, Duty)
     await platform.in_platform(lambda db: duty.run(db, NOW))

@@ -15,6 +15,7 @@ from control.db.jobs import JobFailed
 from control.db.pool import open_pool
 from control.db.scope import enter_platform
 from control.integrations.revocation import REVOKE_GRANT, GrantRevocation
+from control.integrations.service import Integrations
 from control.integrations.store_states import delete_expired
 from control.services import Policies
 from tests.control.integrations.authorisation_server import CLIENT_SECRET, AuthorisationServer, running_server
@@ -339,7 +340,7 @@ async def test_removal_revokes_at_the_vendor_by_a_job(
     policies = Policies("https://app.example.com", hashing=CHEAP_HASHING, egress_allow=("127.0.0.0/8",))
     async with open_pool(database_url, size=1) as pool:
         with offline_services(tmp_path, policies) as services:
-            revocation = GrantRevocation(pool, services.integrations.accounts, services.integrations.requests)
+            revocation = GrantRevocation(pool, services[Integrations].accounts, services[Integrations].requests)
             member.server.is_down = True
             with pytest.raises(JobFailed) as caught:
                 await revocation.run(job["payload"])
@@ -360,7 +361,7 @@ async def test_grant_is_not_revoked_while_another_integration_has_the_same_accou
     (job,) = await member.api.owner.fetch("DELETE FROM pgqueuer WHERE entrypoint = $1 RETURNING payload", REVOKE_GRANT)
     async with open_pool(database_url, size=1) as pool:
         with offline_services(tmp_path) as services:
-            await GrantRevocation(pool, services.integrations.accounts, services.integrations.requests).run(
+            await GrantRevocation(pool, services[Integrations].accounts, services[Integrations].requests).run(
                 job["payload"]
             )
     assert member.server.requests["revoke"] == 0

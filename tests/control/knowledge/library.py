@@ -11,7 +11,7 @@ from control.knowledge.index_job import DocumentIndexer
 from control.knowledge.model import FoundPassage, KnowledgeDocument, NewDocument
 from control.knowledge.parser import DocumentParser
 from control.knowledge.search import search_documents
-from control.knowledge.service import IndexDocumentJob, put_file
+from control.knowledge.service import IndexDocumentJob, KnowledgeDocuments, put_file
 from control.knowledge.start_tags import INDEX_DOCUMENT
 from control.knowledge.worker_tasks import knowledge_tasks
 from tests.control.calls.call_platform import NOW, CallPlatform, LiveWorkspace
@@ -49,7 +49,7 @@ class Library:
     async def insert(self, data: bytes, name: str = "Price list", language: str = "en") -> KnowledgeDocument:
         """Adds a document without its file."""
         workspace, new = self.workspace, NewDocument(name, language, data)
-        knowledge = self.platform.services.knowledge
+        knowledge = self.platform.services[KnowledgeDocuments]
         return await self.platform.in_workspace(
             workspace, lambda db: knowledge.add(db, workspace.actor, workspace.workspace_id, new, NOW)
         )
@@ -57,24 +57,25 @@ class Library:
     async def index(self, document: KnowledgeDocument) -> None:
         """Runs the job that the worker runs."""
         job = msgspec.json.encode(IndexDocumentJob(document.id, document.revision))
-        tasks = knowledge_tasks(self.platform.pool, self.platform.services.knowledge, self.platform.storage)
+        tasks = knowledge_tasks(self.platform.pool, self.platform.services[KnowledgeDocuments], self.platform.storage)
         await tasks.handlers[INDEX_DOCUMENT](job)
 
     @property
     def indexer(self) -> DocumentIndexer:
         """What the job does, at a moment of the test's."""
         return DocumentIndexer(
-            self.platform.pool, self.platform.storage, self.platform.services.knowledge, DocumentParser()
+            self.platform.pool, self.platform.storage, self.platform.services[KnowledgeDocuments], DocumentParser()
         )
 
     async def get(self, document_id: UUID) -> KnowledgeDocument:
         workspace = self.workspace
         return await self.platform.in_workspace(
-            workspace, lambda db: self.platform.services.knowledge.get(db, workspace.workspace_id, document_id)
+            workspace,
+            lambda db: self.platform.services[KnowledgeDocuments].get(db, workspace.workspace_id, document_id),
         )
 
     async def reindex(self, document_id: UUID, now: datetime) -> KnowledgeDocument:
-        workspace, knowledge = self.workspace, self.platform.services.knowledge
+        workspace, knowledge = self.workspace, self.platform.services[KnowledgeDocuments]
         return await self.platform.in_workspace(
             workspace, lambda db: knowledge.reindex(db, workspace.actor, workspace.workspace_id, document_id, now)
         )
@@ -83,7 +84,7 @@ class Library:
         workspace = self.workspace
         await self.platform.in_workspace(
             workspace,
-            lambda db: self.platform.services.knowledge.delete(
+            lambda db: self.platform.services[KnowledgeDocuments].delete(
                 db, workspace.actor, workspace.workspace_id, document_id
             ),
         )

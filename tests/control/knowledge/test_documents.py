@@ -9,7 +9,7 @@ import pytest
 from control.db.jobs import JobFailed
 from control.knowledge import store
 from control.knowledge.files import documents_prefix, key_of
-from control.knowledge.service import DELETE_FILE, IndexDocumentJob
+from control.knowledge.service import DELETE_FILE, IndexDocumentJob, KnowledgeDocuments
 from control.knowledge.start_tags import INDEX_DOCUMENT
 from control.knowledge.store import lock_workspace
 from control.knowledge.worker_tasks import knowledge_tasks
@@ -82,7 +82,7 @@ async def test_deleted_document_is_gone_at_once_and_its_file_later(platform: Cal
     # A request that was still storing it has ended by then, so no file is left that no row names.
     waits = "SELECT min(execute_after - created) FROM pgqueuer WHERE entrypoint = $1"
     assert await platform.in_platform(lambda db: db.fetchval(waits, DELETE_FILE)) >= timedelta(minutes=1, seconds=59)
-    tasks = knowledge_tasks(platform.pool, platform.services.knowledge, platform.storage)
+    tasks = knowledge_tasks(platform.pool, platform.services[KnowledgeDocuments], platform.storage)
     for payload in await platform.job_payloads(DELETE_FILE):
         await tasks.handlers[DELETE_FILE](payload)
     prefix = documents_prefix(library.workspace.workspace_id)
@@ -205,7 +205,7 @@ async def test_limits_of_settings_and_tier(platform: CallPlatform) -> None:
 async def test_document_whose_job_gave_up_is_failed_after_two_hours(platform: CallPlatform) -> None:
     library = await make_library(platform)
     document = await library.upload(PRICES)
-    tasks = knowledge_tasks(platform.pool, platform.services.knowledge, platform.storage)
+    tasks = knowledge_tasks(platform.pool, platform.services[KnowledgeDocuments], platform.storage)
     (duty,) = tasks.duties
     await duty.run_once(platform.pool, NOW + timedelta(hours=5))
     assert (await library.get(document.id)).status == "pending", "it waits behind those of others, and will be read"

@@ -7,7 +7,7 @@ import msgspec
 
 from control.db.jobs import JobLimits, JobRetries, run_jobs
 from control.knowledge.model import KnowledgeDocument
-from control.knowledge.service import IndexDocumentJob
+from control.knowledge.service import IndexDocumentJob, KnowledgeDocuments
 from control.knowledge.start_tags import INDEX_DOCUMENT
 from control.knowledge.store import finish
 from tests.control.calls.call_platform import NOW, CallPlatform
@@ -45,7 +45,7 @@ async def add(library: Library, count: int) -> list[UUID]:
         document = await library.insert(b"A crown costs 480 dollars.")
         await library.platform.in_workspace(
             library.workspace,
-            lambda db, one=document: library.platform.services.knowledge.enqueue_indexing(db, one),  # type: ignore[misc]
+            lambda db, one=document: library.platform.services[KnowledgeDocuments].enqueue_indexing(db, one),  # type: ignore[misc]
         )
         documents.append(document)
     return [document.id for document in documents]

@@ -6,6 +6,7 @@ from uuid import UUID
 import pytest
 
 from control.agents.model import AgentEdit
+from control.agents.service import Agents
 from control.knowledge.citations import read_citations
 from control.knowledge.model import FoundPassage
 from control.knowledge.tool import LONGEST_TEXTS, NOTE, NOTHING, format_result
@@ -91,7 +92,7 @@ async def restrict(library: Library, document_ids: list[UUID]) -> None:
     edit = AgentEdit(config={"knowledge": {"document_ids": [str(one) for one in document_ids]}})
     await library.platform.in_workspace(
         workspace,
-        lambda db: library.platform.services.agents.update(
+        lambda db: library.platform.services[Agents].update(
             db, workspace.workspace_id, workspace.actor, workspace.agent_id, edit, NOW
         ),
     )

@@ -8,12 +8,14 @@ from uuid import UUID
 import msgspec
 
 from control.accounts.email_delivery import EMAIL_JOB, Email
+from control.accounts.service import Accounts
 from control.agents.model import AgentEdit
+from control.agents.service import Agents
 from control.calls.model import AdmittedCall
 from control.db.pool import Connection
 from control.media_requests.handler import RunningCall
 from control.messages.rules import MessageArguments, make_message
-from control.messages.service import SEND_MESSAGE, SendMessageJob, store_message
+from control.messages.service import SEND_MESSAGE, CallerMessages, SendMessageJob, store_message
 from shared.ids import new_id
 from tests.control.calls.call_platform import NOW, SEALER, CallPlatform, LiveWorkspace
 
@@ -54,7 +56,7 @@ class MessageTaking:
         workspace, edit = self.workspace, AgentEdit(config=config)
         await self.platform.in_workspace(
             workspace,
-            lambda db: self.platform.services.agents.update(
+            lambda db: self.platform.services[Agents].update(
                 db, workspace.workspace_id, workspace.actor, workspace.agent_id, edit, NOW
             ),
         )
@@ -81,7 +83,7 @@ class MessageTaking:
 
     async def send(self, message_id: UUID, at: datetime) -> None:
         """Runs the message's job, which the worker runs."""
-        await self.platform.in_platform(lambda db: self.platform.services.messages.send(db, message_id, at))
+        await self.platform.in_platform(lambda db: self.platform.services[CallerMessages].send(db, message_id, at))
 
     async def jobs(self, message_id: UUID) -> int:
         """How many jobs look at this message."""
@@ -100,7 +102,7 @@ async def add_member(call: MessageTaking, name: str, *, is_confirmed: bool = Tru
     email, platform = f"{name}.{new_id()}@example.com", call.platform
 
     async def add(db: Connection) -> None:
-        user = await platform.services.accounts.create_user(
+        user = await platform.services[Accounts].create_user(
             db, email, name, "plum tractor 48 violin", is_confirmed, NOW
         )
         await db.execute(

@@ -12,11 +12,13 @@ import msgspec
 import pytest
 
 from control.accounts.email_delivery import EmailSender, EmailUnavailable
+from control.accounts.service import Accounts
 from control.accounts.worker_tasks import accounts_tasks
 from control.db.duties import join_tasks
 from control.db.jobs import JobRetries, run_jobs
 from control.messages.emails import message_email
 from control.messages.rules import MOST_PER_CALL, CallerMessage, MessageCall, MessagePolicy, is_due, next_look_s
+from control.messages.service import CallerMessages
 from control.messages.tasks import messages_tasks
 from shared.errors import Conflict, Invalid
 from tests.control.calls.call_platform import NOW, SEALER, CallPlatform, later
@@ -211,7 +213,10 @@ async def test_mail_that_a_provider_refuses_for_now_is_sent_later_and_once(
     sender = EmailSender(SEALER, gateway, SENDER)
     services = platform.services
     tasks = join_tasks(
-        [accounts_tasks(platform.pool, services.accounts, sender), messages_tasks(platform.pool, services.messages)]
+        [
+            accounts_tasks(platform.pool, services[Accounts], sender),
+            messages_tasks(platform.pool, services[CallerMessages]),
+        ]
     )
     stop = asyncio.Event()
     retries = JobRetries(attempts=10, first_wait_s=0.01, poll_every_s=0.05)

@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 
+from control.workspaces.service import Workspaces
 from media.server.bus.requests import BusRemoteTools
 from media.tools.remote import ToolRequest
 from media.tools.tool import ToolError
@@ -54,7 +55,7 @@ async def test_message_is_kept_without_what_its_workspace_redacts(platform: Call
     workspace = call.workspace
     await platform.in_workspace(
         workspace,
-        lambda db: platform.services.workspaces.update(
+        lambda db: platform.services[Workspaces].update(
             db, workspace.actor, workspace.workspace_id, {"redaction": ["card_number"]}, NOW
         ),
     )

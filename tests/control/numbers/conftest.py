@@ -10,15 +10,18 @@ from uuid import UUID
 
 import pytest
 
+from control.accounts.service import Accounts
 from control.agents.model import AgentDraft, VoiceAgent
+from control.agents.service import Agents
 from control.carriers.registry import CarrierOptions, Carriers, open_carriers
 from control.db.pool import Connection, Pool, open_pool
 from control.db.scope import enter_platform, enter_workspace
+from control.http.services import Services
 from control.numbers.model import NumberOrder, PhoneNumber
 from control.numbers.service import Numbers
 from control.platform.audit import Actor
-from control.services import Services
 from control.workspaces.model import NewWorkspace
+from control.workspaces.service import Workspaces
 from tests.control.carriers.telnyx_peer import CONNECTION, KEY, TelnyxPeer
 from tests.control.carriers.twilio_peer import SID, TOKEN, TwilioPeer
 from tests.platform.services import offline_services
@@ -39,7 +42,7 @@ class NumbersWorkspace:
 
     @property
     def numbers(self) -> Numbers:
-        return self.services.numbers
+        return self.services[Numbers]
 
     @asynccontextmanager
     async def acting(self) -> AsyncIterator[Connection]:
@@ -77,7 +80,7 @@ class NumbersWorkspace:
     async def create_agent(self, number: PhoneNumber, *, live: bool = False) -> VoiceAgent:
         """An agent with the number."""
         draft = AgentDraft("Desk", config={"greeting": "Hello."}, phone_number_id=number.id)
-        agents = self.services.agents
+        agents = self.services[Agents]
         agent = await self.in_workspace(lambda db: agents.create(db, self.workspace_id, self.actor, draft, NOW))
         if live:
             await self.in_workspace(lambda db: agents.activate(db, self.workspace_id, self.actor, agent.id, NOW))
@@ -149,7 +152,7 @@ async def make_workspace(pool: Pool, services: Services, *, verified: bool = Tru
     async with pool.transaction() as db:
         email = f"owner{next(_numbers)}@example.com"
         await enter_platform(db)
-        user = await services.accounts.create_user(db, email, "Ann", "plum tractor 48 violin", verified, NOW)
+        user = await services[Accounts].create_user(db, email, "Ann", "plum tractor 48 violin", verified, NOW)
         actor = Actor("user", user.id, email)
-        workspace = await services.workspaces.create(db, actor, user.id, NewWorkspace("Acme", None, "UTC"), NOW)
+        workspace = await services[Workspaces].create(db, actor, user.id, NewWorkspace("Acme", None, "UTC"), NOW)
         return NumbersWorkspace(pool, services, workspace.id, actor)

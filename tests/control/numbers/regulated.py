@@ -7,13 +7,13 @@ from uuid import UUID
 
 from control.carriers.model import PostalAddress
 from control.db.pool import open_pool
+from control.http.services import Services
 from control.numbers.address_jobs import make_delete_address_job, make_register_address_job
-from control.numbers.addresses import make_address_payload
-from control.numbers.bundles import BundleLink
+from control.numbers.addresses import BusinessAddresses, make_address_payload
+from control.numbers.bundles import BundleLink, RegulatoryBundles
 from control.numbers.model import BusinessAddress, NumberOrder, PhoneNumber, RegulatoryBundle
 from control.numbers.purchase_jobs import make_buy_job, make_release_job
 from control.numbers.service import make_payload
-from control.services import Services
 from tests.control.numbers.conftest import NOW, NumbersWorkspace, make_workspace
 from tests.platform.catalogue import seed_catalogue
 from tests.platform.regulated_network import RegulatedNetwork, running_regulated_network
@@ -30,7 +30,7 @@ class RegulatedWorkspace:
 
     async def create(self, parts: PostalAddress = OFFICE, *carriers: str) -> BusinessAddress:
         """Stores an address; its job has not run."""
-        it, addresses = self.workspace, self.workspace.services.addresses
+        it, addresses = self.workspace, self.workspace.services[BusinessAddresses]
         names = carriers or ("telnyx", "twilio")
         return await it.in_workspace(lambda db: addresses.create(db, it.workspace_id, it.actor, parts, names, NOW))
 
@@ -42,27 +42,29 @@ class RegulatedWorkspace:
 
     async def run_register(self, address_id: UUID) -> None:
         it = self.workspace
-        job = make_register_address_job(it.pool, it.services.addresses, self.regulated.carriers)
+        job = make_register_address_job(it.pool, it.services[BusinessAddresses], self.regulated.carriers)
         await job(make_address_payload(address_id))
 
     async def run_delete(self, address_id: UUID) -> None:
         it = self.workspace
-        job = make_delete_address_job(it.pool, it.services.addresses, self.regulated.carriers)
+        job = make_delete_address_job(it.pool, it.services[BusinessAddresses], self.regulated.carriers)
         await job(make_address_payload(address_id))
 
     async def get(self, address_id: UUID) -> BusinessAddress:
         it = self.workspace
-        return await it.in_workspace(lambda db: it.services.addresses.get(db, it.workspace_id, address_id))
+        return await it.in_workspace(lambda db: it.services[BusinessAddresses].get(db, it.workspace_id, address_id))
 
     async def delete(self, address_id: UUID) -> None:
         it = self.workspace
-        await it.in_workspace(lambda db: it.services.addresses.delete(db, it.workspace_id, it.actor, address_id, NOW))
+        await it.in_workspace(
+            lambda db: it.services[BusinessAddresses].delete(db, it.workspace_id, it.actor, address_id, NOW)
+        )
 
     async def link(self, carrier: str, carrier_bundle_id: str) -> RegulatoryBundle:
         it, wanted = self.workspace, BundleLink(carrier, carrier_bundle_id, "Berlin")
         found = await self.regulated.carriers.get(carrier).documents.fetch_bundle(carrier_bundle_id)
         return await it.in_platform(
-            lambda db: it.services.bundles.link(db, it.workspace_id, it.actor, wanted, found, NOW)
+            lambda db: it.services[RegulatoryBundles].link(db, it.workspace_id, it.actor, wanted, found, NOW)
         )
 
     async def order(

@@ -9,10 +9,11 @@ import pytest
 
 from control.carriers.model import CarrierUnavailable
 from control.carriers.registry import Carriers
+from control.http.services import Services
 from control.numbers.account_numbers import find_account_numbers, take_number
 from control.numbers.model import NumberImport, PhoneNumber
 from control.numbers.webhook_addresses import configure_numbers
-from control.services import Services
+from control.platform.service import Platform
 from shared.errors import Conflict, Invalid, Problem, Unavailable
 from shared.ids import new_id
 from tests.control.numbers.conftest import NOW
@@ -163,7 +164,7 @@ async def test_imported_numbers_are_no_purchases(ours: RegulatedWorkspace) -> No
         ours.regulated.own("twilio", f"+1415555105{last}")
         await take(ours, "twilio", f"+1415555105{last}")
     await ours.workspace.in_platform(
-        lambda db: ours.workspace.services.platform.change_settings(
+        lambda db: ours.workspace.services[Platform].change_settings(
             db, ours.workspace.actor, {"number_purchases_per_day": 1}
         )
     )

@@ -7,10 +7,16 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from control.db.jobs import JobFailed
-from control.numbers.addresses import DELETE_ADDRESS, MOST_ADDRESSES, REGISTER_ADDRESS, make_address_payload
+from control.http.services import Services
+from control.numbers.addresses import (
+    DELETE_ADDRESS,
+    MOST_ADDRESSES,
+    REGISTER_ADDRESS,
+    BusinessAddresses,
+    make_address_payload,
+)
 from control.numbers.model import BusinessAddress
 from control.numbers.service import STUCK
-from control.services import Services
 from control.workspaces.read_purgeable import lock_due
 from shared.errors import Conflict, NotFound
 from tests.control.numbers.conftest import NOW
@@ -218,7 +224,7 @@ async def test_the_number_of_addresses_is_bounded(ours: RegulatedWorkspace) -> N
 
 async def test_stuck_and_missing_registrations_are_taken_up_again(ours: RegulatedWorkspace) -> None:
     """A carrier that is set up later gets the addresses that are there."""
-    workspace, addresses = ours.workspace, ours.workspace.services.addresses
+    workspace, addresses = ours.workspace, ours.workspace.services[BusinessAddresses]
     await workspace.execute("DELETE FROM business_addresses")  # of the other tests
     lost, deleted, early = await ours.create(), await ours.create(), await ours.create(OFFICE, "twilio")
     await ours.run_register(early.id)
@@ -238,7 +244,7 @@ async def test_stuck_and_missing_registrations_are_taken_up_again(ours: Regulate
 
 
 async def test_a_deleted_workspace_is_purged_once_the_carriers_have_no_address_of_it(ours: RegulatedWorkspace) -> None:
-    workspace, addresses = ours.workspace, ours.workspace.services.addresses
+    workspace, addresses = ours.workspace, ours.workspace.services[BusinessAddresses]
     address = await ours.register()
     number = await ours.order(f"{LONDON}101", address=address.id)
     await workspace.execute(

@@ -16,6 +16,7 @@ from control.numbers.model import PhoneNumber
 from control.numbers.purchase_jobs import make_buy_job, make_release_job
 from control.numbers.service import BUY, RELEASE, make_payload
 from control.platform.audit import Actor
+from control.platform.service import Platform
 from tests.control.carriers.telnyx_peer import TelnyxPeer
 from tests.control.carriers.twilio_peer import BASE, TwilioPeer
 from tests.control.numbers.conftest import NOW, NumbersWorkspace, carrier_options
@@ -140,7 +141,7 @@ async def test_a_number_that_costs_too_much_is_not_bought(
     name: str, workspace: NumbersWorkspace, buy: JobHandler, peers: Peers
 ) -> None:
     async def change(db: Connection) -> None:
-        await workspace.services.platform.change_settings(db, Actor("system"), {"number_highest_monthly_price": 1})
+        await workspace.services[Platform].change_settings(db, Actor("system"), {"number_highest_monthly_price": 1})
 
     await workspace.in_platform(change)
     number = await workspace.buy(ONE, name)

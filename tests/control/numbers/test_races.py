@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import Awaitable
 from typing import Any
 
+from control.agents.service import Agents
 from control.db.pool import Connection, Pool
-from control.services import Services
+from control.http.services import Services
 from shared.errors import Conflict, Problem
 from tests.control.numbers.conftest import NOW, NumbersWorkspace, make_workspace
 
@@ -62,7 +63,7 @@ async def test_concurrent_releases_are_one_release(workspace: NumbersWorkspace) 
 
 async def test_an_agent_that_goes_live_keeps_its_number(workspace: NumbersWorkspace) -> None:
     """In either order a live agent has its number, and a released number has no live agent."""
-    agents = workspace.services.agents
+    agents = workspace.services[Agents]
     number = await workspace.buy("+14155550100")
     await workspace.set_status(number, "active")
     agent = await workspace.create_agent(number)

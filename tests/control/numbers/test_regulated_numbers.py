@@ -8,9 +8,9 @@ import pytest
 
 from control.carriers.model import CarrierRefused, NumberPending, PostalAddress
 from control.db.jobs import JobFailed
-from control.numbers.bundles import APPROVED_FOR, MOST_BUNDLES, OTHERS_FOR, check_bundles
+from control.http.services import Services
+from control.numbers.bundles import APPROVED_FOR, MOST_BUNDLES, OTHERS_FOR, RegulatoryBundles, check_bundles
 from control.numbers.model import RegulatoryBundle
-from control.services import Services
 from shared.errors import Conflict, Invalid
 from tests.control.numbers.conftest import NOW
 from tests.control.numbers.regulated import RegulatedWorkspace, regulated_workspace
@@ -185,7 +185,7 @@ async def test_a_bundle_is_of_one_workspace_and_stays_while_it_is_used(
 
     async def unlink() -> None:
         it = ours.workspace
-        await it.in_platform(lambda db: it.services.bundles.unlink(db, it.workspace_id, it.actor, bundle.id))
+        await it.in_platform(lambda db: it.services[RegulatoryBundles].unlink(db, it.workspace_id, it.actor, bundle.id))
 
     with pytest.raises(Conflict) as used:
         await unlink()
@@ -233,7 +233,7 @@ async def test_the_statuses_of_bundles_follow_the_carriers(ours: RegulatedWorksp
 
     async def get(bundle_id: UUID) -> RegulatoryBundle:
         it = ours.workspace
-        return await it.in_workspace(lambda db: it.services.bundles.get(db, it.workspace_id, bundle_id))
+        return await it.in_workspace(lambda db: it.services[RegulatoryBundles].get(db, it.workspace_id, bundle_id))
 
     draft.status, until = "twilio-rejected", datetime(2027, 1, 1, tzinfo=UTC)
     soon, later = NOW + OTHERS_FOR + timedelta(seconds=1), NOW + APPROVED_FOR + OTHERS_FOR + timedelta(seconds=2)

@@ -4,12 +4,14 @@ from datetime import timedelta
 
 import pytest
 
+from control.agents.service import Agents
 from control.db.keyset import PageRequest
 from control.db.pool import Connection, Pool
+from control.http.services import Services
 from control.numbers.model import NumberOrder
 from control.numbers.service import BUY, RELEASE, STUCK, make_payload
 from control.platform.audit import Actor
-from control.services import Services
+from control.platform.service import Platform
 from shared.errors import Conflict, Invalid, NotFound, TooManyRequests
 from tests.control.numbers.conftest import NOW, NumbersWorkspace, make_workspace
 
@@ -78,7 +80,7 @@ async def test_tier_limits_numbers(workspace: NumbersWorkspace) -> None:
 
 async def test_daily_purchases_are_limited_even_after_releases(workspace: NumbersWorkspace) -> None:
     async def change(db: Connection) -> None:
-        await workspace.services.platform.change_settings(db, Actor("system"), {"number_purchases_per_day": 2})
+        await workspace.services[Platform].change_settings(db, Actor("system"), {"number_purchases_per_day": 2})
 
     await workspace.in_platform(change)
     await workspace.set_status(await workspace.buy(ONE), "released", carrier_number_id="PN1")
@@ -156,7 +158,7 @@ async def test_number_of_a_live_agent_is_not_released(workspace: NumbersWorkspac
         await workspace.release(number)
     assert caught.value.code == "number_in_use"
     await workspace.in_workspace(
-        lambda db: workspace.services.agents.pause(db, workspace.workspace_id, workspace.actor, agent.id, NOW)
+        lambda db: workspace.services[Agents].pause(db, workspace.workspace_id, workspace.actor, agent.id, NOW)
     )
     await workspace.release(number)
     after = await workspace.get(number)
@@ -253,7 +255,7 @@ async def test_numbers_of_a_deleted_trial_are_released_before_its_grace_period_i
 
 async def test_a_person_buys_a_few_numbers_for_trials(workspace: NumbersWorkspace) -> None:
     async def change(db: Connection) -> None:
-        await workspace.services.platform.change_settings(db, Actor("system"), {"trial_number_purchases": 1})
+        await workspace.services[Platform].change_settings(db, Actor("system"), {"trial_number_purchases": 1})
 
     await workspace.in_platform(change)
     await workspace.set_status(await workspace.buy(ONE), "released", carrier_number_id="PN1")

@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 
 from control.agents.model import AgentEdit
+from control.agents.service import Agents
 from control.billing.reported_invoices import store_state
 from control.billing.store_invoices import select_invoice
 from control.calls.event_batch import parse_event, write_events
@@ -91,7 +92,7 @@ async def test_message_is_reported_redacted_once_and_deleted_with_its_caller_or_
 
 async def test_changes_of_an_agent(desk: WebhookDesk) -> None:
     endpoint, _ = await desk.add_endpoint("http://127.0.0.1:9/")
-    agents, owner = desk.platform.services.agents, desk.workspace
+    agents, owner = desk.platform.services[Agents], desk.workspace
     here = (owner.workspace_id, owner.actor, owner.agent_id)
     for edit in (AgentEdit(config={"greeting": "Hi."}), AgentEdit(config={"greeting": "Hi."})):  # the second is none
         await desk.platform.in_workspace(owner, lambda db, edit=edit: agents.update(db, *here, edit, NOW))  # type: ignore[misc]

@@ -41,7 +41,7 @@ class WebhookDesk:
 
     @property
     def webhooks(self) -> OutboundWebhooks:
-        return self.platform.services.outbound_webhooks
+        return self.platform.services[OutboundWebhooks]
 
     async def add_endpoint(
         self, url: str, *types: EventType, workspace: LiveWorkspace | None = None
@@ -50,7 +50,7 @@ class WebhookDesk:
         owner = workspace or self.workspace
         made, secret = await self.platform.in_workspace(
             owner,
-            lambda db: self.platform.services.outbound_webhooks.endpoints.create(
+            lambda db: self.platform.services[OutboundWebhooks].endpoints.create(
                 db, owner.workspace_id, owner.actor, EndpointEdit(url, event_types=types), self.now
             ),
         )
@@ -95,7 +95,7 @@ class WebhookDesk:
         owner = self.workspace
         _, secret = await self.platform.in_workspace(
             owner,
-            lambda db: self.platform.services.outbound_webhooks.endpoints.rotate_secret(
+            lambda db: self.platform.services[OutboundWebhooks].endpoints.rotate_secret(
                 db, owner.workspace_id, owner.actor, endpoint_id, self.now, at_once=at_once
             ),
         )
@@ -106,7 +106,7 @@ class WebhookDesk:
         owner = self.workspace
         await self.platform.in_workspace(
             owner,
-            lambda db: self.platform.services.outbound_webhooks.endpoints.update(
+            lambda db: self.platform.services[OutboundWebhooks].endpoints.update(
                 db, owner.workspace_id, owner.actor, endpoint_id, edit, self.now
             ),
         )
@@ -124,7 +124,7 @@ class WebhookDesk:
         """Newest first."""
         page = await self.platform.in_workspace(
             self.workspace,
-            lambda db: self.platform.services.outbound_webhooks.deliveries.list_page(
+            lambda db: self.platform.services[OutboundWebhooks].deliveries.list_page(
                 db, self.workspace.workspace_id, endpoint_id, status=None, page=FIRST_PAGE
             ),
         )
@@ -163,7 +163,7 @@ def ids(peer: HostilePeer, secret: str) -> list[str]:
 async def open_desk(platform: CallPlatform, policy: DeliveryPolicy = POLICY) -> AsyncIterator[WebhookDesk]:
     """A desk with a workspace of its own."""
     desk: WebhookDesk
-    webhooks = platform.services.outbound_webhooks
+    webhooks = platform.services[OutboundWebhooks]
     client = WebhookHttpClient(EgressGuard(LOOPBACK), GuardedTransport, policy.timeout_s)
     sender = WebhookSender(
         platform.pool, webhooks.endpoints.safe, client, webhooks.email_queue, policy, lambda: desk.now

@@ -9,14 +9,19 @@ from uuid import UUID
 
 import msgspec
 
+from control.calls.blocked_callers import BlockedCallers
 from control.calls.recording_discard import DISCARD_RECORDINGS, make_discard_recordings_job
+from control.carriers.registry import Carriers
 from control.db.jobs import JobHandler
 from control.db.pool import Connection
 from control.do_not_call.rules import NewListing
+from control.do_not_call.service import DoNotCallList
 from control.knowledge.model import NewDocument
-from control.knowledge.service import put_file
+from control.knowledge.service import KnowledgeDocuments, put_file
 from control.platform.idempotency import IdempotentRequest, request_hash
 from control.platform.model import StoredResponse
+from control.platform.service import Platform
+from control.privacy.service import Privacy
 from control.privacy.worker_tasks import privacy_tasks
 from control.webhooks.deletion import clear_caller_payloads
 from control.webhooks.inbox.store import StoredEvent, store_once
@@ -95,7 +100,9 @@ class FilledWorkspace:
         workspace, new = self.workspace, NewDocument("Prices", "en", text.encode())
         document = await self.platform.in_workspace(
             workspace,
-            lambda db: self.platform.services.knowledge.add(db, workspace.actor, self.id, new, datetime.now(UTC)),
+            lambda db: self.platform.services[KnowledgeDocuments].add(
+                db, workspace.actor, self.id, new, datetime.now(UTC)
+            ),
         )
         await put_file(self.platform.storage, document, new.data)
         return document.id
@@ -164,10 +171,10 @@ class FilledWorkspace:
         form = {"CallSid": f"CA{call_id.hex}", "From": number, "To": self.workspace.number}
 
         async def insert(db: Connection) -> None:
-            blocked = self.platform.services.blocked_callers
+            blocked = self.platform.services[BlockedCallers]
             await blocked.block(db, self.id, self.workspace.actor, number, NOTE, at)
             rows = [NewListing(1, number, NOTE)]
-            await self.platform.services.do_not_call.add(db, self.id, self.workspace.actor, rows, "member", at)
+            await self.platform.services[DoNotCallList].add(db, self.id, self.workspace.actor, rows, "member", at)
             await self._insert_recipient(db, number, call_id, at)
             await db.execute(
                 "INSERT INTO phone_codes (id, workspace_id, user_id, phone_number, call_id, language, code, created_at,"
@@ -230,13 +237,13 @@ def make_handlers(platform: CallPlatform) -> Mapping[str, JobHandler]:
     services = platform.services
     tasks = privacy_tasks(
         platform.pool,
-        platform=services.platform,
-        deletions=services.privacy.deletions,
+        platform=services[Platform],
+        deletions=services[Privacy].deletions,
         media_assignment=platform.media_assignment,
         storage=platform.storage,
         clear_payloads=clear_caller_payloads,
     )
-    discard = make_discard_recordings_job(platform.pool, services.carriers, platform.storage)
+    discard = make_discard_recordings_job(platform.pool, services[Carriers], platform.storage)
     return {**tasks.handlers, DISCARD_RECORDINGS: discard}
 
 

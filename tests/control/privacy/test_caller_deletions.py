@@ -6,12 +6,14 @@ from uuid import UUID
 
 import pytest
 
+from control.calls.blocked_callers import BlockedCallers
 from control.calls.event_batch import parse_event, write_events
 from control.calls.model import RefusedCall
 from control.calls.recording_discard import DISCARD_RECORDINGS
 from control.db.jobs import JobFailed
 from control.privacy.caller_deletions import DELETE_CALLER
 from control.privacy.model import CallerDeletion
+from control.privacy.service import Privacy
 from shared.errors import Conflict, Invalid
 from shared.events import CallerSaid, Event, RecordingReady
 from shared.recording_keys import recordings_prefix
@@ -45,7 +47,7 @@ PLACES = {
 
 
 async def request(filled: FilledWorkspace, number: str = CALLER, now: datetime | None = None) -> CallerDeletion:
-    deletions, workspace = filled.platform.services.privacy.deletions, filled.workspace
+    deletions, workspace = filled.platform.services[Privacy].deletions, filled.workspace
     return await filled.platform.in_workspace(
         workspace, lambda db: deletions.request(db, workspace.actor, filled.id, number, now or datetime.now(UTC))
     )
@@ -67,7 +69,7 @@ async def test_nothing_is_left_of_a_caller(
 ) -> None:
     filled, words = fresh_filled, [CALLER, SPOKEN, NOTE, CALLER[3:]]
     calls = await filled.fill(CALLER, BEFORE)
-    exports, workspace = platform.services.privacy.exports, filled.workspace
+    exports, workspace = platform.services[Privacy].exports, filled.workspace
     await platform.in_workspace(workspace, lambda db: exports.request(db, workspace.actor, filled.id, NOW))
     await run_all(platform)
     assert await search_database(database_url, words) == PLACES
@@ -159,7 +161,7 @@ async def test_deletion_is_not_done_while_a_recording_is_left(platform: CallPlat
 async def test_job_goes_on_where_it_was_killed(platform: CallPlatform, monkeypatch: pytest.MonkeyPatch) -> None:
     filled = await make_filled_workspace(platform)
     await filled.fill(CALLER, BEFORE)
-    exports, workspace = platform.services.privacy.exports, filled.workspace
+    exports, workspace = platform.services[Privacy].exports, filled.workspace
     await platform.in_workspace(workspace, lambda db: exports.request(db, workspace.actor, filled.id, NOW))
     await run_all(platform)
     deletion = await request(filled)
@@ -182,7 +184,7 @@ async def test_export_of_the_time_while_a_deletion_waits_is_withdrawn(platform: 
     filled = await make_filled_workspace(platform)
     call_id = await filled.insert_call(CALLER, at=BEFORE, status="in_progress")
     deletion = await request(filled)
-    exports, workspace = platform.services.privacy.exports, filled.workspace
+    exports, workspace = platform.services[Privacy].exports, filled.workspace
     await platform.in_workspace(
         workspace, lambda db: exports.request(db, workspace.actor, filled.id, datetime.now(UTC))
     )
@@ -214,7 +216,7 @@ async def test_late_events_bring_nothing_back(platform: CallPlatform) -> None:
 
 async def test_blocked_caller_stays_blocked(platform: CallPlatform) -> None:
     filled = await make_filled_workspace(platform)
-    workspace, blocked = filled.workspace, platform.services.blocked_callers
+    workspace, blocked = filled.workspace, platform.services[BlockedCallers]
     await platform.in_workspace(
         workspace, lambda db: blocked.block(db, filled.id, workspace.actor, "+14155550100", "", NOW)
     )

@@ -14,11 +14,13 @@ import pytest
 import control
 from control.accounts.tokens import token_hash
 from control.api_keys.model import IssuedKey
+from control.api_keys.service import ApiKeys
 from control.db.jobs import JobFailed
 from control.privacy import export_job
 from control.privacy.exports import delete_expired, export_key, withdraw_exports
 from control.privacy.model import WorkspaceExport
 from control.privacy.read_export import EXPORTED
+from control.privacy.service import Privacy
 from control.privacy.store_exports import fail_abandoned
 from shared.errors import Conflict, NotFound, TooManyRequests
 from shared.storage import StorageUnavailable
@@ -42,14 +44,14 @@ LEFT_OUT: Final = {
 
 
 async def request(filled: FilledWorkspace) -> WorkspaceExport:
-    exports, workspace = filled.platform.services.privacy.exports, filled.workspace
+    exports, workspace = filled.platform.services[Privacy].exports, filled.workspace
     return await filled.platform.in_workspace(
         workspace, lambda db: exports.request(db, workspace.actor, filled.id, NOW)
     )
 
 
 async def make_key(filled: FilledWorkspace) -> IssuedKey:
-    keys, workspace = filled.platform.services.api_keys, filled.workspace
+    keys, workspace = filled.platform.services[ApiKeys], filled.workspace
     return await filled.platform.in_workspace(
         workspace,
         lambda db: keys.create(
@@ -122,7 +124,7 @@ async def test_archive_holds_all_of_one_workspace(platform: CallPlatform, monkey
 
 async def test_download_is_for_ready_files_and_audited(platform: CallPlatform) -> None:
     filled, other = await make_filled_workspace(platform), await make_filled_workspace(platform)
-    exports, workspace = platform.services.privacy.exports, filled.workspace
+    exports, workspace = platform.services[Privacy].exports, filled.workspace
     export = await request(filled)
 
     async def open_as(one: FilledWorkspace) -> WorkspaceExport:

@@ -14,6 +14,8 @@ from control.db.duties import AnyDuty
 from control.integrations.revocation import enqueue_workspace_revocations
 from control.privacy.purged_objects import delete_workspace_objects
 from control.privacy.purged_rows import delete_workspace_rows
+from control.privacy.service import Privacy
+from control.workspaces.service import Workspaces
 from control.workspaces.worker_tasks import workspaces_tasks
 from shared.storage import StorageUnavailable
 from tests.control.calls.call_platform import CallPlatform
@@ -41,7 +43,7 @@ DELETED: Final = {"call_events", "rollup_dirty"}
 
 def duty(platform: CallPlatform) -> AnyDuty:
     tasks = workspaces_tasks(
-        platform.services.workspaces,
+        platform.services[Workspaces],
         delete_rows=delete_workspace_rows,
         delete_marks=delete_workspace_marks,
         keep_billing_facts=keep_billing_facts,
@@ -94,7 +96,7 @@ async def test_nothing_of_a_purged_workspace_is_left(platform: CallPlatform, dat
     await filled.fill(CALLER, NOW - timedelta(days=5))
     kept = await other.record(await other.insert_call("+14155550177", at=NOW, word="salad"))
     await filled.add_document("A crown costs 480 dollars.")
-    exports, workspace = platform.services.privacy.exports, filled.workspace
+    exports, workspace = platform.services[Privacy].exports, filled.workspace
     await platform.in_workspace(workspace, lambda db: exports.request(db, workspace.actor, filled.id, NOW))
     await run_all(platform)
     await delete(filled)

@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 from control.calls.event_batch import parse_event, write_events
 from control.calls.recording_discard import DISCARD_RECORDINGS
 from control.db.jobs import JobFailed
+from control.platform.service import Platform
 from control.privacy import retention_duty
 from control.privacy.model import RetentionKind
 from control.privacy.retention import KINDS, RetentionLimit, RetentionTerms, apply_grace, days_name, make_terms
 from control.privacy.retention_duty import apply_retention
+from control.privacy.service import Privacy
 from shared.errors import Invalid
 from shared.events import CallerSaid, Event, RecordingReady, UsageRecorded
 from shared.recording_keys import recordings_prefix
@@ -80,7 +82,7 @@ def test_fewer_days_count_after_the_grace_only(steps: list[tuple[int, int]]) -> 
 
 async def choose(filled: FilledWorkspace, **days: int | None) -> RetentionTerms:
     """days: by kind."""
-    retention, workspace = filled.platform.services.privacy.retention, filled.workspace
+    retention, workspace = filled.platform.services[Privacy].retention, filled.workspace
     return await filled.platform.in_workspace(
         workspace,
         lambda db: retention.change(db, workspace.actor, filled.id, days, NOW),  # type: ignore[arg-type]
@@ -106,7 +108,7 @@ async def held(filled: FilledWorkspace, call_id: UUID) -> set[str]:
 
 
 async def apply(platform: CallPlatform) -> int:
-    return await apply_retention(platform.pool, platform.services.platform, NOW)
+    return await apply_retention(platform.pool, platform.services[Platform], NOW)
 
 
 async def old_call(filled: FilledWorkspace, days: float) -> tuple[UUID, str]:
@@ -153,7 +155,7 @@ async def test_tier_that_is_lowered_by_accident_deletes_nothing_at_once(platform
                 {"recording_days": days, "transcript_days": days}, filled.id,
             )
         )  # fmt: skip
-        await apply_retention(platform.pool, platform.services.platform, at)
+        await apply_retention(platform.pool, platform.services[Platform], at)
         await run_all(platform)
         return await held(filled, call_id)
 

@@ -13,6 +13,7 @@ from control.tools.mcp_config import McpServerConfig
 from control.tools.mcp_servers import McpServerEdit, McpServers
 from control.tools.mcp_tool_list import ToolListing
 from control.tools.model import McpServer
+from control.tools.service import ToolServices
 from control.tools.worker_tasks import refresh_lists
 from tests.control.calls.call_platform import NOW, CallPlatform, open_call_platform
 from tests.control.media_requests.ends import running_api_process, running_node
@@ -41,7 +42,7 @@ async def test_http_tool_runs_once_under_its_run_id_and_only_for_agents_that_nam
     platform: CallPlatform, valkey_url: str
 ) -> None:
     workspace = await platform.create_workspace()
-    finder = platform.services.tools.handlers
+    finder = platform.services[ToolServices].handlers
     async with (
         running_peer(plain('{"free": 3}')) as peer,
         running_api_process(platform, {}, finder=finder),
@@ -73,7 +74,7 @@ async def test_request_without_an_answer_is_told_as_unknown_and_never_repeated(
     platform: CallPlatform, valkey_url: str
 ) -> None:
     workspace = await platform.create_workspace()
-    finder = platform.services.tools.handlers
+    finder = platform.services[ToolServices].handlers
     async with (
         running_peer(hang) as peer,
         running_api_process(platform, {}, finder=finder),
@@ -90,7 +91,7 @@ async def test_request_without_an_answer_is_told_as_unknown_and_never_repeated(
 
 async def test_allow_list_limits_and_traits_of_an_mcp_server(platform: CallPlatform, valkey_url: str) -> None:
     workspace = await platform.create_workspace()
-    tools, finder = ScriptedTools(), platform.services.tools.handlers
+    tools, finder = ScriptedTools(), platform.services[ToolServices].handlers
     async with (
         running_mcp(tools.server) as url,
         running_api_process(platform, {}, finder=finder),
@@ -117,7 +118,7 @@ async def test_allow_list_limits_and_traits_of_an_mcp_server(platform: CallPlatf
         tools.text = "y" * 100_000
         assert "(the rest was cut off)" in await ask("find_slots", "run-5", b'{"day": "today"}')
         tools.gate.set()
-        assert platform.services.tools.connections.count == 1
+        assert platform.services[ToolServices].connections.count == 1
 
 
 async def test_list_that_is_unfit_holds_up_no_other_workspace(
@@ -132,7 +133,7 @@ async def test_list_that_is_unfit_holds_up_no_other_workspace(
         old.tools = [{"name": "a\x00", "inputSchema": schema}, {"name": "b", "inputSchema": schema}]
         bad = await add_server(platform, hostile, f"{peer.url}/mcp")
         assert [tool.name for tool in bad.tools] == ["b"]
-        service = platform.services.tools.mcp
+        service = platform.services[ToolServices].mcp
         listing = service.listing
         faulty = await add_server(platform, broken, url)
 
@@ -156,7 +157,7 @@ async def test_server_with_another_list_is_asked_again_after_its_next_use(
     platform: CallPlatform, valkey_url: str
 ) -> None:
     workspace = await platform.create_workspace()
-    finder = platform.services.tools.handlers
+    finder = platform.services[ToolServices].handlers
     async with (
         running_mcp(ScriptedTools().server) as url,
         running_api_process(platform, {}, finder=finder),
@@ -165,7 +166,7 @@ async def test_server_with_another_list_is_asked_again_after_its_next_use(
         server = await add_server(platform, workspace, url)
         await change_agent(platform, workspace, mcp_tools=[{"server": "diary", "tools": ["book"]}])
         admitted = await platform.admit(workspace)
-        platform.services.tools.connections.report_change(server.id)
+        platform.services[ToolServices].connections.report_change(server.id)
         told = await failing(node.ask(admitted, "tool.diary__book", b'{"hour": "8"}', run_id="run-1"))
         assert "Booked at 8." in told
         query = "SELECT tried_at FROM mcp_servers WHERE id = $1"
@@ -175,7 +176,7 @@ async def test_server_with_another_list_is_asked_again_after_its_next_use(
 async def test_suspended_workspace_and_changed_server_keep_what_they_had(platform: CallPlatform) -> None:
     """The list of a server that was asked before its config was changed is not taken for that of the other one."""
     workspace = await platform.create_workspace()
-    service = platform.services.tools.mcp
+    service = platform.services[ToolServices].mcp
     async with running_mcp(ScriptedTools().server) as url:
         server = await add_server(platform, workspace, url)
         moved = McpServerEdit(McpServerConfig(url=f"{url}?new=1"))
@@ -199,11 +200,11 @@ async def test_suspended_workspace_and_changed_server_keep_what_they_had(platfor
 
 async def test_server_that_is_away_delays_no_call_and_did_nothing(platform: CallPlatform, valkey_url: str) -> None:
     workspace = await platform.create_workspace()
-    finder = platform.services.tools.handlers
+    finder = platform.services[ToolServices].handlers
     async with running_mcp(ScriptedTools().server) as url:
         await add_server(platform, workspace, url)
         await change_agent(platform, workspace, mcp_tools=[{"server": "diary", "tools": ["book"]}])
-    await platform.services.tools.connections.close()
+    await platform.services[ToolServices].connections.close()
     admitted = await platform.admit(workspace)
     assert set(tools_of(admitted)) == {"diary__book"}
     async with (
@@ -213,8 +214,8 @@ async def test_server_that_is_away_delays_no_call_and_did_nothing(platform: Call
         told = await failing(node.ask(admitted, "tool.diary__book", b'{"hour": "8"}', run_id="run-1"))
         assert told.startswith("tool_unreachable: diary__book cannot be reached") and told.endswith("Nothing was done.")
     later = NOW + timedelta(hours=1)
-    assert await refresh_lists(platform.pool, platform.services.tools.mcp, later) >= 1
+    assert await refresh_lists(platform.pool, platform.services[ToolServices].mcp, later) >= 1
     (server,) = await platform.in_workspace(
-        workspace, lambda db: platform.services.tools.mcp.list_all(db, workspace.workspace_id)
+        workspace, lambda db: platform.services[ToolServices].mcp.list_all(db, workspace.workspace_id)
     )
     assert server.list_error and server.find_tool("book") is not None and server.listed_at == NOW

@@ -7,6 +7,7 @@ from pathlib import Path
 from control.app import make_request_shares
 from control.calls.model import AdmittedCall
 from control.db.pool import Pool, open_pool
+from control.tools.service import ToolServices
 from tests.control.calls.call_platform import CallPlatform, open_call_platform
 from tests.control.media_requests.ends import Node, running_api_process, running_node, wait_until_true
 from tests.control.tools.hostile_peer import Respond, hang, plain, running_peer
@@ -53,7 +54,7 @@ async def test_tool_answers_while_those_of_three_other_workspaces_hang(
         running_api_process(
             platform,
             {},
-            finder=platform.services.tools.handlers,
+            finder=platform.services[ToolServices].handlers,
             concurrency=PLACES,
             shares=make_request_shares(PLACES),
             pool=pool,

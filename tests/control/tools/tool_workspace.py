@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from control.agents.model import AgentEdit
+from control.agents.service import Agents
 from control.calls.model import AdmittedCall
 from control.db.pool import Connection
 from control.tools.http_config import HttpToolConfig
@@ -12,6 +13,7 @@ from control.tools.http_tools import HttpToolEdit
 from control.tools.mcp_config import McpServerConfig
 from control.tools.mcp_servers import McpServerEdit
 from control.tools.model import McpServer
+from control.tools.service import ToolServices
 from control.tools.worker_tasks import refresh_lists
 from shared.bus.requests import RequestRefused
 from shared.plan import ToolPlan
@@ -27,7 +29,7 @@ async def add_http_tool(platform: CallPlatform, workspace: LiveWorkspace, url: s
         {"description": "Stock.", "parameters": PARAMETERS, "url": url, "method": "POST", **config}
     )
     edit = HttpToolEdit(made, {"Authorization": "Bearer s3cret-key"})
-    service = platform.services.tools.http
+    service = platform.services[ToolServices].http
     await platform.in_workspace(
         workspace, lambda db: service.create(db, workspace.workspace_id, workspace.actor, "check_stock", edit, NOW)
     )
@@ -35,7 +37,7 @@ async def add_http_tool(platform: CallPlatform, workspace: LiveWorkspace, url: s
 
 async def add_server(platform: CallPlatform, workspace: LiveWorkspace, url: str, **config: Any) -> McpServer:
     edit = McpServerEdit(McpServerConfig(url=url, **config))
-    service = platform.services.tools.mcp
+    service = platform.services[ToolServices].mcp
     made = await platform.in_workspace(
         workspace, lambda db: service.create(db, workspace.workspace_id, workspace.actor, "diary", edit, NOW)
     )
@@ -47,7 +49,7 @@ async def change_agent(platform: CallPlatform, workspace: LiveWorkspace, **confi
 
     async def change(db: Connection) -> None:
         edit = AgentEdit(config=config)
-        await platform.services.agents.update(
+        await platform.services[Agents].update(
             db, workspace.workspace_id, workspace.actor, workspace.agent_id, edit, NOW
         )
 

@@ -12,6 +12,7 @@ import pytest
 
 from control.calls.event_batch import parse_event, write_events
 from control.calls.model import AdmittedCall, RefusedCall
+from control.calls.service import Calls
 from control.db.scope import enter_platform
 from control.webhooks.call_routing import CallRouting
 from control.webhooks.metrics import WebhookMetrics
@@ -146,7 +147,7 @@ async def test_announcement_is_in_the_agents_language_at_telnyx(
 
 async def test_redis_fails_during_resumption(platform: WebhookPlatform, without_redis: WebhookPlatform) -> None:
     await start_conversation(platform, "CG5")
-    metrics, calls = WebhookMetrics(), without_redis.services.calls
+    metrics, calls = WebhookMetrics(), without_redis.services[Calls]
     transactions = PlatformTransactions(without_redis.pool, metrics)
     routing = CallRouting(transactions, without_redis.services, metrics, 5.0)
     call = await transactions.run(lambda db: calls.find_open(db, "twilio", "CG5", without_redis.clock()))

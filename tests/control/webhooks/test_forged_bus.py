@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from control.calls.details import decode_details
+from control.calls.media_assignment import MediaAssignment
 from shared.bus.checkpoints import Checkpoint, Checkpoints, StreamOutcome
 from shared.bus.enrolment import NodeIdentity
 from shared.bus.live import LiveCall, LiveCalls
@@ -230,7 +231,7 @@ async def test_a_revoked_node_gets_no_call_and_its_calls_go_on_elsewhere(attacke
     await Checkpoints(redis, None).put(checkpoint, voucher=voucher)
     live = LiveCall(str(call_id), "m1", 0, attacked.nodes[HERE].card)
     await LiveCalls(redis).refresh([live], {str(call_id): voucher})
-    media = attacked.platform.services.media_assignment
+    media = attacked.platform.services[MediaAssignment]
     assert await media.is_streaming(call_id, 0)
     attacked.platform.authority.enrolment.revoke({HERE: 1 << 40})
     assert not await media.is_streaming(call_id, 0)

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from control.calls.model import PhoneCode
-from control.calls.phone_codes import PURPOSE, CodeRequest
+from control.calls.phone_codes import PURPOSE, CodeRequest, PhoneCodes
 from control.db.scope import enter_workspace
 from control.platform.audit import Actor
 from tests.platform.webhooks import WebhookPlatform, client_state
@@ -24,7 +24,7 @@ async def request_code(platform: WebhookPlatform, language: str, carrier: str) -
     async with platform.pool.transaction() as db:
         await enter_workspace(db, platform.workspace_id, user_id)
         actor = Actor("user", user_id, "ann@example.com")
-        code = await platform.services.phone_codes.request(db, actor, request, datetime.now(UTC))
+        code = await platform.services[PhoneCodes].request(db, actor, request, datetime.now(UTC))
     await platform.execute("UPDATE calls SET carrier = $2 WHERE id = $1", code.call_id, carrier)
     return code, ", ".join(platform.sealer.open(code.code, PURPOSE).decode())
 

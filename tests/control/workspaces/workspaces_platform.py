@@ -173,8 +173,8 @@ def user_actor(user: User) -> Actor:
 async def open_workspaces(url: str) -> AsyncIterator[WorkspacesPlatform]:
     """Opens the platform on a migrated database, with the shipped tiers and settings and an empty job queue."""
     async with open_accounts(url) as base:
-        settings = base.services.platform
-        platform = WorkspacesPlatform(base, base.services.workspaces, settings)
+        settings = base.services[Platform]
+        platform = WorkspacesPlatform(base, base.services[Workspaces], settings)
         await platform.as_staff(lambda db: seed_platform(db, shipped_tiers(), shipped_settings()))
         await platform.as_staff(lambda db: settings.change_settings(db, STAFF, shipped_settings()))
         await platform.as_staff(lambda db: db.execute("DELETE FROM pgqueuer"))

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import msgspec
 
+from control.agents.lookup import AgentLookup
 from control.calls.analysis.analyser import CallAnalyser
 from control.calls.analysis.analysis_job import make_analysis_job
 from control.calls.analysis.model import AnalysisPolicy
@@ -81,7 +82,7 @@ async def store_late(platform: CallPlatform, call: AdmittedCall, event: Event, s
 
 def make_job(platform: CallPlatform, policy: AnalysisPolicy | None = None, analyser: CallAnalyser | None = None) -> Any:
     made = analyser or CallAnalyser(policy or AnalysisPolicy(timeout_s=5.0), EgressGuard())
-    return make_analysis_job(platform.pool, platform.services.agent_lookup, made)
+    return make_analysis_job(platform.pool, platform.services[AgentLookup], made)
 
 
 async def analyse(platform: CallPlatform, call: AdmittedCall, attempt: int = 0, **made: Any) -> Any:

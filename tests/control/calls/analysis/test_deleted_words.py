@@ -9,6 +9,7 @@ from control.calls.analysis.analyser import AnalysisOutcome, CallAnalyser
 from control.calls.analysis.model import AnalysisPolicy, AnalysisTask
 from control.calls.store_deletion import delete_words
 from control.platform.audit import Actor
+from control.workspaces.service import Workspaces
 from shared.egress import EgressGuard
 from shared.events import CallerSaid
 from simulator.vendors.faults import Fault
@@ -53,7 +54,7 @@ async def test_what_was_found_in_words_that_are_redacted_later_is_deleted(platfo
         call = await end_call(platform, analysis={"extraction": TASTE})
         actor, ours = (await _owner(platform, call.workspace_id)), call.workspace_id
         await platform.in_platform(
-            lambda db: platform.services.workspaces.update(db, actor, ours, {"redaction": ["card_number"]}, NOW)
+            lambda db: platform.services[Workspaces].update(db, actor, ours, {"redaction": ["card_number"]}, NOW)
         )
         await store_late(platform, call, CallerSaid(2, "My card is four one one one one one one one", 5_000, 6_000))
         before = await analyse(platform, call)

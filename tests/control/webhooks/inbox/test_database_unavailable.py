@@ -94,7 +94,7 @@ async def test_twilio_gets_503_when_neither_store_takes_it(platform: WebhookPlat
 async def test_unreadable_queue_entry_is_dropped(platform: WebhookPlatform) -> None:
     await platform.ring_twilio("CDA4")
     await platform.redis.xadd(STREAM, {"n": b"not sealed by us"})
-    await platform.services.deferred_webhooks.add(b'{"source": "elsewhere"}')
+    await platform.services[DeferredWebhooks].add(b'{"source": "elsewhere"}')
     async with database_unavailable(platform):
         await send_status(platform, "CDA4", "completed", 3, CallDuration="7", Direction="inbound")
     await retry_open_webhooks(platform.pool, platform.services, platform.clock() + timedelta(seconds=6), 10)

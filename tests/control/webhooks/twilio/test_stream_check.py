@@ -6,16 +6,19 @@ from typing import Any
 import msgspec
 import pytest
 
+from control.billing.spend_guard import SpendGuard
 from control.calls.media_assignment import MediaAssignment
+from control.calls.service import Calls
 from control.carriers.model import CarrierRefused, CarrierUnavailable
 from control.carriers.registry import Carriers
 from control.db.jobs import JobFailed, JobHandler
+from control.http.services import Services
 from control.webhooks.duties import retry_open_webhooks
 from control.webhooks.twilio.stream_check import CHECK_STREAM, CheckStreamJob, make_stream_check_job
 from shared.bus.checkpoints import StreamOutcome
 from shared.bus.client import bus_client
 from shared.bus.live import LiveCall, LiveCalls
-from shared.bus.webhook_queue import STREAM
+from shared.bus.webhook_queue import STREAM, DeferredWebhooks
 from tests.control.calls.call_platform import FakeCarrier
 from tests.control.webhooks.inbox.test_database_unavailable import database_unavailable
 from tests.control.webhooks.twilio.test_continue import checkpoints
@@ -47,14 +50,12 @@ def twilio() -> RedirectingCarrier:
 def check_job(
     platform: WebhookPlatform, twilio: RedirectingCarrier, assignment: MediaAssignment | None = None
 ) -> JobHandler:
-    class Services:
-        carriers = Carriers({"twilio": twilio})
-        media_assignment = assignment or platform.services.media_assignment
-        calls = platform.services.calls
-        spend_guard = platform.services.spend_guard
-        deferred_webhooks = platform.services.deferred_webhooks
-
-    return make_stream_check_job(platform.pool, Services())
+    services = Services(
+        Carriers({"twilio": twilio}),
+        assignment or platform.services[MediaAssignment],
+        *(platform.services[kind] for kind in (Calls, SpendGuard, DeferredWebhooks)),
+    )
+    return make_stream_check_job(platform.pool, services)
 
 
 async def ring(platform: WebhookPlatform, sid: str) -> str:

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from control.agents.remote_tools import agents_request_handlers
 from control.tools.outside_text import EXPLANATION
+from control.tools.service import ToolServices
 from shared.events import AgentSaid, ToolRan
 from shared.plan import CallPlan, ProviderPlan
 from tests.control.calls.call_platform import CallPlatform, open_call_platform
@@ -38,7 +39,7 @@ async def test_model_uses_a_tool_of_the_time_server_from_the_registry(
     ]
     scripts = [(CHUNKED, [*steps, *END]) for steps in (call_tool, [delta(content="It is noon."), delta("stop")])]
     workspace = await platform.create_workspace(greeting="", prompt="Be kind.")
-    finder = platform.services.tools.handlers
+    finder = platform.services[ToolServices].handlers
     async with (
         running_mcp(make_time_server()) as url,
         sse_server(*scripts) as server,

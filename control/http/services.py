@@ -1,0 +1,18 @@
+"""The services of the nouns, found by their class: what lies above this package need not be known here."""
+
+from typing import TypeVar, cast
+
+T = TypeVar("T")
+
+
+class Services:
+    """One instance of each service, made once per program: `services[Calls]`."""
+
+    def __init__(self, *services: object) -> None:
+        self._by_class: dict[type, object] = {type(service): service for service in services}
+        if len(self._by_class) < len(services):
+            raise ValueError("two services have the same class")
+
+    def __getitem__(self, kind: type[T]) -> T:
+        """The service of this class. Raises KeyError where the program made none."""
+        return cast(T, self._by_class[kind])
