@@ -13,16 +13,21 @@ Problem
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
+
+from pydantic import Field
 
 
 @dataclass(frozen=True, slots=True)
 class ErrorDetail:
-    """One fault of a request. param: the field, dotted; None where no field is at fault. code: stable, for programs."""
+    """One fault of a request."""
 
-    param: str | None
-    code: str
-    message: str
+    param: Annotated[
+        str | None,
+        Field(description="The field, dotted; null where no field is at fault.", examples=["config.greeting"]),
+    ]
+    code: Annotated[str, Field(description="Stable, for programs.", examples=["invalid"])]
+    message: Annotated[str, Field(description="For people.", examples=["name must not be empty."])]
 
 
 class Problem(Exception):

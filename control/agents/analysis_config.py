@@ -31,6 +31,7 @@ class AnalysisConfig(ConfigPart):
         max_length=20,
         pattern=_LANGUAGE,
         description="BCP 47 tag of the summary's language; empty: the agent's.",
+        examples=["en"],
     )
     extraction: Annotated[dict[str, Any], AfterValidator(require_extraction_schema)] | None = Field(
         default=None,

@@ -52,11 +52,12 @@ DocumentId = Annotated[str, StringConstraints(pattern=UUID_PATTERN)]
 class Choice(ConfigPart):
     """One provider of a fallback chain."""
 
-    provider: Provider = Field(description="Name in the provider catalogue.")
+    provider: Provider = Field(description="Name in the provider catalogue.", examples=["groq"])
     options: Options = Field(
         default={},
         description="The provider's own options, such as model, voice, or the location where it computes; the "
         "catalogue tells which may be set.",
+        examples=[{"model": "llama-3.3-70b"}],
     )
 
 
@@ -77,15 +78,16 @@ class Speech(ConfigPart):
 class Limits(ConfigPart):
     """When a call is nudged or ended; 0 turns a limit off."""
 
-    max_duration_s: int = Field(default=3_600, ge=0, le=86_400, description="Longest call, seconds.")
+    max_duration_s: int = Field(default=3_600, ge=0, le=86_400, description="Longest call, seconds.", examples=[3600])
     idle_nudge_s: int = Field(
         default=10,
         ge=0,
         le=86_400,
         description="Seconds of silence on both sides after which the agent asks who is there.",
+        examples=[10],
     )
     silence_s: int = Field(
-        default=30, ge=0, le=86_400, description="Seconds of silence on both sides that end the call."
+        default=30, ge=0, le=86_400, description="Seconds of silence on both sides that end the call.", examples=[30]
     )
     reply_s: float = Field(
         default=8.0,
@@ -94,6 +96,7 @@ class Limits(ConfigPart):
         allow_inf_nan=False,
         description="Longest silence, seconds, that a caller hears while a reply is due: the agent apologises after "
         "three quarters of it at the latest.",
+        examples=[8.0],
     )
     filler_s: float = Field(
         default=1.2,
@@ -102,6 +105,7 @@ class Limits(ConfigPart):
         allow_inf_nan=False,
         description="Seconds of silence after the caller's speech until the agent says that it is busy, because a "
         "reply is late.",
+        examples=[1.2],
     )
 
 
@@ -113,6 +117,7 @@ class MessageDelivery(ConfigPart):
         max_length=5,
         description="Confirmed addresses of members of the workspace, up to 5; empty: its owners. Each message is sent "
         "to all of them when the call is over, up to 100 a day.",
+        examples=[["ada@example.com"]],
     )
 
 
@@ -123,6 +128,7 @@ class KnowledgeScope(ConfigPart):
         default=[],
         max_length=MOST_DOCUMENTS,
         description="Documents of the workspace, up to 50; empty: all of them, those that are added later included.",
+        examples=[["01966f4e-7c5a-7d3e-9b1f-3c2a1d4e5f60"]],
     )
 
 
@@ -141,6 +147,7 @@ class Recording(ConfigPart):
         pattern=PLAIN,
         description="Said at the start of a recorded call, and not interruptible; up to 500 characters; may hold "
         "{placeholders}.",
+        examples=["This call is recorded."],
     )
     # Left out where they are not set: programs of the version before refuse them.
     refusal_words: list[Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=PLAIN)]] = Field(
@@ -151,6 +158,7 @@ class Recording(ConfigPart):
         "characters, besides sentences such as 'don't record me'. They count until the agent's first answer; one or "
         "two words, such as 'no', only as a whole sentence that answers no question of the greeting. Later only "
         "longer ones count, as a whole sentence.",
+        examples=[["no", "I would rather you did not"]],
     )
     refusal_key: str = Field(
         default="",
@@ -158,12 +166,14 @@ class Recording(ConfigPart):
         exclude_if=operator.not_,
         description="The key with which a caller refuses a recording that was announced: 1 to 9, * or #; empty: none. "
         "0 reaches a person.",
+        examples=["9"],
     )
     statement: str = Field(
         default="",
         max_length=1_000,
         pattern=PLAIN,
         description="Where and how callers gave their consent; up to 1000 characters; kept with the version as proof.",
+        examples=["Callers agree in our terms of service, section 4."],
     )
 
     @model_validator(mode="after")
@@ -182,8 +192,9 @@ class Variable(ConfigPart):
 
     default: VariableValue = Field(
         default="",
-        description="Fills the placeholder in calls that bring no value; inbound calls bring none. One line of up to "
-        "500 characters; empty: the fact of this name, else nothing.",
+        description="Fills the placeholder in calls that bring no value; inbound calls bring none. One "
+        "line of up to 500 characters; empty: the fact of this name, else nothing.",
+        examples=["there"],
     )
     required: bool = Field(default=False, description="An outbound or test call that brings no value is refused.")
 
@@ -201,12 +212,14 @@ class AgentConfig(ConfigPart):
         max_length=30_000,
         pattern=PLAIN,
         description="Instructions and facts for the language model; up to 30,000 characters.",
+        examples=["You answer the phone of {business_name}. Book appointments and take messages."],
     )
     greeting: str = Field(
         default="",
         max_length=1_400,
         pattern=PLAIN,
         description="The agent's first words, up to 1,400 characters; empty: the agent waits for the caller.",
+        examples=["Hello, this is {business_name}. How can I help you?"],
     )
     # Left out where they are not set: programs of the version before refuse them.
     first_message: FirstMessage = Field(
@@ -227,14 +240,18 @@ class AgentConfig(ConfigPart):
         exclude_if=operator.not_,
         description="Says that an artificial voice speaks, where the law demands it: said to its end before anything "
         "else; up to 500 characters; empty: nothing is said.",
+        examples=["You are speaking with our digital assistant."],
     )
-    language: str = Field(default="en", max_length=20, pattern=LANGUAGE, description="BCP 47 tag, such as en or pt-BR.")
+    language: str = Field(
+        default="en", max_length=20, pattern=LANGUAGE, description="BCP 47 tag, such as en or pt-BR.", examples=["en"]
+    )
     additional_languages: AdditionalLanguages = Field(default=[])
     goodbye: str = Field(
         default="Goodbye.",
         max_length=400,
         pattern=PLAIN,
         description="The agent's last words when it ends a call; up to 400 characters.",
+        examples=["Thank you for calling. Goodbye."],
     )
     voicemail_message: str = Field(
         default="",
@@ -243,6 +260,7 @@ class AgentConfig(ConfigPart):
         exclude_if=operator.not_,
         description="Left after the beep when an answering machine takes an outbound call, which ends then; up to "
         "1,000 characters; may hold {placeholders}; empty: the call ends as soon as the machine is detected.",
+        examples=["This is Riverside Dental. Please call us back."],
     )
     # Left out where they are the defaults: programs of the version before refuse an unknown field.
     call_screening: Literal["answer", "end"] = Field(
@@ -257,6 +275,7 @@ class AgentConfig(ConfigPart):
         pattern=PLAIN,
         exclude_if=operator.not_,
         description="Said to call screening; 1,000 characters; may hold {placeholders}; empty: the model answers.",
+        examples=["This is Riverside Dental about your appointment."],
     )
     facts: Annotated[
         dict[FactName, Annotated[str, StringConstraints(min_length=1, max_length=4_000, pattern=PLAIN)]],
@@ -265,14 +284,15 @@ class AgentConfig(ConfigPart):
         default={},
         max_length=MOST_FACTS,
         description="What the {placeholders} of prompt, greeting, goodbye and announcements stand for; up to 100.",
+        examples=[{"business_name": "Riverside Dental"}],
     )
     # Left out where it is empty: programs of the version before refuse an unknown field.
     variables: Annotated[dict[FactName, Variable], bounded_map(MOST_VARIABLES, LONGEST_NAME)] = Field(
         default={},
         max_length=MOST_VARIABLES,
         exclude_if=operator.not_,
-        description="The {placeholders} that a call's own `variables` may fill, up to 50, and what fills them "
-        "otherwise.",
+        description="The placeholders that a call's own `variables` may fill, up to 50, and what fills them otherwise.",
+        examples=[{"customer_name": {"default": "there", "required": False}}],
     )
     speech: Speech = Field(default=Speech(), description="Providers; left out, the defaults.")
     voices: dict[Provider, Options] = Field(
@@ -280,6 +300,7 @@ class AgentConfig(ConfigPart):
         max_length=8,
         description="Options of each voice provider, used whenever it speaks for this agent, as first choice or as "
         "fallback: so that a fallback sounds alike.",
+        examples=[{"cartesia": {"speed": 1.1}}],
     )
     # Left out where they are empty: programs of the version before refuse an unknown field.
     pronunciations: Annotated[list[PronunciationEntry], AfterValidator(require_one_each)] = Field(
@@ -295,8 +316,9 @@ class AgentConfig(ConfigPart):
         exclude_if=operator.not_,
         description="Words and names that callers are likely to say, the most important first; up to 50 of up to 60 "
         "characters. Recognisers that can be told expect them, and with them the known caller's name.",
+        examples=[["Invisalign", "Dr. Okonkwo"]],
     )
-    turn: Turn = Field(default=Turn(), description="Turn-taking.")
+    turn: Turn = Field(default=Turn(), description="When the caller's turn ends, and whether the caller may interrupt.")
     tools: Annotated[list[Literal[ToolName, RemoteToolName]], AfterValidator(require_different)] = Field(
         default=["end_call", "collect_digits", "transfer"],
         max_length=12,
@@ -317,6 +339,7 @@ class AgentConfig(ConfigPart):
         max_length=MOST_HTTP_TOOLS,
         exclude_if=operator.not_,
         description="Names of the workspace's HTTP tools that the agent may use, up to 20.",
+        examples=[["check_stock"]],
     )
     mcp_tools: Annotated[list[McpToolChoice], AfterValidator(require_few)] = Field(
         default=[],
@@ -338,6 +361,7 @@ class AgentConfig(ConfigPart):
         pattern=TARGET,
         max_length=LONGEST_TARGET,
         description="Where callers go who ask for a person: E.164, number;ext=204, or a SIP address; empty: a message.",
+        examples=["+12025550199"],
     )
     # Parts that programs of the version before refuse are left out where they are not set.
     transfer_mode: Annotated[Literal["blind", "warm"], AfterValidator(require_direct)] = Field(

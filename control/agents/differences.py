@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import Field
 
 from control.agents.model import AgentContent
 
@@ -11,13 +13,18 @@ _ABSENT: Final = object()
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A field that differs. path: as in the API's errors, such as `config.hours[2].opens`. before: null where the field
-    was added; after: null where it was removed."""
+    """A field that differs."""
 
-    path: str
-    kind: Literal["added", "removed", "changed"]
-    before: Any
-    after: Any
+    path: Annotated[str, Field(description="The field.", examples=["config.hours[2].opens"])]
+    kind: Annotated[
+        Literal["added", "removed", "changed"], Field(description="What became of the field in the second version.")
+    ]
+    before: Annotated[
+        Any, Field(description="The value in the first version; null where the field was added.", examples=["09:00"])
+    ]
+    after: Annotated[
+        Any, Field(description="The value in the second version; null where the field was removed.", examples=["08:00"])
+    ]
 
 
 def compare(before: AgentContent, after: AgentContent) -> list[Difference]:

@@ -34,10 +34,15 @@ DateText = Annotated[str, StringConstraints(pattern=DATE), AfterValidator(_exist
 class OpeningRange(ConfigPart):
     """One range of opening hours, by the clock on the wall."""
 
-    opens: str = Field(pattern=OPENING, description="HH:MM, from 00:00 to 23:59; the range begins with this minute.")
+    opens: str = Field(
+        pattern=OPENING,
+        description="HH:MM, from 00:00 to 23:59; the range begins with this minute.",
+        examples=["09:00"],
+    )
     closes: str = Field(
         pattern=CLOSING,
         description="HH:MM, up to 24:00; the first minute that is closed. A time before `opens` is on the next day.",
+        examples=["17:30"],
     )
 
     @property
@@ -84,11 +89,13 @@ class WeeklyHours(ConfigPart):
 class HoursException(ConfigPart):
     """A date, or several in a row, whose ranges replace those of the weekday: holidays, vacations, open Sundays."""
 
-    date: DateText = Field(min_length=10, description="YYYY-MM-DD, the first day.")
-    until: DateText = Field(default="", description="YYYY-MM-DD, the last day, included; empty: one day only.")
+    date: DateText = Field(min_length=10, description="YYYY-MM-DD, the first day.", examples=["2026-12-24"])
+    until: DateText = Field(
+        default="", description="YYYY-MM-DD, the last day, included; empty: one day only.", examples=["2026-12-26"]
+    )
     ranges: Ranges = Field(default=[], description="Ranges that begin on such a day, up to 6; none: closed.")
     name: str = Field(
-        default="", max_length=100, pattern=PLAIN, description="What the agent calls it, such as Christmas."
+        default="", max_length=100, pattern=PLAIN, description="What the agent calls it.", examples=["Christmas"]
     )
 
     @property
@@ -141,14 +148,15 @@ class OutsideHours(ConfigPart):
         max_length=1_400,
         pattern=PLAIN,
         validate_default=True,
-        description="Said in place of the greeting, up to 1,400 characters; empty: the greeting. hang_up needs it. May "
-        "hold {placeholders}.",
+        description="Said in place of the greeting.",
+        examples=["We are closed. Please leave a message."],
     )
     instructions: str = Field(
         default="",
         max_length=5_000,
         pattern=PLAIN,
         description="Added to the prompt of such a call; up to 5,000 characters; may hold {placeholders}.",
+        examples=["Take a message and promise a call on the next working day."],
     )
 
     @field_validator("text")

@@ -17,12 +17,15 @@ LANGUAGE: Final = r"^[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?$"
 class AdditionalLanguage(ConfigPart):
     """A language that the agent goes on in when the caller speaks it."""
 
-    language: str = Field(max_length=20, pattern=LANGUAGE, description="BCP 47 tag, such as es or fr-CA.")
+    language: str = Field(
+        max_length=20, pattern=LANGUAGE, description="BCP 47 tag, such as es or fr-CA.", examples=["en"]
+    )
     voices: dict[Provider, Options] = Field(
         default={},
         max_length=8,
         description="Voices of this language, by their provider, with options that go before all others. Without any, "
         "the agent's voices speak it that can.",
+        examples=[{"cartesia": {"speed": 1.1}}],
     )
     goodbye: str = Field(
         default="",
@@ -30,6 +33,7 @@ class AdditionalLanguage(ConfigPart):
         pattern=PLAIN,
         description="The agent's last words in this language, up to 400 characters; may hold {placeholders}; empty: "
         "the platform's in English, German, Spanish and French, else the agent's `goodbye`.",
+        examples=["Thank you for calling. Goodbye."],
     )
 
 

@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from msgspec import UNSET, UnsetType
+from pydantic import Field
 
 from control.agents.disclosures import NO_DISCLOSURES, Disclosures
+from control.http.fields import CreatedAt, Id
 
 Status = Literal["draft", "live", "paused"]
 Config = Mapping[str, Any]
@@ -39,19 +41,20 @@ class AgentContent:
 class AgentNumber:
     """A phone number as an agent shows it."""
 
-    id: UUID
-    phone_number: str
-    friendly_name: str
-    status: str
+    id: Id
+    phone_number: Annotated[str, Field(description="Phone number in E.164.", examples=["+12025550123"])]
+    friendly_name: Annotated[str, Field(description="The workspace's own name for the number.", examples=["Main line"])]
+    status: Annotated[str, Field(description="Status of the number.", examples=["active"])]
 
 
 @dataclass(frozen=True, slots=True)
 class AgentStats:
-    """Figures of an agent. total_calls: number of its calls, without test calls. avg_duration: seconds of a call, on
-    average; 0 without calls."""
+    """Figures of an agent."""
 
-    total_calls: int
-    avg_duration: float
+    total_calls: Annotated[int, Field(description="Number of its calls, without test calls.", examples=[128])]
+    avg_duration: Annotated[
+        float, Field(description="Seconds of a call, on average; 0 without calls.", examples=[94.2])
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,26 +77,37 @@ class VoiceAgent:
 
 @dataclass(frozen=True, slots=True)
 class AgentSummary:
-    """An agent in a list. phone_number: E.164."""
+    """An agent in a list."""
 
-    id: UUID
-    name: str
-    status: Status
-    version: int
-    phone_number: str | None
-    template_name: str | None
-    created_at: datetime
+    id: Id
+    name: Annotated[str, Field(description="Name of the agent.", examples=["Front desk"])]
+    status: Annotated[Status, Field(description="Present status.")]
+    version: Annotated[int, Field(description="Version number, counted from 1.", examples=[3])]
+    phone_number: Annotated[
+        str | None,
+        Field(description="Phone number in E.164 that the agent answers; null for none.", examples=["+12025550123"]),
+    ]
+    template_name: Annotated[
+        str | None,
+        Field(
+            description="Name of the template that it was created from; null for none.", examples=["Dental reception"]
+        ),
+    ]
+    created_at: CreatedAt
 
 
 @dataclass(frozen=True, slots=True)
 class VersionSummary:
-    """A version in a list. is_draft: only test calls had it."""
+    """A version in a list."""
 
-    version: int
-    name: str
-    created_by: UUID | None
-    created_at: datetime
-    is_draft: bool
+    version: Annotated[int, Field(description="Version number, counted from 1.", examples=[3])]
+    name: Annotated[str, Field(description="Name of the agent in this version.", examples=["Front desk"])]
+    created_by: Annotated[
+        UUID | None,
+        Field(description="Id of the user who created it; null if that account is deleted, or it was no user."),
+    ]
+    created_at: CreatedAt
+    is_draft: Annotated[bool, Field(description="Only test calls had it.")]
 
 
 @dataclass(frozen=True, slots=True)

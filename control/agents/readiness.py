@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from control.agents.config import AgentConfig
 from control.agents.facts import missing_facts
@@ -31,11 +32,14 @@ class ReadinessReason:
 
 @dataclass(frozen=True, slots=True)
 class AgentWarning:
-    """What does not keep an agent from answering, but should be known. code: stable. param: the field it is about."""
+    """What does not keep an agent from answering, but should be known."""
 
-    code: str
-    param: str
-    message: str
+    code: Annotated[str, Field(description="Stable, for programs.", examples=["rule_based_model"])]
+    param: Annotated[str, Field(description="The field that it is about, dotted.", examples=["config.speech.llm"])]
+    message: Annotated[
+        str,
+        Field(description="For people.", examples=["No language model answers: the rule-based receptionist speaks."]),
+    ]
 
 
 def find_reasons(

@@ -29,10 +29,7 @@ class PronunciationEntry(ConfigPart):
     """How one word sounds."""
 
     word: str = Field(
-        min_length=1,
-        max_length=60,
-        pattern=r"^\S+$",
-        description="The word as it is written, without spaces, in any case.",
+        min_length=1, max_length=60, pattern=r"^\S+$", description="The word as it is written.", examples=["Nguyen"]
     )
     # Both are left out where they are empty: programs of the version before refuse the one, and an empty other.
     say: Annotated[str, BeforeValidator(_without_blanks)] = Field(
@@ -40,16 +37,16 @@ class PronunciationEntry(ConfigPart):
         max_length=120,
         pattern=_ONE_LINE,
         exclude_if=operator.not_,
-        description="What voices are given in its place: how it sounds, in the letters of the agent's language; up to "
-        "120 characters.",
+        description="How it sounds.",
+        examples=["win"],
     )
     ipa: Annotated[str, BeforeValidator(_read_ipa)] = Field(
         default="",
         max_length=LONGEST_IPA,
         pattern=rf"^[{SIGNS}]*$",
         exclude_if=operator.not_,
-        description="How it sounds in the International Phonetic Alphabet, such as \u02c8w\u026an; up to 120 signs. "
-        "Voices that take it (Azure's, Google's Chirp 3: HD) are told it in place of `say`, which the others need.",
+        description="The same in IPA.",
+        examples=["ˈwɪn"],  # noqa: RUF001
     )
 
 

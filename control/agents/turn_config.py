@@ -19,6 +19,7 @@ class Turn(ConfigPart):
         description="Milliseconds of silence, from the true end of the caller's speech, that end the caller's turn. "
         "With adaptive, 600 is the default, and another value scales the silences that the agent chooses: 300 halves "
         "them.",
+        examples=[600],
     )
     adaptive: bool = Field(
         default=True,
@@ -34,9 +35,10 @@ class Turn(ConfigPart):
         default=True,
         description="How callers interrupt the agent. polite (or true): speech that may be a nod only lowers it for "
         "500 ms. eager: any speech silences it at once. off (or false): not at all.",
+        examples=["polite"],
     )
     min_words: int = Field(
-        default=1, ge=1, le=10, description="Words that make an interruption; 'mm-hm' does not count."
+        default=1, ge=1, le=10, description="Words that make an interruption; 'mm-hm' does not count.", examples=[1]
     )
     smart_turn: bool = Field(default=False, description="Ask a model at each pause whether the caller is done.")
     speculate: bool = Field(

@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from control.calls.analysis.model import AnalysisMethod, AnalysisStatus
 from control.calls.record_model import CallReport
@@ -11,34 +13,87 @@ from control.calls.record_model import CallReport
 
 @dataclass(frozen=True, slots=True)
 class CallAnalysisView:
-    """What was made of a call after its end. reason: why it failed or was skipped, or why no language model was asked;
-    empty otherwise. method: model or heuristic; null before there is a result. extracted: by the agent's schema."""
+    """What was made of a call after its end."""
 
-    status: AnalysisStatus
-    reason: str
-    method: AnalysisMethod | None
-    sentiment_score: float | None
-    success_reason: str
-    extracted: Mapping[str, Any] | None
-    analysed_at: datetime | None
+    status: Annotated[AnalysisStatus, Field(description="`pending`: it waits. `skipped`: it is not made.")]
+    reason: Annotated[
+        str,
+        Field(
+            description="Why it failed, waits for another attempt or was skipped, or why no language model was "
+            "asked; else empty.",
+            examples=["busy"],
+        ),
+    ]
+    method: Annotated[
+        AnalysisMethod | None,
+        Field(description="`model`: by a language model. `heuristic`: sentences of the call. Null without a result."),
+    ]
+    sentiment_score: Annotated[
+        float | None,
+        Field(description="The caller's mood from -1, very negative, to 1; null while it is unknown.", examples=[0.4]),
+    ]
+    success_reason: Annotated[
+        str,
+        Field(
+            description="Why the criterion was met or not; empty where that is not judged.",
+            examples=["A time was agreed."],
+        ),
+    ]
+    extracted: Annotated[
+        Mapping[str, Any] | None, Field(description="By the agent's schema.", examples=[{"appointment_day": "Friday"}])
+    ]
+    analysed_at: Annotated[
+        datetime | None, Field(description="When the last attempt ended (UTC); null before the first.")
+    ]
 
 
 @dataclass(frozen=True, slots=True)
 class AdminCallAnalysis:
-    """What was made of a call after its end, and by which model. tokens: used for it so far, attempts without a result
-    included. attempts: so far."""
+    """What was made of a call after its end, and by which model."""
 
-    status: AnalysisStatus
-    reason: str
-    method: AnalysisMethod | None
-    sentiment_score: float | None
-    success_reason: str
-    extracted: Mapping[str, Any] | None
-    analysed_at: datetime | None
-    provider: str
-    model: str
-    tokens: int
-    attempts: int
+    status: Annotated[AnalysisStatus, Field(description="`pending`: it waits. `skipped`: it is not made.")]
+    reason: Annotated[
+        str,
+        Field(
+            description="Why it failed, waits for another attempt or was skipped, or why no language model was "
+            "asked; else empty.",
+            examples=["busy"],
+        ),
+    ]
+    method: Annotated[
+        AnalysisMethod | None,
+        Field(description="`model`: by a language model. `heuristic`: sentences of the call. Null without a result."),
+    ]
+    sentiment_score: Annotated[
+        float | None,
+        Field(description="The caller's mood from -1, very negative, to 1; null while it is unknown.", examples=[0.4]),
+    ]
+    success_reason: Annotated[
+        str,
+        Field(
+            description="Why the criterion was met or not; empty where that is not judged.",
+            examples=["A time was agreed."],
+        ),
+    ]
+    extracted: Annotated[
+        Mapping[str, Any] | None,
+        Field(
+            description="What was extracted by the agent's `analysis.extraction`; null without one, or without "
+            "a language model.",
+            examples=[{"appointment_day": "Friday"}],
+        ),
+    ]
+    analysed_at: Annotated[
+        datetime | None, Field(description="When the last attempt ended (UTC); null before the first.")
+    ]
+    provider: Annotated[
+        str, Field(description="The provider that answered; empty without a language model.", examples=["openai"])
+    ]
+    model: Annotated[str, Field(description="The model that answered; empty without one.", examples=["llama-3.3-70b"])]
+    tokens: Annotated[
+        int, Field(description="Used for it so far, attempts without a result included.", examples=[1240])
+    ]
+    attempts: Annotated[int, Field(description="So far.", examples=[1])]
 
 
 def to_analysis(call: CallReport) -> CallAnalysisView | None:

@@ -42,11 +42,13 @@ class CallListQuery(ListQuery):
     status: CallStatus | None = Field(None, description="Only those with this status.")
     direction: Direction | None = Field(None, description="Only inbound or only outbound calls.")
     caller_number: NumberFilter | None = Field(
-        None, description="Only calls from this number (E.164; its + is written as %2B)."
+        None, description="Only calls from this number (E.164; its + is written as %2B).", examples=["+12025550123"]
     )
     since: UtcDatetime | None = Field(None, alias="from", description="Only calls created at or after this time.")
     until: UtcDatetime | None = Field(None, alias="to", description="Only calls created before this time.")
-    carrier_call_id: CarrierCallId | None = Field(None, description="Only the call with this id at its carrier.")
+    carrier_call_id: CarrierCallId | None = Field(
+        None, description="Only the call with this id at its carrier.", examples=["CA0123456789abcdef"]
+    )
     q: SearchText | None = Field(
         None,
         description="Only calls that are over and whose transcript has these words, in any case: all of them; "

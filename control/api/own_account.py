@@ -14,6 +14,7 @@ from control.accounts.own_account import PasswordChange
 from control.accounts.recovery_codes import PATTERN as RECOVERY_CODE
 from control.accounts.second_factors import TotpOffer
 from control.http.body import Body, PasswordText
+from control.http.fields import Id
 from control.http.pagination import HasMore
 from shared.errors import Invalid
 
@@ -29,11 +30,15 @@ RecoveryCode = Annotated[
 
 
 class OwnPasswordBody(Body):
-    """The present password and the new one. keep_other_sessions: they go on; otherwise they end."""
+    """The present password and the new one."""
 
-    current_password: PasswordText
-    new_password: PasswordText
-    keep_other_sessions: bool = False
+    current_password: Annotated[
+        PasswordText, Field(description="The present password.", examples=["correct horse battery"])
+    ]
+    new_password: Annotated[
+        PasswordText, Field(description="The new password, 10 to 128 characters.", examples=["correct horse battery"])
+    ]
+    keep_other_sessions: Annotated[bool, Field(description="They go on; otherwise they end.")] = False
 
     def change(self) -> PasswordChange:
         """As the accounts take it."""
@@ -43,19 +48,25 @@ class OwnPasswordBody(Body):
 class PasswordAgain(Body):
     """The account's password."""
 
-    password: PasswordText
+    password: Annotated[
+        PasswordText,
+        Field(
+            description="The account's password; a new one has 10 to 128 characters.",
+            examples=["correct horse battery"],
+        ),
+    ]
 
 
 class TotpCode(Body):
     """A code of the authenticator app; each is accepted once."""
 
-    code: Code
+    code: Annotated[Code, Field(description="Six digits of an authenticator app.", examples=["492039"])]
 
 
 class SecondFactor(Body):
     """One of the two codes."""
 
-    code: Code | None = None
+    code: Annotated[Code | None, Field(description="Six digits of an authenticator app.", examples=["492039"])] = None
     recovery_code: RecoveryCode | None = None
 
     def given(self) -> str:
@@ -69,48 +80,82 @@ class SecondFactor(Body):
 class Reauthentication(SecondFactor):
     """The password, or a code of the second factor."""
 
-    password: PasswordText | None = None
+    password: Annotated[
+        PasswordText | None,
+        Field(
+            description="The account's password; a new one has 10 to 128 characters.",
+            examples=["correct horse battery"],
+        ),
+    ] = None
+    code: Annotated[
+        Code | None, Field(description="A code of the authenticator app, or a recovery code.", examples=["492039"])
+    ] = None
 
 
 @dataclass(frozen=True, slots=True)
 class OwnSessionView:
-    """A session that goes on. last_used_at: when tokens were last issued to it. network: of the sign-in. user_agent:
-    what its client called itself. is_current: it is the one that asks."""
+    """A session that goes on."""
 
-    id: UUID
-    created_at: datetime
-    last_used_at: datetime
-    expires_at: datetime
-    network: str
-    user_agent: str
-    is_current: bool
+    id: Id
+    created_at: Annotated[datetime, Field(description="When its sign-in was (UTC).")]
+    last_used_at: Annotated[datetime, Field(description="When tokens were last issued to it (UTC).")]
+    expires_at: Annotated[datetime, Field(description="When it ends unless it is used (UTC).")]
+    network: Annotated[str, Field(description="Of the sign-in.", examples=["192.0.2.0/24"])]
+    user_agent: Annotated[
+        str, Field(description="What its client called itself.", examples=["Mozilla/5.0 (X11; Linux x86_64)"])
+    ]
+    is_current: Annotated[bool, Field(description="It is the one that asks.")]
 
 
 @dataclass(frozen=True, slots=True)
 class OwnSessionList:
-    """The sessions, last used first. has_more: always false."""
+    """The sessions, last used first."""
 
-    sessions: list[OwnSessionView]
+    sessions: Annotated[list[OwnSessionView], Field(description="The sessions.")]
     has_more: HasMore
 
 
 @dataclass(frozen=True, slots=True)
 class TotpSecret:
-    """A secret for an authenticator app, in force once it is confirmed. otpauth_uri: the content of a QR code.
-    recovery_codes: ten one-time codes for a sign-in without the app, shown only here; valid once it is confirmed."""
+    """A secret for an authenticator app, in force once it is confirmed."""
 
-    secret: str
-    otpauth_uri: str
-    recovery_codes: list[str]
-    digits: int = 6
-    period: int = 30
+    secret: Annotated[
+        str,
+        Field(
+            description="The secret, for an authenticator app that cannot read the QR code.",
+            examples=["JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"],
+        ),
+    ]
+    otpauth_uri: Annotated[
+        str,
+        Field(
+            description="The content of a QR code.",
+            examples=["otpauth://totp/Vocalized:grace@example.com?secret=JBSWY3DPEHPK3PXP&issuer=Vocalized"],
+        ),
+    ]
+    recovery_codes: Annotated[
+        list[str],
+        Field(
+            description="Ten one-time codes for a sign-in without the app, shown only here; valid once it is "
+            "confirmed.",
+            examples=[["k3vq-7ayo-m2fd", "p6tr-2bxe-w9cs"]],
+        ),
+    ]
+    digits: Annotated[int, Field(description="Digits of a code.")] = 6
+    period: Annotated[int, Field(description="Seconds for which a code is shown.")] = 30
 
 
 @dataclass(frozen=True, slots=True)
 class RecoveryCodeList:
     """Ten one-time codes for a sign-in without the authenticator app, shown only here."""
 
-    recovery_codes: list[str]
+    recovery_codes: Annotated[
+        list[str],
+        Field(
+            description="Ten one-time codes for a sign-in without the app; shown only here.",
+            examples=[["k3vq-7ayo-m2fd", "p6tr-2bxe-w9cs"]],
+        ),
+    ]
 
 
 def to_totp_secret(offer: TotpOffer) -> TotpSecret:

@@ -1,10 +1,9 @@
-"""What the OpenAPI document says beyond the types: names of schemas, sections, meanings of properties, error codes."""
+"""What the OpenAPI document says beyond the types: names of schemas, sections, error codes."""
 
 from collections.abc import Mapping
 from typing import Final
 
 from control.api.error_codes import OPERATION_ERRORS
-from control.api.property_texts import PROPERTY_TEXTS
 from control.api.sections import SECTIONS
 from control.http.api_reference import ApiReference
 
@@ -33,6 +32,4 @@ PUBLISHED_NAMES: Final[Mapping[str, str]] = {
     "TurnPatch": "TurnTakingPatch",
     "VersionSummary": "VersionLine",
 }
-REFERENCE: Final = ApiReference(
-    names=PUBLISHED_NAMES, properties=PROPERTY_TEXTS, sections=SECTIONS, errors=OPERATION_ERRORS
-)
+REFERENCE: Final = ApiReference(names=PUBLISHED_NAMES, sections=SECTIONS, errors=OPERATION_ERRORS)

@@ -4,8 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
+
+from pydantic import Field
 
 from control.billing.model import ResourceCost
 from control.calls.analysis.model import AnalysisRecord, AnalysisStatus
@@ -92,9 +94,17 @@ class CallReport:
 
 @dataclass(frozen=True, slots=True)
 class EventLine:
-    """An event of a call. event_data: the event's fields, its type included."""
+    """An event of a call."""
 
-    seq: int
-    event_type: str
-    event_data: Mapping[str, Any]
-    timestamp: datetime
+    seq: Annotated[int, Field(description="Sequence number of the event.", examples=[7])]
+    event_type: Annotated[str, Field(description="Type of the event.", examples=["caller.said"])]
+    event_data: Annotated[
+        Mapping[str, Any],
+        Field(
+            description="The event's fields, its type included.",
+            examples=[
+                {"type": "caller.said", "turn": 1, "text": "I need an appointment.", "start_ms": 4200, "end_ms": 5900}
+            ],
+        ),
+    ]
+    timestamp: Annotated[datetime, Field(description="When it happened (UTC).")]

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Annotated, Any, Final
+
+from pydantic import Field
 
 from control.knowledge.citations import TOOL_NAME, Citation, read_citations
 
@@ -11,19 +13,39 @@ LATENCY: Final = ("total_ms", "endpoint_ms", "stt_ms", "llm_first_token_ms", "tt
 
 @dataclass(slots=True)
 class ConversationTurn:
-    """What the caller said, and what the caller heard of the answer. turn: number of the turn; 0 is the greeting.
-    start_ms: when it began, in ms since the call began. latency_ms: ms from the end of the caller's speech to the
-    agent's first audible sound, as the caller perceived it (`total`), and its parts; null without an answer.
-    citations: passages of documents that the model was given."""
+    """What the caller said, and what the caller heard of the answer."""
 
-    turn: int
-    caller: str = ""
-    agent: str = ""
-    start_ms: int | None = None
-    interrupted: bool = False
-    latency_ms: dict[str, int] | None = None
-    tools: list[str] = field(default_factory=list)
-    citations: list[Citation] = field(default_factory=list)
+    turn: Annotated[int, Field(description="Number of the turn; 0 is the greeting.", examples=[1])]
+    caller: Annotated[
+        str, Field(description="What the caller said; empty for nothing.", examples=["I need an appointment."])
+    ] = ""
+    agent: Annotated[
+        str,
+        Field(
+            description="What the caller heard of the agent's answer; empty for nothing.",
+            examples=["Of course. Which day suits you?"],
+        ),
+    ] = ""
+    start_ms: Annotated[
+        int | None, Field(description="When it began, in ms since the call began.", examples=[4200])
+    ] = None
+    interrupted: Annotated[bool, Field(description="Whether the caller interrupted the agent.")] = False
+    latency_ms: Annotated[
+        dict[str, int] | None,
+        Field(
+            description="Ms from the end of the caller's speech to the agent's first audible sound, as the "
+            "caller perceived it (`total`), and its parts; null without an answer.",
+            examples=[
+                {"total": 640, "endpoint": 220, "stt": 90, "llm_first_token": 210, "tts_first_byte": 80, "playback": 40}
+            ],
+        ),
+    ] = None
+    tools: Annotated[
+        list[str], Field(description="Names of the tools that the agent used.", examples=[["collect_digits"]])
+    ] = field(default_factory=list)
+    citations: Annotated[list[Citation], Field(description="Passages of documents that the model was given.")] = field(
+        default_factory=list
+    )
 
 
 def make_turns(events: Iterable[Mapping[str, Any]]) -> list[ConversationTurn]:

@@ -10,7 +10,9 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import Field
 
 from control.redaction.finder import SensitiveSpan, is_redacted, leave_out, placeholder
 
@@ -26,13 +28,13 @@ _MOST_OUTSIDE_MS: Final = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A word of an utterance. Times are in ms since the call began. timing: who knows them."""
+    """A word of an utterance. Times are in ms since the call began."""
 
-    speaker: str
-    text: str
-    start_ms: int
-    end_ms: int
-    timing: WordTiming
+    speaker: Annotated[str, Field(description="Who spoke.", examples=["caller"])]
+    text: Annotated[str, Field(description="What was heard.", examples=["I need an appointment."])]
+    start_ms: Annotated[int, Field(description="Beginning, in ms since the call began.", examples=[4200])]
+    end_ms: Annotated[int, Field(description="End, in ms since the call began.", examples=[5900])]
+    timing: Annotated[WordTiming, Field(description="Who knows them.")]
 
 
 def make_words(utterance: Utterance) -> Iterator[Word]:

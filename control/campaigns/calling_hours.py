@@ -43,8 +43,8 @@ class CallingHours(ConfigPart):
     blackout_dates: Annotated[list[DateText], AfterValidator(_each_once)] = Field(
         default=[],
         max_length=MOST_BLACKOUT_DATES,
-        description="Dates (YYYY-MM-DD) without any call, such as public holidays; up to 100. A window that began on "
-        "the day before ends at midnight.",
+        description="Dates (YYYY-MM-DD) without any call, such as holidays.",
+        examples=[["2026-12-25"]],
     )
 
     @model_validator(mode="after")

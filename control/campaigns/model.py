@@ -3,8 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 from uuid import UUID
+
+from pydantic import Field
 
 from control.campaigns.calling_hours import CallingHours
 from control.campaigns.retry_policy import AttemptOutcome, RetryPolicy
@@ -67,10 +69,10 @@ class Campaign:
 
 @dataclass(frozen=True, slots=True)
 class CampaignWarning:
-    """A condition that does not prevent a change of the campaign, but will prevent its start. code: stable."""
+    """A condition that does not prevent a change of the campaign, but will prevent its start."""
 
-    code: str
-    message: str
+    code: Annotated[str, Field(description="Stable, for programs.", examples=["outbound_not_in_tier"])]
+    message: Annotated[str, Field(description="For people.", examples=["This workspace's tier has no outbound calls."])]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

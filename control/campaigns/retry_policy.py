@@ -26,7 +26,9 @@ _ALWAYS_FINAL: Final = frozenset({"answered", "unreachable", "opted_out"})
 class RetryRule(ConfigPart):
     """How often a recipient is phoned again after one outcome, and how soon."""
 
-    most: int = Field(ge=0, le=MOST_ATTEMPTS - 1, description="Further attempts after this outcome; 0: none.")
+    most: int = Field(
+        ge=0, le=MOST_ATTEMPTS - 1, description="Further calls after this outcome; 0: none.", examples=[2]
+    )
     delay_minutes: int = Field(
         default=60,
         ge=1,

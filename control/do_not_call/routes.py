@@ -51,7 +51,9 @@ class NewDoNotCallNumber(Body):
     number: Written = Field(
         description="E.164; spaces, dots, dashes, slashes and parentheses are left out.", examples=["+14155550123"]
     )
-    note: Written = Field("", description="For the workspace's members; up to 200 characters.")
+    note: Written = Field(
+        "", description="For the workspace's members; up to 200 characters.", examples=["Sales calls"]
+    )
 
 
 class NewDoNotCallNumbers(Body):
@@ -91,7 +93,11 @@ async def import_do_not_call_numbers(context: MemberContext, upload: bytes) -> A
     return await _add(context, parse_number_file(upload), "import")
 
 
-async def remove_do_not_call_number(context: MemberContext, query: RemovalQuery, do_not_call_number_id: UUID) -> None:
+async def remove_do_not_call_number(
+    context: MemberContext,
+    query: RemovalQuery,
+    do_not_call_number_id: Annotated[UUID, Field(description="Id of the entry.")],
+) -> None:
     """Lets a number be phoned again. That is for its owner to decide: the reason is kept in the audit log."""
     await context.services[DoNotCallList].remove(
         context.db, context.workspace_id, context.actor, do_not_call_number_id, query.reason

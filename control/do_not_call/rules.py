@@ -4,13 +4,13 @@ import csv
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from io import StringIO
 from typing import Annotated, Final, Literal
 from uuid import UUID
 
 from pydantic import Field
 
+from control.http.fields import CreatedAt, Id
 from control.platform.csv_cells import find_delimiter
 from shared.errors import Invalid
 
@@ -37,7 +37,7 @@ _DIVIDERS: Final = re.compile(r"[\s().\-/]")
 class DoNotCallNumber:
     """A number that is not phoned."""
 
-    id: UUID
+    id: Id
     number: Annotated[
         str,
         Field(
@@ -61,7 +61,7 @@ class DoNotCallNumber:
         Field(description="Id of the member or the API key; null where the person on the phone asked for it."),
     ]
     note: Annotated[str, Field(description="For the workspace's members.", examples=["By letter of 2 March"])]
-    created_at: datetime
+    created_at: CreatedAt
 
 
 @dataclass(frozen=True, slots=True)

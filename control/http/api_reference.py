@@ -1,19 +1,7 @@
-"""What the OpenAPI document says beyond what follows from routes and types: texts, examples, sections, error codes."""
+"""What the OpenAPI document says beyond what follows from routes and types: published names, sections, error codes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
-
-# Tells "no example" from the example null.
-NO_EXAMPLE: Final = object()
-
-
-@dataclass(frozen=True, slots=True)
-class PropertyText:
-    """Description of a property, with its unit, and an example value."""
-
-    description: str
-    example: Any = NO_EXAMPLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +23,9 @@ class ErrorCode:
 
 @dataclass(frozen=True, slots=True)
 class ApiReference:
-    """names: published names of schemas that differ from their class's name. properties: by name, or by schema and name
-    ("CallView.usage"), which goes first. sections: in the order of the document; others follow. errors: of each
-    operation, beside those that follow from its route, by operationId."""
+    """names: published names of schemas that differ from their class's name. sections: in the order of the document;
+    others follow. errors: of each operation, beside those that follow from its route, by operationId."""
 
     names: Mapping[str, str] = field(default_factory=dict)
-    properties: Mapping[str, PropertyText] = field(default_factory=dict)
     sections: Sequence[Section] = ()
     errors: Mapping[str, Sequence[ErrorCode]] = field(default_factory=dict)

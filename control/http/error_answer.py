@@ -13,19 +13,23 @@ REQUEST_ID_EXAMPLE: Final = "01936d2f-6c00-7a3e-9b1d-5f2c8e4a7b61"
 
 @dataclass(frozen=True, slots=True)
 class ErrorBody:
-    """An error. type: the kind of error. code: stable, for programs. message: for people. param: the invalid field,
-    dotted, or null. errors: every fault that was found, the first one first. request_id: our id of the request."""
+    """An error."""
 
-    type: Annotated[str, Field(examples=["invalid_request"])]
-    code: str
-    message: str
-    param: str | None
-    errors: Sequence[ErrorDetail]
-    request_id: Annotated[str, Field(examples=[REQUEST_ID_EXAMPLE], json_schema_extra={"format": "uuid"})]
+    type: Annotated[str, Field(examples=["invalid_request"], description="The kind of error.")]
+    code: Annotated[str, Field(description="Stable, for programs.", examples=["invalid"])]
+    message: Annotated[str, Field(description="For people.", examples=["name must not be empty."])]
+    param: Annotated[str | None, Field(description="The invalid field, dotted, or null.", examples=["config.greeting"])]
+    errors: Annotated[Sequence[ErrorDetail], Field(description="Every fault that was found, the first one first.")]
+    request_id: Annotated[
+        str,
+        Field(
+            examples=[REQUEST_ID_EXAMPLE], json_schema_extra={"format": "uuid"}, description="Our id of the request."
+        ),
+    ]
 
 
 @dataclass(frozen=True, slots=True)
 class ErrorAnswer:
-    """The body of every error answer. error: what is wrong."""
+    """The body of every error answer."""
 
-    error: ErrorBody
+    error: Annotated[ErrorBody, Field(description="What is wrong.")]

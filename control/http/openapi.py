@@ -15,7 +15,7 @@ from control.http.error_answer import ErrorAnswer
 from control.http.openapi_responses import HEADERS, error_response, make_examples, make_responses
 from control.http.openapi_schemas import REF, complete_schemas, plain_schema, rename_schemas, with_example
 from control.http.openapi_webhooks import EventText, event_inputs, make_webhooks
-from control.http.route import HandlerSignature, Route, path_parameters, read_signature, snake_case
+from control.http.route import HandlerSignature, Route, path_parameters, read_signature
 from control.http.route_errors import route_errors
 
 Schema = dict[str, Any]
@@ -34,8 +34,6 @@ _WEBHOOK_ERRORS: Final = (
     ErrorCode(500, "internal", "Something went wrong on our side."),
     ErrorCode(503, "unavailable", "The database is busy or away. Try again in a moment."),
 )
-# Of texts of properties: what holds in answers only.
-_OF_PROPERTIES: Final = "; null for none"
 _SENTENCE_END: Final = re.compile(r"(?<=[.])\s+(?=[A-Z0-9`])")
 
 
@@ -68,7 +66,7 @@ def make_document(
     errors = {operation_id(route): list(operation_errors(route, known)) for route, _ in signed}
     paths: dict[str, Schema] = {}
     for route, signature in signed:
-        operation = _operation(route, signature, schemas, errors[operation_id(route)], known)
+        operation = _operation(route, signature, schemas, errors[operation_id(route)])
         paths.setdefault(route.path, {})[route.method.lower()] = operation
     for webhook in webhooks:
         paths[webhook.path] = {"post": _webhook_operation(webhook)}
@@ -81,7 +79,7 @@ def make_document(
         "paths": rename_schemas(paths, names),
         **({"webhooks": rename_schemas(make_webhooks(events, schemas, event_version), names)} if events else {}),
         "components": {
-            "schemas": complete_schemas(components, names, known.properties),
+            "schemas": complete_schemas(components, names),
             "headers": dict(HEADERS),
             "examples": make_examples(chain(_WEBHOOK_ERRORS if webhooks else (), *errors.values())),
             "securitySchemes": {
@@ -166,7 +164,7 @@ def _schemas(
 
 
 def _operation(
-    route: Route, signature: HandlerSignature, schemas: dict[str, Schema], errors: list[ErrorCode], known: ApiReference
+    route: Route, signature: HandlerSignature, schemas: dict[str, Schema], errors: list[ErrorCode]
 ) -> Schema:
     summary, description = split_summary(signature.summary)
     operation: Schema = {
@@ -174,8 +172,8 @@ def _operation(
         "tags": [tag(route.path)],
         "summary": summary,
         "parameters": [
-            *_path_parameters(route, signature, schemas, known),
-            *_query_parameters(signature, known),
+            *_path_parameters(route, signature, schemas),
+            *_query_parameters(signature),
             *_headers(route),
         ],
         "responses": make_responses(route, signature, schemas.get(_key(route, "response")), errors),
@@ -222,45 +220,37 @@ def _webhook_operation(webhook: WebhookOperation) -> Schema:
     }
 
 
-def _path_parameters(
-    route: Route, signature: HandlerSignature, schemas: dict[str, Schema], known: ApiReference
-) -> list[Schema]:
+def _path_parameters(route: Route, signature: HandlerSignature, schemas: dict[str, Schema]) -> list[Schema]:
     typed = {path_name for _, path_name, _ in signature.path}
     return [
-        _parameter(
-            name, "path", True, schemas[_key(route, f"path {name}")] if name in typed else dict(_WORKSPACE_ID), known
-        )
+        _parameter(name, "path", True, schemas[_key(route, f"path {name}")] if name in typed else dict(_WORKSPACE_ID))
         for name in path_parameters(route.path)
     ]
 
 
-_WORKSPACE_ID: Final = {"type": "string", "format": "uuid"}
+_WORKSPACE_ID: Final = {"type": "string", "format": "uuid", "description": "Id of the workspace."}
 
 
-def _query_parameters(signature: HandlerSignature, known: ApiReference) -> list[Schema]:
+def _query_parameters(signature: HandlerSignature) -> list[Schema]:
     if signature.query is None:
         return []
-    return [_query_parameter(signature.query, name, known) for name in signature.query.model_fields]
+    return [_query_parameter(signature.query, name) for name in signature.query.model_fields]
 
 
-def _query_parameter(query: type[BaseModel], name: str, known: ApiReference) -> Schema:
+def _query_parameter(query: type[BaseModel], name: str) -> Schema:
     whole = query.model_json_schema(ref_template=REF)
     field = query.model_fields[name]
     alias = field.alias or name
     schema: Schema = _without_null(_inlined(whole["properties"][alias], whole))
-    return _parameter(alias, "query", field.is_required(), schema, known)
+    return _parameter(alias, "query", field.is_required(), schema)
 
 
-def _parameter(name: str, place: str, required: bool, schema: Schema, known: ApiReference) -> Schema:
-    """With the description of the schema, or of the property of this name, and an example if it has no default. No
-    parameter can be null."""
-    text = known.properties.get(snake_case(name))
+def _parameter(name: str, place: str, required: bool, schema: Schema) -> Schema:
+    """Return a parameter with the description of its schema, and with an example if it has no default."""
     plain = plain_schema(schema)
-    shown = plain if "default" in plain else with_example(plain, text)
-    description = shown.get("description", "") or (text.description if text else "")
-    description = description.replace(_OF_PROPERTIES, "")
+    shown = plain if "default" in plain else with_example(plain)
     parameter: Schema = {"name": name, "in": place, "required": required, "schema": _undescribed(shown)}
-    return parameter | ({"description": description} if description else {})
+    return parameter | ({"description": shown["description"]} if "description" in shown else {})
 
 
 def _undescribed(schema: Schema) -> Schema:

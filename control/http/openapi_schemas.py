@@ -1,11 +1,11 @@
-"""Completes the schemas that pydantic makes: published names, titles, descriptions and examples, as people and
-generators of clients need them."""
+"""Completes the schemas that pydantic makes.
 
-import re
-from collections.abc import Iterable, Mapping
+It adds published names, titles, and the descriptions and examples that follow from types. The models declare all other
+texts in pydantic's `Field`.
+"""
+
+from collections.abc import Mapping
 from typing import Any, Final
-
-from control.http.api_reference import NO_EXAMPLE, PropertyText
 
 Schema = dict[str, Any]
 
@@ -17,16 +17,19 @@ _FORMATS: Final[Mapping[str, str]] = {
 }
 # Defaults that show nothing.
 _EMPTY: Final[tuple[Any, ...]] = ("", [], {})
+# Tells "no example" from the example null.
+_NO_EXAMPLE: Final = object()
 
 
-def complete_schemas(
-    components: Mapping[str, Schema], names: Mapping[str, str], texts: Mapping[str, PropertyText]
-) -> dict[str, Schema]:
-    """The named schemas under their published names (`names`, by class), each with its name as title, and with a
-    description and an example of every property, as far as its class or `texts` has them."""
+def complete_schemas(components: Mapping[str, Schema], names: Mapping[str, str]) -> dict[str, Schema]:
+    """Return the named schemas under their published names (`names`, by class), each with its name as title.
+
+    A property without a description gets that of the schema that it refers to. A property without an example gets the
+    one that follows from its type.
+    """
     renamed: dict[str, Schema] = rename_schemas(components, names)
-    summaries = {name: _summary(schema) for name, schema in renamed.items()}
-    return {name: _complete(name, schema, texts, summaries) for name, schema in renamed.items()}
+    summaries = {name: _flat(schema.get("description", "")) for name, schema in renamed.items()}
+    return {name: _complete(name, schema, summaries) for name, schema in renamed.items()}
 
 
 def rename_schemas(part: Any, names: Mapping[str, str]) -> Any:
@@ -48,17 +51,17 @@ def plain_schema(schema: Schema) -> Schema:
     return plain
 
 
-def with_example(schema: Schema, text: PropertyText | None) -> Schema:
-    """The schema with an example: its own, one that follows from the type, or that of the text. None for a boolean, nor
-    for what another schema describes."""
+def with_example(schema: Schema) -> Schema:
+    """Return the schema with an example: its own, one that follows from the type, or the default.
+
+    A boolean needs no example, nor does a value that another schema describes.
+    """
     if "examples" in schema or not has_values(schema):
         return schema
     example = _type_example(schema)
-    if example is NO_EXAMPLE and text is not None:
-        example = text.example
-    if example is NO_EXAMPLE and schema.get("default", "") not in _EMPTY:
+    if example is _NO_EXAMPLE and schema.get("default", "") not in _EMPTY:
         example = schema["default"]
-    return schema if example is NO_EXAMPLE else {**schema, "examples": [example]}
+    return schema if example is _NO_EXAMPLE else {**schema, "examples": [example]}
 
 
 def has_values(schema: Schema) -> bool:
@@ -67,52 +70,24 @@ def has_values(schema: Schema) -> bool:
     return not all("$ref" in choice or choice.get("type") == "boolean" for choice in choices)
 
 
-def split_description(text: str, names: Iterable[str]) -> tuple[str, dict[str, str]]:
-    """A class's docstring as its own description and those of its properties: "A turn. start_ms, end_ms: since the call
-    began." has a text of its own and one of both properties."""
-    flat = " ".join(text.split())
-    name = "|".join(re.escape(name) for name in names)
-    if not name:
-        return flat, {}
-    parts = re.split(rf"(?:^|(?<=\s))((?:{name})(?:, (?:{name}))*): ", flat)
-    described = zip(parts[1::2], parts[2::2], strict=True)
-    texts = {one: _sentence(body) for together, body in described for one in together.split(", ")}
-    return parts[0].strip(), texts
+def _flat(text: str) -> str:
+    """Return the text on one line."""
+    return " ".join(text.split())
 
 
-def _complete(name: str, schema: Schema, known: Mapping[str, PropertyText], summaries: Mapping[str, str]) -> Schema:
+def _complete(name: str, schema: Schema, summaries: Mapping[str, str]) -> Schema:
     plain = _without_noise(schema)
-    properties: Schema = plain.get("properties", {})
-    own, texts = split_description(plain.get("description", ""), properties)
-    completed = {"title": name, **plain, **({"description": own} if own else {})}
-    if properties:
-        completed["properties"] = {
-            key: _property(value, known.get(f"{name}.{key}"), _text(key, texts, known), summaries)
-            for key, value in properties.items()
-        }
+    completed = {"title": name, **plain}
+    if summaries[name]:
+        completed["description"] = summaries[name]
+    if plain.get("properties"):
+        completed["properties"] = {key: _property(value, summaries) for key, value in plain["properties"].items()}
     return completed
 
 
-def _text(name: str, texts: Mapping[str, str], known: Mapping[str, PropertyText]) -> PropertyText | None:
-    """What is said of the property in its class's docstring, or wherever the name is used."""
-    general = known.get(name)
-    if name in texts:
-        return PropertyText(texts[name], general.example if general else NO_EXAMPLE)
-    return general
-
-
-def _property(
-    schema: Schema, special: PropertyText | None, text: PropertyText | None, summaries: Mapping[str, str]
-) -> Schema:
-    """special: what is said of the property in this schema only, which goes before what its type says."""
-    hoisted = _hoist(schema)
-    described = (
-        (special.description if special else "")
-        or hoisted.get("description")
-        or (text.description if text else "")
-        or _described_type(hoisted, summaries)
-    )
-    completed = with_example(hoisted, special or text)
+def _property(schema: Schema, summaries: Mapping[str, str]) -> Schema:
+    completed = with_example(_hoist(schema))
+    described = completed.get("description") or _described_type(completed, summaries)
     return {**completed, "description": described} if described else completed
 
 
@@ -143,20 +118,15 @@ def _described_type(schema: Schema, summaries: Mapping[str, str]) -> str:
 def _type_example(schema: Schema) -> Any:
     choices = _choices(schema)
     if "anyOf" in schema:
-        return _type_example(choices[0]) if len(choices) == 1 else NO_EXAMPLE
+        return _type_example(choices[0]) if len(choices) == 1 else _NO_EXAMPLE
     if "const" in schema:
         return schema["const"]
     if "enum" in schema:
         return schema["enum"][0]
     if schema.get("type") == "array":
         example = _type_example(schema.get("items", {}))
-        return example if example is NO_EXAMPLE else [example]
-    return _FORMATS.get(schema.get("format", ""), NO_EXAMPLE)
-
-
-def _summary(schema: Schema) -> str:
-    own, _ = split_description(schema.get("description", ""), schema.get("properties", {}))
-    return own
+        return example if example is _NO_EXAMPLE else [example]
+    return _FORMATS.get(schema.get("format", ""), _NO_EXAMPLE)
 
 
 def _without_noise(part: Any) -> Any:
@@ -182,9 +152,3 @@ def _without_noise(part: Any) -> Any:
 def _without_noise_map(schemas: Mapping[str, Any]) -> dict[str, Any]:
     """Keys are names of properties, one of which may be `title`."""
     return {name: _without_noise(schema) for name, schema in schemas.items()}
-
-
-def _sentence(text: str) -> str:
-    """With a capital letter and a full stop."""
-    text = text.strip().rstrip(";,")
-    return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")

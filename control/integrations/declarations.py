@@ -40,14 +40,30 @@ class Declared(BaseModel):
 
 
 class RequestTemplate(Declared):
-    """An HTTP request. path: after the type's base address. body: JSON; a text that is one placeholder takes the
-    value with its type."""
+    """An HTTP request."""
 
-    method: Method
-    path: Annotated[str, StringConstraints(max_length=MAX_TEXT, pattern=r"^(/[^\s?#]*)?$")] = ""
-    query: dict[Line, Line] = Field({}, max_length=MAX_FIELDS)
-    headers: dict[HeaderName, Line] = Field({}, max_length=20)
-    body: Any = None
+    method: Annotated[Method, Field(description="The method.")]
+    path: Annotated[
+        str,
+        StringConstraints(max_length=MAX_TEXT, pattern=r"^(/[^\s?#]*)?$"),
+        Field(description="After the type's `base_url`; may hold placeholders.", examples=["/contacts/{{input.id}}"]),
+    ] = ""
+    query: dict[Line, Line] = Field(
+        {},
+        max_length=MAX_FIELDS,
+        description="Parameters; their values may hold placeholders.",
+        examples=[{"q": "{{input.name}}"}],
+    )
+    headers: dict[HeaderName, Line] = Field(
+        {},
+        max_length=20,
+        description="Headers; their values may hold placeholders.",
+        examples=[{"X-Trace": "{{input.key}}"}],
+    )
+    # A text that is one placeholder takes the value with its type.
+    body: Annotated[
+        Any, Field(description="The JSON body; its texts may hold placeholders.", examples=[{"name": "{{input.name}}"}])
+    ] = None
 
     def placeholders(self) -> set[str]:
         """The names between the braces."""
@@ -65,30 +81,49 @@ class RequestTemplate(Declared):
 
 
 class ResponseMapping(Declared):
-    """Where an answer has what we take from it. items: the list; None: the answer is one record. fields: our name to
-    the pointer within a record. failures: where an answer of status 2xx says that the request failed, or that records
-    are missing from it; anything there but null, false and what is empty counts. utc_times: times without an offset
-    are in UTC."""
+    """Where an answer has what we take from it."""
 
-    items: JsonPointer | None = None
-    fields: dict[DeclaredName, JsonPointer] = Field(max_length=MAX_FIELDS)
-    failures: list[JsonPointer] = Field([], max_length=10)
-    utc_times: bool = False
+    items: Annotated[
+        JsonPointer | None,
+        Field(description="JSON pointer to the list; null: the answer is one record.", examples=["/items"]),
+    ] = None
+    fields: dict[DeclaredName, JsonPointer] = Field(
+        max_length=MAX_FIELDS,
+        description="Our names to JSON pointers within a record.",
+        examples=[{"name": "/displayName"}],
+    )
+    # Any value at these places counts, except null, false and what is empty.
+    failures: list[JsonPointer] = Field(
+        [],
+        max_length=10,
+        description="JSON pointers at which an answer of status 2xx says that it failed or is incomplete.",
+        examples=[["/error"]],
+    )
+    utc_times: Annotated[bool, Field(description="Whether times without an offset are in UTC.")] = False
 
 
 class Action(Declared):
-    """Something an agent can do at the vendor. input_schema: JSON Schema of an object. idempotency: the header that
-    makes a repeat harmless at the vendor. read_only: it may be repeated. repeatable: so may this, which changes
-    something, because it has the same effect again, such as a deletion by id."""
+    """Something an agent can do at the vendor."""
 
-    name: DeclaredName
-    description: Text = ""
-    input_schema: dict[str, Any] = Field({"type": "object"})
-    request: RequestTemplate
-    response: ResponseMapping
-    idempotency: HeaderName | None = None
-    read_only: bool = False
-    repeatable: bool = False
+    name: Annotated[DeclaredName, Field(description="Its name for models.", examples=["create_contact"])]
+    description: Annotated[Text, Field(description="What it does, for models.", examples=["Creates a contact."])] = ""
+    input_schema: dict[str, Any] = Field(
+        {"type": "object"},
+        description="JSON Schema of the arguments: of an object, without `$ref`.",
+        examples=[{"type": "object"}],
+    )
+    request: Annotated[RequestTemplate, Field(description="The request.")]
+    response: Annotated[ResponseMapping, Field(description="What is taken from the answer.")]
+    idempotency: Annotated[
+        HeaderName | None,
+        Field(
+            description="Header by which the vendor recognises repeats; null for none.", examples=["Idempotency-Key"]
+        ),
+    ] = None
+    read_only: Annotated[bool, Field(description="Whether it may be repeated.")] = False
+    repeatable: Annotated[
+        bool, Field(description="Whether this, which changes something, has the same effect again.")
+    ] = False
 
     @model_validator(mode="after")
     def _check(self) -> "Action":
@@ -104,10 +139,14 @@ class Pagination(Declared):
     """How the next page is asked for. cursor: the value at `next` goes into the parameter `param`; page: `param` counts
     from `first`; link: the header Link, or the address at `next`."""
 
-    kind: Literal["none", "cursor", "page", "link"] = "none"
-    param: Line = ""
-    next: JsonPointer = ""
-    first: int = 1
+    kind: Annotated[
+        Literal["none", "cursor", "page", "link"], Field(description="How: `none`, `cursor`, `page` or `link`.")
+    ] = "none"
+    param: Annotated[Line, Field(description="Name of the parameter.", examples=["pageToken"])] = ""
+    next: Annotated[JsonPointer, Field(description="JSON pointer to the next cursor.", examples=["/nextPageToken"])] = (
+        ""
+    )
+    first: Annotated[int, Field(description="Number of the first page.", examples=[1])] = 1
 
     @model_validator(mode="after")
     def _check(self) -> "Pagination":
@@ -120,27 +159,37 @@ class Pagination(Declared):
 
 class Incremental(Declared):
     """How only what changed is asked for: the value at `from` of the last page, or the time of the last sync where it
-    is empty, goes into the parameter `param`, if that is named, and into `{{since}}`. time_format: of that time."""
+    is empty, goes into the parameter `param`, if that is named, and into `{{since}}`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
-    param: Line = ""
-    source: JsonPointer = Field("", alias="from")
-    time_format: Literal["rfc3339", "unix_ms"] = "rfc3339"
+    param: Annotated[Line, Field(description="Name of the parameter.", examples=["syncToken"])] = ""
+    source: JsonPointer = Field(
+        "",
+        alias="from",
+        description="JSON pointer to the value in the last page; empty: the time of the last sync.",
+        examples=["/next"],
+    )
+    time_format: Annotated[Literal["rfc3339", "unix_ms"], Field(description="Of that time.")] = "rfc3339"
 
 
 class SyncDeclaration(Declared):
-    """Records that are copied from the vendor. response.fields: by the names of our columns, `external_id` among
-    them; `deleted` or `status` is where a record says that it was deleted. full_request: of a sync of everything, where
-    it is another one."""
+    """Records that are copied from the vendor. response.fields: by the names of our columns, `external_id` among them;
+    `deleted` or `status` is where a record says that it was deleted."""
 
-    name: DeclaredName
-    record: Literal["contact", "appointment"]
-    request: RequestTemplate
-    full_request: RequestTemplate | None = None
-    pagination: Pagination = Pagination()
-    incremental: Incremental | None = None
-    response: ResponseMapping
+    name: Annotated[DeclaredName, Field(description="Its name for programs.", examples=["contacts"])]
+    record: Annotated[
+        Literal["contact", "appointment"], Field(description="What the records are: `contact` or `appointment`.")
+    ]
+    request: Annotated[RequestTemplate, Field(description="The request of a page.")]
+    full_request: Annotated[
+        RequestTemplate | None, Field(description="Of a sync of everything, where it is another one.")
+    ] = None
+    pagination: Annotated[Pagination, Field(description="How the next page is asked for.")] = Pagination()
+    incremental: Annotated[
+        Incremental | None, Field(description="How only what changed is asked for; null: all is copied each time.")
+    ] = None
+    response: Annotated[ResponseMapping, Field(description="What is taken from the answer.")]
 
     @model_validator(mode="after")
     def _check(self) -> "SyncDeclaration":

@@ -31,22 +31,49 @@ Scope = Annotated[str, StringConstraints(pattern=r"^[\x21\x23-\x5B\x5D-\x7E]{1,2
 
 
 class OAuthConfig(Declared):
-    """OAuth 2.0 by the code flow with PKCE (RFC 6749, 7636). authorize_params: further ones, such as
-    access_type=offline. token_auth: how the client names itself at the token endpoint. config_fields: values of the
-    token response that become settings of the workspace, such as Salesforce's instance_url. account: where the answer
-    of `userinfo_url` names the account. revoke: which token is sent to `revoke_url` (RFC 7009)."""
+    """OAuth 2.0 by the code flow with PKCE (RFC 6749, 7636)."""
 
-    authorize_url: Address
-    token_url: Address
-    revoke_url: Address | None = None
-    userinfo_url: Address | None = None
-    account: JsonPointer = "/email"
-    scopes: list[Scope] = Field([], max_length=50)
-    client_id: Annotated[str, StringConstraints(max_length=500, pattern=r"^[\x20-\x7E]*$")] = ""
-    authorize_params: dict[DeclaredName, Line] = Field({}, max_length=20)
-    token_auth: Literal["client_secret_post", "client_secret_basic", "none"] = "client_secret_post"
-    config_fields: list[DeclaredName] = Field([], max_length=10)
-    revoke: Literal["refresh_token", "access_token"] = "refresh_token"
+    authorize_url: Annotated[
+        Address, Field(description="Where a person grants access.", examples=["https://accounts.example.com/authorize"])
+    ]
+    token_url: Annotated[
+        Address,
+        Field(description="Where tokens are issued and refreshed.", examples=["https://accounts.example.com/token"]),
+    ]
+    revoke_url: Annotated[
+        Address | None,
+        Field(
+            description="Where tokens are revoked (RFC 7009); null for none.",
+            examples=["https://accounts.example.com/revoke"],
+        ),
+    ] = None
+    userinfo_url: Annotated[
+        Address | None,
+        Field(description="Tells whose account it is; null for none.", examples=["https://accounts.example.com/me"]),
+    ] = None
+    account: Annotated[
+        JsonPointer,
+        Field(description="JSON pointer to the account's name in the answer of `userinfo_url`.", examples=["/email"]),
+    ] = "/email"
+    scopes: list[Scope] = Field([], max_length=50, description="What is asked for.", examples=[["calendar.events"]])
+    client_id: Annotated[
+        str,
+        StringConstraints(max_length=500, pattern=r"^[\x20-\x7E]*$"),
+        Field(description="The platform's client id at the vendor.", examples=["4711.apps.example.com"]),
+    ] = ""
+    authorize_params: dict[DeclaredName, Line] = Field(
+        {}, max_length=20, description="Further parameters of `authorize_url`.", examples=[{"access_type": "offline"}]
+    )
+    token_auth: Annotated[
+        Literal["client_secret_post", "client_secret_basic", "none"],
+        Field(description="How the client names itself at `token_url`."),
+    ] = "client_secret_post"
+    config_fields: list[DeclaredName] = Field(
+        [], max_length=10, description="Values of the token response that become settings.", examples=[["instance_url"]]
+    )
+    revoke: Annotated[
+        Literal["refresh_token", "access_token"], Field(description="Which token is sent to `revoke_url`.")
+    ] = "refresh_token"
 
     @model_validator(mode="after")
     def _check(self) -> "OAuthConfig":
@@ -61,33 +88,59 @@ class OAuthConfig(Declared):
 
 
 class ApiKeyConfig(Declared):
-    """Where the key goes in each request. prefix: before the key in the header."""
+    """Where the key goes in each request."""
 
-    place: Literal["header", "query"] = "header"
-    name: HeaderName = "Authorization"
-    prefix: Annotated[str, StringConstraints(max_length=40, pattern=r"^[\x20-\x7E]*$")] = "Bearer "
+    place: Annotated[Literal["header", "query"], Field(description="Where the key goes in each request.")] = "header"
+    name: Annotated[HeaderName, Field(description="Name of the header or parameter.", examples=["Authorization"])] = (
+        "Authorization"
+    )
+    prefix: Annotated[
+        str,
+        StringConstraints(max_length=40, pattern=r"^[\x20-\x7E]*$"),
+        Field(description="Before the key in the header.", examples=["Bearer "]),
+    ] = "Bearer "
 
 
 class CalendarSetting(Declared):
-    """How connections to one calendar are recognised. setting: which setting names the calendar at the vendor. own: the
-    value that stands for the account's own calendar, whose name is the account's."""
+    """How connections to one calendar are recognised."""
 
-    setting: DeclaredName
-    own: Annotated[str, StringConstraints(max_length=100)] = ""
+    setting: Annotated[
+        DeclaredName, Field(description="Which setting names the calendar at the vendor.", examples=["calendar_id"])
+    ]
+    own: Annotated[
+        str,
+        StringConstraints(max_length=100),
+        Field(description="Its value that stands for the account's own calendar.", examples=["primary"]),
+    ] = ""
 
 
 class IntegrationTypeConfig(Declared):
-    """A type. base_url: before the path of each request; may hold `{{config.x}}`. config_schema: JSON Schema of the
-    workspace's settings. oauth, api_key: of types that are authorised that way. calendar: of types whose connections
-    name one; of the others each account has one."""
+    """A type."""
 
-    base_url: Address
-    oauth: OAuthConfig | None = None
-    api_key: ApiKeyConfig | None = None
-    calendar: CalendarSetting | None = None
-    config_schema: dict[str, Any] = Field({"type": "object", "properties": {}})
-    actions: list[Action] = Field([], max_length=MAX_ACTIONS)
-    sync: list[SyncDeclaration] = Field([], max_length=MAX_SYNCS)
+    base_url: Annotated[
+        Address,
+        Field(
+            description="Before the path of each request; may hold `{{config.x}}`.",
+            examples=["https://api.example.com/v1"],
+        ),
+    ]
+    oauth: Annotated[
+        OAuthConfig | None, Field(description="OAuth 2.0, where `auth_type` is oauth2; null for others.")
+    ] = None
+    api_key: Annotated[
+        ApiKeyConfig | None, Field(description="Where the key goes, where `auth_type` is api_key; null for others.")
+    ] = None
+    calendar: Annotated[
+        CalendarSetting | None,
+        Field(description="Of types whose connections name one; of the others each account has one."),
+    ] = None
+    config_schema: dict[str, Any] = Field(
+        {"type": "object", "properties": {}},
+        description="JSON Schema of the workspace's settings.",
+        examples=[{"type": "object"}],
+    )
+    actions: list[Action] = Field([], max_length=MAX_ACTIONS, description="What agents can do by it.")
+    sync: list[SyncDeclaration] = Field([], max_length=MAX_SYNCS, description="What is copied from the vendor.")
 
     @model_validator(mode="after")
     def _check(self) -> "IntegrationTypeConfig":

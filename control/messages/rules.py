@@ -10,6 +10,7 @@ from msgspec import Meta, Struct
 from pydantic import Field
 
 from control.carriers.phone import is_valid
+from control.http.fields import CallId, Id
 from control.media_requests.handler import RunningCall
 from shared.errors import Invalid
 from shared.ids import new_id
@@ -28,19 +29,24 @@ _CONTROL: Final = re.compile(r"[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u2028\u2
 class CallerMessage:
     """A message that a caller left."""
 
-    id: UUID
-    call_id: UUID
+    id: Id
+    call_id: CallId
     agent_id: Annotated[UUID, Field(description="Id of the agent that took it.")]
-    agent_name: str | None
-    taken_at: datetime
-    caller_name: str
+    agent_name: Annotated[str | None, Field(description="Name of the agent; null for none.", examples=["Front desk"])]
+    taken_at: Annotated[datetime, Field(description="When the message was taken (UTC).")]
+    caller_name: Annotated[
+        str, Field(description="Name of the caller, as given; empty if unknown.", examples=["Ada Lovelace"])
+    ]
     callback_number: Annotated[
         str,
-        Field(description="As the caller gave it, else the number of the call; empty if both are unknown."),
+        Field(
+            description="As the caller gave it, else the number of the call; empty if both are unknown.",
+            examples=["+12025550123"],
+        ),
     ]
     reason: Annotated[str, Field(description="What the message is about.", examples=["Appointment"])]
     text: Annotated[str, Field(description="The message.", examples=["Please call me back before noon."])]
-    is_urgent: bool
+    is_urgent: Annotated[bool, Field(description="Whether the caller said that it is urgent.")]
     emailed_at: Annotated[
         datetime | None,
         Field(

@@ -8,8 +8,9 @@ from decimal import Decimal
 from typing import Annotated, Any, Final, Literal, get_args
 from uuid import UUID
 
-from pydantic import PlainSerializer, WithJsonSchema
+from pydantic import Field, PlainSerializer, WithJsonSchema
 
+from control.http.fields import AgentId, CallId, CampaignId, CreatedAt, InvoiceId, IsTest, Name, OptionalAgentId
 from shared.events import CallStatus, EndReason, TransferFailure
 
 # Of all data below. Data with fewer fields, or with other meanings, gets a new one; further fields do not.
@@ -34,150 +35,174 @@ EventMoney = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class CallEventData:
-    """A call. started_at, answered_at, ended_at: null until then. duration_seconds: since it was answered. end_reason:
-    null while it runs."""
+    """A call."""
 
-    call_id: UUID
-    agent_id: UUID | None
-    direction: Literal["inbound", "outbound"]
-    status: CallStatus
-    is_test: bool
-    created_at: datetime
-    started_at: datetime | None
-    answered_at: datetime | None
-    ended_at: datetime | None
-    duration_seconds: int
-    end_reason: EndReason | None
+    call_id: CallId
+    agent_id: OptionalAgentId
+    direction: Annotated[
+        Literal["inbound", "outbound"],
+        Field(description="`inbound`: somebody called the workspace's number. `outbound`: an agent called."),
+    ]
+    status: Annotated[CallStatus, Field(description="Present status.")]
+    is_test: IsTest
+    created_at: CreatedAt
+    started_at: Annotated[datetime | None, Field(description="When it was dialled or rang; null before.")]
+    answered_at: Annotated[datetime | None, Field(description="Null until then.")]
+    ended_at: Annotated[datetime | None, Field(description="Null until then.")]
+    duration_seconds: Annotated[int, Field(description="Since it was answered.", examples=[94])]
+    end_reason: Annotated[EndReason | None, Field(description="Null while it runs.")]
 
 
 @dataclass(frozen=True, slots=True)
 class AnalysisEventData:
-    """The analysis of a call. analysis_status: done, failed or skipped."""
+    """The analysis of a call."""
 
-    call_id: UUID
-    agent_id: UUID | None
-    analysis_status: Literal["done", "failed", "skipped"]
+    call_id: CallId
+    agent_id: OptionalAgentId
+    analysis_status: Annotated[Literal["done", "failed", "skipped"], Field(description="Done, failed or skipped.")]
 
 
 @dataclass(frozen=True, slots=True)
 class RecordingEventData:
-    """A recording that can be fetched. seconds: its length; null where it is not known."""
+    """A recording that can be fetched."""
 
-    call_id: UUID
-    agent_id: UUID | None
-    seconds: float | None
+    call_id: CallId
+    agent_id: OptionalAgentId
+    seconds: Annotated[
+        float | None, Field(description="Its length in seconds; null where it is not known.", examples=[184.2])
+    ]
 
 
 @dataclass(frozen=True, slots=True)
 class TransferEventData:
-    """A transfer of a caller. failure: busy, no_answer, refused or failed, with which it led back to the agent; null:
-    the caller was transferred."""
+    """A transfer of a caller."""
 
-    call_id: UUID
-    agent_id: UUID | None
-    failure: TransferFailure | None
+    call_id: CallId
+    agent_id: OptionalAgentId
+    failure: Annotated[
+        TransferFailure | None,
+        Field(
+            description="Busy, no_answer, refused or failed, with which it led back to the agent; null: the "
+            "caller was transferred."
+        ),
+    ]
 
 
 @dataclass(frozen=True, slots=True)
 class OptOutEventData:
-    """A person who asked in a call not to be called again. opted_out_by: words or key."""
+    """A person who asked in a call not to be called again."""
 
-    call_id: UUID
-    agent_id: UUID | None
-    opted_out_by: str
+    call_id: CallId
+    agent_id: OptionalAgentId
+    opted_out_by: Annotated[str, Field(description="Words or key.", examples=["words"])]
 
 
 @dataclass(frozen=True, slots=True)
 class MessageEventData:
-    """A message that a caller left, without what the workspace does not keep. callback_number: empty if unknown."""
+    """A message that a caller left, without what the workspace does not keep."""
 
-    message_id: UUID
-    call_id: UUID
-    agent_id: UUID
-    taken_at: datetime
-    caller_name: str
-    callback_number: str
-    reason: str
-    text: str
-    is_urgent: bool
+    message_id: Annotated[UUID, Field(description="Id of the message.")]
+    call_id: CallId
+    agent_id: AgentId
+    taken_at: Annotated[datetime, Field(description="When the message was taken (UTC).")]
+    caller_name: Annotated[
+        str, Field(description="Name of the caller, as given; empty if unknown.", examples=["Ada Lovelace"])
+    ]
+    callback_number: Annotated[str, Field(description="Empty if unknown.", examples=["+12025550123"])]
+    reason: Annotated[str, Field(description="Why, for the staff and the audit log.", examples=["Payment overdue"])]
+    text: Annotated[str, Field(description="What was heard.", examples=["I need an appointment."])]
+    is_urgent: Annotated[bool, Field(description="Whether the caller said that it is urgent.")]
 
 
 @dataclass(frozen=True, slots=True)
 class AppointmentEventData:
-    """An appointment that was made in a call. replaces: the appointment that it is in place of; null for a new one."""
+    """An appointment that was made in a call."""
 
-    appointment_id: UUID
-    call_id: UUID
-    integration_id: UUID
-    starts_at: datetime
-    ends_at: datetime
-    replaces: UUID | None
+    appointment_id: Annotated[UUID, Field(description="Id of the appointment.")]
+    call_id: CallId
+    integration_id: Annotated[UUID, Field(description="Id of the integration.")]
+    starts_at: Annotated[datetime, Field(description="When it begins (UTC).")]
+    ends_at: Annotated[datetime, Field(description="When it ends (UTC).")]
+    replaces: Annotated[UUID | None, Field(description="The appointment that it is in place of; null for a new one.")]
 
 
 @dataclass(frozen=True, slots=True)
 class InvoiceEventData:
-    """An invoice. number: null until it is issued. amount, amount_paid: with taxes."""
+    """An invoice."""
 
-    invoice_id: UUID
-    number: str | None
-    status: str
-    amount: EventMoney
-    amount_paid: EventMoney
-    currency: str
-    due_at: datetime | None
+    invoice_id: InvoiceId
+    number: Annotated[str | None, Field(description="Its number; null until it is issued.", examples=["2026-000042"])]
+    status: Annotated[str, Field(description="pending, paid, overdue, void or uncollectible.", examples=["paid"])]
+    amount: Annotated[EventMoney, Field(description="With taxes.", examples=[118.5])]
+    amount_paid: Annotated[EventMoney, Field(description="With taxes.", examples=[20.0])]
+    currency: Annotated[
+        str, Field(description="Currency of the amounts beside it: ISO 4217, lower case.", examples=["usd"])
+    ]
+    due_at: Annotated[datetime | None, Field(description="When it is to be paid (UTC); null before it is issued.")]
 
 
 @dataclass(frozen=True, slots=True)
 class SpendingLimitEventData:
-    """The use of a spending limit in a billing period. spent: by calls that are over, so less than the limit while the
-    last ones run. ends_calls: calls end at the limit."""
+    """The use of a spending limit in a billing period."""
 
-    period_start: datetime
-    usage_limit: EventMoney
-    spent: EventMoney
-    currency: str
-    ends_calls: bool
+    period_start: Annotated[datetime, Field(description="When the period began (UTC), inclusive.")]
+    usage_limit: Annotated[EventMoney, Field(description="What may be spent in the period.", examples=[500])]
+    spent: Annotated[
+        EventMoney,
+        Field(
+            description="What calls that are over have cost in it; those that run still may take the rest.",
+            examples=[412.5],
+        ),
+    ]
+    currency: Annotated[
+        str, Field(description="Currency of the amounts beside it: ISO 4217, lower case.", examples=["usd"])
+    ]
+    ends_calls: Annotated[bool, Field(description="Calls end at the limit.")]
 
 
 @dataclass(frozen=True, slots=True)
 class AgentEventData:
-    """An agent after its change. version: of its config. status: draft, live or paused."""
+    """An agent after its change."""
 
-    agent_id: UUID
-    name: str
-    status: str
-    version: int
+    agent_id: AgentId
+    name: Name
+    status: Annotated[str, Field(description="draft, live or paused.", examples=["live"])]
+    version: Annotated[int, Field(description="Of its config.", examples=[3])]
 
 
 @dataclass(frozen=True, slots=True)
 class CampaignEventData:
-    """A campaign after its change. status: running, paused, completed or canceled. reason: why the platform changed it;
-    null: a member did, or it is done."""
+    """A campaign after its change."""
 
-    campaign_id: UUID
-    name: str
-    status: str
-    reason: str | None
+    campaign_id: CampaignId
+    name: Annotated[str, Field(description="The campaign's name.", examples=["Recall December"])]
+    status: Annotated[str, Field(description="running, paused, completed or canceled.", examples=["paused"])]
+    reason: Annotated[
+        str | None,
+        Field(description="Why the platform changed it; null: a member did, or it is done.", examples=["no_number"]),
+    ]
 
 
 @dataclass(frozen=True, slots=True)
 class RecipientEventData:
-    """A recipient of a campaign who is not called any more. outcome: of the last call, or why there was none; detail: a
-    code that explains it. attempts: calls that the carrier had."""
+    """A recipient of a campaign who is not called any more."""
 
-    campaign_id: UUID
-    recipient_id: UUID
-    outcome: str
-    detail: str | None
-    attempts: int
-    last_call_id: UUID | None
+    campaign_id: CampaignId
+    recipient_id: Annotated[UUID, Field(description="Id of the recipient.")]
+    outcome: Annotated[str, Field(description="As the recipient's outcome.", examples=["answered"])]
+    detail: Annotated[
+        str | None,
+        Field(description="A code that explains the outcome; null: there is none.", examples=["number_is_own"]),
+    ]
+    attempts: Annotated[int, Field(description="Calls that the carrier had.", examples=[1])]
+    last_call_id: Annotated[UUID | None, Field(description="Id of the last call; null: there was none.")]
 
 
 @dataclass(frozen=True, slots=True)
 class TestEventData:
-    """What a member had sent to see whether it arrives. webhook_endpoint_id: where to."""
+    """What a member had sent to see whether it arrives."""
 
-    webhook_endpoint_id: UUID
+    webhook_endpoint_id: Annotated[UUID, Field(description="Where to.")]
 
 
 EventData = (

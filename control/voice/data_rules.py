@@ -18,10 +18,10 @@ class DataPolicy(BaseModel):
         default=False, description="Whether it runs on the platform's own machines; then it meets every demand."
     )
     regions: tuple[str, ...] = Field(
-        default=(), max_length=20, description="Where data is processed, such as `us` or `eu`."
+        default=(), max_length=20, description="Where data is processed, such as `us` or `eu`.", examples=[["eu"]]
     )
     retention_days: int | None = Field(
-        default=None, ge=0, le=36_500, description="Days that data is kept; 0: not at all."
+        default=None, ge=0, le=36_500, description="Days that data is kept; 0: not at all.", examples=[0]
     )
     no_training: bool | None = Field(default=None, description="Whether data is never used to train models.")
 
@@ -32,10 +32,13 @@ class DataDemands(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     regions: tuple[str, ...] = Field(
-        default=(), max_length=20, description="Data is processed nowhere else, such as `eu`; empty: anywhere."
+        default=(),
+        max_length=20,
+        description="Data is processed nowhere else, such as `eu`; empty: anywhere.",
+        examples=[["eu"]],
     )
     max_retention_days: int | None = Field(
-        default=None, ge=0, le=36_500, description="Longest time that data is kept, in days; null: any."
+        default=None, ge=0, le=36_500, description="Longest time that data is kept, in days; null: any.", examples=[30]
     )
     no_training: bool = Field(default=False, description="Data must never be used to train models.")
 

@@ -19,9 +19,19 @@ class WeightsConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    cost: float = Field(default=0.0, ge=0, le=1_000, description="Of the estimated price of a minute.")
-    latency: float = Field(default=0.0, ge=0, le=1_000, description="Of the measured time to the first useful unit.")
-    quality: float = Field(default=0.0, ge=0, le=1_000, description="Of the quality that the platform's staff attest.")
+    cost: float = Field(
+        default=0.0, ge=0, le=1_000, description="Weight of the estimated price of a minute.", examples=[1.0]
+    )
+    latency: float = Field(
+        default=0.0, ge=0, le=1_000, description="Weight of the measured time to the first useful unit.", examples=[2.0]
+    )
+    quality: float = Field(
+        default=0.0,
+        ge=0,
+        le=1_000,
+        description="Weight of the quality that the platform's staff attest.",
+        examples=[1.0],
+    )
 
     @model_validator(mode="after")
     def _require_one(self) -> "WeightsConfig":
@@ -39,7 +49,8 @@ class StrategyConfig(BaseModel):
     order: tuple[str, ...] = Field(
         default=(),
         max_length=MAX_ORDER,
-        description="With the strategy `priority`: these providers come first, in this order.",
+        description="With `priority`: these come first, in this order.",
+        examples=[["groq"]],
     )
     data: DataDemands = Field(
         default=DataDemands(), description="What every provider must do with callers' data, or not do."

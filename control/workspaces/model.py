@@ -4,8 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 from uuid import UUID
+
+from pydantic import Field
 
 from control.platform.model import Tier
 from control.workspaces.roles import Role
@@ -20,11 +22,18 @@ DisclosureMode = Literal["off", "by_jurisdiction", "text"]
 
 @dataclass(frozen=True, slots=True)
 class DisclosureChoice:
-    """What a workspace has its callers told before anything else, unless their agent has a text of its own. text: empty
-    but for the mode of that name."""
+    """What a workspace has its callers told before anything else, unless their agent has a text of its own."""
 
-    mode: DisclosureMode = "off"
-    text: str = ""
+    mode: Annotated[
+        DisclosureMode,
+        Field(
+            description="off: nothing. by_jurisdiction: our text, where a law is known that demands it. text: "
+            "the workspace's own."
+        ),
+    ] = "off"
+    text: Annotated[
+        str, Field(description="The workspace's own text; empty but for the mode `text`.", examples=[""])
+    ] = ""
 
 
 NO_DISCLOSURE: Final = DisclosureChoice()
@@ -96,24 +105,28 @@ class NewWorkspace:
 class Membership:
     """A workspace as one of its members lists it."""
 
-    id: UUID
-    name: str
-    industry: str | None
-    role: Role
-    status: WorkspaceStatus
-    subscription_tier: str
-    joined_at: datetime
+    id: Annotated[UUID, Field(description="Unique id (UUIDv7, so that ids sort by the time of creation).")]
+    name: Annotated[str, Field(description="Name, as people see it.", examples=["Riverside Dental"])]
+    industry: Annotated[str | None, Field(description="Industry, for programs; null for none.", examples=["dental"])]
+    role: Annotated[
+        Role, Field(description="Role in the workspace; each role may do what those after it in the list may.")
+    ]
+    status: Annotated[WorkspaceStatus, Field(description="Present status.")]
+    subscription_tier: Annotated[str, Field(description="Name of the tier.", examples=["starter"])]
+    joined_at: Annotated[datetime, Field(description="When the user became a member (UTC).")]
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
     """A member of a workspace."""
 
-    user_id: UUID
-    email: str
-    name: str
-    role: Role
-    joined_at: datetime
+    user_id: Annotated[UUID, Field(description="Id of the user.")]
+    email: Annotated[str, Field(description="E-mail address, in lower case.", examples=["ada@example.com"])]
+    name: Annotated[str, Field(description="The person's name.", examples=["Ada Lovelace"])]
+    role: Annotated[
+        Role, Field(description="Role in the workspace; each role may do what those after it in the list may.")
+    ]
+    joined_at: Annotated[datetime, Field(description="When the user became a member (UTC).")]
 
 
 @dataclass(frozen=True, slots=True)

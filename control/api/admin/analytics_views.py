@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from uuid import UUID
+from typing import Annotated
+
+from pydantic import Field
 
 from control.analytics.periods import DayRange
 from control.analytics.platform_figures import (
@@ -18,72 +20,132 @@ from control.analytics.platform_figures import (
 )
 from control.billing.model import CURRENCY
 from control.http.body import Currency, Money
+from control.http.fields import FirstDay, LastDay, ProviderName, TotalCalls, TotalRevenue, WorkspaceId
 
 
 @dataclass(frozen=True, slots=True)
 class WorkspaceFiguresView:
-    """A workspace's calls and money. name: null once the workspace is purged. avg_call_duration: seconds of a call,
-    unanswered ones included; null without calls."""
+    """A workspace's calls and money."""
 
-    workspace_id: UUID
-    name: str | None
-    total_calls: int
-    total_revenue: Money
-    total_minutes: float
-    avg_call_duration: float | None
+    workspace_id: WorkspaceId
+    name: Annotated[str | None, Field(description="Null once the workspace is purged.", examples=["Riverside Dental"])]
+    total_calls: TotalCalls
+    total_revenue: TotalRevenue
+    total_minutes: Annotated[float, Field(description="Minutes of all calls, without test calls.", examples=[12840.5])]
+    avg_call_duration: Annotated[
+        float | None,
+        Field(description="Seconds of a call, unanswered ones included; null without calls.", examples=[94.8]),
+    ]
     currency: Currency
 
 
 @dataclass(frozen=True, slots=True)
 class PlatformFiguresView:
-    """The platform in a range of days (UTC). churn_rate: null if no workspace was active at the beginning. mrr, arr:
-    now, not in the range."""
+    """The platform in a range of days (UTC)."""
 
-    first_day: date
-    last_day: date
-    total_calls: int
-    total_minutes: float
-    total_revenue: Money
-    usage_list_price: Money
-    usage_billed: Money
-    fees_accrued: Money
-    credits: Money
-    total_cost: Money
-    profit_margin: float | None
-    unpriced: int
-    warning: str | None
+    first_day: FirstDay
+    last_day: LastDay
+    total_calls: TotalCalls
+    total_minutes: Annotated[float, Field(description="Minutes of all calls, without test calls.", examples=[12840.5])]
+    total_revenue: TotalRevenue
+    usage_list_price: Annotated[
+        Money,
+        Field(
+            description="Call minutes at list price, before included and trial minutes, in major units.",
+            examples=[137.5],
+        ),
+    ]
+    usage_billed: Annotated[
+        Money,
+        Field(
+            description="Call minutes after included and trial minutes, and numbers, in major units.", examples=[101.5]
+        ),
+    ]
+    fees_accrued: Annotated[
+        Money, Field(description="The fees of the days that have begun, in major units.", examples=[24.5])
+    ]
+    credits: Annotated[
+        Money, Field(description="What invoices took from credits, negative, in major units.", examples=[-20.0])
+    ]
+    total_cost: Annotated[
+        Money, Field(description="What providers and carriers cost us, in major units.", examples=[930.1])
+    ]
+    profit_margin: Annotated[
+        float | None,
+        Field(
+            description="Share of the revenue that is left after the cost; null without revenue, or while "
+            "costs are unknown.",
+            examples=[0.38],
+        ),
+    ]
+    unpriced: Annotated[
+        int, Field(description="Entries of calls without a known cost, which count as 0.", examples=[0])
+    ]
+    warning: Annotated[
+        str | None,
+        Field(
+            description="Why a cost is too low, and so a margin unknown; null where all costs are known.",
+            examples=[None],
+        ),
+    ]
     currency: Currency
-    calls_by_status: Mapping[str, int]
-    calls_by_provider: Mapping[str, int]
-    revenue_by_tier: Mapping[str, Money]
-    top_workspaces: list[WorkspaceFiguresView]
-    mrr: Money
-    arr: Money
-    churn_rate: float | None
+    calls_by_status: Annotated[
+        Mapping[str, int],
+        Field(description="Number of calls by status.", examples=[{"completed": 105, "no_answer": 23}]),
+    ]
+    calls_by_provider: Annotated[
+        Mapping[str, int], Field(description="Number of calls by provider.", examples=[{"groq": 310, "cartesia": 305}])
+    ]
+    revenue_by_tier: Annotated[
+        Mapping[str, Money],
+        Field(description="Revenue by name of the tier, in major units.", examples=[{"starter": 980.0, "pro": 540.4}]),
+    ]
+    top_workspaces: Annotated[list[WorkspaceFiguresView], Field(description="The workspaces with the highest revenue.")]
+    mrr: Annotated[Money, Field(description="Now, not in the range.", examples=[5390.0])]
+    arr: Annotated[Money, Field(description="Now, not in the range.", examples=[64680.0])]
+    churn_rate: Annotated[
+        float | None, Field(description="Null if no workspace was active at the beginning.", examples=[0.02])
+    ]
 
 
 @dataclass(frozen=True, slots=True)
 class WorkspaceRankingView:
-    """Workspaces, the first in the wanted order. first_day, last_day: null for all time."""
+    """Workspaces, the first in the wanted order."""
 
-    first_day: date | None
-    last_day: date | None
-    workspaces: list[WorkspaceFiguresView]
+    first_day: Annotated[date | None, Field(description="Null for all time.", examples=["2026-11-01"])]
+    last_day: Annotated[date | None, Field(description="Null for all time.", examples=["2026-11-26"])]
+    workspaces: Annotated[
+        list[WorkspaceFiguresView], Field(description="The workspaces, the first in the wanted order.")
+    ]
 
 
 @dataclass(frozen=True, slots=True)
 class ProviderFiguresView:
-    """A provider or carrier in the calls of the range. success_rate: null where no failures are known. avg_latency: p50
-    in ms of its slowest role; null where none was measured. latency_by_role: the same of each role."""
+    """A provider or carrier in the calls of the range."""
 
-    provider: str
-    total_calls: int
-    success_rate: float | None
-    avg_latency: int | None
-    latency_by_role: Mapping[str, int]
-    total_cost: Money
-    revenue_generated: Money
-    unpriced: int
+    provider: ProviderName
+    total_calls: TotalCalls
+    success_rate: Annotated[
+        float | None,
+        Field(
+            description="Share of the calls in which it did not fail, 0 to 1; null where failures are not known.",
+            examples=[0.997],
+        ),
+    ]
+    avg_latency: Annotated[
+        int | None, Field(description="P50 in ms of its slowest role; null where none was measured.", examples=[310])
+    ]
+    latency_by_role: Annotated[
+        Mapping[str, int], Field(description="The same of each role.", examples=[{"stt": 120, "tts": 310}])
+    ]
+    total_cost: Annotated[Money, Field(description="What it cost us, in major units.", examples=[12.5])]
+    revenue_generated: Annotated[
+        Money,
+        Field(description="Its share of what the calls are billed, split by cost, in major units.", examples=[55.1]),
+    ]
+    unpriced: Annotated[
+        int, Field(description="Entries of the ledger without a known cost, which the sum lacks.", examples=[0])
+    ]
     currency: Currency
 
 
@@ -91,57 +153,109 @@ class ProviderFiguresView:
 class ProviderRankingView:
     """Providers, the most expensive first."""
 
-    first_day: date
-    last_day: date
-    by_provider: list[ProviderFiguresView]
+    first_day: FirstDay
+    last_day: LastDay
+    by_provider: Annotated[list[ProviderFiguresView], Field(description="By provider, the highest cost first.")]
 
 
 @dataclass(frozen=True, slots=True)
 class ProviderMarginView:
-    """A provider's cost, and its share of the billed calls. unpriced: entries without a known cost. An unknown cost
-    counts as 0, and margin is null."""
+    """A provider's cost, and its share of the billed calls."""
 
-    provider: str
-    cost: Money
-    revenue: Money
-    margin: float | None
-    unpriced: int
+    provider: ProviderName
+    cost: Annotated[Money, Field(description="What it cost us, in major units.", examples=[12.5])]
+    revenue: Annotated[
+        Money,
+        Field(description="Its share of what the calls are billed, split by cost, in major units.", examples=[55.1]),
+    ]
+    margin: Annotated[
+        float | None,
+        Field(
+            description="Share of the revenue that is left after the cost; null without revenue, or while "
+            "costs are unknown.",
+            examples=[0.38],
+        ),
+    ]
+    unpriced: Annotated[
+        int, Field(description="Entries of calls without a known cost, which count as 0.", examples=[0])
+    ]
     currency: Currency = CURRENCY
 
 
 @dataclass(frozen=True, slots=True)
 class WorkspaceMarginView:
-    """A workspace's cost and revenue. name: null once the workspace is purged. unpriced: entries of calls without a
-    known cost, which counts as 0; margin is then null."""
+    """A workspace's cost and revenue."""
 
-    workspace_id: UUID
-    name: str | None
-    cost: Money
-    revenue: Money
-    margin: float | None
-    unpriced: int
+    workspace_id: WorkspaceId
+    name: Annotated[str | None, Field(description="Null once the workspace is purged.", examples=["Riverside Dental"])]
+    cost: Annotated[Money, Field(description="What the workspace cost us, in major units.", examples=[12.5])]
+    revenue: Annotated[
+        Money, Field(description="usage_billed and fees_accrued of the workspace, in major units.", examples=[55.1])
+    ]
+    margin: Annotated[
+        float | None,
+        Field(
+            description="Share of the revenue that is left after the cost; null without revenue, or while "
+            "costs are unknown.",
+            examples=[0.38],
+        ),
+    ]
+    unpriced: Annotated[
+        int, Field(description="Entries of calls without a known cost, which count as 0.", examples=[0])
+    ]
     currency: Currency = CURRENCY
 
 
 @dataclass(frozen=True, slots=True)
 class CostOverviewView:
-    """Cost and revenue of the range. unpriced: entries of calls without a known cost, which counts as 0; profit_margin
-    is then null, and warning says why. by_workspace: those that cost most."""
+    """Cost and revenue of the range."""
 
-    first_day: date
-    last_day: date
-    total_cost: Money
-    total_revenue: Money
-    usage_list_price: Money
-    usage_billed: Money
-    fees_accrued: Money
-    credits: Money
-    profit_margin: float | None
-    unpriced: int
-    warning: str | None
+    first_day: FirstDay
+    last_day: LastDay
+    total_cost: Annotated[
+        Money, Field(description="What providers and carriers cost us, in major units.", examples=[930.1])
+    ]
+    total_revenue: TotalRevenue
+    usage_list_price: Annotated[
+        Money,
+        Field(
+            description="Call minutes at list price, before included and trial minutes, in major units.",
+            examples=[137.5],
+        ),
+    ]
+    usage_billed: Annotated[
+        Money,
+        Field(
+            description="Call minutes after included and trial minutes, and numbers, in major units.", examples=[101.5]
+        ),
+    ]
+    fees_accrued: Annotated[
+        Money, Field(description="The fees of the days that have begun, in major units.", examples=[24.5])
+    ]
+    credits: Annotated[
+        Money, Field(description="What invoices took from credits, negative, in major units.", examples=[-20.0])
+    ]
+    profit_margin: Annotated[
+        float | None,
+        Field(
+            description="Share of the revenue that is left after the cost; null without revenue, or while "
+            "costs are unknown.",
+            examples=[0.38],
+        ),
+    ]
+    unpriced: Annotated[
+        int, Field(description="Entries of calls without a known cost, which count as 0.", examples=[0])
+    ]
+    warning: Annotated[
+        str | None,
+        Field(
+            description="Why a cost is too low, and so a margin unknown; null where all costs are known.",
+            examples=[None],
+        ),
+    ]
     currency: Currency
-    by_provider: list[ProviderMarginView]
-    by_workspace: list[WorkspaceMarginView]
+    by_provider: Annotated[list[ProviderMarginView], Field(description="By provider, the highest cost first.")]
+    by_workspace: Annotated[list[WorkspaceMarginView], Field(description="Those that cost most.")]
 
 
 def to_platform(found: PlatformOverview) -> PlatformFiguresView:

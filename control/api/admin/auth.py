@@ -33,12 +33,23 @@ from control.http.route import RateLimit, Route
 
 
 class AdminPassword(Body):
-    """The credentials of an admin who sets up a second factor before the first sign-in. device_token: of an earlier
-    sign-in, so that nobody else's failures make this client wait."""
+    """The credentials of an admin who sets up a second factor before the first sign-in."""
 
-    email: Address
-    password: PasswordText
-    device_token: DeviceToken | None = None
+    email: Annotated[Address, Field(description="E-mail address, in lower case.")]
+    password: Annotated[
+        PasswordText,
+        Field(
+            description="The account's password; a new one has 10 to 128 characters.",
+            examples=["correct horse battery"],
+        ),
+    ]
+    device_token: Annotated[
+        DeviceToken | None,
+        Field(
+            description="Of an earlier sign-in, so that nobody else's failures make this client wait.",
+            examples=["q2dWd0V1c2tYb3pRZm5hYwAAAABpJ8bQm3o0aHl5dXJ6Z2t4dHZwZHNqcW9uYWxlYndpY2hmbXQ"],
+        ),
+    ] = None
 
     def presented(self) -> PresentedCredentials:
         """As the accounts take them."""
@@ -48,8 +59,16 @@ class AdminPassword(Body):
 class AdminSignIn(AdminPassword):
     """The credentials. Once a second factor is confirmed, totp_code is required, or in its place recovery_code."""
 
-    totp_code: Code | None = None
+    totp_code: Annotated[Code | None, Field(examples=["492039"])] = None
     recovery_code: RecoveryCode | None = None
+    device_token: Annotated[
+        DeviceToken | None,
+        Field(
+            description="Sent at this client's next sign-in, it spares the client from waits that others' "
+            "failures cause.",
+            examples=["q2dWd0V1c2tYb3pRZm5hYwAAAABpJ8bQm3o0aHl5dXJ6Z2t4dHZwZHNqcW9uYWxlYndpY2hmbXQ"],
+        ),
+    ] = None
 
     def presented(self) -> PresentedCredentials:
         """As the accounts take them."""
@@ -60,7 +79,15 @@ class AdminSignIn(AdminPassword):
 class AdminRefresh(Body):
     """The latest refresh token of the session."""
 
-    refresh_token: Annotated[str, Field(min_length=1, max_length=200)]
+    refresh_token: Annotated[
+        str,
+        Field(
+            min_length=1,
+            max_length=200,
+            description="Exchanged once for the next tokens, by the refresh endpoint.",
+            examples=["kq3V0mJb7cQh0mX2t9yWf1s8Zr4pLd6uE5nGaTiB"],
+        ),
+    ]
 
 
 async def log_in(context: Context, body: AdminSignIn) -> AdminSignedIn:

@@ -1,45 +1,67 @@
 """Response models of auth (admin API)."""
 
 from dataclasses import dataclass
-from uuid import UUID
+from typing import Annotated
+
+from pydantic import Field
 
 from control.accounts.admins import AdminSignInResult
 from control.accounts.sessions import SessionTokens
 from control.http.access import AdminRole
+from control.http.fields import Email, Id
 
 
 @dataclass(frozen=True, slots=True)
 class Staff:
     """A staff member."""
 
-    id: UUID
-    email: str
-    name: str
-    role: AdminRole
+    id: Id
+    email: Email
+    name: Annotated[str, Field(description="The person's name.", examples=["Grace Hopper"])]
+    role: Annotated[AdminRole, Field(description="Role on the platform.")]
 
 
 @dataclass(frozen=True, slots=True)
 class AdminSession:
-    """The tokens of a session. expires_in: seconds that `token` is valid for."""
+    """The tokens of a session."""
 
-    token: str
-    refresh_token: str
-    expires_in: int
+    token: Annotated[
+        str,
+        Field(
+            description="Access token: send it as `Authorization: Bearer …`.",
+            examples=["eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.e30.c2ln"],
+        ),
+    ]
+    refresh_token: Annotated[
+        str,
+        Field(
+            description="Exchanged once for the next tokens, by the refresh endpoint.",
+            examples=["kq3V0mJb7cQh0mX2t9yWf1s8Zr4pLd6uE5nGaTiB"],
+        ),
+    ]
+    expires_in: Annotated[int, Field(description="Seconds that `token` is valid for.", examples=[600])]
 
 
 @dataclass(frozen=True, slots=True)
 class AdminSignedIn(AdminSession):
-    """A session and its admin. device_token: to be sent at this client's next sign-in."""
+    """A session and its admin."""
 
-    admin: Staff
-    device_token: str
+    admin: Annotated[Staff, Field(description="The staff member.")]
+    device_token: Annotated[
+        str,
+        Field(
+            description="To be sent at this client's next sign-in.",
+            examples=["q2dWd0V1c2tYb3pRZm5hYwAAAABpJ8bQm3o0aHl5dXJ6Z2t4dHZwZHNqcW9uYWxlYndpY2hmbXQ"],
+        ),
+    ]
+    expires_in: Annotated[int, Field(description="Seconds for which `token` is valid.", examples=[600])]
 
 
 @dataclass(frozen=True, slots=True)
 class AdminSelf:
     """The signed-in person."""
 
-    admin: Staff
+    admin: Annotated[Staff, Field(description="The staff member.")]
 
 
 def to_session(tokens: SessionTokens) -> AdminSession:

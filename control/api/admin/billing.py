@@ -36,6 +36,7 @@ from control.http.access import admin
 from control.http.after_commit import CheckedChange
 from control.http.body import ONE_LINE, Body, Slug
 from control.http.context import AdminContext
+from control.http.fields import InvoiceId, WorkspaceId
 from control.http.pagination import ListQuery, Query, UtcDatetime, page_fields
 from control.http.route import RateLimit, Route
 from shared.ids import new_id
@@ -80,60 +81,73 @@ class AdminInvoicesQuery(ListQuery):
 class VoidReason(Body):
     """Why it is void, for the staff and the audit log."""
 
-    reason: Reason
+    reason: Annotated[Reason, Field(description="Why, for the staff and the audit log.", examples=["Payment overdue"])]
 
 
 class PaymentBody(Body):
     """Money that came in, or was paid back. A payment with the same method and reference is recorded once."""
 
-    amount: Amount | None = Field(None, description="In major units; left out: all that can be.")
-    method: Slug = Field("bank_transfer", description="Such as bank_transfer or cash.")
-    reference: Reference = Field("", description="What the bank calls it.")
+    amount: Amount | None = Field(None, description="In major units; left out: all that can be.", examples=[20.0])
+    method: Slug = Field("bank_transfer", description="Such as bank_transfer or cash.", examples=["bank_transfer"])
+    reference: Reference = Field("", description="What the bank calls it.", examples=["DE-2026-4711"])
     reason: Annotated[str, StringConstraints(strip_whitespace=True, max_length=2_000)] = Field(
-        "", description="For the audit log."
+        "", description="For the audit log.", examples=["Payment overdue"]
     )
 
 
 class CreditBody(Body):
     """A credit. Invoices use credits by priority, then those that expire first."""
 
-    amount: Amount
-    category: CreditCategory = "goodwill"
-    applies_to: CreditScope = "all"
-    priority: int = Field(50, ge=0, le=100, description="The lowest is used first.")
+    amount: Annotated[Amount, Field(description="In major units.", examples=[50.0])]
+    category: Annotated[
+        CreditCategory,
+        Field(description="Whether the credit was given away (promotional, goodwill) or paid for (prepaid)."),
+    ] = "goodwill"
+    applies_to: Annotated[CreditScope, Field(description="What it pays: usage only, or the fee, too.")] = "all"
+    priority: int = Field(50, ge=0, le=100, description="0 to 100; the lowest is used first.", examples=[50])
     effective_at: UtcDatetime | None = Field(None, description="From when on it holds; left out: from now on.")
     expires_at: UtcDatetime | None = Field(None, description="Until when it holds; null: without end.")
-    reason: Reason
+    reason: Annotated[Reason, Field(description="Why, for the staff and the audit log.", examples=["Payment overdue"])]
 
 
 class TaxRateBody(Body):
     """A rate from a moment on. 0 basis points end a tax."""
 
-    country: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
-    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=40, pattern=ONE_LINE)]
-    basis_points: int = Field(ge=0, le=10_000, description="Hundredths of a percent: 1900 is 19 %.")
+    country: Annotated[
+        str, StringConstraints(pattern=r"^[A-Z]{2}$"), Field(description="Where it holds: ISO 3166.", examples=["DE"])
+    ]
+    name: Annotated[
+        str,
+        StringConstraints(strip_whitespace=True, min_length=1, max_length=40, pattern=ONE_LINE),
+        Field(description="As invoices call it.", examples=["VAT"]),
+    ]
+    basis_points: int = Field(ge=0, le=10_000, description="Hundredths of a percent: 1900 is 19 %.", examples=[1900])
     is_inclusive: bool = Field(False, description="Whether prices contain the tax.")
-    valid_from: UtcDatetime
+    valid_from: Annotated[UtcDatetime, Field(description="From when on it holds (UTC).")]
 
 
 class TaxExemption(Body):
     """Whether a workspace's invoices have no tax."""
 
-    is_tax_exempt: bool
-    reason: WhyExempt = Field("", description="Why it is exempt; needed to exempt it.")
+    is_tax_exempt: Annotated[bool, Field(description="Whether the workspace's invoices have no tax.")]
+    reason: WhyExempt = Field("", description="Why; needed to exempt the workspace.", examples=["Reverse charge"])
 
 
 class Prepayment(Body):
     """Whether a workspace spends what it has paid before, and no more."""
 
-    is_prepaid: bool
+    is_prepaid: Annotated[bool, Field(description="Whether the workspace's calls end when its credits are used up.")]
 
 
 class PaymentMethodExemption(Body):
     """Whether a workspace buys phone numbers without a payment method."""
 
-    is_payment_method_exempt: bool
-    reason: WhyExempt = Field("", description="Why it is exempt; needed to exempt it.")
+    is_payment_method_exempt: Annotated[
+        bool, Field(description="Whether the workspace buys phone numbers without a payment method.")
+    ]
+    reason: WhyExempt = Field(
+        "", description="Why; needed to exempt the workspace.", examples=["Pays by bank transfer"]
+    )
 
 
 class ExemptionsQuery(Query):
@@ -164,7 +178,9 @@ async def list_invoices(context: AdminContext, query: AdminInvoicesQuery) -> Adm
     return AdminInvoiceList([to_listing(one) for one in found.rows], **page_fields(query, found))
 
 
-async def void_invoice(context: AdminContext, invoice_id: UUID, body: VoidReason) -> CheckedChange[AdminInvoiceAnswer]:
+async def void_invoice(
+    context: AdminContext, invoice_id: InvoiceId, body: VoidReason
+) -> CheckedChange[AdminInvoiceAnswer]:
     """Declares an issued invoice that is not paid void. Its charges are given up, its credits are free again."""
     sink = SinkAdministration(context.services[Billing].sink)
     external_id = await sink.find_open(context.db, invoice_id)
@@ -178,7 +194,7 @@ async def void_invoice(context: AdminContext, invoice_id: UUID, body: VoidReason
 
 
 async def record_payment(
-    context: AdminContext, invoice_id: UUID, body: PaymentBody
+    context: AdminContext, invoice_id: InvoiceId, body: PaymentBody
 ) -> CheckedChange[AdminInvoiceAnswer]:
     """Records a payment; an invoice is paid once all of it came in. One that Stripe has is paid as a whole."""
     sink = SinkAdministration(context.services[Billing].sink)
@@ -194,7 +210,7 @@ async def record_payment(
     return CheckedChange(partial(sink.settle, external_id) if external_id else None, save)
 
 
-async def refund_payment(context: AdminContext, invoice_id: UUID, body: PaymentBody) -> AdminInvoiceAnswer:
+async def refund_payment(context: AdminContext, invoice_id: InvoiceId, body: PaymentBody) -> AdminInvoiceAnswer:
     """Records that money was paid back. That of an invoice at Stripe is paid back to the card, and shown then."""
     billing = context.services[Billing]
     found = await SinkAdministration(billing.sink).order_refund(
@@ -206,13 +222,13 @@ async def refund_payment(context: AdminContext, invoice_id: UUID, body: PaymentB
     return AdminInvoiceAnswer(to_invoice(found))
 
 
-async def resume_invoice(context: AdminContext, invoice_id: UUID) -> AdminInvoiceAnswer:
+async def resume_invoice(context: AdminContext, invoice_id: InvoiceId) -> AdminInvoiceAnswer:
     """Has an invoice issued or charged again that Stripe refused, once the cause is removed."""
     sink = SinkAdministration(context.services[Billing].sink)
     return AdminInvoiceAnswer(to_invoice(await sink.resume(context.db, context.actor, invoice_id, context.now)))
 
 
-async def grant_credit(context: AdminContext, workspace_id: UUID, body: CreditBody) -> AdminCreditAnswer:
+async def grant_credit(context: AdminContext, workspace_id: WorkspaceId, body: CreditBody) -> AdminCreditAnswer:
     """Grants a workspace a credit, which its next invoices use up."""
     currency = await context.services[Billing].get_currency(context.db, workspace_id)
     grant = CreditGrant(
@@ -233,7 +249,9 @@ async def grant_credit(context: AdminContext, workspace_id: UUID, body: CreditBo
     return AdminCreditAnswer(to_credit(await staff.grant_credit(context.db, context.actor, grant)))
 
 
-async def void_credit(context: AdminContext, credit_id: UUID, body: VoidReason) -> AdminCreditAnswer:
+async def void_credit(
+    context: AdminContext, credit_id: Annotated[UUID, Field(description="Id of the credit.")], body: VoidReason
+) -> AdminCreditAnswer:
     """Ends a credit; what invoices took from it stays."""
     staff = context.services[Billing].administration
     return AdminCreditAnswer(
@@ -254,7 +272,7 @@ async def add_tax_rate(context: AdminContext, body: TaxRateBody) -> TaxRateAnswe
     return TaxRateAnswer(_to_rate(await staff.add_tax_rate(context.db, context.actor, rate, context.now)))
 
 
-async def set_tax_exemption(context: AdminContext, workspace_id: UUID, body: TaxExemption) -> None:
+async def set_tax_exemption(context: AdminContext, workspace_id: WorkspaceId, body: TaxExemption) -> None:
     """Says whether a workspace's invoices have no tax, such as under reverse charge."""
     staff = context.services[Billing].administration
     await staff.set_tax_exempt(context.db, context.actor, workspace_id, body.is_tax_exempt, body.reason, context.now)
@@ -267,13 +285,15 @@ async def list_exemptions(context: AdminContext, query: ExemptionsQuery) -> Exem
     return ExemptionList([to_exemption(one) for one in found], has_more=len(found) == MOST_EXEMPTIONS)
 
 
-async def set_prepayment(context: AdminContext, workspace_id: UUID, body: Prepayment) -> None:
+async def set_prepayment(context: AdminContext, workspace_id: WorkspaceId, body: Prepayment) -> None:
     """Says whether a workspace pays in advance: its calls end when its credits are used up."""
     staff = context.services[Billing].administration
     await staff.set_prepaid(context.db, context.actor, workspace_id, body.is_prepaid)
 
 
-async def set_payment_method_exemption(context: AdminContext, workspace_id: UUID, body: PaymentMethodExemption) -> None:
+async def set_payment_method_exemption(
+    context: AdminContext, workspace_id: WorkspaceId, body: PaymentMethodExemption
+) -> None:
     """Says whether a workspace buys phone numbers without a payment method, such as one that pays by bank transfer."""
     staff = context.services[Billing].administration
     await staff.set_payment_method_exempt(

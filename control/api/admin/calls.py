@@ -25,6 +25,7 @@ from control.calls.service import Calls
 from control.http.access import admin
 from control.http.body import ONE_LINE, Body
 from control.http.context import AdminContext
+from control.http.fields import CallId
 from control.http.pagination import Query, page_fields
 from control.http.route import Route
 from control.platform.content_reads import ReadContent, record_read, record_search
@@ -51,7 +52,9 @@ class AdminCallsQuery(CallListQuery):
 class AdminCallQuery(Query):
     """Whether the content is asked for."""
 
-    reason: Reason | None = Field(None, description=f"{_REASON} Without it the content is withheld.")
+    reason: Reason | None = Field(
+        None, description=f"{_REASON} Without it the content is withheld.", examples=["Payment overdue"]
+    )
 
 
 class AdminEventsQuery(EventsQuery):
@@ -87,7 +90,7 @@ async def list_live(context: AdminContext) -> AdminLiveCalls:
     return AdminLiveCalls([to_live(call, context.now) for call in found.rows], found.has_more)
 
 
-async def end_call(context: AdminContext, call_id: UUID, body: AdminEnding) -> Ended:
+async def end_call(context: AdminContext, call_id: CallId, body: AdminEnding) -> Ended:
     """Ends a call of any workspace: queued, ringing, in progress or transferred. A call that is over stays as it is, so
     a repeated request is harmless."""
     is_ending = await context.services[Calls].end_by_staff(
@@ -96,7 +99,7 @@ async def end_call(context: AdminContext, call_id: UUID, body: AdminEnding) -> E
     return Ended("ending" if is_ending else "ended")
 
 
-async def get_call(context: AdminContext, call_id: UUID, query: AdminCallQuery) -> AdminCallAnswer:
+async def get_call(context: AdminContext, call_id: CallId, query: AdminCallQuery) -> AdminCallAnswer:
     """A call with all its data. What was said is answered with a `reason` only, which is written to the audit log."""
     call = await context.services[Calls].records.get(context.db, None, call_id)
     if query.reason is None:
@@ -105,7 +108,7 @@ async def get_call(context: AdminContext, call_id: UUID, query: AdminCallQuery) 
     return to_answer(call, is_content_withheld=False)
 
 
-async def list_events(context: AdminContext, call_id: UUID, query: AdminEventsQuery) -> AdminCallEvents:
+async def list_events(context: AdminContext, call_id: CallId, query: AdminEventsQuery) -> AdminCallEvents:
     """All events of the call, in order. The reason is written to the audit log."""
     records = context.services[Calls].records
     call = await records.find(context.db, None, call_id)

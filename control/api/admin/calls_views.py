@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from msgspec import structs
+from pydantic import Field
 
 from control.analytics.platform_figures import cost_warning
 from control.api.call_analysis_views import AdminCallAnalysis, to_admin_analysis
@@ -18,6 +19,19 @@ from control.calls.model import Direction
 from control.calls.record_model import CallReport, CallSummary, EventLine
 from control.calls.turns import ConversationTurn
 from control.http.body import Currency, Money
+from control.http.fields import (
+    CalledNumber,
+    CallerNumber,
+    CallerWithheld,
+    CallStartedAt,
+    Carrier,
+    CreatedAt,
+    Id,
+    IsTest,
+    OptionalAgentId,
+    ProviderName,
+    WorkspaceId,
+)
 from control.http.pagination import HasMore, ListAnswer
 from shared.events import CallStatus, EndReason
 
@@ -26,156 +40,265 @@ from shared.events import CallStatus, EndReason
 class AdminCallRow:
     """A call in the list."""
 
-    id: UUID
-    workspace_id: UUID
-    workspace_name: str
-    agent_name: str | None
-    caller_number: str | None
-    caller_withheld: bool
-    called_number: str | None
-    direction: Direction
-    status: CallStatus
-    end_reason: EndReason | None
-    is_test: bool
-    carrier: str
-    duration_seconds: int
-    cost_total: Money
-    cost_list: Money
+    id: Id
+    workspace_id: WorkspaceId
+    workspace_name: Annotated[str, Field(description="Name of the workspace.", examples=["Riverside Dental"])]
+    agent_name: Annotated[str | None, Field(description="Name of the agent; null for none.", examples=["Front desk"])]
+    caller_number: CallerNumber
+    caller_withheld: CallerWithheld
+    called_number: CalledNumber
+    direction: Annotated[
+        Direction, Field(description="`inbound`: somebody called the workspace's number. `outbound`: an agent called.")
+    ]
+    status: Annotated[CallStatus, Field(description="Present status.")]
+    end_reason: Annotated[
+        EndReason | None,
+        Field(description="How the conversation ended; null while it has not, or for a call without one."),
+    ]
+    is_test: IsTest
+    carrier: Carrier
+    duration_seconds: Annotated[
+        int, Field(description="Seconds from the answer to the end; 0 for an unanswered call.", examples=[94])
+    ]
+    cost_total: Annotated[
+        Money,
+        Field(
+            description="What the customer is billed for the call, after included and trial minutes.", examples=[0.06]
+        ),
+    ]
+    cost_list: Annotated[Money, Field(description="The call's minutes at list price, in major units.", examples=[0.19])]
     currency: Currency
-    created_at: datetime
-    started_at: datetime | None
-    variables: Mapping[str, str]
-    metadata: Mapping[str, str]
+    created_at: CreatedAt
+    started_at: CallStartedAt
+    variables: Annotated[
+        Mapping[str, str],
+        Field(
+            description="What placeholders in the agent's texts stand for in this call.",
+            examples=[{"customer_name": "Ada"}],
+        ),
+    ]
+    metadata: Annotated[
+        Mapping[str, str],
+        Field(
+            description="Values of the customer's own, by name; returned as they were sent.",
+            examples=[{"order_id": "4711"}],
+        ),
+    ]
 
 
 @dataclass(frozen=True, slots=True)
 class AdminCallList(ListAnswer):
-    """A page of calls, newest first. total: counts up to 100,000 calls; null with `q` and next to a call. Older calls
-    are reached by starting_after, or by `to`."""
+    """A page of calls, newest first. `total` counts up to 100,000 calls, and is null with `q`."""
 
-    calls: list[AdminCallRow]
+    calls: Annotated[list[AdminCallRow], Field(description="The calls.")]
 
 
 @dataclass(frozen=True, slots=True)
 class AdminLiveCall:
-    """A call in progress or not answered yet. duration_so_far: seconds since it was answered, 0 before."""
+    """A call in progress or not answered yet."""
 
-    id: UUID
-    workspace_id: UUID
-    workspace_name: str
-    agent_id: UUID | None
-    agent_name: str | None
-    caller_number: str | None
-    caller_withheld: bool
-    called_number: str | None
-    direction: Direction
-    status: CallStatus
-    is_test: bool
-    duration_so_far: int
-    started_at: datetime | None
+    id: Id
+    workspace_id: WorkspaceId
+    workspace_name: Annotated[str, Field(description="Name of the workspace.", examples=["Riverside Dental"])]
+    agent_id: OptionalAgentId
+    agent_name: Annotated[str | None, Field(description="Name of the agent; null for none.", examples=["Front desk"])]
+    caller_number: CallerNumber
+    caller_withheld: CallerWithheld
+    called_number: CalledNumber
+    direction: Annotated[
+        Direction, Field(description="`inbound`: somebody called the workspace's number. `outbound`: an agent called.")
+    ]
+    status: Annotated[CallStatus, Field(description="Present status.")]
+    is_test: IsTest
+    duration_so_far: Annotated[int, Field(description="Seconds since it was answered, 0 before.", examples=[12])]
+    started_at: CallStartedAt
 
 
 @dataclass(frozen=True, slots=True)
 class AdminLiveCalls:
     """Calls that have not ended, the longest first; up to 1,000."""
 
-    active_calls: list[AdminLiveCall]
+    active_calls: Annotated[list[AdminLiveCall], Field(description="The calls.")]
     has_more: HasMore
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """What became of the order. outcome: `ending` (the call ends within seconds) or `ended` (the call was over)."""
+    """What became of the order."""
 
-    outcome: Literal["ending", "ended"]
+    outcome: Annotated[
+        Literal["ending", "ended"],
+        Field(description="`ending`: the call ends within seconds. `ended`: it was over before."),
+    ]
 
 
 @dataclass(frozen=True, slots=True)
 class AdminCallCost:
-    """What the call consumed of one resource. cost: what we pay for it, null if unknown, in `currency`. price:
-    what the customer is charged, null if unknown, in `price_currency`. estimated: we counted at least a part of it
-    ourselves. quantity: in `unit`."""
+    """What the call consumed of one resource."""
 
-    resource_type: Role
-    provider: str
-    vendor: str
-    model: str
-    quantity: float
-    unit: LedgerUnit
-    cost: Money | None
-    price: Money | None
+    resource_type: Annotated[Role, Field(description="What was consumed.")]
+    provider: ProviderName
+    vendor: Annotated[str, Field(description="The adapter to the provider's API.", examples=["openai"])]
+    model: Annotated[
+        str,
+        Field(description="The model, as the vendor names it; empty where it has none.", examples=["llama-3.3-70b"]),
+    ]
+    quantity: Annotated[float, Field(description="In `unit`.", examples=[93_100])]
+    unit: Annotated[LedgerUnit, Field(description="Unit of `quantity`.", examples=["ms"])]
+    cost: Annotated[
+        Money | None, Field(description="What we pay for it, in major units; null if it is unknown.", examples=[0.0042])
+    ]
+    price: Annotated[
+        Money | None,
+        Field(description="What the customer is charged, in major units; null if it is unknown.", examples=[0.19]),
+    ]
     currency: Currency
     price_currency: Currency
-    estimated: bool
+    estimated: Annotated[bool, Field(description="We counted at least a part of it ourselves.")]
 
 
 @dataclass(frozen=True, slots=True)
 class AdminCall:
-    """A call with all its data. costs: what it consumed by resource, while it runs, too. provider_cost: their sum in US
-    dollars; null if one of them is unknown, and warning says so. details: usage, carrier, media
-    streams, gaps and other recorded facts. is_content_withheld: no reason was given, so transcription, summary and
-    turns are left out."""
+    """A call with all its data."""
 
-    id: UUID
-    agent_version: int | None
-    phone_number_id: UUID | None
-    caller_number: str | None
-    caller_withheld: bool
-    called_number: str | None
-    direction: Direction
-    status: CallStatus
-    end_reason: EndReason | None
-    end_detail: str | None
-    is_test: bool
-    carrier: str
-    carrier_call_id: str | None
-    media_node: str | None
-    created_at: datetime
-    started_at: datetime | None
-    answered_at: datetime | None
-    ended_at: datetime | None
-    duration_seconds: int
-    has_recording: bool
-    cost_total: Money
-    cost_list: Money
+    id: Id
+    agent_version: Annotated[
+        int | None, Field(description="The version of the agent that answers; null without an agent.", examples=[3])
+    ]
+    phone_number_id: Annotated[UUID | None, Field(description="Id of the workspace's phone number; null for none.")]
+    caller_number: CallerNumber
+    caller_withheld: CallerWithheld
+    called_number: CalledNumber
+    direction: Annotated[
+        Direction, Field(description="`inbound`: somebody called the workspace's number. `outbound`: an agent called.")
+    ]
+    status: Annotated[CallStatus, Field(description="Present status.")]
+    end_reason: Annotated[
+        EndReason | None,
+        Field(description="How the conversation ended; null while it has not, or for a call without one."),
+    ]
+    end_detail: Annotated[
+        str | None,
+        Field(
+            description="More about the end, or why the call was refused; null for nothing more.",
+            examples=["over_limit"],
+        ),
+    ]
+    is_test: IsTest
+    carrier: Carrier
+    carrier_call_id: Annotated[
+        str | None,
+        Field(
+            description="The call's id at its carrier; null before the carrier gave one.",
+            examples=["CA0123456789abcdef"],
+        ),
+    ]
+    media_node: Annotated[
+        str | None, Field(description="The media node that runs or ran the call; null before.", examples=["media-7f9c"])
+    ]
+    created_at: CreatedAt
+    started_at: CallStartedAt
+    answered_at: Annotated[datetime | None, Field(description="When the call was answered (UTC); null if it was not.")]
+    ended_at: Annotated[datetime | None, Field(description="When the call ended (UTC); null before.")]
+    duration_seconds: Annotated[
+        int, Field(description="Seconds from the answer to the end; 0 for an unanswered call.", examples=[94])
+    ]
+    has_recording: Annotated[bool, Field(description="Whether there is a recording.")]
+    cost_total: Annotated[
+        Money,
+        Field(
+            description="What the customer is billed for the call, after included and trial minutes.", examples=[0.06]
+        ),
+    ]
+    cost_list: Annotated[Money, Field(description="The call's minutes at list price, in major units.", examples=[0.19])]
     currency: Currency
-    provider_cost: Money | None
-    warning: str | None
-    transcription: str | None
-    summary: str | None
-    sentiment: str | None
-    success: bool | None
-    analysis: AdminCallAnalysis | None
-    details: Mapping[str, Any]
-    costs: Sequence[AdminCallCost]
-    turns: Sequence[ConversationTurn]
-    variables: Mapping[str, str]
-    metadata: Mapping[str, str]
-    is_content_withheld: bool
+    provider_cost: Annotated[
+        Money | None,
+        Field(
+            description="Their sum in US dollars; null if one of them is unknown, and warning says so.", examples=[0.05]
+        ),
+    ]
+    warning: Annotated[
+        str | None,
+        Field(
+            description="Why a cost is too low, and so a margin unknown; null where all costs are known.",
+            examples=[None],
+        ),
+    ]
+    transcription: Annotated[
+        str | None,
+        Field(
+            description="What was heard, as text; null if nothing was said.",
+            examples=["Agent: Hello.\nCaller: Good morning."],
+        ),
+    ]
+    summary: Annotated[
+        str | None,
+        Field(
+            description="A summary of the conversation; null without one.",
+            examples=["The caller booked a check-up for Friday."],
+        ),
+    ]
+    sentiment: Annotated[
+        str | None, Field(description="The caller's mood; null while it is unknown.", examples=["positive"])
+    ]
+    success: Annotated[
+        bool | None, Field(description="Whether the agent's criterion of success was met; null while that is unknown.")
+    ]
+    analysis: Annotated[
+        AdminCallAnalysis | None,
+        Field(description="What was made of the call after its end; null before, and if nothing was said."),
+    ]
+    details: Annotated[
+        Mapping[str, Any],
+        Field(
+            description="Usage, carrier, media streams, gaps and other recorded facts.",
+            examples=[{"answered_by": "human"}],
+        ),
+    ]
+    costs: Annotated[Sequence[AdminCallCost], Field(description="What it consumed by resource, while it runs, too.")]
+    turns: Annotated[Sequence[ConversationTurn], Field(description="The conversation by turns.")]
+    variables: Annotated[
+        Mapping[str, str],
+        Field(
+            description="What placeholders in the agent's texts stand for in this call.",
+            examples=[{"customer_name": "Ada"}],
+        ),
+    ]
+    metadata: Annotated[
+        Mapping[str, str],
+        Field(
+            description="Values of the customer's own, by name; returned as they were sent.",
+            examples=[{"order_id": "4711"}],
+        ),
+    ]
+    is_content_withheld: Annotated[
+        bool, Field(description="No reason was given, so transcription, summary and turns are left out.")
+    ]
 
 
 @dataclass(frozen=True, slots=True)
 class Named:
     """An id and its name."""
 
-    id: UUID
-    name: str
+    id: Id
+    name: Annotated[str, Field(description="Its name.", examples=["Riverside Dental"])]
 
 
 @dataclass(frozen=True, slots=True)
 class AdminCallAnswer:
     """A call, its workspace and the agent that answered."""
 
-    call: AdminCall
-    workspace: Named
-    agent: Named | None
+    call: Annotated[AdminCall, Field(description="The call.")]
+    workspace: Annotated[Named, Field(description="The workspace.")]
+    agent: Annotated[Named | None, Field(description="The agent.")]
 
 
 @dataclass(frozen=True, slots=True)
 class AdminCallEvents:
     """A call's events in the order of their sequence numbers."""
 
-    events: list[EventLine]
+    events: Annotated[list[EventLine], Field(description="The events, in order.")]
     has_more: HasMore
 
 

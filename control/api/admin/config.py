@@ -59,60 +59,84 @@ Features = Annotated[
 class SettingChange(Body):
     """A setting's new value."""
 
-    key: str = Field(max_length=100)
-    value: Any
+    key: str = Field(max_length=100, description="Name of the setting.", examples=["trial_days"])
+    value: Annotated[Any, Field(description="Value of the setting, of the type that the setting has.", examples=[14])]
 
 
 class SettingsChange(Body):
     """Changes of settings, of which all or none take effect."""
 
-    settings: list[SettingChange] = Field(min_length=1, max_length=100)
+    settings: list[SettingChange] = Field(min_length=1, max_length=100, description="The settings.")
 
 
 class NewTierBody(Body):
     """A tier."""
 
-    tier_name: Slug
-    display_name: DisplayName
-    monthly_fee: Fee
-    included_minutes: Count
-    price_per_minute: Price
-    max_agents: Count
-    features: Features = Field(default_factory=dict)
-    max_members: AtLeastOne = 5
-    max_phone_numbers: Count = 5
-    max_concurrent_calls: AtLeastOne = 5
+    tier_name: Annotated[Slug, Field(description="Name of the tier, for programs.", examples=["starter"])]
+    display_name: Annotated[DisplayName, Field(description="Name of the tier, for people.", examples=["Starter"])]
+    monthly_fee: Annotated[Fee, Field(examples=[49.0])]
+    included_minutes: Annotated[
+        Count, Field(description="Minutes a month that the monthly fee includes.", examples=[500])
+    ]
+    price_per_minute: Annotated[Price, Field(examples=[0.12])]
+    max_agents: Annotated[Count, Field(description="The most agents of a workspace.", examples=[5])]
+    features: Features = Field(default_factory=dict, examples=[{"outbound_calls": True}])
+    max_members: Annotated[
+        AtLeastOne, Field(description="The most members of a workspace, open invitations included.", examples=[10])
+    ] = 5
+    max_phone_numbers: Annotated[Count, Field(description="The most phone numbers of a workspace.", examples=[5])] = 5
+    max_concurrent_calls: Annotated[
+        AtLeastOne, Field(description="The most calls of a workspace at the same time.", examples=[10])
+    ] = 5
     is_available: bool = Field(True, description="Whether the tier may be chosen for a workspace.")
-    position: Position = 0
-    stripe_price_id: StripeId | None = None
+    position: Annotated[Position, Field(examples=[1])] = 0
+    stripe_price_id: Annotated[
+        StripeId | None,
+        Field(description="Id of the price at Stripe; null for none.", examples=["price_1Pq2Rs3Tu4Vw5Xy6"]),
+    ] = None
 
 
 class TierChangeBody(ChangeBody):
     """Changes; fields that are left out stay unchanged."""
 
-    display_name: DisplayName = ""
-    monthly_fee: Fee = Decimal()
-    included_minutes: Count = 0
-    price_per_minute: Price = Decimal()
-    max_agents: Count = 0
-    features: Features = Field(default_factory=dict)
-    max_members: AtLeastOne = 1
-    max_phone_numbers: Count = 0
-    max_concurrent_calls: AtLeastOne = 1
-    is_available: bool = True
-    position: Position = 0
-    stripe_price_id: StripeId | None = None
+    display_name: Annotated[DisplayName, Field(description="Name of the tier, for people.", examples=["Starter"])] = ""
+    monthly_fee: Annotated[Fee, Field(examples=[49.0])] = Decimal()
+    included_minutes: Annotated[
+        Count, Field(description="Minutes a month that the monthly fee includes.", examples=[500])
+    ] = 0
+    price_per_minute: Annotated[Price, Field(examples=[0.12])] = Decimal()
+    max_agents: Annotated[Count, Field(description="The most agents of a workspace.", examples=[5])] = 0
+    features: Features = Field(default_factory=dict, examples=[{"outbound_calls": True}])
+    max_members: Annotated[
+        AtLeastOne, Field(description="The most members of a workspace, open invitations included.", examples=[10])
+    ] = 1
+    max_phone_numbers: Annotated[Count, Field(description="The most phone numbers of a workspace.", examples=[5])] = 0
+    max_concurrent_calls: Annotated[
+        AtLeastOne, Field(description="The most calls of a workspace at the same time.", examples=[10])
+    ] = 1
+    is_available: Annotated[bool, Field(description="Whether the tier may be chosen for a workspace.")] = True
+    position: Annotated[Position, Field(examples=[1])] = 0
+    stripe_price_id: Annotated[
+        StripeId | None,
+        Field(description="Id of the price at Stripe; null for none.", examples=["price_1Pq2Rs3Tu4Vw5Xy6"]),
+    ] = None
 
 
 class TierPriceBody(Body):
     """What a tier costs in one currency."""
 
     monthly_fee: Annotated[
-        Decimal, Field(ge=0, le=999_999_999_999, decimal_places=3, description="The price of a month.")
+        Decimal, Field(ge=0, le=999_999_999_999, decimal_places=3, description="The price of a month.", examples=[49.0])
     ]
     price_per_minute: Annotated[
         Decimal,
-        Field(ge=0, le=999_999_999, decimal_places=6, description="The price of a minute beyond the included ones."),
+        Field(
+            ge=0,
+            le=999_999_999,
+            decimal_places=6,
+            description="The price of a minute beyond the included ones.",
+            examples=[0.12],
+        ),
     ]
 
 
@@ -146,7 +170,11 @@ async def create_tier(context: AdminContext, body: NewTierBody) -> OneTier:
     return OneTier(to_view(tier, ()))
 
 
-async def update_tier(context: AdminContext, tier_name: Slug, body: TierChangeBody) -> OneTier:
+async def update_tier(
+    context: AdminContext,
+    tier_name: Annotated[Slug, Field(description="Name of the tier, for programs.", examples=["starter"])],
+    body: TierChangeBody,
+) -> OneTier:
     """Changes a tier. A new price of minutes holds for calls that begin a minute later. A limit cannot be lower than
     what a workspace of this tier uses."""
     change = TierChange({name: getattr(body, name) for name in body.model_fields_set})
@@ -156,7 +184,12 @@ async def update_tier(context: AdminContext, tier_name: Slug, body: TierChangeBo
 
 
 async def put_tier_price(
-    context: AdminContext, tier_name: Slug, currency: CurrencyCode, body: TierPriceBody
+    context: AdminContext,
+    tier_name: Annotated[Slug, Field(description="Name of the tier, for programs.", examples=["starter"])],
+    currency: Annotated[
+        CurrencyCode, Field(description="Currency of the amounts beside it: ISO 4217, lower case.", examples=["usd"])
+    ],
+    body: TierPriceBody,
 ) -> TierPriceAnswer:
     """Sets what a tier costs in another currency than the platform's, in which it can be had then. A new price of
     minutes holds for calls that begin a minute later."""

@@ -2,7 +2,6 @@
 
 from decimal import Decimal
 from typing import Annotated
-from uuid import UUID
 
 from pydantic import Field
 
@@ -12,6 +11,7 @@ from control.billing import currency_changes
 from control.billing.currency_changes import HIGHEST_RATE, add_exchange_rate, set_currency
 from control.http.body import Body, CurrencyCode
 from control.http.context import AdminContext
+from control.http.fields import WorkspaceId
 from control.http.pagination import UtcDatetime
 from control.http.route import Route
 
@@ -19,9 +19,12 @@ from control.http.route import Route
 class ExchangeRateBody(Body):
     """What a currency is worth from a moment on."""
 
-    currency: CurrencyCode
+    currency: Annotated[
+        CurrencyCode, Field(description="What is worth so much: ISO 4217, lower case.", examples=["eur"])
+    ]
     usd: Annotated[
-        Decimal, Field(gt=0, le=HIGHEST_RATE, decimal_places=12, description="US dollars for one unit of it.")
+        Decimal,
+        Field(gt=0, le=HIGHEST_RATE, decimal_places=12, description="US dollars for one unit of it.", examples=[1.08]),
     ]
     valid_from: UtcDatetime | None = Field(
         None, description="From when on, at least a minute from now; left out: as soon as possible."
@@ -31,7 +34,9 @@ class ExchangeRateBody(Body):
 class CurrencyChoice(Body):
     """The currency of a workspace."""
 
-    currency: CurrencyCode
+    currency: Annotated[
+        CurrencyCode, Field(description="In which it is to be billed: ISO 4217, lower case.", examples=["eur"])
+    ]
 
 
 async def list_exchange_rates(context: AdminContext) -> ExchangeRateList:
@@ -47,7 +52,7 @@ async def create_exchange_rate(context: AdminContext, body: ExchangeRateBody) ->
     return ExchangeRateAnswer(to_view(rate))
 
 
-async def change_currency(context: AdminContext, workspace_id: UUID, body: CurrencyChoice) -> CurrencyAnswer:
+async def change_currency(context: AdminContext, workspace_id: WorkspaceId, body: CurrencyChoice) -> CurrencyAnswer:
     """Has a workspace billed in another currency, as long as nothing of it has an amount."""
     account = await set_currency(context.db, context.actor, workspace_id, body.currency)
     return CurrencyAnswer(account.currency)

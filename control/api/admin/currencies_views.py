@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Annotated
+
+from pydantic import Field
 
 from control.billing.exchange_rates import ExchangeRate
 from control.http.body import Currency, CurrencyCode
@@ -10,19 +13,21 @@ from control.http.pagination import HasMore
 
 @dataclass(frozen=True, slots=True)
 class ExchangeRateView:
-    """A version of a rate. usd: US dollars for one unit of the currency."""
+    """A version of a rate."""
 
-    id: int
-    currency: CurrencyCode
-    usd: float
-    valid_from: datetime
+    id: Annotated[int, Field(description="Number of the version.", examples=[7])]
+    currency: Annotated[
+        CurrencyCode, Field(description="What is worth so much: ISO 4217, lower case.", examples=["eur"])
+    ]
+    usd: Annotated[float, Field(description="US dollars for one unit of the currency.", examples=[1.08])]
+    valid_from: Annotated[datetime, Field(description="From when on it holds (UTC).")]
 
 
 @dataclass(frozen=True, slots=True)
 class ExchangeRateList:
-    """Versions of rates by currency, the newest first. has_more: always false."""
+    """Versions of rates by currency, the newest first."""
 
-    exchange_rates: list[ExchangeRateView]
+    exchange_rates: Annotated[list[ExchangeRateView], Field(description="The exchange rates.")]
     has_more: HasMore
 
 
@@ -30,7 +35,7 @@ class ExchangeRateList:
 class ExchangeRateAnswer:
     """A rate."""
 
-    exchange_rate: ExchangeRateView
+    exchange_rate: Annotated[ExchangeRateView, Field(description="The exchange rate.")]
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,9 +41,14 @@ class NewIntegrationType(Body):
 
     type: Slug = Field(description="Its name for programs.", examples=["acme_crm"])
     name: Name = Field(description="Its name for people.", examples=["Acme CRM"])
-    description: Description = ""
+    description: Annotated[
+        Description, Field(description="What it is, for people.", examples=["Looks up and books appointments."])
+    ] = ""
     auth_type: AuthType = Field(description="How a workspace is authorised.")
-    config: TypeConfig
+    config: Annotated[
+        TypeConfig,
+        Field(description="How the vendor is reached; `oauth.client_secret` is stored apart, and never shown again."),
+    ]
     is_enabled: bool = Field(True, description="Whether workspaces may connect it.")
 
 
@@ -51,11 +56,11 @@ class IntegrationTypeChange(ChangeBody):
     """Changes; fields that are left out stay unchanged."""
 
     name: Name = Field("", description="The new name for people.", examples=["Acme CRM"])
-    description: Description = ""
+    description: Annotated[
+        Description, Field(description="What it is, for people.", examples=["Looks up and books appointments."])
+    ] = ""
     config: TypeConfig = Field(
-        {},
-        description="Replaces the present config; the client secret stays without `oauth.client_secret`, and null "
-        "removes it.",
+        {}, description="How the vendor is reached; `oauth.client_secret` is stored apart, and never shown again."
     )
     is_enabled: bool = Field(True, description="Whether workspaces may connect it.")
 
@@ -63,7 +68,9 @@ class IntegrationTypeChange(ChangeBody):
 class OperationsDocument(Body):
     """An OpenAPI document to take operations from."""
 
-    document: dict[str, Any] = Field(description="OpenAPI 3, as JSON; references within it only.")
+    document: dict[str, Any] = Field(
+        description="OpenAPI 3, as JSON; references within it only.", examples=[{"openapi": "3.1.0", "paths": {}}]
+    )
     operations: list[Annotated[str, StringConstraints(min_length=1, max_length=200)]] = Field(
         min_length=1, max_length=50, description="The operationIds to take.", examples=[["createContact"]]
     )
@@ -84,19 +91,27 @@ async def create_type(context: AdminContext, body: NewIntegrationType) -> AdminI
     )
 
 
-async def get_type(context: AdminContext, type: Slug) -> AdminIntegrationTypeAnswer:
+async def get_type(
+    context: AdminContext, type: Annotated[Slug, Field(description="Name of the type.", examples=["google_calendar"])]
+) -> AdminIntegrationTypeAnswer:
     """A type with its config."""
     return _answer(context, await context.services[Integrations].types.get(context.db, type))
 
 
-async def update_type(context: AdminContext, type: Slug, body: IntegrationTypeChange) -> AdminIntegrationTypeAnswer:
+async def update_type(
+    context: AdminContext,
+    type: Annotated[Slug, Field(description="Name of the type.", examples=["google_calendar"])],
+    body: IntegrationTypeChange,
+) -> AdminIntegrationTypeAnswer:
     """Changes a type; existing integrations follow it at once."""
     changes = {name: getattr(body, name) for name in body.model_fields_set}
     types = context.services[Integrations].types
     return _answer(context, await types.update(context.db, context.actor, type, changes))
 
 
-async def delete_type(context: AdminContext, type: Slug) -> None:
+async def delete_type(
+    context: AdminContext, type: Annotated[Slug, Field(description="Name of the type.", examples=["google_calendar"])]
+) -> None:
     """Deletes a type; one that is shipped or in use is disabled instead."""
     await context.services[Integrations].types.delete(context.db, context.actor, type)
 

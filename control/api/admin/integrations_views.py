@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
+from pydantic import Field
+
+from control.http.fields import CreatedAt, UpdatedAt
 from control.integrations.model import AuthType, IntegrationType, TypeUsage
 
 
@@ -12,37 +14,52 @@ from control.integrations.model import AuthType, IntegrationType, TypeUsage
 class AdminIntegrationType:
     """A type in a list."""
 
-    type: str
-    name: str
-    description: str
-    auth_type: AuthType
-    is_enabled: bool
+    type: Annotated[str, Field(description="Its name for programs.", examples=["google_calendar"])]
+    name: Annotated[str, Field(description="Its name for people.", examples=["Google Calendar"])]
+    description: Annotated[
+        str, Field(description="What it is, for people.", examples=["Looks up and books appointments."])
+    ]
+    auth_type: Annotated[
+        AuthType, Field(description="How a workspace is authorised: `oauth2`, `api_key` or `webhook`.")
+    ]
+    is_enabled: Annotated[bool, Field(description="Whether workspaces may connect it.")]
 
 
 @dataclass(frozen=True, slots=True)
 class AdminIntegrationTypes:
     """All types, by name."""
 
-    integrations: list[AdminIntegrationType]
+    integrations: Annotated[list[AdminIntegrationType], Field(description="The types.")]
 
 
 @dataclass(frozen=True, slots=True)
 class AdminIntegrationTypeDetail:
-    """A type with all its data. config: without the client secret. has_client_secret: one is stored. redirect_uri: what
-    has to be registered at the vendor. version: counts its changes. is_shipped: the product ships with it."""
+    """A type with all its data."""
 
-    type: str
-    name: str
-    description: str
-    auth_type: AuthType
-    is_enabled: bool
-    config: Mapping[str, Any]
-    has_client_secret: bool
-    redirect_uri: str
-    version: int
-    is_shipped: bool
-    created_at: datetime
-    updated_at: datetime
+    type: Annotated[str, Field(description="Its name for programs.", examples=["google_calendar"])]
+    name: Annotated[str, Field(description="Its name for people.", examples=["Google Calendar"])]
+    description: Annotated[
+        str, Field(description="What it is, for people.", examples=["Looks up and books appointments."])
+    ]
+    auth_type: Annotated[
+        AuthType, Field(description="How a workspace is authorised: `oauth2`, `api_key` or `webhook`.")
+    ]
+    is_enabled: Annotated[bool, Field(description="Whether workspaces may connect it.")]
+    config: Annotated[
+        Mapping[str, Any], Field(description="How the vendor is reached, without the client secret.", examples=[{}])
+    ]
+    has_client_secret: Annotated[bool, Field(description="One is stored.")]
+    redirect_uri: Annotated[
+        str,
+        Field(
+            description="What has to be registered at the vendor.",
+            examples=["https://api.example.com/integrations/oauth/callback/google_calendar"],
+        ),
+    ]
+    version: Annotated[int, Field(description="Counts its changes.", examples=[1])]
+    is_shipped: Annotated[bool, Field(description="Whether it came with the product.")]
+    created_at: CreatedAt
+    updated_at: UpdatedAt
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,27 +71,30 @@ class AdminIntegrationTypeAnswer:
 
 @dataclass(frozen=True, slots=True)
 class IntegrationUsage:
-    """How much a type is used. workspaces_using: workspaces that have an integration of it. total_syncs: of the
-    integrations that there are."""
+    """How much a type is used."""
 
-    integration_type: str
-    workspaces_using: int
-    total_syncs: int
+    integration_type: Annotated[str, Field(description="Name of the type.", examples=["google_calendar"])]
+    workspaces_using: Annotated[int, Field(description="Workspaces that have an integration of it.", examples=[12])]
+    total_syncs: Annotated[int, Field(description="Of the integrations that there are.", examples=[340])]
 
 
 @dataclass(frozen=True, slots=True)
 class IntegrationUsageList:
     """By type, the most used first."""
 
-    by_type: list[IntegrationUsage]
+    by_type: Annotated[list[IntegrationUsage], Field(description="By type, the most used first.")]
 
 
 @dataclass(frozen=True, slots=True)
 class ImportedActions:
-    """Actions for the config of a type. skipped: operations that cannot be one, with the reason."""
+    """Actions for the config of a type."""
 
-    actions: list[dict[str, Any]]
-    skipped: dict[str, str]
+    actions: Annotated[
+        list[dict[str, Any]], Field(description="Actions for `config.actions` of a type.", examples=[[]])
+    ]
+    skipped: Annotated[
+        dict[str, str], Field(description="Operations that cannot be an action, with the reason.", examples=[{}])
+    ]
 
 
 def to_line(kind: IntegrationType) -> AdminIntegrationType:

@@ -20,7 +20,9 @@ class LogQuery(ListQuery):
     """Filters of the log."""
 
     admin_id: UUID | None = Field(None, description="Only actions of this person.")
-    action: Action | None = Field(None, description="Only this action, such as workspace.suspend.")
+    action: Action | None = Field(
+        None, description="Only this action, such as workspace.suspend.", examples=["workspace.suspend"]
+    )
     since: UtcDatetime | None = Field(None, alias="from", description="Only entries at or after this time.")
     until: UtcDatetime | None = Field(None, alias="to", description="Only entries before this time.")
 

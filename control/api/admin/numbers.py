@@ -22,6 +22,7 @@ from control.http.access import ANY_ADMIN, admin
 from control.http.after_commit import AfterCommit, CheckedChange
 from control.http.body import ONE_LINE, Body
 from control.http.context import AdminContext, Context
+from control.http.fields import BundleId, WorkspaceId
 from control.http.pagination import ListQuery, Query, page_fields
 from control.http.route import RateLimit, Route
 from control.numbers.account_numbers import MOST_LISTED, find_account_numbers, take_number
@@ -54,7 +55,7 @@ class ImportBody(Body):
     workspace_id: UUID = Field(description="The workspace that is to have it.")
     phone_number: str = Field(pattern=E164, description="As the account has it.", examples=["+14155550123"])
     carrier: CarrierName | None = Field(None, description=_CARRIER)
-    friendly_name: ShortName = Field("", description="The workspace's name for the number.")
+    friendly_name: ShortName = Field("", description="The workspace's name for the number.", examples=["Main line"])
     take_over: bool = Field(False, description="Whether to take it, too, when its calls or messages go elsewhere now.")
     monthly_price: Annotated[Decimal, Field(ge=0, le=10_000, decimal_places=4)] | None = Field(
         None,
@@ -72,7 +73,9 @@ class BundleLinkBody(Body):
         description="The SID of Twilio's regulatory bundle, or the id of Telnyx's requirement group.",
         examples=["BU0123456789abcdef0123456789abcdef"],
     )
-    name: ShortName = Field("", description="A name that members of the workspace know it by.")
+    name: ShortName = Field(
+        "", description="A name that members of the workspace know it by.", examples=["Riverside Dental"]
+    )
 
 
 async def list_account_numbers(context: AdminContext, query: AccountNumbersQuery) -> AfterCommit[AccountNumberList]:
@@ -115,14 +118,14 @@ async def _import(
     return ImportedNumberAnswer(to_imported(number))
 
 
-async def list_bundles(context: AdminContext, workspace_id: UUID, query: ListQuery) -> AdminBundleList:
+async def list_bundles(context: AdminContext, workspace_id: WorkspaceId, query: ListQuery) -> AdminBundleList:
     """A workspace's regulatory bundles, newest first."""
     found = await context.services[RegulatoryBundles].list_page(context.db, workspace_id, page=query.request())
     return AdminBundleList([to_bundle(one) for one in found.rows], **page_fields(query, found))
 
 
 async def link_bundle(
-    context: AdminContext, workspace_id: UUID, body: BundleLinkBody
+    context: AdminContext, workspace_id: WorkspaceId, body: BundleLinkBody
 ) -> CheckedChange[AdminBundleAnswer]:
     """Links a bundle that the carrier has to the workspace of its business, which can buy numbers under it then. A
     bundle is of one workspace."""
@@ -151,7 +154,7 @@ async def _link(
     return AdminBundleAnswer(to_bundle(bundle))
 
 
-async def unlink_bundle(context: AdminContext, workspace_id: UUID, bundle_id: UUID) -> None:
+async def unlink_bundle(context: AdminContext, workspace_id: WorkspaceId, bundle_id: BundleId) -> None:
     """Takes a bundle from a workspace; the carrier keeps it. Refused while a number is held under it."""
     await context.services[RegulatoryBundles].unlink(context.db, workspace_id, context.actor, bundle_id)
 

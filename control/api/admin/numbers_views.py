@@ -3,91 +3,103 @@
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
-from uuid import UUID
 
 from pydantic import Field
 
 from control.billing.model import CURRENCY
 from control.carriers.model import BundleStatus, CallTarget, OwnedNumber
 from control.http.body import Currency, Money
+from control.http.fields import Carrier, CreatedAt, Id, WorkspaceId
 from control.http.pagination import ListAnswer
 from control.numbers.model import PhoneNumber, RegulatoryBundle, Status
 
 
 @dataclass(frozen=True, slots=True)
 class AccountNumberView:
-    """A number of the platform's account at a carrier. target: where its calls go: to `us`, `nowhere`, or `elsewhere`.
-    pending: what it waits for before it takes calls; empty when it takes them."""
+    """A number of the platform's account at a carrier."""
 
-    phone_number: str
-    carrier: str
-    carrier_number_id: str
-    target: CallTarget
-    pending: str
+    phone_number: Annotated[str, Field(description="Phone number in E.164.", examples=["+12025550123"])]
+    carrier: Carrier
+    carrier_number_id: Annotated[
+        str, Field(description="The carrier's id of the number.", examples=["PN0123456789abcdef0123456789abcdef"])
+    ]
+    target: Annotated[CallTarget, Field(description="Where its calls go: to `us`, `nowhere`, or `elsewhere`.")]
+    pending: Annotated[
+        str, Field(description="What it waits for before it takes calls; empty when it takes them.", examples=[""])
+    ]
 
 
 @dataclass(frozen=True, slots=True)
 class AccountNumberList:
     """Numbers of the account that no workspace has."""
 
-    numbers: list[AccountNumberView]
+    numbers: Annotated[list[AccountNumberView], Field(description="The numbers.")]
     has_more: Annotated[bool, Field(description="Whether there may be more: name some digits.", examples=[False])]
 
 
 @dataclass(frozen=True, slots=True)
 class ImportedNumberView:
-    """A number that was given to a workspace. monthly_price: price a month, in US dollars; 0 if the carrier does not
-    report it."""
+    """A number that was given to a workspace."""
 
-    id: UUID
-    workspace_id: UUID
-    phone_number: str
-    friendly_name: str
-    carrier: str
-    status: Status
-    country: str | None
-    monthly_price: Money
+    id: Id
+    workspace_id: WorkspaceId
+    phone_number: Annotated[str, Field(description="Phone number in E.164.", examples=["+12025550123"])]
+    friendly_name: Annotated[str, Field(description="The workspace's own name for the number.", examples=["Main line"])]
+    carrier: Carrier
+    status: Annotated[Status, Field(description="Status of the number.")]
+    country: Annotated[str | None, Field(description="Country of the number: ISO 3166, two letters.", examples=["US"])]
+    monthly_price: Annotated[
+        Money, Field(description="Price a month, in US dollars; 0 if the carrier does not report it.", examples=[1.15])
+    ]
     currency: Currency
-    created_at: datetime
+    created_at: CreatedAt
 
 
 @dataclass(frozen=True, slots=True)
 class ImportedNumberAnswer:
     """A number."""
 
-    phone_number: ImportedNumberView
+    phone_number: Annotated[ImportedNumberView, Field(description="The phone number.")]
 
 
 @dataclass(frozen=True, slots=True)
 class AdminBundleView:
-    """A regulatory bundle of a workspace. carrier_bundle_id: the carrier's id of it. status: as the carrier reported it
-    at `checked_at`. carrier_address_ids: the addresses in it, by the carrier's ids."""
+    """A regulatory bundle of a workspace."""
 
-    id: UUID
-    name: str
-    carrier: str
-    carrier_bundle_id: str
-    country: str
-    number_kind: str
-    status: BundleStatus
-    valid_until: datetime | None
-    carrier_address_ids: list[str]
-    checked_at: datetime
-    created_at: datetime
+    id: Id
+    name: Annotated[str, Field(description="Name that the workspace's members know it by.", examples=["Berlin office"])]
+    carrier: Carrier
+    carrier_bundle_id: Annotated[
+        str, Field(description="The carrier's id of it.", examples=["BU0123456789abcdef0123456789abcdef"])
+    ]
+    country: Annotated[str, Field(description="Country of the number: ISO 3166, two letters.", examples=["US"])]
+    number_kind: Annotated[str, Field(description="Kind of the numbers that it is for.", examples=["local"])]
+    status: Annotated[BundleStatus, Field(description="Status at the carrier.")]
+    valid_until: Annotated[
+        datetime | None, Field(description="When the carrier's approval ends (UTC); null without an end.")
+    ]
+    carrier_address_ids: Annotated[
+        list[str],
+        Field(
+            description="The addresses in it, by the carrier's ids.", examples=[["AD0123456789abcdef0123456789abcdef"]]
+        ),
+    ]
+    checked_at: Annotated[datetime, Field(description="When its status was read at the carrier (UTC).")]
+    created_at: CreatedAt
 
 
 @dataclass(frozen=True, slots=True)
 class AdminBundleAnswer:
     """A regulatory bundle."""
 
-    bundle: AdminBundleView
+    bundle: Annotated[AdminBundleView, Field(description="The regulatory bundle.")]
 
 
 @dataclass(frozen=True, slots=True)
 class AdminBundleList(ListAnswer):
     """A page of regulatory bundles, newest first."""
 
-    bundles: list[AdminBundleView]
+    bundles: Annotated[list[AdminBundleView], Field(description="The regulatory bundles.")]
 
 
 def to_account_number(carrier: str, owned: OwnedNumber) -> AccountNumberView:

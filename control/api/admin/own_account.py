@@ -1,13 +1,13 @@
 """Routes of what staff do to their own account: password, sessions, and a further proof of who they are."""
 
 from typing import Final
-from uuid import UUID
 
 from control.accounts.own_account import OwnSession
 from control.accounts.service import Accounts
 from control.api.own_account import OwnPasswordBody, OwnSessionList, Reauthentication, to_session_list
 from control.http.access import ANY_ADMIN
 from control.http.context import AdminContext
+from control.http.fields import SessionId
 from control.http.route import RateLimit, Route
 
 PROOFS: Final = RateLimit("admin-proofs", 20, 600, per_user=True)
@@ -35,7 +35,7 @@ async def list_own_sessions(context: AdminContext) -> OwnSessionList:
     return to_session_list(found, context.session_id)
 
 
-async def end_own_session(context: AdminContext, session_id: UUID) -> None:
+async def end_own_session(context: AdminContext, session_id: SessionId) -> None:
     """Ends one of the admin's sessions. Its tokens are refused from the next request on."""
     own = context.services[Accounts].admins.own
     await own.end_session(context.db, own_session(context), session_id, context.now)

@@ -60,12 +60,16 @@ Config = Annotated[
 class UnitCostBody(Body):
     """The price of a model in US dollars: of a minute or of a thousand characters, or of a million tokens."""
 
-    unit: CostUnit
-    price: Amount | None = Field(None, description="Of a unit; not for tokens.")
-    input: Amount | None = Field(None, description="Of a million prompt tokens.")
-    cached_input: Amount | None = Field(None, description="Of a million cached tokens; null: as `input`.")
-    cache_write: Amount | None = Field(None, description="Of a million tokens written to the cache; null: as `input`.")
-    output: Amount | None = Field(None, description="Of a million completion tokens.")
+    unit: Annotated[CostUnit, Field(description="What a price is of.")]
+    price: Amount | None = Field(None, description="Of a unit, in US dollars; not for tokens.", examples=[0.0048])
+    input: Amount | None = Field(None, description="Of a million prompt tokens.", examples=[None])
+    cached_input: Amount | None = Field(
+        None, description="Of a million cached tokens; null: as `input`.", examples=[None]
+    )
+    cache_write: Amount | None = Field(
+        None, description="Of a million tokens written to the cache; null: as `input`.", examples=[None]
+    )
+    output: Amount | None = Field(None, description="Of a million completion tokens.", examples=[None])
     currency: Literal["usd"] = Field("usd", description="As answers have it.")
 
 
@@ -78,24 +82,36 @@ Costs = Annotated[
 class NewProviderBody(Body):
     """A provider, which is an instance of a vendor."""
 
-    provider: Provider
-    api_key: ApiKey | None = Field(None, description="null for a server that takes none. It is never shown again.")
-    config: Config = Field({})
-    priority: Priority = 100
-    cost_per_unit: Costs = Field({})
+    provider: Annotated[
+        Provider, Field(description="A new name: lower-case letters, digits, - and _.", examples=["my-llama"])
+    ]
+    api_key: ApiKey | None = Field(
+        None, description="null for a server that takes none. It is never shown again.", examples=["key-of-the-vendor"]
+    )
+    config: Config = Field(
+        {},
+        description="`vendor`, options by kind, and marks of `quality` by kind.",
+        examples=[{"vendor": "openai", "llm": {"base_url": "https://llm.example.com/v1", "model": "tiny"}}],
+    )
+    priority: Annotated[Priority, Field(examples=[100])] = 100
+    cost_per_unit: Costs = Field({}, examples=[{"llm": {"*": {"unit": "million_tokens", "input": 0.4, "output": 1.6}}}])
     is_enabled: bool = Field(True, description="Whether it is in service.")
-    data_policy: DataPolicy = DataPolicy()
+    data_policy: Annotated[DataPolicy, Field(description="What the provider does with callers' data.")] = DataPolicy()
 
 
 class ProviderChange(ChangeBody):
     """Changes; fields that are left out stay unchanged."""
 
-    api_key: ApiKey | None = Field(None, description="Replaces the key; null: the server takes none.")
-    config: Config = Field({})
-    priority: Priority = 0
+    api_key: ApiKey | None = Field(
+        None, description="Replaces the key; null: the server takes none.", examples=["key-of-the-vendor"]
+    )
+    config: Config = Field(
+        {}, description="Options by kind; each kind as a whole.", examples=[{"llm": {"model": "gpt-5.4-mini"}}]
+    )
+    priority: Annotated[Priority, Field(examples=[100])] = 0
     is_enabled: bool = Field(False, description="Whether it is in service.")
-    cost_per_unit: Costs = Field({})
-    data_policy: DataPolicy = DataPolicy()
+    cost_per_unit: Costs = Field({}, examples=[{"llm": {"*": {"unit": "million_tokens", "input": 0.4, "output": 1.6}}}])
+    data_policy: Annotated[DataPolicy, Field(description="What the provider does with callers' data.")] = DataPolicy()
 
 
 class CostsQuery(Query):
@@ -109,9 +125,14 @@ class CostsQuery(Query):
 class RoutingBody(Body):
     """The routing of workspaces without a strategy of their own."""
 
-    default_strategy: Strategy = FIRST_STRATEGY
+    default_strategy: Annotated[
+        Strategy, Field(description="The strategy of workspaces that have none of their own.")
+    ] = FIRST_STRATEGY
     fallback_chain: list[Provider] = Field(
-        [], max_length=20, description="Tried in this order after the first choice of an agent or a strategy."
+        [],
+        max_length=20,
+        description="Tried in this order after the first choice of an agent or a strategy.",
+        examples=[["groq", "openai"]],
     )
 
 
@@ -131,7 +152,9 @@ async def create_provider(context: AdminContext, body: NewProviderBody) -> Check
 
 
 async def update_provider(
-    context: AdminContext, provider: Provider, body: ProviderChange
+    context: AdminContext,
+    provider: Annotated[Provider, Field(description="Name of the provider in the catalogue.", examples=["groq"])],
+    body: ProviderChange,
 ) -> CheckedChange[ProviderAnswer]:
     """Changes a provider; new calls use it. A new key or new settings are tried at the vendor before they are saved. A
     new price holds a minute later."""
@@ -142,7 +165,10 @@ async def update_provider(
     return CheckedChange(providers.checker.prepare(check), save)
 
 
-async def delete_provider(context: AdminContext, provider: Provider) -> None:
+async def delete_provider(
+    context: AdminContext,
+    provider: Annotated[Provider, Field(description="Name of the provider in the catalogue.", examples=["groq"])],
+) -> None:
     """Deletes a provider that the staff created, with the workspaces' keys of it."""
     await context.services[ProviderAdministration].delete(context.db, context.actor, provider)
 

@@ -4,11 +4,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
 
 from control.billing.model import CURRENCY, ProviderRoleCost, StoredPrice
 from control.billing.unit_costs import CostUnit, UnitCost, make_costs
 from control.http.body import Currency, Money
+from control.http.fields import ProviderName
 from control.http.pagination import HasMore
 from control.voice.data_rules import DataPolicy, read_policy
 from control.voice.figures import ProbeState, RoleFigures, worst_status
@@ -23,42 +26,79 @@ ProbeOutcome = Literal["never", "failed", "works"]
 class UnitCostView:
     """The price of a model in US dollars: `price` of a unit, or of a million tokens."""
 
-    unit: CostUnit
-    price: Money | None
-    input: Money | None
-    cached_input: Money | None
-    cache_write: Money | None
-    output: Money | None
+    unit: Annotated[CostUnit, Field(description="What a price is of.")]
+    price: Annotated[Money | None, Field(description="Of a unit; null for tokens.", examples=[0.0048])]
+    input: Annotated[
+        Money | None,
+        Field(description="Of a million prompt tokens, in US dollars; null where there are none.", examples=[None]),
+    ]
+    cached_input: Annotated[
+        Money | None, Field(description="Of a million cached tokens, in US dollars; null: as `input`.", examples=[None])
+    ]
+    cache_write: Annotated[
+        Money | None,
+        Field(
+            description="Of a million tokens written to the vendor's cache, in US dollars; null: as `input`.",
+            examples=[None],
+        ),
+    ]
+    output: Annotated[
+        Money | None,
+        Field(description="Of a million completion tokens, in US dollars; null where there are none.", examples=[None]),
+    ]
     currency: Currency = CURRENCY
 
 
 @dataclass(frozen=True, slots=True)
 class AdminProvider:
-    """A provider of the catalogue. has_key: the platform has a key of it, which is never shown. is_shipped: it came
-    with the product. health_status, last_check: of its worst role."""
+    """A provider of the catalogue."""
 
-    provider: str
-    display_name: str
-    vendor: str
-    kinds: list[str]
-    is_enabled: bool
-    is_shipped: bool
-    priority: int
-    needs_key: bool
-    has_key: bool
-    config: Mapping[str, Any]
-    data_policy: DataPolicy
-    cost_per_unit: Mapping[str, Mapping[str, UnitCostView]]
+    provider: ProviderName
+    display_name: Annotated[str, Field(description="Name for people.", examples=["Groq"])]
+    vendor: Annotated[str, Field(description="The adapter that calls are made with.", examples=["openai"])]
+    kinds: Annotated[list[str], Field(description="What the provider can be: `stt`, `llm`, `tts`.", examples=[["llm"]])]
+    is_enabled: Annotated[bool, Field(description="Whether it is in service.")]
+    is_shipped: Annotated[bool, Field(description="It came with the product.")]
+    priority: Annotated[int, Field(description="The lower, the earlier in a default chain.", examples=[100])]
+    needs_key: Annotated[bool, Field(description="Whether its server takes a key.")]
+    has_key: Annotated[bool, Field(description="The platform has a key of it, which is never shown.")]
+    config: Annotated[
+        Mapping[str, Any],
+        Field(
+            description="`vendor`, options by kind, `quality`.", examples=[{"vendor": "openai", "llm": {"model": "m"}}]
+        ),
+    ]
+    data_policy: Annotated[DataPolicy, Field(description="What the provider does with callers' data.")]
+    cost_per_unit: Annotated[
+        Mapping[str, Mapping[str, UnitCostView]],
+        Field(
+            description="What it costs us in US dollars: unit and price by role and model.",
+            examples=[
+                {
+                    "llm": {
+                        "*": {
+                            "unit": "million_tokens",
+                            "input": 0.4,
+                            "output": 1.6,
+                            "price": None,
+                            "cached_input": None,
+                            "cache_write": None,
+                        }
+                    }
+                }
+            ],
+        ),
+    ]
     currency: Currency
-    health_status: HealthStatus
-    last_check: datetime | None
+    health_status: Annotated[HealthStatus, Field(description="Of its worst role.")]
+    last_check: Annotated[datetime | None, Field(description="Of its worst role.")]
 
 
 @dataclass(frozen=True, slots=True)
 class ProviderList:
     """All providers, by priority."""
 
-    providers: list[AdminProvider]
+    providers: Annotated[list[AdminProvider], Field(description="The providers, by priority.")]
     has_more: HasMore
 
 
@@ -66,61 +106,61 @@ class ProviderList:
 class ProviderAnswer:
     """A provider."""
 
-    provider: AdminProvider
+    provider: Annotated[AdminProvider, Field(description="The provider.")]
 
 
 @dataclass(frozen=True, slots=True)
 class RoleHealth:
-    """What was measured of one role of a provider. source: calls, or probes. requests: that the figures rest on; of
-    calls: calls. error_rate: share of them that failed, 0 to 1. p50_ms, p95_ms: to the first useful unit. since: when
-    the status began."""
+    """What was measured of one role of a provider."""
 
-    role: str
-    source: Literal["calls", "probes"]
-    status: HealthStatus
-    requests: int
-    error_rate: float | None
-    p50_ms: int | None
-    p95_ms: int | None
-    since: datetime
-    last_check: datetime
+    role: Annotated[str, Field(description="`stt`, `llm` or `tts`.", examples=["llm"])]
+    source: Annotated[Literal["calls", "probes"], Field(description="Where the figures come from.")]
+    status: Annotated[HealthStatus, Field(description="What the figures say.")]
+    requests: Annotated[int, Field(description="That the figures rest on; of calls: calls.", examples=[120])]
+    error_rate: Annotated[float | None, Field(description="Share of them that failed, 0 to 1.", examples=[0.01])]
+    p50_ms: Annotated[int | None, Field(description="To the first useful unit.", examples=[310])]
+    p95_ms: Annotated[int | None, Field(description="To the first useful unit.", examples=[620])]
+    since: Annotated[datetime, Field(description="When the status began (UTC).")]
+    last_check: Annotated[datetime, Field(description="When it was last measured (UTC).")]
 
 
 @dataclass(frozen=True, slots=True)
 class ProviderHealth:
-    """How a provider works. status, latency, error_rate: of its worst role; latency: p50 in ms. last_probe: under
-    the current key and settings."""
+    """How a provider works."""
 
-    provider: str
-    is_enabled: bool
-    status: HealthStatus
-    latency: int | None
-    error_rate: float | None
-    since: datetime | None
-    last_check: datetime | None
-    last_probe: ProbeOutcome
-    roles: list[RoleHealth]
+    provider: ProviderName
+    is_enabled: Annotated[bool, Field(description="Whether it is in service.")]
+    status: Annotated[HealthStatus, Field(description="Of its worst role.")]
+    latency: Annotated[
+        int | None, Field(description="p50 in milliseconds, of its worst role; null: not known.", examples=[310])
+    ]
+    error_rate: Annotated[float | None, Field(description="Of its worst role.", examples=[0.01])]
+    since: Annotated[datetime | None, Field(description="When the status began (UTC); null: never measured.")]
+    last_check: Annotated[datetime | None, Field(description="When it was last measured (UTC); null if never.")]
+    last_probe: Annotated[ProbeOutcome, Field(description="Under the current key and settings.")]
+    roles: Annotated[list[RoleHealth], Field(description="By role, from calls and probes apart.")]
 
 
 @dataclass(frozen=True, slots=True)
 class HealthList:
     """All providers, by priority."""
 
-    providers: list[ProviderHealth]
+    providers: Annotated[list[ProviderHealth], Field(description="The providers, by priority.")]
     has_more: HasMore
 
 
 @dataclass(frozen=True, slots=True)
 class ProviderCost:
-    """What a provider cost. total_usage, avg_cost_per_unit: in `unit`; null where units mix. unpriced: entries of the
-    ledger whose cost is not known, which the sum lacks."""
+    """What a provider cost."""
 
-    provider: str
-    total_cost: Money
-    unit: str | None
-    total_usage: float | None
-    avg_cost_per_unit: Money | None
-    unpriced: int
+    provider: ProviderName
+    total_cost: Annotated[Money, Field(description="The sum, in major units.", examples=[12.5])]
+    unit: Annotated[str | None, Field(description="Of `total_usage`; null where units mix.", examples=["minute"])]
+    total_usage: Annotated[float | None, Field(description="In `unit`; null where units mix.", examples=[2604.2])]
+    avg_cost_per_unit: Annotated[Money | None, Field(description="In `unit`; null where units mix.", examples=[0.0048])]
+    unpriced: Annotated[
+        int, Field(description="Entries of the ledger whose cost is not known, which the sum lacks.", examples=[0])
+    ]
     currency: Currency = CURRENCY
 
 
@@ -128,18 +168,23 @@ class ProviderCost:
 class ProviderCosts:
     """Costs of the period, the highest first."""
 
-    total_cost: Money
+    total_cost: Annotated[Money, Field(description="The sum, in major units.", examples=[12.5])]
     currency: Currency
-    by_provider: list[ProviderCost]
+    by_provider: Annotated[list[ProviderCost], Field(description="By provider, the highest cost first.")]
 
 
 @dataclass(frozen=True, slots=True)
 class RoutingView:
     """The platform's routing."""
 
-    default_strategy: str
-    fallback_chain: list[str]
-    updated_at: datetime | None
+    default_strategy: Annotated[
+        str, Field(description="The strategy of workspaces that have none of their own.", examples=["balanced"])
+    ]
+    fallback_chain: Annotated[
+        list[str],
+        Field(description="Providers tried in this order after the first choice.", examples=[["groq", "openai"]]),
+    ]
+    updated_at: Annotated[datetime | None, Field(description="When it was last changed (UTC); null if never.")]
 
 
 def to_view(found: CataloguedProvider, prices: Iterable[StoredPrice]) -> AdminProvider:

@@ -1,7 +1,6 @@
 """Routes of agent templates, for the staff."""
 
 from typing import Annotated, Any
-from uuid import UUID
 
 from pydantic import Field, StringConstraints
 
@@ -12,6 +11,7 @@ from control.api.admin.templates_views import AdminTemplateAnswer, AdminTemplate
 from control.http.access import ANY_ADMIN, admin
 from control.http.body import Body, ChangeBody, Slug
 from control.http.context import AdminContext
+from control.http.fields import TemplateId
 from control.http.pagination import ListQuery, page_fields
 from control.http.route import Route
 from control.http.schema_of import SchemaOf
@@ -27,9 +27,14 @@ PartialConfig = Annotated[dict[str, Any], SchemaOf(AgentConfig), Field(descripti
 class NewTemplateBody(Body):
     """A template."""
 
-    name: TemplateName
-    industry: Slug | None = Field(None, description="Such as dental or real_estate; null for all industries.")
-    description: Description = ""
+    name: Annotated[TemplateName, Field(description="Name of the template.", examples=["Dental reception"])]
+    industry: Slug | None = Field(
+        None, description="Such as dental or real_estate; null for all industries.", examples=["dental"]
+    )
+    description: Annotated[
+        Description,
+        Field(description="What it is for.", examples=["Answers calls of a dental practice and takes messages."]),
+    ] = ""
     default_config: PartialConfig
     is_public: bool = Field(False, description="Whether customers may create agents from it.")
 
@@ -37,9 +42,12 @@ class NewTemplateBody(Body):
 class TemplateChange(ChangeBody):
     """Changes; fields that are left out stay unchanged."""
 
-    name: TemplateName = Field("", description="The new name.")
-    industry: Slug | None = Field(None, description="null for all industries.")
-    description: Description = ""
+    name: TemplateName = Field("", description="The new name.", examples=["Dental reception"])
+    industry: Slug | None = Field(None, description="null for all industries.", examples=["dental"])
+    description: Annotated[
+        Description,
+        Field(description="What it is for.", examples=["Answers calls of a dental practice and takes messages."]),
+    ] = ""
     default_config: PartialConfig = Field({}, description="Replaces the present config.")
     is_public: bool = Field(False, description="Whether customers may create agents from it.")
 
@@ -56,19 +64,19 @@ async def create_template(context: AdminContext, body: NewTemplateBody) -> Admin
     return to_answer(await context.services[Templates].create(context.db, context.actor, new, context.now))
 
 
-async def get_template(context: AdminContext, template_id: UUID) -> AdminTemplateAnswer:
+async def get_template(context: AdminContext, template_id: TemplateId) -> AdminTemplateAnswer:
     """A template, public or not."""
     return to_answer(await context.services[Templates].get(context.db, template_id))
 
 
-async def update_template(context: AdminContext, template_id: UUID, body: TemplateChange) -> AdminTemplateAnswer:
+async def update_template(context: AdminContext, template_id: TemplateId, body: TemplateChange) -> AdminTemplateAnswer:
     """Changes a template. Agents created from it stay unchanged."""
     changes = body.model_dump(exclude_unset=True)
     templates = context.services[Templates]
     return to_answer(await templates.update(context.db, context.actor, template_id, changes, context.now))
 
 
-async def delete_template(context: AdminContext, template_id: UUID) -> None:
+async def delete_template(context: AdminContext, template_id: TemplateId) -> None:
     """Deletes a template. Agents created from it stay unchanged."""
     await context.services[Templates].delete(context.db, context.actor, template_id, context.now)
 

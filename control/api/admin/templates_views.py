@@ -1,12 +1,13 @@
 """Response models of templates (admin API)."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Annotated, Any
-from uuid import UUID
+
+from pydantic import Field
 
 from control.agents.config import AgentConfig
 from control.agents.model import Template
+from control.http.fields import CreatedAt, Id, OptionalIndustry, UpdatedAt
 from control.http.pagination import ListAnswer
 from control.http.schema_of import SchemaOf
 
@@ -15,43 +16,47 @@ ConfigView = Annotated[dict[str, Any], SchemaOf(AgentConfig)]
 
 @dataclass(frozen=True, slots=True)
 class AdminTemplateLine:
-    """A template in a list. usage_count: existing agents that were created from it."""
+    """A template in a list."""
 
-    id: UUID
-    name: str
-    industry: str | None
-    is_public: bool
-    usage_count: int
+    id: Id
+    name: Annotated[str, Field(description="Name of the template.", examples=["Dental reception"])]
+    industry: OptionalIndustry
+    is_public: Annotated[bool, Field(description="Whether customers may create agents from it.")]
+    usage_count: Annotated[int, Field(description="Existing agents that were created from it.", examples=[17])]
 
 
 @dataclass(frozen=True, slots=True)
 class AdminTemplateList(ListAnswer):
     """A page of templates, by name."""
 
-    templates: list[AdminTemplateLine]
+    templates: Annotated[list[AdminTemplateLine], Field(description="The templates.")]
 
 
 @dataclass(frozen=True, slots=True)
 class AdminTemplateView:
-    """A template with all its data. slug: null unless the product ships with it."""
+    """A template with all its data."""
 
-    id: UUID
-    slug: str | None
-    name: str
-    industry: str | None
-    description: str
-    default_config: ConfigView
-    is_public: bool
-    usage_count: int
-    created_at: datetime
-    updated_at: datetime
+    id: Id
+    slug: Annotated[
+        str | None, Field(description="Null unless the product ships with it.", examples=["dental_reception"])
+    ]
+    name: Annotated[str, Field(description="Name of the template.", examples=["Dental reception"])]
+    industry: OptionalIndustry
+    description: Annotated[
+        str, Field(description="What it is for.", examples=["Answers calls of a dental practice and takes messages."])
+    ]
+    default_config: Annotated[ConfigView, Field(description="The part of an agent's config that the template sets.")]
+    is_public: Annotated[bool, Field(description="Whether customers may create agents from it.")]
+    usage_count: Annotated[int, Field(description="Existing agents that were created from it.", examples=[17])]
+    created_at: CreatedAt
+    updated_at: UpdatedAt
 
 
 @dataclass(frozen=True, slots=True)
 class AdminTemplateAnswer:
     """A template."""
 
-    template: AdminTemplateView
+    template: Annotated[AdminTemplateView, Field(description="The template.")]
 
 
 def to_line(template: Template) -> AdminTemplateLine:

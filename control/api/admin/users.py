@@ -1,6 +1,6 @@
 """Routes of users, for the platform's staff."""
 
-from uuid import UUID
+from typing import Annotated
 
 from pydantic import Field
 
@@ -9,6 +9,7 @@ from control.api.admin.users_views import UserAnswer, UserList, UserWithWorkspac
 from control.http.access import ANY_ADMIN, admin
 from control.http.body import Body, LetterName
 from control.http.context import AdminContext
+from control.http.fields import UserId
 from control.http.pagination import ListQuery, page_fields
 from control.http.route import Route
 from control.workspaces.service import Workspaces
@@ -23,8 +24,8 @@ class UsersQuery(ListQuery):
 class UserChange(Body):
     """Fields that are left out or null stay unchanged."""
 
-    name: LetterName | None = None
-    is_active: bool | None = None
+    name: Annotated[LetterName | None, Field(description="The person's new name.", examples=["Ada Lovelace"])] = None
+    is_active: Annotated[bool | None, Field(description="Whether the user may sign in; false: deactivated.")] = None
 
 
 async def list_users(context: AdminContext, query: UsersQuery) -> UserList:
@@ -36,7 +37,7 @@ async def list_users(context: AdminContext, query: UsersQuery) -> UserList:
     return UserList(users, **page_fields(query, found))
 
 
-async def get_user(context: AdminContext, user_id: UUID) -> UserWithWorkspaces:
+async def get_user(context: AdminContext, user_id: UserId) -> UserWithWorkspaces:
     """A user and their memberships."""
     user = await context.services[Accounts].user_administration.get(context.db, user_id)
     memberships = await context.services[Workspaces].memberships(context.db, user_id)
@@ -44,7 +45,7 @@ async def get_user(context: AdminContext, user_id: UUID) -> UserWithWorkspaces:
     return UserWithWorkspaces(to_detail(user), workspaces)
 
 
-async def update_user(context: AdminContext, user_id: UUID, body: UserChange) -> UserAnswer:
+async def update_user(context: AdminContext, user_id: UserId, body: UserChange) -> UserAnswer:
     """Changes the name or deactivates the user, which ends all their sessions and prevents sign-in."""
     user = await context.services[Accounts].user_administration.update(
         context.db, context.actor, user_id, context.now, name=body.name, is_active=body.is_active
@@ -52,7 +53,7 @@ async def update_user(context: AdminContext, user_id: UUID, body: UserChange) ->
     return UserAnswer(to_detail(user))
 
 
-async def delete_user(context: AdminContext, user_id: UUID) -> None:
+async def delete_user(context: AdminContext, user_id: UserId) -> None:
     """Deletes a user and their memberships. 409 last_owner: the user is the last owner of a workspace."""
     accounts = context.services[Accounts]
     await accounts.user_administration.get(context.db, user_id)

@@ -2,9 +2,12 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from uuid import UUID
+from typing import Annotated
+
+from pydantic import Field
 
 from control.accounts.model import User
+from control.http.fields import CreatedAt, Email, Id, WorkspaceId
 from control.http.pagination import ListAnswer
 
 
@@ -12,58 +15,58 @@ from control.http.pagination import ListAnswer
 class UserSummary:
     """A user in the list."""
 
-    id: UUID
-    email: str
-    name: str
-    workspaces_count: int
-    created_at: datetime
-    is_active: bool
-    is_verified: bool
+    id: Id
+    email: Email
+    name: Annotated[str, Field(description="The person's name.", examples=["Ada Lovelace"])]
+    workspaces_count: Annotated[int, Field(description="Number of the user's workspaces.", examples=[2])]
+    created_at: CreatedAt
+    is_active: Annotated[bool, Field(description="Whether the user may sign in; false: deactivated.")]
+    is_verified: Annotated[bool, Field(description="Whether the e-mail address is confirmed.")]
 
 
 @dataclass(frozen=True, slots=True)
 class UserList(ListAnswer):
     """A page of users, newest first."""
 
-    users: list[UserSummary]
+    users: Annotated[list[UserSummary], Field(description="The users.")]
 
 
 @dataclass(frozen=True, slots=True)
 class UserDetail:
     """A user."""
 
-    id: UUID
-    email: str
-    name: str
-    created_at: datetime
-    last_login: datetime | None
-    is_active: bool
-    is_verified: bool
+    id: Id
+    email: Email
+    name: Annotated[str, Field(description="The person's name.", examples=["Ada Lovelace"])]
+    created_at: CreatedAt
+    last_login: Annotated[datetime | None, Field(description="When the user last signed in (UTC); null if never.")]
+    is_active: Annotated[bool, Field(description="Whether the user may sign in; false: deactivated.")]
+    is_verified: Annotated[bool, Field(description="Whether the e-mail address is confirmed.")]
 
 
 @dataclass(frozen=True, slots=True)
 class UserWorkspace:
     """A membership of the user."""
 
-    workspace_id: UUID
-    workspace_name: str
-    role: str
-    joined_at: datetime
+    workspace_id: WorkspaceId
+    workspace_name: Annotated[str, Field(description="Name of the workspace.", examples=["Riverside Dental"])]
+    role: Annotated[str, Field(description="Role in the workspace.", examples=["owner"])]
+    joined_at: Annotated[datetime, Field(description="When the user became a member (UTC).")]
 
 
 @dataclass(frozen=True, slots=True)
 class UserWithWorkspaces:
     """A user and their memberships."""
 
-    user: UserDetail
-    workspaces: list[UserWorkspace]
+    user: Annotated[UserDetail, Field(description="The user.")]
+    workspaces: Annotated[list[UserWorkspace], Field(description="The workspaces that the user is a member of.")]
 
 
 @dataclass(frozen=True, slots=True)
 class UserAnswer:
     """A user."""
 
-    user: UserDetail
+    user: Annotated[UserDetail, Field(description="The user.")]
 
 
 def to_summary(user: User, workspaces: int) -> UserSummary:

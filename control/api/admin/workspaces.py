@@ -1,7 +1,6 @@
 """Routes of workspaces, for the staff."""
 
 from typing import Annotated, Literal
-from uuid import UUID
 
 from pydantic import Field, StringConstraints
 
@@ -21,6 +20,7 @@ from control.db.keyset import PageRequest
 from control.http.access import ANY_ADMIN, admin
 from control.http.body import Body, ChangeBody, LetterName, Slug
 from control.http.context import AdminContext
+from control.http.fields import WorkspaceId
 from control.http.pagination import MAX_LIMIT, ListQuery, page_fields
 from control.http.route import Route
 from control.numbers.service import Numbers
@@ -49,28 +49,31 @@ class WorkspacesQuery(ListQuery):
 class WorkspaceEdit(ChangeBody):
     """Changes; fields that are left out stay unchanged."""
 
-    name: LetterName = Field("", description="The new name.")
+    name: LetterName = Field("", description="The new name.", examples=["Riverside Dental"])
     status: WorkspaceStatus = Field("active", description="The new status; the status trial begins a new trial.")
-    subscription_tier: Slug = Field("", description="An available tier whose limits the workspace does not exceed.")
+    subscription_tier: Slug = Field(
+        "", description="An available tier whose limits the workspace does not exceed.", examples=["starter"]
+    )
     outbound_countries: list[Country] = Field(
         default_factory=list,
         max_length=300,
         description="The only countries that its calls may go to (ISO 3166); an empty list: those of its own numbers, "
         "the United States and Canada.",
+        examples=[["DE", "AT"]],
     )
 
 
 class Suspension(Body):
     """The reason of a suspension, for the staff and the audit log; not shown to the members."""
 
-    reason: Reason
+    reason: Annotated[Reason, Field(description="Why, for the staff and the audit log.", examples=["Payment overdue"])]
     end_calls: bool = Field(True, description="Running calls end with a goodbye; false: they continue.")
 
 
 class TierChoice(Body):
     """The new tier."""
 
-    tier_name: Slug
+    tier_name: Annotated[Slug, Field(description="Name of the tier, for programs.", examples=["starter"])]
 
 
 async def list_workspaces(context: AdminContext, query: WorkspacesQuery) -> AdminWorkspaceList:
@@ -80,7 +83,7 @@ async def list_workspaces(context: AdminContext, query: WorkspacesQuery) -> Admi
     return AdminWorkspaceList([to_line(line) for line in found.rows], **page_fields(query, found))
 
 
-async def get_workspace(context: AdminContext, workspace_id: UUID) -> AdminWorkspaceDetails:
+async def get_workspace(context: AdminContext, workspace_id: WorkspaceId) -> AdminWorkspaceDetails:
     """A workspace with its owner, members, agents and figures; also a deleted one until it is purged."""
     db, workspaces = context.db, context.services[Workspaces]
     workspace = await workspaces.administration.get(db, workspace_id)
@@ -92,7 +95,9 @@ async def get_workspace(context: AdminContext, workspace_id: UUID) -> AdminWorks
     return AdminWorkspaceDetails(to_view(workspace), to_owner(owner), members.rows, agents.rows, to_stats(stats))
 
 
-async def update_workspace(context: AdminContext, workspace_id: UUID, body: WorkspaceEdit) -> AdminWorkspaceAnswer:
+async def update_workspace(
+    context: AdminContext, workspace_id: WorkspaceId, body: WorkspaceEdit
+) -> AdminWorkspaceAnswer:
     """Changes name, status, tier or the countries that calls may go to; all changes or none take effect. The status
     `suspended` ends running calls, as `/suspend` does."""
     changes = body.model_dump(exclude_unset=True)
@@ -109,14 +114,14 @@ async def update_workspace(context: AdminContext, workspace_id: UUID, body: Work
     return to_answer(workspace)
 
 
-async def delete_workspace(context: AdminContext, workspace_id: UUID) -> None:
+async def delete_workspace(context: AdminContext, workspace_id: WorkspaceId) -> None:
     """Deletes a workspace. Its members lose access at once; its data is purged after the grace period. The phone
     numbers of one on trial are given back at once."""
     await context.services[Numbers].release_trial(context.db, workspace_id, context.now)
     await context.services[Workspaces].administration.delete(context.db, context.actor, workspace_id, context.now)
 
 
-async def suspend_workspace(context: AdminContext, workspace_id: UUID, body: Suspension) -> AdminWorkspaceAnswer:
+async def suspend_workspace(context: AdminContext, workspace_id: WorkspaceId, body: Suspension) -> AdminWorkspaceAnswer:
     """Suspends a workspace. Its agents answer no calls, and running calls end with a goodbye, unless `end_calls` is
     false. Its members can read, pause, delete and leave, but cannot create or change agents, change the workspace or
     invite anybody."""
@@ -127,19 +132,19 @@ async def suspend_workspace(context: AdminContext, workspace_id: UUID, body: Sus
     return to_answer(workspace)
 
 
-async def activate_workspace(context: AdminContext, workspace_id: UUID) -> AdminWorkspaceAnswer:
+async def activate_workspace(context: AdminContext, workspace_id: WorkspaceId) -> AdminWorkspaceAnswer:
     """Ends a suspension. The workspace gets its status from before; a trial that has expired becomes active."""
     staff = context.services[Workspaces].administration
     return to_answer(await staff.activate(context.db, context.actor, workspace_id, context.now))
 
 
-async def change_tier(context: AdminContext, workspace_id: UUID, body: TierChoice) -> AdminWorkspaceAnswer:
+async def change_tier(context: AdminContext, workspace_id: WorkspaceId, body: TierChoice) -> AdminWorkspaceAnswer:
     """Changes a workspace's tier. Refused with the limits that the workspace exceeds."""
     staff = context.services[Workspaces].administration
     return to_answer(await staff.change_tier(context.db, context.actor, workspace_id, body.tier_name, context.now))
 
 
-async def restore_workspace(context: AdminContext, workspace_id: UUID) -> AdminWorkspaceAnswer:
+async def restore_workspace(context: AdminContext, workspace_id: WorkspaceId) -> AdminWorkspaceAnswer:
     """Restores a deleted workspace."""
     staff = context.services[Workspaces].administration
     return to_answer(await staff.restore(context.db, context.actor, workspace_id, context.now))

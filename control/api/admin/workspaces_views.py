@@ -3,10 +3,23 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from uuid import UUID
+from typing import Annotated
+
+from pydantic import Field
 
 from control.agents.model import AgentSummary
-from control.http.body import Currency, Money
+from control.http.body import Currency
+from control.http.fields import (
+    CreatedAt,
+    Email,
+    Id,
+    Name,
+    OptionalIndustry,
+    TierName,
+    TotalCalls,
+    TotalRevenue,
+    UpdatedAt,
+)
 from control.http.pagination import ListAnswer
 from control.workspaces.model import (
     Member,
@@ -19,19 +32,23 @@ from control.workspaces.model import (
 
 @dataclass(frozen=True, slots=True)
 class WorkspaceLine:
-    """A workspace in the list; its figures are of all time. owner_email: address of the owner with the oldest
-    membership; null for none."""
+    """A workspace in the list; its figures are of all time."""
 
-    id: UUID
-    name: str
-    industry: str | None
-    owner_email: str | None
-    status: WorkspaceStatus
-    subscription_tier: str
-    created_at: datetime
-    deleted_at: datetime | None
-    total_calls: int
-    total_revenue: Money
+    id: Id
+    name: Name
+    industry: OptionalIndustry
+    owner_email: Annotated[
+        str | None,
+        Field(
+            description="Address of the owner with the oldest membership; null for none.", examples=["ada@example.com"]
+        ),
+    ]
+    status: Annotated[WorkspaceStatus, Field(description="Present status.")]
+    subscription_tier: TierName
+    created_at: CreatedAt
+    deleted_at: Annotated[datetime | None, Field(description="When it was deleted (UTC); null while it is not.")]
+    total_calls: TotalCalls
+    total_revenue: TotalRevenue
     currency: Currency
 
 
@@ -39,66 +56,77 @@ class WorkspaceLine:
 class AdminWorkspaceList(ListAnswer):
     """A page of workspaces, newest first."""
 
-    workspaces: list[WorkspaceLine]
+    workspaces: Annotated[list[WorkspaceLine], Field(description="The workspaces.")]
 
 
 @dataclass(frozen=True, slots=True)
 class AdminWorkspaceView:
-    """A workspace. status_before: the status after a suspension. purge_after: until then a deleted workspace can be
-    restored. outbound_countries: the only countries that its calls may go to; empty if none were set."""
+    """A workspace."""
 
-    id: UUID
-    name: str
-    industry: str | None
-    timezone: str
-    status: WorkspaceStatus
-    status_before: WorkspaceStatus | None
-    subscription_tier: str
-    outbound_countries: Sequence[str]
-    trial_ends_at: datetime | None
-    suspended_at: datetime | None
-    suspended_why: str | None
-    deleted_at: datetime | None
-    purge_after: datetime | None
-    created_at: datetime
-    updated_at: datetime
+    id: Id
+    name: Name
+    industry: OptionalIndustry
+    timezone: Annotated[
+        str, Field(description="Time zone of the workspace: a name of the IANA database.", examples=["Europe/Berlin"])
+    ]
+    status: Annotated[WorkspaceStatus, Field(description="Present status.")]
+    status_before: Annotated[WorkspaceStatus | None, Field(description="The status after a suspension.")]
+    subscription_tier: TierName
+    outbound_countries: Annotated[
+        Sequence[str],
+        Field(
+            description="The only countries that its calls may go to; empty if none were set.", examples=[["DE", "AT"]]
+        ),
+    ]
+    trial_ends_at: Annotated[
+        datetime | None, Field(description="End of the current or past trial (UTC); null without one.")
+    ]
+    suspended_at: Annotated[datetime | None, Field(description="When it was suspended (UTC); null while it is not.")]
+    suspended_why: Annotated[
+        str | None,
+        Field(description="The reason of the suspension, for the staff; null for none.", examples=["Payment overdue"]),
+    ]
+    deleted_at: Annotated[datetime | None, Field(description="When it was deleted (UTC); null while it is not.")]
+    purge_after: Annotated[datetime | None, Field(description="Until then a deleted workspace can be restored.")]
+    created_at: CreatedAt
+    updated_at: UpdatedAt
 
 
 @dataclass(frozen=True, slots=True)
 class OwnerView:
     """The owner with the oldest membership."""
 
-    id: UUID
-    email: str
-    name: str
+    id: Id
+    email: Email
+    name: Annotated[str, Field(description="The person's name.", examples=["Ada Lovelace"])]
 
 
 @dataclass(frozen=True, slots=True)
 class StatsView:
     """Figures of all time, without test calls."""
 
-    total_calls: int
-    total_revenue: Money
+    total_calls: TotalCalls
+    total_revenue: TotalRevenue
     currency: Currency
-    active_agents: int
+    active_agents: Annotated[int, Field(description="Number of live agents.", examples=[3])]
 
 
 @dataclass(frozen=True, slots=True)
 class AdminWorkspaceDetails:
-    """A workspace with its first members and newest agents. owner: null if all owners' accounts are deleted."""
+    """A workspace with its first members and newest agents."""
 
-    workspace: AdminWorkspaceView
-    owner: OwnerView | None
-    members: list[Member]
-    agents: list[AgentSummary]
-    stats: StatsView
+    workspace: Annotated[AdminWorkspaceView, Field(description="The workspace.")]
+    owner: Annotated[OwnerView | None, Field(description="Null if all owners' accounts are deleted.")]
+    members: Annotated[list[Member], Field(description="The workspace's members.")]
+    agents: Annotated[list[AgentSummary], Field(description="The agents.")]
+    stats: Annotated[StatsView, Field(description="The figures.")]
 
 
 @dataclass(frozen=True, slots=True)
 class AdminWorkspaceAnswer:
     """A workspace."""
 
-    workspace: AdminWorkspaceView
+    workspace: Annotated[AdminWorkspaceView, Field(description="The workspace.")]
 
 
 def to_line(line: WorkspaceListing) -> WorkspaceLine:

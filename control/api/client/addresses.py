@@ -15,6 +15,8 @@ from control.http.pagination import ListQuery, page_fields
 from control.http.route import RateLimit, Route
 from control.numbers.addresses import BusinessAddresses
 
+AddressId = Annotated[UUID, Field(description="Id of the address.")]
+
 ADDRESSES = "/workspaces/{workspaceId}/addresses"
 ADDRESS = f"{ADDRESSES}/{{addressId}}"
 
@@ -71,14 +73,14 @@ async def create_address(context: MemberContext, body: NewAddress) -> AddressAns
     return AddressAnswer(to_view(address))
 
 
-async def get_address(context: MemberContext, address_id: UUID) -> AddressAnswer:
+async def get_address(context: MemberContext, address_id: AddressId) -> AddressAnswer:
     """One address with its registrations."""
     return AddressAnswer(
         to_view(await context.services[BusinessAddresses].get(context.db, context.workspace_id, address_id))
     )
 
 
-async def delete_address(context: MemberContext, address_id: UUID) -> None:
+async def delete_address(context: MemberContext, address_id: AddressId) -> None:
     """Deletes an address, at the carriers, too. Refused while a number is held under it, or a bundle names
     it."""
     await context.services[BusinessAddresses].delete(

@@ -1,52 +1,62 @@
 """Response models of addresses (client API)."""
 
 from dataclasses import dataclass
-from datetime import datetime
-from uuid import UUID
+from typing import Annotated
 
+from pydantic import Field
+
+from control.http.fields import Carrier, CreatedAt, Id
 from control.http.pagination import ListAnswer
 from control.numbers.model import BusinessAddress, RegistrationStatus
 
 
 @dataclass(frozen=True, slots=True)
 class AddressRegistrationView:
-    """How an address stands at a carrier. status: `pending` is registered a moment later. status_detail: why the
-    carrier rejected it; null otherwise."""
+    """How an address stands at a carrier."""
 
-    carrier: str
-    status: RegistrationStatus
-    status_detail: str | None
+    carrier: Carrier
+    status: Annotated[RegistrationStatus, Field(description="How the address stands at the carrier.")]
+    status_detail: Annotated[
+        str | None,
+        Field(
+            description="Why the carrier rejected it; null otherwise.",
+            examples=["The carrier refused: the address could not be validated: check its spelling."],
+        ),
+    ]
 
 
 @dataclass(frozen=True, slots=True)
 class AddressView:
-    """An address of the business or person who uses the workspace's numbers. customer_name: of the business or person.
-    region: state or region. country: ISO 3166 code. registrations: how it stands at each carrier."""
+    """An address of the business or person who uses the workspace's numbers."""
 
-    id: UUID
-    customer_name: str
-    street: str
-    street_secondary: str
-    city: str
-    region: str
-    postal_code: str
-    country: str
-    registrations: list[AddressRegistrationView]
-    created_at: datetime
+    id: Id
+    customer_name: Annotated[str, Field(description="Of the business or person.", examples=["Acme"])]
+    street: Annotated[str, Field(description="Street and number.", examples=["600 Congress Avenue"])]
+    street_secondary: Annotated[
+        str, Field(description="Floor, unit and the like; empty for none.", examples=["14th Floor"])
+    ]
+    city: Annotated[str, Field(description="Town.", examples=["Austin"])]
+    region: Annotated[str, Field(description="State or region.", examples=["TX"])]
+    postal_code: Annotated[str, Field(description="Postal code.", examples=["78701"])]
+    country: Annotated[str, Field(description="ISO 3166 code.", examples=["US"])]
+    registrations: Annotated[
+        list[AddressRegistrationView], Field(description="How the address stands at each carrier.")
+    ]
+    created_at: CreatedAt
 
 
 @dataclass(frozen=True, slots=True)
 class AddressAnswer:
     """An address."""
 
-    address: AddressView
+    address: Annotated[AddressView, Field(description="The address.")]
 
 
 @dataclass(frozen=True, slots=True)
 class AddressList(ListAnswer):
     """A page of addresses, newest first."""
 
-    addresses: list[AddressView]
+    addresses: Annotated[list[AddressView], Field(description="The addresses.")]
 
 
 def to_view(address: BusinessAddress) -> AddressView:

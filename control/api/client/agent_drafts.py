@@ -16,6 +16,7 @@ from control.api.client.agents_views import AgentAnswer, to_answer
 from control.http.access import member
 from control.http.body import Body, ChangeBody
 from control.http.context import MemberContext
+from control.http.fields import AgentId
 from control.http.pagination import MAX_VERSION
 from control.http.route import Route
 from shared.errors import NotFound
@@ -32,10 +33,10 @@ VersionName = Annotated[
 class DraftChange(ChangeBody):
     """Changes; fields that are left out stay unchanged."""
 
-    name: AgentName = Field("", description="The new name.")
+    name: AgentName = Field("", description="The name that the agent gets with the draft.", examples=["Front desk"])
     config: ConfigPatch = Field({})
-    voice_provider: Provider | None = Field(None, description="null removes it.")
-    voice_config: OptionsPatch = Field({})
+    voice_provider: Provider | None = Field(None, description="null removes it.", examples=["cartesia"])
+    voice_config: OptionsPatch = Field({}, examples=[{"speed": 1.1}])
     expected_revision: UUID | None = Field(None, description="409 if the draft has another revision, or there is none.")
 
 
@@ -48,15 +49,16 @@ class Publication(Body):
         ge=1,
         le=MAX_VERSION,
         description="409 if the current version is another one; by default the draft's `base_version`.",
+        examples=[3],
     )
 
 
-async def get_draft(context: MemberContext, agent_id: UUID) -> DraftAnswer:
+async def get_draft(context: MemberContext, agent_id: AgentId) -> DraftAnswer:
     """The draft of an agent's next version."""
     return to_draft_answer(*await context.services[Agents].drafts.get(context.db, context.workspace_id, agent_id))
 
 
-async def update_draft(context: MemberContext, agent_id: UUID, body: DraftChange) -> DraftAnswer:
+async def update_draft(context: MemberContext, agent_id: AgentId, body: DraftChange) -> DraftAnswer:
     """Changes an agent's draft, which is begun from the current version if there is none. Calls have the current
     version until the draft is published."""
     edit = AgentEdit(
@@ -73,12 +75,12 @@ async def update_draft(context: MemberContext, agent_id: UUID, body: DraftChange
     )
 
 
-async def discard_draft(context: MemberContext, agent_id: UUID) -> None:
+async def discard_draft(context: MemberContext, agent_id: AgentId) -> None:
     """Deletes an agent's draft. Its current version stays as it is."""
     await context.services[Agents].drafts.discard(context.db, context.workspace_id, context.actor, agent_id)
 
 
-async def publish_draft(context: MemberContext, agent_id: UUID, body: Publication) -> AgentAnswer:
+async def publish_draft(context: MemberContext, agent_id: AgentId, body: Publication) -> AgentAnswer:
     """Makes an agent's draft its current version, for the calls from then on, and deletes the draft.
 
     Refused if the agent was changed since the draft was begun, unless `expected_version` names the version in force.
@@ -96,7 +98,7 @@ async def publish_draft(context: MemberContext, agent_id: UUID, body: Publicatio
 
 
 async def compare_versions(
-    context: MemberContext, agent_id: UUID, version: VersionName, other_version: VersionName
+    context: MemberContext, agent_id: AgentId, version: VersionName, other_version: VersionName
 ) -> VersionDiff:
     """How the second version differs from the first one, field by field. Each is a number or `draft`."""
     before = await _find_content(context, agent_id, version)

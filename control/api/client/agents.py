@@ -27,6 +27,7 @@ from control.api.client.agents_views import (
 from control.http.access import OPEN, member
 from control.http.body import Body, ChangeBody
 from control.http.context import Context, MemberContext
+from control.http.fields import AgentId
 from control.http.pagination import ListQuery, VersionsQuery, page_fields
 from control.http.route import RateLimit, Route
 from control.http.schema_of import SchemaOf
@@ -61,31 +62,37 @@ class AgentsQuery(ListQuery):
 class NewAgent(Body):
     """A new agent."""
 
-    name: AgentName
+    name: Annotated[
+        AgentName, Field(description="Name of the agent, unique in the workspace.", examples=["Front desk"])
+    ]
     template_id: UUID | None = Field(None, description="A public template; `config` is merged into its default_config.")
     phone_number_id: UUID | None = Field(None, description="An active number of the workspace without an agent.")
     config: ConfigPatch = Field({})
     voice_provider: Provider | None = Field(
-        None, description="The voice provider tried first, before those of config.speech.tts."
+        None, description="The voice provider tried first, before those of config.speech.tts.", examples=["cartesia"]
     )
-    voice_config: OptionsPatch = Field({})
+    voice_config: OptionsPatch = Field({}, examples=[{"speed": 1.1}])
 
 
 class AgentChange(ChangeBody):
     """Changes; fields that are left out stay unchanged."""
 
-    name: AgentName = Field("", description="The new name.")
+    name: AgentName = Field("", description="The new name, unique in the workspace.", examples=["Front desk"])
     config: ConfigPatch = Field({})
-    voice_provider: Provider | None = Field(None, description="null removes it.")
-    voice_config: OptionsPatch = Field({})
+    voice_provider: Provider | None = Field(None, description="null removes it.", examples=["cartesia"])
+    voice_config: OptionsPatch = Field({}, examples=[{"speed": 1.1}])
     phone_number_id: UUID | None = Field(None, description="null removes the number.")
-    expected_version: int | None = Field(None, ge=1, description="409 if the current version is another one.")
+    expected_version: int | None = Field(
+        None, ge=1, description="409 if the current version is another one.", examples=[3]
+    )
 
 
 class RestoreBody(Body):
     """Conditions of a restore."""
 
-    expected_version: int | None = Field(None, ge=1, description="409 if the current version is another one.")
+    expected_version: int | None = Field(
+        None, ge=1, description="409 if the current version is another one.", examples=[3]
+    )
 
 
 async def list_agents(context: MemberContext, query: AgentsQuery) -> AgentList:
@@ -103,12 +110,12 @@ async def create_agent(context: MemberContext, body: NewAgent) -> AgentAnswer:
     return to_answer(agent)
 
 
-async def get_agent(context: MemberContext, agent_id: UUID) -> AgentAnswer:
+async def get_agent(context: MemberContext, agent_id: AgentId) -> AgentAnswer:
     """An agent with its whole config, its phone number and its figures."""
     return to_answer(await context.services[Agents].get(context.db, context.workspace_id, agent_id))
 
 
-async def update_agent(context: MemberContext, agent_id: UUID, body: AgentChange) -> AgentAnswer:
+async def update_agent(context: MemberContext, agent_id: AgentId, body: AgentChange) -> AgentAnswer:
     """Changes an agent. Each change of name, config or voice creates a version for the calls from then on."""
     edit = AgentEdit(
         body.name or None,
@@ -125,12 +132,12 @@ async def update_agent(context: MemberContext, agent_id: UUID, body: AgentChange
     )
 
 
-async def delete_agent(context: MemberContext, agent_id: UUID) -> None:
+async def delete_agent(context: MemberContext, agent_id: AgentId) -> None:
     """Deletes an agent that is not live, and unassigns its phone number."""
     await context.services[Agents].delete(context.db, context.workspace_id, context.actor, agent_id, context.now)
 
 
-async def activate_agent(context: MemberContext, agent_id: UUID) -> ActivationAnswer:
+async def activate_agent(context: MemberContext, agent_id: AgentId) -> ActivationAnswer:
     """Makes an agent answer calls to its number. Refused with all the reasons why it cannot.
 
     `warnings` says what its owner should know: code `rule_based_model` when no language model would answer,
@@ -141,13 +148,13 @@ async def activate_agent(context: MemberContext, agent_id: UUID) -> ActivationAn
     return to_activation_answer(agent, await agents.list_warnings(context.db, agent))
 
 
-async def pause_agent(context: MemberContext, agent_id: UUID) -> StatusAnswer:
+async def pause_agent(context: MemberContext, agent_id: AgentId) -> StatusAnswer:
     """Stops an agent from answering calls. Running calls continue."""
     agents = context.services[Agents]
     return to_status_answer(await agents.pause(context.db, context.workspace_id, context.actor, agent_id, context.now))
 
 
-async def list_versions(context: MemberContext, agent_id: UUID, query: VersionsQuery) -> VersionList:
+async def list_versions(context: MemberContext, agent_id: AgentId, query: VersionsQuery) -> VersionList:
     """An agent's versions, newest first."""
     found = await context.services[Agents].list_versions(
         context.db, context.workspace_id, agent_id, page=query.request()
@@ -155,14 +162,21 @@ async def list_versions(context: MemberContext, agent_id: UUID, query: VersionsQ
     return VersionList(found.rows, **page_fields(query, found))
 
 
-async def get_version(context: MemberContext, agent_id: UUID, version: VersionNumber) -> VersionAnswer:
+async def get_version(
+    context: MemberContext,
+    agent_id: AgentId,
+    version: Annotated[VersionNumber, Field(description="Version number, counted from 1.", examples=[3])],
+) -> VersionAnswer:
     """A version of an agent."""
     found = await context.services[Agents].get_version(context.db, context.workspace_id, agent_id, version)
     return to_version_answer(found)
 
 
 async def restore_version(
-    context: MemberContext, agent_id: UUID, version: VersionNumber, body: RestoreBody
+    context: MemberContext,
+    agent_id: AgentId,
+    version: Annotated[VersionNumber, Field(description="Version number, counted from 1.", examples=[3])],
+    body: RestoreBody,
 ) -> AgentAnswer:
     """Creates a new version with the content of an old one."""
     agent = await context.services[Agents].restore(

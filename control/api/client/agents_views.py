@@ -5,11 +5,14 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
+from pydantic import Field
+
 from control.agents.config import AgentConfig
 from control.agents.facts import missing_facts_of
 from control.agents.model import AgentNumber, AgentStats, AgentSummary, AgentVersion, Status, VersionSummary, VoiceAgent
 from control.agents.option_types import Options
 from control.agents.readiness import AgentWarning
+from control.http.fields import AgentId, CreatedAt, Id, UpdatedAt
 from control.http.pagination import ListAnswer
 from control.http.schema_of import SchemaOf
 
@@ -21,88 +24,108 @@ OptionsView = Annotated[dict[str, Any], SchemaOf(Options)]
 class AgentList(ListAnswer):
     """A page of agents."""
 
-    agents: list[AgentSummary]
+    agents: Annotated[list[AgentSummary], Field(description="The agents.")]
 
 
 @dataclass(frozen=True, slots=True)
 class AgentView:
-    """An agent. config: the whole current config. missing_facts: placeholders in its texts that no fact replaces."""
+    """An agent."""
 
-    id: UUID
-    name: str
-    status: Status
-    version: int
-    template_id: UUID | None
-    template_name: str | None
-    config: FullConfig
-    voice_provider: str | None
-    voice_config: OptionsView
-    missing_facts: list[str]
-    activated_at: datetime | None
-    created_at: datetime
-    updated_at: datetime
+    id: Id
+    name: Annotated[str, Field(description="Name of the agent.", examples=["Front desk"])]
+    status: Annotated[Status, Field(description="Present status.")]
+    version: Annotated[int, Field(description="Version number, counted from 1.", examples=[3])]
+    template_id: Annotated[UUID | None, Field(description="Id of the template; null for none.")]
+    template_name: Annotated[
+        str | None,
+        Field(
+            description="Name of the template that it was created from; null for none.", examples=["Dental reception"]
+        ),
+    ]
+    config: Annotated[FullConfig, Field(description="The whole current config.")]
+    voice_provider: Annotated[
+        str | None,
+        Field(description="Name of the voice provider that is tried first; null for none.", examples=["cartesia"]),
+    ]
+    voice_config: Annotated[OptionsView, Field(description="Options of the voice provider.", examples=[{"speed": 1.1}])]
+    missing_facts: Annotated[
+        list[str], Field(description="Placeholders in its texts that no fact replaces.", examples=[["business_name"]])
+    ]
+    activated_at: Annotated[
+        datetime | None, Field(description="When the agent was last activated (UTC); null if it never was.")
+    ]
+    created_at: CreatedAt
+    updated_at: UpdatedAt
 
 
 @dataclass(frozen=True, slots=True)
 class AgentAnswer:
     """An agent, its phone number and its figures."""
 
-    agent: AgentView
-    phone_number: AgentNumber | None
-    stats: AgentStats
+    agent: Annotated[AgentView, Field(description="The agent.")]
+    phone_number: Annotated[
+        AgentNumber | None, Field(description="The phone number that the agent answers; null for none.")
+    ]
+    stats: Annotated[AgentStats, Field(description="The figures.")]
 
 
 @dataclass(frozen=True, slots=True)
 class AgentStatus:
     """An agent's new status."""
 
-    id: UUID
-    name: str
-    status: Status
+    id: Id
+    name: Annotated[str, Field(description="Name of the agent.", examples=["Front desk"])]
+    status: Annotated[Status, Field(description="Present status.")]
 
 
 @dataclass(frozen=True, slots=True)
 class StatusAnswer:
     """An agent after pause."""
 
-    agent: AgentStatus
+    agent: Annotated[AgentStatus, Field(description="The agent.")]
 
 
 @dataclass(frozen=True, slots=True)
 class ActivationAnswer:
-    """An agent after activate. warnings: what its owner should know; empty for nothing."""
+    """An agent after activate."""
 
-    agent: AgentStatus
-    warnings: list[AgentWarning]
+    agent: Annotated[AgentStatus, Field(description="The agent.")]
+    warnings: Annotated[list[AgentWarning], Field(description="What its owner should know; empty for nothing.")]
 
 
 @dataclass(frozen=True, slots=True)
 class VersionList(ListAnswer):
     """A page of an agent's versions, newest first."""
 
-    versions: list[VersionSummary]
+    versions: Annotated[list[VersionSummary], Field(description="The versions.")]
 
 
 @dataclass(frozen=True, slots=True)
 class VersionView:
-    """A version with all its data. is_draft: a draft's content at a test call; only test calls had it."""
+    """A version with all its data."""
 
-    agent_id: UUID
-    version: int
-    name: str
-    config: FullConfig
-    voice_provider: str | None
-    voice_config: OptionsView
-    created_by: UUID | None
-    created_at: datetime
-    is_draft: bool
+    agent_id: AgentId
+    version: Annotated[int, Field(description="Version number, counted from 1.", examples=[3])]
+    name: Annotated[str, Field(description="Name of the agent in this version.", examples=["Front desk"])]
+    config: Annotated[FullConfig, Field(description="What the agent says and does.")]
+    voice_provider: Annotated[
+        str | None,
+        Field(description="Name of the voice provider that is tried first; null for none.", examples=["cartesia"]),
+    ]
+    voice_config: Annotated[OptionsView, Field(description="Options of the voice provider.", examples=[{"speed": 1.1}])]
+    created_by: Annotated[
+        UUID | None,
+        Field(description="Id of the user who created it; null if that account is deleted, or it was no user."),
+    ]
+    created_at: CreatedAt
+    is_draft: Annotated[bool, Field(description="Whether it is a draft's content that only test calls had.")]
 
 
 @dataclass(frozen=True, slots=True)
 class VersionAnswer:
     """A version."""
 
-    version: VersionView
+    version: Annotated[VersionView, Field(description="The version.")]
 
 
 def to_answer(agent: VoiceAgent) -> AgentAnswer:

@@ -3,82 +3,122 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from typing import Annotated
 from uuid import UUID
+
+from pydantic import Field
 
 from control.analytics.periods import DayRange
 from control.analytics.workspace_figures import AgentFigures, CallOverview, ChargeOverview
 from control.http.body import Currency, Money
+from control.http.fields import AgentId, FirstDay, LastDay, TotalCalls
 
 
 @dataclass(frozen=True, slots=True)
 class LocalHourView:
     """Calls that began in an hour of the day, in the answer's time zone."""
 
-    hour: int
-    calls: int
+    hour: Annotated[int, Field(description="Hour of the day in the workspace's time zone, 0 to 23.", examples=[14])]
+    calls: Annotated[int, Field(description="Number of calls that began in that hour.", examples=[31])]
 
 
 @dataclass(frozen=True, slots=True)
 class AgentCallsView:
-    """An agent's calls. agent_id: null for calls without an agent. name: null once the agent is purged."""
+    """An agent's calls."""
 
-    agent_id: UUID | None
-    name: str | None
-    calls: int
+    agent_id: Annotated[UUID | None, Field(description="Null for calls without an agent.")]
+    name: Annotated[str | None, Field(description="Null once the agent is purged.", examples=["Riverside Dental"])]
+    calls: Annotated[int, Field(description="Number of the agent's calls.", examples=[57])]
 
 
 @dataclass(frozen=True, slots=True)
 class CallOverviewView:
-    """Calls of a range of days. avg_call_duration: seconds of a call, unanswered ones included; null without calls.
-    calls_by_agent: the busiest first. peak_hours: hours with calls, the busiest first."""
+    """Calls of a range of days."""
 
-    first_day: date
-    last_day: date
-    timezone: str
-    total_calls: int
-    total_minutes: float
-    avg_call_duration: float | None
-    calls_by_status: Mapping[str, int]
-    calls_by_direction: Mapping[str, int]
-    calls_by_agent: list[AgentCallsView]
-    peak_hours: list[LocalHourView]
-    sentiment_distribution: Mapping[str, int]
-    success_rate: float | None
-    sentiment_score: float | None
+    first_day: FirstDay
+    last_day: LastDay
+    timezone: Annotated[
+        str, Field(description="Time zone of the workspace: a name of the IANA database.", examples=["Europe/Berlin"])
+    ]
+    total_calls: TotalCalls
+    total_minutes: Annotated[float, Field(description="Minutes of all calls, without test calls.", examples=[12840.5])]
+    avg_call_duration: Annotated[
+        float | None,
+        Field(description="Seconds of a call, unanswered ones included; null without calls.", examples=[94.8]),
+    ]
+    calls_by_status: Annotated[
+        Mapping[str, int],
+        Field(description="Number of calls by status.", examples=[{"completed": 105, "no_answer": 23}]),
+    ]
+    calls_by_direction: Annotated[
+        Mapping[str, int],
+        Field(description="Number of calls by direction.", examples=[{"inbound": 120, "outbound": 8}]),
+    ]
+    calls_by_agent: Annotated[list[AgentCallsView], Field(description="The busiest first.")]
+    peak_hours: Annotated[list[LocalHourView], Field(description="Hours with calls, the busiest first.")]
+    sentiment_distribution: Annotated[
+        Mapping[str, int],
+        Field(
+            description="Number of calls by sentiment; `unknown` have none.",
+            examples=[{"positive": 60, "neutral": 40, "negative": 5, "unknown": 23}],
+        ),
+    ]
+    success_rate: Annotated[
+        float | None,
+        Field(
+            description="Share of the calls whose success is known that were successful, 0 to 1; null without such.",
+            examples=[0.91],
+        ),
+    ]
+    sentiment_score: Annotated[
+        float | None,
+        Field(description="The caller's mood from -1, very negative, to 1; null while it is unknown.", examples=[0.4]),
+    ]
 
 
 @dataclass(frozen=True, slots=True)
 class AgentFiguresView:
-    """How an agent did. name: null once the agent is purged. avg_duration: seconds of a call; null without calls."""
+    """How an agent did."""
 
-    agent_id: UUID
-    name: str | None
-    total_calls: int
-    total_minutes: float
-    judged_calls: int
-    success_rate: float | None
-    avg_duration: float | None
-    sentiment_score: float | None
+    agent_id: AgentId
+    name: Annotated[str | None, Field(description="Null once the agent is purged.", examples=["Riverside Dental"])]
+    total_calls: TotalCalls
+    total_minutes: Annotated[float, Field(description="Minutes of all calls, without test calls.", examples=[12840.5])]
+    judged_calls: Annotated[int, Field(description="Number of calls whose success is known.", examples=[90])]
+    success_rate: Annotated[
+        float | None,
+        Field(
+            description="Share of the calls whose success is known that were successful, 0 to 1; null without such.",
+            examples=[0.91],
+        ),
+    ]
+    avg_duration: Annotated[
+        float | None, Field(description="Seconds of a call, on average; null without calls.", examples=[94.2])
+    ]
+    sentiment_score: Annotated[
+        float | None, Field(description="Average of the calls' scores, -1 to 1; null without such.", examples=[0.42])
+    ]
 
 
 @dataclass(frozen=True, slots=True)
 class AgentFiguresList:
     """Agents that exist, and deleted ones with calls in the range, the busiest first."""
 
-    first_day: date
-    last_day: date
-    timezone: str
-    agents: list[AgentFiguresView]
+    first_day: FirstDay
+    last_day: LastDay
+    timezone: Annotated[
+        str, Field(description="Time zone of the workspace: a name of the IANA database.", examples=["Europe/Berlin"])
+    ]
+    agents: Annotated[list[AgentFiguresView], Field(description="The agents.")]
 
 
 @dataclass(frozen=True, slots=True)
 class ResourceChargeView:
-    """What a resource was charged. quantity: seconds of calls, days of numbers, the share of the period of a
-    subscription. cost: negative for what is deducted, such as included minutes."""
+    """What a resource was charged."""
 
-    resource_type: str
-    quantity: float
-    cost: Money
+    resource_type: Annotated[str, Field(description="What was consumed.", examples=["stt"])]
+    quantity: Annotated[float, Field(description="How much was consumed, in the resource's unit.", examples=[7704])]
+    cost: Annotated[Money, Field(description="Charged for it, in major units.", examples=[12.25])]
     currency: Currency
 
 
@@ -86,28 +126,49 @@ class ResourceChargeView:
 class DailyChargeView:
     """What was charged on a day."""
 
-    date: date
-    cost: Money
+    date: Annotated[date, Field(description="The day.", examples=["2026-11-26"])]
+    cost: Annotated[Money, Field(description="Charged on it, in major units.", examples=[2.1])]
     currency: Currency
 
 
 @dataclass(frozen=True, slots=True)
 class ChargeOverviewView:
-    """What the workspace was charged in a range of days, without tax and before credits: billed usage and the fees of
-    these days. unpriced: entries of the ledger without a price yet, which count as 0. trend: each day."""
+    """What the workspace was charged in a range of days, without tax and before"""
 
-    first_day: date
-    last_day: date
-    timezone: str
-    current_period_cost: Money
-    usage_list_price: Money
-    usage_billed: Money
-    fees_accrued: Money
-    credits: Money
+    first_day: FirstDay
+    last_day: LastDay
+    timezone: Annotated[
+        str, Field(description="Time zone of the workspace: a name of the IANA database.", examples=["Europe/Berlin"])
+    ]
+    current_period_cost: Annotated[
+        Money,
+        Field(description="usage_billed and fees_accrued of the range of days, in major units.", examples=[61.25]),
+    ]
+    usage_list_price: Annotated[
+        Money,
+        Field(
+            description="Call minutes at list price, before included and trial minutes, in major units.",
+            examples=[137.5],
+        ),
+    ]
+    usage_billed: Annotated[
+        Money,
+        Field(
+            description="Call minutes after included and trial minutes, and numbers, in major units.", examples=[101.5]
+        ),
+    ]
+    fees_accrued: Annotated[
+        Money, Field(description="The fees of the days that have begun, in major units.", examples=[24.5])
+    ]
+    credits: Annotated[
+        Money, Field(description="What invoices took from credits, negative, in major units.", examples=[-20.0])
+    ]
     currency: Currency
-    unpriced: int
-    by_resource: list[ResourceChargeView]
-    trend: list[DailyChargeView]
+    unpriced: Annotated[
+        int, Field(description="Entries of the ledger without a known price, which the sum lacks.", examples=[0])
+    ]
+    by_resource: Annotated[list[ResourceChargeView], Field(description="By resource, the most expensive first.")]
+    trend: Annotated[list[DailyChargeView], Field(description="Each day.")]
 
 
 def to_overview(found: CallOverview) -> CallOverviewView:

@@ -16,6 +16,8 @@ from control.http.context import MemberContext
 from control.http.pagination import UtcDatetime
 from control.http.route import RateLimit, Route
 
+ApiKeyId = Annotated[UUID, Field(description="Id of the API key.")]
+
 API_KEYS: Final = "/workspaces/{workspaceId}/api-keys"
 API_KEY: Final = f"{API_KEYS}/{{apiKeyId}}"
 # Secrets made by a user. A system that rotates makes a few a day.
@@ -29,23 +31,36 @@ Scopes = Annotated[list[Scope], Field(min_length=1, max_length=len(SCOPES))]
 class NewApiKey(Body):
     """A key to create. Neither scopes nor expiry have a default, so that nobody gets more than was meant."""
 
-    name: Name
-    scopes: Scopes
-    expires_at: UtcDatetime | None
+    name: Annotated[Name, Field(description="What uses the key, for people.", examples=["CRM"])]
+    scopes: Annotated[Scopes, Field(description="What the key may read and change: as few as its system needs.")]
+    expires_at: Annotated[UtcDatetime | None, Field(description="When all secrets end (UTC); null: never.")]
 
 
 class ApiKeyChange(ChangeBody):
     """Changes; a field that is left out stays as it is."""
 
-    name: Name | None = None
-    scopes: Scopes | None = None
-    expires_at: UtcDatetime | None = None
+    name: Annotated[
+        Name | None, Field(description="What uses the key, for people; null leaves it as it is.", examples=["CRM"])
+    ] = None
+    scopes: Annotated[
+        Scopes | None,
+        Field(description="What the key may read and change, nothing that it may not now; null leaves it as it is."),
+    ] = None
+    expires_at: Annotated[
+        UtcDatetime | None, Field(description="When all secrets end (UTC); null: never. Left out, it stays.")
+    ] = None
 
 
 class KeyRotation(Body):
     """How long the secrets before the new one stay valid."""
 
-    overlap_s: int = Field(DAY_S, ge=0, le=LONGEST_OVERLAP_S)
+    overlap_s: int = Field(
+        DAY_S,
+        ge=0,
+        le=LONGEST_OVERLAP_S,
+        description="Seconds for which the secrets before stay valid: 0 to 604,800.",
+        examples=[86_400],
+    )
 
 
 async def list_api_keys(context: MemberContext) -> ApiKeyList:
@@ -69,7 +84,7 @@ async def create_api_key(context: MemberContext, body: NewApiKey) -> IssuedApiKe
     return to_issued_key(issued, context.now)
 
 
-async def change_api_key(context: MemberContext, api_key_id: UUID, body: ApiKeyChange) -> ApiKeyAnswer:
+async def change_api_key(context: MemberContext, api_key_id: ApiKeyId, body: ApiKeyChange) -> ApiKeyAnswer:
     """Changes an API key's name, scopes and expiry. Scopes can only be taken away."""
     edit = ApiKeyEdit(
         name=body.name,
@@ -83,7 +98,7 @@ async def change_api_key(context: MemberContext, api_key_id: UUID, body: ApiKeyC
     return ApiKeyAnswer(to_key_view(key, context.now))
 
 
-async def rotate_api_key(context: MemberContext, api_key_id: UUID, body: KeyRotation) -> IssuedApiKey:
+async def rotate_api_key(context: MemberContext, api_key_id: ApiKeyId, body: KeyRotation) -> IssuedApiKey:
     """Makes a new secret of an API key, which you hold. Those before it end after `overlap_s` seconds. The secret is in
     this answer only."""
     issued = await context.services[ApiKeys].rotate(
@@ -97,7 +112,7 @@ async def rotate_api_key(context: MemberContext, api_key_id: UUID, body: KeyRota
     return to_issued_key(issued, context.now)
 
 
-async def revoke_api_key(context: MemberContext, api_key_id: UUID) -> None:
+async def revoke_api_key(context: MemberContext, api_key_id: ApiKeyId) -> None:
     """Revokes an API key with all its secrets. Requests that begin after the answer are refused."""
     await context.services[ApiKeys].revoke(context.db, context.actor, context.workspace_id, api_key_id)
 

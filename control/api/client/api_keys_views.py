@@ -2,10 +2,13 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from uuid import UUID
+from typing import Annotated
+
+from pydantic import Field
 
 from control.api_keys.model import ApiKey, IssuedKey, KeySecret
 from control.api_keys.scopes import Scope
+from control.http.fields import CreatedAt, Id
 from control.http.pagination import HasMore
 
 
@@ -13,48 +16,76 @@ from control.http.pagination import HasMore
 class ApiKeySecretView:
     """A secret of a key, without its text."""
 
-    prefix: str
-    holder_email: str
-    holder_is_member: bool
-    created_at: datetime
-    expires_at: datetime | None
-    last_used_at: datetime | None
+    prefix: Annotated[str, Field(description="First characters of the secret.", examples=["vk_live_4fT9bQ"])]
+    holder_email: Annotated[
+        str,
+        Field(
+            description="Address of the member who made the secret. It acts with this member's role, admin at most.",
+            examples=["ada@example.com"],
+        ),
+    ]
+    holder_is_member: Annotated[
+        bool, Field(description="Whether the holder still is a member; if not, requests with this secret are refused.")
+    ]
+    created_at: CreatedAt
+    expires_at: Annotated[
+        datetime | None,
+        Field(description="When a secret that was replaced ends (UTC); null for the newest, which ends with the key."),
+    ]
+    last_used_at: Annotated[
+        datetime | None,
+        Field(description="When a request with this secret succeeded last (UTC), to the minute; null: never."),
+    ]
 
 
 @dataclass(frozen=True, slots=True)
 class ApiKeyView:
     """An API key."""
 
-    id: UUID
-    name: str
-    scopes: list[Scope]
-    created_at: datetime
-    expires_at: datetime | None
-    is_expired: bool
-    last_used_at: datetime | None
-    secrets: list[ApiKeySecretView]
+    id: Id
+    name: Annotated[str, Field(description="What uses the key, for people.", examples=["CRM"])]
+    scopes: Annotated[list[Scope], Field(description="What the key may read and change.")]
+    created_at: CreatedAt
+    expires_at: Annotated[datetime | None, Field(description="When all secrets end (UTC); null: never.")]
+    is_expired: Annotated[bool, Field(description="Whether `expires_at` is over.")]
+    last_used_at: Annotated[
+        datetime | None,
+        Field(
+            description="When a request with the key succeeded last (UTC), to the minute; null: with none of "
+            "these secrets."
+        ),
+    ]
+    secrets: Annotated[
+        list[ApiKeySecretView], Field(description="Its valid secrets, newest first, without their texts.")
+    ]
 
 
 @dataclass(frozen=True, slots=True)
 class ApiKeyAnswer:
     """An API key."""
 
-    api_key: ApiKeyView
+    api_key: Annotated[ApiKeyView, Field(description="The key.")]
 
 
 @dataclass(frozen=True, slots=True)
 class IssuedApiKey:
     """An API key with its new secret."""
 
-    api_key: ApiKeyView
-    secret: str
+    api_key: Annotated[ApiKeyView, Field(description="The key.")]
+    secret: Annotated[
+        str,
+        Field(
+            description="Send it as `Authorization: Bearer …`. It is never shown again.",
+            examples=["vk_live_0000000000000000000000000000000000000000000000000"],
+        ),
+    ]
 
 
 @dataclass(frozen=True, slots=True)
 class ApiKeyList:
     """The workspace's API keys."""
 
-    api_keys: list[ApiKeyView]
+    api_keys: Annotated[list[ApiKeyView], Field(description="The API keys, newest first.")]
     has_more: HasMore
 
 

@@ -25,20 +25,39 @@ RESET_LIMIT: Final = RateLimit("reset-password", 20, 60)
 class NewAccount(Body):
     """A new account."""
 
-    email: Address
-    password: PasswordText
-    name: LetterName
+    email: Annotated[Address, Field(description="E-mail address, in lower case.")]
+    password: Annotated[
+        PasswordText,
+        Field(
+            description="The account's password; a new one has 10 to 128 characters.",
+            examples=["correct horse battery"],
+        ),
+    ]
+    name: Annotated[LetterName, Field(description="The person's name.", examples=["Ada Lovelace"])]
 
 
 class SignIn(Body):
-    """The credentials. Once a second factor is confirmed, totp_code is required, or in its place recovery_code.
-    device_token: of an earlier sign-in, so that nobody else's failures make this client wait."""
+    """The credentials. Once a second factor is confirmed, totp_code is required, or in its place recovery_code."""
 
-    email: Address
-    password: PasswordText
-    totp_code: Code | None = None
+    email: Annotated[Address, Field(description="E-mail address, in lower case.")]
+    password: Annotated[
+        PasswordText,
+        Field(
+            description="The account's password; a new one has 10 to 128 characters.",
+            examples=["correct horse battery"],
+        ),
+    ]
+    totp_code: Annotated[Code | None, Field(description="Six digits of an authenticator app.", examples=["492039"])] = (
+        None
+    )
     recovery_code: RecoveryCode | None = None
-    device_token: DeviceToken | None = None
+    device_token: Annotated[
+        DeviceToken | None,
+        Field(
+            description="Of an earlier sign-in, so that nobody else's failures make this client wait.",
+            examples=["q2dWd0V1c2tYb3pRZm5hYwAAAABpJ8bQm3o0aHl5dXJ6Z2t4dHZwZHNqcW9uYWxlYndpY2hmbXQ"],
+        ),
+    ] = None
 
     def presented(self) -> PresentedCredentials:
         """As the accounts take them."""
@@ -49,26 +68,46 @@ class SignIn(Body):
 class RefreshToken(Body):
     """The latest refresh token of the session."""
 
-    refresh_token: TokenText
+    refresh_token: Annotated[
+        TokenText,
+        Field(
+            description="Exchanged once for the next tokens, by the refresh endpoint.",
+            examples=["kq3V0mJb7cQh0mX2t9yWf1s8Zr4pLd6uE5nGaTiB"],
+        ),
+    ]
 
 
 class LetterToken(Body):
     """The token in an email's link, after `token=`."""
 
-    token: TokenText
+    token: Annotated[
+        TokenText,
+        Field(
+            description="The token of an e-mail's link, after `token=`.",
+            examples=["kq3V0mJb7cQh0mX2t9yWf1s8Zr4pLd6uE5nGaTiB"],
+        ),
+    ]
 
 
 class Forgotten(Body):
     """The email address of the account whose password is forgotten."""
 
-    email: Address
+    email: Annotated[Address, Field(description="E-mail address, in lower case.")]
 
 
 class NewPassword(Body):
     """The token in an email's link, and the new password."""
 
-    token: TokenText
-    new_password: PasswordText
+    token: Annotated[
+        TokenText,
+        Field(
+            description="The token of an e-mail's link, after `token=`.",
+            examples=["kq3V0mJb7cQh0mX2t9yWf1s8Zr4pLd6uE5nGaTiB"],
+        ),
+    ]
+    new_password: Annotated[
+        PasswordText, Field(description="The new password, 10 to 128 characters.", examples=["correct horse battery"])
+    ]
 
 
 async def sign_up(context: Context, body: NewAccount) -> SignedUp:

@@ -49,6 +49,7 @@ from control.http.access import OPEN, member
 from control.http.after_commit import AfterCommit, CheckedChange
 from control.http.body import ONE_LINE, Body, ChangeBody
 from control.http.context import Context, MemberContext
+from control.http.fields import InvoiceId
 from control.http.file_response import FileResponse
 from control.http.json_or_pdf import JsonOrPdf
 from control.http.pagination import ListQuery, page_fields
@@ -69,24 +70,36 @@ class BillingChange(ChangeBody):
     """Changes; fields that are left out stay unchanged."""
 
     usage_limit_monthly: Limit | None = Field(
-        None, description="Most money of usage in a period, without the fee, in major units; null removes the limit."
+        None,
+        description="Most money of usage in a period, without the fee, in major units; null removes the limit.",
+        examples=[200.0],
     )
-    alert_threshold_percentage: int = Field(80, ge=1, le=100, description="Percent of the limit at which to warn.")
+    alert_threshold_percentage: int = Field(
+        80, ge=1, le=100, description="Percent of the limit at which to warn.", examples=[80]
+    )
     auto_pause_on_limit: bool = Field(
         False, description="Whether calls end at the limit; otherwise reaching it only warns."
     )
     billing_email: Address | None = Field(
         None, description="Where invoices are sent; null: to the owner with the oldest membership."
     )
-    legal_name: ShortText = Field("", description="The name on invoices; empty: the workspace's name.")
-    country: Country | None = Field(None, description="ISO 3166; its taxes are on invoices. null removes it.")
-    tax_id: ShortText = Field("", description="The customer's tax number, for invoices.")
+    legal_name: ShortText = Field(
+        "", description="The name on invoices; empty: the workspace's name.", examples=["Riverside Dental GmbH"]
+    )
+    country: Country | None = Field(
+        None, description="Country whose taxes are on invoices; null removes it.", examples=["DE"]
+    )
+    tax_id: ShortText = Field("", description="The customer's tax number, for invoices.", examples=["DE123456789"])
 
 
 class PaymentMethodBody(Body):
     """A payment method that a browser has given to Stripe."""
 
-    stripe_payment_method_id: Annotated[str, StringConstraints(pattern=r"^pm_[A-Za-z0-9_]{1,200}$")]
+    stripe_payment_method_id: Annotated[
+        str,
+        StringConstraints(pattern=r"^pm_[A-Za-z0-9_]{1,200}$"),
+        Field(description="Id of the payment method at Stripe.", examples=["pm_1Pq2Rs3Tu4Vw5Xy6"]),
+    ]
 
 
 async def get_current_period(context: MemberContext) -> BillingNow:
@@ -107,7 +120,7 @@ async def list_invoices(context: MemberContext, query: ListQuery) -> InvoiceList
     return InvoiceList(invoices, **page_fields(query, found))
 
 
-async def get_invoice(context: MemberContext, invoice_id: UUID) -> JsonOrPdf[InvoiceDetails]:
+async def get_invoice(context: MemberContext, invoice_id: InvoiceId) -> JsonOrPdf[InvoiceDetails]:
     """An invoice with its lines; as a PDF if the Accept header prefers application/pdf."""
     billing = context.services[Billing]
     record = await billing.get_invoice(context.db, context.workspace_id, invoice_id)
@@ -115,7 +128,10 @@ async def get_invoice(context: MemberContext, invoice_id: UUID) -> JsonOrPdf[Inv
     return JsonOrPdf(to_details(record, _url(context, invoice_id)), make)
 
 
-async def open_invoice_link(context: Context, link: str) -> AfterCommit[FileResponse]:
+async def open_invoice_link(
+    context: Context,
+    link: Annotated[str, Field(description="The token of an invoice_pdf_url.", examples=["eyJhbGci…"])],
+) -> AfterCommit[FileResponse]:
     """The PDF of an invoice, by its invoice_pdf_url, which needs no sign-in and is valid for one to two hours."""
     workspace_id, invoice_id = context.services[InvoiceLinks].read(link, context.now)
     await enter_workspace(context.db, workspace_id)

@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from uuid import UUID
+from typing import Annotated
+
+from pydantic import Field
 
 from control.api.invoice_views import CreditFacts, InvoiceFacts, copy_fields
 from control.billing.accounts import AlertKind, BillingAccount, BillingSettings, PeriodStatus, PeriodSummary, SpendAlert
@@ -12,6 +14,7 @@ from control.billing.invoice_draft import LineKind
 from control.billing.invoices import Invoice, InvoiceLine, Payment, PaymentKind
 from control.billing.service import InvoiceRecord, RunningPeriod
 from control.http.body import Currency, Money
+from control.http.fields import Id
 from control.http.pagination import ListAnswer
 
 
@@ -22,53 +25,108 @@ class CurrentPeriodView:
     period, the fee of the whole period, and both. usage_billed, fees_accrued and accrued_total are what these days have
     cost until now."""
 
-    start: datetime
-    end: datetime
-    subtotal: Money
-    subscription_fee: Money
-    total: Money
-    usage_list_price: Money
-    usage_billed: Money
-    fees_accrued: Money
-    accrued_total: Money
+    start: Annotated[datetime, Field(description="When the period began (UTC), inclusive.")]
+    end: Annotated[datetime, Field(description="When the period ends (UTC), exclusive.")]
+    subtotal: Annotated[
+        Money,
+        Field(
+            description="Usage so far, after included minutes, with the numbers of the whole period; without "
+            "tax, in major units.",
+            examples=[101.5],
+        ),
+    ]
+    subscription_fee: Annotated[
+        Money, Field(description="The fee of the whole period, in major units.", examples=[49.0])
+    ]
+    total: Annotated[
+        Money,
+        Field(
+            description="What the invoice will have before credits and tax, if nothing else is used: subtotal "
+            "and subscription_fee.",
+            examples=[150.5],
+        ),
+    ]
+    usage_list_price: Annotated[
+        Money,
+        Field(
+            description="Call minutes at list price, before included and trial minutes, in major units.",
+            examples=[137.5],
+        ),
+    ]
+    usage_billed: Annotated[
+        Money,
+        Field(
+            description="Call minutes after included and trial minutes, and numbers, in major units.", examples=[101.5]
+        ),
+    ]
+    fees_accrued: Annotated[
+        Money, Field(description="The fees of the days that have begun, in major units.", examples=[24.5])
+    ]
+    accrued_total: Annotated[
+        Money,
+        Field(
+            description="usage_billed and fees_accrued: what was used and accrued until now, in major units.",
+            examples=[126.0],
+        ),
+    ]
     currency: Currency
 
 
 @dataclass(frozen=True, slots=True)
 class UsageLineView:
-    """A part of the period's cost. resource_type: such as call_minutes; included_minutes and trial are negative.
-    quantity: seconds of calls, days of numbers, the share of the period of a subscription. cost: exact, in major
-    units."""
+    """A part of the period's cost."""
 
-    resource_type: str
-    quantity: float
-    cost: Money
+    resource_type: Annotated[
+        str, Field(description="Such as call_minutes; included_minutes and trial are negative.", examples=["stt"])
+    ]
+    quantity: Annotated[
+        float,
+        Field(
+            description="Seconds of calls, days of numbers, the share of the period of a subscription.",
+            examples=[93_100],
+        ),
+    ]
+    cost: Annotated[Money, Field(description="Exact, in major units.", examples=[0.19])]
     currency: Currency
 
 
 @dataclass(frozen=True, slots=True)
 class BillingNow:
-    """The running period. percentage_of_limit: usage in percent of usage_limit_monthly; null without a limit.
-    included_minutes: of the whole period; null on trial, whose minutes are all free."""
+    """The running period."""
 
-    current_period: CurrentPeriodView
-    usage_breakdown: list[UsageLineView]
-    percentage_of_limit: float | None
-    included_minutes: float | None
+    current_period: Annotated[CurrentPeriodView, Field(description="The running period.")]
+    usage_breakdown: Annotated[list[UsageLineView], Field(description="Parts of the cost.")]
+    percentage_of_limit: Annotated[
+        float | None,
+        Field(description="Usage in percent of usage_limit_monthly; null without a limit.", examples=[42.5]),
+    ]
+    included_minutes: Annotated[
+        float | None,
+        Field(
+            description="Minutes that the fee of the period includes; null on trial, whose minutes are all free.",
+            examples=[500],
+        ),
+    ]
 
 
 @dataclass(frozen=True, slots=True)
 class PeriodView:
-    """A closed period. status: of its invoice; paid where nothing was to be billed."""
+    """A closed period."""
 
-    id: UUID
-    period_start: datetime
-    period_end: datetime
-    total_amount: Money
+    id: Id
+    period_start: Annotated[datetime, Field(description="When the period began (UTC), inclusive.")]
+    period_end: Annotated[datetime, Field(description="When the period ends (UTC), exclusive.")]
+    total_amount: Annotated[Money, Field(description="What was billed, with tax, in major units.", examples=[120.79])]
     currency: Currency
-    status: PeriodStatus
-    paid_at: datetime | None
-    stripe_invoice_id: str | None
+    status: Annotated[PeriodStatus, Field(description="Of its invoice; paid where nothing was to be billed.")]
+    paid_at: Annotated[datetime | None, Field(description="When all of it was paid (UTC); null before.")]
+    stripe_invoice_id: Annotated[
+        str | None,
+        Field(
+            description="Id of the invoice at Stripe; null for one of the platform's own.",
+            examples=["in_1Pq2Rs3Tu4Vw5Xy6"],
+        ),
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,118 +138,157 @@ class PeriodList(ListAnswer):
 
 @dataclass(frozen=True, slots=True)
 class InvoiceView(InvoiceFacts):
-    """An invoice. amount: with tax. invoice_pdf_url: path of its PDF, for a browser; it needs no
-    sign-in and is valid for one to two hours."""
+    """An invoice."""
 
-    subtotal: Money
-    tax: Money
-    amount_due: Money
-    invoice_pdf_url: str | None
+    subtotal: Annotated[Money, Field(description="Without tax, in major units.", examples=[101.5])]
+    tax: Annotated[
+        Money, Field(description="Tax, in major units; of a tax line also where prices contain it.", examples=[19.29])
+    ]
+    amount_due: Annotated[Money, Field(description="What is still to be paid, in major units.", examples=[100.79])]
+    invoice_pdf_url: Annotated[
+        str | None,
+        Field(
+            description="Path of its PDF, for a browser; it needs no sign-in and is valid for one to two hours.",
+            examples=["/billing/invoices/eyJhbGci…"],
+        ),
+    ]
+    number: Annotated[
+        str | None,
+        Field(
+            description="Number of the invoice; null for one that a sink has not numbered.", examples=["2026-000001"]
+        ),
+    ]
 
 
 @dataclass(frozen=True, slots=True)
 class InvoiceList(ListAnswer):
     """A page of invoices, newest first."""
 
-    invoices: list[InvoiceView]
+    invoices: Annotated[list[InvoiceView], Field(description="The invoices.")]
 
 
 @dataclass(frozen=True, slots=True)
 class InvoiceLineView:
-    """A line. exact_amount: before it was rounded to amount. is_adjustment: of a period that was billed before."""
+    """A line."""
 
-    id: UUID
-    kind: LineKind
-    description: str
-    quantity: float
-    unit: str
-    since: datetime | None
-    until: datetime | None
-    exact_amount: Money
-    amount: Money
-    tax: Money
+    id: Id
+    kind: Annotated[LineKind, Field(description="What the line is for.")]
+    description: Annotated[
+        str, Field(description="For people.", examples=["Calls on plan Starter, 1 Nov 2026 to 30 Nov 2026"])
+    ]
+    quantity: Annotated[float, Field(description="How much, in `unit`.", examples=[93_100])]
+    unit: Annotated[str, Field(description="Unit of the quantity; empty for a credit and a tax.", examples=["second"])]
+    since: Annotated[datetime | None, Field(description="Begin of what it is for (UTC); null for a tax.")]
+    until: Annotated[datetime | None, Field(description="End of what it is for (UTC); null for a tax.")]
+    exact_amount: Annotated[Money, Field(description="Before it was rounded to amount.", examples=[24.0035])]
+    amount: Annotated[
+        Money, Field(description="Rounded, in major units; all lines add up to the invoice's.", examples=[24.0])
+    ]
+    tax: Annotated[
+        Money, Field(description="Tax, in major units; of a tax line also where prices contain it.", examples=[19.29])
+    ]
     currency: Currency
-    is_adjustment: bool
+    is_adjustment: Annotated[bool, Field(description="Of a period that was billed before.")]
 
 
 @dataclass(frozen=True, slots=True)
 class PaymentView:
     """Money that was paid, or paid back (negative)."""
 
-    kind: PaymentKind
-    amount: Money
+    kind: Annotated[PaymentKind, Field(description="Whether money was paid or paid back.")]
+    amount: Annotated[Money, Field(description="In major units; negative if it was paid back.", examples=[20.0])]
     currency: Currency
-    method: str
-    at: datetime
+    method: Annotated[str, Field(description="How the money moved.", examples=["bank_transfer"])]
+    at: Annotated[datetime, Field(description="When (UTC).")]
 
 
 @dataclass(frozen=True, slots=True)
 class InvoiceDetails:
     """An invoice with its lines, whose amounts add up to the invoice's."""
 
-    invoice: InvoiceView
+    invoice: Annotated[InvoiceView, Field(description="The invoice.")]
     lines: list[InvoiceLineView]
     payments: list[PaymentView]
 
 
 @dataclass(frozen=True, slots=True)
 class CreditView(CreditFacts):
-    """A credit of the workspace. balance: what is left. priority: the lowest is used first."""
+    """A credit of the workspace."""
 
 
 @dataclass(frozen=True, slots=True)
 class CreditList:
     """The workspace's credits, the newest first."""
 
-    credits: list[CreditView]
-    has_more: bool
+    credits: Annotated[list[CreditView], Field(description="The credits.")]
+    has_more: Annotated[bool, Field(description="Whether more rows follow.")]
 
 
 @dataclass(frozen=True, slots=True)
 class SpendAlertView:
-    """That the workspace was told of its spending limit. kind: threshold where alert_threshold_percentage of the limit
-    was used, limit where all of it was. ends_calls: whether calls ended at the limit, and were refused."""
+    """That the workspace was told of its spending limit."""
 
-    id: UUID
-    kind: AlertKind
-    at: datetime
-    usage_limit: Money
-    spent: Money
+    id: Id
+    kind: Annotated[AlertKind, Field(description="Whether the limit was near (threshold) or reached (limit).")]
+    at: Annotated[datetime, Field(description="When it was noticed (UTC).")]
+    usage_limit: Annotated[
+        Money, Field(description="The limit then, or what prepaid credits had left, in major units.", examples=[200.0])
+    ]
+    spent: Annotated[Money, Field(description="What was used of it, in major units.", examples=[160.4])]
     currency: Currency
-    alert_threshold_percentage: int | None
-    ends_calls: bool | None
-    period_start: datetime
+    alert_threshold_percentage: Annotated[
+        int | None, Field(description="Percent of the limit at which to warn, as chosen then.", examples=[80])
+    ]
+    ends_calls: Annotated[bool | None, Field(description="Whether calls ended at the limit, and were refused.")]
+    period_start: Annotated[datetime, Field(description="When the period began (UTC), inclusive.")]
 
 
 @dataclass(frozen=True, slots=True)
 class SpendAlertList:
     """What the workspace was told of its spending limits, the newest first."""
 
-    alerts: list[SpendAlertView]
-    has_more: bool
+    alerts: Annotated[list[SpendAlertView], Field(description="The alerts.")]
+    has_more: Annotated[bool, Field(description="Whether more rows follow.")]
 
 
 @dataclass(frozen=True, slots=True)
 class BillingSettingsView:
-    """Limits and addresses. payment_method_last4: of the card, null without one."""
+    """Limits and addresses."""
 
-    usage_limit_monthly: Money | None
+    usage_limit_monthly: Annotated[
+        Money | None,
+        Field(description="Most money of usage in a period, without the fee; null for no limit.", examples=[200.0]),
+    ]
     currency: Currency
-    alert_threshold_percentage: int
-    auto_pause_on_limit: bool
-    payment_method_last4: str | None
-    billing_email: str | None
-    legal_name: str
-    country: str | None
-    tax_id: str
+    alert_threshold_percentage: Annotated[
+        int, Field(description="Percent of the limit at which to warn.", examples=[80])
+    ]
+    auto_pause_on_limit: Annotated[
+        bool, Field(description="Whether calls end at the limit; otherwise reaching it only warns.")
+    ]
+    payment_method_last4: Annotated[str | None, Field(description="Of the card, null without one.", examples=["4242"])]
+    billing_email: Annotated[
+        str | None, Field(description="Where invoices are sent; null for the owner.", examples=["billing@example.com"])
+    ]
+    legal_name: Annotated[
+        str, Field(description="The name on invoices; empty: the workspace's name.", examples=["Riverside Dental GmbH"])
+    ]
+    country: Annotated[
+        str | None, Field(description="Country whose taxes are on invoices; null for none.", examples=["DE"])
+    ]
+    tax_id: Annotated[str, Field(description="The customer's tax number; empty if none.", examples=["DE123456789"])]
 
 
 @dataclass(frozen=True, slots=True)
 class SetupView:
-    """What a browser needs to give a card to Stripe. client_secret: for Stripe's JavaScript, once."""
+    """What a browser needs to give a card to Stripe."""
 
-    setup_intent_id: str
-    client_secret: str
+    setup_intent_id: Annotated[
+        str, Field(description="Id of the SetupIntent at Stripe.", examples=["seti_1Pq2Rs3Tu4Vw5Xy6"])
+    ]
+    client_secret: Annotated[
+        str, Field(description="For Stripe's JavaScript, once.", examples=["seti_1Pq2Rs3Tu4Vw5Xy6_secret_a1B2"])
+    ]
 
 
 def to_now(running: RunningPeriod) -> BillingNow:

@@ -33,7 +33,9 @@ class NewBlockedCaller(Body):
         description="E.164 number, or `anonymous` for all who withhold their number.",
         examples=["+14155550123"],
     )
-    note: Note = Field("", description="Why, for the workspace's members; up to 200 characters.")
+    note: Note = Field(
+        "", description="Why, for the workspace's members; up to 200 characters.", examples=["Sales calls"]
+    )
 
 
 async def list_blocked_callers(context: MemberContext, query: BlockedCallersQuery) -> BlockedCallerList:
@@ -52,7 +54,9 @@ async def block_caller(context: MemberContext, body: NewBlockedCaller) -> Blocke
     return BlockedCallerAnswer(to_view(blocked))
 
 
-async def unblock_caller(context: MemberContext, blocked_caller_id: UUID) -> None:
+async def unblock_caller(
+    context: MemberContext, blocked_caller_id: Annotated[UUID, Field(description="Id of the blocked caller.")]
+) -> None:
     """Accepts a caller's calls again."""
     await context.services[BlockedCallers].unblock(context.db, context.workspace_id, context.actor, blocked_caller_id)
 

@@ -36,6 +36,7 @@ from control.http.access import member
 from control.http.after_commit import AfterCommit, IdempotentAfterCommit
 from control.http.body import Body
 from control.http.context import MemberContext
+from control.http.fields import AgentId, CallId
 from control.http.file_response import FileResponse
 from control.http.pagination import page_fields
 from control.http.route import RateLimit, Route
@@ -61,8 +62,8 @@ SpokenText = Annotated[
 class OutboundCall(Body):
     """The agent, the number that it calls, and what the call brings."""
 
-    agent_id: UUID
-    phone_number_to_call: PhoneNumber = Field(description="E.164.")
+    agent_id: Annotated[UUID, Field(description="Id of the agent that calls; it must be live.")]
+    phone_number_to_call: PhoneNumber = Field(description="E.164.", examples=["+12025550123"])
     variables: CallVariables = Field({})
     metadata: CallMetadata = Field({})
 
@@ -70,7 +71,7 @@ class OutboundCall(Body):
 class TestCall(Body):
     """The number that the agent calls, and what the call brings."""
 
-    phone_number_to_call: PhoneNumber = Field(description="E.164.")
+    phone_number_to_call: PhoneNumber = Field(description="E.164.", examples=["+12025550123"])
     uses_draft: bool = Field(False, description="The agent speaks as its draft says; 404 without one.")
     variables: CallVariables = Field({})
     metadata: CallMetadata = Field({})
@@ -85,7 +86,13 @@ class Ending(Body):
 class Saying(Body):
     """What the agent says."""
 
-    text: SpokenText
+    text: Annotated[
+        SpokenText,
+        Field(
+            description="What the agent says, up to 1,000 characters.",
+            examples=["Dr. Lee will be with you in a minute."],
+        ),
+    ]
 
 
 class TransferBody(Body):
@@ -95,8 +102,8 @@ class TransferBody(Body):
         pattern=TARGET,
         min_length=1,
         max_length=LONGEST_TARGET,
-        description="E.164, with `;ext=` and the keys of an extension if it has one; or a SIP address.",
         examples=["+14155550100", "+14155550100;ext=204", "sip:desk@pbx.acme.com"],
+        description="The number that the caller is transferred to, in E.164.",
     )
 
 
@@ -113,13 +120,13 @@ async def list_live(context: MemberContext) -> LiveCallList:
     return LiveCallList([to_live(call, context.now) for call in found.rows], found.has_more)
 
 
-async def get_call(context: MemberContext, call_id: UUID) -> CallAnswer:
+async def get_call(context: MemberContext, call_id: CallId) -> CallAnswer:
     """A call with all its data: turns with their latency, usage, interruptions."""
     call = await context.services[Calls].records.get(context.db, context.workspace_id, call_id)
     return to_answer(call, f"/workspaces/{context.workspace_id}/calls/{call_id}/recording")
 
 
-async def get_recording(context: MemberContext, call_id: UUID) -> AfterCommit[FileResponse]:
+async def get_recording(context: MemberContext, call_id: CallId) -> AfterCommit[FileResponse]:
     """The call's recording: the caller on the left channel, the agent on the right one."""
     call = await context.services[Calls].records.find(context.db, context.workspace_id, call_id)
     key = call.recording_key
@@ -130,7 +137,7 @@ async def get_recording(context: MemberContext, call_id: UUID) -> AfterCommit[Fi
     return AfterCommit(partial(_recording, context.services[Storage], key, f"{call_id}.{key.rpartition('.')[2]}"))
 
 
-async def get_transcription(context: MemberContext, call_id: UUID) -> Transcription:
+async def get_transcription(context: MemberContext, call_id: CallId) -> Transcription:
     """What was heard from both sides."""
     text, utterances = await context.services[Calls].records.get_transcription(
         context.db, context.workspace_id, call_id
@@ -138,7 +145,7 @@ async def get_transcription(context: MemberContext, call_id: UUID) -> Transcript
     return to_transcription(text, utterances)
 
 
-async def list_events(context: MemberContext, call_id: UUID, query: EventsQuery) -> Events:
+async def list_events(context: MemberContext, call_id: CallId, query: EventsQuery) -> Events:
     """All events of the call, in order."""
     found = await context.services[Calls].records.list_events(
         context.db, context.workspace_id, call_id, after_seq=query.after_seq, most=query.limit
@@ -159,7 +166,7 @@ async def place_call(context: MemberContext, body: OutboundCall) -> Placed:
     return Placed(await context.services[Calls].place(context.db, context.actor, request, context.now))
 
 
-async def place_test(context: MemberContext, agent_id: UUID, body: TestCall) -> TestPlaced:
+async def place_test(context: MemberContext, agent_id: AgentId, body: TestCall) -> TestPlaced:
     """Makes an agent, live or not, call a number as a test. A test call is not charged."""
     drafts, version = context.services[Agents].drafts, None
     if body.uses_draft:
@@ -176,21 +183,21 @@ async def place_test(context: MemberContext, agent_id: UUID, body: TestCall) -> 
     return TestPlaced(await context.services[Calls].place(context.db, context.actor, request, context.now))
 
 
-async def end_call(context: MemberContext, call_id: UUID, body: Ending) -> AfterCommit[Done]:
+async def end_call(context: MemberContext, call_id: CallId, body: Ending) -> AfterCommit[Done]:
     """Ends a running call."""
     await _record_command(context, call_id, "call.end")
     command = EndCall(polite=body.polite, by="member")
     return AfterCommit(partial(_send_command, context.services[MediaAssignment], call_id, command))
 
 
-async def say_words(context: MemberContext, call_id: UUID, body: Saying) -> IdempotentAfterCommit[Done]:
+async def say_words(context: MemberContext, call_id: CallId, body: Saying) -> IdempotentAfterCommit[Done]:
     """Makes the agent say a text as soon as it is its turn."""
     await _record_command(context, call_id, "call.say")
     command = SayText(body.text)
     return IdempotentAfterCommit(partial(_send_command, context.services[MediaAssignment], call_id, command))
 
 
-async def transfer_call(context: MemberContext, call_id: UUID, body: TransferBody) -> IdempotentAfterCommit[Done]:
+async def transfer_call(context: MemberContext, call_id: CallId, body: TransferBody) -> IdempotentAfterCommit[Done]:
     """Transfers the caller of a running call to another number."""
     number = await context.services[Calls].require_transferable(context.db, context.workspace_id, body.number)
     await _record_command(context, call_id, "call.transfer", {"number": mask_number(number)})

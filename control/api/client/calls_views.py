@@ -4,8 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
+
+from pydantic import Field
 
 from control.api.call_analysis_views import CallAnalysisView, to_analysis
 from control.billing.model import ResourceCost
@@ -17,6 +19,18 @@ from control.calls.turns import ConversationTurn
 from control.calls.usage import make_usage
 from control.calls.word_times import Word, make_words
 from control.http.body import Currency, Money
+from control.http.fields import (
+    CalledNumber,
+    CallerNumber,
+    CallerWithheld,
+    CallId,
+    CallStartedAt,
+    Carrier,
+    CreatedAt,
+    Id,
+    IsTest,
+    OptionalAgentId,
+)
 from control.http.pagination import HasMore, ListAnswer
 from shared.events import CallStatus, EndReason, TransferFailure
 
@@ -25,214 +39,376 @@ from shared.events import CallStatus, EndReason, TransferFailure
 class Placed:
     """An outbound call that will be dialled; its status shows the progress."""
 
-    call_id: UUID
+    call_id: CallId
 
 
 @dataclass(frozen=True, slots=True)
 class TestPlaced:
     """A test call that will be dialled; it is not charged."""
 
-    test_call_id: UUID
+    test_call_id: Annotated[UUID, Field(description="Id of the test call, as of any call.")]
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
     """The command was carried out."""
 
-    outcome: str
+    outcome: Annotated[str, Field(description="`done`: the command was carried out.", examples=["done"])]
 
 
 @dataclass(frozen=True, slots=True)
 class CallRow:
-    """A call in the list. end_detail: why it was refused, or more about its end. cost_total: what is
-    billed for it, after included and trial minutes. cost_list: at list price."""
+    """A call in the list."""
 
-    id: UUID
-    agent_id: UUID | None
-    agent_name: str | None
-    caller_number: str | None
-    caller_withheld: bool
-    called_number: str | None
-    direction: Direction
-    status: CallStatus
-    end_reason: EndReason | None
-    end_detail: str | None
-    is_test: bool
-    carrier: str
-    carrier_call_id: str | None
-    duration_seconds: int
-    cost_total: Money
-    cost_list: Money
+    id: Id
+    agent_id: OptionalAgentId
+    agent_name: Annotated[str | None, Field(description="Name of the agent; null for none.", examples=["Front desk"])]
+    caller_number: CallerNumber
+    caller_withheld: CallerWithheld
+    called_number: CalledNumber
+    direction: Annotated[
+        Direction, Field(description="`inbound`: somebody called the workspace's number. `outbound`: an agent called.")
+    ]
+    status: Annotated[CallStatus, Field(description="Present status.")]
+    end_reason: Annotated[
+        EndReason | None,
+        Field(description="How the conversation ended; null while it has not, or for a call without one."),
+    ]
+    end_detail: Annotated[
+        str | None, Field(description="Why it was refused, or more about its end.", examples=["over_limit"])
+    ]
+    is_test: IsTest
+    carrier: Carrier
+    carrier_call_id: Annotated[
+        str | None,
+        Field(
+            description="The call's id at its carrier; null before the carrier gave one.",
+            examples=["CA0123456789abcdef"],
+        ),
+    ]
+    duration_seconds: Annotated[
+        int, Field(description="Seconds from the answer to the end; 0 for an unanswered call.", examples=[94])
+    ]
+    cost_total: Annotated[
+        Money, Field(description="What is billed for it, after included and trial minutes.", examples=[0.06])
+    ]
+    cost_list: Annotated[Money, Field(description="At list price.", examples=[0.19])]
     currency: Currency
-    created_at: datetime
-    started_at: datetime | None
-    variables: Mapping[str, str]
-    metadata: Mapping[str, str]
+    created_at: CreatedAt
+    started_at: CallStartedAt
+    variables: Annotated[
+        Mapping[str, str],
+        Field(
+            description="What placeholders in the agent's texts stand for in this call.",
+            examples=[{"customer_name": "Ada"}],
+        ),
+    ]
+    metadata: Annotated[
+        Mapping[str, str],
+        Field(
+            description="Values of the customer's own, by name; returned as they were sent.",
+            examples=[{"order_id": "4711"}],
+        ),
+    ]
 
 
 @dataclass(frozen=True, slots=True)
 class CallList(ListAnswer):
-    """A page of calls, newest first. total: counts up to 100,000 calls; null with `q` and next to a call. Older calls
-    are reached by starting_after, or by `to`."""
+    """A page of calls, newest first. `total` counts up to 100,000 calls, and is null with `q`."""
 
-    calls: list[CallRow]
+    calls: Annotated[list[CallRow], Field(description="The calls.")]
 
 
 @dataclass(frozen=True, slots=True)
 class LiveCallRow:
-    """A call in progress or not answered yet. duration_so_far: seconds since it was answered, 0 before."""
+    """A call in progress or not answered yet."""
 
-    id: UUID
-    agent_id: UUID | None
-    agent_name: str | None
-    caller_number: str | None
-    caller_withheld: bool
-    called_number: str | None
-    direction: Direction
-    status: CallStatus
-    is_test: bool
-    duration_so_far: int
-    started_at: datetime | None
+    id: Id
+    agent_id: OptionalAgentId
+    agent_name: Annotated[str | None, Field(description="Name of the agent; null for none.", examples=["Front desk"])]
+    caller_number: CallerNumber
+    caller_withheld: CallerWithheld
+    called_number: CalledNumber
+    direction: Annotated[
+        Direction, Field(description="`inbound`: somebody called the workspace's number. `outbound`: an agent called.")
+    ]
+    status: Annotated[CallStatus, Field(description="Present status.")]
+    is_test: IsTest
+    duration_so_far: Annotated[int, Field(description="Seconds since it was answered, 0 before.", examples=[12])]
+    started_at: CallStartedAt
 
 
 @dataclass(frozen=True, slots=True)
 class LiveCallList:
     """Calls that have not ended, the longest first; up to 1,000."""
 
-    active_calls: list[LiveCallRow]
+    active_calls: Annotated[list[LiveCallRow], Field(description="The calls.")]
     has_more: HasMore
 
 
 @dataclass(frozen=True, slots=True)
 class CallCost:
-    """What the call consumed of one resource. cost: what is charged for it, null if that is unknown; recognition,
-    language model, voice and line are part of the price of a minute. quantity: in `unit`."""
+    """What the call consumed of one resource."""
 
-    resource_type: Role
-    quantity: float
-    unit: LedgerUnit
-    cost: Money | None
+    resource_type: Annotated[Role, Field(description="What was consumed.")]
+    quantity: Annotated[float, Field(description="In `unit`.", examples=[93_100])]
+    unit: Annotated[LedgerUnit, Field(description="Unit of `quantity`.", examples=["ms"])]
+    cost: Annotated[
+        Money | None,
+        Field(
+            description="What is charged for it, null if that is unknown; recognition, language model, voice "
+            "and line are part of the price of a minute.",
+            examples=[0.19],
+        ),
+    ]
     currency: Currency
 
 
 @dataclass(frozen=True, slots=True)
 class ConsentView:
-    """What the caller heard to its end and said about being recorded. disclosed_at: when the caller had heard that an
-    artificial voice speaks; null where that was not said. announced_at: when the caller had heard that the call is
-    recorded; null where that was not said, or not heard to its end. refused_at: when the caller refused the recording,
-    which is deleted. refused_by: words or key; null without a refusal."""
+    """What the caller heard to its end and said about being recorded."""
 
-    disclosed_at: datetime | None
-    announced_at: datetime | None
-    refused_at: datetime | None
-    refused_by: str | None
+    disclosed_at: Annotated[
+        datetime | None,
+        Field(description="When the caller had heard that an artificial voice speaks; null where that was not said."),
+    ]
+    announced_at: Annotated[
+        datetime | None,
+        Field(
+            description="When the caller had heard that the call is recorded; null where that was not said, or "
+            "not heard to its end."
+        ),
+    ]
+    refused_at: Annotated[
+        datetime | None, Field(description="When the caller refused the recording, which is deleted.")
+    ]
+    refused_by: Annotated[str | None, Field(description="Words or key; null without a refusal.", examples=["key"])]
 
 
 @dataclass(frozen=True, slots=True)
 class FailedTransferView:
-    """A transfer that led back to the agent. failure: busy, no_answer, refused (the target declined) or failed (the
-    carrier could not call it). number: null if it is unknown."""
+    """A transfer that led back to the agent."""
 
-    number: str | None
-    failure: TransferFailure
-    at: datetime
+    number: Annotated[
+        str | None,
+        Field(description="The number that was called (E.164); null if it is unknown.", examples=["+14155557777"]),
+    ]
+    failure: Annotated[
+        TransferFailure, Field(description="Why: busy, no_answer, refused (the target declined) or failed.")
+    ]
+    at: Annotated[datetime, Field(description="When it failed, and the caller was led back to the agent (UTC).")]
 
 
 @dataclass(frozen=True, slots=True)
 class CallView:
-    """A call. usage: what it consumed, by resource: ms, tokens and characters; while it runs, too. costs: what it
-    consumed and what is charged for it, by resource; while it runs, too. gaps: where it continued after its media
-    stream was lost, in ms since it began. interruptions: number of times that the caller interrupted the agent.
-    answered_by: result of answering-machine detection; null without one. transferred_to: the number that the caller was
-    transferred to; null without a transfer. failed_transfers: those that led back to the agent. consent: what the
-    caller heard to its end and said about being recorded."""
+    """A call."""
 
-    id: UUID
-    agent_id: UUID | None
-    agent_version: int | None
-    phone_number_id: UUID | None
-    caller_number: str | None
-    caller_withheld: bool
-    called_number: str | None
-    direction: Direction
-    status: CallStatus
-    end_reason: EndReason | None
-    end_detail: str | None
-    is_test: bool
-    carrier: str
-    carrier_call_id: str | None
-    created_at: datetime
-    started_at: datetime | None
-    answered_at: datetime | None
-    ended_at: datetime | None
-    duration_seconds: int
-    recording_seconds: float | None
-    cost_total: Money
-    cost_list: Money
+    id: Id
+    agent_id: OptionalAgentId
+    agent_version: Annotated[
+        int | None, Field(description="The version of the agent that answers; null without an agent.", examples=[3])
+    ]
+    phone_number_id: Annotated[UUID | None, Field(description="Id of the workspace's phone number; null for none.")]
+    caller_number: CallerNumber
+    caller_withheld: CallerWithheld
+    called_number: CalledNumber
+    direction: Annotated[
+        Direction, Field(description="`inbound`: somebody called the workspace's number. `outbound`: an agent called.")
+    ]
+    status: Annotated[CallStatus, Field(description="Present status.")]
+    end_reason: Annotated[
+        EndReason | None,
+        Field(description="How the conversation ended; null while it has not, or for a call without one."),
+    ]
+    end_detail: Annotated[
+        str | None,
+        Field(
+            description="More about the end, or why the call was refused; null for nothing more.",
+            examples=["over_limit"],
+        ),
+    ]
+    is_test: IsTest
+    carrier: Carrier
+    carrier_call_id: Annotated[
+        str | None,
+        Field(
+            description="The call's id at its carrier; null before the carrier gave one.",
+            examples=["CA0123456789abcdef"],
+        ),
+    ]
+    created_at: CreatedAt
+    started_at: CallStartedAt
+    answered_at: Annotated[datetime | None, Field(description="When the call was answered (UTC); null if it was not.")]
+    ended_at: Annotated[datetime | None, Field(description="When the call ended (UTC); null before.")]
+    duration_seconds: Annotated[
+        int, Field(description="Seconds from the answer to the end; 0 for an unanswered call.", examples=[94])
+    ]
+    recording_seconds: Annotated[
+        float | None, Field(description="Length of the recording in seconds; null without one.", examples=[93.8])
+    ]
+    cost_total: Annotated[
+        Money,
+        Field(
+            description="What the customer is billed for the call, after included and trial minutes.", examples=[0.06]
+        ),
+    ]
+    cost_list: Annotated[Money, Field(description="The call's minutes at list price, in major units.", examples=[0.19])]
     currency: Currency
-    sentiment: str | None
-    success: bool | None
-    analysis: CallAnalysisView | None
-    answered_by: str | None
-    interruptions: int
-    usage: Mapping[str, int] | None
-    costs: Sequence[CallCost]
-    gaps: Sequence[Mapping[str, int]]
-    consent: ConsentView
-    caller_attestation: Attestation | None
-    screened_at: datetime | None
-    opted_out_at: datetime | None
-    opted_out_by: str | None
-    turns: Sequence[ConversationTurn]
-    variables: Mapping[str, str]
-    metadata: Mapping[str, str]
-    transferred_to: str | None
-    failed_transfers: Sequence[FailedTransferView]
+    sentiment: Annotated[
+        str | None, Field(description="The caller's mood; null while it is unknown.", examples=["positive"])
+    ]
+    success: Annotated[
+        bool | None, Field(description="Whether the agent's criterion of success was met; null while that is unknown.")
+    ]
+    analysis: Annotated[
+        CallAnalysisView | None,
+        Field(description="What was made of the call after its end; null before, and if nothing was said."),
+    ]
+    answered_by: Annotated[
+        str | None, Field(description="Result of answering-machine detection; null without one.", examples=["human"])
+    ]
+    interruptions: Annotated[
+        int, Field(description="Number of times that the caller interrupted the agent.", examples=[1])
+    ]
+    usage: Annotated[
+        Mapping[str, int] | None,
+        Field(
+            description="What the call consumed, by resource; ms, tokens and characters. Null if unknown.",
+            examples=[{"call_ms": 94_200, "stt_ms": 93_100, "llm_prompt_tokens": 2310, "tts_characters": 480}],
+        ),
+    ]
+    costs: Annotated[
+        Sequence[CallCost],
+        Field(description="What it consumed and what is charged for it, by resource; while it runs, too."),
+    ]
+    gaps: Annotated[
+        Sequence[Mapping[str, int]],
+        Field(
+            description="Where it continued after its media stream was lost, in ms since it began.",
+            examples=[[{"leg": 1, "lost_ms": 900, "at_ms": 31_400}]],
+        ),
+    ]
+    consent: Annotated[
+        ConsentView, Field(description="What the caller heard to its end, and said about being recorded.")
+    ]
+    caller_attestation: Annotated[
+        Attestation | None,
+        Field(
+            description="What the carrier checked of the caller's number by STIR/SHAKEN. `A`: the caller's "
+            "carrier knows the caller, who may use the number; `B`: it knows the caller; `C`: it "
+            "does not; `failed`: the signature is not valid. Null: not signed, or the carrier did "
+            "not say."
+        ),
+    ]
+    screened_at: Annotated[
+        datetime | None, Field(description="When the called phone asked who calls (call screening); null: it did not.")
+    ]
+    opted_out_at: Annotated[
+        datetime | None,
+        Field(
+            description="When the person on the phone asked not to be called again (UTC), which puts their "
+            "number on the do-not-call list, unless it was withheld. Null: nobody did."
+        ),
+    ]
+    opted_out_by: Annotated[
+        str | None,
+        Field(
+            description="How the person asked not to be called again: words or key; null: nobody did.",
+            examples=["words"],
+        ),
+    ]
+    turns: Annotated[Sequence[ConversationTurn], Field(description="The conversation by turns.")]
+    variables: Annotated[
+        Mapping[str, str],
+        Field(
+            description="What placeholders in the agent's texts stand for in this call.",
+            examples=[{"customer_name": "Ada"}],
+        ),
+    ]
+    metadata: Annotated[
+        Mapping[str, str],
+        Field(
+            description="Values of the customer's own, by name; returned as they were sent.",
+            examples=[{"order_id": "4711"}],
+        ),
+    ]
+    transferred_to: Annotated[
+        str | None,
+        Field(
+            description="The number that the caller was transferred to; null without a transfer.",
+            examples=["+12025550199"],
+        ),
+    ]
+    failed_transfers: Annotated[Sequence[FailedTransferView], Field(description="Those that led back to the agent.")]
 
 
 @dataclass(frozen=True, slots=True)
 class AgentName:
     """The agent that answered."""
 
-    id: UUID
-    name: str
+    id: Id
+    name: Annotated[str, Field(description="Name of the agent.", examples=["Front desk"])]
 
 
 @dataclass(frozen=True, slots=True)
 class CallAnswer:
-    """A call with all its data. recording_url: path of the recording, which needs the same sign-in, or null."""
+    """A call with all its data."""
 
-    call: CallView
-    agent: AgentName | None
-    recording_url: str | None
-    transcription: str | None
-    summary: str | None
+    call: Annotated[CallView, Field(description="The call.")]
+    agent: Annotated[AgentName | None, Field(description="The agent.")]
+    recording_url: Annotated[
+        str | None,
+        Field(
+            description="Path of the recording, which needs the same sign-in, or null.",
+            examples=[
+                "/workspaces/01936d2f-6c00-7a3e-9b1d-5f2c8e4a7b60/calls/01936d30-1b2c-7d3e-8f4a-5b6c7d8e9f00/recording"
+            ],
+        ),
+    ]
+    transcription: Annotated[
+        str | None,
+        Field(
+            description="What was heard, as text; null if nothing was said.",
+            examples=["Agent: Hello.\nCaller: Good morning."],
+        ),
+    ]
+    summary: Annotated[
+        str | None,
+        Field(
+            description="A summary of the conversation; null without one.",
+            examples=["The caller booked a check-up for Friday."],
+        ),
+    ]
 
 
 @dataclass(frozen=True, slots=True)
 class UtteranceView:
     """An utterance as it was heard. Times are in ms since the call began."""
 
-    speaker: str
-    text: str
-    start_ms: int
-    end_ms: int
+    speaker: Annotated[str, Field(description="Who spoke.", examples=["caller"])]
+    text: Annotated[str, Field(description="What was heard.", examples=["I need an appointment."])]
+    start_ms: Annotated[int, Field(description="Beginning, in ms since the call began.", examples=[4200])]
+    end_ms: Annotated[int, Field(description="End, in ms since the call began.", examples=[5900])]
 
 
 @dataclass(frozen=True, slots=True)
 class Transcription:
-    """The conversation as text, by word and by utterance. transcription: null if nothing was said."""
+    """The conversation as text, by word and by utterance."""
 
-    transcription: str | None
-    words: list[Word]
-    utterances: list[UtteranceView]
+    transcription: Annotated[
+        str | None, Field(description="Null if nothing was said.", examples=["Agent: Hello.\nCaller: Good morning."])
+    ]
+    words: Annotated[
+        list[Word], Field(description="What was heard, word by word; a placeholder of what was redacted is one word.")
+    ]
+    utterances: Annotated[list[UtteranceView], Field(description="What was heard, by utterance.")]
 
 
 @dataclass(frozen=True, slots=True)
 class Events:
     """A call's events in the order of their sequence numbers."""
 
-    events: list[EventLine]
+    events: Annotated[list[EventLine], Field(description="The events, in order.")]
     has_more: HasMore
 
 

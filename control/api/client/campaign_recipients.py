@@ -23,6 +23,7 @@ from control.campaigns.service import Campaigns
 from control.http.access import member
 from control.http.body import ONE_LINE, Body
 from control.http.context import MemberContext
+from control.http.fields import CampaignId
 from control.http.pagination import ListQuery, Query, page_fields
 from control.http.route import RateLimit, Route
 from control.http.streamed_file import StreamedFile
@@ -88,7 +89,7 @@ class RecipientsQuery(ListQuery):
     phone_number: str | None = Field(None, max_length=20, description="Only this number.", examples=["+14155550123"])
 
 
-async def add_recipients(context: MemberContext, campaign_id: UUID, body: NewRecipients) -> RecipientImportAnswer:
+async def add_recipients(context: MemberContext, campaign_id: CampaignId, body: NewRecipients) -> RecipientImportAnswer:
     """Adds recipients row by row: those that can be called are stored, each of the others has a fault in the answer."""
     rows = [
         NewRecipient(
@@ -107,7 +108,7 @@ async def add_recipients(context: MemberContext, campaign_id: UUID, body: NewRec
 
 
 async def upload_recipients(
-    context: MemberContext, campaign_id: UUID, query: RecipientUploadQuery, upload: bytes
+    context: MemberContext, campaign_id: CampaignId, query: RecipientUploadQuery, upload: bytes
 ) -> RecipientImportAnswer:
     """Adds the rows of a CSV file, which is the body: UTF-8 with a header, up to 10,000 rows. Rows that can be called
     are stored, the others come back with their faults. Each column beside the named ones is a variable under its
@@ -124,7 +125,7 @@ async def upload_recipients(
     return await _to_answer(context, result)
 
 
-async def list_recipients(context: MemberContext, campaign_id: UUID, query: RecipientsQuery) -> RecipientList:
+async def list_recipients(context: MemberContext, campaign_id: CampaignId, query: RecipientsQuery) -> RecipientList:
     """A campaign's recipients, in the order in which they were added."""
     found = await context.services[CampaignRecipients].list_page(
         context.db,
@@ -138,7 +139,11 @@ async def list_recipients(context: MemberContext, campaign_id: UUID, query: Reci
     return RecipientList([to_recipient_view(one) for one in found.rows], **page_fields(query, found))
 
 
-async def get_recipient(context: MemberContext, campaign_id: UUID, recipient_id: UUID) -> RecipientAnswer:
+async def get_recipient(
+    context: MemberContext,
+    campaign_id: CampaignId,
+    recipient_id: Annotated[UUID, Field(description="Id of the recipient.")],
+) -> RecipientAnswer:
     """A recipient with the calls to it."""
     found, calls = await context.services[CampaignRecipients].get(
         context.db, context.workspace_id, campaign_id, recipient_id
@@ -146,7 +151,7 @@ async def get_recipient(context: MemberContext, campaign_id: UUID, recipient_id:
     return RecipientAnswer(to_recipient_view(found), [to_attempt_view(one) for one in calls])
 
 
-async def export_campaign_results(context: MemberContext, campaign_id: UUID) -> StreamedFile:
+async def export_campaign_results(context: MemberContext, campaign_id: CampaignId) -> StreamedFile:
     """What became of each recipient, as a CSV file."""
     campaign = await context.services[Campaigns].get(context.db, context.workspace_id, campaign_id)
     results = context.services[CampaignRecipients].make_results

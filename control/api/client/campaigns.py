@@ -19,6 +19,7 @@ from control.campaigns.service import Campaigns
 from control.http.access import member
 from control.http.body import Body, Name
 from control.http.context import MemberContext
+from control.http.fields import CampaignId
 from control.http.pagination import MAX_VERSION, ListQuery, UtcDatetime, page_fields
 from control.http.route import Route
 
@@ -41,7 +42,11 @@ class CampaignBody(Body):
     name: Name = Field(description="For people.", examples=["Recall December"])
     agent_id: UUID = Field(description="The agent that calls.")
     agent_version: int | None = Field(
-        None, ge=1, le=MAX_VERSION, description="The version that calls; null: the current one at each call."
+        None,
+        ge=1,
+        le=MAX_VERSION,
+        description="The version that calls; null: the current one at each call.",
+        examples=[3],
     )
     number_ids: NumberIds = Field(
         [], description="Numbers to call from, up to 20; empty: the agent's own, else any of the workspace."
@@ -52,16 +57,16 @@ class CampaignBody(Body):
         "the number's country. Who calls answers for the law of the place.",
     )
     retries: RetryPolicy = Field(RetryPolicy(), description="How often a recipient is called.")
-    calls_per_minute: int = Field(10, ge=1, le=600, description="Calls that are placed within any minute, at most.")
-    most_open_calls: int = Field(2, ge=1, le=500, description="Calls at the same time, those that ring included.")
+    calls_per_minute: int = Field(
+        10, ge=1, le=600, description="Calls that are placed within any minute, at most.", examples=[10]
+    )
+    most_open_calls: int = Field(
+        2, ge=1, le=500, description="Calls at the same time, those that ring included.", examples=[2]
+    )
     leaves_messages: bool = Field(
         False, description="Whether a machine gets the agent's voicemail message; else the call is ended."
     )
-    call_screening: CallScreening | None = Field(
-        None,
-        description="What phones that ask who calls get. answer: the agent's screening_message, or what the model "
-        "says; end: the call is ended, as at a machine. null: as the agent says.",
-    )
+    call_screening: CallScreening | None = Field(None, description="What phones that ask who calls get.")
     starts_at: UtcDatetime | None = Field(
         None, description="No call is placed before; null: none is held back.", examples=["2026-12-01T08:00:00Z"]
     )
@@ -104,13 +109,13 @@ async def create_campaign(context: MemberContext, body: CampaignBody) -> Campaig
     return await _to_answer(context, made)
 
 
-async def get_campaign(context: MemberContext, campaign_id: UUID) -> CampaignAnswer:
+async def get_campaign(context: MemberContext, campaign_id: CampaignId) -> CampaignAnswer:
     """A campaign."""
     found = await context.services[Campaigns].get(context.db, context.workspace_id, campaign_id)
     return await _to_answer(context, found)
 
 
-async def replace_campaign(context: MemberContext, campaign_id: UUID, body: CampaignBody) -> CampaignAnswer:
+async def replace_campaign(context: MemberContext, campaign_id: CampaignId, body: CampaignBody) -> CampaignAnswer:
     """Replaces a campaign's settings. They hold from the next call on."""
     changed = await context.services[Campaigns].update(
         context.db, context.workspace_id, context.actor, campaign_id, body.to_settings(), context.now
@@ -118,12 +123,12 @@ async def replace_campaign(context: MemberContext, campaign_id: UUID, body: Camp
     return await _to_answer(context, changed)
 
 
-async def delete_campaign(context: MemberContext, campaign_id: UUID) -> None:
+async def delete_campaign(context: MemberContext, campaign_id: CampaignId) -> None:
     """Deletes a campaign with its recipients. Its calls stay."""
     await context.services[Campaigns].delete(context.db, context.workspace_id, context.actor, campaign_id)
 
 
-async def start_campaign(context: MemberContext, campaign_id: UUID) -> CampaignAnswer:
+async def start_campaign(context: MemberContext, campaign_id: CampaignId) -> CampaignAnswer:
     """Starts a draft, or a paused campaign again."""
     started = await context.services[Campaigns].start(
         context.db, context.workspace_id, context.actor, campaign_id, context.now
@@ -131,7 +136,7 @@ async def start_campaign(context: MemberContext, campaign_id: UUID) -> CampaignA
     return await _to_answer(context, started)
 
 
-async def pause_campaign(context: MemberContext, campaign_id: UUID) -> CampaignAnswer:
+async def pause_campaign(context: MemberContext, campaign_id: CampaignId) -> CampaignAnswer:
     """Pauses a campaign. Calls that wait to be dialled are not dialled; those that run go on."""
     paused = await context.services[Campaigns].pause(
         context.db, context.workspace_id, context.actor, campaign_id, context.now
@@ -139,7 +144,7 @@ async def pause_campaign(context: MemberContext, campaign_id: UUID) -> CampaignA
     return await _to_answer(context, paused)
 
 
-async def cancel_campaign(context: MemberContext, campaign_id: UUID) -> CampaignAnswer:
+async def cancel_campaign(context: MemberContext, campaign_id: CampaignId) -> CampaignAnswer:
     """Ends a campaign for good. Calls that run go on."""
     canceled = await context.services[Campaigns].cancel(
         context.db, context.workspace_id, context.actor, campaign_id, context.now
@@ -147,7 +152,7 @@ async def cancel_campaign(context: MemberContext, campaign_id: UUID) -> Campaign
     return await _to_answer(context, canceled)
 
 
-async def get_campaign_progress(context: MemberContext, campaign_id: UUID) -> CampaignProgressAnswer:
+async def get_campaign_progress(context: MemberContext, campaign_id: CampaignId) -> CampaignProgressAnswer:
     """How many recipients were called, with which outcome, and how long the rest takes at the pace."""
     found = await context.services[Campaigns].get_progress(context.db, context.workspace_id, campaign_id, context.now)
     return CampaignProgressAnswer(to_progress_view(found))

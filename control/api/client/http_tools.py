@@ -1,6 +1,6 @@
 """Routes of HTTP tools, for the members of their workspace."""
 
-from typing import Any, Final
+from typing import Annotated, Any, Final
 from uuid import UUID
 
 from pydantic import Field
@@ -22,6 +22,8 @@ from control.tools.http_tools import HttpToolEdit
 from control.tools.service import ToolServices
 from control.tools.tool_config import SecretHeaders, ToolTitle
 
+HttpToolId = Annotated[UUID, Field(description="Id of the HTTP tool.")]
+
 HTTP_TOOLS: Final = "/workspaces/{workspaceId}/http-tools"
 HTTP_TOOL: Final = f"{HTTP_TOOLS}/{{httpToolId}}"
 # Each asks a host that a customer chose.
@@ -35,7 +37,11 @@ class NewHttpTool(Body):
         description="Name for the language model and for configs of agents; never changes.", examples=["check_stock"]
     )
     config: HttpToolConfig = Field(description="The tool, its request, and what is read of the answer.")
-    secret_headers: SecretHeaders = Field({}, description="Headers whose values are never shown again, up to 20.")
+    secret_headers: SecretHeaders = Field(
+        {},
+        description="Headers whose values are never shown again, up to 20.",
+        examples=[{"Authorization": "Bearer key-of-your-system"}],
+    )
 
 
 class HttpToolChange(ChangeBody):
@@ -45,6 +51,7 @@ class HttpToolChange(ChangeBody):
     secret_headers: SecretHeaders | None = Field(
         None,
         description="Replace all secret headers; null leaves them as they are. A new host needs them again.",
+        examples=[{"Authorization": "Bearer key-of-your-system"}],
     )
 
 
@@ -71,14 +78,14 @@ async def create_http_tool(context: MemberContext, body: NewHttpTool) -> HttpToo
     return HttpToolAnswer(to_tool_view(tool))
 
 
-async def get_http_tool(context: MemberContext, http_tool_id: UUID) -> HttpToolAnswer:
+async def get_http_tool(context: MemberContext, http_tool_id: HttpToolId) -> HttpToolAnswer:
     """An HTTP tool, without the values of its secret headers."""
     return HttpToolAnswer(
         to_tool_view(await context.services[ToolServices].http.get(context.db, context.workspace_id, http_tool_id))
     )
 
 
-async def change_http_tool(context: MemberContext, http_tool_id: UUID, body: HttpToolChange) -> HttpToolAnswer:
+async def change_http_tool(context: MemberContext, http_tool_id: HttpToolId, body: HttpToolChange) -> HttpToolAnswer:
     """Changes an HTTP tool. Calls that are in progress use it from now on; what their model knows of it stays."""
     edit = HttpToolEdit(body.config, body.secret_headers)
     tool = await context.services[ToolServices].http.update(
@@ -87,13 +94,13 @@ async def change_http_tool(context: MemberContext, http_tool_id: UUID, body: Htt
     return HttpToolAnswer(to_tool_view(tool))
 
 
-async def delete_http_tool(context: MemberContext, http_tool_id: UUID) -> None:
+async def delete_http_tool(context: MemberContext, http_tool_id: HttpToolId) -> None:
     """Deletes an HTTP tool that no agent names."""
     await context.services[ToolServices].http.delete(context.db, context.workspace_id, context.actor, http_tool_id)
 
 
 async def try_http_tool(
-    context: MemberContext, http_tool_id: UUID, body: HttpToolArguments
+    context: MemberContext, http_tool_id: HttpToolId, body: HttpToolArguments
 ) -> AfterCommit[HttpToolTrialAnswer]:
     """Sends the tool's request once, for real. Answers what was sent, what came back, and what a language model would
     read of it."""

@@ -32,6 +32,8 @@ from control.http.route import RateLimit, Route
 from control.integrations.oauth_flows import FlowOutcome, RedirectParameters
 from control.integrations.service import ConnectionEdit, Integrations, ResultPages
 
+IntegrationId = Annotated[UUID, Field(description="Id of the integration.")]
+
 INTEGRATIONS = "/workspaces/{workspaceId}/integrations"
 INTEGRATION = f"{INTEGRATIONS}/{{integrationId}}"
 # Entries of the log in the answer of one integration.
@@ -49,17 +51,25 @@ class NewIntegrationBody(Body):
     """An integration."""
 
     integration_type: Slug = Field(description="Name of the type.", examples=["google_calendar"])
-    name: Name | None = Field(None, description="null: the name of its type.")
-    config: Settings = Field({}, description="Settings, as `config_schema` of the type has them.")
-    api_key: ApiKey | None = Field(None, description="The vendor's key, for types with `auth_type` api_key.")
+    name: Name | None = Field(
+        None, description="Its name for people; null: the name of its type.", examples=["Front desk calendar"]
+    )
+    config: Settings = Field(
+        {}, description="Its settings, as `config_schema` of the type has them.", examples=[{"calendar_id": "primary"}]
+    )
+    api_key: ApiKey | None = Field(
+        None, description="The vendor's key, for types with `auth_type` api_key.", examples=["key-of-the-vendor"]
+    )
 
 
 class IntegrationChange(ChangeBody):
     """Changes; fields that are left out stay unchanged."""
 
-    name: Name = Field("", description="The new name.")
-    config: Settings = Field({}, description="Replaces the present settings.")
-    api_key: ApiKey = Field("", description="The new key.")
+    name: Name = Field("", description="The new name.", examples=["Front desk calendar"])
+    config: Settings = Field(
+        {}, description="Its settings, as `config_schema` of the type has them.", examples=[{"calendar_id": "primary"}]
+    )
+    api_key: ApiKey = Field("", description="The new key.", examples=["key-of-the-vendor"])
 
 
 class Confirmation(Body):
@@ -102,7 +112,7 @@ async def create_integration(context: MemberContext, body: NewIntegrationBody) -
     return to_started(started)
 
 
-async def get_integration(context: MemberContext, integration_id: UUID) -> IntegrationDetail:
+async def get_integration(context: MemberContext, integration_id: IntegrationId) -> IntegrationDetail:
     """An integration, with its newest 20 syncs."""
     service, where = context.services[Integrations], (context.workspace_id, integration_id)
     found = await service.get(context.db, *where)
@@ -111,7 +121,7 @@ async def get_integration(context: MemberContext, integration_id: UUID) -> Integ
 
 
 async def update_integration(
-    context: MemberContext, integration_id: UUID, body: IntegrationChange
+    context: MemberContext, integration_id: IntegrationId, body: IntegrationChange
 ) -> IntegrationAnswer:
     """Changes name, settings or key."""
     edit = ConnectionEdit(**{name: getattr(body, name) for name in body.model_fields_set})
@@ -121,12 +131,12 @@ async def update_integration(
     return IntegrationAnswer(to_view(changed))
 
 
-async def delete_integration(context: MemberContext, integration_id: UUID) -> None:
+async def delete_integration(context: MemberContext, integration_id: IntegrationId) -> None:
     """Removes an integration; its grant is revoked at the vendor."""
     await context.services[Integrations].delete(context.db, context.actor, context.workspace_id, integration_id)
 
 
-async def reconnect_integration(context: MemberContext, integration_id: UUID) -> StartedIntegration:
+async def reconnect_integration(context: MemberContext, integration_id: IntegrationId) -> StartedIntegration:
     """Begins OAuth again. The present grant is used until the new one is confirmed."""
     started = await context.services[Integrations].reconnect(
         context.db, context.actor, context.workspace_id, integration_id, context.now
@@ -134,7 +144,9 @@ async def reconnect_integration(context: MemberContext, integration_id: UUID) ->
     return to_started(started)
 
 
-async def confirm_integration(context: MemberContext, integration_id: UUID, body: Confirmation) -> IntegrationAnswer:
+async def confirm_integration(
+    context: MemberContext, integration_id: IntegrationId, body: Confirmation
+) -> IntegrationAnswer:
     """Completes OAuth, by the member who began it, within 10 minutes after access was granted."""
     confirmed = await context.services[Integrations].confirm(
         context.db, context.actor, context.workspace_id, integration_id, body.confirmation, context.now
@@ -142,14 +154,14 @@ async def confirm_integration(context: MemberContext, integration_id: UUID, body
     return IntegrationAnswer(to_view(confirmed))
 
 
-async def sync_integration(context: MemberContext, integration_id: UUID) -> SyncStarted:
+async def sync_integration(context: MemberContext, integration_id: IntegrationId) -> SyncStarted:
     """Begins a sync; while one waits or runs, that one is answered."""
     return SyncStarted(
         await context.services[Integrations].request_sync(context.db, context.workspace_id, integration_id, context.now)
     )
 
 
-async def list_sync_logs(context: MemberContext, integration_id: UUID, query: ListQuery) -> SyncLogList:
+async def list_sync_logs(context: MemberContext, integration_id: IntegrationId, query: ListQuery) -> SyncLogList:
     """The syncs of an integration, newest first."""
     found = await context.services[Integrations].list_logs(
         context.db, context.workspace_id, integration_id, query.request()
@@ -157,7 +169,11 @@ async def list_sync_logs(context: MemberContext, integration_id: UUID, query: Li
     return SyncLogList([to_log(log) for log in found.rows], **page_fields(query, found))
 
 
-async def receive_oauth_redirect(context: Context, type: Slug, query: CallbackQuery) -> AfterCommit[Redirect]:
+async def receive_oauth_redirect(
+    context: Context,
+    type: Annotated[Slug, Field(description="Name of the type.", examples=["google_calendar"])],
+    query: CallbackQuery,
+) -> AfterCommit[Redirect]:
     """Where vendors send the browser back to. Keeps what was granted, and leads on to the portal."""
     services, now = context.services, context.now
     flows = services[Integrations].flows

@@ -3,9 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
+from pydantic import Field
+
+from control.http.fields import CreatedAt, Id, UpdatedAt
 from control.http.pagination import HasMore, ListAnswer
 from control.integrations.model import AuthType, ConnectionStatus, Integration, IntegrationType, SyncLog, SyncStatus
 from control.integrations.service import StartedConnection
@@ -15,54 +18,75 @@ from control.integrations.service import StartedConnection
 class IntegrationLine:
     """An integration in a list."""
 
-    id: UUID
-    integration_type: str
-    name: str
-    status: ConnectionStatus
-    last_sync_at: datetime | None
+    id: Id
+    integration_type: Annotated[str, Field(description="Name of the type.", examples=["google_calendar"])]
+    name: Annotated[str, Field(description="Its name for people.", examples=["Front desk calendar"])]
+    status: Annotated[
+        ConnectionStatus,
+        Field(description="`connecting`: access is not granted yet; `error`: it needs to be connected again."),
+    ]
+    last_sync_at: Annotated[
+        datetime | None, Field(description="When the last sync ended (UTC); null before the first one.")
+    ]
 
 
 @dataclass(frozen=True, slots=True)
 class IntegrationList(ListAnswer):
     """A page of integrations, newest first."""
 
-    integrations: list[IntegrationLine]
+    integrations: Annotated[list[IntegrationLine], Field(description="The integrations of this page.")]
 
 
 @dataclass(frozen=True, slots=True)
 class IntegrationView:
-    """An integration. config: its settings. error: why it has failed, such as `grant_refused`: connect it again; null
-    without one. account: whose account at the vendor it is, where the vendor tells it. scopes: what the vendor granted.
-    connected_at: when access was granted last."""
+    """An integration."""
 
-    id: UUID
-    integration_type: str
-    name: str
-    status: ConnectionStatus
-    config: Mapping[str, Any]
-    error: str | None
-    account: str | None
-    scopes: list[str]
-    connected_at: datetime | None
-    last_sync_at: datetime | None
-    created_at: datetime
-    updated_at: datetime
+    id: Id
+    integration_type: Annotated[str, Field(description="Name of the type.", examples=["google_calendar"])]
+    name: Annotated[str, Field(description="Its name for people.", examples=["Front desk calendar"])]
+    status: Annotated[
+        ConnectionStatus,
+        Field(description="`connecting`: access is not granted yet; `error`: it needs to be connected again."),
+    ]
+    config: Annotated[Mapping[str, Any], Field(description="Its settings.", examples=[{"calendar_id": "primary"}])]
+    error: Annotated[
+        str | None,
+        Field(description="Why it has failed, such as `grant_refused`; null without one.", examples=["grant_refused"]),
+    ]
+    account: Annotated[
+        str | None,
+        Field(
+            description="Whose account at the vendor it is, where the vendor tells it.", examples=["ada@example.com"]
+        ),
+    ]
+    scopes: Annotated[list[str], Field(description="What the vendor granted.", examples=[["calendar.events"]])]
+    connected_at: Annotated[datetime | None, Field(description="When access was granted last.")]
+    last_sync_at: Annotated[
+        datetime | None, Field(description="When the last sync ended (UTC); null before the first one.")
+    ]
+    created_at: CreatedAt
+    updated_at: UpdatedAt
 
 
 @dataclass(frozen=True, slots=True)
 class SyncLogView:
-    """A sync. sync_type: what began it, or what it copied. progress, counts: of records, by what became of them.
-    error: why it failed."""
+    """A sync."""
 
-    id: UUID
-    sync_type: str
-    status: SyncStatus
-    records_synced: int
-    progress: Mapping[str, Any]
-    counts: Mapping[str, Any]
-    error: str | None
-    started_at: datetime
-    ended_at: datetime | None
+    id: Id
+    sync_type: Annotated[str, Field(description="Name of the sync, as its type declares it.", examples=["contacts"])]
+    status: Annotated[SyncStatus, Field(description="`queued`, `running`, `succeeded` or `failed`.")]
+    records_synced: Annotated[int, Field(description="Records that were stored.", examples=[120])]
+    progress: Annotated[Mapping[str, Any], Field(description="How far it got.", examples=[{}])]
+    counts: Annotated[
+        Mapping[str, Any],
+        Field(
+            description="Records by what became of them: created, updated, deleted, skipped.",
+            examples=[{"created": 118, "updated": 2}],
+        ),
+    ]
+    error: Annotated[str | None, Field(description="Why it failed; null if it did not.", examples=["vendor_away"])]
+    started_at: Annotated[datetime, Field(description="When it was asked for (UTC).")]
+    ended_at: Annotated[datetime | None, Field(description="When it ended (UTC); null while it waits or runs.")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +94,7 @@ class IntegrationDetail:
     """An integration with its newest syncs."""
 
     integration: IntegrationView
-    sync_logs: list[SyncLogView]
+    sync_logs: Annotated[list[SyncLogView], Field(description="The newest 20 syncs.")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,58 +106,72 @@ class IntegrationAnswer:
 
 @dataclass(frozen=True, slots=True)
 class StartedIntegration:
-    """A new integration. oauth_url: open it in a browser to grant access; null where nothing is to be granted.
-    signing_secret: of a webhook: it signs our requests, and is shown this once."""
+    """A new integration."""
 
     integration: IntegrationView
-    oauth_url: str | None
-    signing_secret: str | None
+    oauth_url: Annotated[
+        str | None,
+        Field(
+            description="Open it in a browser to grant access; null where nothing is to be granted.",
+            examples=["https://accounts.example.com/authorize?response_type=code&client_id=1"],
+        ),
+    ]
+    signing_secret: Annotated[
+        str | None,
+        Field(description="Of a webhook: it signs our requests, and is shown this once.", examples=["whsec_a"]),
+    ]
 
 
 @dataclass(frozen=True, slots=True)
 class SyncLogList(ListAnswer):
     """A page of syncs, newest first."""
 
-    logs: list[SyncLogView]
+    logs: Annotated[list[SyncLogView], Field(description="The syncs of this page.")]
 
 
 @dataclass(frozen=True, slots=True)
 class SyncStarted:
-    """A sync that waits or runs. sync_log_id: its entry in the log."""
+    """A sync that waits or runs."""
 
-    sync_log_id: UUID
+    sync_log_id: Annotated[UUID, Field(description="Its entry in the log.")]
 
 
 @dataclass(frozen=True, slots=True)
 class OfferedAction:
-    """What agents can do by a type, for `action_tools` of their configs. read_only: it changes nothing. input_schema:
-    JSON Schema of its arguments."""
+    """What agents can do by a type, for `action_tools` of their configs."""
 
-    name: str
-    description: str
-    read_only: bool
-    input_schema: Mapping[str, Any]
+    name: Annotated[str, Field(description="Name for `action_tools` of an agent's config.", examples=["post_message"])]
+    description: Annotated[str, Field(description="What it does.", examples=["Posts a message to the team's channel."])]
+    read_only: Annotated[bool, Field(description="It changes nothing.")]
+    input_schema: Annotated[
+        Mapping[str, Any], Field(description="JSON Schema of its arguments.", examples=[{"type": "object"}])
+    ]
 
 
 @dataclass(frozen=True, slots=True)
 class OfferedIntegrationType:
-    """A type that workspaces may connect. config_schema: JSON Schema of its settings. actions: names of what agents can
-    do by it. action_details: the same with their arguments."""
+    """A type that workspaces may connect."""
 
-    type: str
-    name: str
-    description: str
-    auth_type: AuthType
-    config_schema: Mapping[str, Any]
-    actions: list[str]
-    action_details: list[OfferedAction]
+    type: Annotated[str, Field(description="Its name for programs.", examples=["google_calendar"])]
+    name: Annotated[str, Field(description="Its name for people.", examples=["Google Calendar"])]
+    description: Annotated[
+        str, Field(description="What it is, for people.", examples=["Looks up and books appointments."])
+    ]
+    auth_type: Annotated[
+        AuthType, Field(description="How a workspace is authorised: `oauth2`, `api_key` or `webhook`.")
+    ]
+    config_schema: Annotated[
+        Mapping[str, Any], Field(description="JSON Schema of its settings.", examples=[{"type": "object"}])
+    ]
+    actions: Annotated[list[str], Field(description="What agents can do by it.", examples=[["book_appointment"]])]
+    action_details: Annotated[list[OfferedAction], Field(description="The same, with what each one takes.")]
 
 
 @dataclass(frozen=True, slots=True)
 class OfferedIntegrationTypes:
     """The types, by name."""
 
-    integration_types: list[OfferedIntegrationType]
+    integration_types: Annotated[list[OfferedIntegrationType], Field(description="The types, by name.")]
     has_more: HasMore
 
 

@@ -1,9 +1,11 @@
 """Routes of invitations: listed and revoked by the workspace's admins, accepted by those invited."""
 
-from typing import Final
+from typing import Annotated, Final
 from uuid import UUID
 
-from control.api.client.auth import LetterToken
+from pydantic import Field
+
+from control.api.client.auth import LetterToken, TokenText
 from control.api.client.auth_views import SignedIn, to_signed_in
 from control.api.client.invitations_views import InvitationList, Joined, to_view
 from control.http.access import OPEN, USER, member
@@ -20,8 +22,21 @@ SIGN_UP_LIMIT: Final = RateLimit("invited-signup", 20, 3600)
 class InvitedAccount(LetterToken):
     """A new account for an invitation; its email address is the invited one."""
 
-    name: LetterName
-    password: PasswordText
+    name: Annotated[LetterName, Field(description="The person's name.", examples=["Ada Lovelace"])]
+    password: Annotated[
+        PasswordText,
+        Field(
+            description="The account's password; a new one has 10 to 128 characters.",
+            examples=["correct horse battery"],
+        ),
+    ]
+    token: Annotated[
+        TokenText,
+        Field(
+            description="The token of the invitation's link, after `token=`.",
+            examples=["kq3V0mJb7cQh0mX2t9yWf1s8Zr4pLd6uE5nGaTiB"],
+        ),
+    ]
 
 
 async def list_invitations(context: MemberContext, query: ListQuery) -> InvitationList:
@@ -31,7 +46,9 @@ async def list_invitations(context: MemberContext, query: ListQuery) -> Invitati
     return InvitationList([to_view(one, context.now) for one in found.rows], **page_fields(query, found))
 
 
-async def revoke_invitation(context: MemberContext, invitation_id: UUID) -> None:
+async def revoke_invitation(
+    context: MemberContext, invitation_id: Annotated[UUID, Field(description="Id of the invitation.")]
+) -> None:
     """Revokes an open invitation. Its link becomes invalid."""
     invitations = context.services[Workspaces].invitations
     await invitations.revoke(context.db, context.actor, context.workspace_id, invitation_id, context.now)

@@ -2,8 +2,12 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Annotated
 from uuid import UUID
 
+from pydantic import Field
+
+from control.http.fields import CreatedAt, Email, Id
 from control.http.pagination import ListAnswer
 from control.workspaces.model import Invitation, Membership
 from control.workspaces.roles import Role
@@ -11,37 +15,41 @@ from control.workspaces.roles import Role
 
 @dataclass(frozen=True, slots=True)
 class InvitationView:
-    """An open invitation. is_expired: the link is no longer valid; inviting again renews it."""
+    """An open invitation."""
 
-    id: UUID
-    email: str
-    role: Role
-    invited_by: UUID | None
-    created_at: datetime
-    expires_at: datetime
-    is_expired: bool
+    id: Id
+    email: Email
+    role: Annotated[
+        Role, Field(description="Role in the workspace; each role may do what those after it in the list may.")
+    ]
+    invited_by: Annotated[
+        UUID | None, Field(description="Id of the user who sent the invitation; null if that account is deleted.")
+    ]
+    created_at: CreatedAt
+    expires_at: Annotated[datetime, Field(description="When the link becomes invalid (UTC).")]
+    is_expired: Annotated[bool, Field(description="The link is no longer valid; inviting again renews it.")]
 
 
 @dataclass(frozen=True, slots=True)
 class InvitationAnswer:
     """An invitation."""
 
-    invitation: InvitationView
+    invitation: Annotated[InvitationView, Field(description="The invitation.")]
 
 
 @dataclass(frozen=True, slots=True)
 class InvitationList(ListAnswer):
     """A page of open invitations, by email address."""
 
-    invitations: list[InvitationView]
+    invitations: Annotated[list[InvitationView], Field(description="Open invitations, expired ones included.")]
 
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """The user's workspaces after accepting an invitation. workspace_id: the new one."""
+    """The user's workspaces after accepting an invitation."""
 
-    workspace_id: UUID
-    workspaces: list[Membership]
+    workspace_id: Annotated[UUID, Field(description="Id of the workspace that was joined.")]
+    workspaces: Annotated[list[Membership], Field(description="The workspaces that the user is a member of.")]
 
 
 def to_invitation_answer(invitation: Invitation, now: datetime) -> InvitationAnswer:

@@ -31,6 +31,8 @@ from control.knowledge.service import KnowledgeDocuments, put_file
 from shared.errors import Unavailable
 from shared.storage import Storage, StorageUnavailable
 
+DocumentId = Annotated[UUID, Field(description="Id of the document.")]
+
 DOCUMENTS = "/workspaces/{workspaceId}/knowledge/documents"
 DOCUMENT = f"{DOCUMENTS}/{{documentId}}"
 STORAGE_TIMEOUT_S = 30.0
@@ -52,10 +54,10 @@ class UploadQuery(Query):
 
 
 class NewTextDocument(Body):
-    """A document as text: plain, Markdown or HTML."""
+    """A document as"""
 
     name: Name = Field(description="Under which agents cite it.", examples=["Price list 2027"])
-    language: Language = "en"
+    language: Annotated[Language, Field(examples=["en"])] = "en"
     text: str = Field(
         min_length=1,
         max_length=LONGEST_BODY_TEXT,
@@ -94,18 +96,18 @@ async def upload_document(
     return await _add(context, NewDocument(query.name, query.language, upload))
 
 
-async def get_document(context: MemberContext, document_id: UUID) -> KnowledgeDocumentAnswer:
+async def get_document(context: MemberContext, document_id: DocumentId) -> KnowledgeDocumentAnswer:
     """A document, and whether it can be searched."""
     found = await context.services[KnowledgeDocuments].get(context.db, context.workspace_id, document_id)
     return KnowledgeDocumentAnswer(to_view(found))
 
 
-async def delete_document(context: MemberContext, document_id: UUID) -> None:
+async def delete_document(context: MemberContext, document_id: DocumentId) -> None:
     """Deletes a document: from now on no call finds it."""
     await context.services[KnowledgeDocuments].delete(context.db, context.actor, context.workspace_id, document_id)
 
 
-async def reindex_document(context: MemberContext, document_id: UUID) -> KnowledgeDocumentAnswer:
+async def reindex_document(context: MemberContext, document_id: DocumentId) -> KnowledgeDocumentAnswer:
     """Has a document's file read again, after its limits were raised for instance. While that waits, another request
     within ten minutes changes nothing."""
     found = await context.services[KnowledgeDocuments].reindex(

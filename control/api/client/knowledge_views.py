@@ -2,65 +2,76 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Annotated
 from uuid import UUID
 
+from pydantic import Field
+
+from control.http.fields import CreatedAt, Id
 from control.http.pagination import ListAnswer
 from control.knowledge.model import FAILURES, DocumentFormat, DocumentStatus, FoundPassage, KnowledgeDocument
 
 
 @dataclass(frozen=True, slots=True)
 class KnowledgeDocumentView:
-    """A document. format: found by the file's content. language: of its text (BCP 47). status: pending: its text is
-    being read; ready: agents find it. failure: why it cannot be searched, null otherwise. pages: of a PDF.
-    chunk_count: pieces that are searched. indexed_at: when its text was read last; null: not yet."""
+    """A document."""
 
-    id: UUID
-    name: str
-    format: DocumentFormat
-    language: str
-    size_bytes: int
-    status: DocumentStatus
-    failure: str | None
-    failure_message: str | None
-    pages: int | None
-    chunk_count: int
-    created_by: UUID | None
-    created_at: datetime
-    indexed_at: datetime | None
+    id: Id
+    name: Annotated[str, Field(description="Under which agents cite it.", examples=["Price list 2027"])]
+    format: Annotated[DocumentFormat, Field(description="Found by the file's content.")]
+    language: Annotated[str, Field(description="Of its text: a BCP 47 tag.", examples=["en"])]
+    size_bytes: Annotated[int, Field(description="Bytes of its file.", examples=[48_213])]
+    status: Annotated[DocumentStatus, Field(description="pending: its text is being read; ready: agents find it.")]
+    failure: Annotated[str | None, Field(description="Why it cannot be searched, null otherwise.", examples=[None])]
+    failure_message: Annotated[
+        str | None, Field(description="The same as a sentence; null otherwise.", examples=[None])
+    ]
+    pages: Annotated[int | None, Field(description="Of a PDF.", examples=[12])]
+    chunk_count: Annotated[int, Field(description="Pieces that are searched.", examples=[34])]
+    created_by: Annotated[
+        UUID | None, Field(description="Id of the member who added it; null if that account is deleted.")
+    ]
+    created_at: CreatedAt
+    indexed_at: Annotated[datetime | None, Field(description="When its text was read last; null: not yet.")]
 
 
 @dataclass(frozen=True, slots=True)
 class KnowledgeDocumentAnswer:
     """A document."""
 
-    document: KnowledgeDocumentView
+    document: Annotated[KnowledgeDocumentView, Field(description="The document.")]
 
 
 @dataclass(frozen=True, slots=True)
 class KnowledgeDocumentList(ListAnswer):
     """A page of documents, newest first."""
 
-    documents: list[KnowledgeDocumentView]
+    documents: Annotated[list[KnowledgeDocumentView], Field(description="The documents.")]
 
 
 @dataclass(frozen=True, slots=True)
 class PassageView:
-    """A passage of a document. page: from 1, null where there are no pages. heading: those that it stands under, the
-    outermost first; empty without one. share: of the question's weight that its words have, 0 to 1."""
+    """A passage of a document."""
 
-    document_id: UUID
-    document: str
-    page: int | None
-    heading: str
-    text: str
-    share: float
+    document_id: Annotated[UUID, Field(description="Id of the document.")]
+    document: Annotated[str, Field(description="Name of the document.", examples=["Price list 2027"])]
+    page: Annotated[int | None, Field(description="Page, from 1; null where there are none.", examples=[2])]
+    heading: Annotated[
+        str,
+        Field(
+            description="Those that it stands under, the outermost first; empty without one.",
+            examples=["Prices > Crowns"],
+        ),
+    ]
+    text: Annotated[str, Field(description="The passage.", examples=["A crown costs 480 dollars."])]
+    share: Annotated[float, Field(description="Of the question's weight that its words have, 0 to 1.", examples=[0.82])]
 
 
 @dataclass(frozen=True, slots=True)
 class PassageList:
     """What was found, best first."""
 
-    passages: list[PassageView]
+    passages: Annotated[list[PassageView], Field(description="The passages, best first.")]
 
 
 def to_view(document: KnowledgeDocument) -> KnowledgeDocumentView:

@@ -1,6 +1,6 @@
 """Routes of MCP servers, for the members of their workspace."""
 
-from typing import Any, Final
+from typing import Annotated, Any, Final
 from uuid import UUID
 
 from pydantic import Field
@@ -23,6 +23,8 @@ from control.tools.mcp_servers import McpServerEdit, try_tool
 from control.tools.service import ToolServices
 from control.tools.tool_config import SecretHeaders, ToolTitle
 
+McpServerId = Annotated[UUID, Field(description="Id of the MCP server.")]
+
 MCP_SERVERS: Final = "/workspaces/{workspaceId}/mcp-servers"
 MCP_SERVER: Final = f"{MCP_SERVERS}/{{mcpServerId}}"
 LISTINGS: Final = RateLimit("mcp-listings", 30, 600, per_user=True)
@@ -37,7 +39,11 @@ class NewMcpServer(Body):
         examples=["calendar"],
     )
     config: McpServerConfig = Field(description="Where the server is, and the limits of its tools.")
-    secret_headers: SecretHeaders = Field({}, description="Headers whose values are never shown again, up to 20.")
+    secret_headers: SecretHeaders = Field(
+        {},
+        description="Headers whose values are never shown again, up to 20.",
+        examples=[{"Authorization": "Bearer key-of-your-system"}],
+    )
 
 
 class McpServerChange(ChangeBody):
@@ -47,6 +53,7 @@ class McpServerChange(ChangeBody):
     secret_headers: SecretHeaders | None = Field(
         None,
         description="Replace all secret headers; null leaves them as they are. A new host needs them again.",
+        examples=[{"Authorization": "Bearer key-of-your-system"}],
     )
 
 
@@ -83,13 +90,15 @@ async def create_mcp_server(context: MemberContext, body: NewMcpServer) -> McpSe
     return McpServerAnswer(to_server(server))
 
 
-async def get_mcp_server(context: MemberContext, mcp_server_id: UUID) -> McpServerAnswer:
+async def get_mcp_server(context: MemberContext, mcp_server_id: McpServerId) -> McpServerAnswer:
     """An MCP server with its tools, without the values of its secret headers."""
     server = await context.services[ToolServices].mcp.get(context.db, context.workspace_id, mcp_server_id)
     return McpServerAnswer(to_server(server))
 
 
-async def change_mcp_server(context: MemberContext, mcp_server_id: UUID, body: McpServerChange) -> McpServerAnswer:
+async def change_mcp_server(
+    context: MemberContext, mcp_server_id: McpServerId, body: McpServerChange
+) -> McpServerAnswer:
     """Changes an MCP server. Its list of tools stays until it is asked for again."""
     server = await context.services[ToolServices].mcp.update(
         context.db,
@@ -102,12 +111,12 @@ async def change_mcp_server(context: MemberContext, mcp_server_id: UUID, body: M
     return McpServerAnswer(to_server(server))
 
 
-async def delete_mcp_server(context: MemberContext, mcp_server_id: UUID) -> None:
+async def delete_mcp_server(context: MemberContext, mcp_server_id: McpServerId) -> None:
     """Deletes an MCP server that no agent names."""
     await context.services[ToolServices].mcp.delete(context.db, context.workspace_id, context.actor, mcp_server_id)
 
 
-async def refresh_mcp_server(context: MemberContext, mcp_server_id: UUID) -> AfterCommit[McpServerAnswer]:
+async def refresh_mcp_server(context: MemberContext, mcp_server_id: McpServerId) -> AfterCommit[McpServerAnswer]:
     """Asks the server for its tools. If it does not answer, `list_error` says why, and the last list stays."""
     ask = await context.services[ToolServices].mcp.prepare_listing(context.db, context.workspace_id, mcp_server_id)
     workspace_id = context.workspace_id
@@ -125,7 +134,7 @@ async def refresh_mcp_server(context: MemberContext, mcp_server_id: UUID) -> Aft
 
 
 async def try_mcp_tool(
-    context: MemberContext, mcp_server_id: UUID, body: McpToolArguments
+    context: MemberContext, mcp_server_id: McpServerId, body: McpToolArguments
 ) -> AfterCommit[McpTrialAnswer]:
     """Uses a tool of the server once, for real, and answers what a language model would read."""
     run = await context.services[ToolServices].mcp.prepare_trial(

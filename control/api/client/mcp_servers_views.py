@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
-from uuid import UUID
+from typing import Annotated, Any
 
+from pydantic import Field
+
+from control.http.fields import CreatedAt, Id, UpdatedAt
 from control.http.pagination import HasMore
 from control.tools.mcp_config import McpServerConfig
 from control.tools.model import ListedTool, McpServer, model_name
@@ -12,76 +14,90 @@ from control.tools.model import ListedTool, McpServer, model_name
 
 @dataclass(frozen=True, slots=True)
 class McpToolView:
-    """A tool of an MCP server.
+    """A tool of an MCP server."""
 
-    name: Name of the tool, as the server lists it.
-    model_name: Its name for the language model.
-    description: What the server says of it.
-    parameters: JSON Schema of its arguments, as the language model gets it.
-    read_only: It changes nothing, the server says; so it may be used again when nobody knows whether it was.
-    """
-
-    name: str
-    model_name: str
-    description: str
-    parameters: dict[str, Any]
-    read_only: bool
+    name: Annotated[str, Field(description="Name of the tool, as the server lists it.", examples=["get_current_time"])]
+    model_name: Annotated[
+        str, Field(description="Its name for the language model.", examples=["clock__get_current_time"])
+    ]
+    description: Annotated[
+        str,
+        Field(description="What the server says of the tool.", examples=["Get current time in a specific timezone"]),
+    ]
+    parameters: Annotated[
+        dict[str, Any],
+        Field(
+            description="JSON Schema of its arguments, as the language model gets it.",
+            examples=[{"type": "object", "properties": {}}],
+        ),
+    ]
+    read_only: Annotated[
+        bool,
+        Field(
+            description="It changes nothing, the server says; so it may be used again when nobody knows whether it was."
+        ),
+    ]
 
 
 @dataclass(frozen=True, slots=True)
 class McpServerView:
-    """An MCP server.
+    """An MCP server."""
 
-    name: Name for configs of agents.
-    config: Where the server is, and the limits of its tools.
-    secret_headers: Names of the headers whose values are stored and never shown.
-    tools: Its tools, as it listed them last.
-    listed_at: When it listed them (UTC); null: it never did.
-    list_error: Why it did not when it was asked last; null: it did, or was never asked.
-    """
-
-    id: UUID
-    name: str
-    config: McpServerConfig
-    secret_headers: list[str]
-    tools: list[McpToolView]
-    listed_at: datetime | None
-    list_error: str | None
-    created_at: datetime
-    updated_at: datetime
+    id: Id
+    name: Annotated[str, Field(description="Name for configs of agents.", examples=["clock"])]
+    config: Annotated[McpServerConfig, Field(description="Where the server is, and the limits of its tools.")]
+    secret_headers: Annotated[
+        list[str],
+        Field(
+            description="Names of the headers whose values are stored and never shown.", examples=[["Authorization"]]
+        ),
+    ]
+    tools: Annotated[list[McpToolView], Field(description="Its tools, as it listed them last.")]
+    listed_at: Annotated[datetime | None, Field(description="When it listed them (UTC); null: it never did.")]
+    list_error: Annotated[
+        str | None,
+        Field(
+            description="Why it did not when it was asked last; null: it did, or was never asked.",
+            examples=["there was no answer within 10 s."],
+        ),
+    ]
+    created_at: CreatedAt
+    updated_at: UpdatedAt
 
 
 @dataclass(frozen=True, slots=True)
 class McpServerAnswer:
-    """An MCP server.
+    """An MCP server."""
 
-    mcp_server: The server.
-    """
-
-    mcp_server: McpServerView
+    mcp_server: Annotated[McpServerView, Field(description="The server.")]
 
 
 @dataclass(frozen=True, slots=True)
 class McpServerList:
-    """The workspace's MCP servers.
+    """The workspace's MCP servers."""
 
-    mcp_servers: The servers, by name.
-    """
-
-    mcp_servers: list[McpServerView]
+    mcp_servers: Annotated[list[McpServerView], Field(description="The servers, by name.")]
     has_more: HasMore
 
 
 @dataclass(frozen=True, slots=True)
 class McpTrialAnswer:
-    """What became of a trial.
+    """What became of a trial."""
 
-    result: What a language model would read; null with an error.
-    error: What it would be told instead; null with a result.
-    """
-
-    result: str | None
-    error: str | None
+    result: Annotated[
+        str | None,
+        Field(
+            description="What a language model would read; null with an error.",
+            examples=['[Begin of outside data from check_stock]\n{"free": 3}\n[End of outside data]'],
+        ),
+    ]
+    error: Annotated[
+        str | None,
+        Field(
+            description="What a language model would be told instead; null with a result.",
+            examples=["clock__get_current_time did not answer."],
+        ),
+    ]
 
 
 def to_server(server: McpServer) -> McpServerView:

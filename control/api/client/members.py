@@ -1,6 +1,8 @@
 """Routes of a workspace's members."""
 
-from uuid import UUID
+from typing import Annotated
+
+from pydantic import Field
 
 from control.accounts.addresses import Address
 from control.api.client.invitations_views import InvitationAnswer, to_invitation_answer
@@ -8,6 +10,7 @@ from control.api.client.members_views import MemberAnswer, MemberList
 from control.http.access import member
 from control.http.body import Body
 from control.http.context import MemberContext
+from control.http.fields import UserId
 from control.http.pagination import ListQuery, page_fields
 from control.http.route import RateLimit, Route
 from control.workspaces.roles import Role
@@ -20,14 +23,18 @@ MEMBER = f"{MEMBERS}/{{userId}}"
 class NewMember(Body):
     """The email address and role of an invitation."""
 
-    email: Address
-    role: Role
+    email: Annotated[Address, Field(description="E-mail address, in lower case.")]
+    role: Annotated[
+        Role, Field(description="Role in the workspace; each role may do what those after it in the list may.")
+    ]
 
 
 class RoleChange(Body):
     """The member's new role."""
 
-    role: Role
+    role: Annotated[
+        Role, Field(description="Role in the workspace; each role may do what those after it in the list may.")
+    ]
 
 
 async def list_members(context: MemberContext, query: ListQuery) -> MemberList:
@@ -45,7 +52,7 @@ async def invite_member(context: MemberContext, body: NewMember) -> InvitationAn
     return to_invitation_answer(invitation, context.now)
 
 
-async def change_member(context: MemberContext, user_id: UUID, body: RoleChange) -> MemberAnswer:
+async def change_member(context: MemberContext, user_id: UserId, body: RoleChange) -> MemberAnswer:
     """Changes a member's role. Only owners can appoint or change owners. The last owner stays an owner."""
     changed = await context.services[Workspaces].members.change_role(
         context.db, context.actor, context.workspace_id, user_id, body.role, context.now
@@ -53,7 +60,7 @@ async def change_member(context: MemberContext, user_id: UUID, body: RoleChange)
     return MemberAnswer(changed)
 
 
-async def remove_member(context: MemberContext, user_id: UUID) -> None:
+async def remove_member(context: MemberContext, user_id: UserId) -> None:
     """Removes a member. Everybody can remove themselves, except the last owner."""
     members = context.services[Workspaces].members
     await members.remove(context.db, context.actor, context.workspace_id, user_id, context.now)

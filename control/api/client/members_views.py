@@ -1,6 +1,9 @@
 """Response models of members (client API)."""
 
 from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import Field
 
 from control.http.pagination import ListAnswer
 from control.workspaces.model import Member
@@ -10,11 +13,11 @@ from control.workspaces.model import Member
 class MemberList(ListAnswer):
     """A page of members, the oldest membership first."""
 
-    members: list[Member]
+    members: Annotated[list[Member], Field(description="The workspace's members.")]
 
 
 @dataclass(frozen=True, slots=True)
 class MemberAnswer:
     """A member."""
 
-    member: Member
+    member: Annotated[Member, Field(description="The member.")]

@@ -19,6 +19,8 @@ from control.numbers.model import NumberOrder, Status
 from control.numbers.numbering_plan import E164, country_of, require_area
 from control.numbers.service import Numbers
 
+NumberId = Annotated[UUID, Field(description="Id of the phone number.")]
+
 NUMBERS = "/workspaces/{workspaceId}/phone-numbers"
 NUMBER = f"{NUMBERS}/{{numberId}}"
 
@@ -46,9 +48,13 @@ class AvailableQuery(Query):
 class NewNumber(Body):
     """A number to buy."""
 
-    phone_number: str = Field(pattern=E164, description="As returned by GET …/available.")
+    phone_number: str = Field(
+        pattern=E164, description="A number as returned by `GET …/phone-numbers/available`.", examples=["+12025550123"]
+    )
     carrier: CarrierName | None = Field(None, description=_CARRIER)
-    friendly_name: FriendlyName = ""
+    friendly_name: Annotated[
+        FriendlyName, Field(description="The workspace's own name for the number.", examples=["Main line"])
+    ] = ""
     address_id: UUID | None = Field(
         None, description="The address that it is bought under, if it needs one; by default the only one that fits."
     )
@@ -60,7 +66,7 @@ class NewNumber(Body):
 class NumberChange(Body):
     """Changes of a number."""
 
-    friendly_name: FriendlyName = Field(description="The workspace's name for the number.")
+    friendly_name: FriendlyName = Field(description="The workspace's name for the number.", examples=["Main line"])
 
 
 async def list_numbers(context: MemberContext, query: NumbersQuery) -> NumberList:
@@ -103,12 +109,12 @@ async def buy_number(context: MemberContext, body: NewNumber) -> CheckedChange[N
     return CheckedChange(ask, partial(_buy, body=body, carrier=carrier.name, requirements=requirements))
 
 
-async def get_number(context: MemberContext, number_id: UUID) -> NumberAnswer:
+async def get_number(context: MemberContext, number_id: NumberId) -> NumberAnswer:
     """One number with the agent that answers it; a released one, too."""
     return NumberAnswer(to_view(await context.services[Numbers].get(context.db, context.workspace_id, number_id)))
 
 
-async def rename_number(context: MemberContext, number_id: UUID, body: NumberChange) -> NumberAnswer:
+async def rename_number(context: MemberContext, number_id: NumberId, body: NumberChange) -> NumberAnswer:
     """Changes the workspace's name for a number."""
     number = await context.services[Numbers].rename(
         context.db, context.workspace_id, context.actor, number_id, body.friendly_name, context.now
@@ -116,7 +122,7 @@ async def rename_number(context: MemberContext, number_id: UUID, body: NumberCha
     return NumberAnswer(to_view(number))
 
 
-async def release_number(context: MemberContext, number_id: UUID) -> None:
+async def release_number(context: MemberContext, number_id: NumberId) -> None:
     """Releases a number to the carrier, which may sell it to others. Refused while a live agent answers it."""
     await context.services[Numbers].release(context.db, context.workspace_id, context.actor, number_id, context.now)
 

@@ -1,7 +1,6 @@
 """Routes of what users do to their own account: password, sessions, second factor, further proofs."""
 
 from typing import Final
-from uuid import UUID
 
 from control.accounts.own_account import OwnSession
 from control.accounts.service import Accounts
@@ -20,6 +19,7 @@ from control.api.own_account import (
 )
 from control.http.access import USER
 from control.http.context import SessionContext
+from control.http.fields import SessionId
 from control.http.route import RateLimit, Route
 
 _PROOFS: Final = RateLimit("proofs", 20, 600, per_user=True)
@@ -48,7 +48,7 @@ async def list_own_sessions(context: SessionContext) -> OwnSessionList:
     return to_session_list(found, context.session_id)
 
 
-async def end_own_session(context: SessionContext, session_id: UUID) -> None:
+async def end_own_session(context: SessionContext, session_id: SessionId) -> None:
     """Ends one of the user's sessions. Its tokens are refused from the next request on."""
     await context.services[Accounts].own.end_session(context.db, _session(context), session_id, context.now)
 

@@ -44,9 +44,24 @@ Days = Annotated[int, Field(ge=LEAST_DAYS, le=3_650)]
 class RetentionChange(ChangeBody):
     """Days to keep what calls hold; a field that is left out stays unchanged, null is as long as the tier allows."""
 
-    recording_days: Days | None = None
-    transcript_days: Days | None = None
-    event_days: Days | None = None
+    recording_days: Annotated[
+        Days | None,
+        Field(description="Days that recordings are kept; null: as long as the tier allows.", examples=[30]),
+    ] = None
+    transcript_days: Annotated[
+        Days | None,
+        Field(
+            description="Days that transcripts, summaries and messages are kept; null: as the tier allows.",
+            examples=[90],
+        ),
+    ] = None
+    event_days: Annotated[
+        Days | None,
+        Field(
+            description="Days that events are kept, no longer than transcripts; null: as the tier allows.",
+            examples=[90],
+        ),
+    ] = None
 
 
 class NewCallerDeletion(Body):
@@ -105,7 +120,9 @@ async def request_export(context: MemberContext) -> WorkspaceExportAnswer:
     return WorkspaceExportAnswer(to_export(export))
 
 
-async def download_export(context: MemberContext, export_id: UUID) -> AfterCommit[FileResponse]:
+async def download_export(
+    context: MemberContext, export_id: Annotated[UUID, Field(description="Id of the export.")]
+) -> AfterCommit[FileResponse]:
     """The archive. Each download is written to the audit log."""
     export = await context.services[Privacy].exports.open(context.db, context.actor, context.workspace_id, export_id)
     return AfterCommit(partial(_file, context.services[Storage], export_key(export), f"{export_id}.zip"))

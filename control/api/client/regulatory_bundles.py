@@ -1,11 +1,10 @@
 """Routes of regulatory bundles, for the members of their workspace. The staff links them (control/api/admin/
 numbers.py)."""
 
-from uuid import UUID
-
 from control.api.client.regulatory_bundles_views import BundleAnswer, BundleList, to_view
 from control.http.access import member
 from control.http.context import MemberContext
+from control.http.fields import BundleId
 from control.http.pagination import ListQuery, page_fields
 from control.http.route import Route
 from control.numbers.bundles import RegulatoryBundles
@@ -19,7 +18,7 @@ async def list_bundles(context: MemberContext, query: ListQuery) -> BundleList:
     return BundleList([to_view(one, context.now) for one in found.rows], **page_fields(query, found))
 
 
-async def get_bundle(context: MemberContext, bundle_id: UUID) -> BundleAnswer:
+async def get_bundle(context: MemberContext, bundle_id: BundleId) -> BundleAnswer:
     """One regulatory bundle with its status at the carrier."""
     bundle = await context.services[RegulatoryBundles].get(context.db, context.workspace_id, bundle_id)
     return BundleAnswer(to_view(bundle, context.now))

@@ -2,9 +2,12 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from uuid import UUID
+from typing import Annotated
+
+from pydantic import Field
 
 from control.carriers.model import BundleStatus
+from control.http.fields import Carrier, CreatedAt, Id
 from control.http.pagination import ListAnswer
 from control.numbers.holder_choice import is_usable
 from control.numbers.model import RegulatoryBundle
@@ -12,34 +15,32 @@ from control.numbers.model import RegulatoryBundle
 
 @dataclass(frozen=True, slots=True)
 class BundleView:
-    """Documents about the business that a carrier has, for numbers of one country and kind. number_kind: `local`,
-    `mobile`, `national`, `toll_free`. status: as the carrier reported it at `checked_at`. is_usable: whether numbers
-    can be bought under it. valid_until: when the carrier's approval ends; null without an end."""
+    """Documents about the business that a carrier has, for numbers of one country and kind."""
 
-    id: UUID
-    name: str
-    carrier: str
-    country: str
-    number_kind: str
-    status: BundleStatus
-    is_usable: bool
-    valid_until: datetime | None
-    checked_at: datetime
-    created_at: datetime
+    id: Id
+    name: Annotated[str, Field(description="Name that the workspace's members know it by.", examples=["Berlin office"])]
+    carrier: Carrier
+    country: Annotated[str, Field(description="Country of the number: ISO 3166, two letters.", examples=["US"])]
+    number_kind: Annotated[str, Field(description="`local`, `mobile`, `national`, `toll_free`.", examples=["local"])]
+    status: Annotated[BundleStatus, Field(description="Status at the carrier.")]
+    is_usable: Annotated[bool, Field(description="Whether numbers can be bought under it.")]
+    valid_until: Annotated[datetime | None, Field(description="When the carrier's approval ends; null without an end.")]
+    checked_at: Annotated[datetime, Field(description="When its status was read at the carrier (UTC).")]
+    created_at: CreatedAt
 
 
 @dataclass(frozen=True, slots=True)
 class BundleAnswer:
     """A regulatory bundle."""
 
-    bundle: BundleView
+    bundle: Annotated[BundleView, Field(description="The regulatory bundle.")]
 
 
 @dataclass(frozen=True, slots=True)
 class BundleList(ListAnswer):
     """A page of regulatory bundles, newest first."""
 
-    bundles: list[BundleView]
+    bundles: Annotated[list[BundleView], Field(description="The regulatory bundles.")]
 
 
 def to_view(bundle: RegulatoryBundle, now: datetime) -> BundleView:

@@ -1,5 +1,9 @@
 """Routes of a workspace's rules for its members' sign-in."""
 
+from typing import Annotated
+
+from pydantic import Field
+
 from control.accounts.service import Accounts
 from control.api.client.sign_in_rules_views import SignInRulesAnswer
 from control.http.access import member
@@ -13,9 +17,11 @@ SIGN_IN_RULES = "/workspaces/{workspaceId}/sign-in-rules"
 
 
 class SignInRules(Body):
-    """The rules. second_factor_required: members without a second factor may do nothing in the workspace."""
+    """The rules."""
 
-    second_factor_required: bool
+    second_factor_required: Annotated[
+        bool, Field(description="Members without a second factor may do nothing in the workspace.")
+    ]
 
 
 async def get_sign_in_rules(context: MemberContext) -> SignInRulesAnswer:

@@ -27,6 +27,8 @@ from control.sso.settings import SsoChange
 from control.sso.sign_ins import BegunSignIn, ReturnedBrowser
 from control.workspaces.service import Workspaces
 
+SsoDomainId = Annotated[UUID, Field(description="Id of the domain.")]
+
 SSO = "/workspaces/{workspaceId}/sso"
 DOMAINS = f"{SSO}/domains"
 DOMAIN = f"{DOMAINS}/{{ssoDomainId}}"
@@ -40,36 +42,72 @@ Visible = Annotated[str, StringConstraints(pattern=_VISIBLE, max_length=1_000)]
 
 
 class SsoBody(Body):
-    """A provider of OpenID Connect. client_secret: left out, it stays as it is."""
+    """A provider of OpenID Connect."""
 
-    issuer: Visible
-    client_id: Visible
-    client_secret: Visible | None = None
-    default_role: DefaultRole = "member"
-    is_enforced: bool = False
+    issuer: Annotated[
+        Visible,
+        Field(
+            description="The provider's issuer, exactly as in its discovery document.",
+            examples=["https://login.example.com"],
+        ),
+    ]
+    client_id: Annotated[Visible, Field(description="Our client id at the provider.", examples=["vocalized"])]
+    client_secret: Annotated[
+        Visible | None,
+        Field(
+            description="Our client secret at the provider; sealed, and never answered.", examples=["kq3V0mJb7cQh0mX2"]
+        ),
+    ] = None
+    default_role: Annotated[DefaultRole, Field(description="Role of those who sign in for the first time.")] = "member"
+    is_enforced: Annotated[
+        bool,
+        Field(
+            description="Whether members with an address of a proven domain, owners excepted, use the "
+            "workspace by single sign-on only."
+        ),
+    ] = False
 
 
 class NewSsoDomain(Body):
     """A domain of mail addresses."""
 
-    domain: Annotated[str, Field(min_length=3, max_length=253)]
+    domain: Annotated[
+        str, Field(min_length=3, max_length=253, description="Domain of mail addresses.", examples=["example.com"])
+    ]
 
 
 class SsoBeginning(Body):
     """The address of the person who signs in."""
 
-    email: Address
+    email: Annotated[Address, Field(description="E-mail address, in lower case.")]
 
 
 class SsoCompletion(Body):
-    """What the provider sent the browser back with, and the flow token of the beginning. callback_id: the end of the
-    address that the browser came back to. iss: if it was sent."""
+    """What the provider sent the browser back with, and the flow token of the beginning."""
 
-    callback_id: UUID
-    state: Annotated[str, Field(min_length=1, max_length=200)]
-    code: Visible
-    iss: Visible | None = None
-    flow_token: Annotated[str, Field(min_length=1, max_length=200)]
+    callback_id: Annotated[UUID, Field(description="The end of the address that the browser came back to.")]
+    state: Annotated[
+        str,
+        Field(
+            min_length=1,
+            max_length=200,
+            description="As the browser came back with it.",
+            examples=["kq3V0mJb7cQh0mX2t9yWf1s8Zr4pLd6uE5nGaTiB"],
+        ),
+    ]
+    code: Annotated[
+        Visible, Field(description="As the browser came back with it.", examples=["SplxlOBeZQQYbYS6WxSbIA"])
+    ]
+    iss: Annotated[Visible | None, Field(description="If it was sent.", examples=["https://login.example.com"])] = None
+    flow_token: Annotated[
+        str,
+        Field(
+            min_length=1,
+            max_length=200,
+            description="Kept by the client that began, and sent with the completion.",
+            examples=["kq3V0mJb7cQh0mX2t9yWf1s8Zr4pLd6uE5nGaTiB"],
+        ),
+    ]
 
 
 async def get_sso(context: MemberContext) -> SsoAnswer:
@@ -114,7 +152,7 @@ async def add_sso_domain(context: MemberContext, body: NewSsoDomain) -> SsoDomai
     return SsoDomainAnswer(to_domain(added))
 
 
-async def prove_sso_domain(context: MemberContext, sso_domain_id: UUID) -> CheckedChange[SsoDomainAnswer]:
+async def prove_sso_domain(context: MemberContext, sso_domain_id: SsoDomainId) -> CheckedChange[SsoDomainAnswer]:
     """Looks the TXT record up."""
     settings = context.services[SingleSignOn].settings
     domain = await settings.get_domain(context.db, context.workspace_id, sso_domain_id)
@@ -128,7 +166,7 @@ async def prove_sso_domain(context: MemberContext, sso_domain_id: UUID) -> Check
     return CheckedChange(None if domain.verified_at else check, save)
 
 
-async def remove_sso_domain(context: MemberContext, sso_domain_id: UUID) -> None:
+async def remove_sso_domain(context: MemberContext, sso_domain_id: SsoDomainId) -> None:
     """Removes a domain. Whom single sign-on has signed in with its addresses is signed out; they sign in by password
     again."""
     settings = context.services[SingleSignOn].settings

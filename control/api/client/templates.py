@@ -1,7 +1,5 @@
 """Routes of agent templates, for customers."""
 
-from uuid import UUID
-
 from pydantic import Field
 
 from control.agents.facts import preview_template
@@ -9,6 +7,7 @@ from control.agents.templates import Templates
 from control.api.client.templates_views import TemplateAnswer, TemplateList, TemplateView, to_line
 from control.http.access import user
 from control.http.context import UserContext
+from control.http.fields import TemplateId
 from control.http.pagination import ListQuery, page_fields
 from control.http.route import Route
 
@@ -17,7 +16,10 @@ class TemplatesQuery(ListQuery):
     """Filters of the list."""
 
     industry: str | None = Field(
-        None, pattern=r"^[a-z][a-z0-9_]{0,39}$", description="Only templates of this industry, such as dental."
+        None,
+        pattern=r"^[a-z][a-z0-9_]{0,39}$",
+        description="Only templates of this industry, such as dental.",
+        examples=["dental"],
     )
 
 
@@ -27,7 +29,7 @@ async def list_templates(context: UserContext, query: TemplatesQuery) -> Templat
     return TemplateList([to_line(template) for template in found.rows], **page_fields(query, found))
 
 
-async def get_template(context: UserContext, template_id: UUID) -> TemplateAnswer:
+async def get_template(context: UserContext, template_id: TemplateId) -> TemplateAnswer:
     """A public template with the config that an agent created from it gets."""
     template = await context.services[Templates].get_public(context.db, template_id)
     config, needed = preview_template(template.default_config)

@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 from typing import Annotated, Any
-from uuid import UUID
+
+from pydantic import Field
 
 from control.agents.config import AgentConfig
 from control.agents.model import Template
+from control.http.fields import Id, OptionalIndustry
 from control.http.pagination import ListAnswer
 from control.http.schema_of import SchemaOf
 
@@ -16,37 +18,42 @@ PreviewConfig = Annotated[dict[str, Any], SchemaOf(AgentConfig)]
 class TemplateLine:
     """A template in a list."""
 
-    id: UUID
-    name: str
-    industry: str | None
-    description: str
+    id: Id
+    name: Annotated[str, Field(description="Name of the template.", examples=["Dental reception"])]
+    industry: OptionalIndustry
+    description: Annotated[
+        str, Field(description="What it is for.", examples=["Answers calls of a dental practice and takes messages."])
+    ]
 
 
 @dataclass(frozen=True, slots=True)
 class TemplateList(ListAnswer):
     """A page of templates, by name."""
 
-    templates: list[TemplateLine]
+    templates: Annotated[list[TemplateLine], Field(description="The templates.")]
 
 
 @dataclass(frozen=True, slots=True)
 class TemplateView:
-    """A template. preview_config: the config of an agent created from it. facts_needed: placeholders that config.facts
-    must fill."""
+    """A template."""
 
-    id: UUID
-    name: str
-    industry: str | None
-    description: str
-    preview_config: PreviewConfig
-    facts_needed: list[str]
+    id: Id
+    name: Annotated[str, Field(description="Name of the template.", examples=["Dental reception"])]
+    industry: OptionalIndustry
+    description: Annotated[
+        str, Field(description="What it is for.", examples=["Answers calls of a dental practice and takes messages."])
+    ]
+    preview_config: Annotated[PreviewConfig, Field(description="The config of an agent created from it.")]
+    facts_needed: Annotated[
+        list[str], Field(description="Placeholders that config.facts must fill.", examples=[["business_name"]])
+    ]
 
 
 @dataclass(frozen=True, slots=True)
 class TemplateAnswer:
     """A template."""
 
-    template: TemplateView
+    template: Annotated[TemplateView, Field(description="The template.")]
 
 
 def to_line(template: Template) -> TemplateLine:

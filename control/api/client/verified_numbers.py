@@ -32,6 +32,7 @@ class NewPhoneCode(Body):
         pattern=LANGUAGE,
         max_length=20,
         description="Language in which the code is spoken (BCP 47): en, de, es or fr; English for others.",
+        examples=["en"],
     )
 
 
@@ -49,7 +50,9 @@ async def request_phone_code(context: MemberContext, body: NewPhoneCode) -> Phon
     )
 
 
-async def confirm_phone_code(context: MemberContext, phone_code_id: UUID, body: GivenPhoneCode) -> VerifiedNumberAnswer:
+async def confirm_phone_code(
+    context: MemberContext, phone_code_id: Annotated[UUID, Field(description="Id of the code.")], body: GivenPhoneCode
+) -> VerifiedNumberAnswer:
     """Enters the code that was heard: the phone is verified. A code is good once, and for five tries."""
     verified = await context.services[PhoneCodes].confirm(
         context.db, context.actor, context.workspace_id, context.user_id, phone_code_id, body.code, context.now
@@ -63,7 +66,9 @@ async def list_verified_numbers(context: MemberContext) -> VerifiedNumberList:
     return VerifiedNumberList([to_view(one) for one in found])
 
 
-async def forget_verified_number(context: MemberContext, verified_number_id: UUID) -> None:
+async def forget_verified_number(
+    context: MemberContext, verified_number_id: Annotated[UUID, Field(description="Id of the verified phone.")]
+) -> None:
     """Deletes a verified phone of the member's own."""
     await context.services[PhoneCodes].forget(
         context.db, context.actor, context.workspace_id, context.user_id, verified_number_id

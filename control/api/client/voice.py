@@ -36,12 +36,15 @@ class VoiceProviderChange(ChangeBody):
     """Changes; fields that are left out stay unchanged."""
 
     uses_platform_key: bool = Field(True, description="false: calls use the workspace's own key.")
-    api_key: OwnKey | None = Field(None, description="The workspace's own key, never shown again; null deletes it.")
+    api_key: OwnKey | None = Field(
+        None, description="The workspace's own key, never shown again; null deletes it.", examples=["key-of-the-vendor"]
+    )
     config: dict[str, Any] = Field(
         {},
         max_length=3,
-        description="Options by kind (`stt`, `llm`, `tts`), each kind as a whole; with an own key also `base_url`, an "
-        "https or wss address on the public internet; a new address needs `api_key` again.",
+        description="Options by kind; each kind as a whole. `location` (google-speech) and `region` "
+        "(azure-speech): where it computes.",
+        examples=[{"stt": {"model": "telephony", "location": "eu"}}],
     )
     is_enabled: bool = Field(True, description="Whether this workspace's calls may use the provider.")
 
@@ -50,7 +53,9 @@ class VoiceStrategyChange(ChangeBody):
     """Changes; fields that are left out stay unchanged."""
 
     strategy: Strategy | None = Field(None, description="null: the platform's.")
-    config: StrategyConfig = StrategyConfig()
+    config: Annotated[StrategyConfig, Field(description="Replaces what the strategy takes into account.")] = (
+        StrategyConfig()
+    )
     fallback_enabled: bool = Field(
         True, description="Whether a call goes on with another provider when the first one fails."
     )
@@ -63,7 +68,9 @@ async def list_voice_providers(context: MemberContext) -> VoiceProviderList:
 
 
 async def change_voice_provider(
-    context: MemberContext, provider: Provider, body: VoiceProviderChange
+    context: MemberContext,
+    provider: Annotated[Provider, Field(description="Name of the provider in the catalogue.", examples=["groq"])],
+    body: VoiceProviderChange,
 ) -> CheckedChange[VoiceProviderAnswer]:
     """Changes the workspace's settings of a provider. Its own key, and settings under that, are tried at the vendor
     before they are saved."""

@@ -2,8 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
+from pydantic import Field
+
+from control.http.fields import ProviderName
 from control.http.pagination import HasMore
 from control.voice.data_rules import DataPolicy, read_policy
 from control.voice.offers import ProviderOffer
@@ -14,27 +17,33 @@ from control.voice.workspace_providers import WorkspaceRouting
 
 @dataclass(frozen=True, slots=True)
 class VoiceProvider:
-    """A provider as the workspace's calls see it. is_enabled: the workspace has not turned it off, and it is in
-    service. is_configured: calls can use it now; else `fault` says why not. has_own_key: the workspace has stored a key
-    of its own. config: the workspace's own options by kind. options: those that it and its agents may set, by kind."""
+    """A provider as the workspace's calls see it."""
 
-    provider: str
-    kinds: list[str]
-    is_enabled: bool
-    uses_platform_key: bool
-    has_own_key: bool
-    is_configured: bool
-    fault: str | None
-    config: Mapping[str, Any]
-    options: Mapping[str, list[str]]
-    data_policy: DataPolicy
+    provider: ProviderName
+    kinds: Annotated[list[str], Field(description="What the provider can be: `stt`, `llm`, `tts`.", examples=[["llm"]])]
+    is_enabled: Annotated[bool, Field(description="Whether it is in service and not turned off by the workspace.")]
+    uses_platform_key: Annotated[bool, Field(description="Whether calls use the platform's key.")]
+    has_own_key: Annotated[bool, Field(description="The workspace has stored a key of its own.")]
+    is_configured: Annotated[bool, Field(description="Calls can use it now; else `fault` says why not.")]
+    fault: Annotated[
+        str | None, Field(description="Why calls cannot use it now; null if they can.", examples=["groq has no key"])
+    ]
+    config: Annotated[
+        Mapping[str, Any],
+        Field(description="The workspace's own options by kind.", examples=[{"llm": {"model": "gpt-5.4-mini"}}]),
+    ]
+    options: Annotated[
+        Mapping[str, list[str]],
+        Field(description="The options that may be set, by kind.", examples=[{"llm": ["model", "temperature"]}]),
+    ]
+    data_policy: Annotated[DataPolicy, Field(description="What the provider does with callers' data.")]
 
 
 @dataclass(frozen=True, slots=True)
 class VoiceProviderList:
     """All providers, by priority."""
 
-    providers: list[VoiceProvider]
+    providers: Annotated[list[VoiceProvider], Field(description="The providers, by priority.")]
     has_more: HasMore
 
 
@@ -42,17 +51,19 @@ class VoiceProviderList:
 class VoiceProviderAnswer:
     """A provider."""
 
-    provider: VoiceProvider
+    provider: Annotated[VoiceProvider, Field(description="The provider.")]
 
 
 @dataclass(frozen=True, slots=True)
 class VoiceStrategyView:
-    """How providers are chosen. is_own: false: it is the platform's strategy."""
+    """How providers are chosen."""
 
-    strategy: Strategy
-    config: StrategyConfig
-    fallback_enabled: bool
-    is_own: bool
+    strategy: Annotated[Strategy, Field(description="How providers are ordered.")]
+    config: Annotated[StrategyConfig, Field(description="What the strategy takes into account.")]
+    fallback_enabled: Annotated[
+        bool, Field(description="Whether a call goes on with another provider when the first one fails.")
+    ]
+    is_own: Annotated[bool, Field(description="False: it is the platform's strategy.")]
 
 
 def to_provider(offer: ProviderOffer, fault: str) -> VoiceProvider:

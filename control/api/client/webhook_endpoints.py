@@ -28,6 +28,9 @@ from control.outbound_webhooks.event_types import ALL_TYPES, ChosenType
 from control.outbound_webhooks.model import DeliveryStatus
 from control.outbound_webhooks.service import OutboundWebhooks
 
+WebhookEndpointId = Annotated[UUID, Field(description="Id of the webhook endpoint.")]
+WebhookDeliveryId = Annotated[UUID, Field(description="Id of the delivery.")]
+
 ENDPOINTS: Final = "/workspaces/{workspaceId}/webhook-endpoints"
 ENDPOINT: Final = f"{ENDPOINTS}/{{webhookEndpointId}}"
 DELIVERIES: Final = f"{ENDPOINT}/deliveries"
@@ -107,7 +110,7 @@ async def create_webhook_endpoint(context: MemberContext, body: NewWebhookEndpoi
     return WebhookEndpointSecretAnswer(to_endpoint_view(made), secret)
 
 
-async def get_webhook_endpoint(context: MemberContext, webhook_endpoint_id: UUID) -> WebhookEndpointAnswer:
+async def get_webhook_endpoint(context: MemberContext, webhook_endpoint_id: WebhookEndpointId) -> WebhookEndpointAnswer:
     """An endpoint, without its secret."""
     found = await context.services[OutboundWebhooks].endpoints.get(
         context.db, context.workspace_id, webhook_endpoint_id
@@ -116,7 +119,7 @@ async def get_webhook_endpoint(context: MemberContext, webhook_endpoint_id: UUID
 
 
 async def change_webhook_endpoint(
-    context: MemberContext, webhook_endpoint_id: UUID, body: WebhookEndpointChange
+    context: MemberContext, webhook_endpoint_id: WebhookEndpointId, body: WebhookEndpointChange
 ) -> WebhookEndpointAnswer:
     """Changes an endpoint. Enabling it forgets that it failed; deliveries that wait are sent."""
     edit = EndpointEdit(body.url, body.description, body.event_types, body.is_enabled)
@@ -126,7 +129,7 @@ async def change_webhook_endpoint(
     return WebhookEndpointAnswer(to_endpoint_view(changed))
 
 
-async def delete_webhook_endpoint(context: MemberContext, webhook_endpoint_id: UUID) -> None:
+async def delete_webhook_endpoint(context: MemberContext, webhook_endpoint_id: WebhookEndpointId) -> None:
     """Deletes an endpoint. Deliveries that wait are not sent; none can be seen any more."""
     await context.services[OutboundWebhooks].endpoints.delete(
         context.db, context.workspace_id, context.actor, webhook_endpoint_id
@@ -134,7 +137,7 @@ async def delete_webhook_endpoint(context: MemberContext, webhook_endpoint_id: U
 
 
 async def rotate_webhook_secret(
-    context: MemberContext, webhook_endpoint_id: UUID, body: SecretRotation
+    context: MemberContext, webhook_endpoint_id: WebhookEndpointId, body: SecretRotation
 ) -> WebhookEndpointSecretAnswer:
     """Replaces an endpoint's secret. The new one is answered here only."""
     changed, secret = await context.services[OutboundWebhooks].endpoints.rotate_secret(
@@ -143,7 +146,7 @@ async def rotate_webhook_secret(
     return WebhookEndpointSecretAnswer(to_endpoint_view(changed), secret)
 
 
-async def test_webhook_endpoint(context: MemberContext, webhook_endpoint_id: UUID) -> WebhookTestAnswer:
+async def test_webhook_endpoint(context: MemberContext, webhook_endpoint_id: WebhookEndpointId) -> WebhookTestAnswer:
     """Has the event webhook.test sent to the endpoint, within seconds. What became of it is in its deliveries."""
     event_id = await context.services[OutboundWebhooks].deliveries.send_test(
         context.db, context.workspace_id, context.actor, webhook_endpoint_id, context.now
@@ -152,7 +155,7 @@ async def test_webhook_endpoint(context: MemberContext, webhook_endpoint_id: UUI
 
 
 async def replay_webhook_deliveries(
-    context: MemberContext, webhook_endpoint_id: UUID, body: WebhookReplay
+    context: MemberContext, webhook_endpoint_id: WebhookEndpointId, body: WebhookReplay
 ) -> WebhookReplayAnswer:
     """Has deliveries sent again, the oldest 1,000. Receivers know them by their webhook-id."""
     replayed = await context.services[OutboundWebhooks].deliveries.replay_since(
@@ -168,7 +171,7 @@ async def replay_webhook_deliveries(
 
 
 async def list_webhook_deliveries(
-    context: MemberContext, webhook_endpoint_id: UUID, query: DeliveriesQuery
+    context: MemberContext, webhook_endpoint_id: WebhookEndpointId, query: DeliveriesQuery
 ) -> WebhookDeliveryList:
     """An endpoint's deliveries of the last 30 days, newest first."""
     found = await context.services[OutboundWebhooks].deliveries.list_page(
@@ -178,7 +181,7 @@ async def list_webhook_deliveries(
 
 
 async def get_webhook_delivery(
-    context: MemberContext, webhook_endpoint_id: UUID, webhook_delivery_id: UUID
+    context: MemberContext, webhook_endpoint_id: WebhookEndpointId, webhook_delivery_id: WebhookDeliveryId
 ) -> WebhookDeliveryAnswer:
     """A delivery with its data and its attempts."""
     found, attempts = await context.services[OutboundWebhooks].deliveries.get(
@@ -189,7 +192,7 @@ async def get_webhook_delivery(
 
 
 async def replay_webhook_delivery(
-    context: MemberContext, webhook_endpoint_id: UUID, webhook_delivery_id: UUID
+    context: MemberContext, webhook_endpoint_id: WebhookEndpointId, webhook_delivery_id: WebhookDeliveryId
 ) -> WebhookReplayAnswer:
     """Has a delivery sent again at once, whatever became of it, under the same webhook-id."""
     await context.services[OutboundWebhooks].deliveries.replay(

@@ -37,34 +37,34 @@ Timezone = Annotated[str, Field(max_length=64, description="A name of the IANA d
 class NewWorkspaceBody(Body):
     """A new workspace."""
 
-    name: LetterName
-    industry: Slug | None = Field(None, description="Such as dental or real_estate.")
-    timezone: Timezone = "UTC"
-    currency: Currency | None = Field(
-        None, description="In which it is billed (ISO 4217, lower case); left out: the platform's choice."
-    )
+    name: Annotated[LetterName, Field(description="Name, as people see it.", examples=["Riverside Dental"])]
+    industry: Slug | None = Field(None, description="Such as dental or real_estate.", examples=["dental"])
+    timezone: Annotated[Timezone, Field(examples=["Europe/Berlin"])] = "UTC"
+    currency: Currency | None = Field(None, description="In which it is billed: ISO 4217, lower case.")
 
 
 class DisclosureBody(Body):
     """That an artificial voice speaks: told to its end before anything else, where the agent has no text of its own."""
 
-    mode: DisclosureMode = Field(
-        "off",
-        description="off: nothing is told. by_jurisdiction: our text, where a law is known that demands it for the "
-        "number of either side. text: `text`, in each call.",
+    mode: DisclosureMode = Field("off", description="Whose text callers hear.")
+    text: str = Field(
+        "",
+        max_length=LONGEST_DISCLOSURE,
+        pattern=PLAIN,
+        description="The text, up to 500 characters.",
+        examples=["You are speaking with our AI assistant."],
     )
-    text: str = Field("", max_length=LONGEST_DISCLOSURE, pattern=PLAIN, description="Only with the mode `text`.")
 
 
 class WorkspaceChange(ChangeBody):
     """Changes; fields that are left out stay unchanged."""
 
-    name: LetterName = Field("", description="The new name.")
-    industry: Slug | None = Field(None, description="null removes it.")
-    timezone: Timezone = ""
+    name: LetterName = Field("", description="The new name.", examples=["Riverside Dental"])
+    industry: Slug | None = Field(None, description="null removes it.", examples=["dental"])
+    timezone: Annotated[Timezone, Field(examples=["Europe/Berlin"])] = ""
     disclosure: DisclosureBody = Field(
         default_factory=lambda: DisclosureBody(mode="off", text=""),
-        description="What callers are told before anything else, where their agent has no disclosure.",
+        description="What callers are told before anything else, where their agent has no text.",
     )
     redaction: list[RedactionKind] = Field(
         [], max_length=len(KINDS), description="What is left out of what is kept of calls; empty: nothing."

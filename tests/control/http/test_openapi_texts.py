@@ -13,7 +13,7 @@ from referencing.jsonschema import DRAFT202012
 from control.api.reference import REFERENCE
 from control.app import ROUTES
 from control.http.openapi import make_document, operation_id, split_summary
-from control.http.openapi_schemas import complete_schemas, has_values, split_description
+from control.http.openapi_schemas import complete_schemas, has_values
 from control.http.route import Route
 from control.outbound_webhooks.event_types import API_VERSION, EVENT_DESCRIPTIONS
 from control.webhooks.sources import WEBHOOK_ROUTES
@@ -30,8 +30,7 @@ DOCUMENT = make_document(
 SCHEMAS: dict[str, dict[str, Any]] = DOCUMENT["components"]["schemas"]
 OPERATIONS = [(path, operation) for path, methods in DOCUMENT["paths"].items() for operation in methods.values()]
 ADVICE = (
-    "say what it is in its class's docstring (\"name: text\") or in pydantic's Field, or give its name a text and an "
-    "example in control/api/property_texts"
+    "declare it on the model: Annotated[T, Field(description=…, examples=[…])], or use a type of control/http/fields.py"
 )
 
 
@@ -56,7 +55,7 @@ def test_every_property_has_a_description_and_an_example() -> None:
 
 
 def test_null_is_described_where_it_may_be() -> None:
-    """A name's general text may say more than holds in one schema: then that one needs a text of its own."""
+    """A shared type's text may say more than holds in one schema: then that field needs a text of its own."""
     told = re.compile(r"\bnull (for|if|while|without|before|unless|until|when)\b", re.IGNORECASE)
     wrong = [name for name, value in properties() if told.search(value["description"]) and not is_nullable(value)]
     assert wrong == []
@@ -70,9 +69,11 @@ def is_nullable(value: dict[str, Any]) -> bool:
     ("name", "description"),
     [
         ("CallRow.cost_total", "What is billed for it, after included and trial minutes."),
-        ("CallRow.variables", REFERENCE.properties["variables"].description),
+        ("CallRow.variables", "What placeholders in the agent's texts stand for in this call."),
+        ("CallRow.created_at", "When it was created (UTC)."),
         ("AgentConfig.turn", "When the caller's turn ends, and whether the caller may interrupt."),
-        ("AgentConfigPatch.variables", REFERENCE.properties["AgentConfigPatch.variables"].description),
+        ("AgentConfigPatch.turn", "When the caller's turn ends, and whether the caller may interrupt."),
+        ("ErrorDetail.param", "The field, dotted; null where no field is at fault."),
     ],
 )
 def test_property_is_described_as_in_its_own_schema(name: str, description: str) -> None:
@@ -179,12 +180,27 @@ def test_responses_have_the_headers_of_the_route(route: Route) -> None:
         assert ("Idempotent-Replayed" in headers) == (route.idempotent and status.startswith("2"))
 
 
-def test_docstring_is_split_into_texts_of_properties() -> None:
-    own, texts = split_description("A turn. start_ms: since the call\nbegan. cost: ours;", ["start_ms", "cost", "id"])
-    assert (own, texts) == ("A turn.", {"start_ms": "Since the call began.", "cost": "Ours."})
-    own, texts = split_description("A turn. start_ms, end_ms: in ms. Odd id, cost.", ["start_ms", "end_ms", "cost"])
-    assert (own, texts) == ("A turn.", dict.fromkeys(("start_ms", "end_ms"), "In ms. Odd id, cost."))
-    schema = {"title": "Old", "description": "A thing. title: its title.", "properties": {"title": {"title": "Title"}}}
-    completed = complete_schemas({"Thing": schema, "Old": {"$ref": "#/components/schemas/Thing"}}, {"Old": "New"}, {})
-    assert completed["Thing"]["properties"] == {"title": {"description": "Its title."}}
-    assert completed["New"]["title"] == "New"
+def test_schemas_get_published_names_and_the_texts_that_follow_from_types() -> None:
+    thing = {
+        "title": "Old",
+        "description": "A thing\nof ours.",
+        "properties": {"title": {"title": "Title", "type": "string", "description": "Its title.", "examples": ["A"]}},
+    }
+    owner = {
+        "title": "Owner",
+        "description": "An owner.",
+        "properties": {
+            "thing": {"$ref": "#/components/schemas/Old"},
+            "kind": {"enum": ["person", "firm"]},
+            "limit": {"type": "integer", "default": 50},
+        },
+    }
+    completed = complete_schemas({"Old": thing, "Owner": owner}, {"Old": "New"})
+    assert completed["New"]["title"] == "New" and completed["New"]["description"] == "A thing of ours."
+    text = {"type": "string", "description": "Its title.", "examples": ["A"]}
+    assert completed["New"]["properties"] == {"title": text}
+    assert completed["Owner"]["properties"] == {
+        "thing": {"$ref": "#/components/schemas/New", "description": "A thing of ours."},
+        "kind": {"enum": ["person", "firm"], "examples": ["person"]},
+        "limit": {"type": "integer", "default": 50, "examples": [50]},
+    }
