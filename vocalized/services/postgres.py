@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from vocalized.services.account import Account, make_folder, remove_folder, server_account
+from vocalized.services.account import Account, give, make_folder, named_account, remove_folder, server_account
 from vocalized.services.binaries import postgres_programs
 from vocalized.services.folders import locked, make_state, socket_folder
 from vocalized.services.process import Program, ServiceFailed, clean_environment, run_once, running
@@ -147,9 +147,27 @@ def _cluster(state: Path, programs: Path, lock: int, account: Account | None) ->
         flags = [f"--username={SUPERUSER}", "--auth=trust", "--encoding=UTF8", "--no-sync", "--no-instructions"]
         flags += ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
         folder = make_folder(new, account)
-        run_once([str(programs / "initdb"), "-D", str(folder), *flags], folder=folder, lock=lock, account=account)
+        command = [str(programs / "initdb"), *flags, "-D"]
+        if account is None:
+            run_once([*command, str(folder)], folder=folder, lock=lock, account=None)
+        else:
+            _initialise_as(account, command, folder, lock)
         new.rename(data)
     return make_folder(data, account)
+
+
+def _initialise_as(account: Account, command: list[str], folder: Path, lock: int) -> None:
+    """Run initdb, which needs a user with a name, in a folder below that only the account's group can enter."""
+    named, inner = named_account(account), folder / "initdb"
+    folder.chmod(0o710)
+    inner.mkdir(mode=0o700)
+    os.chown(inner, named.uid, named.gid)
+    run_once([*command, str(inner)], folder=inner, lock=lock, account=named)
+    give(inner, account)
+    for entry in inner.iterdir():
+        entry.rename(folder / entry.name)
+    inner.rmdir()
+    folder.chmod(0o700)
 
 
 def _admit_only_this_user(data: Path, account: Account | None) -> None:

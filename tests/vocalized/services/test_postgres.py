@@ -1,5 +1,6 @@
 """The embedded PostgreSQL: permissions, durability, and clean-up after failures."""
 
+import grp
 import os
 import pwd
 import signal
@@ -26,6 +27,11 @@ async def query(url: str, sql: str) -> Any:
         return await connection.fetchval(sql)
     finally:
         await connection.close()
+
+
+def run_as(uid: int, *command: str) -> subprocess.CompletedProcess[str]:
+    """Runs a program under a user id, in the group of the same number."""
+    return subprocess.run(command, user=uid, group=uid, extra_groups=[], cwd="/", capture_output=True, text=True)
 
 
 @pytest.fixture(scope="module")
@@ -150,24 +156,45 @@ async def test_environment_variables_of_postgresql_are_ignored(state: Path, monk
 
 @linux_only
 @root_only
-def test_as_root_nobody_is_no_user_of_the_database(server: Postgres) -> None:
-    nobody = pwd.getpwnam("nobody")
-    for role in ("postgres", "owner", "vocalized_api"):
-        url = with_login(server.url, role)
-        psql = [str(server.programs / "psql"), "--no-psqlrc", f"--dbname={url}", "--command=SELECT 1"]
-        done = subprocess.run(psql, user=nobody.pw_uid, group=nobody.pw_gid, extra_groups=[], cwd="/",
-                              capture_output=True, text=True)  # fmt: skip
-        assert done.returncode == 2 and "Peer authentication failed" in done.stderr
+def test_as_root_neither_nobody_nor_the_servers_account_is_a_user_of_the_database(server: Postgres) -> None:
+    accounts = {pwd.getpwnam("nobody").pw_uid: "Permission denied", server.sockets.stat().st_uid: "Peer authentication"}
+    for uid, reason in accounts.items():
+        for role in ("postgres", "owner", "vocalized_api"):
+            url = with_login(server.url, role)
+            psql = [str(server.programs / "psql"), "--no-psqlrc", f"--dbname={url}", "--command=SELECT 1"]
+            done = run_as(uid, *psql)
+            assert done.returncode == 2 and reason in done.stderr
 
 
+@linux_only
 @root_only
-async def test_as_root_server_and_data_belong_to_nobody(server: Postgres) -> None:
+def test_as_root_server_and_data_belong_to_a_user_id_that_nothing_else_has(server: Postgres) -> None:
     data = server.sockets.parent / "postgres"
-    assert data.owner() == "nobody"
-    status, owner = status_of(server.process.pid), data.stat()
+    owner = data.stat()
+    for look_up in (lambda: pwd.getpwuid(owner.st_uid), lambda: grp.getgrgid(owner.st_gid)):
+        with pytest.raises(KeyError):
+            look_up()
+    assert {(entry.lstat().st_uid, entry.lstat().st_gid) for entry in data.rglob("*")} == {(owner.st_uid, owner.st_gid)}
+    status = status_of(server.process.pid)
     assert f"\nUid:\t{owner.st_uid}\t{owner.st_uid}\t{owner.st_uid}\t" in status
     assert f"\nGid:\t{owner.st_gid}\t{owner.st_gid}\t{owner.st_gid}\t" in status
     assert "\nGroups:\t \n" in status
+
+
+@linux_only
+@root_only
+def test_as_root_nobody_cannot_edit_the_rules_of_who_connects(state: Path) -> None:
+    """Also not in a cluster of an earlier version, whose files belonged to `nobody`."""
+    with serve_postgres(state, durable=False) as postgres:
+        postgres.query("CREATE TABLE kept AS SELECT 42 AS n")
+    data, nobody = (state / "postgres").resolve(), pwd.getpwnam("nobody")
+    subprocess.run(["chown", "-R", f"{nobody.pw_uid}:{nobody.pw_gid}", str(data)], check=True)
+    with serve_postgres(state, durable=False) as postgres:
+        assert postgres.query("SELECT n FROM kept") == "42"
+        for file in (data / "pg_hba.conf", data / "base", data / "postmaster.pid"):
+            for attempt in (f"echo >> '{file}'", f"ls '{file}'", f"chmod 777 '{file}'", f"mv '{file}' '{file}.old'"):
+                done = run_as(nobody.pw_uid, "sh", "-c", attempt)
+                assert done.returncode and "Permission denied" in done.stderr, attempt
 
 
 @root_only
