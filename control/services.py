@@ -30,8 +30,7 @@ from control.calls.phone_codes import PhoneCodes
 from control.calls.policy import CallPolicy
 from control.calls.service import Calls
 from control.calls.spend_alarms import SpendAlarms
-from control.campaigns.recipients import CampaignRecipients
-from control.campaigns.service import Campaigns
+from control.campaigns.service import CampaignRecipients, Campaigns
 from control.do_not_call.service import DoNotCallList
 from control.http.services import Services
 from control.integrations.model import GrantPolicy

@@ -34,7 +34,7 @@ from control.calls.service import Calls
 from control.calls.spend_alarms import SpendAlarms
 from control.calls.transfer_end import enqueue_transfer_end
 from control.calls.worker_tasks import calls_tasks
-from control.campaigns.worker_tasks import campaigns_tasks
+from control.campaigns.tasks import campaigns_tasks
 from control.carriers.pacer import CallPacer
 from control.carriers.registry import Carriers
 from control.db.duties import WorkerTasks, join_tasks

@@ -7,8 +7,8 @@ from typing import Final
 from control.calls import store
 from control.calls.read_unsettled import select_unsettled
 from control.calls.state import CallState
-from control.campaigns.call_outcomes import EndedCall
-from control.campaigns.settlement import settle_attempts
+from control.campaigns.rules import EndedCall
+from control.campaigns.service import settle_attempts
 from control.db.pool import Connection
 
 # Calls that a program of the version before ended are settled by a duty, later than any transaction lasts.

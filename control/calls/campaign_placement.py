@@ -5,7 +5,7 @@ from uuid import UUID
 
 from control.calls.outbound import CallRequest
 from control.calls.service import Calls
-from control.campaigns.dispatcher import CampaignCall, PlaceCall
+from control.campaigns.tasks import CampaignCall, PlaceCall
 from control.db.pool import Connection
 from control.platform.audit import Actor
 

@@ -12,8 +12,8 @@ from control.calls.admission import refuse
 from control.calls.outbound import DialTerms, NotDialable, OutboundCalls
 from control.calls.state import CallState, close, mark_dialled
 from control.calls.state_changes import save_changes
-from control.campaigns import dial_check
-from control.campaigns.dial_check import CallRules
+from control.campaigns import service as campaigns_service
+from control.campaigns.service import CallRules
 from control.carriers.model import CarrierName, DialRequest, PlacedCall
 from control.db.pool import Connection
 
@@ -113,12 +113,12 @@ class CallPlacement:
         """A test call leaves no message."""
         if queued.is_test:
             return CallRules(leaves_message=False)
-        return await dial_check.find_rules(db, queued.workspace_id, queued.id)
+        return await campaigns_service.find_rules(db, queued.workspace_id, queued.id)
 
     async def _make_terms(self, db: Connection, call: store.StoredCall, now: datetime) -> DialTerms:
         """Raises NotDialable."""
         terms = await self._outbound.make_terms(db, call, now)
-        obstacle = await dial_check.find_obstacle(db, call.state.workspace_id, call.state.id, now)
+        obstacle = await campaigns_service.find_obstacle(db, call.state.workspace_id, call.state.id, now)
         if obstacle is not None:
             raise NotDialable(obstacle)
         return terms

@@ -13,7 +13,7 @@ from control.calls.analysis.queue import enqueue_analyses
 from control.calls.campaign_calls import find_ended
 from control.calls.reported_changes import report_changes
 from control.calls.state import CallState
-from control.campaigns.settlement import settle_attempts
+from control.campaigns.service import settle_attempts
 from control.db.pool import Connection
 
 

@@ -1,22 +1,127 @@
-"""Service of campaigns: create, change, start, pause, resume, cancel, delete."""
+"""Campaigns and their recipients: made and changed by members, called by the worker, settled when a call is over."""
 
-from collections.abc import Mapping
+import asyncio
+import csv
+import io
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
+import structlog
+
 from control.agents.lookup import AgentLookup, AnsweringAgent
-from control.campaigns import read_numbers, store_attempts, store_campaigns, store_recipients
-from control.campaigns.changes import change_status
-from control.campaigns.limits import CampaignLimits, load_limits
-from control.campaigns.model import Campaign, CampaignProgress, CampaignSettings, CampaignStatus, CampaignWarning
+from control.campaigns import queries
+from control.campaigns.queries import LockedAttempt
+from control.campaigns.recipients_csv import ColumnMap, CsvRows, read_csv
+from control.campaigns.rules import (
+    CAMPAIGN_NOT_RUNNING,
+    OUTSIDE_HOURS,
+    PAUSING_DETAILS,
+    CallScreening,
+    Campaign,
+    CampaignAttempt,
+    CampaignProgress,
+    CampaignRecipient,
+    CampaignSettings,
+    CampaignStatus,
+    CampaignWarning,
+    EndedCall,
+    FindMissing,
+    ImportResult,
+    NewRecipient,
+    RecipientOutcome,
+    RecipientStatus,
+    RowFault,
+    apply_attempts,
+    check_rows,
+    find_call_time,
+    find_detail,
+    find_outcome,
+    finish_recipient,
+)
 from control.db.keyset import ListPage, PageRequest
 from control.db.pool import Connection
+from control.db.scope import enter_workspace
+from control.db.transaction import Transact
+from control.outbound_webhooks.event_types import CampaignEventData, EventType, RecipientEventData
+from control.outbound_webhooks.outbox import ReportedFact, report_facts
 from control.platform.audit import Actor, Change, record_change
+from control.platform.csv_cells import BYTE_ORDER_MARK, defuse_formula
 from control.platform.service import Platform
 from control.workspaces.service import Workspaces
-from shared.errors import Conflict, Invalid, NotFound
+from shared.errors import Conflict, ErrorDetail, Invalid, NotFound
 from shared.ids import new_id
+
+_NAMES: Final = {
+    "campaigns": "campaigns",
+    "running": "campaigns_running",
+    "recipients": "campaign_recipients",
+    "attempts": "campaign_attempts",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignLimits:
+    """campaigns: in all; running: at once; recipients: of one campaign; attempts: for one recipient."""
+
+    campaigns: int
+    running: int
+    recipients: int
+    attempts: int
+
+
+async def load_limits(db: Connection, platform: Platform, workspaces: Workspaces, workspace_id: UUID) -> CampaignLimits:
+    """Raises NotFound."""
+    tier = await workspaces.limits(db, workspace_id)
+    values = {field: await platform.setting(db, name) for field, name in _NAMES.items()}
+    own = {field: tier.features.get(name) for field, name in _NAMES.items()}
+    return CampaignLimits(**values | {field: value for field, value in own.items() if isinstance(value, int)})
+
+
+log = structlog.get_logger()
+
+_EVENTS: Final[dict[CampaignStatus, EventType]] = {
+    "running": "campaign.started",
+    "paused": "campaign.paused",
+    "completed": "campaign.completed",
+    "canceled": "campaign.completed",
+}
+
+
+async def change_status(
+    db: Connection, campaign: Campaign, status: CampaignStatus, reason: str | None, now: datetime
+) -> None:
+    """The campaign must be locked. reason: a code, where the platform changes it."""
+    await queries.update_status(db, campaign.workspace_id, campaign.id, status, reason, now)
+    data = CampaignEventData(campaign.id, campaign.settings.name, status, reason)
+    await report_facts(db, [ReportedFact(campaign.workspace_id, _EVENTS[status], campaign.id, now, data)])
+    log.info("campaign.status_changed", campaign_id=str(campaign.id), status=status, reason=reason)
+
+
+async def pause_campaign(db: Connection, campaign: Campaign, reason: str | None, now: datetime) -> None:
+    """Pauses it if it is running still. One that a dispatcher has locked is not waited for: its next call is refused
+    for the same reason, which pauses it then. Needs platform scope."""
+    current = await queries.lock_free_campaign(db, campaign.workspace_id, campaign.id)
+    if current is not None and current.status == "running":
+        await change_status(db, current, "paused", reason, now)
+
+
+async def report_recipient(db: Connection, recipient: CampaignRecipient, call_id: UUID | None, now: datetime) -> None:
+    """Tells that a recipient is finished. call_id: of its last call; None without one."""
+    data = RecipientEventData(
+        campaign_id=recipient.campaign_id,
+        recipient_id=recipient.id,
+        outcome=recipient.outcome or "not_called",
+        detail=recipient.detail,
+        attempts=recipient.attempts,
+        last_call_id=call_id,
+    )
+    fact = ReportedFact(recipient.workspace_id, "campaign.recipient_finished", recipient.id, now, data, call_id=call_id)
+    await report_facts(db, [fact])
+
 
 LONGEST_CAMPAIGN: Final = timedelta(days=366)
 _NO_OUTBOUND: Final = "outbound_not_in_tier"
@@ -32,14 +137,14 @@ class Campaigns:
         self, db: Connection, workspace_id: UUID, *, status: CampaignStatus | None, page: PageRequest
     ) -> ListPage[Campaign]:
         """A page, newest first. status: None for all. Raises Invalid (code cursor_unknown)."""
-        found = await store_campaigns.select_page(db, workspace_id, status, page)
+        found = await queries.select_campaigns(db, workspace_id, status, page)
         if page.cursor is not None:
             return found
-        return found.with_total(await store_campaigns.count(db, workspace_id, status))
+        return found.with_total(await queries.count_campaigns(db, workspace_id, status))
 
     async def get(self, db: Connection, workspace_id: UUID, campaign_id: UUID, *, lock: bool = False) -> Campaign:
         """lock: no call is placed until the transaction ends. Raises NotFound (code campaign_not_found)."""
-        found = await store_campaigns.select_one(db, workspace_id, campaign_id, lock=lock)
+        found = await queries.select_campaign(db, workspace_id, campaign_id, lock=lock)
         if found is None:
             raise NotFound("There is no such campaign.", code="campaign_not_found")
         return found
@@ -71,13 +176,13 @@ class Campaigns:
         """Creates a draft. Raises NotFound (code agent_not_found), Invalid (codes agent_version_unknown,
         number_not_found, dates_invalid, too_many_attempts), Conflict (codes campaign_limit, workspace_suspended)."""
         await self._workspaces.require_not_suspended(db, workspace_id)
-        await store_campaigns.lock_list(db, workspace_id)
+        await queries.lock_list(db, workspace_id)
         limits = await self.limits(db, workspace_id)
-        if await store_campaigns.count(db, workspace_id) >= limits.campaigns:
+        if await queries.count_campaigns(db, workspace_id) >= limits.campaigns:
             raise Conflict(f"This workspace has {limits.campaigns} campaigns at most.", code="campaign_limit")
         await self._check(db, workspace_id, chosen, limits)
         campaign_id = UUID(new_id())
-        await store_campaigns.insert_campaign(db, campaign_id, workspace_id, chosen, now)
+        await queries.insert_campaign(db, campaign_id, workspace_id, chosen, now)
         made = await self.get(db, workspace_id, campaign_id)
         await _record(db, actor, "campaign.create", made, after=_audited(chosen))
         return made
@@ -98,9 +203,9 @@ class Campaigns:
         if before.is_over:
             raise _over()
         await self._check(db, workspace_id, chosen, await self.limits(db, workspace_id))
-        await store_campaigns.update_settings(db, workspace_id, campaign_id, chosen, now)
+        await queries.update_settings(db, workspace_id, campaign_id, chosen, now)
         if chosen.hours != before.settings.hours:
-            await store_recipients.advance_uncalled(db, workspace_id, campaign_id, now)
+            await queries.advance_uncalled(db, workspace_id, campaign_id, now)
         before_and_after = {"before": _audited(before.settings), "after": _audited(chosen)}
         await _record(db, actor, "campaign.update", before, **before_and_after)
         return await self.get(db, workspace_id, campaign_id)
@@ -108,11 +213,11 @@ class Campaigns:
     async def delete(self, db: Connection, workspace_id: UUID, actor: Actor, campaign_id: UUID) -> None:
         """Deletes it with its recipients; its calls stay. Raises NotFound, Conflict (code campaign_running)."""
         campaign = await self.get(db, workspace_id, campaign_id, lock=True)
-        _, is_calling = await store_recipients.find_open(db, workspace_id, campaign_id)
+        _, is_calling = await queries.find_open(db, workspace_id, campaign_id)
         if campaign.status == "running" or is_calling:
             text = "This campaign is calling: cancel it, and delete it when its calls are over."
             raise Conflict(text, code="campaign_running")
-        await store_campaigns.delete_campaign(db, workspace_id, campaign_id)
+        await queries.delete_campaign(db, workspace_id, campaign_id)
         await _record(db, actor, "campaign.delete", campaign, before=_audited(campaign.settings))
 
     async def start(
@@ -122,7 +227,7 @@ class Campaigns:
         campaign_empty, campaign_ended, running_campaign_limit, agent_not_live, outbound_not_in_tier,
         workspace_suspended, owner_unverified)."""
         await self._workspaces.require_running(db, workspace_id)
-        await store_campaigns.lock_list(db, workspace_id)
+        await queries.lock_list(db, workspace_id)
         campaign = await self.get(db, workspace_id, campaign_id, lock=True)
         if campaign.status not in ("draft", "paused"):
             raise _wrong_status(campaign, "draft or paused")
@@ -157,7 +262,7 @@ class Campaigns:
         """Raises NotFound."""
         campaign = await self.get(db, workspace_id, campaign_id)
         pace = campaign.settings.calls_per_minute
-        return await store_attempts.load_progress(db, workspace_id, campaign_id, pace, now)
+        return await queries.load_progress(db, workspace_id, campaign_id, pace, now)
 
     async def _stop(
         self, db: Connection, actor: Actor, campaign: Campaign, status: CampaignStatus, now: datetime
@@ -170,11 +275,11 @@ class Campaigns:
         chosen = campaign.settings
         if chosen.ends_at is not None and now >= chosen.ends_at:
             raise Conflict("This campaign's end has passed: change its ends_at first.", code="campaign_ended")
-        following, is_calling = await store_recipients.find_open(db, campaign.workspace_id, campaign.id)
+        following, is_calling = await queries.find_open(db, campaign.workspace_id, campaign.id)
         if following is None and not is_calling:
             raise Conflict("This campaign has nobody to call: add recipients first.", code="campaign_empty")
         limits = await self.limits(db, campaign.workspace_id)
-        if await store_campaigns.count(db, campaign.workspace_id, "running") >= limits.running:
+        if await queries.count_campaigns(db, campaign.workspace_id, "running") >= limits.running:
             text = f"This workspace may have {limits.running} campaigns running at once."
             raise Conflict(text, code="running_campaign_limit")
         agent = await self.find_agent(db, campaign.workspace_id, chosen)
@@ -187,7 +292,7 @@ class Campaigns:
         self, db: Connection, workspace_id: UUID, chosen: CampaignSettings, limits: CampaignLimits
     ) -> None:
         await self.find_agent(db, workspace_id, chosen)
-        known = await read_numbers.select_active(db, workspace_id, chosen.number_ids)
+        known = await queries.select_caller_numbers(db, workspace_id, chosen.number_ids)
         if unknown := [one for one in chosen.number_ids if one not in known]:
             text = f"The workspace has no active number with the id {unknown[0]}."
             raise Invalid(text, code="number_not_found", param="number_ids")
@@ -242,3 +347,263 @@ def _audited(chosen: CampaignSettings) -> dict[str, Any]:
         "starts_at": None if chosen.starts_at is None else chosen.starts_at.isoformat(),
         "ends_at": None if chosen.ends_at is None else chosen.ends_at.isoformat(),
     }
+
+
+# Rows of one statement, and of one page of an export.
+BATCH: Final = 1_000
+_EXPORTED: Final = (
+    "phone_number", "reference", "status", "outcome", "detail", "attempts", "next_attempt_at", "finished_at",
+)  # fmt: skip
+
+
+class CampaignRecipients:
+    """Works within the current transaction, in the workspace's scope."""
+
+    def __init__(self, campaigns: Campaigns) -> None:
+        self._campaigns = campaigns
+
+    async def add(
+        self,
+        db: Connection,
+        workspace_id: UUID,
+        actor: Actor,
+        campaign_id: UUID,
+        rows: Sequence[NewRecipient],
+        now: datetime,
+    ) -> ImportResult:
+        """Stores the rows that can be called, and returns the faults of all others. Raises NotFound, Conflict (code
+        campaign_over)."""
+        campaign, find_missing = await self._prepare(db, workspace_id, campaign_id)
+        good, faults = await asyncio.to_thread(check_rows, rows, find_missing)
+        return await self._store(db, actor, campaign, good, faults, now)
+
+    async def add_file(
+        self,
+        db: Connection,
+        workspace_id: UUID,
+        actor: Actor,
+        campaign_id: UUID,
+        data: bytes,
+        columns: ColumnMap,
+        now: datetime,
+    ) -> ImportResult:
+        """As `add`, for a CSV file. Raises as `add` and `read_csv` do."""
+        campaign, find_missing = await self._prepare(db, workspace_id, campaign_id)
+        # A second for 10,000 rows, in which the event loop goes on.
+        read, good, faults = await asyncio.to_thread(_read_file, data, columns, find_missing)
+        stored = await self._store(db, actor, campaign, good, faults, now)
+        return ImportResult(stored.added, stored.faults, read.ignored_columns)
+
+    async def list_page(
+        self,
+        db: Connection,
+        workspace_id: UUID,
+        campaign_id: UUID,
+        *,
+        status: RecipientStatus | None,
+        outcome: RecipientOutcome | None,
+        number: str | None,
+        page: PageRequest,
+    ) -> ListPage[CampaignRecipient]:
+        """A page, in the order in which they were added. Raises NotFound, Invalid (code cursor_unknown)."""
+        await self._campaigns.get(db, workspace_id, campaign_id)
+        return await queries.select_recipients(
+            db, workspace_id, campaign_id, status=status, outcome=outcome, number=number, page=page
+        )
+
+    async def get(
+        self, db: Connection, workspace_id: UUID, campaign_id: UUID, recipient_id: UUID
+    ) -> tuple[CampaignRecipient, list[CampaignAttempt]]:
+        """With its calls, the oldest first. Raises NotFound (codes campaign_not_found, recipient_not_found)."""
+        await self._campaigns.get(db, workspace_id, campaign_id)
+        found = await queries.select_recipient(db, workspace_id, campaign_id, recipient_id)
+        if found is None:
+            raise NotFound("This campaign has no such recipient.", code="recipient_not_found")
+        return found, await queries.select_attempts(db, workspace_id, recipient_id)
+
+    async def make_results(self, workspace_id: UUID, campaign_id: UUID, transact: Transact) -> AsyncGenerator[bytes]:
+        """Yields a CSV file with one row a recipient, read page by page. Raises what `transact` raises."""
+        yield BYTE_ORDER_MARK.encode() + _write_csv([_EXPORTED])
+        last: UUID | None = None
+        while True:
+            page = await transact(partial(_read_export_page, workspace_id, campaign_id, last))
+            if page.rows:
+                yield _write_csv([_export_row(one) for one in page.rows])
+                last = page.rows[-1].id
+            if not page.has_more:
+                return
+
+    async def _prepare(self, db: Connection, workspace_id: UUID, campaign_id: UUID) -> tuple[Campaign, FindMissing]:
+        campaign = await self._require_open(db, workspace_id, campaign_id)
+        agent = await self._campaigns.find_agent(db, workspace_id, campaign.settings)
+        return campaign, lambda row: agent.missing_variables(row.variables)
+
+    async def _require_open(
+        self, db: Connection, workspace_id: UUID, campaign_id: UUID, *, lock: bool = False
+    ) -> Campaign:
+        campaign = await self._campaigns.get(db, workspace_id, campaign_id, lock=lock)
+        if campaign.is_over:
+            raise Conflict("This campaign is over.", code="campaign_over")
+        return campaign
+
+    async def _store(
+        self,
+        db: Connection,
+        actor: Actor,
+        campaign: Campaign,
+        good: Sequence[NewRecipient],
+        faults: Sequence[RowFault],
+        now: datetime,
+    ) -> ImportResult:
+        # Locked only now: the rows were checked for a second meanwhile, and calls are placed under this lock.
+        await self._require_open(db, campaign.workspace_id, campaign.id, lock=True)
+        limits = await self._campaigns.limits(db, campaign.workspace_id)
+        free = limits.recipients - await queries.count_recipients(db, campaign.workspace_id, campaign.id)
+        added, all_faults = 0, list(faults)
+        for first in range(0, len(good), BATCH):
+            # Duplicates take no place, so each batch takes what the ones before left.
+            left = max(0, free - added)
+            batch, beyond = good[first : first + BATCH][:left], good[first : first + BATCH][left:]
+            stored = await queries.insert_recipients(db, campaign.workspace_id, campaign.id, batch, now)
+            added += len(stored)
+            all_faults += [_duplicate(row) for row in batch if row.phone_number not in stored]
+            all_faults += [_beyond(row, limits.recipients) for row in beyond]
+        if added:
+            await queries.wake_campaign(db, campaign.workspace_id, campaign.id, now)
+        after = {"added": added, "refused": len(all_faults)}
+        change = Change("campaign.add_recipients", "campaign", str(campaign.id), campaign.workspace_id, after=after)
+        await record_change(db, actor, change)
+        return ImportResult(added, sorted(all_faults, key=lambda one: one.place))
+
+
+def _read_file(
+    data: bytes, columns: ColumnMap, find_missing: FindMissing
+) -> tuple[CsvRows, list[NewRecipient], list[RowFault]]:
+    read = read_csv(data, columns)
+    good, faults = check_rows(read.rows, find_missing)
+    return read, good, [*read.faults, *faults]
+
+
+async def _read_export_page(
+    workspace_id: UUID, campaign_id: UUID, last: UUID | None, db: Connection
+) -> ListPage[CampaignRecipient]:
+    await enter_workspace(db, workspace_id)
+    page = PageRequest(BATCH, starting_after=last)
+    return await queries.select_recipients(
+        db, workspace_id, campaign_id, status=None, outcome=None, number=None, page=page
+    )
+
+
+def _duplicate(row: NewRecipient) -> RowFault:
+    return RowFault(row.place, ErrorDetail("phone_number", "duplicate", "is in the campaign already"))
+
+
+def _beyond(row: NewRecipient, most: int) -> RowFault:
+    return RowFault(row.place, ErrorDetail(None, "recipient_limit", f"a campaign has {most:,} recipients at most"))
+
+
+def _export_row(one: CampaignRecipient) -> list[str]:
+    values = (getattr(one, name) for name in _EXPORTED)
+    return [
+        value.isoformat() if isinstance(value, datetime) else "" if value is None else str(value) for value in values
+    ]
+
+
+def _write_csv(rows: Sequence[Sequence[str]]) -> bytes:
+    file = io.StringIO(newline="")
+    csv.writer(file).writerows([[defuse_formula(cell) for cell in row] for row in rows])
+    return file.getvalue().encode()
+
+
+async def find_obstacle(db: Connection, workspace_id: UUID, call_id: UUID, now: datetime) -> str | None:
+    """Why the call may not be dialled now, as its end_detail; None: it may, or no campaign placed it. Needs platform
+    scope."""
+    found = await queries.find_called_recipient(db, workspace_id, call_id)
+    if found is None:
+        return None
+    campaign_id, recipient_id = found
+    campaign = await queries.select_campaign(db, workspace_id, campaign_id)
+    recipient = await queries.select_recipient(db, workspace_id, campaign_id, recipient_id)
+    if campaign is None or recipient is None or campaign.status != "running":
+        return CAMPAIGN_NOT_RUNNING
+    if campaign.settings.ends_at is not None and now >= campaign.settings.ends_at:
+        return CAMPAIGN_NOT_RUNNING
+    if find_call_time(recipient, campaign.settings.hours, now) != now:
+        return OUTSIDE_HOURS
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class CallRules:
+    """leaves_message: whether a machine may get the agent's message. call_screening: what phones that ask who calls
+    get; None: as the agent says."""
+
+    leaves_message: bool = True
+    call_screening: CallScreening | None = None
+
+
+async def find_rules(db: Connection, workspace_id: UUID, call_id: UUID) -> CallRules:
+    """The rules of the campaign that placed the call. Needs platform scope."""
+    found = await queries.find_called_recipient(db, workspace_id, call_id)
+    if found is None:
+        return CallRules()
+    campaign = await queries.select_campaign(db, workspace_id, found[0])
+    if campaign is None:
+        return CallRules(leaves_message=False)
+    return CallRules(campaign.settings.leaves_messages, campaign.settings.call_screening)
+
+
+async def settle_attempts(db: Connection, ended: Sequence[EndedCall]) -> int:
+    """Settles those of these calls that a campaign placed; returns how many. One indexed query where none did. Times
+    count from the call's end, so that a repeated settlement has the same result. Needs platform scope."""
+    if not ended:
+        return 0
+    calls = {call.call_id: call for call in ended}
+    locked = await queries.lock_called_recipients(db, sorted({call.workspace_id for call in ended}), sorted(calls))
+    for attempt in locked:
+        await _settle(db, attempt, calls[attempt.call_id])
+    return len(locked)
+
+
+async def _settle(db: Connection, attempt: LockedAttempt, call: EndedCall) -> None:
+    outcome = find_outcome(call)
+    if attempt.finished_at is not None and attempt.outcome == outcome:
+        return
+    detail = find_detail(call, outcome)
+    await queries.finish_attempt(db, call.workspace_id, call.call_id, outcome, detail, call.at)
+    recipient = attempt.recipient
+    campaign = await queries.select_campaign(db, recipient.workspace_id, recipient.campaign_id)
+    if campaign is None:  # it is being deleted
+        return
+    after = await _decide(db, campaign, recipient, call.at)
+    if after != recipient:
+        await queries.update_recipient(db, after)
+    if after.status == "finished":
+        await report_recipient(db, after, call.call_id, call.at)
+    if outcome == "not_dialled" and call.end_detail in PAUSING_DETAILS:
+        await pause_campaign(db, campaign, call.end_detail, call.at)
+
+
+async def _decide(db: Connection, campaign: Campaign, recipient: CampaignRecipient, now: datetime) -> CampaignRecipient:
+    attempts = await queries.select_attempts(db, recipient.workspace_id, recipient.id)
+    after = apply_attempts(recipient, campaign.settings, attempts, now)
+    if campaign.is_over and after.status == "pending":
+        return finish_recipient(after, now)
+    return after
+
+
+async def delete_recipients_with_number(db: Connection, workspace_id: UUID, number: str) -> int:
+    """Deletes the recipients with this number, and their attempts, from all campaigns of the workspace; returns how
+    many. Those with an open call stay until it is over: while it waits to be dialled, the rules of its campaign hold,
+    and no other campaign may call the number meanwhile."""
+    return await queries.delete_number(db, workspace_id, number)
+
+
+async def has_recipient_with_number(db: Connection, workspace_id: UUID, number: str) -> bool:
+    """Whether a campaign of the workspace has this number (still)."""
+    return await queries.has_number(db, workspace_id, number)
+
+
+async def delete_workspace_recipients(db: Connection, workspace_id: UUID, most: int) -> int:
+    """Deletes up to `most` recipients of a workspace that is purged; returns how many."""
+    return await queries.delete_recipients(db, workspace_id, most)

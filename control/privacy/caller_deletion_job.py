@@ -13,7 +13,7 @@ from control.calls.deletion import CallerNumber
 from control.calls.job_support import decode_payload, utc_now
 from control.calls.media_assignment import MediaAssignment
 from control.calls.model import DeletedCall
-from control.campaigns.deletion import delete_number, has_number
+from control.campaigns.service import delete_recipients_with_number, has_recipient_with_number
 from control.db.jobs import JobFailed, JobHandler
 from control.db.pool import Connection, Pool
 from control.db.scope import enter_platform
@@ -139,7 +139,7 @@ async def _delete_others(pool: Pool, storage: Storage, clear_payloads: ClearPayl
         counts = Counter(await calls.delete_mentions(db, caller))
         counts["stored_responses"] = await forget_responses(db, caller.number)
         counts.update(await delete_caller_records(db, caller.workspace_id, caller.number))
-        counts["campaign_recipients"] = await delete_number(db, caller.workspace_id, caller.number)
+        counts["campaign_recipients"] = await delete_recipients_with_number(db, caller.workspace_id, caller.number)
         deleted = await calls.list_deleted_calls(db, caller)
     counts["exports"] = await withdraw_exports(pool, storage, caller.workspace_id, found.deletion.requested_at)
     counts["webhooks"], still_open = await clear_payloads(pool, caller.number, _carrier_ids(deleted))
@@ -147,7 +147,7 @@ async def _delete_others(pool: Pool, storage: Storage, clear_payloads: ClearPayl
         await enter_platform(db)
         await store_caller_deletions.add_counts(db, found.deletion.id, counts)
         is_recorded = await calls.has_unfinished_discards(db, [one.id for one in deleted])
-        is_called = await has_number(db, caller.workspace_id, caller.number)
+        is_called = await has_recipient_with_number(db, caller.workspace_id, caller.number)
     return not still_open and not is_recorded and not is_called
 
 

@@ -32,7 +32,7 @@ PLATFORM: Final = frozenset(
         "calls.store_platform_calls.measure_platform_calls",
         "calls.store_reaper.select_open",
         "calls.store_warm_transfers.select_open_legs",
-        "campaigns.store_recipients.finish_remaining",
+        "campaigns.queries.finish_remaining",
         "integrations.store.has_account",
         "integrations.store_appointments.delete_old",
         "integrations.store_states.delete_expired",

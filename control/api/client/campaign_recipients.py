@@ -16,10 +16,9 @@ from control.api.client.campaigns_views import (
     to_import_answer,
     to_recipient_view,
 )
-from control.campaigns.csv_rows import ColumnMap, parse_variable_columns
-from control.campaigns.model import ImportResult, NewRecipient, RecipientOutcome, RecipientStatus
-from control.campaigns.recipients import CampaignRecipients
-from control.campaigns.service import Campaigns
+from control.campaigns.recipients_csv import ColumnMap, parse_variable_columns
+from control.campaigns.rules import ImportResult, NewRecipient, RecipientOutcome, RecipientStatus
+from control.campaigns.service import CampaignRecipients, Campaigns
 from control.http.access import member
 from control.http.body import ONE_LINE, Body
 from control.http.context import MemberContext

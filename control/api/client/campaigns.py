@@ -13,8 +13,7 @@ from control.api.client.campaigns_views import (
     to_progress_view,
 )
 from control.campaigns.calling_hours import CallingHours
-from control.campaigns.model import CallScreening, Campaign, CampaignSettings, CampaignStatus
-from control.campaigns.retry_policy import RetryPolicy
+from control.campaigns.rules import CallScreening, Campaign, CampaignSettings, CampaignStatus, RetryPolicy
 from control.campaigns.service import Campaigns
 from control.http.access import member
 from control.http.body import Body, Name

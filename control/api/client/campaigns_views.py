@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import Field
 
 from control.campaigns.calling_hours import CallingHours
-from control.campaigns.model import (
+from control.campaigns.rules import (
     CallScreening,
     Campaign,
     CampaignAttempt,
@@ -20,8 +20,8 @@ from control.campaigns.model import (
     ImportResult,
     RecipientOutcome,
     RecipientStatus,
+    RetryPolicy,
 )
-from control.campaigns.retry_policy import RetryPolicy
 from control.http.fields import CallId, CreatedAt, Id, UpdatedAt
 from control.http.pagination import ListAnswer
 

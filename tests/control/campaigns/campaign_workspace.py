@@ -10,10 +10,9 @@ from control.calls.campaign_placement import make_campaign_placer
 from control.calls.state import CallState, close
 from control.calls.state_changes import save_changes
 from control.campaigns.calling_hours import CallingHours
-from control.campaigns.dispatcher import CampaignDispatcher
-from control.campaigns.model import Campaign, CampaignSettings, ImportResult, NewRecipient
-from control.campaigns.recipients import CampaignRecipients
-from control.campaigns.service import Campaigns
+from control.campaigns.rules import Campaign, CampaignSettings, ImportResult, NewRecipient
+from control.campaigns.service import CampaignRecipients, Campaigns
+from control.campaigns.tasks import CampaignDispatcher
 from shared.events import CallStatus, EndReason
 from tests.control.calls.call_platform import CallPlatform, LiveWorkspace
 

@@ -5,8 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from control.campaigns.call_outcomes import EndedCall, find_detail, find_outcome
-from control.campaigns.model import CallOutcome
+from control.campaigns.rules import CallOutcome, EndedCall, find_detail, find_outcome
 from shared.events import CallStatus
 from tests.control.calls.call_platform import NOW
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from control.campaigns.csv_rows import MOST_ROWS, ColumnMap, CsvRows, parse_variable_columns, read_csv
+from control.campaigns.recipients_csv import MOST_ROWS, ColumnMap, CsvRows, parse_variable_columns, read_csv
 from shared.errors import Invalid
 
 FIRST, SECOND, THIRD = "+14155552671", "+14155552672", "+14155552673"

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from control.campaigns.retry_policy import (
+from control.campaigns.rules import (
     MOST_A_DAY,
     MOST_ATTEMPTS,
     AttemptOutcome,

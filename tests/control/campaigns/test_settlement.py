@@ -17,9 +17,9 @@ from control.calls.event_batch import parse_event, write_events
 from control.calls.model import AdmittedCall, CarrierStatus
 from control.calls.service import Calls
 from control.calls.state_changes import save_changes
-from control.campaigns import deletion, store_campaigns
-from control.campaigns.retry_policy import RetryPolicy, RetryRule
-from control.campaigns.schedule import MOST_UNDIALLED
+from control.campaigns import queries as campaigns_queries
+from control.campaigns import service as campaigns_service
+from control.campaigns.rules import MOST_UNDIALLED, RetryPolicy, RetryRule
 from control.carriers.pacer import CallPacer
 from control.carriers.registry import Carriers
 from control.db.pool import Connection
@@ -174,7 +174,7 @@ async def test_end_that_pauses_does_not_wait_for_a_dispatcher(tenant: CampaignWo
     call_id = await only_call(tenant)
 
     async def end_meanwhile(db: Connection) -> None:
-        assert await store_campaigns.select_one(db, campaign.workspace_id, campaign.id, lock=True)
+        assert await campaigns_queries.select_campaign(db, campaign.workspace_id, campaign.id, lock=True)
         async with asyncio.timeout(30):
             await tenant.end(call_id, "canceled", None, "spend_limit", dialled=False)
 
@@ -227,13 +227,17 @@ async def test_deletion_of_a_caller_waits_for_the_open_call(tenant: CampaignWork
     campaign = await tenant.start(FIRST)
     await tenant.run()
     named = (campaign.workspace_id, FIRST)
-    assert await tenant.platform.in_platform(lambda db: deletion.delete_number(db, *named)) == 0
-    assert await tenant.platform.in_platform(lambda db: deletion.has_number(db, *named))
+    assert (
+        await tenant.platform.in_platform(lambda db: campaigns_service.delete_recipients_with_number(db, *named)) == 0
+    )
+    assert await tenant.platform.in_platform(lambda db: campaigns_service.has_recipient_with_number(db, *named))
     await tenant.change("pause", campaign)
     await dial(tenant, await only_call(tenant))
     assert not tenant.platform.gateway.dialled
-    assert await tenant.platform.in_platform(lambda db: deletion.delete_number(db, *named)) == 1
-    assert not await tenant.platform.in_platform(lambda db: deletion.has_number(db, *named))
+    assert (
+        await tenant.platform.in_platform(lambda db: campaigns_service.delete_recipients_with_number(db, *named)) == 1
+    )
+    assert not await tenant.platform.in_platform(lambda db: campaigns_service.has_recipient_with_number(db, *named))
     assert not await tenant.attempts(campaign)
 
 

@@ -11,9 +11,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from control.calls.campaign_placement import make_campaign_placer
-from control.campaigns.dispatcher import CampaignDispatcher
-from control.campaigns.model import Campaign
-from control.campaigns.retry_policy import RetryPolicy
+from control.campaigns.rules import Campaign, RetryPolicy
+from control.campaigns.tasks import CampaignDispatcher
 from control.do_not_call.rules import NewListing
 from control.do_not_call.service import DoNotCallList
 from shared.events import CallStatus, EndReason

@@ -1,7 +1,4 @@
-"""Places the calls of campaigns. Several workers may dispatch at once: a campaign is locked by one at a time.
-
-Each call is one transaction: campaign and recipient are locked, the call is placed by the rules of all outbound calls,
-and the attempt is stored with it. A worker that is killed leaves either all of that or nothing."""
+"""The worker's tasks for campaigns: places their calls, and ends recipients of campaigns that are over."""
 
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -12,11 +9,18 @@ from uuid import UUID
 
 import structlog
 
-from control.campaigns import store_attempts, store_campaigns, store_recipients
-from control.campaigns.changes import change_status, report_recipient
-from control.campaigns.model import Campaign, CampaignRecipient
-from control.campaigns.refusals import Refusal, judge_refusal
-from control.campaigns.schedule import NO_HOURS, find_time, finish_recipient
+from control.campaigns import queries
+from control.campaigns.rules import (
+    NO_HOURS,
+    Campaign,
+    CampaignRecipient,
+    Refusal,
+    find_call_time,
+    finish_recipient,
+    judge_refusal,
+)
+from control.campaigns.service import change_status, report_recipient
+from control.db.duties import Duty, OutsideDuty, WorkerTasks
 from control.db.pool import Connection, Pool, PoolExhausted
 from control.db.scope import enter_platform
 from control.do_not_call.rules import LISTED
@@ -72,7 +76,7 @@ class CampaignDispatcher:
         with, after the others had their turns."""
         async with self._pool.transaction() as db:
             await enter_platform(db)
-            due = deque(await store_campaigns.select_due(db, now, MOST_CAMPAIGNS))
+            due = deque(await queries.select_due_campaigns(db, now, MOST_CAMPAIGNS))
         placed, failed = 0, None
         for _ in range(MOST_STEPS):
             if not due or placed >= MOST_CALLS:
@@ -97,10 +101,10 @@ class CampaignDispatcher:
         """One step of a campaign: whether a call was placed, and whether the campaign may place another one now."""
         async with self._pool.transaction() as db:
             await enter_platform(db)
-            campaign = await store_campaigns.lock_due(db, workspace_id, campaign_id, now)
+            campaign = await queries.lock_due_campaign(db, workspace_id, campaign_id, now)
             if campaign is None or not await _may_call(db, campaign, now):
                 return False, False
-            claimed = await store_recipients.claim_due(db, campaign.workspace_id, campaign.id, now, LOOKED_AT)
+            claimed = await queries.claim_due_recipients(db, campaign.workspace_id, campaign.id, now, LOOKED_AT)
             recipient = await _choose(db, campaign, claimed, now)
             if recipient is not None:
                 return await self._call(db, campaign, recipient, now)
@@ -115,18 +119,18 @@ class CampaignDispatcher:
         try:
             async with db.transaction():
                 call_id = await self._place_call(db, _make_call(campaign, recipient), now)
-                if not await store_attempts.insert_attempt(db, call_id, recipient, now):
+                if not await queries.insert_attempt(db, call_id, recipient, now):
                     raise _NumberBusy
         except _NumberBusy:
-            await store_recipients.defer(db, campaign.workspace_id, [(recipient.id, now + BUSY_DELAY)])
+            await queries.defer_recipients(db, campaign.workspace_id, [(recipient.id, now + BUSY_DELAY)])
             return False, True
         except Problem as problem:
             return False, await _apply_refusal(db, campaign, recipient, judge_refusal(problem), now)
-        await store_recipients.update_recipient(db, replace(recipient, status="calling"))
+        await queries.update_recipient(db, replace(recipient, status="calling"))
         gap = timedelta(seconds=60 / campaign.settings.calls_per_minute)
         # A late run makes up for what it missed, up to the time between two runs.
         following = max(campaign.next_dispatch_at, now - POLL) + gap
-        await store_campaigns.delay(db, campaign, following, None)
+        await queries.delay_campaign(db, campaign, following, None)
         return True, following <= now
 
 
@@ -134,14 +138,14 @@ async def _may_call(db: Connection, campaign: Campaign, now: datetime) -> bool:
     """Whether its dates and its pace allow a call now; else it looks again later, or is over."""
     chosen = campaign.settings
     if chosen.starts_at is not None and now < chosen.starts_at:
-        await store_campaigns.delay(db, campaign, chosen.starts_at, None)
+        await queries.delay_campaign(db, campaign, chosen.starts_at, None)
         return False
     if chosen.ends_at is not None and now >= chosen.ends_at:
         await _end(db, campaign, now)
         return False
-    open_calls, last_minute = await store_attempts.count_pace(db, campaign.workspace_id, campaign.id, now)
+    open_calls, last_minute = await queries.count_pace(db, campaign.workspace_id, campaign.id, now)
     if open_calls >= chosen.most_open_calls or last_minute >= chosen.calls_per_minute:
-        await store_campaigns.delay(db, campaign, now + POLL / 2, campaign.status_reason)
+        await queries.delay_campaign(db, campaign, now + POLL / 2, campaign.status_reason)
         return False
     return True
 
@@ -153,7 +157,7 @@ async def _choose(
     deferred: list[tuple[UUID, datetime]] = []
     chosen = None
     for one in claimed:
-        at = find_time(one, campaign.settings.hours, now)
+        at = find_call_time(one, campaign.settings.hours, now)
         if at == now:
             chosen = one
             break
@@ -162,7 +166,7 @@ async def _choose(
         else:
             deferred.append((one.id, at))
     if deferred:
-        await store_recipients.defer(db, campaign.workspace_id, deferred)
+        await queries.defer_recipients(db, campaign.workspace_id, deferred)
     return chosen
 
 
@@ -173,9 +177,9 @@ async def _apply_refusal(
     if refusal.consequence == "finish":
         await _finish(db, recipient, refusal.code, now)
     elif refusal.consequence == "defer":
-        await store_recipients.defer(db, campaign.workspace_id, [(recipient.id, now + refusal.delay)])
+        await queries.defer_recipients(db, campaign.workspace_id, [(recipient.id, now + refusal.delay)])
     elif refusal.consequence == "wait":
-        await store_campaigns.delay(db, campaign, now + refusal.delay, refusal.code)
+        await queries.delay_campaign(db, campaign, now + refusal.delay, refusal.code)
     else:
         await change_status(db, campaign, "paused", refusal.code, now)
     return refusal.consequence in ("finish", "defer")
@@ -184,29 +188,29 @@ async def _apply_refusal(
 async def _finish(db: Connection, recipient: CampaignRecipient, code: str, now: datetime) -> None:
     outcome = recipient.outcome or "refused"
     after = finish_recipient(replace(recipient, outcome="opted_out" if code == LISTED else outcome, detail=code), now)
-    await store_recipients.update_recipient(db, after)
+    await queries.update_recipient(db, after)
     await report_recipient(db, after, None, now)
 
 
 async def _rest(db: Connection, campaign: Campaign, now: datetime) -> None:
     """Nobody can be called now: the campaign looks again later, or is completed."""
-    following, is_calling = await store_recipients.find_open(db, campaign.workspace_id, campaign.id)
+    following, is_calling = await queries.find_open(db, campaign.workspace_id, campaign.id)
     if following is None and not is_calling:
         await change_status(db, campaign, "completed", None, now)
         return
     latest = now + (POLL if is_calling else IDLE)
-    await store_campaigns.delay(db, campaign, min(max(following or latest, now + POLL / 2), latest), None)
+    await queries.delay_campaign(db, campaign, min(max(following or latest, now + POLL / 2), latest), None)
 
 
 async def _end(db: Connection, campaign: Campaign, now: datetime) -> None:
     """Its time is over: who was not reached is not called any more; calls that run go on."""
     named = (campaign.workspace_id, campaign.id)
-    await store_recipients.finish_pending(db, *named, "campaign_ended", now, MOST_FINISHED)
-    following, is_calling = await store_recipients.find_open(db, campaign.workspace_id, campaign.id)
+    await queries.finish_pending(db, *named, "campaign_ended", now, MOST_FINISHED)
+    following, is_calling = await queries.find_open(db, campaign.workspace_id, campaign.id)
     if following is None and not is_calling:
         await change_status(db, campaign, "completed", "campaign_ended", now)
     else:
-        await store_campaigns.delay(db, campaign, now + POLL, "campaign_ended")
+        await queries.delay_campaign(db, campaign, now + POLL, "campaign_ended")
 
 
 def _make_call(campaign: Campaign, recipient: CampaignRecipient) -> CampaignCall:
@@ -220,4 +224,27 @@ def _make_call(campaign: Campaign, recipient: CampaignRecipient) -> CampaignCall
         number_ids=numbers[first:] + numbers[:first],
         phone_number=recipient.phone_number,
         variables=recipient.variables,
+    )
+
+
+FINISHED_AT_ONCE: Final = 1_000
+# Of campaigns that ended longer ago no recipient is pending any more.
+OVER_FOR: Final = timedelta(days=7)
+
+
+def campaigns_tasks(pool: Pool, place_call: PlaceCall) -> WorkerTasks:
+    """Duties `campaign_calls` and `campaign_remains`. place_call: of the room of calls."""
+    dispatcher = CampaignDispatcher(pool, place_call)
+
+    async def dispatch(pool: Pool, now: datetime) -> int:
+        return await dispatcher.run(now)
+
+    async def finish_remaining(db: Connection, now: datetime) -> int:
+        return await queries.finish_remaining(db, now, now - OVER_FOR, FINISHED_AT_ONCE)
+
+    return WorkerTasks(
+        duties=[
+            OutsideDuty("campaign_calls", 1.0, dispatch, MOST_CALLS),
+            Duty("campaign_remains", 15.0, finish_remaining, FINISHED_AT_ONCE),
+        ]
     )

@@ -1,0 +1,581 @@
+"""All SQL of campaigns, their recipients, and the calls to recipients."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from pydantic import BaseModel
+
+from control.campaigns.calling_hours import CallingHours
+from control.campaigns.rules import (
+    CallOutcome,
+    Campaign,
+    CampaignAttempt,
+    CampaignProgress,
+    CampaignRecipient,
+    CampaignSettings,
+    CampaignStatus,
+    NewRecipient,
+    RecipientOutcome,
+    RecipientStatus,
+    RetryPolicy,
+)
+from control.db.keyset import Keyset, ListPage, PageRequest, cut_page
+from control.db.pool import Connection
+from shared.ids import new_id
+
+_CAMPAIGNS: Final = """
+    SELECT id, workspace_id, name, agent_id, agent_version, number_ids, status, status_reason, hours, retries,
+           calls_per_minute, most_open_calls, leaves_messages, starts_at, ends_at, next_dispatch_at, created_at,
+           updated_at, started_at, finished_at, call_screening
+    FROM campaigns
+"""
+_CAMPAIGN_ORDER: Final = Keyset(
+    ("created_at", "id"), "SELECT created_at, id FROM campaigns WHERE id = $1 AND workspace_id = $2"
+)
+_INSERT_CAMPAIGN: Final = """
+    INSERT INTO campaigns (id, workspace_id, name, agent_id, agent_version, number_ids, hours, retries,
+                           calls_per_minute, most_open_calls, leaves_messages, starts_at, ends_at, status,
+                           next_dispatch_at, created_at, updated_at, call_screening)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 'draft', $15, $15, $15, $14)
+"""
+_UPDATE_CAMPAIGN: Final = """
+    UPDATE campaigns
+    SET name = $3, agent_id = $4, agent_version = $5, number_ids = $6, hours = $7, retries = $8,
+        calls_per_minute = $9, most_open_calls = $10, leaves_messages = $11, starts_at = $12, ends_at = $13,
+        call_screening = $14, next_dispatch_at = $15, updated_at = $15
+    WHERE workspace_id = $1 AND id = $2
+"""
+_UPDATE_STATUS: Final = """
+    UPDATE campaigns
+    SET status = $3, status_reason = $4, updated_at = $5,
+        next_dispatch_at = CASE WHEN $3 = 'running' THEN $5 ELSE next_dispatch_at END,
+        started_at = CASE WHEN $3 = 'running' THEN coalesce(started_at, $5) ELSE started_at END,
+        finished_at = CASE WHEN $3 IN ('completed', 'canceled') THEN $5 END
+    WHERE workspace_id = $1 AND id = $2
+"""
+# Those that may place a call now, the longest waiting first.
+_SELECT_DUE_CAMPAIGNS: Final = """
+    SELECT id, workspace_id FROM campaigns WHERE status = 'running' AND next_dispatch_at <= $1
+    ORDER BY next_dispatch_at LIMIT $2
+"""
+# One that another worker dispatches from is left to it.
+_LOCK_DUE_CAMPAIGN: Final = f"""
+    {_CAMPAIGNS} WHERE workspace_id = $1 AND id = $2 AND status = 'running' AND next_dispatch_at <= $3
+    FOR UPDATE SKIP LOCKED
+"""
+_DELAY_CAMPAIGN: Final = """
+    UPDATE campaigns SET next_dispatch_at = $3, status_reason = $4 WHERE workspace_id = $1 AND id = $2
+"""
+# Not waited for: see `lock_free`.
+_LOCK_FREE_CAMPAIGN: Final = f"{_CAMPAIGNS} WHERE workspace_id = $1 AND id = $2 FOR UPDATE SKIP LOCKED"
+# Has a running campaign look for recipients soon.
+_WAKE_CAMPAIGN: Final = """
+    UPDATE campaigns SET next_dispatch_at = $3
+    WHERE workspace_id = $1 AND id = $2 AND status = 'running' AND next_dispatch_at > $3
+"""
+
+
+async def lock_list(db: Connection, workspace_id: UUID) -> None:
+    """Serialises transactions that count a workspace's campaigns in order to add or start one."""
+    await db.execute("SELECT pg_advisory_xact_lock(hashtextextended('campaigns ' || $1::text, 0))", str(workspace_id))
+
+
+async def select_campaigns(
+    db: Connection, workspace_id: UUID, status: CampaignStatus | None, page: PageRequest
+) -> ListPage[Campaign]:
+    """A page, newest first. status: None for all. Raises Invalid (code cursor_unknown)."""
+    clause = await _CAMPAIGN_ORDER.make_clause(db, page, (workspace_id, status), (workspace_id,))
+    where = "WHERE workspace_id = $1 AND ($2::text IS NULL OR status = $2)"
+    rows = await db.fetch(f"{_CAMPAIGNS} {where} {clause.tail}", *clause.values)
+    return cut_page([_make_campaign(row) for row in rows], page)
+
+
+async def count_campaigns(db: Connection, workspace_id: UUID, status: CampaignStatus | None = None) -> int:
+    """How many the workspace has; None: of any status."""
+    found: int = await db.fetchval(
+        "SELECT count(*) FROM campaigns WHERE workspace_id = $1 AND ($2::text IS NULL OR status = $2)",
+        workspace_id,
+        status,
+    )
+    return found
+
+
+async def select_campaign(
+    db: Connection, workspace_id: UUID, campaign_id: UUID, *, lock: bool = False
+) -> Campaign | None:
+    """lock: until the transaction ends; no call is placed meanwhile."""
+    locking = "FOR UPDATE" if lock else ""
+    row = await db.fetchrow(f"{_CAMPAIGNS} WHERE workspace_id = $1 AND id = $2 {locking}", workspace_id, campaign_id)
+    return None if row is None else _make_campaign(row)
+
+
+async def insert_campaign(
+    db: Connection, campaign_id: UUID, workspace_id: UUID, chosen: CampaignSettings, now: datetime
+) -> None:
+    """Stores a draft."""
+    await db.execute(_INSERT_CAMPAIGN, campaign_id, workspace_id, *_values(chosen), now)
+
+
+async def update_settings(
+    db: Connection, workspace_id: UUID, campaign_id: UUID, chosen: CampaignSettings, now: datetime
+) -> None:
+    """Everything but its status."""
+    await db.execute(_UPDATE_CAMPAIGN, workspace_id, campaign_id, *_values(chosen), now)
+
+
+async def update_status(
+    db: Connection, workspace_id: UUID, campaign_id: UUID, status: CampaignStatus, reason: str | None, now: datetime
+) -> None:
+    """The campaign must be locked."""
+    await db.execute(_UPDATE_STATUS, workspace_id, campaign_id, status, reason, now)
+
+
+async def delete_campaign(db: Connection, workspace_id: UUID, campaign_id: UUID) -> None:
+    """Deletes it with its recipients and their attempts."""
+    await db.execute("DELETE FROM campaigns WHERE workspace_id = $1 AND id = $2", workspace_id, campaign_id)
+
+
+async def select_due_campaigns(db: Connection, now: datetime, most: int) -> list[tuple[UUID, UUID]]:
+    """Workspace and id of campaigns that may place a call now. Needs platform scope."""
+    return [(row["workspace_id"], row["id"]) for row in await db.fetch(_SELECT_DUE_CAMPAIGNS, now, most)]
+
+
+async def lock_due_campaign(db: Connection, workspace_id: UUID, campaign_id: UUID, now: datetime) -> Campaign | None:
+    """None: it may place no call now, or another worker has it. Needs platform scope."""
+    row = await db.fetchrow(_LOCK_DUE_CAMPAIGN, workspace_id, campaign_id, now)
+    return None if row is None else _make_campaign(row)
+
+
+async def lock_free_campaign(db: Connection, workspace_id: UUID, campaign_id: UUID) -> Campaign | None:
+    """None: another transaction has locked it. For transactions that hold locks of calls or attempts: a dispatcher may
+    wait for those while it holds the campaign. Needs platform scope."""
+    row = await db.fetchrow(_LOCK_FREE_CAMPAIGN, workspace_id, campaign_id)
+    return None if row is None else _make_campaign(row)
+
+
+async def delay_campaign(db: Connection, campaign: Campaign, until: datetime, reason: str | None) -> None:
+    """No call is placed before. The campaign must be locked. Needs platform scope."""
+    await db.execute(_DELAY_CAMPAIGN, campaign.workspace_id, campaign.id, until, reason)
+
+
+async def wake_campaign(db: Connection, workspace_id: UUID, campaign_id: UUID, at: datetime) -> None:
+    """It has recipients to call by then."""
+    await db.execute(_WAKE_CAMPAIGN, workspace_id, campaign_id, at)
+
+
+def _values(chosen: CampaignSettings) -> tuple[Any, ...]:
+    return (
+        chosen.name,
+        chosen.agent_id,
+        chosen.agent_version,
+        list(chosen.number_ids),
+        None if chosen.hours is None else chosen.hours.model_dump(mode="json"),
+        chosen.retries.model_dump(mode="json"),
+        chosen.calls_per_minute,
+        chosen.most_open_calls,
+        chosen.leaves_messages,
+        chosen.starts_at,
+        chosen.ends_at,
+        chosen.call_screening,
+    )
+
+
+def _known(kind: type[BaseModel], stored: Mapping[str, Any]) -> dict[str, Any]:
+    """Without fields that a later version has stored: while it is rolled out, this one still ends calls."""
+    return {name: value for name, value in stored.items() if name in kind.model_fields}
+
+
+def _make_campaign(row: Any) -> Campaign:
+    chosen = CampaignSettings(
+        name=row["name"],
+        agent_id=row["agent_id"],
+        agent_version=row["agent_version"],
+        number_ids=tuple(row["number_ids"]),
+        hours=None if row["hours"] is None else CallingHours.model_validate(_known(CallingHours, row["hours"])),
+        retries=RetryPolicy.model_validate(_known(RetryPolicy, row["retries"])),
+        calls_per_minute=row["calls_per_minute"],
+        most_open_calls=row["most_open_calls"],
+        leaves_messages=row["leaves_messages"],
+        starts_at=row["starts_at"],
+        ends_at=row["ends_at"],
+        call_screening=row["call_screening"],
+    )
+    return Campaign(
+        id=row["id"],
+        workspace_id=row["workspace_id"],
+        settings=chosen,
+        status=row["status"],
+        status_reason=row["status_reason"],
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+        started_at=row["started_at"],
+        finished_at=row["finished_at"],
+        next_dispatch_at=row["next_dispatch_at"],
+    )
+
+
+_RECIPIENT_COLUMNS: Final = """
+    r.id, r.workspace_id, r.campaign_id, r.phone_number, r.variables, r.timezone, r.reference, r.status, r.outcome,
+    r.detail, r.attempts, r.next_attempt_at, r.created_at, r.finished_at
+"""
+_RECIPIENTS: Final = f"SELECT {_RECIPIENT_COLUMNS} FROM campaign_recipients r"
+# In the order in which they were added.
+_RECIPIENT_ORDER: Final = Keyset(
+    ("r.id",),
+    "SELECT id FROM campaign_recipients WHERE id = $1 AND workspace_id = $2 AND campaign_id = $3",
+    descending=False,
+)
+_RECIPIENT_FILTER: Final = """
+    WHERE r.workspace_id = $1 AND r.campaign_id = $2 AND ($3::text IS NULL OR r.status = $3)
+      AND ($4::text IS NULL OR r.outcome = $4) AND ($5::text IS NULL OR r.phone_number = $5)
+"""
+# A number that the campaign has stays as it is.
+_INSERT_RECIPIENTS: Final = """
+    INSERT INTO campaign_recipients (id, workspace_id, campaign_id, phone_number, variables, timezone, reference,
+                                     status, attempts, next_attempt_at, created_at)
+    SELECT n.id, $1, $2, n.phone_number, n.variables, n.timezone, n.reference, 'pending', 0, $3, $3
+    FROM unnest($4::uuid[], $5::text[], $6::jsonb[], $7::text[], $8::text[])
+        AS n (id, phone_number, variables, timezone, reference)
+    ON CONFLICT (campaign_id, phone_number) DO NOTHING
+    RETURNING phone_number
+"""
+_CLAIM_DUE_RECIPIENTS: Final = f"""
+    {_RECIPIENTS} WHERE r.workspace_id = $1 AND r.campaign_id = $2 AND r.status = 'pending' AND r.next_attempt_at <= $3
+    ORDER BY r.next_attempt_at, r.id LIMIT $4 FOR UPDATE SKIP LOCKED
+"""
+_DEFER_RECIPIENTS: Final = """
+    UPDATE campaign_recipients r SET next_attempt_at = n.at
+    FROM unnest($2::uuid[], $3::timestamptz[]) AS n (id, at)
+    WHERE r.workspace_id = $1 AND r.id = n.id AND r.status = 'pending'
+"""
+_UPDATE_RECIPIENT: Final = """
+    UPDATE campaign_recipients
+    SET status = $3, outcome = $4, detail = $5, attempts = $6, next_attempt_at = $7,
+        finished_at = CASE WHEN $3 = 'finished' THEN $8::timestamptz END
+    WHERE workspace_id = $1 AND id = $2
+"""
+# Some may be locked by a worker that is just calling them: those are found by the next run.
+_FINISH_PENDING: Final = """
+    UPDATE campaign_recipients SET status = 'finished', outcome = coalesce(outcome, 'not_called'), detail = $3,
+                                   finished_at = $4
+    WHERE id IN (SELECT id FROM campaign_recipients
+                 WHERE workspace_id = $1 AND campaign_id = $2 AND status = 'pending'
+                 ORDER BY next_attempt_at, id LIMIT $5 FOR UPDATE SKIP LOCKED)
+"""
+# Pending recipients of campaigns that were over since $2.
+_FINISH_REMAINING: Final = """
+    UPDATE campaign_recipients SET status = 'finished', outcome = coalesce(outcome, 'not_called'),
+                                   detail = 'campaign_ended', finished_at = $1
+    WHERE id IN (SELECT r.id FROM campaigns c JOIN campaign_recipients r ON r.campaign_id = c.id
+                 WHERE c.finished_at > $2 AND r.status = 'pending' LIMIT $3 FOR UPDATE OF r SKIP LOCKED)
+"""
+_ADVANCE_UNCALLED: Final = """
+    UPDATE campaign_recipients SET next_attempt_at = $3
+    WHERE workspace_id = $1 AND campaign_id = $2 AND status = 'pending' AND attempts = 0 AND next_attempt_at > $3
+"""
+_DELETE_RECIPIENTS: Final = """
+    DELETE FROM campaign_recipients
+    WHERE id IN (SELECT id FROM campaign_recipients WHERE workspace_id = $1 ORDER BY phone_number LIMIT $2)
+"""
+_FIND_OPEN: Final = """
+    SELECT (SELECT min(next_attempt_at) FROM campaign_recipients
+            WHERE workspace_id = $1 AND campaign_id = $2 AND status = 'pending'),
+           EXISTS (SELECT FROM campaign_attempts WHERE workspace_id = $1 AND campaign_id = $2 AND finished_at IS NULL)
+"""
+
+
+async def insert_recipients(
+    db: Connection, workspace_id: UUID, campaign_id: UUID, rows: Sequence[NewRecipient], now: datetime
+) -> set[str]:
+    """The numbers that were stored; the others are in the campaign already."""
+    stored = await db.fetch(
+        _INSERT_RECIPIENTS,
+        workspace_id,
+        campaign_id,
+        now,
+        sorted(UUID(new_id()) for _ in rows),  # ids of one millisecond are in any order
+        [row.phone_number for row in rows],
+        [dict(row.variables) for row in rows],
+        [row.timezone for row in rows],
+        [row.reference for row in rows],
+    )
+    return {row["phone_number"] for row in stored}
+
+
+async def count_recipients(db: Connection, workspace_id: UUID, campaign_id: UUID) -> int:
+    """How many the campaign has."""
+    found: int = await db.fetchval(
+        "SELECT count(*) FROM campaign_recipients WHERE workspace_id = $1 AND campaign_id = $2",
+        workspace_id,
+        campaign_id,
+    )
+    return found
+
+
+async def select_recipients(
+    db: Connection,
+    workspace_id: UUID,
+    campaign_id: UUID,
+    *,
+    status: RecipientStatus | None,
+    outcome: RecipientOutcome | None,
+    number: str | None,
+    page: PageRequest,
+) -> ListPage[CampaignRecipient]:
+    """A page, with its total unless it is next to a row. Raises Invalid (code cursor_unknown)."""
+    values = (workspace_id, campaign_id, status, outcome, number)
+    clause = await _RECIPIENT_ORDER.make_clause(db, page, values, (workspace_id, campaign_id))
+    rows = await db.fetch(f"{_RECIPIENTS} {_RECIPIENT_FILTER} {clause.tail}", *clause.values)
+    found = cut_page([_make_recipient(row) for row in rows], page)
+    if page.cursor is not None:
+        return found
+    return found.with_total(
+        await db.fetchval(f"SELECT count(*) FROM campaign_recipients r {_RECIPIENT_FILTER}", *values)
+    )
+
+
+async def select_recipient(
+    db: Connection, workspace_id: UUID, campaign_id: UUID, recipient_id: UUID
+) -> CampaignRecipient | None:
+    """None: the campaign has no such recipient."""
+    row = await db.fetchrow(
+        f"{_RECIPIENTS} WHERE r.workspace_id = $1 AND r.campaign_id = $2 AND r.id = $3",
+        workspace_id,
+        campaign_id,
+        recipient_id,
+    )
+    return None if row is None else _make_recipient(row)
+
+
+async def claim_due_recipients(
+    db: Connection, workspace_id: UUID, campaign_id: UUID, now: datetime, most: int
+) -> list[CampaignRecipient]:
+    """Pending recipients whose time has come, locked; those that another transaction has locked are left out. Needs
+    platform scope."""
+    return [_make_recipient(row) for row in await db.fetch(_CLAIM_DUE_RECIPIENTS, workspace_id, campaign_id, now, most)]
+
+
+async def defer_recipients(db: Connection, workspace_id: UUID, times: Sequence[tuple[UUID, datetime]]) -> None:
+    """Pending recipients are called no earlier than at these times. Needs platform scope."""
+    await db.execute(_DEFER_RECIPIENTS, workspace_id, [one for one, _ in times], [at for _, at in times])
+
+
+async def update_recipient(db: Connection, one: CampaignRecipient) -> None:
+    """Its status, outcome and times; it must be locked. Needs platform scope."""
+    await db.execute(
+        _UPDATE_RECIPIENT,
+        one.workspace_id,
+        one.id,
+        one.status,
+        one.outcome,
+        one.detail,
+        one.attempts,
+        one.next_attempt_at,
+        one.finished_at,
+    )
+
+
+async def finish_pending(
+    db: Connection, workspace_id: UUID, campaign_id: UUID, detail: str, now: datetime, most: int
+) -> int:
+    """Up to `most` pending recipients are not called any more; returns how many. Needs platform scope."""
+    status = await db.execute(_FINISH_PENDING, workspace_id, campaign_id, detail, now, most)
+    return int(status.split()[-1])
+
+
+async def finish_remaining(db: Connection, now: datetime, since: datetime, most: int) -> int:
+    """As `finish_pending`, for all campaigns that were completed or canceled since then. Needs platform scope."""
+    status = await db.execute(_FINISH_REMAINING, now, since, most)
+    return int(status.split()[-1])
+
+
+async def find_open(db: Connection, workspace_id: UUID, campaign_id: UUID) -> tuple[datetime | None, bool]:
+    """When the next pending recipient may be called (None: there is none), and whether a call is open."""
+    row = await db.fetchrow(_FIND_OPEN, workspace_id, campaign_id)
+    return row[0], row[1]
+
+
+async def advance_uncalled(db: Connection, workspace_id: UUID, campaign_id: UUID, now: datetime) -> None:
+    """Has those looked at again who were never called: they waited for hours that have changed."""
+    await db.execute(_ADVANCE_UNCALLED, workspace_id, campaign_id, now)
+
+
+async def delete_recipients(db: Connection, workspace_id: UUID, most: int) -> int:
+    """Deletes up to `most` recipients of a workspace, with their attempts; returns how many. Needs platform scope."""
+    status = await db.execute(_DELETE_RECIPIENTS, workspace_id, most)
+    return int(status.split()[-1])
+
+
+async def delete_number(db: Connection, workspace_id: UUID, number: str) -> int:
+    """Deletes the recipients with this number that are not being called, with their attempts; returns how many. Needs
+    platform scope."""
+    status = await db.execute(
+        "DELETE FROM campaign_recipients WHERE workspace_id = $1 AND phone_number = $2 AND status <> 'calling'",
+        workspace_id,
+        number,
+    )
+    return int(status.split()[-1])
+
+
+async def has_number(db: Connection, workspace_id: UUID, number: str) -> bool:
+    """Whether a recipient of the workspace has this number. Needs platform scope."""
+    found: bool = await db.fetchval(
+        "SELECT EXISTS (SELECT FROM campaign_recipients WHERE workspace_id = $1 AND phone_number = $2)",
+        workspace_id,
+        number,
+    )
+    return found
+
+
+def _make_recipient(row: Any) -> CampaignRecipient:
+    """Of a row with the columns of a recipient."""
+    return CampaignRecipient(
+        id=row["id"],
+        workspace_id=row["workspace_id"],
+        campaign_id=row["campaign_id"],
+        phone_number=row["phone_number"],
+        variables=row["variables"],
+        timezone=row["timezone"],
+        reference=row["reference"],
+        status=row["status"],
+        outcome=row["outcome"],
+        detail=row["detail"],
+        attempts=row["attempts"],
+        next_attempt_at=row["next_attempt_at"],
+        created_at=row["created_at"],
+        finished_at=row["finished_at"],
+    )
+
+
+# Nothing is inserted while another call of a campaign to this number of the workspace is open.
+_INSERT_ATTEMPT: Final = """
+    INSERT INTO campaign_attempts (call_id, workspace_id, campaign_id, recipient_id, phone_number, started_at)
+    VALUES ($1, $2, $3, $4, $5, $6)
+    ON CONFLICT (workspace_id, phone_number) WHERE finished_at IS NULL DO NOTHING
+"""
+_COUNT_PACE: Final = """
+    SELECT (SELECT count(*) FROM campaign_attempts
+            WHERE workspace_id = $1 AND campaign_id = $2 AND finished_at IS NULL),
+           (SELECT count(*) FROM campaign_attempts
+            WHERE workspace_id = $1 AND campaign_id = $2 AND started_at > $3::timestamptz - interval '1 minute')
+"""
+# The recipients of these calls, locked in one order, so that two transactions cannot deadlock.
+_LOCK_CALLED_RECIPIENTS: Final = """
+    SELECT r.*, a.call_id, a.outcome AS call_outcome, a.finished_at AS call_finished_at
+    FROM campaign_attempts a JOIN campaign_recipients r ON r.id = a.recipient_id
+    WHERE a.workspace_id = ANY($1::uuid[]) AND a.call_id = ANY($2::uuid[]) ORDER BY r.id FOR UPDATE OF r, a
+"""
+_FINISH_ATTEMPT: Final = """
+    UPDATE campaign_attempts SET outcome = $3, detail = $4, finished_at = coalesce(finished_at, $5)
+    WHERE workspace_id = $1 AND call_id = $2
+"""
+_SELECT_ATTEMPTS: Final = """
+    SELECT call_id, started_at, finished_at, outcome, detail FROM campaign_attempts
+    WHERE workspace_id = $1 AND recipient_id = $2 ORDER BY started_at, call_id LIMIT $3
+"""
+_FIND_CALLED_RECIPIENT: Final = """
+    SELECT campaign_id, recipient_id FROM campaign_attempts WHERE workspace_id = $1 AND call_id = $2
+"""
+_PROGRESS: Final = """
+    SELECT status, coalesce(outcome, '') AS outcome, count(*) AS recipients, min(next_attempt_at) AS next_at
+    FROM campaign_recipients WHERE workspace_id = $1 AND campaign_id = $2 GROUP BY 1, 2
+"""
+_CALLS: Final = """
+    SELECT count(*) AS calls, count(*) FILTER (WHERE finished_at IS NULL) AS open,
+           count(*) FILTER (WHERE started_at > $3::timestamptz - interval '1 hour') AS last_hour
+    FROM campaign_attempts WHERE workspace_id = $1 AND campaign_id = $2
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class LockedAttempt:
+    """A call with its recipient. outcome, finished_at: as stored."""
+
+    call_id: UUID
+    outcome: CallOutcome | None
+    finished_at: datetime | None
+    recipient: CampaignRecipient
+
+
+async def insert_attempt(db: Connection, call_id: UUID, recipient: CampaignRecipient, now: datetime) -> bool:
+    """False: another call of a campaign to this number is open. Needs platform scope."""
+    one = recipient
+    status = await db.execute(
+        _INSERT_ATTEMPT, call_id, one.workspace_id, one.campaign_id, one.id, one.phone_number, now
+    )
+    return bool(status == "INSERT 0 1")
+
+
+async def count_pace(db: Connection, workspace_id: UUID, campaign_id: UUID, now: datetime) -> tuple[int, int]:
+    """Open calls, and calls of the last minute. Needs platform scope."""
+    row = await db.fetchrow(_COUNT_PACE, workspace_id, campaign_id, now)
+    return row[0], row[1]
+
+
+async def lock_called_recipients(
+    db: Connection, workspace_ids: Sequence[UUID], call_ids: Sequence[UUID]
+) -> list[LockedAttempt]:
+    """Those of these calls of these workspaces that a campaign placed. Needs platform scope."""
+    rows = await db.fetch(_LOCK_CALLED_RECIPIENTS, workspace_ids, call_ids)
+    return [
+        LockedAttempt(row["call_id"], row["call_outcome"], row["call_finished_at"], _make_recipient(row))
+        for row in rows
+    ]
+
+
+async def finish_attempt(
+    db: Connection, workspace_id: UUID, call_id: UUID, outcome: CallOutcome, detail: str | None, at: datetime
+) -> None:
+    """Stores the outcome; the time of a call that was finished before stays. Needs platform scope."""
+    await db.execute(_FINISH_ATTEMPT, workspace_id, call_id, outcome, detail, at)
+
+
+async def select_attempts(
+    db: Connection, workspace_id: UUID, recipient_id: UUID, limit: int = 1_000
+) -> list[CampaignAttempt]:
+    """The oldest first."""
+    return [CampaignAttempt(**row) for row in await db.fetch(_SELECT_ATTEMPTS, workspace_id, recipient_id, limit)]
+
+
+async def find_called_recipient(db: Connection, workspace_id: UUID, call_id: UUID) -> tuple[UUID, UUID] | None:
+    """Campaign and recipient of a call; None: no campaign placed it. Needs platform scope."""
+    row = await db.fetchrow(_FIND_CALLED_RECIPIENT, workspace_id, call_id)
+    return None if row is None else (row["campaign_id"], row["recipient_id"])
+
+
+async def load_progress(
+    db: Connection, workspace_id: UUID, campaign_id: UUID, calls_per_minute: int, now: datetime
+) -> CampaignProgress:
+    """Counts what is stored; nothing is counted along."""
+    rows = await db.fetch(_PROGRESS, workspace_id, campaign_id)
+    calls: Any = await db.fetchrow(_CALLS, workspace_id, campaign_id, now)
+    by_status: dict[str, int] = {"pending": 0, "calling": 0, "finished": 0}
+    by_outcome: dict[str, int] = {}
+    for row in rows:
+        by_status[row["status"]] += row["recipients"]
+        if row["outcome"] and row["status"] == "finished":
+            by_outcome[row["outcome"]] = row["recipients"]
+    pending = by_status["pending"]
+    return CampaignProgress(
+        by_status=by_status,
+        by_outcome=by_outcome,
+        calls=calls["calls"],
+        calls_last_hour=calls["last_hour"],
+        open_calls=calls["open"],
+        next_call_at=min((row["next_at"] for row in rows if row["status"] == "pending"), default=None),
+        remaining_seconds=round(60 * pending / calls_per_minute) if pending else None,
+    )
+
+
+_SELECT_CALLER_NUMBERS: Final = """
+    SELECT id FROM phone_numbers
+    WHERE workspace_id = $1 AND id = ANY($2::uuid[]) AND status = 'active' AND carrier IN ('twilio', 'telnyx') LIMIT 100
+"""
+
+
+async def select_caller_numbers(db: Connection, workspace_id: UUID, number_ids: Sequence[UUID]) -> set[UUID]:
+    """Those of these numbers that the workspace may call from."""
+    return {row["id"] for row in await db.fetch(_SELECT_CALLER_NUMBERS, workspace_id, list(number_ids))}

@@ -1,0 +1,526 @@
+"""Records of campaigns and the pure decisions about them: who is called when, and what an ended call means."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Annotated, Final, Literal
+from uuid import UUID
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from control.agents.config_part import ConfigPart
+from control.agents.destinations import parse_destination
+from control.agents.variables import CallVariables
+from control.campaigns.calling_hours import CallingHours, default_hours, next_allowed, time_zones_of
+from control.do_not_call.rules import LISTED
+from control.platform.validation_errors import list_faults
+from control.workspaces.timezones import timezone_names
+from shared.errors import ErrorDetail, Invalid, Problem
+from shared.events import CallStatus, EndReason
+
+AttemptOutcome = Literal[
+    "answered", "voicemail_left", "machine", "busy", "no_answer", "failed_by_carrier", "rejected", "unreachable",
+    "opted_out",
+]  # fmt: skip
+LastAttemptReason = Literal["outcome", "outcome_limit", "attempt_limit"]
+DAY: Final = timedelta(hours=24)
+MOST_ATTEMPTS: Final = 10
+MOST_A_DAY: Final = 5
+LONGEST_DELAY_MINUTES: Final = 14 * 24 * 60
+# Nobody is called again, whatever the policy says, who was talked to or asked not to be called again, or whose number
+# does not exist.
+_ALWAYS_FINAL: Final = frozenset({"answered", "unreachable", "opted_out"})
+
+
+class RetryRule(ConfigPart):
+    """How often a recipient is phoned again after one outcome, and how soon."""
+
+    most: int = Field(
+        ge=0, le=MOST_ATTEMPTS - 1, description="Further calls after this outcome; 0: none.", examples=[2]
+    )
+    delay_minutes: int = Field(
+        default=60,
+        ge=1,
+        le=LONGEST_DELAY_MINUTES,
+        description="Minutes from the end of the attempt to the next one, at least; up to 20160, two weeks.",
+    )
+
+
+class RetryPolicy(ConfigPart):
+    """How often a recipient of a campaign is phoned. After `answered`, `unreachable` and `opted_out` nobody is phoned
+    again."""
+
+    most_attempts: int = Field(
+        default=3, ge=1, le=MOST_ATTEMPTS, description="Attempts for each recipient in all, from 1 to 10."
+    )
+    # Florida allows three calls in 24 hours on the same subject (Florida Statutes 501.616(6)(b)); other laws, such as
+    # France's four a month, are kept by most_attempts.
+    most_a_day: int = Field(
+        default=2, ge=1, le=MOST_A_DAY, description="Attempts for each recipient within any 24 hours, from 1 to 5."
+    )
+    gap_minutes: int = Field(
+        default=30,
+        ge=1,
+        le=LONGEST_DELAY_MINUTES,
+        description="Minutes between two attempts for a recipient, at least, whatever their outcome.",
+    )
+    busy: RetryRule = Field(default=RetryRule(most=2, delay_minutes=30), description="The line was busy.")
+    no_answer: RetryRule = Field(default=RetryRule(most=2, delay_minutes=240), description="Nobody took the call.")
+    machine: RetryRule = Field(
+        default=RetryRule(most=2, delay_minutes=240), description="A machine answered, and no message was left."
+    )
+    failed_by_carrier: RetryRule = Field(
+        default=RetryRule(most=2, delay_minutes=60), description="The carrier could not place the call."
+    )
+    rejected: RetryRule = Field(default=RetryRule(most=0), description="The recipient declined the call.")
+    voicemail_left: RetryRule = Field(default=RetryRule(most=0), description="The message was left on a machine.")
+
+
+@dataclass(frozen=True, slots=True)
+class EndedAttempt:
+    """One attempt for a recipient that is over. ended_at: with a zone."""
+
+    outcome: AttemptOutcome
+    ended_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class NoMoreAttempts:
+    """The recipient is not phoned again. reason: outcome (the last one is final), outcome_limit (there were as many
+    attempts after this outcome as its rule allows), attempt_limit (as many in all as the policy allows)."""
+
+    reason: LastAttemptReason
+
+
+def next_attempt(policy: RetryPolicy, attempts: Sequence[EndedAttempt], now: datetime) -> datetime | NoMoreAttempts:
+    """When the recipient may be phoned next, never before `now`; calling hours apply on top. attempts: all so far, in
+    any order; without any the answer is `now`."""
+    if not attempts:
+        return now
+    ordered = sorted(attempts, key=lambda one: one.ended_at)
+    reason = _find_end(policy, ordered)
+    if reason is not None:
+        return NoMoreAttempts(reason)
+    last = ordered[-1]
+    delay = max(_rule_of(policy, last.outcome).delay_minutes, policy.gap_minutes)
+    earliest = [now, last.ended_at + timedelta(minutes=delay)]
+    if len(ordered) >= policy.most_a_day:
+        earliest.append(ordered[-policy.most_a_day].ended_at + DAY)
+    return max(earliest)
+
+
+def _find_end(policy: RetryPolicy, ordered: Sequence[EndedAttempt]) -> LastAttemptReason | None:
+    outcome = ordered[-1].outcome
+    if any(one.outcome in _ALWAYS_FINAL for one in ordered):
+        return "outcome"
+    most = _rule_of(policy, outcome).most
+    if most == 0:
+        return "outcome"
+    if len(ordered) >= policy.most_attempts:
+        return "attempt_limit"
+    return "outcome_limit" if sum(one.outcome == outcome for one in ordered) > most else None
+
+
+def _rule_of(policy: RetryPolicy, outcome: AttemptOutcome) -> RetryRule:
+    """The rule of an outcome that is not final by itself."""
+    rule: RetryRule = getattr(policy, outcome)
+    return rule
+
+
+CampaignStatus = Literal["draft", "running", "paused", "completed", "canceled"]
+RecipientStatus = Literal["pending", "calling", "finished"]
+# not_dialled: the call ended before the carrier had it; that is no attempt.
+CallOutcome = Literal[AttemptOutcome, "not_dialled"]
+# refused: the platform's rules forbid the call. not_called: the campaign ended first.
+RecipientOutcome = Literal[CallOutcome, "refused", "not_called"]
+# What a phone that asks who calls gets.
+CallScreening = Literal["answer", "end"]
+# Statuses that nothing leaves.
+OVER: Final = ("completed", "canceled")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CampaignSettings:
+    """What a member chooses. agent_version: None for the agent's current one when a call is placed. number_ids: numbers
+    to call from; empty: as other outbound calls choose. hours: None for default_hours of each number. calls_per_minute,
+    most_open_calls: the pace. leaves_messages: whether a machine gets the agent's voicemail message. call_screening:
+    what phones that ask who calls get; None: as the agent says. starts_at, ends_at: no call is placed before and
+    after."""
+
+    name: str
+    agent_id: UUID
+    agent_version: int | None = None
+    number_ids: Sequence[UUID] = ()
+    hours: CallingHours | None = None
+    retries: RetryPolicy = field(default_factory=RetryPolicy)
+    calls_per_minute: int = 10
+    most_open_calls: int = 2
+    leaves_messages: bool = False
+    call_screening: CallScreening | None = None
+    starts_at: datetime | None = None
+    ends_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Campaign:
+    """A campaign. status_reason: why the platform paused it or waits with further calls; None: it does not."""
+
+    id: UUID
+    workspace_id: UUID
+    settings: CampaignSettings
+    status: CampaignStatus
+    status_reason: str | None
+    created_at: datetime
+    updated_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    next_dispatch_at: datetime
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it calls nobody any more."""
+        return self.status in OVER
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignWarning:
+    """A condition that does not prevent a change of the campaign, but will prevent its start."""
+
+    code: Annotated[str, Field(description="Stable, for programs.", examples=["outbound_not_in_tier"])]
+    message: Annotated[str, Field(description="For people.", examples=["This workspace's tier has no outbound calls."])]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewRecipient:
+    """A number to call. place: of the row that named it, in the request or the file. timezone: None for the zones of
+    the number. reference: the customer's own."""
+
+    place: int
+    phone_number: str
+    variables: Mapping[str, str] = field(default_factory=dict)
+    timezone: str | None = None
+    reference: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CampaignRecipient:
+    """A number of a campaign. outcome: of the last attempt, or why there was none; detail: a code that explains it.
+    attempts: calls that the carrier had. next_attempt_at: no call before, while it is pending."""
+
+    id: UUID
+    workspace_id: UUID
+    campaign_id: UUID
+    phone_number: str
+    variables: Mapping[str, str]
+    timezone: str | None
+    reference: str | None
+    status: RecipientStatus
+    outcome: RecipientOutcome | None
+    detail: str | None
+    attempts: int
+    next_attempt_at: datetime
+    created_at: datetime
+    finished_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignAttempt:
+    """A call to a recipient. finished_at, outcome: None while it is not over."""
+
+    call_id: UUID
+    started_at: datetime
+    finished_at: datetime | None
+    outcome: CallOutcome | None
+    detail: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RowFault:
+    """A row that was not stored. place: its line in the file, or its place in the request. fault: names the field."""
+
+    place: int
+    fault: ErrorDetail
+
+
+@dataclass(frozen=True, slots=True)
+class ImportResult:
+    """What became of rows. added: stored recipients. faults: all other rows, in their order. ignored_columns: of the
+    file."""
+
+    added: int
+    faults: Sequence[RowFault]
+    ignored_columns: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignProgress:
+    """Counts of recipients by status and outcome. calls_last_hour: placed within the last hour. open_calls: now.
+    next_call_at: when the next recipient may be called; None without one. remaining_seconds: the least time that the
+    first calls to all pending recipients take at the pace; None without any."""
+
+    by_status: Mapping[str, int]
+    by_outcome: Mapping[str, int]
+    calls: int
+    calls_last_hour: int
+    open_calls: int
+    next_call_at: datetime | None
+    remaining_seconds: int | None
+
+
+# A call that was not dialled is placed again after so long.
+UNDIALLED_DELAY: Final = timedelta(minutes=5)
+# So many calls in a row that were not dialled end the recipient: whatever is wrong lasts.
+MOST_UNDIALLED: Final = 10
+NO_HOURS: Final = "no_calling_hours"
+
+
+def find_call_time(recipient: CampaignRecipient, hours: CallingHours | None, now: datetime) -> datetime | None:
+    """The first time from `now` on within the calling hours; `now` itself, if it is. None: there is none."""
+    zones = (recipient.timezone,) if recipient.timezone else time_zones_of(recipient.phone_number)
+    try:
+        return next_allowed(now, zones, hours or default_hours(recipient.phone_number))
+    except ValueError:  # no zone of this machine (any more); ends of calls are stored all the same
+        return None
+
+
+def apply_attempts(
+    recipient: CampaignRecipient, settings: CampaignSettings, attempts: Sequence[CampaignAttempt], now: datetime
+) -> CampaignRecipient:
+    """The recipient after these calls, the oldest first: called again later, or finished. While a call is open, the
+    recipient is being called."""
+    if any(one.finished_at is None for one in attempts):
+        return replace(recipient, status="calling")
+    last = attempts[-1]
+    ended = [_ended_attempts(one) for one in attempts if one.outcome != "not_dialled"]
+    # A number that was listed while its call waited ends the recipient, but the carrier never had that call.
+    dialled = sum(one.outcome != "not_dialled" and one.detail != LISTED for one in attempts)
+    counted = replace(recipient, outcome=last.outcome, detail=last.detail, attempts=dialled)
+    if last.outcome == "not_dialled":
+        if len(_undialled_tail([one.outcome for one in attempts])) >= MOST_UNDIALLED:
+            return finish_recipient(counted, now)
+        return _call_again(counted, settings, now + UNDIALLED_DELAY, now)
+    following = next_attempt(settings.retries, ended, now)
+    if isinstance(following, NoMoreAttempts):
+        return finish_recipient(counted, now)
+    return _call_again(counted, settings, following, now)
+
+
+def finish_recipient(recipient: CampaignRecipient, now: datetime) -> CampaignRecipient:
+    """The recipient is not called any more."""
+    return replace(recipient, status="finished", finished_at=now)
+
+
+def _call_again(
+    recipient: CampaignRecipient, settings: CampaignSettings, at: datetime, now: datetime
+) -> CampaignRecipient:
+    allowed = find_call_time(recipient, settings.hours, at)
+    if allowed is None:
+        return finish_recipient(replace(recipient, detail=NO_HOURS), now)
+    return replace(recipient, status="pending", next_attempt_at=allowed, finished_at=None)
+
+
+def _ended_attempts(attempt: CampaignAttempt) -> EndedAttempt:
+    assert attempt.finished_at is not None and attempt.outcome is not None and attempt.outcome != "not_dialled"
+    return EndedAttempt(attempt.outcome, attempt.finished_at)
+
+
+def _undialled_tail(outcomes: Sequence[CallOutcome | None]) -> list[CallOutcome]:
+    tail: list[CallOutcome] = []
+    for outcome in reversed(outcomes):
+        if outcome != "not_dialled":
+            break
+        tail.append(outcome)
+    return tail
+
+
+# finish: the recipient is never called. defer: another recipient first, this one later. wait: no recipient for now.
+# pause: somebody has to change something first.
+Consequence = Literal["finish", "defer", "wait", "pause"]
+
+# Codes of OutboundCalls.place that concern this number alone, and for good. variable_missing is none of them: each
+# recipient had the agent's variables when it was added, so the agent has changed, and everybody else would be refused,
+# too.
+_LASTING: Final = frozenset(
+    {
+        LISTED, "number_invalid", "number_refused", "number_is_own", "country_not_allowed", "number_unverified",
+        "too_long",
+    }
+)  # fmt: skip
+# Times after which the same call may be placed. A limit of a day or an hour is one of the last 24 hours or 60 minutes,
+# so it gives way little by little.
+_DEFERRED: Final = {"outbound_repeat_limit": timedelta(hours=1)}
+_WAITS: Final = {
+    "call_limit": timedelta(seconds=5),
+    "outbound_rate": timedelta(seconds=5),
+    "outbound_hourly_limit": timedelta(minutes=2),
+    "platform_limit": timedelta(minutes=5),
+    "outbound_daily_limit": timedelta(minutes=15),
+    "outbound_minutes_limit": timedelta(minutes=15),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What follows from a refused call. delay: until it is tried again; zero for finish and pause."""
+
+    consequence: Consequence
+    code: str
+    delay: timedelta = timedelta(0)
+
+
+def judge_refusal(problem: Problem) -> Refusal:
+    """A code that is not known here pauses the campaign: its cause lasts perhaps, and nobody is called in vain."""
+    code = problem.code
+    if code in _LASTING:
+        return Refusal("finish", code)
+    if code in _DEFERRED:
+        return Refusal("defer", code, _DEFERRED[code])
+    if code in _WAITS:
+        return Refusal("wait", code, _WAITS[code])
+    return Refusal("pause", code)
+
+
+# Why control ends a queued call, by its end_detail, for a reason that concerns the campaign and not the recipient: the
+# recipient is called later.
+CAMPAIGN_NOT_RUNNING: Final = "campaign_not_running"
+OUTSIDE_HOURS: Final = "outside_calling_hours"
+# Those for which the campaign pauses, because its next call would end in the same way.
+PAUSING_DETAILS: Final = frozenset({"agent_not_live", "suspended", "spend_limit"})
+_NOT_DIALLED: Final = PAUSING_DETAILS | {CAMPAIGN_NOT_RUNNING, OUTSIDE_HOURS, "too_late", "platform_limit"}
+# The recipient declined. Telnyx: hangup_cause of call.hangup,
+# https://developers.telnyx.com/docs/voice/programmable-voice/receiving-webhooks. Twilio reports it as busy:
+# https://www.twilio.com/docs/voice/api/call-resource#call-status-values.
+_DECLINED: Final = frozenset({"call_rejected"})
+# SIP status codes of the end: 603 declined (RFC 3261, section 21.6.2), 607 unwanted (RFC 8197), 608 rejected by a call
+# filter (RFC 8688).
+_DECLINED_SIP: Final = frozenset({"603", "607", "608"})
+# No call will ever reach the number. Twilio's errors, https://www.twilio.com/docs/api/errors: 13224 invalid number,
+# 21211 invalid To, 21214 not reachable, 21217 not valid; the account may not call the country: 13227, 21215, 32205.
+# Telnyx's hangup_cause: not_found, unallocated_number; its refusals: D11 invalid, D12 and D13 not allowed.
+_DEAD: Final = frozenset(
+    {
+        "13224",
+        "21211",
+        "21214",
+        "21217",
+        "13227",
+        "21215",
+        "32205",
+        "not_found",
+        "unallocated_number",
+        "D11",
+        "D12",
+        "D13",
+    }
+)
+# SIP status codes (RFC 3261, section 21): 404 not found, 410 gone, 484 address incomplete, 604 does not exist anywhere.
+_DEAD_SIP: Final = frozenset({"404", "410", "484", "604"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndedCall:
+    """A call that is over. was_dialled: the carrier had it. left_message: the agent left its message with a machine.
+    cause: the carrier's word for why it ended; sip: its SIP status code; both empty if it gave none. opted_out: the
+    recipient asked not to be called again."""
+
+    call_id: UUID
+    workspace_id: UUID
+    at: datetime
+    status: CallStatus
+    end_reason: EndReason | None
+    end_detail: str | None
+    was_dialled: bool
+    left_message: bool
+    cause: str = ""
+    sip: str = ""
+    opted_out: bool = False
+
+
+def find_outcome(call: EndedCall) -> CallOutcome:
+    """The outcome of a call that is over."""
+    if call.opted_out or call.end_detail == LISTED:
+        return "opted_out"
+    if call.end_reason == "voicemail":
+        return "voicemail_left" if call.left_message else "machine"
+    match call.status:
+        case "completed":
+            return "answered"
+        case "busy":
+            return "busy"
+        case "no_answer":
+            return "no_answer"
+    if not call.was_dialled:
+        return _find_undialled(call)
+    if call.status == "canceled":
+        return "no_answer"
+    return _find_failed(call)
+
+
+def find_detail(call: EndedCall, outcome: CallOutcome) -> str | None:
+    """Return the code that explains the outcome: ours, else the carrier's for a call that reached nobody."""
+    if call.end_detail is None and outcome in ("rejected", "unreachable", "failed_by_carrier"):
+        return call.cause or call.sip or None
+    return call.end_detail
+
+
+def _find_failed(call: EndedCall) -> CallOutcome:
+    if call.cause in _DEAD or call.sip in _DEAD_SIP:
+        return "unreachable"
+    return "rejected" if call.cause in _DECLINED or call.sip in _DECLINED_SIP else "failed_by_carrier"
+
+
+def _find_undialled(call: EndedCall) -> CallOutcome:
+    if call.status == "canceled" or call.end_detail in _NOT_DIALLED:
+        return "not_dialled"
+    return "unreachable" if call.end_detail in _DEAD else "failed_by_carrier"
+
+
+LONGEST_REFERENCE: Final = 200
+_CHECKED_VARIABLES: Final[TypeAdapter[dict[str, str]]] = TypeAdapter(CallVariables)
+_CHECKED_NUMBER: Final = "phone_number"
+# Returns the names of the agent's placeholders that a row leaves without a value.
+FindMissing = Callable[[NewRecipient], Sequence[str]]
+
+
+def check_rows(rows: Iterable[NewRecipient], find_missing: FindMissing) -> tuple[list[NewRecipient], list[RowFault]]:
+    """The rows that can be called, each number once, and the faults of the others: one a row, in the rows' order."""
+    good: dict[str, NewRecipient] = {}
+    faults: list[RowFault] = []
+    for row in rows:
+        fault = _find_row_fault(row, find_missing)
+        if fault is None and (first := good.get(row.phone_number)) is not None:
+            fault = ErrorDetail(_CHECKED_NUMBER, "duplicate", f"is that of row {first.place}, too")
+        if fault is None:
+            good[row.phone_number] = row
+        else:
+            faults.append(RowFault(row.place, fault))
+    return list(good.values()), faults
+
+
+def _find_row_fault(row: NewRecipient, find_missing: FindMissing) -> ErrorDetail | None:
+    try:
+        parse_destination(row.phone_number, _CHECKED_NUMBER)
+    except Invalid as fault:
+        return ErrorDetail(
+            _CHECKED_NUMBER, fault.code, fault.message.removeprefix(f"{_CHECKED_NUMBER} ").removesuffix(".")
+        )
+    if row.timezone is None and not time_zones_of(row.phone_number):
+        text = "is needed: the number does not tell where its phone is"
+        return ErrorDetail("timezone", "timezone_missing", text)
+    if row.timezone is not None and row.timezone not in timezone_names():
+        return ErrorDetail("timezone", "timezone_unknown", "must be a name of the IANA database")
+    if row.reference is not None and (len(row.reference) > LONGEST_REFERENCE or not row.reference.isprintable()):
+        text = f"must be one line of at most {LONGEST_REFERENCE} characters"
+        return ErrorDetail("reference", "reference_invalid", text)
+    return _find_variable_fault(row, find_missing)
+
+
+def _find_variable_fault(row: NewRecipient, find_missing: FindMissing) -> ErrorDetail | None:
+    try:
+        _CHECKED_VARIABLES.validate_python(dict(row.variables))
+    except ValidationError as error:
+        return list_faults(error, "variables")[0]
+    missing = find_missing(row)
+    if missing:
+        return ErrorDetail(f"variables.{missing[0]}", "variable_missing", "is needed by the agent's texts")
+    return None
