@@ -24,7 +24,7 @@ from control.calls.sent_digit_runs import SentDigitRuns
 from control.calls.service import Calls
 from control.calls.warm_transfer_runs import WarmTransferRuns
 from control.carriers.pacer import CallPacer
-from control.carriers.registry import Carriers
+from control.carriers.service import Carriers
 from control.db.logins import API, require_plain_login
 from control.db.pool import Pool, Timeouts, open_pool
 from control.http.authorisation import Authoriser
@@ -60,9 +60,8 @@ from control.outbound_webhooks.event_types import API_VERSION, EVENT_DESCRIPTION
 from control.outside import OutsideClients, OutsideOptions, open_outside
 from control.services import Policies, close_services, make_services, make_tokens
 from control.tools.service import ToolServices
-from control.webhooks.options import WebhookOptions
-from control.webhooks.routes import Webhooks
-from control.webhooks.sources import WEBHOOK_ROUTES
+from control.webhooks.routes import WEBHOOK_ROUTES, Webhooks
+from control.webhooks.source import WebhookOptions
 from shared.bus.client import BusClient, bus_client
 from shared.bus.requests import RequestStream
 from shared.key_sets import KeySets

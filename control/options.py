@@ -15,7 +15,7 @@ from control.billing.invoice_fonts import list_fonts
 from control.billing.stripe_client import StripeOptions
 from control.calls.analysis.model import AnalysisPolicy
 from control.calls.policy import CallPolicy
-from control.carriers.registry import CarrierOptions
+from control.carriers.service import CarrierOptions
 from control.db.pool import Timeouts
 from control.key_options import parse_setting, require_keys
 from control.keys.settings import accepts_unsigned

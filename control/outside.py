@@ -9,7 +9,7 @@ from control.billing.stripe import StripeSink
 from control.billing.stripe_client import StripeOptions
 from control.calls.media_assignment import MediaAssignment
 from control.carriers.pacer import CallPacer
-from control.carriers.registry import CarrierOptions, Carriers, open_carriers
+from control.carriers.service import CarrierOptions, Carriers, open_carriers
 from shared.bus.authority import BusAuthority
 from shared.bus.client import BusClient, bus_client
 from shared.bus.function_care import function_care

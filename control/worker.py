@@ -36,7 +36,7 @@ from control.calls.transfer_end import enqueue_transfer_end
 from control.calls.worker_tasks import calls_tasks
 from control.campaigns.tasks import campaigns_tasks
 from control.carriers.pacer import CallPacer
-from control.carriers.registry import Carriers
+from control.carriers.service import Carriers
 from control.db.duties import WorkerTasks, join_tasks
 from control.db.jobs import JobRetries
 from control.db.logins import WORKER, require_plain_login
@@ -73,9 +73,8 @@ from control.tools.service import ToolServices
 from control.tools.worker_tasks import tools_tasks
 from control.voice.administration import ProviderAdministration
 from control.voice.worker_tasks import voice_tasks
-from control.webhooks.deletion import clear_caller_payloads
-from control.webhooks.metrics import WebhookMetrics
-from control.webhooks.worker_tasks import webhooks_tasks
+from control.webhooks.service import WebhookMetrics
+from control.webhooks.tasks import clear_caller_payloads, webhooks_tasks
 from control.worker_runtime import BackgroundWorker, WorkerMetrics, serve_status
 from control.workspaces.service import Workspaces
 from control.workspaces.worker_tasks import workspaces_tasks

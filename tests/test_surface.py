@@ -13,7 +13,7 @@ from control.api.admin.routes import ROUTES as ADMIN
 from control.api.client.routes import ROUTES as CLIENT
 from control.http.access import AccessKind
 from control.http.openapi import body_schema, query_names, response_schema
-from control.webhooks.sources import WEBHOOK_ROUTES
+from control.webhooks.routes import WEBHOOK_ROUTES
 
 ROOT = Path(__file__).parent
 SPEC: list[dict[str, Any]] = json.loads((ROOT / "spec" / "api_surface.json").read_text())

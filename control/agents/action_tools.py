@@ -18,7 +18,7 @@ from control.agents.action_arguments import fill_arguments
 from control.agents.action_config import CALL, INPUT, ActionToolConfig
 from control.agents.contacts import customer_number, find_contact
 from control.agents.read_call_config import CallAgent, select_agent
-from control.carriers.phone import is_valid
+from control.carriers.rules import is_valid
 from control.db.pool import Connection
 from control.integrations.action_runner import ActionCall, ActionRunner, VendorFailure
 from control.integrations.active_connection import ActiveConnection

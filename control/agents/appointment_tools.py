@@ -25,7 +25,7 @@ from control.agents.calendar_tools import (
     require_bookable,
 )
 from control.agents.contacts import customer_number
-from control.carriers.phone import is_valid
+from control.carriers.rules import is_valid
 from control.integrations.appointment_changes import AppointmentChanges, ChangeOrder, NewTime
 from control.integrations.calendar_requests import CANCEL_APPOINTMENT, MOVE_APPOINTMENT, make_unknown
 from control.integrations.caller_values import Appointment, Caller

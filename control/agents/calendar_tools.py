@@ -22,7 +22,7 @@ from control.agents.contacts import customer_number
 from control.agents.free_times import CalendarRules, FreeSpan, exists, is_bookable, list_free
 from control.agents.hours_config import OpeningHours
 from control.agents.read_call_config import select_config
-from control.carriers.phone import is_valid
+from control.carriers.rules import is_valid
 from control.db.pool import Connection
 from control.integrations.active_connection import ActiveConnection
 from control.integrations.bookings import BookingOrder, Bookings

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from control.carriers.phone import is_valid
+from control.carriers.rules import is_valid
 from control.db.pool import Connection
 from control.integrations import caller_records
 from control.integrations.caller_values import Appointment, Contact

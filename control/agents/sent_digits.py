@@ -4,7 +4,7 @@ from typing import Final
 
 import msgspec
 
-from control.carriers.model import CarrierName
+from control.carriers.rules import CarrierName
 from shared.plan import LONGEST_KEYS, SEND_DIGITS, SEND_TONES, ToolName, ToolPlan
 
 # Within the minute in which Telnyx ignores a repeated command.

@@ -13,7 +13,7 @@ from control.calls.details import StreamLoss
 from control.calls.model import AdmittedCall, OpenCall, RefusalReason
 from control.calls.policy import MOST_RETURNS, CallPolicy
 from control.calls.state import CallState, close
-from control.carriers.model import CarrierName
+from control.carriers.rules import CarrierName
 from shared.bus.checkpoints import Checkpoint
 from shared.events import CallUsage, EndReason, TransferFailure
 from shared.plan import CallPlan, ResumePoint

@@ -9,8 +9,8 @@ from control.calls.dial_queue import DialQueue, PlaceCallJob
 from control.calls.job_support import Gateways, decode_payload, utc_now
 from control.calls.placement import LOOKED_FOR, DialOrder
 from control.calls.service import Calls
-from control.carriers.model import Carrier, CarrierRefused, CarrierUnavailable, PlacedCall
 from control.carriers.retries import NotProcessed
+from control.carriers.rules import Carrier, CarrierRefused, CarrierUnavailable, PlacedCall
 from control.db.jobs import JobFailed, JobHandler
 from control.db.pool import Pool
 from control.db.scope import enter_platform

@@ -15,8 +15,8 @@ from uuid import UUID
 
 import msgspec
 
-from control.carriers.model import CarrierName
 from control.carriers.pacer import CallPacer
+from control.carriers.rules import CarrierName
 from control.db.jobs import enqueue
 from control.db.pool import Connection, Pool
 from control.db.scope import enter_platform

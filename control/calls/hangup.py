@@ -6,7 +6,7 @@ from uuid import UUID
 import msgspec
 
 from control.calls.state import CallState
-from control.carriers.model import CarrierName
+from control.carriers.rules import CarrierName
 from control.db.jobs import enqueue
 from control.db.pool import Connection
 from shared.events import EndReason

@@ -6,7 +6,7 @@ from uuid import UUID
 from control.calls.hangup import HangupJob
 from control.calls.job_support import Gateways, decode_payload, load_state
 from control.calls.media_assignment import CallNotLive, MediaAssignment
-from control.carriers.model import CarrierRefused, CarrierUnavailable
+from control.carriers.rules import CarrierRefused, CarrierUnavailable
 from control.db.jobs import JobFailed, JobHandler
 from control.db.pool import Pool
 from shared.bus.client import BusUnavailable

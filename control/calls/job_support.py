@@ -8,7 +8,7 @@ import msgspec
 
 from control.calls import store
 from control.calls.state import CallState
-from control.carriers.model import Carrier
+from control.carriers.rules import Carrier
 from control.db.jobs import JobFailed
 from control.db.pool import Pool
 from control.db.scope import enter_platform

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from control.agents.variables import PlannedCall
 from control.billing.spend_snapshot import SpendTerms
-from control.carriers.model import CarrierName
+from control.carriers.rules import CarrierName
 from shared.events import CallStatus, EndReason, TransferFailure
 from shared.plan import CallPlan
 

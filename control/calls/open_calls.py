@@ -6,7 +6,7 @@ from typing import Final
 from control.calls.model import OpenCall
 from control.calls.state import CallState
 from control.calls.store import StoredCall
-from control.carriers.model import CarrierName
+from control.carriers.rules import CarrierName
 
 # The carrier may ask what comes next after the call's end was stored: for this long it gets an answer.
 JUST_OVER: Final = timedelta(seconds=60)

@@ -17,7 +17,7 @@ import structlog
 from control.calls import read_numbers, store_orphans, store_warm_transfers
 from control.calls.media_assignment import MediaAssignment
 from control.calls.store_orphans import NamedCall
-from control.carriers.model import ActiveCall, Carrier, CarrierRefused, CarrierUnavailable
+from control.carriers.rules import ActiveCall, Carrier, CarrierRefused, CarrierUnavailable
 from control.db.pool import Pool
 from control.db.scope import enter_platform
 from shared.bus.client import BusUnavailable

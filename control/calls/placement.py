@@ -14,7 +14,7 @@ from control.calls.state import CallState, close, mark_dialled
 from control.calls.state_changes import save_changes
 from control.campaigns import service as campaigns_service
 from control.campaigns.service import CallRules
-from control.carriers.model import CarrierName, DialRequest, PlacedCall
+from control.carriers.rules import CarrierName, DialRequest, PlacedCall
 from control.db.pool import Connection
 
 # A call that was not dialled for this long is no longer wanted. At one call a second, 600 calls are dialled meanwhile.

@@ -15,7 +15,7 @@ from control.calls.model import AdmittedCall
 from control.calls.policy import CallPolicy
 from control.calls.state import CallState
 from control.calls.store import NewCall, StoredCall
-from control.carriers.model import CarrierName
+from control.carriers.rules import CarrierName
 from control.db.pool import Connection
 from shared.plan import CallPlan
 

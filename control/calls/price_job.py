@@ -16,8 +16,8 @@ from control.calls.job_support import Gateways, decode_payload, load_state
 from control.calls.model import FINAL, CarrierStatus
 from control.calls.state import CallState
 from control.calls.state_changes import save_changes
-from control.carriers.model import OTHER_CURRENCY, CarrierRefused, CarrierUnavailable
-from control.carriers.registry import CallPricing
+from control.carriers.rules import OTHER_CURRENCY, CarrierRefused, CarrierUnavailable
+from control.carriers.service import CallPricing
 from control.db.jobs import JobFailed, JobHandler, enqueue
 from control.db.pool import Connection, Pool
 from control.db.scope import enter_platform

@@ -19,7 +19,7 @@ from control.calls.recording_join import RecordingsNotJoinable, join_recordings
 from control.calls.recording_keys import carrier_key, carrier_keys, joined_key
 from control.calls.reported_changes import report_changes
 from control.calls.state import CallState
-from control.carriers.model import Carrier, CarrierRefused, CarrierUnavailable
+from control.carriers.rules import Carrier, CarrierRefused, CarrierUnavailable
 from control.db.jobs import JobFailed, JobHandler
 from control.db.pool import Pool
 from control.db.scope import enter_platform

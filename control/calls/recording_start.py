@@ -11,7 +11,7 @@ from control.calls import store
 from control.calls.job_support import Gateways, decode_payload, load_state
 from control.calls.recording_discard import enqueue_discard
 from control.calls.state import CallState
-from control.carriers.model import CarrierRefused, CarrierUnavailable
+from control.carriers.rules import CarrierRefused, CarrierUnavailable
 from control.db.jobs import JobFailed, JobHandler, enqueue
 from control.db.pool import Connection, Pool
 from control.db.scope import enter_platform

@@ -9,8 +9,8 @@ from msgspec import Meta, Struct
 
 from control.calls import store
 from control.calls.job_support import Gateways
-from control.carriers.model import CarrierRefused, CarrierUnavailable
-from control.carriers.registry import KeypadCarrier
+from control.carriers.rules import CarrierRefused, CarrierUnavailable
+from control.carriers.service import KeypadCarrier
 from control.media_requests.handler import HandlerContext, MediaRequestHandler, RequestHandlers
 from shared.bus.requests import TOOL_REQUEST
 from shared.errors import Conflict, Invalid, NotFound, Unavailable

@@ -32,7 +32,7 @@ from control.calls.resumed_consent import record_checkpoint
 from control.calls.state import CallState
 from control.calls.state_changes import save_changes
 from control.calls.transfer_return import may_return, take_back
-from control.carriers.model import CarrierName
+from control.carriers.rules import CarrierName
 from control.db.pool import Connection
 from control.do_not_call.service import DoNotCallList
 from control.platform.audit import Actor, Change, record_change

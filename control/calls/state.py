@@ -19,7 +19,7 @@ import msgspec
 from control.calls.details import CallDetails, Gap, StreamLoss, StreamRecording, Transfer
 from control.calls.model import FINAL, CallSource, CarrierStatus, Direction
 from control.calls.policy import TRANSFER_S
-from control.carriers.model import PlacedCall
+from control.carriers.rules import PlacedCall
 from shared.events import CallEnded, CallResumed, CallStatus, EndReason, RecordingReady
 from shared.recording_keys import recordings_prefix
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from control.carriers.model import ActiveCall
+from control.carriers.rules import ActiveCall
 from control.db.pool import Connection
 
 # Calls of carrier $1 with one of its ids $2, or of ours $3. is_over: at $4, for $5 or longer. A transferred call is

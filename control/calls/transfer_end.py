@@ -19,7 +19,7 @@ from control.calls.job_support import Gateways, decode_payload, utc_now
 from control.calls.service import Calls
 from control.calls.state import CallState
 from control.calls.state_changes import save_changes
-from control.carriers.model import Carrier, CarrierRefused, CarrierUnavailable
+from control.carriers.rules import Carrier, CarrierRefused, CarrierUnavailable
 from control.db.jobs import JobFailed, JobHandler, enqueue
 from control.db.pool import Connection, Pool
 from control.db.scope import enter_platform

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Final, Literal
 from uuid import UUID
 
-from control.carriers.model import CarrierName
+from control.carriers.rules import CarrierName
 from shared.events import TransferFailure
 
 WarmTransferStatus = Literal["calling", "asking", "accepted", "failed", "over"]

@@ -7,7 +7,7 @@ from control.calls.job_support import Gateways, decode_payload
 from control.calls.state import CallState
 from control.calls.warm_transfer import WarmTransfer
 from control.calls.warm_transfers import EndTargetJob, is_with_target
-from control.carriers.model import CarrierRefused, CarrierUnavailable
+from control.carriers.rules import CarrierRefused, CarrierUnavailable
 from control.db.jobs import JobFailed, JobHandler
 from control.db.pool import Pool
 from control.db.scope import enter_platform

@@ -16,9 +16,9 @@ from control.calls.job_support import Gateways
 from control.calls.policy import MOST_RETURNS, TRANSFER_S
 from control.calls.service import Calls
 from control.calls.warm_transfer import WarmTransfer
-from control.carriers.model import CarrierName, CarrierRefused, CarrierUnavailable, TargetCallRequest
 from control.carriers.pacer import CallPacer
-from control.carriers.registry import TransferCarrier
+from control.carriers.rules import CarrierName, CarrierRefused, CarrierUnavailable, TargetCallRequest
+from control.carriers.service import TransferCarrier
 from control.db.pool import Connection
 from control.media_requests.handler import HandlerContext, MediaRequestHandler, RequestHandlers
 from shared.bus.requests import TOOL_REQUEST

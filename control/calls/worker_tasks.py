@@ -34,7 +34,7 @@ from control.calls.transfer_end import END_TRANSFER, make_end_transfer_job
 from control.calls.warm_transfer_job import make_end_target_job
 from control.calls.warm_transfers import END_TARGET
 from control.carriers.pacer import CallPacer
-from control.carriers.registry import Carriers
+from control.carriers.service import Carriers
 from control.db.duties import AnyDuty, Duty, OutsideDuty, WorkerTasks
 from control.db.jobs import JobHandler, JobLimits
 from control.db.pool import Connection, Pool

@@ -10,7 +10,7 @@ from typing import Final
 
 import structlog
 
-from control.carriers.model import CarrierName
+from control.carriers.rules import CarrierName
 from shared.bus.client import BusClient, BusUnavailable, map_redis_error, redis_key
 
 DEFAULT_CALLS_PER_S: Final = 1.0

@@ -8,7 +8,7 @@ from typing import IO, Final, Protocol, TypeVar
 
 import httpx
 
-from control.carriers.model import CarrierRefused, CarrierUnavailable
+from control.carriers.rules import CarrierRefused, CarrierUnavailable
 
 T = TypeVar("T")
 

@@ -1,9 +1,12 @@
-"""Telnyx's REST API and Call Control, through its SDK."""
+"""Telnyx as a carrier, over its SDK."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from typing import IO, Any, Final, Literal, TypeVar, cast, get_args, get_type_hints
 
 import httpx
@@ -16,8 +19,14 @@ from telnyx.types.calls.action_speak_params import ActionSpeakParams
 from telnyx.types.calls.action_start_recording_params import ActionStartRecordingParams
 from telnyx.types.calls.action_transfer_params import ActionTransferParams
 
-from control.carriers.locales import locale
-from control.carriers.model import (
+from control.carriers.retries import (
+    DOWNLOAD_TIMEOUT_S,
+    CarrierRequest,
+    call_with_retries,
+    download,
+    error_from_connection,
+)
+from control.carriers.rules import (
     EXTENSION_PAUSE,
     MOST_ACTIVE,
     NO_HOLDER,
@@ -29,19 +38,24 @@ from control.carriers.model import (
     CarrierUnavailable,
     DialRequest,
     NumberHolder,
+    NumberPending,
     OwnedNumber,
     PlacedCall,
+    TargetCallRequest,
+    locale,
+    number_kind,
 )
-from control.carriers.phone import number_kind
-from control.carriers.retries import DOWNLOAD_TIMEOUT_S, call_with_retries, download, error_from_connection
 from control.carriers.telnyx_documents import TelnyxDocuments
 from control.carriers.telnyx_forms import (
     ACTIVE,
+    ADDRESS_REFUSED,
     ALREADY_STREAMING,
     INBOUND,
+    INFO_PENDING,
     MEDIA_FORM,
     NAME,
     NOT_FOUND,
+    TARGET,
     TONE_MS,
     TOO_EARLY,
     TRANSFER,
@@ -52,22 +66,230 @@ from control.carriers.telnyx_forms import (
     client_state,
     error_from_response,
     find_later,
+    lacking_words,
+    needs_requirements,
     pending_words,
     recording_form,
     required_text,
     speak_language,
     us_dollars,
 )
-from control.carriers.telnyx_purchase import TelnyxOrders
-from control.carriers.telnyx_targets import TelnyxTargets
+
+_VOICE: Final = "female"
+_MAX_SPEAK_LENGTH: Final = 3_000
+
+
+class TelnyxTargets:
+    """ConferenceCalls. languages: those that Telnyx speaks."""
+
+    def __init__(
+        self, sdk: Any, command: Callable[..., Awaitable[Any]], options: TelnyxOptions, languages: tuple[str, ...]
+    ) -> None:
+        self._sdk, self._command, self._options, self._languages = sdk, command, options, languages
+
+    async def call(self, request: TargetCallRequest) -> str:
+        """Calls the target; Telnyx ignores a repeat within 60 s. The leg's events have the client_state "target:" and
+        our id of the transfer."""
+        form = {
+            "connection_id": self._options.connection_id,
+            "to": request.called,
+            "from_": request.caller,
+            "timeout_secs": max(request.ring_timeout_s, 5),
+            "time_limit_secs": request.max_duration_s,
+            "webhook_url": f"{self._options.webhook_url}/webhooks/calls/status",
+            "webhook_url_method": "POST",
+            "client_state": client_state(f"{TARGET}{request.transfer_id}"),
+            "command_id": request.transfer_id,
+        }
+        answer = await self._command(lambda: self._sdk.calls.dial(**form))
+        return required_text(answer.data.call_control_id if answer.data is not None else None)
+
+    async def ask(self, leg_id: str, words: str, language: str, wait_s: float, command_id: str) -> None:
+        """Speaks up to 3,000 characters; `call.gather.ended` tells the key."""
+        form = {
+            "payload": words[:_MAX_SPEAK_LENGTH],
+            "voice": _VOICE,
+            "language": speak_language(locale(language), self._languages),
+            "minimum_digits": 1,
+            "maximum_digits": 1,
+            "maximum_tries": 1,
+            "timeout_millis": round(wait_s * 1_000),
+            "command_id": command_id,
+        }
+        await self._command(lambda: self._sdk.calls.actions.gather_using_speak(leg_id, **form))
+
+    async def listen(self, leg_id: str, language: str, command_id: str) -> None:
+        """`call.transcription` tells the words. inbound: what comes from the target, and not what the target hears."""
+        form = {
+            "transcription_engine": "Telnyx",
+            "transcription_engine_config": {"transcription_engine": "Telnyx", "language": language[:2].lower()},
+            "transcription_tracks": "inbound",
+            "command_id": command_id,
+        }
+        await self._command(lambda: self._sdk.calls.actions.start_transcription(leg_id, **form))
+
+    async def stop_asking(self, leg_id: str, command_id: str) -> None:
+        """Telnyx refuses to end what has ended by itself, which is no error."""
+        stops = {"gather": self._sdk.calls.actions.stop_gather, "words": self._sdk.calls.actions.stop_transcription}
+        for name, stop in stops.items():
+            try:
+                await self._command(partial(stop, leg_id, command_id=f"{command_id}-{name}"))
+            except CarrierRefused as refused:
+                if refused.call_ended:
+                    raise
+
+    async def create_conference(self, leg_id: str, name: str, command_id: str) -> str:
+        """Begins a conference with the target, who hears silence until the caller comes."""
+        form = {"call_control_id": leg_id, "name": name, "beep_enabled": "never", "max_participants": 2}
+        answer = await self._command(lambda: self._sdk.conferences.create(**form, command_id=command_id))
+        return required_text(answer.data.id if answer.data is not None else None)
+
+    async def join_conference(self, conference: str, leg_id: str, command_id: str) -> None:
+        """Adds the caller. Whoever leaves ends the conference, and hangs up nobody: that is ours."""
+        form = {"call_control_id": leg_id, "beep_enabled": "never", "end_conference_on_exit": True}
+        await self._command(lambda: self._sdk.conferences.actions.join(conference, **form, command_id=command_id))
+
 
 T = TypeVar("T")
+
+# An order is decided some time after it is placed: for how long and in which interval it is polled.
+_ORDER_TIMEOUT_S: Final = 20.0
+_ORDER_POLL_S: Final = 0.3
+_ADDRESS: Final = "address"
+
+
+class TelnyxOrders:
+    """sdk: the account's client. find_owned: see Carrier."""
+
+    def __init__(
+        self,
+        sdk: Any,
+        send: CarrierRequest,
+        connection_id: str,
+        find_owned: Callable[[str], Awaitable[OwnedNumber | None]],
+    ) -> None:
+        self._sdk, self._send, self._connection_id, self._find_owned = sdk, send, connection_id, find_owned
+
+    async def buy(self, phone_number: str, reference: str, holder: NumberHolder) -> OwnedNumber:
+        """Orders a number, unless there is an order with this reference, and waits for the order's result.
+
+        Raises NumberPending for an order that takes longer, at once when it waits for documents; a repeated call finds
+        it."""
+        order_id, status = await self._find_or_order(phone_number, reference, holder)
+        try:
+            async with asyncio.timeout(_ORDER_TIMEOUT_S):
+                while status == "pending":
+                    await asyncio.sleep(_ORDER_POLL_S)
+                    status = await self._poll_order(order_id, holder)
+                if status != "success":
+                    raise CarrierRefused(NAME, "order_failed", "the number is not available", number_unavailable=True)
+                return await self._wait_for_number(phone_number, reference)
+        except TimeoutError:
+            raise NumberPending(NAME, "order_pending", pending_words("")) from None
+
+    async def find_status(self, reference: str) -> Literal["pending", "success"] | None:
+        """Returns the state of the order with this reference; None without one, or when it failed."""
+        found = await self._find_order(reference)
+        return None if found is None else found[1]
+
+    async def submit_documents(self, reference: str, holder: NumberHolder) -> str:
+        """Gives the order what it lacks; returns what it waits for, empty for nothing."""
+        found = await self._find_order(reference)
+        if found is None or found[1] != "pending":
+            return ""
+        try:
+            await self._poll_order(found[0], holder)
+        except NumberPending as pending:
+            return pending.message
+        return ""
+
+    async def cancel(self, reference: str) -> None:
+        """Cancels the order with this reference while it is pending (API reference: Cancel a sub number order). No
+        error where Telnyx refuses: it is being fulfilled."""
+        page = await self._send(lambda: self._sdk.number_orders.list(filter={"customer_reference": reference}))
+        ours = [one for one in page.data or [] if one.customer_reference == reference and one.status == "pending"]
+        for part in [part for order in ours for part in order.sub_number_orders_ids or []]:
+            with suppress(CarrierRefused):
+                await self._send(partial(self._sdk.sub_number_orders.cancel, part))
+
+    async def _find_or_order(self, phone_number: str, reference: str, holder: NumberHolder) -> tuple[str, str]:
+        """Returns id and status of the existing order, if it has not failed, else of a new one."""
+        found = await self._find_order(reference)
+        if found is not None:
+            return found
+        wanted = {"phone_number": phone_number}
+        if holder.carrier_bundle_id:
+            wanted["requirement_group_id"] = holder.carrier_bundle_id
+        answer = await self._send(
+            lambda: self._sdk.number_orders.create(
+                phone_numbers=[wanted], connection_id=self._connection_id, customer_reference=reference
+            ),
+            repeatable=False,
+        )
+        return (
+            (required_text(answer.data.id), answer.data.status or "pending")
+            if answer.data is not None
+            else (required_text(None), "")
+        )
+
+    async def _find_order(self, reference: str) -> tuple[str, Literal["pending", "success"]] | None:
+        """Returns id and status of an order that has not failed."""
+        page = await self._send(lambda: self._sdk.number_orders.list(filter={"customer_reference": reference}))
+        for order in page.data or []:
+            if order.customer_reference == reference and order.status in ("pending", "success"):
+                return required_text(order.id), order.status
+        return None
+
+    async def _poll_order(self, order_id: str, holder: NumberHolder) -> str:
+        """Returns the order's status. Raises NumberPending when it waits for documents."""
+        answer = await self._send(lambda: self._sdk.number_orders.retrieve(order_id))
+        if answer.data is None:
+            return "pending"
+        status = answer.data.status or "pending"
+        for number in answer.data.phone_numbers or []:
+            wanted = number.requirements_status or ""
+            if status == "pending" and needs_requirements(wanted):
+                raise NumberPending(NAME, wanted, await self._submit(number, wanted, holder))
+        return str(status)
+
+    async def _submit(self, number: Any, wanted: str, holder: NumberHolder) -> str:
+        """Submits the holder's address for each requirement of that type without a value; returns what the number waits
+        for then, also where Telnyx does not accept the address: the order stays open."""
+        if wanted != INFO_PENDING:
+            return pending_words(wanted)
+        lacking = [one for one in number.regulatory_requirements or [] if not one.field_value]
+        addresses = [one for one in lacking if one.field_type == _ADDRESS and holder.carrier_address_id]
+        if addresses and not await self._submit_address(number, addresses, holder.carrier_address_id):
+            return ADDRESS_REFUSED
+        left = [str(one.field_type) for one in lacking if one not in addresses]
+        return pending_words("requirement-info-under-review") if lacking and not left else lacking_words(left)
+
+    async def _submit_address(self, number: Any, requirements: Sequence[Any], address: str) -> bool:
+        """False: Telnyx does not accept it."""
+        values = [{"requirement_id": required_text(one.requirement_id), "field_value": address} for one in requirements]
+        try:
+            await self._send(
+                lambda: self._sdk.number_order_phone_numbers.update_requirements(
+                    required_text(number.id), regulatory_requirements=values
+                )
+            )
+        except CarrierRefused:
+            return False
+        return True
+
+    async def _wait_for_number(self, phone_number: str, reference: str) -> OwnedNumber:
+        """Waits until the account lists the number as active, some time after the order. The listed number may lack the
+        order's reference, so that is filled in."""
+        while True:
+            found = await self._find_owned(phone_number)
+            if found is not None and not found.pending:
+                return replace(found, reference=reference)
+            await asyncio.sleep(_ORDER_POLL_S)
+
 
 # Statuses of a number that is no longer, or never was, ours.
 _NOT_OURS: Final = frozenset({"purchase-failed", "port-failed", "deleted", "ported-out"})
 _CAUSES: Final[Mapping[str, Literal["USER_BUSY", "CALL_REJECTED"]]] = {"busy": "USER_BUSY", "rejected": "CALL_REJECTED"}
-_VOICE: Final = "female"
-_MAX_SPEAK_LENGTH: Final = 3_000
 LANGUAGES: Final[tuple[str, ...]] = get_args(get_type_hints(ActionSpeakParams)["language"])
 _PAGE: Final = 250
 

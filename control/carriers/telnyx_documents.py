@@ -3,8 +3,8 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, TypeVar
 
-from control.carriers.model import BundleStatus, CarrierBundle, CarrierRefused, NumberRequirements, PostalAddress
 from control.carriers.retries import CarrierRequest
+from control.carriers.rules import BundleStatus, CarrierBundle, CarrierRefused, NumberRequirements, PostalAddress
 from control.carriers.telnyx_forms import NOT_FOUND, required_text
 
 T = TypeVar("T")

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Final
 
-from control.carriers.model import (
+from control.carriers.retries import ACCOUNT_REFUSED, NotProcessed, unavailable_by_status
+from control.carriers.rules import (
     ActiveCall,
     CallTarget,
     CarrierError,
@@ -16,7 +17,6 @@ from control.carriers.model import (
     CarrierUnavailable,
     DialRequest,
 )
-from control.carriers.retries import ACCOUNT_REFUSED, NotProcessed, unavailable_by_status
 
 NAME: Final[CarrierName] = "telnyx"
 # How long the tone of a key lasts; the shortest that Telnyx takes.

@@ -1,39 +1,55 @@
-"""Twilio's REST API, through its SDK."""
+"""Twilio as a carrier, over its SDK."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+import json
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from typing import IO, Any, Final, TypeVar
+from urllib.parse import urlsplit
 
 import httpx
+from twilio.base.exceptions import (  # type: ignore[import-untyped]
+    TwilioException,
+    TwilioRestException,
+    TwilioServiceException,
+)
+from twilio.http import AsyncHttpClient  # type: ignore[import-untyped]
+from twilio.http.response import Response  # type: ignore[import-untyped]
+from twilio.rest import Client  # type: ignore[import-untyped]
 
-from control.carriers.model import (
+from control.carriers.retries import DOWNLOAD_TIMEOUT_S, call_with_retries, download, error_from_connection
+from control.carriers.rules import (
     MOST_ACTIVE,
     NO_HOLDER,
     ActiveCall,
     AvailableNumber,
     CarrierDocuments,
+    CarrierError,
     CarrierName,
     CarrierRefused,
     CarrierUnavailable,
     DialRequest,
     NumberHolder,
+    NumberKind,
     OwnedNumber,
     PlacedCall,
+    TargetCallRequest,
+    country_prefix,
+    number_kind,
 )
-from control.carriers.phone import NumberKind, country_prefix, number_kind
-from control.carriers.retries import DOWNLOAD_TIMEOUT_S, call_with_retries, download
-from control.carriers.twilio_accounts import TwilioAccounts
 from control.carriers.twilio_documents import TwilioDocuments
 from control.carriers.twilio_forms import (
     NAME,
     NOT_FOUND,
+    RETRY_FRAGMENT,
     TwilioOptions,
     active_call,
     available_number,
     call_form,
+    error_from_response,
     holder_form,
     is_routed_elsewhere,
     last_words,
@@ -46,10 +62,153 @@ from control.carriers.twilio_forms import (
     required_text,
     sum_prices,
 )
-from control.carriers.twilio_targets import TwilioTargets
-from control.carriers.twilio_transport import send_once
 
 T = TypeVar("T")
+
+
+class TwilioTransport(AsyncHttpClient):  # type: ignore[misc]
+    """Sends the SDK's requests by our client. The SDK's own client has no timeout and logs phone numbers."""
+
+    def __init__(self, http: httpx.AsyncClient, api_url: str) -> None:
+        self.is_async = True
+        self._http, self._api_url = http, api_url
+        self._at_twilio = (urlsplit(api_url).hostname or "").endswith("twilio.com")
+
+    async def request(
+        self,
+        method: str,
+        uri: str,
+        params: Mapping[str, Any] | None = None,
+        data: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        auth: tuple[str, str] | None = None,
+        timeout: float | None = None,
+        allow_redirects: bool = False,
+    ) -> Response:
+        """Raises httpx.HTTPError."""
+        answer = await self._http.request(
+            method,
+            self._address(uri),
+            params=_plain(params),
+            data=_plain(data),
+            headers=headers,
+            auth=auth,
+            follow_redirects=allow_redirects,
+        )
+        return Response(answer.status_code, answer.text, answer.headers)
+
+    def _address(self, uri: str) -> str:
+        """A simulated Twilio serves on one host what Twilio serves on several."""
+        parts = urlsplit(uri)
+        if self._at_twilio and parts.hostname != "api.twilio.com":
+            return uri
+        return self._api_url + parts.path + (f"?{parts.query}" if parts.query else "")
+
+
+def make_client(account_sid: str, sign_in: tuple[str, str], transport: TwilioTransport) -> Any:
+    """Make the SDK's client of an account. sign_in: user and password."""
+    # Not empty: for an empty mapping the SDK reads region and edge from the process's environment.
+    return Client(*sign_in, account_sid=account_sid, http_client=transport, environment={"": ""})
+
+
+def _plain(fields: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Converts booleans to true and false; the SDK does so for most fields only."""
+    return None if not fields else {name: _to_text(value) for name, value in fields.items() if value is not None}
+
+
+def _to_text(value: Any) -> Any:
+    return str(value).lower() if isinstance(value, bool) else value
+
+
+async def send_once(send: Callable[[], Awaitable[T]]) -> T:
+    """Sends one request. Raises CarrierRefused and CarrierUnavailable."""
+    try:
+        return await send()
+    except (TwilioRestException, TwilioServiceException) as error:
+        raise error_from_response(int(error.status), str(error.code)) from None
+    except httpx.HTTPError as error:
+        raise error_from_connection(NAME, error) from None
+    except (TwilioException, ValueError, TypeError) as error:
+        raise _map_page_error(error) from None
+
+
+def _map_page_error(error: Exception) -> CarrierError:
+    """For a list, the SDK raises an error that holds the response."""
+    answer = next((one for one in error.args if isinstance(one, Response)), None)
+    if answer is None or answer.status_code < 400:
+        return CarrierUnavailable(NAME, "unreadable", "the answer cannot be read")
+    try:
+        code = json.loads(answer.text)["code"]
+    except (ValueError, KeyError, TypeError):
+        code = answer.status_code
+    return error_from_response(answer.status_code, str(code))
+
+
+# Calls of subaccounts whose account is remembered.
+_MOST_REMEMBERED: Final = 10_000
+
+
+class TwilioAccounts:
+    """main: client of the account that buys numbers and places calls. without_region: client for Twilio's APIs that
+    have no regions (routing of numbers, prices), which take us1's token only."""
+
+    def __init__(self, options: TwilioOptions, http: httpx.AsyncClient) -> None:
+        transport = TwilioTransport(http, options.api_url)
+        sid, us1_token = options.account_sid, options.us1_token
+        self.main = make_client(sid, options.sign_in, transport)
+        self.without_region = make_client(sid, (sid, us1_token), transport) if us1_token else self.main
+        others = [(one, token) for one, token in options.subaccounts if one != sid]
+        self._subaccounts = [make_client(one, (one, token), transport) for one, token in others]
+        self._by_call: OrderedDict[str, Any] = OrderedDict()
+
+    def find_candidates(self, call_sid: str) -> Sequence[Any]:
+        """Return clients of the accounts that may have the call, the likeliest first."""
+        known = self._by_call.get(call_sid)
+        return [known] if known is not None else [self.main, *self._subaccounts]
+
+    def remember(self, call_sid: str, client: Any) -> None:
+        """Note which account has the call."""
+        if client is not self.main:
+            self._by_call[call_sid] = client
+            while len(self._by_call) > _MOST_REMEMBERED:
+                self._by_call.popitem(last=False)
+
+    def find_by_url(self, url: str) -> Any:
+        """Return the client of the account that a resource's URL names; the main one if it names none of ours."""
+        return next((one for one in self._subaccounts if f"/{one.account_sid}/" in url), self.main)
+
+
+TARGET: Final = "/webhooks/calls/target"
+
+
+class TwilioTargets:
+    """TargetCalls. What the target hears, and the conference, are instructions that Twilio asks for."""
+
+    def __init__(self, sdk: Any, send: Callable[..., Awaitable[Any]], options: TwilioOptions) -> None:
+        self._sdk, self._send, self._options = sdk, send, options
+
+    async def call(self, request: TargetCallRequest) -> str:
+        """Calls the target. Not repeated when it may have been called."""
+        form = target_form(self._options, request)
+        row = await self._send(lambda: self._sdk.calls.create_async(**form), repeatable=False)
+        return required_text(row.sid)
+
+
+def target_form(options: TwilioOptions, request: TargetCallRequest) -> dict[str, object]:
+    """The form of Calls.create, with the addresses of the transfer."""
+    address = f"{options.webhook_url}{TARGET}?transfer={request.transfer_id}"
+    return {
+        "to": request.called,
+        "from_": request.caller,
+        "url": f"{address}&step=answered",
+        "method": "POST",
+        "status_callback": f"{address}&step=ended{RETRY_FRAGMENT}",
+        "status_callback_method": "POST",
+        "status_callback_event": ["completed"],
+        "timeout": request.ring_timeout_s,
+        "time_limit": request.max_duration_s,
+    }
+
 
 # Number types of the pricing API.
 _PRICED_AS: Final[Mapping[NumberKind, str]] = {

@@ -5,17 +5,18 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeVar, get_args
 
-from control.carriers.model import (
+from control.carriers.retries import CarrierRequest
+from control.carriers.rules import (
     AddressRequirement,
     BundleStatus,
     CarrierBundle,
     CarrierRefused,
     CarrierUnavailable,
+    NumberKind,
     NumberRequirements,
     PostalAddress,
+    number_kind,
 )
-from control.carriers.phone import NumberKind, number_kind
-from control.carriers.retries import CarrierRequest
 from control.carriers.twilio_forms import NAME, NOT_FOUND, required_text
 
 T = TypeVar("T")

@@ -1,4 +1,4 @@
-"""Builds Twilio's request forms and converts its answers; without I/O."""
+"""Forms of requests to Twilio, and what its answers mean."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,8 +9,8 @@ from typing import Any, Final, get_args
 from urllib.parse import urlsplit
 from xml.sax.saxutils import escape, quoteattr
 
-from control.carriers.locales import locale
-from control.carriers.model import (
+from control.carriers.retries import ACCOUNT_REFUSED, NotProcessed, unavailable_by_status
+from control.carriers.rules import (
     OTHER_CURRENCY,
     ActiveCall,
     AddressRequirement,
@@ -23,9 +23,41 @@ from control.carriers.model import (
     DialRequest,
     NumberHolder,
     OwnedNumber,
+    locale,
 )
-from control.carriers.retries import ACCOUNT_REFUSED, NotProcessed, unavailable_by_status
-from control.carriers.twilio_voices import choose_voice
+
+
+@dataclass(frozen=True, slots=True)
+class SayVoice:
+    """Attributes of <Say> that belong together."""
+
+    name: str
+    language: str
+
+
+# Amazon Polly's voices by locale. The first one of a language also speaks for regions that have none.
+_POLLY: Final = {
+    "en-US": "Joanna", "en-GB": "Amy", "en-AU": "Nicole", "en-IN": "Raveena", "da-DK": "Naja", "de-DE": "Vicki",
+    "es-ES": "Conchita", "es-MX": "Mia", "es-US": "Penelope", "fi-FI": "Suvi-Neural", "fr-FR": "Celine",
+    "fr-CA": "Chantal", "hi-IN": "Aditi", "is-IS": "Dora", "it-IT": "Carla", "ja-JP": "Mizuki", "ko-KR": "Seoyeon",
+    "nb-NO": "Liv", "nl-NL": "Lotte", "pl-PL": "Ewa", "pt-BR": "Vitoria", "pt-PT": "Ines", "ro-RO": "Carmen",
+    "ru-RU": "Tatyana", "sv-SE": "Astrid", "tr-TR": "Filiz", "cmn-CN": "Zhiyu",
+}  # fmt: skip
+# Other names of the same language.
+_ALIASES: Final = {"zh": "cmn", "no": "nb", "nn": "nb"}
+_FALLBACK: Final = "en-US"
+
+
+def choose_voice(locale: str) -> SayVoice:
+    """Returns the voice for a locale (en-GB, de, zh_CN): of the language, if its region has none; English without a
+    voice for the language."""
+    language, _, region = locale.replace("_", "-").partition("-")
+    language = _ALIASES.get(language.lower(), language.lower())
+    exact = f"{language}-{region.upper()}"
+    same = (exact, *(known for known in _POLLY if known.partition("-")[0] == language), _FALLBACK)
+    found = next(known for known in same if known in _POLLY)
+    return SayVoice(f"Polly.{_POLLY[found]}", found)
+
 
 NAME: Final[CarrierName] = "twilio"
 # Error codes: no such resource.

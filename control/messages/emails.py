@@ -7,7 +7,7 @@ from typing import Final
 
 from control.accounts.email_delivery import Email
 from control.accounts.letter_names import letter_name
-from control.carriers.phone import is_valid
+from control.carriers.rules import is_valid
 from control.messages.rules import MessageCall
 from shared.local_time import find_zone
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from msgspec import Meta, Struct
 from pydantic import Field
 
-from control.carriers.phone import is_valid
+from control.carriers.rules import is_valid
 from control.http.fields import CallId, Id
 from control.media_requests.handler import RunningCall
 from shared.errors import Invalid

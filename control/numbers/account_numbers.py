@@ -7,8 +7,8 @@ from uuid import UUID
 
 import structlog
 
-from control.carriers.model import Carrier, CarrierRefused, CarrierUnavailable, OwnedNumber
-from control.carriers.registry import NumberPricing
+from control.carriers.rules import Carrier, CarrierRefused, CarrierUnavailable, OwnedNumber
+from control.carriers.service import NumberPricing
 from control.numbers.model import NumberImport, TakenNumber
 from control.numbers.numbering_plan import country_of
 from shared.errors import Conflict, Invalid, Unavailable

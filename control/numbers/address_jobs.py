@@ -10,8 +10,8 @@ from uuid import UUID
 
 import structlog
 
-from control.carriers.model import CarrierDocuments, CarrierError, CarrierRefused
-from control.carriers.registry import Carriers
+from control.carriers.rules import CarrierDocuments, CarrierError, CarrierRefused
+from control.carriers.service import Carriers
 from control.db.jobs import JobFailed, JobHandler
 from control.db.pool import Pool
 from control.db.scope import enter_platform

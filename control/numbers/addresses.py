@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from control.carriers.model import PostalAddress
+from control.carriers.rules import PostalAddress
 from control.db.jobs import enqueue, is_queued
 from control.db.keyset import ListPage, PageRequest
 from control.db.pool import Connection

@@ -8,8 +8,8 @@ from uuid import UUID
 
 import structlog
 
-from control.carriers.model import Carrier, CarrierBundle, CarrierError, CarrierRefused
-from control.carriers.registry import Carriers
+from control.carriers.rules import Carrier, CarrierBundle, CarrierError, CarrierRefused
+from control.carriers.service import Carriers
 from control.db.keyset import ListPage, PageRequest
 from control.db.pool import Connection, Pool
 from control.db.scope import enter_platform

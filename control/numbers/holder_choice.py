@@ -9,8 +9,7 @@ from datetime import datetime
 from typing import Final, TypeVar
 from uuid import UUID
 
-from control.carriers.model import AddressRequirement
-from control.carriers.phone import NumberKind
+from control.carriers.rules import AddressRequirement, NumberKind
 from control.numbers.model import BusinessAddress, NumberOrder, RegulatoryBundle
 from shared.errors import Conflict, Invalid
 

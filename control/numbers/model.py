@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any, Literal
 from uuid import UUID
 
-from control.carriers.model import NOT_KNOWN, BundleStatus, NumberRequirements, OwnedNumber, PostalAddress
+from control.carriers.rules import NOT_KNOWN, BundleStatus, NumberRequirements, OwnedNumber, PostalAddress
 
 Status = Literal["buying", "active", "releasing", "released", "failed"]
 AddressStatus = Literal["active", "deleting"]

@@ -13,7 +13,7 @@ from uuid import UUID
 
 import structlog
 
-from control.carriers.model import (
+from control.carriers.rules import (
     Carrier,
     CarrierError,
     CarrierRefused,
@@ -22,7 +22,7 @@ from control.carriers.model import (
     NumberPending,
     OwnedNumber,
 )
-from control.carriers.registry import Carriers, NumberOrders, NumberPricing
+from control.carriers.service import Carriers, NumberOrders, NumberPricing
 from control.db.jobs import JobFailed, JobHandler
 from control.db.pool import Pool
 from control.db.scope import enter_platform

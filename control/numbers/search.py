@@ -3,7 +3,7 @@
 import asyncio
 from typing import Final
 
-from control.carriers.model import AvailableNumber, Carrier, CarrierRefused, CarrierUnavailable
+from control.carriers.rules import AvailableNumber, Carrier, CarrierRefused, CarrierUnavailable
 from shared.errors import Unavailable
 
 # Seconds that an answer is used for: available numbers change quickly.

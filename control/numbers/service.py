@@ -11,8 +11,7 @@ from uuid import UUID
 from control.agents.service import Agents
 from control.billing.payment_methods import require_payment_method
 from control.billing.service import Billing
-from control.carriers.model import NumberHolder, OwnedNumber
-from control.carriers.phone import number_kind
+from control.carriers.rules import NumberHolder, OwnedNumber, number_kind
 from control.db.jobs import enqueue, is_queued
 from control.db.keyset import ListPage, PageRequest
 from control.db.pool import Connection

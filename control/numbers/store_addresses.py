@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from control.carriers.model import PostalAddress
+from control.carriers.rules import PostalAddress
 from control.db.keyset import Keyset, ListPage, PageRequest, cut_page
 from control.db.pool import Connection
 from control.numbers.model import AddressRegistration, BusinessAddress

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from control.carriers.model import NO_HOLDER, NumberHolder
+from control.carriers.rules import NO_HOLDER, NumberHolder
 from control.db.pool import Connection
 from control.numbers.model import PhoneNumber
 

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from control.carriers.model import BundleStatus, CarrierBundle
+from control.carriers.rules import BundleStatus, CarrierBundle
 from control.db.keyset import Keyset, ListPage, PageRequest, cut_page
 from control.db.pool import Connection
 from control.numbers.model import RegulatoryBundle

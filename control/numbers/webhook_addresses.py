@@ -6,8 +6,8 @@ from typing import Final
 
 import structlog
 
-from control.carriers.model import Carrier, CarrierError, CarrierRefused, OwnedNumber
-from control.carriers.registry import Carriers, NumberRouting
+from control.carriers.rules import Carrier, CarrierError, CarrierRefused, OwnedNumber
+from control.carriers.service import Carriers, NumberRouting
 from control.db.pool import Pool
 from control.db.scope import enter_platform
 from control.numbers import store_all

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from control.carriers.registry import Carriers
+from control.carriers.service import Carriers
 from control.db.duties import Duty, OutsideDuty, WorkerTasks
 from control.db.pool import Connection, Pool
 from control.numbers.address_jobs import make_delete_address_job, make_register_address_job

@@ -2,21 +2,51 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
+import structlog
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from control.db.pool import Pool
 from control.http.services import Services
 from control.http.webhook_activity import WebhookActivity
-from control.webhooks.inbox.request import read_request
-from control.webhooks.inbox.source import WebhookSource
-from control.webhooks.inbox.verify import verified_reader
-from control.webhooks.metrics import WebhookMetrics
-from control.webhooks.options import WebhookOptions
-from control.webhooks.parts import SourceDefinition, make_parts
-from control.webhooks.sources import SOURCES
+from control.webhooks.service import SourceDefinition, WebhookMetrics, make_parts
+from control.webhooks.source import (
+    BadSignature,
+    SourceReader,
+    WebhookOptions,
+    WebhookRequest,
+    WebhookSource,
+    read_request,
+)
+from control.webhooks.stripe import STRIPE
+from control.webhooks.telnyx.source import TELNYX
+from control.webhooks.twilio.source import TWILIO
+from shared.errors import Forbidden
+
+log = structlog.get_logger()
+
+
+def verified_reader(
+    request: WebhookRequest, readers: Sequence[SourceReader[Any]], metrics: WebhookMetrics, now: datetime
+) -> SourceReader[Any]:
+    """Returns the first reader that claims the request, or the first of all; its signature is right. Raises Forbidden
+    (code bad_signature) and Malformed."""
+    reader = next((one for one in readers if one.claims(request)), readers[0])
+    try:
+        reader.verify(request, now)
+    except BadSignature as bad:
+        metrics.refused.labels(reader.name, bad.reason).inc()
+        log.warning("webhook.refused", source=reader.name, reason=bad.reason, request_id=request.request_id)
+        raise Forbidden("The signature is missing or wrong.", code="bad_signature") from None
+    return reader
+
+
+# Where several sources share an address, the first one whose reader claims a request takes it; a request that none
+# claims is the first source's.
+SOURCES: Final[tuple[SourceDefinition, ...]] = (TELNYX, TWILIO, STRIPE)
+WEBHOOK_ROUTES: Final = tuple(dict.fromkeys(route for source in SOURCES for route in source.routes))
 
 
 class Webhooks:

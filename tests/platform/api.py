@@ -27,7 +27,7 @@ from control.accounts.policy import AccountPolicy
 from control.agents.model import AgentPolicy
 from control.app import ROUTES, ApiOptions, HttpOptions, limit_names, open_app
 from control.billing.stripe_client import StripeOptions
-from control.carriers.registry import CarrierOptions
+from control.carriers.service import CarrierOptions
 from control.db.logins import API, with_login
 from control.db.pool import Connection, Timeouts, open_pool
 from control.http import server
@@ -39,7 +39,7 @@ from control.media_requests.handler import RequestHandlers
 from control.outside import OutsideOptions
 from control.services import Policies
 from control.sso.model import SsoPolicy
-from control.webhooks.options import WebhookOptions
+from control.webhooks.source import WebhookOptions
 from shared.key_sets import KeySets
 from tests.platform.catalogue import seed_catalogue
 from tests.platform.clients import Client, Staff, User

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from aiohttp.test_utils import TestServer, unused_port
 
-from control.carriers.registry import CarrierOptions, Carriers, open_carriers
+from control.carriers.service import CarrierOptions, Carriers, open_carriers
 from simulator.carrier.network.config import make_config
 from simulator.carrier.network.inventory import OwnedNumber
 from simulator.carrier.network.server import RunningNetwork, running_network

@@ -9,7 +9,7 @@ from control.accounts.policy import HashPolicy
 from control.agents.model import AgentPolicy
 from control.calls.media_assignment import MediaAssignment
 from control.carriers.pacer import CallPacer
-from control.carriers.registry import CarrierOptions, Carriers
+from control.carriers.service import CarrierOptions, Carriers
 from control.http.services import Services
 from control.outside import OutsideClients, OutsideOptions
 from control.services import Policies, make_services

@@ -28,7 +28,7 @@ from control.agents.model import AgentDraft, AgentPolicy
 from control.agents.service import Agents
 from control.app import ApiOptions, HttpOptions, make_app, make_dependencies, redis_client
 from control.calls.policy import CallPolicy
-from control.carriers.registry import CarrierOptions
+from control.carriers.service import CarrierOptions
 from control.db.logins import API, with_login
 from control.db.pool import Connection, Pool, open_pool
 from control.db.scope import enter_platform
@@ -37,8 +37,8 @@ from control.keys.settings import make_authority
 from control.outside import OutsideOptions, open_outside
 from control.platform.audit import Actor
 from control.services import Policies
-from control.webhooks.options import WebhookOptions
 from control.webhooks.routes import Webhooks
+from control.webhooks.source import WebhookOptions
 from control.workspaces.model import NewWorkspace
 from control.workspaces.service import Workspaces
 from shared.bus.authority import BusAuthority

@@ -7,7 +7,7 @@ from control.api.reference import REFERENCE
 from control.app import ROUTES, VERSION
 from control.http.openapi import make_document
 from control.outbound_webhooks.event_types import API_VERSION, EVENT_DESCRIPTIONS
-from control.webhooks.sources import WEBHOOK_ROUTES
+from control.webhooks.routes import WEBHOOK_ROUTES
 
 Schema = dict[str, Any]
 

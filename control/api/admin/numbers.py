@@ -16,8 +16,8 @@ from control.api.admin.numbers_views import (
     to_bundle,
     to_imported,
 )
-from control.carriers.model import CarrierBundle, CarrierError, CarrierName, CarrierUnavailable
-from control.carriers.registry import Carriers, choose_carrier
+from control.carriers.rules import CarrierBundle, CarrierError, CarrierName, CarrierUnavailable
+from control.carriers.service import Carriers, choose_carrier
 from control.http.access import ANY_ADMIN, admin
 from control.http.after_commit import AfterCommit, CheckedChange
 from control.http.body import ONE_LINE, Body

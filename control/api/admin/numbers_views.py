@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from control.billing.model import CURRENCY
-from control.carriers.model import BundleStatus, CallTarget, OwnedNumber
+from control.carriers.rules import BundleStatus, CallTarget, OwnedNumber
 from control.http.body import Currency, Money
 from control.http.fields import Carrier, CreatedAt, Id, WorkspaceId
 from control.http.pagination import ListAnswer

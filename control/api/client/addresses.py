@@ -6,8 +6,8 @@ from uuid import UUID
 from pydantic import AfterValidator, Field, StringConstraints
 
 from control.api.client.addresses_views import AddressAnswer, AddressList, to_view
-from control.carriers.model import PostalAddress
-from control.carriers.registry import Carriers
+from control.carriers.rules import PostalAddress
+from control.carriers.service import Carriers
 from control.http.access import member
 from control.http.body import ONE_LINE, Body
 from control.http.context import MemberContext

@@ -7,8 +7,8 @@ from uuid import UUID
 from pydantic import Field, StringConstraints
 
 from control.api.client.numbers_views import AvailableList, NumberAnswer, NumberList, to_available, to_view
-from control.carriers.model import NOT_KNOWN, Carrier, CarrierError, CarrierName, NumberRequirements
-from control.carriers.registry import Carriers, choose_carrier
+from control.carriers.rules import NOT_KNOWN, Carrier, CarrierError, CarrierName, NumberRequirements
+from control.carriers.service import Carriers, choose_carrier
 from control.http.access import member
 from control.http.after_commit import AfterCommit, CheckedChange
 from control.http.body import ONE_LINE, Body

@@ -10,7 +10,7 @@ from uuid import UUID
 from pydantic import Field
 
 from control.billing.model import CURRENCY
-from control.carriers.model import AddressRequirement, AvailableNumber
+from control.carriers.rules import AddressRequirement, AvailableNumber
 from control.http.body import Currency, Money
 from control.http.fields import Carrier, CreatedAt, Id, UpdatedAt
 from control.http.pagination import ListAnswer

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from control.carriers.model import BundleStatus
+from control.carriers.rules import BundleStatus
 from control.http.fields import Carrier, CreatedAt, Id
 from control.http.pagination import ListAnswer
 from control.numbers.holder_choice import is_usable

@@ -14,12 +14,11 @@ from control.calls.model import FINAL, AdmittedCall, OpenCall, RefusedCall, Stre
 from control.calls.policy import TRANSFER_S
 from control.calls.service import Calls
 from control.calls.transfer_check import may_transfer
-from control.carriers.locales import locale
-from control.carriers.model import CarrierRefused, CarrierUnavailable, ConferenceCalls
-from control.carriers.registry import CallControlCarrier, Carriers
+from control.carriers.rules import CarrierRefused, CarrierUnavailable, ConferenceCalls, locale
+from control.carriers.service import CallControlCarrier, Carriers
 from control.carriers.telnyx_forms import ALREADY_STREAMING
 from control.db.pool import Connection
-from control.webhooks.call_routing import CallRouting, transfer_caller_id
+from control.webhooks.service import CallRouting, transfer_caller_id
 from control.webhooks.telnyx.event import TelnyxEvent, facts_only, stream_key
 from shared.bus.client import BusUnavailable
 from shared.errors import Unavailable

@@ -13,8 +13,8 @@ from control.calls.details import LEG_COST
 from control.calls.model import Attestation, CarrierRecording, CarrierStatus, IncomingCall
 from control.calls.stream_end import StreamEndedJob
 from control.carriers.telnyx_forms import INBOUND, TARGET, TRANSFER, client_state, read_client_state
-from control.webhooks.field_values import non_empty, parse_uuid, plausible_time
-from control.webhooks.inbox.store import EventKey, StoredEvent
+from control.webhooks.queries import EventKey, StoredEvent
+from control.webhooks.source import non_empty, parse_uuid, plausible_time
 from shared.errors import Malformed
 from shared.events import CallStatus, EndReason, TransferFailure
 

@@ -6,7 +6,7 @@ from control.calls.job_support import decode_payload
 from control.calls.media_assignment import MediaAssignment
 from control.calls.stream_end import StreamEndedJob
 from control.db.jobs import JobFailed, JobHandler
-from control.webhooks.parts import WebhookParts
+from control.webhooks.service import WebhookParts
 from control.webhooks.telnyx.calls import TelnyxCalls
 from shared.bus.client import BusUnavailable
 from shared.errors import Unavailable

@@ -20,7 +20,7 @@ from control.calls.model import CarrierStatus
 from control.calls.service import Calls
 from control.calls.spoken_decision import Decision, read_decision, takes_words
 from control.calls.warm_transfer import WarmTransfer
-from control.carriers.model import CarrierRefused
+from control.carriers.rules import CarrierRefused
 from control.db.pool import Connection
 from control.webhooks.telnyx.commands import CallCommands, Effect
 from control.webhooks.telnyx.event import TelnyxEvent, transfer_failure

@@ -8,8 +8,8 @@ from typing import Any, Final, Literal
 from uuid import UUID
 
 from control.calls.model import FINAL, Attestation, CarrierRecording, CarrierStatus, IncomingCall
-from control.webhooks.field_values import non_empty, parse_uuid, plausible_time
-from control.webhooks.inbox.store import StoredEvent
+from control.webhooks.queries import StoredEvent
+from control.webhooks.source import non_empty, parse_uuid, plausible_time
 from shared.events import CallStatus
 
 TwilioKind = Literal["inbound", "answered", "continue", "status", "amd", "recording", "stream", "target"]

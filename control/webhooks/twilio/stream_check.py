@@ -15,14 +15,14 @@ import structlog
 from control.calls.job_support import decode_payload, load_state, utc_now
 from control.calls.media_assignment import MediaAssignment
 from control.calls.state import CallState
-from control.carriers.model import CarrierRefused, CarrierUnavailable
-from control.carriers.registry import CallRedirection, Carriers
+from control.carriers.rules import CarrierRefused, CarrierUnavailable
+from control.carriers.service import CallRedirection, Carriers
 from control.db.jobs import JobFailed, JobHandler, enqueue
 from control.db.pool import Connection, Pool
 from control.db.scope import enter_platform
 from control.http.services import Services
-from control.webhooks.addresses import CONTINUE
-from control.webhooks.inbox.store import is_stored
+from control.webhooks.queries import is_stored
+from control.webhooks.source import CONTINUE
 from control.webhooks.twilio.form import TwilioForm, continue_event_id, parse_iso_time
 from shared.bus.client import BusUnavailable
 

@@ -14,11 +14,11 @@ from control.calls import warm_transfers
 from control.calls.announcements import target_brief_text, target_question_text
 from control.calls.policy import TRANSFER_S
 from control.calls.spoken_decision import Decision, hints_for, read_decision
-from control.carriers.locales import locale
+from control.carriers.rules import locale
 from control.db.pool import Connection
-from control.webhooks.addresses import TARGET
-from control.webhooks.inbox.store import store_once
-from control.webhooks.parts import WebhookParts
+from control.webhooks.queries import store_once
+from control.webhooks.service import WebhookParts
+from control.webhooks.source import TARGET
 from control.webhooks.twilio import form as forms
 from control.webhooks.twilio import twiml
 from control.webhooks.twilio.form import TwilioForm

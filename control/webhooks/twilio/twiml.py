@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from typing import Final
 from xml.sax.saxutils import escape, quoteattr
 
-from control.carriers.model import EXTENSION_PAUSE
-from control.carriers.twilio_voices import choose_voice
+from control.carriers.rules import EXTENSION_PAUSE
+from control.carriers.twilio_forms import choose_voice
 
 # Characters outside XML 1.0's Char production (section 2.2): escaping does not make them valid.
 _NOT_XML: Final = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")

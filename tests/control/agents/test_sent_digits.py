@@ -9,7 +9,7 @@ from control.agents.config import AgentConfig
 from control.agents.plan import plan_tools
 from control.agents.remote_tools import agents_request_handlers
 from control.agents.sent_digits import adapt_tools
-from control.carriers.model import CarrierName
+from control.carriers.rules import CarrierName
 from shared.bus.requests import TOOL_REQUEST
 from shared.plan import SEND_DIGITS, SEND_TONES, ToolName, ToolPlan
 

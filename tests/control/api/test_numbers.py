@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 
 from control.accounts.passwords import Passwords
-from control.carriers.registry import CarrierOptions, open_carriers
+from control.carriers.service import CarrierOptions, open_carriers
 from control.db.jobs import JobHandler
 from control.db.pool import Timeouts, open_pool
 from control.numbers.purchase_jobs import make_buy_job, make_release_job

@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from control.calls.phone_codes import PURPOSE
-from control.carriers.registry import CarrierOptions
+from control.carriers.service import CarrierOptions
 from shared.secrets import Sealer
 from tests.control.api.call_workspace import STAND_INS
 from tests.platform.api import Api, running_api

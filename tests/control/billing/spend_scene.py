@@ -22,7 +22,7 @@ from control.calls.announcements import make_refusal
 from control.calls.event_batch import parse_event, write_events
 from control.calls.model import AdmittedCall, CarrierStatus, RefusedCall
 from control.calls.transfer_end import EndTransferJob, make_end_transfer_job
-from control.carriers.registry import Carriers
+from control.carriers.service import Carriers
 from control.db.pool import Connection
 from media.server.bus.time_limits import EVERY_S, CallTime
 from shared.bus.client import bus_client

@@ -18,8 +18,8 @@ from control.http.headers import default_headers
 from control.http.metrics import HttpMetrics
 from control.http.middleware import EdgeMiddleware
 from control.http.origin import OriginReader
-from control.webhooks.options import WebhookOptions
 from control.webhooks.routes import Webhooks
+from control.webhooks.source import WebhookOptions
 from control.workspaces.administration import WorkspaceUpdate
 from simulator.stripe import invoices
 from simulator.stripe.account import StripeObject

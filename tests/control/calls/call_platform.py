@@ -20,7 +20,8 @@ from control.calls.model import AdmittedCall, IncomingCall, RefusedCall
 from control.calls.outbound import CallRequest
 from control.calls.policy import CallPolicy
 from control.calls.service import Calls
-from control.carriers.model import (
+from control.carriers.pacer import CallPacer
+from control.carriers.rules import (
     NO_HOLDER,
     ActiveCall,
     AvailableNumber,
@@ -33,8 +34,7 @@ from control.carriers.model import (
     OwnedNumber,
     PlacedCall,
 )
-from control.carriers.pacer import CallPacer
-from control.carriers.registry import Carriers
+from control.carriers.service import Carriers
 from control.db.pool import Connection, Pool, open_pool
 from control.db.scope import enter_platform, enter_user, enter_workspace
 from control.http.services import Services

@@ -15,7 +15,7 @@ from control.calls import state as states
 from control.calls.event_effects import NewEvent, apply_events
 from control.calls.model import CarrierStatus
 from control.calls.state import CallState
-from control.carriers.model import PlacedCall
+from control.carriers.rules import PlacedCall
 from shared.events import CallEnded, CallerSaid, CallResumed, CallStarted, CallUsage, Event
 
 CREATED = datetime(2026, 11, 25, 12, 0, 0, 400_000, tzinfo=UTC)

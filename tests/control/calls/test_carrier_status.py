@@ -14,7 +14,7 @@ from control.calls.carrier_reports import FETCH_RECORDING, FetchRecordingJob
 from control.calls.hangup import HANG_UP, HangupJob
 from control.calls.model import AdmittedCall, CarrierRecording, CarrierStatus, OpenCall, RefusedCall
 from control.calls.policy import MOST_LEGS
-from control.carriers.model import PlacedCall
+from control.carriers.rules import PlacedCall
 from shared.bus.checkpoints import Checkpoint
 from shared.events import CallStatus, CallUsage
 from shared.plan import HeardMessage

@@ -12,9 +12,9 @@ from control.calls.dial_job import make_dial_job
 from control.calls.dial_queue import DialQueue, PlaceCallJob
 from control.calls.model import AdmittedCall
 from control.calls.placement import LOOKED_FOR
-from control.carriers.model import DialRequest, PlacedCall
 from control.carriers.pacer import CallPacer
-from control.carriers.registry import Carriers
+from control.carriers.rules import DialRequest, PlacedCall
+from control.carriers.service import Carriers
 from control.db.jobs import JobFailed, JobHandler
 from tests.control.calls.call_platform import (
     CallPlatform,

@@ -11,8 +11,8 @@ from control.calls.dial_job import make_dial_job
 from control.calls.dial_queue import PLACE_CALL, DialQueue, PlaceCallJob, back_off_s
 from control.calls.placement import STALE
 from control.carriers.pacer import CallPacer
-from control.carriers.registry import Carriers
 from control.carriers.retries import NotProcessed
+from control.carriers.service import Carriers
 from shared.bus.client import redis_key
 from shared.ids import new_id
 from tests.control.calls.call_platform import CallPlatform

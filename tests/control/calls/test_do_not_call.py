@@ -22,7 +22,7 @@ from control.calls.phone_codes import CodeRequest, PhoneCodes
 from control.calls.state import CallState
 from control.calls.store import lock_one
 from control.carriers.pacer import CallPacer
-from control.carriers.registry import Carriers
+from control.carriers.service import Carriers
 from control.db.keyset import PageRequest
 from control.db.pool import Connection
 from control.db.scope import enter_platform

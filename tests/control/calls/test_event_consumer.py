@@ -21,8 +21,8 @@ from control.calls.hangup import HANG_UP
 from control.calls.hangup_job import make_hangup_job
 from control.calls.model import AdmittedCall, CarrierStatus
 from control.calls.stream_end import STREAM_ENDED, StreamEndedJob
-from control.carriers.model import CarrierName
-from control.carriers.registry import Carriers
+from control.carriers.rules import CarrierName
+from control.carriers.service import Carriers
 from shared.bus.client import bus_client
 from shared.bus.events import STREAM, EventStream
 from shared.events import (

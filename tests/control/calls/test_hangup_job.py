@@ -8,7 +8,7 @@ import pytest
 
 from control.calls.hangup import HangupJob
 from control.calls.hangup_job import make_hangup_job
-from control.carriers.registry import Carriers
+from control.carriers.service import Carriers
 from control.db.jobs import JobFailed, JobHandler
 from shared.bus.commands import DONE, CommandStream, EndCall
 from shared.bus.live import LiveCall, LiveCalls

@@ -9,7 +9,7 @@ import pytest
 from control.calls.media_assignment import MediaAssignment
 from control.calls.model import AdmittedCall
 from control.calls.orphans import MOST, OrphanSearch
-from control.carriers.model import ActiveCall, CarrierName
+from control.carriers.rules import ActiveCall, CarrierName
 from shared.bus.client import bus_client
 from shared.bus.live import LiveCall, LiveCalls
 from tests.control.calls.call_platform import (

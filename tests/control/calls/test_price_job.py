@@ -12,8 +12,8 @@ from control.calls.details import CallDetails, MediaLeg, StoredCarrierRecording,
 from control.calls.model import AdmittedCall, CarrierStatus
 from control.calls.price_job import LOOK_AFTER_S, READ_PRICE, ReadPriceJob, make_price_job
 from control.calls.state import CallState
-from control.carriers.model import OTHER_CURRENCY, CarrierRefused
-from control.carriers.registry import Carriers
+from control.carriers.rules import OTHER_CURRENCY, CarrierRefused
+from control.carriers.service import Carriers
 from control.db.jobs import JobFailed
 from control.platform.service import Platform
 from tests.control.calls.call_platform import (

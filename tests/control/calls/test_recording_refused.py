@@ -21,7 +21,7 @@ from control.calls.recording_jobs import make_fetch_recording_job, make_join_rec
 from control.calls.recording_start import START_RECORDING, StartRecordingJob, make_start_recording_job
 from control.calls.state import CallState
 from control.calls.store import lock_one
-from control.carriers.registry import Carriers
+from control.carriers.service import Carriers
 from control.db.jobs import JobFailed
 from shared.bus.checkpoints import Checkpoint
 from shared.events import AnnouncementHeard, CallEnded, CallUsage, Event, RecordingReady, RecordingRefused

@@ -14,7 +14,7 @@ from control.calls.recording_start import (
     StartRecordingJob,
     make_start_recording_job,
 )
-from control.carriers.registry import Carriers
+from control.carriers.service import Carriers
 from control.db.jobs import JobFailed, JobHandler
 from shared.events import AnnouncementHeard, CallEnded, CallUsage, Event
 from shared.plan import ConsentPlan

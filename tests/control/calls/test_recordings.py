@@ -10,8 +10,8 @@ import pytest
 from control.calls.carrier_reports import FETCH_RECORDING, FetchRecordingJob
 from control.calls.model import CarrierRecording, IncomingCall
 from control.calls.recording_jobs import make_fetch_recording_job
-from control.carriers.model import CarrierName, CarrierRefused, CarrierUnavailable
-from control.carriers.registry import Carriers
+from control.carriers.rules import CarrierName, CarrierRefused, CarrierUnavailable
+from control.carriers.service import Carriers
 from control.db.jobs import JobFailed, JobHandler
 from shared.storage import Storage
 from tests.control.calls.call_platform import NOW, CallPlatform, FakeCarrier

@@ -19,7 +19,7 @@ from control.calls.recording_jobs import make_fetch_recording_job
 from control.calls.recording_redaction import REDACT_RECORDINGS, RedactRecordingsJob, make_redact_recordings_job
 from control.calls.service import Calls
 from control.calls.word_times import make_words
-from control.carriers.registry import Carriers
+from control.carriers.service import Carriers
 from control.db.jobs import JobFailed
 from control.redaction.finder import KINDS
 from control.workspaces.service import Workspaces

@@ -9,8 +9,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from control.calls.sent_digit_runs import SentDigitRuns
-from control.carriers.model import CarrierName, CarrierRefused, CarrierUnavailable
-from control.carriers.registry import Carriers
+from control.carriers.rules import CarrierName, CarrierRefused, CarrierUnavailable
+from control.carriers.service import Carriers
 from control.media_requests.handler import HandlerContext, RunningCall
 from control.media_requests.transactions import TenantTransactions
 from shared.errors import Conflict, Invalid, NotFound, Unavailable

@@ -11,7 +11,7 @@ from control.calls.details import CallDetails, Transfer, encode_details
 from control.calls.hangup import HANG_UP, HangupJob
 from control.calls.hangup_job import make_hangup_job
 from control.calls.staff_end import EndCallsJob, end_call, make_end_calls_job
-from control.carriers.registry import Carriers
+from control.carriers.service import Carriers
 from control.db.pool import Connection
 from control.workspaces.model import WorkspaceStatus
 from control.workspaces.service import Workspaces

@@ -8,8 +8,8 @@ import pytest
 
 from control.calls.hangup import HANG_UP, HangupJob
 from control.calls.transfer_end import END_TRANSFER, EndTransferJob, enqueue_transfer_end, make_end_transfer_job
-from control.carriers.model import CarrierRefused
-from control.carriers.registry import Carriers
+from control.carriers.rules import CarrierRefused
+from control.carriers.service import Carriers
 from control.db.jobs import JobFailed
 from tests.control.calls.call_platform import CallPlatform, carrier_refusal, carrier_unavailable, later
 from tests.control.calls.test_transfers import report_end, transfer_call

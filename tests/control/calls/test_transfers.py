@@ -12,7 +12,7 @@ from control.calls.details import decode_details
 from control.calls.event_batch import parse_event, write_events
 from control.calls.model import AdmittedCall, CarrierStatus, RefusedCall
 from control.calls.state import apply_media_end
-from control.carriers.model import PlacedCall
+from control.carriers.rules import PlacedCall
 from control.db.pool import Connection
 from control.platform.audit import mask_number
 from shared.errors import Conflict, Invalid

@@ -14,9 +14,9 @@ from control.calls.policy import MOST_RETURNS
 from control.calls.warm_transfer import WarmTransfer
 from control.calls.warm_transfer_runs import LONGEST_PACE_S, LONGEST_RING_S, WarmTransferRuns
 from control.calls.warm_transfers import END_TARGET
-from control.carriers.model import CarrierName, CarrierRefused, CarrierUnavailable, TargetCallRequest
 from control.carriers.pacer import CallPacer
-from control.carriers.registry import Carriers
+from control.carriers.rules import CarrierName, CarrierRefused, CarrierUnavailable, TargetCallRequest
+from control.carriers.service import Carriers
 from control.media_requests.handler import HandlerContext, RunningCall
 from control.media_requests.transactions import TenantTransactions
 from shared.errors import Conflict, Invalid, NotFound

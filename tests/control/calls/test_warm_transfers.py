@@ -14,7 +14,7 @@ from control.calls import store, store_warm_transfers, warm_transfers
 from control.calls.warm_transfer import WarmTransfer
 from control.calls.warm_transfer_job import make_end_target_job
 from control.calls.warm_transfers import END_TARGET, EndTargetJob
-from control.carriers.registry import Carriers
+from control.carriers.service import Carriers
 from control.db.pool import Connection
 from control.db.scope import enter_platform
 from shared.ids import new_id

@@ -21,7 +21,7 @@ from control.campaigns import queries as campaigns_queries
 from control.campaigns import service as campaigns_service
 from control.campaigns.rules import MOST_UNDIALLED, RetryPolicy, RetryRule
 from control.carriers.pacer import CallPacer
-from control.carriers.registry import Carriers
+from control.carriers.service import Carriers
 from control.db.pool import Connection
 from control.do_not_call.rules import NewListing
 from control.do_not_call.service import DoNotCallList

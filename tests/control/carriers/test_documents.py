@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from control.carriers import twilio_documents
-from control.carriers.model import (
+from control.carriers.rules import (
     AddressRequirement,
     CarrierBundle,
     CarrierRefused,

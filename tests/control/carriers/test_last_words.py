@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from control.carriers.model import CarrierRefused
+from control.carriers.rules import CarrierRefused
 from control.carriers.twilio import open_twilio
 from control.carriers.twilio_forms import TwilioOptions
 from simulator.carrier.network.passive_party import PassiveParty

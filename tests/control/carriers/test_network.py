@@ -14,8 +14,8 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer, unused_port
 
-from control.carriers.model import CarrierRefused, DialRequest
-from control.carriers.registry import CallControlCarrier, CarrierOptions, Carriers, open_carriers
+from control.carriers.rules import CarrierRefused, DialRequest
+from control.carriers.service import CallControlCarrier, CarrierOptions, Carriers, open_carriers
 from control.carriers.twilio import TwilioGateway
 from simulator.carrier.network.config import make_config
 from simulator.carrier.network.passive_party import PassiveParty

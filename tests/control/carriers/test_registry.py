@@ -2,8 +2,8 @@
 
 import pytest
 
-from control.carriers.model import CarrierRefused
-from control.carriers.registry import CarrierOptions, NumberPricing, open_carriers
+from control.carriers.rules import CarrierRefused
+from control.carriers.service import CarrierOptions, NumberPricing, open_carriers
 from shared.errors import Conflict
 
 WEBHOOK_URL = "https://hooks.example.com/"

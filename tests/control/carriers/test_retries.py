@@ -12,8 +12,8 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from control.carriers import retries
-from control.carriers.model import CarrierRefused, CarrierUnavailable
 from control.carriers.retries import RETRY_DELAYS_S, NotProcessed, call_with_retries
+from control.carriers.rules import CarrierRefused, CarrierUnavailable
 from control.carriers.telnyx import TelnyxGateway
 from control.carriers.twilio import TwilioGateway
 from tests.control.carriers.telnyx_peer import TelnyxPeer

@@ -2,12 +2,12 @@
 
 import pytest
 
-from control.carriers.model import DialRequest, TargetCallRequest
+from control.carriers.rules import DialRequest, TargetCallRequest
 from control.carriers.telnyx_forms import TelnyxOptions
 from control.carriers.telnyx_forms import call_form as telnyx_form
+from control.carriers.twilio import target_form
 from control.carriers.twilio_forms import TwilioOptions
 from control.carriers.twilio_forms import call_form as twilio_form
-from control.carriers.twilio_targets import target_form
 
 TWILIO = TwilioOptions("https://hooks.example.com", "AC1", "token")
 TELNYX = TelnyxOptions("https://hooks.example.com", "KEY", "7001")

@@ -9,7 +9,8 @@ from traceback import format_exception
 
 import pytest
 
-from control.carriers.model import (
+from control.carriers.retries import NotProcessed
+from control.carriers.rules import (
     ActiveCall,
     CarrierRefused,
     CarrierUnavailable,
@@ -18,7 +19,6 @@ from control.carriers.model import (
     OwnedNumber,
     PlacedCall,
 )
-from control.carriers.retries import NotProcessed
 from control.carriers.telnyx import TelnyxGateway, open_telnyx
 from control.carriers.telnyx_forms import error_from_response
 from tests.control.carriers.conftest import telnyx_options

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from control.carriers.model import CarrierRefused, CarrierUnavailable, DialRequest
+from control.carriers.rules import CarrierRefused, CarrierUnavailable, DialRequest
 from control.carriers.telnyx import TelnyxGateway, open_telnyx
 from control.carriers.telnyx_forms import TelnyxOptions
 from tests.control.carriers.telnyx_peer import KEY, TelnyxPeer

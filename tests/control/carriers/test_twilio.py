@@ -11,8 +11,8 @@ from traceback import format_exception
 import httpx
 import pytest
 
-from control.carriers.model import CarrierRefused, CarrierUnavailable, DialRequest, OwnedNumber, PlacedCall
 from control.carriers.retries import NotProcessed
+from control.carriers.rules import CarrierRefused, CarrierUnavailable, DialRequest, OwnedNumber, PlacedCall
 from control.carriers.twilio import TwilioGateway, open_twilio
 from control.carriers.twilio_forms import regional_api_url
 from tests.control.carriers.conftest import twilio_options

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from control.carriers.model import CarrierRefused, CarrierUnavailable, OwnedNumber
+from control.carriers.rules import CarrierRefused, CarrierUnavailable, OwnedNumber
 from control.carriers.twilio import TwilioGateway, open_twilio
 from tests.control.carriers.conftest import twilio_options
 from tests.control.carriers.twilio_peer import SID, TOKEN, WAV, TwilioPeer

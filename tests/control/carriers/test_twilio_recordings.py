@@ -4,7 +4,7 @@ from io import BytesIO
 
 import pytest
 
-from control.carriers.model import CarrierRefused, CarrierUnavailable
+from control.carriers.rules import CarrierRefused, CarrierUnavailable
 from control.carriers.twilio import TwilioGateway, open_twilio
 from tests.control.carriers.conftest import twilio_options
 from tests.control.carriers.twilio_peer import BASE, SID, WAV, TwilioPeer

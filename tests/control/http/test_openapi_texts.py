@@ -16,7 +16,7 @@ from control.http.openapi import make_document, operation_id, split_summary
 from control.http.openapi_schemas import complete_schemas, has_values
 from control.http.route import Route
 from control.outbound_webhooks.event_types import API_VERSION, EVENT_DESCRIPTIONS
-from control.webhooks.sources import WEBHOOK_ROUTES
+from control.webhooks.routes import WEBHOOK_ROUTES
 
 DOCUMENT = make_document(
     ROUTES,

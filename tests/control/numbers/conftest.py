@@ -13,7 +13,7 @@ import pytest
 from control.accounts.service import Accounts
 from control.agents.model import AgentDraft, VoiceAgent
 from control.agents.service import Agents
-from control.carriers.registry import CarrierOptions, Carriers, open_carriers
+from control.carriers.service import CarrierOptions, Carriers, open_carriers
 from control.db.pool import Connection, Pool, open_pool
 from control.db.scope import enter_platform, enter_workspace
 from control.http.services import Services

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from uuid import UUID
 
-from control.carriers.model import PostalAddress
+from control.carriers.rules import PostalAddress
 from control.db.pool import open_pool
 from control.http.services import Services
 from control.numbers.address_jobs import make_delete_address_job, make_register_address_job

@@ -7,8 +7,8 @@ from uuid import UUID
 
 import pytest
 
-from control.carriers.model import CarrierUnavailable
-from control.carriers.registry import Carriers
+from control.carriers.rules import CarrierUnavailable
+from control.carriers.service import Carriers
 from control.http.services import Services
 from control.numbers.account_numbers import find_account_numbers, take_number
 from control.numbers.model import NumberImport, PhoneNumber

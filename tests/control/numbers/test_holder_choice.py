@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from control.carriers.model import NOT_KNOWN, BundleStatus, NumberRequirements, PostalAddress
+from control.carriers.rules import NOT_KNOWN, BundleStatus, NumberRequirements, PostalAddress
 from control.numbers.holder_choice import HolderChoice, WantedNumber, choose_holder
 from control.numbers.model import (
     AddressRegistration,

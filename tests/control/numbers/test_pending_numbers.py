@@ -2,7 +2,7 @@
 
 import pytest
 
-from control.carriers.registry import Carriers
+from control.carriers.service import Carriers
 from control.db.jobs import JobFailed
 from control.db.scope import enter_platform
 from control.numbers.purchase_jobs import make_buy_job

@@ -9,7 +9,7 @@ from uuid import uuid4
 import asyncpg  # type: ignore[import-untyped]
 import pytest
 
-from control.carriers.registry import Carriers, open_carriers
+from control.carriers.service import Carriers, open_carriers
 from control.db.jobs import JobFailed, JobHandler, JobRetries, run_jobs
 from control.db.pool import Connection
 from control.numbers.model import PhoneNumber

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from control.carriers.model import CarrierRefused, NumberPending, PostalAddress
+from control.carriers.rules import CarrierRefused, NumberPending, PostalAddress
 from control.db.jobs import JobFailed
 from control.http.services import Services
 from control.numbers.bundles import APPROVED_FOR, MOST_BUNDLES, OTHERS_FOR, RegulatoryBundles, check_bundles

@@ -2,7 +2,7 @@
 
 import pytest
 
-from control.carriers.registry import Carriers
+from control.carriers.service import Carriers
 from control.db.jobs import JobFailed, JobHandler
 from control.numbers.service import make_payload
 from tests.control.carriers.telnyx_peer import TelnyxPeer

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from control.carriers.registry import Carriers
+from control.carriers.service import Carriers
 from control.numbers.search import NumberSearch
 from shared.errors import Unavailable
 from tests.control.carriers.twilio_peer import BASE, TwilioPeer

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from control.carriers.registry import Carriers, open_carriers
+from control.carriers.service import Carriers, open_carriers
 from control.numbers.purchase_jobs import make_buy_job
 from control.numbers.service import make_payload
 from control.numbers.webhook_addresses import RETRY_AFTER, configure_numbers

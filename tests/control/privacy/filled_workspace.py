@@ -11,7 +11,7 @@ import msgspec
 
 from control.calls.blocked_callers import BlockedCallers
 from control.calls.recording_discard import DISCARD_RECORDINGS, make_discard_recordings_job
-from control.carriers.registry import Carriers
+from control.carriers.service import Carriers
 from control.db.jobs import JobHandler
 from control.db.pool import Connection
 from control.do_not_call.rules import NewListing
@@ -23,8 +23,8 @@ from control.platform.model import StoredResponse
 from control.platform.service import Platform
 from control.privacy.service import Privacy
 from control.privacy.worker_tasks import privacy_tasks
-from control.webhooks.deletion import clear_caller_payloads
-from control.webhooks.inbox.store import StoredEvent, store_once
+from control.webhooks.queries import StoredEvent, store_once
+from control.webhooks.tasks import clear_caller_payloads
 from shared.bus.checkpoints import Checkpoints
 from shared.events import AgentSaid, CallEnded, CallerSaid, CallStarted, CallUsage, Event, ToolRan
 from shared.ids import new_id

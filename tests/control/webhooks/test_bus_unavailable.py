@@ -14,9 +14,7 @@ from control.calls.event_batch import parse_event, write_events
 from control.calls.model import AdmittedCall, RefusedCall
 from control.calls.service import Calls
 from control.db.scope import enter_platform
-from control.webhooks.call_routing import CallRouting
-from control.webhooks.metrics import WebhookMetrics
-from control.webhooks.transactions import PlatformTransactions
+from control.webhooks.service import CallRouting, PlatformTransactions, WebhookMetrics
 from shared.events import CallEnded, CallStarted, CallUsage, EndReason, Event, EventEnvelope, encode_event
 from tests.control.webhooks.silent_redis import silent_redis
 from tests.control.webhooks.twilio.test_continue import ask_continue, start_call

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from twilio.twiml.voice_response import Dial  # type: ignore[import-untyped]  # ships no types
 
 from control.calls.announcements import transfer_failed_text
-from control.carriers.locales import locale
-from control.carriers.twilio_voices import choose_voice
+from control.carriers.rules import locale
+from control.carriers.twilio_forms import choose_voice
 from control.webhooks.telnyx import event as telnyx_event
 from control.webhooks.twilio import form as twilio_form
 from control.webhooks.twilio import twiml

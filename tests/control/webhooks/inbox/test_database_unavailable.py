@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 
 from control.db.pool import Timeouts
-from control.webhooks.duties import retry_open_webhooks
+from control.webhooks.tasks import retry_open_webhooks
 from shared.bus.checkpoints import StreamOutcome
 from shared.bus.webhook_queue import STREAM, DeferredWebhooks
 from tests.control.webhooks.twilio.test_callbacks import RECORDING, STATUS, send_status

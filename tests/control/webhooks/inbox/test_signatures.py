@@ -20,16 +20,12 @@ from control.http.headers import default_headers
 from control.http.metrics import HttpMetrics
 from control.http.middleware import EdgeMiddleware
 from control.http.origin import OriginReader
-from control.webhooks.inbox.request import read_request
-from control.webhooks.inbox.source import BadSignature, SourceReader
-from control.webhooks.inbox.verify import verified_reader
-from control.webhooks.metrics import WebhookMetrics
-from control.webhooks.options import WebhookOptions
+from control.webhooks.routes import verified_reader
+from control.webhooks.service import WebhookMetrics
+from control.webhooks.source import BadSignature, SourceReader, WebhookOptions, read_request
 from control.webhooks.telnyx.event import TelnyxEvent
-from control.webhooks.telnyx.reader import TelnyxReader
-from control.webhooks.telnyx.signature import TelnyxKeys
-from control.webhooks.twilio.reader import TwilioReader
-from control.webhooks.twilio.signature import TwilioTokens
+from control.webhooks.telnyx.source import TelnyxKeys, TelnyxReader
+from control.webhooks.twilio.source import TwilioReader, TwilioTokens
 from shared.twilio_signature import SETTINGS_HEADER
 from tests.platform.webhook_reply import PUBLIC_URL
 from tests.platform.webhooks import (

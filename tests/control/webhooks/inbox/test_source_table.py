@@ -20,14 +20,11 @@ from control.http.headers import default_headers
 from control.http.metrics import HttpMetrics
 from control.http.middleware import EdgeMiddleware
 from control.http.origin import OriginReader
-from control.webhooks.addresses import WebhookRoute
-from control.webhooks.duties import remove_old_webhooks, retry_open_webhooks
-from control.webhooks.inbox.request import WebhookRequest
-from control.webhooks.inbox.source import BadSignature, WebhookSource
-from control.webhooks.inbox.store import OpenEvent, StoredEvent
-from control.webhooks.parts import SourceDefinition, WebhookParts
-from control.webhooks.routes import Webhooks
-from control.webhooks.sources import SOURCES
+from control.webhooks.queries import OpenEvent, StoredEvent
+from control.webhooks.routes import SOURCES, Webhooks
+from control.webhooks.service import SourceDefinition, WebhookParts
+from control.webhooks.source import BadSignature, WebhookRequest, WebhookRoute, WebhookSource
+from control.webhooks.tasks import remove_old_webhooks, retry_open_webhooks
 from tests.control.webhooks.inbox.test_database_unavailable import database_unavailable
 from tests.platform.api import listening
 from tests.platform.webhook_reply import PUBLIC_URL

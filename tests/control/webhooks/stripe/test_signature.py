@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
-from control.webhooks.inbox.source import BadSignature
-from control.webhooks.stripe.event import from_stored_event, parse_event, to_stored_event
-from control.webhooks.stripe.signature import TOLERANCE_S, StripeSecrets
+from control.webhooks.source import BadSignature
+from control.webhooks.stripe import TOLERANCE_S, StripeSecrets, from_stored_event, parse_event, to_stored_event
 from shared.errors import Malformed
 
 SPEC = Path(__file__).parents[3] / "spec" / "vectors.json"

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from control.webhooks.duties import retry_open_webhooks
+from control.webhooks.tasks import retry_open_webhooks
 from tests.platform.webhooks import WebhookPlatform
 
 OTHER_NODE_URL = "wss://media-2.example.com"

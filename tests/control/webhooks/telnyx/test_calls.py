@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from control.calls.service import Calls
-from control.carriers.model import PlacedCall
+from control.carriers.rules import PlacedCall
 from control.db.scope import enter_platform
-from control.webhooks.inbox.store import MAX_ATTEMPTS
-from control.webhooks.transactions import is_database_unavailable
+from control.webhooks.queries import MAX_ATTEMPTS
+from control.webhooks.service import is_database_unavailable
 from shared.bus.checkpoints import Checkpoints, StreamOutcome
 from shared.bus.tickets import Tickets
 from shared.ids import new_id

@@ -12,9 +12,9 @@ import pytest
 
 from control.calls.hangup import HANG_UP, HangupJob
 from control.calls.stream_end import STREAM_ENDED, StreamEndedJob
+from control.webhooks.tasks import webhooks_tasks
 from control.webhooks.telnyx.commands import SPEAK_MARGIN_S
 from control.webhooks.telnyx.event import stream_key
-from control.webhooks.worker_tasks import webhooks_tasks
 from shared.bus.checkpoints import Checkpoints, StreamOutcome
 from shared.bus.live import LiveCall, LiveCalls
 from tests.control.webhooks.telnyx.steps import HUMAN, INVALID_REQUEST, all_handled, answer_telnyx_call, retry_after

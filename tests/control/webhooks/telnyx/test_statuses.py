@@ -8,7 +8,7 @@ import pytest
 
 from control.calls.store import lock_workspace
 from control.db.scope import enter_platform
-from control.webhooks.duties import remove_old_webhooks
+from control.webhooks.tasks import remove_old_webhooks
 from shared.ids import new_id
 from tests.control.webhooks.telnyx.steps import answer_telnyx_call
 from tests.platform.webhooks import CALLER, WebhookPlatform, client_state

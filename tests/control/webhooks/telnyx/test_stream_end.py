@@ -10,8 +10,8 @@ from prometheus_client import CollectorRegistry
 
 from control.calls.announcements import transfer_returned_text
 from control.calls.details import decode_details
-from control.webhooks.duties import retry_open_webhooks
-from control.webhooks.metrics import WebhookMetrics
+from control.webhooks.service import WebhookMetrics
+from control.webhooks.tasks import retry_open_webhooks
 from shared.bus.checkpoints import Checkpoints, StreamOutcome
 from shared.bus.live import LiveCall, LiveCalls
 from shared.bus.tickets import Tickets

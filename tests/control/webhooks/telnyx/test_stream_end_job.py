@@ -5,8 +5,8 @@ import pytest
 
 from control.calls.stream_end import STREAM_ENDED, StreamEndedJob
 from control.db.jobs import JobHandler
+from control.webhooks.tasks import webhooks_tasks
 from control.webhooks.telnyx.event import stream_key
-from control.webhooks.worker_tasks import webhooks_tasks
 from shared.bus.checkpoints import Checkpoints, StreamOutcome
 from tests.control.webhooks.telnyx.steps import HUMAN, answer_telnyx_call, retry_after
 from tests.platform.webhooks import NODE, WebhookPlatform

@@ -3,7 +3,7 @@
 import asyncio
 from datetime import timedelta
 
-from control.webhooks.duties import retry_open_webhooks
+from control.webhooks.tasks import retry_open_webhooks
 from tests.platform.webhook_reply import WebhookReply
 from tests.platform.webhooks import CALLER, WebhookPlatform
 

@@ -9,11 +9,11 @@ import pytest
 from control.billing.spend_guard import SpendGuard
 from control.calls.media_assignment import MediaAssignment
 from control.calls.service import Calls
-from control.carriers.model import CarrierRefused, CarrierUnavailable
-from control.carriers.registry import Carriers
+from control.carriers.rules import CarrierRefused, CarrierUnavailable
+from control.carriers.service import Carriers
 from control.db.jobs import JobFailed, JobHandler
 from control.http.services import Services
-from control.webhooks.duties import retry_open_webhooks
+from control.webhooks.tasks import retry_open_webhooks
 from control.webhooks.twilio.stream_check import CHECK_STREAM, CheckStreamJob, make_stream_check_job
 from shared.bus.checkpoints import StreamOutcome
 from shared.bus.client import bus_client

@@ -1,10 +1,13 @@
-"""Interface and values of a carrier, the same for all of them."""
+"""What carriers are asked and what they report, as values; phone numbers and locales as carriers write them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import IO, Final, Literal, Protocol
+
+import phonenumbers
+from phonenumbers import PhoneNumberType
 
 CarrierName = Literal["twilio", "telnyx"]
 AddressRequirement = Literal["none", "any", "local", "foreign"]
@@ -320,3 +323,53 @@ class CallControl(Protocol):
     ) -> None:
         """Transfers the caller, for `limit_s` seconds at most. known_as: by which events of the other leg name the
         call."""
+
+
+NumberKind = Literal["local", "mobile", "national", "toll_free"]
+_KINDS: dict[int, NumberKind] = {
+    PhoneNumberType.MOBILE: "mobile",
+    PhoneNumberType.TOLL_FREE: "toll_free",
+    # Numbers without a place, such as 03 in the United Kingdom and 050 in Japan.
+    PhoneNumberType.UAN: "national",
+    PhoneNumberType.VOIP: "national",
+}
+
+
+def number_kind(phone_number: str) -> NumberKind:
+    """Returns the kind by which a number is priced and regulated; local where its numbering plan does not say."""
+    try:
+        return _KINDS.get(phonenumbers.number_type(phonenumbers.parse(phone_number)), "local")
+    except phonenumbers.NumberParseException:
+        return "local"
+
+
+def is_valid(phone_number: str) -> bool:
+    """Whether it is an E.164 number that its country's numbering plan assigns."""
+    try:
+        return phone_number.startswith("+") and phonenumbers.is_valid_number(phonenumbers.parse(phone_number))
+    except phonenumbers.NumberParseException:
+        return False
+
+
+def country_prefix(country: str) -> str:
+    """Returns a country's calling code, such as 49; empty for an unknown country."""
+    code: int = phonenumbers.country_code_for_region(country)
+    return str(code) if code else ""
+
+
+# Carriers' voices need a region: "de" alone is no language of theirs.
+_LOCALES: Final = {
+    "da": "da-DK", "de": "de-DE", "en": "en-US", "es": "es-ES", "fi": "fi-FI", "fr": "fr-FR", "hi": "hi-IN",
+    "is": "is-IS", "it": "it-IT", "ja": "ja-JP", "ko": "ko-KR", "nb": "nb-NO", "nl": "nl-NL", "nn": "nb-NO",
+    "no": "nb-NO", "pl": "pl-PL", "pt": "pt-BR", "ro": "ro-RO", "ru": "ru-RU", "sv": "sv-SE", "tr": "tr-TR",
+    "zh": "zh-CN",
+}  # fmt: skip
+
+
+def locale(language: str) -> str:
+    """Returns a locale such as en-US for "en", "en-GB" or "en_gb"; en-US for a language that the voices lack."""
+    short, _, region = language.replace("_", "-").partition("-")
+    known = _LOCALES.get(short.lower())
+    if known is None:
+        return _LOCALES["en"]
+    return f"{short.lower()}-{region.upper()}" if len(region) == 2 and region.isalpha() else known

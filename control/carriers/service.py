@@ -1,4 +1,4 @@
-"""The carriers that are set up, by name; opened once a program."""
+"""The carriers that are set up, and what each of them can do."""
 
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal, Protocol, cast, runtime_checkable
 
-from control.carriers.model import (
+from control.carriers.rules import (
     CallControl,
     Carrier,
     CarrierName,
