@@ -9,6 +9,7 @@ from control.accounts.email_delivery import EmailQueue
 from control.accounts.passwords import Passwords
 from control.accounts.policy import AccountPolicy, HashPolicy
 from control.accounts.service import Accounts
+from control.addresses.service import BusinessAddresses
 from control.agents.model import AgentPolicy
 from control.agents.remote_tools import RESERVED_NAMES
 from control.agents.service import Agents
@@ -40,15 +41,13 @@ from control.knowledge.hybrid_search import KnowledgeSearch
 from control.knowledge.service import KnowledgeDocuments
 from control.messages.rules import MessagePolicy
 from control.messages.service import CallerMessages
-from control.numbers.addresses import BusinessAddresses
-from control.numbers.assignment import NumberAssignment
-from control.numbers.bundles import RegulatoryBundles
-from control.numbers.service import Numbers
+from control.numbers.service import NumberAssignment, Numbers
 from control.outbound_webhooks.model import DeliveryPolicy
 from control.outbound_webhooks.service import make_outbound_webhooks
 from control.outside import OutsideClients
 from control.platform.service import Platform
 from control.privacy.service import make_privacy
+from control.regulatory_bundles.service import RegulatoryBundles
 from control.sso.model import SsoPolicy
 from control.sso.service import make_single_sign_on
 from control.tools.service import ToolServices, make_tools

@@ -16,6 +16,7 @@ from control.accounts.email_gateways import open_gateway
 from control.accounts.passwords import Passwords
 from control.accounts.service import Accounts
 from control.accounts.worker_tasks import accounts_tasks
+from control.addresses.service import BusinessAddresses
 from control.agents.lookup import AgentLookup
 from control.analytics.rollup import delete_workspace_marks
 from control.analytics.worker_tasks import analytics_tasks
@@ -55,9 +56,8 @@ from control.knowledge.worker_tasks import knowledge_tasks
 from control.media_requests.worker_tasks import media_requests_tasks
 from control.messages.service import CallerMessages
 from control.messages.tasks import messages_tasks
-from control.numbers.addresses import BusinessAddresses
 from control.numbers.service import Numbers
-from control.numbers.worker_tasks import numbers_tasks
+from control.numbers.tasks import numbers_tasks
 from control.outbound_webhooks.service import OutboundWebhooks
 from control.outbound_webhooks.worker_tasks import outbound_webhooks_tasks
 from control.outside import OutsideOptions, open_outside

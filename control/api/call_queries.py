@@ -7,8 +7,8 @@ from pydantic import BeforeValidator, Field, StringConstraints
 
 from control.calls.model import Direction
 from control.calls.record_model import CallFilter
+from control.carriers.rules import E164
 from control.http.pagination import ListQuery, Query, UtcDatetime
-from control.numbers.numbering_plan import E164
 from shared.events import CallStatus
 
 MAX_EVENTS: Final = 5_000

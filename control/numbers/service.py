@@ -1,5 +1,6 @@
-"""The rules of phone numbers: jobs buy and release them, they count against the tier, and each has one holder."""
+"""Phone numbers: jobs buy and release them, they count against the tier, and each has one holder."""
 
+import asyncio
 import json
 from collections.abc import Sequence
 from dataclasses import replace
@@ -8,24 +9,102 @@ from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
+import structlog
+
+from control.addresses.service import hold_addresses
 from control.agents.service import Agents
 from control.billing.payment_methods import require_payment_method
 from control.billing.service import Billing
-from control.carriers.rules import NumberHolder, OwnedNumber, number_kind
+from control.carriers.rules import (
+    AvailableNumber,
+    Carrier,
+    CarrierRefused,
+    CarrierUnavailable,
+    NumberHolder,
+    OwnedNumber,
+    country_of,
+    number_kind,
+)
+from control.carriers.service import NumberPricing
 from control.db.jobs import enqueue, is_queued
 from control.db.keyset import ListPage, PageRequest
 from control.db.pool import Connection
 from control.db.scope import enter_platform, read_platform
-from control.numbers import read_numbers, store, store_addresses, store_all, store_bundles
-from control.numbers.holder_choice import HolderChoice, WantedNumber, choose_holder
-from control.numbers.model import NumberImport, NumberOrder, PhoneNumber, TakenNumber
-from control.numbers.numbering_plan import country_of
-from control.numbers.search import NumberSearch
+from control.numbers import queries
+from control.numbers.rules import (
+    HolderChoice,
+    NumberImport,
+    NumberOrder,
+    PhoneNumber,
+    TakenNumber,
+    WantedNumber,
+    choose_holder,
+)
 from control.platform.audit import Actor, Change, record_change
 from control.platform.service import Platform
+from control.regulatory_bundles.service import hold_bundles
 from control.workspaces.service import Workspaces
-from shared.errors import Conflict, NotFound, TooManyRequests
+from shared.errors import Conflict, Invalid, NotFound, TooManyRequests, Unavailable
 from shared.ids import new_id
+
+# Seconds that an answer is used for: available numbers change quickly.
+_HOLDS_S: Final = 5.0
+# Concurrent requests to carriers; further searches are refused.
+_AT_ONCE: Final = 4
+_LARGEST: Final = 50
+
+_Key = tuple[str, str, str]
+
+
+class NumberSearch:
+    """Answers are cached for `holds_s` seconds, failures are not."""
+
+    def __init__(self, *, holds_s: float = _HOLDS_S, at_once: int = _AT_ONCE) -> None:
+        self._holds_s, self._at_once = holds_s, at_once
+        self._answers: dict[_Key, tuple[float, list[AvailableNumber]]] = {}
+        self._searches: dict[_Key, asyncio.Task[list[AvailableNumber]]] = {}
+
+    async def find_available(self, carrier: Carrier, country: str, area_code: str) -> list[AvailableNumber]:
+        """Up to 50 numbers that the carrier offers. country: ISO 3166; area_code: digits, or empty.
+
+        Raises Unavailable (codes carrier_away, carrier_refused, market_busy)."""
+        key = (carrier.name, country, area_code)
+        found = self._fresh(key)
+        if found is None:
+            found = await self._ask(carrier, key)
+        return found
+
+    def _fresh(self, key: _Key) -> list[AvailableNumber] | None:
+        now = asyncio.get_running_loop().time()
+        # The dictionary is in the order of the answers' times.
+        while self._answers and next(iter(self._answers.values()))[0] + self._holds_s <= now:
+            del self._answers[next(iter(self._answers))]
+        answer = self._answers.get(key)
+        return None if answer is None else answer[1]
+
+    async def _ask(self, carrier: Carrier, key: _Key) -> list[AvailableNumber]:
+        task = self._searches.get(key)
+        if task is None:
+            if len(self._searches) >= self._at_once:
+                raise Unavailable("Too many such searches at the moment. Try again.", code="market_busy")
+            task = self._searches[key] = asyncio.create_task(self._search(carrier, key))
+        try:
+            # A caller that stops waiting must not cancel the search for the others.
+            return await asyncio.shield(task)
+        except CarrierUnavailable:
+            raise Unavailable("The phone carrier is unavailable. Try again in a moment.", code="carrier_away") from None
+        except CarrierRefused:
+            raise Unavailable("The phone carrier refused the search.", code="carrier_refused") from None
+
+    async def _search(self, carrier: Carrier, key: _Key) -> list[AvailableNumber]:
+        try:
+            found = await carrier.search(key[1], key[2], _LARGEST)
+        finally:
+            del self._searches[key]
+        self._answers.pop(key, None)
+        self._answers[key] = (asyncio.get_running_loop().time(), found)
+        return found
+
 
 BUY: Final = "numbers.buy"
 RELEASE: Final = "numbers.release"
@@ -49,14 +128,14 @@ class Numbers:
         self, db: Connection, workspace_id: UUID, *, status: str | None, page: PageRequest
     ) -> ListPage[PhoneNumber]:
         """Newest first. Released numbers only when asked for by status. Raises Invalid (code cursor_unknown)."""
-        found = await read_numbers.select_numbers(db, workspace_id, status, page)
+        found = await queries.select_numbers(db, workspace_id, status, page)
         if page.cursor is not None:
             return found
-        return found.with_total(await read_numbers.count_matching(db, workspace_id, status))
+        return found.with_total(await queries.count_numbers(db, workspace_id, status))
 
     async def get(self, db: Connection, workspace_id: UUID, number_id: UUID) -> PhoneNumber:
         """Raises NotFound."""
-        return _require_number(await read_numbers.select_number(db, workspace_id, number_id))
+        return _require_number(await queries.select_number(db, workspace_id, number_id))
 
     async def buy(
         self, db: Connection, workspace_id: UUID, actor: Actor, wanted: NumberOrder, now: datetime
@@ -75,7 +154,7 @@ class Numbers:
         number = replace(
             _new(workspace_id, wanted, country, now), address_id=holder.address_id, bundle_id=holder.bundle_id
         )
-        if not await store.insert_number(db, number):
+        if not await queries.insert_number(db, number):
             raise _taken()
         await enqueue(db, BUY, make_payload(number.id))
         after = {"phone_number": number.phone_number, "carrier": number.carrier}
@@ -87,7 +166,7 @@ class Numbers:
         phone_number_invalid) and Conflict (codes number_taken, number_limit). In the platform's scope."""
         country_of(phone_number)
         await self._workspaces.get(db, workspace_id)
-        if await store_all.select_held_among(db, [phone_number]):
+        if await queries.select_held_among(db, [phone_number]):
             raise _taken()
         await self._require_capacity(db, workspace_id)
 
@@ -111,7 +190,7 @@ class Numbers:
             capabilities=taken.owned.capabilities,
             monthly_price=taken.monthly_price,
         )
-        if not await store.insert_imported(db, number):
+        if not await queries.insert_imported(db, number):
             raise _taken()
         after = {
             "phone_number": number.phone_number,
@@ -126,16 +205,16 @@ class Numbers:
         """Those of a search's numbers that a workspace has, whichever: the search may be older than a purchase, and two
         carriers may offer the same number. Enters the platform's scope."""
         await enter_platform(db)
-        return await store_all.select_held_among(db, numbers)
+        return await queries.select_held_among(db, numbers)
 
     async def rename(
         self, db: Connection, workspace_id: UUID, actor: Actor, number_id: UUID, friendly_name: str, now: datetime
     ) -> PhoneNumber:
         """Raises NotFound."""
-        before = _require_held(await read_numbers.lock_number(db, workspace_id, number_id))
+        before = _require_held(await queries.lock_number(db, workspace_id, number_id))
         if before.friendly_name == friendly_name:
             return before
-        await store.update_name(db, workspace_id, number_id, friendly_name, now)
+        await queries.update_name(db, workspace_id, number_id, friendly_name, now)
         change = Change(
             "number.rename",
             "phone_number",
@@ -154,12 +233,12 @@ class Numbers:
         Raises NotFound and Conflict (codes number_in_use, number_buying)."""
         agent_id = (await self.get(db, workspace_id, number_id)).agent_id
         if agent_id is not None:
-            await read_numbers.lock_agent(db, workspace_id, agent_id)
-        number = _require_held(await read_numbers.lock_number(db, workspace_id, number_id))
+            await queries.lock_agent(db, workspace_id, agent_id)
+        number = _require_held(await queries.lock_number(db, workspace_id, number_id))
         if number.status == "releasing":
             return
         if number.status == "failed":
-            await store.update_released(db, workspace_id, number_id, now)
+            await queries.update_released(db, workspace_id, number_id, now)
             await _audit_release(db, actor, number)
             return
         if number.status == "buying" and now - number.created_at < STUCK:
@@ -172,8 +251,8 @@ class Numbers:
 
         In the workspace's scope or the platform's."""
         numbers = [
-            _require_number(await read_numbers.select_number(db, workspace_id, number_id))
-            for number_id in await store_all.select_held(db, workspace_id)
+            _require_number(await queries.select_number(db, workspace_id, number_id))
+            for number_id in await queries.lock_held_ids(db, workspace_id)
         ]
         for number in numbers:
             await self._start_release(db, _SYSTEM, number, now)
@@ -189,32 +268,32 @@ class Numbers:
         """Calls `release_all` for up to `most` deleted workspaces that are past their grace period, which can be purged
         afterwards, or were on trial."""
         return sum(
-            [await self.release_all(db, one, now) for one in await read_numbers.select_doomed_workspaces(db, now, most)]
+            [await self.release_all(db, one, now) for one in await queries.select_doomed_workspaces(db, now, most)]
         )
 
     async def requeue_stuck(self, db: Connection, now: datetime, most: int) -> int:
         """Enqueues the jobs of up to `most` numbers that are stuck in buying or releasing; returns how many were
         checked."""
-        stuck = await store_all.lock_stuck(db, now - STUCK, most)
+        stuck = await queries.lock_stuck(db, now - STUCK, most)
         for number_id, status in stuck:
             job, payload = BUY if status == "buying" else RELEASE, make_payload(number_id)
             if not await is_queued(db, job, payload):
                 await enqueue(db, job, payload)
-        await store_all.touch(db, [number_id for number_id, _ in stuck], now)
+        await queries.touch(db, [number_id for number_id, _ in stuck], now)
         return len(stuck)
 
     async def load(self, db: Connection, number_id: UUID) -> PhoneNumber | None:
         """A job's number; None if it was deleted with its workspace."""
-        workspace_id = await store_all.select_workspace(db, number_id)
-        return None if workspace_id is None else await read_numbers.select_number(db, workspace_id, number_id)
+        workspace_id = await queries.select_workspace_of(db, number_id)
+        return None if workspace_id is None else await queries.select_number(db, workspace_id, number_id)
 
     async def find_holder(self, db: Connection, number: PhoneNumber) -> NumberHolder:
         """The address and the documents that a number is to be bought under, by the carrier's ids."""
-        return await store_all.select_holder(db, number)
+        return await queries.select_holder(db, number)
 
     async def record_price(self, db: Connection, number: PhoneNumber, price: Decimal) -> None:
         """Stores the monthly price of a number that is being bought."""
-        await store.update_price(db, number.workspace_id, number.id, price)
+        await queries.update_price(db, number.workspace_id, number.id, price)
 
     async def max_price(self, db: Connection) -> int:
         """Highest price in US dollars a month that is paid for a number."""
@@ -222,21 +301,21 @@ class Numbers:
 
     async def record_purchase(self, db: Connection, number: PhoneNumber, owned: OwnedNumber, now: datetime) -> bool:
         """Makes the number active. False: it is not being bought any more."""
-        return await store.update_bought(
+        return await queries.update_bought(
             db, number.workspace_id, number.id, owned.carrier_number_id, owned.capabilities, now
         )
 
     async def record_waiting(self, db: Connection, number: PhoneNumber, why: str) -> None:
         """Stores what a number that is being bought waits for. why: shown to the customer."""
-        await store.update_waiting(db, number.workspace_id, number.id, why)
+        await queries.update_waiting(db, number.workspace_id, number.id, why)
 
     async def record_failure(self, db: Connection, number: PhoneNumber, why: str, now: datetime) -> None:
         """Ends a purchase that failed. why: shown to the customer."""
-        await store.update_failed(db, number.workspace_id, number.id, why, now)
+        await queries.update_failed(db, number.workspace_id, number.id, why, now)
 
     async def record_release(self, db: Connection, number: PhoneNumber, now: datetime) -> None:
         """Marks the number as released."""
-        await store.update_released(db, number.workspace_id, number.id, now)
+        await queries.update_released(db, number.workspace_id, number.id, now)
 
     async def _require_payment_method(self, db: Connection, workspace_id: UUID) -> None:
         """On trial nothing is billed, so that nothing is required."""
@@ -247,8 +326,8 @@ class Numbers:
         """Locks the tier before the numbers, as everywhere: otherwise a change of tier in between could deadlock. A
         number that is being released still counts."""
         tier = await self._workspaces.limits(db, workspace_id, hold=True)
-        await store.lock_numbers(db, workspace_id)
-        if await store.count_held(db, workspace_id) >= tier.max_phone_numbers:
+        await queries.lock_numbers(db, workspace_id)
+        if await queries.count_held(db, workspace_id) >= tier.max_phone_numbers:
             raise Conflict(f"This workspace's tier allows {tier.max_phone_numbers} phone numbers.", code="number_limit")
 
     async def _require_purchases_left(self, db: Connection, workspace_id: UUID, now: datetime) -> None:
@@ -271,14 +350,14 @@ class Numbers:
     async def _count_purchases(
         self, db: Connection, workspace_ids: Sequence[UUID], since: datetime, *, trials: bool = False
     ) -> int:
-        return await read_platform(db, lambda: read_numbers.count_purchases(db, workspace_ids, since, trials=trials))
+        return await read_platform(db, lambda: queries.count_purchases(db, workspace_ids, since, trials=trials))
 
     async def _choose_holder(
         self, db: Connection, workspace_id: UUID, wanted: NumberOrder, country: str | None, now: datetime
     ) -> HolderChoice:
         """Locks what it chooses from: none of it is deleted until the number is inserted."""
-        addresses = await store_addresses.select_active(db, workspace_id, lock="SHARE")
-        bundles = await store_bundles.select_all(db, workspace_id, lock="SHARE")
+        addresses = await hold_addresses(db, workspace_id)
+        bundles = await hold_bundles(db, workspace_id)
         number = WantedNumber(wanted, country, number_kind(wanted.phone_number), now)
         return choose_holder(number, addresses, bundles)
 
@@ -292,7 +371,7 @@ class Numbers:
             raise Conflict("A live agent answers this number: pause it first.", code="number_in_use")
 
     async def _start_release(self, db: Connection, actor: Actor, number: PhoneNumber, now: datetime) -> None:
-        await store.update_releasing(db, number.workspace_id, number.id, now)
+        await queries.update_releasing(db, number.workspace_id, number.id, now)
         await enqueue(db, RELEASE, make_payload(number.id))
         await _audit_release(db, actor, number)
 
@@ -346,3 +425,93 @@ def _require_held(number: PhoneNumber | None) -> PhoneNumber:
     if number.status == "released":
         raise NotFound("This phone number was released.", code="number_not_found")
     return number
+
+
+# Numbers of an account that are looked at in one request.
+MOST_LISTED: Final = 1_000
+log = structlog.get_logger()
+
+
+async def find_account_numbers(carrier: Carrier, digits: str) -> list[OwnedNumber]:
+    """Numbers of the account that contain these digits, up to MOST_LISTED. Raises Unavailable (codes carrier_away,
+    carrier_refused)."""
+    try:
+        return list(await carrier.list_numbers(digits, MOST_LISTED))
+    except CarrierUnavailable:
+        raise _away() from None
+    except CarrierRefused:
+        raise _refused() from None
+
+
+async def take_number(carrier: Carrier, wanted: NumberImport, number_id: UUID) -> TakenNumber:
+    """Sends the number's calls to us. number_id: ours. May be repeated: a number whose calls go to us is taken again.
+
+    Raises Invalid (codes number_not_owned, price_required), Conflict (number_elsewhere, number_pending), Unavailable
+    (codes carrier_away, carrier_refused)."""
+    try:
+        owned = await carrier.find_owned(wanted.phone_number)
+        if owned is None:
+            raise Invalid(
+                f"The platform's account at {carrier.name} has no such number.",
+                code="number_not_owned",
+                param="phone_number",
+            )
+        _require_free(owned, wanted)
+        # Before the number is configured: whoever had its calls until now loses them for an import that succeeds only.
+        price = await _require_price(carrier, wanted)
+        await carrier.configure(replace(owned, reference=str(number_id)))
+    except CarrierUnavailable:
+        raise _away() from None
+    except CarrierRefused:
+        raise _refused() from None
+    if owned.target == "elsewhere":
+        log.warning("number.taken_over", carrier=carrier.name, phone_number_id=str(number_id))
+    return TakenNumber(number_id, owned, price)
+
+
+def _require_free(owned: OwnedNumber, wanted: NumberImport) -> None:
+    if owned.pending:
+        raise Conflict(f"The number takes no calls yet. {owned.pending}", code="number_pending", param="phone_number")
+    if owned.target == "elsewhere" and not wanted.take_over:
+        raise Conflict(
+            "The number's calls or messages go elsewhere: take_over sends its calls to this platform instead.",
+            code="number_elsewhere",
+            param="take_over",
+        )
+
+
+async def _require_price(carrier: Carrier, wanted: NumberImport) -> Decimal:
+    """US dollars a month. Some carriers tell none for numbers that are no longer for sale; at 0 the workspace would
+    never pay for the number, so that is only done when told to."""
+    if wanted.monthly_price is not None:
+        return wanted.monthly_price
+    country, price = country_of(wanted.phone_number), None
+    if country is not None and isinstance(carrier, NumberPricing):
+        price = await carrier.monthly_price(wanted.phone_number, country)
+    if price is None:
+        raise Invalid(
+            f"{carrier.name} does not tell what this number costs: name its price a month in US dollars.",
+            code="price_required",
+            param="monthly_price",
+        )
+    return price
+
+
+def _away() -> Unavailable:
+    return Unavailable("The phone carrier is unavailable. Try again in a moment.", code="carrier_away")
+
+
+def _refused() -> Unavailable:
+    return Unavailable("The phone carrier refused the request.", code="carrier_refused")
+
+
+class NumberAssignment:
+    """Implements control/agents/ports.py, NumberAssigner."""
+
+    async def assign(self, db: Connection, workspace_id: UUID, number_id: UUID, agent_id: UUID) -> None:
+        """Assigns a number, whose row must be locked, to an agent."""
+        await queries.assign_agent(db, workspace_id, number_id, agent_id)
+
+    async def unassign(self, db: Connection, workspace_id: UUID, agent_id: UUID) -> None:
+        """Takes its number from an agent, if it has one."""
+        await queries.unassign_agent(db, workspace_id, agent_id)

@@ -35,7 +35,9 @@ OWNERS: Final = {
     "keys": "revoked_media_passes",
     "integrations": "appointments contacts integration_sync_logs integration_syncs integration_types integrations "
     "oauth_states reference_attempts",
-    "numbers": "address_registrations business_addresses phone_numbers regulatory_bundles",
+    "addresses": "address_registrations business_addresses",
+    "numbers": "phone_numbers",
+    "regulatory_bundles": "regulatory_bundles",
     "media_requests": "tool_runs",
     "knowledge": "knowledge_chunks knowledge_documents knowledge_terms",
     "messages": "message_emails messages",

@@ -16,7 +16,7 @@ from control.api.admin.numbers_views import (
     to_bundle,
     to_imported,
 )
-from control.carriers.rules import CarrierBundle, CarrierError, CarrierName, CarrierUnavailable
+from control.carriers.rules import E164, CarrierBundle, CarrierError, CarrierName, CarrierUnavailable
 from control.carriers.service import Carriers, choose_carrier
 from control.http.access import ANY_ADMIN, admin
 from control.http.after_commit import AfterCommit, CheckedChange
@@ -25,11 +25,9 @@ from control.http.context import AdminContext, Context
 from control.http.fields import BundleId, WorkspaceId
 from control.http.pagination import ListQuery, Query, page_fields
 from control.http.route import RateLimit, Route
-from control.numbers.account_numbers import MOST_LISTED, find_account_numbers, take_number
-from control.numbers.bundles import BundleLink, RegulatoryBundles
-from control.numbers.model import NumberImport, TakenNumber
-from control.numbers.numbering_plan import E164
-from control.numbers.service import Numbers
+from control.numbers.rules import NumberImport, TakenNumber
+from control.numbers.service import MOST_LISTED, Numbers, find_account_numbers, take_number
+from control.regulatory_bundles.service import BundleLink, RegulatoryBundles
 from shared.errors import Unavailable
 from shared.ids import new_id
 

@@ -11,7 +11,8 @@ from control.carriers.rules import BundleStatus, CallTarget, OwnedNumber
 from control.http.body import Currency, Money
 from control.http.fields import Carrier, CreatedAt, Id, WorkspaceId
 from control.http.pagination import ListAnswer
-from control.numbers.model import PhoneNumber, RegulatoryBundle, Status
+from control.numbers.rules import PhoneNumber, Status
+from control.regulatory_bundles.rules import RegulatoryBundle
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, Field, StringConstraints
 
+from control.addresses.service import BusinessAddresses
 from control.api.client.addresses_views import AddressAnswer, AddressList, to_view
 from control.carriers.rules import PostalAddress
 from control.carriers.service import Carriers
@@ -13,7 +14,6 @@ from control.http.body import ONE_LINE, Body
 from control.http.context import MemberContext
 from control.http.pagination import ListQuery, page_fields
 from control.http.route import RateLimit, Route
-from control.numbers.addresses import BusinessAddresses
 
 AddressId = Annotated[UUID, Field(description="Id of the address.")]
 

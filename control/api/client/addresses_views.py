@@ -5,9 +5,9 @@ from typing import Annotated
 
 from pydantic import Field
 
+from control.addresses.rules import BusinessAddress, RegistrationStatus
 from control.http.fields import Carrier, CreatedAt, Id
 from control.http.pagination import ListAnswer
-from control.numbers.model import BusinessAddress, RegistrationStatus
 
 
 @dataclass(frozen=True, slots=True)

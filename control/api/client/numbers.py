@@ -7,7 +7,16 @@ from uuid import UUID
 from pydantic import Field, StringConstraints
 
 from control.api.client.numbers_views import AvailableList, NumberAnswer, NumberList, to_available, to_view
-from control.carriers.rules import NOT_KNOWN, Carrier, CarrierError, CarrierName, NumberRequirements
+from control.carriers.rules import (
+    E164,
+    NOT_KNOWN,
+    Carrier,
+    CarrierError,
+    CarrierName,
+    NumberRequirements,
+    country_of,
+    require_area,
+)
 from control.carriers.service import Carriers, choose_carrier
 from control.http.access import member
 from control.http.after_commit import AfterCommit, CheckedChange
@@ -15,8 +24,7 @@ from control.http.body import ONE_LINE, Body
 from control.http.context import Context, MemberContext
 from control.http.pagination import ListQuery, Query, page_fields
 from control.http.route import RateLimit, Route
-from control.numbers.model import NumberOrder, Status
-from control.numbers.numbering_plan import E164, country_of, require_area
+from control.numbers.rules import NumberOrder, Status
 from control.numbers.service import Numbers
 
 NumberId = Annotated[UUID, Field(description="Id of the phone number.")]

@@ -14,7 +14,7 @@ from control.carriers.rules import AddressRequirement, AvailableNumber
 from control.http.body import Currency, Money
 from control.http.fields import Carrier, CreatedAt, Id, UpdatedAt
 from control.http.pagination import ListAnswer
-from control.numbers.model import PhoneNumber, Status
+from control.numbers.rules import PhoneNumber, Status
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from control.http.context import MemberContext
 from control.http.fields import BundleId
 from control.http.pagination import ListQuery, page_fields
 from control.http.route import Route
-from control.numbers.bundles import RegulatoryBundles
+from control.regulatory_bundles.service import RegulatoryBundles
 
 BUNDLES = "/workspaces/{workspaceId}/regulatory-bundles"
 

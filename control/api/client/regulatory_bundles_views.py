@@ -9,8 +9,7 @@ from pydantic import Field
 from control.carriers.rules import BundleStatus
 from control.http.fields import Carrier, CreatedAt, Id
 from control.http.pagination import ListAnswer
-from control.numbers.holder_choice import is_usable
-from control.numbers.model import RegulatoryBundle
+from control.regulatory_bundles.rules import RegulatoryBundle, is_usable
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,9 @@ from uuid import UUID
 
 import pytest
 
+from control.addresses.service import BusinessAddresses, make_address_payload
+from control.addresses.tasks import make_register_address_job
 from control.db.pool import open_pool
-from control.numbers.address_jobs import make_register_address_job
-from control.numbers.addresses import BusinessAddresses, make_address_payload
 from tests.platform.api import Api, running_api
 from tests.platform.clients import User
 from tests.platform.regulated_network import BERLIN, LONDON, RegulatedNetwork, running_regulated_network

@@ -15,8 +15,8 @@ from control.accounts.passwords import Passwords
 from control.carriers.service import CarrierOptions, open_carriers
 from control.db.jobs import JobHandler
 from control.db.pool import Timeouts, open_pool
-from control.numbers.purchase_jobs import make_buy_job, make_release_job
 from control.numbers.service import Numbers, make_payload
+from control.numbers.tasks import make_buy_job, make_release_job
 from control.services import Policies, make_services
 from shared.ids import new_id
 from shared.secrets import Sealer

@@ -17,7 +17,7 @@ from control.carriers.service import CarrierOptions, Carriers, open_carriers
 from control.db.pool import Connection, Pool, open_pool
 from control.db.scope import enter_platform, enter_workspace
 from control.http.services import Services
-from control.numbers.model import NumberOrder, PhoneNumber
+from control.numbers.rules import NumberOrder, PhoneNumber
 from control.numbers.service import Numbers
 from control.platform.audit import Actor
 from control.workspaces.model import NewWorkspace

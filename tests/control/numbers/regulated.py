@@ -5,15 +5,17 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from uuid import UUID
 
+from control.addresses.rules import BusinessAddress
+from control.addresses.service import BusinessAddresses, make_address_payload
+from control.addresses.tasks import make_delete_address_job, make_register_address_job
 from control.carriers.rules import PostalAddress
 from control.db.pool import open_pool
 from control.http.services import Services
-from control.numbers.address_jobs import make_delete_address_job, make_register_address_job
-from control.numbers.addresses import BusinessAddresses, make_address_payload
-from control.numbers.bundles import BundleLink, RegulatoryBundles
-from control.numbers.model import BusinessAddress, NumberOrder, PhoneNumber, RegulatoryBundle
-from control.numbers.purchase_jobs import make_buy_job, make_release_job
+from control.numbers.rules import NumberOrder, PhoneNumber
 from control.numbers.service import make_payload
+from control.numbers.tasks import make_buy_job, make_release_job
+from control.regulatory_bundles.rules import RegulatoryBundle
+from control.regulatory_bundles.service import BundleLink, RegulatoryBundles
 from tests.control.numbers.conftest import NOW, NumbersWorkspace, make_workspace
 from tests.platform.catalogue import seed_catalogue
 from tests.platform.regulated_network import RegulatedNetwork, running_regulated_network

@@ -10,9 +10,9 @@ import pytest
 from control.carriers.rules import CarrierUnavailable
 from control.carriers.service import Carriers
 from control.http.services import Services
-from control.numbers.account_numbers import find_account_numbers, take_number
-from control.numbers.model import NumberImport, PhoneNumber
-from control.numbers.webhook_addresses import configure_numbers
+from control.numbers.rules import NumberImport, PhoneNumber
+from control.numbers.service import find_account_numbers, take_number
+from control.numbers.tasks import configure_numbers
 from control.platform.service import Platform
 from shared.errors import Conflict, Invalid, Problem, Unavailable
 from shared.ids import new_id

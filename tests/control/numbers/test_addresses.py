@@ -6,17 +6,17 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from control.db.jobs import JobFailed
-from control.http.services import Services
-from control.numbers.addresses import (
+from control.addresses.rules import BusinessAddress
+from control.addresses.service import (
     DELETE_ADDRESS,
     MOST_ADDRESSES,
     REGISTER_ADDRESS,
+    STUCK,
     BusinessAddresses,
     make_address_payload,
 )
-from control.numbers.model import BusinessAddress
-from control.numbers.service import STUCK
+from control.db.jobs import JobFailed
+from control.http.services import Services
 from control.workspaces.read_purgeable import lock_due
 from shared.errors import Conflict, NotFound
 from tests.control.numbers.conftest import NOW

@@ -6,15 +6,10 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from control.addresses.rules import AddressRegistration, BusinessAddress, RegistrationStatus
 from control.carriers.rules import NOT_KNOWN, BundleStatus, NumberRequirements, PostalAddress
-from control.numbers.holder_choice import HolderChoice, WantedNumber, choose_holder
-from control.numbers.model import (
-    AddressRegistration,
-    BusinessAddress,
-    NumberOrder,
-    RegistrationStatus,
-    RegulatoryBundle,
-)
+from control.numbers.rules import HolderChoice, NumberOrder, WantedNumber, choose_holder
+from control.regulatory_bundles.rules import RegulatoryBundle
 from shared.errors import Conflict, Invalid
 from tests.control.numbers.conftest import NOW
 

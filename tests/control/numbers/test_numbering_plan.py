@@ -2,7 +2,7 @@
 
 import pytest
 
-from control.numbers.numbering_plan import country_of, require_area
+from control.carriers.rules import country_of, require_area
 from shared.errors import Invalid
 
 

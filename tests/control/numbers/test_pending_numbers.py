@@ -5,8 +5,8 @@ import pytest
 from control.carriers.service import Carriers
 from control.db.jobs import JobFailed
 from control.db.scope import enter_platform
-from control.numbers.purchase_jobs import make_buy_job
 from control.numbers.service import make_payload
+from control.numbers.tasks import make_buy_job
 from tests.control.carriers.telnyx_peer import TelnyxPeer
 from tests.control.numbers.conftest import NumbersWorkspace
 

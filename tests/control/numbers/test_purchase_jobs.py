@@ -12,9 +12,9 @@ import pytest
 from control.carriers.service import Carriers, open_carriers
 from control.db.jobs import JobFailed, JobHandler, JobRetries, run_jobs
 from control.db.pool import Connection
-from control.numbers.model import PhoneNumber
-from control.numbers.purchase_jobs import make_buy_job, make_release_job
+from control.numbers.rules import PhoneNumber
 from control.numbers.service import BUY, RELEASE, make_payload
+from control.numbers.tasks import make_buy_job, make_release_job
 from control.platform.audit import Actor
 from control.platform.service import Platform
 from tests.control.carriers.telnyx_peer import TelnyxPeer

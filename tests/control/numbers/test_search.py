@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from control.carriers.service import Carriers
-from control.numbers.search import NumberSearch
+from control.numbers.service import NumberSearch
 from shared.errors import Unavailable
 from tests.control.carriers.twilio_peer import BASE, TwilioPeer
 

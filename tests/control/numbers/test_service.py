@@ -8,7 +8,7 @@ from control.agents.service import Agents
 from control.db.keyset import PageRequest
 from control.db.pool import Connection, Pool
 from control.http.services import Services
-from control.numbers.model import NumberOrder
+from control.numbers.rules import NumberOrder
 from control.numbers.service import BUY, RELEASE, STUCK, make_payload
 from control.platform.audit import Actor
 from control.platform.service import Platform

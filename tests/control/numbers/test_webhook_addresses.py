@@ -5,9 +5,8 @@ from datetime import timedelta
 import pytest
 
 from control.carriers.service import Carriers, open_carriers
-from control.numbers.purchase_jobs import make_buy_job
 from control.numbers.service import make_payload
-from control.numbers.webhook_addresses import RETRY_AFTER, configure_numbers
+from control.numbers.tasks import RETRY_AFTER, configure_numbers, make_buy_job
 from tests.control.carriers.telnyx_peer import TelnyxPeer
 from tests.control.carriers.twilio_peer import TwilioPeer
 from tests.control.numbers.conftest import NOW, NumbersWorkspace, carrier_options

@@ -1,4 +1,4 @@
-"""SQL of regulatory bundles."""
+"""All SQL of regulatory bundles."""
 
 from datetime import datetime
 from typing import Any, Final
@@ -7,9 +7,9 @@ from uuid import UUID
 from control.carriers.rules import BundleStatus, CarrierBundle
 from control.db.keyset import Keyset, ListPage, PageRequest, cut_page
 from control.db.pool import Connection
-from control.numbers.model import RegulatoryBundle
+from control.regulatory_bundles.rules import RegulatoryBundle
 
-_BUNDLE: Final = """
+_SELECT: Final = """
     SELECT id, workspace_id, carrier, carrier_bundle_id, name, country, number_kind, status, valid_until,
            carrier_address_ids, created_at, checked_at
     FROM regulatory_bundles
@@ -25,12 +25,12 @@ _INSERT: Final = """
 """
 # Those that were not checked since $2, or, while they are not approved, since $3.
 _SELECT_UNCHECKED: Final = f"""
-    {_BUNDLE} WHERE carrier = $1 AND (checked_at < $2 OR (status <> 'approved' AND checked_at < $3))
+    {_SELECT} WHERE carrier = $1 AND (checked_at < $2 OR (status <> 'approved' AND checked_at < $3))
     ORDER BY checked_at LIMIT $4
 """
 
 
-async def insert(db: Connection, new: RegulatoryBundle) -> bool:
+async def insert_bundle(db: Connection, new: RegulatoryBundle) -> bool:
     """False: a workspace has it already."""
     status = await db.execute(
         _INSERT,
@@ -53,28 +53,28 @@ async def insert(db: Connection, new: RegulatoryBundle) -> bool:
 async def select_page(db: Connection, workspace_id: UUID, page: PageRequest) -> ListPage[RegulatoryBundle]:
     """Newest first. Raises Invalid (code cursor_unknown)."""
     clause = await _ORDER.make_clause(db, page, (workspace_id,), (workspace_id,))
-    rows = await db.fetch(f"{_BUNDLE} WHERE workspace_id = $1 {clause.tail}", *clause.values)
-    return cut_page([_bundle(row) for row in rows], page)
+    rows = await db.fetch(f"{_SELECT} WHERE workspace_id = $1 {clause.tail}", *clause.values)
+    return cut_page([_make_bundle(row) for row in rows], page)
 
 
-async def count(db: Connection, workspace_id: UUID) -> int:
+async def count_bundles(db: Connection, workspace_id: UUID) -> int:
     """Counts a workspace's bundles."""
     found: int = await db.fetchval("SELECT count(*) FROM regulatory_bundles WHERE workspace_id = $1", workspace_id)
     return found
 
 
-async def select_all(
+async def select_bundles(
     db: Connection, workspace_id: UUID, bundle_id: UUID | None = None, *, lock: str = ""
 ) -> list[RegulatoryBundle]:
     """A workspace's bundles, with an id that one only. lock: SHARE or UPDATE, until this transaction ends; none by
     default."""
     rows = await db.fetch(
-        f"{_BUNDLE} WHERE workspace_id = $1 AND ($2::uuid IS NULL OR id = $2) ORDER BY id"
+        f"{_SELECT} WHERE workspace_id = $1 AND ($2::uuid IS NULL OR id = $2) ORDER BY id"
         f"{f' FOR {lock}' if lock else ''}",
         workspace_id,
         bundle_id,
     )
-    return [_bundle(row) for row in rows]
+    return [_make_bundle(row) for row in rows]
 
 
 async def is_used(db: Connection, workspace_id: UUID, bundle_id: UUID) -> bool:
@@ -88,7 +88,7 @@ async def is_used(db: Connection, workspace_id: UUID, bundle_id: UUID) -> bool:
     return found
 
 
-async def delete(db: Connection, workspace_id: UUID, bundle_id: UUID) -> None:
+async def delete_bundle(db: Connection, workspace_id: UUID, bundle_id: UUID) -> None:
     """Unlinks a bundle; the carrier keeps it."""
     await db.execute("DELETE FROM regulatory_bundles WHERE workspace_id = $1 AND id = $2", workspace_id, bundle_id)
 
@@ -98,7 +98,7 @@ async def select_unchecked(
 ) -> list[RegulatoryBundle]:
     """Those whose status is to be read again at the carrier. Needs platform scope."""
     rows = await db.fetch(_SELECT_UNCHECKED, carrier, approved_before, others_before, most)
-    return [_bundle(row) for row in rows]
+    return [_make_bundle(row) for row in rows]
 
 
 async def update_checked(db: Connection, bundle: RegulatoryBundle, found: CarrierBundle | None, now: datetime) -> None:
@@ -128,6 +128,6 @@ async def touch(db: Connection, bundle: RegulatoryBundle, now: datetime) -> None
     )
 
 
-def _bundle(row: Any) -> RegulatoryBundle:
+def _make_bundle(row: Any) -> RegulatoryBundle:
     fields = dict(row)
     return RegulatoryBundle(**fields | {"carrier_address_ids": tuple(fields["carrier_address_ids"])})

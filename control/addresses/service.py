@@ -2,18 +2,16 @@
 
 import json
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from control.carriers.rules import PostalAddress
+from control.addresses import queries
+from control.addresses.rules import AddressRegistration, BusinessAddress
+from control.carriers.rules import PostalAddress, require_area
 from control.db.jobs import enqueue, is_queued
 from control.db.keyset import ListPage, PageRequest
 from control.db.pool import Connection
-from control.numbers import read_expired, store_addresses
-from control.numbers.model import AddressRegistration, BusinessAddress
-from control.numbers.numbering_plan import require_area
-from control.numbers.service import STUCK
 from control.platform.audit import Actor, Change, record_change
 from control.workspaces.service import Workspaces
 from shared.errors import Conflict, NotFound
@@ -23,6 +21,8 @@ REGISTER_ADDRESS: Final = "numbers.register_address"
 DELETE_ADDRESS: Final = "numbers.delete_address"
 # Addresses that one workspace may have.
 MOST_ADDRESSES: Final = 50
+# A registration or deletion that has not moved for this long has lost its job.
+STUCK: Final = timedelta(minutes=5)
 _SYSTEM: Final = Actor("system")
 
 
@@ -35,14 +35,14 @@ class BusinessAddresses:
 
     async def list_page(self, db: Connection, workspace_id: UUID, *, page: PageRequest) -> ListPage[BusinessAddress]:
         """Newest first. Raises Invalid (code cursor_unknown)."""
-        found = await store_addresses.select_page(db, workspace_id, page)
+        found = await queries.select_addresses(db, workspace_id, page)
         if page.cursor is not None:
             return found
-        return found.with_total(await store_addresses.count_active(db, workspace_id))
+        return found.with_total(await queries.count_active(db, workspace_id))
 
     async def get(self, db: Connection, workspace_id: UUID, address_id: UUID) -> BusinessAddress:
         """Raises NotFound, for one that is being deleted, too."""
-        return _require(await store_addresses.select_active(db, workspace_id, address_id))
+        return _require(await queries.select_active(db, workspace_id, address_id))
 
     async def create(
         self,
@@ -57,23 +57,23 @@ class BusinessAddresses:
         Conflict (codes address_limit, workspace_suspended)."""
         require_area(parts.country, "")
         await self._workspaces.require_not_suspended(db, workspace_id)
-        await store_addresses.lock_list(db, workspace_id)
-        if await store_addresses.count_all(db, workspace_id) >= MOST_ADDRESSES:
+        await queries.lock_list(db, workspace_id)
+        if await queries.count_all(db, workspace_id) >= MOST_ADDRESSES:
             raise Conflict(
                 f"A workspace has {MOST_ADDRESSES} addresses at most; one that is being deleted counts.",
                 code="address_limit",
             )
         registrations = tuple(AddressRegistration(carrier, "pending", None, None) for carrier in carriers)
         address = BusinessAddress(UUID(new_id()), workspace_id, parts, "active", now, registrations)
-        await store_addresses.insert(db, address, carriers)
+        await queries.insert_address(db, address, carriers)
         await enqueue(db, REGISTER_ADDRESS, make_address_payload(address.id))
         await record_change(db, actor, _change("address.create", address, after=True))
         return address
 
     async def delete(self, db: Connection, workspace_id: UUID, actor: Actor, address_id: UUID, now: datetime) -> None:
         """Has a job delete it at the carriers, then here. Raises NotFound and Conflict (code address_in_use)."""
-        address = _require(await store_addresses.select_active(db, workspace_id, address_id, lock="UPDATE"))
-        if await store_addresses.is_used(db, workspace_id, address_id):
+        address = _require(await queries.select_active(db, workspace_id, address_id, lock="UPDATE"))
+        if await queries.is_used(db, workspace_id, address_id):
             raise Conflict(
                 "A phone number of this workspace is held under this address, or a regulatory bundle names it.",
                 code="address_in_use",
@@ -82,48 +82,53 @@ class BusinessAddresses:
 
     async def load(self, db: Connection, address_id: UUID) -> BusinessAddress | None:
         """A job's address; None when it is deleted."""
-        return await store_addresses.select_any(db, address_id)
+        return await queries.select_address(db, address_id)
 
     async def record_registration(
         self, db: Connection, address: BusinessAddress, registration: AddressRegistration, now: datetime
     ) -> bool:
         """Stores what became of a registration. False: the address is being deleted, or is gone."""
-        if not await store_addresses.select_active(db, address.workspace_id, address.id, lock="SHARE"):
+        if not await queries.select_active(db, address.workspace_id, address.id, lock="SHARE"):
             return False
-        await store_addresses.update_registration(db, address, registration, now)
+        await queries.update_registration(db, address, registration, now)
         return True
 
     async def record_deletion(self, db: Connection, address: BusinessAddress) -> None:
         """Deletes an address that no carrier has any more."""
-        await store_addresses.delete(db, address)
+        await queries.delete_address(db, address)
 
     async def delete_expired(self, db: Connection, now: datetime, most: int) -> int:
         """Has the addresses of up to `most` deleted workspaces deleted, once their numbers are released and their grace
         period is over; these can be purged afterwards."""
-        workspaces = await read_expired.select_workspaces_with_addresses(db, now, most)
+        workspaces = await queries.select_workspaces_with_addresses(db, now, most)
         for workspace_id in workspaces:
-            for address in await store_addresses.select_active(db, workspace_id, lock="UPDATE"):
+            for address in await queries.select_active(db, workspace_id, lock="UPDATE"):
                 await self._start_deletion(db, _SYSTEM, address, now)
         return len(workspaces)
 
     async def requeue_stuck(self, db: Connection, carriers: Sequence[str], now: datetime, most: int) -> int:
         """Enqueues the jobs of up to `most` addresses whose registration or deletion is stuck, and of as many that lack
         a registration at a carrier that was set up later; returns the greater number."""
-        missing = await store_addresses.insert_missing(db, carriers, now, most)
+        missing = await queries.insert_missing_registrations(db, carriers, now, most)
         for address_id in dict.fromkeys(missing):
             await enqueue(db, REGISTER_ADDRESS, make_address_payload(address_id))
-        stuck = await store_addresses.lock_stuck(db, carriers, now - STUCK, most)
+        stuck = await queries.lock_stuck(db, carriers, now - STUCK, most)
         for address_id, status in stuck:
             job = DELETE_ADDRESS if status == "deleting" else REGISTER_ADDRESS
             if not await is_queued(db, job, make_address_payload(address_id)):
                 await enqueue(db, job, make_address_payload(address_id))
-        await store_addresses.touch(db, [address_id for address_id, _ in stuck], now)
+        await queries.touch(db, [address_id for address_id, _ in stuck], now)
         return max(len(stuck), len(missing))
 
     async def _start_deletion(self, db: Connection, actor: Actor, address: BusinessAddress, now: datetime) -> None:
-        await store_addresses.update_deleting(db, address.workspace_id, address.id, now)
+        await queries.update_deleting(db, address.workspace_id, address.id, now)
         await enqueue(db, DELETE_ADDRESS, make_address_payload(address.id))
         await record_change(db, actor, _change("address.delete", address, after=False))
+
+
+async def hold_addresses(db: Connection, workspace_id: UUID) -> list[BusinessAddress]:
+    """Returns the addresses of a workspace. None of them is deleted before this transaction ends."""
+    return await queries.select_active(db, workspace_id, lock="SHARE")
 
 
 def make_address_payload(address_id: UUID) -> bytes:

@@ -1,18 +1,20 @@
-"""The jobs that buy and release numbers. The carrier is asked between two transactions, never within one.
+"""The worker's tasks for phone numbers: buys and releases them, and keeps them pointed at our webhooks.
 
-A number's row states the intent; its id is the reference that the carrier stores. So a repeated job finds what a worker
-did before it died: a number that the carrier has under our reference is adopted, not bought again.
+The carrier is asked between two transactions, never within one.
 """
 
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Final
 from uuid import UUID
 
 import structlog
 
+from control.addresses.service import DELETE_ADDRESS, REGISTER_ADDRESS, BusinessAddresses
+from control.addresses.tasks import make_delete_address_job, make_register_address_job
 from control.carriers.rules import (
     Carrier,
     CarrierError,
@@ -22,12 +24,16 @@ from control.carriers.rules import (
     NumberPending,
     OwnedNumber,
 )
-from control.carriers.service import Carriers, NumberOrders, NumberPricing
+from control.carriers.service import Carriers, NumberOrders, NumberPricing, NumberRouting
+from control.db.duties import Duty, OutsideDuty, WorkerTasks
 from control.db.jobs import JobFailed, JobHandler
-from control.db.pool import Pool
+from control.db.pool import Connection, Pool
 from control.db.scope import enter_platform
-from control.numbers.model import PhoneNumber
+from control.numbers import queries
+from control.numbers.queries import ConfigurableNumber
+from control.numbers.rules import PhoneNumber
 from control.numbers.service import BUY, RELEASE, STUCK, Numbers
+from control.regulatory_bundles.service import check_bundles
 
 __all__ = ["BUY", "RELEASE", "make_buy_job", "make_release_job"]
 
@@ -39,15 +45,15 @@ log = structlog.get_logger()
 
 def make_buy_job(pool: Pool, numbers: Numbers, carriers: Carriers) -> JobHandler:
     """Buys a number, or finishes what another worker began. Payload: JSON with number_id."""
-    return _job(_NumberJobs(pool, numbers, carriers).buy)
+    return _make_job(_NumberJobs(pool, numbers, carriers).buy)
 
 
 def make_release_job(pool: Pool, numbers: Numbers, carriers: Carriers) -> JobHandler:
     """Releases a number at its carrier. Payload: JSON with number_id."""
-    return _job(_NumberJobs(pool, numbers, carriers).release)
+    return _make_job(_NumberJobs(pool, numbers, carriers).release)
 
 
-def _job(act: Callable[[UUID], Awaitable[None]]) -> JobHandler:
+def _make_job(act: Callable[[UUID], Awaitable[None]]) -> JobHandler:
     async def run(payload: bytes) -> None:
         try:
             await act(_number_id(payload))
@@ -234,3 +240,84 @@ def _number_id(payload: bytes) -> UUID:
 
 def _now() -> datetime:
     return datetime.now(UTC)
+
+
+# A number that its carrier did not configure is tried again after this.
+RETRY_AFTER: Final = timedelta(minutes=10)
+
+
+async def configure_numbers(pool: Pool, carriers: Carriers, now: datetime, most: int) -> int:
+    """Configures up to `most` numbers in service at each carrier that are not configured as settings say now; returns
+    how many were tried. A carrier that is unavailable is not asked for further numbers in this run. A number that
+    someone has sent to another program on purpose is left alone, and looked at again after RETRY_AFTER."""
+    return sum([await _configure_at(pool, carrier, now, most) for carrier in carriers])
+
+
+async def _configure_at(pool: Pool, carrier: Carrier, now: datetime, most: int) -> int:
+    wanted = carrier.configuration
+    async with pool.transaction() as db:
+        await enter_platform(db)
+        numbers = await queries.select_unconfigured(db, carrier.name, wanted, now - RETRY_AFTER, most)
+    for tried, number in enumerate(numbers, 1):
+        try:
+            if isinstance(carrier, NumberRouting) and await carrier.is_routed_elsewhere(number.carrier_number_id):
+                await _record(pool, number, None, now)
+                log.warning("number.routed_elsewhere", carrier=carrier.name, phone_number_id=str(number.id))
+                continue
+            await carrier.configure(OwnedNumber(number.carrier_number_id, number.phone_number, str(number.id)))
+        except CarrierError as error:
+            await _record(pool, number, None, now)
+            log.warning("number.not_configured", carrier=carrier.name, code=error.code, phone_number_id=str(number.id))
+            if not isinstance(error, CarrierRefused):
+                return tried
+        else:
+            await _record(pool, number, wanted, now)
+            log.info("number.configured", carrier=carrier.name, phone_number_id=str(number.id))
+    return len(numbers)
+
+
+async def _record(pool: Pool, number: ConfigurableNumber, configured_for: str | None, now: datetime) -> None:
+    async with pool.transaction() as db:
+        await enter_platform(db)
+        await queries.update_configured(db, number.id, configured_for, now)
+
+
+def numbers_tasks(pool: Pool, numbers: Numbers, addresses: BusinessAddresses, carriers: Carriers) -> WorkerTasks:
+    """Jobs of purchase and release, and of addresses; duties `numbers` and `addresses` (stuck ones), `doomed_numbers`
+    and `doomed_addresses` (of deleted workspaces), `number_webhooks` (not configured as settings say) and `bundles`
+    (their statuses at the carriers)."""
+
+    async def stuck(db: Connection, now: datetime) -> int:
+        return await numbers.requeue_stuck(db, now, 50)
+
+    async def expired(db: Connection, now: datetime) -> int:
+        return await numbers.release_expired(db, now, 10)
+
+    async def stuck_addresses(db: Connection, now: datetime) -> int:
+        return await addresses.requeue_stuck(db, [carrier.name for carrier in carriers], now, 50)
+
+    async def expired_addresses(db: Connection, now: datetime) -> int:
+        return await addresses.delete_expired(db, now, 10)
+
+    async def bundles(pool: Pool, now: datetime) -> int:
+        return await check_bundles(pool, carriers, now, 20)
+
+    async def number_webhooks(pool: Pool, now: datetime) -> int:
+        return await configure_numbers(pool, carriers, now, 20)
+
+    return WorkerTasks(
+        handlers={
+            BUY: make_buy_job(pool, numbers, carriers),
+            RELEASE: make_release_job(pool, numbers, carriers),
+            REGISTER_ADDRESS: make_register_address_job(pool, addresses, carriers),
+            DELETE_ADDRESS: make_delete_address_job(pool, addresses, carriers),
+        },
+        duties=[
+            Duty("numbers", 60, stuck, 50),
+            Duty("doomed_numbers", 600, expired, 10),
+            Duty("addresses", 60, stuck_addresses, 50),
+            Duty("doomed_addresses", 600, expired_addresses, 10),
+            OutsideDuty("bundles", 300, bundles, 20),
+            OutsideDuty("number_webhooks", 60, number_webhooks, 20),
+        ],
+    )

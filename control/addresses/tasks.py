@@ -1,6 +1,8 @@
-"""The jobs that register addresses at the carriers and delete them there. A carrier is asked between two transactions,
-never within one. An address's id is the reference that the carriers store, so a repeated job finds what a worker did
-before it died."""
+"""The jobs that register addresses at the carriers and delete them there.
+
+A carrier is asked between two transactions, never within one. An address's id is the reference that the carriers store,
+so a repeated job finds what a worker did before it died.
+"""
 
 import json
 from collections.abc import Awaitable, Callable
@@ -10,28 +12,28 @@ from uuid import UUID
 
 import structlog
 
+from control.addresses.rules import AddressRegistration, BusinessAddress
+from control.addresses.service import BusinessAddresses
 from control.carriers.rules import CarrierDocuments, CarrierError, CarrierRefused
 from control.carriers.service import Carriers
 from control.db.jobs import JobFailed, JobHandler
 from control.db.pool import Pool
 from control.db.scope import enter_platform
-from control.numbers.addresses import BusinessAddresses
-from control.numbers.model import AddressRegistration, BusinessAddress
 
 log = structlog.get_logger()
 
 
 def make_register_address_job(pool: Pool, addresses: BusinessAddresses, carriers: Carriers) -> JobHandler:
     """Registers an address where it is pending. Payload: JSON with address_id."""
-    return _job(_AddressJobs(pool, addresses, carriers).register)
+    return _make_job(_AddressJobs(pool, addresses, carriers).register)
 
 
 def make_delete_address_job(pool: Pool, addresses: BusinessAddresses, carriers: Carriers) -> JobHandler:
     """Deletes an address at the carriers, then here. Payload: JSON with address_id."""
-    return _job(_AddressJobs(pool, addresses, carriers).delete)
+    return _make_job(_AddressJobs(pool, addresses, carriers).delete)
 
 
-def _job(act: Callable[[UUID], Awaitable[None]]) -> JobHandler:
+def _make_job(act: Callable[[UUID], Awaitable[None]]) -> JobHandler:
     async def run(payload: bytes) -> None:
         try:
             await act(_address_id(payload))

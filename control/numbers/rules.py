@@ -1,25 +1,85 @@
-"""Which address and which documents a number is bought under. Pure.
+"""Records of phone numbers, and under which address and documents a number is bought. Pure."""
 
-What the order names has to fit. Otherwise the workspace's only fitting ones are taken where the carrier requires them,
-or does not say; where none fits, or more than one, the order is refused, and the error says what is needed."""
-
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, TypeVar
+from decimal import Decimal
+from typing import Any, Final, Literal, TypeVar
 from uuid import UUID
 
-from control.carriers.rules import AddressRequirement, NumberKind
-from control.numbers.model import BusinessAddress, NumberOrder, RegulatoryBundle
+from control.addresses.rules import BusinessAddress
+from control.carriers.rules import NOT_KNOWN, AddressRequirement, NumberKind, NumberRequirements, OwnedNumber
+from control.regulatory_bundles.rules import RegulatoryBundle, is_usable
 from shared.errors import Conflict, Invalid
+
+Status = Literal["buying", "active", "releasing", "released", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneNumber:
+    """A stored number. phone_number: E.164. carrier_number_id: None until it is bought. status_detail: why a purchase
+    failed, or what it waits for. monthly_price: in US dollars, 0 where the carrier does not tell. address_id,
+    bundle_id: the address and the documents that it was bought under."""
+
+    id: UUID
+    workspace_id: UUID
+    phone_number: str
+    friendly_name: str
+    carrier: str
+    carrier_number_id: str | None
+    status: Status
+    status_detail: str | None
+    agent_id: UUID | None
+    agent_name: str | None
+    country: str | None
+    capabilities: Mapping[str, Any]
+    monthly_price: Decimal
+    created_at: datetime
+    updated_at: datetime
+    released_at: datetime | None
+    address_id: UUID | None = None
+    bundle_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NumberOrder:
+    """A number that is to be bought at a carrier. phone_number: E.164. address_id, bundle_id: as wanted; None for the
+    only ones that fit. requirements: of the carrier."""
+
+    phone_number: str
+    friendly_name: str
+    carrier: str
+    address_id: UUID | None = None
+    bundle_id: UUID | None = None
+    requirements: NumberRequirements = NOT_KNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class NumberImport:
+    """A number of the platform's account at a carrier that a workspace is to have. take_over: also when its calls go
+    elsewhere now. monthly_price: in US dollars; None for the carrier's."""
+
+    phone_number: str
+    friendly_name: str
+    carrier: str
+    take_over: bool = False
+    monthly_price: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TakenNumber:
+    """A number that was configured for import. number_id: ours, which the carrier has as its reference. owned: as it
+    was before."""
+
+    number_id: UUID
+    owned: OwnedNumber
+    monthly_price: Decimal
+
 
 T = TypeVar("T")
 
 _ADDRESS: Final = "address_id"
 _BUNDLE: Final = "bundle_id"
-# Telnyx reviews the documents of each order, whether their group was approved before or not (docs: numbers/
-# phone-numbers/requirement-groups).
-_USABLE: Final = {"twilio": ("approved",), "telnyx": ("approved", "in_review", "draft")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +109,6 @@ def choose_holder(
     bundle = _choose_bundle(wanted, bundles)
     address = _choose_address(wanted, addresses, bundle)
     return HolderChoice(None if address is None else address.id, None if bundle is None else bundle.id)
-
-
-def is_usable(bundle: RegulatoryBundle, now: datetime) -> bool:
-    """Whether the carrier sells numbers under it."""
-    is_valid = bundle.valid_until is None or bundle.valid_until > now
-    return is_valid and bundle.status in _USABLE.get(bundle.carrier, ())
 
 
 def _choose_bundle(wanted: WantedNumber, bundles: Sequence[RegulatoryBundle]) -> RegulatoryBundle | None:

@@ -1,5 +1,8 @@
-"""Regulatory bundles: documents about a business that a carrier has. The staff links them to the business's workspace:
-the carriers' accounts are the platform's, so that whoever may link a bundle may buy in the name of its business."""
+"""Regulatory bundles: documents about a business that a carrier has.
+
+The staff links them to the business's workspace: the carriers' accounts are the platform's, so that whoever may link a
+bundle may buy in the name of its business.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,9 +16,9 @@ from control.carriers.service import Carriers
 from control.db.keyset import ListPage, PageRequest
 from control.db.pool import Connection, Pool
 from control.db.scope import enter_platform
-from control.numbers import store_bundles
-from control.numbers.model import RegulatoryBundle
 from control.platform.audit import Actor, Change, record_change
+from control.regulatory_bundles import queries
+from control.regulatory_bundles.rules import RegulatoryBundle
 from control.workspaces.service import Workspaces
 from shared.errors import Conflict, Invalid, NotFound
 from shared.ids import new_id
@@ -45,14 +48,14 @@ class RegulatoryBundles:
 
     async def list_page(self, db: Connection, workspace_id: UUID, *, page: PageRequest) -> ListPage[RegulatoryBundle]:
         """Newest first. Raises Invalid (code cursor_unknown)."""
-        found = await store_bundles.select_page(db, workspace_id, page)
+        found = await queries.select_page(db, workspace_id, page)
         if page.cursor is not None:
             return found
-        return found.with_total(await store_bundles.count(db, workspace_id))
+        return found.with_total(await queries.count_bundles(db, workspace_id))
 
     async def get(self, db: Connection, workspace_id: UUID, bundle_id: UUID) -> RegulatoryBundle:
         """Raises NotFound."""
-        return _require(await store_bundles.select_all(db, workspace_id, bundle_id))
+        return _require(await queries.select_bundles(db, workspace_id, bundle_id))
 
     async def require_workspace(self, db: Connection, workspace_id: UUID) -> None:
         """Raises NotFound, for a deleted workspace, too."""
@@ -70,7 +73,7 @@ class RegulatoryBundles:
         """found: what the carrier has; None for nothing. Raises Invalid (bundle_unknown), Conflict (bundle_limit,
         bundle_linked), NotFound."""
         await self.require_workspace(db, workspace_id)
-        if await store_bundles.count(db, workspace_id) >= MOST_BUNDLES:
+        if await queries.count_bundles(db, workspace_id) >= MOST_BUNDLES:
             raise Conflict(f"A workspace has {MOST_BUNDLES} regulatory bundles at most.", code="bundle_limit")
         if found is None:
             raise Invalid(
@@ -90,7 +93,7 @@ class RegulatoryBundles:
             created_at=now,
             checked_at=now,
         )
-        if not await store_bundles.insert(db, bundle):
+        if not await queries.insert_bundle(db, bundle):
             raise Conflict("A workspace has this bundle.", code="bundle_linked", param="carrier_bundle_id")
         after = {"carrier": bundle.carrier, "carrier_bundle_id": bundle.carrier_bundle_id}
         await record_change(db, actor, Change("bundle.link", "bundle", str(bundle.id), workspace_id, after=after))
@@ -98,12 +101,17 @@ class RegulatoryBundles:
 
     async def unlink(self, db: Connection, workspace_id: UUID, actor: Actor, bundle_id: UUID) -> None:
         """The carrier keeps it. Raises NotFound and Conflict (code bundle_in_use)."""
-        bundle = _require(await store_bundles.select_all(db, workspace_id, bundle_id, lock="UPDATE"))
-        if await store_bundles.is_used(db, workspace_id, bundle_id):
+        bundle = _require(await queries.select_bundles(db, workspace_id, bundle_id, lock="UPDATE"))
+        if await queries.is_used(db, workspace_id, bundle_id):
             raise Conflict("A phone number of this workspace is held under this bundle.", code="bundle_in_use")
-        await store_bundles.delete(db, workspace_id, bundle_id)
+        await queries.delete_bundle(db, workspace_id, bundle_id)
         before = {"carrier": bundle.carrier, "carrier_bundle_id": bundle.carrier_bundle_id}
         await record_change(db, actor, Change("bundle.unlink", "bundle", str(bundle_id), workspace_id, before=before))
+
+
+async def hold_bundles(db: Connection, workspace_id: UUID) -> list[RegulatoryBundle]:
+    """Returns the bundles of a workspace. None of them is unlinked before this transaction ends."""
+    return await queries.select_bundles(db, workspace_id, lock="SHARE")
 
 
 async def check_bundles(pool: Pool, carriers: Carriers, now: datetime, most: int) -> int:
@@ -115,7 +123,7 @@ async def check_bundles(pool: Pool, carriers: Carriers, now: datetime, most: int
 async def _check_at(pool: Pool, carrier: Carrier, now: datetime, most: int) -> int:
     async with pool.transaction() as db:
         await enter_platform(db)
-        bundles = await store_bundles.select_unchecked(db, carrier.name, now - APPROVED_FOR, now - OTHERS_FOR, most)
+        bundles = await queries.select_unchecked(db, carrier.name, now - APPROVED_FOR, now - OTHERS_FOR, most)
     for tried, bundle in enumerate(bundles, 1):
         try:
             found = await carrier.documents.fetch_bundle(bundle.carrier_bundle_id)
@@ -123,13 +131,13 @@ async def _check_at(pool: Pool, carrier: Carrier, now: datetime, most: int) -> i
             log.warning("bundle.not_checked", carrier=carrier.name, code=error.code, bundle_id=str(bundle.id))
             async with pool.transaction() as db:
                 await enter_platform(db)
-                await store_bundles.touch(db, bundle, now)
+                await queries.touch(db, bundle, now)
             if not isinstance(error, CarrierRefused):
                 return tried
             continue
         async with pool.transaction() as db:
             await enter_platform(db)
-            await store_bundles.update_checked(db, bundle, found, now)
+            await queries.update_checked(db, bundle, found, now)
     return len(bundles)
 
 

@@ -1,17 +1,17 @@
-"""SQL of addresses and of their registrations at carriers."""
+"""All SQL of addresses and of their registrations at carriers."""
 
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
+from control.addresses.rules import AddressRegistration, BusinessAddress
 from control.carriers.rules import PostalAddress
 from control.db.keyset import Keyset, ListPage, PageRequest, cut_page
 from control.db.pool import Connection
-from control.numbers.model import AddressRegistration, BusinessAddress
 
 _PARTS: Final = "customer_name, street, street_secondary, city, region, postal_code, country"
-_ADDRESS: Final = f"SELECT id, workspace_id, status, created_at, {_PARTS} FROM business_addresses"
+_SELECT: Final = f"SELECT id, workspace_id, status, created_at, {_PARTS} FROM business_addresses"
 _ORDER: Final = Keyset(
     ("created_at", "id"), "SELECT created_at, id FROM business_addresses WHERE id = $1 AND workspace_id = $2"
 )
@@ -69,7 +69,7 @@ async def count_all(db: Connection, workspace_id: UUID) -> int:
     return count
 
 
-async def insert(db: Connection, new: BusinessAddress, carriers: Sequence[str]) -> None:
+async def insert_address(db: Connection, new: BusinessAddress, carriers: Sequence[str]) -> None:
     """Inserts an address, whose registrations at these carriers are pending."""
     it = new.address
     await db.execute(
@@ -88,10 +88,10 @@ async def insert(db: Connection, new: BusinessAddress, carriers: Sequence[str]) 
     await db.execute(_INSERT_REGISTRATIONS, new.id, carriers, new.workspace_id, new.created_at)
 
 
-async def select_page(db: Connection, workspace_id: UUID, page: PageRequest) -> ListPage[BusinessAddress]:
+async def select_addresses(db: Connection, workspace_id: UUID, page: PageRequest) -> ListPage[BusinessAddress]:
     """Those that are not being deleted, newest first. Raises Invalid (code cursor_unknown)."""
     clause = await _ORDER.make_clause(db, page, (workspace_id,), (workspace_id,))
-    rows = await db.fetch(f"{_ADDRESS} WHERE workspace_id = $1 AND status = 'active' {clause.tail}", *clause.values)
+    rows = await db.fetch(f"{_SELECT} WHERE workspace_id = $1 AND status = 'active' {clause.tail}", *clause.values)
     return cut_page(await _with_registrations(db, workspace_id, rows), page)
 
 
@@ -101,7 +101,7 @@ async def select_active(
     """Those that are not being deleted; with an id that one only. lock: SHARE or UPDATE, until this transaction ends;
     none by default."""
     rows = await db.fetch(
-        f"{_ADDRESS} WHERE workspace_id = $1 AND status = 'active' AND ($2::uuid IS NULL OR id = $2) ORDER BY id"
+        f"{_SELECT} WHERE workspace_id = $1 AND status = 'active' AND ($2::uuid IS NULL OR id = $2) ORDER BY id"
         f"{f' FOR {lock}' if lock else ''}",
         workspace_id,
         address_id,
@@ -125,9 +125,9 @@ async def update_deleting(db: Connection, workspace_id: UUID, address_id: UUID, 
     )
 
 
-async def select_any(db: Connection, address_id: UUID) -> BusinessAddress | None:
+async def select_address(db: Connection, address_id: UUID) -> BusinessAddress | None:
     """One address of any workspace, in any status. Needs platform scope."""
-    rows = await db.fetch(f"{_ADDRESS} WHERE id = $1", address_id)
+    rows = await db.fetch(f"{_SELECT} WHERE id = $1", address_id)
     return next(iter(await _with_registrations(db, rows[0]["workspace_id"], rows)), None) if rows else None
 
 
@@ -150,7 +150,7 @@ async def update_registration(
     )
 
 
-async def delete(db: Connection, address: BusinessAddress) -> None:
+async def delete_address(db: Connection, address: BusinessAddress) -> None:
     """Deletes an address that no carrier has any more."""
     await db.execute(
         "DELETE FROM business_addresses WHERE workspace_id = $1 AND id = $2 AND status = 'deleting'",
@@ -159,7 +159,7 @@ async def delete(db: Connection, address: BusinessAddress) -> None:
     )
 
 
-async def insert_missing(db: Connection, carriers: Sequence[str], now: datetime, most: int) -> list[UUID]:
+async def insert_missing_registrations(db: Connection, carriers: Sequence[str], now: datetime, most: int) -> list[UUID]:
     """Inserts registrations that are missing at these carriers; returns their addresses. Needs platform scope."""
     rows = await db.fetch(_INSERT_MISSING, carriers, now, most)
     return [row["address_id"] for row in rows]
@@ -188,9 +188,25 @@ async def _with_registrations(db: Connection, workspace_id: UUID, rows: Sequence
     for each in found:
         fields = dict(each)
         registrations.setdefault(fields.pop("address_id"), []).append(AddressRegistration(**fields))
-    return [_address(dict(row), tuple(registrations.get(row["id"], ()))) for row in rows]
+    return [_make_address(dict(row), tuple(registrations.get(row["id"], ()))) for row in rows]
 
 
-def _address(row: dict[str, Any], registrations: tuple[AddressRegistration, ...]) -> BusinessAddress:
+def _make_address(row: dict[str, Any], registrations: tuple[AddressRegistration, ...]) -> BusinessAddress:
     parts = PostalAddress(**{name: row[name] for name in _PARTS.split(", ")})
     return BusinessAddress(row["id"], row["workspace_id"], parts, row["status"], row["created_at"], registrations)
+
+
+async def select_workspaces_with_addresses(db: Connection, now: datetime, most: int) -> list[UUID]:
+    """Those without numbers, which are released first, the longest overdue first. Needs platform scope."""
+    rows = await db.fetch(
+        """
+        SELECT w.id FROM workspaces w WHERE w.purge_after <= $1
+        AND EXISTS (SELECT FROM business_addresses a WHERE a.workspace_id = w.id AND a.status = 'active')
+        AND NOT EXISTS (SELECT FROM phone_numbers p WHERE p.workspace_id = w.id
+                        AND p.status IN ('buying', 'active', 'releasing'))
+        ORDER BY w.purge_after LIMIT $2
+        """,
+        now,
+        most,
+    )
+    return [row["id"] for row in rows]

@@ -1,0 +1,39 @@
+"""Records of addresses under which numbers are bought."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from control.carriers.rules import PostalAddress
+
+AddressStatus = Literal["active", "deleting"]
+
+
+RegistrationStatus = Literal["pending", "registered", "rejected"]
+
+
+@dataclass(frozen=True, slots=True)
+class AddressRegistration:
+    """An address at one carrier. status_detail: why it was rejected."""
+
+    carrier: str
+    status: RegistrationStatus
+    status_detail: str | None
+    carrier_address_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class BusinessAddress:
+    """An address of a business or person, under which numbers are bought."""
+
+    id: UUID
+    workspace_id: UUID
+    address: PostalAddress
+    status: AddressStatus
+    created_at: datetime
+    registrations: tuple[AddressRegistration, ...] = ()
+
+    def registration_at(self, carrier: str) -> AddressRegistration | None:
+        """How it stands at this carrier."""
+        return next((one for one in self.registrations if one.carrier == carrier), None)
