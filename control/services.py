@@ -42,7 +42,7 @@ from control.knowledge.service import KnowledgeDocuments
 from control.messages.rules import MessagePolicy
 from control.messages.service import CallerMessages
 from control.numbers.service import NumberAssignment, Numbers
-from control.outbound_webhooks.model import DeliveryPolicy
+from control.outbound_webhooks.rules import DeliveryPolicy
 from control.outbound_webhooks.service import make_outbound_webhooks
 from control.outside import OutsideClients
 from control.platform.service import Platform

@@ -59,7 +59,7 @@ from control.messages.tasks import messages_tasks
 from control.numbers.service import Numbers
 from control.numbers.tasks import numbers_tasks
 from control.outbound_webhooks.service import OutboundWebhooks
-from control.outbound_webhooks.worker_tasks import outbound_webhooks_tasks
+from control.outbound_webhooks.tasks import outbound_webhooks_tasks
 from control.outside import OutsideOptions, open_outside
 from control.platform.audit_tasks import audit_tasks
 from control.platform.service import Platform

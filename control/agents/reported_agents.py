@@ -5,7 +5,7 @@ from datetime import datetime
 from control.agents.model import VoiceAgent
 from control.db.pool import Connection
 from control.outbound_webhooks.event_types import AgentEventData, EventType
-from control.outbound_webhooks.outbox import ReportedFact, report_facts
+from control.outbound_webhooks.service import ReportedFact, report_facts
 
 
 async def report_agent(db: Connection, type_: EventType, agent: VoiceAgent, now: datetime) -> None:

@@ -8,7 +8,7 @@ from control.billing.invoices import Invoice
 from control.billing.spend_snapshot import SpendSnapshot
 from control.db.pool import Connection
 from control.outbound_webhooks.event_types import EventType, InvoiceEventData, SpendingLimitEventData
-from control.outbound_webhooks.outbox import ReportedFact, report_facts
+from control.outbound_webhooks.service import ReportedFact, report_facts
 
 
 async def store_state(db: Connection, invoice: Invoice) -> None:

@@ -12,7 +12,7 @@ from control.outbound_webhooks.event_types import (
     RecordingEventData,
     TransferEventData,
 )
-from control.outbound_webhooks.outbox import ReportedFact, report_facts
+from control.outbound_webhooks.service import ReportedFact, report_facts
 from shared.events import TransferFailure
 
 Changes = Iterable[tuple[CallState, CallState]]

@@ -47,7 +47,7 @@ from control.db.pool import Connection
 from control.db.scope import enter_workspace
 from control.db.transaction import Transact
 from control.outbound_webhooks.event_types import CampaignEventData, EventType, RecipientEventData
-from control.outbound_webhooks.outbox import ReportedFact, report_facts
+from control.outbound_webhooks.service import ReportedFact, report_facts
 from control.platform.audit import Actor, Change, record_change
 from control.platform.csv_cells import BYTE_ORDER_MARK, defuse_formula
 from control.platform.service import Platform

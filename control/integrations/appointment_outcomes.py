@@ -8,7 +8,7 @@ from control.db.pool import Connection
 from control.integrations import store_appointments
 from control.integrations.caller_values import Appointment, AppointmentStatus
 from control.outbound_webhooks.event_types import AppointmentEventData
-from control.outbound_webhooks.outbox import ReportedFact, report_facts
+from control.outbound_webhooks.service import ReportedFact, report_facts
 
 
 @dataclass(frozen=True, slots=True)

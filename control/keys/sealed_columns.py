@@ -11,7 +11,7 @@ from typing import Final
 from control.accounts.second_factors import TOTP_PURPOSES
 from control.db.seal_renewal import SealedColumn
 from control.integrations.model import CLIENT_SECRET_PURPOSE, CREDENTIALS_PURPOSE
-from control.outbound_webhooks.secret_safe import WEBHOOK_SECRET_PURPOSE
+from control.outbound_webhooks.rules import WEBHOOK_SECRET_PURPOSE
 from control.privacy.caller_deletions import PURPOSE as CALLER_PURPOSE
 from control.sso.model import SECRET_PURPOSE
 from control.tools.secret_headers import PURPOSE as HEADERS_PURPOSE

@@ -25,7 +25,7 @@ from control.messages.rules import (
     next_look_s,
 )
 from control.outbound_webhooks.event_types import MessageEventData
-from control.outbound_webhooks.outbox import ReportedFact, report_facts
+from control.outbound_webhooks.service import ReportedFact, report_facts
 from control.redaction.finder import redact_text
 from control.workspaces.redaction import find_redaction
 from shared.errors import Conflict

@@ -1,18 +1,312 @@
-"""The services of outbound webhooks, made once per program."""
+"""Outbound webhooks: members manage endpoints and deliveries; other nouns report facts, which become events."""
 
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, Final
+from urllib.parse import urlsplit
+from uuid import UUID
 
 from control.accounts.email_delivery import EmailQueue
-from control.db.pool import Pool
-from control.outbound_webhooks.deliveries import WebhookDeliveries
-from control.outbound_webhooks.endpoints import WebhookEndpoints
-from control.outbound_webhooks.http_client import MakeTransport, WebhookHttpClient
-from control.outbound_webhooks.model import DeliveryPolicy
-from control.outbound_webhooks.secret_safe import SecretSafe
-from control.outbound_webhooks.sender import CountAttempt, WebhookSender
+from control.db.keyset import ListPage, PageRequest
+from control.db.pool import Connection
+from control.outbound_webhooks import queries
+from control.outbound_webhooks.event_types import EventData, EventType, TestEventData
+from control.outbound_webhooks.http_client import MakeTransport
+from control.outbound_webhooks.queries import NewOutboundEvent
+from control.outbound_webhooks.rules import (
+    WINDOW,
+    DeliveryAttempt,
+    DeliveryPolicy,
+    DeliveryStatus,
+    SecretSafe,
+    WebhookDelivery,
+    WebhookEndpoint,
+)
+from control.platform.audit import Actor, Change, record_change
 from control.workspaces.service import Workspaces
-from shared.egress import EgressGuard
+from shared.egress import EgressGuard, EgressRefused
+from shared.errors import Conflict, Invalid, NotFound
+from shared.ids import new_id
 from shared.secrets import Sealer
+
+
+@dataclass(frozen=True, slots=True)
+class ReportedFact:
+    """Something that happened. object_id: of what it is about; events of one object are ordered, if their transactions
+    lock it. call_id: of the call whose caller's deletion deletes it. is_unique: an object has one event of this type,
+    so that a fact which is stored twice is reported once."""
+
+    workspace_id: UUID
+    type: EventType
+    object_id: UUID
+    at: datetime
+    data: EventData
+    call_id: UUID | None = None
+    is_unique: bool = False
+
+
+async def report_facts(db: Connection, facts: Sequence[ReportedFact], now: datetime | None = None) -> None:
+    """Stores the facts that endpoints want, with a delivery to each. One indexed query where nobody wants any: it waits
+    for no lock and asks nobody outside. Works in the scope of the facts' workspace, and of the platform. now: for
+    tests."""
+    if not facts:
+        return
+    listeners = await queries.select_listeners(db, {one.workspace_id for one in facts})
+    wanted: dict[int, list[UUID]] = defaultdict(list)
+    for place, fact in enumerate(facts):
+        for one in listeners.get(fact.workspace_id, ()):
+            if one.event_types is None or fact.type in one.event_types:
+                wanted[place].append(one.id)
+    if wanted:
+        new = [make_event(facts[place], endpoint_ids) for place, endpoint_ids in wanted.items()]
+        await queries.insert_events(db, new, now or datetime.now(UTC))
+
+
+def make_event(fact: ReportedFact, endpoint_ids: Iterable[UUID]) -> NewOutboundEvent:
+    """The event of a fact, for these endpoints."""
+    return NewOutboundEvent(
+        id=UUID(new_id()),
+        workspace_id=fact.workspace_id,
+        type=fact.type,
+        object_id=fact.object_id,
+        call_id=fact.call_id,
+        at=fact.at,
+        data=fact.data,
+        endpoint_ids=list(endpoint_ids),
+        is_unique=fact.is_unique,
+    )
+
+
+MOST_ENDPOINTS: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointEdit:
+    """Changes; None leaves a part as it is. event_types: empty for all."""
+
+    url: str | None = None
+    description: str | None = None
+    event_types: Sequence[EventType] | None = None
+    is_enabled: bool | None = None
+
+
+class WebhookEndpoints:
+    """Works within the current transaction, in the workspace's scope."""
+
+    def __init__(self, workspaces: Workspaces, safe: SecretSafe, guard: EgressGuard) -> None:
+        self._workspaces, self.safe, self.guard = workspaces, safe, guard
+
+    async def list_all(self, db: Connection, workspace_id: UUID) -> list[WebhookEndpoint]:
+        """All of the workspace, the oldest first."""
+        return await queries.select_endpoints(db, workspace_id, MOST_ENDPOINTS)
+
+    async def get(
+        self, db: Connection, workspace_id: UUID, endpoint_id: UUID, *, lock: bool = False
+    ) -> WebhookEndpoint:
+        """Raises NotFound (code webhook_endpoint_not_found)."""
+        found = await queries.select_endpoint(db, workspace_id, endpoint_id, lock=lock)
+        if found is None:
+            raise NotFound("There is no such webhook endpoint.", code="webhook_endpoint_not_found")
+        return found
+
+    async def create(
+        self, db: Connection, workspace_id: UUID, actor: Actor, edit: EndpointEdit, now: datetime
+    ) -> tuple[WebhookEndpoint, str]:
+        """The endpoint, and its secret, which is never shown again. edit: with an url. Raises Conflict (codes
+        webhook_endpoint_limit, workspace_suspended), Invalid (code address_refused)."""
+        await self._workspaces.require_not_suspended(db, workspace_id)
+        assert edit.url is not None
+        self._require_public(edit.url)
+        await queries.lock_endpoints(db, workspace_id)
+        if len(await self.list_all(db, workspace_id)) >= MOST_ENDPOINTS:
+            message = f"A workspace has {MOST_ENDPOINTS} webhook endpoints at most."
+            raise Conflict(message, code="webhook_endpoint_limit")
+        secret, secrets = self.safe.create()
+        made = WebhookEndpoint(
+            id=UUID(new_id()),
+            workspace_id=workspace_id,
+            url=edit.url,
+            description=edit.description or "",
+            event_types=edit.event_types or None,
+            is_enabled=edit.is_enabled is not False,
+            disabled_reason=None,
+            secrets=secrets,
+            failing_since=None,
+            created_at=now,
+            updated_at=now,
+        )
+        await queries.insert_endpoint(db, made)
+        await _audit_endpoint(db, actor, "webhook_endpoint.create", None, made)
+        return made, secret
+
+    async def update(
+        self, db: Connection, workspace_id: UUID, actor: Actor, endpoint_id: UUID, edit: EndpointEdit, now: datetime
+    ) -> WebhookEndpoint:
+        """Deliveries that wait go to the new address. Enabling forgets past failures. Raises NotFound, Conflict (code
+        workspace_suspended), Invalid (code address_refused)."""
+        await self._workspaces.require_not_suspended(db, workspace_id)
+        before = await self.get(db, workspace_id, endpoint_id, lock=True)
+        after = replace(_apply(before, edit), updated_at=now)
+        self._require_public(after.url)
+        await queries.update_endpoint(db, after)
+        await _audit_endpoint(db, actor, "webhook_endpoint.update", before, after)
+        return after
+
+    async def delete(self, db: Connection, workspace_id: UUID, actor: Actor, endpoint_id: UUID) -> None:
+        """Nothing is sent to it any more, not even what waits. Raises NotFound."""
+        before = await self.get(db, workspace_id, endpoint_id, lock=True)
+        await queries.delete_endpoint(db, workspace_id, endpoint_id)
+        await _audit_endpoint(db, actor, "webhook_endpoint.delete", before, None)
+
+    async def rotate_secret(
+        self, db: Connection, workspace_id: UUID, actor: Actor, endpoint_id: UUID, now: datetime, *, at_once: bool
+    ) -> tuple[WebhookEndpoint, str]:
+        """The endpoint, and its new secret, which is never shown again. at_once: the old secret signs no longer, as
+        after a leak; else it signs as well for 24 hours. Raises NotFound."""
+        before = await self.get(db, workspace_id, endpoint_id, lock=True)
+        secret, secrets = self.safe.create() if at_once else self.safe.rotate(before.secrets, now)
+        after = replace(before, secrets=secrets, updated_at=now)
+        await queries.update_secrets(db, after)
+        change = Change("webhook_endpoint.rotate", "webhook_endpoint", str(endpoint_id), workspace_id)
+        await record_change(db, actor, change)
+        return after, secret
+
+    def _require_public(self, url: str) -> None:
+        """Raises Invalid (code address_refused). Names are resolved and checked at each connection."""
+        try:
+            self.guard.check_url(url)
+        except EgressRefused as refused:
+            message = f"{refused}."
+            raise Invalid(message[0].upper() + message[1:], code="address_refused", param="url") from None
+        if urlsplit(url).scheme not in ("http", "https"):
+            raise Invalid("The address begins with https://.", code="address_refused", param="url")
+
+
+def _apply(before: WebhookEndpoint, edit: EndpointEdit) -> WebhookEndpoint:
+    after = replace(
+        before,
+        url=before.url if edit.url is None else edit.url,
+        description=before.description if edit.description is None else edit.description,
+        event_types=before.event_types if edit.event_types is None else (edit.event_types or None),
+        is_enabled=before.is_enabled if edit.is_enabled is None else edit.is_enabled,
+    )
+    if edit.is_enabled is None:
+        return after
+    return replace(after, disabled_reason=None, failing_since=None if edit.is_enabled else before.failing_since)
+
+
+async def _audit_endpoint(
+    db: Connection, actor: Actor, action: str, before: WebhookEndpoint | None, after: WebhookEndpoint | None
+) -> None:
+    one = after or before
+    assert one is not None
+    values = (None if before is None else _audited(before), None if after is None else _audited(after))
+    await record_change(db, actor, Change(action, "webhook_endpoint", str(one.id), one.workspace_id, *values))
+
+
+def _audited(one: WebhookEndpoint) -> dict[str, Any]:
+    """Of the address only the host: paths and queries hold keys at some receivers."""
+    types = "all" if one.event_types is None else list(one.event_types)
+    return {"host": urlsplit(one.url).hostname, "event_types": types, "is_enabled": one.is_enabled}
+
+
+MOST_REPLAYED: Final = 1_000
+MOST_ATTEMPTS: Final = 100
+
+
+class WebhookDeliveries:
+    """Works within the current transaction, in the workspace's scope."""
+
+    def __init__(self, endpoints: WebhookEndpoints) -> None:
+        self._endpoints = endpoints
+
+    async def list_page(
+        self,
+        db: Connection,
+        workspace_id: UUID,
+        endpoint_id: UUID,
+        *,
+        status: DeliveryStatus | None,
+        page: PageRequest,
+    ) -> ListPage[WebhookDelivery]:
+        """A page, newest first. status: None for all. Raises NotFound, Invalid (code cursor_unknown)."""
+        await self._endpoints.get(db, workspace_id, endpoint_id)
+        found = await queries.select_deliveries(db, workspace_id, endpoint_id, status, page)
+        if page.cursor is not None:
+            return found
+        return found.with_total(await queries.count_deliveries(db, workspace_id, endpoint_id, status))
+
+    async def get(
+        self, db: Connection, workspace_id: UUID, endpoint_id: UUID, delivery_id: UUID
+    ) -> tuple[WebhookDelivery, list[DeliveryAttempt]]:
+        """With its latest MOST_ATTEMPTS attempts, the latest first. Raises NotFound."""
+        await self._endpoints.get(db, workspace_id, endpoint_id)
+        found = await queries.select_delivery(db, workspace_id, endpoint_id, delivery_id)
+        if found is None:
+            raise NotFound("This endpoint has no such delivery.", code="webhook_delivery_not_found")
+        return found, await queries.select_attempts(db, workspace_id, delivery_id, MOST_ATTEMPTS)
+
+    async def replay(
+        self, db: Connection, workspace_id: UUID, actor: Actor, endpoint_id: UUID, delivery_id: UUID, now: datetime
+    ) -> None:
+        """Has a delivery sent again, whatever became of it, under the same webhook-id. Raises NotFound, Conflict (code
+        webhook_endpoint_disabled)."""
+        await self._require_enabled(db, workspace_id, endpoint_id)
+        await self.get(db, workspace_id, endpoint_id, delivery_id)
+        await queries.replay(db, workspace_id, endpoint_id, delivery_id, now, now + WINDOW)
+        await _audit_deliveries(db, actor, workspace_id, endpoint_id, "webhook_endpoint.replay")
+
+    async def replay_since(
+        self,
+        db: Connection,
+        workspace_id: UUID,
+        actor: Actor,
+        endpoint_id: UUID,
+        *,
+        since: datetime,
+        with_delivered: bool,
+        now: datetime,
+    ) -> int:
+        """Has the failed deliveries sent again whose events were stored since then, the oldest MOST_REPLAYED; returns
+        how many. with_delivered: those that were accepted, too. Raises NotFound, Conflict (code
+        webhook_endpoint_disabled)."""
+        await self._require_enabled(db, workspace_id, endpoint_id)
+        statuses: list[DeliveryStatus] = ["failed", "delivered"] if with_delivered else ["failed"]
+        replayed = await queries.replay_since(
+            db,
+            workspace_id,
+            endpoint_id,
+            since=since,
+            statuses=statuses,
+            now=now,
+            expires_at=now + WINDOW,
+            most=MOST_REPLAYED,
+        )
+        await _audit_deliveries(db, actor, workspace_id, endpoint_id, "webhook_endpoint.replay")
+        return replayed
+
+    async def send_test(
+        self, db: Connection, workspace_id: UUID, actor: Actor, endpoint_id: UUID, now: datetime
+    ) -> UUID:
+        """Has the event webhook.test sent to this endpoint, whatever types it wants; returns the event's id. Raises
+        NotFound, Conflict (code webhook_endpoint_disabled)."""
+        await self._require_enabled(db, workspace_id, endpoint_id)
+        fact = ReportedFact(workspace_id, "webhook.test", endpoint_id, now, TestEventData(endpoint_id))
+        event = make_event(fact, [endpoint_id])
+        await queries.insert_events(db, [event], now)
+        await _audit_deliveries(db, actor, workspace_id, endpoint_id, "webhook_endpoint.test")
+        return event.id
+
+    async def _require_enabled(self, db: Connection, workspace_id: UUID, endpoint_id: UUID) -> None:
+        endpoint = await self._endpoints.get(db, workspace_id, endpoint_id)
+        if not endpoint.is_enabled:
+            raise Conflict("This endpoint is disabled: enable it first.", code="webhook_endpoint_disabled")
+
+
+async def _audit_deliveries(db: Connection, actor: Actor, workspace_id: UUID, endpoint_id: UUID, action: str) -> None:
+    await record_change(db, actor, Change(action, "webhook_endpoint", str(endpoint_id), workspace_id))
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +318,6 @@ class OutboundWebhooks:
     email_queue: EmailQueue
     make_transport: MakeTransport
     policy: DeliveryPolicy
-
-    def make_sender(self, pool: Pool, count_attempt: CountAttempt) -> WebhookSender:
-        """For a worker. count_attempt: called with the outcome of each attempt."""
-        client = WebhookHttpClient(self.endpoints.guard, self.make_transport, self.policy.timeout_s)
-        return WebhookSender(
-            pool, self.endpoints.safe, client, self.email_queue, self.policy, count_attempt=count_attempt
-        )
 
 
 def make_outbound_webhooks(
@@ -44,3 +331,22 @@ def make_outbound_webhooks(
     """make_transport: whose connections pass the guard, from a room above."""
     endpoints = WebhookEndpoints(workspaces, SecretSafe(sealer), guard)
     return OutboundWebhooks(endpoints, WebhookDeliveries(endpoints), email_queue, make_transport, policy)
+
+
+# Whose data is a part of what was said.
+_WORDS: Final[tuple[EventType, ...]] = ("message.taken",)
+
+
+async def delete_call_events(db: Connection, workspace_id: UUID, call_ids: Sequence[UUID]) -> int:
+    """Deletes all events of these calls, also those that were not delivered yet; returns how many."""
+    return await queries.delete_events_of_calls(db, workspace_id, call_ids)
+
+
+async def delete_spoken_events(db: Connection, workspace_id: UUID, call_ids: Sequence[UUID]) -> int:
+    """Deletes those of these calls' events that hold what was said; returns how many."""
+    return await queries.delete_events_of_calls(db, workspace_id, call_ids, _WORDS)
+
+
+async def delete_workspace_events(db: Connection, workspace_id: UUID, most: int) -> int:
+    """Deletes up to `most` events of a workspace that is purged; returns how many."""
+    return await queries.delete_events_of_workspace(db, workspace_id, most)

@@ -20,7 +20,7 @@ from control.db.scope import enter_platform
 from control.integrations.deletion import delete_caller_records
 from control.media_requests.deletion import delete_call_runs
 from control.messages.service import delete_messages, find_calls_of_number
-from control.outbound_webhooks.deletion import delete_call_events
+from control.outbound_webhooks.service import delete_call_events
 from control.platform.audit import Actor, record_change
 from control.platform.idempotency import forget_responses
 from control.privacy import store_caller_deletions

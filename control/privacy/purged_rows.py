@@ -7,7 +7,7 @@ from uuid import UUID
 from control.calls.deletion import delete_workspace_calls
 from control.campaigns.service import delete_workspace_recipients
 from control.db.pool import Connection
-from control.outbound_webhooks.deletion import delete_workspace_events
+from control.outbound_webhooks.service import delete_workspace_events
 
 
 async def delete_workspace_rows(db: Connection, workspace_id: UUID, most: int) -> int:

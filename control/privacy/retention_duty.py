@@ -10,7 +10,7 @@ from control.calls.deletion import delete_events, delete_words, discard_recordin
 from control.db.pool import Connection, Pool
 from control.db.scope import enter_platform
 from control.messages.service import delete_messages
-from control.outbound_webhooks.deletion import delete_spoken_events
+from control.outbound_webhooks.service import delete_spoken_events
 from control.platform.service import Platform
 from control.privacy import read_retention, store_retention, store_retention_limits
 from control.privacy.model import RetentionKind

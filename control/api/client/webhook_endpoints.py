@@ -23,10 +23,9 @@ from control.http.body import ONE_LINE, Body, ChangeBody
 from control.http.context import MemberContext
 from control.http.pagination import ListQuery, UtcDatetime, page_fields
 from control.http.route import RateLimit, Route
-from control.outbound_webhooks.endpoints import EndpointEdit
 from control.outbound_webhooks.event_types import ALL_TYPES, ChosenType
-from control.outbound_webhooks.model import DeliveryStatus
-from control.outbound_webhooks.service import OutboundWebhooks
+from control.outbound_webhooks.rules import DeliveryStatus
+from control.outbound_webhooks.service import EndpointEdit, OutboundWebhooks
 
 WebhookEndpointId = Annotated[UUID, Field(description="Id of the webhook endpoint.")]
 WebhookDeliveryId = Annotated[UUID, Field(description="Id of the delivery.")]

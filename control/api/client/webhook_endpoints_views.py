@@ -10,7 +10,7 @@ from pydantic import Field
 
 from control.http.fields import CreatedAt, Id, UpdatedAt
 from control.http.pagination import HasMore, ListAnswer
-from control.outbound_webhooks.model import (
+from control.outbound_webhooks.rules import (
     DeliveryAttempt,
     DeliveryStatus,
     DisabledReason,

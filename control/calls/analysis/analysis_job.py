@@ -24,7 +24,7 @@ from control.db.jobs import JobHandler, JobLimits, enqueue
 from control.db.pool import Connection, Pool
 from control.db.scope import enter_platform_for_calls
 from control.outbound_webhooks.event_types import AnalysisEventData
-from control.outbound_webhooks.outbox import ReportedFact, report_facts
+from control.outbound_webhooks.service import ReportedFact, report_facts
 from control.voice.chat_completion import can_complete
 from shared.events import UsageRecorded, UsageUnit
 from shared.plan import PlanError, ProviderPlan

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from control.outbound_webhooks.endpoints import MOST_ENDPOINTS
+from control.outbound_webhooks.service import MOST_ENDPOINTS
 from tests.platform.api import Api, running_api
 
 URL = "https://example.com/hooks?key=s3cret-path"

@@ -11,7 +11,7 @@ from control.api.reference import REFERENCE
 from control.app import ROUTES
 from control.http.openapi import make_document
 from control.outbound_webhooks.event_types import API_VERSION, EVENT_DESCRIPTIONS
-from control.outbound_webhooks.payload import make_body
+from control.outbound_webhooks.rules import make_body
 from tests.control.outbound_webhooks.webhook_workspace import WebhookDesk
 
 

@@ -5,10 +5,10 @@ from datetime import timedelta
 
 import httpx
 
-from control.outbound_webhooks.endpoints import EndpointEdit
 from control.outbound_webhooks.http_client import WebhookHttpClient
-from control.outbound_webhooks.model import UNSEALED
-from control.outbound_webhooks.sender import WebhookSender
+from control.outbound_webhooks.rules import UNSEALED
+from control.outbound_webhooks.service import EndpointEdit
+from control.outbound_webhooks.tasks import WebhookSender
 from shared.egress import EgressGuard
 from tests.control.calls.call_platform import NOW
 from tests.control.outbound_webhooks.webhook_workspace import LOOPBACK, POLICY, WebhookDesk

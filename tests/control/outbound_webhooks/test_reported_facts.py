@@ -17,7 +17,7 @@ from control.calls.model import CarrierStatus
 from control.db.pool import Connection
 from control.integrations.appointment_outcomes import AppointmentOutcome, finish_appointment
 from control.integrations.caller_values import Appointment
-from control.outbound_webhooks.deletion import delete_spoken_events
+from control.outbound_webhooks.service import delete_spoken_events
 from shared.events import CallEnded, CallerOptedOut, CallUsage, Event, RecordingReady
 from shared.ids import new_id
 from shared.recording_keys import recordings_prefix

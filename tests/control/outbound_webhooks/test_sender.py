@@ -9,11 +9,10 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from control.db.duties import AnyDuty
 from control.db.pool import Connection
-from control.outbound_webhooks.endpoints import EndpointEdit
 from control.outbound_webhooks.http_client import MOST_KEPT
-from control.outbound_webhooks.model import ClaimedDelivery, DeliveryAttempt, DeliveryPolicy
-from control.outbound_webhooks.outbox import report_facts
-from control.outbound_webhooks.worker_tasks import outbound_webhooks_tasks
+from control.outbound_webhooks.rules import ClaimedDelivery, DeliveryAttempt, DeliveryPolicy
+from control.outbound_webhooks.service import EndpointEdit, report_facts
+from control.outbound_webhooks.tasks import outbound_webhooks_tasks
 from control.worker_runtime import WorkerMetrics
 from tests.control.calls.call_platform import NOW, CallPlatform
 from tests.control.outbound_webhooks.webhook_workspace import WebhookDesk, ids, open_desk, verified

@@ -7,8 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from standardwebhooks import Webhook
 
-from control.outbound_webhooks.back_off import FIRST, LONGEST, next_wait
-from control.outbound_webhooks.signature import KEY_BYTES, PREFIX, new_secret, sign
+from control.outbound_webhooks.rules import FIRST, KEY_BYTES, LONGEST, PREFIX, new_secret, next_wait, sign
 
 
 @settings(max_examples=50)

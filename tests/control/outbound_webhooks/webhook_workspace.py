@@ -12,13 +12,11 @@ from standardwebhooks import Webhook
 
 from control.db.keyset import PageRequest
 from control.db.pool import Connection
-from control.outbound_webhooks.endpoints import EndpointEdit
 from control.outbound_webhooks.event_types import AgentEventData, EventType
 from control.outbound_webhooks.http_client import WebhookHttpClient
-from control.outbound_webhooks.model import DeliveryAttempt, DeliveryPolicy, WebhookDelivery
-from control.outbound_webhooks.outbox import ReportedFact, report_facts
-from control.outbound_webhooks.sender import WebhookSender
-from control.outbound_webhooks.service import OutboundWebhooks
+from control.outbound_webhooks.rules import DeliveryAttempt, DeliveryPolicy, WebhookDelivery
+from control.outbound_webhooks.service import EndpointEdit, OutboundWebhooks, ReportedFact, report_facts
+from control.outbound_webhooks.tasks import WebhookSender
 from control.voice.guarded_http import GuardedTransport
 from shared.egress import EgressGuard
 from shared.ids import new_id

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from control.outbound_webhooks.signature import new_secret, sign
+from control.outbound_webhooks.rules import new_secret, sign
 from shared.ids import new_id
 from tests.control.http.test_openapi import DOCUMENT
 from tests.vocalized.clients.generated_package import async_client, python_client, thread_client

@@ -1,4 +1,4 @@
-"""Sends due deliveries: leases them, posts them, stores what became of each.
+"""The worker's tasks for outbound webhooks: sends due deliveries, gives up on old ones, deletes older ones.
 
 Each step is a transaction of its own, and none is open during a request. A worker that dies in between leaves a lease;
 when it is over, the delivery is sent again under the same webhook-id.
@@ -14,15 +14,14 @@ from typing import Final
 import structlog
 
 from control.accounts.email_delivery import EmailQueue
+from control.db.duties import Duty, WorkerTasks
 from control.db.errors import COLLISIONS
 from control.db.pool import Connection, Pool
 from control.db.scope import enter_platform
 from control.db.transaction import in_transaction
-from control.outbound_webhooks import read_owners, store_endpoints, store_queue
-from control.outbound_webhooks.back_off import next_wait
-from control.outbound_webhooks.emails import disabled_email
+from control.outbound_webhooks import queries
 from control.outbound_webhooks.http_client import USER_AGENT, WebhookHttpClient
-from control.outbound_webhooks.model import (
+from control.outbound_webhooks.rules import (
     CRASHED,
     UNSEALED,
     AttemptOutcome,
@@ -32,10 +31,13 @@ from control.outbound_webhooks.model import (
     DeliveryStatus,
     DisabledReason,
     FreeSlots,
+    SecretSafe,
+    disabled_email,
+    make_body,
+    next_wait,
+    sign,
 )
-from control.outbound_webhooks.payload import make_body
-from control.outbound_webhooks.secret_safe import SecretSafe
-from control.outbound_webhooks.signature import sign
+from control.outbound_webhooks.service import OutboundWebhooks
 from shared.errors import Unavailable
 from shared.logs import error_fields
 from shared.secrets import UnsealError
@@ -129,7 +131,7 @@ class WebhookSender:
 
         async def work(db: Connection) -> list[ClaimedDelivery]:
             await enter_platform(db)
-            return await store_queue.lease_due(db, free, self._policy, self._clock())
+            return await queries.lease_due(db, free, self._policy, self._clock())
 
         return await in_transaction(self._pool, work, _ignore)
 
@@ -168,7 +170,7 @@ class WebhookSender:
             at = now + next_wait(claimed.failures + 1, random.random())
             if at >= claimed.expires_at:
                 status, at = "failed", now
-        if not await store_queue.finish_attempt(db, claimed, attempt, status, at):
+        if not await queries.finish_attempt(db, claimed, attempt, status, at):
             return
         log.info(
             "outbound_webhook.sent",
@@ -179,7 +181,7 @@ class WebhookSender:
             attempt=attempt.number,
         )
         if attempt.is_delivered:
-            await store_endpoints.mark_working(db, claimed.event.workspace_id, claimed.endpoint_id)
+            await queries.mark_working(db, claimed.event.workspace_id, claimed.endpoint_id)
         elif attempt.is_receivers_failure:
             await self._mark_failing(db, claimed, attempt, now)
 
@@ -187,15 +189,15 @@ class WebhookSender:
         self, db: Connection, claimed: ClaimedDelivery, attempt: DeliveryAttempt, now: datetime
     ) -> None:
         workspace_id, endpoint_id = claimed.event.workspace_id, claimed.endpoint_id
-        await store_endpoints.mark_failing(db, workspace_id, endpoint_id, attempt.started_at, self._policy.longest_gap)
+        await queries.mark_failing(db, workspace_id, endpoint_id, attempt.started_at, self._policy.longest_gap)
         is_gone = attempt.status_code == GONE
         reason: DisabledReason = "gone" if is_gone else "failing"
         before = None if is_gone else now - self._policy.disable_after
-        if not await store_endpoints.disable(db, workspace_id, endpoint_id, claimed.url, before, reason, now):
+        if not await queries.disable_endpoint(db, workspace_id, endpoint_id, claimed.url, before, reason, now):
             return
         log.warning("outbound_webhook.endpoint_disabled", endpoint_id=str(endpoint_id), reason=reason)
         page = self._email_queue.page(f"/workspaces/{workspace_id}/webhook-endpoints/{endpoint_id}")
-        for owner in await read_owners.select_owners(db, workspace_id):
+        for owner in await queries.select_owners(db, workspace_id):
             await self._email_queue.enqueue(db, disabled_email(owner, claimed.url, reason, page))
 
 
@@ -205,3 +207,40 @@ def _now() -> datetime:
 
 def _ignore() -> None:
     """A retry needs no preparation."""
+
+
+_BATCH: Final = 1_000
+
+
+# Told since when the oldest delivery waits that could be sent; None: none waits.
+ReportOldest = Callable[[datetime | None], None]
+
+
+def outbound_webhooks_tasks(
+    pool: Pool, webhooks: OutboundWebhooks, count_attempt: CountAttempt, report_oldest: ReportOldest
+) -> WorkerTasks:
+    """Service `outbound_webhooks`, duties `expired_deliveries`, `old_webhook_events` and `oldest_delivery`.
+    count_attempt: called with the outcome of each attempt."""
+
+    async def expired_deliveries(db: Connection, now: datetime) -> int:
+        return await queries.expire_deliveries(db, now, _BATCH)
+
+    async def old_webhook_events(db: Connection, now: datetime) -> int:
+        return await queries.delete_old_events(db, now, webhooks.policy.kept, _BATCH)
+
+    async def oldest_delivery(db: Connection, now: datetime) -> int:
+        report_oldest(await queries.select_oldest(db, now))
+        return 0
+
+    client = WebhookHttpClient(webhooks.endpoints.guard, webhooks.make_transport, webhooks.policy.timeout_s)
+    sender = WebhookSender(
+        pool, webhooks.endpoints.safe, client, webhooks.email_queue, webhooks.policy, count_attempt=count_attempt
+    )
+    return WorkerTasks(
+        services={"outbound_webhooks": sender.run},
+        duties=[
+            Duty("expired_deliveries", 60, expired_deliveries, _BATCH),
+            Duty("old_webhook_events", 3_600, old_webhook_events, _BATCH),
+            Duty("oldest_delivery", 30, oldest_delivery, 1),
+        ],
+    )

@@ -1,12 +1,22 @@
-"""Outbound webhooks as values, and the pace of their delivery."""
+"""Records of outbound webhooks, their body and signature, and when a failed delivery is repeated. Pure."""
 
+import hashlib
+import hmac
+import secrets
+from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal
+from urllib.parse import urlsplit
 from uuid import UUID
 
+import msgspec
+
+from control.accounts.email_delivery import Email
+from control.accounts.letter_names import letter_name
 from control.outbound_webhooks.event_types import EventType
+from shared.secrets import Sealer
 
 DeliveryStatus = Literal["pending", "delivered", "failed"]
 # Why we disabled an endpoint: it failed for days, or answered 410.
@@ -158,3 +168,116 @@ class DeliveryPolicy:
     disable_after: timedelta = timedelta(days=5)
     longest_gap: timedelta = timedelta(days=1)
     kept: timedelta = timedelta(days=30)
+
+
+FIRST: Final = timedelta(seconds=10)
+LONGEST: Final = timedelta(hours=8)
+# 10 s, 30 s, 90 s, 4.5, 13.5 and 40.5 minutes, 2 and 6 hours, then 8 hours: 16 attempts in three days.
+_FACTOR: Final = 3
+_JITTER: Final = 0.2
+
+
+def next_wait(failures: int, chance: float) -> timedelta:
+    """The time from the `failures`-th failure (from 1 on) to the next attempt. chance: 0 to 1, which moves it by up to
+    20 % either way, so that what failed together is not tried again together."""
+    steps = min(failures - 1, 10)  # beyond the longest wait; the power of a thousand would overflow
+    usual: timedelta = min(FIRST * int(_FACTOR**steps), LONGEST)
+    return usual * (1 + _JITTER * (2 * chance - 1))
+
+
+_ENCODER: Final = msgspec.json.Encoder()
+
+
+def make_body(event: OutboundEvent) -> bytes:
+    """JSON, the same bytes at each attempt."""
+    return _ENCODER.encode(
+        {
+            "id": event.id,
+            "type": event.type,
+            "api_version": event.api_version,
+            "timestamp": event.occurred_at.astimezone(UTC),
+            "workspace_id": event.workspace_id,
+            "object_id": event.object_id,
+            "sequence": event.sequence,
+            "data": event.data,
+        }
+    )
+
+
+PREFIX: Final = "whsec_"
+# The specification wants 24 to 64.
+KEY_BYTES: Final = 32
+
+
+def new_secret() -> str:
+    """A random secret as receivers configure it: whsec_ and the key in base64."""
+    return PREFIX + b64encode(secrets.token_bytes(KEY_BYTES)).decode()
+
+
+def sign(webhook_id: str, at: datetime, body: bytes, keys: Sequence[str]) -> dict[str, str]:
+    """The headers of a request with this body. keys: secrets, each of which signs; a receiver accepts one that it
+    knows."""
+    timestamp = str(int(at.timestamp()))
+    content = b".".join((webhook_id.encode(), timestamp.encode(), body))
+    return {
+        "webhook-id": webhook_id,
+        "webhook-timestamp": timestamp,
+        "webhook-signature": " ".join(f"v1,{_digest(key, content)}" for key in keys),
+    }
+
+
+def _digest(key: str, content: bytes) -> str:
+    digest = hmac.new(b64decode(key.removeprefix(PREFIX)), content, hashlib.sha256)
+    return b64encode(digest.digest()).decode()
+
+
+OVERLAP: Final = timedelta(hours=24)
+WEBHOOK_SECRET_PURPOSE: Final = "outbound webhook"
+
+
+class SecretSafe:
+    """Seals and opens secrets of endpoints."""
+
+    def __init__(self, sealer: Sealer) -> None:
+        self._sealer = sealer
+
+    def create(self) -> tuple[str, SealedSecrets]:
+        """A new secret, to be shown once, and what is stored of it."""
+        secret = new_secret()
+        return secret, SealedSecrets(self._sealer.seal(secret.encode(), WEBHOOK_SECRET_PURPOSE))
+
+    def rotate(self, before: SealedSecrets, now: datetime) -> tuple[str, SealedSecrets]:
+        """As `create`; the current secret signs as well for 24 hours, one before it no longer."""
+        secret, new = self.create()
+        return secret, SealedSecrets(new.current, before.current, now + OVERLAP)
+
+    def open(self, sealed: SealedSecrets, now: datetime) -> list[str]:
+        """The secrets that sign now, the current one first. Raises shared.secrets.UnsealError."""
+        valid = [sealed.current]
+        if sealed.old is not None and sealed.old_until is not None and now < sealed.old_until:
+            valid.append(sealed.old)
+        return [self._sealer.open(one, WEBHOOK_SECRET_PURPOSE).decode() for one in valid]
+
+
+_WHY: Final[Mapping[DisabledReason, str]] = {
+    "failing": "It has accepted nothing for five days",
+    "gone": "It answered 410 (Gone)",
+}
+
+
+def disabled_email(owner: WebhookOwner, url: str, reason: DisabledReason, link: str) -> Email:
+    """Names the receiver's host only: the rest of an address may be secret."""
+    host, name = urlsplit(url).hostname or "", letter_name(owner.workspace_name)
+    return Email(
+        owner.email,
+        f"{name}: a webhook endpoint was disabled",
+        f"""Hello,
+
+the webhook endpoint of {name} at {host} was disabled. {_WHY[reason]}, so nothing is sent there any
+more, and events that happen now are not kept for it.
+
+When it works again, enable it, and have the deliveries that failed sent again:
+
+{link}
+""",
+    )
