@@ -23,11 +23,9 @@ from control.http.endpoint import REPLAYED, EndpointDependencies
 from control.http.key_authorisation import KeyClaim, ValidKey
 from control.http.middleware import problem_response
 from control.http.request import GIVEN_BODY, origin_of, read_json_body
-from control.mcp.asgi_exchange import AsgiExchange
 from control.mcp.declarations import TOOLS, ToolEffect
-from control.mcp.key_tools import ASKABLE, KeyTools
-from control.mcp.protocol_task import ProtocolTask
-from control.mcp.requests import ApiReply, ApiRequest
+from control.mcp.protocol_task import AsgiExchange, ProtocolTask
+from control.mcp.tool_calls import ASKABLE, ApiReply, ApiRequest, KeyTools
 from control.mcp.tools import ApiTool, make_tools
 from shared.errors import Forbidden, Invalid, Problem, Unauthorised, Unavailable
 

@@ -14,9 +14,9 @@ from mcp.server.lowlevel.server import Server
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.shared.exceptions import MCPError
 
-from control.mcp.asgi_exchange import KEY_TOOLS, AsgiExchange
 from control.mcp.declarations import ToolDeclaration, ToolEffect
-from control.mcp.key_tools import KeyTools, UnknownTool
+from control.mcp.protocol_task import KEY_TOOLS, AsgiExchange
+from control.mcp.tool_calls import KeyTools, UnknownTool
 from control.mcp.tools import ApiTool
 from shared.logs import error_fields
 

@@ -17,8 +17,8 @@ from typer.testing import CliRunner
 
 from control.api_keys.secret_text import make_secret
 from control.mcp.declarations import TOOLS, ToolEffect
-from control.mcp.key_tools import ASKABLE
 from control.mcp.protocol import INSTRUCTIONS
+from control.mcp.tool_calls import ASKABLE
 from tests.control.api.key_workspace import KeyWorkspace
 from tests.control.mcp.clients import text_of
 from tests.platform.api import listening, running_api

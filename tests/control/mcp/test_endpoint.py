@@ -17,10 +17,11 @@ from control.api_keys.secret_text import SCHEME, make_secret
 from control.http import rate_limits
 from control.http.request import read_json_body
 from control.http.route import RateLimit
-from control.mcp import endpoint, key_tools
+from control.mcp import endpoint
+from control.mcp import tool_calls as mcp_tool_calls
 from control.mcp.declarations import TOOLS, ToolEffect
 from control.mcp.endpoint import EACH, MOST_BODY_BYTES
-from control.mcp.results import REPLAYED_NOTE
+from control.mcp.tool_calls import REPLAYED_NOTE
 from shared.events import AgentSaid, CallerSaid, CallStarted
 from tests.control.api.call_workspace import CallWorkspace, make_call_workspace
 from tests.control.api.key_workspace import KeyWorkspace
@@ -381,7 +382,7 @@ async def test_a_fault_of_ours_is_told_without_its_words(
     def fail(*arguments: object) -> None:
         raise RuntimeError("secret detail")
 
-    monkeypatch.setattr(key_tools, "make_result", fail)
+    monkeypatch.setattr(mcp_tool_calls, "make_result", fail)
     with capture_logs() as logs:
         reply = await post(keys.api, secret, call_message("get_workspace"))
     assert reply.body["error"]["message"] == "Something went wrong on our side."

@@ -9,8 +9,7 @@ from structlog.testing import capture_logs
 from control.api_keys.scopes import SCOPES
 from control.http.access import WorkspaceRole
 from control.mcp.declarations import TOOLS, ToolEffect
-from control.mcp.key_tools import ASKABLE, KeyTools, UnknownTool
-from control.mcp.requests import ApiReply, ApiRequest
+from control.mcp.tool_calls import ASKABLE, ApiReply, ApiRequest, KeyTools, UnknownTool
 from tests.control.mcp.tool_set import ROUTE_OF, all_tools, key_with
 
 ALL = frozenset[str](SCOPES)

@@ -8,10 +8,8 @@ from aiohttp.test_utils import make_mocked_request
 from structlog.testing import capture_logs
 
 from control.api_keys.scopes import SCOPES
-from control.mcp.asgi_exchange import AsgiExchange
-from control.mcp.key_tools import KeyTools
-from control.mcp.protocol_task import ProtocolTask
-from control.mcp.requests import ApiReply, ApiRequest
+from control.mcp.protocol_task import AsgiExchange, ProtocolTask
+from control.mcp.tool_calls import ApiReply, ApiRequest, KeyTools
 from shared.errors import Unavailable
 from tests.control.mcp.tool_set import all_tools, key_with
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from control.mcp.requests import InvalidArgument, make_request, read_offset
+from control.mcp.tool_calls import InvalidArgument, make_request, read_offset
 from tests.control.mcp.tool_set import WORKSPACE, all_tools
 
 CALL = "01936d30-1b2c-7d3e-8f4a-5b6c7d8e9f00"

@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 
-from control.mcp.requests import ApiReply
-from control.mcp.results import MOST_CHARS, McpResult, make_result
+from control.mcp.tool_calls import MOST_CHARS, ApiReply, McpResult, make_result
 from control.tools.outside_text import CUT
 from tests.control.mcp.tool_set import all_tools
 

@@ -11,7 +11,7 @@ from yarl import URL
 from control.http.context import RequestOrigin
 from control.http.request import GIVEN_BODY, ORIGIN
 from control.mcp.endpoint import send_within
-from control.mcp.requests import ApiReply, ApiRequest
+from control.mcp.tool_calls import ApiReply, ApiRequest
 
 SENT = {
     "Authorization": "Bearer vk_live_x",

@@ -10,8 +10,7 @@ from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 from control.api_keys.scopes import SCOPES
 from control.http.openapi import response_schema
 from control.mcp.declarations import TOOLS, ToolDeclaration, ToolEffect
-from control.mcp.output_schemas import outline
-from control.mcp.tools import OUTSIDE_WORDS, InvalidTool, make_tools
+from control.mcp.tools import OUTSIDE_WORDS, InvalidTool, make_tools, outline
 from tests.control.mcp.tool_set import ROUTE_OF, all_tools
 
 
