@@ -49,13 +49,17 @@ from control.keys.settings import make_authority
 from control.knowledge.hybrid_search import KnowledgeSearch
 from control.mcp.declarations import TOOLS
 from control.mcp.endpoint import McpEndpoint
-from control.media_requests.handler import HandlerFinder, JoinedFinders, RequestHandlers, join_handlers
+from control.media_requests.handlers import (
+    HandlerFinder,
+    JoinedFinders,
+    RequestHandlers,
+    TenantTransactions,
+    join_handlers,
+)
 from control.media_requests.metrics import MediaRequestMetrics
 from control.media_requests.reader import ReaderPace, RequestReader
 from control.media_requests.runs import IdempotentRuns
-from control.media_requests.service import MediaRequests
-from control.media_requests.shares import RequestShares
-from control.media_requests.transactions import TenantTransactions
+from control.media_requests.service import MediaRequests, RequestShares
 from control.outbound_webhooks.event_types import API_VERSION, EVENT_DESCRIPTIONS
 from control.outside import OutsideClients, OutsideOptions, open_outside
 from control.services import Policies, close_services, make_services, make_tokens

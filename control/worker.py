@@ -53,7 +53,7 @@ from control.keys.settings import make_authority
 from control.knowledge.hybrid_search import KnowledgeSearch
 from control.knowledge.service import KnowledgeDocuments
 from control.knowledge.worker_tasks import knowledge_tasks
-from control.media_requests.worker_tasks import media_requests_tasks
+from control.media_requests.tasks import media_requests_tasks
 from control.messages.service import CallerMessages
 from control.messages.tasks import messages_tasks
 from control.numbers.service import Numbers

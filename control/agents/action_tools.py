@@ -27,8 +27,7 @@ from control.integrations.declarations import Action
 from control.integrations.json_schemas import list_misfits
 from control.integrations.mapped_records import VendorRecord
 from control.integrations.run_keys import make_run_key
-from control.media_requests.handler import HandlerContext, MediaRequestHandler, RunningCall
-from control.media_requests.transactions import TenantTransactions
+from control.media_requests.handlers import HandlerContext, MediaRequestHandler, RunningCall, TenantTransactions
 from control.tools.argument_schema import parse_arguments, require_arguments
 from control.tools.http_execution import REFUSED, UNREACHABLE
 from control.tools.outside_text import mark_outside

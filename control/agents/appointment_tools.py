@@ -30,8 +30,7 @@ from control.integrations.appointment_changes import AppointmentChanges, ChangeO
 from control.integrations.calendar_requests import CANCEL_APPOINTMENT, MOVE_APPOINTMENT, make_unknown
 from control.integrations.caller_values import Appointment, Caller
 from control.integrations.reference_attempts import ReferenceAttempt, count_attempt
-from control.media_requests.handler import HandlerContext, MediaRequestHandler
-from control.media_requests.tool import RemoteTool
+from control.media_requests.handlers import HandlerContext, MediaRequestHandler, RemoteTool
 from shared.errors import Conflict, Invalid
 from shared.local_time import format_moment, zone_name
 

@@ -30,8 +30,7 @@ from control.integrations.calendar_requests import CALENDAR_ACTIONS, CANCEL_APPO
 from control.integrations.caller_records import find_connection
 from control.integrations.caller_values import NewAppointment
 from control.integrations.synced_records import clean_name
-from control.media_requests.handler import HandlerContext, MediaRequestHandler
-from control.media_requests.tool import RemoteTool
+from control.media_requests.handlers import HandlerContext, MediaRequestHandler, RemoteTool
 from shared.errors import Conflict, Invalid
 from shared.local_time import find_zone, format_date, format_moment, zone_name
 

@@ -5,8 +5,7 @@ from typing import Any, Final
 
 import msgspec
 
-from control.media_requests.handler import HandlerContext, MediaRequestHandler, RunningCall
-from control.media_requests.tool import RemoteTool
+from control.media_requests.handlers import HandlerContext, MediaRequestHandler, RemoteTool, RunningCall
 from shared.local_time import to_local, zone_name
 
 

@@ -10,8 +10,7 @@ from control.carriers.rules import is_valid
 from control.db.pool import Connection
 from control.integrations import caller_records
 from control.integrations.caller_values import Appointment, Contact
-from control.media_requests.handler import HandlerContext, MediaRequestHandler, RunningCall
-from control.media_requests.tool import RemoteTool
+from control.media_requests.handlers import HandlerContext, MediaRequestHandler, RemoteTool, RunningCall
 from shared.local_time import format_moment, to_local, zone_name
 
 MOST_APPOINTMENTS: Final = 3

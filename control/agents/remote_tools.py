@@ -11,8 +11,7 @@ from control.integrations.appointment_changes import AppointmentChanges
 from control.integrations.bookings import Bookings
 from control.knowledge.hybrid_search import KnowledgeSearch
 from control.knowledge.tool import make_search_tool
-from control.media_requests.handler import RequestHandlers
-from control.media_requests.tool import RemoteTool, tool_handlers
+from control.media_requests.handlers import RemoteTool, RequestHandlers, tool_handlers
 from control.messages.tool import TAKE_MESSAGE
 from shared.plan import BUILT_IN_TOOLS, SEND_TONES
 

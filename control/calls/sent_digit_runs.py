@@ -11,7 +11,7 @@ from control.calls import store
 from control.calls.job_support import Gateways
 from control.carriers.rules import CarrierRefused, CarrierUnavailable
 from control.carriers.service import KeypadCarrier
-from control.media_requests.handler import HandlerContext, MediaRequestHandler, RequestHandlers
+from control.media_requests.handlers import HandlerContext, MediaRequestHandler, RequestHandlers
 from shared.bus.requests import TOOL_REQUEST
 from shared.errors import Conflict, Invalid, NotFound, Unavailable
 from shared.plan import LONGEST_KEYS, SEND_DIGITS

@@ -20,7 +20,7 @@ from control.carriers.pacer import CallPacer
 from control.carriers.rules import CarrierName, CarrierRefused, CarrierUnavailable, TargetCallRequest
 from control.carriers.service import TransferCarrier
 from control.db.pool import Connection
-from control.media_requests.handler import HandlerContext, MediaRequestHandler, RequestHandlers
+from control.media_requests.handlers import HandlerContext, MediaRequestHandler, RequestHandlers
 from shared.bus.requests import TOOL_REQUEST
 from shared.errors import Conflict, Invalid, NotFound
 from shared.events import TransferFailure

@@ -13,8 +13,7 @@ from control.knowledge.hybrid_search import KnowledgeQuery, KnowledgeSearch
 from control.knowledge.model import FoundPassage
 from control.knowledge.read_call_documents import select_call_documents
 from control.knowledge.search import LONGEST_QUESTION
-from control.media_requests.handler import HandlerContext, MediaRequestHandler
-from control.media_requests.tool import RemoteTool
+from control.media_requests.handlers import HandlerContext, MediaRequestHandler, RemoteTool
 from shared.errors import Invalid
 
 MOST_PASSAGES: Final = 4

@@ -12,12 +12,21 @@ import msgspec
 import structlog
 from msgspec import Struct
 
-from control.media_requests import store_runs
-from control.media_requests.handler import HandlerContext, MediaRequestHandler
-from control.media_requests.results import encode_result
-from control.media_requests.store_runs import RunKey
+from control.media_requests import queries
+from control.media_requests.handlers import HandlerContext, MediaRequestHandler
+from control.media_requests.queries import RunKey
+from shared.bus.requests import MAX_BYTES
 from shared.errors import Conflict, Invalid, Problem, Unavailable
 from shared.secrets import Sealer, UnsealError
+
+
+def encode_result(value: Any) -> str:
+    """Raises Invalid (reply_too_large) for more than MAX_BYTES."""
+    text = msgspec.json.encode(value)
+    if len(text) > MAX_BYTES:
+        raise Invalid(f"The answer has more than {MAX_BYTES} bytes.", code="reply_too_large")
+    return text.decode()
+
 
 log = structlog.get_logger()
 
@@ -88,11 +97,11 @@ class IdempotentRuns:
     ) -> int | RunOutcome | None:
         """The attempt that is ours to run, or the outcome; None while another process runs it."""
         attempt = await context.in_transaction(
-            lambda db: store_runs.claim(db, key, name, self._lease, takes_over=takes_over)
+            lambda db: queries.claim_run(db, key, name, self._lease, takes_over=takes_over)
         )
         if attempt is not None:
             return attempt
-        stored = await context.in_transaction(lambda db: store_runs.select_run(db, key))
+        stored = await context.in_transaction(lambda db: queries.select_run(db, key))
         if stored is None:
             return None
         if stored.name != name:
@@ -171,14 +180,14 @@ class _Run:
 
     async def _set_lease(self, lease: timedelta) -> None:
         await self.context.transactions.run_reserved(
-            self.key.workspace_id, lambda db: store_runs.renew(db, self.key, self.attempt, lease)
+            self.key.workspace_id, lambda db: queries.renew_run(db, self.key, self.attempt, lease)
         )
 
     async def _store(self, outcome: RunOutcome) -> None:
         sealed = self.sealer.seal(msgspec.json.encode(outcome), PURPOSE)
         await self.context.transactions.run_reserved(
             self.key.workspace_id,
-            lambda db: store_runs.finish(db, self.key, self.attempt, not outcome.code, sealed),
+            lambda db: queries.finish_run(db, self.key, self.attempt, not outcome.code, sealed),
         )
 
 

@@ -1,8 +1,9 @@
 """Answers one request of a running call: verifies the call by its row, runs the handler, maps errors to refusals."""
 
 import asyncio
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -11,22 +12,71 @@ from uuid import UUID
 import structlog
 
 from control.db.errors import map_database_error
-from control.media_requests.handler import (
+from control.db.pool import Connection
+from control.media_requests import queries
+from control.media_requests.handlers import (
     HandlerContext,
     HandlerFinder,
     MediaRequestHandler,
     RequestHandlers,
     RunningCall,
+    TenantTransactions,
 )
 from control.media_requests.metrics import MediaRequestMetrics
-from control.media_requests.read_running_calls import select_running
-from control.media_requests.results import encode_result
-from control.media_requests.runs import UNKNOWN, UNKNOWN_MESSAGE, IdempotentRuns
-from control.media_requests.shares import RequestShares
-from control.media_requests.transactions import TenantTransactions
+from control.media_requests.queries import select_running_call
+from control.media_requests.runs import UNKNOWN, UNKNOWN_MESSAGE, IdempotentRuns, encode_result
 from shared.bus.requests import MediaReply, MediaRequest
-from shared.errors import NotFound, Problem
+from shared.errors import NotFound, Problem, TooManyRequests
 from shared.logs import error_fields
+
+# The code that media gives to its own refusals of this kind, too.
+BUSY: Final = "busy"
+
+
+class RequestShares:
+    """places: requests at once in this process. per_handler: of these, one handler's at most.
+
+    A workspace may hold as many places as are free at that moment (dynamic thresholds: Choudhury, Hahne 1998, IEEE/ACM
+    Transactions on Networking 6(2)). So one workspace alone gets half of them, and of N workspaces whose requests hang
+    each gets 1/(N + 1): as many stay free for others. A fixed share is either too small for one workspace alone, or so
+    large that a few of them take all."""
+
+    def __init__(self, *, places: int, per_handler: int) -> None:
+        self._places, self._per_handler = places, per_handler
+        self._workspaces: Counter[str] = Counter()
+        self._handlers: Counter[str] = Counter()
+        self._taken = 0
+
+    @contextmanager
+    def taken(self, workspace: str, handler: str) -> Iterator[None]:
+        """Holds a place until the block ends. Raises TooManyRequests (code busy) at once when there is none: to wait
+        would take a place from the others."""
+        if self._workspaces[workspace] >= self._free(handler):
+            _forget(self._workspaces, workspace)
+            raise TooManyRequests("Too many requests at once. Try again in a moment.", code=BUSY, retry_after_s=1)
+        self._taken += 1
+        self._workspaces[workspace] += 1
+        self._handlers[handler] += 1
+        try:
+            yield
+        finally:
+            self._taken -= 1
+            self._workspaces[workspace] -= 1
+            self._handlers[handler] -= 1
+            _forget(self._workspaces, workspace)
+            _forget(self._handlers, handler)
+
+    def _free(self, handler: str) -> int:
+        """Places that a request of this handler may take. The handler's limit counts as if there were no other places:
+        otherwise workspaces with hanging tools could fill it with what looks like their share of all."""
+        return min(self._places - self._taken, self._per_handler - self._handlers[handler])
+
+
+def _forget(counter: Counter[str], name: str) -> None:
+    """Forgets a name without requests, because there may be any number of them."""
+    if not counter[name]:
+        del counter[name]
+
 
 log = structlog.get_logger()
 
@@ -100,13 +150,13 @@ class MediaRequests:
     async def _run(self, attempt: "_Attempt", until: float) -> str:
         request = attempt.request
         if attempt.handler is None and self._finder is None:
-            raise _unknown()
+            raise _unknown_request()
         call = await self._find_call(request)
         if attempt.handler is None and self._finder is not None:
             attempt.handler = await self._finder.find(request.name, call, self._transactions)
         handler = attempt.handler
         if handler is None:
-            raise _unknown()
+            raise _unknown_request()
         context = HandlerContext(call, request.arguments, request.run_id, self._clock(), until, self._transactions)
         if handler.effect == "none":
             return encode_result(await handler.answer(context))
@@ -120,7 +170,7 @@ class MediaRequests:
         except ValueError:
             raise _not_running() from None
         found = await self._transactions.run(
-            workspace_id, lambda db: select_running(db, call_id, workspace_id, agent_id)
+            workspace_id, lambda db: select_running_call(db, call_id, workspace_id, agent_id)
         )
         if found is None:
             raise _not_running()
@@ -139,7 +189,7 @@ class _Attempt:
         return self.handler is not None and self.handler.effect == "once"
 
 
-def _unknown() -> NotFound:
+def _unknown_request() -> NotFound:
     return NotFound("There is no such request.", code="request_unknown")
 
 
@@ -154,3 +204,8 @@ def _failure(request: MediaRequest, error: Exception, code: str, message: str) -
 
 def _refusal(request: MediaRequest, code: str, message: str) -> MediaReply:
     return MediaReply(request.id, code=code, message=message)
+
+
+async def delete_call_runs(db: Connection, workspace_id: UUID, call_ids: Sequence[UUID]) -> int:
+    """Deletes the outcomes of these calls' runs, which hold what callers said; returns how many."""
+    return await queries.delete_runs_of_calls(db, workspace_id, call_ids)

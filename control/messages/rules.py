@@ -11,7 +11,7 @@ from pydantic import Field
 
 from control.carriers.rules import is_valid
 from control.http.fields import CallId, Id
-from control.media_requests.handler import RunningCall
+from control.media_requests.handlers import RunningCall
 from shared.errors import Invalid
 from shared.ids import new_id
 

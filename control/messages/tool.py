@@ -4,8 +4,7 @@ from typing import Final
 
 import msgspec
 
-from control.media_requests.handler import HandlerContext, MediaRequestHandler
-from control.media_requests.tool import RemoteTool
+from control.media_requests.handlers import HandlerContext, MediaRequestHandler, RemoteTool
 from control.messages.rules import (
     LONGEST_NAME,
     LONGEST_NUMBER,

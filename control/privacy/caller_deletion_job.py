@@ -18,7 +18,7 @@ from control.db.jobs import JobFailed, JobHandler
 from control.db.pool import Connection, Pool
 from control.db.scope import enter_platform
 from control.integrations.deletion import delete_caller_records
-from control.media_requests.deletion import delete_call_runs
+from control.media_requests.service import delete_call_runs
 from control.messages.service import delete_messages, find_calls_of_number
 from control.outbound_webhooks.service import delete_call_events
 from control.platform.audit import Actor, record_change

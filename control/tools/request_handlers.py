@@ -6,8 +6,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from control.db.pool import Connection
-from control.media_requests.handler import HandlerContext, MediaRequestHandler, RunningCall
-from control.media_requests.transactions import TenantTransactions
+from control.media_requests.handlers import HandlerContext, MediaRequestHandler, RunningCall, TenantTransactions
 from control.tools import read_tool_use, store_http_tools, store_mcp_servers
 from control.tools.argument_schema import parse_arguments, require_arguments
 from control.tools.http_client import ToolHttpClient

@@ -39,7 +39,7 @@ PLATFORM: Final = frozenset(
         "integrations.store_syncs.delete_old_logs",
         "integrations.store_types.is_used",
         "knowledge.store.select_stuck",
-        "media_requests.store_runs.delete_old",
+        "media_requests.queries.delete_old_runs",
         "outbound_webhooks.queries.delete_old_events",
         "outbound_webhooks.queries.expire_deliveries",
         "outbound_webhooks.queries.lease_due",

@@ -35,7 +35,7 @@ from control.http.access import AdminRole, WorkspaceRole
 from control.http.route import Route
 from control.http.server import ListenOptions
 from control.integrations.model import GrantPolicy
-from control.media_requests.handler import RequestHandlers
+from control.media_requests.handlers import RequestHandlers
 from control.outside import OutsideOptions
 from control.services import Policies
 from control.sso.model import SsoPolicy

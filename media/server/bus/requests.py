@@ -47,8 +47,8 @@ class RequestClient:
     ) -> None:
         """wait_s: longest wait of one read; must be less than the Redis client's timeout. max_requests: limit of those
         that wait for a reply at once. A workspace may have as many of them as are free at that moment, so that one
-        whose tools hang never takes all (`control/media_requests/shares.py` says why so many). vouchers: of the running
-        calls, by their ids."""
+        whose tools hang never takes all (`control/media_requests/service.py` says why so many). vouchers: of the
+        running calls, by their ids."""
         self._stream, self._node_id, self._metrics = stream, node_id, metrics
         self._wait_s, self._max_requests, self._vouchers = wait_s, max_requests, vouchers
         self._waiting: dict[str, asyncio.Future[MediaReply]] = {}  # by request id

@@ -16,7 +16,7 @@ from control.agents.model import AgentEdit
 from control.agents.service import Agents
 from control.calls.model import AdmittedCall
 from control.db.pool import Connection
-from control.media_requests.handler import JoinedFinders
+from control.media_requests.handlers import JoinedFinders
 from control.platform.audit import Actor
 from control.tools.service import ToolServices
 from shared.errors import Forbidden, Invalid

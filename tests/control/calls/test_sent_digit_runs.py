@@ -11,8 +11,7 @@ from structlog.testing import capture_logs
 from control.calls.sent_digit_runs import SentDigitRuns
 from control.carriers.rules import CarrierName, CarrierRefused, CarrierUnavailable
 from control.carriers.service import Carriers
-from control.media_requests.handler import HandlerContext, RunningCall
-from control.media_requests.transactions import TenantTransactions
+from control.media_requests.handlers import HandlerContext, RunningCall, TenantTransactions
 from shared.errors import Conflict, Invalid, NotFound, Unavailable
 from shared.ids import new_id
 from tests.control.calls.call_platform import NOW, CallPlatform, FakeCarrier

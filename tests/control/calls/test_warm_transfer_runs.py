@@ -17,8 +17,7 @@ from control.calls.warm_transfers import END_TARGET
 from control.carriers.pacer import CallPacer
 from control.carriers.rules import CarrierName, CarrierRefused, CarrierUnavailable, TargetCallRequest
 from control.carriers.service import Carriers
-from control.media_requests.handler import HandlerContext, RunningCall
-from control.media_requests.transactions import TenantTransactions
+from control.media_requests.handlers import HandlerContext, RunningCall, TenantTransactions
 from shared.errors import Conflict, Invalid, NotFound
 from shared.ids import new_id
 from tests.control.calls.call_platform import CallPlatform, FakeCarrier, LiveWorkspace, later

@@ -12,13 +12,11 @@ from redis.asyncio import Redis
 
 from control.calls.model import AdmittedCall
 from control.db.pool import Pool
-from control.media_requests.handler import HandlerFinder, MediaRequestHandler
+from control.media_requests.handlers import HandlerFinder, MediaRequestHandler, TenantTransactions
 from control.media_requests.metrics import MediaRequestMetrics
 from control.media_requests.reader import ReaderPace, RequestReader
 from control.media_requests.runs import IdempotentRuns, RunPace
-from control.media_requests.service import MediaRequests
-from control.media_requests.shares import RequestShares
-from control.media_requests.transactions import TenantTransactions
+from control.media_requests.service import MediaRequests, RequestShares
 from media.server.bus.requests import MAX_REQUESTS, RequestClient
 from media.server.metrics import Metrics
 from media.tools.remote import CallIdentity

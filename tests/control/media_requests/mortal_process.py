@@ -7,12 +7,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from control.db.pool import open_pool
-from control.media_requests.handler import HandlerContext, MediaRequestHandler
+from control.media_requests.handlers import HandlerContext, MediaRequestHandler, TenantTransactions
 from control.media_requests.metrics import MediaRequestMetrics
 from control.media_requests.reader import ReaderPace, RequestReader
 from control.media_requests.runs import IdempotentRuns, RunPace
 from control.media_requests.service import MediaRequests
-from control.media_requests.transactions import TenantTransactions
 from shared.bus.client import bus_client
 from shared.bus.requests import RequestStream
 from shared.secrets import Sealer

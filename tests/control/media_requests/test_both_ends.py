@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from control.calls.model import AdmittedCall
-from control.media_requests.handler import HandlerContext, MediaRequestHandler, join_handlers
+from control.media_requests.handlers import HandlerContext, MediaRequestHandler, join_handlers
 from media.tools.remote import CallIdentity
 from shared.bus.client import BusUnavailable, bus_client
 from shared.bus.requests import (

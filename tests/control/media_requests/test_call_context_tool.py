@@ -5,7 +5,7 @@ import pytest
 
 from control.agents.remote_tools import REMOTE_TOOLS, RemoteToolName, agents_request_handlers
 from control.calls.model import AdmittedCall
-from control.media_requests.tool import tool_handlers
+from control.media_requests.handlers import tool_handlers
 from media.server.bus.requests import BusRemoteTools
 from media.tools.remote import ToolRequest
 from media.tools.tool import ToolError

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from control.media_requests.gate import FairGate
+from control.media_requests.handlers import FairGate
 
 WORKSPACES = [uuid4() for _ in range(3)]
 

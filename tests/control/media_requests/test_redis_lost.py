@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from control.calls.model import AdmittedCall
-from control.media_requests.handler import HandlerContext, MediaRequestHandler
+from control.media_requests.handlers import HandlerContext, MediaRequestHandler
 from media.tools.remote import CallIdentity
 from shared.bus.client import BusClient, BusUnavailable, bus_client
 from shared.bus.requests import RequestTimedOut

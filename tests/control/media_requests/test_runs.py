@@ -14,9 +14,9 @@ from control.calls.deletion import delete_workspace_calls
 from control.calls.model import AdmittedCall
 from control.db.pool import Connection
 from control.db.scope import enter_platform
-from control.media_requests.handler import Effect, HandlerContext, MediaRequestHandler
+from control.media_requests.handlers import Effect, HandlerContext, MediaRequestHandler
 from control.media_requests.runs import UNKNOWN_MESSAGE
-from control.media_requests.worker_tasks import media_requests_tasks
+from control.media_requests.tasks import media_requests_tasks
 from shared.bus.requests import MediaRequest, RequestRefused, RequestTimedOut
 from shared.errors import Conflict, Unavailable
 from tests.control.calls.call_platform import CallPlatform, LiveWorkspace

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from control.calls.model import AdmittedCall
-from control.media_requests.handler import HandlerContext, MediaRequestHandler
-from control.media_requests.shares import RequestShares
+from control.media_requests.handlers import HandlerContext, MediaRequestHandler
+from control.media_requests.service import RequestShares
 from shared.bus.requests import RequestRefused
 from shared.errors import TooManyRequests
 from tests.control.calls.call_platform import CallPlatform

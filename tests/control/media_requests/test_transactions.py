@@ -6,7 +6,7 @@ import pytest
 
 from control.calls.model import AdmittedCall
 from control.db.pool import Connection, Timeouts, open_pool
-from control.media_requests.transactions import TenantTransactions
+from control.media_requests.handlers import TenantTransactions
 from shared.bus.requests import RequestRefused
 from tests.control.calls.call_platform import CallPlatform
 from tests.control.media_requests.ends import Node, running_api_process

@@ -13,7 +13,7 @@ from control.agents.model import AgentEdit
 from control.agents.service import Agents
 from control.calls.model import AdmittedCall
 from control.db.pool import Connection
-from control.media_requests.handler import RunningCall
+from control.media_requests.handlers import RunningCall
 from control.messages.rules import MessageArguments, make_message
 from control.messages.service import SEND_MESSAGE, CallerMessages, SendMessageJob, store_message
 from shared.ids import new_id

@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from control.agents.remote_tools import agents_request_handlers
-from control.media_requests.handler import HandlerContext, MediaRequestHandler
+from control.media_requests.handlers import HandlerContext, MediaRequestHandler
 from shared.bus.checkpoints import Checkpoint
 from shared.events import AgentSaid, CallResumed, ToolRan, ToolStarted
 from shared.plan import CallPlan, ProviderPlan, ToolPlan

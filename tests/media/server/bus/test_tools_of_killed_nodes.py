@@ -11,7 +11,7 @@ import pytest
 from aiohttp import ClientSession
 from msgspec.structs import replace
 
-from control.media_requests.handler import HandlerContext, MediaRequestHandler
+from control.media_requests.handlers import HandlerContext, MediaRequestHandler
 from shared.bus.checkpoints import Checkpoint
 from shared.events import AgentSaid, ToolRan, ToolStarted
 from shared.plan import CallPlan, ProviderPlan, ToolPlan

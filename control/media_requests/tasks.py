@@ -4,13 +4,13 @@ from datetime import datetime
 
 from control.db.duties import Duty, WorkerTasks
 from control.db.pool import Connection
-from control.media_requests import store_runs
+from control.media_requests import queries
 
 
 def media_requests_tasks() -> WorkerTasks:
     """Duty `tool_runs`."""
 
     async def tool_runs(db: Connection, now: datetime) -> int:
-        return await store_runs.delete_old(db, now, 1_000)
+        return await queries.delete_old_runs(db, now, 1_000)
 
     return WorkerTasks(duties=[Duty("tool_runs", 600, tool_runs, 1_000)])

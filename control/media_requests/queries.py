@@ -1,4 +1,4 @@
-"""SQL of runs: requests with an effect, and their outcomes, by idempotency key."""
+"""All SQL of runs of tools, and the row of the call that asks."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from typing import Final
 from uuid import UUID
 
 from control.db.pool import Connection
+from control.media_requests.handlers import RunningCall
 
 # Longer than any call may be resumed (four hours).
 RETENTION: Final = timedelta(hours=24)
@@ -58,7 +59,7 @@ class StoredRun:
     outcome: bytes | None
 
 
-async def claim(db: Connection, key: RunKey, name: str, lease: timedelta, *, takes_over: bool) -> int | None:
+async def claim_run(db: Connection, key: RunKey, name: str, lease: timedelta, *, takes_over: bool) -> int | None:
     """The number of the attempt, which is the claimant's to run; None when the run is somebody else's. takes_over:
     also one that was abandoned."""
     attempt: int | None = await db.fetchval(_CLAIM, key.call_id, key.run_id, key.workspace_id, name, lease, takes_over)
@@ -71,25 +72,41 @@ async def select_run(db: Connection, key: RunKey) -> StoredRun | None:
     return None if row is None else StoredRun(**row)
 
 
-async def renew(db: Connection, key: RunKey, attempt: int, lease: timedelta) -> None:
+async def renew_run(db: Connection, key: RunKey, attempt: int, lease: timedelta) -> None:
     """Shows that the run goes on; a lease of zero abandons it."""
     await db.execute(_RENEW, key.workspace_id, key.call_id, key.run_id, attempt, lease)
 
 
-async def finish(db: Connection, key: RunKey, attempt: int, ok: bool, outcome: bytes) -> None:
+async def finish_run(db: Connection, key: RunKey, attempt: int, ok: bool, outcome: bytes) -> None:
     """Stores the outcome of an attempt, unless another one took over."""
     await db.execute(_FINISH, key.workspace_id, key.call_id, key.run_id, attempt, ok, outcome)
 
 
-async def delete_old(db: Connection, now: datetime, limit: int) -> int:
+async def delete_old_runs(db: Connection, now: datetime, limit: int) -> int:
     """Deletes up to `limit` runs older than RETENTION, the oldest first; returns how many. In platform scope."""
     status = await db.execute(_DELETE_OLD, now - RETENTION, limit)
     return int(status.split()[-1])
 
 
-async def delete_of_calls(db: Connection, workspace_id: UUID, call_ids: Sequence[UUID]) -> int:
+async def delete_runs_of_calls(db: Connection, workspace_id: UUID, call_ids: Sequence[UUID]) -> int:
     """Deletes the runs of these calls; returns how many. In platform scope."""
     status = await db.execute(
         "DELETE FROM tool_runs WHERE workspace_id = $1 AND call_id = ANY($2::uuid[])", workspace_id, call_ids
     )
     return int(status.split()[-1])
+
+
+# A call is still `ringing` here when media has answered it and the carrier has not reported that yet.
+_RUNNING: Final = """
+    SELECT c.id, c.workspace_id, c.agent_id, c.direction, c.is_test, coalesce(c.caller_number, '') AS caller,
+           coalesce(c.called_number, '') AS called, w.name AS workspace_name, w.timezone
+    FROM calls c JOIN workspaces w ON w.id = c.workspace_id
+    WHERE c.id = $1 AND c.workspace_id = $2 AND c.agent_id = $3
+      AND c.status IN ('queued', 'ringing', 'in_progress') AND w.deleted_at IS NULL
+"""
+
+
+async def select_running_call(db: Connection, call_id: UUID, workspace_id: UUID, agent_id: UUID) -> RunningCall | None:
+    """None: no such call of this workspace and agent is in progress."""
+    row = await db.fetchrow(_RUNNING, call_id, workspace_id, agent_id)
+    return None if row is None else RunningCall(**row)

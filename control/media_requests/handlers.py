@@ -1,0 +1,220 @@
+"""What a noun offers to running calls: handlers of requests by name, and tools for the language model."""
+
+import asyncio
+from collections import OrderedDict, deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, Protocol, TypeVar
+from uuid import UUID
+
+from control.db.pool import Connection, Pool
+from control.db.scope import enter_workspace
+from control.db.transaction import in_transaction
+from shared.bus.requests import TOOL_REQUEST
+from shared.plan import ToolPlan
+
+
+class FairGate:
+    """most: at once. Where several workspaces wait, each gets in once before any gets in again (round robin), so that
+    one with a hundred waiting requests delays another's by one. On one event loop."""
+
+    def __init__(self, most: int) -> None:
+        self._free = most
+        # Those who wait, by workspace; the workspace whose turn is next comes first. Empty while a place is free.
+        self._waiting: OrderedDict[UUID, deque[asyncio.Future[None]]] = OrderedDict()
+
+    @asynccontextmanager
+    async def entered(self, workspace_id: UUID) -> AsyncIterator[None]:
+        """Waits for a place, and holds it until the block ends."""
+        if self._free:
+            self._free -= 1
+        else:
+            await self._wait(workspace_id)
+        try:
+            yield
+        finally:
+            self._leave()
+
+    async def _wait(self, workspace_id: UUID) -> None:
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(workspace_id, deque()).append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if not turn.cancelled():  # it got its place in the moment in which it was cancelled
+                self._leave()
+            raise
+
+    def _leave(self) -> None:
+        """Gives the place to the next one who still waits."""
+        while self._waiting:
+            workspace_id, turns = self._waiting.popitem(last=False)
+            turn = turns.popleft()
+            if turns:
+                self._waiting[workspace_id] = turns
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self._free += 1
+
+
+T = TypeVar("T")
+
+
+class TenantTransactions:
+    """At most `most` at once, and one more for leases and outcomes of runs; the others wait, for as long as their
+    request may, and their workspaces take turns."""
+
+    def __init__(self, pool: Pool, most: int) -> None:
+        self._pool, self._gate, self._reserved = pool, FairGate(most), asyncio.Semaphore(1)
+
+    async def run(self, workspace_id: UUID, work: Callable[[Connection], Awaitable[T]]) -> T:
+        """Commits and returns what `work` returns; a collision is retried once. Raises Unavailable."""
+        async with self._gate.entered(workspace_id):
+            return await self._run(workspace_id, work)
+
+    async def run_reserved(self, workspace_id: UUID, work: Callable[[Connection], Awaitable[T]]) -> T:
+        """As `run`, but without waiting for handlers' transactions, which may take longer than a lease: for short
+        statements. Raises Unavailable."""
+        async with self._reserved:
+            return await self._run(workspace_id, work)
+
+    async def _run(self, workspace_id: UUID, work: Callable[[Connection], Awaitable[T]]) -> T:
+        async def scoped(db: Connection) -> T:
+            await enter_workspace(db, workspace_id)
+            return await work(db)
+
+        return await in_transaction(self._pool, scoped, _ignore)
+
+
+def _ignore() -> None:
+    """A retry needs no preparation."""
+
+
+# "none": reads only. "repeatable": changes something, and may do so again when it is unknown whether it did. "once": is
+# never run a second time. The outcomes of the last two are stored under the request's run id.
+Effect = Literal["none", "repeatable", "once"]
+
+
+@dataclass(frozen=True, slots=True)
+class RunningCall:
+    """A call in progress as its row has it, with its workspace. caller, called: E.164, or what the carrier sent.
+    timezone: a name of the IANA database."""
+
+    id: UUID
+    workspace_id: UUID
+    agent_id: UUID
+    direction: Literal["inbound", "outbound"]
+    is_test: bool
+    caller: str
+    called: str
+    workspace_name: str
+    timezone: str
+
+
+@dataclass(frozen=True, slots=True)
+class HandlerContext:
+    """What a handler gets. arguments: JSON text as the call sent it. run_id: idempotency key, empty if there is none.
+    until: the deadline, on the event loop's clock."""
+
+    call: RunningCall
+    arguments: str
+    run_id: str
+    now: datetime
+    until: float
+    transactions: TenantTransactions
+
+    @property
+    def left_s(self) -> float:
+        """Seconds until the deadline, for calls of what lies outside."""
+        return max(0.0, self.until - asyncio.get_running_loop().time())
+
+    async def in_transaction(self, work: Callable[[Connection], Awaitable[T]]) -> T:
+        """Runs work in a transaction in the scope of the call's workspace. What lies outside the database is called
+        without one. Raises Unavailable."""
+        return await self.transactions.run(self.call.workspace_id, work)
+
+
+@dataclass(frozen=True, slots=True)
+class MediaRequestHandler:
+    """answer: returns what JSON can hold, within the request's deadline, at which it is cancelled. Raises Problems,
+    which the call gets as refusals. Of an effect "once", a Problem means that nothing was done, except Unavailable,
+    after which it is unknown."""
+
+    answer: Callable[[HandlerContext], Awaitable[Any]]
+    effect: Effect = "none"
+
+
+RequestHandlers = Mapping[str, MediaRequestHandler]
+
+
+class HandlerFinder(Protocol):
+    """Finds handlers of requests whose names are data of a workspace, such as its own tools."""
+
+    async def find(self, name: str, call: RunningCall, transactions: TenantTransactions) -> MediaRequestHandler | None:
+        """The handler of this request of this call; None: there is none. Raises Unavailable."""
+
+
+class JoinedFinders:
+    """A HandlerFinder of several, which are asked in their order."""
+
+    def __init__(self, finders: Sequence[HandlerFinder]) -> None:
+        self._finders = finders
+
+    async def find(self, name: str, call: RunningCall, transactions: TenantTransactions) -> MediaRequestHandler | None:
+        """What the first one finds. Raises what they raise."""
+        for finder in self._finders:
+            if (found := await finder.find(name, call, transactions)) is not None:
+                return found
+        return None
+
+
+def join_handlers(parts: Iterable[RequestHandlers]) -> RequestHandlers:
+    """The handlers of all rooms. Raises ValueError when two have the same name."""
+    parts = list(parts)
+    joined = {name: handler for part in parts for name, handler in part.items()}
+    if len(joined) < sum(map(len, parts)):
+        raise ValueError("two rooms handle a request of the same name")
+    return joined
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteTool:
+    """A tool: what the model reads of it (name, description, parameters as JSON Schema), its traits, its handler.
+
+    timeout_s: limit of a run. filler: what the agent says while it runs; None: its usual words. secret: the result is
+    left out of events. handler: gets the model's arguments and returns text for the model.
+    """
+
+    name: str
+    description: str
+    parameters: Mapping[str, Any]
+    handler: MediaRequestHandler
+    timeout_s: float = 10.0
+    filler: str | None = None
+    secret: bool = False
+
+    @property
+    def plan(self) -> ToolPlan:
+        """The tool in a call's plan."""
+        return ToolPlan(
+            self.name,
+            self.description,
+            dict(self.parameters),
+            timeout_s=self.timeout_s,
+            filler=self.filler,
+            secret=self.secret,
+            repeatable=self.handler.effect != "once",
+            remote=True,
+        )
+
+
+def tool_handlers(tools: Iterable[RemoteTool]) -> RequestHandlers:
+    """The handlers of these tools, as media asks for them. Raises ValueError for two tools of the same name."""
+    tools = list(tools)
+    handlers = {TOOL_REQUEST + tool.name: tool.handler for tool in tools}
+    if len(handlers) < len(tools):
+        raise ValueError("two tools have the same name")
+    return handlers
