@@ -69,8 +69,8 @@ from control.privacy.purged_rows import delete_workspace_rows
 from control.privacy.service import Privacy
 from control.privacy.worker_tasks import privacy_tasks
 from control.services import Policies, close_services, make_services
+from control.tools.mcp_servers.tasks import tools_tasks
 from control.tools.service import ToolServices
-from control.tools.worker_tasks import tools_tasks
 from control.voice.administration import ProviderAdministration
 from control.voice.worker_tasks import voice_tasks
 from control.webhooks.service import WebhookMetrics

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, model_validator
 from control.agents.config_part import PLAIN, ConfigPart
 from control.integrations.declarations import PLACEHOLDER, DeclaredName
 from control.tools.argument_schema import NO_ARGUMENTS, check_schema
-from control.tools.tool_config import DEFAULT_RESULT, LONGEST_RESULT, LONGEST_RUN_S, MOST_RUNS, ToolTitle
+from control.tools.rules import DEFAULT_RESULT, LONGEST_RESULT, LONGEST_RUN_S, MOST_RUNS, ToolTitle
 
 UUID_PATTERN: Final = r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 # What the call knows, as `{{call.x}}`. All are texts.

@@ -29,10 +29,8 @@ from control.integrations.mapped_records import VendorRecord
 from control.integrations.run_keys import make_run_key
 from control.media_requests.handlers import HandlerContext, MediaRequestHandler, RunningCall, TenantTransactions
 from control.tools.argument_schema import parse_arguments, require_arguments
-from control.tools.http_execution import REFUSED, UNREACHABLE
-from control.tools.outside_text import mark_outside
-from control.tools.plan import OVERHEAD_S
-from control.tools.request_handlers import limit_run_s, make_bounded_handler
+from control.tools.rules import REFUSED, UNREACHABLE, mark_outside
+from control.tools.service import OVERHEAD_S, limit_run_s, make_bounded_handler
 from shared.bus.requests import TOOL_REQUEST
 from shared.errors import Conflict, Invalid, Unavailable
 from shared.local_time import to_local

@@ -36,7 +36,7 @@ from control.agents.tool_choices import (
 from control.agents.turn_config import Turn
 from control.agents.variables import LONGEST_NAME, MOST_VARIABLES, VariableName, VariableValue
 from control.platform.string_maps import bounded_map
-from control.tools.tool_config import ToolTitle
+from control.tools.rules import ToolTitle
 from shared.plan import MOST_PRONUNCIATIONS, FirstMessage, ToolName
 
 SCHEMA_ID: Final = "/schemas/agent-config.json"

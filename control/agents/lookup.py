@@ -21,7 +21,7 @@ from control.agents.provider_chain import make_chain
 from control.agents.transfers import DialScope, make_dial_scope, remove_refused_fallback
 from control.agents.variables import PlannedCall
 from control.db.pool import Connection
-from control.tools.plan import plan_http_tools, plan_mcp_tools
+from control.tools.service import plan_http_tools, plan_mcp_tools
 from control.voice.keys import KEY_OPTION, open_keys
 from control.voice.offers import RULES, ProviderOffer, ProviderOffers, RoutingRules
 from control.voice.routing_rules import make_rules

@@ -18,7 +18,7 @@ from control.agents.sent_digits import plan_sent_digits
 from control.agents.speech_config import plan_speech
 from control.agents.variables import PlannedCall
 from control.agents.warm_transfer import WARM_TRANSFER_PLAN
-from control.tools.outside_text import EXPLANATION
+from control.tools.rules import EXPLANATION
 from control.voice.offers import KINDS, ProviderOffers
 from shared.plan import SEND_DIGITS, WARM_TRANSFER, CallPlan, ConsentPlan, ContextPlan, PlanError, ToolPlan, decode_plan
 

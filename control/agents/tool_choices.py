@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field, StringConstraints
 from control.agents.action_config import ActionToolConfig
 from control.agents.config_part import PLAIN, ConfigPart
 from control.agents.remote_tools import RESERVED_NAMES
-from control.tools.tool_config import ToolTitle
+from control.tools.rules import ToolTitle
 
 MOST_HTTP_TOOLS: Final = 20
 MOST_MCP_TOOLS: Final = 32

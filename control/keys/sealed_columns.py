@@ -14,7 +14,7 @@ from control.integrations.model import CLIENT_SECRET_PURPOSE, CREDENTIALS_PURPOS
 from control.outbound_webhooks.rules import WEBHOOK_SECRET_PURPOSE
 from control.privacy.caller_deletions import PURPOSE as CALLER_PURPOSE
 from control.sso.model import SECRET_PURPOSE
-from control.tools.secret_headers import PURPOSE as HEADERS_PURPOSE
+from control.tools.rules import PURPOSE as HEADERS_PURPOSE
 from control.voice.keys import KEY_PURPOSE
 
 SEALED_COLUMNS: Final = (

@@ -13,7 +13,7 @@ from control.http.key_authorisation import ValidKey
 from control.http.route import snake_case
 from control.mcp.declarations import ToolEffect
 from control.mcp.tools import DEFAULT_ROWS, MOST_ROWS, OFFSET, ApiTool
-from control.tools.outside_text import CUT, clean
+from control.tools.rules import CUT, clean
 
 MOST_OFFSET: Final = 1_000_000
 

@@ -17,7 +17,7 @@ from typing import Any, Final
 import msgspec
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
-from control.tools.outside_text import clean
+from control.tools.rules import clean
 from shared.errors import Invalid
 
 MOST_BYTES: Final = 8_192

@@ -54,7 +54,7 @@ PLATFORM: Final = frozenset(
         "privacy.store_exports.fail_abandoned",
         "privacy.store_exports.select_expired",
         "sso.store.delete_expired_flows",
-        "tools.store_mcp_servers.has_servers",
+        "tools.mcp_servers.queries.has_servers",
         "voice.read_provider_use.is_named_by_live_agent",
         "voice.store_providers.delete_provider",
     }

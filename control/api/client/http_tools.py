@@ -17,10 +17,10 @@ from control.http.after_commit import AfterCommit
 from control.http.body import Body, ChangeBody
 from control.http.context import MemberContext
 from control.http.route import RateLimit, Route
-from control.tools.http_config import HttpToolConfig
-from control.tools.http_tools import HttpToolEdit
+from control.tools.http_tools.rules import HttpToolConfig
+from control.tools.http_tools.service import HttpToolEdit
+from control.tools.rules import SecretHeaders, ToolTitle
 from control.tools.service import ToolServices
-from control.tools.tool_config import SecretHeaders, ToolTitle
 
 HttpToolId = Annotated[UUID, Field(description="Id of the HTTP tool.")]
 

@@ -8,9 +8,8 @@ from pydantic import Field
 from control.agents.remote_tools import RESERVED_NAMES
 from control.http.fields import CreatedAt, Id, UpdatedAt
 from control.http.pagination import HasMore
-from control.tools.http_config import HttpToolConfig
-from control.tools.http_trial import HttpTrial
-from control.tools.model import HttpTool
+from control.tools.http_tools.execution import HttpTrial
+from control.tools.http_tools.rules import HttpTool, HttpToolConfig
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,10 +18,10 @@ from control.http.after_commit import AfterCommit
 from control.http.body import Body, ChangeBody
 from control.http.context import Context, MemberContext
 from control.http.route import RateLimit, Route
-from control.tools.mcp_config import McpServerConfig
-from control.tools.mcp_servers import McpServerEdit, try_tool
+from control.tools.mcp_servers.rules import McpServerConfig
+from control.tools.mcp_servers.service import McpServerEdit, try_tool
+from control.tools.rules import SecretHeaders, ToolTitle
 from control.tools.service import ToolServices
-from control.tools.tool_config import SecretHeaders, ToolTitle
 
 McpServerId = Annotated[UUID, Field(description="Id of the MCP server.")]
 

@@ -8,8 +8,7 @@ from pydantic import Field
 
 from control.http.fields import CreatedAt, Id, UpdatedAt
 from control.http.pagination import HasMore
-from control.tools.mcp_config import McpServerConfig
-from control.tools.model import ListedTool, McpServer, model_name
+from control.tools.mcp_servers.rules import ListedTool, McpServer, McpServerConfig, model_name
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 import pytest
 
-from control.tools.http_tools import MOST_TOOLS
+from control.tools.http_tools.service import MOST_TOOLS
 from tests.control.tools.hostile_peer import hang, plain, running_peer
 from tests.platform.api import running_api
 

@@ -9,10 +9,8 @@ from typing import Any
 
 import pytest
 
-from control.tools.http_client import MOST_BYTES, MOST_CHUNKS, ToolHttpClient
-from control.tools.http_config import HttpToolConfig
-from control.tools.http_execution import HttpExecution
-from control.tools.http_request import make_request
+from control.tools.http_tools.execution import MOST_BYTES, MOST_CHUNKS, HttpExecution, ToolHttpClient, make_request
+from control.tools.http_tools.rules import HttpToolConfig
 from shared.egress import EgressGuard
 from shared.errors import Conflict, Problem, Unavailable
 from shared.name_resolver import NameResolver

@@ -8,12 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from control.tools.http_client import ToolHttpAnswer
-from control.tools.http_config import HttpToolConfig
-from control.tools.http_request import ToolHttpRequest, make_request
-from control.tools.http_result import find_value, map_answer
-from control.tools.outside_text import CUT, clean, mark_outside
-from control.tools.secret_headers import hide_secrets
+from control.tools.http_tools.execution import ToolHttpAnswer, ToolHttpRequest, find_value, make_request, map_answer
+from control.tools.http_tools.rules import HttpToolConfig
+from control.tools.rules import CUT, clean, hide_secrets, mark_outside
 from shared.errors import Invalid
 
 SECRETS = {"Authorization": "Bearer s3cret-key"}

@@ -13,13 +13,16 @@ from uuid import UUID
 import httpx2
 import pytest
 
-from control.tools import mcp_session  # loaded before the time of a run begins
-from control.tools.mcp_config import McpServerConfig
-from control.tools.mcp_connections import McpConnections
-from control.tools.mcp_execution import McpExecution
-from control.tools.mcp_port import McpCallNotSent
-from control.tools.mcp_tool_list import list_tools
-from control.tools.model import LONGEST_MODEL_NAME, ListedTool, McpServer, model_name
+from control.tools.mcp_servers import session as mcp_servers_session  # loaded before the time of a run begins
+from control.tools.mcp_servers.execution import McpConnections, McpExecution, list_tools
+from control.tools.mcp_servers.rules import (
+    LONGEST_MODEL_NAME,
+    ListedTool,
+    McpCallNotSent,
+    McpServer,
+    McpServerConfig,
+    model_name,
+)
 from shared.egress import EgressGuard
 from shared.errors import Conflict, Problem, TooManyRequests, Unavailable
 from shared.ids import new_id
@@ -148,7 +151,7 @@ async def test_request_that_has_arrived_is_not_sent_to_the_next_address(head: st
             return [ip_address("127.0.0.1")] * 2
 
         guard.resolve = resolve  # type: ignore[method-assign]
-        transport = mcp_session.GuardedMcpTransport(guard, httpx2.create_ssl_context())
+        transport = mcp_servers_session.GuardedMcpTransport(guard, httpx2.create_ssl_context())
         async with httpx2.AsyncClient(transport=transport) as client:
             with pytest.raises(httpx2.RemoteProtocolError):
                 await client.post(peer.url, json={})
@@ -207,9 +210,9 @@ async def test_answers_of_no_use_are_refused(reply: Any) -> None:
 
 async def test_answer_beyond_its_size_is_not_read() -> None:
     async with legacy() as (old, execution):
-        old.text = "x" * (mcp_session.MOST_BYTES + 1)
+        old.text = "x" * (mcp_servers_session.MOST_BYTES + 1)
         assert isinstance(await failure(execution), Unavailable)
-        old.text = "," * (mcp_session.MOST_COMMAS + 1)
+        old.text = "," * (mcp_servers_session.MOST_COMMAS + 1)
         assert isinstance(await failure(execution), Unavailable)
         old.text = "y" * 100_000
         assert "(the rest was cut off)" in await run(execution)
@@ -238,7 +241,7 @@ async def test_hostile_list_is_bounded() -> None:
             for n in range(200)
         ]
         found = await execution.list_tools(5.0)
-        assert len(found) == mcp_session.MOST_TOOLS and all(len(tool.description) < 1_100 for tool in found)
+        assert len(found) == mcp_servers_session.MOST_TOOLS and all(len(tool.description) < 1_100 for tool in found)
         assert "\u202e" not in found[0].description and found[0].parameters["type"] == "object"
 
 
@@ -260,7 +263,7 @@ async def test_no_more_sessions_than_there_is_room_for() -> None:
 
 @pytest.mark.parametrize("answer", [hang, garbage, plain("no", "401 Unauthorized", "text/plain")])
 async def test_nothing_is_done_where_there_is_no_session(answer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("control.tools.mcp_connections.OPEN_S", 0.5)
+    monkeypatch.setattr("control.tools.mcp_servers.execution.OPEN_S", 0.5)
     async with running_peer(answer) as peer:
         connections = McpConnections(EgressGuard(["127.0.0.0/8"]))
         execution = McpExecution(connections, server_at(peer.url), SECRETS)

@@ -7,8 +7,8 @@ import pytest
 from control.agents.model import AgentContent
 from control.agents.plan import make_plan
 from control.agents.remote_tools import RESERVED_NAMES
-from control.tools.outside_text import EXPLANATION
-from control.tools.plan import plan_http_tools, plan_mcp_tools
+from control.tools.rules import EXPLANATION
+from control.tools.service import plan_http_tools, plan_mcp_tools
 from shared.plan import LONGEST_PROMPT, CallPlan, PlanError, ToolPlan
 from tests.control.agents.test_plan import ALL, version
 

@@ -9,12 +9,11 @@ from pathlib import Path
 import pytest
 
 from control.calls.model import AdmittedCall
-from control.tools.mcp_config import McpServerConfig
-from control.tools.mcp_servers import McpServerEdit, McpServers
-from control.tools.mcp_tool_list import ToolListing
-from control.tools.model import McpServer
+from control.tools.mcp_servers.execution import ToolListing
+from control.tools.mcp_servers.rules import McpServer, McpServerConfig
+from control.tools.mcp_servers.service import McpServerEdit, McpServers
+from control.tools.mcp_servers.tasks import refresh_lists
 from control.tools.service import ToolServices
-from control.tools.worker_tasks import refresh_lists
 from tests.control.calls.call_platform import NOW, CallPlatform, open_call_platform
 from tests.control.media_requests.ends import running_api_process, running_node
 from tests.control.tools.hostile_peer import hang, plain, running_peer

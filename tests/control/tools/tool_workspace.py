@@ -8,13 +8,12 @@ from control.agents.model import AgentEdit
 from control.agents.service import Agents
 from control.calls.model import AdmittedCall
 from control.db.pool import Connection
-from control.tools.http_config import HttpToolConfig
-from control.tools.http_tools import HttpToolEdit
-from control.tools.mcp_config import McpServerConfig
-from control.tools.mcp_servers import McpServerEdit
-from control.tools.model import McpServer
+from control.tools.http_tools.rules import HttpToolConfig
+from control.tools.http_tools.service import HttpToolEdit
+from control.tools.mcp_servers.rules import McpServer, McpServerConfig
+from control.tools.mcp_servers.service import McpServerEdit
+from control.tools.mcp_servers.tasks import refresh_lists
 from control.tools.service import ToolServices
-from control.tools.worker_tasks import refresh_lists
 from shared.bus.requests import RequestRefused
 from shared.plan import ToolPlan
 from tests.control.calls.call_platform import NOW, CallPlatform, LiveWorkspace

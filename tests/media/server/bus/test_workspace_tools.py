@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from control.agents.remote_tools import agents_request_handlers
-from control.tools.outside_text import EXPLANATION
+from control.tools.rules import EXPLANATION
 from control.tools.service import ToolServices
 from shared.events import AgentSaid, ToolRan
 from shared.plan import CallPlan, ProviderPlan

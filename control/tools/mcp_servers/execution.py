@@ -1,17 +1,30 @@
-"""Warm sessions with MCP servers: one for each server, few in a process, closed when nobody uses them."""
+"""Uses MCP servers by warm sessions: one for each server, few in a process, closed when nobody uses them."""
 
 import asyncio
 import importlib
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
 
 import structlog
 
-from control.tools.mcp_port import McpAddress, McpCallLost, McpCallNotSent, McpRequests
+from control.tools.argument_schema import restore_names
+from control.tools.mcp_servers.rules import (
+    ListedTool,
+    McpAddress,
+    McpAnswer,
+    McpCallLost,
+    McpCallNotSent,
+    McpRefused,
+    McpRequests,
+    McpServer,
+    model_name,
+)
+from control.tools.rules import REFUSED, UNREACHABLE, clean, hide_secrets, mark_outside
 from shared.egress import EgressGuard
-from shared.errors import TooManyRequests
+from shared.errors import Conflict, TooManyRequests, Unavailable
 
 log = structlog.get_logger()
 
@@ -188,4 +201,98 @@ class McpConnections:
 
 def _load_library() -> Any:
     """Takes a second, so a thread does it, and 44 MB, so a process without MCP servers does not."""
-    return importlib.import_module("control.tools.mcp_session")
+    return importlib.import_module("control.tools.mcp_servers.session")
+
+
+LONGEST_REASON: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class McpExecution:
+    """A use of a tool. secrets: of the headers, hidden in what comes back."""
+
+    connections: McpConnections
+    server: McpServer
+    secrets: Mapping[str, str] = field(repr=False)
+
+    async def run(self, tool: ListedTool, arguments: Mapping[str, Any], timeout_s: float) -> str:
+        """The result, marked as outside data. Raises Conflict (codes tool_refused, tool_unreachable), Unavailable: it
+        is not known whether it was done; TooManyRequests (code busy)."""
+        name = model_name(self.server.name, tool.name)
+        try:
+            async with asyncio.timeout(timeout_s):
+                answer = await self._call(tool, arguments)
+        except McpCallNotSent as error:
+            raise Conflict(f"{name} cannot be reached: {error}. Nothing was done.", code=UNREACHABLE) from None
+        except McpRefused as error:
+            text = self._marked(str(error), name, LONGEST_REASON)
+            raise Conflict(f"{name} was refused by its server.\n{text}", code=REFUSED) from None
+        except (McpCallLost, TimeoutError) as error:
+            reason = str(error) or f"there was no answer within {timeout_s:g} s"
+            if tool.is_read_only:
+                raise Conflict(f"{name} did not answer: {reason}.", code=UNREACHABLE) from None
+            raise Unavailable(f"{name} did not answer: {reason}.") from None
+        return self._result(name, answer)
+
+    async def list_tools(self, timeout_s: float) -> list[ListedTool]:
+        """What the server lists now. Raises McpCallNotSent, McpCallLost, McpRefused, TooManyRequests."""
+        try:
+            async with asyncio.timeout(timeout_s), self._connected() as session:
+                return await session.list_tools()
+        except TimeoutError:
+            raise McpCallLost(f"there was no answer within {timeout_s:g} s") from None
+
+    async def _call(self, tool: ListedTool, arguments: Mapping[str, Any]) -> McpAnswer:
+        """A session that has broken is replaced, and the call sent again if it was not carried out, or may be twice."""
+        try:
+            return await self._call_once(tool, arguments)
+        except McpCallNotSent:
+            pass
+        except McpCallLost:
+            if not tool.is_read_only:
+                raise
+        return await self._call_once(tool, arguments)
+
+    async def _call_once(self, tool: ListedTool, arguments: Mapping[str, Any]) -> McpAnswer:
+        async with self._connected() as session:
+            return await session.call_tool(tool.name, restore_names(arguments, tool.names))
+
+    def _connected(self) -> AbstractAsyncContextManager[McpRequests]:
+        headers = {**self.server.config.headers, **self.secrets}
+        address = McpAddress(self.server.config.url, headers, str(self.server.workspace_id))
+        return self.connections.session(self._key, address)
+
+    @property
+    def _key(self) -> SessionKey:
+        return self.server.id, self.server.updated_at.isoformat()
+
+    def _result(self, name: str, answer: McpAnswer) -> str:
+        text = self._marked(answer.text, name, self.server.config.max_result_chars)
+        if answer.is_error:
+            raise Conflict(f"{name} failed.\n{text}", code=REFUSED)
+        return text
+
+    def _marked(self, text: str, name: str, most: int) -> str:
+        return mark_outside(hide_secrets(text, self.secrets), name, most)
+
+
+LIST_S: Final = 10.0
+LONGEST_ERROR: Final = 300
+
+
+@dataclass(frozen=True, slots=True)
+class ToolListing:
+    """What a server answered. error: why there is no list; None: there is one."""
+
+    server: McpServer
+    tools: Sequence[ListedTool] = ()
+    error: str | None = None
+
+
+async def list_tools(execution: McpExecution) -> ToolListing:
+    """The list as it is now, or the reason against it. Raises TooManyRequests (code busy)."""
+    server = execution.server
+    try:
+        return ToolListing(server, await execution.list_tools(LIST_S))
+    except (McpCallNotSent, McpCallLost, McpRefused) as error:
+        return ToolListing(server, error=clean(hide_secrets(f"{error}.", execution.secrets), LONGEST_ERROR))

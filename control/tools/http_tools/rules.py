@@ -1,14 +1,18 @@
-"""HttpToolConfig: an HTTP request that an agent makes in a call, as the workspace describes it."""
+"""HTTP tools: an HTTP request that an agent makes in a call, as the workspace describes it."""
 
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
+from uuid import UUID
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from control.platform.string_maps import bounded_map
 from control.tools.argument_schema import NO_ARGUMENTS, check_schema
-from control.tools.tool_config import (
+from control.tools.rules import (
     DEFAULT_RESULT,
     LONGEST_RESULT,
     LONGEST_RUN_S,
@@ -145,3 +149,17 @@ def _check_placeholders(url: str, required: list[str]) -> None:
         raise ValueError("needs a url that begins with https://")
     if parts.fragment:
         raise ValueError("has a url with a fragment, which is not sent")
+
+
+@dataclass(frozen=True, slots=True)
+class HttpTool:
+    """An HTTP tool. secret_names: of the headers whose values are stored sealed."""
+
+    id: UUID
+    workspace_id: UUID
+    name: str
+    config: HttpToolConfig
+    secret_names: Sequence[str]
+    sealed: bytes | None = field(repr=False)
+    created_at: datetime
+    updated_at: datetime

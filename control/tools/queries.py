@@ -1,6 +1,5 @@
-"""Read model: which agents use a tool, what the agent of a running call may use, and which servers' lists are due."""
+"""SQL of tools of both kinds: which agents name one, and which of them a running call may use."""
 
-from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -21,15 +20,10 @@ _OF_HTTP: Final = _AGENTS.format(uses="v.config->'http_tools' ? $2")
 _OF_MCP: Final = _AGENTS.format(
     uses="v.config->'mcp_tools' @> jsonb_build_array(jsonb_build_object('server', $2::text))"
 )
-_DUE: Final = """
-    SELECT s.workspace_id, s.id FROM mcp_servers s JOIN workspaces w ON w.id = s.workspace_id
-    WHERE (s.tried_at IS NULL OR s.tried_at < $1) AND w.status <> 'suspended' AND w.deleted_at IS NULL
-    ORDER BY s.tried_at NULLS FIRST LIMIT $2
-"""
 _RUNS: Final = "SELECT count(*) FROM tool_runs WHERE workspace_id = $1 AND call_id = $2 AND name = $3"
 
 
-async def select_calls_tools(db: Connection, workspace_id: UUID, call_id: UUID) -> tuple[list[str], list[Any]]:
+async def select_tools_of_call(db: Connection, workspace_id: UUID, call_id: UUID) -> tuple[list[str], list[Any]]:
     """`http_tools` and `mcp_tools` of the config that a call began with; empty without such a call."""
     row = await db.fetchrow(_CALLS_TOOLS, workspace_id, call_id)
     return ([], []) if row is None else (row["http_tools"], row["mcp_tools"])
@@ -49,9 +43,3 @@ async def count_runs(db: Connection, workspace_id: UUID, call_id: UUID, request:
     """How often a call has asked for this, the present time included. request: name of the request."""
     count: int = await db.fetchval(_RUNS, workspace_id, call_id, request)
     return count
-
-
-async def select_due_servers(db: Connection, before: datetime, limit: int) -> list[tuple[UUID, UUID]]:
-    """Workspace and id of the MCP servers that were last asked before then, or never. Those of workspaces that are
-    suspended or deleted get no request any more. Needs platform scope."""
-    return [(row["workspace_id"], row["id"]) for row in await db.fetch(_DUE, before, limit)]

@@ -1,4 +1,4 @@
-"""SQL of MCP servers and the lists of their tools."""
+"""All SQL of MCP servers and the lists of their tools."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -8,8 +8,7 @@ from uuid import UUID
 import msgspec
 
 from control.db.pool import Connection
-from control.tools.mcp_config import McpServerConfig
-from control.tools.model import ListedTool, McpServer
+from control.tools.mcp_servers.rules import ListedTool, McpServer, McpServerConfig
 
 _SELECT: Final = """
     SELECT id, workspace_id, name, config, secret_names, sealed_headers, tools, listed_at, tried_at, list_error,
@@ -33,18 +32,18 @@ _SET_ERROR: Final = """
 """
 
 
-async def lock_list(db: Connection, workspace_id: UUID) -> None:
+async def lock_servers(db: Connection, workspace_id: UUID) -> None:
     """Serialises transactions that count a workspace's MCP servers in order to add one."""
     await db.execute("SELECT pg_advisory_xact_lock(hashtextextended('mcp_servers ' || $1::text, 0))", str(workspace_id))
 
 
-async def select_all(db: Connection, workspace_id: UUID, limit: int) -> list[McpServer]:
+async def select_servers(db: Connection, workspace_id: UUID, limit: int) -> list[McpServer]:
     """By name."""
     rows = await db.fetch(f"{_SELECT} WHERE workspace_id = $1 ORDER BY name LIMIT $2", workspace_id, limit)
     return [_server(row) for row in rows]
 
 
-async def select_one(db: Connection, workspace_id: UUID, server_id: UUID, *, lock: bool = False) -> McpServer | None:
+async def select_server(db: Connection, workspace_id: UUID, server_id: UUID, *, lock: bool = False) -> McpServer | None:
     """lock: until the transaction ends."""
     locking = "FOR UPDATE" if lock else ""
     row = await db.fetchrow(f"{_SELECT} WHERE workspace_id = $1 AND id = $2 {locking}", workspace_id, server_id)
@@ -121,3 +120,16 @@ def _server(row: Any) -> McpServer:
         created_at=row["created_at"],
         updated_at=row["updated_at"],
     )
+
+
+_DUE: Final = """
+    SELECT s.workspace_id, s.id FROM mcp_servers s JOIN workspaces w ON w.id = s.workspace_id
+    WHERE (s.tried_at IS NULL OR s.tried_at < $1) AND w.status <> 'suspended' AND w.deleted_at IS NULL
+    ORDER BY s.tried_at NULLS FIRST LIMIT $2
+"""
+
+
+async def select_due_servers(db: Connection, before: datetime, limit: int) -> list[tuple[UUID, UUID]]:
+    """Workspace and id of the MCP servers that were last asked before then, or never. Those of workspaces that are
+    suspended or deleted get no request any more. Needs platform scope."""
+    return [(row["workspace_id"], row["id"]) for row in await db.fetch(_DUE, before, limit)]

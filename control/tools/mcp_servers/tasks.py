@@ -1,4 +1,4 @@
-"""The worker's tasks for tools: keeping the lists of MCP servers' tools up to date, so that no call waits for one."""
+"""The worker's tasks for MCP servers: keeps the lists of their tools up to date, so that no call waits for one."""
 
 import asyncio
 from datetime import datetime, timedelta
@@ -9,10 +9,10 @@ import structlog
 from control.db.duties import OutsideDuty, WorkerTasks
 from control.db.pool import Connection, Pool
 from control.db.scope import enter_platform
-from control.tools import read_tool_use, store_mcp_servers
-from control.tools.mcp_servers import McpServers
-from control.tools.mcp_tool_list import ToolListing
-from control.tools.model import McpServer
+from control.tools.mcp_servers import queries
+from control.tools.mcp_servers.execution import ToolListing
+from control.tools.mcp_servers.rules import McpServer
+from control.tools.mcp_servers.service import McpServers
 from shared.errors import Conflict, NotFound, TooManyRequests
 from shared.logs import error_fields
 
@@ -54,8 +54,8 @@ async def refresh_lists(pool: Pool, servers: McpServers, now: datetime) -> int:
 
 
 async def _select_due(db: Connection, now: datetime) -> list[McpServer]:
-    keys = await read_tool_use.select_due_servers(db, now - MAX_AGE, AT_ONCE)
-    return [server for key in keys if (server := await store_mcp_servers.select_one(db, *key)) is not None]
+    keys = await queries.select_due_servers(db, now - MAX_AGE, AT_ONCE)
+    return [server for key in keys if (server := await queries.select_server(db, *key)) is not None]
 
 
 def _failed(server: McpServer, error: BaseException) -> ToolListing:

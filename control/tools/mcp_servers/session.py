@@ -1,6 +1,5 @@
 """A session with an MCP server by the official library: the only module that imports it, because it takes 44 MB of
-memory. https://modelcontextprotocol.io/specification/2026-07-28/basic/transports#streamable-http
-"""
+memory. https://modelcontextprotocol.io/specification/2026-07-28/basic/transports#streamable-http"""
 
 import asyncio
 import logging
@@ -17,9 +16,8 @@ from mcp.shared.exceptions import MCPError
 from pydantic import ValidationError
 
 from control.tools.argument_schema import reduce_schema
-from control.tools.mcp_port import McpAddress, McpAnswer, McpCallLost, McpCallNotSent, McpRefused
-from control.tools.model import ListedTool
-from control.tools.outside_text import clean
+from control.tools.mcp_servers.rules import ListedTool, McpAddress, McpAnswer, McpCallLost, McpCallNotSent, McpRefused
+from control.tools.rules import clean
 from shared.egress import NOT_PUBLIC, EgressGuard, EgressRefused
 
 # Bytes of one HTTP answer, and of one event in it; and chunks, of which each takes 6 us of the event loop.

@@ -1,4 +1,4 @@
-"""Service of a workspace's HTTP tools: create, change, delete, try."""
+"""HTTP tools of a workspace: members create, change, delete and try them."""
 
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
@@ -9,15 +9,13 @@ from uuid import UUID
 
 from control.db.pool import Connection
 from control.platform.audit import Actor, Change, record_change
-from control.tools import read_tool_use, store_http_tools
+from control.tools import queries as tools_queries
 from control.tools.argument_schema import require_arguments
-from control.tools.http_client import ToolHttpClient
-from control.tools.http_config import HttpToolConfig, fixed_part
-from control.tools.http_trial import HttpTrial, try_http_tool
-from control.tools.model import HttpTool
-from control.tools.secret_headers import HeaderSafe, SealedHeaders, require_distinct
+from control.tools.http_tools import queries
+from control.tools.http_tools.execution import HttpTrial, ToolHttpClient, try_http_tool
+from control.tools.http_tools.rules import HttpTool, HttpToolConfig, fixed_part
+from control.tools.rules import HeaderSafe, SealedHeaders, require_distinct, require_public, require_unused
 from control.workspaces.service import Workspaces
-from shared.egress import EgressGuard, EgressRefused
 from shared.errors import Conflict, Invalid, NotFound
 from shared.ids import new_id
 from shared.secrets import Sealer
@@ -46,11 +44,11 @@ class HttpTools:
 
     async def list_all(self, db: Connection, workspace_id: UUID) -> list[HttpTool]:
         """All of the workspace, by name."""
-        return await store_http_tools.select_all(db, workspace_id, MOST_TOOLS)
+        return await queries.select_tools(db, workspace_id, MOST_TOOLS)
 
     async def get(self, db: Connection, workspace_id: UUID, tool_id: UUID, *, lock: bool = False) -> HttpTool:
         """Raises NotFound."""
-        found = await store_http_tools.select_one(db, workspace_id, tool_id, lock=lock)
+        found = await queries.select_tool(db, workspace_id, tool_id, lock=lock)
         if found is None:
             raise NotFound("There is no such HTTP tool.", code="http_tool_not_found")
         return found
@@ -65,7 +63,7 @@ class HttpTools:
         if name in self._reserved:
             raise Invalid("The platform has a tool of this name.", code="tool_name_reserved", param="name")
         self._check(edit.config, list(edit.secrets or {}))
-        await store_http_tools.lock_list(db, workspace_id)
+        await queries.lock_tools(db, workspace_id)
         if len(await self.list_all(db, workspace_id)) >= MOST_TOOLS:
             raise Conflict(f"A workspace has {MOST_TOOLS} HTTP tools at most.", code="http_tool_limit")
         secrets = self._safe.seal(edit.secrets or {})
@@ -79,7 +77,7 @@ class HttpTools:
             created_at=now,
             updated_at=now,
         )
-        if not await store_http_tools.insert_tool(db, tool):
+        if not await queries.insert_tool(db, tool):
             raise Conflict("The workspace has an HTTP tool of this name.", code="tool_name_taken", param="name")
         await _record(db, actor, "http_tool.create", tool, after=_audited(tool))
         return tool
@@ -97,15 +95,15 @@ class HttpTools:
         )
         self._check(config, list(secrets.names))
         after = replace(before, config=config, secret_names=secrets.names, sealed=secrets.sealed, updated_at=now)
-        await store_http_tools.update_tool(db, after, now)
+        await queries.update_tool(db, after, now)
         await _record(db, actor, "http_tool.update", after, before=_audited(before), after=_audited(after))
         return after
 
     async def delete(self, db: Connection, workspace_id: UUID, actor: Actor, tool_id: UUID) -> None:
         """Raises NotFound, Conflict (code tool_in_use) that names agents which use it."""
         tool = await self.get(db, workspace_id, tool_id, lock=True)
-        require_unused(await read_tool_use.select_agents_of_http(db, workspace_id, tool.name))
-        await store_http_tools.delete_tool(db, workspace_id, tool_id)
+        require_unused(await tools_queries.select_agents_of_http(db, workspace_id, tool.name))
+        await queries.delete_tool(db, workspace_id, tool_id)
         await _record(db, actor, "http_tool.delete", tool, before=_audited(tool))
 
     async def prepare_trial(
@@ -123,21 +121,6 @@ class HttpTools:
     def _check(self, config: HttpToolConfig, secret_names: list[str]) -> None:
         require_distinct(config.headers, secret_names)
         require_public(self.client.guard, fixed_part(config.url))
-
-
-def require_public(guard: EgressGuard, url: str) -> None:
-    """Raises Invalid (code address_refused). Names are resolved and checked at each connection."""
-    try:
-        guard.check_url(url)
-    except EgressRefused as refused:
-        message = f"{refused}."
-        raise Invalid(message[0].upper() + message[1:], code="address_refused", param="config.url") from None
-
-
-def require_unused(agents: list[str]) -> None:
-    """Raises Conflict (code tool_in_use)."""
-    if agents:
-        raise Conflict(f"Agents use it: {', '.join(agents)}. Change them first.", code="tool_in_use")
 
 
 async def _record(

@@ -1,12 +1,11 @@
-"""SQL of HTTP tools."""
+"""All SQL of HTTP tools."""
 
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
 from control.db.pool import Connection
-from control.tools.http_config import HttpToolConfig
-from control.tools.model import HttpTool
+from control.tools.http_tools.rules import HttpTool, HttpToolConfig
 
 _SELECT: Final = """
     SELECT id, workspace_id, name, config, secret_names, sealed_headers, created_at, updated_at FROM http_tools
@@ -21,18 +20,18 @@ _UPDATE: Final = """
 """
 
 
-async def lock_list(db: Connection, workspace_id: UUID) -> None:
+async def lock_tools(db: Connection, workspace_id: UUID) -> None:
     """Serialises transactions that count a workspace's HTTP tools in order to add one."""
     await db.execute("SELECT pg_advisory_xact_lock(hashtextextended('http_tools ' || $1::text, 0))", str(workspace_id))
 
 
-async def select_all(db: Connection, workspace_id: UUID, limit: int) -> list[HttpTool]:
+async def select_tools(db: Connection, workspace_id: UUID, limit: int) -> list[HttpTool]:
     """By name."""
     rows = await db.fetch(f"{_SELECT} WHERE workspace_id = $1 ORDER BY name LIMIT $2", workspace_id, limit)
     return [_tool(row) for row in rows]
 
 
-async def select_one(db: Connection, workspace_id: UUID, tool_id: UUID, *, lock: bool = False) -> HttpTool | None:
+async def select_tool(db: Connection, workspace_id: UUID, tool_id: UUID, *, lock: bool = False) -> HttpTool | None:
     """lock: until the transaction ends."""
     locking = "FOR UPDATE" if lock else ""
     row = await db.fetchrow(f"{_SELECT} WHERE workspace_id = $1 AND id = $2 {locking}", workspace_id, tool_id)

@@ -1,4 +1,4 @@
-"""Service of a workspace's MCP servers: create, change, delete, list their tools, try one."""
+"""MCP servers of a workspace: members create, change and delete them, list their tools, and try one."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -9,14 +9,11 @@ from uuid import UUID
 
 from control.db.pool import Connection
 from control.platform.audit import Actor, Change, record_change
-from control.tools import read_tool_use, store_mcp_servers
-from control.tools.http_tools import require_public, require_unused
-from control.tools.mcp_config import McpServerConfig
-from control.tools.mcp_connections import McpConnections
-from control.tools.mcp_execution import McpExecution
-from control.tools.mcp_tool_list import ToolListing, list_tools
-from control.tools.model import McpServer
-from control.tools.secret_headers import HeaderSafe, SealedHeaders, require_distinct
+from control.tools import queries as tools_queries
+from control.tools.mcp_servers import queries
+from control.tools.mcp_servers.execution import McpConnections, McpExecution, ToolListing, list_tools
+from control.tools.mcp_servers.rules import McpServer, McpServerConfig
+from control.tools.rules import HeaderSafe, SealedHeaders, require_distinct, require_public, require_unused
 from control.workspaces.service import Workspaces
 from shared.errors import Conflict, NotFound, Unavailable
 from shared.ids import new_id
@@ -42,11 +39,11 @@ class McpServers:
 
     async def list_all(self, db: Connection, workspace_id: UUID) -> list[McpServer]:
         """All of the workspace, by name."""
-        return await store_mcp_servers.select_all(db, workspace_id, MOST_SERVERS)
+        return await queries.select_servers(db, workspace_id, MOST_SERVERS)
 
     async def get(self, db: Connection, workspace_id: UUID, server_id: UUID, *, lock: bool = False) -> McpServer:
         """Raises NotFound."""
-        found = await store_mcp_servers.select_one(db, workspace_id, server_id, lock=lock)
+        found = await queries.select_server(db, workspace_id, server_id, lock=lock)
         if found is None:
             raise NotFound("There is no such MCP server.", code="mcp_server_not_found")
         return found
@@ -59,7 +56,7 @@ class McpServers:
         assert edit.config is not None
         await self._workspaces.require_not_suspended(db, workspace_id)
         self._check(edit.config, list(edit.secrets or {}))
-        await store_mcp_servers.lock_list(db, workspace_id)
+        await queries.lock_servers(db, workspace_id)
         if len(await self.list_all(db, workspace_id)) >= MOST_SERVERS:
             raise Conflict(f"A workspace has {MOST_SERVERS} MCP servers at most.", code="mcp_server_limit")
         secrets = self._safe.seal(edit.secrets or {})
@@ -77,7 +74,7 @@ class McpServers:
             created_at=now,
             updated_at=now,
         )
-        if not await store_mcp_servers.insert_server(db, server):
+        if not await queries.insert_server(db, server):
             raise Conflict("The workspace has an MCP server of this name.", code="server_name_taken", param="name")
         await _record(db, actor, "mcp_server.create", server, after=_audited(server))
         return server
@@ -94,17 +91,17 @@ class McpServers:
         )
         self._check(config, list(secrets.names))
         after = replace(before, config=config, secret_names=secrets.names, sealed=secrets.sealed, updated_at=now)
-        await store_mcp_servers.update_server(db, after, now)
+        await queries.update_server(db, after, now)
         if config.url != before.config.url:  # what the other server says of its tools holds no longer
-            await store_mcp_servers.mark_outdated(db, workspace_id, server_id)
+            await queries.mark_outdated(db, workspace_id, server_id)
         await _record(db, actor, "mcp_server.update", after, before=_audited(before), after=_audited(after))
         return after
 
     async def delete(self, db: Connection, workspace_id: UUID, actor: Actor, server_id: UUID) -> None:
         """Raises NotFound, Conflict (code tool_in_use) that names agents which use it."""
         server = await self.get(db, workspace_id, server_id, lock=True)
-        require_unused(await read_tool_use.select_agents_of_mcp(db, workspace_id, server.name))
-        await store_mcp_servers.delete_server(db, workspace_id, server_id)
+        require_unused(await tools_queries.select_agents_of_mcp(db, workspace_id, server.name))
+        await queries.delete_server(db, workspace_id, server_id)
         await _record(db, actor, "mcp_server.delete", server, before=_audited(server))
 
     async def prepare_listing(
@@ -118,9 +115,9 @@ class McpServers:
     async def save_listing(self, db: Connection, listing: ToolListing, now: datetime) -> McpServer:
         """Stores what the server listed, or why it did not. Raises NotFound: it was deleted meanwhile."""
         if listing.error is None:
-            await store_mcp_servers.update_tools(db, listing.server, listing.tools, now)
+            await queries.update_tools(db, listing.server, listing.tools, now)
         else:
-            await store_mcp_servers.update_list_error(db, listing.server, listing.error, now)
+            await queries.update_list_error(db, listing.server, listing.error, now)
         return await self.get(db, listing.server.workspace_id, listing.server.id)
 
     async def prepare_trial(
