@@ -20,9 +20,9 @@ from control.api.pages.email_pages import EmailPages
 from control.api.pages.integration_pages import IntegrationPages
 from control.api.reference import REFERENCE
 from control.api.system import System
-from control.calls.sent_digit_runs import SentDigitRuns
+from control.calls.live.tool import SentDigitRuns
 from control.calls.service import Calls
-from control.calls.warm_transfer_runs import WarmTransferRuns
+from control.calls.transfers.tool import WarmTransferRuns
 from control.carriers.pacer import CallPacer
 from control.carriers.service import Carriers
 from control.db.logins import API, require_plain_login

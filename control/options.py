@@ -13,8 +13,8 @@ from control.agents.model import AgentPolicy
 from control.analytics.call_exports import ExportPolicy
 from control.billing.invoice_fonts import list_fonts
 from control.billing.stripe_client import StripeOptions
-from control.calls.analysis.model import AnalysisPolicy
-from control.calls.policy import CallPolicy
+from control.calls.analysis.rules import AnalysisPolicy
+from control.calls.records.rules import CallPolicy
 from control.carriers.service import CarrierOptions
 from control.db.pool import Timeouts
 from control.key_options import parse_setting, require_keys

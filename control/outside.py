@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from control.billing.sinks import BillingSink
 from control.billing.stripe import StripeSink
 from control.billing.stripe_client import StripeOptions
-from control.calls.media_assignment import MediaAssignment
+from control.calls.live.service import MediaAssignment
 from control.carriers.pacer import CallPacer
 from control.carriers.service import CarrierOptions, Carriers, open_carriers
 from shared.bus.authority import BusAuthority

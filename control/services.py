@@ -23,14 +23,14 @@ from control.billing.invoice_links import KEY_PURPOSE as INVOICE_LINKS
 from control.billing.invoice_links import InvoiceLinks
 from control.billing.service import Billing
 from control.billing.spend_guard import SpendGuard
-from control.calls.analysis.analyser import CallAnalyser
-from control.calls.analysis.model import AnalysisPolicy
-from control.calls.blocked_callers import BlockedCallers
-from control.calls.number_pseudonyms import NumberPseudonyms
-from control.calls.phone_codes import PhoneCodes
-from control.calls.policy import CallPolicy
+from control.calls.analysis.rules import AnalysisPolicy
+from control.calls.analysis.service import CallAnalyser
+from control.calls.blocked_callers.service import BlockedCallers
+from control.calls.deletion.rules import NumberPseudonyms
+from control.calls.records.rules import CallPolicy
 from control.calls.service import Calls
-from control.calls.spend_alarms import SpendAlarms
+from control.calls.spend_alarms.service import SpendAlarms
+from control.calls.verified_numbers.service import PhoneCodes
 from control.campaigns.service import CampaignRecipients, Campaigns
 from control.do_not_call.service import DoNotCallList
 from control.http.services import Services

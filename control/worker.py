@@ -27,14 +27,13 @@ from control.billing.purged_workspaces import keep_billing_facts
 from control.billing.service import Billing
 from control.billing.spend_guard import SpendGuard
 from control.billing.worker_tasks import billing_tasks
-from control.calls.analysis.analyser import CallAnalyser
-from control.calls.analysis.analysis_job import make_analysis_job
-from control.calls.campaign_placement import make_campaign_placer
-from control.calls.media_assignment import MediaAssignment
+from control.calls.analysis.service import CallAnalyser
+from control.calls.analysis.tasks import make_analysis_job
+from control.calls.live.service import MediaAssignment
 from control.calls.service import Calls
-from control.calls.spend_alarms import SpendAlarms
-from control.calls.transfer_end import enqueue_transfer_end
-from control.calls.worker_tasks import calls_tasks
+from control.calls.spend_alarms.service import SpendAlarms
+from control.calls.tasks import calls_tasks, make_campaign_placer
+from control.calls.transfers.service import enqueue_transfer_end
 from control.campaigns.tasks import campaigns_tasks
 from control.carriers.pacer import CallPacer
 from control.carriers.service import Carriers
@@ -84,7 +83,7 @@ from shared.key_sets import KeySets
 from shared.secrets import Sealer
 from shared.storage import Storage
 
-# Longer than the consumer's blocking read of events (control/calls/event_consumer.py).
+# Longer than the consumer's blocking read of events (control/calls/events/tasks.py).
 EVENT_READ_TIMEOUT_S: Final = 10.0
 
 log = structlog.get_logger()

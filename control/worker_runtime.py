@@ -15,8 +15,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 
 from control.backups.model import BackupRun
 from control.billing.model import UnpricedUsage
-from control.calls.event_consumer import EventCounts
-from control.calls.metrics import EventMetrics
+from control.calls.events.tasks import EventCounts, EventMetrics
 from control.db.duties import AnyDuty, Duty, WorkerTasks
 from control.db.jobs import JobFailed, JobHandler, JobQueueUnavailable, JobRetries, count_jobs, run_jobs
 from control.db.partitions import PartitionState

@@ -7,8 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from control.calls.analysis.model import AnalysisMethod, AnalysisStatus
-from control.calls.record_model import CallReport
+from control.calls.records.rules import AnalysisMethod, AnalysisStatus, CallReport
 
 
 @dataclass(frozen=True, slots=True)

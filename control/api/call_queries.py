@@ -5,8 +5,7 @@ from uuid import UUID
 
 from pydantic import BeforeValidator, Field, StringConstraints
 
-from control.calls.model import Direction
-from control.calls.record_model import CallFilter
+from control.calls.records.rules import CallFilter, Direction
 from control.carriers.rules import E164
 from control.http.pagination import ListQuery, Query, UtcDatetime
 from shared.events import CallStatus

@@ -19,7 +19,7 @@ from control.backups.creation import connected
 from control.backups.model import BackupFailed, BackupManifest, CheckReport, DatabaseFacts, Finding
 from control.backups.programs import hash_schema, restore
 from control.backups.read_database import find_newest_call, has_role, select_facts, select_sealed_keys
-from control.calls.records import CallRecords
+from control.calls.records.service import CallRecords
 from control.db.logins import PLATFORM
 from control.db.pool import ROLE, Timeouts, open_pool
 from control.db.scope import enter_platform, enter_workspace

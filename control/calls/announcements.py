@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Final
 from uuid import UUID
 
-from control.calls.model import RefusalReason, RefusedCall
+from control.calls.records.details import RefusalReason
+from control.calls.records.rules import RefusedCall
 from shared.events import TransferFailure
 
 _REFUSALS: Final[dict[str, dict[RefusalReason, str]]] = {

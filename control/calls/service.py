@@ -4,34 +4,38 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
+import structlog
+
 from control.agents.service import Agents
 from control.billing.spend_snapshot import load_terms
-from control.calls import carrier_reports, staff_end, state, store, store_phone_codes, warm_transfers
-from control.calls.admission import admit, make_resumed_plan
 from control.calls.announcements import make_code_announcement, make_refusal, transfer_failed_text
-from control.calls.hangup import enqueue_hangup
-from control.calls.inbound import InboundCalls
-from control.calls.model import (
+from control.calls.carrier_reports import service as carrier_reports_service
+from control.calls.deletion.rules import NumberPseudonyms
+from control.calls.inbound.rules import admit, make_resumed_plan
+from control.calls.inbound.service import CallPlanner, InboundCalls, record_checkpoint, record_refusal, repeat_refusal
+from control.calls.live import service as live_service
+from control.calls.live.service import enqueue_hangup
+from control.calls.outbound.service import CallPlacement, CallRequest, OutboundCalls
+from control.calls.recordings import service as recordings_service
+from control.calls.records import queries as records_queries
+from control.calls.records import rules as records_rules
+from control.calls.records.rules import (
+    MOST_LEGS,
     AdmittedCall,
+    CallPolicy,
+    CallState,
     CarrierRecording,
     CarrierStatus,
     IncomingCall,
     OpenCall,
     RefusedCall,
+    may_return,
+    take_back,
 )
-from control.calls.number_pseudonyms import NumberPseudonyms
-from control.calls.open_calls import is_long_over, make_open_call
-from control.calls.outbound import CallRequest, OutboundCalls
-from control.calls.phone_codes import PURPOSE
-from control.calls.placement import CallPlacement
-from control.calls.planner import CallPlanner
-from control.calls.policy import MOST_LEGS, CallPolicy
-from control.calls.records import CallRecords
-from control.calls.refusals import record_refusal, repeat_refusal
-from control.calls.resumed_consent import record_checkpoint
-from control.calls.state import CallState
-from control.calls.state_changes import save_changes
-from control.calls.transfer_return import may_return, take_back
+from control.calls.records.service import CallRecords, is_long_over, make_open_call, save_changes
+from control.calls.transfers import service as transfers_service
+from control.calls.verified_numbers import queries as verified_numbers_queries
+from control.calls.verified_numbers.service import PURPOSE
 from control.carriers.rules import CarrierName
 from control.db.pool import Connection
 from control.do_not_call.service import DoNotCallList
@@ -39,7 +43,7 @@ from control.platform.audit import Actor, Change, record_change
 from control.platform.service import Platform
 from control.workspaces.service import Workspaces
 from shared.bus.checkpoints import Checkpoint
-from shared.errors import NotFound
+from shared.errors import Invalid, NotFound
 from shared.events import TransferFailure
 from shared.plan import PlanError
 from shared.secrets import Sealer
@@ -79,14 +83,14 @@ class Calls:
     ) -> AdmittedCall | RefusedCall:
         """Admits or refuses a call that was answered: an outbound one, or at Telnyx an inbound one. call_id: ours, as
         the webhook carries it; it finds no row that has another id of the carrier, unless the session is the same."""
-        call = await store.lock_call(db, carrier, carrier_call_id, call_id, session_id)
+        call = await records_queries.lock_call(db, carrier, carrier_call_id, call_id, session_id)
         if call is None:
             return make_refusal("unknown_number", "en")
         before = call.state
         agent = await self._agents.find_by_agent(db, before.workspace_id, call.agent_id, call.agent_version)
         if before.is_final or agent is None:
             return repeat_refusal(call, agent)
-        after = state.mark_answered(replace(before, carrier_call_id=carrier_call_id), now)
+        after = records_rules.mark_answered(replace(before, carrier_call_id=carrier_call_id), now)
         await save_changes(db, [(before, after)])
         if call.agent_id is None and before.direction == "outbound":
             return await self._speak_code(db, after.id)
@@ -114,7 +118,7 @@ class Calls:
     ) -> OpenCall | None:
         """The call, if it is not over, has been so for less than JUST_OVER, or its caller is being transferred; else
         None. call_id, session_id: see `admit_answered`."""
-        call = await store.select_call(db, carrier, carrier_call_id, call_id, session_id)
+        call = await records_queries.select_stored_call(db, carrier, carrier_call_id, call_id, session_id)
         return None if call is None or is_long_over(call.state, now) else make_open_call(call, carrier, carrier_call_id)
 
     async def resume(
@@ -130,7 +134,7 @@ class Calls:
         if agent is None or not agent.may_run:
             return make_refusal("suspended", language, open_call.call_id)
         text = transfer_failed_text(language) if open_call.returned is not None else None
-        leg = await store.increment_leg(db, open_call.call_id, open_call.leg)
+        leg = await records_queries.increment_leg(db, open_call.call_id, open_call.leg)
         if not 0 < leg <= MOST_LEGS:
             return make_refusal("unusable", language, open_call.call_id, text)
         try:
@@ -169,23 +173,23 @@ class Calls:
         """The call, which goes on with its agent because the target of its transfer was not reached, unless it is over.
         None: it is not ours, or the target was reached. at: when it failed. leg, target: see
         `transfer_return.take_back`."""
-        call = await store.lock_call(db, carrier, carrier_call_id)
+        call = await records_queries.lock_call(db, carrier, carrier_call_id)
         if call is None or call.state.details.carrier.transfer_leg is not None:
             return None
         before = call.state
         after = take_back(before, failure, at, leg=leg, target=target) if may_return(before) else before
         await save_changes(db, [(before, after)])
         if after is not before:
-            await warm_transfers.release(db, before.id)
+            await transfers_service.release(db, before.id)
         return make_open_call(replace(call, state=after), carrier, carrier_call_id)
 
     async def join_target(self, db: Connection, call_id: UUID, conference: str, now: datetime) -> bool:
         """See `warm_transfers.join`."""
-        return await warm_transfers.join(db, call_id, conference, now)
+        return await transfers_service.join(db, call_id, conference, now)
 
     async def release_targets(self, db: Connection, call_id: UUID) -> None:
         """See `warm_transfers.release`."""
-        await warm_transfers.release(db, call_id)
+        await transfers_service.release(db, call_id)
 
     async def refuse_cut_off(self, db: Connection, open_call: OpenCall) -> RefusedCall:
         """The refusal, in the agent's language, when it is unknown whether the call is to continue."""
@@ -198,7 +202,7 @@ class Calls:
     async def find_transfer(self, db: Connection, call_id: UUID, now: datetime) -> tuple[CallState, str] | None:
         """A call whose caller is transferred now, as far as the carrier has told, and the language of its agent; None
         for others. Its row is locked."""
-        call = await store.lock_one(db, call_id)
+        call = await records_queries.lock_one(db, call_id)
         transfer = call.state.details.transfer if call is not None else None
         if call is None or transfer is None or transfer.until is None or transfer.until <= now:
             return None
@@ -206,7 +210,7 @@ class Calls:
 
     async def hang_up_later(self, db: Connection, call_id: UUID, delay_s: float) -> None:
         """Has a job end the call at the carrier, unless the carrier reports its end by then."""
-        call = await store.lock_one(db, call_id)
+        call = await records_queries.lock_one(db, call_id)
         if call is not None:
             await enqueue_hangup(db, call.state, None, delay_s=delay_s)
 
@@ -218,7 +222,7 @@ class Calls:
 
     async def record_media_node(self, db: Connection, admitted: AdmittedCall, node_id: str, stream: str = "") -> None:
         """Stores which media node the call's stream was assigned to. stream: the carrier's id of it (Telnyx)."""
-        await store.append_leg(db, admitted.call_id, admitted.leg, node_id, stream)
+        await records_queries.append_leg(db, admitted.call_id, admitted.leg, node_id, stream)
 
     async def record_refusal(self, db: Connection, call_id: UUID, refusal: RefusedCall, now: datetime) -> None:
         """Stores a refusal that was decided after the row was inserted: no media node, or Redis unavailable."""
@@ -228,10 +232,10 @@ class Calls:
         self, db: Connection, actor: Actor, call_id: UUID, reason: str | None, now: datetime, *, polite: bool
     ) -> bool:
         """Ends a call; False: it is over. Recorded in the audit log, unless it is over. Raises NotFound."""
-        call = await store.lock_one(db, call_id)
+        call = await records_queries.lock_one(db, call_id)
         if call is None:
             raise NotFound("There is no such call.", code="call_not_found")
-        is_ending = await staff_end.end_call(db, call.state, now, polite=polite)
+        is_ending = await live_service.end_call(db, call.state, now, polite=polite)
         if is_ending:
             change = Change("call.end", "call", str(call_id), call.state.workspace_id, reason=reason)
             await record_change(db, actor, change)
@@ -239,11 +243,11 @@ class Calls:
 
     async def apply_carrier_status(self, db: Connection, report: CarrierStatus) -> None:
         """See `carrier_reports.apply_status`."""
-        await carrier_reports.apply_status(db, report)
+        await carrier_reports_service.apply_status(db, report)
 
     async def add_carrier_recording(self, db: Connection, recording: CarrierRecording) -> None:
         """See `carrier_reports.add_recording`."""
-        await carrier_reports.add_recording(db, recording)
+        await recordings_service.add_recording(db, recording)
 
     async def place(self, db: Connection, actor: Actor, request: CallRequest, now: datetime) -> UUID:
         """Inserts an outbound call, which a job dials. In the workspace's scope.
@@ -261,7 +265,21 @@ class Calls:
 
     async def _speak_code(self, db: Connection, call_id: UUID) -> RefusedCall:
         """What a call without an agent says: the code by which a phone number is verified."""
-        code = await store_phone_codes.select_by_call(db, call_id)
+        code = await verified_numbers_queries.select_by_call(db, call_id)
         if code is None:
             return make_refusal("unusable", "en", call_id)
         return make_code_announcement(self._sealer.open(code.code, PURPOSE).decode(), code.language)
+
+
+log = structlog.get_logger()
+
+
+async def may_transfer(db: Connection, calls: Calls, call: OpenCall, number: str) -> bool:
+    """Whether the caller is transferred to this number now, whoever named it: the agent's config, a member, or what
+    stands in Redis. Logs why not."""
+    try:
+        await calls.require_transferable(db, call.workspace_id, number)
+    except Invalid as fault:
+        log.warning("transfer.destination_refused", call_id=str(call.call_id), code=fault.code)
+        return False
+    return True

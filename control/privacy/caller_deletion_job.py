@@ -8,11 +8,10 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from control.calls import deletion as calls
-from control.calls.deletion import CallerNumber
-from control.calls.job_support import decode_payload, utc_now
-from control.calls.media_assignment import MediaAssignment
-from control.calls.model import DeletedCall
+from control.calls.deletion import service as calls
+from control.calls.deletion.rules import CallerNumber, DeletedCall
+from control.calls.live.service import MediaAssignment
+from control.calls.records.service import decode_payload, utc_now
 from control.campaigns.service import delete_recipients_with_number, has_recipient_with_number
 from control.db.jobs import JobFailed, JobHandler
 from control.db.pool import Connection, Pool

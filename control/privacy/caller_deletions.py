@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from control.calls.number_pseudonyms import NumberPseudonyms
+from control.calls.deletion.rules import NumberPseudonyms
 from control.db.jobs import enqueue
 from control.db.keyset import ListPage, PageRequest
 from control.db.pool import Connection

@@ -12,7 +12,7 @@ from uuid import UUID
 
 import msgspec
 
-from control.calls.job_support import decode_payload, utc_now
+from control.calls.records.service import decode_payload, utc_now
 from control.db.jobs import JobFailed, JobHandler
 from control.db.pool import Connection, Pool
 from control.db.scope import enter_platform, enter_workspace

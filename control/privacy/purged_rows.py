@@ -4,7 +4,7 @@ All at once they would exceed the timeout of a statement, and the workspace woul
 
 from uuid import UUID
 
-from control.calls.deletion import delete_workspace_calls
+from control.calls.deletion.service import delete_workspace_calls
 from control.campaigns.service import delete_workspace_recipients
 from control.db.pool import Connection
 from control.outbound_webhooks.service import delete_workspace_events

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from control.calls.deletion import delete_events, delete_words, discard_recordings, retry_discards
+from control.calls.deletion.service import delete_events, delete_words, discard_recordings, retry_discards
 from control.db.pool import Connection, Pool
 from control.db.scope import enter_platform
 from control.messages.service import delete_messages

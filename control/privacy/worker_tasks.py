@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Final
 
-from control.calls.media_assignment import MediaAssignment
+from control.calls.live.service import MediaAssignment
 from control.db.duties import Duty, OutsideDuty, WorkerTasks
 from control.db.jobs import JobLimits
 from control.db.pool import Connection, Pool

@@ -16,10 +16,9 @@ from prometheus_client import CollectorRegistry, Counter
 from control.billing.spend_guard import SpendGuard
 from control.billing.spend_snapshot import SpendSnapshot, load_snapshot
 from control.calls.announcements import make_busy_refusal, make_refusal
-from control.calls.media_assignment import MediaAssignment, NoMediaNode, StreamTarget
-from control.calls.model import FINAL, AdmittedCall, OpenCall, RefusedCall
+from control.calls.live.service import MediaAssignment, NoMediaNode, StreamTarget, record_loss
+from control.calls.records.rules import FINAL, AdmittedCall, OpenCall, RefusedCall
 from control.calls.service import Calls
-from control.calls.stream_loss import record_loss
 from control.carriers.rules import is_valid
 from control.db.errors import map_database_error
 from control.db.pool import Connection, Pool

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from control.calls.recording_silence import PADDING_MS
+from control.calls.recordings.rules import PADDING_MS
 from media.audio.wav import read_wav
 from media.call.recording import RecordingWriter
 from shared.events import AgentSaid, CallerSaid

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from control.calls.recording_silence import PADDING_MS, find_stretches
+from control.calls.recordings.rules import PADDING_MS, find_stretches
 from media.audio import mulaw
 from media.audio.wav import read_wav
 from media.call.recording import RecordingWriter

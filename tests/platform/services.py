@@ -7,7 +7,7 @@ from pathlib import Path
 from control.accounts.passwords import Passwords
 from control.accounts.policy import HashPolicy
 from control.agents.model import AgentPolicy
-from control.calls.media_assignment import MediaAssignment
+from control.calls.live.service import MediaAssignment
 from control.carriers.pacer import CallPacer
 from control.carriers.service import CarrierOptions, Carriers
 from control.http.services import Services

@@ -27,7 +27,7 @@ from control.accounts.service import Accounts
 from control.agents.model import AgentDraft, AgentPolicy
 from control.agents.service import Agents
 from control.app import ApiOptions, HttpOptions, make_app, make_dependencies, redis_client
-from control.calls.policy import CallPolicy
+from control.calls.records.rules import CallPolicy
 from control.carriers.service import CarrierOptions
 from control.db.logins import API, with_login
 from control.db.pool import Connection, Pool, open_pool

@@ -20,7 +20,7 @@ from control.api.admin.calls_views import (
     without_content,
 )
 from control.api.call_queries import CallListQuery, EventsQuery
-from control.calls.record_model import CallSummary
+from control.calls.records.rules import CallSummary
 from control.calls.service import Calls
 from control.http.access import admin
 from control.http.body import ONE_LINE, Body

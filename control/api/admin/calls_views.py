@@ -14,10 +14,8 @@ from control.analytics.platform_figures import cost_warning
 from control.api.call_analysis_views import AdminCallAnalysis, to_admin_analysis
 from control.billing.model import ResourceCost
 from control.billing.prices import LedgerUnit, Role
-from control.calls.details import encode_details
-from control.calls.model import Direction
-from control.calls.record_model import CallReport, CallSummary, EventLine
-from control.calls.turns import ConversationTurn
+from control.calls.records.details import encode_details
+from control.calls.records.rules import CallReport, CallSummary, ConversationTurn, Direction, EventLine
 from control.http.body import Currency, Money
 from control.http.fields import (
     CalledNumber,

@@ -15,7 +15,7 @@ from control.api.admin.workspaces_views import (
     to_stats,
     to_view,
 )
-from control.calls.staff_end import end_calls_later
+from control.calls.live.service import end_calls_later
 from control.db.keyset import PageRequest
 from control.http.access import ANY_ADMIN, admin
 from control.http.body import Body, ChangeBody, LetterName, Slug

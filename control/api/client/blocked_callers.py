@@ -6,8 +6,8 @@ from uuid import UUID
 from pydantic import Field, StringConstraints
 
 from control.api.client.blocked_callers_views import BlockedCallerAnswer, BlockedCallerList, to_view
-from control.calls.blocked_callers import BlockedCallers
-from control.calls.caller_identity import ANONYMOUS
+from control.calls.blocked_callers.service import BlockedCallers
+from control.calls.records.rules import ANONYMOUS
 from control.http.access import member
 from control.http.body import ONE_LINE, Body
 from control.http.context import MemberContext

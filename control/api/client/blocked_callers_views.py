@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from control.calls.model import BlockedCaller
+from control.calls.blocked_callers.rules import BlockedCaller
 from control.http.fields import CreatedAt, Id
 from control.http.pagination import ListAnswer
 

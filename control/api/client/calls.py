@@ -27,10 +27,10 @@ from control.api.client.calls_views import (
     to_row,
     to_transcription,
 )
-from control.calls.media_assignment import CallNotLive, MediaAssignment
-from control.calls.metadata import CallMetadata
-from control.calls.outbound import CallRequest
-from control.calls.recording_join import read_range
+from control.calls.live.service import CallNotLive, MediaAssignment
+from control.calls.outbound.service import CallRequest
+from control.calls.recordings.wav import read_range
+from control.calls.records.rules import CallMetadata
 from control.calls.service import Calls
 from control.http.access import member
 from control.http.after_commit import AfterCommit, IdempotentAfterCommit

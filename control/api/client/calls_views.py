@@ -12,12 +12,17 @@ from pydantic import Field
 from control.api.call_analysis_views import CallAnalysisView, to_analysis
 from control.billing.model import ResourceCost
 from control.billing.prices import LedgerUnit, Role
-from control.calls.details import ConsentRecord, encode_details
-from control.calls.model import Attestation, Direction
-from control.calls.record_model import CallReport, CallSummary, EventLine
-from control.calls.turns import ConversationTurn
-from control.calls.usage import make_usage
-from control.calls.word_times import Word, make_words
+from control.calls.records.details import ConsentRecord, encode_details
+from control.calls.records.rules import (
+    Attestation,
+    CallReport,
+    CallSummary,
+    ConversationTurn,
+    Direction,
+    EventLine,
+    make_usage,
+)
+from control.calls.records.word_times import Word, make_words
 from control.http.body import Currency, Money
 from control.http.fields import (
     CalledNumber,

@@ -20,7 +20,7 @@ from control.api.client.privacy_views import (
     to_read,
     to_retention,
 )
-from control.calls.recording_join import read_range
+from control.calls.recordings.wav import read_range
 from control.http.access import member
 from control.http.after_commit import AfterCommit
 from control.http.body import Body, ChangeBody

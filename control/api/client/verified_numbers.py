@@ -13,7 +13,7 @@ from control.api.client.verified_numbers_views import (
     to_code_view,
     to_view,
 )
-from control.calls.phone_codes import DIGITS, CodeRequest, PhoneCodes
+from control.calls.verified_numbers.service import DIGITS, CodeRequest, PhoneCodes
 from control.http.access import member
 from control.http.body import Body
 from control.http.context import MemberContext

@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import Field
 
 from control.accounts.model import VerifiedNumber
-from control.calls.model import PhoneCode
+from control.calls.verified_numbers.rules import PhoneCode
 from control.http.fields import CallId, Id
 
 

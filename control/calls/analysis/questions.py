@@ -12,7 +12,7 @@ import jsonschema  # type: ignore[import-untyped]
 import msgspec
 
 from control.agents.extraction_schema import make_strict
-from control.calls.analysis.model import AnalysisTask, CallFindings
+from control.calls.analysis.rules import AnalysisTask, CallFindings
 
 LONGEST_SUMMARY: Final = 2_000
 LONGEST_REASON: Final = 500

@@ -13,9 +13,9 @@ from typing import Final
 import structlog
 from aiohttp import web
 
-from control.calls.model import RefusedCall
+from control.calls.live.service import StreamEndedJob
+from control.calls.records.rules import RefusedCall
 from control.calls.service import Calls
-from control.calls.stream_end import StreamEndedJob
 from control.carriers.rules import CarrierRefused, CarrierUnavailable
 from control.db.pool import Connection
 from control.webhooks.queries import EventState, OpenEvent, find_call_of_leg, mark_handled, set_last_error, store_once

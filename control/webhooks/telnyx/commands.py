@@ -9,11 +9,9 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 import structlog
 
 from control.calls.announcements import make_busy_refusal, make_refusal
-from control.calls.media_assignment import MediaAssignment
-from control.calls.model import FINAL, AdmittedCall, OpenCall, RefusedCall, StreamFollowed
-from control.calls.policy import TRANSFER_S
-from control.calls.service import Calls
-from control.calls.transfer_check import may_transfer
+from control.calls.live.service import MediaAssignment
+from control.calls.records.rules import FINAL, TRANSFER_S, AdmittedCall, OpenCall, RefusedCall, StreamFollowed
+from control.calls.service import Calls, may_transfer
 from control.carriers.rules import CarrierRefused, CarrierUnavailable, ConferenceCalls, locale
 from control.carriers.service import CallControlCarrier, Carriers
 from control.carriers.telnyx_forms import ALREADY_STREAMING

@@ -9,9 +9,9 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 import msgspec
 
-from control.calls.details import LEG_COST
-from control.calls.model import Attestation, CarrierRecording, CarrierStatus, IncomingCall
-from control.calls.stream_end import StreamEndedJob
+from control.calls.live.service import StreamEndedJob
+from control.calls.records.details import LEG_COST
+from control.calls.records.rules import Attestation, CarrierRecording, CarrierStatus, IncomingCall
 from control.carriers.telnyx_forms import INBOUND, TARGET, TRANSFER, client_state, read_client_state
 from control.webhooks.queries import EventKey, StoredEvent
 from control.webhooks.source import non_empty, parse_uuid, plausible_time

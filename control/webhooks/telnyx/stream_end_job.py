@@ -2,9 +2,8 @@
 
 from datetime import UTC, datetime
 
-from control.calls.job_support import decode_payload
-from control.calls.media_assignment import MediaAssignment
-from control.calls.stream_end import StreamEndedJob
+from control.calls.live.service import MediaAssignment, StreamEndedJob
+from control.calls.records.service import decode_payload
 from control.db.jobs import JobFailed, JobHandler
 from control.webhooks.service import WebhookParts
 from control.webhooks.telnyx.calls import TelnyxCalls

@@ -13,13 +13,13 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 import structlog
 
-from control.calls import warm_transfers
 from control.calls.announcements import target_brief_text, target_question_text
-from control.calls.details import LEG_COST
-from control.calls.model import CarrierStatus
+from control.calls.records.details import LEG_COST
+from control.calls.records.rules import CarrierStatus
 from control.calls.service import Calls
-from control.calls.spoken_decision import Decision, read_decision, takes_words
-from control.calls.warm_transfer import WarmTransfer
+from control.calls.transfers import service as transfers_service
+from control.calls.transfers.rules import WarmTransfer
+from control.calls.transfers.spoken_decision import Decision, read_decision, takes_words
 from control.carriers.rules import CarrierRefused
 from control.db.pool import Connection
 from control.webhooks.telnyx.commands import CallCommands, Effect
@@ -45,14 +45,14 @@ class TelnyxTargetLegs:
         """The effect of an event of such a leg, and the commands that follow."""
         match event.type:
             case "call.answered":
-                asked = await warm_transfers.answer(db, transfer_id, event.call_control_id)
+                asked = await transfers_service.answer(db, transfer_id, event.call_control_id)
                 return partial(self._tell, event, asked)
             case "call.gather.ended":
                 return await self._gathered(db, event, transfer_id, now)
             case "call.transcription":
                 return await self._heard(db, event, transfer_id)
             case "call.hangup":
-                await warm_transfers.end_leg(db, transfer_id, transfer_failure(event))
+                await transfers_service.end_leg(db, transfer_id, transfer_failure(event))
             case "call.cost":
                 await self._add_cost(db, event, transfer_id)
         return None
@@ -67,7 +67,7 @@ class TelnyxTargetLegs:
     async def _ask(self, event: TelnyxEvent, asked: WarmTransfer, now: datetime) -> Effect | None:
         language = asked.language if takes_words(asked.language) and await self._listen(event, asked) else ""
         refused = await self._say(event, asked, target_question_text(language), DECIDE_S)
-        return refused or (lambda db: warm_transfers.mark_asked(db, asked.id, now))
+        return refused or (lambda db: transfers_service.mark_asked(db, asked.id, now))
 
     async def _listen(self, event: TelnyxEvent, asked: WarmTransfer) -> bool:
         """Whether Telnyx reports words; where it refuses, a key decides."""
@@ -96,17 +96,17 @@ class TelnyxTargetLegs:
         decision = _BY_KEY.get(event["digits"])
         if decision is not None:
             return await self._decide(db, event, transfer_id, decision)
-        one = await warm_transfers.lock_transfer(db, transfer_id)
+        one = await transfers_service.lock_transfer(db, transfer_id)
         if one is None or one.status == "accepted":
             return None
         if one.status == "asking" and one.asked_at is None and event["status"] != HUNG_UP and not event["digits"]:
             return partial(self._ask, event, one, now)
-        await warm_transfers.fail(db, transfer_id, "refused" if event["status"] == HUNG_UP else "no_answer")
+        await transfers_service.fail(db, transfer_id, "refused" if event["status"] == HUNG_UP else "no_answer")
         return partial(self._hang_up, event)
 
     async def _heard(self, db: Connection, event: TelnyxEvent, transfer_id: UUID) -> Step | None:
         """Words that are no decision change nothing: the question's time goes on."""
-        one = await warm_transfers.lock_transfer(db, transfer_id)
+        one = await transfers_service.lock_transfer(db, transfer_id)
         if one is None or one.asked_at is None or one.status != "asking":
             return None
         decision = read_decision(event.words, one.language)
@@ -116,9 +116,9 @@ class TelnyxTargetLegs:
         """The acceptance is stored before its conference is made, so that the end of the question, and a second
         decision, change nothing any more."""
         if decision == "declined":
-            await warm_transfers.fail(db, transfer_id, "refused")
+            await transfers_service.fail(db, transfer_id, "refused")
         else:
-            accepted = await warm_transfers.accept(db, transfer_id, None)
+            accepted = await transfers_service.accept(db, transfer_id, None)
             if accepted is not None:
                 return partial(self._connect, event, accepted) if accepted.conference is None else None
         return partial(self._hang_up, event)
@@ -134,8 +134,8 @@ class TelnyxTargetLegs:
             return await self._give_up(event, transfer_id, refused)
 
         async def store_acceptance(db: Connection) -> None:
-            if await warm_transfers.accept(db, transfer_id, conference) is None:
-                await warm_transfers.enqueue_target_end(db, transfer_id)
+            if await transfers_service.accept(db, transfer_id, conference) is None:
+                await transfers_service.enqueue_target_end(db, transfer_id)
 
         return store_acceptance
 
@@ -147,7 +147,7 @@ class TelnyxTargetLegs:
             raise refused
         log.error("transfer.target_hung_up", carrier="telnyx", kind=event.type, code=refused.code)
         await self._commands.hang_up(event.call_control_id)
-        return lambda db: warm_transfers.give_up(db, transfer_id)
+        return lambda db: transfers_service.give_up(db, transfer_id)
 
     async def _hang_up(self, event: TelnyxEvent) -> Effect | None:
         await self._commands.hang_up(event.call_control_id)
@@ -155,7 +155,7 @@ class TelnyxTargetLegs:
 
     async def _add_cost(self, db: Connection, event: TelnyxEvent, transfer_id: UUID) -> None:
         """The leg's cost is the call's."""
-        call = await warm_transfers.lock_call(db, transfer_id)
+        call = await transfers_service.lock_call(db, transfer_id)
         if call is not None and call.carrier_call_id is not None:
             facts = {f"{LEG_COST}{event['call_leg_id'] or event.call_control_id}": {"total": event["total_cost"]}}
             report = CarrierStatus("telnyx", call.carrier_call_id, None, event.occurred_at, facts=facts)

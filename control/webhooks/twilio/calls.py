@@ -12,11 +12,9 @@ from aiohttp import web
 
 from control.agents.destinations import is_ordinary_destination
 from control.calls.announcements import transfer_failed_text
-from control.calls.media_assignment import MediaAssignment, StreamTarget
-from control.calls.model import FINAL, AdmittedCall, OpenCall, RefusedCall, StreamFollowed
-from control.calls.policy import TRANSFER_S
-from control.calls.service import Calls
-from control.calls.transfer_check import may_transfer
+from control.calls.live.service import MediaAssignment, StreamTarget
+from control.calls.records.rules import FINAL, TRANSFER_S, AdmittedCall, OpenCall, RefusedCall, StreamFollowed
+from control.calls.service import Calls, may_transfer
 from control.carriers.rules import locale
 from control.carriers.twilio_forms import RETRY_FRAGMENT
 from control.db.pool import Connection

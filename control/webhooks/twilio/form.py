@@ -7,7 +7,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Final, Literal
 from uuid import UUID
 
-from control.calls.model import FINAL, Attestation, CarrierRecording, CarrierStatus, IncomingCall
+from control.calls.records.rules import FINAL, Attestation, CarrierRecording, CarrierStatus, IncomingCall
 from control.webhooks.queries import StoredEvent
 from control.webhooks.source import non_empty, parse_uuid, plausible_time
 from shared.events import CallStatus

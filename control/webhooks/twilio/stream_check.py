@@ -12,9 +12,9 @@ from uuid import UUID
 import msgspec
 import structlog
 
-from control.calls.job_support import decode_payload, load_state, utc_now
-from control.calls.media_assignment import MediaAssignment
-from control.calls.state import CallState
+from control.calls.live.service import MediaAssignment
+from control.calls.records.rules import CallState
+from control.calls.records.service import decode_payload, load_state, utc_now
 from control.carriers.rules import CarrierRefused, CarrierUnavailable
 from control.carriers.service import CallRedirection, Carriers
 from control.db.jobs import JobFailed, JobHandler, enqueue

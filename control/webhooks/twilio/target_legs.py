@@ -10,10 +10,10 @@ from uuid import UUID
 import structlog
 from aiohttp import web
 
-from control.calls import warm_transfers
 from control.calls.announcements import target_brief_text, target_question_text
-from control.calls.policy import TRANSFER_S
-from control.calls.spoken_decision import Decision, hints_for, read_decision
+from control.calls.records.rules import TRANSFER_S
+from control.calls.transfers import service as transfers_service
+from control.calls.transfers.spoken_decision import Decision, hints_for, read_decision
 from control.carriers.rules import locale
 from control.db.pool import Connection
 from control.webhooks.queries import store_once
@@ -60,7 +60,7 @@ class TwilioTargetLegs:
         transfer_id = form.transfer_id
         if transfer_id is None:
             return twiml.hang_up()
-        asked = await self._transact(lambda db: warm_transfers.answer(db, transfer_id, form.call_sid))
+        asked = await self._transact(lambda db: transfers_service.answer(db, transfer_id, form.call_sid))
         if asked is None:
             return twiml.hang_up()
         first = target_brief_text(asked.language, asked.brief)
@@ -80,13 +80,13 @@ class TwilioTargetLegs:
             return self._question(transfer_id, form.language, _ASKED_AGAIN)
         if decision != "accepted":
             failure: TransferFailure = "refused" if decision == "declined" else "no_answer"
-            await self._transact(lambda db: warm_transfers.fail(db, transfer_id, failure))
+            await self._transact(lambda db: transfers_service.fail(db, transfer_id, failure))
             return twiml.hang_up()
-        accepted = await self._transact(lambda db: warm_transfers.accept(db, transfer_id, str(transfer_id)))
+        accepted = await self._transact(lambda db: transfers_service.accept(db, transfer_id, str(transfer_id)))
         return twiml.hang_up() if accepted is None else twiml.join_conference(str(transfer_id), TRANSFER_S)
 
     async def _end(self, db: Connection, form: TwilioForm, now: datetime) -> None:
         state = await store_once(db, forms.to_stored_event("target", form), now, handled=True)
         if state == "new" and form.transfer_id is not None:
             failure = _FAILURES.get(form["CallStatus"], "refused")
-            await warm_transfers.end_leg(db, form.transfer_id, failure)
+            await transfers_service.end_leg(db, form.transfer_id, failure)

@@ -14,7 +14,7 @@ import pytest
 from control.agents.action_tools import ActionToolHandlers
 from control.agents.model import AgentEdit
 from control.agents.service import Agents
-from control.calls.model import AdmittedCall
+from control.calls.records.rules import AdmittedCall
 from control.db.pool import Connection
 from control.media_requests.handlers import JoinedFinders
 from control.platform.audit import Actor

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from control.agents.remote_tools import agents_request_handlers
-from control.calls.model import AdmittedCall
+from control.calls.records.rules import AdmittedCall
 from control.db.pool import Connection
 from control.integrations.bookings import Bookings
 from media.server.bus.requests import BusRemoteTools

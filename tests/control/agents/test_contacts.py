@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from control.agents.contacts import describe_contact, find_contact, find_contact_values
-from control.calls.model import AdmittedCall, IncomingCall
+from control.calls.records.rules import AdmittedCall, IncomingCall
 from control.db.pool import Connection
 from control.integrations.store_contacts import BY_PHONE
 from shared.ids import new_id

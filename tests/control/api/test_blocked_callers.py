@@ -4,7 +4,7 @@ from uuid import UUID
 
 import pytest
 
-from control.calls.blocked_callers import MOST_BLOCKED
+from control.calls.blocked_callers.service import MOST_BLOCKED
 from tests.platform.api import running_api
 
 

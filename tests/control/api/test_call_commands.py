@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from control.calls.details import CallDetails, Transfer, encode_details
+from control.calls.records.details import CallDetails, Transfer, encode_details
 from control.db.pool import Timeouts
 from control.platform.audit import mask_number
 from shared.bus.commands import EndCall, SayText, TransferCall

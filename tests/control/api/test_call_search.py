@@ -9,9 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from control.calls.read_found_calls import select_calls
-from control.calls.record_model import CallFilter
-from control.calls.store_search import index_older_calls
+from control.calls.records.queries import index_older_calls, search_calls
+from control.calls.records.rules import CallFilter
 from control.db.keyset import PageRequest
 from control.db.pool import Pool, open_pool
 from control.db.scope import enter_platform, enter_workspace
@@ -104,9 +103,9 @@ async def test_other_workspaces_are_not_searched(api: Api, workspace: CallWorksp
         for wanted in (stranger.workspace_id, None):
             await enter_workspace(db, UUID(workspace.workspace_id), UUID(int=1))
             asked = CallFilter(workspace_id=UUID(wanted) if wanted else None, text="xylophone")
-            assert (await select_calls(db, asked, PageRequest(10))).rows == []
+            assert (await search_calls(db, asked, PageRequest(10))).rows == []
     async with pool.transaction() as db:
-        assert (await select_calls(db, CallFilter(text="xylophone"), PageRequest(10))).rows == []
+        assert (await search_calls(db, CallFilter(text="xylophone"), PageRequest(10))).rows == []
 
 
 async def test_what_is_searched_follows_the_transcript(workspace: CallWorkspace, pool: Pool) -> None:
@@ -205,7 +204,7 @@ async def test_transcript_that_is_deleted_while_the_worker_indexes_is_not_found(
 async def test_anything_can_be_typed(pool: Pool, text: str) -> None:
     async with pool.transaction() as db:
         await enter_platform(db)
-        await select_calls(db, CallFilter(text=text), PageRequest(10))
+        await search_calls(db, CallFilter(text=text), PageRequest(10))
 
 
 async def test_a_text_is_bounded(workspace: CallWorkspace) -> None:

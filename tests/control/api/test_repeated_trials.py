@@ -12,7 +12,7 @@ from uuid import UUID
 
 import pytest
 
-from control.calls.phone_codes import PURPOSE
+from control.calls.verified_numbers.service import PURPOSE
 from control.db.logins import WORKER, with_login
 from control.db.pool import Pool, open_pool
 from control.outside import OutsideOptions

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from control.calls.phone_codes import PURPOSE
+from control.calls.verified_numbers.service import PURPOSE
 from control.carriers.service import CarrierOptions
 from shared.secrets import Sealer
 from tests.control.api.call_workspace import STAND_INS

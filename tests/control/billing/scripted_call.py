@@ -8,8 +8,8 @@ from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
-from control.calls.event_batch import IncomingEvent, parse_event, write_events
-from control.calls.model import CarrierStatus
+from control.calls.events.service import IncomingEvent, parse_event, write_events
+from control.calls.records.rules import CarrierStatus
 from shared.events import (
     AgentSaid,
     CallEnded,

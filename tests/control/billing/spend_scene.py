@@ -19,9 +19,10 @@ from control.billing.spend_limits import SpendLimitDuty
 from control.billing.spend_snapshot import SpendSnapshot, SpendTerms, load_snapshot
 from control.billing.transfer_limits import TransferLimits
 from control.calls.announcements import make_refusal
-from control.calls.event_batch import parse_event, write_events
-from control.calls.model import AdmittedCall, CarrierStatus, RefusedCall
-from control.calls.transfer_end import EndTransferJob, make_end_transfer_job
+from control.calls.events.service import parse_event, write_events
+from control.calls.records.rules import AdmittedCall, CarrierStatus, RefusedCall
+from control.calls.transfers.service import EndTransferJob
+from control.calls.transfers.tasks import make_end_transfer_job
 from control.carriers.service import Carriers
 from control.db.pool import Connection
 from media.server.bus.time_limits import EVERY_S, CallTime

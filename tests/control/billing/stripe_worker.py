@@ -19,7 +19,7 @@ from control.billing.spend_guard import SpendGuard
 from control.billing.stripe import StripeSink
 from control.billing.stripe_client import HttpxTransport, StripeOptions
 from control.billing.worker_tasks import billing_tasks
-from control.calls.transfer_end import enqueue_transfer_end
+from control.calls.transfers.service import enqueue_transfer_end
 from control.db.duties import WorkerTasks
 from control.db.jobs import JobFailed
 from control.db.pool import Connection

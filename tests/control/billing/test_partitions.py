@@ -7,7 +7,7 @@ from pathlib import Path
 import asyncpg  # type: ignore[import-untyped]
 import pytest
 
-from control.calls.event_batch import FURTHEST, parse_event
+from control.calls.events.service import FURTHEST, parse_event
 from control.db.pool import Connection
 from shared.events import EventEnvelope, UsageRecorded, encode_event
 from tests.control.billing.scripted_call import ledger_rows, write_facts

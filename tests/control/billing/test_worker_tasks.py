@@ -3,7 +3,7 @@
 from control.billing.service import Billing
 from control.billing.spend_guard import SpendGuard
 from control.billing.worker_tasks import REPORTED, billing_tasks
-from control.calls.transfer_end import enqueue_transfer_end
+from control.calls.transfers.service import enqueue_transfer_end
 from control.worker_runtime import WorkerMetrics
 from tests.control.billing.scripted_call import make_events, write_facts
 from tests.control.calls.call_platform import CallPlatform, later

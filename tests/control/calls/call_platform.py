@@ -15,10 +15,9 @@ from control.accounts.policy import HashPolicy
 from control.accounts.service import Accounts
 from control.agents.model import AgentDraft, AgentPolicy, VoiceAgent
 from control.agents.service import Agents
-from control.calls.media_assignment import MediaAssignment
-from control.calls.model import AdmittedCall, IncomingCall, RefusedCall
-from control.calls.outbound import CallRequest
-from control.calls.policy import CallPolicy
+from control.calls.live.service import MediaAssignment
+from control.calls.outbound.service import CallRequest
+from control.calls.records.rules import AdmittedCall, CallPolicy, IncomingCall, RefusedCall
 from control.calls.service import Calls
 from control.carriers.pacer import CallPacer
 from control.carriers.rules import (

@@ -8,8 +8,8 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from control.calls.event_consumer import ConsumerPace, EventCounts, consume_events
-from control.calls.model import AdmittedCall
+from control.calls.events.tasks import ConsumerPace, EventCounts, consume_events
+from control.calls.records.rules import AdmittedCall
 from shared.bus.authority import BusAuthority
 from shared.bus.events import EventStream
 from shared.events import (

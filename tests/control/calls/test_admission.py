@@ -5,9 +5,8 @@ from typing import Any
 
 import pytest
 
-from control.calls.admission import refuse
-from control.calls.details import CallDetails
-from control.calls.state import CallState, apply_media_end
+from control.calls.records.details import CallDetails
+from control.calls.records.rules import CallState, apply_media_end, refuse
 from shared.events import CallEnded, CallUsage
 from tests.control.calls.test_state import at, call
 

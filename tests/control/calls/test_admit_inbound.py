@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 from asyncpg.connection import LoggedQuery  # type: ignore[import-untyped]
 
-from control.calls.model import AdmittedCall, IncomingCall, RefusedCall
+from control.calls.records.rules import AdmittedCall, IncomingCall, RefusedCall
 from control.db.pool import Connection
 from control.voice.instances import KeyChange, set_key
 from shared.errors import Problem

@@ -11,10 +11,9 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from control.calls import state as states
-from control.calls.event_effects import NewEvent, apply_events
-from control.calls.model import CarrierStatus
-from control.calls.state import CallState
+from control.calls.events.rules import NewEvent, apply_events
+from control.calls.records import rules as states
+from control.calls.records.rules import CallState, CarrierStatus
 from control.carriers.rules import PlacedCall
 from shared.events import CallEnded, CallerSaid, CallResumed, CallStarted, CallUsage, Event
 

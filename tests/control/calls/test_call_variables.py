@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from control.calls.model import AdmittedCall
+from control.calls.records.rules import AdmittedCall
 from shared.errors import Conflict, Invalid, Problem
 from shared.plan import ContextPlan
 from tests.control.calls.call_platform import NOW, CallPlatform, LiveWorkspace, later, make_checkpoint

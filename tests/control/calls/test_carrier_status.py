@@ -10,10 +10,9 @@ import pytest
 
 from control.agents.model import AgentEdit
 from control.agents.service import Agents
-from control.calls.carrier_reports import FETCH_RECORDING, FetchRecordingJob
-from control.calls.hangup import HANG_UP, HangupJob
-from control.calls.model import AdmittedCall, CarrierRecording, CarrierStatus, OpenCall, RefusedCall
-from control.calls.policy import MOST_LEGS
+from control.calls.live.service import HANG_UP, HangupJob
+from control.calls.recordings.service import FETCH_RECORDING, FetchRecordingJob
+from control.calls.records.rules import MOST_LEGS, AdmittedCall, CarrierRecording, CarrierStatus, OpenCall, RefusedCall
 from control.carriers.rules import PlacedCall
 from shared.bus.checkpoints import Checkpoint
 from shared.events import CallStatus, CallUsage

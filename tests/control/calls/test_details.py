@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from control.calls.details import CallDetails, decode_details, encode_details
+from control.calls.records.details import CallDetails, decode_details, encode_details
 
 # Every key, as the version before the typed form wrote it.
 STORED: dict[str, Any] = {

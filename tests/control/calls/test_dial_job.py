@@ -8,10 +8,9 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from control.calls.dial_job import make_dial_job
-from control.calls.dial_queue import DialQueue, PlaceCallJob
-from control.calls.model import AdmittedCall
-from control.calls.placement import LOOKED_FOR
+from control.calls.outbound.service import LOOKED_FOR, PlaceCallJob
+from control.calls.outbound.tasks import DialQueue, make_dial_job
+from control.calls.records.rules import AdmittedCall
 from control.carriers.pacer import CallPacer
 from control.carriers.rules import DialRequest, PlacedCall
 from control.carriers.service import Carriers

@@ -13,8 +13,8 @@ from uuid import UUID
 from aiohttp import web
 from aiohttp.test_utils import TestServer, unused_port
 
-from control.calls import store
-from control.calls.dial_queue import PLACE_CALL, PlaceCallJob, enqueue_dial
+from control.calls.outbound.service import PLACE_CALL, PlaceCallJob, enqueue_dial
+from control.calls.records import queries as records_queries
 from control.db.pool import Connection
 from shared.bus.client import redis_key
 from shared.ids import new_id
@@ -106,7 +106,7 @@ async def insert_calls(db: Connection, workspace: LiveWorkspace, numbers: list[s
     """Places calls beyond what one workspace may place at once."""
     now = datetime.now(UTC)
     for number in numbers:
-        new = store.NewCall(
+        new = records_queries.NewCall(
             id=UUID(new_id()),
             workspace_id=workspace.workspace_id,
             agent_id=workspace.agent_id,
@@ -120,7 +120,7 @@ async def insert_calls(db: Connection, workspace: LiveWorkspace, numbers: list[s
             called=number,
             at=now,
         )
-        await store.insert_queued(db, new)
+        await records_queries.insert_queued(db, new)
         await enqueue_dial(db, PlaceCallJob(new.id))
 
 

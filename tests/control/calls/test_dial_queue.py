@@ -7,9 +7,8 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from control.calls.dial_job import make_dial_job
-from control.calls.dial_queue import PLACE_CALL, DialQueue, PlaceCallJob, back_off_s
-from control.calls.placement import STALE
+from control.calls.outbound.service import PLACE_CALL, STALE, PlaceCallJob
+from control.calls.outbound.tasks import DialQueue, back_off_s, make_dial_job
 from control.carriers.pacer import CallPacer
 from control.carriers.retries import NotProcessed
 from control.carriers.service import Carriers

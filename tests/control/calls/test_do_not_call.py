@@ -10,17 +10,17 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from control.calls.deletion import CallerNumber, delete_mentions
-from control.calls.details import CallDetails
-from control.calls.dial_job import make_dial_job
-from control.calls.dial_queue import DialQueue, PlaceCallJob
-from control.calls.do_not_call import cancel_listed
-from control.calls.event_batch import parse_event, write_events
-from control.calls.event_effects import NewEvent, apply_events
-from control.calls.opt_outs import list_opted_out
-from control.calls.phone_codes import CodeRequest, PhoneCodes
-from control.calls.state import CallState
-from control.calls.store import lock_one
+from control.calls.deletion.rules import CallerNumber
+from control.calls.deletion.service import delete_mentions
+from control.calls.events.rules import NewEvent, apply_events
+from control.calls.events.service import parse_event, write_events
+from control.calls.outbound.service import PlaceCallJob, cancel_listed
+from control.calls.outbound.tasks import DialQueue, make_dial_job
+from control.calls.records.details import CallDetails
+from control.calls.records.queries import lock_one
+from control.calls.records.rules import CallState
+from control.calls.records.service import list_opted_out
+from control.calls.verified_numbers.service import CodeRequest, PhoneCodes
 from control.carriers.pacer import CallPacer
 from control.carriers.service import Carriers
 from control.db.keyset import PageRequest

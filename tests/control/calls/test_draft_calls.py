@@ -4,8 +4,8 @@ from uuid import UUID
 
 from control.agents.model import AgentEdit
 from control.agents.service import Agents
-from control.calls.model import AdmittedCall
-from control.calls.outbound import CallRequest
+from control.calls.outbound.service import CallRequest
+from control.calls.records.rules import AdmittedCall
 from control.db.pool import Connection
 from tests.control.calls.call_platform import NOW, CallPlatform, LiveWorkspace, later, make_checkpoint
 

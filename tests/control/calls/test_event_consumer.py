@@ -15,12 +15,12 @@ import msgspec
 import pytest
 
 from control.analytics.rollup import roll_up_days
-from control.calls.event_batch import JOIN_RECORDINGS, JoinRecordingsJob, parse_event, write_events
-from control.calls.event_consumer import ASIDE, ConsumerPace, EventCounts, consume_events
-from control.calls.hangup import HANG_UP
-from control.calls.hangup_job import make_hangup_job
-from control.calls.model import AdmittedCall, CarrierStatus
-from control.calls.stream_end import STREAM_ENDED, StreamEndedJob
+from control.calls.events.service import parse_event, write_events
+from control.calls.events.tasks import ASIDE, ConsumerPace, EventCounts, consume_events
+from control.calls.live.service import HANG_UP, STREAM_ENDED, StreamEndedJob
+from control.calls.live.tasks import make_hangup_job
+from control.calls.recordings.service import JOIN_RECORDINGS, JoinRecordingsJob
+from control.calls.records.rules import AdmittedCall, CarrierStatus
 from control.carriers.rules import CarrierName
 from control.carriers.service import Carriers
 from shared.bus.client import bus_client

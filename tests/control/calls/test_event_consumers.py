@@ -8,7 +8,7 @@ from uuid import UUID
 import asyncpg  # type: ignore[import-untyped]
 import pytest
 
-from control.calls.event_consumer import ConsumerPace, is_temporary
+from control.calls.events.tasks import ConsumerPace, is_temporary
 from shared.bus.events import GROUP, STREAM, EventStream, entry_fields
 from shared.events import CallerSaid
 from shared.ids import new_id

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from control.calls.event_consumer import ASIDE, EventCounts
+from control.calls.events.tasks import ASIDE, EventCounts
 from shared.bus.authority import BusAuthority
 from shared.bus.events import STREAM, prove_line
 from shared.events import CallEnded, CallUsage

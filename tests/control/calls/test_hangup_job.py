@@ -6,8 +6,8 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from control.calls.hangup import HangupJob
-from control.calls.hangup_job import make_hangup_job
+from control.calls.live.service import HangupJob
+from control.calls.live.tasks import make_hangup_job
 from control.carriers.service import Carriers
 from control.db.jobs import JobFailed, JobHandler
 from shared.bus.commands import DONE, CommandStream, EndCall

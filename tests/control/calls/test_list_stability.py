@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from control.calls.read_calls import select_calls
-from control.calls.record_model import CallFilter
+from control.calls.records.queries import select_calls
+from control.calls.records.rules import CallFilter
 from control.db.keyset import PageRequest
 from control.db.pool import Connection, Pool, open_pool
 from control.db.scope import enter_platform

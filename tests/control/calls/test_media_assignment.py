@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from control.calls.media_assignment import CallNotLive, MediaAssignment, NoMediaNode
+from control.calls.live.service import CallNotLive, MediaAssignment, NoMediaNode
 from shared.bus.checkpoints import Checkpoints, StreamOutcome
 from shared.bus.client import BusClient, BusUnavailable, bus_client
 from shared.bus.commands import DONE, CallCommand, CommandStream, EndCall

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from control.calls.number_pseudonyms import NumberPseudonyms
+from control.calls.deletion.rules import NumberPseudonyms
 from shared.secrets import Sealer
 
 OLD, NEW = bytes(range(32)), bytes(range(1, 33))

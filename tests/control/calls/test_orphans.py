@@ -6,9 +6,9 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from control.calls.media_assignment import MediaAssignment
-from control.calls.model import AdmittedCall
-from control.calls.orphans import MOST, OrphanSearch
+from control.calls.live.service import MediaAssignment
+from control.calls.lost.service import MOST, OrphanSearch
+from control.calls.records.rules import AdmittedCall
 from control.carriers.rules import ActiveCall, CarrierName
 from shared.bus.client import bus_client
 from shared.bus.live import LiveCall, LiveCalls

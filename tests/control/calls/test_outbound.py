@@ -7,8 +7,7 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from control.calls.dial_queue import PLACE_CALL, PlaceCallJob
-from control.calls.outbound_limits import load_limits
+from control.calls.outbound.service import PLACE_CALL, PlaceCallJob, load_limits
 from control.platform.service import Platform
 from shared.errors import Conflict, Invalid, NotFound, Problem, TooManyRequests
 from tests.control.calls.call_platform import (

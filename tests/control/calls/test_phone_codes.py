@@ -8,9 +8,9 @@ from uuid import UUID
 import pytest
 
 from control.accounts.model import VerifiedNumber
-from control.calls.dial_queue import PLACE_CALL
-from control.calls.model import PhoneCode
-from control.calls.phone_codes import MOST_FAILURES, PURPOSE, CodeRequest, PhoneCodes
+from control.calls.outbound.service import PLACE_CALL
+from control.calls.verified_numbers.rules import PhoneCode
+from control.calls.verified_numbers.service import MOST_FAILURES, PURPOSE, CodeRequest, PhoneCodes
 from control.db.pool import Connection
 from control.platform.service import Platform
 from shared.errors import Invalid, Problem

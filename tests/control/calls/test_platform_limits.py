@@ -5,8 +5,8 @@ from datetime import datetime
 
 import pytest
 
-from control.calls.outbound_limits import find_platform_limit
-from control.calls.store_platform_calls import PlatformCalls, measure_platform_calls
+from control.calls.outbound.queries import measure_platform_calls
+from control.calls.outbound.rules import PlatformCalls, find_platform_limit
 from control.platform.service import Platform
 from shared.errors import TooManyRequests
 from tests.control.calls.call_platform import NOW, STAFF, CallPlatform, LiveWorkspace, later

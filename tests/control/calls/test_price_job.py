@@ -7,11 +7,11 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from control.calls.carrier_extras import ExtraPrices, estimate_extras
-from control.calls.details import CallDetails, MediaLeg, StoredCarrierRecording, Transfer
-from control.calls.model import AdmittedCall, CarrierStatus
-from control.calls.price_job import LOOK_AFTER_S, READ_PRICE, ReadPriceJob, make_price_job
-from control.calls.state import CallState
+from control.calls.carrier_reports.rules import ExtraPrices, estimate_extras
+from control.calls.carrier_reports.service import LOOK_AFTER_S, READ_PRICE, ReadPriceJob
+from control.calls.carrier_reports.tasks import make_price_job
+from control.calls.records.details import CallDetails, MediaLeg, StoredCarrierRecording, Transfer
+from control.calls.records.rules import AdmittedCall, CallState, CarrierStatus
 from control.carriers.rules import OTHER_CURRENCY, CarrierRefused
 from control.carriers.service import Carriers
 from control.db.jobs import JobFailed

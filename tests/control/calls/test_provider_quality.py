@@ -6,8 +6,8 @@ from itertools import permutations
 import pytest
 
 from control.analytics.latency import bucket_of
-from control.calls.details import decode_details, encode_details
-from control.calls.event_effects import NewEvent, apply_events
+from control.calls.events.rules import NewEvent, apply_events
+from control.calls.records.details import decode_details, encode_details
 from shared.events import CallEnded, CallUsage, Event, ProviderFailed, TurnLatency
 from tests.control.calls.test_state import T0, call
 

@@ -7,10 +7,8 @@ from uuid import UUID
 
 import pytest
 
-from control.calls.details import Absence, CallDetails
-from control.calls.event_consumer import EventCounts, consume_events
-from control.calls.model import AdmittedCall, CarrierStatus
-from control.calls.reaper import (
+from control.calls.events.tasks import EventCounts, consume_events
+from control.calls.lost.service import (
     CLOCK_ERROR,
     FORGET_S,
     GRACE,
@@ -22,7 +20,8 @@ from control.calls.reaper import (
     next_state,
     reap_calls,
 )
-from control.calls.state import CallState
+from control.calls.records.details import Absence, CallDetails
+from control.calls.records.rules import AdmittedCall, CallState, CarrierStatus
 from shared.bus.checkpoints import Checkpoints, StreamOutcome
 from shared.bus.client import BusUnavailable
 from shared.events import CallEnded, CallStarted, CallStatus, CallUsage, EndReason

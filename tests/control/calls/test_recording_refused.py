@@ -11,16 +11,26 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from control.calls.carrier_reports import FETCH_RECORDING
-from control.calls.details import CallDetails, ConsentRecord
-from control.calls.event_batch import JOIN_RECORDINGS, JoinRecordingsJob, parse_event, write_events
-from control.calls.event_effects import NewEvent, apply_events
-from control.calls.model import AdmittedCall, CarrierRecording
-from control.calls.recording_discard import DISCARD_RECORDINGS, DiscardRecordingsJob, make_discard_recordings_job
-from control.calls.recording_jobs import make_fetch_recording_job, make_join_recordings_job
-from control.calls.recording_start import START_RECORDING, StartRecordingJob, make_start_recording_job
-from control.calls.state import CallState
-from control.calls.store import lock_one
+from control.calls.events.rules import NewEvent, apply_events
+from control.calls.events.service import parse_event, write_events
+from control.calls.recordings.service import (
+    DISCARD_RECORDINGS,
+    FETCH_RECORDING,
+    JOIN_RECORDINGS,
+    START_RECORDING,
+    DiscardRecordingsJob,
+    JoinRecordingsJob,
+    StartRecordingJob,
+)
+from control.calls.recordings.tasks import (
+    make_discard_recordings_job,
+    make_fetch_recording_job,
+    make_join_recordings_job,
+    make_start_recording_job,
+)
+from control.calls.records.details import CallDetails, ConsentRecord
+from control.calls.records.queries import lock_one
+from control.calls.records.rules import AdmittedCall, CallState, CarrierRecording
 from control.carriers.service import Carriers
 from control.db.jobs import JobFailed
 from shared.bus.checkpoints import Checkpoint

@@ -5,15 +5,11 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from control.calls.admission import admit
-from control.calls.event_batch import parse_event, write_events
-from control.calls.policy import CallPolicy
-from control.calls.recording_start import (
-    RETRY_AFTER_S,
-    START_RECORDING,
-    StartRecordingJob,
-    make_start_recording_job,
-)
+from control.calls.events.service import parse_event, write_events
+from control.calls.inbound.rules import admit
+from control.calls.recordings.service import START_RECORDING, StartRecordingJob
+from control.calls.recordings.tasks import RETRY_AFTER_S, make_start_recording_job
+from control.calls.records.rules import CallPolicy
 from control.carriers.service import Carriers
 from control.db.jobs import JobFailed, JobHandler
 from shared.events import AnnouncementHeard, CallEnded, CallUsage, Event

@@ -7,9 +7,9 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from control.calls.carrier_reports import FETCH_RECORDING, FetchRecordingJob
-from control.calls.model import CarrierRecording, IncomingCall
-from control.calls.recording_jobs import make_fetch_recording_job
+from control.calls.recordings.service import FETCH_RECORDING, FetchRecordingJob
+from control.calls.recordings.tasks import make_fetch_recording_job
+from control.calls.records.rules import CarrierRecording, IncomingCall
 from control.carriers.rules import CarrierName, CarrierRefused, CarrierUnavailable
 from control.carriers.service import Carriers
 from control.db.jobs import JobFailed, JobHandler

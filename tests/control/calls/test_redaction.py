@@ -12,13 +12,12 @@ import msgspec
 import numpy as np
 import pytest
 
-from control.calls.carrier_reports import FetchRecordingJob
-from control.calls.event_batch import JOIN_RECORDINGS, parse_event, write_events
-from control.calls.model import AdmittedCall, CarrierRecording
-from control.calls.recording_jobs import make_fetch_recording_job
-from control.calls.recording_redaction import REDACT_RECORDINGS, RedactRecordingsJob, make_redact_recordings_job
+from control.calls.events.service import parse_event, write_events
+from control.calls.recordings.service import JOIN_RECORDINGS, REDACT_RECORDINGS, FetchRecordingJob, RedactRecordingsJob
+from control.calls.recordings.tasks import make_fetch_recording_job, make_redact_recordings_job
+from control.calls.records.rules import AdmittedCall, CarrierRecording
+from control.calls.records.word_times import make_words
 from control.calls.service import Calls
-from control.calls.word_times import make_words
 from control.carriers.service import Carriers
 from control.db.jobs import JobFailed
 from control.redaction.finder import KINDS

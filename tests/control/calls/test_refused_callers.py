@@ -5,9 +5,8 @@ from typing import Any
 
 import pytest
 
-from control.calls.blocked_callers import BlockedCallers
-from control.calls.caller_identity import ANONYMOUS
-from control.calls.model import AdmittedCall, IncomingCall, RefusedCall
+from control.calls.blocked_callers.service import BlockedCallers
+from control.calls.records.rules import ANONYMOUS, AdmittedCall, IncomingCall, RefusedCall
 from control.calls.service import Calls
 from control.db.pool import Connection
 from shared.ids import new_id

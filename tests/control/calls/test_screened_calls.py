@@ -5,9 +5,9 @@ from uuid import UUID
 
 import pytest
 
-from control.calls.details import decode_details, encode_details
-from control.calls.event_effects import NewEvent, apply_events
-from control.calls.state import CallState
+from control.calls.events.rules import NewEvent, apply_events
+from control.calls.records.details import decode_details, encode_details
+from control.calls.records.rules import CallState
 from shared.events import CallScreened
 from tests.control.calls.call_platform import NOW, later
 

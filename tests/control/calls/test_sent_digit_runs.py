@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from structlog.testing import capture_logs
 
-from control.calls.sent_digit_runs import SentDigitRuns
+from control.calls.live.tool import SentDigitRuns
 from control.carriers.rules import CarrierName, CarrierRefused, CarrierUnavailable
 from control.carriers.service import Carriers
 from control.media_requests.handlers import HandlerContext, RunningCall, TenantTransactions

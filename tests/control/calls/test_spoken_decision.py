@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from control.calls.spoken_decision import hints_for, read_decision, takes_words
+from control.calls.transfers.spoken_decision import hints_for, read_decision, takes_words
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,10 @@ from uuid import UUID
 
 import msgspec
 
-from control.calls import store
-from control.calls.details import CallDetails, Transfer, encode_details
-from control.calls.hangup import HANG_UP, HangupJob
-from control.calls.hangup_job import make_hangup_job
-from control.calls.staff_end import EndCallsJob, end_call, make_end_calls_job
+from control.calls.live.service import HANG_UP, EndCallsJob, HangupJob, end_call
+from control.calls.live.tasks import make_end_calls_job, make_hangup_job
+from control.calls.records import queries as records_queries
+from control.calls.records.details import CallDetails, Transfer, encode_details
 from control.carriers.service import Carriers
 from control.db.pool import Connection
 from control.workspaces.model import WorkspaceStatus
@@ -109,7 +108,7 @@ async def test_ending_twice_is_harmless(platform: CallPlatform) -> None:
     queued = await platform.place(workspace, PHONE)
 
     async def end(db: Connection) -> bool:
-        call = await store.lock_one(db, queued)
+        call = await records_queries.lock_one(db, queued)
         assert call is not None
         return await end_call(db, call.state, NOW, polite=False)
 

@@ -6,8 +6,9 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from control.calls.hangup import HANG_UP, HangupJob
-from control.calls.transfer_end import END_TRANSFER, EndTransferJob, enqueue_transfer_end, make_end_transfer_job
+from control.calls.live.service import HANG_UP, HangupJob
+from control.calls.transfers.service import END_TRANSFER, EndTransferJob, enqueue_transfer_end
+from control.calls.transfers.tasks import make_end_transfer_job
 from control.carriers.rules import CarrierRefused
 from control.carriers.service import Carriers
 from control.db.jobs import JobFailed

@@ -8,12 +8,11 @@ from uuid import UUID
 
 import pytest
 
-from control.calls import state as states
-from control.calls.details import Transfer, decode_details
-from control.calls.event_batch import parse_event, write_events
-from control.calls.event_effects import NewEvent, apply_events
-from control.calls.model import CarrierStatus
-from control.calls.transfer_return import may_return, take_back, undo_return
+from control.calls.events.rules import NewEvent, apply_events
+from control.calls.events.service import parse_event, write_events
+from control.calls.records import rules as states
+from control.calls.records.details import Transfer, decode_details
+from control.calls.records.rules import CarrierStatus, may_return, take_back, undo_return
 from shared.events import SEQ_PER_LEG, CallEnded, CallUsage, Event, TransferReturned
 from tests.control.calls.call_platform import NOW, CallPlatform, later
 from tests.control.calls.consumed_events import encoded_event

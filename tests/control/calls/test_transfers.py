@@ -7,11 +7,11 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from control.calls import store, store_outbound
-from control.calls.details import decode_details
-from control.calls.event_batch import parse_event, write_events
-from control.calls.model import AdmittedCall, CarrierStatus, RefusedCall
-from control.calls.state import apply_media_end
+from control.calls.events.service import parse_event, write_events
+from control.calls.outbound import queries as outbound_queries
+from control.calls.records import queries as records_queries
+from control.calls.records.details import decode_details
+from control.calls.records.rules import AdmittedCall, CarrierStatus, RefusedCall, apply_media_end
 from control.carriers.rules import PlacedCall
 from control.db.pool import Connection
 from control.platform.audit import mask_number
@@ -56,7 +56,7 @@ async def test_transfer_seconds_count_as_outbound_minutes(platform: CallPlatform
 
     async def seconds(at: float) -> int:
         placed = await platform.in_platform(
-            lambda db: store_outbound.count_usage(db, workspace.workspace_id, CALLEE, later(at))
+            lambda db: outbound_queries.count_usage(db, workspace.workspace_id, CALLEE, later(at))
         )
         return placed.seconds
 
@@ -110,9 +110,9 @@ async def transfer_call(platform: CallPlatform, workspace: LiveWorkspace, direct
 
     async def transfer(db: Connection) -> None:
         await platform.calls.apply_carrier_status(db, CarrierStatus("twilio", name, "in_progress", NOW))
-        state = (await store.lock_states(db, [call_id]))[call_id]
+        state = (await records_queries.lock_states(db, [call_id]))[call_id]
         event = CallEnded("completed", "transferred", "", 60_000, CallUsage(call_ms=60_000), CALLEE)
-        await store.update_states(db, [apply_media_end(state, event, later(60))])
+        await records_queries.update_states(db, [apply_media_end(state, event, later(60))])
 
     await platform.in_platform(transfer)
     return call_id, name

@@ -9,11 +9,12 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from control.calls import store_warm_transfers, warm_transfers
-from control.calls.policy import MOST_RETURNS
-from control.calls.warm_transfer import WarmTransfer
-from control.calls.warm_transfer_runs import LONGEST_PACE_S, LONGEST_RING_S, WarmTransferRuns
-from control.calls.warm_transfers import END_TARGET
+from control.calls.records.rules import MOST_RETURNS
+from control.calls.transfers import queries as transfers_queries
+from control.calls.transfers import service as transfers_service
+from control.calls.transfers.rules import WarmTransfer
+from control.calls.transfers.service import END_TARGET
+from control.calls.transfers.tool import LONGEST_PACE_S, LONGEST_RING_S, WarmTransferRuns
 from control.carriers.pacer import CallPacer
 from control.carriers.rules import CarrierName, CarrierRefused, CarrierUnavailable, TargetCallRequest
 from control.carriers.service import Carriers
@@ -84,7 +85,7 @@ class Scene:
         return await handler.answer(context)
 
     async def transfers(self) -> list[WarmTransfer]:
-        return await self.platform.in_platform(lambda db: store_warm_transfers.select_of_call(db, self.call_id))
+        return await self.platform.in_platform(lambda db: transfers_queries.select_of_call(db, self.call_id))
 
 
 @pytest.fixture
@@ -96,7 +97,7 @@ async def scene(platform: CallPlatform) -> Scene:
 
 async def test_the_run_ends_when_the_target_has_accepted(scene: Scene) -> None:
     async def accept(one: UUID) -> None:
-        await scene.platform.in_platform(lambda db: warm_transfers.accept(db, one, "room"))
+        await scene.platform.in_platform(lambda db: transfers_service.accept(db, one, "room"))
 
     scene.carrier.reaction = accept
     assert await scene.run() == {"conference": "room", "number": CALLEE}
@@ -108,7 +109,7 @@ async def test_the_run_ends_when_the_target_has_accepted(scene: Scene) -> None:
 
 async def test_the_run_ends_when_the_target_declines(scene: Scene) -> None:
     async def decline(one: UUID) -> None:
-        await scene.platform.in_platform(lambda db: warm_transfers.fail(db, one, "refused"))
+        await scene.platform.in_platform(lambda db: transfers_service.fail(db, one, "refused"))
 
     scene.carrier.reaction = decline
     assert await scene.run() == {"failure": "refused"}
@@ -154,7 +155,7 @@ async def test_a_call_has_one_of_them_at_a_time(scene: Scene) -> None:
         with pytest.raises(Conflict) as refused:
             await scene.run("another")
         assert refused.value.code == "transfer_going_on"
-        await scene.platform.in_platform(lambda db: warm_transfers.fail(db, one, "refused"))
+        await scene.platform.in_platform(lambda db: transfers_service.fail(db, one, "refused"))
 
     scene.carrier.reaction = ask_again
     assert await scene.run() == {"failure": "refused"}
@@ -183,7 +184,7 @@ async def test_targets_are_called_at_the_pace_of_outbound_calls(scene: Scene) ->
 
 async def test_caller_who_leaves_while_the_target_waits_for_its_turn_has_nobody_called(scene: Scene) -> None:
     async def end_call(_: float) -> None:
-        await scene.platform.in_platform(lambda db: warm_transfers.end_of_call(db, scene.call_id))
+        await scene.platform.in_platform(lambda db: transfers_service.end_of_call(db, scene.call_id))
 
     scene.sleep = end_call  # type: ignore[assignment,method-assign]
     assert await scene.run() == {"failure": "failed"}

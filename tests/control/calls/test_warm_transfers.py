@@ -10,10 +10,12 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from control.calls import store, store_warm_transfers, warm_transfers
-from control.calls.warm_transfer import WarmTransfer
-from control.calls.warm_transfer_job import make_end_target_job
-from control.calls.warm_transfers import END_TARGET, EndTargetJob
+from control.calls.records import queries as records_queries
+from control.calls.transfers import queries as transfers_queries
+from control.calls.transfers import service as transfers_service
+from control.calls.transfers.rules import WarmTransfer
+from control.calls.transfers.service import END_TARGET, EndTargetJob
+from control.calls.transfers.tasks import make_end_target_job
 from control.carriers.service import Carriers
 from control.db.pool import Connection
 from control.db.scope import enter_platform
@@ -24,10 +26,10 @@ from tests.control.calls.test_transfers import report_end, transfer_call
 
 LEG, CONFERENCE = "CA-target", "room"
 Step = Callable[..., Awaitable[Any]]
-ANSWERED: Step = partial(warm_transfers.answer, leg_id=LEG)
-ACCEPTED: Step = partial(warm_transfers.accept, conference=CONFERENCE)
-DECLINED: Step = partial(warm_transfers.fail, failure="refused")
-ENDED: Step = partial(warm_transfers.end_leg, failure="no_answer")
+ANSWERED: Step = partial(transfers_service.answer, leg_id=LEG)
+ACCEPTED: Step = partial(transfers_service.accept, conference=CONFERENCE)
+DECLINED: Step = partial(transfers_service.fail, failure="refused")
+ENDED: Step = partial(transfers_service.end_leg, failure="no_answer")
 
 
 async def begin(platform: CallPlatform, call_id: UUID | None = None, name: str = "") -> tuple[WarmTransfer, str]:
@@ -41,15 +43,15 @@ async def begin(platform: CallPlatform, call_id: UUID | None = None, name: str =
         id=UUID(new_id()), workspace_id=call["workspace_id"], call_id=call_id, run_id=new_id(), carrier="twilio",
         number=CALLEE, language="en", brief="An invoice", created_at=NOW,
     )  # fmt: skip
-    assert await platform.in_platform(lambda db: store_warm_transfers.insert_transfer(db, new))
-    await platform.in_platform(lambda db: warm_transfers.set_leg(db, new.id, LEG))
+    assert await platform.in_platform(lambda db: transfers_queries.insert_transfer(db, new))
+    await platform.in_platform(lambda db: transfers_service.set_leg(db, new.id, LEG))
     return new, name
 
 
 async def run_steps(platform: CallPlatform, one: WarmTransfer, *steps: Step) -> WarmTransfer:
     for step in steps:
         await platform.in_platform(partial(step, transfer_id=one.id))
-    found = await platform.in_platform(lambda db: store_warm_transfers.lock_transfer(db, one.id))
+    found = await platform.in_platform(lambda db: transfers_queries.lock_transfer(db, one.id))
     assert found is not None
     return found
 
@@ -64,8 +66,8 @@ async def run_jobs(platform: CallPlatform, one: WarmTransfer, carrier: FakeCarri
 
 async def test_a_run_of_the_tool_has_one_transfer(platform: CallPlatform) -> None:
     one, _ = await begin(platform)
-    assert not await platform.in_platform(lambda db: store_warm_transfers.insert_transfer(db, one))
-    found = await platform.in_platform(lambda db: store_warm_transfers.select_by_run(db, one.call_id, one.run_id))
+    assert not await platform.in_platform(lambda db: transfers_queries.insert_transfer(db, one))
+    found = await platform.in_platform(lambda db: transfers_queries.select_by_run(db, one.call_id, one.run_id))
     assert found is not None and (found.id, found.leg_id, found.status) == (one.id, LEG, "calling")
 
 
@@ -82,7 +84,7 @@ async def test_a_target_that_does_not_accept_ends_as_failed_in_any_order(
     one, _ = await begin(platform)
     ended = await run_steps(platform, one, *order, *order)
     assert ended.status == "failed" and ended.failure in ("refused", "no_answer")
-    assert await platform.in_platform(lambda db: warm_transfers.accept(db, one.id, CONFERENCE)) is None, "too late"
+    assert await platform.in_platform(lambda db: transfers_service.accept(db, one.id, CONFERENCE)) is None, "too late"
 
 
 async def test_a_target_that_accepts_twice_is_checked_once(platform: CallPlatform) -> None:
@@ -133,7 +135,7 @@ async def test_a_caller_whose_target_has_gone_before_they_met_is_hung_up(platfor
 
 
 async def join(platform: CallPlatform, one: WarmTransfer, at: float = 1) -> bool:
-    return await platform.in_platform(lambda db: warm_transfers.join(db, one.call_id, CONFERENCE, later(at)))
+    return await platform.in_platform(lambda db: transfers_service.join(db, one.call_id, CONFERENCE, later(at)))
 
 
 async def test_who_have_met_are_left_alone_before_media_has_reported_it(platform: CallPlatform) -> None:
@@ -164,7 +166,7 @@ async def test_a_blind_transfer_ends_the_calls_of_warm_ones(platform: CallPlatfo
         call_id, name = await transfer_call(platform, workspace, "inbound")
         one, _ = await begin(platform, call_id, name)
         await run_steps(platform, one, *steps)
-        await platform.in_platform(lambda db, call_id=call_id: warm_transfers.release(db, call_id))  # type: ignore[misc]
+        await platform.in_platform(lambda db, call_id=call_id: transfers_service.release(db, call_id))  # type: ignore[misc]
         carrier = FakeCarrier()
         await run_jobs(platform, one, carrier, unless_met=False)
         assert LEG in carrier.hung_up
@@ -194,14 +196,14 @@ async def test_the_calls_row_is_locked_before_the_transfers(platform: CallPlatfo
     """Both legs of a conversation end at once: with other orders of their reports' locks one would be a deadlock."""
     one, name = await begin(platform)
     await run_steps(platform, one, ANSWERED, ACCEPTED)
-    for report in (partial(warm_transfers.lock_call, transfer_id=one.id), partial(ENDED, transfer_id=one.id)):
+    for report in (partial(transfers_service.lock_call, transfer_id=one.id), partial(ENDED, transfer_id=one.id)):
         async with platform.pool.transaction() as db:
             await enter_platform(db)
-            await store.lock_call(db, "twilio", name)
+            await records_queries.lock_call(db, "twilio", name)
             other = asyncio.create_task(platform.in_platform(report))
             await wait_until_blocked(db)
             async with asyncio.timeout(30):
-                await store_warm_transfers.lock_transfer(db, one.id)
+                await transfers_queries.lock_transfer(db, one.id)
         await other
 
 
@@ -227,7 +229,7 @@ async def test_a_leg_that_is_known_after_the_end_is_hung_up(platform: CallPlatfo
     """The carrier's answer came after the caller had gone."""
     one, _ = await begin(platform)
     await run_steps(platform, one, DECLINED)
-    await platform.in_platform(lambda db: warm_transfers.set_leg(db, one.id, "CA-late"))
+    await platform.in_platform(lambda db: transfers_service.set_leg(db, one.id, "CA-late"))
     carrier = FakeCarrier()
     await run_jobs(platform, one, carrier, unless_met=False)
     assert "CA-late" in carrier.hung_up
@@ -236,7 +238,7 @@ async def test_a_leg_that_is_known_after_the_end_is_hung_up(platform: CallPlatfo
 async def test_legs_of_transfers_that_go_on_are_no_orphans(platform: CallPlatform) -> None:
     one, _ = await begin(platform)
     leg = f"CA-{one.id}"
-    await platform.in_platform(lambda db: warm_transfers.set_leg(db, one.id, leg))
-    assert await platform.in_platform(lambda db: store_warm_transfers.select_open_legs(db, [leg, "CA-x"])) == {leg}
+    await platform.in_platform(lambda db: transfers_service.set_leg(db, one.id, leg))
+    assert await platform.in_platform(lambda db: transfers_queries.select_open_legs(db, [leg, "CA-x"])) == {leg}
     await run_steps(platform, one, DECLINED)
-    assert await platform.in_platform(lambda db: store_warm_transfers.select_open_legs(db, [leg])) == set()
+    assert await platform.in_platform(lambda db: transfers_queries.select_open_legs(db, [leg])) == set()

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from control.calls.recording_silence import Stretch, find_stretches
-from control.calls.word_times import (
+from control.calls.recordings.rules import Stretch, find_stretches
+from control.calls.records.word_times import (
     make_words,
     redact_utterance,
     split_word_times,

@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from control.calls import store
-from control.calls.campaign_placement import make_campaign_placer
-from control.calls.state import CallState, close
-from control.calls.state_changes import save_changes
+from control.calls.records import queries as records_queries
+from control.calls.records.rules import CallState, close
+from control.calls.records.service import save_changes
+from control.calls.tasks import make_campaign_placer
 from control.campaigns.calling_hours import CallingHours
 from control.campaigns.rules import Campaign, CampaignSettings, ImportResult, NewRecipient
 from control.campaigns.service import CampaignRecipients, Campaigns
@@ -102,7 +102,7 @@ class CampaignWorkspace:
         """Ends a call as the carrier's or control's report does. dies: before the transaction commits."""
 
         async def work(db: Any) -> None:
-            before = (await store.lock_states(db, [call_id]))[call_id]
+            before = (await records_queries.lock_states(db, [call_id]))[call_id]
             named = replace(before, carrier_call_id=before.carrier_call_id or (f"CA{call_id}" if dialled else None))
             answered = self.now if status == "completed" else None
             talked = replace(named, answered_at=answered)

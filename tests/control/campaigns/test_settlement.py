@@ -8,15 +8,13 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from control.calls import store
-from control.calls.campaign_calls import settle_unsettled
-from control.calls.dial_job import make_dial_job
-from control.calls.dial_queue import DialQueue, PlaceCallJob
-from control.calls.do_not_call import cancel_listed
-from control.calls.event_batch import parse_event, write_events
-from control.calls.model import AdmittedCall, CarrierStatus
+from control.calls.events.service import parse_event, write_events
+from control.calls.outbound.service import PlaceCallJob, cancel_listed, settle_unsettled
+from control.calls.outbound.tasks import DialQueue, make_dial_job
+from control.calls.records import queries as records_queries
+from control.calls.records.rules import AdmittedCall, CarrierStatus
+from control.calls.records.service import save_changes
 from control.calls.service import Calls
-from control.calls.state_changes import save_changes
 from control.campaigns import queries as campaigns_queries
 from control.campaigns import service as campaigns_service
 from control.campaigns.rules import MOST_UNDIALLED, RetryPolicy, RetryRule
@@ -285,7 +283,7 @@ async def test_campaign_says_whether_a_machine_gets_the_agents_message(
     await dial(tenant, call_id)
     (order,) = tenant.platform.gateway.dialled
     assert order.leaves_message is expected
-    stored = await tenant.platform.in_platform(lambda db: store.lock_one(db, call_id))
+    stored = await tenant.platform.in_platform(lambda db: records_queries.lock_one(db, call_id))
     assert stored is not None and stored.to_planned(tenant.now).leaves_message is expected
 
 
@@ -321,5 +319,5 @@ async def test_campaign_replaces_the_agents_rule_of_call_screening(
 
 
 async def _correct(db: Connection, call_id: UUID, reason: EndReason) -> None:
-    before = (await store.lock_states(db, [call_id]))[call_id]
+    before = (await records_queries.lock_states(db, [call_id]))[call_id]
     await save_changes(db, [(before, replace(before, end_reason=reason, status="completed"))])

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from control.calls.campaign_placement import make_campaign_placer
+from control.calls.tasks import make_campaign_placer
 from control.campaigns.rules import Campaign, RetryPolicy
 from control.campaigns.tasks import CampaignDispatcher
 from control.do_not_call.rules import NewListing

@@ -10,7 +10,7 @@ import asyncpg  # type: ignore[import-untyped]
 import pytest
 from structlog.testing import capture_logs
 
-from control.calls.event_batch import parse_event
+from control.calls.events.service import parse_event
 from control.db.duties import Duty
 from control.db.partitions import (
     PartitionState,

@@ -34,7 +34,8 @@ ATTEMPTS = {
     "signal": "os.kill(os.getppid(), 0)",
     "limits": "resource.prlimit(os.getppid(), resource.RLIMIT_NOFILE)",
     "lift": "resource.setrlimit(resource.RLIMIT_NOFILE, (4096, 4096))",
-    "import": "__import__('pypdf').PdfReader and __import__('encodings.cp1006') and __import__('control.calls.turns')",
+    "import": "__import__('pypdf').PdfReader and __import__('encodings.cp1006') and "
+    "__import__('control.calls.records.word_times')",
     "many": "[os.dup(0) for _ in range(64)]",
     "owner": "os.chown({folder!r}, 1, 1)",
     "own": "os.chown({outside!r}, os.getuid(), os.getgid())",

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from control.agents.remote_tools import REMOTE_TOOLS, RemoteToolName, agents_request_handlers
-from control.calls.model import AdmittedCall
+from control.calls.records.rules import AdmittedCall
 from control.media_requests.handlers import tool_handlers
 from media.server.bus.requests import BusRemoteTools
 from media.tools.remote import ToolRequest

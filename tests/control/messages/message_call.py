@@ -11,7 +11,7 @@ from control.accounts.email_delivery import EMAIL_JOB, Email
 from control.accounts.service import Accounts
 from control.agents.model import AgentEdit
 from control.agents.service import Agents
-from control.calls.model import AdmittedCall
+from control.calls.records.rules import AdmittedCall
 from control.db.pool import Connection
 from control.media_requests.handlers import RunningCall
 from control.messages.rules import MessageArguments, make_message

@@ -12,8 +12,8 @@ from control.agents.model import AgentEdit
 from control.agents.service import Agents
 from control.billing.reported_invoices import store_state
 from control.billing.store_invoices import select_invoice
-from control.calls.event_batch import parse_event, write_events
-from control.calls.model import CarrierStatus
+from control.calls.events.service import parse_event, write_events
+from control.calls.records.rules import CarrierStatus
 from control.db.pool import Connection
 from control.integrations.appointment_outcomes import AppointmentOutcome, finish_appointment
 from control.integrations.caller_values import Appointment

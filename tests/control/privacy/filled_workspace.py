@@ -9,8 +9,9 @@ from uuid import UUID
 
 import msgspec
 
-from control.calls.blocked_callers import BlockedCallers
-from control.calls.recording_discard import DISCARD_RECORDINGS, make_discard_recordings_job
+from control.calls.blocked_callers.service import BlockedCallers
+from control.calls.recordings.service import DISCARD_RECORDINGS
+from control.calls.recordings.tasks import make_discard_recordings_job
 from control.carriers.service import Carriers
 from control.db.jobs import JobHandler
 from control.db.pool import Connection

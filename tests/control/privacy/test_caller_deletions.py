@@ -6,10 +6,10 @@ from uuid import UUID
 
 import pytest
 
-from control.calls.blocked_callers import BlockedCallers
-from control.calls.event_batch import parse_event, write_events
-from control.calls.model import RefusedCall
-from control.calls.recording_discard import DISCARD_RECORDINGS
+from control.calls.blocked_callers.service import BlockedCallers
+from control.calls.events.service import parse_event, write_events
+from control.calls.recordings.service import DISCARD_RECORDINGS
+from control.calls.records.rules import RefusedCall
 from control.db.jobs import JobFailed
 from control.privacy.caller_deletions import DELETE_CALLER
 from control.privacy.model import CallerDeletion

@@ -7,7 +7,7 @@ from typing import Final
 
 import pytest
 
-from control.calls.event_batch import parse_event, write_events
+from control.calls.events.service import parse_event, write_events
 from media.providers.ports import TextDelta, ToolCall
 from shared.bus.events import EventStream
 from shared.events import DigitPressed, DigitsCollected, DigitsSent, Event

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from control.calls.event_batch import parse_event, write_events
-from control.calls.recording_discard import DISCARD_RECORDINGS
+from control.calls.events.service import parse_event, write_events
+from control.calls.recordings.service import DISCARD_RECORDINGS
 from control.db.jobs import JobFailed
 from control.platform.service import Platform
 from control.privacy import retention_duty

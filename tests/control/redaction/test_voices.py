@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from control.calls.recording_join import WavLayout
-from control.calls.recording_silence import find_stretches, silence_stretches
+from control.calls.recordings.rules import find_stretches
+from control.calls.recordings.wav import WavLayout, silence_stretches
 from control.redaction.finder import KINDS, SpokenText, redact
 from vocalized.caller.local_speech import RATE, Recognise, load_recogniser, load_voice
 from vocalized.demo.readback import utterances, words_of

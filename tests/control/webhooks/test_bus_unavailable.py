@@ -10,8 +10,8 @@ from uuid import UUID
 
 import pytest
 
-from control.calls.event_batch import parse_event, write_events
-from control.calls.model import AdmittedCall, RefusedCall
+from control.calls.events.service import parse_event, write_events
+from control.calls.records.rules import AdmittedCall, RefusedCall
 from control.calls.service import Calls
 from control.db.scope import enter_platform
 from control.webhooks.service import CallRouting, PlatformTransactions, WebhookMetrics

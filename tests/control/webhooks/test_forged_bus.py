@@ -9,8 +9,8 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from control.calls.details import decode_details
-from control.calls.media_assignment import MediaAssignment
+from control.calls.live.service import MediaAssignment
+from control.calls.records.details import decode_details
 from shared.bus.checkpoints import Checkpoint, Checkpoints, StreamOutcome
 from shared.bus.enrolment import NodeIdentity
 from shared.bus.live import LiveCall, LiveCalls

@@ -6,8 +6,8 @@ from uuid import UUID
 
 import pytest
 
-from control.calls.model import PhoneCode
-from control.calls.phone_codes import PURPOSE, CodeRequest, PhoneCodes
+from control.calls.verified_numbers.rules import PhoneCode
+from control.calls.verified_numbers.service import PURPOSE, CodeRequest, PhoneCodes
 from control.db.scope import enter_workspace
 from control.platform.audit import Actor
 from tests.platform.webhooks import WebhookPlatform, client_state

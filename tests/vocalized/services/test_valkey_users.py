@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from redis.exceptions import ConnectionError, NoPermissionError, RedisError
 
-from control.calls.stream_assignments import Assignment, Assignments
+from control.calls.live.service import Assignment, Assignments
 from shared.bus.authority import BusAuthority
 from shared.bus.checkpoints import Checkpoints, StreamOutcome
 from shared.bus.client import BusClient, bus_client

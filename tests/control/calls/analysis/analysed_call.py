@@ -9,12 +9,11 @@ from uuid import UUID
 import msgspec
 
 from control.agents.lookup import AgentLookup
-from control.calls.analysis.analyser import CallAnalyser
-from control.calls.analysis.analysis_job import make_analysis_job
-from control.calls.analysis.model import AnalysisPolicy
-from control.calls.analysis.queue import ANALYSE_CALL, AnalyseCallJob
-from control.calls.event_batch import parse_event, write_events
-from control.calls.model import AdmittedCall
+from control.calls.analysis.rules import AnalysisPolicy
+from control.calls.analysis.service import ANALYSE_CALL, AnalyseCallJob, CallAnalyser
+from control.calls.analysis.tasks import make_analysis_job
+from control.calls.events.service import parse_event, write_events
+from control.calls.records.rules import AdmittedCall
 from control.voice.instances import KeyChange, set_key
 from shared.egress import EgressGuard
 from shared.events import Event

@@ -6,10 +6,9 @@ from typing import Any
 
 import pytest
 
-from control.calls.analysis.analyser import AnalysisOutcome, CallAnalyser
-from control.calls.analysis.analysis_job import RETRY_AFTER_S
-from control.calls.analysis.model import AnalysisPolicy, AnalysisTask
-from control.calls.analysis.queue import AnalyseCallJob
+from control.calls.analysis.rules import AnalysisPolicy, AnalysisTask
+from control.calls.analysis.service import AnalyseCallJob, AnalysisOutcome, CallAnalyser
+from control.calls.analysis.tasks import RETRY_AFTER_S
 from control.voice.keys import seal_key
 from shared.egress import EgressGuard
 from shared.events import CallerSaid

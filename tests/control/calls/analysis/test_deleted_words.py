@@ -5,9 +5,9 @@ from uuid import UUID
 
 import pytest
 
-from control.calls.analysis.analyser import AnalysisOutcome, CallAnalyser
-from control.calls.analysis.model import AnalysisPolicy, AnalysisTask
-from control.calls.store_deletion import delete_words
+from control.calls.analysis.rules import AnalysisPolicy, AnalysisTask
+from control.calls.analysis.service import AnalysisOutcome, CallAnalyser
+from control.calls.deletion.queries import delete_words
 from control.platform.audit import Actor
 from control.workspaces.service import Workspaces
 from shared.egress import EgressGuard

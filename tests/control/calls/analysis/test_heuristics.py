@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from control.calls.analysis.heuristics import LONGEST_SENTENCE, MOST_SENTENCES, summarise
+from control.calls.analysis.rules import LONGEST_SENTENCE, MOST_SENTENCES, summarise
 
 
 def said(*sentences: tuple[str, str]) -> list[dict[str, str]]:

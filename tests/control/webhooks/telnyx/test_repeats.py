@@ -10,8 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from control.calls.hangup import HANG_UP, HangupJob
-from control.calls.stream_end import STREAM_ENDED, StreamEndedJob
+from control.calls.live.service import HANG_UP, STREAM_ENDED, HangupJob, StreamEndedJob
 from control.webhooks.tasks import webhooks_tasks
 from control.webhooks.telnyx.commands import SPEAK_MARGIN_S
 from control.webhooks.telnyx.event import stream_key

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from control.calls.store import lock_workspace
+from control.calls.records.queries import lock_workspace
 from control.db.scope import enter_platform
 from control.webhooks.tasks import remove_old_webhooks
 from shared.ids import new_id

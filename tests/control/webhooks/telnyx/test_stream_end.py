@@ -9,7 +9,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from control.calls.announcements import transfer_returned_text
-from control.calls.details import decode_details
+from control.calls.records.details import decode_details
 from control.webhooks.service import WebhookMetrics
 from control.webhooks.tasks import retry_open_webhooks
 from shared.bus.checkpoints import Checkpoints, StreamOutcome

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from control.calls.stream_end import STREAM_ENDED, StreamEndedJob
+from control.calls.live.service import STREAM_ENDED, StreamEndedJob
 from control.db.jobs import JobHandler
 from control.webhooks.tasks import webhooks_tasks
 from control.webhooks.telnyx.event import stream_key

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from control.calls.announcements import target_brief_text, target_question_text
-from control.calls.details import decode_details
-from control.calls.warm_transfer import WarmTransfer
+from control.calls.records.details import decode_details
+from control.calls.transfers.rules import WarmTransfer
 from control.webhooks.telnyx.target_legs import HUNG_UP
 from shared.bus.checkpoints import Checkpoints, StreamOutcome
 from tests.control.webhooks.telnyx.steps import HUMAN, INVALID_REQUEST, answer_telnyx_call, any_failed, retry_after

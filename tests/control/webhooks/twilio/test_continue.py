@@ -6,10 +6,9 @@ from uuid import UUID
 import pytest
 
 from control.calls.announcements import transfer_returned_text
-from control.calls.details import decode_details
-from control.calls.event_batch import parse_event, write_events
-from control.calls.model import CarrierStatus
-from control.calls.policy import MOST_RETURNS
+from control.calls.events.service import parse_event, write_events
+from control.calls.records.details import decode_details
+from control.calls.records.rules import MOST_RETURNS, CarrierStatus
 from control.calls.service import Calls
 from control.db.scope import enter_platform
 from shared.bus.checkpoints import Checkpoint, Checkpoints, StreamOutcome

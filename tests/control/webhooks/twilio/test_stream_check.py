@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from control.billing.spend_guard import SpendGuard
-from control.calls.media_assignment import MediaAssignment
+from control.calls.live.service import MediaAssignment
 from control.calls.service import Calls
 from control.carriers.rules import CarrierRefused, CarrierUnavailable
 from control.carriers.service import Carriers

@@ -5,9 +5,9 @@ from uuid import UUID
 
 import pytest
 
-from control.calls import store_warm_transfers
 from control.calls.announcements import target_brief_text, target_question_text
-from control.calls.warm_transfer import WarmTransfer
+from control.calls.transfers import queries as transfers_queries
+from control.calls.transfers.rules import WarmTransfer
 from control.db.scope import enter_platform
 from shared.bus.checkpoints import StreamOutcome
 from shared.ids import new_id
@@ -24,14 +24,14 @@ async def begin(platform: WebhookPlatform, call_id: UUID, carrier: str = "twilio
     )  # fmt: skip
     async with platform.pool.transaction() as db:
         await enter_platform(db)
-        await store_warm_transfers.insert_transfer(db, new)
+        await transfers_queries.insert_transfer(db, new)
     return new
 
 
 async def find(platform: WebhookPlatform, transfer: WarmTransfer) -> WarmTransfer:
     async with platform.pool.transaction() as db:
         await enter_platform(db)
-        found = await store_warm_transfers.lock_transfer(db, transfer.id)
+        found = await transfers_queries.lock_transfer(db, transfer.id)
     assert found is not None
     return found
 

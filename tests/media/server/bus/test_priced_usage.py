@@ -16,8 +16,7 @@ from control.api.admin import calls_views as staff_views
 from control.api.client import calls_views
 from control.billing.price_changes import set_cost
 from control.billing.prices import PRICE_UNITS, PriceKey, PriceUnit, Role
-from control.calls.model import AdmittedCall
-from control.calls.record_model import CallReport
+from control.calls.records.rules import AdmittedCall, CallReport
 from control.db.pool import Connection
 from control.voice.offers import ProviderOffer
 from control.voice.store_providers import upsert_instance

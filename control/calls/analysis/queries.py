@@ -1,0 +1,118 @@
+"""All SQL of calls' analyses, which are columns of calls."""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from control.calls.analysis.rules import AnalysedTranscript, CallFindings
+from control.calls.records.rules import AnalysisRecord, AnalysisStatus, decode_record, encode_record
+from control.db.pool import Connection
+
+# Calls $1 wait for their analysis; returns those that did not before. Only calls in which something was said.
+_MARK_PENDING: Final = """
+    UPDATE calls SET analysis_status = 'pending'
+    WHERE id = ANY($1::uuid[]) AND transcription <> '' AND analysis_status IS DISTINCT FROM 'pending' RETURNING id
+"""
+
+_SELECT_PENDING: Final = """
+    SELECT c.workspace_id, c.agent_id, c.agent_version, c.created_at, c.analysis, md5(c.transcription) AS fingerprint,
+           w.words
+    FROM calls c JOIN call_words w ON w.call_id = c.id WHERE c.id = $1 AND c.analysis_status = 'pending'
+"""
+
+# The result, unless the transcript is another one by now.
+_UPDATE_RESULT: Final = """
+    UPDATE calls SET summary = $3, sentiment = $4, sentiment_score = $5, success = $6, analysis_status = 'done',
+                     analysis = $7
+    WHERE id = $1 AND md5(transcription) = $2 RETURNING true
+"""
+
+# No result: what an earlier analysis found stays.
+_UPDATE_STATUS: Final = """
+    UPDATE calls SET analysis_status = $3, analysis = $4 WHERE id = $1 AND md5(transcription) = $2 RETURNING true
+"""
+
+# What attempts used so far, while the call waits for the next; and nothing else of the record that the attempt read:
+# what an earlier analysis had found may be deleted since, by retention, by the caller's deletion, by redaction.
+_UPDATE_USE: Final = """
+    UPDATE calls SET analysis = coalesce(analysis, '{}') || $2::jsonb
+    WHERE id = $1 AND analysis_status = 'pending' RETURNING true
+"""
+_USE_FIELDS: Final = ("reason", "tokens", "runs", "at")
+
+# What was found in words that are redacted by now; what was used is kept, because it counts for the call's cap.
+_DELETE_FINDINGS: Final = """
+    UPDATE calls SET summary = NULL, sentiment = NULL, sentiment_score = NULL, success = NULL,
+                     analysis = analysis - '{method,provider,model,success_reason,extracted}'::text[]
+    WHERE id = ANY($1::uuid[])
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class PendingAnalysis:
+    """A call that waits for its analysis."""
+
+    workspace_id: UUID
+    agent_id: UUID | None
+    agent_version: int | None
+    created_at: datetime
+    record: AnalysisRecord
+    transcript: AnalysedTranscript
+
+
+async def mark_pending(db: Connection, call_ids: Iterable[UUID]) -> list[UUID]:
+    """Those of the calls that were not waiting before. Needs platform scope."""
+    return [row["id"] for row in await db.fetch(_MARK_PENDING, sorted(set(call_ids)))]
+
+
+async def select_pending(db: Connection, call_id: UUID) -> PendingAnalysis | None:
+    """None for a call that does not wait, or is gone. Needs platform scope."""
+    row = await db.fetchrow(_SELECT_PENDING, call_id)
+    if row is None:
+        return None
+    return PendingAnalysis(
+        row["workspace_id"],
+        row["agent_id"],
+        row["agent_version"],
+        row["created_at"],
+        decode_record(row["analysis"]),
+        make_transcript(row["words"], row["fingerprint"]),
+    )
+
+
+def make_transcript(words: Sequence[Any], fingerprint: str) -> AnalysedTranscript:
+    """The one place where a transcript is taken for analysis: all that a language model gets of a call comes from here.
+    It is the text as stored."""
+    return AnalysedTranscript([{"speaker": one["speaker"], "text": one["text"]} for one in words], fingerprint)
+
+
+async def update_result(
+    db: Connection, call_id: UUID, fingerprint: str, findings: CallFindings, record: AnalysisRecord
+) -> bool:
+    """The analysis is done. Returns whether it was stored: not where the transcript has changed since it was read.
+    Needs platform scope."""
+    found = (findings.summary, findings.sentiment, findings.sentiment_score, findings.success)
+    return bool(await db.fetchval(_UPDATE_RESULT, call_id, fingerprint, *found, encode_record(record)))
+
+
+async def update_status(
+    db: Connection, call_id: UUID, fingerprint: str, status: AnalysisStatus, record: AnalysisRecord
+) -> bool:
+    """The analysis has failed or is skipped. Returns as `update_result`. Needs platform scope."""
+    return bool(await db.fetchval(_UPDATE_STATUS, call_id, fingerprint, status, encode_record(record)))
+
+
+async def update_use(db: Connection, call_id: UUID, record: AnalysisRecord) -> bool:
+    """Stores what attempts used. Returns whether the call still waits for its analysis: not where its words were
+    deleted meanwhile. Needs platform scope."""
+    encoded = encode_record(record)
+    use = {name: encoded[name] for name in _USE_FIELDS if name in encoded}
+    return bool(await db.fetchval(_UPDATE_USE, call_id, use))
+
+
+async def delete_findings(db: Connection, call_ids: Collection[UUID]) -> None:
+    """Deletes what earlier analyses of these calls found. Needs platform scope."""
+    if call_ids:
+        await db.execute(_DELETE_FINDINGS, sorted(call_ids))

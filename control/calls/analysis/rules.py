@@ -1,0 +1,98 @@
+"""Analyses of calls as values, and a summary that needs no language model."""
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+from uuid import UUID
+
+from control.agents.analysis_config import AnalysisConfig
+from control.calls.records.rules import AnalysisRecord, Sentiment
+from shared.plan import ProviderPlan
+
+
+@dataclass(frozen=True, slots=True)
+class AnalysisPolicy:
+    """Bounds of the analysis of one call. max_tokens: of all its requests together, repeated ones included; the cap of
+    what one call's analysis can cost. timeout_s: of one request."""
+
+    enabled: bool = True
+    max_tokens: int = 60_000
+    timeout_s: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class CallFindings:
+    """What was found in a conversation. sentiment_score: -1 to 1. success: None where nobody can know."""
+
+    summary: str | None = None
+    sentiment: Sentiment | None = None
+    sentiment_score: float | None = None
+    success: bool | None = None
+    success_reason: str = ""
+    extracted: dict[str, Any] | None = None
+
+
+NO_FINDINGS: Final = CallFindings()
+
+
+@dataclass(frozen=True, slots=True)
+class AnalysedTranscript:
+    """A transcript as it is analysed: speaker and text of each utterance. fingerprint: of the text as stored."""
+
+    utterances: Sequence[Mapping[str, str]]
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnalysisTask:
+    """A call that waits for its analysis. models: the chain that can be asked, first choice first."""
+
+    call_id: UUID
+    workspace_id: UUID
+    agent_id: UUID | None
+    transcript: AnalysedTranscript
+    config: AnalysisConfig
+    language: str
+    models: Sequence[ProviderPlan] = field(repr=False)
+    record: AnalysisRecord
+
+
+MOST_SENTENCES: Final = 3
+LONGEST_SENTENCE: Final = 300
+# Function words are short in most languages that are written with letters.
+_SHORTEST_WORD: Final = 4
+_WORD: Final = re.compile(r"[^\W\d_]+")
+_SENTENCE_END: Final = re.compile(r"(?<=[.!?…\u3002\uff01\uff1f])\s+")
+_SPEAKERS: Final[Mapping[str, str]] = {"caller": "Caller", "agent": "Agent"}
+
+
+def summarise(utterances: Sequence[Mapping[str, str]]) -> str | None:
+    """Up to three sentences of the conversation in their order, each with who said it. None if there are no words."""
+    sentences = [
+        (one["speaker"], sentence.strip())
+        for one in utterances
+        for sentence in _SENTENCE_END.split(one["text"])
+        if _words(sentence)
+    ]
+    frequencies = Counter(word for _, sentence in sentences for word in set(_words(sentence)))
+    # What the caller says is what a call is about; the agent's phrases are the same in each call.
+    ranked = sorted(
+        range(len(sentences)),
+        key=lambda place: (sentences[place][0] != "caller", -_weight(sentences[place][1], frequencies), place),
+    )
+    chosen = [sentences[place] for place in sorted(ranked[:MOST_SENTENCES])]
+    return " ".join(f"{_SPEAKERS[speaker]}: {_cut(sentence)}" for speaker, sentence in chosen) or None
+
+
+def _weight(sentence: str, frequencies: Mapping[str, int]) -> int:
+    return sum(frequencies[word] for word in set(_words(sentence)))
+
+
+def _words(sentence: str) -> list[str]:
+    return [word for word in _WORD.findall(sentence.lower()) if len(word) >= _SHORTEST_WORD]
+
+
+def _cut(sentence: str) -> str:
+    return sentence if len(sentence) <= LONGEST_SENTENCE else f"{sentence[:LONGEST_SENTENCE].rstrip()}…"

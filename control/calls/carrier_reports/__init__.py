@@ -1,0 +1,1 @@
+"""What carriers report of calls: states, machines, prices."""

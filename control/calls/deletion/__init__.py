@@ -1,0 +1,1 @@
+"""Deletion of calls, and of what calls hold."""

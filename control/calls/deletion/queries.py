@@ -1,0 +1,138 @@
+"""SQL that deletes calls, and what calls hold."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from control.calls.deletion.rules import DeletedCall
+from control.db.pool import Connection
+
+# Calls of workspace $1 from or to number $2 that were created until $3, at most $4 of each kind.
+_SELECT_OF_NUMBER: Final = """
+    (SELECT id, status IN ('queued', 'ringing', 'in_progress') AS is_open FROM calls
+     WHERE workspace_id = $1 AND caller_number = $2 AND created_at <= $3 ORDER BY created_at, id LIMIT $4)
+    UNION
+    (SELECT id, status IN ('queued', 'ringing', 'in_progress') FROM calls
+     WHERE workspace_id = $1 AND direction = 'outbound' AND called_number = $2 AND created_at <= $3
+     ORDER BY created_at, id LIMIT $4)
+"""
+# Calls of workspace $1 with pseudonym $2 in place of a number.
+_SELECT_DELETED: Final = """
+    SELECT id, carrier_call_id, details #>> '{carrier,session}' AS session FROM calls
+    WHERE workspace_id = $1 AND caller_number = $2
+    UNION
+    SELECT id, carrier_call_id, details #>> '{carrier,session}' FROM calls
+    WHERE workspace_id = $1 AND direction = 'outbound' AND called_number = $2
+    LIMIT $3
+"""
+_REPLACE_NUMBER: Final = """
+    UPDATE calls SET caller_number = CASE WHEN caller_number = $3 THEN $4 ELSE caller_number END,
+                     called_number = CASE WHEN called_number = $3 THEN $4 ELSE called_number END,
+                     variables = '{}', metadata = '{}'
+    WHERE workspace_id = $1 AND id = ANY($2::uuid[])
+"""
+_DELETE_WORDS: Final = """
+    WITH words AS (DELETE FROM call_words WHERE workspace_id = $1 AND call_id = ANY($2::uuid[]) RETURNING call_id),
+    texts AS (
+        UPDATE calls SET transcription = NULL, summary = NULL, analysis_status = NULL, analysis = NULL
+        WHERE workspace_id = $1 AND id = ANY($2::uuid[])
+          AND (transcription IS NOT NULL OR summary IS NOT NULL OR analysis IS NOT NULL) RETURNING id
+    )
+    SELECT count(*) FROM (SELECT call_id FROM words UNION SELECT id FROM texts) deleted
+"""
+_DELETE_JUDGEMENTS: Final = """
+    UPDATE calls SET sentiment = NULL, sentiment_score = NULL, success = NULL
+    WHERE workspace_id = $1 AND id = ANY($2::uuid[])
+"""
+_DELETE_TRANSFER_TARGET: Final = """
+    WITH transferred AS (
+        UPDATE calls SET details = jsonb_set(details, '{put_through,number}', '""')
+        WHERE workspace_id = $1 AND end_reason = 'transferred' AND details #>> '{put_through,number}' = $2
+        RETURNING id
+    ),
+    events AS (
+        DELETE FROM call_events WHERE workspace_id = $1 AND call_id IN (SELECT id FROM transferred)
+          AND strpos(event_data::text, $2) > 0
+    )
+    SELECT count(*) FROM transferred
+"""
+
+
+async def delete_calls(db: Connection, workspace_id: UUID, most: int) -> int:
+    """Deletes up to `most` calls of a workspace with their words and events; returns how many."""
+    total: int = await db.fetchval(
+        """
+        WITH batch AS (SELECT id FROM calls WHERE workspace_id = $1 LIMIT $2),
+        events AS (DELETE FROM call_events WHERE workspace_id = $1 AND call_id IN (SELECT id FROM batch)),
+        deleted AS (DELETE FROM calls WHERE workspace_id = $1 AND id IN (SELECT id FROM batch) RETURNING 1)
+        SELECT count(*) FROM deleted
+        """,
+        workspace_id,
+        most,
+    )
+    return total
+
+
+async def select_of_number(
+    db: Connection, workspace_id: UUID, number: str, until: datetime, most: int
+) -> list[tuple[UUID, bool]]:
+    """Calls from or to a number, and whether each is open; at most `most` of each direction."""
+    rows = await db.fetch(_SELECT_OF_NUMBER, workspace_id, number, until, most)
+    return [(row["id"], row["is_open"]) for row in rows]
+
+
+async def select_open(db: Connection, workspace_id: UUID, call_ids: Sequence[UUID]) -> list[UUID]:
+    """Those of these calls that are not over."""
+    rows = await db.fetch(
+        "SELECT id FROM calls WHERE workspace_id = $1 AND id = ANY($2::uuid[]) "
+        "AND status IN ('queued', 'ringing', 'in_progress')",
+        workspace_id,
+        call_ids,
+    )
+    return [row["id"] for row in rows]
+
+
+async def select_deleted(db: Connection, workspace_id: UUID, pseudonym: str, most: int) -> list[DeletedCall]:
+    """Calls with a pseudonym in place of a number, up to `most`."""
+    return [DeletedCall(**row) for row in await db.fetch(_SELECT_DELETED, workspace_id, pseudonym, most)]
+
+
+async def replace_number(
+    db: Connection, workspace_id: UUID, call_ids: Sequence[UUID], number: str, pseudonym: str
+) -> None:
+    """Writes the pseudonym in place of the number, and deletes what outbound calls brought."""
+    await db.execute(_REPLACE_NUMBER, workspace_id, call_ids, number, pseudonym)
+
+
+async def delete_words(db: Connection, workspace_id: UUID, call_ids: Sequence[UUID]) -> int:
+    """Deletes what was said, and texts that were made from it; returns of how many calls."""
+    total: int = await db.fetchval(_DELETE_WORDS, workspace_id, call_ids)
+    return total
+
+
+async def delete_judgements(db: Connection, workspace_id: UUID, call_ids: Sequence[UUID]) -> None:
+    """Deletes sentiment and success."""
+    await db.execute(_DELETE_JUDGEMENTS, workspace_id, call_ids)
+
+
+async def delete_events(db: Connection, workspace_id: UUID, call_ids: Sequence[UUID]) -> int:
+    """Returns how many."""
+    status = await db.execute(
+        "DELETE FROM call_events WHERE workspace_id = $1 AND call_id = ANY($2::uuid[])", workspace_id, call_ids
+    )
+    return int(status.split()[-1])
+
+
+async def delete_transfer_target(db: Connection, workspace_id: UUID, number: str) -> int:
+    """Of calls that were transferred to the number, it and the events that name it; returns of how many calls."""
+    total: int = await db.fetchval(_DELETE_TRANSFER_TARGET, workspace_id, number)
+    return total
+
+
+async def delete_phone_codes(db: Connection, workspace_id: UUID, number: str) -> int:
+    """Codes that were spoken to the number; returns how many."""
+    status = await db.execute(
+        "DELETE FROM phone_codes WHERE workspace_id = $1 AND phone_number = $2", workspace_id, number
+    )
+    return int(status.split()[-1])

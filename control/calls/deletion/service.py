@@ -1,0 +1,131 @@
+"""Deletion of calls, and of what calls hold: by a purge, by retention, on a caller's request. Needs platform scope."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from control.analytics.rollup import WorkspaceDay, mark_days
+from control.calls.blocked_callers import queries as blocked_callers_queries
+from control.calls.deletion import queries
+from control.calls.deletion.rules import CallerNumber, DeletedCall
+from control.calls.recordings.service import DISCARD_RECORDINGS, discard_payload, enqueue_discard
+from control.calls.records import queries as records_queries
+from control.calls.records.details import CallDetails, CarrierReport
+from control.calls.records.rules import CallState
+from control.calls.records.service import accounting_day
+from control.db.jobs import has_unfinished, retry_failed
+from control.db.pool import Connection
+from control.do_not_call.service import keep_pseudonym
+
+# What is kept of a carrier's report: its cost corrects the ledger, and its session tells a call's later events.
+_KEPT_FACTS: Final = ("cost",)
+MOST_DELETED: Final = 20_000
+
+
+async def delete_workspace_calls(db: Connection, workspace_id: UUID, most: int) -> int:
+    """Deletes up to `most` calls with their words and events; returns how many.
+
+    Usage records and daily figures stay: they name nobody.
+    """
+    return await queries.delete_calls(db, workspace_id, most)
+
+
+async def find_calls_of_number(
+    db: Connection, caller: CallerNumber, until: datetime, most: int
+) -> list[tuple[UUID, bool]]:
+    """Up to `most` calls of each direction from or to the number that were created until then, and whether each is
+    still open."""
+    return await queries.select_of_number(db, caller.workspace_id, caller.number, until, most)
+
+
+async def list_open_calls(db: Connection, workspace_id: UUID, call_ids: Sequence[UUID]) -> list[UUID]:
+    """Those of these calls that are not over."""
+    return await queries.select_open(db, workspace_id, call_ids)
+
+
+async def list_deleted_calls(db: Connection, caller: CallerNumber) -> list[DeletedCall]:
+    """The calls that have the pseudonym in place of the number, up to MOST_DELETED."""
+    return await queries.select_deleted(db, caller.workspace_id, caller.pseudonym, MOST_DELETED)
+
+
+async def discard_recordings(db: Connection, call_ids: Sequence[UUID], now: datetime) -> int:
+    """Has jobs delete these calls' recordings, in our storage and at the carrier; returns of how many calls."""
+    states = await records_queries.lock_states(db, call_ids)
+    found = [one for one in states.values() if has_recordings(one) and not one.details.discards_recordings]
+    await records_queries.update_states(
+        db, [replace(one, details=replace(one.details, recordings_deleted_at=now)) for one in found]
+    )
+    for one in found:
+        await enqueue_discard(db, one.id)
+    return len(found)
+
+
+async def delete_words(db: Connection, workspace_id: UUID, call_ids: Sequence[UUID]) -> int:
+    """Deletes transcripts and summaries of these calls; returns of how many. Sentiment and success stay, which hold no
+    word of it, so that figures of these days are the same when they are computed again."""
+    return await queries.delete_words(db, workspace_id, call_ids)
+
+
+async def delete_events(db: Connection, workspace_id: UUID, call_ids: Sequence[UUID]) -> int:
+    """Deletes these calls' events; returns how many."""
+    return await queries.delete_events(db, workspace_id, call_ids)
+
+
+async def delete_contents(
+    db: Connection, caller: CallerNumber, call_ids: Sequence[UUID], now: datetime
+) -> Mapping[str, int]:
+    """Deletes all that these calls, which are over, hold of their caller, and puts the pseudonym in place of the
+    number; jobs delete the recordings. Returns how many calls, transcripts, events and recorded calls there were."""
+    states = await records_queries.lock_states(db, call_ids)
+    recorded = [one.id for one in states.values() if has_recordings(one)]
+    await records_queries.update_states(
+        db, [replace(one, details=_without_caller(one.details, now)) for one in states.values()]
+    )
+    for call_id in states:
+        await enqueue_discard(db, call_id)
+    words = await delete_words(db, caller.workspace_id, call_ids)
+    await queries.delete_judgements(db, caller.workspace_id, call_ids)
+    await mark_days(db, {WorkspaceDay(one.workspace_id, accounting_day(one)) for one in states.values()})
+    events = await delete_events(db, caller.workspace_id, call_ids)
+    await queries.replace_number(db, caller.workspace_id, call_ids, caller.number, caller.pseudonym)
+    return {"calls": len(states), "transcripts": words, "events": events, "recordings": len(recorded)}
+
+
+async def delete_mentions(db: Connection, caller: CallerNumber) -> Mapping[str, int]:
+    """Deletes the number where calls of others were transferred to it, and where its phone was verified. A block of it
+    and its entry in the do-not-call list stay, by the pseudonym."""
+    workspace_id, number = caller.workspace_id, caller.number
+    return {
+        "transfers": await queries.delete_transfer_target(db, workspace_id, number),
+        "phone_codes": await queries.delete_phone_codes(db, workspace_id, number),
+        "blocked_callers": await blocked_callers_queries.replace_caller(db, workspace_id, number, caller.pseudonym),
+        "do_not_call": await keep_pseudonym(db, workspace_id, number, caller.pseudonym),
+    }
+
+
+async def has_unfinished_discards(db: Connection, call_ids: Sequence[UUID]) -> bool:
+    """Whether recordings of these calls are not all deleted yet."""
+    return await has_unfinished(db, DISCARD_RECORDINGS, [discard_payload(one) for one in call_ids])
+
+
+async def retry_discards(db: Connection) -> int:
+    """Tries deletions of recordings again that failed too often; returns how many."""
+    return await retry_failed(db, DISCARD_RECORDINGS)
+
+
+def has_recordings(call: CallState) -> bool:
+    """Whether a recording is stored or was reported."""
+    details = call.details
+    return bool(call.recording_key or details.recordings or details.carrier_recordings)
+
+
+def _without_caller(details: CallDetails, now: datetime) -> CallDetails:
+    report = details.carrier
+    facts = {name: value for name, value in report.unknown.items() if name in _KEPT_FACTS}
+    carrier: CarrierReport = replace(report, unknown=facts)
+    transfer = details.transfer and replace(details.transfer, number="", unknown={})
+    return replace(
+        details, carrier=carrier, transfer=transfer, recordings_deleted_at=now, contents_deleted_at=now, unknown={}
+    )

@@ -1,0 +1,1 @@
+"""Events of media: read from the bus, stored once, applied to their calls."""

@@ -1,0 +1,207 @@
+"""What media's events change in a call, and what is left out of them: pure.
+
+The changes are the same in any order of the events, as long as each event is applied once.
+An event is redacted on its own before it is inserted, so that what one text gives away is never written. A number that
+is given in several turns is known once its last turn came: then the stored turns before it are redacted too.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+
+from control.calls.records import rules as states
+from control.calls.records.details import RedactionRecord
+from control.calls.records.rules import (
+    CallState,
+    add_failure,
+    add_latency,
+    apply_announcement,
+    apply_opt_out,
+    apply_refusal,
+    complete_failures,
+)
+from control.calls.records.word_times import Utterances, redact_utterance
+from control.redaction.finder import (
+    WINDOW,
+    SpokenText,
+    find_by_text,
+    find_sensitive,
+    may_hold_any,
+    redact_text,
+)
+from shared.events import (
+    MOST_TIMED_WORDS,
+    SEQ_PER_LEG,
+    AgentSaid,
+    AnnouncementHeard,
+    CallEnded,
+    CallerOptedOut,
+    CallerSaid,
+    CallResumed,
+    CallScreened,
+    CallStarted,
+    DigitPressed,
+    DigitsSent,
+    Event,
+    ProviderFailed,
+    RecordingReady,
+    RecordingRefused,
+    ToolRan,
+    TransferReturned,
+    TurnInterrupted,
+    TurnLatency,
+)
+
+_SPEAKERS: Final = {"caller": "Caller", "agent": "Agent"}
+
+
+@dataclass(frozen=True, slots=True)
+class NewEvent:
+    """An event that was not stored before."""
+
+    seq: int
+    at: datetime
+    event: Event
+
+    @property
+    def leg(self) -> int:
+        """The media stream that it is of."""
+        return self.seq // SEQ_PER_LEG
+
+
+def apply_events(state: CallState, utterances: Utterances, events: Iterable[NewEvent]) -> tuple[CallState, Utterances]:  # noqa: C901, PLR0912
+    """The call's state and its utterances after these events; the same objects where nothing changed."""
+    said = list(utterances)
+    for one in sorted(events, key=lambda new: new.seq):
+        match one.event:
+            case CallStarted():
+                state = states.mark_answered(state, one.at)
+            case CallResumed():
+                state = states.apply_resume(state, one.event, one.at)
+            case TransferReturned():
+                state = states.mark_answered(state, one.at)
+            case CallEnded() if one.event.end_reason == "transferred" and states.has_returned(state, one.leg):
+                state = states.apply_returned_end(state, one.event, one.leg)
+            case CallEnded():
+                state = complete_failures(states.apply_media_end(state, one.event, one.at, one.leg))
+            case AnnouncementHeard():
+                state = apply_announcement(state, one.event, one.at)
+            case RecordingRefused():
+                state = apply_refusal(state, one.event, one.at)
+            case CallerOptedOut():
+                state = apply_opt_out(state, one.event, one.at)
+            case CallScreened():
+                state = states.mark_screened(state, one.at)
+            case TurnInterrupted():
+                state = states.count_interruption(state)
+            case TurnLatency():
+                state = add_latency(state, one.event)
+            case ProviderFailed():
+                state = add_failure(state, one.event)
+            case RecordingReady():
+                state = states.add_recording(state, one.event)
+            case CallerSaid():
+                said.append(_utterance("caller", one.event))
+            case AgentSaid() if one.event.text:
+                said.append(_utterance("agent", one.event))
+    if len(said) == len(utterances):
+        return state, utterances
+    said.sort(key=lambda one: (one["start_ms"], one["end_ms"], one["speaker"]))
+    return replace(state, transcription=transcription_text(said)), said
+
+
+def transcription_text(utterances: Utterances) -> str:
+    """The conversation as text, one line for each utterance."""
+    return "\n".join(f"{_SPEAKERS[one['speaker']]}: {one['text']}" for one in utterances)
+
+
+def _utterance(speaker: str, said: CallerSaid | AgentSaid) -> dict[str, Any]:
+    """Nodes of the version before report a start just before the call's first frame."""
+    start_ms, end_ms = max(0, said.start_ms), max(0, said.end_ms)
+    word_ms = {"word_ms": list(said.word_ms)} if 0 < len(said.word_ms) <= 2 * MOST_TIMED_WORDS else {}
+    return {"speaker": speaker, "text": said.text, "start_ms": start_ms, "end_ms": end_ms, **word_ms}
+
+
+@dataclass(frozen=True, slots=True)
+class RedactedText:
+    """The text of an event of speech, and what takes its place. event_type: "caller.said" or "agent.said"."""
+
+    call_id: UUID
+    event_type: str
+    text: str
+    redacted: str
+
+
+_EVENT_TYPES: Final = {"caller": "caller.said", "agent": "agent.said"}
+
+
+def redact_event(event: Event, kinds: Collection[str]) -> Event:
+    """The event without what its own texts give away. Keys lose their digits, pressed by either side: those of the
+    caller come one an event, and a card number would stand in sixteen of them."""
+    if not kinds:
+        return event
+    match event:
+        case ToolRan(result=text):
+            return msgspec.structs.replace(event, result=redact_text(text, kinds))
+        case CallerSaid():
+            return _redact_said(event, kinds)
+        case AgentSaid(planned=planned):
+            return msgspec.structs.replace(_redact_said(event, kinds), planned=redact_text(planned, kinds))
+        case DigitPressed():
+            return msgspec.structs.replace(event, digit="")
+        case DigitsSent():
+            return msgspec.structs.replace(event, digits="")
+    return event
+
+
+def _redact_said(event: CallerSaid | AgentSaid, kinds: Collection[str]) -> CallerSaid | AgentSaid:
+    spans = find_sensitive([SpokenText("", event.text)], kinds)
+    if not spans:
+        return event
+    redacted = redact_utterance({"text": event.text, "word_ms": event.word_ms}, spans)
+    return msgspec.structs.replace(event, text=redacted["text"], word_ms=tuple(redacted.get("word_ms", ())))
+
+
+def redact_utterances(
+    call_id: UUID, before: Utterances, after: Utterances, kinds: Collection[str]
+) -> tuple[Utterances, Sequence[RedactedText]]:
+    """The utterances of a call, redacted over their turns, and what changes in its events; the same object where
+    nothing changes. before: those that were stored, of which `after` has the same objects. Reads from WINDOW utterances
+    before the first new one on."""
+    known = {id(one) for one in before}
+    new = [place for place, one in enumerate(after) if id(one) not in known]
+    if not kinds or not any(may_hold_any(after[place]["text"]) for place in new):
+        return after, ()
+    start = max(0, new[0] - WINDOW)
+    found = find_by_text([SpokenText(one["speaker"], one["text"]) for one in after[start:]], kinds)
+    if not found:
+        return after, ()
+    redacted = [redact_utterance(one, found.get(place, ())) for place, one in enumerate(after[start:])]
+    changed = [
+        RedactedText(call_id, _EVENT_TYPES[one["speaker"]], one["text"], redacted[place]["text"])
+        for place, one in enumerate(after[start:])
+        if place in found
+    ]
+    return [*after[:start], *redacted], changed
+
+
+def with_redaction(state: CallState, kinds: tuple[str, ...]) -> CallState:
+    """The call with what is redacted in it: once it is, it stays so, although its workspace turns it off."""
+    before = state.details.redaction
+    if set(kinds) <= set(before.kinds):
+        return state
+    all_kinds = tuple(sorted({*before.kinds, *kinds}))
+    record: RedactionRecord = replace(before, kinds=all_kinds)
+    details = replace(state.details, redaction=record)
+    # A recording from before the change holds what is not kept from now on.
+    return replace(state, recording_key=None, recording_seconds=None, details=details)
+
+
+def with_redacted_texts(state: CallState, utterances: Utterances) -> CallState:
+    """The call with these utterances, some of which were redacted just now. Its recording is withheld until it is
+    silent there, too."""
+    return replace(state, transcription=transcription_text(utterances), recording_key=None, recording_seconds=None)

@@ -1,0 +1,1 @@
+"""Calls that agents answer: admission, plans, refusals."""

@@ -1,0 +1,1 @@
+"""Running calls: media nodes, streams, and how calls are ended."""

@@ -1,0 +1,378 @@
+"""Running calls: control assigns them to media nodes, learns how their streams ended, and ends them.
+
+The bus knows nodes, tickets, checkpoints and outcomes (`MediaAssignment`). Jobs hang up, because a hang-up must follow
+even if the carrier is unavailable for a while.
+"""
+
+import asyncio
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, Final, get_args
+from uuid import UUID
+
+import msgspec
+
+from control.calls.records import queries as records_queries
+from control.calls.records.rules import AdmittedCall, CallState, close, mark_lost
+from control.calls.records.service import save_changes
+from control.carriers.rules import CarrierName
+from control.db.jobs import enqueue
+from control.db.pool import Connection
+from shared.bus.authority import BusAuthority
+from shared.bus.checkpoints import Checkpoint, Checkpoints, StreamOutcome
+from shared.bus.client import BusClient, BusUnavailable, map_redis_error, redis_key
+from shared.bus.commands import DONE, OUTCOME_UNKNOWN, CallCommand, Command, CommandStream
+from shared.bus.live import LiveCall, LiveCalls
+from shared.bus.nodes import NodeRegistry, NodeState
+from shared.bus.tickets import USED_S, Ticket, Tickets
+from shared.bus.vouchers import ForgedEntry
+from shared.events import EndReason
+from shared.ids import new_id
+from shared.secrets import Sealer, UnsealError
+
+_PURPOSE: Final = "assignment"
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """url: the node's base. token: of the ticket."""
+
+    url: str
+    token: str = field(repr=False)
+    node_id: str
+
+
+class Assignments:
+    """All methods raise BusUnavailable. An entry outlives the call."""
+
+    def __init__(self, bus: BusClient, sealer: Sealer) -> None:
+        self._bus, self._sealer = bus, sealer
+
+    async def put(self, call_id: UUID, leg: int, made: Assignment) -> Assignment | None:
+        """Stores the stream's assignment unless it has one; returns that one then."""
+        async with map_redis_error():
+            before: Any = await self._bus.set(
+                _key(call_id, leg), self._seal(call_id, made), nx=True, get=True, ex=USED_S
+            )
+        return None if before is None else self._open(call_id, before)
+
+    async def replace(self, call_id: UUID, leg: int, made: Assignment) -> None:
+        """Stores another assignment in place of one that nobody used in time."""
+        async with map_redis_error():
+            await self._bus.set(_key(call_id, leg), self._seal(call_id, made), ex=USED_S)
+
+    async def get(self, call_id: UUID, leg: int) -> Assignment | None:
+        """None for a stream that was not assigned."""
+        async with map_redis_error():
+            found: Any = await self._bus.get(_key(call_id, leg))
+        return None if found is None else self._open(call_id, found)
+
+    def _seal(self, call_id: UUID, made: Assignment) -> bytes:
+        return self._sealer.seal(call_id.bytes + msgspec.json.encode(made), _PURPOSE)
+
+    def _open(self, call_id: UUID, sealed: bytes) -> Assignment | None:
+        """None for an entry that we did not write for this call."""
+        try:
+            plain = self._sealer.open(sealed, _PURPOSE)
+            if plain[:16] != call_id.bytes:
+                return None
+            return msgspec.json.decode(plain[16:], type=Assignment)
+        except (UnsealError, msgspec.DecodeError):
+            return None
+
+
+def _key(call_id: UUID, leg: int) -> str:
+    return redis_key("assigned", f"{call_id}-{leg}")
+
+
+_POLL_S: Final = 0.025
+
+
+class NoMediaNode(Exception):
+    """No media node takes the call. reason: "no_node" (none alive, or all full or draining), "bus_away"."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"no media node: {reason}")
+        self.reason = reason
+
+
+class CallNotLive(Exception):
+    """No media node reports this call."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamTarget:
+    """Where the carrier opens the media stream. url: the node's base, without a path. token: valid once, within a
+    minute."""
+
+    url: str
+    token: str
+    node_id: str
+
+
+class MediaAssignment:
+    """All methods raise BusUnavailable, except `assign`, which raises NoMediaNode then."""
+
+    def __init__(self, bus: BusClient, authority: BusAuthority, allowed: Sequence[str] = ()) -> None:
+        """allowed: the only media addresses that calls are assigned to, all below one that ends with `/*`; empty allows
+        every node."""
+        self.authority = authority
+        self._nodes = NodeRegistry(bus, authority, allowed=allowed)
+        self._tickets = Tickets(bus, authority.unsigned)
+        self._assignments = Assignments(bus, authority.sealer)
+        self._checkpoints = Checkpoints(bus, authority.unsigned, authority)
+        self._live = LiveCalls(bus, authority)
+        self._commands = CommandStream(bus, authority)
+
+    async def assign(self, admitted: AdmittedCall, exclude: Collection[str] = ()) -> StreamTarget:
+        """Chooses a node and issues a ticket for the call's plan. exclude: ids of nodes that lost the call; if no
+        other node is alive, one of them is chosen. Raises NoMediaNode.
+
+        A stream is assigned once: asked again, because a carrier repeats its webhook or somebody replays a captured
+        one, the answer is the same, and its ticket can be used once. Only a ticket that nobody used in time, or whose
+        node lost the call, is replaced. Where Redis lost the assignment, and a node reports the stream, the answer has
+        a ticket that is worth nothing."""
+        try:
+            node = await self._choose_node(exclude)
+            made = Assignment(node.url, await self._issue_ticket(node, admitted), node.node_id)
+            stands = await self._assign_once(admitted, made, exclude)
+        except BusUnavailable as error:
+            raise NoMediaNode("bus_away") from error
+        return StreamTarget(stands.url, stands.token, stands.node_id)
+
+    async def find_assignment(self, call_id: UUID, leg: int) -> StreamTarget | None:
+        """The node and ticket that a stream of a call was given."""
+        found = await self._assignments.get(call_id, leg)
+        return None if found is None else StreamTarget(found.url, found.token, found.node_id)
+
+    async def _assign_once(self, admitted: AdmittedCall, made: Assignment, exclude: Collection[str]) -> Assignment:
+        before = await self._assignments.put(admitted.call_id, admitted.leg, made)
+        if before is None and not admitted.was_assigned:
+            return made
+        if before is not None and before.node_id not in exclude and await self._tickets.is_known(before.token):
+            await self._tickets.withdraw(made.token)
+            return before
+        (live,) = await self._live.get([str(admitted.call_id)])
+        if live is not None and live.leg >= admitted.leg and live.node_id not in exclude:
+            await self._tickets.withdraw(made.token)
+            return replace(made, node_id=live.node_id)
+        await self._assignments.replace(admitted.call_id, admitted.leg, made)
+        return made
+
+    async def _issue_ticket(self, node: NodeState, admitted: AdmittedCall) -> str:
+        """For a node of the version before, the plan has no voucher, which that node would not know."""
+        plan, link = admitted.plan, None
+        if node.card:
+            peer = self.authority.enrolment.find_peer(node.card)
+            voucher = self.authority.vouchers.issue(str(admitted.call_id), admitted.leg, peer.key)
+            plan, link = msgspec.structs.replace(plan, voucher=voucher.text), peer.link
+        return await self._tickets.issue(Ticket(admitted.carrier, admitted.carrier_call_id, plan), link=link)
+
+    async def wait_for_outcome(
+        self, call_id: UUID, node_id: str | None, wait_s: float, *, leg: int = 0
+    ) -> StreamOutcome | None:
+        """How the call's stream ended, which decides what follows. None: it was lost, and the call is to continue on
+        another node.
+
+        Media stores the outcome before it closes the socket, but the carrier's webhook may be faster: waits up to
+        `wait_s`, unless the node that had the call is gone. node_id, leg: see `find_node_id`.
+        """
+        loop = asyncio.get_running_loop()
+        until = loop.time() + wait_s
+        outcome = await self._get_outcome(call_id, leg)
+        if outcome is None and node_id and await self._is_gone(call_id, node_id, leg):
+            # Read again: the node may have stored it just before it was gone.
+            return await self._get_outcome(call_id, leg)
+        while outcome is None and loop.time() < until:
+            await asyncio.sleep(_POLL_S)
+            outcome = await self._get_outcome(call_id, leg)
+        return outcome
+
+    async def is_lost(self, call_id: UUID, node_id: str | None, leg: int) -> bool:
+        """Whether the stream can have no outcome any more: there is none, and its node is gone."""
+        if (
+            not node_id
+            or await self._get_outcome(call_id, leg) is not None
+            or not await self._is_gone(call_id, node_id, leg)
+        ):
+            return False
+        return await self._get_outcome(call_id, leg) is None  # stored just before the node was gone
+
+    async def _get_outcome(self, call_id: UUID, leg: int) -> StreamOutcome | None:
+        """The outcome of this stream or a later one; that of an earlier stream says nothing about this one."""
+        outcome = await self._checkpoints.get_outcome(str(call_id))
+        return outcome if outcome is not None and outcome.leg >= leg else None
+
+    async def find_node_id(self, call_id: UUID, node_id: str, leg: int) -> str:
+        """The node that has, or had, the call's stream `leg`. node_id: the one that it was assigned to. Where several
+        nodes share an address, the socket may have reached another one: the heartbeat or the checkpoint names it."""
+        (call,) = await self._live.get([str(call_id)])
+        if call is not None and call.leg == leg:
+            return call.node_id
+        checkpoint = await self._checkpoints.get(str(call_id))
+        return checkpoint.node_id if checkpoint is not None and checkpoint.leg == leg else node_id
+
+    async def _is_gone(self, call_id: UUID, node_id: str, leg: int) -> bool:
+        return not await self._nodes.is_alive(await self.find_node_id(call_id, node_id, leg))
+
+    async def is_streaming(self, call_id: UUID, leg: int) -> bool:
+        """Whether a node that is alive reports the call's stream `leg`."""
+        (call,) = await self._live.get([str(call_id)])
+        return call is not None and call.leg == leg and await self._nodes.is_alive(call.node_id)
+
+    async def get_checkpoint(self, call_id: UUID) -> Checkpoint | None:
+        """The checkpoint that the call continues from; None without one."""
+        return await self._checkpoints.get(str(call_id))
+
+    async def forget_conversations(self, call_ids: Sequence[UUID]) -> None:
+        """Removes the conversations of calls whose end is stored from the bus. Their outcomes stay until they expire,
+        because the carrier may ask only now."""
+        await self._checkpoints.delete([str(call_id) for call_id in call_ids])
+
+    async def send_command(
+        self, call_id: UUID, command: Command, wait_s: float, *, command_id: str | None = None
+    ) -> str | None:
+        """Sends a command to the node of a running call. Returns DONE or OUTCOME_UNKNOWN (shared.bus.commands), or the
+        reason why not; None when the node did not answer in time: the command may have been carried out. Raises
+        CallNotLive.
+
+        command_id: the same for a command that may have been sent before. It is carried out once at most: a node
+        remembers what it carried out, and other nodes cannot claim it any more. If it is known to be done, it is not
+        sent again; nor is one that was claimed to a call that is over: a transfer that was carried out ends the call.
+        """
+        if command_id is not None and await self._is_done(command_id):
+            return DONE
+        (call,) = await self._live.get([str(call_id)])
+        if call is None:
+            if command_id is not None and await self._commands.is_claimed(command_id):
+                return OUTCOME_UNKNOWN
+            raise CallNotLive
+        sent = CallCommand(command_id or new_id(), str(call_id), command, sending=new_id())
+        await self._commands.send(call.node_id, sent, self._find_link(call))
+        return await self._commands.wait_for_answer(sent.id, wait_s)
+
+    async def _is_done(self, command_id: str) -> bool:
+        """Whether a command's answer is DONE. Forgets any other, which may have changed since."""
+        answer = await self._commands.wait_for_answer(command_id, 0.0)
+        if answer not in (None, DONE):
+            await self._commands.forget_answer(command_id)
+        return answer == DONE
+
+    async def find_live(self, call_ids: Sequence[UUID]) -> dict[UUID, LiveCall]:
+        """Those of these calls that a node reports."""
+        found = await self._live.get([str(call_id) for call_id in call_ids])
+        return {call_id: one for call_id, one in zip(call_ids, found, strict=True) if one is not None}
+
+    def _find_link(self, call: LiveCall) -> Sealer | None:
+        """Raises CallNotLive for a call whose node is not believed any more."""
+        try:
+            return self.authority.enrolment.find_peer(call.card).link if call.card else None
+        except ForgedEntry as fault:
+            self.authority.count_forged("live", fault)
+            raise CallNotLive from None
+
+    async def _choose_node(self, exclude: Collection[str]) -> NodeState:
+        node = await self._nodes.choose(exclude)
+        if node is None and exclude:
+            node = await self._nodes.choose()
+        if node is None:
+            raise NoMediaNode("no_node")
+        return node
+
+
+STREAM_ENDED: Final = "calls.stream_ended"
+
+
+class StreamEndedJob(msgspec.Struct, frozen=True):
+    """Payload of the job that carries out what comes after a media stream. leg: of the stream. stream_id: the carrier's
+    id of it. session_id: the carrier's id of the call that stays when carrier_call_id changes; empty where unknown."""
+
+    call_id: UUID
+    leg: int
+    carrier_call_id: str
+    stream_id: str
+    session_id: str = ""
+
+
+async def enqueue_stream_ended(db: Connection, state: CallState, leg: int) -> None:
+    """Only for Telnyx, which keeps a call up when its stream ends, and does not promise to report an end that was ours
+    (docs: media-streaming). Does nothing for a stream whose id is not stored: its webhook, or the delayed hang-up
+    follows."""
+    stream_id = next((one.stream for one in reversed(state.details.legs) if one.leg == leg), "")
+    if state.carrier == "telnyx" and state.carrier_call_id and stream_id:
+        session_id = state.details.carrier.session or ""
+        job = StreamEndedJob(state.id, leg, state.carrier_call_id, stream_id, session_id)
+        await enqueue(db, STREAM_ENDED, msgspec.json.encode(job))
+
+
+async def record_loss(db: Connection, call_id: UUID, leg: int, now: datetime) -> None:
+    """The stream `leg` ended without an outcome: its node is gone. Nothing for a call that does not exist."""
+    call = await records_queries.lock_one(db, call_id)
+    if call is not None:
+        await save_changes(db, [(call.state, mark_lost(call.state, leg, now))])
+
+
+HANG_UP: Final = "calls.hang_up"
+_CARRIERS: Final = frozenset(get_args(CarrierName))
+
+
+class HangupJob(msgspec.Struct, frozen=True):
+    """Payload of the job that ends a call. reason: stored as the call's end reason where media ends it. None: media has
+    ended already, so the carrier is asked, unless it has reported the end by then. polite: the agent says goodbye."""
+
+    call_id: UUID
+    carrier: CarrierName
+    carrier_call_id: str
+    reason: EndReason | None = "admin"
+    polite: bool = False
+
+
+async def enqueue_hangup(
+    db: Connection, state: CallState, reason: EndReason | None, *, delay_s: float = 0, polite: bool = False
+) -> None:
+    """Ends the call by a job after `delay_s`; does nothing for a call that no carrier has."""
+    if state.carrier in _CARRIERS and state.carrier_call_id is not None:
+        fields = {"call_id": state.id, "carrier": state.carrier, "carrier_call_id": state.carrier_call_id}
+        job = msgspec.convert({**fields, "reason": reason, "polite": polite}, HangupJob)
+        await enqueue(db, HANG_UP, msgspec.json.encode(job), delay_s=delay_s)
+
+
+END_CALLS: Final = "calls.end_of_workspace"
+# A webhook that read the workspace before its suspension may still store a call.
+LOOK_AGAIN_S: Final = 10.0
+
+
+class EndCallsJob(msgspec.Struct, frozen=True):
+    """Payload of the job that ends the calls of a suspended workspace."""
+
+    workspace_id: UUID
+
+
+async def end_call(db: Connection, call: CallState, now: datetime, *, polite: bool) -> bool:
+    """Ends a call whose row is locked. Returns False if the call is over.
+
+    A job ends a call that rings or is in progress: by media, after a goodbye if `polite`, else by the carrier. A queued
+    call is canceled. A caller who is being transferred is hung up by the carrier.
+    """
+    if call.is_final:
+        transfer = call.details.transfer
+        if transfer is None or transfer.until is None or transfer.until <= now:
+            return False
+        await enqueue_hangup(db, call, None)
+        return True
+    if call.carrier_call_id is None:
+        after = close(call, "canceled", "admin", None, now, "control")
+    else:
+        # If the carrier hangs up, media and the carrier report the same as after a hang-up by the caller.
+        after = replace(call, details=replace(call.details, meant_end="admin"))
+    await save_changes(db, [(call, after)])
+    await enqueue_hangup(db, call, "admin", polite=polite)
+    return True
+
+
+async def end_calls_later(db: Connection, workspace_id: UUID) -> None:
+    """Enqueues the job that ends all calls of a workspace, and looks for late ones once more."""
+    payload = msgspec.json.encode(EndCallsJob(workspace_id))
+    for delay_s in (0.0, LOOK_AGAIN_S):
+        await enqueue(db, END_CALLS, payload, delay_s=delay_s)

@@ -1,0 +1,1 @@
+"""Calls that nobody holds any more."""

@@ -1,0 +1,261 @@
+"""Ends calls that nobody holds any more, on our side or at the carrier.
+
+A media node reports its calls in progress every few seconds. A call that no node reports is marked as missing at first;
+after half a minute, with Redis available all the time, it counts as lost. A call that never got in progress, or is open
+for longer than any call may be, is closed whether Redis is available or not (`reap_calls`). Ages are told by the wall
+clocks of several machines, and one that is set by an hour must end no call: a call that rings or waits is closed only
+if this process has also seen it do so for as long, and one that a node reports gets an hour more.
+
+Calls that are up at a carrier although their row is over cost money, and nobody else would ever end them: their hang-up
+was lost, or they were dialled just before a crash. Such a call is ended only if rows of ours name it, all of them have
+been over for ORPHAN_GRACE, and no media node reports it (`OrphanSearch`). A call that no row names proves nothing:
+another installation may use the same application or account, or the database was restored from a backup while calls
+went on. It is counted and left alone, unless settings say that nobody else uses them.
+"""
+
+import random
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final, Literal
+from uuid import UUID
+
+import structlog
+
+from control.calls.live.rules import FirstSeen
+from control.calls.live.service import MediaAssignment, enqueue_hangup
+from control.calls.lost import queries
+from control.calls.lost.queries import NamedCall
+from control.calls.records import queries as records_queries
+from control.calls.records.details import Absence
+from control.calls.records.rules import LONGEST_S, CallState, close
+from control.calls.records.service import save_changes
+from control.calls.transfers import queries as transfers_queries
+from control.carriers.rules import ActiveCall, Carrier, CarrierRefused, CarrierUnavailable
+from control.db.pool import Pool
+from control.db.scope import enter_platform
+from shared.bus.client import BusUnavailable
+
+# Younger calls are not looked at.
+GRACE: Final = timedelta(seconds=30)
+# How long a call in progress may be missing; a lost node is replaced within seconds.
+MOST_MISSING: Final = timedelta(seconds=30)
+# Two looks belong together when they are no further apart.
+LONGEST_PAUSE: Final = timedelta(seconds=35)
+# A job that places a call gives up long before this.
+LONGEST_QUEUED: Final = timedelta(minutes=15)
+# Longer than any phone rings.
+LONGEST_RINGING: Final = timedelta(minutes=3)
+# While Redis is unavailable it is unknown whether the call was answered, so it is closed rather too late.
+LONGEST_RINGING_UNSEEN: Final = timedelta(minutes=30)
+LONGEST: Final = timedelta(seconds=LONGEST_S + 600)
+# A clock that was set is assumed to be wrong by no more.
+CLOCK_ERROR: Final = timedelta(hours=1)
+# What was not seen for so long is forgotten.
+FORGET_S: Final = 600.0
+BATCH: Final = 500
+
+log = structlog.get_logger()
+
+
+class CallWatch:
+    """For how long this process has seen each call in its state, whatever the wall clocks say."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        """clock: seconds, never going back."""
+        self._seen = FirstSeen(FORGET_S, clock)
+
+    def seen(self, call: CallState) -> timedelta:
+        """Counts from the age at which calls are looked at first."""
+        return GRACE + timedelta(seconds=self._seen.age_s(f"{call.status} {call.id}"))
+
+
+async def reap_calls(pool: Pool, media_assignment: MediaAssignment, watch: CallWatch, now: datetime) -> int:
+    """Looks at all open calls once; returns how many were closed. Several processes may do so at once."""
+    after: UUID | None = None
+    count = 0
+    while True:
+        calls = await _select_open(pool, now, after)
+        if not calls:
+            break
+        try:
+            live: Collection[UUID] | None = await media_assignment.find_live([call.id for call in calls])
+        except BusUnavailable:
+            live = None
+        ended = await _close_lost(pool, calls, live, watch, now)
+        with suppress(BusUnavailable):  # then the conversations expire by themselves
+            await media_assignment.forget_conversations(ended)
+        count += len(ended)
+        after = calls[-1].id
+    if count:
+        log.warning("call.reaped", count=count)
+    return count
+
+
+def next_state(call: CallState, is_live: bool | None, seen: timedelta, now: datetime) -> CallState:
+    """The call's state from now on. is_live: a node reports it; None when Redis is unavailable. seen: how long it has
+    been seen in its state."""
+    if call.is_final:
+        return call
+    age = min(seen, now - call.created_at)
+    if call.status == "in_progress":
+        since = call.answered_at or call.created_at
+        if now - since > (LONGEST + CLOCK_ERROR if is_live else LONGEST):
+            return close(call, "failed", "media_lost", "open_too_long", now, "control")
+        return _next_in_progress(call, is_live, now)
+    if is_live:
+        return call
+    if call.status == "queued":
+        return call if age <= LONGEST_QUEUED else close(call, "failed", "carrier_error", "not_placed", now, "control")
+    bound = LONGEST_RINGING if is_live is False else LONGEST_RINGING_UNSEEN
+    rung = min(seen, now - (call.started_at or call.created_at))
+    return call if rung <= bound else close(call, "no_answer", None, "rang_too_long", now, "control")
+
+
+def _next_in_progress(call: CallState, is_live: bool | None, now: datetime) -> CallState:
+    if is_live is None:
+        return call
+    if is_live:
+        return _with_missing(call, None)
+    missing = call.details.missing or Absence(since=now, at=now)
+    # After a pause nobody looked, or Redis was unavailable: it may have come back just now, without its live calls. A
+    # look in the future was before the clock was put back.
+    since = now if abs(now - missing.at) > LONGEST_PAUSE else missing.since
+    if now - since >= MOST_MISSING:
+        ended_at = max(since, call.answered_at or since)
+        return _with_missing(close(call, "failed", "media_lost", None, ended_at, "control"), None)
+    return _with_missing(call, replace(missing, since=since, at=now))
+
+
+def _with_missing(call: CallState, missing: Absence | None) -> CallState:
+    return replace(call, details=replace(call.details, missing=missing))
+
+
+async def _select_open(pool: Pool, now: datetime, after: UUID | None) -> list[CallState]:
+    async with pool.transaction() as db:
+        await enter_platform(db)
+        return await queries.select_open(db, now - GRACE, after, BATCH)
+
+
+async def _close_lost(
+    pool: Pool, calls: Sequence[CallState], live: Collection[UUID] | None, watch: CallWatch, now: datetime
+) -> list[UUID]:
+    """Closes those of the calls that are lost; returns their ids. Locks only the calls that change, and decides again
+    with the locked rows."""
+
+    def decide(call: CallState) -> CallState:
+        return next_state(call, _is_live(call, live), watch.seen(call), now)
+
+    suspects = [call.id for call in calls if decide(call) != call]
+    if not suspects:
+        return []
+    async with pool.transaction() as db:
+        await enter_platform(db)
+        locked = (await records_queries.lock_states(db, suspects)).values()
+        changed = [(old, new) for old in locked if (new := decide(old)) != old]
+        await save_changes(db, changed)
+        ended = [new for _, new in changed if new.is_final]
+        for call in ended:
+            await enqueue_hangup(db, call, "media_lost")
+    return [call.id for call in ended]
+
+
+def _is_live(call: CallState, live: Collection[UUID] | None) -> bool | None:
+    return None if live is None else call.id in live
+
+
+# Younger calls may belong to a row that is being written. A row that is over for less may still be spoken to by the
+# carrier's voice: 3,000 characters, the longest text, take about four minutes.
+ORPHAN_GRACE: Final = timedelta(minutes=5)
+# In one run, so that a fault of ours cannot end everything at once.
+MOST: Final = 20
+
+_Verdict = Literal["kept", "over", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class OrphanSearch:
+    """media: knows which calls nodes report. ends_unknown: nobody else uses the Telnyx application and the numbers of
+    the Twilio account, so calls that no row names are ended, too."""
+
+    pool: Pool
+    media: MediaAssignment
+    ends_unknown: bool = False
+
+    async def end_orphans(self, carriers: Collection[Carrier], now: datetime) -> int:
+        """Asks each carrier once; returns how many calls were ended. A carrier that does not answer is asked again in
+        the next run; without Redis none is ended, since nodes may have the calls."""
+        count = 0
+        for carrier in carriers:
+            try:
+                orphans = await self._find(carrier, now)
+            except (CarrierRefused, CarrierUnavailable) as error:
+                log.warning("call.list_failed", carrier=error.carrier, code=error.code)
+            except BusUnavailable:
+                log.warning("call.orphans_unknown", carrier=carrier.name)
+            else:
+                # Drawn by lot: calls that cannot be ended must not keep all others from their turn.
+                for orphan in random.sample(orphans, min(MOST, len(orphans))):
+                    count += await _end(carrier, orphan)
+        return count
+
+    async def _find(self, carrier: Carrier, now: datetime) -> list[ActiveCall]:
+        active = [call for call in await carrier.list_active_calls() if call.seconds >= ORPHAN_GRACE.total_seconds()]
+        if not active:
+            return []
+        async with self.pool.transaction() as db:
+            await enter_platform(db)
+            numbers = await queries.select_held(db, [call.number for call in active if call.number])
+            named = _by_name(await queries.select_named(db, carrier.name, active, now, ORPHAN_GRACE))
+            targets = await transfers_queries.select_open_legs(db, [call.carrier_call_id for call in active])
+        active = [call for call in active if call.carrier_call_id not in targets]
+        verdicts = {call: _judge(call, named) for call in active}
+        unknown = [call for call, verdict in verdicts.items() if verdict == "unknown" and _is_ours(call, numbers)]
+        if unknown:
+            log.info("call.unknown_active", carrier=carrier.name, count=len(unknown), ended=self.ends_unknown)
+        over = [call for call, verdict in verdicts.items() if verdict == "over"]
+        return await self._without_live(over + unknown * self.ends_unknown, named)
+
+    async def _without_live(
+        self, calls: Sequence[ActiveCall], named: Mapping[str, Sequence[NamedCall]]
+    ) -> list[ActiveCall]:
+        """Those that no media node reports. Raises BusUnavailable."""
+        ids = {call: queries.parse_ids([call.call_id]) | {one.id for one in _rows(call, named)} for call in calls}
+        live = await self.media.find_live(list({one for some in ids.values() for one in some}))
+        return [call for call in calls if live.keys().isdisjoint(ids[call])]
+
+
+def _judge(call: ActiveCall, named: Mapping[str, Sequence[NamedCall]]) -> _Verdict:
+    rows = _rows(call, named)
+    if not rows:
+        return "unknown"
+    return "over" if all(row.is_over for row in rows) else "kept"
+
+
+def _is_ours(call: ActiveCall, numbers: Collection[str]) -> bool:
+    return not call.number or call.number in numbers
+
+
+def _rows(call: ActiveCall, named: Mapping[str, Sequence[NamedCall]]) -> list[NamedCall]:
+    return [row for name in (call.carrier_call_id, call.call_id, call.transfer_of) for row in named.get(name, ())]
+
+
+def _by_name(rows: Sequence[NamedCall]) -> dict[str, list[NamedCall]]:
+    """The rows by both of their ids."""
+    found: dict[str, list[NamedCall]] = {}
+    for row in rows:
+        for name in {str(row.id), row.carrier_call_id or str(row.id)}:
+            found.setdefault(name, []).append(row)
+    return found
+
+
+async def _end(carrier: Carrier, orphan: ActiveCall) -> int:
+    try:
+        await carrier.hang_up(orphan.carrier_call_id)
+    except (CarrierRefused, CarrierUnavailable) as error:
+        log.warning("call.hangup_failed", carrier=error.carrier, code=error.code)
+        return 0
+    log.warning("call.orphan_ended", carrier=carrier.name, seconds=orphan.seconds)
+    return 1

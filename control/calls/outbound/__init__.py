@@ -1,0 +1,1 @@
+"""Calls that agents place: their rules, limits and dialling."""

@@ -1,0 +1,168 @@
+"""All SQL of outbound calls: what was called lately, by a workspace and by all of them, and from which numbers."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from control.calls.outbound.rules import OriginNumber, OutboundUsage, PlatformCalls
+from control.db.pool import Connection
+
+# What workspace $1 called until $3, $2 being the number that is to be called. A transferred call goes on until
+# transfer_until, unless the carrier reported its end before; its seconds before the transfer are the caller's own.
+_COUNT_USAGE: Final = """
+    WITH asked AS (
+        SELECT direction, end_reason, status, called_number, created_at, answered_at, duration_seconds,
+               calls.transfer_until, calls.transfer_talked_seconds
+        FROM calls
+        WHERE workspace_id = $1 AND direction = 'outbound' AND created_at > $3::timestamptz - interval '1 day'
+        UNION ALL
+        SELECT direction, end_reason, status, called_number, created_at, answered_at, duration_seconds,
+               calls.transfer_until, calls.transfer_talked_seconds
+        FROM calls
+        WHERE workspace_id = $1 AND direction = 'inbound' AND end_reason = 'transferred'
+          AND created_at > $3::timestamptz - interval '1 day'
+    ),
+    recent AS (
+        SELECT direction, called_number, created_at, transfer_talked_seconds,
+               CASE WHEN status = 'in_progress'
+                      OR (end_reason = 'transferred' AND transfer_until::timestamptz > $3::timestamptz)
+                    THEN greatest(0, extract(epoch FROM $3::timestamptz - coalesce(answered_at, created_at)))
+                    ELSE duration_seconds END AS seconds
+        FROM asked
+    )
+    SELECT (SELECT count(*) FROM calls
+            WHERE workspace_id = $1 AND status IN ('queued', 'ringing', 'in_progress'))
+         + (SELECT count(*) FROM calls
+            WHERE workspace_id = $1 AND end_reason = 'transferred'
+              AND created_at > $3::timestamptz - interval '6 hours'
+              AND calls.transfer_until::timestamptz > $3::timestamptz) AS open,
+           count(*) FILTER (WHERE direction = 'outbound' AND created_at > $3::timestamptz - interval '1 minute')
+               AS minute,
+           count(*) FILTER (WHERE direction = 'outbound' AND created_at > $3::timestamptz - interval '1 hour') AS hour,
+           coalesce(sum(seconds) FILTER (WHERE direction = 'outbound'
+                                           AND created_at > $3::timestamptz - interval '1 hour'), 0)::bigint
+               AS hour_seconds,
+           count(*) FILTER (WHERE direction = 'outbound') AS day,
+           count(*) FILTER (WHERE direction = 'outbound' AND called_number = $2) AS same,
+           (coalesce(sum(seconds) FILTER (WHERE direction = 'outbound'), 0)
+            + coalesce(sum(greatest(0, seconds - transfer_talked_seconds))
+                       FILTER (WHERE direction = 'inbound'), 0))::bigint AS seconds
+    FROM recent
+"""
+
+# Test calls that workspaces $1 placed within 24 hours until $2.
+_COUNT_TESTS: Final = """
+    SELECT count(*) FROM calls
+    WHERE workspace_id = ANY($1::uuid[]) AND direction = 'outbound' AND is_test
+      AND created_at > $2::timestamptz - interval '1 day'
+"""
+
+
+async def count_usage(db: Connection, workspace_id: UUID, number: str, now: datetime) -> OutboundUsage:
+    """The workspace must be locked: otherwise two calls could pass the same limit."""
+    return OutboundUsage(**await db.fetchrow(_COUNT_USAGE, workspace_id, number, now))
+
+
+# Calls of workspace $1 at carrier $2 that wait to be dialled, were asked for before call $3, and not before $4. Ids are
+# in the order of time (UUIDv7).
+_COUNT_WAITING: Final = """
+    SELECT count(*) FROM calls
+    WHERE workspace_id = $1 AND status = 'queued' AND carrier = $2 AND direction = 'outbound'
+      AND carrier_call_id IS NULL AND NOT details ? 'placing_at' AND id < $3 AND created_at > $4
+"""
+
+
+async def count_waiting_before(db: Connection, workspace_id: UUID, carrier: str, call_id: UUID, since: datetime) -> int:
+    """The workspace's calls that are to be dialled before this one."""
+    count: int = await db.fetchval(_COUNT_WAITING, workspace_id, carrier, call_id, since)
+    return count
+
+
+async def count_tests(db: Connection, workspace_ids: Sequence[UUID], now: datetime) -> int:
+    """Test calls of these workspaces within 24 hours, deleted workspaces included. Needs platform scope."""
+    total: int = await db.fetchval(_COUNT_TESTS, workspace_ids, now)
+    return total
+
+
+# The index calls_newest leads to the calls of a day. With 100,000 of them it takes about as long as 100 placements, so
+# it is done by the worker and not by each of them.
+_MEASURE: Final = """
+    WITH recent AS (
+        SELECT created_at > $1::timestamptz - interval '1 hour' AS is_new,
+               CASE WHEN status = 'in_progress'
+                      OR (end_reason = 'transferred' AND c.transfer_until::timestamptz > $1::timestamptz)
+                    THEN greatest(0, extract(epoch FROM $1::timestamptz - coalesce(answered_at, created_at)))
+                    ELSE duration_seconds END AS seconds
+        FROM calls c WHERE created_at > $1::timestamptz - interval '1 day' AND direction = 'outbound'
+    )
+    INSERT INTO platform_calls (measured_at, hour_calls, hour_seconds, day_calls, day_seconds)
+    SELECT $1, count(*) FILTER (WHERE is_new), coalesce(sum(seconds) FILTER (WHERE is_new), 0)::bigint,
+           count(*), coalesce(sum(seconds), 0)::bigint
+    FROM recent
+    ON CONFLICT (id) DO UPDATE SET
+        measured_at = excluded.measured_at, hour_calls = excluded.hour_calls, hour_seconds = excluded.hour_seconds,
+        day_calls = excluded.day_calls, day_seconds = excluded.day_seconds
+    RETURNING hour_calls, hour_seconds, day_calls, day_seconds
+"""
+
+
+async def measure_platform_calls(db: Connection, now: datetime) -> PlatformCalls:
+    """Counts them and stores the result."""
+    return PlatformCalls(**await db.fetchrow(_MEASURE, now))
+
+
+async def select_platform_calls(db: Connection) -> PlatformCalls:
+    """As measured last; nothing before the first measurement."""
+    row = await db.fetchrow("SELECT hour_calls, hour_seconds, day_calls, day_seconds FROM platform_calls")
+    return PlatformCalls() if row is None else PlatformCalls(**row)
+
+
+# Active numbers of workspace $1 at a carrier, those of agent $2 first.
+_SELECT_ORIGINS: Final = """
+    SELECT id, phone_number, carrier FROM phone_numbers
+    WHERE workspace_id = $1 AND status = 'active' AND carrier IN ('twilio', 'telnyx')
+    ORDER BY coalesce(agent_id = $2, false) DESC, created_at, id LIMIT 100
+"""
+
+
+async def select_origins(db: Connection, workspace_id: UUID, agent_id: UUID | None) -> list[OriginNumber]:
+    """Active numbers at a carrier, the agent's own first; up to 100."""
+    return [OriginNumber(**row) for row in await db.fetch(_SELECT_ORIGINS, workspace_id, agent_id)]
+
+
+async def insert_country(db: Connection, workspace_id: UUID, country: str, now: datetime) -> None:
+    """Stores that a workspace calls this country; the first time stays."""
+    await db.execute(
+        "INSERT INTO called_countries (workspace_id, country, first_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+        workspace_id,
+        country,
+        now,
+    )
+
+
+# A call that was tried already is not in it: the try may have reached the carrier.
+_SELECT_LISTED: Final = """
+    SELECT call.id FROM calls call
+    JOIN do_not_call_numbers listed ON listed.workspace_id = call.workspace_id AND listed.number = call.called_number
+    WHERE call.status = 'queued' AND call.direction = 'outbound' AND call.carrier_call_id IS NULL
+      AND call.details ->> 'placing_at' IS NULL
+    ORDER BY call.created_at LIMIT $1
+"""
+
+
+async def select_listed(db: Connection, most: int) -> list[UUID]:
+    """Up to `most` of them, of all workspaces. Needs platform scope."""
+    return [row["id"] for row in await db.fetch(_SELECT_LISTED, most)]
+
+
+_SELECT_UNSETTLED: Final = """
+    SELECT a.call_id FROM campaign_attempts a JOIN calls c ON c.id = a.call_id
+    WHERE a.finished_at IS NULL AND a.started_at < $1 AND c.status NOT IN ('queued', 'ringing', 'in_progress')
+    ORDER BY a.started_at LIMIT $2
+"""
+
+
+async def select_unsettled(db: Connection, before: datetime, most: int) -> list[UUID]:
+    """Ids of up to `most` such calls that were placed before then. Needs platform scope."""
+    return [row["call_id"] for row in await db.fetch(_SELECT_UNSETTLED, before, most)]

@@ -1,0 +1,484 @@
+"""Outbound and test calls: the rules that must hold before a call is placed, and how it is dialled.
+
+The steps of dialling are stored before and after the request, so that no call is dialled twice.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+
+from control.agents.destinations import PARAM, country_of, parse_destination, require_allowed
+from control.agents.lookup import AgentLookup, AnsweringAgent
+from control.agents.plan_texts import TextTooLong
+from control.agents.transfers import find_fault, require_verified
+from control.agents.variables import PlannedCall
+from control.billing.spend_snapshot import has_budget, require_budget
+from control.calls.outbound import queries
+from control.calls.outbound.queries import select_listed, select_unsettled
+from control.calls.outbound.rules import (
+    MINUTE_S,
+    OriginNumber,
+    find_platform_limit,
+    require_platform_within,
+    require_tests,
+    require_within,
+)
+from control.calls.records import queries as records_queries
+from control.calls.records.rules import LONGEST_S, TRANSFER_S, CallState, close, mark_dialled, refuse
+from control.calls.records.service import make_ended, save_changes
+from control.campaigns import service as campaigns_service
+from control.campaigns.service import CallRules, settle_attempts
+from control.carriers.rules import CarrierName, DialRequest, PlacedCall
+from control.db.jobs import enqueue
+from control.db.pool import Connection
+from control.db.scope import read_platform
+from control.do_not_call.rules import LISTED
+from control.do_not_call.service import DoNotCallList
+from control.platform.audit import Actor, Change, record_change
+from control.platform.service import Platform
+from control.workspaces.service import Workspaces
+from shared.errors import Conflict, Invalid, NotFound
+from shared.ids import new_id
+from shared.plan import CallPlan, PlanError
+
+# The platform's settings that limit calls.
+LIMITS: Final = (
+    "outbound_calls_per_minute", "outbound_calls_per_hour", "outbound_calls_per_day", "outbound_repeats_per_day",
+    "outbound_minutes_per_hour", "outbound_minutes_per_day", "platform_calls_per_hour", "platform_calls_per_day",
+    "platform_minutes_per_hour", "platform_minutes_per_day",
+    "trial_test_calls_per_day", "test_calls_per_day", "test_call_minutes", "outbound_ring_s", "phone_codes_per_day",
+    "phone_codes_per_number", "alarm_short_calls_per_hour", "alarm_short_call_s", "alarm_test_calls_per_hour",
+    "alarm_new_countries_per_day",
+)  # fmt: skip
+
+
+async def load_limits(db: Connection, platform: Platform) -> dict[str, int]:
+    """By name, as the staff set them."""
+    stored: dict[str, Any] = {one.key: one.value for one in await platform.settings(db)}
+    return {name: int(stored[name]) for name in LIMITS}
+
+
+PLACE_CALL: Final = "calls.place"
+
+
+class PlaceCallJob(msgspec.Struct, frozen=True):
+    """Payload of the job that dials a call. turn_at: the time reserved for it, in seconds since the epoch; 0 for none.
+    refusals: how often the carrier did not process the request."""
+
+    call_id: UUID
+    turn_at: float = 0.0
+    refusals: int = 0
+
+
+async def enqueue_dial(db: Connection, job: PlaceCallJob, delay_s: float = 0.0) -> None:
+    """Enqueues the job within the current transaction."""
+    await enqueue(db, PLACE_CALL, msgspec.json.encode(job), delay_s=delay_s)
+
+
+# Media ends a call that lasts too long, with a goodbye. The carrier's own bound is this much later.
+GOODBYE_S: Final = 60
+# Missing variables that an error names.
+MOST_NAMED: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class CallRequest:
+    """A requested outbound call. number: as the customer wrote it. variables: fill the agent's placeholders. metadata:
+    the customer's own, stored with the call. agent_version: None for the agent's current one. number_ids: numbers to
+    call from, the preferred one first; empty: any of the workspace."""
+
+    workspace_id: UUID
+    agent_id: UUID
+    number: str
+    is_test: bool
+    variables: Mapping[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    agent_version: int | None = None
+    number_ids: Sequence[UUID] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DialTerms:
+    """ring_s: how long it rings. longest_s: after which the carrier ends the call: what its agent allows, and then a
+    transfer; for a test call what the staff allow; no more than what is left of the day's minutes, but one minute at
+    least. record: its agent has calls recorded without announcing it, and its plan can be made. leaves_message: an
+    answering machine gets a message after its greeting."""
+
+    ring_s: int
+    longest_s: int
+    record: bool
+    leaves_message: bool = False
+
+
+class NotDialable(Exception):
+    """A queued call that may not be dialled any more. detail: becomes the call's end_detail."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
+class OutboundCalls:
+    """Every method works within the current transaction, in the workspace's scope or the platform's."""
+
+    def __init__(
+        self, workspaces: Workspaces, agents: AgentLookup, platform: Platform, do_not_call: DoNotCallList
+    ) -> None:
+        self._workspaces, self._agents, self._platform = workspaces, agents, platform
+        self._do_not_call = do_not_call
+
+    async def place(self, db: Connection, actor: Actor, request: CallRequest, now: datetime) -> UUID:
+        """Inserts the call and enqueues the job that dials it. Raises as Calls.place does."""
+        number, country = parse_destination(request.number)
+        await self._workspaces.require_running(db, request.workspace_id)
+        named = (request.workspace_id, request.agent_id, request.agent_version)
+        agent = _require_agent(await self._agents.find_by_agent(db, *named))
+        _require_able(agent, request)
+        origin = await _choose_origin(db, request, number, country, agent)
+        await self._do_not_call.require_unlisted(db, request.workspace_id, number, PARAM)
+        new = _new_call(request, agent, origin, number, now)
+        _require_plan(agent, new.to_planned())
+        if not request.is_test:
+            await require_budget(db, request.workspace_id, now)
+        await self._require_capacity(db, request, number, agent, now)
+        await records_queries.insert_queued(db, new)
+        await queries.insert_country(db, request.workspace_id, country, now)
+        await enqueue_dial(db, PlaceCallJob(new.id))
+        action = "call.test" if request.is_test else "call.place"
+        after = {"agent_id": str(request.agent_id), "country": country}
+        await record_change(db, actor, Change(action, "call", str(new.id), request.workspace_id, after=after))
+        return new.id
+
+    async def require_transferable(self, db: Connection, workspace_id: UUID, number: str) -> str:
+        """The number itself. Raises Invalid (codes as of `place`; number_is_own: two agents could transfer a caller to
+        each other endlessly)."""
+        fault = find_fault(number, await self._agents.get_dial_scope(db, workspace_id, number), "number")
+        if fault is not None:
+            raise fault
+        return number
+
+    async def make_terms(self, db: Connection, call: records_queries.StoredCall, now: datetime) -> DialTerms:
+        """How a queued call is dialled. Raises NotDialable: minutes may have passed since the call was asked for."""
+        limits, queued = await load_limits(db, self._platform), call.state
+        if await self._do_not_call.is_listed(db, queued.workspace_id, call.called):
+            raise NotDialable(LISTED)
+        agent = await self._agents.find_by_agent(db, queued.workspace_id, call.agent_id, call.agent_version)
+        if call.agent_id is not None:  # one without an agent speaks a code
+            _require_dialable(agent, is_test=queued.is_test)
+        usage = await queries.count_usage(db, queued.workspace_id, call.called, now)
+        plan = _make_plan(agent, call.to_planned(now))
+        bounds = [_longest_of(plan), MINUTE_S * limits["outbound_minutes_per_day"] - usage.seconds]
+        if queued.is_test:
+            bounds.append(MINUTE_S * limits["test_call_minutes"] if call.agent_id is not None else MINUTE_S)
+        record = plan is not None and plan.recording and plan.consent is None
+        leaves_message = plan is not None and bool(plan.voicemail_message)
+        return DialTerms(limits["outbound_ring_s"], max(MINUTE_S, min(bounds)), record, leaves_message)
+
+    async def is_paused(self, db: Connection) -> bool:
+        """Whether all workspaces together have called as much as the staff allow: then no call is dialled any more, and
+        those that are talked in go on."""
+        used = await queries.select_platform_calls(db)
+        return bool(find_platform_limit(used, await load_limits(db, self._platform)))
+
+    async def _require_capacity(
+        self, db: Connection, request: CallRequest, number: str, agent: AnsweringAgent, now: datetime
+    ) -> None:
+        limits = await load_limits(db, self._platform)
+        await records_queries.lock_workspace(db, request.workspace_id)
+        usage = await queries.count_usage(db, request.workspace_id, number, now)
+        require_within(usage, limits)
+        require_platform_within(await queries.select_platform_calls(db), limits)
+        if request.is_test:
+            of_person = await self._workspaces.lock_person(db, request.workspace_id)
+            tests = await read_platform(db, lambda: queries.count_tests(db, of_person, now))
+            require_tests(tests, limits, is_trial=agent.is_trial)
+        if usage.open >= agent.max_calls:
+            raise Conflict(f"This workspace's tier allows {agent.max_calls} calls at the same time.", code="call_limit")
+
+
+def _new_call(
+    request: CallRequest, agent: AnsweringAgent, origin: OriginNumber, number: str, now: datetime
+) -> records_queries.NewCall:
+    return records_queries.NewCall(
+        id=UUID(new_id()),
+        workspace_id=request.workspace_id,
+        agent_id=request.agent_id,
+        agent_version=agent.version.version if agent.version else None,
+        number_id=origin.id,
+        direction="outbound",
+        is_test=request.is_test,
+        carrier=origin.carrier,
+        carrier_call_id=None,
+        caller=origin.phone_number,
+        called=number,
+        at=now,
+        variables=request.variables,
+        metadata=request.metadata,
+    )
+
+
+def _require_dialable(agent: AnsweringAgent | None, *, is_test: bool) -> None:
+    """Raises NotDialable for a call whose callee would pick up and hear a refusal, or whose agent was paused."""
+    if agent is None or not (agent.is_live or is_test):
+        raise NotDialable("agent_not_live")
+    if not agent.may_run:
+        raise NotDialable("suspended")
+
+
+def _make_plan(agent: AnsweringAgent | None, call: PlannedCall) -> CallPlan | None:
+    """None for an agent that cannot answer (any more)."""
+    try:
+        return agent.make_plan(call) if agent is not None else None
+    except PlanError:
+        return None
+
+
+def _longest_of(plan: CallPlan | None) -> int:
+    most = plan.limits.max_duration_s if plan is not None else 0
+    return min(most + GOODBYE_S + TRANSFER_S, LONGEST_S) if most else LONGEST_S
+
+
+def _require_able(agent: AnsweringAgent, request: CallRequest) -> None:
+    """Test calls may use an agent that is not live yet. Raises Conflict, Invalid."""
+    if not request.is_test and not agent.is_live:
+        raise Conflict("This agent is not live: activate it first, or place a test call.", code="agent_not_live")
+    if not request.is_test and not agent.features.get("outbound_calls", False):
+        raise Conflict("This workspace's tier has no outbound calls; test calls are.", code="outbound_not_in_tier")
+    missing = agent.missing_variables(request.variables)
+    if missing:
+        text = f"The agent's texts need a value for {_list_names(missing)}: send it in variables."
+        raise Invalid(text, code="variable_missing", param=f"variables.{missing[0]}")
+
+
+def _require_plan(agent: AnsweringAgent, call: PlannedCall) -> None:
+    """Raises Invalid, Conflict."""
+    try:
+        agent.make_plan(call)
+    except TextTooLong as error:
+        text = f"These variables are too long for the agent: {_reason(error)}."
+        raise Invalid(text, code="too_long", param="variables") from None
+    except PlanError as error:
+        raise Conflict(f"This agent cannot talk: {_reason(error)}.", code="cannot_answer") from None
+
+
+def _reason(error: PlanError) -> str:
+    return str(error).removeprefix("plan: ")
+
+
+def _list_names(names: Sequence[str]) -> str:
+    """Up to MOST_NAMED of them."""
+    more = len(names) - MOST_NAMED
+    return ", ".join(names[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+async def _choose_origin(
+    db: Connection, request: CallRequest, number: str, country: str, agent: AnsweringAgent
+) -> OriginNumber:
+    """The number to call from. Raises Conflict, Invalid."""
+    origins = await queries.select_origins(db, request.workspace_id, request.agent_id)
+    if any(one.phone_number == number for one in origins):
+        raise Invalid("This is a number of the workspace itself.", code="number_is_own", param=PARAM)
+    if request.number_ids:
+        places = {number_id: place for place, number_id in enumerate(request.number_ids)}
+        origins = sorted((one for one in origins if one.id in places), key=lambda one: places[one.id])
+    if not origins:
+        raise Conflict("This workspace has no active phone number to call from.", code="no_number")
+    require_allowed(country, agent.dial_scope.own, agent.dial_scope.chosen)
+    if agent.dial_scope.trial_numbers is None:
+        return origins[0]
+    require_verified(number, country, agent.dial_scope, PARAM)
+    return next((one for one in origins if country_of(one.phone_number) == country), origins[0])
+
+
+def _require_agent(agent: AnsweringAgent | None) -> AnsweringAgent:
+    if agent is None or agent.agent_id is None:
+        raise NotFound("There is no such agent.", code="agent_not_found")
+    return agent
+
+
+# A call that was not dialled for this long is no longer wanted. At one call a second, 600 calls are dialled meanwhile.
+STALE: Final = timedelta(minutes=10)
+# For so long a call is looked for that a request without an answer may have placed. The carrier may still be placing
+# it, and another worker may still wait for that answer: both for less than the time limit of a job, 60 s.
+LOOKED_FOR: Final = timedelta(seconds=60)
+
+
+@dataclass(frozen=True, slots=True)
+class DialOrder:
+    """A call to dial. since: when that was first tried. is_repeat: the first try may have reached the carrier."""
+
+    carrier: CarrierName
+    dial: DialRequest
+    since: datetime
+    is_repeat: bool
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingCall:
+    """A queued call. is_repeat: dialling was tried, and the try may have reached the carrier. is_stale: it waits for so
+    long that it is not wanted any more. ahead: calls of its workspace that wait to be dialled before it."""
+
+    carrier: CarrierName
+    is_repeat: bool
+    is_stale: bool
+    ahead: int
+
+
+class CallPlacement:
+    """Each step is a transaction of its own, in platform scope."""
+
+    def __init__(self, outbound: OutboundCalls) -> None:
+        self._outbound = outbound
+
+    async def find_waiting(self, db: Connection, call_id: UUID, now: datetime) -> WaitingCall | None:
+        """The call, if it is queued (still)."""
+        call = await records_queries.lock_one(db, call_id)
+        if call is None or not is_queued(call.state):
+            return None
+        queued, carrier = call.state, _carrier_of(call.state)
+        ahead = await queries.count_waiting_before(db, queued.workspace_id, carrier, call_id, now - STALE)
+        return WaitingCall(carrier, queued.details.placing_at is not None, now - queued.created_at > STALE, ahead)
+
+    async def undo_start(self, db: Connection, call_id: UUID) -> None:
+        """Takes back `start` for a call that the carrier surely did not place."""
+        call = await records_queries.lock_one(db, call_id)
+        if call is not None and is_queued(call.state):
+            await records_queries.update_states(
+                db, [replace(call.state, details=replace(call.state.details, placing_at=None))]
+            )
+
+    async def start(self, db: Connection, call_id: UUID, now: datetime) -> DialOrder | None:
+        """Stores that the call is being dialled now. None: it is not queued (any more), has waited for too long, or may
+        not be dialled any more; then it is closed."""
+        call = await records_queries.lock_one(db, call_id)
+        if call is None or not is_queued(call.state):
+            return None
+        queued = call.state
+        carrier = _carrier_of(queued)
+        since = queued.details.placing_at
+        if since is not None:  # a repeated try only looks for the call at the carrier
+            dial = DialRequest(str(call_id), call.caller, call.called)
+            return DialOrder(carrier, dial, since.astimezone(UTC), is_repeat=True)
+        if now - queued.created_at > STALE:
+            await _close(db, queued, "too_late", now)
+            return None
+        if await self._outbound.is_paused(db):
+            await _close(db, queued, "platform_limit", now)
+            return None
+        if not queued.is_test and not await has_budget(db, queued.workspace_id, now):
+            await save_changes(db, [(queued, refuse(queued, "spend_limit", now))])
+            return None
+        try:
+            terms = await self._make_terms(db, call, now)
+        except NotDialable as refused:
+            await save_changes(db, [(queued, close(queued, "canceled", None, refused.detail, now, "control"))])
+            return None
+        rules = await self._find_rules(db, queued)
+        leaves_message = terms.leaves_message and rules.leaves_message
+        screening = rules.call_screening
+        details = replace(queued.details, placing_at=now, leaves_message=leaves_message, call_screening=screening)
+        await records_queries.update_states(db, [replace(queued, details=details)])
+        dial = DialRequest(
+            str(call_id),
+            call.caller,
+            call.called,
+            terms.ring_s,
+            terms.longest_s,
+            detect_machine=not queued.is_test,
+            record=terms.record,
+            leaves_message=leaves_message,
+        )
+        return DialOrder(carrier, dial, now, is_repeat=False)
+
+    async def _find_rules(self, db: Connection, queued: CallState) -> CallRules:
+        """A test call leaves no message."""
+        if queued.is_test:
+            return CallRules(leaves_message=False)
+        return await campaigns_service.find_rules(db, queued.workspace_id, queued.id)
+
+    async def _make_terms(self, db: Connection, call: records_queries.StoredCall, now: datetime) -> DialTerms:
+        """Raises NotDialable."""
+        terms = await self._outbound.make_terms(db, call, now)
+        obstacle = await campaigns_service.find_obstacle(db, call.state.workspace_id, call.state.id, now)
+        if obstacle is not None:
+            raise NotDialable(obstacle)
+        return terms
+
+    async def confirm(self, db: Connection, call_id: UUID, placed: PlacedCall, now: datetime) -> bool:
+        """Stores the carrier's ids of the dialled call. False: the id belongs to another call of ours, or the call is
+        over by now; it is to be hung up."""
+        call = await records_queries.lock_one(db, call_id)
+        if call is None or await _belongs_to_another(db, call.state, placed.carrier_call_id):
+            return False
+        dialled = call.state
+        if dialled.carrier_call_id is None:
+            dialled = mark_dialled(dialled, placed, now)
+            await records_queries.update_states(db, [dialled])
+        return not dialled.is_final
+
+    async def confirm_found(
+        self, db: Connection, call_id: UUID, found: Sequence[PlacedCall], now: datetime
+    ) -> tuple[str, bool] | None:
+        """Confirms the first of the carrier's calls that is no other call of ours: its id, and the result of `confirm`.
+        None if there is none."""
+        call = await records_queries.lock_one(db, call_id)
+        if call is None:
+            return None
+        for one in found:
+            if not await _belongs_to_another(db, call.state, one.carrier_call_id):
+                return one.carrier_call_id, await self.confirm(db, call_id, one, now)
+        return None
+
+    async def fail(self, db: Connection, call_id: UUID, detail: str, now: datetime) -> None:
+        """Ends a call that the carrier refused, or of which nobody knows whether it was dialled. detail: a code, ours
+        or the carrier's."""
+        call = await records_queries.lock_one(db, call_id)
+        if call is not None and call.state.carrier_call_id is None:
+            await _close(db, call.state, detail, now)
+
+
+def is_queued(state: CallState) -> bool:
+    """Whether it waits to be dialled, as far as its carrier has told."""
+    return state.status == "queued" and state.carrier_call_id is None
+
+
+def _carrier_of(state: CallState) -> CarrierName:
+    return "telnyx" if state.carrier == "telnyx" else "twilio"
+
+
+async def _close(db: Connection, queued: CallState, detail: str, now: datetime) -> None:
+    await save_changes(db, [(queued, close(queued, "failed", "carrier_error", detail, now, "control"))])
+
+
+async def _belongs_to_another(db: Connection, dialled: CallState, carrier_call_id: str) -> bool:
+    other = await records_queries.select_stored_call(db, dialled.carrier, carrier_call_id)
+    return other is not None and other.state.id != dialled.id
+
+
+# Calls that a program of the version before ended are settled by a duty, later than any transaction lasts.
+UNSETTLED_FOR: Final = timedelta(minutes=1)
+SETTLED_AT_ONCE: Final = 200
+
+
+async def settle_unsettled(db: Connection, now: datetime) -> int:
+    """Settles calls of campaigns that are over and were not settled with their end; returns how many. Needs platform
+    scope."""
+    found = await select_unsettled(db, now - UNSETTLED_FOR, SETTLED_AT_ONCE)
+    calls = await records_queries.lock_states(db, found)
+    return await settle_attempts(db, [make_ended(call) for call in calls.values() if call.is_final])
+
+
+CANCELED_AT_ONCE: Final = 200
+
+
+async def cancel_listed(db: Connection, now: datetime) -> int:
+    """Cancels them, so that they take no turn; returns how many. None of them would be dialled in any case, because
+    dialling looks at the list again. Needs platform scope."""
+    states = await records_queries.lock_states(db, await select_listed(db, CANCELED_AT_ONCE))
+    waiting = [one for one in states.values() if is_queued(one) and one.details.placing_at is None]
+    await save_changes(db, [(one, close(one, "canceled", None, LISTED, now, "control")) for one in waiting])
+    return len(waiting)

@@ -1,0 +1,188 @@
+"""The job that dials an outbound call at its carrier's pace, and again later when it was surely not placed.
+
+A job that has to wait is enqueued again with the time that was reserved for it, so that waiting calls take no place of
+a worker; only the last moment is waited for within the job, because the job queue looks for delayed jobs every few
+seconds (control/db/jobs.py, `poll_every_s`).
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+import structlog
+
+from control.calls.outbound.service import LOOKED_FOR, DialOrder, PlaceCallJob, enqueue_dial
+from control.calls.records.service import Gateways, decode_payload, utc_now
+from control.calls.service import Calls
+from control.carriers.pacer import CallPacer
+from control.carriers.retries import NotProcessed
+from control.carriers.rules import Carrier, CarrierName, CarrierRefused, CarrierUnavailable, PlacedCall
+from control.db.jobs import JobFailed, JobHandler
+from control.db.pool import Connection, Pool
+from control.db.scope import enter_platform
+
+# The longest wait within a job, and the most calls that wait there: half of what a worker runs at once.
+HELD_S: Final = 6.0
+MOST_HELD: Final = 8
+# A reserved time that is missed by more is given up. Otherwise calls that were late together would begin together.
+MISSED_S: Final = 0.25
+# A job comes when its time is near. One whose time is further away than so many seconds more has a time by another
+# clock: that of this machine, or of the one that reserved it, was set meanwhile. It gets a new time.
+STRAY_S: Final = 30.0
+# The times that calls of one workspace hold at once: as many as wait within a job, at least so many seconds of the
+# pace. More would delay the calls of other workspaces, fewer would leave times unused while jobs are found.
+SHARE_S: Final = 2.0
+# Waits after a carrier refused for now, in seconds; they double.
+FIRST_BACK_OFF_S: Final = 1.0
+LONGEST_BACK_OFF_S: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class DialQueue:
+    """clock: seconds since the epoch. sleep: as asyncio's."""
+
+    pool: Pool
+    pacer: CallPacer
+    clock: Callable[[], float] = time.time
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+
+    async def wait_for_turn(self, job: PlaceCallJob, carrier: CarrierName, ahead: int = 0) -> bool:
+        """Whether the call is to be dialled now; else its job was enqueued for later. ahead: calls of its workspace
+        that wait to be dialled before it; while they use up the workspace's share, the call gets no time yet."""
+        now = self.clock()
+        at, held_s = job.turn_at, min(HELD_S, MOST_HELD / self.pacer.calls_per_s(carrier))
+        if not now - MISSED_S <= at <= now + held_s + STRAY_S:
+            pace = self.pacer.calls_per_s(carrier)
+            excess = ahead + 1 - max(MOST_HELD, round(SHARE_S * pace))
+            if excess > 0:
+                async with self.pool.transaction() as db:
+                    await enqueue_dial(db, PlaceCallJob(job.call_id, refusals=job.refusals), excess / pace)
+                return False
+            at = now + await self.pacer.reserve(carrier)
+        if at - now > held_s:
+            later = PlaceCallJob(job.call_id, at, job.refusals)
+            async with self.pool.transaction() as db:
+                await enqueue_dial(db, later, at - now - held_s)
+            return False
+        await self.sleep(max(0.0, at - now))
+        return True
+
+    async def requeue(
+        self, job: PlaceCallJob, carrier: CarrierName, undo: Callable[[Connection], Awaitable[None]]
+    ) -> None:
+        """Enqueues a call again that the carrier did not process; all calls of the account wait as long. undo: takes
+        back that the call is being dialled, in the same transaction."""
+        wait_s = back_off_s(job.refusals) * random.uniform(0.5, 1.0)
+        at = self.clock() + await self.pacer.reserve(carrier, wait_s)
+        async with self.pool.transaction() as db:
+            await enter_platform(db)
+            await undo(db)
+            held_s = min(HELD_S, MOST_HELD / self.pacer.calls_per_s(carrier))
+            delay_s = max(0.0, at - self.clock() - held_s)
+            await enqueue_dial(db, PlaceCallJob(job.call_id, at, job.refusals + 1), delay_s)
+
+
+def back_off_s(refusals: int) -> float:
+    """The wait after so many refusals before this one."""
+    return float(min(FIRST_BACK_OFF_S * 2 ** min(refusals, 30), LONGEST_BACK_OFF_S))
+
+
+log = structlog.get_logger()
+
+
+def make_dial_job(pool: Pool, calls: Calls, carriers: Gateways, queue: DialQueue) -> JobHandler:
+    """Dials a call once, when its turn has come. A repeated try only looks whether the first one reached the carrier; a
+    request that the carrier did not process goes back to the queue."""
+
+    async def run(payload: bytes) -> None:
+        job = decode_payload(payload, PlaceCallJob)
+        if not await _is_due(pool, calls, queue, job):
+            return
+        async with pool.transaction() as db:
+            await enter_platform(db)
+            order = await calls.placement.start(db, job.call_id, utc_now())
+        if order is not None:
+            await _place(pool, calls, carriers, queue, job, order)
+
+    return run
+
+
+async def _is_due(pool: Pool, calls: Calls, queue: DialQueue, job: PlaceCallJob) -> bool:
+    """Whether to go on now: not for a call that is not queued (any more), nor before its turn."""
+    async with pool.transaction() as db:
+        await enter_platform(db)
+        waiting = await calls.placement.find_waiting(db, job.call_id, utc_now())
+    if waiting is None:
+        return False
+    if waiting.is_repeat or waiting.is_stale:  # it is not dialled, so it takes no turn
+        return True
+    return await queue.wait_for_turn(job, waiting.carrier, waiting.ahead)
+
+
+async def _place(
+    pool: Pool, calls: Calls, carriers: Gateways, queue: DialQueue, job: PlaceCallJob, order: DialOrder
+) -> None:
+    """Raises JobFailed when the carrier may have the call."""
+    try:
+        carrier = carriers.get(order.carrier)
+        if order.is_repeat:
+            found = await carrier.find_placed_calls(order.dial, order.since)
+            await _confirm_found(pool, calls, carrier, order, found)
+            return
+        placed = await carrier.dial(order.dial)
+    except CarrierRefused as refusal:
+        await _fail(pool, calls, job.call_id, refusal.code)
+    except NotProcessed as error:
+        if order.is_repeat:
+            raise JobFailed(f"carrier unavailable: {error.code}") from None
+        log.warning("call.requeued", carrier=error.carrier, code=error.code, call_id=str(job.call_id))
+        await queue.requeue(job, order.carrier, lambda db: calls.placement.undo_start(db, job.call_id))
+    except CarrierUnavailable as error:
+        raise JobFailed(f"carrier unavailable: {error.code}") from None
+    else:
+        await _confirm(pool, calls, carrier, job.call_id, placed)
+
+
+async def _confirm(pool: Pool, calls: Calls, carrier: Carrier, call_id: UUID, placed: PlacedCall) -> None:
+    async with pool.transaction() as db:
+        await enter_platform(db)
+        is_wanted = await calls.placement.confirm(db, call_id, placed, utc_now())
+    if not is_wanted:
+        await _hang_up(carrier, placed.carrier_call_id)
+
+
+async def _confirm_found(
+    pool: Pool, calls: Calls, carrier: Carrier, order: DialOrder, found: Sequence[PlacedCall]
+) -> None:
+    """found: the carrier's calls that the first try may have placed. If none is ours after LOOKED_FOR, the call fails
+    and is never dialled again, because it may have been dialled without our knowledge. Should it ring all the same, its
+    webhooks are answered with a refusal. Raises JobFailed before."""
+    call_id, now = UUID(order.dial.call_id), utc_now()
+    async with pool.transaction() as db:
+        await enter_platform(db)
+        confirmed = await calls.placement.confirm_found(db, call_id, found, now)
+    if confirmed is not None:
+        if not confirmed[1]:
+            await _hang_up(carrier, confirmed[0])
+    elif now - order.since < LOOKED_FOR:
+        raise JobFailed("the carrier does not list the call yet")
+    else:
+        await _fail(pool, calls, call_id, "not_confirmed")
+
+
+async def _fail(pool: Pool, calls: Calls, call_id: UUID, detail: str) -> None:
+    async with pool.transaction() as db:
+        await enter_platform(db)
+        await calls.placement.fail(db, call_id, detail, utc_now())
+
+
+async def _hang_up(carrier: Carrier, carrier_call_id: str) -> None:
+    """Ends a call that is not wanted (any more)."""
+    try:
+        await carrier.hang_up(carrier_call_id)
+    except (CarrierRefused, CarrierUnavailable) as error:
+        log.warning("call.hangup_failed", carrier=error.carrier, code=error.code)

@@ -1,0 +1,108 @@
+"""Where recordings are stored, and which parts of them must be silent."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from control.calls.records.details import StoredCarrierRecording
+from control.calls.records.rules import CallState
+from control.calls.records.word_times import find_gaps
+from control.redaction.finder import is_redacted
+from shared.recording_keys import recordings_prefix
+
+# The formats in which a carrier's recording is stored.
+_KINDS: Final = ("wav", "mp3")
+
+
+def joined_key(call: CallState) -> str:
+    """Of the recording that is made of those of several media streams."""
+    return f"{recordings_prefix(call.workspace_id)}{call.id}.wav"
+
+
+def stream_key(call: CallState, leg: int) -> str:
+    """Of media's recording of one stream as media stores it (`media/server/bus/spool.py`)."""
+    return f"{recordings_prefix(call.workspace_id)}{call.id}-{leg}.wav"
+
+
+def redacted_key(call: CallState, leg: int) -> str:
+    """Of that recording once it is redacted."""
+    return f"{recordings_prefix(call.workspace_id)}{call.id}-{leg}-redacted.wav"
+
+
+def carrier_key(call: CallState, stored: StoredCarrierRecording, kind: str) -> str:
+    """Of the copy of a carrier's recording. The call's first one has no number in its name. kind: wav or mp3."""
+    number = f"-{stored.place + 1}" if stored.place else ""
+    return f"{recordings_prefix(call.workspace_id)}{call.id}-carrier{number}.{kind}"
+
+
+def carrier_keys(call: CallState, stored: StoredCarrierRecording) -> list[str]:
+    """All that the copy may have, stored or not: a worker that was killed may have stored it without saying so."""
+    return [carrier_key(call, stored, kind) for kind in _KINDS]
+
+
+def all_keys(call: CallState) -> list[str]:
+    """All keys that recordings of the call have, or may have without being reported: those of media's streams
+    (`media/server/bus/spool.py`), the carrier's copies, the joined one."""
+    details = call.details
+    keys = [one.storage_key for one in details.recordings]
+    keys += [key(call, leg) for leg in range(details.leg + 1) for key in (stream_key, redacted_key)]
+    for one in details.carrier_recordings.values():
+        keys += [*([one.storage_key] if one.storage_key else ()), *carrier_keys(call, one)]
+    keys += [*([call.recording_key] if call.recording_key else ()), joined_key(call)]
+    return list(dict.fromkeys(keys))
+
+
+# no_transcript: nothing of the caller's was understood. no_times: it is not known when a turn was said.
+# not_in_recording: it was said after the end of what was recorded, so that one or the other has wrong times.
+WithholdingReason = Literal["no_transcript", "no_times", "not_in_recording"]
+
+
+# Before and after what was said: times of speech are exact to some frames, and a word must not be heard by its edges.
+PADDING_MS: Final = 250
+
+
+# Media fills gaps of the caller's audio from 200 ms on, so that a word may be so much earlier in the recording than on
+# the call's clock (`GAP_MS` of media/call/recording.py). A turn's start has room for that; a word amid speech has not.
+_LAG_MS: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A part of a recording, in ms since the call began."""
+
+    start_ms: int
+    end_ms: int
+
+
+def find_doubt(utterances: Sequence[Mapping[str, Any]], recorded_ms: int) -> WithholdingReason | Literal[""]:
+    """Why nobody can tell what must be silent, so that the recording stays withheld; "" if it is known. recorded_ms:
+    the length of the longest recording.
+
+    A call without a turn of the caller's was not understood: what was said in it is in no text."""
+    if not any(one["speaker"] == "caller" for one in utterances):
+        return "no_transcript"
+    for one in utterances:
+        if is_redacted(one["text"]):
+            if one["end_ms"] <= one["start_ms"]:
+                return "no_times"
+            if one["start_ms"] >= recorded_ms:
+                return "not_in_recording"
+    return ""
+
+
+def find_stretches(utterances: Iterable[Mapping[str, Any]]) -> Sequence[Stretch]:
+    """What must be silent, with PADDING_MS on both sides: the words that were left out, where their vendor told when
+    they were said (`find_gaps`); else the turns of which something was left out, whole."""
+    stretches: list[Stretch] = []
+    for one in utterances:
+        if not is_redacted(one["text"]):
+            continue
+        gaps = find_gaps(one)
+        stretches += (_pad(start - _LAG_MS, end) for start, end in gaps)
+        if not gaps:
+            stretches.append(_pad(one["start_ms"], one["end_ms"]))
+    return stretches
+
+
+def _pad(start_ms: int, end_ms: int) -> Stretch:
+    return Stretch(max(0, start_ms - PADDING_MS), end_ms + PADDING_MS)

@@ -1,0 +1,140 @@
+"""Recordings: has jobs start, fetch, join, redact and delete them."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import replace
+from typing import Final
+from uuid import UUID
+
+import msgspec
+
+from control.calls.records import queries as records_queries
+from control.calls.records.details import StoredCarrierRecording
+from control.calls.records.rules import CallState, CarrierRecording
+from control.calls.records.service import save_changes
+from control.db.jobs import enqueue
+from control.db.pool import Connection
+
+FETCH_RECORDING: Final = "calls.fetch_recording"
+
+
+class FetchRecordingJob(msgspec.Struct, frozen=True):
+    """Payload of the job that fetches a carrier's recording. recording_id: its key in CallDetails.carrier_recordings,
+    which is the leg's id where the carrier gave none to the recording."""
+
+    call_id: UUID
+    recording_id: str
+
+
+async def add_recording(db: Connection, recording: CarrierRecording) -> None:
+    """Stores that a carrier made a recording, and has a job fetch it, once. A call may have several, each with an
+    id of its own, or at least a leg's."""
+    name = recording.recording_id or recording.leg_id
+    call = await records_queries.lock_call(
+        db, recording.carrier, recording.carrier_call_id, recording.call_id, session_id=recording.session_id
+    )
+    if call is None or name in call.state.details.carrier_recordings:
+        return
+    known = call.state.details.carrier_recordings
+    stored = StoredCarrierRecording(
+        id=recording.recording_id,
+        url=recording.url,
+        duration_s=recording.duration_s,
+        leg=recording.leg_id,
+        place=len(known),
+    )
+    details = replace(call.state.details, carrier_recordings={**known, name: stored})
+    await save_changes(db, [(call.state, replace(call.state, details=details))])
+    await enqueue(db, FETCH_RECORDING, msgspec.json.encode(FetchRecordingJob(call.state.id, name)))
+
+
+JOIN_RECORDINGS: Final = "calls.join_recordings"
+
+
+# Recordings of several streams arrive one after the other: they are joined when no more are likely to come.
+JOIN_AFTER_S: Final = 5.0
+
+
+class JoinRecordingsJob(msgspec.Struct, frozen=True):
+    """Payload of the job that joins a call's recordings."""
+
+    call_id: UUID
+
+
+async def _enqueue_joins(db: Connection, changed: Iterable[tuple[CallState, CallState]]) -> None:
+    for old, new in changed:
+        recordings = new.details.recordings
+        is_kept = not new.details.discards_recordings
+        is_kept = is_kept and not new.details.redaction.kinds  # joined once they are redacted
+        if is_kept and len(recordings) > 1 and recordings != old.details.recordings:
+            await enqueue(db, JOIN_RECORDINGS, msgspec.json.encode(JoinRecordingsJob(new.id)), delay_s=JOIN_AFTER_S)
+
+
+DISCARD_RECORDINGS: Final = "calls.discard_recordings"
+
+
+class DiscardRecordingsJob(msgspec.Struct, frozen=True):
+    """Payload of the job."""
+
+    call_id: UUID
+
+
+async def enqueue_discards(db: Connection, changed: Iterable[tuple[CallState, CallState]]) -> None:
+    """For calls that discard their recordings since this change, or of which another recording was stored since."""
+    for before, after in changed:
+        is_new = after.details.recordings != before.details.recordings or not before.details.discards_recordings
+        if after.details.discards_recordings and is_new:
+            await enqueue_discard(db, after.id)
+
+
+async def enqueue_discard(db: Connection, call_id: UUID) -> None:
+    """Has the call's recordings deleted."""
+    await enqueue(db, DISCARD_RECORDINGS, discard_payload(call_id))
+
+
+def discard_payload(call_id: UUID) -> bytes:
+    """Of the call's job."""
+    return msgspec.json.encode(DiscardRecordingsJob(call_id))
+
+
+START_RECORDING: Final = "calls.start_recording"
+
+
+class StartRecordingJob(msgspec.Struct, frozen=True):
+    """Payload of the job."""
+
+    call_id: UUID
+
+
+async def enqueue_recording_starts(db: Connection, changed: Iterable[tuple[CallState, CallState]]) -> None:
+    """Has the carrier record, from now on, the running calls whose announcement was heard, where settings say that it
+    records. Once a call: it records on while a call's media streams change, each of which may announce it again."""
+    for before, after in changed:
+        consent = after.details.consent
+        is_new = before.details.consent.announced_at is None and consent.announced_at is not None
+        if is_new and not after.is_final and not consent.is_refused:
+            await enqueue(db, START_RECORDING, msgspec.json.encode(StartRecordingJob(after.id)))
+
+
+REDACT_RECORDINGS: Final = "calls.redact_recordings"
+
+
+# The last turns and the recordings of a call arrive one after the other: they are redacted when no more are likely.
+REDACT_AFTER_S: Final = 5.0
+
+
+class RedactRecordingsJob(msgspec.Struct, frozen=True):
+    """Payload of the job."""
+
+    call_id: UUID
+
+
+async def enqueue_redactions(
+    db: Connection, changed: Iterable[tuple[CallState, CallState]], changed_texts: Collection[UUID]
+) -> None:
+    """For calls that are redacted and have a recording that is not, or that is not redacted as their texts are now.
+    changed_texts: calls of which a text was redacted just now."""
+    for before, after in changed:
+        is_new = before.details.recordings != after.details.recordings or (after.is_final and not before.is_final)
+        if after.details.redaction.kinds and after.details.recordings and (is_new or after.id in changed_texts):
+            payload = msgspec.json.encode(RedactRecordingsJob(after.id))
+            await enqueue(db, REDACT_RECORDINGS, payload, delay_s=REDACT_AFTER_S)

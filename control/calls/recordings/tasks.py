@@ -1,0 +1,456 @@
+"""The jobs of recordings.
+
+A carrier begins to record once the caller has heard that the call is recorded. Its recording is fetched into our
+storage, those of several media streams are joined, and recordings are deleted that the caller refused or that are kept
+no longer.
+
+Where something was said that a workspace does not keep, recordings are made silent. Nobody reads a recording before:
+its key is not the call's until then. Media's recordings run on the call's clock, as the turns' times do. A carrier's
+begin at another time, so what was said in them cannot be found: they are not kept.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from tempfile import NamedTemporaryFile, TemporaryDirectory
+from typing import IO, Final, Protocol, runtime_checkable
+from uuid import UUID
+
+import structlog
+
+from control.calls.recordings.rules import (
+    Stretch,
+    WithholdingReason,
+    all_keys,
+    carrier_key,
+    carrier_keys,
+    find_doubt,
+    find_stretches,
+    joined_key,
+    redacted_key,
+    stream_key,
+)
+from control.calls.recordings.service import (
+    DiscardRecordingsJob,
+    FetchRecordingJob,
+    JoinRecordingsJob,
+    RedactRecordingsJob,
+    StartRecordingJob,
+    enqueue_discard,
+)
+from control.calls.recordings.wav import (
+    RecordingsNotJoinable,
+    join_recordings,
+    read_range,
+    read_wav_layout,
+    require_plain_wav,
+    silence_stretches,
+)
+from control.calls.records import queries as records_queries
+from control.calls.records.details import StoredCarrierRecording, StreamRecording
+from control.calls.records.rules import CallState
+from control.calls.records.service import Gateways, decode_payload, load_state, report_changes
+from control.calls.records.word_times import Utterances
+from control.carriers.rules import Carrier, CarrierRefused, CarrierUnavailable
+from control.db.jobs import JobFailed, JobHandler
+from control.db.pool import Pool
+from control.db.scope import enter_platform
+from control.workspaces.redaction import find_redaction
+from shared.storage import ObjectNotFound, Storage, StorageUnavailable
+
+log = structlog.get_logger()
+
+
+@runtime_checkable
+class FindsRecordings(Protocol):
+    """A carrier that may report a recording without its id (Telnyx)."""
+
+    async def find_recording(self, call_leg_id: str) -> str | None:
+        """The recording's id. Raises CarrierRefused and CarrierUnavailable."""
+
+
+def make_fetch_recording_job(pool: Pool, carriers: Gateways, storage: Storage, *, delete: bool = True) -> JobHandler:
+    """Copies a carrier's recording into our storage. delete: deletes it at the carrier afterwards, for which its id is
+    needed: it is looked up by the leg where the webhook carried none. One that is kept no longer is only deleted, and
+    so is that of a call that is redacted: it begins at another time than the call's clock, so nobody can tell where in
+    it something was said."""
+
+    async def run(payload: bytes) -> None:
+        job = decode_payload(payload, FetchRecordingJob)
+        current = await load_state(pool, job.call_id)
+        stored = current.details.carrier_recordings.get(job.recording_id) if current else None
+        if current is None or stored is None:
+            return
+        carrier = _get_carrier(carriers, current)
+        recording = stored.id or stored.found
+        is_discarded = current.details.discards_recordings or await _is_redacted(pool, current)
+        if not recording and (stored.storage_key is None or delete or is_discarded):
+            recording = await _find_recording(carrier, stored.leg)
+        if is_discarded:
+            await _delete_objects(storage, carrier_keys(current, stored))
+        if stored.storage_key is None and not is_discarded:
+            key = await _copy(carrier, storage, current, recording, stored)
+            copied = replace(stored, storage_key=key, found=recording)
+            is_discarded = not await _record_copy(pool, current.id, job.recording_id, copied)
+        if delete or is_discarded:
+            await _delete(carrier, recording)
+
+    return run
+
+
+def make_join_recordings_job(pool: Pool, storage: Storage) -> JobHandler:
+    """Joins the recordings of a call's media streams into one; the parts stay in storage. Of a call that
+    discards its recordings it deletes what a worker that was killed may have joined."""
+
+    async def run(payload: bytes) -> None:
+        call_id = decode_payload(payload, JoinRecordingsJob).call_id
+        current = await load_state(pool, call_id)
+        parts = current.details.recordings if current else ()
+        if current is None or len(parts) < 2 or current.details.redaction.kinds:
+            return  # redacted ones are joined by the job that redacts them
+        if current.details.discards_recordings:
+            return await _delete_objects(storage, [joined_key(current)])
+        keys = tuple(part.storage_key for part in parts)
+        key = joined_key(current)
+        with TemporaryDirectory(prefix="vocalized-join-") as folder:
+            file = Path(folder) / "call.wav"
+            try:
+                seconds = await join_recordings(storage, keys, file)
+                await storage.put(key, file)
+            except RecordingsNotJoinable as fault:
+                raise JobFailed(f"recordings: {fault}", is_permanent=True) from None
+            except (ObjectNotFound, StorageUnavailable, OSError) as fault:
+                raise JobFailed(type(fault).__name__) from None
+        async with pool.transaction() as db:
+            await enter_platform(db)
+            call = await records_queries.lock_one(db, call_id)
+            if call is not None and call.state.details.discards_recordings:
+                await enqueue_discard(db, call_id)
+            elif call is not None and not call.state.details.redaction.kinds:
+                details = replace(call.state.details, joined=keys)
+                joined = replace(call.state, recording_key=key, recording_seconds=seconds, details=details)
+                await records_queries.update_states(db, [joined])
+                await report_changes(db, [(call.state, joined)])
+
+    return run
+
+
+async def _is_redacted(pool: Pool, call: CallState) -> bool:
+    """Also where no event of the call has come yet."""
+    if call.details.redaction.kinds:
+        return True
+    async with pool.transaction() as db:
+        await enter_platform(db)
+        return bool(await find_redaction(db, [call.workspace_id]))
+
+
+async def _find_recording(carrier: Carrier, leg_id: str) -> str:
+    """The id of a recording that was reported without one; empty while the carrier does not know it."""
+    if not leg_id or not isinstance(carrier, FindsRecordings):
+        return ""
+    try:
+        return await carrier.find_recording(leg_id) or ""
+    except (CarrierRefused, CarrierUnavailable) as error:
+        log.warning("recording.lookup_failed", carrier=error.carrier, code=error.code)
+        return ""
+
+
+async def _download(carrier: Carrier, recording: str, url: str, into: IO[bytes]) -> None:
+    """By the recording's id, for which the carrier makes a fresh address. The reported address is valid for ten minutes
+    at Telnyx: it is used where there is no id, or where the id finds nothing yet."""
+    code = "unknown"
+    for one in dict.fromkeys(name for name in (recording, url) if name):
+        try:
+            return await carrier.fetch_recording(one, into)
+        except CarrierRefused as refusal:
+            code = refusal.code
+        except CarrierUnavailable as error:
+            raise JobFailed(f"carrier unavailable: {error.code}") from None
+    # Without an id, the next try may find it.
+    raise JobFailed(f"refused: {code}", is_permanent=bool(recording))
+
+
+async def _delete(carrier: Carrier, recording: str) -> None:
+    if not recording:
+        raise JobFailed("recording not found")
+    try:
+        await carrier.delete_recording(recording)
+    except CarrierRefused as refusal:
+        raise JobFailed(f"refused: {refusal.code}", is_permanent=True) from None
+    except CarrierUnavailable as error:
+        raise JobFailed(f"carrier unavailable: {error.code}") from None
+
+
+async def _delete_objects(storage: Storage, keys: Iterable[str]) -> None:
+    """Of a recording that is discarded: a worker may have been killed between storing one and saying so."""
+    try:
+        for key in keys:
+            await storage.delete(key)
+    except StorageUnavailable as fault:
+        raise JobFailed(f"storage: {fault}") from None
+
+
+async def _copy(
+    carrier: Carrier, storage: Storage, current: CallState, recording: str, stored: StoredCarrierRecording
+) -> str:
+    """Copies a recording to storage through a file, because it may have hundreds of megabytes; returns its key."""
+    try:
+        with NamedTemporaryFile(prefix="vocalized-fetch-") as file:
+            await _download(carrier, recording, stored.url, file.file)
+            file.flush()
+            size = file.tell()
+            if size == 0:
+                raise JobFailed("recording of 0 bytes", is_permanent=True)
+            file.seek(0)
+            kind = "wav" if file.read(4) == b"RIFF" else "mp3"
+            key = carrier_key(current, stored, kind)
+            await storage.put(key, Path(file.name))
+    except StorageUnavailable as fault:
+        raise JobFailed(f"storage: {fault}") from None
+    except OSError as fault:
+        raise JobFailed(type(fault).__name__) from None
+    return key
+
+
+async def _record_copy(pool: Pool, call_id: UUID, recording_id: str, copied: StoredCarrierRecording) -> bool:
+    """A recording by media stays the call's recording; of the carrier's, the one that is copied first is. False where
+    it is discarded since: the copy is deleted."""
+    async with pool.transaction() as db:
+        await enter_platform(db)
+        call = await records_queries.lock_one(db, call_id)
+        if call is None:
+            return True
+        is_kept = not call.state.details.discards_recordings
+        known = call.state.details.carrier_recordings
+        details = replace(call.state.details, carrier_recordings={**known, recording_id: copied})
+        after = replace(call.state, details=details)
+        if call.state.recording_key is None and is_kept and not details.redaction.kinds:
+            after = replace(after, recording_key=copied.storage_key, recording_seconds=copied.duration_s)
+        await records_queries.update_states(db, [after])
+        await report_changes(db, [(call.state, after)])
+        if not is_kept:
+            await enqueue_discard(db, call_id)
+    return is_kept
+
+
+def _get_carrier(carriers: Gateways, current: CallState) -> Carrier:
+    try:
+        return carriers.get(current.carrier)
+    except CarrierRefused as refusal:
+        raise JobFailed(f"refused: {refusal.code}", is_permanent=True) from None
+
+
+def make_discard_recordings_job(pool: Pool, carriers: Gateways, storage: Storage) -> JobHandler:
+    """Stops the carrier's recording, and deletes all that is in our storage or was reported by the carrier. What the
+    carrier reports later is deleted then (control/calls/recordings/tasks.py)."""
+
+    async def run(payload: bytes) -> None:
+        current = await load_state(pool, decode_payload(payload, DiscardRecordingsJob).call_id)
+        if current is None or not current.details.discards_recordings:
+            return
+        try:
+            for key in all_keys(current):
+                await storage.delete(key)
+        except StorageUnavailable as fault:
+            raise JobFailed(f"storage: {fault}") from None
+        await _forget_recordings(pool, current)
+        await _discard_at_carrier(carriers, current)
+
+    return run
+
+
+async def _forget_recordings(pool: Pool, deleted: CallState) -> None:
+    """Removes from the record what was deleted. What was stored meanwhile stays: it has a job of its own."""
+    gone = deleted.details.recordings
+    async with pool.transaction() as db:
+        await enter_platform(db)
+        call = await records_queries.lock_one(db, deleted.id)
+        if call is None:
+            return
+        details = call.state.details
+        kept = tuple(one for one in details.recordings if one not in gone)
+        carrier = {name: _without_copy(one, deleted) for name, one in details.carrier_recordings.items()}
+        details = replace(details, recordings=kept, joined=(), carrier_recordings=carrier)
+        after = replace(call.state, recording_key=None, recording_seconds=None, details=details)
+        await records_queries.update_states(db, [after])
+
+
+def _without_copy(one: StoredCarrierRecording, deleted: CallState) -> StoredCarrierRecording:
+    is_deleted = one in deleted.details.carrier_recordings.values()
+    return replace(one, storage_key=None) if is_deleted else one
+
+
+async def _discard_at_carrier(carriers: Gateways, current: CallState) -> None:
+    """A refusal of one request keeps none of the others from being made. Raises JobFailed."""
+    known = [one.id or one.found for one in current.details.carrier_recordings.values()]
+    call_id = "" if current.is_final else current.carrier_call_id
+    failures: list[JobFailed] = []
+    try:
+        carrier = carriers.get(current.carrier)
+    except CarrierRefused as refused:
+        raise JobFailed(f"refused: {refused.code}", is_permanent=True) from None
+    requests = [partial(carrier.stop_recording, call_id)] if call_id else []
+    requests += [partial(carrier.delete_recording, recording) for recording in known if recording]
+    for request in requests:
+        try:
+            await request()
+        except CarrierRefused as refused:
+            if not refused.call_ended:
+                failures.append(JobFailed(f"refused: {refused.code}", is_permanent=True))
+        except CarrierUnavailable as error:
+            failures.append(JobFailed(f"carrier unavailable: {error.code}"))
+    if failures:
+        raise min(failures, key=lambda one: one.is_permanent)  # one that may succeed is tried again
+
+
+@dataclass(frozen=True, slots=True)
+class _Redacted:
+    """What the job made: recordings in the order of the streams, and which of them the call's recording is."""
+
+    recordings: tuple[StreamRecording, ...]
+    key: str
+    seconds: float
+
+
+def make_redact_recordings_job(pool: Pool, storage: Storage) -> JobHandler:
+    """Redacts each recording under a key of its own, joins them, makes the result the call's recording, and deletes the
+    originals. May be repeated: what is silent stays so. Where nobody can tell what must be silent, it is withheld."""
+
+    async def run(payload: bytes) -> None:
+        current = await load_state(pool, decode_payload(payload, RedactRecordingsJob).call_id)
+        if current is None or not _is_to_be_redacted(current):
+            return
+        if not current.is_final:
+            raise JobFailed("the call is not over yet")
+        said = await _load_utterances(pool, current)
+        reason = find_doubt(said, max(part.duration_ms for part in current.details.recordings))
+        if reason:
+            log.warning("recording.withheld", call_id=str(current.id), reason=reason)
+            return await _save(pool, current, said, reason)
+        try:
+            await _save(pool, current, said, await _redact(storage, current, find_stretches(said)))
+            for part in current.details.recordings:
+                await storage.delete(stream_key(current, part.leg))
+        except RecordingsNotJoinable as fault:
+            raise JobFailed(f"recordings: {fault}", is_permanent=True) from None
+        except (ObjectNotFound, StorageUnavailable, OSError) as fault:
+            raise JobFailed(type(fault).__name__) from None
+
+    return run
+
+
+def _is_to_be_redacted(call: CallState) -> bool:
+    details = call.details
+    return bool(details.redaction.kinds and details.recordings and not details.discards_recordings)
+
+
+async def _load_utterances(pool: Pool, call: CallState) -> Utterances:
+    async with pool.transaction() as db:
+        await enter_platform(db)
+        return await records_queries.select_utterances_of(db, call.workspace_id, call.id)
+
+
+async def _redact(storage: Storage, call: CallState, stretches: Sequence[Stretch]) -> _Redacted:
+    """Raises RecordingsNotJoinable, ObjectNotFound, StorageUnavailable, OSError."""
+    parts = tuple([await _redact_part(storage, call, part, stretches) for part in call.details.recordings])
+    if len(parts) == 1:
+        return _Redacted(parts, parts[0].storage_key, parts[0].duration_ms / 1_000)
+    with TemporaryDirectory(prefix="vocalized-redact-") as folder:
+        file = Path(folder) / "call.wav"
+        seconds = await join_recordings(storage, [part.storage_key for part in parts], file)
+        await storage.put(joined_key(call), file)
+    return _Redacted(parts, joined_key(call), seconds)
+
+
+async def _redact_part(
+    storage: Storage, call: CallState, part: StreamRecording, stretches: Sequence[Stretch]
+) -> StreamRecording:
+    """Through a file, because a recording may have hundreds of megabytes."""
+    layout = await read_wav_layout(storage, part.storage_key)
+    size = await storage.size(part.storage_key)
+    require_plain_wav(layout, size)
+    with TemporaryDirectory(prefix="vocalized-redact-") as folder:
+        path = Path(folder) / "part.wav"
+        with path.open("w+b") as file:
+            async for piece in read_range(storage, part.storage_key, 0, size):
+                file.write(piece)
+            silence_stretches(file, layout, stretches)
+        key = redacted_key(call, part.leg)
+        await storage.put(key, path)
+    return replace(part, storage_key=key, is_redacted=True)
+
+
+async def _save(pool: Pool, read: CallState, said: Utterances, redacted: _Redacted | WithholdingReason) -> None:
+    """Makes the redacted recording the call's, or stores why it is withheld. said: what it was made by. Raises
+    JobFailed if turns or recordings came meanwhile: the job is tried again with them."""
+    async with pool.transaction() as db:
+        await enter_platform(db)
+        call = await records_queries.lock_one(db, read.id)
+        if call is None or not _is_to_be_redacted(call.state):
+            return
+        now = await records_queries.select_utterances_of(db, read.workspace_id, read.id)
+        if call.state.details.recordings != read.details.recordings or now != said:
+            raise JobFailed("the call's record changed meanwhile")
+        after = _redacted_state(call.state, redacted)
+        await records_queries.update_states(db, [after])
+        await report_changes(db, [(call.state, after)])
+
+
+def _redacted_state(call: CallState, redacted: _Redacted | WithholdingReason) -> CallState:
+    details = call.details
+    if isinstance(redacted, str):
+        record = replace(details.redaction, withheld=redacted)
+        return replace(call, recording_key=None, recording_seconds=None, details=replace(details, redaction=record))
+    joined = tuple(part.storage_key for part in redacted.recordings) if len(redacted.recordings) > 1 else ()
+    record = replace(details.redaction, withheld="")
+    details = replace(details, recordings=redacted.recordings, joined=joined, redaction=record)
+    return replace(call, recording_key=redacted.key, recording_seconds=redacted.seconds, details=details)
+
+
+# Seconds before each further try within the job. Twilio refuses with 21220 while the call is not in progress yet.
+RETRY_AFTER_S: Final = (0.3, 0.7, 1.5)
+
+
+def make_start_recording_job(
+    pool: Pool, carriers: Gateways, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+) -> JobHandler:
+    """Asks the carrier until it records or the call is over. A caller who refuses at the same moment is not recorded:
+    the recording is stopped again."""
+
+    async def run(payload: bytes) -> None:
+        call_id = decode_payload(payload, StartRecordingJob).call_id
+        for pause in (*RETRY_AFTER_S, None):
+            call = await load_state(pool, call_id)
+            if call is None or call.is_final or call.carrier_call_id is None or call.details.consent.is_refused:
+                return
+            if await _starts(carriers, call):
+                return await _stop_if_refused(pool, call_id)
+            if pause is not None:
+                await sleep(pause)
+        raise JobFailed("the call is not in progress yet")
+
+    return run
+
+
+async def _stop_if_refused(pool: Pool, call_id: UUID) -> None:
+    """The job that stops it may have run before it began."""
+    async with pool.transaction() as db:
+        await enter_platform(db)
+        call = await records_queries.lock_one(db, call_id)
+        if call is not None and call.state.details.consent.is_refused:
+            await enqueue_discard(db, call_id)
+
+
+async def _starts(carriers: Gateways, call: CallState) -> bool:
+    """False while the call is not in progress at the carrier. Raises JobFailed."""
+    try:
+        await carriers.get(call.carrier).start_recording(call.carrier_call_id or "", str(call.id))
+    except CarrierRefused as refused:
+        if not refused.call_ended:
+            raise JobFailed(f"refused: {refused.code}", is_permanent=True) from None
+        return False
+    except CarrierUnavailable as error:
+        raise JobFailed(f"carrier unavailable: {error.code}") from None
+    return True

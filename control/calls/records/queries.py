@@ -1,0 +1,580 @@
+"""All SQL of calls' rows: how they are created, their states, lists for people, and the index of words."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Final
+from uuid import UUID
+
+from control.agents.variables import PlannedCall
+from control.calls.records.details import RefusalReason, decode_details, encode_details
+from control.calls.records.rules import (
+    Attestation,
+    CallFilter,
+    CallReport,
+    CallState,
+    CallSummary,
+    Direction,
+    EventLine,
+    StreamFollowed,
+    decode_record,
+    identify_caller,
+    known_number,
+)
+from control.calls.records.word_times import with_word_times
+from control.db.keyset import Keyset, ListPage, PageRequest, cut_page, unknown_cursor
+from control.db.pool import Connection
+from control.platform.model import CURRENCY
+
+STATE_COLUMNS: Final = """
+    id, workspace_id, agent_id, created_at, is_test, direction, carrier, carrier_call_id, status, end_reason,
+    end_detail, media_node, started_at, answered_at, ended_at, duration_seconds, recording_key, recording_seconds,
+    transcription, details
+"""
+_CALL: Final = f"{STATE_COLUMNS}, agent_version, caller_number, called_number, variables"
+
+# Serialises transactions that count a workspace's calls in order to add one.
+_LOCK_WORKSPACE: Final = "SELECT pg_advisory_xact_lock(hashtextextended('calls ' || $1::text, 0))"
+
+# An inbound call, unless the carrier's id is stored already: then that call's row. The call is refused as blocked when
+# the workspace blocks one of the names $15 of its caller, with reason $13, or as over_limit when $14 or more calls of
+# the workspace are open. A transferred call counts as open until the carrier reports its end, or the transfer's bound
+# has passed; it began within the longest call and the longest transfer (6 h).
+_INSERT_RINGING: Final = f"""
+    WITH existing AS (SELECT {_CALL} FROM calls WHERE carrier = $8 AND carrier_call_id = $9),
+    open AS (
+        SELECT (SELECT count(*) FROM calls
+                WHERE workspace_id = $2 AND status IN ('queued', 'ringing', 'in_progress'))
+             + (SELECT count(*) FROM calls
+                WHERE workspace_id = $2 AND end_reason = 'transferred'
+                  AND created_at > $12::timestamptz - interval '6 hours'
+                  AND calls.transfer_until::timestamptz > $12::timestamptz) AS calls
+    ),
+    decision AS (
+        SELECT CASE WHEN EXISTS (SELECT FROM blocked_callers
+                                 WHERE workspace_id = $2 AND caller = ANY($15)) THEN 'blocked'
+                    WHEN $13::text IS NOT NULL THEN $13
+                    WHEN $14::integer <= open.calls THEN 'over_limit' END AS refused
+        FROM open
+    ),
+    created AS (
+        INSERT INTO calls (id, workspace_id, agent_id, agent_version, phone_number_id, direction, is_test, carrier,
+                           carrier_call_id, caller_number, called_number, status, end_detail, created_at, started_at,
+                           ended_at, details)
+        SELECT $1::uuid, $2::uuid, $3::uuid, $4::integer, $5::uuid, $6, $7::boolean, $8, $9, nullif($10::text, ''), $11,
+               CASE WHEN refused = 'over_limit' THEN 'busy' WHEN refused IS NOT NULL THEN 'failed' ELSE 'ringing' END,
+               refused, $12::timestamptz, $12, CASE WHEN refused IS NOT NULL THEN $12::timestamptz END,
+               jsonb_strip_nulls(jsonb_build_object('attestation', $16::text))
+               || CASE WHEN refused IS NULL THEN '{{}}'::jsonb
+                       ELSE jsonb_build_object('refused', refused, 'end_by', 'control') END
+        FROM decision WHERE NOT EXISTS (SELECT FROM existing)
+        ON CONFLICT (carrier, carrier_call_id) WHERE carrier_call_id IS NOT NULL DO NOTHING
+        RETURNING {_CALL}
+    )
+    SELECT *, false AS is_new FROM existing UNION ALL SELECT *, true FROM created
+"""
+
+# An outbound call that is to be placed.
+_INSERT_QUEUED: Final = """
+    INSERT INTO calls (id, workspace_id, agent_id, agent_version, phone_number_id, direction, is_test, carrier,
+                       caller_number, called_number, status, created_at, variables, metadata)
+    VALUES ($1, $2, $3, $4, $5, 'outbound', $6, $7, $8, $9, 'queued', $10, $11, $12)
+"""
+
+# One call by the carrier's id.
+_SELECT_BY_CARRIER_ID: Final = f"SELECT {_CALL} FROM calls WHERE carrier = $1 AND carrier_call_id = $2"
+_LOCK_BY_CARRIER_ID: Final = f"{_SELECT_BY_CARRIER_ID} FOR UPDATE"
+
+# One call by our id, unless its row has another id of the carrier, and another session: Telnyx's ids of a call may
+# change, its session does not.
+_SELECT_UNCLAIMED: Final = f"""
+    SELECT {_CALL} FROM calls
+    WHERE id = $1 AND carrier = $2
+      AND (carrier_call_id IS NULL OR carrier_call_id = $3 OR details #>> '{{carrier,session}}' = $4)
+"""
+_LOCK_UNCLAIMED: Final = f"{_SELECT_UNCLAIMED} FOR UPDATE"
+_LOCK_BY_ID: Final = f"SELECT {_CALL} FROM calls WHERE id = $1 FOR UPDATE"
+
+# Several calls, locked in the order of their ids, so that two transactions cannot deadlock.
+_LOCK_STATES: Final = f"SELECT {STATE_COLUMNS} FROM calls WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE"
+
+# Writes the changeable columns of several calls; each parameter is an array with one value a call.
+_UPDATE_STATES: Final = """
+    UPDATE calls c
+    SET carrier_call_id = n.carrier_call_id, status = n.status, end_reason = n.end_reason, end_detail = n.end_detail,
+        media_node = n.media_node, started_at = n.started_at, answered_at = n.answered_at, ended_at = n.ended_at,
+        duration_seconds = n.duration_seconds, recording_key = n.recording_key,
+        recording_seconds = n.recording_seconds, transcription = n.transcription, details = n.details
+    FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[],
+                $8::timestamptz[], $9::timestamptz[], $10::integer[], $11::text[], $12::numeric[], $13::text[],
+                $14::jsonb[])
+        AS n (id, carrier_call_id, status, end_reason, end_detail, media_node, started_at, answered_at, ended_at,
+              duration_seconds, recording_key, recording_seconds, transcription, details)
+    WHERE c.id = n.id
+"""
+_UPDATED: Final = (
+    "carrier_call_id", "status", "end_reason", "end_detail", "media_node", "started_at", "answered_at", "ended_at",
+    "duration_seconds", "recording_key", "recording_seconds", "transcription",
+)  # fmt: skip
+
+# What calls $1 are charged: $2.
+_UPDATE_COSTS: Final = """
+    UPDATE calls c SET cost_total = n.cost FROM unnest($1::uuid[], $2::numeric[]) AS n (id, cost)
+    WHERE c.id = n.id AND c.cost_total IS DISTINCT FROM round(n.cost, 6)
+"""
+
+# The number of a call's next media stream; no row for a call that is over.
+_INCREMENT_LEG: Final = """
+    UPDATE calls SET details = jsonb_set(details, '{leg}', to_jsonb(coalesce((details->>'leg')::integer, 0) + 1))
+    WHERE id = $1 AND status IN ('queued', 'ringing', 'in_progress') AND coalesce((details->>'leg')::integer, 0) = $2
+    RETURNING (details->>'leg')::integer
+"""
+_LATER_LEG: Final = """
+    SELECT (details->>'leg')::integer FROM calls
+    WHERE id = $1 AND status IN ('queued', 'ringing', 'in_progress') AND (details->>'leg')::integer > $2
+"""
+
+# The media node of a call's stream.
+_APPEND_LEG: Final = """
+    UPDATE calls SET media_node = $3, details = jsonb_set(
+        details, '{legs}', coalesce(details->'legs', '[]')
+        || jsonb_build_array(jsonb_strip_nulls(jsonb_build_object(
+            'leg', $2::integer, 'node_id', $3::text, 'at', now(), 'stream', nullif($4::text, '')))))
+    WHERE id = $1
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewCall:
+    """A call to insert. max_open: open calls that the workspace may have, this one included; None: not counted here.
+    refused: why it is refused, if that is known already. variables, metadata: of an outbound call. pseudonyms: of the
+    caller, by which the caller may be blocked. attestation: of the caller's number."""
+
+    id: UUID
+    workspace_id: UUID
+    agent_id: UUID | None
+    agent_version: int | None
+    number_id: UUID | None
+    direction: Direction
+    is_test: bool
+    carrier: str
+    carrier_call_id: str | None
+    caller: str
+    called: str
+    at: datetime
+    max_open: int | None = None
+    refused: RefusalReason | None = None
+    variables: Mapping[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    pseudonyms: Sequence[str] = ()
+    attestation: Attestation | None = None
+
+    def to_planned(self) -> PlannedCall:
+        """What a plan is made for, at the time of the call's insertion."""
+        return PlannedCall(
+            at=self.at,
+            id=str(self.id),
+            direction=self.direction,
+            caller=self.caller,
+            called=self.called,
+            variables=self.variables,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCall:
+    """A call's state, its agent, its two numbers and its variables. is_new: the statement inserted it."""
+
+    state: CallState
+    agent_id: UUID | None
+    agent_version: int | None
+    caller: str
+    called: str
+    variables: Mapping[str, str]
+    is_new: bool = False
+
+    def to_planned(self, at: datetime) -> PlannedCall:
+        """What a plan is made for. at: when it is made. A dialled call leaves a message if that was stored with it."""
+        return PlannedCall(
+            at=at,
+            id=str(self.state.id),
+            direction=self.state.direction,
+            caller=self.caller,
+            called=self.called,
+            variables=self.variables,
+            leaves_message=self.state.details.leaves_message or self.state.details.placing_at is None,
+            call_screening=self.state.details.call_screening,
+        )
+
+
+async def lock_workspace(db: Connection, workspace_id: UUID) -> None:
+    """Serialises transactions that count this workspace's calls in order to add one."""
+    await db.execute(_LOCK_WORKSPACE, str(workspace_id))
+
+
+async def insert_ringing(db: Connection, new: NewCall) -> StoredCall | None:
+    """Inserts an inbound call, ringing or refused; returns the existing one if the carrier's id is stored. None: a call
+    of another workspace has this id. The workspace must be locked: otherwise two calls could take the same slot."""
+    row = await db.fetchrow(
+        _INSERT_RINGING,
+        *(new.id, new.workspace_id, new.agent_id, new.agent_version, new.number_id, new.direction, new.is_test),
+        *(new.carrier, new.carrier_call_id, new.caller, new.called, new.at, new.refused, new.max_open),
+        [identify_caller(new.caller), *new.pseudonyms],
+        new.attestation,
+    )
+    return _call(row)
+
+
+async def insert_queued(db: Connection, new: NewCall) -> None:
+    """Inserts an outbound call that is to be placed."""
+    await db.execute(
+        _INSERT_QUEUED,
+        *(new.id, new.workspace_id, new.agent_id, new.agent_version, new.number_id, new.is_test),
+        *(new.carrier, new.caller, new.called, new.at, new.variables, new.metadata),
+    )
+
+
+async def lock_call(
+    db: Connection, carrier: str, carrier_call_id: str, call_id: UUID | None = None, session_id: str = ""
+) -> StoredCall | None:
+    """One by the carrier's id, else by ours if that row has no other id of the carrier, or the same session; locked."""
+    row = await db.fetchrow(_LOCK_BY_CARRIER_ID, carrier, carrier_call_id)
+    if row is None and call_id is not None:
+        row = await db.fetchrow(_LOCK_UNCLAIMED, call_id, carrier, carrier_call_id, session_id or None)
+    return _call(row)
+
+
+async def lock_one(db: Connection, call_id: UUID) -> StoredCall | None:
+    """One by our id; locked."""
+    return _call(await db.fetchrow(_LOCK_BY_ID, call_id))
+
+
+async def select_stored_call(
+    db: Connection, carrier: str, carrier_call_id: str, call_id: UUID | None = None, session_id: str = ""
+) -> StoredCall | None:
+    """Like `lock_call`, not locked."""
+    row = await db.fetchrow(_SELECT_BY_CARRIER_ID, carrier, carrier_call_id)
+    if row is None and call_id is not None:
+        row = await db.fetchrow(_SELECT_UNCLAIMED, call_id, carrier, carrier_call_id, session_id or None)
+    return _call(row)
+
+
+async def lock_states(db: Connection, call_ids: Iterable[UUID]) -> dict[UUID, CallState]:
+    """Those of these calls that exist; locked."""
+    rows = await db.fetch(_LOCK_STATES, sorted(set(call_ids)))
+    return {row["id"]: state_from_row(row) for row in rows}
+
+
+async def update_states(db: Connection, states: Sequence[CallState]) -> None:
+    """Writes the changeable columns of these calls, whose rows must be locked."""
+    if not states:
+        return
+    columns = ([getattr(state, name) for state in states] for name in _UPDATED)
+    details = [encode_details(state.details) for state in states]
+    await db.execute(_UPDATE_STATES, [state.id for state in states], *columns, details)
+
+
+async def update_costs(db: Connection, costs: Mapping[UUID, Decimal]) -> None:
+    """Writes what these calls are charged. Their rows must be locked."""
+    await db.execute(_UPDATE_COSTS, list(costs), list(costs.values()))
+
+
+async def increment_leg(db: Connection, call_id: UUID, after: int) -> int:
+    """Counts the media stream that follows stream `after` of the call; returns its number, -1 when the call is over.
+    Raises StreamFollowed."""
+    leg = await db.fetchval(_INCREMENT_LEG, call_id, after)
+    if leg is not None:
+        return int(leg)
+    later = await db.fetchval(_LATER_LEG, call_id, after)
+    if later is not None:
+        raise StreamFollowed(int(later))
+    return -1
+
+
+async def append_leg(db: Connection, call_id: UUID, leg: int, node_id: str, stream: str = "") -> None:
+    """Stores which media node the call's stream was assigned to. stream: the carrier's id of it, if it has one."""
+    await db.execute(_APPEND_LEG, call_id, leg, node_id, stream)
+
+
+def state_from_row(row: Any) -> CallState:
+    """row: at least STATE_COLUMNS."""
+    values = {one.name: row[one.name] for one in fields(CallState)}
+    return CallState(**{**values, "details": decode_details(values["details"])})
+
+
+def _call(row: Any) -> StoredCall | None:
+    if row is None:
+        return None
+    return StoredCall(
+        state=state_from_row(row),
+        agent_id=row["agent_id"],
+        agent_version=row["agent_version"],
+        caller=row["caller_number"] or "",
+        called=row["called_number"] or "",
+        variables=row["variables"],
+        is_new=row.get("is_new", False),
+    )
+
+
+# A call's turns are made of these events.
+TURN_EVENTS: Final = ("caller.said", "agent.said", "turn.latency", "tool.ran")
+# cost_total: what is billed of the call's price, which is cost_list.
+_BILLED: Final = "round(c.cost_total * billed_share(c.workspace_id, c.created_at), 6)"
+# The version before stored a start as the carrier rounded it, which may lie before the creation.
+SUMMARY_COLUMNS: Final = f"""
+    c.id, c.workspace_id, w.name AS workspace_name, c.agent_id, a.name AS agent_name, c.caller_number, c.called_number,
+    c.direction, c.status, c.end_reason, c.end_detail, c.is_test, c.carrier, c.carrier_call_id, c.duration_seconds,
+    {_BILLED} AS cost_total, c.cost_total AS cost_list, coalesce(b.currency, '{CURRENCY}') AS currency, c.created_at,
+    CASE WHEN c.started_at < c.created_at THEN c.created_at ELSE c.started_at END AS started_at,
+    c.answered_at, c.ended_at, c.variables, c.metadata
+"""
+NAME_JOINS: Final = """JOIN workspaces w ON w.id = c.workspace_id LEFT JOIN agents a ON a.id = c.agent_id
+    LEFT JOIN billing_accounts b ON b.workspace_id = c.workspace_id"""
+_DIRECTIONS: Final[Mapping[Direction, str]] = {
+    "inbound": "c.direction = 'inbound'",
+    "outbound": "c.direction = 'outbound'",
+}
+CALL_ORDER: Final = Keyset(
+    ("c.created_at", "c.id"),
+    "SELECT created_at, id FROM calls WHERE id = $1 AND ($2::uuid IS NULL OR workspace_id = $2)",
+)
+
+# One call, of workspace $2 unless that is null.
+_SELECT_CALL: Final = f"""
+    SELECT {SUMMARY_COLUMNS}, c.agent_version, c.phone_number_id, c.media_node, c.recording_key,
+           c.recording_seconds, c.transcription, c.summary, c.sentiment, c.sentiment_score, c.success,
+           c.analysis_status, c.analysis, c.details
+    FROM calls c {NAME_JOINS} WHERE c.id = $1 AND ($2::uuid IS NULL OR c.workspace_id = $2)
+"""
+_REPORT: Final = (
+    "agent_version", "phone_number_id", "media_node", "recording_key", "recording_seconds",
+    "transcription", "summary", "sentiment", "sentiment_score", "success", "analysis_status",
+)  # fmt: skip
+
+# Open calls of all workspaces, and of workspace $2, the longest first. Two statements, because one with a condition on
+# a null parameter would not use the index on workspace and status.
+_SELECT_ALL_OPEN: Final = f"""
+    SELECT {SUMMARY_COLUMNS} FROM calls c {NAME_JOINS} WHERE c.status IN ('queued', 'ringing', 'in_progress')
+    ORDER BY c.created_at, c.id LIMIT $1
+"""
+_SELECT_OPEN: Final = f"""
+    SELECT {SUMMARY_COLUMNS} FROM calls c {NAME_JOINS}
+    WHERE c.workspace_id = $2 AND c.status IN ('queued', 'ringing', 'in_progress')
+    ORDER BY c.created_at, c.id LIMIT $1
+"""
+
+# Events of call $1 behind number $2, in order; $3: only these types.
+_SELECT_EVENTS: Final = """
+    SELECT seq, event_type, event_data, at AS timestamp FROM call_events
+    WHERE call_id = $1 AND seq > $2 AND ($3::text[] IS NULL OR event_type = ANY($3)) ORDER BY seq LIMIT $4
+"""
+
+
+async def select_calls(db: Connection, wanted: CallFilter, page: PageRequest) -> ListPage[CallSummary]:
+    """Newest first. The inner query finds the page's ids in the index, so that the rows before a deep page are not
+    read. Raises Invalid (code cursor_unknown)."""
+    where, values = _where(wanted)
+    clause = await CALL_ORDER.make_clause(db, page, values, (wanted.workspace_id,))
+    rows = await db.fetch(
+        f"""
+        SELECT {SUMMARY_COLUMNS} FROM (SELECT c.id FROM calls c WHERE {where} {clause.tail}) page
+        JOIN calls c ON c.id = page.id {NAME_JOINS} ORDER BY {clause.order}
+        """,
+        *clause.values,
+    )
+    return cut_page([make_summary(row) for row in rows], page)
+
+
+async def count_calls(db: Connection, wanted: CallFilter, most: int) -> int:
+    """The number of matching calls, at most `most`."""
+    where, values = _where(wanted)
+    total: int = await db.fetchval(
+        f"SELECT count(*) FROM (SELECT FROM calls c WHERE {where} LIMIT ${len(values) + 1}) counted", *values, most
+    )
+    return total
+
+
+async def select_report(db: Connection, workspace_id: UUID | None, call_id: UUID) -> CallReport | None:
+    """One, without its turns."""
+    row = await db.fetchrow(_SELECT_CALL, call_id, workspace_id)
+    if row is None:
+        return None
+    return CallReport(
+        summary_line=make_summary(row),
+        details=decode_details(row["details"]),
+        analysis=decode_record(row["analysis"]),
+        **{name: row[name] for name in _REPORT},
+    )
+
+
+async def select_open(db: Connection, workspace_id: UUID | None, most: int) -> list[CallSummary]:
+    """Calls that are not over, the longest first; workspace_id: None for all workspaces."""
+    if workspace_id is None:
+        rows = await db.fetch(_SELECT_ALL_OPEN, most)
+    else:
+        rows = await db.fetch(_SELECT_OPEN, most, workspace_id)
+    return [make_summary(row) for row in rows]
+
+
+def make_summary(row: Mapping[str, Any]) -> CallSummary:
+    """row: has SUMMARY_COLUMNS. Rows of earlier releases have the carrier's word for a withheld number."""
+    values = {one.name: row[one.name] for one in fields(CallSummary)}
+    return CallSummary(**{**values, "caller_number": known_number(row["caller_number"] or "") or None})
+
+
+async def select_events(
+    db: Connection, call_id: UUID, kinds: Sequence[str] | None, after_seq: int, most: int
+) -> list[EventLine]:
+    """Events in the order of their numbers. kinds: only these types."""
+    return [EventLine(**row) for row in await db.fetch(_SELECT_EVENTS, call_id, after_seq, kinds, most)]
+
+
+async def select_utterances(db: Connection, call_id: UUID) -> list[dict[str, Any]]:
+    """What was said, in order: speaker, text, start_ms, end_ms each, and word_ms where the vendor told."""
+    row = await db.fetchrow("SELECT words, word_times FROM call_words WHERE call_id = $1", call_id)
+    return [] if row is None else with_word_times(row["words"], row["word_times"])
+
+
+def _where(wanted: CallFilter) -> tuple[str, list[Any]]:
+    """The condition and its parameters. It names only what is asked for, so that PostgreSQL finds the index for it. The
+    carriers are listed, because the index on the carrier's id begins with the carrier. The direction is no parameter,
+    because the indexes of one direction are partial."""
+    conditions = (
+        ("c.workspace_id = ", wanted.workspace_id), ("c.agent_id = ", wanted.agent_id), ("c.status = ", wanted.status),
+        ("c.caller_number = ", wanted.caller_number),
+        ("c.carrier IN ('twilio', 'telnyx') AND c.carrier_call_id = ", wanted.carrier_call_id),
+        ("c.created_at >= ", wanted.since), ("c.created_at < ", wanted.until),
+    )  # fmt: skip
+    asked = [(condition, value) for condition, value in conditions if value is not None]
+    texts = [f"{condition}${place}" for place, (condition, _) in enumerate(asked, 1)]
+    if wanted.direction is not None:
+        texts.append(_DIRECTIONS[wanted.direction])
+    if wanted.agent_id is not None and wanted.workspace_id is None:
+        # The index on the agent begins with the workspace.
+        texts.append(f"c.workspace_id = (SELECT workspace_id FROM agents WHERE id = ${len(asked) + 1})")
+        asked.append(("", wanted.agent_id))
+    return " AND ".join(texts) or "true", [value for _, value in asked]
+
+
+_FOUND: Final = "search_calls($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"
+_SELECT_FOUND: Final = f"""
+    SELECT {SUMMARY_COLUMNS}
+    FROM (SELECT * FROM {_FOUND} OFFSET $14) found JOIN calls c ON c.id = found.call_id {NAME_JOINS}
+    ORDER BY
+"""
+
+
+async def search_calls(db: Connection, wanted: CallFilter, page: PageRequest) -> ListPage[CallSummary]:
+    """Newest first. Raises Invalid (code cursor_unknown)."""
+    cursor = await _find_cursor(db, wanted, page)
+    most = page.offset + page.limit + 1
+    direction = "" if page.is_backwards else "DESC"
+    rows = await db.fetch(
+        f"{_SELECT_FOUND} c.created_at {direction}, c.id {direction}",
+        *_search_values(wanted, cursor, page, most),
+        page.offset,
+    )
+    return cut_page([make_summary(row) for row in rows], page)
+
+
+async def _find_cursor(db: Connection, wanted: CallFilter, page: PageRequest) -> Sequence[Any]:
+    """When the call next to the page was created, and its id."""
+    if page.cursor is None:
+        return None, None
+    row = await db.fetchrow(CALL_ORDER.find, page.cursor, wanted.workspace_id)
+    if row is None:
+        raise unknown_cursor(page)
+    return tuple(row.values())
+
+
+def _search_values(wanted: CallFilter, cursor: Sequence[Any], page: PageRequest, most: int) -> tuple[Any, ...]:
+    return (
+        wanted.text,
+        wanted.workspace_id,
+        wanted.agent_id,
+        wanted.status,
+        wanted.direction,
+        wanted.caller_number,
+        wanted.carrier_call_id,
+        wanted.since,
+        wanted.until,
+        *cursor,
+        page.is_backwards,
+        most,
+    )
+
+
+# Calls created since $1 that are over and whose seconds are not those of the ledger; up to $2. The ledger begins with
+# the first price, so that calls from before it are not charged.
+_SELECT_UNCHARGED: Final = """
+    SELECT c.id FROM calls c
+    WHERE c.created_at >= greatest($1, (SELECT min(valid_from) FROM price_versions))
+      AND c.status NOT IN ('queued', 'ringing', 'in_progress')
+      AND c.duration_seconds <> (SELECT coalesce(sum(u.quantity), 0) FROM usage_records u
+                                 WHERE u.workspace_id = c.workspace_id AND u.at = c.created_at AND u.call_id = c.id
+                                   AND u.resource_type = 'call_minutes')
+    ORDER BY c.created_at, c.id LIMIT $2
+"""
+
+
+async def select_uncharged(db: Connection, since: datetime, most: int) -> list[UUID]:
+    """Needs platform scope."""
+    return [row["id"] for row in await db.fetch(_SELECT_UNCHARGED, since, most)]
+
+
+# Workspaces and days (UTC) of the creation of open calls.
+_SELECT_OPEN_DAYS: Final = """
+    SELECT DISTINCT workspace_id, (created_at AT TIME ZONE 'UTC')::date AS day FROM calls
+    WHERE status IN ('queued', 'ringing', 'in_progress')
+"""
+
+
+async def select_open_days(db: Connection) -> list[tuple[UUID, date]]:
+    """The workspaces and days of all calls that are not over."""
+    return [(row["workspace_id"], row["day"]) for row in await db.fetch(_SELECT_OPEN_DAYS)]
+
+
+_SELECT_UTTERANCES: Final = "SELECT words, word_times FROM call_words WHERE workspace_id = $1 AND call_id = $2"
+
+
+async def select_utterances_of(db: Connection, workspace_id: UUID, call_id: UUID) -> Sequence[Mapping[str, Any]]:
+    """What was said in a call, as stored."""
+    row = await db.fetchrow(_SELECT_UTTERANCES, workspace_id, call_id)
+    return [] if row is None else with_word_times(row["words"], row["word_times"])
+
+
+# Where the next page begins. Skipped while another worker is at it.
+_LOCK_PROGRESS: Final = "SELECT below FROM call_search_progress FOR UPDATE SKIP LOCKED"
+
+# The page of $2 calls below $1, and those of them that are over and have a transcript, as the trigger has them. The
+# rows are locked, in the order of all who lock several: a transcript that is deleted meanwhile must not be indexed as
+# it was when this began, because the trigger of its deletion has nothing to delete yet.
+_INDEX_PAGE: Final = """
+    WITH page AS (SELECT id FROM calls WHERE id < $1 ORDER BY id DESC LIMIT $2),
+    indexed AS (
+        INSERT INTO call_search (call_id, workspace_id, created_at, words)
+        SELECT c.id, c.workspace_id, c.created_at, to_tsvector('simple', left(c.transcription, 200000))
+        FROM page JOIN calls c ON c.id = page.id
+        WHERE c.transcription <> '' AND c.status NOT IN ('queued', 'ringing', 'in_progress')
+        ORDER BY c.id FOR SHARE OF c
+        ON CONFLICT DO NOTHING
+    )
+    SELECT id FROM page ORDER BY id
+"""
+_UPDATE_PROGRESS: Final = "UPDATE call_search_progress SET below = $1"
+_DELETE_PROGRESS: Final = "DELETE FROM call_search_progress"
+
+
+async def index_older_calls(db: Connection, most: int) -> int:
+    """Makes the next calls from before the table searchable, the newest first; returns how many were looked at, 0 when
+    none are left. Needs platform scope."""
+    below = await db.fetchval(_LOCK_PROGRESS)
+    if below is None:
+        return 0
+    page = await db.fetch(_INDEX_PAGE, below, most)
+    if len(page) < most:
+        await db.execute(_DELETE_PROGRESS)
+    else:
+        await db.execute(_UPDATE_PROGRESS, page[0]["id"])
+    return len(page)

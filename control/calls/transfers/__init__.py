@@ -1,0 +1,1 @@
+"""Transfers of callers, blind and warm."""

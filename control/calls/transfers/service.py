@@ -1,0 +1,178 @@
+"""Transfers of callers to other numbers.
+
+Warm transfers: the target is called, hears a brief and accepts; only then caller and target meet in a conference. The
+caller stays with the agent until then, so that nothing has to be undone when the target does not accept. Each function
+works within the current transaction and uses no network; repeated, or out of order, it changes nothing.
+Whoever needs the call's row and the transfer's locks the call first, as the reports of the caller's leg do: both legs
+end at the same moment, and the other order is a deadlock then.
+"""
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+import msgspec
+
+from control.calls.live.service import enqueue_hangup
+from control.calls.records import queries as records_queries
+from control.calls.records.rules import CallState
+from control.calls.transfers import queries
+from control.calls.transfers.rules import WAITING, WarmTransfer
+from control.db.jobs import enqueue
+from control.db.pool import Connection
+from shared.events import TransferFailure
+
+END_TARGET: Final = "calls.end_target"
+# The target has accepted: so long afterwards, caller and target must have met, or the one who waits is hung up.
+MEET_WITHIN_S: Final = 20.0
+
+
+class EndTargetJob(msgspec.Struct, frozen=True):
+    """Payload of the job that ends the target's leg. unless_met: only if caller and target have not met."""
+
+    transfer_id: UUID
+    unless_met: bool = False
+
+
+async def set_leg(db: Connection, transfer_id: UUID, leg_id: str) -> None:
+    """The carrier has the target's call, under this id. Of a transfer that is over meanwhile the leg is ended."""
+    one = await queries.lock_transfer(db, transfer_id)
+    if one is not None and one.leg_id != leg_id:
+        await queries.update_transfer(db, replace(one, leg_id=leg_id))
+        if one.status not in WAITING:
+            await enqueue_target_end(db, transfer_id)
+
+
+async def lock_transfer(db: Connection, transfer_id: UUID) -> WarmTransfer | None:
+    """The transfer, locked; None for one that is gone."""
+    return await queries.lock_transfer(db, transfer_id)
+
+
+async def lock_call(db: Connection, transfer_id: UUID) -> CallState | None:
+    """The call that is transferred, locked; None for one that is gone."""
+    call_id = await queries.select_call_id(db, transfer_id)
+    call = None if call_id is None else await records_queries.lock_one(db, call_id)
+    return None if call is None else call.state
+
+
+async def mark_asked(db: Connection, transfer_id: UUID, now: datetime) -> None:
+    """The target has heard the brief, and is asked for a decision from now on: words count."""
+    one = await queries.lock_transfer(db, transfer_id)
+    if one is not None and one.asked_at is None:
+        await queries.update_transfer(db, replace(one, asked_at=now))
+
+
+async def is_wanted(db: Connection, transfer_id: UUID) -> bool:
+    """Whether the target may still accept, or has done so."""
+    one = await queries.lock_transfer(db, transfer_id)
+    return one is not None and one.status in {*WAITING, "accepted"}
+
+
+async def answer(db: Connection, transfer_id: UUID, leg_id: str) -> WarmTransfer | None:
+    """The target answered and is to be asked. None: nobody waits any more."""
+    one = await queries.lock_transfer(db, transfer_id)
+    if one is None or one.status not in WAITING:
+        return None
+    asked = replace(one, status="asking", leg_id=leg_id)
+    await queries.update_transfer(db, asked)
+    return asked
+
+
+async def accept(db: Connection, transfer_id: UUID, conference: str | None) -> WarmTransfer | None:
+    """The target takes the call, and is in this conference; None where it is made afterwards. Returns None if nobody
+    waits any more."""
+    one = await queries.lock_transfer(db, transfer_id)
+    if one is None or one.status not in {*WAITING, "accepted"}:
+        return None
+    accepted = replace(one, status="accepted", conference=conference or one.conference, brief="")
+    await queries.update_transfer(db, accepted)
+    if one.status != "accepted":
+        await enqueue_target_end(db, transfer_id, unless_met=True)
+    return accepted
+
+
+async def join(db: Connection, call_id: UUID, conference: str, now: datetime) -> bool:
+    """Whether the target still waits in this conference, so that the caller is to join it. Called before that: a caller
+    who joined after the target had gone would be alone and in silence, for an hour at most."""
+    for known in await queries.select_of_call(db, call_id):
+        one = await queries.lock_transfer(db, known.id) if known.conference == conference else None
+        if one is not None and one.status == "accepted":
+            await queries.update_transfer(db, replace(one, joined_at=one.joined_at or now))
+            return True
+    return False
+
+
+async def fail(db: Connection, transfer_id: UUID, failure: TransferFailure) -> None:
+    """The target does not take the call, or nobody waits for that any more."""
+    one = await queries.lock_transfer(db, transfer_id)
+    if one is not None and one.status in WAITING:
+        await queries.update_transfer(db, replace(one, status="failed", failure=failure, brief=""))
+        await enqueue_target_end(db, transfer_id)
+
+
+async def end_leg(db: Connection, transfer_id: UUID, failure: TransferFailure) -> WarmTransfer | None:
+    """The carrier reports the end of the target's leg: before the target accepted, or of the conversation, which ends
+    the caller's call, too. failure: in the first case."""
+    call = await lock_call(db, transfer_id)
+    one = await queries.lock_transfer(db, transfer_id)
+    if one is None or one.status in ("failed", "over"):
+        return one
+    has_accepted = one.status == "accepted"
+    ended = replace(
+        one, status="over" if has_accepted else "failed", failure=None if has_accepted else failure, brief=""
+    )
+    await queries.update_transfer(db, ended)
+    if call is not None and has_accepted and (one.joined_at is not None or is_with_target(call)):
+        await enqueue_hangup(db, call, None)
+    return ended
+
+
+async def give_up(db: Connection, transfer_id: UUID) -> None:
+    """The carrier cannot ask the target, or makes no conference. The caller is told at once, and the target hung up."""
+    one = await queries.lock_transfer(db, transfer_id)
+    if one is not None and one.status not in ("failed", "over"):
+        await queries.update_transfer(db, replace(one, status="failed", failure="failed", brief=""))
+        await enqueue_target_end(db, transfer_id)
+
+
+async def release(db: Connection, call_id: UUID) -> None:
+    """The caller goes on without these targets: with the agent again, or with whom a blind transfer calls. Whoever
+    rings, decides or waits in a conference is hung up, and their leg's end concerns the caller no more."""
+    for one in await queries.select_of_call(db, call_id):
+        await give_up(db, one.id)
+
+
+async def end_of_call(db: Connection, call_id: UUID) -> None:
+    """The caller's call is over: so are its targets'."""
+    for one in await queries.select_of_call(db, call_id):
+        if one.status in WAITING:
+            await fail(db, one.id, "failed")
+        elif one.status == "accepted":
+            await enqueue_target_end(db, one.id)
+
+
+async def enqueue_target_end(db: Connection, transfer_id: UUID, *, unless_met: bool = False) -> None:
+    """Has a job hang up the target."""
+    delay_s = MEET_WITHIN_S if unless_met else 0.0
+    await enqueue(db, END_TARGET, msgspec.json.encode(EndTargetJob(transfer_id, unless_met)), delay_s=delay_s)
+
+
+def is_with_target(call: CallState) -> bool:
+    """Whether the caller was transferred, and the carrier has not reported the end."""
+    transfer = call.details.transfer
+    return call.end_reason == "transferred" and transfer is not None and transfer.until is not None
+
+
+END_TRANSFER: Final = "calls.end_transfer"
+
+
+class EndTransferJob(msgspec.Struct, frozen=True):
+    """Payload of the job."""
+
+    call_id: UUID
+
+
+async def enqueue_transfer_end(db: Connection, call_id: UUID) -> None:
+    """Has a transferred call ended."""
+    await enqueue(db, END_TRANSFER, msgspec.json.encode(EndTransferJob(call_id)))

@@ -1,0 +1,119 @@
+"""The jobs that end the leg of a warm transfer's target, and a transferred call that has reached the spending limit.
+
+No media node has a transferred call any more, so only a job can end it before the carrier's own bound of an hour.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from typing import Final
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+import structlog
+
+from control.calls.announcements import transfer_ended_text
+from control.calls.live.service import enqueue_hangup
+from control.calls.records import queries as records_queries
+from control.calls.records.rules import CallState
+from control.calls.records.service import Gateways, decode_payload, save_changes, utc_now
+from control.calls.service import Calls
+from control.calls.transfers import queries, service
+from control.calls.transfers.rules import WarmTransfer
+from control.calls.transfers.service import EndTargetJob, EndTransferJob, is_with_target
+from control.carriers.rules import Carrier, CarrierRefused, CarrierUnavailable
+from control.db.jobs import JobFailed, JobHandler
+from control.db.pool import Pool
+from control.db.scope import enter_platform
+
+
+def make_end_target_job(pool: Pool, carriers: Gateways) -> JobHandler:
+    """Does nothing where both have met; tried again while the carrier does not answer."""
+
+    async def run(payload: bytes) -> None:
+        job = decode_payload(payload, EndTargetJob)
+        found = await _load(pool, job.transfer_id)
+        if found is None:
+            return
+        transfer, call = found
+        has_met = transfer.joined_at is not None or is_with_target(call)
+        if is_with_target(call) and job.unless_met and transfer.status == "over":
+            await _hang_up(carriers, call.carrier, call.carrier_call_id)
+        elif not (has_met and job.unless_met):
+            await _hang_up(carriers, transfer.carrier, transfer.leg_id)
+
+    return run
+
+
+async def _load(pool: Pool, transfer_id: UUID) -> tuple[WarmTransfer, CallState] | None:
+    async with pool.transaction() as db:
+        await enter_platform(db)
+        call = await service.lock_call(db, transfer_id)
+        transfer = await queries.lock_transfer(db, transfer_id)
+    return None if transfer is None or call is None else (transfer, call)
+
+
+async def _hang_up(carriers: Gateways, carrier: str, leg_id: str | None) -> None:
+    if leg_id is None:
+        return
+    try:
+        await carriers.get(carrier).hang_up(leg_id)
+    except CarrierRefused as refused:
+        if not refused.call_ended:
+            raise JobFailed(f"refused: {refused.code}") from None
+    except CarrierUnavailable as error:
+        raise JobFailed(f"carrier unavailable: {error.code}") from None
+
+
+# Stored as the call's end_detail; its end reason stays "transferred", as what the agent did.
+SPEND_LIMIT: Final = "spend_limit"
+# A call that is still up so long after its last words is ended without any: the event of their end was lost.
+HANG_UP_AFTER_S: Final = 30.0
+
+log = structlog.get_logger()
+
+
+def make_end_transfer_job(
+    pool: Pool, calls: Calls, carriers: Gateways, clock: Callable[[], datetime] = utc_now
+) -> JobHandler:
+    """Ends the call, unless the carrier has reported its end."""
+
+    async def run(payload: bytes) -> None:
+        call_id, now = decode_payload(payload, EndTransferJob).call_id, clock()
+        async with pool.transaction() as db:
+            await enter_platform(db)
+            found = await calls.find_transfer(db, call_id, now)
+        if found is None or found[0].carrier_call_id is None:
+            return
+        state, language = found
+        try:
+            await _end(carriers.get(state.carrier), state, language)
+        except CarrierRefused as refused:
+            raise JobFailed(f"refused: {refused.code}") from None
+        except CarrierUnavailable as error:
+            raise JobFailed(f"carrier unavailable: {error.code}") from None
+        await _store_end(pool, call_id)
+
+    return run
+
+
+async def _end(carrier: Carrier, state: CallState, language: str) -> None:
+    """Raises CarrierRefused, CarrierUnavailable. Telnyx does not document whether it speaks on a bridged call: where it
+    refuses, the call ends without a sentence."""
+    name, command_id = state.carrier_call_id or "", str(uuid5(NAMESPACE_URL, f"{state.id}:{SPEND_LIMIT}"))
+    try:
+        await carrier.speak_last_words(name, transfer_ended_text(language), language, command_id)
+    except CarrierRefused as refused:
+        if refused.call_ended:
+            return
+        log.warning("call.last_words_refused", carrier=refused.carrier, code=refused.code, call_id=str(state.id))
+        await carrier.hang_up(name)
+
+
+async def _store_end(pool: Pool, call_id: UUID) -> None:
+    async with pool.transaction() as db:
+        await enter_platform(db)
+        call = await records_queries.lock_one(db, call_id)
+        if call is None:
+            return
+        await save_changes(db, [(call.state, replace(call.state, end_detail=SPEND_LIMIT))])
+        await enqueue_hangup(db, call.state, None, delay_s=HANG_UP_AFTER_S)

@@ -1,0 +1,1 @@
+"""Phone numbers that members verify by a call that speaks a code."""

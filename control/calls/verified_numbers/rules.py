@@ -1,0 +1,22 @@
+"""Codes that calls speak to verify a phone number, as values."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhoneCode:
+    """A code that a call speaks. language: BCP 47. code: sealed. failures: wrong codes that were given."""
+
+    id: UUID
+    workspace_id: UUID
+    user_id: UUID
+    phone_number: str
+    call_id: UUID
+    language: str
+    code: bytes
+    failures: int
+    created_at: datetime
+    expires_at: datetime
+    used_at: datetime | None

@@ -1,0 +1,184 @@
+"""Verification of phone numbers: a call from the workspace's number speaks a code, which the user then enters.
+
+A call, because both carriers place and speak them; a carrier's own verification service is another product at each.
+"""
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from control.accounts.model import VerifiedNumber
+from control.accounts.verified_numbers import add_verified, remove_verified, require_room
+from control.agents.destinations import country_of, parse_destination
+from control.calls.outbound import queries as outbound_queries
+from control.calls.outbound.rules import OriginNumber, require_platform_within, require_within, too_many
+from control.calls.outbound.service import PlaceCallJob, enqueue_dial, load_limits
+from control.calls.records import queries as records_queries
+from control.calls.verified_numbers import queries
+from control.calls.verified_numbers.rules import PhoneCode
+from control.db.pool import Connection
+from control.db.scope import read_platform
+from control.do_not_call.service import DoNotCallList
+from control.platform.audit import Actor, Change, record_change
+from control.platform.service import Platform
+from control.workspaces.service import Workspaces
+from shared.errors import Conflict, Invalid, NotFound
+from shared.ids import new_id
+from shared.secrets import Sealer
+
+PURPOSE: Final = "phone code"
+PARAM: Final = "phone_number"
+# A guess of MOST_FAILURES codes succeeds once in 200,000.
+DIGITS: Final = 6
+MOST_FAILURES: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class CodeRequest:
+    """Whom to call with a code. number: as the user wrote it. language: BCP 47; English where we have no text."""
+
+    workspace_id: UUID
+    user_id: UUID
+    number: str
+    language: str
+
+
+class PhoneCodes:
+    """Every method works within the current transaction, in the workspace's scope."""
+
+    def __init__(
+        self,
+        workspaces: Workspaces,
+        platform: Platform,
+        sealer: Sealer,
+        do_not_call: DoNotCallList,
+        dangerous_countries: frozenset[str],
+    ) -> None:
+        """dangerous_countries: none of their phones is called with a code."""
+        self._workspaces, self._platform, self._sealer = workspaces, platform, sealer
+        self._do_not_call, self._dangerous_countries = do_not_call, dangerous_countries
+
+    async def request(self, db: Connection, actor: Actor, request: CodeRequest, now: datetime) -> PhoneCode:
+        """Makes a code and has a job dial the call that speaks it.
+
+        Raises Invalid (number_invalid, number_refused, number_is_own, number_on_do_not_call_list, country_not_allowed),
+        Conflict (no_number, call_limit, workspace_suspended, owner_unverified), TooManyRequests (phone_code_limit, and
+        those of outbound calls)."""
+        number, country = parse_destination(request.number, PARAM)
+        await self._workspaces.require_running(db, request.workspace_id)
+        if country in self._dangerous_countries:
+            raise Invalid(f"Phones in {country} cannot be verified.", code="country_not_allowed", param=PARAM)
+        origin = await _choose_origin(db, request.workspace_id, number, country)
+        await self._do_not_call.require_unlisted(db, request.workspace_id, number, PARAM)
+        await self._require_capacity(db, request.workspace_id, number, now)
+        call = _new_call(request.workspace_id, origin, number, now)
+        minutes = await self._platform.setting(db, "phone_code_minutes")
+        code = PhoneCode(
+            id=UUID(new_id()),
+            workspace_id=request.workspace_id,
+            user_id=request.user_id,
+            phone_number=number,
+            call_id=call.id,
+            language=request.language,
+            code=self._sealer.seal(_make_code().encode(), PURPOSE),
+            failures=0,
+            created_at=now,
+            expires_at=now + timedelta(minutes=minutes),
+            used_at=None,
+        )
+        await records_queries.insert_queued(db, call)
+        await queries.insert_code(db, code)
+        await enqueue_dial(db, PlaceCallJob(call.id))
+        change = Change("phone_code.request", "call", str(call.id), request.workspace_id, after={"country": country})
+        await record_change(db, actor, change)
+        return code
+
+    async def confirm(
+        self, db: Connection, actor: Actor, workspace_id: UUID, user_id: UUID, code_id: UUID, given: str, now: datetime
+    ) -> VerifiedNumber:
+        """Stores the number as the user's, if the code is right. A code is good once, for MOST_FAILURES tries.
+
+        Raises NotFound (phone_code_not_found), Conflict (phone_code_over, verified_number_limit), Invalid
+        (phone_code_wrong)."""
+        code = await queries.lock_code(db, workspace_id, user_id, code_id)
+        if code is None:
+            raise NotFound("There is no such code.", code="phone_code_not_found")
+        if code.used_at is not None or code.expires_at <= now or code.failures >= MOST_FAILURES:
+            raise Conflict("This code is not valid any more: request a new one.", code="phone_code_over")
+        if not secrets.compare_digest(given.encode(), self._sealer.open(code.code, PURPOSE)):
+            await queries.update_failures(db, code)
+            raise Invalid("This is not the code.", code="phone_code_wrong", param="code", commits=True)
+        most = await self._platform.setting(db, "verified_numbers_per_user")
+        await require_room(db, user_id, code.phone_number, most)
+        await queries.update_used(db, code, now)
+        verified = await add_verified(db, user_id, code.phone_number, now)
+        await record_change(db, actor, Change("phone_number.verify", "verified_number", str(verified.id), workspace_id))
+        return verified
+
+    async def list_verified(self, db: Connection, workspace_id: UUID) -> list[VerifiedNumber]:
+        """The verified numbers of the workspace's members, newest first."""
+        return await queries.select_verified(db, workspace_id)
+
+    async def forget(self, db: Connection, actor: Actor, workspace_id: UUID, user_id: UUID, number_id: UUID) -> None:
+        """Deletes a verified number of the user's. Raises NotFound (verified_number_not_found)."""
+        await remove_verified(db, user_id, number_id)
+        await record_change(db, actor, Change("phone_number.forget", "verified_number", str(number_id), workspace_id))
+
+    async def _require_capacity(self, db: Connection, workspace_id: UUID, number: str, now: datetime) -> None:
+        """Locks the workspace, the person and the number, in this order."""
+        limits = await load_limits(db, self._platform)
+        await records_queries.lock_workspace(db, workspace_id)
+        usage = await outbound_queries.count_usage(db, workspace_id, number, now)
+        require_within(usage, limits)
+        require_platform_within(await outbound_queries.select_platform_calls(db), limits)
+        tier = await self._workspaces.limits(db, workspace_id)
+        if usage.open >= tier.max_concurrent_calls:
+            most = tier.max_concurrent_calls
+            raise Conflict(f"This workspace's tier allows {most} calls at the same time.", code="call_limit")
+        of_person = await self._workspaces.lock_person(db, workspace_id)
+        await queries.lock_number(db, number)
+        codes = await read_platform(db, lambda: queries.count_codes(db, of_person, number, now))
+        if codes.of_person >= limits["phone_codes_per_day"]:
+            raise too_many("phone_code_limit", "calls a day with a code", limits["phone_codes_per_day"])
+        if codes.to_number >= limits["phone_codes_per_number"]:
+            raise too_many(
+                "phone_code_limit", "calls a day with a code to one number", limits["phone_codes_per_number"]
+            )
+
+
+async def _choose_origin(db: Connection, workspace_id: UUID, number: str, country: str) -> OriginNumber:
+    """The workspace's number of the same country. Raises Conflict, Invalid."""
+    origins = await outbound_queries.select_origins(db, workspace_id, None)
+    if not origins:
+        raise Conflict("This workspace has no active phone number to call from.", code="no_number")
+    if any(one.phone_number == number for one in origins):
+        raise Invalid("This is a number of the workspace itself.", code="number_is_own", param=PARAM)
+    for origin in origins:
+        if country_of(origin.phone_number) == country:
+            return origin
+    text = f"This workspace has no phone number in {country}; a phone is verified from one of its own country."
+    raise Invalid(text, code="country_not_allowed", param=PARAM)
+
+
+def _new_call(workspace_id: UUID, origin: OriginNumber, number: str, now: datetime) -> records_queries.NewCall:
+    """A test call without an agent: it speaks the code (Calls.admit_answered)."""
+    return records_queries.NewCall(
+        id=UUID(new_id()),
+        workspace_id=workspace_id,
+        agent_id=None,
+        agent_version=None,
+        number_id=origin.id,
+        direction="outbound",
+        is_test=True,
+        carrier=origin.carrier,
+        carrier_call_id=None,
+        caller=origin.phone_number,
+        called=number,
+        at=now,
+    )
+
+
+def _make_code() -> str:
+    return f"{secrets.randbelow(10**DIGITS):0{DIGITS}}"
