@@ -4,7 +4,6 @@ from control.api.admin import (
     analytics,
     auth,
     billing,
-    calls,
     config,
     currencies,
     dashboard,
@@ -17,6 +16,7 @@ from control.api.admin import (
     users,
     workspaces,
 )
+from control.calls import routes as calls_routes
 from control.http.route import Route
 
 ROUTES: tuple[Route, ...] = (
@@ -31,7 +31,7 @@ ROUTES: tuple[Route, ...] = (
     *providers.ROUTES,
     *templates.ROUTES,
     *integrations.ROUTES,
-    *calls.ROUTES,
+    *calls_routes.ADMIN_ROUTES,
     *analytics.ROUTES,
     *billing.ROUTES,
     *currencies.ROUTES,

@@ -8,8 +8,6 @@ from control.api.client import (
     api_keys,
     auth,
     billing,
-    blocked_callers,
-    calls,
     campaign_recipients,
     campaigns,
     http_tools,
@@ -25,11 +23,13 @@ from control.api.client import (
     sign_in_rules,
     sso,
     templates,
-    verified_numbers,
     voice,
     webhook_endpoints,
     workspaces,
 )
+from control.calls import routes as calls_routes
+from control.calls.blocked_callers import routes as blocked_callers_routes
+from control.calls.verified_numbers import routes as verified_numbers_routes
 from control.do_not_call.routes import ROUTES as DO_NOT_CALL
 from control.http.route import Route
 from control.messages.routes import ROUTES as MESSAGES
@@ -49,7 +49,7 @@ ROUTES: tuple[Route, ...] = (
     *numbers.ROUTES,
     *addresses.ROUTES,
     *regulatory_bundles.ROUTES,
-    *calls.ROUTES,
+    *calls_routes.ROUTES,
     *campaigns.ROUTES,
     *campaign_recipients.ROUTES,
     *voice.ROUTES,
@@ -59,9 +59,9 @@ ROUTES: tuple[Route, ...] = (
     *knowledge.ROUTES,
     *MESSAGES,
     *webhook_endpoints.ROUTES,
-    *blocked_callers.ROUTES,
+    *blocked_callers_routes.ROUTES,
     *DO_NOT_CALL,
-    *verified_numbers.ROUTES,
+    *verified_numbers_routes.ROUTES,
     *privacy.ROUTES,
     *analytics.ROUTES,
     *billing.ROUTES,

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from control.api.client.calls import LINK_VALID_S, _recording
+from control.calls.routes import LINK_VALID_S, _recording
 from shared.events import (
     AgentSaid,
     CallEnded,

@@ -12,10 +12,9 @@ from uuid import UUID
 import pytest
 
 from control.analytics.rollup import roll_up_days
-from control.api.admin import calls_views as staff_views
-from control.api.client import calls_views
 from control.billing.price_changes import set_cost
 from control.billing.prices import PRICE_UNITS, PriceKey, PriceUnit, Role
+from control.calls import routes as staff_views
 from control.calls.records.rules import AdmittedCall, CallReport
 from control.db.pool import Connection
 from control.voice.offers import ProviderOffer
@@ -226,8 +225,8 @@ async def check_ended(bus_node: BusNode, platform: CallPlatform, workspace: Live
 
     report = await get_report(platform, workspace, call_id)
     view, staff = (
-        calls_views.to_answer(report, None).call,
-        staff_views.to_answer(report, is_content_withheld=False).call,
+        staff_views.to_answer(report, None).call,
+        staff_views.to_admin_answer(report, is_content_withheld=False).call,
     )
     assert view.usage == report.details.usage, "the ledger's sums are those that media added up"
     assert {(one.provider, one.unit): one.cost for one in staff.costs if one.provider in PRICES} == sums(

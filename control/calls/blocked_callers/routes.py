@@ -1,18 +1,51 @@
 """Routes of blocked callers, for the members of their workspace."""
 
+from dataclasses import dataclass
 from typing import Annotated, Final
 from uuid import UUID
 
 from pydantic import Field, StringConstraints
 
-from control.api.client.blocked_callers_views import BlockedCallerAnswer, BlockedCallerList, to_view
+from control.calls.blocked_callers.rules import BlockedCaller
 from control.calls.blocked_callers.service import BlockedCallers
 from control.calls.records.rules import ANONYMOUS
 from control.http.access import member
 from control.http.body import ONE_LINE, Body
 from control.http.context import MemberContext
-from control.http.pagination import ListQuery, page_fields
+from control.http.fields import CreatedAt, Id
+from control.http.pagination import ListAnswer, ListQuery, page_fields
 from control.http.route import Route
+
+
+@dataclass(frozen=True, slots=True)
+class BlockedCallerView:
+    """A blocked caller."""
+
+    id: Id
+    caller: Annotated[
+        str, Field(description="E.164 number, or `anonymous` for all who withhold theirs.", examples=["+12025550123"])
+    ]
+    note: Annotated[str, Field(description="Why, for the workspace's members.", examples=["Sales calls"])]
+    created_at: CreatedAt
+
+
+@dataclass(frozen=True, slots=True)
+class BlockedCallerAnswer:
+    """A blocked caller."""
+
+    blocked_caller: Annotated[BlockedCallerView, Field(description="The blocked caller.")]
+
+
+@dataclass(frozen=True, slots=True)
+class BlockedCallerList(ListAnswer):
+    """A page of blocked callers, newest first."""
+
+    blocked_callers: Annotated[list[BlockedCallerView], Field(description="The blocked callers.")]
+
+
+def to_view(blocked: BlockedCaller) -> BlockedCallerView:
+    return BlockedCallerView(blocked.id, blocked.caller, blocked.note, blocked.created_at)
+
 
 BLOCKED_CALLERS = "/workspaces/{workspaceId}/blocked-callers"
 _CALLER: Final = rf"^(\+[1-9][0-9]{{6,14}}|{ANONYMOUS})$"

@@ -1,23 +1,71 @@
 """Routes by which members verify their phones: a workspace on trial calls no others."""
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Final
 from uuid import UUID
 
 from pydantic import Field
 
+from control.accounts.model import VerifiedNumber
 from control.agents.language_config import LANGUAGE
-from control.api.client.verified_numbers_views import (
-    PhoneCodeAnswer,
-    VerifiedNumberAnswer,
-    VerifiedNumberList,
-    to_code_view,
-    to_view,
-)
+from control.calls.verified_numbers.rules import PhoneCode
 from control.calls.verified_numbers.service import DIGITS, CodeRequest, PhoneCodes
 from control.http.access import member
 from control.http.body import Body
 from control.http.context import MemberContext
+from control.http.fields import CallId, Id
 from control.http.route import RateLimit, Route
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneCodeView:
+    """A code that a call speaks. The code itself is told on the phone only."""
+
+    id: Id
+    phone_number: Annotated[str, Field(description="The phone that is called.", examples=["+12025550123"])]
+    call_id: CallId
+    expires_at: Annotated[datetime, Field(description="Until when the code is good (UTC).")]
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneCodeAnswer:
+    """A requested code."""
+
+    phone_code: Annotated[PhoneCodeView, Field(description="The code that the call speaks.")]
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedNumberView:
+    """A phone number that a member verified."""
+
+    id: Id
+    user_id: Annotated[UUID, Field(description="Id of the member whose phone it is.")]
+    phone_number: Annotated[str, Field(description="The phone, in E.164.", examples=["+12025550123"])]
+    verified_at: Annotated[datetime, Field(description="When it was verified (UTC).")]
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedNumberAnswer:
+    """A verified phone number."""
+
+    verified_number: Annotated[VerifiedNumberView, Field(description="The verified phone.")]
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedNumberList:
+    """All verified numbers of the workspace's members, newest first."""
+
+    verified_numbers: Annotated[list[VerifiedNumberView], Field(description="The verified phones.")]
+
+
+def to_code_view(code: PhoneCode) -> PhoneCodeView:
+    return PhoneCodeView(code.id, code.phone_number, code.call_id, code.expires_at)
+
+
+def to_view(verified: VerifiedNumber) -> VerifiedNumberView:
+    return VerifiedNumberView(verified.id, verified.user_id, verified.phone_number, verified.verified_at)
+
 
 VERIFIED_NUMBERS = "/workspaces/{workspaceId}/verified-numbers"
 CODES: Final = f"{VERIFIED_NUMBERS}/codes"
