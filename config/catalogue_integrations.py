@@ -9,7 +9,7 @@ from config.catalogue import DATA
 
 
 class ShippedIntegrationType(BaseModel):
-    """One type, by column names. config: validated where it is stored (`control/integrations/type_config.py`)."""
+    """One type, by column names. config: validated where it is stored (`control/integrations/types/rules.py`)."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

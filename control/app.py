@@ -41,8 +41,8 @@ from control.http.rate_limits import KEY_LIMIT, UNKNOWN_KEY_LIMIT, USER_LIMIT, R
 from control.http.route import InvalidRoute, Route
 from control.http.services import Services
 from control.http.webhook_activity import WebhookActivity
-from control.integrations.bookings import Bookings, make_bookings
-from control.integrations.service import Integrations
+from control.integrations.bookings.service import Bookings
+from control.integrations.service import Integrations, make_bookings
 from control.keys.metrics import BusMetrics
 from control.keys.revocations import watching_revocations
 from control.keys.settings import make_authority

@@ -34,7 +34,7 @@ from control.calls.verified_numbers.service import PhoneCodes
 from control.campaigns.service import CampaignRecipients, Campaigns
 from control.do_not_call.service import DoNotCallList
 from control.http.services import Services
-from control.integrations.model import GrantPolicy
+from control.integrations.grants.rules import GrantPolicy
 from control.integrations.service import Integrations, ResultPages
 from control.knowledge.embedder import EmbedderPolicy
 from control.knowledge.hybrid_search import KnowledgeSearch

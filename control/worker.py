@@ -42,11 +42,9 @@ from control.db.jobs import JobRetries
 from control.db.logins import WORKER, require_plain_login
 from control.db.pool import Pool, Timeouts, open_pool
 from control.http.services import Services
-from control.integrations.bookings import make_action_runner
-from control.integrations.revocation import enqueue_workspace_revocations
-from control.integrations.service import Integrations
-from control.integrations.sync_tasks import sync_tasks
-from control.integrations.worker_tasks import integrations_tasks
+from control.integrations.grants.service import enqueue_workspace_revocations
+from control.integrations.service import Integrations, make_action_runner
+from control.integrations.tasks import integrations_tasks, sync_tasks
 from control.keys.revocations import watching_revocations
 from control.keys.settings import make_authority
 from control.knowledge.hybrid_search import KnowledgeSearch

@@ -7,7 +7,7 @@ from typing import Any, Final
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
 from control.agents.action_config import CALL, INPUT, ActionToolConfig, placeholders
-from control.integrations.declarations import PLACEHOLDER, Action
+from control.integrations.types.rules import PLACEHOLDER, Action
 
 Schema = Mapping[str, Any]
 # A fault with the place where it is, dotted.

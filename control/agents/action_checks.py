@@ -10,9 +10,9 @@ from control.agents.config import AgentConfig
 from control.agents.model import Config
 from control.agents.read_workspace_tools import is_administrator
 from control.db.pool import Connection
-from control.integrations.calendar_requests import CALENDAR_TOOLS_ACTIONS
-from control.integrations.caller_records import list_declared
-from control.integrations.type_config import IntegrationTypeConfig
+from control.integrations.actions.service import list_declared
+from control.integrations.bookings.calendar_requests import CALENDAR_TOOLS_ACTIONS
+from control.integrations.types.rules import IntegrationTypeConfig
 from control.platform.audit import Actor
 from control.platform.validation_errors import make_invalid
 from shared.errors import ErrorDetail, Forbidden

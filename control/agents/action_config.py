@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 from pydantic import AfterValidator, Field, model_validator
 
 from control.agents.config_part import PLAIN, ConfigPart
-from control.integrations.declarations import PLACEHOLDER, DeclaredName
+from control.integrations.types.rules import PLACEHOLDER, DeclaredName
 from control.tools.argument_schema import NO_ARGUMENTS, check_schema
 from control.tools.rules import DEFAULT_RESULT, LONGEST_RESULT, LONGEST_RUN_S, MOST_RUNS, ToolTitle
 

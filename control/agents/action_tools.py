@@ -20,13 +20,9 @@ from control.agents.contacts import customer_number, find_contact
 from control.agents.read_call_config import CallAgent, select_agent
 from control.carriers.rules import is_valid
 from control.db.pool import Connection
-from control.integrations.action_runner import ActionCall, ActionRunner, VendorFailure
-from control.integrations.active_connection import ActiveConnection
-from control.integrations.caller_records import load_connection
-from control.integrations.declarations import Action
-from control.integrations.json_schemas import list_misfits
-from control.integrations.mapped_records import VendorRecord
-from control.integrations.run_keys import make_run_key
+from control.integrations.actions.rules import ActiveConnection, VendorRecord, make_run_key
+from control.integrations.actions.service import ActionCall, ActionRunner, VendorFailure, load_connection
+from control.integrations.types.rules import Action, list_misfits
 from control.media_requests.handlers import HandlerContext, MediaRequestHandler, RunningCall, TenantTransactions
 from control.tools.argument_schema import parse_arguments, require_arguments
 from control.tools.rules import REFUSED, UNREACHABLE, mark_outside

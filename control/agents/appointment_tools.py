@@ -26,10 +26,15 @@ from control.agents.calendar_tools import (
 )
 from control.agents.contacts import customer_number
 from control.carriers.rules import is_valid
-from control.integrations.appointment_changes import AppointmentChanges, ChangeOrder, NewTime
-from control.integrations.calendar_requests import CANCEL_APPOINTMENT, MOVE_APPOINTMENT, make_unknown
-from control.integrations.caller_values import Appointment, Caller
-from control.integrations.reference_attempts import ReferenceAttempt, count_attempt
+from control.integrations.bookings.calendar_requests import CANCEL_APPOINTMENT, MOVE_APPOINTMENT, make_unknown
+from control.integrations.bookings.service import (
+    AppointmentChanges,
+    ChangeOrder,
+    NewTime,
+    ReferenceAttempt,
+    count_attempt,
+)
+from control.integrations.caller_records.rules import Appointment, Caller
 from control.media_requests.handlers import HandlerContext, MediaRequestHandler, RemoteTool
 from shared.errors import Conflict, Invalid
 from shared.local_time import format_moment, zone_name

@@ -24,12 +24,16 @@ from control.agents.hours_config import OpeningHours
 from control.agents.read_call_config import select_config
 from control.carriers.rules import is_valid
 from control.db.pool import Connection
-from control.integrations.active_connection import ActiveConnection
-from control.integrations.bookings import BookingOrder, Bookings
-from control.integrations.calendar_requests import CALENDAR_ACTIONS, CANCEL_APPOINTMENT, MOVE_APPOINTMENT, make_unknown
-from control.integrations.caller_records import find_connection
-from control.integrations.caller_values import NewAppointment
-from control.integrations.synced_records import clean_name
+from control.integrations.actions.rules import ActiveConnection
+from control.integrations.actions.service import find_connection
+from control.integrations.bookings.calendar_requests import (
+    CALENDAR_ACTIONS,
+    CANCEL_APPOINTMENT,
+    MOVE_APPOINTMENT,
+    make_unknown,
+)
+from control.integrations.bookings.service import BookingOrder, Bookings
+from control.integrations.caller_records.rules import NewAppointment, clean_name
 from control.media_requests.handlers import HandlerContext, MediaRequestHandler, RemoteTool
 from shared.errors import Conflict, Invalid
 from shared.local_time import find_zone, format_date, format_moment, zone_name

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from control.agents.hours import spans_of
 from control.agents.hours_config import OpeningHours
-from control.integrations.calendar_requests import BusySpan
+from control.integrations.bookings.calendar_requests import BusySpan
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from control.db.migrate import migrate
 from control.db.partitions import ensure_partitions
 from control.db.pool import open_pool
 from control.db.scope import enter_platform
-from control.integrations.seed import seed_integration_types
+from control.integrations.types.service import seed_integration_types
 from control.platform.seed import seed_platform
 from control.voice.catalogue import seed_providers
 

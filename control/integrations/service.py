@@ -1,4 +1,4 @@
-"""Service of workspaces' connections: made, changed, removed and synced by their members."""
+"""Connections of workspaces to vendors: made, changed, removed and synced by their members."""
 
 import secrets
 from collections.abc import Mapping
@@ -10,22 +10,31 @@ from uuid import UUID
 import msgspec
 
 from control.db.keyset import ListPage, PageRequest
-from control.db.pool import Connection
+from control.db.pool import Connection, Pool
 from control.db.scope import enter_platform
-from control.integrations import store, store_grants, store_syncs
-from control.integrations.credentials import VendorCredentials, require_key, seal_credentials
-from control.integrations.declarations import PLACEHOLDER
-from control.integrations.json_schemas import list_defaults, require_fit
-from control.integrations.model import GrantPolicy, Integration, IntegrationType, SyncLog
-from control.integrations.oauth import OAuthRequests
-from control.integrations.oauth_flows import OAuthFlows
-from control.integrations.revocation import enqueue_revocation
-from control.integrations.store import NewIntegration
-from control.integrations.store_grants import SealedGrant
-from control.integrations.syncs import request_syncs
-from control.integrations.type_accounts import TypeAccounts
-from control.integrations.type_config import IntegrationTypeConfig, parse_type_config
-from control.integrations.types import IntegrationTypes
+from control.integrations import queries
+from control.integrations.actions.service import ActionRunner
+from control.integrations.bookings.service import Bookings
+from control.integrations.grants import queries as grants_queries
+from control.integrations.grants.oauth import OAuthRequests
+from control.integrations.grants.queries import SealedGrant
+from control.integrations.grants.rules import GrantPolicy, VendorCredentials, seal_credentials
+from control.integrations.grants.service import Connections, OAuthFlows, TypeAccounts, enqueue_revocation
+from control.integrations.queries import NewIntegration
+from control.integrations.rules import Integration
+from control.integrations.syncs import queries as syncs_queries
+from control.integrations.syncs.rules import SyncLog
+from control.integrations.syncs.service import request_syncs
+from control.integrations.types.rules import (
+    PLACEHOLDER,
+    IntegrationType,
+    IntegrationTypeConfig,
+    list_defaults,
+    parse_type_config,
+    require_fit,
+    require_key,
+)
+from control.integrations.types.service import IntegrationTypes
 from control.integrations.vendor_http import VendorHttp
 from control.platform.audit import Actor, Change, record_change
 from control.workspaces.service import Workspaces
@@ -91,12 +100,14 @@ class Integrations:
 
     async def list_page(self, db: Connection, workspace_id: UUID, page: PageRequest) -> ListPage[Integration]:
         """A page, newest first. Raises Invalid (code cursor_unknown)."""
-        found = await store.select_page(db, workspace_id, page)
-        return found if page.cursor is not None else found.with_total(await store.count(db, workspace_id))
+        found = await queries.select_integrations(db, workspace_id, page)
+        return (
+            found if page.cursor is not None else found.with_total(await queries.count_integrations(db, workspace_id))
+        )
 
     async def get(self, db: Connection, workspace_id: UUID, integration_id: UUID) -> Integration:
         """Raises NotFound (code integration_not_found)."""
-        return _require_found(await store.select(db, workspace_id, integration_id))
+        return _require_found(await queries.select_integration(db, workspace_id, integration_id))
 
     async def create(
         self, db: Connection, actor: Actor, workspace_id: UUID, integration_type: str, edit: ConnectionEdit,
@@ -104,7 +115,7 @@ class Integrations:
     ) -> StartedConnection:  # fmt: skip
         """Raises NotFound, Invalid, Conflict (codes workspace_suspended, integration_limit, type_not_ready)."""
         await self._workspaces.require_not_suspended(db, workspace_id)
-        if await store.count(db, workspace_id) >= self.policy.connections:
+        if await queries.count_integrations(db, workspace_id) >= self.policy.connections:
             message = f"A workspace has at most {self.policy.connections} integrations."
             raise Conflict(message, code="integration_limit")
         kind = await self.types.require_enabled(db, integration_type)
@@ -122,7 +133,7 @@ class Integrations:
             created_by=_require_user(actor),
             created_at=now,
         )
-        await store.insert(db, made)
+        await queries.insert_integration(db, made)
         url = None if secret else await self._begin(db, made.id, workspace_id, kind.type, actor, now)
         after = {"integration_type": kind.type, "name": made.name, "config": dict(config)}
         change = Change("integration.create", "integration", str(made.id), workspace_id, after=after)
@@ -172,30 +183,30 @@ class Integrations:
         begin anew, because their cursors are of the calendar or the account before. Raises NotFound, Invalid, Conflict
         (code workspace_suspended)."""
         await self._workspaces.require_not_suspended(db, workspace_id)
-        before = _require_found(await store.select(db, workspace_id, integration_id, lock=True))
+        before = _require_found(await queries.select_integration(db, workspace_id, integration_id, lock=True))
         kind = await self.types.get(db, before.integration_type)
         config = before.config
         if edit.config is not None:
             config = _require_settings(kind, edit.config) | _granted_settings(kind, before.config)
             _require_key_for_address(kind, before.config, edit)
         after = replace(before, name=edit.name or before.name, config=config, updated_at=now)
-        await store.update(db, after)
+        await queries.update_integration(db, after)
         if edit.api_key is not None:
             await self._replace_key(db, kind, before, edit.api_key, now)
         if config != before.config or edit.api_key is not None:
-            await store_syncs.restart(db, workspace_id, integration_id)
+            await syncs_queries.restart_syncs(db, workspace_id, integration_id)
         await record_change(db, actor, _make_change(before, after, has_new_key=edit.api_key is not None))
         return await self.get(db, workspace_id, integration_id)
 
     async def delete(self, db: Connection, actor: Actor, workspace_id: UUID, integration_id: UUID) -> None:
         """Removes the connection with its credentials, and revokes its grant at the vendor by a job. Raises
         NotFound."""
-        before = _require_found(await store.select(db, workspace_id, integration_id, lock=True))
+        before = _require_found(await queries.select_integration(db, workspace_id, integration_id, lock=True))
         kind = await self.types.get(db, before.integration_type)
-        grant = await store_grants.select_grant(db, workspace_id, integration_id)
+        grant = await grants_queries.select_grant(db, workspace_id, integration_id)
         if grant is not None and kind.auth_type == "oauth2":
             await enqueue_revocation(db, grant, before.account)
-        await store.delete(db, workspace_id, integration_id)
+        await queries.delete_integration(db, workspace_id, integration_id)
         was = {"integration_type": before.integration_type, "name": before.name}
         change = Change("integration.delete", "integration", str(integration_id), workspace_id, before=was)
         await record_change(db, actor, change)
@@ -204,19 +215,19 @@ class Integrations:
         """Enqueues each sync that the type declares, unless it waits or runs; returns the id of the first open one's
         log. Raises NotFound, Conflict (codes integration_not_connected, sync_unsupported, workspace_suspended)."""
         await self._workspaces.require_not_suspended(db, workspace_id)
-        _require_found(await store.select(db, workspace_id, integration_id, lock=True))
+        _require_found(await queries.select_integration(db, workspace_id, integration_id, lock=True))
         await request_syncs(db, workspace_id, integration_id, now)
-        return await store.select_open_log(db, workspace_id, integration_id)
+        return await syncs_queries.select_open_log(db, workspace_id, integration_id)
 
     async def list_logs(
         self, db: Connection, workspace_id: UUID, integration_id: UUID, page: PageRequest
     ) -> ListPage[SyncLog]:
         """A page of the log of syncs, newest first. Raises NotFound, Invalid (code cursor_unknown)."""
         await self.get(db, workspace_id, integration_id)
-        found = await store.select_logs(db, workspace_id, integration_id, page)
+        found = await syncs_queries.select_logs(db, workspace_id, integration_id, page)
         if page.cursor is not None:
             return found
-        return found.with_total(await store.count_logs(db, workspace_id, integration_id))
+        return found.with_total(await syncs_queries.count_logs(db, workspace_id, integration_id))
 
     async def _begin(
         self, db: Connection, integration_id: UUID, workspace_id: UUID, integration_type: str, actor: Actor,
@@ -229,14 +240,14 @@ class Integrations:
     ) -> None:
         if kind.auth_type != "api_key":
             raise Invalid("This integration takes no key.", code="key_not_used", param="api_key")
-        grant = await store_grants.select_grant(db, before.workspace_id, before.id)
+        grant = await grants_queries.select_grant(db, before.workspace_id, before.id)
         sealed = seal_credentials(self._sealer, VendorCredentials(require_key(key, "api_key")))
         new = SealedGrant(sealed, None, before.scopes, connected_at=now)
         version = 0 if grant is None else grant.version
-        await store_grants.store_grant(db, before.workspace_id, before.id, version, new)
+        await grants_queries.store_grant(db, before.workspace_id, before.id, version, new)
 
     async def _record_connected(self, db: Connection, actor: Actor, workspace_id: UUID, integration_id: UUID) -> None:
-        await store_syncs.restart(db, workspace_id, integration_id)  # the grant may be of another account
+        await syncs_queries.restart_syncs(db, workspace_id, integration_id)  # the grant may be of another account
         await record_change(db, actor, Change("integration.connect", "integration", str(integration_id), workspace_id))
 
 
@@ -311,3 +322,19 @@ def _make_change(before: Integration, after: Integration, *, has_new_key: bool) 
         before={name: old[name] for name in changed},
         after={name: new[name] for name in changed} | key,
     )
+
+
+# Of one request to a vendor while a caller waits, in seconds.
+CALL_REQUEST_S: Final = 5.0
+
+
+def make_bookings(pool: Pool, integrations: Integrations) -> Bookings:
+    """For calls: their requests are shorter than those of jobs."""
+    return Bookings(make_action_runner(pool, integrations, CALL_REQUEST_S))
+
+
+def make_action_runner(pool: Pool, integrations: Integrations, timeout_s: float | None = None) -> ActionRunner:
+    """timeout_s: of a request; None: as of all exchanges with vendors."""
+    access = Connections(pool, integrations.accounts, integrations.requests, integrations.policy)
+    http = integrations.http if timeout_s is None else VendorHttp(integrations.http.guard, timeout_s)
+    return ActionRunner(access, http)

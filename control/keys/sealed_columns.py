@@ -10,7 +10,8 @@ from typing import Final
 
 from control.accounts.second_factors import TOTP_PURPOSES
 from control.db.seal_renewal import SealedColumn
-from control.integrations.model import CLIENT_SECRET_PURPOSE, CREDENTIALS_PURPOSE
+from control.integrations.grants.rules import CREDENTIALS_PURPOSE
+from control.integrations.types.rules import CLIENT_SECRET_PURPOSE
 from control.outbound_webhooks.rules import WEBHOOK_SECRET_PURPOSE
 from control.privacy.caller_deletions import PURPOSE as CALLER_PURPOSE
 from control.sso.model import SECRET_PURPOSE

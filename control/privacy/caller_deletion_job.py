@@ -16,7 +16,7 @@ from control.campaigns.service import delete_recipients_with_number, has_recipie
 from control.db.jobs import JobFailed, JobHandler
 from control.db.pool import Connection, Pool
 from control.db.scope import enter_platform
-from control.integrations.deletion import delete_caller_records
+from control.integrations.caller_records.service import delete_caller_records
 from control.media_requests.service import delete_call_runs
 from control.messages.service import delete_messages, find_calls_of_number
 from control.outbound_webhooks.service import delete_call_events

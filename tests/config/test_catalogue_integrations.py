@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from config.catalogue_integrations import shipped_integration_types
-from control.integrations.type_config import parse_type_config, require_addresses
+from control.integrations.types.rules import parse_type_config, require_addresses
 from shared.egress import EgressGuard
 
 TYPES = {one["type"]: one for one in shipped_integration_types()}

@@ -34,7 +34,7 @@ from control.http import server
 from control.http.access import AdminRole, WorkspaceRole
 from control.http.route import Route
 from control.http.server import ListenOptions
-from control.integrations.model import GrantPolicy
+from control.integrations.grants.rules import GrantPolicy
 from control.media_requests.handlers import RequestHandlers
 from control.outside import OutsideOptions
 from control.services import Policies

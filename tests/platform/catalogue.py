@@ -10,7 +10,7 @@ from control.agents.seed import seed_templates
 from control.billing.price_changes import seed_prices
 from control.db.pool import Connection, open_pool
 from control.db.scope import enter_platform
-from control.integrations.seed import seed_integration_types
+from control.integrations.types.service import seed_integration_types
 from control.platform.seed import seed_platform
 from control.voice.catalogue import seed_providers
 

@@ -19,11 +19,10 @@ from control.http.body import Body, ChangeBody, Name, Slug
 from control.http.context import AdminContext
 from control.http.route import Route
 from control.http.schema_of import SchemaOf
-from control.integrations.model import AuthType, IntegrationType
-from control.integrations.openapi_import import import_operations
 from control.integrations.service import Integrations
-from control.integrations.type_config import IntegrationTypeConfig
-from control.integrations.types import NewType
+from control.integrations.types.openapi_import import import_operations
+from control.integrations.types.rules import AuthType, IntegrationType, IntegrationTypeConfig
+from control.integrations.types.service import NewType
 
 AVAILABLE = "/admin/integrations/available"
 TYPE = f"{AVAILABLE}/{{type}}"

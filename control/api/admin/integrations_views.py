@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from control.http.fields import CreatedAt, UpdatedAt
-from control.integrations.model import AuthType, IntegrationType, TypeUsage
+from control.integrations.types.rules import AuthType, IntegrationType, TypeUsage
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ from control.http.context import Context, MemberContext
 from control.http.pagination import ListQuery, Query, page_fields
 from control.http.redirect import Redirect
 from control.http.route import RateLimit, Route
-from control.integrations.oauth_flows import FlowOutcome, RedirectParameters
+from control.integrations.grants.service import FlowOutcome, RedirectParameters
 from control.integrations.service import ConnectionEdit, Integrations, ResultPages
 
 IntegrationId = Annotated[UUID, Field(description="Id of the integration.")]

@@ -10,8 +10,11 @@ from pydantic import Field
 
 from control.http.fields import CreatedAt, Id, UpdatedAt
 from control.http.pagination import HasMore, ListAnswer
-from control.integrations.model import AuthType, ConnectionStatus, Integration, IntegrationType, SyncLog, SyncStatus
+from control.integrations.grants.rules import ConnectionStatus
+from control.integrations.rules import Integration
 from control.integrations.service import StartedConnection
+from control.integrations.syncs.rules import SyncLog, SyncStatus
+from control.integrations.types.rules import AuthType, IntegrationType
 
 
 @dataclass(frozen=True, slots=True)

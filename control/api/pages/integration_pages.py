@@ -13,7 +13,7 @@ from control.api.pages.email_pages import CODE_FIELD, EmailPage, EmailPages, Sub
 from control.api.pages.html import Form, InputField, render_page
 from control.http.context import Context
 from control.http.endpoint import EndpointDependencies
-from control.integrations.oauth_flows import (
+from control.integrations.grants.service import (
     ACCESS_DENIED,
     INTEGRATION_REMOVED,
     STATE_INVALID,

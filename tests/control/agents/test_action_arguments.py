@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from control.agents.action_arguments import fill_arguments, list_argument_faults
 from control.agents.action_config import ActionToolConfig
-from control.integrations.declarations import Action
+from control.integrations.types.rules import Action
 
 ONE = "01966f4e-7c5a-7d3e-9b1f-3c2a1d4e5f60"
 

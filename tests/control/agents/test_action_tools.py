@@ -41,7 +41,7 @@ SETTINGS: Final[Mapping[str, tuple[str, Mapping[str, Any]]]] = {
 @pytest.fixture(autouse=True)
 def short_delays(monkeypatch: pytest.MonkeyPatch) -> None:
     """Between the attempts of a request."""
-    monkeypatch.setattr("control.integrations.action_runner.RETRY_DELAYS_S", (0.01, 0.01))
+    monkeypatch.setattr("control.integrations.actions.service.RETRY_DELAYS_S", (0.01, 0.01))
 
 
 def slack_tool(vendor: ConnectedVendor, **changes: Any) -> dict[str, Any]:

@@ -12,8 +12,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from control.agents.appointment_tools import choose, read_reference
-from control.integrations.caller_values import Appointment
-from control.integrations.reference_attempts import MOST_IN_CALL, MOST_OF_NUMBER
+from control.integrations.bookings.service import MOST_IN_CALL, MOST_OF_NUMBER
+from control.integrations.caller_records.rules import Appointment
 from media.tools.tool import ToolError
 from shared.errors import Conflict, Invalid
 from simulator.integrations.server import IntegrationFaultKind
@@ -35,7 +35,7 @@ NOBODY = "UPDATE appointments SET phone = '+14155550199' WHERE integration_id = 
 @pytest.fixture(autouse=True)
 def short_delays(monkeypatch: pytest.MonkeyPatch) -> None:
     """Between the attempts of a request; 0.8 s in all otherwise."""
-    monkeypatch.setattr("control.integrations.action_runner.RETRY_DELAYS_S", (0.01, 0.01))
+    monkeypatch.setattr("control.integrations.actions.service.RETRY_DELAYS_S", (0.01, 0.01))
 
 
 async def statuses(call: CallWithTools) -> list[str]:

@@ -13,7 +13,7 @@ import pytest
 from control.agents.remote_tools import agents_request_handlers
 from control.calls.records.rules import AdmittedCall
 from control.db.pool import Connection
-from control.integrations.bookings import Bookings
+from control.integrations.bookings.service import Bookings
 from media.server.bus.requests import BusRemoteTools
 from media.tools.remote import ToolRequest
 from media.tools.tool import ToolError

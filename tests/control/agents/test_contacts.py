@@ -8,7 +8,7 @@ import pytest
 from control.agents.contacts import describe_contact, find_contact, find_contact_values
 from control.calls.records.rules import AdmittedCall, IncomingCall
 from control.db.pool import Connection
-from control.integrations.store_contacts import BY_PHONE
+from control.integrations.caller_records.queries import CONTACT_BY_PHONE
 from shared.ids import new_id
 from tests.control.calls.call_platform import CallPlatform, LiveWorkspace, later, make_checkpoint
 from tests.control.integrations.conftest import platform as platform
@@ -90,7 +90,7 @@ async def test_lookup_is_by_an_index(platform: CallPlatform) -> None:
 
     async def explain(db: Connection) -> str:
         await db.execute("SET LOCAL enable_seqscan = off")
-        rows = await db.fetch(f"EXPLAIN {BY_PHONE}", workspace.workspace_id, CALLER)
+        rows = await db.fetch(f"EXPLAIN {CONTACT_BY_PHONE}", workspace.workspace_id, CALLER)
         return "\n".join(row[0] for row in rows)
 
     plan = await platform.in_platform(explain)

@@ -11,7 +11,7 @@ from control.agents.calendar_config import OFFICE_HOURS
 from control.agents.calendar_tools import parse_day, parse_start
 from control.agents.free_times import CalendarRules, FreeSpan, exists, is_bookable, list_free
 from control.agents.hours_config import OpeningHours
-from control.integrations.calendar_requests import BusySpan
+from control.integrations.bookings.calendar_requests import BusySpan
 from shared.errors import Invalid
 
 BERLIN = ZoneInfo("Europe/Berlin")

@@ -11,9 +11,8 @@ import pytest
 import pytest_asyncio
 
 from config.catalogue_integrations import shipped_integration_types
-from control.integrations.credentials import open_credentials
-from control.integrations.model import GrantPolicy
-from control.integrations.syncs import SYNC_INTEGRATION
+from control.integrations.grants.rules import GrantPolicy, open_credentials
+from control.integrations.syncs.service import SYNC_INTEGRATION
 from shared.secrets import Sealer
 from tests.platform.api import Api, running_api
 from tests.platform.clients import Staff, User

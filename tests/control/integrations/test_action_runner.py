@@ -2,8 +2,8 @@
 
 import pytest
 
-from control.integrations.action_runner import ActionCall, VendorFailure, raise_for_status
-from control.integrations.mapped_records import VendorRecord
+from control.integrations.actions.rules import VendorRecord
+from control.integrations.actions.service import ActionCall, VendorFailure, raise_for_status
 from control.integrations.vendor_http import VendorAnswer
 from shared.errors import Invalid
 from simulator.integrations.server import IntegrationFaultKind

@@ -10,18 +10,26 @@ import msgspec
 import pytest
 
 from control.db.jobs import JobFailed
-from control.integrations.active_connection import ActiveConnection
-from control.integrations.appointment_changes import AppointmentChanges, ChangeOrder, NewTime
-from control.integrations.appointment_settlement import (
+from control.integrations.actions.queries import select_connection
+from control.integrations.actions.rules import ActiveConnection
+from control.integrations.bookings.calendar_requests import CalendarRequests, VendorAppointment
+from control.integrations.bookings.service import (
     SETTLE_APPOINTMENT,
-    AppointmentSettlement,
+    AppointmentChanges,
+    BookingOrder,
+    Bookings,
+    ChangeOrder,
+    NewTime,
     SettleAppointmentJob,
+    reserve,
 )
-from control.integrations.bookings import BookingOrder, Bookings, reserve
-from control.integrations.calendar_requests import CalendarRequests, VendorAppointment
-from control.integrations.caller_values import Appointment, Caller
-from control.integrations.read_connections import select_connection
-from control.integrations.store_appointment_changes import mark_change, select_by_change, select_unsettled
+from control.integrations.bookings.tasks import AppointmentSettlement
+from control.integrations.caller_records.queries import (
+    mark_change,
+    select_changed_appointment,
+    select_unsettled_appointment,
+)
+from control.integrations.caller_records.rules import Appointment, Caller
 from shared.errors import Conflict
 from shared.ids import new_id
 from simulator.integrations.server import IntegrationFaultKind
@@ -36,7 +44,7 @@ PHONE = "+14155550100"
 @pytest.fixture(autouse=True)
 def short_delays(monkeypatch: pytest.MonkeyPatch) -> None:
     """Between the attempts of a request; 0.8 s in all otherwise."""
-    monkeypatch.setattr("control.integrations.action_runner.RETRY_DELAYS_S", (0.01, 0.01))
+    monkeypatch.setattr("control.integrations.actions.service.RETRY_DELAYS_S", (0.01, 0.01))
 
 
 async def settle(vendor: ConnectedVendor) -> None:
@@ -93,7 +101,7 @@ async def test_booking_whose_requests_and_look_up_fail_is_settled(platform: Call
 
 
 async def test_silent_vendor_leaves_time_to_look_up(platform: CallPlatform, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("control.integrations.bookings.CHANGE_S", 0.3)
+    monkeypatch.setattr("control.integrations.bookings.service.CHANGE_S", 0.3)
     async with connected(platform, CALENDAR) as vendor:
         vendor.vendors.faults.extend([None, "silence"])
         order = await make_order(vendor)
@@ -153,11 +161,11 @@ async def test_settlement_leaves_the_mark_of_a_cancellation_that_began_meanwhile
         payload = msgspec.json.encode(SettleAppointmentJob(workspace_id, row["id"]))
         await AppointmentSettlement(platform.pool, Meanwhile(vendor.runner)).run(payload)
         marked = await vendor.in_workspace(
-            lambda db: select_by_change(db, workspace_id, order.connection.id, "second")
+            lambda db: select_changed_appointment(db, workspace_id, order.connection.id, "second")
         )  # fmt: skip
         assert marked is not None, "a repeat of the second run would choose another appointment"
         await settle(vendor)
-        assert await vendor.in_workspace(lambda db: select_unsettled(db, workspace_id, row["id"])) is None
+        assert await vendor.in_workspace(lambda db: select_unsettled_appointment(db, workspace_id, row["id"])) is None
 
 
 async def second_connection(vendor: ConnectedVendor, calendar: str, account: str) -> ActiveConnection:

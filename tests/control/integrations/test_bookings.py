@@ -7,10 +7,9 @@ from uuid import UUID
 
 import pytest
 
-from control.integrations import store_appointments
-from control.integrations.bookings import BookingOrder, Bookings
-from control.integrations.caller_values import NewAppointment
-from control.integrations.synced_records import AppointmentRecord
+from control.integrations.bookings.service import BookingOrder, Bookings
+from control.integrations.caller_records import queries as caller_records_queries
+from control.integrations.caller_records.rules import AppointmentRecord, NewAppointment
 from shared.errors import Conflict
 from shared.ids import new_id
 from tests.control.calls.call_platform import NOW, CallPlatform
@@ -42,13 +41,15 @@ async def make_order(vendor: ConnectedVendor, **changes: Any) -> BookingOrder:
 async def test_sync_that_copies_an_event_before_its_booking_is_stored(platform: CallPlatform) -> None:
     async with connected(platform, CALENDAR) as vendor:
         order, workspace_id = await make_order(vendor), vendor.workspace.workspace_id
-        reserved, _ = await vendor.in_workspace(lambda db: store_appointments.insert(db, order.new, NOW))
+        reserved, _ = await vendor.in_workspace(
+            lambda db: caller_records_queries.insert_appointment(db, order.new, NOW)
+        )
         copied = AppointmentRecord(order.key, "Ann", STARTS_AT, ENDS_AT)
         await vendor.in_workspace(
-            lambda db: store_appointments.upsert(db, workspace_id, vendor.id, UUID(new_id()), [copied])
+            lambda db: caller_records_queries.upsert_appointments(db, workspace_id, vendor.id, UUID(new_id()), [copied])
         )
         await vendor.in_workspace(
-            lambda db: store_appointments.finish(db, workspace_id, reserved, "booked", order.key, NOW)
+            lambda db: caller_records_queries.finish_appointment(db, workspace_id, reserved, "booked", order.key, NOW)
         )
         (row,) = await vendor.rows(STATES)
         assert tuple(row) == ("booked", order.key, order.new.call_id)
@@ -57,7 +58,7 @@ async def test_sync_that_copies_an_event_before_its_booking_is_stored(platform: 
 async def test_attempt_that_finds_its_own_event_in_the_calendar_has_booked_it(platform: CallPlatform) -> None:
     async with connected(platform, CALENDAR) as vendor:
         order = await make_order(vendor)
-        await vendor.in_workspace(lambda db: store_appointments.insert(db, order.new, NOW))
+        await vendor.in_workspace(lambda db: caller_records_queries.insert_appointment(db, order.new, NOW))
         first = Bookings(vendor.runner)
 
         class Overtaken(Bookings):
@@ -71,7 +72,9 @@ async def test_attempt_that_finds_its_own_event_in_the_calendar_has_booked_it(pl
         (row,) = await vendor.rows(STATES)
         assert (row["status"], row["external_id"], booked.title) == ("booked", order.key, "Ann")
         await vendor.in_workspace(
-            lambda db: store_appointments.finish(db, order.new.workspace_id, booked, "failed", None, NOW)
+            lambda db: caller_records_queries.finish_appointment(
+                db, order.new.workspace_id, booked, "failed", None, NOW
+            )
         )
         assert [row["status"] for row in await vendor.rows(STATES)] == ["booked"], "a slower attempt changes nothing"
 

@@ -11,14 +11,12 @@ import pytest
 
 from control.db.pool import Pool, open_pool
 from control.db.scope import enter_platform
-from control.integrations import store_grants
-from control.integrations.connections import Connections
-from control.integrations.credentials import VendorCredentials, open_credentials, seal_client_secret, seal_credentials
-from control.integrations.model import GrantPolicy
-from control.integrations.oauth import OAuthRequests
-from control.integrations.revocation import REVOKE_GRANT, enqueue_workspace_revocations
-from control.integrations.store_grants import SealedGrant
-from control.integrations.type_accounts import TypeAccounts
+from control.integrations.grants import queries as grants_queries
+from control.integrations.grants.oauth import OAuthRequests
+from control.integrations.grants.queries import SealedGrant
+from control.integrations.grants.rules import GrantPolicy, VendorCredentials, open_credentials, seal_credentials
+from control.integrations.grants.service import REVOKE_GRANT, Connections, TypeAccounts, enqueue_workspace_revocations
+from control.integrations.types.rules import seal_client_secret
 from control.integrations.vendor_http import VendorHttp
 from shared.egress import EgressGuard
 from shared.errors import Conflict, NotFound, Unavailable
@@ -322,6 +320,6 @@ async def test_account_of_a_new_grant_replaces_the_one_before_also_where_it_is_n
     for version, connected_at in ((1, None), (2, datetime.now(UTC))):
         async with stored.pool.transaction() as db:
             await enter_platform(db)
-            await store_grants.store_grant(db, *owner, version, SealedGrant(b"", None, connected_at=connected_at))
+            await grants_queries.store_grant(db, *owner, version, SealedGrant(b"", None, connected_at=connected_at))
             found.append(await db.fetchval("SELECT account FROM integrations WHERE id = $1", stored.integration_id))
     assert found == ["first@example.com", None]

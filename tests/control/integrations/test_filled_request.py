@@ -8,10 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from control.integrations.declarations import RequestTemplate
-from control.integrations.filled_request import authorise_link, fill_pointer, fill_request
-from control.integrations.json_pointers import find_value
-from control.integrations.type_config import IntegrationTypeConfig
+from control.integrations.actions.rules import authorise_link, fill_pointer, fill_request
+from control.integrations.types.rules import IntegrationTypeConfig, RequestTemplate, find_value
 from shared.errors import Invalid
 
 TYPE = IntegrationTypeConfig.model_validate({"base_url": "https://api.example.com/v1", "api_key": {}})

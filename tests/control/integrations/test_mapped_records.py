@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from control.integrations.declarations import ResponseMapping
-from control.integrations.mapped_records import AnswerFailed, map_records
+from control.integrations.actions.rules import AnswerFailed, map_records
+from control.integrations.types.rules import ResponseMapping
 
 
 @pytest.mark.parametrize("value", [[{"reason": "notFound"}], "channel_not_found", True, {"a": 1}, 1])

@@ -14,9 +14,9 @@ import pytest_asyncio
 from control.db.jobs import JobFailed
 from control.db.pool import open_pool
 from control.db.scope import enter_platform
-from control.integrations.revocation import REVOKE_GRANT, GrantRevocation
+from control.integrations.grants.queries import delete_expired_states
+from control.integrations.grants.service import REVOKE_GRANT, GrantRevocation
 from control.integrations.service import Integrations
-from control.integrations.store_states import delete_expired
 from control.services import Policies
 from tests.control.integrations.authorisation_server import CLIENT_SECRET, AuthorisationServer, running_server
 from tests.platform.api import Api, running_api
@@ -293,7 +293,7 @@ async def test_flows_that_nobody_completed_are_deleted(member: ConnectingMember,
     count = "SELECT count(*) FROM oauth_states WHERE workspace_id = $1"
     async with open_pool(database_url, size=1) as pool, pool.transaction() as db:
         await enter_platform(db)
-        assert await delete_expired(db, datetime.now(UTC), 1_000) >= 1
+        assert await delete_expired_states(db, datetime.now(UTC), 1_000) >= 1
     assert await member.api.owner.fetchval(count, UUID(member.workspace_id)) == 1
 
 

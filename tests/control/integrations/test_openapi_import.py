@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from control.integrations.openapi_import import import_operations
+from control.integrations.types.openapi_import import import_operations
 from shared.errors import Invalid
 
 CONTACT = {

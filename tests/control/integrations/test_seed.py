@@ -3,9 +3,9 @@
 from typing import Any, Final
 
 from control.db.pool import Connection
-from control.integrations import store_types
-from control.integrations.model import IntegrationType
-from control.integrations.seed import seed_integration_types
+from control.integrations.types import queries as types_queries
+from control.integrations.types.rules import IntegrationType
+from control.integrations.types.service import seed_integration_types
 from shared.ids import new_id
 from tests.control.calls.call_platform import NOW, CallPlatform
 
@@ -28,7 +28,7 @@ async def released_twice(platform: CallPlatform, changes: dict[str, Any] | None)
     async def run(db: Connection) -> tuple[IntegrationType, bool]:
         await seed_integration_types(db, [ship(name, "https://one.example.com", is_enabled=False)], NOW)
         if changes is not None:
-            first = await store_types.select_type(db, name)
+            first = await types_queries.select_type(db, name)
             assert first is not None
             await db.execute(
                 "UPDATE integration_types SET config = $2, version = 2 WHERE type = $1",
@@ -36,9 +36,9 @@ async def released_twice(platform: CallPlatform, changes: dict[str, Any] | None)
                 {**first.config, **changes},
             )
         await seed_integration_types(db, [ship(name, "https://two.example.com", is_enabled=True)], NOW)
-        after = await store_types.select_type(db, name)
+        after = await types_queries.select_type(db, name)
         assert after is not None
-        return after, name in [one.type for one in await store_types.select_types(db, only_ready=True)]
+        return after, name in [one.type for one in await types_queries.select_types(db, only_ready=True)]
 
     found: tuple[IntegrationType, bool] = await platform.in_platform(run)
     return found

@@ -9,9 +9,9 @@ from uuid import UUID
 import pytest
 
 from config.catalogue_integrations import shipped_integration_types
-from control.integrations.action_runner import ActionCall, ActionRunner, VendorFailure
-from control.integrations.active_connection import ActiveConnection
-from control.integrations.type_config import parse_type_config
+from control.integrations.actions.rules import ActiveConnection
+from control.integrations.actions.service import ActionCall, ActionRunner, VendorFailure
+from control.integrations.types.rules import parse_type_config
 from control.integrations.vendor_http import VendorHttp
 from simulator.integrations.microsoft_graph import MOST_TOP
 from simulator.integrations.server import IntegrationFaultKind, SimulatedIntegrations, running_integrations

@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from control.integrations.states import StateSigner
+from control.integrations.grants.rules import StateSigner
 from shared.secrets import Sealer
 
 OLD, NEW = bytes(range(32)), bytes(range(32, 64))

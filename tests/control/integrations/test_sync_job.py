@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from control.db.jobs import JobFailed
-from control.integrations.action_runner import ActionRunner
-from control.integrations.syncs import request_due, resume_abandoned
+from control.integrations.actions.service import ActionRunner
+from control.integrations.syncs.service import request_due, resume_abandoned
 from tests.control.calls.call_platform import NOW, CallPlatform
 from tests.control.integrations.vendor_connection import CALENDAR, CONTACTS, ConnectedVendor, connected
 

@@ -8,10 +8,9 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from control.integrations.action_runner import VendorFailure
-from control.integrations.active_connection import ActiveConnection
-from control.integrations.declarations import SyncDeclaration
-from control.integrations.sync_position import (
+from control.integrations.actions.rules import ActiveConnection
+from control.integrations.actions.service import VendorFailure
+from control.integrations.syncs.rules import (
     FULL_EVERY,
     SyncPage,
     SyncPosition,
@@ -20,7 +19,7 @@ from control.integrations.sync_position import (
     end_sync,
     make_page_request,
 )
-from control.integrations.type_config import IntegrationTypeConfig
+from control.integrations.types.rules import IntegrationTypeConfig, SyncDeclaration
 from control.integrations.vendor_http import VendorAnswer
 from shared.errors import Invalid
 

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from control.db.duties import Duty
-from control.integrations.sync_tasks import sync_tasks
+from control.integrations.tasks import sync_tasks
 from tests.control.calls.call_platform import NOW, CallPlatform
 from tests.control.integrations.vendor_connection import CALENDAR, CONTACTS, ConnectedVendor, connected
 

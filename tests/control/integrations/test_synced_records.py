@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from control.integrations.declarations import ResponseMapping
-from control.integrations.mapped_records import MAX_RECORDS, AnswerUnreadable, VendorRecord, map_records
-from control.integrations.synced_records import (
+from control.integrations.actions.rules import MAX_RECORDS, AnswerUnreadable, VendorRecord, map_records
+from control.integrations.caller_records.rules import (
     LONGEST_NAME,
     clean_name,
     normalise_phone,
@@ -17,6 +16,7 @@ from control.integrations.synced_records import (
     read_appointments,
     read_contacts,
 )
+from control.integrations.types.rules import ResponseMapping
 
 SCALARS = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=200))
 JSON = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner))

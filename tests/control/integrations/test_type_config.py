@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from control.integrations.type_config import parse_type_config, require_addresses
+from control.integrations.types.rules import parse_type_config, require_addresses
 from shared.egress import EgressGuard
 from shared.errors import Invalid
 

@@ -11,17 +11,15 @@ import msgspec
 
 from config.catalogue_integrations import shipped_integration_types
 from control.db.pool import Connection
-from control.integrations.action_runner import ActionRunner
-from control.integrations.active_connection import ActiveConnection
-from control.integrations.connections import Connections
-from control.integrations.credentials import VendorCredentials, seal_credentials
-from control.integrations.model import GrantPolicy
-from control.integrations.oauth import OAuthRequests
-from control.integrations.read_connections import select_connection
-from control.integrations.sync_job import make_sync_job
-from control.integrations.syncs import SYNC_INTEGRATION, SyncIntegrationJob, SyncPolicy, request_syncs
-from control.integrations.type_accounts import TypeAccounts
-from control.integrations.type_config import parse_type_config
+from control.integrations.actions.queries import select_connection
+from control.integrations.actions.rules import ActiveConnection
+from control.integrations.actions.service import ActionRunner
+from control.integrations.grants.oauth import OAuthRequests
+from control.integrations.grants.rules import GrantPolicy, VendorCredentials, seal_credentials
+from control.integrations.grants.service import Connections, TypeAccounts
+from control.integrations.syncs.service import SYNC_INTEGRATION, SyncIntegrationJob, SyncPolicy, request_syncs
+from control.integrations.syncs.tasks import make_sync_job
+from control.integrations.types.rules import parse_type_config
 from control.integrations.vendor_http import VendorHttp
 from shared.egress import EgressGuard
 from shared.ids import new_id

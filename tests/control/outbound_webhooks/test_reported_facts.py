@@ -15,8 +15,8 @@ from control.billing.store_invoices import select_invoice
 from control.calls.events.service import parse_event, write_events
 from control.calls.records.rules import CarrierStatus
 from control.db.pool import Connection
-from control.integrations.appointment_outcomes import AppointmentOutcome, finish_appointment
-from control.integrations.caller_values import Appointment
+from control.integrations.bookings.service import AppointmentOutcome, finish_appointment
+from control.integrations.caller_records.rules import Appointment
 from control.outbound_webhooks.service import delete_spoken_events
 from shared.events import CallEnded, CallerOptedOut, CallUsage, Event, RecordingReady
 from shared.ids import new_id

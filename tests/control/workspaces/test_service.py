@@ -11,7 +11,7 @@ import pytest
 from control.analytics.rollup import delete_workspace_marks
 from control.billing.purged_workspaces import keep_billing_facts
 from control.db.pool import Connection
-from control.integrations.revocation import enqueue_workspace_revocations
+from control.integrations.grants.service import enqueue_workspace_revocations
 from control.privacy.purged_rows import delete_workspace_rows
 from control.workspaces import purge as purge_module
 from control.workspaces.model import NewWorkspace, Workspace

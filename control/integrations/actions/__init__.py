@@ -1,0 +1,1 @@
+"""Requests to vendors by what a type declares."""

@@ -1,0 +1,1 @@
+"""Contacts and appointments of callers, copied from vendors and booked in calls."""

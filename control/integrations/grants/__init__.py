@@ -1,0 +1,1 @@
+"""Grants of vendors: OAuth flows, credentials, their refresh and revocation."""

@@ -1,0 +1,153 @@
+"""Grants of vendors: credentials as sealed values, states of OAuth flows, and the policy of both."""
+
+import hmac
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from hashlib import sha256
+from typing import Final, Literal
+from uuid import UUID
+
+import msgspec
+
+from shared.secrets import Sealer, UnsealError
+
+ConnectionStatus = Literal["connecting", "connected", "error", "disconnected"]
+
+# Purposes that values are sealed with.
+CREDENTIALS_PURPOSE: Final = "integration credentials"
+VERIFIER_PURPOSE: Final = "oauth verifier"
+PENDING_PURPOSE: Final = "oauth grant to confirm"
+# Purpose of the keys that states are signed with.
+STATE_PURPOSE: Final = "oauth state"
+# Errors of a connection, which its owner sees.
+GRANT_REFUSED: Final = "grant_refused"
+CREDENTIALS_UNREADABLE: Final = "credentials_unreadable"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredGrant:
+    """The credentials of a connection as they are stored. sealed: None before the first were obtained.
+    version: counts the credentials that were stored. lease_until: a flight refreshes them until then at most."""
+
+    integration_id: UUID
+    workspace_id: UUID
+    integration_type: str
+    status: ConnectionStatus
+    sealed: bytes | None = field(repr=False)
+    expires_at: datetime | None
+    version: int
+    lease_until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class GrantPolicy:
+    """In seconds. state_s: how long a member may take at the vendor; confirm_s: until the confirmation after that.
+    early_s: an access token that expires so soon is refreshed before it is used. request_s: the longest exchange with a
+    vendor, as a whole. lease_s: the longest refresh flight, longer than `request_s`, so that a process that lives never
+    loses its lease; wait_s: the longest wait for the flight of another process; poll_s: between two looks at
+    it. connections: the most of a workspace."""
+
+    state_s: float = 600.0
+    confirm_s: float = 600.0
+    early_s: float = 60.0
+    request_s: float = 10.0
+    lease_s: float = 20.0
+    wait_s: float = 25.0
+    poll_s: float = 0.1
+    connections: int = 50
+
+    def __post_init__(self) -> None:
+        if self.wait_s < self.lease_s:
+            raise ValueError("wait_s: at least lease_s, or a caller gives up before the lease of a dead process ends")
+
+
+class VendorCredentials(msgspec.Struct, frozen=True):
+    """access_token: what requests carry: of OAuth the access token, else the API key or the signing secret.
+    refresh_token: empty where the vendor gave none."""
+
+    access_token: str
+    refresh_token: str = ""
+
+    def __repr__(self) -> str:
+        return "VendorCredentials(…)"
+
+
+class ObtainedGrant(msgspec.Struct, frozen=True):
+    """What a vendor granted. fields: of the token response, which become settings. account: whose grant it is."""
+
+    credentials: VendorCredentials
+    expires_at: datetime | None
+    scopes: list[str]
+    fields: dict[str, str] = {}
+    account: str | None = None
+
+
+def seal_credentials(sealer: Sealer, credentials: VendorCredentials) -> bytes:
+    """Sealed for storage."""
+    return sealer.seal(msgspec.json.encode(credentials), CREDENTIALS_PURPOSE)
+
+
+def open_credentials(sealer: Sealer, sealed: bytes | None) -> VendorCredentials | None:
+    """None if there are none, or they cannot be unsealed."""
+    if sealed is None:
+        return None
+    try:
+        return msgspec.json.decode(sealer.open(sealed, CREDENTIALS_PURPOSE), type=VendorCredentials)
+    except (UnsealError, msgspec.DecodeError):
+        return None
+
+
+def seal_pending(sealer: Sealer, grant: ObtainedGrant) -> bytes:
+    """A grant that waits for its confirmation, sealed."""
+    return sealer.seal(msgspec.json.encode(grant), PENDING_PURPOSE)
+
+
+def open_pending(sealer: Sealer, sealed: bytes) -> ObtainedGrant | None:
+    """None if it cannot be unsealed."""
+    try:
+        return msgspec.json.decode(sealer.open(sealed, PENDING_PURPOSE), type=ObtainedGrant)
+    except (UnsealError, msgspec.DecodeError):
+        return None
+
+
+_RANDOM_CHARACTERS = 43  # 32 bytes in base64url
+_SIGNATURE_CHARACTERS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class NewState:
+    """text: for the vendor. hash: for the database."""
+
+    text: str = field(repr=False)
+    hash: bytes
+
+
+class StateSigner:
+    """Signs with the first of the keys that are derived from the secret keys, and accepts any."""
+
+    def __init__(self, sealer: Sealer) -> None:
+        self._keys: Sequence[bytes] = sealer.derive(STATE_PURPOSE)
+
+    def new(self, integration_type: str) -> NewState:
+        """A state for a flow at the vendor of this type."""
+        random = secrets.token_urlsafe(32)
+        return NewState(random + _sign(self._keys[0], random, integration_type), _hash(random))
+
+    def check(self, text: str, integration_type: str) -> bytes | None:
+        """The hash of a state that we signed for this type; None for any other text."""
+        random, signature = text[:_RANDOM_CHARACTERS], text[_RANDOM_CHARACTERS:]
+        if len(signature) != _SIGNATURE_CHARACTERS or not text.isascii():
+            return None
+        if any(hmac.compare_digest(_sign(key, random, integration_type), signature) for key in self._keys):
+            return _hash(random)
+        return None
+
+
+def _sign(key: bytes, random: str, integration_type: str) -> str:
+    return hmac.new(key, f"{random} {integration_type}".encode(), sha256).hexdigest()
+
+
+def _hash(random: str) -> bytes:
+    return sha256(random.encode()).digest()

@@ -1,0 +1,456 @@
+"""Grants of vendors: obtained by OAuth flows of members, refreshed for requests, revoked at the end.
+
+The vendor's redirect comes with a browser that has no sign-in here, so whoever holds a state can complete the flow: an
+attacker could begin one and have somebody else grant it (RFC 6749, 10.12; RFC 9700, 4.7). So what the redirect brings
+is kept apart, sealed, until the one who began confirms it with a code that only the browser of the redirect got. What
+is not confirmed is deleted and not revoked: at vendors such as Google that would end all grants of that account.
+
+A flight takes a lease on the grant's row, under the row's lock and after reading it again; the others wait for what it
+stores. Calls within a process share the flight, so that waiting takes no connections. A lease is longer than the
+longest exchange with the vendor, so that only a process that died or stood still loses its own; should one do so, only
+the credentials that both flights began from can be replaced, and what was stored later stays.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Final, TypeVar
+from uuid import UUID
+
+import asyncpg  # type: ignore[import-untyped]
+import msgspec
+import structlog
+
+from control.accounts.tokens import new_token, token_hash
+from control.db.errors import COLLISIONS
+from control.db.jobs import JobFailed, enqueue
+from control.db.pool import Connection, Pool
+from control.db.scope import enter_platform, enter_workspace
+from control.db.transaction import in_transaction
+from control.integrations.grants import queries
+from control.integrations.grants.oauth import (
+    ClientRefused,
+    GrantRefused,
+    OAuthClientAccount,
+    OAuthRequests,
+    make_authorize_url,
+    new_verifier,
+)
+from control.integrations.grants.queries import OAuthState, SealedGrant
+from control.integrations.grants.rules import (
+    CREDENTIALS_UNREADABLE,
+    GRANT_REFUSED,
+    VERIFIER_PURPOSE,
+    GrantPolicy,
+    ObtainedGrant,
+    StateSigner,
+    StoredGrant,
+    VendorCredentials,
+    open_credentials,
+    open_pending,
+    seal_credentials,
+    seal_pending,
+)
+from control.integrations.types import queries as types_queries
+from control.integrations.types.rules import open_client_secret, parse_type_config
+from control.integrations.vendor_http import VendorUnreachable
+from shared.errors import Conflict, NotFound, Unavailable
+from shared.ids import new_id
+from shared.secrets import Sealer, UnsealError
+
+
+class TypeAccounts:
+    """public_url: where vendors' redirects reach this API."""
+
+    def __init__(self, sealer: Sealer, public_url: str) -> None:
+        self.sealer = sealer
+        self._public_url = public_url.rstrip("/")
+
+    async def get(self, db: Connection, integration_type: str) -> OAuthClientAccount:
+        """Raises Conflict (code type_not_ready) for a type without OAuth or without a client id."""
+        found = await types_queries.select_type(db, integration_type)
+        config = None if found is None else parse_type_config(found.config, found.auth_type).oauth
+        if config is None or not config.client_id:
+            raise Conflict("The platform has no client id at this vendor yet.", code="type_not_ready")
+        secret = open_client_secret(self.sealer, await types_queries.select_secret(db, integration_type))
+        return OAuthClientAccount(config, self.redirect_uri(integration_type), secret)
+
+    def redirect_uri(self, integration_type: str) -> str:
+        """What has to be registered at the vendor."""
+        return f"{self._public_url}/integrations/oauth/callback/{integration_type}"
+
+
+# Why a flow failed, for the page that the redirect leads to.
+STATE_INVALID: Final = "state_invalid"
+ACCESS_DENIED: Final = "access_denied"
+VENDOR_REFUSED: Final = "vendor_refused"
+VENDOR_AWAY: Final = "vendor_away"
+INTEGRATION_REMOVED: Final = "integration_removed"
+
+
+@dataclass(frozen=True, slots=True)
+class RedirectParameters:
+    """What the vendor's redirect has (RFC 6749, 4.1.2)."""
+
+    state: str = field(repr=False)
+    code: str = field(repr=False)
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class TakenFlow:
+    """A flow whose redirect came, with what the exchange of the code needs."""
+
+    state: OAuthState
+    client: OAuthClientAccount
+    code: str = field(repr=False)
+    verifier: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class FlowOutcome:
+    """What became of a flow. error: empty if access was granted; then `confirmation` has the code. state: None where
+    the redirect belongs to no flow."""
+
+    error: str = ""
+    state: OAuthState | None = None
+    confirmation: str = field(default="", repr=False)
+
+
+class OAuthFlows:
+    """The flows of all workspaces."""
+
+    def __init__(self, accounts: TypeAccounts, requests: OAuthRequests, policy: GrantPolicy) -> None:
+        self._accounts, self._requests, self._policy = accounts, requests, policy
+        self._signer = StateSigner(accounts.sealer)
+
+    async def begin(
+        self, db: Connection, workspace_id: UUID, integration_id: UUID, integration_type: str, user_id: UUID,
+        now: datetime,
+    ) -> str:  # fmt: skip
+        """The address at the vendor where the member grants access. Raises Conflict (code type_not_ready)."""
+        client = await self._accounts.get(db, integration_type)
+        state, verifier = self._signer.new(integration_type), new_verifier()
+        sealed = self._accounts.sealer.seal(verifier.encode(), VERIFIER_PURPOSE)
+        flow = OAuthState(UUID(new_id()), workspace_id, integration_id, user_id, integration_type, sealed)
+        await queries.insert_state(db, flow, state.hash, now + timedelta(seconds=self._policy.state_s))
+        return make_authorize_url(client, state.text, verifier)
+
+    async def take(
+        self, db: Connection, integration_type: str, redirect: RedirectParameters, now: datetime
+    ) -> TakenFlow | FlowOutcome:
+        """Uses the state up, whatever the redirect says. In platform scope."""
+        state_hash = self._signer.check(redirect.state, integration_type)
+        state = None if state_hash is None else await queries.take_state(db, state_hash, now)
+        if state is None or state.integration_type != integration_type:
+            return FlowOutcome(STATE_INVALID)
+        if redirect.error or not redirect.code:
+            return FlowOutcome(ACCESS_DENIED if redirect.error == "access_denied" else VENDOR_REFUSED, state)
+        try:
+            verifier = self._accounts.sealer.open(state.verifier, VERIFIER_PURPOSE).decode()
+            client = await self._accounts.get(db, integration_type)
+        except UnsealError:  # its key was taken out of the settings meanwhile
+            return FlowOutcome(STATE_INVALID, state)
+        except Conflict:  # the staff took the client id away meanwhile
+            return FlowOutcome(VENDOR_REFUSED, state)
+        return TakenFlow(state, client, redirect.code, verifier)
+
+    async def exchange(self, flow: TakenFlow, now: datetime) -> ObtainedGrant | FlowOutcome:
+        """Asks the vendor for the tokens, without a connection to the database."""
+        owner = str(flow.state.workspace_id)
+        try:
+            grant = await self._requests.exchange_code(flow.client, flow.code, flow.verifier, now, owner)
+        except (GrantRefused, ClientRefused):
+            return FlowOutcome(VENDOR_REFUSED, flow.state)
+        except VendorUnreachable:
+            return FlowOutcome(VENDOR_AWAY, flow.state)
+        return await self._with_account(flow, grant)
+
+    async def keep(self, db: Connection, flow: TakenFlow, grant: ObtainedGrant, now: datetime) -> FlowOutcome:
+        """Keeps a grant until it is confirmed. In platform scope."""
+        confirmation = new_token()
+        sealed = seal_pending(self._accounts.sealer, grant)
+        kept = await queries.store_pending(db, flow.state.id, confirmation.hash, sealed, now, self._policy.confirm_s)
+        if not kept:
+            return FlowOutcome(INTEGRATION_REMOVED, flow.state)
+        return FlowOutcome(state=flow.state, confirmation=confirmation.text)
+
+    async def confirm(self, db: Connection, confirmation: str, user_id: UUID, now: datetime) -> OAuthState:
+        """Makes the grant the connection's. Raises NotFound (code confirmation_not_found), also for another user than
+        the one who began."""
+        state = await queries.take_confirmed(db, token_hash(confirmation), user_id, now)
+        grant = None if state is None else open_pending(self._accounts.sealer, state.credentials or b"")
+        stored = None
+        if state is not None:
+            stored = await queries.select_grant(db, state.workspace_id, state.integration_id, lock=True)
+        if state is None or grant is None or stored is None:
+            raise NotFound("There is nothing that you could confirm with this code.", code="confirmation_not_found")
+        await queries.store_grant(
+            db, state.workspace_id, state.integration_id, stored.version, self._sealed(grant, now)
+        )
+        return state
+
+    async def _with_account(self, flow: TakenFlow, grant: ObtainedGrant) -> ObtainedGrant:
+        """The account's name is a help for people, so nothing fails without it."""
+        try:
+            account = await self._requests.find_account(
+                flow.client.config, grant.credentials.access_token, str(flow.state.workspace_id)
+            )
+        except VendorUnreachable:
+            account = None
+        return ObtainedGrant(grant.credentials, grant.expires_at, grant.scopes, grant.fields, account)
+
+    def _sealed(self, grant: ObtainedGrant, now: datetime) -> SealedGrant:
+        sealed = seal_credentials(self._accounts.sealer, grant.credentials)
+        return SealedGrant(sealed, grant.expires_at, grant.scopes, grant.fields, grant.account, connected_at=now)
+
+
+T = TypeVar("T")
+# Tries to store what the vendor has just granted: where it rotates refresh tokens, no other one is valid any more.
+_STORE_TRIES: Final = 5
+_STORE_WAIT_S: Final = 0.2
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshFlight:
+    """A lease with what it is for."""
+
+    lease_id: UUID
+    grant: StoredGrant
+    credentials: VendorCredentials = field(repr=False)
+    client: OAuthClientAccount
+
+
+class Connections:
+    """Implements GrantedAccess. One instance per process shares its flights. pool: of transactions of its own."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        accounts: TypeAccounts,
+        requests: OAuthRequests,
+        policy: GrantPolicy,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._pool, self._accounts, self._requests, self._policy = pool, accounts, requests, policy
+        self._clock = clock
+        self._flights: dict[UUID, asyncio.Task[str]] = {}
+
+    async def access_token(self, workspace_id: UUID, integration_id: UUID, *, refused: str = "") -> str:
+        """As GrantedAccess. refused: a token that the vendor has just refused, which is refreshed although it seems
+        valid."""
+        grant = await self._read(workspace_id, lambda db: self._require(db, workspace_id, integration_id))
+        credentials = self._open(grant)
+        if not self._is_due(grant, credentials, refused):
+            return credentials.access_token
+        flight = self._flights.get(integration_id)
+        if flight is None:
+            flight = asyncio.create_task(self._refresh(workspace_id, integration_id, refused))
+            self._flights[integration_id] = flight
+            flight.add_done_callback(lambda done: self._land(integration_id, done))
+        # A caller that is cancelled, because its call ended, leaves the flight to the others.
+        return await asyncio.shield(flight)
+
+    async def close(self) -> None:
+        """Waits for the flights, before the loop ends and cancels them: where the vendor rotates refresh tokens, the
+        old one is gone by then, and the new one is not stored yet."""
+        if self._flights:
+            await asyncio.wait(list(self._flights.values()), timeout=self._policy.lease_s)
+
+    def _land(self, integration_id: UUID, flight: asyncio.Task[str]) -> None:
+        self._flights.pop(integration_id, None)
+        if not flight.cancelled():
+            flight.exception()  # read, because each of its callers may have been cancelled
+
+    async def _refresh(self, workspace_id: UUID, integration_id: UUID, refused: str) -> str:
+        deadline = asyncio.get_running_loop().time() + self._policy.wait_s
+        while True:
+            found = await self._read(workspace_id, lambda db: self._claim(db, workspace_id, integration_id, refused))
+            match found:
+                case str():
+                    return found
+                case RefreshFlight():
+                    return await self._fly(found)
+            if asyncio.get_running_loop().time() >= deadline:
+                raise Unavailable("Somebody else refreshes this connection; try again.", code="vendor_away")
+            await asyncio.sleep(self._policy.poll_s)
+
+    async def _claim(
+        self, db: Connection, workspace_id: UUID, integration_id: UUID, refused: str
+    ) -> str | RefreshFlight | None:
+        """Under the row's lock: the token if it was refreshed meanwhile, a flight, or None while another one flies."""
+        grant = await self._require(db, workspace_id, integration_id, lock=True)
+        credentials = self._open(grant)
+        if not self._is_due(grant, credentials, refused):
+            return credentials.access_token
+        if grant.lease_until is not None:
+            return None
+        client = await self._accounts.get(db, grant.integration_type)
+        lease_id = UUID(new_id())
+        await queries.take_lease(db, workspace_id, integration_id, lease_id, self._policy.lease_s)
+        return RefreshFlight(lease_id, grant, credentials, client)
+
+    async def _fly(self, flight: RefreshFlight) -> str:
+        grant = flight.grant
+        try:
+            obtained = await self._requests.refresh(
+                flight.client, flight.credentials.refresh_token, self._clock(), str(grant.workspace_id)
+            )
+        except GrantRefused:
+            return await self._fail(flight)
+        except (ClientRefused, VendorUnreachable) as error:
+            return await self._give_up(flight, error)
+        except BaseException:
+            await asyncio.shield(self._release(flight))
+            raise
+        stored = await self._store(flight, obtained)
+        log.info("grant.refreshed", integration_type=grant.integration_type, replaced=stored)
+        if stored:
+            return obtained.credentials.access_token
+        newest = await self._read(
+            grant.workspace_id, lambda db: self._require(db, grant.workspace_id, grant.integration_id)
+        )
+        return self._open(newest).access_token
+
+    async def _store(self, flight: RefreshFlight, obtained: ObtainedGrant) -> bool:
+        """Before anybody uses it."""
+        grant, sealed = flight.grant, seal_credentials(self._accounts.sealer, obtained.credentials)
+        new = SealedGrant(sealed, obtained.expires_at, obtained.scopes, obtained.fields)
+
+        async def store(db: Connection) -> bool:
+            return await queries.store_grant(db, grant.workspace_id, grant.integration_id, grant.version, new)
+
+        for attempt in range(1, _STORE_TRIES):
+            try:
+                return await self._read(grant.workspace_id, store)
+            except (Unavailable, asyncpg.PostgresError, OSError, TimeoutError, *COLLISIONS) as error:
+                log.warning("grant.store_failed", error=type(error).__name__, attempt=attempt)
+                await asyncio.sleep(_STORE_WAIT_S * 2**attempt)
+        return await self._read(grant.workspace_id, store)
+
+    async def _fail(self, flight: RefreshFlight) -> str:
+        """The vendor refuses the refresh token. Unless somebody stored a newer one meanwhile, the connection failed."""
+        grant = flight.grant
+        failed = await self._read(
+            grant.workspace_id,
+            lambda db: queries.fail_grant(db, grant.workspace_id, grant.integration_id, grant.version, GRANT_REFUSED),
+        )
+        if failed:
+            log.warning("grant.refused", integration_type=grant.integration_type)
+        newest = await self._read(
+            grant.workspace_id, lambda db: self._require(db, grant.workspace_id, grant.integration_id)
+        )
+        return self._open(newest).access_token
+
+    async def _give_up(self, flight: RefreshFlight, error: Exception) -> str:
+        """The grant may be fine, the vendor is not: the old token is used for as long as it is valid."""
+        await self._release(flight)
+        log.warning("grant.refresh_failed", integration_type=flight.grant.integration_type, error=str(error))
+        expires_at = flight.grant.expires_at
+        if expires_at is not None and expires_at > self._clock():
+            return flight.credentials.access_token
+        raise Unavailable(f"The connection cannot be refreshed: {error}.", code="vendor_away") from None
+
+    async def _release(self, flight: RefreshFlight) -> None:
+        grant = flight.grant
+        await self._read(
+            grant.workspace_id,
+            lambda db: queries.release_lease(db, grant.workspace_id, grant.integration_id, flight.lease_id),
+        )
+
+    async def _require(
+        self, db: Connection, workspace_id: UUID, integration_id: UUID, *, lock: bool = False
+    ) -> StoredGrant:
+        grant = await queries.select_grant(db, workspace_id, integration_id, lock=lock)
+        if grant is None:
+            raise NotFound("There is no such integration.", code="integration_not_found")
+        return grant
+
+    def _open(self, grant: StoredGrant) -> VendorCredentials:
+        """Raises Conflict (code integration_not_connected)."""
+        credentials = open_credentials(self._accounts.sealer, grant.sealed)
+        if grant.status != "connected" or credentials is None:
+            reason = CREDENTIALS_UNREADABLE if grant.status == "connected" else grant.status
+            raise Conflict(f"This integration is not connected ({reason}).", code="integration_not_connected")
+        return credentials
+
+    def _is_due(self, grant: StoredGrant, credentials: VendorCredentials, refused: str) -> bool:
+        """Whether the token has to be refreshed, and can be."""
+        if not credentials.refresh_token:
+            return False
+        if refused:
+            return credentials.access_token == refused
+        soon = self._clock() + timedelta(seconds=self._policy.early_s)
+        return grant.expires_at is not None and grant.expires_at <= soon
+
+    async def _read(self, workspace_id: UUID, work: Callable[[Connection], Awaitable[T]]) -> T:
+        async def within(db: Connection) -> T:
+            await enter_workspace(db, workspace_id)
+            return await work(db)
+
+        return await in_transaction(self._pool, within, lambda: None)
+
+
+REVOKE_GRANT: Final = "integrations.revoke_grant"
+
+
+class RevokeGrantJob(msgspec.Struct, frozen=True):
+    """sealed: the credentials. account: whose grant it was, where the vendor told it."""
+
+    integration_type: str
+    workspace_id: UUID
+    sealed: bytes
+    account: str | None
+
+
+async def enqueue_revocation(db: Connection, grant: StoredGrant, account: str | None) -> None:
+    """In the transaction that removes the grant; nothing where there is none."""
+    if grant.sealed is not None:
+        job = RevokeGrantJob(grant.integration_type, grant.workspace_id, grant.sealed, account)
+        await enqueue(db, REVOKE_GRANT, msgspec.json.encode(job))
+
+
+async def enqueue_workspace_revocations(db: Connection, workspace_id: UUID) -> None:
+    """As `enqueue_revocation` for all grants of a workspace that is purged. Needs platform scope."""
+    for grant, account in await queries.select_workspace_grants(db, workspace_id):
+        await enqueue_revocation(db, grant, account)
+
+
+class GrantRevocation:
+    """Handles the job. pool: of transactions of its own."""
+
+    def __init__(self, pool: Pool, accounts: TypeAccounts, requests: OAuthRequests) -> None:
+        self._pool, self._accounts, self._requests = pool, accounts, requests
+
+    async def run(self, payload: bytes) -> None:
+        """Raises JobFailed; permanently where the vendor refuses, or the credentials cannot be opened."""
+        try:
+            job = msgspec.json.decode(payload, type=RevokeGrantJob)
+        except msgspec.DecodeError as error:
+            raise JobFailed(type(error).__name__, is_permanent=True) from None
+        credentials = open_credentials(self._accounts.sealer, job.sealed)
+        if credentials is None:
+            raise JobFailed("credentials cannot be unsealed", is_permanent=True)
+        try:
+            client = await in_transaction(self._pool, lambda db: self._client(db, job), lambda: None)
+            if client is None:
+                log.info("grant.revocation_skipped", integration_type=job.integration_type)
+                return
+            await self._requests.revoke(client, credentials, str(job.workspace_id))
+        except Unavailable:
+            raise JobFailed("database unavailable") from None
+        except VendorUnreachable as error:
+            raise JobFailed(str(error)) from None
+        except (ClientRefused, Conflict) as error:
+            raise JobFailed(str(error), is_permanent=True) from None
+
+    async def _client(self, db: Connection, job: RevokeGrantJob) -> OAuthClientAccount | None:
+        """None while another connection has a grant of the same account: at vendors such as Google the revocation of
+        one token ends all grants of the account."""
+        await enter_platform(db)
+        if job.account is not None and await queries.has_account(db, job.integration_type, job.account):
+            return None
+        return await self._accounts.get(db, job.integration_type)

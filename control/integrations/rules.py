@@ -1,0 +1,30 @@
+"""A workspace's connection to a vendor, as members see it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from control.integrations.grants.rules import ConnectionStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Integration:
+    """A workspace's connection. error: a code; None unless `status` is error. account: whose account at the vendor it
+    is, where the vendor tells it. scopes: what the vendor granted. has_credentials: some are stored, valid or not."""
+
+    id: UUID
+    workspace_id: UUID
+    integration_type: str
+    name: str
+    status: ConnectionStatus
+    config: Mapping[str, Any]
+    error: str | None
+    account: str | None
+    scopes: list[str]
+    has_credentials: bool
+    connected_at: datetime | None
+    last_sync_at: datetime | None
+    created_at: datetime
+    updated_at: datetime

@@ -1,0 +1,1 @@
+"""Syncs: records of vendors are copied page by page."""

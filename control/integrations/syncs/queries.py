@@ -1,0 +1,240 @@
+"""All SQL of syncs: their log, where they continue, and the lease of the worker that runs them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+
+from control.db.keyset import Keyset, ListPage, PageRequest, cut_page
+from control.db.pool import Connection
+from control.integrations.syncs.rules import SyncLog, SyncPosition
+
+_ENQUEUE_LOG: Final = """
+    INSERT INTO integration_sync_logs (id, integration_id, workspace_id, sync_type, status, started_at)
+    VALUES ($1, $2, $3, $4, 'queued', $5)
+    ON CONFLICT (integration_id, sync_type) WHERE status IN ('queued', 'running') DO NOTHING
+"""
+_SELECT_OPEN: Final = """
+    SELECT id AS log_id, sync_type FROM integration_sync_logs
+    WHERE workspace_id = $1 AND integration_id = $2 AND status IN ('queued', 'running') ORDER BY started_at, id LIMIT 20
+"""
+_TAKE_LEASE: Final = """
+    INSERT INTO integration_syncs AS s (integration_id, workspace_id, lease, lease_until)
+    VALUES ($2, $1, $3, clock_timestamp() + $4 * interval '1 second')
+    ON CONFLICT (integration_id) DO UPDATE SET lease = excluded.lease, lease_until = excluded.lease_until
+    WHERE s.workspace_id = $1 AND (s.lease IS NULL OR s.lease = excluded.lease OR s.lease_until < clock_timestamp())
+    RETURNING positions
+"""
+_RELEASE_LEASE: Final = """
+    UPDATE integration_syncs SET lease = NULL, lease_until = NULL
+    WHERE workspace_id = $1 AND integration_id = $2 AND lease = $3
+"""
+_RESTART: Final = """
+    UPDATE integration_syncs SET positions = '{}', lease = NULL, lease_until = NULL
+    WHERE workspace_id = $1 AND integration_id = $2
+"""
+# Also the proof that the lease is still ours: otherwise nothing of the page is stored.
+_SAVE_POSITION: Final = """
+    UPDATE integration_syncs SET positions = positions || jsonb_build_object($4::text, $5::jsonb),
+           lease_until = clock_timestamp() + $6 * interval '1 second'
+    WHERE workspace_id = $1 AND integration_id = $2 AND lease = $3
+"""
+_ADD_COUNTS: Final = """
+    UPDATE integration_sync_logs SET status = 'running', progress = $3, error = NULL,
+           records_synced = records_synced + $4,
+           counts = counts || (SELECT jsonb_object_agg(key, coalesce((counts->>key)::integer, 0) + value::integer)
+                               FROM jsonb_each_text($5))
+    WHERE workspace_id = $1 AND id = $2 AND status IN ('queued', 'running')
+"""
+_END_LOG: Final = """
+    UPDATE integration_sync_logs SET status = $3, error = $4, ended_at = $5, progress = '{}'
+    WHERE workspace_id = $1 AND id = $2 AND status IN ('queued', 'running')
+"""
+_DELAY_LOG: Final = """
+    UPDATE integration_sync_logs SET error = $3, progress = progress || jsonb_build_object('continues_at', $4::text)
+    WHERE workspace_id = $1 AND id = $2
+"""
+_MARK_SYNCED: Final = "UPDATE integrations SET last_sync_at = $3 WHERE workspace_id = $1 AND id = $2"
+_DELETE_OLD_LOGS: Final = """
+    DELETE FROM integration_sync_logs WHERE ctid = ANY (ARRAY(
+        SELECT ctid FROM integration_sync_logs
+        WHERE started_at < $1 AND status IN ('succeeded', 'failed') ORDER BY started_at LIMIT $2 FOR UPDATE SKIP LOCKED
+    ))
+"""
+_SELECT_ABANDONED: Final = """
+    SELECT DISTINCT l.workspace_id, l.integration_id
+    FROM integration_sync_logs l LEFT JOIN integration_syncs s ON s.integration_id = l.integration_id
+    WHERE l.status IN ('queued', 'running') AND l.started_at < $1
+      AND (s.lease_until IS NULL OR s.lease_until < $1) LIMIT $2
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSync:
+    """A sync that waits or runs. sync_type: the name of its declaration."""
+
+    log_id: UUID
+    sync_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class SyncLease:
+    """A worker's right to run a connection's syncs."""
+
+    workspace_id: UUID
+    integration_id: UUID
+    lease: UUID
+    seconds: float
+
+
+async def enqueue_log(
+    db: Connection, log_id: UUID, workspace_id: UUID, integration_id: UUID, sync_type: str, now: datetime
+) -> None:
+    """Inserts a sync into the log, unless one of its kind waits or runs."""
+    await db.execute(_ENQUEUE_LOG, log_id, integration_id, workspace_id, sync_type, now)
+
+
+async def has_delayed_sync(db: Connection, workspace_id: UUID, integration_id: UUID, now: datetime) -> bool:
+    """Whether an open sync continues at a later time only."""
+    delayed: bool = await db.fetchval(
+        "SELECT EXISTS (SELECT FROM integration_sync_logs WHERE workspace_id = $1 AND integration_id = $2 "
+        "AND status IN ('queued', 'running') AND (progress->>'continues_at')::timestamptz > $3)",
+        workspace_id,
+        integration_id,
+        now,
+    )
+    return delayed
+
+
+async def select_open_syncs(db: Connection, workspace_id: UUID, integration_id: UUID) -> list[OpenSync]:
+    """A connection's syncs that wait or run, the oldest first."""
+    rows = await db.fetch(_SELECT_OPEN, workspace_id, integration_id)
+    return [OpenSync(**row) for row in rows]
+
+
+async def take_lease(db: Connection, lease: SyncLease) -> dict[str, SyncPosition] | None:
+    """The positions of a connection's syncs; None while another worker runs them."""
+    positions = await db.fetchval(_TAKE_LEASE, lease.workspace_id, lease.integration_id, lease.lease, lease.seconds)
+    return None if positions is None else msgspec.convert(positions, dict[str, SyncPosition])
+
+
+async def release_lease(db: Connection, lease: SyncLease) -> None:
+    """Lets other workers run them."""
+    await db.execute(_RELEASE_LEASE, lease.workspace_id, lease.integration_id, lease.lease)
+
+
+async def save_position(db: Connection, lease: SyncLease, sync_type: str, position: SyncPosition) -> bool:
+    """Stores where a sync continues, and renews the lease; False when it is lost."""
+    status = await db.execute(
+        _SAVE_POSITION, lease.workspace_id, lease.integration_id, lease.lease, sync_type, msgspec.to_builtins(position),
+        lease.seconds,
+    )  # fmt: skip
+    return bool(status == "UPDATE 1")
+
+
+async def restart_syncs(db: Connection, workspace_id: UUID, integration_id: UUID) -> None:
+    """Makes all syncs of a connection begin anew, with everything; a worker that runs one loses its lease."""
+    await db.execute(_RESTART, workspace_id, integration_id)
+
+
+async def add_counts(
+    db: Connection, workspace_id: UUID, log_id: UUID | None, progress: Mapping[str, Any], counts: Mapping[str, int]
+) -> None:
+    """Adds a page's records to the log. counts: created, updated, deleted, skipped."""
+    synced = counts["created"] + counts["updated"] + counts["deleted"]
+    await db.execute(_ADD_COUNTS, workspace_id, log_id, dict(progress), synced, dict(counts))
+
+
+async def end_log(db: Connection, workspace_id: UUID, log_id: UUID | None, error: str | None, now: datetime) -> None:
+    """Ends a sync. error: a code; None when it succeeded."""
+    await db.execute(_END_LOG, workspace_id, log_id, "failed" if error else "succeeded", error, now)
+
+
+async def delay_log(db: Connection, workspace_id: UUID, log_id: UUID | None, error: str, until: datetime) -> None:
+    """Stores why a sync waits, and until when."""
+    await db.execute(_DELAY_LOG, workspace_id, log_id, error, until.isoformat())
+
+
+async def mark_synced(db: Connection, workspace_id: UUID, integration_id: UUID, at: datetime) -> None:
+    """Stores when a sync succeeded."""
+    await db.execute(_MARK_SYNCED, workspace_id, integration_id, at)
+
+
+async def select_abandoned_syncs(db: Connection, before: datetime, limit: int) -> list[tuple[UUID, UUID]]:
+    """Workspace and connection of open syncs that nobody has run since then. In platform scope."""
+    rows = await db.fetch(_SELECT_ABANDONED, before, limit)
+    return [(row["workspace_id"], row["integration_id"]) for row in rows]
+
+
+async def delete_old_logs(db: Connection, before: datetime, limit: int) -> int:
+    """Deletes up to `limit` ended syncs that began earlier, the oldest first; returns how many. In platform scope."""
+    status = await db.execute(_DELETE_OLD_LOGS, before, limit)
+    return int(status.split()[-1])
+
+
+_LOG_COLUMNS: Final = """
+    l.id, l.integration_id, l.sync_type, l.status, l.records_synced, l.progress, l.counts, l.error, l.started_at,
+    l.ended_at
+"""
+
+
+_LOG_ORDER: Final = Keyset(
+    ("l.started_at", "l.id"),
+    "SELECT started_at, id FROM integration_sync_logs WHERE id = $1 AND workspace_id = $2 AND integration_id = $3",
+)
+
+
+async def select_logs(db: Connection, workspace_id: UUID, integration_id: UUID, page: PageRequest) -> ListPage[SyncLog]:
+    """A page of the log, newest first. Raises Invalid (code cursor_unknown)."""
+    scope = (workspace_id, integration_id)
+    clause = await _LOG_ORDER.make_clause(db, page, scope, scope)
+    rows = await db.fetch(
+        f"SELECT {_LOG_COLUMNS} FROM integration_sync_logs l WHERE l.workspace_id = $1 AND l.integration_id = $2 "
+        f"{clause.tail}",
+        *clause.values,
+    )
+    return cut_page([SyncLog(**row) for row in rows], page)
+
+
+async def count_logs(db: Connection, workspace_id: UUID, integration_id: UUID) -> int:
+    """The total of `select_logs`."""
+    found: int = await db.fetchval(
+        "SELECT count(*) FROM integration_sync_logs WHERE workspace_id = $1 AND integration_id = $2",
+        workspace_id,
+        integration_id,
+    )
+    return found
+
+
+async def select_open_log(db: Connection, workspace_id: UUID, integration_id: UUID) -> UUID:
+    """The oldest sync that waits or runs, of a connection that has one."""
+    found: UUID = await db.fetchval(
+        "SELECT id FROM integration_sync_logs WHERE workspace_id = $1 AND integration_id = $2 "
+        "AND status IN ('queued', 'running') ORDER BY started_at, id LIMIT 1",
+        workspace_id,
+        integration_id,
+    )
+    return found
+
+
+_SELECT_DUE: Final = """
+    SELECT i.workspace_id, i.id
+    FROM integrations i
+    JOIN integration_types t ON t.type = i.integration_type
+    JOIN workspaces w ON w.id = i.workspace_id AND w.status <> 'suspended' AND w.deleted_at IS NULL
+    WHERE i.status = 'connected' AND t.is_enabled AND jsonb_array_length(coalesce(t.config->'sync', '[]')) > 0
+      AND coalesce(i.last_sync_at, '-infinity') < $1
+      AND NOT EXISTS (SELECT FROM integration_sync_logs l
+                      WHERE l.integration_id = i.id AND (l.status IN ('queued', 'running') OR l.started_at > $1))
+    ORDER BY i.last_sync_at NULLS FIRST, i.id LIMIT $2
+"""
+
+
+async def select_due_connections(
+    db: Connection, now: datetime, every: timedelta, limit: int
+) -> list[tuple[UUID, UUID]]:
+    """Workspace and id of connections whose last sync is older than `every`. In platform scope."""
+    return [(row["workspace_id"], row["id"]) for row in await db.fetch(_SELECT_DUE, now - every, limit)]

@@ -1,0 +1,189 @@
+"""Where a sync continues: the next page of the one that runs, and where the next one begins. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, Literal
+from urllib.parse import urljoin
+from uuid import UUID
+
+import msgspec
+
+from control.integrations.actions.rules import ActiveConnection, Values, authorise_link, fill_request
+from control.integrations.actions.service import VendorFailure
+from control.integrations.types.rules import Incremental, SyncDeclaration, find_value
+from control.integrations.vendor_http import VendorAnswer, VendorRequest
+
+SyncStatus = Literal["queued", "running", "succeeded", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class SyncLog:
+    """One sync. sync_type: the name of the declaration. progress, counts: of the records, by what became of them."""
+
+    id: UUID
+    integration_id: UUID
+    sync_type: str
+    status: SyncStatus
+    records_synced: int
+    progress: Mapping[str, Any]
+    counts: Mapping[str, Any]
+    error: str | None
+    started_at: datetime
+    ended_at: datetime | None
+
+
+# Vendors without a cursor of changes are asked for what changed a little earlier, too: a search may lag behind.
+OVERLAP: Final = timedelta(minutes=5)
+# Changes alone do not tell of every deletion, so everything is copied again after so long.
+FULL_EVERY: Final = timedelta(hours=24)
+MAX_PAGES: Final = 10_000
+MAX_CURSOR_CHARACTERS: Final = 4_000
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class SyncPosition(msgspec.Struct, frozen=True, omit_defaults=True):
+    """log_id: of the sync that runs; None: none does. is_full: it copies
+    everything. began: when it began. cursor, page: of its next page. since: where the next incremental sync begins, a
+    cursor of the vendor's or a time. full_at: when everything was copied last. failures: in a row."""
+
+    log_id: UUID | None = None
+    is_full: bool = True
+    began: datetime = _EPOCH
+    cursor: str = ""
+    page: int = 0
+    since: str = ""
+    full_at: datetime = _EPOCH
+    failures: int = 0
+
+
+def begin_sync(position: SyncPosition, declaration: SyncDeclaration, log_id: UUID, now: datetime) -> SyncPosition:
+    """The first page of a sync; the same position if this sync runs already."""
+    if position.log_id == log_id:
+        return position
+    is_due = now - position.full_at >= FULL_EVERY
+    is_full = is_due or not position.since or not _fits(declaration.incremental, position.since)
+    return SyncPosition(
+        log_id=log_id, is_full=is_full, began=now, since=position.since, full_at=position.full_at
+    )  # fmt: skip
+
+
+def restart_in_full(position: SyncPosition, now: datetime) -> SyncPosition:
+    """The same sync from its beginning, of everything: the vendor no longer knows where it was."""
+    return SyncPosition(log_id=position.log_id, began=now)
+
+
+def make_page_request(
+    connection: ActiveConnection, declaration: SyncDeclaration, position: SyncPosition, token: str
+) -> VendorRequest:
+    """The request of the next page. Raises Invalid."""
+    pagination, config = declaration.pagination, connection.type_config
+    if pagination.kind == "link" and position.cursor:
+        return authorise_link(config, position.cursor, token)
+    since = _since(declaration.incremental, position)
+    extra = {}
+    if since and declaration.incremental is not None and declaration.incremental.param and not position.is_full:
+        extra[declaration.incremental.param] = since
+    if pagination.kind == "page":
+        extra[pagination.param] = str(pagination.first + position.page)
+    elif pagination.kind == "cursor" and position.cursor:
+        extra[pagination.param] = position.cursor
+    template = declaration.full_request if declaration.full_request and position.is_full else declaration.request
+    return fill_request(config, template, page_values(connection, declaration, position), token=token, extra=extra)
+
+
+def page_values(connection: ActiveConnection, declaration: SyncDeclaration, position: SyncPosition) -> Values:
+    """What fills the placeholders of a page."""
+    since = _since(declaration.incremental, position)
+    return {"config": connection.settings, "cursor": position.cursor or None, "since": since or None}
+
+
+@dataclass(frozen=True, slots=True)
+class SyncPage:
+    """A page that was read. url: of its request."""
+
+    url: str
+    answer: VendorAnswer
+    records: int
+
+
+def advance(declaration: SyncDeclaration, position: SyncPosition, page: SyncPage) -> SyncPosition | None:
+    """The position of the next page; None after the last one: then `end_sync` is next. Raises VendorFailure
+    (unreadable) for a cursor that does not advance, or cannot be stored."""
+    document = page.answer.json()
+    cursor = _next_cursor(declaration, position, page, document)
+    if not cursor:
+        return None
+    if cursor == position.cursor or position.page >= MAX_PAGES or len(cursor) > MAX_CURSOR_CHARACTERS:
+        raise VendorFailure("unreadable", "the pages do not end")
+    if not cursor.isprintable():  # PostgreSQL stores no NUL, and no half of a surrogate pair
+        raise VendorFailure("unreadable", "the cursor of the next page is no line of text")
+    return msgspec.structs.replace(position, cursor=cursor, page=position.page + 1, failures=0)
+
+
+def end_sync(declaration: SyncDeclaration, position: SyncPosition, page: SyncPage) -> SyncPosition:
+    """The position after the last page. Without a cursor of changes that can be stored, the next sync copies
+    everything."""
+    since = ""
+    incremental = declaration.incremental
+    if incremental is not None and incremental.source:
+        found = _text(find_value(page.answer.json(), incremental.source))
+        since = found if found.isprintable() and len(found) <= MAX_CURSOR_CHARACTERS else ""
+    elif incremental is not None:
+        since = (position.began - OVERLAP).isoformat()
+    full_at = position.began if position.is_full else position.full_at
+    return SyncPosition(since=since, full_at=full_at)
+
+
+def _next_cursor(declaration: SyncDeclaration, position: SyncPosition, page: SyncPage, document: Any) -> str:
+    """Empty after the last page."""
+    pagination = declaration.pagination
+    if pagination.kind == "none":
+        return ""
+    found = find_value(document, pagination.next) if pagination.next else None
+    if pagination.kind == "page":  # `next`, if named, tells whether there is one
+        return str(position.page + 1) if page.records and (found or not pagination.next) else ""
+    if pagination.kind == "link":
+        link = _text(found) or _link_of(page.answer.headers.get("link", ""))
+        return _join(page.url, link) if link else ""
+    return _text(found)
+
+
+def _join(url: str, link: str) -> str:
+    try:
+        return urljoin(url, link)
+    except ValueError:
+        raise VendorFailure("unreadable", "the link to the next page is no address") from None
+
+
+def _fits(incremental: Incremental | None, since: str) -> bool:
+    """Whether changes since then can be asked for: the staff may have changed the declaration from cursors to times."""
+    if incremental is None or incremental.source:
+        return incremental is not None
+    try:
+        return datetime.fromisoformat(since).tzinfo is not None
+    except ValueError:
+        return False
+
+
+def _link_of(header: str) -> str:
+    """The address of the relation `next` (RFC 8288)."""
+    for one in header.split(","):
+        address, _, parameters = one.partition(";")
+        if 'rel="next"' in parameters.replace(" ", "") or "rel=next" in parameters.replace(" ", ""):
+            return address.strip().removeprefix("<").removesuffix(">")
+    return ""
+
+
+def _since(incremental: Incremental | None, position: SyncPosition) -> str:
+    """For `{{since}}`; where times are asked for, the beginning of all times in a full sync."""
+    if incremental is None or incremental.source:
+        return "" if position.is_full else position.since
+    moment = _EPOCH if position.is_full or not position.since else datetime.fromisoformat(position.since)
+    if incremental.time_format == "unix_ms":
+        return str(round(moment.timestamp() * 1000))
+    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _text(value: Any) -> str:
+    return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""

@@ -1,0 +1,90 @@
+"""Begins syncs: on request, and when their last one is older than the interval."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+import msgspec
+
+from control.db.jobs import enqueue, is_queued
+from control.db.pool import Connection
+from control.integrations.actions.queries import select_connection
+from control.integrations.syncs import queries
+from control.integrations.syncs.queries import select_due_connections
+from shared.errors import Conflict
+from shared.ids import new_id
+
+SYNC_INTEGRATION: Final = "integrations.sync"
+# After their end. Nobody asks for older ones, and they name people.
+APPOINTMENTS_KEPT: Final = timedelta(days=90)
+LOGS_KEPT: Final = timedelta(days=90)
+# Longer than a worker's lease and the queue's longest wait for a dead one.
+_ABANDONED: Final = timedelta(minutes=10)
+
+
+class SyncIntegrationJob(msgspec.Struct, frozen=True):
+    """Payload of the job that runs a connection's open syncs."""
+
+    workspace_id: UUID
+    integration_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class SyncPolicy:
+    """every: between two syncs of a connection. lease_s: without news, a worker counts as dead after so long; longer
+    than a request to a vendor. attempts: failures in a row after which a sync has failed. first_wait_s, max_wait_s:
+    after a failure; the wait doubles. pages, run_s: of one run of the job, after which other jobs have their turn.
+    records: the most that are stored of a connection, of contacts and of appointments each; about 100 MB."""
+
+    every: timedelta = timedelta(minutes=15)
+    lease_s: float = 60.0
+    attempts: int = 6
+    first_wait_s: float = 10.0
+    max_wait_s: float = 600.0
+    pages: int = 200
+    run_s: float = 60.0
+    records: int = 200_000
+
+
+SYNC_POLICY: Final = SyncPolicy()
+
+
+async def request_syncs(db: Connection, workspace_id: UUID, integration_id: UUID, now: datetime) -> None:
+    """Enqueues each sync that the type declares, unless it waits or runs; on request, and when one is due. Raises
+    Conflict (integration_not_connected, sync_unsupported)."""
+    connection = await select_connection(db, workspace_id, integration_id)
+    if connection is None:
+        raise Conflict("This integration is not connected.", code="integration_not_connected")
+    if not connection.type_config.sync:
+        raise Conflict("Integrations of this type have nothing to sync.", code="sync_unsupported")
+    for declaration in connection.type_config.sync:
+        await queries.enqueue_log(db, UUID(new_id()), workspace_id, integration_id, declaration.name, now)
+    # After a wait, such as a rate limit, a job that is queued already continues, and runs the others, too.
+    if not await queries.has_delayed_sync(db, workspace_id, integration_id, now):
+        await enqueue_sync(db, workspace_id, integration_id)
+
+
+async def enqueue_sync(db: Connection, workspace_id: UUID, integration_id: UUID, delay_s: float = 0.0) -> None:
+    """Enqueues the job that runs a connection's open syncs."""
+    payload = msgspec.json.encode(SyncIntegrationJob(workspace_id, integration_id))
+    await enqueue(db, SYNC_INTEGRATION, payload, delay_s=delay_s)
+
+
+async def request_due(db: Connection, now: datetime, every: timedelta, limit: int) -> int:
+    """Begins the syncs of connections whose last one is older; returns how many. In platform scope."""
+    due = await select_due_connections(db, now, every, limit)
+    for workspace_id, integration_id in due:
+        await request_syncs(db, workspace_id, integration_id, now)
+    return len(due)
+
+
+async def resume_abandoned(db: Connection, now: datetime, limit: int) -> int:
+    """Enqueues the jobs of open syncs that have none; returns how many. In platform scope."""
+    resumed = 0
+    for workspace_id, integration_id in await queries.select_abandoned_syncs(db, now - _ABANDONED, limit):
+        payload = msgspec.json.encode(SyncIntegrationJob(workspace_id, integration_id))
+        if not await is_queued(db, SYNC_INTEGRATION, payload):
+            await enqueue_sync(db, workspace_id, integration_id)
+            resumed += 1
+    return resumed

@@ -1,0 +1,1 @@
+"""Integration types: described as data by the staff."""

@@ -1,0 +1,568 @@
+"""What an integration type declares as data: how it is authorized, its address, actions and syncs. Pure.
+
+Texts of a request hold placeholders: `{{input.x}}` (an argument of the action), `{{config.x}}` (a setting of the
+workspace), `{{cursor}}` and `{{since}}` (of a sync). Whoever makes the request escapes each value for its place.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from typing import Annotated, Any, Final, Literal
+
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
+from jsonschema.exceptions import SchemaError  # type: ignore[import-untyped]
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+
+from control.platform.validation_errors import list_faults, make_invalid
+from shared.egress import EgressGuard, EgressRefused
+from shared.errors import ErrorDetail, Invalid
+from shared.secrets import Sealer, UnsealError
+
+# Python converts no text of more than 4,300 digits.
+_INDEX: Final = re.compile("[0-9]{1,9}")
+
+
+def find_value(document: Any, pointer: str) -> Any:
+    """What stands at the pointer; None if there is nothing."""
+    found = document
+    for part in pointer.split("/")[1:]:
+        key = part.replace("~1", "/").replace("~0", "~")
+        if isinstance(found, dict):
+            found = found.get(key)
+        elif isinstance(found, list) and _INDEX.fullmatch(key) and int(key) < len(found):
+            found = found[int(key)]
+        else:
+            return None
+    return found
+
+
+MAX_DEPTH: Final = 20
+_MOST_FAULTS: Final = 20
+_REFERENCES: Final = ("$ref", "$dynamicRef", "$schema", "$id")
+
+
+def require_schema(schema: Mapping[str, Any], field: str) -> Mapping[str, Any]:
+    """The schema's properties. Raises ValueError, which names `field`, for what is no schema of an object."""
+    try:
+        used = next((word for word in _words(schema, 0) if word in _REFERENCES), None)
+        if used is not None:
+            raise ValueError(f"{field}: {used} is not allowed, write the schema out")
+        Draft202012Validator.check_schema(schema)
+    except SchemaError as error:
+        raise ValueError(f"{field}: is no JSON Schema ({error.message[:200]})") from None
+    properties = schema.get("properties", {})
+    if schema.get("type") != "object":
+        raise ValueError(f'{field}: its type must be "object"')
+    found: Mapping[str, Any] = properties
+    return found
+
+
+def list_defaults(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the defaults of the schema's own properties, by their names."""
+    properties = schema.get("properties", {})
+    return {name: part["default"] for name, part in properties.items() if isinstance(part, dict) and "default" in part}
+
+
+def require_fit(value: Any, schema: Mapping[str, Any], param: str) -> None:
+    """Raises Invalid (code setting_invalid), which names each field below `param`; the messages hold no value."""
+    errors = islice(Draft202012Validator(schema).iter_errors(value), _MOST_FAULTS)
+    faults = [ErrorDetail(".".join([param, *_path(error)]), "setting_invalid", _message(error)) for error in errors]
+    if faults:
+        raise make_invalid(faults, "setting_invalid")
+
+
+def list_misfits(value: Any, schema: Mapping[str, Any]) -> list[str]:
+    """Why the value does not fit, each with the name of the part; the texts hold no value."""
+    errors = islice(Draft202012Validator(schema).iter_errors(value), _MOST_FAULTS)
+    return [": ".join(filter(None, (".".join(_path(error)), _message(error)))) for error in errors]
+
+
+def _path(error: Any) -> list[str]:
+    """Of a missing property its own name, of the others where they are."""
+    return [str(part) for part in error.absolute_path]
+
+
+def _message(error: Any) -> str:
+    match error.validator:
+        case "required":
+            missing = [name for name in error.validator_value if name not in error.instance]
+            return f"needs {', '.join(missing)}"
+        case "additionalProperties":
+            known = error.schema.get("properties", {})
+            return f"has no setting {', '.join(sorted(set(error.instance) - set(known)))[:200]}"
+        case "type":
+            return f"must be of type {error.validator_value}"
+        case "enum":
+            return f"must be one of {', '.join(map(str, error.validator_value))[:200]}"
+    return f"does not fit `{error.validator}` of the schema"
+
+
+def _words(value: Any, depth: int) -> Iterator[str]:
+    if depth > MAX_DEPTH:
+        raise ValueError(f"a schema is at most {MAX_DEPTH} levels deep")
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield str(key)
+            yield from _words(inner, depth + 1)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _words(inner, depth + 1)
+
+
+AuthType = Literal["oauth2", "api_key", "webhook"]
+
+
+CLIENT_SECRET_PURPOSE: Final = "integration client secret"
+
+
+@dataclass(frozen=True, slots=True)
+class IntegrationType:
+    """A type. config: as IntegrationTypeConfig. has_secret: a client secret is stored. version: counts its changes.
+    is_shipped: the product ships with it, so it is disabled and never deleted."""
+
+    type: str
+    name: str
+    description: str
+    auth_type: AuthType
+    config: Mapping[str, Any]
+    is_enabled: bool
+    version: int
+    is_shipped: bool
+    has_secret: bool
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TypeUsage:
+    """How much a type is used."""
+
+    integration_type: str
+    workspaces_using: int
+    total_syncs: int
+
+
+MAX_KEY_CHARACTERS: Final = 4_096
+
+
+def require_key(key: str, param: str) -> str:
+    """The key. Raises Invalid (code key_invalid) for one that no HTTP header can carry."""
+    if not key or len(key) > MAX_KEY_CHARACTERS or not (key.isascii() and key.isprintable()) or " " in key:
+        raise Invalid("A key is one word of printable ASCII characters.", code="key_invalid", param=param)
+    return key
+
+
+def seal_client_secret(sealer: Sealer, secret: str) -> bytes:
+    """Sealed for storage."""
+    return sealer.seal(secret.encode(), CLIENT_SECRET_PURPOSE)
+
+
+def open_client_secret(sealer: Sealer, sealed: bytes | None) -> str:
+    """Empty if there is none, or it cannot be unsealed."""
+    try:
+        return sealer.open(sealed, CLIENT_SECRET_PURPOSE).decode() if sealed else ""
+    except (UnsealError, UnicodeDecodeError):
+        return ""
+
+
+MAX_ACTIONS: Final = 50
+MAX_SYNCS: Final = 10
+MAX_FIELDS: Final = 50
+MAX_TEXT: Final = 2_000
+
+PLACEHOLDER: Final = re.compile(r"\{\{\s*([a-z]+(?:\.[A-Za-z0-9_]+)*)\s*\}\}")
+_BRACES: Final = re.compile(r"\{\{|\}\}")
+_SOURCES: Final = ("input", "config")
+_SYNC_VALUES: Final = ("cursor", "since")
+# `{{input.key}}`: the same in each repeat of a run, for vendors that recognise repeats by it.
+RUN_KEY: Final = "key"
+
+Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
+DeclaredName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+Text = Annotated[str, StringConstraints(max_length=MAX_TEXT)]
+Line = Annotated[str, StringConstraints(max_length=MAX_TEXT, pattern=r"^[^\u0000-\u001f\u007f]*$")]
+HeaderName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,64}$")]
+# RFC 6901; empty: the whole answer.
+JsonPointer = Annotated[str, StringConstraints(max_length=300, pattern=r"^(/([^/~]|~[01])*)*$")]
+
+
+class Declared(BaseModel):
+    """Base of what is declared; an unknown field is an error that names it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class RequestTemplate(Declared):
+    """An HTTP request."""
+
+    method: Annotated[Method, Field(description="The method.")]
+    path: Annotated[
+        str,
+        StringConstraints(max_length=MAX_TEXT, pattern=r"^(/[^\s?#]*)?$"),
+        Field(description="After the type's `base_url`; may hold placeholders.", examples=["/contacts/{{input.id}}"]),
+    ] = ""
+    query: dict[Line, Line] = Field(
+        {},
+        max_length=MAX_FIELDS,
+        description="Parameters; their values may hold placeholders.",
+        examples=[{"q": "{{input.name}}"}],
+    )
+    headers: dict[HeaderName, Line] = Field(
+        {},
+        max_length=20,
+        description="Headers; their values may hold placeholders.",
+        examples=[{"X-Trace": "{{input.key}}"}],
+    )
+    # A text that is one placeholder takes the value with its type.
+    body: Annotated[
+        Any, Field(description="The JSON body; its texts may hold placeholders.", examples=[{"name": "{{input.name}}"}])
+    ] = None
+
+    def placeholders(self) -> set[str]:
+        """The names between the braces."""
+        return {name for text in self._texts() for name in PLACEHOLDER.findall(text)}
+
+    def malformed(self) -> str | None:
+        """The first text whose braces are no placeholder."""
+        return next((text for text in self._texts() if _BRACES.search(PLACEHOLDER.sub("", text))), None)
+
+    def _texts(self) -> Iterator[str]:
+        yield self.path
+        yield from self.query.values()
+        yield from self.headers.values()
+        yield from _texts_of(self.body)
+
+
+class ResponseMapping(Declared):
+    """Where an answer has what we take from it."""
+
+    items: Annotated[
+        JsonPointer | None,
+        Field(description="JSON pointer to the list; null: the answer is one record.", examples=["/items"]),
+    ] = None
+    fields: dict[DeclaredName, JsonPointer] = Field(
+        max_length=MAX_FIELDS,
+        description="Our names to JSON pointers within a record.",
+        examples=[{"name": "/displayName"}],
+    )
+    # Any value at these places counts, except null, false and what is empty.
+    failures: list[JsonPointer] = Field(
+        [],
+        max_length=10,
+        description="JSON pointers at which an answer of status 2xx says that it failed or is incomplete.",
+        examples=[["/error"]],
+    )
+    utc_times: Annotated[bool, Field(description="Whether times without an offset are in UTC.")] = False
+
+
+class Action(Declared):
+    """Something an agent can do at the vendor."""
+
+    name: Annotated[DeclaredName, Field(description="Its name for models.", examples=["create_contact"])]
+    description: Annotated[Text, Field(description="What it does, for models.", examples=["Creates a contact."])] = ""
+    input_schema: dict[str, Any] = Field(
+        {"type": "object"},
+        description="JSON Schema of the arguments: of an object, without `$ref`.",
+        examples=[{"type": "object"}],
+    )
+    request: Annotated[RequestTemplate, Field(description="The request.")]
+    response: Annotated[ResponseMapping, Field(description="What is taken from the answer.")]
+    idempotency: Annotated[
+        HeaderName | None,
+        Field(
+            description="Header by which the vendor recognises repeats; null for none.", examples=["Idempotency-Key"]
+        ),
+    ] = None
+    read_only: Annotated[bool, Field(description="Whether it may be repeated.")] = False
+    repeatable: Annotated[
+        bool, Field(description="Whether this, which changes something, has the same effect again.")
+    ] = False
+
+    @model_validator(mode="after")
+    def _check(self) -> "Action":
+        properties = require_schema(self.input_schema, "input_schema")
+        for name in _require_placeholders(self.request, _SOURCES):
+            source, _, rest = name.partition(".")
+            if source == "input" and rest != RUN_KEY and rest.partition(".")[0] not in properties:
+                raise ValueError(f"request: input_schema has no property {rest!r}")
+        return self
+
+
+class Pagination(Declared):
+    """How the next page is asked for. cursor: the value at `next` goes into the parameter `param`; page: `param` counts
+    from `first`; link: the header Link, or the address at `next`."""
+
+    kind: Annotated[
+        Literal["none", "cursor", "page", "link"], Field(description="How: `none`, `cursor`, `page` or `link`.")
+    ] = "none"
+    param: Annotated[Line, Field(description="Name of the parameter.", examples=["pageToken"])] = ""
+    next: Annotated[JsonPointer, Field(description="JSON pointer to the next cursor.", examples=["/nextPageToken"])] = (
+        ""
+    )
+    first: Annotated[int, Field(description="Number of the first page.", examples=[1])] = 1
+
+    @model_validator(mode="after")
+    def _check(self) -> "Pagination":
+        if self.kind in ("cursor", "page") and not self.param:
+            raise ValueError(f"param: needed where kind is {self.kind}")
+        if self.kind == "cursor" and not self.next:
+            raise ValueError("next: needed where kind is cursor")
+        return self
+
+
+class Incremental(Declared):
+    """How only what changed is asked for: the value at `from` of the last page, or the time of the last sync where it
+    is empty, goes into the parameter `param`, if that is named, and into `{{since}}`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    param: Annotated[Line, Field(description="Name of the parameter.", examples=["syncToken"])] = ""
+    source: JsonPointer = Field(
+        "",
+        alias="from",
+        description="JSON pointer to the value in the last page; empty: the time of the last sync.",
+        examples=["/next"],
+    )
+    time_format: Annotated[Literal["rfc3339", "unix_ms"], Field(description="Of that time.")] = "rfc3339"
+
+
+class SyncDeclaration(Declared):
+    """Records that are copied from the vendor. response.fields: by the names of our columns, `external_id` among them;
+    `deleted` or `status` is where a record says that it was deleted."""
+
+    name: Annotated[DeclaredName, Field(description="Its name for programs.", examples=["contacts"])]
+    record: Annotated[
+        Literal["contact", "appointment"], Field(description="What the records are: `contact` or `appointment`.")
+    ]
+    request: Annotated[RequestTemplate, Field(description="The request of a page.")]
+    full_request: Annotated[
+        RequestTemplate | None, Field(description="Of a sync of everything, where it is another one.")
+    ] = None
+    pagination: Annotated[Pagination, Field(description="How the next page is asked for.")] = Pagination()
+    incremental: Annotated[
+        Incremental | None, Field(description="How only what changed is asked for; null: all is copied each time.")
+    ] = None
+    response: Annotated[ResponseMapping, Field(description="What is taken from the answer.")]
+
+    @model_validator(mode="after")
+    def _check(self) -> "SyncDeclaration":
+        for request in filter(None, (self.request, self.full_request)):
+            _require_placeholders(request, ("config", *_SYNC_VALUES))
+            if request.method not in ("GET", "POST"):
+                raise ValueError("request.method: GET or POST, because a sync changes nothing")
+        if "external_id" not in self.response.fields:
+            raise ValueError("response.fields: external_id is missing")
+        return self
+
+
+def _require_placeholders(request: RequestTemplate, sources: tuple[str, ...]) -> set[str]:
+    malformed = request.malformed()
+    if malformed is not None:
+        raise ValueError(f"request: {malformed[:80]!r} has braces that are no placeholder like {{{{config.name}}}}")
+    found = request.placeholders()
+    for name in sorted(found):
+        source, dot, _ = name.partition(".")
+        if source not in sources or bool(dot) == (source in _SYNC_VALUES):
+            raise ValueError(f"request: {{{{{name}}}}} is none of {', '.join(sources)}")
+    return found
+
+
+def _texts_of(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            if _BRACES.search(str(key)):
+                yield "{{"  # a placeholder in a name is malformed
+            yield from _texts_of(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _texts_of(inner)
+
+
+# A type's whole configuration as JSON.
+MAX_CONFIG_BYTES: Final = 262_144
+Address = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=r"^\S+$")]
+Scope = Annotated[str, StringConstraints(pattern=r"^[\x21\x23-\x5B\x5D-\x7E]{1,200}$")]  # RFC 6749, 3.3
+
+
+class OAuthConfig(Declared):
+    """OAuth 2.0 by the code flow with PKCE (RFC 6749, 7636)."""
+
+    authorize_url: Annotated[
+        Address, Field(description="Where a person grants access.", examples=["https://accounts.example.com/authorize"])
+    ]
+    token_url: Annotated[
+        Address,
+        Field(description="Where tokens are issued and refreshed.", examples=["https://accounts.example.com/token"]),
+    ]
+    revoke_url: Annotated[
+        Address | None,
+        Field(
+            description="Where tokens are revoked (RFC 7009); null for none.",
+            examples=["https://accounts.example.com/revoke"],
+        ),
+    ] = None
+    userinfo_url: Annotated[
+        Address | None,
+        Field(description="Tells whose account it is; null for none.", examples=["https://accounts.example.com/me"]),
+    ] = None
+    account: Annotated[
+        JsonPointer,
+        Field(description="JSON pointer to the account's name in the answer of `userinfo_url`.", examples=["/email"]),
+    ] = "/email"
+    scopes: list[Scope] = Field([], max_length=50, description="What is asked for.", examples=[["calendar.events"]])
+    client_id: Annotated[
+        str,
+        StringConstraints(max_length=500, pattern=r"^[\x20-\x7E]*$"),
+        Field(description="The platform's client id at the vendor.", examples=["4711.apps.example.com"]),
+    ] = ""
+    authorize_params: dict[DeclaredName, Line] = Field(
+        {}, max_length=20, description="Further parameters of `authorize_url`.", examples=[{"access_type": "offline"}]
+    )
+    token_auth: Annotated[
+        Literal["client_secret_post", "client_secret_basic", "none"],
+        Field(description="How the client names itself at `token_url`."),
+    ] = "client_secret_post"
+    config_fields: list[DeclaredName] = Field(
+        [], max_length=10, description="Values of the token response that become settings.", examples=[["instance_url"]]
+    )
+    revoke: Annotated[
+        Literal["refresh_token", "access_token"], Field(description="Which token is sent to `revoke_url`.")
+    ] = "refresh_token"
+
+    @model_validator(mode="after")
+    def _check(self) -> "OAuthConfig":
+        ours = {"response_type", "client_id", "redirect_uri", "scope", "state", "code_challenge"}
+        taken = ours & self.authorize_params.keys()
+        if taken:
+            raise ValueError(f"authorize_params: {', '.join(sorted(taken))} cannot be set, the flow does")
+        secret = {"access_token", "refresh_token", "id_token"} & set(self.config_fields)
+        if secret:
+            raise ValueError(f"config_fields: {', '.join(sorted(secret))} is a secret")
+        return self
+
+
+class ApiKeyConfig(Declared):
+    """Where the key goes in each request."""
+
+    place: Annotated[Literal["header", "query"], Field(description="Where the key goes in each request.")] = "header"
+    name: Annotated[HeaderName, Field(description="Name of the header or parameter.", examples=["Authorization"])] = (
+        "Authorization"
+    )
+    prefix: Annotated[
+        str,
+        StringConstraints(max_length=40, pattern=r"^[\x20-\x7E]*$"),
+        Field(description="Before the key in the header.", examples=["Bearer "]),
+    ] = "Bearer "
+
+
+class CalendarSetting(Declared):
+    """How connections to one calendar are recognised."""
+
+    setting: Annotated[
+        DeclaredName, Field(description="Which setting names the calendar at the vendor.", examples=["calendar_id"])
+    ]
+    own: Annotated[
+        str,
+        StringConstraints(max_length=100),
+        Field(description="Its value that stands for the account's own calendar.", examples=["primary"]),
+    ] = ""
+
+
+class IntegrationTypeConfig(Declared):
+    """A type."""
+
+    base_url: Annotated[
+        Address,
+        Field(
+            description="Before the path of each request; may hold `{{config.x}}`.",
+            examples=["https://api.example.com/v1"],
+        ),
+    ]
+    oauth: Annotated[
+        OAuthConfig | None, Field(description="OAuth 2.0, where `auth_type` is oauth2; null for others.")
+    ] = None
+    api_key: Annotated[
+        ApiKeyConfig | None, Field(description="Where the key goes, where `auth_type` is api_key; null for others.")
+    ] = None
+    calendar: Annotated[
+        CalendarSetting | None,
+        Field(description="Of types whose connections name one; of the others each account has one."),
+    ] = None
+    config_schema: dict[str, Any] = Field(
+        {"type": "object", "properties": {}},
+        description="JSON Schema of the workspace's settings.",
+        examples=[{"type": "object"}],
+    )
+    actions: list[Action] = Field([], max_length=MAX_ACTIONS, description="What agents can do by it.")
+    sync: list[SyncDeclaration] = Field([], max_length=MAX_SYNCS, description="What is copied from the vendor.")
+
+    @model_validator(mode="after")
+    def _check(self) -> "IntegrationTypeConfig":
+        properties = require_schema(self.config_schema, "config_schema")
+        _require_unique("actions", [action.name for action in self.actions])
+        _require_unique("sync", [sync.name for sync in self.sync])
+        known = {*properties, *(self.oauth.config_fields if self.oauth else ())}
+        if self.calendar is not None and self.calendar.setting not in properties:
+            raise ValueError(f"calendar: config_schema has no property {self.calendar.setting!r}")
+        for name in sorted(self._placeholders()):
+            source, _, rest = name.partition(".")
+            if source == "config" and rest.partition(".")[0] not in known:
+                raise ValueError(f"config_schema: has no property {rest!r}, which {{{{{name}}}}} names")
+        return self
+
+    def action(self, name: str) -> Action | None:
+        """The action of this name."""
+        return next((action for action in self.actions if action.name == name), None)
+
+    def _placeholders(self) -> set[str]:
+        requests = [*(action.request for action in self.actions), *(sync.request for sync in self.sync)]
+        found = {name for request in requests for name in request.placeholders()}
+        return found | set(PLACEHOLDER.findall(self.base_url))
+
+
+def parse_type_config(config: Mapping[str, Any], auth_type: AuthType) -> IntegrationTypeConfig:
+    """Raises Invalid, which names each field, for a config that does not fit."""
+    try:
+        parsed = IntegrationTypeConfig.model_validate(config)
+    except ValidationError as error:
+        raise make_invalid(list_faults(error, "config")) from None
+    for name, wanted in (("oauth", "oauth2"), ("api_key", "api_key")):
+        if (getattr(parsed, name) is not None) != (auth_type == wanted):
+            is_needed = auth_type == wanted
+            text = f"config.{name} is {'needed' if is_needed else 'not used'} where auth_type is {auth_type}."
+            raise Invalid(text, param=f"config.{name}")
+    return parsed
+
+
+def require_addresses(config: IntegrationTypeConfig, guard: EgressGuard) -> None:
+    """Checks each address without resolving it; one with placeholders when it is used. Raises Invalid (code
+    address_invalid)."""
+    oauth = config.oauth
+    named = {"config.base_url": config.base_url}
+    if oauth is not None:
+        for name in ("authorize_url", "token_url", "revoke_url", "userinfo_url"):
+            named[f"config.oauth.{name}"] = getattr(oauth, name) or ""
+    faults = [fault for param, url in named.items() if (fault := _address_fault(param, url, guard))]
+    if faults:
+        raise make_invalid(faults, "address_invalid")
+
+
+def _address_fault(param: str, url: str, guard: EgressGuard) -> ErrorDetail | None:
+    if not url or PLACEHOLDER.search(url):
+        return None
+    try:
+        guard.check_url(url)
+    except EgressRefused as refused:
+        return ErrorDetail(param, "address_invalid", f"{str(refused).capitalize()}.")
+    return None
+
+
+def _require_unique(field: str, names: Sequence[str]) -> None:
+    repeated = [name for name, times in Counter(names).items() if times > 1]
+    if repeated:
+        raise ValueError(f"{field}: {', '.join(repeated)} is declared twice")
