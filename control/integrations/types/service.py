@@ -1,4 +1,4 @@
-"""Integration types: the staff add, edit, disable and delete them at run time; `migrate` inserts those of the product."""
+"""Integration types: the staff add, edit, disable and delete them at run time; `migrate` inserts shipped ones."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
