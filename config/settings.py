@@ -328,6 +328,12 @@ class ControlSettings(DatabaseSettings, AccountSettings, EmbedderSettings, KeySe
     max_body_bytes: int = Field(1_048_576, ge=1_024, le=67_108_864, description="Longest request body, in bytes.")
     body_timeout_s: float = Field(15.0, gt=0, le=300, description="Timeout of receiving a request body, in seconds.")
     keepalive_timeout_s: float = Field(75.0, gt=0, le=3_600, description="Seconds that an idle connection stays open.")
+    connections_per_address: int = Field(
+        500,
+        ge=1,
+        le=100_000,
+        description="Simultaneous connections from one client address per API process; trusted proxies have no limit.",
+    )
     control_drain_timeout_s: float = Field(
         20.0, ge=0, le=600, description="Seconds for which requests may continue after SIGTERM."
     )

@@ -41,6 +41,8 @@ def run(arguments: argparse.Namespace, settings: ControlSettings) -> int:
         shared_port=arguments.shared_port,
         keepalive_s=settings.keepalive_timeout_s,
         drain_s=settings.control_drain_timeout_s,
+        connections_per_address=settings.connections_per_address,
+        trusted_proxies=settings.trusted_proxies,
     )
     try:
         uvloop.run(serve_api(options, listen))

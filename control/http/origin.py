@@ -38,14 +38,15 @@ class OriginReader:
             return peer
         hops = ",".join(request.headers.getall("X-Forwarded-For", ())).split(",")
         address = peer
-        while hops and self._trusts(address):
+        while hops and self.trusts(address):
             named = _parsed(hops.pop())
             if named is None:
                 break
             address = str(named)
         return address
 
-    def _trusts(self, text: str) -> bool:
+    def trusts(self, text: str) -> bool:
+        """Whether an address is that of a trusted proxy."""
         address = _parsed(text)
         return address is not None and any(address in network for network in self._trusted)
 

@@ -3,7 +3,7 @@
 import asyncio
 import gc
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -12,6 +12,7 @@ from typing import Any
 import structlog
 from aiohttp import web
 
+from control.http.connections import ConnectionLimit
 from control.http.middleware import problem_response
 from shared.errors import Malformed, Problem
 from shared.http_protocol import PlainRequestHandler, make_protocol_factory
@@ -28,7 +29,8 @@ LINGER_S = 2.0
 class ListenOptions:
     """port: 0 takes a free one, which is logged. shared_port: other processes listen on it, too (SO_REUSEPORT).
     keepalive_s: so long an idle connection stays open. head_s: bound for the head of a request.
-    drain_s: bound for running requests after the stop."""
+    drain_s: bound for running requests after the stop. connections_per_address: limit of simultaneous connections from
+    one client address; trusted_proxies, networks like "10.0.0.0/8", have no limit."""
 
     host: str
     port: int
@@ -36,6 +38,8 @@ class ListenOptions:
     keepalive_s: float = 75.0
     head_s: float = 10.0
     drain_s: float = 20.0
+    connections_per_address: int = 500
+    trusted_proxies: Sequence[str] = ()
 
 
 def stop_signal() -> asyncio.Event:
@@ -48,14 +52,22 @@ def stop_signal() -> asyncio.Event:
 
 class ApiRequestHandler(PlainRequestHandler):
     """Answers what aiohttp cannot parse like any other error of the API, and closes a connection whose request has no
-    whole head in time. aiohttp keeps it open as long as an idle one."""
+    whole head in time. aiohttp keeps it open as long as an idle one. Connections beyond the limit are refused."""
 
-    __slots__ = ("_head_s", "_head_timer")
+    __slots__ = ("_address", "_head_s", "_head_timer", "_limit")
 
-    def __init__(self, *arguments: Any, head_s: float, **options: Any) -> None:
+    def __init__(self, *arguments: Any, limit: ConnectionLimit, head_s: float, **options: Any) -> None:
         super().__init__(*arguments, **options)
+        self._limit = limit
+        self._address: str | None = None
         self._head_s = head_s
         self._head_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """As aiohttp's."""
+        self._address = self._limit.accept(transport)
+        if self._address is not None:
+            super().connection_made(transport)
 
     def data_received(self, data: bytes) -> None:
         """As aiohttp's."""
@@ -68,6 +80,8 @@ class ApiRequestHandler(PlainRequestHandler):
     def connection_lost(self, exc: BaseException | None) -> None:
         """As aiohttp's."""
         self._stop_timer()
+        if self._address:
+            self._limit.release(self._address)
         super().connection_lost(exc)
 
     def _waits_for_head(self) -> bool:
@@ -99,11 +113,12 @@ async def listening(app: web.Application, listen: ListenOptions) -> AsyncIterato
     port. Raises OSError when it is taken."""
     runner = web.AppRunner(app, handle_signals=False, shutdown_timeout=listen.drain_s)
     await runner.setup()
+    limit = ConnectionLimit(listen.connections_per_address, listen.trusted_proxies)
     try:
         server = await asyncio.get_running_loop().create_server(
             make_protocol_factory(
                 runner,
-                partial(ApiRequestHandler, head_s=listen.head_s),
+                partial(ApiRequestHandler, limit=limit, head_s=listen.head_s),
                 keepalive_s=listen.keepalive_s,
                 linger_s=LINGER_S,
             ),
