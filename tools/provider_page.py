@@ -15,9 +15,9 @@ from typing import Any, Final
 
 from config.catalogue_agents import Kind, Price, ShippedProvider, read_providers
 from media.command import VENDORS
-from media.providers.service_facts import ModelFacts, RecogniserFacts, VoiceFacts
 from media.providers.vendor import Adapter, KeytermOption, Vendor
 from shared.pipecat_services import read_catalogue
+from shared.providers.service_facts import ModelFacts, RecogniserFacts, VoiceFacts
 
 TARGET: Final = Path(__file__).resolve().parents[1] / "docs" / "providers.md"
 # Vendors that stand for none: stand-ins of tests, and what runs pipecat's services.

@@ -4,10 +4,11 @@ from functools import lru_cache
 from typing import Final
 
 from media.audio.pcm import audioop
+from shared.g711 import BYTES_PER_MS, RATE
+
+__all__ = ["BYTES_PER_MS", "RATE", "SILENCE", "decode", "encode", "gain_table", "lower", "lower_early"]
 
 SILENCE: Final = b"\xff"  # the code of sample 0
-RATE: Final = 8000  # samples, and bytes of mu-law, a second
-BYTES_PER_MS: Final = RATE // 1000
 
 
 _LOWER: Final = audioop.lin2ulaw(audioop.mul(audioop.ulaw2lin(bytes(range(256)), 2), 2, 0.25), 2)

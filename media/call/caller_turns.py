@@ -7,9 +7,9 @@ from media.call.recording import RecordingWriter
 from media.call.snapshot import has_unreported_turn, unanswered_text
 from media.call.transcript import Transcript, TranscriptEntry
 from media.providers.ports import Message, TimedWord
-from media.providers.word_timing import align_words, words_at_end
 from shared.events import MOST_TIMED_WORDS, CallerSaid, Event
 from shared.plan import ResumePoint
+from shared.providers.word_timing import align_words, words_at_end
 
 # The audio clock may be off the call's by so much more, or less, at a turn's end than at its start: jitter. After more,
 # audio was held up or lost within the turn, and a word's place in it tells no longer when it was said.

@@ -17,7 +17,7 @@ from media.providers.ports import (
     SpeechToTextSink,
     TimedWord,
 )
-from media.providers.word_timing import shift_words
+from shared.providers.word_timing import shift_words
 from shared.refcycles import break_cycle, without_traceback
 
 # Frames buffered until the session is open: 30 s of 20 ms frames.

@@ -8,7 +8,7 @@ from typing import Final
 from media.audio.level import BLOCK_MS, find_sound
 from media.audio.mulaw import BYTES_PER_MS
 from media.providers.ports import TimedWord
-from media.providers.word_timing import TYPICAL_MS_PER_CHARACTER, align_words, spread_words, timing_length
+from shared.providers.word_timing import TYPICAL_MS_PER_CHARACTER, align_words, spread_words, timing_length
 
 # A word counts as heard once this share of it has sounded: enough to be understood.
 HEARD_SHARE = 0.6

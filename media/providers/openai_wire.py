@@ -6,26 +6,29 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from media.providers import token_estimate
-from media.providers.conversation_turns import NO_RESULT, join_texts
-from media.providers.decode_errors import DECODE_ERRORS
-from media.providers.error_code import is_error_code
-from media.providers.failure_cause import cause_of_status
-from media.providers.ports import (
+from shared.chat_dialects import count_completion, find_refused_field, read_sentence
+from shared.providers import chat as providers_chat
+from shared.providers.chat import (
+    NO_RESULT,
     ChatRequest,
-    KeyRefused,
     LanguageModelEvent,
     Message,
-    ProviderBusy,
-    ProviderError,
-    ProviderSlow,
-    ReplyUnusable,
     TextDelta,
     TokenUsage,
     ToolCall,
     ToolSpec,
+    join_texts,
 )
-from shared.chat_dialects import count_completion, find_refused_field, read_sentence
+from shared.providers.errors import (
+    DECODE_ERRORS,
+    KeyRefused,
+    ProviderBusy,
+    ProviderError,
+    ProviderSlow,
+    ReplyUnusable,
+    cause_of_status,
+    is_error_code,
+)
 
 DONE: Final = b"[DONE]"
 _QUOTA_CODES: Final = ("insufficient_quota", "billing_hard_limit_reached")
@@ -241,7 +244,7 @@ class StreamedReply:
     def usage(self, request: ChatRequest) -> TokenUsage:
         """The usage that the stream reported, or an estimate."""
         arguments = ("".join(arguments) for _, _, arguments in self._calls.values())
-        return self._usage or token_estimate.estimate_tokens(request, "".join(self._text) + "".join(arguments))
+        return self._usage or providers_chat.estimate_tokens(request, "".join(self._text) + "".join(arguments))
 
     def spent(self, request: ChatRequest) -> TokenUsage:
         """The usage of a stream that broke. The server had taken the prompt, so it counts, too, before the first

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from media.providers.ports import ProviderError, RecognisedText, TurnSignal
-from media.providers.socket_errors import make_closed
+from shared.providers.errors import make_closed
 
 
 class RecogniserLine(Protocol):

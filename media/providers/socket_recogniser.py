@@ -19,8 +19,8 @@ from media.providers.ports import (
     TurnSignal,
 )
 from media.providers.recogniser_dialect import ListenRules, RecogniserDialect
-from media.providers.socket_errors import make_unreadable
 from media.providers.vendor_socket import SocketTarget, VendorSocket
+from shared.providers.errors import make_unreadable
 
 
 class SocketSpeechToText:

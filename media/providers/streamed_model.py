@@ -13,12 +13,12 @@ import msgspec
 from yarl import URL
 
 from media.providers.chat_api import ChatApi, ReplyReader
-from media.providers.error_code import name_media_type
 from media.providers.ports import ChatRequest, LanguageModelEvent, ProviderError, ProviderSlow
 from media.providers.sse import SseError, SseParser
 from media.providers.vendor import ProviderSetup
 from media.providers.wait_history import UsualWait
 from media.providers.warm_http import WarmServer
+from shared.providers.errors import name_media_type
 
 # The response usually ends with its last event; reading up to its end keeps the connection for the next turn.
 DRAIN_S: Final = 0.2

@@ -12,13 +12,13 @@ from msgspec import Struct
 from media.providers.cleanup import close_within
 from media.providers.phonemes import NO_PHONEMES, Phonemes
 from media.providers.ports import LanguageModel, SpeechToText, TextToSpeech
-from media.providers.service_facts import ServiceFacts
 from media.providers.tls import ResumingTlsContext
 from media.providers.vendor_socket import SocketTarget
 from media.providers.wait_history import UsualWait
 from media.providers.warm_http import make_connector
 from shared.egress import EgressGuard
 from shared.plan import LONGEST_KEYTERM
+from shared.providers.service_facts import ServiceFacts
 from shared.vendor_options import EmptyOptions
 
 T = TypeVar("T")

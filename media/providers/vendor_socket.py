@@ -14,11 +14,11 @@ from urllib.parse import urlsplit
 
 import picows
 
-from media.providers.failure_cause import cause_of_status
 from media.providers.ports import KeyRefused, ProviderBusy, ProviderError, ProviderSlow
 from media.providers.tls import ResumingTlsContext
 from media.providers.vendor_names import vendor_names
 from shared.egress import EgressGuard
+from shared.providers.errors import cause_of_status
 
 MAX_MESSAGE_BYTES: Final = 1 << 20
 # More than this unsent means that the vendor reads nothing. A recogniser that takes over is sent up to 60 s of audio at

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from media.command import VENDORS
-from media.providers.service_facts import RecogniserFacts, VoiceFacts
+from shared.providers.service_facts import RecogniserFacts, VoiceFacts
 from shared.vendor_languages import hear_languages, speaks
 from shared.vendor_options import VENDOR_OPTIONS
 

@@ -10,8 +10,8 @@ from config.catalogue_agents import Kind, read_providers
 from control.voice.vendors import VENDORS as OFFERED
 from media.command import VENDORS
 from media.providers.factory import ProviderFactory, Providers
-from media.providers.service_facts import ModelFacts, RecogniserFacts, VoiceFacts, find_facts
 from shared.plan import decode_plan
+from shared.providers.service_facts import ModelFacts, RecogniserFacts, VoiceFacts, find_facts
 from tools.provider_page import TARGET, Service, list_services, make_page
 
 KINDS: dict[Kind, type] = {"stt": RecogniserFacts, "llm": ModelFacts, "tts": VoiceFacts}

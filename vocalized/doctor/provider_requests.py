@@ -26,8 +26,8 @@ from media.providers.ports import (
     ToolCall,
     TurnSignal,
 )
-from media.providers.token_estimate import estimate_tokens
 from media.providers.usage import UsageMeter
+from shared.providers.chat import estimate_tokens
 
 QUESTION: Final = "Say hello in one word."
 WORD: Final = "Yes. "  # ElevenLabs wants a blank at the end, and bills it

@@ -2,7 +2,7 @@
 
 import re
 
-from media.providers.word_timing import word_key
+from shared.providers.word_timing import word_key
 
 # A last word that may be cut ("appoint") counts as the beginning of another from this many letters on.
 SHORTEST_FRAGMENT = 3

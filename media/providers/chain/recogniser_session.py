@@ -21,7 +21,7 @@ from media.providers.ports import (
     SpeechToTextFailed,
     SpeechToTextSession,
 )
-from media.providers.word_timing import shift_words
+from shared.providers.word_timing import shift_words
 
 _REFUSALS: Final = (KeyRefused, ProviderBusy)
 

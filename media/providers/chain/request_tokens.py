@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, field
 
-from media.providers import token_estimate
 from media.providers.ports import (
     ChatRequest,
     LanguageModelEvent,
@@ -12,6 +11,7 @@ from media.providers.ports import (
     TokenUsage,
     ToolCall,
 )
+from shared.providers import chat as providers_chat
 
 
 @dataclass(slots=True)
@@ -49,7 +49,7 @@ class RequestTokens:
             return _sum(self._reports)
         if self._is_free:
             return TokenUsage(0, 0)
-        return token_estimate.estimate_tokens(self.request, "".join(self._written))
+        return providers_chat.estimate_tokens(self.request, "".join(self._written))
 
 
 def _sum(reports: list[TokenUsage]) -> TokenUsage:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from media.audio.mulaw import BYTES_PER_MS
 from media.providers.chain.voice_segment import VoiceSegment
 from media.providers.ports import SpeechChunk, TimedWord
-from media.providers.word_timing import shift_words
+from shared.providers.word_timing import shift_words
 
 
 class SpeechTimeline:

@@ -4,7 +4,7 @@ from media.audio.mulaw import BYTES_PER_MS
 from media.providers.chain.audio_deadline import is_speakable
 from media.providers.chain.text_buffer import TextBuffer, TextReader
 from media.providers.ports import ProviderError, SpeechChunk, TextToSpeech, TimedWord
-from media.providers.word_timing import (
+from shared.providers.word_timing import (
     MISSING_MS,
     TYPICAL_MS_PER_CHARACTER,
     count_spoken,

@@ -7,7 +7,7 @@ from typing import Final
 from media.audio.mulaw import BYTES_PER_MS
 from media.providers.chain.voice_segment import VoiceSegment
 from media.providers.ports import SpeechChunk, TimedWord
-from media.providers.word_timing import MISSING_MS
+from shared.providers.word_timing import MISSING_MS
 
 # What has to go out before it is a whole word goes out so long before the audio in front of it has been played, lest
 # the caller hears a gap.

@@ -7,7 +7,7 @@ from typing import Final
 
 from media.providers.normalisation.spans import SpokenSpan
 from media.providers.ports import TimedWord
-from media.providers.word_timing import spread_words
+from shared.providers.word_timing import spread_words
 
 # A voice may write a word its own way, or leave it out: the next one that agrees is searched so many letters ahead.
 LOOK_AHEAD: Final = 60

@@ -4,8 +4,6 @@ from collections.abc import Mapping, Set
 from typing import Any, Final
 
 from media.providers.chat_api import ChatTimeouts
-from media.providers.ports import ChatRequest, ProviderError
-from media.providers.service_facts import ModelFacts
 from media.providers.streamed_model import VENDOR_WAIT, StreamedLanguageModel, share_server
 from media.providers.vendor import Adapter, ProviderSetup, Vendor
 from media.providers.vendors.anthropic_wire import (
@@ -17,6 +15,9 @@ from media.providers.vendors.anthropic_wire import (
 )
 from media.providers.wait_history import UsualWait
 from shared.anthropic_messages import choose_thinking, drop_sampling, make_headers, make_messages_url
+from shared.providers.chat import ChatRequest
+from shared.providers.errors import ProviderError
+from shared.providers.service_facts import ModelFacts
 from shared.vendor_options import ANTHROPIC_URL, AnthropicOptions
 
 

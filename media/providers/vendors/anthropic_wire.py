@@ -9,25 +9,30 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from media.providers import token_estimate
-from media.providers.conversation_turns import SpeakerTurn, ToolAnswer, make_turns, parse_arguments
-from media.providers.decode_errors import DECODE_ERRORS
-from media.providers.error_code import is_error_code
-from media.providers.failure_cause import cause_of_status
-from media.providers.ports import (
+from shared.anthropic_messages import is_out_of_credit
+from shared.providers import chat as providers_chat
+from shared.providers.chat import (
     ChatRequest,
-    KeyRefused,
     LanguageModelEvent,
+    SpeakerTurn,
+    TextDelta,
+    TokenUsage,
+    ToolAnswer,
+    ToolCall,
+    ToolSpec,
+    make_turns,
+    parse_arguments,
+)
+from shared.providers.errors import (
+    DECODE_ERRORS,
+    KeyRefused,
     ProviderBusy,
     ProviderError,
     ProviderSlow,
     ReplyUnusable,
-    TextDelta,
-    TokenUsage,
-    ToolCall,
-    ToolSpec,
+    cause_of_status,
+    is_error_code,
 )
-from shared.anthropic_messages import is_out_of_credit
 
 _UNAUTHORIZED: Final = 401
 _PAYMENT_REQUIRED: Final = 402
@@ -226,7 +231,7 @@ class MessageReader:
     def spent(self, request: ChatRequest) -> TokenUsage:
         """What the stream reported until now; what it did not, is estimated."""
         pieces = (piece for _, parts in self._calls.values() for piece in parts)
-        estimate = token_estimate.estimate_tokens(request, "".join(self._text) + "".join(pieces))
+        estimate = providers_chat.estimate_tokens(request, "".join(self._text) + "".join(pieces))
         usage = self._usage
         if usage.input_tokens is None:
             return estimate

@@ -2,18 +2,18 @@
 
 from typing import Final
 
-from media.audio.mulaw import RATE
-from media.providers.ports import ProviderError
 from media.providers.recogniser_dialect import ListenRules
-from media.providers.service_facts import RecogniserFacts
 from media.providers.socket_recogniser import SocketSpeechToText
-from media.providers.turn_calibration import CALIBRATIONS
 from media.providers.vendor import Adapter, KeytermOption, ProviderSetup, Vendor
 from media.providers.vendor_socket import SocketTarget
 from media.providers.vendors.assemblyai_transcript import UniversalTranscript
 from media.providers.vendors.assemblyai_wire import TERMINATE, QueryField, make_closed, make_headers, make_url
 from media.providers.vendors.turn_dialect import TurnDialect
 from media.providers.wait_history import UsualWait
+from shared.g711 import RATE
+from shared.providers.errors import ProviderError
+from shared.providers.service_facts import RecogniserFacts
+from shared.providers.turn_calibration import CALIBRATIONS
 from shared.vendor_options import AssemblyAiSpeechToTextOptions
 
 # A message holds 50 to 1000 ms of audio, else the vendor closes with 3007: of frames of 20 ms at least three.

@@ -9,9 +9,9 @@ beyond them.
 from dataclasses import dataclass, field
 from typing import Final
 
-from media.providers.ports import RecognisedText, TimedWord, TurnSignal
-from media.providers.turn_calibration import TurnCalibration
 from media.providers.vendors.assemblyai_wire import FORCE_ENDPOINT, TurnMessage, read_message
+from shared.providers.speech import RecognisedText, TimedWord, TurnSignal
+from shared.providers.turn_calibration import TurnCalibration
 
 # Speech is noticed about so long after it began, so that a word that ends so shortly before is one of it.
 TOLERANCE_MS: Final = 50.0

@@ -12,10 +12,8 @@ from urllib.parse import quote, urlencode
 import msgspec
 from msgspec import Struct
 
-from media.providers.decode_errors import DECODE_ERRORS
-from media.providers.ports import KeyRefused, ProviderBusy, ProviderError
-from media.providers.socket_errors import make_unreadable
 from shared.provider_failures import FailureCause
+from shared.providers.errors import DECODE_ERRORS, KeyRefused, ProviderBusy, ProviderError, make_unreadable
 
 PATH: Final = "/v3/ws"
 # The version of the API whose messages are read here, as the official SDK names it.

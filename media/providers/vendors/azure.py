@@ -6,8 +6,6 @@ from typing import Final
 
 import msgspec
 
-from media.providers.ports import ProviderError
-from media.providers.service_facts import RecogniserFacts, VoiceFacts
 from media.providers.vendor import Adapter, KeytermOption, ProviderSetup, Vendor
 from media.providers.vendor_socket import SocketTarget
 from media.providers.vendors.azure_listen_wire import PATH as LISTEN_PATH
@@ -24,6 +22,8 @@ from shared.azure_locales import LANGUAGES, find_locale
 from shared.azure_speech import find_base_url
 from shared.cloud_speech_options import AZURE_KEYTERMS, AzureSpeechToTextOptions, AzureTextToSpeechOptions
 from shared.plan import LONGEST_KEYTERM
+from shared.providers.errors import ProviderError
+from shared.providers.service_facts import RecogniserFacts, VoiceFacts
 
 # The service ends a connection that is idle for 180 s, and any after 600 s.
 _MAX_AGE_S: Final = 170.0

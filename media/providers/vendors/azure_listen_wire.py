@@ -11,15 +11,13 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from media.audio.mulaw import RATE
-from media.providers.decode_errors import DECODE_ERRORS
-from media.providers.ports import ProviderBusy, ProviderError, TimedWord
-from media.providers.socket_errors import make_unreadable
-from media.providers.spoken_language import read_language
 from media.providers.vendors.azure_messages import AzureMessage
 from media.providers.vendors.azure_wire import TICKS_PER_MS
-from media.providers.vendors.deepgram_transcript import TranscribedResult, TranscribedSegment
 from shared.cloud_speech_options import AzureSegmentation
+from shared.g711 import RATE
+from shared.providers.errors import DECODE_ERRORS, ProviderBusy, ProviderError, make_unreadable
+from shared.providers.segments import TranscribedResult, TranscribedSegment
+from shared.providers.speech import TimedWord, read_language
 
 PATH: Final = "/speech/recognition/conversation/cognitiveservices/v1"
 # Languages are told apart by this one only.

@@ -12,7 +12,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from media.providers.socket_errors import make_unreadable
+from shared.providers.errors import make_unreadable
 
 JSON: Final = "application/json"
 SSML: Final = "application/ssml+xml"

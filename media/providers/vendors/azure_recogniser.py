@@ -7,21 +7,14 @@ from typing import Any, Final
 
 import msgspec
 
-from media.providers.ports import (
-    ProviderError,
-    ProviderSlow,
-    SpeechToTextEvent,
-    SpeechToTextFailed,
-    SpeechToTextSession,
-    SpeechToTextSink,
-)
-from media.providers.socket_errors import make_unreadable
+from media.providers.ports import SpeechToTextEvent, SpeechToTextFailed, SpeechToTextSession, SpeechToTextSink
 from media.providers.vendor_socket import SocketTarget, VendorSocket
 from media.providers.vendors.azure_listen_wire import ListenSettings, PhraseReader, make_context
 from media.providers.vendors.azure_messages import AzureMessage, make_config, read_text
 from media.providers.vendors.azure_requests import AudioRequests
 from media.providers.vendors.azure_wire import make_closed, refine_refusal
-from media.providers.vendors.deepgram_transcript import TranscribedResult, TurnTranscript
+from shared.providers.errors import ProviderError, ProviderSlow, make_unreadable
+from shared.providers.segments import TranscribedResult, TurnTranscript
 
 # The service ends each connection after 600 s. From here on another one is opened, and takes over at the next pause.
 RENEW_S: Final = 480.0

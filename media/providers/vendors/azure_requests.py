@@ -10,9 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from media.audio.mulaw import BYTES_PER_MS
 from media.providers.vendors.azure_listen_wire import make_wav_header
 from media.providers.vendors.azure_messages import WAV, make_audio, make_text
+from shared.g711 import BYTES_PER_MS
 
 # The official SDKs' message: 100 ms. The service takes 8 KB at most.
 CHUNK_BYTES: Final = 800

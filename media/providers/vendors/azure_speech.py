@@ -4,13 +4,14 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import Final
 
-from media.providers.ports import ProviderError, SpeechChunk
 from media.providers.vendor_socket import SocketTarget, VendorSocket
 from media.providers.vendors.azure_messages import AzureMessage, make_config, read_binary, read_text
 from media.providers.vendors.azure_speech_wire import SpokenTurns
 from media.providers.vendors.azure_wire import make_closed, refine_refusal
 from media.providers.vendors.context_utterance import ContextUtterance
 from media.providers.warm_connections import WarmConnections
+from shared.providers.errors import ProviderError
+from shared.providers.speech import SpeechChunk
 
 # A connection on which a stopped turn does not end within this is closed.
 STOP_S: Final = 1.0

@@ -11,14 +11,13 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from media.audio.mulaw import BYTES_PER_MS
-from media.providers.decode_errors import DECODE_ERRORS
-from media.providers.ports import SpeechChunk, TimedWord
-from media.providers.socket_errors import make_unreadable
 from media.providers.vendors.azure_messages import SSML, AzureMessage, make_json, make_text
 from media.providers.vendors.azure_ssml import AzureVoice, make_ssml
 from media.providers.vendors.azure_wire import TICKS_PER_MS
-from media.providers.word_timing import spread_words, timing_length
+from shared.g711 import BYTES_PER_MS
+from shared.providers.errors import DECODE_ERRORS, make_unreadable
+from shared.providers.speech import SpeechChunk, TimedWord
+from shared.providers.word_timing import spread_words, timing_length
 
 PATH: Final = "/cognitiveservices/websocket/v1"
 _FORMAT: Final = "raw-8khz-8bit-mono-mulaw"

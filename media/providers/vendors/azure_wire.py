@@ -10,8 +10,8 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
-from media.providers.ports import KeyRefused, ProviderBusy, ProviderError
 from shared.provider_failures import FailureCause
+from shared.providers.errors import KeyRefused, ProviderBusy, ProviderError
 
 # Units of 100 ns, in which the service counts.
 TICKS_PER_MS: Final = 10_000

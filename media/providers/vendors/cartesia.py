@@ -2,10 +2,7 @@
 
 from typing import Final
 
-from media.audio.mulaw import RATE
-from media.providers.ports import ProviderError
 from media.providers.recogniser_dialect import ListenRules
-from media.providers.service_facts import RecogniserFacts, VoiceFacts
 from media.providers.socket_recogniser import SocketSpeechToText
 from media.providers.vendor import Adapter, KeytermOption, ProviderSetup, Vendor, VendorResources
 from media.providers.vendor_socket import SocketTarget
@@ -17,6 +14,9 @@ from media.providers.vendors.cartesia_wire import QueryField, base_language, mak
 from media.providers.vendors.turn_dialect import TurnDialect
 from media.providers.wait_history import UsualWait
 from media.providers.warm_connections import WarmConnections
+from shared.g711 import RATE
+from shared.providers.errors import ProviderError
+from shared.providers.service_facts import RecogniserFacts, VoiceFacts
 from shared.vendor_options import CARTESIA_KEYTERM_CHARACTERS, CartesiaSpeechToTextOptions, CartesiaTextToSpeechOptions
 
 # The models that know English alone.

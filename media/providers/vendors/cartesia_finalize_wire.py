@@ -5,10 +5,9 @@ from typing import Final
 import msgspec
 from msgspec import Raw, Struct
 
-from media.providers.decode_errors import DECODE_ERRORS
-from media.providers.ports import RecognisedText, TimedWord, TurnSignal
-from media.providers.socket_errors import make_unreadable
 from media.providers.vendors.cartesia_wire import ErrorEvent, make_error
+from shared.providers.errors import DECODE_ERRORS, make_unreadable
+from shared.providers.speech import RecognisedText, TimedWord, TurnSignal
 
 
 class _Times(Struct, frozen=True):

@@ -4,11 +4,11 @@ import uuid
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Final
 
-from media.providers.ports import SpeechChunk
 from media.providers.vendors.cartesia_speech_wire import SpeechMessage, SpokenContexts, VoiceSettings, read_message
 from media.providers.vendors.cartesia_wire import base_language
 from media.providers.vendors.context_voice import ContextConnection, VoiceProtocol, speak_contexts
 from media.providers.warm_connections import WarmConnections
+from shared.providers.speech import SpeechChunk
 
 SpeechConnection = ContextConnection[SpeechMessage]
 PROTOCOL: Final = VoiceProtocol(read_message, lambda message: "")

@@ -11,12 +11,11 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from media.audio.mulaw import RATE
-from media.providers.decode_errors import DECODE_ERRORS
-from media.providers.ports import ProviderError, SpeechChunk, TimedWord
-from media.providers.socket_errors import make_unreadable
 from media.providers.vendors.cartesia_wire import ErrorEvent, make_error
-from media.providers.vendors.speech_context import SpeechContext
+from shared.g711 import RATE
+from shared.providers.errors import DECODE_ERRORS, ProviderError, make_unreadable
+from shared.providers.speech import SpeechChunk, TimedWord
+from shared.providers.voice_contexts import SpeechContext
 
 PATH: Final = "/tts/websocket"
 _FORMAT: Final = {"container": "raw", "encoding": "pcm_mulaw", "sample_rate": RATE}

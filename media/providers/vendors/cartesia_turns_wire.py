@@ -13,11 +13,10 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from media.providers.decode_errors import DECODE_ERRORS
-from media.providers.ports import RecognisedText, TurnSignal
-from media.providers.socket_errors import make_unreadable
-from media.providers.turn_calibration import CALIBRATIONS
 from media.providers.vendors.cartesia_wire import ErrorEvent, make_error
+from shared.providers.errors import DECODE_ERRORS, make_unreadable
+from shared.providers.speech import RecognisedText, TurnSignal
+from shared.providers.turn_calibration import CALIBRATIONS
 
 # Somebody who spoke for so long within a turn of the vendor's has said a further word: a recogniser that shows none of
 # it hangs. A cough is shorter, and so is the silence before a text is asked for, with the vendor's delay. Outside of

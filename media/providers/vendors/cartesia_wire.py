@@ -10,9 +10,14 @@ from urllib.parse import quote, urlencode
 
 from msgspec import Struct
 
-from media.providers.error_code import is_error_code
-from media.providers.failure_cause import cause_of_status
-from media.providers.ports import KeyRefused, ProviderBusy, ProviderError, ProviderSlow
+from shared.providers.errors import (
+    KeyRefused,
+    ProviderBusy,
+    ProviderError,
+    ProviderSlow,
+    cause_of_status,
+    is_error_code,
+)
 
 # The messages here are those of this version; the vendor keeps a dated version as it was.
 VERSION: Final = "2026-08-14"

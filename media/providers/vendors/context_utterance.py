@@ -8,7 +8,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Final, Generic, Protocol, TypeVar
 
-from media.providers.ports import ProviderError, ProviderSlow, SpeechChunk
+from shared.providers.errors import ProviderError, ProviderSlow
+from shared.providers.speech import SpeechChunk
 
 M = TypeVar("M", contravariant=True)
 

@@ -5,12 +5,12 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from media.providers.ports import ProviderError, SpeechChunk
 from media.providers.recogniser_dialect import unrefined
-from media.providers.socket_errors import make_closed
 from media.providers.vendor_socket import SocketTarget, VendorSocket
 from media.providers.vendors.context_utterance import ContextUtterance, UtteranceContexts
 from media.providers.warm_connections import WarmConnections
+from shared.providers.errors import ProviderError, make_closed
+from shared.providers.speech import SpeechChunk
 
 M = TypeVar("M")
 

@@ -4,9 +4,6 @@ from typing import Final
 
 import msgspec
 
-from media.audio.mulaw import RATE
-from media.providers.ports import ProviderError
-from media.providers.service_facts import RecogniserFacts, VoiceFacts
 from media.providers.socket_recogniser import SocketSpeechToText
 from media.providers.vendor import Adapter, KeytermOption, ProviderSetup, Vendor
 from media.providers.vendor_socket import SocketTarget
@@ -19,6 +16,9 @@ from media.providers.vendors.deepgram_wire import QueryValue, make_headers, make
 from media.providers.vendors.segment_dialect import SegmentDialect
 from media.providers.wait_history import UsualWait
 from media.providers.warm_connections import WarmConnections
+from shared.g711 import RATE
+from shared.providers.errors import ProviderError
+from shared.providers.service_facts import RecogniserFacts, VoiceFacts
 from shared.vendor_options import DeepgramSpeechToTextOptions, DeepgramTextToSpeechOptions
 
 _FLUX_PREFIX: Final = "flux-"

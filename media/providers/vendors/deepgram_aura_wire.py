@@ -11,9 +11,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from media.providers.decode_errors import DECODE_ERRORS
-from media.providers.ports import ProviderBusy
-from media.providers.socket_errors import make_unreadable
+from shared.providers.errors import DECODE_ERRORS, ProviderBusy, make_unreadable
 
 PATH: Final = "/v1/speak"
 FLUSH: Final = '{"type":"Flush"}'

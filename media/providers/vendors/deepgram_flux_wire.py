@@ -15,13 +15,11 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from media.providers.decode_errors import DECODE_ERRORS
-from media.providers.ports import TimedWord
-from media.providers.socket_errors import make_unreadable
-from media.providers.spoken_language import read_language
-from media.providers.turn_calibration import CALIBRATIONS
-from media.providers.vendors.deepgram_transcript import TranscribedResult, TranscribedSegment
 from media.providers.vendors.deepgram_wire import ListenProtocol, make_error
+from shared.providers.errors import DECODE_ERRORS, make_unreadable
+from shared.providers.segments import TranscribedResult, TranscribedSegment
+from shared.providers.speech import TimedWord, read_language
+from shared.providers.turn_calibration import CALIBRATIONS
 
 # The vendor's greatest values: a turn ends when it is forced to, or after a minute of silence.
 EOT_THRESHOLD: Final = 1.0

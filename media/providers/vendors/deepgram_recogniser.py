@@ -3,8 +3,8 @@
 from typing import Final
 
 from media.providers.recogniser_dialect import ListenRules
-from media.providers.vendors.deepgram_transcript import TranscribedResult
 from media.providers.vendors.deepgram_wire import ListenProtocol, map_close
+from shared.providers.segments import TranscribedResult
 
 # The vendor asks for a KeepAlive every 3 to 5 s and ends a session after 10 s without audio (NET-0001). Two of these
 # checks pass at most before one is sent.

@@ -5,11 +5,12 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from contextlib import aclosing
 from typing import Final
 
-from media.providers.ports import ProviderError, SpeechChunk
 from media.providers.vendor_socket import SocketTarget, VendorSocket
 from media.providers.vendors.deepgram_aura_wire import CLEAR, CLOSE, FLUSH_RESERVE, AuraSpeech, FlushBudget, read_aura
 from media.providers.vendors.deepgram_wire import make_error, map_close
 from media.providers.warm_connections import WarmConnections
+from shared.providers.errors import ProviderError
+from shared.providers.speech import SpeechChunk
 
 # A connection on which Clear is not answered within this is closed.
 CLEAR_S: Final = 1.0

@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlencode
 
-from media.providers.error_code import is_error_code
-from media.providers.ports import ProviderBusy, ProviderError
-from media.providers.vendors.deepgram_transcript import TranscribedResult
 from shared.provider_failures import FailureCause
+from shared.providers.errors import ProviderBusy, ProviderError, is_error_code
+from shared.providers.segments import TranscribedResult
 
 QueryValue = str | int | float | bool | Sequence[str]
 

@@ -5,8 +5,6 @@ from urllib.parse import quote
 
 import msgspec
 
-from media.providers.ports import ProviderError
-from media.providers.service_facts import RecogniserFacts, VoiceFacts
 from media.providers.socket_recogniser import SocketSpeechToText
 from media.providers.vendor import Adapter, KeytermOption, ProviderSetup, Vendor
 from media.providers.vendor_socket import SocketTarget
@@ -24,6 +22,8 @@ from media.providers.vendors.elevenlabs_speech_wire import PATH as SPEAK_PATH
 from media.providers.vendors.elevenlabs_wire import QueryItem, base_language, make_headers, make_url
 from media.providers.wait_history import UsualWait
 from media.providers.warm_connections import WarmConnections
+from shared.providers.errors import ProviderError
+from shared.providers.service_facts import RecogniserFacts, VoiceFacts
 from shared.vendor_languages import ELEVENLABS_LANGUAGES, ELEVENLABS_TOLD
 from shared.vendor_options import (
     ELEVENLABS_KEYTERM_CHARACTERS,

@@ -4,11 +4,12 @@ import asyncio
 from functools import partial
 from typing import Final
 
-from media.audio.mulaw import BYTES_PER_MS, SILENCE
-from media.providers.ports import RecognisedText
+from media.audio.mulaw import SILENCE
 from media.providers.recogniser_dialect import ListenRules, RecogniserLine
 from media.providers.vendors.elevenlabs_scribe_wire import ScribeTranscript, make_chunk
 from media.providers.vendors.elevenlabs_wire import make_closed, refine_refusal
+from shared.g711 import BYTES_PER_MS
+from shared.providers.speech import RecognisedText
 
 # Audio of one message: 60 ms. It is a multiple of 3, so that base64 adds no padding, and costs 20 ms on average.
 CHUNK_BYTES: Final = 480

@@ -11,12 +11,10 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from media.audio.mulaw import RATE
-from media.providers.decode_errors import DECODE_ERRORS
-from media.providers.ports import RecognisedText, TimedWord
-from media.providers.socket_errors import make_unreadable
-from media.providers.spoken_language import most_spoken, read_language
 from media.providers.vendors.elevenlabs_wire import make_error
+from shared.g711 import RATE
+from shared.providers.errors import DECODE_ERRORS, make_unreadable
+from shared.providers.speech import RecognisedText, TimedWord, most_spoken, read_language
 
 PATH: Final = "/v1/speech-to-text/realtime"
 # The vendor's least audio of a commit is 0.3 s.

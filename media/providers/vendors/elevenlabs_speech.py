@@ -6,11 +6,11 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from media.providers.ports import SpeechChunk
 from media.providers.vendors.context_voice import ContextConnection, VoiceProtocol, speak_contexts
 from media.providers.vendors.elevenlabs_speech_wire import ElevenLabsTone, FlushedContexts, SpeechOutput, read_output
 from media.providers.vendors.elevenlabs_wire import make_closed, refine_refusal
 from media.providers.warm_connections import WarmConnections
+from shared.providers.speech import SpeechChunk
 
 # The vendor closes a connection (1008) that opens more contexts at once; one that was closed counts until its audio has
 # been sent.

@@ -11,12 +11,10 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from media.providers.decode_errors import DECODE_ERRORS
-from media.providers.ports import ProviderError, SpeechChunk
-from media.providers.socket_errors import make_unreadable
-from media.providers.vendors.character_words import CharacterWords
 from media.providers.vendors.elevenlabs_wire import make_error
-from media.providers.vendors.speech_context import SpeechContext
+from shared.providers.errors import DECODE_ERRORS, ProviderError, make_unreadable
+from shared.providers.speech import SpeechChunk
+from shared.providers.voice_contexts import CharacterWords, SpeechContext
 
 PATH: Final = "/v1/text-to-speech/{voice_id}/multi-stream-input"
 # Of a context; the vendor's limit. The connections that are kept are younger.

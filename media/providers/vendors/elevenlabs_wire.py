@@ -11,10 +11,8 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
-from media.providers.decode_errors import DECODE_ERRORS
-from media.providers.error_code import is_error_code
-from media.providers.ports import KeyRefused, ProviderBusy, ProviderError
-from media.providers.socket_errors import make_closed as make_cut
+from shared.providers.errors import DECODE_ERRORS, KeyRefused, ProviderBusy, ProviderError, is_error_code
+from shared.providers.errors import make_closed as make_cut
 
 QueryItem = str | int | float | bool | Sequence[str] | None
 

@@ -11,25 +11,31 @@ from uuid import uuid4
 import msgspec
 from msgspec import Struct
 
-from media.providers import token_estimate
-from media.providers.conversation_turns import SpeakerTurn, ToolAnswer, join_texts, make_turns, parse_arguments
-from media.providers.decode_errors import DECODE_ERRORS
-from media.providers.error_code import is_error_code
-from media.providers.failure_cause import cause_of_status
-from media.providers.ports import (
+from shared.gemini_api import is_day_used_up, is_key_refused
+from shared.providers import chat as providers_chat
+from shared.providers.chat import (
     ChatRequest,
-    KeyRefused,
     LanguageModelEvent,
+    SpeakerTurn,
+    TextDelta,
+    TokenUsage,
+    ToolAnswer,
+    ToolCall,
+    ToolSpec,
+    join_texts,
+    make_turns,
+    parse_arguments,
+)
+from shared.providers.errors import (
+    DECODE_ERRORS,
+    KeyRefused,
     ProviderBusy,
     ProviderError,
     ProviderSlow,
     ReplyUnusable,
-    TextDelta,
-    TokenUsage,
-    ToolCall,
-    ToolSpec,
+    cause_of_status,
+    is_error_code,
 )
-from shared.gemini_api import is_day_used_up, is_key_refused
 
 _PAYMENT_REQUIRED: Final = 402
 _BUSY_STATUSES: Final = (429, 503)
@@ -233,7 +239,7 @@ class ContentReader:
 
     def _estimate(self, request: ChatRequest) -> TokenUsage:
         arguments = "".join(call.arguments for call in self._calls)
-        return token_estimate.estimate_tokens(request, "".join(self._text) + arguments)
+        return providers_chat.estimate_tokens(request, "".join(self._text) + arguments)
 
     def _decode(self, data: bytes) -> _Chunk:
         try:

@@ -4,13 +4,14 @@ from collections.abc import Mapping, Set
 from typing import Any, Final
 
 from media.providers.chat_api import ChatTimeouts
-from media.providers.ports import ChatRequest, ProviderError
-from media.providers.service_facts import ModelFacts
 from media.providers.streamed_model import VENDOR_WAIT, StreamedLanguageModel, share_server
 from media.providers.vendor import Adapter, ProviderSetup, Vendor
 from media.providers.vendors.gemini_wire import ContentReader, make_contents, make_http_error, make_system, make_tools
 from media.providers.wait_history import UsualWait
 from shared.gemini_api import choose_thinking, make_gemini_url, make_headers, needs_signatures
+from shared.providers.chat import ChatRequest
+from shared.providers.errors import ProviderError
+from shared.providers.service_facts import ModelFacts
 from shared.vendor_options import GOOGLE_URL, GoogleOptions
 
 

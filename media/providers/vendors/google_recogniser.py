@@ -6,21 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from media.audio.mulaw import BYTES_PER_MS
 from media.providers.deadline_timer import DeadlineTimer
-from media.providers.ports import (
-    ProviderError,
-    ProviderSlow,
-    RecognisedText,
-    SpeechToTextFailed,
-    SpeechToTextSession,
-    SpeechToTextSink,
-    TurnSignal,
-)
-from media.providers.vendors.deepgram_transcript import TranscribedResult, TurnTranscript
+from media.providers.ports import SpeechToTextFailed, SpeechToTextSession, SpeechToTextSink
 from media.providers.vendors.google_recognition_stream import RecognitionStream, StreamOpener
 from media.providers.vendors.google_speech_pb2 import StreamingRecognizeResponse
 from media.providers.vendors.google_speech_wire import StreamReader
+from shared.g711 import BYTES_PER_MS
+from shared.providers.errors import ProviderError, ProviderSlow
+from shared.providers.segments import TranscribedResult, TurnTranscript
+from shared.providers.speech import RecognisedText, TurnSignal
 
 # The chunk that the vendor recommends: 100 ms.
 CHUNK_BYTES: Final = 800

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from media.providers.grpc_calls import GrpcServer, GrpcStream
-from media.providers.ports import ProviderError
 from media.providers.vendors import google_speech_pb2 as pb
 from media.providers.vendors.google_speech_wire import MESSAGE_BYTES, RECOGNISE, make_metadata
 from shared.google_account import ServiceAccount
+from shared.providers.errors import ProviderError
 
 # More than this unsent means that the vendor reads nothing. A recogniser that takes over is sent up to 60 s of audio at
 # once (480,000 bytes).

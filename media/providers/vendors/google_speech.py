@@ -6,8 +6,6 @@ A vendor apart from `google`, whose models take an API key: these want a service
 from typing import Final
 
 from media.providers.grpc_calls import GrpcAddress, GrpcServer
-from media.providers.ports import KeyRefused
-from media.providers.service_facts import RecogniserFacts, VoiceFacts
 from media.providers.vendor import Adapter, KeytermOption, ProviderSetup, Vendor
 from media.providers.vendors.google_recogniser import GoogleListener, GoogleSpeechToText
 from media.providers.vendors.google_recognition_stream import StreamOpener
@@ -21,6 +19,8 @@ from shared.cloud_speech_options import (
     GoogleTextToSpeechOptions,
 )
 from shared.google_account import AccountInvalid, ServiceAccount, read_account
+from shared.providers.errors import KeyRefused
+from shared.providers.service_facts import RecogniserFacts, VoiceFacts
 
 # It refuses phrases ("Recognizer does not support feature", pipecat's table).
 _WITHOUT_KEYTERMS: Final = "telephony"

@@ -12,11 +12,12 @@ from urllib.parse import urlsplit
 from google.protobuf.duration_pb2 import Duration
 
 from media.providers.grpc_calls import GrpcAddress, GrpcMethod
-from media.providers.ports import KeyRefused, ProviderError, TimedWord
-from media.providers.turn_calibration import CALIBRATIONS
 from media.providers.vendors import google_speech_pb2 as pb
-from media.providers.vendors.deepgram_transcript import TranscribedResult, TranscribedSegment
 from shared.google_account import AccountInvalid, ServiceAccount
+from shared.providers.errors import KeyRefused, ProviderError
+from shared.providers.segments import TranscribedResult, TranscribedSegment
+from shared.providers.speech import TimedWord
+from shared.providers.turn_calibration import CALIBRATIONS
 
 RATE: Final = 8_000
 # The service's own bound is 25,600 bytes of a message ("Quotas and limits").

@@ -11,7 +11,6 @@ import structlog
 
 from media.providers.grpc_calls import GrpcServer, GrpcStream, call_once
 from media.providers.phonemes import NO_PHONEMES, Phonemes
-from media.providers.ports import ProviderError, ProviderSlow, SpeechChunk
 from media.providers.vendors import google_speech_pb2 as pb
 from media.providers.vendors.google_speech_wire import (
     SPEAK,
@@ -23,6 +22,8 @@ from media.providers.vendors.google_speech_wire import (
     strip_wave,
 )
 from shared.google_account import ServiceAccount
+from shared.providers.errors import ProviderError, ProviderSlow
+from shared.providers.speech import SpeechChunk
 
 # The vendor ends a stream that gets no text for 5 s, and may keep the last words until it knows that none follow.
 IDLE_S: Final = 0.5

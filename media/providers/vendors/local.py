@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from media.providers.ports import SpeechToText, TextToSpeech
-from media.providers.service_facts import RecogniserFacts, VoiceFacts
 from media.providers.vendor import Adapter, ProviderSetup, ProviderUnusable, Vendor, VendorResources
 from media.providers.wait_history import UsualWait
+from shared.providers.service_facts import RecogniserFacts, VoiceFacts
 from shared.vendor_options import EmptyOptions
 
 if TYPE_CHECKING:

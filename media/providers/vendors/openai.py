@@ -5,12 +5,13 @@ from typing import Any, Final
 
 from media.providers.chat_api import ChatTimeouts
 from media.providers.openai_wire import StreamedReply, make_http_error, make_messages, make_tools, parse_error
-from media.providers.ports import ChatRequest, ProviderError
-from media.providers.service_facts import ModelFacts
 from media.providers.streamed_model import VENDOR_WAIT, StreamedLanguageModel, share_server
 from media.providers.vendor import Adapter, ProviderSetup, Vendor
 from media.providers.wait_history import UsualWait
 from shared.chat_dialects import RULES, Dialect, DialectRules, detect_dialect, make_chat_url, make_key_headers
+from shared.providers.chat import ChatRequest
+from shared.providers.errors import ProviderError
+from shared.providers.service_facts import ModelFacts
 from shared.vendor_options import OpenAiOptions
 
 

@@ -3,8 +3,8 @@
 from typing import Final
 
 from media.providers.receptionist.llm import ReceptionistLanguageModel
-from media.providers.service_facts import ModelFacts
 from media.providers.vendor import Adapter, ProviderSetup, Vendor
+from shared.providers.service_facts import ModelFacts
 
 
 def _make_llm(setup: ProviderSetup) -> ReceptionistLanguageModel:

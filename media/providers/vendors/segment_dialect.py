@@ -2,9 +2,9 @@
 
 from typing import Protocol
 
-from media.providers.ports import TurnSignal
 from media.providers.recogniser_dialect import RecogniserLine
-from media.providers.vendors.deepgram_transcript import TranscribedResult, TurnTranscript
+from shared.providers.segments import TranscribedResult, TurnTranscript
+from shared.providers.speech import TurnSignal
 
 
 class SegmentReader(Protocol):

@@ -2,9 +2,7 @@
 
 from typing import Any, Final
 
-from media.providers.ports import ProviderError
 from media.providers.recogniser_dialect import ListenRules
-from media.providers.service_facts import RecogniserFacts, VoiceFacts
 from media.providers.socket_recogniser import SocketSpeechToText
 from media.providers.vendor import Adapter, KeytermOption, ProviderSetup, Vendor
 from media.providers.vendor_socket import SocketTarget
@@ -23,6 +21,8 @@ from media.providers.vendors.soniox_wire import (
 from media.providers.vendors.turn_dialect import TurnDialect
 from media.providers.wait_history import UsualWait
 from media.providers.warm_connections import WarmConnections
+from shared.providers.errors import ProviderError
+from shared.providers.service_facts import RecogniserFacts, VoiceFacts
 from shared.vendor_languages import SONIOX_LANGUAGES, find_soniox_language
 from shared.vendor_options import SONIOX_KEYTERM_CHARACTERS, SonioxSpeechToTextOptions, SonioxTextToSpeechOptions
 

@@ -4,7 +4,6 @@ import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from typing import Any, Final
 
-from media.providers.ports import SpeechChunk
 from media.providers.vendors.context_voice import ContextConnection, VoiceProtocol, speak_contexts
 from media.providers.vendors.soniox_speech_wire import (
     MAX_STREAMS,
@@ -14,6 +13,7 @@ from media.providers.vendors.soniox_speech_wire import (
     read_output,
 )
 from media.providers.warm_connections import WarmConnections
+from shared.providers.speech import SpeechChunk
 
 StreamConnection = ContextConnection[StreamOutput]
 PROTOCOL: Final = VoiceProtocol(read_output, find_ended, max_contexts=MAX_STREAMS)

@@ -12,13 +12,11 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from media.audio.mulaw import RATE
-from media.providers.decode_errors import DECODE_ERRORS
-from media.providers.ports import ProviderError, SpeechChunk
-from media.providers.socket_errors import make_unreadable
-from media.providers.vendors.character_words import CharacterWords
 from media.providers.vendors.soniox_wire import make_error
-from media.providers.vendors.speech_context import SpeechContext
+from shared.g711 import RATE
+from shared.providers.errors import DECODE_ERRORS, ProviderError, make_unreadable
+from shared.providers.speech import SpeechChunk
+from shared.providers.voice_contexts import CharacterWords, SpeechContext
 
 SPEAK_PATH: Final = "/tts-websocket"
 # That a connection may have at once; one that was cancelled counts until the vendor has said so.

@@ -10,10 +10,9 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Final
 
-from media.providers.ports import RecognisedText, TimedWord, TurnSignal
-from media.providers.spoken_language import most_spoken, read_language
-from media.providers.turn_calibration import CALIBRATIONS
 from media.providers.vendors.soniox_wire import ENDPOINT, FINALISED, SonioxToken, read_message
+from shared.providers.speech import RecognisedText, TimedWord, TurnSignal, most_spoken, read_language
+from shared.providers.turn_calibration import CALIBRATIONS
 
 # Speech is noticed about so long after it began, so that a word that ends so shortly before is one of it.
 TOLERANCE_MS: Final = 50.0

@@ -11,12 +11,17 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from media.audio.mulaw import RATE
-from media.providers.decode_errors import DECODE_ERRORS
-from media.providers.error_code import is_error_code
-from media.providers.failure_cause import cause_of_status
-from media.providers.ports import KeyRefused, ProviderBusy, ProviderError, ProviderSlow
-from media.providers.socket_errors import make_unreadable
+from shared.g711 import RATE
+from shared.providers.errors import (
+    DECODE_ERRORS,
+    KeyRefused,
+    ProviderBusy,
+    ProviderError,
+    ProviderSlow,
+    cause_of_status,
+    is_error_code,
+    make_unreadable,
+)
 
 LISTEN_PATH: Final = "/transcribe-websocket"
 KEEP_ALIVE: Final = '{"type":"keepalive"}'

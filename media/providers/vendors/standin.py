@@ -11,22 +11,14 @@ from typing import Final
 import numpy as np
 
 from media.audio import mulaw
-from media.audio.mulaw import BYTES_PER_MS
-from media.providers import token_estimate
-from media.providers.ports import (
-    ChatRequest,
-    LanguageModelEvent,
-    ProviderError,
-    RecognisedText,
-    SpeechChunk,
-    SpeechToTextFailed,
-    SpeechToTextSession,
-    SpeechToTextSink,
-    TextDelta,
-    TimedWord,
-)
+from media.providers.ports import SpeechToTextFailed, SpeechToTextSession, SpeechToTextSink
 from media.providers.vendor import Adapter, ProviderSetup, Vendor
-from media.providers.word_timing import spread_words, timing_length
+from shared.g711 import BYTES_PER_MS
+from shared.providers import chat as providers_chat
+from shared.providers.chat import ChatRequest, LanguageModelEvent, TextDelta
+from shared.providers.errors import ProviderError
+from shared.providers.speech import RecognisedText, SpeechChunk, TimedWord
+from shared.providers.word_timing import spread_words, timing_length
 from shared.vendor_options import StandinLanguageModelOptions, StandinSpeechToTextOptions, StandinTextToSpeechOptions
 
 # Vendors produce speech faster than it is spoken.
@@ -111,7 +103,7 @@ class StandinLanguageModel:
             await _sleep_until(loop, due)
             yield TextDelta(word)
             due += options.token_ms / 1000
-        yield token_estimate.estimate_tokens(request, options.text)
+        yield providers_chat.estimate_tokens(request, options.text)
 
 
 class StandinTextToSpeech:

@@ -2,8 +2,8 @@
 
 from typing import Protocol
 
-from media.providers.ports import RecognisedText, TurnSignal
 from media.providers.recogniser_dialect import RecogniserLine
+from shared.providers.speech import RecognisedText, TurnSignal
 
 
 class VendorTranscript(Protocol):

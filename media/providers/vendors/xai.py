@@ -2,15 +2,15 @@
 
 from typing import Final
 
-from media.audio.mulaw import RATE
 from media.providers.recogniser_dialect import ListenRules
-from media.providers.service_facts import RecogniserFacts
 from media.providers.socket_recogniser import SocketSpeechToText
 from media.providers.vendor import Adapter, KeytermOption, ProviderSetup, Vendor
 from media.providers.vendor_socket import SocketTarget
 from media.providers.vendors.segment_dialect import SegmentDialect
 from media.providers.vendors.xai_wire import DONE, QueryField, UtteranceReader, make_headers, make_url, refine_refusal
 from media.providers.wait_history import UsualWait
+from shared.g711 import RATE
+from shared.providers.service_facts import RecogniserFacts
 from shared.vendor_options import XaiSpeechToTextOptions
 
 # The chunk that the vendor recommends: 100 ms.

@@ -13,12 +13,11 @@ from urllib.parse import quote, urlencode
 import msgspec
 from msgspec import Struct
 
-from media.providers.decode_errors import DECODE_ERRORS
-from media.providers.ports import KeyRefused, ProviderBusy, ProviderError, TimedWord
-from media.providers.socket_errors import make_unreadable
-from media.providers.turn_calibration import CALIBRATIONS
-from media.providers.vendors.deepgram_transcript import LITTLE_AUDIO_MS, TranscribedResult, TranscribedSegment
 from shared.chat_dialects import read_sentence
+from shared.providers.errors import DECODE_ERRORS, KeyRefused, ProviderBusy, ProviderError, make_unreadable
+from shared.providers.segments import LITTLE_AUDIO_MS, TranscribedResult, TranscribedSegment
+from shared.providers.speech import TimedWord
+from shared.providers.turn_calibration import CALIBRATIONS
 
 PATH: Final = "/v1/stt"
 FINALIZE: Final = '{"type":"finalize"}'

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from media.audio.mulaw import BYTES_PER_MS
 from media.call.utterance import Utterance
 from media.providers.ports import TimedWord
-from media.providers.word_timing import TYPICAL_MS_PER_CHARACTER
+from shared.providers.word_timing import TYPICAL_MS_PER_CHARACTER
 
 
 def spoken(text: str, ms: int, *words: TimedWord, complete: bool = True) -> Utterance:

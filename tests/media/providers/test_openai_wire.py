@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media.providers.conversation_turns import NO_RESULT
 from media.providers.openai_wire import StreamedReply, make_http_error, make_messages
 from media.providers.ports import ChatRequest, Message, ProviderError, ProviderSlow, TokenUsage, ToolCall
+from shared.providers.chat import NO_RESULT
 from tests.media.providers.sse_server import delta
 
 CALL = ToolCall("c1", "book", '{"day": "Monday"}')

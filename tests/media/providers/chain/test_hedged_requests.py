@@ -22,10 +22,10 @@ from media.providers.ports import (
     TokenUsage,
     ToolCall,
 )
-from media.providers.token_estimate import estimate_tokens
 from media.providers.usage import UsageMeter
 from media.providers.wait_history import UsualWait
 from shared.events import ProviderFailed, UsageRecorded
+from shared.providers.chat import estimate_tokens
 from tests.media.providers.fakes import FakeLanguageModel, Step, text_deltas
 from tests.media.providers.virtual import now, run
 

@@ -29,9 +29,9 @@ from media.providers.ports import (
     TokenUsage,
     ToolCall,
 )
-from media.providers.token_estimate import estimate_tokens
 from media.providers.usage import UsageMeter
 from shared.events import UsageRecorded
+from shared.providers.chat import estimate_tokens
 from tests.media.providers.fakes import FakeSpeechToText, FakeSpeechToTextSession, FakeTextToSpeech, Step
 from tests.media.providers.virtual import run
 

@@ -29,11 +29,11 @@ from media.providers.vendors.azure_requests import (
 from media.providers.vendors.azure_speech_wire import SpokenTurns
 from media.providers.vendors.azure_ssml import AzureTone, AzureVoice, make_ssml
 from media.providers.vendors.azure_wire import make_closed, make_headers, make_url, refine_refusal
-from media.providers.vendors.deepgram_transcript import TurnTranscript
 from shared.azure_locales import find_locale
 from shared.azure_speech import find_base_url
 from shared.cloud_speech_options import AzureSpeechToTextOptions, AzureTextToSpeechOptions
 from shared.plan import Pronunciation
+from shared.providers.segments import TurnTranscript
 
 AVA = AzureVoice("en-US-AvaMultilingualNeural")
 ID = "0123456789abcdef0123456789abcdef"

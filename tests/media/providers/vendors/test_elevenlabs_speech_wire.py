@@ -6,10 +6,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from media.providers.error_code import is_error_code
 from media.providers.ports import KeyRefused, ProviderBusy, ProviderError, SpeechChunk, TimedWord
 from media.providers.vendors.elevenlabs_speech_wire import ElevenLabsTone, FlushedContexts, read_output
 from media.providers.vendors.elevenlabs_wire import base_language, make_closed, make_error, make_url, refine_refusal
+from shared.providers.errors import is_error_code
 
 
 def make_contexts(**tone: Any) -> FlushedContexts:

@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from media.providers.chat_api import ReplyReader
-from media.providers.conversation_turns import NO_RESULT
 from media.providers.ports import (
     CALL_BEGAN_PROMPT,
     ChatRequest,
@@ -33,6 +32,7 @@ from media.providers.vendors.anthropic import AnthropicApi
 from media.providers.vendors.anthropic_wire import MessageReader
 from media.providers.vendors.gemini_wire import ContentReader
 from media.providers.vendors.google import GeminiApi
+from shared.providers.chat import NO_RESULT
 from shared.vendor_options import AnthropicOptions, GoogleOptions
 from simulator.vendors import anthropic_request, gemini_request
 from simulator.vendors.anthropic_stream import MessageStream

@@ -9,8 +9,8 @@ import msgspec
 import pytest
 
 from media.providers.ports import KeyRefused, ProviderBusy, ProviderError, SpeechToTextEvent, TurnSignal
-from media.providers.vendors.deepgram_transcript import TurnTranscript
 from media.providers.vendors.xai_wire import UtteranceReader, make_error, refine_refusal
+from shared.providers.segments import TurnTranscript
 from simulator.carrier.mulaw import FRAME, SILENCE
 from simulator.vendors.faults import Fault
 from simulator.vendors.voice import word_times

@@ -8,11 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from media.providers.ports import RecognisedText, TimedWord
-from media.providers.vendors.deepgram_transcript import (
-    TranscribedResult,
-    TranscribedSegment,
-    TurnTranscript,
-)
+from shared.providers.segments import TranscribedResult, TranscribedSegment, TurnTranscript
 
 WORD_MS = 100
 

@@ -2,11 +2,10 @@
 
 import pytest
 
-from media.providers.failure_cause import cause_of_status
 from media.providers.openai_wire import make_http_error
 from media.providers.ports import ProviderBusy, ProviderError, ProviderSlow, ReplyUnusable
-from media.providers.socket_errors import make_closed, make_unreadable
 from media.providers.vendors import cartesia_wire, deepgram_wire
+from shared.providers.errors import cause_of_status, make_closed, make_unreadable
 
 
 @pytest.mark.parametrize(

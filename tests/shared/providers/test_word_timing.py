@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from media.providers.ports import TimedWord
-from media.providers.word_timing import (
+from shared.providers.word_timing import (
     align_words,
     count_spoken,
     spread_words,

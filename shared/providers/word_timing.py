@@ -10,7 +10,7 @@ from dataclasses import replace
 from itertools import accumulate
 from typing import Final
 
-from media.providers.ports import TimedWord
+from shared.providers.speech import TimedWord
 
 # Unhurried English speech, until a voice's own pace is known.
 TYPICAL_MS_PER_CHARACTER: Final = 65.0

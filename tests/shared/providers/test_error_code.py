@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media.providers.error_code import hide_key, is_error_code, name_media_type
+from shared.providers.errors import hide_key, is_error_code, name_media_type
 
 CODES = ("rate_limit_exceeded", "NET-0001", "SchemaError", "401", "invalid_api_key", "DeploymentNotFound", "BIG-0000")
 KEYS = ("sk_car_8c4f2a91b7", "sk-proj-Ab3dE6fGhI", "3f9a1c77b2", "gsk_x1y2z3", "a" * 61, "1" * 5, "", "a b", "a\n", 401)

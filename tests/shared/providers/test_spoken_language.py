@@ -6,14 +6,14 @@ import msgspec
 import pytest
 
 from media.providers.ports import RecognisedText
-from media.providers.spoken_language import most_spoken, read_language
 from media.providers.vendors.azure_listen_wire import PhraseReader
 from media.providers.vendors.azure_messages import AzureMessage
 from media.providers.vendors.deepgram_flux_wire import read_flux
 from media.providers.vendors.deepgram_nova_wire import read_nova
-from media.providers.vendors.deepgram_transcript import TurnTranscript
 from media.providers.vendors.elevenlabs_scribe_wire import ScribeTranscript
 from media.providers.vendors.soniox_transcript import SonioxTranscript
+from shared.providers.segments import TurnTranscript
+from shared.providers.speech import most_spoken, read_language
 
 
 @pytest.mark.parametrize(

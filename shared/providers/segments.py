@@ -8,8 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from media.providers.ports import RecognisedText, TimedWord
-from media.providers.spoken_language import most_spoken
+from shared.providers.speech import RecognisedText, TimedWord, most_spoken
 
 # A result that ends so shortly before a position covers it: a recogniser counts in frames of its own.
 TOLERANCE_MS: Final = 50.0

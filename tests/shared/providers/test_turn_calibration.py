@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from media.providers.turn_calibration import CALIBRATIONS, TurnCalibration
+from shared.providers.turn_calibration import CALIBRATIONS, TurnCalibration
 
 BENT = TurnCalibration(((0.0, 0.1), (0.4, 0.7), (1.0, 0.9)))
 
