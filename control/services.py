@@ -146,7 +146,7 @@ def make_services(
     knowledge, do_not_call = KnowledgeDocuments(workspaces, platform), DoNotCallList(NumberPseudonyms(sealer).list_all)
     agents, webhook_policy = _make_agents(workspaces, knowledge, policies), policies.outbound_webhooks
     billing = _make_billing(policies, platform, workspaces, mailer, outside)
-    lookup = agents.make_lookup(sealer)
+    lookup, tools = agents.make_lookup(sealer), make_tools(workspaces, sealer, checker.guard, RESERVED_NAMES)
     campaigns = Campaigns(workspaces, lookup, platform)
     return Services(
         ApiKeys(),
@@ -183,7 +183,9 @@ def make_services(
         make_privacy(workspaces, platform, sealer),
         make_single_sign_on(workspaces, accounts, sealer, guard, policies.sso, mailer.page("/sso/callback")),
         _make_integrations(workspaces, sealer, guard, policies),
-        make_tools(workspaces, sealer, checker.guard, RESERVED_NAMES),
+        tools,
+        tools.http,
+        tools.mcp,
         outside.carriers,
         outside.call_pacer,
         outside.media_assignment,

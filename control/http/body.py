@@ -20,6 +20,8 @@ Currency = Annotated[
 ]
 # In a path or a body, by itself.
 CurrencyCode = Annotated[str, StringConstraints(pattern=r"^[a-z]{3}$")]
+# PostgreSQL stores no NUL in texts.
+PLAIN: Final = r"^[^\u0000]*$"
 # One line, because names are shown in lists and in email to others.
 ONE_LINE: Final = r"^[^\u0000-\u001f\u007f]*$"
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=ONE_LINE)]

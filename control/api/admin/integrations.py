@@ -4,7 +4,6 @@ from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints
 
-from control.agents.config_part import PLAIN
 from control.api.admin.integrations_views import (
     AdminIntegrationTypeAnswer,
     AdminIntegrationTypes,
@@ -15,7 +14,7 @@ from control.api.admin.integrations_views import (
     to_usage,
 )
 from control.http.access import ANY_ADMIN, admin
-from control.http.body import Body, ChangeBody, Name, Slug
+from control.http.body import PLAIN, Body, ChangeBody, Name, Slug
 from control.http.context import AdminContext
 from control.http.route import Route
 from control.http.schema_of import SchemaOf

@@ -9,6 +9,7 @@ from control.api.client.http_tools_views import (
     HttpToolAnswer,
     HttpToolList,
     HttpToolTrialAnswer,
+    HttpToolView,
     to_tool_view,
     to_trial,
 )
@@ -17,10 +18,9 @@ from control.http.after_commit import AfterCommit
 from control.http.body import Body, ChangeBody
 from control.http.context import MemberContext
 from control.http.route import RateLimit, Route
-from control.tools.http_tools.rules import HttpToolConfig
-from control.tools.http_tools.service import HttpToolEdit
+from control.tools.http_tools.rules import HttpTool, HttpToolConfig
+from control.tools.http_tools.service import HttpToolEdit, HttpTools
 from control.tools.rules import SecretHeaders, ToolTitle
-from control.tools.service import ToolServices
 
 HttpToolId = Annotated[UUID, Field(description="Id of the HTTP tool.")]
 
@@ -65,38 +65,38 @@ class HttpToolArguments(Body):
 
 async def list_http_tools(context: MemberContext) -> HttpToolList:
     """The workspace's HTTP tools, by name; it has 50 at most."""
-    found = await context.services[ToolServices].http.list_all(context.db, context.workspace_id)
-    return HttpToolList([to_tool_view(tool) for tool in found], has_more=False)
+    found = await context.services[HttpTools].list_all(context.db, context.workspace_id)
+    return HttpToolList([_to_view(context, tool) for tool in found], has_more=False)
 
 
 async def create_http_tool(context: MemberContext, body: NewHttpTool) -> HttpToolAnswer:
     """Creates an HTTP tool, which agents use once their config names it."""
     edit = HttpToolEdit(body.config, body.secret_headers)
-    tool = await context.services[ToolServices].http.create(
+    tool = await context.services[HttpTools].create(
         context.db, context.workspace_id, context.actor, body.name, edit, context.now
     )
-    return HttpToolAnswer(to_tool_view(tool))
+    return HttpToolAnswer(_to_view(context, tool))
 
 
 async def get_http_tool(context: MemberContext, http_tool_id: HttpToolId) -> HttpToolAnswer:
     """An HTTP tool, without the values of its secret headers."""
     return HttpToolAnswer(
-        to_tool_view(await context.services[ToolServices].http.get(context.db, context.workspace_id, http_tool_id))
+        _to_view(context, await context.services[HttpTools].get(context.db, context.workspace_id, http_tool_id))
     )
 
 
 async def change_http_tool(context: MemberContext, http_tool_id: HttpToolId, body: HttpToolChange) -> HttpToolAnswer:
     """Changes an HTTP tool. Calls that are in progress use it from now on; what their model knows of it stays."""
     edit = HttpToolEdit(body.config, body.secret_headers)
-    tool = await context.services[ToolServices].http.update(
+    tool = await context.services[HttpTools].update(
         context.db, context.workspace_id, context.actor, http_tool_id, edit, context.now
     )
-    return HttpToolAnswer(to_tool_view(tool))
+    return HttpToolAnswer(_to_view(context, tool))
 
 
 async def delete_http_tool(context: MemberContext, http_tool_id: HttpToolId) -> None:
     """Deletes an HTTP tool that no agent names."""
-    await context.services[ToolServices].http.delete(context.db, context.workspace_id, context.actor, http_tool_id)
+    await context.services[HttpTools].delete(context.db, context.workspace_id, context.actor, http_tool_id)
 
 
 async def try_http_tool(
@@ -104,7 +104,7 @@ async def try_http_tool(
 ) -> AfterCommit[HttpToolTrialAnswer]:
     """Sends the tool's request once, for real. Answers what was sent, what came back, and what a language model would
     read of it."""
-    send = await context.services[ToolServices].http.prepare_trial(
+    send = await context.services[HttpTools].prepare_trial(
         context.db, context.workspace_id, context.actor, http_tool_id, body.arguments
     )
 
@@ -112,6 +112,10 @@ async def try_http_tool(
         return to_trial(await send())
 
     return AfterCommit(work)
+
+
+def _to_view(context: MemberContext, tool: HttpTool) -> HttpToolView:
+    return to_tool_view(tool, is_reserved=tool.name in context.services[HttpTools].reserved)
 
 
 ROUTES: tuple[Route, ...] = (

@@ -5,7 +5,6 @@ from typing import Annotated
 
 from pydantic import Field
 
-from control.agents.remote_tools import RESERVED_NAMES
 from control.http.fields import CreatedAt, Id, UpdatedAt
 from control.http.pagination import HasMore
 from control.tools.http_tools.execution import HttpTrial
@@ -112,13 +111,13 @@ class HttpToolTrialAnswer:
     took_ms: Annotated[int, Field(description="Milliseconds.", examples=[240])]
 
 
-def to_tool_view(tool: HttpTool) -> HttpToolView:
+def to_tool_view(tool: HttpTool, *, is_reserved: bool) -> HttpToolView:
     return HttpToolView(
         id=tool.id,
         name=tool.name,
         config=tool.config,
         secret_headers=list(tool.secret_names),
-        name_reserved=tool.name in RESERVED_NAMES,
+        name_reserved=is_reserved,
         created_at=tool.created_at,
         updated_at=tool.updated_at,
     )

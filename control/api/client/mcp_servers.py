@@ -19,9 +19,8 @@ from control.http.body import Body, ChangeBody
 from control.http.context import Context, MemberContext
 from control.http.route import RateLimit, Route
 from control.tools.mcp_servers.rules import McpServerConfig
-from control.tools.mcp_servers.service import McpServerEdit, try_tool
+from control.tools.mcp_servers.service import McpServerEdit, McpServers, try_tool
 from control.tools.rules import SecretHeaders, ToolTitle
-from control.tools.service import ToolServices
 
 McpServerId = Annotated[UUID, Field(description="Id of the MCP server.")]
 
@@ -73,13 +72,13 @@ class McpToolArguments(Body):
 
 async def list_mcp_servers(context: MemberContext) -> McpServerList:
     """The workspace's MCP servers with their tools, by name; it has 20 at most."""
-    found = await context.services[ToolServices].mcp.list_all(context.db, context.workspace_id)
+    found = await context.services[McpServers].list_all(context.db, context.workspace_id)
     return McpServerList([to_server(server) for server in found], has_more=False)
 
 
 async def create_mcp_server(context: MemberContext, body: NewMcpServer) -> McpServerAnswer:
     """Adds an MCP server. Its tools are listed by `POST …/refresh`, or within a minute."""
-    server = await context.services[ToolServices].mcp.create(
+    server = await context.services[McpServers].create(
         context.db,
         context.workspace_id,
         context.actor,
@@ -92,7 +91,7 @@ async def create_mcp_server(context: MemberContext, body: NewMcpServer) -> McpSe
 
 async def get_mcp_server(context: MemberContext, mcp_server_id: McpServerId) -> McpServerAnswer:
     """An MCP server with its tools, without the values of its secret headers."""
-    server = await context.services[ToolServices].mcp.get(context.db, context.workspace_id, mcp_server_id)
+    server = await context.services[McpServers].get(context.db, context.workspace_id, mcp_server_id)
     return McpServerAnswer(to_server(server))
 
 
@@ -100,7 +99,7 @@ async def change_mcp_server(
     context: MemberContext, mcp_server_id: McpServerId, body: McpServerChange
 ) -> McpServerAnswer:
     """Changes an MCP server. Its list of tools stays until it is asked for again."""
-    server = await context.services[ToolServices].mcp.update(
+    server = await context.services[McpServers].update(
         context.db,
         context.workspace_id,
         context.actor,
@@ -113,12 +112,12 @@ async def change_mcp_server(
 
 async def delete_mcp_server(context: MemberContext, mcp_server_id: McpServerId) -> None:
     """Deletes an MCP server that no agent names."""
-    await context.services[ToolServices].mcp.delete(context.db, context.workspace_id, context.actor, mcp_server_id)
+    await context.services[McpServers].delete(context.db, context.workspace_id, context.actor, mcp_server_id)
 
 
 async def refresh_mcp_server(context: MemberContext, mcp_server_id: McpServerId) -> AfterCommit[McpServerAnswer]:
     """Asks the server for its tools. If it does not answer, `list_error` says why, and the last list stays."""
-    ask = await context.services[ToolServices].mcp.prepare_listing(context.db, context.workspace_id, mcp_server_id)
+    ask = await context.services[McpServers].prepare_listing(context.db, context.workspace_id, mcp_server_id)
     workspace_id = context.workspace_id
 
     async def work() -> Any:
@@ -127,7 +126,7 @@ async def refresh_mcp_server(context: MemberContext, mcp_server_id: McpServerId)
     async def save(context: Context, listing: Any) -> McpServerAnswer:
         await enter_workspace(context.db, workspace_id)
         return McpServerAnswer(
-            to_server(await context.services[ToolServices].mcp.save_listing(context.db, listing, context.now))
+            to_server(await context.services[McpServers].save_listing(context.db, listing, context.now))
         )
 
     return AfterCommit(work, save)
@@ -137,7 +136,7 @@ async def try_mcp_tool(
     context: MemberContext, mcp_server_id: McpServerId, body: McpToolArguments
 ) -> AfterCommit[McpTrialAnswer]:
     """Uses a tool of the server once, for real, and answers what a language model would read."""
-    run = await context.services[ToolServices].mcp.prepare_trial(
+    run = await context.services[McpServers].prepare_trial(
         context.db, context.workspace_id, context.actor, mcp_server_id, body.tool, body.arguments
     )
 

@@ -39,7 +39,7 @@ class HttpTools:
         self, workspaces: Workspaces, sealer: Sealer, client: ToolHttpClient, reserved: Collection[str] = ()
     ) -> None:
         """reserved: names of the platform's own tools."""
-        self._reserved = reserved
+        self.reserved = reserved
         self._workspaces, self._safe, self.client = workspaces, HeaderSafe(sealer), client
 
     async def list_all(self, db: Connection, workspace_id: UUID) -> list[HttpTool]:
@@ -60,7 +60,7 @@ class HttpTools:
         (codes tool_name_reserved, address_refused, header_twice)."""
         assert edit.config is not None
         await self._workspaces.require_not_suspended(db, workspace_id)
-        if name in self._reserved:
+        if name in self.reserved:
             raise Invalid("The platform has a tool of this name.", code="tool_name_reserved", param="name")
         self._check(edit.config, list(edit.secrets or {}))
         await queries.lock_tools(db, workspace_id)
