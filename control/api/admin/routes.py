@@ -7,9 +7,7 @@ from control.api.admin import (
     config,
     currencies,
     dashboard,
-    integrations,
     logs,
-    numbers,
     own_account,
     providers,
     templates,
@@ -18,6 +16,9 @@ from control.api.admin import (
 )
 from control.calls import routes as calls_routes
 from control.http.route import Route
+from control.integrations import routes as integrations_routes
+from control.numbers import routes as numbers_routes
+from control.regulatory_bundles import routes as regulatory_bundles_routes
 
 ROUTES: tuple[Route, ...] = (
     *auth.ROUTES,
@@ -27,10 +28,11 @@ ROUTES: tuple[Route, ...] = (
     *config.ROUTES,
     *logs.ROUTES,
     *workspaces.ROUTES,
-    *numbers.ROUTES,
+    *numbers_routes.ADMIN_ROUTES,
+    *regulatory_bundles_routes.ADMIN_ROUTES,
     *providers.ROUTES,
     *templates.ROUTES,
-    *integrations.ROUTES,
+    *integrations_routes.ADMIN_ROUTES,
     *calls_routes.ADMIN_ROUTES,
     *analytics.ROUTES,
     *billing.ROUTES,

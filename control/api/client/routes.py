@@ -1,38 +1,37 @@
 """All routes of the client API."""
 
+from control.addresses import routes as addresses_routes
 from control.api.client import (
-    addresses,
     agent_drafts,
     agents,
     analytics,
     api_keys,
     auth,
     billing,
-    campaign_recipients,
-    campaigns,
-    http_tools,
-    integrations,
     invitations,
     knowledge,
-    mcp_servers,
     members,
-    numbers,
     own_account,
     privacy,
-    regulatory_bundles,
     sign_in_rules,
     sso,
     templates,
     voice,
-    webhook_endpoints,
     workspaces,
 )
 from control.calls import routes as calls_routes
 from control.calls.blocked_callers import routes as blocked_callers_routes
 from control.calls.verified_numbers import routes as verified_numbers_routes
+from control.campaigns import routes as campaigns_routes
 from control.do_not_call.routes import ROUTES as DO_NOT_CALL
 from control.http.route import Route
+from control.integrations import routes as integrations_routes
 from control.messages.routes import ROUTES as MESSAGES
+from control.numbers import routes as numbers_routes
+from control.outbound_webhooks import routes as outbound_webhooks_routes
+from control.regulatory_bundles import routes as regulatory_bundles_routes
+from control.tools.http_tools import routes as http_tools_routes
+from control.tools.mcp_servers import routes as mcp_servers_routes
 
 ROUTES: tuple[Route, ...] = (
     *auth.ROUTES,
@@ -46,19 +45,18 @@ ROUTES: tuple[Route, ...] = (
     *templates.ROUTES,
     *agents.ROUTES,
     *agent_drafts.ROUTES,
-    *numbers.ROUTES,
-    *addresses.ROUTES,
-    *regulatory_bundles.ROUTES,
+    *numbers_routes.ROUTES,
+    *addresses_routes.ROUTES,
+    *regulatory_bundles_routes.ROUTES,
     *calls_routes.ROUTES,
-    *campaigns.ROUTES,
-    *campaign_recipients.ROUTES,
+    *campaigns_routes.ROUTES,
     *voice.ROUTES,
-    *integrations.ROUTES,
-    *http_tools.ROUTES,
-    *mcp_servers.ROUTES,
+    *integrations_routes.ROUTES,
+    *http_tools_routes.ROUTES,
+    *mcp_servers_routes.ROUTES,
     *knowledge.ROUTES,
     *MESSAGES,
-    *webhook_endpoints.ROUTES,
+    *outbound_webhooks_routes.ROUTES,
     *blocked_callers_routes.ROUTES,
     *DO_NOT_CALL,
     *verified_numbers_routes.ROUTES,

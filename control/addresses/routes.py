@@ -1,19 +1,89 @@
-"""Routes of addresses, under which numbers are bought, for the members of their workspace."""
+"""Routes of addresses, for the members of their workspace."""
 
+from dataclasses import dataclass
 from typing import Annotated, Final
 from uuid import UUID
 
 from pydantic import AfterValidator, Field, StringConstraints
 
+from control.addresses.rules import BusinessAddress, RegistrationStatus
 from control.addresses.service import BusinessAddresses
-from control.api.client.addresses_views import AddressAnswer, AddressList, to_view
 from control.carriers.rules import PostalAddress
 from control.carriers.service import Carriers
 from control.http.access import member
 from control.http.body import ONE_LINE, Body
 from control.http.context import MemberContext
-from control.http.pagination import ListQuery, page_fields
+from control.http.fields import Carrier, CreatedAt, Id
+from control.http.pagination import ListAnswer, ListQuery, page_fields
 from control.http.route import RateLimit, Route
+
+
+@dataclass(frozen=True, slots=True)
+class AddressRegistrationView:
+    """How an address stands at a carrier."""
+
+    carrier: Carrier
+    status: Annotated[RegistrationStatus, Field(description="How the address stands at the carrier.")]
+    status_detail: Annotated[
+        str | None,
+        Field(
+            description="Why the carrier rejected it; null otherwise.",
+            examples=["The carrier refused: the address could not be validated: check its spelling."],
+        ),
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class AddressView:
+    """An address of the business or person who uses the workspace's numbers."""
+
+    id: Id
+    customer_name: Annotated[str, Field(description="Of the business or person.", examples=["Acme"])]
+    street: Annotated[str, Field(description="Street and number.", examples=["600 Congress Avenue"])]
+    street_secondary: Annotated[
+        str, Field(description="Floor, unit and the like; empty for none.", examples=["14th Floor"])
+    ]
+    city: Annotated[str, Field(description="Town.", examples=["Austin"])]
+    region: Annotated[str, Field(description="State or region.", examples=["TX"])]
+    postal_code: Annotated[str, Field(description="Postal code.", examples=["78701"])]
+    country: Annotated[str, Field(description="ISO 3166 code.", examples=["US"])]
+    registrations: Annotated[
+        list[AddressRegistrationView], Field(description="How the address stands at each carrier.")
+    ]
+    created_at: CreatedAt
+
+
+@dataclass(frozen=True, slots=True)
+class AddressAnswer:
+    """An address."""
+
+    address: Annotated[AddressView, Field(description="The address.")]
+
+
+@dataclass(frozen=True, slots=True)
+class AddressList(ListAnswer):
+    """A page of addresses, newest first."""
+
+    addresses: Annotated[list[AddressView], Field(description="The addresses.")]
+
+
+def to_address_view(address: BusinessAddress) -> AddressView:
+    parts = address.address
+    return AddressView(
+        id=address.id,
+        customer_name=parts.customer_name,
+        street=parts.street,
+        street_secondary=parts.street_secondary,
+        city=parts.city,
+        region=parts.region,
+        postal_code=parts.postal_code,
+        country=parts.country,
+        registrations=[
+            AddressRegistrationView(one.carrier, one.status, one.status_detail) for one in address.registrations
+        ],
+        created_at=address.created_at,
+    )
+
 
 AddressId = Annotated[UUID, Field(description="Id of the address.")]
 
@@ -59,7 +129,7 @@ class NewAddress(Body):
 async def list_addresses(context: MemberContext, query: ListQuery) -> AddressList:
     """The workspace's addresses, newest first."""
     found = await context.services[BusinessAddresses].list_page(context.db, context.workspace_id, page=query.request())
-    return AddressList([to_view(one) for one in found.rows], **page_fields(query, found))
+    return AddressList([to_address_view(one) for one in found.rows], **page_fields(query, found))
 
 
 async def create_address(context: MemberContext, body: NewAddress) -> AddressAnswer:
@@ -70,13 +140,13 @@ async def create_address(context: MemberContext, body: NewAddress) -> AddressAns
     address = await services[BusinessAddresses].create(
         context.db, context.workspace_id, context.actor, parts, carriers, context.now
     )
-    return AddressAnswer(to_view(address))
+    return AddressAnswer(to_address_view(address))
 
 
 async def get_address(context: MemberContext, address_id: AddressId) -> AddressAnswer:
     """One address with its registrations."""
     return AddressAnswer(
-        to_view(await context.services[BusinessAddresses].get(context.db, context.workspace_id, address_id))
+        to_address_view(await context.services[BusinessAddresses].get(context.db, context.workspace_id, address_id))
     )
 
 

@@ -1,0 +1,663 @@
+"""Routes of integrations, for members of their workspace; and of integration types, for the staff."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+from pydantic import ConfigDict, Field, StringConstraints
+
+from control.db.keyset import PageRequest
+from control.db.scope import enter_platform
+from control.http.access import ANY_ADMIN, OPEN, admin, member
+from control.http.after_commit import AfterCommit
+from control.http.body import PLAIN, Body, ChangeBody, Name, Slug
+from control.http.context import AdminContext, Context, MemberContext
+from control.http.fields import CreatedAt, Id, UpdatedAt
+from control.http.pagination import HasMore, ListAnswer, ListQuery, Query, page_fields
+from control.http.redirect import Redirect
+from control.http.route import RateLimit, Route
+from control.http.schema_of import SchemaOf
+from control.integrations.grants.rules import ConnectionStatus
+from control.integrations.grants.service import FlowOutcome, RedirectParameters
+from control.integrations.rules import Integration
+from control.integrations.service import ConnectionEdit, Integrations, ResultPages, StartedConnection
+from control.integrations.syncs.rules import SyncLog, SyncStatus
+from control.integrations.types.openapi_import import import_operations
+from control.integrations.types.rules import AuthType, IntegrationType, IntegrationTypeConfig, TypeUsage
+from control.integrations.types.service import NewType
+
+
+@dataclass(frozen=True, slots=True)
+class IntegrationLine:
+    """An integration in a list."""
+
+    id: Id
+    integration_type: Annotated[str, Field(description="Name of the type.", examples=["google_calendar"])]
+    name: Annotated[str, Field(description="Its name for people.", examples=["Front desk calendar"])]
+    status: Annotated[
+        ConnectionStatus,
+        Field(description="`connecting`: access is not granted yet; `error`: it needs to be connected again."),
+    ]
+    last_sync_at: Annotated[
+        datetime | None, Field(description="When the last sync ended (UTC); null before the first one.")
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class IntegrationList(ListAnswer):
+    """A page of integrations, newest first."""
+
+    integrations: Annotated[list[IntegrationLine], Field(description="The integrations of this page.")]
+
+
+@dataclass(frozen=True, slots=True)
+class IntegrationView:
+    """An integration."""
+
+    id: Id
+    integration_type: Annotated[str, Field(description="Name of the type.", examples=["google_calendar"])]
+    name: Annotated[str, Field(description="Its name for people.", examples=["Front desk calendar"])]
+    status: Annotated[
+        ConnectionStatus,
+        Field(description="`connecting`: access is not granted yet; `error`: it needs to be connected again."),
+    ]
+    config: Annotated[Mapping[str, Any], Field(description="Its settings.", examples=[{"calendar_id": "primary"}])]
+    error: Annotated[
+        str | None,
+        Field(description="Why it has failed, such as `grant_refused`; null without one.", examples=["grant_refused"]),
+    ]
+    account: Annotated[
+        str | None,
+        Field(
+            description="Whose account at the vendor it is, where the vendor tells it.", examples=["ada@example.com"]
+        ),
+    ]
+    scopes: Annotated[list[str], Field(description="What the vendor granted.", examples=[["calendar.events"]])]
+    connected_at: Annotated[datetime | None, Field(description="When access was granted last.")]
+    last_sync_at: Annotated[
+        datetime | None, Field(description="When the last sync ended (UTC); null before the first one.")
+    ]
+    created_at: CreatedAt
+    updated_at: UpdatedAt
+
+
+@dataclass(frozen=True, slots=True)
+class SyncLogView:
+    """A sync."""
+
+    id: Id
+    sync_type: Annotated[str, Field(description="Name of the sync, as its type declares it.", examples=["contacts"])]
+    status: Annotated[SyncStatus, Field(description="`queued`, `running`, `succeeded` or `failed`.")]
+    records_synced: Annotated[int, Field(description="Records that were stored.", examples=[120])]
+    progress: Annotated[Mapping[str, Any], Field(description="How far it got.", examples=[{}])]
+    counts: Annotated[
+        Mapping[str, Any],
+        Field(
+            description="Records by what became of them: created, updated, deleted, skipped.",
+            examples=[{"created": 118, "updated": 2}],
+        ),
+    ]
+    error: Annotated[str | None, Field(description="Why it failed; null if it did not.", examples=["vendor_away"])]
+    started_at: Annotated[datetime, Field(description="When it was asked for (UTC).")]
+    ended_at: Annotated[datetime | None, Field(description="When it ended (UTC); null while it waits or runs.")]
+
+
+@dataclass(frozen=True, slots=True)
+class IntegrationDetail:
+    """An integration with its newest syncs."""
+
+    integration: IntegrationView
+    sync_logs: Annotated[list[SyncLogView], Field(description="The newest 20 syncs.")]
+
+
+@dataclass(frozen=True, slots=True)
+class IntegrationAnswer:
+    """An integration."""
+
+    integration: IntegrationView
+
+
+@dataclass(frozen=True, slots=True)
+class StartedIntegration:
+    """A new integration."""
+
+    integration: IntegrationView
+    oauth_url: Annotated[
+        str | None,
+        Field(
+            description="Open it in a browser to grant access; null where nothing is to be granted.",
+            examples=["https://accounts.example.com/authorize?response_type=code&client_id=1"],
+        ),
+    ]
+    signing_secret: Annotated[
+        str | None,
+        Field(description="Of a webhook: it signs our requests, and is shown this once.", examples=["whsec_a"]),
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class SyncLogList(ListAnswer):
+    """A page of syncs, newest first."""
+
+    logs: Annotated[list[SyncLogView], Field(description="The syncs of this page.")]
+
+
+@dataclass(frozen=True, slots=True)
+class SyncStarted:
+    """A sync that waits or runs."""
+
+    sync_log_id: Annotated[UUID, Field(description="Its entry in the log.")]
+
+
+@dataclass(frozen=True, slots=True)
+class OfferedAction:
+    """What agents can do by a type, for `action_tools` of their configs."""
+
+    name: Annotated[str, Field(description="Name for `action_tools` of an agent's config.", examples=["post_message"])]
+    description: Annotated[str, Field(description="What it does.", examples=["Posts a message to the team's channel."])]
+    read_only: Annotated[bool, Field(description="It changes nothing.")]
+    input_schema: Annotated[
+        Mapping[str, Any], Field(description="JSON Schema of its arguments.", examples=[{"type": "object"}])
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class OfferedIntegrationType:
+    """A type that workspaces may connect."""
+
+    type: Annotated[str, Field(description="Its name for programs.", examples=["google_calendar"])]
+    name: Annotated[str, Field(description="Its name for people.", examples=["Google Calendar"])]
+    description: Annotated[
+        str, Field(description="What it is, for people.", examples=["Looks up and books appointments."])
+    ]
+    auth_type: Annotated[
+        AuthType, Field(description="How a workspace is authorised: `oauth2`, `api_key` or `webhook`.")
+    ]
+    config_schema: Annotated[
+        Mapping[str, Any], Field(description="JSON Schema of its settings.", examples=[{"type": "object"}])
+    ]
+    actions: Annotated[list[str], Field(description="What agents can do by it.", examples=[["book_appointment"]])]
+    action_details: Annotated[list[OfferedAction], Field(description="The same, with what each one takes.")]
+
+
+@dataclass(frozen=True, slots=True)
+class OfferedIntegrationTypes:
+    """The types, by name."""
+
+    integration_types: Annotated[list[OfferedIntegrationType], Field(description="The types, by name.")]
+    has_more: HasMore
+
+
+def to_line(integration: Integration) -> IntegrationLine:
+    return IntegrationLine(**{name: getattr(integration, name) for name in IntegrationLine.__slots__})
+
+
+def to_integration_view(integration: Integration) -> IntegrationView:
+    return IntegrationView(**{name: getattr(integration, name) for name in IntegrationView.__slots__})
+
+
+def to_log(log: SyncLog) -> SyncLogView:
+    return SyncLogView(**{name: getattr(log, name) for name in SyncLogView.__slots__})
+
+
+def to_started(started: StartedConnection) -> StartedIntegration:
+    return StartedIntegration(to_integration_view(started.integration), started.oauth_url, started.signing_secret)
+
+
+def to_offered(kind: IntegrationType) -> OfferedIntegrationType:
+    return OfferedIntegrationType(
+        type=kind.type,
+        name=kind.name,
+        description=kind.description,
+        auth_type=kind.auth_type,
+        config_schema=kind.config.get("config_schema", {"type": "object"}),
+        actions=[action["name"] for action in kind.config.get("actions", [])],
+        action_details=[_to_offered_action(action) for action in kind.config.get("actions", [])],
+    )
+
+
+def _to_offered_action(action: Mapping[str, Any]) -> OfferedAction:
+    return OfferedAction(
+        name=action["name"],
+        description=action.get("description", ""),
+        read_only=action.get("read_only", False),
+        input_schema=action.get("input_schema", {"type": "object"}),
+    )
+
+
+IntegrationId = Annotated[UUID, Field(description="Id of the integration.")]
+
+INTEGRATIONS = "/workspaces/{workspaceId}/integrations"
+INTEGRATION = f"{INTEGRATIONS}/{{integrationId}}"
+# Entries of the log in the answer of one integration.
+_NEWEST = PageRequest(20)
+
+ApiKey = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=4_096),
+    Field(json_schema_extra={"format": "password", "writeOnly": True}),
+]
+Settings = Annotated[dict[str, Any], Field(max_length=100)]
+
+
+class NewIntegrationBody(Body):
+    """An integration."""
+
+    integration_type: Slug = Field(description="Name of the type.", examples=["google_calendar"])
+    name: Name | None = Field(
+        None, description="Its name for people; null: the name of its type.", examples=["Front desk calendar"]
+    )
+    config: Settings = Field(
+        {}, description="Its settings, as `config_schema` of the type has them.", examples=[{"calendar_id": "primary"}]
+    )
+    api_key: ApiKey | None = Field(
+        None, description="The vendor's key, for types with `auth_type` api_key.", examples=["key-of-the-vendor"]
+    )
+
+
+class IntegrationChange(ChangeBody):
+    """Changes; fields that are left out stay unchanged."""
+
+    name: Name = Field("", description="The new name.", examples=["Front desk calendar"])
+    config: Settings = Field(
+        {}, description="Its settings, as `config_schema` of the type has them.", examples=[{"calendar_id": "primary"}]
+    )
+    api_key: ApiKey = Field("", description="The new key.", examples=["key-of-the-vendor"])
+
+
+class Confirmation(Body):
+    """Proves that whoever granted access at the vendor is the member who began."""
+
+    confirmation: Annotated[str, StringConstraints(min_length=1, max_length=200)] = Field(
+        description="The code behind `#confirmation=` of the page to which the vendor led the browser.",
+        examples=["kq3V0mJb7cQh0mX2t9yWf1s8Zr4pLd6uE5nGaTiB"],
+    )
+
+
+class CallbackQuery(Query):
+    """What a vendor's redirect has; further parameters, which some vendors add, are ignored."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    code: str = Field("", description="The code that is exchanged for tokens.")
+    state: str = Field("", description="The state that we gave the vendor: opaque, signed, used once.")
+    error: str = Field("", description="Why access was not granted (RFC 6749, 4.1.2.1).")
+
+
+async def list_integration_types(context: MemberContext) -> OfferedIntegrationTypes:
+    """The types that can be connected, by name."""
+    types = await context.services[Integrations].types.list_all(context.db, only_ready=True)
+    return OfferedIntegrationTypes([to_offered(one) for one in types], has_more=False)
+
+
+async def list_integrations(context: MemberContext, query: ListQuery) -> IntegrationList:
+    """The workspace's integrations, newest first."""
+    found = await context.services[Integrations].list_page(context.db, context.workspace_id, query.request())
+    return IntegrationList([to_line(one) for one in found.rows], **page_fields(query, found))
+
+
+async def create_integration(context: MemberContext, body: NewIntegrationBody) -> StartedIntegration:
+    """Creates an integration. With OAuth, open `oauth_url`, then confirm."""
+    edit = ConnectionEdit(body.name, body.config, body.api_key)
+    started = await context.services[Integrations].create(
+        context.db, context.actor, context.workspace_id, body.integration_type, edit, context.now
+    )
+    return to_started(started)
+
+
+async def get_integration(context: MemberContext, integration_id: IntegrationId) -> IntegrationDetail:
+    """An integration, with its newest 20 syncs."""
+    service, where = context.services[Integrations], (context.workspace_id, integration_id)
+    found = await service.get(context.db, *where)
+    logs = await service.list_logs(context.db, *where, _NEWEST)
+    return IntegrationDetail(to_integration_view(found), [to_log(log) for log in logs.rows])
+
+
+async def update_integration(
+    context: MemberContext, integration_id: IntegrationId, body: IntegrationChange
+) -> IntegrationAnswer:
+    """Changes name, settings or key."""
+    edit = ConnectionEdit(**{name: getattr(body, name) for name in body.model_fields_set})
+    changed = await context.services[Integrations].update(
+        context.db, context.actor, context.workspace_id, integration_id, edit, context.now
+    )
+    return IntegrationAnswer(to_integration_view(changed))
+
+
+async def delete_integration(context: MemberContext, integration_id: IntegrationId) -> None:
+    """Removes an integration; its grant is revoked at the vendor."""
+    await context.services[Integrations].delete(context.db, context.actor, context.workspace_id, integration_id)
+
+
+async def reconnect_integration(context: MemberContext, integration_id: IntegrationId) -> StartedIntegration:
+    """Begins OAuth again. The present grant is used until the new one is confirmed."""
+    started = await context.services[Integrations].reconnect(
+        context.db, context.actor, context.workspace_id, integration_id, context.now
+    )
+    return to_started(started)
+
+
+async def confirm_integration(
+    context: MemberContext, integration_id: IntegrationId, body: Confirmation
+) -> IntegrationAnswer:
+    """Completes OAuth, by the member who began it, within 10 minutes after access was granted."""
+    confirmed = await context.services[Integrations].confirm(
+        context.db, context.actor, context.workspace_id, integration_id, body.confirmation, context.now
+    )
+    return IntegrationAnswer(to_integration_view(confirmed))
+
+
+async def sync_integration(context: MemberContext, integration_id: IntegrationId) -> SyncStarted:
+    """Begins a sync; while one waits or runs, that one is answered."""
+    return SyncStarted(
+        await context.services[Integrations].request_sync(context.db, context.workspace_id, integration_id, context.now)
+    )
+
+
+async def list_sync_logs(context: MemberContext, integration_id: IntegrationId, query: ListQuery) -> SyncLogList:
+    """The syncs of an integration, newest first."""
+    found = await context.services[Integrations].list_logs(
+        context.db, context.workspace_id, integration_id, query.request()
+    )
+    return SyncLogList([to_log(log) for log in found.rows], **page_fields(query, found))
+
+
+async def receive_oauth_redirect(
+    context: Context,
+    type: Annotated[Slug, Field(description="Name of the type.", examples=["google_calendar"])],
+    query: CallbackQuery,
+) -> AfterCommit[Redirect]:
+    """Where vendors send the browser back to. Keeps what was granted, and leads on to the portal."""
+    services, now = context.services, context.now
+    flows = services[Integrations].flows
+    await enter_platform(context.db)
+    redirect = RedirectParameters(query.state, query.code, query.error)
+    taken = await flows.take(context.db, type, redirect, now)
+
+    async def exchange() -> Any:
+        return taken if isinstance(taken, FlowOutcome) else await flows.exchange(taken, now)
+
+    async def keep(later: Context, obtained: Any) -> Redirect:
+        if isinstance(taken, FlowOutcome) or isinstance(obtained, FlowOutcome):
+            return _redirect(services[Integrations].pages, obtained)
+        await enter_platform(later.db)
+        return _redirect(services[Integrations].pages, await flows.keep(later.db, taken, obtained, now))
+
+    return AfterCommit(exchange, keep)
+
+
+def _redirect(pages: ResultPages, outcome: FlowOutcome) -> Redirect:
+    """To the portal's page, with the code behind `#`, which browsers send to no server; else to a page of ours."""
+    url = pages.url.rstrip("/")
+    if not pages.is_portal:
+        path = f"integration-failed?{urlencode({'error': outcome.error})}"
+        return Redirect(f"{url}/" + (path if outcome.error else f"confirm-integration?token={outcome.confirmation}"))
+    values = {"error": outcome.error} if outcome.error else {"result": "granted"}
+    if outcome.state is not None:
+        state = outcome.state
+        values |= {"workspace_id": str(state.workspace_id), "integration_id": str(state.integration_id)}
+    fragment = f"#confirmation={outcome.confirmation}" if outcome.confirmation else ""
+    return Redirect(f"{url}/integrations?{urlencode(values)}{fragment}")
+
+
+ROUTES: tuple[Route, ...] = (
+    Route(
+        "GET",
+        "/workspaces/{workspaceId}/integration-types",
+        list_integration_types,
+        member("viewer", "integrations:read"),
+        beyond_spec=True,
+    ),
+    Route("GET", INTEGRATIONS, list_integrations, member("viewer", "integrations:read")),
+    Route("POST", INTEGRATIONS, create_integration, member("admin"), status=201,
+          limit=RateLimit("integrations", 30, 60)),
+    Route("GET", INTEGRATION, get_integration, member("viewer", "integrations:read")),
+    Route("PUT", INTEGRATION, update_integration, member("admin", "integrations:write")),
+    Route("DELETE", INTEGRATION, delete_integration, member("admin", "integrations:write")),
+    Route("POST", f"{INTEGRATION}/reconnect", reconnect_integration, member("admin"), beyond_spec=True,
+          limit=RateLimit("integrations", 30, 60)),
+    Route("POST", f"{INTEGRATION}/confirm", confirm_integration, member("admin"), beyond_spec=True,
+          limit=RateLimit("integration-confirmations", 30, 60)),
+    Route("POST", f"{INTEGRATION}/sync", sync_integration, member("member", "integrations:write"), status=202,
+          limit=RateLimit("integration-syncs", 30, 60)),
+    Route("GET", f"{INTEGRATION}/sync-logs", list_sync_logs, member("viewer", "integrations:read")),
+    # Each redirect with a valid state asks the vendor; a state is used once, and only members get one.
+    Route("GET", "/integrations/oauth/callback/{type}", receive_oauth_redirect, OPEN,
+          limit=RateLimit("oauth-redirects", 60, 60)),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class AdminIntegrationType:
+    """A type in a list."""
+
+    type: Annotated[str, Field(description="Its name for programs.", examples=["google_calendar"])]
+    name: Annotated[str, Field(description="Its name for people.", examples=["Google Calendar"])]
+    description: Annotated[
+        str, Field(description="What it is, for people.", examples=["Looks up and books appointments."])
+    ]
+    auth_type: Annotated[
+        AuthType, Field(description="How a workspace is authorised: `oauth2`, `api_key` or `webhook`.")
+    ]
+    is_enabled: Annotated[bool, Field(description="Whether workspaces may connect it.")]
+
+
+@dataclass(frozen=True, slots=True)
+class AdminIntegrationTypes:
+    """All types, by name."""
+
+    integrations: Annotated[list[AdminIntegrationType], Field(description="The types.")]
+
+
+@dataclass(frozen=True, slots=True)
+class AdminIntegrationTypeDetail:
+    """A type with all its data."""
+
+    type: Annotated[str, Field(description="Its name for programs.", examples=["google_calendar"])]
+    name: Annotated[str, Field(description="Its name for people.", examples=["Google Calendar"])]
+    description: Annotated[
+        str, Field(description="What it is, for people.", examples=["Looks up and books appointments."])
+    ]
+    auth_type: Annotated[
+        AuthType, Field(description="How a workspace is authorised: `oauth2`, `api_key` or `webhook`.")
+    ]
+    is_enabled: Annotated[bool, Field(description="Whether workspaces may connect it.")]
+    config: Annotated[
+        Mapping[str, Any], Field(description="How the vendor is reached, without the client secret.", examples=[{}])
+    ]
+    has_client_secret: Annotated[bool, Field(description="One is stored.")]
+    redirect_uri: Annotated[
+        str,
+        Field(
+            description="What has to be registered at the vendor.",
+            examples=["https://api.example.com/integrations/oauth/callback/google_calendar"],
+        ),
+    ]
+    version: Annotated[int, Field(description="Counts its changes.", examples=[1])]
+    is_shipped: Annotated[bool, Field(description="Whether it came with the product.")]
+    created_at: CreatedAt
+    updated_at: UpdatedAt
+
+
+@dataclass(frozen=True, slots=True)
+class AdminIntegrationTypeAnswer:
+    """A type."""
+
+    integration: AdminIntegrationTypeDetail
+
+
+@dataclass(frozen=True, slots=True)
+class IntegrationUsage:
+    """How much a type is used."""
+
+    integration_type: Annotated[str, Field(description="Name of the type.", examples=["google_calendar"])]
+    workspaces_using: Annotated[int, Field(description="Workspaces that have an integration of it.", examples=[12])]
+    total_syncs: Annotated[int, Field(description="Of the integrations that there are.", examples=[340])]
+
+
+@dataclass(frozen=True, slots=True)
+class IntegrationUsageList:
+    """By type, the most used first."""
+
+    by_type: Annotated[list[IntegrationUsage], Field(description="By type, the most used first.")]
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedActions:
+    """Actions for the config of a type."""
+
+    actions: Annotated[
+        list[dict[str, Any]], Field(description="Actions for `config.actions` of a type.", examples=[[]])
+    ]
+    skipped: Annotated[
+        dict[str, str], Field(description="Operations that cannot be an action, with the reason.", examples=[{}])
+    ]
+
+
+def to_type_line(kind: IntegrationType) -> AdminIntegrationType:
+    return AdminIntegrationType(kind.type, kind.name, kind.description, kind.auth_type, kind.is_enabled)
+
+
+def to_type_answer(kind: IntegrationType, redirect_uri: str) -> AdminIntegrationTypeAnswer:
+    detail = AdminIntegrationTypeDetail(
+        type=kind.type,
+        name=kind.name,
+        description=kind.description,
+        auth_type=kind.auth_type,
+        is_enabled=kind.is_enabled,
+        config=kind.config,
+        has_client_secret=kind.has_secret,
+        redirect_uri=redirect_uri,
+        version=kind.version,
+        is_shipped=kind.is_shipped,
+        created_at=kind.created_at,
+        updated_at=kind.updated_at,
+    )
+    return AdminIntegrationTypeAnswer(detail)
+
+
+def to_usage(usage: TypeUsage) -> IntegrationUsage:
+    return IntegrationUsage(usage.integration_type, usage.workspaces_using, usage.total_syncs)
+
+
+AVAILABLE = "/admin/integrations/available"
+TYPE = f"{AVAILABLE}/{{type}}"
+
+TypeDescription = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2_000, pattern=PLAIN)]
+TypeConfig = Annotated[
+    dict[str, Any],
+    SchemaOf(IntegrationTypeConfig),
+    Field(description="How the vendor is reached; `oauth.client_secret` is stored apart, and never shown again."),
+]
+
+
+class NewIntegrationType(Body):
+    """An integration type."""
+
+    type: Slug = Field(description="Its name for programs.", examples=["acme_crm"])
+    name: Name = Field(description="Its name for people.", examples=["Acme CRM"])
+    description: Annotated[
+        TypeDescription, Field(description="What it is, for people.", examples=["Looks up and books appointments."])
+    ] = ""
+    auth_type: AuthType = Field(description="How a workspace is authorised.")
+    config: Annotated[
+        TypeConfig,
+        Field(description="How the vendor is reached; `oauth.client_secret` is stored apart, and never shown again."),
+    ]
+    is_enabled: bool = Field(True, description="Whether workspaces may connect it.")
+
+
+class IntegrationTypeChange(ChangeBody):
+    """Changes; fields that are left out stay unchanged."""
+
+    name: Name = Field("", description="The new name for people.", examples=["Acme CRM"])
+    description: Annotated[
+        TypeDescription, Field(description="What it is, for people.", examples=["Looks up and books appointments."])
+    ] = ""
+    config: TypeConfig = Field(
+        {}, description="How the vendor is reached; `oauth.client_secret` is stored apart, and never shown again."
+    )
+    is_enabled: bool = Field(True, description="Whether workspaces may connect it.")
+
+
+class OperationsDocument(Body):
+    """An OpenAPI document to take operations from."""
+
+    document: dict[str, Any] = Field(
+        description="OpenAPI 3, as JSON; references within it only.", examples=[{"openapi": "3.1.0", "paths": {}}]
+    )
+    operations: list[Annotated[str, StringConstraints(min_length=1, max_length=200)]] = Field(
+        min_length=1, max_length=50, description="The operationIds to take.", examples=[["createContact"]]
+    )
+
+
+async def list_types(context: AdminContext) -> AdminIntegrationTypes:
+    """All types, by name."""
+    return AdminIntegrationTypes(
+        [to_type_line(one) for one in await context.services[Integrations].types.list_all(context.db)]
+    )
+
+
+async def create_type(context: AdminContext, body: NewIntegrationType) -> AdminIntegrationTypeAnswer:
+    """Adds a type, which workspaces can connect at once."""
+    new = NewType(**dict(body))
+    return _to_type_answer(
+        context, await context.services[Integrations].types.create(context.db, context.actor, new, context.now)
+    )
+
+
+async def get_type(
+    context: AdminContext, type: Annotated[Slug, Field(description="Name of the type.", examples=["google_calendar"])]
+) -> AdminIntegrationTypeAnswer:
+    """A type with its config."""
+    return _to_type_answer(context, await context.services[Integrations].types.get(context.db, type))
+
+
+async def update_type(
+    context: AdminContext,
+    type: Annotated[Slug, Field(description="Name of the type.", examples=["google_calendar"])],
+    body: IntegrationTypeChange,
+) -> AdminIntegrationTypeAnswer:
+    """Changes a type; existing integrations follow it at once."""
+    changes = {name: getattr(body, name) for name in body.model_fields_set}
+    types = context.services[Integrations].types
+    return _to_type_answer(context, await types.update(context.db, context.actor, type, changes))
+
+
+async def delete_type(
+    context: AdminContext, type: Annotated[Slug, Field(description="Name of the type.", examples=["google_calendar"])]
+) -> None:
+    """Deletes a type; one that is shipped or in use is disabled instead."""
+    await context.services[Integrations].types.delete(context.db, context.actor, type)
+
+
+async def list_usage(context: AdminContext) -> IntegrationUsageList:
+    """How much each type is used."""
+    usage = await context.services[Integrations].types.list_usage(context.db)
+    return IntegrationUsageList([to_usage(one) for one in usage])
+
+
+async def import_actions(context: AdminContext, body: OperationsDocument) -> ImportedActions:
+    """Makes actions of operations of a vendor's OpenAPI document. They go into `config.actions` of a type; nothing is
+    changed here."""
+    found = import_operations(body.document, body.operations)
+    actions = [action.model_dump(mode="json", exclude_defaults=True) for action in found.actions]
+    return ImportedActions(actions, dict(found.skipped))
+
+
+def _to_type_answer(context: AdminContext, kind: IntegrationType) -> AdminIntegrationTypeAnswer:
+    return to_type_answer(kind, context.services[Integrations].accounts.redirect_uri(kind.type))
+
+
+ADMIN_ROUTES: tuple[Route, ...] = (
+    Route("GET", AVAILABLE, list_types, ANY_ADMIN),
+    Route("POST", AVAILABLE, create_type, admin(), status=201, is_heavy=True),
+    Route("GET", TYPE, get_type, ANY_ADMIN, beyond_spec=True),
+    Route("PUT", TYPE, update_type, admin(), is_heavy=True, beyond_spec=True),
+    Route("DELETE", TYPE, delete_type, admin(), beyond_spec=True),
+    Route("GET", "/admin/integrations/usage", list_usage, ANY_ADMIN),
+    Route("POST", "/admin/integrations/actions", import_actions, admin(), is_heavy=True, beyond_spec=True),
+)

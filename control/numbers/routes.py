@@ -1,0 +1,472 @@
+"""Routes of phone numbers, for members of their workspace; and for the staff: numbers of the accounts at carriers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from functools import partial
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+from pydantic import Field, StringConstraints
+
+from control.billing.model import CURRENCY
+from control.carriers.rules import (
+    E164,
+    NOT_KNOWN,
+    AddressRequirement,
+    AvailableNumber,
+    CallTarget,
+    Carrier,
+    CarrierError,
+    CarrierName,
+    NumberRequirements,
+    OwnedNumber,
+    country_of,
+    require_area,
+)
+from control.carriers.service import Carriers, choose_carrier
+from control.http.access import ANY_ADMIN, admin, member
+from control.http.after_commit import AfterCommit, CheckedChange
+from control.http.body import ONE_LINE, Body, Currency, Money
+from control.http.context import AdminContext, Context, MemberContext
+from control.http.fields import Carrier as CarrierField
+from control.http.fields import CreatedAt, Id, UpdatedAt, WorkspaceId
+from control.http.pagination import ListAnswer, ListQuery, Query, page_fields
+from control.http.route import RateLimit, Route
+from control.numbers.rules import NumberImport, NumberOrder, PhoneNumber, Status, TakenNumber
+from control.numbers.service import MOST_LISTED, Numbers, find_account_numbers, take_number
+from control.regulatory_bundles.routes import CARRIER_CHECKS
+from shared.ids import new_id
+
+
+@dataclass(frozen=True, slots=True)
+class NumberView:
+    """A number."""
+
+    id: Id
+    phone_number: Annotated[str, Field(description="Phone number in E.164.", examples=["+12025550123"])]
+    friendly_name: Annotated[str, Field(description="The workspace's own name for the number.", examples=["Main line"])]
+    carrier: CarrierField
+    status: Annotated[Status, Field(description="`buying` and `releasing` are in progress.")]
+    status_detail: Annotated[
+        str | None,
+        Field(
+            description="Why a purchase failed, or what it waits for; null otherwise.",
+            examples=["The number is no longer available."],
+        ),
+    ]
+    agent_id: Annotated[UUID | None, Field(description="Id of the agent that answers the number; null for none.")]
+    agent_name: Annotated[
+        str | None,
+        Field(description="Name of the agent that answers the number; null for none.", examples=["Front desk"]),
+    ]
+    address_id: Annotated[
+        UUID | None, Field(description="The address and the regulatory bundle that it was bought under; null for none.")
+    ]
+    bundle_id: Annotated[
+        UUID | None, Field(description="The address and the regulatory bundle that it was bought under; null for none.")
+    ]
+    country: Annotated[str | None, Field(description="Country of the number: ISO 3166, two letters.", examples=["US"])]
+    capabilities: Annotated[
+        Mapping[str, bool],
+        Field(
+            description="What the number can do, as the carrier reports it.", examples=[{"voice": True, "sms": False}]
+        ),
+    ]
+    monthly_price: Annotated[
+        Money | None,
+        Field(
+            description="Price a month, in US dollars; null until the carrier was asked, 0 if it does not "
+            "report the price.",
+            examples=[1.15],
+        ),
+    ]
+    currency: Currency
+    created_at: CreatedAt
+    updated_at: UpdatedAt
+    released_at: Annotated[datetime | None, Field(description="When it was released (UTC); null while it is held.")]
+
+
+@dataclass(frozen=True, slots=True)
+class NumberAnswer:
+    """A number."""
+
+    phone_number: Annotated[NumberView, Field(description="The phone number.")]
+
+
+@dataclass(frozen=True, slots=True)
+class NumberList(ListAnswer):
+    """A page of numbers."""
+
+    phone_numbers: Annotated[list[NumberView], Field(description="The phone numbers.")]
+
+
+@dataclass(frozen=True, slots=True)
+class AvailableView:
+    """A number that can be bought."""
+
+    phone_number: Annotated[str, Field(description="Phone number in E.164.", examples=["+12025550123"])]
+    locality: Annotated[str, Field(description="Town, where the carrier tells it.", examples=["Washington"])]
+    region: Annotated[str, Field(description="State or region, where the carrier tells it.", examples=["DC"])]
+    price: Annotated[
+        Money | None,
+        Field(description="Price a month, in US dollars; null if the carrier does not report it.", examples=[1.15]),
+    ]
+    currency: Currency
+    address_requirements: Annotated[
+        AddressRequirement | None,
+        Field(
+            description="Whether the number's holder needs an address that is registered with the carrier: "
+            "`none`, `any`, `local` (in the number's country) or `foreign` (outside of it); null "
+            "if the carrier does not report it."
+        ),
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class AvailableList:
+    """Numbers that can be bought at the moment; they are not reserved."""
+
+    available: Annotated[list[AvailableView], Field(description="Numbers that can be bought.")]
+
+
+def to_number_view(number: PhoneNumber) -> NumberView:
+    return NumberView(
+        id=number.id,
+        phone_number=number.phone_number,
+        friendly_name=number.friendly_name,
+        carrier=number.carrier,
+        status=number.status,
+        status_detail=number.status_detail,
+        agent_id=number.agent_id,
+        agent_name=number.agent_name,
+        address_id=number.address_id,
+        bundle_id=number.bundle_id,
+        country=number.country,
+        capabilities=_flags(number.capabilities),
+        monthly_price=_known_price(number),
+        currency=CURRENCY,
+        created_at=number.created_at,
+        updated_at=number.updated_at,
+        released_at=number.released_at,
+    )
+
+
+def _known_price(number: PhoneNumber) -> Decimal | None:
+    is_unbought = number.status in ("buying", "failed")
+    return None if is_unbought and not number.monthly_price else number.monthly_price
+
+
+def _flags(capabilities: Mapping[str, Any]) -> dict[str, bool]:
+    return {name: bool(value) for name, value in capabilities.items()}
+
+
+def to_available(one: AvailableNumber) -> AvailableView:
+    return AvailableView(one.phone_number, one.locality, one.region, one.monthly_price, CURRENCY, one.address)
+
+
+NumberId = Annotated[UUID, Field(description="Id of the phone number.")]
+
+NUMBERS = "/workspaces/{workspaceId}/phone-numbers"
+NUMBER = f"{NUMBERS}/{{numberId}}"
+
+FriendlyName = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200, pattern=ONE_LINE)]
+_CARRIER: Final = "The carrier; by default the platform's."
+
+
+class NumbersQuery(ListQuery):
+    """Filters of the list."""
+
+    status: Status | None = Field(
+        None, description="Only those with this status; released numbers are listed only by this filter."
+    )
+
+
+class AvailableQuery(Query):
+    """Filters of the search."""
+
+    area_code: str | None = Field(None, pattern=r"^[0-9]{2,5}$", description="Area code, without a leading 0.")
+    country: str = Field("US", pattern=r"^[A-Z]{2}$", description="ISO 3166 code of the country.")
+    carrier: CarrierName | None = Field(None, description=_CARRIER)
+    limit: int = Field(20, ge=1, le=50, description="The most that are returned.")
+
+
+class NewNumber(Body):
+    """A number to buy."""
+
+    phone_number: str = Field(
+        pattern=E164, description="A number as returned by `GET …/phone-numbers/available`.", examples=["+12025550123"]
+    )
+    carrier: CarrierName | None = Field(None, description=_CARRIER)
+    friendly_name: Annotated[
+        FriendlyName, Field(description="The workspace's own name for the number.", examples=["Main line"])
+    ] = ""
+    address_id: UUID | None = Field(
+        None, description="The address that it is bought under, if it needs one; by default the only one that fits."
+    )
+    bundle_id: UUID | None = Field(
+        None, description="The regulatory bundle that it is bought under, if it needs one; by default the only one."
+    )
+
+
+class NumberChange(Body):
+    """Changes of a number."""
+
+    friendly_name: FriendlyName = Field(description="The workspace's name for the number.", examples=["Main line"])
+
+
+async def list_numbers(context: MemberContext, query: NumbersQuery) -> NumberList:
+    """The workspace's numbers with the agents that answer them, newest first."""
+    found = await context.services[Numbers].list_page(
+        context.db, context.workspace_id, status=query.status, page=query.request()
+    )
+    return NumberList([to_number_view(one) for one in found.rows], **page_fields(query, found))
+
+
+async def available_numbers(context: MemberContext, query: AvailableQuery) -> AfterCommit[AvailableList]:
+    """Numbers that can be bought: those that the carrier offers, without any that a workspace has already."""
+    area_code = query.area_code or ""
+    require_area(query.country, area_code)
+    carrier, numbers = choose_carrier(context.services[Carriers], query.carrier), context.services[Numbers]
+
+    async def ask() -> AvailableList:
+        offers = await numbers.search.find_available(carrier, query.country, area_code)
+        return AvailableList([to_available(offer) for offer in offers])
+
+    async def leave_out_held(later: Context, found: AvailableList) -> AvailableList:
+        held = await numbers.find_held(later.db, [offer.phone_number for offer in found.available])
+        free = [offer for offer in found.available if offer.phone_number not in held]
+        return AvailableList(free[: query.limit])
+
+    return AfterCommit(ask, leave_out_held)
+
+
+async def buy_number(context: MemberContext, body: NewNumber) -> CheckedChange[NumberAnswer]:
+    """Buys a number. Its status is buying, and a moment later active, or failed with the reason. Some numbers are sold
+    only with an address of their holder, or with documents: those that the body names, else the workspace's only
+    fitting ones. Where cards are taken, a workspace that is not on trial needs a payment method first."""
+    carrier = choose_carrier(context.services[Carriers], body.carrier)
+    country_of(body.phone_number)
+    requirements: list[NumberRequirements] = []
+
+    async def ask() -> None:
+        requirements.append(await _fetch_requirements(carrier, body.phone_number))
+
+    return CheckedChange(ask, partial(_buy, body=body, carrier=carrier.name, requirements=requirements))
+
+
+async def get_number(context: MemberContext, number_id: NumberId) -> NumberAnswer:
+    """One number with the agent that answers it; a released one, too."""
+    return NumberAnswer(
+        to_number_view(await context.services[Numbers].get(context.db, context.workspace_id, number_id))
+    )
+
+
+async def rename_number(context: MemberContext, number_id: NumberId, body: NumberChange) -> NumberAnswer:
+    """Changes the workspace's name for a number."""
+    number = await context.services[Numbers].rename(
+        context.db, context.workspace_id, context.actor, number_id, body.friendly_name, context.now
+    )
+    return NumberAnswer(to_number_view(number))
+
+
+async def release_number(context: MemberContext, number_id: NumberId) -> None:
+    """Releases a number to the carrier, which may sell it to others. Refused while a live agent answers it."""
+    await context.services[Numbers].release(context.db, context.workspace_id, context.actor, number_id, context.now)
+
+
+async def _fetch_requirements(carrier: Carrier, phone_number: str) -> NumberRequirements:
+    """What the carrier requires; unknown where it does not answer, for then the purchase tells."""
+    country = country_of(phone_number)
+    if country is None:
+        return NOT_KNOWN
+    try:
+        return await carrier.documents.fetch_requirements(phone_number, country)
+    except CarrierError:
+        return NOT_KNOWN
+
+
+async def _buy(
+    context: MemberContext, body: NewNumber, carrier: CarrierName, requirements: list[NumberRequirements]
+) -> NumberAnswer:
+    order = NumberOrder(
+        body.phone_number, body.friendly_name, carrier, body.address_id, body.bundle_id, requirements[-1]
+    )
+    number = await context.services[Numbers].buy(context.db, context.workspace_id, context.actor, order, context.now)
+    return NumberAnswer(to_number_view(number))
+
+
+ROUTES: tuple[Route, ...] = (
+    Route("GET", NUMBERS, list_numbers, member("viewer", "numbers:read")),
+    # Limited, because each request calls the carrier, which has limits, too.
+    Route(
+        "GET",
+        f"{NUMBERS}/available",
+        available_numbers,
+        member("viewer", "numbers:read"),
+        limit=RateLimit("available-numbers", 60, 60),
+    ),
+    Route(
+        "POST",
+        NUMBERS,
+        buy_number,
+        member("admin", "numbers:write"),
+        status=201,
+        idempotent=True,
+        check_limit=RateLimit("number-purchases", 60, 60),
+    ),
+    Route("GET", NUMBER, get_number, member("viewer", "numbers:read"), beyond_spec=True),
+    Route("PUT", NUMBER, rename_number, member("member", "numbers:write")),
+    Route("DELETE", NUMBER, release_number, member("admin", "numbers:write")),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class AccountNumberView:
+    """A number of the platform's account at a carrier."""
+
+    phone_number: Annotated[str, Field(description="Phone number in E.164.", examples=["+12025550123"])]
+    carrier: CarrierField
+    carrier_number_id: Annotated[
+        str, Field(description="The carrier's id of the number.", examples=["PN0123456789abcdef0123456789abcdef"])
+    ]
+    target: Annotated[CallTarget, Field(description="Where its calls go: to `us`, `nowhere`, or `elsewhere`.")]
+    pending: Annotated[
+        str, Field(description="What it waits for before it takes calls; empty when it takes them.", examples=[""])
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class AccountNumberList:
+    """Numbers of the account that no workspace has."""
+
+    numbers: Annotated[list[AccountNumberView], Field(description="The numbers.")]
+    has_more: Annotated[bool, Field(description="Whether there may be more: name some digits.", examples=[False])]
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedNumberView:
+    """A number that was given to a workspace."""
+
+    id: Id
+    workspace_id: WorkspaceId
+    phone_number: Annotated[str, Field(description="Phone number in E.164.", examples=["+12025550123"])]
+    friendly_name: Annotated[str, Field(description="The workspace's own name for the number.", examples=["Main line"])]
+    carrier: CarrierField
+    status: Annotated[Status, Field(description="Status of the number.")]
+    country: Annotated[str | None, Field(description="Country of the number: ISO 3166, two letters.", examples=["US"])]
+    monthly_price: Annotated[
+        Money, Field(description="Price a month, in US dollars; 0 if the carrier does not report it.", examples=[1.15])
+    ]
+    currency: Currency
+    created_at: CreatedAt
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedNumberAnswer:
+    """A number."""
+
+    phone_number: Annotated[ImportedNumberView, Field(description="The phone number.")]
+
+
+def to_account_number(carrier: str, owned: OwnedNumber) -> AccountNumberView:
+    return AccountNumberView(owned.phone_number, carrier, owned.carrier_number_id, owned.target, owned.pending)
+
+
+def to_imported(number: PhoneNumber) -> ImportedNumberView:
+    return ImportedNumberView(
+        id=number.id,
+        workspace_id=number.workspace_id,
+        phone_number=number.phone_number,
+        friendly_name=number.friendly_name,
+        carrier=number.carrier,
+        status=number.status,
+        country=number.country,
+        monthly_price=number.monthly_price,
+        currency=CURRENCY,
+        created_at=number.created_at,
+    )
+
+
+ACCOUNT_NUMBERS = "/admin/phone-numbers"
+IMPORT = "/admin/phone-numbers/import"
+
+
+class AccountNumbersQuery(Query):
+    """Which numbers of the account."""
+
+    carrier: CarrierName | None = Field(None, description=_CARRIER)
+    digits: str = Field("", pattern=r"^([0-9]{3,15})?$", description="Only numbers that contain these digits.")
+    limit: int = Field(50, ge=1, le=200, description="The most that are returned.")
+
+
+class ImportBody(Body):
+    """A number of the platform's account that a workspace is to have."""
+
+    workspace_id: UUID = Field(description="The workspace that is to have it.")
+    phone_number: str = Field(pattern=E164, description="As the account has it.", examples=["+14155550123"])
+    carrier: CarrierName | None = Field(None, description=_CARRIER)
+    friendly_name: FriendlyName = Field("", description="The workspace's name for the number.", examples=["Main line"])
+    take_over: bool = Field(False, description="Whether to take it, too, when its calls or messages go elsewhere now.")
+    monthly_price: Annotated[Decimal, Field(ge=0, le=10_000, decimal_places=4)] | None = Field(
+        None,
+        description="What it costs a month, in US dollars; by default what the carrier tells. Telnyx tells none.",
+        examples=[1.0],
+    )
+
+
+async def list_account_numbers(context: AdminContext, query: AccountNumbersQuery) -> AfterCommit[AccountNumberList]:
+    """Numbers of the platform's account that no workspace has."""
+    carrier, numbers = choose_carrier(context.services[Carriers], query.carrier), context.services[Numbers]
+
+    async def ask() -> AccountNumberList:
+        found = await find_account_numbers(carrier, query.digits)
+        shown = [to_account_number(carrier.name, one) for one in found]
+        return AccountNumberList(shown, has_more=len(found) >= MOST_LISTED)
+
+    async def leave_out_held(later: Context, found: AccountNumberList) -> AccountNumberList:
+        held = await numbers.find_held(later.db, [one.phone_number for one in found.numbers])
+        free = [one for one in found.numbers if one.phone_number not in held]
+        return AccountNumberList(free[: query.limit], has_more=found.has_more or len(free) > query.limit)
+
+    return AfterCommit(ask, leave_out_held)
+
+
+async def import_number(context: AdminContext, body: ImportBody) -> CheckedChange[ImportedNumberAnswer]:
+    """Gives a number of the platform's account to a workspace, and sends its calls to us. Refused when its calls or
+    messages go elsewhere now, unless `take_over`."""
+    carrier = choose_carrier(context.services[Carriers], body.carrier)
+    await context.services[Numbers].check_import(context.db, body.workspace_id, body.phone_number)
+    wanted = NumberImport(body.phone_number, body.friendly_name, carrier.name, body.take_over, body.monthly_price)
+    taken: list[TakenNumber] = []
+
+    async def take() -> None:
+        taken.append(await take_number(carrier, wanted, UUID(new_id())))
+
+    return CheckedChange(take, partial(_import, body=body, wanted=wanted, taken=taken))
+
+
+async def _import(
+    context: AdminContext, body: ImportBody, wanted: NumberImport, taken: list[TakenNumber]
+) -> ImportedNumberAnswer:
+    number = await context.services[Numbers].import_number(
+        context.db, body.workspace_id, context.actor, wanted, taken[-1], context.now
+    )
+    return ImportedNumberAnswer(to_imported(number))
+
+
+ADMIN_ROUTES: tuple[Route, ...] = (
+    # Limited, because each request calls the carrier, which has limits, too.
+    Route("GET", ACCOUNT_NUMBERS, list_account_numbers, ANY_ADMIN, limit=CARRIER_CHECKS, beyond_spec=True),
+    Route(
+        "POST",
+        IMPORT,
+        import_number,
+        admin("support"),
+        status=201,
+        idempotent=True,
+        check_limit=CARRIER_CHECKS,
+        beyond_spec=True,
+    ),
+)
