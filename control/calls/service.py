@@ -10,6 +10,7 @@ from control.agents.service import Agents
 from control.billing.spend_snapshot import load_terms
 from control.calls.announcements import make_code_announcement, make_refusal, transfer_failed_text
 from control.calls.carrier_reports import service as carrier_reports_service
+from control.calls.changes.service import save_changes
 from control.calls.deletion.rules import NumberPseudonyms
 from control.calls.inbound.rules import admit, make_resumed_plan
 from control.calls.inbound.service import CallPlanner, InboundCalls, record_checkpoint, record_refusal, repeat_refusal
@@ -32,7 +33,7 @@ from control.calls.records.rules import (
     may_return,
     take_back,
 )
-from control.calls.records.service import CallRecords, is_long_over, make_open_call, save_changes
+from control.calls.records.service import CallRecords, is_long_over, make_open_call
 from control.calls.transfers import service as transfers_service
 from control.calls.verified_numbers import queries as verified_numbers_queries
 from control.calls.verified_numbers.service import PURPOSE

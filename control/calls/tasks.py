@@ -10,18 +10,12 @@ from control.calls.analysis.service import ANALYSE_CALL
 from control.calls.analysis.tasks import ANALYSIS_LIMITS
 from control.calls.carrier_reports.service import READ_PRICE
 from control.calls.carrier_reports.tasks import make_price_job
+from control.calls.changes.tasks import CHARGED_AT_ONCE, SETTLED_AT_ONCE, charge_uncharged, settle_unsettled
 from control.calls.events.tasks import EventCounts, consume_events
 from control.calls.live.service import END_CALLS, HANG_UP, MediaAssignment
 from control.calls.live.tasks import make_end_calls_job, make_hangup_job
 from control.calls.lost.service import CallWatch, OrphanSearch, reap_calls
-from control.calls.outbound.service import (
-    CANCELED_AT_ONCE,
-    PLACE_CALL,
-    SETTLED_AT_ONCE,
-    CallRequest,
-    cancel_listed,
-    settle_unsettled,
-)
+from control.calls.outbound.service import CANCELED_AT_ONCE, PLACE_CALL, CallRequest, cancel_listed
 from control.calls.outbound.tasks import DialQueue, make_dial_job
 from control.calls.recordings.service import (
     DISCARD_RECORDINGS,
@@ -37,7 +31,7 @@ from control.calls.recordings.tasks import (
     make_redact_recordings_job,
     make_start_recording_job,
 )
-from control.calls.records.tasks import CHARGED_AT_ONCE, INDEXED_AT_ONCE, charge_uncharged, index_older, mark_running
+from control.calls.records.tasks import INDEXED_AT_ONCE, index_older, mark_running
 from control.calls.service import Calls
 from control.calls.spend_alarms.service import SpendAlarms
 from control.calls.transfers.service import END_TARGET, END_TRANSFER

@@ -26,7 +26,7 @@ PLATFORM: Final = frozenset(
         "billing.store_periods.select_due",
         "billing.store_transfer_times.delete_old",
         "calls.lost.queries.select_held",
-        "calls.outbound.queries.select_unsettled",
+        "calls.records.queries.select_unsettled",
         "calls.spend_alarms.queries.count_alarms",
         "calls.lost.queries.select_named",
         "calls.outbound.queries.measure_platform_calls",

@@ -6,11 +6,11 @@ from uuid import UUID
 
 import msgspec
 
+from control.calls.changes.service import save_changes
 from control.calls.live.service import enqueue_hangup
 from control.calls.records import queries as records_queries
 from control.calls.records import rules as records_rules
 from control.calls.records.rules import FINAL, CallState, CarrierStatus, undo_return
-from control.calls.records.service import save_changes
 from control.calls.transfers import service as transfers_service
 from control.db.jobs import enqueue
 from control.db.pool import Connection

@@ -13,8 +13,7 @@ from control.calls.deletion.rules import CallerNumber, DeletedCall
 from control.calls.recordings.service import DISCARD_RECORDINGS, discard_payload, enqueue_discard
 from control.calls.records import queries as records_queries
 from control.calls.records.details import CallDetails, CarrierReport
-from control.calls.records.rules import CallState
-from control.calls.records.service import accounting_day
+from control.calls.records.rules import CallState, accounting_day
 from control.db.jobs import has_unfinished, retry_failed
 from control.db.pool import Connection
 from control.do_not_call.service import keep_pseudonym

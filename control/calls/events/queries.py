@@ -8,7 +8,7 @@ from uuid import UUID
 
 import msgspec
 
-from control.calls.events.rules import RedactedText
+from control.calls.events.rules import RedactedText, SaidInCall
 from control.calls.records.word_times import split_word_times, with_word_times
 from control.db.pool import Connection
 
@@ -57,14 +57,14 @@ async def select_utterances(db: Connection, call_ids: Iterable[UUID]) -> dict[UU
     return {row["call_id"]: with_word_times(row["words"], row["word_times"]) for row in rows}
 
 
-async def upsert_utterances(db: Connection, calls: Sequence[tuple[UUID, UUID, Sequence[Mapping[str, Any]]]]) -> None:
-    """Stores all utterances of several calls: (call, workspace, utterances) each.
+async def upsert_utterances(db: Connection, calls: Sequence[SaidInCall]) -> None:
+    """Stores all utterances of these calls.
 
     They are sent as text, because asyncpg takes lists inside an array for further dimensions of it.
     """
     if not calls:
         return
-    parts = [split_word_times(one[2]) for one in calls]
+    parts = [split_word_times(call.utterances) for call in calls]
     await db.execute(
         """
         INSERT INTO call_words (call_id, workspace_id, words, word_times)
@@ -72,8 +72,8 @@ async def upsert_utterances(db: Connection, calls: Sequence[tuple[UUID, UUID, Se
         FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[]) AS n (call_id, workspace_id, words, word_times)
         ON CONFLICT (call_id) DO UPDATE SET words = excluded.words, word_times = excluded.word_times
         """,
-        [one[0] for one in calls],
-        [one[1] for one in calls],
+        [call.call_id for call in calls],
+        [call.workspace_id for call in calls],
         [msgspec.json.encode(said).decode() for said, _ in parts],
         [msgspec.json.encode(times).decode() if times else None for _, times in parts],
     )

@@ -5,7 +5,7 @@ An event is redacted on its own before it is inserted, so that what one text giv
 is given in several turns is known once its last turn came: then the stored turns before it are redacted too.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
@@ -16,6 +16,7 @@ import msgspec
 from control.calls.records import rules as states
 from control.calls.records.details import RedactionRecord
 from control.calls.records.rules import (
+    CallChange,
     CallState,
     add_failure,
     add_latency,
@@ -47,6 +48,7 @@ from shared.events import (
     DigitPressed,
     DigitsSent,
     Event,
+    EventEnvelope,
     ProviderFailed,
     RecordingReady,
     RecordingRefused,
@@ -57,6 +59,19 @@ from shared.events import (
 )
 
 _SPEAKERS: Final = {"caller": "Caller", "agent": "Agent"}
+
+
+@dataclass(frozen=True, slots=True)
+class IncomingEvent:
+    """An event as read from the stream. entry: its id there. line: its bytes. proof: as EventEntry has it."""
+
+    entry: str
+    line: bytes
+    call_id: UUID
+    seq: int
+    at: datetime
+    envelope: EventEnvelope
+    proof: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +86,46 @@ class NewEvent:
     def leg(self) -> int:
         """The media stream that it is of."""
         return self.seq // SEQ_PER_LEG
+
+
+@dataclass(frozen=True, slots=True)
+class RedactedText:
+    """The text of an event of speech, and what takes its place. event_type: "caller.said" or "agent.said"."""
+
+    call_id: UUID
+    event_type: str
+    text: str
+    redacted: str
+
+
+@dataclass(frozen=True, slots=True)
+class SaidInCall:
+    """All utterances of a call, the new ones included."""
+
+    call_id: UUID
+    workspace_id: UUID
+    utterances: Utterances
+
+
+@dataclass(frozen=True, slots=True)
+class EventBatch:
+    """New events of media, applied to their calls in memory. The events are stored; what follows from them is not.
+
+    before, after: states of the calls, by id. changes: those of them that differ. said: of calls in which something was
+    said. redacted: texts of stored events that are redacted together with the new ones.
+    """
+
+    events: Sequence[IncomingEvent]
+    before: Mapping[UUID, CallState]
+    after: Mapping[UUID, CallState]
+    changes: Sequence[CallChange]
+    said: Sequence[SaidInCall]
+    redacted: Sequence[RedactedText]
+
+    @property
+    def redacted_calls(self) -> set[UUID]:
+        """Returns the calls of which a stored text is redacted."""
+        return {text.call_id for text in self.redacted}
 
 
 def apply_events(state: CallState, utterances: Utterances, events: Iterable[NewEvent]) -> tuple[CallState, Utterances]:  # noqa: C901, PLR0912
@@ -124,16 +179,6 @@ def _utterance(speaker: str, said: CallerSaid | AgentSaid) -> dict[str, Any]:
     start_ms, end_ms = max(0, said.start_ms), max(0, said.end_ms)
     word_ms = {"word_ms": list(said.word_ms)} if 0 < len(said.word_ms) <= 2 * MOST_TIMED_WORDS else {}
     return {"speaker": speaker, "text": said.text, "start_ms": start_ms, "end_ms": end_ms, **word_ms}
-
-
-@dataclass(frozen=True, slots=True)
-class RedactedText:
-    """The text of an event of speech, and what takes its place. event_type: "caller.said" or "agent.said"."""
-
-    call_id: UUID
-    event_type: str
-    text: str
-    redacted: str
 
 
 _EVENT_TYPES: Final = {"caller": "caller.said", "agent": "agent.said"}

@@ -19,7 +19,8 @@ import structlog
 from prometheus_client.core import CounterMetricFamily
 from prometheus_client.registry import Collector
 
-from control.calls.events.service import EventUnreadable, IncomingEvent, parse_event, write_events
+from control.calls.events.rules import IncomingEvent
+from control.calls.events.service import EventUnreadable, parse_event, write_events
 from control.calls.live.rules import FirstSeen
 from control.db.errors import UNAVAILABLE
 from control.db.pool import Pool, PoolExhausted

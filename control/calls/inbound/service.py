@@ -13,6 +13,7 @@ from control.agents.variables import PlannedCall
 from control.analytics.rollup import mark_day
 from control.billing.spend_snapshot import SpendTerms, load_terms
 from control.calls.announcements import make_refusal
+from control.calls.changes.service import save_changes
 from control.calls.deletion.rules import NumberPseudonyms
 from control.calls.inbound.rules import admit
 from control.calls.recordings.service import enqueue_discards, enqueue_recording_starts
@@ -29,7 +30,6 @@ from control.calls.records.rules import (
     known_number,
     refuse,
 )
-from control.calls.records.service import save_changes
 from control.carriers.rules import CarrierName
 from control.db.pool import Connection
 from shared.bus.checkpoints import Checkpoint

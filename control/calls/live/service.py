@@ -13,9 +13,9 @@ from uuid import UUID
 
 import msgspec
 
+from control.calls.changes.service import save_changes
 from control.calls.records import queries as records_queries
 from control.calls.records.rules import AdmittedCall, CallState, close, mark_lost
-from control.calls.records.service import save_changes
 from control.carriers.rules import CarrierName
 from control.db.jobs import enqueue
 from control.db.pool import Connection

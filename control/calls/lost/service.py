@@ -24,6 +24,7 @@ from uuid import UUID
 
 import structlog
 
+from control.calls.changes.service import save_changes
 from control.calls.live.rules import FirstSeen
 from control.calls.live.service import MediaAssignment, enqueue_hangup
 from control.calls.lost import queries
@@ -31,7 +32,6 @@ from control.calls.lost.queries import NamedCall
 from control.calls.records import queries as records_queries
 from control.calls.records.details import Absence
 from control.calls.records.rules import LONGEST_S, CallState, close
-from control.calls.records.service import save_changes
 from control.calls.transfers import queries as transfers_queries
 from control.carriers.rules import ActiveCall, Carrier, CarrierRefused, CarrierUnavailable
 from control.db.pool import Pool

@@ -154,15 +154,3 @@ _SELECT_LISTED: Final = """
 async def select_listed(db: Connection, most: int) -> list[UUID]:
     """Up to `most` of them, of all workspaces. Needs platform scope."""
     return [row["id"] for row in await db.fetch(_SELECT_LISTED, most)]
-
-
-_SELECT_UNSETTLED: Final = """
-    SELECT a.call_id FROM campaign_attempts a JOIN calls c ON c.id = a.call_id
-    WHERE a.finished_at IS NULL AND a.started_at < $1 AND c.status NOT IN ('queued', 'ringing', 'in_progress')
-    ORDER BY a.started_at LIMIT $2
-"""
-
-
-async def select_unsettled(db: Connection, before: datetime, most: int) -> list[UUID]:
-    """Ids of up to `most` such calls that were placed before then. Needs platform scope."""
-    return [row["call_id"] for row in await db.fetch(_SELECT_UNSETTLED, before, most)]

@@ -17,8 +17,9 @@ from control.agents.plan_texts import TextTooLong
 from control.agents.transfers import find_fault, require_verified
 from control.agents.variables import PlannedCall
 from control.billing.spend_snapshot import has_budget, require_budget
+from control.calls.changes.service import save_changes
 from control.calls.outbound import queries
-from control.calls.outbound.queries import select_listed, select_unsettled
+from control.calls.outbound.queries import select_listed
 from control.calls.outbound.rules import (
     MINUTE_S,
     OriginNumber,
@@ -29,9 +30,8 @@ from control.calls.outbound.rules import (
 )
 from control.calls.records import queries as records_queries
 from control.calls.records.rules import LONGEST_S, TRANSFER_S, CallState, close, mark_dialled, refuse
-from control.calls.records.service import make_ended, save_changes
 from control.campaigns import service as campaigns_service
-from control.campaigns.service import CallRules, settle_attempts
+from control.campaigns.service import CallRules
 from control.carriers.rules import CarrierName, DialRequest, PlacedCall
 from control.db.jobs import enqueue
 from control.db.pool import Connection
@@ -457,19 +457,6 @@ async def _close(db: Connection, queued: CallState, detail: str, now: datetime) 
 async def _belongs_to_another(db: Connection, dialled: CallState, carrier_call_id: str) -> bool:
     other = await records_queries.select_stored_call(db, dialled.carrier, carrier_call_id)
     return other is not None and other.state.id != dialled.id
-
-
-# Calls that a program of the version before ended are settled by a duty, later than any transaction lasts.
-UNSETTLED_FOR: Final = timedelta(minutes=1)
-SETTLED_AT_ONCE: Final = 200
-
-
-async def settle_unsettled(db: Connection, now: datetime) -> int:
-    """Settles calls of campaigns that are over and were not settled with their end; returns how many. Needs platform
-    scope."""
-    found = await select_unsettled(db, now - UNSETTLED_FOR, SETTLED_AT_ONCE)
-    calls = await records_queries.lock_states(db, found)
-    return await settle_attempts(db, [make_ended(call) for call in calls.values() if call.is_final])
 
 
 CANCELED_AT_ONCE: Final = 200

@@ -7,10 +7,10 @@ from uuid import UUID
 
 import msgspec
 
+from control.calls.changes.service import save_changes
 from control.calls.records import queries as records_queries
 from control.calls.records.details import StoredCarrierRecording
-from control.calls.records.rules import CallState, CarrierRecording
-from control.calls.records.service import save_changes
+from control.calls.records.rules import CallChange, CarrierRecording
 from control.db.jobs import enqueue
 from control.db.pool import Connection
 
@@ -60,8 +60,9 @@ class JoinRecordingsJob(msgspec.Struct, frozen=True):
     call_id: UUID
 
 
-async def _enqueue_joins(db: Connection, changed: Iterable[tuple[CallState, CallState]]) -> None:
-    for old, new in changed:
+async def enqueue_joins(db: Connection, changes: Iterable[CallChange]) -> None:
+    """Has recordings joined where a call has several, and another one since this change."""
+    for old, new in changes:
         recordings = new.details.recordings
         is_kept = not new.details.discards_recordings
         is_kept = is_kept and not new.details.redaction.kinds  # joined once they are redacted
@@ -78,9 +79,9 @@ class DiscardRecordingsJob(msgspec.Struct, frozen=True):
     call_id: UUID
 
 
-async def enqueue_discards(db: Connection, changed: Iterable[tuple[CallState, CallState]]) -> None:
+async def enqueue_discards(db: Connection, changes: Iterable[CallChange]) -> None:
     """For calls that discard their recordings since this change, or of which another recording was stored since."""
-    for before, after in changed:
+    for before, after in changes:
         is_new = after.details.recordings != before.details.recordings or not before.details.discards_recordings
         if after.details.discards_recordings and is_new:
             await enqueue_discard(db, after.id)
@@ -105,10 +106,10 @@ class StartRecordingJob(msgspec.Struct, frozen=True):
     call_id: UUID
 
 
-async def enqueue_recording_starts(db: Connection, changed: Iterable[tuple[CallState, CallState]]) -> None:
+async def enqueue_recording_starts(db: Connection, changes: Iterable[CallChange]) -> None:
     """Has the carrier record, from now on, the running calls whose announcement was heard, where settings say that it
     records. Once a call: it records on while a call's media streams change, each of which may announce it again."""
-    for before, after in changed:
+    for before, after in changes:
         consent = after.details.consent
         is_new = before.details.consent.announced_at is None and consent.announced_at is not None
         if is_new and not after.is_final and not consent.is_refused:
@@ -128,12 +129,10 @@ class RedactRecordingsJob(msgspec.Struct, frozen=True):
     call_id: UUID
 
 
-async def enqueue_redactions(
-    db: Connection, changed: Iterable[tuple[CallState, CallState]], changed_texts: Collection[UUID]
-) -> None:
+async def enqueue_redactions(db: Connection, changes: Iterable[CallChange], changed_texts: Collection[UUID]) -> None:
     """For calls that are redacted and have a recording that is not, or that is not redacted as their texts are now.
     changed_texts: calls of which a text was redacted just now."""
-    for before, after in changed:
+    for before, after in changes:
         is_new = before.details.recordings != after.details.recordings or (after.is_final and not before.is_final)
         if after.details.redaction.kinds and after.details.recordings and (is_new or after.id in changed_texts):
             payload = msgspec.json.encode(RedactRecordingsJob(after.id))

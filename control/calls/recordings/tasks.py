@@ -20,6 +20,7 @@ from uuid import UUID
 
 import structlog
 
+from control.calls.changes.service import report_changes
 from control.calls.recordings.rules import (
     Stretch,
     WithholdingReason,
@@ -51,7 +52,7 @@ from control.calls.recordings.wav import (
 from control.calls.records import queries as records_queries
 from control.calls.records.details import StoredCarrierRecording, StreamRecording
 from control.calls.records.rules import CallState
-from control.calls.records.service import Gateways, decode_payload, load_state, report_changes
+from control.calls.records.service import Gateways, decode_payload, load_state
 from control.calls.records.word_times import Utterances
 from control.carriers.rules import Carrier, CarrierRefused, CarrierUnavailable
 from control.db.jobs import JobFailed, JobHandler

@@ -578,3 +578,16 @@ async def index_older_calls(db: Connection, most: int) -> int:
     else:
         await db.execute(_UPDATE_PROGRESS, page[0]["id"])
     return len(page)
+
+
+# Calls of campaigns that are over although their attempts are not: a program of the previous version ended them.
+_SELECT_UNSETTLED: Final = """
+    SELECT a.call_id FROM campaign_attempts a JOIN calls c ON c.id = a.call_id
+    WHERE a.finished_at IS NULL AND a.started_at < $1 AND c.status NOT IN ('queued', 'ringing', 'in_progress')
+    ORDER BY a.started_at LIMIT $2
+"""
+
+
+async def select_unsettled(db: Connection, before: datetime, most: int) -> list[UUID]:
+    """Ids of up to `most` such calls that were placed before then. Needs platform scope."""
+    return [row["call_id"] for row in await db.fetch(_SELECT_UNSETTLED, before, most)]

@@ -13,7 +13,7 @@ Reports come from the carrier, from media and from control, late, repeated and i
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
@@ -324,6 +324,15 @@ class CallState:
     def is_final(self) -> bool:
         """Whether the call is over."""
         return self.status in FINAL
+
+
+# A call before and after a change.
+CallChange = tuple[CallState, CallState]
+
+
+def accounting_day(state: CallState) -> date:
+    """Returns the day (UTC) whose figures count the call: the day of its creation."""
+    return state.created_at.astimezone(UTC).date()
 
 
 def mark_dialled(state: CallState, placed: PlacedCall, at: datetime) -> CallState:

@@ -1,18 +1,14 @@
 """The records of calls: changed states are written with all that follows from them, and people read them."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Protocol, TypeVar
 from uuid import UUID
 
 import msgspec
 
-from control.analytics.rollup import WorkspaceDay, mark_days
-from control.billing.charges import list_call_costs, record_minutes
-from control.billing.ledger import FinishedCall
-from control.calls.analysis.service import enqueue_analyses
+from control.billing.charges import list_call_costs
 from control.calls.records import queries
 from control.calls.records.queries import StoredCall
 from control.calls.records.rules import (
@@ -25,189 +21,12 @@ from control.calls.records.rules import (
     known_number,
     make_turns,
 )
-from control.campaigns.rules import EndedCall
-from control.campaigns.service import settle_attempts
 from control.carriers.rules import Carrier, CarrierName
 from control.db.jobs import JobFailed
 from control.db.keyset import ListPage, PageRequest, cut_page
 from control.db.pool import Connection, Pool
 from control.db.scope import enter_platform
-from control.do_not_call.service import list_callers
-from control.outbound_webhooks.event_types import (
-    CallEventData,
-    EventType,
-    OptOutEventData,
-    RecordingEventData,
-    TransferEventData,
-)
-from control.outbound_webhooks.service import ReportedFact, report_facts
 from shared.errors import Invalid, NotFound
-from shared.events import TransferFailure
-
-
-def find_ended(changed: Iterable[tuple[CallState, CallState]]) -> list[EndedCall]:
-    """Outbound calls that these changes, (before, after), end, and those that were over and of which more is known now.
-    Test calls are of no campaign."""
-    pairs = [(before, after) for before, after in changed if after.direction == "outbound" and not after.is_test]
-    return [make_ended(after) for before, after in pairs if after.is_final and _facts(before) != _facts(after)]
-
-
-def make_ended(call: CallState) -> EndedCall:
-    """What a campaign has to know of a call that is over."""
-    details = call.details
-    return EndedCall(
-        call_id=call.id,
-        workspace_id=call.workspace_id,
-        at=call.ended_at or datetime.now(UTC),
-        status=call.status,
-        end_reason=call.end_reason,
-        end_detail=call.end_detail,
-        was_dialled=call.carrier_call_id is not None,
-        left_message=details.leaves_message and details.answered_by != "fax",
-        cause=details.carrier.cause or "",
-        sip=details.carrier.sip or "",
-        opted_out=details.opted_out_at is not None,
-    )
-
-
-def _facts(call: CallState) -> tuple[object, ...]:
-    details = call.details
-    carrier, opted_out = details.carrier, details.opted_out_at is not None
-    return (
-        call.status, call.end_reason, call.end_detail, carrier.cause, carrier.sip, details.answered_by, opted_out
-    )  # fmt: skip
-
-
-Changes = Iterable[tuple[CallState, CallState]]
-
-
-async def report_changes(db: Connection, changed: Changes) -> None:
-    """Stores the events of these changes, (before, after), in the transaction that makes them."""
-    now = datetime.now(UTC)
-    await report_facts(db, [fact for before, after in changed for fact in find_facts(before, after, now)])
-
-
-def find_facts(before: CallState, after: CallState, now: datetime) -> Iterator[ReportedFact]:
-    """In the order in which they happened. A call that a failed transfer leads back to its agent ends again later."""
-    if before.answered_at is None and after.answered_at is not None:
-        yield _call_fact("call.started", after, after.answered_at)
-    for one in after.details.returns[len(before.details.returns) :]:
-        yield _transfer_fact("transfer.failed", after, one.at, one.failure)
-    if before.details.transfer is None and after.details.transfer is not None:
-        yield _transfer_fact("transfer.started", after, after.ended_at or now, None)
-    if before.details.opted_out_at is None and after.details.opted_out_at is not None:
-        yield ReportedFact(
-            workspace_id=after.workspace_id,
-            type="caller.opted_out",
-            object_id=after.id,
-            at=after.details.opted_out_at,
-            data=OptOutEventData(after.id, after.agent_id, after.details.opted_out_by),
-            call_id=after.id,
-        )
-    if after.is_final and not before.is_final:
-        yield _call_fact("call.ended", after, after.ended_at or now)
-    if before.recording_key is None and after.recording_key is not None:
-        seconds = None if after.recording_seconds is None else float(after.recording_seconds)
-        yield ReportedFact(
-            workspace_id=after.workspace_id,
-            type="recording.ready",
-            object_id=after.id,
-            at=now,
-            data=RecordingEventData(after.id, after.agent_id, seconds),
-            call_id=after.id,
-        )
-
-
-def _call_fact(type_: EventType, call: CallState, at: datetime) -> ReportedFact:
-    data = CallEventData(
-        call_id=call.id,
-        agent_id=call.agent_id,
-        direction=call.direction,
-        status=call.status,
-        is_test=call.is_test,
-        created_at=call.created_at,
-        started_at=call.started_at,
-        answered_at=call.answered_at,
-        ended_at=call.ended_at,
-        duration_seconds=call.duration_seconds,
-        end_reason=call.end_reason,
-    )
-    return ReportedFact(call.workspace_id, type_, call.id, at, data, call_id=call.id)
-
-
-def _transfer_fact(type_: EventType, call: CallState, at: datetime, failure: TransferFailure | None) -> ReportedFact:
-    data = TransferEventData(call.id, call.agent_id, failure)
-    return ReportedFact(call.workspace_id, type_, call.id, at, data, call_id=call.id)
-
-
-async def save_changes(db: Connection, changed: Iterable[tuple[CallState, CallState]]) -> None:
-    """Writes the changed ones of (before, after); their rows must be locked. Needs platform scope."""
-    different = [(before, after) for before, after in changed if after != before]
-    await queries.update_states(db, [after for _, after in different])
-    days = [
-        WorkspaceDay(after.workspace_id, accounting_day(after))
-        for before, after in different
-        if _counted(after) != _counted(before)
-    ]
-    if days:
-        await mark_days(db, days)
-    await charge_calls(db, [after for before, after in different if _charged(after) != _charged(before)])
-    await enqueue_analyses(db, different)
-    await report_changes(db, different)
-    await settle_attempts(db, find_ended(different))
-
-
-async def charge_calls(db: Connection, calls: Sequence[CallState]) -> None:
-    """Brings the ledger up to date with these calls, which are over and locked. Needs platform scope."""
-    if calls:
-        await queries.update_costs(db, await record_minutes(db, [_finished_call(call) for call in calls]))
-
-
-def accounting_day(state: CallState) -> date:
-    """The day (UTC) whose figures count the call: that of its creation."""
-    return state.created_at.astimezone(UTC).date()
-
-
-def _counted(state: CallState) -> tuple[object, ...]:
-    """What the roll-ups take from the call; of how its providers did, only once it is over, because its end marks the
-    day anyway."""
-    quality = (state.details.failed_providers, state.details.latency) if state.is_final else ()
-    return (state.status, state.duration_seconds, *quality)
-
-
-def _charged(state: CallState) -> tuple[int, Decimal | None]:
-    """What the call's minutes are computed from; nothing before the call is over."""
-    if not state.is_final:
-        return 0, None
-    return state.duration_seconds, state.details.carrier.total_cost
-
-
-def _finished_call(state: CallState) -> FinishedCall:
-    return FinishedCall(
-        call_id=state.id,
-        workspace_id=state.workspace_id,
-        agent_id=state.agent_id,
-        at=state.created_at,
-        seconds=state.duration_seconds,
-        is_test=state.is_test,
-        carrier=state.carrier,
-        direction=state.direction,
-        carrier_cost=state.details.carrier.total_cost,
-        has_estimated_cost=state.details.carrier.has_estimated_cost,
-    )
-
-
-async def list_opted_out(db: Connection, changed: Changes) -> None:
-    """Lists the people who asked for it in these changes, (before, after), in the transaction that makes them. Needs
-    platform scope."""
-    new = {
-        after.id: after.details.opted_out_by
-        for before, after in changed
-        if before.details.opted_out_at is None and after.details.opted_out_at is not None
-    }
-    if new:
-        await list_callers(db, new)
-
 
 # Rows that a list counts, and that its counted pages reach at most, because OFFSET reads the rows that it skips.
 DEPTH: Final = 100_000

@@ -1,19 +1,11 @@
 """The worker's duties for the records of calls."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from control.analytics.rollup import WorkspaceDay, mark_days
 from control.calls.records import queries
-from control.calls.records.service import charge_calls
 from control.db.pool import Connection
-
-# Calls that a program of the version before ended are charged within so long; a rolling upgrade takes less.
-UNCHARGED_FOR: Final = timedelta(days=1)
-
-
-CHARGED_AT_ONCE: Final = 200
-
 
 # Takes about a second, in which a late event of one of these calls would wait.
 INDEXED_AT_ONCE: Final = 500
@@ -30,11 +22,3 @@ async def index_older(db: Connection, now: datetime) -> int:
     """Makes calls searchable that were over before the table of their words was there; returns how many were looked
     at."""
     return await queries.index_older_calls(db, INDEXED_AT_ONCE)
-
-
-async def charge_uncharged(db: Connection, now: datetime) -> int:
-    """Charges calls that are over and have no minutes in the ledger; returns how many."""
-    found = await queries.select_uncharged(db, now - UNCHARGED_FOR, CHARGED_AT_ONCE)
-    calls = await queries.lock_states(db, found)
-    await charge_calls(db, list(calls.values()))
-    return len(calls)

@@ -12,10 +12,11 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 import structlog
 
 from control.calls.announcements import transfer_ended_text
+from control.calls.changes.service import save_changes
 from control.calls.live.service import enqueue_hangup
 from control.calls.records import queries as records_queries
 from control.calls.records.rules import CallState
-from control.calls.records.service import Gateways, decode_payload, save_changes, utc_now
+from control.calls.records.service import Gateways, decode_payload, utc_now
 from control.calls.service import Calls
 from control.calls.transfers import queries, service
 from control.calls.transfers.rules import WarmTransfer

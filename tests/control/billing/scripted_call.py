@@ -8,7 +8,8 @@ from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
-from control.calls.events.service import IncomingEvent, parse_event, write_events
+from control.calls.events.rules import IncomingEvent
+from control.calls.events.service import parse_event, write_events
 from control.calls.records.rules import CarrierStatus
 from shared.events import (
     AgentSaid,

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from control.analytics.rollup import roll_up_days
-from control.calls.events.service import IncomingEvent
-from control.calls.records.tasks import charge_uncharged
+from control.calls.changes.tasks import charge_uncharged
+from control.calls.events.rules import IncomingEvent
 from shared.events import SEQ_PER_LEG, Event, UsageRecorded
 from tests.control.billing.scripted_call import (
     EVENTS,

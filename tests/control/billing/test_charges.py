@@ -14,9 +14,10 @@ from control.billing.ledger import UsageEvent
 from control.billing.price_changes import set_cost
 from control.billing.prices import PriceKey
 from control.billing.store import count_unpriced
+from control.calls.changes.tasks import charge_uncharged
 from control.calls.events.service import EventUnreadable, parse_event
 from control.calls.records.rules import AdmittedCall, CarrierStatus
-from control.calls.records.tasks import charge_uncharged, mark_running
+from control.calls.records.tasks import mark_running
 from control.workspaces.service import Workspaces
 from shared.events import EventEnvelope, UsageRecorded, encode_event
 from tests.control.billing.scripted_call import (

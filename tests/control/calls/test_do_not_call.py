@@ -10,6 +10,7 @@ from uuid import UUID
 import msgspec
 import pytest
 
+from control.calls.changes.service import list_opted_out
 from control.calls.deletion.rules import CallerNumber
 from control.calls.deletion.service import delete_mentions
 from control.calls.events.rules import NewEvent, apply_events
@@ -19,7 +20,6 @@ from control.calls.outbound.tasks import DialQueue, make_dial_job
 from control.calls.records.details import CallDetails
 from control.calls.records.queries import lock_one
 from control.calls.records.rules import CallState
-from control.calls.records.service import list_opted_out
 from control.calls.verified_numbers.service import CodeRequest, PhoneCodes
 from control.carriers.pacer import CallPacer
 from control.carriers.service import Carriers

@@ -5,9 +5,9 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from control.calls.changes.service import save_changes
 from control.calls.records import queries as records_queries
 from control.calls.records.rules import CallState, close
-from control.calls.records.service import save_changes
 from control.calls.tasks import make_campaign_placer
 from control.campaigns.calling_hours import CallingHours
 from control.campaigns.rules import Campaign, CampaignSettings, ImportResult, NewRecipient

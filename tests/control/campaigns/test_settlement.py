@@ -8,12 +8,13 @@ from uuid import UUID
 import msgspec
 import pytest
 
+from control.calls.changes.service import save_changes
+from control.calls.changes.tasks import settle_unsettled
 from control.calls.events.service import parse_event, write_events
-from control.calls.outbound.service import PlaceCallJob, cancel_listed, settle_unsettled
+from control.calls.outbound.service import PlaceCallJob, cancel_listed
 from control.calls.outbound.tasks import DialQueue, make_dial_job
 from control.calls.records import queries as records_queries
 from control.calls.records.rules import AdmittedCall, CarrierStatus
-from control.calls.records.service import save_changes
 from control.calls.service import Calls
 from control.campaigns import queries as campaigns_queries
 from control.campaigns import service as campaigns_service

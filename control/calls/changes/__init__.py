@@ -1,0 +1,1 @@
+"""Changes of calls, and what follows from them in other nouns."""
