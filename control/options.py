@@ -11,8 +11,8 @@ from control.accounts.policy import AccountPolicy, HashPolicy, LockPolicy, Sessi
 from control.agents.disclosures import make_disclosures
 from control.agents.model import AgentPolicy
 from control.analytics.call_exports import ExportPolicy
-from control.billing.invoice_fonts import list_fonts
-from control.billing.stripe_client import StripeOptions
+from control.billing.invoices.fonts import list_fonts
+from control.billing.stripe.client import StripeOptions
 from control.calls.analysis.rules import AnalysisPolicy
 from control.calls.records.rules import CallPolicy
 from control.carriers.service import CarrierOptions

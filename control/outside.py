@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from control.billing.sinks import BillingSink
-from control.billing.stripe import StripeSink
-from control.billing.stripe_client import StripeOptions
+from control.billing.payments.sink import BillingSink
+from control.billing.stripe.client import StripeOptions
+from control.billing.stripe.sink import StripeSink
 from control.calls.live.service import MediaAssignment
 from control.carriers.pacer import CallPacer
 from control.carriers.service import CarrierOptions, Carriers, open_carriers

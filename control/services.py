@@ -19,10 +19,10 @@ from control.analytics.platform_analytics import PlatformAnalytics
 from control.analytics.service import Analytics
 from control.analytics.workspace_analytics import WorkspaceAnalytics
 from control.api_keys.service import ApiKeys
-from control.billing.invoice_links import KEY_PURPOSE as INVOICE_LINKS
-from control.billing.invoice_links import InvoiceLinks
+from control.billing.invoices.links import KEY_PURPOSE as INVOICE_LINKS
+from control.billing.invoices.links import InvoiceLinks
+from control.billing.limits.service import SpendGuard
 from control.billing.service import Billing
-from control.billing.spend_guard import SpendGuard
 from control.calls.analysis.rules import AnalysisPolicy
 from control.calls.analysis.service import CallAnalyser
 from control.calls.blocked_callers.service import BlockedCallers

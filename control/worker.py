@@ -21,12 +21,12 @@ from control.agents.lookup import AgentLookup
 from control.analytics.rollup import delete_workspace_marks
 from control.analytics.worker_tasks import analytics_tasks
 from control.backups.worker_tasks import backups_tasks
-from control.billing.accruals import make_accrue
-from control.billing.period_jobs import utc_now
-from control.billing.purged_workspaces import keep_billing_facts
+from control.billing.accounts.service import keep_billing_facts
+from control.billing.accruals.service import make_accrue
+from control.billing.jobs import utc_now
+from control.billing.limits.service import SpendGuard
 from control.billing.service import Billing
-from control.billing.spend_guard import SpendGuard
-from control.billing.worker_tasks import billing_tasks
+from control.billing.tasks import billing_tasks
 from control.calls.analysis.service import CallAnalyser
 from control.calls.analysis.tasks import make_analysis_job
 from control.calls.live.service import MediaAssignment

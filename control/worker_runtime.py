@@ -14,7 +14,7 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from control.backups.model import BackupRun
-from control.billing.model import UnpricedUsage
+from control.billing.ledger.rules import UnpricedUsage
 from control.calls.events.tasks import EventCounts, EventMetrics
 from control.db.duties import AnyDuty, Duty, WorkerTasks
 from control.db.jobs import JobFailed, JobHandler, JobQueueUnavailable, JobRetries, count_jobs, run_jobs

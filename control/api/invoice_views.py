@@ -6,8 +6,8 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import Field
 
-from control.billing.credits import CreditCategory, CreditScope
-from control.billing.invoices import InvoiceStatus
+from control.billing.credits.rules import CreditCategory, CreditScope
+from control.billing.invoices.rules import InvoiceStatus
 from control.http.body import Currency, Money
 from control.http.fields import Id
 

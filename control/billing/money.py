@@ -1,8 +1,10 @@
-"""Amounts of money in the smallest unit that a currency has, and in which it is charged; no SQL."""
+"""Amounts of money in the smallest unit that a currency has, and in which it is charged."""
 
 from collections.abc import Mapping
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Final
+
+from shared.errors import Invalid
 
 # Decimal places of currencies that do not have two (ISO 4217, list one, "minor unit"; the Icelandic and the Ugandan
 # currency have none since their subunits were withdrawn).
@@ -53,3 +55,10 @@ def round_money(amount: Decimal, currency: str) -> Decimal:
 def format_money(amount: Decimal, currency: str) -> str:
     """An amount with its currency, such as 1,234.50 USD."""
     return f"{amount:,.{exponent_of(currency)}f} {currency.upper()}"
+
+
+def require_exact(amount: Decimal, currency: str, param: str = "amount") -> Decimal:
+    """Raises Invalid for an amount that is not charged in the currency."""
+    if amount != round_money(amount, currency):
+        raise Invalid(f"{currency.upper()} has no amounts that small.", param=param, code="amount_invalid")
+    return amount

@@ -20,8 +20,8 @@ from control.agents.destinations import LONGEST_TARGET, TARGET
 from control.agents.service import Agents
 from control.agents.variables import CallVariables
 from control.analytics.platform_figures import cost_warning
-from control.billing.model import ResourceCost
-from control.billing.prices import LedgerUnit, Role
+from control.billing.ledger.rules import ResourceCost
+from control.billing.prices.rules import LedgerUnit, Role
 from control.calls.live.service import CallNotLive, MediaAssignment
 from control.calls.outbound.service import CallRequest
 from control.calls.recordings.wav import read_range

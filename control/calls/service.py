@@ -7,7 +7,7 @@ from uuid import UUID
 import structlog
 
 from control.agents.service import Agents
-from control.billing.spend_snapshot import load_terms
+from control.billing.limits.service import load_terms
 from control.calls.announcements import make_code_announcement, make_refusal, transfer_failed_text
 from control.calls.carrier_reports import service as carrier_reports_service
 from control.calls.changes.service import save_changes

@@ -10,7 +10,7 @@ from typing import Final
 from uuid import UUID
 
 from config.settings import DatabaseSettings, database_settings
-from control.billing.explanation import (
+from control.billing.figures.service import (
     FIGURES,
     FigureExplanation,
     FigureName,
@@ -18,7 +18,7 @@ from control.billing.explanation import (
     explain_figure,
     explain_line,
 )
-from control.billing.model import LedgerSum
+from control.billing.ledger.rules import LedgerSum
 from control.db.pool import Connection, Timeouts, open_pool
 from control.db.scope import enter_platform
 

@@ -8,9 +8,8 @@ from decimal import Decimal, InvalidOperation
 from typing import Final
 
 from config.settings import DatabaseSettings, database_settings
-from control.billing.model import StoredPrice
-from control.billing.price_changes import list_prices, set_cost
-from control.billing.prices import PRICE_UNITS, PriceKey
+from control.billing.prices.rules import PRICE_UNITS, PriceKey, StoredPrice
+from control.billing.prices.service import list_prices, set_cost
 from control.db.pool import open_pool
 from control.db.scope import enter_platform
 

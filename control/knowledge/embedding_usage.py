@@ -1,4 +1,4 @@
-"""What an embedder used: a job adds it to the ledger (`control/billing/embedding_usage.py`), which is above this room
+"""What an embedder used: a job adds it to the ledger (`control/billing/ledger/tasks.py`), which is above this room
 and needs the platform's scope, while questions of calls have that of their workspace."""
 
 from datetime import datetime

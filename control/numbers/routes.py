@@ -10,7 +10,6 @@ from uuid import UUID
 
 from pydantic import Field, StringConstraints
 
-from control.billing.model import CURRENCY
 from control.carriers.rules import (
     E164,
     NOT_KNOWN,
@@ -36,6 +35,7 @@ from control.http.pagination import ListAnswer, ListQuery, Query, page_fields
 from control.http.route import RateLimit, Route
 from control.numbers.rules import NumberImport, NumberOrder, PhoneNumber, Status, TakenNumber
 from control.numbers.service import MOST_LISTED, Numbers, find_account_numbers, take_number
+from control.platform.model import CURRENCY
 from control.regulatory_bundles.routes import CARRIER_CHECKS
 from shared.ids import new_id
 

@@ -13,7 +13,7 @@ import structlog
 
 from control.addresses.service import hold_addresses
 from control.agents.service import Agents
-from control.billing.payment_methods import require_payment_method
+from control.billing.payments.service import require_payment_method
 from control.billing.service import Billing
 from control.carriers.rules import (
     AvailableNumber,

@@ -13,8 +13,8 @@ import msgspec
 import structlog
 from prometheus_client import CollectorRegistry, Counter
 
-from control.billing.spend_guard import SpendGuard
-from control.billing.spend_snapshot import SpendSnapshot, load_snapshot
+from control.billing.limits.rules import SpendSnapshot
+from control.billing.limits.service import SpendGuard, load_snapshot
 from control.calls.announcements import make_busy_refusal, make_refusal
 from control.calls.live.service import MediaAssignment, NoMediaNode, StreamTarget, record_loss
 from control.calls.records.rules import FINAL, AdmittedCall, OpenCall, RefusedCall

@@ -13,8 +13,8 @@ from typing import Any, Final, Literal, TypeAlias
 import msgspec
 from aiohttp import web
 
-from control.billing.job_transactions import enqueue_once
-from control.billing.sink_jobs import (
+from control.billing.jobs import enqueue_once
+from control.billing.payments.rules import (
     CHECK_CUSTOMER,
     CHECK_INVOICE,
     CHECK_PAYMENT,

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from control.__main__ import main
-from control.billing.explanation import explain_figure
+from control.billing.figures.service import explain_figure
 from shared.ids import new_id
 from tests.control.api.billing_workspace import (
     BillingWorkspace,

@@ -6,7 +6,7 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry
 
 from control.app import ROUTES
-from control.billing.stripe_client import StripeOptions
+from control.billing.stripe.client import StripeOptions
 from control.db.logins import WORKER, with_login
 from control.http.metrics import HttpMetrics
 from control.http.route import RateLimit

@@ -26,7 +26,7 @@ from control.accounts.passwords import Passwords
 from control.accounts.policy import AccountPolicy
 from control.agents.model import AgentPolicy
 from control.app import ROUTES, ApiOptions, HttpOptions, limit_names, open_app
-from control.billing.stripe_client import StripeOptions
+from control.billing.stripe.client import StripeOptions
 from control.carriers.service import CarrierOptions
 from control.db.logins import API, with_login
 from control.db.pool import Connection, Timeouts, open_pool

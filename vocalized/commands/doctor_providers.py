@@ -15,8 +15,8 @@ import msgspec
 from rich.console import Console
 from rich.text import Text
 
-from control.billing.cost_list import load_costs
-from control.billing.prices import PriceList
+from control.billing.prices.rules import PriceList
+from control.billing.prices.service import load_costs
 from control.db.pool import open_pool
 from control.db.scope import enter_platform
 from control.voice.accounts import ProviderAccount, list_platform_accounts, list_workspace_accounts

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-from control.billing.prices import Consumption, PriceList
+from control.billing.prices.rules import Consumption, PriceList
 from control.voice.accounts import ProviderAccount
 from control.voice.keys import KEY_OPTION
 from control.voice.offers import KINDS, Kind

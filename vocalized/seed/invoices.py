@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from control.billing.closure import close_period, open_accounts, open_periods
-from control.billing.issuance import issue_own
+from control.billing.accounts.service import open_accounts
+from control.billing.invoices.service import close_period, issue_own
+from control.billing.periods.service import open_periods
 from control.db.pool import Connection, Pool
 from control.db.scope import enter_platform
 

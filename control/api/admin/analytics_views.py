@@ -18,9 +18,9 @@ from control.analytics.platform_figures import (
     cost_warning,
     profit_margin,
 )
-from control.billing.model import CURRENCY
 from control.http.body import Currency, Money
 from control.http.fields import FirstDay, LastDay, ProviderName, TotalCalls, TotalRevenue, WorkspaceId
+from control.platform.model import CURRENCY
 
 
 @dataclass(frozen=True, slots=True)

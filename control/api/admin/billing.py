@@ -25,13 +25,11 @@ from control.api.admin.billing_views import (
     to_listing,
     to_overview,
 )
-from control.billing.administration import PaymentNotice
-from control.billing.credits import CreditCategory, CreditGrant, CreditScope
-from control.billing.exemptions import MOST_EXEMPTIONS, ExemptionRule
-from control.billing.invoices import InvoiceFilter, InvoiceStatus, PaymentStatus
+from control.billing.accounts.rules import MOST_EXEMPTIONS, ExemptionRule
+from control.billing.credits.rules import CreditCategory, CreditGrant, CreditScope
+from control.billing.invoices.rules import InvoiceFilter, InvoiceStatus, PaymentNotice, PaymentStatus, TaxRate
+from control.billing.payments.service import SinkAdministration
 from control.billing.service import Billing
-from control.billing.sink_administration import SinkAdministration
-from control.billing.taxes import TaxRate
 from control.http.access import admin
 from control.http.after_commit import CheckedChange
 from control.http.body import ONE_LINE, Body, Slug

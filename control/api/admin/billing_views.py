@@ -10,13 +10,14 @@ from pydantic import Field
 from control.analytics.platform_figures import cost_warning
 from control.api.admin.analytics_views import to_parts
 from control.api.invoice_views import CreditFacts, InvoiceFacts, copy_fields
-from control.billing.credits import CreditGrant
-from control.billing.exemptions import ExemptionRule, ListedExemption
-from control.billing.invoices import Invoice, InvoiceListing, PaymentStatus
-from control.billing.model import CURRENCY, BillingOverview, WorkspaceBalance
+from control.billing.accounts.rules import ExemptionRule, ListedExemption
+from control.billing.credits.rules import CreditGrant
+from control.billing.figures.rules import BillingOverview, WorkspaceBalance
+from control.billing.invoices.rules import Invoice, InvoiceListing, PaymentStatus
 from control.http.body import Currency, Money
 from control.http.fields import Name, TierName, WorkspaceId
 from control.http.pagination import ListAnswer
+from control.platform.model import CURRENCY
 
 
 @dataclass(frozen=True, slots=True)

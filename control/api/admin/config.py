@@ -14,9 +14,8 @@ from control.api.admin.config_views import (
     to_price,
     to_view,
 )
-from control.billing.currency_changes import list_tier_prices, set_tier_price
-from control.billing.plans import TierPrice
-from control.billing.price_changes import follow_tier_prices
+from control.billing.prices.rules import TierPrice
+from control.billing.prices.service import follow_tier_prices, list_tier_prices, set_tier_price
 from control.http.access import ANY_ADMIN, admin
 from control.http.body import Body, ChangeBody, CurrencyCode, Slug
 from control.http.context import AdminContext

@@ -7,11 +7,10 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from control.billing.model import CURRENCY
-from control.billing.plans import TierPrice
+from control.billing.prices.rules import TierPrice
 from control.http.body import Currency, Money
 from control.http.pagination import HasMore
-from control.platform.model import Tier
+from control.platform.model import CURRENCY, Tier
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,9 @@ from pydantic import Field
 
 from control.api.admin.billing import BILLING, READERS, WRITERS
 from control.api.admin.currencies_views import CurrencyAnswer, ExchangeRateAnswer, ExchangeRateList, to_view
-from control.billing import currency_changes
-from control.billing.currency_changes import HIGHEST_RATE, add_exchange_rate, set_currency
+from control.billing.periods.service import set_currency
+from control.billing.prices import service as prices_service
+from control.billing.prices.service import HIGHEST_RATE, add_exchange_rate
 from control.http.body import Body, CurrencyCode
 from control.http.context import AdminContext
 from control.http.fields import WorkspaceId
@@ -42,7 +43,7 @@ class CurrencyChoice(Body):
 async def list_exchange_rates(context: AdminContext) -> ExchangeRateList:
     """What currencies are worth in US dollars, in which the platform's figures are."""
     return ExchangeRateList(
-        [to_view(one) for one in await currency_changes.list_exchange_rates(context.db)], has_more=False
+        [to_view(one) for one in await prices_service.list_exchange_rates(context.db)], has_more=False
     )
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from control.billing.exchange_rates import ExchangeRate
+from control.billing.prices.rules import ExchangeRate
 from control.http.body import Currency, CurrencyCode
 from control.http.pagination import HasMore
 

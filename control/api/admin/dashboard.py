@@ -6,11 +6,11 @@ from pydantic import Field
 
 from control.analytics.service import Analytics
 from control.api.admin.dashboard_views import AdminUsageView, HourView, OverviewView, RevenueView
-from control.billing.model import CURRENCY
 from control.http.access import ANY_ADMIN, admin
 from control.http.context import AdminContext
 from control.http.pagination import Query
 from control.http.route import Route
+from control.platform.model import CURRENCY
 
 
 class RevenueQuery(Query):

@@ -19,9 +19,9 @@ from control.api.admin.providers_views import (
     to_routing,
     to_view,
 )
-from control.billing.price_changes import list_prices, set_costs
-from control.billing.provider_costs import list_provider_costs
-from control.billing.unit_costs import CostUnit, UnitCost, make_prices
+from control.billing.figures.service import list_provider_costs
+from control.billing.prices.rules import CostUnit, UnitCost, make_prices
+from control.billing.prices.service import list_prices, set_costs
 from control.http.access import ANY_ADMIN, admin
 from control.http.after_commit import CheckedChange
 from control.http.body import Body, ChangeBody

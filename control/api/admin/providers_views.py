@@ -8,11 +8,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from control.billing.model import CURRENCY, ProviderRoleCost, StoredPrice
-from control.billing.unit_costs import CostUnit, UnitCost, make_costs
+from control.billing.figures.rules import ProviderRoleCost
+from control.billing.prices.rules import CostUnit, StoredPrice, UnitCost, make_costs
 from control.http.body import Currency, Money
 from control.http.fields import ProviderName
 from control.http.pagination import HasMore
+from control.platform.model import CURRENCY
 from control.voice.data_rules import DataPolicy, read_policy
 from control.voice.figures import ProbeState, RoleFigures, worst_status
 from control.voice.offers import CataloguedProvider

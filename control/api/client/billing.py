@@ -27,10 +27,10 @@ from control.api.client.billing_views import (
     to_period,
     to_settings,
 )
-from control.billing.accounts import MOST_ALERTS
-from control.billing.invoice_document import PDF_TYPE, InvoiceDocument
-from control.billing.invoice_links import InvoiceLinks
-from control.billing.payment_methods import (
+from control.billing.invoices.links import InvoiceLinks
+from control.billing.invoices.rules import PDF_TYPE, InvoiceDocument
+from control.billing.limits.rules import MOST_ALERTS
+from control.billing.payments.service import (
     AddedMethod,
     StartedSetup,
     add_payment_method,
@@ -215,7 +215,7 @@ async def delete_payment_method(context: MemberContext) -> CheckedChange[None]:
 
 def _make_pdf(document: InvoiceDocument) -> bytes:
     # Loaded with the first invoice: fpdf, fontTools and PIL are a fifth of what a program of control loads.
-    from control.billing.invoice_pdf import make_pdf
+    from control.billing.invoices.pdf import make_pdf
 
     return make_pdf(document)
 

@@ -8,10 +8,11 @@ from typing import Annotated
 from pydantic import Field
 
 from control.api.invoice_views import CreditFacts, InvoiceFacts, copy_fields
-from control.billing.accounts import AlertKind, BillingAccount, BillingSettings, PeriodStatus, PeriodSummary, SpendAlert
-from control.billing.credits import CreditGrant
-from control.billing.invoice_draft import LineKind
-from control.billing.invoices import Invoice, InvoiceLine, Payment, PaymentKind
+from control.billing.accounts.rules import BillingAccount, BillingSettings
+from control.billing.credits.rules import CreditGrant
+from control.billing.invoices.rules import Invoice, InvoiceLine, LineKind, Payment, PaymentKind
+from control.billing.limits.rules import AlertKind, SpendAlert
+from control.billing.periods.rules import PeriodStatus, PeriodSummary
 from control.billing.service import InvoiceRecord, RunningPeriod
 from control.http.body import Currency, Money
 from control.http.fields import Id

@@ -13,7 +13,7 @@ from control.api.client.workspaces_views import (
     to_subscription,
     to_view,
 )
-from control.billing.currency_changes import open_account
+from control.billing.accounts.service import open_account
 from control.db.keyset import PageRequest
 from control.http.access import USER, member, user
 from control.http.body import Body, ChangeBody, Currency, LetterName, Slug

@@ -12,8 +12,8 @@ from control.agents.analysis_config import AnalysisConfig
 from control.agents.config import AgentConfig
 from control.agents.lookup import AgentLookup, AnsweringAgent
 from control.analytics.rollup import WorkspaceDay, mark_days
-from control.billing.charges import record_usage
-from control.billing.ledger import UsageEvent
+from control.billing.ledger.rules import UsageEvent
+from control.billing.ledger.service import record_usage
 from control.calls.analysis import queries
 from control.calls.analysis.queries import PendingAnalysis
 from control.calls.analysis.rules import AnalysisTask

@@ -11,8 +11,8 @@ from decimal import Decimal
 from typing import Final
 
 from control.analytics.rollup import WorkspaceDay, mark_days
-from control.billing.charges import record_minutes
-from control.billing.ledger import FinishedCall
+from control.billing.ledger.rules import FinishedCall
+from control.billing.ledger.service import record_minutes
 from control.calls.analysis.service import enqueue_analyses
 from control.calls.records import queries
 from control.calls.records.rules import CallChange, CallState, accounting_day

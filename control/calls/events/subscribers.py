@@ -10,8 +10,8 @@ from datetime import UTC
 from typing import Final
 
 from control.analytics.rollup import WorkspaceDay, mark_days
-from control.billing.charges import record_usage
-from control.billing.ledger import UsageEvent
+from control.billing.ledger.rules import UsageEvent
+from control.billing.ledger.service import record_usage
 from control.calls.analysis.queries import delete_findings
 from control.calls.changes.service import save_changes
 from control.calls.events import queries

@@ -11,7 +11,8 @@ from control.agents.lookup import AgentLookup, AnsweringAgent
 from control.agents.outside_hours import CallMoment
 from control.agents.variables import PlannedCall
 from control.analytics.rollup import mark_day
-from control.billing.spend_snapshot import SpendTerms, load_terms
+from control.billing.limits.rules import SpendTerms
+from control.billing.limits.service import load_terms
 from control.calls.announcements import make_refusal
 from control.calls.changes.service import save_changes
 from control.calls.deletion.rules import NumberPseudonyms

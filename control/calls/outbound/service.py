@@ -16,7 +16,7 @@ from control.agents.lookup import AgentLookup, AnsweringAgent
 from control.agents.plan_texts import TextTooLong
 from control.agents.transfers import find_fault, require_verified
 from control.agents.variables import PlannedCall
-from control.billing.spend_snapshot import has_budget, require_budget
+from control.billing.limits.service import has_budget, require_budget
 from control.calls.changes.service import save_changes
 from control.calls.outbound import queries
 from control.calls.outbound.queries import select_listed

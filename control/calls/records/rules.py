@@ -24,8 +24,8 @@ from pydantic import Field, StringConstraints
 
 from control.agents.variables import PlannedCall
 from control.analytics.latency import add_turn
-from control.billing.model import ResourceCost
-from control.billing.spend_snapshot import SpendTerms
+from control.billing.ledger.rules import ResourceCost
+from control.billing.limits.rules import SpendTerms
 from control.calls.records.details import (
     CallDetails,
     CallSource,

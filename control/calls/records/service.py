@@ -8,7 +8,7 @@ from uuid import UUID
 
 import msgspec
 
-from control.billing.charges import list_call_costs
+from control.billing.ledger.service import list_call_costs
 from control.calls.records import queries
 from control.calls.records.queries import StoredCall
 from control.calls.records.rules import (

@@ -10,7 +10,7 @@ from typing import Any
 import asyncpg  # type: ignore[import-untyped]
 from pytest import approx
 
-from control.billing.accrual import ACCRUED
+from control.billing.accruals.rules import ACCRUED
 from tests.control.analytics import interval_ledger
 
 Row = Any

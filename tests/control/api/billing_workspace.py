@@ -7,8 +7,10 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
-from control.billing import closure, store_periods
-from control.billing.issuance import issue_own
+from control.billing.invoices import service as invoices_service
+from control.billing.invoices.service import issue_own
+from control.billing.periods import queries as periods_queries
+from control.billing.periods import service as periods_service
 from control.db.pool import Connection, open_pool
 from control.db.scope import enter_platform
 from shared.ids import new_id
@@ -79,10 +81,10 @@ async def make_billing_workspace(api: Api, database_url: str, *, minutes: int = 
     await insert_minutes(api.owner, workspace_id, start + timedelta(days=3), minutes)
     async with platform_transaction(database_url) as db:
         now = datetime.now(UTC)
-        while (await closure.open_periods(db, now, 50)).opened:
+        while (await periods_service.open_periods(db, now, 50)).opened:
             pass
-        first = (await store_periods.select_open(db, UUID(workspace_id)))[0]
-        closed = await closure.close_period(db, first.id, now)
+        first = (await periods_queries.select_open(db, UUID(workspace_id)))[0]
+        closed = await invoices_service.close_period(db, first.id, now)
         assert closed is not None and closed.invoice_id is not None
         await issue_own(db, closed.invoice_id, now, 14)
     return BillingWorkspace(api, owner, workspace_id, str(closed.invoice_id))

@@ -6,7 +6,8 @@ from uuid import UUID
 
 import pytest
 
-from control.billing import closure, store_periods
+from control.billing.invoices import service as invoices_service
+from control.billing.periods import queries as periods_queries
 from shared.ids import new_id
 from tests.control.api.billing_workspace import (
     FEE,
@@ -114,8 +115,8 @@ async def test_late_rows_of_a_void_invoice_credit_nothing(
     )
     await workspace.insert_minutes(first["period_start"] + timedelta(days=3), -100)
     async with platform_transaction(database_url) as db:
-        (second,) = await store_periods.select_open(db, UUID(workspace.workspace_id))
-        assert await closure.close_period(db, second.id, second.period.end) is not None
+        (second,) = await periods_queries.select_open(db, UUID(workspace.workspace_id))
+        assert await invoices_service.close_period(db, second.id, second.period.end) is not None
     lines = await api.owner.fetch(
         "SELECT kind, exact FROM invoice_lines WHERE billing_period_id = $1 AND is_adjustment ORDER BY position",
         first["id"],

@@ -10,9 +10,9 @@ from uuid import UUID
 import pytest
 
 from control.analytics.rollup import roll_up_days
-from control.billing.charges import record_minutes
-from control.billing.explanation import explain_figure
-from control.billing.ledger import FinishedCall
+from control.billing.figures.service import explain_figure
+from control.billing.ledger.rules import FinishedCall
+from control.billing.ledger.service import record_minutes
 from shared.ids import new_id
 from tests.control.api.billing_workspace import platform_transaction
 from tests.platform.api import Api, running_api

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from control.app import ROUTES
-from control.billing.statement import RESOURCE_TYPES
+from control.billing.periods.rules import RESOURCE_TYPES
 from control.http.openapi import response_schema
 from control.http.route import Route, read_signature
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from control.billing.stripe_client import StripeOptions
+from control.billing.stripe.client import StripeOptions
 from simulator.stripe.account import StripeAccount
 from simulator.stripe.server import SimulatedStripe, running_stripe
 from tests.control.api.test_payment_methods import set_up_card

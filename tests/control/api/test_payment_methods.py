@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from control.billing.stripe_client import StripeOptions
+from control.billing.stripe.client import StripeOptions
 from simulator.stripe import customers, invoices
 from simulator.stripe.account import StripeAccount
 from simulator.stripe.faults import StripeFault

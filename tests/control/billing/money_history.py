@@ -10,8 +10,8 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from control.analytics.rollup import WorkspaceDay, mark_days
+from control.billing.accounts.rules import WorkspaceState
 from control.billing.money import round_money
-from control.billing.plans import WorkspaceState
 from control.db.pool import Connection
 from shared.ids import new_id
 

@@ -8,8 +8,9 @@ from decimal import Decimal
 from typing import Any
 
 from control.analytics.rollup import roll_up_days
-from control.billing import closure
-from control.billing.accruals import make_accruals_duty, make_accrue
+from control.billing.accruals.service import make_accrue
+from control.billing.accruals.tasks import make_accruals_duty
+from control.billing.periods import service as periods_service
 from control.db.pool import Connection, Pool, open_pool
 from control.db.scope import enter_platform
 from tests.platform.api import Api, running_api
@@ -51,7 +52,7 @@ class Scene:
     async def open_periods(self) -> None:
         """Opens all periods until now."""
         async with self.transaction() as db:
-            while (await closure.open_periods(db, self.clock.now, 1_000)).opened:
+            while (await periods_service.open_periods(db, self.clock.now, 1_000)).opened:
                 pass
 
 

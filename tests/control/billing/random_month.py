@@ -9,11 +9,10 @@ from uuid import UUID
 from hypothesis import strategies as st
 
 from control.analytics.rollup import WorkspaceDay, mark_days
-from control.billing import store_currencies
-from control.billing.exchange_rates import ExchangeRate
 from control.billing.money import round_money
-from control.billing.plans import TierPrice
-from control.billing.price_changes import follow_tier_prices
+from control.billing.prices import queries as prices_queries
+from control.billing.prices.rules import ExchangeRate, TierPrice
+from control.billing.prices.service import follow_tier_prices
 from control.db.pool import Connection
 from shared.ids import new_id
 
@@ -94,10 +93,10 @@ async def insert_currencies(db: Connection) -> None:
     """The exchange rates and the tiers' prices of all months."""
     for currency, (rates, fees) in PRICES.items():
         for usd, since in zip(rates, (OPENED, SECOND_MONTH), strict=True):
-            await store_currencies.insert_rate(db, ExchangeRate(0, currency, Decimal(usd), since), OPENED)
+            await prices_queries.insert_exchange_rate(db, ExchangeRate(0, currency, Decimal(usd), since), OPENED)
         for tier, fee in zip(("starter", "growth", "trial"), fees, strict=True):
             price = TierPrice(tier, currency, Decimal(fee), Decimal("0.1"))
-            await store_currencies.upsert_tier_price(db, price, OPENED)
+            await prices_queries.upsert_tier_price(db, price, OPENED)
     await follow_tier_prices(db, OPENED)
 
 

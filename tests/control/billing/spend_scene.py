@@ -10,14 +10,12 @@ from uuid import UUID
 
 import msgspec
 
-from control.billing import store_prices
-from control.billing.model import NewPrice
-from control.billing.prices import ANY_MODEL, PriceKey
+from control.billing.limits.rules import SpendSnapshot, SpendTerms
+from control.billing.limits.service import SpendGuard, TransferLimits, load_snapshot
+from control.billing.limits.tasks import SpendLimitDuty
+from control.billing.prices import queries as prices_queries
+from control.billing.prices.rules import ANY_MODEL, NewPrice, PriceKey
 from control.billing.service import Billing
-from control.billing.spend_guard import SpendGuard
-from control.billing.spend_limits import SpendLimitDuty
-from control.billing.spend_snapshot import SpendSnapshot, SpendTerms, load_snapshot
-from control.billing.transfer_limits import TransferLimits
 from control.calls.announcements import make_refusal
 from control.calls.events.service import parse_event, write_events
 from control.calls.records.rules import AdmittedCall, CarrierStatus, RefusedCall
@@ -243,7 +241,7 @@ async def add_metered_tier(db: Connection) -> None:
         PRICE,
     )
     key = PriceKey("price", TIER, "call_minutes", ANY_MODEL, "minute")
-    await store_prices.insert_versions(db, [NewPrice(key, PRICE, "tier", PRICED_FROM)], PRICED_FROM)
+    await prices_queries.insert_versions(db, [NewPrice(key, PRICE, "tier", PRICED_FROM)], PRICED_FROM)
 
 
 async def _activate(db: Connection, workspace_id: UUID) -> None:

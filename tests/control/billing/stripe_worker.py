@@ -12,13 +12,13 @@ from uuid import UUID
 import asyncpg  # type: ignore[import-untyped]
 
 from control.accounts.email_delivery import EmailQueue
-from control.billing import store_collection
-from control.billing.payment_methods import save_payment_method, sink_customer
+from control.billing.limits.service import SpendGuard
+from control.billing.payments import queries as payments_queries
+from control.billing.payments.service import save_payment_method, sink_customer
 from control.billing.service import Billing
-from control.billing.spend_guard import SpendGuard
-from control.billing.stripe import StripeSink
-from control.billing.stripe_client import HttpxTransport, StripeOptions
-from control.billing.worker_tasks import billing_tasks
+from control.billing.stripe.client import HttpxTransport, StripeOptions
+from control.billing.stripe.sink import StripeSink
+from control.billing.tasks import billing_tasks
 from control.calls.transfers.service import enqueue_transfer_end
 from control.db.duties import WorkerTasks
 from control.db.jobs import JobFailed
@@ -135,7 +135,7 @@ class StripeWorker:
         stored = await self.sink.set_payment_method(customer_id, method["id"])
 
         async def save(db: Connection) -> None:
-            await store_collection.insert_account(db, workspace_id, customer_id)
+            await payments_queries.insert_account(db, workspace_id, customer_id)
             await save_payment_method(db, workspace_id, stored, self.now)
 
         await self.platform.in_platform(save)

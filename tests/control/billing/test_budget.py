@@ -9,9 +9,9 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from control.billing.budget import AMPLE_MINUTES, ENDING_S, LEAD_S, Budget, make_request
-from control.billing.plans import PlanSegment
-from control.billing.statements import split_days
+from control.billing.limits.rules import AMPLE_MINUTES, ENDING_S, LEAD_S, Budget, make_request
+from control.billing.periods.rules import PlanSegment
+from control.billing.periods.service import split_days
 from shared.ids import new_id
 
 CALL = UUID(new_id())

@@ -9,11 +9,11 @@ import asyncpg  # type: ignore[import-untyped]
 import pytest
 
 from control.analytics.rollup import roll_up_days
-from control.billing.charges import record_usage
-from control.billing.ledger import UsageEvent
-from control.billing.price_changes import set_cost
-from control.billing.prices import PriceKey
-from control.billing.store import count_unpriced
+from control.billing.ledger.queries import count_unpriced
+from control.billing.ledger.rules import UsageEvent
+from control.billing.ledger.service import record_usage
+from control.billing.prices.rules import PriceKey
+from control.billing.prices.service import set_cost
 from control.calls.changes.tasks import charge_uncharged
 from control.calls.events.service import EventUnreadable, parse_event
 from control.calls.records.rules import AdmittedCall, CarrierStatus

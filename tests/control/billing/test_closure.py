@@ -13,11 +13,13 @@ import pytest
 from hypothesis import given, settings
 
 from control.analytics.rollup import roll_up_days
-from control.billing import closure, store_periods
-from control.billing.issuance import issue_own
+from control.billing.invoices import service as invoices_service
+from control.billing.invoices.service import issue_own
 from control.billing.money import round_money
-from control.billing.statements import load_running_statement, load_statement
-from control.billing.store_currencies import load_history
+from control.billing.periods import queries as periods_queries
+from control.billing.periods import service as periods_service
+from control.billing.periods.service import load_running_statement, load_statement
+from control.billing.prices.queries import load_rates
 from control.db.pool import Connection, Pool, open_pool
 from control.db.scope import enter_platform
 from tests.control.billing.random_month import (
@@ -69,7 +71,7 @@ async def check_month(pool: Pool, month: RandomMonth) -> None:
         await enter_platform(db)
         workspace_id = await insert_month(db, month)
         await roll_up(db)
-        while (await closure.open_periods(db, ENDS, 10)).opened:
+        while (await periods_service.open_periods(db, ENDS, 10)).opened:
             pass
         first, second, third = await periods_of(db, workspace_id, 3)
         await check_running(db, workspace_id, month.currency)
@@ -102,10 +104,10 @@ async def periods_of(db: Connection, workspace_id: UUID, number: int) -> list[An
 async def close(db: Connection, period: Any) -> None:
     """Repeated, it does nothing; before the period's end, too."""
     end = period["period_end"]
-    assert await closure.close_period(db, period["id"], end - timedelta(seconds=1)) is None
-    closed = await closure.close_period(db, period["id"], end)
+    assert await invoices_service.close_period(db, period["id"], end - timedelta(seconds=1)) is None
+    closed = await invoices_service.close_period(db, period["id"], end)
     assert closed is not None
-    assert await closure.close_period(db, period["id"], end) is None
+    assert await invoices_service.close_period(db, period["id"], end) is None
     if closed.invoice_id is not None:
         assert await issue_own(db, closed.invoice_id, end, 14) is not None
         assert await issue_own(db, closed.invoice_id, end, 14) is None
@@ -113,9 +115,9 @@ async def close(db: Connection, period: Any) -> None:
 
 async def check_running(db: Connection, workspace_id: UUID, currency: str) -> None:
     """The figures of a running period come from roll-ups, and are those of its closing."""
-    last = await store_periods.select_last(db, workspace_id)
+    last = await periods_queries.select_last(db, workspace_id)
     assert last is not None
-    for period in (last.period, *(one.period for one in await store_periods.select_open(db, workspace_id))):
+    for period in (last.period, *(one.period for one in await periods_queries.select_open(db, workspace_id))):
         running = await load_running_statement(db, workspace_id, period, currency)
         assert running == await load_statement(db, workspace_id, period, currency)
 
@@ -141,7 +143,7 @@ async def check_sums(db: Connection, workspace_id: UUID) -> None:
 
 async def check_conversions(db: Connection, workspace_id: UUID, currency: str) -> None:
     """What numbers cost us, by the rate of their period's begin; and the platform's days, by that of the day's."""
-    rates = await load_history(db, currency)
+    rates = await load_rates(db, currency)
     numbers = await db.fetch(
         """
         SELECT p.period_start, l.exact, u.cost FROM invoice_lines l
@@ -155,7 +157,7 @@ async def check_conversions(db: Connection, workspace_id: UUID, currency: str) -
     assert len(numbers) == await db.fetchval(count, workspace_id)
     assert [row["cost"] for row in numbers] == [rates.to_usd(row["exact"], row["period_start"]) for row in numbers]
     converted: dict[date, Decimal] = defaultdict(Decimal)
-    histories = {name: await load_history(db, name) for name in ("usd", *PRICES)}
+    histories = {name: await load_rates(db, name) for name in ("usd", *PRICES)}
     for row in await db.fetch("SELECT d.day, d.price, a.currency FROM workspace_daily d JOIN billing_accounts a "
                               "USING (workspace_id)"):  # fmt: skip
         midnight = datetime.combine(row["day"], time(), UTC)

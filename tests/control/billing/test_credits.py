@@ -7,7 +7,7 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from control.billing.credits import CreditGrant, CreditScope, use_credits
+from control.billing.credits.rules import CreditGrant, CreditScope, use_credits
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
 END = datetime(2026, 12, 1, tzinfo=UTC)

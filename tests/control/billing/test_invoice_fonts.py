@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from control.billing.invoice_document import InvoiceDocument
-from control.billing.invoice_fonts import list_fonts
-from control.billing.invoice_pdf import make_pdf
+from control.billing.invoices.fonts import list_fonts
+from control.billing.invoices.pdf import make_pdf
+from control.billing.invoices.rules import InvoiceDocument
 from tests.control.billing.small_fonts import JOINING, make_font
 from tests.control.billing.test_invoice_pdf import invoice, line, pdf, texts
 

@@ -6,7 +6,7 @@ from uuid import uuid4
 import jwt
 import pytest
 
-from control.billing.invoice_links import InvoiceLinks
+from control.billing.invoices.links import InvoiceLinks
 from shared.errors import NotFound
 
 NOW = datetime(2026, 12, 2, 9, 30, tzinfo=UTC)

@@ -8,9 +8,8 @@ from uuid import UUID
 
 import pytest
 
-from control.billing.invoice_document import InvoiceDocument
-from control.billing.invoice_pdf import make_pdf
-from control.billing.invoices import Invoice, InvoiceLine, Payment
+from control.billing.invoices.pdf import make_pdf
+from control.billing.invoices.rules import Invoice, InvoiceDocument, InvoiceLine, Payment
 
 ISSUED = datetime(2026, 12, 2, 9, tzinfo=UTC)
 

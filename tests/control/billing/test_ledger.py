@@ -10,7 +10,7 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from control.billing.ledger import (
+from control.billing.ledger.rules import (
     NOTHING_BOOKED,
     BookedAmounts,
     CallTier,
@@ -21,7 +21,7 @@ from control.billing.ledger import (
     make_telephony_row,
     make_usage_row,
 )
-from control.billing.prices import ZERO, Amount, PriceKey, PriceList, PriceVersion
+from control.billing.prices.rules import ZERO, Amount, PriceKey, PriceList, PriceVersion
 from shared.events import UsageRecorded
 
 AT = datetime(2026, 11, 25, 12, tzinfo=UTC)

@@ -12,9 +12,9 @@ from uuid import UUID
 import pytest
 from aiohttp import ClientError, ClientSession
 
-from control.billing.sinks import SinkCustomer, SinkError
-from control.billing.stripe import StripeSink
-from control.billing.stripe_client import StripeOptions
+from control.billing.payments.sink import SinkCustomer, SinkError
+from control.billing.stripe.client import StripeOptions
+from control.billing.stripe.sink import StripeSink
 from simulator.stripe import customers, invoices
 from simulator.stripe.account import StripeAccount
 from simulator.stripe.server import running_stripe

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from control.billing.money import exponent_of, format_money, round_money
-from control.billing.stripe_amounts import to_minor
+from control.billing.stripe.client import to_minor
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,11 @@ from typing import Any, Final
 from uuid import UUID
 
 from control.analytics.rollup import WorkspaceDay, mark_days, roll_up_days
-from control.billing import closure, store_periods
-from control.billing.accruals import make_accrue
-from control.billing.issuance import issue_own
-from control.billing.plans import WorkspaceState
+from control.billing.accounts.rules import WorkspaceState
+from control.billing.accruals.service import make_accrue
+from control.billing.invoices import service as invoices_service
+from control.billing.invoices.service import issue_own
+from control.billing.periods import queries as periods_queries
 from shared.ids import new_id
 from tests.control.billing.money_history import HistoricCall, History, insert_histories
 from tests.control.billing.money_scene import Scene, get, open_scene
@@ -104,8 +105,8 @@ async def test_six_calls_within_the_allowance_of_growth(fresh_database_url: str,
 async def close_period(scene: Scene, history: History) -> None:
     await scene.open_periods()
     async with scene.transaction() as db:
-        first = (await store_periods.select_open(db, history.workspace_id))[0]
-        closed = await closure.close_period(db, first.id, scene.clock.now)
+        first = (await periods_queries.select_open(db, history.workspace_id))[0]
+        closed = await invoices_service.close_period(db, first.id, scene.clock.now)
         assert closed is not None and closed.invoice_id is not None
         await issue_own(db, closed.invoice_id, scene.clock.now, 14)
     await scene.roll_up()

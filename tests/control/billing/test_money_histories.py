@@ -11,17 +11,19 @@ from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from control.billing import closure, store_currencies, store_periods
-from control.billing.accounts import StoredPeriod
-from control.billing.accrual import ACCRUED
-from control.billing.exchange_rates import ExchangeRate
-from control.billing.issuance import issue_own
+from control.billing.accounts.queries import select_states
+from control.billing.accruals.rules import ACCRUED
+from control.billing.invoices import service as invoices_service
+from control.billing.invoices.service import issue_own
+from control.billing.ledger.rules import SegmentUsage
 from control.billing.money import round_money
-from control.billing.plans import PlanHistory, split_period
-from control.billing.read_billed_workspaces import select_states
-from control.billing.statement import RESOURCE_TYPES, SegmentUsage, Statement, compute_statement
-from control.billing.statements import load_numbers, load_running_statement, load_statement
-from control.billing.store_plans import select_plans
+from control.billing.periods import queries as periods_queries
+from control.billing.periods import service as periods_service
+from control.billing.periods.rules import RESOURCE_TYPES, Statement, StoredPeriod, compute_statement, split_period
+from control.billing.periods.service import load_numbers, load_running_statement, load_statement
+from control.billing.prices import queries as prices_queries
+from control.billing.prices.queries import select_plans
+from control.billing.prices.rules import ExchangeRate, PlanHistory
 from control.db.pool import Connection
 from tests.control.billing.money_history import (
     LONGEST,
@@ -112,7 +114,7 @@ async def insert_prices(db: Connection, random: Random, now: datetime) -> None:
     for currency, usd in RATES.items():
         for days in (LONGEST, timedelta(days=random.randrange(80))):
             rate = (Decimal(usd) * random.randrange(900, 1_100) / 1_000).quantize(Decimal("1e-6"))
-            await store_currencies.insert_rate(db, ExchangeRate(0, currency, rate, now - days), now - LONGEST)
+            await prices_queries.insert_exchange_rate(db, ExchangeRate(0, currency, rate, now - days), now - LONGEST)
     for currency in ("usd", *RATES):
         for tier, fee in (("starter", 49), ("growth", 199)):
             for days in (LONGEST, timedelta(days=random.randrange(80))):
@@ -131,7 +133,9 @@ async def close_periods(scene: HistoryScene, histories: Sequence[History]) -> No
     async with scene.transaction() as db:
         for history in histories:
             over = [
-                p for p in await store_periods.select_open(db, history.workspace_id) if p.period.end <= scene.clock.now
+                p
+                for p in await periods_queries.select_open(db, history.workspace_id)
+                if p.period.end <= scene.clock.now
             ]
             for stored in over[:-1]:
                 await close(db, stored)
@@ -142,7 +146,7 @@ async def close_periods(scene: HistoryScene, histories: Sequence[History]) -> No
 
 
 async def close(db: Connection, stored: StoredPeriod) -> None:
-    closed = await closure.close_period(db, stored.id, stored.period.end)
+    closed = await invoices_service.close_period(db, stored.id, stored.period.end)
     assert closed is not None
     if closed.invoice_id is not None:
         assert await issue_own(db, closed.invoice_id, stored.period.end, 14) is not None
@@ -176,10 +180,10 @@ async def expect_amounts(db: Connection, workspace_id: UUID, now: datetime) -> d
     numbers are those of a period that is cut off at the end of today."""
     amounts: dict[str, Decimal] = defaultdict(Decimal)
     for row in await db.fetch(
-        f"SELECT {store_periods.COLUMNS} FROM billing_periods WHERE workspace_id = $1 AND period_start <= $2",
+        f"SELECT {periods_queries.COLUMNS} FROM billing_periods WHERE workspace_id = $1 AND period_start <= $2",
         workspace_id, now,
     ):  # fmt: skip
-        stored = store_periods.make_period(row)
+        stored = periods_queries.make_period(row)
         statement = await load_statement(db, workspace_id, stored.period, stored.currency)
         today = await cut_statement(db, stored, now) if stored.period.end > now else statement
         for line in statement.lines:
@@ -198,7 +202,7 @@ async def cut_statement(db: Connection, stored: StoredPeriod, now: datetime) -> 
     cut = replace(period, end=min(period.end, tomorrow.astimezone(UTC)))
     states = await select_states(db, stored.workspace_id, cut.start, cut.end)
     segments = split_period(cut.start, cut.end, states, PlanHistory(await select_plans(db, stored.currency)))
-    rates = await store_currencies.load_history(db, stored.currency)
+    rates = await prices_queries.load_rates(db, stored.currency)
     numbers = await load_numbers(db, stored.workspace_id, cut, rates)
     return compute_statement(cut, segments, [SegmentUsage() for _ in segments], numbers)
 
@@ -207,10 +211,10 @@ async def check_closed(db: Connection, scene: HistoryScene, history: History) ->
     """Of each closed period the ledger, the accruals and the lines of all invoices are its statement. Where no period
     was closed since reports came late, the next invoice will have what they change."""
     for row in await db.fetch(
-        f"SELECT {store_periods.COLUMNS} FROM billing_periods WHERE workspace_id = $1 AND status <> 'open'",
+        f"SELECT {periods_queries.COLUMNS} FROM billing_periods WHERE workspace_id = $1 AND status <> 'open'",
         history.workspace_id,
     ):
-        stored = store_periods.make_period(row)
+        stored = periods_queries.make_period(row)
         statement = await load_statement(db, history.workspace_id, stored.period, stored.currency)
         where, by_resource = f"{history.workspace_id} {stored.period.start}", defaultdict[str, Decimal](Decimal)
         for line in statement.lines:
@@ -263,7 +267,7 @@ async def check_current(scene: HistoryScene, history: History, user: Client) -> 
         compare(f"{history.workspace_id} current {name}", current[name], costs[name])
     compare(f"{history.workspace_id} accrued_total", current["accrued_total"], costs["current_period_cost"])
     async with scene.transaction() as db:
-        stored = await closure.find_period(db, history.workspace_id, scene.clock.now)
+        stored = await periods_service.find_period(db, history.workspace_id, scene.clock.now)
         statement = await load_running_statement(db, history.workspace_id, stored.period, stored.currency)
     compare(f"{history.workspace_id} subtotal", current["subtotal"], round_money(statement.usage, history.currency))
     compare(f"{history.workspace_id} fee", current["subscription_fee"], round_money(statement.fee, history.currency))

@@ -13,10 +13,12 @@ import msgspec
 import pytest
 import structlog
 
-from control.billing import issuance, period_jobs, store_invoices
-from control.billing.closure import open_accounts, open_periods
-from control.billing.period_jobs import CLOSE_PERIOD, ISSUE_INVOICE, period_tasks
-from control.billing.purged_workspaces import keep_billing_facts
+from control.billing.accounts.service import keep_billing_facts, open_accounts
+from control.billing.invoices import queries as invoices_queries
+from control.billing.invoices import service as invoices_service
+from control.billing.invoices import tasks as invoices_tasks
+from control.billing.invoices.tasks import CLOSE_PERIOD, ISSUE_INVOICE, period_tasks
+from control.billing.periods.service import open_periods
 from control.billing.service import Billing
 from control.db.duties import WorkerTasks
 from control.db.pool import Connection
@@ -131,7 +133,7 @@ async def test_a_worker_that_dies_leaves_nothing_half_done(platform: CallPlatfor
     await handlers[ISSUE_INVOICE](issuing)
     (issued,) = await invoices(platform)
     assert issued["number"] == "2026-000001", "no number is lost to a transaction that failed"
-    assert await platform.in_platform(lambda db: store_invoices.take_number(db, "2026")) == 2
+    assert await platform.in_platform(lambda db: invoices_queries.take_number(db, "2026")) == 2
     fees = await platform.in_platform(
         lambda db: db.fetch("SELECT price FROM usage_records WHERE resource_type = 'subscription'")
     )
@@ -197,7 +199,7 @@ async def test_jobs_that_wait_keep_no_others_from_the_queue(
         lambda db: db.execute("UPDATE workspaces SET created_at = $2 WHERE id = $1", other.workspace_id, at)
     )
     await run_duty(platform, "billing_periods", NOW + timedelta(minutes=2))
-    monkeypatch.setattr(period_jobs, "BATCH", 1)
+    monkeypatch.setattr(invoices_tasks, "BATCH", 1)
     found = []
     for _ in range(3):
         await run_duty(platform, "billing_periods", NEXT_MONTH)
@@ -262,12 +264,12 @@ async def test_invoices_that_are_issued_at_once_have_numbers_without_a_gap(
     )
 
     async def issue_and_die(db: Connection, invoice_id: UUID) -> None:
-        await issuance.issue_own(db, invoice_id, NOW, 14)
+        await invoices_service.issue_own(db, invoice_id, NOW, 14)
         raise ConnectionResetError
 
     run = tasks_at(platform, NOW).handlers[ISSUE_INVOICE]
     dying = [platform.in_platform(partial(issue_and_die, invoice_id=row["id"])) for row in made[:2]]
-    jobs = [run(msgspec.json.encode(period_jobs.IssueInvoiceJob(row["id"]))) for row in made[2:]]
+    jobs = [run(msgspec.json.encode(invoices_tasks.IssueInvoiceJob(row["id"]))) for row in made[2:]]
     results = await asyncio.gather(*dying, *jobs, return_exceptions=True)
     assert [type(one) for one in results] == [ConnectionResetError] * 2 + [type(None)] * 10
     numbers = sorted(row["number"] for row in await invoices(platform) if row["number"])

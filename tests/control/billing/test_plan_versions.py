@@ -7,11 +7,11 @@ import asyncpg  # type: ignore[import-untyped]
 import pytest
 
 from control.analytics.read_dashboard import count_churn
-from control.billing.ledger import CallTier, FinishedCall
-from control.billing.price_changes import follow_tier_prices
-from control.billing.read_billed_workspaces import select_states
-from control.billing.read_tiers import select_call_tiers
-from control.billing.store_plans import select_plans
+from control.billing.accounts.queries import select_states
+from control.billing.ledger.queries import select_call_tiers
+from control.billing.ledger.rules import CallTier, FinishedCall
+from control.billing.prices.queries import select_plans
+from control.billing.prices.service import follow_tier_prices
 from control.db.pool import Connection
 from tests.control.calls.call_platform import CallPlatform
 from tests.platform.catalogue import PRICED_FROM

@@ -9,8 +9,8 @@ import asyncpg  # type: ignore[import-untyped]
 import pytest
 
 from config.catalogue_prices import shipped_prices
-from control.billing.price_changes import LEAD, follow_tier_prices, list_prices, seed_prices, set_cost
-from control.billing.prices import PriceKey, PriceUnit, Role
+from control.billing.prices.rules import PriceKey, PriceUnit, Role
+from control.billing.prices.service import LEAD, follow_tier_prices, list_prices, seed_prices, set_cost
 from control.db.pool import Connection
 from shared.errors import Invalid
 from tests.control.calls.call_platform import CallPlatform

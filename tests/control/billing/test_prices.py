@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from control.billing.prices import (
+from control.billing.prices.rules import (
     UNKNOWN,
     Amount,
     Consumption,

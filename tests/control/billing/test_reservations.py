@@ -6,8 +6,8 @@ from uuid import UUID
 
 import pytest
 
-from control.billing.budget import PricedTime, ReservationRequest
-from control.billing.reservations import AMPLE_PART, BudgetReading, Reservations
+from control.billing.limits.reservations import AMPLE_PART, BudgetReading, Reservations
+from control.billing.limits.rules import PricedTime, ReservationRequest
 from shared.bus.client import BusClient, BusUnavailable, bus_client, redis_key
 from shared.ids import new_id
 

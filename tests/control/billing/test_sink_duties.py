@@ -8,9 +8,10 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from control.billing import dunning, sink_tasks
-from control.billing.job_transactions import enqueue_new
-from control.billing.sink_jobs import CHECK_INVOICE, CheckInvoiceJob
+from control.billing.invoices import tasks as invoices_tasks
+from control.billing.jobs import enqueue_new
+from control.billing.payments import tasks as payments_tasks
+from control.billing.payments.rules import CHECK_INVOICE, CheckInvoiceJob
 from control.db.pool import Connection
 from simulator.stripe import invoices
 from tests.control.billing.stripe_worker import NEXT_MONTH, StripeWorker, open_stripe_worker
@@ -58,7 +59,7 @@ async def test_an_invoice_that_stripe_does_not_know_lets_others_be_asked_about(
 ) -> None:
     """One of another account, such as after the key was replaced by one of another account: its check fails for good.
     The duty enqueues one at a time here, and is run again at once after a full batch."""
-    monkeypatch.setattr(sink_tasks, "BATCH", 1)
+    monkeypatch.setattr(payments_tasks, "BATCH", 1)
     await make_open_invoices(worker, 2)
     ids = [one["id"] for one in reversed(worker.account.all("invoice"))]
     lost = worker.account.find("invoice", ids[0])
@@ -113,7 +114,7 @@ async def test_giving_an_invoice_up_does_not_resume_its_workspace(worker: Stripe
     invoices.mark_uncollectible(worker.account, {}, external_id)
     worker.move_to(worker.now + timedelta(hours=7))
     await worker.run()
-    await worker.platform.in_platform(lambda db: dunning.resume_paid(db, worker.billing, worker.now, 10))
+    await worker.platform.in_platform(lambda db: invoices_tasks.resume_paid(db, worker.billing, worker.now, 10))
     assert (await worker.invoices(workspace_id))[0]["status"] == "uncollectible"
     assert await workspace_status(worker, workspace_id) == "suspended"
     if later == "void":
@@ -123,5 +124,5 @@ async def test_giving_an_invoice_up_does_not_resume_its_workspace(worker: Stripe
     await worker.platform.in_platform(lambda db: enqueue_new(db, CHECK_INVOICE, [CheckInvoiceJob(external_id)], 1))
     await worker.run_jobs()
     assert (await worker.invoices(workspace_id))[0]["status"] == later
-    await worker.platform.in_platform(lambda db: dunning.resume_paid(db, worker.billing, worker.now, 10))
+    await worker.platform.in_platform(lambda db: invoices_tasks.resume_paid(db, worker.billing, worker.now, 10))
     assert await workspace_status(worker, workspace_id) == "active"

@@ -8,11 +8,11 @@ from uuid import UUID
 
 import pytest
 
-from control.billing import store_collection
-from control.billing.job_transactions import enqueue_once
-from control.billing.payment_methods import AddedMethod, save_added, save_removed, sink_customer
-from control.billing.sink_jobs import CHECK_CUSTOMER, CheckCustomerJob
-from control.billing.sinks import PaymentCard, SinkError
+from control.billing.jobs import enqueue_once
+from control.billing.payments import queries as payments_queries
+from control.billing.payments.rules import CHECK_CUSTOMER, CheckCustomerJob
+from control.billing.payments.service import AddedMethod, save_added, save_removed, sink_customer
+from control.billing.payments.sink import PaymentCard, SinkError
 from control.db.pool import Connection
 from shared.errors import Conflict
 from simulator.stripe import customers, invoices
@@ -57,12 +57,12 @@ async def make_workspace(worker: StripeWorker, card: str = "pm_card_visa") -> UU
 
 
 async def stored_method(worker: StripeWorker, workspace_id: UUID) -> str | None:
-    account = await worker.platform.in_platform(lambda db: store_collection.select_account(db, workspace_id))
+    account = await worker.platform.in_platform(lambda db: payments_queries.select_account(db, workspace_id))
     return account.payment_method_id if account else None
 
 
 async def select_collection(worker: StripeWorker, invoice_id: UUID) -> Any:
-    return await worker.platform.in_platform(lambda db: store_collection.select_collection(db, invoice_id))
+    return await worker.platform.in_platform(lambda db: payments_queries.select_collection(db, invoice_id))
 
 
 async def test_a_change_while_its_check_runs_is_checked_again(worker: StripeWorker) -> None:
@@ -147,7 +147,7 @@ async def test_a_card_of_a_customer_that_is_not_stored_is_refused(worker: Stripe
     workspace_id = await worker.create_workspace()
     find = sink_customer
     first = await worker.platform.in_platform(lambda db: find(db, worker.billing, workspace_id, "Acme"))
-    await worker.platform.in_platform(lambda db: store_collection.insert_account(db, workspace_id, "cus_first"))
+    await worker.platform.in_platform(lambda db: payments_queries.insert_account(db, workspace_id, "cus_first"))
     added = AddedMethod("cus_second", PaymentCard("pm_2", "4242", "visa"))
     with pytest.raises(Conflict):
         await worker.platform.in_platform(lambda db: save_added(db, STAFF, first, added, worker.now))

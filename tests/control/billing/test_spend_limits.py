@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 
 from control.accounts.email_delivery import EMAIL_JOB
-from control.billing.credits import CreditGrant
+from control.billing.credits.rules import CreditGrant
 from control.billing.service import Billing
 from shared.bus.granted_time import GrantedTime
 from shared.errors import Conflict

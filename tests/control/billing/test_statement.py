@@ -9,16 +9,21 @@ from uuid import UUID
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from control.billing.periods import BillingPeriod, first_period
-from control.billing.plans import Charging, PlanHistory, PlanSegment, PlanVersion, WorkspaceState, split_period
-from control.billing.statement import (
+from control.billing.accounts.rules import WorkspaceState
+from control.billing.periods.rules import (
+    BillingPeriod,
     ChargedUsage,
+    Charging,
+    PlanSegment,
     RentedNumber,
     Statement,
     compute_statement,
+    first_period,
     group_usage,
+    split_period,
 )
-from control.billing.statements import split_days
+from control.billing.periods.service import split_days
+from control.billing.prices.rules import PlanHistory, PlanVersion
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
 END = datetime(2026, 12, 1, tzinfo=UTC)

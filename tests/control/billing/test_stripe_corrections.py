@@ -10,10 +10,10 @@ from uuid import UUID
 
 import pytest
 
-from control.billing.administration import PaymentNotice
-from control.billing.job_transactions import enqueue_once
-from control.billing.sink_administration import SinkAdministration
-from control.billing.sink_jobs import CHECK_PAYMENT, CheckPaymentJob
+from control.billing.invoices.rules import PaymentNotice
+from control.billing.jobs import enqueue_once
+from control.billing.payments.rules import CHECK_PAYMENT, CheckPaymentJob
+from control.billing.payments.service import SinkAdministration
 from control.db.pool import Connection
 from simulator.stripe import corrections, invoices
 from tests.control.billing.stripe_worker import NEXT_MONTH, StripeWorker, open_stripe_worker

@@ -10,11 +10,11 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from control.billing.administration import PaymentNotice
-from control.billing.sink_administration import SinkAdministration
-from control.billing.sinks import SinkCustomer, SinkError, SinkInvoice, SinkLine
-from control.billing.stripe import MOST_ITEMS
-from control.billing.stripe_amounts import to_minor
+from control.billing.invoices.rules import PaymentNotice
+from control.billing.payments.service import SinkAdministration
+from control.billing.payments.sink import SinkCustomer, SinkError, SinkInvoice, SinkLine
+from control.billing.stripe.client import to_minor
+from control.billing.stripe.sink import MOST_ITEMS
 from shared.errors import Conflict, Invalid
 from simulator.stripe.faults import StripeFault
 from simulator.stripe.invoices import create_invoice_item

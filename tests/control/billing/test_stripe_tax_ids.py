@@ -6,9 +6,9 @@ from uuid import UUID
 
 import pytest
 
-from control.billing.sinks import SinkCustomer, SinkUnavailable
-from control.billing.stripe import StripeSink
-from control.billing.stripe_client import StripeOptions
+from control.billing.payments.sink import SinkCustomer, SinkUnavailable
+from control.billing.stripe.client import StripeOptions
+from control.billing.stripe.sink import StripeSink
 from simulator.stripe.account import StripeAccount
 from simulator.stripe.faults import StripeFault
 from simulator.stripe.server import SimulatedStripe, running_stripe

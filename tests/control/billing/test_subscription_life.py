@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 from aiohttp import ClientSession, web
 
-from control.billing.stripe_client import API_VERSION
+from control.billing.stripe.client import API_VERSION
 from control.db.pool import Connection
 from control.http.cors import Cors
 from control.http.headers import default_headers

@@ -6,10 +6,17 @@ from uuid import UUID
 
 import pytest
 
-from control.billing.invoice_draft import GIVEN_UP, BilledLine, BilledPeriod, InvoiceDraft, draft_invoice
-from control.billing.periods import BillingPeriod
-from control.billing.statement import Statement, StatementLine
-from control.billing.taxes import TaxRate, compute_taxes, find_rates
+from control.billing.invoices.rules import (
+    GIVEN_UP,
+    BilledLine,
+    BilledPeriod,
+    InvoiceDraft,
+    TaxRate,
+    compute_taxes,
+    draft_invoice,
+    find_rates,
+)
+from control.billing.periods.rules import BillingPeriod, Statement, StatementLine
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
 END = datetime(2026, 12, 1, tzinfo=UTC)

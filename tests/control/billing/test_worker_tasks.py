@@ -1,8 +1,8 @@
 """The metric of usage without a price."""
 
+from control.billing.limits.service import SpendGuard
 from control.billing.service import Billing
-from control.billing.spend_guard import SpendGuard
-from control.billing.worker_tasks import REPORTED, billing_tasks
+from control.billing.tasks import REPORTED, billing_tasks
 from control.calls.transfers.service import enqueue_transfer_end
 from control.worker_runtime import WorkerMetrics
 from tests.control.billing.scripted_call import make_events, write_facts

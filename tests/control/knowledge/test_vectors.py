@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 from control.agents.remote_tools import agents_request_handlers
-from control.billing.embedding_usage import PROVIDER, make_record_embedding_job
+from control.billing.ledger.tasks import PROVIDER, make_record_embedding_job
 from control.knowledge import store_vectors
 from control.knowledge.embedder import BATCH, Embedder, EmbedderPolicy
 from control.knowledge.embedding_duty import MOST_BATCHES, EmbeddingDuty

@@ -10,8 +10,8 @@ import pytest
 
 from control.agents.model import AgentEdit
 from control.agents.service import Agents
-from control.billing.reported_invoices import store_state
-from control.billing.store_invoices import select_invoice
+from control.billing.invoices.queries import select_invoice
+from control.billing.invoices.service import store_state
 from control.calls.events.service import parse_event, write_events
 from control.calls.records.rules import CarrierStatus
 from control.db.pool import Connection

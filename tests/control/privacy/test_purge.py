@@ -9,7 +9,7 @@ import asyncpg  # type: ignore[import-untyped]
 import pytest
 
 from control.analytics.rollup import delete_workspace_marks
-from control.billing.purged_workspaces import keep_billing_facts
+from control.billing.accounts.service import keep_billing_facts
 from control.db.duties import AnyDuty
 from control.integrations.grants.service import enqueue_workspace_revocations
 from control.privacy.purged_objects import delete_workspace_objects

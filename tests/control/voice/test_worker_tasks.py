@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 
-from control.billing.cost_estimates import update_estimates
+from control.billing.prices.service import update_estimates
 from control.db.pool import Connection, Pool, open_pool
 from control.db.scope import enter_platform
 from control.platform.audit import Actor

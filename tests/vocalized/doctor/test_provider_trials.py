@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from control.billing.prices import PriceKey, PriceList, PriceVersion
+from control.billing.prices.rules import PriceKey, PriceList, PriceVersion
 from control.voice.accounts import ProviderAccount
 from simulator.vendors.faults import Fault, FaultKind, Role
 from tests.control.agents.strategies import offer

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from control.billing.spend_guard import SpendGuard
+from control.billing.limits.service import SpendGuard
 from control.calls.live.service import MediaAssignment
 from control.calls.service import Calls
 from control.carriers.rules import CarrierRefused, CarrierUnavailable

@@ -12,8 +12,8 @@ from uuid import UUID
 import pytest
 
 from control.analytics.rollup import roll_up_days
-from control.billing.price_changes import set_cost
-from control.billing.prices import PRICE_UNITS, PriceKey, PriceUnit, Role
+from control.billing.prices.rules import PRICE_UNITS, PriceKey, PriceUnit, Role
+from control.billing.prices.service import set_cost
 from control.calls import routes as staff_views
 from control.calls.records.rules import AdmittedCall, CallReport
 from control.db.pool import Connection

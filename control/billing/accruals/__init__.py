@@ -1,0 +1,1 @@
+"""Accruals: what each day adds to the bill."""

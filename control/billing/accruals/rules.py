@@ -1,0 +1,225 @@
+"""Spreads a period's statement over its days: fee, included minutes, trial and numbers by the day.
+
+A period is cut into slices at the midnights of its time zone and of UTC, and where its plan changes, so that each slice
+lies within one day of the customer and one day of the platform. The amounts of a slice are the growth of a line of the
+statement, from the beginning of the line to the end of the slice. For this reason the amounts of a whole period add up
+to its statement to the last digit.
+
+- The fee and the rent of numbers of a day accrue when the day begins.
+- Included minutes are deducted in the slice of the call that uses them.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from itertools import pairwise
+from typing import Final
+
+from control.billing.ledger.rules import SegmentUsage
+from control.billing.periods.rules import (
+    RESOURCE_TYPES,
+    BillingPeriod,
+    PlanSegment,
+    RentedNumber,
+    StatementKind,
+    included_seconds,
+    multiply,
+    rented_days,
+    to_places,
+)
+
+# The resource types of the ledger that accrue; the closing of a period writes their rows.
+ACCRUED: Final = ("subscription", "included_minutes", "trial", "phone_number")
+_DAY: Final = timedelta(days=1)
+_ZERO: Final = Decimal(0)
+# Converts an amount of the workspace's currency into US dollars.
+ToDollars = Callable[[Decimal], Decimal]
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """A stretch of a period within one segment, one day (UTC) and one day of the period's time zone."""
+
+    since: datetime
+    until: datetime
+    segment: int
+    day: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accrual:
+    """An amount that a slice adds to the bill, other than its minutes at list price.
+
+    price: exact, negative for included and trial minutes. cost: what a number costs us, in US dollars. list_price: of
+    the slice's minutes, for included and trial minutes only.
+    """
+
+    at: datetime
+    until: datetime
+    resource_type: str
+    quantity: Decimal
+    price: Decimal
+    cost: Decimal = _ZERO
+    list_price: Decimal = _ZERO
+
+
+@dataclass(frozen=True, slots=True)
+class _Growth:
+    """An amount of the slice with this number."""
+
+    slice: int
+    kind: StatementKind
+    quantity: Decimal
+    price: Decimal
+    cost: Decimal = _ZERO
+
+
+def cut_slices(period: BillingPeriod, segments: Sequence[PlanSegment]) -> list[Slice]:
+    """The slices of a period, which touch one another. Empty without segments."""
+    if not segments:
+        return []
+    cuts = {*period.day_starts(), *_midnights(period), *(segment.since for segment in segments), period.end}
+    ordered = sorted(cuts)
+    slices, number = [], 0
+    for since, until in pairwise(ordered):
+        while number + 1 < len(segments) and segments[number + 1].since <= since:
+            number += 1
+        slices.append(Slice(since, until, number, period.date_of(since)))
+    return slices
+
+
+def compute_accruals(
+    period: BillingPeriod,
+    segments: Sequence[PlanSegment],
+    slices: Sequence[Slice],
+    usage: Sequence[SegmentUsage],
+    numbers: Iterable[RentedNumber],
+    to_dollars: ToDollars,
+    now: datetime,
+) -> list[Accrual]:
+    """The accruals of the slices that have begun, in the order of time. usage: of each slice."""
+    growth = [
+        *_grow_fees(period, segments, slices),
+        *_grow_minutes(period, segments, slices, usage),
+        *_grow_numbers(period, segments, slices, numbers, to_dollars),
+    ]
+    sums: dict[tuple[int, str], list[Decimal]] = defaultdict(lambda: [_ZERO, _ZERO, _ZERO])
+    for grown in growth:
+        if slices[grown.slice].since <= now:
+            found = sums[grown.slice, RESOURCE_TYPES[grown.kind]]
+            found[:] = found[0] + grown.quantity, found[1] + grown.price, found[2] + grown.cost
+    return [
+        Accrual(
+            at=slices[place].since,
+            until=slices[place].until,
+            resource_type=resource,
+            quantity=quantity,
+            price=price,
+            cost=cost,
+            list_price=usage[place].price if resource in ("included_minutes", "trial") else _ZERO,
+        )
+        for (place, resource), (quantity, price, cost) in sorted(sums.items())
+        if quantity or price or cost
+    ]
+
+
+def _midnights(period: BillingPeriod) -> list[datetime]:
+    """The midnights (UTC) within a period."""
+    first = datetime.combine(period.start.astimezone(UTC).date(), time(), UTC) + _DAY
+    return [first + _DAY * number for number in range(-((first - period.end) // _DAY))]
+
+
+def _grow_fees(period: BillingPeriod, segments: Sequence[PlanSegment], slices: Sequence[Slice]) -> Iterable[_Growth]:
+    """The fee of each day of a segment, which accrues in the day's first slice."""
+    ends = {(part.segment, part.day): part.until for part in slices}
+    quantity, price = defaultdict[int, Decimal](Decimal), defaultdict[int, Decimal](Decimal)
+    for place, part in enumerate(slices):
+        segment, end = segments[part.segment], ends.pop((part.segment, part.day), None)
+        if end is None or segment.charging != "active" or segment.plan is None or not segment.plan.monthly_fee:
+            continue
+        share = period.share(segment.since, end)
+        whole = to_places(share, 6), multiply(segment.plan.monthly_fee, share)
+        yield _Growth(place, "fee", whole[0] - quantity[part.segment], whole[1] - price[part.segment])
+        quantity[part.segment], price[part.segment] = whole
+
+
+def _grow_minutes(
+    period: BillingPeriod, segments: Sequence[PlanSegment], slices: Sequence[Slice], usage: Sequence[SegmentUsage]
+) -> Iterable[_Growth]:
+    """As in the statement: the segments use the pool in the order of time, at the average price of each."""
+    left = sum((included_seconds(period, segment) for segment in segments), Fraction(0))
+    for number, segment in enumerate(segments):
+        places = [place for place, part in enumerate(slices) if part.segment == number]
+        if segment.charging == "trial":
+            yield from (_Growth(place, "trial", usage[place].seconds, -usage[place].price) for place in places)
+            continue
+        free = min(left, max(Fraction(0), Fraction(sum(usage[place].seconds for place in places))))
+        left -= free
+        yield from _grow_included(list(_group_priced(places, usage)), usage, free)
+
+
+def _grow_included(
+    groups: Sequence[tuple[int, Sequence[int]]], usage: Sequence[SegmentUsage], free: Fraction
+) -> Iterable[_Growth]:
+    """The included minutes of a segment. free: seconds of the pool that it uses.
+
+    Where prices differ within a segment, the worth of the minutes at the average price may grow by more than the
+    minutes of a slice cost. At most the cost of the slice is deducted there; the rest is deducted from other slices,
+    beginning with the last.
+    """
+    seconds = price = deducted = worth = quantity = _ZERO
+    amounts, quantities = [], []
+    for place, members in groups:
+        seconds += sum(usage[member].seconds for member in members)
+        price += usage[place].price
+        used = max(Fraction(0), min(free, Fraction(seconds)))
+        worth = multiply(price, used / Fraction(seconds)) if used else _ZERO
+        amounts.append(_clamp(worth - deducted, usage[place].price))
+        quantities.append(to_places(used, 6) - quantity)
+        deducted, quantity = deducted + amounts[-1], to_places(used, 6)
+    left = worth - deducted
+    for number in reversed(range(len(groups))):
+        whole = _clamp(amounts[number] + left, usage[groups[number][0]].price)
+        left, amounts[number] = left + amounts[number] - whole, whole
+    for (place, _), amount, seconds in zip(groups, amounts, quantities, strict=True):
+        yield _Growth(place, "included", seconds, -amount)
+
+
+def _clamp(amount: Decimal, price: Decimal) -> Decimal:
+    """Limits the amount to the range from 0 to the price."""
+    return min(max(amount, _ZERO), max(price, _ZERO))
+
+
+def _group_priced(places: Sequence[int], usage: Sequence[SegmentUsage]) -> Iterable[tuple[int, Sequence[int]]]:
+    """Slices with a price, each with those that follow without one: minutes of unknown price are deducted nowhere else,
+    so that a deduction always belongs to calls with a price."""
+    priced = [place for place in places if usage[place].price] or list(places)
+    for number, place in enumerate(priced):
+        first = place if number else places[0]
+        end = priced[number + 1] if number + 1 < len(priced) else places[-1] + 1
+        yield place, range(first, end)
+
+
+def _grow_numbers(
+    period: BillingPeriod,
+    segments: Sequence[PlanSegment],
+    slices: Sequence[Slice],
+    numbers: Iterable[RentedNumber],
+    to_dollars: ToDollars,
+) -> Iterable[_Growth]:
+    """The rent of each number by the day, which accrues in the day's first slice.
+
+    A time zone may skip a date, as Samoa did in 2011. The rent of that date accrues in the slice before it.
+    """
+    first = {part.day: place for place, part in reversed(list(enumerate(slices)))}
+    for number in numbers:
+        place, price, cost = 0, _ZERO, _ZERO
+        days = sorted(rented_days(period, segments, number)) if number.monthly_price else []
+        for count, day in enumerate(days, 1):
+            whole = multiply(number.monthly_price, Fraction(count, period.full_days))
+            place = first.get(day, place)
+            yield _Growth(place, "number", Decimal(1), whole - price, to_dollars(whole) - cost)
+            price, cost = whole, to_dollars(whole)

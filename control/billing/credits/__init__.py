@@ -1,0 +1,1 @@
+"""Credits that invoices use up."""

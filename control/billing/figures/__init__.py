@@ -1,0 +1,1 @@
+"""Figures of billing for the staff."""

@@ -1,0 +1,68 @@
+"""Figures of billing for the staff, as values."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal
+from uuid import UUID
+
+from control.analytics.platform_figures import RevenueParts
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderRoleCost:
+    """What a provider cost in one role. unit, usage: None for a language model, whose units mix. unpriced: rows of the
+    ledger without a known cost, which `cost` lacks."""
+
+    provider: str
+    role: str
+    cost: Decimal
+    unit: str | None
+    usage: Decimal | None
+    unpriced: int
+
+
+@dataclass(frozen=True, slots=True)
+class TierRevenue:
+    """What the workspaces that have a tier were charged. workspaces: not deleted ones."""
+
+    tier: str
+    workspaces: int
+    revenue: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class BillingOverview:
+    """Money of a period in the platform's currency. revenue: billed usage and accrued fees, without tax; cost: ours.
+    unpriced: entries of calls without a known cost. paid: of invoices that were paid since its first day; pending,
+    overdue: what is open now."""
+
+    revenue: Decimal
+    cost: Decimal
+    unpriced: int
+    parts: RevenueParts
+    by_tier: list[TierRevenue]
+    paid: Decimal
+    pending: Decimal
+    overdue: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class WorkspaceBalance:
+    """What a workspace owes. balance: what is open of its invoices. last_payment: when money last came in."""
+
+    workspace_id: UUID
+    name: str
+    balance: Decimal
+    status: Literal["paid", "pending", "overdue"]
+    currency: str
+    last_payment: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class FigurePart:
+    """What a figure is the sum of. rows: of the ledger, or workspaces."""
+
+    name: str
+    rows: int
+    amount: Decimal

@@ -1,0 +1,93 @@
+"""Figures of billing for the staff, and the ledger's rows behind them and behind lines of invoices.
+
+All functions need platform scope.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Final, Literal, get_args
+from uuid import UUID
+
+from control.analytics.periods import Period, first_day
+from control.billing.figures import queries
+from control.billing.figures.rules import FigurePart, ProviderRoleCost
+from control.billing.invoices import queries as invoices_queries
+from control.billing.invoices.rules import Invoice, InvoiceLine
+from control.billing.ledger import queries as ledger_queries
+from control.billing.ledger.rules import LedgerSum
+from control.billing.periods.rules import RESOURCE_TYPES
+from control.db.pool import Connection
+from shared.errors import NotFound
+
+FigureName = Literal["total_revenue_month", "total_cost_month", "mrr"]
+FIGURES: Final[tuple[FigureName, ...]] = get_args(FigureName)
+_ZERO: Final = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class LineExplanation:
+    """ledger: the rows behind the line, by price version. billed: what all invoices billed of them; of a tax line, and
+    then `ledger` is empty, what the other lines of its invoice come to."""
+
+    invoice: Invoice
+    line: InvoiceLine
+    ledger: Sequence[LedgerSum]
+    billed: Decimal
+
+    @property
+    def difference(self) -> Decimal:
+        """What came to the ledger and is billed by no invoice yet; 0 for a tax line."""
+        return _ZERO if self.line.kind == "tax" else sum((one.price for one in self.ledger), _ZERO) - self.billed
+
+
+@dataclass(frozen=True, slots=True)
+class FigureExplanation:
+    """shown: the figure of the dashboard, from roll-ups. parts: what it is the sum of, from the records themselves."""
+
+    name: FigureName
+    shown: Decimal
+    parts: Sequence[FigurePart]
+
+    @property
+    def difference(self) -> Decimal:
+        """What the records have more; it goes away with the next roll-up. To six places: roll-ups round each converted
+        day of a workspace to nine."""
+        return round(sum((one.amount for one in self.parts), _ZERO) - self.shown, 6)
+
+
+async def explain_line(db: Connection, line_id: UUID) -> LineExplanation:
+    """Raises NotFound (code line_not_found)."""
+    found = await invoices_queries.select_line(db, line_id)
+    if found is None:
+        raise NotFound("There is no such line of an invoice.", code="line_not_found")
+    line, invoice = found
+    if line.kind == "tax" or line.billing_period_id is None or line.since is None or line.until is None:
+        others = await invoices_queries.select_lines(db, invoice.id, invoice.workspace_id)
+        return LineExplanation(invoice, line, (), sum((one.amount for one in others if one.kind != "tax"), _ZERO))
+    of_line = None if line.kind == "minutes" else line_id
+    ledger = await ledger_queries.sum_rows(
+        db, invoice.workspace_id, line.since, line.until, RESOURCE_TYPES[line.kind], of_line
+    )
+    if of_line is not None:
+        return LineExplanation(invoice, line, ledger, line.exact)
+    billed = await invoices_queries.select_billed(db, line.billing_period_id)
+    return LineExplanation(invoice, line, ledger, billed[line.key].exact)
+
+
+async def explain_figure(db: Connection, name: FigureName, now: datetime) -> FigureExplanation:
+    """A figure of the dashboard's month (UTC) up to now."""
+    if name == "mrr":
+        parts = await queries.select_fees(db)
+        return FigureExplanation(name, await queries.select_mrr(db), parts)
+    first = first_day("month", now.astimezone(UTC).date())
+    column: Literal["price", "cost"] = "price" if name == "total_revenue_month" else "cost"
+    parts = await queries.sum_ledger(db, column, first)
+    return FigureExplanation(name, await queries.sum_platform_days(db, column, first), parts)
+
+
+async def list_provider_costs(db: Connection, period: Period, now: datetime) -> list[ProviderRoleCost]:
+    """By provider and role in a calendar period (UTC) up to now, test calls included. Needs platform scope."""
+    first = first_day(period, now.astimezone(UTC).date())
+    return await queries.select_provider_costs(db, first)

@@ -1,0 +1,1 @@
+"""Invoices, their payments and their taxes."""

@@ -1,0 +1,436 @@
+"""Invoices, their lines and payments as values, and how a period's invoice is put together.
+
+An invoice has a period's statement, what changed in periods billed before, credits and taxes. Every line is rounded
+once. The total is the sum of the lines' amounts.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Final, Literal
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from control.billing.credits.rules import CreditGrant, use_credits
+from control.billing.money import round_money
+from control.billing.periods.rules import BillingPeriod, Statement, StatementLine
+
+WHOLE: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class TaxRate:
+    """A version of a country's tax. basis_points: hundredths of a percent. is_inclusive: prices contain the tax."""
+
+    id: int
+    country: str
+    name: str
+    basis_points: int
+    is_inclusive: bool
+    valid_from: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TaxAmount:
+    """tax: what the tax authority gets. added: what the invoice's total grows by; 0 where prices contain the tax."""
+
+    rate: TaxRate
+    tax: Decimal
+    added: Decimal
+
+
+def find_rates(rates: Iterable[TaxRate], country: str | None, at: datetime) -> list[TaxRate]:
+    """The versions that hold at that moment in this country, by name; none without a country. A tax that is no longer
+    raised has a version of 0 basis points, and is left out."""
+    newest: dict[str, TaxRate] = {}
+    for rate in sorted(rates, key=lambda one: one.valid_from):
+        if rate.country == country and rate.valid_from <= at:
+            newest[rate.name] = rate
+    return [rate for _, rate in sorted(newest.items()) if rate.basis_points]
+
+
+def compute_taxes(taxable: Decimal, rates: Sequence[TaxRate], currency: str) -> list[TaxAmount]:
+    """The tax of each rate on the sum of an invoice's lines after credits. Rates do not apply to one another; inclusive
+    ones are taken out first, and the others apply to what is left, the net."""
+    inclusive = sum(rate.basis_points for rate in rates if rate.is_inclusive)
+    net = taxable * WHOLE / (WHOLE + inclusive)
+    amounts = []
+    for rate in rates:
+        tax = round_money(net * rate.basis_points / WHOLE, currency)
+        amounts.append(TaxAmount(rate, tax, round_money(Decimal(0), currency) if rate.is_inclusive else tax))
+    return amounts
+
+
+LineKind = Literal["fee", "minutes", "included", "trial", "number", "credit", "tax"]
+USAGE_KINDS: Final = ("minutes", "included", "trial", "number")
+# The line that carries a total below zero over into a credit grant.
+CARRIED_OVER: Final = "credit/carried-over"
+# The line that takes back what late rows would credit of charges that a void invoice gave up.
+GIVEN_UP: Final = "credit/given-up"
+_ZERO: Final = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DraftLine:
+    """A line. period_id: of the period whose rows of the ledger it bills; None for taxes. is_adjustment: that period
+    was billed before. exact: as the ledger has it, nine places; amount: rounded to the currency's smallest unit. tax:
+    of a tax line, also where prices contain it and its amount is 0."""
+
+    kind: LineKind
+    key: str
+    period_id: UUID | None = None
+    is_adjustment: bool = False
+    since: datetime | None = None
+    until: datetime | None = None
+    quantity: Decimal = Decimal(1)
+    unit: str = ""
+    exact: Decimal
+    amount: Decimal
+    tax: Decimal = _ZERO
+    tier_name: str | None = None
+    plan_version: int | None = None
+    phone_number_id: UUID | None = None
+    phone_number: str = ""
+    grant_id: UUID | None = None
+    tax_rate: TaxRate | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BilledLine:
+    """What invoices billed so far under one key of a period."""
+
+    line: StatementLine
+    exact: Decimal
+    quantity: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class BilledPeriod:
+    """A period that an earlier invoice billed. now: its statement by today's ledger; billed: by key. given_up: the part
+    of what was billed that void invoices gave up, and that no later line took back."""
+
+    id: UUID
+    period: BillingPeriod
+    now: Statement
+    billed: Mapping[str, BilledLine]
+    given_up: Decimal = _ZERO
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceDraft:
+    """subtotal: without tax. total: the sum of all amounts. carried_over: what is to be granted as a credit, because
+    the lines without it are below zero."""
+
+    lines: tuple[DraftLine, ...]
+    currency: str
+    subtotal: Decimal
+    tax: Decimal
+    total: Decimal
+    carried_over: Decimal
+
+
+def draft_invoice(
+    period_id: UUID,
+    period: BillingPeriod,
+    statement: Statement,
+    *,
+    earlier: Iterable[BilledPeriod] = (),
+    grants: Iterable[CreditGrant] = (),
+    rates: Sequence[TaxRate] = (),
+    currency: str,
+) -> InvoiceDraft:
+    """The invoice of a period that ended. earlier: periods billed before; grants: of the workspace, in this currency;
+    rates: that hold for the customer."""
+    charges = [_charge(period_id, line, currency) for line in statement.lines]
+    for one in earlier:
+        charges += _adjustments(one, currency)
+    credits = list(_credit_lines(period_id, period, charges, grants))
+    lines, carried = _carry_over(period_id, period, [*charges, *credits], currency)
+    taxable = _sum(lines)
+    taxes = [
+        DraftLine(
+            kind="tax",
+            key=f"tax/{one.rate.id}",
+            exact=one.added,
+            amount=one.added,
+            tax=one.tax,
+            tax_rate=one.rate,
+        )
+        for one in compute_taxes(taxable, rates, currency)
+    ]
+    tax = sum((line.tax for line in taxes), _ZERO)
+    total = taxable + _sum(taxes)
+    return InvoiceDraft((*lines, *taxes), currency, total - tax, tax, total, carried)
+
+
+def _charge(period_id: UUID, line: StatementLine, currency: str, *, is_adjustment: bool = False) -> DraftLine:
+    return DraftLine(
+        kind=line.kind,
+        key=line.key,
+        period_id=period_id,
+        is_adjustment=is_adjustment,
+        since=line.since,
+        until=line.until,
+        quantity=line.quantity,
+        unit=line.unit,
+        exact=line.exact,
+        amount=round_money(line.exact, currency),
+        tier_name=line.tier_name,
+        plan_version=line.plan_version,
+        phone_number_id=line.phone_number_id,
+        phone_number=line.phone_number,
+    )
+
+
+def _adjustments(period: BilledPeriod, currency: str) -> list[DraftLine]:
+    """Nobody is credited for charges that a void invoice gave up: these only become less."""
+    lines = [_charge(period.id, line, currency, is_adjustment=True) for line in _differences(period)]
+    taken_back = min(-sum((line.exact for line in lines), _ZERO), period.given_up)
+    if taken_back > 0:
+        lines.append(
+            DraftLine(
+                kind="credit",
+                key=GIVEN_UP,
+                period_id=period.id,
+                is_adjustment=True,
+                since=period.period.start,
+                until=period.period.end,
+                exact=taken_back,
+                amount=round_money(taken_back, currency),
+            )
+        )
+    return lines
+
+
+def _differences(period: BilledPeriod) -> Iterator[StatementLine]:
+    """What the statement has more than was billed, and, negative, what was billed but is not in it any more."""
+    now = {line.key: line for line in period.now.lines}
+    for key in dict.fromkeys((*now, *period.billed)):
+        billed = period.billed.get(key)
+        line = now[key] if key in now else replace(period.billed[key].line, exact=_ZERO, quantity=_ZERO)
+        if billed is not None:
+            line = replace(line, exact=line.exact - billed.exact, quantity=line.quantity - billed.quantity)
+        if line.exact or (line.quantity and line.kind in ("minutes", "included")):
+            yield line
+
+
+def _credit_lines(
+    period_id: UUID, period: BillingPeriod, charges: Sequence[DraftLine], grants: Iterable[CreditGrant]
+) -> Iterator[DraftLine]:
+    usage = _sum(line for line in charges if line.kind in USAGE_KINDS)
+    for use in use_credits(grants, usage, _sum(charges), period.start, period.end):
+        yield DraftLine(
+            kind="credit",
+            key=f"credit/{use.grant.id}",
+            period_id=period_id,
+            since=period.start,
+            until=period.end,
+            exact=-use.amount,
+            amount=-use.amount,
+            grant_id=use.grant.id,
+        )
+
+
+def _carry_over(
+    period_id: UUID, period: BillingPeriod, lines: Sequence[DraftLine], currency: str
+) -> tuple[list[DraftLine], Decimal]:
+    """Nobody is billed less than nothing: what is missing to zero becomes a credit for the next invoices."""
+    missing = -_sum(lines)
+    if missing <= 0:
+        return list(lines), round_money(_ZERO, currency)
+    carried = DraftLine(
+        kind="credit",
+        key=CARRIED_OVER,
+        period_id=period_id,
+        since=period.start,
+        until=period.end,
+        exact=missing,
+        amount=missing,
+    )
+    return [*lines, carried], missing
+
+
+def _sum(lines: Iterable[DraftLine]) -> Decimal:
+    return sum((line.amount for line in lines), _ZERO)
+
+
+# draft: its period is closed, nobody was told. pending: issued. overdue: not paid by due_at.
+InvoiceStatus = Literal["draft", "pending", "paid", "overdue", "void", "uncollectible"]
+PaymentKind = Literal["payment", "refund"]
+# pending: an invoice is to be paid; overdue: one of them is late; paid: none is open.
+PaymentStatus = Literal["paid", "pending", "overdue"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invoice:
+    """An invoice. number: None before it is issued. sink: who issues it; "own": the platform. amount: the total; its
+    parts are subtotal (without tax) and tax. customer_…, timezone: as they were when it was made."""
+
+    id: UUID
+    workspace_id: UUID
+    billing_period_id: UUID | None
+    number: str | None
+    sink: str
+    stripe_invoice_id: str | None
+    status: InvoiceStatus
+    currency: str
+    subtotal: Decimal
+    tax: Decimal
+    amount: Decimal
+    amount_paid: Decimal
+    amount_refunded: Decimal
+    period_start: datetime
+    period_end: datetime
+    timezone: str
+    customer_name: str
+    customer_country: str | None
+    customer_tax_id: str
+    invoice_pdf_url: str | None
+    issued_at: datetime | None
+    due_at: datetime | None
+    paid_at: datetime | None
+    voided_at: datetime | None
+    voided_why: str | None
+    created_at: datetime
+
+    @property
+    def amount_due(self) -> Decimal:
+        """What is still to be paid."""
+        is_open = self.status in ("pending", "overdue")
+        return self.amount - self.amount_paid + self.amount_refunded if is_open else self.amount * 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvoiceLine:
+    """A stored line; see control.billing.invoices.rules.DraftLine. tax_rate: the id of the rate of a tax line."""
+
+    id: UUID
+    position: int
+    kind: LineKind
+    key: str
+    is_adjustment: bool
+    description: str
+    billing_period_id: UUID | None
+    since: datetime | None
+    until: datetime | None
+    tier_name: str | None
+    plan_version: int | None
+    phone_number_id: UUID | None
+    grant_id: UUID | None
+    tax_rate: int | None
+    quantity: Decimal
+    unit: str
+    exact: Decimal
+    amount: Decimal
+    tax: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceListing:
+    """An invoice in the staff's list. workspace_name: as it is now; once the workspace is purged, that of the
+    invoice."""
+
+    invoice: Invoice
+    workspace_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceFilter:
+    """Selects invoices for the staff's list. status: all but drafts where None."""
+
+    workspace_id: UUID | None = None
+    status: InvoiceStatus | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payment:
+    """Money that moved. amount: negative for a refund. reference: what the bank or the sink calls it."""
+
+    id: UUID
+    workspace_id: UUID
+    invoice_id: UUID
+    kind: PaymentKind
+    amount: Decimal
+    currency: str
+    method: str
+    reference: str = ""
+    reason: str = ""
+    recorded_by: UUID | None = None
+    at: datetime
+
+
+_INSTANT = timedelta(microseconds=1)
+
+
+def describe_line(line: DraftLine, timezone: str) -> str:
+    """Plain English, with the days in the period's time zone."""
+    text = _subject(line)
+    if line.since is not None and line.until is not None and line.kind != "credit":
+        text += f", {format_days(line.since, line.until, timezone)}"
+    return f"{text} (correction)" if line.is_adjustment else text
+
+
+def format_days(since: datetime, until: datetime, timezone: str) -> str:
+    """First and last day of a stretch of time; one of them if they are the same."""
+    zone = ZoneInfo(timezone)
+    first, last = since.astimezone(zone), (until - _INSTANT).astimezone(zone)
+    ends = f"{last.day} {last:%b %Y}"
+    return ends if first.date() == last.date() else f"{first.day} {first:%b %Y} to {ends}"
+
+
+def _subject(line: DraftLine) -> str:
+    tier = (line.tier_name or "").replace("_", " ").capitalize()
+    match line.kind:
+        case "fee":
+            return f"Plan {tier}"
+        case "minutes":
+            return f"Calls on plan {tier}"
+        case "included":
+            return f"Minutes included in plan {tier}"
+        case "trial":
+            return "Calls during the trial, free of charge"
+        case "number":
+            return f"Phone number {line.phone_number}".strip()
+        case "tax":
+            rate = line.tax_rate
+            assert rate is not None, "a tax line has a rate"
+            percent = f"{rate.basis_points / 100:g} %"
+            return f"{rate.name} {percent}, included" if rate.is_inclusive else f"{rate.name} {percent}"
+    return {CARRIED_OVER: "Carried over to the next invoice", GIVEN_UP: "Given up before"}.get(line.key, "Credit")
+
+
+PDF_TYPE: Final = "application/pdf"
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceDocument:
+    """What a PDF shows. issuer: lines of the platform's name, address, tax id and bank account. fonts: files of further
+    fonts, the first choice first."""
+
+    issuer: Sequence[str]
+    invoice: Invoice
+    lines: Sequence[InvoiceLine]
+    payments: Sequence[Payment]
+    fonts: Sequence[Path] = ()
+
+    @property
+    def letters(self) -> set[str]:
+        """Of all texts that somebody chose."""
+        texts = (self.invoice.customer_name, self.invoice.customer_tax_id, *self.issuer)
+        return set().union(*texts, *(line.description for line in self.lines))
+
+
+# The sink of invoices that the platform issues itself: they are paid by bank transfer, and marked paid by staff.
+OWN: Literal["own"] = "own"
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentNotice:
+    """What the staff tells of money that moved. amount: None for all that is open; positive for refunds, too."""
+
+    amount: Decimal | None
+    method: str
+    reference: str
+    reason: str

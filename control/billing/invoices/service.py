@@ -1,0 +1,473 @@
+"""Closes periods that are over, and keeps their invoices: numbered without gaps, then paid, overdue or void.
+
+Closing is one transaction: the statement by the ledger, the invoice with its lines as a draft, and the ledger's rows
+of what is not usage (fee, numbers, included minutes, credits). After a crash nothing of it has happened, and a
+repetition finds the period closed. With these rows, the sum of a period's rows in the ledger is that of all lines that
+invoices have of it, taxes aside, to the last digit.
+
+What reaches the ledger later (`RECHECKED` periods back) becomes adjusting lines of the next invoice.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Final
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from control.analytics.rollup import WorkspaceDay, mark_days
+from control.billing.accounts import queries as accounts_queries
+from control.billing.accounts.rules import BillingAccount
+from control.billing.credits import queries as credits_queries
+from control.billing.credits.rules import CreditGrant
+from control.billing.invoices import queries
+from control.billing.invoices.rules import (
+    CARRIED_OVER,
+    OWN,
+    BilledPeriod,
+    DraftLine,
+    Invoice,
+    InvoiceDraft,
+    InvoiceLine,
+    Payment,
+    TaxRate,
+    describe_line,
+    draft_invoice,
+    find_rates,
+)
+from control.billing.ledger import queries as ledger_queries
+from control.billing.ledger.rules import PeriodCharge
+from control.billing.periods import queries as periods_queries
+from control.billing.periods.rules import RESOURCE_TYPES, BillingPeriod, Statement, StoredPeriod
+from control.billing.periods.service import load_statement
+from control.billing.prices import queries as prices_queries
+from control.billing.prices.rules import RateHistory, round_amount
+from control.db.pool import Connection
+from control.outbound_webhooks.event_types import InvoiceEventData
+from control.outbound_webhooks.service import ReportedFact, report_facts
+from control.platform.audit import Actor, Change, record_change
+from shared.errors import Conflict, Invalid, NotFound
+from shared.ids import new_id
+
+# Closed periods that are computed again when the next one closes. The ledger takes no row of a call that is older than
+# 40 days, so that two would do; the third covers a worker that stood still.
+RECHECKED: Final = 3
+_INSTANT: Final = timedelta(microseconds=1)
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedPeriod:
+    """invoice_id: None if nothing was to be billed."""
+
+    workspace_id: UUID
+    invoice_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Computation:
+    """What closing a period computes. starts: when the periods that its lines bill began, by their ids."""
+
+    draft: InvoiceDraft
+    statement: Statement
+    starts: Mapping[UUID, datetime]
+
+
+async def close_period(db: Connection, period_id: UUID, now: datetime) -> ClosedPeriod | None:
+    """Closes a period that is over. None: it is closed already, or an earlier one of the workspace is not. Needs
+    platform scope."""
+    stored = await periods_queries.lock_open(db, period_id)
+    if stored is None or stored.period.end > now:
+        return None
+    account = await accounts_queries.select_account(db, stored.workspace_id, lock=True)
+    if account is None or await periods_queries.has_open_before(db, stored.workspace_id, stored.period.start):
+        return None
+    computed = await _compute(db, stored, account)
+    invoice_id = await _store(db, stored, account, computed, now) if computed.draft.lines else None
+    await periods_queries.close(
+        db,
+        stored.id,
+        status="pending" if invoice_id else "paid",
+        fee=computed.statement.fee,
+        usage=computed.statement.usage,
+        total=computed.draft.total,
+        unpriced=computed.statement.unpriced,
+        now=now,
+    )
+    return ClosedPeriod(stored.workspace_id, invoice_id)
+
+
+async def _compute(db: Connection, stored: StoredPeriod, account: BillingAccount) -> _Computation:
+    workspace_id, period = stored.workspace_id, stored.period
+    statement = await load_statement(db, workspace_id, period, stored.currency)
+    grants = [one for one in await credits_queries.lock_grants(db, workspace_id) if one.currency == stored.currency]
+    earlier = await _earlier(db, stored)
+    draft = draft_invoice(
+        stored.id,
+        period,
+        statement,
+        earlier=earlier,
+        grants=grants,
+        rates=await _rates(db, account, period.end),
+        currency=stored.currency,
+    )
+    return _Computation(draft, statement, {stored.id: period.start} | {one.id: one.period.start for one in earlier})
+
+
+async def _earlier(db: Connection, stored: StoredPeriod) -> list[BilledPeriod]:
+    closed = await periods_queries.select_closed_before(db, stored.workspace_id, stored.period.start, RECHECKED)
+    return [
+        BilledPeriod(
+            one.id,
+            one.period,
+            await load_statement(db, one.workspace_id, one.period, one.currency),
+            await queries.select_billed(db, one.id),
+            await queries.select_given_up(db, one.id),
+        )
+        for one in closed
+    ]
+
+
+async def _rates(db: Connection, account: BillingAccount, at: datetime) -> list[TaxRate]:
+    if account.country is None or account.is_tax_exempt:
+        return []
+    return find_rates(await queries.select_tax_rates(db, account.country), account.country, at)
+
+
+async def _store(
+    db: Connection, stored: StoredPeriod, account: BillingAccount, computed: _Computation, now: datetime
+) -> UUID:
+    """Stores invoice, lines, the ledger's rows and what is carried over."""
+    draft, rates = computed.draft, await prices_queries.load_rates(db, stored.currency)
+    facts = await accounts_queries.select_facts(db, stored.workspace_id)
+    name = account.legal_name or (facts.name if facts else "")
+    invoice = _make_invoice(stored, account, draft, name, now)
+    lines = [_make_line(number, line, draft, stored.period) for number, line in enumerate(draft.lines, 1)]
+    await queries.insert_invoice(db, invoice, lines)
+    charges = [
+        _make_charge(line, stored.period, _cost_of(line, rates, computed.starts))
+        for line in lines
+        if line.kind in RESOURCE_TYPES and line.kind != "minutes"
+    ]
+    await ledger_queries.insert_charges(db, stored.workspace_id, charges)
+    await mark_days(db, [WorkspaceDay(stored.workspace_id, one.at.astimezone(UTC).date()) for one in charges])
+    if draft.carried_over:
+        await credits_queries.insert_grant(db, _carried_over(stored, draft, now))
+    return invoice.id
+
+
+def _make_invoice(
+    stored: StoredPeriod, account: BillingAccount, draft: InvoiceDraft, name: str, now: datetime
+) -> Invoice:
+    return Invoice(
+        id=UUID(new_id()),
+        workspace_id=stored.workspace_id,
+        billing_period_id=stored.id,
+        number=None,
+        sink=OWN,
+        stripe_invoice_id=None,
+        status="draft",
+        currency=draft.currency,
+        subtotal=draft.subtotal,
+        tax=draft.tax,
+        amount=draft.total,
+        amount_paid=Decimal(0),
+        amount_refunded=Decimal(0),
+        period_start=stored.period.start,
+        period_end=stored.period.end,
+        timezone=stored.period.timezone,
+        customer_name=name,
+        customer_country=account.country,
+        customer_tax_id=account.tax_id,
+        invoice_pdf_url=None,
+        issued_at=None,
+        due_at=None,
+        paid_at=None,
+        voided_at=None,
+        voided_why=None,
+        created_at=now,
+    )
+
+
+def _make_line(position: int, line: DraftLine, draft: InvoiceDraft, period: BillingPeriod) -> InvoiceLine:
+    return InvoiceLine(
+        id=UUID(new_id()),
+        position=position,
+        kind=line.kind,
+        key=line.key,
+        is_adjustment=line.is_adjustment,
+        description=describe_line(line, period.timezone),
+        billing_period_id=line.period_id,
+        since=line.since,
+        until=line.until,
+        tier_name=line.tier_name,
+        plan_version=line.plan_version,
+        phone_number_id=line.phone_number_id,
+        grant_id=line.grant_id,
+        tax_rate=line.tax_rate.id if line.tax_rate else None,
+        quantity=line.quantity,
+        unit=line.unit,
+        exact=line.exact,
+        amount=line.amount,
+        tax=line.tax,
+    )
+
+
+def _cost_of(line: InvoiceLine, rates: RateHistory, starts: Mapping[UUID, datetime]) -> Decimal:
+    """A number costs us what the customer pays for it, in US dollars; the rest nothing."""
+    if line.kind != "number" or line.billing_period_id is None:
+        return Decimal(0)
+    return rates.to_usd(line.exact, starts[line.billing_period_id])
+
+
+def _make_charge(line: InvoiceLine, period: BillingPeriod, cost: Decimal) -> PeriodCharge:
+    """At the last moment of what the line is for, which lies in the period of the ledger that it bills."""
+    return PeriodCharge(
+        at=(line.until or period.end) - _INSTANT,
+        resource_type=RESOURCE_TYPES[line.kind],
+        quantity=line.quantity,
+        unit=line.unit,
+        cost=cost,
+        price=line.exact,
+        is_adjustment=line.is_adjustment,
+        line_id=line.id,
+    )
+
+
+def _carried_over(stored: StoredPeriod, draft: InvoiceDraft, now: datetime) -> CreditGrant:
+    return CreditGrant(
+        id=UUID(new_id()),
+        workspace_id=stored.workspace_id,
+        amount=draft.carried_over,
+        currency=draft.currency,
+        category="prepaid",
+        applies_to="all",
+        priority=0,
+        effective_at=stored.period.end,
+        expires_at=None,
+        reason=CARRIED_OVER,
+        created_at=now,
+    )
+
+
+async def store_state(db: Connection, invoice: Invoice) -> None:
+    """Stores an invoice's state, with the event of it; none for a draft, which the customer does not see. The invoice
+    must be locked."""
+    await queries.update_state(db, invoice)
+    if invoice.status == "draft":
+        return
+    data = InvoiceEventData(
+        invoice_id=invoice.id,
+        number=invoice.number,
+        status=invoice.status,
+        amount=invoice.amount,
+        amount_paid=invoice.amount_paid,
+        currency=invoice.currency,
+        due_at=invoice.due_at,
+    )
+    fact = ReportedFact(invoice.workspace_id, "invoice.updated", invoice.id, datetime.now(UTC), data)
+    await report_facts(db, [fact])
+
+
+_OPEN: Final = ("pending", "overdue")
+_ZERO: Final = Decimal(0)
+
+
+async def issue_own(db: Connection, invoice_id: UUID, now: datetime, due_days: int) -> Invoice | None:
+    """Gives a draft its number and makes it due. None: it is issued already, or a sink issues it. Needs platform scope.
+
+    The series is the year in the customer's time zone, as tax offices want it. One whose total is 0 is paid at once.
+    """
+    draft = await queries.select_invoice(db, invoice_id, lock=True)
+    if draft is None or draft.status != "draft" or draft.sink != OWN:
+        return None
+    series = f"{now.astimezone(ZoneInfo(draft.timezone)):%Y}"
+    number = f"{series}-{await queries.take_number(db, series):06}"
+    is_paid = draft.amount == 0
+    issued = replace(
+        draft,
+        number=number,
+        status="paid" if is_paid else "pending",
+        issued_at=now,
+        due_at=now + timedelta(days=due_days),
+        paid_at=now if is_paid else None,
+    )
+    await save_state(db, issued)
+    return issued
+
+
+async def mark_overdue(db: Connection, now: datetime, most: int) -> list[Invoice]:
+    """Pending invoices whose time to pay is over become overdue; returns them. Needs platform scope."""
+    late = [replace(one, status="overdue") for one in await queries.lock_overdue(db, now, most)]
+    for invoice in late:
+        await save_state(db, invoice)
+    return late
+
+
+async def record_payment(db: Connection, actor: Actor, payment: Payment) -> Invoice:
+    """Records money that came in; the invoice is paid once all of it did. Repeated with the same method and reference
+    it changes nothing. Raises NotFound, Conflict (codes invoice_not_open, reference_used), Invalid (code
+    amount_too_high)."""
+    invoice = await lock_invoice(db, payment.invoice_id)
+    if not await _insert(db, payment):
+        return invoice
+    if invoice.status not in _OPEN:
+        raise Conflict(f"This invoice is {invoice.status}: nothing is to be paid.", code="invoice_not_open")
+    if payment.amount > invoice.amount_due:
+        raise Invalid(f"At most {invoice.amount_due} is to be paid.", param="amount", code="amount_too_high")
+    paid = replace(invoice, amount_paid=invoice.amount_paid + payment.amount)
+    if paid.amount_due == 0:
+        paid = replace(paid, status="paid", paid_at=payment.at)
+    await save_state(db, paid)
+    await _audit(db, actor, "invoice.payment", invoice, paid, payment.reason)
+    return paid
+
+
+async def refund_payment(db: Connection, actor: Actor, refund: Payment) -> Invoice:
+    """Records that money was paid back: a payment of its own with a negative amount. A paid invoice stays paid; of an
+    open one, which was paid in part, as much is due again. Raises NotFound, Conflict (codes invoice_not_paid,
+    reference_used), Invalid (code amount_too_high)."""
+    invoice = await lock_invoice(db, refund.invoice_id)
+    if not await _insert(db, refund):
+        return invoice
+    left = invoice.amount_paid - invoice.amount_refunded
+    if left <= 0:
+        raise Conflict("Nothing was paid that could be paid back.", code="invoice_not_paid")
+    if -refund.amount > left:
+        raise Invalid(f"At most {left} can be paid back.", param="amount", code="amount_too_high")
+    refunded = replace(invoice, amount_refunded=invoice.amount_refunded - refund.amount)
+    await save_state(db, refunded)
+    await _audit(db, actor, "invoice.refund", invoice, refunded, refund.reason)
+    return refunded
+
+
+async def void_invoice(db: Connection, actor: Actor, invoice_id: UUID, reason: str, now: datetime) -> Invoice:
+    """Declares an issued invoice void: its charges are given up, and reversed in the ledger. Credits that it used are
+    free again. Raises NotFound, Conflict (code invoice_not_open): a paid one is refunded."""
+    invoice = await lock_invoice(db, invoice_id)
+    if invoice.status == "void":
+        return invoice
+    if invoice.status not in _OPEN or invoice.amount_paid > invoice.amount_refunded:
+        raise Conflict(
+            "Only an invoice that is issued and not paid can be void; refund a paid one.", code="invoice_not_open"
+        )
+    void = replace(invoice, status="void", voided_at=now, voided_why=reason)
+    await save_state(db, void)
+    await _reverse(db, invoice, Decimal(1))
+    await _audit(db, actor, "invoice.void", invoice, void, reason)
+    return void
+
+
+async def credit_invoice(db: Connection, actor: Actor, credit: Payment) -> Invoice:
+    """Records a credit note: so much of an open invoice is not to be paid any more. Its share of the charges is given
+    up, and reversed in the ledger. Raises as `record_payment` does."""
+    invoice = await lock_invoice(db, credit.invoice_id)
+    credited = await record_payment(db, actor, credit)
+    await _reverse(db, invoice, credit.amount / invoice.amount)
+    return credited
+
+
+async def cancel_credit(db: Connection, actor: Actor, cancelled: Payment) -> Invoice:
+    """Records that a credit note became void: as much is due again. cancelled: with the negative amount. Raises as
+    `refund_payment` does."""
+    invoice = await lock_invoice(db, cancelled.invoice_id)
+    due = await refund_payment(db, actor, cancelled)
+    await _reverse(db, invoice, cancelled.amount / invoice.amount)
+    return due
+
+
+async def cancel_refund(db: Connection, actor: Actor, returned: Payment) -> Invoice:
+    """Records that money which was paid back came back, because the customer's bank did not take it. Repeated with the
+    same method and reference it changes nothing. Raises NotFound, Conflict (code reference_used)."""
+    invoice = await lock_invoice(db, returned.invoice_id)
+    if not await _insert(db, returned):
+        return invoice
+    after = replace(invoice, amount_refunded=invoice.amount_refunded - returned.amount)
+    await save_state(db, after)
+    await _audit(db, actor, "invoice.cancel_refund", invoice, after, returned.reason)
+    return after
+
+
+async def lock_invoice(db: Connection, invoice_id: UUID) -> Invoice:
+    """An invoice, locked until the transaction ends. Raises NotFound (code invoice_not_found). Needs platform scope."""
+    invoice = await queries.select_invoice(db, invoice_id, lock=True)
+    if invoice is None:
+        raise NotFound("There is no such invoice.", code="invoice_not_found")
+    return invoice
+
+
+async def save_state(db: Connection, invoice: Invoice) -> None:
+    """Stores an invoice's state, and that of its period, which is the same. The invoice must be locked."""
+    await store_state(db, invoice)
+    if invoice.billing_period_id is not None and invoice.status in ("pending", "paid", "overdue", "void"):
+        await periods_queries.update_status(db, invoice.billing_period_id, invoice.status)
+
+
+async def _insert(db: Connection, payment: Payment) -> bool:
+    """Returns False if it was recorded before. Raises Invalid, and Conflict if another amount was."""
+    if payment.amount == 0:
+        raise Invalid("The amount is 0.", param="amount", code="amount_too_low")
+    if await queries.insert_payment(db, payment):
+        return True
+    recorded = await queries.select_amount(db, payment)
+    if recorded != payment.amount:
+        message = f"The reference {payment.reference!r} is that of {recorded} already: give this one another."
+        raise Conflict(message, code="reference_used", param="reference")
+    return False
+
+
+async def _reverse(db: Connection, invoice: Invoice, share: Decimal) -> None:
+    """A row of the ledger for each line, in the period that the line billed: with the share 1 their sum is 0."""
+    charges = [
+        PeriodCharge(
+            at=(line.until or invoice.period_end) - _INSTANT,
+            resource_type="credit",
+            quantity=Decimal(1),
+            unit="invoice",
+            cost=_ZERO,
+            price=-round_amount(line.exact * share),
+            is_adjustment=True,
+            line_id=line.id,
+        )
+        for line in await queries.select_lines(db, invoice.id, invoice.workspace_id)
+        if line.kind != "tax" and line.exact
+    ]
+    await ledger_queries.insert_charges(db, invoice.workspace_id, charges)
+    await mark_days(db, [WorkspaceDay(invoice.workspace_id, one.at.date()) for one in charges])
+
+
+async def _audit(db: Connection, actor: Actor, action: str, before: Invoice, after: Invoice, reason: str) -> None:
+    old, new = _audited(before), _audited(after)
+    await record_change(
+        db, actor, Change(action, "invoice", str(after.id), after.workspace_id, old, new, reason or None)
+    )
+
+
+def _audited(invoice: Invoice) -> dict[str, str]:
+    return {
+        "status": invoice.status,
+        "amount_paid": str(invoice.amount_paid),
+        "amount_refunded": str(invoice.amount_refunded),
+    }
+
+
+def make_payment(
+    invoice: Invoice, amount: Decimal, method: str, at: datetime, *, reference: str = "", by: UUID | None = None
+) -> Payment:
+    """A payment for an invoice, or a refund where the amount is negative."""
+    return Payment(
+        id=UUID(new_id()),
+        workspace_id=invoice.workspace_id,
+        invoice_id=invoice.id,
+        kind="payment" if amount > 0 else "refund",
+        amount=amount,
+        currency=invoice.currency,
+        method=method,
+        reference=reference,
+        recorded_by=by,
+        at=at,
+    )

@@ -1,0 +1,151 @@
+"""The jobs that close a period and issue its invoice, and the duties that find what is due.
+
+Each job is one transaction and may be repeated at any point.
+"""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+import msgspec
+import structlog
+
+from control.billing.accounts.service import open_accounts
+from control.billing.invoices import queries, service
+from control.billing.invoices.emails import overdue_email
+from control.billing.invoices.service import close_period
+from control.billing.jobs import (
+    BATCH,
+    MOST_WAITING,
+    Clock,
+    decode_job,
+    enqueue_new,
+    enqueue_once,
+    ignore_count,
+    transact,
+    utc_now,
+)
+from control.billing.periods import queries as periods_queries
+from control.billing.periods.service import open_periods
+from control.billing.service import Billing
+from control.db.duties import Duty, WorkerTasks
+from control.db.jobs import JobHandler
+from control.db.pool import Connection, Pool
+from control.platform.audit import Actor
+from control.workspaces.status import OVERDUE_REASON
+
+CLOSE_PERIOD: Final = "billing.close_period"
+ISSUE_INVOICE: Final = "billing.issue_invoice"
+
+log = structlog.get_logger()
+
+
+class ClosePeriodJob(msgspec.Struct, frozen=True):
+    """Payload of the job."""
+
+    period_id: UUID
+
+
+class IssueInvoiceJob(msgspec.Struct, frozen=True):
+    """Payload of the job."""
+
+    invoice_id: UUID
+
+
+def period_tasks(
+    pool: Pool,
+    billing: Billing,
+    clock: Clock = utc_now,
+    *,
+    issue: JobHandler | None = None,
+    report_unopened: Callable[[int], None] = ignore_count,
+) -> WorkerTasks:
+    """Jobs `billing.close_period` and `billing.issue_invoice`; duties `billing_periods`, which opens periods and
+    enqueues both, and `overdue_invoices`. clock: of the jobs. issue: the second job; by default the platform issues
+    all invoices itself. report_unopened: takes how many periods the last run could not open."""
+
+    async def billing_periods(db: Connection, now: datetime) -> int:
+        accounts = await open_accounts(db, BATCH)
+        periods = await open_periods(db, now, BATCH, looked_at=MOST_WAITING)
+        report_unopened(periods.failed)
+        delay = timedelta(hours=await billing.platform.setting(db, "billing_close_delay_hours"))
+        due = await periods_queries.select_due(db, now - delay, MOST_WAITING)
+        await enqueue_new(db, CLOSE_PERIOD, [ClosePeriodJob(one) for one in due], BATCH)
+        drafts = await queries.select_drafts(db, MOST_WAITING)
+        await enqueue_new(db, ISSUE_INVOICE, [IssueInvoiceJob(one) for one in drafts], BATCH)
+        return accounts + periods.opened
+
+    async def overdue_invoices(db: Connection, now: datetime) -> int:
+        late = await service.mark_overdue(db, now, BATCH)
+        for invoice in late:
+            await billing.notify(db, invoice, overdue_email)
+        return len(late)
+
+    return WorkerTasks(
+        handlers={
+            CLOSE_PERIOD: _make_closing(pool, clock),
+            ISSUE_INVOICE: issue or _make_issuing(pool, billing, clock),
+        },
+        duties=[
+            Duty("billing_periods", 60, billing_periods, BATCH),
+            Duty("overdue_invoices", 600, overdue_invoices, BATCH),
+        ],
+    )
+
+
+def _make_closing(pool: Pool, clock: Clock) -> JobHandler:
+    """The invoice's job is part of the transaction that closes the period."""
+
+    async def work(db: Connection, job: ClosePeriodJob) -> None:
+        closed = await close_period(db, job.period_id, clock())
+        if closed is None:
+            return
+        log.info("billing_period.closed", period_id=str(job.period_id), workspace_id=str(closed.workspace_id))
+        if closed.invoice_id is not None:
+            await enqueue_once(db, ISSUE_INVOICE, IssueInvoiceJob(closed.invoice_id))
+
+    async def run(payload: bytes) -> None:
+        job = decode_job(payload, ClosePeriodJob)
+        await transact(pool, lambda db: work(db, job))
+
+    return run
+
+
+def _make_issuing(pool: Pool, billing: Billing, clock: Clock) -> JobHandler:
+    """The e-mail's job is part of the transaction that issues the invoice."""
+
+    async def run(payload: bytes) -> None:
+        job = decode_job(payload, IssueInvoiceJob)
+        await transact(pool, lambda db: billing.issue_invoice(db, job.invoice_id, clock()))
+
+    return run
+
+
+_SYSTEM: Final = Actor("system")
+# A sink is asked about open invoices every six hours. While it does not answer, nobody is suspended: they may have
+# paid.
+_ANSWERED_WITHIN: Final = timedelta(days=1)
+
+
+async def suspend_overdue(db: Connection, billing: Billing, now: datetime, most: int) -> int:
+    """Suspends workspaces with an invoice that has been overdue for the days of the setting `overdue_grace_days`, if
+    `overdue_action` says so; returns how many. Invoices of a sink that has not answered for a day do not count. Needs
+    platform scope."""
+    if await billing.platform.setting(db, "overdue_action") != "suspend":
+        return 0
+    grace = timedelta(days=await billing.platform.setting(db, "overdue_grace_days"))
+    found = await queries.select_late(db, now - grace, now - _ANSWERED_WITHIN, most)
+    for workspace_id in found:
+        await billing.workspaces.administration.suspend(db, _SYSTEM, workspace_id, OVERDUE_REASON, now)
+        log.warning("workspace.suspended_overdue", workspace_id=str(workspace_id))
+    return len(found)
+
+
+async def resume_paid(db: Connection, billing: Billing, now: datetime, most: int) -> int:
+    """Ends the suspension of workspaces that owe nothing overdue any more; returns how many. Needs platform scope."""
+    found = await queries.select_settled(db, OVERDUE_REASON, most)
+    for workspace_id in found:
+        await billing.workspaces.administration.activate(db, _SYSTEM, workspace_id, now)
+        log.info("workspace.resumed_paid", workspace_id=str(workspace_id))
+    return len(found)

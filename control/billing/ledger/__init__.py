@@ -1,0 +1,1 @@
+"""The ledger: what was used, at its cost and its price."""

@@ -1,0 +1,257 @@
+"""The ledger's rows: one for each event of usage, and for each call that is over its minutes.
+
+Rows are only ever added. When a call's duration or the carrier's cost changes later, an adjusting row carries the
+difference to what was booked, so that a call's sums are always those of its latest facts, in whatever order they came.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+from typing import Final, Literal
+from uuid import UUID
+
+from control.billing.prices.rules import UNKNOWN, ZERO, Amount, Consumption, LedgerUnit, PriceList, Role, round_amount
+from control.platform.model import CURRENCY
+from shared.events import UsageRecorded
+
+Entry = Literal["usage", "adjustment"]
+# Carriers bill a begun minute as a whole one (Twilio, "Programmable Voice pricing": rounded up to the next minute).
+CARRIER_MINUTE_S: Final = 60
+_ZERO: Final = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class UsageEvent:
+    """An event of usage that was not stored before. call_id: None for what no call used. at: the event's own time. seq:
+    None for what is not of media's events. purpose: as in LedgerRow. id: of its row, where it may be recorded twice;
+    None: a new one."""
+
+    call_id: UUID | None
+    workspace_id: UUID
+    agent_id: UUID | None
+    seq: int | None
+    at: datetime
+    usage: UsageRecorded
+    purpose: str = ""
+    id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FinishedCall:
+    """A call that is over. at: its creation, which decides the prices and the day. seconds: connected. carrier_cost:
+    what the carrier reported for the whole call in US dollars; None before it did. has_estimated_cost: a part of
+    carrier_cost is our estimate."""
+
+    call_id: UUID
+    workspace_id: UUID
+    agent_id: UUID | None
+    at: datetime
+    seconds: int
+    is_test: bool
+    carrier: str
+    direction: str
+    carrier_cost: Decimal | None = None
+    has_estimated_cost: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CallTier:
+    """By which prices a call is charged. name: None for a workspace that is gone."""
+
+    name: str | None
+    currency: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerRow:
+    """A row of usage_records. seq: of its event; None without one. price: the customer's, in the workspace's
+    currency. purpose: `analysis` of what was used for a call that was over, `embedding` for vectors of documents and
+    questions; empty for the conversation. id: None: a new one."""
+
+    workspace_id: UUID
+    call_id: UUID | None
+    agent_id: UUID | None
+    at: datetime
+    resource_type: Role
+    provider: str
+    quantity: Decimal
+    unit: LedgerUnit
+    cost: Amount
+    price: Amount
+    vendor: str = ""
+    model: str = ""
+    estimated: bool = False
+    seq: int | None = None
+    entry: Entry = "usage"
+    purpose: str = ""
+    id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BookedAmounts:
+    """The sums of a call's rows of one kind. rows: their number. is_settled: cost and price are known."""
+
+    quantity: Decimal = Decimal(0)
+    cost: Decimal = Decimal(0)
+    price: Decimal = Decimal(0)
+    rows: int = 0
+    is_settled: bool = True
+
+
+NOTHING_BOOKED: Final = BookedAmounts()
+
+
+def make_usage_row(event: UsageEvent, prices: PriceList) -> LedgerRow:
+    """Customers pay minutes, so its price is 0. Under a workspace's own key its cost is 0, too: the vendor bills the
+    workspace."""
+    used = event.usage
+    wanted = Consumption("cost", used.provider, used.resource_type, used.model, used.unit, used.quantity)
+    return LedgerRow(
+        workspace_id=event.workspace_id,
+        call_id=event.call_id,
+        agent_id=event.agent_id,
+        at=event.at,
+        resource_type=used.resource_type,
+        provider=used.provider,
+        quantity=Decimal(used.quantity),
+        unit=used.unit,
+        cost=ZERO if used.own_key else prices.calculate(wanted, event.at),
+        price=ZERO,
+        vendor=used.vendor,
+        model=used.model,
+        estimated=used.estimated,
+        seq=event.seq,
+        purpose=event.purpose,
+        id=event.id,
+    )
+
+
+def make_minutes_row(call: FinishedCall, tier: CallTier, prices: PriceList, booked: BookedAmounts) -> LedgerRow | None:
+    """What the customer pays for the call's time, by the workspace's tier; test calls are not charged. None: nothing
+    changed since the rows that are booked."""
+    used = Consumption("price", tier.name or "", "call_minutes", "", "second", call.seconds, tier.currency)
+    price = ZERO if call.is_test else prices.calculate(used, call.at)
+    return _adjust(_call_row(call, "call_minutes", cost=ZERO, price=price), booked)
+
+
+def make_telephony_row(call: FinishedCall, prices: PriceList, booked: BookedAmounts) -> LedgerRow | None:
+    """What the carrier costs us: what it reported, else by its price for each begun minute. None: nothing changed."""
+    billed_s = -(-call.seconds // CARRIER_MINUTE_S) * CARRIER_MINUTE_S
+    used = Consumption("cost", call.carrier, "telephony", call.direction, "second", billed_s)
+    cost = prices.calculate(used, call.at)
+    if call.carrier_cost is not None:
+        cost = Amount(round_amount(call.carrier_cost))
+    row = _call_row(call, "telephony", cost=cost, price=ZERO, provider=call.carrier, model=call.direction)
+    return _adjust(replace(row, estimated=call.has_estimated_cost), booked)
+
+
+def _call_row(
+    call: FinishedCall, role: Role, *, cost: Amount, price: Amount, provider: str = "", model: str = ""
+) -> LedgerRow:
+    """The row of the whole call, as if nothing was booked yet."""
+    return LedgerRow(
+        workspace_id=call.workspace_id,
+        call_id=call.call_id,
+        agent_id=call.agent_id,
+        at=call.at,
+        resource_type=role,
+        provider=provider,
+        model=model,
+        quantity=Decimal(call.seconds),
+        unit="second",
+        cost=cost,
+        price=price,
+    )
+
+
+def _adjust(whole: LedgerRow, booked: BookedAmounts) -> LedgerRow | None:
+    """The row that makes the call's sums those of `whole`; None: they are.
+
+    The difference of the rounded sums is taken, not the amount of the difference, so that no rounding adds up.
+    """
+    row = LedgerRow(
+        **{name: getattr(whole, name) for name in LedgerRow.__slots__ if name not in _DIFFERENCES},
+        quantity=whole.quantity - booked.quantity,
+        cost=_subtract(whole.cost, booked.cost),
+        price=_subtract(whole.price, booked.price),
+        entry="adjustment" if booked.rows else "usage",
+    )
+    is_known = row.cost != UNKNOWN and row.price != UNKNOWN
+    settles = is_known and not booked.is_settled
+    return row if settles or row.quantity or row.cost.value or row.price.value else None
+
+
+_DIFFERENCES: Final = ("quantity", "cost", "price", "entry")
+
+
+def _subtract(whole: Amount, booked: Decimal) -> Amount:
+    return whole if whole.value is None else Amount(whole.value - booked, whole.version)
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceCost:
+    """What a call consumed of one resource. cost: ours; price: the customer's, in the workspace's currency; None:
+    unknown. estimated: counted by us at least in part, because the provider did not."""
+
+    resource_type: Role
+    provider: str
+    vendor: str
+    model: str
+    unit: LedgerUnit
+    quantity: Decimal
+    cost: Decimal | None
+    price: Decimal | None
+    estimated: bool
+
+    @property
+    def currency(self) -> str:
+        """Of the cost."""
+        return CURRENCY
+
+
+@dataclass(frozen=True, slots=True)
+class UnpricedUsage:
+    """Number of rows without a known cost or price."""
+
+    provider: str
+    resource_type: str
+    unit: str
+    rows: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeriodCharge:
+    """A row that the closing of a period adds to the ledger. at: within the period that it is for. line_id: of the
+    invoice's line. price: exact, nine decimal places."""
+
+    at: datetime
+    resource_type: str
+    quantity: Decimal
+    unit: str
+    cost: Decimal
+    price: Decimal
+    is_adjustment: bool
+    line_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerSum:
+    """Rows of the ledger of one resource and price version. price: what is known; unpriced: rows without."""
+
+    resource_type: str
+    unit: str
+    price_version: int | None
+    entry: str
+    rows: int
+    quantity: Decimal
+    price: Decimal
+    unpriced: int
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentUsage:
+    """The sums of a segment. unpriced: rows whose price is unknown, which `price` lacks."""
+
+    seconds: Decimal = _ZERO
+    price: Decimal = _ZERO
+    unpriced: int = 0

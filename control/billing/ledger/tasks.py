@@ -1,0 +1,62 @@
+"""The job that writes what embedders used into the ledger.
+
+Their usage is under the kind of language models, as the analysis of calls is: a kind of its own would fall out of each
+sum over providers.
+"""
+
+from datetime import UTC
+from typing import Final
+
+import msgspec
+
+from control.analytics.rollup import WorkspaceDay, mark_days
+from control.billing.ledger.rules import UsageEvent
+from control.billing.ledger.service import record_usage
+from control.db.jobs import JobFailed, JobHandler
+from control.db.pool import Pool
+from control.db.scope import enter_platform
+from control.knowledge.embedding_usage import EmbeddingUse
+from shared.events import UsageRecorded
+
+PURPOSE: Final = "embedding"
+# The provider in the ledger and in price lists: there is one embedder.
+PROVIDER: Final = "embedder"
+VENDOR: Final = "openai"  # whose API it speaks
+
+
+def make_record_embedding_job(pool: Pool) -> JobHandler:
+    """Job `billing.record_embedding`."""
+
+    async def run(payload: bytes) -> None:
+        try:
+            use = msgspec.json.decode(payload, type=EmbeddingUse)
+        except msgspec.DecodeError as error:
+            raise JobFailed(type(error).__name__, is_permanent=True) from None
+        async with pool.transaction() as db:
+            await enter_platform(db)
+            await record_usage(db, [_make_event(use)])
+            await mark_days(db, [WorkspaceDay(use.workspace_id, use.at.astimezone(UTC).date())])
+
+    return run
+
+
+def _make_event(use: EmbeddingUse) -> UsageEvent:
+    usage = UsageRecorded(
+        resource_type="llm",
+        provider=PROVIDER,
+        vendor=VENDOR,
+        model=use.model,
+        quantity=use.tokens,
+        unit="prompt_tokens",
+        estimated=use.is_estimated,
+    )
+    return UsageEvent(
+        call_id=use.call_id,
+        workspace_id=use.workspace_id,
+        agent_id=use.agent_id,
+        seq=None,
+        at=use.at,
+        usage=usage,
+        purpose=PURPOSE,
+        id=use.id,
+    )

@@ -1,0 +1,1 @@
+"""Spending limits, kept while calls run."""

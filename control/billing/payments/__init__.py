@@ -1,0 +1,1 @@
+"""Payment methods, charges and refunds at a payment company."""

@@ -1,0 +1,105 @@
+"""How invoices of a sink are collected: who the customer is there, and when a charge is tried."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Final
+from uuid import UUID
+
+import msgspec
+
+# Waits after the first, second and third declined charge; then the customer has to act. Card schemes allow at most 15
+# attempts in 30 days (docs.stripe.com/declines/network-decline-codes).
+RETRY_WAITS: Final = (timedelta(days=3), timedelta(days=3), timedelta(days=4))
+
+
+@dataclass(frozen=True, slots=True)
+class SinkAccount:
+    """A workspace's customer at the sink. payment_method_id: the one that pays. revision: counts what was stored of
+    it."""
+
+    workspace_id: UUID
+    customer_id: str
+    payment_method_id: str | None = None
+    revision: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """How an invoice is collected. attempts: declined charges. next_attempt_at: None: not by itself. last_error: why
+    the sink refused it for good; for the staff."""
+
+    invoice_id: UUID
+    workspace_id: UUID
+    attempts: int
+    next_attempt_at: datetime | None
+    checked_at: datetime
+    last_error: str | None = None
+
+    def is_due(self, now: datetime) -> bool:
+        """Whether a charge is to be tried."""
+        return self.next_attempt_at is not None and self.next_attempt_at <= now
+
+
+@dataclass(frozen=True, slots=True)
+class RefundOrder:
+    """A refund that the sink has not paid back yet. amount: positive."""
+
+    id: UUID
+    workspace_id: UUID
+    invoice_id: UUID
+    amount: Decimal
+    reason: str
+    ordered_by: UUID | None
+
+
+def after_decline(collection: Collection, now: datetime, *, is_replaced: bool = False) -> Collection:
+    """The collection after a declined charge. is_replaced: another payment method pays by now, and is charged next."""
+    waits = RETRY_WAITS[collection.attempts : collection.attempts + 1]
+    next_at = now if is_replaced else now + waits[0] if waits else None
+    return replace(collection, attempts=collection.attempts + 1, next_attempt_at=next_at, checked_at=now)
+
+
+CHARGE_INVOICE: Final = "billing.charge_invoice"
+
+
+CHECK_INVOICE: Final = "billing.check_invoice"
+
+
+CHECK_CUSTOMER: Final = "billing.check_customer"
+
+
+CHECK_PAYMENT: Final = "billing.check_payment"
+
+
+REFUND: Final = "billing.refund"
+
+
+class ChargeInvoiceJob(msgspec.Struct, frozen=True):
+    """Payload of the job."""
+
+    invoice_id: UUID
+
+
+class CheckInvoiceJob(msgspec.Struct, frozen=True):
+    """Payload of the job. external_id: the sink's."""
+
+    external_id: str
+
+
+class CheckPaymentJob(msgspec.Struct, frozen=True):
+    """Payload of the job. payment_id: the sink's, of a charge."""
+
+    payment_id: str
+
+
+class CheckCustomerJob(msgspec.Struct, frozen=True):
+    """Payload of the job. customer_id: the sink's."""
+
+    customer_id: str
+
+
+class RefundJob(msgspec.Struct, frozen=True):
+    """Payload of the job."""
+
+    order_id: UUID

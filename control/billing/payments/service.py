@@ -1,0 +1,353 @@
+"""Payment methods and invoices at a payment company: what customers and the staff change there, and what it reports.
+
+Card numbers never come here: a browser gives them to the payment company.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+from uuid import UUID
+
+import structlog
+
+from control.billing.accounts import queries as accounts_queries
+from control.billing.accounts.service import load_account
+from control.billing.invoices import queries as invoices_queries
+from control.billing.invoices import service as invoices_service
+from control.billing.invoices.rules import Invoice, Payment, PaymentNotice
+from control.billing.invoices.service import store_state
+from control.billing.jobs import enqueue_once
+from control.billing.money import require_exact
+from control.billing.payments import queries
+from control.billing.payments.rules import REFUND, RefundJob, RefundOrder
+from control.billing.payments.sink import (
+    BillingSink,
+    PaymentCard,
+    PaymentDeclined,
+    PaymentMethodUnknown,
+    SetupSecret,
+    SinkAmount,
+    SinkCustomer,
+    SinkError,
+    SinkReceipt,
+    SinkUnavailable,
+)
+from control.billing.service import Billing
+from control.db.pool import Connection
+from control.platform.audit import Actor, Change, record_change
+from shared.errors import Conflict, Invalid, Unavailable
+from shared.ids import new_id
+
+
+@dataclass(frozen=True, slots=True)
+class AddedMethod:
+    """What the sink answered; to be stored."""
+
+    customer_id: str
+    card: PaymentCard
+
+
+@dataclass(frozen=True, slots=True)
+class StartedSetup:
+    """What the sink answered; the customer is to be stored."""
+
+    customer_id: str
+    secret: SetupSecret
+
+
+def require_sink(billing: Billing) -> BillingSink:
+    """Raises Conflict (code no_card_payments)."""
+    if billing.sink is None:
+        raise Conflict("This platform takes no cards: invoices are paid by bank transfer.", code="no_card_payments")
+    return billing.sink
+
+
+@contextmanager
+def sink_problems(param: str | None = None) -> Iterator[None]:
+    """Maps the sink's errors. Raises Invalid (codes card_declined, payment_method_unknown), Conflict (code
+    sink_refused), Unavailable."""
+    try:
+        yield
+    except PaymentDeclined:
+        raise Invalid("The card was declined.", code="card_declined", param=param) from None
+    except PaymentMethodUnknown:
+        raise Invalid("There is no such payment method.", code="payment_method_unknown", param=param) from None
+    except SinkError as error:
+        raise Conflict(f"The payment company refused this: {error}.", code="sink_refused") from None
+    except SinkUnavailable:
+        raise Unavailable("The payment company does not answer. Try again in a minute.") from None
+
+
+async def sink_customer(db: Connection, billing: Billing, workspace_id: UUID, name: str | None = None) -> SinkCustomer:
+    """Who pays, as the sink is to know it. name: of a workspace that may be gone."""
+    account = await load_account(db, workspace_id)
+    known = await queries.select_account(db, workspace_id)
+    facts = await accounts_queries.select_facts(db, workspace_id) if name is None else None
+    return SinkCustomer(
+        workspace_id=workspace_id,
+        customer_id=known.customer_id if known else None,
+        name=account.legal_name or name or (facts.name if facts else ""),
+        email=await billing.find_recipient(db, workspace_id),
+        country=account.country,
+        tax_id=account.tax_id,
+    )
+
+
+async def start_setup(sink: BillingSink, customer: SinkCustomer) -> StartedSetup:
+    """Outside of a transaction. Raises as `sink_problems` does."""
+    with sink_problems():
+        customer_id = await sink.ensure_customer(customer)
+        return StartedSetup(customer_id, await sink.create_setup(customer_id))
+
+
+async def save_customer(db: Connection, customer: SinkCustomer, customer_id: str) -> None:
+    """Stores the sink's id of the workspace, if it has none. Raises Conflict (code sink_refused) if another request
+    stored another one meanwhile: a payment method of this customer would never pay."""
+    account = await queries.insert_account(db, customer.workspace_id, customer_id, customer.customer_id)
+    if account.customer_id != customer_id:
+        raise Conflict("Another request began the same meanwhile. Begin again.", code="sink_refused")
+
+
+async def add_payment_method(sink: BillingSink, customer: SinkCustomer, method_id: str) -> AddedMethod:
+    """Outside of a transaction. Raises as `sink_problems` does."""
+    with sink_problems("stripe_payment_method_id"):
+        customer_id = await sink.ensure_customer(customer)
+        return AddedMethod(customer_id, await sink.set_payment_method(customer_id, method_id))
+
+
+async def save_added(db: Connection, actor: Actor, customer: SinkCustomer, added: AddedMethod, now: datetime) -> None:
+    """Stores what `add_payment_method` returned, and has open invoices charged. Raises as `save_customer` does."""
+    workspace_id = customer.workspace_id
+    await save_customer(db, customer, added.customer_id)
+    await save_payment_method(db, workspace_id, added.card, now)
+    after = {"last4": added.card.last4, "brand": added.card.brand}
+    await record_change(
+        db, actor, Change("payment_method.add", "workspace", str(workspace_id), workspace_id, None, after)
+    )
+
+
+async def save_payment_method(db: Connection, workspace_id: UUID, card: PaymentCard | None, now: datetime) -> None:
+    """Stores which payment method pays. Another one is charged with what is open. The sink's customer must be
+    stored; a purged workspace has no settings any more."""
+    changed = await queries.update_method(db, workspace_id, card.id if card else None)
+    if await accounts_queries.select_facts(db, workspace_id) is not None:
+        last4 = card.last4 or None if card else None
+        await accounts_queries.upsert_settings(db, workspace_id, {"payment_method_last4": last4})
+    if changed and card is not None:
+        await queries.resume_collections(db, workspace_id, now)
+
+
+async def find_payment_method(db: Connection, workspace_id: UUID) -> str | None:
+    """The sink's id of the one that pays."""
+    account = await queries.select_account(db, workspace_id)
+    return account.payment_method_id if account else None
+
+
+async def require_payment_method(db: Connection, billing: Billing, workspace_id: UUID) -> None:
+    """Whether somebody will pay for what the workspace orders. Without a sink nothing is required, nor of a workspace
+    that the staff exempted. Locks nothing: a payment method may be removed at any later time, too. Raises Conflict
+    (code payment_method_required)."""
+    if billing.sink is None or await find_payment_method(db, workspace_id) is not None:
+        return
+    account = await accounts_queries.select_account(db, workspace_id)
+    if account is None or not account.is_payment_method_exempt:
+        raise Conflict(
+            "This workspace has no payment method. An owner adds one first: "
+            f"POST /workspaces/{workspace_id}/billing/payment-method/setup.",
+            code="payment_method_required",
+        )
+
+
+async def remove_payment_method(sink: BillingSink, method_id: str | None) -> None:
+    """Outside of a transaction. Raises as `sink_problems` does."""
+    if method_id is not None:
+        with sink_problems():
+            await sink.remove_payment_method(method_id)
+
+
+async def save_removed(db: Connection, actor: Actor, workspace_id: UUID, method_id: str, now: datetime) -> None:
+    """Stores that none pays, unless another one than this was set meanwhile."""
+    if await find_payment_method(db, workspace_id) not in (None, method_id):
+        return
+    await save_payment_method(db, workspace_id, None, now)
+    await record_change(db, actor, Change("payment_method.remove", "workspace", str(workspace_id), workspace_id))
+
+
+OPEN: Final = ("pending", "overdue")
+SYSTEM: Final = Actor("system")
+# The method of payments by a credit note: no money moved.
+CREDIT_NOTE: Final = "credit_note"
+log = structlog.get_logger()
+
+
+async def apply_receipt(db: Connection, invoice: Invoice, receipt: SinkReceipt, now: datetime) -> Invoice:
+    """Reports may come in any order and twice: what is paid or void stays so; an uncollectible invoice may still be
+    paid. Credit notes come first: of a void invoice all charges are given up, so that none counts. invoice: locked, and
+    issued. Needs platform scope."""
+    credited = () if receipt.status == "void" else receipt.credited
+    invoice = await _apply_credits(db, invoice, credited, now)
+    match receipt.status:
+        case "paid" if invoice.status in (*OPEN, "uncollectible"):
+            invoice = await _settle(db, invoice, receipt, now)
+        case "paid" if invoice.status == "void":
+            log.error("invoice.paid_after_void", invoice_id=str(invoice.id), workspace_id=str(invoice.workspace_id))
+        case "void" if invoice.status in (*OPEN, "uncollectible") and _is_unpaid(invoice):
+            invoice = await _reopen(db, invoice)
+            invoice = await invoices_service.void_invoice(db, SYSTEM, invoice.id, f"Void at {invoice.sink}.", now)
+        case "uncollectible" if invoice.status in OPEN:
+            invoice = replace(invoice, status="uncollectible")
+            await store_state(db, invoice)
+    if receipt.refunded is not None and invoice.amount_paid:
+        invoice = await _apply_refunds(db, invoice, receipt.refunded, now)
+    await queries.mark_checked(db, invoice.id, now, is_over=invoice.status not in OPEN)
+    return invoice
+
+
+async def _settle(db: Connection, invoice: Invoice, receipt: SinkReceipt, now: datetime) -> Invoice:
+    """The sink took all that was open."""
+    invoice = await _reopen(db, invoice)
+    payment = invoices_service.make_payment(
+        invoice, invoice.amount_due, invoice.sink, now, reference=receipt.external_id
+    )
+    return await invoices_service.record_payment(db, SYSTEM, payment)
+
+
+async def _reopen(db: Connection, invoice: Invoice) -> Invoice:
+    """An uncollectible invoice is to be paid again, so that it can be paid or void."""
+    if invoice.status != "uncollectible":
+        return invoice
+    invoice = replace(invoice, status="pending")
+    await store_state(db, invoice)
+    return invoice
+
+
+def _is_unpaid(invoice: Invoice) -> bool:
+    return invoice.amount_paid <= invoice.amount_refunded
+
+
+async def _apply_credits(db: Connection, invoice: Invoice, reported: Sequence[SinkAmount], now: datetime) -> Invoice:
+    """Records credit notes that are new, and those that became void."""
+    payments = await invoices_queries.select_payments(db, invoice.id, invoice.workspace_id)
+    recorded = _sum_by_reference([one for one in payments if one.method == CREDIT_NOTE])
+    for one in reported:
+        if recorded.pop(one.reference, Decimal(0)) == 0 and one.amount <= invoice.amount_due:
+            credit = invoices_service.make_payment(invoice, one.amount, CREDIT_NOTE, now, reference=one.reference)
+            invoice = await invoices_service.credit_invoice(db, SYSTEM, replace(credit, reason=one.reason))
+    for reference, amount in recorded.items():
+        if amount > 0 and invoice.status in OPEN:
+            gone = invoices_service.make_payment(invoice, -amount, CREDIT_NOTE, now, reference=reference)
+            invoice = await invoices_service.cancel_credit(db, SYSTEM, replace(gone, reason="The credit note is void."))
+    return invoice
+
+
+async def _apply_refunds(db: Connection, invoice: Invoice, reported: Sequence[SinkAmount], now: datetime) -> Invoice:
+    """Records what was paid back since, by staff at the sink or by an order of ours, and what came back."""
+    payments = await invoices_queries.select_payments(db, invoice.id, invoice.workspace_id)
+    refunds = {one.reference for one in payments if one.kind == "refund" and one.method == invoice.sink}
+    recorded = _sum_by_reference([one for one in payments if one.method == invoice.sink and one.reference in refunds])
+    for one in reported:
+        if recorded.pop(one.reference, Decimal(0)) == 0:
+            invoice = await _record_refund(db, invoice, one, now)
+    for reference, amount in recorded.items():
+        if amount < 0:
+            back = invoices_service.make_payment(invoice, -amount, invoice.sink, now, reference=reference)
+            invoice = await invoices_service.cancel_refund(db, SYSTEM, replace(back, reason="The refund failed."))
+    return invoice
+
+
+async def _record_refund(db: Connection, invoice: Invoice, one: SinkAmount, now: datetime) -> Invoice:
+    if one.amount > invoice.amount_paid - invoice.amount_refunded:
+        log.error("refund.too_high", invoice_id=str(invoice.id), reference=one.reference)
+        return invoice
+    order = await queries.select_order(db, one.order_id, lock=True) if one.order_id else None
+    refund = invoices_service.make_payment(invoice, -one.amount, invoice.sink, now, reference=one.reference)
+    if order is not None:
+        refund = replace(refund, recorded_by=order.ordered_by)
+        await queries.close_order(db, order.id)
+    reason = order.reason if order is not None else one.reason
+    return await invoices_service.refund_payment(db, SYSTEM, replace(refund, reason=reason))
+
+
+def _sum_by_reference(payments: Sequence[Payment]) -> dict[str, Decimal]:
+    """A reference occurs twice where something was taken back."""
+    sums: dict[str, Decimal] = {}
+    for one in payments:
+        sums[one.reference] = sums.get(one.reference, Decimal(0)) + one.amount
+    return sums
+
+
+@dataclass(frozen=True, slots=True)
+class SinkAdministration:
+    """sink: where the platform's invoices are now; None: nowhere."""
+
+    sink: BillingSink | None
+
+    async def find_open(self, db: Connection, invoice_id: UUID) -> str | None:
+        """The sink's id of an invoice that is open there; None where our records alone decide. Raises Conflict (code
+        no_card_payments) for one of a sink that is not set up."""
+        invoice = await invoices_queries.select_invoice(db, invoice_id)
+        if invoice is None or invoice.stripe_invoice_id is None or invoice.status not in OPEN:
+            return None
+        self._require_sink()
+        return invoice.stripe_invoice_id
+
+    async def void(self, external_id: str, reason: str) -> None:
+        """Raises as `sink_problems` does."""
+        with sink_problems():
+            await self._require_sink().void_invoice(external_id, reason)
+
+    async def settle(self, external_id: str) -> None:
+        """Tells the sink that all of it was paid elsewhere. Raises as `sink_problems` does."""
+        with sink_problems():
+            await self._require_sink().settle_invoice(external_id)
+
+    async def require_whole(self, db: Connection, invoice_id: UUID, amount: Decimal | None) -> None:
+        """A sink takes no part payments from elsewhere. Raises Invalid (code amount_too_low)."""
+        invoice = await invoices_service.lock_invoice(db, invoice_id)
+        if amount is not None and amount < invoice.amount_due:
+            raise Invalid(
+                "The payment company has this invoice: only all of it can be recorded as paid elsewhere.",
+                param="amount",
+                code="amount_too_low",
+            )
+
+    async def order_refund(
+        self, db: Connection, actor: Actor, invoice_id: UUID, notice: PaymentNotice, now: datetime
+    ) -> Invoice | None:
+        """Orders a refund, which a job has the sink pay back to the card; the invoice shows it once that is done. None:
+        the invoice is not the sink's. Raises NotFound, Conflict (codes invoice_not_paid, no_card_payments), Invalid
+        (codes amount_too_high, amount_invalid)."""
+        invoice = await invoices_service.lock_invoice(db, invoice_id)
+        if invoice.stripe_invoice_id is None:
+            return None
+        self._require_sink()
+        orders = await queries.select_open_orders(db, invoice_id)
+        left = invoice.amount_paid - invoice.amount_refunded - sum((one.amount for one in orders), Decimal(0))
+        amount = left if notice.amount is None else require_exact(notice.amount, invoice.currency)
+        if left <= 0:
+            raise Conflict("Nothing was paid that could be paid back.", code="invoice_not_paid")
+        if amount > left:
+            raise Invalid(f"At most {left} can be paid back.", param="amount", code="amount_too_high")
+        order = RefundOrder(UUID(new_id()), invoice.workspace_id, invoice.id, amount, notice.reason, actor.id)
+        await queries.insert_order(db, order)
+        await enqueue_once(db, REFUND, RefundJob(order.id))
+        change = Change("invoice.order_refund", "invoice", str(invoice.id), invoice.workspace_id)
+        await record_change(db, actor, change)
+        return invoice
+
+    async def resume(self, db: Connection, actor: Actor, invoice_id: UUID, now: datetime) -> Invoice:
+        """Has an invoice issued or charged again that the sink refused. Raises NotFound, Conflict (code
+        invoice_not_refused)."""
+        invoice = await invoices_service.lock_invoice(db, invoice_id)
+        if not await queries.resume_invoice(db, invoice_id, now):
+            raise Conflict("The payment company has not refused this invoice.", code="invoice_not_refused")
+        await record_change(db, actor, Change("invoice.resume", "invoice", str(invoice.id), invoice.workspace_id))
+        return invoice
+
+    def _require_sink(self) -> BillingSink:
+        if self.sink is None:
+            raise Conflict("The payment company of this invoice is not set up.", code="no_card_payments")
+        return self.sink

@@ -1,0 +1,194 @@
+"""All SQL of billing_periods, and the phone numbers that a workspace rented."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final
+from uuid import UUID
+
+from control.billing.periods.rules import BillingPeriod, PeriodStatus, PeriodSummary, RentedNumber, StoredPeriod
+from control.db.keyset import Keyset, ListPage, PageRequest, cut_page
+from control.db.pool import Connection
+
+COLUMNS: Final = (
+    "id, workspace_id, period_start, period_end, full_start, full_end, timezone, currency, status, total_amount"
+)
+_ORDER: Final = Keyset(
+    ("p.period_start", "p.id"),
+    "SELECT period_start, id FROM billing_periods WHERE id = $1 AND workspace_id = $2 AND status <> 'open'",
+)
+
+
+async def insert_period(db: Connection, stored: StoredPeriod, tier_name: str) -> bool:
+    """Opens a period; returns False if the workspace has one that begins then."""
+    period = stored.period
+    tag = await db.execute(
+        """
+        INSERT INTO billing_periods (id, workspace_id, period_start, period_end, full_start, full_end, timezone,
+                                     currency, tier_name, subscription_fee, status)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, 'open') ON CONFLICT DO NOTHING
+        """,
+        *(stored.id, stored.workspace_id, period.start, period.end, period.full_start, period.full_end),
+        *(period.timezone, stored.currency, tier_name),
+    )
+    return bool(tag == "INSERT 0 1")
+
+
+async def select_last(db: Connection, workspace_id: UUID) -> StoredPeriod | None:
+    """The workspace's latest period."""
+    row = await db.fetchrow(
+        f"SELECT {COLUMNS} FROM billing_periods WHERE workspace_id = $1 ORDER BY period_end DESC LIMIT 1", workspace_id
+    )
+    return None if row is None else make_period(row)
+
+
+async def select_at(db: Connection, workspace_id: UUID, at: datetime) -> StoredPeriod | None:
+    """The period that contains this moment."""
+    row = await db.fetchrow(
+        f"SELECT {COLUMNS} FROM billing_periods WHERE workspace_id = $1 AND period_end > $2 AND period_start <= $2 "
+        "ORDER BY period_end LIMIT 1",
+        workspace_id,
+        at,
+    )
+    return None if row is None else make_period(row)
+
+
+async def select_open(db: Connection, workspace_id: UUID) -> list[StoredPeriod]:
+    """The workspace's periods that are not closed, the earliest first: at most those of ten years."""
+    rows = await db.fetch(
+        f"SELECT {COLUMNS} FROM billing_periods WHERE workspace_id = $1 AND status = 'open' "
+        "ORDER BY period_end LIMIT 120",
+        workspace_id,
+    )
+    return [make_period(row) for row in rows]
+
+
+async def select_due(db: Connection, before: datetime, most: int) -> list[UUID]:
+    """Open periods that ended before, the earliest first. Needs platform scope."""
+    rows = await db.fetch(
+        "SELECT id FROM billing_periods WHERE status = 'open' AND period_end <= $1 ORDER BY period_end LIMIT $2",
+        before,
+        most,
+    )
+    return [row["id"] for row in rows]
+
+
+async def lock_open(db: Connection, period_id: UUID) -> StoredPeriod | None:
+    """The period, locked until the transaction ends; None if it is closed."""
+    row = await db.fetchrow(
+        f"SELECT {COLUMNS} FROM billing_periods WHERE id = $1 AND status = 'open' FOR UPDATE", period_id
+    )
+    return None if row is None else make_period(row)
+
+
+async def has_open_before(db: Connection, workspace_id: UUID, start: datetime) -> bool:
+    """Whether an earlier period of the workspace is open."""
+    found: bool = await db.fetchval(
+        "SELECT EXISTS (SELECT FROM billing_periods WHERE workspace_id = $1 AND status = 'open' AND period_end <= $2)",
+        workspace_id,
+        start,
+    )
+    return found
+
+
+async def select_closed_before(db: Connection, workspace_id: UUID, end: datetime, most: int) -> list[StoredPeriod]:
+    """The latest closed periods that ended at this moment or before."""
+    rows = await db.fetch(
+        f"SELECT {COLUMNS} FROM billing_periods WHERE workspace_id = $1 AND period_end <= $2 AND status <> 'open' "
+        "ORDER BY period_end DESC LIMIT $3",
+        workspace_id,
+        end,
+        most,
+    )
+    return [make_period(row) for row in rows]
+
+
+async def close(
+    db: Connection,
+    period_id: UUID,
+    *,
+    status: PeriodStatus,
+    fee: Decimal,
+    usage: Decimal,
+    total: Decimal,
+    unpriced: int,
+    now: datetime,
+) -> None:
+    """The period must be locked."""
+    await db.execute(
+        "UPDATE billing_periods SET status = $2, subscription_fee = $3, usage_total = $4, total_amount = $5, "
+        "unpriced = $6, closed_at = $7 WHERE id = $1",
+        *(period_id, status, fee, usage, total, unpriced, now),
+    )
+
+
+async def update_currency(db: Connection, workspace_id: UUID, currency: str) -> None:
+    """Of the periods that are open."""
+    await db.execute(
+        "UPDATE billing_periods SET currency = $2 WHERE workspace_id = $1 AND status = 'open'", workspace_id, currency
+    )
+
+
+async def update_status(db: Connection, period_id: UUID, status: PeriodStatus) -> None:
+    """As its invoice's."""
+    await db.execute("UPDATE billing_periods SET status = $2 WHERE id = $1", period_id, status)
+
+
+async def select_page(db: Connection, workspace_id: UUID, page: PageRequest) -> ListPage[PeriodSummary]:
+    """Closed periods, newest first. Raises Invalid (code cursor_unknown)."""
+    clause = await _ORDER.make_clause(db, page, (workspace_id,), (workspace_id,))
+    rows = await db.fetch(
+        f"""
+        SELECT p.id, p.period_start, p.period_end, p.total_amount, p.currency, p.status, i.paid_at, i.stripe_invoice_id
+        FROM billing_periods p LEFT JOIN invoices i ON i.billing_period_id = p.id
+        WHERE p.workspace_id = $1 AND p.status <> 'open' {clause.tail}
+        """,
+        *clause.values,
+    )
+    return cut_page([PeriodSummary(**row) for row in rows], page)
+
+
+async def count_closed(db: Connection, workspace_id: UUID) -> int:
+    """Number of closed periods."""
+    total: int = await db.fetchval(
+        "SELECT count(*) FROM billing_periods WHERE workspace_id = $1 AND status <> 'open'", workspace_id
+    )
+    return total
+
+
+def make_period(row: Any) -> StoredPeriod:
+    """row: has COLUMNS."""
+    period = BillingPeriod(row["period_start"], row["period_end"], row["full_start"], row["full_end"], row["timezone"])
+    return StoredPeriod(row["id"], row["workspace_id"], period, row["currency"], row["status"], row["total_amount"])
+
+
+# Accounts whose latest period is over at $1 or who have none, of workspaces that are not purged.
+_SELECT_WITHOUT_PERIOD: Final = """
+    SELECT a.workspace_id FROM billing_accounts a JOIN workspaces w ON w.id = a.workspace_id
+    WHERE NOT EXISTS (SELECT FROM billing_periods p WHERE p.workspace_id = a.workspace_id AND p.period_end > $1)
+    LIMIT $2
+"""
+
+
+async def select_without_period(db: Connection, now: datetime, most: int) -> list[UUID]:
+    """Workspaces with an account and no period that goes on beyond `now`. Needs platform scope."""
+    return [row["workspace_id"] for row in await db.fetch(_SELECT_WITHOUT_PERIOD, now, most)]
+
+
+# Numbers that the carrier gave us; an order that was cancelled or failed is none. Of a workspace that is purged, only
+# rented_numbers has them.
+_SELECT_NUMBERS: Final = """
+    SELECT id, phone_number, coalesce(bought_at, created_at) AS since, released_at AS until, monthly_price
+    FROM phone_numbers
+    WHERE workspace_id = $1 AND status IN ('active', 'releasing', 'released')
+      AND (status = 'active' OR carrier_number_id IS NOT NULL)
+      AND coalesce(bought_at, created_at) < $3 AND (released_at IS NULL OR released_at > $2)
+    UNION ALL
+    SELECT id, phone_number, since, until, monthly_price FROM rented_numbers
+    WHERE workspace_id = $1 AND since < $3 AND until > $2
+    ORDER BY since, id LIMIT 10000
+"""
+
+
+async def select_numbers(db: Connection, workspace_id: UUID, start: datetime, end: datetime) -> list[RentedNumber]:
+    """Phone numbers that the workspace had at some moment in between."""
+    return [RentedNumber(**row) for row in await db.fetch(_SELECT_NUMBERS, workspace_id, start, end)]

@@ -1,0 +1,264 @@
+"""Opens the periods of all accounts, and loads what their statements are computed from."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Final
+from uuid import UUID
+
+import asyncpg  # type: ignore[import-untyped]
+import structlog
+
+from control.billing.accounts import queries as accounts_queries
+from control.billing.accounts.rules import BillingAccount, WorkspaceState
+from control.billing.accounts.service import load_account
+from control.billing.ledger import queries as ledger_queries
+from control.billing.ledger.rules import SegmentUsage
+from control.billing.periods import queries
+from control.billing.periods.rules import (
+    BillingPeriod,
+    PlanSegment,
+    RentedNumber,
+    Statement,
+    StoredPeriod,
+    compute_statement,
+    first_period,
+    next_period,
+    split_period,
+)
+from control.billing.prices import queries as prices_queries
+from control.billing.prices.rules import PlanHistory, RateHistory
+from control.db.pool import Connection
+from control.platform.audit import Actor, Change, record_change
+from control.platform.currencies import require_priced
+from shared.errors import Conflict, NotFound
+from shared.ids import new_id
+from shared.logs import error_fields
+
+log = structlog.get_logger()
+
+# What one workspace's data may cause. A lost connection is none of them: it ends the whole run.
+_FAULTS: Final = (asyncpg.PostgresError, ArithmeticError, LookupError, ValueError)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedPeriods:
+    """opened: number of periods. failed: accounts whose next period could not be opened."""
+
+    opened: int
+    failed: int
+
+
+async def open_periods(db: Connection, now: datetime, most: int, *, looked_at: int = 0) -> OpenedPeriods:
+    """Opens the next period of accounts whose last one is over. looked_at: accounts that are tried for `most` periods;
+    at least as many as these. Each is opened in a savepoint: one that fails is logged, and keeps no other from being
+    opened. Needs platform scope."""
+    opened = failed = 0
+    for workspace_id in await queries.select_without_period(db, now, max(most, looked_at)):
+        if opened >= most:
+            break
+        try:
+            async with db.transaction():
+                opened += await _lock_and_open(db, workspace_id)
+        except _FAULTS as error:
+            failed += 1
+            log.error("billing_period.open_failed", workspace_id=str(workspace_id), **error_fields(error))
+    return OpenedPeriods(opened, failed)
+
+
+async def find_period(db: Connection, workspace_id: UUID, now: datetime) -> StoredPeriod:
+    """The period that goes on now; computed if the worker has not opened it yet. The workspace must exist."""
+    stored = await queries.select_at(db, workspace_id, now)
+    if stored is not None:
+        return stored
+    account = await load_account(db, workspace_id)
+    last = await queries.select_last(db, workspace_id)
+    period = await _next(db, account, last)
+    while period.end <= now:
+        period = next_period(period.end, period.timezone, account.anchor_day)
+    return StoredPeriod(UUID(int=0), workspace_id, period, account.currency, "open", Decimal(0))
+
+
+async def _lock_and_open(db: Connection, workspace_id: UUID) -> int:
+    account = await accounts_queries.select_account(db, workspace_id, lock=True)
+    return 0 if account is None else await _open_next(db, account)
+
+
+async def _open_next(db: Connection, account: BillingAccount) -> int:
+    last = await queries.select_last(db, account.workspace_id)
+    period = await _next(db, account, last)
+    states = await accounts_queries.select_states(db, account.workspace_id, period.start, period.end)
+    stored = StoredPeriod(UUID(new_id()), account.workspace_id, period, account.currency, "open", Decimal(0))
+    return int(await queries.insert_period(db, stored, _first_tier(states)))
+
+
+def _first_tier(states: Sequence[WorkspaceState]) -> str:
+    return states[0].tier_name if states else ""
+
+
+async def _next(db: Connection, account: BillingAccount, last: StoredPeriod | None) -> BillingPeriod:
+    facts = await accounts_queries.select_facts(db, account.workspace_id)
+    if last is None:
+        return first_period(account.opened_at, facts.timezone if facts else "UTC", account.anchor_day)
+    return next_period(last.period.end, facts.timezone if facts else last.period.timezone, account.anchor_day)
+
+
+_DAY: Final = timedelta(days=1)
+# A stretch of time, from (inclusive), to (exclusive); a span of days, both inclusive.
+Part = tuple[datetime, datetime]
+Span = tuple[date, date]
+
+
+@dataclass(frozen=True, slots=True)
+class _Places:
+    """Of which parts and spans a segment consists, by their numbers."""
+
+    parts: list[int]
+    spans: list[int]
+
+
+async def load_statement(db: Connection, workspace_id: UUID, period: BillingPeriod, currency: str) -> Statement:
+    """The statement of a whole period by the ledger."""
+    segments = await load_segments(db, workspace_id, period, currency)
+    usage = await ledger_queries.sum_minutes(db, workspace_id, [(one.since, one.until) for one in segments])
+    return await _compute(db, workspace_id, period, currency, segments, usage)
+
+
+async def load_running_statement(db: Connection, workspace_id: UUID, period: BillingPeriod, currency: str) -> Statement:
+    """The same of a period that is not over, as if plan and numbers stayed until its end.
+
+    Reads roll-ups for whole days (UTC), and the ledger only for the rest of the days in which a segment begins.
+    """
+    return await _load_running(db, workspace_id, period, currency, ())
+
+
+async def load_exact_statement(
+    db: Connection, workspace_id: UUID, period: BillingPeriod, currency: str, stale: Collection[date]
+) -> Statement:
+    """The running statement with each call that is over. stale: days whose roll-ups are not up to date, read before, so
+    that no call is missing that was over then; they are read from the ledger."""
+    return await _load_running(db, workspace_id, period, currency, stale)
+
+
+async def _load_running(
+    db: Connection, workspace_id: UUID, period: BillingPeriod, currency: str, stale: Collection[date]
+) -> Statement:
+    segments = await load_segments(db, workspace_id, period, currency)
+    parts, spans, places = split_days(segments, stale)
+    ledger = await ledger_queries.sum_minutes(db, workspace_id, parts)
+    days = await ledger_queries.sum_days(db, workspace_id, spans)
+    usage = [
+        _add([*(ledger[number] for number in one.parts), *(days[number] for number in one.spans)]) for one in places
+    ]
+    return await _compute(db, workspace_id, period, currency, segments, usage)
+
+
+async def load_segments(db: Connection, workspace_id: UUID, period: BillingPeriod, currency: str) -> list[PlanSegment]:
+    """The period's segments, as the plan and the status are now until its end."""
+    states = await accounts_queries.select_states(db, workspace_id, period.start, period.end)
+    plans = PlanHistory(await prices_queries.select_plans(db, currency))
+    return split_period(period.start, period.end, states, plans)
+
+
+def split_days(
+    segments: Sequence[PlanSegment], stale: Collection[date] = ()
+) -> tuple[list[Part], list[Span], list[_Places]]:
+    """Cuts segments at midnight (UTC) into spans of whole days and what is left over before and after. stale: days that
+    are parts and in no span."""
+    parts: list[Part] = []
+    spans: list[Span] = []
+    places = []
+    for segment in segments:
+        one = _Places([], [])
+        first, last = _next_midnight(segment.since), _midnight(segment.until)
+        whole = [day for day in sorted(stale) if first.date() <= day < last.date()]
+        for span in _cut_span(first.date(), last.date(), whole):
+            one.spans.append(len(spans))
+            spans.append(span)
+        ends = ((segment.since, min(first, segment.until)), (max(first, last), segment.until))
+        for part in (*ends, *((_begin(day), _begin(day + _DAY)) for day in whole)):
+            if part[0] < part[1]:
+                one.parts.append(len(parts))
+                parts.append(part)
+        places.append(one)
+    return parts, spans, places
+
+
+def _cut_span(first: date, end: date, without: Sequence[date]) -> list[Span]:
+    """The days from `first` to the one before `end`, without some of them, which are in order."""
+    starts = [first, *(day + _DAY for day in without)]
+    return [(start, stop - _DAY) for start, stop in zip(starts, (*without, end), strict=True) if start < stop]
+
+
+async def _compute(
+    db: Connection,
+    workspace_id: UUID,
+    period: BillingPeriod,
+    currency: str,
+    segments: Sequence[PlanSegment],
+    usage: Sequence[SegmentUsage],
+) -> Statement:
+    rates = await prices_queries.load_rates(db, currency)
+    return compute_statement(period, segments, usage, await load_numbers(db, workspace_id, period, rates))
+
+
+async def load_numbers(
+    db: Connection, workspace_id: UUID, period: BillingPeriod, rates: RateHistory
+) -> list[RentedNumber]:
+    """The workspace's numbers. They cost what the carrier asks, by the rate of the period's begin."""
+    found = await queries.select_numbers(db, workspace_id, period.start, period.end)
+    return [replace(number, monthly_price=rates.from_usd(number.monthly_price, period.start)) for number in found]
+
+
+def _add(sums: Sequence[SegmentUsage]) -> SegmentUsage:
+    empty = SegmentUsage()
+    return SegmentUsage(
+        sum((one.seconds for one in sums), empty.seconds),
+        sum((one.price for one in sums), empty.price),
+        sum(one.unpriced for one in sums),
+    )
+
+
+def _midnight(moment: datetime) -> datetime:
+    return _begin(moment.astimezone(UTC).date())
+
+
+def _begin(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)
+
+
+def _next_midnight(moment: datetime) -> datetime:
+    """The moment itself if it is midnight."""
+    midnight = _midnight(moment)
+    return midnight if midnight == moment else midnight + _DAY
+
+
+async def set_currency(db: Connection, actor: Actor, workspace_id: UUID, currency: str) -> BillingAccount:
+    """Has a workspace billed in another currency. What has an amount cannot be converted: refused once it has calls,
+    invoices, credits or a limit. Raises NotFound (code workspace_not_found), Conflict (codes currency_in_use,
+    tier_not_priced)."""
+    tier_name = await accounts_queries.lock_tier(db, workspace_id)
+    if tier_name is None:
+        raise NotFound("There is no such workspace.", code="workspace_not_found")
+    await accounts_queries.insert_account(db, await load_account(db, workspace_id))
+    before = await accounts_queries.select_account(db, workspace_id, lock=True)
+    assert before is not None, "it was just inserted"
+    if before.currency == currency:
+        return before
+    await require_priced(db, tier_name, currency, "currency")
+    # The last query, because it sees what was committed before it: calls last longer than what follows.
+    if await accounts_queries.has_amounts(db, workspace_id):
+        raise Conflict("This workspace has calls, invoices, credits or a limit already.", code="currency_in_use")
+    await accounts_queries.update_currency(db, workspace_id, currency)
+    await queries.update_currency(db, workspace_id, currency)
+    change = Change(
+        "billing.currency",
+        "billing_account",
+        str(workspace_id),
+        workspace_id,
+        before={"currency": before.currency},
+        after={"currency": currency},
+    )
+    await record_change(db, actor, change)
+    return replace(before, currency=currency)

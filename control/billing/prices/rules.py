@@ -1,0 +1,332 @@
+"""Prices: which version holds at a moment, and the amount of a quantity by it.
+
+An amount is price * quantity / the unit's size, computed exactly and rounded once, half to even, to the nine decimal
+places of the ledger's columns. What we pay is in the platform's currency, what customers pay in the workspace's.
+"""
+
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import ROUND_HALF_EVEN, Decimal, localcontext
+from typing import Final, Literal
+
+from control.platform.model import CURRENCY
+from shared.errors import Invalid
+from shared.events import UsageUnit
+
+# What we pay, and what the customer pays.
+Side = Literal["cost", "price"]
+Role = Literal["stt", "llm", "tts", "telephony", "call_minutes"]
+PriceUnit = Literal[
+    "minute",
+    "thousand_characters",
+    "million_prompt_tokens",
+    "million_cached_tokens",
+    "million_cache_write_tokens",
+    "million_completion_tokens",
+]
+LedgerUnit = UsageUnit | Literal["second"]
+# The model of a price that holds for all models without one of their own.
+ANY_MODEL: Final = "*"
+PRICE_UNITS: Final[Mapping[Role, tuple[PriceUnit, ...]]] = {
+    "stt": ("minute",),
+    "llm": (
+        *("million_prompt_tokens", "million_cached_tokens"),
+        *("million_cache_write_tokens", "million_completion_tokens"),
+    ),
+    "tts": ("thousand_characters",),
+    "telephony": ("minute",),
+    "call_minutes": ("minute",),
+}
+# By unit of the ledger: its size in the price's unit, and the units that it is priced by, first choice first. Tokens
+# that were read from a vendor's cache or are written to it cost as much as the others where they have no price of their
+# own: of the first too high an estimate is found, too low is not, and vendors without such a price bill the second so.
+_PRICED_BY: Final[Mapping[LedgerUnit, tuple[int, tuple[PriceUnit, ...]]]] = {
+    "ms": (60_000, ("minute",)),
+    "second": (60, ("minute",)),
+    "characters": (1_000, ("thousand_characters",)),
+    "prompt_tokens": (1_000_000, ("million_prompt_tokens",)),
+    "cached_tokens": (1_000_000, ("million_cached_tokens", "million_prompt_tokens")),
+    "cache_write_tokens": (1_000_000, ("million_cache_write_tokens", "million_prompt_tokens")),
+    "completion_tokens": (1_000_000, ("million_completion_tokens",)),
+}
+_PLACES: Final = Decimal("1e-9")
+# Digits of an exact product: 18 of a price, 18 of a quantity.
+_DIGITS: Final = 60
+
+
+@dataclass(frozen=True, slots=True)
+class PriceKey:
+    """What a price is for. provider: of a cost the provider or carrier; of a price the workspace's tier. currency: ISO
+    4217, lower case; costs are in the platform's."""
+
+    side: Side
+    provider: str
+    role: Role
+    model: str
+    unit: PriceUnit
+    currency: str = CURRENCY
+
+
+@dataclass(frozen=True, slots=True)
+class PriceVersion:
+    """A price from `valid_from` until the key's next version."""
+
+    id: int
+    key: PriceKey
+    price: Decimal
+    valid_from: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Consumption:
+    """A quantity to be priced. model: empty where there is none. currency: of the price."""
+
+    side: Side
+    provider: str
+    role: Role
+    model: str
+    unit: LedgerUnit
+    quantity: int
+    currency: str = CURRENCY
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """Money in major units; None: unknown. version: the price version that it was computed by."""
+
+    value: Decimal | None
+    version: int | None = None
+
+
+UNKNOWN: Final = Amount(None)
+ZERO: Final = Amount(Decimal(0))
+
+
+class PriceList:
+    """Versions of prices."""
+
+    def __init__(self, versions: Iterable[PriceVersion]) -> None:
+        by_key: dict[PriceKey, list[PriceVersion]] = defaultdict(list)
+        for version in sorted(versions, key=lambda one: one.valid_from):
+            by_key[version.key].append(version)
+        self._by_key = dict(by_key)
+
+    def calculate(self, used: Consumption, at: datetime) -> Amount:
+        """The amount by the version that held at that moment; UNKNOWN without one."""
+        version = self._find(used, at)
+        if version is None:
+            return UNKNOWN
+        size, _ = _PRICED_BY[used.unit]
+        return Amount(round_amount(version.price * used.quantity, size), version.id)
+
+    def _find(self, used: Consumption, at: datetime) -> PriceVersion | None:
+        found = (self._version_at(key, at) for key in _wanted_keys(used))
+        return next((version for version in found if version is not None), None)
+
+    def _version_at(self, key: PriceKey, at: datetime) -> PriceVersion | None:
+        versions = self._by_key.get(key, ())
+        place = bisect_right(versions, at, key=lambda one: one.valid_from)
+        return versions[place - 1] if place else None
+
+
+def round_amount(amount: Decimal, size: int = 1) -> Decimal:
+    """amount / size with nine decimal places, half to even."""
+    with localcontext(prec=_DIGITS):
+        return (amount / size).quantize(_PLACES, ROUND_HALF_EVEN)
+
+
+def candidate_keys(key: PriceKey) -> Iterator[PriceKey]:
+    """The keys whose prices hold for this one's usage, first choice first, which is the key itself; those of a model
+    come before those of any model."""
+    units = next(units for _, units in _PRICED_BY.values() if units[0] == key.unit)
+    for model in dict.fromkeys((key.model, ANY_MODEL)):
+        for unit in units:
+            yield PriceKey(key.side, key.provider, key.role, model, unit, key.currency)
+
+
+def _wanted_keys(used: Consumption) -> Iterator[PriceKey]:
+    _, units = _PRICED_BY[used.unit]
+    return candidate_keys(PriceKey(used.side, used.provider, used.role, used.model, units[0], used.currency))
+
+
+# Where a price version comes from: the product's data, an operator, or a tier of the price list.
+Source = Literal["shipped", "operator", "tier"]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPrice:
+    """A version with its source."""
+
+    version: PriceVersion
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class NewPrice:
+    """A version to insert."""
+
+    key: PriceKey
+    price: Decimal
+    source: Source
+    valid_from: datetime
+
+
+CostUnit = Literal["minute", "thousand_characters", "million_tokens"]
+# The price units of a language model, by the field that has the price.
+TOKEN_UNITS: Final[Mapping[str, PriceUnit]] = {
+    "input": "million_prompt_tokens",
+    "cached_input": "million_cached_tokens",
+    "cache_write": "million_cache_write_tokens",
+    "output": "million_completion_tokens",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class UnitCost:
+    """The price of one model in US dollars: `price` for a unit, or the others for a million tokens. cached_input,
+    cache_write: as much as input where they are None."""
+
+    unit: CostUnit
+    price: Decimal | None = None
+    input: Decimal | None = None
+    cached_input: Decimal | None = None
+    cache_write: Decimal | None = None
+    output: Decimal | None = None
+
+
+def make_prices(provider: str, costs: Mapping[Role, Mapping[str, UnitCost]]) -> dict[PriceKey, Decimal]:
+    """The prices of each role and model. Raises Invalid, which names the model."""
+    return {
+        PriceKey("cost", provider, role, model, unit): price
+        for role, models in costs.items()
+        for model, cost in models.items()
+        for unit, price in _unit_prices(role, model, cost)
+    }
+
+
+def make_costs(prices: Iterable[StoredPrice]) -> dict[str, dict[str, UnitCost]]:
+    """The other way: of the newest version of each price."""
+    found: dict[str, dict[str, dict[str, Decimal]]] = {}
+    for one in prices:
+        key = one.version.key
+        found.setdefault(key.role, {}).setdefault(key.model, {})[key.unit] = one.version.price
+    return {
+        role: {model: _unit_cost(units) for model, units in sorted(models.items())} for role, models in found.items()
+    }
+
+
+def _unit_prices(role: Role, model: str, cost: UnitCost) -> Iterator[tuple[PriceUnit, Decimal]]:
+    param = f"cost_per_unit.{role}.{model}"
+    if cost.unit == "million_tokens":
+        if role != "llm" or cost.price is not None or cost.input is None or cost.output is None:
+            raise Invalid("Tokens of an llm have the prices input and output.", code="price_invalid", param=param)
+        for name, unit in TOKEN_UNITS.items():
+            price: Decimal | None = getattr(cost, name)
+            if price is not None:
+                yield unit, price
+        return
+    others = (cost.input, cost.cached_input, cost.cache_write, cost.output)
+    if cost.unit not in PRICE_UNITS[role] or cost.price is None or any(other is not None for other in others):
+        message = f"The price of {role} is `price` per {' or '.join(_cost_units(role))}."
+        raise Invalid(message, code="price_invalid", param=param)
+    yield cost.unit, cost.price
+
+
+def _cost_units(role: Role) -> tuple[str, ...]:
+    return ("million_tokens",) if role == "llm" else PRICE_UNITS[role]
+
+
+def _unit_cost(units: Mapping[str, Decimal]) -> UnitCost:
+    names = {unit: name for name, unit in TOKEN_UNITS.items()}
+    tokens = {names[unit]: price for unit, price in units.items() if unit in names}
+    if tokens:
+        return UnitCost("million_tokens", **tokens)
+    unit, price = next(iter(units.items()))
+    return UnitCost("minute" if unit == "minute" else "thousand_characters", price)
+
+
+@dataclass(frozen=True, slots=True)
+class PlanVersion:
+    """Fee and included minutes of a tier from `valid_from` until its next version. monthly_fee: major units."""
+
+    id: int
+    tier_name: str
+    monthly_fee: Decimal
+    included_minutes: int
+    currency: str
+    valid_from: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TierPrice:
+    """What a tier costs in one currency, in major units. price_per_minute: beyond the included minutes."""
+
+    tier_name: str
+    currency: str
+    monthly_fee: Decimal
+    price_per_minute: Decimal
+
+
+class PlanHistory:
+    """All versions of plans in one currency."""
+
+    def __init__(self, versions: Iterable[PlanVersion]) -> None:
+        self._by_tier: dict[str, list[PlanVersion]] = defaultdict(list)
+        for version in sorted(versions, key=lambda one: one.valid_from):
+            self._by_tier[version.tier_name].append(version)
+
+    def find(self, tier_name: str, at: datetime) -> PlanVersion | None:
+        """The version that held then; before the first one, the first."""
+        versions = self._by_tier.get(tier_name, [])
+        place = bisect_right(versions, at, key=lambda one: one.valid_from)
+        return versions[max(place - 1, 0)] if versions else None
+
+    def changes(self, tier_name: str, since: datetime, until: datetime) -> list[datetime]:
+        """When the tier's versions begin, between two moments."""
+        return [one.valid_from for one in self._by_tier.get(tier_name, []) if since < one.valid_from < until]
+
+
+# Digits of a quotient: twice those of a rate.
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangeRate:
+    """A version. usd: US dollars for one unit of the currency (ISO 4217, lower case)."""
+
+    id: int
+    currency: str
+    usd: Decimal
+    valid_from: datetime
+
+
+class RateHistory:
+    """The versions of one currency's rate; of the platform's own it is 1."""
+
+    def __init__(self, currency: str, versions: Iterable[ExchangeRate] = ()) -> None:
+        self._currency = currency
+        self._versions = sorted(versions, key=lambda one: one.valid_from)
+
+    def find(self, at: datetime) -> Decimal:
+        """The rate that held then; before the first one, the first. Raises LookupError where there is none: an account
+        has only currencies that have one."""
+        if self._currency == CURRENCY:
+            return Decimal(1)
+        if not self._versions:
+            raise LookupError(f"{self._currency} has no exchange rate")
+        place = bisect_right(self._versions, at, key=lambda one: one.valid_from)
+        return self._versions[max(place - 1, 0)].usd
+
+    def from_usd(self, amount: Decimal, at: datetime) -> Decimal:
+        """US dollars in the currency, nine decimal places. Raises LookupError."""
+        rate = self.find(at)
+        if rate == 1:
+            return amount
+        with localcontext(prec=_DIGITS):
+            return round_amount(amount / rate)
+
+    def to_usd(self, amount: Decimal, at: datetime) -> Decimal:
+        """An amount of the currency in US dollars, nine decimal places. Raises LookupError."""
+        return round_amount(amount * self.find(at))

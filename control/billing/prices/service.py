@@ -1,0 +1,292 @@
+"""Prices as operators and the staff change them.
+
+No version is ever changed: a new one replaces it from a later moment on.
+Each function needs platform scope. Changes by people are written to the audit log.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any, Final
+
+from control.billing.money import round_money
+from control.billing.prices import queries
+from control.billing.prices.queries import TierPlan
+from control.billing.prices.rules import (
+    ANY_MODEL,
+    PRICE_UNITS,
+    Consumption,
+    ExchangeRate,
+    LedgerUnit,
+    NewPrice,
+    PlanVersion,
+    PriceKey,
+    PriceList,
+    Role,
+    Source,
+    StoredPrice,
+    TierPrice,
+    candidate_keys,
+)
+from control.db.pool import Connection
+from control.platform.audit import Actor, Change, record_change
+from control.platform.model import CURRENCY
+from control.voice.catalogue import list_catalogue, save_estimated_costs
+from control.voice.offers import KINDS, Kind, ProviderOffer
+from shared.errors import Conflict, Invalid
+
+# A price that replaces another holds from so long after the change on. The change is committed by then (a transaction
+# may wait for 30 s at most), so no event of the new price's time is priced by the old one.
+LEAD: Final = timedelta(seconds=60)
+# Versions of one plan have different times.
+_TICK: Final = timedelta(microseconds=1)
+HIGHEST_PRICE: Final = Decimal(1_000_000)
+CARRIERS: Final = ("twilio", "telnyx", "browser", "simulated")
+_SYSTEM: Final = Actor("system")
+DIRECTIONS: Final = ("inbound", "outbound", ANY_MODEL)
+
+
+async def seed_prices(db: Connection, shipped: Iterable[Mapping[str, Any]], now: datetime) -> None:
+    """Opens versions of the prices that the product ships with, and of the tiers'; `migrate` calls this.
+
+    shipped: provider, role, model, unit, price each. A shipped price that did not change opens no version, and none
+    replaces what an operator set. Needs platform scope.
+    """
+    await queries.lock_prices(db)
+    prices = {_cost_key(one): Decimal(one["price"]) for one in shipped}
+    await _open_versions(db, prices, "shipped", now)
+    await follow_tier_prices(db, now)
+
+
+async def follow_tier_prices(db: Connection, now: datetime) -> None:
+    """Opens a version for each tier and currency whose price of a minute is not the newest version's, and a plan
+    version for each whose fee or included minutes are not. Needs platform scope."""
+    await queries.lock_prices(db)
+    tiers = await queries.select_tier_plans(db)
+    await _follow_tier_plans(db, tiers, now)
+    prices = {_minute_key(one.price): one.price.price_per_minute for one in tiers}
+    await _open_versions(db, prices, "tier", now)
+
+
+async def _follow_tier_plans(db: Connection, tiers: Sequence[TierPlan], now: datetime) -> None:
+    """A plan version begins at once: nothing but a later statement is computed by it."""
+    currencies = sorted({one.price.currency for one in tiers})
+    plans = [plan for currency in currencies for plan in await queries.select_plans(db, currency)]
+    newest = {(plan.tier_name, plan.currency): plan for plan in plans}
+    new = [
+        _make_plan(one, before, now)
+        for one in tiers
+        if (before := newest.get((one.price.tier_name, one.price.currency))) is None
+        or (before.monthly_fee, before.included_minutes) != (one.price.monthly_fee, one.included_minutes)
+    ]
+    if new:
+        await queries.insert_plans(db, new, now)
+
+
+def _make_plan(tier: TierPlan, before: PlanVersion | None, now: datetime) -> PlanVersion:
+    begins = now if before is None else max(now, before.valid_from + _TICK)
+    price = tier.price
+    return PlanVersion(0, price.tier_name, price.monthly_fee, tier.included_minutes, price.currency, begins)
+
+
+def _minute_key(price: TierPrice) -> PriceKey:
+    return PriceKey("price", price.tier_name, "call_minutes", ANY_MODEL, "minute", price.currency)
+
+
+async def set_costs(
+    db: Connection, actor: Actor, prices: Mapping[PriceKey, Decimal], now: datetime
+) -> list[StoredPrice]:
+    """As `set_cost`, of several prices. Raises Invalid."""
+    return [await set_cost(db, key, price, now, actor) for key, price in prices.items()]
+
+
+async def set_cost(db: Connection, key: PriceKey, price: Decimal, now: datetime, actor: Actor = _SYSTEM) -> StoredPrice:
+    """Opens a version of what a provider or carrier costs us, recorded in the audit log; returns the newest version,
+    which is the one before where the price is the same. Raises Invalid. Needs platform scope."""
+    await _require_key(db, key)
+    if not 0 <= price <= HIGHEST_PRICE or price != round(price, 9):
+        raise Invalid(f"from 0 to {HIGHEST_PRICE} US dollars, with at most nine decimal places", param="price")
+    await queries.lock_prices(db)
+    newest = _newest(await queries.select_newest(db, key.provider))
+    before = newest.get(key)
+    if before is not None and before.version.price == price:
+        return before
+    await queries.insert_versions(db, [NewPrice(key, price, "operator", _begin(key, newest, now))], now)
+    after = _newest(await queries.select_newest(db, key.provider))[key]
+    await record_change(db, actor, _audited(before, after))
+    return after
+
+
+async def list_prices(db: Connection, provider: str | None = None) -> list[StoredPrice]:
+    """The newest version of each price, also one that does not hold yet. Needs platform scope."""
+    return await queries.select_newest(db, provider)
+
+
+async def _open_versions(db: Connection, prices: Mapping[PriceKey, Decimal], source: Source, now: datetime) -> None:
+    newest = _newest(await queries.select_newest(db))
+    new = [
+        NewPrice(key, price, source, _begin(key, newest, now))
+        for key, price in prices.items()
+        if key not in newest or (newest[key].source == source and newest[key].version.price != price)
+    ]
+    if new:
+        await queries.insert_versions(db, new, now)
+
+
+def _begin(key: PriceKey, newest: Mapping[PriceKey, StoredPrice], now: datetime) -> datetime:
+    """When a new version begins: at once where nothing held before it, not even the price of any model."""
+    if key in newest:
+        return max(now, newest[key].version.valid_from) + LEAD
+    return now + LEAD if any(one in newest for one in candidate_keys(key)) else now
+
+
+def _newest(prices: Iterable[StoredPrice]) -> dict[PriceKey, StoredPrice]:
+    return {price.version.key: price for price in prices}
+
+
+def _cost_key(price: Mapping[str, Any]) -> PriceKey:
+    return PriceKey("cost", price["provider"], price["role"], price["model"], price["unit"])
+
+
+async def _require_key(db: Connection, key: PriceKey) -> None:
+    """Raises Invalid for a price that no usage would ever meet."""
+    if key.unit not in PRICE_UNITS[key.role]:
+        raise Invalid(f"the price of {key.role} is per {' or '.join(PRICE_UNITS[key.role])}", param="unit")
+    if key.role == "telephony":
+        if key.provider not in CARRIERS:
+            raise Invalid(f"the carriers are {', '.join(CARRIERS)}", param="provider")
+        if key.model not in DIRECTIONS:
+            raise Invalid(f"the model of telephony is one of {', '.join(DIRECTIONS)}", param="model")
+    elif not any(one.provider == key.provider and key.role in one.kinds for one in await list_catalogue(db)):
+        raise Invalid(f"there is no {key.role} provider {key.provider!r}", param="provider")
+
+
+def _audited(before: StoredPrice | None, after: StoredPrice) -> Change:
+    key, version = after.version.key, after.version
+    return Change(
+        "price.set",
+        "price",
+        f"{key.provider} {key.role} {key.model} {key.unit}",
+        before=None if before is None else {"price": str(before.version.price)},
+        after={**asdict(key), "price": str(version.price), "valid_from": version.valid_from.isoformat()},
+    )
+
+
+HIGHEST_RATE: Final = Decimal(1_000_000)
+
+
+async def list_exchange_rates(db: Connection) -> list[ExchangeRate]:
+    """By currency, the newest first."""
+    return await queries.select_exchange_rates(db)
+
+
+async def list_tier_prices(db: Connection) -> Sequence[TierPrice]:
+    """What tiers cost in other currencies than the platform's, by tier and currency."""
+    return await queries.select_tier_prices(db)
+
+
+async def add_exchange_rate(
+    db: Connection, actor: Actor, currency: str, usd: Decimal, valid_from: datetime | None, now: datetime
+) -> ExchangeRate:
+    """Opens a version. valid_from: at least a minute from now, because a rate that holds is in use, and not before the
+    currency's first rate; None: as soon as possible, which is at once for a currency without any. Raises Invalid (codes
+    currency_fixed, valid_from_past), Conflict (code exchange_rate_exists)."""
+    _require_other(currency)
+    await queries.lock_prices(db)
+    versions = await queries.select_exchange_rates(db, currency)
+    # What is earlier than the first rate is converted by it, and must not change.
+    earliest = max(now + LEAD, versions[-1].valid_from) if versions else now
+    if valid_from is not None and valid_from < earliest:
+        raise Invalid(
+            "A rate holds from a minute after it was set at the earliest, and not from before the currency's first.",
+            param="valid_from",
+            code="valid_from_past",
+        )
+    stored = await queries.insert_exchange_rate(db, ExchangeRate(0, currency, usd, valid_from or earliest), now)
+    if stored is None:
+        raise Conflict("There is a rate of this currency and time.", code="exchange_rate_exists")
+    after = {"usd": str(stored.usd), "valid_from": stored.valid_from.isoformat()}
+    await record_change(db, actor, Change("exchange_rate.add", "exchange_rate", currency, after=after))
+    return stored
+
+
+async def set_tier_price(db: Connection, actor: Actor, price: TierPrice, now: datetime) -> TierPrice:
+    """What a tier costs in another currency than the platform's. Minutes have the new price for calls that begin a
+    minute later, running periods the new fee from now on. The tier must exist. Raises Invalid (codes currency_fixed,
+    amount_invalid)."""
+    _require_other(price.currency)
+    if price.monthly_fee != round_money(price.monthly_fee, price.currency):
+        message = f"{price.currency.upper()} has no amounts that small."
+        raise Invalid(message, param="monthly_fee", code="amount_invalid")
+    await queries.lock_prices(db)
+    before = {(one.tier_name, one.currency): one for one in await queries.select_tier_prices(db)}
+    old = before.get((price.tier_name, price.currency))
+    if old != price:
+        await queries.upsert_tier_price(db, price, now)
+        await follow_tier_prices(db, now)
+        await record_change(db, actor, _price_change(old, price))
+    return price
+
+
+def _require_other(currency: str) -> None:
+    if currency == CURRENCY:
+        message = "This is the platform's own currency, whose prices are those of the tier."
+        raise Invalid(message, param="currency", code="currency_fixed")
+
+
+def _price_change(before: TierPrice | None, after: TierPrice) -> Change:
+    old, new = (
+        None if one is None else {"monthly_fee": str(one.monthly_fee), "price_per_minute": str(one.price_per_minute)}
+        for one in (before, after)
+    )
+    return Change("tier.price", "tier", f"{after.tier_name} {after.currency}", before=old, after=new)
+
+
+async def load_costs(db: Connection, providers: Iterable[str]) -> PriceList:
+    """All versions of these providers' costs, in US dollars. Needs platform scope."""
+    return PriceList(await queries.select_versions(db, "cost", providers))
+
+
+# An ordinary minute: all of it is heard, the agent speaks half of it (450 characters), and the model is asked three
+# times, with 1,500 tokens of prompt and conversation each.
+ORDINARY_MINUTE: Final[Mapping[Kind, Mapping[LedgerUnit, int]]] = {
+    "stt": {"ms": 60_000},
+    "llm": {"prompt_tokens": 4_500, "completion_tokens": 150},
+    "tts": {"characters": 450},
+}
+
+
+async def update_estimates(db: Connection, now: datetime) -> int:
+    """Computes the estimates by the prices that hold now. Returns the number of providers. Needs platform scope."""
+    offers = await list_catalogue(db)
+    versions = await queries.select_versions(db, "cost", (offer.provider for offer in offers))
+    estimates = estimate_costs(offers, PriceList(versions), now)
+    await save_estimated_costs(db, estimates)
+    return len(estimates)
+
+
+def estimate_costs(offers: Iterable[ProviderOffer], prices: PriceList, at: datetime) -> dict[str, dict[str, float]]:
+    """US dollars a minute by provider and role, with the provider's own default model; roles without a price are left
+    out."""
+    return {
+        offer.provider: {
+            kind: float(cost)
+            for kind in KINDS
+            if kind in offer.kinds and (cost := _minute_cost(offer, kind, prices, at)) is not None
+        }
+        for offer in offers
+    }
+
+
+def _minute_cost(offer: ProviderOffer, role: Kind, prices: PriceList, at: datetime) -> Decimal | None:
+    model = str(offer.defaults(role).get("model", ""))
+    amounts = [
+        prices.calculate(_consumption(offer.provider, role, model, unit, quantity), at).value
+        for unit, quantity in ORDINARY_MINUTE[role].items()
+    ]
+    return None if None in amounts else sum((amount for amount in amounts if amount is not None), Decimal(0))
+
+
+def _consumption(provider: str, role: Role, model: str, unit: LedgerUnit, quantity: int) -> Consumption:
+    return Consumption("cost", provider, role, model, unit, quantity)

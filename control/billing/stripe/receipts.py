@@ -1,0 +1,97 @@
+"""What Stripe knows of an invoice: its state, credit notes, and what was paid back of it."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, Final
+from uuid import UUID
+
+from control.billing.payments.sink import SinkAmount, SinkError, SinkReceipt, SinkStatus
+from control.billing.stripe.client import StripeApi, StripeInvoice, call_stripe, each_object, metadata_of, to_major
+
+STATUSES: Final[Mapping[str, SinkStatus]] = {
+    "open": "pending",
+    "paid": "paid",
+    "void": "void",
+    "uncollectible": "uncollectible",
+}
+# Of refunds that did not happen.
+_FAILED: Final = ("failed", "canceled")
+
+
+async def read_receipt(api: StripeApi, invoice: StripeInvoice, *, has_refunds: bool = False) -> SinkReceipt:
+    """has_refunds: asks what was paid back, too. Raises SinkError for a draft, SinkUnavailable."""
+    status = STATUSES.get(invoice.status or "")
+    if status is None or invoice.number is None:
+        raise SinkError(f"the invoice is {invoice.status} at Stripe")
+    has_notes = invoice.pre_payment_credit_notes_amount or invoice.post_payment_credit_notes_amount
+    notes = await _list_notes(api, invoice.id) if has_notes else []
+    return SinkReceipt(
+        external_id=invoice.id,
+        number=invoice.number,
+        status=status,
+        due_at=None,
+        pdf_url=None,
+        credited=[_make_credit(note) for note in notes if note.pre_payment_amount],
+        refunded=await _list_refunds(api, invoice, notes) if has_refunds else None,
+    )
+
+
+async def list_intents(api: StripeApi, invoice_id: str) -> list[str]:
+    """The ids of the charges that paid an invoice."""
+    page = await call_stripe(
+        lambda: api.v1.invoice_payments.list_async({"invoice": invoice_id, "status": "paid", "limit": 100})
+    )
+    return [str(one.payment.payment_intent) async for one in each_object(page) if one.payment.payment_intent]
+
+
+async def find_invoice_of(api: StripeApi, payment_intent: str) -> str | None:
+    """The id of the invoice that a charge paid."""
+    page = await call_stripe(
+        lambda: api.v1.invoice_payments.list_async(
+            {"payment": {"type": "payment_intent", "payment_intent": payment_intent}, "limit": 1}
+        )
+    )
+    return str(page.data[0].invoice) if page.data else None
+
+
+async def _list_notes(api: StripeApi, invoice_id: str) -> list[Any]:
+    page = await call_stripe(lambda: api.v1.credit_notes.list_async({"invoice": invoice_id, "limit": 100}))
+    return [note async for note in each_object(page) if note.status == "issued"]
+
+
+async def _list_refunds(api: StripeApi, invoice: StripeInvoice, notes: list[Any]) -> list[SinkAmount]:
+    """Refunds, disputes that the customer won, and what credit notes paid back otherwise."""
+    found = [amount for note in notes if (amount := _make_other_refund(note)).amount > 0]
+    for intent in await list_intents(api, invoice.id):
+        found += await _list_refunds_of(api, intent)
+    return found
+
+
+async def _list_refunds_of(api: StripeApi, intent: str) -> list[SinkAmount]:
+    refunds = await call_stripe(lambda: api.v1.refunds.list_async({"payment_intent": intent, "limit": 100}))
+    disputes = await call_stripe(lambda: api.v1.disputes.list_async({"payment_intent": intent, "limit": 100}))
+    found = [_make_refund(one) async for one in each_object(refunds) if one.status not in _FAILED]
+    return found + [
+        SinkAmount(one.id, to_major(one.amount, one.currency), "The customer won a dispute.")
+        async for one in each_object(disputes)
+        if one.status == "lost"
+    ]
+
+
+def _make_credit(note: Any) -> SinkAmount:
+    """What a credit note took from what was to be paid."""
+    return SinkAmount(note.id, to_major(note.pre_payment_amount, note.currency), f"Credit note {note.number}")
+
+
+def _make_other_refund(note: Any) -> SinkAmount:
+    """What a credit note of a paid invoice credited to the balance at Stripe, or has paid back elsewhere."""
+    by_card = sum(one.amount_refunded or 0 for one in note.refunds)
+    amount = to_major(note.post_payment_amount - by_card, note.currency)
+    return SinkAmount(note.id, amount, f"Credit note {note.number}")
+
+
+def _make_refund(refund: Any) -> SinkAmount:
+    """order_id: of the order of ours, by which it was made."""
+    order_id = metadata_of(refund).get("refund_id")
+    amount: Decimal = to_major(refund.amount, refund.currency)
+    return SinkAmount(refund.id, amount, "Paid back at Stripe.", UUID(order_id) if order_id else None)

@@ -1,0 +1,91 @@
+"""Customers' tax ids at Stripe, which prints them on its invoices and receipts."""
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+import structlog
+
+from control.billing.payments.sink import SinkCustomer, SinkError
+from control.billing.stripe.client import StripeApi, call_stripe, create_object, each_object
+
+_EU: Final = "AT BE BG HR CY CZ DE DK EE ES FI FR GR HU IE IT LT LU LV MT NL PL PT RO SE SI SK"
+# By country, where there is one kind that a business has (docs.stripe.com/billing/customer/tax-ids).
+_KINDS: Final[Mapping[str, str]] = dict.fromkeys(_EU.split(), "eu_vat") | {
+    "AE": "ae_trn",
+    "AU": "au_abn",
+    "BR": "br_cnpj",
+    "CA": "ca_bn",
+    "CH": "ch_vat",
+    "CL": "cl_tin",
+    "GB": "gb_vat",
+    "IL": "il_vat",
+    "IN": "in_gst",
+    "IS": "is_vat",
+    "KR": "kr_brn",
+    "MX": "mx_rfc",
+    "NO": "no_vat",
+    "NZ": "nz_gst",
+    "SA": "sa_vat",
+    "SG": "sg_gst",
+    "TH": "th_vat",
+    "TR": "tr_tin",
+    "TW": "tw_vat",
+    "UA": "ua_vat",
+    "US": "us_ein",
+    "ZA": "za_vat",
+}
+log = structlog.get_logger()
+
+
+async def sync_tax_id(api: StripeApi, customer: SinkCustomer, customer_id: str) -> None:
+    """Gives the customer its tax id, and takes one of the same kind that it had before. One that Stripe refuses is left
+    out with a warning: it must not keep an invoice from being issued. Raises SinkUnavailable."""
+    kind = _KINDS.get(customer.country or "")
+    if kind is None:
+        return
+    try:
+        await _replace(api, customer_id, kind, re.sub(r"\s", "", customer.tax_id))
+    except SinkError as error:
+        log.warning("tax_id.refused", workspace_id=str(customer.workspace_id), kind=kind, reason=str(error))
+
+
+async def _replace(api: StripeApi, customer_id: str, kind: str, value: str) -> None:
+    stored = [one for one in await _list(api, customer_id) if one.type == kind]
+    if value and not any(_same(one.value, value) for one in stored):
+        await create_object(
+            f"tax-{customer_id}-{kind}-{_plain(value)}",
+            lambda options: api.v1.customers.tax_ids.create_async(customer_id, _fields(kind, value), options),
+            lambda: _find(api, customer_id, kind, value),
+            is_missing=True,
+        )
+    for one in stored:
+        if not _same(one.value, value):
+            await _delete(api, customer_id, one.id)
+
+
+async def _list(api: StripeApi, customer_id: str) -> list[Any]:
+    page = await call_stripe(lambda: api.v1.customers.tax_ids.list_async(customer_id, {"limit": 100}))
+    return [one async for one in each_object(page)]
+
+
+async def _find(api: StripeApi, customer_id: str, kind: str, value: str) -> Any | None:
+    found = await _list(api, customer_id)
+    return next((one for one in found if one.type == kind and _same(one.value, value)), None)
+
+
+async def _delete(api: StripeApi, customer_id: str, tax_id: str) -> None:
+    await call_stripe(lambda: api.v1.customers.tax_ids.delete_async(customer_id, tax_id))
+
+
+def _fields(kind: str, value: str) -> Any:
+    return {"type": kind, "value": value}
+
+
+def _same(one: str, other: str) -> bool:
+    return _plain(one) == _plain(other)
+
+
+def _plain(value: str) -> str:
+    """Without the spaces and dots that people write."""
+    return re.sub(r"[^0-9A-Z]", "", value.upper())

@@ -1,0 +1,74 @@
+"""The worker's tasks for billing: counts usage without a price, estimates costs, opens and closes periods, issues
+invoices, keeps calls within spending limits."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from control.billing.accruals.tasks import make_accruals_duty
+from control.billing.invoices.tasks import period_tasks, resume_paid, suspend_overdue
+from control.billing.jobs import BATCH, Clock, ignore_count, utc_now
+from control.billing.ledger import queries as ledger_queries
+from control.billing.ledger.rules import UnpricedUsage
+from control.billing.ledger.tasks import make_record_embedding_job
+from control.billing.limits.service import EndTransfer, SpendGuard, TransferLimits
+from control.billing.limits.tasks import SpendLimitDuty
+from control.billing.payments.tasks import sink_tasks
+from control.billing.prices.service import update_estimates
+from control.billing.service import Billing
+from control.db.duties import AnyDuty, Duty, WorkerTasks, join_tasks
+from control.db.pool import Connection, Pool
+from control.knowledge.embedding_usage import RECORD_EMBEDDING
+
+# Usage without a price is reported for so long.
+REPORTED: Final = timedelta(days=1)
+
+
+def billing_tasks(
+    pool: Pool,
+    billing: Billing,
+    guard: SpendGuard,
+    report: Callable[[Sequence[UnpricedUsage]], None],
+    end_transfer: EndTransfer,
+    clock: Clock = utc_now,
+    *,
+    report_unopened: Callable[[int], None] = ignore_count,
+    ahead: timedelta = timedelta(0),
+) -> WorkerTasks:
+    """Job `billing.record_embedding`, duties `unpriced_usage`, `cost_estimates`, `accruals`, `overdue_workspaces` and
+    `spend_limits`, and the tasks of `period_tasks` or `sink_tasks`. report: takes the counts of the last day.
+    end_transfer: has a job end a transferred call. report_unopened: see there. ahead: for rehearsals, so much later do
+    periods end, charges and suspensions come."""
+
+    async def count_unpriced(db: Connection, now: datetime) -> int:
+        found = await ledger_queries.count_unpriced(db, now - REPORTED)
+        report(found)
+        return sum(one.rows for one in found)
+
+    async def overdue_workspaces(db: Connection, now: datetime) -> int:
+        resumed = await resume_paid(db, billing, now, BATCH)
+        return resumed + await suspend_overdue(db, billing, now, BATCH)
+
+    duties: list[AnyDuty] = [
+        Duty("unpriced_usage", 60, count_unpriced, 1 << 62),
+        Duty("cost_estimates", 60, update_estimates, 1 << 62),
+        make_accruals_duty(),
+        SpendLimitDuty(billing, guard, TransferLimits(end_transfer)).make_duty(),
+    ]
+    later: Clock = clock if not ahead else lambda: clock() + ahead
+    if billing.sink is None:
+        periods = period_tasks(pool, billing, later, report_unopened=report_unopened)
+    else:
+        periods = sink_tasks(pool, billing, billing.sink, later, report_unopened=report_unopened)
+    dunning = WorkerTasks(duties=[Duty("overdue_workspaces", 60, overdue_workspaces, 2 * BATCH)])
+    dated = join_tasks([dunning, periods])
+    moved = [_move(duty, ahead) for duty in dated.duties] if ahead else dated.duties
+    handlers = {RECORD_EMBEDDING: make_record_embedding_job(pool)}
+    return join_tasks([WorkerTasks(handlers=handlers, duties=duties), replace(dated, duties=moved)])
+
+
+def _move(duty: AnyDuty, ahead: timedelta) -> AnyDuty:
+    """The duty, for which it is so much later."""
+    run: Callable[[Any, datetime], Awaitable[int]] = duty.run
+    return replace(duty, run=lambda place, now: run(place, now + ahead))
