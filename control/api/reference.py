@@ -15,6 +15,7 @@ PUBLISHED_NAMES: Final[Mapping[str, str]] = {
     "AgentStats": "Stats",
     "AgentSummary": "Listed",
     "CallerMessage": "MessageView",
+    "CampaignProgress": "CampaignProgressView",
     "Choice": "ProviderChoice",
     "ConversationTurn": "Turn",
     "DoNotCallNumber": "DoNotCallNumberView",

@@ -56,10 +56,12 @@ class CallingHours(ConfigPart):
 
 @lru_cache(maxsize=_CACHED)
 def time_zones_of(number: str) -> tuple[str, ...]:
-    """The zones (IANA names) in which this E.164 number may be, by the data of libphonenumber: those of its area code
-    or mobile network, or all of its country's where the number has no place. Empty where nothing is known, as for
-    satellite phones and freephone numbers of no country: such a recipient needs a zone of its own, and is not called
-    without."""
+    """Returns the zones (IANA names) in which this E.164 number may be, by the data of libphonenumber.
+
+    These are the zones of its area code or mobile network, or all zones of its country if the number has no place.
+    Nothing is known of satellite phones and freephone numbers of no country. Their recipients need a zone of their own
+    and are not called without it.
+    """
     try:
         names = number_zones.time_zones_for_number(phonenumbers.parse(ordinary_number(number)))
     except phonenumbers.NumberParseException:
@@ -132,16 +134,16 @@ def _is_open(hours: CallingHours, clock: datetime) -> bool:
     now = f"{clock:%H:%M}"
     today = hours.weekly.ranges_of(clock.weekday())
     yesterday = hours.weekly.ranges_of((clock - _DAY).weekday())
-    return any(one.opens <= now and (one.is_overnight or now < one.closes) for one in today) or any(
-        one.is_overnight and now < one.closes for one in yesterday
+    return any(window.opens <= now and (window.is_overnight or now < window.closes) for window in today) or any(
+        window.is_overnight and now < window.closes for window in yesterday
     )
 
 
 def _next_begin(hours: CallingHours, clock: datetime) -> datetime:
     """The next time after this one at which the hours may begin to be open: that of a window, or the next midnight."""
     midnight = datetime.combine(clock.date(), datetime.min.time())
-    begins = [_time_on(clock.date(), one) for one in hours.weekly.ranges_of(clock.weekday())]
-    return min((one for one in begins if one > clock), default=midnight + _DAY)
+    begins = [_time_on(clock.date(), window) for window in hours.weekly.ranges_of(clock.weekday())]
+    return min((begin for begin in begins if begin > clock), default=midnight + _DAY)
 
 
 def _time_on(day: date, window: OpeningRange) -> datetime:

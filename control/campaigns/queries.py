@@ -56,12 +56,12 @@ _UPDATE_STATUS: Final = """
         finished_at = CASE WHEN $3 IN ('completed', 'canceled') THEN $5 END
     WHERE workspace_id = $1 AND id = $2
 """
-# Those that may place a call now, the longest waiting first.
+# Campaigns that may place a call now, the longest waiting first.
 _SELECT_DUE_CAMPAIGNS: Final = """
     SELECT id, workspace_id FROM campaigns WHERE status = 'running' AND next_dispatch_at <= $1
     ORDER BY next_dispatch_at LIMIT $2
 """
-# One that another worker dispatches from is left to it.
+# Skips a campaign that another worker dispatches.
 _LOCK_DUE_CAMPAIGN: Final = f"""
     {_CAMPAIGNS} WHERE workspace_id = $1 AND id = $2 AND status = 'running' AND next_dispatch_at <= $3
     FOR UPDATE SKIP LOCKED
@@ -69,9 +69,9 @@ _LOCK_DUE_CAMPAIGN: Final = f"""
 _DELAY_CAMPAIGN: Final = """
     UPDATE campaigns SET next_dispatch_at = $3, status_reason = $4 WHERE workspace_id = $1 AND id = $2
 """
-# Not waited for: see `lock_free`.
+# Without waiting: see `lock_free_campaign`.
 _LOCK_FREE_CAMPAIGN: Final = f"{_CAMPAIGNS} WHERE workspace_id = $1 AND id = $2 FOR UPDATE SKIP LOCKED"
-# Has a running campaign look for recipients soon.
+# Makes a running campaign look for recipients soon.
 _WAKE_CAMPAIGN: Final = """
     UPDATE campaigns SET next_dispatch_at = $3
     WHERE workspace_id = $1 AND id = $2 AND status = 'running' AND next_dispatch_at > $3
@@ -94,7 +94,7 @@ async def select_campaigns(
 
 
 async def count_campaigns(db: Connection, workspace_id: UUID, status: CampaignStatus | None = None) -> int:
-    """How many the workspace has; None: of any status."""
+    """Counts the campaigns of a workspace. status: None for any."""
     found: int = await db.fetchval(
         "SELECT count(*) FROM campaigns WHERE workspace_id = $1 AND ($2::text IS NULL OR status = $2)",
         workspace_id,
@@ -122,7 +122,7 @@ async def insert_campaign(
 async def update_settings(
     db: Connection, workspace_id: UUID, campaign_id: UUID, chosen: CampaignSettings, now: datetime
 ) -> None:
-    """Everything but its status."""
+    """Stores new settings."""
     await db.execute(_UPDATE_CAMPAIGN, workspace_id, campaign_id, *_values(chosen), now)
 
 
@@ -144,25 +144,27 @@ async def select_due_campaigns(db: Connection, now: datetime, most: int) -> list
 
 
 async def lock_due_campaign(db: Connection, workspace_id: UUID, campaign_id: UUID, now: datetime) -> Campaign | None:
-    """None: it may place no call now, or another worker has it. Needs platform scope."""
+    """Locks a campaign; None if it may place no call now, or another worker has it. Needs platform scope."""
     row = await db.fetchrow(_LOCK_DUE_CAMPAIGN, workspace_id, campaign_id, now)
     return None if row is None else _make_campaign(row)
 
 
 async def lock_free_campaign(db: Connection, workspace_id: UUID, campaign_id: UUID) -> Campaign | None:
-    """None: another transaction has locked it. For transactions that hold locks of calls or attempts: a dispatcher may
-    wait for those while it holds the campaign. Needs platform scope."""
+    """Locks a campaign; None if another transaction has locked it. Needs platform scope.
+
+    For transactions that hold locks of calls or attempts: a dispatcher may wait for these while it holds the campaign.
+    """
     row = await db.fetchrow(_LOCK_FREE_CAMPAIGN, workspace_id, campaign_id)
     return None if row is None else _make_campaign(row)
 
 
 async def delay_campaign(db: Connection, campaign: Campaign, until: datetime, reason: str | None) -> None:
-    """No call is placed before. The campaign must be locked. Needs platform scope."""
+    """Stores that no call is placed before `until`. The campaign must be locked. Needs platform scope."""
     await db.execute(_DELAY_CAMPAIGN, campaign.workspace_id, campaign.id, until, reason)
 
 
 async def wake_campaign(db: Connection, workspace_id: UUID, campaign_id: UUID, at: datetime) -> None:
-    """It has recipients to call by then."""
+    """Makes a running campaign look for recipients at this time at the latest."""
     await db.execute(_WAKE_CAMPAIGN, workspace_id, campaign_id, at)
 
 
@@ -184,7 +186,7 @@ def _values(chosen: CampaignSettings) -> tuple[Any, ...]:
 
 
 def _known(kind: type[BaseModel], stored: Mapping[str, Any]) -> dict[str, Any]:
-    """Without fields that a later version has stored: while it is rolled out, this one still ends calls."""
+    """Leaves out fields that a later version stored: during its rollout, this version still ends calls."""
     return {name: value for name, value in stored.items() if name in kind.model_fields}
 
 
@@ -222,7 +224,7 @@ _RECIPIENT_COLUMNS: Final = """
     r.detail, r.attempts, r.next_attempt_at, r.created_at, r.finished_at
 """
 _RECIPIENTS: Final = f"SELECT {_RECIPIENT_COLUMNS} FROM campaign_recipients r"
-# In the order in which they were added.
+# Order of addition.
 _RECIPIENT_ORDER: Final = Keyset(
     ("r.id",),
     "SELECT id FROM campaign_recipients WHERE id = $1 AND workspace_id = $2 AND campaign_id = $3",
@@ -232,7 +234,7 @@ _RECIPIENT_FILTER: Final = """
     WHERE r.workspace_id = $1 AND r.campaign_id = $2 AND ($3::text IS NULL OR r.status = $3)
       AND ($4::text IS NULL OR r.outcome = $4) AND ($5::text IS NULL OR r.phone_number = $5)
 """
-# A number that the campaign has stays as it is.
+# Keeps the recipient of a number that the campaign has already.
 _INSERT_RECIPIENTS: Final = """
     INSERT INTO campaign_recipients (id, workspace_id, campaign_id, phone_number, variables, timezone, reference,
                                      status, attempts, next_attempt_at, created_at)
@@ -257,7 +259,7 @@ _UPDATE_RECIPIENT: Final = """
         finished_at = CASE WHEN $3 = 'finished' THEN $8::timestamptz END
     WHERE workspace_id = $1 AND id = $2
 """
-# Some may be locked by a worker that is just calling them: those are found by the next run.
+# Skips recipients that a worker is calling right now; the next run finds them.
 _FINISH_PENDING: Final = """
     UPDATE campaign_recipients SET status = 'finished', outcome = coalesce(outcome, 'not_called'), detail = $3,
                                    finished_at = $4
@@ -290,7 +292,7 @@ _FIND_OPEN: Final = """
 async def insert_recipients(
     db: Connection, workspace_id: UUID, campaign_id: UUID, rows: Sequence[NewRecipient], now: datetime
 ) -> set[str]:
-    """The numbers that were stored; the others are in the campaign already."""
+    """Inserts recipients; returns their numbers. The campaign already has the numbers that are left out."""
     stored = await db.fetch(
         _INSERT_RECIPIENTS,
         workspace_id,
@@ -306,7 +308,7 @@ async def insert_recipients(
 
 
 async def count_recipients(db: Connection, workspace_id: UUID, campaign_id: UUID) -> int:
-    """How many the campaign has."""
+    """Counts the recipients of a campaign."""
     found: int = await db.fetchval(
         "SELECT count(*) FROM campaign_recipients WHERE workspace_id = $1 AND campaign_id = $2",
         workspace_id,
@@ -381,7 +383,7 @@ async def update_recipient(db: Connection, one: CampaignRecipient) -> None:
 async def finish_pending(
     db: Connection, workspace_id: UUID, campaign_id: UUID, detail: str, now: datetime, most: int
 ) -> int:
-    """Up to `most` pending recipients are not called any more; returns how many. Needs platform scope."""
+    """Finishes up to `most` pending recipients; returns how many. Needs platform scope."""
     status = await db.execute(_FINISH_PENDING, workspace_id, campaign_id, detail, now, most)
     return int(status.split()[-1])
 
@@ -518,7 +520,7 @@ async def count_pace(db: Connection, workspace_id: UUID, campaign_id: UUID, now:
 async def lock_called_recipients(
     db: Connection, workspace_ids: Sequence[UUID], call_ids: Sequence[UUID]
 ) -> list[LockedAttempt]:
-    """Those of these calls of these workspaces that a campaign placed. Needs platform scope."""
+    """Locks the recipients of the calls that a campaign placed; other calls are left out. Needs platform scope."""
     rows = await db.fetch(_LOCK_CALLED_RECIPIENTS, workspace_ids, call_ids)
     return [
         LockedAttempt(row["call_id"], row["call_outcome"], row["call_finished_at"], _make_recipient(row))
@@ -549,11 +551,11 @@ async def find_called_recipient(db: Connection, workspace_id: UUID, call_id: UUI
 async def load_progress(
     db: Connection, workspace_id: UUID, campaign_id: UUID, calls_per_minute: int, now: datetime
 ) -> CampaignProgress:
-    """Counts what is stored; nothing is counted along."""
+    """Counts the stored recipients and calls of a campaign."""
     rows = await db.fetch(_PROGRESS, workspace_id, campaign_id)
     calls: Any = await db.fetchrow(_CALLS, workspace_id, campaign_id, now)
-    by_status: dict[str, int] = {"pending": 0, "calling": 0, "finished": 0}
-    by_outcome: dict[str, int] = {}
+    by_status: dict[RecipientStatus, int] = {"pending": 0, "calling": 0, "finished": 0}
+    by_outcome: dict[RecipientOutcome, int] = {}
     for row in rows:
         by_status[row["status"]] += row["recipients"]
         if row["outcome"] and row["status"] == "finished":
@@ -577,5 +579,5 @@ _SELECT_CALLER_NUMBERS: Final = """
 
 
 async def select_caller_numbers(db: Connection, workspace_id: UUID, number_ids: Sequence[UUID]) -> set[UUID]:
-    """Those of these numbers that the workspace may call from."""
+    """Returns which of these numbers the workspace may call from."""
     return {row["id"] for row in await db.fetch(_SELECT_CALLER_NUMBERS, workspace_id, list(number_ids))}

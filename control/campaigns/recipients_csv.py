@@ -30,7 +30,7 @@ class ColumnMap:
 
 @dataclass(frozen=True, slots=True)
 class CsvRows:
-    """The rows of a file, those that cannot be read, and headers of columns that nothing is read from."""
+    """The rows of a file, the faults of unreadable rows, and the headers of unused columns."""
 
     rows: list[NewRecipient] = field(default_factory=list)
     faults: list[RowFault] = field(default_factory=list)

@@ -37,6 +37,78 @@ from control.http.route import RateLimit, Route
 from control.http.streamed_file import StreamedFile
 from control.platform.string_maps import bounded_map
 
+CAMPAIGNS: Final = "/workspaces/{workspaceId}/campaigns"
+CAMPAIGN: Final = f"{CAMPAIGNS}/{{campaignId}}"
+RECIPIENTS: Final = f"{CAMPAIGN}/recipients"
+
+
+# -- Campaigns --
+
+MOST_NUMBERS: Final = 20
+NumberIds = Annotated[list[UUID], Field(max_length=MOST_NUMBERS)]
+
+
+class CampaignsQuery(ListQuery):
+    """Filters of the list."""
+
+    status: CampaignStatus | None = Field(None, description="Only campaigns with this status.")
+
+
+class CampaignBody(Body):
+    """A campaign's settings."""
+
+    name: Name = Field(description="For people.", examples=["Recall December"])
+    agent_id: UUID = Field(description="The agent that calls.")
+    agent_version: int | None = Field(
+        None,
+        ge=1,
+        le=MAX_VERSION,
+        description="The version that calls; null: the current one at each call.",
+        examples=[3],
+    )
+    number_ids: NumberIds = Field(
+        [], description="Numbers to call from, up to 20; empty: the agent's own, else any of the workspace."
+    )
+    hours: CallingHours | None = Field(
+        None,
+        description="When recipients may be called, by the clock where each of them is; null: hours that are usual in "
+        "the number's country. Who calls answers for the law of the place.",
+    )
+    retries: RetryPolicy = Field(RetryPolicy(), description="How often a recipient is called.")
+    calls_per_minute: int = Field(
+        10, ge=1, le=600, description="Calls that are placed within any minute, at most.", examples=[10]
+    )
+    most_open_calls: int = Field(
+        2, ge=1, le=500, description="Calls at the same time, those that ring included.", examples=[2]
+    )
+    leaves_messages: bool = Field(
+        False, description="Whether a machine gets the agent's voicemail message; else the call is ended."
+    )
+    call_screening: CallScreening | None = Field(None, description="What phones that ask who calls get.")
+    starts_at: UtcDatetime | None = Field(
+        None, description="No call is placed before; null: none is held back.", examples=["2026-12-01T08:00:00Z"]
+    )
+    ends_at: UtcDatetime | None = Field(
+        None, description="No call is placed after; null: no end.", examples=["2026-12-20T20:00:00Z"]
+    )
+
+    def to_settings(self) -> CampaignSettings:
+        """As the service takes them."""
+        return CampaignSettings(
+            name=self.name,
+            agent_id=self.agent_id,
+            agent_version=self.agent_version,
+            number_ids=self.number_ids,
+            hours=self.hours,
+            retries=self.retries,
+            calls_per_minute=self.calls_per_minute,
+            most_open_calls=self.most_open_calls,
+            leaves_messages=self.leaves_messages,
+            call_screening=self.call_screening,
+            starts_at=self.starts_at,
+            ends_at=self.ends_at,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class CampaignView:
@@ -100,40 +172,166 @@ class CampaignList(ListAnswer):
 
 
 @dataclass(frozen=True, slots=True)
-class CampaignProgressView:
-    """How far a campaign is. Figures are counted when they are asked for."""
-
-    by_status: Annotated[
-        Mapping[RecipientStatus, int],
-        Field(description="Recipients by status.", examples=[{"pending": 380, "calling": 2, "finished": 118}]),
-    ]
-    by_outcome: Annotated[
-        Mapping[RecipientOutcome, int],
-        Field(
-            description="Finished recipients by outcome.", examples=[{"answered": 90, "voicemail_left": 20, "busy": 8}]
-        ),
-    ]
-    calls: Annotated[int, Field(description="Calls so far.", examples=[164])]
-    calls_last_hour: Annotated[int, Field(description="Calls that were placed within the last hour.", examples=[120])]
-    open_calls: Annotated[int, Field(description="Calls that are not over.", examples=[2])]
-    next_call_at: Annotated[
-        datetime | None, Field(description="When the next recipient may be called; null: nobody waits.")
-    ]
-    remaining_seconds: Annotated[
-        int | None,
-        Field(
-            description="How long the next calls to all waiting recipients take at the pace, at least; null: "
-            "nobody waits.",
-            examples=[2280],
-        ),
-    ]
-
-
-@dataclass(frozen=True, slots=True)
 class CampaignProgressAnswer:
     """How far a campaign is."""
 
-    progress: Annotated[CampaignProgressView, Field(description="How far the campaign is.")]
+    progress: Annotated[CampaignProgress, Field(description="How far the campaign is.")]
+
+
+async def list_campaigns(context: MemberContext, query: CampaignsQuery) -> CampaignList:
+    """The workspace's campaigns, newest first."""
+    found = await context.services[Campaigns].list_page(
+        context.db, context.workspace_id, status=query.status, page=query.request()
+    )
+    return CampaignList([to_campaign_view(campaign) for campaign in found.rows], **page_fields(query, found))
+
+
+async def create_campaign(context: MemberContext, body: CampaignBody) -> CampaignAnswer:
+    """Creates a campaign as a draft. Add recipients, then start it. `warnings` says what
+    will keep it from starting."""
+    made = await context.services[Campaigns].create(
+        context.db, context.workspace_id, context.actor, body.to_settings(), context.now
+    )
+    return await _to_answer(context, made)
+
+
+async def get_campaign(context: MemberContext, campaign_id: CampaignId) -> CampaignAnswer:
+    """A campaign."""
+    found = await context.services[Campaigns].get(context.db, context.workspace_id, campaign_id)
+    return await _to_answer(context, found)
+
+
+async def replace_campaign(context: MemberContext, campaign_id: CampaignId, body: CampaignBody) -> CampaignAnswer:
+    """Replaces a campaign's settings. They hold from the next call on."""
+    changed = await context.services[Campaigns].update(
+        context.db, context.workspace_id, context.actor, campaign_id, body.to_settings(), context.now
+    )
+    return await _to_answer(context, changed)
+
+
+async def delete_campaign(context: MemberContext, campaign_id: CampaignId) -> None:
+    """Deletes a campaign with its recipients. Its calls stay."""
+    await context.services[Campaigns].delete(context.db, context.workspace_id, context.actor, campaign_id)
+
+
+async def start_campaign(context: MemberContext, campaign_id: CampaignId) -> CampaignAnswer:
+    """Starts a draft, or a paused campaign again."""
+    started = await context.services[Campaigns].start(
+        context.db, context.workspace_id, context.actor, campaign_id, context.now
+    )
+    return await _to_answer(context, started)
+
+
+async def pause_campaign(context: MemberContext, campaign_id: CampaignId) -> CampaignAnswer:
+    """Pauses a campaign. Calls that wait to be dialled are not dialled; those that run go on."""
+    paused = await context.services[Campaigns].pause(
+        context.db, context.workspace_id, context.actor, campaign_id, context.now
+    )
+    return await _to_answer(context, paused)
+
+
+async def cancel_campaign(context: MemberContext, campaign_id: CampaignId) -> CampaignAnswer:
+    """Ends a campaign for good. Calls that run go on."""
+    canceled = await context.services[Campaigns].cancel(
+        context.db, context.workspace_id, context.actor, campaign_id, context.now
+    )
+    return await _to_answer(context, canceled)
+
+
+async def get_campaign_progress(context: MemberContext, campaign_id: CampaignId) -> CampaignProgressAnswer:
+    """How many recipients were called, with which outcome, and how long the rest takes at the pace."""
+    found = await context.services[Campaigns].get_progress(context.db, context.workspace_id, campaign_id, context.now)
+    return CampaignProgressAnswer(found)
+
+
+async def _to_answer(context: MemberContext, campaign: Campaign) -> CampaignAnswer:
+    warnings = await context.services[Campaigns].list_warnings(context.db, context.workspace_id)
+    return CampaignAnswer(to_campaign_view(campaign), warnings)
+
+
+def to_campaign_view(one: Campaign) -> CampaignView:
+    chosen = one.settings
+    return CampaignView(
+        id=one.id,
+        name=chosen.name,
+        status=one.status,
+        status_reason=one.status_reason,
+        agent_id=chosen.agent_id,
+        agent_version=chosen.agent_version,
+        number_ids=list(chosen.number_ids),
+        hours=chosen.hours,
+        retries=chosen.retries,
+        calls_per_minute=chosen.calls_per_minute,
+        most_open_calls=chosen.most_open_calls,
+        leaves_messages=chosen.leaves_messages,
+        call_screening=chosen.call_screening,
+        starts_at=chosen.starts_at,
+        ends_at=chosen.ends_at,
+        created_at=one.created_at,
+        updated_at=one.updated_at,
+        started_at=one.started_at,
+        finished_at=one.finished_at,
+    )
+
+
+# -- Recipients --
+
+# With one variable each, a body has about as many names as bodies may (control/http/inputs.py).
+MOST_IN_BODY: Final = 500
+MOST_FILE_BYTES: Final = 5_000_000
+# Of the results' file: a client that takes nothing for so long, and the whole.
+STALL_S: Final = 30.0
+LONGEST_S: Final = 600.0
+# Looser than what is stored: a wrong value is the fault of its row, and not of the request.
+RowText = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500)]
+RowVariables = Annotated[dict[str, str], Field(max_length=MOST_VARIABLES), bounded_map(MOST_VARIABLES, LONGEST_NAME)]
+Column = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=ONE_LINE)]
+VariableColumns = Annotated[str, StringConstraints(min_length=1, max_length=4_000, pattern=ONE_LINE)]
+
+
+class NewRecipientRow(Body):
+    """A number to call."""
+
+    phone_number: RowText = Field(description="E.164.", examples=["+14155550123"])
+    variables: RowVariables = Field(
+        {}, description="Values for the agent's placeholders in calls to it.", examples=[{"customer_name": "Ms Ito"}]
+    )
+    timezone: RowText | None = Field(
+        None, description="Where the phone is (IANA name); null: the zones of the number.", examples=["Europe/Paris"]
+    )
+    reference: RowText | None = Field(
+        None, description="Your own name of it, up to 200 characters; null: none.", examples=["patient-4711"]
+    )
+
+
+class NewRecipients(Body):
+    """Numbers to call."""
+
+    recipients: list[NewRecipientRow] = Field(
+        min_length=1, max_length=MOST_IN_BODY, description="Up to 500; upload longer lists as a file."
+    )
+
+
+class RecipientUploadQuery(Query):
+    """Which column of the file holds what, by the header."""
+
+    phone_number_column: Column = Field("phone_number", description="Numbers in E.164.")
+    timezone_column: Column = Field("timezone", description="Time zones; the file may be without.")
+    reference_column: Column = Field("reference", description="Your own names; the file may be without.")
+    variable_columns: VariableColumns | None = Field(
+        None,
+        description="Variables with the headers of their columns; null: each other column is a variable under its own "
+        "header, in lower case with _ for other characters.",
+        examples=["customer_name=Full name;city=Town"],
+    )
+
+
+class RecipientsQuery(ListQuery):
+    """Filters of the list."""
+
+    status: RecipientStatus | None = Field(None, description="Only recipients with this status.")
+    outcome: RecipientOutcome | None = Field(None, description="Only recipients with this outcome.")
+    phone_number: str | None = Field(None, max_length=20, description="Only this number.", examples=["+14155550123"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,285 +432,6 @@ class RecipientImportAnswer:
     ]
 
 
-def to_campaign_view(one: Campaign) -> CampaignView:
-    chosen = one.settings
-    return CampaignView(
-        id=one.id,
-        name=chosen.name,
-        status=one.status,
-        status_reason=one.status_reason,
-        agent_id=chosen.agent_id,
-        agent_version=chosen.agent_version,
-        number_ids=list(chosen.number_ids),
-        hours=chosen.hours,
-        retries=chosen.retries,
-        calls_per_minute=chosen.calls_per_minute,
-        most_open_calls=chosen.most_open_calls,
-        leaves_messages=chosen.leaves_messages,
-        call_screening=chosen.call_screening,
-        starts_at=chosen.starts_at,
-        ends_at=chosen.ends_at,
-        created_at=one.created_at,
-        updated_at=one.updated_at,
-        started_at=one.started_at,
-        finished_at=one.finished_at,
-    )
-
-
-def to_progress_view(one: CampaignProgress) -> CampaignProgressView:
-    return CampaignProgressView(
-        by_status=one.by_status,  # type: ignore[arg-type]
-        by_outcome=one.by_outcome,  # type: ignore[arg-type]
-        calls=one.calls,
-        calls_last_hour=one.calls_last_hour,
-        open_calls=one.open_calls,
-        next_call_at=one.next_call_at,
-        remaining_seconds=one.remaining_seconds,
-    )
-
-
-def to_recipient_view(one: CampaignRecipient) -> RecipientView:
-    return RecipientView(
-        id=one.id,
-        phone_number=one.phone_number,
-        reference=one.reference,
-        variables=one.variables,
-        timezone=one.timezone,
-        status=one.status,
-        outcome=one.outcome,
-        detail=one.detail,
-        attempts=one.attempts,
-        next_attempt_at=one.next_attempt_at if one.status == "pending" else None,
-        created_at=one.created_at,
-        finished_at=one.finished_at,
-    )
-
-
-def to_attempt_view(one: CampaignAttempt) -> CampaignAttemptView:
-    return CampaignAttemptView(one.call_id, one.started_at, one.finished_at, one.outcome, one.detail)
-
-
-def to_import_answer(result: ImportResult, warnings: list[CampaignWarning]) -> RecipientImportAnswer:
-    faults = [RowFaultView(one.place, one.fault.param, one.fault.code, one.fault.message) for one in result.faults]
-    return RecipientImportAnswer(result.added, len(faults), faults, list(result.ignored_columns), warnings)
-
-
-CAMPAIGNS: Final = "/workspaces/{workspaceId}/campaigns"
-CAMPAIGN: Final = f"{CAMPAIGNS}/{{campaignId}}"
-MOST_NUMBERS: Final = 20
-
-NumberIds = Annotated[list[UUID], Field(max_length=MOST_NUMBERS)]
-
-
-class CampaignsQuery(ListQuery):
-    """Filters of the list."""
-
-    status: CampaignStatus | None = Field(None, description="Only campaigns with this status.")
-
-
-class CampaignBody(Body):
-    """A campaign's settings."""
-
-    name: Name = Field(description="For people.", examples=["Recall December"])
-    agent_id: UUID = Field(description="The agent that calls.")
-    agent_version: int | None = Field(
-        None,
-        ge=1,
-        le=MAX_VERSION,
-        description="The version that calls; null: the current one at each call.",
-        examples=[3],
-    )
-    number_ids: NumberIds = Field(
-        [], description="Numbers to call from, up to 20; empty: the agent's own, else any of the workspace."
-    )
-    hours: CallingHours | None = Field(
-        None,
-        description="When recipients may be called, by the clock where each of them is; null: hours that are usual in "
-        "the number's country. Who calls answers for the law of the place.",
-    )
-    retries: RetryPolicy = Field(RetryPolicy(), description="How often a recipient is called.")
-    calls_per_minute: int = Field(
-        10, ge=1, le=600, description="Calls that are placed within any minute, at most.", examples=[10]
-    )
-    most_open_calls: int = Field(
-        2, ge=1, le=500, description="Calls at the same time, those that ring included.", examples=[2]
-    )
-    leaves_messages: bool = Field(
-        False, description="Whether a machine gets the agent's voicemail message; else the call is ended."
-    )
-    call_screening: CallScreening | None = Field(None, description="What phones that ask who calls get.")
-    starts_at: UtcDatetime | None = Field(
-        None, description="No call is placed before; null: none is held back.", examples=["2026-12-01T08:00:00Z"]
-    )
-    ends_at: UtcDatetime | None = Field(
-        None, description="No call is placed after; null: no end.", examples=["2026-12-20T20:00:00Z"]
-    )
-
-    def to_settings(self) -> CampaignSettings:
-        """As the service takes them."""
-        return CampaignSettings(
-            name=self.name,
-            agent_id=self.agent_id,
-            agent_version=self.agent_version,
-            number_ids=self.number_ids,
-            hours=self.hours,
-            retries=self.retries,
-            calls_per_minute=self.calls_per_minute,
-            most_open_calls=self.most_open_calls,
-            leaves_messages=self.leaves_messages,
-            call_screening=self.call_screening,
-            starts_at=self.starts_at,
-            ends_at=self.ends_at,
-        )
-
-
-async def list_campaigns(context: MemberContext, query: CampaignsQuery) -> CampaignList:
-    """The workspace's campaigns, newest first."""
-    found = await context.services[Campaigns].list_page(
-        context.db, context.workspace_id, status=query.status, page=query.request()
-    )
-    return CampaignList([to_campaign_view(one) for one in found.rows], **page_fields(query, found))
-
-
-async def create_campaign(context: MemberContext, body: CampaignBody) -> CampaignAnswer:
-    """Creates a campaign as a draft. Add recipients, then start it. `warnings` says what
-    will keep it from starting."""
-    made = await context.services[Campaigns].create(
-        context.db, context.workspace_id, context.actor, body.to_settings(), context.now
-    )
-    return await _to_answer(context, made)
-
-
-async def get_campaign(context: MemberContext, campaign_id: CampaignId) -> CampaignAnswer:
-    """A campaign."""
-    found = await context.services[Campaigns].get(context.db, context.workspace_id, campaign_id)
-    return await _to_answer(context, found)
-
-
-async def replace_campaign(context: MemberContext, campaign_id: CampaignId, body: CampaignBody) -> CampaignAnswer:
-    """Replaces a campaign's settings. They hold from the next call on."""
-    changed = await context.services[Campaigns].update(
-        context.db, context.workspace_id, context.actor, campaign_id, body.to_settings(), context.now
-    )
-    return await _to_answer(context, changed)
-
-
-async def delete_campaign(context: MemberContext, campaign_id: CampaignId) -> None:
-    """Deletes a campaign with its recipients. Its calls stay."""
-    await context.services[Campaigns].delete(context.db, context.workspace_id, context.actor, campaign_id)
-
-
-async def start_campaign(context: MemberContext, campaign_id: CampaignId) -> CampaignAnswer:
-    """Starts a draft, or a paused campaign again."""
-    started = await context.services[Campaigns].start(
-        context.db, context.workspace_id, context.actor, campaign_id, context.now
-    )
-    return await _to_answer(context, started)
-
-
-async def pause_campaign(context: MemberContext, campaign_id: CampaignId) -> CampaignAnswer:
-    """Pauses a campaign. Calls that wait to be dialled are not dialled; those that run go on."""
-    paused = await context.services[Campaigns].pause(
-        context.db, context.workspace_id, context.actor, campaign_id, context.now
-    )
-    return await _to_answer(context, paused)
-
-
-async def cancel_campaign(context: MemberContext, campaign_id: CampaignId) -> CampaignAnswer:
-    """Ends a campaign for good. Calls that run go on."""
-    canceled = await context.services[Campaigns].cancel(
-        context.db, context.workspace_id, context.actor, campaign_id, context.now
-    )
-    return await _to_answer(context, canceled)
-
-
-async def get_campaign_progress(context: MemberContext, campaign_id: CampaignId) -> CampaignProgressAnswer:
-    """How many recipients were called, with which outcome, and how long the rest takes at the pace."""
-    found = await context.services[Campaigns].get_progress(context.db, context.workspace_id, campaign_id, context.now)
-    return CampaignProgressAnswer(to_progress_view(found))
-
-
-async def _to_answer(context: MemberContext, campaign: Campaign) -> CampaignAnswer:
-    warnings = await context.services[Campaigns].list_warnings(context.db, context.workspace_id)
-    return CampaignAnswer(to_campaign_view(campaign), warnings)
-
-
-_READ: Final = member("viewer", "campaigns:read")
-_WRITE: Final = member("member", "campaigns:write")
-
-_CAMPAIGN_ROUTES: tuple[Route, ...] = (
-    Route("GET", CAMPAIGNS, list_campaigns, _READ, beyond_spec=True),
-    Route("POST", CAMPAIGNS, create_campaign, _WRITE, status=201, idempotent=True, beyond_spec=True),
-    Route("GET", CAMPAIGN, get_campaign, _READ, beyond_spec=True),
-    Route("PUT", CAMPAIGN, replace_campaign, _WRITE, beyond_spec=True),
-    Route("DELETE", CAMPAIGN, delete_campaign, _WRITE, beyond_spec=True),
-    Route("POST", f"{CAMPAIGN}/start", start_campaign, _WRITE, beyond_spec=True),
-    Route("POST", f"{CAMPAIGN}/pause", pause_campaign, _WRITE, beyond_spec=True),
-    Route("POST", f"{CAMPAIGN}/cancel", cancel_campaign, _WRITE, beyond_spec=True),
-    Route("GET", f"{CAMPAIGN}/progress", get_campaign_progress, _READ, beyond_spec=True),
-)
-
-
-RECIPIENTS: Final = f"{CAMPAIGN}/recipients"
-# With one variable each, a body has about as many names as bodies may (control/http/inputs.py).
-MOST_IN_BODY: Final = 500
-MOST_FILE_BYTES: Final = 5_000_000
-# Of the results' file: a client that takes nothing for so long, and the whole.
-STALL_S: Final = 30.0
-LONGEST_S: Final = 600.0
-
-# Looser than what is stored: a wrong value is the fault of its row, and not of the request.
-RowText = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500)]
-RowVariables = Annotated[dict[str, str], Field(max_length=MOST_VARIABLES), bounded_map(MOST_VARIABLES, LONGEST_NAME)]
-Column = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=ONE_LINE)]
-VariableColumns = Annotated[str, StringConstraints(min_length=1, max_length=4_000, pattern=ONE_LINE)]
-
-
-class NewRecipientRow(Body):
-    """A number to call."""
-
-    phone_number: RowText = Field(description="E.164.", examples=["+14155550123"])
-    variables: RowVariables = Field(
-        {}, description="Values for the agent's placeholders in calls to it.", examples=[{"customer_name": "Ms Ito"}]
-    )
-    timezone: RowText | None = Field(
-        None, description="Where the phone is (IANA name); null: the zones of the number.", examples=["Europe/Paris"]
-    )
-    reference: RowText | None = Field(
-        None, description="Your own name of it, up to 200 characters; null: none.", examples=["patient-4711"]
-    )
-
-
-class NewRecipients(Body):
-    """Numbers to call."""
-
-    recipients: list[NewRecipientRow] = Field(
-        min_length=1, max_length=MOST_IN_BODY, description="Up to 500; upload longer lists as a file."
-    )
-
-
-class RecipientUploadQuery(Query):
-    """Which column of the file holds what, by the header."""
-
-    phone_number_column: Column = Field("phone_number", description="Numbers in E.164.")
-    timezone_column: Column = Field("timezone", description="Time zones; the file may be without.")
-    reference_column: Column = Field("reference", description="Your own names; the file may be without.")
-    variable_columns: VariableColumns | None = Field(
-        None,
-        description="Variables with the headers of their columns; null: each other column is a variable under its own "
-        "header, in lower case with _ for other characters.",
-        examples=["customer_name=Full name;city=Town"],
-    )
-
-
-class RecipientsQuery(ListQuery):
-    """Filters of the list."""
-
-    status: RecipientStatus | None = Field(None, description="Only recipients with this status.")
-    outcome: RecipientOutcome | None = Field(None, description="Only recipients with this outcome.")
-    phone_number: str | None = Field(None, max_length=20, description="Only this number.", examples=["+14155550123"])
-
-
 async def add_recipients(context: MemberContext, campaign_id: CampaignId, body: NewRecipients) -> RecipientImportAnswer:
     """Adds recipients row by row: those that can be called are stored, each of the others has a fault in the answer."""
     rows = [
@@ -560,7 +479,7 @@ async def list_recipients(context: MemberContext, campaign_id: CampaignId, query
         number=query.phone_number,
         page=query.request(),
     )
-    return RecipientList([to_recipient_view(one) for one in found.rows], **page_fields(query, found))
+    return RecipientList([to_recipient_view(recipient) for recipient in found.rows], **page_fields(query, found))
 
 
 async def get_recipient(
@@ -572,7 +491,7 @@ async def get_recipient(
     found, calls = await context.services[CampaignRecipients].get(
         context.db, context.workspace_id, campaign_id, recipient_id
     )
-    return RecipientAnswer(to_recipient_view(found), [to_attempt_view(one) for one in calls])
+    return RecipientAnswer(to_recipient_view(found), [to_attempt_view(call) for call in calls])
 
 
 async def export_campaign_results(context: MemberContext, campaign_id: CampaignId) -> StreamedFile:
@@ -592,9 +511,47 @@ async def _to_import_answer(context: MemberContext, result: ImportResult) -> Rec
     return to_import_answer(result, await context.services[Campaigns].list_warnings(context.db, context.workspace_id))
 
 
-_LIMIT: Final = RateLimit("campaign-recipients", 60, 60, per_user=True)
+def to_import_answer(result: ImportResult, warnings: list[CampaignWarning]) -> RecipientImportAnswer:
+    faults = [RowFaultView(row.place, row.fault.param, row.fault.code, row.fault.message) for row in result.faults]
+    return RecipientImportAnswer(result.added, len(faults), faults, list(result.ignored_columns), warnings)
 
-_RECIPIENT_ROUTES: tuple[Route, ...] = (
+
+def to_recipient_view(one: CampaignRecipient) -> RecipientView:
+    return RecipientView(
+        id=one.id,
+        phone_number=one.phone_number,
+        reference=one.reference,
+        variables=one.variables,
+        timezone=one.timezone,
+        status=one.status,
+        outcome=one.outcome,
+        detail=one.detail,
+        attempts=one.attempts,
+        next_attempt_at=one.next_attempt_at if one.status == "pending" else None,
+        created_at=one.created_at,
+        finished_at=one.finished_at,
+    )
+
+
+def to_attempt_view(one: CampaignAttempt) -> CampaignAttemptView:
+    return CampaignAttemptView(one.call_id, one.started_at, one.finished_at, one.outcome, one.detail)
+
+
+# -- Routes --
+
+_READ: Final = member("viewer", "campaigns:read")
+_WRITE: Final = member("member", "campaigns:write")
+_LIMIT: Final = RateLimit("campaign-recipients", 60, 60, per_user=True)
+ROUTES: tuple[Route, ...] = (
+    Route("GET", CAMPAIGNS, list_campaigns, _READ, beyond_spec=True),
+    Route("POST", CAMPAIGNS, create_campaign, _WRITE, status=201, idempotent=True, beyond_spec=True),
+    Route("GET", CAMPAIGN, get_campaign, _READ, beyond_spec=True),
+    Route("PUT", CAMPAIGN, replace_campaign, _WRITE, beyond_spec=True),
+    Route("DELETE", CAMPAIGN, delete_campaign, _WRITE, beyond_spec=True),
+    Route("POST", f"{CAMPAIGN}/start", start_campaign, _WRITE, beyond_spec=True),
+    Route("POST", f"{CAMPAIGN}/pause", pause_campaign, _WRITE, beyond_spec=True),
+    Route("POST", f"{CAMPAIGN}/cancel", cancel_campaign, _WRITE, beyond_spec=True),
+    Route("GET", f"{CAMPAIGN}/progress", get_campaign_progress, _READ, beyond_spec=True),
     Route("GET", RECIPIENTS, list_recipients, _READ, beyond_spec=True),
     Route("POST", RECIPIENTS, add_recipients, _WRITE, limit=_LIMIT, is_heavy=True, beyond_spec=True),
     Route(
@@ -610,5 +567,3 @@ _RECIPIENT_ROUTES: tuple[Route, ...] = (
     Route("GET", f"{RECIPIENTS}/{{recipientId}}", get_recipient, _READ, beyond_spec=True),
     Route("GET", f"{CAMPAIGN}/results", export_campaign_results, member("admin", "campaigns:read"), beyond_spec=True),
 )
-
-ROUTES: tuple[Route, ...] = (*_CAMPAIGN_ROUTES, *_RECIPIENT_ROUTES)

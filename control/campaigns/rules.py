@@ -1,8 +1,13 @@
-"""Records of campaigns and the pure decisions about them: who is called when, and what an ended call means."""
+"""Records of campaigns and the decisions about them. Pure.
+
+A decision is about one of four questions: which rows may be added, what follows from a refused call, what an ended call
+means for its recipient, and when the recipient is called again.
+"""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from itertools import takewhile
 from typing import Annotated, Final, Literal
 from uuid import UUID
 
@@ -18,18 +23,16 @@ from control.workspaces.timezones import timezone_names
 from shared.errors import ErrorDetail, Invalid, Problem
 from shared.events import CallStatus, EndReason
 
-AttemptOutcome = Literal[
-    "answered", "voicemail_left", "machine", "busy", "no_answer", "failed_by_carrier", "rejected", "unreachable",
-    "opted_out",
-]  # fmt: skip
-LastAttemptReason = Literal["outcome", "outcome_limit", "attempt_limit"]
-DAY: Final = timedelta(hours=24)
+# -- Campaigns --
+
+CampaignStatus = Literal["draft", "running", "paused", "completed", "canceled"]
+# Final statuses.
+OVER: Final = ("completed", "canceled")
+# What a call does when the phone asks who is calling.
+CallScreening = Literal["answer", "end"]
 MOST_ATTEMPTS: Final = 10
 MOST_A_DAY: Final = 5
 LONGEST_DELAY_MINUTES: Final = 14 * 24 * 60
-# Nobody is called again, whatever the policy says, who was talked to or asked not to be called again, or whose number
-# does not exist.
-_ALWAYS_FINAL: Final = frozenset({"answered", "unreachable", "opted_out"})
 
 
 class RetryRule(ConfigPart):
@@ -76,69 +79,6 @@ class RetryPolicy(ConfigPart):
     voicemail_left: RetryRule = Field(default=RetryRule(most=0), description="The message was left on a machine.")
 
 
-@dataclass(frozen=True, slots=True)
-class EndedAttempt:
-    """One attempt for a recipient that is over. ended_at: with a zone."""
-
-    outcome: AttemptOutcome
-    ended_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class NoMoreAttempts:
-    """The recipient is not phoned again. reason: outcome (the last one is final), outcome_limit (there were as many
-    attempts after this outcome as its rule allows), attempt_limit (as many in all as the policy allows)."""
-
-    reason: LastAttemptReason
-
-
-def next_attempt(policy: RetryPolicy, attempts: Sequence[EndedAttempt], now: datetime) -> datetime | NoMoreAttempts:
-    """When the recipient may be phoned next, never before `now`; calling hours apply on top. attempts: all so far, in
-    any order; without any the answer is `now`."""
-    if not attempts:
-        return now
-    ordered = sorted(attempts, key=lambda one: one.ended_at)
-    reason = _find_end(policy, ordered)
-    if reason is not None:
-        return NoMoreAttempts(reason)
-    last = ordered[-1]
-    delay = max(_rule_of(policy, last.outcome).delay_minutes, policy.gap_minutes)
-    earliest = [now, last.ended_at + timedelta(minutes=delay)]
-    if len(ordered) >= policy.most_a_day:
-        earliest.append(ordered[-policy.most_a_day].ended_at + DAY)
-    return max(earliest)
-
-
-def _find_end(policy: RetryPolicy, ordered: Sequence[EndedAttempt]) -> LastAttemptReason | None:
-    outcome = ordered[-1].outcome
-    if any(one.outcome in _ALWAYS_FINAL for one in ordered):
-        return "outcome"
-    most = _rule_of(policy, outcome).most
-    if most == 0:
-        return "outcome"
-    if len(ordered) >= policy.most_attempts:
-        return "attempt_limit"
-    return "outcome_limit" if sum(one.outcome == outcome for one in ordered) > most else None
-
-
-def _rule_of(policy: RetryPolicy, outcome: AttemptOutcome) -> RetryRule:
-    """The rule of an outcome that is not final by itself."""
-    rule: RetryRule = getattr(policy, outcome)
-    return rule
-
-
-CampaignStatus = Literal["draft", "running", "paused", "completed", "canceled"]
-RecipientStatus = Literal["pending", "calling", "finished"]
-# not_dialled: the call ended before the carrier had it; that is no attempt.
-CallOutcome = Literal[AttemptOutcome, "not_dialled"]
-# refused: the platform's rules forbid the call. not_called: the campaign ended first.
-RecipientOutcome = Literal[CallOutcome, "refused", "not_called"]
-# What a phone that asks who calls gets.
-CallScreening = Literal["answer", "end"]
-# Statuses that nothing leaves.
-OVER: Final = ("completed", "canceled")
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CampaignSettings:
     """What a member chooses. agent_version: None for the agent's current one when a call is placed. number_ids: numbers
@@ -178,7 +118,7 @@ class Campaign:
 
     @property
     def is_over(self) -> bool:
-        """Whether it calls nobody any more."""
+        """Whether the campaign places no further calls."""
         return self.status in OVER
 
 
@@ -190,16 +130,17 @@ class CampaignWarning:
     message: Annotated[str, Field(description="For people.", examples=["This workspace's tier has no outbound calls."])]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewRecipient:
-    """A number to call. place: of the row that named it, in the request or the file. timezone: None for the zones of
-    the number. reference: the customer's own."""
+# -- Recipients and the calls to them --
 
-    place: int
-    phone_number: str
-    variables: Mapping[str, str] = field(default_factory=dict)
-    timezone: str | None = None
-    reference: str | None = None
+AttemptOutcome = Literal[
+    "answered", "voicemail_left", "machine", "busy", "no_answer", "failed_by_carrier", "rejected", "unreachable",
+    "opted_out",
+]  # fmt: skip
+# not_dialled: the call ended before the carrier had it; that is no attempt.
+CallOutcome = Literal[AttemptOutcome, "not_dialled"]
+RecipientStatus = Literal["pending", "calling", "finished"]
+# refused: the platform's rules forbid the call. not_called: the campaign ended first.
+RecipientOutcome = Literal[CallOutcome, "refused", "not_called"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -235,6 +176,48 @@ class CampaignAttempt:
 
 
 @dataclass(frozen=True, slots=True)
+class CampaignProgress:
+    """How far a campaign is. Figures are counted when they are asked for."""
+
+    by_status: Annotated[
+        Mapping[RecipientStatus, int],
+        Field(description="Recipients by status.", examples=[{"pending": 380, "calling": 2, "finished": 118}]),
+    ]
+    by_outcome: Annotated[
+        Mapping[RecipientOutcome, int],
+        Field(
+            description="Finished recipients by outcome.", examples=[{"answered": 90, "voicemail_left": 20, "busy": 8}]
+        ),
+    ]
+    calls: Annotated[int, Field(description="Calls so far.", examples=[164])]
+    calls_last_hour: Annotated[int, Field(description="Calls that were placed within the last hour.", examples=[120])]
+    open_calls: Annotated[int, Field(description="Calls that are not over.", examples=[2])]
+    next_call_at: Annotated[
+        datetime | None, Field(description="When the next recipient may be called; null: nobody waits.")
+    ]
+    remaining_seconds: Annotated[
+        int | None,
+        Field(
+            description="How long the next calls to all waiting recipients take at the pace, at least; null: "
+            "nobody waits.",
+            examples=[2280],
+        ),
+    ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewRecipient:
+    """A number to call. place: of the row that named it, in the request or the file. timezone: None for the zones of
+    the number. reference: the customer's own."""
+
+    place: int
+    phone_number: str
+    variables: Mapping[str, str] = field(default_factory=dict)
+    timezone: str | None = None
+    reference: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class RowFault:
     """A row that was not stored. place: its line in the file, or its place in the request. fault: names the field."""
 
@@ -252,102 +235,75 @@ class ImportResult:
     ignored_columns: Sequence[str] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class CampaignProgress:
-    """Counts of recipients by status and outcome. calls_last_hour: placed within the last hour. open_calls: now.
-    next_call_at: when the next recipient may be called; None without one. remaining_seconds: the least time that the
-    first calls to all pending recipients take at the pace; None without any."""
+# -- Which rows can be added --
 
-    by_status: Mapping[str, int]
-    by_outcome: Mapping[str, int]
-    calls: int
-    calls_last_hour: int
-    open_calls: int
-    next_call_at: datetime | None
-    remaining_seconds: int | None
+LONGEST_REFERENCE: Final = 200
+_CHECKED_VARIABLES: Final[TypeAdapter[dict[str, str]]] = TypeAdapter(CallVariables)
+_CHECKED_NUMBER: Final = "phone_number"
+# Returns the names of the agent's placeholders that a row leaves without a value.
+FindMissing = Callable[[NewRecipient], Sequence[str]]
 
 
-# A call that was not dialled is placed again after so long.
-UNDIALLED_DELAY: Final = timedelta(minutes=5)
-# So many calls in a row that were not dialled end the recipient: whatever is wrong lasts.
-MOST_UNDIALLED: Final = 10
-NO_HOURS: Final = "no_calling_hours"
+def check_rows(rows: Iterable[NewRecipient], find_missing: FindMissing) -> tuple[list[NewRecipient], list[RowFault]]:
+    """Divides rows into those that can be called, each number once, and faults: one for each other row, in order."""
+    good: dict[str, NewRecipient] = {}
+    faults: list[RowFault] = []
+    for row in rows:
+        fault = _find_row_fault(row, find_missing)
+        if fault is None and (first := good.get(row.phone_number)) is not None:
+            fault = ErrorDetail(_CHECKED_NUMBER, "duplicate", f"is that of row {first.place}, too")
+        if fault is None:
+            good[row.phone_number] = row
+        else:
+            faults.append(RowFault(row.place, fault))
+    return list(good.values()), faults
 
 
-def find_call_time(recipient: CampaignRecipient, hours: CallingHours | None, now: datetime) -> datetime | None:
-    """The first time from `now` on within the calling hours; `now` itself, if it is. None: there is none."""
-    zones = (recipient.timezone,) if recipient.timezone else time_zones_of(recipient.phone_number)
+def _find_row_fault(row: NewRecipient, find_missing: FindMissing) -> ErrorDetail | None:
     try:
-        return next_allowed(now, zones, hours or default_hours(recipient.phone_number))
-    except ValueError:  # no zone of this machine (any more); ends of calls are stored all the same
-        return None
+        parse_destination(row.phone_number, _CHECKED_NUMBER)
+    except Invalid as fault:
+        return ErrorDetail(
+            _CHECKED_NUMBER, fault.code, fault.message.removeprefix(f"{_CHECKED_NUMBER} ").removesuffix(".")
+        )
+    if row.timezone is None and not time_zones_of(row.phone_number):
+        text = "is needed: the number does not tell where its phone is"
+        return ErrorDetail("timezone", "timezone_missing", text)
+    if row.timezone is not None and row.timezone not in timezone_names():
+        return ErrorDetail("timezone", "timezone_unknown", "must be a name of the IANA database")
+    if row.reference is not None and (len(row.reference) > LONGEST_REFERENCE or not row.reference.isprintable()):
+        text = f"must be one line of at most {LONGEST_REFERENCE} characters"
+        return ErrorDetail("reference", "reference_invalid", text)
+    return _find_variable_fault(row, find_missing)
 
 
-def apply_attempts(
-    recipient: CampaignRecipient, settings: CampaignSettings, attempts: Sequence[CampaignAttempt], now: datetime
-) -> CampaignRecipient:
-    """The recipient after these calls, the oldest first: called again later, or finished. While a call is open, the
-    recipient is being called."""
-    if any(one.finished_at is None for one in attempts):
-        return replace(recipient, status="calling")
-    last = attempts[-1]
-    ended = [_ended_attempts(one) for one in attempts if one.outcome != "not_dialled"]
-    # A number that was listed while its call waited ends the recipient, but the carrier never had that call.
-    dialled = sum(one.outcome != "not_dialled" and one.detail != LISTED for one in attempts)
-    counted = replace(recipient, outcome=last.outcome, detail=last.detail, attempts=dialled)
-    if last.outcome == "not_dialled":
-        if len(_undialled_tail([one.outcome for one in attempts])) >= MOST_UNDIALLED:
-            return finish_recipient(counted, now)
-        return _call_again(counted, settings, now + UNDIALLED_DELAY, now)
-    following = next_attempt(settings.retries, ended, now)
-    if isinstance(following, NoMoreAttempts):
-        return finish_recipient(counted, now)
-    return _call_again(counted, settings, following, now)
+def _find_variable_fault(row: NewRecipient, find_missing: FindMissing) -> ErrorDetail | None:
+    try:
+        _CHECKED_VARIABLES.validate_python(dict(row.variables))
+    except ValidationError as error:
+        return list_faults(error, "variables")[0]
+    missing = find_missing(row)
+    if missing:
+        return ErrorDetail(f"variables.{missing[0]}", "variable_missing", "is needed by the agent's texts")
+    return None
 
 
-def finish_recipient(recipient: CampaignRecipient, now: datetime) -> CampaignRecipient:
-    """The recipient is not called any more."""
-    return replace(recipient, status="finished", finished_at=now)
-
-
-def _call_again(
-    recipient: CampaignRecipient, settings: CampaignSettings, at: datetime, now: datetime
-) -> CampaignRecipient:
-    allowed = find_call_time(recipient, settings.hours, at)
-    if allowed is None:
-        return finish_recipient(replace(recipient, detail=NO_HOURS), now)
-    return replace(recipient, status="pending", next_attempt_at=allowed, finished_at=None)
-
-
-def _ended_attempts(attempt: CampaignAttempt) -> EndedAttempt:
-    assert attempt.finished_at is not None and attempt.outcome is not None and attempt.outcome != "not_dialled"
-    return EndedAttempt(attempt.outcome, attempt.finished_at)
-
-
-def _undialled_tail(outcomes: Sequence[CallOutcome | None]) -> list[CallOutcome]:
-    tail: list[CallOutcome] = []
-    for outcome in reversed(outcomes):
-        if outcome != "not_dialled":
-            break
-        tail.append(outcome)
-    return tail
-
+# -- What follows when a call may not be placed --
 
 # finish: the recipient is never called. defer: another recipient first, this one later. wait: no recipient for now.
 # pause: somebody has to change something first.
 Consequence = Literal["finish", "defer", "wait", "pause"]
-
-# Codes of OutboundCalls.place that concern this number alone, and for good. variable_missing is none of them: each
-# recipient had the agent's variables when it was added, so the agent has changed, and everybody else would be refused,
-# too.
+# Codes of OutboundCalls.place that concern only this number, permanently. variable_missing is a different case: each
+# recipient had the agent's variables when it was added. So the agent has changed, and the calls to all other recipients
+# would be refused, too.
 _LASTING: Final = frozenset(
     {
         LISTED, "number_invalid", "number_refused", "number_is_own", "country_not_allowed", "number_unverified",
         "too_long",
     }
 )  # fmt: skip
-# Times after which the same call may be placed. A limit of a day or an hour is one of the last 24 hours or 60 minutes,
-# so it gives way little by little.
+# Waits before the same call may be placed again. A limit per day or hour covers the last 24 hours or 60 minutes, so
+# capacity returns gradually.
 _DEFERRED: Final = {"outbound_repeat_limit": timedelta(hours=1)}
 _WAITS: Final = {
     "call_limit": timedelta(seconds=5),
@@ -369,7 +325,7 @@ class Refusal:
 
 
 def judge_refusal(problem: Problem) -> Refusal:
-    """A code that is not known here pauses the campaign: its cause lasts perhaps, and nobody is called in vain."""
+    """Decides by the code of the problem. An unknown code pauses the campaign, because its cause may last."""
     code = problem.code
     if code in _LASTING:
         return Refusal("finish", code)
@@ -380,11 +336,12 @@ def judge_refusal(problem: Problem) -> Refusal:
     return Refusal("pause", code)
 
 
-# Why control ends a queued call, by its end_detail, for a reason that concerns the campaign and not the recipient: the
-# recipient is called later.
+# -- What an ended call means for its recipient --
+
+# Details with which control ends a queued call for a reason of the campaign. The recipient is called later.
 CAMPAIGN_NOT_RUNNING: Final = "campaign_not_running"
 OUTSIDE_HOURS: Final = "outside_calling_hours"
-# Those for which the campaign pauses, because its next call would end in the same way.
+# Details that pause the campaign, because its next call would end in the same way.
 PAUSING_DETAILS: Final = frozenset({"agent_not_live", "suspended", "spend_limit"})
 _NOT_DIALLED: Final = PAUSING_DETAILS | {CAMPAIGN_NOT_RUNNING, OUTSIDE_HOURS, "too_late", "platform_limit"}
 # The recipient declined. Telnyx: hangup_cause of call.hangup,
@@ -437,7 +394,7 @@ class EndedCall:
 
 
 def find_outcome(call: EndedCall) -> CallOutcome:
-    """The outcome of a call that is over."""
+    """Returns the outcome of a call that is over."""
     if call.opted_out or call.end_detail == LISTED:
         return "opted_out"
     if call.end_reason == "voicemail":
@@ -475,52 +432,128 @@ def _find_undialled(call: EndedCall) -> CallOutcome:
     return "unreachable" if call.end_detail in _DEAD else "failed_by_carrier"
 
 
-LONGEST_REFERENCE: Final = 200
-_CHECKED_VARIABLES: Final[TypeAdapter[dict[str, str]]] = TypeAdapter(CallVariables)
-_CHECKED_NUMBER: Final = "phone_number"
-# Returns the names of the agent's placeholders that a row leaves without a value.
-FindMissing = Callable[[NewRecipient], Sequence[str]]
+# -- Whether and when a recipient is called again --
+
+# Wait before an undialled call is placed again.
+UNDIALLED_DELAY: Final = timedelta(minutes=5)
+# After this many undialled calls in a row, the recipient is finished, because the cause evidently lasts.
+MOST_UNDIALLED: Final = 10
+NO_HOURS: Final = "no_calling_hours"
+DAY: Final = timedelta(hours=24)
+# Outcomes after which a recipient is never called again, whatever the policy says.
+_ALWAYS_FINAL: Final = frozenset({"answered", "unreachable", "opted_out"})
+LastAttemptReason = Literal["outcome", "outcome_limit", "attempt_limit"]
 
 
-def check_rows(rows: Iterable[NewRecipient], find_missing: FindMissing) -> tuple[list[NewRecipient], list[RowFault]]:
-    """The rows that can be called, each number once, and the faults of the others: one a row, in the rows' order."""
-    good: dict[str, NewRecipient] = {}
-    faults: list[RowFault] = []
-    for row in rows:
-        fault = _find_row_fault(row, find_missing)
-        if fault is None and (first := good.get(row.phone_number)) is not None:
-            fault = ErrorDetail(_CHECKED_NUMBER, "duplicate", f"is that of row {first.place}, too")
-        if fault is None:
-            good[row.phone_number] = row
-        else:
-            faults.append(RowFault(row.place, fault))
-    return list(good.values()), faults
+@dataclass(frozen=True, slots=True)
+class EndedAttempt:
+    """One attempt for a recipient that is over. ended_at: with a zone."""
+
+    outcome: AttemptOutcome
+    ended_at: datetime
 
 
-def _find_row_fault(row: NewRecipient, find_missing: FindMissing) -> ErrorDetail | None:
+@dataclass(frozen=True, slots=True)
+class NoMoreAttempts:
+    """The recipient is not phoned again.
+
+    Attributes:
+        reason: `outcome`: the last outcome is final; `outcome_limit`: the rule of this outcome allows no more attempts;
+            `attempt_limit`: the policy allows no more attempts in all.
+    """
+
+    reason: LastAttemptReason
+
+
+def apply_attempts(
+    recipient: CampaignRecipient, settings: CampaignSettings, attempts: Sequence[CampaignAttempt], now: datetime
+) -> CampaignRecipient:
+    """Returns the recipient after these calls (oldest first): called again later, finished, or, while a call is open,
+    being called."""
+    if any(attempt.finished_at is None for attempt in attempts):
+        return replace(recipient, status="calling")
+    last = attempts[-1]
+    ended = [_to_ended(attempt) for attempt in attempts if attempt.outcome != "not_dialled"]
+    # A number that was listed while its call waited ends the recipient, but the carrier never had that call.
+    dialled = sum(attempt.outcome != "not_dialled" and attempt.detail != LISTED for attempt in attempts)
+    counted = replace(recipient, outcome=last.outcome, detail=last.detail, attempts=dialled)
+    if last.outcome == "not_dialled":
+        if _count_undialled_at_end(attempts) >= MOST_UNDIALLED:
+            return finish_recipient(counted, now)
+        return _call_again(counted, settings, now + UNDIALLED_DELAY, now)
+    following = next_attempt(settings.retries, ended, now)
+    if isinstance(following, NoMoreAttempts):
+        return finish_recipient(counted, now)
+    return _call_again(counted, settings, following, now)
+
+
+def finish_recipient(recipient: CampaignRecipient, now: datetime) -> CampaignRecipient:
+    """Returns the recipient as finished: it gets no further call."""
+    return replace(recipient, status="finished", finished_at=now)
+
+
+def _call_again(
+    recipient: CampaignRecipient, settings: CampaignSettings, at: datetime, now: datetime
+) -> CampaignRecipient:
+    allowed = find_call_time(recipient, settings.hours, at)
+    if allowed is None:
+        return finish_recipient(replace(recipient, detail=NO_HOURS), now)
+    return replace(recipient, status="pending", next_attempt_at=allowed, finished_at=None)
+
+
+def find_call_time(recipient: CampaignRecipient, hours: CallingHours | None, now: datetime) -> datetime | None:
+    """Returns the first time from `now` on (possibly `now`) within the calling hours; None if there is none."""
+    zones = (recipient.timezone,) if recipient.timezone else time_zones_of(recipient.phone_number)
     try:
-        parse_destination(row.phone_number, _CHECKED_NUMBER)
-    except Invalid as fault:
-        return ErrorDetail(
-            _CHECKED_NUMBER, fault.code, fault.message.removeprefix(f"{_CHECKED_NUMBER} ").removesuffix(".")
-        )
-    if row.timezone is None and not time_zones_of(row.phone_number):
-        text = "is needed: the number does not tell where its phone is"
-        return ErrorDetail("timezone", "timezone_missing", text)
-    if row.timezone is not None and row.timezone not in timezone_names():
-        return ErrorDetail("timezone", "timezone_unknown", "must be a name of the IANA database")
-    if row.reference is not None and (len(row.reference) > LONGEST_REFERENCE or not row.reference.isprintable()):
-        text = f"must be one line of at most {LONGEST_REFERENCE} characters"
-        return ErrorDetail("reference", "reference_invalid", text)
-    return _find_variable_fault(row, find_missing)
+        return next_allowed(now, zones, hours or default_hours(recipient.phone_number))
+    except ValueError:  # this machine no longer knows the zone; ends of calls must be stored nevertheless
+        return None
 
 
-def _find_variable_fault(row: NewRecipient, find_missing: FindMissing) -> ErrorDetail | None:
-    try:
-        _CHECKED_VARIABLES.validate_python(dict(row.variables))
-    except ValidationError as error:
-        return list_faults(error, "variables")[0]
-    missing = find_missing(row)
-    if missing:
-        return ErrorDetail(f"variables.{missing[0]}", "variable_missing", "is needed by the agent's texts")
-    return None
+def _to_ended(attempt: CampaignAttempt) -> EndedAttempt:
+    assert attempt.finished_at is not None and attempt.outcome is not None and attempt.outcome != "not_dialled"
+    return EndedAttempt(attempt.outcome, attempt.finished_at)
+
+
+def _count_undialled_at_end(attempts: Sequence[CampaignAttempt]) -> int:
+    return len(list(takewhile(lambda attempt: attempt.outcome == "not_dialled", reversed(attempts))))
+
+
+def next_attempt(policy: RetryPolicy, attempts: Sequence[EndedAttempt], now: datetime) -> datetime | NoMoreAttempts:
+    """Returns when the recipient may be phoned next, before calling hours are considered.
+
+    Args:
+        policy: The campaign's rules.
+        attempts: All attempts so far, in any order.
+        now: The earliest possible answer, and the answer without attempts.
+    """
+    if not attempts:
+        return now
+    ordered = sorted(attempts, key=lambda attempt: attempt.ended_at)
+    reason = _find_end(policy, ordered)
+    if reason is not None:
+        return NoMoreAttempts(reason)
+    last = ordered[-1]
+    delay = max(_rule_of(policy, last.outcome).delay_minutes, policy.gap_minutes)
+    earliest = [now, last.ended_at + timedelta(minutes=delay)]
+    if len(ordered) >= policy.most_a_day:
+        earliest.append(ordered[-policy.most_a_day].ended_at + DAY)
+    return max(earliest)
+
+
+def _find_end(policy: RetryPolicy, ordered: Sequence[EndedAttempt]) -> LastAttemptReason | None:
+    outcome = ordered[-1].outcome
+    if any(attempt.outcome in _ALWAYS_FINAL for attempt in ordered):
+        return "outcome"
+    most = _rule_of(policy, outcome).most
+    if most == 0:
+        return "outcome"
+    if len(ordered) >= policy.most_attempts:
+        return "attempt_limit"
+    return "outcome_limit" if sum(attempt.outcome == outcome for attempt in ordered) > most else None
+
+
+def _rule_of(policy: RetryPolicy, outcome: AttemptOutcome) -> RetryRule:
+    """The rule of an outcome that is not final by itself."""
+    rule: RetryRule = getattr(policy, outcome)
+    return rule

@@ -1,4 +1,9 @@
-"""Campaigns and their recipients: made and changed by members, called by the worker, settled when a call is over."""
+"""Campaigns: members create and run them and add recipients; the nouns of calls ask what a campaign's call may do.
+
+Settlement runs in the transaction that stores a call's end. What is known of a call may change later, when media
+corrects what the carrier's report said. Then the attempt is settled again, and the recipient is decided again unless a
+further call to it is open.
+"""
 
 import asyncio
 import csv
@@ -55,7 +60,11 @@ from control.workspaces.service import Workspaces
 from shared.errors import Conflict, ErrorDetail, Invalid, NotFound
 from shared.ids import new_id
 
-_NAMES: Final = {
+log = structlog.get_logger()
+LONGEST_CAMPAIGN: Final = timedelta(days=366)
+_NO_OUTBOUND: Final = "outbound_not_in_tier"
+# Names of the platform's settings, and of the tier's features that override them.
+_LIMITS: Final = {
     "campaigns": "campaigns",
     "running": "campaigns_running",
     "recipients": "campaign_recipients",
@@ -71,60 +80,6 @@ class CampaignLimits:
     running: int
     recipients: int
     attempts: int
-
-
-async def load_limits(db: Connection, platform: Platform, workspaces: Workspaces, workspace_id: UUID) -> CampaignLimits:
-    """Raises NotFound."""
-    tier = await workspaces.limits(db, workspace_id)
-    values = {field: await platform.setting(db, name) for field, name in _NAMES.items()}
-    own = {field: tier.features.get(name) for field, name in _NAMES.items()}
-    return CampaignLimits(**values | {field: value for field, value in own.items() if isinstance(value, int)})
-
-
-log = structlog.get_logger()
-
-_EVENTS: Final[dict[CampaignStatus, EventType]] = {
-    "running": "campaign.started",
-    "paused": "campaign.paused",
-    "completed": "campaign.completed",
-    "canceled": "campaign.completed",
-}
-
-
-async def change_status(
-    db: Connection, campaign: Campaign, status: CampaignStatus, reason: str | None, now: datetime
-) -> None:
-    """The campaign must be locked. reason: a code, where the platform changes it."""
-    await queries.update_status(db, campaign.workspace_id, campaign.id, status, reason, now)
-    data = CampaignEventData(campaign.id, campaign.settings.name, status, reason)
-    await report_facts(db, [ReportedFact(campaign.workspace_id, _EVENTS[status], campaign.id, now, data)])
-    log.info("campaign.status_changed", campaign_id=str(campaign.id), status=status, reason=reason)
-
-
-async def pause_campaign(db: Connection, campaign: Campaign, reason: str | None, now: datetime) -> None:
-    """Pauses it if it is running still. One that a dispatcher has locked is not waited for: its next call is refused
-    for the same reason, which pauses it then. Needs platform scope."""
-    current = await queries.lock_free_campaign(db, campaign.workspace_id, campaign.id)
-    if current is not None and current.status == "running":
-        await change_status(db, current, "paused", reason, now)
-
-
-async def report_recipient(db: Connection, recipient: CampaignRecipient, call_id: UUID | None, now: datetime) -> None:
-    """Tells that a recipient is finished. call_id: of its last call; None without one."""
-    data = RecipientEventData(
-        campaign_id=recipient.campaign_id,
-        recipient_id=recipient.id,
-        outcome=recipient.outcome or "not_called",
-        detail=recipient.detail,
-        attempts=recipient.attempts,
-        last_call_id=call_id,
-    )
-    fact = ReportedFact(recipient.workspace_id, "campaign.recipient_finished", recipient.id, now, data, call_id=call_id)
-    await report_facts(db, [fact])
-
-
-LONGEST_CAMPAIGN: Final = timedelta(days=366)
-_NO_OUTBOUND: Final = "outbound_not_in_tier"
 
 
 class Campaigns:
@@ -150,11 +105,18 @@ class Campaigns:
         return found
 
     async def limits(self, db: Connection, workspace_id: UUID) -> CampaignLimits:
-        """What the workspace may have."""
-        return await load_limits(db, self._platform, self._workspaces, workspace_id)
+        """Returns what the workspace may have: by the platform's settings, and by its tier's features.
+
+        Raises:
+            NotFound: There is no such workspace.
+        """
+        tier = await self._workspaces.limits(db, workspace_id)
+        values = {field: await self._platform.setting(db, name) for field, name in _LIMITS.items()}
+        own = {field: tier.features.get(name) for field, name in _LIMITS.items()}
+        return CampaignLimits(**values | {field: value for field, value in own.items() if isinstance(value, int)})
 
     async def list_warnings(self, db: Connection, workspace_id: UUID) -> list[CampaignWarning]:
-        """Warn with code `outbound_not_in_tier` if the tier has no outbound calls."""
+        """Returns a warning (code outbound_not_in_tier) if the tier has no outbound calls."""
         tier = await self._workspaces.limits(db, workspace_id)
         if tier.features.get("outbound_calls", False):
             return []
@@ -196,7 +158,7 @@ class Campaigns:
         chosen: CampaignSettings,
         now: datetime,
     ) -> Campaign:
-        """Replaces its settings, which hold from the next call on. Raises as `create`, and NotFound, Conflict (code
+        """Replaces the settings, which hold from the next call on. Raises as `create`, and NotFound, Conflict (code
         campaign_over)."""
         await self._workspaces.require_not_suspended(db, workspace_id)
         before = await self.get(db, workspace_id, campaign_id, lock=True)
@@ -211,7 +173,7 @@ class Campaigns:
         return await self.get(db, workspace_id, campaign_id)
 
     async def delete(self, db: Connection, workspace_id: UUID, actor: Actor, campaign_id: UUID) -> None:
-        """Deletes it with its recipients; its calls stay. Raises NotFound, Conflict (code campaign_running)."""
+        """Deletes a campaign with its recipients; its calls stay. Raises NotFound, Conflict (code campaign_running)."""
         campaign = await self.get(db, workspace_id, campaign_id, lock=True)
         _, is_calling = await queries.find_open(db, workspace_id, campaign_id)
         if campaign.status == "running" or is_calling:
@@ -223,7 +185,7 @@ class Campaigns:
     async def start(
         self, db: Connection, workspace_id: UUID, actor: Actor, campaign_id: UUID, now: datetime
     ) -> Campaign:
-        """Starts a draft, or a paused campaign again. Raises NotFound, Conflict (codes campaign_status,
+        """Starts a draft or resumes a paused campaign. Raises NotFound, Conflict (codes campaign_status,
         campaign_empty, campaign_ended, running_campaign_limit, agent_not_live, outbound_not_in_tier,
         workspace_suspended, owner_unverified)."""
         await self._workspaces.require_running(db, workspace_id)
@@ -240,8 +202,7 @@ class Campaigns:
     async def pause(
         self, db: Connection, workspace_id: UUID, actor: Actor, campaign_id: UUID, now: datetime
     ) -> Campaign:
-        """No further call is dialled, those that wait to be dialled included. Raises NotFound, Conflict (code
-        campaign_status)."""
+        """Stops all calls that are not dialed yet. Raises NotFound, Conflict (code campaign_status)."""
         campaign = await self.get(db, workspace_id, campaign_id, lock=True)
         if campaign.status != "running":
             raise _wrong_status(campaign, "running")
@@ -250,7 +211,7 @@ class Campaigns:
     async def cancel(
         self, db: Connection, workspace_id: UUID, actor: Actor, campaign_id: UUID, now: datetime
     ) -> Campaign:
-        """Ends it for good; calls that run go on. Raises NotFound, Conflict (code campaign_over)."""
+        """Ends a campaign permanently; calls in progress continue. Raises NotFound, Conflict (code campaign_over)."""
         campaign = await self.get(db, workspace_id, campaign_id, lock=True)
         if campaign.is_over:
             raise _over()
@@ -293,7 +254,7 @@ class Campaigns:
     ) -> None:
         await self.find_agent(db, workspace_id, chosen)
         known = await queries.select_caller_numbers(db, workspace_id, chosen.number_ids)
-        if unknown := [one for one in chosen.number_ids if one not in known]:
+        if unknown := [number_id for number_id in chosen.number_ids if number_id not in known]:
             text = f"The workspace has no active number with the id {unknown[0]}."
             raise Invalid(text, code="number_not_found", param="number_ids")
         if chosen.retries.most_attempts > limits.attempts:
@@ -337,7 +298,7 @@ def _audited(chosen: CampaignSettings) -> dict[str, Any]:
         "name": chosen.name,
         "agent_id": str(chosen.agent_id),
         "agent_version": chosen.agent_version,
-        "number_ids": [str(one) for one in chosen.number_ids],
+        "number_ids": [str(number_id) for number_id in chosen.number_ids],
         "hours": None if chosen.hours is None else chosen.hours.model_dump(mode="json"),
         "retries": chosen.retries.model_dump(mode="json"),
         "calls_per_minute": chosen.calls_per_minute,
@@ -348,6 +309,8 @@ def _audited(chosen: CampaignSettings) -> dict[str, Any]:
         "ends_at": None if chosen.ends_at is None else chosen.ends_at.isoformat(),
     }
 
+
+# -- Recipients --
 
 # Rows of one statement, and of one page of an export.
 BATCH: Final = 1_000
@@ -389,7 +352,7 @@ class CampaignRecipients:
     ) -> ImportResult:
         """As `add`, for a CSV file. Raises as `add` and `read_csv` do."""
         campaign, find_missing = await self._prepare(db, workspace_id, campaign_id)
-        # A second for 10,000 rows, in which the event loop goes on.
+        # In a thread, because 10,000 rows take a second.
         read, good, faults = await asyncio.to_thread(_read_file, data, columns, find_missing)
         stored = await self._store(db, actor, campaign, good, faults, now)
         return ImportResult(stored.added, stored.faults, read.ignored_columns)
@@ -405,7 +368,7 @@ class CampaignRecipients:
         number: str | None,
         page: PageRequest,
     ) -> ListPage[CampaignRecipient]:
-        """A page, in the order in which they were added. Raises NotFound, Invalid (code cursor_unknown)."""
+        """Returns a page in the order of addition. Raises NotFound, Invalid (code cursor_unknown)."""
         await self._campaigns.get(db, workspace_id, campaign_id)
         return await queries.select_recipients(
             db, workspace_id, campaign_id, status=status, outcome=outcome, number=number, page=page
@@ -428,7 +391,7 @@ class CampaignRecipients:
         while True:
             page = await transact(partial(_read_export_page, workspace_id, campaign_id, last))
             if page.rows:
-                yield _write_csv([_export_row(one) for one in page.rows])
+                yield _write_csv([_export_row(recipient) for recipient in page.rows])
                 last = page.rows[-1].id
             if not page.has_more:
                 return
@@ -443,7 +406,7 @@ class CampaignRecipients:
     ) -> Campaign:
         campaign = await self._campaigns.get(db, workspace_id, campaign_id, lock=lock)
         if campaign.is_over:
-            raise Conflict("This campaign is over.", code="campaign_over")
+            raise _over()
         return campaign
 
     async def _store(
@@ -473,7 +436,7 @@ class CampaignRecipients:
         after = {"added": added, "refused": len(all_faults)}
         change = Change("campaign.add_recipients", "campaign", str(campaign.id), campaign.workspace_id, after=after)
         await record_change(db, actor, change)
-        return ImportResult(added, sorted(all_faults, key=lambda one: one.place))
+        return ImportResult(added, sorted(all_faults, key=lambda fault: fault.place))
 
 
 def _read_file(
@@ -502,8 +465,8 @@ def _beyond(row: NewRecipient, most: int) -> RowFault:
     return RowFault(row.place, ErrorDetail(None, "recipient_limit", f"a campaign has {most:,} recipients at most"))
 
 
-def _export_row(one: CampaignRecipient) -> list[str]:
-    values = (getattr(one, name) for name in _EXPORTED)
+def _export_row(recipient: CampaignRecipient) -> list[str]:
+    values = (getattr(recipient, name) for name in _EXPORTED)
     return [
         value.isoformat() if isinstance(value, datetime) else "" if value is None else str(value) for value in values
     ]
@@ -515,9 +478,68 @@ def _write_csv(rows: Sequence[Sequence[str]]) -> bytes:
     return file.getvalue().encode()
 
 
+# -- Changes of status, and events for customers' systems --
+
+_EVENTS: Final[dict[CampaignStatus, EventType]] = {
+    "running": "campaign.started",
+    "paused": "campaign.paused",
+    "completed": "campaign.completed",
+    "canceled": "campaign.completed",
+}
+
+
+async def change_status(
+    db: Connection, campaign: Campaign, status: CampaignStatus, reason: str | None, now: datetime
+) -> None:
+    """Stores and reports a new status of a locked campaign. reason: a code if the platform changes the status."""
+    await queries.update_status(db, campaign.workspace_id, campaign.id, status, reason, now)
+    data = CampaignEventData(campaign.id, campaign.settings.name, status, reason)
+    await report_facts(db, [ReportedFact(campaign.workspace_id, _EVENTS[status], campaign.id, now, data)])
+    log.info("campaign.status_changed", campaign_id=str(campaign.id), status=status, reason=reason)
+
+
+async def pause_campaign(db: Connection, campaign: Campaign, reason: str | None, now: datetime) -> None:
+    """Pauses a campaign that still runs. Needs platform scope.
+
+    A campaign that a dispatcher has locked is skipped: its next call is refused for the same reason and pauses it.
+    """
+    current = await queries.lock_free_campaign(db, campaign.workspace_id, campaign.id)
+    if current is not None and current.status == "running":
+        await change_status(db, current, "paused", reason, now)
+
+
+async def report_recipient(db: Connection, recipient: CampaignRecipient, call_id: UUID | None, now: datetime) -> None:
+    """Reports that a recipient is finished. call_id: its last call; None if there was none."""
+    data = RecipientEventData(
+        campaign_id=recipient.campaign_id,
+        recipient_id=recipient.id,
+        outcome=recipient.outcome or "not_called",
+        detail=recipient.detail,
+        attempts=recipient.attempts,
+        last_call_id=call_id,
+    )
+    fact = ReportedFact(recipient.workspace_id, "campaign.recipient_finished", recipient.id, now, data, call_id=call_id)
+    await report_facts(db, [fact])
+
+
+# -- Calls of campaigns, for the nouns of calls --
+
+
+@dataclass(frozen=True, slots=True)
+class CallRules:
+    """leaves_message: whether a machine may get the agent's message. call_screening: what phones that ask who calls
+    get; None: as the agent says."""
+
+    leaves_message: bool = True
+    call_screening: CallScreening | None = None
+
+
 async def find_obstacle(db: Connection, workspace_id: UUID, call_id: UUID, now: datetime) -> str | None:
-    """Why the call may not be dialled now, as its end_detail; None: it may, or no campaign placed it. Needs platform
-    scope."""
+    """Returns why a queued call may not be dialled now, as its end_detail. Needs platform scope.
+
+    The call may have waited for minutes since the dispatcher placed it. None: it may be dialled, or no campaign placed
+    it.
+    """
     found = await queries.find_called_recipient(db, workspace_id, call_id)
     if found is None:
         return None
@@ -533,17 +555,8 @@ async def find_obstacle(db: Connection, workspace_id: UUID, call_id: UUID, now: 
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class CallRules:
-    """leaves_message: whether a machine may get the agent's message. call_screening: what phones that ask who calls
-    get; None: as the agent says."""
-
-    leaves_message: bool = True
-    call_screening: CallScreening | None = None
-
-
 async def find_rules(db: Connection, workspace_id: UUID, call_id: UUID) -> CallRules:
-    """The rules of the campaign that placed the call. Needs platform scope."""
+    """Returns the rules of the campaign that placed the call; the defaults if none did. Needs platform scope."""
     found = await queries.find_called_recipient(db, workspace_id, call_id)
     if found is None:
         return CallRules()
@@ -554,8 +567,14 @@ async def find_rules(db: Connection, workspace_id: UUID, call_id: UUID) -> CallR
 
 
 async def settle_attempts(db: Connection, ended: Sequence[EndedCall]) -> int:
-    """Settles those of these calls that a campaign placed; returns how many. One indexed query where none did. Times
-    count from the call's end, so that a repeated settlement has the same result. Needs platform scope."""
+    """Settles the calls that a campaign placed: each recipient is called again later, or is finished.
+
+    Needs platform scope, and one indexed query if no campaign placed any of the calls. Times count from a call's end,
+    so that a repeated settlement has the same result.
+
+    Returns:
+        How many calls were settled.
+    """
     if not ended:
         return 0
     calls = {call.call_id: call for call in ended}
@@ -592,18 +611,26 @@ async def _decide(db: Connection, campaign: Campaign, recipient: CampaignRecipie
     return after
 
 
+# -- Deletion, for privacy --
+
+
 async def delete_recipients_with_number(db: Connection, workspace_id: UUID, number: str) -> int:
-    """Deletes the recipients with this number, and their attempts, from all campaigns of the workspace; returns how
-    many. Those with an open call stay until it is over: while it waits to be dialled, the rules of its campaign hold,
-    and no other campaign may call the number meanwhile."""
+    """Deletes the recipients with this number from all campaigns of the workspace, with their attempts.
+
+    Needs platform scope. A recipient with an open call stays until the call is over: while the call waits to be
+    dialed, the rules of its campaign hold, and no other campaign may call the number.
+
+    Returns:
+        How many recipients were deleted.
+    """
     return await queries.delete_number(db, workspace_id, number)
 
 
 async def has_recipient_with_number(db: Connection, workspace_id: UUID, number: str) -> bool:
-    """Whether a campaign of the workspace has this number (still)."""
+    """Returns whether a campaign of the workspace still has this number. Needs platform scope."""
     return await queries.has_number(db, workspace_id, number)
 
 
 async def delete_workspace_recipients(db: Connection, workspace_id: UUID, most: int) -> int:
-    """Deletes up to `most` recipients of a workspace that is purged; returns how many."""
+    """Deletes up to `most` recipients of a workspace that is purged; returns how many. Needs platform scope."""
     return await queries.delete_recipients(db, workspace_id, most)

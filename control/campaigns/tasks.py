@@ -1,4 +1,9 @@
-"""The worker's tasks for campaigns: places their calls, and ends recipients of campaigns that are over."""
+"""The worker's tasks for campaigns: places their calls, and ends recipients of campaigns that are over.
+
+Several workers may dispatch at once: each campaign is locked by one worker at a time. Each call is one transaction. It
+locks campaign and recipient, places the call by the rules of all outbound calls, and stores the attempt. If a worker is
+killed, either all of that is stored or nothing.
+"""
 
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -27,22 +32,24 @@ from control.do_not_call.rules import LISTED
 from shared.errors import Problem
 from shared.logs import error_fields
 
+log = structlog.get_logger()
 MOST_CAMPAIGNS: Final = 100
-# Calls of one run, which hold a worker's duty for a few seconds.
+# Calls of one run. A run holds a worker's duty for a few seconds.
 MOST_CALLS: Final = 200
-# Steps of one run: those that place no call included.
+# Steps of one run, including steps that place no call.
 MOST_STEPS: Final = 2_000
-# Recipients that one step looks at. Those outside their calling hours are deferred at once.
+# Recipients that one step claims. Recipients outside their calling hours are deferred at once.
 LOOKED_AT: Final = 20
-# How often a campaign looks again that waits for its calls to end, and for recipients.
+# How soon a campaign is dispatched again: while its calls run, and while it waits for recipients.
 POLL: Final = timedelta(seconds=2)
 IDLE: Final = timedelta(seconds=30)
-# Recipients that one step of a campaign whose time is over finishes.
+# Recipients that one step finishes in a campaign whose end date has passed.
 MOST_FINISHED: Final = 1_000
-# A number with an open call of another campaign is tried again after so long.
+# Wait before a number is called that another campaign is calling.
 BUSY_DELAY: Final = timedelta(minutes=5)
-
-log = structlog.get_logger()
+FINISHED_AT_ONCE: Final = 1_000
+# A campaign that ended longer ago has no pending recipient.
+OVER_FOR: Final = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,8 +68,22 @@ class CampaignCall:
 PlaceCall = Callable[[Connection, CampaignCall, datetime], Awaitable[UUID]]
 
 
-class _NumberBusy(Exception):
-    """Another call of a campaign to this number is open."""
+def campaigns_tasks(pool: Pool, place_call: PlaceCall) -> WorkerTasks:
+    """Duties `campaign_calls` and `campaign_remains`. place_call: from the noun of outbound calls."""
+    dispatcher = CampaignDispatcher(pool, place_call)
+
+    async def dispatch(pool: Pool, now: datetime) -> int:
+        return await dispatcher.run(now)
+
+    async def finish_remaining(db: Connection, now: datetime) -> int:
+        return await queries.finish_remaining(db, now, now - OVER_FOR, FINISHED_AT_ONCE)
+
+    return WorkerTasks(
+        duties=[
+            OutsideDuty("campaign_calls", 1.0, dispatch, MOST_CALLS),
+            Duty("campaign_remains", 15.0, finish_remaining, FINISHED_AT_ONCE),
+        ]
+    )
 
 
 class CampaignDispatcher:
@@ -72,8 +93,10 @@ class CampaignDispatcher:
         self._pool, self._place_call = pool, place_call
 
     async def run(self, now: datetime) -> int:
-        """Places up to MOST_CALLS calls, one of each campaign in turn; returns how many. Raises what a campaign failed
-        with, after the others had their turns."""
+        """Places up to MOST_CALLS calls, one of each campaign in turn; returns how many.
+
+        If a campaign fails, its error is raised after the other campaigns had their turns.
+        """
         async with self._pool.transaction() as db:
             await enter_platform(db)
             due = deque(await queries.select_due_campaigns(db, now, MOST_CAMPAIGNS))
@@ -84,9 +107,9 @@ class CampaignDispatcher:
             named = due.popleft()
             try:
                 has_placed, goes_on = await self._dispatch(*named, now)
-            except (OSError, PoolExhausted):  # of no campaign: there is no database
+            except (OSError, PoolExhausted):  # the database is unavailable
                 raise
-            except Exception as error:  # one campaign that fails must not keep the others from calling  # noqa: BLE001
+            except Exception as error:  # a campaign that fails must not stop the others  # noqa: BLE001
                 log.error("campaign.dispatch_failed", campaign_id=str(named[1]), **error_fields(error))
                 failed = error
                 continue
@@ -98,7 +121,7 @@ class CampaignDispatcher:
         return placed
 
     async def _dispatch(self, workspace_id: UUID, campaign_id: UUID, now: datetime) -> tuple[bool, bool]:
-        """One step of a campaign: whether a call was placed, and whether the campaign may place another one now."""
+        """Makes one step of a campaign. Returns whether a call was placed, and whether another step may follow now."""
         async with self._pool.transaction() as db:
             await enter_platform(db)
             campaign = await queries.lock_due_campaign(db, workspace_id, campaign_id, now)
@@ -128,14 +151,18 @@ class CampaignDispatcher:
             return False, await _apply_refusal(db, campaign, recipient, judge_refusal(problem), now)
         await queries.update_recipient(db, replace(recipient, status="calling"))
         gap = timedelta(seconds=60 / campaign.settings.calls_per_minute)
-        # A late run makes up for what it missed, up to the time between two runs.
+        # A late run makes up for missed calls of the last POLL.
         following = max(campaign.next_dispatch_at, now - POLL) + gap
         await queries.delay_campaign(db, campaign, following, None)
         return True, following <= now
 
 
+class _NumberBusy(Exception):
+    """Another call of a campaign to this number is open."""
+
+
 async def _may_call(db: Connection, campaign: Campaign, now: datetime) -> bool:
-    """Whether its dates and its pace allow a call now; else it looks again later, or is over."""
+    """Returns whether dates and pace allow a call now. Otherwise delays or ends the campaign."""
     chosen = campaign.settings
     if chosen.starts_at is not None and now < chosen.starts_at:
         await queries.delay_campaign(db, campaign, chosen.starts_at, None)
@@ -153,18 +180,21 @@ async def _may_call(db: Connection, campaign: Campaign, now: datetime) -> bool:
 async def _choose(
     db: Connection, campaign: Campaign, claimed: Sequence[CampaignRecipient], now: datetime
 ) -> CampaignRecipient | None:
-    """The first that may be called now. Those before it are deferred until their hours, or finished without any."""
+    """Returns the first recipient that may be called now.
+
+    Defers the recipients before it until their calling hours, and finishes recipients without calling hours.
+    """
     deferred: list[tuple[UUID, datetime]] = []
     chosen = None
-    for one in claimed:
-        at = find_call_time(one, campaign.settings.hours, now)
+    for recipient in claimed:
+        at = find_call_time(recipient, campaign.settings.hours, now)
         if at == now:
-            chosen = one
+            chosen = recipient
             break
         if at is None:
-            await _finish(db, one, NO_HOURS, now)
+            await _finish(db, recipient, NO_HOURS, now)
         else:
-            deferred.append((one.id, at))
+            deferred.append((recipient.id, at))
     if deferred:
         await queries.defer_recipients(db, campaign.workspace_id, deferred)
     return chosen
@@ -173,7 +203,7 @@ async def _choose(
 async def _apply_refusal(
     db: Connection, campaign: Campaign, recipient: CampaignRecipient, refusal: Refusal, now: datetime
 ) -> bool:
-    """Whether the campaign may call another recipient now."""
+    """Applies what follows from a refused call. Returns whether the campaign may call another recipient now."""
     if refusal.consequence == "finish":
         await _finish(db, recipient, refusal.code, now)
     elif refusal.consequence == "defer":
@@ -193,7 +223,7 @@ async def _finish(db: Connection, recipient: CampaignRecipient, code: str, now: 
 
 
 async def _rest(db: Connection, campaign: Campaign, now: datetime) -> None:
-    """Nobody can be called now: the campaign looks again later, or is completed."""
+    """Delays a campaign in which nobody can be called now, or completes it."""
     following, is_calling = await queries.find_open(db, campaign.workspace_id, campaign.id)
     if following is None and not is_calling:
         await change_status(db, campaign, "completed", None, now)
@@ -203,7 +233,7 @@ async def _rest(db: Connection, campaign: Campaign, now: datetime) -> None:
 
 
 async def _end(db: Connection, campaign: Campaign, now: datetime) -> None:
-    """Its time is over: who was not reached is not called any more; calls that run go on."""
+    """Ends a campaign whose end date has passed: pending recipients are finished, calls in progress continue."""
     named = (campaign.workspace_id, campaign.id)
     await queries.finish_pending(db, *named, "campaign_ended", now, MOST_FINISHED)
     following, is_calling = await queries.find_open(db, campaign.workspace_id, campaign.id)
@@ -214,7 +244,7 @@ async def _end(db: Connection, campaign: Campaign, now: datetime) -> None:
 
 
 def _make_call(campaign: Campaign, recipient: CampaignRecipient) -> CampaignCall:
-    """A recipient is called from the same number each time while there are as many."""
+    """Returns the call. A recipient is called from the same number each time, as long as the numbers stay the same."""
     numbers = tuple(campaign.settings.number_ids)
     first = recipient.id.int % len(numbers) if numbers else 0
     return CampaignCall(
@@ -224,27 +254,4 @@ def _make_call(campaign: Campaign, recipient: CampaignRecipient) -> CampaignCall
         number_ids=numbers[first:] + numbers[:first],
         phone_number=recipient.phone_number,
         variables=recipient.variables,
-    )
-
-
-FINISHED_AT_ONCE: Final = 1_000
-# Of campaigns that ended longer ago no recipient is pending any more.
-OVER_FOR: Final = timedelta(days=7)
-
-
-def campaigns_tasks(pool: Pool, place_call: PlaceCall) -> WorkerTasks:
-    """Duties `campaign_calls` and `campaign_remains`. place_call: of the room of calls."""
-    dispatcher = CampaignDispatcher(pool, place_call)
-
-    async def dispatch(pool: Pool, now: datetime) -> int:
-        return await dispatcher.run(now)
-
-    async def finish_remaining(db: Connection, now: datetime) -> int:
-        return await queries.finish_remaining(db, now, now - OVER_FOR, FINISHED_AT_ONCE)
-
-    return WorkerTasks(
-        duties=[
-            OutsideDuty("campaign_calls", 1.0, dispatch, MOST_CALLS),
-            Duty("campaign_remains", 15.0, finish_remaining, FINISHED_AT_ONCE),
-        ]
     )
