@@ -18,6 +18,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "explain": "the ledger's rows behind an invoice's line or a figure",
     "analytics": "compute roll-ups again",
     "backups": "back the database up, and check that a backup can be restored",
+    "doctor": "what this installation lacks, and what to do about it",
     "backup-check": "as `backups check`",
     "keys": "make keys and passes, seal the database anew, revoke media nodes",
 }

@@ -8,6 +8,11 @@ from shared.standard_streams import fill_standard_streams
 if __name__ == "__main__":
     use_huge_pages()
     fill_standard_streams()
-    from media.command import main  # not before: it loads everything, which `use_huge_pages` would do twice
+    # Not before: it loads everything, which `use_huge_pages` would do twice.
+    if sys.argv[1:2] == ["doctor"]:
+        from media import doctor
+
+        sys.exit(doctor.main(sys.argv[2:]))
+    from media.command import main
 
     sys.exit(main())

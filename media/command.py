@@ -89,6 +89,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _run(replace(options, engine_socket=engine, teacher_socket=teacher))
 
 
+def check_settings(settings: MediaSettings) -> None:
+    """Check the settings of a node on the bus, as the start does. Raises SettingsError."""
+    _options(_parser().parse_args(["--port", "0"]), settings, None)
+
+
 def _run(options: WorkerOptions) -> int:
     try:
         run_worker(options)
@@ -231,7 +236,10 @@ def _limits(settings: MediaSettings) -> WorkerLimits:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m media", description="Carries phone calls: the media server.")
+    parser = argparse.ArgumentParser(
+        prog="python -m media",
+        description="Carries phone calls: the media server. `python -m media doctor` lists what a node lacks.",
+    )
     parser.add_argument("--port", type=int, required=True, help="port to listen on")
     parser.add_argument("--plan", type=Path, help="plan file that every stream gets; without it, plans come from Redis")
     parser.add_argument("--host", default="", help="address to listen on (VOCALIZED_MEDIA_HOST, 127.0.0.1)")

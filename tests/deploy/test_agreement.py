@@ -100,3 +100,6 @@ def test_both_documents_say_how_a_providers_key_and_a_price_are_set() -> None:
 def test_the_guide_names_programs_that_are_in_an_image() -> None:
     alerts = OPERATIONS[OPERATIONS.index("## What to watch") :]
     assert "python -m vocalized" not in alerts
+    assert OPERATIONS.count("vocalized doctor") == OPERATIONS.count(".venv/bin/python -m vocalized doctor")
+    for program in ("control", "media"):
+        assert f"python -m {program} doctor" in OPERATIONS and f"python -m {program} doctor" in README

@@ -57,6 +57,7 @@ def test_commands_are_found() -> None:
         "audit",
         "backups",
         "keys",
+        "doctor",
     } == found
     with pytest.raises(SystemExit):
         parse_arguments(["admin", "make"])

@@ -68,8 +68,8 @@ def run(
 @pytest.mark.parametrize(
     ("program", "commands"),
     [
-        ("media", [["--help"]]),
-        ("control", [["--help"], ["api", "--help"], ["worker", "--help"], ["migrate", "--help"]]),
+        ("media", [["--help"], ["doctor", "--help"]]),
+        ("control", [["--help"], ["api", "--help"], ["worker", "--help"], ["migrate", "--help"], ["doctor", "--help"]]),
     ],
 )
 def test_copied_folders_and_locked_packages_are_enough_to_start(

@@ -6,10 +6,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from vocalized.doctor import machine, platform, telnyx_account
-from vocalized.doctor.finding import Check, Finding
+from control.doctor import telnyx_account
+from shared.doctor import Check, DoctorFinding, summarize
+from vocalized.doctor import machine, platform
 
-_MARKS = {True: ("ok", "green"), False: ("missing", "bold red")}
+_STYLES = {"ok": "green", "missing": "bold red", "absent": "yellow"}
 # What media server, demo and platform need, then what is optional.
 _CHECKS: Sequence[Check] = (
     machine.interpreter, machine.packages, machine.files, machine.models, machine.ports, machine.disk,
@@ -18,19 +19,19 @@ _CHECKS: Sequence[Check] = (
 )  # fmt: skip
 
 
-def examine(root: Path) -> list[Finding]:
+def examine(root: Path) -> list[DoctorFinding]:
     """The findings of all checks."""
     return [finding for check in _CHECKS for finding in check(root)]
 
 
-def report(findings: Sequence[Finding], console: Console) -> int:
+def report(findings: Sequence[DoctorFinding], console: Console) -> int:
     """Prints the findings; returns the exit code: 1 when something needed is missing."""
     for finding in findings:
-        word, style = _MARKS[finding.ok] if finding.ok or finding.needed else ("absent", "yellow")
-        line = Text.assemble((f"{word:8}", style), (f"{finding.what:18}", "bold"), finding.detail)
+        style = _STYLES[finding.word]
+        line = Text.assemble((f"{finding.word:8}", style), (f"{finding.what:18}", "bold"), finding.detail)
         if not finding.ok and finding.remedy:
             line.append(f"\n{'':26}{finding.remedy}", style)
         console.print(line, soft_wrap=True)
-    lacking = [finding.what for finding in findings if finding.needed and not finding.ok]
-    console.print(f"\nmissing: {', '.join(lacking)}" if lacking else "\neverything that is needed is there")
-    return 1 if lacking else 0
+    summary, code = summarize(findings)
+    console.print(f"\n{summary}")
+    return code

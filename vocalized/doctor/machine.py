@@ -4,7 +4,6 @@ Imports the standard library only at the top, because the doctor must run where 
 """
 
 import re
-import shutil
 import socket
 import sys
 import tomllib
@@ -13,18 +12,17 @@ from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 
-from vocalized.doctor.finding import Finding
+from shared.doctor import DoctorFinding, check_disk
 
 OLDEST, NEWEST = (3, 11), (3, 13)
 GROUP = "local"
-_NEEDED_MB = 200
 
 
-def interpreter(root: Path) -> Iterator[Finding]:
+def interpreter(root: Path) -> Iterator[DoctorFinding]:
     """The Python version."""
     version = sys.version_info[:2]
     wanted = f"{'.'.join(map(str, OLDEST))} to {'.'.join(map(str, NEWEST))}"
-    yield Finding(
+    yield DoctorFinding(
         "interpreter",
         OLDEST <= version <= NEWEST,
         f"Python {sys.version.split()[0]} at {sys.executable}",
@@ -32,19 +30,21 @@ def interpreter(root: Path) -> Iterator[Finding]:
     )
 
 
-def packages(root: Path) -> Iterator[Finding]:
+def packages(root: Path) -> Iterator[DoctorFinding]:
     """The packages of the dependency group `local`."""
     try:
         groups = tomllib.loads((root / "pyproject.toml").read_text())["dependency-groups"]
     except (OSError, KeyError, tomllib.TOMLDecodeError) as error:
-        yield Finding("packages", False, f"pyproject.toml cannot be read: {error}", "run this from a whole checkout")
+        yield DoctorFinding(
+            "packages", False, f"pyproject.toml cannot be read: {error}", "run this from a whole checkout"
+        )
         return
     wanted = list(requirements(groups, GROUP))
     absent = [name for name in wanted if not _installed(name)]
     detail = f"{len(wanted) - len(absent)} of {len(wanted)} installed"
     if absent:
         detail += f"; not installed: {', '.join(absent)}"
-    yield Finding("packages", not absent, detail, "run `make setup`, then use .venv/bin/python")
+    yield DoctorFinding("packages", not absent, detail, "run `make setup`, then use .venv/bin/python")
 
 
 def requirements(groups: dict[str, list[object]], group: str) -> Iterator[str]:
@@ -73,21 +73,23 @@ def _installed(name: str) -> bool:
     return True
 
 
-def files(root: Path) -> Iterator[Finding]:
+def files(root: Path) -> Iterator[DoctorFinding]:
     """The files that the demo needs from the checkout."""
     for what, path in (("plan", "config/plans/local.json"), ("sample recording", "config/samples/jfk.flac")):
-        yield Finding(what, (root / path).is_file(), path, "run this from a whole checkout")
+        yield DoctorFinding(what, (root / path).is_file(), path, "run this from a whole checkout")
 
 
-def models(root: Path) -> Iterator[Finding]:
+def models(root: Path) -> Iterator[DoctorFinding]:
     """The model files against the hashes in their packages; takes about a second."""
     try:
         from vocalized.caller.local_speech import faulty_models
     except ModuleNotFoundError as error:
-        yield Finding("model files", False, f"cannot be looked at without the package {error.name}", "run `make setup`")
+        yield DoctorFinding(
+            "model files", False, f"cannot be looked at without the package {error.name}", "run `make setup`"
+        )
         return
     faults = faulty_models()
-    yield Finding(
+    yield DoctorFinding(
         "model files",
         not faults,
         "; ".join(faults) or "recogniser and voice are whole (hashes compared)",
@@ -95,25 +97,22 @@ def models(root: Path) -> Iterator[Finding]:
     )
 
 
-def ports(root: Path) -> Iterator[Finding]:
+def ports(root: Path) -> Iterator[DoctorFinding]:
     """A TCP connection on 127.0.0.1."""
     try:
         with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname(), 2):
             detail, ok = "this machine can be called on 127.0.0.1", True
     except OSError as error:
         detail, ok = f"127.0.0.1 cannot be used: {error.strerror or error}", False
-    yield Finding("ports", ok, detail, "the demo needs a local TCP port: check the sandbox's or firewall's rules")
+    yield DoctorFinding("ports", ok, detail, "the demo needs a local TCP port: check the sandbox's or firewall's rules")
 
 
-def disk(root: Path) -> Iterator[Finding]:
+def disk(root: Path) -> Iterator[DoctorFinding]:
     """Free disk space."""
-    free_mb = shutil.disk_usage(root).free // 1_000_000
-    yield Finding(
-        "disk", free_mb >= _NEEDED_MB, f"{free_mb:,} MB free at {root}", f"recordings and logs want {_NEEDED_MB} MB"
-    )
+    yield check_disk(root)
 
 
-def microphone(root: Path) -> Iterator[Finding]:
+def microphone(root: Path) -> Iterator[DoctorFinding]:
     """Sound devices, which `call --mic` needs."""
     detail, ok = "the package sounddevice is not installed", False
     if find_spec("sounddevice"):
@@ -124,4 +123,6 @@ def microphone(root: Path) -> Iterator[Finding]:
             detail, ok = (f"{count} sound devices", True) if count else ("no sound device", False)
         except OSError:
             detail = "the PortAudio library is not installed"
-    yield Finding("microphone", ok, detail, "only `call --mic` wants one (Debian: apt install libportaudio2)", False)
+    yield DoctorFinding(
+        "microphone", ok, detail, "only `call --mic` wants one (Debian: apt install libportaudio2)", False
+    )

@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from shared.doctor import DoctorFinding
 from vocalized.caller import local_speech
 from vocalized.commands.cli import ROOT
 from vocalized.commands.doctor import examine, report
-from vocalized.doctor.finding import Finding
 from vocalized.doctor.machine import requirements
 
 
-def findings(root: Path = ROOT) -> dict[str, Finding]:
+def findings(root: Path = ROOT) -> dict[str, DoctorFinding]:
     return {finding.what: finding for finding in examine(root)}
 
 
@@ -82,12 +82,16 @@ def test_dependency_groups_and_markers_are_resolved() -> None:
 @pytest.mark.parametrize(
     ("finding", "code", "words"),
     [
-        (Finding("disk", True, "9 MB free", "buy one"), 0, ["ok", "everything that is needed is there"]),
-        (Finding("disk", False, "9 MB free", "buy one"), 1, ["missing", "buy one", "missing: disk"]),
-        (Finding("microphone", False, "none", "only for --mic", False), 0, ["absent", "only for --mic", "everything"]),
+        (DoctorFinding("disk", True, "9 MB free", "buy one"), 0, ["ok", "everything that is needed is there"]),
+        (DoctorFinding("disk", False, "9 MB free", "buy one"), 1, ["missing", "buy one", "missing: disk"]),
+        (
+            DoctorFinding("microphone", False, "none", "only for --mic", False),
+            0,
+            ["absent", "only for --mic", "everything"],
+        ),
     ],
 )
-def test_only_needed_findings_fail_the_doctor(finding: Finding, code: int, words: list[str]) -> None:
+def test_only_needed_findings_fail_the_doctor(finding: DoctorFinding, code: int, words: list[str]) -> None:
     out = StringIO()
     assert report([finding], Console(file=out, width=200)) == code
     assert all(word in out.getvalue() for word in words)

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from control.doctor.carriers import CARRIERS
+from shared.doctor import DoctorFinding
 from vocalized.commands.up import UpOptions
 from vocalized.doctor import platform
-from vocalized.doctor.finding import Finding
-from vocalized.doctor.platform import CARRIERS, carriers, folder, memory, ports, programs
+from vocalized.doctor.platform import carriers, folder, memory, ports, programs
 from vocalized.services import binaries
 from vocalized.services.process import ServiceFailed
 
@@ -24,7 +25,7 @@ def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-def carrier(name: str, root: Path) -> Finding:
+def carrier(name: str, root: Path) -> DoctorFinding:
     return next(finding for finding in carriers(root) if finding.what == name)
 
 
@@ -50,7 +51,7 @@ def test_real_carrier_needs_reachable_addresses(tmp_path: Path, monkeypatch: pyt
         found = carrier("Twilio", tmp_path)
         assert not found.ok and name in found.detail and "tunnel" in found.remedy
         monkeypatch.setenv(name, address)
-    assert carrier("Twilio", tmp_path) == Finding(
+    assert carrier("Twilio", tmp_path) == DoctorFinding(
         "Twilio", True, "the real carrier; settings are complete", carrier("Twilio", tmp_path).remedy
     )
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from vocalized.doctor.finding import Finding
+from shared.doctor import DoctorFinding
 
 TIMEOUT_S: Final = 5.0
 _ATTEMPTS: Final = 2
@@ -28,8 +28,8 @@ class AccountFault(Exception):
     needed: bool = True
 
 
-def account(root: Path) -> Iterator[Finding]:
-    """Asks Telnyx, if its key and application are set; no finding otherwise."""
+def account(root: Path, webhook_url: str = "") -> Iterator[DoctorFinding]:
+    """Asks Telnyx, if its key and application are set; no finding otherwise. webhook_url: by default the setting's."""
     key, application_id = (os.environ.get(f"VOCALIZED_TELNYX_{name}", "") for name in ("API_KEY", "CONNECTION_ID"))
     if not key or not application_id:
         return
@@ -39,12 +39,12 @@ def account(root: Path) -> Iterator[Finding]:
         profile_id = _outbound(application).get("outbound_voice_profile_id")
         profile = _read(base, f"outbound_voice_profiles/{profile_id}", key) if profile_id else None
     except AccountFault as fault:
-        yield Finding(_NAME, False, fault.detail, fault.remedy, needed=fault.needed)
+        yield DoctorFinding(_NAME, False, fault.detail, fault.remedy, needed=fault.needed)
         return
-    yield from findings(application, profile, os.environ.get("VOCALIZED_WEBHOOK_URL", ""))
+    yield from findings(application, profile, webhook_url or os.environ.get("VOCALIZED_WEBHOOK_URL", ""))
 
 
-def findings(application: Answer, profile: Answer | None, webhook_url: str) -> Iterator[Finding]:
+def findings(application: Answer, profile: Answer | None, webhook_url: str) -> Iterator[DoctorFinding]:
     """What is wrong with an application and its outbound voice profile. webhook_url: VOCALIZED_WEBHOOK_URL."""
     wanted = f"{webhook_url.rstrip('/')}/webhooks/calls/inbound"
     found = str(application.get("webhook_event_url") or "")
@@ -59,19 +59,21 @@ def findings(application: Answer, profile: Answer | None, webhook_url: str) -> I
          "switch call cost on: what calls cost is not known without it", False),
     )  # fmt: skip
     for what, ok, fault, remedy, needed in checks:
-        yield Finding(f"Telnyx {what}", ok, "as it should be" if ok else fault, remedy, needed)
+        yield DoctorFinding(f"Telnyx {what}", ok, "as it should be" if ok else fault, remedy, needed)
     if profile is not None:
         yield _limits(application, profile)
 
 
-def _limits(application: Answer, profile: Answer) -> Finding:
+def _limits(application: Answer, profile: Answer) -> DoctorFinding:
     limits = [_outbound(application).get("channel_limit"), profile.get("concurrent_call_limit")]
     known = [limit for limit in limits if isinstance(limit, int)]
     countries = profile.get("whitelisted_destinations") or []
     shown = f"{min(known)} calls at once" if known else "no limit of its own (a new account has 2 calls at once, or 10)"
     detail = f"{shown}; to {', '.join(map(str, countries)) or 'no country'}"
     is_usable = profile.get("enabled") is not False and bool(countries) and min(known, default=1) > 0
-    return Finding("Telnyx limits", is_usable, detail, "enable the profile, and allow the countries that are called")
+    return DoctorFinding(
+        "Telnyx limits", is_usable, detail, "enable the profile, and allow the countries that are called"
+    )
 
 
 def _outbound(application: Answer) -> Answer:

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from control.doctor import telnyx_account
+from control.doctor.telnyx_account import findings
+from shared.doctor import DoctorFinding
 from tests.simulator.carrier.network.telnyx.account import Account, account
-from vocalized.doctor import telnyx_account
-from vocalized.doctor.finding import Finding
-from vocalized.doctor.telnyx_account import findings
 
 WEBHOOKS = "https://calls.example.com"
 APPLICATION: Mapping[str, Any] = {
@@ -58,7 +58,7 @@ def test_profile_that_cannot_call_is_named() -> None:
         assert faults(APPLICATION, {**PROFILE, name: value}) == [("Telnyx limits", True)]
 
 
-async def examined(monkeypatch: pytest.MonkeyPatch, telnyx: Account, **settings: str) -> list[Finding]:
+async def examined(monkeypatch: pytest.MonkeyPatch, telnyx: Account, **settings: str) -> list[DoctorFinding]:
     """Runs the check against the simulated account. settings: in place of the right ones."""
     right = {"API_KEY": "KEY01", "CONNECTION_ID": "7001", "API_URL": telnyx.base_url}
     for name, value in (right | settings).items():
