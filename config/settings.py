@@ -56,7 +56,7 @@ class MediaSettings(NodeKeySettings):
         description="Folder of events and recordings (with control: of those not sent yet); it must outlive the "
         "process.",
     )
-    media_max_calls: int = Field(1_000, ge=1, le=100_000, description="Concurrent calls per worker.")
+    media_max_calls: int = Field(400, ge=1, le=100_000, description="Concurrent calls per worker.")
     media_max_waiting: int = Field(1_000, ge=1, le=100_000, description="Concurrent sockets without a call per worker.")
     media_max_message_bytes: int = Field(65_536, ge=1_024, le=4_194_304, description="Longest carrier message, bytes.")
     media_max_messages_per_s: int = Field(1_000, ge=100, description="Messages of one socket per second.")

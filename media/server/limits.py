@@ -22,7 +22,7 @@ class WorkerLimits:
     teacher_calls: calls that may ask the teacher; one that begins beside as many others does not.
     """
 
-    max_calls: int = 1_000
+    max_calls: int = 400
     max_pending: int = 1_000
     max_message_bytes: int = 65_536
     max_messages_per_s: int = 1_000

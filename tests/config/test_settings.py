@@ -19,7 +19,7 @@ def test_defaults() -> None:
     settings = media_settings()
     assert settings.media_host == "127.0.0.1"
     assert settings.media_state == Path("var/media")
-    assert settings.media_max_calls == 1_000
+    assert settings.media_max_calls == 400
     assert settings.log_level == "info"
 
 
@@ -49,7 +49,7 @@ def test_environment_is_not_read_on_import(monkeypatch: pytest.MonkeyPatch) -> N
 def test_variables_of_other_programs_are_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VOCALIZED_DATABASE_URL", "postgresql://localhost")
     monkeypatch.setenv("MEDIA_MAX_CALLS", "not ours")
-    assert media_settings().media_max_calls == 1_000
+    assert media_settings().media_max_calls == 400
 
 
 @pytest.mark.parametrize(

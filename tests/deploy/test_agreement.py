@@ -5,7 +5,9 @@ from typing import Any
 
 import yaml
 
+from config.settings import MediaSettings
 from control.app import ROUTES
+from media.server.limits import WorkerLimits
 from tests.deploy.manifests import DEPLOY, KUBERNETES, ROOT, Manifest, all_manifests, manifests, of_kind
 
 COMPOSE = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
@@ -61,6 +63,7 @@ def test_a_node_is_limited_to_the_calls_that_were_measured() -> None:
     (default,) = re.findall(r":-(\d+)}", MEDIA_SETTINGS["VOCALIZED_MEDIA_MAX_CALLS"])
     (example,) = re.findall(r"^VOCALIZED_MEDIA_MAX_CALLS=(\d+)", (DEPLOY / "example.env").read_text(), re.MULTILINE)
     assert {default, example, SETTINGS["VOCALIZED_MEDIA_MAX_CALLS"]} == {measured}
+    assert MediaSettings.model_fields["media_max_calls"].default == WorkerLimits().max_calls == int(measured)
 
 
 def test_media_may_reach_what_customers_may_name_and_no_database() -> None:
