@@ -3,9 +3,7 @@
 from control.api.admin import (
     analytics,
     auth,
-    billing,
     config,
-    currencies,
     dashboard,
     logs,
     own_account,
@@ -14,6 +12,13 @@ from control.api.admin import (
     users,
     workspaces,
 )
+from control.billing.accounts import routes as billing_accounts
+from control.billing.credits import routes as billing_credits
+from control.billing.figures import routes as billing_figures
+from control.billing.invoices import routes as billing_invoices
+from control.billing.payments import routes as billing_payments
+from control.billing.periods import routes as billing_periods
+from control.billing.prices import routes as billing_prices
 from control.calls import routes as calls_routes
 from control.http.route import Route
 from control.integrations import routes as integrations_routes
@@ -35,6 +40,11 @@ ROUTES: tuple[Route, ...] = (
     *integrations_routes.ADMIN_ROUTES,
     *calls_routes.ADMIN_ROUTES,
     *analytics.ROUTES,
-    *billing.ROUTES,
-    *currencies.ROUTES,
+    *billing_figures.ADMIN_ROUTES,
+    *billing_invoices.ADMIN_ROUTES,
+    *billing_payments.ADMIN_ROUTES,
+    *billing_credits.ADMIN_ROUTES,
+    *billing_accounts.ADMIN_ROUTES,
+    *billing_prices.ADMIN_ROUTES,
+    *billing_periods.ADMIN_ROUTES,
 )

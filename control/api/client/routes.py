@@ -7,7 +7,6 @@ from control.api.client import (
     analytics,
     api_keys,
     auth,
-    billing,
     invitations,
     knowledge,
     members,
@@ -19,6 +18,12 @@ from control.api.client import (
     voice,
     workspaces,
 )
+from control.billing.accounts import routes as billing_accounts
+from control.billing.credits import routes as billing_credits
+from control.billing.invoices import routes as billing_invoices
+from control.billing.limits import routes as billing_limits
+from control.billing.payments import routes as billing_payments
+from control.billing.periods import routes as billing_periods
 from control.calls import routes as calls_routes
 from control.calls.blocked_callers import routes as blocked_callers_routes
 from control.calls.verified_numbers import routes as verified_numbers_routes
@@ -62,5 +67,10 @@ ROUTES: tuple[Route, ...] = (
     *verified_numbers_routes.ROUTES,
     *privacy.ROUTES,
     *analytics.ROUTES,
-    *billing.ROUTES,
+    *billing_periods.ROUTES,
+    *billing_invoices.ROUTES,
+    *billing_credits.ROUTES,
+    *billing_limits.ROUTES,
+    *billing_accounts.ROUTES,
+    *billing_payments.ROUTES,
 )

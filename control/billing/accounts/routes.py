@@ -1,0 +1,235 @@
+"""Routes of billing settings, for the members of a workspace; of exemptions, for the staff."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import Field, StringConstraints
+
+from control.accounts.addresses import Address
+from control.billing.accounts.rules import (
+    MOST_EXEMPTIONS,
+    BillingAccount,
+    BillingSettings,
+    ExemptionRule,
+    ListedExemption,
+)
+from control.billing.fields import ADMIN_BILLING, BILLING, READERS, WRITERS, copy_fields
+from control.billing.service import Billing
+from control.http.access import member
+from control.http.body import ONE_LINE, Body, ChangeBody, Currency, Money
+from control.http.context import AdminContext, MemberContext
+from control.http.fields import WorkspaceId
+from control.http.pagination import Query
+from control.http.route import Route
+
+
+@dataclass(frozen=True, slots=True)
+class ExemptionView:
+    """A workspace to which a rule does not apply."""
+
+    id: Annotated[UUID, Field(description="Id of the exemption.")]
+    workspace_id: WorkspaceId
+    workspace_name: Annotated[str, Field(description="Name of the workspace.", examples=["Riverside Dental"])]
+    rule: Annotated[ExemptionRule, Field(description="What does not apply to the workspace.")]
+    reason: Annotated[
+        str, Field(description="Why; empty where it was not recorded.", examples=["Pays by bank transfer"])
+    ]
+    granted_by: Annotated[
+        str | None,
+        Field(
+            description="E-mail address of the administrator; null where it was not recorded.",
+            examples=["ops@example.com"],
+        ),
+    ]
+    granted_at: Annotated[datetime, Field(description="When the workspace was exempted (UTC).")]
+
+
+@dataclass(frozen=True, slots=True)
+class ExemptionList:
+    """Exemptions, newest first."""
+
+    exemptions: Annotated[list[ExemptionView], Field(description="The exemptions.")]
+    has_more: Annotated[bool, Field(description="Whether more rows follow.")]
+
+
+def to_exemption(listed: ListedExemption) -> ExemptionView:
+    """An exemption as the API shows it."""
+    return copy_fields(ExemptionView, listed.exemption, workspace_name=listed.workspace_name)
+
+
+@dataclass(frozen=True, slots=True)
+class BillingSettingsView:
+    """Limits and addresses."""
+
+    usage_limit_monthly: Annotated[
+        Money | None,
+        Field(description="Most money of usage in a period, without the fee; null for no limit.", examples=[200.0]),
+    ]
+    currency: Currency
+    alert_threshold_percentage: Annotated[
+        int, Field(description="Percent of the limit at which to warn.", examples=[80])
+    ]
+    auto_pause_on_limit: Annotated[
+        bool, Field(description="Whether calls end at the limit; otherwise reaching it only warns.")
+    ]
+    payment_method_last4: Annotated[str | None, Field(description="Of the card, null without one.", examples=["4242"])]
+    billing_email: Annotated[
+        str | None, Field(description="Where invoices are sent; null for the owner.", examples=["billing@example.com"])
+    ]
+    legal_name: Annotated[
+        str, Field(description="The name on invoices; empty: the workspace's name.", examples=["Riverside Dental GmbH"])
+    ]
+    country: Annotated[
+        str | None, Field(description="Country whose taxes are on invoices; null for none.", examples=["DE"])
+    ]
+    tax_id: Annotated[str, Field(description="The customer's tax number; empty if none.", examples=["DE123456789"])]
+
+
+def to_settings(chosen: BillingSettings, account: BillingAccount) -> BillingSettingsView:
+    return BillingSettingsView(
+        usage_limit_monthly=chosen.usage_limit_monthly,
+        currency=account.currency,
+        alert_threshold_percentage=chosen.alert_threshold_percentage,
+        auto_pause_on_limit=chosen.auto_pause_on_limit,
+        payment_method_last4=chosen.payment_method_last4,
+        billing_email=chosen.billing_email,
+        legal_name=account.legal_name,
+        country=account.country,
+        tax_id=account.tax_id,
+    )
+
+
+Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
+
+
+ShortText = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200, pattern=ONE_LINE)]
+
+
+# Some currencies have units that are worth 0.00004 US dollars; reservations count micros, up to nine billion units.
+Limit = Annotated[Decimal, Field(ge=0, le=1_000_000_000, decimal_places=3)]
+
+
+class BillingChange(ChangeBody):
+    """Changes; fields that are left out stay unchanged."""
+
+    usage_limit_monthly: Limit | None = Field(
+        None,
+        description="Most money of usage in a period, without the fee, in major units; null removes the limit.",
+        examples=[200.0],
+    )
+    alert_threshold_percentage: int = Field(
+        80, ge=1, le=100, description="Percent of the limit at which to warn.", examples=[80]
+    )
+    auto_pause_on_limit: bool = Field(
+        False, description="Whether calls end at the limit; otherwise reaching it only warns."
+    )
+    billing_email: Address | None = Field(
+        None, description="Where invoices are sent; null: to the owner with the oldest membership."
+    )
+    legal_name: ShortText = Field(
+        "", description="The name on invoices; empty: the workspace's name.", examples=["Riverside Dental GmbH"]
+    )
+    country: Country | None = Field(
+        None, description="Country whose taxes are on invoices; null removes it.", examples=["DE"]
+    )
+    tax_id: ShortText = Field("", description="The customer's tax number, for invoices.", examples=["DE123456789"])
+
+
+async def get_billing_settings(context: MemberContext) -> BillingSettingsView:
+    """The workspace's limit, and what invoices say about it."""
+    return to_settings(*await context.services[Billing].get_settings(context.db, context.workspace_id))
+
+
+async def change_billing_settings(context: MemberContext, body: BillingChange) -> BillingSettingsView:
+    """Changes the limit, or what invoices say about the workspace."""
+    values = body.model_dump(exclude_unset=True)
+    changed = await context.services[Billing].change_settings(context.db, context.actor, context.workspace_id, values)
+    return to_settings(*changed)
+
+
+WhyExempt = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2_000)]
+
+
+class TaxExemption(Body):
+    """Whether a workspace's invoices have no tax."""
+
+    is_tax_exempt: Annotated[bool, Field(description="Whether the workspace's invoices have no tax.")]
+    reason: WhyExempt = Field("", description="Why; needed to exempt the workspace.", examples=["Reverse charge"])
+
+
+class Prepayment(Body):
+    """Whether a workspace spends what it has paid before, and no more."""
+
+    is_prepaid: Annotated[bool, Field(description="Whether the workspace's calls end when its credits are used up.")]
+
+
+class PaymentMethodExemption(Body):
+    """Whether a workspace buys phone numbers without a payment method."""
+
+    is_payment_method_exempt: Annotated[
+        bool, Field(description="Whether the workspace buys phone numbers without a payment method.")
+    ]
+    reason: WhyExempt = Field(
+        "", description="Why; needed to exempt the workspace.", examples=["Pays by bank transfer"]
+    )
+
+
+class ExemptionsQuery(Query):
+    """Filters of the list."""
+
+    workspace_id: UUID | None = Field(None, description="Only exemptions of this workspace.")
+    rule: ExemptionRule | None = Field(None, description="Only exemptions from this rule.")
+
+
+async def set_tax_exemption(context: AdminContext, workspace_id: WorkspaceId, body: TaxExemption) -> None:
+    """Says whether a workspace's invoices have no tax, such as under reverse charge."""
+    staff = context.services[Billing].administration
+    await staff.set_tax_exempt(context.db, context.actor, workspace_id, body.is_tax_exempt, body.reason, context.now)
+
+
+async def list_exemptions(context: AdminContext, query: ExemptionsQuery) -> ExemptionList:
+    """Workspaces to which a rule does not apply, who exempted them and why, newest first."""
+    staff = context.services[Billing].administration
+    found = await staff.list_exemptions(context.db, query.workspace_id, query.rule)
+    return ExemptionList([to_exemption(one) for one in found], has_more=len(found) == MOST_EXEMPTIONS)
+
+
+async def set_prepayment(context: AdminContext, workspace_id: WorkspaceId, body: Prepayment) -> None:
+    """Says whether a workspace pays in advance: its calls end when its credits are used up."""
+    staff = context.services[Billing].administration
+    await staff.set_prepaid(context.db, context.actor, workspace_id, body.is_prepaid)
+
+
+async def set_payment_method_exemption(
+    context: AdminContext, workspace_id: WorkspaceId, body: PaymentMethodExemption
+) -> None:
+    """Says whether a workspace buys phone numbers without a payment method, such as one that pays by bank transfer."""
+    staff = context.services[Billing].administration
+    await staff.set_payment_method_exempt(
+        context.db, context.actor, workspace_id, body.is_payment_method_exempt, body.reason, context.now
+    )
+
+
+ROUTES: tuple[Route, ...] = (
+    Route("GET", f"{BILLING}/settings", get_billing_settings, member("admin", "billing:read")),
+    Route("PUT", f"{BILLING}/settings", change_billing_settings, member("owner")),
+)
+
+
+ADMIN_ROUTES: tuple[Route, ...] = (
+    Route("GET", f"{ADMIN_BILLING}/exemptions", list_exemptions, READERS, beyond_spec=True),
+    Route(
+        "PUT", f"{ADMIN_BILLING}/workspaces/{{workspaceId}}/tax-exemption", set_tax_exemption, WRITERS, beyond_spec=True
+    ),
+    Route("PUT", f"{ADMIN_BILLING}/workspaces/{{workspaceId}}/prepayment", set_prepayment, WRITERS, beyond_spec=True),
+    Route(
+        "PUT",
+        f"{ADMIN_BILLING}/workspaces/{{workspaceId}}/payment-method-exemption",
+        set_payment_method_exemption,
+        WRITERS,
+        beyond_spec=True,
+    ),
+)

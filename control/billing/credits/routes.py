@@ -1,0 +1,145 @@
+"""Routes of credits, for the members of a workspace and for the staff."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import Field
+
+from control.billing.credits.rules import CreditCategory, CreditGrant, CreditScope
+from control.billing.fields import ADMIN_BILLING, BILLING, WRITERS, Amount, Reason, VoidReason, copy_fields
+from control.billing.service import Billing
+from control.http.access import member
+from control.http.body import Body, Currency, Money
+from control.http.context import AdminContext, MemberContext
+from control.http.fields import Id, WorkspaceId
+from control.http.pagination import UtcDatetime
+from control.http.route import Route
+from shared.ids import new_id
+
+
+@dataclass(frozen=True, slots=True)
+class CreditFacts:
+    """A credit. balance: what is left. priority: the lowest is used first."""
+
+    id: Id
+    category: Annotated[
+        CreditCategory,
+        Field(description="Whether the credit was given away (promotional, goodwill) or paid for (prepaid)."),
+    ]
+    applies_to: Annotated[CreditScope, Field(description="What it pays: usage only, or the fee, too.")]
+    amount: Annotated[Money, Field(description="At first, in major units.", examples=[50.0])]
+    balance: Annotated[Money, Field(description="What is left.", examples=[12.5])]
+    currency: Currency
+    priority: Annotated[int, Field(description="0 to 100; the lowest is used first.", examples=[50])]
+    effective_at: Annotated[datetime, Field(description="From when on it holds (UTC).")]
+    expires_at: Annotated[datetime | None, Field(description="When the link becomes invalid (UTC).")]
+
+
+@dataclass(frozen=True, slots=True)
+class AdminCreditView(CreditFacts):
+    """A credit."""
+
+    workspace_id: WorkspaceId
+    voided_at: Annotated[datetime | None, Field(description="When it was declared void (UTC); null while it is not.")]
+    reason: Annotated[str, Field(description="For the staff.", examples=["Payment overdue"])]
+
+
+@dataclass(frozen=True, slots=True)
+class AdminCreditAnswer:
+    """A credit."""
+
+    credit: Annotated[AdminCreditView, Field(description="The credit.")]
+
+
+def to_admin_credit(grant: CreditGrant) -> AdminCreditView:
+    return copy_fields(AdminCreditView, grant)
+
+
+@dataclass(frozen=True, slots=True)
+class CreditView(CreditFacts):
+    """A credit of the workspace."""
+
+
+@dataclass(frozen=True, slots=True)
+class CreditList:
+    """The workspace's credits, the newest first."""
+
+    credits: Annotated[list[CreditView], Field(description="The credits.")]
+    has_more: Annotated[bool, Field(description="Whether more rows follow.")]
+
+
+def to_credit(grant: CreditGrant) -> CreditView:
+    return copy_fields(CreditView, grant)
+
+
+async def list_credits(context: MemberContext) -> CreditList:
+    """Credits that invoices of the workspace use up."""
+    found = await context.services[Billing].list_credits(context.db, context.workspace_id)
+    return CreditList([to_credit(one) for one in found], has_more=False)
+
+
+class CreditBody(Body):
+    """A credit. Invoices use credits by priority, then those that expire first."""
+
+    amount: Annotated[Amount, Field(description="In major units.", examples=[50.0])]
+    category: Annotated[
+        CreditCategory,
+        Field(description="Whether the credit was given away (promotional, goodwill) or paid for (prepaid)."),
+    ] = "goodwill"
+    applies_to: Annotated[CreditScope, Field(description="What it pays: usage only, or the fee, too.")] = "all"
+    priority: int = Field(50, ge=0, le=100, description="0 to 100; the lowest is used first.", examples=[50])
+    effective_at: UtcDatetime | None = Field(None, description="From when on it holds; left out: from now on.")
+    expires_at: UtcDatetime | None = Field(None, description="Until when it holds; null: without end.")
+    reason: Annotated[Reason, Field(description="Why, for the staff and the audit log.", examples=["Payment overdue"])]
+
+
+async def grant_credit(context: AdminContext, workspace_id: WorkspaceId, body: CreditBody) -> AdminCreditAnswer:
+    """Grants a workspace a credit, which its next invoices use up."""
+    currency = await context.services[Billing].get_currency(context.db, workspace_id)
+    grant = CreditGrant(
+        id=UUID(new_id()),
+        workspace_id=workspace_id,
+        amount=body.amount,
+        currency=currency,
+        category=body.category,
+        applies_to=body.applies_to,
+        priority=body.priority,
+        effective_at=body.effective_at or context.now,
+        expires_at=body.expires_at,
+        reason=body.reason,
+        granted_by=context.admin_id,
+        created_at=context.now,
+    )
+    staff = context.services[Billing].administration
+    return AdminCreditAnswer(to_admin_credit(await staff.grant_credit(context.db, context.actor, grant)))
+
+
+async def void_credit(
+    context: AdminContext, credit_id: Annotated[UUID, Field(description="Id of the credit.")], body: VoidReason
+) -> AdminCreditAnswer:
+    """Ends a credit; what invoices took from it stays."""
+    staff = context.services[Billing].administration
+    return AdminCreditAnswer(
+        to_admin_credit(await staff.void_credit(context.db, context.actor, credit_id, body.reason, context.now))
+    )
+
+
+ROUTES: tuple[Route, ...] = (
+    Route("GET", f"{BILLING}/credits", list_credits, member("admin", "billing:read"), beyond_spec=True),
+)
+
+
+ADMIN_ROUTES: tuple[Route, ...] = (
+    Route(
+        "POST",
+        f"{ADMIN_BILLING}/workspaces/{{workspaceId}}/credits",
+        grant_credit,
+        WRITERS,
+        status=201,
+        idempotent=True,
+        beyond_spec=True,
+    ),
+    Route("POST", f"{ADMIN_BILLING}/credits/{{creditId}}/void", void_credit, WRITERS, beyond_spec=True),
+)

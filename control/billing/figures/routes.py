@@ -1,0 +1,153 @@
+"""Routes of the figures of billing, for the staff."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from control.analytics.platform_figures import cost_warning
+from control.billing.fields import ADMIN_BILLING, READERS
+from control.billing.figures.rules import BillingOverview, WorkspaceBalance
+from control.billing.invoices.rules import PaymentStatus
+from control.billing.service import Billing
+from control.http.body import Currency, Money
+from control.http.context import AdminContext
+from control.http.fields import Name, TierName, WorkspaceId
+from control.http.pagination import ListAnswer, ListQuery, Query, page_fields
+from control.http.route import Route
+from control.platform.model import CURRENCY
+
+
+@dataclass(frozen=True, slots=True)
+class TierRevenueView:
+    """What the workspaces of a tier were charged in the period."""
+
+    tier: TierName
+    workspaces_count: Annotated[int, Field(description="Not deleted ones that have it now.", examples=[2])]
+    revenue: Annotated[Money, Field(description="usage_billed and fees_accrued, in major units.", examples=[980.0])]
+    currency: Currency
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentStatusView:
+    """Money of invoices."""
+
+    paid: Annotated[
+        Money, Field(description="What came in, less what was paid back, in major units.", examples=[4100.0])
+    ]
+    pending: Annotated[Money, Field(description="What is to be paid and not late, in major units.", examples=[900.0])]
+    overdue: Annotated[Money, Field(description="What is late, in major units.", examples=[49.0])]
+    currency: Currency
+
+
+@dataclass(frozen=True, slots=True)
+class BillingOverviewView:
+    """Money of the period."""
+
+    total_revenue: Annotated[
+        Money, Field(description="Billed usage and accrued fees, without tax and before credits.", examples=[1520.4])
+    ]
+    usage_list_price: Annotated[
+        Money,
+        Field(
+            description="Call minutes at list price, before included and trial minutes, in major units.",
+            examples=[137.5],
+        ),
+    ]
+    usage_billed: Annotated[
+        Money,
+        Field(
+            description="Call minutes after included and trial minutes, and numbers, in major units.", examples=[101.5]
+        ),
+    ]
+    fees_accrued: Annotated[
+        Money, Field(description="The fees of the days that have begun, in major units.", examples=[24.5])
+    ]
+    credits: Annotated[
+        Money, Field(description="What invoices took from credits, negative, in major units.", examples=[-20.0])
+    ]
+    total_cost: Annotated[Money, Field(description="What it cost us, in major units.", examples=[812.4])]
+    profit: Annotated[Money, Field(description="The difference.", examples=[708.0])]
+    unpriced: Annotated[
+        int, Field(description="Entries of calls without a known cost, which count as 0.", examples=[0])
+    ]
+    warning: Annotated[str | None, Field(description="It is too high, because costs are unknown.", examples=[None])]
+    currency: Currency
+    by_tier: list[TierRevenueView]
+    payment_status: Annotated[PaymentStatusView, Field(description="Money of invoices.")]
+
+
+@dataclass(frozen=True, slots=True)
+class WorkspaceBalanceView:
+    """What a workspace owes."""
+
+    workspace_id: WorkspaceId
+    name: Name
+    current_balance: Annotated[Money, Field(description="What is open of its invoices.", examples=[120.79])]
+    currency: Currency
+    payment_status: Annotated[
+        PaymentStatus, Field(description="Whether it owes nothing (paid), something (pending), or is late (overdue).")
+    ]
+    last_payment_date: Annotated[datetime | None, Field(description="Null before the first one.")]
+
+
+@dataclass(frozen=True, slots=True)
+class BalanceList(ListAnswer):
+    """A page of workspaces, newest first."""
+
+    workspaces: Annotated[list[WorkspaceBalanceView], Field(description="The workspaces that the user is a member of.")]
+
+
+def to_overview(found: BillingOverview) -> BillingOverviewView:
+    return BillingOverviewView(
+        total_revenue=found.revenue,
+        usage_list_price=found.parts.list_price,
+        usage_billed=found.parts.usage,
+        fees_accrued=found.parts.fees,
+        credits=found.parts.credits,
+        total_cost=found.cost,
+        profit=found.revenue - found.cost,
+        unpriced=found.unpriced,
+        warning=cost_warning(found.unpriced),
+        currency=CURRENCY,
+        by_tier=[TierRevenueView(one.tier, one.workspaces, one.revenue, CURRENCY) for one in found.by_tier],
+        payment_status=PaymentStatusView(found.paid, found.pending, found.overdue, CURRENCY),
+    )
+
+
+def to_balance(one: WorkspaceBalance) -> WorkspaceBalanceView:
+    return WorkspaceBalanceView(one.workspace_id, one.name, one.balance, one.currency, one.status, one.last_payment)
+
+
+class OverviewQuery(Query):
+    """The period: a calendar period in UTC, up to now."""
+
+    period: Literal["month", "quarter", "year"] = Field("month", description="This month, quarter or year.")
+
+
+class BalancesQuery(ListQuery):
+    """Filters of the list."""
+
+    status: PaymentStatus | None = Field(
+        None, description="Only workspaces that owe nothing (paid), something (pending), or are late (overdue)."
+    )
+
+
+async def get_billing_overview(context: AdminContext, query: OverviewQuery) -> BillingOverviewView:
+    """Revenue, cost and profit of the period by tier, and what is open of invoices."""
+    staff, today = context.services[Billing].administration, context.now.astimezone(UTC).date()
+    return to_overview(await staff.get_overview(context.db, query.period, today))
+
+
+async def list_balances(context: AdminContext, query: BalancesQuery) -> BalanceList:
+    """Workspaces with what they owe, newest first."""
+    staff = context.services[Billing].administration
+    found = await staff.list_workspaces(context.db, query.status, page=query.request())
+    return BalanceList([to_balance(one) for one in found.rows], **page_fields(query, found))
+
+
+ADMIN_ROUTES: tuple[Route, ...] = (
+    Route("GET", f"{ADMIN_BILLING}/overview", get_billing_overview, READERS),
+    Route("GET", f"{ADMIN_BILLING}/workspaces", list_balances, READERS),
+)

@@ -1,0 +1,353 @@
+"""Routes of invoices, for the members of a workspace; of invoices and tax rates, for the staff."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from functools import partial
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import Field, StringConstraints
+
+from control.billing.fields import ADMIN_BILLING, BILLING, READERS, WRITERS, copy_fields
+from control.billing.invoices.links import InvoiceLinks
+from control.billing.invoices.rules import (
+    PDF_TYPE,
+    Invoice,
+    InvoiceDocument,
+    InvoiceFilter,
+    InvoiceLine,
+    InvoiceListing,
+    InvoiceStatus,
+    LineKind,
+    Payment,
+    PaymentKind,
+    TaxRate,
+)
+from control.billing.service import Billing, InvoiceRecord
+from control.db.scope import enter_workspace
+from control.http.access import OPEN, member
+from control.http.after_commit import AfterCommit
+from control.http.body import ONE_LINE, Body, Currency, Money
+from control.http.context import AdminContext, Context, MemberContext
+from control.http.fields import Id, InvoiceId, WorkspaceId
+from control.http.file_response import FileResponse
+from control.http.json_or_pdf import JsonOrPdf
+from control.http.pagination import ListAnswer, ListQuery, UtcDatetime, page_fields
+from control.http.route import RateLimit, Route
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceFacts:
+    """An invoice. amount: with tax."""
+
+    id: Id
+    number: Annotated[
+        str | None, Field(description="Number of the invoice; null before it is issued.", examples=["2026-000001"])
+    ]
+    amount: Annotated[Money, Field(description="The total with tax, in major units.", examples=[120.79])]
+    amount_paid: Annotated[Money, Field(description="What was paid, in major units.", examples=[20.0])]
+    amount_refunded: Annotated[Money, Field(description="What was paid back, in major units.", examples=[0.0])]
+    currency: Currency
+    status: Annotated[InvoiceStatus, Field(description="Present status.")]
+    period_start: Annotated[datetime, Field(description="When the period began (UTC), inclusive.")]
+    period_end: Annotated[datetime, Field(description="When the period ends (UTC), exclusive.")]
+    issued_at: Annotated[datetime | None, Field(description="When it was issued (UTC); null before.")]
+    due_at: Annotated[datetime | None, Field(description="When it is to be paid (UTC); null before it is issued.")]
+    paid_at: Annotated[datetime | None, Field(description="When all of it was paid (UTC); null before.")]
+
+
+@dataclass(frozen=True, slots=True)
+class AdminInvoiceView(InvoiceFacts):
+    """An invoice."""
+
+    workspace_id: WorkspaceId
+    workspace_name: Annotated[str, Field(description="Name of the workspace.", examples=["Riverside Dental"])]
+    voided_at: Annotated[datetime | None, Field(description="When it was declared void (UTC); null while it is not.")]
+    voided_why: Annotated[
+        str | None, Field(description="Why it is void; null while it is not.", examples=["Billed to the wrong company"])
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class AdminInvoiceList(ListAnswer):
+    """A page of invoices, newest first."""
+
+    invoices: Annotated[list[AdminInvoiceView], Field(description="The invoices.")]
+
+
+@dataclass(frozen=True, slots=True)
+class AdminInvoiceAnswer:
+    """An invoice."""
+
+    invoice: Annotated[AdminInvoiceView, Field(description="The invoice.")]
+
+
+@dataclass(frozen=True, slots=True)
+class TaxRateView:
+    """A version of a tax rate."""
+
+    id: Annotated[int, Field(description="Number of the version.", examples=[7])]
+    country: Annotated[str, Field(description="Where it holds: ISO 3166.", examples=["DE"])]
+    name: Annotated[str, Field(description="As invoices call it.", examples=["VAT"])]
+    basis_points: Annotated[int, Field(description="Hundredths of a percent.", examples=[1900])]
+    is_inclusive: Annotated[bool, Field(description="Prices contain the tax.")]
+    valid_from: Annotated[datetime, Field(description="From when on it holds (UTC).")]
+
+
+@dataclass(frozen=True, slots=True)
+class TaxRateList:
+    """All versions of tax rates, by country and name."""
+
+    tax_rates: Annotated[list[TaxRateView], Field(description="The tax rates.")]
+    has_more: Annotated[bool, Field(description="Whether more rows follow.")]
+
+
+@dataclass(frozen=True, slots=True)
+class TaxRateAnswer:
+    """A tax rate."""
+
+    tax_rate: Annotated[TaxRateView, Field(description="The tax rate.")]
+
+
+def to_listing(one: InvoiceListing) -> AdminInvoiceView:
+    return to_admin_invoice(one.invoice, one.workspace_name)
+
+
+def to_admin_invoice(invoice: Invoice, workspace_name: str = "") -> AdminInvoiceView:
+    return copy_fields(AdminInvoiceView, invoice, workspace_name=workspace_name or invoice.customer_name)
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceView(InvoiceFacts):
+    """An invoice."""
+
+    subtotal: Annotated[Money, Field(description="Without tax, in major units.", examples=[101.5])]
+    tax: Annotated[
+        Money, Field(description="Tax, in major units; of a tax line also where prices contain it.", examples=[19.29])
+    ]
+    amount_due: Annotated[Money, Field(description="What is still to be paid, in major units.", examples=[100.79])]
+    invoice_pdf_url: Annotated[
+        str | None,
+        Field(
+            description="Path of its PDF, for a browser; it needs no sign-in and is valid for one to two hours.",
+            examples=["/billing/invoices/eyJhbGci…"],
+        ),
+    ]
+    number: Annotated[
+        str | None,
+        Field(
+            description="Number of the invoice; null for one that a sink has not numbered.", examples=["2026-000001"]
+        ),
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceList(ListAnswer):
+    """A page of invoices, newest first."""
+
+    invoices: Annotated[list[InvoiceView], Field(description="The invoices.")]
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceLineView:
+    """A line."""
+
+    id: Id
+    kind: Annotated[LineKind, Field(description="What the line is for.")]
+    description: Annotated[
+        str, Field(description="For people.", examples=["Calls on plan Starter, 1 Nov 2026 to 30 Nov 2026"])
+    ]
+    quantity: Annotated[float, Field(description="How much, in `unit`.", examples=[93_100])]
+    unit: Annotated[str, Field(description="Unit of the quantity; empty for a credit and a tax.", examples=["second"])]
+    since: Annotated[datetime | None, Field(description="Begin of what it is for (UTC); null for a tax.")]
+    until: Annotated[datetime | None, Field(description="End of what it is for (UTC); null for a tax.")]
+    exact_amount: Annotated[Money, Field(description="Before it was rounded to amount.", examples=[24.0035])]
+    amount: Annotated[
+        Money, Field(description="Rounded, in major units; all lines add up to the invoice's.", examples=[24.0])
+    ]
+    tax: Annotated[
+        Money, Field(description="Tax, in major units; of a tax line also where prices contain it.", examples=[19.29])
+    ]
+    currency: Currency
+    is_adjustment: Annotated[bool, Field(description="Of a period that was billed before.")]
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentView:
+    """Money that was paid, or paid back (negative)."""
+
+    kind: Annotated[PaymentKind, Field(description="Whether money was paid or paid back.")]
+    amount: Annotated[Money, Field(description="In major units; negative if it was paid back.", examples=[20.0])]
+    currency: Currency
+    method: Annotated[str, Field(description="How the money moved.", examples=["bank_transfer"])]
+    at: Annotated[datetime, Field(description="When (UTC).")]
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceDetails:
+    """An invoice with its lines, whose amounts add up to the invoice's."""
+
+    invoice: Annotated[InvoiceView, Field(description="The invoice.")]
+    lines: list[InvoiceLineView]
+    payments: list[PaymentView]
+
+
+def to_invoice(invoice: Invoice, url: str) -> InvoiceView:
+    """url: of the invoice."""
+    return copy_fields(InvoiceView, invoice, invoice_pdf_url=invoice.invoice_pdf_url or url)
+
+
+def to_details(record: InvoiceRecord, url: str) -> InvoiceDetails:
+    """url: of the invoice."""
+    currency = record.invoice.currency
+    return InvoiceDetails(
+        to_invoice(record.invoice, url),
+        [_to_line(line, currency) for line in record.lines],
+        [_to_payment(one) for one in record.payments],
+    )
+
+
+def _to_line(line: InvoiceLine, currency: str) -> InvoiceLineView:
+    return InvoiceLineView(
+        id=line.id,
+        kind=line.kind,
+        description=line.description,
+        quantity=float(line.quantity),
+        unit=line.unit,
+        since=line.since,
+        until=line.until,
+        exact_amount=Decimal(line.exact),
+        amount=line.amount,
+        tax=line.tax,
+        currency=currency,
+        is_adjustment=line.is_adjustment,
+    )
+
+
+def _to_payment(payment: Payment) -> PaymentView:
+    return PaymentView(payment.kind, payment.amount, payment.currency, payment.method, payment.at)
+
+
+LINK_LIMIT = RateLimit("invoice-links", 60, 60)
+
+
+async def list_invoices(context: MemberContext, query: ListQuery) -> InvoiceList:
+    """Invoices, newest first."""
+    found = await context.services[Billing].list_invoices(context.db, context.workspace_id, page=query.request())
+    invoices = [to_invoice(one, _url(context, one.id)) for one in found.rows]
+    return InvoiceList(invoices, **page_fields(query, found))
+
+
+async def get_invoice(context: MemberContext, invoice_id: InvoiceId) -> JsonOrPdf[InvoiceDetails]:
+    """An invoice with its lines; as a PDF if the Accept header prefers application/pdf."""
+    billing = context.services[Billing]
+    record = await billing.get_invoice(context.db, context.workspace_id, invoice_id)
+    make = partial(_make_file, _document(billing, record))
+    return JsonOrPdf(to_details(record, _url(context, invoice_id)), make)
+
+
+async def open_invoice_link(
+    context: Context,
+    link: Annotated[str, Field(description="The token of an invoice_pdf_url.", examples=["eyJhbGci…"])],
+) -> AfterCommit[FileResponse]:
+    """The PDF of an invoice, by its invoice_pdf_url, which needs no sign-in and is valid for one to two hours."""
+    workspace_id, invoice_id = context.services[InvoiceLinks].read(link, context.now)
+    await enter_workspace(context.db, workspace_id)
+    billing = context.services[Billing]
+    record = await billing.get_invoice(context.db, workspace_id, invoice_id)
+    return AfterCommit(partial(_make_file, _document(billing, record)))
+
+
+def _document(billing: Billing, record: InvoiceRecord) -> InvoiceDocument:
+    return InvoiceDocument(billing.issuer, record.invoice, record.lines, record.payments, billing.fonts)
+
+
+def _make_pdf(document: InvoiceDocument) -> bytes:
+    # Loaded with the first invoice: fpdf, fontTools and PIL are a fifth of what a program of control loads.
+    from control.billing.invoices.pdf import make_pdf
+
+    return make_pdf(document)
+
+
+async def _make_file(document: InvoiceDocument) -> FileResponse:
+    """In a thread: a PDF takes about 0.1 s of a core, and the first one loads the libraries."""
+    content = await asyncio.to_thread(_make_pdf, document)
+
+    async def read(start: int, length: int) -> AsyncIterator[bytes]:
+        yield content[start : start + length]
+
+    return FileResponse(f"invoice-{document.invoice.number}.pdf", PDF_TYPE, len(content), read)
+
+
+def _url(context: MemberContext, invoice_id: UUID) -> str:
+    """Return the path of the PDF at this API."""
+    return f"/billing/invoices/{context.services[InvoiceLinks].sign(context.workspace_id, invoice_id, context.now)}"
+
+
+class AdminInvoicesQuery(ListQuery):
+    """Filters of the list."""
+
+    workspace_id: UUID | None = Field(None, description="Only invoices of this workspace.")
+    status: InvoiceStatus | None = Field(
+        None, description="Only invoices with this status; drafts, which are not issued, are listed only by it."
+    )
+
+
+class TaxRateBody(Body):
+    """A rate from a moment on. 0 basis points end a tax."""
+
+    country: Annotated[
+        str, StringConstraints(pattern=r"^[A-Z]{2}$"), Field(description="Where it holds: ISO 3166.", examples=["DE"])
+    ]
+    name: Annotated[
+        str,
+        StringConstraints(strip_whitespace=True, min_length=1, max_length=40, pattern=ONE_LINE),
+        Field(description="As invoices call it.", examples=["VAT"]),
+    ]
+    basis_points: int = Field(ge=0, le=10_000, description="Hundredths of a percent: 1900 is 19 %.", examples=[1900])
+    is_inclusive: bool = Field(False, description="Whether prices contain the tax.")
+    valid_from: Annotated[UtcDatetime, Field(description="From when on it holds (UTC).")]
+
+
+async def admin_list_invoices(context: AdminContext, query: AdminInvoicesQuery) -> AdminInvoiceList:
+    """Invoices of all workspaces, newest first."""
+    wanted = InvoiceFilter(query.workspace_id, query.status)
+    staff = context.services[Billing].administration
+    found = await staff.list_invoices(context.db, wanted, page=query.request())
+    return AdminInvoiceList([to_listing(one) for one in found.rows], **page_fields(query, found))
+
+
+async def list_tax_rates(context: AdminContext) -> TaxRateList:
+    """All tax rates."""
+    rates = await context.services[Billing].administration.list_tax_rates(context.db)
+    return TaxRateList([_to_tax_rate(rate) for rate in rates], has_more=False)
+
+
+async def add_tax_rate(context: AdminContext, body: TaxRateBody) -> TaxRateAnswer:
+    """Adds a version of a tax rate; invoices of periods that end from then on have it."""
+    rate = TaxRate(0, body.country, body.name, body.basis_points, body.is_inclusive, body.valid_from)
+    staff = context.services[Billing].administration
+    return TaxRateAnswer(_to_tax_rate(await staff.add_tax_rate(context.db, context.actor, rate, context.now)))
+
+
+def _to_tax_rate(rate: TaxRate) -> TaxRateView:
+    return TaxRateView(**{name: getattr(rate, name) for name in TaxRateView.__slots__})
+
+
+ROUTES: tuple[Route, ...] = (
+    Route("GET", f"{BILLING}/invoices", list_invoices, member("admin", "billing:read")),
+    Route("GET", f"{BILLING}/invoices/{{invoiceId}}", get_invoice, member("admin", "billing:read"), is_heavy=True),
+    Route(
+        "GET", "/billing/invoices/{link}", open_invoice_link, OPEN, limit=LINK_LIMIT, is_heavy=True, beyond_spec=True
+    ),
+)
+
+
+ADMIN_ROUTES: tuple[Route, ...] = (
+    Route("GET", f"{ADMIN_BILLING}/invoices", admin_list_invoices, READERS),
+    Route("GET", f"{ADMIN_BILLING}/tax-rates", list_tax_rates, READERS, beyond_spec=True),
+    Route("POST", f"{ADMIN_BILLING}/tax-rates", add_tax_rate, WRITERS, status=201, idempotent=True, beyond_spec=True),
+)

@@ -1,0 +1,69 @@
+"""Routes of spending limits, for the members of a workspace."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import Field
+
+from control.billing.fields import BILLING
+from control.billing.limits.rules import MOST_ALERTS, AlertKind, SpendAlert
+from control.billing.service import Billing
+from control.http.access import member
+from control.http.body import Currency, Money
+from control.http.context import MemberContext
+from control.http.fields import Id
+from control.http.route import Route
+
+
+@dataclass(frozen=True, slots=True)
+class SpendAlertView:
+    """That the workspace was told of its spending limit."""
+
+    id: Id
+    kind: Annotated[AlertKind, Field(description="Whether the limit was near (threshold) or reached (limit).")]
+    at: Annotated[datetime, Field(description="When it was noticed (UTC).")]
+    usage_limit: Annotated[
+        Money, Field(description="The limit then, or what prepaid credits had left, in major units.", examples=[200.0])
+    ]
+    spent: Annotated[Money, Field(description="What was used of it, in major units.", examples=[160.4])]
+    currency: Currency
+    alert_threshold_percentage: Annotated[
+        int | None, Field(description="Percent of the limit at which to warn, as chosen then.", examples=[80])
+    ]
+    ends_calls: Annotated[bool | None, Field(description="Whether calls ended at the limit, and were refused.")]
+    period_start: Annotated[datetime, Field(description="When the period began (UTC), inclusive.")]
+
+
+@dataclass(frozen=True, slots=True)
+class SpendAlertList:
+    """What the workspace was told of its spending limits, the newest first."""
+
+    alerts: Annotated[list[SpendAlertView], Field(description="The alerts.")]
+    has_more: Annotated[bool, Field(description="Whether more rows follow.")]
+
+
+def to_alert(alert: SpendAlert, currency: str) -> SpendAlertView:
+    """An alert as the API shows it."""
+    return SpendAlertView(
+        id=alert.id,
+        kind=alert.kind,
+        at=alert.at,
+        usage_limit=alert.usage_limit,
+        spent=alert.spent,
+        currency=currency,
+        alert_threshold_percentage=alert.threshold_percentage,
+        ends_calls=alert.ends_calls,
+        period_start=alert.period_start,
+    )
+
+
+async def list_spend_alerts(context: MemberContext) -> SpendAlertList:
+    """When the workspace came near its spending limit and reached it; the same is sent by e-mail."""
+    found, currency = await context.services[Billing].list_alerts(context.db, context.workspace_id)
+    return SpendAlertList([to_alert(one, currency) for one in found], has_more=len(found) == MOST_ALERTS)
+
+
+ROUTES: tuple[Route, ...] = (
+    Route("GET", f"{BILLING}/alerts", list_spend_alerts, member("admin", "billing:read"), beyond_spec=True),
+)

@@ -1,0 +1,221 @@
+"""Routes of payment methods, for the owners of a workspace; of payments and refunds, for the staff."""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from control.billing.accounts.routes import BillingSettingsView, to_settings
+from control.billing.fields import ADMIN_BILLING, BILLING, WRITERS, Amount, VoidReason
+from control.billing.invoices.routes import AdminInvoiceAnswer, to_admin_invoice
+from control.billing.invoices.rules import PaymentNotice
+from control.billing.payments.service import (
+    AddedMethod,
+    SinkAdministration,
+    StartedSetup,
+    add_payment_method,
+    find_payment_method,
+    remove_payment_method,
+    require_sink,
+    save_added,
+    save_customer,
+    save_removed,
+    sink_customer,
+    start_setup,
+)
+from control.billing.service import Billing
+from control.http.access import member
+from control.http.after_commit import CheckedChange
+from control.http.body import ONE_LINE, Body, Slug
+from control.http.context import AdminContext, MemberContext
+from control.http.fields import InvoiceId
+from control.http.route import RateLimit, Route
+
+
+@dataclass(frozen=True, slots=True)
+class SetupView:
+    """What a browser needs to give a card to Stripe."""
+
+    setup_intent_id: Annotated[
+        str, Field(description="Id of the SetupIntent at Stripe.", examples=["seti_1Pq2Rs3Tu4Vw5Xy6"])
+    ]
+    client_secret: Annotated[
+        str, Field(description="For Stripe's JavaScript, once.", examples=["seti_1Pq2Rs3Tu4Vw5Xy6_secret_a1B2"])
+    ]
+
+
+METHOD = f"{BILLING}/payment-method"
+
+
+# Each request asks Stripe; thieves try stolen cards by the hundred.
+METHOD_LIMIT = RateLimit("payment-methods", 20, 3_600)
+
+
+class PaymentMethodBody(Body):
+    """A payment method that a browser has given to Stripe."""
+
+    stripe_payment_method_id: Annotated[
+        str,
+        StringConstraints(pattern=r"^pm_[A-Za-z0-9_]{1,200}$"),
+        Field(description="Id of the payment method at Stripe.", examples=["pm_1Pq2Rs3Tu4Vw5Xy6"]),
+    ]
+
+
+async def start_payment_setup(context: MemberContext) -> CheckedChange[SetupView]:
+    """Begins the addition of a card: the browser gives it to Stripe with this secret, then sends its id to
+    …/payment-method."""
+    billing = context.services[Billing]
+    sink, customer = require_sink(billing), await sink_customer(context.db, billing, context.workspace_id)
+    started: list[StartedSetup] = []
+
+    async def ask() -> None:
+        started.append(await start_setup(sink, customer))
+
+    async def save(again: MemberContext) -> SetupView:
+        await save_customer(again.db, customer, started[-1].customer_id)
+        return SetupView(started[-1].secret.id, started[-1].secret.secret)
+
+    return CheckedChange(ask, save)
+
+
+async def set_payment_method(context: MemberContext, body: PaymentMethodBody) -> CheckedChange[BillingSettingsView]:
+    """Has this payment method pay invoices from now on; what is open is charged to it."""
+    billing, workspace_id = context.services[Billing], context.workspace_id
+    sink, customer = require_sink(billing), await sink_customer(context.db, billing, workspace_id)
+    added: list[AddedMethod] = []
+
+    async def ask() -> None:
+        added.append(await add_payment_method(sink, customer, body.stripe_payment_method_id))
+
+    async def save(again: MemberContext) -> BillingSettingsView:
+        await save_added(again.db, again.actor, customer, added[-1], again.now)
+        return to_settings(*await billing.get_settings(again.db, workspace_id))
+
+    return CheckedChange(ask, save)
+
+
+async def delete_payment_method(context: MemberContext) -> CheckedChange[None]:
+    """Removes the payment method; invoices then wait for another one, and become overdue."""
+    sink = require_sink(context.services[Billing])
+    method_id = await find_payment_method(context.db, context.workspace_id)
+
+    async def save(again: MemberContext) -> None:
+        if method_id is not None:
+            await save_removed(again.db, again.actor, again.workspace_id, method_id, again.now)
+
+    return CheckedChange(partial(remove_payment_method, sink, method_id), save)
+
+
+INVOICE = f"{ADMIN_BILLING}/invoices/{{invoiceId}}"
+
+
+# Of one of the staff to the payment company.
+_SINK_REQUESTS = RateLimit("sink-requests", 60, 60)
+
+
+Reference = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200, pattern=ONE_LINE)]
+
+
+class PaymentBody(Body):
+    """Money that came in, or was paid back. A payment with the same method and reference is recorded once."""
+
+    amount: Amount | None = Field(None, description="In major units; left out: all that can be.", examples=[20.0])
+    method: Slug = Field("bank_transfer", description="Such as bank_transfer or cash.", examples=["bank_transfer"])
+    reference: Reference = Field("", description="What the bank calls it.", examples=["DE-2026-4711"])
+    reason: Annotated[str, StringConstraints(strip_whitespace=True, max_length=2_000)] = Field(
+        "", description="For the audit log.", examples=["Payment overdue"]
+    )
+
+
+async def void_invoice(
+    context: AdminContext, invoice_id: InvoiceId, body: VoidReason
+) -> CheckedChange[AdminInvoiceAnswer]:
+    """Declares an issued invoice that is not paid void. Its charges are given up, its credits are free again."""
+    sink = SinkAdministration(context.services[Billing].sink)
+    external_id = await sink.find_open(context.db, invoice_id)
+
+    async def save(again: AdminContext) -> AdminInvoiceAnswer:
+        staff = again.services[Billing].administration
+        invoice = await staff.void_invoice(again.db, again.actor, invoice_id, body.reason, again.now)
+        return AdminInvoiceAnswer(to_admin_invoice(invoice))
+
+    return CheckedChange(partial(sink.void, external_id, body.reason) if external_id else None, save)
+
+
+async def record_payment(
+    context: AdminContext, invoice_id: InvoiceId, body: PaymentBody
+) -> CheckedChange[AdminInvoiceAnswer]:
+    """Records a payment; an invoice is paid once all of it came in. One that Stripe has is paid as a whole."""
+    sink = SinkAdministration(context.services[Billing].sink)
+    external_id = await sink.find_open(context.db, invoice_id)
+    if external_id is not None:
+        await sink.require_whole(context.db, invoice_id, body.amount)
+
+    async def save(again: AdminContext) -> AdminInvoiceAnswer:
+        staff = again.services[Billing].administration
+        invoice = await staff.record_payment(again.db, again.actor, invoice_id, _notice(body), again.now)
+        return AdminInvoiceAnswer(to_admin_invoice(invoice))
+
+    return CheckedChange(partial(sink.settle, external_id) if external_id else None, save)
+
+
+async def refund_payment(context: AdminContext, invoice_id: InvoiceId, body: PaymentBody) -> AdminInvoiceAnswer:
+    """Records that money was paid back. That of an invoice at Stripe is paid back to the card, and shown then."""
+    billing = context.services[Billing]
+    found = await SinkAdministration(billing.sink).order_refund(
+        context.db, context.actor, invoice_id, _notice(body), context.now
+    )
+    if found is None:
+        staff = billing.administration
+        found = await staff.refund(context.db, context.actor, invoice_id, _notice(body), context.now)
+    return AdminInvoiceAnswer(to_admin_invoice(found))
+
+
+async def resume_invoice(context: AdminContext, invoice_id: InvoiceId) -> AdminInvoiceAnswer:
+    """Has an invoice issued or charged again that Stripe refused, once the cause is removed."""
+    sink = SinkAdministration(context.services[Billing].sink)
+    return AdminInvoiceAnswer(to_admin_invoice(await sink.resume(context.db, context.actor, invoice_id, context.now)))
+
+
+def _notice(body: PaymentBody) -> PaymentNotice:
+    return PaymentNotice(body.amount, body.method, body.reference, body.reason)
+
+
+ROUTES: tuple[Route, ...] = (
+    Route("POST", METHOD, set_payment_method, member("owner"), check_limit=METHOD_LIMIT, needs_recent_sign_in=True),
+    Route(
+        "POST",
+        f"{METHOD}/setup",
+        start_payment_setup,
+        member("owner"),
+        check_limit=METHOD_LIMIT,
+        needs_recent_sign_in=True,
+        beyond_spec=True,
+    ),
+    Route(
+        "DELETE",
+        METHOD,
+        delete_payment_method,
+        member("owner"),
+        check_limit=METHOD_LIMIT,
+        needs_recent_sign_in=True,
+        beyond_spec=True,
+    ),
+)
+
+
+ADMIN_ROUTES: tuple[Route, ...] = (
+    Route("POST", f"{INVOICE}/void", void_invoice, WRITERS, check_limit=_SINK_REQUESTS),
+    Route(
+        "POST",
+        f"{INVOICE}/payments",
+        record_payment,
+        WRITERS,
+        idempotent=True,
+        check_limit=_SINK_REQUESTS,
+        beyond_spec=True,
+    ),
+    Route("POST", f"{INVOICE}/refunds", refund_payment, WRITERS, idempotent=True, beyond_spec=True),
+    Route("POST", f"{INVOICE}/resume", resume_invoice, WRITERS, beyond_spec=True),
+)
