@@ -17,6 +17,7 @@ from control.accounts.passwords import Passwords
 from control.accounts.service import Accounts
 from control.accounts.worker_tasks import accounts_tasks
 from control.addresses.service import BusinessAddresses
+from control.addresses.tasks import addresses_tasks
 from control.agents.lookup import AgentLookup
 from control.analytics.rollup import delete_workspace_marks
 from control.analytics.worker_tasks import analytics_tasks
@@ -65,6 +66,7 @@ from control.privacy.purged_objects import delete_workspace_objects
 from control.privacy.purged_rows import delete_workspace_rows
 from control.privacy.service import Privacy
 from control.privacy.worker_tasks import privacy_tasks
+from control.regulatory_bundles.tasks import regulatory_bundles_tasks
 from control.services import Policies, close_services, make_services
 from control.tools.mcp_servers.tasks import tools_tasks
 from control.tools.service import ToolServices
@@ -139,7 +141,9 @@ def make_worker_tasks(
             _make_billing_tasks(pool, services, metrics, billing_ahead),
             _make_voice_tasks(services, metrics),
             backups_tasks(metrics.report_backups),
-            numbers_tasks(pool, services[Numbers], services[BusinessAddresses], services[Carriers]),
+            numbers_tasks(pool, services[Numbers], services[Carriers]),
+            addresses_tasks(pool, services[BusinessAddresses], services[Carriers]),
+            regulatory_bundles_tasks(pool, services[Carriers]),
             calls_tasks(
                 pool,
                 calls=services[Calls],

@@ -39,7 +39,7 @@ _LOCK_STUCK: Final = """
                                                       AND r.carrier = ANY($3)))
     ORDER BY updated_at LIMIT $2 FOR UPDATE SKIP LOCKED
 """
-# Bundles name addresses by the carrier's ids. Those that are of no use any more keep no address.
+# Bundles name addresses by the carrier's ids. A bundle that is no longer usable does not count.
 _IS_USED: Final = """
     SELECT EXISTS (SELECT FROM phone_numbers WHERE workspace_id = $1 AND address_id = $2
                    AND status IN ('buying', 'active', 'releasing'))
@@ -50,9 +50,39 @@ _IS_USED: Final = """
 """
 
 
+# -- Of one workspace --
+
+
 async def lock_list(db: Connection, workspace_id: UUID) -> None:
     """Serialises transactions that count a workspace's addresses in order to add one."""
     await db.execute("SELECT pg_advisory_xact_lock(hashtextextended('addresses ' || $1::text, 0))", str(workspace_id))
+
+
+async def select_addresses(db: Connection, workspace_id: UUID, page: PageRequest) -> ListPage[BusinessAddress]:
+    """Returns a page of addresses that are not being deleted, newest first. Raises Invalid (code cursor_unknown)."""
+    clause = await _ORDER.make_clause(db, page, (workspace_id,), (workspace_id,))
+    rows = await db.fetch(f"{_SELECT} WHERE workspace_id = $1 AND status = 'active' {clause.tail}", *clause.values)
+    return cut_page(await _with_registrations(db, workspace_id, rows), page)
+
+
+async def select_active(
+    db: Connection, workspace_id: UUID, address_id: UUID | None = None, *, lock: str = ""
+) -> list[BusinessAddress]:
+    """Returns the addresses that are not being deleted.
+
+    Args:
+        db: A connection in the workspace's scope, or the platform's.
+        workspace_id: The workspace.
+        address_id: Only this address.
+        lock: SHARE or UPDATE, until this transaction ends.
+    """
+    rows = await db.fetch(
+        f"{_SELECT} WHERE workspace_id = $1 AND status = 'active' AND ($2::uuid IS NULL OR id = $2) ORDER BY id"
+        f"{f' FOR {lock}' if lock else ''}",
+        workspace_id,
+        address_id,
+    )
+    return await _with_registrations(db, workspace_id, rows)
 
 
 async def count_active(db: Connection, workspace_id: UUID) -> int:
@@ -67,6 +97,12 @@ async def count_all(db: Connection, workspace_id: UUID) -> int:
     """Counts all, those that are being deleted included."""
     count: int = await db.fetchval("SELECT count(*) FROM business_addresses WHERE workspace_id = $1", workspace_id)
     return count
+
+
+async def is_used(db: Connection, workspace_id: UUID, address_id: UUID) -> bool:
+    """Whether the workspace has, or is buying or releasing, a number under it, or has a bundle that names it."""
+    found: bool = await db.fetchval(_IS_USED, workspace_id, address_id)
+    return found
 
 
 async def insert_address(db: Connection, new: BusinessAddress, carriers: Sequence[str]) -> None:
@@ -88,33 +124,6 @@ async def insert_address(db: Connection, new: BusinessAddress, carriers: Sequenc
     await db.execute(_INSERT_REGISTRATIONS, new.id, carriers, new.workspace_id, new.created_at)
 
 
-async def select_addresses(db: Connection, workspace_id: UUID, page: PageRequest) -> ListPage[BusinessAddress]:
-    """Those that are not being deleted, newest first. Raises Invalid (code cursor_unknown)."""
-    clause = await _ORDER.make_clause(db, page, (workspace_id,), (workspace_id,))
-    rows = await db.fetch(f"{_SELECT} WHERE workspace_id = $1 AND status = 'active' {clause.tail}", *clause.values)
-    return cut_page(await _with_registrations(db, workspace_id, rows), page)
-
-
-async def select_active(
-    db: Connection, workspace_id: UUID, address_id: UUID | None = None, *, lock: str = ""
-) -> list[BusinessAddress]:
-    """Those that are not being deleted; with an id that one only. lock: SHARE or UPDATE, until this transaction ends;
-    none by default."""
-    rows = await db.fetch(
-        f"{_SELECT} WHERE workspace_id = $1 AND status = 'active' AND ($2::uuid IS NULL OR id = $2) ORDER BY id"
-        f"{f' FOR {lock}' if lock else ''}",
-        workspace_id,
-        address_id,
-    )
-    return await _with_registrations(db, workspace_id, rows)
-
-
-async def is_used(db: Connection, workspace_id: UUID, address_id: UUID) -> bool:
-    """Whether the workspace has, or is buying or releasing, a number under it, or has a bundle that names it."""
-    found: bool = await db.fetchval(_IS_USED, workspace_id, address_id)
-    return found
-
-
 async def update_deleting(db: Connection, workspace_id: UUID, address_id: UUID, now: datetime) -> None:
     """Sets status deleting."""
     await db.execute(
@@ -123,12 +132,6 @@ async def update_deleting(db: Connection, workspace_id: UUID, address_id: UUID, 
         address_id,
         now,
     )
-
-
-async def select_address(db: Connection, address_id: UUID) -> BusinessAddress | None:
-    """One address of any workspace, in any status. Needs platform scope."""
-    rows = await db.fetch(f"{_SELECT} WHERE id = $1", address_id)
-    return next(iter(await _with_registrations(db, rows[0]["workspace_id"], rows)), None) if rows else None
 
 
 async def update_registration(
@@ -151,12 +154,21 @@ async def update_registration(
 
 
 async def delete_address(db: Connection, address: BusinessAddress) -> None:
-    """Deletes an address that no carrier has any more."""
+    """Deletes an address that no carrier holds."""
     await db.execute(
         "DELETE FROM business_addresses WHERE workspace_id = $1 AND id = $2 AND status = 'deleting'",
         address.workspace_id,
         address.id,
     )
+
+
+# -- Of all workspaces, in platform scope --
+
+
+async def select_address(db: Connection, address_id: UUID) -> BusinessAddress | None:
+    """One address of any workspace, in any status. Needs platform scope."""
+    rows = await db.fetch(f"{_SELECT} WHERE id = $1", address_id)
+    return next(iter(await _with_registrations(db, rows[0]["workspace_id"], rows)), None) if rows else None
 
 
 async def insert_missing_registrations(db: Connection, carriers: Sequence[str], now: datetime, most: int) -> list[UUID]:
@@ -177,6 +189,25 @@ async def touch(db: Connection, address_ids: Sequence[UUID], now: datetime) -> N
     await db.execute("UPDATE business_addresses SET updated_at = $2 WHERE id = ANY($1)", address_ids, now)
 
 
+async def select_workspaces_with_addresses(db: Connection, now: datetime, most: int) -> list[UUID]:
+    """Returns deleted workspaces past their grace period whose addresses carriers still hold, longest overdue first.
+
+    Workspaces with phone numbers are left out, because the numbers are released first. Needs platform scope.
+    """
+    rows = await db.fetch(
+        """
+        SELECT w.id FROM workspaces w WHERE w.purge_after <= $1
+        AND EXISTS (SELECT FROM business_addresses a WHERE a.workspace_id = w.id AND a.status = 'active')
+        AND NOT EXISTS (SELECT FROM phone_numbers p WHERE p.workspace_id = w.id
+                        AND p.status IN ('buying', 'active', 'releasing'))
+        ORDER BY w.purge_after LIMIT $2
+        """,
+        now,
+        most,
+    )
+    return [row["id"] for row in rows]
+
+
 async def _with_registrations(db: Connection, workspace_id: UUID, rows: Sequence[Any]) -> list[BusinessAddress]:
     found = await db.fetch(
         "SELECT address_id, carrier, status, status_detail, carrier_address_id FROM address_registrations "
@@ -194,19 +225,3 @@ async def _with_registrations(db: Connection, workspace_id: UUID, rows: Sequence
 def _make_address(row: dict[str, Any], registrations: tuple[AddressRegistration, ...]) -> BusinessAddress:
     parts = PostalAddress(**{name: row[name] for name in _PARTS.split(", ")})
     return BusinessAddress(row["id"], row["workspace_id"], parts, row["status"], row["created_at"], registrations)
-
-
-async def select_workspaces_with_addresses(db: Connection, now: datetime, most: int) -> list[UUID]:
-    """Those without numbers, which are released first, the longest overdue first. Needs platform scope."""
-    rows = await db.fetch(
-        """
-        SELECT w.id FROM workspaces w WHERE w.purge_after <= $1
-        AND EXISTS (SELECT FROM business_addresses a WHERE a.workspace_id = w.id AND a.status = 'active')
-        AND NOT EXISTS (SELECT FROM phone_numbers p WHERE p.workspace_id = w.id
-                        AND p.status IN ('buying', 'active', 'releasing'))
-        ORDER BY w.purge_after LIMIT $2
-        """,
-        now,
-        most,
-    )
-    return [row["id"] for row in rows]

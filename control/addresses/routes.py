@@ -17,6 +17,44 @@ from control.http.fields import Carrier, CreatedAt, Id
 from control.http.pagination import ListAnswer, ListQuery, page_fields
 from control.http.route import RateLimit, Route
 
+ADDRESSES = "/workspaces/{workspaceId}/addresses"
+ADDRESS = f"{ADDRESSES}/{{addressId}}"
+AddressId = Annotated[UUID, Field(description="Id of the address.")]
+# Twilio's limit (docs: usage/api/address, CustomerName).
+_MAX_NAME_BYTES: Final = 64
+
+
+def _is_short(name: str) -> str:
+    if len(name.encode()) > _MAX_NAME_BYTES:
+        raise ValueError(f"must be at most {_MAX_NAME_BYTES} bytes in UTF-8")
+    return name
+
+
+Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100, pattern=ONE_LINE)]
+CustomerName = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=64, pattern=ONE_LINE),
+    AfterValidator(_is_short),
+]
+
+
+class NewAddress(Body):
+    """An address to register with the carriers. It has to be that of whoever uses the numbers."""
+
+    customer_name: CustomerName = Field(
+        description="Name of the business or person, up to 64 bytes.", examples=["Acme"]
+    )
+    street: Line = Field(description="Street and number.", examples=["600 Congress Avenue"])
+    street_secondary: Annotated[str, StringConstraints(strip_whitespace=True, max_length=100, pattern=ONE_LINE)] = (
+        Field("", description="Floor, unit and the like.", examples=["14th Floor"])
+    )
+    city: Line = Field(description="Town.", examples=["Austin"])
+    region: Line = Field(description="State or region; in the US its two letters.", examples=["TX"])
+    postal_code: Annotated[
+        str, StringConstraints(strip_whitespace=True, min_length=1, max_length=20, pattern=ONE_LINE)
+    ] = Field(description="Postal code.", examples=["78701"])
+    country: str = Field(pattern=r"^[A-Z]{2}$", description="ISO 3166 code of the country.", examples=["US"])
+
 
 @dataclass(frozen=True, slots=True)
 class AddressRegistrationView:
@@ -67,69 +105,10 @@ class AddressList(ListAnswer):
     addresses: Annotated[list[AddressView], Field(description="The addresses.")]
 
 
-def to_address_view(address: BusinessAddress) -> AddressView:
-    parts = address.address
-    return AddressView(
-        id=address.id,
-        customer_name=parts.customer_name,
-        street=parts.street,
-        street_secondary=parts.street_secondary,
-        city=parts.city,
-        region=parts.region,
-        postal_code=parts.postal_code,
-        country=parts.country,
-        registrations=[
-            AddressRegistrationView(one.carrier, one.status, one.status_detail) for one in address.registrations
-        ],
-        created_at=address.created_at,
-    )
-
-
-AddressId = Annotated[UUID, Field(description="Id of the address.")]
-
-ADDRESSES = "/workspaces/{workspaceId}/addresses"
-ADDRESS = f"{ADDRESSES}/{{addressId}}"
-
-# Twilio's limit (docs: usage/api/address, CustomerName).
-_MAX_NAME_BYTES: Final = 64
-
-
-def _is_short(name: str) -> str:
-    if len(name.encode()) > _MAX_NAME_BYTES:
-        raise ValueError(f"must be at most {_MAX_NAME_BYTES} bytes in UTF-8")
-    return name
-
-
-Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100, pattern=ONE_LINE)]
-CustomerName = Annotated[
-    str,
-    StringConstraints(strip_whitespace=True, min_length=1, max_length=64, pattern=ONE_LINE),
-    AfterValidator(_is_short),
-]
-
-
-class NewAddress(Body):
-    """An address to register with the carriers. It has to be that of whoever uses the numbers."""
-
-    customer_name: CustomerName = Field(
-        description="Name of the business or person, up to 64 bytes.", examples=["Acme"]
-    )
-    street: Line = Field(description="Street and number.", examples=["600 Congress Avenue"])
-    street_secondary: Annotated[str, StringConstraints(strip_whitespace=True, max_length=100, pattern=ONE_LINE)] = (
-        Field("", description="Floor, unit and the like.", examples=["14th Floor"])
-    )
-    city: Line = Field(description="Town.", examples=["Austin"])
-    region: Line = Field(description="State or region; in the US its two letters.", examples=["TX"])
-    postal_code: Annotated[
-        str, StringConstraints(strip_whitespace=True, min_length=1, max_length=20, pattern=ONE_LINE)
-    ] = Field(description="Postal code.", examples=["78701"])
-    country: str = Field(pattern=r"^[A-Z]{2}$", description="ISO 3166 code of the country.", examples=["US"])
-
-
 async def list_addresses(context: MemberContext, query: ListQuery) -> AddressList:
     """The workspace's addresses, newest first."""
     found = await context.services[BusinessAddresses].list_page(context.db, context.workspace_id, page=query.request())
-    return AddressList([to_address_view(one) for one in found.rows], **page_fields(query, found))
+    return AddressList([to_address_view(address) for address in found.rows], **page_fields(query, found))
 
 
 async def create_address(context: MemberContext, body: NewAddress) -> AddressAnswer:
@@ -155,6 +134,25 @@ async def delete_address(context: MemberContext, address_id: AddressId) -> None:
     it."""
     await context.services[BusinessAddresses].delete(
         context.db, context.workspace_id, context.actor, address_id, context.now
+    )
+
+
+def to_address_view(address: BusinessAddress) -> AddressView:
+    parts = address.address
+    return AddressView(
+        id=address.id,
+        customer_name=parts.customer_name,
+        street=parts.street,
+        street_secondary=parts.street_secondary,
+        city=parts.city,
+        region=parts.region,
+        postal_code=parts.postal_code,
+        country=parts.country,
+        registrations=[
+            AddressRegistrationView(registration.carrier, registration.status, registration.status_detail)
+            for registration in address.registrations
+        ],
+        created_at=address.created_at,
     )
 
 

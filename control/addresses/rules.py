@@ -35,5 +35,5 @@ class BusinessAddress:
     registrations: tuple[AddressRegistration, ...] = ()
 
     def registration_at(self, carrier: str) -> AddressRegistration | None:
-        """How it stands at this carrier."""
-        return next((one for one in self.registrations if one.carrier == carrier), None)
+        """Returns the registration at this carrier."""
+        return next((registration for registration in self.registrations if registration.carrier == carrier), None)

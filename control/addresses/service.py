@@ -94,7 +94,7 @@ class BusinessAddresses:
         return True
 
     async def record_deletion(self, db: Connection, address: BusinessAddress) -> None:
-        """Deletes an address that no carrier has any more."""
+        """Deletes an address that no carrier holds."""
         await queries.delete_address(db, address)
 
     async def delete_expired(self, db: Connection, now: datetime, most: int) -> int:

@@ -1,4 +1,4 @@
-"""The jobs that register addresses at the carriers and delete them there.
+"""The worker's tasks for addresses: registers them at the carriers, and deletes them there.
 
 A carrier is asked between two transactions, never within one. An address's id is the reference that the carriers store,
 so a repeated job finds what a worker did before it died.
@@ -13,14 +13,34 @@ from uuid import UUID
 import structlog
 
 from control.addresses.rules import AddressRegistration, BusinessAddress
-from control.addresses.service import BusinessAddresses
+from control.addresses.service import DELETE_ADDRESS, REGISTER_ADDRESS, BusinessAddresses
 from control.carriers.rules import CarrierDocuments, CarrierError, CarrierRefused
 from control.carriers.service import Carriers
+from control.db.duties import Duty, WorkerTasks
 from control.db.jobs import JobFailed, JobHandler
-from control.db.pool import Pool
+from control.db.pool import Connection, Pool
 from control.db.scope import enter_platform
 
 log = structlog.get_logger()
+
+
+def addresses_tasks(pool: Pool, addresses: BusinessAddresses, carriers: Carriers) -> WorkerTasks:
+    """Jobs of registration and deletion; duties `addresses` (stuck ones) and `doomed_addresses` (of deleted
+    workspaces)."""
+
+    async def stuck(db: Connection, now: datetime) -> int:
+        return await addresses.requeue_stuck(db, [carrier.name for carrier in carriers], now, 50)
+
+    async def expired(db: Connection, now: datetime) -> int:
+        return await addresses.delete_expired(db, now, 10)
+
+    return WorkerTasks(
+        handlers={
+            REGISTER_ADDRESS: make_register_address_job(pool, addresses, carriers),
+            DELETE_ADDRESS: make_delete_address_job(pool, addresses, carriers),
+        },
+        duties=[Duty("addresses", 60, stuck, 50), Duty("doomed_addresses", 600, expired, 10)],
+    )
 
 
 def make_register_address_job(pool: Pool, addresses: BusinessAddresses, carriers: Carriers) -> JobHandler:
@@ -44,14 +64,13 @@ def _make_job(act: Callable[[UUID], Awaitable[None]]) -> JobHandler:
 
 
 class _AddressJobs:
-    """Both jobs. Raises CarrierError where another try may succeed."""
+    """Both jobs. They raise CarrierError if another try may succeed."""
 
     def __init__(self, pool: Pool, addresses: BusinessAddresses, carriers: Carriers) -> None:
         self._pool, self._addresses, self._carriers = pool, addresses, carriers
 
     async def register(self, address_id: UUID) -> None:
-        """One carrier's outage does not keep the address from the others. A carrier that is no longer set up is left
-        out."""
+        """Registers an address at each carrier where it is pending, also if another carrier is unavailable."""
         address = await self._load(address_id)
         if address is None:
             await self._delete_remains(address_id)
@@ -60,7 +79,9 @@ class _AddressJobs:
             return
         fault: CarrierError | None = None
         known = {carrier.name for carrier in self._carriers}
-        for pending in [one for one in address.registrations if one.status == "pending" and one.carrier in known]:
+        for pending in address.registrations:
+            if pending.status != "pending" or pending.carrier not in known:
+                continue
             try:
                 await self._register_at(self._carriers.get(pending.carrier).documents, address, pending)
             except CarrierError as error:
@@ -96,7 +117,7 @@ class _AddressJobs:
         try:
             found = await documents.create_address(address.address, str(address.id))
         except CarrierRefused as refused:
-            if refused.account_refused:  # nothing is wrong with the address
+            if refused.account_refused:  # the carrier refused the account and not the address
                 raise
             log.info("address.rejected", carrier=pending.carrier, code=refused.code)
             why = f"The carrier refused: {refused.message}."
@@ -118,10 +139,14 @@ class _AddressJobs:
 
 
 async def _delete_at(documents: CarrierDocuments, address_id: UUID, carrier_address_id: str | None) -> None:
-    """It is looked for, too: a worker may have died before it stored the carrier's id, or have registered it twice."""
+    """Deletes an address at a carrier.
+
+    The address is also searched by our reference: a worker may have died before it stored the carrier's id, or have
+    registered the address twice.
+    """
     found = await documents.find_addresses(str(address_id))
-    for each in dict.fromkeys([*([carrier_address_id] if carrier_address_id else []), *found]):
-        await documents.delete_address(each)
+    for carrier_id in dict.fromkeys([*([carrier_address_id] if carrier_address_id else []), *found]):
+        await documents.delete_address(carrier_id)
 
 
 def _address_id(payload: bytes) -> UUID:

@@ -12,10 +12,77 @@ from control.db.keyset import Keyset, ListPage, PageRequest, cut_page
 from control.db.pool import Connection
 from control.numbers.rules import PhoneNumber
 
+_SELECT: Final = """
+    SELECT p.id, p.workspace_id, p.phone_number, p.friendly_name, p.carrier, p.carrier_number_id, p.status,
+           p.status_detail, p.agent_id, a.name AS agent_name, p.country, p.capabilities, p.monthly_price,
+           p.created_at, p.updated_at, p.released_at, p.address_id, p.bundle_id
+    FROM phone_numbers p LEFT JOIN agents a ON a.workspace_id = p.workspace_id AND a.id = p.agent_id
+"""
+# Released numbers are listed only when asked for by status.
+_MATCHES: Final = """
+    p.workspace_id = $1 AND (CASE WHEN $2::text IS NULL THEN p.status <> 'released' ELSE p.status = $2 END)
+"""
+_ORDER: Final = Keyset(
+    ("p.created_at", "p.id"), "SELECT created_at, id FROM phone_numbers WHERE id = $1 AND workspace_id = $2"
+)
+_SELECT_HOLDER: Final = """
+    SELECT r.carrier_address_id AS address, b.carrier_bundle_id AS bundle, b.carrier_address_ids AS bundle_addresses
+    FROM phone_numbers p
+    LEFT JOIN address_registrations r
+        ON r.workspace_id = p.workspace_id AND r.address_id = p.address_id AND r.carrier = p.carrier
+    LEFT JOIN regulatory_bundles b ON b.workspace_id = p.workspace_id AND b.id = p.bundle_id
+    WHERE p.workspace_id = $1 AND p.id = $2
+"""
+# Numbers in service at carrier $1 that are not configured as $2 and were not tried since $3, the longest untried first.
+_SELECT_UNCONFIGURED: Final = """
+    SELECT id, phone_number, carrier_number_id FROM phone_numbers
+    WHERE carrier = $1 AND status = 'active' AND carrier_number_id IS NOT NULL AND configured_for IS DISTINCT FROM $2
+      AND (configure_tried_at IS NULL OR configure_tried_at < $3)
+    ORDER BY configure_tried_at NULLS FIRST, id LIMIT $4
+"""
+
+
+# -- Of one workspace --
+
+
+async def select_numbers(
+    db: Connection, workspace_id: UUID, status: str | None, page: PageRequest
+) -> ListPage[PhoneNumber]:
+    """Newest first. Raises Invalid (code cursor_unknown)."""
+    clause = await _ORDER.make_clause(db, page, (workspace_id, status), (workspace_id,))
+    rows = await db.fetch(f"{_SELECT} WHERE {_MATCHES} {clause.tail}", *clause.values)
+    return cut_page([PhoneNumber(**row) for row in rows], page)
+
+
+async def count_numbers(db: Connection, workspace_id: UUID, status: str | None) -> int:
+    """The total of `select_numbers`."""
+    total: int = await db.fetchval(f"SELECT count(*) FROM phone_numbers p WHERE {_MATCHES}", workspace_id, status)
+    return total
+
+
+async def select_number(db: Connection, workspace_id: UUID, number_id: UUID) -> PhoneNumber | None:
+    """One number of the workspace."""
+    row = await db.fetchrow(f"{_SELECT} WHERE p.workspace_id = $1 AND p.id = $2", workspace_id, number_id)
+    return None if row is None else PhoneNumber(**row)
+
+
+async def lock_number(db: Connection, workspace_id: UUID, number_id: UUID) -> PhoneNumber | None:
+    """One number of the workspace, locked until this transaction ends."""
+    locked = await db.fetchval(
+        "SELECT true FROM phone_numbers WHERE workspace_id = $1 AND id = $2 FOR UPDATE", workspace_id, number_id
+    )
+    return await select_number(db, workspace_id, number_id) if locked else None
+
 
 async def lock_numbers(db: Connection, workspace_id: UUID) -> None:
     """Serialises transactions that count this workspace's numbers in order to add one."""
     await db.execute("SELECT pg_advisory_xact_lock(hashtextextended('numbers ' || $1::text, 0))", str(workspace_id))
+
+
+async def lock_agent(db: Connection, workspace_id: UUID, agent_id: UUID) -> None:
+    """Locks an agent (FOR SHARE): it neither goes live nor changes its number until this transaction ends. To be called
+    before its number is locked: the agents' room locks in this order."""
+    await db.execute("SELECT FROM agents WHERE workspace_id = $1 AND id = $2 FOR SHARE", workspace_id, agent_id)
 
 
 async def count_held(db: Connection, workspace_id: UUID) -> int:
@@ -126,7 +193,7 @@ async def update_bought(
     capabilities: Mapping[str, bool],
     now: datetime,
 ) -> bool:
-    """Sets status active. False: the number was not being bought any more."""
+    """Sets status active. False: the number is no longer being bought."""
     status = await db.execute(
         """
         UPDATE phone_numbers
@@ -186,54 +253,13 @@ async def unassign_agent(db: Connection, workspace_id: UUID, agent_id: UUID) -> 
     )
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigurableNumber:
-    """A number in service, as its carrier knows it."""
-
-    id: UUID
-    phone_number: str
-    carrier_number_id: str
-
-
-_SELECT_HOLDER: Final = """
-    SELECT r.carrier_address_id AS address, b.carrier_bundle_id AS bundle, b.carrier_address_ids AS bundle_addresses
-    FROM phone_numbers p
-    LEFT JOIN address_registrations r
-        ON r.workspace_id = p.workspace_id AND r.address_id = p.address_id AND r.carrier = p.carrier
-    LEFT JOIN regulatory_bundles b ON b.workspace_id = p.workspace_id AND b.id = p.bundle_id
-    WHERE p.workspace_id = $1 AND p.id = $2
-"""
-# Numbers in service at carrier $1 that are not configured as $2 and were not tried since $3, the longest untried first.
-_SELECT_UNCONFIGURED: Final = """
-    SELECT id, phone_number, carrier_number_id FROM phone_numbers
-    WHERE carrier = $1 AND status = 'active' AND carrier_number_id IS NOT NULL AND configured_for IS DISTINCT FROM $2
-      AND (configure_tried_at IS NULL OR configure_tried_at < $3)
-    ORDER BY configure_tried_at NULLS FIRST, id LIMIT $4
-"""
-
-
-async def select_unconfigured(
-    db: Connection, carrier: str, configuration: str, before: datetime, most: int
-) -> list[ConfigurableNumber]:
-    """Numbers that have to be configured. configuration: see Carrier.configuration."""
-    rows = await db.fetch(_SELECT_UNCONFIGURED, carrier, configuration, before, most)
-    return [ConfigurableNumber(**row) for row in rows]
-
-
-async def update_configured(db: Connection, number_id: UUID, configured_for: str | None, now: datetime) -> None:
-    """Stores a try. configured_for: None when it failed."""
-    await db.execute(
-        "UPDATE phone_numbers SET configured_for = coalesce($2, configured_for), configure_tried_at = $3 WHERE id = $1",
-        number_id,
-        configured_for,
-        now,
-    )
-
-
-async def select_workspace_of(db: Connection, number_id: UUID) -> UUID | None:
-    """The workspace that a number belongs to."""
-    found: UUID | None = await db.fetchval("SELECT workspace_id FROM phone_numbers WHERE id = $1", number_id)
-    return found
+async def select_holder(db: Connection, number: PhoneNumber) -> NumberHolder:
+    """The carrier's ids of the address and the documents that a number is to be bought under. Without an address of the
+    workspace, that of the documents."""
+    row = await db.fetchrow(_SELECT_HOLDER, number.workspace_id, number.id)
+    if row is None:
+        return NO_HOLDER
+    return NumberHolder(row["address"] or next(iter(row["bundle_addresses"] or ()), ""), row["bundle"] or "")
 
 
 async def lock_held_ids(db: Connection, workspace_id: UUID) -> list[UUID]:
@@ -246,8 +272,17 @@ async def lock_held_ids(db: Connection, workspace_id: UUID) -> list[UUID]:
     return [row["id"] for row in rows]
 
 
+# -- Of all workspaces, in platform scope --
+
+
+async def select_workspace_of(db: Connection, number_id: UUID) -> UUID | None:
+    """The workspace that a number belongs to."""
+    found: UUID | None = await db.fetchval("SELECT workspace_id FROM phone_numbers WHERE id = $1", number_id)
+    return found
+
+
 async def select_held_among(db: Connection, numbers: Sequence[str]) -> set[str]:
-    """Those of these numbers that a workspace has, or is buying; served by the unique index. numbers: a search's."""
+    """Returns which of these numbers a workspace has or is buying. numbers: of a search."""
     rows = await db.fetch(
         "SELECT phone_number FROM phone_numbers "
         "WHERE phone_number = ANY($1) AND status IN ('buying', 'active', 'releasing') LIMIT $2",
@@ -255,83 +290,6 @@ async def select_held_among(db: Connection, numbers: Sequence[str]) -> set[str]:
         len(numbers),
     )
     return {row["phone_number"] for row in rows}
-
-
-async def lock_stuck(db: Connection, before: datetime, most: int) -> list[tuple[UUID, str]]:
-    """Locks numbers whose purchase or release has not moved since; returns their ids and status, the longest first."""
-    rows = await db.fetch(
-        """
-        SELECT id, status FROM phone_numbers WHERE status IN ('buying', 'releasing') AND updated_at < $1
-        ORDER BY updated_at LIMIT $2 FOR UPDATE SKIP LOCKED
-        """,
-        before,
-        most,
-    )
-    return [(row["id"], row["status"]) for row in rows]
-
-
-async def touch(db: Connection, number_ids: list[UUID], now: datetime) -> None:
-    """Sets updated_at, so that they are not checked again soon."""
-    await db.execute("UPDATE phone_numbers SET updated_at = $2 WHERE id = ANY($1)", number_ids, now)
-
-
-async def select_holder(db: Connection, number: PhoneNumber) -> NumberHolder:
-    """The carrier's ids of the address and the documents that a number is to be bought under. Without an address of the
-    workspace, that of the documents."""
-    row = await db.fetchrow(_SELECT_HOLDER, number.workspace_id, number.id)
-    if row is None:
-        return NO_HOLDER
-    return NumberHolder(row["address"] or next(iter(row["bundle_addresses"] or ()), ""), row["bundle"] or "")
-
-
-_SELECT: Final = """
-    SELECT p.id, p.workspace_id, p.phone_number, p.friendly_name, p.carrier, p.carrier_number_id, p.status,
-           p.status_detail, p.agent_id, a.name AS agent_name, p.country, p.capabilities, p.monthly_price,
-           p.created_at, p.updated_at, p.released_at, p.address_id, p.bundle_id
-    FROM phone_numbers p LEFT JOIN agents a ON a.workspace_id = p.workspace_id AND a.id = p.agent_id
-"""
-# Released numbers are listed only when asked for by status.
-_MATCHES: Final = """
-    p.workspace_id = $1 AND (CASE WHEN $2::text IS NULL THEN p.status <> 'released' ELSE p.status = $2 END)
-"""
-_ORDER: Final = Keyset(
-    ("p.created_at", "p.id"), "SELECT created_at, id FROM phone_numbers WHERE id = $1 AND workspace_id = $2"
-)
-
-
-async def select_numbers(
-    db: Connection, workspace_id: UUID, status: str | None, page: PageRequest
-) -> ListPage[PhoneNumber]:
-    """Newest first. Raises Invalid (code cursor_unknown)."""
-    clause = await _ORDER.make_clause(db, page, (workspace_id, status), (workspace_id,))
-    rows = await db.fetch(f"{_SELECT} WHERE {_MATCHES} {clause.tail}", *clause.values)
-    return cut_page([PhoneNumber(**row) for row in rows], page)
-
-
-async def count_numbers(db: Connection, workspace_id: UUID, status: str | None) -> int:
-    """The total of `select_numbers`."""
-    total: int = await db.fetchval(f"SELECT count(*) FROM phone_numbers p WHERE {_MATCHES}", workspace_id, status)
-    return total
-
-
-async def select_number(db: Connection, workspace_id: UUID, number_id: UUID) -> PhoneNumber | None:
-    """One number of the workspace."""
-    row = await db.fetchrow(f"{_SELECT} WHERE p.workspace_id = $1 AND p.id = $2", workspace_id, number_id)
-    return None if row is None else PhoneNumber(**row)
-
-
-async def lock_number(db: Connection, workspace_id: UUID, number_id: UUID) -> PhoneNumber | None:
-    """One number of the workspace, locked until this transaction ends."""
-    locked = await db.fetchval(
-        "SELECT true FROM phone_numbers WHERE workspace_id = $1 AND id = $2 FOR UPDATE", workspace_id, number_id
-    )
-    return await select_number(db, workspace_id, number_id) if locked else None
-
-
-async def lock_agent(db: Connection, workspace_id: UUID, agent_id: UUID) -> None:
-    """Locks an agent (FOR SHARE): it neither goes live nor changes its number until this transaction ends. To be called
-    before its number is locked: the agents' room locks in this order."""
-    await db.execute("SELECT FROM agents WHERE workspace_id = $1 AND id = $2 FOR SHARE", workspace_id, agent_id)
 
 
 async def count_purchases(
@@ -367,3 +325,48 @@ async def select_doomed_workspaces(db: Connection, now: datetime, most: int) -> 
         most,
     )
     return [row["id"] for row in rows]
+
+
+async def lock_stuck(db: Connection, before: datetime, most: int) -> list[tuple[UUID, str]]:
+    """Locks numbers whose purchase or release has not moved since; returns their ids and status, the longest first."""
+    rows = await db.fetch(
+        """
+        SELECT id, status FROM phone_numbers WHERE status IN ('buying', 'releasing') AND updated_at < $1
+        ORDER BY updated_at LIMIT $2 FOR UPDATE SKIP LOCKED
+        """,
+        before,
+        most,
+    )
+    return [(row["id"], row["status"]) for row in rows]
+
+
+async def touch(db: Connection, number_ids: list[UUID], now: datetime) -> None:
+    """Sets updated_at, so that they are not checked again soon."""
+    await db.execute("UPDATE phone_numbers SET updated_at = $2 WHERE id = ANY($1)", number_ids, now)
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigurableNumber:
+    """A number in service, as its carrier knows it."""
+
+    id: UUID
+    phone_number: str
+    carrier_number_id: str
+
+
+async def select_unconfigured(
+    db: Connection, carrier: str, configuration: str, before: datetime, most: int
+) -> list[ConfigurableNumber]:
+    """Numbers that have to be configured. configuration: see Carrier.configuration."""
+    rows = await db.fetch(_SELECT_UNCONFIGURED, carrier, configuration, before, most)
+    return [ConfigurableNumber(**row) for row in rows]
+
+
+async def update_configured(db: Connection, number_id: UUID, configured_for: str | None, now: datetime) -> None:
+    """Stores a try. configured_for: None when it failed."""
+    await db.execute(
+        "UPDATE phone_numbers SET configured_for = coalesce($2, configured_for), configure_tried_at = $3 WHERE id = $1",
+        number_id,
+        configured_for,
+        now,
+    )

@@ -39,6 +39,55 @@ from control.platform.model import CURRENCY
 from control.regulatory_bundles.routes import CARRIER_CHECKS
 from shared.ids import new_id
 
+# -- For members --
+
+NUMBERS = "/workspaces/{workspaceId}/phone-numbers"
+NUMBER = f"{NUMBERS}/{{numberId}}"
+NumberId = Annotated[UUID, Field(description="Id of the phone number.")]
+FriendlyName = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200, pattern=ONE_LINE)]
+_CARRIER: Final = "The carrier; by default the platform's."
+
+
+class NumbersQuery(ListQuery):
+    """Filters of the list."""
+
+    status: Status | None = Field(
+        None, description="Only those with this status; released numbers are listed only by this filter."
+    )
+
+
+class AvailableQuery(Query):
+    """Filters of the search."""
+
+    area_code: str | None = Field(None, pattern=r"^[0-9]{2,5}$", description="Area code, without a leading 0.")
+    country: str = Field("US", pattern=r"^[A-Z]{2}$", description="ISO 3166 code of the country.")
+    carrier: CarrierName | None = Field(None, description=_CARRIER)
+    limit: int = Field(20, ge=1, le=50, description="The most that are returned.")
+
+
+class NewNumber(Body):
+    """A number to buy."""
+
+    phone_number: str = Field(
+        pattern=E164, description="A number as returned by `GET …/phone-numbers/available`.", examples=["+12025550123"]
+    )
+    carrier: CarrierName | None = Field(None, description=_CARRIER)
+    friendly_name: Annotated[
+        FriendlyName, Field(description="The workspace's own name for the number.", examples=["Main line"])
+    ] = ""
+    address_id: UUID | None = Field(
+        None, description="The address that it is bought under, if it needs one; by default the only one that fits."
+    )
+    bundle_id: UUID | None = Field(
+        None, description="The regulatory bundle that it is bought under, if it needs one; by default the only one."
+    )
+
+
+class NumberChange(Body):
+    """Changes of a number."""
+
+    friendly_name: FriendlyName = Field(description="The workspace's name for the number.", examples=["Main line"])
+
 
 @dataclass(frozen=True, slots=True)
 class NumberView:
@@ -131,97 +180,12 @@ class AvailableList:
     available: Annotated[list[AvailableView], Field(description="Numbers that can be bought.")]
 
 
-def to_number_view(number: PhoneNumber) -> NumberView:
-    return NumberView(
-        id=number.id,
-        phone_number=number.phone_number,
-        friendly_name=number.friendly_name,
-        carrier=number.carrier,
-        status=number.status,
-        status_detail=number.status_detail,
-        agent_id=number.agent_id,
-        agent_name=number.agent_name,
-        address_id=number.address_id,
-        bundle_id=number.bundle_id,
-        country=number.country,
-        capabilities=_flags(number.capabilities),
-        monthly_price=_known_price(number),
-        currency=CURRENCY,
-        created_at=number.created_at,
-        updated_at=number.updated_at,
-        released_at=number.released_at,
-    )
-
-
-def _known_price(number: PhoneNumber) -> Decimal | None:
-    is_unbought = number.status in ("buying", "failed")
-    return None if is_unbought and not number.monthly_price else number.monthly_price
-
-
-def _flags(capabilities: Mapping[str, Any]) -> dict[str, bool]:
-    return {name: bool(value) for name, value in capabilities.items()}
-
-
-def to_available(one: AvailableNumber) -> AvailableView:
-    return AvailableView(one.phone_number, one.locality, one.region, one.monthly_price, CURRENCY, one.address)
-
-
-NumberId = Annotated[UUID, Field(description="Id of the phone number.")]
-
-NUMBERS = "/workspaces/{workspaceId}/phone-numbers"
-NUMBER = f"{NUMBERS}/{{numberId}}"
-
-FriendlyName = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200, pattern=ONE_LINE)]
-_CARRIER: Final = "The carrier; by default the platform's."
-
-
-class NumbersQuery(ListQuery):
-    """Filters of the list."""
-
-    status: Status | None = Field(
-        None, description="Only those with this status; released numbers are listed only by this filter."
-    )
-
-
-class AvailableQuery(Query):
-    """Filters of the search."""
-
-    area_code: str | None = Field(None, pattern=r"^[0-9]{2,5}$", description="Area code, without a leading 0.")
-    country: str = Field("US", pattern=r"^[A-Z]{2}$", description="ISO 3166 code of the country.")
-    carrier: CarrierName | None = Field(None, description=_CARRIER)
-    limit: int = Field(20, ge=1, le=50, description="The most that are returned.")
-
-
-class NewNumber(Body):
-    """A number to buy."""
-
-    phone_number: str = Field(
-        pattern=E164, description="A number as returned by `GET …/phone-numbers/available`.", examples=["+12025550123"]
-    )
-    carrier: CarrierName | None = Field(None, description=_CARRIER)
-    friendly_name: Annotated[
-        FriendlyName, Field(description="The workspace's own name for the number.", examples=["Main line"])
-    ] = ""
-    address_id: UUID | None = Field(
-        None, description="The address that it is bought under, if it needs one; by default the only one that fits."
-    )
-    bundle_id: UUID | None = Field(
-        None, description="The regulatory bundle that it is bought under, if it needs one; by default the only one."
-    )
-
-
-class NumberChange(Body):
-    """Changes of a number."""
-
-    friendly_name: FriendlyName = Field(description="The workspace's name for the number.", examples=["Main line"])
-
-
 async def list_numbers(context: MemberContext, query: NumbersQuery) -> NumberList:
     """The workspace's numbers with the agents that answer them, newest first."""
     found = await context.services[Numbers].list_page(
         context.db, context.workspace_id, status=query.status, page=query.request()
     )
-    return NumberList([to_number_view(one) for one in found.rows], **page_fields(query, found))
+    return NumberList([to_number_view(number) for number in found.rows], **page_fields(query, found))
 
 
 async def available_numbers(context: MemberContext, query: AvailableQuery) -> AfterCommit[AvailableList]:
@@ -277,7 +241,7 @@ async def release_number(context: MemberContext, number_id: NumberId) -> None:
 
 
 async def _fetch_requirements(carrier: Carrier, phone_number: str) -> NumberRequirements:
-    """What the carrier requires; unknown where it does not answer, for then the purchase tells."""
+    """Returns what the carrier requires; NOT_KNOWN if it does not answer, because the purchase checks it again."""
     country = country_of(phone_number)
     if country is None:
         return NOT_KNOWN
@@ -295,6 +259,41 @@ async def _buy(
     )
     number = await context.services[Numbers].buy(context.db, context.workspace_id, context.actor, order, context.now)
     return NumberAnswer(to_number_view(number))
+
+
+def to_number_view(number: PhoneNumber) -> NumberView:
+    return NumberView(
+        id=number.id,
+        phone_number=number.phone_number,
+        friendly_name=number.friendly_name,
+        carrier=number.carrier,
+        status=number.status,
+        status_detail=number.status_detail,
+        agent_id=number.agent_id,
+        agent_name=number.agent_name,
+        address_id=number.address_id,
+        bundle_id=number.bundle_id,
+        country=number.country,
+        capabilities=_flags(number.capabilities),
+        monthly_price=_known_price(number),
+        currency=CURRENCY,
+        created_at=number.created_at,
+        updated_at=number.updated_at,
+        released_at=number.released_at,
+    )
+
+
+def _known_price(number: PhoneNumber) -> Decimal | None:
+    is_unbought = number.status in ("buying", "failed")
+    return None if is_unbought and not number.monthly_price else number.monthly_price
+
+
+def _flags(capabilities: Mapping[str, Any]) -> dict[str, bool]:
+    return {name: bool(value) for name, value in capabilities.items()}
+
+
+def to_available(one: AvailableNumber) -> AvailableView:
+    return AvailableView(one.phone_number, one.locality, one.region, one.monthly_price, CURRENCY, one.address)
 
 
 ROUTES: tuple[Route, ...] = (
@@ -320,6 +319,35 @@ ROUTES: tuple[Route, ...] = (
     Route("PUT", NUMBER, rename_number, member("member", "numbers:write")),
     Route("DELETE", NUMBER, release_number, member("admin", "numbers:write")),
 )
+
+
+# -- For the staff --
+
+ACCOUNT_NUMBERS = "/admin/phone-numbers"
+IMPORT = "/admin/phone-numbers/import"
+
+
+class AccountNumbersQuery(Query):
+    """Which numbers of the account."""
+
+    carrier: CarrierName | None = Field(None, description=_CARRIER)
+    digits: str = Field("", pattern=r"^([0-9]{3,15})?$", description="Only numbers that contain these digits.")
+    limit: int = Field(50, ge=1, le=200, description="The most that are returned.")
+
+
+class ImportBody(Body):
+    """A number of the platform's account that a workspace is to have."""
+
+    workspace_id: UUID = Field(description="The workspace that is to have it.")
+    phone_number: str = Field(pattern=E164, description="As the account has it.", examples=["+14155550123"])
+    carrier: CarrierName | None = Field(None, description=_CARRIER)
+    friendly_name: FriendlyName = Field("", description="The workspace's name for the number.", examples=["Main line"])
+    take_over: bool = Field(False, description="Whether to take it, too, when its calls or messages go elsewhere now.")
+    monthly_price: Annotated[Decimal, Field(ge=0, le=10_000, decimal_places=4)] | None = Field(
+        None,
+        description="What it costs a month, in US dollars; by default what the carrier tells. Telnyx tells none.",
+        examples=[1.0],
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -370,64 +398,18 @@ class ImportedNumberAnswer:
     phone_number: Annotated[ImportedNumberView, Field(description="The phone number.")]
 
 
-def to_account_number(carrier: str, owned: OwnedNumber) -> AccountNumberView:
-    return AccountNumberView(owned.phone_number, carrier, owned.carrier_number_id, owned.target, owned.pending)
-
-
-def to_imported(number: PhoneNumber) -> ImportedNumberView:
-    return ImportedNumberView(
-        id=number.id,
-        workspace_id=number.workspace_id,
-        phone_number=number.phone_number,
-        friendly_name=number.friendly_name,
-        carrier=number.carrier,
-        status=number.status,
-        country=number.country,
-        monthly_price=number.monthly_price,
-        currency=CURRENCY,
-        created_at=number.created_at,
-    )
-
-
-ACCOUNT_NUMBERS = "/admin/phone-numbers"
-IMPORT = "/admin/phone-numbers/import"
-
-
-class AccountNumbersQuery(Query):
-    """Which numbers of the account."""
-
-    carrier: CarrierName | None = Field(None, description=_CARRIER)
-    digits: str = Field("", pattern=r"^([0-9]{3,15})?$", description="Only numbers that contain these digits.")
-    limit: int = Field(50, ge=1, le=200, description="The most that are returned.")
-
-
-class ImportBody(Body):
-    """A number of the platform's account that a workspace is to have."""
-
-    workspace_id: UUID = Field(description="The workspace that is to have it.")
-    phone_number: str = Field(pattern=E164, description="As the account has it.", examples=["+14155550123"])
-    carrier: CarrierName | None = Field(None, description=_CARRIER)
-    friendly_name: FriendlyName = Field("", description="The workspace's name for the number.", examples=["Main line"])
-    take_over: bool = Field(False, description="Whether to take it, too, when its calls or messages go elsewhere now.")
-    monthly_price: Annotated[Decimal, Field(ge=0, le=10_000, decimal_places=4)] | None = Field(
-        None,
-        description="What it costs a month, in US dollars; by default what the carrier tells. Telnyx tells none.",
-        examples=[1.0],
-    )
-
-
 async def list_account_numbers(context: AdminContext, query: AccountNumbersQuery) -> AfterCommit[AccountNumberList]:
     """Numbers of the platform's account that no workspace has."""
     carrier, numbers = choose_carrier(context.services[Carriers], query.carrier), context.services[Numbers]
 
     async def ask() -> AccountNumberList:
         found = await find_account_numbers(carrier, query.digits)
-        shown = [to_account_number(carrier.name, one) for one in found]
+        shown = [to_account_number(carrier.name, owned) for owned in found]
         return AccountNumberList(shown, has_more=len(found) >= MOST_LISTED)
 
     async def leave_out_held(later: Context, found: AccountNumberList) -> AccountNumberList:
-        held = await numbers.find_held(later.db, [one.phone_number for one in found.numbers])
-        free = [one for one in found.numbers if one.phone_number not in held]
+        held = await numbers.find_held(later.db, [number.phone_number for number in found.numbers])
+        free = [number for number in found.numbers if number.phone_number not in held]
         return AccountNumberList(free[: query.limit], has_more=found.has_more or len(free) > query.limit)
 
     return AfterCommit(ask, leave_out_held)
@@ -454,6 +436,25 @@ async def _import(
         context.db, body.workspace_id, context.actor, wanted, taken[-1], context.now
     )
     return ImportedNumberAnswer(to_imported(number))
+
+
+def to_account_number(carrier: str, owned: OwnedNumber) -> AccountNumberView:
+    return AccountNumberView(owned.phone_number, carrier, owned.carrier_number_id, owned.target, owned.pending)
+
+
+def to_imported(number: PhoneNumber) -> ImportedNumberView:
+    return ImportedNumberView(
+        id=number.id,
+        workspace_id=number.workspace_id,
+        phone_number=number.phone_number,
+        friendly_name=number.friendly_name,
+        carrier=number.carrier,
+        status=number.status,
+        country=number.country,
+        monthly_price=number.monthly_price,
+        currency=CURRENCY,
+        created_at=number.created_at,
+    )
 
 
 ADMIN_ROUTES: tuple[Route, ...] = (

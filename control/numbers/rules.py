@@ -1,4 +1,9 @@
-"""Records of phone numbers, and under which address and documents a number is bought. Pure."""
+"""Records of phone numbers, and under which address and documents a number is bought. Pure.
+
+What an order names has to fit. If the order names nothing and the carrier requires an address or documents (or does not
+say), the workspace's only fitting ones are taken. If none fits, or more than one, the order is refused, and the error
+says what is needed.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -128,7 +133,9 @@ def _choose_bundle(wanted: WantedNumber, bundles: Sequence[RegulatoryBundle]) ->
     if order.requirements.bundle is False:
         return None
     fitting = [
-        one for one in bundles if one.carrier == order.carrier and _is_for(one, wanted) and is_usable(one, wanted.now)
+        bundle
+        for bundle in bundles
+        if bundle.carrier == order.carrier and _is_for(bundle, wanted) and is_usable(bundle, wanted.now)
     ]
     if order.requirements.bundle is None:
         return fitting[0] if len(fitting) == 1 else None
@@ -150,17 +157,21 @@ def _choose_address(
         return _check_address(wanted, _find(addresses, order.address_id, _ADDRESS, "address"), bundle)
     if required == "none":
         return None
-    registered = [one for one in addresses if _state(one, order.carrier) == "registered"]
-    fitting = [one for one in registered if _is_fit(one, wanted, required or "local") and _is_in(one, bundle, order)]
+    registered = [address for address in addresses if _state(address, order.carrier) == "registered"]
+    fitting = [
+        address
+        for address in registered
+        if _is_fit(address, wanted, required or "local") and _is_in(address, bundle, order)
+    ]
     if required is None:
         # An order at Telnyx waits for an address, and gets one that is registered later.
-        fitting = fitting or [one for one in _pending_at(addresses, order) if _is_fit(one, wanted, "local")]
+        fitting = fitting or [address for address in _pending_at(addresses, order) if _is_fit(address, wanted, "local")]
         return fitting[0] if len(fitting) == 1 else None
     if fitting:
         return _only(fitting, "address_ambiguous", _ADDRESS, "addresses of this workspace fit")
     if bundle is not None and bundle.carrier_address_ids:
         return None  # that of the bundle is used
-    if any(_is_fit(one, wanted, required) for one in _pending_at(addresses, order)):
+    if any(_is_fit(address, wanted, required) for address in _pending_at(addresses, order)):
         raise _pending()
     raise Invalid(
         f"{order.carrier} sells this number only with an address of its holder{_place(required, wanted.country)}, and "
@@ -203,7 +214,7 @@ def _is_fit(address: BusinessAddress, wanted: WantedNumber, required: AddressReq
 
 
 def _is_in(address: BusinessAddress, bundle: RegulatoryBundle | None, order: NumberOrder) -> bool:
-    """Whether the bundle has the address, or tells of none."""
+    """Whether the bundle holds the address, or names no addresses."""
     registration = address.registration_at(order.carrier)
     if bundle is None or not bundle.carrier_address_ids or registration is None:
         return True
@@ -216,7 +227,7 @@ def _state(address: BusinessAddress, carrier: str) -> str:
 
 
 def _pending_at(addresses: Sequence[BusinessAddress], order: NumberOrder) -> list[BusinessAddress]:
-    return [one for one in addresses if _state(one, order.carrier) == "pending"]
+    return [address for address in addresses if _state(address, order.carrier) == "pending"]
 
 
 def _place(required: AddressRequirement, country: str | None) -> str:
@@ -232,7 +243,7 @@ def _pending() -> Conflict:
 
 
 def _find(rows: Sequence[T], wanted: UUID, param: str, noun: str) -> T:
-    found = next((one for one in rows if getattr(one, "id", None) == wanted), None)
+    found = next((row for row in rows if getattr(row, "id", None) == wanted), None)
     if found is None:
         code = f"{param.removesuffix('_id')}_unknown"
         raise Invalid(f"This workspace has no such {noun}.", code=code, param=param)

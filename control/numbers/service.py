@@ -1,4 +1,7 @@
-"""Phone numbers: jobs buy and release them, they count against the tier, and each has one holder."""
+"""Phone numbers: members search, order and release them; the staff imports numbers of the accounts at carriers.
+
+Jobs buy and release the numbers (`control/numbers/tasks.py`). Each number counts against the tier of its workspace.
+"""
 
 import asyncio
 import json
@@ -20,7 +23,6 @@ from control.carriers.rules import (
     Carrier,
     CarrierRefused,
     CarrierUnavailable,
-    NumberHolder,
     OwnedNumber,
     country_of,
     number_kind,
@@ -47,71 +49,13 @@ from control.workspaces.service import Workspaces
 from shared.errors import Conflict, Invalid, NotFound, TooManyRequests, Unavailable
 from shared.ids import new_id
 
-# Seconds that an answer is used for: available numbers change quickly.
-_HOLDS_S: Final = 5.0
-# Concurrent requests to carriers; further searches are refused.
-_AT_ONCE: Final = 4
-_LARGEST: Final = 50
-
-_Key = tuple[str, str, str]
-
-
-class NumberSearch:
-    """Answers are cached for `holds_s` seconds, failures are not."""
-
-    def __init__(self, *, holds_s: float = _HOLDS_S, at_once: int = _AT_ONCE) -> None:
-        self._holds_s, self._at_once = holds_s, at_once
-        self._answers: dict[_Key, tuple[float, list[AvailableNumber]]] = {}
-        self._searches: dict[_Key, asyncio.Task[list[AvailableNumber]]] = {}
-
-    async def find_available(self, carrier: Carrier, country: str, area_code: str) -> list[AvailableNumber]:
-        """Up to 50 numbers that the carrier offers. country: ISO 3166; area_code: digits, or empty.
-
-        Raises Unavailable (codes carrier_away, carrier_refused, market_busy)."""
-        key = (carrier.name, country, area_code)
-        found = self._fresh(key)
-        if found is None:
-            found = await self._ask(carrier, key)
-        return found
-
-    def _fresh(self, key: _Key) -> list[AvailableNumber] | None:
-        now = asyncio.get_running_loop().time()
-        # The dictionary is in the order of the answers' times.
-        while self._answers and next(iter(self._answers.values()))[0] + self._holds_s <= now:
-            del self._answers[next(iter(self._answers))]
-        answer = self._answers.get(key)
-        return None if answer is None else answer[1]
-
-    async def _ask(self, carrier: Carrier, key: _Key) -> list[AvailableNumber]:
-        task = self._searches.get(key)
-        if task is None:
-            if len(self._searches) >= self._at_once:
-                raise Unavailable("Too many such searches at the moment. Try again.", code="market_busy")
-            task = self._searches[key] = asyncio.create_task(self._search(carrier, key))
-        try:
-            # A caller that stops waiting must not cancel the search for the others.
-            return await asyncio.shield(task)
-        except CarrierUnavailable:
-            raise Unavailable("The phone carrier is unavailable. Try again in a moment.", code="carrier_away") from None
-        except CarrierRefused:
-            raise Unavailable("The phone carrier refused the search.", code="carrier_refused") from None
-
-    async def _search(self, carrier: Carrier, key: _Key) -> list[AvailableNumber]:
-        try:
-            found = await carrier.search(key[1], key[2], _LARGEST)
-        finally:
-            del self._searches[key]
-        self._answers.pop(key, None)
-        self._answers[key] = (asyncio.get_running_loop().time(), found)
-        return found
-
-
+log = structlog.get_logger()
 BUY: Final = "numbers.buy"
 RELEASE: Final = "numbers.release"
 # A purchase or release that has not moved for this long has lost its job.
 STUCK: Final = timedelta(minutes=5)
 DAY: Final = timedelta(days=1)
-# In which purchases of a trial are counted; a carrier charges a month for each.
+# Period in which a trial's purchases are counted. A carrier charges a month for each.
 MONTH: Final = timedelta(days=30)
 _SYSTEM: Final = Actor("system")
 
@@ -202,8 +146,10 @@ class Numbers:
         return number
 
     async def find_held(self, db: Connection, numbers: Sequence[str]) -> set[str]:
-        """Those of a search's numbers that a workspace has, whichever: the search may be older than a purchase, and two
-        carriers may offer the same number. Enters the platform's scope."""
+        """Returns which of a search's numbers any workspace has. Enters the platform's scope.
+
+        The search may be older than a purchase, and two carriers may offer the same number.
+        """
         await enter_platform(db)
         return await queries.select_held_among(db, numbers)
 
@@ -227,8 +173,9 @@ class Numbers:
         return await self.get(db, workspace_id, number_id)
 
     async def release(self, db: Connection, workspace_id: UUID, actor: Actor, number_id: UUID, now: datetime) -> None:
-        """Has a job release the number; no agent answers it any more. A number whose purchase failed is released at
-        once; a purchase that is stuck may be given up.
+        """Enqueues the release of a number, which no agent answers from now on.
+
+        A number whose purchase failed is released at once. A stuck purchase may be given up.
 
         Raises NotFound and Conflict (codes number_in_use, number_buying)."""
         agent_id = (await self.get(db, workspace_id, number_id)).agent_id
@@ -259,8 +206,10 @@ class Numbers:
         return len(numbers)
 
     async def release_trial(self, db: Connection, workspace_id: UUID, now: datetime) -> int:
-        """Calls `release_all` for a workspace on trial that is being deleted: whoever does not pay keeps no number
-        during the grace period. Raises NotFound."""
+        """Releases the numbers of a workspace that is deleted while on trial. Raises NotFound.
+
+        A deleted trial keeps no numbers during the grace period.
+        """
         workspace = await self._workspaces.get(db, workspace_id)
         return await self.release_all(db, workspace_id, now) if workspace.was_on_trial else 0
 
@@ -268,7 +217,10 @@ class Numbers:
         """Calls `release_all` for up to `most` deleted workspaces that are past their grace period, which can be purged
         afterwards, or were on trial."""
         return sum(
-            [await self.release_all(db, one, now) for one in await queries.select_doomed_workspaces(db, now, most)]
+            [
+                await self.release_all(db, workspace_id, now)
+                for workspace_id in await queries.select_doomed_workspaces(db, now, most)
+            ]
         )
 
     async def requeue_stuck(self, db: Connection, now: datetime, most: int) -> int:
@@ -287,38 +239,12 @@ class Numbers:
         workspace_id = await queries.select_workspace_of(db, number_id)
         return None if workspace_id is None else await queries.select_number(db, workspace_id, number_id)
 
-    async def find_holder(self, db: Connection, number: PhoneNumber) -> NumberHolder:
-        """The address and the documents that a number is to be bought under, by the carrier's ids."""
-        return await queries.select_holder(db, number)
-
-    async def record_price(self, db: Connection, number: PhoneNumber, price: Decimal) -> None:
-        """Stores the monthly price of a number that is being bought."""
-        await queries.update_price(db, number.workspace_id, number.id, price)
-
     async def max_price(self, db: Connection) -> int:
         """Highest price in US dollars a month that is paid for a number."""
         return int(await self._platform.setting(db, "number_highest_monthly_price"))
 
-    async def record_purchase(self, db: Connection, number: PhoneNumber, owned: OwnedNumber, now: datetime) -> bool:
-        """Makes the number active. False: it is not being bought any more."""
-        return await queries.update_bought(
-            db, number.workspace_id, number.id, owned.carrier_number_id, owned.capabilities, now
-        )
-
-    async def record_waiting(self, db: Connection, number: PhoneNumber, why: str) -> None:
-        """Stores what a number that is being bought waits for. why: shown to the customer."""
-        await queries.update_waiting(db, number.workspace_id, number.id, why)
-
-    async def record_failure(self, db: Connection, number: PhoneNumber, why: str, now: datetime) -> None:
-        """Ends a purchase that failed. why: shown to the customer."""
-        await queries.update_failed(db, number.workspace_id, number.id, why, now)
-
-    async def record_release(self, db: Connection, number: PhoneNumber, now: datetime) -> None:
-        """Marks the number as released."""
-        await queries.update_released(db, number.workspace_id, number.id, now)
-
     async def _require_payment_method(self, db: Connection, workspace_id: UUID) -> None:
-        """On trial nothing is billed, so that nothing is required."""
+        """Requires a payment method, except on trial, where nothing is billed."""
         if (await self._workspaces.get(db, workspace_id)).status != "trial":
             await require_payment_method(db, self._billing, workspace_id)
 
@@ -355,7 +281,7 @@ class Numbers:
     async def _choose_holder(
         self, db: Connection, workspace_id: UUID, wanted: NumberOrder, country: str | None, now: datetime
     ) -> HolderChoice:
-        """Locks what it chooses from: none of it is deleted until the number is inserted."""
+        """Chooses address and bundle, and locks all candidates until the number is inserted."""
         addresses = await hold_addresses(db, workspace_id)
         bundles = await hold_bundles(db, workspace_id)
         number = WantedNumber(wanted, country, number_kind(wanted.phone_number), now)
@@ -427,9 +353,85 @@ def _require_held(number: PhoneNumber | None) -> PhoneNumber:
     return number
 
 
-# Numbers of an account that are looked at in one request.
+class NumberAssignment:
+    """Implements `NumberAssigner` of control/agents/ports.py."""
+
+    async def assign(self, db: Connection, workspace_id: UUID, number_id: UUID, agent_id: UUID) -> None:
+        """Assigns a number, whose row must be locked, to an agent."""
+        await queries.assign_agent(db, workspace_id, number_id, agent_id)
+
+    async def unassign(self, db: Connection, workspace_id: UUID, agent_id: UUID) -> None:
+        """Takes its number from an agent, if it has one."""
+        await queries.unassign_agent(db, workspace_id, agent_id)
+
+
+# -- The search of numbers that can be bought --
+
+# Seconds for which an answer is cached: available numbers change quickly.
+_HOLDS_S: Final = 5.0
+# Concurrent requests to carriers; further searches are refused.
+_AT_ONCE: Final = 4
+_LARGEST: Final = 50
+_Key = tuple[str, str, str]
+
+
+class NumberSearch:
+    """Searches for numbers that can be bought. Equal searches at about the same time share one request to the carrier.
+
+    Answers are cached for `holds_s` seconds, failures are not.
+    """
+
+    def __init__(self, *, holds_s: float = _HOLDS_S, at_once: int = _AT_ONCE) -> None:
+        self._holds_s, self._at_once = holds_s, at_once
+        self._answers: dict[_Key, tuple[float, list[AvailableNumber]]] = {}
+        self._searches: dict[_Key, asyncio.Task[list[AvailableNumber]]] = {}
+
+    async def find_available(self, carrier: Carrier, country: str, area_code: str) -> list[AvailableNumber]:
+        """Up to 50 numbers that the carrier offers. country: ISO 3166; area_code: digits, or empty.
+
+        Raises Unavailable (codes carrier_away, carrier_refused, market_busy)."""
+        key = (carrier.name, country, area_code)
+        found = self._fresh(key)
+        if found is None:
+            found = await self._ask(carrier, key)
+        return found
+
+    def _fresh(self, key: _Key) -> list[AvailableNumber] | None:
+        now = asyncio.get_running_loop().time()
+        # The dictionary is in the order of the answers' times.
+        while self._answers and next(iter(self._answers.values()))[0] + self._holds_s <= now:
+            del self._answers[next(iter(self._answers))]
+        answer = self._answers.get(key)
+        return None if answer is None else answer[1]
+
+    async def _ask(self, carrier: Carrier, key: _Key) -> list[AvailableNumber]:
+        task = self._searches.get(key)
+        if task is None:
+            if len(self._searches) >= self._at_once:
+                raise Unavailable("Too many such searches at the moment. Try again.", code="market_busy")
+            task = self._searches[key] = asyncio.create_task(self._search(carrier, key))
+        try:
+            # A caller that stops waiting must not cancel the search for the others.
+            return await asyncio.shield(task)
+        except CarrierUnavailable:
+            raise Unavailable("The phone carrier is unavailable. Try again in a moment.", code="carrier_away") from None
+        except CarrierRefused:
+            raise Unavailable("The phone carrier refused the search.", code="carrier_refused") from None
+
+    async def _search(self, carrier: Carrier, key: _Key) -> list[AvailableNumber]:
+        try:
+            found = await carrier.search(key[1], key[2], _LARGEST)
+        finally:
+            del self._searches[key]
+        self._answers.pop(key, None)
+        self._answers[key] = (asyncio.get_running_loop().time(), found)
+        return found
+
+
+# -- Numbers of the platform's accounts at carriers --
+
+# Numbers of an account that one request reads.
 MOST_LISTED: Final = 1_000
-log = structlog.get_logger()
 
 
 async def find_account_numbers(carrier: Carrier, digits: str) -> list[OwnedNumber]:
@@ -457,7 +459,7 @@ async def take_number(carrier: Carrier, wanted: NumberImport, number_id: UUID) -
                 param="phone_number",
             )
         _require_free(owned, wanted)
-        # Before the number is configured: whoever had its calls until now loses them for an import that succeeds only.
+        # The price is read before the number is configured: a failed import leaves the number's calls as they are.
         price = await _require_price(carrier, wanted)
         await carrier.configure(replace(owned, reference=str(number_id)))
     except CarrierUnavailable:
@@ -481,8 +483,11 @@ def _require_free(owned: OwnedNumber, wanted: NumberImport) -> None:
 
 
 async def _require_price(carrier: Carrier, wanted: NumberImport) -> Decimal:
-    """US dollars a month. Some carriers tell none for numbers that are no longer for sale; at 0 the workspace would
-    never pay for the number, so that is only done when told to."""
+    """Returns US dollars a month.
+
+    Some carriers report no price for numbers that are no longer for sale. At 0 the workspace would never pay for the
+    number, so the staff must state that price.
+    """
     if wanted.monthly_price is not None:
         return wanted.monthly_price
     country, price = country_of(wanted.phone_number), None
@@ -503,15 +508,3 @@ def _away() -> Unavailable:
 
 def _refused() -> Unavailable:
     return Unavailable("The phone carrier refused the request.", code="carrier_refused")
-
-
-class NumberAssignment:
-    """Implements control/agents/ports.py, NumberAssigner."""
-
-    async def assign(self, db: Connection, workspace_id: UUID, number_id: UUID, agent_id: UUID) -> None:
-        """Assigns a number, whose row must be locked, to an agent."""
-        await queries.assign_agent(db, workspace_id, number_id, agent_id)
-
-    async def unassign(self, db: Connection, workspace_id: UUID, agent_id: UUID) -> None:
-        """Takes its number from an agent, if it has one."""
-        await queries.unassign_agent(db, workspace_id, agent_id)

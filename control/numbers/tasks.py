@@ -1,6 +1,11 @@
 """The worker's tasks for phone numbers: buys and releases them, and keeps them pointed at our webhooks.
 
-The carrier is asked between two transactions, never within one.
+The carrier is asked between two transactions, never within one. A number's row states the intent, and its id is the
+reference that the carrier stores. So a repeated job finds what a worker did before it died: a number that the carrier
+has under our reference is adopted and not bought again.
+
+A number keeps the webhook address that it was configured with. When VOCALIZED_WEBHOOK_URL changes, a duty configures
+the numbers again; otherwise their calls would go to the old address.
 """
 
 import json
@@ -13,8 +18,6 @@ from uuid import UUID
 
 import structlog
 
-from control.addresses.service import DELETE_ADDRESS, REGISTER_ADDRESS, BusinessAddresses
-from control.addresses.tasks import make_delete_address_job, make_register_address_job
 from control.carriers.rules import (
     Carrier,
     CarrierError,
@@ -33,14 +36,38 @@ from control.numbers import queries
 from control.numbers.queries import ConfigurableNumber
 from control.numbers.rules import PhoneNumber
 from control.numbers.service import BUY, RELEASE, STUCK, Numbers
-from control.regulatory_bundles.service import check_bundles
-
-__all__ = ["BUY", "RELEASE", "make_buy_job", "make_release_job"]
-
-# The carrier of demonstration numbers, which exist at no carrier.
-_SIMULATED = "simulated"
 
 log = structlog.get_logger()
+# The carrier of demonstration numbers, which exist at no carrier.
+_SIMULATED = "simulated"
+# Wait before a number is configured again that its carrier did not configure.
+RETRY_AFTER: Final = timedelta(minutes=10)
+
+
+def numbers_tasks(pool: Pool, numbers: Numbers, carriers: Carriers) -> WorkerTasks:
+    """Jobs of purchase and release; duties `numbers` (stuck ones), `doomed_numbers` (of deleted workspaces) and
+    `number_webhooks` (numbers whose configuration differs from the settings)."""
+
+    async def stuck(db: Connection, now: datetime) -> int:
+        return await numbers.requeue_stuck(db, now, 50)
+
+    async def expired(db: Connection, now: datetime) -> int:
+        return await numbers.release_expired(db, now, 10)
+
+    async def number_webhooks(pool: Pool, now: datetime) -> int:
+        return await configure_numbers(pool, carriers, now, 20)
+
+    return WorkerTasks(
+        handlers={BUY: make_buy_job(pool, numbers, carriers), RELEASE: make_release_job(pool, numbers, carriers)},
+        duties=[
+            Duty("numbers", 60, stuck, 50),
+            Duty("doomed_numbers", 600, expired, 10),
+            OutsideDuty("number_webhooks", 60, number_webhooks, 20),
+        ],
+    )
+
+
+# -- Purchase and release --
 
 
 def make_buy_job(pool: Pool, numbers: Numbers, carriers: Carriers) -> JobHandler:
@@ -64,7 +91,7 @@ def _make_job(act: Callable[[UUID], Awaitable[None]]) -> JobHandler:
 
 
 class _NumberJobs:
-    """Both jobs. Raises CarrierError where another try may succeed."""
+    """Both jobs. They raise CarrierError if another try may succeed."""
 
     def __init__(self, pool: Pool, numbers: Numbers, carriers: Carriers) -> None:
         self._pool, self._numbers, self._carriers = pool, numbers, carriers
@@ -101,7 +128,7 @@ class _NumberJobs:
                 await self._release_at_carrier(carrier, await _find_ours_or_wait(carrier, number))
         async with self._pool.transaction() as db:
             await enter_platform(db)
-            await self._numbers.record_release(db, number, _now())
+            await queries.update_released(db, number.workspace_id, number.id, _now())
 
     async def _load(self, number_id: UUID) -> PhoneNumber | None:
         async with self._pool.transaction() as db:
@@ -109,8 +136,10 @@ class _NumberJobs:
             return await self._numbers.load(db, number_id)
 
     async def _get_price(self, carrier: Carrier, number: PhoneNumber) -> Decimal:
-        """US dollars a month; 0 where the carrier does not tell. Stored before the purchase, because a number that is
-        ours is no longer in the carrier's price list."""
+        """Returns US dollars a month; 0 if the carrier does not report a price.
+
+        The price is stored before the purchase, because the carrier's price list does not hold numbers that are sold.
+        """
         if number.monthly_price or number.country is None or not isinstance(carrier, NumberPricing):
             return number.monthly_price
         price = await carrier.monthly_price(number.phone_number, number.country)
@@ -118,24 +147,26 @@ class _NumberJobs:
             return number.monthly_price
         async with self._pool.transaction() as db:
             await enter_platform(db)
-            await self._numbers.record_price(db, number, price)
+            await queries.update_price(db, number.workspace_id, number.id, price)
         return price
 
     async def _reject_price(self, number: PhoneNumber, price: Decimal) -> bool:
-        """Whether the price is too high; then the purchase fails."""
+        """Fails the purchase if the price is too high. Returns whether it is."""
         async with self._pool.transaction() as db:
             await enter_platform(db)
             highest = await self._numbers.max_price(db)
             if price <= highest:
                 return False
             why = f"It costs {price:.2f} US dollars a month; up to {highest} are paid."
-            await self._numbers.record_failure(db, number, why, _now())
+            await queries.update_failed(db, number.workspace_id, number.id, why, _now())
         log.info("number.purchase_failed", carrier=number.carrier, code="price_too_high")
         return True
 
     async def _order(self, carrier: Carrier, number: PhoneNumber) -> OwnedNumber | None:
-        """Buys the number. None: it cannot be had; then the purchase fails, unless an order is open: the number would
-        be paid for without our knowledge."""
+        """Buys the number. If the carrier refuses, the purchase fails, and the result is None.
+
+        The purchase does not fail while an order is open: the number would be paid for without our knowledge.
+        """
         try:
             return await carrier.buy(number.phone_number, str(number.id), await self._find_holder(number))
         except NumberPending as pending:
@@ -151,7 +182,7 @@ class _NumberJobs:
             return ours
 
     async def _submit_documents(self, carrier: Carrier, number: PhoneNumber) -> str:
-        """Gives the order of a pending number what it lacks; returns what it waits for, empty where that is unknown."""
+        """Submits what the order of a pending number lacks. Returns what the order waits for; empty if unknown."""
         if not isinstance(carrier, NumberOrders):
             return ""
         return await carrier.submit_documents(str(number.id), await self._find_holder(number))
@@ -159,11 +190,13 @@ class _NumberJobs:
     async def _find_holder(self, number: PhoneNumber) -> NumberHolder:
         async with self._pool.transaction() as db:
             await enter_platform(db)
-            return await self._numbers.find_holder(db, number)
+            return await queries.select_holder(db, number)
 
     async def _configure(self, carrier: Carrier, number: PhoneNumber, ours: OwnedNumber) -> bool:
-        """Routes the number's calls to us. False: the carrier refuses, and the number is released there. The failure is
-        stored first, so that a repeated job finishes the release."""
+        """Routes the number's calls to us. False: the carrier refused, and the number is released there.
+
+        The failure is stored before the release, so that a repeated job finishes the release.
+        """
         try:
             await carrier.configure(ours)
         except CarrierRefused as refused:
@@ -181,20 +214,22 @@ class _NumberJobs:
         )
         async with self._pool.transaction() as db:
             await enter_platform(db)
-            await self._numbers.record_failure(db, number, why, _now())
+            await queries.update_failed(db, number.workspace_id, number.id, why, _now())
 
     async def _record_waiting(self, number: PhoneNumber, why: str) -> None:
         async with self._pool.transaction() as db:
             await enter_platform(db)
-            await self._numbers.record_waiting(db, number, why)
+            await queries.update_waiting(db, number.workspace_id, number.id, why)
 
     async def _activate(self, carrier: Carrier, number: PhoneNumber, ours: OwnedNumber) -> None:
         async with self._pool.transaction() as db:
             await enter_platform(db)
-            if await self._numbers.record_purchase(db, number, ours, _now()):
+            if await queries.update_bought(
+                db, number.workspace_id, number.id, ours.carrier_number_id, ours.capabilities, _now()
+            ):
                 return
             after = await self._numbers.load(db, number.id)
-        # The purchase was given up meanwhile: it costs money, so it is released, unless another worker activated it.
+        # The purchase was given up meanwhile. The number costs money: release it unless another worker activated it.
         if after is None or after.status != "active":
             await self._release_at_carrier(carrier, ours)
 
@@ -204,7 +239,10 @@ class _NumberJobs:
 
 
 async def _find_ours(carrier: Carrier, number: PhoneNumber) -> OwnedNumber | None:
-    """The carrier's number, if it was bought for this row. One without a reference may have been ordered under ours."""
+    """Returns the carrier's number if it was bought for this row.
+
+    A number without a reference may have been ordered under ours.
+    """
     found, reference = await carrier.find_owned(number.phone_number), str(number.id)
     if found is None or found.reference == reference:
         return found
@@ -218,13 +256,16 @@ async def _is_order_open(carrier: Carrier, number: PhoneNumber) -> bool:
 
 
 async def _find_ours_or_wait(carrier: Carrier, number: PhoneNumber) -> OwnedNumber | None:
-    """Like `_find_ours`, but cancels the order before, which may wait for documents that never come. Raises
-    CarrierUnavailable while it may still succeed: the number would be paid for without our knowledge."""
+    """Like `_find_ours`, but first cancels the order, which may wait for documents that never come.
+
+    Raises:
+        CarrierUnavailable: The order may still succeed; the number would be paid for without our knowledge.
+    """
     if isinstance(carrier, NumberOrders):
         await carrier.cancel_order(str(number.id))
     order = await carrier.order_status(str(number.id)) if isinstance(carrier, NumberOrders) else None
     ours = await _find_ours(carrier, number)
-    # A number appears a moment after its order succeeded; if it is missing later, it was released since.
+    # A number appears a moment after its order succeeded. If it is missing later, it was released since.
     is_due = order == "success" and _now() - number.created_at < STUCK
     if ours is None and (order == "pending" or is_due):
         raise CarrierUnavailable(carrier.name, "order_pending", "the order is still being worked on")
@@ -242,14 +283,18 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-# A number that its carrier did not configure is tried again after this.
-RETRY_AFTER: Final = timedelta(minutes=10)
+# -- Webhook addresses of numbers --
 
 
 async def configure_numbers(pool: Pool, carriers: Carriers, now: datetime, most: int) -> int:
-    """Configures up to `most` numbers in service at each carrier that are not configured as settings say now; returns
-    how many were tried. A carrier that is unavailable is not asked for further numbers in this run. A number that
-    someone has sent to another program on purpose is left alone, and looked at again after RETRY_AFTER."""
+    """Configures up to `most` numbers in service at each carrier whose configuration differs from the settings.
+
+    If a carrier is unavailable, the rest of its numbers waits for the next run. A number that someone has routed to
+    another program on purpose stays as it is, and is checked again after RETRY_AFTER.
+
+    Returns:
+        How many numbers were tried.
+    """
     return sum([await _configure_at(pool, carrier, now, most) for carrier in carriers])
 
 
@@ -280,44 +325,3 @@ async def _record(pool: Pool, number: ConfigurableNumber, configured_for: str | 
     async with pool.transaction() as db:
         await enter_platform(db)
         await queries.update_configured(db, number.id, configured_for, now)
-
-
-def numbers_tasks(pool: Pool, numbers: Numbers, addresses: BusinessAddresses, carriers: Carriers) -> WorkerTasks:
-    """Jobs of purchase and release, and of addresses; duties `numbers` and `addresses` (stuck ones), `doomed_numbers`
-    and `doomed_addresses` (of deleted workspaces), `number_webhooks` (not configured as settings say) and `bundles`
-    (their statuses at the carriers)."""
-
-    async def stuck(db: Connection, now: datetime) -> int:
-        return await numbers.requeue_stuck(db, now, 50)
-
-    async def expired(db: Connection, now: datetime) -> int:
-        return await numbers.release_expired(db, now, 10)
-
-    async def stuck_addresses(db: Connection, now: datetime) -> int:
-        return await addresses.requeue_stuck(db, [carrier.name for carrier in carriers], now, 50)
-
-    async def expired_addresses(db: Connection, now: datetime) -> int:
-        return await addresses.delete_expired(db, now, 10)
-
-    async def bundles(pool: Pool, now: datetime) -> int:
-        return await check_bundles(pool, carriers, now, 20)
-
-    async def number_webhooks(pool: Pool, now: datetime) -> int:
-        return await configure_numbers(pool, carriers, now, 20)
-
-    return WorkerTasks(
-        handlers={
-            BUY: make_buy_job(pool, numbers, carriers),
-            RELEASE: make_release_job(pool, numbers, carriers),
-            REGISTER_ADDRESS: make_register_address_job(pool, addresses, carriers),
-            DELETE_ADDRESS: make_delete_address_job(pool, addresses, carriers),
-        },
-        duties=[
-            Duty("numbers", 60, stuck, 50),
-            Duty("doomed_numbers", 600, expired, 10),
-            Duty("addresses", 60, stuck_addresses, 50),
-            Duty("doomed_addresses", 600, expired_addresses, 10),
-            OutsideDuty("bundles", 300, bundles, 20),
-            OutsideDuty("number_webhooks", 60, number_webhooks, 20),
-        ],
-    )

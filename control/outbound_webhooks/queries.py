@@ -24,6 +24,8 @@ from control.outbound_webhooks.rules import (
     WebhookOwner,
 )
 
+# -- Endpoints --
+
 _SELECT_ENDPOINTS: Final = """
     SELECT id, workspace_id, url, description, event_types, is_enabled, disabled_reason, sealed_secret,
            sealed_old_secret, old_secret_until, failing_since, created_at, updated_at
@@ -63,6 +65,14 @@ _DISABLE_ENDPOINT: Final = """
     UPDATE outbound_webhook_endpoints SET is_enabled = false, disabled_reason = $4, updated_at = $5
     WHERE workspace_id = $1 AND id = $2 AND url = $6 AND is_enabled
       AND ($3::timestamptz IS NULL OR failing_since <= $3)
+"""
+MOST_OWNERS: Final = 10
+_SELECT_OWNERS: Final = """
+    SELECT w.name, u.email
+    FROM workspace_members m JOIN users u ON u.id = m.user_id JOIN workspaces w ON w.id = m.workspace_id
+    WHERE m.workspace_id = $1 AND m.role = 'owner' AND u.is_active AND u.email_verified_at IS NOT NULL
+      AND w.deleted_at IS NULL
+    ORDER BY m.joined_at, m.user_id LIMIT $2
 """
 
 
@@ -165,6 +175,13 @@ async def disable_endpoint(
     return bool(status == "UPDATE 1")
 
 
+async def select_owners(db: Connection, workspace_id: UUID) -> list[WebhookOwner]:
+    """Those who can sign in and have confirmed their address."""
+    return [
+        WebhookOwner(row["name"], row["email"]) for row in await db.fetch(_SELECT_OWNERS, workspace_id, MOST_OWNERS)
+    ]
+
+
 def _make_endpoint(row: Any) -> WebhookEndpoint:
     return WebhookEndpoint(
         id=row["id"],
@@ -181,28 +198,12 @@ def _make_endpoint(row: Any) -> WebhookEndpoint:
     )
 
 
+# -- Events, and the endpoints that want them --
+
 _SELECT_LISTENERS: Final = """
     SELECT id, workspace_id, event_types FROM outbound_webhook_endpoints
     WHERE workspace_id = ANY($1::uuid[]) AND is_enabled ORDER BY created_at, id
 """
-
-
-@dataclass(frozen=True, slots=True)
-class EventListener:
-    """An enabled endpoint. event_types: None for all."""
-
-    id: UUID
-    event_types: Sequence[str] | None
-
-
-async def select_listeners(db: Connection, workspace_ids: Collection[UUID]) -> dict[UUID, list[EventListener]]:
-    """By workspace; one without endpoints is left out."""
-    found: dict[UUID, list[EventListener]] = {}
-    for row in await db.fetch(_SELECT_LISTENERS, list(workspace_ids)):
-        found.setdefault(row["workspace_id"], []).append(EventListener(row["id"], row["event_types"]))
-    return found
-
-
 # Events with their deliveries. The sequence is the time in microseconds, which tells nobody how many events others
 # have, or one more than that of the object's event before, should the clock have been set back.
 _INSERT_EVENTS: Final = """
@@ -247,6 +248,14 @@ _DELETE_OLD_EVENTS: Final = """
 
 
 @dataclass(frozen=True, slots=True)
+class EventListener:
+    """An enabled endpoint. event_types: None for all."""
+
+    id: UUID
+    event_types: Sequence[str] | None
+
+
+@dataclass(frozen=True, slots=True)
 class NewOutboundEvent:
     """An event to store. endpoint_ids: to which it is delivered. is_unique: see ReportedFact."""
 
@@ -259,6 +268,14 @@ class NewOutboundEvent:
     data: EventData
     endpoint_ids: Sequence[UUID]
     is_unique: bool
+
+
+async def select_listeners(db: Connection, workspace_ids: Collection[UUID]) -> dict[UUID, list[EventListener]]:
+    """By workspace; one without endpoints is left out."""
+    found: dict[UUID, list[EventListener]] = {}
+    for row in await db.fetch(_SELECT_LISTENERS, list(workspace_ids)):
+        found.setdefault(row["workspace_id"], []).append(EventListener(row["id"], row["event_types"]))
+    return found
 
 
 async def insert_events(db: Connection, new: Sequence[NewOutboundEvent], now: datetime) -> None:
@@ -301,6 +318,8 @@ async def delete_old_events(db: Connection, now: datetime, kept: timedelta, most
     status = await db.execute(_DELETE_OLD_EVENTS, now - kept, most)
     return int(status.split()[-1])
 
+
+# -- Deliveries as members see them --
 
 _DELIVERY: Final = (
     "d.id, d.endpoint_id, d.status, d.attempts, d.due_at, d.expires_at, d.created_at, d.finished_at, "
@@ -419,6 +438,8 @@ def _make_delivery(row: Any) -> WebhookDelivery:
     )
 
 
+# -- The queue of deliveries, in platform scope --
+
 # Due deliveries of enabled endpoints whose workspace is not deleted. Of each endpoint as many as it has requests free,
 # of each workspace as well; then each workspace's first ones before its second ones. Endpoints whose last attempt
 # failed share few places of their own, because each of their requests may take the whole timeout. Per endpoint one
@@ -464,21 +485,6 @@ _SELECT_OLDEST: Final = """
     ) d
     WHERE w.is_enabled AND w.failing_since IS NULL
 """
-
-
-async def select_due(db: Connection, slots: FreeSlots, policy: DeliveryPolicy, now: datetime) -> list[UUID]:
-    """Those whose turn it is, as many as there are slots; nothing is locked. Deliveries of a deleted workspace wait
-    until it is restored, or their time is over."""
-    rows = await db.fetch(_SELECT_DUE, now, slots.all, slots.failing, policy.per_endpoint, policy.per_workspace)
-    return [row["id"] for row in rows]
-
-
-async def select_oldest(db: Connection, now: datetime) -> datetime | None:
-    """Since when the oldest delivery is due of all whose endpoints work; None: none is due."""
-    oldest: datetime | None = await db.fetchval(_SELECT_OLDEST, now)
-    return oldest
-
-
 _LEASE_DUE: Final = """
     UPDATE outbound_webhook_deliveries SET leased_until = $3
     WHERE id IN (
@@ -516,6 +522,19 @@ _EXPIRE_DELIVERIES: Final = """
         WHERE status = 'pending' AND expires_at <= $1 AND (leased_until IS NULL OR leased_until <= $1)
         ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED)
 """
+
+
+async def select_due(db: Connection, slots: FreeSlots, policy: DeliveryPolicy, now: datetime) -> list[UUID]:
+    """Those whose turn it is, as many as there are slots; nothing is locked. Deliveries of a deleted workspace wait
+    until it is restored, or their time is over."""
+    rows = await db.fetch(_SELECT_DUE, now, slots.all, slots.failing, policy.per_endpoint, policy.per_workspace)
+    return [row["id"] for row in rows]
+
+
+async def select_oldest(db: Connection, now: datetime) -> datetime | None:
+    """Since when the oldest delivery is due of all whose endpoints work; None: none is due."""
+    oldest: datetime | None = await db.fetchval(_SELECT_OLDEST, now)
+    return oldest
 
 
 async def lease_due(db: Connection, slots: FreeSlots, policy: DeliveryPolicy, now: datetime) -> list[ClaimedDelivery]:
@@ -565,20 +584,3 @@ def _claimed(row: Any) -> ClaimedDelivery:
         is_failing=row["is_failing"],
         event=_make_event(row),
     )
-
-
-MOST_OWNERS: Final = 10
-_SELECT_OWNERS: Final = """
-    SELECT w.name, u.email
-    FROM workspace_members m JOIN users u ON u.id = m.user_id JOIN workspaces w ON w.id = m.workspace_id
-    WHERE m.workspace_id = $1 AND m.role = 'owner' AND u.is_active AND u.email_verified_at IS NOT NULL
-      AND w.deleted_at IS NULL
-    ORDER BY m.joined_at, m.user_id LIMIT $2
-"""
-
-
-async def select_owners(db: Connection, workspace_id: UUID) -> list[WebhookOwner]:
-    """Those who can sign in and have confirmed their address."""
-    return [
-        WebhookOwner(row["name"], row["email"]) for row in await db.fetch(_SELECT_OWNERS, workspace_id, MOST_OWNERS)
-    ]

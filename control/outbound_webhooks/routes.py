@@ -24,6 +24,67 @@ from control.outbound_webhooks.rules import (
 )
 from control.outbound_webhooks.service import EndpointEdit, OutboundWebhooks
 
+ENDPOINTS: Final = "/workspaces/{workspaceId}/webhook-endpoints"
+ENDPOINT: Final = f"{ENDPOINTS}/{{webhookEndpointId}}"
+DELIVERIES: Final = f"{ENDPOINT}/deliveries"
+DELIVERY: Final = f"{DELIVERIES}/{{webhookDeliveryId}}"
+# Each has up to 1,000 requests sent to a host that a customer chose.
+REPLAYS: Final = RateLimit("webhook-replays", 30, 600, per_user=True)
+WebhookEndpointId = Annotated[UUID, Field(description="Id of the webhook endpoint.")]
+WebhookDeliveryId = Annotated[UUID, Field(description="Id of the delivery.")]
+WebhookUrl = Annotated[str, StringConstraints(min_length=1, max_length=2_000, pattern=ONE_LINE)]
+Description = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500, pattern=ONE_LINE)]
+EventTypes = Annotated[list[ChosenType], Field(max_length=2 * len(ALL_TYPES))]
+_URL: Final = "https://example.com/hooks/vocalized"
+_URL_TEXT: Final = "Where events are posted: https, on the public internet."
+_TYPES_TEXT: Final = "Types to send; empty: all, those of later versions, too."
+
+
+# -- Endpoints --
+
+
+class NewWebhookEndpoint(Body):
+    """An endpoint to create."""
+
+    url: WebhookUrl = Field(description=_URL_TEXT, examples=[_URL])
+    description: Description = Field("", description="For people.", examples=["Help desk"])
+    event_types: EventTypes = Field([], description=_TYPES_TEXT, examples=[["call.ended", "message.taken"]])
+    is_enabled: bool = Field(True, description="Whether events are sent, and stored for it.")
+
+
+class WebhookEndpointChange(ChangeBody):
+    """Changes; a field that is left out stays as it is."""
+
+    url: WebhookUrl | None = Field(
+        None, description=f"{_URL_TEXT} Deliveries that wait go there, too; null leaves it as it is.", examples=[_URL]
+    )
+    description: Description | None = Field(
+        None, description="For people; null leaves it as it is.", examples=["Help desk"]
+    )
+    event_types: EventTypes | None = Field(
+        None, description=f"{_TYPES_TEXT} Null leaves them as they are.", examples=[["call.ended"]]
+    )
+    is_enabled: bool | None = Field(
+        None, description="Whether events are sent, and stored for it; null leaves it as it is."
+    )
+
+
+class SecretRotation(Body):
+    """How a secret is replaced."""
+
+    at_once: bool = Field(
+        False, description="The old secret signs no longer, as after a leak; else both sign for 24 hours."
+    )
+
+
+class WebhookReplay(Body):
+    """Which deliveries are sent again."""
+
+    since: UtcDatetime = Field(
+        description="Deliveries whose events were stored from then on.", examples=["2026-11-26T09:00:00Z"]
+    )
+    with_delivered: bool = Field(False, description="Those that were accepted, too; else those that failed for good.")
+
 
 @dataclass(frozen=True, slots=True)
 class WebhookEndpointView:
@@ -86,69 +147,6 @@ class WebhookEndpointList:
 
 
 @dataclass(frozen=True, slots=True)
-class WebhookDeliveryRow:
-    """An event on its way to an endpoint."""
-
-    id: Id
-    event_id: Annotated[UUID, Field(description="Id of the event, which is the header webhook-id.")]
-    event_type: Annotated[str, Field(description="Type of the event.", examples=["call.ended"])]
-    object_id: Annotated[UUID, Field(description="Id of what the event is about: its call, message, agent and so on.")]
-    sequence: Annotated[
-        int,
-        Field(
-            description="Higher than that of each earlier event of the same object.", examples=[1_795_683_600_123_456]
-        ),
-    ]
-    status: Annotated[DeliveryStatus, Field(description="pending, delivered, or failed for good.")]
-    attempts: Annotated[int, Field(description="Requests so far.", examples=[1])]
-    due_at: Annotated[datetime, Field(description="When the next attempt is made, while it is pending.")]
-    expires_at: Annotated[datetime, Field(description="When it fails for good.")]
-    occurred_at: Annotated[datetime, Field(description="When it happened (UTC).")]
-    created_at: CreatedAt
-    finished_at: Annotated[
-        datetime | None, Field(description="When it was delivered, or failed for good; null: it is pending.")
-    ]
-
-
-@dataclass(frozen=True, slots=True)
-class WebhookDeliveryList(ListAnswer):
-    """A page of deliveries, newest first."""
-
-    webhook_deliveries: Annotated[list[WebhookDeliveryRow], Field(description="The deliveries, newest first.")]
-
-
-@dataclass(frozen=True, slots=True)
-class WebhookAttemptView:
-    """A request to a receiver."""
-
-    number: Annotated[int, Field(description="Counted from 1.", examples=[1])]
-    started_at: Annotated[datetime, Field(description="When it began (UTC).")]
-    took_ms: Annotated[int, Field(description="Milliseconds until it was over.", examples=[84])]
-    status_code: Annotated[int | None, Field(description="HTTP status; null: there was no answer.", examples=[204])]
-    error: Annotated[
-        str | None,
-        Field(
-            description="Why the event does not count as delivered; null: it does.",
-            examples=["there was no answer within 10 s"],
-        ),
-    ]
-    answer: Annotated[str, Field(description="The first 500 characters of the answer's body.", examples=["ok"])]
-
-
-@dataclass(frozen=True, slots=True)
-class WebhookDeliveryAnswer:
-    """A delivery with what is sent."""
-
-    webhook_delivery: Annotated[WebhookDeliveryRow, Field(description="The delivery.")]
-    api_version: Annotated[str, Field(description="Version of the data.", examples=["2026-11-26"])]
-    data: Annotated[
-        Mapping[str, Any],
-        Field(description="The event's data.", examples=[{"call_id": "01936d2f-6c00-7a3e-9b1d-5f2c8e4a7b60"}]),
-    ]
-    attempts: Annotated[Sequence[WebhookAttemptView], Field(description="The latest 100 attempts, the latest first.")]
-
-
-@dataclass(frozen=True, slots=True)
 class WebhookTestAnswer:
     """A test that will be sent."""
 
@@ -160,109 +158,6 @@ class WebhookReplayAnswer:
     """Deliveries that will be sent again."""
 
     replayed: Annotated[int, Field(description="How many.", examples=[3])]
-
-
-def to_endpoint_view(one: WebhookEndpoint) -> WebhookEndpointView:
-    return WebhookEndpointView(
-        id=one.id,
-        url=one.url,
-        description=one.description,
-        event_types=None if one.event_types is None else list(one.event_types),
-        is_enabled=one.is_enabled,
-        disabled_reason=one.disabled_reason,
-        failing_since=one.failing_since,
-        old_secret_until=one.secrets.old_until,
-        created_at=one.created_at,
-        updated_at=one.updated_at,
-    )
-
-
-def to_delivery_row(one: WebhookDelivery) -> WebhookDeliveryRow:
-    return WebhookDeliveryRow(
-        id=one.id,
-        event_id=one.event.id,
-        event_type=one.event.type,
-        object_id=one.event.object_id,
-        sequence=one.event.sequence,
-        status=one.status,
-        attempts=one.attempts,
-        due_at=one.due_at,
-        expires_at=one.expires_at,
-        occurred_at=one.event.occurred_at,
-        created_at=one.created_at,
-        finished_at=one.finished_at,
-    )
-
-
-def to_attempt_view(one: DeliveryAttempt) -> WebhookAttemptView:
-    return WebhookAttemptView(**{name: getattr(one, name) for name in WebhookAttemptView.__slots__})
-
-
-WebhookEndpointId = Annotated[UUID, Field(description="Id of the webhook endpoint.")]
-WebhookDeliveryId = Annotated[UUID, Field(description="Id of the delivery.")]
-
-ENDPOINTS: Final = "/workspaces/{workspaceId}/webhook-endpoints"
-ENDPOINT: Final = f"{ENDPOINTS}/{{webhookEndpointId}}"
-DELIVERIES: Final = f"{ENDPOINT}/deliveries"
-DELIVERY: Final = f"{DELIVERIES}/{{webhookDeliveryId}}"
-# Each has up to 1,000 requests sent to a host that a customer chose.
-REPLAYS: Final = RateLimit("webhook-replays", 30, 600, per_user=True)
-
-WebhookUrl = Annotated[str, StringConstraints(min_length=1, max_length=2_000, pattern=ONE_LINE)]
-Description = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500, pattern=ONE_LINE)]
-EventTypes = Annotated[list[ChosenType], Field(max_length=2 * len(ALL_TYPES))]
-_URL: Final = "https://example.com/hooks/vocalized"
-_URL_TEXT: Final = "Where events are posted: https, on the public internet."
-_TYPES_TEXT: Final = "Types to send; empty: all, those of later versions, too."
-
-
-class NewWebhookEndpoint(Body):
-    """An endpoint to create."""
-
-    url: WebhookUrl = Field(description=_URL_TEXT, examples=[_URL])
-    description: Description = Field("", description="For people.", examples=["Help desk"])
-    event_types: EventTypes = Field([], description=_TYPES_TEXT, examples=[["call.ended", "message.taken"]])
-    is_enabled: bool = Field(True, description="Whether events are sent, and stored for it.")
-
-
-class WebhookEndpointChange(ChangeBody):
-    """Changes; a field that is left out stays as it is."""
-
-    url: WebhookUrl | None = Field(
-        None, description=f"{_URL_TEXT} Deliveries that wait go there, too; null leaves it as it is.", examples=[_URL]
-    )
-    description: Description | None = Field(
-        None, description="For people; null leaves it as it is.", examples=["Help desk"]
-    )
-    event_types: EventTypes | None = Field(
-        None, description=f"{_TYPES_TEXT} Null leaves them as they are.", examples=[["call.ended"]]
-    )
-    is_enabled: bool | None = Field(
-        None, description="Whether events are sent, and stored for it; null leaves it as it is."
-    )
-
-
-class SecretRotation(Body):
-    """How a secret is replaced."""
-
-    at_once: bool = Field(
-        False, description="The old secret signs no longer, as after a leak; else both sign for 24 hours."
-    )
-
-
-class WebhookReplay(Body):
-    """Which deliveries are sent again."""
-
-    since: UtcDatetime = Field(
-        description="Deliveries whose events were stored from then on.", examples=["2026-11-26T09:00:00Z"]
-    )
-    with_delivered: bool = Field(False, description="Those that were accepted, too; else those that failed for good.")
-
-
-class DeliveriesQuery(ListQuery):
-    """Filters of the list."""
-
-    status: DeliveryStatus | None = Field(None, description="Only deliveries with this status.")
 
 
 async def list_webhook_endpoints(context: MemberContext) -> WebhookEndpointList:
@@ -340,6 +235,93 @@ async def replay_webhook_deliveries(
     return WebhookReplayAnswer(replayed)
 
 
+def to_endpoint_view(one: WebhookEndpoint) -> WebhookEndpointView:
+    return WebhookEndpointView(
+        id=one.id,
+        url=one.url,
+        description=one.description,
+        event_types=None if one.event_types is None else list(one.event_types),
+        is_enabled=one.is_enabled,
+        disabled_reason=one.disabled_reason,
+        failing_since=one.failing_since,
+        old_secret_until=one.secrets.old_until,
+        created_at=one.created_at,
+        updated_at=one.updated_at,
+    )
+
+
+# -- Deliveries --
+
+
+class DeliveriesQuery(ListQuery):
+    """Filters of the list."""
+
+    status: DeliveryStatus | None = Field(None, description="Only deliveries with this status.")
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookDeliveryRow:
+    """An event on its way to an endpoint."""
+
+    id: Id
+    event_id: Annotated[UUID, Field(description="Id of the event, which is the header webhook-id.")]
+    event_type: Annotated[str, Field(description="Type of the event.", examples=["call.ended"])]
+    object_id: Annotated[UUID, Field(description="Id of what the event is about: its call, message, agent and so on.")]
+    sequence: Annotated[
+        int,
+        Field(
+            description="Higher than that of each earlier event of the same object.", examples=[1_795_683_600_123_456]
+        ),
+    ]
+    status: Annotated[DeliveryStatus, Field(description="pending, delivered, or failed for good.")]
+    attempts: Annotated[int, Field(description="Requests so far.", examples=[1])]
+    due_at: Annotated[datetime, Field(description="When the next attempt is made, while it is pending.")]
+    expires_at: Annotated[datetime, Field(description="When it fails for good.")]
+    occurred_at: Annotated[datetime, Field(description="When it happened (UTC).")]
+    created_at: CreatedAt
+    finished_at: Annotated[
+        datetime | None, Field(description="When it was delivered, or failed for good; null: it is pending.")
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookDeliveryList(ListAnswer):
+    """A page of deliveries, newest first."""
+
+    webhook_deliveries: Annotated[list[WebhookDeliveryRow], Field(description="The deliveries, newest first.")]
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookAttemptView:
+    """A request to a receiver."""
+
+    number: Annotated[int, Field(description="Counted from 1.", examples=[1])]
+    started_at: Annotated[datetime, Field(description="When it began (UTC).")]
+    took_ms: Annotated[int, Field(description="Milliseconds until it was over.", examples=[84])]
+    status_code: Annotated[int | None, Field(description="HTTP status; null: there was no answer.", examples=[204])]
+    error: Annotated[
+        str | None,
+        Field(
+            description="Why the event does not count as delivered; null: it does.",
+            examples=["there was no answer within 10 s"],
+        ),
+    ]
+    answer: Annotated[str, Field(description="The first 500 characters of the answer's body.", examples=["ok"])]
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookDeliveryAnswer:
+    """A delivery with what is sent."""
+
+    webhook_delivery: Annotated[WebhookDeliveryRow, Field(description="The delivery.")]
+    api_version: Annotated[str, Field(description="Version of the data.", examples=["2026-11-26"])]
+    data: Annotated[
+        Mapping[str, Any],
+        Field(description="The event's data.", examples=[{"call_id": "01936d2f-6c00-7a3e-9b1d-5f2c8e4a7b60"}]),
+    ]
+    attempts: Annotated[Sequence[WebhookAttemptView], Field(description="The latest 100 attempts, the latest first.")]
+
+
 async def list_webhook_deliveries(
     context: MemberContext, webhook_endpoint_id: WebhookEndpointId, query: DeliveriesQuery
 ) -> WebhookDeliveryList:
@@ -370,6 +352,29 @@ async def replay_webhook_delivery(
     )
     return WebhookReplayAnswer(1)
 
+
+def to_delivery_row(one: WebhookDelivery) -> WebhookDeliveryRow:
+    return WebhookDeliveryRow(
+        id=one.id,
+        event_id=one.event.id,
+        event_type=one.event.type,
+        object_id=one.event.object_id,
+        sequence=one.event.sequence,
+        status=one.status,
+        attempts=one.attempts,
+        due_at=one.due_at,
+        expires_at=one.expires_at,
+        occurred_at=one.event.occurred_at,
+        created_at=one.created_at,
+        finished_at=one.finished_at,
+    )
+
+
+def to_attempt_view(one: DeliveryAttempt) -> WebhookAttemptView:
+    return WebhookAttemptView(**{name: getattr(one, name) for name in WebhookAttemptView.__slots__})
+
+
+# -- Routes --
 
 ROUTES: tuple[Route, ...] = (
     Route("GET", ENDPOINTS, list_webhook_endpoints, member("admin"), beyond_spec=True),

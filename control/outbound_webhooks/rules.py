@@ -18,6 +18,8 @@ from control.accounts.letter_names import letter_name
 from control.outbound_webhooks.event_types import EventType
 from shared.secrets import Sealer
 
+# -- Records --
+
 DeliveryStatus = Literal["pending", "delivered", "failed"]
 # Why we disabled an endpoint: it failed for days, or answered 410.
 DisabledReason = Literal["failing", "gone"]
@@ -170,6 +172,8 @@ class DeliveryPolicy:
     kept: timedelta = timedelta(days=30)
 
 
+# -- When a failed delivery is repeated --
+
 FIRST: Final = timedelta(seconds=10)
 LONGEST: Final = timedelta(hours=8)
 # 10 s, 30 s, 90 s, 4.5, 13.5 and 40.5 minutes, 2 and 6 hours, then 8 hours: 16 attempts in three days.
@@ -184,6 +188,8 @@ def next_wait(failures: int, chance: float) -> timedelta:
     usual: timedelta = min(FIRST * int(_FACTOR**steps), LONGEST)
     return usual * (1 + _JITTER * (2 * chance - 1))
 
+
+# -- Body and signature --
 
 _ENCODER: Final = msgspec.json.Encoder()
 
@@ -258,6 +264,8 @@ class SecretSafe:
             valid.append(sealed.old)
         return [self._sealer.open(one, WEBHOOK_SECRET_PURPOSE).decode() for one in valid]
 
+
+# -- The e-mail about a disabled endpoint --
 
 _WHY: Final[Mapping[DisabledReason, str]] = {
     "failing": "It has accepted nothing for five days",

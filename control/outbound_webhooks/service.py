@@ -31,6 +31,8 @@ from shared.errors import Conflict, Invalid, NotFound
 from shared.ids import new_id
 from shared.secrets import Sealer
 
+# -- Facts that other nouns report --
+
 
 @dataclass(frozen=True, slots=True)
 class ReportedFact:
@@ -78,6 +80,8 @@ def make_event(fact: ReportedFact, endpoint_ids: Iterable[UUID]) -> NewOutboundE
         is_unique=fact.is_unique,
     )
 
+
+# -- Endpoints of members --
 
 MOST_ENDPOINTS: Final = 20
 
@@ -212,6 +216,8 @@ def _audited(one: WebhookEndpoint) -> dict[str, Any]:
     return {"host": urlsplit(one.url).hostname, "event_types": types, "is_enabled": one.is_enabled}
 
 
+# -- Deliveries of members --
+
 MOST_REPLAYED: Final = 1_000
 MOST_ATTEMPTS: Final = 100
 
@@ -309,6 +315,9 @@ async def _audit_deliveries(db: Connection, actor: Actor, workspace_id: UUID, en
     await record_change(db, actor, Change(action, "webhook_endpoint", str(endpoint_id), workspace_id))
 
 
+# -- Composition --
+
+
 @dataclass(frozen=True, slots=True)
 class OutboundWebhooks:
     """What the API and the worker use."""
@@ -332,6 +341,8 @@ def make_outbound_webhooks(
     endpoints = WebhookEndpoints(workspaces, SecretSafe(sealer), guard)
     return OutboundWebhooks(endpoints, WebhookDeliveries(endpoints), email_queue, make_transport, policy)
 
+
+# -- Deletion, for privacy --
 
 # Whose data is a part of what was said.
 _WORDS: Final[tuple[EventType, ...]] = ("message.taken",)

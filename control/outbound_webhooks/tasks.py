@@ -42,16 +42,47 @@ from shared.errors import Unavailable
 from shared.logs import error_fields
 from shared.secrets import UnsealError
 
+log = structlog.get_logger()
+_BATCH: Final = 1_000
 # The receiver has said that the address is gone for good (RFC 9110, 15.5.11).
 GONE: Final = 410
 # Between two looks for due deliveries, however fast requests end, and as long as the last look took: one takes 80 ms
 # where 1,000 endpoints have 120 deliveries due each.
 SHORTEST_PAUSE_S: Final = 0.05
-
 # Counts the outcome of an attempt.
 CountAttempt = Callable[[AttemptOutcome], None]
+# Told since when the oldest delivery waits that could be sent; None: none waits.
+ReportOldest = Callable[[datetime | None], None]
 
-log = structlog.get_logger()
+
+def outbound_webhooks_tasks(
+    pool: Pool, webhooks: OutboundWebhooks, count_attempt: CountAttempt, report_oldest: ReportOldest
+) -> WorkerTasks:
+    """Service `outbound_webhooks`, duties `expired_deliveries`, `old_webhook_events` and `oldest_delivery`.
+    count_attempt: called with the outcome of each attempt."""
+
+    async def expired_deliveries(db: Connection, now: datetime) -> int:
+        return await queries.expire_deliveries(db, now, _BATCH)
+
+    async def old_webhook_events(db: Connection, now: datetime) -> int:
+        return await queries.delete_old_events(db, now, webhooks.policy.kept, _BATCH)
+
+    async def oldest_delivery(db: Connection, now: datetime) -> int:
+        report_oldest(await queries.select_oldest(db, now))
+        return 0
+
+    client = WebhookHttpClient(webhooks.endpoints.guard, webhooks.make_transport, webhooks.policy.timeout_s)
+    sender = WebhookSender(
+        pool, webhooks.endpoints.safe, client, webhooks.email_queue, webhooks.policy, count_attempt=count_attempt
+    )
+    return WorkerTasks(
+        services={"outbound_webhooks": sender.run},
+        duties=[
+            Duty("expired_deliveries", 60, expired_deliveries, _BATCH),
+            Duty("old_webhook_events", 3_600, old_webhook_events, _BATCH),
+            Duty("oldest_delivery", 30, oldest_delivery, 1),
+        ],
+    )
 
 
 class WebhookSender:
@@ -207,40 +238,3 @@ def _now() -> datetime:
 
 def _ignore() -> None:
     """A retry needs no preparation."""
-
-
-_BATCH: Final = 1_000
-
-
-# Told since when the oldest delivery waits that could be sent; None: none waits.
-ReportOldest = Callable[[datetime | None], None]
-
-
-def outbound_webhooks_tasks(
-    pool: Pool, webhooks: OutboundWebhooks, count_attempt: CountAttempt, report_oldest: ReportOldest
-) -> WorkerTasks:
-    """Service `outbound_webhooks`, duties `expired_deliveries`, `old_webhook_events` and `oldest_delivery`.
-    count_attempt: called with the outcome of each attempt."""
-
-    async def expired_deliveries(db: Connection, now: datetime) -> int:
-        return await queries.expire_deliveries(db, now, _BATCH)
-
-    async def old_webhook_events(db: Connection, now: datetime) -> int:
-        return await queries.delete_old_events(db, now, webhooks.policy.kept, _BATCH)
-
-    async def oldest_delivery(db: Connection, now: datetime) -> int:
-        report_oldest(await queries.select_oldest(db, now))
-        return 0
-
-    client = WebhookHttpClient(webhooks.endpoints.guard, webhooks.make_transport, webhooks.policy.timeout_s)
-    sender = WebhookSender(
-        pool, webhooks.endpoints.safe, client, webhooks.email_queue, webhooks.policy, count_attempt=count_attempt
-    )
-    return WorkerTasks(
-        services={"outbound_webhooks": sender.run},
-        duties=[
-            Duty("expired_deliveries", 60, expired_deliveries, _BATCH),
-            Duty("old_webhook_events", 3_600, old_webhook_events, _BATCH),
-            Duty("oldest_delivery", 30, oldest_delivery, 1),
-        ],
-    )

@@ -21,6 +21,16 @@ from control.regulatory_bundles.rules import RegulatoryBundle, is_usable
 from control.regulatory_bundles.service import BundleLink, RegulatoryBundles
 from shared.errors import Unavailable
 
+ShortName = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200, pattern=ONE_LINE)]
+_CARRIER: Final = "The carrier; by default the platform's."
+# Of requests of the staff that ask a carrier, which has limits, too.
+CARRIER_CHECKS: Final = RateLimit("carrier-checks", 60, 60)
+
+
+# -- For members --
+
+BUNDLES = "/workspaces/{workspaceId}/regulatory-bundles"
+
 
 @dataclass(frozen=True, slots=True)
 class BundleView:
@@ -52,6 +62,18 @@ class BundleList(ListAnswer):
     bundles: Annotated[list[BundleView], Field(description="The regulatory bundles.")]
 
 
+async def list_bundles(context: MemberContext, query: ListQuery) -> BundleList:
+    """The workspace's regulatory bundles, newest first."""
+    found = await context.services[RegulatoryBundles].list_page(context.db, context.workspace_id, page=query.request())
+    return BundleList([to_bundle_view(bundle, context.now) for bundle in found.rows], **page_fields(query, found))
+
+
+async def get_bundle(context: MemberContext, bundle_id: BundleId) -> BundleAnswer:
+    """One regulatory bundle with its status at the carrier."""
+    bundle = await context.services[RegulatoryBundles].get(context.db, context.workspace_id, bundle_id)
+    return BundleAnswer(to_bundle_view(bundle, context.now))
+
+
 def to_bundle_view(bundle: RegulatoryBundle, now: datetime) -> BundleView:
     return BundleView(
         id=bundle.id,
@@ -67,25 +89,29 @@ def to_bundle_view(bundle: RegulatoryBundle, now: datetime) -> BundleView:
     )
 
 
-BUNDLES = "/workspaces/{workspaceId}/regulatory-bundles"
-
-
-async def list_bundles(context: MemberContext, query: ListQuery) -> BundleList:
-    """The workspace's regulatory bundles, newest first."""
-    found = await context.services[RegulatoryBundles].list_page(context.db, context.workspace_id, page=query.request())
-    return BundleList([to_bundle_view(one, context.now) for one in found.rows], **page_fields(query, found))
-
-
-async def get_bundle(context: MemberContext, bundle_id: BundleId) -> BundleAnswer:
-    """One regulatory bundle with its status at the carrier."""
-    bundle = await context.services[RegulatoryBundles].get(context.db, context.workspace_id, bundle_id)
-    return BundleAnswer(to_bundle_view(bundle, context.now))
-
-
 ROUTES: tuple[Route, ...] = (
     Route("GET", BUNDLES, list_bundles, member("viewer", "numbers:read"), beyond_spec=True),
     Route("GET", f"{BUNDLES}/{{bundleId}}", get_bundle, member("viewer", "numbers:read"), beyond_spec=True),
 )
+
+
+# -- For the staff --
+
+ADMIN_BUNDLES = "/admin/workspaces/{workspaceId}/regulatory-bundles"
+
+
+class BundleLinkBody(Body):
+    """A bundle that the carrier has about this workspace's business."""
+
+    carrier: CarrierName | None = Field(None, description=_CARRIER)
+    carrier_bundle_id: str = Field(
+        pattern=r"^[A-Za-z0-9-]{8,64}$",
+        description="The SID of Twilio's regulatory bundle, or the id of Telnyx's requirement group.",
+        examples=["BU0123456789abcdef0123456789abcdef"],
+    )
+    name: ShortName = Field(
+        "", description="A name that members of the workspace know it by.", examples=["Riverside Dental"]
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,47 +154,10 @@ class AdminBundleList(ListAnswer):
     bundles: Annotated[list[AdminBundleView], Field(description="The regulatory bundles.")]
 
 
-def to_admin_bundle_view(bundle: RegulatoryBundle) -> AdminBundleView:
-    return AdminBundleView(
-        id=bundle.id,
-        name=bundle.name,
-        carrier=bundle.carrier,
-        carrier_bundle_id=bundle.carrier_bundle_id,
-        country=bundle.country,
-        number_kind=bundle.number_kind,
-        status=bundle.status,
-        valid_until=bundle.valid_until,
-        carrier_address_ids=list(bundle.carrier_address_ids),
-        checked_at=bundle.checked_at,
-        created_at=bundle.created_at,
-    )
-
-
-_CARRIER: Final = "The carrier; by default the platform's."
-# Of requests of the staff that ask a carrier, which has limits, too.
-CARRIER_CHECKS: Final = RateLimit("carrier-checks", 60, 60)
-ShortName = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200, pattern=ONE_LINE)]
-ADMIN_BUNDLES = "/admin/workspaces/{workspaceId}/regulatory-bundles"
-
-
-class BundleLinkBody(Body):
-    """A bundle that the carrier has about this workspace's business."""
-
-    carrier: CarrierName | None = Field(None, description=_CARRIER)
-    carrier_bundle_id: str = Field(
-        pattern=r"^[A-Za-z0-9-]{8,64}$",
-        description="The SID of Twilio's regulatory bundle, or the id of Telnyx's requirement group.",
-        examples=["BU0123456789abcdef0123456789abcdef"],
-    )
-    name: ShortName = Field(
-        "", description="A name that members of the workspace know it by.", examples=["Riverside Dental"]
-    )
-
-
 async def admin_list_bundles(context: AdminContext, workspace_id: WorkspaceId, query: ListQuery) -> AdminBundleList:
     """A workspace's regulatory bundles, newest first."""
     found = await context.services[RegulatoryBundles].list_page(context.db, workspace_id, page=query.request())
-    return AdminBundleList([to_admin_bundle_view(one) for one in found.rows], **page_fields(query, found))
+    return AdminBundleList([to_admin_bundle_view(bundle) for bundle in found.rows], **page_fields(query, found))
 
 
 async def link_bundle(
@@ -204,6 +193,22 @@ async def _link(
 async def unlink_bundle(context: AdminContext, workspace_id: WorkspaceId, bundle_id: BundleId) -> None:
     """Takes a bundle from a workspace; the carrier keeps it. Refused while a number is held under it."""
     await context.services[RegulatoryBundles].unlink(context.db, workspace_id, context.actor, bundle_id)
+
+
+def to_admin_bundle_view(bundle: RegulatoryBundle) -> AdminBundleView:
+    return AdminBundleView(
+        id=bundle.id,
+        name=bundle.name,
+        carrier=bundle.carrier,
+        carrier_bundle_id=bundle.carrier_bundle_id,
+        country=bundle.country,
+        number_kind=bundle.number_kind,
+        status=bundle.status,
+        valid_until=bundle.valid_until,
+        carrier_address_ids=list(bundle.carrier_address_ids),
+        checked_at=bundle.checked_at,
+        created_at=bundle.created_at,
+    )
 
 
 ADMIN_ROUTES: tuple[Route, ...] = (

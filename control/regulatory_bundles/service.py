@@ -5,17 +5,13 @@ bundle may buy in the name of its business.
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-import structlog
-
-from control.carriers.rules import Carrier, CarrierBundle, CarrierError, CarrierRefused
-from control.carriers.service import Carriers
+from control.carriers.rules import CarrierBundle
 from control.db.keyset import ListPage, PageRequest
-from control.db.pool import Connection, Pool
-from control.db.scope import enter_platform
+from control.db.pool import Connection
 from control.platform.audit import Actor, Change, record_change
 from control.regulatory_bundles import queries
 from control.regulatory_bundles.rules import RegulatoryBundle
@@ -23,12 +19,8 @@ from control.workspaces.service import Workspaces
 from shared.errors import Conflict, Invalid, NotFound
 from shared.ids import new_id
 
-# How long a status is relied upon: reviews take days, and an approved bundle may expire.
-APPROVED_FOR: Final = timedelta(hours=6)
-OTHERS_FOR: Final = timedelta(minutes=10)
 # Bundles that one workspace may have.
 MOST_BUNDLES: Final = 50
-log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,33 +104,6 @@ class RegulatoryBundles:
 async def hold_bundles(db: Connection, workspace_id: UUID) -> list[RegulatoryBundle]:
     """Returns the bundles of a workspace. None of them is unlinked before this transaction ends."""
     return await queries.select_bundles(db, workspace_id, lock="SHARE")
-
-
-async def check_bundles(pool: Pool, carriers: Carriers, now: datetime, most: int) -> int:
-    """Reads the statuses of up to `most` bundles at each carrier again; returns how many were tried. A carrier that is
-    unavailable is not asked for further ones in this run."""
-    return sum([await _check_at(pool, carrier, now, most) for carrier in carriers])
-
-
-async def _check_at(pool: Pool, carrier: Carrier, now: datetime, most: int) -> int:
-    async with pool.transaction() as db:
-        await enter_platform(db)
-        bundles = await queries.select_unchecked(db, carrier.name, now - APPROVED_FOR, now - OTHERS_FOR, most)
-    for tried, bundle in enumerate(bundles, 1):
-        try:
-            found = await carrier.documents.fetch_bundle(bundle.carrier_bundle_id)
-        except CarrierError as error:
-            log.warning("bundle.not_checked", carrier=carrier.name, code=error.code, bundle_id=str(bundle.id))
-            async with pool.transaction() as db:
-                await enter_platform(db)
-                await queries.touch(db, bundle, now)
-            if not isinstance(error, CarrierRefused):
-                return tried
-            continue
-        async with pool.transaction() as db:
-            await enter_platform(db)
-            await queries.update_checked(db, bundle, found, now)
-    return len(bundles)
 
 
 def _require(found: list[RegulatoryBundle]) -> RegulatoryBundle:

@@ -15,6 +15,8 @@ from shared.egress import EgressGuard, EgressRefused
 from shared.errors import Conflict, Invalid
 from shared.secrets import Sealer, UnsealError
 
+# -- What configurations have in common --
+
 MOST_HEADERS: Final = 20
 LONGEST_HEADER: Final = 60
 LONGEST_URL: Final = 2_000
@@ -38,22 +40,8 @@ _RESERVED: Final = frozenset(
 )
 # Visible ASCII, with spaces between.
 _HEADER_VALUE: Final = r"^[\u0021-\u007e]([\u0020-\u007e]*[\u0021-\u007e])?$"
-
 ToolTitle = Annotated[str, StringConstraints(min_length=1, max_length=40, pattern=TOOL_NAME)]
 HeaderValue = Annotated[str, StringConstraints(min_length=1, max_length=4_096, pattern=_HEADER_VALUE)]
-
-
-class ToolConfigPart(BaseModel):
-    """Types are not converted, unknown fields are refused."""
-
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
-
-    @classmethod
-    def restore(cls, stored: Mapping[str, Any]) -> Self:
-        """A config as it is stored, which was checked before. Not checked again: that took 12 to 130 µs of the
-        event loop for each tool of each request (this takes 3), and a rule that a later version adds must not break
-        what works. The fields are all values of JSON, so none has to be converted."""
-        return cls.model_construct(**stored)
 
 
 def _check_headers(headers: dict[str, str]) -> dict[str, str]:
@@ -67,6 +55,19 @@ def _check_headers(headers: dict[str, str]) -> dict[str, str]:
 
 Headers = Annotated[dict[str, HeaderValue], bounded_map(MOST_HEADERS, LONGEST_HEADER), AfterValidator(_check_headers)]
 SecretHeaders = Annotated[Headers, Field(json_schema_extra={"writeOnly": True})]
+
+
+class ToolConfigPart(BaseModel):
+    """Types are not converted, unknown fields are refused."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @classmethod
+    def restore(cls, stored: Mapping[str, Any]) -> Self:
+        """A config as it is stored, which was checked before. Not checked again: that took 12 to 130 µs of the
+        event loop for each tool of each request (this takes 3), and a rule that a later version adds must not break
+        what works. The fields are all values of JSON, so none has to be converted."""
+        return cls.model_construct(**stored)
 
 
 def origin_of(url: str) -> tuple[str, str, int | None]:
@@ -90,11 +91,15 @@ def require_unused(agents: list[str]) -> None:
         raise Conflict(f"Agents use it: {', '.join(agents)}. Change them first.", code="tool_in_use")
 
 
-REFUSED: Final = "tool_refused"
+def require_distinct(headers: Mapping[str, str], secret_names: Sequence[str]) -> None:
+    """Raises Invalid (code header_twice) for a header that is both open and secret."""
+    secret = {name.lower() for name in secret_names}
+    for name in headers:
+        if name.lower() in secret:
+            raise Invalid(f"The header {name} is given twice.", code="header_twice", param=f"config.headers.{name}")
 
 
-UNREACHABLE: Final = "tool_unreachable"
-
+# -- Secret headers: sealed at rest, never answered --
 
 PURPOSE: Final = "tool_headers"
 PARAM: Final = "secret_headers"
@@ -163,13 +168,13 @@ def _written(value: str) -> list[str]:
     return list(dict.fromkeys((value, escaped, escaped.replace("/", "\\/"))))
 
 
-def require_distinct(headers: Mapping[str, str], secret_names: Sequence[str]) -> None:
-    """Raises Invalid (code header_twice) for a header that is both open and secret."""
-    secret = {name.lower() for name in secret_names}
-    for name in headers:
-        if name.lower() in secret:
-            raise Invalid(f"The header {name} is given twice.", code="header_twice", param=f"config.headers.{name}")
+# -- Codes of refused runs --
 
+REFUSED: Final = "tool_refused"
+UNREACHABLE: Final = "tool_unreachable"
+
+
+# -- Texts from outside, for a language model --
 
 # Control characters but tab and line break, and those that reorder or hide text.
 _HIDDEN: Final = re.compile(

@@ -28,6 +28,8 @@ from shared.errors import Conflict
 from shared.plan import ToolPlan
 from shared.secrets import Sealer
 
+# -- In a call's plan --
+
 # Beside the limit of the request itself: on the bus, and in transactions.
 OVERHEAD_S: Final = 2.0
 
@@ -71,10 +73,11 @@ def _plan(server: str, tool: ListedTool, timeout_s: float) -> ToolPlan:
     )
 
 
+# -- Run in a call --
+
 # Of the request's time, for storing the outcome and its way back to the call.
 MARGIN_S: Final = 0.5
 CALL_LIMIT: Final = "tool_call_limit"
-
 Answer = Callable[[HandlerContext], Awaitable[str]]
 
 
@@ -157,6 +160,9 @@ def make_bounded_handler(answer: Answer, name: str, most: int, *, is_read_only: 
 def limit_run_s(context: HandlerContext, timeout_s: float) -> float:
     """Seconds for what lies outside, so that the outcome can still be stored and told."""
     return max(min(timeout_s, context.left_s - MARGIN_S), 0.0)
+
+
+# -- Composition --
 
 
 @dataclass(frozen=True, slots=True)

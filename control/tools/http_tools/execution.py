@@ -19,6 +19,8 @@ from shared.egress import EgressGuard
 from shared.errors import Conflict, Invalid, Problem, Unavailable
 from shared.ids import new_id
 
+# -- The request, from a model's arguments --
+
 # With the path; longer ones are refused by most servers.
 LONGEST_SENT_URL: Final = 8_000
 IDEMPOTENCY_KEY: Final = "Idempotency-Key"
@@ -97,6 +99,8 @@ def _with_query(url: str, query: Mapping[str, Any]) -> str:
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
+
+# -- The exchange --
 
 # Bytes of an answer that are read; what comes after them is not.
 MOST_BYTES: Final = 262_144
@@ -187,6 +191,8 @@ def _why(error: httpx.HTTPError) -> str:
     return str(error) if "public internet" in str(error) else "there is no connection"
 
 
+# -- What a model gets of the answer --
+
 MISSING: Final = None
 _TEXT_TYPES: Final = ("application/json", "application/xml", "application/x-www-form-urlencoded", "")
 
@@ -236,6 +242,8 @@ def _compact(answer: ToolHttpAnswer) -> str:
 def _is_text(kind: str) -> bool:
     return kind.startswith("text/") or kind in _TEXT_TYPES or kind.endswith(("+json", "+xml"))
 
+
+# -- A run --
 
 UNFIT: Final = "tool_answer_unfit"
 # Characters of an answer that refuses: enough for a reason.
@@ -330,6 +338,8 @@ class HttpExecution:
     def _marked(self, text: str, most: int) -> str:
         return mark_outside(hide_secrets(text, self.secrets), self.name, most)
 
+
+# -- A trial, for a member --
 
 # Characters of the answer's body that are shown.
 SHOWN_BODY: Final = 20_000

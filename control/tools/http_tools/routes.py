@@ -18,6 +18,45 @@ from control.tools.http_tools.rules import HttpTool, HttpToolConfig
 from control.tools.http_tools.service import HttpToolEdit, HttpTools
 from control.tools.rules import SecretHeaders, ToolTitle
 
+HTTP_TOOLS: Final = "/workspaces/{workspaceId}/http-tools"
+HTTP_TOOL: Final = f"{HTTP_TOOLS}/{{httpToolId}}"
+# Each asks a host that a customer chose.
+TRIALS: Final = RateLimit("tool-trials", 30, 600, per_user=True)
+HttpToolId = Annotated[UUID, Field(description="Id of the HTTP tool.")]
+
+
+class NewHttpTool(Body):
+    """A tool to create."""
+
+    name: ToolTitle = Field(
+        description="Name for the language model and for configs of agents; never changes.", examples=["check_stock"]
+    )
+    config: HttpToolConfig = Field(description="The tool, its request, and what is read of the answer.")
+    secret_headers: SecretHeaders = Field(
+        {},
+        description="Headers whose values are never shown again, up to 20.",
+        examples=[{"Authorization": "Bearer key-of-your-system"}],
+    )
+
+
+class HttpToolChange(ChangeBody):
+    """Changes; a field that is left out stays as it is."""
+
+    config: HttpToolConfig | None = Field(None, description="The whole config; null leaves it as it is.")
+    secret_headers: SecretHeaders | None = Field(
+        None,
+        description="Replace all secret headers; null leaves them as they are. A new host needs them again.",
+        examples=[{"Authorization": "Bearer key-of-your-system"}],
+    )
+
+
+class HttpToolArguments(Body):
+    """Arguments as a language model would pass them."""
+
+    arguments: dict[str, Any] = Field(
+        {}, max_length=100, description="Arguments that fit the tool's schema.", examples=[{"sku": "A-17"}]
+    )
+
 
 @dataclass(frozen=True, slots=True)
 class HttpToolView:
@@ -119,68 +158,6 @@ class HttpToolTrialAnswer:
     took_ms: Annotated[int, Field(description="Milliseconds.", examples=[240])]
 
 
-def to_tool_view(tool: HttpTool, *, is_reserved: bool) -> HttpToolView:
-    return HttpToolView(
-        id=tool.id,
-        name=tool.name,
-        config=tool.config,
-        secret_headers=list(tool.secret_names),
-        name_reserved=is_reserved,
-        created_at=tool.created_at,
-        updated_at=tool.updated_at,
-    )
-
-
-def to_trial(trial: HttpTrial) -> HttpToolTrialAnswer:
-    sent, got = trial.request, trial.answer
-    request = SentRequestView(sent.method, sent.url, sent.shown_headers(), sent.body)
-    response = None
-    if got is not None:
-        response = ReceivedAnswerView(got.status, got.content_type, trial.answer_body, got.is_cut)
-    return HttpToolTrialAnswer(request, response, trial.result, trial.error, trial.took_ms)
-
-
-HttpToolId = Annotated[UUID, Field(description="Id of the HTTP tool.")]
-
-HTTP_TOOLS: Final = "/workspaces/{workspaceId}/http-tools"
-HTTP_TOOL: Final = f"{HTTP_TOOLS}/{{httpToolId}}"
-# Each asks a host that a customer chose.
-TRIALS: Final = RateLimit("tool-trials", 30, 600, per_user=True)
-
-
-class NewHttpTool(Body):
-    """A tool to create."""
-
-    name: ToolTitle = Field(
-        description="Name for the language model and for configs of agents; never changes.", examples=["check_stock"]
-    )
-    config: HttpToolConfig = Field(description="The tool, its request, and what is read of the answer.")
-    secret_headers: SecretHeaders = Field(
-        {},
-        description="Headers whose values are never shown again, up to 20.",
-        examples=[{"Authorization": "Bearer key-of-your-system"}],
-    )
-
-
-class HttpToolChange(ChangeBody):
-    """Changes; a field that is left out stays as it is."""
-
-    config: HttpToolConfig | None = Field(None, description="The whole config; null leaves it as it is.")
-    secret_headers: SecretHeaders | None = Field(
-        None,
-        description="Replace all secret headers; null leaves them as they are. A new host needs them again.",
-        examples=[{"Authorization": "Bearer key-of-your-system"}],
-    )
-
-
-class HttpToolArguments(Body):
-    """Arguments as a language model would pass them."""
-
-    arguments: dict[str, Any] = Field(
-        {}, max_length=100, description="Arguments that fit the tool's schema.", examples=[{"sku": "A-17"}]
-    )
-
-
 async def list_http_tools(context: MemberContext) -> HttpToolList:
     """The workspace's HTTP tools, by name; it has 50 at most."""
     found = await context.services[HttpTools].list_all(context.db, context.workspace_id)
@@ -234,6 +211,27 @@ async def try_http_tool(
 
 def _to_view(context: MemberContext, tool: HttpTool) -> HttpToolView:
     return to_tool_view(tool, is_reserved=tool.name in context.services[HttpTools].reserved)
+
+
+def to_tool_view(tool: HttpTool, *, is_reserved: bool) -> HttpToolView:
+    return HttpToolView(
+        id=tool.id,
+        name=tool.name,
+        config=tool.config,
+        secret_headers=list(tool.secret_names),
+        name_reserved=is_reserved,
+        created_at=tool.created_at,
+        updated_at=tool.updated_at,
+    )
+
+
+def to_trial(trial: HttpTrial) -> HttpToolTrialAnswer:
+    sent, got = trial.request, trial.answer
+    request = SentRequestView(sent.method, sent.url, sent.shown_headers(), sent.body)
+    response = None
+    if got is not None:
+        response = ReceivedAnswerView(got.status, got.content_type, trial.answer_body, got.is_cut)
+    return HttpToolTrialAnswer(request, response, trial.result, trial.error, trial.took_ms)
 
 
 ROUTES: tuple[Route, ...] = (

@@ -28,6 +28,9 @@ from shared.errors import Conflict, TooManyRequests, Unavailable
 
 log = structlog.get_logger()
 
+
+# -- Warm sessions --
+
 MOST_SESSIONS: Final = 64
 # Of them, one workspace's at most; fewer while others use many.
 _SHARE: Final = 4
@@ -204,6 +207,8 @@ def _load_library() -> Any:
     return importlib.import_module("control.tools.mcp_servers.session")
 
 
+# -- A run --
+
 LONGEST_REASON: Final = 500
 
 
@@ -275,6 +280,8 @@ class McpExecution:
     def _marked(self, text: str, name: str, most: int) -> str:
         return mark_outside(hide_secrets(text, self.secrets), name, most)
 
+
+# -- The list of a server's tools --
 
 LIST_S: Final = 10.0
 LONGEST_ERROR: Final = 300

@@ -30,6 +30,11 @@ _SET_TOOLS: Final = """
 _SET_ERROR: Final = """
     UPDATE mcp_servers SET tried_at = $4, list_error = $3 WHERE workspace_id = $1 AND id = $2 AND updated_at = $5
 """
+_DUE: Final = """
+    SELECT s.workspace_id, s.id FROM mcp_servers s JOIN workspaces w ON w.id = s.workspace_id
+    WHERE (s.tried_at IS NULL OR s.tried_at < $1) AND w.status <> 'suspended' AND w.deleted_at IS NULL
+    ORDER BY s.tried_at NULLS FIRST LIMIT $2
+"""
 
 
 async def lock_servers(db: Connection, workspace_id: UUID) -> None:
@@ -54,11 +59,6 @@ async def select_by_name(db: Connection, workspace_id: UUID, name: str) -> McpSe
     """By the name that configs of agents have."""
     row = await db.fetchrow(f"{_SELECT} WHERE workspace_id = $1 AND name = $2", workspace_id, name)
     return None if row is None else _server(row)
-
-
-async def has_servers(db: Connection) -> bool:
-    """Whether any workspace has one. Needs platform scope."""
-    return bool(await db.fetchval("SELECT EXISTS (SELECT FROM mcp_servers)"))
 
 
 async def insert_server(db: Connection, server: McpServer) -> bool:
@@ -122,11 +122,12 @@ def _server(row: Any) -> McpServer:
     )
 
 
-_DUE: Final = """
-    SELECT s.workspace_id, s.id FROM mcp_servers s JOIN workspaces w ON w.id = s.workspace_id
-    WHERE (s.tried_at IS NULL OR s.tried_at < $1) AND w.status <> 'suspended' AND w.deleted_at IS NULL
-    ORDER BY s.tried_at NULLS FIRST LIMIT $2
-"""
+# -- In platform scope --
+
+
+async def has_servers(db: Connection) -> bool:
+    """Whether any workspace has one. Needs platform scope."""
+    return bool(await db.fetchval("SELECT EXISTS (SELECT FROM mcp_servers)"))
 
 
 async def select_due_servers(db: Connection, before: datetime, limit: int) -> list[tuple[UUID, UUID]]:

@@ -20,6 +20,52 @@ from control.tools.mcp_servers.rules import ListedTool, McpServer, McpServerConf
 from control.tools.mcp_servers.service import McpServerEdit, McpServers, try_tool
 from control.tools.rules import SecretHeaders, ToolTitle
 
+MCP_SERVERS: Final = "/workspaces/{workspaceId}/mcp-servers"
+MCP_SERVER: Final = f"{MCP_SERVERS}/{{mcpServerId}}"
+LISTINGS: Final = RateLimit("mcp-listings", 30, 600, per_user=True)
+McpServerId = Annotated[UUID, Field(description="Id of the MCP server.")]
+
+
+class NewMcpServer(Body):
+    """A server to add."""
+
+    name: ToolTitle = Field(
+        description="Name for configs of agents, and the first part of its tools' names for the language model; never "
+        "changes.",
+        examples=["calendar"],
+    )
+    config: McpServerConfig = Field(description="Where the server is, and the limits of its tools.")
+    secret_headers: SecretHeaders = Field(
+        {},
+        description="Headers whose values are never shown again, up to 20.",
+        examples=[{"Authorization": "Bearer key-of-your-system"}],
+    )
+
+
+class McpServerChange(ChangeBody):
+    """Changes; a field that is left out stays as it is."""
+
+    config: McpServerConfig | None = Field(None, description="The whole config; null leaves it as it is.")
+    secret_headers: SecretHeaders | None = Field(
+        None,
+        description="Replace all secret headers; null leaves them as they are. A new host needs them again.",
+        examples=[{"Authorization": "Bearer key-of-your-system"}],
+    )
+
+
+class McpToolArguments(Body):
+    """A use of a tool."""
+
+    tool: str = Field(
+        min_length=1,
+        max_length=128,
+        description="Name of the tool, as the server lists it.",
+        examples=["get_current_time"],
+    )
+    arguments: dict[str, Any] = Field(
+        {}, max_length=100, description="Arguments that fit the tool's schema.", examples=[{"timezone": "Europe/Paris"}]
+    )
+
 
 @dataclass(frozen=True, slots=True)
 class McpToolView:
@@ -109,72 +155,6 @@ class McpTrialAnswer:
     ]
 
 
-def to_server(server: McpServer) -> McpServerView:
-    return McpServerView(
-        id=server.id,
-        name=server.name,
-        config=server.config,
-        secret_headers=list(server.secret_names),
-        tools=[_to_tool(server.name, tool) for tool in server.tools],
-        listed_at=server.listed_at,
-        list_error=server.list_error,
-        created_at=server.created_at,
-        updated_at=server.updated_at,
-    )
-
-
-def _to_tool(server: str, tool: ListedTool) -> McpToolView:
-    return McpToolView(tool.name, model_name(server, tool.name), tool.description, tool.parameters, tool.is_read_only)
-
-
-McpServerId = Annotated[UUID, Field(description="Id of the MCP server.")]
-
-MCP_SERVERS: Final = "/workspaces/{workspaceId}/mcp-servers"
-MCP_SERVER: Final = f"{MCP_SERVERS}/{{mcpServerId}}"
-LISTINGS: Final = RateLimit("mcp-listings", 30, 600, per_user=True)
-
-
-class NewMcpServer(Body):
-    """A server to add."""
-
-    name: ToolTitle = Field(
-        description="Name for configs of agents, and the first part of its tools' names for the language model; never "
-        "changes.",
-        examples=["calendar"],
-    )
-    config: McpServerConfig = Field(description="Where the server is, and the limits of its tools.")
-    secret_headers: SecretHeaders = Field(
-        {},
-        description="Headers whose values are never shown again, up to 20.",
-        examples=[{"Authorization": "Bearer key-of-your-system"}],
-    )
-
-
-class McpServerChange(ChangeBody):
-    """Changes; a field that is left out stays as it is."""
-
-    config: McpServerConfig | None = Field(None, description="The whole config; null leaves it as it is.")
-    secret_headers: SecretHeaders | None = Field(
-        None,
-        description="Replace all secret headers; null leaves them as they are. A new host needs them again.",
-        examples=[{"Authorization": "Bearer key-of-your-system"}],
-    )
-
-
-class McpToolArguments(Body):
-    """A use of a tool."""
-
-    tool: str = Field(
-        min_length=1,
-        max_length=128,
-        description="Name of the tool, as the server lists it.",
-        examples=["get_current_time"],
-    )
-    arguments: dict[str, Any] = Field(
-        {}, max_length=100, description="Arguments that fit the tool's schema.", examples=[{"timezone": "Europe/Paris"}]
-    )
-
-
 async def list_mcp_servers(context: MemberContext) -> McpServerList:
     """The workspace's MCP servers with their tools, by name; it has 20 at most."""
     found = await context.services[McpServers].list_all(context.db, context.workspace_id)
@@ -249,6 +229,24 @@ async def try_mcp_tool(
         return McpTrialAnswer(*await try_tool(run))
 
     return AfterCommit(work)
+
+
+def to_server(server: McpServer) -> McpServerView:
+    return McpServerView(
+        id=server.id,
+        name=server.name,
+        config=server.config,
+        secret_headers=list(server.secret_names),
+        tools=[_to_tool(server.name, tool) for tool in server.tools],
+        listed_at=server.listed_at,
+        list_error=server.list_error,
+        created_at=server.created_at,
+        updated_at=server.updated_at,
+    )
+
+
+def _to_tool(server: str, tool: ListedTool) -> McpToolView:
+    return McpToolView(tool.name, model_name(server, tool.name), tool.description, tool.parameters, tool.is_read_only)
 
 
 ROUTES: tuple[Route, ...] = (

@@ -66,12 +66,6 @@ class McpServerConfig(ToolConfigPart):
         return self
 
 
-# Between an MCP server's name and that of its tool; names of HTTP tools and of servers do not hold it.
-SEPARATOR: Final = "__"
-LONGEST_MODEL_NAME: Final = 64  # of functions, for all vendors of language models
-_OTHER: Final = re.compile(r"[^A-Za-z0-9_-]")
-
-
 class ListedTool(Struct, frozen=True, omit_defaults=True):
     """A tool as its MCP server listed it, bounded. parameters: in the dialect of `argument_schema`. is_read_only: it
     may be called again where nobody knows whether it was. names: the server's own names of arguments, by those in
@@ -106,6 +100,14 @@ class McpServer:
         return next((tool for tool in self.tools if tool.name == name), None)
 
 
+# -- Names for language models --
+
+# Between an MCP server's name and that of its tool; names of HTTP tools and of servers do not hold it.
+SEPARATOR: Final = "__"
+LONGEST_MODEL_NAME: Final = 64  # of functions, for all vendors of language models
+_OTHER: Final = re.compile(r"[^A-Za-z0-9_-]")
+
+
 def model_name(server: str, tool: str) -> str:
     """The name of an MCP server's tool for language models: always with the server's name, so that it stays the same
     when another server offers a tool of this name. Names that had to be changed end in a digest of the real one."""
@@ -114,6 +116,9 @@ def model_name(server: str, tool: str) -> str:
         return name
     digest = hashlib.sha256(tool.encode("utf-8", "replace")).hexdigest()[:8]
     return f"{_OTHER.sub('_', name)[: LONGEST_MODEL_NAME - 9]}_{digest}"
+
+
+# -- What a session does, without the library for it --
 
 
 class McpCallNotSent(Exception):

@@ -17,7 +17,6 @@ from shared.errors import Conflict, NotFound, TooManyRequests
 from shared.logs import error_fields
 
 log = structlog.get_logger()
-
 # A list is asked for again after this time, and whenever its server has said that it changed.
 MAX_AGE: Final = timedelta(minutes=30)
 AT_ONCE: Final = 8
@@ -58,15 +57,6 @@ async def _select_due(db: Connection, now: datetime) -> list[McpServer]:
     return [server for key in keys if (server := await queries.select_server(db, *key)) is not None]
 
 
-def _failed(server: McpServer, error: BaseException) -> ToolListing:
-    """The listing of a server whose answer we could not deal with. One such server must not keep the lists of all
-    workspaces from being renewed. Raises what ends the process."""
-    if not isinstance(error, Exception):
-        raise error
-    log.error("mcp_list.failed", server_id=str(server.id), **error_fields(error))
-    return ToolListing(server, error="The list could not be read.")
-
-
 async def _ask(servers: McpServers, server: McpServer) -> ToolListing | None:
     """None: this process has no room for the session, and tries again later."""
     try:
@@ -75,3 +65,12 @@ async def _ask(servers: McpServers, server: McpServer) -> ToolListing | None:
         return ToolListing(server, error=problem.message)
     except TooManyRequests:
         return None
+
+
+def _failed(server: McpServer, error: BaseException) -> ToolListing:
+    """The listing of a server whose answer we could not deal with. One such server must not keep the lists of all
+    workspaces from being renewed. Raises what ends the process."""
+    if not isinstance(error, Exception):
+        raise error
+    log.error("mcp_list.failed", server_id=str(server.id), **error_fields(error))
+    return ToolListing(server, error="The list could not be read.")

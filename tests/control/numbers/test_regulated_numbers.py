@@ -10,7 +10,8 @@ from control.carriers.rules import CarrierRefused, NumberPending, PostalAddress
 from control.db.jobs import JobFailed
 from control.http.services import Services
 from control.regulatory_bundles.rules import RegulatoryBundle
-from control.regulatory_bundles.service import APPROVED_FOR, MOST_BUNDLES, OTHERS_FOR, RegulatoryBundles, check_bundles
+from control.regulatory_bundles.service import MOST_BUNDLES, RegulatoryBundles
+from control.regulatory_bundles.tasks import APPROVED_FOR, OTHERS_FOR, check_bundles
 from shared.errors import Conflict, Invalid
 from tests.control.numbers.conftest import NOW
 from tests.control.numbers.regulated import RegulatedWorkspace, regulated_workspace
