@@ -21,7 +21,7 @@ from control.api.pages.integration_pages import IntegrationPages
 from control.api.reference import REFERENCE
 from control.api.system import System
 from control.calls.live.tool import SentDigitRuns
-from control.calls.service import Calls
+from control.calls.outbound.service import OutboundCalls
 from control.calls.transfers.tool import WarmTransferRuns
 from control.carriers.pacer import CallPacer
 from control.carriers.service import Carriers
@@ -257,7 +257,7 @@ def _dead_tasks(reader: RequestReader) -> list[str]:
 
 def all_request_handlers(services: Services, bookings: Bookings) -> RequestHandlers:
     """The handlers of all rooms, by the request's name."""
-    warm_transfers = WarmTransferRuns(services[Calls], services[Carriers], services[CallPacer])
+    warm_transfers = WarmTransferRuns(services[OutboundCalls], services[Carriers], services[CallPacer])
     sent_digits = SentDigitRuns(services[Carriers])
     of_agents = agents_request_handlers(bookings, services[KnowledgeSearch])
     return join_handlers([of_agents, warm_transfers.handlers(), sent_digits.handlers()])

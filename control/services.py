@@ -23,12 +23,14 @@ from control.billing.invoices.links import KEY_PURPOSE as INVOICE_LINKS
 from control.billing.invoices.links import InvoiceLinks
 from control.billing.limits.service import SpendGuard
 from control.billing.service import Billing
+from control.calls.admission.service import CallAdmission
 from control.calls.analysis.rules import AnalysisPolicy
 from control.calls.analysis.service import CallAnalyser
 from control.calls.blocked_callers.service import BlockedCallers
 from control.calls.deletion.rules import NumberPseudonyms
+from control.calls.outbound.service import CallPlacement, OutboundCalls
 from control.calls.records.rules import CallPolicy
-from control.calls.service import Calls
+from control.calls.records.service import CallRecords
 from control.calls.spend_alarms.service import SpendAlarms
 from control.calls.verified_numbers.service import PhoneCodes
 from control.campaigns.service import CampaignRecipients, Campaigns
@@ -148,6 +150,7 @@ def make_services(
     billing = _make_billing(policies, platform, workspaces, mailer, outside)
     lookup, tools = agents.make_lookup(sealer), make_tools(workspaces, sealer, checker.guard, RESERVED_NAMES)
     campaigns = Campaigns(workspaces, lookup, platform)
+    outbound = OutboundCalls(workspaces, lookup, platform, do_not_call)
     return Services(
         ApiKeys(),
         Templates(),
@@ -166,7 +169,10 @@ def make_services(
         Numbers(workspaces=workspaces, agents=agents, platform=platform, billing=billing),
         BusinessAddresses(workspaces),
         RegulatoryBundles(workspaces),
-        Calls(workspaces=workspaces, agents=agents, platform=platform, policy=policies.calls, sealer=sealer),
+        CallAdmission(lookup, policies.calls, sealer),
+        outbound,
+        CallPlacement(outbound),
+        CallRecords(),
         campaigns,
         CampaignRecipients(campaigns),
         lookup,

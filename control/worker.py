@@ -31,9 +31,10 @@ from control.billing.tasks import billing_tasks
 from control.calls.analysis.service import CallAnalyser
 from control.calls.analysis.tasks import make_analysis_job
 from control.calls.live.service import MediaAssignment
-from control.calls.service import Calls
+from control.calls.outbound.service import CallPlacement, OutboundCalls
+from control.calls.outbound.tasks import make_campaign_placer
 from control.calls.spend_alarms.service import SpendAlarms
-from control.calls.tasks import calls_tasks, make_campaign_placer
+from control.calls.tasks import calls_tasks
 from control.calls.transfers.service import enqueue_transfer_end
 from control.campaigns.tasks import campaigns_tasks
 from control.carriers.pacer import CallPacer
@@ -146,7 +147,9 @@ def make_worker_tasks(
             regulatory_bundles_tasks(pool, services[Carriers]),
             calls_tasks(
                 pool,
-                calls=services[Calls],
+                placement=services[CallPlacement],
+                agents=services[AgentLookup],
+                platform=services[Platform],
                 carriers=services[Carriers],
                 pacer=services[CallPacer],
                 media_assignment=services[MediaAssignment],
@@ -159,7 +162,7 @@ def make_worker_tasks(
                 analyse_call=make_analysis_job(pool, services[AgentLookup], services[CallAnalyser]),
                 ends_unknown_calls=ends_unknown_calls,
             ),
-            campaigns_tasks(pool, make_campaign_placer(services[Calls])),
+            campaigns_tasks(pool, make_campaign_placer(services[OutboundCalls])),
             _make_privacy_tasks(pool, services),
             webhooks_tasks(pool, services, WebhookMetrics(metrics.registry)),
         ]

@@ -22,8 +22,8 @@ from control.agents.variables import CallVariables
 from control.analytics.platform_figures import cost_warning
 from control.billing.ledger.rules import ResourceCost
 from control.billing.prices.rules import LedgerUnit, Role
-from control.calls.live.service import CallNotLive, MediaAssignment
-from control.calls.outbound.service import CallRequest
+from control.calls.live.service import CallNotLive, MediaAssignment, end_by_staff
+from control.calls.outbound.service import CallRequest, OutboundCalls
 from control.calls.recordings.wav import read_range
 from control.calls.records.details import ConsentRecord, encode_details
 from control.calls.records.rules import (
@@ -39,8 +39,8 @@ from control.calls.records.rules import (
     EventLine,
     make_usage,
 )
+from control.calls.records.service import CallRecords
 from control.calls.records.word_times import Word, make_words
-from control.calls.service import Calls
 from control.carriers.rules import E164
 from control.http.access import admin, member
 from control.http.after_commit import AfterCommit, IdempotentAfterCommit
@@ -771,25 +771,25 @@ class TransferBody(Body):
 async def list_calls(context: MemberContext, query: CallListQuery) -> CallList:
     """The workspace's calls, newest first."""
     wanted = query.to_filter(context.workspace_id)
-    found = await context.services[Calls].records.list_page(context.db, wanted, page=query.request())
+    found = await context.services[CallRecords].list_page(context.db, wanted, page=query.request())
     return CallList([to_row(call) for call in found.rows], **page_fields(query, found))
 
 
 async def list_live(context: MemberContext) -> LiveCallList:
     """The workspace's calls that have not ended."""
-    found = await context.services[Calls].records.list_open(context.db, context.workspace_id)
+    found = await context.services[CallRecords].list_open(context.db, context.workspace_id)
     return LiveCallList([to_live(call, context.now) for call in found.rows], found.has_more)
 
 
 async def get_call(context: MemberContext, call_id: CallId) -> CallAnswer:
     """A call with all its data: turns with their latency, usage, interruptions."""
-    call = await context.services[Calls].records.get(context.db, context.workspace_id, call_id)
+    call = await context.services[CallRecords].get(context.db, context.workspace_id, call_id)
     return to_answer(call, f"/workspaces/{context.workspace_id}/calls/{call_id}/recording")
 
 
 async def get_recording(context: MemberContext, call_id: CallId) -> AfterCommit[FileResponse]:
     """The call's recording: the caller on the left channel, the agent on the right one."""
-    call = await context.services[Calls].records.find(context.db, context.workspace_id, call_id)
+    call = await context.services[CallRecords].find(context.db, context.workspace_id, call_id)
     key = call.recording_key
     if key is None and call.details.is_recording_withheld:
         raise NotFound("The recording holds what the workspace redacts.", code="recording_withheld")
@@ -800,15 +800,13 @@ async def get_recording(context: MemberContext, call_id: CallId) -> AfterCommit[
 
 async def get_transcription(context: MemberContext, call_id: CallId) -> Transcription:
     """What was heard from both sides."""
-    text, utterances = await context.services[Calls].records.get_transcription(
-        context.db, context.workspace_id, call_id
-    )
+    text, utterances = await context.services[CallRecords].get_transcription(context.db, context.workspace_id, call_id)
     return to_transcription(text, utterances)
 
 
 async def list_events(context: MemberContext, call_id: CallId, query: EventsQuery) -> Events:
     """All events of the call, in order."""
-    found = await context.services[Calls].records.list_events(
+    found = await context.services[CallRecords].list_events(
         context.db, context.workspace_id, call_id, after_seq=query.after_seq, most=query.limit
     )
     return Events(found.rows, found.has_more)
@@ -824,7 +822,7 @@ async def place_call(context: MemberContext, body: OutboundCall) -> Placed:
         variables=body.variables,
         metadata=body.metadata,
     )
-    return Placed(await context.services[Calls].place(context.db, context.actor, request, context.now))
+    return Placed(await context.services[OutboundCalls].place(context.db, context.actor, request, context.now))
 
 
 async def place_test(context: MemberContext, agent_id: AgentId, body: TestCall) -> TestPlaced:
@@ -841,7 +839,7 @@ async def place_test(context: MemberContext, agent_id: AgentId, body: TestCall) 
         variables=body.variables,
         metadata=body.metadata,
     )
-    return TestPlaced(await context.services[Calls].place(context.db, context.actor, request, context.now))
+    return TestPlaced(await context.services[OutboundCalls].place(context.db, context.actor, request, context.now))
 
 
 async def end_call(context: MemberContext, call_id: CallId, body: Ending) -> AfterCommit[Done]:
@@ -860,7 +858,7 @@ async def say_words(context: MemberContext, call_id: CallId, body: Saying) -> Id
 
 async def transfer_call(context: MemberContext, call_id: CallId, body: TransferBody) -> IdempotentAfterCommit[Done]:
     """Transfers the caller of a running call to another number."""
-    number = await context.services[Calls].require_transferable(context.db, context.workspace_id, body.number)
+    number = await context.services[OutboundCalls].require_transferable(context.db, context.workspace_id, body.number)
     await _record_command(context, call_id, "call.transfer", {"number": mask_number(number)})
     command = TransferCall(number)
     return IdempotentAfterCommit(partial(_send_command, context.services[MediaAssignment], call_id, command))
@@ -870,7 +868,7 @@ async def _record_command(
     context: MemberContext, call_id: UUID, action: str, after: Mapping[str, str] | None = None
 ) -> None:
     """Records the request in the audit log, whatever the outcome. Raises NotFound."""
-    await context.services[Calls].records.find(context.db, context.workspace_id, call_id)
+    await context.services[CallRecords].find(context.db, context.workspace_id, call_id)
     change = Change(action, "call", str(call_id), context.workspace_id, after=after)
     await record_change(context.db, context.actor, change)
 
@@ -1289,7 +1287,7 @@ async def admin_list_calls(context: AdminContext, query: AdminCallsQuery) -> Adm
     wanted = query.to_filter(query.workspace_id)
     if wanted.text is not None and query.reason is None:
         raise Invalid("Say why transcripts are searched.", param="reason", code="reason_required")
-    found = await context.services[Calls].records.list_page(context.db, wanted, page=query.request())
+    found = await context.services[CallRecords].list_page(context.db, wanted, page=query.request())
     if wanted.text is not None and query.reason is not None:
         await _record_search(context, query.workspace_id, found.rows, query.reason)
     return AdminCallList([to_admin_row(call) for call in found.rows], **page_fields(query, found))
@@ -1297,22 +1295,20 @@ async def admin_list_calls(context: AdminContext, query: AdminCallsQuery) -> Adm
 
 async def admin_list_live(context: AdminContext) -> AdminLiveCalls:
     """The platform's calls that have not ended."""
-    found = await context.services[Calls].records.list_open(context.db, None)
+    found = await context.services[CallRecords].list_open(context.db, None)
     return AdminLiveCalls([to_admin_live(call, context.now) for call in found.rows], found.has_more)
 
 
 async def admin_end_call(context: AdminContext, call_id: CallId, body: AdminEnding) -> Ended:
     """Ends a call of any workspace: queued, ringing, in progress or transferred. A call that is over stays as it is, so
     a repeated request is harmless."""
-    is_ending = await context.services[Calls].end_by_staff(
-        context.db, context.actor, call_id, body.reason, context.now, polite=body.polite
-    )
+    is_ending = await end_by_staff(context.db, context.actor, call_id, body.reason, context.now, polite=body.polite)
     return Ended("ending" if is_ending else "ended")
 
 
 async def admin_get_call(context: AdminContext, call_id: CallId, query: AdminCallQuery) -> AdminCallAnswer:
     """A call with all its data. What was said is answered with a `reason` only, which is written to the audit log."""
-    call = await context.services[Calls].records.get(context.db, None, call_id)
+    call = await context.services[CallRecords].get(context.db, None, call_id)
     if query.reason is None:
         return to_admin_answer(without_content(call), is_content_withheld=True)
     await _record_read(context, call.summary_line.workspace_id, call_id, "call", query.reason)
@@ -1321,7 +1317,7 @@ async def admin_get_call(context: AdminContext, call_id: CallId, query: AdminCal
 
 async def admin_list_events(context: AdminContext, call_id: CallId, query: AdminEventsQuery) -> AdminCallEvents:
     """All events of the call, in order. The reason is written to the audit log."""
-    records = context.services[Calls].records
+    records = context.services[CallRecords]
     call = await records.find(context.db, None, call_id)
     await _record_read(context, call.summary_line.workspace_id, call_id, "events", query.reason)
     found = await records.list_events(context.db, None, call_id, after_seq=query.after_seq, most=query.limit)

@@ -6,7 +6,7 @@ T = TypeVar("T")
 
 
 class Services:
-    """One instance of each service, made once per program: `services[Calls]`."""
+    """One instance of each service, made once per program: `services[Agents]`."""
 
     def __init__(self, *services: object) -> None:
         self._by_class: dict[type, object] = {type(service): service for service in services}

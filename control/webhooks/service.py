@@ -15,10 +15,10 @@ from prometheus_client import CollectorRegistry, Counter
 
 from control.billing.limits.rules import SpendSnapshot
 from control.billing.limits.service import SpendGuard, load_snapshot
+from control.calls.admission.service import CallAdmission, record_refusal
 from control.calls.announcements import make_busy_refusal, make_refusal
 from control.calls.live.service import MediaAssignment, NoMediaNode, StreamTarget, record_loss
 from control.calls.records.rules import FINAL, AdmittedCall, OpenCall, RefusedCall
-from control.calls.service import Calls
 from control.carriers.rules import is_valid
 from control.db.errors import map_database_error
 from control.db.pool import Connection, Pool
@@ -400,7 +400,7 @@ class CallRouting:
             return await self._refuse_cut_off(call, language), ()
 
         async def resume(db: Connection) -> AdmittedCall | RefusedCall:
-            resumed = await self.services[Calls].resume(db, call, checkpoint, now)
+            resumed = await self.services[CallAdmission].resume(db, call, checkpoint, now)
             if call.returned is None:
                 await record_loss(db, call.call_id, call.leg, now)
             return resumed
@@ -436,13 +436,13 @@ class CallRouting:
         log.warning("call.cut_off", carrier=call.carrier, call_id=str(call.call_id), leg=call.leg)
         if language is not None:
             return make_refusal("cut_off", language, call.call_id)
-        return await self.transactions.run(lambda db: self.services[Calls].refuse_cut_off(db, call))
+        return await self.transactions.run(lambda db: self.services[CallAdmission].refuse_cut_off(db, call))
 
     async def record_refusal(self, refused: RefusedCall, now: datetime) -> None:
         """Stores that an admitted call could not be connected; nothing for a call without a row."""
         if refused.call_id is not None:
             call_id = refused.call_id
-            await self.transactions.run(lambda db: self.services[Calls].record_refusal(db, call_id, refused, now))
+            await self.transactions.run(lambda db: record_refusal(db, call_id, refused, now))
 
 
 def transfer_caller_id(call: OpenCall, *, caller_allowed: bool) -> str:

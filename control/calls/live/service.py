@@ -19,6 +19,7 @@ from control.calls.records.rules import AdmittedCall, CallState, close, mark_los
 from control.carriers.rules import CarrierName
 from control.db.jobs import enqueue
 from control.db.pool import Connection
+from control.platform.audit import Actor, Change, record_change
 from shared.bus.authority import BusAuthority
 from shared.bus.checkpoints import Checkpoint, Checkpoints, StreamOutcome
 from shared.bus.client import BusClient, BusUnavailable, map_redis_error, redis_key
@@ -27,6 +28,7 @@ from shared.bus.live import LiveCall, LiveCalls
 from shared.bus.nodes import NodeRegistry, NodeState
 from shared.bus.tickets import USED_S, Ticket, Tickets
 from shared.bus.vouchers import ForgedEntry
+from shared.errors import NotFound
 from shared.events import EndReason
 from shared.ids import new_id
 from shared.secrets import Sealer, UnsealError
@@ -306,6 +308,11 @@ async def enqueue_stream_ended(db: Connection, state: CallState, leg: int) -> No
         await enqueue(db, STREAM_ENDED, msgspec.json.encode(job))
 
 
+async def record_media_node(db: Connection, admitted: AdmittedCall, node_id: str, stream: str = "") -> None:
+    """Stores to which media node the call's stream was assigned. stream: the carrier's id of it (Telnyx)."""
+    await records_queries.append_leg(db, admitted.call_id, admitted.leg, node_id, stream)
+
+
 async def record_loss(db: Connection, call_id: UUID, leg: int, now: datetime) -> None:
     """The stream `leg` ended without an outcome: its node is gone. Nothing for a call that does not exist."""
     call = await records_queries.lock_one(db, call_id)
@@ -336,6 +343,13 @@ async def enqueue_hangup(
         fields = {"call_id": state.id, "carrier": state.carrier, "carrier_call_id": state.carrier_call_id}
         job = msgspec.convert({**fields, "reason": reason, "polite": polite}, HangupJob)
         await enqueue(db, HANG_UP, msgspec.json.encode(job), delay_s=delay_s)
+
+
+async def hang_up_later(db: Connection, call_id: UUID, delay_s: float) -> None:
+    """Has a job end the call at the carrier, unless the carrier reports its end by then."""
+    call = await records_queries.lock_one(db, call_id)
+    if call is not None:
+        await enqueue_hangup(db, call.state, None, delay_s=delay_s)
 
 
 END_CALLS: Final = "calls.end_of_workspace"
@@ -369,6 +383,27 @@ async def end_call(db: Connection, call: CallState, now: datetime, *, polite: bo
     await save_changes(db, [(call, after)])
     await enqueue_hangup(db, call, "admin", polite=polite)
     return True
+
+
+async def end_by_staff(
+    db: Connection, actor: Actor, call_id: UUID, reason: str | None, now: datetime, *, polite: bool
+) -> bool:
+    """Ends a call by order of the staff, and records that in the audit log.
+
+    Returns:
+        False: The call is over already.
+
+    Raises:
+        NotFound: There is no such call (code call_not_found).
+    """
+    call = await records_queries.lock_one(db, call_id)
+    if call is None:
+        raise NotFound("There is no such call.", code="call_not_found")
+    is_ending = await end_call(db, call.state, now, polite=polite)
+    if is_ending:
+        change = Change("call.end", "call", str(call_id), call.state.workspace_id, reason=reason)
+        await record_change(db, actor, change)
+    return is_ending
 
 
 async def end_calls_later(db: Connection, workspace_id: UUID) -> None:

@@ -132,7 +132,17 @@ class OutboundCalls:
         self._do_not_call = do_not_call
 
     async def place(self, db: Connection, actor: Actor, request: CallRequest, now: datetime) -> UUID:
-        """Inserts the call and enqueues the job that dials it. Raises as Calls.place does."""
+        """Inserts the call and enqueues the job that dials it. In the workspace's scope.
+
+        Raises:
+            Invalid: Codes number_invalid, number_refused, country_not_allowed, number_is_own, variable_missing,
+                too_long, and LISTED.
+            NotFound: Code agent_not_found.
+            Conflict: Codes agent_not_live, outbound_not_in_tier, cannot_answer, no_number, call_limit,
+                spend_limit_reached, workspace_suspended, owner_unverified.
+            TooManyRequests: Codes outbound_rate, outbound_daily_limit, outbound_repeat_limit, outbound_minutes_limit,
+                outbound_hourly_limit, platform_limit, trial_test_limit, test_limit.
+        """
         number, country = parse_destination(request.number)
         await self._workspaces.require_running(db, request.workspace_id)
         named = (request.workspace_id, request.agent_id, request.agent_version)

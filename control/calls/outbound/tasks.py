@@ -10,20 +10,30 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
 import structlog
 
-from control.calls.outbound.service import LOOKED_FOR, DialOrder, PlaceCallJob, enqueue_dial
+from control.calls.outbound.service import (
+    LOOKED_FOR,
+    CallPlacement,
+    CallRequest,
+    DialOrder,
+    OutboundCalls,
+    PlaceCallJob,
+    enqueue_dial,
+)
 from control.calls.records.service import Gateways, decode_payload, utc_now
-from control.calls.service import Calls
+from control.campaigns.tasks import CampaignCall, PlaceCall
 from control.carriers.pacer import CallPacer
 from control.carriers.retries import NotProcessed
 from control.carriers.rules import Carrier, CarrierName, CarrierRefused, CarrierUnavailable, PlacedCall
 from control.db.jobs import JobFailed, JobHandler
 from control.db.pool import Connection, Pool
 from control.db.scope import enter_platform
+from control.platform.audit import Actor
 
 # The longest wait within a job, and the most calls that wait there: half of what a worker runs at once.
 HELD_S: Final = 6.0
@@ -94,28 +104,28 @@ def back_off_s(refusals: int) -> float:
 log = structlog.get_logger()
 
 
-def make_dial_job(pool: Pool, calls: Calls, carriers: Gateways, queue: DialQueue) -> JobHandler:
+def make_dial_job(pool: Pool, placement: CallPlacement, carriers: Gateways, queue: DialQueue) -> JobHandler:
     """Dials a call once, when its turn has come. A repeated try only looks whether the first one reached the carrier; a
     request that the carrier did not process goes back to the queue."""
 
     async def run(payload: bytes) -> None:
         job = decode_payload(payload, PlaceCallJob)
-        if not await _is_due(pool, calls, queue, job):
+        if not await _is_due(pool, placement, queue, job):
             return
         async with pool.transaction() as db:
             await enter_platform(db)
-            order = await calls.placement.start(db, job.call_id, utc_now())
+            order = await placement.start(db, job.call_id, utc_now())
         if order is not None:
-            await _place(pool, calls, carriers, queue, job, order)
+            await _place(pool, placement, carriers, queue, job, order)
 
     return run
 
 
-async def _is_due(pool: Pool, calls: Calls, queue: DialQueue, job: PlaceCallJob) -> bool:
+async def _is_due(pool: Pool, placement: CallPlacement, queue: DialQueue, job: PlaceCallJob) -> bool:
     """Whether to go on now: not for a call that is not queued (any more), nor before its turn."""
     async with pool.transaction() as db:
         await enter_platform(db)
-        waiting = await calls.placement.find_waiting(db, job.call_id, utc_now())
+        waiting = await placement.find_waiting(db, job.call_id, utc_now())
     if waiting is None:
         return False
     if waiting.is_repeat or waiting.is_stale:  # it is not dialled, so it takes no turn
@@ -124,39 +134,39 @@ async def _is_due(pool: Pool, calls: Calls, queue: DialQueue, job: PlaceCallJob)
 
 
 async def _place(
-    pool: Pool, calls: Calls, carriers: Gateways, queue: DialQueue, job: PlaceCallJob, order: DialOrder
+    pool: Pool, placement: CallPlacement, carriers: Gateways, queue: DialQueue, job: PlaceCallJob, order: DialOrder
 ) -> None:
     """Raises JobFailed when the carrier may have the call."""
     try:
         carrier = carriers.get(order.carrier)
         if order.is_repeat:
             found = await carrier.find_placed_calls(order.dial, order.since)
-            await _confirm_found(pool, calls, carrier, order, found)
+            await _confirm_found(pool, placement, carrier, order, found)
             return
         placed = await carrier.dial(order.dial)
     except CarrierRefused as refusal:
-        await _fail(pool, calls, job.call_id, refusal.code)
+        await _fail(pool, placement, job.call_id, refusal.code)
     except NotProcessed as error:
         if order.is_repeat:
             raise JobFailed(f"carrier unavailable: {error.code}") from None
         log.warning("call.requeued", carrier=error.carrier, code=error.code, call_id=str(job.call_id))
-        await queue.requeue(job, order.carrier, lambda db: calls.placement.undo_start(db, job.call_id))
+        await queue.requeue(job, order.carrier, lambda db: placement.undo_start(db, job.call_id))
     except CarrierUnavailable as error:
         raise JobFailed(f"carrier unavailable: {error.code}") from None
     else:
-        await _confirm(pool, calls, carrier, job.call_id, placed)
+        await _confirm(pool, placement, carrier, job.call_id, placed)
 
 
-async def _confirm(pool: Pool, calls: Calls, carrier: Carrier, call_id: UUID, placed: PlacedCall) -> None:
+async def _confirm(pool: Pool, placement: CallPlacement, carrier: Carrier, call_id: UUID, placed: PlacedCall) -> None:
     async with pool.transaction() as db:
         await enter_platform(db)
-        is_wanted = await calls.placement.confirm(db, call_id, placed, utc_now())
+        is_wanted = await placement.confirm(db, call_id, placed, utc_now())
     if not is_wanted:
         await _hang_up(carrier, placed.carrier_call_id)
 
 
 async def _confirm_found(
-    pool: Pool, calls: Calls, carrier: Carrier, order: DialOrder, found: Sequence[PlacedCall]
+    pool: Pool, placement: CallPlacement, carrier: Carrier, order: DialOrder, found: Sequence[PlacedCall]
 ) -> None:
     """found: the carrier's calls that the first try may have placed. If none is ours after LOOKED_FOR, the call fails
     and is never dialled again, because it may have been dialled without our knowledge. Should it ring all the same, its
@@ -164,20 +174,20 @@ async def _confirm_found(
     call_id, now = UUID(order.dial.call_id), utc_now()
     async with pool.transaction() as db:
         await enter_platform(db)
-        confirmed = await calls.placement.confirm_found(db, call_id, found, now)
+        confirmed = await placement.confirm_found(db, call_id, found, now)
     if confirmed is not None:
         if not confirmed[1]:
             await _hang_up(carrier, confirmed[0])
     elif now - order.since < LOOKED_FOR:
         raise JobFailed("the carrier does not list the call yet")
     else:
-        await _fail(pool, calls, call_id, "not_confirmed")
+        await _fail(pool, placement, call_id, "not_confirmed")
 
 
-async def _fail(pool: Pool, calls: Calls, call_id: UUID, detail: str) -> None:
+async def _fail(pool: Pool, placement: CallPlacement, call_id: UUID, detail: str) -> None:
     async with pool.transaction() as db:
         await enter_platform(db)
-        await calls.placement.fail(db, call_id, detail, utc_now())
+        await placement.fail(db, call_id, detail, utc_now())
 
 
 async def _hang_up(carrier: Carrier, carrier_call_id: str) -> None:
@@ -186,3 +196,22 @@ async def _hang_up(carrier: Carrier, carrier_call_id: str) -> None:
         await carrier.hang_up(carrier_call_id)
     except (CarrierRefused, CarrierUnavailable) as error:
         log.warning("call.hangup_failed", carrier=error.carrier, code=error.code)
+
+
+def make_campaign_placer(outbound: OutboundCalls) -> PlaceCall:
+    """Returns the function by which campaigns place calls: by the rules of all outbound calls. It raises what
+    `OutboundCalls.place` raises."""
+
+    async def place(db: Connection, call: CampaignCall, now: datetime) -> UUID:
+        request = CallRequest(
+            workspace_id=call.workspace_id,
+            agent_id=call.agent_id,
+            number=call.phone_number,
+            is_test=False,
+            variables=call.variables,
+            agent_version=call.agent_version,
+            number_ids=call.number_ids,
+        )
+        return await outbound.place(db, Actor("system"), request, now)
+
+    return place

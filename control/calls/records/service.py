@@ -105,6 +105,26 @@ def _require(call: CallReport | None) -> CallReport:
 JUST_OVER: Final = timedelta(seconds=60)
 
 
+async def find_open(
+    db: Connection,
+    carrier: CarrierName,
+    carrier_call_id: str,
+    now: datetime,
+    *,
+    call_id: UUID | None = None,
+    session_id: str = "",
+) -> OpenCall | None:
+    """Returns the call, if it is not over, has been so for less than JUST_OVER, or its caller is being transferred.
+
+    Args:
+        call_id: Our id, as the webhook carries it. It finds no row that has another id of the carrier, unless the
+            session is the same.
+        session_id: The carrier's id that stays when its id of the call changes (Telnyx).
+    """
+    call = await queries.select_stored_call(db, carrier, carrier_call_id, call_id, session_id)
+    return None if call is None or is_long_over(call.state, now) else make_open_call(call, carrier, carrier_call_id)
+
+
 def make_open_call(call: StoredCall, carrier: CarrierName, carrier_call_id: str) -> OpenCall:
     """carrier_call_id: as the carrier names the call now."""
     current = call.state

@@ -13,15 +13,24 @@ from typing import Final
 from uuid import UUID
 
 import msgspec
+import structlog
 
+from control.agents.lookup import AgentLookup
+from control.calls.changes.service import save_changes
 from control.calls.live.service import enqueue_hangup
+from control.calls.outbound.service import OutboundCalls
 from control.calls.records import queries as records_queries
-from control.calls.records.rules import CallState
+from control.calls.records.rules import CallState, OpenCall, may_return, take_back
+from control.calls.records.service import make_open_call
 from control.calls.transfers import queries
 from control.calls.transfers.rules import WAITING, WarmTransfer
+from control.carriers.rules import CarrierName
 from control.db.jobs import enqueue
 from control.db.pool import Connection
+from shared.errors import Invalid
 from shared.events import TransferFailure
+
+log = structlog.get_logger()
 
 END_TARGET: Final = "calls.end_target"
 # The target has accepted: so long afterwards, caller and target must have met, or the one who waits is hung up.
@@ -176,3 +185,63 @@ class EndTransferJob(msgspec.Struct, frozen=True):
 async def enqueue_transfer_end(db: Connection, call_id: UUID) -> None:
     """Has a transferred call ended."""
     await enqueue(db, END_TRANSFER, msgspec.json.encode(EndTransferJob(call_id)))
+
+
+# --- A transfer that is not answered, or that has to end ----------------------------------------------------------
+
+
+async def may_transfer(db: Connection, outbound: OutboundCalls, call: OpenCall, number: str) -> bool:
+    """Returns whether the caller is transferred to this number now, whoever named it: the agent's config, a member, or
+    an entry in Redis. Logs why not.
+
+    The rules of outbound calls are asked again, because a carrier is about to be told to dial the number.
+    """
+    try:
+        await outbound.require_transferable(db, call.workspace_id, number)
+    except Invalid as fault:
+        log.warning("transfer.destination_refused", call_id=str(call.call_id), code=fault.code)
+        return False
+    return True
+
+
+async def lead_back(
+    db: Connection,
+    carrier: CarrierName,
+    carrier_call_id: str,
+    failure: TransferFailure,
+    at: datetime,
+    *,
+    leg: int | None = None,
+    target: str = "",
+) -> OpenCall | None:
+    """Leads a caller back to the agent because the target of the transfer was not reached; not if the call is over.
+
+    Args:
+        at: When the transfer failed.
+        leg, target: See `take_back`.
+
+    Returns:
+        The call as it is now. None: The call is not ours, or the target was reached.
+    """
+    call = await records_queries.lock_call(db, carrier, carrier_call_id)
+    if call is None or call.state.details.carrier.transfer_leg is not None:
+        return None
+    before = call.state
+    after = take_back(before, failure, at, leg=leg, target=target) if may_return(before) else before
+    await save_changes(db, [(before, after)])
+    if after is not before:
+        await release(db, before.id)
+    return make_open_call(replace(call, state=after), carrier, carrier_call_id)
+
+
+async def find_transfer(
+    db: Connection, agents: AgentLookup, call_id: UUID, now: datetime
+) -> tuple[CallState, str] | None:
+    """Returns a call whose caller is transferred now, as far as the carrier has reported, and the language of its agent
+    (BCP 47; English without an agent); None for other calls. Locks its row."""
+    call = await records_queries.lock_one(db, call_id)
+    transfer = call.state.details.transfer if call is not None else None
+    if call is None or transfer is None or transfer.until is None or transfer.until <= now:
+        return None
+    agent = await agents.find_by_agent(db, call.state.workspace_id, call.agent_id, call.agent_version)
+    return call.state, agent.language if agent else "en"

@@ -11,13 +11,13 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 import structlog
 
+from control.agents.lookup import AgentLookup
 from control.calls.announcements import transfer_ended_text
 from control.calls.changes.service import save_changes
 from control.calls.live.service import enqueue_hangup
 from control.calls.records import queries as records_queries
 from control.calls.records.rules import CallState
 from control.calls.records.service import Gateways, decode_payload, utc_now
-from control.calls.service import Calls
 from control.calls.transfers import queries, service
 from control.calls.transfers.rules import WarmTransfer
 from control.calls.transfers.service import EndTargetJob, EndTransferJob, is_with_target
@@ -74,7 +74,7 @@ log = structlog.get_logger()
 
 
 def make_end_transfer_job(
-    pool: Pool, calls: Calls, carriers: Gateways, clock: Callable[[], datetime] = utc_now
+    pool: Pool, agents: AgentLookup, carriers: Gateways, clock: Callable[[], datetime] = utc_now
 ) -> JobHandler:
     """Ends the call, unless the carrier has reported its end."""
 
@@ -82,7 +82,7 @@ def make_end_transfer_job(
         call_id, now = decode_payload(payload, EndTransferJob).call_id, clock()
         async with pool.transaction() as db:
             await enter_platform(db)
-            found = await calls.find_transfer(db, call_id, now)
+            found = await service.find_transfer(db, agents, call_id, now)
         if found is None or found[0].carrier_call_id is None:
             return
         state, language = found

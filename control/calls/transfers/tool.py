@@ -11,10 +11,10 @@ import msgspec
 import structlog
 from msgspec import Meta, Struct
 
+from control.calls.outbound.service import OutboundCalls
 from control.calls.records import queries as records_queries
 from control.calls.records.rules import MOST_RETURNS, TRANSFER_S
 from control.calls.records.service import Gateways
-from control.calls.service import Calls
 from control.calls.transfers import queries, service
 from control.calls.transfers.rules import WarmTransfer
 from control.carriers.pacer import CallPacer
@@ -54,7 +54,7 @@ class WarmTransferRuns:
     """Answers with {"conference", "number"} when the target has accepted, else with {"failure"}. pacer: of all calls
     that we place."""
 
-    calls: Calls
+    outbound: OutboundCalls
     carriers: Gateways
     pacer: CallPacer
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
@@ -86,7 +86,7 @@ class WarmTransferRuns:
             return known, caller_id, False
         if call.state.is_final:  # since the request was admitted: nobody would be left to hang up the target
             raise _not_running()
-        await self.calls.require_transferable(db, running.workspace_id, arguments.number)
+        await self.outbound.require_transferable(db, running.workspace_id, arguments.number)
         _require_room(await queries.select_of_call(db, running.id), context.now)
         carrier: CarrierName = "telnyx" if call.state.carrier == "telnyx" else "twilio"
         new = WarmTransfer(

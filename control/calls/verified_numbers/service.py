@@ -163,7 +163,7 @@ async def _choose_origin(db: Connection, workspace_id: UUID, number: str, countr
 
 
 def _new_call(workspace_id: UUID, origin: OriginNumber, number: str, now: datetime) -> records_queries.NewCall:
-    """A test call without an agent: it speaks the code (Calls.admit_answered)."""
+    """Returns a test call without an agent: it speaks the code (`CallAdmission.admit_answered`)."""
     return records_queries.NewCall(
         id=UUID(new_id()),
         workspace_id=workspace_id,

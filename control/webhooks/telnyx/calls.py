@@ -13,9 +13,12 @@ from typing import Final
 import structlog
 from aiohttp import web
 
+from control.calls.admission.service import CallAdmission
+from control.calls.carrier_reports.service import apply_status
 from control.calls.live.service import StreamEndedJob
+from control.calls.recordings.service import add_recording
 from control.calls.records.rules import RefusedCall
-from control.calls.service import Calls
+from control.calls.transfers import service as transfers_service
 from control.carriers.rules import CarrierRefused, CarrierUnavailable
 from control.db.pool import Connection
 from control.webhooks.queries import EventState, OpenEvent, find_call_of_leg, mark_handled, set_last_error, store_once
@@ -39,9 +42,9 @@ log = structlog.get_logger()
 class TelnyxHandlers:
     """Every handler runs within a transaction, asks nothing of Telnyx, and may run more than once."""
 
-    def __init__(self, calls: Calls, commands: CallCommands) -> None:
-        self._calls, self._commands = calls, commands
-        self._target_legs = TelnyxTargetLegs(calls, commands)
+    def __init__(self, admission: CallAdmission, commands: CallCommands) -> None:
+        self._admission, self._commands = admission, commands
+        self._target_legs = TelnyxTargetLegs(commands)
         self._by_type: dict[str, Handler] = {
             "call.initiated": self._call_initiated,
             "call.answered": self._call_answered,
@@ -73,32 +76,32 @@ class TelnyxHandlers:
 
     async def abandon(self, db: Connection, event: TelnyxEvent, now: datetime) -> Step | None:
         """Handles an event that is too late to be acted on: hangs up, unless the call has its agent."""
-        call = await find_call(self._calls, db, event, now)
+        call = await find_call(db, event, now)
         return partial(self._commands.hang_up_unless_live, event, call)
 
     async def _call_initiated(self, db: Connection, event: TelnyxEvent, now: datetime) -> Step | None:
         if event.is_outbound:
-            await self._calls.apply_carrier_status(db, events.status_change(event, "ringing"))
+            await apply_status(db, events.status_change(event, "ringing"))
             return None
-        call = await self._calls.admit_inbound(db, events.incoming_call(event), now)
-        await self._calls.apply_carrier_status(db, events.facts_only(event))
+        call = await self._admission.admit_inbound(db, events.incoming_call(event), now)
+        await apply_status(db, events.facts_only(event))
         return partial(self._commands.answer_or_reject, event, call, now)
 
     async def _call_answered(self, db: Connection, event: TelnyxEvent, now: datetime) -> Step | None:
         """The stream is started only now, because its ticket is valid for a minute."""
         if event.is_outbound and event.call_id is None:
             return None  # not placed by us
-        await self._calls.apply_carrier_status(db, events.status_change(event, "in_progress"))
-        call = await self._calls.admit_answered(
+        await apply_status(db, events.status_change(event, "in_progress"))
+        call = await self._admission.admit_answered(
             db, "telnyx", event.call_control_id, event.call_id, now, session_id=event.session_id
         )
         if isinstance(call, RefusedCall) and call.call_id is None and not event.is_outbound:
             # Its call.initiated was not stored; Telnyx does not promise an order (docs: receiving-webhooks).
-            call = await self._calls.admit_inbound(db, events.incoming_call(event), now)
+            call = await self._admission.admit_inbound(db, events.incoming_call(event), now)
         return partial(self._commands.connect_agent, event, call, now)
 
     async def _stream_ended(self, db: Connection, event: TelnyxEvent, now: datetime) -> Step | None:
-        call = await find_call(self._calls, db, event, now)
+        call = await find_call(db, event, now)
         return partial(self._commands.continue_after_stream, event, call, now)
 
     async def _speak_ended(self, db: Connection, event: TelnyxEvent, now: datetime) -> Step | None:
@@ -109,31 +112,31 @@ class TelnyxHandlers:
         """An event of the leg that was called for a transfer: if it ends without having been reached, the caller goes
         on with the agent. A report of its cost may come in the midst of that."""
         if event.type == "call.cost":
-            await self._calls.apply_carrier_status(db, events.transfer_leg_cost(event))
+            await apply_status(db, events.transfer_leg_cost(event))
             return None
         report = events.transfer_leg_status(event, is_reached=event.type in _REACHED)
-        await self._calls.apply_carrier_status(db, report)
+        await apply_status(db, report)
         if event.type != "call.hangup":
             return None
         failure, leg, at = events.transfer_failure(event), event.call_control_id, event.occurred_at
-        call = await self._calls.take_back(db, "telnyx", event.transfer_of, failure, at, target=leg)
+        call = await transfers_service.lead_back(db, "telnyx", event.transfer_of, failure, at, target=leg)
         return None if call is None else partial(self._commands.return_to_agent, event, call, now)
 
     async def _call_hangup(self, db: Connection, event: TelnyxEvent, now: datetime) -> Step | None:
-        await self._calls.apply_carrier_status(db, events.hangup_status(event))
+        await apply_status(db, events.hangup_status(event))
         return None
 
     async def _machine_detected(self, db: Connection, event: TelnyxEvent, now: datetime) -> Step | None:
-        await self._calls.apply_carrier_status(db, events.machine_status(event))
+        await apply_status(db, events.machine_status(event))
         return None
 
     async def _greeting_ended(self, db: Connection, event: TelnyxEvent, now: datetime) -> Step | None:
-        await self._calls.apply_carrier_status(db, events.greeting_status(event))
+        await apply_status(db, events.greeting_status(event))
         return None
 
     async def _call_bridged(self, db: Connection, event: TelnyxEvent, now: datetime) -> Step | None:
         bridged_at = event.occurred_at.isoformat()
-        await self._calls.apply_carrier_status(db, events.facts_only(event, bridged_at=bridged_at))
+        await apply_status(db, events.facts_only(event, bridged_at=bridged_at))
         return None
 
     async def _ignore(self, db: Connection, event: TelnyxEvent, now: datetime) -> Step | None:
@@ -142,7 +145,7 @@ class TelnyxHandlers:
 
     async def _call_cost(self, db: Connection, event: TelnyxEvent, now: datetime) -> Step | None:
         cost = {"total": event["total_cost"], "parts": event.payload.get("cost_parts")}
-        await self._calls.apply_carrier_status(db, events.facts_only(event, cost=cost))
+        await apply_status(db, events.facts_only(event, cost=cost))
         return None
 
     async def _recording_saved(self, db: Connection, event: TelnyxEvent, now: datetime) -> Step | None:
@@ -151,11 +154,11 @@ class TelnyxHandlers:
         if recording is None:
             log.warning("recording.call_unknown", carrier="telnyx")
         else:
-            await self._calls.add_carrier_recording(db, recording)
+            await add_recording(db, recording)
         return None
 
     async def _recording_error(self, db: Connection, event: TelnyxEvent, now: datetime) -> Step | None:
-        await self._calls.apply_carrier_status(db, events.facts_only(event, recording="error", error=event["reason"]))
+        await apply_status(db, events.facts_only(event, recording="error", error=event["reason"]))
         return None
 
 
@@ -172,7 +175,7 @@ class TelnyxCalls:
         self._options, self._background, self._inbox = parts.options, parts.background, parts.inbox
         self._transact = parts.transactions.run
         commands = CallCommands(parts.routing, parts.options.outcome_wait_s)
-        self._handlers = TelnyxHandlers(parts.services[Calls], commands)
+        self._handlers = TelnyxHandlers(parts.services[CallAdmission], commands)
 
     async def receive(self, event: TelnyxEvent, now: datetime) -> web.Response:
         """Stores an event and runs its commands; those that take longer than inline_commands_s go on after the answer.

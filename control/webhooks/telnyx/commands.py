@@ -8,10 +8,14 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 import structlog
 
+from control.calls.admission.service import CallAdmission, record_refusal
 from control.calls.announcements import make_busy_refusal, make_refusal
-from control.calls.live.service import MediaAssignment
+from control.calls.carrier_reports.service import apply_status
+from control.calls.live.service import MediaAssignment, hang_up_later, record_media_node
+from control.calls.outbound.service import OutboundCalls
 from control.calls.records.rules import FINAL, TRANSFER_S, AdmittedCall, OpenCall, RefusedCall, StreamFollowed
-from control.calls.service import Calls, may_transfer
+from control.calls.records.service import find_open
+from control.calls.transfers import service as transfers_service
 from control.carriers.rules import CarrierRefused, CarrierUnavailable, ConferenceCalls, locale
 from control.carriers.service import CallControlCarrier, Carriers
 from control.carriers.telnyx_forms import ALREADY_STREAMING
@@ -47,7 +51,8 @@ class CallCommands:
 
     def __init__(self, routing: CallRouting, outcome_wait_s: float) -> None:
         self._routing, self._outcome_wait_s = routing, outcome_wait_s
-        self._calls, self._media = routing.services[Calls], routing.services[MediaAssignment]
+        self._admission, self._outbound = routing.services[CallAdmission], routing.services[OutboundCalls]
+        self._media = routing.services[MediaAssignment]
         self._carriers = routing.services[Carriers]
 
     async def answer_or_reject(
@@ -58,7 +63,7 @@ class CallCommands:
         if isinstance(call, AdmittedCall) and over_limit is not None:
             call_id, reserved = call.call_id, over_limit
             await self.answer_or_reject(event, reserved, now)
-            return lambda db: self._calls.record_refusal(db, call_id, reserved, now)
+            return lambda db: record_refusal(db, call_id, reserved, now)
         if isinstance(call, RefusedCall) and call.reason not in _SPOKEN:
             await self._reject(event, "rejected" if call.reason in _UNREACHABLE else "busy")
             return None
@@ -98,7 +103,7 @@ class CallCommands:
             if await self._is_streaming(call.call_id, call.leg):
                 return None
             return await self._speak_refusal(event, make_busy_refusal(call.plan.agent.language, call.call_id), now)
-        return lambda db: self._calls.record_media_node(db, call, node_id, stream_key(url))
+        return lambda db: record_media_node(db, call, node_id, stream_key(url))
 
     async def continue_after_stream(self, event: TelnyxEvent, call: OpenCall | None, now: datetime) -> Effect | None:
         """Telnyx keeps a call up when its stream ends: hangs up, transfers, or streams it to another node."""
@@ -116,7 +121,7 @@ class CallCommands:
         except BusUnavailable:
             return await self._refuse_cut_off(event, call, now)
         if outcome is not None and outcome.is_refused:
-            language = await self._routing.transactions.run(lambda db: self._calls.find_language(db, call))
+            language = await self._routing.transactions.run(lambda db: self._admission.find_language(db, call))
             return await self._speak_refusal(event, make_refusal("unusable", language, call.call_id), now)
         if outcome is not None and outcome.conference:
             return await self._join(event, call, outcome.conference, now)
@@ -216,15 +221,16 @@ class CallCommands:
 
     async def _prepare_transfer(self, db: Connection, call: OpenCall, number: str) -> bool:
         """Whether the transfer may be carried out. It ends the calls of warm ones."""
-        if not await may_transfer(db, self._calls, call, number):
+        if not await transfers_service.may_transfer(db, self._outbound, call, number):
             return False
-        await self._calls.release_targets(db, call.call_id)
+        await transfers_service.release(db, call.call_id)
         return True
 
     async def _join(self, event: TelnyxEvent, call: OpenCall, conference: str, now: datetime) -> Effect | None:
         """Connects the caller with the target of a warm transfer, if they wait in this conference."""
-        join = self._calls.join_target
-        if not await self._routing.transactions.run(lambda db: join(db, call.call_id, conference, now)):
+        if not await self._routing.transactions.run(
+            lambda db: transfers_service.join(db, call.call_id, conference, now)
+        ):
             return await self._take_back(event, call, TARGET_GONE, now)
         try:
             await self.targets.join_conference(conference, event.call_control_id, _leg_command_id(call, "join"))
@@ -233,13 +239,13 @@ class CallCommands:
             return await self._take_back(event, call, refused.code, now)
         met = f"conference:{conference}"  # so that a repeat of the stream's end is known as one
         joined = facts_only(event, transfer_called=met, transfer_leg=met)
-        return lambda db: self._calls.apply_carrier_status(db, joined)
+        return lambda db: apply_status(db, joined)
 
     async def _take_back(self, event: TelnyxEvent, call: OpenCall, code: str, now: datetime) -> Effect | None:
         async def take_back(db: Connection) -> OpenCall | None:
-            await self._calls.apply_carrier_status(db, facts_only(event, transfer_refused=code))
+            await apply_status(db, facts_only(event, transfer_refused=code))
             name = call.stored_id or event.call_control_id
-            return await self._calls.take_back(db, "telnyx", name, "failed", now, leg=call.leg)
+            return await transfers_service.lead_back(db, "telnyx", name, "failed", now, leg=call.leg)
 
         returned = await self._routing.transactions.run(take_back)
         return None if returned is None else await self.return_to_agent(event, returned, now)
@@ -256,12 +262,12 @@ class CallCommands:
     def _hang_up_after(self, call_id: UUID, words: str) -> Effect:
         """`call.speak.ended` ends the call after its last words. Should it be lost, a job does."""
         delay_s = SPEAK_MARGIN_S + len(words) / _SLOWEST_CHARACTERS_PER_S
-        return lambda db: self._calls.hang_up_later(db, call_id, delay_s)
+        return lambda db: hang_up_later(db, call_id, delay_s)
 
     async def _reload(self, event: TelnyxEvent, now: datetime) -> OpenCall | None:
         """The call as other events have left it meanwhile: a refused command may be the repeat of one that was carried
         out."""
-        return await self._routing.transactions.run(lambda db: find_call(self._calls, db, event, now))
+        return await self._routing.transactions.run(lambda db: find_call(db, event, now))
 
     async def _is_streaming(self, call_id: UUID, leg: int) -> bool:
         """False while Redis is unavailable."""
@@ -291,7 +297,7 @@ class CallCommands:
         hang_up = self._hang_up_after(call_id, refused.announcement)
 
         async def store(db: Connection) -> None:
-            await self._calls.record_refusal(db, call_id, refused, now)
+            await record_refusal(db, call_id, refused, now)
             await hang_up(db)
 
         return store
@@ -310,11 +316,9 @@ class CallCommands:
         return telnyx
 
 
-async def find_call(calls: Calls, db: Connection, event: TelnyxEvent, now: datetime) -> OpenCall | None:
-    """The call that an event is about: see `Calls.find_open`."""
-    return await calls.find_open(
-        db, "telnyx", event.call_control_id, now, call_id=event.call_id, session_id=event.session_id
-    )
+async def find_call(db: Connection, event: TelnyxEvent, now: datetime) -> OpenCall | None:
+    """Returns the call that an event is about, as `find_open` does."""
+    return await find_open(db, "telnyx", event.call_control_id, now, call_id=event.call_id, session_id=event.session_id)
 
 
 def _leg_command_id(call: OpenCall, command: str) -> str:

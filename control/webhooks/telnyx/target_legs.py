@@ -14,9 +14,9 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 import structlog
 
 from control.calls.announcements import target_brief_text, target_question_text
+from control.calls.carrier_reports.service import apply_status
 from control.calls.records.details import LEG_COST
 from control.calls.records.rules import CarrierStatus
-from control.calls.service import Calls
 from control.calls.transfers import service as transfers_service
 from control.calls.transfers.rules import WarmTransfer
 from control.calls.transfers.spoken_decision import Decision, read_decision, takes_words
@@ -38,8 +38,8 @@ log = structlog.get_logger()
 class TelnyxTargetLegs:
     """Handlers and commands of these legs, as TelnyxHandlers has them of calls."""
 
-    def __init__(self, calls: Calls, commands: CallCommands) -> None:
-        self._calls, self._commands = calls, commands
+    def __init__(self, commands: CallCommands) -> None:
+        self._commands = commands
 
     async def apply(self, db: Connection, event: TelnyxEvent, transfer_id: UUID, now: datetime) -> Step | None:
         """The effect of an event of such a leg, and the commands that follow."""
@@ -159,7 +159,7 @@ class TelnyxTargetLegs:
         if call is not None and call.carrier_call_id is not None:
             facts = {f"{LEG_COST}{event['call_leg_id'] or event.call_control_id}": {"total": event["total_cost"]}}
             report = CarrierStatus("telnyx", call.carrier_call_id, None, event.occurred_at, facts=facts)
-            await self._calls.apply_carrier_status(db, report)
+            await apply_status(db, report)
 
 
 def _command_id(transfer_id: UUID, command: str) -> str:

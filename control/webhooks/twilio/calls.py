@@ -11,10 +11,15 @@ import structlog
 from aiohttp import web
 
 from control.agents.destinations import is_ordinary_destination
+from control.calls.admission.service import CallAdmission
 from control.calls.announcements import transfer_failed_text
-from control.calls.live.service import MediaAssignment, StreamTarget
+from control.calls.carrier_reports.service import apply_status
+from control.calls.live.service import MediaAssignment, StreamTarget, record_media_node
+from control.calls.outbound.service import OutboundCalls
+from control.calls.recordings.service import add_recording
 from control.calls.records.rules import FINAL, TRANSFER_S, AdmittedCall, OpenCall, RefusedCall, StreamFollowed
-from control.calls.service import Calls, may_transfer
+from control.calls.records.service import find_open
+from control.calls.transfers import service as transfers_service
 from control.carriers.rules import locale
 from control.carriers.twilio_forms import RETRY_FRAGMENT
 from control.db.pool import Connection
@@ -87,8 +92,8 @@ class TwilioCalls:
         kind: TwilioKind = "answered" if form.is_outbound else "inbound"
         await store_once(db, forms.to_stored_event(kind, form), now, handled=True)
         if form.is_outbound:
-            return await self._services[Calls].admit_answered(db, "twilio", form.call_sid, form.call_id, now)
-        return await self._services[Calls].admit_inbound(db, forms.incoming_call(form), now)
+            return await self._services[CallAdmission].admit_answered(db, "twilio", form.call_sid, form.call_id, now)
+        return await self._services[CallAdmission].admit_inbound(db, forms.incoming_call(form), now)
 
     async def _connect_stream(
         self, call: AdmittedCall, now: datetime, exclude: Collection[str] = (), *, records: bool = False
@@ -110,7 +115,7 @@ class TwilioCalls:
 
     async def _record_media_node(self, call: AdmittedCall, stream: StreamTarget) -> None:
         """After the answer: when this fails, the next leg only does not know which node to avoid."""
-        await self._transact(lambda db: self._services[Calls].record_media_node(db, call, stream.node_id))
+        await self._transact(lambda db: record_media_node(db, call, stream.node_id))
 
     # --- The media stream ended: <Connect action> (docs: TwiML <Connect>) ------------------------------------------
 
@@ -146,14 +151,13 @@ class TwilioCalls:
         """Whether the transfer may be carried out: to a conference only while the target waits in it, to a number only
         where the workspace may call, whoever named it. A blind one ends the calls of warm ones. Without a database it
         is carried out, unless the number alone forbids it."""
-        calls = self._services[Calls]
 
         async def prepare(db: Connection) -> bool:
             if outcome.conference:
-                return await calls.join_target(db, call.call_id, outcome.conference, now)
-            if not await may_transfer(db, calls, call, outcome.number):
+                return await transfers_service.join(db, call.call_id, outcome.conference, now)
+            if not await transfers_service.may_transfer(db, self._services[OutboundCalls], call, outcome.number):
                 return False
-            await calls.release_targets(db, call.call_id)
+            await transfers_service.release(db, call.call_id)
             return True
 
         try:
@@ -168,8 +172,8 @@ class TwilioCalls:
         async def store_and_load(db: Connection) -> OpenCall | None:
             await store_once(db, forms.to_stored_event("continue", form), now, handled=True)
             if form.is_ended:
-                await self._services[Calls].apply_carrier_status(db, forms.call_status(form, now))
-            return await self._services[Calls].find_open(db, "twilio", form.call_sid, now)
+                await apply_status(db, forms.call_status(form, now))
+            return await find_open(db, "twilio", form.call_sid, now)
 
         async with asyncio.timeout(self._options.lookup_s):
             return await self._transact(store_and_load)
@@ -275,10 +279,9 @@ class TwilioCalls:
         return await self._resume(call, form, now)
 
     async def _take_back(self, form: TwilioForm, failure: TransferFailure, now: datetime) -> OpenCall | None:
-        take_back = self._services[Calls].take_back
         async with asyncio.timeout(self._options.lookup_s):
             return await self._transact(
-                lambda db: take_back(
+                lambda db: transfers_service.lead_back(
                     db, "twilio", form.call_sid, failure, now, leg=form.leg, target=form["DialCallSid"]
                 )
             )
@@ -309,8 +312,8 @@ def _say_refusal(refused: RefusedCall) -> str:
 class StatusCallbacks:
     """Each event is stored once, together with its effect, and answered with 204."""
 
-    def __init__(self, inbox: WebhookInbox, calls: Calls) -> None:
-        self._inbox, self._calls = inbox, calls
+    def __init__(self, inbox: WebhookInbox) -> None:
+        self._inbox = inbox
 
     async def receive_status(self, form: TwilioForm, now: datetime) -> web.Response:
         """A call's state, or the result of answering-machine detection, which has the same address and no
@@ -342,15 +345,15 @@ class StatusCallbacks:
     async def _apply(self, db: Connection, kind: str, form: TwilioForm, now: datetime) -> None:
         match kind:
             case "status":
-                await self._calls.apply_carrier_status(db, forms.call_status(form, now))
+                await apply_status(db, forms.call_status(form, now))
             case "amd":
-                await self._calls.apply_carrier_status(db, forms.machine_status(form, now))
+                await apply_status(db, forms.machine_status(form, now))
             case "recording":
                 recording = forms.recording(form)
                 if recording is not None:
-                    await self._calls.add_carrier_recording(db, recording)
+                    await add_recording(db, recording)
                 elif form["RecordingStatus"] == "absent":
-                    await self._calls.apply_carrier_status(db, forms.recording_absent(form, now))
+                    await apply_status(db, forms.recording_absent(form, now))
             case "stream":
                 await enqueue_stream_check(db, form, now)
             case _:

@@ -17,7 +17,6 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
-from control.calls.service import Calls
 from control.webhooks.queries import OpenEvent
 from control.webhooks.service import SourceDefinition, WebhookParts
 from control.webhooks.source import (
@@ -145,7 +144,7 @@ def _first_values(request: WebhookRequest) -> dict[str, str]:
 def build(parts: WebhookParts) -> WebhookSource[TwilioForm]:
     """The source with its steps by address."""
     calls = TwilioCalls(parts)
-    callbacks = StatusCallbacks(parts.inbox, parts.services[Calls])
+    callbacks = StatusCallbacks(parts.inbox)
     return WebhookSource(
         reader=TwilioReader(parts.options),
         answers={

@@ -14,7 +14,7 @@ from control.agents.model import AgentContent, AgentVersion
 from control.agents.plan_texts import require_fillable
 from control.agents.readiness import find_warnings
 from control.agents.validation import require_known
-from control.calls.inbound.rules import make_resumed_plan
+from control.calls.admission.rules import make_resumed_plan
 from control.calls.records.rules import CallPolicy, OpenCall
 from control.voice.offers import ProviderOffers
 from shared.bus.checkpoints import Checkpoint

@@ -7,6 +7,7 @@ import pytest
 
 from control.agents.contacts import describe_contact, find_contact, find_contact_values
 from control.calls.records.rules import AdmittedCall, IncomingCall
+from control.calls.records.service import find_open
 from control.db.pool import Connection
 from control.integrations.caller_records.queries import CONTACT_BY_PHONE
 from shared.ids import new_id
@@ -49,10 +50,10 @@ async def test_known_caller_is_greeted_by_name_also_when_the_call_is_resumed(pla
     assert call.plan.agent.prompt == "The caller, as our records have it: Ann Lee of Acme."
     stranger = await platform.admit(other)
     assert stranger.plan.agent.greeting == "Hello there!", "the contacts of another workspace are nobody here"
-    open_call = await platform.in_platform(lambda db: platform.calls.find_open(db, "twilio", "CA-known", later(5)))
+    open_call = await platform.in_platform(lambda db: find_open(db, "twilio", "CA-known", later(5)))
     assert open_call is not None
     resumed = await platform.in_platform(
-        lambda db: platform.calls.resume(db, open_call, make_checkpoint(call.call_id), later(9))
+        lambda db: platform.admission.resume(db, open_call, make_checkpoint(call.call_id), later(9))
     )
     assert isinstance(resumed, AdmittedCall) and resumed.plan.agent.prompt == call.plan.agent.prompt
 
@@ -63,7 +64,7 @@ async def test_calls_own_variable_goes_before_the_contact(platform: CallPlatform
     variables = {"contact_first_name": "Ms Ito"}
     call_id = await platform.place(workspace, "+12125550123", variables=variables)
     answered = await platform.in_platform(
-        lambda db: platform.calls.admit_answered(db, "twilio", f"CA{new_id()}", call_id, later(1))
+        lambda db: platform.admission.admit_answered(db, "twilio", f"CA{new_id()}", call_id, later(1))
     )
     assert isinstance(answered, AdmittedCall)
     assert (answered.plan.agent.greeting, "Bo of ." in answered.plan.agent.prompt) == ("Hello Ms Ito!", True)
@@ -81,7 +82,7 @@ async def statements_of(platform: CallPlatform, workspace: LiveWorkspace) -> lis
         with db.query_logger(lambda record: found.append(record.query)):
             await db.execute("SELECT enter_scope('platform', NULL, NULL)")
             ring = IncomingCall("twilio", f"CA{new_id()}", CALLER, workspace.number)
-            await platform.calls.admit_inbound(db, ring, later(0))
+            await platform.admission.admit_inbound(db, ring, later(0))
     return found
 
 

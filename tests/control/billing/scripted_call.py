@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
+from control.calls.carrier_reports.service import apply_status
 from control.calls.events.rules import IncomingEvent
 from control.calls.events.service import parse_event, write_events
 from control.calls.records.rules import CarrierStatus
@@ -94,7 +95,7 @@ async def write_facts(platform: CallPlatform, carrier_call_id: str, facts: Seque
         await platform.in_platform(lambda db: write_events(db, events))
     for report in reports:
         told = _carrier_status(carrier_call_id, report)
-        await platform.in_platform(partial(platform.calls.apply_carrier_status, report=told))
+        await platform.in_platform(partial(apply_status, report=told))
 
 
 def _carrier_status(carrier_call_id: str, report: Report | CostReport) -> CarrierStatus:

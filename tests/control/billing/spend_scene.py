@@ -10,13 +10,16 @@ from uuid import UUID
 
 import msgspec
 
+from control.agents.lookup import AgentLookup
 from control.billing.limits.rules import SpendSnapshot, SpendTerms
 from control.billing.limits.service import SpendGuard, TransferLimits, load_snapshot
 from control.billing.limits.tasks import SpendLimitDuty
 from control.billing.prices import queries as prices_queries
 from control.billing.prices.rules import ANY_MODEL, NewPrice, PriceKey
 from control.billing.service import Billing
+from control.calls.admission.service import record_refusal
 from control.calls.announcements import make_refusal
+from control.calls.carrier_reports.service import apply_status
 from control.calls.events.service import parse_event, write_events
 from control.calls.records.rules import AdmittedCall, CarrierStatus, RefusedCall
 from control.calls.transfers.service import EndTransferJob
@@ -133,7 +136,7 @@ class SpendScene:
         duty = self._duty if self.is_redis_up else self._make_duty(_away())
         await duty.run(self.platform.pool, self.now)
         run_job = make_end_transfer_job(
-            self.platform.pool, self.platform.calls, self.platform.services[Carriers], lambda: self.now
+            self.platform.pool, self.platform.services[AgentLookup], self.platform.services[Carriers], lambda: self.now
         )
         while self._due_transfers:
             await run_job(msgspec.json.encode(EndTransferJob(self._due_transfers.pop())))
@@ -172,9 +175,7 @@ class SpendScene:
 
     async def _refuse(self, call: AdmittedCall) -> RefusedCall:
         refused = make_refusal("spend_limit", call.plan.agent.language, call.call_id)
-        await self.platform.in_platform(
-            lambda db: self.platform.calls.record_refusal(db, call.call_id, refused, self.now)
-        )
+        await self.platform.in_platform(lambda db: record_refusal(db, call.call_id, refused, self.now))
         return refused
 
     async def _look_at_times(self) -> None:
@@ -213,7 +214,7 @@ class SpendScene:
 
     async def _report(self, call: AdmittedCall, status: str, at: datetime, duration_s: int | None = None) -> None:
         report = CarrierStatus("twilio", call.carrier_call_id, status, at, duration_s=duration_s)  # type: ignore[arg-type]
-        await self.platform.in_platform(lambda db: self.platform.calls.apply_carrier_status(db, report))
+        await self.platform.in_platform(lambda db: apply_status(db, report))
 
 
 def _away() -> SpendGuard:

@@ -126,7 +126,7 @@ async def check_minutes(platform: CallPlatform, workspace: LiveWorkspace, call_i
     assert (stored["status"], stored["cost_total"]) == ("completed", price.quantize(Decimal("1e-6")))
     reported = stored["details"].get("carrier", {}).get("cost")
     report = await platform.in_workspace(
-        workspace, lambda db: platform.calls.records.get(db, workspace.workspace_id, call_id)
+        workspace, lambda db: platform.records.get(db, workspace.workspace_id, call_id)
     )
     (line,) = [one for one in report.costs if one.resource_type == "telephony"]
     assert line.cost == (None if reported is None else Decimal(reported["total"]))

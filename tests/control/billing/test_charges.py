@@ -14,6 +14,7 @@ from control.billing.ledger.rules import UsageEvent
 from control.billing.ledger.service import record_usage
 from control.billing.prices.rules import PriceKey
 from control.billing.prices.service import set_cost
+from control.calls.carrier_reports.service import apply_status
 from control.calls.changes.tasks import charge_uncharged
 from control.calls.events.service import EventUnreadable, parse_event
 from control.calls.records.rules import AdmittedCall, CarrierStatus
@@ -80,7 +81,7 @@ async def test_sums_of_api_roll_ups_and_ledger_are_equal(platform: CallPlatform)
     for provider, share in SHARES.items():
         assert sum(row["cost"] for row in rows if row["provider"] == provider) == share, provider
     report = await platform.in_workspace(
-        workspace, lambda db: platform.calls.records.get(db, workspace.workspace_id, call.call_id)
+        workspace, lambda db: platform.records.get(db, workspace.workspace_id, call.call_id)
     )
     for provider, share in SHARES.items():
         assert sum(one.cost or 0 for one in report.costs if one.provider == provider) == share, provider
@@ -168,7 +169,7 @@ async def test_a_carriers_cost_settles_the_line(platform: CallPlatform) -> None:
 
 async def _telnyx_report(platform: CallPlatform, **facts: Any) -> None:
     report = CarrierStatus("telnyx", "v3:cost", **facts)
-    await platform.in_platform(lambda db: platform.calls.apply_carrier_status(db, report))
+    await platform.in_platform(lambda db: apply_status(db, report))
 
 
 async def test_test_calls_are_not_charged(platform: CallPlatform) -> None:
@@ -210,7 +211,7 @@ async def test_minutes_have_the_price_of_the_tier_at_the_calls_creation(platform
 async def test_a_call_that_nobody_answered_has_no_rows(platform: CallPlatform) -> None:
     _, call = await admit(platform)
     missed = CarrierStatus("twilio", call.carrier_call_id, "no_answer", later(30), duration_s=0)
-    await platform.in_platform(lambda db: platform.calls.apply_carrier_status(db, missed))
+    await platform.in_platform(lambda db: apply_status(db, missed))
     assert (await platform.call_row(call.call_id))["status"] == "no_answer"
     assert await platform.in_platform(lambda db: charge_uncharged(db, later(600))) == 0
     assert await ledger_rows(platform, call.call_id) == []

@@ -220,7 +220,7 @@ async def test_outbound_calls_are_neither_placed_nor_dialled_beyond_the_limit(pl
     with pytest.raises(Conflict) as refusal:
         await platform.place(scene.workspace, "+14155550199", at=scene.now)
     assert refusal.value.code == "spend_limit_reached"
-    assert await platform.in_platform(lambda db: platform.calls.placement.start(db, queued, scene.now)) is None
+    assert await platform.in_platform(lambda db: platform.placement.start(db, queued, scene.now)) is None
     row = await platform.call_row(queued)
     assert (row["status"], row["end_reason"]) == ("failed", "spend_limit")
     assert await platform.place(scene.workspace, "+14155550198", test=True, at=scene.now)

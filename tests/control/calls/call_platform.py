@@ -15,10 +15,11 @@ from control.accounts.policy import HashPolicy
 from control.accounts.service import Accounts
 from control.agents.model import AgentDraft, AgentPolicy, VoiceAgent
 from control.agents.service import Agents
+from control.calls.admission.service import CallAdmission
 from control.calls.live.service import MediaAssignment
-from control.calls.outbound.service import CallRequest
+from control.calls.outbound.service import CallPlacement, CallRequest, OutboundCalls
 from control.calls.records.rules import AdmittedCall, CallPolicy, IncomingCall, RefusedCall
-from control.calls.service import Calls
+from control.calls.records.service import CallRecords
 from control.carriers.pacer import CallPacer
 from control.carriers.rules import (
     NO_HOLDER,
@@ -97,8 +98,20 @@ class CallPlatform:
     gateway: "FakeCarrier"
 
     @property
-    def calls(self) -> Calls:
-        return self.services[Calls]
+    def admission(self) -> CallAdmission:
+        return self.services[CallAdmission]
+
+    @property
+    def outbound(self) -> OutboundCalls:
+        return self.services[OutboundCalls]
+
+    @property
+    def placement(self) -> CallPlacement:
+        return self.services[CallPlacement]
+
+    @property
+    def records(self) -> CallRecords:
+        return self.services[CallRecords]
 
     @property
     def media_assignment(self) -> MediaAssignment:
@@ -164,7 +177,7 @@ class CallPlatform:
     ) -> AdmittedCall | RefusedCall:
         """Rings the number of the workspace; returns the admission or the refusal."""
         ring = IncomingCall(carrier, name or f"CA{new_id()}", caller, workspace.number)
-        return await self.in_platform(lambda db: self.calls.admit_inbound(db, ring, at))
+        return await self.in_platform(lambda db: self.admission.admit_inbound(db, ring, at))
 
     async def admit(self, workspace: LiveWorkspace, name: str = "", *, at: datetime = NOW) -> AdmittedCall:
         """Rings the number of the workspace; the call must be admitted."""
@@ -183,7 +196,7 @@ class CallPlatform:
     ) -> UUID:
         """Places an outbound call; returns its id."""
         request = CallRequest(workspace.workspace_id, workspace.agent_id, number, test, variables or {})
-        return await self.in_workspace(workspace, lambda db: self.calls.place(db, workspace.actor, request, at))
+        return await self.in_workspace(workspace, lambda db: self.outbound.place(db, workspace.actor, request, at))
 
     async def call_row(self, call_id: UUID) -> Any:
         """A call's row."""

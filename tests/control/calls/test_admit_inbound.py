@@ -6,6 +6,7 @@ from uuid import UUID
 import pytest
 from asyncpg.connection import LoggedQuery  # type: ignore[import-untyped]
 
+from control.calls.admission.service import record_refusal
 from control.calls.records.rules import AdmittedCall, IncomingCall, RefusedCall
 from control.db.pool import Connection
 from control.voice.instances import KeyChange, set_key
@@ -38,11 +39,11 @@ async def test_admission_takes_five_queries_and_locks_the_workspace_for_the_last
 
     async def work(db: Connection) -> None:
         # The first query of a connection also reads the types of the columns.
-        await platform.calls.admit_inbound(
+        await platform.admission.admit_inbound(
             db, IncomingCall("twilio", "CA-cost-1", "+14155550100", workspace.number), NOW
         )
         with db.query_logger(record_query):
-            await platform.calls.admit_inbound(
+            await platform.admission.admit_inbound(
                 db, IncomingCall("twilio", "CA-cost-2", "+14155550100", workspace.number), NOW
             )
 
@@ -63,7 +64,7 @@ async def test_withheld_number_is_stored_as_null_and_empty_in_placeholders(platf
 
 async def test_call_to_an_unknown_number_leaves_no_row(platform: CallPlatform) -> None:
     incoming = IncomingCall("twilio", "CA-nobody", "+14155550100", "+14155559999")
-    refusal = await platform.in_platform(lambda db: platform.calls.admit_inbound(db, incoming, NOW))
+    refusal = await platform.in_platform(lambda db: platform.admission.admit_inbound(db, incoming, NOW))
     assert isinstance(refusal, RefusedCall)
     assert (refusal.reason, refusal.call_id) == ("unknown_number", None)
     assert not await platform.in_platform(
@@ -184,7 +185,7 @@ async def test_slot_is_free_after_the_call(platform: CallPlatform) -> None:
     await platform.admit(workspace)
     assert isinstance(await platform.ring(workspace), RefusedCall)
     busy = RefusedCall("all_busy", "", "en", first.call_id)
-    await platform.in_platform(lambda db: platform.calls.record_refusal(db, first.call_id, busy, NOW))
+    await platform.in_platform(lambda db: record_refusal(db, first.call_id, busy, NOW))
     assert (await platform.call_row(first.call_id))["status"] == "busy"
     assert isinstance(await platform.ring(workspace), AdmittedCall)
 
@@ -247,7 +248,7 @@ async def test_calls_mark_their_day_for_roll_ups(platform: CallPlatform) -> None
 async def test_caller_may_be_anonymous(platform: CallPlatform, caller: str) -> None:
     workspace = await platform.create_workspace()
     incoming = IncomingCall("twilio", f"CA-{caller}", caller, workspace.number)
-    admitted = await platform.in_platform(lambda db: platform.calls.admit_inbound(db, incoming, NOW))
+    admitted = await platform.in_platform(lambda db: platform.admission.admit_inbound(db, incoming, NOW))
     assert isinstance(admitted, AdmittedCall)
 
 
@@ -255,8 +256,8 @@ async def test_call_is_invisible_to_other_workspaces(platform: CallPlatform) -> 
     workspace, other = await platform.create_workspace(), await platform.create_workspace()
     call = await platform.admit(workspace)
     with pytest.raises(Problem):
-        await platform.in_workspace(other, lambda db: platform.calls.records.get(db, other.workspace_id, call.call_id))
+        await platform.in_workspace(other, lambda db: platform.records.get(db, other.workspace_id, call.call_id))
     own_calls = await platform.in_workspace(
-        workspace, lambda db: platform.calls.records.get(db, workspace.workspace_id, call.call_id)
+        workspace, lambda db: platform.records.get(db, workspace.workspace_id, call.call_id)
     )
     assert own_calls.summary_line.id == UUID(call.plan.call_id)

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from control.calls.records.rules import AdmittedCall
+from control.calls.records.service import find_open
 from shared.errors import Conflict, Invalid, Problem
 from shared.plan import ContextPlan
 from tests.control.calls.call_platform import NOW, CallPlatform, LiveWorkspace, later, make_checkpoint
@@ -30,19 +31,17 @@ async def test_answered_and_resumed_calls_have_the_values_they_were_placed_with(
     )
     call_id = await platform.place(workspace, CALLEE, variables={"customer": "Ms Ito", "order": "{customer}"})
     answered = await platform.in_platform(
-        lambda db: platform.calls.admit_answered(db, "twilio", "CA-variables", call_id, later(120))
+        lambda db: platform.admission.admit_answered(db, "twilio", "CA-variables", call_id, later(120))
     )
     assert isinstance(answered, AdmittedCall)
     assert answered.plan.agent.greeting == "Hello Ms Ito, it is 21:02 at Desk."
     assert answered.plan.agent.prompt == f"You call Ms Ito at {CALLEE} about {{customer}}."
     assert answered.plan.context == ContextPlan("Asia/Tokyo", "outbound")
 
-    open_call = await platform.in_platform(
-        lambda db: platform.calls.find_open(db, "twilio", "CA-variables", later(130))
-    )
+    open_call = await platform.in_platform(lambda db: find_open(db, "twilio", "CA-variables", later(130)))
     assert open_call is not None
     resumed = await platform.in_platform(
-        lambda db: platform.calls.resume(db, open_call, make_checkpoint(call_id), later(200))
+        lambda db: platform.admission.resume(db, open_call, make_checkpoint(call_id), later(200))
     )
     assert isinstance(resumed, AdmittedCall)
     assert (resumed.plan.agent.prompt, resumed.plan.context) == (answered.plan.agent.prompt, answered.plan.context)

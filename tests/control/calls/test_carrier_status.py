@@ -10,9 +10,11 @@ import pytest
 
 from control.agents.model import AgentEdit
 from control.agents.service import Agents
-from control.calls.live.service import HANG_UP, HangupJob
-from control.calls.recordings.service import FETCH_RECORDING, FetchRecordingJob
+from control.calls.carrier_reports.service import apply_status
+from control.calls.live.service import HANG_UP, HangupJob, record_media_node
+from control.calls.recordings.service import FETCH_RECORDING, FetchRecordingJob, add_recording
 from control.calls.records.rules import MOST_LEGS, AdmittedCall, CarrierRecording, CarrierStatus, OpenCall, RefusedCall
+from control.calls.records.service import find_open
 from control.carriers.rules import PlacedCall
 from shared.bus.checkpoints import Checkpoint
 from shared.events import CallStatus, CallUsage
@@ -24,15 +26,15 @@ async def report_status(
     platform: CallPlatform, name: str, status: CallStatus | None, seconds: float = 0, **fields: Any
 ) -> None:
     carrier_status = CarrierStatus("twilio", name, status, later(seconds), **fields)
-    await platform.in_platform(lambda db: platform.calls.apply_carrier_status(db, carrier_status))
+    await platform.in_platform(lambda db: apply_status(db, carrier_status))
 
 
 async def place_and_dial(platform: CallPlatform, workspace: LiveWorkspace, name: str) -> UUID:
     """Places and dials a call; returns its id."""
     call_id = await platform.place(workspace, "+12125550123")
-    order = await platform.in_platform(lambda db: platform.calls.placement.start(db, call_id, NOW))
+    order = await platform.in_platform(lambda db: platform.placement.start(db, call_id, NOW))
     assert order is not None
-    assert await platform.in_platform(lambda db: platform.calls.placement.confirm(db, call_id, PlacedCall(name), NOW))
+    assert await platform.in_platform(lambda db: platform.placement.confirm(db, call_id, PlacedCall(name), NOW))
     return call_id
 
 
@@ -75,14 +77,14 @@ async def test_outbound_call_is_admitted_when_answered(platform: CallPlatform) -
     workspace = await platform.create_workspace()
     call_id = await place_and_dial(platform, workspace, "CA-ours")
     result = await platform.in_platform(
-        lambda db: platform.calls.admit_answered(db, "twilio", "CA-ours", call_id, later(5))
+        lambda db: platform.admission.admit_answered(db, "twilio", "CA-ours", call_id, later(5))
     )
     assert isinstance(result, AdmittedCall)
     assert (result.call_id, result.plan.agent.greeting) == (call_id, "Hello.")
     row = await platform.call_row(call_id)
     assert (row["status"], row["answered_at"]) == ("in_progress", later(5))
     repeated = await platform.in_platform(
-        lambda db: platform.calls.admit_answered(db, "twilio", "CA-ours", call_id, later(6))
+        lambda db: platform.admission.admit_answered(db, "twilio", "CA-ours", call_id, later(6))
     )
     assert repeated == result
 
@@ -90,7 +92,9 @@ async def test_outbound_call_is_admitted_when_answered(platform: CallPlatform) -
 async def test_call_answered_before_its_carrier_id_was_stored(platform: CallPlatform) -> None:
     workspace = await platform.create_workspace()
     call_id = await platform.place(workspace, "+12125550123")
-    result = await platform.in_platform(lambda db: platform.calls.admit_answered(db, "twilio", "CA-fast", call_id, NOW))
+    result = await platform.in_platform(
+        lambda db: platform.admission.admit_answered(db, "twilio", "CA-fast", call_id, NOW)
+    )
     assert isinstance(result, AdmittedCall)
     assert (await platform.call_row(call_id))["carrier_call_id"] == "CA-fast"
 
@@ -99,7 +103,7 @@ async def test_another_carrier_call_does_not_take_over_the_row(platform: CallPla
     workspace = await platform.create_workspace()
     call_id = await place_and_dial(platform, workspace, "CA-first")
     result = await platform.in_platform(
-        lambda db: platform.calls.admit_answered(db, "twilio", "CA-other", call_id, NOW)
+        lambda db: platform.admission.admit_answered(db, "twilio", "CA-other", call_id, NOW)
     )
     assert isinstance(result, RefusedCall)
     assert (await platform.call_row(call_id))["status"] == "queued"
@@ -112,7 +116,7 @@ async def test_answered_call_of_a_suspended_workspace_is_refused(platform: CallP
         lambda db: db.execute("UPDATE workspaces SET status = 'suspended' WHERE id = $1", workspace.workspace_id)
     )
     result = await platform.in_platform(
-        lambda db: platform.calls.admit_answered(db, "twilio", "CA-suspended", call_id, NOW)
+        lambda db: platform.admission.admit_answered(db, "twilio", "CA-suspended", call_id, NOW)
     )
     assert isinstance(result, RefusedCall) and result.reason == "suspended"
     assert (await platform.call_row(call_id))["status"] == "failed"
@@ -161,7 +165,7 @@ async def test_recording_is_fetched_once(platform: CallPlatform) -> None:
     call = await platform.admit(workspace, "CA-recorded")
     recording = CarrierRecording("twilio", "CA-recorded", "RE1", "https://api.example.com/RE1", 30)
     for _ in range(3):
-        await platform.in_platform(lambda db: platform.calls.add_carrier_recording(db, recording))
+        await platform.in_platform(lambda db: add_recording(db, recording))
     jobs = [msgspec.json.decode(job, type=FetchRecordingJob) for job in await platform.job_payloads(FETCH_RECORDING)]
     assert [job for job in jobs if job.call_id == call.call_id] == [FetchRecordingJob(call.call_id, "RE1")]
 
@@ -170,8 +174,8 @@ async def test_call_is_open_until_a_minute_after_its_end(platform: CallPlatform)
     workspace = await platform.create_workspace()
     call = await platform.admit(workspace, "CA-on")
     await report_status(platform, "CA-on", "in_progress", 1)
-    await platform.in_platform(lambda db: platform.calls.record_media_node(db, call, "node-1"))
-    open_call = await find_open(platform, "CA-on")
+    await platform.in_platform(lambda db: record_media_node(db, call, "node-1"))
+    open_call = await find_by_name(platform, "CA-on")
     assert open_call == OpenCall(
         call_id=call.call_id,
         workspace_id=workspace.workspace_id,
@@ -191,13 +195,13 @@ async def test_call_is_open_until_a_minute_after_its_end(platform: CallPlatform)
         was_answered=True,
     )
     await report_status(platform, "CA-on", "completed", 20)
-    assert (await find_open(platform, "CA-on", 60)).status == "completed"
-    assert await platform.in_platform(lambda db: platform.calls.find_open(db, "twilio", "CA-on", later(81))) is None
-    assert await platform.in_platform(lambda db: platform.calls.find_open(db, "twilio", "CA-never", NOW)) is None
+    assert (await find_by_name(platform, "CA-on", 60)).status == "completed"
+    assert await platform.in_platform(lambda db: find_open(db, "twilio", "CA-on", later(81))) is None
+    assert await platform.in_platform(lambda db: find_open(db, "twilio", "CA-never", NOW)) is None
 
 
-async def find_open(platform: CallPlatform, name: str, seconds: float = 5) -> OpenCall:
-    open_call = await platform.in_platform(lambda db: platform.calls.find_open(db, "twilio", name, later(seconds)))
+async def find_by_name(platform: CallPlatform, name: str, seconds: float = 5) -> OpenCall:
+    open_call = await platform.in_platform(lambda db: find_open(db, "twilio", name, later(seconds)))
     assert open_call is not None
     return open_call
 
@@ -218,8 +222,8 @@ async def test_call_resumes_from_its_checkpoint(platform: CallPlatform) -> None:
         began_ms=1_000,
         at_ms=9_000,
     )
-    open_call = await find_open(platform, "CA-resume")
-    result = await platform.in_platform(lambda db: platform.calls.resume(db, open_call, checkpoint, later(5)))
+    open_call = await find_by_name(platform, "CA-resume")
+    result = await platform.in_platform(lambda db: platform.admission.resume(db, open_call, checkpoint, later(5)))
     assert isinstance(result, AdmittedCall)
     plan = result.plan
     assert (result.leg, plan.leg) == (1, 1)
@@ -227,15 +231,15 @@ async def test_call_resumes_from_its_checkpoint(platform: CallPlatform) -> None:
     assert plan.resume is not None
     assert (plan.resume.messages, plan.resume.turn, plan.resume.usage) == (heard, 1, CallUsage(call_ms=9))
     assert (plan.resume.began_ms, plan.resume.lost_ms) == (1_000, 9_000)
-    assert (await find_open(platform, "CA-resume")).leg == 1
+    assert (await find_by_name(platform, "CA-resume")).leg == 1
 
 
 async def test_resumed_call_without_checkpoint_has_no_greeting(platform: CallPlatform) -> None:
     workspace = await platform.create_workspace(language="de")
     await platform.admit(workspace, "CA-blank")
     await report_status(platform, "CA-blank", "in_progress", 1)
-    open_call = await find_open(platform, "CA-blank")
-    result = await platform.in_platform(lambda db: platform.calls.resume(db, open_call, None, later(5)))
+    open_call = await find_by_name(platform, "CA-blank")
+    result = await platform.in_platform(lambda db: platform.admission.resume(db, open_call, None, later(5)))
     assert isinstance(result, AdmittedCall) and result.plan.resume is not None
     assert result.plan.resume.messages == []
     assert result.plan.resume.began_ms == round(later(1).timestamp() * 1000)
@@ -252,8 +256,8 @@ async def test_resumed_call_keeps_its_agent_version(platform: CallPlatform) -> N
             db, workspace.workspace_id, workspace.actor, workspace.agent_id, edit, NOW
         ),
     )
-    open_call = await find_open(platform, "CA-version")
-    result = await platform.in_platform(lambda db: platform.calls.resume(db, open_call, None, later(5)))
+    open_call = await find_by_name(platform, "CA-version")
+    result = await platform.in_platform(lambda db: platform.admission.resume(db, open_call, None, later(5)))
     assert isinstance(result, AdmittedCall)
     assert result.plan.agent.prompt == ""
 
@@ -263,9 +267,9 @@ async def test_call_is_not_resumed_more_than_the_limit(platform: CallPlatform) -
     await platform.admit(workspace, "CA-ever")
     legs = []
     for _ in range(MOST_LEGS + 1):
-        open_call = await find_open(platform, "CA-ever")
+        open_call = await find_by_name(platform, "CA-ever")
         result = await platform.in_platform(
-            partial(platform.calls.resume, open_call=open_call, checkpoint=None, now=later(5))
+            partial(platform.admission.resume, open_call=open_call, checkpoint=None, now=later(5))
         )
         legs.append(result.leg if isinstance(result, AdmittedCall) else result.reason)
     assert legs == [1, 2, 3, 4, 5, "unusable"]
@@ -275,12 +279,12 @@ async def test_call_is_not_resumed_more_than_the_limit(platform: CallPlatform) -
 async def test_ended_or_suspended_calls_are_not_resumed(platform: CallPlatform, condition: str) -> None:
     workspace = await platform.create_workspace()
     await platform.admit(workspace, f"CA-not-{condition}")
-    open_call = await find_open(platform, f"CA-not-{condition}")
+    open_call = await find_by_name(platform, f"CA-not-{condition}")
     if condition == "over":
         await report_status(platform, f"CA-not-{condition}", "completed", 3)
     else:
         await platform.in_platform(
             lambda db: db.execute("UPDATE workspaces SET status = 'suspended' WHERE id = $1", workspace.workspace_id)
         )
-    result = await platform.in_platform(lambda db: platform.calls.resume(db, open_call, None, later(5)))
+    result = await platform.in_platform(lambda db: platform.admission.resume(db, open_call, None, later(5)))
     assert isinstance(result, RefusedCall)

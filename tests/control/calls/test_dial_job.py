@@ -30,7 +30,7 @@ CALLEE = "+12125550123"
 def dial_job(platform: CallPlatform) -> JobHandler:
     services = platform.services
     return make_dial_job(
-        platform.pool, platform.calls, services[Carriers], DialQueue(platform.pool, services[CallPacer])
+        platform.pool, platform.placement, services[Carriers], DialQueue(platform.pool, services[CallPacer])
     )
 
 
@@ -216,7 +216,7 @@ async def test_call_answered_before_the_dial_job_finished(platform: CallPlatform
     with pytest.raises(JobFailed):
         await dial_job(platform)(payload)
     result = await platform.in_platform(
-        lambda db: platform.calls.admit_answered(db, "twilio", "CA-webhook", call_id, later(1))
+        lambda db: platform.admission.admit_answered(db, "twilio", "CA-webhook", call_id, later(1))
     )
     assert isinstance(result, AdmittedCall)
     await dial_job(platform)(payload)

@@ -71,7 +71,7 @@ async def test_calls_of_one_workspace_leave_times_to_others(platform: CallPlatfo
     calls = [await platform.place(many, f"+1212555{index:04}", at=now) for index in range(20)]
     before = len(await queued_jobs(platform))
     for index, call_id in enumerate(calls):
-        waiting = await platform.in_platform(partial(platform.calls.placement.find_waiting, call_id=call_id, now=now))
+        waiting = await platform.in_platform(partial(platform.placement.find_waiting, call_id=call_id, now=now))
         assert waiting is not None and waiting.ahead == index
         await queue.wait_for_turn(PlaceCallJob(call_id), waiting.carrier, waiting.ahead)
     waits = [delay for job, delay in (await queued_jobs(platform))[before:] if not job.turn_at]
@@ -82,7 +82,7 @@ async def test_calls_of_one_workspace_leave_times_to_others(platform: CallPlatfo
 async def test_call_beyond_its_workspaces_share_is_not_dialled_yet(platform: CallPlatform) -> None:
     workspace, now, queue = await platform.create_workspace(), datetime.now(UTC), queue_of(platform, 1.0, Sleeps())
     calls = [await platform.place(workspace, f"+1212555{index:04}", at=now) for index in range(9)]
-    run = make_dial_job(platform.pool, platform.calls, platform.services[Carriers], queue)
+    run = make_dial_job(platform.pool, platform.placement, platform.services[Carriers], queue)
     await run(msgspec.json.encode(PlaceCallJob(calls[8])))
     later, _ = (await queued_jobs(platform))[-1]
     assert (later.call_id, later.turn_at, platform.gateway.dialled) == (calls[8], 0, [])
@@ -94,7 +94,7 @@ async def test_call_beyond_its_workspaces_share_is_not_dialled_yet(platform: Cal
 async def test_call_that_is_too_old_takes_no_turn(platform: CallPlatform) -> None:
     call_id = await platform.place(await platform.create_workspace(), CALLEE, at=datetime.now(UTC) - 2 * STALE)
     queue = queue_of(platform, 0.1, Sleeps())
-    await make_dial_job(platform.pool, platform.calls, platform.services[Carriers], queue)(
+    await make_dial_job(platform.pool, platform.placement, platform.services[Carriers], queue)(
         msgspec.json.encode(PlaceCallJob(call_id))
     )
     assert (await platform.call_row(call_id))["end_detail"] == "too_late"
@@ -125,7 +125,7 @@ async def test_refused_call_goes_back_to_the_queue_and_is_dialled_later(platform
     workspace = await platform.create_workspace()
     call_id = await platform.place(workspace, CALLEE, at=datetime.now(UTC))
     sleeps = Sleeps()
-    run = make_dial_job(platform.pool, platform.calls, platform.services[Carriers], queue_of(platform, 2.0, sleeps))
+    run = make_dial_job(platform.pool, platform.placement, platform.services[Carriers], queue_of(platform, 2.0, sleeps))
     platform.gateway.answers["dial"] = NOT_TAKEN
     await run(msgspec.json.encode(PlaceCallJob(call_id)))
     row = await platform.call_row(call_id)
@@ -143,8 +143,10 @@ async def test_refused_look_up_is_repeated_and_never_dialled_again(platform: Cal
     """The first try may have reached the carrier, so a refused look-up proves nothing."""
     workspace = await platform.create_workspace()
     call_id = await platform.place(workspace, CALLEE, at=datetime.now(UTC))
-    await platform.in_platform(lambda db: platform.calls.placement.start(db, call_id, datetime.now(UTC)))
-    run = make_dial_job(platform.pool, platform.calls, platform.services[Carriers], queue_of(platform, 1.0, Sleeps()))
+    await platform.in_platform(lambda db: platform.placement.start(db, call_id, datetime.now(UTC)))
+    run = make_dial_job(
+        platform.pool, platform.placement, platform.services[Carriers], queue_of(platform, 1.0, Sleeps())
+    )
     platform.gateway.answers["find_placed_calls"] = NOT_TAKEN
     with pytest.raises(Exception, match="carrier unavailable: 429"):
         await run(msgspec.json.encode(PlaceCallJob(call_id)))

@@ -59,7 +59,7 @@ async def entries(platform: CallPlatform, workspace: LiveWorkspace) -> Sequence[
 
 async def dial(platform: CallPlatform, call_id: UUID) -> None:
     queue = DialQueue(platform.pool, platform.services[CallPacer])
-    run = make_dial_job(platform.pool, platform.calls, platform.services[Carriers], queue)
+    run = make_dial_job(platform.pool, platform.placement, platform.services[Carriers], queue)
     await run(msgspec.json.encode(PlaceCallJob(call_id)))
 
 
@@ -107,7 +107,7 @@ async def test_waiting_calls_are_canceled_and_tried_ones_are_not(platform: CallP
     waiting = await platform.place(workspace, CALLEE)
     tried = await platform.place(workspace, CALLEE, at=later(61))
     not_listed = [await platform.place(workspace, "+12125550124", at=later(122)), await platform.place(other, CALLEE)]
-    await platform.in_platform(lambda db: platform.calls.placement.start(db, tried, later(62)))
+    await platform.in_platform(lambda db: platform.placement.start(db, tried, later(62)))
     await add(platform, workspace, CALLEE)
     assert await platform.in_platform(lambda db: cancel_listed(db, later(130))) == 1
     assert await platform.in_platform(lambda db: cancel_listed(db, later(131))) == 0
@@ -123,7 +123,7 @@ async def test_a_call_whose_dialling_begins_meanwhile_is_not_canceled(platform: 
     call_id = await platform.place(workspace, CALLEE)
     async with platform.pool.transaction() as db:
         await enter_platform(db)
-        assert await platform.calls.placement.start(db, call_id, later(1)) is not None
+        assert await platform.placement.start(db, call_id, later(1)) is not None
         await add(platform, workspace, CALLEE)
         canceling = asyncio.create_task(platform.in_platform(lambda other: cancel_listed(other, later(2))))
         await wait_until(partial(platform.in_platform, is_waiting_for_a_lock))

@@ -15,9 +15,10 @@ import msgspec
 import pytest
 
 from control.analytics.rollup import roll_up_days
+from control.calls.carrier_reports.service import apply_status
 from control.calls.events.service import parse_event, write_events
 from control.calls.events.tasks import ASIDE, ConsumerPace, EventCounts, consume_events
-from control.calls.live.service import HANG_UP, STREAM_ENDED, StreamEndedJob
+from control.calls.live.service import HANG_UP, STREAM_ENDED, StreamEndedJob, record_media_node
 from control.calls.live.tasks import make_hangup_job
 from control.calls.recordings.service import JOIN_RECORDINGS, JoinRecordingsJob
 from control.calls.records.rules import AdmittedCall, CarrierStatus
@@ -114,7 +115,7 @@ async def test_repeated_seq_with_another_time_is_stored_once(platform: CallPlatf
 async def test_carrier_may_report_the_end_before_media(platform: CallPlatform) -> None:
     _, call = await admit_call(platform)
     media_event = CarrierStatus("twilio", call.carrier_call_id, "completed", later(14), duration_s=14)
-    await platform.in_platform(lambda db: platform.calls.apply_carrier_status(db, media_event))
+    await platform.in_platform(lambda db: apply_status(db, media_event))
     lines = conversation_events(call)
     lines[-1] = encoded_event(call.call_id, 6, CallEnded("completed", "silence", "", 12_000, CallUsage()), 12)
     async with running_consumer(platform):
@@ -278,7 +279,7 @@ async def test_recordings_of_several_streams_are_joined_later(platform: CallPlat
 async def test_a_test_call_is_not_counted(platform: CallPlatform) -> None:
     workspace = await platform.create_workspace()
     call_id = await platform.place(workspace, "+12125550123", test=True)
-    await platform.in_platform(lambda db: platform.calls.admit_answered(db, "twilio", "CA-test-call", call_id, NOW))
+    await platform.in_platform(lambda db: platform.admission.admit_answered(db, "twilio", "CA-test-call", call_id, NOW))
     async with running_consumer(platform):
         ended = CallEnded("completed", "agent_hangup", "", 5_000, CallUsage())
         await send(platform, [encoded_event(call_id, 1, ended, 5)])
@@ -342,7 +343,7 @@ async def test_end_of_a_telnyx_stream_leads_to_its_next_step_at_once(
     legs = [replace(call, leg=known) for known in (0, 1)]
     for one in legs:
         await platform.in_platform(
-            lambda db, one=one: platform.calls.record_media_node(db, one, "m", f"stream:{one.leg}")  # type: ignore[misc]
+            lambda db, one=one: record_media_node(db, one, "m", f"stream:{one.leg}")  # type: ignore[misc]
         )
     ended = CallEnded("completed", reason, "", 9_000, CallUsage())
     event = parse_event("1-1", encoded_event(call.call_id, leg * SEQ_PER_LEG + 9, ended, 9))
@@ -365,7 +366,7 @@ async def test_hangup_is_skipped_after_the_carriers_own_report(platform: CallPla
     carrier_event = CarrierStatus(
         "telnyx", "ended-meanwhile", "completed", later(9), facts={"cause": "normal_clearing"}
     )
-    await platform.in_platform(lambda db: platform.calls.apply_carrier_status(db, carrier_event))
+    await platform.in_platform(lambda db: apply_status(db, carrier_event))
     gateway = FakeCarrier("telnyx")
     await make_hangup_job(platform.pool, Carriers({"telnyx": gateway}), platform.media_assignment)(job)
     assert gateway.hung_up == []
@@ -376,7 +377,7 @@ async def test_hangup_of_a_call_that_telnyx_ended_succeeds(platform: CallPlatfor
     call = await platform.ring(workspace, "hung-up-already", carrier="telnyx")
     assert isinstance(call, AdmittedCall)
     carrier_event = CarrierStatus("telnyx", "hung-up-already", "completed", later(9))
-    await platform.in_platform(lambda db: platform.calls.apply_carrier_status(db, carrier_event))
+    await platform.in_platform(lambda db: apply_status(db, carrier_event))
     media_event = parse_event(
         "1-1", encoded_event(call.call_id, 9, CallEnded("completed", "caller_hangup", "", 9_000, CallUsage()), 9)
     )

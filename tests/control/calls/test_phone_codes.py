@@ -119,7 +119,7 @@ async def test_callers_of_a_trial_are_transferred_to_verified_phones_only(platfo
 
     async def transferable() -> str:
         return await platform.in_workspace(
-            workspace, lambda db: platform.calls.require_transferable(db, workspace.workspace_id, PHONE)
+            workspace, lambda db: platform.outbound.require_transferable(db, workspace.workspace_id, PHONE)
         )
 
     with pytest.raises(Invalid) as refused:
@@ -196,7 +196,7 @@ async def test_no_other_phone_is_called_with_a_code(platform: CallPlatform, numb
 async def test_the_call_with_a_code_lasts_a_minute_at_most(platform: CallPlatform) -> None:
     workspace = await platform.create_workspace()
     code = await request(platform, workspace)
-    order = await platform.in_platform(lambda db: platform.calls.placement.start(db, code.call_id, NOW))
+    order = await platform.in_platform(lambda db: platform.placement.start(db, code.call_id, NOW))
     assert order is not None
     assert (order.dial.max_duration_s, order.dial.record) == (60, False)
 

@@ -70,7 +70,7 @@ async def test_at_the_platforms_limit_no_call_is_placed_or_dialled_and_calls_in_
     await platform.in_platform(lambda db: measure_platform_calls(db, NOW))
     refused = await refusal_of(platform, second, "+12125550124")
     assert (refused.code, refused.retry_after_s) == ("platform_limit", 3_600)
-    assert await platform.in_platform(lambda db: platform.calls.placement.start(db, queued, NOW)) is None
+    assert await platform.in_platform(lambda db: platform.placement.start(db, queued, NOW)) is None
     row = await platform.call_row(queued)
     assert (row["status"], row["end_detail"]) == ("failed", "platform_limit")
     assert (await platform.call_row(talking))["status"] == "in_progress"

@@ -8,8 +8,9 @@ import msgspec
 import pytest
 
 from control.calls.carrier_reports.rules import ExtraPrices, estimate_extras
-from control.calls.carrier_reports.service import LOOK_AFTER_S, READ_PRICE, ReadPriceJob
+from control.calls.carrier_reports.service import LOOK_AFTER_S, READ_PRICE, ReadPriceJob, apply_status
 from control.calls.carrier_reports.tasks import make_price_job
+from control.calls.live.service import record_media_node
 from control.calls.records.details import CallDetails, MediaLeg, StoredCarrierRecording, Transfer
 from control.calls.records.rules import AdmittedCall, CallState, CarrierStatus
 from control.carriers.rules import OTHER_CURRENCY, CarrierRefused
@@ -54,7 +55,7 @@ async def report(platform: CallPlatform, call: AdmittedCall, *, duration_s: int,
         "twilio", call.carrier_call_id, "completed", later(70), call_id=call.call_id, duration_s=duration_s,
         sequence=sequence,
     )  # fmt: skip
-    await platform.in_platform(lambda db: platform.calls.apply_carrier_status(db, status))
+    await platform.in_platform(lambda db: apply_status(db, status))
 
 
 async def jobs_of(platform: CallPlatform, call_id: UUID) -> list[ReadPriceJob]:
@@ -130,7 +131,7 @@ async def test_media_streams_are_estimated_and_marked(
 ) -> None:
     """A call of 61 s: two begun minutes."""
     call = await platform.admit(await platform.create_workspace())
-    await platform.in_platform(lambda db: platform.calls.record_media_node(db, call, "node-1"))
+    await platform.in_platform(lambda db: record_media_node(db, call, "node-1"))
     await report(platform, call, duration_s=61)
     twilio = PricingCarrier()
     twilio.price = Decimal("0.0170")

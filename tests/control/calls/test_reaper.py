@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pytest
 
+from control.calls.carrier_reports.service import apply_status
 from control.calls.events.tasks import EventCounts, consume_events
 from control.calls.lost.service import (
     CLOCK_ERROR,
@@ -77,7 +78,7 @@ async def test_conversation_of_a_lost_stream_is_deleted_only_if_the_call_has_end
     call = await call_with_checkpoint(platform)
     if status is not None:
         status_report = CarrierStatus("twilio", call.carrier_call_id, status, later(9))
-        await platform.in_platform(lambda db: platform.calls.apply_carrier_status(db, status_report))
+        await platform.in_platform(lambda db: apply_status(db, status_report))
     reason: EndReason = "carrier_error"
     async with running_consumer(platform):
         await send(platform, [encoded_event(call.call_id, 5, CallEnded("failed", reason, "", 9_000, CallUsage()), 9)])
@@ -128,7 +129,7 @@ async def test_other_events_delete_no_conversation(platform: CallPlatform) -> No
 async def test_conversation_of_a_reaped_call_is_deleted(platform: CallPlatform) -> None:
     call, ringing = await call_with_checkpoint(platform), await call_with_checkpoint(platform)
     status_report = CarrierStatus("twilio", call.carrier_call_id, "in_progress", NOW)
-    await platform.in_platform(lambda db: platform.calls.apply_carrier_status(db, status_report))
+    await platform.in_platform(lambda db: apply_status(db, status_report))
     now = NOW + timedelta(minutes=1)
     await reap_calls(platform.pool, platform.media_assignment, CallWatch(), now)
     assert await has_checkpoint(platform, call)

@@ -21,6 +21,7 @@ from control.calls.recordings.service import (
     DiscardRecordingsJob,
     JoinRecordingsJob,
     StartRecordingJob,
+    add_recording,
 )
 from control.calls.recordings.tasks import (
     make_discard_recordings_job,
@@ -31,6 +32,7 @@ from control.calls.recordings.tasks import (
 from control.calls.records.details import CallDetails, ConsentRecord
 from control.calls.records.queries import lock_one
 from control.calls.records.rules import AdmittedCall, CallState, CarrierRecording
+from control.calls.records.service import find_open
 from control.carriers.service import Carriers
 from control.db.jobs import JobFailed
 from shared.bus.checkpoints import Checkpoint
@@ -146,7 +148,7 @@ async def test_carrier_stops_and_its_recording_is_deleted_unfetched(platform: Ca
     await discard(platform, call.call_id)
     assert platform.gateway.stopped == [call.carrier_call_id]
     recording = CarrierRecording("twilio", call.carrier_call_id, "RE1", "", 5)
-    await platform.in_platform(lambda db: platform.calls.add_carrier_recording(db, recording))
+    await platform.in_platform(lambda db: add_recording(db, recording))
     fetch = make_fetch_recording_job(platform.pool, platform.services[Carriers], platform.storage, delete=False)
     await fetch((await platform.job_payloads(FETCH_RECORDING))[-1])
     assert (platform.gateway.fetched, platform.gateway.deleted) == ([], ["RE1"])
@@ -156,7 +158,7 @@ async def test_copy_that_was_made_meanwhile_is_deleted(platform: CallPlatform) -
     """The refusal is stored while the job copies."""
     call = await platform.admit(await platform.create_workspace())
     recording = CarrierRecording("twilio", call.carrier_call_id, "RE1", "", 5)
-    await platform.in_platform(lambda db: platform.calls.add_carrier_recording(db, recording))
+    await platform.in_platform(lambda db: add_recording(db, recording))
     carrier = SlowCarrier(meanwhile=lambda: report(platform, call.call_id, 1, REFUSED))
     fetch = make_fetch_recording_job(platform.pool, Carriers({"twilio": carrier}), platform.storage, delete=False)
     await fetch((await platform.job_payloads(FETCH_RECORDING))[-1])
@@ -212,7 +214,7 @@ async def test_refusal_of_the_carrier_to_stop_keeps_no_recording_that_it_has(pla
     """It may have ended meanwhile; the ones that were reported before are deleted all the same."""
     call = await platform.admit(await platform.create_workspace())
     recording = CarrierRecording("twilio", call.carrier_call_id, "RE1", "", 5)
-    await platform.in_platform(lambda db: platform.calls.add_carrier_recording(db, recording))
+    await platform.in_platform(lambda db: add_recording(db, recording))
     await report(platform, call.call_id, 1, REFUSED)
     for refusal in (carrier_refusal(), carrier_refusal(call_ended=True), carrier_unavailable()):
         platform.gateway.answers["stop_recording"], platform.gateway.deleted = refusal, []
@@ -225,7 +227,7 @@ async def test_copy_of_a_worker_that_was_killed_is_deleted(platform: CallPlatfor
     """It had stored the copy and not yet reported it; the caller refused before the next try."""
     call = await platform.admit(await platform.create_workspace())
     recording = CarrierRecording("twilio", call.carrier_call_id, "RE1", "", 5)
-    await platform.in_platform(lambda db: platform.calls.add_carrier_recording(db, recording))
+    await platform.in_platform(lambda db: add_recording(db, recording))
     fetch = make_fetch_recording_job(platform.pool, platform.services[Carriers], platform.storage, delete=False)
     job = (await platform.job_payloads(FETCH_RECORDING))[-1]
     workspace_id = (await platform.call_row(call.call_id))["workspace_id"]
@@ -271,11 +273,9 @@ async def test_recording_that_was_not_refused_is_kept(platform: CallPlatform) ->
 
 
 async def resume(platform: CallPlatform, call: AdmittedCall, checkpoint: Checkpoint) -> ResumePoint:
-    open_call = await platform.in_platform(
-        lambda db: platform.calls.find_open(db, "twilio", call.carrier_call_id, later(60))
-    )
+    open_call = await platform.in_platform(lambda db: find_open(db, "twilio", call.carrier_call_id, later(60)))
     assert open_call is not None
-    resumed = await platform.in_platform(lambda db: platform.calls.resume(db, open_call, checkpoint, later(60)))
+    resumed = await platform.in_platform(lambda db: platform.admission.resume(db, open_call, checkpoint, later(60)))
     assert isinstance(resumed, AdmittedCall) and resumed.plan.resume is not None
     return resumed.plan.resume
 

@@ -5,8 +5,9 @@ from uuid import UUID
 import msgspec
 import pytest
 
+from control.agents.lookup import AgentLookup
+from control.calls.admission.rules import admit
 from control.calls.events.service import parse_event, write_events
-from control.calls.inbound.rules import admit
 from control.calls.recordings.service import START_RECORDING, StartRecordingJob
 from control.calls.recordings.tasks import RETRY_AFTER_S, make_start_recording_job
 from control.calls.records.rules import CallPolicy
@@ -81,7 +82,7 @@ async def test_announced_recording_does_not_begin_with_the_call(platform: CallPl
     workspace = await platform.create_workspace()
     call = await platform.admit(workspace)
     agent = await platform.in_platform(
-        lambda db: platform.calls._agents.find_by_agent(db, workspace.workspace_id, workspace.agent_id)
+        lambda db: platform.services[AgentLookup].find_by_agent(db, workspace.workspace_id, workspace.agent_id)
     )
     assert agent is not None
     policy = CallPolicy(recordings="both")

@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from control.calls.recordings.service import FETCH_RECORDING, FetchRecordingJob
+from control.calls.recordings.service import FETCH_RECORDING, FetchRecordingJob, add_recording
 from control.calls.recordings.tasks import make_fetch_recording_job
 from control.calls.records.rules import CarrierRecording, IncomingCall
 from control.carriers.rules import CarrierName, CarrierRefused, CarrierUnavailable
@@ -48,9 +48,9 @@ async def report_recording(
     """A call whose recording was reported; returns its id."""
     workspace = await platform.create_workspace(carrier="telnyx")
     incoming = IncomingCall("telnyx", name, "+14155550100", workspace.number)
-    await platform.in_platform(lambda db: platform.calls.admit_inbound(db, incoming, NOW))
+    await platform.in_platform(lambda db: platform.admission.admit_inbound(db, incoming, NOW))
     recording = CarrierRecording("telnyx", name, recording_id, url, 30, leg_id=leg)
-    await platform.in_platform(lambda db: platform.calls.add_carrier_recording(db, recording))
+    await platform.in_platform(lambda db: add_recording(db, recording))
     row = await platform.in_platform(lambda db: db.fetchrow("SELECT id FROM calls WHERE carrier_call_id = $1", name))
     call_id: UUID = row["id"]
     return call_id
@@ -166,7 +166,7 @@ async def test_each_recording_of_a_call_is_copied_and_deleted(platform: CallPlat
     telnyx = Telnyx(audio=b"RIFF one")
     call_id = await report_recording(platform, "v3:r9", "R9")
     second = CarrierRecording("telnyx", "v3:r9", "R10", URL, 12, leg_id="leg-1")
-    await platform.in_platform(lambda db: platform.calls.add_carrier_recording(db, second))
+    await platform.in_platform(lambda db: add_recording(db, second))
     run = job(platform, telnyx)
     await run(payload(call_id, "R9"))
     telnyx.audio = b"RIFF two"
@@ -185,7 +185,7 @@ async def test_recordings_of_two_legs_without_ids_are_both_copied(platform: Call
     call_id = await report_recording(platform, "v3:r13", "")
     second = CarrierRecording("telnyx", "v3:r13", "", URL, 12, leg_id="leg-2")
     for _ in range(2):
-        await platform.in_platform(lambda db: platform.calls.add_carrier_recording(db, second))
+        await platform.in_platform(lambda db: add_recording(db, second))
     jobs = [msgspec.json.decode(job, type=FetchRecordingJob) for job in await platform.job_payloads(FETCH_RECORDING)]
     assert [job.recording_id for job in jobs if job.call_id == call_id] == ["leg-1", "leg-2"]
     for leg in ("leg-1", "leg-2"):

@@ -13,11 +13,16 @@ import numpy as np
 import pytest
 
 from control.calls.events.service import parse_event, write_events
-from control.calls.recordings.service import JOIN_RECORDINGS, REDACT_RECORDINGS, FetchRecordingJob, RedactRecordingsJob
+from control.calls.recordings.service import (
+    JOIN_RECORDINGS,
+    REDACT_RECORDINGS,
+    FetchRecordingJob,
+    RedactRecordingsJob,
+    add_recording,
+)
 from control.calls.recordings.tasks import make_fetch_recording_job, make_redact_recordings_job
 from control.calls.records.rules import AdmittedCall, CarrierRecording
 from control.calls.records.word_times import make_words
-from control.calls.service import Calls
 from control.carriers.service import Carriers
 from control.db.jobs import JobFailed
 from control.redaction.finder import KINDS
@@ -137,7 +142,7 @@ async def test_no_word_of_a_number_is_left_and_the_others_keep_their_times(
     for batch in [halves] if at_once else [halves[:3], halves[3:]]:
         await write(platform, call, 1 + halves.index(batch[0]), *batch)
     assert "word_ms" not in repr([event["event_data"] for event in await stored_events(platform, call.call_id)])
-    records = platform.services[Calls].records
+    records = platform.records
     _, said = await platform.in_workspace(
         workspace, lambda db: records.get_transcription(db, call.workspace_id, call.call_id)
     )
@@ -333,7 +338,7 @@ async def test_recording_by_the_carrier_is_not_kept(platform: CallPlatform) -> N
     """Even where no event of the call has come yet."""
     _, call = await admit(platform)
     recording = CarrierRecording("twilio", call.carrier_call_id, "RE1", "https://x.example/RE1", 30)
-    await platform.in_platform(lambda db: platform.calls.add_carrier_recording(db, recording))
+    await platform.in_platform(lambda db: add_recording(db, recording))
     run = make_fetch_recording_job(platform.pool, Carriers({"twilio": platform.gateway}), platform.storage)
     await run(msgspec.json.encode(FetchRecordingJob(call.call_id, "RE1")))
     assert (platform.gateway.fetched, platform.gateway.deleted) == ([], ["RE1"])

@@ -7,7 +7,7 @@ import pytest
 
 from control.calls.blocked_callers.service import BlockedCallers
 from control.calls.records.rules import ANONYMOUS, AdmittedCall, IncomingCall, RefusedCall
-from control.calls.service import Calls
+from control.calls.records.service import find_open
 from control.db.pool import Connection
 from shared.ids import new_id
 from tests.control.calls.call_platform import NOW, CallPlatform, LiveWorkspace, later, make_checkpoint
@@ -21,7 +21,7 @@ async def ring(
     platform: CallPlatform, workspace: LiveWorkspace, caller: str = CALLER, at: datetime = NOW, name: str = ""
 ) -> AdmittedCall | RefusedCall:
     incoming = IncomingCall("twilio", name or f"CA{new_id()}", caller, workspace.number)
-    return await platform.in_platform(lambda db: platform.calls.admit_inbound(db, incoming, at))
+    return await platform.in_platform(lambda db: platform.admission.admit_inbound(db, incoming, at))
 
 
 async def block(platform: CallPlatform, workspace: LiveWorkspace, caller: str) -> None:
@@ -75,7 +75,7 @@ async def test_call_outside_the_hours_is_hung_up_on_in_the_agents_words(platform
     assert (row["status"], row["end_detail"], row["ended_at"]) == ("failed", "outside_hours", NIGHT)
     # Telnyx answers such a call in order to speak, and asks again.
     repeated = await platform.in_platform(
-        lambda db: platform.calls.admit_answered(db, "twilio", "CA-night", None, later(86_400))
+        lambda db: platform.admission.admit_answered(db, "twilio", "CA-night", None, later(86_400))
     )
     assert repeated == refused
 
@@ -100,10 +100,9 @@ async def test_a_call_keeps_the_answer_with_which_it_began(platform: CallPlatfor
     assert await ring(platform, workspace, name="CA-long", at=NIGHT) == first
 
     async def resume(db: Connection) -> Any:
-        calls: Calls = platform.calls
-        open_call = await calls.find_open(db, "twilio", "CA-long", NIGHT)
+        open_call = await find_open(db, "twilio", "CA-long", NIGHT)
         assert open_call is not None
-        return await calls.resume(db, open_call, make_checkpoint(first.call_id), NIGHT)
+        return await platform.admission.resume(db, open_call, make_checkpoint(first.call_id), NIGHT)
 
     resumed = await platform.in_platform(resume)
     assert isinstance(resumed, AdmittedCall) and "take_message" not in str(resumed.plan.tools)
@@ -117,6 +116,6 @@ async def test_outbound_calls_do_not_follow_the_hours(platform: CallPlatform) ->
     workspace = await platform.create_workspace(hours=HOURS, outside_hours=outside)
     call_id = await platform.place(workspace, "+12125550123", at=NIGHT)
     admitted = await platform.in_platform(
-        lambda db: platform.calls.admit_answered(db, "twilio", "CA-out", call_id, NIGHT)
+        lambda db: platform.admission.admit_answered(db, "twilio", "CA-out", call_id, NIGHT)
     )
     assert isinstance(admitted, AdmittedCall) and admitted.plan.agent.greeting == "Hello."

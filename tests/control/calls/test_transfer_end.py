@@ -6,6 +6,7 @@ from uuid import UUID
 import msgspec
 import pytest
 
+from control.agents.lookup import AgentLookup
 from control.calls.live.service import HANG_UP, HangupJob
 from control.calls.transfers.service import END_TRANSFER, EndTransferJob, enqueue_transfer_end
 from control.calls.transfers.tasks import make_end_transfer_job
@@ -17,7 +18,9 @@ from tests.control.calls.test_transfers import report_end, transfer_call
 
 
 async def run_job(platform: CallPlatform, call_id: UUID, at: float = 90) -> None:
-    job = make_end_transfer_job(platform.pool, platform.calls, platform.services[Carriers], lambda: later(at))
+    job = make_end_transfer_job(
+        platform.pool, platform.services[AgentLookup], platform.services[Carriers], lambda: later(at)
+    )
     await job(msgspec.json.encode(EndTransferJob(call_id)))
 
 

@@ -8,11 +8,13 @@ from uuid import UUID
 
 import pytest
 
+from control.calls.carrier_reports.service import apply_status
 from control.calls.events.rules import NewEvent, apply_events
 from control.calls.events.service import parse_event, write_events
 from control.calls.records import rules as states
 from control.calls.records.details import Transfer, decode_details
 from control.calls.records.rules import CarrierStatus, may_return, take_back, undo_return
+from control.calls.transfers.service import lead_back
 from shared.events import SEQ_PER_LEG, CallEnded, CallUsage, Event, TransferReturned
 from tests.control.calls.call_platform import NOW, CallPlatform, later
 from tests.control.calls.consumed_events import encoded_event
@@ -39,15 +41,11 @@ async def test_call_that_goes_on_is_charged_as_one(platform: CallPlatform) -> No
     workspace = await platform.create_workspace()
     name = "CA-returned"
     call_id = (await platform.admit(workspace, name)).call_id
-    await platform.in_platform(
-        lambda db: platform.calls.apply_carrier_status(db, CarrierStatus("twilio", name, "in_progress", NOW))
-    )
+    await platform.in_platform(lambda db: apply_status(db, CarrierStatus("twilio", name, "in_progress", NOW)))
     await report(platform, call_id, 9, CallEnded("completed", "transferred", "", 60_000, CallUsage(), CALLEE), 60)
     before = await booked(platform, call_id)
     assert before["seconds"] == 60
-    took = await platform.in_platform(
-        lambda db: platform.calls.take_back(db, "twilio", name, "busy", later(530), target="CA-leg")
-    )
+    took = await platform.in_platform(lambda db: lead_back(db, "twilio", name, "busy", later(530), target="CA-leg"))
     assert took is not None and (took.status, took.returned) == ("in_progress", "busy")
     between = await booked(platform, call_id)
     assert (between["seconds"], between["price"]) == (0, 0), "nothing is booked of a call that goes on"
@@ -71,7 +69,7 @@ async def test_nothing_changes_for_a_call_whose_end_the_carrier_has_reported(pla
     call_id, name = await transfer_call(platform, workspace, "inbound")
     await report_end(platform, name, 520, duration_s=520)
     row = await platform.call_row(call_id)
-    took = await platform.in_platform(lambda db: platform.calls.take_back(db, "twilio", name, "busy", later(521)))
+    took = await platform.in_platform(lambda db: lead_back(db, "twilio", name, "busy", later(521)))
     assert took is not None and took.status == "completed"
     assert await platform.call_row(call_id) == row
 
@@ -81,9 +79,7 @@ async def test_repeated_report_changes_nothing(platform: CallPlatform) -> None:
     call_id, name = await transfer_call(platform, workspace, "inbound")
     rows = []
     for _ in range(2):
-        await platform.in_platform(
-            lambda db: platform.calls.take_back(db, "twilio", name, "no_answer", later(530), leg=0)
-        )
+        await platform.in_platform(lambda db: lead_back(db, "twilio", name, "no_answer", later(530), leg=0))
         rows.append(await platform.call_row(call_id))
     assert rows[0] == rows[1]
     assert may_return(states.CallState(

@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 import pytest
 
+from control.calls.carrier_reports.service import apply_status
 from control.calls.events.service import parse_event, write_events
 from control.calls.outbound import queries as outbound_queries
 from control.calls.records import queries as records_queries
@@ -70,12 +71,12 @@ async def test_transfer_to_our_own_number_is_refused(platform: CallPlatform) -> 
     workspace = await platform.create_workspace()
     with pytest.raises(Invalid) as raised:
         await platform.in_workspace(
-            workspace, lambda db: platform.calls.require_transferable(db, workspace.workspace_id, workspace.number)
+            workspace, lambda db: platform.outbound.require_transferable(db, workspace.workspace_id, workspace.number)
         )
     assert (raised.value.code, raised.value.param) == ("number_is_own", "number")
     assert (
         await platform.in_workspace(
-            workspace, lambda db: platform.calls.require_transferable(db, workspace.workspace_id, CALLEE)
+            workspace, lambda db: platform.outbound.require_transferable(db, workspace.workspace_id, CALLEE)
         )
         == CALLEE
     )
@@ -106,10 +107,10 @@ async def transfer_call(platform: CallPlatform, workspace: LiveWorkspace, direct
         call_id = (await platform.admit(workspace, name)).call_id
     else:
         call_id = await platform.place(workspace, CALLEE)
-        await platform.in_platform(lambda db: platform.calls.placement.confirm(db, call_id, PlacedCall(name), NOW))
+        await platform.in_platform(lambda db: platform.placement.confirm(db, call_id, PlacedCall(name), NOW))
 
     async def transfer(db: Connection) -> None:
-        await platform.calls.apply_carrier_status(db, CarrierStatus("twilio", name, "in_progress", NOW))
+        await apply_status(db, CarrierStatus("twilio", name, "in_progress", NOW))
         state = (await records_queries.lock_states(db, [call_id]))[call_id]
         event = CallEnded("completed", "transferred", "", 60_000, CallUsage(call_ms=60_000), CALLEE)
         await records_queries.update_states(db, [apply_media_end(state, event, later(60))])
@@ -121,4 +122,4 @@ async def transfer_call(platform: CallPlatform, workspace: LiveWorkspace, direct
 async def report_end(platform: CallPlatform, name: str, seconds: float, **fields: Any) -> None:
     """The carrier reports the end."""
     carrier_status = CarrierStatus("twilio", name, "completed", later(seconds), **fields)
-    await platform.in_platform(lambda db: platform.calls.apply_carrier_status(db, carrier_status))
+    await platform.in_platform(lambda db: apply_status(db, carrier_status))

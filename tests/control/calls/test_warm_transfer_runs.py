@@ -80,7 +80,7 @@ class Scene:
         transactions = TenantTransactions(self.platform.pool, 2)
         context = HandlerContext(running, arguments, run_id, later(at), until, transactions)
         pacer = CallPacer(self.platform.redis, {"twilio": self.calls_per_s})
-        runs = WarmTransferRuns(self.platform.calls, Carriers({"twilio": self.carrier}), pacer, self.sleep)
+        runs = WarmTransferRuns(self.platform.outbound, Carriers({"twilio": self.carrier}), pacer, self.sleep)
         (handler,) = runs.handlers().values()
         return await handler.answer(context)
 

@@ -14,7 +14,7 @@ from control.calls.records import queries as records_queries
 from control.calls.transfers import queries as transfers_queries
 from control.calls.transfers import service as transfers_service
 from control.calls.transfers.rules import WarmTransfer
-from control.calls.transfers.service import END_TARGET, EndTargetJob
+from control.calls.transfers.service import END_TARGET, EndTargetJob, lead_back
 from control.calls.transfers.tasks import make_end_target_job
 from control.carriers.service import Carriers
 from control.db.pool import Connection
@@ -181,9 +181,7 @@ async def test_a_caller_who_could_not_join_goes_on_without_the_target(platform: 
     one, name = await begin(platform)
     await run_steps(platform, one, ANSWERED, ACCEPTED)
     assert await join(platform, one)
-    returned = await platform.in_platform(
-        lambda db: platform.calls.take_back(db, "twilio", name, "failed", later(5), leg=0)
-    )
+    returned = await platform.in_platform(lambda db: lead_back(db, "twilio", name, "failed", later(5), leg=0))
     assert returned is not None and returned.returned == "failed"
     await run_steps(platform, one, ENDED)
     carrier = FakeCarrier()

@@ -8,14 +8,15 @@ from uuid import UUID
 import msgspec
 import pytest
 
+from control.calls.carrier_reports.service import apply_status
 from control.calls.changes.service import save_changes
 from control.calls.changes.tasks import settle_unsettled
 from control.calls.events.service import parse_event, write_events
-from control.calls.outbound.service import PlaceCallJob, cancel_listed
+from control.calls.outbound.service import CallPlacement, PlaceCallJob, cancel_listed
 from control.calls.outbound.tasks import DialQueue, make_dial_job
 from control.calls.records import queries as records_queries
 from control.calls.records.rules import AdmittedCall, CarrierStatus
-from control.calls.service import Calls
+from control.calls.records.service import find_open
 from control.campaigns import queries as campaigns_queries
 from control.campaigns import service as campaigns_service
 from control.campaigns.rules import MOST_UNDIALLED, RetryPolicy, RetryRule
@@ -36,7 +37,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 async def dial(tenant: CampaignWorkspace, call_id: UUID) -> None:
     """Runs the job that dials."""
     services, pool = tenant.platform.services, tenant.platform.pool
-    job = make_dial_job(pool, services[Calls], services[Carriers], DialQueue(pool, services[CallPacer]))
+    job = make_dial_job(pool, services[CallPlacement], services[Carriers], DialQueue(pool, services[CallPacer]))
     await job(msgspec.json.encode(PlaceCallJob(call_id)))
 
 
@@ -82,7 +83,7 @@ async def test_dead_number_is_not_called_again_and_its_reason_is_kept(
     await tenant.run()
     call_id = await only_call(tenant)
     report = CarrierStatus("twilio", f"CA{call_id}", "failed", tenant.now, call_id=call_id, facts=facts)
-    await tenant.platform.in_platform(lambda db: tenant.platform.calls.apply_carrier_status(db, report))
+    await tenant.platform.in_platform(lambda db: apply_status(db, report))
     row = (await tenant.recipients(campaign))[FIRST]
     assert (row["outcome"], row["status"], row["detail"]) == ("unreachable", "finished", detail)
 
@@ -140,7 +141,7 @@ async def test_call_that_waited_beyond_its_hours_is_not_dialled(tenant: Campaign
     await tenant.platform.in_platform(
         lambda db: db.execute("UPDATE calls SET created_at = $2 WHERE id = $1", call_id, late - timedelta(minutes=1))
     )
-    order = await tenant.platform.in_platform(lambda db: tenant.platform.calls.placement.start(db, call_id, late))
+    order = await tenant.platform.in_platform(lambda db: tenant.platform.placement.start(db, call_id, late))
     assert order is None
     assert (await tenant.platform.call_row(call_id))["end_detail"] == "outside_calling_hours"
     row = (await tenant.recipients(campaign))[FIRST]
@@ -153,9 +154,7 @@ async def test_call_of_a_running_campaign_is_dialled_in_its_hours(tenant: Campai
     await tenant.run()
     call_id = await only_call(tenant)
     at = tenant.now + timedelta(seconds=5)
-    assert (
-        await tenant.platform.in_platform(lambda db: tenant.platform.calls.placement.start(db, call_id, at)) is not None
-    )
+    assert await tenant.platform.in_platform(lambda db: tenant.platform.placement.start(db, call_id, at)) is not None
 
 
 async def test_agent_that_is_paused_meanwhile_pauses_the_campaign(tenant: CampaignWorkspace) -> None:
@@ -309,13 +308,11 @@ async def test_campaign_replaces_the_agents_rule_of_call_screening(
     await dial(tenant, call_id)
     carrier_call_id = (await platform.call_row(call_id))["carrier_call_id"]
     answered = await platform.in_platform(
-        lambda db: platform.calls.admit_answered(db, "twilio", carrier_call_id, call_id, tenant.now)
+        lambda db: platform.admission.admit_answered(db, "twilio", carrier_call_id, call_id, tenant.now)
     )
     assert isinstance(answered, AdmittedCall)
     assert (answered.plan.screening, answered.plan.screening_message) == screening
-    open_call = await platform.in_platform(
-        lambda db: platform.calls.find_open(db, "twilio", carrier_call_id, tenant.now)
-    )
+    open_call = await platform.in_platform(lambda db: find_open(db, "twilio", carrier_call_id, tenant.now))
     assert open_call is not None and open_call.to_planned(tenant.now).call_screening == campaign_rule
 
 

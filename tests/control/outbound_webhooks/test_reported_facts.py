@@ -12,8 +12,10 @@ from control.agents.model import AgentEdit
 from control.agents.service import Agents
 from control.billing.invoices.queries import select_invoice
 from control.billing.invoices.service import store_state
+from control.calls.carrier_reports.service import apply_status
 from control.calls.events.service import parse_event, write_events
 from control.calls.records.rules import CarrierStatus
+from control.calls.transfers.service import lead_back
 from control.db.pool import Connection
 from control.integrations.bookings.service import AppointmentOutcome, finish_appointment
 from control.integrations.caller_records.rules import Appointment
@@ -32,7 +34,7 @@ CALLEE = "+12125550123"
 
 async def carrier(desk: WebhookDesk, name: str, status: Any, seconds: float, **fields: Any) -> None:
     report = CarrierStatus("twilio", name, status, later(seconds), **fields)
-    await desk.platform.in_platform(lambda db: desk.platform.calls.apply_carrier_status(db, report))
+    await desk.platform.in_platform(lambda db: apply_status(db, report))
 
 
 async def media(desk: WebhookDesk, call_id: UUID, seq: int, event: Event, at: float) -> None:
@@ -51,9 +53,7 @@ async def test_life_of_a_call(desk: WebhookDesk) -> None:
     key = f"{recordings_prefix(desk.workspace.workspace_id)}{call_id}.wav"
     await media(desk, call_id, 3, RecordingReady(key, 30_000), 31)
     await media(desk, call_id, 9, CallEnded("completed", "transferred", "", 60_000, CallUsage(), CALLEE), 60)
-    took = await desk.platform.in_platform(
-        lambda db: desk.platform.calls.take_back(db, "twilio", name, "busy", later(70), target="CA-leg")
-    )
+    took = await desk.platform.in_platform(lambda db: lead_back(db, "twilio", name, "busy", later(70), target="CA-leg"))
     assert took is not None
     await carrier(desk, name, "completed", 90, duration_s=88)
     bodies = await reported(desk, endpoint)

@@ -10,9 +10,10 @@ from uuid import UUID
 
 import pytest
 
+from control.calls.admission.service import CallAdmission
 from control.calls.events.service import parse_event, write_events
 from control.calls.records.rules import AdmittedCall, RefusedCall
-from control.calls.service import Calls
+from control.calls.records.service import find_open
 from control.db.scope import enter_platform
 from control.webhooks.service import CallRouting, PlatformTransactions, WebhookMetrics
 from shared.events import CallEnded, CallStarted, CallUsage, EndReason, Event, EventEnvelope, encode_event
@@ -145,14 +146,14 @@ async def test_announcement_is_in_the_agents_language_at_telnyx(
 
 async def test_redis_fails_during_resumption(platform: WebhookPlatform, without_redis: WebhookPlatform) -> None:
     await start_conversation(platform, "CG5")
-    metrics, calls = WebhookMetrics(), without_redis.services[Calls]
+    metrics, admission = WebhookMetrics(), without_redis.services[CallAdmission]
     transactions = PlatformTransactions(without_redis.pool, metrics)
     routing = CallRouting(transactions, without_redis.services, metrics, 5.0)
-    call = await transactions.run(lambda db: calls.find_open(db, "twilio", "CG5", without_redis.clock()))
+    call = await transactions.run(lambda db: find_open(db, "twilio", "CG5", without_redis.clock()))
     assert call is not None
     outcome, _ = await routing.resume(call, without_redis.clock())
     assert isinstance(outcome, RefusedCall) and outcome.reason == "cut_off"
-    plan = await transactions.run(lambda db: calls.resume(db, call, None, without_redis.clock()))
+    plan = await transactions.run(lambda db: admission.resume(db, call, None, without_redis.clock()))
     assert isinstance(plan, AdmittedCall) and plan.leg == 1
     refused = await routing.assign_media(plan)
     assert isinstance(refused, RefusedCall) and refused.reason == "cut_off"

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from control.calls.service import Calls
+from control.calls.outbound.service import CallPlacement
 from control.carriers.rules import PlacedCall
 from control.db.scope import enter_platform
 from control.webhooks.queries import MAX_ATTEMPTS
@@ -79,7 +79,7 @@ async def test_dialled_call_is_found_by_its_session_before_it_rang(platform: Web
     placed = PlacedCall("v3:o1", "session-o")
     async with platform.pool.transaction() as db:
         await enter_platform(db)
-        await platform.services[Calls].placement.confirm(db, call_id, placed, platform.clock())
+        await platform.services[CallPlacement].confirm(db, call_id, placed, platform.clock())
     state: Any = {"client_state": client_state(str(call_id)), "call_session_id": "session-o", "direction": "outgoing"}
     await platform.post_telnyx("call.answered", "v3:o2", **state)
     assert platform.telnyx_api.actions == ["streaming_start"]

@@ -6,10 +6,10 @@ from uuid import UUID
 import pytest
 
 from control.calls.announcements import transfer_returned_text
+from control.calls.carrier_reports.service import apply_status
 from control.calls.events.service import parse_event, write_events
 from control.calls.records.details import decode_details
 from control.calls.records.rules import MOST_RETURNS, CarrierStatus
-from control.calls.service import Calls
 from control.db.scope import enter_platform
 from shared.bus.checkpoints import Checkpoint, Checkpoints, StreamOutcome
 from shared.bus.live import LiveCall, LiveCalls
@@ -289,7 +289,7 @@ async def test_call_ended_by_the_carrier_is_not_resumed(platform: WebhookPlatfor
     async with platform.pool.transaction() as db:
         await enter_platform(db)
         ended = CarrierStatus("twilio", "CB12", "completed", platform.clock(), call_id=call_id)
-        await platform.services[Calls].apply_carrier_status(db, ended)
+        await apply_status(db, ended)
     assert (await ask_continue(platform, action, "CB12")).verbs == ["Hangup"]
 
 

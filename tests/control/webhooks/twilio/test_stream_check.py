@@ -7,8 +7,8 @@ import msgspec
 import pytest
 
 from control.billing.limits.service import SpendGuard
+from control.calls.admission.service import CallAdmission
 from control.calls.live.service import MediaAssignment
-from control.calls.service import Calls
 from control.carriers.rules import CarrierRefused, CarrierUnavailable
 from control.carriers.service import Carriers
 from control.db.jobs import JobFailed, JobHandler
@@ -53,7 +53,7 @@ def check_job(
     services = Services(
         Carriers({"twilio": twilio}),
         assignment or platform.services[MediaAssignment],
-        *(platform.services[kind] for kind in (Calls, SpendGuard, DeferredWebhooks)),
+        *(platform.services[kind] for kind in (CallAdmission, SpendGuard, DeferredWebhooks)),
     )
     return make_stream_check_job(platform.pool, services)
 

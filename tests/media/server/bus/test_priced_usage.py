@@ -129,9 +129,7 @@ async def stored(platform: CallPlatform, call_id: UUID, kind: str) -> list[Any]:
 
 
 async def get_report(platform: CallPlatform, workspace: LiveWorkspace, call_id: UUID) -> CallReport:
-    return await platform.in_workspace(
-        workspace, lambda db: platform.calls.records.get(db, workspace.workspace_id, call_id)
-    )
+    return await platform.in_workspace(workspace, lambda db: platform.records.get(db, workspace.workspace_id, call_id))
 
 
 async def check_rows(platform: CallPlatform, call_id: UUID) -> list[Any]:

@@ -1,0 +1,1 @@
+"""Which calls an agent answers: admission, plans, refusals, and calls that continue in another media stream."""

@@ -1,0 +1,289 @@
+"""Decides which calls an agent answers, and with which plan.
+
+These are inbound calls, outbound calls that were answered, and calls that continue in another media stream.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from uuid import UUID
+
+import msgspec
+
+from control.agents.contacts import find_contact_values
+from control.agents.lookup import AgentLookup, AnsweringAgent
+from control.agents.outside_hours import CallMoment
+from control.agents.variables import PlannedCall
+from control.analytics.rollup import mark_day
+from control.billing.limits.rules import SpendTerms
+from control.billing.limits.service import load_terms
+from control.calls.admission.rules import admit, make_resumed_plan
+from control.calls.announcements import make_code_announcement, make_refusal, transfer_failed_text
+from control.calls.changes.service import save_changes
+from control.calls.deletion.rules import NumberPseudonyms
+from control.calls.recordings.service import enqueue_discards, enqueue_recording_starts
+from control.calls.records import queries
+from control.calls.records.details import RefusalReason
+from control.calls.records.queries import NewCall, StoredCall
+from control.calls.records.rules import (
+    MOST_LEGS,
+    AdmittedCall,
+    CallPolicy,
+    CallState,
+    IncomingCall,
+    OpenCall,
+    RefusedCall,
+    apply_checkpoint,
+    known_number,
+    mark_answered,
+    refuse,
+)
+from control.calls.verified_numbers.queries import select_by_call
+from control.calls.verified_numbers.service import PURPOSE
+from control.carriers.rules import CarrierName
+from control.db.pool import Connection
+from shared.bus.checkpoints import Checkpoint
+from shared.ids import new_id
+from shared.plan import CallPlan, PlanError
+from shared.secrets import Sealer
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedCall:
+    """A plan, and what must be reserved for it."""
+
+    agent: AnsweringAgent
+    plan: CallPlan
+    terms: SpendTerms | None
+    policy: CallPolicy
+
+    def admit(self, call: CallState) -> AdmittedCall:
+        """Returns the call as it is stored, with this plan."""
+        carrier: CarrierName = "telnyx" if call.carrier == "telnyx" else "twilio"
+        plan = msgspec.structs.replace(self.plan, leg=call.details.leg)
+        admitted = admit(carrier, call.carrier_call_id or "", call.id, self.agent, plan, self.policy)
+        return replace(admitted, spend_terms=self.terms, was_assigned=call.details.was_assigned)
+
+
+class CallAdmission:
+    """Works within the current transaction, in platform scope, and does not use the network."""
+
+    def __init__(self, agents: AgentLookup, policy: CallPolicy, sealer: Sealer) -> None:
+        """sealer: opens codes that calls speak; derives pseudonyms of callers."""
+        self._agents, self._policy, self._sealer = agents, policy, sealer
+        self._pseudonyms = NumberPseudonyms(sealer)
+
+    async def admit_inbound(self, db: Connection, incoming: IncomingCall, now: datetime) -> AdmittedCall | RefusedCall:
+        """Admits or refuses an inbound call. Repeated for the same call, the answer is the same while it is open.
+
+        A refusal for a known number leaves a row that the customer sees. The workspace's open calls are counted under
+        a lock, so that two calls cannot take the last slot. Everything that can be done before the lock is done before,
+        because calls that wait for the lock hold a connection each.
+        """
+        agent = await self._agents.find_by_number(db, incoming.called, incoming.carrier)
+        if agent is None:
+            return make_refusal("unknown_number", "en")
+        new = _new_inbound(incoming, agent, now)
+        pseudonyms = self._pseudonyms.list_all(agent.workspace_id, new.caller)
+        prepared = await self._prepare_new(db, new, agent, now)
+        await mark_day(db, new.workspace_id, now.astimezone(UTC).date())
+        await queries.lock_workspace(db, agent.workspace_id)
+        call = await queries.insert_ringing(db, replace(new, pseudonyms=pseudonyms))
+        if call is None:
+            return make_refusal("unusable", agent.language)
+        if call.state.is_final:
+            return repeat_refusal(call, agent)
+        if not call.is_new:  # the number may belong to another workspace by now
+            agent = await self._find_agent_of(db, call) or agent
+            prepared = await self._prepare_stored(db, call, agent, now)
+        if prepared is not None:
+            return prepared.admit(call.state)
+        refusal = make_refusal("unusable", agent.language, call.state.id)
+        await record_refusal(db, call.state.id, refusal, now)
+        return refusal
+
+    async def admit_answered(
+        self,
+        db: Connection,
+        carrier: CarrierName,
+        carrier_call_id: str,
+        call_id: UUID | None,
+        now: datetime,
+        *,
+        session_id: str = "",
+    ) -> AdmittedCall | RefusedCall:
+        """Admits or refuses a call that was answered: an outbound call, or at Telnyx an inbound call.
+
+        Args:
+            call_id, session_id: See `find_open`.
+        """
+        call = await queries.lock_call(db, carrier, carrier_call_id, call_id, session_id)
+        if call is None:
+            return make_refusal("unknown_number", "en")
+        before = call.state
+        agent = await self._find_agent_of(db, call)
+        if before.is_final or agent is None:
+            return repeat_refusal(call, agent)
+        after = mark_answered(replace(before, carrier_call_id=carrier_call_id), now)
+        await save_changes(db, [(before, after)])
+        if call.agent_id is None and before.direction == "outbound":
+            return await self._speak_code(db, after.id)
+        prepared = await self._prepare_stored(db, replace(call, state=after), agent, now) if agent.may_run else None
+        if prepared is not None:
+            return prepared.admit(after)
+        refusal = make_refusal("unusable" if agent.may_run else "suspended", agent.language, after.id)
+        await record_refusal(db, after.id, refusal, now)
+        return refusal
+
+    async def resume(
+        self, db: Connection, open_call: OpenCall, checkpoint: Checkpoint | None, now: datetime
+    ) -> AdmittedCall | RefusedCall:
+        """Makes the plan of the call's next media stream, which continues from the checkpoint: with an apology instead
+        of the greeting, or with why a transfer failed. Refuses calls that are over, and calls after MOST_LEGS streams.
+
+        Raises:
+            StreamFollowed: Another request has given the call its next stream.
+        """
+        of_call = (open_call.workspace_id, open_call.agent_id, open_call.agent_version)
+        agent = await self._agents.find_by_agent(db, *of_call)
+        language = agent.language if agent else "en"
+        if agent is None or not agent.may_run:
+            return make_refusal("suspended", language, open_call.call_id)
+        text = transfer_failed_text(language) if open_call.returned is not None else None
+        leg = await queries.increment_leg(db, open_call.call_id, open_call.leg)
+        if not 0 < leg <= MOST_LEGS:
+            return make_refusal("unusable", language, open_call.call_id, text)
+        try:
+            moment = agent.moment(open_call.created_at, is_inbound=open_call.direction == "inbound")
+            plan = await _make_plan(db, agent, open_call.to_planned(now), moment)
+        except PlanError:
+            return make_refusal("unusable", language, open_call.call_id, text)
+        if checkpoint is not None:
+            await record_checkpoint(db, open_call.call_id, checkpoint, now)
+        plan = make_resumed_plan(plan, self._policy, leg, checkpoint, open_call, now)
+        admitted = admit(open_call.carrier, open_call.carrier_call_id, open_call.call_id, agent, plan, self._policy)
+        if open_call.returned is None or open_call.is_test or open_call.answered_at is None:
+            return admitted
+        # The transfer had a reservation of its own, and that of the conversation was given up.
+        elapsed_s = (now - open_call.answered_at).total_seconds()
+        stored = (open_call.workspace_id, open_call.call_id, open_call.created_at)
+        return replace(admitted, spend_terms=await load_terms(db, *stored, now, elapsed_s=elapsed_s))
+
+    async def refuse_cut_off(self, db: Connection, open_call: OpenCall) -> RefusedCall:
+        """Returns the refusal, in the agent's language, when it is unknown whether the call is to continue."""
+        return make_refusal("cut_off", await self.find_language(db, open_call), open_call.call_id)
+
+    async def find_language(self, db: Connection, open_call: OpenCall) -> str:
+        """Returns the language of the call's agent (BCP 47), English without one."""
+        of_call = (open_call.workspace_id, open_call.agent_id, open_call.agent_version)
+        agent = await self._agents.find_by_agent(db, *of_call)
+        return agent.language if agent else "en"
+
+    async def _find_agent_of(self, db: Connection, call: StoredCall) -> AnsweringAgent | None:
+        return await self._agents.find_by_agent(db, call.state.workspace_id, call.agent_id, call.agent_version)
+
+    async def _prepare_new(
+        self, db: Connection, call: NewCall, agent: AnsweringAgent, now: datetime
+    ) -> PreparedCall | None:
+        """Prepares a call that is not stored yet. None: the call is refused, or no plan can be made."""
+        if call.refused is not None:
+            return None
+        try:
+            moment = agent.moment(call.at, is_inbound=call.direction == "inbound")
+            plan = await _make_plan(db, agent, call.to_planned(), moment)
+        except PlanError:
+            return None
+        terms = None if call.is_test else await load_terms(db, call.workspace_id, call.id, call.at, now)
+        return PreparedCall(agent, plan, terms, self._policy)
+
+    async def _prepare_stored(
+        self, db: Connection, call: StoredCall, agent: AnsweringAgent, now: datetime
+    ) -> PreparedCall | None:
+        """None: no plan can be made."""
+        state = call.state
+        try:
+            moment = agent.moment(state.created_at, is_inbound=state.direction == "inbound")
+            plan = await _make_plan(db, agent, call.to_planned(now), moment)
+        except PlanError:
+            return None
+        stored = (state.workspace_id, state.id, state.created_at)
+        terms = None if state.is_test else await load_terms(db, *stored, now)
+        return PreparedCall(agent, plan, terms, self._policy)
+
+    async def _speak_code(self, db: Connection, call_id: UUID) -> RefusedCall:
+        """Returns what a call without an agent says: the code by which a phone number is verified."""
+        code = await select_by_call(db, call_id)
+        if code is None:
+            return make_refusal("unusable", "en", call_id)
+        return make_code_announcement(self._sealer.open(code.code, PURPOSE).decode(), code.language)
+
+
+async def record_refusal(db: Connection, call_id: UUID, refusal: RefusedCall, now: datetime) -> None:
+    """Stores a refusal that was decided after the row was inserted."""
+    call = await queries.lock_one(db, call_id)
+    if call is not None:
+        await save_changes(db, [(call.state, refuse(call.state, refusal.reason, now))])
+
+
+def repeat_refusal(call: StoredCall, agent: AnsweringAgent | None) -> RefusedCall:
+    """Returns why a call that is over is not admitted again: the reason of its refusal, if it was refused."""
+    current = call.state
+    reason = current.details.refused or "unusable"
+    is_closed = agent is not None and reason == "outside_hours"
+    text = agent.closing_text(call.to_planned(current.created_at)) if agent and is_closed else None
+    return make_refusal(reason, agent.language if agent else "en", current.id, text)
+
+
+async def record_checkpoint(db: Connection, call_id: UUID, checkpoint: Checkpoint, now: datetime) -> None:
+    """Takes into a call's record what only the checkpoint of a lost node knows about announcements and consent.
+
+    The node may have been lost between its checkpoint and its events. The next node relies on the checkpoint and says
+    nothing again. Without this the record would not show what that node relies on, and the carrier would not begin to
+    record, or not stop. Needs platform scope.
+    """
+    call = await queries.lock_one(db, call_id)
+    if call is None:
+        return
+    # The node's clock may be wrong by years.
+    at_s = min(max(checkpoint.at_ms / 1_000, call.state.created_at.timestamp()), now.timestamp())
+    at = datetime.fromtimestamp(at_s, UTC)
+    after = apply_checkpoint(call.state, checkpoint, at)
+    if after != call.state:
+        changes = [(call.state, after)]
+        await save_changes(db, changes)
+        await enqueue_recording_starts(db, changes)
+        await enqueue_discards(db, changes)
+
+
+async def _make_plan(db: Connection, agent: AnsweringAgent, call: PlannedCall, moment: CallMoment) -> CallPlan:
+    """Makes the call's plan. Loads the contact of the customer only if the agent uses it. Raises PlanError."""
+    if agent.names_contact:
+        number = call.called if call.direction == "outbound" else call.caller
+        call = replace(call, contact=await find_contact_values(db, agent.workspace_id, number))
+    return agent.make_plan(call, moment)
+
+
+def _new_inbound(incoming: IncomingCall, agent: AnsweringAgent, now: datetime) -> NewCall:
+    refused: RefusalReason | None = None
+    if not agent.may_run:
+        refused = "suspended"
+    elif not agent.is_live:
+        refused = "unknown_number"
+    elif agent.closing_text(PlannedCall(at=now)) is not None:
+        refused = "outside_hours"
+    return NewCall(
+        id=UUID(new_id()),
+        workspace_id=agent.workspace_id,
+        agent_id=agent.agent_id,
+        agent_version=agent.version.version if agent.version else None,
+        number_id=agent.number_id,
+        direction="inbound",
+        is_test=False,
+        carrier=incoming.carrier,
+        carrier_call_id=incoming.carrier_call_id,
+        caller=known_number(incoming.caller),
+        called=incoming.called,
+        at=now,
+        max_open=agent.max_calls,
+        refused=refused,
+        attestation=incoming.attestation,
+    )

@@ -1,1 +1,0 @@
-"""Calls that agents answer: admission, plans, refusals."""
