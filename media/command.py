@@ -16,23 +16,6 @@ from config.settings import PREFIX, MediaSettings, SettingsError, media_settings
 from media.providers.health_record import HealthPolicy
 from media.providers.turn_teacher.process import running_teacher
 from media.providers.vendor import Vendor
-from media.providers.vendors import (
-    anthropic,
-    assemblyai,
-    azure,
-    cartesia,
-    deepgram,
-    elevenlabs,
-    google,
-    google_speech,
-    local,
-    openai,
-    pipecat,
-    receptionist,
-    soniox,
-    standin,
-    xai,
-)
 from media.server.bus.credentials import CredentialsFault, make_credentials
 from media.server.limits import WorkerLimits
 from media.server.worker_process import WorkerBusOptions, WorkerOptions, make_url, run_worker
@@ -44,28 +27,13 @@ from shared.process_metrics import metrics_folder
 from shared.secrets import new_key
 from shared.storage import check_storage_url
 from shared.supervisor import Supervisor, worker_count
+from vendors.registry import NAMES, load
 
 log = structlog.get_logger()
 
 NODE_KEY: Final = f"{PREFIX}MEDIA_NODE_KEY"
 
-VENDORS: Final[tuple[Vendor, ...]] = (
-    standin.VENDOR,
-    local.VENDOR,
-    receptionist.VENDOR,
-    openai.VENDOR,
-    assemblyai.VENDOR,
-    azure.VENDOR,
-    anthropic.VENDOR,
-    google.VENDOR,
-    google_speech.VENDOR,
-    cartesia.VENDOR,
-    deepgram.VENDOR,
-    elevenlabs.VENDOR,
-    pipecat.VENDOR,
-    soniox.VENDOR,
-    xai.VENDOR,
-)
+VENDORS: Final[tuple[Vendor, ...]] = tuple(load(name, "media").VENDOR for name in NAMES)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

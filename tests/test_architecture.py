@@ -11,7 +11,9 @@ ROOT = Path(__file__).parents[1]
 TEXT = " ".join((ROOT / "ARCHITECTURE.md").read_text().split())
 # `path/file.py` (`Name`, `Class.method`, `function`)
 FILE = re.compile(r"`([\w.]+/[\w./]+\.(?:py|sql|toml|svg))`(?: \(((?:`[\w.]+`(?:, | and )?)+)\))?")
-FOLDER = re.compile(r"`((?:media|control|shared|config|simulator|vocalized|benchmarks|tests|docs|deploy)[\w/]*/)`")
+FOLDER = re.compile(
+    r"`((?:media|control|shared|vendors|config|simulator|vocalized|benchmarks|tests|docs|deploy)[\w/]*/)`"
+)
 
 
 def references() -> Iterator[tuple[str, str]]:

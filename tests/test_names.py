@@ -5,7 +5,7 @@ from collections import defaultdict
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-CLASS_ROOMS = ("media", "control", "shared", "config")
+CLASS_ROOMS = ("media", "control", "shared", "vendors", "config")
 
 
 def modules(*rooms: str) -> list[Path]:

@@ -11,11 +11,10 @@ from config.catalogue_agents import shipped_providers
 from control.voice.instances import KeyChange, make_instance
 from control.voice.keys import KEY_OPTION
 from control.voice.offers import KINDS, RULES, Kind
-from control.voice.vendors import VENDORS
 from media.command import VENDORS as ADAPTERS
 from media.providers.factory import ProviderFactory
 from shared.plan import decode_plan
-from shared.vendor_options import VENDOR_OPTIONS
+from vendors.registry import VENDORS
 
 MADE = {vendor.name: vendor for vendor in ADAPTERS}
 ENABLED = [provider for provider in shipped_providers() if provider["is_enabled"]]
@@ -71,7 +70,7 @@ def test_customers_give_addresses_where_media_connects_through_the_guard() -> No
 def test_both_programs_check_options_by_one_definition() -> None:
     for name, vendor in MADE.items():
         made = {kind: getattr(vendor, kind).options for kind in KINDS if getattr(vendor, kind)}
-        assert VENDOR_OPTIONS[name] == made
+        assert VENDORS[name].schemas == made
 
 
 @pytest.mark.parametrize("vendor", VENDORS)

@@ -21,13 +21,13 @@ import aiohttp
 from elevenlabs.realtime import AudioFormat, CommitStrategy, RealtimeEvents, ScribeRealtime
 from elevenlabs.types import AudioOutputMulti, FinalOutputMulti, WebsocketTtsClientMessageMulti
 
-from media.providers.vendors.elevenlabs_speech_wire import ElevenLabsTone, FlushedContexts
 from simulator.carrier.mulaw import SILENCE, decode
 from simulator.vendors.certificate import make_certificate
 from simulator.vendors.elevenlabs import SimulatedElevenLabs
 from simulator.vendors.known_speech import Ear, KnownRecording, KnownSpeech, KnownWord
 from simulator.vendors.server import running_vendor
 from simulator.vendors.voice import find_words, speak, word_times, words
+from vendors.elevenlabs.wire import ElevenLabsTone, FlushedContexts
 
 TEXT: Final = "i would like to book a table"
 SPOKEN: Final = "Good morning, how can I help you?"

@@ -1,9 +1,9 @@
-"""Writes `docs/providers.md`: what each vendor's service can do, from the declarations of the adapters.
+"""Writes `docs/providers.md`: what each vendor's service can do, from the facts that vendors declare.
 
     python -m tools.provider_page
 
-What is declared is in `services` of each adapter in `media/providers/vendors/`, prices are in
-`config/data/providers.json`, services that are reached by pipecat in `shared/pipecat_services.json`.
+What is declared is in `vendors/*/facts.py`, prices are in `config/data/providers.json`, services that are reached by
+pipecat in `shared/pipecat_services.json`.
 """
 
 import re
@@ -14,20 +14,17 @@ from pathlib import Path
 from typing import Any, Final
 
 from config.catalogue_agents import Kind, Price, ShippedProvider, read_providers
-from media.command import VENDORS
-from media.providers.vendor import Adapter, KeytermOption, Vendor
 from shared.pipecat_services import read_catalogue
-from shared.providers.service_facts import ModelFacts, RecogniserFacts, VoiceFacts
+from shared.providers.facts import KeytermOption, ModelFacts, RecogniserFacts, VendorFacts, VoiceFacts
+from vendors.registry import VENDORS
 
 TARGET: Final = Path(__file__).resolve().parents[1] / "docs" / "providers.md"
-# Vendors that stand for none: stand-ins of tests, and what runs pipecat's services.
-_APART: Final = ("standin", "pipecat")
 _NAMES: Final[Mapping[Kind, str]] = {"stt": "recognition", "llm": "models", "tts": "voices"}
 _HEAD: Final = """# Providers: what each can do
 
-Written by `python -m tools.provider_page` from what the code declares: `services` of each adapter in
-`media/providers/vendors/`, prices in `config/data/providers.json`. A test holds this page against both. What a vendor
-is asked, and how, is in `docs/vendors/`; how a provider is set up in [control.md](control.md).
+Written by `python -m tools.provider_page` from what the code declares: `services` in the `facts.py` of each folder in
+`vendors/`, prices in `config/data/providers.json`. A test holds this page against both. What a vendor is
+asked, and how, is in `docs/vendors/`; how a provider is set up in [control.md](control.md).
 
 Those of the first three tables are native: media speaks the vendor's protocol itself, over connections that it keeps,
 and with each vendor of speech mu-law at 8 kHz goes both ways as it is (the engines of `local` convert). The vendors
@@ -76,10 +73,10 @@ _MODULE: Final = re.compile(r"pipecat\.services\.([a-z0-9_]+)")
 
 @dataclass(frozen=True)
 class Service:
-    """A family of models of one vendor. facts: as declared."""
+    """A family of models of one vendor. declared: of the vendor. facts: of the family."""
 
     vendor: str
-    adapter: Adapter[Any]
+    declared: VendorFacts
     facts: Any
 
 
@@ -113,15 +110,8 @@ def make_page() -> str:
 
 def list_services(kind: Kind) -> Iterator[Service]:
     """Of all vendors, in the order of their names."""
-    for vendor in sorted(VENDORS, key=lambda one: one.name):
-        adapter = _adapter(vendor, kind)
-        if adapter is not None and vendor.name not in _APART:
-            yield from (Service(vendor.name, adapter, facts) for facts in adapter.services)
-
-
-def _adapter(vendor: Vendor, kind: Kind) -> Adapter[Any] | None:
-    found: Adapter[Any] | None = getattr(vendor, kind)
-    return found
+    for vendor, declared in sorted(VENDORS.items()):
+        yield from (Service(vendor, declared, facts) for facts in declared.services.get(kind, ()))
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
@@ -141,14 +131,14 @@ def _recogniser_row(one: Service) -> Sequence[str]:
         _answer(facts.word_times),
         _answer(facts.turn_signals),
         _answer(facts.tells_language),
-        _keyterms(facts, one.adapter.keyterms),
+        _keyterms(facts, one.declared.keyterms),
         "; ".join(filter(None, limits)),
     )
 
 
 def _voice_row(one: Service) -> Sequence[str]:
     facts: VoiceFacts = one.facts
-    reads = _answer(one.adapter.reads_figures)
+    reads = _answer(one.declared.reads_figures)
     return (
         *(one.vendor, _models(facts), _languages(facts), _answer(facts.word_times), reads),
         *(facts.pronunciations, facts.limits),

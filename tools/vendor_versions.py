@@ -24,8 +24,9 @@ from typing import Final
 from benchmarks.vendors.conversation import CHAT_MODEL
 from config.catalogue_agents import read_providers
 from control.voice.speech_questions import CARTESIA_VERSION
-from media.providers.vendors import assemblyai_wire, cartesia_wire
-from shared import anthropic_messages
+from vendors.anthropic import wire as anthropic_wire
+from vendors.assemblyai import wire as assemblyai_wire
+from vendors.cartesia import wire as cartesia_wire
 
 _DOWNLOAD_S: Final = 120
 
@@ -49,7 +50,7 @@ SDKS: Final = (
         "anthropic",
         ("anthropic",),
         r'ANTHROPIC_API_VERSION = "([\d-]+)"',
-        (anthropic_messages.VERSION,),
+        (anthropic_wire.VERSION,),
     ),
     Sdk("openai", "openai", ("openai", "azure-openai", "openrouter", "benchmarks")),
     Sdk(
@@ -99,8 +100,8 @@ def compare(sdk: Sdk, source: str, models: Sequence[ModelUse], today: date) -> I
             yield from _compare_model(use, source, ends, today)
     if sdk.package == "anthropic":
         for name in sorted(set(re.findall(r'"(claude-[a-z]+-\d[\d-]*)"', _model_type(source))) - set(ends)):
-            if not anthropic_messages.knows_thinking(name):
-                yield f"{name}: no entry in shared/anthropic_messages.py, so that the model thinks as much as it likes"
+            if not anthropic_wire.knows_thinking(name):
+                yield f"{name}: no entry in vendors/anthropic/wire.py, so that the model thinks as much as it likes"
 
 
 def _compare_model(use: ModelUse, source: str, ends: Mapping[str, date], today: date) -> Iterator[str]:

@@ -12,9 +12,9 @@ from control.agents.provider_chain import make_chain, make_provider, wanted_chai
 from control.platform.validation_errors import make_invalid
 from control.voice.offers import ProviderOffers
 from shared.errors import ErrorDetail
+from shared.language_codes import base_language
 from shared.plan import LONGEST_CHAIN
-from shared.vendor_languages import base_language, hear_languages, speaks
-from shared.vendor_options import VENDOR_OPTIONS
+from vendors.registry import VENDORS, hear_languages, speaks
 
 LANGUAGE_UNSUPPORTED: Final = "language_unsupported"
 
@@ -105,7 +105,8 @@ def _unspoken(
 
 def _hears(provider: Mapping[str, Any], tags: Sequence[str]) -> bool:
     vendor = _vendor(provider)
-    kind = VENDOR_OPTIONS.get(vendor, {}).get("stt")
+    facts = VENDORS.get(vendor)
+    kind = None if facts is None else facts.schemas.get("stt")
     try:
         options = msgspec.convert(provider["options"], kind) if kind else None
     except msgspec.ValidationError:  # options of another version: media leaves the provider out

@@ -9,7 +9,7 @@ from control.agents.provider_chain import make_chain
 from control.platform.validation_errors import make_invalid
 from control.voice.offers import ProviderOffers
 from shared.errors import ErrorDetail
-from shared.ipa import takes_ipa
+from vendors.registry import takes_ipa
 
 IPA_UNSUPPORTED: Final = "ipa_unsupported"
 

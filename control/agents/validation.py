@@ -12,9 +12,8 @@ from control.agents.option_types import Options
 from control.agents.plan_texts import require_fillable
 from control.platform.validation_errors import list_faults, make_invalid
 from control.voice.offers import KINDS, Kind, ProviderOffer, ProviderOffers
-from control.voice.vendors import VENDORS
 from shared.errors import ErrorDetail, Invalid
-from shared.option_faults import find_option_faults
+from vendors.registry import VENDORS, find_option_faults
 
 MOST_BYTES: Final = 262_144  # size of a config as JSON
 PROVIDER_UNKNOWN: Final = "provider_unknown"

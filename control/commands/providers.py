@@ -16,10 +16,10 @@ from control.voice.catalogue import list_catalogue
 from control.voice.instances import KeyChange, get_keyed_provider, set_key
 from control.voice.offers import ProviderOffer
 from control.voice.probe import ProbeFailed, probe
-from control.voice.vendors import VENDORS
 from shared.errors import Invalid
 from shared.key_sets import VAULT_KEYS
 from shared.secrets import Sealer
+from vendors.registry import VENDORS
 
 read_settings = key_settings
 

@@ -8,8 +8,8 @@ from control.db.pool import Connection
 from control.voice import store_providers, store_workspace_providers
 from control.voice.keys import open_key
 from control.voice.offers import ProviderOffer
-from control.voice.vendors import VENDORS
 from shared.secrets import Sealer
+from vendors.registry import VENDORS
 
 
 @dataclass(frozen=True, slots=True)

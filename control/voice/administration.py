@@ -18,9 +18,10 @@ from control.voice.provider_config import addresses, require_address, require_op
 from control.voice.routing import FIRST_STRATEGY, Strategy
 from control.voice.routing_rules import PlatformRouting
 from control.voice.store_figures import KEPT
-from control.voice.vendors import VENDORS, VendorFacts
 from shared.errors import Conflict, Invalid, NotFound
+from shared.providers.facts import VendorFacts
 from shared.secrets import Sealer
+from vendors.registry import VENDORS
 
 # Paths of the API that a provider's name would hide.
 RESERVED: Final = ("health", "costs", "routing")
@@ -191,7 +192,7 @@ def change_offer(before: ProviderOffer, edit: ProviderEdit) -> ProviderOffer:
         needs_key=bool(edit.key) or (before.needs_key and not edit.removes_key),
         platform_key=has_key,
     )
-    return _with_config(after, facts or VendorFacts({}), edit)
+    return _with_config(after, facts or VendorFacts({}, {}), edit)
 
 
 def _require_known_addresses(before: ProviderOffer, edit: ProviderEdit) -> None:

@@ -8,14 +8,8 @@ from msgspec import Struct
 
 from control.voice.chat_question import ChatCompletion, ChatFailed, ChatQuestion, ChatUsage, estimate_usage
 from control.voice.offers import BASE_URL
-from shared.anthropic_messages import (
-    choose_thinking,
-    drop_sampling,
-    is_out_of_credit,
-    make_headers,
-    make_messages_url,
-)
-from shared.vendor_options import ANTHROPIC_URL, AnthropicOptions
+from vendors.anthropic.facts import ANTHROPIC_URL, AnthropicOptions
+from vendors.anthropic.wire import choose_thinking, drop_sampling, is_out_of_credit, make_headers, make_messages_url
 
 # Of a reply, where the provider sets none: media's.
 _DEFAULT_LIMIT: Final = AnthropicOptions("").max_tokens

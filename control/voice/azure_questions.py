@@ -14,8 +14,7 @@ from urllib.parse import urlencode
 from xml.sax.saxutils import quoteattr
 
 from control.voice.speech_question import WORD, SpeechQuestion
-from shared.azure_speech import find_base_url
-from shared.cloud_speech_options import AZURE_REGION, AZURE_VOICE_ID
+from vendors.azure_speech.facts import AZURE_REGION, AZURE_VOICE_ID, find_base_url
 
 _SOCKET_SCHEME: Final = re.compile(r"^ws(?=s?://)")
 _FORMAT: Final = "raw-8khz-8bit-mono-mulaw"

@@ -8,8 +8,8 @@ from msgspec import Struct
 
 from control.voice.chat_question import ChatCompletion, ChatFailed, ChatQuestion, ChatUsage, estimate_usage
 from control.voice.offers import BASE_URL
-from shared.gemini_api import choose_thinking, is_day_used_up, is_key_refused, make_gemini_url, make_headers
-from shared.vendor_options import GOOGLE_URL
+from vendors.google.facts import GOOGLE_URL
+from vendors.google.wire import choose_thinking, is_day_used_up, is_key_refused, make_gemini_url, make_headers
 
 # A model that takes no schema is asked for any JSON, then for text; the prompt has the schema as well.
 _FORMAT: Final = ("responseJsonSchema", "responseMimeType")

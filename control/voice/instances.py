@@ -11,9 +11,10 @@ from control.platform.audit import Actor, Change, record_change
 from control.voice import store_figures, store_providers
 from control.voice.keys import open_key, seal_key
 from control.voice.offers import KINDS, VENDOR, Kind, ProviderOffer
-from control.voice.vendors import VENDORS, VendorFacts
 from shared.errors import Conflict, Invalid, NotFound
+from shared.providers.facts import VendorFacts
 from shared.secrets import Sealer
+from vendors.registry import VENDORS
 
 # Before all that the product ships with, so that an agent that names no model uses the operator's own.
 FIRST_PRIORITY: Final = 50

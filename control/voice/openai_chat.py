@@ -22,7 +22,7 @@ from shared.chat_dialects import (
     make_chat_url,
     make_key_headers,
 )
-from shared.vendor_options import OPENAI_URL
+from vendors.openai.facts import OPENAI_URL
 
 # A server that takes no JSON Schema is asked for any JSON, then for text; the prompt has the schema as well.
 _LOOSER: Final = {"json_schema": "json_object", "json_object": "text"}

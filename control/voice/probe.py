@@ -22,13 +22,12 @@ from control.voice.completion_apis import COMPLETION_APIS
 from control.voice.guarded_http import GuardedTransport
 from control.voice.instances import KeyedProvider
 from control.voice.vendor_words import read_words, redact
-from control.voice.vendors import VENDORS
-from shared.azure_speech import find_base_url
 from shared.chat_dialects import STATUS_OF_CODE
-from shared.cloud_speech_options import AZURE_REGION
 from shared.egress import EgressGuard
 from shared.errors import Invalid
-from shared.google_account import read_account
+from vendors.azure_speech.facts import AZURE_REGION, find_base_url
+from vendors.google_speech.account import read_account
+from vendors.registry import VENDORS
 
 MAX_ERROR_BYTES: Final = 4_096
 # Events before the first word: a server may send empty ones, and comments while it computes.

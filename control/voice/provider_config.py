@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from control.voice.offers import BASE_URL, KINDS, QUALITY, VENDOR
 from shared.egress import EgressGuard, EgressRefused
 from shared.errors import ErrorDetail, Invalid
-from shared.option_faults import find_option_faults
+from vendors.registry import find_option_faults
 
 MAX_OPTIONS: Final = 30
 MAX_TEXT: Final = 500

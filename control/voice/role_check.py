@@ -20,8 +20,8 @@ from control.voice.socket_exchange import SocketAnswer, SocketFault, exchange, u
 from control.voice.speech_question import SpeechQuestion
 from control.voice.speech_questions import make_question
 from control.voice.vendor_words import read_words, redact
-from control.voice.vendors import VENDORS
 from shared.egress import EgressGuard
+from vendors.registry import VENDORS
 
 # What vendors call an option in their errors, where it is not the option's own name.
 _WORDS: Final[Mapping[str, tuple[str, ...]]] = {

@@ -15,18 +15,12 @@ from urllib.parse import quote, urlencode
 from control.voice import azure_questions
 from control.voice.offers import Kind
 from control.voice.speech_question import WORD, SpeechQuestion
-from shared.vendor_options import (
-    ASSEMBLYAI_URL,
-    CARTESIA_URL,
-    CARTESIA_VOICE_ID,
-    DEEPGRAM_URL,
-    ELEVENLABS_URL,
-    ELEVENLABS_VOICE_ID,
-    SONIOX_SPEECH_URL,
-    SONIOX_URL,
-    SONIOX_VOICE_ID,
-    XAI_URL,
-)
+from vendors.assemblyai.facts import ASSEMBLYAI_URL
+from vendors.cartesia.facts import CARTESIA_URL, CARTESIA_VOICE_ID
+from vendors.deepgram.facts import DEEPGRAM_URL
+from vendors.elevenlabs.facts import ELEVENLABS_URL, ELEVENLABS_VOICE_ID
+from vendors.soniox.facts import SONIOX_SPEECH_URL, SONIOX_URL, SONIOX_VOICE_ID
+from vendors.xai.facts import XAI_URL
 
 CARTESIA_VERSION: Final = "2026-08-14"
 # A speech vendor's base URL may be that of its WebSocket.

@@ -18,10 +18,10 @@ from control.voice.provider_config import addresses, require_address, require_op
 from control.voice.routing import Strategy
 from control.voice.routing_rules import StoredStrategy, StrategyConfig, known_strategy
 from control.voice.store_workspace_providers import ProviderSettings
-from control.voice.vendors import VENDORS
 from control.workspaces.service import Workspaces
 from shared.errors import Conflict, Invalid, NotFound
 from shared.secrets import Sealer
+from vendors.registry import VENDORS
 
 # The feature of a tier that allows keys of one's own.
 OWN_KEYS: Final = "own_provider_keys"

@@ -21,17 +21,15 @@ from media.providers.health import HealthBoard, HealthKey
 from media.providers.health_keys import HealthKeys
 from media.providers.language_voices import LanguageVoices, VoiceChain
 from media.providers.normalisation.normaliser import TextNormaliser
-from media.providers.phonemes import NO_PHONEMES, Phonemes
 from media.providers.ports import LanguageModel, ProviderKind, SpeechToText, TextToSpeech
 from media.providers.usage import OnUsage, UsageMeter
 from media.providers.vendor import Adapter, Preparable, ProviderSetup, ProviderUnusable, Vendor, VendorResources
 from media.providers.wait_history import UsualWait
 from shared.egress import EgressGuard
 from shared.events import ProviderFailed
-from shared.ipa import takes_ipa
-from shared.option_faults import explain_fault
 from shared.plan import CallPlan, PlanError, Pronunciation, ProviderPlan
-from shared.vendor_languages import hear_languages
+from shared.providers.phonemes import NO_PHONEMES, Phonemes
+from vendors.registry import explain_fault, hear_languages, takes_ipa
 
 P = TypeVar("P")
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 from google.protobuf.message import DecodeError
 
 from media.providers.ports import KeyRefused, ProviderBusy, ProviderError, ProviderSlow
+from shared.providers.grpc_methods import GrpcAddress, GrpcMethod
 
 if TYPE_CHECKING:
     import grpc.aio
@@ -48,14 +49,6 @@ _REFUSED: Final = frozenset(
 def load_grpc() -> Any:
     """The library's asyncio part; the first time reads it from disk, 0.05 s."""
     return import_module("grpc.aio")
-
-
-@dataclass(frozen=True, slots=True)
-class GrpcAddress:
-    """target: host and port. is_plain: without TLS."""
-
-    target: str
-    is_plain: bool = False
 
 
 @dataclass(slots=True)
@@ -130,15 +123,6 @@ class GrpcLease:
         if self._connection is not None:
             self._connection.streams -= 1
             self._connection = None
-
-
-@dataclass(frozen=True, slots=True)
-class GrpcMethod(Generic[Q, R]):
-    """A method with a stream both ways. path: `/package.Service/Method`."""
-
-    path: str
-    encode: Callable[[Q], bytes]
-    decode: Callable[[bytes], R]
 
 
 class GrpcStream(Generic[Q, R]):

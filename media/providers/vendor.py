@@ -1,7 +1,7 @@
 """A vendor: the adapter to one company's or program's API, from which configured providers are made."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any, Final, Generic, Protocol, TypeVar, runtime_checkable
@@ -10,16 +10,15 @@ from aiohttp import ClientSession, DummyCookieJar
 from msgspec import Struct
 
 from media.providers.cleanup import close_within
-from media.providers.phonemes import NO_PHONEMES, Phonemes
 from media.providers.ports import LanguageModel, SpeechToText, TextToSpeech
 from media.providers.tls import ResumingTlsContext
 from media.providers.vendor_socket import SocketTarget
 from media.providers.wait_history import UsualWait
 from media.providers.warm_http import make_connector
 from shared.egress import EgressGuard
-from shared.plan import LONGEST_KEYTERM
-from shared.providers.service_facts import ServiceFacts
-from shared.vendor_options import EmptyOptions
+from shared.providers.facts import KeytermOption
+from shared.providers.options import EmptyOptions
+from shared.providers.phonemes import NO_PHONEMES, Phonemes
 
 T = TypeVar("T")
 P = TypeVar("P", covariant=True)
@@ -145,29 +144,6 @@ class Preparable(Protocol):
         """Opens in the background what the first request needs; returns at once. A failure shows at the request."""
 
 
-@dataclass(frozen=True, slots=True)
-class KeytermOption:
-    """The option of a recogniser that holds words to expect. models: prefixes of those that take them. most: of the
-    words. most_characters: of all together; longest: of one."""
-
-    name: str
-    models: tuple[str, ...]
-    most: int
-    most_characters: int
-    longest: int = LONGEST_KEYTERM
-
-    def add(self, options: Mapping[str, Any], keyterms: Sequence[str]) -> Mapping[str, Any]:
-        """The options with as many of the keyterms behind their own as fit."""
-        own = list(options.get(self.name) or ())
-        known, left = {one.casefold() for one in own}, self.most_characters - sum(map(len, own))
-        for term in keyterms:
-            if len(own) < self.most and len(term) <= min(left, self.longest) and term.casefold() not in known:
-                own.append(term)
-                known.add(term.casefold())
-                left -= len(term)
-        return {**options, self.name: own} if own else options
-
-
 def _no_model(options: Struct) -> str:
     return ""
 
@@ -190,7 +166,6 @@ class Adapter(Generic[P]):
     reads_figures: of a voice: it says numbers, dates and addresses well itself, so that it is given them as written.
     ends_with_blank: of a voice: each text that it is given ends with a blank, which is metered.
     keyterms: of a recogniser: which words its options make it expect, if it can.
-    services: what it can do, by families of models; of the adapter's kind.
     """
 
     make: Callable[[ProviderSetup], P]
@@ -202,7 +177,6 @@ class Adapter(Generic[P]):
     reads_figures: bool = False
     ends_with_blank: bool = False
     keyterms: KeytermOption | None = None
-    services: tuple[ServiceFacts, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

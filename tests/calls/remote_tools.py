@@ -3,13 +3,13 @@
 import asyncio
 from collections.abc import Sequence
 
-from media.providers.openai_wire import make_messages
 from media.providers.ports import ChatRequest, Message, TextDelta, ToolCall
 from media.tools.remote import ToolRequest
 from media.tools.tool import ToolError
 from shared.events import AgentSaid, ToolRan, ToolStarted
 from shared.plan import ToolPlan
 from tests.calls.scripted_call import ScriptedCall
+from vendors.openai.wire import make_messages
 
 BOOK_PLAN = ToolPlan("book", "Books a table.", filler="I'm booking it, one moment.", remote=True)
 BOOKED = "booked: table 4"

@@ -2,12 +2,12 @@
 
 from itertools import pairwise
 
-from media.providers.openai_wire import make_messages
 from media.providers.ports import ChatRequest
 from shared.events import CallUsage
 from shared.plan import ContextPlan, HeardMessage, ResumePoint
 from tests.calls.scripted_call import ScriptedCall
 from tests.virtual_time import run_virtual
+from vendors.openai.wire import make_messages
 
 BERLIN = ContextPlan("Europe/Berlin")
 MINUTE_MS = 60_000

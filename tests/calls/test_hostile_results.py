@@ -2,13 +2,13 @@
 
 import pytest
 
-from media.providers.openai_wire import make_messages
 from media.providers.ports import ToolCall
 from media.tools.remote import ToolRequest
 from shared.events import ToolRan
 from shared.plan import ToolPlan
 from tests.calls.scripted_call import Answers, ScriptedCall
 from tests.virtual_time import run_virtual
+from vendors.openai.wire import make_messages
 
 LOOK_UP = ToolPlan("look_up", "Looks something up.", remote=True)
 PERSON = "+14155550100"

@@ -5,7 +5,6 @@ from itertools import pairwise
 import pytest
 
 from media.call.phrases import phrases_in
-from media.providers.openai_wire import make_messages
 from media.providers.ports import ProviderError
 from media.tools.fillers import first_filler
 from shared.events import AgentSaid, CallerOptedOut, LanguageSwitched
@@ -13,6 +12,7 @@ from shared.plan import LanguagePlan, LimitsPlan, ResumePoint, TurnPlan
 from tests.calls.remote_tools import BOOK_PLAN, ScriptedControl, say_and_book
 from tests.calls.scripted_call import ScriptedCall
 from tests.virtual_time import run_virtual
+from vendors.openai.wire import make_messages
 
 SPANISH = LanguagePlan("es-MX")
 RESERVE = "quisiera reservar una mesa para dos"

@@ -127,7 +127,7 @@ def test_package_that_is_not_locked_would_be_noticed(tmp_path: Path) -> None:
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_image_holds_only_its_own_folders(program: str) -> None:
     copied = [step.paths[0].strip("/") for step in image(program).steps_with("COPY") if "from" not in step.flags]
-    assert sorted(copied) == sorted(["config", "shared", program])
+    assert sorted(copied) == sorted(["config", "shared", "vendors", program])
 
 
 @pytest.mark.parametrize("program", PROGRAMS)

@@ -19,7 +19,7 @@ def test_every_setting_in_the_guide_exists() -> None:
 
 
 def test_every_metric_in_the_guide_exists() -> None:
-    code = "".join(path.read_text() for room in ("media", "control") for path in (ROOT / room).rglob("*.py"))
+    code = "".join(path.read_text() for room in ("media", "control", "vendors") for path in (ROOT / room).rglob("*.py"))
     defined = set(re.findall(r'"(vocalized_\w+)"', code))
     defined |= {f"vocalized_media_{name}" for name in re.findall(r'_(?:counter|histogram)\(\s*"(\w+)"', code)}
     named = {

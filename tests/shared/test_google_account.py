@@ -9,8 +9,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from shared.google_account import AccountInvalid, read_account
 from simulator.vendors.google_account import PROJECT, TokenCheck, make_key_file
+from vendors.google_speech.account import AccountInvalid, read_account
 
 
 def make_pem(key: Any) -> str:
@@ -35,7 +35,7 @@ def test_a_file_in_base64_is_the_same() -> None:
 
 def test_a_token_is_replaced_ten_minutes_before_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
     account, now = read_account(make_key_file("a")), 1_800_000_000.0
-    monkeypatch.setattr("shared.google_account.time.time", lambda: now)
+    monkeypatch.setattr("vendors.google_speech.account.time.time", lambda: now)
     first = account.token()
     now += 2_999
     assert account.token() == first
@@ -52,7 +52,7 @@ def test_a_key_that_cannot_sign_is_named(monkeypatch: pytest.MonkeyPatch) -> Non
     def fail(*arguments: Any, **options: Any) -> str:
         raise ValueError("numbers of the key")
 
-    monkeypatch.setattr("shared.google_account.jwt.encode", fail)
+    monkeypatch.setattr("vendors.google_speech.account.jwt.encode", fail)
     with pytest.raises(AccountInvalid, match="cannot sign"):
         read_account(make_key_file("a")).token()
 

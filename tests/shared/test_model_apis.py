@@ -4,14 +4,15 @@ from typing import Any
 
 import pytest
 
-from shared import anthropic_messages, gemini_api
+from vendors.anthropic import wire as anthropic_wire
+from vendors.google import wire as google_wire
 
 
 @pytest.mark.parametrize(
     "base", ["https://api.anthropic.com", "https://api.anthropic.com/", "https://api.anthropic.com/v1"]
 )
 def test_the_address_of_messages(base: str) -> None:
-    assert anthropic_messages.make_messages_url(base) == "https://api.anthropic.com/v1/messages"
+    assert anthropic_wire.make_messages_url(base) == "https://api.anthropic.com/v1/messages"
 
 
 @pytest.mark.parametrize(
@@ -23,9 +24,9 @@ def test_the_address_of_messages(base: str) -> None:
     ],
 )
 def test_the_address_of_a_model_of_gemini(base: str, model: str, path: str) -> None:
-    url = gemini_api.make_gemini_url(base, model, is_streamed=True)
+    url = google_wire.make_gemini_url(base, model, is_streamed=True)
     assert url == f"https://g.example{path}streamGenerateContent?alt=sse"
-    assert gemini_api.make_gemini_url(base, model, is_streamed=False).endswith(":generateContent")
+    assert google_wire.make_gemini_url(base, model, is_streamed=False).endswith(":generateContent")
 
 
 @pytest.mark.parametrize(
@@ -42,7 +43,7 @@ def test_the_address_of_a_model_of_gemini(base: str, model: str, path: str) -> N
     ],
 )
 def test_claude_thinks_as_little_as_it_can_be_made_to(model: str, effort: str | None, fields: dict[str, Any]) -> None:
-    assert anthropic_messages.choose_thinking(model, effort) == fields
+    assert anthropic_wire.choose_thinking(model, effort) == fields
 
 
 @pytest.mark.parametrize(
@@ -59,13 +60,13 @@ def test_claude_thinks_as_little_as_it_can_be_made_to(model: str, effort: str | 
     ],
 )
 def test_gemini_thinks_as_little_as_it_can_be_made_to(model: str, level: str | None, fields: dict[str, Any]) -> None:
-    assert gemini_api.choose_thinking(model, level) == fields
+    assert google_wire.choose_thinking(model, level) == fields
 
 
 def test_sends_anthropic_s_current_version() -> None:
-    assert anthropic_messages.make_headers("k") == {"anthropic-version": "2026-10-21", "x-api-key": "k"}
+    assert anthropic_wire.make_headers("k") == {"anthropic-version": "2026-10-21", "x-api-key": "k"}
 
 
 def test_drops_configured_sampling_fields_only() -> None:
     extra = {"temperature": 1.0, "top_p": 1, "top_k": 40, "stop_sequences": ["Bye"]}
-    assert anthropic_messages.drop_sampling(extra) == {"stop_sequences": ["Bye"]}
+    assert anthropic_wire.drop_sampling(extra) == {"stop_sequences": ["Bye"]}

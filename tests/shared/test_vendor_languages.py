@@ -6,17 +6,15 @@ from typing import Any
 import msgspec
 import pytest
 
-from media.command import VENDORS
-from shared.providers.service_facts import RecogniserFacts, VoiceFacts
-from shared.vendor_languages import hear_languages, speaks
-from shared.vendor_options import VENDOR_OPTIONS
+from shared.providers.facts import RecogniserFacts, VoiceFacts
+from vendors.registry import VENDORS, hear_languages, speaks
 
 BOTH = ("en-US", "es")
 
 
 def hear(vendor: str, languages: tuple[str, ...], **options: Any) -> dict[str, Any] | None:
     """The options that are changed; None where it cannot hear them all."""
-    made = msgspec.convert(options, VENDOR_OPTIONS[vendor]["stt"])
+    made = msgspec.convert(options, VENDORS[vendor].schemas["stt"])
     found = hear_languages(vendor, made, languages)
     if found is None:
         return None
@@ -69,14 +67,13 @@ def test_a_language_that_it_does_not_know_is_heard_by_none(
 
 
 def test_recognisers_hear_several_languages_that_declare_to_tell_them() -> None:
-    for vendor in VENDORS:
-        for facts in vendor.stt.services if vendor.stt else ():
+    for vendor, known in VENDORS.items():
+        for facts in known.services.get("stt", ()):
             assert isinstance(facts, RecogniserFacts)
             model = {"model": _some_model(facts.models[0])} if facts.models[0] else {}
-            made = msgspec.convert(model, vendor.stt.options) if vendor.stt else None
-            assert made is not None
-            heard = hear_languages(vendor.name, made, BOTH)
-            assert (heard is not None) == facts.tells_language, (vendor.name, facts.name)
+            made = msgspec.convert(model, known.schemas["stt"])
+            heard = hear_languages(vendor, made, BOTH)
+            assert (heard is not None) == facts.tells_language, (vendor, facts.name)
 
 
 def _some_model(prefix: str) -> str:
@@ -106,7 +103,7 @@ def test_which_languages_a_voice_speaks(vendor: str, options: Mapping[str, Any],
 
 
 def test_voices_speak_the_languages_that_they_declare() -> None:
-    for vendor in VENDORS:
-        for facts in vendor.tts.services if vendor.tts else ():
+    for vendor, known in VENDORS.items():
+        for facts in known.services.get("tts", ()):
             assert isinstance(facts, VoiceFacts)
-            assert all(speaks(vendor.name, {}, language) for language in facts.languages), vendor.name
+            assert all(speaks(vendor, {}, language) for language in facts.languages), vendor

@@ -7,12 +7,12 @@ import msgspec
 import pytest
 
 from config.catalogue_agents import Kind, read_providers
-from control.voice.vendors import VENDORS as OFFERED
-from media.command import VENDORS
+from media.command import VENDORS as ADAPTERS
 from media.providers.factory import ProviderFactory, Providers
 from shared.plan import decode_plan
-from shared.providers.service_facts import ModelFacts, RecogniserFacts, VoiceFacts, find_facts
+from shared.providers.facts import ModelFacts, RecogniserFacts, VoiceFacts, find_facts
 from tools.provider_page import TARGET, Service, list_services, make_page
+from vendors.registry import VENDORS
 
 KINDS: dict[Kind, type] = {"stt": RecogniserFacts, "llm": ModelFacts, "tts": VoiceFacts}
 VOICES = list(list_services("tts"))
@@ -34,7 +34,7 @@ async def build(vendor: str, kind: Kind, options: dict[str, str]) -> Providers:
     one = [{"provider": vendor, "options": options}]
     plan = decode_plan(msgspec.json.encode({"agent": {}, **dict.fromkeys(KINDS, standin), kind: one}))
     async with aiohttp.ClientSession() as http:
-        factory = ProviderFactory(VENDORS, http, engine_socket="/nonexistent/engine.sock")
+        factory = ProviderFactory(ADAPTERS, http, engine_socket="/nonexistent/engine.sock")
         made = factory.build(plan, lambda failed: pytest.fail(failed.reason), lambda usage: None)
         await factory.close()
         return made
@@ -54,25 +54,24 @@ def test_the_page_is_what_the_code_declares() -> None:
 
 
 def test_each_service_of_a_vendor_is_declared_by_its_kind() -> None:
-    for vendor in VENDORS:
-        if vendor.name in ("pipecat", "standin"):
+    for vendor, known in VENDORS.items():
+        if vendor in ("pipecat", "standin"):
             continue
-        for kind, facts in KINDS.items():
-            adapter = getattr(vendor, kind)
-            assert adapter is None or adapter.services
-            assert all(type(one) is facts for one in (adapter.services if adapter else ()))
+        for kind, services in known.services.items():
+            assert services
+            assert all(type(one) is KINDS[kind] for one in services)
+        assert set(known.services) == set(known.kinds)
 
 
 @pytest.mark.parametrize(("vendor", "kind", "model"), sorted(set(shipped_models())))
 def test_each_shipped_model_is_of_a_declared_family(vendor: str, kind: Kind, model: str) -> None:
-    adapter = next(getattr(one, kind) for one in VENDORS if one.name == vendor)
-    assert find_facts(adapter.services, model) is not None
+    assert find_facts(VENDORS[vendor].services[kind], model) is not None
 
 
 def test_declared_models_are_those_that_control_offers() -> None:
     for kind in ("stt", "tts"):
         for service in list_services(kind):
-            prefixes = OFFERED[service.vendor].model_prefixes.get(kind)
+            prefixes = VENDORS[service.vendor].model_prefixes.get(kind)
             assert not prefixes or model_of(service).startswith(prefixes)
 
 
@@ -91,7 +90,7 @@ def test_prices_have_a_source_and_a_date_or_say_that_none_is_known() -> None:
 
 
 def test_a_model_belongs_to_the_first_family_that_fits() -> None:
-    services = next(one.stt.services for one in VENDORS if one.name == "deepgram" and one.stt)
+    services = VENDORS["deepgram"].services["stt"]
     english, multilingual = find_facts(services, "flux-general-en"), find_facts(services, "flux-general-multi")
     assert english is not None and multilingual is not None
     assert (english.name, multilingual.name) == ("Flux, English", "Flux, multilingual")

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from shared.anthropic_messages import VERSION
 from tools.vendor_versions import SDKS, ModelUse, Sdk, compare, find_installed, list_models, read_ends, read_source
+from vendors.anthropic.wire import VERSION
 
 TODAY = date(2026, 12, 2)
 ANTHROPIC = next(sdk for sdk in SDKS if sdk.package == "anthropic")

@@ -18,7 +18,7 @@ from media.providers.ports import ProviderError
 from media.providers.usage import UsageMeter
 from media.providers.vendor import Adapter, ProviderSetup, ProviderUnusable, Vendor, VendorResources
 from shared.events import UsageRecorded
-from shared.option_faults import explain_fault
+from vendors.registry import explain_fault
 from vocalized.doctor.provider_requests import MAX_TOKENS, ask_model, recognise_clip, speak_word
 
 # Requests at once: enough to be quick, too few for any vendor's limit.

@@ -15,7 +15,7 @@ from vocalized.listening.results import ListeningRun
 
 _ROOT: Final = Path(__file__).parents[2]
 # What a call's outcome depends on: code, models and lists of clips. Documents are no part of it.
-_FOLDERS: Final = ("media", "shared", "vocalized/listening")
+_FOLDERS: Final = ("media", "shared", "vendors", "vocalized/listening")
 _PASSED_OVER: Final = (".md", ".pyc")
 
 

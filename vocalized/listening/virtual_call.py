@@ -17,7 +17,6 @@ from media.call.turn_hints import TurnHints
 from media.providers.local.speech import Recognition
 from media.providers.local.stt import LocalSpeechToText
 from media.providers.ports import ProviderBusy
-from media.providers.vendors.standin import StandinLanguageModel, StandinTextToSpeech, make_speech_pattern
 from media.server.ticker import CallTicker
 from media.turn.evidence import CompletenessJudge
 from media.turn.onnx_models import SILERO, SMART_TURN, find_pipecat_file
@@ -26,7 +25,8 @@ from media.turn.smart_turn import SmartTurn
 from media.turn.vad import VadEngine, VoiceTrack
 from shared.events import Event, EventEnvelope
 from shared.plan import AgentPlan, CallPlan, ProviderPlan, TurnPlan
-from shared.vendor_options import StandinLanguageModelOptions, StandinTextToSpeechOptions
+from vendors.standin.facts import StandinLanguageModelOptions, StandinTextToSpeechOptions
+from vendors.standin.media import StandinLanguageModel, StandinTextToSpeech, make_speech_pattern
 from vocalized.listening.recognition_cache import RecogniserEngine
 from vocalized.listening.sound import FRAME_MS
 from vocalized.listening.virtual_carrier import SoundSpan, VirtualCarrier

@@ -21,7 +21,6 @@ from media.providers.factory import ProviderFactory
 from media.providers.health import HealthBoard, HealthKey
 from media.providers.health_record import HealthPolicy
 from media.providers.ports import ChatRequest, LanguageModel, Message, ProviderError, TextDelta
-from media.providers.vendors import standin
 from media.server.bus.provider_health import ProviderHealthSync
 from media.server.metrics import Metrics
 from shared.bus.client import bus_client
@@ -29,6 +28,7 @@ from shared.bus.health import ProviderHealthStates
 from shared.events import ProviderFailed
 from shared.plan import AgentPlan, CallPlan, ProviderPlan
 from simulator.carrier.prepared_turn import PreparedTurn
+from vendors.standin import media as standin_media
 from vocalized.rehearse.callers import scripted_caller
 from vocalized.rehearse.platform import Platform
 from vocalized.rehearse.report import ReportRow
@@ -109,7 +109,7 @@ async def _process(variant: Variant, secret: bytes, redis_url: str) -> AsyncIter
         sync = ProviderHealthSync(board, ProviderHealthStates(redis, secrets.token_hex(4)), Metrics())
         if variant.shared:
             sync.start()
-        yield ProviderFactory((standin.VENDOR,), http, health=board, health_secret=secret)
+        yield ProviderFactory((standin_media.VENDOR,), http, health=board, health_secret=secret)
         await sync.close()
 
 

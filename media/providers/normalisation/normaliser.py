@@ -11,8 +11,8 @@ from media.providers.normalisation.languages import FRENCH, GERMAN, SPANISH
 from media.providers.normalisation.lexicon import with_pronunciations
 from media.providers.normalisation.spans import SpanReader, read_as_written
 from media.providers.normalisation.text_stream import SpokenTextStream
+from shared.language_codes import base_language
 from shared.plan import Pronunciation
-from shared.vendor_languages import base_language
 
 # By the language of a BCP 47 tag. Texts in others are given to the voice as they are written.
 READERS: Final[Mapping[str, SpanReader]] = {

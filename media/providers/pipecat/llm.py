@@ -2,11 +2,11 @@
 
 from collections.abc import AsyncGenerator
 
-from media.providers.openai_wire import make_messages, make_tools
 from media.providers.pipecat.session import PipecatSession
 from media.providers.pipecat.wire import ChatTurn, ReplyEnd, ReplyText, ReplyTokens, ReplyToolCall, SessionOutput
 from media.providers.ports import ChatRequest, LanguageModelEvent, ProviderError, TextDelta, TokenUsage, ToolCall
 from media.providers.warm_connections import WarmConnections
+from vendors.openai.wire import make_messages, make_tools
 
 
 class PipecatLanguageModel:

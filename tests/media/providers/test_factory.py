@@ -57,7 +57,7 @@ class FactoryHarness:
     [
         (
             {"stt": [{"provider": "deepgramm"}]},
-            r"plan: stt\[0\]\.provider: there is no 'deepgramm', only standin, local",
+            r"plan: stt\[0\]\.provider: there is no 'deepgramm', only assemblyai, azure-speech",
         ),
         ({"llm": [{"provider": "standin"}, {"provider": "local"}]}, r"plan: llm\[1\]\.provider: there is no 'local'"),
         ({"tts": [{"provider": "receptionist"}]}, r"plan: tts\[0\]\.provider: there is no 'receptionist'"),
@@ -67,7 +67,7 @@ class FactoryHarness:
         ({"llm": [{"provider": "openai"}]}, r"plan: llm\[0\]\.options: .*model"),
         (
             {"llm": [{"provider": "groq", "vendor": "openay"}]},
-            r"plan: llm\[0\]\.vendor: there is no 'openay', only standin, receptionist, openai",
+            r"plan: llm\[0\]\.vendor: there is no 'openay', only anthropic, google, openai",
         ),
         ({"llm": [{"provider": "groq"}]}, r"plan: llm\[0\]\.provider: there is no 'groq'"),
         ({"tts": [{"provider": "standin", "guarded": True}]}, r"plan: tts\[0\]\.guarded: standin has no guard"),

@@ -11,14 +11,13 @@ from grpc import aio
 
 from media.providers import grpc_calls
 from media.providers.grpc_calls import (
-    GrpcAddress,
-    GrpcMethod,
     GrpcServer,
     GrpcStream,
     call_once,
     error_of_status,
 )
 from media.providers.ports import KeyRefused, ProviderBusy, ProviderError, ProviderSlow
+from shared.providers.grpc_methods import GrpcAddress, GrpcMethod
 
 ECHO: GrpcMethod[bytes, bytes] = GrpcMethod("/test.Service/Echo", bytes, bytes)
 ONCE: GrpcMethod[bytes, bytes] = GrpcMethod("/test.Service/Once", bytes, bytes)

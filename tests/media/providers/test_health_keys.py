@@ -3,15 +3,15 @@
 from typing import Any
 
 from media.providers.health_keys import HealthKeys
-from media.providers.vendors import openai
 from shared.plan import ProviderPlan
+from vendors.openai import media as openai_media
 
 KEYS = HealthKeys(b"s" * 32)
 OPTIONS = {"model": "m", "api_key": "sk-secret", "base_url": "https://api.groq.com/v1"}
 
 
 def fingerprint(keys: HealthKeys = KEYS, **options: Any) -> str:
-    adapter = openai.VENDOR.llm
+    adapter = openai_media.VENDOR.llm
     assert adapter is not None
     return keys.make("llm", ProviderPlan("groq", {**OPTIONS, **options}, "openai"), adapter.request_options).fingerprint
 

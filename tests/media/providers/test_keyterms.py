@@ -7,8 +7,10 @@ from msgspec import Struct
 from media.command import VENDORS
 from media.providers.factory import _add_keyterms
 from media.providers.ports import SpeechToText
-from media.providers.vendor import Adapter, KeytermOption
-from shared.vendor_options import CartesiaSpeechToTextOptions, DeepgramSpeechToTextOptions
+from media.providers.vendor import Adapter
+from shared.providers.facts import KeytermOption
+from vendors.cartesia.facts import CartesiaSpeechToTextOptions
+from vendors.deepgram.facts import DeepgramSpeechToTextOptions
 
 OPTION = KeytermOption("keyterm", ("x",), most=3, most_characters=12, longest=8)
 

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media.providers.openai_wire import StreamedReply, make_http_error, make_messages
 from media.providers.ports import ChatRequest, Message, ProviderError, ProviderSlow, TokenUsage, ToolCall
 from shared.providers.chat import NO_RESULT
 from tests.media.providers.sse_server import delta
+from vendors.openai.wire import StreamedReply, make_http_error, make_messages
 
 CALL = ToolCall("c1", "book", '{"day": "Monday"}')
 

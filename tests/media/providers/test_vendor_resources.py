@@ -8,10 +8,12 @@ import pytest
 
 from media.providers import vendor
 from media.providers.vendor import VendorResources
-from media.providers.vendors import cartesia, deepgram, openai
-from media.providers.vendors.standin import VENDOR as STANDIN
+from vendors.cartesia import media as cartesia_media
+from vendors.deepgram import media as deepgram_media
+from vendors.openai import media as openai_media
+from vendors.standin.media import VENDOR as STANDIN
 
-VENDORS = (cartesia.VENDOR, deepgram.VENDOR, openai.VENDOR, STANDIN)
+VENDORS = (cartesia_media.VENDOR, deepgram_media.VENDOR, openai_media.VENDOR, STANDIN)
 
 
 class Account:
@@ -48,7 +50,7 @@ async def test_customers_cannot_make_it_grow(monkeypatch: pytest.MonkeyPatch) ->
                 for adapter in (one.stt, one.llm, one.tts):
                     if adapter is not None and one is not STANDIN:
                         options: dict[str, Any] = {"base_url": f"https://{number}.test", "api_key": f"k{number}"}
-                        options |= {"model": f"m{number}"} if one is openai.VENDOR else {}
+                        options |= {"model": f"m{number}"} if one is openai_media.VENDOR else {}
                         adapter.make(vendor.ProviderSetup("x", adapter.options(**options), resources))
             await asyncio.sleep(0)
         assert len(resources._accounts) == 20

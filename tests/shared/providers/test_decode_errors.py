@@ -5,24 +5,22 @@ from typing import Any
 
 import pytest
 
-from media.providers import openai_wire
-from media.providers.openai_wire import StreamedReply
 from media.providers.ports import ProviderError
-from media.providers.vendors import anthropic_wire, gemini_wire
-from media.providers.vendors.anthropic_wire import MessageReader
-from media.providers.vendors.assemblyai_wire import read_message as read_assemblyai
-from media.providers.vendors.cartesia_finalize_wire import FinalisedTranscript
-from media.providers.vendors.cartesia_speech_wire import read_message as read_sonic
-from media.providers.vendors.cartesia_turns_wire import TurnsTranscript
-from media.providers.vendors.deepgram_aura_wire import read_aura
-from media.providers.vendors.deepgram_flux_wire import read_flux
-from media.providers.vendors.deepgram_nova_wire import read_nova
-from media.providers.vendors.elevenlabs_scribe_wire import ScribeTranscript
-from media.providers.vendors.elevenlabs_speech_wire import read_output as read_elevenlabs
-from media.providers.vendors.gemini_wire import ContentReader
-from media.providers.vendors.soniox_speech_wire import read_output as read_soniox
-from media.providers.vendors.soniox_wire import read_message as read_tokens
-from media.providers.vendors.xai_wire import UtteranceReader
+from vendors.anthropic import wire as anthropic_wire
+from vendors.anthropic.wire import MessageReader
+from vendors.assemblyai.wire import read_message as read_assemblyai
+from vendors.cartesia.wire import FinalisedTranscript, TurnsTranscript
+from vendors.cartesia.wire import read_message as read_sonic
+from vendors.deepgram.wire import read_aura, read_flux, read_nova
+from vendors.elevenlabs.wire import ScribeTranscript
+from vendors.elevenlabs.wire import read_output as read_elevenlabs
+from vendors.google import wire as google_wire
+from vendors.google.wire import ContentReader
+from vendors.openai import wire as openai_wire
+from vendors.openai.wire import StreamedReply
+from vendors.soniox.wire import read_message as read_tokens
+from vendors.soniox.wire import read_output as read_soniox
+from vendors.xai.wire import UtteranceReader
 
 READERS: dict[str, Callable[[bytes], Any]] = {
     "anthropic": lambda data: MessageReader("v").feed(data),
@@ -63,4 +61,4 @@ def test_what_is_no_json_fails_the_vendor(reader: Callable[[bytes], Any], data: 
 def test_the_body_of_a_refusal_that_is_no_json_says_nothing(body: bytes) -> None:
     assert openai_wire.parse_error(body) == openai_wire.VendorError()
     assert anthropic_wire.parse_error(body) == anthropic_wire.AnthropicError()
-    assert gemini_wire.parse_error(body) == gemini_wire.GeminiError()
+    assert google_wire.parse_error(body) == google_wire.GeminiError()

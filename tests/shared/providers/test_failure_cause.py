@@ -2,10 +2,11 @@
 
 import pytest
 
-from media.providers.openai_wire import make_http_error
 from media.providers.ports import ProviderBusy, ProviderError, ProviderSlow, ReplyUnusable
-from media.providers.vendors import cartesia_wire, deepgram_wire
 from shared.providers.errors import cause_of_status, make_closed, make_unreadable
+from vendors.cartesia import wire as cartesia_wire
+from vendors.deepgram import wire as deepgram_wire
+from vendors.openai.wire import make_http_error
 
 
 @pytest.mark.parametrize(

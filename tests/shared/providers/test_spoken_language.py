@@ -6,14 +6,12 @@ import msgspec
 import pytest
 
 from media.providers.ports import RecognisedText
-from media.providers.vendors.azure_listen_wire import PhraseReader
-from media.providers.vendors.azure_messages import AzureMessage
-from media.providers.vendors.deepgram_flux_wire import read_flux
-from media.providers.vendors.deepgram_nova_wire import read_nova
-from media.providers.vendors.elevenlabs_scribe_wire import ScribeTranscript
-from media.providers.vendors.soniox_transcript import SonioxTranscript
 from shared.providers.segments import TurnTranscript
 from shared.providers.speech import most_spoken, read_language
+from vendors.azure_speech.wire import AzureMessage, PhraseReader
+from vendors.deepgram.wire import read_flux, read_nova
+from vendors.elevenlabs.wire import ScribeTranscript
+from vendors.soniox.wire import SonioxTranscript
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from media.providers.openai_wire import make_messages, make_tools
 from media.providers.ports import ChatRequest, Message, ToolCall, ToolSpec
 from shared.plan import read_plan
+from vendors.openai.wire import make_messages, make_tools
 from vocalized.vendors.rule_model import answer_by_rules
 
 PROMPT = read_plan(Path(__file__).parents[3] / "config" / "plans" / "local.json").agent.prompt

@@ -11,7 +11,6 @@ import msgspec
 
 from media.providers.factory import ProviderFactory, Providers
 from media.providers.ports import ChatRequest, LanguageModelEvent, TextDelta, ToolCall
-from media.providers.vendors import anthropic, google, standin
 from media.providers.warm_http import make_connector
 from shared.events import ProviderFailed, UsageRecorded
 from shared.plan import decode_plan
@@ -19,6 +18,9 @@ from simulator.vendors.anthropic import AnthropicVendor
 from simulator.vendors.certificate import ServerCertificate
 from simulator.vendors.gemini import GeminiVendor
 from simulator.vendors.server import running_vendor
+from vendors.anthropic import media as anthropic_media
+from vendors.google import media as google_media
+from vendors.standin import media as standin_media
 
 ModelVendor = AnthropicVendor | GeminiVendor
 
@@ -30,7 +32,7 @@ class ModelCall:
         self.failed: list[ProviderFailed] = []
         self.usage: list[UsageRecorded] = []
         self.connections = 0
-        self._factory = ProviderFactory([anthropic.VENDOR, google.VENDOR, standin.VENDOR], http)
+        self._factory = ProviderFactory([anthropic_media.VENDOR, google_media.VENDOR, standin_media.VENDOR], http)
         plans = [
             _plan(number, vendor, origin, options)
             for number, (vendor, origin) in enumerate(zip(vendors, origins, strict=True))

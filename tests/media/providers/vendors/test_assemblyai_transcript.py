@@ -8,9 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from media.providers.ports import KeyRefused, ProviderBusy, ProviderError, RecognisedText, TurnSignal
-from media.providers.vendors.assemblyai_transcript import UniversalTranscript
-from media.providers.vendors.assemblyai_wire import FORCE_ENDPOINT, make_closed, make_url
 from shared.providers.turn_calibration import CALIBRATIONS, TurnCalibration
+from vendors.assemblyai.wire import FORCE_ENDPOINT, UniversalTranscript, make_closed, make_url
 
 UNIVERSAL = CALIBRATIONS["universal-streaming"]
 UNIVERSAL_3 = CALIBRATIONS["universal-3"]

@@ -11,10 +11,6 @@ import pytest
 
 from media.providers.ports import ProviderError, RecognisedText, SpeechToTextEvent, SpeechToTextFailed
 from media.providers.vendor import ProviderSetup
-from media.providers.vendors.azure import VENDOR
-from media.providers.vendors.azure_recogniser import AzureListener, AzureSpeechToText
-from media.providers.vendors.azure_requests import MOST_KEPT_BYTES
-from shared.cloud_speech_options import AzureSpeechToTextOptions
 from simulator.carrier.mulaw import FRAME, SILENCE
 from simulator.vendors.azure import SimulatedAzure
 from simulator.vendors.azure_recogniser import ListenTiming, find_phrases
@@ -25,6 +21,8 @@ from tests.media.providers.vendors.cartesia_servers import running_call
 from tests.media.providers.vendors.recogniser_harness import NEXT, TEXT, Caller, RecogniserHarness
 from tests.simulator.vendors.azure_callers import QUICK, make_azure
 from tests.simulator.vendors.cartesia_callers import caller_frames, wait_for
+from vendors.azure_speech.facts import AzureSpeechToTextOptions
+from vendors.azure_speech.media import MOST_KEPT_BYTES, VENDOR, AzureListener, AzureSpeechToText
 
 # As the vendor writes them.
 WRITTEN = "I would like to book a table for seven."
@@ -206,7 +204,7 @@ async def test_a_connection_is_replaced_before_the_vendor_ends_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In a pause, without a word lost or doubled; a handshake that is refused meanwhile is tried again."""
-    monkeypatch.setattr("media.providers.vendors.azure_recogniser.RETRY_S", 0.05)
+    monkeypatch.setattr("vendors.azure_speech.media.RETRY_S", 0.05)
     async with running(tmp_path, monkeypatch) as harness:
         caller = Caller(burst=1)
         caller.session = await harness.recogniser(renew_s=0.05).open("en", caller.sink)

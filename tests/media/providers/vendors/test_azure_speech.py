@@ -14,9 +14,6 @@ from media.providers.cleanup import close_stream
 from media.providers.factory import Providers
 from media.providers.ports import ProviderError, SpeechChunk
 from media.providers.vendor import ProviderSetup
-from media.providers.vendors.azure import VENDOR
-from media.providers.vendors.azure_speech import AzureTextToSpeech
-from shared.cloud_speech_options import AzureTextToSpeechOptions
 from simulator.carrier.mulaw import decode
 from simulator.vendors.azure import SimulatedAzure
 from simulator.vendors.faults import Fault
@@ -24,6 +21,8 @@ from simulator.vendors.voice import find_words, words
 from tests.media.providers.vendors.cartesia_servers import CartesiaCall, running_call
 from tests.simulator.vendors.azure_callers import FAST, make_azure
 from tests.simulator.vendors.cartesia_callers import wait_for
+from vendors.azure_speech.facts import AzureTextToSpeechOptions
+from vendors.azure_speech.media import VENDOR, AzureTextToSpeech
 
 SENTENCES = ("Good morning, ", "you have reached the dentist. ", "How can I help?")
 TEXT = "".join(SENTENCES)
@@ -153,7 +152,7 @@ async def test_a_barge_in_stops_the_turn_and_keeps_the_connection(harness: Harne
 async def test_a_connection_whose_turn_does_not_stop_is_closed(
     harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("media.providers.vendors.azure_speech.STOP_S", 0.05)
+    monkeypatch.setattr("vendors.azure_speech.media.STOP_S", 0.05)
     harness.a.speech.timing = replace(FAST, speed=0.1, can_stop=False)
     voice = make_voice(harness)
     speech = voice.stream(say("This sentence is cut short by the caller. "), "en")

@@ -7,33 +7,40 @@ from xml.etree import ElementTree
 import msgspec
 import pytest
 
-from media.providers.phonemes import Phonemes
 from media.providers.ports import KeyRefused, ProviderBusy, ProviderError
-from media.providers.vendors.azure import VENDOR, make_query
-from media.providers.vendors.azure_listen_wire import ListenSettings, PhraseReader, make_context, make_wav_header
-from media.providers.vendors.azure_messages import (
-    AzureMessage,
-    make_audio,
-    make_config,
-    make_json,
-    read_binary,
-    read_text,
-)
-from media.providers.vendors.azure_requests import (
+from shared.plan import Pronunciation
+from shared.providers.phonemes import Phonemes
+from shared.providers.segments import TurnTranscript
+from vendors.azure_speech.facts import AzureSpeechToTextOptions, AzureTextToSpeechOptions, find_base_url, find_locale
+from vendors.azure_speech.media import (
     CHUNK_BYTES,
     MOST_BYTES,
     MOST_KEPT_BYTES,
     SUPPOSED_BYTES,
+    VENDOR,
     AudioRequests,
+    make_query,
 )
-from media.providers.vendors.azure_speech_wire import SpokenTurns
-from media.providers.vendors.azure_ssml import AzureTone, AzureVoice, make_ssml
-from media.providers.vendors.azure_wire import make_closed, make_headers, make_url, refine_refusal
-from shared.azure_locales import find_locale
-from shared.azure_speech import find_base_url
-from shared.cloud_speech_options import AzureSpeechToTextOptions, AzureTextToSpeechOptions
-from shared.plan import Pronunciation
-from shared.providers.segments import TurnTranscript
+from vendors.azure_speech.wire import (
+    AzureMessage,
+    AzureTone,
+    AzureVoice,
+    ListenSettings,
+    PhraseReader,
+    SpokenTurns,
+    make_audio,
+    make_closed,
+    make_config,
+    make_context,
+    make_headers,
+    make_json,
+    make_ssml,
+    make_url,
+    make_wav_header,
+    read_binary,
+    read_text,
+    refine_refusal,
+)
 
 AVA = AzureVoice("en-US-AvaMultilingualNeural")
 ID = "0123456789abcdef0123456789abcdef"

@@ -10,14 +10,10 @@ import msgspec
 import pytest
 
 from media.providers.cleanup import close_stream
+from media.providers.context_voice import IDLE_S, ContextUtterance
 from media.providers.factory import Providers
 from media.providers.ports import ProviderError, SpeechChunk
 from media.providers.vendor import ProviderSetup
-from media.providers.vendors.cartesia import VENDOR as CARTESIA
-from media.providers.vendors.cartesia_speech import CartesiaTextToSpeech
-from media.providers.vendors.cartesia_speech_wire import SpeechMessage, SpokenContexts
-from media.providers.vendors.context_utterance import IDLE_S, ContextUtterance
-from shared.vendor_options import CartesiaTextToSpeechOptions
 from simulator.carrier.mulaw import decode
 from simulator.vendors.cartesia_speech import CartesiaSpeech, SpeechTiming
 from simulator.vendors.faults import Fault
@@ -26,6 +22,10 @@ from simulator.vendors.voice import find_words, words
 from tests.media.providers.vendors.cartesia_servers import CartesiaCall, running_call
 from tests.simulator.vendors.cartesia_callers import wait_for
 from tests.virtual_time import run_virtual
+from vendors.cartesia.facts import CartesiaTextToSpeechOptions
+from vendors.cartesia.media import VENDOR as CARTESIA
+from vendors.cartesia.media import CartesiaTextToSpeech
+from vendors.cartesia.wire import SpeechMessage, SpokenContexts
 
 SENTENCES = ("Good morning, ", "you have reached the dentist. ", "How can I help?")
 TEXT = "".join(SENTENCES)

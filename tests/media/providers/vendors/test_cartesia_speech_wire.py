@@ -8,8 +8,7 @@ import msgspec
 import pytest
 
 from media.providers.ports import ProviderBusy, ProviderError, ProviderSlow, SpeechChunk, TimedWord
-from media.providers.vendors.cartesia_speech_wire import SpokenContexts, VoiceSettings, read_message
-from media.providers.vendors.cartesia_wire import ErrorEvent, make_error, make_url
+from vendors.cartesia.wire import ErrorEvent, SpokenContexts, VoiceSettings, make_error, make_url, read_message
 
 SETTINGS = VoiceSettings(model="sonic-3.5", voice_id="v", speed=1.2)
 

@@ -6,9 +6,8 @@ import msgspec
 import pytest
 
 from media.providers.ports import ProviderBusy, ProviderError, RecognisedText, TimedWord, TurnSignal
-from media.providers.vendors.cartesia_finalize_wire import FinalisedTranscript
-from media.providers.vendors.cartesia_turns_wire import TurnsTranscript
-from media.providers.vendors.turn_dialect import VendorTranscript
+from media.providers.turn_dialect import VendorTranscript
+from vendors.cartesia.wire import FinalisedTranscript, TurnsTranscript
 
 
 def take(

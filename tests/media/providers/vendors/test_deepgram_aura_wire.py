@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from media.providers.ports import ProviderBusy, ProviderError
-from media.providers.vendors.deepgram_aura_wire import (
+from vendors.deepgram.wire import (
     FLUSH,
     FLUSH_RESERVE,
     FLUSH_WINDOW_S,

@@ -24,17 +24,17 @@ from media.providers.ports import (
 )
 from media.providers.usage import UsageMeter
 from media.providers.vendor import ProviderSetup, VendorResources
-from media.providers.vendors import deepgram_recogniser
-from media.providers.vendors.deepgram import VENDOR
-from media.providers.vendors.deepgram_flux_wire import EAGER_EOT_THRESHOLD
 from shared.events import ProviderFailed, UsageRecorded
-from shared.vendor_options import DEEPGRAM_URL, DeepgramSpeechToTextOptions
 from simulator.vendors.certificate import ServerCertificate, make_certificate
 from simulator.vendors.deepgram import SimulatedDeepgram
 from simulator.vendors.deepgram_nova import ListenTiming
 from simulator.vendors.faults import Fault, FaultKind
 from simulator.vendors.voice import word_times
 from tests.simulator.vendors.deepgram_clients import frames, make_deepgram, running_deepgram, wait_until
+from vendors.deepgram import media as deepgram_media
+from vendors.deepgram.facts import DEEPGRAM_URL, DeepgramSpeechToTextOptions
+from vendors.deepgram.media import VENDOR
+from vendors.deepgram.wire import EAGER_EOT_THRESHOLD
 
 FIRST, SECOND = "tuesday morning would suit me", "and please bring the invoice"
 DEADLINES = Deadlines(open_s=1.0, transcript_s=0.4)
@@ -242,7 +242,7 @@ async def test_too_little_audio_for_an_answer_is_answered_by_the_last_text(
 
 
 async def test_keep_alive_only_while_no_audio_goes(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(deepgram_recogniser, "KEEP_ALIVE_S", 0.02)
+    monkeypatch.setattr(deepgram_media, "KEEP_ALIVE_S", 0.02)
     platform.vendors["a"].listen_timing = ListenTiming(100, 0.005, idle_s=0.3)
     session = await platform.make("a", "nova-3").open("en", platform.events.append)
     await asyncio.sleep(0.7)
@@ -254,7 +254,7 @@ async def test_keep_alive_only_while_no_audio_goes(platform: Platform, monkeypat
 async def test_without_keep_alive_the_vendor_ends_the_session(
     platform: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(deepgram_recogniser, "KEEP_ALIVE_S", 60.0)
+    monkeypatch.setattr(deepgram_media, "KEEP_ALIVE_S", 60.0)
     platform.vendors["a"].listen_timing = ListenTiming(100, 0.005, idle_s=0.05)
     session = await platform.make("a", "nova-3").open("en", platform.events.append)
     await wait_until(lambda: bool(platform.events))

@@ -17,13 +17,8 @@ from media.providers.health_keys import HealthKeys
 from media.providers.ports import KeyRefused, ProviderBusy, ProviderError, TextToSpeech
 from media.providers.usage import UsageMeter
 from media.providers.vendor import ProviderSetup, VendorResources
-from media.providers.vendors import deepgram_aura_wire, deepgram_voice
-from media.providers.vendors.deepgram import VENDOR
-from media.providers.vendors.deepgram_aura_wire import MAX_FLUSHES
-from media.providers.vendors.standin import VENDOR as STANDIN
 from shared.events import ProviderFailed, UsageRecorded
 from shared.plan import AgentPlan, CallPlan, Pronunciation, ProviderPlan, SpeechPlan
-from shared.vendor_options import DeepgramTextToSpeechOptions
 from simulator.carrier.mulaw import decode
 from simulator.vendors.certificate import ServerCertificate, make_certificate
 from simulator.vendors.deepgram import SimulatedDeepgram
@@ -31,6 +26,12 @@ from simulator.vendors.deepgram_aura import SpeakTiming
 from simulator.vendors.faults import Fault, FaultKind
 from simulator.vendors.voice import find_words, words
 from tests.simulator.vendors.deepgram_clients import make_deepgram, running_deepgram, wait_until
+from vendors.deepgram import media as deepgram_media
+from vendors.deepgram import wire as deepgram_wire
+from vendors.deepgram.facts import DeepgramTextToSpeechOptions
+from vendors.deepgram.media import VENDOR
+from vendors.deepgram.wire import MAX_FLUSHES
+from vendors.standin.media import VENDOR as STANDIN
 
 CLAUSES = ("The kitchen closes early, ", "so please arrive before seven. ", "Shall I hold your table?")
 TEXT = "".join(CLAUSES)
@@ -78,7 +79,7 @@ class Platform:
 
 @pytest.fixture
 async def platform(certificate: ServerCertificate, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Platform]:
-    monkeypatch.setattr(deepgram_voice, "CLEAR_S", 0.2)
+    monkeypatch.setattr(deepgram_media, "CLEAR_S", 0.2)
     vendors = {name: make_deepgram() for name in "ab"}
     async with AsyncExitStack() as stack:
         addresses = {}
@@ -209,7 +210,7 @@ async def test_many_clauses_stay_within_the_vendors_flushes(platform: Platform) 
 async def test_a_speech_of_more_flushes_than_a_connection_has_goes_on_over_the_next_one(
     platform: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(deepgram_aura_wire, "FLUSH_RESERVE", 0)  # each clause is flushed, as when they come slowly
+    monkeypatch.setattr(deepgram_wire, "FLUSH_RESERVE", 0)  # each clause is flushed, as when they come slowly
     expected = [f"clause{number}" for number in range(MAX_FLUSHES + 5)]
 
     async def text() -> AsyncIterator[str]:

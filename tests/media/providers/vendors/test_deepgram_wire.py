@@ -8,10 +8,17 @@ from deepgram.listen.v1.types import ListenV1Results
 from deepgram.listen.v2.types import ListenV2TurnInfo
 
 from media.providers.ports import ProviderBusy, ProviderError, TimedWord
-from media.providers.vendors.deepgram_flux_wire import EAGER_EOT_THRESHOLD, read_flux
-from media.providers.vendors.deepgram_nova_wire import read_nova
-from media.providers.vendors.deepgram_wire import QueryValue, make_error, make_headers, make_url, map_close
 from shared.providers.segments import TranscribedResult, TranscribedSegment
+from vendors.deepgram.wire import (
+    EAGER_EOT_THRESHOLD,
+    QueryValue,
+    make_error,
+    make_headers,
+    make_url,
+    map_close,
+    read_flux,
+    read_nova,
+)
 
 RESULTS = {
     "type": "Results",

@@ -146,7 +146,7 @@ async def test_a_refused_setting_is_an_error_of_opening(tmp_path: Path, monkeypa
 
 
 async def test_a_session_without_audio_is_kept_alive(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("media.providers.vendors.elevenlabs_recogniser.KEEP_ALIVE_S", 0.02)
+    monkeypatch.setattr("vendors.elevenlabs.media.KEEP_ALIVE_S", 0.02)
     events: list[Any] = []
     session = await harness.call.build().stt.open("en-US", events.append)
     await wait_for(lambda: harness.a.chunks >= 2)

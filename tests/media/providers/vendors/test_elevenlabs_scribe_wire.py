@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from media.providers.ports import KeyRefused, ProviderBusy, ProviderError, RecognisedText
-from media.providers.vendors.elevenlabs_scribe_wire import MAX_UNCOMMITTED_MS, ScribeTranscript, make_chunk
+from vendors.elevenlabs.wire import MAX_UNCOMMITTED_MS, ScribeTranscript, make_chunk
 
 PLAIN, TIMED, PARTIAL = "committed_transcript", "committed_transcript_with_timestamps", "partial_transcript"
 

@@ -14,9 +14,6 @@ from media.providers.cleanup import close_stream
 from media.providers.factory import Providers
 from media.providers.ports import ProviderError, SpeechChunk
 from media.providers.vendor import ProviderSetup
-from media.providers.vendors.elevenlabs import VENDOR
-from media.providers.vendors.elevenlabs_speech import ElevenLabsTextToSpeech
-from shared.vendor_options import ElevenLabsTextToSpeechOptions
 from simulator.carrier.mulaw import decode
 from simulator.vendors.elevenlabs_speech import GenerationTiming, MultiContextSpeech
 from simulator.vendors.faults import Fault
@@ -24,6 +21,8 @@ from simulator.vendors.server import VendorState
 from simulator.vendors.voice import find_words, words
 from tests.media.providers.vendors.cartesia_servers import CartesiaCall, running_call
 from tests.simulator.vendors.cartesia_callers import wait_for
+from vendors.elevenlabs.facts import ElevenLabsTextToSpeechOptions
+from vendors.elevenlabs.media import VENDOR, ElevenLabsTextToSpeech
 
 SENTENCES = ("Good morning, ", "you have reached the dentist. ", "How can I help?")
 TEXT = "".join(SENTENCES)

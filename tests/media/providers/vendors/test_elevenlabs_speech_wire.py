@@ -7,9 +7,17 @@ import msgspec
 import pytest
 
 from media.providers.ports import KeyRefused, ProviderBusy, ProviderError, SpeechChunk, TimedWord
-from media.providers.vendors.elevenlabs_speech_wire import ElevenLabsTone, FlushedContexts, read_output
-from media.providers.vendors.elevenlabs_wire import base_language, make_closed, make_error, make_url, refine_refusal
 from shared.providers.errors import is_error_code
+from vendors.elevenlabs.wire import (
+    ElevenLabsTone,
+    FlushedContexts,
+    base_language,
+    make_closed,
+    make_error,
+    make_url,
+    read_output,
+    refine_refusal,
+)
 
 
 def make_contexts(**tone: Any) -> FlushedContexts:

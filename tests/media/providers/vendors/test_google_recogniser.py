@@ -10,8 +10,6 @@ from typing import Any
 import pytest
 
 from media.providers.ports import RecognisedText, SpeechToTextFailed, TurnSignal
-from media.providers.vendors import google_recogniser
-from media.providers.vendors.google_recogniser import RenewalLimits
 from simulator.carrier.mulaw import SILENCE
 from simulator.vendors.faults import Fault
 from simulator.vendors.google_speech import SimulatedGoogleSpeech
@@ -19,6 +17,8 @@ from simulator.vendors.voice import word_times
 from tests.media.providers.vendors.google_servers import QUICK, make_google, running_call
 from tests.media.providers.vendors.recogniser_harness import NEXT, TEXT, Caller, RecogniserHarness
 from tests.simulator.vendors.cartesia_callers import caller_frames, wait_for
+from vendors.google_speech import media as google_speech_media
+from vendors.google_speech.media import RenewalLimits
 
 Harness = RecogniserHarness[SimulatedGoogleSpeech]
 
@@ -118,7 +118,7 @@ async def test_a_stream_whose_end_never_comes_makes_later_ones_not_deaf(
     harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With no other recogniser: what later streams tell waits for the end of the one before."""
-    monkeypatch.setattr(google_recogniser, "LIMITS", RenewalLimits(ending_s=0.2))
+    monkeypatch.setattr(google_speech_media, "LIMITS", RenewalLimits(ending_s=0.2))
     harness.call.plan["stt"].pop()
     harness.a.recogniser.timing = replace(QUICK, final_s=60.0)
     caller = Caller(1)
@@ -154,7 +154,7 @@ async def test_a_stream_is_renewed_without_losing_a_word(
 ) -> None:
     """In the middle of speech (0 ms of silence), and in a silence; both before the vendor would end it."""
     limits = RenewalLimits(renew_s=0.08, renew_anyway_s=0.2)
-    monkeypatch.setattr(google_recogniser, "LIMITS", limits)
+    monkeypatch.setattr(google_speech_media, "LIMITS", limits)
     harness.a.recogniser.timing = replace(QUICK, longest_s=1.0)
     caller = Caller(1)
     caller.session = await harness.call.build().stt.open("en", caller.sink)
@@ -177,7 +177,7 @@ async def test_a_stream_that_the_vendor_ends_is_a_failure(harness: Harness) -> N
 
 async def test_a_stream_without_audio_is_ended_by_us(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
     limits = RenewalLimits(idle_s=0.05)
-    monkeypatch.setattr(google_recogniser, "LIMITS", limits)
+    monkeypatch.setattr(google_speech_media, "LIMITS", limits)
     harness.a.recogniser.timing = replace(QUICK, idle_s=0.5)
     caller = Caller(8)
     caller.session = await harness.call.build().stt.open("en", caller.sink)
@@ -189,7 +189,7 @@ async def test_a_stream_without_audio_is_ended_by_us(harness: Harness, monkeypat
 
 
 async def test_a_vendor_that_reads_nothing_is_a_failure(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("media.providers.vendors.google_recognition_stream.MAX_UNSENT_BYTES", 1_000)
+    monkeypatch.setattr("vendors.google_speech.media.MAX_UNSENT_BYTES", 1_000)
     events: list[Any] = []
     harness.call.plan["stt"].pop()
     session = await harness.call.build().stt.open("en", events.append)

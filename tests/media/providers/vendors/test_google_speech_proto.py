@@ -6,7 +6,7 @@ import pytest
 from google.cloud.speech_v2.types import cloud_speech
 from google.cloud.texttospeech_v1.types import cloud_tts
 
-from media.providers.vendors import google_speech_pb2 as pb
+from vendors.google_speech import google_speech_pb2 as pb
 
 MESSAGES = pb.DESCRIPTOR.message_types_by_name
 ENUMS = pb.DESCRIPTOR.enum_types_by_name

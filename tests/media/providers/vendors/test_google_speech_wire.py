@@ -4,9 +4,9 @@ import pytest
 from google.protobuf.duration_pb2 import Duration
 
 from media.providers.ports import TimedWord
-from media.providers.vendors import google_speech_pb2 as pb
-from media.providers.vendors.google_speech_wire import StreamReader, find_locale, make_address
-from shared.cloud_speech_options import GOOGLE_RECOGNITION_URL
+from vendors.google_speech import google_speech_pb2 as pb
+from vendors.google_speech.facts import GOOGLE_RECOGNITION_URL
+from vendors.google_speech.wire import StreamReader, find_locale, make_address
 
 EVENT = pb.StreamingRecognizeResponse.SpeechEventType
 

@@ -13,10 +13,6 @@ from media.providers.cleanup import close_stream
 from media.providers.grpc_calls import GrpcServer
 from media.providers.ports import ProviderError, TextToSpeech
 from media.providers.vendor import Preparable, ProviderSetup
-from media.providers.vendors.google_speech import VENDOR
-from media.providers.vendors.google_speech_wire import find_refused_phrases, strip_wave
-from media.providers.vendors.google_voice import MAX_TEXT_BYTES, split_text
-from shared.cloud_speech_options import GoogleTextToSpeechOptions
 from simulator.vendors.faults import Fault
 from simulator.vendors.google_speech import SimulatedGoogleSpeech
 from simulator.vendors.voice import words
@@ -24,6 +20,9 @@ from tests.media.providers.vendors.cartesia_servers import CartesiaCall
 from tests.media.providers.vendors.google_servers import FAST, make_google, running_call
 from tests.media.providers.vendors.test_elevenlabs_speech import SENTENCES, TEXT, heard, say, speak
 from tests.simulator.vendors.cartesia_callers import wait_for
+from vendors.google_speech.facts import GoogleTextToSpeechOptions
+from vendors.google_speech.media import MAX_TEXT_BYTES, VENDOR, split_text
+from vendors.google_speech.wire import find_refused_phrases, strip_wave
 
 
 @dataclass

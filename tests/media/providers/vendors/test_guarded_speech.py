@@ -12,16 +12,18 @@ from aiohttp import web
 
 from media.providers.factory import ProviderFactory
 from media.providers.ports import ProviderError
-from media.providers.vendors import cartesia, deepgram, standin
 from shared.egress import EgressGuard
 from shared.plan import decode_plan
 from simulator.vendors.cartesia import SimulatedCartesia
 from simulator.vendors.certificate import make_certificate
 from simulator.vendors.deepgram import SimulatedDeepgram
 from simulator.vendors.server import running_vendor
+from vendors.cartesia import media as cartesia_media
+from vendors.deepgram import media as deepgram_media
+from vendors.standin import media as standin_media
 
 HOST = "speech.example.com"
-VENDORS = (cartesia.VENDOR, deepgram.VENDOR, standin.VENDOR)
+VENDORS = (cartesia_media.VENDOR, deepgram_media.VENDOR, standin_media.VENDOR)
 ROLES = [("deepgram", "stt"), ("deepgram", "tts"), ("cartesia", "stt"), ("cartesia", "tts")]
 PATHS = ("/v1/listen", "/v1/speak", "/stt/websocket", "/tts/websocket")
 # What some resolver reads as a private address, and other hosts that must not be reached.

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from media.providers.ports import ChatRequest, Message, ProviderError, ToolCall, ToolSpec
-from media.providers.vendors.gemini_wire import NO_SIGNATURE
 from simulator.vendors.anthropic import AnthropicVendor
 from simulator.vendors.certificate import ServerCertificate, make_certificate
 from simulator.vendors.faults import Fault, FaultKind
 from simulator.vendors.gemini import GeminiVendor
 from simulator.vendors.openai_stream import ChatReply, ToolUse
 from tests.media.providers.vendors.model_call import ModelVendor, billed, model_call
+from vendors.google.wire import NO_SIGNATURE
 
 TEXT = "We are open from nine to five on weekdays, and on Saturday until noon."
 TOOLS = (ToolUse("book", '{"day": "Monday"}'), ToolUse("end_call"))

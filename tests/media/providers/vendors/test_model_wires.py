@@ -27,17 +27,19 @@ from media.providers.ports import (
     ToolSpec,
 )
 from media.providers.sse import SseParser
-from media.providers.vendors import anthropic_wire, gemini_wire
-from media.providers.vendors.anthropic import AnthropicApi
-from media.providers.vendors.anthropic_wire import MessageReader
-from media.providers.vendors.gemini_wire import ContentReader
-from media.providers.vendors.google import GeminiApi
 from shared.providers.chat import NO_RESULT
-from shared.vendor_options import AnthropicOptions, GoogleOptions
 from simulator.vendors import anthropic_request, gemini_request
 from simulator.vendors.anthropic_stream import MessageStream
 from simulator.vendors.gemini_stream import ContentStream
 from simulator.vendors.openai_stream import ChatReply, ToolUse
+from vendors.anthropic import wire as anthropic_wire
+from vendors.anthropic.facts import AnthropicOptions
+from vendors.anthropic.media import AnthropicApi
+from vendors.anthropic.wire import MessageReader
+from vendors.google import wire as google_wire
+from vendors.google.facts import GoogleOptions
+from vendors.google.media import GeminiApi
+from vendors.google.wire import ContentReader
 
 REQUEST = ChatRequest("You are kind.", [Message("user", "Hello")])
 TOOLS = (ToolUse("book", '{"day": "Monday"}'), ToolUse("end_call"))
@@ -90,7 +92,7 @@ def test_the_agent_s_greeting_follows_a_first_turn_of_the_user() -> None:
 def test_a_call_without_a_result_gets_one() -> None:
     request = ChatRequest("", [Message("user", "Hi"), Message("assistant", "", (ToolCall("1", "book", ""),))])
     assert anthropic_wire.make_messages(request)[-1]["content"][0]["content"] == NO_RESULT
-    assert gemini_wire.make_contents(request, None)[-1]["parts"][0]["functionResponse"]["response"] == {
+    assert google_wire.make_contents(request, None)[-1]["parts"][0]["functionResponse"]["response"] == {
         "output": NO_RESULT
     }
 
@@ -219,7 +221,7 @@ def test_an_account_without_credit_is_told_by_words_too() -> None:
 )
 def test_errors_of_gemini(status: int, name: str, error_type: type[ProviderError], retryable: bool) -> None:
     fields = {"error": {"code": status, "status": name, "message": "AIza-secret said it"}}
-    answered = gemini_wire.make_http_error("gemini", status, json.dumps([fields]).encode())
+    answered = google_wire.make_http_error("gemini", status, json.dumps([fields]).encode())
     with pytest.raises(ProviderError) as raised:
         ContentReader("gemini", {}).feed(json.dumps(fields).encode())
     for error, reason in ((answered, f"HTTP {status} {name}"), (raised.value, f"error in the stream {name}")):
@@ -227,11 +229,11 @@ def test_errors_of_gemini(status: int, name: str, error_type: type[ProviderError
 
 
 def test_a_key_and_a_day_s_quota_of_gemini_are_told_by_details() -> None:
-    key = gemini_wire.make_http_error("gemini", 400, json.dumps(gemini_request.wrong_key().body()).encode())
+    key = google_wire.make_http_error("gemini", 400, json.dumps(gemini_request.wrong_key().body()).encode())
     assert isinstance(key, KeyRefused)
     for period, cause in (("PerDay", "quota"), ("PerMinute", "rate_limited")):
         body = json.dumps(gemini_request.quota_exceeded(period).body()).encode()
-        assert gemini_wire.make_http_error("gemini", 429, body).cause == cause
+        assert google_wire.make_http_error("gemini", 429, body).cause == cause
 
 
 @pytest.mark.parametrize(
@@ -260,7 +262,7 @@ def test_a_key_in_the_place_of_a_code_is_not_told() -> None:
     key = "sk-ant-api03-9f8e7d6c5b4a"
     error = {"error": {"type": key, "status": key, "code": 500, "message": key}}
     body = json.dumps(error).encode()
-    found = [anthropic_wire.make_http_error("claude", 500, body), gemini_wire.make_http_error("gemini", 500, body)]
+    found = [anthropic_wire.make_http_error("claude", 500, body), google_wire.make_http_error("gemini", 500, body)]
     for reader in (MessageReader("claude"), ContentReader("gemini", {})):
         with pytest.raises(ProviderError) as raised:
             reader.feed(body)

@@ -24,10 +24,10 @@ from media.providers.ports import (
     ToolSpec,
 )
 from media.providers.streamed_model import DRAIN_S, StreamedLanguageModel
-from media.providers.vendors.openai import OpenAiApi
 from media.providers.warm_http import make_session
-from shared.vendor_options import OpenAiOptions
 from tests.media.providers.sse_server import CHUNKED, DONE, OK, SseServer, Step, delta, event, sse_server, usage
+from vendors.openai.facts import OpenAiOptions
+from vendors.openai.media import OpenAiApi
 
 KEY = "sk-very-secret"
 TOOL = ToolSpec("transfer", "Transfers the call.", {"type": "object", "properties": {}})

@@ -9,9 +9,9 @@ import pytest
 from media.providers.cleanup import close_stream
 from media.providers.ports import CONTINUE_PROMPT, ChatRequest, Message, ProviderError, TextDelta, TokenUsage, ToolCall
 from media.providers.streamed_model import StreamedLanguageModel
-from media.providers.vendors.openai import OpenAiApi
-from shared.vendor_options import OpenAiOptions
 from tests.platform.model import running_model_server
+from vendors.openai.facts import OpenAiOptions
+from vendors.openai.media import OpenAiApi
 
 SYSTEM = "You are a receptionist. Answer in one short sentence."
 LONG = ChatRequest(SYSTEM, [Message("user", "Count slowly from one to five hundred, in words.")])

@@ -15,7 +15,6 @@ import pytest
 from media.providers.chain.deadlines import Deadlines
 from media.providers.factory import ProviderFactory, Providers
 from media.providers.ports import ChatRequest, Message, ProviderError, TextDelta, ToolCall, ToolSpec
-from media.providers.vendors import openai, standin
 from media.providers.warm_http import make_connector
 from shared.events import ProviderFailed, UsageRecorded
 from shared.plan import decode_plan
@@ -25,6 +24,8 @@ from simulator.vendors.openai import BASE_PATHS, ChatVendor
 from simulator.vendors.openai_request import Flavour
 from simulator.vendors.openai_stream import ChatReply, ToolUse
 from simulator.vendors.server import running_vendor
+from vendors.openai import media as openai_media
+from vendors.standin import media as standin_media
 
 FLAVOURS: tuple[Flavour, ...] = get_args(Flavour)
 TEXT = "We are open from nine to five on weekdays, and on Saturday until noon."
@@ -57,7 +58,7 @@ class ChatCall:
     ) -> None:
         self.failed: list[ProviderFailed] = []
         self.usage: list[UsageRecorded] = []
-        self._factory = ProviderFactory([openai.VENDOR, standin.VENDOR], http)
+        self._factory = ProviderFactory([openai_media.VENDOR, standin_media.VENDOR], http)
         plan = {
             "agent": {},
             "stt": [{"provider": "standin"}],

@@ -21,10 +21,11 @@ from media.providers.ports import (
     TextDelta,
 )
 from media.providers.streamed_model import ChatServer, StreamedLanguageModel
-from media.providers.vendors.google import GeminiApi
-from media.providers.vendors.openai import OpenAiApi
-from shared.vendor_options import GoogleOptions, OpenAiOptions
 from tests.media.providers.sse_server import event, sse_server
+from vendors.google.facts import GoogleOptions
+from vendors.google.media import GeminiApi
+from vendors.openai.facts import OpenAiOptions
+from vendors.openai.media import OpenAiApi
 
 REQUEST = ChatRequest("You are kind.", [Message("user", "Hello")])
 TEMPERATURE = {"code": "unsupported_value", "param": "temperature", "message": "not supported by this model"}

@@ -17,11 +17,6 @@ from media.providers.ports import (
     SpeechToTextEvent,
     TurnSignal,
 )
-from media.providers.vendors import soniox
-from media.providers.vendors.soniox_transcript import SonioxTranscript
-from media.providers.vendors.soniox_wire import make_error, make_finalize, make_url
-from shared.vendor_languages import find_soniox_language
-from shared.vendor_options import SonioxSpeechToTextOptions
 from simulator.carrier.mulaw import FRAME, SILENCE
 from simulator.vendors.faults import Fault
 from simulator.vendors.soniox import MAX_CONTEXT_CHARACTERS, SimulatedSoniox
@@ -30,6 +25,9 @@ from tests.media.providers.vendors.cartesia_servers import running_call
 from tests.media.providers.vendors.recogniser_harness import NEXT, TEXT, RecogniserHarness
 from tests.simulator.vendors.cartesia_callers import caller_frames, wait_for
 from tests.simulator.vendors.soniox_callers import make_soniox
+from vendors.soniox import media as soniox_media
+from vendors.soniox.facts import SonioxSpeechToTextOptions, find_soniox_language
+from vendors.soniox.wire import SonioxTranscript, make_error, make_finalize, make_url
 
 
 @pytest.mark.parametrize(
@@ -73,22 +71,22 @@ def test_languages_are_the_vendors() -> None:
 
 
 def test_settings_say_only_what_was_chosen() -> None:
-    plain = soniox.make_settings("v", SonioxSpeechToTextOptions(language="auto"), "en-US")
+    plain = soniox_media.make_settings("v", SonioxSpeechToTextOptions(language="auto"), "en-US")
     always = {"model", "enable_endpoint_detection", "enable_language_identification"}
     assert {name for name, value in plain.items() if value is not None} == always
     chosen = SonioxSpeechToTextOptions(only_language=True, keyterm=("Okonkwo",), context="A dentist.")
-    found = soniox.make_settings("v", chosen, "de-DE")
+    found = soniox_media.make_settings("v", chosen, "de-DE")
     assert (found["language_hints"], found["language_hints_strict"]) == (["de"], True)
     assert found["context"] == {"text": "A dentist.", "terms": ("Okonkwo",)}
-    several = soniox.make_settings("v", SonioxSpeechToTextOptions(languages=("en", "es")), "de-DE")
+    several = soniox_media.make_settings("v", SonioxSpeechToTextOptions(languages=("en", "es")), "de-DE")
     assert (several["language_hints"], several["language_hints_strict"]) == (["en", "es"], None)
     with pytest.raises(ProviderError, match="stt-rt-v5 knows no 'tlh'"):
-        soniox.make_settings("v", chosen, "tlh")
+        soniox_media.make_settings("v", chosen, "tlh")
 
 
 def test_no_more_keyterms_are_configured_than_the_vendor_takes() -> None:
     fitting = SonioxSpeechToTextOptions(keyterm=("Жук" * 25 + "12345",) * 62, context="я" * 4_000)
-    context = soniox.make_settings("v", fitting, "uk")["context"]
+    context = soniox_media.make_settings("v", fitting, "uk")["context"]
     assert len(msgspec.json.encode(context).decode()) < MAX_CONTEXT_CHARACTERS
     with pytest.raises(ValueError, match="keyterm: more than 5000 characters together"):
         SonioxSpeechToTextOptions(keyterm=("x" * 100,) * 51)
@@ -211,7 +209,7 @@ async def test_noise_is_no_failure_and_pauses_are_signalled(harness: Harness) ->
 
 
 async def test_a_session_without_audio_is_kept_alive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(soniox, "RULES", replace(soniox.RULES, keep_alive_s=0.05))
+    monkeypatch.setattr(soniox_media, "RULES", replace(soniox_media.RULES, keep_alive_s=0.05))
     async with running(tmp_path, monkeypatch) as harness:
         harness.a.timing = replace(harness.a.timing, idle_s=0.3)
         events: list[SpeechToTextEvent] = []

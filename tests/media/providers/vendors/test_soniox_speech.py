@@ -14,13 +14,13 @@ import pytest
 from media.providers.cleanup import close_stream
 from media.providers.factory import Providers
 from media.providers.ports import ProviderError, SpeechChunk
-from media.providers.vendors.soniox_speech_wire import SonioxStreams, find_ended, read_output
 from simulator.carrier.mulaw import decode
 from simulator.vendors.faults import Fault
 from simulator.vendors.server import VendorState
 from simulator.vendors.soniox_speech import SonioxSpeech, VoiceTiming
 from simulator.vendors.voice import find_words, words
 from tests.media.providers.vendors.cartesia_servers import CartesiaCall, running_call
+from vendors.soniox.wire import SonioxStreams, find_ended, read_output
 
 SENTENCES = ("Good morning, ", "you have reached the dentist. ", "How can I help?")
 TEXT = "".join(SENTENCES)

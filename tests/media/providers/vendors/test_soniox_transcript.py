@@ -5,8 +5,7 @@ from typing import Any
 import msgspec
 
 from media.providers.ports import RecognisedText, TimedWord, TurnSignal
-from media.providers.vendors.soniox_transcript import SonioxTranscript
-from media.providers.vendors.soniox_wire import make_finalize
+from vendors.soniox.wire import SonioxTranscript, make_finalize
 
 FIN: dict[str, Any] = {"text": "<fin>", "is_final": True}
 END: dict[str, Any] = {"text": "<end>", "is_final": True}

@@ -14,7 +14,6 @@ import pytest
 from media.providers.chain.deadlines import Deadlines
 from media.providers.factory import ProviderFactory, Providers
 from media.providers.ports import ChatRequest, Message, RecognisedText, TextDelta
-from media.providers.vendors import deepgram, openai, standin
 from media.providers.warm_http import make_connector
 from shared.events import ProviderFailed
 from shared.plan import decode_plan
@@ -28,6 +27,9 @@ from simulator.vendors.openai_stream import ChatReply
 from simulator.vendors.server import running_vendor
 from simulator.vendors.voice import find_words, words
 from tests.simulator.vendors.deepgram_clients import frames, make_deepgram, running_deepgram
+from vendors.deepgram import media as deepgram_media
+from vendors.openai import media as openai_media
+from vendors.standin import media as standin_media
 
 TEXT = "The kitchen closes early, so please arrive before seven."
 CLAUSES = ("The kitchen closes early, ", "so please arrive before seven.")
@@ -69,7 +71,7 @@ async def platform(certificate: ServerCertificate, monkeypatch: pytest.MonkeyPat
             for one in chats
         ]
         http = await stack.enter_async_context(aiohttp.ClientSession(connector=make_connector()))
-        factory = ProviderFactory([deepgram.VENDOR, openai.VENDOR, standin.VENDOR], http)
+        factory = ProviderFactory([deepgram_media.VENDOR, openai_media.VENDOR, standin_media.VENDOR], http)
         stack.push_async_callback(factory.close)
         plan = {
             "agent": {},

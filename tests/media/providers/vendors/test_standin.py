@@ -20,14 +20,9 @@ from media.providers.ports import (
     TextDelta,
     TokenUsage,
 )
-from media.providers.vendors.standin import (
-    StandinLanguageModel,
-    StandinSpeechToText,
-    StandinTextToSpeech,
-    make_speech_pattern,
-)
-from shared.vendor_options import StandinLanguageModelOptions, StandinSpeechToTextOptions, StandinTextToSpeechOptions
 from tests.media.providers.virtual import now, run
+from vendors.standin.facts import StandinLanguageModelOptions, StandinSpeechToTextOptions, StandinTextToSpeechOptions
+from vendors.standin.media import StandinLanguageModel, StandinSpeechToText, StandinTextToSpeech, make_speech_pattern
 
 REQUEST = ChatRequest("", [Message("user", "Hello")])
 PATTERN = make_speech_pattern()

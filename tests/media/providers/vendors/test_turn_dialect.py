@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from media.providers.ports import RecognisedText, TurnSignal
-from media.providers.vendors.turn_dialect import TurnDialect
+from media.providers.turn_dialect import TurnDialect
 
 ANSWER_S = 0.8
 

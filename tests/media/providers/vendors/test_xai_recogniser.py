@@ -9,7 +9,6 @@ import msgspec
 import pytest
 
 from media.providers.ports import KeyRefused, ProviderBusy, ProviderError, SpeechToTextEvent, TurnSignal
-from media.providers.vendors.xai_wire import UtteranceReader, make_error, refine_refusal
 from shared.providers.segments import TurnTranscript
 from simulator.carrier.mulaw import FRAME, SILENCE
 from simulator.vendors.faults import Fault
@@ -19,6 +18,7 @@ from tests.media.providers.vendors.cartesia_servers import running_call
 from tests.media.providers.vendors.recogniser_harness import NEXT, TEXT, RecogniserHarness
 from tests.simulator.vendors.cartesia_callers import caller_frames, wait_for
 from tests.simulator.vendors.xai_callers import make_xai
+from vendors.xai.wire import UtteranceReader, make_error, refine_refusal
 
 # --- messages ---
 

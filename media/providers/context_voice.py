@@ -1,0 +1,294 @@
+"""Voices that speak contexts: their connections, and the stream of one utterance over one of them."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from dataclasses import dataclass
+from typing import Final, Generic, Protocol, TypeVar
+
+from media.providers.recogniser_dialect import unrefined
+from media.providers.vendor_socket import SocketTarget, VendorSocket
+from media.providers.warm_connections import WarmConnections
+from shared.providers.errors import ProviderError, ProviderSlow, make_closed
+from shared.providers.speech import SpeechChunk
+
+M_contra = TypeVar("M_contra", contravariant=True)
+
+# A context that has been silent for so long is ended: a vendor forgets it after a while (Cartesia: 1 s after its last
+# audio), or counts it against what may be open at once (ElevenLabs: 5 a connection).
+IDLE_S: Final = 0.5
+# A vendor that owes audio, or the end of a context, is silent for so long only when it is out of order. The chain's
+# deadline is shorter, but it does not run while the text pauses.
+SILENCE_S: Final = 4.0
+
+
+class MessageSender(Protocol):
+    """A connection."""
+
+    def send(self, message: bytes) -> None:
+        """Sends a message, unless it is empty."""
+
+
+class UtteranceContexts(Protocol[M_contra]):
+    """The contexts of one utterance, as messages out (empty: nothing to send) and messages in."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a context waits for more text."""
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the vendor has sent everything of what was finished."""
+
+    @property
+    def has_audio(self) -> bool:
+        """Whether audio came since the last text was sent."""
+
+    @property
+    def heard(self) -> bool:
+        """Whether any message came since the last text was sent."""
+
+    @property
+    def unfinished_id(self) -> str:
+        """The context that counts as open at the vendor, also after it was cancelled; empty for none."""
+
+    def add_text(self, text: str) -> bytes | tuple[bytes, ...]:
+        """The message that sends text, or several. Not while a finished context is not done."""
+
+    def finish(self) -> bytes:
+        """The message that ends the context."""
+
+    def cancel(self) -> bytes:
+        """The message that stops the context."""
+
+    def read(self, message: M_contra) -> SpeechChunk | None:
+        """Takes a message of the connection; returns the audio or the words in it. Raises ProviderError."""
+
+
+class ContextUtterance(Generic[M_contra]):
+    """Text in, audio out, over one connection."""
+
+    def __init__(self, provider: str, connection: MessageSender, contexts: UtteranceContexts[M_contra]) -> None:
+        self._provider = provider
+        self._connection = connection
+        self._contexts = contexts
+        self._loop = asyncio.get_running_loop()
+        self._chunks: asyncio.Queue[SpeechChunk | ProviderError | None] = asyncio.Queue()
+        self._done = asyncio.Event()  # a context is done, or all is over
+        self._timer: asyncio.TimerHandle | None = None
+        self._active_at = 0.0  # of the latest message, either way
+        self._has_ended = False  # the text
+        self._is_over = False
+        self._is_usable = True  # the connection, for another utterance
+
+    async def read(self, text: AsyncIterator[str]) -> None:
+        """Sends the text as it comes."""
+        try:
+            async for piece in text:
+                await self._wait_for_done()  # a further context would be spoken at the same time
+                self._send(self._contexts.add_text(piece) if piece else self._contexts.finish())
+                await self._wait_for_done()
+                if self._is_over:
+                    return  # what is read now could not be sent, and would count as sent
+        finally:
+            self._has_ended = True
+            self._send(self._contexts.finish())
+            self._end_if_done()
+
+    async def next_chunk(self) -> SpeechChunk | None:
+        """The next audio or words; None at the end. Raises ProviderError."""
+        chunk = await self._chunks.get()
+        if isinstance(chunk, ProviderError):
+            raise chunk
+        return chunk
+
+    def take(self, message: M_contra) -> None:
+        """Takes a message of the connection. Raises ProviderError."""
+        chunk = self._contexts.read(message)
+        self._active_at = self._loop.time()
+        if chunk is not None:
+            self._chunks.put_nowait(chunk)
+        if self._contexts.is_done:
+            self._done.set()
+            self._end_if_done()
+
+    def fail(self, error: ProviderError) -> None:
+        """No audio follows."""
+        self._is_over, self._is_usable = True, False
+        self._done.set()
+        self._chunks.put_nowait(error)
+
+    @property
+    def is_suspect(self) -> bool:
+        """Whether the connection failed, or may be dead because nothing came for a while."""
+        is_silent = not self._is_over and self._loop.time() - self._active_at >= IDLE_S
+        return not self._is_usable or (is_silent and not self._contexts.heard)
+
+    def stop(self) -> bool:
+        """Cancels what is not spoken yet. Returns whether the connection can be used again: not when it was silent
+        since the last text, for then it may be dead."""
+        self._is_over = True
+        if self._timer is not None:
+            self._timer.cancel()
+        self._connection.send(self._contexts.cancel())
+        return self._is_usable and self._contexts.heard
+
+    def _send(self, messages: bytes | tuple[bytes, ...]) -> None:
+        if not messages or self._is_over:
+            return
+        self._done.clear()
+        self._active_at = self._loop.time()
+        for message in messages if isinstance(messages, tuple) else (messages,):
+            self._connection.send(message)
+        if self._timer is None:
+            self._timer = self._loop.call_later(IDLE_S, self._check)
+
+    async def _wait_for_done(self) -> None:
+        """Waits while a context takes no more text and is not done."""
+        while not (self._contexts.is_open or self._contexts.is_done or self._is_over):
+            await self._done.wait()
+
+    def _check(self) -> None:
+        """Ends a context for which no text comes; fails when the vendor is silent."""
+        self._timer = None
+        silent_s = self._loop.time() - self._active_at
+        if self._is_over or self._contexts.is_done:
+            return
+        if silent_s >= SILENCE_S:
+            self.fail(ProviderSlow(self._provider, f"nothing came for {SILENCE_S:g} s"))
+            return
+        if silent_s >= IDLE_S and self._contexts.has_audio:
+            self._send(self._contexts.finish())
+        due_s = IDLE_S - silent_s if silent_s < IDLE_S else IDLE_S  # late by a period, it would meet the vendor's limit
+        self._timer = self._timer or self._loop.call_later(due_s, self._check)
+
+    def _end_if_done(self) -> None:
+        if self._has_ended and self._contexts.is_done and not self._is_over:
+            self._is_over = True
+            self._chunks.put_nowait(None)
+
+
+M = TypeVar("M")
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceProtocol(Generic[M]):
+    """What holds for all connections to a vendor.
+
+    read: a message, for a provider; raises ProviderError. find_ended: the id of the context that a message ends, empty
+    for none. refine_refusal: the error of a refused handshake, by its answer. make_closed: that for a provider, a close
+    code and its reason. max_contexts: that the vendor allows in a connection at once; None: one that was cancelled does
+    not count any more.
+    """
+
+    read: Callable[[str, bytes], M]
+    find_ended: Callable[[M], str]
+    refine_refusal: Callable[[ProviderError], ProviderError] = unrefined
+    make_closed: Callable[[str, int, str], ProviderError] = make_closed
+    max_contexts: int | None = None
+
+
+class ContextConnection(Generic[M]):
+    """One WebSocket, used by one utterance at a time."""
+
+    def __init__(self, provider: str, protocol: VoiceProtocol[M]) -> None:
+        self._provider = provider
+        self._protocol = protocol
+        self._socket: VendorSocket | None = None
+        self._utterance: ContextUtterance[M] | None = None
+        self._ending: set[str] = set()  # contexts of earlier utterances of which the vendor still speaks
+
+    @classmethod
+    async def open(cls, target: SocketTarget, protocol: VoiceProtocol[M]) -> "ContextConnection[M]":
+        """Connects. Raises ProviderError."""
+        made = cls(target.provider, protocol)
+        try:
+            made._socket = await VendorSocket.open(target, made)
+        except ProviderError as error:
+            raise protocol.refine_refusal(error) from None
+        return made
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it can be used."""
+        return self._socket is not None and self._socket.is_open
+
+    @property
+    def has_room(self) -> bool:
+        """Whether a further utterance can open its contexts; it has one at a time."""
+        most = self._protocol.max_contexts
+        return most is None or len(self._ending) < most - 1
+
+    def use(self, utterance: ContextUtterance[M]) -> None:
+        """Gives what comes from now on to this utterance."""
+        self._utterance = utterance
+
+    def release(self, unfinished_id: str) -> None:
+        """Drops what still comes. unfinished_id: the utterance's context that is not over; empty for none."""
+        self._utterance = None
+        if unfinished_id and self._protocol.max_contexts is not None:
+            self._ending.add(unfinished_id)
+
+    def send(self, message: bytes) -> None:
+        """Sends a message, unless it is empty."""
+        if message and self._socket is not None:
+            self._socket.send_text(message)
+
+    def abort(self) -> None:
+        """Ends it at once."""
+        if self._socket is not None:
+            self._socket.abort()
+
+    async def close(self) -> None:
+        """Closes it by a close frame alone: a vendor's own message could have it speak to the end first."""
+        if self._socket is not None:
+            await self._socket.close()
+
+    def on_text(self, message: bytes) -> None:
+        """Reads a message for the utterance."""
+        if self._utterance is None and not self._ending:
+            return
+        try:
+            output = self._protocol.read(self._provider, message)
+            self._ending.discard(self._protocol.find_ended(output))
+            if self._utterance is not None:
+                self._utterance.take(output)
+        except ProviderError as error:
+            if self._utterance is not None:
+                self._utterance.fail(error.with_answer(message))
+
+    def on_binary(self, message: bytes) -> None:
+        """Ignores it: the vendor sends none."""
+
+    def on_closed(self, code: int, reason: str) -> None:
+        """Fails the utterance."""
+        if self._utterance is not None:
+            self._utterance.fail(self._protocol.make_closed(self._provider, code, reason))
+
+
+async def speak_contexts(
+    name: str,
+    begin: Callable[[], tuple[WarmConnections[ContextConnection[M]], UtteranceContexts[M]]],
+    text: AsyncIterator[str],
+) -> AsyncGenerator[SpeechChunk, None]:
+    """Speaks whole clauses or sentences over a warm connection, and gives that back. name: of the provider. begin: the
+    connections and contexts of this utterance; may raise ProviderError. Raises ProviderError."""
+    pool, contexts = begin()
+    connection = await pool.take()
+    pool.prepare()  # one is ready for the next caller's first word
+    utterance = ContextUtterance(name, connection, contexts)
+    connection.use(utterance)
+    reader = asyncio.create_task(utterance.read(text))
+    try:
+        while (chunk := await utterance.next_chunk()) is not None:
+            yield chunk
+        await reader
+    finally:
+        if utterance.is_suspect:
+            pool.distrust()
+        connection.release(contexts.unfinished_id)
+        is_usable = utterance.stop()
+        if not is_usable:
+            connection.abort()
+        pool.give_back(connection, reusable=is_usable and connection.has_room)
+        reader.cancel()
+        await asyncio.gather(reader, return_exceptions=True)

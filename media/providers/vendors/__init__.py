@@ -1,1 +1,0 @@
-"""The vendors: one module each, with one value `VENDOR`."""

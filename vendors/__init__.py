@@ -1,0 +1,1 @@
+"""One folder per vendor; `registry.py` lists them."""

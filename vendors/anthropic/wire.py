@@ -1,0 +1,367 @@
+"""Messages, addresses and errors of Anthropic; no input or output.
+
+Anthropic's Messages API as data: the request's body, and a reply parsed from its events; no I/O.
+
+Sheet: docs/vendors/anthropic.md.
+
+How Anthropic's Messages API is addressed, which media and control share; pure.
+
+Sources: the anthropic SDK 2.15.0 (`_client.py`, `_constants.py`, `types/model.py`, `types/message_create_params.py`),
+and platform.claude.com "Migrating to API version 2026-10-21", "Extended thinking", "Effort" and "What's new in Claude
+Fable 5.2". `python -m tools.vendor_versions` compares VERSION and the table of models with the SDK.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+
+from shared.providers import chat as providers_chat
+from shared.providers.chat import (
+    ChatRequest,
+    LanguageModelEvent,
+    SpeakerTurn,
+    TextDelta,
+    TokenUsage,
+    ToolAnswer,
+    ToolCall,
+    ToolSpec,
+    make_turns,
+    parse_arguments,
+)
+from shared.providers.errors import (
+    DECODE_ERRORS,
+    KeyRefused,
+    ProviderBusy,
+    ProviderError,
+    ProviderSlow,
+    ReplyUnusable,
+    cause_of_status,
+    is_error_code,
+)
+
+VERSION: Final = "2026-10-21"
+# This version answers 400 to each of these fields, for all models and even with the default value.
+SAMPLING_FIELDS: Final = frozenset({"temperature", "top_p", "top_k"})
+_PATH: Final = "/v1/messages"
+_THINK_AT_WILL: Final = (
+    "claude-haiku-5-5",
+    "claude-opus-5",
+    "claude-sonnet-5",
+    "claude-opus-4-8",
+    "claude-opus-4-7",
+    "claude-opus-4-6",
+    "claude-opus-4-5",
+    "claude-sonnet-4-6",
+    "claude-sonnet-4-5",
+    "claude-haiku-4-5",
+)
+# Adaptive thinking is always on; `disabled` is answered with 400.
+_ALWAYS_THINK: Final = (
+    "claude-fable-5",
+    "claude-fable-5-1",
+    "claude-fable-5-2",
+    "claude-mythos-5",
+    "claude-mythos-5-1",
+    "claude-mythos-5-2",
+    "claude-opus-5-5",
+)
+# The least thinking that each model takes; others get the vendor's default. Sonnet 5.5 can be kept from thinking only
+# before a reply's first words.
+_LEAST_THINKING: Final[Mapping[str, Mapping[str, Any]]] = {
+    **{model: {"thinking": {"type": "disabled"}} for model in _THINK_AT_WILL},
+    **{model: {"output_config": {"effort": "low"}} for model in _ALWAYS_THINK},
+    "claude-sonnet-5-5": {"thinking": {"type": "between_tools"}},
+}
+_DATE: Final = re.compile(r"-\d{8}$")
+
+
+def make_messages_url(base_url: str) -> str:
+    """The address of the Messages API. base_url: with or without `/v1` at its end."""
+    return base_url.rstrip("/").removesuffix("/v1") + _PATH
+
+
+def make_headers(key: str) -> dict[str, str]:
+    """Version and key; no key for a server without keys."""
+    return {"anthropic-version": VERSION, **({"x-api-key": key} if key else {})}
+
+
+def choose_thinking(model: str, effort: str | None) -> Mapping[str, Any]:
+    """The fields of the request that say how much the model thinks. effort: `low` to `max`; None: as little as it
+    takes."""
+    if effort is not None:
+        return {"output_config": {"effort": effort}}
+    return _LEAST_THINKING.get(_DATE.sub("", model), {})
+
+
+def knows_thinking(model: str) -> bool:
+    """Whether the table has the least thinking of this model."""
+    return _DATE.sub("", model) in _LEAST_THINKING
+
+
+def drop_sampling(extra: Mapping[str, Any]) -> dict[str, Any]:
+    """The configured fields of the body without those that this version of the API refuses."""
+    return {name: value for name, value in extra.items() if name not in SAMPLING_FIELDS}
+
+
+def is_out_of_credit(error: Mapping[str, Any]) -> bool:
+    """Whether the account's credit is used up; besides status 402 it is told by 400 with these words."""
+    message = error.get("message")
+    return error.get("type") == "billing_error" or (isinstance(message, str) and "credit balance" in message)
+
+
+_UNAUTHORIZED: Final = 401
+_PAYMENT_REQUIRED: Final = 402
+# 529: all of the vendor's customers together ask too much.
+_BUSY_STATUSES: Final = (429, 503, 529)
+_SLOW_STATUSES: Final = (408, 504)
+# What an error inside a stream, which has no status, would have had as one.
+_STATUSES: Final = {
+    "invalid_request_error": 400,
+    "authentication_error": 401,
+    "billing_error": 402,
+    "permission_error": 403,
+    "not_found_error": 404,
+    "request_too_large": 413,
+    "rate_limit_error": 429,
+    "timeout_error": 504,
+    "overloaded_error": 529,
+}
+_CUT_AT_LIMIT: Final = ("max_tokens", "model_context_window_exceeded")
+_CACHED: Final = {"cache_control": {"type": "ephemeral"}}
+
+
+# --- the request ----------------------------------------------------------------------------------------------------
+
+
+def make_system(request: ChatRequest) -> list[dict[str, Any]]:
+    """The agent's prompt, up to which the vendor is to cache (tools stand before it), and the note on this call."""
+    prompt, note = request.system.strip(), request.call_note.strip()
+    blocks: list[dict[str, Any]] = [{**_text(prompt), **_CACHED}] if prompt else []
+    return [*blocks, _text(note)] if note else blocks
+
+
+def make_messages(request: ChatRequest) -> list[dict[str, Any]]:
+    """The conversation in the API's shape."""
+    turns = make_turns(request)
+    calls = [part for turn in turns for part in turn.parts if isinstance(part, ToolCall)]
+    # Ids of other vendors may have characters that are refused here, so that calls are numbered anew.
+    ids = {call.id: f"toolu_{number}" for number, call in enumerate(calls)}
+    return [{"role": turn.role, "content": list(_blocks(turn, ids))} for turn in turns]
+
+
+def make_tools(tools: Sequence[ToolSpec]) -> list[dict[str, Any]]:
+    """The tools in the API's shape."""
+    return [
+        {"name": tool.name, "description": tool.description, "input_schema": dict(tool.parameters)} for tool in tools
+    ]
+
+
+def _blocks(turn: SpeakerTurn, ids: dict[str, str]) -> Iterator[dict[str, Any]]:
+    for part in turn.parts:
+        if isinstance(part, ToolCall):
+            yield {"type": "tool_use", "id": ids[part.id], "name": part.name, "input": parse_arguments(part)}
+        elif isinstance(part, ToolAnswer):
+            yield {"type": "tool_result", "tool_use_id": ids[part.call.id], "content": part.text}
+        else:
+            yield _text(part)
+
+
+def _text(text: str) -> dict[str, Any]:
+    return {"type": "text", "text": text}
+
+
+# --- errors ---------------------------------------------------------------------------------------------------------
+
+
+class AnthropicError(Struct):
+    """The object under `error`."""
+
+    type: str = ""
+    message: str = ""
+
+
+class _Envelope(Struct):
+    error: AnthropicError
+
+
+def parse_error(body: bytes) -> AnthropicError:
+    """The error in the body of an HTTP answer; an empty one if there is none."""
+    try:
+        return msgspec.json.decode(body, type=_Envelope).error
+    except DECODE_ERRORS:
+        return AnthropicError()
+
+
+def make_http_error(provider: str, status: int, body: bytes) -> ProviderError:
+    """Maps an HTTP status other than 200 to our error."""
+    error = parse_error(body)
+    reason = f"HTTP {status} {_code(error)}".strip()
+    return _map_error(provider, status, error, reason).with_answer(body)
+
+
+def _map_error(provider: str, status: int, error: AnthropicError, reason: str) -> ProviderError:
+    if status == _PAYMENT_REQUIRED or is_out_of_credit(msgspec.structs.asdict(error)):
+        return ProviderBusy(provider, reason, retryable=False)
+    if status in _BUSY_STATUSES:
+        return ProviderBusy(provider, reason)
+    if status == _UNAUTHORIZED:  # not 403, which also answers a model that the account may not use
+        return KeyRefused(provider, reason)
+    if status in _SLOW_STATUSES:
+        return ProviderSlow(provider, reason, may_bill=False)
+    return ProviderError(provider, reason, retryable=status >= 500 or not status, cause=cause_of_status(status))
+
+
+def _code(error: AnthropicError) -> str:
+    """The error's type if it has the form of one; its message may quote anything."""
+    return error.type if is_error_code(error.type) else ""
+
+
+# --- the reply ------------------------------------------------------------------------------------------------------
+
+
+class _Usage(Struct):
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cache_creation_input_tokens: int | None = None
+    cache_read_input_tokens: int | None = None
+
+
+class _MessageHead(Struct):
+    usage: _Usage | None = None
+
+
+class _Block(Struct):
+    type: str = ""
+    id: str = ""
+    name: str = ""
+    text: str = ""
+
+
+class _Delta(Struct):
+    type: str = ""
+    text: str = ""
+    partial_json: str = ""
+    stop_reason: str | None = None
+
+
+class _Event(Struct):
+    """Any event: each has a type, and the fields of its type."""
+
+    type: str = ""
+    index: int = 0
+    message: _MessageHead | None = None
+    content_block: _Block | None = None
+    delta: _Delta | None = None
+    usage: _Usage | None = None
+    error: AnthropicError | None = None
+
+
+class MessageReader:
+    """ReplyReader of one message. Reasoning is no sign of life: the caller hears nothing of it."""
+
+    def __init__(self, provider: str) -> None:
+        self._provider = provider
+        self._decoder = msgspec.json.Decoder(_Event)
+        self._text: list[str] = []
+        self._calls: dict[int, tuple[_Block, list[str]]] = {}  # by the block's index, with its input in pieces
+        self._usage = _Usage()
+        self._stop_reason = ""
+        self.has_begun = False
+        self.done = False
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the reason of the reply's end came."""
+        return bool(self._stop_reason)
+
+    def feed(self, data: bytes) -> list[LanguageModelEvent]:
+        """Takes the data of one event. Raises ProviderError."""
+        event = self._decode(data)
+        match event.type:
+            case "message_start":
+                self._add_usage(event.message.usage if event.message else None)
+            case "content_block_start":
+                return self._begin_block(event.index, event.content_block or _Block())
+            case "content_block_delta":
+                return self._add(event.index, event.delta or _Delta())
+            case "message_delta":
+                self._add_usage(event.usage)
+                self._stop_reason = (event.delta.stop_reason if event.delta else None) or self._stop_reason
+            case "message_stop":
+                self.done = True
+        return []  # pings, ends of blocks, and what may come to be
+
+    def finish(self, request: ChatRequest) -> list[LanguageModelEvent]:
+        """The calls of tools and the usage. Raises ProviderError for a stream that was cut, a reply that the vendor
+        withheld, and a call that was cut."""
+        if not (self.done or self._stop_reason):
+            raise ProviderError(self._provider, "the stream was cut", cause="cut")
+        if self._stop_reason == "refusal":
+            raise ReplyUnusable(self._provider, "the model declined")
+        if self._calls and self._stop_reason in _CUT_AT_LIMIT:
+            raise ReplyUnusable(self._provider, "a tool call was cut at the token limit")
+        calls = [self._make_call(index) for index in sorted(self._calls)]
+        return [*calls, self.spent(request)]
+
+    def spent(self, request: ChatRequest) -> TokenUsage:
+        """What the stream reported until now; what it did not, is estimated."""
+        pieces = (piece for _, parts in self._calls.values() for piece in parts)
+        estimate = providers_chat.estimate_tokens(request, "".join(self._text) + "".join(pieces))
+        usage = self._usage
+        if usage.input_tokens is None:
+            return estimate
+        told = usage.output_tokens or 0
+        is_told = bool(self._stop_reason and told)
+        return TokenUsage(
+            usage.input_tokens,
+            told if is_told else max(told, estimate.completion),
+            estimated=not is_told,
+            cached=usage.cache_read_input_tokens or 0,
+            cache_write=usage.cache_creation_input_tokens or 0,
+        )
+
+    def _decode(self, data: bytes) -> _Event:
+        try:
+            event = self._decoder.decode(data)
+        except DECODE_ERRORS:
+            raise ProviderError(self._provider, "an unreadable event", cause="unreadable") from None
+        if event.type == "error" or event.error is not None:
+            found = event.error or AnthropicError()
+            reason = f"error in the stream {_code(found)}".strip()
+            raise _map_error(self._provider, _STATUSES.get(found.type, 0), found, reason).with_answer(data)
+        return event
+
+    def _add_usage(self, usage: _Usage | None) -> None:
+        """Counts are cumulative: what is told later replaces what was told before."""
+        for name, value in msgspec.structs.asdict(usage or _Usage()).items():
+            if value is not None:
+                setattr(self._usage, name, value)
+
+    def _begin_block(self, index: int, block: _Block) -> list[LanguageModelEvent]:
+        if block.type == "tool_use":
+            self._calls[index] = (block, [])
+            return self._show("")
+        return self._show(block.text) if block.text else []
+
+    def _add(self, index: int, delta: _Delta) -> list[LanguageModelEvent]:
+        if delta.type == "text_delta" and delta.text:
+            return self._show(delta.text)
+        if delta.type == "input_json_delta" and index in self._calls:
+            self._calls[index][1].append(delta.partial_json)
+            return self._show("")
+        return []
+
+    def _show(self, text: str) -> list[LanguageModelEvent]:
+        """Empty while a call of a tool is written: the model is at work."""
+        self.has_begun = True
+        self._text.append(text)
+        return [TextDelta(text)]
+
+    def _make_call(self, index: int) -> ToolCall:
+        block, pieces = self._calls[index]
+        if not block.name:
+            raise ReplyUnusable(self._provider, "a tool call without a name")
+        return ToolCall(block.id or f"call_{index}", block.name, "".join(pieces) or "{}")

@@ -1,0 +1,97 @@
+"""Vendor `assemblyai`: streaming recognisers of the families Universal and Universal-3, with mu-law at 8 kHz."""
+
+from typing import Final
+
+from media.providers.recogniser_dialect import ListenRules
+from media.providers.socket_recogniser import SocketSpeechToText
+from media.providers.turn_dialect import TurnDialect
+from media.providers.vendor import Adapter, ProviderSetup, Vendor
+from media.providers.vendor_socket import SocketTarget
+from media.providers.wait_history import UsualWait
+from shared.g711 import RATE
+from shared.providers.errors import ProviderError
+from shared.providers.turn_calibration import CALIBRATIONS
+from vendors.assemblyai.facts import FACTS, LANGUAGES, UNIVERSAL_3, AssemblyAiSpeechToTextOptions
+from vendors.assemblyai.wire import TERMINATE, QueryField, UniversalTranscript, make_closed, make_headers, make_url
+
+# A message holds 50 to 1000 ms of audio, else the vendor closes with 3007: of frames of 20 ms at least three.
+LEAST_BYTES: Final = 400
+MOST_BYTES: Final = 8_000
+# Less than 50 ms of audio stay behind where a text is asked for: they are of the silence after which that is done.
+# A connection is billed while it is open, without Terminate perhaps for three hours.
+RULES: Final = ListenRules(
+    make_closed=make_closed,
+    chunk_bytes=LEAST_BYTES,
+    most_bytes=MOST_BYTES,
+    keeps_rest=True,
+    close_message=TERMINATE,
+    aborts_politely=True,
+)
+_UNIVERSAL: Final = "universal-streaming-"
+
+
+def _make_stt(setup: ProviderSetup) -> SocketSpeechToText:
+    options: AssemblyAiSpeechToTextOptions = setup.options
+    is_universal_3 = options.model.startswith(UNIVERSAL_3)
+    calibration = CALIBRATIONS["universal-3" if is_universal_3 else "universal-streaming"]
+
+    def make_dialect(language: str) -> TurnDialect:
+        formats = options.format_turns and not is_universal_3
+        return TurnDialect(UniversalTranscript(setup.name, calibration, formats=formats), options.answer_s)
+
+    def make_target(language: str) -> SocketTarget:
+        return setup.make_target(
+            make_url(options.base_url, make_query(setup.name, options, language)), make_headers(options.api_key)
+        )
+
+    return SocketSpeechToText(setup.name, RULES, make_dialect, make_target)
+
+
+def make_query(name: str, options: AssemblyAiSpeechToTextOptions, language: str) -> dict[str, QueryField]:
+    """What a session is opened with. Raises ProviderError for a language that the model does not know."""
+    base = (options.language or language).partition("-")[0].lower()
+    if base not in LANGUAGES.get(options.model, (base,)):
+        raise ProviderError(name, f"{options.model} knows no {base!r}", retryable=False, cause="refused")
+    query: dict[str, QueryField] = {
+        "speech_model": options.model,
+        "encoding": "pcm_mulaw",
+        "sample_rate": RATE,
+        "keyterms_prompt": options.keyterm or None,
+        "min_turn_silence": options.min_turn_silence_ms,
+        "max_turn_silence": options.max_turn_silence_ms,
+    }
+    if options.model.startswith(UNIVERSAL_3):
+        more: dict[str, QueryField] = {
+            "language_codes": (base,),
+            "agent_context": options.agent_context or None,
+            "mode": options.mode or None,
+        }
+        return {**query, **more}
+    return {**query, "format_turns": options.format_turns}
+
+
+def _model(options: AssemblyAiSpeechToTextOptions) -> str:
+    return options.model
+
+
+# Final texts: 0.42 s is the p99 in pipecat's table of STT services (1.14).
+_FINAL_P99_S: Final = 0.42
+
+
+def _stt_wait(options: AssemblyAiSpeechToTextOptions) -> UsualWait:
+    """To noise, which ends no turn of the vendor's, the answer comes after answer_s."""
+    return UsualWait(0.3, max(_FINAL_P99_S, options.answer_s))
+
+
+VENDOR: Final = Vendor(
+    "assemblyai",
+    stt=Adapter(
+        _make_stt,
+        AssemblyAiSpeechToTextOptions,
+        model=_model,
+        request_options=frozenset({"language", "keyterm", "agent_context", "format_turns"}),
+        usual_wait=_stt_wait,
+        is_guardable=True,
+        keyterms=FACTS.keyterms,
+    ),
+)

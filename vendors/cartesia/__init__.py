@@ -1,0 +1,1 @@
+"""Cartesia: recognizers and voices."""

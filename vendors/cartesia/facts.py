@@ -1,0 +1,109 @@
+"""What Cartesia's recognizers and voices can do and be asked; pure."""
+
+from typing import Annotated, Final
+
+from msgspec import Meta, Struct
+
+from shared.providers.facts import KeytermOption, RecogniserFacts, VendorFacts, VoiceFacts
+from shared.providers.options import (
+    Keyterms,
+    Name,
+    Seconds,
+    SocketUrl,
+)
+
+CARTESIA_URL: Final = "wss://api.cartesia.ai"
+# The voice of Cartesia's own examples for agents (Katie).
+CARTESIA_VOICE_ID: Final = "f786b574-daa5-4673-aa0c-cbe3e8534c02"
+# Of all keyterms together (Cartesia's reference).
+CARTESIA_KEYTERM_CHARACTERS: Final = 1_200
+
+
+class CartesiaSpeechToTextOptions(Struct, frozen=True, forbid_unknown_fields=True):
+    """model: `ink-2` (English) or `ink-whisper`. base_url: scheme and host. turns: the vendor finds the ends of turns
+    by itself; else it is told when a text is to be final. language: in place of the call's. keyterm: words to expect
+    (`ink-2`).
+
+    turn_…: with `turns`, the vendor's default where None: thresholds of the likelihood that the caller speaks, in the
+    order start > eager_end > end, and the longest wait for the end. answer_s: with `turns`, how long the vendor may say
+    nothing new once a text was asked for. connect_s: limit of a new connection.
+    """
+
+    model: Name = "ink-2"
+    api_key: str = ""
+    base_url: SocketUrl = CARTESIA_URL
+    turns: bool = False
+    language: Annotated[str, Meta(max_length=20)] = ""
+    keyterm: Keyterms = ()
+    turn_start_threshold: Annotated[float, Meta(ge=0.5, le=0.9)] | None = None
+    turn_eager_end_threshold: Annotated[float, Meta(ge=0.3, le=0.6)] | None = None
+    turn_end_threshold: Annotated[float, Meta(ge=0.05, le=0.5)] | None = None
+    turn_end_timeout_ms: Annotated[int, Meta(ge=640, le=11_200)] | None = None
+    connect_s: Seconds = 3.0
+    answer_s: Seconds = 0.5
+
+    def __post_init__(self) -> None:
+        if sum(map(len, self.keyterm)) > CARTESIA_KEYTERM_CHARACTERS:
+            raise ValueError(f"keyterm: more than {CARTESIA_KEYTERM_CHARACTERS} characters together")
+
+
+class CartesiaTextToSpeechOptions(Struct, frozen=True, forbid_unknown_fields=True):
+    """model: `sonic-…`. base_url: scheme and host. speed, volume: times the voice's own. emotion: as the vendor names
+    it. connect_s: limit of a new connection."""
+
+    model: Name = "sonic-3.5"
+    api_key: str = ""
+    base_url: SocketUrl = CARTESIA_URL
+    voice_id: Name = CARTESIA_VOICE_ID
+    speed: Annotated[float, Meta(ge=0.6, le=1.5)] | None = None
+    volume: Annotated[float, Meta(ge=0.5, le=2.0)] | None = None
+    emotion: Name | None = None
+    pronunciation_dict_id: Name | None = None
+    connect_s: Seconds = 3.0
+
+
+# The models that know English alone.
+ENGLISH: Final = "ink-2"
+_RECOGNISERS: Final = (
+    RecogniserFacts(
+        "Ink-2",
+        (ENGLISH,),
+        word_times=True,
+        turn_signals=True,
+        languages=("en",),
+        limits="sessions at once by plan: 8 free, 60 Scale",
+        with_option="`turns`: turn signals in place of times of words",
+    ),
+    RecogniserFacts(
+        "Ink-Whisper",
+        ("ink-whisper",),
+        word_times=True,
+        turn_signals=False,
+        other_languages="about 100",
+        limits="as Ink-2",
+    ),
+)
+_VOICES: Final = (
+    VoiceFacts(
+        "Sonic",
+        ("sonic",),
+        word_times=True,
+        other_languages="the voice's and the model's",
+        pronunciations="`pronunciation_dict_id`",
+        limits="speeches at once by plan: 2 free, 15 Scale",
+    ),
+)
+
+FACTS: Final = VendorFacts(
+    options={
+        "stt": ("model", "turns", "keyterm"),
+        "tts": ("voice_id", "model", "speed", "volume", "emotion", "pronunciation_dict_id"),
+    },
+    takes_key=True,
+    takes_address=True,
+    model_prefixes={"stt": ("ink-",), "tts": ("sonic",)},
+    schemas={"stt": CartesiaSpeechToTextOptions, "tts": CartesiaTextToSpeechOptions},
+    services={"stt": _RECOGNISERS, "tts": _VOICES},
+    keyterms=KeytermOption("keyterm", (ENGLISH,), most=100, most_characters=CARTESIA_KEYTERM_CHARACTERS),
+    reads_figures=True,  # Cartesia, "Formatting text for Sonic"; it times the words as they are written
+)

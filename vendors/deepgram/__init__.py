@@ -1,0 +1,1 @@
+"""Deepgram: recognizers and voices."""

@@ -1,0 +1,138 @@
+"""What ElevenLabs' recognizers and voices can do and be asked; pure."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Final
+
+import msgspec
+from msgspec import Meta, Struct
+
+from shared.language_codes import base_language
+from shared.providers.facts import KeytermOption, RecogniserFacts, VendorFacts, VoiceFacts
+from shared.providers.options import (
+    Name,
+    Seconds,
+    SocketUrl,
+)
+
+ELEVENLABS_URL: Final = "wss://api.elevenlabs.io"
+# The voice of ElevenLabs' own examples (George).
+ELEVENLABS_VOICE_ID: Final = "JBFqnCBsd6RMkjVDRZzb"
+# Of one keyterm, and of how many (ElevenLabs' SDK).
+ELEVENLABS_KEYTERM_CHARACTERS: Final = 20
+ELEVENLABS_KEYTERMS: Final = 50
+
+
+class ElevenLabsSpeechToTextOptions(Struct, frozen=True, forbid_unknown_fields=True):
+    """model: `scribe_…_realtime`. base_url: scheme and host. language: in place of the call's, "auto" for the vendor's
+    guess. keyterm: words to expect. no_verbatim: without fillers and false starts. word_times: of each word, for which
+    a final text is awaited times_s at most. enable_logging: false keeps nothing at the vendor (enterprise accounts).
+    connect_s: limit of a new connection."""
+
+    model: Name = "scribe_v2_realtime"
+    api_key: str = ""
+    base_url: SocketUrl = ELEVENLABS_URL
+    language: Annotated[str, Meta(max_length=20)] = ""
+    keyterm: Annotated[
+        tuple[Annotated[str, Meta(min_length=1, max_length=ELEVENLABS_KEYTERM_CHARACTERS)], ...],
+        Meta(max_length=ELEVENLABS_KEYTERMS),
+    ] = ()
+    no_verbatim: bool = False
+    word_times: bool = True
+    enable_logging: bool = True
+    connect_s: Seconds = 3.0
+    times_s: Seconds = 0.3
+
+
+class ElevenLabsTextToSpeechOptions(Struct, frozen=True, forbid_unknown_fields=True):
+    """model: `eleven_…`, of those that its multi-context WebSocket takes. base_url: scheme and host. stability,
+    similarity_boost, style, use_speaker_boost, speed: the voice's own where None. enable_logging: false keeps nothing
+    at the vendor (enterprise accounts). connect_s: limit of a new connection. max_idle: connections kept between
+    speeches."""
+
+    model: Name = "eleven_flash_v2_5"
+    api_key: str = ""
+    base_url: SocketUrl = ELEVENLABS_URL
+    voice_id: Name = ELEVENLABS_VOICE_ID
+    stability: Annotated[float, Meta(ge=0, le=1)] | None = None
+    similarity_boost: Annotated[float, Meta(ge=0, le=1)] | None = None
+    style: Annotated[float, Meta(ge=0, le=1)] | None = None
+    use_speaker_boost: bool | None = None
+    speed: Annotated[float, Meta(ge=0.7, le=1.2)] | None = None
+    enable_logging: bool = True
+    connect_s: Seconds = 3.0
+    max_idle: Annotated[int, Meta(ge=0, le=16)] = 4
+
+    def __post_init__(self) -> None:
+        if self.model.startswith("eleven_v3"):
+            raise ValueError("model: the multi-context WebSocket does not take eleven_v3")
+
+
+# Models of ElevenLabs that are told the language, and which ones they speak; others find it out by the text and refuse
+# a code (the model's page, and pipecat's table).
+ELEVENLABS_TOLD: Final = ("eleven_flash_v2_5", "eleven_turbo_v2_5")
+ELEVENLABS_LANGUAGES: Final = (
+    *("ar", "bg", "cs", "da", "de", "el", "en", "es", "fi", "fil", "fr", "hi", "hr", "hu", "id", "it"),
+    *("ja", "ko", "ms", "nl", "no", "pl", "pt", "ro", "ru", "sk", "sv", "ta", "tr", "uk", "vi", "zh"),
+)
+
+
+def _hear(options: ElevenLabsSpeechToTextOptions, languages: Sequence[str]) -> Struct:
+    """It tells the language with the times of words only."""
+    return msgspec.structs.replace(options, language="auto", word_times=True)
+
+
+def _speaks(options: Mapping[str, Any], language: str) -> bool:
+    is_told = options.get("model", ELEVENLABS_TOLD[0]) in ELEVENLABS_TOLD
+    return not is_told or base_language(language) in (*ELEVENLABS_LANGUAGES, "nb")
+
+
+_KEYTERMS: Final = KeytermOption(
+    "keyterm",
+    ("scribe_",),
+    most=ELEVENLABS_KEYTERMS,
+    most_characters=ELEVENLABS_KEYTERMS * ELEVENLABS_KEYTERM_CHARACTERS,
+    longest=ELEVENLABS_KEYTERM_CHARACTERS,
+)
+_RECOGNISERS: Final = (
+    RecogniserFacts(
+        "Scribe",
+        ("scribe_",),
+        word_times=True,
+        turn_signals=False,
+        tells_language=True,
+        other_languages="the vendor's, or any (`auto`)",
+        limits="a text by itself after about 36 s",
+        with_option="`word_times` (the staff's): times and language",
+    ),
+)
+_VOICES: Final = (
+    VoiceFacts(
+        "Flash and Turbo v2.5",
+        ELEVENLABS_TOLD,
+        word_times=True,
+        languages=ELEVENLABS_LANGUAGES,
+        limits="speeches at once by plan: 2 free, 15 Scale, twice as many",
+    ),
+    VoiceFacts(
+        "other models",
+        ("eleven_",),
+        word_times=True,
+        other_languages="found by the text",
+        limits="speeches at once by plan: 2 free, 15 Scale",
+    ),
+)
+
+FACTS: Final = VendorFacts(
+    options={
+        "stt": ("model", "keyterm", "no_verbatim"),
+        "tts": ("voice_id", "model", "stability", "similarity_boost", "style", "speed"),
+    },
+    takes_key=True,
+    takes_address=True,
+    model_prefixes={"stt": ("scribe_",), "tts": ("eleven_",)},
+    schemas={"stt": ElevenLabsSpeechToTextOptions, "tts": ElevenLabsTextToSpeechOptions},
+    services={"stt": _RECOGNISERS, "tts": _VOICES},
+    keyterms=_KEYTERMS,
+    hears=_hear,
+    speaks=_speaks,
+)

@@ -1,0 +1,319 @@
+"""Vendor `elevenlabs`: recogniser Scribe and voices, over WebSockets, with mu-law at 8 kHz throughout.
+
+TextToSpeech by ElevenLabs: each utterance takes a warm connection and gives it back.
+
+What sessions of ElevenLabs' Scribe need: rules, and a dialect whose texts are committed.
+"""
+
+import asyncio
+import uuid
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Final
+from urllib.parse import quote
+
+import msgspec
+
+from media.audio.mulaw import SILENCE
+from media.providers.context_voice import ContextConnection, VoiceProtocol, speak_contexts
+from media.providers.recogniser_dialect import ListenRules, RecogniserLine
+from media.providers.socket_recogniser import SocketSpeechToText
+from media.providers.vendor import Adapter, ProviderSetup, Vendor
+from media.providers.vendor_socket import SocketTarget
+from media.providers.wait_history import UsualWait
+from media.providers.warm_connections import WarmConnections
+from shared.g711 import BYTES_PER_MS
+from shared.providers.errors import ProviderError
+from shared.providers.speech import RecognisedText, SpeechChunk
+from vendors.elevenlabs.facts import (
+    ELEVENLABS_LANGUAGES,
+    ELEVENLABS_TOLD,
+    FACTS,
+    ElevenLabsSpeechToTextOptions,
+    ElevenLabsTextToSpeechOptions,
+)
+from vendors.elevenlabs.wire import (
+    INACTIVITY_S,
+    ElevenLabsTone,
+    FlushedContexts,
+    QueryItem,
+    ScribeTranscript,
+    SpeechOutput,
+    base_language,
+    make_chunk,
+    make_closed,
+    make_headers,
+    make_url,
+    read_output,
+    refine_refusal,
+)
+from vendors.elevenlabs.wire import LISTEN_PATH as LISTEN_PATH
+from vendors.elevenlabs.wire import SPEAK_PATH as SPEAK_PATH
+
+# The vendor closes a connection (1008) that opens more contexts at once; one that was closed counts until its audio has
+# been sent.
+MAX_CONTEXTS: Final = 5
+MultiContextConnection = ContextConnection[SpeechOutput]
+
+
+def _find_ended(output: SpeechOutput) -> str:
+    return (output.context_id or "") if output.is_final else ""
+
+
+PROTOCOL: Final = VoiceProtocol(
+    read_output, _find_ended, refine_refusal=refine_refusal, make_closed=make_closed, max_contexts=MAX_CONTEXTS
+)
+
+
+@dataclass(slots=True)
+class LanguageConnections:
+    """The connections of all calls with the same voice, address and key; an address has a language in it. latest: the
+    one of the latest utterance, empty for the vendor's own guess."""
+
+    make: Callable[[str], WarmConnections[MultiContextConnection]]
+    latest: str
+    _by_language: dict[str, WarmConnections[MultiContextConnection]] = field(default_factory=dict)
+
+    def of(self, language: str) -> WarmConnections[MultiContextConnection]:
+        """Those of a language."""
+        self.latest = language
+        if language not in self._by_language:
+            self._by_language[language] = self.make(language)
+        return self._by_language[language]
+
+    def prepare(self) -> None:
+        """Connects in the background, if there is no idle connection."""
+        self.of(self.latest).prepare()
+
+    async def close(self) -> None:
+        """Closes all that are idle."""
+        await asyncio.gather(*(connections.close() for connections in self._by_language.values()))
+
+
+class ElevenLabsTextToSpeech:
+    """A voice. find_language: the code that is sent for a call's language; raises ProviderError for one that the model
+    does not speak."""
+
+    streams_text = False
+    times_words = True
+
+    def __init__(
+        self, name: str, tone: ElevenLabsTone, connections: LanguageConnections, find_language: Callable[[str], str]
+    ) -> None:
+        self.name = name
+        self._tone = tone
+        self._connections = connections
+        self._find_language = find_language
+
+    def prepare(self) -> None:
+        """Connects in the background, so that the first speech needs no handshake."""
+        self._connections.prepare()
+
+    def stream(self, text: AsyncIterator[str], language: str) -> AsyncGenerator[SpeechChunk, None]:
+        """Speaks whole clauses or sentences. Raises ProviderError."""
+
+        def begin() -> tuple[WarmConnections[MultiContextConnection], FlushedContexts]:
+            contexts = FlushedContexts(self.name, self._tone, lambda: str(uuid.uuid4()))
+            return self._connections.of(self._find_language(language)), contexts
+
+        return speak_contexts(self.name, begin, text)
+
+
+# Audio of one message: 60 ms. It is a multiple of 3, so that base64 adds no padding, and costs 20 ms on average.
+CHUNK_BYTES: Final = 480
+# The vendor closes a session that got no audio for about 15 s; pipecat's service sends some after 5 to 10 s.
+KEEP_ALIVE_S: Final = 4.0
+# A little silence: the words after it are timed so much later.
+_KEEP_ALIVE: Final = make_chunk(SILENCE * (20 * BYTES_PER_MS))
+
+
+def make_rules() -> ListenRules:
+    """Audio goes in JSON, and silence when there is none."""
+    return ListenRules(
+        make_closed=make_closed,
+        refine_refusal=refine_refusal,
+        chunk_bytes=CHUNK_BYTES,
+        encode=make_chunk,
+        keep_alive=_KEEP_ALIVE,
+        keep_alive_s=KEEP_ALIVE_S,
+    )
+
+
+class ScribeDialect:
+    """One session. times_s: how long the times of a text are awaited."""
+
+    def __init__(self, transcript: ScribeTranscript, times_s: float) -> None:
+        self._transcript = transcript
+        self._times_s = times_s
+
+    @property
+    def is_ready(self) -> bool:
+        return self._transcript.has_started
+
+    def opened(self, line: RecogniserLine) -> None:
+        """Nothing: the address says all."""
+
+    def pushed(self, line: RecogniserLine) -> None:
+        """Commits what would otherwise become too long."""
+        if self._transcript.needs_commit(line.position_ms):
+            self._commit(line)
+
+    def started(self, line: RecogniserLine) -> None:
+        """Nothing: the recogniser hears by itself when somebody speaks."""
+
+    def finalise(self, line: RecogniserLine, token: int) -> None:
+        if self._transcript.finalise(token, line.position_ms):
+            self._commit(line)
+        elif not self._transcript.is_plain:
+            asyncio.get_running_loop().call_soon(partial(self.expire, line))
+
+    def next_turn(self, line: RecogniserLine) -> None:
+        self._transcript.next_turn()
+
+    def read(self, line: RecogniserLine, message: bytes) -> None:
+        """Reports the turn's text. Raises ProviderError."""
+        event = self._transcript.read(message)
+        self._await_times(line)
+        _report(line, event)
+
+    def expire(self, line: RecogniserLine) -> None:
+        """Settles for what is known."""
+        line.cancel_wait()
+        _report(line, self._transcript.settle())
+
+    def _commit(self, line: RecogniserLine) -> None:
+        self._transcript.commit(line.position_ms)
+        line.send(make_chunk(line.take_unsent(), commit=True))
+
+    def _await_times(self, line: RecogniserLine) -> None:
+        """Waits for the times of a text that came, unless that is done already."""
+        if not self._transcript.is_plain:
+            line.cancel_wait()
+        elif not line.is_waiting:
+            line.wait(self._times_s)
+
+
+def _report(line: RecogniserLine, event: RecognisedText | None) -> None:
+    if event is not None:
+        line.report(event)
+
+
+_FORMAT: Final = "ulaw_8000"
+_AUTO: Final = "auto"
+# The vendor ends what is idle for INACTIVITY_S.
+_MAX_AGE_S: Final = INACTIVITY_S - 10.0
+
+
+def _make_stt(setup: ProviderSetup) -> SocketSpeechToText:
+    options: ElevenLabsSpeechToTextOptions = setup.options
+
+    def make_target(language: str) -> SocketTarget:
+        url = make_url(options.base_url, LISTEN_PATH, _listen_query(options, language))
+        return setup.make_target(url, make_headers(options.api_key))
+
+    def make_dialect(language: str) -> ScribeDialect:
+        return ScribeDialect(ScribeTranscript(setup.name, times_words=options.word_times), options.times_s)
+
+    return SocketSpeechToText(setup.name, make_rules(), make_dialect, make_target)
+
+
+def _listen_query(options: ElevenLabsSpeechToTextOptions, language: str) -> dict[str, QueryItem]:
+    chosen = options.language or language
+    return {
+        "model_id": options.model,
+        "audio_format": _FORMAT,
+        "commit_strategy": "manual",
+        "language_code": None if chosen == _AUTO else base_language(chosen),
+        "include_timestamps": options.word_times,
+        "keyterms": options.keyterm or None,
+        "no_verbatim": options.no_verbatim or None,
+        "enable_logging": None if options.enable_logging else False,
+    }
+
+
+def _make_tts(setup: ProviderSetup) -> ElevenLabsTextToSpeech:
+    """All calls with the same voice and account share their connections."""
+    options: ElevenLabsTextToSpeechOptions = setup.options
+    tone = ElevenLabsTone(
+        options.stability, options.similarity_boost, options.style, options.use_speaker_boost, options.speed
+    )
+    is_told = options.model in ELEVENLABS_TOLD
+
+    def find_language(language: str) -> str:
+        found = base_language(language) if is_told else ""
+        if found and found not in ELEVENLABS_LANGUAGES:
+            raise ProviderError(setup.name, f"{options.model} speaks no {found!r}", retryable=False, cause="refused")
+        return found
+
+    def make_connections() -> LanguageConnections:
+        return LanguageConnections(lambda language: _connect(setup, language), "en" if is_told else "")
+
+    key = (_make_tts, setup.name, msgspec.json.encode(options), setup.guarded)
+    connections = setup.resources.share_account(key, make_connections, LanguageConnections.close)
+    return ElevenLabsTextToSpeech(setup.name, tone, connections, find_language)
+
+
+def _connect(setup: ProviderSetup, language: str) -> WarmConnections[MultiContextConnection]:
+    """Connections whose address has this language, empty for none. Text comes in whole clauses, so that the vendor need
+    not gather it (`auto_mode`)."""
+    options: ElevenLabsTextToSpeechOptions = setup.options
+    query: dict[str, QueryItem] = {
+        "model_id": options.model,
+        "output_format": _FORMAT,
+        "auto_mode": True,
+        "sync_alignment": True,
+        "inactivity_timeout": INACTIVITY_S,
+        "language_code": language or None,
+        "enable_logging": None if options.enable_logging else False,
+    }
+    path = SPEAK_PATH.format(voice_id=quote(options.voice_id, safe=""))
+    target = setup.make_target(make_url(options.base_url, path, query), make_headers(options.api_key))
+    return WarmConnections(
+        lambda: MultiContextConnection.open(target, PROTOCOL), max_idle=options.max_idle, max_age_s=_MAX_AGE_S
+    )
+
+
+def _model(options: ElevenLabsSpeechToTextOptions | ElevenLabsTextToSpeechOptions) -> str:
+    return options.model
+
+
+_STT_REQUEST: Final = frozenset({"language", "keyterm", "no_verbatim", "word_times"})
+_TTS_REQUEST: Final = frozenset({"voice_id", "stability", "similarity_boost", "style", "use_speaker_boost", "speed"})
+
+# Final texts: 0.41 s is the p99 in pipecat's table of STT services (1.14). Voices: ElevenLabs names 0.075 s for Flash,
+# without the network and without a p99, so the bound of all deadlines holds until it is learnt.
+_FINAL_P99_S: Final = 0.41
+_VOICE_WAIT: Final = UsualWait(0.15, 0.9)
+
+
+def _stt_wait(options: ElevenLabsSpeechToTextOptions) -> UsualWait:
+    """A text whose times do not come is answered times_s later."""
+    return UsualWait(0.25, _FINAL_P99_S + (options.times_s if options.word_times else 0.0))
+
+
+def _tts_wait(options: ElevenLabsTextToSpeechOptions) -> UsualWait:
+    return _VOICE_WAIT
+
+
+VENDOR: Final = Vendor(
+    "elevenlabs",
+    stt=Adapter(
+        _make_stt,
+        ElevenLabsSpeechToTextOptions,
+        model=_model,
+        request_options=_STT_REQUEST,
+        usual_wait=_stt_wait,
+        is_guardable=True,
+        keyterms=FACTS.keyterms,
+    ),
+    tts=Adapter(
+        _make_tts,
+        ElevenLabsTextToSpeechOptions,
+        model=_model,
+        request_options=_TTS_REQUEST,
+        usual_wait=_tts_wait,
+        is_guardable=True,
+        ends_with_blank=True,
+    ),
+)

@@ -1,0 +1,96 @@
+"""Vendor `google`: Gemini by the Gemini API (`generativelanguage.googleapis.com`), streamed over SSE."""
+
+from collections.abc import Mapping, Set
+from typing import Any, Final
+
+from media.providers.chat_api import ChatTimeouts
+from media.providers.streamed_model import VENDOR_WAIT, StreamedLanguageModel, share_server
+from media.providers.vendor import Adapter, ProviderSetup, Vendor
+from media.providers.wait_history import UsualWait
+from shared.providers.chat import ChatRequest
+from shared.providers.errors import ProviderError
+from vendors.google.facts import GOOGLE_URL, GoogleOptions
+from vendors.google.wire import (
+    ContentReader,
+    choose_thinking,
+    make_contents,
+    make_gemini_url,
+    make_headers,
+    make_http_error,
+    make_system,
+    make_tools,
+    needs_signatures,
+)
+
+
+class GeminiApi:
+    """ChatApi of the Gemini API, of one call: it keeps the signatures of the call's tool calls, which the conversation
+    has no place for."""
+
+    def __init__(self, provider: str, options: GoogleOptions) -> None:
+        self.provider = provider
+        self._options = options
+        self._signatures: dict[str, str] = {}
+        self.url = make_gemini_url(options.base_url, options.model, is_streamed=True)
+        self.headers: Mapping[str, str] = make_headers(options.api_key)
+        self.timeouts = ChatTimeouts(options.connect_s, options.first_token_s, options.idle_s)
+
+    def make_body(self, request: ChatRequest, refused: Set[str]) -> dict[str, Any]:
+        """Of a streamed request."""
+        options = self._options
+        config = {
+            "temperature": options.temperature,
+            "maxOutputTokens": options.max_tokens,
+            "thinkingConfig": choose_thinking(options.model, options.thinking_level) or None,
+        }
+        optional = {
+            "systemInstruction": make_system(request),
+            "tools": make_tools(request.tools) or None,
+            "generationConfig": {name: value for name, value in config.items() if value is not None} or None,
+        }
+        signatures = self._signatures if needs_signatures(options.model) else None
+        set_fields = {name: value for name, value in optional.items() if value is not None}
+        return {"contents": make_contents(request, signatures), **set_fields, **options.extra}
+
+    def make_reader(self) -> ContentReader:
+        """Of the next reply."""
+        return ContentReader(self.provider, self._signatures)
+
+    def find_refused_field(self, body: bytes) -> str:
+        """None: the vendor's errors name no field that a reply could do without."""
+        return ""
+
+    def make_error(self, status: int, body: bytes) -> ProviderError:
+        """For an HTTP answer that is no stream."""
+        return make_http_error(self.provider, status, body)
+
+
+def _make_llm(setup: ProviderSetup) -> StreamedLanguageModel:
+    options: GoogleOptions = setup.options
+    api = GeminiApi(setup.name, options)
+    return StreamedLanguageModel(api, setup.http, share_server(setup, api, options.base_url, options.model))
+
+
+def _model(options: GoogleOptions) -> str:
+    return options.model
+
+
+def _usual_wait(options: GoogleOptions) -> UsualWait | None:
+    """Nothing is known of a server of one's own."""
+    return VENDOR_WAIT if options.base_url.startswith(GOOGLE_URL) else None
+
+
+_REQUEST_OPTIONS: Final = frozenset({"temperature", "max_tokens"})
+
+
+VENDOR: Final = Vendor(
+    "google",
+    llm=Adapter(
+        _make_llm,
+        GoogleOptions,
+        model=_model,
+        request_options=_REQUEST_OPTIONS,
+        is_guardable=True,
+        usual_wait=_usual_wait,
+    ),
+)

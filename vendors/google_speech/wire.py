@@ -1,0 +1,252 @@
+"""Google's speech APIs: addresses, languages, requests, and what a recogniser's stream tells; pure.
+
+Source: docs/vendors/google-speech.md.
+"""
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
+from typing import Final
+from urllib.parse import urlsplit
+
+from google.protobuf.duration_pb2 import Duration
+
+from shared.providers.errors import KeyRefused, ProviderError
+from shared.providers.grpc_methods import GrpcAddress, GrpcMethod
+from shared.providers.segments import TranscribedResult, TranscribedSegment
+from shared.providers.speech import TimedWord
+from shared.providers.turn_calibration import CALIBRATIONS
+from vendors.google_speech import google_speech_pb2 as pb
+from vendors.google_speech.account import AccountInvalid, ServiceAccount
+
+RATE: Final = 8_000
+# The service's own bound is 25,600 bytes of a message ("Quotas and limits").
+MESSAGE_BYTES: Final = 8_000
+_CALIBRATION: Final = CALIBRATIONS["google"]
+# The region that is meant where an agent's language has none; of the others the code is passed on as it is.
+_REGIONS: Final = {
+    **{"ar": "ar-XA", "bn": "bn-IN", "cs": "cs-CZ", "da": "da-DK", "de": "de-DE", "el": "el-GR", "en": "en-US"},
+    **{"es": "es-US", "fi": "fi-FI", "fr": "fr-FR", "he": "he-IL", "hi": "hi-IN", "hu": "hu-HU", "id": "id-ID"},
+    **{"it": "it-IT", "ja": "ja-JP", "ko": "ko-KR", "nb": "nb-NO", "nl": "nl-NL", "no": "nb-NO", "pl": "pl-PL"},
+    **{"pt": "pt-BR", "ro": "ro-RO", "ru": "ru-RU", "sk": "sk-SK", "sv": "sv-SE", "ta": "ta-IN", "th": "th-TH"},
+    **{"tr": "tr-TR", "uk": "uk-UA", "vi": "vi-VN", "zh": "cmn-CN"},
+}
+_SENSITIVITY: Final = {
+    "standard": pb.StreamingRecognitionFeatures.ENDPOINTING_SENSITIVITY_STANDARD,
+    "short": pb.StreamingRecognitionFeatures.ENDPOINTING_SENSITIVITY_SHORT,
+    "supershort": pb.StreamingRecognitionFeatures.ENDPOINTING_SENSITIVITY_SUPERSHORT,
+}
+NO_IPA: Final[Mapping[str, str]] = MappingProxyType({})
+_IPA: Final = pb.CustomPronunciationParams.PHONETIC_ENCODING_IPA
+_REFUSED_PHRASES: Final = re.compile(r"custom pronunciation phrases are invalid: (.+?)(?:\. Please|\Z)", re.DOTALL)
+_BEGIN: Final = pb.StreamingRecognizeResponse.SPEECH_ACTIVITY_BEGIN
+_END: Final = pb.StreamingRecognizeResponse.SPEECH_ACTIVITY_END
+
+RECOGNISE: Final[GrpcMethod[pb.StreamingRecognizeRequest, pb.StreamingRecognizeResponse]] = GrpcMethod(
+    "/google.cloud.speech.v2.Speech/StreamingRecognize",
+    pb.StreamingRecognizeRequest.SerializeToString,
+    pb.StreamingRecognizeResponse.FromString,
+)
+SPEAK: Final[GrpcMethod[pb.StreamingSynthesizeRequest, pb.StreamingSynthesizeResponse]] = GrpcMethod(
+    "/google.cloud.texttospeech.v1.TextToSpeech/StreamingSynthesize",
+    pb.StreamingSynthesizeRequest.SerializeToString,
+    pb.StreamingSynthesizeResponse.FromString,
+)
+SPEAK_ONCE: Final[GrpcMethod[pb.SynthesizeSpeechRequest, pb.SynthesizeSpeechResponse]] = GrpcMethod(
+    "/google.cloud.texttospeech.v1.TextToSpeech/SynthesizeSpeech",
+    pb.SynthesizeSpeechRequest.SerializeToString,
+    pb.SynthesizeSpeechResponse.FromString,
+)
+
+
+def make_address(base_url: str, default: str, location: str) -> GrpcAddress:
+    """The server's address; where that is the vendor's own, the location's ("us-central1-speech…"). A path is none of
+    gRPC's, and dropped."""
+    base = base_url
+    if base_url == default and location != "global":
+        base = default.replace("https://", f"https://{location}-")
+    parts = urlsplit(base)
+    is_plain = parts.scheme in ("http", "ws")
+    host = parts.netloc.rpartition("@")[2]
+    return GrpcAddress(host if parts.port else f"{host}:{80 if is_plain else 443}", is_plain)
+
+
+def make_metadata(provider: str, account: ServiceAccount) -> tuple[tuple[str, str], ...]:
+    """What every call carries. Raises KeyRefused."""
+    try:
+        return (("authorization", f"Bearer {account.token()}"),)
+    except AccountInvalid as error:
+        raise KeyRefused(provider, str(error)) from None
+
+
+def find_locale(language: str) -> str:
+    """ "en-US" of "en": the vendor's languages have regions."""
+    return _REGIONS.get(language.lower(), language)
+
+
+def make_recogniser_config(
+    model: str, locale: str, keyterms: Sequence[str], final_silence: str, *, punctuate: bool
+) -> pb.StreamingRecognitionConfig:
+    """What a stream's first message says of the audio and of what is wanted."""
+    config = pb.RecognitionConfig(
+        explicit_decoding_config=pb.ExplicitDecodingConfig(
+            encoding=pb.ExplicitDecodingConfig.MULAW, sample_rate_hertz=RATE, audio_channel_count=1
+        ),
+        model=model,
+        language_codes=[locale],
+        features=pb.RecognitionFeatures(enable_word_time_offsets=True, enable_automatic_punctuation=punctuate),
+    )
+    if keyterms:
+        phrases = pb.PhraseSet(phrases=[pb.PhraseSet.Phrase(value=one) for one in keyterms])
+        adapted = pb.SpeechAdaptation.AdaptationPhraseSet(inline_phrase_set=phrases)
+        config.adaptation.phrase_sets.append(adapted)
+    features = pb.StreamingRecognitionFeatures(
+        interim_results=True, enable_voice_activity_events=True, endpointing_sensitivity=_SENSITIVITY[final_silence]
+    )
+    return pb.StreamingRecognitionConfig(config=config, streaming_features=features)
+
+
+class StreamReader:
+    """Reads the responses of one caller's streams, one stream after the other, in ms of the caller's audio.
+
+    is_pending: the vendor hears speech, or knows words that may change. settled_ms: all words before it are final.
+    """
+
+    def __init__(self) -> None:
+        self.settled_ms = 0.0
+        self._number = 0
+        self._interim: TranscribedSegment | None = None
+        self._hears_speech = False
+        self._has_signalled = False
+
+    @property
+    def is_pending(self) -> bool:
+        return self._hears_speech or self._interim is not None
+
+    def begin(self, start_ms: float) -> None:
+        """What follows is of a stream whose audio begins at this position."""
+        self.settled_ms = max(self.settled_ms, start_ms)
+        self._interim, self._hears_speech = None, False
+
+    def read(
+        self, response: pb.StreamingRecognizeResponse, start_ms: float, *, was_asked: bool = False
+    ) -> list[TranscribedResult]:
+        """What a response tells. start_ms: where its stream's audio begins. was_asked: the end of the audio was sent,
+        so that a final text is no sign of the turn's end."""
+        if response.speech_event_type == _END:
+            self._hears_speech = False
+        elif response.speech_event_type == _BEGIN:
+            self._hears_speech = True
+            return self._resume()
+        known_ms = self.settled_ms
+        new = [one for one in response.results if _is_after(one, start_ms, known_ms)]
+        found = [self._final(one, start_ms, was_asked) for one in new if one.is_final]
+        rest = [one for one in new if not one.is_final and _text_of(one)]
+        return [*found, self._add_interim(rest, start_ms)] if rest else found
+
+    def end(self, end_ms: float) -> TranscribedResult:
+        """The stream has ended well: its words are final up to this position."""
+        left = self._interim or TranscribedSegment(self._take_number(), "", end_ms, end_ms)
+        self._interim, self._hears_speech = None, False
+        self.settled_ms = max(self.settled_ms, end_ms)
+        segment = TranscribedSegment(left.number, left.text, min(left.start_ms, end_ms), end_ms, left.words)
+        if left.text:
+            self._take_number()
+        return TranscribedResult(segment, is_final=True, is_flushed=True)
+
+    def _final(self, result: pb.StreamingRecognitionResult, start_ms: float, was_asked: bool) -> TranscribedResult:
+        words = _words_of(result, start_ms)
+        end_ms = max(_position(result.result_end_offset, start_ms), words[-1].end_ms if words else 0.0)
+        begin_ms = min(self.settled_ms, words[0].start_ms) if words else self.settled_ms
+        segment = TranscribedSegment(self._take_number(), _text_of(result), begin_ms, end_ms, words)
+        self._interim, self.settled_ms = None, max(self.settled_ms, end_ms)
+        self._has_signalled = bool(segment.text) and not was_asked
+        finished = _CALIBRATION.probability(1.0) if self._has_signalled else None
+        return TranscribedResult(segment, is_final=True, finished=finished)
+
+    def _add_interim(self, results: Sequence[pb.StreamingRecognitionResult], start_ms: float) -> TranscribedResult:
+        """Several results of one response follow each other: what is nearly sure, and what is not."""
+        text = " ".join(_text_of(one) for one in results)
+        end_ms = max(_position(one.result_end_offset, start_ms) for one in results)
+        self._interim = TranscribedSegment(self._number, text, self.settled_ms, max(end_ms, self.settled_ms))
+        self._has_signalled = False
+        return TranscribedResult(self._interim, is_final=False)
+
+    def _resume(self) -> list[TranscribedResult]:
+        """Speech after an end that was signalled takes it back."""
+        if not self._has_signalled:
+            return []
+        self._has_signalled = False
+        self._interim = TranscribedSegment(self._number, "", self.settled_ms, self.settled_ms)
+        return [TranscribedResult(self._interim, is_final=False, has_resumed=True)]
+
+    def _take_number(self) -> int:
+        self._number += 1
+        return self._number - 1
+
+
+def make_voice_config(
+    locale: str, name: str, speed: float | None, ipa: Mapping[str, str] = NO_IPA
+) -> pb.StreamingSynthesizeConfig:
+    """A stream's first message. ipa: of words, however they are written."""
+    audio = pb.StreamingAudioConfig(audio_encoding=pb.MULAW, sample_rate_hertz=RATE, speaking_rate=speed or 0.0)
+    voice = pb.VoiceSelectionParams(language_code=locale, name=name)
+    config = pb.StreamingSynthesizeConfig(voice=voice, streaming_audio_config=audio)
+    for word, sound in ipa.items():
+        config.custom_pronunciations.pronunciations.add(phrase=word, phonetic_encoding=_IPA, pronunciation=sound)
+    return config
+
+
+def find_refused_phrases(error: ProviderError, told: Collection[str]) -> frozenset[str]:
+    """Which of the phrases that were told the vendor takes no IPA for: those that it names, else all of them; none for
+    an error about anything else. told: in lower case."""
+    found = _REFUSED_PHRASES.search(error.answer.decode(errors="replace"))
+    if found is None:
+        return frozenset()
+    named = {one.strip().lower() for one in found[1].split(",")}
+    return frozenset(named & set(told)) or frozenset(told)
+
+
+def make_speech_request(locale: str, name: str, speed: float | None, text: str) -> pb.SynthesizeSpeechRequest:
+    """One clause of a voice that does not stream."""
+    audio = pb.AudioConfig(audio_encoding=pb.MULAW, sample_rate_hertz=RATE, speaking_rate=speed or 0.0)
+    voice = pb.VoiceSelectionParams(language_code=locale, name=name)
+    return pb.SynthesizeSpeechRequest(input=pb.SynthesisInput(text=text), voice=voice, audio_config=audio)
+
+
+def strip_wave(provider: str, content: bytes) -> bytes:
+    """The samples of a WAV file, whose header `SynthesizeSpeech` sends with mu-law; all of other content. Raises
+    ProviderError."""
+    if not content.startswith(b"RIFF"):
+        return content
+    at = 12
+    while at + 8 <= len(content):
+        size = int.from_bytes(content[at + 4 : at + 8], "little")
+        if content[at : at + 4] == b"data":
+            return content[at + 8 : at + 8 + size]
+        at += 8 + size + size % 2
+    raise ProviderError(provider, "a WAV file without samples", cause="unreadable")
+
+
+def _is_after(result: pb.StreamingRecognitionResult, start_ms: float, known_ms: float) -> bool:
+    """Whether it is about audio whose words are not final yet: one that comes late or twice is not."""
+    is_known = result.HasField("result_end_offset") and _position(result.result_end_offset, start_ms) <= known_ms
+    return not is_known
+
+
+def _text_of(result: pb.StreamingRecognitionResult) -> str:
+    return result.alternatives[0].transcript.strip() if result.alternatives else ""
+
+
+def _words_of(result: pb.StreamingRecognitionResult, start_ms: float) -> tuple[TimedWord, ...]:
+    """The words with their times; none if the vendor told none."""
+    words = result.alternatives[0].words if result.alternatives else ()
+    return tuple(
+        TimedWord(one.word, _position(one.start_offset, start_ms), _position(one.end_offset, start_ms))
+        for one in words
+        if one.HasField("end_offset")
+    )
+
+
+def _position(offset: Duration, start_ms: float) -> float:
+    return start_ms + offset.seconds * 1_000 + offset.nanos / 1_000_000

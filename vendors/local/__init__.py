@@ -1,0 +1,1 @@
+"""The speech engine of this machine: recognizer and voice."""

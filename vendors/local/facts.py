@@ -1,0 +1,31 @@
+"""What the speech engine of this machine can do; it takes no options; pure."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from shared.language_codes import base_language
+from shared.providers.facts import RecogniserFacts, VendorFacts, VoiceFacts
+from shared.providers.options import (
+    EmptyOptions,
+)
+
+_CORES: Final = "the machine's cores"
+_RECOGNISERS: Final = (
+    RecogniserFacts(
+        "Moonshine, Whisper", ("",), word_times=False, turn_signals=False, languages=("en",), limits=_CORES
+    ),
+)
+_VOICES: Final = (VoiceFacts("VITS", ("",), word_times=True, languages=("en",), limits=_CORES),)
+
+
+def _speaks(options: Mapping[str, Any], language: str) -> bool:
+    return base_language(language) == "en"
+
+
+FACTS: Final = VendorFacts(
+    options={"stt": (), "tts": ()},
+    schemas={"stt": EmptyOptions, "tts": EmptyOptions},
+    services={"stt": _RECOGNISERS, "tts": _VOICES},
+    speaks=_speaks,
+    reads_figures=True,
+)

@@ -1,0 +1,1 @@
+"""OpenAI and servers of its chat completions: language models."""

@@ -1,0 +1,1 @@
+"""Services of pipecat for which there is no adapter."""

@@ -1,0 +1,1 @@
+"""Rules in a language model's place."""

@@ -1,0 +1,14 @@
+"""Vendor `receptionist`: rules in a language model's place, for local mode."""
+
+from typing import Final
+
+from media.providers.receptionist.llm import ReceptionistLanguageModel
+from media.providers.vendor import Adapter, ProviderSetup, Vendor
+
+
+def _make_llm(setup: ProviderSetup) -> ReceptionistLanguageModel:
+    """All calls share one, because it caches the facts of prompts."""
+    return setup.resources.share((_make_llm, setup.name), lambda: ReceptionistLanguageModel(setup.name))
+
+
+VENDOR: Final = Vendor("receptionist", llm=Adapter(_make_llm))

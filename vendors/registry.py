@@ -1,0 +1,118 @@
+"""The vendors: each is a folder of this package and one line here.
+
+A folder has `facts.py` (what is known of the vendor), `wire.py` (its messages), `media.py` (the adapter of the media
+server), `check.py` (how control checks a key) and `simulator.py` (the simulated vendor), as far as the vendor needs
+them. Modules are imported by name, so that a process loads only the kind that it uses.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+
+from shared.providers.facts import VendorFacts
+
+NAMES: Final = (
+    "anthropic",
+    "assemblyai",
+    "azure-speech",
+    "cartesia",
+    "deepgram",
+    "elevenlabs",
+    "google",
+    "google-speech",
+    "local",
+    "openai",
+    "pipecat",
+    "receptionist",
+    "soniox",
+    "standin",
+    "xai",
+)
+# Where in a value the fault is, as msgspec appends it.
+_PATH: Final = " - at `$"
+
+
+def load(vendor: str, module: str) -> Any:
+    """A module of a vendor's folder: `facts`, `media`, `check` or `simulator`."""
+    return import_module(f"vendors.{vendor.replace('-', '_')}.{module}")
+
+
+VENDORS: Final[Mapping[str, VendorFacts]] = {name: load(name, "facts").FACTS for name in NAMES}
+
+
+def hear_languages(vendor: str, options: Struct, languages: Sequence[str]) -> Struct | None:
+    """A recogniser's options with which it hears all of these languages (BCP 47), and tells which was spoken; None
+    where it cannot."""
+    facts = VENDORS.get(vendor)
+    return None if facts is None or facts.hears is None else facts.hears(options, languages)
+
+
+def speaks(vendor: str, options: Mapping[str, Any], language: str) -> bool:
+    """Whether a voice speaks a language (BCP 47), as far as is known without asking the vendor. options: of the plan;
+    what is not in them has the vendor's default."""
+    facts = VENDORS.get(vendor)
+    return facts is None or facts.speaks is None or facts.speaks(options, language)
+
+
+def takes_ipa(vendor: str, options: Mapping[str, Any]) -> bool:
+    """Whether a voice takes IPA. options: of the plan; what is not in them has the vendor's default."""
+    facts = VENDORS.get(vendor)
+    return facts is not None and facts.takes_ipa is not None and facts.takes_ipa(options)
+
+
+@dataclass(frozen=True, slots=True)
+class OptionFault:
+    """An option that the vendor's adapter does not take. reason: without the value, which may be a key."""
+
+    option: str
+    reason: str
+
+
+def find_option_faults(vendor: str, kind: str, options: Mapping[str, Any]) -> list[OptionFault]:
+    """The faults of these options, in their order; none of those that are missing, which other settings may add. A
+    vendor that is not in VENDORS has no faults that are known here."""
+    facts = VENDORS.get(vendor)
+    struct = None if facts is None else facts.schemas.get(kind)  # type: ignore[call-overload]
+    if struct is None:
+        return []
+    return list(_field_faults(struct, options)) or list(_joint_faults(struct, options))
+
+
+def _field_faults(struct: type[Struct], options: Mapping[str, Any]) -> Iterator[OptionFault]:
+    types = {field.encode_name: field.type for field in msgspec.structs.fields(struct)}
+    for name, value in options.items():
+        if name not in types:
+            yield OptionFault(name, "there is no such option")
+            continue
+        try:
+            msgspec.convert(value, types[name])
+        except msgspec.ValidationError as error:
+            yield OptionFault(name, _explain(error))
+
+
+def _joint_faults(struct: type[Struct], options: Mapping[str, Any]) -> Iterator[OptionFault]:
+    """Those of a struct's own check, whose message begins with the option."""
+    needed = {field.encode_name for field in msgspec.structs.fields(struct) if field.required}
+    if not needed <= options.keys():
+        return
+    try:
+        msgspec.convert(dict(options), struct)
+    except msgspec.ValidationError as error:
+        option, _, reason = str(error).partition(": ")
+        yield OptionFault(option, reason)
+
+
+def explain_fault(error: msgspec.ValidationError) -> str:
+    """msgspec's words with the place of the fault, without the value of an invalid enumeration, which may be a key."""
+    _, path, place = str(error).partition(_PATH)
+    return _explain(error) + path + place
+
+
+def _explain(error: msgspec.ValidationError) -> str:
+    """msgspec's words ("Expected `float`, got `str`") without the value of an invalid enumeration."""
+    text = str(error).partition(_PATH)[0]
+    return "it is none of the known values" if text.startswith("Invalid enum value") else text[:1].lower() + text[1:]

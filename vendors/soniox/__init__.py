@@ -1,0 +1,1 @@
+"""Soniox: recognizers and voices."""

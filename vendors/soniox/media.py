@@ -1,0 +1,175 @@
+"""Vendor `soniox`: recogniser and voices over WebSockets, with mu-law at 8 kHz throughout.
+
+TextToSpeech by Soniox: each utterance takes a warm connection and gives it back.
+"""
+
+import uuid
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from typing import Any, Final
+
+from media.providers.context_voice import ContextConnection, VoiceProtocol, speak_contexts
+from media.providers.recogniser_dialect import ListenRules
+from media.providers.socket_recogniser import SocketSpeechToText
+from media.providers.turn_dialect import TurnDialect
+from media.providers.vendor import Adapter, ProviderSetup, Vendor
+from media.providers.vendor_socket import SocketTarget
+from media.providers.wait_history import UsualWait
+from media.providers.warm_connections import WarmConnections
+from shared.providers.errors import ProviderError
+from shared.providers.speech import SpeechChunk
+from vendors.soniox.facts import FACTS, SonioxSpeechToTextOptions, SonioxTextToSpeechOptions, find_soniox_language
+from vendors.soniox.wire import (
+    END_OF_AUDIO,
+    KEEP_ALIVE,
+    LISTEN_PATH,
+    MAX_STREAMS,
+    SPEAK_PATH,
+    SonioxStreams,
+    SonioxTranscript,
+    StreamOutput,
+    find_ended,
+    make_finalize,
+    make_headers,
+    make_start,
+    make_url,
+    read_output,
+)
+
+StreamConnection = ContextConnection[StreamOutput]
+PROTOCOL: Final = VoiceProtocol(read_output, find_ended, max_contexts=MAX_STREAMS)
+
+
+class SonioxTextToSpeech:
+    """A voice. make_settings: of a stream in a language; raises ProviderError for one that the vendor does not speak.
+    The connections are those of all calls with the same address and key."""
+
+    streams_text = False
+    times_words = True
+
+    def __init__(
+        self,
+        name: str,
+        make_settings: Callable[[str], Mapping[str, Any]],
+        connections: WarmConnections[StreamConnection],
+    ) -> None:
+        self.name = name
+        self._make_settings = make_settings
+        self._connections = connections
+
+    def prepare(self) -> None:
+        """Connects in the background, so that the first speech needs no handshake."""
+        self._connections.prepare()
+
+    def stream(self, text: AsyncIterator[str], language: str) -> AsyncGenerator[SpeechChunk, None]:
+        """Speaks whole clauses or sentences. Raises ProviderError."""
+
+        def begin() -> tuple[WarmConnections[StreamConnection], SonioxStreams]:
+            streams = SonioxStreams(self.name, self._make_settings(language), lambda: str(uuid.uuid4()))
+            return self._connections, streams
+
+        return speak_contexts(self.name, begin, text)
+
+
+# The vendor ends a session that gets neither audio nor this for 20 s; every 5 to 10 s is usual.
+KEEP_ALIVE_S: Final = 5.0
+RULES: Final = ListenRules(keep_alive=KEEP_ALIVE, keep_alive_s=KEEP_ALIVE_S, close_message=END_OF_AUDIO)
+_AUTO: Final = "auto"
+# Final texts: 0.35 s is the p99 in pipecat's table of STT services (1.14).
+_USUAL_WAIT: Final = UsualWait(0.2, 0.35)
+# Voices: nothing is published with a p99, so the bound of all deadlines holds until it is learnt.
+_VOICE_WAIT: Final = UsualWait(0.2, 0.9)
+# The vendor wants a keepalive every 20 to 30 s of what is idle; a connection that is this old is closed instead.
+_MAX_AGE_S: Final = 20.0
+# The vendor answers each request, so that nothing is settled by waiting; `settle` is asked again so often.
+_CHECK_S: Final = 1.0
+
+
+def _make_stt(setup: ProviderSetup) -> SocketSpeechToText:
+    options: SonioxSpeechToTextOptions = setup.options
+    finalize = make_finalize(options.trailing_silence_ms)
+
+    def make_dialect(language: str) -> TurnDialect:
+        start = make_start(make_settings(setup.name, options, language))
+        return TurnDialect(SonioxTranscript(setup.name, finalize), _CHECK_S, greets=False, first_message=start)
+
+    def make_target(language: str) -> SocketTarget:
+        return setup.make_target(make_url(options.base_url, LISTEN_PATH), make_headers(options.api_key))
+
+    return SocketSpeechToText(setup.name, RULES, make_dialect, make_target)
+
+
+def make_settings(name: str, options: SonioxSpeechToTextOptions, language: str) -> dict[str, Any]:
+    """What a session begins with. Raises ProviderError for a language that the vendor does not know."""
+    wanted = options.languages or (options.language or language,)
+    codes = [_require_language(name, options.model, one) for one in wanted if one != _AUTO]
+    context = {"text": options.context, "terms": options.keyterm}
+    return {
+        "model": options.model,
+        "language_hints": codes or None,
+        "language_hints_strict": True if codes and options.only_language else None,
+        "context": {part: value for part, value in context.items() if value} or None,
+        "enable_language_identification": True,
+        "enable_endpoint_detection": options.endpoint_detection,
+        "endpoint_sensitivity": options.endpoint_sensitivity,
+        "max_endpoint_delay_ms": options.max_endpoint_delay_ms,
+    }
+
+
+def _make_tts(setup: ProviderSetup) -> SonioxTextToSpeech:
+    """All calls with the same address and key share their connections."""
+    options: SonioxTextToSpeechOptions = setup.options
+    target = setup.make_target(make_url(options.base_url, SPEAK_PATH), make_headers(options.api_key))
+
+    def open_connections() -> WarmConnections[StreamConnection]:
+        return WarmConnections(
+            lambda: StreamConnection.open(target, PROTOCOL), max_idle=options.max_idle, max_age_s=_MAX_AGE_S
+        )
+
+    def make_stream_settings(language: str) -> dict[str, Any]:
+        code = _require_language(setup.name, options.model, language)
+        return {"model": options.model, "language": code, "voice": options.voice_id, "speed": options.speed}
+
+    key = (StreamConnection, setup.name, target.url, options.api_key, options.max_idle, setup.guarded)
+    connections = setup.resources.share_account(key, open_connections, WarmConnections.close)
+    return SonioxTextToSpeech(setup.name, make_stream_settings, connections)
+
+
+def _require_language(name: str, model: str, language: str) -> str:
+    code = find_soniox_language(language)
+    if code is None:
+        raise ProviderError(name, f"{model} knows no {language!r}", retryable=False, cause="refused")
+    return code
+
+
+def _model(options: SonioxSpeechToTextOptions | SonioxTextToSpeechOptions) -> str:
+    return options.model
+
+
+def _stt_wait(options: SonioxSpeechToTextOptions) -> UsualWait:
+    return _USUAL_WAIT
+
+
+def _tts_wait(options: SonioxTextToSpeechOptions) -> UsualWait:
+    return _VOICE_WAIT
+
+
+VENDOR: Final = Vendor(
+    "soniox",
+    stt=Adapter(
+        _make_stt,
+        SonioxSpeechToTextOptions,
+        model=_model,
+        request_options=frozenset({"language", "languages", "keyterm", "context", "only_language"}),
+        usual_wait=_stt_wait,
+        is_guardable=True,
+        keyterms=FACTS.keyterms,
+    ),
+    tts=Adapter(
+        _make_tts,
+        SonioxTextToSpeechOptions,
+        model=_model,
+        request_options=frozenset({"voice_id", "speed"}),
+        usual_wait=_tts_wait,
+        is_guardable=True,
+    ),
+)

@@ -1,0 +1,1 @@
+"""Stand-ins with fixed texts and delays."""

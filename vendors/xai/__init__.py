@@ -1,0 +1,1 @@
+"""xAI: recognizers. Its models are of vendor `openai`."""
