@@ -8,7 +8,7 @@ import msgspec
 
 from control.carriers.rules import is_valid
 from control.db.pool import Connection
-from control.integrations.caller_records import service as integrations_serve_records
+from control.integrations.caller_records import service as caller_records
 from control.integrations.caller_records.rules import Appointment, Contact
 from control.media_requests.handlers import HandlerContext, MediaRequestHandler, RemoteTool, RunningCall
 from shared.local_time import format_moment, to_local, zone_name
@@ -30,7 +30,7 @@ async def find_contact_values(db: Connection, workspace_id: UUID, number: str) -
 
 async def find_contact(db: Connection, workspace_id: UUID, number: str) -> Contact | None:
     """Whom this number belongs to; None also for what is no number, such as "anonymous"."""
-    return await integrations_serve_records.find_contact(db, workspace_id, number) if is_valid(number) else None
+    return await caller_records.find_contact(db, workspace_id, number) if is_valid(number) else None
 
 
 def customer_number(call: RunningCall) -> str:
@@ -67,7 +67,7 @@ async def _look_up(context: HandlerContext) -> str:
 async def _select_coming(db: Connection, workspace_id: UUID, number: str, now: datetime) -> list[Appointment]:
     if not is_valid(number):
         return []
-    return await integrations_serve_records.list_coming(db, workspace_id, number, now, MOST_APPOINTMENTS)
+    return await caller_records.list_coming(db, workspace_id, number, now, MOST_APPOINTMENTS)
 
 
 # By the number of the call only: with a name as argument, any caller could ask for anybody's appointments.

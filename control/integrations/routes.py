@@ -29,6 +29,64 @@ from control.integrations.types.openapi_import import import_operations
 from control.integrations.types.rules import AuthType, IntegrationType, IntegrationTypeConfig, TypeUsage
 from control.integrations.types.service import NewType
 
+# -- Connections, for members --
+
+INTEGRATIONS = "/workspaces/{workspaceId}/integrations"
+INTEGRATION = f"{INTEGRATIONS}/{{integrationId}}"
+IntegrationId = Annotated[UUID, Field(description="Id of the integration.")]
+# Entries of the log in the answer of one integration.
+_NEWEST = PageRequest(20)
+ApiKey = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=4_096),
+    Field(json_schema_extra={"format": "password", "writeOnly": True}),
+]
+Settings = Annotated[dict[str, Any], Field(max_length=100)]
+
+
+class NewIntegrationBody(Body):
+    """An integration."""
+
+    integration_type: Slug = Field(description="Name of the type.", examples=["google_calendar"])
+    name: Name | None = Field(
+        None, description="Its name for people; null: the name of its type.", examples=["Front desk calendar"]
+    )
+    config: Settings = Field(
+        {}, description="Its settings, as `config_schema` of the type has them.", examples=[{"calendar_id": "primary"}]
+    )
+    api_key: ApiKey | None = Field(
+        None, description="The vendor's key, for types with `auth_type` api_key.", examples=["key-of-the-vendor"]
+    )
+
+
+class IntegrationChange(ChangeBody):
+    """Changes; fields that are left out stay unchanged."""
+
+    name: Name = Field("", description="The new name.", examples=["Front desk calendar"])
+    config: Settings = Field(
+        {}, description="Its settings, as `config_schema` of the type has them.", examples=[{"calendar_id": "primary"}]
+    )
+    api_key: ApiKey = Field("", description="The new key.", examples=["key-of-the-vendor"])
+
+
+class Confirmation(Body):
+    """Proves that whoever granted access at the vendor is the member who began."""
+
+    confirmation: Annotated[str, StringConstraints(min_length=1, max_length=200)] = Field(
+        description="The code behind `#confirmation=` of the page to which the vendor led the browser.",
+        examples=["kq3V0mJb7cQh0mX2t9yWf1s8Zr4pLd6uE5nGaTiB"],
+    )
+
+
+class CallbackQuery(Query):
+    """What a vendor's redirect has; further parameters, which some vendors add, are ignored."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    code: str = Field("", description="The code that is exchanged for tokens.")
+    state: str = Field("", description="The state that we gave the vendor: opaque, signed, used once.")
+    error: str = Field("", description="Why access was not granted (RFC 6749, 4.1.2.1).")
+
 
 @dataclass(frozen=True, slots=True)
 class IntegrationLine:
@@ -191,112 +249,16 @@ class OfferedIntegrationTypes:
     has_more: HasMore
 
 
-def to_line(integration: Integration) -> IntegrationLine:
-    return IntegrationLine(**{name: getattr(integration, name) for name in IntegrationLine.__slots__})
-
-
-def to_integration_view(integration: Integration) -> IntegrationView:
-    return IntegrationView(**{name: getattr(integration, name) for name in IntegrationView.__slots__})
-
-
-def to_log(log: SyncLog) -> SyncLogView:
-    return SyncLogView(**{name: getattr(log, name) for name in SyncLogView.__slots__})
-
-
-def to_started(started: StartedConnection) -> StartedIntegration:
-    return StartedIntegration(to_integration_view(started.integration), started.oauth_url, started.signing_secret)
-
-
-def to_offered(kind: IntegrationType) -> OfferedIntegrationType:
-    return OfferedIntegrationType(
-        type=kind.type,
-        name=kind.name,
-        description=kind.description,
-        auth_type=kind.auth_type,
-        config_schema=kind.config.get("config_schema", {"type": "object"}),
-        actions=[action["name"] for action in kind.config.get("actions", [])],
-        action_details=[_to_offered_action(action) for action in kind.config.get("actions", [])],
-    )
-
-
-def _to_offered_action(action: Mapping[str, Any]) -> OfferedAction:
-    return OfferedAction(
-        name=action["name"],
-        description=action.get("description", ""),
-        read_only=action.get("read_only", False),
-        input_schema=action.get("input_schema", {"type": "object"}),
-    )
-
-
-IntegrationId = Annotated[UUID, Field(description="Id of the integration.")]
-
-INTEGRATIONS = "/workspaces/{workspaceId}/integrations"
-INTEGRATION = f"{INTEGRATIONS}/{{integrationId}}"
-# Entries of the log in the answer of one integration.
-_NEWEST = PageRequest(20)
-
-ApiKey = Annotated[
-    str,
-    StringConstraints(min_length=1, max_length=4_096),
-    Field(json_schema_extra={"format": "password", "writeOnly": True}),
-]
-Settings = Annotated[dict[str, Any], Field(max_length=100)]
-
-
-class NewIntegrationBody(Body):
-    """An integration."""
-
-    integration_type: Slug = Field(description="Name of the type.", examples=["google_calendar"])
-    name: Name | None = Field(
-        None, description="Its name for people; null: the name of its type.", examples=["Front desk calendar"]
-    )
-    config: Settings = Field(
-        {}, description="Its settings, as `config_schema` of the type has them.", examples=[{"calendar_id": "primary"}]
-    )
-    api_key: ApiKey | None = Field(
-        None, description="The vendor's key, for types with `auth_type` api_key.", examples=["key-of-the-vendor"]
-    )
-
-
-class IntegrationChange(ChangeBody):
-    """Changes; fields that are left out stay unchanged."""
-
-    name: Name = Field("", description="The new name.", examples=["Front desk calendar"])
-    config: Settings = Field(
-        {}, description="Its settings, as `config_schema` of the type has them.", examples=[{"calendar_id": "primary"}]
-    )
-    api_key: ApiKey = Field("", description="The new key.", examples=["key-of-the-vendor"])
-
-
-class Confirmation(Body):
-    """Proves that whoever granted access at the vendor is the member who began."""
-
-    confirmation: Annotated[str, StringConstraints(min_length=1, max_length=200)] = Field(
-        description="The code behind `#confirmation=` of the page to which the vendor led the browser.",
-        examples=["kq3V0mJb7cQh0mX2t9yWf1s8Zr4pLd6uE5nGaTiB"],
-    )
-
-
-class CallbackQuery(Query):
-    """What a vendor's redirect has; further parameters, which some vendors add, are ignored."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-    code: str = Field("", description="The code that is exchanged for tokens.")
-    state: str = Field("", description="The state that we gave the vendor: opaque, signed, used once.")
-    error: str = Field("", description="Why access was not granted (RFC 6749, 4.1.2.1).")
-
-
 async def list_integration_types(context: MemberContext) -> OfferedIntegrationTypes:
     """The types that can be connected, by name."""
     types = await context.services[Integrations].types.list_all(context.db, only_ready=True)
-    return OfferedIntegrationTypes([to_offered(one) for one in types], has_more=False)
+    return OfferedIntegrationTypes([to_offered(kind) for kind in types], has_more=False)
 
 
 async def list_integrations(context: MemberContext, query: ListQuery) -> IntegrationList:
     """The workspace's integrations, newest first."""
     found = await context.services[Integrations].list_page(context.db, context.workspace_id, query.request())
-    return IntegrationList([to_line(one) for one in found.rows], **page_fields(query, found))
+    return IntegrationList([to_line(integration) for integration in found.rows], **page_fields(query, found))
 
 
 async def create_integration(context: MemberContext, body: NewIntegrationBody) -> StartedIntegration:
@@ -403,6 +365,43 @@ def _redirect(pages: ResultPages, outcome: FlowOutcome) -> Redirect:
     return Redirect(f"{url}/integrations?{urlencode(values)}{fragment}")
 
 
+def to_line(integration: Integration) -> IntegrationLine:
+    return IntegrationLine(**{name: getattr(integration, name) for name in IntegrationLine.__slots__})
+
+
+def to_integration_view(integration: Integration) -> IntegrationView:
+    return IntegrationView(**{name: getattr(integration, name) for name in IntegrationView.__slots__})
+
+
+def to_log(log: SyncLog) -> SyncLogView:
+    return SyncLogView(**{name: getattr(log, name) for name in SyncLogView.__slots__})
+
+
+def to_started(started: StartedConnection) -> StartedIntegration:
+    return StartedIntegration(to_integration_view(started.integration), started.oauth_url, started.signing_secret)
+
+
+def to_offered(kind: IntegrationType) -> OfferedIntegrationType:
+    return OfferedIntegrationType(
+        type=kind.type,
+        name=kind.name,
+        description=kind.description,
+        auth_type=kind.auth_type,
+        config_schema=kind.config.get("config_schema", {"type": "object"}),
+        actions=[action["name"] for action in kind.config.get("actions", [])],
+        action_details=[_to_offered_action(action) for action in kind.config.get("actions", [])],
+    )
+
+
+def _to_offered_action(action: Mapping[str, Any]) -> OfferedAction:
+    return OfferedAction(
+        name=action["name"],
+        description=action.get("description", ""),
+        read_only=action.get("read_only", False),
+        input_schema=action.get("input_schema", {"type": "object"}),
+    )
+
+
 ROUTES: tuple[Route, ...] = (
     Route(
         "GET",
@@ -428,6 +427,58 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/integrations/oauth/callback/{type}", receive_oauth_redirect, OPEN,
           limit=RateLimit("oauth-redirects", 60, 60)),
 )  # fmt: skip
+
+
+# -- Types, for the staff --
+
+AVAILABLE = "/admin/integrations/available"
+TYPE = f"{AVAILABLE}/{{type}}"
+TypeDescription = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2_000, pattern=PLAIN)]
+TypeConfig = Annotated[
+    dict[str, Any],
+    SchemaOf(IntegrationTypeConfig),
+    Field(description="How the vendor is reached; `oauth.client_secret` is stored apart, and never shown again."),
+]
+
+
+class NewIntegrationType(Body):
+    """An integration type."""
+
+    type: Slug = Field(description="Its name for programs.", examples=["acme_crm"])
+    name: Name = Field(description="Its name for people.", examples=["Acme CRM"])
+    description: Annotated[
+        TypeDescription, Field(description="What it is, for people.", examples=["Looks up and books appointments."])
+    ] = ""
+    auth_type: AuthType = Field(description="How a workspace is authorised.")
+    config: Annotated[
+        TypeConfig,
+        Field(description="How the vendor is reached; `oauth.client_secret` is stored apart, and never shown again."),
+    ]
+    is_enabled: bool = Field(True, description="Whether workspaces may connect it.")
+
+
+class IntegrationTypeChange(ChangeBody):
+    """Changes; fields that are left out stay unchanged."""
+
+    name: Name = Field("", description="The new name for people.", examples=["Acme CRM"])
+    description: Annotated[
+        TypeDescription, Field(description="What it is, for people.", examples=["Looks up and books appointments."])
+    ] = ""
+    config: TypeConfig = Field(
+        {}, description="How the vendor is reached; `oauth.client_secret` is stored apart, and never shown again."
+    )
+    is_enabled: bool = Field(True, description="Whether workspaces may connect it.")
+
+
+class OperationsDocument(Body):
+    """An OpenAPI document to take operations from."""
+
+    document: dict[str, Any] = Field(
+        description="OpenAPI 3, as JSON; references within it only.", examples=[{"openapi": "3.1.0", "paths": {}}]
+    )
+    operations: list[Annotated[str, StringConstraints(min_length=1, max_length=200)]] = Field(
+        min_length=1, max_length=50, description="The operationIds to take.", examples=[["createContact"]]
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -517,87 +568,10 @@ class ImportedActions:
     ]
 
 
-def to_type_line(kind: IntegrationType) -> AdminIntegrationType:
-    return AdminIntegrationType(kind.type, kind.name, kind.description, kind.auth_type, kind.is_enabled)
-
-
-def to_type_answer(kind: IntegrationType, redirect_uri: str) -> AdminIntegrationTypeAnswer:
-    detail = AdminIntegrationTypeDetail(
-        type=kind.type,
-        name=kind.name,
-        description=kind.description,
-        auth_type=kind.auth_type,
-        is_enabled=kind.is_enabled,
-        config=kind.config,
-        has_client_secret=kind.has_secret,
-        redirect_uri=redirect_uri,
-        version=kind.version,
-        is_shipped=kind.is_shipped,
-        created_at=kind.created_at,
-        updated_at=kind.updated_at,
-    )
-    return AdminIntegrationTypeAnswer(detail)
-
-
-def to_usage(usage: TypeUsage) -> IntegrationUsage:
-    return IntegrationUsage(usage.integration_type, usage.workspaces_using, usage.total_syncs)
-
-
-AVAILABLE = "/admin/integrations/available"
-TYPE = f"{AVAILABLE}/{{type}}"
-
-TypeDescription = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2_000, pattern=PLAIN)]
-TypeConfig = Annotated[
-    dict[str, Any],
-    SchemaOf(IntegrationTypeConfig),
-    Field(description="How the vendor is reached; `oauth.client_secret` is stored apart, and never shown again."),
-]
-
-
-class NewIntegrationType(Body):
-    """An integration type."""
-
-    type: Slug = Field(description="Its name for programs.", examples=["acme_crm"])
-    name: Name = Field(description="Its name for people.", examples=["Acme CRM"])
-    description: Annotated[
-        TypeDescription, Field(description="What it is, for people.", examples=["Looks up and books appointments."])
-    ] = ""
-    auth_type: AuthType = Field(description="How a workspace is authorised.")
-    config: Annotated[
-        TypeConfig,
-        Field(description="How the vendor is reached; `oauth.client_secret` is stored apart, and never shown again."),
-    ]
-    is_enabled: bool = Field(True, description="Whether workspaces may connect it.")
-
-
-class IntegrationTypeChange(ChangeBody):
-    """Changes; fields that are left out stay unchanged."""
-
-    name: Name = Field("", description="The new name for people.", examples=["Acme CRM"])
-    description: Annotated[
-        TypeDescription, Field(description="What it is, for people.", examples=["Looks up and books appointments."])
-    ] = ""
-    config: TypeConfig = Field(
-        {}, description="How the vendor is reached; `oauth.client_secret` is stored apart, and never shown again."
-    )
-    is_enabled: bool = Field(True, description="Whether workspaces may connect it.")
-
-
-class OperationsDocument(Body):
-    """An OpenAPI document to take operations from."""
-
-    document: dict[str, Any] = Field(
-        description="OpenAPI 3, as JSON; references within it only.", examples=[{"openapi": "3.1.0", "paths": {}}]
-    )
-    operations: list[Annotated[str, StringConstraints(min_length=1, max_length=200)]] = Field(
-        min_length=1, max_length=50, description="The operationIds to take.", examples=[["createContact"]]
-    )
-
-
 async def list_types(context: AdminContext) -> AdminIntegrationTypes:
     """All types, by name."""
     return AdminIntegrationTypes(
-        [to_type_line(one) for one in await context.services[Integrations].types.list_all(context.db)]
+        [to_type_line(kind) for kind in await context.services[Integrations].types.list_all(context.db)]
     )
 
 
@@ -637,7 +611,7 @@ async def delete_type(
 async def list_usage(context: AdminContext) -> IntegrationUsageList:
     """How much each type is used."""
     usage = await context.services[Integrations].types.list_usage(context.db)
-    return IntegrationUsageList([to_usage(one) for one in usage])
+    return IntegrationUsageList([to_usage(of_type) for of_type in usage])
 
 
 async def import_actions(context: AdminContext, body: OperationsDocument) -> ImportedActions:
@@ -650,6 +624,32 @@ async def import_actions(context: AdminContext, body: OperationsDocument) -> Imp
 
 def _to_type_answer(context: AdminContext, kind: IntegrationType) -> AdminIntegrationTypeAnswer:
     return to_type_answer(kind, context.services[Integrations].accounts.redirect_uri(kind.type))
+
+
+def to_type_line(kind: IntegrationType) -> AdminIntegrationType:
+    return AdminIntegrationType(kind.type, kind.name, kind.description, kind.auth_type, kind.is_enabled)
+
+
+def to_type_answer(kind: IntegrationType, redirect_uri: str) -> AdminIntegrationTypeAnswer:
+    detail = AdminIntegrationTypeDetail(
+        type=kind.type,
+        name=kind.name,
+        description=kind.description,
+        auth_type=kind.auth_type,
+        is_enabled=kind.is_enabled,
+        config=kind.config,
+        has_client_secret=kind.has_secret,
+        redirect_uri=redirect_uri,
+        version=kind.version,
+        is_shipped=kind.is_shipped,
+        created_at=kind.created_at,
+        updated_at=kind.updated_at,
+    )
+    return AdminIntegrationTypeAnswer(detail)
+
+
+def to_usage(usage: TypeUsage) -> IntegrationUsage:
+    return IntegrationUsage(usage.integration_type, usage.workspaces_using, usage.total_syncs)
 
 
 ADMIN_ROUTES: tuple[Route, ...] = (

@@ -69,8 +69,8 @@ class ResultPages:
 
 @dataclass(frozen=True, slots=True)
 class StartedConnection:
-    """A new connection. oauth_url: where the member grants access; None where nothing is to be granted.
-    signing_secret: of a webhook, shown this once."""
+    """A new connection. oauth_url: where the member grants access; None for types without OAuth. signing_secret: of a
+    webhook, shown only once."""
 
     integration: Integration
     oauth_url: str | None = None
@@ -156,7 +156,7 @@ class Integrations:
     async def confirm(
         self, db: Connection, actor: Actor, workspace_id: UUID, integration_id: UUID, confirmation: str, now: datetime
     ) -> Integration:
-        """Raises NotFound (code confirmation_not_found), also for what another member began."""
+        """Confirms a grant. Raises NotFound (code confirmation_not_found), also if another member began the flow."""
         state = await self.flows.confirm(db, confirmation, _require_user(actor), now)
         if (state.workspace_id, state.integration_id) != (workspace_id, integration_id):
             raise NotFound("There is nothing that you could confirm with this code.", code="confirmation_not_found")
@@ -170,7 +170,7 @@ class Integrations:
         user_id = _require_user(actor)
         state = await self.flows.confirm(db, confirmation, user_id, now)
         memberships = await self._workspaces.memberships(db, user_id)
-        roles = {one.id: one.role for one in memberships}
+        roles = {membership.id: membership.role for membership in memberships}
         if roles.get(state.workspace_id) not in _ADMIN_ROLES:
             raise Forbidden("Only owners and admins of the workspace connect integrations.")
         await self._record_connected(db, actor, state.workspace_id, state.integration_id)
@@ -251,6 +251,36 @@ class Integrations:
         await record_change(db, actor, Change("integration.connect", "integration", str(integration_id), workspace_id))
 
 
+def _require_user(actor: Actor) -> UUID:
+    if actor.id is None:
+        raise ValueError("a connection is made by a user")
+    return actor.id
+
+
+def _require_found(found: Integration | None) -> Integration:
+    if found is None:
+        raise NotFound("There is no such integration in this workspace.", code="integration_not_found")
+    return found
+
+
+def _make_change(before: Integration, after: Integration, *, has_new_key: bool) -> Change:
+    old = {"name": before.name, "config": dict(before.config)}
+    new = {"name": after.name, "config": dict(after.config)}
+    changed = [name for name in new if old[name] != new[name]]
+    key = {"api_key": True} if has_new_key else {}
+    return Change(
+        "integration.update",
+        "integration",
+        str(after.id),
+        after.workspace_id,
+        before={name: old[name] for name in changed},
+        after={name: new[name] for name in changed} | key,
+    )
+
+
+# -- Settings and first secrets of a connection --
+
+
 def _parse(kind: IntegrationType) -> IntegrationTypeConfig:
     return parse_type_config(kind.config, kind.auth_type)
 
@@ -267,8 +297,10 @@ def _require_settings(kind: IntegrationType, config: Mapping[str, Any], *, is_co
 
 
 def _require_key_for_address(kind: IntegrationType, before: Mapping[str, Any], edit: ConnectionEdit) -> None:
-    """The stored key goes to no address that it was not given for: otherwise whoever may change settings could have it
-    sent to a server of his own, and read it there. Raises Invalid (code key_missing)."""
+    """Requires the key again if the address changes. Raises Invalid (code key_missing).
+
+    Otherwise a member who may change settings could send the stored key to a server of their own and read it there.
+    """
     if kind.auth_type != "api_key" or edit.api_key is not None or edit.config is None:
         return
     names = {name.split(".")[1] for name in PLACEHOLDER.findall(_parse(kind).base_url) if name.startswith("config.")}
@@ -297,32 +329,7 @@ def _first_secret(kind: IntegrationType, key: str | None) -> str:
     return require_key(key, "api_key")
 
 
-def _require_user(actor: Actor) -> UUID:
-    if actor.id is None:
-        raise ValueError("a connection is made by a user")
-    return actor.id
-
-
-def _require_found(found: Integration | None) -> Integration:
-    if found is None:
-        raise NotFound("There is no such integration in this workspace.", code="integration_not_found")
-    return found
-
-
-def _make_change(before: Integration, after: Integration, *, has_new_key: bool) -> Change:
-    old = {"name": before.name, "config": dict(before.config)}
-    new = {"name": after.name, "config": dict(after.config)}
-    changed = [name for name in new if old[name] != new[name]]
-    key = {"api_key": True} if has_new_key else {}
-    return Change(
-        "integration.update",
-        "integration",
-        str(after.id),
-        after.workspace_id,
-        before={name: old[name] for name in changed},
-        after={name: new[name] for name in changed} | key,
-    )
-
+# -- Composition --
 
 # Of one request to a vendor while a caller waits, in seconds.
 CALL_REQUEST_S: Final = 5.0

@@ -27,6 +27,10 @@ from control.integrations.syncs.service import (
 from control.integrations.syncs.tasks import make_sync_job
 
 _STATES_BATCH: Final = 1_000
+_SYNCS_BATCH: Final = 50
+_OLD_BATCH: Final = 1_000
+# 200 pages at 4 s each; a vendor that is slower has its job tried again, from its last page.
+_SYNC_LIMITS: Final = {SYNC_INTEGRATION: JobLimits(timeout_s=900.0, concurrency=8)}
 
 
 def integrations_tasks(pool: Pool, integrations: Integrations) -> WorkerTasks:
@@ -39,12 +43,6 @@ def integrations_tasks(pool: Pool, integrations: Integrations) -> WorkerTasks:
     return WorkerTasks(
         handlers={REVOKE_GRANT: revocation.run}, duties=[Duty("oauth_states", 300, delete_expired, _STATES_BATCH)]
     )
-
-
-_SYNCS_BATCH: Final = 50
-_OLD_BATCH: Final = 1_000
-# 200 pages at 4 s each; a vendor that is slower has its job tried again, from its last page.
-_SYNC_LIMITS: Final = {SYNC_INTEGRATION: JobLimits(timeout_s=900.0, concurrency=8)}
 
 
 def sync_tasks(pool: Pool, runner: ActionRunner, policy: SyncPolicy = SYNC_POLICY) -> WorkerTasks:

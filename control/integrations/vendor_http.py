@@ -21,7 +21,7 @@ class VendorUnreachable(Exception):
 
 
 class VendorNotReached(VendorUnreachable):
-    """There was no connection, so nothing was sent."""
+    """The request was not sent, because there was no connection."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,1 +1,1 @@
-"""Requests to vendors by what a type declares."""
+"""Requests to vendors, made from the declarations of a type."""

@@ -44,7 +44,7 @@ class ActiveConnection:
 
     @property
     def calendar_key(self) -> str:
-        """The calendar at the vendor: the same of all connections that lead to it, as far as the vendor tells."""
+        """Identifies the calendar. Connections to the same calendar share the key if the vendor names the calendar."""
         calendar = self.type_config.calendar
         named = str(self.settings.get(calendar.setting) or "") if calendar else ""
         is_own = calendar is None or named in ("", calendar.own)
@@ -57,9 +57,10 @@ def make_run_key(call_id: UUID, run_id: str) -> str:
     return sha256(f"{call_id}:{run_id}".encode()).hexdigest()[:32]
 
 
+# -- The request --
+
 # Values by the names of placeholders: `input`, `config`, `cursor`, `since`.
 Values = Mapping[str, Any]
-
 MAX_BODY_BYTES: Final = 262_144
 MAX_URL_CHARACTERS: Final = 8_000
 _HOST_PART: Final = re.compile(r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,200}[A-Za-z0-9])?$")
@@ -207,13 +208,12 @@ def _invalid(name: str, why: str) -> Invalid:
     return Invalid(f"{name}: {why}.", code="value_invalid", param=name)
 
 
+# -- The answer --
+
 MAX_RECORDS: Final = 1_000
 MAX_VALUE_CHARACTERS: Final = 2_000
-
 Scalar = str | int | float | bool | None
 VendorRecord = Mapping[str, Scalar]
-
-
 # Fields that hold times; which of them have no offset is declared (`utc_times`).
 _TIMES: Final = ("starts_at", "ends_at")
 

@@ -29,15 +29,28 @@ from control.integrations.vendor_http import (
     VendorUnreachable,
 )
 
+log = structlog.get_logger()
+
 
 class GrantedAccess(Protocol):
     """Implemented by `Connections` (control/integrations/grants/service.py)."""
 
     async def access_token(self, workspace_id: UUID, integration_id: UUID, *, refused: str = "") -> str:
-        """The OAuth access token or the API key, good for at least a minute; refreshed first where it is not. refused:
-        a token that the vendor has just refused, which is refreshed although it seems valid; the same is returned if it
-        cannot be. Opens its own transactions, so it is called without one. Raises NotFound, Conflict (code
-        integration_not_connected), Unavailable (the vendor does not answer, or somebody's refresh takes too long)."""
+        """Returns the OAuth access token or the API key, valid for at least a minute.
+
+        Opens its own transactions, so call it outside of a transaction.
+
+        Args:
+            workspace_id: The workspace.
+            integration_id: Its connection.
+            refused: A token that the vendor has just refused. It is refreshed although it seems valid, and returned
+                again if it cannot be refreshed.
+
+        Raises:
+            NotFound: There is no such connection.
+            Conflict: It is not connected (code integration_not_connected).
+            Unavailable: The vendor does not answer, or another refresh takes too long.
+        """
         ...
 
     async def close(self) -> None:
@@ -45,14 +58,11 @@ class GrantedAccess(Protocol):
         ...
 
 
-log = structlog.get_logger()
-
 # Before the second and the third attempt, in seconds.
 RETRY_DELAYS_S: Final = (0.2, 0.6)
-# A rate limit that ends within this time is waited for in a call; callers wait no longer.
+# The longest rate limit that a call waits for.
 LONGEST_RATE_WAIT_S: Final = 2.0
 LONGEST_RETRY_AFTER_S: Final = 3_600.0
-
 FailureKind = Literal[
     "unauthorised",  # 401
     "missing",  # 404
@@ -74,8 +84,10 @@ _KINDS: Final[Mapping[int, FailureKind]] = {
 
 
 class VendorFailure(Exception):
-    """A request without the wanted answer. The message holds nothing of the answer. retry_after_s: of a rate limit.
-    is_sent: False where the last attempt was not sent."""
+    """A request without the wanted answer. The message holds no part of the answer.
+
+    retry_after_s: wait of a rate limit. is_sent: False if the last attempt was not sent.
+    """
 
     def __init__(self, kind: FailureKind, message: str, retry_after_s: float = 0.0, *, is_sent: bool = True) -> None:
         super().__init__(message)
@@ -231,6 +243,9 @@ def _retry_after_s(answer: VendorAnswer) -> float:
         except (ValueError, TypeError, OverflowError):  # the last: of a zone of many digits
             return 0.0
     return min(max(seconds, 0.0), LONGEST_RETRY_AFTER_S)
+
+
+# -- Connections that have an action --
 
 
 async def find_connection(

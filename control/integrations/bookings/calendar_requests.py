@@ -43,7 +43,7 @@ _SHOWN_FREE: Final = "free"
 
 @dataclass(frozen=True, slots=True)
 class BusySpan:
-    """A time that is taken. external_id: of the appointment that takes it, where the vendor tells."""
+    """A time that is taken. external_id: the appointment that takes it; empty if the vendor does not name it."""
 
     starts_at: datetime
     ends_at: datetime
@@ -84,8 +84,11 @@ class CalendarRequests:
         return [span for span in spans if span is not None]
 
     async def find_by_key(self, connection: ActiveConnection, key: str) -> str | None:
-        """The id of what an earlier attempt of a run made; None: it made nothing, or the type cannot tell. Raises
-        Conflict (outcome_unknown) if the vendor does not answer."""
+        """Returns the id of the appointment that an earlier attempt of a run made.
+
+        None: it made none, or the type has no such look-up. Raises Conflict (outcome_unknown) if the vendor does not
+        answer.
+        """
         action = connection.type_config.action(GET_APPOINTMENT)
         if action is None:
             return None
@@ -144,8 +147,10 @@ def span_arguments(starts_at: datetime, ends_at: datetime) -> dict[str, str]:
 
 
 def read_id(records: Sequence[VendorRecord], key: str) -> str:
-    """The appointment's id; the key where the vendor tells none, or one that the index cannot hold. Raises
-    VendorFailure (unreadable) for what is not one record."""
+    """Returns the appointment's id; the key if the vendor sent no id, or an id too long for the index.
+
+    Raises VendorFailure (unreadable) unless there is exactly one record.
+    """
     if len(records) != 1:
         raise VendorFailure("unreadable", f"the answer has {len(records)} appointments")
     external_id = str(records[0].get("external_id") or key)

@@ -1,4 +1,4 @@
-"""All SQL of the references of appointments that callers told."""
+"""All SQL of the attempts of callers to state references of appointments."""
 
 from datetime import datetime, timedelta
 from typing import Final
@@ -6,6 +6,8 @@ from uuid import UUID
 
 from control.db.pool import Connection
 
+# The longest that attempts of a number are counted for.
+ATTEMPT_PERIOD: Final = timedelta(days=1)
 _LOCK: Final = "SELECT pg_advisory_xact_lock(hashtextextended('reference_attempts ' || $1::text, 0))"
 _HAS: Final = """
     SELECT EXISTS (SELECT FROM reference_attempts WHERE workspace_id = $1 AND call_id = $2 AND run_id = $3)
@@ -13,6 +15,12 @@ _HAS: Final = """
 _INSERT: Final = """
     INSERT INTO reference_attempts (call_id, run_id, workspace_id, attempted_at) VALUES ($1, $2, $3, $4)
     ON CONFLICT DO NOTHING
+"""
+_COUNT: Final = """
+    SELECT count(*) FILTER (WHERE a.call_id = $2) AS in_call, count(*) AS of_number
+    FROM reference_attempts a JOIN calls c ON c.id = a.call_id AND c.workspace_id = a.workspace_id
+    WHERE a.workspace_id = $1 AND (a.call_id = $2 OR a.attempted_at > $4 AND
+          coalesce(CASE WHEN c.direction = 'outbound' THEN c.called_number ELSE c.caller_number END, '') = $3)
 """
 
 
@@ -27,25 +35,17 @@ async def has_attempt(db: Connection, workspace_id: UUID, call_id: UUID, run_id:
     return found
 
 
-async def insert_attempt(db: Connection, workspace_id: UUID, call_id: UUID, run_id: str, now: datetime) -> None:
-    """Counts an attempt."""
-    await db.execute(_INSERT, call_id, run_id, workspace_id, now)
-
-
-# The longest that attempts of a number are counted for.
-ATTEMPT_PERIOD: Final = timedelta(days=1)
-_COUNT: Final = """
-    SELECT count(*) FILTER (WHERE a.call_id = $2) AS in_call, count(*) AS of_number
-    FROM reference_attempts a JOIN calls c ON c.id = a.call_id AND c.workspace_id = a.workspace_id
-    WHERE a.workspace_id = $1 AND (a.call_id = $2 OR a.attempted_at > $4 AND
-          coalesce(CASE WHEN c.direction = 'outbound' THEN c.called_number ELSE c.caller_number END, '') = $3)
-"""
-
-
 async def count_attempts(
     db: Connection, workspace_id: UUID, call_id: UUID, number: str, now: datetime
 ) -> tuple[int, int]:
-    """Those of the call, and those of the number within ATTEMPT_PERIOD, the call's included. number: of the customer;
-    empty: withheld, which counts as one number."""
+    """Counts attempts of the call, and of the number within ATTEMPT_PERIOD (including the call's).
+
+    number: of the customer. All withheld numbers (empty) count as one number.
+    """
     row = await db.fetchrow(_COUNT, workspace_id, call_id, number, now - ATTEMPT_PERIOD)
     return row["in_call"], row["of_number"]
+
+
+async def insert_attempt(db: Connection, workspace_id: UUID, call_id: UUID, run_id: str, now: datetime) -> None:
+    """Counts an attempt."""
+    await db.execute(_INSERT, call_id, run_id, workspace_id, now)

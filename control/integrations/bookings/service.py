@@ -1,9 +1,12 @@
 """Books, moves and cancels appointments in a connected calendar: each run once, and no time twice.
 
-A booking first reserves its time in our database, under a lock of the calendar, so that of two calls only one goes on.
-Then free/busy is asked for again, and only then the vendor makes the appointment, under a key that is the same for
-repeats of the run. What the vendor answers decides; while that is unknown the reservation stays, and a job looks up
-what became of it (`control/integrations/bookings/tasks.py`).
+A booking first reserves its time in our database, under a lock of the calendar, so that only one of two calls
+continues. Then the booking requests free/busy again. Only then the vendor makes the appointment, under a key that is
+the same for repeats of the run. The vendor's answer decides. While the outcome is unknown, the reservation stays, and a
+job finds out what became of it (`control/integrations/bookings/tasks.py`).
+
+A move reserves the new time as a booking does. Then the vendor moves its event, and the new row replaces the old one.
+Moves and cancellations have the same effect when they are repeated. A failure is resolved by reading the event.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -41,66 +44,6 @@ from control.outbound_webhooks.event_types import AppointmentEventData
 from control.outbound_webhooks.service import ReportedFact, report_facts
 from shared.errors import Conflict
 
-
-@dataclass(frozen=True, slots=True)
-class AppointmentOutcome:
-    """external_id: the vendor's; None where nothing was made."""
-
-    workspace_id: UUID
-    call_id: UUID
-    appointment: Appointment
-    status: AppointmentStatus
-    external_id: str | None
-
-
-async def finish_appointment(db: Connection, outcome: AppointmentOutcome, now: datetime) -> None:
-    """Once for each appointment, however many attempts report that it was made."""
-    booked = outcome.appointment
-    await caller_records_queries.finish_appointment(
-        db, outcome.workspace_id, booked, outcome.status, outcome.external_id, now
-    )
-    if outcome.status != "booked":
-        return
-    data = AppointmentEventData(
-        appointment_id=booked.id,
-        call_id=outcome.call_id,
-        integration_id=booked.integration_id,
-        starts_at=booked.starts_at,
-        ends_at=booked.ends_at,
-        replaces=booked.moves,
-    )
-    fact = ReportedFact(
-        workspace_id=outcome.workspace_id,
-        type="appointment.booked" if booked.moves is None else "appointment.changed",
-        object_id=booked.id,
-        at=now,
-        data=data,
-        call_id=outcome.call_id,
-        is_unique=True,
-    )
-    await report_facts(db, [fact])
-
-
-SETTLE_APPOINTMENT: Final = "integrations.settle_appointment"
-
-
-# Runs of tools are over after 20 s, those that another process takes over after 40 s.
-SETTLE_AFTER_S: Final = 120.0
-
-
-class SettleAppointmentJob(msgspec.Struct, frozen=True):
-    """Payload of the job."""
-
-    workspace_id: UUID
-    appointment_id: UUID
-
-
-async def enqueue_settlement(db: Connection, workspace_id: UUID, appointment_id: UUID) -> None:
-    """In the transaction that begins the change."""
-    payload = msgspec.json.encode(SettleAppointmentJob(workspace_id, appointment_id))
-    await enqueue(db, SETTLE_APPOINTMENT, payload, delay_s=SETTLE_AFTER_S)
-
-
 log = structlog.get_logger()
 T = TypeVar("T")
 
@@ -112,9 +55,12 @@ class InTransaction(Protocol):
         """Returns what `work` returns."""
 
 
+# -- Bookings --
+
+
 @dataclass(frozen=True, slots=True)
 class BookingOrder:
-    """What is to be booked in which calendar. description: for the people who read the calendar."""
+    """An appointment to book in a calendar. description: for people who read the calendar."""
 
     connection: ActiveConnection
     new: NewAppointment
@@ -187,7 +133,7 @@ class Bookings(CalendarRequests):
             return await self._resolve(order, failure)
 
     async def _resolve(self, order: BookingOrder, failure: VendorFailure) -> str:
-        """The id of what was made in spite of the failure. Raises Conflict."""
+        """Returns the id of the appointment if it was made in spite of the failure. Raises Conflict otherwise."""
         if failure.kind != "conflict" and not failure.is_unknown:
             raise make_unavailable(failure)
         found = await self.find_by_key(order.connection, order.key)
@@ -233,6 +179,47 @@ def make_taken(what: str = "booked") -> Conflict:
     return Conflict(f"This time is taken. Nothing was {what}: offer another time.", code=SLOT_TAKEN)
 
 
+@dataclass(frozen=True, slots=True)
+class AppointmentOutcome:
+    """What became of a booking. external_id: the vendor's; None if no appointment was made."""
+
+    workspace_id: UUID
+    call_id: UUID
+    appointment: Appointment
+    status: AppointmentStatus
+    external_id: str | None
+
+
+async def finish_appointment(db: Connection, outcome: AppointmentOutcome, now: datetime) -> None:
+    """Once for each appointment, however many attempts report that it was made."""
+    booked = outcome.appointment
+    await caller_records_queries.finish_appointment(
+        db, outcome.workspace_id, booked, outcome.status, outcome.external_id, now
+    )
+    if outcome.status != "booked":
+        return
+    data = AppointmentEventData(
+        appointment_id=booked.id,
+        call_id=outcome.call_id,
+        integration_id=booked.integration_id,
+        starts_at=booked.starts_at,
+        ends_at=booked.ends_at,
+        replaces=booked.moves,
+    )
+    fact = ReportedFact(
+        workspace_id=outcome.workspace_id,
+        type="appointment.booked" if booked.moves is None else "appointment.changed",
+        object_id=booked.id,
+        at=now,
+        data=data,
+        call_id=outcome.call_id,
+        is_unique=True,
+    )
+    await report_facts(db, [fact])
+
+
+# -- Cancellations and moves, for the callers whose appointments they are --
+
 # Of one caller, among which one is chosen.
 MOST_OWN: Final = 10
 _GONE: Final = ("missing", "gone")
@@ -261,6 +248,15 @@ class NewTime:
     starts_at: datetime
     ends_at: datetime
     reference: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Move:
+    """before: the appointment that is moved; None if it is gone meanwhile."""
+
+    reservation: Reservation
+    new: NewAppointment
+    before: Appointment | None
 
 
 class AppointmentChanges(CalendarRequests):
@@ -367,15 +363,6 @@ class AppointmentChanges(CalendarRequests):
         return None if found is None else found.starts_at
 
 
-@dataclass(frozen=True, slots=True)
-class _Move:
-    """before: the appointment that is moved; None if it is gone meanwhile."""
-
-    reservation: Reservation
-    new: NewAppointment
-    before: Appointment | None
-
-
 async def _begin_cancellation(db: Connection, order: ChangeOrder, now: datetime) -> Appointment:
     """Marks the appointment, so that a repeat of the run finds the same one, and a job looks after it."""
     connection = order.connection
@@ -412,8 +399,11 @@ async def _begin_move(
 
 
 async def _require_movable(db: Connection, chosen: Appointment, new: NewAppointment) -> None:
-    """Raises Conflict (change_under_way, slot_taken). Free/busy does not tell whose the appointment's own time is, in
-    which something else may lie: the copies of the calendar do, if it is synced."""
+    """Raises Conflict (change_under_way, slot_taken).
+
+    Free/busy does not say what takes the appointment's own time, and something else may overlap it. The copies of a
+    synced calendar show this.
+    """
     if await caller_records_queries.is_being_canceled(db, new.workspace_id, chosen.id):
         message = "This appointment is being canceled, and it is not known yet whether it was. Nothing was moved."
         raise Conflict(message, code="change_under_way")
@@ -441,7 +431,7 @@ def _make_new(order: ChangeOrder, of: Appointment, time: NewTime, moves: UUID | 
 
 
 async def _choose(db: Connection, order: ChangeOrder, now: datetime) -> Appointment:
-    """One of the caller's appointments. Raises Conflict (change_under_way), what `choose` raises."""
+    """Returns one of the caller's appointments. Raises Conflict (change_under_way), and what `choose` raises."""
     scope = (order.connection.workspace_id, order.connection.id)
     own = await caller_records_queries.select_own_appointments(db, *scope, order.caller, now, MOST_OWN)
     chosen = order.choose(own)
@@ -452,8 +442,10 @@ async def _choose(db: Connection, order: ChangeOrder, now: datetime) -> Appointm
 
 
 def _takes(span: BusySpan, before: Appointment, after: Appointment) -> bool:
-    """Whether the time is taken by anything but the moved appointment itself. Where the vendor does not tell what takes
-    a time, the appointment's own time counts as free."""
+    """Returns whether anything but the moved appointment itself takes the time.
+
+    If the vendor does not say what takes a time, the appointment's own time counts as free.
+    """
     starts_at, ends_at = max(span.starts_at, after.starts_at), min(span.ends_at, after.ends_at)
     if starts_at >= ends_at:
         return False
@@ -465,6 +457,28 @@ def _takes(span: BusySpan, before: Appointment, after: Appointment) -> bool:
 def _gone() -> Conflict:
     return Conflict("This appointment is no longer in the calendar. Nothing was moved.", code="appointment_gone")
 
+
+# -- What a call did not learn, a job finds out --
+
+SETTLE_APPOINTMENT: Final = "integrations.settle_appointment"
+# Runs of tools are over after 20 s, those that another process takes over after 40 s.
+SETTLE_AFTER_S: Final = 120.0
+
+
+class SettleAppointmentJob(msgspec.Struct, frozen=True):
+    """Payload of the job."""
+
+    workspace_id: UUID
+    appointment_id: UUID
+
+
+async def enqueue_settlement(db: Connection, workspace_id: UUID, appointment_id: UUID) -> None:
+    """In the transaction that begins the change."""
+    payload = msgspec.json.encode(SettleAppointmentJob(workspace_id, appointment_id))
+    await enqueue(db, SETTLE_APPOINTMENT, payload, delay_s=SETTLE_AFTER_S)
+
+
+# -- References of appointments that callers state --
 
 # A number that guesses all day names one of 500 coming appointments with a chance of 1 in 10,000.
 MOST_IN_CALL: Final = 5

@@ -36,7 +36,7 @@ class _State:
 
 @dataclass(frozen=True, slots=True)
 class _Outcome:
-    """external_id: of what was booked, or is at its new time; None: nothing was."""
+    """external_id: the appointment that was booked or moved; None if the change had no effect."""
 
     external_id: str | None
 

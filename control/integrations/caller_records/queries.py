@@ -18,6 +18,8 @@ from control.integrations.caller_records.rules import (
 )
 from shared.ids import new_id
 
+# -- Contacts --
+
 _UPSERT_CONTACTS: Final = """
     INSERT INTO contacts AS c (id, workspace_id, integration_id, external_id, name, first_name, company, email, phone,
                                mobile_phone, seen_by)
@@ -52,6 +54,12 @@ CONTACT_BY_PHONE: Final = """
 """
 
 
+async def select_contact(db: Connection, workspace_id: UUID, phone: str) -> Contact | None:
+    """Whom this number (E.164) belongs to."""
+    row = await db.fetchrow(CONTACT_BY_PHONE, workspace_id, phone)
+    return None if row is None else Contact(**row)
+
+
 async def upsert_contacts(
     db: Connection, workspace_id: UUID, integration_id: UUID, seen_by: UUID | None, records: Sequence[ContactRecord]
 ) -> tuple[int, int]:
@@ -83,12 +91,6 @@ async def delete_unseen_contacts(db: Connection, workspace_id: UUID, integration
     return _count(await db.execute(_DELETE_UNSEEN_CONTACTS, workspace_id, integration_id, seen_by))
 
 
-async def select_contact(db: Connection, workspace_id: UUID, phone: str) -> Contact | None:
-    """Whom this number (E.164) belongs to."""
-    row = await db.fetchrow(CONTACT_BY_PHONE, workspace_id, phone)
-    return None if row is None else Contact(**row)
-
-
 async def delete_contacts_with_phone(db: Connection, workspace_id: UUID, phone: str) -> int:
     """Deletes the contacts with this number; returns how many. The next sync copies them again unless the vendor has
     deleted them, too."""
@@ -99,13 +101,8 @@ async def delete_contacts_with_phone(db: Connection, workspace_id: UUID, phone: 
     )
 
 
-def _count(status: str) -> int:
-    return int(status.split()[-1])
+# -- Appointments: copies of connected calendars --
 
-
-# What one of our calls books now, or has just booked: the vendor's free/busy may not know of it yet.
-_RECENT: Final = timedelta(minutes=10)
-_LOCK_CALENDAR: Final = "SELECT pg_advisory_xact_lock(hashtextextended('appointments ' || $1::text, 0))"
 _UPSERT_APPOINTMENTS: Final = """
     INSERT INTO appointments AS a (id, workspace_id, integration_id, external_id, status, title, starts_at, ends_at,
                                    seen_by)
@@ -135,6 +132,89 @@ _SELECT_UNSEEN_APPOINTMENTS: Final = """
     WHERE workspace_id = $1 AND integration_id = $2 AND external_id IS NOT NULL AND seen_by IS DISTINCT FROM $3
       AND (call_id IS NULL OR updated_at < $4) AND status = 'booked'
 """
+_DELETE_OLD_APPOINTMENTS: Final = """
+    DELETE FROM appointments WHERE ctid = ANY (ARRAY(
+        SELECT ctid FROM appointments WHERE ends_at < $1 ORDER BY ends_at LIMIT $2 FOR UPDATE SKIP LOCKED
+    ))
+"""
+
+
+async def lock_copies(db: Connection, integration_id: UUID) -> None:
+    """Serialises transactions that store appointments of this connection under the vendor's ids."""
+    await db.execute(_LOCK_CALENDAR, str(integration_id))
+
+
+async def upsert_appointments(
+    db: Connection, workspace_id: UUID, integration_id: UUID, seen_by: UUID | None, records: Sequence[AppointmentRecord]
+) -> tuple[int, int]:
+    """Stores a page, each id once in it; returns how many are new, and how many were known. Locks the calendar, so that
+    `finish` does not store the same event meanwhile."""
+    await lock_copies(db, integration_id)
+    rows = [
+        {
+            "id": new_id(),
+            "external_id": record.external_id,
+            "title": record.title,
+            "starts_at": record.starts_at.isoformat(),
+            "ends_at": record.ends_at.isoformat(),
+        }
+        for record in records
+    ]
+    stored = await db.fetch(_UPSERT_APPOINTMENTS, workspace_id, integration_id, seen_by, rows)
+    created = sum(row["is_new"] for row in stored)
+    return created, len(stored) - created
+
+
+async def is_full_of_appointments(db: Connection, workspace_id: UUID, integration_id: UUID, most: int) -> bool:
+    """Whether more than `most` are stored of a connection."""
+    full: bool = await db.fetchval(
+        "SELECT count(*) > $3 FROM appointments WHERE workspace_id = $1 AND integration_id = $2",
+        workspace_id,
+        integration_id,
+        most,
+    )
+    return full
+
+
+async def delete_appointments(
+    db: Connection, workspace_id: UUID, integration_id: UUID, external_ids: Sequence[str]
+) -> int:
+    """Deletes those that the vendor deleted, and marks those that calls booked; returns how many."""
+    deleted: int = await db.fetchval(_DELETE_APPOINTMENTS, workspace_id, integration_id, external_ids)
+    return deleted
+
+
+async def delete_unseen_appointments(
+    db: Connection, workspace_id: UUID, integration_id: UUID, seen_by: UUID | None, began: datetime
+) -> int:
+    """As `delete`, for those that a sync of everything, which began then, has not seen."""
+    rows = await db.fetch(_SELECT_UNSEEN_APPOINTMENTS, workspace_id, integration_id, seen_by, began)
+    return await delete_appointments(db, workspace_id, integration_id, [row["external_id"] for row in rows])
+
+
+async def clear_appointments_phone(db: Connection, workspace_id: UUID, phone: str) -> int:
+    """Removes number and title from the appointments of this number; returns how many."""
+    status = await db.execute(
+        "UPDATE appointments SET phone = NULL, title = '' WHERE workspace_id = $1 AND phone = $2", workspace_id, phone
+    )
+    return int(status.split()[-1])
+
+
+async def delete_old_appointments(db: Connection, before: datetime, limit: int) -> int:
+    """Deletes up to `limit` appointments that ended earlier; returns how many. In platform scope."""
+    status = await db.execute(_DELETE_OLD_APPOINTMENTS, before, limit)
+    return int(status.split()[-1])
+
+
+def _count(status: str) -> int:
+    return int(status.split()[-1])
+
+
+# -- Appointments: booked in calls --
+
+# What one of our calls books now, or has just booked: the vendor's free/busy may not know of it yet.
+_RECENT: Final = timedelta(minutes=10)
+_LOCK_CALENDAR: Final = "SELECT pg_advisory_xact_lock(hashtextextended('appointments ' || $1::text, 0))"
 _APPOINTMENT_COLUMNS: Final = (
     "id, integration_id, external_id, status, title, starts_at, ends_at, reference, moves, phone"
 )
@@ -169,73 +249,17 @@ _FINISH_APPOINTMENT: Final = """
     UPDATE appointments SET status = $3, external_id = coalesce($4, external_id), updated_at = $5
     WHERE workspace_id = $1 AND id = $2 AND (status <> 'booked' OR $3 = 'booked')
 """
-_DELETE_OLD_APPOINTMENTS: Final = """
-    DELETE FROM appointments WHERE ctid = ANY (ARRAY(
-        SELECT ctid FROM appointments WHERE ends_at < $1 ORDER BY ends_at LIMIT $2 FOR UPDATE SKIP LOCKED
-    ))
-"""
 _SELECT_COMING: Final = f"""
     SELECT {_APPOINTMENT_COLUMNS} FROM appointments
     WHERE workspace_id = $1 AND phone = $2 AND starts_at > $3 AND status = 'booked' ORDER BY starts_at LIMIT $4
 """
 
 
-async def upsert_appointments(
-    db: Connection, workspace_id: UUID, integration_id: UUID, seen_by: UUID | None, records: Sequence[AppointmentRecord]
-) -> tuple[int, int]:
-    """Stores a page, each id once in it; returns how many are new, and how many were known. Locks the calendar, so that
-    `finish` does not store the same event meanwhile."""
-    await lock_copies(db, integration_id)
-    rows = [
-        {
-            "id": new_id(),
-            "external_id": one.external_id,
-            "title": one.title,
-            "starts_at": one.starts_at.isoformat(),
-            "ends_at": one.ends_at.isoformat(),
-        }
-        for one in records
-    ]
-    stored = await db.fetch(_UPSERT_APPOINTMENTS, workspace_id, integration_id, seen_by, rows)
-    created = sum(row["is_new"] for row in stored)
-    return created, len(stored) - created
-
-
-async def is_full_of_appointments(db: Connection, workspace_id: UUID, integration_id: UUID, most: int) -> bool:
-    """Whether more than `most` are stored of a connection."""
-    full: bool = await db.fetchval(
-        "SELECT count(*) > $3 FROM appointments WHERE workspace_id = $1 AND integration_id = $2",
-        workspace_id,
-        integration_id,
-        most,
-    )
-    return full
-
-
-async def delete_appointments(
-    db: Connection, workspace_id: UUID, integration_id: UUID, external_ids: Sequence[str]
-) -> int:
-    """Deletes those that the vendor deleted, and marks those that calls booked; returns how many."""
-    deleted: int = await db.fetchval(_DELETE_APPOINTMENTS, workspace_id, integration_id, external_ids)
-    return deleted
-
-
-async def delete_unseen_appointments(
-    db: Connection, workspace_id: UUID, integration_id: UUID, seen_by: UUID | None, began: datetime
-) -> int:
-    """As `delete`, for those that a sync of everything, which began then, has not seen."""
-    rows = await db.fetch(_SELECT_UNSEEN_APPOINTMENTS, workspace_id, integration_id, seen_by, began)
-    return await delete_appointments(db, workspace_id, integration_id, [row["external_id"] for row in rows])
-
-
-async def lock_copies(db: Connection, integration_id: UUID) -> None:
-    """Serialises transactions that store appointments of this connection under the vendor's ids."""
-    await db.execute(_LOCK_CALENDAR, str(integration_id))
-
-
 async def lock_calendar(db: Connection, new: NewAppointment) -> None:
-    """Serialises transactions that take a time in this calendar, by whichever connection. The connection is locked,
-    too, and first: the programs of the version before lock nothing else."""
+    """Serializes transactions that take a time in this calendar, by any connection.
+
+    The connection is locked first, because programs of the previous version lock only the connection.
+    """
     await lock_copies(db, new.integration_id)
     await db.execute(_LOCK_CALENDAR, new.calendar_key)
 
@@ -277,7 +301,7 @@ async def finish_appointment(
     db: Connection, workspace_id: UUID, booked: Appointment, status: AppointmentStatus, external_id: str | None,
     now: datetime,
 ) -> None:  # fmt: skip
-    """Stores what became of a booking, in place of what a sync has copied of it, and of the one that it moves."""
+    """Stores the outcome of a booking, which replaces the copy that a sync made, and the appointment that it moves."""
     if external_id is not None:
         await lock_copies(db, booked.integration_id)
         await db.execute(_DELETE_COPY, workspace_id, booked.integration_id, external_id)
@@ -292,19 +316,7 @@ async def select_coming_appointments(
     return [Appointment(**row) for row in await db.fetch(_SELECT_COMING, workspace_id, phone, now, limit)]
 
 
-async def clear_appointments_phone(db: Connection, workspace_id: UUID, phone: str) -> int:
-    """Removes number and title from the appointments of this number; returns how many."""
-    status = await db.execute(
-        "UPDATE appointments SET phone = NULL, title = '' WHERE workspace_id = $1 AND phone = $2", workspace_id, phone
-    )
-    return int(status.split()[-1])
-
-
-async def delete_old_appointments(db: Connection, before: datetime, limit: int) -> int:
-    """Deletes up to `limit` appointments that ended earlier; returns how many. In platform scope."""
-    status = await db.execute(_DELETE_OLD_APPOINTMENTS, before, limit)
-    return int(status.split()[-1])
-
+# -- Appointments: canceled and moved by callers --
 
 # As long as a reservation keeps a time from other calls.
 _OPEN_CHANGE: Final = timedelta(minutes=10)
@@ -338,21 +350,6 @@ _CANCEL_APPOINTMENT: Final = """
     UPDATE appointments SET status = 'canceled', updated_at = $3
     WHERE workspace_id = $1 AND id = $2 AND status = 'booked'
 """
-_SELECT_UNSETTLED: Final = f"""
-    SELECT {_OWN_COLUMNS}, call_id, run_id, change_key FROM appointments
-    WHERE workspace_id = $1 AND id = $2 AND (status = 'booking' OR status = 'booked' AND change_key IS NOT NULL)
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class UnsettledAppointment:
-    """An appointment of which the vendor has not told what became of it. call_id, run_id: of the booking, or the move.
-    cancellation: the run that cancels it, if that is what is unknown."""
-
-    appointment: Appointment
-    call_id: UUID
-    run_id: str
-    cancellation: str | None
 
 
 async def select_own_appointments(
@@ -416,6 +413,25 @@ async def holds_another(
 async def cancel_appointment(db: Connection, workspace_id: UUID, appointment_id: UUID, now: datetime) -> None:
     """Stores that the vendor has canceled it."""
     await db.execute(_CANCEL_APPOINTMENT, workspace_id, appointment_id, now)
+
+
+# -- Appointments whose outcome is unknown --
+
+_SELECT_UNSETTLED: Final = f"""
+    SELECT {_OWN_COLUMNS}, call_id, run_id, change_key FROM appointments
+    WHERE workspace_id = $1 AND id = $2 AND (status = 'booking' OR status = 'booked' AND change_key IS NOT NULL)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class UnsettledAppointment:
+    """An appointment with an unknown outcome. call_id, run_id: of the booking or the move. cancellation: the run that
+    cancels it, if the outcome of the cancellation is unknown."""
+
+    appointment: Appointment
+    call_id: UUID
+    run_id: str
+    cancellation: str | None
 
 
 async def select_unsettled_appointment(

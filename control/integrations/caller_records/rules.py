@@ -12,7 +12,7 @@ import phonenumbers
 
 from control.integrations.actions.rules import Scalar, VendorRecord
 
-AppointmentStatus = Literal["booking", "booked", "failed", "canceled"]
+# -- Values --
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +25,21 @@ class Contact:
     company: str
 
 
+AppointmentStatus = Literal["booking", "booked", "failed", "canceled"]
+
+
 @dataclass(frozen=True, slots=True)
 class Appointment:
-    """external_id: at the vendor; None before it is made there. starts_at, ends_at: with a zone. reference: told to the
-    caller; None of one that no call booked, or before references were told. moves: the appointment that this one is in
-    place of. phone: E.164 of whom it is for."""
+    """An appointment.
+
+    Attributes:
+        external_id: The vendor's id; None before the vendor made it.
+        starts_at: With a zone.
+        ends_at: With a zone.
+        reference: Digits that the caller got; None if no call booked it, or before references existed.
+        moves: The appointment that this one replaces.
+        phone: E.164 of the customer.
+    """
 
     id: UUID
     integration_id: UUID
@@ -45,7 +55,8 @@ class Appointment:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Whose appointments may be changed. phone: E.164 of the call. reference: told by the caller; it alone counts."""
+    """A caller who changes appointments. phone: E.164 of the call. reference: as the caller stated it; it overrides
+    phone."""
 
     phone: str | None
     reference: str | None
@@ -53,8 +64,8 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class NewAppointment:
-    """An appointment that a call books. phone: E.164 of whom it is for. run_id: of the tool, within the call.
-    calendar_key: as of ActiveConnection. reference: digits by which the caller names it. moves: as of Appointment."""
+    """An appointment that a call books. phone: E.164 of the customer. run_id: of the tool, within the call.
+    calendar_key: as in ActiveConnection. reference: digits by which the caller names it. moves: as in Appointment."""
 
     workspace_id: UUID
     integration_id: UUID
@@ -69,17 +80,9 @@ class NewAppointment:
     moves: UUID | None = None
 
 
-LONGEST_NAME: Final = 80
-LONGEST_ID: Final = 300
-_DELETED: Final = frozenset({"true", "1", "yes", "cancelled", "canceled", "deleted", "archived"})
-# A name is read to callers and stands in the prompt: letters, digits, and what names hold besides.
-_NAME_MARKS: Final = frozenset(" .,'\u2019-&/()")
-_REGION: Final = re.compile(r"^[A-Z]{2}$")
-
-
 @dataclass(frozen=True, slots=True)
 class ContactRecord:
-    """phone, mobile_phone: E.164; None for what is no valid number."""
+    """A contact of a vendor. phone, mobile_phone: E.164; None for an invalid number."""
 
     external_id: str
     name: str
@@ -110,6 +113,16 @@ class SyncedRecords:
     skipped: int
 
 
+# -- Read from records of vendors --
+
+LONGEST_NAME: Final = 80
+LONGEST_ID: Final = 300
+_DELETED: Final = frozenset({"true", "1", "yes", "cancelled", "canceled", "deleted", "archived"})
+# A name is read to callers and is part of the prompt. It keeps letters, digits and these marks.
+_NAME_MARKS: Final = frozenset(" .,'\u2019-&/()")
+_REGION: Final = re.compile(r"^[A-Z]{2}$")
+
+
 def read_contacts(records: Iterable[VendorRecord], region: str) -> SyncedRecords:
     """The last of two records of one id counts. region: ISO 3166 code of the country whose numbers are written without
     a country code; empty: none."""
@@ -127,8 +140,8 @@ def read_contacts(records: Iterable[VendorRecord], region: str) -> SyncedRecords
 
 
 def read_appointments(records: Iterable[VendorRecord], since: datetime) -> SyncedRecords:
-    """As `read_contacts`. One without a time of day, such as an event of a whole day, is skipped, and one that ended
-    before `since`."""
+    """As `read_contacts`. Skips records without a time of day, such as whole-day events, and records that ended before
+    `since`."""
     found: dict[str, AppointmentRecord] = {}
     deleted, skipped = set(), 0
     for record in records:
@@ -142,44 +155,6 @@ def read_appointments(records: Iterable[VendorRecord], since: datetime) -> Synce
             title = clean_name(record.get("title"))
             found[external_id] = AppointmentRecord(external_id, title, starts_at, ends_at)
     return SyncedRecords([], list(found.values()), sorted(deleted - found.keys()), skipped)
-
-
-def clean_name(value: Scalar) -> str:
-    """One line of letters, digits and a name's marks, up to LONGEST_NAME characters: no text of a vendor's can hold
-    markup, or end the line that it stands in."""
-    text = unicodedata.normalize("NFC", str(value)) if isinstance(value, str) else ""
-    kept = (one if one.isalnum() or one in _NAME_MARKS or unicodedata.combining(one) else " " for one in text)
-    return " ".join("".join(kept).split())[:LONGEST_NAME].strip()
-
-
-def normalise_phone(value: Scalar, region: str) -> str | None:
-    """The number in E.164; None for what is no valid number."""
-    if not isinstance(value, str | int) or isinstance(value, bool):
-        return None
-    try:
-        parsed = phonenumbers.parse(str(value)[:60], region if _REGION.match(region) else None)
-    except phonenumbers.NumberParseException:
-        return None
-    if not phonenumbers.is_valid_number(parsed):
-        return None
-    text: str = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
-    return text
-
-
-def parse_moment(value: Scalar) -> datetime | None:
-    """RFC 3339 with its zone, in UTC: PostgreSQL reads no offset of 16 hours or more. None for anything else."""
-    try:
-        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
-        return None
-    if moment is None or moment.tzinfo is None or not 2000 < moment.year < 2200:
-        return None
-    return moment.astimezone(UTC)
-
-
-def is_deleted(record: VendorRecord) -> bool:
-    """Whether the record says that it is gone."""
-    return any(str(record.get(name) or "").lower() in _DELETED for name in ("deleted", "status"))
 
 
 def _contact(external_id: str, record: VendorRecord, region: str) -> ContactRecord:
@@ -201,3 +176,41 @@ def _id(record: VendorRecord) -> str:
     value = record.get("external_id")
     text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
     return text if len(text) <= LONGEST_ID else ""
+
+
+def is_deleted(record: VendorRecord) -> bool:
+    """Whether the record says that it is gone."""
+    return any(str(record.get(name) or "").lower() in _DELETED for name in ("deleted", "status"))
+
+
+def clean_name(value: Scalar) -> str:
+    """One line of letters, digits and a name's marks, up to LONGEST_NAME characters: no text of a vendor's can hold
+    markup, or end the line that it stands in."""
+    text = unicodedata.normalize("NFC", str(value)) if isinstance(value, str) else ""
+    kept = (mark if mark.isalnum() or mark in _NAME_MARKS or unicodedata.combining(mark) else " " for mark in text)
+    return " ".join("".join(kept).split())[:LONGEST_NAME].strip()
+
+
+def normalise_phone(value: Scalar, region: str) -> str | None:
+    """Returns the number in E.164; None if it is invalid."""
+    if not isinstance(value, str | int) or isinstance(value, bool):
+        return None
+    try:
+        parsed = phonenumbers.parse(str(value)[:60], region if _REGION.match(region) else None)
+    except phonenumbers.NumberParseException:
+        return None
+    if not phonenumbers.is_valid_number(parsed):
+        return None
+    text: str = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+    return text
+
+
+def parse_moment(value: Scalar) -> datetime | None:
+    """RFC 3339 with its zone, in UTC: PostgreSQL reads no offset of 16 hours or more. None for anything else."""
+    try:
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+    if moment is None or moment.tzinfo is None or not 2000 < moment.year < 2200:
+        return None
+    return moment.astimezone(UTC)

@@ -23,7 +23,7 @@ MAX_TOKEN_CHARACTERS: Final = 16_384
 # Of the granted scopes as one text, and of a value that becomes a setting.
 MAX_FIELD_CHARACTERS: Final = 4_000
 MAX_LIFETIME_S: Final = 366 * 86_400
-# Of a token that can be refreshed, where the vendor tells no lifetime, as Salesforce: its sessions last 2 hours.
+# Lifetime of a refreshable token if the vendor states none. Salesforce does not, and its sessions last 2 hours.
 ASSUMED_LIFETIME_S: Final = 3_600
 _FORM: Final = {"Content-Type": "application/x-www-form-urlencoded"}
 # The grant is over: the first is RFC 6749's (5.2), the others are Slack's.
@@ -31,7 +31,7 @@ _GRANT_OVER: Final = frozenset({"invalid_grant", "invalid_refresh_token", "token
 
 
 class GrantRefused(Exception):
-    """The vendor says that the code or the refresh token is not valid (any more)."""
+    """The vendor answered that the code or the refresh token is invalid or no longer valid."""
 
 
 class ClientRefused(Exception):
@@ -97,7 +97,7 @@ class OAuthRequests:
         return await self._fetch_grant(client, body, now, owner, refresh_token)
 
     async def find_account(self, config: OAuthConfig, access_token: str, owner: str) -> str | None:
-        """Whose account it is; None where the vendor does not tell it. Raises VendorUnreachable."""
+        """Returns whose account it is; None if the vendor does not say. Raises VendorUnreachable."""
         if config.userinfo_url is None:
             return None
         headers = {"Authorization": f"Bearer {access_token}"}
@@ -165,18 +165,18 @@ def _parse_grant(document: Any, config: OAuthConfig, now: datetime, refresh_toke
 
 
 def _token(value: Any) -> str:
-    """Empty for what is no token that a header can carry (RFC 6749, appendix A)."""
+    """Returns the token; empty if a header cannot carry it (RFC 6749, appendix A)."""
     fits = isinstance(value, str) and len(value) <= MAX_TOKEN_CHARACTERS and value.isascii() and value.isprintable()
     return value if fits else ""
 
 
 def _is_line(value: Any) -> TypeGuard[str]:
-    """Whether the database can hold it: a refresh token would be lost with what cannot be stored beside it."""
+    """Whether the database can store the value. If one value of a grant cannot be stored, its refresh token is lost."""
     return isinstance(value, str) and len(value) <= MAX_FIELD_CHARACTERS and value.isprintable()
 
 
 def _expiry(seconds: Any, now: datetime) -> datetime | None:
-    """None where the vendor does not tell it."""
+    """Returns when the token expires; None if the vendor does not say."""
     try:
         lifetime = float(seconds)
     except (TypeError, ValueError, OverflowError):  # the last: of more than 308 digits

@@ -12,6 +12,8 @@ from uuid import UUID
 from control.db.pool import Connection
 from control.integrations.grants.rules import StoredGrant
 
+# -- Credentials, and the leases to refresh them --
+
 _GRANT_COLUMNS: Final = """
     i.id AS integration_id, i.workspace_id, i.integration_type, i.status, i.credentials AS sealed,
     i.credentials_expire_at AS expires_at, i.grant_version AS version,
@@ -111,6 +113,19 @@ async def fail_grant(db: Connection, workspace_id: UUID, integration_id: UUID, v
     return bool(await db.execute(_FAIL_GRANT, workspace_id, integration_id, version, error) == "UPDATE 1")
 
 
+async def has_account(db: Connection, integration_type: str, account: str) -> bool:
+    """Whether any workspace is connected to this account at the vendor. Needs platform scope."""
+    found: bool = await db.fetchval(
+        "SELECT EXISTS (SELECT FROM integrations WHERE integration_type = $1 AND account = $2 "
+        "AND credentials IS NOT NULL)",
+        integration_type,
+        account,
+    )
+    return found
+
+
+# -- OAuth flows that are under way --
+
 _TAKE_STATE: Final = """
     UPDATE oauth_states SET used_at = $2
     WHERE state_hash = $1 AND used_at IS NULL AND expires_at > $2
@@ -188,14 +203,3 @@ async def delete_expired_states(db: Connection, before: datetime, most: int) -> 
         most,
     )
     return int(status.rpartition(" ")[2])
-
-
-async def has_account(db: Connection, integration_type: str, account: str) -> bool:
-    """Whether any workspace is connected to this account at the vendor. Needs platform scope."""
-    found: bool = await db.fetchval(
-        "SELECT EXISTS (SELECT FROM integrations WHERE integration_type = $1 AND account = $2 "
-        "AND credentials IS NOT NULL)",
-        integration_type,
-        account,
-    )
-    return found

@@ -14,13 +14,6 @@ import msgspec
 from shared.secrets import Sealer, UnsealError
 
 ConnectionStatus = Literal["connecting", "connected", "error", "disconnected"]
-
-# Purposes that values are sealed with.
-CREDENTIALS_PURPOSE: Final = "integration credentials"
-VERIFIER_PURPOSE: Final = "oauth verifier"
-PENDING_PURPOSE: Final = "oauth grant to confirm"
-# Purpose of the keys that states are signed with.
-STATE_PURPOSE: Final = "oauth state"
 # Errors of a connection, which its owner sees.
 GRANT_REFUSED: Final = "grant_refused"
 CREDENTIALS_UNREADABLE: Final = "credentials_unreadable"
@@ -61,6 +54,14 @@ class GrantPolicy:
     def __post_init__(self) -> None:
         if self.wait_s < self.lease_s:
             raise ValueError("wait_s: at least lease_s, or a caller gives up before the lease of a dead process ends")
+
+
+# -- Credentials as sealed values: the tokens of a grant, an API key, or a webhook's signing secret --
+
+# Purposes that values are sealed with.
+CREDENTIALS_PURPOSE: Final = "integration credentials"
+VERIFIER_PURPOSE: Final = "oauth verifier"
+PENDING_PURPOSE: Final = "oauth grant to confirm"
 
 
 class VendorCredentials(msgspec.Struct, frozen=True):
@@ -112,6 +113,10 @@ def open_pending(sealer: Sealer, sealed: bytes) -> ObtainedGrant | None:
         return None
 
 
+# -- The state of an OAuth flow: random and signed, so that a forged one costs no query --
+
+# Purpose of the keys that states are signed with.
+STATE_PURPOSE: Final = "oauth state"
 _RANDOM_CHARACTERS = 43  # 32 bytes in base64url
 _SIGNATURE_CHARACTERS = 64
 

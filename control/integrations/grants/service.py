@@ -1,14 +1,16 @@
 """Grants of vendors: obtained by OAuth flows of members, refreshed for requests, revoked at the end.
 
-The vendor's redirect comes with a browser that has no sign-in here, so whoever holds a state can complete the flow: an
-attacker could begin one and have somebody else grant it (RFC 6749, 10.12; RFC 9700, 4.7). So what the redirect brings
-is kept apart, sealed, until the one who began confirms it with a code that only the browser of the redirect got. What
-is not confirmed is deleted and not revoked: at vendors such as Google that would end all grants of that account.
+The vendor's redirect arrives in a browser without a session here, so any holder of a state can complete the flow. An
+attacker could begin a flow and get another person to grant it (RFC 6749, 10.12; RFC 9700, 4.7). So the grant of a
+redirect is stored apart, sealed, until the member who began the flow confirms it with a code that only the browser of
+the redirect got. An unconfirmed grant is deleted and not revoked: at vendors such as Google, a revocation would end all
+grants of the account.
 
-A flight takes a lease on the grant's row, under the row's lock and after reading it again; the others wait for what it
-stores. Calls within a process share the flight, so that waiting takes no connections. A lease is longer than the
-longest exchange with the vendor, so that only a process that died or stood still loses its own; should one do so, only
-the credentials that both flights began from can be replaced, and what was stored later stays.
+An access token is refreshed by one flight per grant. The flight locks the grant's row, reads it again, and takes a
+lease on it; other processes wait for the token that the flight stores. Calls within a process share the flight, so that
+waiting takes no connections. A lease is longer than the longest exchange with the vendor, so that only a dead or
+stalled process loses its lease. If a stalled process continues, it can replace only the credentials that both flights
+began with; later credentials stay.
 """
 
 import asyncio
@@ -59,6 +61,8 @@ from shared.errors import Conflict, NotFound, Unavailable
 from shared.ids import new_id
 from shared.secrets import Sealer, UnsealError
 
+log = structlog.get_logger()
+
 
 class TypeAccounts:
     """public_url: where vendors' redirects reach this API."""
@@ -81,6 +85,8 @@ class TypeAccounts:
         return f"{self._public_url}/integrations/oauth/callback/{integration_type}"
 
 
+# -- Obtained: OAuth flows of members --
+
 # Why a flow failed, for the page that the redirect leads to.
 STATE_INVALID: Final = "state_invalid"
 ACCESS_DENIED: Final = "access_denied"
@@ -100,7 +106,7 @@ class RedirectParameters:
 
 @dataclass(frozen=True, slots=True)
 class TakenFlow:
-    """A flow whose redirect came, with what the exchange of the code needs."""
+    """A flow whose redirect arrived, with the data for the exchange of the code."""
 
     state: OAuthState
     client: OAuthClientAccount
@@ -140,7 +146,7 @@ class OAuthFlows:
     async def take(
         self, db: Connection, integration_type: str, redirect: RedirectParameters, now: datetime
     ) -> TakenFlow | FlowOutcome:
-        """Uses the state up, whatever the redirect says. In platform scope."""
+        """Deletes the state, whether the redirect reports success or not. In platform scope."""
         state_hash = self._signer.check(redirect.state, integration_type)
         state = None if state_hash is None else await queries.take_state(db, state_hash, now)
         if state is None or state.integration_type != integration_type:
@@ -206,17 +212,17 @@ class OAuthFlows:
         return SealedGrant(sealed, grant.expires_at, grant.scopes, grant.fields, grant.account, connected_at=now)
 
 
+# -- Used: access tokens, refreshed by one flight per grant --
+
 T = TypeVar("T")
-# Tries to store what the vendor has just granted: where it rotates refresh tokens, no other one is valid any more.
+# Attempts to store a new grant: if the vendor rotates refresh tokens, the previous token is no longer valid.
 _STORE_TRIES: Final = 5
 _STORE_WAIT_S: Final = 0.2
-
-log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
 class RefreshFlight:
-    """A lease with what it is for."""
+    """A lease, and the grant that it refreshes."""
 
     lease_id: UUID
     grant: StoredGrant
@@ -240,8 +246,7 @@ class Connections:
         self._flights: dict[UUID, asyncio.Task[str]] = {}
 
     async def access_token(self, workspace_id: UUID, integration_id: UUID, *, refused: str = "") -> str:
-        """As GrantedAccess. refused: a token that the vendor has just refused, which is refreshed although it seems
-        valid."""
+        """See GrantedAccess."""
         grant = await self._read(workspace_id, lambda db: self._require(db, workspace_id, integration_id))
         credentials = self._open(grant)
         if not self._is_due(grant, credentials, refused):
@@ -394,11 +399,13 @@ class Connections:
         return await in_transaction(self._pool, within, lambda: None)
 
 
+# -- Revoked, by a job --
+
 REVOKE_GRANT: Final = "integrations.revoke_grant"
 
 
 class RevokeGrantJob(msgspec.Struct, frozen=True):
-    """sealed: the credentials. account: whose grant it was, where the vendor told it."""
+    """Payload of the job. sealed: the credentials. account: whose grant it was, if the vendor named it."""
 
     integration_type: str
     workspace_id: UUID

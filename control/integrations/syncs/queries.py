@@ -12,6 +12,53 @@ from control.db.keyset import Keyset, ListPage, PageRequest, cut_page
 from control.db.pool import Connection
 from control.integrations.syncs.rules import SyncLog, SyncPosition
 
+# -- The log, for members --
+
+_LOG_COLUMNS: Final = """
+    l.id, l.integration_id, l.sync_type, l.status, l.records_synced, l.progress, l.counts, l.error, l.started_at,
+    l.ended_at
+"""
+_LOG_ORDER: Final = Keyset(
+    ("l.started_at", "l.id"),
+    "SELECT started_at, id FROM integration_sync_logs WHERE id = $1 AND workspace_id = $2 AND integration_id = $3",
+)
+
+
+async def select_logs(db: Connection, workspace_id: UUID, integration_id: UUID, page: PageRequest) -> ListPage[SyncLog]:
+    """A page of the log, newest first. Raises Invalid (code cursor_unknown)."""
+    scope = (workspace_id, integration_id)
+    clause = await _LOG_ORDER.make_clause(db, page, scope, scope)
+    rows = await db.fetch(
+        f"SELECT {_LOG_COLUMNS} FROM integration_sync_logs l WHERE l.workspace_id = $1 AND l.integration_id = $2 "
+        f"{clause.tail}",
+        *clause.values,
+    )
+    return cut_page([SyncLog(**row) for row in rows], page)
+
+
+async def count_logs(db: Connection, workspace_id: UUID, integration_id: UUID) -> int:
+    """The total of `select_logs`."""
+    found: int = await db.fetchval(
+        "SELECT count(*) FROM integration_sync_logs WHERE workspace_id = $1 AND integration_id = $2",
+        workspace_id,
+        integration_id,
+    )
+    return found
+
+
+async def select_open_log(db: Connection, workspace_id: UUID, integration_id: UUID) -> UUID:
+    """The oldest sync that waits or runs, of a connection that has one."""
+    found: UUID = await db.fetchval(
+        "SELECT id FROM integration_sync_logs WHERE workspace_id = $1 AND integration_id = $2 "
+        "AND status IN ('queued', 'running') ORDER BY started_at, id LIMIT 1",
+        workspace_id,
+        integration_id,
+    )
+    return found
+
+
+# -- Open syncs, and the lease of the worker that runs them --
+
 _ENQUEUE_LOG: Final = """
     INSERT INTO integration_sync_logs (id, integration_id, workspace_id, sync_type, status, started_at)
     VALUES ($1, $2, $3, $4, 'queued', $5)
@@ -36,7 +83,7 @@ _RESTART: Final = """
     UPDATE integration_syncs SET positions = '{}', lease = NULL, lease_until = NULL
     WHERE workspace_id = $1 AND integration_id = $2
 """
-# Also the proof that the lease is still ours: otherwise nothing of the page is stored.
+# Also proves that the lease is still ours; otherwise the whole page is rolled back.
 _SAVE_POSITION: Final = """
     UPDATE integration_syncs SET positions = positions || jsonb_build_object($4::text, $5::jsonb),
            lease_until = clock_timestamp() + $6 * interval '1 second'
@@ -58,18 +105,6 @@ _DELAY_LOG: Final = """
     WHERE workspace_id = $1 AND id = $2
 """
 _MARK_SYNCED: Final = "UPDATE integrations SET last_sync_at = $3 WHERE workspace_id = $1 AND id = $2"
-_DELETE_OLD_LOGS: Final = """
-    DELETE FROM integration_sync_logs WHERE ctid = ANY (ARRAY(
-        SELECT ctid FROM integration_sync_logs
-        WHERE started_at < $1 AND status IN ('succeeded', 'failed') ORDER BY started_at LIMIT $2 FOR UPDATE SKIP LOCKED
-    ))
-"""
-_SELECT_ABANDONED: Final = """
-    SELECT DISTINCT l.workspace_id, l.integration_id
-    FROM integration_sync_logs l LEFT JOIN integration_syncs s ON s.integration_id = l.integration_id
-    WHERE l.status IN ('queued', 'running') AND l.started_at < $1
-      AND (s.lease_until IS NULL OR s.lease_until < $1) LIMIT $2
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +171,7 @@ async def save_position(db: Connection, lease: SyncLease, sync_type: str, positi
 
 
 async def restart_syncs(db: Connection, workspace_id: UUID, integration_id: UUID) -> None:
-    """Makes all syncs of a connection begin anew, with everything; a worker that runs one loses its lease."""
+    """Restarts all syncs of a connection from the beginning. A worker that runs one of them loses its lease."""
     await db.execute(_RESTART, workspace_id, integration_id)
 
 
@@ -163,62 +198,7 @@ async def mark_synced(db: Connection, workspace_id: UUID, integration_id: UUID, 
     await db.execute(_MARK_SYNCED, workspace_id, integration_id, at)
 
 
-async def select_abandoned_syncs(db: Connection, before: datetime, limit: int) -> list[tuple[UUID, UUID]]:
-    """Workspace and connection of open syncs that nobody has run since then. In platform scope."""
-    rows = await db.fetch(_SELECT_ABANDONED, before, limit)
-    return [(row["workspace_id"], row["integration_id"]) for row in rows]
-
-
-async def delete_old_logs(db: Connection, before: datetime, limit: int) -> int:
-    """Deletes up to `limit` ended syncs that began earlier, the oldest first; returns how many. In platform scope."""
-    status = await db.execute(_DELETE_OLD_LOGS, before, limit)
-    return int(status.split()[-1])
-
-
-_LOG_COLUMNS: Final = """
-    l.id, l.integration_id, l.sync_type, l.status, l.records_synced, l.progress, l.counts, l.error, l.started_at,
-    l.ended_at
-"""
-
-
-_LOG_ORDER: Final = Keyset(
-    ("l.started_at", "l.id"),
-    "SELECT started_at, id FROM integration_sync_logs WHERE id = $1 AND workspace_id = $2 AND integration_id = $3",
-)
-
-
-async def select_logs(db: Connection, workspace_id: UUID, integration_id: UUID, page: PageRequest) -> ListPage[SyncLog]:
-    """A page of the log, newest first. Raises Invalid (code cursor_unknown)."""
-    scope = (workspace_id, integration_id)
-    clause = await _LOG_ORDER.make_clause(db, page, scope, scope)
-    rows = await db.fetch(
-        f"SELECT {_LOG_COLUMNS} FROM integration_sync_logs l WHERE l.workspace_id = $1 AND l.integration_id = $2 "
-        f"{clause.tail}",
-        *clause.values,
-    )
-    return cut_page([SyncLog(**row) for row in rows], page)
-
-
-async def count_logs(db: Connection, workspace_id: UUID, integration_id: UUID) -> int:
-    """The total of `select_logs`."""
-    found: int = await db.fetchval(
-        "SELECT count(*) FROM integration_sync_logs WHERE workspace_id = $1 AND integration_id = $2",
-        workspace_id,
-        integration_id,
-    )
-    return found
-
-
-async def select_open_log(db: Connection, workspace_id: UUID, integration_id: UUID) -> UUID:
-    """The oldest sync that waits or runs, of a connection that has one."""
-    found: UUID = await db.fetchval(
-        "SELECT id FROM integration_sync_logs WHERE workspace_id = $1 AND integration_id = $2 "
-        "AND status IN ('queued', 'running') ORDER BY started_at, id LIMIT 1",
-        workspace_id,
-        integration_id,
-    )
-    return found
-
+# -- Of all workspaces, in platform scope --
 
 _SELECT_DUE: Final = """
     SELECT i.workspace_id, i.id
@@ -231,6 +211,18 @@ _SELECT_DUE: Final = """
                       WHERE l.integration_id = i.id AND (l.status IN ('queued', 'running') OR l.started_at > $1))
     ORDER BY i.last_sync_at NULLS FIRST, i.id LIMIT $2
 """
+_SELECT_ABANDONED: Final = """
+    SELECT DISTINCT l.workspace_id, l.integration_id
+    FROM integration_sync_logs l LEFT JOIN integration_syncs s ON s.integration_id = l.integration_id
+    WHERE l.status IN ('queued', 'running') AND l.started_at < $1
+      AND (s.lease_until IS NULL OR s.lease_until < $1) LIMIT $2
+"""
+_DELETE_OLD_LOGS: Final = """
+    DELETE FROM integration_sync_logs WHERE ctid = ANY (ARRAY(
+        SELECT ctid FROM integration_sync_logs
+        WHERE started_at < $1 AND status IN ('succeeded', 'failed') ORDER BY started_at LIMIT $2 FOR UPDATE SKIP LOCKED
+    ))
+"""
 
 
 async def select_due_connections(
@@ -238,3 +230,15 @@ async def select_due_connections(
 ) -> list[tuple[UUID, UUID]]:
     """Workspace and id of connections whose last sync is older than `every`. In platform scope."""
     return [(row["workspace_id"], row["id"]) for row in await db.fetch(_SELECT_DUE, now - every, limit)]
+
+
+async def select_abandoned_syncs(db: Connection, before: datetime, limit: int) -> list[tuple[UUID, UUID]]:
+    """Returns workspace and connection of open syncs that no worker has run since then. In platform scope."""
+    rows = await db.fetch(_SELECT_ABANDONED, before, limit)
+    return [(row["workspace_id"], row["integration_id"]) for row in rows]
+
+
+async def delete_old_logs(db: Connection, before: datetime, limit: int) -> int:
+    """Deletes up to `limit` ended syncs that began earlier, the oldest first; returns how many. In platform scope."""
+    status = await db.execute(_DELETE_OLD_LOGS, before, limit)
+    return int(status.split()[-1])

@@ -19,7 +19,7 @@ SyncStatus = Literal["queued", "running", "succeeded", "failed"]
 
 @dataclass(frozen=True, slots=True)
 class SyncLog:
-    """One sync. sync_type: the name of the declaration. progress, counts: of the records, by what became of them."""
+    """One sync. sync_type: the name of the declaration. progress, counts: numbers of records by outcome."""
 
     id: UUID
     integration_id: UUID
@@ -33,9 +33,9 @@ class SyncLog:
     ended_at: datetime | None
 
 
-# Vendors without a cursor of changes are asked for what changed a little earlier, too: a search may lag behind.
+# Overlap of two syncs at vendors without a cursor of changes, because their search may lag behind.
 OVERLAP: Final = timedelta(minutes=5)
-# Changes alone do not tell of every deletion, so everything is copied again after so long.
+# Interval of full syncs, because changes do not report every deletion.
 FULL_EVERY: Final = timedelta(hours=24)
 MAX_PAGES: Final = 10_000
 MAX_CURSOR_CHARACTERS: Final = 4_000
@@ -141,7 +141,7 @@ def _next_cursor(declaration: SyncDeclaration, position: SyncPosition, page: Syn
     if pagination.kind == "none":
         return ""
     found = find_value(document, pagination.next) if pagination.next else None
-    if pagination.kind == "page":  # `next`, if named, tells whether there is one
+    if pagination.kind == "page":  # `next`, if declared, says whether there is another page
         return str(position.page + 1) if page.records and (found or not pagination.next) else ""
     if pagination.kind == "link":
         link = _text(found) or _link_of(page.answer.headers.get("link", ""))
@@ -157,7 +157,7 @@ def _join(url: str, link: str) -> str:
 
 
 def _fits(incremental: Incremental | None, since: str) -> bool:
-    """Whether changes since then can be asked for: the staff may have changed the declaration from cursors to times."""
+    """Whether changes since then can be requested. The staff may have changed the declaration from cursors to times."""
     if incremental is None or incremental.source:
         return incremental is not None
     try:
@@ -168,15 +168,15 @@ def _fits(incremental: Incremental | None, since: str) -> bool:
 
 def _link_of(header: str) -> str:
     """The address of the relation `next` (RFC 8288)."""
-    for one in header.split(","):
-        address, _, parameters = one.partition(";")
+    for part in header.split(","):
+        address, _, parameters = part.partition(";")
         if 'rel="next"' in parameters.replace(" ", "") or "rel=next" in parameters.replace(" ", ""):
             return address.strip().removeprefix("<").removesuffix(">")
     return ""
 
 
 def _since(incremental: Incremental | None, position: SyncPosition) -> str:
-    """For `{{since}}`; where times are asked for, the beginning of all times in a full sync."""
+    """Returns the value of `{{since}}`. In a full sync by times, the earliest time."""
     if incremental is None or incremental.source:
         return "" if position.is_full else position.since
     moment = _EPOCH if position.is_full or not position.since else datetime.fromisoformat(position.since)

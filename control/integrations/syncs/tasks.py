@@ -110,7 +110,7 @@ class _SyncRun:
             await enqueue_sync(db, self.lease.workspace_id, self.lease.integration_id, delay.seconds)
 
     async def _run_all(self, positions: dict[str, SyncPosition]) -> _Delay | None:
-        """The wait until the rest; None when nothing is left."""
+        """Runs the open syncs. Returns the wait before the rest; None if all are done."""
         pages, until = self.policy.pages, asyncio.get_running_loop().time() + self.policy.run_s
         for open_sync in await self._within(self._select_open):
             position: SyncPosition | None = positions.get(open_sync.sync_type, SyncPosition())
@@ -127,12 +127,14 @@ class _SyncRun:
         return None
 
     async def _find(self, open_sync: OpenSync) -> tuple[ActiveConnection, SyncDeclaration] | None:
-        """As they are now: both may change while a long sync runs. None for what is not connected or declared any
-        more."""
+        """Loads connection and declaration again, because both may change during a long sync.
+
+        None: the connection or the declaration no longer exists.
+        """
         owner = (self.lease.workspace_id, self.lease.integration_id)
         connection = await self._within(lambda db: select_connection(db, *owner))
         declared = connection.type_config.sync if connection is not None else []
-        declaration = next((one for one in declared if one.name == open_sync.sync_type), None)
+        declaration = next((sync for sync in declared if sync.name == open_sync.sync_type), None)
         return (connection, declaration) if connection is not None and declaration is not None else None
 
     async def _try_page(self, open_sync: OpenSync, before: SyncPosition) -> SyncPosition | _Delay | None:

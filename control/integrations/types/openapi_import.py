@@ -36,7 +36,7 @@ class ImportedOperations:
 
 
 def import_operations(document: Mapping[str, Any], wanted: Iterable[str]) -> ImportedOperations:
-    """The actions of these operationIds. Raises Invalid (code document_invalid) for what is no OpenAPI 3 document."""
+    """Returns the actions of these operationIds. Raises Invalid (code document_invalid) unless it is OpenAPI 3."""
     paths = document.get("paths")
     if not str(document.get("openapi", "")).startswith("3.") or not isinstance(paths, Mapping):
         raise Invalid("This is no OpenAPI 3 document.", code="document_invalid", param="document")
@@ -114,7 +114,7 @@ class SchemaReader:
         if depth > MAX_DEPTH or self._nodes > MAX_NODES:
             raise OperationUnfit(f"its schemas have more than {MAX_DEPTH} levels or {MAX_NODES:,} parts")
         if isinstance(value, list):
-            return [self.read(one, depth + 1) for one in value]
+            return [self.read(item, depth + 1) for item in value]
         if not isinstance(value, Mapping):
             return value
         if "$ref" in value:

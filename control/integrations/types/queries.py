@@ -11,10 +11,22 @@ _COLUMNS: Final = """
     t.type, t.name, t.description, t.auth_type, t.config, t.is_enabled, t.version, t.is_shipped,
     t.secrets IS NOT NULL AS has_secret, t.created_at, t.updated_at
 """
+# Customers see what they can connect: OAuth needs the platform's client id at the vendor.
+_SELECT_TYPES: Final = f"""
+    SELECT {_COLUMNS} FROM integration_types t
+    WHERE NOT $1 OR t.is_enabled
+      AND (t.auth_type <> 'oauth2' OR coalesce(t.config #>> '{{oauth,client_id}}', '') <> '')
+    ORDER BY t.name, t.type LIMIT $2
+"""
 _INSERT: Final = """
     INSERT INTO integration_types (type, name, description, auth_type, config, is_enabled, is_shipped, secrets,
                                    shipped_config)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, CASE WHEN $7 THEN $5::jsonb END) ON CONFLICT (type) DO NOTHING
+"""
+_UPDATE: Final = """
+    UPDATE integration_types SET name = $2, description = $3, config = $4, is_enabled = $5, version = version + 1,
+           updated_at = clock_timestamp()
+    WHERE type = $1
 """
 # Version 1 is as it was inserted. The staff set the client id, which stays, and enable and disable.
 _UPDATE_SHIPPED: Final = """
@@ -26,18 +38,6 @@ _UPDATE_SHIPPED: Final = """
         shipped_config = $2::jsonb, updated_at = now()
     WHERE type = $1 AND is_shipped AND shipped_config IS DISTINCT FROM $2::jsonb
       AND (version = 1 OR config #- '{oauth,client_id}' = shipped_config #- '{oauth,client_id}')
-"""
-# Customers see what they can connect: OAuth needs the platform's client id at the vendor.
-_SELECT_TYPES: Final = f"""
-    SELECT {_COLUMNS} FROM integration_types t
-    WHERE NOT $1 OR t.is_enabled
-      AND (t.auth_type <> 'oauth2' OR coalesce(t.config #>> '{{oauth,client_id}}', '') <> '')
-    ORDER BY t.name, t.type LIMIT $2
-"""
-_UPDATE: Final = """
-    UPDATE integration_types SET name = $2, description = $3, config = $4, is_enabled = $5, version = version + 1,
-           updated_at = clock_timestamp()
-    WHERE type = $1
 """
 # Connections by type: those that a workspace has, and the syncs that were ever begun for them.
 _USAGE: Final = """
@@ -78,6 +78,18 @@ async def count_types(db: Connection) -> int:
     return count
 
 
+async def is_used(db: Connection, name: str) -> bool:
+    """Whether a workspace has a connection of this type. Needs platform scope."""
+    used: bool = await db.fetchval("SELECT EXISTS (SELECT FROM integrations WHERE integration_type = $1)", name)
+    return used
+
+
+async def select_usage(db: Connection) -> Sequence[TypeUsage]:
+    """Needs platform scope."""
+    rows = await db.fetch(_USAGE, MOST_TYPES)
+    return [TypeUsage(**row) for row in rows]
+
+
 async def insert_type(db: Connection, new: IntegrationType, sealed: bytes | None) -> bool:
     """False: there is one of this name."""
     status = await db.execute(
@@ -113,15 +125,3 @@ async def update_shipped(db: Connection, shipped: IntegrationType) -> None:
 async def delete_type(db: Connection, name: str) -> None:
     """Deletes a type that no workspace uses."""
     await db.execute("DELETE FROM integration_types WHERE type = $1", name)
-
-
-async def is_used(db: Connection, name: str) -> bool:
-    """Whether a workspace has a connection of this type. Needs platform scope."""
-    used: bool = await db.fetchval("SELECT EXISTS (SELECT FROM integrations WHERE integration_type = $1)", name)
-    return used
-
-
-async def select_usage(db: Connection) -> Sequence[TypeUsage]:
-    """Needs platform scope."""
-    rows = await db.fetch(_USAGE, MOST_TYPES)
-    return [TypeUsage(**row) for row in rows]

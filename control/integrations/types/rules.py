@@ -21,101 +21,7 @@ from shared.egress import EgressGuard, EgressRefused
 from shared.errors import ErrorDetail, Invalid
 from shared.secrets import Sealer, UnsealError
 
-# Python converts no text of more than 4,300 digits.
-_INDEX: Final = re.compile("[0-9]{1,9}")
-
-
-def find_value(document: Any, pointer: str) -> Any:
-    """What stands at the pointer; None if there is nothing."""
-    found = document
-    for part in pointer.split("/")[1:]:
-        key = part.replace("~1", "/").replace("~0", "~")
-        if isinstance(found, dict):
-            found = found.get(key)
-        elif isinstance(found, list) and _INDEX.fullmatch(key) and int(key) < len(found):
-            found = found[int(key)]
-        else:
-            return None
-    return found
-
-
-MAX_DEPTH: Final = 20
-_MOST_FAULTS: Final = 20
-_REFERENCES: Final = ("$ref", "$dynamicRef", "$schema", "$id")
-
-
-def require_schema(schema: Mapping[str, Any], field: str) -> Mapping[str, Any]:
-    """The schema's properties. Raises ValueError, which names `field`, for what is no schema of an object."""
-    try:
-        used = next((word for word in _words(schema, 0) if word in _REFERENCES), None)
-        if used is not None:
-            raise ValueError(f"{field}: {used} is not allowed, write the schema out")
-        Draft202012Validator.check_schema(schema)
-    except SchemaError as error:
-        raise ValueError(f"{field}: is no JSON Schema ({error.message[:200]})") from None
-    properties = schema.get("properties", {})
-    if schema.get("type") != "object":
-        raise ValueError(f'{field}: its type must be "object"')
-    found: Mapping[str, Any] = properties
-    return found
-
-
-def list_defaults(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the defaults of the schema's own properties, by their names."""
-    properties = schema.get("properties", {})
-    return {name: part["default"] for name, part in properties.items() if isinstance(part, dict) and "default" in part}
-
-
-def require_fit(value: Any, schema: Mapping[str, Any], param: str) -> None:
-    """Raises Invalid (code setting_invalid), which names each field below `param`; the messages hold no value."""
-    errors = islice(Draft202012Validator(schema).iter_errors(value), _MOST_FAULTS)
-    faults = [ErrorDetail(".".join([param, *_path(error)]), "setting_invalid", _message(error)) for error in errors]
-    if faults:
-        raise make_invalid(faults, "setting_invalid")
-
-
-def list_misfits(value: Any, schema: Mapping[str, Any]) -> list[str]:
-    """Why the value does not fit, each with the name of the part; the texts hold no value."""
-    errors = islice(Draft202012Validator(schema).iter_errors(value), _MOST_FAULTS)
-    return [": ".join(filter(None, (".".join(_path(error)), _message(error)))) for error in errors]
-
-
-def _path(error: Any) -> list[str]:
-    """Of a missing property its own name, of the others where they are."""
-    return [str(part) for part in error.absolute_path]
-
-
-def _message(error: Any) -> str:
-    match error.validator:
-        case "required":
-            missing = [name for name in error.validator_value if name not in error.instance]
-            return f"needs {', '.join(missing)}"
-        case "additionalProperties":
-            known = error.schema.get("properties", {})
-            return f"has no setting {', '.join(sorted(set(error.instance) - set(known)))[:200]}"
-        case "type":
-            return f"must be of type {error.validator_value}"
-        case "enum":
-            return f"must be one of {', '.join(map(str, error.validator_value))[:200]}"
-    return f"does not fit `{error.validator}` of the schema"
-
-
-def _words(value: Any, depth: int) -> Iterator[str]:
-    if depth > MAX_DEPTH:
-        raise ValueError(f"a schema is at most {MAX_DEPTH} levels deep")
-    if isinstance(value, Mapping):
-        for key, inner in value.items():
-            yield str(key)
-            yield from _words(inner, depth + 1)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _words(inner, depth + 1)
-
-
 AuthType = Literal["oauth2", "api_key", "webhook"]
-
-
-CLIENT_SECRET_PURPOSE: Final = "integration client secret"
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,41 +51,18 @@ class TypeUsage:
     total_syncs: int
 
 
-MAX_KEY_CHARACTERS: Final = 4_096
-
-
-def require_key(key: str, param: str) -> str:
-    """The key. Raises Invalid (code key_invalid) for one that no HTTP header can carry."""
-    if not key or len(key) > MAX_KEY_CHARACTERS or not (key.isascii() and key.isprintable()) or " " in key:
-        raise Invalid("A key is one word of printable ASCII characters.", code="key_invalid", param=param)
-    return key
-
-
-def seal_client_secret(sealer: Sealer, secret: str) -> bytes:
-    """Sealed for storage."""
-    return sealer.seal(secret.encode(), CLIENT_SECRET_PURPOSE)
-
-
-def open_client_secret(sealer: Sealer, sealed: bytes | None) -> str:
-    """Empty if there is none, or it cannot be unsealed."""
-    try:
-        return sealer.open(sealed, CLIENT_SECRET_PURPOSE).decode() if sealed else ""
-    except (UnsealError, UnicodeDecodeError):
-        return ""
-
+# -- Requests, answers, actions and syncs as a type declares them --
 
 MAX_ACTIONS: Final = 50
 MAX_SYNCS: Final = 10
 MAX_FIELDS: Final = 50
 MAX_TEXT: Final = 2_000
-
 PLACEHOLDER: Final = re.compile(r"\{\{\s*([a-z]+(?:\.[A-Za-z0-9_]+)*)\s*\}\}")
 _BRACES: Final = re.compile(r"\{\{|\}\}")
 _SOURCES: Final = ("input", "config")
 _SYNC_VALUES: Final = ("cursor", "since")
 # `{{input.key}}`: the same in each repeat of a run, for vendors that recognise repeats by it.
 RUN_KEY: Final = "key"
-
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 DeclaredName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 Text = Annotated[str, StringConstraints(max_length=MAX_TEXT)]
@@ -383,6 +266,8 @@ def _texts_of(value: Any) -> Iterator[str]:
             yield from _texts_of(inner)
 
 
+# -- The configuration of a type --
+
 # A type's whole configuration as JSON.
 MAX_CONFIG_BYTES: Final = 262_144
 Address = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=r"^\S+$")]
@@ -566,3 +451,124 @@ def _require_unique(field: str, names: Sequence[str]) -> None:
     repeated = [name for name, times in Counter(names).items() if times > 1]
     if repeated:
         raise ValueError(f"{field}: {', '.join(repeated)} is declared twice")
+
+
+# -- Keys and client secrets --
+
+CLIENT_SECRET_PURPOSE: Final = "integration client secret"
+MAX_KEY_CHARACTERS: Final = 4_096
+
+
+def require_key(key: str, param: str) -> str:
+    """The key. Raises Invalid (code key_invalid) for one that no HTTP header can carry."""
+    if not key or len(key) > MAX_KEY_CHARACTERS or not (key.isascii() and key.isprintable()) or " " in key:
+        raise Invalid("A key is one word of printable ASCII characters.", code="key_invalid", param=param)
+    return key
+
+
+def seal_client_secret(sealer: Sealer, secret: str) -> bytes:
+    """Sealed for storage."""
+    return sealer.seal(secret.encode(), CLIENT_SECRET_PURPOSE)
+
+
+def open_client_secret(sealer: Sealer, sealed: bytes | None) -> str:
+    """Empty if there is none, or it cannot be unsealed."""
+    try:
+        return sealer.open(sealed, CLIENT_SECRET_PURPOSE).decode() if sealed else ""
+    except (UnsealError, UnicodeDecodeError):
+        return ""
+
+
+# -- JSON Schemas (draft 2020-12) of settings and arguments, without references: nothing is fetched or recurses --
+
+MAX_DEPTH: Final = 20
+_MOST_FAULTS: Final = 20
+_REFERENCES: Final = ("$ref", "$dynamicRef", "$schema", "$id")
+
+
+def require_schema(schema: Mapping[str, Any], field: str) -> Mapping[str, Any]:
+    """Returns the schema's properties. Raises ValueError, which names `field`, if it is not a schema of an object."""
+    try:
+        used = next((word for word in _words(schema, 0) if word in _REFERENCES), None)
+        if used is not None:
+            raise ValueError(f"{field}: {used} is not allowed, write the schema out")
+        Draft202012Validator.check_schema(schema)
+    except SchemaError as error:
+        raise ValueError(f"{field}: is no JSON Schema ({error.message[:200]})") from None
+    properties = schema.get("properties", {})
+    if schema.get("type") != "object":
+        raise ValueError(f'{field}: its type must be "object"')
+    found: Mapping[str, Any] = properties
+    return found
+
+
+def list_defaults(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the defaults of the schema's own properties, by their names."""
+    properties = schema.get("properties", {})
+    return {name: part["default"] for name, part in properties.items() if isinstance(part, dict) and "default" in part}
+
+
+def require_fit(value: Any, schema: Mapping[str, Any], param: str) -> None:
+    """Raises Invalid (code setting_invalid), which names each field below `param`; the messages hold no value."""
+    errors = islice(Draft202012Validator(schema).iter_errors(value), _MOST_FAULTS)
+    faults = [ErrorDetail(".".join([param, *_path(error)]), "setting_invalid", _message(error)) for error in errors]
+    if faults:
+        raise make_invalid(faults, "setting_invalid")
+
+
+def list_misfits(value: Any, schema: Mapping[str, Any]) -> list[str]:
+    """Why the value does not fit, each with the name of the part; the texts hold no value."""
+    errors = islice(Draft202012Validator(schema).iter_errors(value), _MOST_FAULTS)
+    return [": ".join(filter(None, (".".join(_path(error)), _message(error)))) for error in errors]
+
+
+def _path(error: Any) -> list[str]:
+    """Of a missing property its own name, of the others where they are."""
+    return [str(part) for part in error.absolute_path]
+
+
+def _message(error: Any) -> str:
+    match error.validator:
+        case "required":
+            missing = [name for name in error.validator_value if name not in error.instance]
+            return f"needs {', '.join(missing)}"
+        case "additionalProperties":
+            known = error.schema.get("properties", {})
+            return f"has no setting {', '.join(sorted(set(error.instance) - set(known)))[:200]}"
+        case "type":
+            return f"must be of type {error.validator_value}"
+        case "enum":
+            return f"must be one of {', '.join(map(str, error.validator_value))[:200]}"
+    return f"does not fit `{error.validator}` of the schema"
+
+
+def _words(value: Any, depth: int) -> Iterator[str]:
+    if depth > MAX_DEPTH:
+        raise ValueError(f"a schema is at most {MAX_DEPTH} levels deep")
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield str(key)
+            yield from _words(inner, depth + 1)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _words(inner, depth + 1)
+
+
+# -- JSON pointers (RFC 6901) --
+
+# Python converts no text of more than 4,300 digits.
+_INDEX: Final = re.compile("[0-9]{1,9}")
+
+
+def find_value(document: Any, pointer: str) -> Any:
+    """What stands at the pointer; None if there is nothing."""
+    found = document
+    for part in pointer.split("/")[1:]:
+        key = part.replace("~1", "/").replace("~0", "~")
+        if isinstance(found, dict):
+            found = found.get(key)
+        elif isinstance(found, list) and _INDEX.fullmatch(key) and int(key) < len(found):
+            found = found[int(key)]
+        else:
+            return None
+    return found

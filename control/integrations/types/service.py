@@ -168,8 +168,15 @@ def _make_change(before: IntegrationType, after: IntegrationType, *, secret_chan
 
 
 async def seed_integration_types(db: Connection, types: Iterable[Mapping[str, Any]], now: datetime) -> None:
-    """types: each by the names of its columns. A type of which the staff have changed more than the client id stays as
-    it is; the others get the present config. Raises Invalid."""
+    """Inserts and updates the types that the product ships with. `migrate` calls this. Raises Invalid.
+
+    A type stays as it is if the staff have changed more than its client id.
+
+    Args:
+        db: A connection in platform scope.
+        types: Each by the names of its columns.
+        now: The time of the changes.
+    """
     for shipped in types:
         parse_type_config(shipped["config"], shipped["auth_type"])
         made = IntegrationType(**shipped, version=1, is_shipped=True, has_secret=False, created_at=now, updated_at=now)
