@@ -175,6 +175,12 @@ class Agent:
         if self._reply is None:
             return
         self._services.playback.resume(self._services.clock())
+        self.go_on()
+
+    def go_on(self) -> None:
+        """The playback has continued with the utterance, if there is one."""
+        if self._reply is None:
+            return
         if self._reply.utterance.speech_at is not None:
             self.on_audio_sent()
         self.check_finished()

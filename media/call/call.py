@@ -7,10 +7,11 @@ from media.call.call_recording import CallRecording
 from media.call.clock import CallClock
 from media.call.components import CallComponents
 from media.call.conversation import Conversation
-from media.call.inbound import InboundPath, Tap
-from media.call.playback import Playback
+from media.call.inbound import InboundPath
+from media.call.output_mixer import OutputMixer
 from media.call.recording_consent import RecordingConsent
 from media.call.snapshot import CallSnapshot, to_heard_messages
+from media.call.taps import Tap
 from media.call.termination import CallTermination
 from media.call.usage import UsageTotals
 from shared import events
@@ -25,7 +26,7 @@ class Call:
     """
 
     __slots__ = (
-        "__weakref__", "_clock", "_consent", "_conversation", "_emitter", "_inbound", "_playback", "_recording",
+        "__weakref__", "_clock", "_consent", "_conversation", "_emitter", "_inbound", "_mixer", "_recording",
         "_usage", "_voicemail_message", "on_audio", "termination",
     )  # fmt: skip
 
@@ -35,16 +36,14 @@ class Call:
         self._clock = clock = CallClock(components.clock)
         self._usage = UsageTotals(plan.resume.usage if plan.resume else None)
         self._emitter.listen(self._usage.add)
-        self._playback = Playback(components.stream)
+        self._mixer = OutputMixer(components.stream)
         self.termination = CallTermination(components.stream, clock.now)
-        self._recording = _recording(components, self._playback)
-        self._consent = RecordingConsent(plan, self._recording, self._emitter.emit)
-        self._conversation = Conversation(
-            components, clock, self._playback, self.termination, self._usage, self._consent
-        )
-        self._inbound = InboundPath(components, clock, self._playback, self._conversation)
+        self._recording = _recording(components, self._mixer)
+        self._consent = RecordingConsent(plan, self._emitter.emit)
+        self._conversation = Conversation(components, clock, self._mixer, self.termination, self._usage, self._consent)
+        self._inbound = InboundPath(components, clock, self._mixer, self._conversation)
         if self._recording is not None:
-            self._inbound.add(Tap(caller=self._recording.add_caller, agent=self._recording.add_agent))
+            self.add_tap(self._recording.tap)
         self.on_audio: Callable[[bytes, int], None] = self._inbound.push
 
     # --- life ---
@@ -56,7 +55,7 @@ class Call:
     def on_mark(self, name: str) -> None:
         """The carrier returned a mark."""
         if not self._conversation.keypad.sent.on_mark(name, self._clock.now()):
-            self._playback.on_mark(name, self._clock.now())
+            self._mixer.agent.on_mark(name, self._clock.now())
             self._conversation.on_played()
 
     def on_digit(self, digit: str) -> None:
@@ -67,6 +66,8 @@ class Call:
         """Checks all that depends on time; called about four times a second."""
         now = self._clock.now()
         self._inbound.tick(now)
+        if self._mixer.tick(now):
+            self._conversation.line_is_free()
         self._conversation.tick(now)
         if self._conversation.screening.verdict_is_due():
             self._end_at_machine()
@@ -84,6 +85,7 @@ class Call:
                 await self._recording.close(now)
         finally:  # a fault of ours must not cost the record its end
             self._inbound.close()
+            self._consent.close()
             self._report_end(now, reason, detail)
 
     def _report_end(self, now: float, reason: events.EndReason, detail: str) -> None:
@@ -158,18 +160,34 @@ class Call:
             self._conversation.say_last(announcement)
 
     def add_tap(self, tap: Tap) -> None:
-        """Lets a reader follow the call's audio from now on."""
+        """Lets a reader follow the call's audio from now on; whether it may be kept comes first."""
+        if tap.consent is not None:
+            self._consent.follow(tap.consent, self._clock.now())
         self._inbound.add(tap)
 
     def remove_tap(self, tap: Tap) -> None:
         """Stops a reader; unknown ones are ignored."""
         self._inbound.remove(tap)
+        if tap.consent is not None:
+            self._consent.unfollow(tap.consent)
+
+    def begin_speaking(self) -> None:
+        """A person speaks to the caller in the agent's place: the agent is silent until `end_speaking`."""
+        self._mixer.begin_person(self._clock.now())
+
+    def speak(self, ulaw: bytes) -> None:
+        """The person's next audio (mu-law, 8 kHz, any length), as it is spoken."""
+        self._mixer.push_person(ulaw, self._clock.now())
+
+    def end_speaking(self) -> None:
+        """The person has spoken: the agent goes on once the last word was heard."""
+        self._mixer.end_person(self._clock.now())
 
     def _total_usage(self, now: float) -> events.CallUsage:
         return self._usage.total(round(now))
 
 
-def _recording(components: CallComponents, playback: Playback) -> CallRecording | None:
+def _recording(components: CallComponents, mixer: OutputMixer) -> CallRecording | None:
     """The recording of the call; None when it is not recorded."""
     if components.recorder is None:
         return None
@@ -177,7 +195,7 @@ def _recording(components: CallComponents, playback: Playback) -> CallRecording 
         components.recorder,
         components.archive,
         components.emitter,
-        playback,
+        mixer,
         leg=components.plan.leg,
         now=components.clock(),
     )

@@ -7,8 +7,10 @@ from typing import Final
 
 from media.audio.mulaw import BYTES_PER_MS, SILENCE
 from media.call.event_emitter import EventEmitter
-from media.call.playback import Playback
+from media.call.output_mixer import OutputMixer
 from media.call.recording import RecordingArchive, RecordingWriter
+from media.call.recording_consent import ConsentState
+from media.call.taps import Tap
 from shared.events import RecordingIncomplete, RecordingReady
 
 # A recording is written in stretches of this length.
@@ -44,42 +46,39 @@ class CallRecording:
         writer: RecordingWriter,
         archive: RecordingArchive,
         emitter: EventEmitter,
-        playback: Playback,
+        mixer: OutputMixer,
         *,
         leg: int,
         now: float,
     ) -> None:
         self._writer, self._archive, self._emitter = writer, archive, emitter
-        self._playback, self._leg = playback, leg
+        self._mixer, self._leg = mixer, leg
         self._flushed_at = self._ticked_at = now
         self._held_up = 0  # late ticks in a row
         self._since = math.inf
+        self._is_allowed: bool | None = None  # None: nobody has said anything yet
         self._pauses: list[_Pause] = []
         self._storing: asyncio.Task[None] | None = None
 
-    def begin(self) -> None:
-        """The whole stream is recorded."""
-        self._since = -math.inf
+    @property
+    def tap(self) -> Tap:
+        """What it reads."""
+        return Tap(caller=self.add_caller, agent=self.add_agent, consent=self.follow_consent)
 
-    def begin_at(self, now: float) -> None:
-        """The call is recorded from now on: nothing that sounded earlier."""
-        self._since = now
-        self._writer.begin(now)
-
-    def discard(self) -> None:
-        """Ends the recording and deletes what was written of it."""
-        self._since = math.inf
-        self._writer.discard()
-
-    def pause(self, now: float) -> None:
-        """Silence takes the place of both sides from now on; the length of the recording does not change."""
-        if not self._pauses or self._pauses[-1].end_ms < math.inf:
-            self._pauses.append(_Pause(now))
-
-    def resume(self, now: float) -> None:
-        """Both sides are recorded again, PAUSE_TAIL_MS from now. Without a pause it does nothing."""
-        if self._pauses and self._pauses[-1].end_ms == math.inf:
-            self._pauses[-1].end_ms = now + PAUSE_TAIL_MS
+    def follow_consent(self, state: ConsentState, now: float) -> None:
+        """Records the whole stream if that is allowed at its beginning, else from the moment at which it is allowed:
+        nothing that sounded earlier. A refusal deletes what was written. In a pause silence takes the place of both
+        sides, until PAUSE_TAIL_MS after it; the length of the recording does not change."""
+        if state.consent == "refused":
+            if self._is_allowed:
+                self._since = math.inf
+                self._writer.discard()
+        elif state.consent == "given" and not self._is_allowed:
+            self._since = -math.inf if self._is_allowed is None else now
+            if self._is_allowed is not None:
+                self._writer.begin(now)
+        self._is_allowed = state.consent == "given"
+        self._set_paused(state.is_paused, now)
 
     def add_caller(self, ulaw: bytes, now: float) -> None:
         """Takes caller audio received at `now`."""
@@ -91,6 +90,13 @@ class CallRecording:
         """Takes agent audio that the caller heard from `at_ms` on."""
         if at_ms >= self._since:
             self._writer.add_agent(self._without_pauses(ulaw, at_ms), at_ms)
+
+    def _set_paused(self, is_paused: bool, now: float) -> None:
+        is_in_pause = bool(self._pauses) and self._pauses[-1].end_ms == math.inf
+        if is_paused and not is_in_pause:
+            self._pauses.append(_Pause(now))
+        elif is_in_pause and not is_paused:
+            self._pauses[-1].end_ms = now + PAUSE_TAIL_MS
 
     def _without_pauses(self, ulaw: bytes, start: float) -> bytes:
         """Silence of the same length, if any of the audio lies in a pause."""
@@ -108,7 +114,7 @@ class CallRecording:
             return
         if now >= self._since and now - self._flushed_at >= FLUSH_MS:
             self._flushed_at = now
-            self._playback.settle(now)
+            self._mixer.settle(now)
             self._writer.flush(now)
 
     async def close(self, now: float) -> None:
@@ -117,7 +123,7 @@ class CallRecording:
         the file was removed before it was stored. Without a recording it does nothing."""
         if now < self._since:
             return
-        self._playback.settle(now)
+        self._mixer.settle(now)
         self._writer.flush(now, last=True)
         self._storing = asyncio.create_task(self._store())
         await asyncio.wait({self._storing}, timeout=CLOSE_WAIT_S)

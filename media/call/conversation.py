@@ -18,9 +18,9 @@ from media.call.keypad import Keypad
 from media.call.language_switch import LanguageSwitch
 from media.call.last_words import report_last_words
 from media.call.late_filler import LateFiller
+from media.call.output_mixer import OutputMixer
 from media.call.pending_speech import FixedText, PendingSpeech
 from media.call.plan_tools import make_call_tools
-from media.call.playback import Playback
 from media.call.recogniser import CallRecogniser
 from media.call.recording_consent import RecordingConsent
 from media.call.reply_services import make_phrase_audio, make_reply_services
@@ -44,8 +44,8 @@ class Conversation:
     All methods run on the event loop and return at once. turns: the caller's. keypad: keys that either side presses."""
 
     __slots__ = (
-        "__weakref__", "_agent", "_clock", "_components", "_emit", "_evidence", "_failures", "_overlap", "_pending",
-        "_phrase_audio", "_playback", "_silence", "_speech", "_switch", "_termination", "_tools", "announcements",
+        "__weakref__", "_agent", "_clock", "_components", "_emit", "_evidence", "_failures", "_mixer", "_overlap",
+        "_pending", "_phrase_audio", "_silence", "_speech", "_switch", "_termination", "_tools", "announcements",
         "floor", "keypad", "language", "recogniser", "screening", "transcript", "turns",
     )  # fmt: skip
 
@@ -53,14 +53,14 @@ class Conversation:
         self,
         components: CallComponents,
         clock: CallClock,
-        playback: Playback,
+        mixer: OutputMixer,
         termination: CallTermination,
         usage: UsageTotals,
         consent: RecordingConsent,
     ) -> None:
-        self._components, self._clock, self._playback, plan = components, clock, playback, components.plan
+        self._components, self._clock, self._mixer, plan = components, clock, mixer, components.plan
         self._termination, self._emit, language = termination, components.emitter.emit, plan_language(plan)
-        self.keypad = Keypad(components.stream, clock.now, self._emit, consent.set_paused, language)
+        self.keypad = Keypad(mixer.stream, clock.now, self._emit, consent.set_paused, language)
         late, self.screening = LateFiller(plan.limits, language), CallScreening(plan, clock.now, self._emit)
         self._failures = FailurePolicy(plan.agent, language, termination)
         self._phrase_audio = make_phrase_audio(components, language, self._failures, late)
@@ -74,7 +74,7 @@ class Conversation:
         services = make_reply_services(
             components,
             clock,
-            playback=playback,
+            playback=mixer.agent,
             transcript=self.transcript,
             tools=self._tools,
             usage=usage,
@@ -87,7 +87,7 @@ class Conversation:
         self.recogniser = CallRecogniser(components.stt, language.tag, self._on_recognised)
         self.language = language
         self._switch = LanguageSwitch(components, language, self.floor, self.recogniser, self.turns, clock)
-        call = ObservedCall(clock, components.track, self.floor, self._agent, self._tools, self.recogniser, playback)
+        call = ObservedCall(clock, components.track, self.floor, self._agent, self._tools, self.recogniser, mixer.agent)
         self._silence = SilenceMonitor(plan, call, late, language)
         self._speech = FixedSpeech(
             agent=self._agent,
@@ -113,7 +113,7 @@ class Conversation:
 
     def tick(self, now: float) -> None:
         """Checks silence, limits and keypad time-outs; called a few times a second."""
-        is_silent = self._playback.silent(now)
+        is_silent = self._mixer.silent(now)
         self._silence.update(now, is_silent=is_silent)
         self._agent.check_finished()
         if self.keypad.sent.is_sounding:
@@ -151,9 +151,13 @@ class Conversation:
 
     def on_played(self) -> None:
         """A mark came back: the utterance may have begun to sound, or have been played to its end."""
-        if (sounded := self._playback.sounded_at) is not None:
+        if (sounded := self._mixer.agent.sounded_at) is not None:
             self.floor.agent_sounded(self._clock.to_audio(sounded))
         self._agent.check_finished()
+
+    def line_is_free(self) -> None:
+        """A person who spoke in the agent's place has given the line back: what the agent had to say sounds again."""
+        self._agent.go_on()
 
     def on_digit(self, digit: str) -> None:
         """A key was pressed."""
@@ -204,7 +208,7 @@ class Conversation:
     def agent_finished(self, utterance: Utterance) -> None:
         """The utterance was heard to its end: the caller's turn, or the end of the call."""
         self.turns.commit(is_continued=self.floor.is_overlapped)
-        self._pending.heard(utterance, self._clock.now(), is_proven=self._playback.is_proven)
+        self._pending.heard(utterance, self._clock.now(), is_proven=self._mixer.agent.is_proven)
         if utterance.is_answer and utterance.speech_at is not None:
             self._failures.answered()
         self._silence.words_heard()

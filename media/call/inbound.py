@@ -3,8 +3,6 @@
 A live listener, or any other new reader, is one more `Tap`.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 from media.audio import mulaw
@@ -12,8 +10,9 @@ from media.audio.framer import FRAME, FRAME_MS, Framer
 from media.call.clock import CallClock
 from media.call.components import CallComponents
 from media.call.conversation import Conversation
-from media.call.playback import AudioReader, Playback
+from media.call.output_mixer import OutputMixer
 from media.call.stream_timeline import StreamTimeline
+from media.call.taps import Tap
 from media.turn.floor_state import CALLER_IS_HEARD
 
 SILENT_FRAME: Final = mulaw.SILENCE * FRAME
@@ -26,26 +25,6 @@ MOST_CONCEALED: Final = 3
 HELD_UP_MS: Final = 400.0
 
 
-@dataclass(frozen=True, slots=True)
-class Tap:
-    """A reader of a call's audio. Times are in ms on the call's clock.
-
-    caller: called with each 20 ms frame of caller audio (160 bytes of mu-law, 8 kHz) and the time it was received.
-    caller_ulaw: called with the frame alone; also with silence while no audio comes and the caller's turn is to end.
-        What of it was late comes after that silence, so these readers cannot tell time by counting frames.
-    caller_pcm: as `caller_ulaw`, with 320 bytes of 16-bit little-endian PCM, which is decoded once for all taps.
-    agent: called with agent audio (mu-law, any length) that the caller has heard, and the time at which it began to
-        sound. It comes once a mark or the clock shows that it was played: about every 200 ms while the agent speaks.
-
-    They run in the frame path: they must not block, and an exception ends the call.
-    """
-
-    caller: AudioReader | None = None
-    caller_ulaw: Callable[[bytes], None] | None = None
-    caller_pcm: Callable[[bytes], None] | None = None
-    agent: AudioReader | None = None
-
-
 class InboundPath:
     """Takes caller audio in the stream's encoding, cuts it into frames, and hands each to the taps and the floor.
 
@@ -54,13 +33,13 @@ class InboundPath:
     """
 
     __slots__ = (
-        "__weakref__", "_apply", "_clock", "_floor", "_frames", "_last_pcm", "_pcm_readers", "_playback",
+        "__weakref__", "_apply", "_clock", "_floor", "_frames", "_last_pcm", "_mixer", "_pcm_readers",
         "_sent_keys", "_speech", "_take_frame", "_taps", "_ticked_at", "_timed_readers", "_timeline", "_to_ulaw",
         "_ulaw_readers",
     )  # fmt: skip
 
     def __init__(
-        self, components: CallComponents, clock: CallClock, playback: Playback, conversation: Conversation
+        self, components: CallComponents, clock: CallClock, mixer: OutputMixer, conversation: Conversation
     ) -> None:
         """Puts the path together. A frame goes to all mu-law readers, then to all PCM readers, each in this order."""
         self._to_ulaw = components.transcoder.to_ulaw
@@ -70,7 +49,7 @@ class InboundPath:
         self._last_pcm = SILENT_PCM
         self._ticked_at = clock.now()
         self._taps: tuple[Tap, ...] = ()
-        self._playback = playback
+        self._mixer = mixer
         self.add(Tap(caller_ulaw=conversation.recogniser.push))
         self.add(Tap(caller_pcm=components.track.push))
         if components.hints is not None:
@@ -158,4 +137,4 @@ class InboundPath:
         self._timed_readers = tuple(tap.caller for tap in taps if tap.caller is not None)
         self._ulaw_readers = tuple(tap.caller_ulaw for tap in taps if tap.caller_ulaw is not None)
         self._pcm_readers = tuple(tap.caller_pcm for tap in taps if tap.caller_pcm is not None)
-        self._playback.heard_readers = tuple(tap.agent for tap in taps if tap.agent is not None)
+        self._mixer.set_heard_readers(tuple(tap.agent for tap in taps if tap.agent is not None))

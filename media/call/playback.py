@@ -1,4 +1,4 @@
-"""Playback of agent audio: what was sent to the carrier, and how much of it the caller has heard.
+"""Playback of the agent's audio, a source of the output mixer: what was sent, and how much of it the caller has heard.
 
 Pure: times are parameters, in ms on the call's clock. The carrier buffers and plays in real time; marks show what was
 played. Between two marks the position is extrapolated. Marks count only if the carrier returns them in time: some come
@@ -43,16 +43,17 @@ class Playback:
     """Tracks one utterance at a time; positions are in ms of its audio.
 
     heard_readers: called with each stretch of agent audio that the caller has heard, in order, each moment once;
-    without a reader nothing is copied. held: the agent is silenced and may be resumed. silenced_at: time of the last
-    hold. sounded_at: when the utterance's first audible sample sounded at the carrier, as a mark shows; None before.
+    without a reader nothing is copied. held: the agent is silenced and may be resumed, by itself or because another
+    source has the line. silenced_at: time of the last hold. sounded_at: when the utterance's first audible sample
+    sounded at the carrier, as a mark shows; None before.
     `_base` pairs a position with the time at which it was played, known by a mark or extrapolated.
     """
 
     __slots__ = (
         "__weakref__", "_base", "_cut_at", "_dropped", "_generation", "_heard", "_heard_times", "_is_lowered_early",
-        "_lowered", "_mark_count", "_mark_lag", "_marked", "_marks", "_padding_ms", "_proven", "_returns_marks",
-        "_sent", "_settled", "_sound_due",
-        "_stream", "heard_readers", "held", "silenced_at", "sounded_at", "utterance",
+        "_is_preempted", "_lowered", "_mark_count", "_mark_lag", "_marked", "_marks", "_padding_ms", "_proven",
+        "_resumes", "_returns_marks", "_sent", "_settled", "_sound_due", "_stream", "heard_readers", "held",
+        "silenced_at", "sounded_at", "utterance",
     )  # fmt: skip
 
     def __init__(self, stream: MediaStream) -> None:
@@ -66,6 +67,8 @@ class Playback:
         self.utterance: Utterance | None = None
         self.held = False
         self.silenced_at = 0.0
+        self._is_preempted = False  # another source has the line
+        self._resumes = False  # once the line is free
         self._dropped = False
         self._lowered = (0.0, 0.0)  # from where to where the audio is sent more quietly
         self._is_lowered_early = False
@@ -85,7 +88,8 @@ class Playback:
             self.drop(now)
         self._drop_marks(now)
         self.utterance = utterance
-        self.held = self._dropped = self._is_lowered_early = False
+        self.held = self._resumes = self._is_preempted
+        self._dropped = self._is_lowered_early = False
         self._lowered = (0.0, 0.0)
         self._heard = 0.0
         self._heard_times = HeardTimes()
@@ -118,6 +122,7 @@ class Playback:
 
     def hold(self, now: float) -> None:
         """Silences the agent at once. Audio that the caller has not heard stays for `resume`."""
+        self._resumes = False
         if self.held:
             return
         self.settle(now)
@@ -153,8 +158,12 @@ class Playback:
             self._put_end_mark()
 
     def resume(self, now: float) -> None:
-        """Continues after `hold`, from the start of the first word that was not fully heard."""
+        """Continues after `hold`, from the start of the first word that was not fully heard; once the line is free, if
+        another source has it."""
         if not self.held:
+            return
+        if self._is_preempted:
+            self._resumes = True
             return
         self.held = False
         utterance = self.utterance
@@ -164,6 +173,21 @@ class Playback:
         self._send(now)
         if utterance.complete:
             self._put_end_mark()
+
+    def preempt(self, now: float) -> None:
+        """Another source takes the line: silences the agent until `release`."""
+        if not self._is_preempted:
+            resumes = not self.held
+            self.hold(now)
+            self._is_preempted, self._resumes = True, resumes
+
+    def release(self, now: float) -> None:
+        """The line is free again: continues, unless the agent was silenced for another reason, too."""
+        if self._is_preempted:
+            self._is_preempted = False
+            if self._resumes:
+                self._resumes = False
+                self.resume(now)
 
     def drop(self, now: float) -> None:
         """Silences the agent for good, on an interruption. What was heard can still be read."""

@@ -1,29 +1,57 @@
 """Whether a call may be recorded: from its beginning, from the end of an announcement, or no more."""
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from media.call.call_recording import CallRecording
 from shared.events import Event, RecordingRefused
 from shared.plan import CallPlan
 
 
-class RecordingConsent:
-    """Begins and discards media's recording. The carrier's is begun and ended by control, which reads the events.
+@dataclass(frozen=True, slots=True)
+class ConsentState:
+    """consent: `awaited` until the announcement was heard. is_paused: keys are pressed that may be a card number or a
+    PIN: whoever keeps audio leaves both sides out."""
 
-    is_refused: the caller does not want to be recorded. is_asked: the announcement was begun, and no answer of the
-    model was heard since, so that a short "no" refers to it.
+    consent: Literal["awaited", "given", "refused"]
+    is_paused: bool = False
+
+
+# Called with a state and since when it holds, in ms on the call's clock.
+ConsentReader = Callable[[ConsentState, float], None]
+
+
+class RecordingConsent:
+    """Tells those who keep the call's audio whether they may. The carrier's recording is begun and ended by control,
+    which reads the events.
+
+    state: as it is now. is_asked: the announcement was begun, and no answer of the model was heard since, so that a
+    short "no" refers to it.
     """
 
-    def __init__(self, plan: CallPlan, recording: CallRecording | None, emit: Callable[[Event], None]) -> None:
-        """recording: media's own; None: it makes none."""
+    def __init__(self, plan: CallPlan, emit: Callable[[Event], None]) -> None:
         self._is_by_announcement = plan.consent is not None
-        self._recording, self._emit = recording, emit
-        self.is_refused = plan.resume is not None and plan.resume.recording_refused
+        self._emit = emit
+        self._readers: tuple[ConsentReader, ...] = ()
         self.is_asked = False
+        is_refused = plan.resume is not None and plan.resume.recording_refused
         is_announced = plan.resume is not None and "recording" in plan.resume.announced
-        if recording is not None and not self.is_refused and (plan.consent is None or is_announced):
-            recording.begin()
+        is_given = plan.consent is None or is_announced
+        self.state = ConsentState("refused" if is_refused else "given" if is_given else "awaited")
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether the caller does not want to be recorded."""
+        return self.state.consent == "refused"
+
+    def follow(self, read: ConsentReader, now: float) -> None:
+        """Calls the reader with the present state, and with each that follows."""
+        self._readers = (*self._readers, read)
+        read(self.state, now)
+
+    def unfollow(self, read: ConsentReader) -> None:
+        """Removes a reader; one that is not there is ignored."""
+        self._readers = tuple(other for other in self._readers if other != read)
 
     def asked(self) -> None:
         """The announcement begins."""
@@ -34,22 +62,29 @@ class RecordingConsent:
         self.is_asked = False
 
     def given(self, now: float) -> None:
-        """The call may be recorded from now on. now: in ms on the call's clock."""
-        if self._recording is not None and not self.is_refused:
-            self._recording.begin_at(now)
+        """The call may be recorded from now on."""
+        if not self.is_refused:
+            self._change(replace(self.state, consent="given"), now)
 
     def set_paused(self, is_paused: bool, now: float) -> None:
-        """While the caller presses keys for a tool, nothing is recorded: they may be a card number or a PIN."""
-        if self._recording is not None:
-            (self._recording.pause if is_paused else self._recording.resume)(now)
+        """While the caller presses keys for a tool, nothing is recorded."""
+        self._change(replace(self.state, is_paused=is_paused), now)
 
     def refuse(self, now: float, by: Literal["words", "key"]) -> bool:
         """The caller does not want to be recorded: what was recorded is deleted. False where nothing was announced, or
         the caller has said so before."""
         if not self._is_by_announcement or self.is_refused:
             return False
-        self.is_refused = True
-        if self._recording is not None:
-            self._recording.discard()
+        self._change(replace(self.state, consent="refused"), now)
         self._emit(RecordingRefused(round(now), by))
         return True
+
+    def close(self) -> None:
+        """Removes all readers, at the end of the call."""
+        self._readers = ()
+
+    def _change(self, state: ConsentState, now: float) -> None:
+        if state != self.state:
+            self.state = state
+            for read in self._readers:
+                read(state, now)

@@ -12,8 +12,9 @@ from structlog.testing import capture_logs
 from media.call import call_recording
 from media.call.call_recording import CallRecording
 from media.call.event_emitter import EventEmitter
-from media.call.playback import Playback
+from media.call.output_mixer import OutputMixer
 from media.call.recording import RecordingWriter
+from media.call.recording_consent import ConsentState
 from shared.events import CallEnded, Event, RecordingIncomplete, RecordingReady
 from tests.calls.scripted_call import EventRecorder, ScriptedCall, ScriptedCarrier
 from tests.full_disk import full_disk
@@ -87,9 +88,9 @@ def test_recording_that_is_lost_before_it_is_stored_is_in_the_record(tmp_path: P
     async def scenario() -> list[Event]:
         events = EventRecorder()
         recording = CallRecording(
-            writer, VanishedFile(), EventEmitter("c", events), Playback(ScriptedCarrier()), leg=2, now=0.0
+            writer, VanishedFile(), EventEmitter("c", events), OutputMixer(ScriptedCarrier()), leg=2, now=0.0
         )
-        recording.begin()
+        recording.follow_consent(ConsentState("given"), 0.0)
         recording.add_caller(b"\x10" * 8_000, 1_000)
         await recording.close(1_000)
         return events.events

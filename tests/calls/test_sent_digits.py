@@ -9,9 +9,9 @@ import pytest
 from media.audio import mulaw
 from media.audio.dtmf import make_tones
 from media.audio.wav import read_wav
-from media.call.inbound import Tap
 from media.call.recording import RecordingWriter
 from media.call.sent_keys import MOST_KEYS_PER_CALL
+from media.call.taps import Tap
 from media.providers.ports import TextDelta, ToolCall
 from media.tools.sent_digits import SENT_RESULT
 from shared.events import AgentSaid, DigitPressed, DigitsSent, ToolRan, TurnInterrupted, encode_event

@@ -9,13 +9,15 @@ from media.audio import mulaw
 from media.audio.wav import read_wav
 from media.call.call_recording import PAUSE_TAIL_MS, CallRecording
 from media.call.event_emitter import EventEmitter
-from media.call.playback import Playback
+from media.call.output_mixer import OutputMixer
 from media.call.recording import LocalArchive, RecordingWriter
+from media.call.recording_consent import ConsentState
 from tests.calls.scripted_call import EventRecorder, ScriptedCarrier
 from tests.media.call.test_recording import ImmediateExecutor
 
 TONE = mulaw.encode(np.full(160, 8_000, dtype="<i2").tobytes())
 FRAME_MS = 20
+GIVEN, PAUSED = ConsentState("given"), ConsentState("given", is_paused=True)
 
 
 class PausedCall:
@@ -24,9 +26,9 @@ class PausedCall:
     def __init__(self, path: Path) -> None:
         self.path = path
         writer = RecordingWriter(path, ImmediateExecutor())
-        emitter, playback = EventEmitter("c-1", EventRecorder()), Playback(ScriptedCarrier())
-        self.recording = CallRecording(writer, LocalArchive(), emitter, playback, leg=0, now=0.0)
-        self.recording.begin()
+        emitter, mixer = EventEmitter("c-1", EventRecorder()), OutputMixer(ScriptedCarrier())
+        self.recording = CallRecording(writer, LocalArchive(), emitter, mixer, leg=0, now=0.0)
+        self.recording.follow_consent(GIVEN, 0.0)
         self.now = 0.0
 
     def run_until(self, ms: float) -> None:
@@ -57,11 +59,11 @@ def call(tmp_path: Path) -> PausedCall:
 
 async def test_both_sides_are_silent_in_a_pause(call: PausedCall) -> None:
     call.run_until(1_000)
-    call.recording.pause(call.now)
-    call.recording.pause(call.now)
+    call.recording.follow_consent(PAUSED, call.now)
+    call.recording.follow_consent(PAUSED, call.now)
     call.run_until(3_000)
-    call.recording.resume(call.now)
-    call.recording.resume(call.now + 5_000)
+    call.recording.follow_consent(GIVEN, call.now)
+    call.recording.follow_consent(GIVEN, call.now + 5_000)
     call.run_until(6_000)
     end = 3_000 + round(PAUSE_TAIL_MS)
     assert await call.silent_ms() == [[(1_000, end)], [(1_000, end)]]
@@ -69,7 +71,7 @@ async def test_both_sides_are_silent_in_a_pause(call: PausedCall) -> None:
 
 async def test_pause_that_begins_within_agent_audio_silences_all_of_it(call: PausedCall) -> None:
     call.run_until(1_100)
-    call.recording.pause(call.now)
+    call.recording.follow_consent(PAUSED, call.now)
     call.run_until(2_000)
     caller, agent = await call.silent_ms()
     assert (caller, agent) == ([(1_100, 2_000)], [(1_000, 2_000)])
@@ -77,7 +79,7 @@ async def test_pause_that_begins_within_agent_audio_silences_all_of_it(call: Pau
 
 async def test_without_a_pause_nothing_is_silent(call: PausedCall) -> None:
     call.run_until(500)
-    call.recording.resume(call.now)
+    call.recording.follow_consent(GIVEN, call.now)
     call.run_until(1_000)
     assert await call.silent_ms() == [[], []]
 

@@ -7,7 +7,7 @@ import pytest
 
 from media.audio import mulaw
 from media.audio.framer import FRAME_MS
-from media.call.inbound import Tap
+from media.call.taps import Tap
 from tests.calls.scripted_call import SILENCE, VOICE, ScriptedCall
 from tests.virtual_time import run_virtual
 

@@ -4,7 +4,6 @@ import asyncio
 
 import pytest
 
-from control.tools.service import ToolServices
 from media.call.transcript import RUNNING_RESULT
 from media.providers.ports import Message, ProviderError, TextDelta
 from media.tools.runner import FAILED_RESULT
@@ -78,10 +77,10 @@ def test_a_result_that_the_model_has_not_answered_yet_is_told_later() -> None:
         reply = make_reply(fakes)
         task = asyncio.create_task(reply.run())
         await asyncio.sleep(3)
-        assert len(fakes.model.requests) == 2 and not reply.services[ToolServices].news
+        assert len(fakes.model.requests) == 2 and not reply.services.tools.news
         await cancel(task)
         reply.cut("")
-        news = reply.services[ToolServices].news
+        news = reply.services.tools.news
         return [result.text for result in news]
 
     assert run_virtual(scenario()) == ["table 4 is free"]

@@ -32,7 +32,7 @@ def weak_references(worker_setup: WorkerSetup) -> list["weakref.ref[object]"]:
     assert connection.call is not None
     call = connection.call
     conversation = call._conversation
-    inbound, playback = call._inbound, call._playback
+    inbound, playback = call._inbound, call._mixer.agent
     agent, recogniser = conversation._agent, conversation.recogniser
     parts = (connection, connection._socket, call, conversation, agent, recogniser, inbound, playback, call.language)
     return [weakref.ref(part) for part in parts]

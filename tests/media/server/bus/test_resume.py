@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from media.audio.wav import read_wav
-from media.call.inbound import Tap
+from media.call.taps import Tap
 from shared.bus.checkpoints import Checkpoint
 from shared.events import (
     SEQ_PER_LEG,

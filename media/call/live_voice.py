@@ -1,0 +1,70 @@
+"""A person's voice on the line, as it is spoken: a source of the output mixer.
+
+Pure: times are parameters, in ms on the call's clock. The carrier plays live audio as it comes, so the clock alone
+tells what was heard; no mark is needed.
+"""
+
+from collections import deque
+from typing import Final
+
+from media.audio.framer import Framer
+from media.audio.mulaw import BYTES_PER_MS
+from media.call.media_stream import MediaStream
+from media.call.playback import AudioReader
+
+# The carrier's buffer holds so much of it at most: what comes in a longer burst is dropped, because the caller would
+# hear the person later and later.
+LONGEST_AHEAD_MS: Final = 400.0
+
+
+class LiveVoice:
+    """One person at a time. Mu-law, 8 kHz; pieces of any length are sent in whole 20 ms frames.
+
+    heard_readers: called with each piece that the caller has heard and the time of its beginning. dropped_ms: audio
+    that came too early.
+    """
+
+    __slots__ = ("_framer", "_free_at", "_stream", "_unheard", "dropped_ms", "heard_readers")
+
+    def __init__(self, stream: MediaStream) -> None:
+        self._stream = stream
+        self._framer = Framer()
+        self._free_at = 0.0
+        self._unheard: deque[tuple[bytes, float]] = deque()
+        self.heard_readers: tuple[AudioReader, ...] = ()
+        self.dropped_ms = 0.0
+
+    def push(self, ulaw: bytes, now: float) -> None:
+        """Takes the next audio. It begins to sound when what was sent before is over."""
+        self._send(b"".join(self._framer.push(ulaw)), now)
+
+    def end(self, now: float) -> None:
+        """Sends what is left of a frame."""
+        self._send(b"".join(self._framer.flush()), now)
+
+    def settle(self, now: float) -> None:
+        """Hands what was heard up to now to the readers."""
+        while self._unheard:
+            audio, start = self._unheard[0]
+            if start + len(audio) / BYTES_PER_MS > now:
+                return
+            self._unheard.popleft()
+            for read in self.heard_readers:
+                read(audio, start)
+
+    def silent(self, now: float) -> bool:
+        """Whether the carrier plays nothing of it."""
+        return now >= self._free_at
+
+    def _send(self, audio: bytes, now: float) -> None:
+        if not audio:
+            return
+        self.settle(now)
+        length_ms = len(audio) / BYTES_PER_MS
+        start = max(now, self._free_at)
+        if start + length_ms - now > LONGEST_AHEAD_MS:
+            self.dropped_ms += length_ms
+            return
+        self._stream.play(audio)
+        self._unheard.append((audio, start))
+        self._free_at = start + length_ms
