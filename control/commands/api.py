@@ -13,7 +13,7 @@ from control.http.server import ListenOptions, serve, stop_signal, tune_garbage_
 from control.key_options import key_sets, parse_setting, require_keys, warn_of_shared_keys
 from control.options import are_unsigned_accepted, make_outside_options, make_policies, make_timeouts
 from control.webhooks.source import WebhookOptions
-from control.webhooks.telnyx.source import TelnyxKeys
+from control.webhooks.telnyx.wire import TelnyxKeys
 from shared.key_sets import TOKEN_KEYS
 from shared.process_metrics import metrics_folder
 from shared.supervisor import Supervisor, worker_count

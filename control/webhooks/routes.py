@@ -21,8 +21,8 @@ from control.webhooks.source import (
     read_request,
 )
 from control.webhooks.stripe import STRIPE
-from control.webhooks.telnyx.source import TELNYX
-from control.webhooks.twilio.source import TWILIO
+from control.webhooks.telnyx.calls import TELNYX
+from control.webhooks.twilio.calls import TWILIO
 from shared.errors import Forbidden
 
 log = structlog.get_logger()

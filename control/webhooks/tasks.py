@@ -13,8 +13,9 @@ from control.webhooks.queries import EventKey, clear_payloads, delete_old_events
 from control.webhooks.routes import SOURCES
 from control.webhooks.service import EventRetry, SourceDefinition, WebhookMetrics, make_parts
 from control.webhooks.source import WebhookOptions
-from control.webhooks.telnyx.stream_end_job import make_stream_end_job
-from control.webhooks.twilio.stream_check import CHECK_STREAM, make_stream_check_job
+from control.webhooks.telnyx.tasks import make_stream_end_job
+from control.webhooks.twilio.calls import CHECK_STREAM
+from control.webhooks.twilio.tasks import make_stream_check_job
 
 # Events hold phone numbers: stored for as long as a dispute with a carrier needs them, and no longer.
 RETENTION: Final = timedelta(days=30)

@@ -1,6 +1,14 @@
-"""Receives Telnyx's events: each is stored with its effect in the database; its commands are run after the commit.
+"""Telnyx's webhooks, the steps of a call in one place.
 
-An event stays open until its commands were run: those that failed, or came to nothing, are run again by a retry.
+Every event comes to any address and takes the same way: `TelnyxCalls.receive` stores it with its effect in the database
+(`TelnyxHandlers`, by the event's type), then runs the commands that follow from it (`CallCommands`). Unlike TwiML, the
+answer controls nothing. An inbound call:
+
+1. call.initiated: the call is admitted, and answered or rejected by command.
+2. call.answered: a media node is chosen, and the stream is started by command.
+3. streaming.stopped, streaming.failed: the call is hung up, transferred, or streamed to another node.
+4. call.speak.ended: an announcement is over; the call is hung up.
+5. call.hangup, call.cost, call.recording.saved: stored.
 """
 
 import asyncio
@@ -22,11 +30,12 @@ from control.calls.transfers import service as transfers_service
 from control.carriers.rules import CarrierRefused, CarrierUnavailable
 from control.db.pool import Connection
 from control.webhooks.queries import EventState, OpenEvent, find_call_of_leg, mark_handled, set_last_error, store_once
-from control.webhooks.service import WebhookParts
-from control.webhooks.telnyx import event as events
+from control.webhooks.service import SourceDefinition, WebhookParts
+from control.webhooks.source import CARRIER_ROUTES, WebhookSource
+from control.webhooks.telnyx import wire
 from control.webhooks.telnyx.commands import CallCommands, Effect, find_call
-from control.webhooks.telnyx.event import HANDLED_TYPES, TelnyxEvent
 from control.webhooks.telnyx.target_legs import TelnyxTargetLegs
+from control.webhooks.telnyx.wire import HANDLED_TYPES, TelnyxEvent, TelnyxReader, from_stored_payload
 from shared.bus.client import BusUnavailable
 from shared.errors import Unavailable
 
@@ -81,23 +90,23 @@ class TelnyxHandlers:
 
     async def _call_initiated(self, db: Connection, event: TelnyxEvent, now: datetime) -> Step | None:
         if event.is_outbound:
-            await apply_status(db, events.status_change(event, "ringing"))
+            await apply_status(db, wire.status_change(event, "ringing"))
             return None
-        call = await self._admission.admit_inbound(db, events.incoming_call(event), now)
-        await apply_status(db, events.facts_only(event))
+        call = await self._admission.admit_inbound(db, wire.incoming_call(event), now)
+        await apply_status(db, wire.facts_only(event))
         return partial(self._commands.answer_or_reject, event, call, now)
 
     async def _call_answered(self, db: Connection, event: TelnyxEvent, now: datetime) -> Step | None:
         """The stream is started only now, because its ticket is valid for a minute."""
         if event.is_outbound and event.call_id is None:
             return None  # not placed by us
-        await apply_status(db, events.status_change(event, "in_progress"))
+        await apply_status(db, wire.status_change(event, "in_progress"))
         call = await self._admission.admit_answered(
             db, "telnyx", event.call_control_id, event.call_id, now, session_id=event.session_id
         )
         if isinstance(call, RefusedCall) and call.call_id is None and not event.is_outbound:
             # Its call.initiated was not stored; Telnyx does not promise an order (docs: receiving-webhooks).
-            call = await self._admission.admit_inbound(db, events.incoming_call(event), now)
+            call = await self._admission.admit_inbound(db, wire.incoming_call(event), now)
         return partial(self._commands.connect_agent, event, call, now)
 
     async def _stream_ended(self, db: Connection, event: TelnyxEvent, now: datetime) -> Step | None:
@@ -112,31 +121,31 @@ class TelnyxHandlers:
         """An event of the leg that was called for a transfer: if it ends without having been reached, the caller goes
         on with the agent. A report of its cost may come in the midst of that."""
         if event.type == "call.cost":
-            await apply_status(db, events.transfer_leg_cost(event))
+            await apply_status(db, wire.transfer_leg_cost(event))
             return None
-        report = events.transfer_leg_status(event, is_reached=event.type in _REACHED)
+        report = wire.transfer_leg_status(event, is_reached=event.type in _REACHED)
         await apply_status(db, report)
         if event.type != "call.hangup":
             return None
-        failure, leg, at = events.transfer_failure(event), event.call_control_id, event.occurred_at
+        failure, leg, at = wire.transfer_failure(event), event.call_control_id, event.occurred_at
         call = await transfers_service.lead_back(db, "telnyx", event.transfer_of, failure, at, target=leg)
         return None if call is None else partial(self._commands.return_to_agent, event, call, now)
 
     async def _call_hangup(self, db: Connection, event: TelnyxEvent, now: datetime) -> Step | None:
-        await apply_status(db, events.hangup_status(event))
+        await apply_status(db, wire.hangup_status(event))
         return None
 
     async def _machine_detected(self, db: Connection, event: TelnyxEvent, now: datetime) -> Step | None:
-        await apply_status(db, events.machine_status(event))
+        await apply_status(db, wire.machine_status(event))
         return None
 
     async def _greeting_ended(self, db: Connection, event: TelnyxEvent, now: datetime) -> Step | None:
-        await apply_status(db, events.greeting_status(event))
+        await apply_status(db, wire.greeting_status(event))
         return None
 
     async def _call_bridged(self, db: Connection, event: TelnyxEvent, now: datetime) -> Step | None:
         bridged_at = event.occurred_at.isoformat()
-        await apply_status(db, events.facts_only(event, bridged_at=bridged_at))
+        await apply_status(db, wire.facts_only(event, bridged_at=bridged_at))
         return None
 
     async def _ignore(self, db: Connection, event: TelnyxEvent, now: datetime) -> Step | None:
@@ -145,12 +154,12 @@ class TelnyxHandlers:
 
     async def _call_cost(self, db: Connection, event: TelnyxEvent, now: datetime) -> Step | None:
         cost = {"total": event["total_cost"], "parts": event.payload.get("cost_parts")}
-        await apply_status(db, events.facts_only(event, cost=cost))
+        await apply_status(db, wire.facts_only(event, cost=cost))
         return None
 
     async def _recording_saved(self, db: Connection, event: TelnyxEvent, now: datetime) -> Step | None:
         call_control_id = event.call_control_id or await find_call_of_leg(db, event["call_leg_id"]) or ""
-        recording = events.recording(event, call_control_id)
+        recording = wire.recording(event, call_control_id)
         if recording is None:
             log.warning("recording.call_unknown", carrier="telnyx")
         else:
@@ -158,7 +167,7 @@ class TelnyxHandlers:
         return None
 
     async def _recording_error(self, db: Connection, event: TelnyxEvent, now: datetime) -> Step | None:
-        await apply_status(db, events.facts_only(event, recording="error", error=event["reason"]))
+        await apply_status(db, wire.facts_only(event, recording="error", error=event["reason"]))
         return None
 
 
@@ -193,7 +202,7 @@ class TelnyxCalls:
 
     async def retry(self, open_event: OpenEvent, now: datetime) -> None:
         """Applies an event that stayed open and runs its commands, as far as they still make sense."""
-        event = events.from_stored_payload(open_event.event.payload, open_event.received_at)
+        event = wire.from_stored_payload(open_event.event.payload, open_event.received_at)
         is_late = event.type in _URGENT and now - open_event.received_at > _TOO_LATE
         handler = self._handlers.abandon if is_late else None
         step = await self._transact(lambda db: self._apply(db, event, now, handler))
@@ -203,13 +212,13 @@ class TelnyxCalls:
     async def receive_stream_end(self, job: StreamEndedJob, now: datetime) -> None:
         """Does what follows the end of a stream that media has reported. Telnyx's own report of the same end is then a
         repeat, and the other way round."""
-        event = events.stream_end(job, now)
+        event = wire.stream_end(job, now)
         _, step = await self._store(event, now)
         if step is not None:
             await self._run(event, step, now)
 
     async def _store(self, event: TelnyxEvent, now: datetime) -> tuple[str, Step | None]:
-        stored = events.to_stored_event(event)
+        stored = wire.to_stored_event(event)
 
         async def store_and_apply(db: Connection) -> tuple[EventState, Step | None]:
             """Of an event that was stored before, the commands were run, are being run, or wait for a retry."""
@@ -256,3 +265,21 @@ class TelnyxCalls:
         log.warning("webhook.left_open", source="telnyx", kind=event.type, reason=reason)
         with suppress(Unavailable):  # the event is open without the reason, too
             await self._transact(lambda db: set_last_error(db, event.key, reason))
+
+
+def build(parts: WebhookParts) -> WebhookSource[TelnyxEvent]:
+    """Raises ValueError for a public key that is none."""
+    calls = TelnyxCalls(parts)
+    return WebhookSource(
+        reader=TelnyxReader(parts.options),
+        answers={route.path: calls.receive for route in CARRIER_ROUTES},
+        retry=calls.retry,
+        ordering_key=_call_control_id,
+    )
+
+
+TELNYX: Final = SourceDefinition("telnyx", CARRIER_ROUTES, build)
+
+
+def _call_control_id(open_event: OpenEvent) -> str:
+    return from_stored_payload(open_event.event.payload, open_event.received_at).call_control_id

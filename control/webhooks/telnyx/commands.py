@@ -21,7 +21,7 @@ from control.carriers.service import CallControlCarrier, Carriers
 from control.carriers.telnyx_forms import ALREADY_STREAMING
 from control.db.pool import Connection
 from control.webhooks.service import CallRouting, transfer_caller_id
-from control.webhooks.telnyx.event import TelnyxEvent, facts_only, stream_key
+from control.webhooks.telnyx.wire import TelnyxEvent, facts_only, stream_key
 from shared.bus.client import BusUnavailable
 from shared.errors import Unavailable
 

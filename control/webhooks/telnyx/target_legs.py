@@ -23,7 +23,7 @@ from control.calls.transfers.spoken_decision import Decision, read_decision, tak
 from control.carriers.rules import CarrierRefused
 from control.db.pool import Connection
 from control.webhooks.telnyx.commands import CallCommands, Effect
-from control.webhooks.telnyx.event import TelnyxEvent, transfer_failure
+from control.webhooks.telnyx.wire import TelnyxEvent, transfer_failure
 
 # Between the brief and the question, and how long the target may think about that.
 PAUSE_S: Final = 1.0

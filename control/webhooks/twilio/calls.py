@@ -1,4 +1,17 @@
-"""Requests for instructions: each is answered with TwiML, whatever fails on our side."""
+"""Twilio's webhooks, the steps of a call in one place.
+
+An inbound call takes them in this order; one that we placed begins with status callbacks:
+
+1. INBOUND: a call rings. `connect_call` stores the event and admits the call in one transaction, chooses a media node
+   and answers `<Connect><Stream>`; or `<Say>` and `<Hangup>` for a call that is refused.
+2. STATUS: ringing, in-progress … `receive_status` stores each with its effect, in whatever order they come.
+3. CONTINUE, asked by `<Connect action>`: the media stream ended. `continue_call` hangs up after the conversation's end,
+   dials after a transfer, and connects the call to another node (step 1's answer) when its node was lost.
+4. CONTINUE, asked by `<Dial action>`: the transfer ended. `continue_call` hangs up, or connects the caller with the
+   agent again, because nobody answered. TARGET: the target of a warm transfer is asked (`target_legs.py`).
+   STREAM reports each stream's end besides: should CONTINUE not be asked, a job has Twilio ask it (`tasks.py`).
+5. STATUS: completed; RECORDING: a recording can be fetched.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Collection, Mapping
@@ -7,6 +20,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+import msgspec
 import structlog
 from aiohttp import web
 
@@ -22,18 +36,66 @@ from control.calls.records.service import find_open
 from control.calls.transfers import service as transfers_service
 from control.carriers.rules import locale
 from control.carriers.twilio_forms import RETRY_FRAGMENT
+from control.db.jobs import enqueue
 from control.db.pool import Connection
 from control.webhooks.queries import OpenEvent, store_once
-from control.webhooks.service import WebhookInbox, WebhookParts, is_database_unavailable, transfer_caller_id
-from control.webhooks.source import RECORDING, STREAM
-from control.webhooks.twilio import form as forms
-from control.webhooks.twilio import twiml
-from control.webhooks.twilio.form import TwilioForm, TwilioKind
-from control.webhooks.twilio.stream_check import continue_path, enqueue_stream_check
+from control.webhooks.service import (
+    SourceDefinition,
+    WebhookInbox,
+    WebhookParts,
+    is_database_unavailable,
+    transfer_caller_id,
+)
+from control.webhooks.source import (
+    CONTINUE,
+    INBOUND,
+    RECORDING,
+    STATUS,
+    STREAM,
+    TARGET,
+    TWILIO_ROUTES,
+    WebhookSource,
+)
+from control.webhooks.twilio import wire
+from control.webhooks.twilio.target_legs import TwilioTargetLegs
+from control.webhooks.twilio.wire import TwilioForm, TwilioKind, TwilioReader, from_stored_payload, parse_iso_time
 from shared.bus.checkpoints import StreamOutcome
 from shared.bus.client import BusUnavailable
 from shared.events import TransferFailure
 from shared.logs import error_fields
+
+CHECK_STREAM: Final = "calls.check_stream"
+
+
+# Twilio asks for the next instruction within a second.
+CHECK_AFTER_S: Final = 2.0
+
+
+class CheckStreamJob(msgspec.Struct, frozen=True):
+    """Payload of the job. leg: of the stream. ended_at: seconds since the epoch. language: the agent's locale.
+    is_error: the stream had an error, and may go on: Twilio reports some as warnings (docs: error 31951)."""
+
+    call_id: UUID
+    leg: int
+    ended_at: float
+    language: str = "en"
+    is_error: bool = False
+
+
+def continue_path(call_id: UUID | None, leg: int, language: str) -> str:
+    """Where Twilio asks what comes after a stream: path and query. The language is part of it, so that an announcement
+    needs no look-up when something is unavailable."""
+    return f"{CONTINUE}?call={call_id or ''}&leg={leg}&language={language}"
+
+
+async def enqueue_stream_check(db: Connection, form: TwilioForm, now: datetime) -> None:
+    """Does nothing for the report that a stream has begun."""
+    if form["StreamEvent"] in ("stream-stopped", "stream-error") and form.call_id is not None:
+        ended_at = parse_iso_time(form["Timestamp"], now).timestamp()
+        is_error = form["StreamEvent"] == "stream-error"
+        job = CheckStreamJob(form.call_id, form.leg, ended_at, form.language, is_error)
+        await enqueue(db, CHECK_STREAM, msgspec.json.encode(job), delay_s=CHECK_AFTER_S)
+
 
 # DialCallStatus of a transfer that was answered (docs: TwiML <Dial>).
 _TRANSFER_ANSWERED: Final = frozenset({"completed", "answered"})
@@ -47,7 +109,7 @@ log = structlog.get_logger()
 
 
 class TwilioCalls:
-    """The steps of a call; `source.py` lists them in order. Every form is verified."""
+    """The steps of a call; the text at the beginning lists them in order. Every form is verified."""
 
     def __init__(self, parts: WebhookParts) -> None:
         self._options, self._background, self._inbox = parts.options, parts.background, parts.inbox
@@ -72,7 +134,7 @@ class TwilioCalls:
         except Exception as error:  # noqa: BLE001
             log.error("webhook.apologised", source="twilio", kind=kind, **error_fields(error))
             self._metrics.apologies.labels("twilio").inc()
-            text = twiml.say_and_hang_up(self._options.apology, "en-US")
+            text = wire.say_and_hang_up(self._options.apology, "en-US")
         self._inbox.count("twilio", kind, "answered")
         return web.Response(text=text, content_type="text/xml", charset="utf-8")
 
@@ -90,10 +152,10 @@ class TwilioCalls:
         """A repeated request, which comes only when our answer was not executed, gets the same call again, with a new
         ticket if it is not over."""
         kind: TwilioKind = "answered" if form.is_outbound else "inbound"
-        await store_once(db, forms.to_stored_event(kind, form), now, handled=True)
+        await store_once(db, wire.to_stored_event(kind, form), now, handled=True)
         if form.is_outbound:
             return await self._services[CallAdmission].admit_answered(db, "twilio", form.call_sid, form.call_id, now)
-        return await self._services[CallAdmission].admit_inbound(db, forms.incoming_call(form), now)
+        return await self._services[CallAdmission].admit_inbound(db, wire.incoming_call(form), now)
 
     async def _connect_stream(
         self, call: AdmittedCall, now: datetime, exclude: Collection[str] = (), *, records: bool = False
@@ -109,7 +171,7 @@ class TwilioCalls:
         action = self._continue_url(call_id, leg, spoken)
         report = f"{self._options.url}{STREAM}?call={call_id}&leg={leg}&language={spoken}{RETRY_FRAGMENT}"
         recording = f"{self._options.url}{RECORDING}?call={call_id}{RETRY_FRAGMENT}" if records else ""
-        return twiml.connect(
+        return wire.connect(
             f"{stream.url}/media/twilio", stream.token, action, stream_callback=report, recording_callback=recording
         )
 
@@ -129,16 +191,16 @@ class TwilioCalls:
         if form.is_ended:
             if call is not None:
                 self._background.start("note_loss", self._routing.note_loss(call, now))
-            return twiml.hang_up()
+            return wire.hang_up()
         try:
             outcome = await self._wait_for_outcome(call, form)
         except BusUnavailable:
             refused = await self._routing.refuse_cut_off(call, form.language)
-            return twiml.hang_up() if refused is None else self._refuse(refused, now)
+            return wire.hang_up() if refused is None else self._refuse(refused, now)
         if outcome is not None:
             return await self._carry_out(call, form, outcome, now)
         if call is None or call.status in FINAL:
-            return twiml.hang_up()
+            return wire.hang_up()
         return await self._resume(call, form, now)
 
     async def _carry_out(self, call: OpenCall | None, form: TwilioForm, outcome: StreamOutcome, now: datetime) -> str:
@@ -170,9 +232,9 @@ class TwilioCalls:
 
     async def _load_call(self, form: TwilioForm, now: datetime) -> OpenCall | None:
         async def store_and_load(db: Connection) -> OpenCall | None:
-            await store_once(db, forms.to_stored_event("continue", form), now, handled=True)
+            await store_once(db, wire.to_stored_event("continue", form), now, handled=True)
             if form.is_ended:
-                await apply_status(db, forms.call_status(form, now))
+                await apply_status(db, wire.call_status(form, now))
             return await find_open(db, "twilio", form.call_sid, now)
 
         async with asyncio.timeout(self._options.lookup_s):
@@ -223,9 +285,9 @@ class TwilioCalls:
     async def _end_without_database(self, form: TwilioForm, now: datetime, error: Exception) -> str:
         """The URL names our call, so its outcome can be read from the bus. Raises `error` where there is none: only
         the database knows whether such a call may be resumed. That Twilio asked is stored later: else the check of
-        the stream (stream_check.py) would redirect the call in the middle of its transfer."""
+        the stream (`tasks.py`) would redirect the call in the middle of its transfer."""
         if form.is_ended:
-            return twiml.hang_up()
+            return wire.hang_up()
         outcome = None
         if form.call_id is not None:
             wait_s = self._options.outcome_wait_s
@@ -237,24 +299,24 @@ class TwilioCalls:
         return self._hang_up_or_transfer(None, form, outcome)
 
     async def _defer_continue(self, form: TwilioForm, now: datetime) -> None:
-        if not await self._deferral.defer(forms.to_stored_event("continue", form), now):
+        if not await self._deferral.defer(wire.to_stored_event("continue", form), now):
             log.warning("webhook.not_deferred", source="twilio", kind="continue")
 
     def _hang_up_or_transfer(self, call: OpenCall | None, form: TwilioForm, outcome: StreamOutcome) -> str:
         spoken = locale(outcome.language or form.language)
         if outcome.number and call is None and not is_ordinary_destination(outcome.number):
             log.warning("transfer.destination_refused", call_id=str(form.call_id), code="number_refused")
-            return twiml.say_and_hang_up(transfer_failed_text(form.language), locale(form.language))
+            return wire.say_and_hang_up(transfer_failed_text(form.language), locale(form.language))
         if not outcome.number:
-            return twiml.say_and_hang_up(outcome.words, spoken) if outcome.words else twiml.hang_up()
+            return wire.say_and_hang_up(outcome.words, spoken) if outcome.words else wire.hang_up()
         # An empty callerId leaves the choice to Twilio, which shows the caller of the call (docs: TwiML <Dial>).
         caller_id = "" if call is None else transfer_caller_id(call, caller_allowed=True)
         if not caller_id and form["Direction"].startswith("outbound"):
             caller_id = form["From"]
         action = self._continue_url(form.call_id, form.leg, form.language)
         if outcome.conference:
-            return twiml.join_conference(outcome.conference, TRANSFER_S, action)
-        return twiml.dial(outcome.number, caller_id, action, TRANSFER_S, words=outcome.words, locale=spoken)
+            return wire.join_conference(outcome.conference, TRANSFER_S, action)
+        return wire.dial(outcome.number, caller_id, action, TRANSFER_S, words=outcome.words, locale=spoken)
 
     # --- The transfer ended: <Dial action> (docs: TwiML <Dial>) ----------------------------------------------------
 
@@ -263,7 +325,7 @@ class TwilioCalls:
         on, Twilio says that nobody answered. The event is stored after the answer."""
         self._background.start("transfer_ended", self._store_continue(form, now))
         if form.is_ended or form["DialCallStatus"] in _TRANSFER_ANSWERED:
-            return twiml.hang_up()
+            return wire.hang_up()
         return await self._return_to_agent(form, _FAILURES.get(form["DialCallStatus"], "failed"), now)
 
     async def _return_to_agent(self, form: TwilioForm, failure: TransferFailure, now: datetime) -> str:
@@ -274,7 +336,7 @@ class TwilioCalls:
                 raise
             call = None
         if call is None or call.status in FINAL:
-            return twiml.say_and_hang_up(transfer_failed_text(form.language), locale(form.language))
+            return wire.say_and_hang_up(transfer_failed_text(form.language), locale(form.language))
         log.info("transfer.returned", carrier="twilio", call_id=str(call.call_id), failure=call.returned)
         return await self._resume(call, form, now)
 
@@ -287,7 +349,7 @@ class TwilioCalls:
             )
 
     async def _store_continue(self, form: TwilioForm, now: datetime) -> None:
-        await self._transact(lambda db: store_once(db, forms.to_stored_event("continue", form), now, handled=True))
+        await self._transact(lambda db: store_once(db, wire.to_stored_event("continue", form), now, handled=True))
 
     # --- Shared by the steps ---------------------------------------------------------------------------------------
 
@@ -302,11 +364,11 @@ class TwilioCalls:
 
 def _reject_or_say(refused: RefusedCall) -> str:
     """For a call that is not answered yet: one that needs no words is rejected, which Twilio does not bill."""
-    return twiml.reject() if refused.reason in _NEEDS_NO_WORDS else _say_refusal(refused)
+    return wire.reject() if refused.reason in _NEEDS_NO_WORDS else _say_refusal(refused)
 
 
 def _say_refusal(refused: RefusedCall) -> str:
-    return twiml.say_and_hang_up(refused.announcement, locale(refused.language))
+    return wire.say_and_hang_up(refused.announcement, locale(refused.language))
 
 
 class StatusCallbacks:
@@ -335,26 +397,52 @@ class StatusCallbacks:
     async def retry(self, open_event: OpenEvent, now: datetime) -> None:
         """Applies an event that stayed open."""
         event = open_event.event
-        form = forms.from_stored_payload(event.payload)
+        form = wire.from_stored_payload(event.payload)
         await self._inbox.finish(event, lambda db: self._apply(db, event.event_type, form, now), now)
 
     async def _receive(self, kind: TwilioKind, form: TwilioForm, now: datetime) -> web.Response:
-        await self._inbox.receive(forms.to_stored_event(kind, form), lambda db: self._apply(db, kind, form, now), now)
+        await self._inbox.receive(wire.to_stored_event(kind, form), lambda db: self._apply(db, kind, form, now), now)
         return web.Response(status=204)
 
     async def _apply(self, db: Connection, kind: str, form: TwilioForm, now: datetime) -> None:
         match kind:
             case "status":
-                await apply_status(db, forms.call_status(form, now))
+                await apply_status(db, wire.call_status(form, now))
             case "amd":
-                await apply_status(db, forms.machine_status(form, now))
+                await apply_status(db, wire.machine_status(form, now))
             case "recording":
-                recording = forms.recording(form)
+                recording = wire.recording(form)
                 if recording is not None:
                     await add_recording(db, recording)
                 elif form["RecordingStatus"] == "absent":
-                    await apply_status(db, forms.recording_absent(form, now))
+                    await apply_status(db, wire.recording_absent(form, now))
             case "stream":
                 await enqueue_stream_check(db, form, now)
             case _:
                 pass  # a request for instructions: nobody waits for its answer any more
+
+
+def build(parts: WebhookParts) -> WebhookSource[TwilioForm]:
+    """The source with its steps by address."""
+    calls = TwilioCalls(parts)
+    callbacks = StatusCallbacks(parts.inbox)
+    return WebhookSource(
+        reader=TwilioReader(parts.options),
+        answers={
+            INBOUND: calls.connect_call,
+            STATUS: callbacks.receive_status,
+            CONTINUE: calls.continue_call,
+            RECORDING: callbacks.receive_recording,
+            STREAM: callbacks.receive_stream,
+            TARGET: TwilioTargetLegs(parts).receive,
+        },
+        retry=callbacks.retry,
+        ordering_key=_call_sid,
+    )
+
+
+TWILIO: Final = SourceDefinition("twilio", TWILIO_ROUTES, build)
+
+
+def _call_sid(open_event: OpenEvent) -> str:
+    return from_stored_payload(open_event.event.payload).call_sid

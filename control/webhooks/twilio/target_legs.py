@@ -19,9 +19,8 @@ from control.db.pool import Connection
 from control.webhooks.queries import store_once
 from control.webhooks.service import WebhookParts
 from control.webhooks.source import TARGET
-from control.webhooks.twilio import form as forms
-from control.webhooks.twilio import twiml
-from control.webhooks.twilio.form import TwilioForm
+from control.webhooks.twilio import wire
+from control.webhooks.twilio.wire import TwilioForm
 from shared.events import TransferFailure
 from shared.logs import error_fields
 
@@ -52,41 +51,41 @@ class TwilioTargetLegs:
                 text = await (self._ask(form) if form.step == "answered" else self._decide(form))
         except Exception as error:  # a caller waits for this leg no longer than its tool does  # noqa: BLE001
             log.error("transfer.target_hung_up", carrier="twilio", **error_fields(error))
-            text = twiml.hang_up()
+            text = wire.hang_up()
         self._inbox.count("twilio", "target", "answered")
         return web.Response(text=text, content_type="text/xml", charset="utf-8")
 
     async def _ask(self, form: TwilioForm) -> str:
         transfer_id = form.transfer_id
         if transfer_id is None:
-            return twiml.hang_up()
+            return wire.hang_up()
         asked = await self._transact(lambda db: transfers_service.answer(db, transfer_id, form.call_sid))
         if asked is None:
-            return twiml.hang_up()
+            return wire.hang_up()
         first = target_brief_text(asked.language, asked.brief)
         return self._question(transfer_id, asked.language, "decided", first=first)
 
     def _question(self, transfer_id: UUID, language: str, step: str, *, first: str = "") -> str:
         action = f"{self._url}{TARGET}?transfer={transfer_id}&step={step}&language={quote(language)}"
         question, hints = target_question_text(language), hints_for(language)
-        return twiml.ask(question, locale(language), action, DECIDE_S, first=first, hints=hints)
+        return wire.ask(question, locale(language), action, DECIDE_S, first=first, hints=hints)
 
     async def _decide(self, form: TwilioForm) -> str:
         transfer_id = form.transfer_id
         if transfer_id is None:
-            return twiml.hang_up()
+            return wire.hang_up()
         decision = _BY_KEY.get(form.keys) if form.keys else read_decision(form.words, form.language)
         if decision is None and form.words and form.step != _ASKED_AGAIN:
             return self._question(transfer_id, form.language, _ASKED_AGAIN)
         if decision != "accepted":
             failure: TransferFailure = "refused" if decision == "declined" else "no_answer"
             await self._transact(lambda db: transfers_service.fail(db, transfer_id, failure))
-            return twiml.hang_up()
+            return wire.hang_up()
         accepted = await self._transact(lambda db: transfers_service.accept(db, transfer_id, str(transfer_id)))
-        return twiml.hang_up() if accepted is None else twiml.join_conference(str(transfer_id), TRANSFER_S)
+        return wire.hang_up() if accepted is None else wire.join_conference(str(transfer_id), TRANSFER_S)
 
     async def _end(self, db: Connection, form: TwilioForm, now: datetime) -> None:
-        state = await store_once(db, forms.to_stored_event("target", form), now, handled=True)
+        state = await store_once(db, wire.to_stored_event("target", form), now, handled=True)
         if state == "new" and form.transfer_id is not None:
             failure = _FAILURES.get(form["CallStatus"], "refused")
             await transfers_service.end_leg(db, form.transfer_id, failure)

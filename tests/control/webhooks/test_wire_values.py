@@ -14,9 +14,8 @@ from twilio.twiml.voice_response import Dial  # type: ignore[import-untyped]  # 
 from control.calls.announcements import transfer_failed_text
 from control.carriers.rules import locale
 from control.carriers.twilio_forms import choose_voice
-from control.webhooks.telnyx import event as telnyx_event
-from control.webhooks.twilio import form as twilio_form
-from control.webhooks.twilio import twiml
+from control.webhooks.telnyx import wire as telnyx_event
+from control.webhooks.twilio import wire as twilio_form
 from shared.errors import Malformed
 from simulator.carrier.network.twilio.voices import can_speak
 
@@ -29,23 +28,23 @@ PAYLOADS = st.dictionaries(st.sampled_from(sorted(telnyx_event.STORED_FIELDS | {
 @given(st.text(), st.text(), st.text())
 def test_twiml_is_well_formed_for_any_text(first: str, second: str, third: str) -> None:
     for text in (
-        twiml.connect(first, second, third),
-        twiml.say_and_hang_up(first, second),
-        twiml.dial(first, second, third, 60),
+        twilio_form.connect(first, second, third),
+        twilio_form.say_and_hang_up(first, second),
+        twilio_form.dial(first, second, third, 60),
     ):
         ElementTree.fromstring(text)
 
 
 @given(st.text(alphabet=st.characters(min_codepoint=32, blacklist_categories=("Cs", "Cn"))))
 def test_spoken_text_is_preserved(text: str) -> None:
-    spoken = ElementTree.fromstring(twiml.say_and_hang_up(text, "en-US")).findtext("Say") or ""
+    spoken = ElementTree.fromstring(twilio_form.say_and_hang_up(text, "en-US")).findtext("Say") or ""
     assert spoken == "".join(sign for sign in text if sign not in "\ufffe\uffff")[:3_000]
 
 
 def test_values_cannot_add_elements() -> None:
-    root = ElementTree.fromstring(twiml.dial('+1"/><Say>x</Say>', '"><Hangup/>', "a&b", 60))
+    root = ElementTree.fromstring(twilio_form.dial('+1"/><Say>x</Say>', '"><Hangup/>', "a&b", 60))
     assert [element.tag for element in root.iter()] == ["Response", "Dial", "Number"]
-    root = ElementTree.fromstring(twiml.connect("wss://a/?x=1&y=\"'<", '"/><Stream url="wss://evil"/>', "<"))
+    root = ElementTree.fromstring(twilio_form.connect("wss://a/?x=1&y=\"'<", '"/><Stream url="wss://evil"/>', "<"))
     assert [element.tag for element in root.iter()] == ["Response", "Connect", "Stream", "Parameter"]
 
 
@@ -69,7 +68,7 @@ def test_locales(language: str, spoken: str) -> None:
     ],
 )  # fmt: skip
 def test_twilio_has_every_voice_that_we_name(language: str, voice: str) -> None:
-    (said, _) = ElementTree.fromstring(twiml.say_and_hang_up("Hello.", language))
+    (said, _) = ElementTree.fromstring(twilio_form.say_and_hang_up("Hello.", language))
     assert said.attrib["voice"] == voice
     assert can_speak(said.attrib["voice"], said.attrib["language"])
 
@@ -98,7 +97,7 @@ def test_words_of_an_agent_are_spoken_in_its_language(language: str) -> None:
 )
 def test_twilio_dials_numbers_extensions_and_sip_addresses(target: str, noun: str) -> None:
     """The same element as Twilio's SDK writes."""
-    assert f">{noun}</Dial>" in twiml.dial(target, "+12125550100", "https://api.example/continue", 60)
+    assert f">{noun}</Dial>" in twilio_form.dial(target, "+12125550100", "https://api.example/continue", 60)
     number, _, keys = target.partition(";ext=")
     theirs = Dial()
     if target.startswith("sip:"):

@@ -23,9 +23,8 @@ from control.http.origin import OriginReader
 from control.webhooks.routes import verified_reader
 from control.webhooks.service import WebhookMetrics
 from control.webhooks.source import BadSignature, SourceReader, WebhookOptions, read_request
-from control.webhooks.telnyx.event import TelnyxEvent
-from control.webhooks.telnyx.source import TelnyxKeys, TelnyxReader
-from control.webhooks.twilio.source import TwilioReader, TwilioTokens
+from control.webhooks.telnyx.wire import TelnyxEvent, TelnyxKeys, TelnyxReader
+from control.webhooks.twilio.wire import TwilioReader, TwilioTokens
 from shared.twilio_signature import SETTINGS_HEADER
 from tests.platform.webhook_reply import PUBLIC_URL
 from tests.platform.webhooks import (

@@ -13,7 +13,7 @@ import pytest
 from control.calls.live.service import HANG_UP, STREAM_ENDED, HangupJob, StreamEndedJob
 from control.webhooks.tasks import webhooks_tasks
 from control.webhooks.telnyx.commands import SPEAK_MARGIN_S
-from control.webhooks.telnyx.event import stream_key
+from control.webhooks.telnyx.wire import stream_key
 from shared.bus.checkpoints import Checkpoints, StreamOutcome
 from shared.bus.live import LiveCall, LiveCalls
 from tests.control.webhooks.telnyx.steps import HUMAN, INVALID_REQUEST, all_handled, answer_telnyx_call, retry_after

@@ -6,7 +6,7 @@ import pytest
 from control.calls.live.service import STREAM_ENDED, StreamEndedJob
 from control.db.jobs import JobHandler
 from control.webhooks.tasks import webhooks_tasks
-from control.webhooks.telnyx.event import stream_key
+from control.webhooks.telnyx.wire import stream_key
 from shared.bus.checkpoints import Checkpoints, StreamOutcome
 from tests.control.webhooks.telnyx.steps import HUMAN, answer_telnyx_call, retry_after
 from tests.platform.webhooks import NODE, WebhookPlatform

@@ -14,7 +14,8 @@ from control.carriers.service import Carriers
 from control.db.jobs import JobFailed, JobHandler
 from control.http.services import Services
 from control.webhooks.tasks import retry_open_webhooks
-from control.webhooks.twilio.stream_check import CHECK_STREAM, CheckStreamJob, make_stream_check_job
+from control.webhooks.twilio.calls import CHECK_STREAM, CheckStreamJob
+from control.webhooks.twilio.tasks import make_stream_check_job
 from shared.bus.checkpoints import StreamOutcome
 from shared.bus.client import bus_client
 from shared.bus.live import LiveCall, LiveCalls

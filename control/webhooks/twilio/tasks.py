@@ -5,11 +5,8 @@ When our side closes a stream, Twilio goes on with the next instruction (docs: e
 statusCallback>`), and a job has it ask for the instructions that it has not asked for.
 """
 
-from datetime import datetime
 from typing import Final
-from uuid import UUID
 
-import msgspec
 import structlog
 
 from control.calls.live.service import MediaAssignment
@@ -17,49 +14,20 @@ from control.calls.records.rules import CallState
 from control.calls.records.service import decode_payload, load_state, utc_now
 from control.carriers.rules import CarrierRefused, CarrierUnavailable
 from control.carriers.service import CallRedirection, Carriers
-from control.db.jobs import JobFailed, JobHandler, enqueue
-from control.db.pool import Connection, Pool
+from control.db.jobs import JobFailed, JobHandler
+from control.db.pool import Pool
 from control.db.scope import enter_platform
 from control.http.services import Services
 from control.webhooks.queries import is_stored
-from control.webhooks.source import CONTINUE
-from control.webhooks.twilio.form import TwilioForm, continue_event_id, parse_iso_time
+from control.webhooks.twilio.calls import CheckStreamJob, continue_path
+from control.webhooks.twilio.wire import continue_event_id
 from shared.bus.client import BusUnavailable
 
-CHECK_STREAM: Final = "calls.check_stream"
-# Twilio asks for the next instruction within a second.
-CHECK_AFTER_S: Final = 2.0
 # Later nothing is done: the caller has hung up, or Twilio asked while the database was unavailable.
 LATEST_S: Final = 40.0
 # CallStatus of a call that is over at Twilio (docs: voice/api/call-resource).
 _OVER: Final = frozenset({"completed", "busy", "failed", "no-answer", "canceled"})
 log = structlog.get_logger()
-
-
-class CheckStreamJob(msgspec.Struct, frozen=True):
-    """Payload of the job. leg: of the stream. ended_at: seconds since the epoch. language: the agent's locale.
-    is_error: the stream had an error, and may go on: Twilio reports some as warnings (docs: error 31951)."""
-
-    call_id: UUID
-    leg: int
-    ended_at: float
-    language: str = "en"
-    is_error: bool = False
-
-
-def continue_path(call_id: UUID | None, leg: int, language: str) -> str:
-    """Where Twilio asks what comes after a stream: path and query. The language is part of it, so that an announcement
-    needs no look-up when something is unavailable."""
-    return f"{CONTINUE}?call={call_id or ''}&leg={leg}&language={language}"
-
-
-async def enqueue_stream_check(db: Connection, form: TwilioForm, now: datetime) -> None:
-    """Does nothing for the report that a stream has begun."""
-    if form["StreamEvent"] in ("stream-stopped", "stream-error") and form.call_id is not None:
-        ended_at = parse_iso_time(form["Timestamp"], now).timestamp()
-        is_error = form["StreamEvent"] == "stream-error"
-        job = CheckStreamJob(form.call_id, form.leg, ended_at, form.language, is_error)
-        await enqueue(db, CHECK_STREAM, msgspec.json.encode(job), delay_s=CHECK_AFTER_S)
 
 
 def make_stream_check_job(pool: Pool, services: Services) -> JobHandler:

@@ -1,6 +1,8 @@
-"""Telnyx's webhook events (docs: voice/programmable-voice/voice-api-webhooks), parsed and as our values."""
+"""What Telnyx sends: signed events (docs: voice/programmable-voice/voice-api-webhooks), parsed and as our values."""
 
-from collections.abc import Mapping
+import base64
+import binascii
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -8,13 +10,15 @@ from typing import Any, Final, Literal
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 import msgspec
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from control.calls.live.service import StreamEndedJob
 from control.calls.records.details import LEG_COST
 from control.calls.records.rules import Attestation, CarrierRecording, CarrierStatus, IncomingCall
 from control.carriers.telnyx_forms import INBOUND, TARGET, TRANSFER, client_state, read_client_state
 from control.webhooks.queries import EventKey, StoredEvent
-from control.webhooks.source import non_empty, parse_uuid, plausible_time
+from control.webhooks.source import BadSignature, WebhookOptions, WebhookRequest, non_empty, parse_uuid, plausible_time
 from shared.errors import Malformed
 from shared.events import CallStatus, EndReason, TransferFailure
 
@@ -327,3 +331,77 @@ def _seconds_between(start: str, end: str) -> int | None:
         return max(0, round((datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds()))
     except (ValueError, TypeError):
         return None
+
+
+# In both directions, because clocks differ. Telnyx's own SDK has the same figure.
+TOLERANCE_S: Final = 300
+
+
+class TelnyxKeys:
+    """The public keys of our Telnyx account, the old and the new one while they rotate."""
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        """keys: base64 of 32 bytes each. Raises ValueError for a bad one; the message does not contain the key."""
+        self._keys = [_decode_key(number, text) for number, text in enumerate(keys, start=1)]
+
+    def check(self, body: bytes, signature: str | None, timestamp: str | None, now: datetime) -> None:
+        """The signed bytes are the timestamp (Unix seconds), "|" and the raw body. Raises BadSignature."""
+        if not signature or not timestamp:
+            raise BadSignature("missing")
+        if not self._keys:
+            raise BadSignature("no_key")
+        try:
+            decoded = base64.b64decode(signature, validate=True)
+        except (binascii.Error, ValueError):
+            raise BadSignature("wrong") from None
+        if not any(_verifies(key, decoded, timestamp.encode("utf-8", "replace") + b"|" + body) for key in self._keys):
+            raise BadSignature("wrong")
+        # The timestamp is checked last: only now it is known to be Telnyx's.
+        if not timestamp.isascii() or not timestamp.isdigit() or len(timestamp) > 12:
+            raise BadSignature("stale")
+        if abs(now.timestamp() - int(timestamp)) > TOLERANCE_S:
+            raise BadSignature("stale")
+
+
+def _decode_key(number: int, text: str) -> Ed25519PublicKey:
+    try:
+        return Ed25519PublicKey.from_public_bytes(base64.b64decode(text, validate=True))
+    except (binascii.Error, ValueError):
+        raise ValueError(f"Telnyx's public key number {number} is not base64 of 32 bytes") from None
+
+
+def _verifies(key: Ed25519PublicKey, signature: bytes, signed: bytes) -> bool:
+    try:
+        key.verify(signature, signed)
+    except InvalidSignature:
+        return False
+    return True
+
+
+SIGNATURE_HEADER: Final = "telnyx-signature-ed25519"
+
+
+TIMESTAMP_HEADER: Final = "telnyx-timestamp"
+
+
+class TelnyxReader:
+    """A SourceReader."""
+
+    name = "telnyx"
+
+    def __init__(self, options: WebhookOptions) -> None:
+        """Raises ValueError for a public key that is none."""
+        self._keys = TelnyxKeys(options.telnyx_public_keys)
+
+    def claims(self, request: WebhookRequest) -> bool:
+        """By the header of its signature."""
+        return SIGNATURE_HEADER in request.headers
+
+    def verify(self, request: WebhookRequest, now: datetime) -> None:
+        """Over the raw body."""
+        headers = request.headers
+        self._keys.check(request.body, headers.get(SIGNATURE_HEADER), headers.get(TIMESTAMP_HEADER), now)
+
+    def parse(self, request: WebhookRequest, now: datetime) -> TelnyxEvent:
+        """The query's `call` is our id of a call that we placed. Raises Malformed."""
+        return parse_event(request.body, request.query.get("call", ""), now)
