@@ -19,10 +19,12 @@ from control.analytics.platform_analytics import PlatformAnalytics
 from control.analytics.service import Analytics
 from control.analytics.workspace_analytics import WorkspaceAnalytics
 from control.api_keys.service import ApiKeys
+from control.billing.accounts.service import BillingMail
 from control.billing.invoices.links import KEY_PURPOSE as INVOICE_LINKS
 from control.billing.invoices.links import InvoiceLinks
+from control.billing.invoices.service import Invoices
 from control.billing.limits.service import SpendGuard
-from control.billing.service import Billing
+from control.billing.payments.service import Payments
 from control.calls.admission.service import CallAdmission
 from control.calls.analysis.rules import AnalysisPolicy
 from control.calls.analysis.service import CallAnalyser
@@ -122,19 +124,6 @@ def _make_accounts(
     )
 
 
-def _make_billing(
-    policies: Policies, platform: Platform, workspaces: Workspaces, mailer: EmailQueue, outside: OutsideClients
-) -> Billing:
-    return Billing(
-        platform=platform,
-        workspaces=workspaces,
-        email_queue=mailer,
-        issuer=policies.invoice_issuer,
-        fonts=policies.invoice_fonts,
-        sink=outside.billing_sink,
-    )
-
-
 def make_services(
     sealer: Sealer, policies: Policies, passwords: Passwords, outside: OutsideClients, own: AccessTokens | None = None
 ) -> Services:
@@ -147,7 +136,8 @@ def make_services(
     workspaces = Workspaces(accounts=accounts, platform=platform, email_queue=mailer)
     knowledge, do_not_call = KnowledgeDocuments(workspaces, platform), DoNotCallList(NumberPseudonyms(sealer).list_all)
     agents, webhook_policy = _make_agents(workspaces, knowledge, policies), policies.outbound_webhooks
-    billing = _make_billing(policies, platform, workspaces, mailer, outside)
+    billing_mail = BillingMail(workspaces, mailer)
+    payments = Payments(outside.billing_sink, billing_mail)
     lookup, tools = agents.make_lookup(sealer), make_tools(workspaces, sealer, checker.guard, RESERVED_NAMES)
     campaigns = Campaigns(workspaces, lookup, platform)
     outbound = OutboundCalls(workspaces, lookup, platform, do_not_call)
@@ -163,10 +153,11 @@ def make_services(
         agents,
         platform,
         CallExports(policies.exports),
-        billing,
+        Invoices(platform, billing_mail, policies.invoice_issuer, policies.invoice_fonts),
+        payments,
         InvoiceLinks(sealer.derive(INVOICE_LINKS)),
         SpendGuard(outside.bus, outside.authority.vouchers),
-        Numbers(workspaces=workspaces, agents=agents, platform=platform, billing=billing),
+        Numbers(workspaces=workspaces, agents=agents, platform=platform, payments=payments),
         BusinessAddresses(workspaces),
         RegulatoryBundles(workspaces),
         CallAdmission(lookup, policies.calls, sealer),

@@ -24,9 +24,10 @@ from control.analytics.worker_tasks import analytics_tasks
 from control.backups.worker_tasks import backups_tasks
 from control.billing.accounts.service import keep_billing_facts
 from control.billing.accruals.service import make_accrue
+from control.billing.invoices.service import Invoices
 from control.billing.jobs import utc_now
 from control.billing.limits.service import SpendGuard
-from control.billing.service import Billing
+from control.billing.payments.service import Payments
 from control.billing.tasks import billing_tasks
 from control.calls.analysis.service import CallAnalyser
 from control.calls.analysis.tasks import make_analysis_job
@@ -217,7 +218,9 @@ def _make_privacy_tasks(pool: Pool, services: Services) -> WorkerTasks:
 def _make_billing_tasks(pool: Pool, services: Services, metrics: WorkerMetrics, ahead: timedelta) -> WorkerTasks:
     return billing_tasks(
         pool,
-        services[Billing],
+        services[Workspaces],
+        services[Invoices],
+        services[Payments],
         services[SpendGuard],
         metrics.report_unpriced,
         enqueue_transfer_end,

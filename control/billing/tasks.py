@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from control.billing.accruals.tasks import make_accruals_duty
+from control.billing.invoices.service import Invoices
 from control.billing.invoices.tasks import period_tasks, resume_paid, suspend_overdue
 from control.billing.jobs import BATCH, Clock, ignore_count, utc_now
 from control.billing.ledger import queries as ledger_queries
@@ -14,12 +15,13 @@ from control.billing.ledger.rules import UnpricedUsage
 from control.billing.ledger.tasks import make_record_embedding_job
 from control.billing.limits.service import EndTransfer, SpendGuard, TransferLimits
 from control.billing.limits.tasks import SpendLimitDuty
+from control.billing.payments.service import Payments
 from control.billing.payments.tasks import sink_tasks
 from control.billing.prices.service import update_estimates
-from control.billing.service import Billing
 from control.db.duties import AnyDuty, Duty, WorkerTasks, join_tasks
 from control.db.pool import Connection, Pool
 from control.knowledge.embedding_usage import RECORD_EMBEDDING
+from control.workspaces.service import Workspaces
 
 # Usage without a price is reported for so long.
 REPORTED: Final = timedelta(days=1)
@@ -27,7 +29,9 @@ REPORTED: Final = timedelta(days=1)
 
 def billing_tasks(
     pool: Pool,
-    billing: Billing,
+    workspaces: Workspaces,
+    invoices: Invoices,
+    payments: Payments,
     guard: SpendGuard,
     report: Callable[[Sequence[UnpricedUsage]], None],
     end_transfer: EndTransfer,
@@ -47,20 +51,20 @@ def billing_tasks(
         return sum(one.rows for one in found)
 
     async def overdue_workspaces(db: Connection, now: datetime) -> int:
-        resumed = await resume_paid(db, billing, now, BATCH)
-        return resumed + await suspend_overdue(db, billing, now, BATCH)
+        resumed = await resume_paid(db, workspaces, now, BATCH)
+        return resumed + await suspend_overdue(db, invoices.platform, workspaces, now, BATCH)
 
     duties: list[AnyDuty] = [
         Duty("unpriced_usage", 60, count_unpriced, 1 << 62),
         Duty("cost_estimates", 60, update_estimates, 1 << 62),
         make_accruals_duty(),
-        SpendLimitDuty(billing, guard, TransferLimits(end_transfer)).make_duty(),
+        SpendLimitDuty(invoices.mail, guard, TransferLimits(end_transfer)).make_duty(),
     ]
     later: Clock = clock if not ahead else lambda: clock() + ahead
-    if billing.sink is None:
-        periods = period_tasks(pool, billing, later, report_unopened=report_unopened)
+    if payments.sink is None:
+        periods = period_tasks(pool, invoices, later, report_unopened=report_unopened)
     else:
-        periods = sink_tasks(pool, billing, billing.sink, later, report_unopened=report_unopened)
+        periods = sink_tasks(pool, invoices, payments, payments.sink, later, report_unopened=report_unopened)
     dunning = WorkerTasks(duties=[Duty("overdue_workspaces", 60, overdue_workspaces, 2 * BATCH)])
     dated = join_tasks([dunning, periods])
     moved = [_move(duty, ahead) for duty in dated.duties] if ahead else dated.duties

@@ -16,8 +16,7 @@ import structlog
 
 from control.addresses.service import hold_addresses
 from control.agents.service import Agents
-from control.billing.payments.service import require_payment_method
-from control.billing.service import Billing
+from control.billing.payments.service import Payments
 from control.carriers.rules import (
     AvailableNumber,
     Carrier,
@@ -64,8 +63,8 @@ class Numbers:
     """Every method works within the current transaction: the first ones in a workspace's scope, from `load` on in the
     platform's."""
 
-    def __init__(self, *, workspaces: Workspaces, agents: Agents, platform: Platform, billing: Billing) -> None:
-        self._workspaces, self._agents, self._platform, self._billing = workspaces, agents, platform, billing
+    def __init__(self, *, workspaces: Workspaces, agents: Agents, platform: Platform, payments: Payments) -> None:
+        self._workspaces, self._agents, self._platform, self._payments = workspaces, agents, platform, payments
         self.search = NumberSearch()
 
     async def list_page(
@@ -246,7 +245,7 @@ class Numbers:
     async def _require_payment_method(self, db: Connection, workspace_id: UUID) -> None:
         """Requires a payment method, except on trial, where nothing is billed."""
         if (await self._workspaces.get(db, workspace_id)).status != "trial":
-            await require_payment_method(db, self._billing, workspace_id)
+            await self._payments.require_payment_method(db, workspace_id)
 
     async def _require_capacity(self, db: Connection, workspace_id: UUID) -> None:
         """Locks the tier before the numbers, as everywhere: otherwise a change of tier in between could deadlock. A

@@ -19,6 +19,7 @@ from control.api.client import (
     workspaces,
 )
 from control.billing.accounts import routes as billing_accounts
+from control.billing.accruals import routes as billing_accruals
 from control.billing.credits import routes as billing_credits
 from control.billing.invoices import routes as billing_invoices
 from control.billing.limits import routes as billing_limits
@@ -67,6 +68,7 @@ ROUTES: tuple[Route, ...] = (
     *verified_numbers_routes.ROUTES,
     *privacy.ROUTES,
     *analytics.ROUTES,
+    *billing_accruals.ROUTES,
     *billing_periods.ROUTES,
     *billing_invoices.ROUTES,
     *billing_credits.ROUTES,

@@ -9,6 +9,7 @@ from uuid import UUID
 from pydantic import Field, StringConstraints
 
 from control.accounts.addresses import Address
+from control.billing.accounts import queries
 from control.billing.accounts.rules import (
     MOST_EXEMPTIONS,
     BillingAccount,
@@ -16,8 +17,14 @@ from control.billing.accounts.rules import (
     ExemptionRule,
     ListedExemption,
 )
+from control.billing.accounts.service import (
+    change_settings,
+    get_settings,
+    set_payment_method_exempt,
+    set_prepaid,
+    set_tax_exempt,
+)
 from control.billing.fields import ADMIN_BILLING, BILLING, READERS, WRITERS, copy_fields
-from control.billing.service import Billing
 from control.http.access import member
 from control.http.body import ONE_LINE, Body, ChangeBody, Currency, Money
 from control.http.context import AdminContext, MemberContext
@@ -140,14 +147,13 @@ class BillingChange(ChangeBody):
 
 async def get_billing_settings(context: MemberContext) -> BillingSettingsView:
     """The workspace's limit, and what invoices say about it."""
-    return to_settings(*await context.services[Billing].get_settings(context.db, context.workspace_id))
+    return to_settings(*await get_settings(context.db, context.workspace_id))
 
 
 async def change_billing_settings(context: MemberContext, body: BillingChange) -> BillingSettingsView:
     """Changes the limit, or what invoices say about the workspace."""
     values = body.model_dump(exclude_unset=True)
-    changed = await context.services[Billing].change_settings(context.db, context.actor, context.workspace_id, values)
-    return to_settings(*changed)
+    return to_settings(*await change_settings(context.db, context.actor, context.workspace_id, values))
 
 
 WhyExempt = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2_000)]
@@ -186,29 +192,25 @@ class ExemptionsQuery(Query):
 
 async def set_tax_exemption(context: AdminContext, workspace_id: WorkspaceId, body: TaxExemption) -> None:
     """Says whether a workspace's invoices have no tax, such as under reverse charge."""
-    staff = context.services[Billing].administration
-    await staff.set_tax_exempt(context.db, context.actor, workspace_id, body.is_tax_exempt, body.reason, context.now)
+    await set_tax_exempt(context.db, context.actor, workspace_id, body.is_tax_exempt, body.reason, context.now)
 
 
 async def list_exemptions(context: AdminContext, query: ExemptionsQuery) -> ExemptionList:
     """Workspaces to which a rule does not apply, who exempted them and why, newest first."""
-    staff = context.services[Billing].administration
-    found = await staff.list_exemptions(context.db, query.workspace_id, query.rule)
+    found = await queries.select_exemptions(context.db, query.workspace_id, query.rule)
     return ExemptionList([to_exemption(one) for one in found], has_more=len(found) == MOST_EXEMPTIONS)
 
 
 async def set_prepayment(context: AdminContext, workspace_id: WorkspaceId, body: Prepayment) -> None:
     """Says whether a workspace pays in advance: its calls end when its credits are used up."""
-    staff = context.services[Billing].administration
-    await staff.set_prepaid(context.db, context.actor, workspace_id, body.is_prepaid)
+    await set_prepaid(context.db, context.actor, workspace_id, body.is_prepaid)
 
 
 async def set_payment_method_exemption(
     context: AdminContext, workspace_id: WorkspaceId, body: PaymentMethodExemption
 ) -> None:
     """Says whether a workspace buys phone numbers without a payment method, such as one that pays by bank transfer."""
-    staff = context.services[Billing].administration
-    await staff.set_payment_method_exempt(
+    await set_payment_method_exempt(
         context.db, context.actor, workspace_id, body.is_payment_method_exempt, body.reason, context.now
     )
 

@@ -1,13 +1,29 @@
-"""Billing accounts: opened for new workspaces, and kept when workspaces are purged."""
+"""Billing accounts: opened for new workspaces, changed by their owners and by the staff, kept after a purge."""
 
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, Final
 from uuid import UUID
 
+from control.accounts.email_delivery import Email, EmailQueue
 from control.billing.accounts import queries
-from control.billing.accounts.rules import BillingAccount
+from control.billing.accounts.rules import BillingAccount, BillingSettings, Exemption, ExemptionRule
+from control.billing.money import require_exact
 from control.db.pool import Connection
+from control.platform.audit import Actor, Change, record_change
 from control.platform.currencies import require_priced
 from control.platform.model import CURRENCY
+from control.workspaces.countries import require_countries
+from control.workspaces.service import Workspaces
+from shared.errors import Invalid, NotFound
+from shared.ids import new_id
+
+# Fields of BillingAccount that its workspace changes with its settings.
+_WORKSPACE_FIELDS: Final = ("legal_name", "country", "tax_id")
+# Fields of BillingAccount that the staff sets; in the audit log.
+_STAFF_FIELDS: Final = ("is_tax_exempt", "is_prepaid", "is_payment_method_exempt")
 
 
 async def open_accounts(db: Connection, most: int) -> int:
@@ -41,3 +57,138 @@ async def keep_billing_facts(db: Connection, workspace_id: UUID) -> None:
     """Keeps what later invoices need of a workspace that is about to be purged: its name and its numbers, all of which
     must be released. Needs platform scope."""
     await queries.insert_kept_facts(db, workspace_id)
+
+
+async def get_settings(db: Connection, workspace_id: UUID) -> tuple[BillingSettings, BillingAccount]:
+    """Limits and addresses; the defaults if none were stored."""
+    account = await load_account(db, workspace_id)
+    return await queries.select_settings(db, workspace_id), account
+
+
+async def change_settings(
+    db: Connection, actor: Actor, workspace_id: UUID, values: Mapping[str, Any]
+) -> tuple[BillingSettings, BillingAccount]:
+    """Changes these fields of settings and account. Raises Invalid (codes amount_invalid,
+    country_unknown)."""
+    if values.get("country") is not None:
+        require_countries([values["country"]], "country")
+    account = await lock_account(db, workspace_id)
+    if (limit := values.get("usage_limit_monthly")) is not None:
+        require_exact(limit, account.currency, "usage_limit_monthly")
+    chosen = await queries.select_settings(db, workspace_id)
+    before = {name: getattr(account if name in _WORKSPACE_FIELDS else chosen, name) for name in values}
+    changed = {name: value for name, value in values.items() if value != before[name]}
+    if changed:
+        await _store_settings(db, account, changed)
+        await record_change(db, actor, _settings_change(workspace_id, before, changed))
+    return await get_settings(db, workspace_id)
+
+
+async def _store_settings(db: Connection, account: BillingAccount, changed: Mapping[str, Any]) -> None:
+    of_account = {name: value for name, value in changed.items() if name in _WORKSPACE_FIELDS}
+    if of_account:
+        await queries.update_account(db, replace(account, **of_account))
+    others = {name: value for name, value in changed.items() if name not in _WORKSPACE_FIELDS}
+    if others:
+        await queries.upsert_settings(db, account.workspace_id, others)
+
+
+async def set_tax_exempt(
+    db: Connection, actor: Actor, workspace_id: UUID, exempt: bool, reason: str, now: datetime
+) -> None:
+    """Whether a workspace's invoices have no tax. Raises NotFound (code workspace_not_found), Invalid (code
+    reason_required)."""
+    await _set_exemption(db, actor, workspace_id, "tax", reason, now, is_granted=exempt)
+    await _change_account(db, actor, workspace_id, "billing.tax_exempt", {"is_tax_exempt": exempt}, reason)
+
+
+async def set_prepaid(db: Connection, actor: Actor, workspace_id: UUID, prepaid: bool) -> None:
+    """Whether a workspace's calls end when its credits are used up. Raises NotFound (code workspace_not_found)."""
+    await _change_account(db, actor, workspace_id, "billing.prepaid", {"is_prepaid": prepaid})
+
+
+async def set_payment_method_exempt(
+    db: Connection, actor: Actor, workspace_id: UUID, exempt: bool, reason: str, now: datetime
+) -> None:
+    """Whether a workspace buys numbers without a payment method. Raises as `set_tax_exempt`."""
+    await _set_exemption(db, actor, workspace_id, "payment_method", reason, now, is_granted=exempt)
+    changes = {"is_payment_method_exempt": exempt}
+    await _change_account(db, actor, workspace_id, "billing.payment_method_exempt", changes, reason)
+
+
+async def _set_exemption(
+    db: Connection,
+    actor: Actor,
+    workspace_id: UUID,
+    rule: ExemptionRule,
+    reason: str,
+    now: datetime,
+    *,
+    is_granted: bool,
+) -> None:
+    """Records who exempted the workspace and why."""
+    if not is_granted:
+        return await queries.delete_exemption(db, workspace_id, rule)
+    if not reason:
+        raise Invalid("Say why the workspace is exempt.", param="reason", code="reason_required")
+    if await queries.select_facts(db, workspace_id) is None:
+        raise NotFound("There is no such workspace.", code="workspace_not_found")
+    new = Exemption(
+        id=UUID(new_id()), workspace_id=workspace_id, rule=rule, reason=reason, granted_by=actor.email, granted_at=now
+    )
+    await queries.upsert_exemption(db, new)
+
+
+async def _change_account(
+    db: Connection, actor: Actor, workspace_id: UUID, action: str, changes: Mapping[str, Any], reason: str = ""
+) -> None:
+    """changes: by field of BillingAccount. reason: for the audit log."""
+    if await queries.select_facts(db, workspace_id) is None:
+        raise NotFound("There is no such workspace.", code="workspace_not_found")
+    before = await lock_account(db, workspace_id)
+    after = replace(before, **changes)
+    await queries.update_account(db, after)
+    old, new = ({name: getattr(account, name) for name in _STAFF_FIELDS} for account in (before, after))
+    change = Change(action, "billing_account", str(workspace_id), workspace_id, old, new, reason=reason or None)
+    await record_change(db, actor, change)
+
+
+async def lock_account(db: Connection, workspace_id: UUID) -> BillingAccount:
+    """The account, opened if there is none, and locked until the transaction ends."""
+    await queries.insert_account(db, await load_account(db, workspace_id))
+    account = await queries.select_account(db, workspace_id, lock=True)
+    assert account is not None, "it was just inserted"
+    return account
+
+
+def _settings_change(workspace_id: UUID, before: Mapping[str, Any], changed: Mapping[str, Any]) -> Change:
+    old = {name: _plain(before[name]) for name in changed}
+    new = {name: _plain(value) for name, value in changed.items()}
+    return Change("billing.settings", "billing_settings", str(workspace_id), workspace_id, old, new)
+
+
+def _plain(value: Any) -> Any:
+    return str(value) if isinstance(value, Decimal) else value
+
+
+class BillingMail:
+    """Sends e-mails about money to the address that a workspace chose."""
+
+    def __init__(self, workspaces: Workspaces, email_queue: EmailQueue) -> None:
+        self._workspaces, self._email_queue = workspaces, email_queue
+
+    async def send(self, db: Connection, workspace_id: UUID, page: str, write: Callable[[str, str], Email]) -> None:
+        """Sends an e-mail if the current transaction commits. page: of the workspace's billing pages in the portal.
+        write: makes the e-mail from an address and a link to the page."""
+        to = await self.find_recipient(db, workspace_id)
+        if to is not None:
+            link = self._email_queue.page(f"workspaces/{workspace_id}/billing/{page}")
+            await self._email_queue.enqueue(db, write(to, link))
+
+    async def find_recipient(self, db: Connection, workspace_id: UUID) -> str | None:
+        """The address for invoices, else the longest-standing owner's."""
+        chosen = await queries.select_settings(db, workspace_id)
+        if chosen.billing_email:
+            return chosen.billing_email
+        owner = await self._workspaces.administration.owner(db, workspace_id)
+        return owner.email if owner else None

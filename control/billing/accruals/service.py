@@ -1,18 +1,21 @@
 """Keeps the accruals of all billing periods: what each day adds to the bill, from the statement of its period."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Final
+from uuid import UUID
 
 from control.analytics.rollup import WorkspaceDay
+from control.billing.accounts import queries as accounts_queries
 from control.billing.accruals import queries
 from control.billing.accruals.rules import Accrual, Slice, compute_accruals, cut_slices
 from control.billing.ledger import queries as ledger_queries
 from control.billing.ledger.rules import SegmentUsage
-from control.billing.periods.rules import StoredPeriod
-from control.billing.periods.service import load_numbers, load_segments
+from control.billing.money import round_money
+from control.billing.periods.rules import RESOURCE_TYPES, BillingPeriod, Statement, StoredPeriod
+from control.billing.periods.service import find_period, load_numbers, load_running_statement, load_segments
 from control.billing.prices import queries as prices_queries
 from control.db.pool import Connection
 
@@ -32,6 +35,46 @@ class AccruedBill:
     def total(self) -> Decimal:
         """Usage and fees."""
         return self.usage + self.fees
+
+
+@dataclass(frozen=True, slots=True)
+class RunningPeriod:
+    """The period that goes on, as if plan and numbers stayed until its end; without tax and credits. accrued: what it
+    has cost until now. is_trial: the workspace is on trial, or was until it was suspended."""
+
+    period: BillingPeriod
+    currency: str
+    statement: Statement
+    usage_limit: Decimal | None
+    accrued: AccruedBill
+    is_trial: bool
+
+    @property
+    def usage(self) -> Decimal:
+        """What usage costs so far, in the smallest unit."""
+        return round_money(self.statement.usage, self.currency)
+
+    @property
+    def fee(self) -> Decimal:
+        """The fee of the whole period."""
+        return round_money(self.statement.fee, self.currency)
+
+    @property
+    def percentage_of_limit(self) -> float | None:
+        """Usage in percent of the limit; None without one."""
+        if self.usage_limit is None:
+            return None
+        if self.usage_limit == 0:
+            return 100.0
+        return float((self.usage * 100 / self.usage_limit).quantize(Decimal("0.1"), ROUND_HALF_UP))
+
+    def by_resource(self) -> Mapping[str, tuple[Decimal, Decimal]]:
+        """Quantity and exact price by resource type, in the order of the lines."""
+        sums: dict[str, tuple[Decimal, Decimal]] = {}
+        for line in self.statement.lines:
+            quantity, price = sums.get(RESOURCE_TYPES[line.kind], (Decimal(0), Decimal(0)))
+            sums[RESOURCE_TYPES[line.kind]] = (quantity + line.quantity, price + line.exact)
+        return sums
 
 
 def make_accrue(clock: Callable[[], datetime]) -> Callable[..., Awaitable[list[WorkspaceDay]]]:
@@ -57,6 +100,17 @@ async def load_accrued_bill(db: Connection, stored: StoredPeriod, now: datetime)
     fees = sum((accrual.price for accrual in accruals if accrual.resource_type == "subscription"), _ZERO)
     others = sum((accrual.price for accrual in accruals if accrual.resource_type != "subscription"), _ZERO)
     return AccruedBill(listed, listed + others, fees)
+
+
+async def load_running_period(db: Connection, workspace_id: UUID, now: datetime) -> RunningPeriod:
+    """The period that goes on now, by roll-ups that are seconds old."""
+    stored = await find_period(db, workspace_id, now)
+    statement = await load_running_statement(db, workspace_id, stored.period, stored.currency)
+    chosen = await accounts_queries.select_settings(db, workspace_id)
+    accrued = await load_accrued_bill(db, stored, now)
+    states = await accounts_queries.select_states(db, workspace_id, now, now)
+    is_trial = bool(states) and states[-1].status == "trial"
+    return RunningPeriod(stored.period, stored.currency, statement, chosen.usage_limit_monthly, accrued, is_trial)
 
 
 async def _accrue_period(db: Connection, stored: StoredPeriod, now: datetime) -> set[date]:

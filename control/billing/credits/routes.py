@@ -7,9 +7,10 @@ from uuid import UUID
 
 from pydantic import Field
 
+from control.billing.accounts.service import load_account
+from control.billing.credits import queries, service
 from control.billing.credits.rules import CreditCategory, CreditGrant, CreditScope
 from control.billing.fields import ADMIN_BILLING, BILLING, WRITERS, Amount, Reason, VoidReason, copy_fields
-from control.billing.service import Billing
 from control.http.access import member
 from control.http.body import Body, Currency, Money
 from control.http.context import AdminContext, MemberContext
@@ -76,7 +77,7 @@ def to_credit(grant: CreditGrant) -> CreditView:
 
 async def list_credits(context: MemberContext) -> CreditList:
     """Credits that invoices of the workspace use up."""
-    found = await context.services[Billing].list_credits(context.db, context.workspace_id)
+    found = await queries.select_grants(context.db, context.workspace_id)
     return CreditList([to_credit(one) for one in found], has_more=False)
 
 
@@ -97,12 +98,12 @@ class CreditBody(Body):
 
 async def grant_credit(context: AdminContext, workspace_id: WorkspaceId, body: CreditBody) -> AdminCreditAnswer:
     """Grants a workspace a credit, which its next invoices use up."""
-    currency = await context.services[Billing].get_currency(context.db, workspace_id)
+    account = await load_account(context.db, workspace_id)
     grant = CreditGrant(
         id=UUID(new_id()),
         workspace_id=workspace_id,
         amount=body.amount,
-        currency=currency,
+        currency=account.currency,
         category=body.category,
         applies_to=body.applies_to,
         priority=body.priority,
@@ -112,17 +113,15 @@ async def grant_credit(context: AdminContext, workspace_id: WorkspaceId, body: C
         granted_by=context.admin_id,
         created_at=context.now,
     )
-    staff = context.services[Billing].administration
-    return AdminCreditAnswer(to_admin_credit(await staff.grant_credit(context.db, context.actor, grant)))
+    return AdminCreditAnswer(to_admin_credit(await service.grant_credit(context.db, context.actor, grant)))
 
 
 async def void_credit(
     context: AdminContext, credit_id: Annotated[UUID, Field(description="Id of the credit.")], body: VoidReason
 ) -> AdminCreditAnswer:
     """Ends a credit; what invoices took from it stays."""
-    staff = context.services[Billing].administration
     return AdminCreditAnswer(
-        to_admin_credit(await staff.void_credit(context.db, context.actor, credit_id, body.reason, context.now))
+        to_admin_credit(await service.void_credit(context.db, context.actor, credit_id, body.reason, context.now))
     )
 
 

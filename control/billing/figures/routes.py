@@ -6,11 +6,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from control.analytics.periods import first_day
 from control.analytics.platform_figures import cost_warning
 from control.billing.fields import ADMIN_BILLING, READERS
+from control.billing.figures import queries
 from control.billing.figures.rules import BillingOverview, WorkspaceBalance
+from control.billing.figures.service import list_workspace_balances
 from control.billing.invoices.rules import PaymentStatus
-from control.billing.service import Billing
 from control.http.body import Currency, Money
 from control.http.context import AdminContext
 from control.http.fields import Name, TierName, WorkspaceId
@@ -136,14 +138,13 @@ class BalancesQuery(ListQuery):
 
 async def get_billing_overview(context: AdminContext, query: OverviewQuery) -> BillingOverviewView:
     """Revenue, cost and profit of the period by tier, and what is open of invoices."""
-    staff, today = context.services[Billing].administration, context.now.astimezone(UTC).date()
-    return to_overview(await staff.get_overview(context.db, query.period, today))
+    first = first_day(query.period, context.now.astimezone(UTC).date())
+    return to_overview(await queries.select_overview(context.db, first))
 
 
 async def list_balances(context: AdminContext, query: BalancesQuery) -> BalanceList:
     """Workspaces with what they owe, newest first."""
-    staff = context.services[Billing].administration
-    found = await staff.list_workspaces(context.db, query.status, page=query.request())
+    found = await list_workspace_balances(context.db, query.status, page=query.request())
     return BalanceList([to_balance(one) for one in found.rows], **page_fields(query, found))
 
 

@@ -12,12 +12,13 @@ from uuid import UUID
 
 from control.analytics.periods import Period, first_day
 from control.billing.figures import queries
-from control.billing.figures.rules import FigurePart, ProviderRoleCost
+from control.billing.figures.rules import FigurePart, ProviderRoleCost, WorkspaceBalance
 from control.billing.invoices import queries as invoices_queries
-from control.billing.invoices.rules import Invoice, InvoiceLine
+from control.billing.invoices.rules import Invoice, InvoiceLine, PaymentStatus
 from control.billing.ledger import queries as ledger_queries
 from control.billing.ledger.rules import LedgerSum
 from control.billing.periods.rules import RESOURCE_TYPES
+from control.db.keyset import ListPage, PageRequest
 from control.db.pool import Connection
 from shared.errors import NotFound
 
@@ -91,3 +92,13 @@ async def list_provider_costs(db: Connection, period: Period, now: datetime) -> 
     """By provider and role in a calendar period (UTC) up to now, test calls included. Needs platform scope."""
     first = first_day(period, now.astimezone(UTC).date())
     return await queries.select_provider_costs(db, first)
+
+
+async def list_workspace_balances(
+    db: Connection, status: PaymentStatus | None, *, page: PageRequest
+) -> ListPage[WorkspaceBalance]:
+    """Workspaces, newest first. Raises Invalid (code cursor_unknown)."""
+    found = await queries.select_balances(db, status, page)
+    if page.cursor is not None:
+        return found
+    return found.with_total(await queries.count_balances(db, status))

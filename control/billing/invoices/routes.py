@@ -12,6 +12,7 @@ from uuid import UUID
 from pydantic import Field, StringConstraints
 
 from control.billing.fields import ADMIN_BILLING, BILLING, READERS, WRITERS, copy_fields
+from control.billing.invoices import queries, service
 from control.billing.invoices.links import InvoiceLinks
 from control.billing.invoices.rules import (
     PDF_TYPE,
@@ -20,13 +21,14 @@ from control.billing.invoices.rules import (
     InvoiceFilter,
     InvoiceLine,
     InvoiceListing,
+    InvoiceRecord,
     InvoiceStatus,
     LineKind,
     Payment,
     PaymentKind,
     TaxRate,
 )
-from control.billing.service import Billing, InvoiceRecord
+from control.billing.invoices.service import Invoices
 from control.db.scope import enter_workspace
 from control.http.access import OPEN, member
 from control.http.after_commit import AfterCommit
@@ -236,16 +238,15 @@ LINK_LIMIT = RateLimit("invoice-links", 60, 60)
 
 async def list_invoices(context: MemberContext, query: ListQuery) -> InvoiceList:
     """Invoices, newest first."""
-    found = await context.services[Billing].list_invoices(context.db, context.workspace_id, page=query.request())
+    found = await service.list_invoices(context.db, context.workspace_id, page=query.request())
     invoices = [to_invoice(one, _url(context, one.id)) for one in found.rows]
     return InvoiceList(invoices, **page_fields(query, found))
 
 
 async def get_invoice(context: MemberContext, invoice_id: InvoiceId) -> JsonOrPdf[InvoiceDetails]:
     """An invoice with its lines; as a PDF if the Accept header prefers application/pdf."""
-    billing = context.services[Billing]
-    record = await billing.get_invoice(context.db, context.workspace_id, invoice_id)
-    make = partial(_make_file, _document(billing, record))
+    record = await service.load_invoice(context.db, context.workspace_id, invoice_id)
+    make = partial(_make_file, context.services[Invoices].make_document(record))
     return JsonOrPdf(to_details(record, _url(context, invoice_id)), make)
 
 
@@ -256,13 +257,8 @@ async def open_invoice_link(
     """The PDF of an invoice, by its invoice_pdf_url, which needs no sign-in and is valid for one to two hours."""
     workspace_id, invoice_id = context.services[InvoiceLinks].read(link, context.now)
     await enter_workspace(context.db, workspace_id)
-    billing = context.services[Billing]
-    record = await billing.get_invoice(context.db, workspace_id, invoice_id)
-    return AfterCommit(partial(_make_file, _document(billing, record)))
-
-
-def _document(billing: Billing, record: InvoiceRecord) -> InvoiceDocument:
-    return InvoiceDocument(billing.issuer, record.invoice, record.lines, record.payments, billing.fonts)
+    record = await service.load_invoice(context.db, workspace_id, invoice_id)
+    return AfterCommit(partial(_make_file, context.services[Invoices].make_document(record)))
 
 
 def _make_pdf(document: InvoiceDocument) -> bytes:
@@ -315,22 +311,20 @@ class TaxRateBody(Body):
 async def admin_list_invoices(context: AdminContext, query: AdminInvoicesQuery) -> AdminInvoiceList:
     """Invoices of all workspaces, newest first."""
     wanted = InvoiceFilter(query.workspace_id, query.status)
-    staff = context.services[Billing].administration
-    found = await staff.list_invoices(context.db, wanted, page=query.request())
+    found = await service.list_all_invoices(context.db, wanted, page=query.request())
     return AdminInvoiceList([to_listing(one) for one in found.rows], **page_fields(query, found))
 
 
 async def list_tax_rates(context: AdminContext) -> TaxRateList:
     """All tax rates."""
-    rates = await context.services[Billing].administration.list_tax_rates(context.db)
+    rates = await queries.select_tax_rates(context.db)
     return TaxRateList([_to_tax_rate(rate) for rate in rates], has_more=False)
 
 
 async def add_tax_rate(context: AdminContext, body: TaxRateBody) -> TaxRateAnswer:
     """Adds a version of a tax rate; invoices of periods that end from then on have it."""
     rate = TaxRate(0, body.country, body.name, body.basis_points, body.is_inclusive, body.valid_from)
-    staff = context.services[Billing].administration
-    return TaxRateAnswer(_to_tax_rate(await staff.add_tax_rate(context.db, context.actor, rate, context.now)))
+    return TaxRateAnswer(_to_tax_rate(await service.add_tax_rate(context.db, context.actor, rate, context.now)))
 
 
 def _to_tax_rate(rate: TaxRate) -> TaxRateView:

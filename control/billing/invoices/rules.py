@@ -405,6 +405,15 @@ PDF_TYPE: Final = "application/pdf"
 
 
 @dataclass(frozen=True, slots=True)
+class InvoiceRecord:
+    """An invoice with its lines and payments."""
+
+    invoice: Invoice
+    lines: list[InvoiceLine]
+    payments: list[Payment]
+
+
+@dataclass(frozen=True, slots=True)
 class InvoiceDocument:
     """What a PDF shows. issuer: lines of the platform's name, address, tax id and bank account. fonts: files of further
     fonts, the first choice first."""

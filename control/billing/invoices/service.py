@@ -8,31 +8,40 @@ invoices have of it, taxes aside, to the last digit.
 What reaches the ledger later (`RECHECKED` periods back) becomes adjusting lines of the next invoice.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import structlog
 
+from control.accounts.email_delivery import Email
 from control.analytics.rollup import WorkspaceDay, mark_days
 from control.billing.accounts import queries as accounts_queries
 from control.billing.accounts.rules import BillingAccount
+from control.billing.accounts.service import BillingMail
 from control.billing.credits import queries as credits_queries
 from control.billing.credits.rules import CreditGrant
 from control.billing.invoices import queries
+from control.billing.invoices.emails import invoice_email
 from control.billing.invoices.rules import (
     CARRIED_OVER,
     OWN,
     BilledPeriod,
     DraftLine,
     Invoice,
+    InvoiceDocument,
     InvoiceDraft,
+    InvoiceFilter,
     InvoiceLine,
+    InvoiceListing,
+    InvoiceRecord,
     Payment,
+    PaymentNotice,
     TaxRate,
     describe_line,
     draft_invoice,
@@ -40,15 +49,18 @@ from control.billing.invoices.rules import (
 )
 from control.billing.ledger import queries as ledger_queries
 from control.billing.ledger.rules import PeriodCharge
+from control.billing.money import require_exact
 from control.billing.periods import queries as periods_queries
 from control.billing.periods.rules import RESOURCE_TYPES, BillingPeriod, Statement, StoredPeriod
 from control.billing.periods.service import load_statement
 from control.billing.prices import queries as prices_queries
 from control.billing.prices.rules import RateHistory, round_amount
+from control.db.keyset import ListPage, PageRequest
 from control.db.pool import Connection
 from control.outbound_webhooks.event_types import InvoiceEventData
 from control.outbound_webhooks.service import ReportedFact, report_facts
 from control.platform.audit import Actor, Change, record_change
+from control.platform.service import Platform
 from shared.errors import Conflict, Invalid, NotFound
 from shared.ids import new_id
 
@@ -471,3 +483,92 @@ def make_payment(
         recorded_by=by,
         at=at,
     )
+
+
+async def record_manual_payment(
+    db: Connection, actor: Actor, invoice_id: UUID, notice: PaymentNotice, now: datetime
+) -> Invoice:
+    """Records a payment that the staff report; without an amount, all that is open. Raises as `record_payment` does."""
+    invoice = await lock_invoice(db, invoice_id)
+    amount = invoice.amount_due if notice.amount is None else require_exact(notice.amount, invoice.currency)
+    if not amount:
+        raise Conflict(f"This invoice is {invoice.status}: nothing is to be paid.", code="invoice_not_open")
+    payment = make_payment(invoice, amount, notice.method, now, reference=notice.reference, by=actor.id)
+    return await record_payment(db, actor, replace(payment, reason=notice.reason))
+
+
+async def record_manual_refund(
+    db: Connection, actor: Actor, invoice_id: UUID, notice: PaymentNotice, now: datetime
+) -> Invoice:
+    """Records a refund that the staff report; without an amount, all that was paid. Raises as `refund_payment` does."""
+    invoice = await lock_invoice(db, invoice_id)
+    left = invoice.amount_paid - invoice.amount_refunded
+    amount = left if notice.amount is None else require_exact(notice.amount, invoice.currency)
+    if not amount:
+        raise Conflict("Nothing was paid that could be paid back.", code="invoice_not_paid")
+    refund = make_payment(invoice, -amount, notice.method, now, reference=notice.reference, by=actor.id)
+    return await refund_payment(db, actor, replace(refund, reason=notice.reason))
+
+
+async def list_invoices(db: Connection, workspace_id: UUID, *, page: PageRequest) -> ListPage[Invoice]:
+    """Issued invoices, newest first. Raises Invalid (code cursor_unknown)."""
+    found = await queries.select_page(db, workspace_id, page)
+    if page.cursor is not None:
+        return found
+    return found.with_total(await queries.count_issued(db, workspace_id))
+
+
+async def list_all_invoices(db: Connection, wanted: InvoiceFilter, *, page: PageRequest) -> ListPage[InvoiceListing]:
+    """Newest first. Raises Invalid (code cursor_unknown)."""
+    found = await queries.select_listings(db, wanted, page)
+    if page.cursor is not None:
+        return found
+    return found.with_total(await queries.count_listings(db, wanted))
+
+
+async def load_invoice(db: Connection, workspace_id: UUID, invoice_id: UUID) -> InvoiceRecord:
+    """An issued invoice. Raises NotFound (code invoice_not_found)."""
+    invoice = await queries.select_invoice(db, invoice_id, workspace_id)
+    if invoice is None or invoice.status == "draft":
+        raise NotFound("There is no such invoice.", code="invoice_not_found")
+    lines = await queries.select_lines(db, invoice_id, workspace_id)
+    return InvoiceRecord(invoice, lines, await queries.select_payments(db, invoice_id, workspace_id))
+
+
+async def add_tax_rate(db: Connection, actor: Actor, rate: TaxRate, now: datetime) -> TaxRate:
+    """Raises Conflict (code tax_rate_exists)."""
+    stored = await queries.insert_tax_rate(db, rate, now)
+    if stored is None:
+        raise Conflict("There is a rate of this country, name and time.", code="tax_rate_exists")
+    after = {"basis_points": rate.basis_points, "is_inclusive": rate.is_inclusive}
+    await record_change(db, actor, Change("tax_rate.add", "tax_rate", f"{rate.country} {rate.name}", after=after))
+    return stored
+
+
+class Invoices:
+    """Issues the platform's own invoices, and notifies who pays them. issuer: lines of the platform's name and address.
+    fonts: files of further fonts for the PDF."""
+
+    def __init__(
+        self, platform: Platform, mail: BillingMail, issuer: Sequence[str], fonts: Sequence[Path] = ()
+    ) -> None:
+        self.platform, self.mail = platform, mail
+        self._issuer, self._fonts = issuer, fonts
+
+    async def issue(self, db: Connection, invoice_id: UUID, now: datetime) -> Invoice | None:
+        """Issues a draft of the platform's own, and sends an e-mail if something is to be paid. None: it is issued
+        already. Needs platform scope."""
+        due_days = await self.platform.setting(db, "invoice_due_days")
+        invoice = await issue_own(db, invoice_id, now, due_days)
+        if invoice is not None and invoice.status == "pending":
+            await self.notify(db, invoice, invoice_email)
+        return invoice
+
+    async def notify(self, db: Connection, invoice: Invoice, write: Callable[[str, Invoice, str], Email]) -> None:
+        """Sends an e-mail about an invoice. write: makes it from address, invoice and link."""
+        page = f"invoices/{invoice.id}"
+        await self.mail.send(db, invoice.workspace_id, page, lambda to, link: write(to, invoice, link))
+
+    def make_document(self, record: InvoiceRecord) -> InvoiceDocument:
+        """What the invoice's PDF shows."""
+        return InvoiceDocument(self._issuer, record.invoice, record.lines, record.payments, self._fonts)

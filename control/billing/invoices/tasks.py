@@ -14,7 +14,7 @@ import structlog
 from control.billing.accounts.service import open_accounts
 from control.billing.invoices import queries, service
 from control.billing.invoices.emails import overdue_email
-from control.billing.invoices.service import close_period
+from control.billing.invoices.service import Invoices, close_period
 from control.billing.jobs import (
     BATCH,
     MOST_WAITING,
@@ -28,11 +28,12 @@ from control.billing.jobs import (
 )
 from control.billing.periods import queries as periods_queries
 from control.billing.periods.service import open_periods
-from control.billing.service import Billing
 from control.db.duties import Duty, WorkerTasks
 from control.db.jobs import JobHandler
 from control.db.pool import Connection, Pool
 from control.platform.audit import Actor
+from control.platform.service import Platform
+from control.workspaces.service import Workspaces
 from control.workspaces.status import OVERDUE_REASON
 
 CLOSE_PERIOD: Final = "billing.close_period"
@@ -55,7 +56,7 @@ class IssueInvoiceJob(msgspec.Struct, frozen=True):
 
 def period_tasks(
     pool: Pool,
-    billing: Billing,
+    invoices: Invoices,
     clock: Clock = utc_now,
     *,
     issue: JobHandler | None = None,
@@ -69,7 +70,7 @@ def period_tasks(
         accounts = await open_accounts(db, BATCH)
         periods = await open_periods(db, now, BATCH, looked_at=MOST_WAITING)
         report_unopened(periods.failed)
-        delay = timedelta(hours=await billing.platform.setting(db, "billing_close_delay_hours"))
+        delay = timedelta(hours=await invoices.platform.setting(db, "billing_close_delay_hours"))
         due = await periods_queries.select_due(db, now - delay, MOST_WAITING)
         await enqueue_new(db, CLOSE_PERIOD, [ClosePeriodJob(one) for one in due], BATCH)
         drafts = await queries.select_drafts(db, MOST_WAITING)
@@ -79,13 +80,13 @@ def period_tasks(
     async def overdue_invoices(db: Connection, now: datetime) -> int:
         late = await service.mark_overdue(db, now, BATCH)
         for invoice in late:
-            await billing.notify(db, invoice, overdue_email)
+            await invoices.notify(db, invoice, overdue_email)
         return len(late)
 
     return WorkerTasks(
         handlers={
             CLOSE_PERIOD: _make_closing(pool, clock),
-            ISSUE_INVOICE: issue or _make_issuing(pool, billing, clock),
+            ISSUE_INVOICE: issue or _make_issuing(pool, invoices, clock),
         },
         duties=[
             Duty("billing_periods", 60, billing_periods, BATCH),
@@ -112,12 +113,12 @@ def _make_closing(pool: Pool, clock: Clock) -> JobHandler:
     return run
 
 
-def _make_issuing(pool: Pool, billing: Billing, clock: Clock) -> JobHandler:
+def _make_issuing(pool: Pool, invoices: Invoices, clock: Clock) -> JobHandler:
     """The e-mail's job is part of the transaction that issues the invoice."""
 
     async def run(payload: bytes) -> None:
         job = decode_job(payload, IssueInvoiceJob)
-        await transact(pool, lambda db: billing.issue_invoice(db, job.invoice_id, clock()))
+        await transact(pool, lambda db: invoices.issue(db, job.invoice_id, clock()))
 
     return run
 
@@ -128,24 +129,24 @@ _SYSTEM: Final = Actor("system")
 _ANSWERED_WITHIN: Final = timedelta(days=1)
 
 
-async def suspend_overdue(db: Connection, billing: Billing, now: datetime, most: int) -> int:
+async def suspend_overdue(db: Connection, platform: Platform, workspaces: Workspaces, now: datetime, most: int) -> int:
     """Suspends workspaces with an invoice that has been overdue for the days of the setting `overdue_grace_days`, if
     `overdue_action` says so; returns how many. Invoices of a sink that has not answered for a day do not count. Needs
     platform scope."""
-    if await billing.platform.setting(db, "overdue_action") != "suspend":
+    if await platform.setting(db, "overdue_action") != "suspend":
         return 0
-    grace = timedelta(days=await billing.platform.setting(db, "overdue_grace_days"))
+    grace = timedelta(days=await platform.setting(db, "overdue_grace_days"))
     found = await queries.select_late(db, now - grace, now - _ANSWERED_WITHIN, most)
     for workspace_id in found:
-        await billing.workspaces.administration.suspend(db, _SYSTEM, workspace_id, OVERDUE_REASON, now)
+        await workspaces.administration.suspend(db, _SYSTEM, workspace_id, OVERDUE_REASON, now)
         log.warning("workspace.suspended_overdue", workspace_id=str(workspace_id))
     return len(found)
 
 
-async def resume_paid(db: Connection, billing: Billing, now: datetime, most: int) -> int:
+async def resume_paid(db: Connection, workspaces: Workspaces, now: datetime, most: int) -> int:
     """Ends the suspension of workspaces that owe nothing overdue any more; returns how many. Needs platform scope."""
     found = await queries.select_settled(db, OVERDUE_REASON, most)
     for workspace_id in found:
-        await billing.workspaces.administration.activate(db, _SYSTEM, workspace_id, now)
+        await workspaces.administration.activate(db, _SYSTEM, workspace_id, now)
         log.info("workspace.resumed_paid", workspace_id=str(workspace_id))
     return len(found)

@@ -6,9 +6,10 @@ from typing import Annotated
 
 from pydantic import Field
 
+from control.billing.accounts.service import load_account
 from control.billing.fields import BILLING
+from control.billing.limits import queries
 from control.billing.limits.rules import MOST_ALERTS, AlertKind, SpendAlert
-from control.billing.service import Billing
 from control.http.access import member
 from control.http.body import Currency, Money
 from control.http.context import MemberContext
@@ -60,8 +61,9 @@ def to_alert(alert: SpendAlert, currency: str) -> SpendAlertView:
 
 async def list_spend_alerts(context: MemberContext) -> SpendAlertList:
     """When the workspace came near its spending limit and reached it; the same is sent by e-mail."""
-    found, currency = await context.services[Billing].list_alerts(context.db, context.workspace_id)
-    return SpendAlertList([to_alert(one, currency) for one in found], has_more=len(found) == MOST_ALERTS)
+    account = await load_account(context.db, context.workspace_id)
+    found = await queries.select_alerts(context.db, context.workspace_id)
+    return SpendAlertList([to_alert(one, account.currency) for one in found], has_more=len(found) == MOST_ALERTS)
 
 
 ROUTES: tuple[Route, ...] = (

@@ -20,6 +20,7 @@ from uuid import UUID
 import structlog
 
 from control.accounts.email_delivery import Email
+from control.billing.accounts.service import BillingMail
 from control.billing.credits import queries as credits_queries
 from control.billing.limits import queries
 from control.billing.limits.reservations import Reservations
@@ -46,7 +47,6 @@ from control.billing.periods.rules import Statement, StoredPeriod
 from control.billing.periods.service import find_period, load_exact_statement, load_statement
 from control.billing.prices import queries as prices_queries
 from control.billing.prices.rules import Consumption, PriceList
-from control.billing.service import Billing
 from control.db.pool import Connection, Pool
 from control.db.scope import enter_platform
 from control.outbound_webhooks.event_types import EventType, SpendingLimitEventData
@@ -304,7 +304,7 @@ def find_due(snapshot: SpendSnapshot, *, is_refusing: bool) -> AlertKind | None:
 
 
 async def send_alert(
-    db: Connection, billing: Billing, snapshot: SpendSnapshot, now: datetime, *, is_refusing: bool
+    db: Connection, mail: BillingMail, snapshot: SpendSnapshot, now: datetime, *, is_refusing: bool
 ) -> AlertKind | None:
     """Stores and e-mails the alert that is due; returns it. Needs platform scope."""
     kind = find_due(snapshot, is_refusing=is_refusing)
@@ -312,10 +312,7 @@ async def send_alert(
         return None
     log.info("spend_limit.noticed", workspace_id=str(snapshot.workspace_id), kind=kind)
     await report_limit(db, snapshot, kind, now)
-    to = await billing.find_recipient(db, snapshot.workspace_id)
-    if to is not None:
-        page = billing.page(f"workspaces/{snapshot.workspace_id}/billing/settings")
-        await billing.send(db, alert_email(to, snapshot, kind, page))
+    await mail.send(db, snapshot.workspace_id, "settings", lambda to, link: alert_email(to, snapshot, kind, link))
     return kind
 
 

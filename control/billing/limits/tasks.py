@@ -9,6 +9,7 @@ from uuid import UUID
 import asyncpg  # type: ignore[import-untyped]
 import structlog
 
+from control.billing.accounts.service import BillingMail
 from control.billing.limits import queries
 from control.billing.limits.rules import NoSpendLimit, SpendSnapshot
 from control.billing.limits.service import (
@@ -21,7 +22,6 @@ from control.billing.limits.service import (
     load_snapshot,
     send_alert,
 )
-from control.billing.service import Billing
 from control.db.duties import OutsideDuty
 from control.db.pool import Connection, Pool
 from control.db.scope import enter_platform
@@ -44,8 +44,8 @@ class SpendLimitDuty:
     """Renews every EVERY_S. Workspaces whose last call ended since the previous run are looked at once more, because
     only then all their costs are in the ledger."""
 
-    def __init__(self, billing: Billing, guard: SpendGuard, transfers: TransferLimits) -> None:
-        self._billing, self._guard, self._transfers = billing, guard, transfers
+    def __init__(self, mail: BillingMail, guard: SpendGuard, transfers: TransferLimits) -> None:
+        self._mail, self._guard, self._transfers = mail, guard, transfers
         self._before: set[UUID] = set()
 
     def make_duty(self) -> OutsideDuty:
@@ -127,7 +127,7 @@ class SpendLimitDuty:
             return
         async with pool.transaction() as db:
             await enter_platform(db)
-            await send_alert(db, self._billing, snapshot, now, is_refusing=is_refusing)
+            await send_alert(db, self._mail, snapshot, now, is_refusing=is_refusing)
 
 
 async def _isolate(workspace_id: UUID, work: Awaitable[None]) -> None:

@@ -7,24 +7,23 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from control.billing.accounts.routes import BillingSettingsView, to_settings
+from control.billing.accounts.service import get_settings
 from control.billing.fields import ADMIN_BILLING, BILLING, WRITERS, Amount, VoidReason
+from control.billing.invoices import service as invoices_service
 from control.billing.invoices.routes import AdminInvoiceAnswer, to_admin_invoice
 from control.billing.invoices.rules import PaymentNotice
 from control.billing.payments.service import (
     AddedMethod,
-    SinkAdministration,
+    Payments,
     StartedSetup,
     add_payment_method,
     find_payment_method,
     remove_payment_method,
-    require_sink,
     save_added,
     save_customer,
     save_removed,
-    sink_customer,
     start_setup,
 )
-from control.billing.service import Billing
 from control.http.access import member
 from control.http.after_commit import CheckedChange
 from control.http.body import ONE_LINE, Body, Slug
@@ -65,8 +64,8 @@ class PaymentMethodBody(Body):
 async def start_payment_setup(context: MemberContext) -> CheckedChange[SetupView]:
     """Begins the addition of a card: the browser gives it to Stripe with this secret, then sends its id to
     …/payment-method."""
-    billing = context.services[Billing]
-    sink, customer = require_sink(billing), await sink_customer(context.db, billing, context.workspace_id)
+    payments = context.services[Payments]
+    sink, customer = payments.require_sink(), await payments.make_customer(context.db, context.workspace_id)
     started: list[StartedSetup] = []
 
     async def ask() -> None:
@@ -81,8 +80,8 @@ async def start_payment_setup(context: MemberContext) -> CheckedChange[SetupView
 
 async def set_payment_method(context: MemberContext, body: PaymentMethodBody) -> CheckedChange[BillingSettingsView]:
     """Has this payment method pay invoices from now on; what is open is charged to it."""
-    billing, workspace_id = context.services[Billing], context.workspace_id
-    sink, customer = require_sink(billing), await sink_customer(context.db, billing, workspace_id)
+    payments, workspace_id = context.services[Payments], context.workspace_id
+    sink, customer = payments.require_sink(), await payments.make_customer(context.db, workspace_id)
     added: list[AddedMethod] = []
 
     async def ask() -> None:
@@ -90,14 +89,14 @@ async def set_payment_method(context: MemberContext, body: PaymentMethodBody) ->
 
     async def save(again: MemberContext) -> BillingSettingsView:
         await save_added(again.db, again.actor, customer, added[-1], again.now)
-        return to_settings(*await billing.get_settings(again.db, workspace_id))
+        return to_settings(*await get_settings(again.db, workspace_id))
 
     return CheckedChange(ask, save)
 
 
 async def delete_payment_method(context: MemberContext) -> CheckedChange[None]:
     """Removes the payment method; invoices then wait for another one, and become overdue."""
-    sink = require_sink(context.services[Billing])
+    sink = context.services[Payments].require_sink()
     method_id = await find_payment_method(context.db, context.workspace_id)
 
     async def save(again: MemberContext) -> None:
@@ -132,50 +131,47 @@ async def void_invoice(
     context: AdminContext, invoice_id: InvoiceId, body: VoidReason
 ) -> CheckedChange[AdminInvoiceAnswer]:
     """Declares an issued invoice that is not paid void. Its charges are given up, its credits are free again."""
-    sink = SinkAdministration(context.services[Billing].sink)
-    external_id = await sink.find_open(context.db, invoice_id)
+    payments = context.services[Payments]
+    external_id = await payments.find_open(context.db, invoice_id)
 
     async def save(again: AdminContext) -> AdminInvoiceAnswer:
-        staff = again.services[Billing].administration
-        invoice = await staff.void_invoice(again.db, again.actor, invoice_id, body.reason, again.now)
+        invoice = await invoices_service.void_invoice(again.db, again.actor, invoice_id, body.reason, again.now)
         return AdminInvoiceAnswer(to_admin_invoice(invoice))
 
-    return CheckedChange(partial(sink.void, external_id, body.reason) if external_id else None, save)
+    return CheckedChange(partial(payments.void, external_id, body.reason) if external_id else None, save)
 
 
 async def record_payment(
     context: AdminContext, invoice_id: InvoiceId, body: PaymentBody
 ) -> CheckedChange[AdminInvoiceAnswer]:
     """Records a payment; an invoice is paid once all of it came in. One that Stripe has is paid as a whole."""
-    sink = SinkAdministration(context.services[Billing].sink)
-    external_id = await sink.find_open(context.db, invoice_id)
+    payments = context.services[Payments]
+    external_id = await payments.find_open(context.db, invoice_id)
     if external_id is not None:
-        await sink.require_whole(context.db, invoice_id, body.amount)
+        await payments.require_whole(context.db, invoice_id, body.amount)
 
     async def save(again: AdminContext) -> AdminInvoiceAnswer:
-        staff = again.services[Billing].administration
-        invoice = await staff.record_payment(again.db, again.actor, invoice_id, _notice(body), again.now)
+        invoice = await invoices_service.record_manual_payment(
+            again.db, again.actor, invoice_id, _notice(body), again.now
+        )
         return AdminInvoiceAnswer(to_admin_invoice(invoice))
 
-    return CheckedChange(partial(sink.settle, external_id) if external_id else None, save)
+    return CheckedChange(partial(payments.settle, external_id) if external_id else None, save)
 
 
 async def refund_payment(context: AdminContext, invoice_id: InvoiceId, body: PaymentBody) -> AdminInvoiceAnswer:
     """Records that money was paid back. That of an invoice at Stripe is paid back to the card, and shown then."""
-    billing = context.services[Billing]
-    found = await SinkAdministration(billing.sink).order_refund(
-        context.db, context.actor, invoice_id, _notice(body), context.now
-    )
+    db, actor, notice = context.db, context.actor, _notice(body)
+    found = await context.services[Payments].order_refund(db, actor, invoice_id, notice)
     if found is None:
-        staff = billing.administration
-        found = await staff.refund(context.db, context.actor, invoice_id, _notice(body), context.now)
+        found = await invoices_service.record_manual_refund(db, actor, invoice_id, notice, context.now)
     return AdminInvoiceAnswer(to_admin_invoice(found))
 
 
 async def resume_invoice(context: AdminContext, invoice_id: InvoiceId) -> AdminInvoiceAnswer:
     """Has an invoice issued or charged again that Stripe refused, once the cause is removed."""
-    sink = SinkAdministration(context.services[Billing].sink)
-    return AdminInvoiceAnswer(to_admin_invoice(await sink.resume(context.db, context.actor, invoice_id, context.now)))
+    invoice = await context.services[Payments].resume(context.db, context.actor, invoice_id, context.now)
+    return AdminInvoiceAnswer(to_admin_invoice(invoice))
 
 
 def _notice(body: PaymentBody) -> PaymentNotice:

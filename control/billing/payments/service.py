@@ -14,7 +14,7 @@ from uuid import UUID
 import structlog
 
 from control.billing.accounts import queries as accounts_queries
-from control.billing.accounts.service import load_account
+from control.billing.accounts.service import BillingMail, load_account
 from control.billing.invoices import queries as invoices_queries
 from control.billing.invoices import service as invoices_service
 from control.billing.invoices.rules import Invoice, Payment, PaymentNotice
@@ -35,7 +35,6 @@ from control.billing.payments.sink import (
     SinkReceipt,
     SinkUnavailable,
 )
-from control.billing.service import Billing
 from control.db.pool import Connection
 from control.platform.audit import Actor, Change, record_change
 from shared.errors import Conflict, Invalid, Unavailable
@@ -58,13 +57,6 @@ class StartedSetup:
     secret: SetupSecret
 
 
-def require_sink(billing: Billing) -> BillingSink:
-    """Raises Conflict (code no_card_payments)."""
-    if billing.sink is None:
-        raise Conflict("This platform takes no cards: invoices are paid by bank transfer.", code="no_card_payments")
-    return billing.sink
-
-
 @contextmanager
 def sink_problems(param: str | None = None) -> Iterator[None]:
     """Maps the sink's errors. Raises Invalid (codes card_declined, payment_method_unknown), Conflict (code
@@ -79,21 +71,6 @@ def sink_problems(param: str | None = None) -> Iterator[None]:
         raise Conflict(f"The payment company refused this: {error}.", code="sink_refused") from None
     except SinkUnavailable:
         raise Unavailable("The payment company does not answer. Try again in a minute.") from None
-
-
-async def sink_customer(db: Connection, billing: Billing, workspace_id: UUID, name: str | None = None) -> SinkCustomer:
-    """Who pays, as the sink is to know it. name: of a workspace that may be gone."""
-    account = await load_account(db, workspace_id)
-    known = await queries.select_account(db, workspace_id)
-    facts = await accounts_queries.select_facts(db, workspace_id) if name is None else None
-    return SinkCustomer(
-        workspace_id=workspace_id,
-        customer_id=known.customer_id if known else None,
-        name=account.legal_name or name or (facts.name if facts else ""),
-        email=await billing.find_recipient(db, workspace_id),
-        country=account.country,
-        tax_id=account.tax_id,
-    )
 
 
 async def start_setup(sink: BillingSink, customer: SinkCustomer) -> StartedSetup:
@@ -144,21 +121,6 @@ async def find_payment_method(db: Connection, workspace_id: UUID) -> str | None:
     """The sink's id of the one that pays."""
     account = await queries.select_account(db, workspace_id)
     return account.payment_method_id if account else None
-
-
-async def require_payment_method(db: Connection, billing: Billing, workspace_id: UUID) -> None:
-    """Whether somebody will pay for what the workspace orders. Without a sink nothing is required, nor of a workspace
-    that the staff exempted. Locks nothing: a payment method may be removed at any later time, too. Raises Conflict
-    (code payment_method_required)."""
-    if billing.sink is None or await find_payment_method(db, workspace_id) is not None:
-        return
-    account = await accounts_queries.select_account(db, workspace_id)
-    if account is None or not account.is_payment_method_exempt:
-        raise Conflict(
-            "This workspace has no payment method. An owner adds one first: "
-            f"POST /workspaces/{workspace_id}/billing/payment-method/setup.",
-            code="payment_method_required",
-        )
 
 
 async def remove_payment_method(sink: BillingSink, method_id: str | None) -> None:
@@ -279,11 +241,46 @@ def _sum_by_reference(payments: Sequence[Payment]) -> dict[str, Decimal]:
     return sums
 
 
-@dataclass(frozen=True, slots=True)
-class SinkAdministration:
-    """sink: where the platform's invoices are now; None: nowhere."""
+class Payments:
+    """The payment company of the platform, for customers and for the staff. What the staff changes of an invoice there
+    is changed at the sink first, outside of a transaction, then in our records. sink: None: the platform has none."""
 
-    sink: BillingSink | None
+    def __init__(self, sink: BillingSink | None, mail: BillingMail) -> None:
+        self.sink, self._mail = sink, mail
+
+    def require_sink(self) -> BillingSink:
+        """Raises Conflict (code no_card_payments)."""
+        if self.sink is None:
+            raise Conflict("This platform takes no cards: invoices are paid by bank transfer.", code="no_card_payments")
+        return self.sink
+
+    async def make_customer(self, db: Connection, workspace_id: UUID, name: str | None = None) -> SinkCustomer:
+        """Who pays, as the sink is to know it. name: of a workspace that may be gone."""
+        account = await load_account(db, workspace_id)
+        known = await queries.select_account(db, workspace_id)
+        facts = await accounts_queries.select_facts(db, workspace_id) if name is None else None
+        return SinkCustomer(
+            workspace_id=workspace_id,
+            customer_id=known.customer_id if known else None,
+            name=account.legal_name or name or (facts.name if facts else ""),
+            email=await self._mail.find_recipient(db, workspace_id),
+            country=account.country,
+            tax_id=account.tax_id,
+        )
+
+    async def require_payment_method(self, db: Connection, workspace_id: UUID) -> None:
+        """Requires a payment method of a workspace that orders something. Without a sink nothing is required, nor of a
+        workspace that the staff exempted. Locks nothing: a payment method may be removed at any later time, too. Raises
+        Conflict (code payment_method_required)."""
+        if self.sink is None or await find_payment_method(db, workspace_id) is not None:
+            return
+        account = await accounts_queries.select_account(db, workspace_id)
+        if account is None or not account.is_payment_method_exempt:
+            raise Conflict(
+                "This workspace has no payment method. An owner adds one first: "
+                f"POST /workspaces/{workspace_id}/billing/payment-method/setup.",
+                code="payment_method_required",
+            )
 
     async def find_open(self, db: Connection, invoice_id: UUID) -> str | None:
         """The sink's id of an invoice that is open there; None where our records alone decide. Raises Conflict (code
@@ -291,18 +288,18 @@ class SinkAdministration:
         invoice = await invoices_queries.select_invoice(db, invoice_id)
         if invoice is None or invoice.stripe_invoice_id is None or invoice.status not in OPEN:
             return None
-        self._require_sink()
+        self._require_invoice_sink()
         return invoice.stripe_invoice_id
 
     async def void(self, external_id: str, reason: str) -> None:
         """Raises as `sink_problems` does."""
         with sink_problems():
-            await self._require_sink().void_invoice(external_id, reason)
+            await self._require_invoice_sink().void_invoice(external_id, reason)
 
     async def settle(self, external_id: str) -> None:
         """Tells the sink that all of it was paid elsewhere. Raises as `sink_problems` does."""
         with sink_problems():
-            await self._require_sink().settle_invoice(external_id)
+            await self._require_invoice_sink().settle_invoice(external_id)
 
     async def require_whole(self, db: Connection, invoice_id: UUID, amount: Decimal | None) -> None:
         """A sink takes no part payments from elsewhere. Raises Invalid (code amount_too_low)."""
@@ -315,7 +312,7 @@ class SinkAdministration:
             )
 
     async def order_refund(
-        self, db: Connection, actor: Actor, invoice_id: UUID, notice: PaymentNotice, now: datetime
+        self, db: Connection, actor: Actor, invoice_id: UUID, notice: PaymentNotice
     ) -> Invoice | None:
         """Orders a refund, which a job has the sink pay back to the card; the invoice shows it once that is done. None:
         the invoice is not the sink's. Raises NotFound, Conflict (codes invoice_not_paid, no_card_payments), Invalid
@@ -323,7 +320,7 @@ class SinkAdministration:
         invoice = await invoices_service.lock_invoice(db, invoice_id)
         if invoice.stripe_invoice_id is None:
             return None
-        self._require_sink()
+        self._require_invoice_sink()
         orders = await queries.select_open_orders(db, invoice_id)
         left = invoice.amount_paid - invoice.amount_refunded - sum((one.amount for one in orders), Decimal(0))
         amount = left if notice.amount is None else require_exact(notice.amount, invoice.currency)
@@ -347,7 +344,7 @@ class SinkAdministration:
         await record_change(db, actor, Change("invoice.resume", "invoice", str(invoice.id), invoice.workspace_id))
         return invoice
 
-    def _require_sink(self) -> BillingSink:
+    def _require_invoice_sink(self) -> BillingSink:
         if self.sink is None:
             raise Conflict("The payment company of this invoice is not set up.", code="no_card_payments")
         return self.sink

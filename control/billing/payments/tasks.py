@@ -16,6 +16,7 @@ from control.billing.invoices import queries as invoices_queries
 from control.billing.invoices import service as invoices_service
 from control.billing.invoices.emails import declined_email, invoice_email
 from control.billing.invoices.rules import OWN, Invoice
+from control.billing.invoices.service import Invoices
 from control.billing.invoices.tasks import IssueInvoiceJob, period_tasks
 from control.billing.jobs import (
     BATCH,
@@ -42,7 +43,7 @@ from control.billing.payments.rules import (
     RefundJob,
     after_decline,
 )
-from control.billing.payments.service import OPEN, SYSTEM, apply_receipt, save_payment_method, sink_customer
+from control.billing.payments.service import OPEN, SYSTEM, Payments, apply_receipt, save_payment_method
 from control.billing.payments.sink import (
     BillingSink,
     PaymentDeclined,
@@ -55,7 +56,6 @@ from control.billing.payments.sink import (
     UsageReading,
     UsageSink,
 )
-from control.billing.service import Billing
 from control.db.duties import AnyDuty, Duty, OutsideDuty, WorkerTasks, join_tasks
 from control.db.jobs import JobFailed, JobHandler
 from control.db.pool import Connection, Pool
@@ -75,8 +75,8 @@ class IssueRequest:
 class SinkJobs:
     """Handlers of the jobs. clock: the present moment."""
 
-    def __init__(self, pool: Pool, billing: Billing, sink: BillingSink, clock: Clock) -> None:
-        self._pool, self._billing, self._sink, self._clock = pool, billing, sink, clock
+    def __init__(self, pool: Pool, invoices: Invoices, payments: Payments, sink: BillingSink, clock: Clock) -> None:
+        self._pool, self._invoices, self._payments, self._sink, self._clock = pool, invoices, payments, sink, clock
 
     def handler(self, kind: type[T], run: Callable[[T], Awaitable[None]]) -> JobHandler:
         """Of a method of this class. The job is retried while the sink is unavailable."""
@@ -192,12 +192,12 @@ class SinkJobs:
         if draft is None or draft.status != "draft":
             return None
         if draft.sink == OWN and draft.amount == 0:
-            await self._billing.issue_invoice(db, invoice_id, self._clock())
+            await self._invoices.issue(db, invoice_id, self._clock())
             return None
         if draft.sink == OWN:
             draft = replace(draft, sink=self._sink.name)
             await invoices_queries.update_state(db, draft)
-        customer = await sink_customer(db, self._billing, draft.workspace_id, draft.customer_name)
+        customer = await self._payments.make_customer(db, draft.workspace_id, draft.customer_name)
         lines = await invoices_queries.select_lines(db, draft.id, draft.workspace_id)
         return IssueRequest(
             SinkInvoice(
@@ -217,7 +217,7 @@ class SinkJobs:
         now, draft = self._clock(), await invoices_service.lock_invoice(db, invoice_id)
         if draft.status != "draft":
             return
-        days = await self._billing.platform.setting(db, "invoice_due_days")
+        days = await self._invoices.platform.setting(db, "invoice_due_days")
         issued = replace(
             draft,
             number=receipt.number,
@@ -229,7 +229,7 @@ class SinkJobs:
         await invoices_service.save_state(db, issued)
         await queries.upsert_collection(db, Collection(issued.id, issued.workspace_id, 0, now, now))
         if (await apply_receipt(db, issued, receipt, now)).status == "pending":
-            await self._billing.notify(db, issued, invoice_email)
+            await self._invoices.notify(db, issued, invoice_email)
             await enqueue_once(db, CHARGE_INVOICE, ChargeInvoiceJob(issued.id))
 
     async def _find_charge(self, db: Connection, invoice_id: UUID) -> tuple[str, str, int] | None:
@@ -262,7 +262,7 @@ class SinkJobs:
         declined = after_decline(collection, self._clock(), is_replaced=is_replaced)
         await queries.upsert_collection(db, declined)
         if not is_replaced:
-            await self._billing.notify(db, invoice, declined_email)
+            await self._invoices.notify(db, invoice, declined_email)
 
     async def _is_replaced(self, db: Connection, workspace_id: UUID, method_id: str) -> bool:
         """Whether another payment method than this pays by now."""
@@ -361,7 +361,8 @@ CHECK_PAID_FOR: Final = timedelta(days=120)
 
 def sink_tasks(
     pool: Pool,
-    billing: Billing,
+    invoices: Invoices,
+    payments: Payments,
     sink: BillingSink,
     clock: Clock,
     *,
@@ -370,7 +371,7 @@ def sink_tasks(
     """`period_tasks`, whose invoices the sink issues; jobs `billing.charge_invoice`, `.check_invoice`,
     `.check_payment`, `.check_customer` and `.refund`; duties `invoice_charges`, `invoice_checks`, `refund_orders`, and
     `usage_meter` if the sink takes usage. report_unopened: see there."""
-    jobs = SinkJobs(pool, billing, sink, clock)
+    jobs = SinkJobs(pool, invoices, payments, sink, clock)
 
     async def invoice_charges(db: Connection, now: datetime) -> int:
         due = await queries.select_due(db, now, MOST_WAITING)
@@ -400,5 +401,5 @@ def sink_tasks(
     if sink.usage_sink is not None:
         duties.append(UsageMeterDuty(sink.usage_sink).make_duty())
     issue = jobs.handler(IssueInvoiceJob, jobs.issue)
-    periods = period_tasks(pool, billing, clock, issue=issue, report_unopened=report_unopened)
+    periods = period_tasks(pool, invoices, clock, issue=issue, report_unopened=report_unopened)
     return join_tasks([periods, WorkerTasks(handlers=handlers, duties=duties)])

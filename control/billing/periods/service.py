@@ -12,12 +12,13 @@ import structlog
 
 from control.billing.accounts import queries as accounts_queries
 from control.billing.accounts.rules import BillingAccount, WorkspaceState
-from control.billing.accounts.service import load_account
+from control.billing.accounts.service import load_account, lock_account
 from control.billing.ledger import queries as ledger_queries
 from control.billing.ledger.rules import SegmentUsage
 from control.billing.periods import queries
 from control.billing.periods.rules import (
     BillingPeriod,
+    PeriodSummary,
     PlanSegment,
     RentedNumber,
     Statement,
@@ -29,6 +30,7 @@ from control.billing.periods.rules import (
 )
 from control.billing.prices import queries as prices_queries
 from control.billing.prices.rules import PlanHistory, RateHistory
+from control.db.keyset import ListPage, PageRequest
 from control.db.pool import Connection
 from control.platform.audit import Actor, Change, record_change
 from control.platform.currencies import require_priced
@@ -241,9 +243,7 @@ async def set_currency(db: Connection, actor: Actor, workspace_id: UUID, currenc
     tier_name = await accounts_queries.lock_tier(db, workspace_id)
     if tier_name is None:
         raise NotFound("There is no such workspace.", code="workspace_not_found")
-    await accounts_queries.insert_account(db, await load_account(db, workspace_id))
-    before = await accounts_queries.select_account(db, workspace_id, lock=True)
-    assert before is not None, "it was just inserted"
+    before = await lock_account(db, workspace_id)
     if before.currency == currency:
         return before
     await require_priced(db, tier_name, currency, "currency")
@@ -262,3 +262,11 @@ async def set_currency(db: Connection, actor: Actor, workspace_id: UUID, currenc
     )
     await record_change(db, actor, change)
     return replace(before, currency=currency)
+
+
+async def list_periods(db: Connection, workspace_id: UUID, *, page: PageRequest) -> ListPage[PeriodSummary]:
+    """Closed periods, newest first. Raises Invalid (code cursor_unknown)."""
+    found = await queries.select_page(db, workspace_id, page)
+    if page.cursor is not None:
+        return found
+    return found.with_total(await queries.count_closed(db, workspace_id))

@@ -11,12 +11,13 @@ from uuid import UUID
 import msgspec
 
 from control.agents.lookup import AgentLookup
+from control.billing.accounts.service import change_settings
+from control.billing.invoices.service import Invoices
 from control.billing.limits.rules import SpendSnapshot, SpendTerms
 from control.billing.limits.service import SpendGuard, TransferLimits, load_snapshot
 from control.billing.limits.tasks import SpendLimitDuty
 from control.billing.prices import queries as prices_queries
 from control.billing.prices.rules import ANY_MODEL, NewPrice, PriceKey
-from control.billing.service import Billing
 from control.calls.admission.service import record_refusal
 from control.calls.announcements import make_refusal
 from control.calls.carrier_reports.service import apply_status
@@ -190,7 +191,7 @@ class SpendScene:
                 one.last_words_at = self.at
 
     def _make_duty(self, guard: SpendGuard) -> SpendLimitDuty:
-        return SpendLimitDuty(self.platform.services[Billing], guard, TransferLimits(self._end_transfer))
+        return SpendLimitDuty(self.platform.services[Invoices].mail, guard, TransferLimits(self._end_transfer))
 
     async def _end_transfer(self, db: Connection, call_id: UUID) -> None:
         self._due_transfers.append(call_id)
@@ -259,5 +260,5 @@ async def set_limit(
     values = {"usage_limit_monthly": limit, "auto_pause_on_limit": pauses}
     await platform.in_workspace(
         workspace,
-        lambda db: platform.services[Billing].change_settings(db, workspace.actor, workspace.workspace_id, values),
+        lambda db: change_settings(db, workspace.actor, workspace.workspace_id, values),
     )

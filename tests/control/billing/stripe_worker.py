@@ -12,10 +12,11 @@ from uuid import UUID
 import asyncpg  # type: ignore[import-untyped]
 
 from control.accounts.email_delivery import EmailQueue
+from control.billing.accounts.service import BillingMail
+from control.billing.invoices.service import Invoices
 from control.billing.limits.service import SpendGuard
 from control.billing.payments import queries as payments_queries
-from control.billing.payments.service import save_payment_method, sink_customer
-from control.billing.service import Billing
+from control.billing.payments.service import Payments, save_payment_method
 from control.billing.stripe.client import HttpxTransport, StripeOptions
 from control.billing.stripe.sink import StripeSink
 from control.billing.tasks import billing_tasks
@@ -73,7 +74,8 @@ class StripeWorker:
     stripe: SimulatedStripe
     transport: KillableTransport
     sink: StripeSink
-    billing: Billing
+    invoicing: Invoices
+    payments: Payments
     now: datetime = NOW
     failures: list[str] = field(default_factory=list)
 
@@ -85,7 +87,14 @@ class StripeWorker:
     def tasks(self) -> WorkerTasks:
         guard = self.platform.services[SpendGuard]
         return billing_tasks(
-            self.platform.pool, self.billing, guard, lambda found: None, enqueue_transfer_end, lambda: self.now
+            self.platform.pool,
+            self.platform.services[Workspaces],
+            self.invoicing,
+            self.payments,
+            guard,
+            lambda found: None,
+            enqueue_transfer_end,
+            lambda: self.now,
         )
 
     def move_to(self, now: datetime) -> None:
@@ -129,7 +138,7 @@ class StripeWorker:
 
     async def add_card(self, workspace_id: UUID, card: str = "pm_card_visa") -> str:
         """As the owner's browser and the API do; returns the payment method's id."""
-        customer = await self.platform.in_platform(lambda db: sink_customer(db, self.billing, workspace_id, "Acme"))
+        customer = await self.platform.in_platform(lambda db: self.payments.make_customer(db, workspace_id, "Acme"))
         customer_id = await self.sink.ensure_customer(customer)
         method = attach_payment_method(self.account, {"customer": customer_id}, card)
         stored = await self.sink.set_payment_method(customer_id, method["id"])
@@ -184,14 +193,9 @@ async def open_stripe_worker(database_url: str, valkey_url: str, folder: Path) -
     ):
         transport = KillableTransport()
         sink = StripeSink(StripeOptions(stripe.account.key, stripe.url, meter_event=METER), transport)
-        billing = Billing(
-            platform=platform.services[Platform],
-            workspaces=platform.services[Workspaces],
-            email_queue=EmailQueue(SEALER, "https://portal.example"),
-            issuer=("Vocalized",),
-            sink=sink,
-        )
-        yield StripeWorker(platform, stripe, transport, sink, billing)
+        mail = BillingMail(platform.services[Workspaces], EmailQueue(SEALER, "https://portal.example"))
+        invoicing = Invoices(platform.services[Platform], mail, ("Vocalized",))
+        yield StripeWorker(platform, stripe, transport, sink, invoicing, Payments(sink, mail))
         await sink.close()
 
 

@@ -17,9 +17,9 @@ from control.billing.accounts.service import keep_billing_facts, open_accounts
 from control.billing.invoices import queries as invoices_queries
 from control.billing.invoices import service as invoices_service
 from control.billing.invoices import tasks as invoices_tasks
+from control.billing.invoices.service import Invoices
 from control.billing.invoices.tasks import CLOSE_PERIOD, ISSUE_INVOICE, period_tasks
 from control.billing.periods.service import open_periods
-from control.billing.service import Billing
 from control.db.duties import WorkerTasks
 from control.db.pool import Connection
 from tests.control.calls.call_platform import NOW, CallPlatform, LiveWorkspace, open_call_platform
@@ -50,7 +50,7 @@ async def workspace(platform: CallPlatform) -> LiveWorkspace:
 
 def tasks_at(platform: CallPlatform, now: datetime) -> WorkerTasks:
     """Of a worker whose clock says so."""
-    return period_tasks(platform.pool, platform.services[Billing], lambda: now)
+    return period_tasks(platform.pool, platform.services[Invoices], lambda: now)
 
 
 async def run_duty(platform: CallPlatform, name: str, now: datetime) -> int:
@@ -236,7 +236,7 @@ async def test_a_workspace_whose_period_fails_stops_no_other(platform: CallPlatf
     found = await platform.in_platform(lambda db: open_periods(db, NOW, 1, looked_at=10))
     assert found.opened == 1, "after those that fail"
     reported: list[int] = []
-    tasks = period_tasks(platform.pool, platform.services[Billing], lambda: NOW, report_unopened=reported.append)
+    tasks = period_tasks(platform.pool, platform.services[Invoices], lambda: NOW, report_unopened=reported.append)
     (duty,) = (one for one in tasks.duties if one.name == "billing_periods")
     with structlog.testing.capture_logs() as logs:
         assert await duty.run_once(platform.pool, NOW) == 0

@@ -13,6 +13,7 @@ from control.billing.jobs import enqueue_new
 from control.billing.payments import tasks as payments_tasks
 from control.billing.payments.rules import CHECK_INVOICE, CheckInvoiceJob
 from control.db.pool import Connection
+from control.workspaces.service import Workspaces
 from simulator.stripe import invoices
 from tests.control.billing.stripe_worker import NEXT_MONTH, StripeWorker, open_stripe_worker
 
@@ -112,9 +113,10 @@ async def test_giving_an_invoice_up_does_not_resume_its_workspace(worker: Stripe
         await worker.run()
     assert await workspace_status(worker, workspace_id) == "suspended"
     invoices.mark_uncollectible(worker.account, {}, external_id)
+    workspaces = worker.platform.services[Workspaces]
     worker.move_to(worker.now + timedelta(hours=7))
     await worker.run()
-    await worker.platform.in_platform(lambda db: invoices_tasks.resume_paid(db, worker.billing, worker.now, 10))
+    await worker.platform.in_platform(lambda db: invoices_tasks.resume_paid(db, workspaces, worker.now, 10))
     assert (await worker.invoices(workspace_id))[0]["status"] == "uncollectible"
     assert await workspace_status(worker, workspace_id) == "suspended"
     if later == "void":
@@ -124,5 +126,5 @@ async def test_giving_an_invoice_up_does_not_resume_its_workspace(worker: Stripe
     await worker.platform.in_platform(lambda db: enqueue_new(db, CHECK_INVOICE, [CheckInvoiceJob(external_id)], 1))
     await worker.run_jobs()
     assert (await worker.invoices(workspace_id))[0]["status"] == later
-    await worker.platform.in_platform(lambda db: invoices_tasks.resume_paid(db, worker.billing, worker.now, 10))
+    await worker.platform.in_platform(lambda db: invoices_tasks.resume_paid(db, workspaces, worker.now, 10))
     assert await workspace_status(worker, workspace_id) == "active"

@@ -8,10 +8,11 @@ from uuid import UUID
 
 import pytest
 
+from control.billing.invoices.service import void_invoice
 from control.billing.jobs import enqueue_once
 from control.billing.payments import queries as payments_queries
 from control.billing.payments.rules import CHECK_CUSTOMER, CheckCustomerJob
-from control.billing.payments.service import AddedMethod, save_added, save_removed, sink_customer
+from control.billing.payments.service import AddedMethod, save_added, save_removed
 from control.billing.payments.sink import PaymentCard, SinkError
 from control.db.pool import Connection
 from shared.errors import Conflict
@@ -145,8 +146,7 @@ async def test_removing_a_card_does_not_remove_the_next_one(worker: StripeWorker
 async def test_a_card_of_a_customer_that_is_not_stored_is_refused(worker: StripeWorker) -> None:
     """Two first requests made a customer each: the card of the one that is not stored would never pay."""
     workspace_id = await worker.create_workspace()
-    find = sink_customer
-    first = await worker.platform.in_platform(lambda db: find(db, worker.billing, workspace_id, "Acme"))
+    first = await worker.platform.in_platform(lambda db: worker.payments.make_customer(db, workspace_id, "Acme"))
     await worker.platform.in_platform(lambda db: payments_queries.insert_account(db, workspace_id, "cus_first"))
     added = AddedMethod("cus_second", PaymentCard("pm_2", "4242", "visa"))
     with pytest.raises(Conflict):
@@ -171,8 +171,7 @@ async def test_what_staff_closed_is_not_due_any_more(worker: StripeWorker) -> No
     (invoice,) = await worker.invoices(workspace_id)
     worker.move_to(worker.now.replace(day=8))
     invoices.void_invoice(worker.account, {}, invoice["stripe_invoice_id"])
-    staff = worker.billing.administration
-    await worker.platform.in_platform(lambda db: staff.void_invoice(db, STAFF, invoice["id"], "Wrong", worker.now))
+    await worker.platform.in_platform(lambda db: void_invoice(db, STAFF, invoice["id"], "Wrong", worker.now))
     assert (await select_collection(worker, invoice["id"])).is_due(worker.now)
     await worker.run()
     assert (await select_collection(worker, invoice["id"])).next_attempt_at is None

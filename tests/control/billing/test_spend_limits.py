@@ -11,8 +11,9 @@ from uuid import UUID
 import pytest
 
 from control.accounts.email_delivery import EMAIL_JOB
+from control.billing.accounts.service import set_prepaid
 from control.billing.credits.rules import CreditGrant
-from control.billing.service import Billing
+from control.billing.credits.service import grant_credit
 from shared.bus.granted_time import GrantedTime
 from shared.errors import Conflict
 from shared.ids import new_id
@@ -195,11 +196,7 @@ async def test_prepaid_calls_end_when_the_credits_are_used_up(platform: CallPlat
     scene = await make_scene(platform, 100 * PRICE)
     assert await scene.ring(120)
     await run_to_the_end(scene)
-    await platform.in_platform(
-        lambda db: platform.services[Billing].administration.set_prepaid(
-            db, STAFF, scene.workspace.workspace_id, prepaid=True
-        )
-    )
+    await platform.in_platform(lambda db: set_prepaid(db, STAFF, scene.workspace.workspace_id, prepaid=True))
     await grant(scene, 2 * PRICE)
     await grant(scene, 50 * PRICE, expires_s=-1)
     await scene.lose_redis()  # which had a budget from a moment ago
@@ -241,6 +238,4 @@ async def grant(scene: SpendScene, amount: Decimal, expires_s: float | None = No
         reason="Transfer 17",
         created_at=scene.now,
     )
-    await scene.platform.in_platform(
-        lambda db: scene.platform.services[Billing].administration.grant_credit(db, STAFF, credit)
-    )
+    await scene.platform.in_platform(lambda db: grant_credit(db, STAFF, credit))

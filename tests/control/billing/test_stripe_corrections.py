@@ -13,7 +13,6 @@ import pytest
 from control.billing.invoices.rules import PaymentNotice
 from control.billing.jobs import enqueue_once
 from control.billing.payments.rules import CHECK_PAYMENT, CheckPaymentJob
-from control.billing.payments.service import SinkAdministration
 from control.db.pool import Connection
 from simulator.stripe import corrections, invoices
 from tests.control.billing.stripe_worker import NEXT_MONTH, StripeWorker, open_stripe_worker
@@ -102,8 +101,8 @@ async def test_an_order_of_ours_that_the_check_finds_first_is_recorded_once(work
     """The worker died after Stripe had paid back; the webhook comes before the job is repeated."""
     workspace_id = await make_invoice(worker, is_paid=True)
     invoice = await read_invoice(worker, workspace_id)
-    staff, notice = SinkAdministration(worker.sink), PaymentNotice(Decimal(5), "stripe", "", "Goodwill")
-    await worker.platform.in_platform(lambda db: staff.order_refund(db, STAFF, invoice["id"], notice, worker.now))
+    notice = PaymentNotice(Decimal(5), "stripe", "", "Goodwill")
+    await worker.platform.in_platform(lambda db: worker.payments.order_refund(db, STAFF, invoice["id"], notice))
     (order,) = await worker.platform.in_platform(lambda db: db.fetch("SELECT * FROM refund_orders WHERE status='open'"))
     await worker.sink.refund_invoice(invoice["stripe_invoice_id"], order["id"], Decimal(5), "usd")
     jobs = await worker.jobs()

@@ -11,7 +11,6 @@ from uuid import UUID, uuid4
 import pytest
 
 from control.billing.invoices.rules import PaymentNotice
-from control.billing.payments.service import SinkAdministration
 from control.billing.payments.sink import SinkCustomer, SinkError, SinkInvoice, SinkLine
 from control.billing.stripe.client import to_minor
 from control.billing.stripe.sink import MOST_ITEMS
@@ -46,8 +45,7 @@ async def make_paid_invoice(worker: StripeWorker) -> UUID:
 
 async def order(worker: StripeWorker, workspace_id: UUID, notice: PaymentNotice) -> None:
     (invoice,) = await worker.invoices(workspace_id)
-    staff = SinkAdministration(worker.sink)
-    await worker.platform.in_platform(lambda db: staff.order_refund(db, STAFF, invoice["id"], notice, worker.now))
+    await worker.platform.in_platform(lambda db: worker.payments.order_refund(db, STAFF, invoice["id"], notice))
 
 
 async def test_money_is_paid_back_once(worker: StripeWorker) -> None:
@@ -91,13 +89,12 @@ async def test_a_refused_invoice_waits_for_staff(worker: StripeWorker) -> None:
         lambda db: db.fetchval("SELECT last_error FROM sink_invoices WHERE invoice_id = $1", invoice["id"])
     )
     assert "total at Stripe" in error
-    staff = SinkAdministration(worker.sink)
     await add_item("", "", -100)
-    await worker.platform.in_platform(lambda db: staff.resume(db, STAFF, invoice["id"], worker.now))
+    await worker.platform.in_platform(lambda db: worker.payments.resume(db, STAFF, invoice["id"], worker.now))
     await worker.run()
     assert (await worker.invoices(workspace_id))[0]["status"] == "pending"
     with pytest.raises(Conflict):
-        await worker.platform.in_platform(lambda db: staff.resume(db, STAFF, invoice["id"], worker.now))
+        await worker.platform.in_platform(lambda db: worker.payments.resume(db, STAFF, invoice["id"], worker.now))
 
 
 async def test_a_total_that_differs_is_never_finalised(worker: StripeWorker) -> None:

@@ -21,6 +21,7 @@ from control.http.origin import OriginReader
 from control.webhooks.routes import Webhooks
 from control.webhooks.source import WebhookOptions
 from control.workspaces.administration import WorkspaceUpdate
+from control.workspaces.service import Workspaces
 from simulator.stripe import invoices
 from simulator.stripe.account import StripeObject
 from simulator.stripe.webhooks import StripeWebhooks, sign_payload
@@ -90,7 +91,7 @@ async def check_books(worker: StripeWorker, workspace_id: UUID) -> None:
 
 
 async def test_trial_active_overdue_paid_cancelled(link: StripeLink) -> None:
-    worker, administration = link.worker, link.worker.billing.workspaces.administration
+    worker, administration = link.worker, link.worker.platform.services[Workspaces].administration
     workspace_id = await worker.create_workspace(status="trial")
     await worker.run()
     await run_at(worker, NEXT_MONTH)

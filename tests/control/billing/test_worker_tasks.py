@@ -1,10 +1,12 @@
 """The metric of usage without a price."""
 
+from control.billing.invoices.service import Invoices
 from control.billing.limits.service import SpendGuard
-from control.billing.service import Billing
+from control.billing.payments.service import Payments
 from control.billing.tasks import REPORTED, billing_tasks
 from control.calls.transfers.service import enqueue_transfer_end
 from control.worker_runtime import WorkerMetrics
+from control.workspaces.service import Workspaces
 from tests.control.billing.scripted_call import make_events, write_facts
 from tests.control.calls.call_platform import CallPlatform, later
 
@@ -18,7 +20,9 @@ async def test_usage_without_a_price_is_reported_for_a_day(platform: CallPlatfor
     metrics = WorkerMetrics()
     tasks = billing_tasks(
         platform.pool,
-        platform.services[Billing],
+        platform.services[Workspaces],
+        platform.services[Invoices],
+        platform.services[Payments],
         platform.services[SpendGuard],
         metrics.report_unpriced,
         enqueue_transfer_end,
