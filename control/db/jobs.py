@@ -11,9 +11,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import asyncpg  # type: ignore[import-untyped]
+import msgspec
 from pgqueuer.adapters.persistence.qb import QueryQueueBuilder
 from pgqueuer.adapters.persistence.queries import Queries
 from pgqueuer.core.executors import EntrypointExecutor, EntrypointExecutorParameters
@@ -25,6 +26,7 @@ from control.db.job_driver import JobDriver
 from control.db.pool import ROLE, Connection
 
 JobHandler = Callable[[bytes], Awaitable[None]]
+T = TypeVar("T")
 
 _STATEMENTS: Final = QueryQueueBuilder()
 # pgqueuer's statement without its client, which passes JSON as text: our codec would encode that twice.
@@ -55,6 +57,18 @@ class JobFailed(Exception):
     def __init__(self, reason: str, *, is_permanent: bool = False) -> None:
         super().__init__(reason)
         self.reason, self.is_permanent = reason, is_permanent
+
+
+def decode_payload(payload: bytes, kind: type[T]) -> T:
+    """Returns a job's payload.
+
+    Raises:
+        JobFailed: It is not of this kind. That is permanent, because another try reads the same bytes.
+    """
+    try:
+        return msgspec.json.decode(payload, type=kind)
+    except msgspec.DecodeError as error:
+        raise JobFailed(type(error).__name__, is_permanent=True) from None
 
 
 class JobQueueUnavailable(Exception):

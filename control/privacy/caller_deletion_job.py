@@ -4,16 +4,15 @@ deleted is not found again, and it is done only when nothing is left."""
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
 
 from control.calls.deletion import service as calls
 from control.calls.deletion.rules import CallerNumber, DeletedCall
 from control.calls.live.service import MediaAssignment
-from control.calls.records.service import decode_payload, utc_now
 from control.campaigns.service import delete_recipients_with_number, has_recipient_with_number
-from control.db.jobs import JobFailed, JobHandler
+from control.db.jobs import JobFailed, JobHandler, decode_payload
 from control.db.pool import Connection, Pool
 from control.db.scope import enter_platform
 from control.integrations.caller_records.service import delete_caller_records
@@ -67,7 +66,9 @@ def make_caller_deletion_job(
             is_over = await _delete_others(pool, storage, clear_payloads, found) and is_over
             if is_over:
                 # Those that were requested while there was still something to delete hold it, too.
-                counts = {"exports": await withdraw_exports(pool, storage, found.caller.workspace_id, utc_now())}
+                counts = {
+                    "exports": await withdraw_exports(pool, storage, found.caller.workspace_id, datetime.now(UTC))
+                }
                 async with pool.transaction() as db:
                     await enter_platform(db)
                     await store_caller_deletions.add_counts(db, found.deletion.id, counts)
@@ -78,7 +79,7 @@ def make_caller_deletion_job(
         async with pool.transaction() as db:
             await enter_platform(db)
             if is_over:
-                await _finish(db, found.deletion.id, utc_now())
+                await _finish(db, found.deletion.id, datetime.now(UTC))
             else:
                 await enqueue_deletion(db, found.deletion.id, delay_s=WAIT_S)
 
@@ -112,7 +113,7 @@ async def _delete_calls(pool: Pool, media_assignment: MediaAssignment, found: _D
         await media_assignment.forget_conversations(closed)
         async with pool.transaction() as db:
             await enter_platform(db)
-            counts = Counter(await calls.delete_contents(db, found.caller, closed, utc_now()))
+            counts = Counter(await calls.delete_contents(db, found.caller, closed, datetime.now(UTC)))
             counts["messages"] = await delete_messages(db, found.caller.workspace_id, closed)
             counts["webhook_events"] = await delete_call_events(db, found.caller.workspace_id, closed)
             counts["tool_runs"] = await delete_call_runs(db, found.caller.workspace_id, closed)

@@ -6,14 +6,13 @@ and the parts of 32 MiB that storage takes). Pages are read one after the other 
 is added meanwhile may be in it or not."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
 import msgspec
 
-from control.calls.records.service import decode_payload, utc_now
-from control.db.jobs import JobFailed, JobHandler
+from control.db.jobs import JobFailed, JobHandler, decode_payload
 from control.db.pool import Connection, Pool
 from control.db.scope import enter_platform, enter_workspace
 from control.privacy import read_export, store_exports
@@ -46,10 +45,10 @@ def make_export_job(pool: Pool, storage: Storage) -> JobHandler:
                 # A worker that was killed may have written the file after it was withdrawn.
                 return await storage.delete(key)
             writer = _ExportWriter(pool, storage, export)
-            await storage.put_stream(key, writer.write(utc_now()))
+            await storage.put_stream(key, writer.write(datetime.now(UTC)))
             async with pool.transaction() as db:
                 await enter_platform(db)
-                is_wanted = await store_exports.finish(db, export.id, "ready", utc_now(), writer.size_bytes)
+                is_wanted = await store_exports.finish(db, export.id, "ready", datetime.now(UTC), writer.size_bytes)
             if not is_wanted:
                 await storage.delete(key)
         except StorageUnavailable as fault:

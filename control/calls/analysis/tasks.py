@@ -26,8 +26,7 @@ from control.calls.analysis.service import (
     ModelUse,
 )
 from control.calls.records.rules import AnalysisOutcomeStatus, AnalysisRecord
-from control.calls.records.service import decode_payload
-from control.db.jobs import JobHandler, JobLimits, enqueue
+from control.db.jobs import JobHandler, JobLimits, decode_payload, enqueue
 from control.db.pool import Connection, Pool
 from control.db.scope import enter_platform_for_calls
 from control.outbound_webhooks.event_types import AnalysisEventData

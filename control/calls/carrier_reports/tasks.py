@@ -17,11 +17,11 @@ from control.calls.carrier_reports.service import LOOK_AFTER_S, ReadPriceJob, _e
 from control.calls.changes.service import save_changes
 from control.calls.records import queries as records_queries
 from control.calls.records.rules import CallState
-from control.calls.records.service import Gateways, decode_payload, load_state
+from control.calls.records.service import load_state
 from control.calls.transfers import queries as transfers_queries
 from control.carriers.rules import OTHER_CURRENCY, CarrierRefused, CarrierUnavailable
-from control.carriers.service import CallPricing
-from control.db.jobs import JobFailed, JobHandler
+from control.carriers.service import CallPricing, Carriers
+from control.db.jobs import JobFailed, JobHandler, decode_payload
 from control.db.pool import Connection, Pool
 from control.db.scope import enter_platform
 from control.platform.service import Platform
@@ -38,7 +38,7 @@ async def load_extra_prices(db: Connection, platform: Platform) -> ExtraPrices:
 log = structlog.get_logger()
 
 
-def make_price_job(pool: Pool, carriers: Gateways, platform: Platform) -> JobHandler:
+def make_price_job(pool: Pool, carriers: Carriers, platform: Platform) -> JobHandler:
     """Stores the price and an estimate of what the carrier bills separately. An adjusting row of the ledger makes the
     sum the call's cost. platform: holds the prices of the estimate."""
 

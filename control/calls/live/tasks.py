@@ -1,14 +1,16 @@
 """The jobs that end calls: one call, or all calls of a suspended workspace."""
 
+from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
 
 from control.calls.live import queries
 from control.calls.live.service import CallNotLive, EndCallsJob, HangupJob, MediaAssignment, end_call
 from control.calls.records import queries as records_queries
-from control.calls.records.service import Gateways, decode_payload, load_state, utc_now
+from control.calls.records.service import load_state
 from control.carriers.rules import CarrierRefused, CarrierUnavailable
-from control.db.jobs import JobFailed, JobHandler
+from control.carriers.service import Carriers
+from control.db.jobs import JobFailed, JobHandler, decode_payload
 from control.db.pool import Pool
 from control.db.scope import enter_platform
 from shared.bus.client import BusUnavailable
@@ -18,7 +20,7 @@ from shared.bus.commands import DONE, EndCall
 MEDIA_WAIT_S: Final = 2.0
 
 
-def make_hangup_job(pool: Pool, carriers: Gateways, media_assignment: MediaAssignment) -> JobHandler:
+def make_hangup_job(pool: Pool, carriers: Carriers, media_assignment: MediaAssignment) -> JobHandler:
     """Ends a call: by media, else by the carrier. A refusal is tried again, too, because the call goes on meanwhile."""
 
     async def run(payload: bytes) -> None:
@@ -64,9 +66,9 @@ def make_end_calls_job(pool: Pool) -> JobHandler:
         while True:
             async with pool.transaction() as db:
                 await enter_platform(db)
-                found = await queries.select_calls_to_end(db, job.workspace_id, utc_now(), after, BATCH)
+                found = await queries.select_calls_to_end(db, job.workspace_id, datetime.now(UTC), after, BATCH)
                 for call in (await records_queries.lock_states(db, found)).values():
-                    await end_call(db, call, utc_now(), polite=True)
+                    await end_call(db, call, datetime.now(UTC), polite=True)
             if len(found) < BATCH:
                 return
             after = found[-1]

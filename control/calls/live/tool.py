@@ -8,9 +8,8 @@ import structlog
 from msgspec import Meta, Struct
 
 from control.calls.records import queries as records_queries
-from control.calls.records.service import Gateways
 from control.carriers.rules import CarrierRefused, CarrierUnavailable
-from control.carriers.service import KeypadCarrier
+from control.carriers.service import Carriers, KeypadCarrier
 from control.media_requests.handlers import HandlerContext, MediaRequestHandler, RequestHandlers
 from shared.bus.requests import TOOL_REQUEST
 from shared.errors import Conflict, Invalid, NotFound, Unavailable
@@ -29,7 +28,7 @@ class SentDigitArguments(Struct, frozen=True):
 class SentDigitRuns:
     """Has the call's carrier press the keys; only on the line of the call that asks. The digits are in no log."""
 
-    carriers: Gateways
+    carriers: Carriers
 
     def handlers(self) -> RequestHandlers:
         """For the API's reader of requests. Repeatable: the run's id is the carrier's command id."""

@@ -10,7 +10,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
 
@@ -25,12 +25,12 @@ from control.calls.outbound.service import (
     PlaceCallJob,
     enqueue_dial,
 )
-from control.calls.records.service import Gateways, decode_payload, utc_now
 from control.campaigns.tasks import CampaignCall, PlaceCall
 from control.carriers.pacer import CallPacer
 from control.carriers.retries import NotProcessed
 from control.carriers.rules import Carrier, CarrierName, CarrierRefused, CarrierUnavailable, PlacedCall
-from control.db.jobs import JobFailed, JobHandler
+from control.carriers.service import Carriers
+from control.db.jobs import JobFailed, JobHandler, decode_payload
 from control.db.pool import Connection, Pool
 from control.db.scope import enter_platform
 from control.platform.audit import Actor
@@ -104,7 +104,7 @@ def back_off_s(refusals: int) -> float:
 log = structlog.get_logger()
 
 
-def make_dial_job(pool: Pool, placement: CallPlacement, carriers: Gateways, queue: DialQueue) -> JobHandler:
+def make_dial_job(pool: Pool, placement: CallPlacement, carriers: Carriers, queue: DialQueue) -> JobHandler:
     """Dials a call once, when its turn has come. A repeated try only looks whether the first one reached the carrier; a
     request that the carrier did not process goes back to the queue."""
 
@@ -114,7 +114,7 @@ def make_dial_job(pool: Pool, placement: CallPlacement, carriers: Gateways, queu
             return
         async with pool.transaction() as db:
             await enter_platform(db)
-            order = await placement.start(db, job.call_id, utc_now())
+            order = await placement.start(db, job.call_id, datetime.now(UTC))
         if order is not None:
             await _place(pool, placement, carriers, queue, job, order)
 
@@ -125,7 +125,7 @@ async def _is_due(pool: Pool, placement: CallPlacement, queue: DialQueue, job: P
     """Whether to go on now: not for a call that is not queued (any more), nor before its turn."""
     async with pool.transaction() as db:
         await enter_platform(db)
-        waiting = await placement.find_waiting(db, job.call_id, utc_now())
+        waiting = await placement.find_waiting(db, job.call_id, datetime.now(UTC))
     if waiting is None:
         return False
     if waiting.is_repeat or waiting.is_stale:  # it is not dialled, so it takes no turn
@@ -134,7 +134,7 @@ async def _is_due(pool: Pool, placement: CallPlacement, queue: DialQueue, job: P
 
 
 async def _place(
-    pool: Pool, placement: CallPlacement, carriers: Gateways, queue: DialQueue, job: PlaceCallJob, order: DialOrder
+    pool: Pool, placement: CallPlacement, carriers: Carriers, queue: DialQueue, job: PlaceCallJob, order: DialOrder
 ) -> None:
     """Raises JobFailed when the carrier may have the call."""
     try:
@@ -160,7 +160,7 @@ async def _place(
 async def _confirm(pool: Pool, placement: CallPlacement, carrier: Carrier, call_id: UUID, placed: PlacedCall) -> None:
     async with pool.transaction() as db:
         await enter_platform(db)
-        is_wanted = await placement.confirm(db, call_id, placed, utc_now())
+        is_wanted = await placement.confirm(db, call_id, placed, datetime.now(UTC))
     if not is_wanted:
         await _hang_up(carrier, placed.carrier_call_id)
 
@@ -171,7 +171,7 @@ async def _confirm_found(
     """found: the carrier's calls that the first try may have placed. If none is ours after LOOKED_FOR, the call fails
     and is never dialled again, because it may have been dialled without our knowledge. Should it ring all the same, its
     webhooks are answered with a refusal. Raises JobFailed before."""
-    call_id, now = UUID(order.dial.call_id), utc_now()
+    call_id, now = UUID(order.dial.call_id), datetime.now(UTC)
     async with pool.transaction() as db:
         await enter_platform(db)
         confirmed = await placement.confirm_found(db, call_id, found, now)
@@ -187,7 +187,7 @@ async def _confirm_found(
 async def _fail(pool: Pool, placement: CallPlacement, call_id: UUID, detail: str) -> None:
     async with pool.transaction() as db:
         await enter_platform(db)
-        await placement.fail(db, call_id, detail, utc_now())
+        await placement.fail(db, call_id, detail, datetime.now(UTC))
 
 
 async def _hang_up(carrier: Carrier, carrier_call_id: str) -> None:

@@ -52,10 +52,11 @@ from control.calls.recordings.wav import (
 from control.calls.records import queries as records_queries
 from control.calls.records.details import StoredCarrierRecording, StreamRecording
 from control.calls.records.rules import CallState
-from control.calls.records.service import Gateways, decode_payload, load_state
+from control.calls.records.service import load_state
 from control.calls.records.word_times import Utterances
 from control.carriers.rules import Carrier, CarrierRefused, CarrierUnavailable
-from control.db.jobs import JobFailed, JobHandler
+from control.carriers.service import Carriers
+from control.db.jobs import JobFailed, JobHandler, decode_payload
 from control.db.pool import Pool
 from control.db.scope import enter_platform
 from control.workspaces.redaction import find_redaction
@@ -72,7 +73,7 @@ class FindsRecordings(Protocol):
         """The recording's id. Raises CarrierRefused and CarrierUnavailable."""
 
 
-def make_fetch_recording_job(pool: Pool, carriers: Gateways, storage: Storage, *, delete: bool = True) -> JobHandler:
+def make_fetch_recording_job(pool: Pool, carriers: Carriers, storage: Storage, *, delete: bool = True) -> JobHandler:
     """Copies a carrier's recording into our storage. delete: deletes it at the carrier afterwards, for which its id is
     needed: it is looked up by the leg where the webhook carried none. One that is kept no longer is only deleted, and
     so is that of a call that is redacted: it begins at another time than the call's clock, so nobody can tell where in
@@ -236,14 +237,14 @@ async def _record_copy(pool: Pool, call_id: UUID, recording_id: str, copied: Sto
     return is_kept
 
 
-def _get_carrier(carriers: Gateways, current: CallState) -> Carrier:
+def _get_carrier(carriers: Carriers, current: CallState) -> Carrier:
     try:
         return carriers.get(current.carrier)
     except CarrierRefused as refusal:
         raise JobFailed(f"refused: {refusal.code}", is_permanent=True) from None
 
 
-def make_discard_recordings_job(pool: Pool, carriers: Gateways, storage: Storage) -> JobHandler:
+def make_discard_recordings_job(pool: Pool, carriers: Carriers, storage: Storage) -> JobHandler:
     """Stops the carrier's recording, and deletes all that is in our storage or was reported by the carrier. What the
     carrier reports later is deleted then (control/calls/recordings/tasks.py)."""
 
@@ -283,7 +284,7 @@ def _without_copy(one: StoredCarrierRecording, deleted: CallState) -> StoredCarr
     return replace(one, storage_key=None) if is_deleted else one
 
 
-async def _discard_at_carrier(carriers: Gateways, current: CallState) -> None:
+async def _discard_at_carrier(carriers: Carriers, current: CallState) -> None:
     """A refusal of one request keeps none of the others from being made. Raises JobFailed."""
     known = [one.id or one.found for one in current.details.carrier_recordings.values()]
     call_id = "" if current.is_final else current.carrier_call_id
@@ -415,7 +416,7 @@ RETRY_AFTER_S: Final = (0.3, 0.7, 1.5)
 
 
 def make_start_recording_job(
-    pool: Pool, carriers: Gateways, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    pool: Pool, carriers: Carriers, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 ) -> JobHandler:
     """Asks the carrier until it records or the call is over. A caller who refuses at the same moment is not recorded:
     the recording is stopped again."""
@@ -444,7 +445,7 @@ async def _stop_if_refused(pool: Pool, call_id: UUID) -> None:
             await enqueue_discard(db, call_id)
 
 
-async def _starts(carriers: Gateways, call: CallState) -> bool:
+async def _starts(carriers: Carriers, call: CallState) -> bool:
     """False while the call is not in progress at the carrier. Raises JobFailed."""
     try:
         await carriers.get(call.carrier).start_recording(call.carrier_call_id or "", str(call.id))

@@ -2,11 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from typing import Any, Final, Protocol, TypeVar
+from datetime import datetime, timedelta
+from typing import Any, Final
 from uuid import UUID
-
-import msgspec
 
 from control.billing.ledger.service import list_call_costs
 from control.calls.records import queries
@@ -21,8 +19,7 @@ from control.calls.records.rules import (
     known_number,
     make_turns,
 )
-from control.carriers.rules import Carrier, CarrierName
-from control.db.jobs import JobFailed
+from control.carriers.rules import CarrierName
 from control.db.keyset import ListPage, PageRequest, cut_page
 from control.db.pool import Connection, Pool
 from control.db.scope import enter_platform
@@ -174,32 +171,9 @@ def _stream_id(current: CallState) -> str:
     return next((one.stream for one in reversed(details.legs) if one.leg == details.leg), "")
 
 
-J = TypeVar("J")
-
-
-class Gateways(Protocol):
-    """The configured carriers."""
-
-    def get(self, name: str) -> Carrier:
-        """Raises CarrierRefused."""
-
-
-def decode_payload(payload: bytes, kind: type[J]) -> J:
-    """Raises JobFailed, permanently: another try reads the same."""
-    try:
-        return msgspec.json.decode(payload, type=kind)
-    except msgspec.DecodeError as error:
-        raise JobFailed(type(error).__name__, is_permanent=True) from None
-
-
 async def load_state(pool: Pool, call_id: UUID) -> CallState | None:
     """The call's state, in a transaction of its own."""
     async with pool.transaction() as db:
         await enter_platform(db)
         call = await queries.lock_one(db, call_id)
     return call.state if call is not None else None
-
-
-def utc_now() -> datetime:
-    """The current time."""
-    return datetime.now(UTC)

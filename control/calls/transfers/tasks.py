@@ -5,7 +5,7 @@ No media node has a transferred call any more, so only a job can end it before t
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 from uuid import NAMESPACE_URL, UUID, uuid5
 
@@ -17,17 +17,17 @@ from control.calls.changes.service import save_changes
 from control.calls.live.service import enqueue_hangup
 from control.calls.records import queries as records_queries
 from control.calls.records.rules import CallState
-from control.calls.records.service import Gateways, decode_payload, utc_now
 from control.calls.transfers import queries, service
 from control.calls.transfers.rules import WarmTransfer
 from control.calls.transfers.service import EndTargetJob, EndTransferJob, is_with_target
 from control.carriers.rules import Carrier, CarrierRefused, CarrierUnavailable
-from control.db.jobs import JobFailed, JobHandler
+from control.carriers.service import Carriers
+from control.db.jobs import JobFailed, JobHandler, decode_payload
 from control.db.pool import Pool
 from control.db.scope import enter_platform
 
 
-def make_end_target_job(pool: Pool, carriers: Gateways) -> JobHandler:
+def make_end_target_job(pool: Pool, carriers: Carriers) -> JobHandler:
     """Does nothing where both have met; tried again while the carrier does not answer."""
 
     async def run(payload: bytes) -> None:
@@ -53,7 +53,7 @@ async def _load(pool: Pool, transfer_id: UUID) -> tuple[WarmTransfer, CallState]
     return None if transfer is None or call is None else (transfer, call)
 
 
-async def _hang_up(carriers: Gateways, carrier: str, leg_id: str | None) -> None:
+async def _hang_up(carriers: Carriers, carrier: str, leg_id: str | None) -> None:
     if leg_id is None:
         return
     try:
@@ -73,8 +73,12 @@ HANG_UP_AFTER_S: Final = 30.0
 log = structlog.get_logger()
 
 
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
 def make_end_transfer_job(
-    pool: Pool, agents: AgentLookup, carriers: Gateways, clock: Callable[[], datetime] = utc_now
+    pool: Pool, agents: AgentLookup, carriers: Carriers, clock: Callable[[], datetime] = _now
 ) -> JobHandler:
     """Ends the call, unless the carrier has reported its end."""
 

@@ -14,12 +14,11 @@ from msgspec import Meta, Struct
 from control.calls.outbound.service import OutboundCalls
 from control.calls.records import queries as records_queries
 from control.calls.records.rules import MOST_RETURNS, TRANSFER_S
-from control.calls.records.service import Gateways
 from control.calls.transfers import queries, service
 from control.calls.transfers.rules import WarmTransfer
 from control.carriers.pacer import CallPacer
 from control.carriers.rules import CarrierName, CarrierRefused, CarrierUnavailable, TargetCallRequest
-from control.carriers.service import TransferCarrier
+from control.carriers.service import Carriers, TransferCarrier
 from control.db.pool import Connection
 from control.media_requests.handlers import HandlerContext, MediaRequestHandler, RequestHandlers
 from shared.bus.requests import TOOL_REQUEST
@@ -55,7 +54,7 @@ class WarmTransferRuns:
     that we place."""
 
     outbound: OutboundCalls
-    carriers: Gateways
+    carriers: Carriers
     pacer: CallPacer
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 

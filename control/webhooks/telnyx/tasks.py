@@ -3,8 +3,7 @@
 from datetime import UTC, datetime
 
 from control.calls.live.service import MediaAssignment, StreamEndedJob
-from control.calls.records.service import decode_payload
-from control.db.jobs import JobFailed, JobHandler
+from control.db.jobs import JobFailed, JobHandler, decode_payload
 from control.webhooks.service import WebhookParts
 from control.webhooks.telnyx.calls import TelnyxCalls
 from shared.bus.client import BusUnavailable

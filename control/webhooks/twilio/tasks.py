@@ -5,16 +5,17 @@ When our side closes a stream, Twilio goes on with the next instruction (docs: e
 statusCallback>`), and a job has it ask for the instructions that it has not asked for.
 """
 
+from datetime import UTC, datetime
 from typing import Final
 
 import structlog
 
 from control.calls.live.service import MediaAssignment
 from control.calls.records.rules import CallState
-from control.calls.records.service import decode_payload, load_state, utc_now
+from control.calls.records.service import load_state
 from control.carriers.rules import CarrierRefused, CarrierUnavailable
 from control.carriers.service import CallRedirection, Carriers
-from control.db.jobs import JobFailed, JobHandler
+from control.db.jobs import JobFailed, JobHandler, decode_payload
 from control.db.pool import Pool
 from control.db.scope import enter_platform
 from control.http.services import Services
@@ -36,7 +37,7 @@ def make_stream_check_job(pool: Pool, services: Services) -> JobHandler:
     async def run(payload: bytes) -> None:
         job = decode_payload(payload, CheckStreamJob)
         call = await load_state(pool, job.call_id)
-        is_late = utc_now().timestamp() - job.ended_at > LATEST_S
+        is_late = datetime.now(UTC).timestamp() - job.ended_at > LATEST_S
         if call is None or is_late or not await _is_stuck(pool, call, job):
             return
         if await _may_be_live(services, call, job):
