@@ -1,4 +1,4 @@
-"""Makes the services of the domain rooms, for the API and the worker alike."""
+"""Makes the services of all nouns, for the API and the worker alike."""
 
 import os
 from dataclasses import dataclass, field
@@ -69,7 +69,7 @@ from shared.secrets import KEY_BYTES, Sealer
 
 @dataclass(frozen=True, slots=True)
 class Policies:
-    """Settings of the domain rooms. links: base URL of links in e-mails; has_portal: of a client portal, else of the
+    """Settings of the nouns. links: base URL of links in e-mails; has_portal: of a client portal, else of the
     API's own pages. access_token_s: seconds. egress_allow: networks beside the public internet that
     customers' addresses may lead to. public_url: of this API, for vendors' redirects; empty: as `links`.
     embedder: of documents that agents search; None: they are searched by full text only.
@@ -102,61 +102,69 @@ def make_tokens(sealer: Sealer, policies: Policies) -> AccessTokens:
     return AccessTokens(sealer.derive(KEY_PURPOSE), policies.access_token_s)
 
 
-def _make_platform(policies: Policies) -> Platform:
-    return Platform({"admin_totp_required": policies.staff_totp_required})
-
-
-def _make_accounts(
-    sealer: Sealer,
-    tokens: AccessTokens,
-    policies: Policies,
-    passwords: Passwords,
-    platform: Platform,
-    mailer: EmailQueue,
-) -> Accounts:
-    return Accounts(
-        policy=policies.accounts,
-        sealer=sealer,
-        email_queue=mailer,
-        passwords=passwords,
-        tokens=tokens,
-        platform=platform,
-    )
-
-
 def make_services(
     sealer: Sealer, policies: Policies, passwords: Passwords, outside: OutsideClients, own: AccessTokens | None = None
 ) -> Services:
     """sealer: of the vault keys. passwords: owns threads; the caller closes it. own: access tokens; None in
     programs in which nobody signs in, for which they have a key that nobody else knows."""
-    tokens = own or make_tokens(Sealer([os.urandom(KEY_BYTES)]), policies)
-    platform, guard = _make_platform(policies), EgressGuard(policies.egress_allow)
-    mailer, checker = EmailQueue(sealer, policies.links, to_portal=policies.has_portal), KeyChecker(guard)
-    accounts = _make_accounts(sealer, tokens, policies, passwords, platform, mailer)
-    workspaces = Workspaces(accounts=accounts, platform=platform, email_queue=mailer)
-    knowledge, do_not_call = KnowledgeDocuments(workspaces, platform), DoNotCallList(NumberPseudonyms(sealer).list_all)
-    agents, webhook_policy = _make_agents(workspaces, knowledge, policies), policies.outbound_webhooks
-    billing_mail = BillingMail(workspaces, mailer)
+    guard = EgressGuard(policies.egress_allow)
+    email_queue = EmailQueue(sealer, policies.links, to_portal=policies.has_portal)
+    key_checker = KeyChecker(guard)
+    # The nouns that others use, from the lowest.
+    platform = Platform({"admin_totp_required": policies.staff_totp_required})
+    accounts = Accounts(
+        policy=policies.accounts,
+        sealer=sealer,
+        email_queue=email_queue,
+        passwords=passwords,
+        tokens=own or make_tokens(Sealer([os.urandom(KEY_BYTES)]), policies),
+        platform=platform,
+    )
+    workspaces = Workspaces(accounts=accounts, platform=platform, email_queue=email_queue)
+    knowledge = KnowledgeDocuments(workspaces, platform)
+    agents = Agents(workspaces=workspaces, numbers=NumberAssignment(), documents=knowledge, policy=policies.agents)
+    lookup = agents.make_lookup(sealer)
+    tools = make_tools(workspaces, sealer, guard, RESERVED_NAMES)
+    billing_mail = BillingMail(workspaces, email_queue)
     payments = Payments(outside.billing_sink, billing_mail)
-    lookup, tools = agents.make_lookup(sealer), make_tools(workspaces, sealer, checker.guard, RESERVED_NAMES)
+    do_not_call = DoNotCallList(NumberPseudonyms(sealer).list_all)
     campaigns = Campaigns(workspaces, lookup, platform)
     outbound = OutboundCalls(workspaces, lookup, platform, do_not_call)
     return Services(
-        ApiKeys(),
-        Templates(),
-        Analytics(),
-        PlatformAnalytics(),
-        WorkspaceAnalytics(),
-        BlockedCallers(),
-        accounts,
-        workspaces,
-        agents,
+        # Outside
+        outside.carriers,
+        outside.call_pacer,
+        outside.media_assignment,
+        outside.storage,
+        DeferredWebhooks(outside.bus, outside.authority.sealer),
+        ProviderHealthStates(outside.bus, "control"),
+        # People and workspaces
         platform,
-        CallExports(policies.exports),
-        Invoices(platform, billing_mail, policies.invoice_issuer, policies.invoice_fonts),
-        payments,
-        InvoiceLinks(sealer.derive(INVOICE_LINKS)),
-        SpendGuard(outside.bus, outside.authority.vouchers),
+        accounts,
+        make_single_sign_on(workspaces, accounts, sealer, guard, policies.sso, email_queue.page("/sso/callback")),
+        workspaces,
+        ApiKeys(),
+        make_privacy(workspaces, platform, sealer),
+        # Agents, and what they use
+        agents,
+        lookup,
+        Templates(),
+        knowledge,
+        KnowledgeSearch(HttpEmbedder(policies.embedder, guard) if policies.embedder else None),
+        tools,
+        tools.http,
+        tools.mcp,
+        Integrations(
+            workspaces,
+            sealer,
+            guard,
+            policies.grants,
+            public_url=policies.public_url or policies.links,
+            pages=ResultPages(policies.links, policies.has_portal),
+        ),
+        ProviderAdministration(sealer, key_checker),
+        WorkspaceProviders(workspaces, sealer, key_checker, standins=policies.agents.standins),
+        # Numbers and calls
         Numbers(workspaces=workspaces, agents=agents, platform=platform, payments=payments),
         BusinessAddresses(workspaces),
         RegulatoryBundles(workspaces),
@@ -164,46 +172,24 @@ def make_services(
         outbound,
         CallPlacement(outbound),
         CallRecords(),
+        CallAnalyser(policies.analysis, guard),
+        BlockedCallers(),
+        do_not_call,
+        SpendAlarms(platform, email_queue),
+        PhoneCodes(workspaces, platform, sealer, do_not_call, policies.agents.dangerous_countries),
         campaigns,
         CampaignRecipients(campaigns),
-        lookup,
-        CallAnalyser(policies.analysis, guard),
-        ProviderAdministration(sealer, checker),
-        WorkspaceProviders(workspaces, sealer, checker, standins=policies.agents.standins),
-        do_not_call,
-        SpendAlarms(platform, mailer),
-        PhoneCodes(workspaces, platform, sealer, do_not_call, policies.agents.dangerous_countries),
-        CallerMessages(policies.messages, mailer),
-        make_outbound_webhooks(workspaces, sealer, guard, mailer, GuardedTransport, webhook_policy),
-        knowledge,
-        KnowledgeSearch(HttpEmbedder(policies.embedder, guard) if policies.embedder else None),
-        make_privacy(workspaces, platform, sealer),
-        make_single_sign_on(workspaces, accounts, sealer, guard, policies.sso, mailer.page("/sso/callback")),
-        _make_integrations(workspaces, sealer, guard, policies),
-        tools,
-        tools.http,
-        tools.mcp,
-        outside.carriers,
-        outside.call_pacer,
-        outside.media_assignment,
-        outside.storage,
-        DeferredWebhooks(outside.bus, outside.authority.sealer),
-        ProviderHealthStates(outside.bus, "control"),
-    )
-
-
-def _make_agents(workspaces: Workspaces, knowledge: KnowledgeDocuments, policies: Policies) -> Agents:
-    return Agents(workspaces=workspaces, numbers=NumberAssignment(), documents=knowledge, policy=policies.agents)
-
-
-def _make_integrations(workspaces: Workspaces, sealer: Sealer, guard: EgressGuard, policies: Policies) -> Integrations:
-    return Integrations(
-        workspaces,
-        sealer,
-        guard,
-        policies.grants,
-        public_url=policies.public_url or policies.links,
-        pages=ResultPages(policies.links, policies.has_portal),
+        # What follows from calls
+        CallerMessages(policies.messages, email_queue),
+        make_outbound_webhooks(workspaces, sealer, guard, email_queue, GuardedTransport, policies.outbound_webhooks),
+        Invoices(platform, billing_mail, policies.invoice_issuer, policies.invoice_fonts),
+        payments,
+        InvoiceLinks(sealer.derive(INVOICE_LINKS)),
+        SpendGuard(outside.bus, outside.authority.vouchers),
+        Analytics(),
+        PlatformAnalytics(),
+        WorkspaceAnalytics(),
+        CallExports(policies.exports),
     )
 
 

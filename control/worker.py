@@ -1,4 +1,4 @@
-"""The worker program: runs the jobs and duties of all rooms. Any number of workers may run at once; each duty may run
+"""The worker program: runs the jobs and duties of all nouns. Any number of workers may run at once; each duty may run
 twice without harm."""
 
 import asyncio
@@ -125,36 +125,59 @@ def make_worker_tasks(
     ends_unknown_calls: bool = False,
     billing_ahead: timedelta = timedelta(0),
 ) -> WorkerTasks:
-    """The tasks of all rooms. metrics: where events, retried webhooks, unpriced usage, refused keys and backups are
+    """The tasks of all nouns. metrics: where events, retried webhooks, unpriced usage, refused keys and backups are
     counted. delete_at_carrier, ends_unknown_calls: see `calls_tasks`. billing_ahead: see `billing_tasks`."""
+    storage, platform, carriers = services[Storage], services[Platform], services[Carriers]
+    sealer = services[ProviderAdministration].sealer
     return join_tasks(
         [
             accounts_tasks(pool, services[Accounts], sender),
-            _make_workspaces_tasks(services),
-            *_make_platform_tasks(services, metrics),
-            _make_tool_tasks(services),
+            workspaces_tasks(
+                services[Workspaces],
+                # What follows when a workspace is purged.
+                delete_rows=delete_workspace_rows,
+                delete_marks=delete_workspace_marks,
+                keep_billing_facts=keep_billing_facts,
+                revoke_grants=enqueue_workspace_revocations,
+                delete_objects=partial(delete_workspace_objects, storage),
+            ),
+            platform_tasks(platform, metrics.report_partitions),
+            audit_tasks(sealer, metrics.audit_breaks.set),
+            media_requests_tasks(),
+            tools_tasks(services[ToolServices].mcp),
             messages_tasks(pool, services[CallerMessages]),
             outbound_webhooks_tasks(
                 pool, services[OutboundWebhooks], metrics.count_webhook_attempt, metrics.report_oldest_delivery
             ),
-            knowledge_tasks(pool, services[KnowledgeDocuments], services[Storage], services[KnowledgeSearch].embedder),
-            *_make_integrations_tasks(pool, services),
+            knowledge_tasks(pool, services[KnowledgeDocuments], storage, services[KnowledgeSearch].embedder),
+            integrations_tasks(pool, services[Integrations]),
+            sync_tasks(pool, make_action_runner(pool, services[Integrations])),
             analytics_tasks(pool, make_accrue(utc_now)),
-            _make_billing_tasks(pool, services, metrics, billing_ahead),
-            _make_voice_tasks(services, metrics),
+            billing_tasks(
+                pool,
+                services[Workspaces],
+                services[Invoices],
+                services[Payments],
+                services[SpendGuard],
+                metrics.report_unpriced,
+                enqueue_transfer_end,
+                report_unopened=metrics.unopened.set,
+                ahead=billing_ahead,
+            ),
+            voice_tasks(sealer, platform, services[ProviderHealthStates], metrics.report_refused_keys),
             backups_tasks(metrics.report_backups),
-            numbers_tasks(pool, services[Numbers], services[Carriers]),
-            addresses_tasks(pool, services[BusinessAddresses], services[Carriers]),
-            regulatory_bundles_tasks(pool, services[Carriers]),
+            numbers_tasks(pool, services[Numbers], carriers),
+            addresses_tasks(pool, services[BusinessAddresses], carriers),
+            regulatory_bundles_tasks(pool, carriers),
             calls_tasks(
                 pool,
                 placement=services[CallPlacement],
                 agents=services[AgentLookup],
-                platform=services[Platform],
-                carriers=services[Carriers],
+                platform=platform,
+                carriers=carriers,
                 pacer=services[CallPacer],
                 media_assignment=services[MediaAssignment],
-                storage=services[Storage],
+                storage=storage,
                 event_reader=event_reader,
                 counts=metrics.events,
                 delete_at_carrier=delete_at_carrier,
@@ -164,68 +187,16 @@ def make_worker_tasks(
                 ends_unknown_calls=ends_unknown_calls,
             ),
             campaigns_tasks(pool, make_campaign_placer(services[OutboundCalls])),
-            _make_privacy_tasks(pool, services),
+            privacy_tasks(
+                pool,
+                platform=platform,
+                deletions=services[Privacy].deletions,
+                media_assignment=services[MediaAssignment],
+                storage=storage,
+                clear_payloads=clear_caller_payloads,
+            ),
             webhooks_tasks(pool, services, WebhookMetrics(metrics.registry)),
         ]
-    )
-
-
-def _make_platform_tasks(services: Services, metrics: WorkerMetrics) -> tuple[WorkerTasks, WorkerTasks]:
-    audit = audit_tasks(services[ProviderAdministration].sealer, metrics.audit_breaks.set)
-    return platform_tasks(services[Platform], metrics.report_partitions), audit
-
-
-def _make_workspaces_tasks(services: Services) -> WorkerTasks:
-    return workspaces_tasks(
-        services[Workspaces],
-        delete_rows=delete_workspace_rows,
-        delete_marks=delete_workspace_marks,
-        keep_billing_facts=keep_billing_facts,
-        revoke_grants=enqueue_workspace_revocations,
-        delete_objects=partial(delete_workspace_objects, services[Storage]),
-    )
-
-
-def _make_voice_tasks(services: Services, metrics: WorkerMetrics) -> WorkerTasks:
-    return voice_tasks(
-        services[ProviderAdministration].sealer,
-        services[Platform],
-        services[ProviderHealthStates],
-        metrics.report_refused_keys,
-    )
-
-
-def _make_integrations_tasks(pool: Pool, services: Services) -> tuple[WorkerTasks, WorkerTasks]:
-    runner = make_action_runner(pool, services[Integrations])
-    return integrations_tasks(pool, services[Integrations]), sync_tasks(pool, runner)
-
-
-def _make_tool_tasks(services: Services) -> WorkerTasks:
-    return join_tasks([media_requests_tasks(), tools_tasks(services[ToolServices].mcp)])
-
-
-def _make_privacy_tasks(pool: Pool, services: Services) -> WorkerTasks:
-    return privacy_tasks(
-        pool,
-        platform=services[Platform],
-        deletions=services[Privacy].deletions,
-        media_assignment=services[MediaAssignment],
-        storage=services[Storage],
-        clear_payloads=clear_caller_payloads,
-    )
-
-
-def _make_billing_tasks(pool: Pool, services: Services, metrics: WorkerMetrics, ahead: timedelta) -> WorkerTasks:
-    return billing_tasks(
-        pool,
-        services[Workspaces],
-        services[Invoices],
-        services[Payments],
-        services[SpendGuard],
-        metrics.report_unpriced,
-        enqueue_transfer_end,
-        report_unopened=metrics.unopened.set,
-        ahead=ahead,
     )
 
 
