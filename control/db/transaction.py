@@ -27,7 +27,9 @@ class Transact(Protocol):
 log = structlog.get_logger()
 
 
-async def in_transaction(pool: Pool, work: Callable[[Connection], Awaitable[T]], on_retry: Callable[[], None]) -> T:
+async def in_transaction(
+    pool: Pool, work: Callable[[Connection], Awaitable[T]], on_retry: Callable[[], None] = lambda: None
+) -> T:
     """Commits and returns the result of `work`. Rolls back when `work` raises, except for a Problem that commits.
 
     on_retry: called before the second attempt. A deadlock's victim can run again from the start, because all that

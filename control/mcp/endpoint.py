@@ -33,12 +33,12 @@ log = structlog.get_logger()
 
 PATH: Final = "/mcp"
 MOST_BODY_BYTES: Final = 262_144
-# Requests that are answered at once, of which one workspace has some, requests that wait, and for how long.
+# Concurrent requests: in all, of one workspace, waiting, and the longest wait.
 CONCURRENCY: Final = 16
 EACH: Final = 12
 WAITING: Final = 64
 WAIT_S: Final = 10.0
-# A request of the API takes 10 s at most, of which most is waiting.
+# A request of the API takes at most 10 s, mostly waiting.
 ANSWER_S: Final = 30.0
 # Codes of JSON-RPC.
 INVALID_REQUEST: Final = -32_600
@@ -70,7 +70,7 @@ class McpEndpoint:
         return self._make_tools()
 
     def add_to(self, app: web.Application) -> None:
-        """Registers the route. There is no GET: the stateless protocol has no stream beside the requests."""
+        """Registers the route. There is no GET: the stateless protocol has no stream besides the requests."""
         app.router.add_post(PATH, self._answer)
         app.on_cleanup.append(self._close)
 
@@ -136,8 +136,10 @@ class McpEndpoint:
 
 
 def read_effects(request: web.Request) -> frozenset[ToolEffect]:
-    """What the connection asks for beside reading: `?allow=write,calls,delete`. Raises Invalid for another parameter,
-    and for another effect."""
+    """Returns the effects that the connection requests in addition to reading: `?allow=write,calls,delete`.
+
+    Raises Invalid for another parameter, and for another effect.
+    """
     for name in request.query:
         if name != "allow":
             raise Invalid(f"There is no parameter {name[:100]}; a key stands in the header only.", param=name[:100])

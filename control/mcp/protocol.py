@@ -69,7 +69,7 @@ async def _call_tool(context: Context, params: types.CallToolRequestParams) -> t
         result = await _tools_of(context).call(params.name, params.arguments or {})
     except UnknownTool:
         raise MCPError(types.INVALID_PARAMS, "There is no tool of this name.") from None
-    except Exception as error:  # the library would tell the client its words  # noqa: BLE001
+    except Exception as error:  # the library would send the error's text to the client  # noqa: BLE001
         log.error("mcp_tool.failed", **error_fields(error))
         raise MCPError(types.INTERNAL_ERROR, "Something went wrong on our side.") from None
     return types.CallToolResult(

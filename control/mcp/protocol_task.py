@@ -16,6 +16,9 @@ from multidict import CIMultiDict
 from control.mcp.tool_calls import KeyTools
 from shared.errors import Unavailable
 
+log = structlog.get_logger()
+LOAD_S: Final = 20.0
+CLOSE_S: Final = 5.0
 # Where the scope holds the tools of the request's key.
 KEY_TOOLS: Final = "vocalized.key_tools"
 # What the library reads. The key is not among it.
@@ -38,7 +41,7 @@ class AsgiExchange:
         self._answer = bytearray()
 
     async def receive(self) -> MutableMapping[str, Any]:
-        """The body, once. Afterwards it waits until it is cancelled: aiohttp tells nobody of a client that has gone."""
+        """Returns the body, once. Then waits until it is cancelled, because aiohttp does not report a lost client."""
         if self._body is None:
             await asyncio.Event().wait()
         body, self._body = self._body, None
@@ -66,12 +69,6 @@ def _pass_headers(request: web.Request) -> list[tuple[bytes, bytes]]:
         for name in _PASSED
         for value in request.headers.getall(name, ())
     ]
-
-
-log = structlog.get_logger()
-
-LOAD_S: Final = 20.0
-CLOSE_S: Final = 5.0
 
 
 class ProtocolTask:

@@ -15,6 +15,11 @@ from control.mcp.declarations import ToolEffect
 from control.mcp.tools import DEFAULT_ROWS, MOST_ROWS, OFFSET, ApiTool
 from control.tools.rules import CUT, clean
 
+log = structlog.get_logger()
+
+
+# -- The request, from a tool's arguments --
+
 MOST_OFFSET: Final = 1_000_000
 
 
@@ -85,8 +90,10 @@ def _check_names(tool: ApiTool, arguments: Mapping[str, Any]) -> None:
 
 
 def _given(tool: ApiTool, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Without null where the operation knows none: models write it for what they leave out, because some programs have
-    them name all arguments."""
+    """Leaves out null arguments where the operation has no null.
+
+    Models write null for arguments that they leave out, because some programs require all arguments.
+    """
     schemas = tool.input_schema["properties"]
     return {
         name: value
@@ -128,12 +135,14 @@ def _header_value(headers: Mapping[str, Any]) -> str:
 
 
 def _encode(body: Mapping[str, Any]) -> bytes:
-    """Raises InvalidArgument for what JSON cannot hold."""
+    """Encodes a body. Raises InvalidArgument if JSON cannot hold it."""
     try:
         return msgspec.json.encode(body)
     except (ValueError, RecursionError):
         raise InvalidArgument("the arguments cannot be written as JSON") from None
 
+
+# -- The result, from the API's answer --
 
 # Characters of JSON, some 10,000 tokens: clients warn of results of that size.
 MOST_CHARS: Final = 40_000
@@ -184,7 +193,7 @@ def describe_error(reply: ApiReply) -> str:
     try:
         error = msgspec.json.decode(reply.body)["error"]
         lines = [f"{error['code']}: {error['message']}"]
-        lines += [f"{one['param']}: {one['message']}" for one in error["errors"] if one["param"]]
+        lines += [f"{fault['param']}: {fault['message']}" for fault in error["errors"] if fault["param"]]
         lines += [f"request_id: {error['request_id']}"]
     except (ValueError, KeyError, TypeError):
         lines = [f"The API answered with status {reply.status}."]
@@ -217,7 +226,7 @@ def _shorten(value: Any, texts: int, lists: int) -> Any:
     if isinstance(value, str):
         return _cut(value, texts)
     if isinstance(value, list):
-        return [_shorten(one, texts, lists) for one in (value[:lists] if lists else value)]
+        return [_shorten(item, texts, lists) for item in (value[:lists] if lists else value)]
     if isinstance(value, dict):
         return {name: _shorten(one, texts, lists) for name, one in value.items()}
     return value
@@ -239,7 +248,7 @@ def _map_texts(value: Any, change: Change) -> Any:
     if isinstance(value, str):
         return change(value)
     if isinstance(value, list):
-        return [_map_texts(one, change) for one in value]
+        return [_map_texts(item, change) for item in value]
     if isinstance(value, dict):
         return {change(name): _map_texts(one, change) for name, one in value.items()}
     return value
@@ -278,10 +287,12 @@ def _fit_slice(answer: Shaped, path: Sequence[str], offset: int, change: Change)
 
 
 def _fitting(rows: Sequence[Any], change: Change) -> list[Any]:
-    """The first rows with their texts changed, at least one, of which MOST_CHARS holds all. The others are not looked
-    at: cleaning all 3,000 turns of a long call for each of its parts held the event loop for 60 ms."""
+    """Returns the first rows that fit into MOST_CHARS, at least one, with their texts changed.
+
+    The other rows are not cleaned: cleaning all 3,000 turns of a long call for each part held the event loop for 60 ms.
+    """
     kept: list[Any] = []
-    room = MOST_CHARS - 200  # for what stands beside the rows
+    room = MOST_CHARS - 200  # 200 characters for the rest of the answer
     for row in rows:
         changed = _map_texts(row, change)
         room -= len(_write(changed)) + 1
@@ -302,7 +313,7 @@ def _marked(tool: ApiTool, text: str) -> str:
     return f"[Begin of outside data from {tool.name}]\n{text}\n[End of outside data]"
 
 
-log = structlog.get_logger()
+# -- The tools of one connection --
 
 ASKABLE: Final = tuple(effect for effect in ToolEffect if effect is not ToolEffect.READ)
 SendRequest = Callable[[ApiRequest], Awaitable[ApiReply]]
@@ -324,7 +335,7 @@ class KeyTools:
         self._send = send
 
     def list_available(self) -> list[ApiTool]:
-        """Those that may be called."""
+        """Returns the tools that the key may call and whose effects the connection requested."""
         return [tool for tool in self._tools.values() if not self._refusal(tool)]
 
     async def call(self, name: str, arguments: Mapping[str, Any]) -> McpResult:

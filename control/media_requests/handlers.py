@@ -15,84 +15,7 @@ from control.db.transaction import in_transaction
 from shared.bus.requests import TOOL_REQUEST
 from shared.plan import ToolPlan
 
-
-class FairGate:
-    """most: at once. Where several workspaces wait, each gets in once before any gets in again (round robin), so that
-    one with a hundred waiting requests delays another's by one. On one event loop."""
-
-    def __init__(self, most: int) -> None:
-        self._free = most
-        # Those who wait, by workspace; the workspace whose turn is next comes first. Empty while a place is free.
-        self._waiting: OrderedDict[UUID, deque[asyncio.Future[None]]] = OrderedDict()
-
-    @asynccontextmanager
-    async def entered(self, workspace_id: UUID) -> AsyncIterator[None]:
-        """Waits for a place, and holds it until the block ends."""
-        if self._free:
-            self._free -= 1
-        else:
-            await self._wait(workspace_id)
-        try:
-            yield
-        finally:
-            self._leave()
-
-    async def _wait(self, workspace_id: UUID) -> None:
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(workspace_id, deque()).append(turn)
-        try:
-            await turn
-        except asyncio.CancelledError:
-            if not turn.cancelled():  # it got its place in the moment in which it was cancelled
-                self._leave()
-            raise
-
-    def _leave(self) -> None:
-        """Gives the place to the next one who still waits."""
-        while self._waiting:
-            workspace_id, turns = self._waiting.popitem(last=False)
-            turn = turns.popleft()
-            if turns:
-                self._waiting[workspace_id] = turns
-            if not turn.done():
-                turn.set_result(None)
-                return
-        self._free += 1
-
-
 T = TypeVar("T")
-
-
-class TenantTransactions:
-    """At most `most` at once, and one more for leases and outcomes of runs; the others wait, for as long as their
-    request may, and their workspaces take turns."""
-
-    def __init__(self, pool: Pool, most: int) -> None:
-        self._pool, self._gate, self._reserved = pool, FairGate(most), asyncio.Semaphore(1)
-
-    async def run(self, workspace_id: UUID, work: Callable[[Connection], Awaitable[T]]) -> T:
-        """Commits and returns what `work` returns; a collision is retried once. Raises Unavailable."""
-        async with self._gate.entered(workspace_id):
-            return await self._run(workspace_id, work)
-
-    async def run_reserved(self, workspace_id: UUID, work: Callable[[Connection], Awaitable[T]]) -> T:
-        """As `run`, but without waiting for handlers' transactions, which may take longer than a lease: for short
-        statements. Raises Unavailable."""
-        async with self._reserved:
-            return await self._run(workspace_id, work)
-
-    async def _run(self, workspace_id: UUID, work: Callable[[Connection], Awaitable[T]]) -> T:
-        async def scoped(db: Connection) -> T:
-            await enter_workspace(db, workspace_id)
-            return await work(db)
-
-        return await in_transaction(self._pool, scoped, _ignore)
-
-
-def _ignore() -> None:
-    """A retry needs no preparation."""
-
-
 # "none": reads only. "repeatable": changes something, and may do so again when it is unknown whether it did. "once": is
 # never run a second time. The outcomes of the last two are stored under the request's run id.
 Effect = Literal["none", "repeatable", "once"]
@@ -114,6 +37,86 @@ class RunningCall:
     timezone: str
 
 
+# -- Transactions of handlers: in the scope of one workspace, and few at once, so that the API keeps its connections --
+
+
+class TenantTransactions:
+    """Runs at most `most` transactions at once, and one more for leases and outcomes of runs.
+
+    Other transactions wait until the deadline of their request, and their workspaces take turns.
+    """
+
+    def __init__(self, pool: Pool, most: int) -> None:
+        self._pool, self._gate, self._reserved = pool, FairGate(most), asyncio.Semaphore(1)
+
+    async def run(self, workspace_id: UUID, work: Callable[[Connection], Awaitable[T]]) -> T:
+        """Commits and returns what `work` returns; a collision is retried once. Raises Unavailable."""
+        async with self._gate.entered(workspace_id):
+            return await self._run(workspace_id, work)
+
+    async def run_reserved(self, workspace_id: UUID, work: Callable[[Connection], Awaitable[T]]) -> T:
+        """As `run`, but without waiting for handlers' transactions, which may take longer than a lease: for short
+        statements. Raises Unavailable."""
+        async with self._reserved:
+            return await self._run(workspace_id, work)
+
+    async def _run(self, workspace_id: UUID, work: Callable[[Connection], Awaitable[T]]) -> T:
+        async def scoped(db: Connection) -> T:
+            await enter_workspace(db, workspace_id)
+            return await work(db)
+
+        return await in_transaction(self._pool, scoped)
+
+
+class FairGate:
+    """Admits `most` at once. Waiting workspaces take turns (round robin), on one event loop.
+
+    So a workspace with a hundred waiting requests delays the request of another workspace by one.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._free = most
+        # Waiting requests by workspace, the next workspace first. Empty while a place is free.
+        self._waiting: OrderedDict[UUID, deque[asyncio.Future[None]]] = OrderedDict()
+
+    @asynccontextmanager
+    async def entered(self, workspace_id: UUID) -> AsyncIterator[None]:
+        """Waits for a place, and holds it until the block ends."""
+        if self._free:
+            self._free -= 1
+        else:
+            await self._wait(workspace_id)
+        try:
+            yield
+        finally:
+            self._leave()
+
+    async def _wait(self, workspace_id: UUID) -> None:
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(workspace_id, deque()).append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if not turn.cancelled():  # the place was given to it before the cancellation
+                self._leave()
+            raise
+
+    def _leave(self) -> None:
+        """Gives the place to the next request that still waits."""
+        while self._waiting:
+            workspace_id, turns = self._waiting.popitem(last=False)
+            turn = turns.popleft()
+            if turns:
+                self._waiting[workspace_id] = turns
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self._free += 1
+
+
+# -- Handlers --
+
+
 @dataclass(frozen=True, slots=True)
 class HandlerContext:
     """What a handler gets. arguments: JSON text as the call sent it. run_id: idempotency key, empty if there is none.
@@ -128,7 +131,7 @@ class HandlerContext:
 
     @property
     def left_s(self) -> float:
-        """Seconds until the deadline, for calls of what lies outside."""
+        """Seconds until the deadline, for requests to the outside."""
         return max(0.0, self.until - asyncio.get_running_loop().time())
 
     async def in_transaction(self, work: Callable[[Connection], Awaitable[T]]) -> T:
@@ -178,6 +181,9 @@ def join_handlers(parts: Iterable[RequestHandlers]) -> RequestHandlers:
     if len(joined) < sum(map(len, parts)):
         raise ValueError("two rooms handle a request of the same name")
     return joined
+
+
+# -- Tools for the language model of a call --
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,14 @@ from control.media_requests.handlers import RunningCall
 
 # Longer than any call may be resumed (four hours).
 RETENTION: Final = timedelta(hours=24)
-
+# A call is still `ringing` here when media has answered it and the carrier has not reported that yet.
+_RUNNING: Final = """
+    SELECT c.id, c.workspace_id, c.agent_id, c.direction, c.is_test, coalesce(c.caller_number, '') AS caller,
+           coalesce(c.called_number, '') AS called, w.name AS workspace_name, w.timezone
+    FROM calls c JOIN workspaces w ON w.id = c.workspace_id
+    WHERE c.id = $1 AND c.workspace_id = $2 AND c.agent_id = $3
+      AND c.status IN ('queued', 'ringing', 'in_progress') AND w.deleted_at IS NULL
+"""
 # Begins a run, or takes over an abandoned one where it may be repeated ($6). No row: somebody else has it, or had it.
 _CLAIM: Final = """
     INSERT INTO tool_runs AS r (call_id, run_id, workspace_id, name, lease_until)
@@ -59,6 +66,12 @@ class StoredRun:
     outcome: bytes | None
 
 
+async def select_running_call(db: Connection, call_id: UUID, workspace_id: UUID, agent_id: UUID) -> RunningCall | None:
+    """None: no such call of this workspace and agent is in progress."""
+    row = await db.fetchrow(_RUNNING, call_id, workspace_id, agent_id)
+    return None if row is None else RunningCall(**row)
+
+
 async def claim_run(db: Connection, key: RunKey, name: str, lease: timedelta, *, takes_over: bool) -> int | None:
     """The number of the attempt, which is the claimant's to run; None when the run is somebody else's. takes_over:
     also one that was abandoned."""
@@ -94,19 +107,3 @@ async def delete_runs_of_calls(db: Connection, workspace_id: UUID, call_ids: Seq
         "DELETE FROM tool_runs WHERE workspace_id = $1 AND call_id = ANY($2::uuid[])", workspace_id, call_ids
     )
     return int(status.split()[-1])
-
-
-# A call is still `ringing` here when media has answered it and the carrier has not reported that yet.
-_RUNNING: Final = """
-    SELECT c.id, c.workspace_id, c.agent_id, c.direction, c.is_test, coalesce(c.caller_number, '') AS caller,
-           coalesce(c.called_number, '') AS called, w.name AS workspace_name, w.timezone
-    FROM calls c JOIN workspaces w ON w.id = c.workspace_id
-    WHERE c.id = $1 AND c.workspace_id = $2 AND c.agent_id = $3
-      AND c.status IN ('queued', 'ringing', 'in_progress') AND w.deleted_at IS NULL
-"""
-
-
-async def select_running_call(db: Connection, call_id: UUID, workspace_id: UUID, agent_id: UUID) -> RunningCall | None:
-    """None: no such call of this workspace and agent is in progress."""
-    row = await db.fetchrow(_RUNNING, call_id, workspace_id, agent_id)
-    return None if row is None else RunningCall(**row)

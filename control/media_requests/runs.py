@@ -1,4 +1,4 @@
-"""Runs requests with an effect: each once under its idempotency key, however often and wherever it is asked for."""
+"""Runs requests with an effect: each once under its idempotency key, in any number of processes."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -19,19 +19,10 @@ from shared.bus.requests import MAX_BYTES
 from shared.errors import Conflict, Invalid, Problem, Unavailable
 from shared.secrets import Sealer, UnsealError
 
-
-def encode_result(value: Any) -> str:
-    """Raises Invalid (reply_too_large) for more than MAX_BYTES."""
-    text = msgspec.json.encode(value)
-    if len(text) > MAX_BYTES:
-        raise Invalid(f"The answer has more than {MAX_BYTES} bytes.", code="reply_too_large")
-    return text.decode()
-
-
 log = structlog.get_logger()
-
 PURPOSE: Final = "tool_run"
 UNKNOWN: Final = "outcome_unknown"
+UNKNOWN_MESSAGE: Final = "It is not known whether this was carried out."
 # After a run was cancelled, its outcome is stored within this time; else its lease expires.
 STORE_S: Final = 2.0
 _DATABASE_ERRORS: Final = (Problem, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
@@ -60,7 +51,6 @@ class RunOutcome(Struct, frozen=True, omit_defaults=True):
         return self.result
 
 
-UNKNOWN_MESSAGE: Final = "It is not known whether this was carried out."
 _UNKNOWN: Final = RunOutcome(code=UNKNOWN, message=UNKNOWN_MESSAGE)
 
 
@@ -69,7 +59,7 @@ class OutcomeUnknown(Exception):
 
 
 class IdempotentRuns:
-    """Any number of processes may be asked for the same run: one runs it, the others wait for its outcome."""
+    """If several processes get the same request, one of them runs it, and the others wait for its outcome."""
 
     def __init__(self, sealer: Sealer, pace: RunPace = RunPace()) -> None:
         self._sealer, self._pace = sealer, pace
@@ -202,3 +192,11 @@ async def _complete(work: Coroutine[Any, Any, None]) -> None:
     if cancelled is not None:
         raise cancelled
     task.result()
+
+
+def encode_result(value: Any) -> str:
+    """Raises Invalid (reply_too_large) for more than MAX_BYTES."""
+    text = msgspec.json.encode(value)
+    if len(text) > MAX_BYTES:
+        raise Invalid(f"The answer has more than {MAX_BYTES} bytes.", code="reply_too_large")
+    return text.decode()

@@ -29,6 +29,12 @@ from shared.bus.requests import MediaReply, MediaRequest
 from shared.errors import NotFound, Problem, TooManyRequests
 from shared.logs import error_fields
 
+log = structlog.get_logger()
+UNKNOWN_NAME: Final = "unknown"
+# Of all requests whose names are a workspace's data, in metrics and shares: there may be any number of names.
+WORKSPACE_NAME: Final = "workspace"
+TIMED_OUT: Final = "timed_out"
+FAILED: Final = "failed"
 # The code that media gives to its own refusals of this kind, too.
 BUSY: Final = "busy"
 
@@ -76,15 +82,6 @@ def _forget(counter: Counter[str], name: str) -> None:
     """Forgets a name without requests, because there may be any number of them."""
     if not counter[name]:
         del counter[name]
-
-
-log = structlog.get_logger()
-
-UNKNOWN_NAME: Final = "unknown"
-# Of all requests whose names are a workspace's data, in metrics and shares: there may be any number of names.
-WORKSPACE_NAME: Final = "workspace"
-TIMED_OUT: Final = "timed_out"
-FAILED: Final = "failed"
 
 
 class MediaRequests:

@@ -25,7 +25,7 @@ def messages_tasks(pool: Pool, messages: CallerMessages) -> WorkerTasks:
             await messages.send(db, job.message_id, datetime.now(UTC))
 
         try:
-            await in_transaction(pool, work, _ignore)
+            await in_transaction(pool, work)
         except (Unavailable, *COLLISIONS):
             raise JobFailed("database unavailable") from None
 
@@ -37,7 +37,3 @@ def _decode(payload: bytes) -> SendMessageJob:
         return msgspec.json.decode(payload, type=SendMessageJob)
     except msgspec.DecodeError as error:
         raise JobFailed(type(error).__name__, is_permanent=True) from None
-
-
-def _ignore() -> None:
-    """A retry needs no preparation."""

@@ -1,5 +1,7 @@
-"""The events that customers' systems are told, with what each holds. Data names calls by their ids, not by the numbers
-of callers: who may read these asks the API."""
+"""The events that customers' systems receive, and the data of each.
+
+Data names calls by their ids and holds no caller's number: receivers that may read numbers request them from the API.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

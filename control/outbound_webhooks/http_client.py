@@ -101,7 +101,7 @@ async def _read_text(answer: httpx.Response) -> str:
     except (httpx.HTTPError, httpx.StreamError):
         pass  # closed in the middle: the status has come
     text = b"".join(parts)[:MOST_BYTES].decode("utf-8", "replace")
-    return "".join(one if one.isprintable() else " " for one in text)[:MOST_KEPT]
+    return "".join(mark if mark.isprintable() else " " for mark in text)[:MOST_KEPT]
 
 
 def _why(error: httpx.HTTPError) -> str:

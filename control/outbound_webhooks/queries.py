@@ -52,15 +52,15 @@ _MARK_WORKING: Final = """
     UPDATE outbound_webhook_endpoints SET failing_since = NULL
     WHERE workspace_id = $1 AND id = $2 AND failing_since IS NOT NULL
 """
-# The time of failing begins anew where the failure before is older than $4: nothing was sent meanwhile. Attempts that
-# overlap may be recorded in either order.
+# The time of failing restarts if the previous failure is older than $4, because nothing was sent meanwhile. Overlapping
+# attempts may be recorded in either order.
 _MARK_FAILING: Final = """
     UPDATE outbound_webhook_endpoints
     SET failing_since = CASE WHEN failed_at >= $4 THEN least(failing_since, $3) ELSE $3 END,
         failed_at = greatest(failed_at, $3)
     WHERE workspace_id = $1 AND id = $2
 """
-# Not for what another address answered: it was changed while the request ran.
+# Only if the address is still the one that failed: a member may have changed it while the request ran.
 _DISABLE_ENDPOINT: Final = """
     UPDATE outbound_webhook_endpoints SET is_enabled = false, disabled_reason = $4, updated_at = $5
     WHERE workspace_id = $1 AND id = $2 AND url = $6 AND is_enabled
@@ -176,7 +176,7 @@ async def disable_endpoint(
 
 
 async def select_owners(db: Connection, workspace_id: UUID) -> list[WebhookOwner]:
-    """Those who can sign in and have confirmed their address."""
+    """Returns the owners who can sign in and have confirmed their address."""
     return [
         WebhookOwner(row["name"], row["email"]) for row in await db.fetch(_SELECT_OWNERS, workspace_id, MOST_OWNERS)
     ]
@@ -204,8 +204,8 @@ _SELECT_LISTENERS: Final = """
     SELECT id, workspace_id, event_types FROM outbound_webhook_endpoints
     WHERE workspace_id = ANY($1::uuid[]) AND is_enabled ORDER BY created_at, id
 """
-# Events with their deliveries. The sequence is the time in microseconds, which tells nobody how many events others
-# have, or one more than that of the object's event before, should the clock have been set back.
+# Events with their deliveries. The sequence is the time in microseconds, which reveals nothing about events of other
+# workspaces. If the clock was set back, it is one more than the sequence of the object's previous event.
 _INSERT_EVENTS: Final = """
     WITH given AS (
         SELECT * FROM jsonb_to_recordset($1) AS g (
@@ -257,7 +257,7 @@ class EventListener:
 
 @dataclass(frozen=True, slots=True)
 class NewOutboundEvent:
-    """An event to store. endpoint_ids: to which it is delivered. is_unique: see ReportedFact."""
+    """An event to store. endpoint_ids: the endpoints that get it. is_unique: see ReportedFact."""
 
     id: UUID
     workspace_id: UUID
@@ -525,20 +525,22 @@ _EXPIRE_DELIVERIES: Final = """
 
 
 async def select_due(db: Connection, slots: FreeSlots, policy: DeliveryPolicy, now: datetime) -> list[UUID]:
-    """Those whose turn it is, as many as there are slots; nothing is locked. Deliveries of a deleted workspace wait
-    until it is restored, or their time is over."""
+    """Returns the deliveries whose turn it is, as many as there are slots, without locks.
+
+    Deliveries of a deleted workspace wait until it is restored or they expire.
+    """
     rows = await db.fetch(_SELECT_DUE, now, slots.all, slots.failing, policy.per_endpoint, policy.per_workspace)
     return [row["id"] for row in rows]
 
 
 async def select_oldest(db: Connection, now: datetime) -> datetime | None:
-    """Since when the oldest delivery is due of all whose endpoints work; None: none is due."""
+    """Returns since when the oldest delivery to a working endpoint is due; None if none is due."""
     oldest: datetime | None = await db.fetchval(_SELECT_OLDEST, now)
     return oldest
 
 
 async def lease_due(db: Connection, slots: FreeSlots, policy: DeliveryPolicy, now: datetime) -> list[ClaimedDelivery]:
-    """Due deliveries, leased to the caller; nobody else sends them until the lease is over."""
+    """Leases due deliveries to the caller. No other worker sends them until the lease ends."""
     due = await select_due(db, slots, policy, now)
     if not due:
         return []
@@ -549,8 +551,11 @@ async def lease_due(db: Connection, slots: FreeSlots, policy: DeliveryPolicy, no
 async def finish_attempt(
     db: Connection, claimed: ClaimedDelivery, attempt: DeliveryAttempt, status: DeliveryStatus, at: datetime
 ) -> bool:
-    """Stores an attempt with what follows. at: of the next attempt while it is pending, else when it was finished.
-    False: the delivery is deleted, or another worker has made this attempt."""
+    """Stores an attempt and the new status of its delivery.
+
+    at: time of the next attempt if the delivery is pending, otherwise when it was finished. Returns False if the
+    delivery is deleted, or another worker has made this attempt.
+    """
     result = await db.execute(
         _FINISH_ATTEMPT,
         claimed.id,

@@ -163,7 +163,7 @@ class WebhookReplayAnswer:
 async def list_webhook_endpoints(context: MemberContext) -> WebhookEndpointList:
     """The workspace's webhook endpoints, the oldest first; it has 20 at most."""
     found = await context.services[OutboundWebhooks].endpoints.list_all(context.db, context.workspace_id)
-    return WebhookEndpointList([to_endpoint_view(one) for one in found], has_more=False)
+    return WebhookEndpointList([to_endpoint_view(endpoint) for endpoint in found], has_more=False)
 
 
 async def create_webhook_endpoint(context: MemberContext, body: NewWebhookEndpoint) -> WebhookEndpointSecretAnswer:
@@ -329,7 +329,7 @@ async def list_webhook_deliveries(
     found = await context.services[OutboundWebhooks].deliveries.list_page(
         context.db, context.workspace_id, webhook_endpoint_id, status=query.status, page=query.request()
     )
-    return WebhookDeliveryList([to_delivery_row(one) for one in found.rows], **page_fields(query, found))
+    return WebhookDeliveryList([to_delivery_row(delivery) for delivery in found.rows], **page_fields(query, found))
 
 
 async def get_webhook_delivery(
@@ -339,7 +339,7 @@ async def get_webhook_delivery(
     found, attempts = await context.services[OutboundWebhooks].deliveries.get(
         context.db, context.workspace_id, webhook_endpoint_id, webhook_delivery_id
     )
-    views = [to_attempt_view(one) for one in attempts]
+    views = [to_attempt_view(attempt) for attempt in attempts]
     return WebhookDeliveryAnswer(to_delivery_row(found), found.event.api_version, found.event.data, views)
 
 

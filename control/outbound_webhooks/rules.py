@@ -27,7 +27,7 @@ DisabledReason = Literal["failing", "gone"]
 AttemptOutcome = Literal["delivered", "refused", "failed"]
 # In which a delivery is tried, from its event or its replay on.
 WINDOW: Final = timedelta(days=3)
-# Errors of attempts for which no receiver is to blame.
+# Errors of attempts that do not count against the receiver.
 UNSEALED: Final = "the secret is sealed with an unknown key"
 CRASHED: Final = "the platform could not make the request"
 
@@ -145,7 +145,7 @@ class FreeSlots:
 
 @dataclass(frozen=True, slots=True)
 class WebhookOwner:
-    """Who is told that an endpoint was disabled."""
+    """An owner who gets the e-mail about a disabled endpoint."""
 
     workspace_name: str
     email: str
@@ -221,8 +221,12 @@ def new_secret() -> str:
 
 
 def sign(webhook_id: str, at: datetime, body: bytes, keys: Sequence[str]) -> dict[str, str]:
-    """The headers of a request with this body. keys: secrets, each of which signs; a receiver accepts one that it
-    knows."""
+    """Returns the headers of a request with this body, signed by Standard Webhooks (symmetric scheme).
+
+    Source: https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
+
+    keys: secrets. Each of them signs, and a receiver accepts the signature of any secret that it has.
+    """
     timestamp = str(int(at.timestamp()))
     content = b".".join((webhook_id.encode(), timestamp.encode(), body))
     return {
@@ -262,7 +266,7 @@ class SecretSafe:
         valid = [sealed.current]
         if sealed.old is not None and sealed.old_until is not None and now < sealed.old_until:
             valid.append(sealed.old)
-        return [self._sealer.open(one, WEBHOOK_SECRET_PURPOSE).decode() for one in valid]
+        return [self._sealer.open(secret, WEBHOOK_SECRET_PURPOSE).decode() for secret in valid]
 
 
 # -- The e-mail about a disabled endpoint --

@@ -36,9 +36,17 @@ from shared.secrets import Sealer
 
 @dataclass(frozen=True, slots=True)
 class ReportedFact:
-    """Something that happened. object_id: of what it is about; events of one object are ordered, if their transactions
-    lock it. call_id: of the call whose caller's deletion deletes it. is_unique: an object has one event of this type,
-    so that a fact which is stored twice is reported once."""
+    """Something that happened.
+
+    Attributes:
+        workspace_id: The workspace whose endpoints get the event.
+        type: Type of the event.
+        object_id: What the fact is about. Events of one object are ordered if their transactions lock the object.
+        at: When it happened.
+        data: Data of the event.
+        call_id: A call. The deletion of its caller's data deletes the event.
+        is_unique: An object has one event of this type, so that a fact that is stored twice is reported once.
+    """
 
     workspace_id: UUID
     type: EventType
@@ -50,17 +58,19 @@ class ReportedFact:
 
 
 async def report_facts(db: Connection, facts: Sequence[ReportedFact], now: datetime | None = None) -> None:
-    """Stores the facts that endpoints want, with a delivery to each. One indexed query where nobody wants any: it waits
-    for no lock and asks nobody outside. Works in the scope of the facts' workspace, and of the platform. now: for
-    tests."""
+    """Stores the facts that endpoints want as events, with a delivery to each endpoint. The worker sends them.
+
+    Call it in the transaction of the facts, in the scope of their workspace or of the platform. It takes one indexed
+    query if no endpoint wants the facts, and it waits for no lock. now: for tests.
+    """
     if not facts:
         return
-    listeners = await queries.select_listeners(db, {one.workspace_id for one in facts})
+    listeners = await queries.select_listeners(db, {fact.workspace_id for fact in facts})
     wanted: dict[int, list[UUID]] = defaultdict(list)
     for place, fact in enumerate(facts):
-        for one in listeners.get(fact.workspace_id, ()):
-            if one.event_types is None or fact.type in one.event_types:
-                wanted[place].append(one.id)
+        for listener in listeners.get(fact.workspace_id, ()):
+            if listener.event_types is None or fact.type in listener.event_types:
+                wanted[place].append(listener.id)
     if wanted:
         new = [make_event(facts[place], endpoint_ids) for place, endpoint_ids in wanted.items()]
         await queries.insert_events(db, new, now or datetime.now(UTC))
@@ -159,7 +169,7 @@ class WebhookEndpoints:
         return after
 
     async def delete(self, db: Connection, workspace_id: UUID, actor: Actor, endpoint_id: UUID) -> None:
-        """Nothing is sent to it any more, not even what waits. Raises NotFound."""
+        """Deletes an endpoint. Its waiting deliveries are not sent. Raises NotFound."""
         before = await self.get(db, workspace_id, endpoint_id, lock=True)
         await queries.delete_endpoint(db, workspace_id, endpoint_id)
         await _audit_endpoint(db, actor, "webhook_endpoint.delete", before, None)
@@ -257,7 +267,7 @@ class WebhookDeliveries:
     async def replay(
         self, db: Connection, workspace_id: UUID, actor: Actor, endpoint_id: UUID, delivery_id: UUID, now: datetime
     ) -> None:
-        """Has a delivery sent again, whatever became of it, under the same webhook-id. Raises NotFound, Conflict (code
+        """Enqueues a delivery again under the same webhook-id, in any status. Raises NotFound, Conflict (code
         webhook_endpoint_disabled)."""
         await self._require_enabled(db, workspace_id, endpoint_id)
         await self.get(db, workspace_id, endpoint_id, delivery_id)
@@ -296,8 +306,10 @@ class WebhookDeliveries:
     async def send_test(
         self, db: Connection, workspace_id: UUID, actor: Actor, endpoint_id: UUID, now: datetime
     ) -> UUID:
-        """Has the event webhook.test sent to this endpoint, whatever types it wants; returns the event's id. Raises
-        NotFound, Conflict (code webhook_endpoint_disabled)."""
+        """Enqueues the event webhook.test for this endpoint, even if it does not want the type. Returns the event's id.
+
+        Raises NotFound, Conflict (code webhook_endpoint_disabled).
+        """
         await self._require_enabled(db, workspace_id, endpoint_id)
         fact = ReportedFact(workspace_id, "webhook.test", endpoint_id, now, TestEventData(endpoint_id))
         event = make_event(fact, [endpoint_id])
@@ -344,7 +356,7 @@ def make_outbound_webhooks(
 
 # -- Deletion, for privacy --
 
-# Whose data is a part of what was said.
+# Events whose data holds what was said.
 _WORDS: Final[tuple[EventType, ...]] = ("message.taken",)
 
 

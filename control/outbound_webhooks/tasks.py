@@ -1,7 +1,7 @@
 """The worker's tasks for outbound webhooks: sends due deliveries, gives up on old ones, deletes older ones.
 
-Each step is a transaction of its own, and none is open during a request. A worker that dies in between leaves a lease;
-when it is over, the delivery is sent again under the same webhook-id.
+Each step is a transaction of its own, and no transaction is open during a request. If a worker dies, the lease of its
+delivery ends, and the delivery is sent again under the same webhook-id.
 """
 
 import asyncio
@@ -111,7 +111,7 @@ class WebhookSender:
         try:
             while not stop.is_set():
                 took_s = await self._begin_due()
-                # A request that ends makes room, and what others are due must not wait for it.
+                # A request that ends frees a slot; other due deliveries must not wait for it.
                 waits = {stopped, *self._running}
                 await asyncio.wait(waits, timeout=self._policy.poll_s, return_when=asyncio.FIRST_COMPLETED)
                 await asyncio.wait({stopped}, timeout=max(took_s, SHORTEST_PAUSE_S))
@@ -130,9 +130,9 @@ class WebhookSender:
         except (Unavailable, *COLLISIONS):
             log.warning("outbound_webhook.not_claimed")
         took_s = time.monotonic() - began
-        for one in claimed:
-            task = asyncio.create_task(self._deliver(one))
-            self._running[task] = one
+        for delivery in claimed:
+            task = asyncio.create_task(self._deliver(delivery))
+            self._running[task] = delivery
             task.add_done_callback(self._forget)
         return took_s
 
@@ -142,7 +142,7 @@ class WebhookSender:
     async def _deliver(self, claimed: ClaimedDelivery) -> None:
         try:
             attempt = await self.attempt(claimed)
-        except Exception as error:  # else it would be made again and again, unrecorded, whenever its lease is over  # noqa: BLE001
+        except Exception as error:  # otherwise the attempt would be repeated forever, unrecorded  # noqa: BLE001
             log.error("outbound_webhook.crashed", delivery_id=str(claimed.id), **error_fields(error))
             attempt = DeliveryAttempt(claimed.attempts + 1, self._clock(), 0, None, CRASHED, "")
         self._count_attempt(attempt.outcome)
@@ -153,7 +153,7 @@ class WebhookSender:
 
     async def claim(self) -> list[ClaimedDelivery]:
         """Leases the deliveries that are due, as many as this worker has places for."""
-        failing = sum(one.is_failing for one in self._running.values())
+        failing = sum(delivery.is_failing for delivery in self._running.values())
         free = FreeSlots(
             all=self._policy.slots - len(self._running), failing=max(0, self._policy.failing_slots - failing)
         )
@@ -164,7 +164,7 @@ class WebhookSender:
             await enter_platform(db)
             return await queries.lease_due(db, free, self._policy, self._clock())
 
-        return await in_transaction(self._pool, work, _ignore)
+        return await in_transaction(self._pool, work)
 
     async def attempt(self, claimed: ClaimedDelivery) -> DeliveryAttempt:
         """Posts a delivery once."""
@@ -191,7 +191,7 @@ class WebhookSender:
             await enter_platform(db)
             await self._record(db, claimed, attempt)
 
-        await in_transaction(self._pool, work, _ignore)
+        await in_transaction(self._pool, work)
 
     async def _record(self, db: Connection, claimed: ClaimedDelivery, attempt: DeliveryAttempt) -> None:
         now = self._clock()
@@ -234,7 +234,3 @@ class WebhookSender:
 
 def _now() -> datetime:
     return datetime.now(UTC)
-
-
-def _ignore() -> None:
-    """A retry needs no preparation."""

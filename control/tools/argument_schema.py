@@ -20,11 +20,13 @@ from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 from control.tools.rules import clean
 from shared.errors import Invalid
 
+# -- The dialect: what a workspace may write --
+
 MOST_BYTES: Final = 8_192
 MOST_DEPTH: Final = 5
 MOST_PROPERTIES: Final = 40
 TYPES: Final = ("string", "number", "integer", "boolean", "array", "object", "null")
-# Keywords with what their values must be.
+# Keywords, and the types of their values.
 _KEYWORDS: Final[Mapping[str, tuple[type, ...]]] = {
     "type": (str, list),
     "description": (str,),
@@ -43,33 +45,10 @@ _KEYWORDS: Final[Mapping[str, tuple[type, ...]]] = {
     "minItems": (int,),
     "maxItems": (int,),
 }
-# Of a schema that is reduced, references and entries of allOf included, and its size before.
-MOST_PARTS: Final = 400
-MOST_SOURCE_BYTES: Final = 65_536
-# Parts of a schema times values of the arguments. A check of one value by one part takes 13 us of the event loop.
-MOST_CHECKS: Final = 10_000
-DEEPEST_ARGUMENT: Final = 20
-# So many entries of an enum are compared in the time of one check.
-_ENUM_SHARE: Final = 20
 _UNSTORABLE: Final = re.compile(r"[\u0000-\u0008\u000b\u000c\u000e-\u001f\ud800-\udfff]")
 # Vendors of language models refuse a request, and with it each turn of a call, for a property of another name.
 _PROPERTY: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
-_NOT_IN_PROPERTY: Final = re.compile(r"[^A-Za-z0-9_.-]")
-# Characters of a name that is shown beside the one that models use.
-MOST_TITLE: Final = 200
-_NESTING: Final = ("properties", "required", "items", "anyOf")
 NO_ARGUMENTS: Final[Mapping[str, Any]] = {"type": "object", "properties": {}}
-_LONGEST_PROPERTY: Final = 64
-_DIGEST_LETTERS: Final = 8
-
-
-@dataclass(frozen=True, slots=True)
-class ReducedSchema:
-    """parameters: in the dialect. names: the server's own names of properties, by those that models read in their
-    place."""
-
-    parameters: dict[str, Any]
-    names: dict[str, str] = field(default_factory=dict)
 
 
 def check_schema(schema: Mapping[str, Any]) -> None:
@@ -85,64 +64,6 @@ def check_schema(schema: Mapping[str, Any]) -> None:
         raise ValueError(fault)
     if len(_encode(schema)) > MOST_BYTES:
         raise ValueError(f"must have at most {MOST_BYTES:,} bytes as JSON")
-
-
-def reduce_schema(schema: Mapping[str, Any]) -> ReducedSchema:
-    """A schema in the dialect for one in any dialect of JSON Schema: references within it are resolved, `const` becomes
-    `enum`, `oneOf` becomes `anyOf`, `allOf` is merged, and what is left over is dropped. A required property whose name
-    vendors of language models refuse gets another one. A schema that stays too large takes any object: its server
-    checks the arguments in any case."""
-    try:
-        if len(_encode(schema)) > MOST_SOURCE_BYTES:
-            return ReducedSchema(dict(NO_ARGUMENTS))
-        reduction = _Reduction(schema)
-        reduced = reduction.reduce(schema, 1)
-        for name in ("anyOf", "enum", "items"):
-            reduced.pop(name, None)
-        reduced = {**NO_ARGUMENTS, **reduced, "type": "object"}
-        check_schema(reduced)
-    except (ValueError, RecursionError):
-        return ReducedSchema(dict(NO_ARGUMENTS))
-    return ReducedSchema(reduced, reduction.names)
-
-
-def restore_names(arguments: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
-    """Arguments with the server's own names of properties. Raises Invalid (code arguments_invalid) for arguments that
-    are nested too deep."""
-    if not names:
-        return dict(arguments)
-    restored: dict[str, Any] = _restored(arguments, names, DEEPEST_ARGUMENT)
-    return restored
-
-
-def _restored(value: Any, names: Mapping[str, str], depth: int) -> Any:
-    if depth < 0:
-        raise Invalid("arguments: are nested too deep.", code="arguments_invalid")
-    if isinstance(value, Mapping):
-        return {names.get(name, name): _restored(part, names, depth - 1) for name, part in value.items()}
-    return [_restored(part, names, depth - 1) for part in value] if isinstance(value, list) else value
-
-
-def parse_arguments(text: str) -> dict[str, Any]:
-    """A model's arguments. Raises Invalid (code arguments_invalid)."""
-    try:
-        value = msgspec.json.decode(text.encode() or b"{}")  # refuses NaN and halves of characters, as servers do
-    except (msgspec.DecodeError, ValueError, OverflowError, RecursionError):
-        raise Invalid("The arguments are no JSON.", code="arguments_invalid") from None
-    if not isinstance(value, dict):
-        raise Invalid("The arguments must be a JSON object.", code="arguments_invalid")
-    return value
-
-
-def require_arguments(schema: Mapping[str, Any], arguments: Mapping[str, Any]) -> None:
-    """Raises Invalid (code arguments_invalid), which names the argument, also for so many values that the check would
-    hold up the event loop."""
-    if _count_values(arguments) * _count_parts(schema) > MOST_CHECKS:
-        raise Invalid("arguments: hold too many values, or are nested too deep.", code="arguments_invalid")
-    for error in Draft202012Validator(schema).iter_errors(arguments):
-        at = ".".join(str(part) for part in error.absolute_path) or "arguments"
-        message = f"{at}: {error.message[:300]}."
-        raise Invalid(message, code="arguments_invalid", param=f"arguments.{at}")
 
 
 def _faults(schema: Any, at: str, depth: int) -> Iterator[str]:
@@ -167,7 +88,7 @@ def _faults(schema: Any, at: str, depth: int) -> Iterator[str]:
 def _keyword_faults(schema: Mapping[str, Any], where: str) -> Iterator[str]:
     types = schema.get("type", "object")
     types = types if isinstance(types, list) else [types]
-    if not types or not all(one in TYPES for one in types):
+    if not types or not all(name in TYPES for name in types):
         yield f"must have types of {', '.join(TYPES)}{where}"
     if "array" in types and "items" not in schema:
         yield f"must have items with the type array{where}"
@@ -185,6 +106,18 @@ def _keyword_faults(schema: Mapping[str, Any], where: str) -> Iterator[str]:
         yield f"must have plain texts, and an enum of texts, numbers and null{where}"
 
 
+def _is_plain(schema: Mapping[str, Any]) -> bool:
+    """Whether the texts hold only characters that the database stores, and the enum only values without parts."""
+    texts = [value for value in schema.values() if isinstance(value, str)]
+    choices = schema.get("enum", [])
+    for value in choices if isinstance(choices, list) else []:
+        if isinstance(value, list | dict):
+            return False
+        if isinstance(value, str):
+            texts.append(value)
+    return not any(map(_UNSTORABLE.search, texts))
+
+
 def _parts(schema: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     if isinstance(properties := schema.get("properties"), dict):
         yield from properties.items()
@@ -192,6 +125,53 @@ def _parts(schema: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
         yield "items", schema["items"]
     if isinstance(choices := schema.get("anyOf"), list):
         yield from ((f"anyOf.{place}", choice) for place, choice in enumerate(choices))
+
+
+def _encode(schema: Mapping[str, Any]) -> bytes:
+    return json.dumps(schema, separators=(",", ":")).encode("utf-8", "replace")
+
+
+# -- An MCP server's schema, reduced to the dialect --
+
+# Of a schema that is reduced, references and entries of allOf included, and its size before.
+MOST_PARTS: Final = 400
+MOST_SOURCE_BYTES: Final = 65_536
+# Characters of a server's own name, shown as the title of a property that has another name for models.
+MOST_TITLE: Final = 200
+_NOT_IN_PROPERTY: Final = re.compile(r"[^A-Za-z0-9_.-]")
+_NESTING: Final = ("properties", "required", "items", "anyOf")
+_LONGEST_PROPERTY: Final = 64
+_DIGEST_LETTERS: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class ReducedSchema:
+    """parameters: in the dialect. names: the server's own names of properties, by those that models read in their
+    place."""
+
+    parameters: dict[str, Any]
+    names: dict[str, str] = field(default_factory=dict)
+
+
+def reduce_schema(schema: Mapping[str, Any]) -> ReducedSchema:
+    """Reduces a schema in any dialect of JSON Schema to our dialect.
+
+    References within the schema are resolved, `const` becomes `enum`, `oneOf` becomes `anyOf`, `allOf` is merged, and
+    other keywords are dropped. A required property whose name vendors of language models refuse gets another name. A
+    schema that stays too large becomes one that accepts any object, because the server checks the arguments itself.
+    """
+    try:
+        if len(_encode(schema)) > MOST_SOURCE_BYTES:
+            return ReducedSchema(dict(NO_ARGUMENTS))
+        reduction = _Reduction(schema)
+        reduced = reduction.reduce(schema, 1)
+        for name in ("anyOf", "enum", "items"):
+            reduced.pop(name, None)
+        reduced = {**NO_ARGUMENTS, **reduced, "type": "object"}
+        check_schema(reduced)
+    except (ValueError, RecursionError):
+        return ReducedSchema(dict(NO_ARGUMENTS))
+    return ReducedSchema(reduced, reduction.names)
 
 
 class _Reduction:
@@ -220,7 +200,9 @@ class _Reduction:
                 if _PROPERTY.fullmatch(str(name)) or name in required
             }
         choices = schema.get("anyOf") or schema.get("oneOf")
-        kept["anyOf"] = [one for one in choices if isinstance(one, Mapping)] if isinstance(choices, list) else []
+        kept["anyOf"] = (
+            [choice for choice in choices if isinstance(choice, Mapping)] if isinstance(choices, list) else []
+        )
         properties = kept.get("properties", {})
         required = [name for name in required if isinstance(name, str) and name in properties]
         kept["required"] = [self._named(name) for name in required]
@@ -298,7 +280,7 @@ def _fits(name: str, value: Any) -> bool:
     if kinds is None or not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
         return False
     if name == "type":
-        return bool(value) and all(one in TYPES for one in (value if isinstance(value, list) else [value]))
+        return bool(value) and all(kind in TYPES for kind in (value if isinstance(value, list) else [value]))
     return name != "enum" or _is_plain({name: value})
 
 
@@ -306,16 +288,49 @@ def _cleaned(value: Any) -> Any:
     return clean(value, MOST_BYTES) if isinstance(value, str) else value
 
 
-def _is_plain(schema: Mapping[str, Any]) -> bool:
-    """Whether the texts hold only characters that the database stores, and the enum only values without parts."""
-    texts = [value for value in schema.values() if isinstance(value, str)]
-    choices = schema.get("enum", [])
-    for value in choices if isinstance(choices, list) else []:
-        if isinstance(value, list | dict):
-            return False
-        if isinstance(value, str):
-            texts.append(value)
-    return not any(map(_UNSTORABLE.search, texts))
+def _joined(schema: Mapping[str, Any], part: Any) -> dict[str, Any]:
+    """Both at once, as `allOf` has it; of a keyword in both, the first one's value."""
+    if not isinstance(part, Mapping):
+        return dict(schema)
+    joined = {**part, **schema}
+    mine, theirs = schema.get("properties"), part.get("properties")
+    if isinstance(mine, dict) and isinstance(theirs, dict):
+        joined["properties"] = {**theirs, **mine}
+    mine, theirs = schema.get("required"), part.get("required")
+    if isinstance(mine, list) and isinstance(theirs, list):
+        joined["required"] = [*mine, *theirs]
+    return joined
+
+
+# -- A model's arguments --
+
+# Parts of a schema times values of the arguments. A check of one value by one part takes 13 us of the event loop.
+MOST_CHECKS: Final = 10_000
+DEEPEST_ARGUMENT: Final = 20
+# So many entries of an enum are compared in the time of one check.
+_ENUM_SHARE: Final = 20
+
+
+def parse_arguments(text: str) -> dict[str, Any]:
+    """A model's arguments. Raises Invalid (code arguments_invalid)."""
+    try:
+        value = msgspec.json.decode(text.encode() or b"{}")  # refuses NaN and halves of characters, as servers do
+    except (msgspec.DecodeError, ValueError, OverflowError, RecursionError):
+        raise Invalid("The arguments are no JSON.", code="arguments_invalid") from None
+    if not isinstance(value, dict):
+        raise Invalid("The arguments must be a JSON object.", code="arguments_invalid")
+    return value
+
+
+def require_arguments(schema: Mapping[str, Any], arguments: Mapping[str, Any]) -> None:
+    """Raises Invalid (code arguments_invalid), which names the argument, also for so many values that the check would
+    hold up the event loop."""
+    if _count_values(arguments) * _count_parts(schema) > MOST_CHECKS:
+        raise Invalid("arguments: hold too many values, or are nested too deep.", code="arguments_invalid")
+    for error in Draft202012Validator(schema).iter_errors(arguments):
+        at = ".".join(str(part) for part in error.absolute_path) or "arguments"
+        message = f"{at}: {error.message[:300]}."
+        raise Invalid(message, code="arguments_invalid", param=f"arguments.{at}")
 
 
 def _count_values(value: Any) -> int:
@@ -338,19 +353,18 @@ def _count_parts(schema: Any) -> int:
     return 1 + len(schema.get("enum", ())) // _ENUM_SHARE + sum(_count_parts(part) for _, part in _parts(schema))
 
 
-def _joined(schema: Mapping[str, Any], part: Any) -> dict[str, Any]:
-    """Both at once, as `allOf` has it; of a keyword in both, the first one's value."""
-    if not isinstance(part, Mapping):
-        return dict(schema)
-    joined = {**part, **schema}
-    mine, theirs = schema.get("properties"), part.get("properties")
-    if isinstance(mine, dict) and isinstance(theirs, dict):
-        joined["properties"] = {**theirs, **mine}
-    mine, theirs = schema.get("required"), part.get("required")
-    if isinstance(mine, list) and isinstance(theirs, list):
-        joined["required"] = [*mine, *theirs]
-    return joined
+def restore_names(arguments: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    """Arguments with the server's own names of properties. Raises Invalid (code arguments_invalid) for arguments that
+    are nested too deep."""
+    if not names:
+        return dict(arguments)
+    restored: dict[str, Any] = _restored(arguments, names, DEEPEST_ARGUMENT)
+    return restored
 
 
-def _encode(schema: Mapping[str, Any]) -> bytes:
-    return json.dumps(schema, separators=(",", ":")).encode("utf-8", "replace")
+def _restored(value: Any, names: Mapping[str, str], depth: int) -> Any:
+    if depth < 0:
+        raise Invalid("arguments: are nested too deep.", code="arguments_invalid")
+    if isinstance(value, Mapping):
+        return {names.get(name, name): _restored(part, names, depth - 1) for name, part in value.items()}
+    return [_restored(part, names, depth - 1) for part in value] if isinstance(value, list) else value

@@ -71,7 +71,7 @@ class ToolConfigPart(BaseModel):
 
 
 def origin_of(url: str) -> tuple[str, str, int | None]:
-    """Scheme, host and port of an address that was checked: to which secrets are sent."""
+    """Returns scheme, host and port of a checked address. Secrets are sent only to the origin they were given for."""
     parts = urlsplit(url)
     return parts.scheme, parts.hostname or "", parts.port
 
@@ -152,8 +152,10 @@ class HeaderSafe:
 
 
 def hide_secrets(text: str, secrets: Mapping[str, str]) -> str:
-    """With MASK in place of the values, and of what follows a scheme such as Bearer: a server may send back what it was
-    sent, and results are in the record of the call."""
+    """Replaces the values, and what follows a scheme such as Bearer, by MASK.
+
+    A server may echo what it received, and results are stored in the record of the call.
+    """
     for value in secrets.values():
         for part in (value, value.partition(" ")[2]):
             if len(part) >= SHORTEST_HIDDEN:
@@ -176,12 +178,16 @@ UNREACHABLE: Final = "tool_unreachable"
 
 # -- Texts from outside, for a language model --
 
+# A text from outside must not be taken for words of the platform, the business or the caller. So it stands between two
+# lines that it cannot contain, and the system prompt explains them. A model may follow a command in it nevertheless:
+# the agent's list of tools, and the numbers that it may transfer to, bound the effect (docs/untrusted-content.md).
+
 # Control characters but tab and line break, and those that reorder or hide text.
 _HIDDEN: Final = re.compile(
     r"[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
     r"\u2028-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\uffff\ud800-\udfff]"
 )
-# Invisible copies of ASCII, and selectors of variants, of which any bytes can be made.
+# Invisible copies of ASCII, and variation selectors. Both can encode arbitrary bytes.
 _TAGS: Final = re.compile("[\U000e0000-\U000e0fff]")
 _MARK: Final = re.compile(r"\[(?=\s*(?:begin|end)\s+of\s+outside\s+data)", re.IGNORECASE)
 # What a turn of the phone system begins with in the conversation (media/call/model_context.py).

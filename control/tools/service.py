@@ -35,8 +35,13 @@ OVERHEAD_S: Final = 2.0
 
 
 def plan_http_tools(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Iterator[ToolPlan]:
-    """rows: names with configs, as read_answering_agent.py selects them. names: as the agent lists them; one that the
-    workspace does not have is left out, because a call must not fail for it."""
+    """Yields the HTTP tools of an agent for its call's plan.
+
+    Args:
+        rows: Names with configs, as the query of the answering agent selects them.
+        names: As the agent lists them. A name that the workspace does not have is left out, because a call must not
+            fail for it.
+    """
     configs = {row["name"]: row["config"] for row in rows}
     for name in names:
         if (config := configs.get(name)) is not None:
@@ -82,7 +87,7 @@ Answer = Callable[[HandlerContext], Awaitable[str]]
 
 
 class WorkspaceToolHandlers:
-    """A HandlerFinder. A tool that the call's agent does not list is not found, whatever the call asks for."""
+    """A HandlerFinder. It finds only tools that the agent of the call lists."""
 
     def __init__(self, sealer: Sealer, client: ToolHttpClient, connections: McpConnections) -> None:
         self._safe, self._client, self._connections = HeaderSafe(sealer), client, connections
@@ -158,7 +163,7 @@ def make_bounded_handler(answer: Answer, name: str, most: int, *, is_read_only: 
 
 
 def limit_run_s(context: HandlerContext, timeout_s: float) -> float:
-    """Seconds for what lies outside, so that the outcome can still be stored and told."""
+    """Returns the seconds for the request to the outside, so that the outcome can still be stored and reported."""
     return max(min(timeout_s, context.left_s - MARGIN_S), 0.0)
 
 

@@ -75,7 +75,7 @@ class AppointmentSettlement:
             connection = await select_connection(db, job.workspace_id, found.appointment.integration_id)
             return _State(found, connection, before)
 
-        state = await in_transaction(self._pool, read, lambda: None)
+        state = await in_transaction(self._pool, read)
         if state is None:
             return
         found, connection, before = state.found, state.connection, state.before
@@ -84,7 +84,7 @@ class AppointmentSettlement:
             log.warning("appointment.unsettled", appointment_id=str(job.appointment_id))
             return
         outcome = await self._ask(connection, found, before)
-        await in_transaction(self._pool, lambda db: _store(db, job, found, outcome), lambda: None)
+        await in_transaction(self._pool, lambda db: _store(db, job, found, outcome))
         log.info("appointment.settled", call_id=str(found.call_id), is_booked=outcome.external_id is not None)
 
     async def _ask(

@@ -396,7 +396,7 @@ class Connections:
             await enter_workspace(db, workspace_id)
             return await work(db)
 
-        return await in_transaction(self._pool, within, lambda: None)
+        return await in_transaction(self._pool, within)
 
 
 # -- Revoked, by a job --
@@ -442,7 +442,7 @@ class GrantRevocation:
         if credentials is None:
             raise JobFailed("credentials cannot be unsealed", is_permanent=True)
         try:
-            client = await in_transaction(self._pool, lambda db: self._client(db, job), lambda: None)
+            client = await in_transaction(self._pool, lambda db: self._client(db, job))
             if client is None:
                 log.info("grant.revocation_skipped", integration_type=job.integration_type)
                 return

@@ -111,7 +111,7 @@ LONGEST_TYPE: Final = 200
 
 
 class RequestNotSent(Exception):
-    """There was no connection, so nothing was done. The message says why, without addresses of ours."""
+    """The request was not sent, because there was no connection. The message says why, without addresses of ours."""
 
 
 class AnswerLost(Exception):
@@ -198,7 +198,7 @@ _TEXT_TYPES: Final = ("application/json", "application/xml", "application/x-www-
 
 
 class AnswerUnfit(Exception):
-    """The answer holds nothing that a model could be given; the message says why."""
+    """The answer cannot be given to a model; the message says why."""
 
 
 def map_answer(config: HttpToolConfig, answer: ToolHttpAnswer) -> str:
@@ -260,7 +260,10 @@ _LEAST_S: Final = 0.5
 
 @dataclass(frozen=True, slots=True)
 class HttpExecution:
-    """A run. name: of the tool. owner: the workspace. secrets: of its headers, hidden in what comes back."""
+    """A run: one request, repeated once where a repeat is harmless.
+
+    name: of the tool. owner: the workspace. secrets: of the headers; they are hidden in the answer.
+    """
 
     client: ToolHttpClient
     name: str
@@ -269,9 +272,13 @@ class HttpExecution:
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     async def run(self, request: ToolHttpRequest, timeout_s: float) -> str:
-        """The result, marked as outside data. Raises Conflict: nothing was done (codes tool_refused,
-        tool_unreachable), or it was done and the answer is of no use (tool_answer_unfit); Unavailable: it is not known
-        whether it was done."""
+        """Returns the result, marked as outside data.
+
+        Raises:
+            Conflict: The request was not carried out (codes tool_refused, tool_unreachable), or it was, and the answer
+                is unusable (code tool_answer_unfit).
+            Unavailable: It is unknown whether the request was carried out.
+        """
         return self.read(await self._send(request, timeout_s))
 
     def read(self, answer: ToolHttpAnswer) -> str:
@@ -360,7 +367,7 @@ class HttpTrial:
 async def try_http_tool(
     client: ToolHttpClient, tool: HttpTool, secrets: Mapping[str, str], arguments: Mapping[str, Any]
 ) -> HttpTrial:
-    """Sends the request once, whatever the tool's traits. Raises Invalid (code arguments_invalid)."""
+    """Sends the request once, even if the tool allows repeats. Raises Invalid (code arguments_invalid)."""
     loop = asyncio.get_running_loop()
     began, owner = loop.time(), str(tool.workspace_id)
     request = make_request(tool.config, secrets, arguments, new_id())

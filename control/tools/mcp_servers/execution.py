@@ -149,9 +149,9 @@ class McpConnections:
         return None if connection is None or connection.is_over else connection
 
     def _connect(self, key: SessionKey, address: McpAddress) -> _Connection:
-        owned = sum(one.owner == address.owner for one in self._connections.values())
+        owned = sum(connection.owner == address.owner for connection in self._connections.values())
         # As many as no call uses, so that there are always some for another workspace, however many servers hang.
-        unused = self._most - sum(one.idle is None for one in self._connections.values())
+        unused = self._most - sum(connection.idle is None for connection in self._connections.values())
         is_full = owned >= min(max(self._most // _SHARE, 1), unused) and not self._drop_idle(address.owner)
         if is_full or (len(self._connections) >= self._most and not self._drop_idle()):
             raise TooManyRequests(
@@ -214,7 +214,10 @@ LONGEST_REASON: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class McpExecution:
-    """A use of a tool. secrets: of the headers, hidden in what comes back."""
+    """A use of a tool: one call, repeated once where a repeat is harmless.
+
+    secrets: of the headers; they are hidden in the answer.
+    """
 
     connections: McpConnections
     server: McpServer

@@ -131,6 +131,8 @@ async def has_servers(db: Connection) -> bool:
 
 
 async def select_due_servers(db: Connection, before: datetime, limit: int) -> list[tuple[UUID, UUID]]:
-    """Workspace and id of the MCP servers that were last asked before then, or never. Those of workspaces that are
-    suspended or deleted get no request any more. Needs platform scope."""
+    """Returns workspace and id of the MCP servers whose list was last requested before then, or never.
+
+    Leaves out servers of suspended and deleted workspaces. Needs platform scope.
+    """
     return [(row["workspace_id"], row["id"]) for row in await db.fetch(_DUE, before, limit)]

@@ -122,7 +122,7 @@ def model_name(server: str, tool: str) -> str:
 
 
 class McpCallNotSent(Exception):
-    """There is no session, so nothing was done. The message says why, without addresses of ours."""
+    """The call was not sent, because there is no session. The message says why, without addresses of ours."""
 
 
 class McpCallLost(Exception):

@@ -51,7 +51,7 @@ class McpServers:
     async def create(
         self, db: Connection, workspace_id: UUID, actor: Actor, name: str, edit: McpServerEdit, now: datetime
     ) -> McpServer:
-        """edit: with a config. The server is asked for its tools later. Raises Conflict (codes mcp_server_limit,
+        """Adds a server, whose tools are listed later. edit: with a config. Raises Conflict (codes mcp_server_limit,
         server_name_taken, workspace_suspended), Invalid (codes address_refused, header_twice)."""
         assert edit.config is not None
         await self._workspaces.require_not_suspended(db, workspace_id)
@@ -171,7 +171,7 @@ def _audited(server: McpServer) -> dict[str, Any]:
 
 
 async def try_tool(run: Callable[[], Awaitable[str]]) -> tuple[str | None, str | None]:
-    """Result and error of a trial, one of which is None. Raises TooManyRequests (code busy)."""
+    """Runs a trial. Returns its result or its error; the other is None. Raises TooManyRequests (code busy)."""
     try:
         return await run(), None
     except (Conflict, Unavailable) as problem:

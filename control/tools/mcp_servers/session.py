@@ -20,7 +20,7 @@ from control.tools.mcp_servers.rules import ListedTool, McpAddress, McpAnswer, M
 from control.tools.rules import clean
 from shared.egress import NOT_PUBLIC, EgressGuard, EgressRefused
 
-# Bytes of one HTTP answer, and of one event in it; and chunks, of which each takes 6 us of the event loop.
+# Bytes of one HTTP answer, and of one event in it. Chunks of an answer; each takes 6 us of the event loop.
 MOST_BYTES: Final = 1_048_576
 MOST_CHUNKS: Final = 16_384
 # Commas of an answer, as a bound of its values: to check 333,000 empty parts of a result took 1.6 s of the event loop.
@@ -32,7 +32,7 @@ LONGEST_DESCRIPTION: Final = 1_000
 CONNECT_S: Final = 3.0
 # Seconds without a byte of an answer; the whole call has a shorter limit of its own.
 READ_S: Final = 30.0
-# Between two streams of events of a session, and the rate of what they hold: 1 MiB of small events takes a second.
+# Pause between two streams of events of a session, and the rate of bytes: parsing 1 MiB of small events takes 1 s.
 STREAM_PAUSE_S: Final = 0.2
 STREAM_BYTES_PER_S: Final = 65_536
 _CLIENT: Final = types.Implementation(name="vocalized", version="1")
@@ -68,7 +68,7 @@ class McpSession:
             page = await self._ask(types.ListToolsRequest(params=params), types.ListToolsResult)
             # In a thread, because a server may send schemas that take long to reduce.
             found += await asyncio.to_thread(
-                lambda tools: [_listed(one) for one in tools if _has_name(one)], page.tools
+                lambda tools: [_listed(tool) for tool in tools if _has_name(tool)], page.tools
             )
             cursor = page.next_cursor
             if cursor is None or len(found) >= MOST_TOOLS:
@@ -152,7 +152,7 @@ class GuardedMcpTransport(httpx2.AsyncBaseTransport):
         self._next_stream = 0.0  # on the event loop's clock
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        """Sends one request to the first address that answers. Raises httpx2.ConnectError for what is refused."""
+        """Sends one request to the first address that answers. Raises httpx2.ConnectError if the address is refused."""
         if request.method == "GET":
             await self._wait_for_turn()
         *others, last = await self._resolve(request)
@@ -218,7 +218,7 @@ class _BoundedStream(httpx2.AsyncByteStream):
     is no valid message."""
 
     def __init__(self, inner: httpx2.AsyncByteStream, count: Callable[[int], None] | None) -> None:
-        """count: told the size of each part."""
+        """count: called with the size of each part."""
         self._inner, self._count = inner, count
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
@@ -237,12 +237,13 @@ class _BoundedStream(httpx2.AsyncByteStream):
 
 
 def _has_name(tool: types.Tool) -> bool:
-    """One that agents can name: not too long, and without characters that no reader sees or no database stores."""
+    """Whether agents can use the tool's name: short enough, without invisible characters or characters that the
+    database cannot store."""
     return 0 < len(tool.name) <= LONGEST_NAME and clean(tool.name, LONGEST_NAME) == tool.name
 
 
 def _listed(tool: types.Tool) -> ListedTool:
-    """The server's annotations are hints of whoever runs it, whom the workspace trusts with the call's data, too."""
+    """Returns the tool with the server's annotations. The workspace trusts the server with the call's data anyway."""
     hints = tool.annotations
     is_read_only = bool(hints and hints.read_only_hint) and not (hints and hints.destructive_hint)
     description = clean(tool.description or tool.title or "", LONGEST_DESCRIPTION)

@@ -17,7 +17,7 @@ from shared.errors import Conflict, NotFound, TooManyRequests
 from shared.logs import error_fields
 
 log = structlog.get_logger()
-# A list is asked for again after this time, and whenever its server has said that it changed.
+# A list is requested again after this time, and whenever its server reports a change.
 MAX_AGE: Final = timedelta(minutes=30)
 AT_ONCE: Final = 8
 
