@@ -46,7 +46,7 @@ from control.integrations.service import Integrations, make_bookings
 from control.keys.metrics import BusMetrics
 from control.keys.revocations import watching_revocations
 from control.keys.settings import make_authority
-from control.knowledge.hybrid_search import KnowledgeSearch
+from control.knowledge.search import KnowledgeSearch
 from control.mcp.declarations import TOOLS
 from control.mcp.endpoint import McpEndpoint
 from control.media_requests.handlers import (

@@ -40,8 +40,8 @@ from control.do_not_call.service import DoNotCallList
 from control.http.services import Services
 from control.integrations.grants.rules import GrantPolicy
 from control.integrations.service import Integrations, ResultPages
-from control.knowledge.embedder import EmbedderPolicy
-from control.knowledge.hybrid_search import KnowledgeSearch
+from control.knowledge.embedder import EmbedderPolicy, HttpEmbedder
+from control.knowledge.search import KnowledgeSearch
 from control.knowledge.service import KnowledgeDocuments
 from control.messages.rules import MessagePolicy
 from control.messages.service import CallerMessages
@@ -49,6 +49,7 @@ from control.numbers.service import NumberAssignment, Numbers
 from control.outbound_webhooks.rules import DeliveryPolicy
 from control.outbound_webhooks.service import make_outbound_webhooks
 from control.outside import OutsideClients
+from control.platform.guarded_http import GuardedTransport
 from control.platform.service import Platform
 from control.privacy.service import make_privacy
 from control.regulatory_bundles.service import RegulatoryBundles
@@ -56,8 +57,6 @@ from control.sso.model import SsoPolicy
 from control.sso.service import make_single_sign_on
 from control.tools.service import ToolServices, make_tools
 from control.voice.administration import ProviderAdministration
-from control.voice.guarded_http import GuardedTransport
-from control.voice.http_embedder import HttpEmbedder
 from control.voice.key_check import KeyChecker
 from control.voice.workspace_providers import WorkspaceProviders
 from control.workspaces.service import Workspaces

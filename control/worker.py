@@ -50,9 +50,9 @@ from control.integrations.service import Integrations, make_action_runner
 from control.integrations.tasks import integrations_tasks, sync_tasks
 from control.keys.revocations import watching_revocations
 from control.keys.settings import make_authority
-from control.knowledge.hybrid_search import KnowledgeSearch
+from control.knowledge.search import KnowledgeSearch
 from control.knowledge.service import KnowledgeDocuments
-from control.knowledge.worker_tasks import knowledge_tasks
+from control.knowledge.tasks import knowledge_tasks
 from control.media_requests.tasks import media_requests_tasks
 from control.messages.service import CallerMessages
 from control.messages.tasks import messages_tasks

@@ -19,8 +19,8 @@ from uuid import UUID
 from control.db.migrate import migrate
 from control.db.pool import Pool, open_pool
 from control.db.scope import enter_platform, enter_workspace
-from control.knowledge import store, store_chunks
-from control.knowledge.model import DocumentChunk, KnowledgeDocument
+from control.knowledge import queries as knowledge_queries
+from control.knowledge.rules import DocumentChunk, KnowledgeDocument
 from control.knowledge.search import search_documents
 from shared.ids import new_id
 from vocalized.services.postgres import serve_postgres
@@ -89,9 +89,11 @@ async def fill(pool: Pool, texts: ZipfTexts, chunks: int) -> UUID:
         )  # fmt: skip
         async with pool.transaction() as db:
             await enter_platform(db)
-            await store.insert(db, document)
-            await store_chunks.replace_chunks(db, document, list(texts.chunks(PER_DOCUMENT)))
-            await store.finish(db, document.id, chunk_count=PER_DOCUMENT, indexed_at=datetime.now(UTC))
+            await knowledge_queries.insert_document(db, document)
+            await knowledge_queries.replace_chunks(db, document, list(texts.chunks(PER_DOCUMENT)))
+            await knowledge_queries.finish_document(
+                db, document.id, chunk_count=PER_DOCUMENT, indexed_at=datetime.now(UTC)
+            )
     return workspace_id
 
 

@@ -8,7 +8,7 @@ from control.agents.calendar_tools import make_calendar_tools
 from control.agents.call_context import CALL_CONTEXT
 from control.agents.contacts import LOOK_UP_CONTACT
 from control.integrations.bookings.service import AppointmentChanges, Bookings
-from control.knowledge.hybrid_search import KnowledgeSearch
+from control.knowledge.search import KnowledgeSearch
 from control.knowledge.tool import make_search_tool
 from control.media_requests.handlers import RemoteTool, RequestHandlers, tool_handlers
 from control.messages.tool import TAKE_MESSAGE

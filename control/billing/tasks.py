@@ -20,7 +20,7 @@ from control.billing.payments.tasks import sink_tasks
 from control.billing.prices.service import update_estimates
 from control.db.duties import AnyDuty, Duty, WorkerTasks, join_tasks
 from control.db.pool import Connection, Pool
-from control.knowledge.embedding_usage import RECORD_EMBEDDING
+from control.knowledge.embedder import RECORD_EMBEDDING
 from control.workspaces.service import Workspaces
 
 # Usage without a price is reported for so long.

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import httpx
 
-from control.voice.guarded_http import GuardedTransport
+from control.platform.guarded_http import GuardedTransport
 from shared.egress import EgressGuard
 
 MAX_ANSWER_BYTES: Final = 1_048_576

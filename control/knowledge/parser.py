@@ -14,7 +14,7 @@ import structlog
 
 import control
 from control.knowledge.confinement import ALL
-from control.knowledge.model import FAILURES, DocumentFormat, DocumentSection, KnowledgeLimits
+from control.knowledge.rules import FAILURES, DocumentFormat, DocumentSection, KnowledgeLimits
 
 # Six times the child's CPU time (parser_process.CPU_S), which ends it first unless the machine is very busy: then a
 # sound document must not be refused.

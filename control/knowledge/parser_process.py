@@ -15,10 +15,8 @@ from typing import Any, Final
 import msgspec
 
 from control.knowledge.confinement import confine, python_folders
-from control.knowledge.formats import decode_text
-from control.knowledge.html_sections import split_html
-from control.knowledge.markdown_sections import split_markdown, split_text
-from control.knowledge.model import DocumentSection
+from control.knowledge.rules import DocumentSection
+from control.knowledge.sections import decode_text, split_html, split_markdown, split_text
 from shared.errors import Invalid
 
 MEMORY_BYTES: Final = 512 * 1024 * 1024
@@ -73,7 +71,11 @@ def read_document(kind: str, data: bytes, *, most_pages: int, most_characters: i
 
 
 def _read_pdf(data: bytes, most_pages: int, most_characters: int) -> dict[str, Any]:
-    from control.knowledge.pdf_sections import PdfRefused, count_pages, split_pdf  # after the limits are set
+    from control.knowledge.pdf import (
+        PdfRefused,
+        count_pages,
+        split_pdf,  # after the limits are set
+    )
 
     try:
         reader, pages = count_pages(data)

@@ -1,13 +1,26 @@
-"""Search of a workspace's documents by full text."""
+"""Search of a workspace's documents by full text and, if there is an embedder, by meaning."""
 
-from collections.abc import Collection, Iterable
+import asyncio
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+import structlog
+
 from control.db.pool import Connection
-from control.knowledge import store, store_chunks
-from control.knowledge.languages import configuration_of
-from control.knowledge.model import FoundPassage
+from control.knowledge import queries
+from control.knowledge.embedder import (
+    Embedder,
+    EmbedderUnavailable,
+    Embeddings,
+    EmbeddingUse,
+    TextsRefused,
+    enqueue_use,
+)
+from control.knowledge.rules import FoundPassage
 from control.knowledge.search_query import (
     LONGEST_SIMILAR,
     MOST_CANDIDATES,
@@ -16,7 +29,9 @@ from control.knowledge.search_query import (
     ChunkRank,
     SearchTerm,
     choose_terms,
+    configuration_of,
     find_similar,
+    fuse_ranks,
     make_query,
     most_differing,
     sample_size,
@@ -41,31 +56,31 @@ async def search_documents(
     """Up to `most` passages that answer a question best. documents: only of these; empty: of all. A deleted document is
     never among them. Words are compared as the documents' languages stem them; for a word that is in none, a similar
     one is searched, because callers' words are misheard."""
-    languages = await store_chunks.select_languages(db, workspace_id)
+    languages = await queries.select_languages(db, workspace_id)
     configurations = sorted({configuration_of(one) for one in languages})
     words = split_question(question[:LONGEST_QUESTION])
     if not configurations or not words:
         return []
-    terms = choose_terms(await store_chunks.select_terms(db, workspace_id, configurations, words))
+    terms = choose_terms(await queries.select_terms(db, workspace_id, configurations, words))
     terms = await _with_similar(db, workspace_id, terms)
     total = sum(languages.values())
     size = sample_size(terms, total)
-    sample = await store.select_newest(db, workspace_id, documents, size, _MOST_SAMPLED) if size else []
+    sample = await queries.select_newest_documents(db, workspace_id, documents, size, _MOST_SAMPLED) if size else []
     query = make_query(terms, total, workspace_id, documents, sample)
     if query is None:
         return []
     ranks = await _rank(db, workspace_id, query, most)
-    passages = await store_chunks.select_passages(db, workspace_id, ranks, query.total_weight)
+    passages = await queries.select_passages(db, workspace_id, ranks, query.total_weight)
     return [one for one in passages if one.share >= _LEAST_SHARE]
 
 
 async def _rank(db: Connection, workspace_id: UUID, query: ChunkQuery, most: int) -> list[ChunkRank]:
     if query.sample:
-        ranks = await store_chunks.rank_chunks(db, workspace_id, query.sample, query.terms, most, MOST_CANDIDATES)
+        ranks = await queries.rank_chunks(db, workspace_id, query.sample, query.terms, most, MOST_CANDIDATES)
         if len(ranks) >= most:
             return ranks
     for wanted in query.attempts:
-        ranks = await store_chunks.rank_chunks(db, workspace_id, wanted, query.terms, most, MOST_CANDIDATES)
+        ranks = await queries.rank_chunks(db, workspace_id, wanted, query.terms, most, MOST_CANDIDATES)
         if ranks:
             return ranks
     return []
@@ -80,9 +95,96 @@ async def _with_similar(db: Connection, workspace_id: UUID, terms: Iterable[Sear
             left -= 1
             size, most = len(term.text), most_differing(term.text)
             lengths = range(size - most, size + most + 1)
-            near = await store_chunks.select_neighbours(
-                db, workspace_id, term.text[:_PREFIX], lengths, _MOST_NEIGHBOURS
-            )
+            near = await queries.select_neighbours(db, workspace_id, term.text[:_PREFIX], lengths, _MOST_NEIGHBOURS)
             similar = find_similar(term, near)
         found.append(similar or term)
     return found
+
+
+# Passages of each ranking that are joined.
+MOST_RANKED: Final = 20
+# So long a database without vectors is believed to have none.
+NO_VECTORS_S: Final = 60.0
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class KnowledgeQuery:
+    """documents: only in these; empty: in all. most: passages. call_id, agent_id: of the call that asks."""
+
+    workspace_id: UUID
+    question: str
+    documents: Collection[UUID]
+    most: int
+    call_id: UUID | None = None
+    agent_id: UUID | None = None
+
+
+class KnowledgeSearch:
+    """embedder: None: full text only. While the database has no vectors it is not asked, but for one question a
+    minute."""
+
+    def __init__(self, embedder: Embedder | None = None) -> None:
+        self.embedder = embedder
+        self._ask_from = 0.0
+
+    async def find_words(self, db: Connection, query: KnowledgeQuery) -> list[FoundPassage]:
+        """What full text finds: as many as are joined where there is an embedder."""
+        most = query.most if self.embedder is None else max(query.most, MOST_RANKED)
+        return await search_documents(db, query.workspace_id, query.question, documents=query.documents, most=most)
+
+    @asynccontextmanager
+    async def embedding(self, question: str) -> AsyncIterator["asyncio.Task[Embeddings | None]"]:
+        """Asks for the question's vector, until the block ends. The task ends in time, with None if there is none."""
+        task = asyncio.create_task(self.embed_question(question))
+        try:
+            yield task
+        finally:
+            task.cancel()
+            await asyncio.wait({task})
+
+    async def embed_question(self, question: str) -> Embeddings | None:
+        """The question's vector; None without an embedder, or if it has not answered in time."""
+        if self.embedder is None or asyncio.get_running_loop().time() < self._ask_from:
+            return None
+        try:
+            return await self.embedder.embed_question(question[:LONGEST_QUESTION])
+        except (EmbedderUnavailable, TextsRefused) as error:
+            log.info("question.embedding_failed", reason=str(error))
+            return None
+
+    async def join(
+        self,
+        db: Connection,
+        query: KnowledgeQuery,
+        words: Sequence[FoundPassage],
+        found: Embeddings | None,
+        now: datetime,
+    ) -> list[FoundPassage]:
+        """The best passages of both rankings; has the worker record what the vector cost. words: of full text. found:
+        the question's vector."""
+        if found is None or self.embedder is None:
+            return list(words[: query.most])
+        policy = self.embedder.policy
+        use = EmbeddingUse(
+            query.workspace_id, policy.model, found.tokens, found.is_estimated, now, query.call_id, query.agent_id
+        )
+        await enqueue_use(db, use)
+        if not await queries.has_vectors(db):
+            self._ask_from = asyncio.get_running_loop().time() + NO_VECTORS_S
+            return list(words[: query.most])
+        ranks = await queries.rank_nearest(
+            db, query.workspace_id, found.vectors[0], policy.space, query.documents, MOST_RANKED
+        )
+        near = {one.key: one for one in ranks if one.score >= policy.least_similarity}
+        by_words = {(one.document_id, one.number): one for one in words}
+        best = fuse_ranks([list(by_words), list(near)])[: query.most]
+        others = [near[key] for key, _ in best if key not in by_words]
+        texts = await queries.select_passages(db, query.workspace_id, others, 0.0) if others else []
+        known = by_words | {(one.document_id, one.number): one for one in texts}
+        return [replace(known[key], score=score) for key, score in best if key in known]
+
+    async def close(self) -> None:
+        """Closes the embedder's connections."""
+        if self.embedder is not None:
+            await self.embedder.close()

@@ -1,14 +1,28 @@
-"""Which words of a question are searched, with which weights. Pure.
-
-The weight of a word is its inverse document frequency, as in BM25 (Robertson, Zaragoza 2009, 3.1): a word that is in
-few chunks tells more."""
+"""Which words of a question are searched, with which weights, and how rankings are joined. Pure."""
 
 import math
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 from uuid import UUID
+
+# Those that every PostgreSQL since 14 ships (its documentation: 12.6.6, Snowball Dictionary), by the first part of the
+# BCP 47 tag.
+_CONFIGURATIONS: Final[Mapping[str, str]] = {
+    "ar": "arabic", "ca": "catalan", "da": "danish", "de": "german", "el": "greek", "en": "english", "es": "spanish",
+    "eu": "basque", "fi": "finnish", "fr": "french", "ga": "irish", "hi": "hindi", "hu": "hungarian", "hy": "armenian",
+    "id": "indonesian", "it": "italian", "lt": "lithuanian", "nb": "norwegian", "ne": "nepali", "nl": "dutch",
+    "nn": "norwegian", "no": "norwegian", "pt": "portuguese", "ro": "romanian", "ru": "russian", "sr": "serbian",
+    "sv": "swedish", "ta": "tamil", "tr": "turkish", "yi": "yiddish",
+}  # fmt: skip
+
+
+def configuration_of(language: str) -> str:
+    """The configuration that stems this language (BCP 47); `simple`, which does not stem, for others."""
+    return _CONFIGURATIONS.get(language.partition("-")[0].lower(), "simple")
+
 
 # Chunks that one search ranks at most: each is read from a page of its own, about 20 µs from memory.
 MOST_CANDIDATES: Final = 500
@@ -221,3 +235,16 @@ def _distance(one: str, other: str, most: int) -> int:
             break
         before, last = last, line
     return min(last[-1], most + 1)
+
+
+RANK_OFFSET: Final = 60
+K = TypeVar("K", bound=Hashable)
+
+
+def fuse_ranks(rankings: Sequence[Sequence[K]]) -> list[tuple[K, float]]:
+    """All entries with their scores, best first. Of equals, the one that an earlier ranking has first."""
+    scores: defaultdict[K, float] = defaultdict(float)
+    for ranking in rankings:
+        for place, key in enumerate(dict.fromkeys(ranking), 1):
+            scores[key] += 1 / (RANK_OFFSET + place)
+    return sorted(scores.items(), key=lambda entry: -entry[1])

@@ -1,4 +1,4 @@
-"""Service of documents that agents search: upload, list, indexing, deletion."""
+"""Documents that agents search: upload, list, indexing, deletion."""
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
@@ -7,20 +7,36 @@ from uuid import UUID
 
 import msgspec
 
-from control.db.jobs import enqueue
+from control.db.jobs import enqueue, select_highest_priority
 from control.db.keyset import ListPage, PageRequest
 from control.db.pool import Connection
-from control.knowledge import store, store_chunks
-from control.knowledge.files import document_key
-from control.knowledge.formats import find_format
-from control.knowledge.model import KnowledgeDocument, KnowledgeLimits, NewDocument
-from control.knowledge.start_tags import INDEX_DOCUMENT, next_start_tag, priority_of
+from control.knowledge import queries
+from control.knowledge.rules import KnowledgeDocument, KnowledgeLimits, NewDocument, document_key
+from control.knowledge.sections import find_format
 from control.platform.audit import Actor, Change, record_change
 from control.platform.service import Platform
 from control.workspaces.service import Workspaces
 from shared.errors import Conflict, Invalid, NotFound
 from shared.ids import new_id
 from shared.storage import Storage
+
+INDEX_DOCUMENT: Final = "knowledge.index_document"
+# Above that of other jobs, of which there may be any number, while two of these run at once.
+_FIRST_PRIORITY: Final = 1_000_000_000
+
+
+async def next_start_tag(db: Connection, workspace_id: UUID) -> int:
+    """The start tag of the workspace's next document."""
+    last = await queries.select_last_start_tag(db, workspace_id)
+    highest = await select_highest_priority(db, INDEX_DOCUMENT)
+    served = 0 if highest is None else _FIRST_PRIORITY - highest
+    return served if last is None else max(served, last + 1)
+
+
+def priority_of(start_tag: int) -> int:
+    """The priority of the job that indexes a document with this start tag."""
+    return _FIRST_PRIORITY - start_tag
+
 
 DELETE_FILE: Final = "knowledge.delete_file"
 # For so long after a request to read a file, another one changes nothing while it waits: else a member could fill the
@@ -54,14 +70,14 @@ class KnowledgeDocuments:
 
     async def list_page(self, db: Connection, workspace_id: UUID, *, page: PageRequest) -> ListPage[KnowledgeDocument]:
         """Newest first. Raises Invalid (code cursor_unknown)."""
-        found = await store.select_page(db, workspace_id, page)
+        found = await queries.select_documents(db, workspace_id, page)
         if page.cursor is not None:
             return found
-        return found.with_total(await store.count_documents(db, workspace_id))
+        return found.with_total(await queries.count_documents(db, workspace_id))
 
     async def get(self, db: Connection, workspace_id: UUID, document_id: UUID) -> KnowledgeDocument:
         """Raises NotFound (code document_not_found)."""
-        return _require(await store.select_one(db, workspace_id, document_id))
+        return _require(await queries.select_document(db, workspace_id, document_id))
 
     async def limits(self, db: Connection, workspace_id: UUID) -> KnowledgeLimits:
         """What a workspace may have: by the settings, and by its tier's features of the same names."""
@@ -88,8 +104,8 @@ class KnowledgeDocuments:
         if len(new.data) > limits.bytes:
             raise Invalid(f"file: must have at most {limits.bytes:,} bytes.", code="file_too_large", param="file")
         kind = find_format(new.data)
-        await store.lock_documents(db, workspace_id)
-        if await store.count_documents(db, workspace_id) >= limits.documents:
+        await queries.lock_documents(db, workspace_id)
+        if await queries.count_documents(db, workspace_id) >= limits.documents:
             raise Conflict(f"This workspace has {limits.documents} documents at most.", code="document_limit")
         document = KnowledgeDocument(
             id=UUID(new_id()),
@@ -109,7 +125,7 @@ class KnowledgeDocuments:
             indexed_at=None,
             start_tag=await next_start_tag(db, workspace_id),
         )
-        await store.insert(db, document)
+        await queries.insert_document(db, document)
         await self.enqueue_indexing(db, document, delay_s=_LATER_S)
         await record_change(db, actor, _change("knowledge.add_document", document))
         return document
@@ -130,7 +146,7 @@ class KnowledgeDocuments:
         if before.status == "pending" and now - before.requested_at < _REQUEST_AGAIN_AFTER:
             return before
         start_tag = await next_start_tag(db, workspace_id)
-        document = _require(await store.restart(db, workspace_id, document_id, now, start_tag))
+        document = _require(await queries.restart_document(db, workspace_id, document_id, now, start_tag))
         await self.enqueue_indexing(db, document)
         await record_change(db, actor, _change("knowledge.reindex_document", document))
         return document
@@ -138,10 +154,10 @@ class KnowledgeDocuments:
     async def delete(self, db: Connection, actor: Actor, workspace_id: UUID, document_id: UUID) -> None:
         """Deletes a document: no search finds it once this transaction commits. Its file is deleted by a job, when no
         request can be storing it any more. Raises NotFound (code document_not_found)."""
-        await store.lock_workspace(db, workspace_id)
-        document = _require(await store.select_one(db, workspace_id, document_id))
-        await store_chunks.delete_chunks(db, workspace_id, document_id)
-        await store.delete(db, document_id)
+        await queries.lock_workspace(db, workspace_id)
+        document = _require(await queries.select_document(db, workspace_id, document_id))
+        await queries.delete_chunks(db, workspace_id, document_id)
+        await queries.delete_document(db, document_id)
         job = msgspec.json.encode(DeleteFileJob(workspace_id, document_id))
         await enqueue(db, DELETE_FILE, job, delay_s=UPLOAD_TIME_S)
         await record_change(db, actor, _change("knowledge.delete_document", document))
@@ -150,7 +166,7 @@ class KnowledgeDocuments:
         """Those that are no documents of the workspace."""
         if not document_ids:
             return set()
-        return set(document_ids) - await store.select_known(db, workspace_id, document_ids)
+        return set(document_ids) - await queries.select_known(db, workspace_id, document_ids)
 
 
 async def put_file(storage: Storage, document: KnowledgeDocument, data: bytes) -> None:

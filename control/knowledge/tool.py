@@ -1,18 +1,18 @@
-"""The tool `search_knowledge`: finds passages of the workspace's documents, each with where it stands.
-
-What a document says is data: it reaches the model as strings within JSON, behind a sentence that says so, bounded."""
+"""The tool `search_knowledge`, and the citations in a call's events that its results make possible."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Annotated, Any, Final
+from uuid import UUID
 
 import msgspec
 from msgspec import Meta, Struct
+from pydantic import Field
 
 from control.db.pool import Connection
-from control.knowledge.hybrid_search import KnowledgeQuery, KnowledgeSearch
-from control.knowledge.model import FoundPassage
-from control.knowledge.read_call_documents import select_call_documents
-from control.knowledge.search import LONGEST_QUESTION
+from control.knowledge.queries import select_call_documents
+from control.knowledge.rules import FoundPassage
+from control.knowledge.search import LONGEST_QUESTION, KnowledgeQuery, KnowledgeSearch
 from control.media_requests.handlers import HandlerContext, MediaRequestHandler, RemoteTool
 from shared.errors import Invalid
 
@@ -112,3 +112,29 @@ def make_search_tool(search: KnowledgeSearch) -> RemoteTool:
 
 # Of full text only: for plans, which have no handlers.
 SEARCH_KNOWLEDGE: Final = make_search_tool(KnowledgeSearch())
+
+
+TOOL_NAME: Final = SEARCH_KNOWLEDGE.name
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """A passage that the model was given."""
+
+    document_id: Annotated[UUID, Field(description="Id of the document.")]
+    document: Annotated[str, Field(description="Name of the document at that time.", examples=["Price list 2027"])]
+    page: Annotated[int | None, Field(description="Page, from 1; null where there are none.", examples=[2])]
+    heading: Annotated[str, Field(description="May be empty.", examples=["Prices > Crowns"])]
+
+
+class _ToolResult(msgspec.Struct, frozen=True):
+    passages: list[Citation] = []
+
+
+def read_citations(result: str) -> list[Citation]:
+    """The passages of a result, each place once; none of a result that was cut off, or of another form."""
+    try:
+        passages = msgspec.json.decode(result, type=_ToolResult).passages
+    except msgspec.DecodeError:
+        return []
+    return list(dict.fromkeys(passages))

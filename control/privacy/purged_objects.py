@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from control.knowledge.files import documents_prefix
+from control.knowledge.rules import documents_prefix
 from control.privacy.exports import exports_prefix
 from shared.recording_keys import recordings_prefix
 from shared.storage import Storage

@@ -6,7 +6,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from control.db.pool import Connection
-from control.knowledge.files import document_key
+from control.knowledge.rules import document_key
 
 
 @dataclass(frozen=True, slots=True)

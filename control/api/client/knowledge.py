@@ -24,9 +24,8 @@ from control.http.context import Context, MemberContext
 from control.http.pagination import ListQuery, Query, page_fields
 from control.http.route import RateLimit, Route
 from control.knowledge.embedder import Embeddings
-from control.knowledge.hybrid_search import KnowledgeQuery, KnowledgeSearch
-from control.knowledge.model import KnowledgeDocument, NewDocument
-from control.knowledge.search import LONGEST_QUESTION
+from control.knowledge.rules import KnowledgeDocument, NewDocument
+from control.knowledge.search import LONGEST_QUESTION, KnowledgeQuery, KnowledgeSearch
 from control.knowledge.service import KnowledgeDocuments, put_file
 from shared.errors import Unavailable
 from shared.storage import Storage, StorageUnavailable

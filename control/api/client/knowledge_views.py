@@ -9,7 +9,7 @@ from pydantic import Field
 
 from control.http.fields import CreatedAt, Id
 from control.http.pagination import ListAnswer
-from control.knowledge.model import FAILURES, DocumentFormat, DocumentStatus, FoundPassage, KnowledgeDocument
+from control.knowledge.rules import FAILURES, DocumentFormat, DocumentStatus, FoundPassage, KnowledgeDocument
 
 
 @dataclass(frozen=True, slots=True)

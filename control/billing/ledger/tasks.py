@@ -15,7 +15,7 @@ from control.billing.ledger.service import record_usage
 from control.db.jobs import JobFailed, JobHandler
 from control.db.pool import Pool
 from control.db.scope import enter_platform
-from control.knowledge.embedding_usage import EmbeddingUse
+from control.knowledge.embedder import EmbeddingUse
 from shared.events import UsageRecorded
 
 PURPOSE: Final = "embedding"

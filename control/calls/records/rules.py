@@ -38,7 +38,7 @@ from control.calls.records.details import (
     Transfer,
 )
 from control.carriers.rules import CarrierName, PlacedCall
-from control.knowledge.citations import TOOL_NAME, Citation, read_citations
+from control.knowledge.tool import TOOL_NAME, Citation, read_citations
 from control.platform.string_maps import bounded_map
 from shared.bus.checkpoints import Checkpoint
 from shared.events import (

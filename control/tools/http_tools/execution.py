@@ -12,9 +12,9 @@ import httpx
 import msgspec
 
 from control.platform.audit import MASK
+from control.platform.guarded_http import GuardedTransport
 from control.tools.http_tools.rules import PLACEHOLDER, WITH_BODY, HttpTool, HttpToolConfig
 from control.tools.rules import REFUSED, UNREACHABLE, hide_secrets, mark_outside
-from control.voice.guarded_http import GuardedTransport
 from shared.egress import EgressGuard
 from shared.errors import Conflict, Invalid, Problem, Unavailable
 from shared.ids import new_id

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from control.knowledge.model import FAILURES
+from control.knowledge.rules import FAILURES
 from tests.control.knowledge.library import PRICES
 from tests.platform.api import Api, running_api
 from tests.platform.clients import User

@@ -7,13 +7,11 @@ from uuid import UUID
 
 import msgspec
 
-from control.knowledge.index_job import DocumentIndexer
-from control.knowledge.model import FoundPassage, KnowledgeDocument, NewDocument
 from control.knowledge.parser import DocumentParser
+from control.knowledge.rules import FoundPassage, KnowledgeDocument, NewDocument
 from control.knowledge.search import search_documents
-from control.knowledge.service import IndexDocumentJob, KnowledgeDocuments, put_file
-from control.knowledge.start_tags import INDEX_DOCUMENT
-from control.knowledge.worker_tasks import knowledge_tasks
+from control.knowledge.service import INDEX_DOCUMENT, IndexDocumentJob, KnowledgeDocuments, put_file
+from control.knowledge.tasks import DocumentIndexer, knowledge_tasks
 from tests.control.calls.call_platform import NOW, CallPlatform, LiveWorkspace
 
 PRICES = """# Prices

@@ -14,8 +14,8 @@ import pytest
 
 import control
 from control.knowledge.confinement import ALL, LANDLOCK, MOST_FILES, SECCOMP
-from control.knowledge.model import KnowledgeLimits
 from control.knowledge.parser import DocumentParser
+from control.knowledge.rules import KnowledgeLimits
 
 ROOT = Path(control.__file__).parent.parent
 # Each line is tried after confinement, and its error's name recorded.

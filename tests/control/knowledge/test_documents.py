@@ -7,12 +7,11 @@ from uuid import UUID
 import pytest
 
 from control.db.jobs import JobFailed
-from control.knowledge import store
-from control.knowledge.files import documents_prefix, key_of
-from control.knowledge.service import DELETE_FILE, IndexDocumentJob, KnowledgeDocuments
-from control.knowledge.start_tags import INDEX_DOCUMENT
-from control.knowledge.store import lock_workspace
-from control.knowledge.worker_tasks import knowledge_tasks
+from control.knowledge import queries as knowledge_queries
+from control.knowledge.queries import lock_workspace
+from control.knowledge.rules import documents_prefix, key_of
+from control.knowledge.service import DELETE_FILE, INDEX_DOCUMENT, IndexDocumentJob, KnowledgeDocuments
+from control.knowledge.tasks import knowledge_tasks
 from shared.errors import Conflict, Invalid, NotFound
 from shared.storage import StorageUnavailable
 from tests.control.calls.call_platform import NOW, CallPlatform
@@ -60,7 +59,8 @@ async def test_frequent_words_are_found_in_the_newest_documents_first(platform: 
 
     async def newest(among: list[UUID], chunks: int, most: int = 9) -> list[UUID]:
         return await platform.in_workspace(
-            workspace, lambda db: store.select_newest(db, workspace.workspace_id, among, chunks, most)
+            workspace,
+            lambda db: knowledge_queries.select_newest_documents(db, workspace.workspace_id, among, chunks, most),
         )
 
     assert await newest([], 1_201) == [last, new, old] and await newest([], 601) == [last, new]

@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 from fpdf import FPDF
 
-from control.knowledge.model import DocumentFormat, KnowledgeLimits
 from control.knowledge.parser import DocumentParser, DocumentRefused
 from control.knowledge.parser_process import clean_text
+from control.knowledge.rules import DocumentFormat, KnowledgeLimits
 
 LIMITS = KnowledgeLimits(documents=10, chunks=1_000, bytes=10_000_000, pages=5, characters=20_000)
 

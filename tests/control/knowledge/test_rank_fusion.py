@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from control.knowledge.rank_fusion import fuse_ranks
+from control.knowledge.search_query import fuse_ranks
 
 RANKING = st.lists(st.integers(0, 9), unique=True, max_size=8)
 

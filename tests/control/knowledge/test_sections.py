@@ -7,12 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from control.knowledge.chunks import LONGEST_CHUNK, make_chunks
-from control.knowledge.formats import find_format
-from control.knowledge.headings import LONGEST_HEADING
-from control.knowledge.html_sections import split_html
-from control.knowledge.markdown_sections import split_markdown
-from control.knowledge.model import DocumentSection
+from control.knowledge.rules import DocumentSection
+from control.knowledge.sections import (
+    LONGEST_CHUNK,
+    LONGEST_HEADING,
+    find_format,
+    make_chunks,
+    split_html,
+    split_markdown,
+)
 from shared.errors import Invalid
 from tests.platform.computation import slowed
 

@@ -6,10 +6,9 @@ from uuid import UUID
 import msgspec
 
 from control.db.jobs import JobLimits, JobRetries, run_jobs
-from control.knowledge.model import KnowledgeDocument
-from control.knowledge.service import IndexDocumentJob, KnowledgeDocuments
-from control.knowledge.start_tags import INDEX_DOCUMENT
-from control.knowledge.store import finish
+from control.knowledge.queries import finish_document
+from control.knowledge.rules import KnowledgeDocument
+from control.knowledge.service import INDEX_DOCUMENT, IndexDocumentJob, KnowledgeDocuments
 from tests.control.calls.call_platform import NOW, CallPlatform
 from tests.control.knowledge.library import Library, make_library
 
@@ -32,7 +31,7 @@ class RecordingWorker:
 
     async def _index(self, payload: bytes) -> None:
         document_id = msgspec.json.decode(payload, type=IndexDocumentJob).document_id
-        await self._platform.in_platform(lambda db: finish(db, document_id, chunk_count=1, indexed_at=NOW))
+        await self._platform.in_platform(lambda db: finish_document(db, document_id, chunk_count=1, indexed_at=NOW))
         self.indexed.append(document_id)
         if len(self.indexed) == self._most:
             self._stop.set()

@@ -7,9 +7,8 @@ import pytest
 
 from control.agents.model import AgentEdit
 from control.agents.service import Agents
-from control.knowledge.citations import read_citations
-from control.knowledge.model import FoundPassage
-from control.knowledge.tool import LONGEST_TEXTS, NOTE, NOTHING, format_result
+from control.knowledge.rules import FoundPassage
+from control.knowledge.tool import LONGEST_TEXTS, NOTE, NOTHING, format_result, read_citations
 from media.server.bus.requests import BusRemoteTools
 from media.tools.remote import ToolRequest
 from media.tools.runner import LONGEST_RESULT

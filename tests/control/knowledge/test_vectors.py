@@ -15,15 +15,12 @@ import pytest
 
 from control.agents.remote_tools import agents_request_handlers
 from control.billing.ledger.tasks import PROVIDER, make_record_embedding_job
-from control.knowledge import store_vectors
-from control.knowledge.embedder import BATCH, Embedder, EmbedderPolicy
-from control.knowledge.embedding_duty import MOST_BATCHES, EmbeddingDuty
-from control.knowledge.embedding_usage import RECORD_EMBEDDING, EmbeddingUse
-from control.knowledge.files import key_of
-from control.knowledge.hybrid_search import KnowledgeQuery, KnowledgeSearch
-from control.knowledge.model import FoundPassage
-from control.knowledge.read_due_documents import select_due
-from control.voice.http_embedder import HttpEmbedder
+from control.knowledge import queries as knowledge_queries
+from control.knowledge.embedder import BATCH, RECORD_EMBEDDING, Embedder, EmbedderPolicy, EmbeddingUse, HttpEmbedder
+from control.knowledge.queries import select_due_for_vectors
+from control.knowledge.rules import FoundPassage, key_of
+from control.knowledge.search import KnowledgeQuery, KnowledgeSearch
+from control.knowledge.tasks import MOST_BATCHES, EmbeddingDuty
 from shared.egress import EgressGuard
 from simulator.vendors.faults import Fault
 from simulator.vendors.openai_embeddings import EmbeddingsVendor
@@ -89,7 +86,7 @@ class Embedding:
 async def embedding(platform: CallPlatform) -> AsyncIterator[Embedding]:
     """Each test begins without documents."""
     await platform.in_platform(lambda db: db.execute("DELETE FROM knowledge_documents"))
-    assert await platform.in_platform(store_vectors.prepare)
+    assert await platform.in_platform(knowledge_queries.prepare_vectors)
     async with running_embedding(platform) as opened:
         yield opened
 
@@ -137,7 +134,7 @@ async def test_words_alone_answer_without_the_embedder(embedding: Embedding, fau
 
 async def test_vectors_are_resumed_and_made_again(embedding: Embedding, monkeypatch: pytest.MonkeyPatch) -> None:
     """After the embedder failed, after a document changed, and for another model."""
-    monkeypatch.setattr("control.voice.http_embedder.RETRY_AFTER_S", (0.0, 0.0))
+    monkeypatch.setattr("control.knowledge.embedder.RETRY_AFTER_S", (0.0, 0.0))
     library = await make_library(embedding.platform)
     count = BATCH * MOST_BATCHES + 10
     text = "\n\n".join(f"# Part {number}\nThe item {number} is there." for number in range(count))
@@ -210,8 +207,8 @@ async def test_two_workers_do_not_pay_for_the_same_vectors(embedding: Embedding)
     done = await asyncio.gather(embedding.run_duty(), embedding.run_duty())
     assert sum(done) == 3 and sum(len(body["input"]) for body in embedding.vendor.bodies) == 3
     await library.add("Parking is free.")
-    due = await platform.in_platform(lambda db: select_due(db, "small/1024", NOW, 8))
-    claimed = await platform.in_platform(lambda db: store_vectors.claim(db, due, "small/1024", NOW))
+    due = await platform.in_platform(lambda db: select_due_for_vectors(db, "small/1024", NOW, 8))
+    claimed = await platform.in_platform(lambda db: knowledge_queries.claim_for_vectors(db, due, "small/1024", NOW))
     assert len(claimed) == 1, "and then its worker is killed"
     assert await embedding.run_duty(timedelta(minutes=2)) == 0
     assert await embedding.run_duty(timedelta(minutes=4)) == 1
@@ -223,7 +220,7 @@ async def test_run_of_a_slow_embedder_ends_before_the_worker_counts_as_unhealthy
     library = await make_library(embedding.platform)
     for number in range(3):
         await library.add(f"{CROWN} {number}")
-    monkeypatch.setattr("control.knowledge.embedding_duty.BEGIN_WITHIN_S", 0.1)
+    monkeypatch.setattr("control.knowledge.tasks.BEGIN_WITHIN_S", 0.1)
     embedding.vendor.answer_s = 0.2
     await embedding.run_duty()
     assert len(embedding.vendor.bodies) == 1
@@ -366,5 +363,5 @@ async def test_without_the_extension_words_are_searched(
         assert await embedding.run_duty() == 1
         later = replace(embedding, search=KnowledgeSearch(embedding.embedder))
         assert [one.text for one in await later.find(library)] == [CROWN]
-        assert await platform.in_platform(store_vectors.has_vectors)
+        assert await platform.in_platform(knowledge_queries.has_vectors)
     postgres.drop("without_vector")

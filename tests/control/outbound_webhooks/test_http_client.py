@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from control.outbound_webhooks.http_client import WebhookHttpClient
-from control.voice.guarded_http import GuardedTransport
+from control.platform.guarded_http import GuardedTransport
 from shared.egress import EgressGuard
 from tests.control.outbound_webhooks.webhook_workspace import LOOPBACK
 from tests.control.tools.hostile_peer import plain, running_peer

@@ -17,7 +17,7 @@ from control.outbound_webhooks.http_client import WebhookHttpClient
 from control.outbound_webhooks.rules import DeliveryAttempt, DeliveryPolicy, WebhookDelivery
 from control.outbound_webhooks.service import EndpointEdit, OutboundWebhooks, ReportedFact, report_facts
 from control.outbound_webhooks.tasks import WebhookSender
-from control.voice.guarded_http import GuardedTransport
+from control.platform.guarded_http import GuardedTransport
 from shared.egress import EgressGuard
 from shared.ids import new_id
 from tests.control.calls.call_platform import NOW, CallPlatform, LiveWorkspace

@@ -17,7 +17,7 @@ from control.db.jobs import JobHandler
 from control.db.pool import Connection
 from control.do_not_call.rules import NewListing
 from control.do_not_call.service import DoNotCallList
-from control.knowledge.model import NewDocument
+from control.knowledge.rules import NewDocument
 from control.knowledge.service import KnowledgeDocuments, put_file
 from control.platform.idempotency import IdempotentRequest, request_hash
 from control.platform.model import StoredResponse

@@ -1,4 +1,4 @@
-"""Documents that agents search, their parts, and the limits of both."""
+"""Records of documents, the limits of both documents and their parts, and the keys of their files."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -101,3 +101,21 @@ class KnowledgeLimits:
     bytes: int
     pages: int
     characters: int
+
+
+FOLDER: Final = "knowledge"
+
+
+def documents_prefix(workspace_id: UUID) -> str:
+    """The prefix of all keys of a workspace's documents."""
+    return f"{FOLDER}/{workspace_id}/"
+
+
+def document_key(workspace_id: UUID, document_id: UUID) -> str:
+    """Of a document's file."""
+    return f"{documents_prefix(workspace_id)}{document_id}"
+
+
+def key_of(document: KnowledgeDocument) -> str:
+    """Of this document's file."""
+    return document_key(document.workspace_id, document.id)

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from pypdf import PdfReader
 from pypdf.errors import PyPdfError
 
-from control.knowledge.model import DocumentSection
+from control.knowledge.rules import DocumentSection
 
 
 class PdfRefused(Exception):
-    """The PDF cannot be read. code: see control/knowledge/model.py."""
+    """The PDF cannot be read. code: see control/knowledge/rules.py."""
 
     def __init__(self, code: str) -> None:
         super().__init__(code)

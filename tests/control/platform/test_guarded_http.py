@@ -8,7 +8,7 @@ import httpx
 import pytest
 from aiohttp import web
 
-from control.voice.guarded_http import GuardedTransport
+from control.platform.guarded_http import GuardedTransport
 from shared.egress import EgressGuard
 from simulator.vendors.certificate import make_certificate
 from simulator.vendors.server import running_vendor

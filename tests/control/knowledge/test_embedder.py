@@ -10,9 +10,15 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from control.knowledge.embedder import MOST_DIMENSIONS, EmbedderPolicy, EmbedderUnavailable, TextsRefused
-from control.voice import http_embedder
-from control.voice.http_embedder import MOST_LATE, HttpEmbedder
+from control.knowledge import embedder as knowledge_embedder
+from control.knowledge.embedder import (
+    MOST_DIMENSIONS,
+    MOST_LATE,
+    EmbedderPolicy,
+    EmbedderUnavailable,
+    HttpEmbedder,
+    TextsRefused,
+)
 from shared.egress import EgressGuard
 from simulator.vendors.server import running_vendor
 
@@ -55,7 +61,7 @@ def peer() -> Peer:
 
 @pytest.fixture
 async def embedder(peer: Peer, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[HttpEmbedder]:
-    monkeypatch.setattr(http_embedder, "RETRY_AFTER_S", (0.0, 0.0))
+    monkeypatch.setattr(knowledge_embedder, "RETRY_AFTER_S", (0.0, 0.0))
     async with running_vendor([web.post("/v1/embeddings", peer.embed)], None, cancels=True) as address:
         policy = EmbedderPolicy(f"http://{address}/v1", "small", dimensions=4, question_s=ENOUGH_S)
         opened = HttpEmbedder(policy, EgressGuard(LOOPBACK))

@@ -1,0 +1,481 @@
+"""All SQL of documents, their chunks, terms and vectors.
+
+The schema knowledge_vectors exists only if the database has the extension vector.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import astuple, dataclass, fields
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from control.db.keyset import Keyset, ListPage, PageRequest, cut_page
+from control.db.pool import Connection
+from control.knowledge.rules import DocumentChunk, FoundPassage, KnowledgeDocument
+from control.knowledge.search_query import (
+    ChunkRank,
+    SearchTerm,
+    WordForm,
+    configuration_of,
+    document_lexeme,
+    workspace_lexeme,
+)
+
+_NAMES: Final = [field.name for field in fields(KnowledgeDocument)]
+_COLUMNS: Final = ", ".join(_NAMES)
+_INSERT_DOCUMENT: Final = (
+    f"INSERT INTO knowledge_documents ({_COLUMNS}) VALUES ({', '.join(f'${n + 1}' for n in range(len(_NAMES)))})"
+)
+_SELECT_DOCUMENTS: Final = f"SELECT {_COLUMNS} FROM knowledge_documents WHERE workspace_id = $1"
+_DOCUMENT_ORDER: Final = Keyset(
+    ("created_at", "id"), "SELECT created_at, id FROM knowledge_documents WHERE id = $1 AND workspace_id = $2"
+)
+_RESTART_DOCUMENT: Final = f"""
+    UPDATE knowledge_documents
+    SET status = 'pending', failure = NULL, revision = revision + 1, requested_at = $3, start_tag = $4
+    WHERE workspace_id = $1 AND id = $2 RETURNING {_COLUMNS}
+"""
+_FINISH_DOCUMENT: Final = """
+    UPDATE knowledge_documents
+    SET status = $2, failure = $3, pages = $4, chunk_count = $5, indexed_at = coalesce($6, indexed_at)
+    WHERE id = $1
+"""
+
+
+_NEWEST_DOCUMENTS: Final = """
+    SELECT id FROM (
+        SELECT id, sum(chunk_count) OVER (ORDER BY created_at DESC, id DESC) - chunk_count AS newer FROM (
+            SELECT id, created_at, chunk_count FROM knowledge_documents
+            WHERE workspace_id = $1 AND chunk_count > 0 AND (cardinality($2::uuid[]) = 0 OR id = ANY($2::uuid[]))
+            ORDER BY created_at DESC, id DESC LIMIT $3
+        ) newest
+    ) counted WHERE newer < $4
+"""
+_LOCK: Final = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))"
+
+
+async def lock_workspace(db: Connection, workspace_id: UUID) -> None:
+    """Serialises changes of a workspace's chunks and terms until the transaction ends: while a document is indexed, for
+    seconds."""
+    await db.execute(_LOCK, f"knowledge {workspace_id}")
+
+
+async def lock_documents(db: Connection, workspace_id: UUID) -> None:
+    """Serialises the adding of documents to a workspace until the transaction ends. It does not wait while another one
+    is indexed, because the request has a connection."""
+    await db.execute(_LOCK, f"knowledge documents {workspace_id}")
+
+
+async def insert_document(db: Connection, document: KnowledgeDocument) -> None:
+    """Inserts a document."""
+    await db.execute(_INSERT_DOCUMENT, *astuple(document))
+
+
+async def select_document(db: Connection, workspace_id: UUID, document_id: UUID) -> KnowledgeDocument | None:
+    """A document of the workspace."""
+    row = await db.fetchrow(f"{_SELECT_DOCUMENTS} AND id = $2", workspace_id, document_id)
+    return None if row is None else KnowledgeDocument(**row)
+
+
+async def select_document_by_id(db: Connection, document_id: UUID, *, lock: bool = False) -> KnowledgeDocument | None:
+    """A document of any workspace, in platform scope."""
+    tail = "FOR UPDATE" if lock else ""
+    row = await db.fetchrow(f"SELECT {_COLUMNS} FROM knowledge_documents WHERE id = $1 {tail}", document_id)
+    return None if row is None else KnowledgeDocument(**row)
+
+
+async def select_documents(db: Connection, workspace_id: UUID, page: PageRequest) -> ListPage[KnowledgeDocument]:
+    """Newest first. Raises Invalid (code cursor_unknown)."""
+    clause = await _DOCUMENT_ORDER.make_clause(db, page, (workspace_id,), (workspace_id,))
+    rows = await db.fetch(f"{_SELECT_DOCUMENTS} {clause.tail}", *clause.values)
+    return cut_page([KnowledgeDocument(**row) for row in rows], page)
+
+
+async def count_documents(db: Connection, workspace_id: UUID) -> int:
+    """How many documents a workspace has."""
+    count: int = await db.fetchval("SELECT count(*) FROM knowledge_documents WHERE workspace_id = $1", workspace_id)
+    return count
+
+
+async def select_known(db: Connection, workspace_id: UUID, document_ids: Collection[UUID]) -> set[UUID]:
+    """Those of these documents that are the workspace's."""
+    rows = await db.fetch(
+        "SELECT id FROM knowledge_documents WHERE workspace_id = $1 AND id = ANY($2::uuid[])",
+        workspace_id,
+        list(document_ids),
+    )
+    return {row["id"] for row in rows}
+
+
+async def select_newest_documents(
+    db: Connection, workspace_id: UUID, among: Collection[UUID], chunks: int, most: int
+) -> list[UUID]:
+    """The newest documents that have so many chunks together, `most` at most. among: only of these; empty: of all."""
+    rows = await db.fetch(_NEWEST_DOCUMENTS, workspace_id, list(among), most, chunks)
+    return [row["id"] for row in rows]
+
+
+async def select_last_start_tag(db: Connection, workspace_id: UUID) -> int | None:
+    """The last start tag of the workspace's documents that wait to be indexed; None: none waits."""
+    last: int | None = await db.fetchval(
+        "SELECT max(start_tag) FROM knowledge_documents WHERE workspace_id = $1 AND status = 'pending'", workspace_id
+    )
+    return last
+
+
+async def restart_document(
+    db: Connection, workspace_id: UUID, document_id: UUID, now: datetime, start_tag: int
+) -> KnowledgeDocument | None:
+    """Makes a document pending under its next revision; None without such a document."""
+    row = await db.fetchrow(_RESTART_DOCUMENT, workspace_id, document_id, now, start_tag)
+    return None if row is None else KnowledgeDocument(**row)
+
+
+async def select_stuck_documents(db: Connection, requested_before: datetime, most: int) -> list[KnowledgeDocument]:
+    """Documents that have been pending since then, the longest first. In platform scope."""
+    rows = await db.fetch(
+        f"SELECT {_COLUMNS} FROM knowledge_documents WHERE status = 'pending' AND requested_at < $1 "
+        "ORDER BY requested_at LIMIT $2",
+        requested_before,
+        most,
+    )
+    return [KnowledgeDocument(**row) for row in rows]
+
+
+async def finish_document(
+    db: Connection,
+    document_id: UUID,
+    *,
+    failure: str | None = None,
+    pages: int | None = None,
+    chunk_count: int = 0,
+    indexed_at: datetime | None = None,
+) -> None:
+    """Stores how indexing ended. failure: a code; None: it can be searched."""
+    status = "ready" if failure is None else "failed"
+    await db.execute(_FINISH_DOCUMENT, document_id, status, failure, pages, chunk_count, indexed_at)
+
+
+async def delete_document(db: Connection, document_id: UUID) -> None:
+    """Deletes a document with its chunks."""
+    await db.execute("DELETE FROM knowledge_documents WHERE id = $1", document_id)
+
+
+# Chunks of one statement: 500 take 0.5 s, and a statement has 10 s.
+_BATCH: Final = 500
+# Headings weigh more than text (A and D of setweight). The two lexemes of the scope stand without positions.
+_INSERT_CHUNKS: Final = """
+    INSERT INTO knowledge_chunks (document_id, number, workspace_id, page, heading, text, search)
+    SELECT $1, c.number, $2, c.page, c.heading, c.text,
+           setweight(to_tsvector($3::text::regconfig, c.heading), 'A') || to_tsvector($3::text::regconfig, c.text)
+           || array_to_tsvector($4::text[])
+    FROM unnest($5::integer[], $6::integer[], $7::text[], $8::text[]) AS c (number, page, heading, text)
+"""
+_TERMS: Final = """
+    SELECT l.term, count(*)::integer AS chunks
+    FROM knowledge_chunks c, LATERAL unnest(tsvector_to_array(c.search)) AS l (term)
+    WHERE c.document_id = $1 AND l.term <> ALL($3::text[]) AND length(l.term) <= 100 GROUP BY l.term
+"""
+_ADD_TERMS: Final = f"""
+    INSERT INTO knowledge_terms AS t (workspace_id, term, chunks) SELECT $2, n.term, n.chunks FROM ({_TERMS}) n
+    ON CONFLICT (workspace_id, term) DO UPDATE SET chunks = t.chunks + excluded.chunks
+"""
+_TAKE_TERMS: Final = f"""
+    WITH n AS ({_TERMS})
+    UPDATE knowledge_terms t SET chunks = t.chunks - n.chunks FROM n WHERE t.workspace_id = $2 AND t.term = n.term
+"""
+_COUNT: Final = (
+    "SELECT coalesce(sum(chunk_count), 0)::integer FROM knowledge_documents WHERE workspace_id = $1 AND id <> $2"
+)
+# Each word of a question as each configuration stems it, with the number of chunks that have it; no term: a stop word.
+_SEARCHED: Final = """
+    SELECT w.word, l.term, coalesce(t.chunks, 0) AS chunks
+    FROM unnest($3::text[]) WITH ORDINALITY AS w (word, place) CROSS JOIN unnest($2::text[]) AS c (configuration)
+    LEFT JOIN LATERAL unnest(tsvector_to_array(to_tsvector(c.configuration::regconfig, w.word))) AS l (term) ON true
+    LEFT JOIN knowledge_terms t ON t.workspace_id = $1 AND t.term = l.term
+    ORDER BY w.place, c.configuration
+"""
+_LANGUAGES: Final = """
+    SELECT language, sum(chunk_count)::integer AS chunks FROM knowledge_documents
+    WHERE workspace_id = $1 AND chunk_count > 0 GROUP BY language
+"""
+_NEIGHBOURS: Final = """
+    SELECT term, chunks FROM knowledge_terms
+    WHERE workspace_id = $1 AND term >= $2 AND term < $3 AND length(term) BETWEEN $4 AND $5 AND chunks > 0 LIMIT $6
+"""
+_RANK: Final = """
+    SELECT document_id, number, score
+    FROM rank_knowledge_chunks($1, $2::text::tsquery, $3::text[]::tsquery[], $4::float8[], $5, $6)
+"""
+_PASSAGES: Final = """
+    SELECT c.document_id, d.name AS document, c.number, c.page, c.heading, c.text
+    FROM unnest($2::uuid[], $3::integer[]) AS f (document_id, number)
+    JOIN knowledge_chunks c ON c.document_id = f.document_id AND c.number = f.number AND c.workspace_id = $1
+    JOIN knowledge_documents d ON d.id = c.document_id
+"""
+
+
+async def replace_chunks(db: Connection, document: KnowledgeDocument, chunks: Sequence[DocumentChunk]) -> None:
+    """Puts these in place of the document's chunks."""
+    await delete_chunks(db, document.workspace_id, document.id)
+    tags = _tags(document.workspace_id, document.id)
+    for first in range(0, len(chunks), _BATCH):
+        batch = chunks[first : first + _BATCH]
+        await db.execute(
+            _INSERT_CHUNKS,
+            document.id,
+            document.workspace_id,
+            configuration_of(document.language),
+            tags,
+            [one.number for one in batch],
+            [one.page for one in batch],
+            [one.heading for one in batch],
+            [one.text for one in batch],
+        )
+    await db.execute(_ADD_TERMS, document.id, document.workspace_id, tags)
+
+
+async def delete_chunks(db: Connection, workspace_id: UUID, document_id: UUID) -> None:
+    """Deletes a document's chunks, and takes its words out of the counts."""
+    await db.execute(_TAKE_TERMS, document_id, workspace_id, _tags(workspace_id, document_id))
+    await db.execute("DELETE FROM knowledge_terms WHERE workspace_id = $1 AND chunks <= 0", workspace_id)
+    await db.execute("DELETE FROM knowledge_chunks WHERE document_id = $1", document_id)
+
+
+async def count_chunks(db: Connection, workspace_id: UUID, *, but: UUID) -> int:
+    """How many chunks a workspace has, without those of document `but`."""
+    count: int = await db.fetchval(_COUNT, workspace_id, but)
+    return count
+
+
+async def select_languages(db: Connection, workspace_id: UUID) -> dict[str, int]:
+    """The languages of documents that can be searched, with the number of their chunks."""
+    return {row["language"]: row["chunks"] for row in await db.fetch(_LANGUAGES, workspace_id)}
+
+
+async def select_terms(
+    db: Connection, workspace_id: UUID, configurations: Sequence[str], words: Sequence[str]
+) -> list[WordForm]:
+    """The words as each configuration stems them."""
+    rows = await db.fetch(_SEARCHED, workspace_id, list(configurations), list(words))
+    return [WordForm(row["word"], row["term"], row["chunks"]) for row in rows]
+
+
+async def select_neighbours(
+    db: Connection, workspace_id: UUID, prefix: str, lengths: range, most: int
+) -> list[SearchTerm]:
+    """Up to `most` words of the workspace that begin like this and have such a length."""
+    beyond = prefix[:-1] + chr(ord(prefix[-1]) + 1)
+    rows = await db.fetch(_NEIGHBOURS, workspace_id, prefix, beyond, lengths.start, lengths.stop - 1, most)
+    return [SearchTerm(prefix, row["term"], row["chunks"]) for row in rows]
+
+
+async def rank_chunks(
+    db: Connection, workspace_id: UUID, wanted: str, terms: Sequence[tuple[str, float]], most: int, candidates: int
+) -> list[ChunkRank]:
+    """The best chunks that match `wanted`, a tsquery. terms: a tsquery of each word, and its weight."""
+    queries, weights = [query for query, _ in terms], [weight for _, weight in terms]
+    rows = await db.fetch(_RANK, workspace_id, wanted, queries, weights, most, candidates)
+    return [ChunkRank(row["document_id"], row["number"], row["score"]) for row in rows]
+
+
+async def select_passages(
+    db: Connection, workspace_id: UUID, ranks: Sequence[ChunkRank], total_weight: float
+) -> list[FoundPassage]:
+    """The chunks in the order of their ranks. total_weight: of all words of the question; 0 for
+    chunks that were not found by words."""
+    rows = await db.fetch(_PASSAGES, workspace_id, [one.document_id for one in ranks], [one.number for one in ranks])
+    found: dict[tuple[UUID, int], Any] = {(row["document_id"], row["number"]): row for row in rows}
+    return [
+        FoundPassage(
+            **found[one.key], score=one.score, share=min(1.0, one.score / total_weight) if total_weight else 0.0
+        )
+        for one in ranks
+        if one.key in found
+    ]
+
+
+def _tags(workspace_id: UUID, document_id: UUID) -> list[str]:
+    return [workspace_lexeme(workspace_id), document_lexeme(document_id)]
+
+
+# Chunks that are compared one by one, in place of the index: 10,000 take 28 ms. By the index of 190,000 they took
+# 55 ms, because most of what is near is of other workspaces.
+MOST_COMPARED: Final = 10_000
+# For so long a worker has a document. A run takes 78 s at most (embedding_duty.py); a killed worker's claim ends.
+CLAIM: Final = timedelta(minutes=3)
+# Claims documents for one worker, until retry_at: two would pay for the same vectors. Those that are being deleted are
+# left out.
+_CLAIM_FOR_VECTORS: Final = """
+    INSERT INTO knowledge_vectors.documents AS v (document_id, workspace_id, model, revision, is_finished, retry_at)
+    SELECT d.id, d.workspace_id, $1, d.revision, false, $2::timestamptz + $4::interval
+    FROM knowledge_documents d WHERE d.id = ANY($3::uuid[])
+    FOR KEY SHARE OF d SKIP LOCKED
+    ON CONFLICT (document_id) DO UPDATE
+    SET model = excluded.model, revision = excluded.revision, is_finished = false, retry_at = excluded.retry_at,
+        failures = CASE WHEN v.model = excluded.model AND v.revision = excluded.revision THEN v.failures ELSE 0 END
+    WHERE v.model <> excluded.model OR v.revision <> excluded.revision OR (NOT v.is_finished AND v.retry_at <= $2)
+    RETURNING v.document_id AS id, v.workspace_id, v.revision
+"""
+_RELEASE_CLAIM: Final = """
+    UPDATE knowledge_vectors.documents SET retry_at = $3
+    WHERE document_id = $1 AND workspace_id = $2 AND NOT is_finished
+"""
+_TEXTS_WITHOUT_VECTORS: Final = """
+    SELECT c.number, c.heading, c.text FROM knowledge_chunks c
+    WHERE c.document_id = $1 AND c.workspace_id = $2 AND NOT EXISTS (
+        SELECT FROM knowledge_vectors.chunks v
+        WHERE v.document_id = c.document_id AND v.number = c.number AND v.model = $3
+    )
+    ORDER BY c.number LIMIT $4
+"""
+# Locks the document, so that nobody puts other chunks in place of those that the vectors are of.
+_CURRENT: Final = """
+    SELECT EXISTS (
+        SELECT FROM knowledge_documents
+        WHERE id = $1 AND workspace_id = $2 AND revision = $3 AND status = 'ready' FOR SHARE
+    )
+"""
+_INSERT_VECTORS: Final = """
+    INSERT INTO knowledge_vectors.chunks (document_id, number, workspace_id, model, embedding)
+    SELECT $1, n.number, $2, $3, n.embedding::halfvec(1024)
+    FROM unnest($4::integer[], $5::text[]) AS n (number, embedding)
+    ON CONFLICT (document_id, number) DO UPDATE SET model = excluded.model, embedding = excluded.embedding
+"""
+_FINISH_VECTORS: Final = """
+    INSERT INTO knowledge_vectors.documents AS v (document_id, workspace_id, model, revision, is_finished)
+    VALUES ($1, $2, $3, $4, true)
+    ON CONFLICT (document_id) DO UPDATE
+    SET model = excluded.model, revision = excluded.revision, is_finished = true, failures = 0, retry_at = NULL
+"""
+# After each failure twice as long, one day at most.
+_POSTPONE_VECTORS: Final = """
+    INSERT INTO knowledge_vectors.documents AS v
+        (document_id, workspace_id, model, revision, is_finished, failures, retry_at)
+    VALUES ($1, $2, $3, $4, false, 1, $5::timestamptz + interval '10 minutes')
+    ON CONFLICT (document_id) DO UPDATE
+    SET model = excluded.model, revision = excluded.revision, is_finished = false, failures = v.failures + 1,
+        retry_at = $5::timestamptz + least(interval '10 minutes' * 2 ^ least(v.failures, 10), interval '1 day')
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class DueDocument:
+    """A document without all of its vectors."""
+
+    id: UUID
+    workspace_id: UUID
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkText:
+    """A chunk whose vector is missing."""
+
+    number: int
+    heading: str
+    text: str
+
+
+async def prepare_vectors(db: Connection) -> bool:
+    """Makes the tables if the extension is there; returns whether they are."""
+    is_ready: bool = await db.fetchval("SELECT prepare_knowledge_vectors()")
+    return is_ready
+
+
+async def has_vectors(db: Connection) -> bool:
+    """Whether the tables are there."""
+    is_ready: bool = await db.fetchval("SELECT to_regclass('knowledge_vectors.chunks') IS NOT NULL")
+    return is_ready
+
+
+async def claim_for_vectors(
+    db: Connection, document_ids: Collection[UUID], space: str, now: datetime
+) -> list[DueDocument]:
+    """Claims those of these documents that still lack vectors of this space, and that no other worker has. In platform
+    scope."""
+    rows = await db.fetch(_CLAIM_FOR_VECTORS, space, now, list(document_ids), CLAIM)
+    return [DueDocument(**row) for row in rows]
+
+
+async def release_claim(db: Connection, document: DueDocument, now: datetime) -> None:
+    """Ends the claim of a document that still lacks vectors: it is due again from `now` on."""
+    await db.execute(_RELEASE_CLAIM, document.id, document.workspace_id, now)
+
+
+async def select_texts_without_vectors(db: Connection, document: DueDocument, space: str, most: int) -> list[ChunkText]:
+    """The document's first chunks without a vector of this space (EmbedderPolicy.space)."""
+    rows = await db.fetch(_TEXTS_WITHOUT_VECTORS, document.id, document.workspace_id, space, most)
+    return [ChunkText(**row) for row in rows]
+
+
+async def insert_vectors(
+    db: Connection, document: DueDocument, space: str, numbers: Sequence[int], vectors: Sequence[Sequence[float]]
+) -> bool:
+    """Stores vectors of chunks; False, and nothing, where the document was indexed anew or deleted meanwhile."""
+    if not await db.fetchval(_CURRENT, document.id, document.workspace_id, document.revision):
+        return False
+    texts = [f"[{','.join(map(repr, vector))}]" for vector in vectors]
+    await db.execute(_INSERT_VECTORS, document.id, document.workspace_id, space, list(numbers), texts)
+    return True
+
+
+async def finish_vectors(db: Connection, document: DueDocument, space: str) -> None:
+    """Stores that the document has all its vectors."""
+    if await db.fetchval(_CURRENT, document.id, document.workspace_id, document.revision):
+        await db.execute(_FINISH_VECTORS, document.id, document.workspace_id, space, document.revision)
+
+
+async def postpone_vectors(db: Connection, document: DueDocument, space: str, now: datetime) -> None:
+    """Stores that the embedder refused the document's text: it is tried again later, however often."""
+    if await db.fetchval(_CURRENT, document.id, document.workspace_id, document.revision):
+        await db.execute(_POSTPONE_VECTORS, document.id, document.workspace_id, space, document.revision, now)
+
+
+async def rank_nearest(
+    db: Connection, workspace_id: UUID, vector: Sequence[float], space: str, documents: Collection[UUID], most: int
+) -> list[ChunkRank]:
+    """The chunks that are nearest to a question's vector, best first. score: the cosine of their angle. documents: only
+    of these; empty: of all."""
+    rows = await db.fetch(
+        "SELECT document_id, number, similarity FROM knowledge_vectors.rank($1, $2::real[], $3, $4::uuid[], $5, $6)",
+        workspace_id,
+        list(vector),
+        space,
+        list(documents),
+        most,
+        MOST_COMPARED,
+    )
+    return [ChunkRank(row["document_id"], row["number"], row["similarity"]) for row in rows]
+
+
+_DOCUMENTS: Final = """
+    SELECT v.config->'knowledge'->'document_ids' AS ids
+    FROM calls c JOIN agent_versions v ON v.agent_id = c.agent_id AND v.version = c.agent_version
+    WHERE c.id = $1 AND c.workspace_id = $2
+"""
+
+
+async def select_call_documents(db: Connection, workspace_id: UUID, call_id: UUID) -> list[UUID] | None:
+    """Ids of documents; empty: all of the workspace; None: the call's version is not known, so none."""
+    row = await db.fetchrow(_DOCUMENTS, call_id, workspace_id)
+    return None if row is None else [UUID(one) for one in row["ids"] or ()]
+
+
+# Those of a deleted workspace are not sent anywhere any more.
+_DUE_FOR_VECTORS: Final = """
+    SELECT id FROM (
+        SELECT d.id, row_number() OVER (PARTITION BY d.workspace_id ORDER BY d.created_at, d.id) AS place
+        FROM knowledge_documents d JOIN workspaces w ON w.id = d.workspace_id
+        LEFT JOIN knowledge_vectors.documents v ON v.document_id = d.id
+        WHERE d.status = 'ready' AND d.chunk_count > 0 AND w.deleted_at IS NULL
+          AND (v.document_id IS NULL OR v.model <> $1 OR v.revision <> d.revision
+               OR (NOT v.is_finished AND v.retry_at <= $2))
+    ) due ORDER BY place, id LIMIT $3
+"""
+
+
+async def select_due_for_vectors(db: Connection, space: str, now: datetime, most: int) -> list[UUID]:
+    """Documents that lack vectors of this space (EmbedderPolicy.space), one of each workspace before the second of any.
+    In platform scope."""
+    return [row["id"] for row in await db.fetch(_DUE_FOR_VECTORS, space, now, most)]
