@@ -10,7 +10,7 @@ from config.settings import ControlSettings, SettingsError
 from control.accounts.policy import AccountPolicy, HashPolicy, LockPolicy, SessionPolicy
 from control.agents.disclosures import make_disclosures
 from control.agents.model import AgentPolicy
-from control.analytics.call_exports import ExportPolicy
+from control.analytics.call_exports.service import ExportPolicy
 from control.billing.invoices.fonts import list_fonts
 from control.billing.stripe.client import StripeOptions
 from control.calls.analysis.rules import AnalysisPolicy

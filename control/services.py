@@ -14,10 +14,9 @@ from control.agents.model import AgentPolicy
 from control.agents.remote_tools import RESERVED_NAMES
 from control.agents.service import Agents
 from control.agents.templates import Templates
-from control.analytics.call_exports import CallExports, ExportPolicy
-from control.analytics.platform_analytics import PlatformAnalytics
-from control.analytics.service import Analytics
-from control.analytics.workspace_analytics import WorkspaceAnalytics
+from control.analytics.call_exports.service import CallExports, ExportPolicy
+from control.analytics.platform_figures.service import Analytics, PlatformAnalytics
+from control.analytics.workspace_figures.service import WorkspaceAnalytics
 from control.api_keys.service import ApiKeys
 from control.billing.accounts.service import BillingMail
 from control.billing.invoices.links import KEY_PURPOSE as INVOICE_LINKS

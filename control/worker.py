@@ -19,8 +19,8 @@ from control.accounts.worker_tasks import accounts_tasks
 from control.addresses.service import BusinessAddresses
 from control.addresses.tasks import addresses_tasks
 from control.agents.lookup import AgentLookup
-from control.analytics.rollup import delete_workspace_marks
-from control.analytics.worker_tasks import analytics_tasks
+from control.analytics.rollups.service import delete_workspace_marks
+from control.analytics.rollups.tasks import analytics_tasks
 from control.backups.worker_tasks import backups_tasks
 from control.billing.accounts.service import keep_billing_facts
 from control.billing.accruals.service import make_accrue

@@ -19,7 +19,7 @@ from pydantic import BeforeValidator, Field, StringConstraints
 from control.agents.destinations import LONGEST_TARGET, TARGET
 from control.agents.service import Agents
 from control.agents.variables import CallVariables
-from control.analytics.platform_figures import cost_warning
+from control.analytics.platform_figures.rules import cost_warning
 from control.billing.ledger.rules import ResourceCost
 from control.billing.prices.rules import LedgerUnit, Role
 from control.calls.live.service import CallNotLive, MediaAssignment, end_by_staff

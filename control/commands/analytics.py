@@ -7,7 +7,7 @@ from datetime import date
 from typing import Final
 
 from config.settings import DatabaseSettings, database_settings
-from control.analytics.rollup import count_days_without_rows, mark_all_days, roll_up_days
+from control.analytics.rollups.service import count_days_without_rows, mark_all_days, roll_up_days
 from control.billing.accruals.service import make_accrue
 from control.billing.jobs import utc_now
 from control.db.pool import Pool, Timeouts, open_pool

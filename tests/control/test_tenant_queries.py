@@ -14,7 +14,7 @@ PLATFORM: Final = frozenset(
         "platform.store_audit_seals.select_dated_back",
         "agents.store_templates.select_all",
         "agents.store_templates.select_template",
-        "analytics.store_sums.make_platform_provider_days",
+        "analytics.rollups.queries.make_platform_provider_days",
         "billing.figures.queries.select_overview",
         "billing.figures.queries.select_provider_costs",
         "billing.payments.queries.select_due",

@@ -16,8 +16,8 @@ import pytest
 from config.catalogue import shipped_settings, shipped_tiers
 from control.accounts.email_delivery import EMAIL_JOB, Email, EmailQueue
 from control.accounts.policy import HashPolicy
-from control.analytics.rollup import mark_day
-from control.analytics.worker_tasks import REBUILD
+from control.analytics.rollups.service import mark_day
+from control.analytics.rollups.tasks import REBUILD
 from control.db.duties import Duty, WorkerTasks
 from control.db.jobs import JobRetries, count_jobs, enqueue
 from control.db.logins import WORKER, with_login

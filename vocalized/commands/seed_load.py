@@ -18,7 +18,7 @@ from rich.console import Console
 from control.accounts.new_admin import NewAdmin, create_admin
 from control.accounts.passwords import Passwords
 from control.accounts.policy import HashPolicy
-from control.analytics.rollup import mark_all_days, roll_up_days
+from control.analytics.rollups.service import mark_all_days, roll_up_days
 from control.billing.accruals.service import make_accrue
 from control.billing.jobs import utc_now
 from control.db.pool import Pool, Timeouts, open_pool

@@ -3,8 +3,8 @@
 from pydantic import Field
 
 from control.analytics.periods import Period
-from control.analytics.platform_analytics import PlatformAnalytics
-from control.analytics.platform_figures import WorkspaceOrder
+from control.analytics.platform_figures.rules import WorkspaceOrder
+from control.analytics.platform_figures.service import PlatformAnalytics
 from control.api.admin.analytics_views import (
     CostOverviewView,
     PlatformFiguresView,

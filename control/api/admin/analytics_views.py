@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import Field
 
 from control.analytics.periods import DayRange
-from control.analytics.platform_figures import (
+from control.analytics.platform_figures.rules import (
     CostOverview,
     PlatformOverview,
     ProviderFigures,

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from control.analytics.service import Analytics
+from control.analytics.platform_figures.service import Analytics
 from control.api.admin.dashboard_views import AdminUsageView, HourView, OverviewView, RevenueView
 from control.http.access import ANY_ADMIN, admin
 from control.http.context import AdminContext

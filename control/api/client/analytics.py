@@ -5,9 +5,9 @@ from typing import Literal
 
 from pydantic import Field
 
-from control.analytics.call_exports import MAX_DAYS, CallExports, ExportingMember
-from control.analytics.call_rows import CONTENT_TYPES
-from control.analytics.workspace_analytics import WorkspaceAnalytics
+from control.analytics.call_exports.rules import CONTENT_TYPES
+from control.analytics.call_exports.service import MAX_DAYS, CallExports, ExportingMember
+from control.analytics.workspace_figures.service import WorkspaceAnalytics
 from control.api.analytics_queries import MemberRangeQuery
 from control.api.client.analytics_views import (
     AgentFiguresList,

@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import Field
 
 from control.analytics.periods import DayRange
-from control.analytics.workspace_figures import AgentFigures, CallOverview, ChargeOverview
+from control.analytics.workspace_figures.rules import AgentFigures, CallOverview, ChargeOverview
 from control.http.body import Currency, Money
 from control.http.fields import AgentId, FirstDay, LastDay, TotalCalls
 

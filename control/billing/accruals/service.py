@@ -7,7 +7,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Final
 from uuid import UUID
 
-from control.analytics.rollup import WorkspaceDay
+from control.analytics.rollups.service import WorkspaceDay
 from control.billing.accounts import queries as accounts_queries
 from control.billing.accruals import queries
 from control.billing.accruals.rules import Accrual, Slice, compute_accruals, cut_slices

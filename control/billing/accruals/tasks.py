@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Final
 
-from control.analytics.rollup import WorkspaceDay, mark_days
+from control.analytics.rollups.service import WorkspaceDay, mark_days
 from control.billing.accruals import queries
 from control.db.duties import Duty
 from control.db.pool import Connection

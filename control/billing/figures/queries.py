@@ -4,7 +4,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Final, Literal
 
-from control.analytics.platform_figures import split_revenue
+from control.analytics.platform_figures.rules import split_revenue
 from control.billing.figures.rules import BillingOverview, FigurePart, ProviderRoleCost, TierRevenue, WorkspaceBalance
 from control.billing.invoices.rules import PaymentStatus
 from control.db.keyset import Keyset, ListPage, PageRequest, cut_page

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from control.analytics.periods import first_day
-from control.analytics.platform_figures import cost_warning
+from control.analytics.platform_figures.rules import cost_warning
 from control.billing.fields import ADMIN_BILLING, READERS
 from control.billing.figures import queries
 from control.billing.figures.rules import BillingOverview, WorkspaceBalance

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Literal
 from uuid import UUID
 
-from control.analytics.platform_figures import RevenueParts
+from control.analytics.platform_figures.rules import RevenueParts
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from control.accounts.email_delivery import Email
-from control.analytics.rollup import WorkspaceDay, mark_days
+from control.analytics.rollups.service import WorkspaceDay, mark_days
 from control.billing.accounts import queries as accounts_queries
 from control.billing.accounts.rules import BillingAccount
 from control.billing.accounts.service import BillingMail

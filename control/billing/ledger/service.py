@@ -5,7 +5,7 @@ from datetime import UTC
 from decimal import Decimal
 from uuid import UUID
 
-from control.analytics.rollup import WorkspaceDay, mark_days
+from control.analytics.rollups.service import WorkspaceDay, mark_days
 from control.billing.ledger import queries
 from control.billing.ledger.rules import (
     NOTHING_BOOKED,

@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from control.analytics.rollup import WorkspaceDay, mark_days
+from control.analytics.rollups.service import WorkspaceDay, mark_days
 from control.billing.ledger.rules import UsageEvent
 from control.billing.ledger.service import record_usage
 from control.db.jobs import JobFailed, JobHandler

@@ -13,7 +13,7 @@ from control.agents.contacts import find_contact_values
 from control.agents.lookup import AgentLookup, AnsweringAgent
 from control.agents.outside_hours import CallMoment
 from control.agents.variables import PlannedCall
-from control.analytics.rollup import mark_day
+from control.analytics.rollups.service import mark_day
 from control.billing.limits.rules import SpendTerms
 from control.billing.limits.service import load_terms
 from control.calls.admission.rules import admit, make_resumed_plan

@@ -11,7 +11,7 @@ import structlog
 from control.agents.analysis_config import AnalysisConfig
 from control.agents.config import AgentConfig
 from control.agents.lookup import AgentLookup, AnsweringAgent
-from control.analytics.rollup import WorkspaceDay, mark_days
+from control.analytics.rollups.service import WorkspaceDay, mark_days
 from control.billing.ledger.rules import UsageEvent
 from control.billing.ledger.service import record_usage
 from control.calls.analysis import queries

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final
 
-from control.analytics.rollup import WorkspaceDay, mark_days
+from control.analytics.rollups.service import WorkspaceDay, mark_days
 from control.billing.ledger.rules import FinishedCall
 from control.billing.ledger.service import record_minutes
 from control.calls.analysis.service import enqueue_analyses

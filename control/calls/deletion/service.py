@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from control.analytics.rollup import WorkspaceDay, mark_days
+from control.analytics.rollups.service import WorkspaceDay, mark_days
 from control.calls.blocked_callers import queries as blocked_callers_queries
 from control.calls.deletion import queries
 from control.calls.deletion.rules import CallerNumber, DeletedCall

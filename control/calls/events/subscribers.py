@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC
 from typing import Final
 
-from control.analytics.rollup import WorkspaceDay, mark_days
+from control.analytics.rollups.service import WorkspaceDay, mark_days
 from control.billing.ledger.rules import UsageEvent
 from control.billing.ledger.service import record_usage
 from control.calls.analysis.queries import delete_findings

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Final
 
-from control.analytics.rollup import WorkspaceDay, mark_days
+from control.analytics.rollups.service import WorkspaceDay, mark_days
 from control.calls.records import queries
 from control.db.pool import Connection
 

@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 
 import asyncpg  # type: ignore[import-untyped]
 
-from control.analytics.rollup import WorkspaceDay, mark_days, roll_up_days
+from control.analytics.rollups.service import WorkspaceDay, mark_days, roll_up_days
 from control.db.pool import Connection, Pool, open_pool
 from control.db.scope import enter_platform, enter_workspace
 from tests.control.analytics.ledger import actual, day_of, expected

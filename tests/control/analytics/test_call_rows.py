@@ -12,14 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from control.analytics.call_rows import (
-    COLUMNS,
-    ExportedCall,
-    close_file,
-    format_calls,
-    make_call,
-    open_file,
-)
+from control.analytics.call_exports.rules import COLUMNS, ExportedCall, close_file, format_calls, make_call, open_file
 from control.platform.csv_cells import defuse_formula
 
 ROW = {

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from control.analytics.rollup import WorkspaceDay, mark_all_days, mark_day, mark_days, roll_up_days
+from control.analytics.rollups.service import WorkspaceDay, mark_all_days, mark_day, mark_days, roll_up_days
 from control.db.pool import Connection, Pool
 from control.db.scope import enter_platform, enter_workspace
 from tests.control.analytics.days import (

@@ -7,10 +7,10 @@ from uuid import uuid4
 
 import pytest
 
-from control.analytics.model import UsageFigures
 from control.analytics.periods import Period, first_day
-from control.analytics.rollup import mark_days
-from control.analytics.service import Analytics
+from control.analytics.platform_figures.rules import UsageFigures
+from control.analytics.platform_figures.service import Analytics
+from control.analytics.rollups.service import mark_days
 from control.db.pool import Connection
 from control.db.scope import enter_platform
 from tests.control.analytics.days import (

@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from control.analytics.periods import DayRange, RangeChoice
-from control.analytics.rollup import WorkspaceDay, mark_all_days, mark_days
-from control.analytics.workspace_analytics import MAX_DAYS, WorkspaceAnalytics
-from control.analytics.workspace_figures import CallOverview, ChargeOverview
+from control.analytics.rollups.service import WorkspaceDay, mark_all_days, mark_days
+from control.analytics.workspace_figures.rules import CallOverview, ChargeOverview
+from control.analytics.workspace_figures.service import MAX_DAYS, WorkspaceAnalytics
 from control.db.pool import Connection
 from control.db.scope import enter_platform, enter_workspace
 from control.workspaces.timezones import timezone_names

@@ -13,8 +13,8 @@ import aiohttp
 import asyncpg  # type: ignore[import-untyped]
 import pytest
 
-from control.analytics.call_exports import CallExports, ExportPolicy
-from control.analytics.rollup import mark_all_days, roll_up_days
+from control.analytics.call_exports.service import CallExports, ExportPolicy
+from control.analytics.rollups.service import mark_all_days, roll_up_days
 from control.db.pool import Connection, open_pool
 from control.db.scope import enter_platform
 from shared.ids import new_id

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from control.analytics.rollup import mark_day, roll_up_days
+from control.analytics.rollups.service import mark_day, roll_up_days
 from tests.control.api.billing_workspace import FEE, BillingWorkspace, make_billing_workspace, platform_transaction
 from tests.platform.api import Api, running_api
 

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 
-from control.analytics.rollup import roll_up_days
+from control.analytics.rollups.service import roll_up_days
 from control.billing.figures.service import explain_figure
 from control.billing.ledger.rules import FinishedCall
 from control.billing.ledger.service import record_minutes

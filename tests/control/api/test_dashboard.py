@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from control.analytics.rollup import mark_day, roll_up_days
+from control.analytics.rollups.service import mark_day, roll_up_days
 from control.db.pool import open_pool
 from control.db.scope import enter_platform
 from tests.platform.api import Api, running_api

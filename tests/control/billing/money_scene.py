@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from control.analytics.rollup import roll_up_days
+from control.analytics.rollups.service import roll_up_days
 from control.billing.accruals.service import make_accrue
 from control.billing.accruals.tasks import make_accruals_duty
 from control.billing.periods import service as periods_service

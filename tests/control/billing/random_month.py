@@ -8,7 +8,7 @@ from uuid import UUID
 
 from hypothesis import strategies as st
 
-from control.analytics.rollup import WorkspaceDay, mark_days
+from control.analytics.rollups.service import WorkspaceDay, mark_days
 from control.billing.money import round_money
 from control.billing.prices import queries as prices_queries
 from control.billing.prices.rules import ExchangeRate, TierPrice

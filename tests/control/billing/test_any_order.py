@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from control.analytics.rollup import roll_up_days
+from control.analytics.rollups.service import roll_up_days
 from control.calls.changes.tasks import charge_uncharged
 from control.calls.events.rules import IncomingEvent
 from shared.events import SEQ_PER_LEG, Event, UsageRecorded

@@ -8,7 +8,7 @@ from typing import Any
 import asyncpg  # type: ignore[import-untyped]
 import pytest
 
-from control.analytics.rollup import roll_up_days
+from control.analytics.rollups.service import roll_up_days
 from control.billing.ledger.queries import count_unpriced
 from control.billing.ledger.rules import UsageEvent
 from control.billing.ledger.service import record_usage

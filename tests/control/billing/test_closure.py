@@ -12,7 +12,7 @@ from uuid import UUID
 import pytest
 from hypothesis import given, settings
 
-from control.analytics.rollup import roll_up_days
+from control.analytics.rollups.service import roll_up_days
 from control.billing.invoices import service as invoices_service
 from control.billing.invoices.service import issue_own
 from control.billing.money import round_money

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
-from control.analytics.rollup import WorkspaceDay, mark_days, roll_up_days
+from control.analytics.rollups.service import WorkspaceDay, mark_days, roll_up_days
 from control.billing.accounts.rules import WorkspaceState
 from control.billing.accruals.service import make_accrue
 from control.billing.invoices import service as invoices_service

@@ -6,7 +6,7 @@ from functools import partial
 import asyncpg  # type: ignore[import-untyped]
 import pytest
 
-from control.analytics.read_dashboard import count_churn
+from control.analytics.platform_figures.queries import count_churn
 from control.billing.accounts.queries import select_states
 from control.billing.ledger.queries import select_call_tiers
 from control.billing.ledger.rules import CallTier, FinishedCall

@@ -14,7 +14,7 @@ import asyncpg  # type: ignore[import-untyped]
 import msgspec
 import pytest
 
-from control.analytics.rollup import roll_up_days
+from control.analytics.rollups.service import roll_up_days
 from control.calls.carrier_reports.service import apply_status
 from control.calls.events.service import parse_event, write_events
 from control.calls.events.tasks import ASIDE, ConsumerPace, EventCounts, consume_events

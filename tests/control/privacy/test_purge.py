@@ -8,7 +8,7 @@ from typing import Final
 import asyncpg  # type: ignore[import-untyped]
 import pytest
 
-from control.analytics.rollup import delete_workspace_marks
+from control.analytics.rollups.service import delete_workspace_marks
 from control.billing.accounts.service import keep_billing_facts
 from control.db.duties import AnyDuty
 from control.integrations.grants.service import enqueue_workspace_revocations

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import pytest
 
-from control.analytics.rollup import roll_up_days
+from control.analytics.rollups.service import roll_up_days
 from control.billing.prices.rules import PRICE_UNITS, PriceKey, PriceUnit, Role
 from control.billing.prices.service import set_cost
 from control.calls import routes as staff_views

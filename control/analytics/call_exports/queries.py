@@ -1,8 +1,9 @@
-"""SQL of call_exports: which exports of calls were begun, and how they ended."""
+"""All SQL of exports of calls: which were begun, how they ended, and the calls in them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, Literal
+from typing import Any, Final, Literal
 from uuid import UUID
 
 from control.db.pool import Connection
@@ -63,3 +64,23 @@ async def end_export(db: Connection, workspace_id: UUID, export_id: UUID, outcom
         outcome,
         rows,
     )
+
+
+# $1: workspace; $2, $3: from, before; $4, $5: time and id of the last call that was read; $6: most rows.
+_PAGE: Final = """
+    SELECT c.id AS call_id, c.created_at, c.answered_at, c.ended_at, c.direction, c.is_test, c.status, c.end_reason,
+           c.agent_id, a.name AS agent_name, c.caller_number, c.called_number, c.duration_seconds,
+           round(c.cost_total * billed_share(c.workspace_id, c.created_at), 6) AS cost,
+           c.cost_total AS cost_list, c.sentiment, c.sentiment_score, c.success, c.summary
+    FROM calls c LEFT JOIN agents a ON a.id = c.agent_id AND a.workspace_id = c.workspace_id
+    WHERE c.workspace_id = $1 AND c.created_at >= $2 AND c.created_at < $3 AND (c.created_at, c.id) > ($4, $5)
+    ORDER BY c.created_at, c.id LIMIT $6
+"""
+
+
+async def select_calls(
+    db: Connection, workspace_id: UUID, since: datetime, until: datetime, after: tuple[datetime, UUID], limit: int
+) -> Sequence[Any]:
+    """The oldest `limit` calls after that one, test calls included."""
+    rows: Sequence[Any] = await db.fetch(_PAGE, workspace_id, since, until, *after, limit)
+    return rows

@@ -5,7 +5,7 @@ from typing import Final
 
 import structlog
 
-from control.analytics.rollup import Accrue, mark_all_days, roll_up_days
+from control.analytics.rollups.service import Accrue, mark_all_days, roll_up_days
 from control.db.duties import Duty, WorkerTasks
 from control.db.jobs import JobHandler
 from control.db.pool import Connection, Pool

@@ -1,18 +1,11 @@
-"""Roll-ups: figures of a workspace's day, computed from its calls and usage records whenever the day is marked.
-
-Whoever writes calls or usage_records marks (workspace, day) in the same transaction; usage of running calls is marked
-every few minutes, and by the end of the call. A worker takes marks and computes those days again in one transaction:
-after a crash the marks are still there, and a repeated day changes nothing. Days are UTC; a call counts on the day of
-its creation, money on the day of its usage record.
-"""
+"""Roll-ups: figures of a workspace's day, computed from its calls and usage records whenever the day is marked."""
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
-from control.analytics import read_intervals, read_provider_days, read_rollup, store_sums
-from control.analytics import store_rollup as store
+from control.analytics.rollups import queries
 from control.db.pool import Connection
 from control.db.scope import keep_plans
 
@@ -39,18 +32,18 @@ async def mark_days(db: Connection, days: Iterable[WorkspaceDay]) -> None:
     once = list(dict.fromkeys(days))
     if not once:
         return
-    await store.insert_marks(db, [one.workspace_id for one in once], [one.day for one in once])
+    await queries.insert_marks(db, [one.workspace_id for one in once], [one.day for one in once])
 
 
 async def mark_all_days(db: Connection, first: date = date.min, last: date = date.max) -> int:
     """Marks every day (UTC) from `first` to `last` that has calls or usage, for a rebuild by the workers; returns how
     many. Days of which only figures are left keep them."""
-    return await read_rollup.insert_all_marks(db, first, last)
+    return await queries.insert_all_marks(db, first, last)
 
 
 async def count_days_without_rows(db: Connection, first: date, last: date) -> int:
     """Days of which only figures are left, so that nothing can be computed; those of purged workspaces not counted."""
-    return await read_rollup.count_days_without_rows(db, first, last)
+    return await queries.count_days_without_rows(db, first, last)
 
 
 async def roll_up_days(db: Connection, most: int, accrue: Accrue | None = None) -> int:
@@ -61,26 +54,26 @@ async def roll_up_days(db: Connection, most: int, accrue: Accrue | None = None) 
     day, and for the sums over days and workspaces, which come last. Of workspaces whose calls are deleted by a purge
     only the money is computed: the ledger stays, and their last period is billed later.
     """
-    taken = await store.delete_marks(db, most)
+    taken = await queries.delete_marks(db, most)
     if not taken:
         return 0
     workspaces, days = _split(taken)
     await keep_plans(db)
     if accrue:
         # Accruals change other days of the workspace, so this lock comes before those of days and their rows.
-        await store.lock_workspaces(db, workspaces)
-    await store.lock_days(db, workspaces, days)
-    purged = await read_rollup.select_purged(db, sorted(set(workspaces)))
-    await read_rollup.make_usage_days(db, workspaces, days)
-    await read_intervals.make_usage_intervals(db, workspaces, days)
+        await queries.lock_workspaces(db, workspaces)
+    await queries.lock_days(db, workspaces, days)
+    purged = await queries.select_purged(db, sorted(set(workspaces)))
+    await queries.make_usage_days(db, workspaces, days)
+    await queries.make_usage_intervals(db, workspaces, days)
     changed = await accrue(db, [WorkspaceDay(*mark) for mark in taken]) if accrue else []
     others = sorted({(change.workspace_id, change.day) for change in changed} - set(taken))
-    await read_intervals.make_usage_intervals(db, *_split(others))
+    await queries.make_usage_intervals(db, *_split(others))
     await _make_days_of_calls(db, [(workspace, day) for workspace, day in taken if workspace not in purged])
     with_calls = [(workspace, day) for workspace, day in others if workspace not in purged]
-    await read_provider_days.make_provider_days(db, *_split(with_calls))
+    await queries.make_provider_days(db, *_split(with_calls))
     without_calls = [(workspace, day) for workspace, day in taken if workspace in purged]
-    await read_rollup.make_late_money(db, *_split([*without_calls, *others]))
+    await queries.make_late_money(db, *_split([*without_calls, *others]))
     await _make_sums(db, [*taken, *others])
     return len(taken)
 
@@ -93,24 +86,24 @@ def _split(days: Sequence[tuple[UUID, date]]) -> tuple[list[UUID], list[date]]:
 async def _make_days_of_calls(db: Connection, taken: Sequence[tuple[UUID, date]]) -> None:
     """What is counted from calls, which must still be there."""
     workspaces, days = _split(taken)
-    await read_rollup.make_workspace_days(db, workspaces, days)
-    await read_rollup.make_agent_days(db, workspaces, days)
-    await read_intervals.make_call_intervals(db, workspaces, days)
-    await read_provider_days.make_provider_days(db, workspaces, days)
+    await queries.make_workspace_days(db, workspaces, days)
+    await queries.make_agent_days(db, workspaces, days)
+    await queries.make_call_intervals(db, workspaces, days)
+    await queries.make_provider_days(db, workspaces, days)
 
 
 async def _make_sums(db: Connection, taken: Sequence[tuple[UUID, date]]) -> None:
     """Sums over days and over workspaces. A day of the platform is added up over all workspaces, whatever the number
     of those that were marked."""
     days = sorted({day for _, day in taken})
-    await store.lock_sums(db)
-    await store.make_totals(db, sorted({workspace for workspace, _ in taken}))
+    await queries.lock_sums(db)
+    await queries.make_totals(db, sorted({workspace for workspace, _ in taken}))
     months = sorted({(workspace, day.replace(day=1)) for workspace, day in taken})
-    await store_sums.make_months(db, [workspace for workspace, _ in months], [month for _, month in months])
-    await read_rollup.make_platform_days(db, days)
-    await store_sums.make_platform_provider_days(db, days)
+    await queries.make_months(db, [workspace for workspace, _ in months], [month for _, month in months])
+    await queries.make_platform_days(db, days)
+    await queries.make_platform_provider_days(db, days)
 
 
 async def delete_workspace_marks(db: Connection, workspace_id: UUID) -> None:
     """Deletes the marks of a purged workspace: its days keep the figures they have."""
-    await store.delete_workspace_marks(db, workspace_id)
+    await queries.delete_workspace_marks(db, workspace_id)

@@ -1,8 +1,4 @@
-"""Exports of calls: one row a call, read in pages while the file is sent.
-
-Each page is a transaction of its own: a slow client holds no connection and no snapshot, so vacuum goes on, and memory
-is bounded by one page. Calls are as they are when their page is read.
-"""
+"""Exports of calls: one row per call, read in pages while the file is sent."""
 
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
@@ -15,11 +11,10 @@ from zoneinfo import ZoneInfo
 import asyncpg  # type: ignore[import-untyped]
 import structlog
 
-from control.analytics import store_exports
-from control.analytics.call_rows import ExportFormat, close_file, format_calls, make_call, open_file
+from control.analytics.call_exports import queries
+from control.analytics.call_exports.queries import ExportOutcome, select_calls
+from control.analytics.call_exports.rules import ExportFormat, close_file, format_calls, make_call, open_file
 from control.analytics.periods import DayRange
-from control.analytics.read_exported_calls import select_page
-from control.analytics.store_exports import ExportOutcome
 from control.db.pool import Connection
 from control.db.scope import enter_workspace
 from control.db.transaction import Transact
@@ -84,7 +79,7 @@ class CallExports:
     ) -> CallExport:
         """Counts and audits it. Raises TooManyRequests (codes export_running, export_hourly_limit)."""
         workspace_id = member.workspace_id
-        counts = await store_exports.count_exports(db, workspace_id, now, timedelta(seconds=self.policy.longest_s))
+        counts = await queries.count_exports(db, workspace_id, now, timedelta(seconds=self.policy.longest_s))
         if counts.running >= self.policy.concurrency:
             raise TooManyRequests(
                 f"{counts.running} exports of this workspace are running.", code="export_running", retry_after_s=60
@@ -118,10 +113,10 @@ class CallExports:
 
     async def _read_page(self, db: Connection, export: CallExport, after: tuple[datetime, UUID]) -> Sequence[Any]:
         await enter_workspace(db, export.workspace_id)
-        return await select_page(db, export.workspace_id, export.days.since, export.until, after, self.policy.page)
+        return await select_calls(db, export.workspace_id, export.days.since, export.until, after, self.policy.page)
 
     async def _record(self, db: Connection, member: ExportingMember, export: CallExport, now: datetime) -> None:
-        await store_exports.insert_export(
+        await queries.insert_export(
             db,
             export_id=export.id,
             workspace_id=export.workspace_id,
@@ -140,7 +135,7 @@ class CallExports:
 
         async def end(db: Connection) -> None:
             await enter_workspace(db, export.workspace_id)
-            await store_exports.end_export(db, export.workspace_id, export.id, outcome, rows)
+            await queries.end_export(db, export.workspace_id, export.id, outcome, rows)
 
         try:
             await transact(end)

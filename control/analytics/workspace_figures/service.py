@@ -1,13 +1,13 @@
-"""Analytics of one workspace, for its members; days and hours are those of its time zone. Figures are seconds old."""
+"""Figures of one workspace, for its members. Days and hours are those of its time zone; figures are seconds old."""
 
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
-from control.analytics import read_workspace_figures as read_model
 from control.analytics.periods import DayRange, RangeChoice
-from control.analytics.workspace_figures import AgentFigures, CallOverview, ChargeOverview, add_sums
+from control.analytics.workspace_figures import queries
+from control.analytics.workspace_figures.rules import AgentFigures, CallOverview, ChargeOverview, add_sums
 from control.db.pool import Connection
 from control.platform.currencies import find_currency
 
@@ -23,8 +23,8 @@ class WorkspaceAnalytics:
     ) -> CallOverview:
         """Calls of the range, without test calls."""
         days = await self.resolve(db, workspace_id, choice, now)
-        agents = await read_model.select_agents(db, workspace_id, days.since, days.until)
-        hours = await read_model.select_hours(db, workspace_id, days.since, days.until, days.zone)
+        agents = await queries.select_agents(db, workspace_id, days.since, days.until)
+        hours = await queries.select_hours(db, workspace_id, days.since, days.until, days.zone)
         with_calls = [one for one in agents if one.sums.calls]
         return CallOverview(days, add_sums(one.sums for one in with_calls), with_calls, hours)
 
@@ -33,14 +33,14 @@ class WorkspaceAnalytics:
     ) -> tuple[DayRange, list[AgentFigures]]:
         """Agents that exist, and deleted ones with calls in the range."""
         days = await self.resolve(db, workspace_id, choice, now)
-        agents = await read_model.select_agents(db, workspace_id, days.since, days.until)
+        agents = await queries.select_agents(db, workspace_id, days.since, days.until)
         return days, [one for one in agents if one.agent_id is not None]
 
     async def get_costs(self, db: Connection, workspace_id: UUID, choice: RangeChoice, now: datetime) -> ChargeOverview:
         """What the workspace was charged in the range, the fees of its days included."""
         days = await self.resolve(db, workspace_id, choice, now)
-        resources = await read_model.select_charges(db, workspace_id, days.since, days.until)
-        by_day = await read_model.select_daily_charges(db, workspace_id, days.since, days.until, days.zone)
+        resources = await queries.select_charges(db, workspace_id, days.since, days.until)
+        by_day = await queries.select_daily_charges(db, workspace_id, days.since, days.until, days.zone)
         trend = [(day, by_day.get(day, Decimal(0))) for day in days.days]
         return ChargeOverview(days, await find_currency(db, workspace_id), resources, trend)
 
@@ -48,4 +48,4 @@ class WorkspaceAnalytics:
         self, db: Connection, workspace_id: UUID, choice: RangeChoice, now: datetime, most_days: int = MAX_DAYS
     ) -> DayRange:
         """The days that are asked for, in the workspace's zone."""
-        return choice.resolve(now, await read_model.select_timezone(db, workspace_id), most_days)
+        return choice.resolve(now, await queries.select_timezone(db, workspace_id), most_days)

@@ -8,7 +8,7 @@ from typing import Final
 from uuid import UUID
 
 from control.analytics.periods import DayRange
-from control.analytics.platform_figures import RevenueParts, split_revenue
+from control.analytics.platform_figures.rules import RevenueParts, split_revenue
 
 STATUSES: Final = ("queued", "ringing", "in_progress", "completed", "failed", "busy", "no_answer", "canceled")
 SENTIMENTS: Final = ("positive", "neutral", "negative")

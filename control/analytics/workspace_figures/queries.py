@@ -1,11 +1,11 @@
-"""Read model: figures of one workspace, from its roll-ups by quarter of an hour, agents and time zone."""
+"""All SQL that reads a workspace's figures, from its roll-ups by quarter of an hour, agents and time zone."""
 
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
-from control.analytics.workspace_figures import SUM_NAMES, AgentFigures, CallSums, ResourceCharge
+from control.analytics.workspace_figures.rules import SUM_NAMES, AgentFigures, CallSums, ResourceCharge
 from control.db.pool import Connection
 
 # Agents of one workspace in an answer: more than any tier allows.

@@ -1,4 +1,4 @@
-"""Rows of an export of calls, as CSV or JSON; pure."""
+"""Rows of an export of calls, as CSV or JSON. Pure."""
 
 import csv
 from collections.abc import Mapping, Sequence

@@ -1,0 +1,1 @@
+"""Exports of a workspace's calls as files."""

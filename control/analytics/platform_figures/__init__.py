@@ -1,0 +1,1 @@
+"""Figures of the whole platform, for the staff."""
