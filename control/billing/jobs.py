@@ -15,6 +15,21 @@ from control.db.transaction import in_transaction
 from shared.errors import Unavailable
 
 T = TypeVar("T")
+# What one run of a duty does at most.
+BATCH: Final = 200
+# Periods and drafts that it looks at for those whose job is not queued: many more than BATCH, so that jobs which fail
+# again and again keep no others from being queued.
+MOST_WAITING: Final = 20_000
+Clock = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    """The present moment."""
+    return datetime.now(UTC)
+
+
+def ignore_count(_: int) -> None:
+    """For those who report no metric."""
 
 
 async def enqueue_once(db: Connection, name: str, job: msgspec.Struct) -> None:
@@ -58,24 +73,3 @@ def decode_job(payload: bytes, kind: type[T]) -> T:
 
 def _ignore() -> None:
     """A retry needs no preparation."""
-
-
-# What one run of a duty does at most.
-BATCH: Final = 200
-
-
-# Periods and drafts that it looks at for those whose job is not queued: many more than BATCH, so that jobs which fail
-# again and again keep no others from being queued.
-MOST_WAITING: Final = 20_000
-
-
-Clock = Callable[[], datetime]
-
-
-def utc_now() -> datetime:
-    """The present moment."""
-    return datetime.now(UTC)
-
-
-def ignore_count(_: int) -> None:
-    """For those who report no metric."""

@@ -32,8 +32,6 @@ _EXPONENTS: Final[Mapping[str, int]] = {
     ),
     **dict.fromkeys(("bhd", "iqd", "jod", "kwd", "lyd", "omr", "tnd"), 3),
 }
-
-
 # Currencies with three decimal places whose last one is always 0 in a charge: card networks take no other amounts
 # (docs.stripe.com/currencies, "Three-decimal currencies").
 _TENS: Final = frozenset({"bhd", "iqd", "jod", "kwd", "lyd", "omr", "tnd"})
@@ -52,13 +50,13 @@ def round_money(amount: Decimal, currency: str) -> Decimal:
     return amount.quantize(Decimal(1).scaleb(charged), ROUND_HALF_UP).quantize(Decimal(1).scaleb(places))
 
 
-def format_money(amount: Decimal, currency: str) -> str:
-    """An amount with its currency, such as 1,234.50 USD."""
-    return f"{amount:,.{exponent_of(currency)}f} {currency.upper()}"
-
-
 def require_exact(amount: Decimal, currency: str, param: str = "amount") -> Decimal:
     """Raises Invalid for an amount that is not charged in the currency."""
     if amount != round_money(amount, currency):
         raise Invalid(f"{currency.upper()} has no amounts that small.", param=param, code="amount_invalid")
     return amount
+
+
+def format_money(amount: Decimal, currency: str) -> str:
+    """An amount with its currency, such as 1,234.50 USD."""
+    return f"{amount:,.{exponent_of(currency)}f} {currency.upper()}"

@@ -18,6 +18,7 @@ from control.billing.accounts.rules import (
 )
 from control.db.pool import Connection
 
+# --- Accounts and settings -----------------------------------------------------------------------------------------
 _ACCOUNT: Final = ", ".join(field.name for field in fields(BillingAccount))
 _SETTINGS: Final = tuple(field.name for field in fields(BillingSettings))
 
@@ -85,10 +86,29 @@ async def upsert_settings(db: Connection, workspace_id: UUID, values: Mapping[st
     )
 
 
+async def select_without_account(db: Connection, most: int) -> list[tuple[UUID, datetime]]:
+    """Workspaces and their creation. Needs platform scope."""
+    return [(row["id"], row["created_at"]) for row in await db.fetch(_SELECT_NEW, most)]
+
+
+# Workspaces whose account is missing.
+_SELECT_NEW: Final = """
+    SELECT w.id, w.created_at FROM workspaces w
+    WHERE NOT EXISTS (SELECT FROM billing_accounts a WHERE a.workspace_id = w.id) LIMIT $1
+"""
+
+# --- Exemptions ----------------------------------------------------------------------------------------------------
 _UPSERT: Final = """
     INSERT INTO exemptions (id, workspace_id, rule, reason, granted_by, granted_at) VALUES ($1, $2, $3, $4, $5, $6)
     ON CONFLICT (workspace_id, rule) DO UPDATE SET
         reason = excluded.reason, granted_by = excluded.granted_by, granted_at = excluded.granted_at
+"""
+# Of workspace $1 and rule $2, or of all, newest first.
+_SELECT: Final = """
+    SELECT e.id, e.workspace_id, e.rule, e.reason, e.granted_by, e.granted_at, w.name AS workspace_name
+    FROM exemptions e JOIN workspaces w ON w.id = e.workspace_id
+    WHERE ($1::uuid IS NULL OR e.workspace_id = $1) AND ($2::text IS NULL OR e.rule = $2)
+    ORDER BY e.granted_at DESC, e.id DESC LIMIT $3
 """
 
 
@@ -102,15 +122,6 @@ async def delete_exemption(db: Connection, workspace_id: UUID, rule: ExemptionRu
     await db.execute("DELETE FROM exemptions WHERE workspace_id = $1 AND rule = $2", workspace_id, rule)
 
 
-# Of workspace $1 and rule $2, or of all, newest first.
-_SELECT: Final = """
-    SELECT e.id, e.workspace_id, e.rule, e.reason, e.granted_by, e.granted_at, w.name AS workspace_name
-    FROM exemptions e JOIN workspaces w ON w.id = e.workspace_id
-    WHERE ($1::uuid IS NULL OR e.workspace_id = $1) AND ($2::text IS NULL OR e.rule = $2)
-    ORDER BY e.granted_at DESC, e.id DESC LIMIT $3
-"""
-
-
 async def select_exemptions(
     db: Connection, workspace_id: UUID | None, rule: ExemptionRule | None
 ) -> list[ListedExemption]:
@@ -119,6 +130,7 @@ async def select_exemptions(
     return [ListedExemption(workspace_name=row.pop("workspace_name"), exemption=Exemption(**row)) for row in rows]
 
 
+# --- Billed workspaces ---------------------------------------------------------------------------------------------
 # States of workspace $1 from $2 to $3, and the one before; the present one where no change is recorded. One that was
 # suspended or deleted after its trial, and never active, stays on trial: nobody agreed to pay.
 _SELECT_STATES: Final = """
@@ -141,14 +153,6 @@ _SELECT_STATES: Final = """
     WHERE id = $1 AND NOT EXISTS (SELECT FROM known)
     ORDER BY at, seq LIMIT 10000
 """
-
-# Workspaces whose account is missing.
-_SELECT_NEW: Final = """
-    SELECT w.id, w.created_at FROM workspaces w
-    WHERE NOT EXISTS (SELECT FROM billing_accounts a WHERE a.workspace_id = w.id) LIMIT $1
-"""
-
-
 # An invoice of a purged workspace has the name that the workspace had.
 _KEEP_NAME: Final = """
     UPDATE billing_accounts a SET legal_name = w.name, updated_at = now() FROM workspaces w
@@ -167,6 +171,12 @@ async def select_facts(db: Connection, workspace_id: UUID) -> WorkspaceFacts | N
     """Also of a deleted workspace; None once it is purged."""
     row = await db.fetchrow("SELECT name, timezone, created_at FROM workspaces WHERE id = $1", workspace_id)
     return None if row is None else WorkspaceFacts(**row)
+
+
+async def select_states(db: Connection, workspace_id: UUID, start: datetime, end: datetime) -> list[WorkspaceState]:
+    """Status and tier between two moments, and before the first, in the order of time."""
+    rows = await db.fetch(_SELECT_STATES, workspace_id, start, end)
+    return [WorkspaceState(row["at"], row["status"], row["tier_name"]) for row in rows]
 
 
 async def lock_tier(db: Connection, workspace_id: UUID) -> str | None:
@@ -191,17 +201,6 @@ async def has_amounts(db: Connection, workspace_id: UUID) -> bool:
         workspace_id,
     )
     return found
-
-
-async def select_states(db: Connection, workspace_id: UUID, start: datetime, end: datetime) -> list[WorkspaceState]:
-    """Status and tier between two moments, and before the first, in the order of time."""
-    rows = await db.fetch(_SELECT_STATES, workspace_id, start, end)
-    return [WorkspaceState(row["at"], row["status"], row["tier_name"]) for row in rows]
-
-
-async def select_without_account(db: Connection, most: int) -> list[tuple[UUID, datetime]]:
-    """Workspaces and their creation. Needs platform scope."""
-    return [(row["id"], row["created_at"]) for row in await db.fetch(_SELECT_NEW, most)]
 
 
 async def insert_kept_facts(db: Connection, workspace_id: UUID) -> None:

@@ -32,39 +32,11 @@ from control.http.fields import WorkspaceId
 from control.http.pagination import Query
 from control.http.route import Route
 
-
-@dataclass(frozen=True, slots=True)
-class ExemptionView:
-    """A workspace to which a rule does not apply."""
-
-    id: Annotated[UUID, Field(description="Id of the exemption.")]
-    workspace_id: WorkspaceId
-    workspace_name: Annotated[str, Field(description="Name of the workspace.", examples=["Riverside Dental"])]
-    rule: Annotated[ExemptionRule, Field(description="What does not apply to the workspace.")]
-    reason: Annotated[
-        str, Field(description="Why; empty where it was not recorded.", examples=["Pays by bank transfer"])
-    ]
-    granted_by: Annotated[
-        str | None,
-        Field(
-            description="E-mail address of the administrator; null where it was not recorded.",
-            examples=["ops@example.com"],
-        ),
-    ]
-    granted_at: Annotated[datetime, Field(description="When the workspace was exempted (UTC).")]
-
-
-@dataclass(frozen=True, slots=True)
-class ExemptionList:
-    """Exemptions, newest first."""
-
-    exemptions: Annotated[list[ExemptionView], Field(description="The exemptions.")]
-    has_more: Annotated[bool, Field(description="Whether more rows follow.")]
-
-
-def to_exemption(listed: ListedExemption) -> ExemptionView:
-    """An exemption as the API shows it."""
-    return copy_fields(ExemptionView, listed.exemption, workspace_name=listed.workspace_name)
+# --- For members ---------------------------------------------------------------------------------------------------
+Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
+ShortText = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200, pattern=ONE_LINE)]
+# Some currencies have units that are worth 0.00004 US dollars; reservations count micros, up to nine billion units.
+Limit = Annotated[Decimal, Field(ge=0, le=1_000_000_000, decimal_places=3)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,30 +65,6 @@ class BillingSettingsView:
         str | None, Field(description="Country whose taxes are on invoices; null for none.", examples=["DE"])
     ]
     tax_id: Annotated[str, Field(description="The customer's tax number; empty if none.", examples=["DE123456789"])]
-
-
-def to_settings(chosen: BillingSettings, account: BillingAccount) -> BillingSettingsView:
-    return BillingSettingsView(
-        usage_limit_monthly=chosen.usage_limit_monthly,
-        currency=account.currency,
-        alert_threshold_percentage=chosen.alert_threshold_percentage,
-        auto_pause_on_limit=chosen.auto_pause_on_limit,
-        payment_method_last4=chosen.payment_method_last4,
-        billing_email=chosen.billing_email,
-        legal_name=account.legal_name,
-        country=account.country,
-        tax_id=account.tax_id,
-    )
-
-
-Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
-
-
-ShortText = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200, pattern=ONE_LINE)]
-
-
-# Some currencies have units that are worth 0.00004 US dollars; reservations count micros, up to nine billion units.
-Limit = Annotated[Decimal, Field(ge=0, le=1_000_000_000, decimal_places=3)]
 
 
 class BillingChange(ChangeBody):
@@ -156,6 +104,21 @@ async def change_billing_settings(context: MemberContext, body: BillingChange) -
     return to_settings(*await change_settings(context.db, context.actor, context.workspace_id, values))
 
 
+def to_settings(chosen: BillingSettings, account: BillingAccount) -> BillingSettingsView:
+    return BillingSettingsView(
+        usage_limit_monthly=chosen.usage_limit_monthly,
+        currency=account.currency,
+        alert_threshold_percentage=chosen.alert_threshold_percentage,
+        auto_pause_on_limit=chosen.auto_pause_on_limit,
+        payment_method_last4=chosen.payment_method_last4,
+        billing_email=chosen.billing_email,
+        legal_name=account.legal_name,
+        country=account.country,
+        tax_id=account.tax_id,
+    )
+
+
+# --- For the staff -------------------------------------------------------------------------------------------------
 WhyExempt = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2_000)]
 
 
@@ -190,15 +153,49 @@ class ExemptionsQuery(Query):
     rule: ExemptionRule | None = Field(None, description="Only exemptions from this rule.")
 
 
-async def set_tax_exemption(context: AdminContext, workspace_id: WorkspaceId, body: TaxExemption) -> None:
-    """Says whether a workspace's invoices have no tax, such as under reverse charge."""
-    await set_tax_exempt(context.db, context.actor, workspace_id, body.is_tax_exempt, body.reason, context.now)
+@dataclass(frozen=True, slots=True)
+class ExemptionView:
+    """A workspace to which a rule does not apply."""
+
+    id: Annotated[UUID, Field(description="Id of the exemption.")]
+    workspace_id: WorkspaceId
+    workspace_name: Annotated[str, Field(description="Name of the workspace.", examples=["Riverside Dental"])]
+    rule: Annotated[ExemptionRule, Field(description="What does not apply to the workspace.")]
+    reason: Annotated[
+        str, Field(description="Why; empty where it was not recorded.", examples=["Pays by bank transfer"])
+    ]
+    granted_by: Annotated[
+        str | None,
+        Field(
+            description="E-mail address of the administrator; null where it was not recorded.",
+            examples=["ops@example.com"],
+        ),
+    ]
+    granted_at: Annotated[datetime, Field(description="When the workspace was exempted (UTC).")]
+
+
+@dataclass(frozen=True, slots=True)
+class ExemptionList:
+    """Exemptions, newest first."""
+
+    exemptions: Annotated[list[ExemptionView], Field(description="The exemptions.")]
+    has_more: Annotated[bool, Field(description="Whether more rows follow.")]
 
 
 async def list_exemptions(context: AdminContext, query: ExemptionsQuery) -> ExemptionList:
     """Workspaces to which a rule does not apply, who exempted them and why, newest first."""
     found = await queries.select_exemptions(context.db, query.workspace_id, query.rule)
     return ExemptionList([to_exemption(one) for one in found], has_more=len(found) == MOST_EXEMPTIONS)
+
+
+def to_exemption(listed: ListedExemption) -> ExemptionView:
+    """An exemption as the API shows it."""
+    return copy_fields(ExemptionView, listed.exemption, workspace_name=listed.workspace_name)
+
+
+async def set_tax_exemption(context: AdminContext, workspace_id: WorkspaceId, body: TaxExemption) -> None:
+    """Says whether a workspace's invoices have no tax, such as under reverse charge."""
+    await set_tax_exempt(context.db, context.actor, workspace_id, body.is_tax_exempt, body.reason, context.now)
 
 
 async def set_prepayment(context: AdminContext, workspace_id: WorkspaceId, body: Prepayment) -> None:
@@ -219,8 +216,6 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", f"{BILLING}/settings", get_billing_settings, member("admin", "billing:read")),
     Route("PUT", f"{BILLING}/settings", change_billing_settings, member("owner")),
 )
-
-
 ADMIN_ROUTES: tuple[Route, ...] = (
     Route("GET", f"{ADMIN_BILLING}/exemptions", list_exemptions, READERS, beyond_spec=True),
     Route(

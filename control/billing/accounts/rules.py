@@ -39,15 +39,6 @@ class BillingSettings:
     payment_method_last4: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class WorkspaceFacts:
-    """What billing knows of a workspace. name: empty once it is purged."""
-
-    name: str
-    timezone: str
-    created_at: datetime
-
-
 ExemptionRule = Literal["tax", "payment_method"]
 # A list has no more. Exemptions are for few customers.
 MOST_EXEMPTIONS: Final = 1_000
@@ -72,6 +63,15 @@ class ListedExemption:
 
     exemption: Exemption
     workspace_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class WorkspaceFacts:
+    """What billing knows of a workspace. name: empty once it is purged."""
+
+    name: str
+    timezone: str
+    created_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

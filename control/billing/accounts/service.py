@@ -20,11 +20,6 @@ from control.workspaces.service import Workspaces
 from shared.errors import Invalid, NotFound
 from shared.ids import new_id
 
-# Fields of BillingAccount that its workspace changes with its settings.
-_WORKSPACE_FIELDS: Final = ("legal_name", "country", "tax_id")
-# Fields of BillingAccount that the staff sets; in the audit log.
-_STAFF_FIELDS: Final = ("is_tax_exempt", "is_prepaid", "is_payment_method_exempt")
-
 
 async def open_accounts(db: Connection, most: int) -> int:
     """Opens accounts of workspaces that have none; returns how many. Needs platform scope."""
@@ -32,6 +27,15 @@ async def open_accounts(db: Connection, most: int) -> int:
     for workspace_id, created_at in new:
         await queries.insert_account(db, BillingAccount(workspace_id=workspace_id, opened_at=created_at))
     return len(new)
+
+
+async def open_account(db: Connection, workspace_id: UUID, tier_name: str, currency: str, now: datetime) -> None:
+    """Has a new workspace billed in this currency. In any scope. Raises Conflict (code tier_not_priced)."""
+    if currency == CURRENCY:
+        return  # the worker opens the account
+    await require_priced(db, tier_name, currency, "currency")
+    account = BillingAccount(workspace_id=workspace_id, currency=currency, opened_at=now)
+    await queries.insert_account(db, account)
 
 
 async def load_account(db: Connection, workspace_id: UUID) -> BillingAccount:
@@ -44,19 +48,23 @@ async def load_account(db: Connection, workspace_id: UUID) -> BillingAccount:
     return BillingAccount(workspace_id=workspace_id, opened_at=opened_at)
 
 
-async def open_account(db: Connection, workspace_id: UUID, tier_name: str, currency: str, now: datetime) -> None:
-    """Has a new workspace billed in this currency. In any scope. Raises Conflict (code tier_not_priced)."""
-    if currency == CURRENCY:
-        return  # the worker opens the account
-    await require_priced(db, tier_name, currency, "currency")
-    account = BillingAccount(workspace_id=workspace_id, currency=currency, opened_at=now)
-    await queries.insert_account(db, account)
+async def lock_account(db: Connection, workspace_id: UUID) -> BillingAccount:
+    """The account, opened if there is none, and locked until the transaction ends."""
+    await queries.insert_account(db, await load_account(db, workspace_id))
+    account = await queries.select_account(db, workspace_id, lock=True)
+    assert account is not None, "it was just inserted"
+    return account
 
 
 async def keep_billing_facts(db: Connection, workspace_id: UUID) -> None:
     """Keeps what later invoices need of a workspace that is about to be purged: its name and its numbers, all of which
     must be released. Needs platform scope."""
     await queries.insert_kept_facts(db, workspace_id)
+
+
+# --- Settings of a workspace ---------------------------------------------------------------------------------------
+# Fields of BillingAccount that its workspace changes with its settings.
+_WORKSPACE_FIELDS: Final = ("legal_name", "country", "tax_id")
 
 
 async def get_settings(db: Connection, workspace_id: UUID) -> tuple[BillingSettings, BillingAccount]:
@@ -91,6 +99,21 @@ async def _store_settings(db: Connection, account: BillingAccount, changed: Mapp
     others = {name: value for name, value in changed.items() if name not in _WORKSPACE_FIELDS}
     if others:
         await queries.upsert_settings(db, account.workspace_id, others)
+
+
+def _settings_change(workspace_id: UUID, before: Mapping[str, Any], changed: Mapping[str, Any]) -> Change:
+    old = {name: _plain(before[name]) for name in changed}
+    new = {name: _plain(value) for name, value in changed.items()}
+    return Change("billing.settings", "billing_settings", str(workspace_id), workspace_id, old, new)
+
+
+def _plain(value: Any) -> Any:
+    return str(value) if isinstance(value, Decimal) else value
+
+
+# --- Exemptions ----------------------------------------------------------------------------------------------------
+# Fields of BillingAccount that the staff sets; in the audit log.
+_STAFF_FIELDS: Final = ("is_tax_exempt", "is_prepaid", "is_payment_method_exempt")
 
 
 async def set_tax_exempt(
@@ -153,24 +176,7 @@ async def _change_account(
     await record_change(db, actor, change)
 
 
-async def lock_account(db: Connection, workspace_id: UUID) -> BillingAccount:
-    """The account, opened if there is none, and locked until the transaction ends."""
-    await queries.insert_account(db, await load_account(db, workspace_id))
-    account = await queries.select_account(db, workspace_id, lock=True)
-    assert account is not None, "it was just inserted"
-    return account
-
-
-def _settings_change(workspace_id: UUID, before: Mapping[str, Any], changed: Mapping[str, Any]) -> Change:
-    old = {name: _plain(before[name]) for name in changed}
-    new = {name: _plain(value) for name, value in changed.items()}
-    return Change("billing.settings", "billing_settings", str(workspace_id), workspace_id, old, new)
-
-
-def _plain(value: Any) -> Any:
-    return str(value) if isinstance(value, Decimal) else value
-
-
+# --- E-mails -------------------------------------------------------------------------------------------------------
 class BillingMail:
     """Sends e-mails about money to the address that a workspace chose."""
 

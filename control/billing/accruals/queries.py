@@ -35,6 +35,26 @@ _MARK: Final = """
     WHERE workspace_id = $1 AND id = $2
       AND (accrued_until IS DISTINCT FROM $3 OR accrued_at < $4::timestamptz - interval '1 minute')
 """
+# Changes are looked for once more when they may have been committed after the accruals were computed.
+_LATE: Final = "interval '1 minute'"
+# Periods that have never accrued, and open ones with a day that has begun since, or whose plan or numbers changed.
+_SELECT_DUE: Final = f"""
+    SELECT workspace_id, least(greatest($1, period_start), period_end - interval '1 microsecond') AS at
+    FROM billing_periods WHERE accrued_until IS NULL AND period_start <= $1
+    UNION ALL
+    SELECT p.workspace_id, least(greatest($1, p.period_start), p.period_end - interval '1 microsecond')
+    FROM billing_periods p JOIN workspaces w ON w.id = p.workspace_id
+    WHERE p.status = 'open' AND p.period_start <= $1 AND (
+        (p.accrued_until <= $1 AND p.accrued_until < p.period_end)
+        OR EXISTS (SELECT FROM workspace_changes c
+                   WHERE c.workspace_id = p.workspace_id AND c.at > p.accrued_at - {_LATE})
+        OR EXISTS (SELECT FROM phone_numbers n
+                   WHERE n.workspace_id = p.workspace_id AND n.updated_at > p.accrued_at - {_LATE})
+        OR EXISTS (SELECT FROM plan_versions v WHERE v.tier_name = w.tier_name AND v.currency = p.currency
+                   AND v.created_at > p.accrued_at - {_LATE})
+    )
+    LIMIT $2
+"""
 
 
 async def select_periods(db: Connection, workspaces: Sequence[UUID], days: Sequence[date]) -> list[StoredPeriod]:
@@ -84,29 +104,6 @@ async def mark_accrued(db: Connection, workspace_id: UUID, period_id: UUID, unti
     )
     await db.execute(_MARK, workspace_id, period_id, until, now)
     return is_first
-
-
-# Changes are looked for once more when they may have been committed after the accruals were computed.
-_LATE: Final = "interval '1 minute'"
-
-# Periods that have never accrued, and open ones with a day that has begun since, or whose plan or numbers changed.
-_SELECT_DUE: Final = f"""
-    SELECT workspace_id, least(greatest($1, period_start), period_end - interval '1 microsecond') AS at
-    FROM billing_periods WHERE accrued_until IS NULL AND period_start <= $1
-    UNION ALL
-    SELECT p.workspace_id, least(greatest($1, p.period_start), p.period_end - interval '1 microsecond')
-    FROM billing_periods p JOIN workspaces w ON w.id = p.workspace_id
-    WHERE p.status = 'open' AND p.period_start <= $1 AND (
-        (p.accrued_until <= $1 AND p.accrued_until < p.period_end)
-        OR EXISTS (SELECT FROM workspace_changes c
-                   WHERE c.workspace_id = p.workspace_id AND c.at > p.accrued_at - {_LATE})
-        OR EXISTS (SELECT FROM phone_numbers n
-                   WHERE n.workspace_id = p.workspace_id AND n.updated_at > p.accrued_at - {_LATE})
-        OR EXISTS (SELECT FROM plan_versions v WHERE v.tier_name = w.tier_name AND v.currency = p.currency
-                   AND v.created_at > p.accrued_at - {_LATE})
-    )
-    LIMIT $2
-"""
 
 
 async def select_due(db: Connection, now: datetime, most: int) -> list[tuple[UUID, datetime]]:

@@ -105,6 +105,11 @@ class BillingNow:
     ]
 
 
+async def get_current_period(context: MemberContext) -> BillingNow:
+    """The running period: what was used so far, the fee, and how near the limit is."""
+    return to_now(await load_running_period(context.db, context.workspace_id, context.now))
+
+
 def to_now(running: RunningPeriod) -> BillingNow:
     period = CurrentPeriodView(
         start=running.period.start,
@@ -124,11 +129,6 @@ def to_now(running: RunningPeriod) -> BillingNow:
     ]
     included = None if running.is_trial else round(float(running.statement.included_seconds / 60), 1)
     return BillingNow(period, breakdown, running.percentage_of_limit, included)
-
-
-async def get_current_period(context: MemberContext) -> BillingNow:
-    """The running period: what was used so far, the fee, and how near the limit is."""
-    return to_now(await load_running_period(context.db, context.workspace_id, context.now))
 
 
 ROUTES: tuple[Route, ...] = (Route("GET", f"{BILLING}/current", get_current_period, member("viewer", "billing:read")),)

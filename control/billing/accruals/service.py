@@ -22,6 +22,62 @@ from control.db.pool import Connection
 _ZERO: Final = Decimal(0)
 
 
+# --- Accruals of periods -------------------------------------------------------------------------------------------
+def make_accrue(clock: Callable[[], datetime]) -> Callable[..., Awaitable[list[WorkspaceDay]]]:
+    """`accrue_days` for `roll_up_days`, at the clock's moment."""
+    return lambda db, days: accrue_days(db, days, clock())
+
+
+async def accrue_days(db: Connection, days: Sequence[WorkspaceDay], now: datetime) -> list[WorkspaceDay]:
+    """Computes the accruals of the periods that contain these days (UTC); returns the days whose accruals changed.
+    Their usage must be rolled up. Needs platform scope."""
+    workspaces = [marked.workspace_id for marked in days]
+    changed: dict[WorkspaceDay, None] = {}
+    for stored in await queries.select_periods(db, workspaces, [marked.day for marked in days]):
+        found = await _accrue_period(db, stored, now)
+        changed |= {WorkspaceDay(stored.workspace_id, day): None for day in sorted(found)}
+    return list(changed)
+
+
+async def _accrue_period(db: Connection, stored: StoredPeriod, now: datetime) -> set[date]:
+    """Stores the accruals of a period, up to `now` if it is open; returns the days whose accruals changed."""
+    moment = now if stored.status == "open" else stored.period.end
+    slices, _, accruals = await _load(db, stored, moment)
+    before = {
+        (accrual.at, accrual.resource_type): accrual
+        for accrual in await queries.select_accruals(db, stored.workspace_id, stored.id)
+    }
+    after = {(accrual.at, accrual.resource_type): accrual for accrual in accruals}
+    gone = [accrual for key, accrual in before.items() if after.get(key) != accrual]
+    new = [accrual for key, accrual in after.items() if before.get(key) != accrual]
+    if gone or new:
+        await queries.replace_accruals(db, stored.workspace_id, stored.id, gone, new)
+    until = next((part.since for part in slices if part.since > moment), stored.period.end)
+    first = await queries.mark_accrued(db, stored.workspace_id, stored.id, until, now)
+    days = {accrual.at.astimezone(UTC).date() for accrual in (*gone, *new)}
+    if first and stored.status != "open":  # the rows that closed the period no longer count
+        days |= {part.since.astimezone(UTC).date() for part in slices}
+    return days
+
+
+async def _load(
+    db: Connection, stored: StoredPeriod, now: datetime
+) -> tuple[list[Slice], list[SegmentUsage], list[Accrual]]:
+    workspace_id, period = stored.workspace_id, stored.period
+    segments = await load_segments(db, workspace_id, period, stored.currency)
+    slices = cut_slices(period, segments)
+    begun = [part for part in slices if part.since <= now]
+    usage = await ledger_queries.sum_slices(db, workspace_id, [(part.since, part.until) for part in begun])
+    usage += [SegmentUsage()] * (len(slices) - len(begun))
+    rates = await prices_queries.load_rates(db, stored.currency)
+    numbers = await load_numbers(db, workspace_id, period, rates)
+    accruals = compute_accruals(
+        period, segments, slices, usage, numbers, lambda amount: rates.to_usd(amount, period.start), now
+    )
+    return slices, usage, accruals
+
+
+# --- The running period --------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class AccruedBill:
     """What a period has cost until now, exact, without tax and credits. list_price: of the minutes, before included
@@ -77,31 +133,6 @@ class RunningPeriod:
         return sums
 
 
-def make_accrue(clock: Callable[[], datetime]) -> Callable[..., Awaitable[list[WorkspaceDay]]]:
-    """`accrue_days` for `roll_up_days`, at the clock's moment."""
-    return lambda db, days: accrue_days(db, days, clock())
-
-
-async def accrue_days(db: Connection, days: Sequence[WorkspaceDay], now: datetime) -> list[WorkspaceDay]:
-    """Computes the accruals of the periods that contain these days (UTC); returns the days whose accruals changed.
-    Their usage must be rolled up. Needs platform scope."""
-    workspaces = [marked.workspace_id for marked in days]
-    changed: dict[WorkspaceDay, None] = {}
-    for stored in await queries.select_periods(db, workspaces, [marked.day for marked in days]):
-        found = await _accrue_period(db, stored, now)
-        changed |= {WorkspaceDay(stored.workspace_id, day): None for day in sorted(found)}
-    return list(changed)
-
-
-async def load_accrued_bill(db: Connection, stored: StoredPeriod, now: datetime) -> AccruedBill:
-    """The same figures as those of the analytics, for a period that goes on."""
-    _, usage, accruals = await _load(db, stored, now)
-    listed = sum((minutes.price for minutes in usage), _ZERO)
-    fees = sum((accrual.price for accrual in accruals if accrual.resource_type == "subscription"), _ZERO)
-    others = sum((accrual.price for accrual in accruals if accrual.resource_type != "subscription"), _ZERO)
-    return AccruedBill(listed, listed + others, fees)
-
-
 async def load_running_period(db: Connection, workspace_id: UUID, now: datetime) -> RunningPeriod:
     """The period that goes on now, by roll-ups that are seconds old."""
     stored = await find_period(db, workspace_id, now)
@@ -113,39 +144,10 @@ async def load_running_period(db: Connection, workspace_id: UUID, now: datetime)
     return RunningPeriod(stored.period, stored.currency, statement, chosen.usage_limit_monthly, accrued, is_trial)
 
 
-async def _accrue_period(db: Connection, stored: StoredPeriod, now: datetime) -> set[date]:
-    """Stores the accruals of a period, up to `now` if it is open; returns the days whose accruals changed."""
-    moment = now if stored.status == "open" else stored.period.end
-    slices, _, accruals = await _load(db, stored, moment)
-    before = {
-        (accrual.at, accrual.resource_type): accrual
-        for accrual in await queries.select_accruals(db, stored.workspace_id, stored.id)
-    }
-    after = {(accrual.at, accrual.resource_type): accrual for accrual in accruals}
-    gone = [accrual for key, accrual in before.items() if after.get(key) != accrual]
-    new = [accrual for key, accrual in after.items() if before.get(key) != accrual]
-    if gone or new:
-        await queries.replace_accruals(db, stored.workspace_id, stored.id, gone, new)
-    until = next((part.since for part in slices if part.since > moment), stored.period.end)
-    first = await queries.mark_accrued(db, stored.workspace_id, stored.id, until, now)
-    days = {accrual.at.astimezone(UTC).date() for accrual in (*gone, *new)}
-    if first and stored.status != "open":  # the rows that closed the period no longer count
-        days |= {part.since.astimezone(UTC).date() for part in slices}
-    return days
-
-
-async def _load(
-    db: Connection, stored: StoredPeriod, now: datetime
-) -> tuple[list[Slice], list[SegmentUsage], list[Accrual]]:
-    workspace_id, period = stored.workspace_id, stored.period
-    segments = await load_segments(db, workspace_id, period, stored.currency)
-    slices = cut_slices(period, segments)
-    begun = [part for part in slices if part.since <= now]
-    usage = await ledger_queries.sum_slices(db, workspace_id, [(part.since, part.until) for part in begun])
-    usage += [SegmentUsage()] * (len(slices) - len(begun))
-    rates = await prices_queries.load_rates(db, stored.currency)
-    numbers = await load_numbers(db, workspace_id, period, rates)
-    accruals = compute_accruals(
-        period, segments, slices, usage, numbers, lambda amount: rates.to_usd(amount, period.start), now
-    )
-    return slices, usage, accruals
+async def load_accrued_bill(db: Connection, stored: StoredPeriod, now: datetime) -> AccruedBill:
+    """The same figures as those of the analytics, for a period that goes on."""
+    _, usage, accruals = await _load(db, stored, now)
+    listed = sum((minutes.price for minutes in usage), _ZERO)
+    fees = sum((accrual.price for accrual in accruals if accrual.resource_type == "subscription"), _ZERO)
+    others = sum((accrual.price for accrual in accruals if accrual.resource_type != "subscription"), _ZERO)
+    return AccruedBill(listed, listed + others, fees)

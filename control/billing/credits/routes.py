@@ -20,6 +20,7 @@ from control.http.route import Route
 from shared.ids import new_id
 
 
+# --- For members ---------------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class CreditFacts:
     """A credit. balance: what is left. priority: the lowest is used first."""
@@ -39,26 +40,6 @@ class CreditFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class AdminCreditView(CreditFacts):
-    """A credit."""
-
-    workspace_id: WorkspaceId
-    voided_at: Annotated[datetime | None, Field(description="When it was declared void (UTC); null while it is not.")]
-    reason: Annotated[str, Field(description="For the staff.", examples=["Payment overdue"])]
-
-
-@dataclass(frozen=True, slots=True)
-class AdminCreditAnswer:
-    """A credit."""
-
-    credit: Annotated[AdminCreditView, Field(description="The credit.")]
-
-
-def to_admin_credit(grant: CreditGrant) -> AdminCreditView:
-    return copy_fields(AdminCreditView, grant)
-
-
-@dataclass(frozen=True, slots=True)
 class CreditView(CreditFacts):
     """A credit of the workspace."""
 
@@ -71,16 +52,17 @@ class CreditList:
     has_more: Annotated[bool, Field(description="Whether more rows follow.")]
 
 
-def to_credit(grant: CreditGrant) -> CreditView:
-    return copy_fields(CreditView, grant)
-
-
 async def list_credits(context: MemberContext) -> CreditList:
     """Credits that invoices of the workspace use up."""
     found = await queries.select_grants(context.db, context.workspace_id)
     return CreditList([to_credit(one) for one in found], has_more=False)
 
 
+def to_credit(grant: CreditGrant) -> CreditView:
+    return copy_fields(CreditView, grant)
+
+
+# --- For the staff -------------------------------------------------------------------------------------------------
 class CreditBody(Body):
     """A credit. Invoices use credits by priority, then those that expire first."""
 
@@ -94,6 +76,22 @@ class CreditBody(Body):
     effective_at: UtcDatetime | None = Field(None, description="From when on it holds; left out: from now on.")
     expires_at: UtcDatetime | None = Field(None, description="Until when it holds; null: without end.")
     reason: Annotated[Reason, Field(description="Why, for the staff and the audit log.", examples=["Payment overdue"])]
+
+
+@dataclass(frozen=True, slots=True)
+class AdminCreditView(CreditFacts):
+    """A credit."""
+
+    workspace_id: WorkspaceId
+    voided_at: Annotated[datetime | None, Field(description="When it was declared void (UTC); null while it is not.")]
+    reason: Annotated[str, Field(description="For the staff.", examples=["Payment overdue"])]
+
+
+@dataclass(frozen=True, slots=True)
+class AdminCreditAnswer:
+    """A credit."""
+
+    credit: Annotated[AdminCreditView, Field(description="The credit.")]
 
 
 async def grant_credit(context: AdminContext, workspace_id: WorkspaceId, body: CreditBody) -> AdminCreditAnswer:
@@ -125,11 +123,13 @@ async def void_credit(
     )
 
 
+def to_admin_credit(grant: CreditGrant) -> AdminCreditView:
+    return copy_fields(AdminCreditView, grant)
+
+
 ROUTES: tuple[Route, ...] = (
     Route("GET", f"{BILLING}/credits", list_credits, member("admin", "billing:read"), beyond_spec=True),
 )
-
-
 ADMIN_ROUTES: tuple[Route, ...] = (
     Route(
         "POST",

@@ -11,7 +11,7 @@ from control.db.keyset import Keyset, ListPage, PageRequest, cut_page
 from control.db.pool import Connection
 from control.platform.model import CURRENCY
 
-_ORDER: Final = Keyset(("w.created_at", "w.id"), "SELECT created_at, id FROM workspaces WHERE id = $1")
+# --- Overview and balances -----------------------------------------------------------------------------------------
 _SELECT_SUMS: Final = """
     SELECT coalesce(sum(price), 0) AS revenue, coalesce(sum(cost), 0) AS cost,
            (SELECT coalesce(sum(unpriced), 0)::bigint FROM platform_provider_daily WHERE day >= $1) AS unpriced
@@ -42,6 +42,7 @@ _SELECT_OPEN: Final = """
     FROM (SELECT status, round((amount - amount_paid + amount_refunded) * usd_rate(currency, period_start), 3) AS owed
           FROM invoices WHERE status IN ('pending', 'overdue')) AS open
 """
+_ORDER: Final = Keyset(("w.created_at", "w.id"), "SELECT created_at, id FROM workspaces WHERE id = $1")
 # Workspaces that owe something, by the worst state of their invoices; the others have paid.
 _OWING: Final = """
     SELECT workspace_id, sum(amount - amount_paid + amount_refunded) AS balance,
@@ -102,6 +103,7 @@ async def count_balances(db: Connection, status: PaymentStatus | None) -> int:
     return total
 
 
+# --- Figures that are explained ------------------------------------------------------------------------------------
 Column = Literal["price", "cost"]
 # The fee of each active workspace, by the exchange rate of now. $1: the platform's currency.
 _ACTIVE_FEES: Final = """
@@ -179,6 +181,7 @@ async def select_fees(db: Connection) -> list[FigurePart]:
     return [FigurePart(**row) for row in rows]
 
 
+# --- Providers -----------------------------------------------------------------------------------------------------
 # The size of a role's unit in the ledger's: minutes of audio, thousands of characters. Tokens of different prices add
 # up to nothing.
 _UNITS: Final = {"stt": ("minute", 60_000), "tts": ("thousand_characters", 1_000)}

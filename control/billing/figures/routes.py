@@ -21,6 +21,12 @@ from control.http.route import Route
 from control.platform.model import CURRENCY
 
 
+class OverviewQuery(Query):
+    """The period: a calendar period in UTC, up to now."""
+
+    period: Literal["month", "quarter", "year"] = Field("month", description="This month, quarter or year.")
+
+
 @dataclass(frozen=True, slots=True)
 class TierRevenueView:
     """What the workspaces of a tier were charged in the period."""
@@ -80,6 +86,37 @@ class BillingOverviewView:
     payment_status: Annotated[PaymentStatusView, Field(description="Money of invoices.")]
 
 
+async def get_billing_overview(context: AdminContext, query: OverviewQuery) -> BillingOverviewView:
+    """Revenue, cost and profit of the period by tier, and what is open of invoices."""
+    first = first_day(query.period, context.now.astimezone(UTC).date())
+    return to_overview(await queries.select_overview(context.db, first))
+
+
+def to_overview(found: BillingOverview) -> BillingOverviewView:
+    return BillingOverviewView(
+        total_revenue=found.revenue,
+        usage_list_price=found.parts.list_price,
+        usage_billed=found.parts.usage,
+        fees_accrued=found.parts.fees,
+        credits=found.parts.credits,
+        total_cost=found.cost,
+        profit=found.revenue - found.cost,
+        unpriced=found.unpriced,
+        warning=cost_warning(found.unpriced),
+        currency=CURRENCY,
+        by_tier=[TierRevenueView(one.tier, one.workspaces, one.revenue, CURRENCY) for one in found.by_tier],
+        payment_status=PaymentStatusView(found.paid, found.pending, found.overdue, CURRENCY),
+    )
+
+
+class BalancesQuery(ListQuery):
+    """Filters of the list."""
+
+    status: PaymentStatus | None = Field(
+        None, description="Only workspaces that owe nothing (paid), something (pending), or are late (overdue)."
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class WorkspaceBalanceView:
     """What a workspace owes."""
@@ -101,51 +138,14 @@ class BalanceList(ListAnswer):
     workspaces: Annotated[list[WorkspaceBalanceView], Field(description="The workspaces that the user is a member of.")]
 
 
-def to_overview(found: BillingOverview) -> BillingOverviewView:
-    return BillingOverviewView(
-        total_revenue=found.revenue,
-        usage_list_price=found.parts.list_price,
-        usage_billed=found.parts.usage,
-        fees_accrued=found.parts.fees,
-        credits=found.parts.credits,
-        total_cost=found.cost,
-        profit=found.revenue - found.cost,
-        unpriced=found.unpriced,
-        warning=cost_warning(found.unpriced),
-        currency=CURRENCY,
-        by_tier=[TierRevenueView(one.tier, one.workspaces, one.revenue, CURRENCY) for one in found.by_tier],
-        payment_status=PaymentStatusView(found.paid, found.pending, found.overdue, CURRENCY),
-    )
-
-
-def to_balance(one: WorkspaceBalance) -> WorkspaceBalanceView:
-    return WorkspaceBalanceView(one.workspace_id, one.name, one.balance, one.currency, one.status, one.last_payment)
-
-
-class OverviewQuery(Query):
-    """The period: a calendar period in UTC, up to now."""
-
-    period: Literal["month", "quarter", "year"] = Field("month", description="This month, quarter or year.")
-
-
-class BalancesQuery(ListQuery):
-    """Filters of the list."""
-
-    status: PaymentStatus | None = Field(
-        None, description="Only workspaces that owe nothing (paid), something (pending), or are late (overdue)."
-    )
-
-
-async def get_billing_overview(context: AdminContext, query: OverviewQuery) -> BillingOverviewView:
-    """Revenue, cost and profit of the period by tier, and what is open of invoices."""
-    first = first_day(query.period, context.now.astimezone(UTC).date())
-    return to_overview(await queries.select_overview(context.db, first))
-
-
 async def list_balances(context: AdminContext, query: BalancesQuery) -> BalanceList:
     """Workspaces with what they owe, newest first."""
     found = await list_workspace_balances(context.db, query.status, page=query.request())
     return BalanceList([to_balance(one) for one in found.rows], **page_fields(query, found))
+
+
+def to_balance(one: WorkspaceBalance) -> WorkspaceBalanceView:
+    return WorkspaceBalanceView(one.workspace_id, one.name, one.balance, one.currency, one.status, one.last_payment)
 
 
 ADMIN_ROUTES: tuple[Route, ...] = (

@@ -22,6 +22,7 @@ from control.billing.prices.queries import MOST_VERSIONS
 from control.db.keyset import Keyset, ListPage, PageRequest, cut_page
 from control.db.pool import Connection
 
+# --- Invoices and their lines --------------------------------------------------------------------------------------
 _INVOICE: Final = tuple(field.name for field in fields(Invoice))
 _COLUMNS: Final = ", ".join(_INVOICE)
 # What may change once it exists.
@@ -34,7 +35,6 @@ _ISSUED_ORDER: Final = Keyset(
     ("created_at", "id"),
     "SELECT created_at, id FROM invoices WHERE id = $1 AND workspace_id = $2 AND status <> 'draft'",
 )
-
 # What was billed of the period $1, by key; also by invoices that are void: their charges were given up.
 _SELECT_BILLED: Final = """
     SELECT key, kind, min(since) AS since, max(until) AS until, max(unit) AS unit, max(tier_name) AS tier_name,
@@ -43,14 +43,12 @@ _SELECT_BILLED: Final = """
     FROM invoice_lines WHERE billing_period_id = $1 AND kind NOT IN ('credit', 'tax')
     GROUP BY key, kind ORDER BY key LIMIT 20000
 """
-
 # What void invoices gave up of the period $1, less what later lines (of the key $2) took back.
 _SELECT_GIVEN_UP: Final = """
     SELECT coalesce(sum(l.exact) FILTER (WHERE i.status = 'void' AND l.kind NOT IN ('credit', 'tax')), 0)
            - coalesce(sum(l.exact) FILTER (WHERE i.status <> 'void' AND l.key = $2), 0)
     FROM invoice_lines l JOIN invoices i ON i.id = l.invoice_id WHERE l.billing_period_id = $1
 """
-
 # Takes the next number of the series $1. The row stays locked until the invoice is issued: numbers have no gaps.
 _TAKE_NUMBER: Final = """
     INSERT INTO invoice_numbers (series, last) VALUES ($1, 1)
@@ -120,6 +118,22 @@ async def select_billed(db: Connection, period_id: UUID) -> Mapping[str, BilledL
     return {row["key"]: _billed(row) for row in await db.fetch(_SELECT_BILLED, period_id)}
 
 
+def _billed(row: Any) -> BilledLine:
+    line = StatementLine(
+        kind=row["kind"],
+        key=row["key"],
+        since=row["since"],
+        until=row["until"],
+        quantity=row["quantity"],
+        unit=row["unit"],
+        exact=row["exact"],
+        tier_name=row["tier_name"],
+        plan_version=row["plan_version"],
+        phone_number_id=row["phone_number_id"],
+    )
+    return BilledLine(line, row["exact"], row["quantity"])
+
+
 async def select_given_up(db: Connection, period_id: UUID) -> Decimal:
     """What void invoices gave up of a period, and no later line took back."""
     amount: Decimal = await db.fetchval(_SELECT_GIVEN_UP, period_id, GIVEN_UP)
@@ -184,58 +198,7 @@ async def sum_open(db: Connection, workspace_id: UUID) -> Decimal:
     return total
 
 
-def _billed(row: Any) -> BilledLine:
-    line = StatementLine(
-        kind=row["kind"],
-        key=row["key"],
-        since=row["since"],
-        until=row["until"],
-        quantity=row["quantity"],
-        unit=row["unit"],
-        exact=row["exact"],
-        tier_name=row["tier_name"],
-        plan_version=row["plan_version"],
-        phone_number_id=row["phone_number_id"],
-    )
-    return BilledLine(line, row["exact"], row["quantity"])
-
-
-_PAYMENT: Final = tuple(field.name for field in fields(Payment))
-
-
-async def insert_payment(db: Connection, payment: Payment) -> bool:
-    """Returns False if the invoice has one of this kind with this method and reference."""
-    places = ", ".join(f"${place}" for place in range(1, len(_PAYMENT) + 1))
-    tag = await db.execute(
-        f"INSERT INTO payments ({', '.join(_PAYMENT)}) VALUES ({places}) ON CONFLICT DO NOTHING",
-        *(getattr(payment, name) for name in _PAYMENT),
-    )
-    return bool(tag == "INSERT 0 1")
-
-
-async def select_amount(db: Connection, payment: Payment) -> Decimal | None:
-    """The amount of the invoice's payment or refund with this method and reference."""
-    amount: Decimal | None = await db.fetchval(
-        "SELECT amount FROM payments WHERE invoice_id = $1 AND kind = $2 AND method = $3 AND reference = $4",
-        payment.invoice_id,
-        payment.kind,
-        payment.method,
-        payment.reference,
-    )
-    return amount
-
-
-async def select_payments(db: Connection, invoice_id: UUID, workspace_id: UUID) -> list[Payment]:
-    """Payments and refunds of an invoice, the oldest first."""
-    rows = await db.fetch(
-        f"SELECT {', '.join(_PAYMENT)} FROM payments WHERE invoice_id = $1 AND workspace_id = $2 "
-        "ORDER BY at, id LIMIT 1000",
-        invoice_id,
-        workspace_id,
-    )
-    return [Payment(**row) for row in rows]
-
-
+# --- Invoices of all workspaces ------------------------------------------------------------------------------------
 _LISTING_COLUMNS: Final = ", ".join(f"i.{field.name}" for field in fields(Invoice))
 _INVOICE_NAMES: Final = tuple(field.name for field in fields(Invoice))
 _LISTING_ORDER: Final = Keyset(("i.created_at", "i.id"), "SELECT created_at, id FROM invoices WHERE id = $1")
@@ -281,6 +244,44 @@ def _listing(row: Any) -> InvoiceListing:
     return InvoiceListing(Invoice(**{name: row[name] for name in _INVOICE_NAMES}), row["workspace_name"])
 
 
+# --- Payments ------------------------------------------------------------------------------------------------------
+_PAYMENT: Final = tuple(field.name for field in fields(Payment))
+
+
+async def insert_payment(db: Connection, payment: Payment) -> bool:
+    """Returns False if the invoice has one of this kind with this method and reference."""
+    places = ", ".join(f"${place}" for place in range(1, len(_PAYMENT) + 1))
+    tag = await db.execute(
+        f"INSERT INTO payments ({', '.join(_PAYMENT)}) VALUES ({places}) ON CONFLICT DO NOTHING",
+        *(getattr(payment, name) for name in _PAYMENT),
+    )
+    return bool(tag == "INSERT 0 1")
+
+
+async def select_amount(db: Connection, payment: Payment) -> Decimal | None:
+    """The amount of the invoice's payment or refund with this method and reference."""
+    amount: Decimal | None = await db.fetchval(
+        "SELECT amount FROM payments WHERE invoice_id = $1 AND kind = $2 AND method = $3 AND reference = $4",
+        payment.invoice_id,
+        payment.kind,
+        payment.method,
+        payment.reference,
+    )
+    return amount
+
+
+async def select_payments(db: Connection, invoice_id: UUID, workspace_id: UUID) -> list[Payment]:
+    """Payments and refunds of an invoice, the oldest first."""
+    rows = await db.fetch(
+        f"SELECT {', '.join(_PAYMENT)} FROM payments WHERE invoice_id = $1 AND workspace_id = $2 "
+        "ORDER BY at, id LIMIT 1000",
+        invoice_id,
+        workspace_id,
+    )
+    return [Payment(**row) for row in rows]
+
+
+# --- Tax rates -----------------------------------------------------------------------------------------------------
 async def select_tax_rates(db: Connection, country: str | None = None) -> list[TaxRate]:
     """All versions of the tax rates. country: only of this one."""
     rows = await db.fetch(
@@ -308,6 +309,7 @@ async def insert_tax_rate(db: Connection, rate: TaxRate, now: datetime) -> TaxRa
     return None if row is None else TaxRate(**row)
 
 
+# --- Workspaces that do not pay ------------------------------------------------------------------------------------
 async def select_late(db: Connection, before: datetime, answered_since: datetime, most: int) -> list[UUID]:
     """Workspaces, not suspended and not deleted, with an invoice that was due before; one of a sink only if the sink
     was asked since then and said that it is open. Needs platform scope."""

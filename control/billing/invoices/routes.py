@@ -40,6 +40,9 @@ from control.http.json_or_pdf import JsonOrPdf
 from control.http.pagination import ListAnswer, ListQuery, UtcDatetime, page_fields
 from control.http.route import RateLimit, Route
 
+# --- For members ---------------------------------------------------------------------------------------------------
+LINK_LIMIT = RateLimit("invoice-links", 60, 60)
+
 
 @dataclass(frozen=True, slots=True)
 class InvoiceFacts:
@@ -59,67 +62,6 @@ class InvoiceFacts:
     issued_at: Annotated[datetime | None, Field(description="When it was issued (UTC); null before.")]
     due_at: Annotated[datetime | None, Field(description="When it is to be paid (UTC); null before it is issued.")]
     paid_at: Annotated[datetime | None, Field(description="When all of it was paid (UTC); null before.")]
-
-
-@dataclass(frozen=True, slots=True)
-class AdminInvoiceView(InvoiceFacts):
-    """An invoice."""
-
-    workspace_id: WorkspaceId
-    workspace_name: Annotated[str, Field(description="Name of the workspace.", examples=["Riverside Dental"])]
-    voided_at: Annotated[datetime | None, Field(description="When it was declared void (UTC); null while it is not.")]
-    voided_why: Annotated[
-        str | None, Field(description="Why it is void; null while it is not.", examples=["Billed to the wrong company"])
-    ]
-
-
-@dataclass(frozen=True, slots=True)
-class AdminInvoiceList(ListAnswer):
-    """A page of invoices, newest first."""
-
-    invoices: Annotated[list[AdminInvoiceView], Field(description="The invoices.")]
-
-
-@dataclass(frozen=True, slots=True)
-class AdminInvoiceAnswer:
-    """An invoice."""
-
-    invoice: Annotated[AdminInvoiceView, Field(description="The invoice.")]
-
-
-@dataclass(frozen=True, slots=True)
-class TaxRateView:
-    """A version of a tax rate."""
-
-    id: Annotated[int, Field(description="Number of the version.", examples=[7])]
-    country: Annotated[str, Field(description="Where it holds: ISO 3166.", examples=["DE"])]
-    name: Annotated[str, Field(description="As invoices call it.", examples=["VAT"])]
-    basis_points: Annotated[int, Field(description="Hundredths of a percent.", examples=[1900])]
-    is_inclusive: Annotated[bool, Field(description="Prices contain the tax.")]
-    valid_from: Annotated[datetime, Field(description="From when on it holds (UTC).")]
-
-
-@dataclass(frozen=True, slots=True)
-class TaxRateList:
-    """All versions of tax rates, by country and name."""
-
-    tax_rates: Annotated[list[TaxRateView], Field(description="The tax rates.")]
-    has_more: Annotated[bool, Field(description="Whether more rows follow.")]
-
-
-@dataclass(frozen=True, slots=True)
-class TaxRateAnswer:
-    """A tax rate."""
-
-    tax_rate: Annotated[TaxRateView, Field(description="The tax rate.")]
-
-
-def to_listing(one: InvoiceListing) -> AdminInvoiceView:
-    return to_admin_invoice(one.invoice, one.workspace_name)
-
-
-def to_admin_invoice(invoice: Invoice, workspace_name: str = "") -> AdminInvoiceView:
-    return copy_fields(AdminInvoiceView, invoice, workspace_name=workspace_name or invoice.customer_name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +139,31 @@ class InvoiceDetails:
     payments: list[PaymentView]
 
 
+async def list_invoices(context: MemberContext, query: ListQuery) -> InvoiceList:
+    """Invoices, newest first."""
+    found = await service.list_invoices(context.db, context.workspace_id, page=query.request())
+    invoices = [to_invoice(one, _url(context, one.id)) for one in found.rows]
+    return InvoiceList(invoices, **page_fields(query, found))
+
+
+async def get_invoice(context: MemberContext, invoice_id: InvoiceId) -> JsonOrPdf[InvoiceDetails]:
+    """An invoice with its lines; as a PDF if the Accept header prefers application/pdf."""
+    record = await service.load_invoice(context.db, context.workspace_id, invoice_id)
+    make = partial(_make_file, context.services[Invoices].make_document(record))
+    return JsonOrPdf(to_details(record, _url(context, invoice_id)), make)
+
+
+async def open_invoice_link(
+    context: Context,
+    link: Annotated[str, Field(description="The token of an invoice_pdf_url.", examples=["eyJhbGci…"])],
+) -> AfterCommit[FileResponse]:
+    """The PDF of an invoice, by its invoice_pdf_url, which needs no sign-in and is valid for one to two hours."""
+    workspace_id, invoice_id = context.services[InvoiceLinks].read(link, context.now)
+    await enter_workspace(context.db, workspace_id)
+    record = await service.load_invoice(context.db, workspace_id, invoice_id)
+    return AfterCommit(partial(_make_file, context.services[Invoices].make_document(record)))
+
+
 def to_invoice(invoice: Invoice, url: str) -> InvoiceView:
     """url: of the invoice."""
     return copy_fields(InvoiceView, invoice, invoice_pdf_url=invoice.invoice_pdf_url or url)
@@ -233,39 +200,9 @@ def _to_payment(payment: Payment) -> PaymentView:
     return PaymentView(payment.kind, payment.amount, payment.currency, payment.method, payment.at)
 
 
-LINK_LIMIT = RateLimit("invoice-links", 60, 60)
-
-
-async def list_invoices(context: MemberContext, query: ListQuery) -> InvoiceList:
-    """Invoices, newest first."""
-    found = await service.list_invoices(context.db, context.workspace_id, page=query.request())
-    invoices = [to_invoice(one, _url(context, one.id)) for one in found.rows]
-    return InvoiceList(invoices, **page_fields(query, found))
-
-
-async def get_invoice(context: MemberContext, invoice_id: InvoiceId) -> JsonOrPdf[InvoiceDetails]:
-    """An invoice with its lines; as a PDF if the Accept header prefers application/pdf."""
-    record = await service.load_invoice(context.db, context.workspace_id, invoice_id)
-    make = partial(_make_file, context.services[Invoices].make_document(record))
-    return JsonOrPdf(to_details(record, _url(context, invoice_id)), make)
-
-
-async def open_invoice_link(
-    context: Context,
-    link: Annotated[str, Field(description="The token of an invoice_pdf_url.", examples=["eyJhbGci…"])],
-) -> AfterCommit[FileResponse]:
-    """The PDF of an invoice, by its invoice_pdf_url, which needs no sign-in and is valid for one to two hours."""
-    workspace_id, invoice_id = context.services[InvoiceLinks].read(link, context.now)
-    await enter_workspace(context.db, workspace_id)
-    record = await service.load_invoice(context.db, workspace_id, invoice_id)
-    return AfterCommit(partial(_make_file, context.services[Invoices].make_document(record)))
-
-
-def _make_pdf(document: InvoiceDocument) -> bytes:
-    # Loaded with the first invoice: fpdf, fontTools and PIL are a fifth of what a program of control loads.
-    from control.billing.invoices.pdf import make_pdf
-
-    return make_pdf(document)
+def _url(context: MemberContext, invoice_id: UUID) -> str:
+    """Return the path of the PDF at this API."""
+    return f"/billing/invoices/{context.services[InvoiceLinks].sign(context.workspace_id, invoice_id, context.now)}"
 
 
 async def _make_file(document: InvoiceDocument) -> FileResponse:
@@ -278,11 +215,14 @@ async def _make_file(document: InvoiceDocument) -> FileResponse:
     return FileResponse(f"invoice-{document.invoice.number}.pdf", PDF_TYPE, len(content), read)
 
 
-def _url(context: MemberContext, invoice_id: UUID) -> str:
-    """Return the path of the PDF at this API."""
-    return f"/billing/invoices/{context.services[InvoiceLinks].sign(context.workspace_id, invoice_id, context.now)}"
+def _make_pdf(document: InvoiceDocument) -> bytes:
+    # Loaded with the first invoice: fpdf, fontTools and PIL are a fifth of what a program of control loads.
+    from control.billing.invoices.pdf import make_pdf
+
+    return make_pdf(document)
 
 
+# --- For the staff -------------------------------------------------------------------------------------------------
 class AdminInvoicesQuery(ListQuery):
     """Filters of the list."""
 
@@ -290,6 +230,47 @@ class AdminInvoicesQuery(ListQuery):
     status: InvoiceStatus | None = Field(
         None, description="Only invoices with this status; drafts, which are not issued, are listed only by it."
     )
+
+
+@dataclass(frozen=True, slots=True)
+class AdminInvoiceView(InvoiceFacts):
+    """An invoice."""
+
+    workspace_id: WorkspaceId
+    workspace_name: Annotated[str, Field(description="Name of the workspace.", examples=["Riverside Dental"])]
+    voided_at: Annotated[datetime | None, Field(description="When it was declared void (UTC); null while it is not.")]
+    voided_why: Annotated[
+        str | None, Field(description="Why it is void; null while it is not.", examples=["Billed to the wrong company"])
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class AdminInvoiceList(ListAnswer):
+    """A page of invoices, newest first."""
+
+    invoices: Annotated[list[AdminInvoiceView], Field(description="The invoices.")]
+
+
+@dataclass(frozen=True, slots=True)
+class AdminInvoiceAnswer:
+    """An invoice."""
+
+    invoice: Annotated[AdminInvoiceView, Field(description="The invoice.")]
+
+
+async def admin_list_invoices(context: AdminContext, query: AdminInvoicesQuery) -> AdminInvoiceList:
+    """Invoices of all workspaces, newest first."""
+    wanted = InvoiceFilter(query.workspace_id, query.status)
+    found = await service.list_all_invoices(context.db, wanted, page=query.request())
+    return AdminInvoiceList([to_listing(one) for one in found.rows], **page_fields(query, found))
+
+
+def to_listing(one: InvoiceListing) -> AdminInvoiceView:
+    return to_admin_invoice(one.invoice, one.workspace_name)
+
+
+def to_admin_invoice(invoice: Invoice, workspace_name: str = "") -> AdminInvoiceView:
+    return copy_fields(AdminInvoiceView, invoice, workspace_name=workspace_name or invoice.customer_name)
 
 
 class TaxRateBody(Body):
@@ -308,11 +289,31 @@ class TaxRateBody(Body):
     valid_from: Annotated[UtcDatetime, Field(description="From when on it holds (UTC).")]
 
 
-async def admin_list_invoices(context: AdminContext, query: AdminInvoicesQuery) -> AdminInvoiceList:
-    """Invoices of all workspaces, newest first."""
-    wanted = InvoiceFilter(query.workspace_id, query.status)
-    found = await service.list_all_invoices(context.db, wanted, page=query.request())
-    return AdminInvoiceList([to_listing(one) for one in found.rows], **page_fields(query, found))
+@dataclass(frozen=True, slots=True)
+class TaxRateView:
+    """A version of a tax rate."""
+
+    id: Annotated[int, Field(description="Number of the version.", examples=[7])]
+    country: Annotated[str, Field(description="Where it holds: ISO 3166.", examples=["DE"])]
+    name: Annotated[str, Field(description="As invoices call it.", examples=["VAT"])]
+    basis_points: Annotated[int, Field(description="Hundredths of a percent.", examples=[1900])]
+    is_inclusive: Annotated[bool, Field(description="Prices contain the tax.")]
+    valid_from: Annotated[datetime, Field(description="From when on it holds (UTC).")]
+
+
+@dataclass(frozen=True, slots=True)
+class TaxRateList:
+    """All versions of tax rates, by country and name."""
+
+    tax_rates: Annotated[list[TaxRateView], Field(description="The tax rates.")]
+    has_more: Annotated[bool, Field(description="Whether more rows follow.")]
+
+
+@dataclass(frozen=True, slots=True)
+class TaxRateAnswer:
+    """A tax rate."""
+
+    tax_rate: Annotated[TaxRateView, Field(description="The tax rate.")]
 
 
 async def list_tax_rates(context: AdminContext) -> TaxRateList:
@@ -338,8 +339,6 @@ ROUTES: tuple[Route, ...] = (
         "GET", "/billing/invoices/{link}", open_invoice_link, OPEN, limit=LINK_LIMIT, is_heavy=True, beyond_spec=True
     ),
 )
-
-
 ADMIN_ROUTES: tuple[Route, ...] = (
     Route("GET", f"{ADMIN_BILLING}/invoices", admin_list_invoices, READERS),
     Route("GET", f"{ADMIN_BILLING}/tax-rates", list_tax_rates, READERS, beyond_spec=True),

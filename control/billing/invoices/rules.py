@@ -17,6 +17,156 @@ from control.billing.credits.rules import CreditGrant, use_credits
 from control.billing.money import round_money
 from control.billing.periods.rules import BillingPeriod, Statement, StatementLine
 
+# --- Stored invoices -----------------------------------------------------------------------------------------------
+# The sink of invoices that the platform issues itself: they are paid by bank transfer, and marked paid by staff.
+OWN: Literal["own"] = "own"
+# draft: its period is closed, nobody was told. pending: issued. overdue: not paid by due_at.
+InvoiceStatus = Literal["draft", "pending", "paid", "overdue", "void", "uncollectible"]
+PaymentKind = Literal["payment", "refund"]
+# pending: an invoice is to be paid; overdue: one of them is late; paid: none is open.
+PaymentStatus = Literal["paid", "pending", "overdue"]
+LineKind = Literal["fee", "minutes", "included", "trial", "number", "credit", "tax"]
+PDF_TYPE: Final = "application/pdf"
+_ZERO: Final = Decimal(0)
+_INSTANT = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invoice:
+    """An invoice. number: None before it is issued. sink: who issues it; "own": the platform. amount: the total; its
+    parts are subtotal (without tax) and tax. customer_…, timezone: as they were when it was made."""
+
+    id: UUID
+    workspace_id: UUID
+    billing_period_id: UUID | None
+    number: str | None
+    sink: str
+    stripe_invoice_id: str | None
+    status: InvoiceStatus
+    currency: str
+    subtotal: Decimal
+    tax: Decimal
+    amount: Decimal
+    amount_paid: Decimal
+    amount_refunded: Decimal
+    period_start: datetime
+    period_end: datetime
+    timezone: str
+    customer_name: str
+    customer_country: str | None
+    customer_tax_id: str
+    invoice_pdf_url: str | None
+    issued_at: datetime | None
+    due_at: datetime | None
+    paid_at: datetime | None
+    voided_at: datetime | None
+    voided_why: str | None
+    created_at: datetime
+
+    @property
+    def amount_due(self) -> Decimal:
+        """What is still to be paid."""
+        is_open = self.status in ("pending", "overdue")
+        return self.amount - self.amount_paid + self.amount_refunded if is_open else self.amount * 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvoiceLine:
+    """A stored line; see control.billing.invoices.rules.DraftLine. tax_rate: the id of the rate of a tax line."""
+
+    id: UUID
+    position: int
+    kind: LineKind
+    key: str
+    is_adjustment: bool
+    description: str
+    billing_period_id: UUID | None
+    since: datetime | None
+    until: datetime | None
+    tier_name: str | None
+    plan_version: int | None
+    phone_number_id: UUID | None
+    grant_id: UUID | None
+    tax_rate: int | None
+    quantity: Decimal
+    unit: str
+    exact: Decimal
+    amount: Decimal
+    tax: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payment:
+    """Money that moved. amount: negative for a refund. reference: what the bank or the sink calls it."""
+
+    id: UUID
+    workspace_id: UUID
+    invoice_id: UUID
+    kind: PaymentKind
+    amount: Decimal
+    currency: str
+    method: str
+    reference: str = ""
+    reason: str = ""
+    recorded_by: UUID | None = None
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceRecord:
+    """An invoice with its lines and payments."""
+
+    invoice: Invoice
+    lines: list[InvoiceLine]
+    payments: list[Payment]
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceDocument:
+    """What a PDF shows. issuer: lines of the platform's name, address, tax id and bank account. fonts: files of further
+    fonts, the first choice first."""
+
+    issuer: Sequence[str]
+    invoice: Invoice
+    lines: Sequence[InvoiceLine]
+    payments: Sequence[Payment]
+    fonts: Sequence[Path] = ()
+
+    @property
+    def letters(self) -> set[str]:
+        """Of all texts that somebody chose."""
+        texts = (self.invoice.customer_name, self.invoice.customer_tax_id, *self.issuer)
+        return set().union(*texts, *(line.description for line in self.lines))
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceListing:
+    """An invoice in the staff's list. workspace_name: as it is now; once the workspace is purged, that of the
+    invoice."""
+
+    invoice: Invoice
+    workspace_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceFilter:
+    """Selects invoices for the staff's list. status: all but drafts where None."""
+
+    workspace_id: UUID | None = None
+    status: InvoiceStatus | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentNotice:
+    """What the staff tells of money that moved. amount: None for all that is open; positive for refunds, too."""
+
+    amount: Decimal | None
+    method: str
+    reference: str
+    reason: str
+
+
+# --- Taxes ---------------------------------------------------------------------------------------------------------
 WHOLE: Final = 10_000
 
 
@@ -63,13 +213,12 @@ def compute_taxes(taxable: Decimal, rates: Sequence[TaxRate], currency: str) -> 
     return amounts
 
 
-LineKind = Literal["fee", "minutes", "included", "trial", "number", "credit", "tax"]
+# --- The invoice of a period ---------------------------------------------------------------------------------------
 USAGE_KINDS: Final = ("minutes", "included", "trial", "number")
 # The line that carries a total below zero over into a credit grant.
 CARRIED_OVER: Final = "credit/carried-over"
 # The line that takes back what late rows would credit of charges that a void invoice gave up.
 GIVEN_UP: Final = "credit/given-up"
-_ZERO: Final = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -256,128 +405,13 @@ def _sum(lines: Iterable[DraftLine]) -> Decimal:
     return sum((line.amount for line in lines), _ZERO)
 
 
-# draft: its period is closed, nobody was told. pending: issued. overdue: not paid by due_at.
-InvoiceStatus = Literal["draft", "pending", "paid", "overdue", "void", "uncollectible"]
-PaymentKind = Literal["payment", "refund"]
-# pending: an invoice is to be paid; overdue: one of them is late; paid: none is open.
-PaymentStatus = Literal["paid", "pending", "overdue"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Invoice:
-    """An invoice. number: None before it is issued. sink: who issues it; "own": the platform. amount: the total; its
-    parts are subtotal (without tax) and tax. customer_…, timezone: as they were when it was made."""
-
-    id: UUID
-    workspace_id: UUID
-    billing_period_id: UUID | None
-    number: str | None
-    sink: str
-    stripe_invoice_id: str | None
-    status: InvoiceStatus
-    currency: str
-    subtotal: Decimal
-    tax: Decimal
-    amount: Decimal
-    amount_paid: Decimal
-    amount_refunded: Decimal
-    period_start: datetime
-    period_end: datetime
-    timezone: str
-    customer_name: str
-    customer_country: str | None
-    customer_tax_id: str
-    invoice_pdf_url: str | None
-    issued_at: datetime | None
-    due_at: datetime | None
-    paid_at: datetime | None
-    voided_at: datetime | None
-    voided_why: str | None
-    created_at: datetime
-
-    @property
-    def amount_due(self) -> Decimal:
-        """What is still to be paid."""
-        is_open = self.status in ("pending", "overdue")
-        return self.amount - self.amount_paid + self.amount_refunded if is_open else self.amount * 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InvoiceLine:
-    """A stored line; see control.billing.invoices.rules.DraftLine. tax_rate: the id of the rate of a tax line."""
-
-    id: UUID
-    position: int
-    kind: LineKind
-    key: str
-    is_adjustment: bool
-    description: str
-    billing_period_id: UUID | None
-    since: datetime | None
-    until: datetime | None
-    tier_name: str | None
-    plan_version: int | None
-    phone_number_id: UUID | None
-    grant_id: UUID | None
-    tax_rate: int | None
-    quantity: Decimal
-    unit: str
-    exact: Decimal
-    amount: Decimal
-    tax: Decimal
-
-
-@dataclass(frozen=True, slots=True)
-class InvoiceListing:
-    """An invoice in the staff's list. workspace_name: as it is now; once the workspace is purged, that of the
-    invoice."""
-
-    invoice: Invoice
-    workspace_name: str
-
-
-@dataclass(frozen=True, slots=True)
-class InvoiceFilter:
-    """Selects invoices for the staff's list. status: all but drafts where None."""
-
-    workspace_id: UUID | None = None
-    status: InvoiceStatus | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Payment:
-    """Money that moved. amount: negative for a refund. reference: what the bank or the sink calls it."""
-
-    id: UUID
-    workspace_id: UUID
-    invoice_id: UUID
-    kind: PaymentKind
-    amount: Decimal
-    currency: str
-    method: str
-    reference: str = ""
-    reason: str = ""
-    recorded_by: UUID | None = None
-    at: datetime
-
-
-_INSTANT = timedelta(microseconds=1)
-
-
+# --- Descriptions of lines -----------------------------------------------------------------------------------------
 def describe_line(line: DraftLine, timezone: str) -> str:
     """Plain English, with the days in the period's time zone."""
     text = _subject(line)
     if line.since is not None and line.until is not None and line.kind != "credit":
         text += f", {format_days(line.since, line.until, timezone)}"
     return f"{text} (correction)" if line.is_adjustment else text
-
-
-def format_days(since: datetime, until: datetime, timezone: str) -> str:
-    """First and last day of a stretch of time; one of them if they are the same."""
-    zone = ZoneInfo(timezone)
-    first, last = since.astimezone(zone), (until - _INSTANT).astimezone(zone)
-    ends = f"{last.day} {last:%b %Y}"
-    return ends if first.date() == last.date() else f"{first.day} {first:%b %Y} to {ends}"
 
 
 def _subject(line: DraftLine) -> str:
@@ -401,45 +435,9 @@ def _subject(line: DraftLine) -> str:
     return {CARRIED_OVER: "Carried over to the next invoice", GIVEN_UP: "Given up before"}.get(line.key, "Credit")
 
 
-PDF_TYPE: Final = "application/pdf"
-
-
-@dataclass(frozen=True, slots=True)
-class InvoiceRecord:
-    """An invoice with its lines and payments."""
-
-    invoice: Invoice
-    lines: list[InvoiceLine]
-    payments: list[Payment]
-
-
-@dataclass(frozen=True, slots=True)
-class InvoiceDocument:
-    """What a PDF shows. issuer: lines of the platform's name, address, tax id and bank account. fonts: files of further
-    fonts, the first choice first."""
-
-    issuer: Sequence[str]
-    invoice: Invoice
-    lines: Sequence[InvoiceLine]
-    payments: Sequence[Payment]
-    fonts: Sequence[Path] = ()
-
-    @property
-    def letters(self) -> set[str]:
-        """Of all texts that somebody chose."""
-        texts = (self.invoice.customer_name, self.invoice.customer_tax_id, *self.issuer)
-        return set().union(*texts, *(line.description for line in self.lines))
-
-
-# The sink of invoices that the platform issues itself: they are paid by bank transfer, and marked paid by staff.
-OWN: Literal["own"] = "own"
-
-
-@dataclass(frozen=True, slots=True)
-class PaymentNotice:
-    """What the staff tells of money that moved. amount: None for all that is open; positive for refunds, too."""
-
-    amount: Decimal | None
-    method: str
-    reference: str
-    reason: str
+def format_days(since: datetime, until: datetime, timezone: str) -> str:
+    """First and last day of a stretch of time; one of them if they are the same."""
+    zone = ZoneInfo(timezone)
+    first, last = since.astimezone(zone), (until - _INSTANT).astimezone(zone)
+    ends = f"{last.day} {last:%b %Y}"
+    return ends if first.date() == last.date() else f"{first.day} {first:%b %Y} to {ends}"

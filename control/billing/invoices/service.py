@@ -68,10 +68,12 @@ from shared.ids import new_id
 # 40 days, so that two would do; the third covers a worker that stood still.
 RECHECKED: Final = 3
 _INSTANT: Final = timedelta(microseconds=1)
-
 log = structlog.get_logger()
+_OPEN: Final = ("pending", "overdue")
+_ZERO: Final = Decimal(0)
 
 
+# --- Closing a period ----------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class ClosedPeriod:
     """invoice_id: None if nothing was to be billed."""
@@ -266,29 +268,7 @@ def _carried_over(stored: StoredPeriod, draft: InvoiceDraft, now: datetime) -> C
     )
 
 
-async def store_state(db: Connection, invoice: Invoice) -> None:
-    """Stores an invoice's state, with the event of it; none for a draft, which the customer does not see. The invoice
-    must be locked."""
-    await queries.update_state(db, invoice)
-    if invoice.status == "draft":
-        return
-    data = InvoiceEventData(
-        invoice_id=invoice.id,
-        number=invoice.number,
-        status=invoice.status,
-        amount=invoice.amount,
-        amount_paid=invoice.amount_paid,
-        currency=invoice.currency,
-        due_at=invoice.due_at,
-    )
-    fact = ReportedFact(invoice.workspace_id, "invoice.updated", invoice.id, datetime.now(UTC), data)
-    await report_facts(db, [fact])
-
-
-_OPEN: Final = ("pending", "overdue")
-_ZERO: Final = Decimal(0)
-
-
+# --- Issued invoices -----------------------------------------------------------------------------------------------
 async def issue_own(db: Connection, invoice_id: UUID, now: datetime, due_days: int) -> Invoice | None:
     """Gives a draft its number and makes it due. None: it is issued already, or a sink issues it. Needs platform scope.
 
@@ -320,6 +300,96 @@ async def mark_overdue(db: Connection, now: datetime, most: int) -> list[Invoice
     return late
 
 
+async def void_invoice(db: Connection, actor: Actor, invoice_id: UUID, reason: str, now: datetime) -> Invoice:
+    """Declares an issued invoice void: its charges are given up, and reversed in the ledger. Credits that it used are
+    free again. Raises NotFound, Conflict (code invoice_not_open): a paid one is refunded."""
+    invoice = await lock_invoice(db, invoice_id)
+    if invoice.status == "void":
+        return invoice
+    if invoice.status not in _OPEN or invoice.amount_paid > invoice.amount_refunded:
+        raise Conflict(
+            "Only an invoice that is issued and not paid can be void; refund a paid one.", code="invoice_not_open"
+        )
+    void = replace(invoice, status="void", voided_at=now, voided_why=reason)
+    await save_state(db, void)
+    await _reverse(db, invoice, Decimal(1))
+    await _audit(db, actor, "invoice.void", invoice, void, reason)
+    return void
+
+
+async def lock_invoice(db: Connection, invoice_id: UUID) -> Invoice:
+    """An invoice, locked until the transaction ends. Raises NotFound (code invoice_not_found). Needs platform scope."""
+    invoice = await queries.select_invoice(db, invoice_id, lock=True)
+    if invoice is None:
+        raise NotFound("There is no such invoice.", code="invoice_not_found")
+    return invoice
+
+
+async def save_state(db: Connection, invoice: Invoice) -> None:
+    """Stores an invoice's state, and that of its period, which is the same. The invoice must be locked."""
+    await store_state(db, invoice)
+    if invoice.billing_period_id is not None and invoice.status in ("pending", "paid", "overdue", "void"):
+        await periods_queries.update_status(db, invoice.billing_period_id, invoice.status)
+
+
+async def store_state(db: Connection, invoice: Invoice) -> None:
+    """Stores an invoice's state, with the event of it; none for a draft, which the customer does not see. The invoice
+    must be locked."""
+    await queries.update_state(db, invoice)
+    if invoice.status == "draft":
+        return
+    data = InvoiceEventData(
+        invoice_id=invoice.id,
+        number=invoice.number,
+        status=invoice.status,
+        amount=invoice.amount,
+        amount_paid=invoice.amount_paid,
+        currency=invoice.currency,
+        due_at=invoice.due_at,
+    )
+    fact = ReportedFact(invoice.workspace_id, "invoice.updated", invoice.id, datetime.now(UTC), data)
+    await report_facts(db, [fact])
+
+
+async def _reverse(db: Connection, invoice: Invoice, share: Decimal) -> None:
+    """A row of the ledger for each line, in the period that the line billed: with the share 1 their sum is 0."""
+    charges = [
+        PeriodCharge(
+            at=(line.until or invoice.period_end) - _INSTANT,
+            resource_type="credit",
+            quantity=Decimal(1),
+            unit="invoice",
+            cost=_ZERO,
+            price=-round_amount(line.exact * share),
+            is_adjustment=True,
+            line_id=line.id,
+        )
+        for line in await queries.select_lines(db, invoice.id, invoice.workspace_id)
+        if line.kind != "tax" and line.exact
+    ]
+    await ledger_queries.insert_charges(db, invoice.workspace_id, charges)
+    await mark_days(db, [WorkspaceDay(invoice.workspace_id, one.at.date()) for one in charges])
+
+
+# --- Payments and refunds ------------------------------------------------------------------------------------------
+def make_payment(
+    invoice: Invoice, amount: Decimal, method: str, at: datetime, *, reference: str = "", by: UUID | None = None
+) -> Payment:
+    """A payment for an invoice, or a refund where the amount is negative."""
+    return Payment(
+        id=UUID(new_id()),
+        workspace_id=invoice.workspace_id,
+        invoice_id=invoice.id,
+        kind="payment" if amount > 0 else "refund",
+        amount=amount,
+        currency=invoice.currency,
+        method=method,
+        reference=reference,
+        recorded_by=by,
+        at=at,
+    )
+
+
 async def record_payment(db: Connection, actor: Actor, payment: Payment) -> Invoice:
     """Records money that came in; the invoice is paid once all of it did. Repeated with the same method and reference
     it changes nothing. Raises NotFound, Conflict (codes invoice_not_open, reference_used), Invalid (code
@@ -337,6 +407,18 @@ async def record_payment(db: Connection, actor: Actor, payment: Payment) -> Invo
     await save_state(db, paid)
     await _audit(db, actor, "invoice.payment", invoice, paid, payment.reason)
     return paid
+
+
+async def record_manual_payment(
+    db: Connection, actor: Actor, invoice_id: UUID, notice: PaymentNotice, now: datetime
+) -> Invoice:
+    """Records a payment that the staff report; without an amount, all that is open. Raises as `record_payment` does."""
+    invoice = await lock_invoice(db, invoice_id)
+    amount = invoice.amount_due if notice.amount is None else require_exact(notice.amount, invoice.currency)
+    if not amount:
+        raise Conflict(f"This invoice is {invoice.status}: nothing is to be paid.", code="invoice_not_open")
+    payment = make_payment(invoice, amount, notice.method, now, reference=notice.reference, by=actor.id)
+    return await record_payment(db, actor, replace(payment, reason=notice.reason))
 
 
 async def refund_payment(db: Connection, actor: Actor, refund: Payment) -> Invoice:
@@ -357,21 +439,17 @@ async def refund_payment(db: Connection, actor: Actor, refund: Payment) -> Invoi
     return refunded
 
 
-async def void_invoice(db: Connection, actor: Actor, invoice_id: UUID, reason: str, now: datetime) -> Invoice:
-    """Declares an issued invoice void: its charges are given up, and reversed in the ledger. Credits that it used are
-    free again. Raises NotFound, Conflict (code invoice_not_open): a paid one is refunded."""
+async def record_manual_refund(
+    db: Connection, actor: Actor, invoice_id: UUID, notice: PaymentNotice, now: datetime
+) -> Invoice:
+    """Records a refund that the staff report; without an amount, all that was paid. Raises as `refund_payment` does."""
     invoice = await lock_invoice(db, invoice_id)
-    if invoice.status == "void":
-        return invoice
-    if invoice.status not in _OPEN or invoice.amount_paid > invoice.amount_refunded:
-        raise Conflict(
-            "Only an invoice that is issued and not paid can be void; refund a paid one.", code="invoice_not_open"
-        )
-    void = replace(invoice, status="void", voided_at=now, voided_why=reason)
-    await save_state(db, void)
-    await _reverse(db, invoice, Decimal(1))
-    await _audit(db, actor, "invoice.void", invoice, void, reason)
-    return void
+    left = invoice.amount_paid - invoice.amount_refunded
+    amount = left if notice.amount is None else require_exact(notice.amount, invoice.currency)
+    if not amount:
+        raise Conflict("Nothing was paid that could be paid back.", code="invoice_not_paid")
+    refund = make_payment(invoice, -amount, notice.method, now, reference=notice.reference, by=actor.id)
+    return await refund_payment(db, actor, replace(refund, reason=notice.reason))
 
 
 async def credit_invoice(db: Connection, actor: Actor, credit: Payment) -> Invoice:
@@ -404,21 +482,6 @@ async def cancel_refund(db: Connection, actor: Actor, returned: Payment) -> Invo
     return after
 
 
-async def lock_invoice(db: Connection, invoice_id: UUID) -> Invoice:
-    """An invoice, locked until the transaction ends. Raises NotFound (code invoice_not_found). Needs platform scope."""
-    invoice = await queries.select_invoice(db, invoice_id, lock=True)
-    if invoice is None:
-        raise NotFound("There is no such invoice.", code="invoice_not_found")
-    return invoice
-
-
-async def save_state(db: Connection, invoice: Invoice) -> None:
-    """Stores an invoice's state, and that of its period, which is the same. The invoice must be locked."""
-    await store_state(db, invoice)
-    if invoice.billing_period_id is not None and invoice.status in ("pending", "paid", "overdue", "void"):
-        await periods_queries.update_status(db, invoice.billing_period_id, invoice.status)
-
-
 async def _insert(db: Connection, payment: Payment) -> bool:
     """Returns False if it was recorded before. Raises Invalid, and Conflict if another amount was."""
     if payment.amount == 0:
@@ -430,26 +493,6 @@ async def _insert(db: Connection, payment: Payment) -> bool:
         message = f"The reference {payment.reference!r} is that of {recorded} already: give this one another."
         raise Conflict(message, code="reference_used", param="reference")
     return False
-
-
-async def _reverse(db: Connection, invoice: Invoice, share: Decimal) -> None:
-    """A row of the ledger for each line, in the period that the line billed: with the share 1 their sum is 0."""
-    charges = [
-        PeriodCharge(
-            at=(line.until or invoice.period_end) - _INSTANT,
-            resource_type="credit",
-            quantity=Decimal(1),
-            unit="invoice",
-            cost=_ZERO,
-            price=-round_amount(line.exact * share),
-            is_adjustment=True,
-            line_id=line.id,
-        )
-        for line in await queries.select_lines(db, invoice.id, invoice.workspace_id)
-        if line.kind != "tax" and line.exact
-    ]
-    await ledger_queries.insert_charges(db, invoice.workspace_id, charges)
-    await mark_days(db, [WorkspaceDay(invoice.workspace_id, one.at.date()) for one in charges])
 
 
 async def _audit(db: Connection, actor: Actor, action: str, before: Invoice, after: Invoice, reason: str) -> None:
@@ -467,47 +510,14 @@ def _audited(invoice: Invoice) -> dict[str, str]:
     }
 
 
-def make_payment(
-    invoice: Invoice, amount: Decimal, method: str, at: datetime, *, reference: str = "", by: UUID | None = None
-) -> Payment:
-    """A payment for an invoice, or a refund where the amount is negative."""
-    return Payment(
-        id=UUID(new_id()),
-        workspace_id=invoice.workspace_id,
-        invoice_id=invoice.id,
-        kind="payment" if amount > 0 else "refund",
-        amount=amount,
-        currency=invoice.currency,
-        method=method,
-        reference=reference,
-        recorded_by=by,
-        at=at,
-    )
-
-
-async def record_manual_payment(
-    db: Connection, actor: Actor, invoice_id: UUID, notice: PaymentNotice, now: datetime
-) -> Invoice:
-    """Records a payment that the staff report; without an amount, all that is open. Raises as `record_payment` does."""
-    invoice = await lock_invoice(db, invoice_id)
-    amount = invoice.amount_due if notice.amount is None else require_exact(notice.amount, invoice.currency)
-    if not amount:
-        raise Conflict(f"This invoice is {invoice.status}: nothing is to be paid.", code="invoice_not_open")
-    payment = make_payment(invoice, amount, notice.method, now, reference=notice.reference, by=actor.id)
-    return await record_payment(db, actor, replace(payment, reason=notice.reason))
-
-
-async def record_manual_refund(
-    db: Connection, actor: Actor, invoice_id: UUID, notice: PaymentNotice, now: datetime
-) -> Invoice:
-    """Records a refund that the staff report; without an amount, all that was paid. Raises as `refund_payment` does."""
-    invoice = await lock_invoice(db, invoice_id)
-    left = invoice.amount_paid - invoice.amount_refunded
-    amount = left if notice.amount is None else require_exact(notice.amount, invoice.currency)
-    if not amount:
-        raise Conflict("Nothing was paid that could be paid back.", code="invoice_not_paid")
-    refund = make_payment(invoice, -amount, notice.method, now, reference=notice.reference, by=actor.id)
-    return await refund_payment(db, actor, replace(refund, reason=notice.reason))
+# --- Lists ---------------------------------------------------------------------------------------------------------
+async def load_invoice(db: Connection, workspace_id: UUID, invoice_id: UUID) -> InvoiceRecord:
+    """An issued invoice. Raises NotFound (code invoice_not_found)."""
+    invoice = await queries.select_invoice(db, invoice_id, workspace_id)
+    if invoice is None or invoice.status == "draft":
+        raise NotFound("There is no such invoice.", code="invoice_not_found")
+    lines = await queries.select_lines(db, invoice_id, workspace_id)
+    return InvoiceRecord(invoice, lines, await queries.select_payments(db, invoice_id, workspace_id))
 
 
 async def list_invoices(db: Connection, workspace_id: UUID, *, page: PageRequest) -> ListPage[Invoice]:
@@ -526,15 +536,7 @@ async def list_all_invoices(db: Connection, wanted: InvoiceFilter, *, page: Page
     return found.with_total(await queries.count_listings(db, wanted))
 
 
-async def load_invoice(db: Connection, workspace_id: UUID, invoice_id: UUID) -> InvoiceRecord:
-    """An issued invoice. Raises NotFound (code invoice_not_found)."""
-    invoice = await queries.select_invoice(db, invoice_id, workspace_id)
-    if invoice is None or invoice.status == "draft":
-        raise NotFound("There is no such invoice.", code="invoice_not_found")
-    lines = await queries.select_lines(db, invoice_id, workspace_id)
-    return InvoiceRecord(invoice, lines, await queries.select_payments(db, invoice_id, workspace_id))
-
-
+# --- Tax rates -----------------------------------------------------------------------------------------------------
 async def add_tax_rate(db: Connection, actor: Actor, rate: TaxRate, now: datetime) -> TaxRate:
     """Raises Conflict (code tax_rate_exists)."""
     stored = await queries.insert_tax_rate(db, rate, now)
@@ -545,6 +547,7 @@ async def add_tax_rate(db: Connection, actor: Actor, rate: TaxRate, now: datetim
     return stored
 
 
+# --- E-mails and documents -----------------------------------------------------------------------------------------
 class Invoices:
     """Issues the platform's own invoices, and notifies who pays them. issuer: lines of the platform's name and address.
     fonts: files of further fonts for the PDF."""

@@ -24,10 +24,10 @@ from control.db.pool import Connection
 from control.platform.model import CURRENCY
 from shared.ids import new_id
 
+# --- Rows of calls -------------------------------------------------------------------------------------------------
 # An adjusting row whose cost and price are known was computed from the call's whole: it settles the rows of its kind
 # that were unknown before. To be used over rows of one call, resource, provider, model and unit.
 _SETTLED: Final = "bool_or(entry = 'adjustment' AND cost IS NOT NULL AND price IS NOT NULL)"
-
 _INSERT: Final = """
     INSERT INTO usage_records (id, workspace_id, call_id, agent_id, at, resource_type, provider, vendor, model,
                                quantity, unit, cost, price, cost_version, price_version, estimated, seq, entry,
@@ -45,7 +45,16 @@ _INSERT: Final = """
 _PLAIN: Final = (
     "workspace_id", "call_id", "agent_id", "at", "resource_type", "provider", "vendor", "model", "quantity", "unit",
 )  # fmt: skip
-
+# The tier of the workspaces $2 at the times $3, by call $1, and their currency; the tier of now where no change is
+# recorded before.
+_SELECT_TIERS: Final = """
+    SELECT asked.call_id, coalesce(
+        (SELECT c.tier_name FROM workspace_changes c WHERE c.workspace_id = asked.workspace_id AND c.at <= asked.at
+         ORDER BY c.at DESC, c.seq DESC LIMIT 1), w.tier_name) AS tier_name, coalesce(a.currency, $4) AS currency
+    FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[]) AS asked (call_id, workspace_id, at)
+    LEFT JOIN workspaces w ON w.id = asked.workspace_id
+    LEFT JOIN billing_accounts a ON a.workspace_id = asked.workspace_id
+"""
 # What is booked of the minutes of calls $1, whose rows are of the times $2.
 _SELECT_BOOKED: Final = f"""
     SELECT call_id, resource_type, sum(quantity) AS quantity, coalesce(sum(cost), 0) AS cost,
@@ -55,12 +64,10 @@ _SELECT_BOOKED: Final = f"""
     WHERE call_id = ANY($1::uuid[]) AND at = ANY($2::timestamptz[]) AND resource_type IN ('call_minutes', 'telephony')
     GROUP BY 1, 2
 """
-
 # What calls $1 are charged.
 _SELECT_CHARGED: Final = """
     SELECT call_id, coalesce(sum(price), 0) AS price FROM usage_records WHERE call_id = ANY($1::uuid[]) GROUP BY 1
 """
-
 # What call $1 consumed, by resource; $2: its workspace.
 _SELECT_COSTS: Final = f"""
     SELECT resource_type, provider, vendor, model, unit, sum(quantity) AS quantity,
@@ -70,7 +77,6 @@ _SELECT_COSTS: Final = f"""
     FROM usage_records WHERE call_id = $1 AND workspace_id = $2
     GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 4, 5, 3 LIMIT 1000
 """
-
 # Rows since $1 whose cost or price is unknown and was not settled by a later one, which has the same time. The inner
 # query's LIMIT has it looked up by the index, row by row: joined, it would read the whole ledger every minute.
 _COUNT_UNPRICED: Final = """
@@ -104,6 +110,19 @@ async def insert_rows(db: Connection, rows: Sequence[LedgerRow]) -> None:
     )
 
 
+async def select_call_tiers(db: Connection, calls: Iterable[FinishedCall]) -> dict[UUID, CallTier]:
+    """The tier of each call's workspace when the call was created."""
+    wanted = list(calls)
+    rows = await db.fetch(
+        _SELECT_TIERS,
+        [call.call_id for call in wanted],
+        [call.workspace_id for call in wanted],
+        [call.at for call in wanted],
+        CURRENCY,
+    )
+    return {row["call_id"]: CallTier(row["tier_name"], row["currency"]) for row in rows}
+
+
 async def select_booked(db: Connection, calls: Iterable[FinishedCall]) -> dict[tuple[UUID, str], BookedAmounts]:
     """What is booked of the calls' minutes and telephony, by call and kind. The calls must be locked."""
     wanted = list(calls)
@@ -131,23 +150,12 @@ async def count_unpriced(db: Connection, since: datetime) -> list[UnpricedUsage]
     return [UnpricedUsage(**row) for row in await db.fetch(_COUNT_UNPRICED, since)]
 
 
-# Call minutes of workspace $1 from $2 to $3, two arrays of moments. Test calls have no price version and the price 0.
-_SUM_MINUTES: Final = """
-    SELECT coalesce(sum(u.quantity) FILTER (WHERE u.price IS NULL OR u.price_version IS NOT NULL OR u.price <> 0), 0)
-               AS seconds,
-           coalesce(sum(u.price), 0) AS price, count(*) FILTER (WHERE u.id IS NOT NULL AND u.price IS NULL) AS unpriced
-    FROM unnest($2::timestamptz[], $3::timestamptz[]) WITH ORDINALITY AS part (since, until, number)
-    LEFT JOIN usage_records u ON u.workspace_id = $1 AND u.at >= part.since AND u.at < part.until
-                             AND u.resource_type = 'call_minutes'
-    GROUP BY part.number ORDER BY part.number
-"""
-
+# --- Rows of periods -----------------------------------------------------------------------------------------------
 _INSERT_CHARGES: Final = """
     INSERT INTO usage_records (id, workspace_id, at, resource_type, quantity, unit, cost, price, entry, details)
     SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::text[], $5::numeric[], $6::text[],
                          $7::numeric[], $8::numeric[], $9::text[], $10::jsonb[])
 """
-
 # Rows of workspace $1 from $2 to $3 of the resource $4 (null: all that customers pay), by price version.
 _SUM_ROWS: Final = """
     SELECT resource_type, unit, price_version, entry, count(*) AS rows, sum(quantity) AS quantity,
@@ -159,14 +167,6 @@ _SUM_ROWS: Final = """
       AND ($5::text IS NULL OR details ->> 'line' = $5)
     GROUP BY 1, 2, 3, 4 ORDER BY 1, 3 NULLS FIRST, 4 LIMIT 1000
 """
-
-
-async def sum_minutes(
-    db: Connection, workspace_id: UUID, parts: Sequence[tuple[datetime, datetime]]
-) -> list[SegmentUsage]:
-    """The sums of the workspace's call minutes in each part: from (inclusive), to (exclusive)."""
-    rows = await db.fetch(_SUM_MINUTES, workspace_id, [since for since, _ in parts], [until for _, until in parts])
-    return [SegmentUsage(**row) for row in rows]
 
 
 async def insert_charges(db: Connection, workspace_id: UUID, charges: Sequence[PeriodCharge]) -> None:
@@ -204,8 +204,17 @@ async def sum_rows(
     return [LedgerSum(**row) for row in rows]
 
 
-_QUARTER_US: Final = 900_000_000
-_EPOCH: Final = datetime.fromisoformat("2000-01-01T00:00:00+00:00")
+# --- Call minutes --------------------------------------------------------------------------------------------------
+# Call minutes of workspace $1 from $2 to $3, two arrays of moments. Test calls have no price version and the price 0.
+_SUM_MINUTES: Final = """
+    SELECT coalesce(sum(u.quantity) FILTER (WHERE u.price IS NULL OR u.price_version IS NOT NULL OR u.price <> 0), 0)
+               AS seconds,
+           coalesce(sum(u.price), 0) AS price, count(*) FILTER (WHERE u.id IS NOT NULL AND u.price IS NULL) AS unpriced
+    FROM unnest($2::timestamptz[], $3::timestamptz[]) WITH ORDINALITY AS part (since, until, number)
+    LEFT JOIN usage_records u ON u.workspace_id = $1 AND u.at >= part.since AND u.at < part.until
+                             AND u.resource_type = 'call_minutes'
+    GROUP BY part.number ORDER BY part.number
+"""
 _SUM: Final = """
     SELECT coalesce(sum(i.quantity), 0) AS seconds, coalesce(sum(i.price), 0) AS price,
            coalesce(sum(i.unpriced), 0)::integer AS unpriced
@@ -214,6 +223,26 @@ _SUM: Final = """
                                AND i.resource_type = 'call_minutes'
     GROUP BY part.number ORDER BY part.number
 """
+_QUARTER_US: Final = 900_000_000
+_EPOCH: Final = datetime.fromisoformat("2000-01-01T00:00:00+00:00")
+# Workspace $1, from the days $2 to the days $3 (both inclusive), two arrays. Before charged_quantity was computed, all
+# minutes counted.
+_SUM_DAYS: Final = """
+    SELECT coalesce(sum(coalesce(d.charged_quantity, d.quantity)), 0) AS seconds, coalesce(sum(d.price), 0) AS price,
+           coalesce(sum(d.unpriced), 0)::integer AS unpriced
+    FROM unnest($2::date[], $3::date[]) WITH ORDINALITY AS part (first, last, number)
+    LEFT JOIN usage_daily d ON d.workspace_id = $1 AND d.day BETWEEN part.first AND part.last
+                           AND d.resource_type = 'call_minutes'
+    GROUP BY part.number ORDER BY part.number
+"""
+
+
+async def sum_minutes(
+    db: Connection, workspace_id: UUID, parts: Sequence[tuple[datetime, datetime]]
+) -> list[SegmentUsage]:
+    """The sums of the workspace's call minutes in each part: from (inclusive), to (exclusive)."""
+    rows = await db.fetch(_SUM_MINUTES, workspace_id, [since for since, _ in parts], [until for _, until in parts])
+    return [SegmentUsage(**row) for row in rows]
 
 
 async def sum_slices(
@@ -234,44 +263,7 @@ def _is_aligned(moment: datetime) -> bool:
     return not (moment - _EPOCH) // timedelta(microseconds=1) % _QUARTER_US
 
 
-# Workspace $1, from the days $2 to the days $3 (both inclusive), two arrays. Before charged_quantity was computed, all
-# minutes counted.
-_SUM_DAYS: Final = """
-    SELECT coalesce(sum(coalesce(d.charged_quantity, d.quantity)), 0) AS seconds, coalesce(sum(d.price), 0) AS price,
-           coalesce(sum(d.unpriced), 0)::integer AS unpriced
-    FROM unnest($2::date[], $3::date[]) WITH ORDINALITY AS part (first, last, number)
-    LEFT JOIN usage_daily d ON d.workspace_id = $1 AND d.day BETWEEN part.first AND part.last
-                           AND d.resource_type = 'call_minutes'
-    GROUP BY part.number ORDER BY part.number
-"""
-
-
 async def sum_days(db: Connection, workspace_id: UUID, spans: Sequence[tuple[date, date]]) -> list[SegmentUsage]:
     """The workspace's call minutes in each span of days (UTC), first and last one included."""
     rows = await db.fetch(_SUM_DAYS, workspace_id, [first for first, _ in spans], [last for _, last in spans])
     return [SegmentUsage(**row) for row in rows]
-
-
-# The tier of the workspaces $2 at the times $3, by call $1, and their currency; the tier of now where no change is
-# recorded before.
-_SELECT_TIERS: Final = """
-    SELECT asked.call_id, coalesce(
-        (SELECT c.tier_name FROM workspace_changes c WHERE c.workspace_id = asked.workspace_id AND c.at <= asked.at
-         ORDER BY c.at DESC, c.seq DESC LIMIT 1), w.tier_name) AS tier_name, coalesce(a.currency, $4) AS currency
-    FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[]) AS asked (call_id, workspace_id, at)
-    LEFT JOIN workspaces w ON w.id = asked.workspace_id
-    LEFT JOIN billing_accounts a ON a.workspace_id = asked.workspace_id
-"""
-
-
-async def select_call_tiers(db: Connection, calls: Iterable[FinishedCall]) -> dict[UUID, CallTier]:
-    """The tier of each call's workspace when the call was created."""
-    wanted = list(calls)
-    rows = await db.fetch(
-        _SELECT_TIERS,
-        [call.call_id for call in wanted],
-        [call.workspace_id for call in wanted],
-        [call.at for call in wanted],
-        CURRENCY,
-    )
-    return {row["call_id"]: CallTier(row["tier_name"], row["currency"]) for row in rows}

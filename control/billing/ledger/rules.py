@@ -14,10 +14,12 @@ from control.billing.prices.rules import UNKNOWN, ZERO, Amount, Consumption, Led
 from control.platform.model import CURRENCY
 from shared.events import UsageRecorded
 
+_ZERO: Final = Decimal(0)
+
+# --- Rows ----------------------------------------------------------------------------------------------------------
 Entry = Literal["usage", "adjustment"]
 # Carriers bill a begun minute as a whole one (Twilio, "Programmable Voice pricing": rounded up to the next minute).
 CARRIER_MINUTE_S: Final = 60
-_ZERO: Final = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +190,22 @@ def _subtract(whole: Amount, booked: Decimal) -> Amount:
     return whole if whole.value is None else Amount(whole.value - booked, whole.version)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeriodCharge:
+    """A row that the closing of a period adds to the ledger. at: within the period that it is for. line_id: of the
+    invoice's line. price: exact, nine decimal places."""
+
+    at: datetime
+    resource_type: str
+    quantity: Decimal
+    unit: str
+    cost: Decimal
+    price: Decimal
+    is_adjustment: bool
+    line_id: UUID
+
+
+# --- Sums ----------------------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class ResourceCost:
     """What a call consumed of one resource. cost: ours; price: the customer's, in the workspace's currency; None:
@@ -210,28 +228,12 @@ class ResourceCost:
 
 
 @dataclass(frozen=True, slots=True)
-class UnpricedUsage:
-    """Number of rows without a known cost or price."""
+class SegmentUsage:
+    """The sums of a segment. unpriced: rows whose price is unknown, which `price` lacks."""
 
-    provider: str
-    resource_type: str
-    unit: str
-    rows: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PeriodCharge:
-    """A row that the closing of a period adds to the ledger. at: within the period that it is for. line_id: of the
-    invoice's line. price: exact, nine decimal places."""
-
-    at: datetime
-    resource_type: str
-    quantity: Decimal
-    unit: str
-    cost: Decimal
-    price: Decimal
-    is_adjustment: bool
-    line_id: UUID
+    seconds: Decimal = _ZERO
+    price: Decimal = _ZERO
+    unpriced: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,9 +251,10 @@ class LedgerSum:
 
 
 @dataclass(frozen=True, slots=True)
-class SegmentUsage:
-    """The sums of a segment. unpriced: rows whose price is unknown, which `price` lacks."""
+class UnpricedUsage:
+    """Number of rows without a known cost or price."""
 
-    seconds: Decimal = _ZERO
-    price: Decimal = _ZERO
-    unpriced: int = 0
+    provider: str
+    resource_type: str
+    unit: str
+    rows: int

@@ -10,9 +10,9 @@ from control.billing.limits.rules import MOST_ALERTS, AlertKind, ChargedCall, Sp
 from control.db.pool import Connection
 from control.platform.model import CURRENCY
 
+# --- Limits and calls ----------------------------------------------------------------------------------------------
 # Calls of a workspace that are read at once; the largest tier has fewer.
 MOST_CALLS: Final = 5_000
-
 # A trial pays no usage.
 _SELECT_LIMIT: Final = """
     SELECT s.usage_limit_monthly AS amount, coalesce(s.alert_threshold_percentage, 80) AS threshold,
@@ -23,7 +23,6 @@ _SELECT_LIMIT: Final = """
     LEFT JOIN billing_accounts a ON a.workspace_id = w.id
     WHERE w.id = $1 AND w.status <> 'trial' AND (s.usage_limit_monthly IS NOT NULL OR a.is_prepaid)
 """
-
 # Workspaces that have open calls, or callers who are transferred at $4, and a limit, or whose settings changed after
 # $3, by id after $1.
 _SELECT_LIMITED: Final = """
@@ -41,7 +40,6 @@ _SELECT_LIMITED: Final = """
                         AND c.transfer_until::timestamptz > $4::timestamptz))
     ORDER BY w.id LIMIT $2
 """
-
 # What workspace $1 is charged for and goes on at $2, the oldest first, each with the tier whose price it has. A
 # call is answered when its media stream is assigned, where neither carrier nor media have reported it yet. A
 # transferred call goes on until transfer_until, unless the carrier reported its end before; its seconds before the
@@ -62,11 +60,9 @@ _SELECT_RUNNING: Final = """
          ORDER BY c.at DESC, c.seq DESC LIMIT 1), w.tier_name) AS tier_name
     FROM running r JOIN workspaces w ON w.id = $1 ORDER BY r.id LIMIT $3
 """
-
 _SELECT_OPEN: Final = """
     SELECT id FROM calls WHERE id = ANY($1::uuid[]) AND status IN ('queued', 'ringing', 'in_progress')
 """
-
 _SELECT_MARKED: Final = "SELECT DISTINCT day FROM rollup_dirty WHERE workspace_id = $1 LIMIT 1000"
 
 
@@ -100,6 +96,7 @@ async def select_marked_days(db: Connection, workspace_id: UUID) -> set[date]:
     return {row["day"] for row in await db.fetch(_SELECT_MARKED, workspace_id)}
 
 
+# --- Alerts --------------------------------------------------------------------------------------------------------
 _COLUMNS: Final = "id, workspace_id, period_start, usage_limit, kind, spent, at, threshold_percentage, ends_calls"
 
 
@@ -134,6 +131,7 @@ async def insert_alert(db: Connection, alert: SpendAlert) -> bool:
     return bool(tag == "INSERT 0 1")
 
 
+# --- Times of transferred calls ------------------------------------------------------------------------------------
 _UPSERT: Final = """
     INSERT INTO transfer_times (call_id, workspace_id, granted_until, is_last)
     SELECT call_id, $1, granted_until, is_last
@@ -141,36 +139,11 @@ _UPSERT: Final = """
     ON CONFLICT (call_id) DO UPDATE SET granted_until = excluded.granted_until, is_last = excluded.is_last
     WHERE (transfer_times.granted_until, transfer_times.is_last) <> (excluded.granted_until, excluded.is_last)
 """
-
 _INSERT_UNRESERVED: Final = """
     INSERT INTO transfer_times (call_id, workspace_id, granted_until, is_last)
     SELECT call_id, $1, $3, false FROM unnest($2::uuid[]) AS n (call_id)
     ON CONFLICT DO NOTHING
 """
-
-
-async def upsert_times(db: Connection, workspace_id: UUID, times: Sequence[TransferTime]) -> None:
-    """Stores how long these calls may go on, in place of what was stored before."""
-    if times:
-        columns = zip(*((one.call_id, one.granted_until, one.is_last) for one in times), strict=True)
-        await db.execute(_UPSERT, workspace_id, *map(list, columns))
-
-
-async def insert_unreserved(db: Connection, workspace_id: UUID, call_ids: Collection[UUID], now: datetime) -> None:
-    """Stores of calls without an entry that nothing was granted beyond this moment."""
-    await db.execute(_INSERT_UNRESERVED, workspace_id, list(call_ids), now)
-
-
-async def mark_ended(db: Connection, call_ids: Collection[UUID], now: datetime) -> None:
-    """A job was told to end these calls."""
-    await db.execute("UPDATE transfer_times SET ended_at = $2 WHERE call_id = ANY($1::uuid[])", list(call_ids), now)
-
-
-async def delete_old(db: Connection, before: datetime) -> None:
-    """Deletes the entries of calls that are over for certain: nothing was granted since `before`."""
-    await db.execute("DELETE FROM transfer_times WHERE granted_until < $1", before)
-
-
 # Entries whose call is still transferred at $3, in a workspace whose limit still ends calls: their last time is over by
 # $1, or a time that nobody renewed was over by $2; and no job was told to end them since $4. Locked, so that of two
 # workers one tells a job.
@@ -191,6 +164,18 @@ _LOCK_DUE: Final = """
 """
 
 
+async def upsert_times(db: Connection, workspace_id: UUID, times: Sequence[TransferTime]) -> None:
+    """Stores how long these calls may go on, in place of what was stored before."""
+    if times:
+        columns = zip(*((one.call_id, one.granted_until, one.is_last) for one in times), strict=True)
+        await db.execute(_UPSERT, workspace_id, *map(list, columns))
+
+
+async def insert_unreserved(db: Connection, workspace_id: UUID, call_ids: Collection[UUID], now: datetime) -> None:
+    """Stores of calls without an entry that nothing was granted beyond this moment."""
+    await db.execute(_INSERT_UNRESERVED, workspace_id, list(call_ids), now)
+
+
 async def lock_due(
     db: Connection, last_until: datetime, others_until: datetime, now: datetime, told_before: datetime, most: int
 ) -> list[UUID]:
@@ -199,3 +184,13 @@ async def lock_due(
     told to end later than this is not among them. Needs platform scope."""
     rows = await db.fetch(_LOCK_DUE, last_until, others_until, now, told_before, most)
     return [row["call_id"] for row in rows]
+
+
+async def mark_ended(db: Connection, call_ids: Collection[UUID], now: datetime) -> None:
+    """A job was told to end these calls."""
+    await db.execute("UPDATE transfer_times SET ended_at = $2 WHERE call_id = ANY($1::uuid[])", list(call_ids), now)
+
+
+async def delete_old(db: Connection, before: datetime) -> None:
+    """Deletes the entries of calls that are over for certain: nothing was granted since `before`."""
+    await db.execute("DELETE FROM transfer_times WHERE granted_until < $1", before)

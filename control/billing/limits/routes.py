@@ -44,6 +44,13 @@ class SpendAlertList:
     has_more: Annotated[bool, Field(description="Whether more rows follow.")]
 
 
+async def list_spend_alerts(context: MemberContext) -> SpendAlertList:
+    """When the workspace came near its spending limit and reached it; the same is sent by e-mail."""
+    account = await load_account(context.db, context.workspace_id)
+    found = await queries.select_alerts(context.db, context.workspace_id)
+    return SpendAlertList([to_alert(one, account.currency) for one in found], has_more=len(found) == MOST_ALERTS)
+
+
 def to_alert(alert: SpendAlert, currency: str) -> SpendAlertView:
     """An alert as the API shows it."""
     return SpendAlertView(
@@ -57,13 +64,6 @@ def to_alert(alert: SpendAlert, currency: str) -> SpendAlertView:
         ends_calls=alert.ends_calls,
         period_start=alert.period_start,
     )
-
-
-async def list_spend_alerts(context: MemberContext) -> SpendAlertList:
-    """When the workspace came near its spending limit and reached it; the same is sent by e-mail."""
-    account = await load_account(context.db, context.workspace_id)
-    found = await queries.select_alerts(context.db, context.workspace_id)
-    return SpendAlertList([to_alert(one, account.currency) for one in found], has_more=len(found) == MOST_ALERTS)
 
 
 ROUTES: tuple[Route, ...] = (

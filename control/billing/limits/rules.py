@@ -14,6 +14,8 @@ from uuid import UUID, uuid5
 
 from control.billing.periods.rules import Statement, StoredPeriod
 
+# --- Budgets and reservations --------------------------------------------------------------------------------------
+
 MINUTE_S: Final = 60
 # Renewed so long before the reserved time is over: two runs of the duty, which renews every ten seconds.
 LEAD_S: Final = 20
@@ -93,6 +95,33 @@ def _to_micros(amount: Decimal, rounding: str) -> int:
     return int((amount * _MICROS).to_integral_value(rounding))
 
 
+# --- Alerts --------------------------------------------------------------------------------------------------------
+
+# threshold: the workspace's percentage of the limit is spent. limit: all of it, or less than a call's minute is left.
+AlertKind = Literal["threshold", "limit"]
+# Of one workspace, at once. There are two for each limit in a period.
+MOST_ALERTS: Final = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpendAlert:
+    """That a workspace was told of its spending limit. spent: of the period's usage, when it was noticed.
+    threshold_percentage, ends_calls: the workspace's choice then; None where a program of a version before told it."""
+
+    id: UUID
+    workspace_id: UUID
+    period_start: datetime
+    usage_limit: Decimal
+    kind: AlertKind
+    spent: Decimal
+    at: datetime
+    threshold_percentage: int | None
+    ends_calls: bool | None
+
+
+# --- Workspaces and their calls ------------------------------------------------------------------------------------
+
+
 @dataclass(frozen=True, slots=True)
 class SpendLimit:
     """amount: of a period's usage, major units; None: only credits limit it. threshold: percentage at which the
@@ -141,39 +170,6 @@ class ChargedCall:
         return max(0.0, since - (self.charged_s or 0))
 
 
-# threshold: the workspace's percentage of the limit is spent. limit: all of it, or less than a call's minute is left.
-AlertKind = Literal["threshold", "limit"]
-
-
-# Of one workspace, at once. There are two for each limit in a period.
-MOST_ALERTS: Final = 200
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SpendAlert:
-    """That a workspace was told of its spending limit. spent: of the period's usage, when it was noticed.
-    threshold_percentage, ends_calls: the workspace's choice then; None where a program of a version before told it."""
-
-    id: UUID
-    workspace_id: UUID
-    period_start: datetime
-    usage_limit: Decimal
-    kind: AlertKind
-    spent: Decimal
-    at: datetime
-    threshold_percentage: int | None
-    ends_calls: bool | None
-
-
-@dataclass(frozen=True, slots=True)
-class TransferTime:
-    """Until when a transferred call may go on. is_last: more was refused."""
-
-    call_id: UUID
-    granted_until: datetime
-    is_last: bool
-
-
 class NoSpendLimit(Exception):
     """The workspace has no limit at which its calls end."""
 
@@ -203,3 +199,12 @@ class SpendSnapshot:
     finished: frozenset[UUID]
     unpriced: int
     told: frozenset[AlertKind]
+
+
+@dataclass(frozen=True, slots=True)
+class TransferTime:
+    """Until when a transferred call may go on. is_last: more was refused."""
+
+    call_id: UUID
+    granted_until: datetime
+    is_last: bool

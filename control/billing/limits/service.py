@@ -57,90 +57,11 @@ from shared.bus.vouchers import VoucherKeys
 from shared.errors import Conflict
 from shared.ids import new_id
 
-# A refusal is final if the budget was read from the database so recently; otherwise it is read again before.
-FRESH_MS: Final = 1_000
-# How often a call asks again while somebody else reads the budget, and how long it waits in between. Together they are
-# longer than a reader may take (READER_MS in control/billing/limits/reservations.py).
-ATTEMPTS: Final = 60
-PAUSE_S: Final = 0.05
-# Calls `load_snapshot` with these calls, in a transaction of platform scope. Raises NoSpendLimit.
-SnapshotReader = Callable[[frozenset[UUID]], Awaitable[SpendSnapshot]]
-
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class SpendReport:
-    """granted: how long each running call may go on, by its reservation."""
-
-    snapshot: SpendSnapshot
-    granted: Mapping[UUID, GrantedTime]
-
-    @property
-    def refused(self) -> list[UUID]:
-        """Reservations of running calls that got no more time, and end within what they have."""
-        return [one for one, granted in self.granted.items() if granted.is_last]
-
-
-class SpendGuard:
-    """Holds no state. All methods raise BusUnavailable, and what the reader raises."""
-
-    def __init__(self, redis: BusClient, keys: VoucherKeys | None = None) -> None:
-        """keys: by which nodes see that control granted a time."""
-        self._reservations, self._granted = Reservations(redis), GrantedTimes(redis, keys)
-
-    async def admit(self, terms: SpendTerms, read: SnapshotReader) -> bool:
-        """Reserves the first minute of a call that is about to begin. False: the limit does not allow it. Repeated, it
-        reserves nothing more. A call whose budget nobody could read is refused, too."""
-        for _ in range(ATTEMPTS):
-            grant = await self._reservations.reserve(terms.workspace_id, terms.first)
-            if grant is not None and grant.seconds >= terms.first.least.seconds:
-                await self._granted.write({str(terms.first.call_id): GrantedTime(grant.seconds)})
-                return True
-            if grant is not None and grant.budget_age_ms < FRESH_MS:
-                return False
-            try:
-                report = await self.renew(terms.workspace_id, read)
-            except NoSpendLimit:
-                return True
-            if report is None:
-                await asyncio.sleep(PAUSE_S)
-        return False
-
-    async def renew(self, workspace_id: UUID, read: SnapshotReader) -> SpendReport | None:
-        """Reads the budget and reserves what the running calls need next. None: somebody else does it now. If the
-        reader fails, nobody else reads for READER_MS."""
-        reading = await self._reservations.begin_reading(workspace_id)
-        if reading is None:
-            return None
-        try:
-            snapshot = await read(reading.call_ids)
-        except NoSpendLimit:
-            await self._reservations.give_up_reading(reading)
-            raise
-        seconds = await self._reservations.end_reading(
-            reading, snapshot.budget.micros, snapshot.finished, snapshot.running
-        )
-        if seconds is None:
-            log.info("budget.reading_superseded", workspace_id=str(workspace_id))
-            return None
-        calls = zip(snapshot.running, seconds, strict=True)
-        granted = {call.call_id: _granted_time(call, given) for call, given in calls}
-        # No node has the transferred ones.
-        await self._granted.write({str(one): time for one, time in granted.items() if one not in snapshot.transfers})
-        return SpendReport(snapshot, granted)
-
-    async def lift(self, call_ids: Iterable[UUID]) -> None:
-        """Lets running calls go on without a limit: their workspace has none any more."""
-        await self._granted.write({str(call_id): NO_LIMIT for call_id in call_ids})
-
-
-def _granted_time(call: ReservationRequest, seconds: int) -> GrantedTime:
-    return GrantedTime(seconds, is_last=seconds < call.least.seconds)
-
-
-NEW_CALL_S: Final = 0.0
 _INSTANT: Final = timedelta(microseconds=1)
+
+# --- What a workspace may spend ------------------------------------------------------------------------------------
+NEW_CALL_S: Final = 0.0
 
 
 async def load_terms(
@@ -278,20 +199,144 @@ def _price_of(prices: PriceList, limit: SpendLimit, tier_name: str, created_at: 
     )
 
 
-async def report_limit(db: Connection, snapshot: SpendSnapshot, kind: AlertKind, now: datetime) -> None:
-    """Stores the event of an alert, in its transaction."""
-    data = SpendingLimitEventData(
-        period_start=snapshot.period.period.start,
-        usage_limit=snapshot.budget.limit,
-        spent=snapshot.budget.spent,
-        currency=snapshot.period.currency,
-        ends_calls=snapshot.limit.ends_calls,
-    )
-    workspace_id = snapshot.workspace_id
-    type_: EventType = "spending_limit.near" if kind == "threshold" else "spending_limit.reached"
-    await report_facts(db, [ReportedFact(workspace_id, type_, workspace_id, now, data)])
+# --- Time of running calls -----------------------------------------------------------------------------------------
+# Calls `load_snapshot` with these calls, in a transaction of platform scope. Raises NoSpendLimit.
+SnapshotReader = Callable[[frozenset[UUID]], Awaitable[SpendSnapshot]]
+# A refusal is final if the budget was read from the database so recently; otherwise it is read again before.
+FRESH_MS: Final = 1_000
+# How often a call asks again while somebody else reads the budget, and how long it waits in between. Together they are
+# longer than a reader may take (READER_MS in control/billing/limits/reservations.py).
+ATTEMPTS: Final = 60
+PAUSE_S: Final = 0.05
 
 
+@dataclass(frozen=True, slots=True)
+class SpendReport:
+    """granted: how long each running call may go on, by its reservation."""
+
+    snapshot: SpendSnapshot
+    granted: Mapping[UUID, GrantedTime]
+
+    @property
+    def refused(self) -> list[UUID]:
+        """Reservations of running calls that got no more time, and end within what they have."""
+        return [one for one, granted in self.granted.items() if granted.is_last]
+
+
+class SpendGuard:
+    """Holds no state. All methods raise BusUnavailable, and what the reader raises."""
+
+    def __init__(self, redis: BusClient, keys: VoucherKeys | None = None) -> None:
+        """keys: by which nodes see that control granted a time."""
+        self._reservations, self._granted = Reservations(redis), GrantedTimes(redis, keys)
+
+    async def admit(self, terms: SpendTerms, read: SnapshotReader) -> bool:
+        """Reserves the first minute of a call that is about to begin. False: the limit does not allow it. Repeated, it
+        reserves nothing more. A call whose budget nobody could read is refused, too."""
+        for _ in range(ATTEMPTS):
+            grant = await self._reservations.reserve(terms.workspace_id, terms.first)
+            if grant is not None and grant.seconds >= terms.first.least.seconds:
+                await self._granted.write({str(terms.first.call_id): GrantedTime(grant.seconds)})
+                return True
+            if grant is not None and grant.budget_age_ms < FRESH_MS:
+                return False
+            try:
+                report = await self.renew(terms.workspace_id, read)
+            except NoSpendLimit:
+                return True
+            if report is None:
+                await asyncio.sleep(PAUSE_S)
+        return False
+
+    async def renew(self, workspace_id: UUID, read: SnapshotReader) -> SpendReport | None:
+        """Reads the budget and reserves what the running calls need next. None: somebody else does it now. If the
+        reader fails, nobody else reads for READER_MS."""
+        reading = await self._reservations.begin_reading(workspace_id)
+        if reading is None:
+            return None
+        try:
+            snapshot = await read(reading.call_ids)
+        except NoSpendLimit:
+            await self._reservations.give_up_reading(reading)
+            raise
+        seconds = await self._reservations.end_reading(
+            reading, snapshot.budget.micros, snapshot.finished, snapshot.running
+        )
+        if seconds is None:
+            log.info("budget.reading_superseded", workspace_id=str(workspace_id))
+            return None
+        calls = zip(snapshot.running, seconds, strict=True)
+        granted = {call.call_id: _granted_time(call, given) for call, given in calls}
+        # No node has the transferred ones.
+        await self._granted.write({str(one): time for one, time in granted.items() if one not in snapshot.transfers})
+        return SpendReport(snapshot, granted)
+
+    async def lift(self, call_ids: Iterable[UUID]) -> None:
+        """Lets running calls go on without a limit: their workspace has none any more."""
+        await self._granted.write({str(call_id): NO_LIMIT for call_id in call_ids})
+
+
+def _granted_time(call: ReservationRequest, seconds: int) -> GrantedTime:
+    return GrantedTime(seconds, is_last=seconds < call.least.seconds)
+
+
+# --- Time of transferred calls -------------------------------------------------------------------------------------
+GRACE: Final = timedelta(seconds=GRACE_S)
+# A call that was refused more is told to end so long before its time is over: the last words, and the time until the
+# duty's next run, which would be too late.
+LAST_RUN: Final = timedelta(seconds=LAST_WORDS_S + 10)
+# A call that goes on although a job was told to end it is ended again after so long.
+AGAIN: Final = timedelta(minutes=1)
+# Longer than the longest transfer.
+KEPT: Final = timedelta(hours=6)
+# Calls that one run ends at most; the next one follows within seconds.
+BATCH: Final = 500
+# Has a job end this transferred call, in the current transaction.
+EndTransfer = Callable[[Connection, UUID], Awaitable[None]]
+
+
+class TransferLimits:
+    """end_transfer: see EndTransfer."""
+
+    def __init__(self, end_transfer: EndTransfer) -> None:
+        self._end_transfer = end_transfer
+
+    async def store(self, pool: Pool, report: SpendReport, now: datetime) -> None:
+        """Stores how long the transferred calls of a workspace may go on."""
+        transfers = report.snapshot.transfers
+        times = [_time_of(call, report.granted[one], now) for one, call in transfers.items()]
+        if times:
+            async with pool.transaction() as db:
+                await enter_platform(db)
+                await queries.upsert_times(db, report.snapshot.workspace_id, times)
+
+    async def store_unreserved(self, pool: Pool, snapshot: SpendSnapshot, now: datetime) -> None:
+        """While Redis is lost nothing is granted: transfers that nobody has seen before end after GRACE, too."""
+        if snapshot.transfers:
+            calls = {call.id for call in snapshot.transfers.values()}
+            async with pool.transaction() as db:
+                await enter_platform(db)
+                await queries.insert_unreserved(db, snapshot.workspace_id, calls, now)
+
+    async def end_due(self, pool: Pool, now: datetime) -> int:
+        """Has jobs end the calls whose time is over; returns how many. Needs no Redis."""
+        async with pool.transaction() as db:
+            await enter_platform(db)
+            due = await queries.lock_due(db, now + LAST_RUN, now - GRACE, now, now - AGAIN, BATCH)
+            for call_id in due:
+                log.info("transfer.time_over", call_id=str(call_id))
+                await self._end_transfer(db, call_id)
+            await queries.mark_ended(db, due, now)
+            await queries.delete_old(db, now - KEPT)
+        return len(due)
+
+
+def _time_of(call: ChargedCall, granted: GrantedTime, now: datetime) -> TransferTime:
+    since = now - timedelta(seconds=call.elapsed_s(now))
+    return TransferTime(call.id, since + timedelta(seconds=granted.seconds), granted.is_last)
+
+
+# --- Alerts --------------------------------------------------------------------------------------------------------
 def find_due(snapshot: SpendSnapshot, *, is_refusing: bool) -> AlertKind | None:
     """The alert that is due and that the workspace has not had yet; at the limit none of the threshold follows.
     is_refusing: running calls got no more time."""
@@ -351,56 +396,15 @@ def _make_alert(snapshot: SpendSnapshot, kind: AlertKind, now: datetime) -> Spen
     )
 
 
-GRACE: Final = timedelta(seconds=GRACE_S)
-# A call that was refused more is told to end so long before its time is over: the last words, and the time until the
-# duty's next run, which would be too late.
-LAST_RUN: Final = timedelta(seconds=LAST_WORDS_S + 10)
-# A call that goes on although a job was told to end it is ended again after so long.
-AGAIN: Final = timedelta(minutes=1)
-# Longer than the longest transfer.
-KEPT: Final = timedelta(hours=6)
-# Calls that one run ends at most; the next one follows within seconds.
-BATCH: Final = 500
-# Has a job end this transferred call, in the current transaction.
-EndTransfer = Callable[[Connection, UUID], Awaitable[None]]
-
-
-class TransferLimits:
-    """end_transfer: see EndTransfer."""
-
-    def __init__(self, end_transfer: EndTransfer) -> None:
-        self._end_transfer = end_transfer
-
-    async def store(self, pool: Pool, report: SpendReport, now: datetime) -> None:
-        """Stores how long the transferred calls of a workspace may go on."""
-        transfers = report.snapshot.transfers
-        times = [_time_of(call, report.granted[one], now) for one, call in transfers.items()]
-        if times:
-            async with pool.transaction() as db:
-                await enter_platform(db)
-                await queries.upsert_times(db, report.snapshot.workspace_id, times)
-
-    async def store_unreserved(self, pool: Pool, snapshot: SpendSnapshot, now: datetime) -> None:
-        """While Redis is lost nothing is granted: transfers that nobody has seen before end after GRACE, too."""
-        if snapshot.transfers:
-            calls = {call.id for call in snapshot.transfers.values()}
-            async with pool.transaction() as db:
-                await enter_platform(db)
-                await queries.insert_unreserved(db, snapshot.workspace_id, calls, now)
-
-    async def end_due(self, pool: Pool, now: datetime) -> int:
-        """Has jobs end the calls whose time is over; returns how many. Needs no Redis."""
-        async with pool.transaction() as db:
-            await enter_platform(db)
-            due = await queries.lock_due(db, now + LAST_RUN, now - GRACE, now, now - AGAIN, BATCH)
-            for call_id in due:
-                log.info("transfer.time_over", call_id=str(call_id))
-                await self._end_transfer(db, call_id)
-            await queries.mark_ended(db, due, now)
-            await queries.delete_old(db, now - KEPT)
-        return len(due)
-
-
-def _time_of(call: ChargedCall, granted: GrantedTime, now: datetime) -> TransferTime:
-    since = now - timedelta(seconds=call.elapsed_s(now))
-    return TransferTime(call.id, since + timedelta(seconds=granted.seconds), granted.is_last)
+async def report_limit(db: Connection, snapshot: SpendSnapshot, kind: AlertKind, now: datetime) -> None:
+    """Stores the event of an alert, in its transaction."""
+    data = SpendingLimitEventData(
+        period_start=snapshot.period.period.start,
+        usage_limit=snapshot.budget.limit,
+        spent=snapshot.budget.spent,
+        currency=snapshot.period.currency,
+        ends_calls=snapshot.limit.ends_calls,
+    )
+    workspace_id = snapshot.workspace_id
+    type_: EventType = "spending_limit.near" if kind == "threshold" else "spending_limit.reached"
+    await report_facts(db, [ReportedFact(workspace_id, type_, workspace_id, now, data)])

@@ -9,8 +9,7 @@ from control.billing.payments.rules import Collection, RefundOrder, SinkAccount
 from control.billing.payments.sink import UsageReading
 from control.db.pool import Connection
 
-_COLLECTION: Final = tuple(field.name for field in fields(Collection))
-_ORDER: Final = ", ".join(field.name for field in fields(RefundOrder))
+# --- Customers at the payment company ------------------------------------------------------------------------------
 _ACCOUNT: Final = "workspace_id, customer_id, payment_method_id, revision"
 _MAX_ERROR_LENGTH: Final = 200
 
@@ -59,6 +58,10 @@ async def update_method(db: Connection, workspace_id: UUID, method_id: str | Non
         method_id,
     )
     return account is not None and account.payment_method_id != method_id
+
+
+# --- Invoices at the payment company -------------------------------------------------------------------------------
+_COLLECTION: Final = tuple(field.name for field in fields(Collection))
 
 
 async def select_collection(db: Connection, invoice_id: UUID, *, lock: bool = False) -> Collection | None:
@@ -167,6 +170,10 @@ async def select_invoice_of(db: Connection, external_id: str) -> UUID | None:
     return found
 
 
+# --- Ordered refunds -----------------------------------------------------------------------------------------------
+_ORDER: Final = ", ".join(field.name for field in fields(RefundOrder))
+
+
 async def insert_order(db: Connection, order: RefundOrder) -> None:
     """Inserts an open order."""
     await db.execute(
@@ -207,6 +214,17 @@ async def close_order(db: Connection, order_id: UUID, error: str | None = None) 
     )
 
 
+# --- Metered usage -------------------------------------------------------------------------------------------------
+# Days from $1 on of workspaces that have a customer at the sink; UTC, as the roll-ups have them.
+_SELECT: Final = """
+    SELECT c.workspace_id, c.customer_id, u.day, round(sum(coalesce(u.charged_quantity, u.quantity)))::bigint AS seconds
+    FROM sink_customers c
+    JOIN usage_daily u ON u.workspace_id = c.workspace_id AND u.day >= $1 AND u.resource_type = 'call_minutes'
+    LEFT JOIN meter_days m ON m.workspace_id = u.workspace_id AND m.day = u.day
+    GROUP BY c.workspace_id, c.customer_id, u.day, m.seconds, m.delivered_at
+    HAVING m.delivered_at IS NULL OR m.seconds <> round(sum(coalesce(u.charged_quantity, u.quantity)))
+    ORDER BY u.day, c.workspace_id LIMIT $2
+"""
 # A new revision where the total is another one. One that was not delivered keeps its number: it may have arrived.
 _UPSERT: Final = """
     INSERT INTO meter_days (workspace_id, day, revision, seconds) VALUES ($1, $2, 1, $3)
@@ -215,6 +233,11 @@ _UPSERT: Final = """
         delivered_at = CASE WHEN meter_days.seconds = $3 THEN meter_days.delivered_at END, last_error = NULL
     RETURNING revision
 """
+
+
+async def select_readings(db: Connection, since: date, most: int) -> list[UsageReading]:
+    """The oldest first; revision: 0. Needs platform scope."""
+    return [UsageReading(**row, revision=0) for row in await db.fetch(_SELECT, since, most)]
 
 
 async def insert_reading(db: Connection, reading: UsageReading) -> int:
@@ -234,20 +257,3 @@ async def mark_delivered(db: Connection, reading: UsageReading, now: datetime, e
         now,
         error and error[:_MAX_ERROR_LENGTH],
     )
-
-
-# Days from $1 on of workspaces that have a customer at the sink; UTC, as the roll-ups have them.
-_SELECT: Final = """
-    SELECT c.workspace_id, c.customer_id, u.day, round(sum(coalesce(u.charged_quantity, u.quantity)))::bigint AS seconds
-    FROM sink_customers c
-    JOIN usage_daily u ON u.workspace_id = c.workspace_id AND u.day >= $1 AND u.resource_type = 'call_minutes'
-    LEFT JOIN meter_days m ON m.workspace_id = u.workspace_id AND m.day = u.day
-    GROUP BY c.workspace_id, c.customer_id, u.day, m.seconds, m.delivered_at
-    HAVING m.delivered_at IS NULL OR m.seconds <> round(sum(coalesce(u.charged_quantity, u.quantity)))
-    ORDER BY u.day, c.workspace_id LIMIT $2
-"""
-
-
-async def select_readings(db: Connection, since: date, most: int) -> list[UsageReading]:
-    """The oldest first; revision: 0. Needs platform scope."""
-    return [UsageReading(**row, revision=0) for row in await db.fetch(_SELECT, since, most)]

@@ -31,6 +31,11 @@ from control.http.context import AdminContext, MemberContext
 from control.http.fields import InvoiceId
 from control.http.route import RateLimit, Route
 
+# --- For owners ----------------------------------------------------------------------------------------------------
+METHOD = f"{BILLING}/payment-method"
+# Each request asks Stripe; thieves try stolen cards by the hundred.
+METHOD_LIMIT = RateLimit("payment-methods", 20, 3_600)
+
 
 @dataclass(frozen=True, slots=True)
 class SetupView:
@@ -42,13 +47,6 @@ class SetupView:
     client_secret: Annotated[
         str, Field(description="For Stripe's JavaScript, once.", examples=["seti_1Pq2Rs3Tu4Vw5Xy6_secret_a1B2"])
     ]
-
-
-METHOD = f"{BILLING}/payment-method"
-
-
-# Each request asks Stripe; thieves try stolen cards by the hundred.
-METHOD_LIMIT = RateLimit("payment-methods", 20, 3_600)
 
 
 class PaymentMethodBody(Body):
@@ -106,13 +104,10 @@ async def delete_payment_method(context: MemberContext) -> CheckedChange[None]:
     return CheckedChange(partial(remove_payment_method, sink, method_id), save)
 
 
+# --- For the staff -------------------------------------------------------------------------------------------------
 INVOICE = f"{ADMIN_BILLING}/invoices/{{invoiceId}}"
-
-
 # Of one of the staff to the payment company.
 _SINK_REQUESTS = RateLimit("sink-requests", 60, 60)
-
-
 Reference = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200, pattern=ONE_LINE)]
 
 
@@ -199,8 +194,6 @@ ROUTES: tuple[Route, ...] = (
         beyond_spec=True,
     ),
 )
-
-
 ADMIN_ROUTES: tuple[Route, ...] = (
     Route("POST", f"{INVOICE}/void", void_invoice, WRITERS, check_limit=_SINK_REQUESTS),
     Route(

@@ -60,18 +60,11 @@ def after_decline(collection: Collection, now: datetime, *, is_replaced: bool = 
     return replace(collection, attempts=collection.attempts + 1, next_attempt_at=next_at, checked_at=now)
 
 
+# --- Jobs ----------------------------------------------------------------------------------------------------------
 CHARGE_INVOICE: Final = "billing.charge_invoice"
-
-
 CHECK_INVOICE: Final = "billing.check_invoice"
-
-
 CHECK_CUSTOMER: Final = "billing.check_customer"
-
-
 CHECK_PAYMENT: Final = "billing.check_payment"
-
-
 REFUND: Final = "billing.refund"
 
 

@@ -40,23 +40,14 @@ from control.platform.audit import Actor, Change, record_change
 from shared.errors import Conflict, Invalid, Unavailable
 from shared.ids import new_id
 
-
-@dataclass(frozen=True, slots=True)
-class AddedMethod:
-    """What the sink answered; to be stored."""
-
-    customer_id: str
-    card: PaymentCard
+OPEN: Final = ("pending", "overdue")
+SYSTEM: Final = Actor("system")
+# The method of payments by a credit note: no money moved.
+CREDIT_NOTE: Final = "credit_note"
+log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class StartedSetup:
-    """What the sink answered; the customer is to be stored."""
-
-    customer_id: str
-    secret: SetupSecret
-
-
+# --- The payment company -------------------------------------------------------------------------------------------
 @contextmanager
 def sink_problems(param: str | None = None) -> Iterator[None]:
     """Maps the sink's errors. Raises Invalid (codes card_declined, payment_method_unknown), Conflict (code
@@ -71,174 +62,6 @@ def sink_problems(param: str | None = None) -> Iterator[None]:
         raise Conflict(f"The payment company refused this: {error}.", code="sink_refused") from None
     except SinkUnavailable:
         raise Unavailable("The payment company does not answer. Try again in a minute.") from None
-
-
-async def start_setup(sink: BillingSink, customer: SinkCustomer) -> StartedSetup:
-    """Outside of a transaction. Raises as `sink_problems` does."""
-    with sink_problems():
-        customer_id = await sink.ensure_customer(customer)
-        return StartedSetup(customer_id, await sink.create_setup(customer_id))
-
-
-async def save_customer(db: Connection, customer: SinkCustomer, customer_id: str) -> None:
-    """Stores the sink's id of the workspace, if it has none. Raises Conflict (code sink_refused) if another request
-    stored another one meanwhile: a payment method of this customer would never pay."""
-    account = await queries.insert_account(db, customer.workspace_id, customer_id, customer.customer_id)
-    if account.customer_id != customer_id:
-        raise Conflict("Another request began the same meanwhile. Begin again.", code="sink_refused")
-
-
-async def add_payment_method(sink: BillingSink, customer: SinkCustomer, method_id: str) -> AddedMethod:
-    """Outside of a transaction. Raises as `sink_problems` does."""
-    with sink_problems("stripe_payment_method_id"):
-        customer_id = await sink.ensure_customer(customer)
-        return AddedMethod(customer_id, await sink.set_payment_method(customer_id, method_id))
-
-
-async def save_added(db: Connection, actor: Actor, customer: SinkCustomer, added: AddedMethod, now: datetime) -> None:
-    """Stores what `add_payment_method` returned, and has open invoices charged. Raises as `save_customer` does."""
-    workspace_id = customer.workspace_id
-    await save_customer(db, customer, added.customer_id)
-    await save_payment_method(db, workspace_id, added.card, now)
-    after = {"last4": added.card.last4, "brand": added.card.brand}
-    await record_change(
-        db, actor, Change("payment_method.add", "workspace", str(workspace_id), workspace_id, None, after)
-    )
-
-
-async def save_payment_method(db: Connection, workspace_id: UUID, card: PaymentCard | None, now: datetime) -> None:
-    """Stores which payment method pays. Another one is charged with what is open. The sink's customer must be
-    stored; a purged workspace has no settings any more."""
-    changed = await queries.update_method(db, workspace_id, card.id if card else None)
-    if await accounts_queries.select_facts(db, workspace_id) is not None:
-        last4 = card.last4 or None if card else None
-        await accounts_queries.upsert_settings(db, workspace_id, {"payment_method_last4": last4})
-    if changed and card is not None:
-        await queries.resume_collections(db, workspace_id, now)
-
-
-async def find_payment_method(db: Connection, workspace_id: UUID) -> str | None:
-    """The sink's id of the one that pays."""
-    account = await queries.select_account(db, workspace_id)
-    return account.payment_method_id if account else None
-
-
-async def remove_payment_method(sink: BillingSink, method_id: str | None) -> None:
-    """Outside of a transaction. Raises as `sink_problems` does."""
-    if method_id is not None:
-        with sink_problems():
-            await sink.remove_payment_method(method_id)
-
-
-async def save_removed(db: Connection, actor: Actor, workspace_id: UUID, method_id: str, now: datetime) -> None:
-    """Stores that none pays, unless another one than this was set meanwhile."""
-    if await find_payment_method(db, workspace_id) not in (None, method_id):
-        return
-    await save_payment_method(db, workspace_id, None, now)
-    await record_change(db, actor, Change("payment_method.remove", "workspace", str(workspace_id), workspace_id))
-
-
-OPEN: Final = ("pending", "overdue")
-SYSTEM: Final = Actor("system")
-# The method of payments by a credit note: no money moved.
-CREDIT_NOTE: Final = "credit_note"
-log = structlog.get_logger()
-
-
-async def apply_receipt(db: Connection, invoice: Invoice, receipt: SinkReceipt, now: datetime) -> Invoice:
-    """Reports may come in any order and twice: what is paid or void stays so; an uncollectible invoice may still be
-    paid. Credit notes come first: of a void invoice all charges are given up, so that none counts. invoice: locked, and
-    issued. Needs platform scope."""
-    credited = () if receipt.status == "void" else receipt.credited
-    invoice = await _apply_credits(db, invoice, credited, now)
-    match receipt.status:
-        case "paid" if invoice.status in (*OPEN, "uncollectible"):
-            invoice = await _settle(db, invoice, receipt, now)
-        case "paid" if invoice.status == "void":
-            log.error("invoice.paid_after_void", invoice_id=str(invoice.id), workspace_id=str(invoice.workspace_id))
-        case "void" if invoice.status in (*OPEN, "uncollectible") and _is_unpaid(invoice):
-            invoice = await _reopen(db, invoice)
-            invoice = await invoices_service.void_invoice(db, SYSTEM, invoice.id, f"Void at {invoice.sink}.", now)
-        case "uncollectible" if invoice.status in OPEN:
-            invoice = replace(invoice, status="uncollectible")
-            await store_state(db, invoice)
-    if receipt.refunded is not None and invoice.amount_paid:
-        invoice = await _apply_refunds(db, invoice, receipt.refunded, now)
-    await queries.mark_checked(db, invoice.id, now, is_over=invoice.status not in OPEN)
-    return invoice
-
-
-async def _settle(db: Connection, invoice: Invoice, receipt: SinkReceipt, now: datetime) -> Invoice:
-    """The sink took all that was open."""
-    invoice = await _reopen(db, invoice)
-    payment = invoices_service.make_payment(
-        invoice, invoice.amount_due, invoice.sink, now, reference=receipt.external_id
-    )
-    return await invoices_service.record_payment(db, SYSTEM, payment)
-
-
-async def _reopen(db: Connection, invoice: Invoice) -> Invoice:
-    """An uncollectible invoice is to be paid again, so that it can be paid or void."""
-    if invoice.status != "uncollectible":
-        return invoice
-    invoice = replace(invoice, status="pending")
-    await store_state(db, invoice)
-    return invoice
-
-
-def _is_unpaid(invoice: Invoice) -> bool:
-    return invoice.amount_paid <= invoice.amount_refunded
-
-
-async def _apply_credits(db: Connection, invoice: Invoice, reported: Sequence[SinkAmount], now: datetime) -> Invoice:
-    """Records credit notes that are new, and those that became void."""
-    payments = await invoices_queries.select_payments(db, invoice.id, invoice.workspace_id)
-    recorded = _sum_by_reference([one for one in payments if one.method == CREDIT_NOTE])
-    for one in reported:
-        if recorded.pop(one.reference, Decimal(0)) == 0 and one.amount <= invoice.amount_due:
-            credit = invoices_service.make_payment(invoice, one.amount, CREDIT_NOTE, now, reference=one.reference)
-            invoice = await invoices_service.credit_invoice(db, SYSTEM, replace(credit, reason=one.reason))
-    for reference, amount in recorded.items():
-        if amount > 0 and invoice.status in OPEN:
-            gone = invoices_service.make_payment(invoice, -amount, CREDIT_NOTE, now, reference=reference)
-            invoice = await invoices_service.cancel_credit(db, SYSTEM, replace(gone, reason="The credit note is void."))
-    return invoice
-
-
-async def _apply_refunds(db: Connection, invoice: Invoice, reported: Sequence[SinkAmount], now: datetime) -> Invoice:
-    """Records what was paid back since, by staff at the sink or by an order of ours, and what came back."""
-    payments = await invoices_queries.select_payments(db, invoice.id, invoice.workspace_id)
-    refunds = {one.reference for one in payments if one.kind == "refund" and one.method == invoice.sink}
-    recorded = _sum_by_reference([one for one in payments if one.method == invoice.sink and one.reference in refunds])
-    for one in reported:
-        if recorded.pop(one.reference, Decimal(0)) == 0:
-            invoice = await _record_refund(db, invoice, one, now)
-    for reference, amount in recorded.items():
-        if amount < 0:
-            back = invoices_service.make_payment(invoice, -amount, invoice.sink, now, reference=reference)
-            invoice = await invoices_service.cancel_refund(db, SYSTEM, replace(back, reason="The refund failed."))
-    return invoice
-
-
-async def _record_refund(db: Connection, invoice: Invoice, one: SinkAmount, now: datetime) -> Invoice:
-    if one.amount > invoice.amount_paid - invoice.amount_refunded:
-        log.error("refund.too_high", invoice_id=str(invoice.id), reference=one.reference)
-        return invoice
-    order = await queries.select_order(db, one.order_id, lock=True) if one.order_id else None
-    refund = invoices_service.make_payment(invoice, -one.amount, invoice.sink, now, reference=one.reference)
-    if order is not None:
-        refund = replace(refund, recorded_by=order.ordered_by)
-        await queries.close_order(db, order.id)
-    reason = order.reason if order is not None else one.reason
-    return await invoices_service.refund_payment(db, SYSTEM, replace(refund, reason=reason))
-
-
-def _sum_by_reference(payments: Sequence[Payment]) -> dict[str, Decimal]:
-    """A reference occurs twice where something was taken back."""
-    sums: dict[str, Decimal] = {}
-    for one in payments:
-        sums[one.reference] = sums.get(one.reference, Decimal(0)) + one.amount
-    return sums
 
 
 class Payments:
@@ -348,3 +171,182 @@ class Payments:
         if self.sink is None:
             raise Conflict("The payment company of this invoice is not set up.", code="no_card_payments")
         return self.sink
+
+
+# --- Payment methods -----------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class AddedMethod:
+    """What the sink answered; to be stored."""
+
+    customer_id: str
+    card: PaymentCard
+
+
+@dataclass(frozen=True, slots=True)
+class StartedSetup:
+    """What the sink answered; the customer is to be stored."""
+
+    customer_id: str
+    secret: SetupSecret
+
+
+async def start_setup(sink: BillingSink, customer: SinkCustomer) -> StartedSetup:
+    """Outside of a transaction. Raises as `sink_problems` does."""
+    with sink_problems():
+        customer_id = await sink.ensure_customer(customer)
+        return StartedSetup(customer_id, await sink.create_setup(customer_id))
+
+
+async def save_customer(db: Connection, customer: SinkCustomer, customer_id: str) -> None:
+    """Stores the sink's id of the workspace, if it has none. Raises Conflict (code sink_refused) if another request
+    stored another one meanwhile: a payment method of this customer would never pay."""
+    account = await queries.insert_account(db, customer.workspace_id, customer_id, customer.customer_id)
+    if account.customer_id != customer_id:
+        raise Conflict("Another request began the same meanwhile. Begin again.", code="sink_refused")
+
+
+async def add_payment_method(sink: BillingSink, customer: SinkCustomer, method_id: str) -> AddedMethod:
+    """Outside of a transaction. Raises as `sink_problems` does."""
+    with sink_problems("stripe_payment_method_id"):
+        customer_id = await sink.ensure_customer(customer)
+        return AddedMethod(customer_id, await sink.set_payment_method(customer_id, method_id))
+
+
+async def save_added(db: Connection, actor: Actor, customer: SinkCustomer, added: AddedMethod, now: datetime) -> None:
+    """Stores what `add_payment_method` returned, and has open invoices charged. Raises as `save_customer` does."""
+    workspace_id = customer.workspace_id
+    await save_customer(db, customer, added.customer_id)
+    await save_payment_method(db, workspace_id, added.card, now)
+    after = {"last4": added.card.last4, "brand": added.card.brand}
+    await record_change(
+        db, actor, Change("payment_method.add", "workspace", str(workspace_id), workspace_id, None, after)
+    )
+
+
+async def save_payment_method(db: Connection, workspace_id: UUID, card: PaymentCard | None, now: datetime) -> None:
+    """Stores which payment method pays. Another one is charged with what is open. The sink's customer must be
+    stored; a purged workspace has no settings any more."""
+    changed = await queries.update_method(db, workspace_id, card.id if card else None)
+    if await accounts_queries.select_facts(db, workspace_id) is not None:
+        last4 = card.last4 or None if card else None
+        await accounts_queries.upsert_settings(db, workspace_id, {"payment_method_last4": last4})
+    if changed and card is not None:
+        await queries.resume_collections(db, workspace_id, now)
+
+
+async def find_payment_method(db: Connection, workspace_id: UUID) -> str | None:
+    """The sink's id of the one that pays."""
+    account = await queries.select_account(db, workspace_id)
+    return account.payment_method_id if account else None
+
+
+async def remove_payment_method(sink: BillingSink, method_id: str | None) -> None:
+    """Outside of a transaction. Raises as `sink_problems` does."""
+    if method_id is not None:
+        with sink_problems():
+            await sink.remove_payment_method(method_id)
+
+
+async def save_removed(db: Connection, actor: Actor, workspace_id: UUID, method_id: str, now: datetime) -> None:
+    """Stores that none pays, unless another one than this was set meanwhile."""
+    if await find_payment_method(db, workspace_id) not in (None, method_id):
+        return
+    await save_payment_method(db, workspace_id, None, now)
+    await record_change(db, actor, Change("payment_method.remove", "workspace", str(workspace_id), workspace_id))
+
+
+# --- Reports of the payment company --------------------------------------------------------------------------------
+async def apply_receipt(db: Connection, invoice: Invoice, receipt: SinkReceipt, now: datetime) -> Invoice:
+    """Reports may come in any order and twice: what is paid or void stays so; an uncollectible invoice may still be
+    paid. Credit notes come first: of a void invoice all charges are given up, so that none counts. invoice: locked, and
+    issued. Needs platform scope."""
+    credited = () if receipt.status == "void" else receipt.credited
+    invoice = await _apply_credits(db, invoice, credited, now)
+    match receipt.status:
+        case "paid" if invoice.status in (*OPEN, "uncollectible"):
+            invoice = await _settle(db, invoice, receipt, now)
+        case "paid" if invoice.status == "void":
+            log.error("invoice.paid_after_void", invoice_id=str(invoice.id), workspace_id=str(invoice.workspace_id))
+        case "void" if invoice.status in (*OPEN, "uncollectible") and _is_unpaid(invoice):
+            invoice = await _reopen(db, invoice)
+            invoice = await invoices_service.void_invoice(db, SYSTEM, invoice.id, f"Void at {invoice.sink}.", now)
+        case "uncollectible" if invoice.status in OPEN:
+            invoice = replace(invoice, status="uncollectible")
+            await store_state(db, invoice)
+    if receipt.refunded is not None and invoice.amount_paid:
+        invoice = await _apply_refunds(db, invoice, receipt.refunded, now)
+    await queries.mark_checked(db, invoice.id, now, is_over=invoice.status not in OPEN)
+    return invoice
+
+
+async def _settle(db: Connection, invoice: Invoice, receipt: SinkReceipt, now: datetime) -> Invoice:
+    """The sink took all that was open."""
+    invoice = await _reopen(db, invoice)
+    payment = invoices_service.make_payment(
+        invoice, invoice.amount_due, invoice.sink, now, reference=receipt.external_id
+    )
+    return await invoices_service.record_payment(db, SYSTEM, payment)
+
+
+async def _reopen(db: Connection, invoice: Invoice) -> Invoice:
+    """An uncollectible invoice is to be paid again, so that it can be paid or void."""
+    if invoice.status != "uncollectible":
+        return invoice
+    invoice = replace(invoice, status="pending")
+    await store_state(db, invoice)
+    return invoice
+
+
+def _is_unpaid(invoice: Invoice) -> bool:
+    return invoice.amount_paid <= invoice.amount_refunded
+
+
+async def _apply_credits(db: Connection, invoice: Invoice, reported: Sequence[SinkAmount], now: datetime) -> Invoice:
+    """Records credit notes that are new, and those that became void."""
+    payments = await invoices_queries.select_payments(db, invoice.id, invoice.workspace_id)
+    recorded = _sum_by_reference([one for one in payments if one.method == CREDIT_NOTE])
+    for one in reported:
+        if recorded.pop(one.reference, Decimal(0)) == 0 and one.amount <= invoice.amount_due:
+            credit = invoices_service.make_payment(invoice, one.amount, CREDIT_NOTE, now, reference=one.reference)
+            invoice = await invoices_service.credit_invoice(db, SYSTEM, replace(credit, reason=one.reason))
+    for reference, amount in recorded.items():
+        if amount > 0 and invoice.status in OPEN:
+            gone = invoices_service.make_payment(invoice, -amount, CREDIT_NOTE, now, reference=reference)
+            invoice = await invoices_service.cancel_credit(db, SYSTEM, replace(gone, reason="The credit note is void."))
+    return invoice
+
+
+async def _apply_refunds(db: Connection, invoice: Invoice, reported: Sequence[SinkAmount], now: datetime) -> Invoice:
+    """Records what was paid back since, by staff at the sink or by an order of ours, and what came back."""
+    payments = await invoices_queries.select_payments(db, invoice.id, invoice.workspace_id)
+    refunds = {one.reference for one in payments if one.kind == "refund" and one.method == invoice.sink}
+    recorded = _sum_by_reference([one for one in payments if one.method == invoice.sink and one.reference in refunds])
+    for one in reported:
+        if recorded.pop(one.reference, Decimal(0)) == 0:
+            invoice = await _record_refund(db, invoice, one, now)
+    for reference, amount in recorded.items():
+        if amount < 0:
+            back = invoices_service.make_payment(invoice, -amount, invoice.sink, now, reference=reference)
+            invoice = await invoices_service.cancel_refund(db, SYSTEM, replace(back, reason="The refund failed."))
+    return invoice
+
+
+async def _record_refund(db: Connection, invoice: Invoice, one: SinkAmount, now: datetime) -> Invoice:
+    if one.amount > invoice.amount_paid - invoice.amount_refunded:
+        log.error("refund.too_high", invoice_id=str(invoice.id), reference=one.reference)
+        return invoice
+    order = await queries.select_order(db, one.order_id, lock=True) if one.order_id else None
+    refund = invoices_service.make_payment(invoice, -one.amount, invoice.sink, now, reference=one.reference)
+    if order is not None:
+        refund = replace(refund, recorded_by=order.ordered_by)
+        await queries.close_order(db, order.id)
+    reason = order.reason if order is not None else one.reason
+    return await invoices_service.refund_payment(db, SYSTEM, replace(refund, reason=reason))
+
+
+def _sum_by_reference(payments: Sequence[Payment]) -> dict[str, Decimal]:
+    """A reference occurs twice where something was taken back."""
+    sums: dict[str, Decimal] = {}
+    for one in payments:
+        sums[one.reference] = sums.get(one.reference, Decimal(0)) + one.amount
+    return sums

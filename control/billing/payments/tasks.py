@@ -62,8 +62,21 @@ from control.db.pool import Connection, Pool
 
 T = TypeVar("T")
 log = structlog.get_logger()
+METER_EVERY_S: Final = 3_600.0
+MOST_READINGS: Final = 1_000
+# Stripe takes events of the last 35 days.
+_KEPT: Final = timedelta(days=34)
+# Then it is not one workspace's reading that fails.
+_MOST_FAILURES: Final = 3
+# Open invoices are asked about so often, because webhooks may be lost: Stripe gives one up after three days.
+CHECK_AFTER: Final = timedelta(hours=6)
+# Paid ones, because of refunds and disputes, which come up to 120 days later
+# (docs.stripe.com/disputes/how-disputes-work).
+CHECK_PAID_AFTER: Final = timedelta(days=7)
+CHECK_PAID_FOR: Final = timedelta(days=120)
 
 
+# --- Jobs ----------------------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class IssueRequest:
     """A draft that is to be issued, and who pays it."""
@@ -305,60 +318,7 @@ class SinkJobs:
         await transact(self._pool, work)
 
 
-METER_EVERY_S: Final = 3_600.0
-MOST_READINGS: Final = 1_000
-# Stripe takes events of the last 35 days.
-_KEPT: Final = timedelta(days=34)
-# Then it is not one workspace's reading that fails.
-_MOST_FAILURES: Final = 3
-
-
-class UsageMeterDuty:
-    """Each reading is stored with its revision before it is sent: whatever dies in between, the next run sends the same
-    again."""
-
-    def __init__(self, sink: UsageSink) -> None:
-        self._sink = sink
-
-    def make_duty(self) -> OutsideDuty:
-        """The duty `usage_meter`."""
-        return OutsideDuty("usage_meter", METER_EVERY_S, self.run, MOST_READINGS)
-
-    async def run(self, pool: Pool, now: datetime) -> int:
-        """Returns how many readings were taken or refused."""
-        since = (now.astimezone(UTC) - _KEPT).date()
-        found = await transact(pool, lambda db: queries.select_readings(db, since, MOST_READINGS))
-        done = failures = 0
-        for reading in found:
-            try:
-                await self._send(pool, reading, now)
-                done += 1
-            except SinkUnavailable as error:
-                failures += 1
-                log.warning("usage.not_delivered", workspace_id=str(reading.workspace_id), error=str(error))
-                if failures == _MOST_FAILURES:
-                    break
-        return done
-
-    async def _send(self, pool: Pool, reading: UsageReading, now: datetime) -> None:
-        revision = await transact(pool, lambda db: queries.insert_reading(db, reading))
-        sent, refused = replace(reading, revision=revision), None
-        try:
-            await self._sink.record_usage(sent)
-        except SinkError as error:
-            refused = str(error)
-            log.error("usage.refused", workspace_id=str(reading.workspace_id), day=str(reading.day), reason=refused)
-        await transact(pool, lambda db: queries.mark_delivered(db, sent, now, refused))
-
-
-# Open invoices are asked about so often, because webhooks may be lost: Stripe gives one up after three days.
-CHECK_AFTER: Final = timedelta(hours=6)
-# Paid ones, because of refunds and disputes, which come up to 120 days later
-# (docs.stripe.com/disputes/how-disputes-work).
-CHECK_PAID_AFTER: Final = timedelta(days=7)
-CHECK_PAID_FOR: Final = timedelta(days=120)
-
-
+# --- Duties --------------------------------------------------------------------------------------------------------
 def sink_tasks(
     pool: Pool,
     invoices: Invoices,
@@ -403,3 +363,41 @@ def sink_tasks(
     issue = jobs.handler(IssueInvoiceJob, jobs.issue)
     periods = period_tasks(pool, invoices, clock, issue=issue, report_unopened=report_unopened)
     return join_tasks([periods, WorkerTasks(handlers=handlers, duties=duties)])
+
+
+class UsageMeterDuty:
+    """Each reading is stored with its revision before it is sent: whatever dies in between, the next run sends the same
+    again."""
+
+    def __init__(self, sink: UsageSink) -> None:
+        self._sink = sink
+
+    def make_duty(self) -> OutsideDuty:
+        """The duty `usage_meter`."""
+        return OutsideDuty("usage_meter", METER_EVERY_S, self.run, MOST_READINGS)
+
+    async def run(self, pool: Pool, now: datetime) -> int:
+        """Returns how many readings were taken or refused."""
+        since = (now.astimezone(UTC) - _KEPT).date()
+        found = await transact(pool, lambda db: queries.select_readings(db, since, MOST_READINGS))
+        done = failures = 0
+        for reading in found:
+            try:
+                await self._send(pool, reading, now)
+                done += 1
+            except SinkUnavailable as error:
+                failures += 1
+                log.warning("usage.not_delivered", workspace_id=str(reading.workspace_id), error=str(error))
+                if failures == _MOST_FAILURES:
+                    break
+        return done
+
+    async def _send(self, pool: Pool, reading: UsageReading, now: datetime) -> None:
+        revision = await transact(pool, lambda db: queries.insert_reading(db, reading))
+        sent, refused = replace(reading, revision=revision), None
+        try:
+            await self._sink.record_usage(sent)
+        except SinkError as error:
+            refused = str(error)
+            log.error("usage.refused", workspace_id=str(reading.workspace_id), day=str(reading.day), reason=refused)
+        await transact(pool, lambda db: queries.mark_delivered(db, sent, now, refused))

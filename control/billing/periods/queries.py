@@ -16,6 +16,25 @@ _ORDER: Final = Keyset(
     ("p.period_start", "p.id"),
     "SELECT period_start, id FROM billing_periods WHERE id = $1 AND workspace_id = $2 AND status <> 'open'",
 )
+# Accounts whose latest period is over at $1 or who have none, of workspaces that are not purged.
+_SELECT_WITHOUT_PERIOD: Final = """
+    SELECT a.workspace_id FROM billing_accounts a JOIN workspaces w ON w.id = a.workspace_id
+    WHERE NOT EXISTS (SELECT FROM billing_periods p WHERE p.workspace_id = a.workspace_id AND p.period_end > $1)
+    LIMIT $2
+"""
+# Numbers that the carrier gave us; an order that was cancelled or failed is none. Of a workspace that is purged, only
+# rented_numbers has them.
+_SELECT_NUMBERS: Final = """
+    SELECT id, phone_number, coalesce(bought_at, created_at) AS since, released_at AS until, monthly_price
+    FROM phone_numbers
+    WHERE workspace_id = $1 AND status IN ('active', 'releasing', 'released')
+      AND (status = 'active' OR carrier_number_id IS NOT NULL)
+      AND coalesce(bought_at, created_at) < $3 AND (released_at IS NULL OR released_at > $2)
+    UNION ALL
+    SELECT id, phone_number, since, until, monthly_price FROM rented_numbers
+    WHERE workspace_id = $1 AND since < $3 AND until > $2
+    ORDER BY since, id LIMIT 10000
+"""
 
 
 async def insert_period(db: Connection, stored: StoredPeriod, tier_name: str) -> bool:
@@ -161,32 +180,9 @@ def make_period(row: Any) -> StoredPeriod:
     return StoredPeriod(row["id"], row["workspace_id"], period, row["currency"], row["status"], row["total_amount"])
 
 
-# Accounts whose latest period is over at $1 or who have none, of workspaces that are not purged.
-_SELECT_WITHOUT_PERIOD: Final = """
-    SELECT a.workspace_id FROM billing_accounts a JOIN workspaces w ON w.id = a.workspace_id
-    WHERE NOT EXISTS (SELECT FROM billing_periods p WHERE p.workspace_id = a.workspace_id AND p.period_end > $1)
-    LIMIT $2
-"""
-
-
 async def select_without_period(db: Connection, now: datetime, most: int) -> list[UUID]:
     """Workspaces with an account and no period that goes on beyond `now`. Needs platform scope."""
     return [row["workspace_id"] for row in await db.fetch(_SELECT_WITHOUT_PERIOD, now, most)]
-
-
-# Numbers that the carrier gave us; an order that was cancelled or failed is none. Of a workspace that is purged, only
-# rented_numbers has them.
-_SELECT_NUMBERS: Final = """
-    SELECT id, phone_number, coalesce(bought_at, created_at) AS since, released_at AS until, monthly_price
-    FROM phone_numbers
-    WHERE workspace_id = $1 AND status IN ('active', 'releasing', 'released')
-      AND (status = 'active' OR carrier_number_id IS NOT NULL)
-      AND coalesce(bought_at, created_at) < $3 AND (released_at IS NULL OR released_at > $2)
-    UNION ALL
-    SELECT id, phone_number, since, until, monthly_price FROM rented_numbers
-    WHERE workspace_id = $1 AND since < $3 AND until > $2
-    ORDER BY since, id LIMIT 10000
-"""
 
 
 async def select_numbers(db: Connection, workspace_id: UUID, start: datetime, end: datetime) -> list[RentedNumber]:

@@ -17,13 +17,7 @@ from control.http.pagination import ListAnswer, ListQuery, page_fields
 from control.http.route import Route
 
 
-@dataclass(frozen=True, slots=True)
-class CurrencyAnswer:
-    """The currency in which a workspace is billed."""
-
-    currency: Currency
-
-
+# --- For members ---------------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class PeriodView:
     """A closed period."""
@@ -51,6 +45,12 @@ class PeriodList(ListAnswer):
     periods: list[PeriodView]
 
 
+async def list_billing_periods(context: MemberContext, query: ListQuery) -> PeriodList:
+    """Closed billing periods, newest first."""
+    found = await list_periods(context.db, context.workspace_id, page=query.request())
+    return PeriodList([to_period(one) for one in found.rows], **page_fields(query, found))
+
+
 def to_period(one: PeriodSummary) -> PeriodView:
     return PeriodView(
         id=one.id,
@@ -64,18 +64,20 @@ def to_period(one: PeriodSummary) -> PeriodView:
     )
 
 
-async def list_billing_periods(context: MemberContext, query: ListQuery) -> PeriodList:
-    """Closed billing periods, newest first."""
-    found = await list_periods(context.db, context.workspace_id, page=query.request())
-    return PeriodList([to_period(one) for one in found.rows], **page_fields(query, found))
-
-
+# --- For the staff -------------------------------------------------------------------------------------------------
 class CurrencyChoice(Body):
     """The currency of a workspace."""
 
     currency: Annotated[
         CurrencyCode, Field(description="In which it is to be billed: ISO 4217, lower case.", examples=["eur"])
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class CurrencyAnswer:
+    """The currency in which a workspace is billed."""
+
+    currency: Currency
 
 
 async def change_currency(context: AdminContext, workspace_id: WorkspaceId, body: CurrencyChoice) -> CurrencyAnswer:
@@ -85,8 +87,6 @@ async def change_currency(context: AdminContext, workspace_id: WorkspaceId, body
 
 
 ROUTES: tuple[Route, ...] = (Route("GET", f"{BILLING}/history", list_billing_periods, member("admin", "billing:read")),)
-
-
 ADMIN_ROUTES: tuple[Route, ...] = (
     Route("PUT", f"{ADMIN_BILLING}/workspaces/{{workspaceId}}/currency", change_currency, WRITERS, beyond_spec=True),
 )

@@ -28,10 +28,13 @@ from control.billing.accounts.rules import WorkspaceState
 from control.billing.ledger.rules import SegmentUsage
 from control.billing.prices.rules import PlanHistory, PlanVersion, round_amount
 
+_DAY: Final = timedelta(days=1)
+_ZERO: Final = Decimal(0)
+
+# --- Periods -------------------------------------------------------------------------------------------------------
 # A workspace that moves to another time zone moves its next anchor by up to 26 hours (UTC-12 to UTC+14). The rest of a
 # month that this would leave over is part of the period that follows.
 _SHORTEST: Final = timedelta(hours=36)
-_DAY: Final = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +148,7 @@ class PeriodSummary:
     stripe_invoice_id: str | None
 
 
+# --- Segments of a period ------------------------------------------------------------------------------------------
 # active: fee, minutes and numbers are charged. trial: nothing is. suspended, also deleted: no fee, and no included
 # minutes; its numbers are still rented for it.
 Charging = Literal["active", "trial", "suspended"]
@@ -201,6 +205,7 @@ def _merge(segments: Sequence[PlanSegment]) -> list[PlanSegment]:
     return merged
 
 
+# --- The statement of a period -------------------------------------------------------------------------------------
 StatementKind = Literal["fee", "minutes", "included", "trial", "number"]
 LineUnit = Literal["period", "second", "day"]
 # The ledger's resource type of each kind of line.
@@ -212,17 +217,6 @@ RESOURCE_TYPES: Final = {
     "number": "phone_number",
     "credit": "credit",
 }
-_ZERO: Final = Decimal(0)
-
-
-@dataclass(frozen=True, slots=True)
-class ChargedUsage:
-    """A row of the ledger's call minutes, or a sum of such. seconds: those that are charged; of test calls none. price:
-    None while it is unknown."""
-
-    at: datetime
-    seconds: Decimal
-    price: Decimal | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,20 +295,6 @@ def compute_statement(
     lines += (line for number in numbers if (line := _number_line(period, segments, number)) is not None)
     unpriced = sum(one.unpriced for one in usage)
     return Statement(tuple(lines), to_places(pool, 6), unpriced)
-
-
-def group_usage(segments: Sequence[PlanSegment], rows: Iterable[ChargedUsage]) -> list[SegmentUsage]:
-    """The sums of each segment; rows outside of all segments are left out."""
-    starts = [one.since for one in segments]
-    sums = [SegmentUsage() for _ in segments]
-    for row in rows:
-        place = bisect_right(starts, row.at) - 1
-        if place < 0 or row.at >= segments[place].until:
-            continue
-        one = sums[place]
-        unpriced = one.unpriced + (row.price is None)
-        sums[place] = SegmentUsage(one.seconds + row.seconds, one.price + (row.price or _ZERO), unpriced)
-    return sums
 
 
 def included_seconds(period: BillingPeriod, segment: PlanSegment) -> Fraction:
@@ -396,3 +376,27 @@ def multiply(amount: Decimal, factor: Fraction) -> Decimal:
 def to_places(value: Fraction, places: int) -> Decimal:
     """The value, rounded to so many decimal places."""
     return Decimal(round(value * 10**places)).scaleb(-places)
+
+
+@dataclass(frozen=True, slots=True)
+class ChargedUsage:
+    """A row of the ledger's call minutes, or a sum of such. seconds: those that are charged; of test calls none. price:
+    None while it is unknown."""
+
+    at: datetime
+    seconds: Decimal
+    price: Decimal | None
+
+
+def group_usage(segments: Sequence[PlanSegment], rows: Iterable[ChargedUsage]) -> list[SegmentUsage]:
+    """The sums of each segment; rows outside of all segments are left out."""
+    starts = [one.since for one in segments]
+    sums = [SegmentUsage() for _ in segments]
+    for row in rows:
+        place = bisect_right(starts, row.at) - 1
+        if place < 0 or row.at >= segments[place].until:
+            continue
+        one = sums[place]
+        unpriced = one.unpriced + (row.price is None)
+        sums[place] = SegmentUsage(one.seconds + row.seconds, one.price + (row.price or _ZERO), unpriced)
+    return sums

@@ -39,7 +39,9 @@ from shared.ids import new_id
 from shared.logs import error_fields
 
 log = structlog.get_logger()
+_DAY: Final = timedelta(days=1)
 
+# --- Opening periods -----------------------------------------------------------------------------------------------
 # What one workspace's data may cause. A lost connection is none of them: it ends the whole run.
 _FAULTS: Final = (asyncpg.PostgresError, ArithmeticError, LookupError, ValueError)
 
@@ -69,19 +71,6 @@ async def open_periods(db: Connection, now: datetime, most: int, *, looked_at: i
     return OpenedPeriods(opened, failed)
 
 
-async def find_period(db: Connection, workspace_id: UUID, now: datetime) -> StoredPeriod:
-    """The period that goes on now; computed if the worker has not opened it yet. The workspace must exist."""
-    stored = await queries.select_at(db, workspace_id, now)
-    if stored is not None:
-        return stored
-    account = await load_account(db, workspace_id)
-    last = await queries.select_last(db, workspace_id)
-    period = await _next(db, account, last)
-    while period.end <= now:
-        period = next_period(period.end, period.timezone, account.anchor_day)
-    return StoredPeriod(UUID(int=0), workspace_id, period, account.currency, "open", Decimal(0))
-
-
 async def _lock_and_open(db: Connection, workspace_id: UUID) -> int:
     account = await accounts_queries.select_account(db, workspace_id, lock=True)
     return 0 if account is None else await _open_next(db, account)
@@ -106,7 +95,20 @@ async def _next(db: Connection, account: BillingAccount, last: StoredPeriod | No
     return next_period(last.period.end, facts.timezone if facts else last.period.timezone, account.anchor_day)
 
 
-_DAY: Final = timedelta(days=1)
+async def find_period(db: Connection, workspace_id: UUID, now: datetime) -> StoredPeriod:
+    """The period that goes on now; computed if the worker has not opened it yet. The workspace must exist."""
+    stored = await queries.select_at(db, workspace_id, now)
+    if stored is not None:
+        return stored
+    account = await load_account(db, workspace_id)
+    last = await queries.select_last(db, workspace_id)
+    period = await _next(db, account, last)
+    while period.end <= now:
+        period = next_period(period.end, period.timezone, account.anchor_day)
+    return StoredPeriod(UUID(int=0), workspace_id, period, account.currency, "open", Decimal(0))
+
+
+# --- Statements ----------------------------------------------------------------------------------------------------
 # A stretch of time, from (inclusive), to (exclusive); a span of days, both inclusive.
 Part = tuple[datetime, datetime]
 Span = tuple[date, date]
@@ -163,6 +165,26 @@ async def load_segments(db: Connection, workspace_id: UUID, period: BillingPerio
     return split_period(period.start, period.end, states, plans)
 
 
+async def load_numbers(
+    db: Connection, workspace_id: UUID, period: BillingPeriod, rates: RateHistory
+) -> list[RentedNumber]:
+    """The workspace's numbers. They cost what the carrier asks, by the rate of the period's begin."""
+    found = await queries.select_numbers(db, workspace_id, period.start, period.end)
+    return [replace(number, monthly_price=rates.from_usd(number.monthly_price, period.start)) for number in found]
+
+
+async def _compute(
+    db: Connection,
+    workspace_id: UUID,
+    period: BillingPeriod,
+    currency: str,
+    segments: Sequence[PlanSegment],
+    usage: Sequence[SegmentUsage],
+) -> Statement:
+    rates = await prices_queries.load_rates(db, currency)
+    return compute_statement(period, segments, usage, await load_numbers(db, workspace_id, period, rates))
+
+
 def split_days(
     segments: Sequence[PlanSegment], stale: Collection[date] = ()
 ) -> tuple[list[Part], list[Span], list[_Places]]:
@@ -193,26 +215,6 @@ def _cut_span(first: date, end: date, without: Sequence[date]) -> list[Span]:
     return [(start, stop - _DAY) for start, stop in zip(starts, (*without, end), strict=True) if start < stop]
 
 
-async def _compute(
-    db: Connection,
-    workspace_id: UUID,
-    period: BillingPeriod,
-    currency: str,
-    segments: Sequence[PlanSegment],
-    usage: Sequence[SegmentUsage],
-) -> Statement:
-    rates = await prices_queries.load_rates(db, currency)
-    return compute_statement(period, segments, usage, await load_numbers(db, workspace_id, period, rates))
-
-
-async def load_numbers(
-    db: Connection, workspace_id: UUID, period: BillingPeriod, rates: RateHistory
-) -> list[RentedNumber]:
-    """The workspace's numbers. They cost what the carrier asks, by the rate of the period's begin."""
-    found = await queries.select_numbers(db, workspace_id, period.start, period.end)
-    return [replace(number, monthly_price=rates.from_usd(number.monthly_price, period.start)) for number in found]
-
-
 def _add(sums: Sequence[SegmentUsage]) -> SegmentUsage:
     empty = SegmentUsage()
     return SegmentUsage(
@@ -234,6 +236,15 @@ def _next_midnight(moment: datetime) -> datetime:
     """The moment itself if it is midnight."""
     midnight = _midnight(moment)
     return midnight if midnight == moment else midnight + _DAY
+
+
+# --- For members and the staff -------------------------------------------------------------------------------------
+async def list_periods(db: Connection, workspace_id: UUID, *, page: PageRequest) -> ListPage[PeriodSummary]:
+    """Closed periods, newest first. Raises Invalid (code cursor_unknown)."""
+    found = await queries.select_page(db, workspace_id, page)
+    if page.cursor is not None:
+        return found
+    return found.with_total(await queries.count_closed(db, workspace_id))
 
 
 async def set_currency(db: Connection, actor: Actor, workspace_id: UUID, currency: str) -> BillingAccount:
@@ -262,11 +273,3 @@ async def set_currency(db: Connection, actor: Actor, workspace_id: UUID, currenc
     )
     await record_change(db, actor, change)
     return replace(before, currency=currency)
-
-
-async def list_periods(db: Connection, workspace_id: UUID, *, page: PageRequest) -> ListPage[PeriodSummary]:
-    """Closed periods, newest first. Raises Invalid (code cursor_unknown)."""
-    found = await queries.select_page(db, workspace_id, page)
-    if page.cursor is not None:
-        return found
-    return found.with_total(await queries.count_closed(db, workspace_id))

@@ -19,9 +19,9 @@ from control.billing.prices.rules import (
 from control.db.pool import Connection
 from control.platform.model import CURRENCY
 
+# --- price_versions ------------------------------------------------------------------------------------------------
 _KEY: Final = "side, provider, role, model, unit, currency"
 _VERSION: Final = f"id, {_KEY}, price, valid_from"
-
 # The newest version of each key, also one that does not hold yet; $1: only of this provider, if not null.
 _SELECT_NEWEST: Final = f"""
     SELECT DISTINCT ON ({_KEY}) {_VERSION}, source FROM price_versions
@@ -74,6 +74,7 @@ def _version(row: Any) -> PriceVersion:
     return PriceVersion(row["id"], key, row["price"], row["valid_from"])
 
 
+# --- plan_versions -------------------------------------------------------------------------------------------------
 # Versions of one currency; more would be a fault of whoever opens them.
 MOST_VERSIONS = 10_000
 
@@ -98,6 +99,56 @@ async def insert_plans(db: Connection, plans: Iterable[PlanVersion], now: dateti
     )
 
 
+# --- Tiers ---------------------------------------------------------------------------------------------------------
+_SELECT_PLANS: Final = """
+    SELECT tier_name, $1 AS currency, monthly_fee, price_per_minute, included_minutes FROM tiers
+    UNION ALL
+    SELECT tier_name, p.currency, p.monthly_fee, p.price_per_minute, t.included_minutes
+    FROM tier_prices p JOIN tiers t USING (tier_name)
+    ORDER BY 1, 2 LIMIT 10000
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class TierPlan:
+    """A tier's prices in one currency, with the minutes that its fee includes."""
+
+    price: TierPrice
+    included_minutes: int
+
+
+async def select_tier_plans(db: Connection) -> list[TierPlan]:
+    """What each tier costs in each currency in which it has a price."""
+    rows = await db.fetch(_SELECT_PLANS, CURRENCY)
+    return [
+        TierPlan(
+            TierPrice(row["tier_name"], row["currency"], row["monthly_fee"], row["price_per_minute"]),
+            row["included_minutes"],
+        )
+        for row in rows
+    ]
+
+
+async def select_tier_prices(db: Connection) -> Sequence[TierPrice]:
+    """What tiers cost in other currencies than the platform's, by tier and currency."""
+    rows = await db.fetch(
+        "SELECT tier_name, currency, monthly_fee, price_per_minute FROM tier_prices "
+        "ORDER BY tier_name, currency LIMIT 10000"
+    )
+    return [TierPrice(**row) for row in rows]
+
+
+async def upsert_tier_price(db: Connection, price: TierPrice, now: datetime) -> None:
+    """The tier must exist."""
+    await db.execute(
+        "INSERT INTO tier_prices (tier_name, currency, monthly_fee, price_per_minute, updated_at) "
+        "VALUES ($1, $2, $3, $4, $5) ON CONFLICT (tier_name, currency) DO UPDATE "
+        "SET monthly_fee = $3, price_per_minute = $4, updated_at = $5",
+        *(price.tier_name, price.currency, price.monthly_fee, price.price_per_minute, now),
+    )
+
+
+# --- exchange_rates ------------------------------------------------------------------------------------------------
 # Versions of one currency: a rate a day for 27 years.
 MOST_RATES: Final = 10_000
 
@@ -126,51 +177,3 @@ async def insert_exchange_rate(db: Connection, rate: ExchangeRate, now: datetime
         *(rate.currency, rate.usd, rate.valid_from, now),
     )
     return None if row is None else ExchangeRate(**row)
-
-
-async def select_tier_prices(db: Connection) -> Sequence[TierPrice]:
-    """What tiers cost in other currencies than the platform's, by tier and currency."""
-    rows = await db.fetch(
-        "SELECT tier_name, currency, monthly_fee, price_per_minute FROM tier_prices "
-        "ORDER BY tier_name, currency LIMIT 10000"
-    )
-    return [TierPrice(**row) for row in rows]
-
-
-async def upsert_tier_price(db: Connection, price: TierPrice, now: datetime) -> None:
-    """The tier must exist."""
-    await db.execute(
-        "INSERT INTO tier_prices (tier_name, currency, monthly_fee, price_per_minute, updated_at) "
-        "VALUES ($1, $2, $3, $4, $5) ON CONFLICT (tier_name, currency) DO UPDATE "
-        "SET monthly_fee = $3, price_per_minute = $4, updated_at = $5",
-        *(price.tier_name, price.currency, price.monthly_fee, price.price_per_minute, now),
-    )
-
-
-_SELECT_PLANS: Final = """
-    SELECT tier_name, $1 AS currency, monthly_fee, price_per_minute, included_minutes FROM tiers
-    UNION ALL
-    SELECT tier_name, p.currency, p.monthly_fee, p.price_per_minute, t.included_minutes
-    FROM tier_prices p JOIN tiers t USING (tier_name)
-    ORDER BY 1, 2 LIMIT 10000
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class TierPlan:
-    """A tier's prices in one currency, with the minutes that its fee includes."""
-
-    price: TierPrice
-    included_minutes: int
-
-
-async def select_tier_plans(db: Connection) -> list[TierPlan]:
-    """What each tier costs in each currency in which it has a price."""
-    rows = await db.fetch(_SELECT_PLANS, CURRENCY)
-    return [
-        TierPlan(
-            TierPrice(row["tier_name"], row["currency"], row["monthly_fee"], row["price_per_minute"]),
-            row["included_minutes"],
-        )
-        for row in rows
-    ]

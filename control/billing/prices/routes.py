@@ -17,6 +17,21 @@ from control.http.pagination import HasMore, UtcDatetime
 from control.http.route import Route
 
 
+class ExchangeRateBody(Body):
+    """What a currency is worth from a moment on."""
+
+    currency: Annotated[
+        CurrencyCode, Field(description="What is worth so much: ISO 4217, lower case.", examples=["eur"])
+    ]
+    usd: Annotated[
+        Decimal,
+        Field(gt=0, le=HIGHEST_RATE, decimal_places=12, description="US dollars for one unit of it.", examples=[1.08]),
+    ]
+    valid_from: UtcDatetime | None = Field(
+        None, description="From when on, at least a minute from now; left out: as soon as possible."
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class ExchangeRateView:
     """A version of a rate."""
@@ -44,25 +59,6 @@ class ExchangeRateAnswer:
     exchange_rate: Annotated[ExchangeRateView, Field(description="The exchange rate.")]
 
 
-def to_exchange_rate(rate: ExchangeRate) -> ExchangeRateView:
-    return ExchangeRateView(rate.id, rate.currency, float(rate.usd), rate.valid_from)
-
-
-class ExchangeRateBody(Body):
-    """What a currency is worth from a moment on."""
-
-    currency: Annotated[
-        CurrencyCode, Field(description="What is worth so much: ISO 4217, lower case.", examples=["eur"])
-    ]
-    usd: Annotated[
-        Decimal,
-        Field(gt=0, le=HIGHEST_RATE, decimal_places=12, description="US dollars for one unit of it.", examples=[1.08]),
-    ]
-    valid_from: UtcDatetime | None = Field(
-        None, description="From when on, at least a minute from now; left out: as soon as possible."
-    )
-
-
 async def list_exchange_rates(context: AdminContext) -> ExchangeRateList:
     """What currencies are worth in US dollars, in which the platform's figures are."""
     return ExchangeRateList(
@@ -74,6 +70,10 @@ async def create_exchange_rate(context: AdminContext, body: ExchangeRateBody) ->
     """Adds a version of a rate. Periods that begin from then on are converted by it."""
     rate = await add_exchange_rate(context.db, context.actor, body.currency, body.usd, body.valid_from, context.now)
     return ExchangeRateAnswer(to_exchange_rate(rate))
+
+
+def to_exchange_rate(rate: ExchangeRate) -> ExchangeRateView:
+    return ExchangeRateView(rate.id, rate.currency, float(rate.usd), rate.valid_from)
 
 
 ADMIN_ROUTES: tuple[Route, ...] = (

@@ -16,6 +16,10 @@ from control.platform.model import CURRENCY
 from shared.errors import Invalid
 from shared.events import UsageUnit
 
+# Digits of an exact product: 18 of a price, 18 of a quantity.
+_DIGITS: Final = 60
+
+# --- Versions of prices --------------------------------------------------------------------------------------------
 # What we pay, and what the customer pays.
 Side = Literal["cost", "price"]
 Role = Literal["stt", "llm", "tts", "telephony", "call_minutes"]
@@ -53,8 +57,6 @@ _PRICED_BY: Final[Mapping[LedgerUnit, tuple[int, tuple[PriceUnit, ...]]]] = {
     "completion_tokens": (1_000_000, ("million_completion_tokens",)),
 }
 _PLACES: Final = Decimal("1e-9")
-# Digits of an exact product: 18 of a price, 18 of a quantity.
-_DIGITS: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,12 +134,6 @@ class PriceList:
         return versions[place - 1] if place else None
 
 
-def round_amount(amount: Decimal, size: int = 1) -> Decimal:
-    """amount / size with nine decimal places, half to even."""
-    with localcontext(prec=_DIGITS):
-        return (amount / size).quantize(_PLACES, ROUND_HALF_EVEN)
-
-
 def candidate_keys(key: PriceKey) -> Iterator[PriceKey]:
     """The keys whose prices hold for this one's usage, first choice first, which is the key itself; those of a model
     come before those of any model."""
@@ -150,6 +146,12 @@ def candidate_keys(key: PriceKey) -> Iterator[PriceKey]:
 def _wanted_keys(used: Consumption) -> Iterator[PriceKey]:
     _, units = _PRICED_BY[used.unit]
     return candidate_keys(PriceKey(used.side, used.provider, used.role, used.model, units[0], used.currency))
+
+
+def round_amount(amount: Decimal, size: int = 1) -> Decimal:
+    """amount / size with nine decimal places, half to even."""
+    with localcontext(prec=_DIGITS):
+        return (amount / size).quantize(_PLACES, ROUND_HALF_EVEN)
 
 
 # Where a price version comes from: the product's data, an operator, or a tier of the price list.
@@ -174,6 +176,90 @@ class NewPrice:
     valid_from: datetime
 
 
+# --- Tiers ---------------------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class PlanVersion:
+    """Fee and included minutes of a tier from `valid_from` until its next version. monthly_fee: major units."""
+
+    id: int
+    tier_name: str
+    monthly_fee: Decimal
+    included_minutes: int
+    currency: str
+    valid_from: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TierPrice:
+    """What a tier costs in one currency, in major units. price_per_minute: beyond the included minutes."""
+
+    tier_name: str
+    currency: str
+    monthly_fee: Decimal
+    price_per_minute: Decimal
+
+
+class PlanHistory:
+    """All versions of plans in one currency."""
+
+    def __init__(self, versions: Iterable[PlanVersion]) -> None:
+        self._by_tier: dict[str, list[PlanVersion]] = defaultdict(list)
+        for version in sorted(versions, key=lambda one: one.valid_from):
+            self._by_tier[version.tier_name].append(version)
+
+    def find(self, tier_name: str, at: datetime) -> PlanVersion | None:
+        """The version that held then; before the first one, the first."""
+        versions = self._by_tier.get(tier_name, [])
+        place = bisect_right(versions, at, key=lambda one: one.valid_from)
+        return versions[max(place - 1, 0)] if versions else None
+
+    def changes(self, tier_name: str, since: datetime, until: datetime) -> list[datetime]:
+        """When the tier's versions begin, between two moments."""
+        return [one.valid_from for one in self._by_tier.get(tier_name, []) if since < one.valid_from < until]
+
+
+# --- Currencies ----------------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class ExchangeRate:
+    """A version. usd: US dollars for one unit of the currency (ISO 4217, lower case)."""
+
+    id: int
+    currency: str
+    usd: Decimal
+    valid_from: datetime
+
+
+class RateHistory:
+    """The versions of one currency's rate; of the platform's own it is 1."""
+
+    def __init__(self, currency: str, versions: Iterable[ExchangeRate] = ()) -> None:
+        self._currency = currency
+        self._versions = sorted(versions, key=lambda one: one.valid_from)
+
+    def find(self, at: datetime) -> Decimal:
+        """The rate that held then; before the first one, the first. Raises LookupError where there is none: an account
+        has only currencies that have one."""
+        if self._currency == CURRENCY:
+            return Decimal(1)
+        if not self._versions:
+            raise LookupError(f"{self._currency} has no exchange rate")
+        place = bisect_right(self._versions, at, key=lambda one: one.valid_from)
+        return self._versions[max(place - 1, 0)].usd
+
+    def from_usd(self, amount: Decimal, at: datetime) -> Decimal:
+        """US dollars in the currency, nine decimal places. Raises LookupError."""
+        rate = self.find(at)
+        if rate == 1:
+            return amount
+        with localcontext(prec=_DIGITS):
+            return round_amount(amount / rate)
+
+    def to_usd(self, amount: Decimal, at: datetime) -> Decimal:
+        """An amount of the currency in US dollars, nine decimal places. Raises LookupError."""
+        return round_amount(amount * self.find(at))
+
+
+# --- Costs as the staff write them ---------------------------------------------------------------------------------
 CostUnit = Literal["minute", "thousand_characters", "million_tokens"]
 # The price units of a language model, by the field that has the price.
 TOKEN_UNITS: Final[Mapping[str, PriceUnit]] = {
@@ -246,87 +332,3 @@ def _unit_cost(units: Mapping[str, Decimal]) -> UnitCost:
         return UnitCost("million_tokens", **tokens)
     unit, price = next(iter(units.items()))
     return UnitCost("minute" if unit == "minute" else "thousand_characters", price)
-
-
-@dataclass(frozen=True, slots=True)
-class PlanVersion:
-    """Fee and included minutes of a tier from `valid_from` until its next version. monthly_fee: major units."""
-
-    id: int
-    tier_name: str
-    monthly_fee: Decimal
-    included_minutes: int
-    currency: str
-    valid_from: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class TierPrice:
-    """What a tier costs in one currency, in major units. price_per_minute: beyond the included minutes."""
-
-    tier_name: str
-    currency: str
-    monthly_fee: Decimal
-    price_per_minute: Decimal
-
-
-class PlanHistory:
-    """All versions of plans in one currency."""
-
-    def __init__(self, versions: Iterable[PlanVersion]) -> None:
-        self._by_tier: dict[str, list[PlanVersion]] = defaultdict(list)
-        for version in sorted(versions, key=lambda one: one.valid_from):
-            self._by_tier[version.tier_name].append(version)
-
-    def find(self, tier_name: str, at: datetime) -> PlanVersion | None:
-        """The version that held then; before the first one, the first."""
-        versions = self._by_tier.get(tier_name, [])
-        place = bisect_right(versions, at, key=lambda one: one.valid_from)
-        return versions[max(place - 1, 0)] if versions else None
-
-    def changes(self, tier_name: str, since: datetime, until: datetime) -> list[datetime]:
-        """When the tier's versions begin, between two moments."""
-        return [one.valid_from for one in self._by_tier.get(tier_name, []) if since < one.valid_from < until]
-
-
-# Digits of a quotient: twice those of a rate.
-
-
-@dataclass(frozen=True, slots=True)
-class ExchangeRate:
-    """A version. usd: US dollars for one unit of the currency (ISO 4217, lower case)."""
-
-    id: int
-    currency: str
-    usd: Decimal
-    valid_from: datetime
-
-
-class RateHistory:
-    """The versions of one currency's rate; of the platform's own it is 1."""
-
-    def __init__(self, currency: str, versions: Iterable[ExchangeRate] = ()) -> None:
-        self._currency = currency
-        self._versions = sorted(versions, key=lambda one: one.valid_from)
-
-    def find(self, at: datetime) -> Decimal:
-        """The rate that held then; before the first one, the first. Raises LookupError where there is none: an account
-        has only currencies that have one."""
-        if self._currency == CURRENCY:
-            return Decimal(1)
-        if not self._versions:
-            raise LookupError(f"{self._currency} has no exchange rate")
-        place = bisect_right(self._versions, at, key=lambda one: one.valid_from)
-        return self._versions[max(place - 1, 0)].usd
-
-    def from_usd(self, amount: Decimal, at: datetime) -> Decimal:
-        """US dollars in the currency, nine decimal places. Raises LookupError."""
-        rate = self.find(at)
-        if rate == 1:
-            return amount
-        with localcontext(prec=_DIGITS):
-            return round_amount(amount / rate)
-
-    def to_usd(self, amount: Decimal, at: datetime) -> Decimal:
-        """An amount of the currency in US dollars, nine decimal places. Raises LookupError."""
-        return round_amount(amount * self.find(at))

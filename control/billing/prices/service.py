@@ -36,15 +36,12 @@ from control.voice.catalogue import list_catalogue, save_estimated_costs
 from control.voice.offers import KINDS, Kind, ProviderOffer
 from shared.errors import Conflict, Invalid
 
+# --- Opening versions ----------------------------------------------------------------------------------------------
 # A price that replaces another holds from so long after the change on. The change is committed by then (a transaction
 # may wait for 30 s at most), so no event of the new price's time is priced by the old one.
 LEAD: Final = timedelta(seconds=60)
 # Versions of one plan have different times.
 _TICK: Final = timedelta(microseconds=1)
-HIGHEST_PRICE: Final = Decimal(1_000_000)
-CARRIERS: Final = ("twilio", "telnyx", "browser", "simulated")
-_SYSTEM: Final = Actor("system")
-DIRECTIONS: Final = ("inbound", "outbound", ANY_MODEL)
 
 
 async def seed_prices(db: Connection, shipped: Iterable[Mapping[str, Any]], now: datetime) -> None:
@@ -94,35 +91,6 @@ def _minute_key(price: TierPrice) -> PriceKey:
     return PriceKey("price", price.tier_name, "call_minutes", ANY_MODEL, "minute", price.currency)
 
 
-async def set_costs(
-    db: Connection, actor: Actor, prices: Mapping[PriceKey, Decimal], now: datetime
-) -> list[StoredPrice]:
-    """As `set_cost`, of several prices. Raises Invalid."""
-    return [await set_cost(db, key, price, now, actor) for key, price in prices.items()]
-
-
-async def set_cost(db: Connection, key: PriceKey, price: Decimal, now: datetime, actor: Actor = _SYSTEM) -> StoredPrice:
-    """Opens a version of what a provider or carrier costs us, recorded in the audit log; returns the newest version,
-    which is the one before where the price is the same. Raises Invalid. Needs platform scope."""
-    await _require_key(db, key)
-    if not 0 <= price <= HIGHEST_PRICE or price != round(price, 9):
-        raise Invalid(f"from 0 to {HIGHEST_PRICE} US dollars, with at most nine decimal places", param="price")
-    await queries.lock_prices(db)
-    newest = _newest(await queries.select_newest(db, key.provider))
-    before = newest.get(key)
-    if before is not None and before.version.price == price:
-        return before
-    await queries.insert_versions(db, [NewPrice(key, price, "operator", _begin(key, newest, now))], now)
-    after = _newest(await queries.select_newest(db, key.provider))[key]
-    await record_change(db, actor, _audited(before, after))
-    return after
-
-
-async def list_prices(db: Connection, provider: str | None = None) -> list[StoredPrice]:
-    """The newest version of each price, also one that does not hold yet. Needs platform scope."""
-    return await queries.select_newest(db, provider)
-
-
 async def _open_versions(db: Connection, prices: Mapping[PriceKey, Decimal], source: Source, now: datetime) -> None:
     newest = _newest(await queries.select_newest(db))
     new = [
@@ -149,6 +117,37 @@ def _cost_key(price: Mapping[str, Any]) -> PriceKey:
     return PriceKey("cost", price["provider"], price["role"], price["model"], price["unit"])
 
 
+# --- Costs ---------------------------------------------------------------------------------------------------------
+HIGHEST_PRICE: Final = Decimal(1_000_000)
+CARRIERS: Final = ("twilio", "telnyx", "browser", "simulated")
+DIRECTIONS: Final = ("inbound", "outbound", ANY_MODEL)
+_SYSTEM: Final = Actor("system")
+
+
+async def set_costs(
+    db: Connection, actor: Actor, prices: Mapping[PriceKey, Decimal], now: datetime
+) -> list[StoredPrice]:
+    """As `set_cost`, of several prices. Raises Invalid."""
+    return [await set_cost(db, key, price, now, actor) for key, price in prices.items()]
+
+
+async def set_cost(db: Connection, key: PriceKey, price: Decimal, now: datetime, actor: Actor = _SYSTEM) -> StoredPrice:
+    """Opens a version of what a provider or carrier costs us, recorded in the audit log; returns the newest version,
+    which is the one before where the price is the same. Raises Invalid. Needs platform scope."""
+    await _require_key(db, key)
+    if not 0 <= price <= HIGHEST_PRICE or price != round(price, 9):
+        raise Invalid(f"from 0 to {HIGHEST_PRICE} US dollars, with at most nine decimal places", param="price")
+    await queries.lock_prices(db)
+    newest = _newest(await queries.select_newest(db, key.provider))
+    before = newest.get(key)
+    if before is not None and before.version.price == price:
+        return before
+    await queries.insert_versions(db, [NewPrice(key, price, "operator", _begin(key, newest, now))], now)
+    after = _newest(await queries.select_newest(db, key.provider))[key]
+    await record_change(db, actor, _audited(before, after))
+    return after
+
+
 async def _require_key(db: Connection, key: PriceKey) -> None:
     """Raises Invalid for a price that no usage would ever meet."""
     if key.unit not in PRICE_UNITS[key.role]:
@@ -173,17 +172,23 @@ def _audited(before: StoredPrice | None, after: StoredPrice) -> Change:
     )
 
 
+async def list_prices(db: Connection, provider: str | None = None) -> list[StoredPrice]:
+    """The newest version of each price, also one that does not hold yet. Needs platform scope."""
+    return await queries.select_newest(db, provider)
+
+
+async def load_costs(db: Connection, providers: Iterable[str]) -> PriceList:
+    """All versions of these providers' costs, in US dollars. Needs platform scope."""
+    return PriceList(await queries.select_versions(db, "cost", providers))
+
+
+# --- Currencies ----------------------------------------------------------------------------------------------------
 HIGHEST_RATE: Final = Decimal(1_000_000)
 
 
 async def list_exchange_rates(db: Connection) -> list[ExchangeRate]:
     """By currency, the newest first."""
     return await queries.select_exchange_rates(db)
-
-
-async def list_tier_prices(db: Connection) -> Sequence[TierPrice]:
-    """What tiers cost in other currencies than the platform's, by tier and currency."""
-    return await queries.select_tier_prices(db)
 
 
 async def add_exchange_rate(
@@ -209,6 +214,11 @@ async def add_exchange_rate(
     after = {"usd": str(stored.usd), "valid_from": stored.valid_from.isoformat()}
     await record_change(db, actor, Change("exchange_rate.add", "exchange_rate", currency, after=after))
     return stored
+
+
+async def list_tier_prices(db: Connection) -> Sequence[TierPrice]:
+    """What tiers cost in other currencies than the platform's, by tier and currency."""
+    return await queries.select_tier_prices(db)
 
 
 async def set_tier_price(db: Connection, actor: Actor, price: TierPrice, now: datetime) -> TierPrice:
@@ -243,11 +253,7 @@ def _price_change(before: TierPrice | None, after: TierPrice) -> Change:
     return Change("tier.price", "tier", f"{after.tier_name} {after.currency}", before=old, after=new)
 
 
-async def load_costs(db: Connection, providers: Iterable[str]) -> PriceList:
-    """All versions of these providers' costs, in US dollars. Needs platform scope."""
-    return PriceList(await queries.select_versions(db, "cost", providers))
-
-
+# --- Estimates -----------------------------------------------------------------------------------------------------
 # An ordinary minute: all of it is heard, the agent speaks half of it (450 characters), and the model is asked three
 # times, with 1,500 tokens of prompt and conversation each.
 ORDINARY_MINUTE: Final[Mapping[Kind, Mapping[LedgerUnit, int]]] = {

@@ -41,33 +41,6 @@ from control.billing.stripe.client import (
 from control.billing.stripe.receipts import STATUSES, find_invoice_of, list_intents, read_receipt
 from control.billing.stripe.tax_ids import sync_tax_id
 
-
-class StripeMeter:
-    """A UsageSink. event_name: of the meter."""
-
-    def __init__(self, api: StripeApi, event_name: str) -> None:
-        self._api, self._event_name = api, event_name
-
-    async def record_usage(self, reading: UsageReading) -> None:
-        """An identifier that Stripe has already is answered with 400: then the reading has arrived before."""
-        identifier = f"{reading.workspace_id}-{reading.day}-{reading.revision}"
-        # Each revision is a second later, so that it is the newest event of the day.
-        at = datetime.combine(reading.day, time(), UTC) + timedelta(seconds=reading.revision)
-        try:
-            await call_stripe(
-                lambda: self._api.v1.billing.meter_events.create_async(
-                    {
-                        "event_name": self._event_name,
-                        "payload": {"stripe_customer_id": reading.customer_id, "value": str(reading.seconds)},
-                        "identifier": identifier,
-                        "timestamp": int(at.timestamp()),
-                    }
-                )
-            )
-        except DuplicateObject:
-            return
-
-
 NAME: Final = "stripe"
 # Of one invoice (docs.stripe.com/changelog/2016-02-22/no-more-than-250-invoice-items).
 MOST_ITEMS: Final = 250
@@ -326,3 +299,29 @@ def _card(method: StripePaymentMethod) -> PaymentCard:
 
 def _digest(fields: Mapping[str, Any]) -> str:
     return hashlib.sha256(repr(sorted(fields.items())).encode()).hexdigest()[:16]
+
+
+class StripeMeter:
+    """A UsageSink. event_name: of the meter."""
+
+    def __init__(self, api: StripeApi, event_name: str) -> None:
+        self._api, self._event_name = api, event_name
+
+    async def record_usage(self, reading: UsageReading) -> None:
+        """An identifier that Stripe has already is answered with 400: then the reading has arrived before."""
+        identifier = f"{reading.workspace_id}-{reading.day}-{reading.revision}"
+        # Each revision is a second later, so that it is the newest event of the day.
+        at = datetime.combine(reading.day, time(), UTC) + timedelta(seconds=reading.revision)
+        try:
+            await call_stripe(
+                lambda: self._api.v1.billing.meter_events.create_async(
+                    {
+                        "event_name": self._event_name,
+                        "payload": {"stripe_customer_id": reading.customer_id, "value": str(reading.seconds)},
+                        "identifier": identifier,
+                        "timestamp": int(at.timestamp()),
+                    }
+                )
+            )
+        except DuplicateObject:
+            return
