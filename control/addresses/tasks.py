@@ -4,12 +4,12 @@ A carrier is asked between two transactions, never within one. An address's id i
 so a repeated job finds what a worker did before it died.
 """
 
-import json
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID
 
+import msgspec
 import structlog
 
 from control.addresses.rules import AddressRegistration, BusinessAddress
@@ -17,7 +17,7 @@ from control.addresses.service import DELETE_ADDRESS, REGISTER_ADDRESS, Business
 from control.carriers.rules import CarrierDocuments, CarrierError, CarrierRefused
 from control.carriers.service import Carriers
 from control.db.duties import Duty, WorkerTasks
-from control.db.jobs import JobFailed, JobHandler
+from control.db.jobs import JobFailed, JobHandler, decode_payload
 from control.db.pool import Connection, Pool
 from control.db.scope import enter_platform
 
@@ -53,10 +53,16 @@ def make_delete_address_job(pool: Pool, addresses: BusinessAddresses, carriers: 
     return _make_job(_AddressJobs(pool, addresses, carriers).delete)
 
 
+class AddressJob(msgspec.Struct, frozen=True):
+    """Payload of both jobs."""
+
+    address_id: UUID
+
+
 def _make_job(act: Callable[[UUID], Awaitable[None]]) -> JobHandler:
     async def run(payload: bytes) -> None:
         try:
-            await act(_address_id(payload))
+            await act(decode_payload(payload, AddressJob).address_id)
         except CarrierError as fault:
             raise JobFailed(f"{fault.carrier}: {fault.code}") from None
 
@@ -147,10 +153,3 @@ async def _delete_at(documents: CarrierDocuments, address_id: UUID, carrier_addr
     found = await documents.find_addresses(str(address_id))
     for carrier_id in dict.fromkeys([*([carrier_address_id] if carrier_address_id else []), *found]):
         await documents.delete_address(carrier_id)
-
-
-def _address_id(payload: bytes) -> UUID:
-    try:
-        return UUID(str(json.loads(payload)["address_id"]))
-    except (ValueError, KeyError, TypeError):
-        raise JobFailed("unreadable payload", is_permanent=True) from None

@@ -26,7 +26,12 @@ _PASSED: Final = ("Accept", "Content-Type", "Content-Length", "Host", "Mcp-Proto
 
 
 class AsgiExchange:
-    """body: of the request, whole."""
+    """One request and its response in memory, in ASGI's form, which the library for MCP takes.
+
+    Source: https://asgi.readthedocs.io/en/latest/specs/www.html#http-connection-scope
+
+    body: of the request, whole.
+    """
 
     def __init__(self, request: web.Request, body: bytes, tools: KeyTools) -> None:
         self.scope: dict[str, Any] = {

@@ -1,4 +1,8 @@
-"""A tool's call as a request to our API, and the API's answer as the tool's result."""
+"""A tool's call as a request to our API, and the API's answer as the tool's result.
+
+The operation checks the values of the arguments, as it checks any request. A result is bounded, because a model's
+context holds all of it, and cleaned if it holds words of people outside.
+"""
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -324,8 +328,11 @@ class UnknownTool(LookupError):
 
 
 class KeyTools:
-    """tools: all there are, by name. effects: what the connection asked for. send: sends a request to the API with the
-    connection's own key, so that the API decides once more about each call."""
+    """The tools of one connection: those of its key's scopes and role that read, or whose effects it requested.
+
+    tools: all tools by name. effects: requested by the connection. send: sends a request to the API with the key of the
+    connection, so that the API authorizes each call again.
+    """
 
     def __init__(
         self, tools: Mapping[str, ApiTool], key: ValidKey, effects: Collection[ToolEffect], send: SendRequest

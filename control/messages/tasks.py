@@ -2,11 +2,9 @@
 
 from datetime import UTC, datetime
 
-import msgspec
-
 from control.db.duties import WorkerTasks
 from control.db.errors import COLLISIONS
-from control.db.jobs import JobFailed
+from control.db.jobs import JobFailed, decode_payload
 from control.db.pool import Connection, Pool
 from control.db.scope import enter_platform
 from control.db.transaction import in_transaction
@@ -18,7 +16,7 @@ def messages_tasks(pool: Pool, messages: CallerMessages) -> WorkerTasks:
     """Job `messages.send`; it is retried while the database is unavailable."""
 
     async def send(payload: bytes) -> None:
-        job = _decode(payload)
+        job = decode_payload(payload, SendMessageJob)
 
         async def work(db: Connection) -> None:
             await enter_platform(db)
@@ -30,10 +28,3 @@ def messages_tasks(pool: Pool, messages: CallerMessages) -> WorkerTasks:
             raise JobFailed("database unavailable") from None
 
     return WorkerTasks(handlers={SEND_MESSAGE: send})
-
-
-def _decode(payload: bytes) -> SendMessageJob:
-    try:
-        return msgspec.json.decode(payload, type=SendMessageJob)
-    except msgspec.DecodeError as error:
-        raise JobFailed(type(error).__name__, is_permanent=True) from None

@@ -8,7 +8,6 @@ A number keeps the webhook address that it was configured with. When VOCALIZED_W
 the numbers again; otherwise their calls would go to the old address.
 """
 
-import json
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -16,6 +15,7 @@ from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
+import msgspec
 import structlog
 
 from control.carriers.rules import (
@@ -29,7 +29,7 @@ from control.carriers.rules import (
 )
 from control.carriers.service import Carriers, NumberOrders, NumberPricing, NumberRouting
 from control.db.duties import Duty, OutsideDuty, WorkerTasks
-from control.db.jobs import JobFailed, JobHandler
+from control.db.jobs import JobFailed, JobHandler, decode_payload
 from control.db.pool import Connection, Pool
 from control.db.scope import enter_platform
 from control.numbers import queries
@@ -80,10 +80,16 @@ def make_release_job(pool: Pool, numbers: Numbers, carriers: Carriers) -> JobHan
     return _make_job(_NumberJobs(pool, numbers, carriers).release)
 
 
+class NumberJob(msgspec.Struct, frozen=True):
+    """Payload of both jobs."""
+
+    number_id: UUID
+
+
 def _make_job(act: Callable[[UUID], Awaitable[None]]) -> JobHandler:
     async def run(payload: bytes) -> None:
         try:
-            await act(_number_id(payload))
+            await act(decode_payload(payload, NumberJob).number_id)
         except CarrierError as fault:
             raise JobFailed(f"{fault.carrier}: {fault.code}") from None
 
@@ -270,13 +276,6 @@ async def _find_ours_or_wait(carrier: Carrier, number: PhoneNumber) -> OwnedNumb
     if ours is None and (order == "pending" or is_due):
         raise CarrierUnavailable(carrier.name, "order_pending", "the order is still being worked on")
     return ours
-
-
-def _number_id(payload: bytes) -> UUID:
-    try:
-        return UUID(str(json.loads(payload)["number_id"]))
-    except (ValueError, KeyError, TypeError):
-        raise JobFailed("unreadable payload", is_permanent=True) from None
 
 
 def _now() -> datetime:

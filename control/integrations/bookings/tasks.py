@@ -6,10 +6,9 @@ vendor once the call's deadline (20 s) is long over, and is repeated until the v
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-import msgspec
 import structlog
 
-from control.db.jobs import JobFailed
+from control.db.jobs import JobFailed, decode_payload
 from control.db.pool import Connection, Pool
 from control.db.scope import enter_workspace
 from control.db.transaction import in_transaction
@@ -49,10 +48,7 @@ class AppointmentSettlement:
 
     async def run(self, payload: bytes) -> None:
         """Raises JobFailed; it is retried while the vendor does not answer."""
-        try:
-            job = msgspec.json.decode(payload, type=SettleAppointmentJob)
-        except msgspec.DecodeError as error:
-            raise JobFailed(type(error).__name__, is_permanent=True) from None
+        job = decode_payload(payload, SettleAppointmentJob)
         try:
             await self._settle(job)
         except Unavailable:

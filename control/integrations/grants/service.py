@@ -26,7 +26,7 @@ import structlog
 
 from control.accounts.tokens import new_token, token_hash
 from control.db.errors import COLLISIONS
-from control.db.jobs import JobFailed, enqueue
+from control.db.jobs import JobFailed, decode_payload, enqueue
 from control.db.pool import Connection, Pool
 from control.db.scope import enter_platform, enter_workspace
 from control.db.transaction import in_transaction
@@ -434,10 +434,7 @@ class GrantRevocation:
 
     async def run(self, payload: bytes) -> None:
         """Raises JobFailed; permanently where the vendor refuses, or the credentials cannot be opened."""
-        try:
-            job = msgspec.json.decode(payload, type=RevokeGrantJob)
-        except msgspec.DecodeError as error:
-            raise JobFailed(type(error).__name__, is_permanent=True) from None
+        job = decode_payload(payload, RevokeGrantJob)
         credentials = open_credentials(self._accounts.sealer, job.sealed)
         if credentials is None:
             raise JobFailed("credentials cannot be unsealed", is_permanent=True)

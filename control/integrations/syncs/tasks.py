@@ -14,7 +14,7 @@ from uuid import UUID
 import msgspec
 import structlog
 
-from control.db.jobs import JobFailed, JobHandler
+from control.db.jobs import JobFailed, JobHandler, decode_payload
 from control.db.pool import Connection, Pool
 from control.db.scope import enter_workspace
 from control.integrations.actions.queries import select_connection
@@ -74,10 +74,7 @@ def make_sync_job(
     """Runs all open syncs of a connection, one after the other; one worker at a time."""
 
     async def run(payload: bytes) -> None:
-        try:
-            job = msgspec.json.decode(payload, type=SyncIntegrationJob)
-        except msgspec.DecodeError as error:
-            raise JobFailed(type(error).__name__, is_permanent=True) from None
+        job = decode_payload(payload, SyncIntegrationJob)
         lease = SyncLease(job.workspace_id, job.integration_id, UUID(new_id()), policy.lease_s)
         await _SyncRun(pool, runner, policy, clock, lease).run()
 
