@@ -14,7 +14,8 @@ from control.calls.changes.tasks import CHARGED_AT_ONCE, SETTLED_AT_ONCE, charge
 from control.calls.events.tasks import EventCounts, consume_events
 from control.calls.live.service import END_CALLS, HANG_UP, MediaAssignment
 from control.calls.live.tasks import make_end_calls_job, make_hangup_job
-from control.calls.lost.service import CallWatch, OrphanSearch, reap_calls
+from control.calls.lost.rules import CallWatch
+from control.calls.lost.service import OrphanSearch, reap_calls
 from control.calls.outbound.service import CANCELED_AT_ONCE, PLACE_CALL, CallPlacement, cancel_listed
 from control.calls.outbound.tasks import DialQueue, make_dial_job
 from control.calls.recordings.service import (

@@ -1,4 +1,7 @@
-"""Telnyx as a carrier, over its SDK."""
+"""Telnyx as a carrier: its REST API and Call Control, through its SDK.
+
+Number orders: docs numbers/phone-numbers/number-orders, regulatory-requirements, requirement-groups.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -75,6 +78,8 @@ from control.carriers.telnyx_forms import (
     us_dollars,
 )
 
+# --- Calls to targets of warm transfers, and conferences (API reference: Call Commands, Conference Commands) ---------
+
 _VOICE: Final = "female"
 _MAX_SPEAK_LENGTH: Final = 3_000
 
@@ -150,8 +155,9 @@ class TelnyxTargets:
         await self._command(lambda: self._sdk.conferences.actions.join(conference, **form, command_id=command_id))
 
 
-T = TypeVar("T")
+# --- Number orders ---------------------------------------------------------------------------------------------------
 
+T = TypeVar("T")
 # An order is decided some time after it is placed: for how long and in which interval it is polled.
 _ORDER_TIMEOUT_S: Final = 20.0
 _ORDER_POLL_S: Final = 0.3
@@ -286,6 +292,8 @@ class TelnyxOrders:
                 return replace(found, reference=reference)
             await asyncio.sleep(_ORDER_POLL_S)
 
+
+# --- The carrier -----------------------------------------------------------------------------------------------------
 
 # Statuses of a number that is no longer, or never was, ours.
 _NOT_OURS: Final = frozenset({"purchase-failed", "port-failed", "deleted", "ported-out"})

@@ -44,8 +44,6 @@ _LIMIT_TAG: Final = re.compile(r"\bD\d{1,2}$")
 # agent's utterances some phones stop sending, too (seen by users of Telnyx).
 MEDIA_FORM: Final = {"preferred_codecs": "PCMU,PCMA,G722", "send_silence_when_idle": True}
 _LONGEST_CALL_S: Final = 14_400
-
-
 # What a number or its order waits for, by the status of either (docs: numbers/phone-numbers, regulatory requirements).
 # Only active numbers take calls; statuses that are not listed here wait for Telnyx.
 ACTIVE: Final = "active"

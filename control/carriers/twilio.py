@@ -1,4 +1,4 @@
-"""Twilio as a carrier, over its SDK."""
+"""Twilio as a carrier: its REST API through its SDK, whose requests our HTTP client sends, and its errors as ours."""
 
 import json
 from collections import OrderedDict
@@ -62,6 +62,8 @@ from control.carriers.twilio_forms import (
     required_text,
     sum_prices,
 )
+
+# --- The SDK: clients, requests and errors ---------------------------------------------------------------------------
 
 T = TypeVar("T")
 
@@ -144,6 +146,8 @@ def _map_page_error(error: Exception) -> CarrierError:
     return error_from_response(answer.status_code, str(code))
 
 
+# --- Accounts whose calls we take: which client asks for which account's resources -----------------------------------
+
 # Calls of subaccounts whose account is remembered.
 _MOST_REMEMBERED: Final = 10_000
 
@@ -178,6 +182,8 @@ class TwilioAccounts:
         return next((one for one in self._subaccounts if f"/{one.account_sid}/" in url), self.main)
 
 
+# --- Calls to targets of warm transfers (docs: voice/api/call-resource) ----------------------------------------------
+
 TARGET: Final = "/webhooks/calls/target"
 
 
@@ -209,6 +215,8 @@ def target_form(options: TwilioOptions, request: TargetCallRequest) -> dict[str,
         "time_limit": request.max_duration_s,
     }
 
+
+# --- The carrier -----------------------------------------------------------------------------------------------------
 
 # Number types of the pricing API.
 _PRICED_AS: Final[Mapping[NumberKind, str]] = {

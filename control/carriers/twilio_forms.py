@@ -1,4 +1,8 @@
-"""Forms of requests to Twilio, and what its answers mean."""
+"""Builds Twilio's request forms, converts its answers, and chooses its voices; without I/O.
+
+Twilio's own voices: docs voice/twiml/say. A voice and a language that do not belong together may fail the verb, and the
+caller hears nothing. Without a voice only a few languages are spoken.
+"""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -25,6 +29,8 @@ from control.carriers.rules import (
     OwnedNumber,
     locale,
 )
+
+# --- Voices ----------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +64,8 @@ def choose_voice(locale: str) -> SayVoice:
     found = next(known for known in same if known in _POLLY)
     return SayVoice(f"Polly.{_POLLY[found]}", found)
 
+
+# --- Requests --------------------------------------------------------------------------------------------------------
 
 NAME: Final[CarrierName] = "twilio"
 # Error codes: no such resource.
@@ -207,6 +215,31 @@ def recording_form(options: TwilioOptions, call_id: str) -> dict[str, object]:
     }
 
 
+def last_words(words: str, language: str) -> str:
+    """TwiML that speaks up to 3,000 characters, then hangs up. language: BCP 47."""
+    voice = choose_voice(locale(language))
+    attributes = f"voice={quoteattr(voice.name)} language={quoteattr(voice.language)}"
+    return f"<Response><Say {attributes}>{escape(words[:_MAX_SAY_LENGTH])}</Say><Hangup/></Response>"
+
+
+def _target(row: Any, voice_url: str) -> CallTarget:
+    """A trunk or an application takes a number's calls before its URL does (docs: incomingphonenumber-resource).
+    Numbers that were bought in Twilio's console have the URL of Twilio's demonstration."""
+    if row.trunk_sid or row.voice_application_sid:
+        return "elsewhere"
+    if not row.voice_url or urlsplit(row.voice_url).hostname == _DEMO_HOST:
+        return "nowhere"
+    return "us" if row.voice_url == voice_url else "elsewhere"
+
+
+def _has_messages(row: Any) -> bool:
+    """Whether another program gets the number's messages."""
+    return bool(row.sms_application_sid) or urlsplit(row.sms_url or "").hostname not in (None, _DEMO_HOST)
+
+
+# --- Answers ---------------------------------------------------------------------------------------------------------
+
+
 def error_from_response(status: int, code: str) -> CarrierError:
     """Maps a response without success. Its text may contain phone numbers, so it is left out."""
     error = unavailable_by_status(NAME, status)
@@ -256,21 +289,6 @@ def owned_number(row: Any, voice_url: str) -> OwnedNumber:
     )
 
 
-def _target(row: Any, voice_url: str) -> CallTarget:
-    """A trunk or an application takes a number's calls before its URL does (docs: incomingphonenumber-resource).
-    Numbers that were bought in Twilio's console have the URL of Twilio's demonstration."""
-    if row.trunk_sid or row.voice_application_sid:
-        return "elsewhere"
-    if not row.voice_url or urlsplit(row.voice_url).hostname == _DEMO_HOST:
-        return "nowhere"
-    return "us" if row.voice_url == voice_url else "elsewhere"
-
-
-def _has_messages(row: Any) -> bool:
-    """Whether another program gets the number's messages."""
-    return bool(row.sms_application_sid) or urlsplit(row.sms_url or "").hostname not in (None, _DEMO_HOST)
-
-
 def available_number(row: Any, country: str, price: Decimal | None) -> AvailableNumber:
     """Converts a number for sale; toll-free and mobile ones have no place. Raises CarrierUnavailable."""
     location = (row.locality or "", row.region or "", row.iso_country or country)
@@ -314,13 +332,6 @@ def sum_prices(calls: Iterable[Any]) -> Decimal | None:
         except InvalidOperation:
             raise CarrierUnavailable(NAME, "unreadable", "the answer cannot be read") from None
     return total
-
-
-def last_words(words: str, language: str) -> str:
-    """TwiML that speaks up to 3,000 characters, then hangs up. language: BCP 47."""
-    voice = choose_voice(locale(language))
-    attributes = f"voice={quoteattr(voice.name)} language={quoteattr(voice.language)}"
-    return f"<Response><Say {attributes}>{escape(words[:_MAX_SAY_LENGTH])}</Say><Hangup/></Response>"
 
 
 def recording_sid(recording: str) -> str:

@@ -42,6 +42,12 @@ from shared.bus.webhook_queue import DeferredWebhook, DeferredWebhooks
 from shared.errors import Problem, Unavailable
 from shared.logs import error_fields
 
+log = structlog.get_logger()
+T = TypeVar("T")
+
+
+# --- Metrics and transactions ----------------------------------------------------------------------------------------
+
 
 class WebhookMetrics:
     """registry: the program's own; without one, the counters are not published."""
@@ -74,9 +80,6 @@ class WebhookMetrics:
         )
 
 
-T = TypeVar("T")
-
-
 @dataclass(frozen=True, slots=True)
 class PlatformTransactions:
     """Runs work in the platform's scope; a collision is counted and retried once."""
@@ -99,8 +102,9 @@ def is_database_unavailable(error: Exception) -> bool:
     return isinstance(error, Unavailable) or isinstance(map_database_error(error), Unavailable)
 
 
+# --- Webhooks that arrive while the database is unavailable: queued in Redis -----------------------------------------
+
 _BATCH: Final = 100
-log = structlog.get_logger()
 
 
 class _QueuedEvent(msgspec.Struct, frozen=True):
@@ -114,7 +118,11 @@ class _QueuedEvent(msgspec.Struct, frozen=True):
 
 
 class WebhookDeferral:
-    """Moves events into the queue and out of it."""
+    """Moves events into the queue and out of it.
+
+    Twilio repeats a status callback a few times only, so the queue takes what the database does not. An event that
+    is in both counts once.
+    """
 
     def __init__(self, transactions: PlatformTransactions, queue: DeferredWebhooks, timeout_s: float) -> None:
         """timeout_s: for Redis."""
@@ -160,6 +168,8 @@ def _decode(entry: DeferredWebhook) -> _QueuedEvent | None:
     except msgspec.DecodeError:
         return None
 
+
+# --- The inbox -------------------------------------------------------------------------------------------------------
 
 # The effect of an event in the database, within the transaction that stores it.
 Apply = Callable[[Connection], Awaitable[None]]
@@ -231,6 +241,8 @@ async def apply_once(db: Connection, event: StoredEvent, apply: Apply, now: date
     return state
 
 
+# --- Retries of open events ------------------------------------------------------------------------------------------
+
 # While a carrier is unavailable each event waits for its time limit: one after another, the retry would take minutes.
 _MAX_AT_ONCE: Final = 10
 
@@ -296,6 +308,8 @@ async def _each(groups: Sequence[Sequence[OpenEvent]], work: Callable[[OpenEvent
             raise error
 
 
+# --- Work that continues after an answer -----------------------------------------------------------------------------
+
 _CANCEL_WAIT_S: Final = 1.0
 
 
@@ -331,6 +345,9 @@ class BackgroundTasks:
         late = [task for task in self._tasks if task.cancel()]
         if late:
             await asyncio.wait(late, timeout=_CANCEL_WAIT_S)
+
+
+# --- A call's way to a media node, or to a refusal -------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -455,6 +472,9 @@ def transfer_caller_id(call: OpenCall, *, caller_allowed: bool) -> str:
     if caller_allowed and call.direction == "inbound" and is_valid(call.caller):
         return call.caller
     return ours
+
+
+# --- What all sources share ------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,8 @@ from control.http.request import origin_of, read_body
 from control.webhooks.queries import OpenEvent
 from shared.errors import Malformed, Problem
 
+# --- A request as it arrived -----------------------------------------------------------------------------------------
+
 FORM: Final = "application/x-www-form-urlencoded"
 JSON: Final = "application/json"
 _MAX_FIELDS: Final = 300
@@ -95,6 +97,8 @@ def _json_fields(body: bytes) -> list[tuple[str, str]]:
     return [(name, value) for name, value in found.items() if isinstance(value, str)]
 
 
+# --- Sources ---------------------------------------------------------------------------------------------------------
+
 M = TypeVar("M")
 M_co = TypeVar("M_co", covariant=True)
 
@@ -143,6 +147,9 @@ class WebhookSource(Generic[M]):
         return self.reader.name
 
 
+# --- Addresses -------------------------------------------------------------------------------------------------------
+
+
 @dataclass(frozen=True, slots=True)
 class WebhookRoute:
     """An address beside the API's, for the API's document and its tests."""
@@ -170,6 +177,9 @@ TWILIO_ROUTES: Final = (
     WebhookRoute("POST", STREAM, "Twilio reports the end of a media stream.", beyond_spec=True),
     WebhookRoute("POST", TARGET, "Twilio asks what the target of a warm transfer hears.", beyond_spec=True),
 )
+
+
+# --- Settings --------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +229,8 @@ class WebhookOptions:
     #: Time for all commands of one event, the wait for the stream's outcome included; the rest is left for a retry.
     commands_s: float = 4.0
 
+
+# --- Single fields that carriers send --------------------------------------------------------------------------------
 
 _MAX_DIFFERENCE: Final = timedelta(days=1)
 

@@ -16,8 +16,6 @@ from control.db.jobs import enqueue
 from control.db.pool import Connection
 
 READ_PRICE: Final = "calls.read_price"
-
-
 # Seconds from the call's end to the first look, and between two looks. A call without a price after the last keeps the
 # cost by our price list.
 LOOK_AFTER_S: Final = (300.0, 600.0, 1_800.0, 7_200.0, 43_200.0)

@@ -59,6 +59,10 @@ from shared.events import (
 )
 
 _SPEAKERS: Final = {"caller": "Caller", "agent": "Agent"}
+_EVENT_TYPES: Final = {"caller": "caller.said", "agent": "agent.said"}
+
+
+# --- Events and batches ----------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +132,9 @@ class EventBatch:
         return {text.call_id for text in self.redacted}
 
 
+# --- Effects on a call -----------------------------------------------------------------------------------------------
+
+
 def apply_events(state: CallState, utterances: Utterances, events: Iterable[NewEvent]) -> tuple[CallState, Utterances]:  # noqa: C901, PLR0912
     """The call's state and its utterances after these events; the same objects where nothing changed."""
     said = list(utterances)
@@ -181,7 +188,7 @@ def _utterance(speaker: str, said: CallerSaid | AgentSaid) -> dict[str, Any]:
     return {"speaker": speaker, "text": said.text, "start_ms": start_ms, "end_ms": end_ms, **word_ms}
 
 
-_EVENT_TYPES: Final = {"caller": "caller.said", "agent": "agent.said"}
+# --- Redaction -------------------------------------------------------------------------------------------------------
 
 
 def redact_event(event: Event, kinds: Collection[str]) -> Event:

@@ -33,7 +33,10 @@ from shared.events import EndReason
 from shared.ids import new_id
 from shared.secrets import Sealer, UnsealError
 
+# --- Media nodes and streams: control's use of the bus ---------------------------------------------------------------
+
 _PURPOSE: Final = "assignment"
+_POLL_S: Final = 0.025
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,11 @@ class Assignment:
 
 
 class Assignments:
-    """All methods raise BusUnavailable. An entry outlives the call."""
+    """Which node and ticket each stream of a call was given, so that a repeated webhook gets the same answer.
+
+    The entries are in Redis, sealed, because tokens are in them; only control reads them. An entry outlives the call.
+    All methods raise BusUnavailable.
+    """
 
     def __init__(self, bus: BusClient, sealer: Sealer) -> None:
         self._bus, self._sealer = bus, sealer
@@ -86,9 +93,6 @@ class Assignments:
 
 def _key(call_id: UUID, leg: int) -> str:
     return redis_key("assigned", f"{call_id}-{leg}")
-
-
-_POLL_S: Final = 0.025
 
 
 class NoMediaNode(Exception):
@@ -283,6 +287,20 @@ class MediaAssignment:
         return node
 
 
+async def record_media_node(db: Connection, admitted: AdmittedCall, node_id: str, stream: str = "") -> None:
+    """Stores to which media node the call's stream was assigned. stream: the carrier's id of it (Telnyx)."""
+    await records_queries.append_leg(db, admitted.call_id, admitted.leg, node_id, stream)
+
+
+async def record_loss(db: Connection, call_id: UUID, leg: int, now: datetime) -> None:
+    """The stream `leg` ended without an outcome: its node is gone. Nothing for a call that does not exist."""
+    call = await records_queries.lock_one(db, call_id)
+    if call is not None:
+        await save_changes(db, [(call.state, mark_lost(call.state, leg, now))])
+
+
+# --- What follows the end of a stream --------------------------------------------------------------------------------
+
 STREAM_ENDED: Final = "calls.stream_ended"
 
 
@@ -308,17 +326,7 @@ async def enqueue_stream_ended(db: Connection, state: CallState, leg: int) -> No
         await enqueue(db, STREAM_ENDED, msgspec.json.encode(job))
 
 
-async def record_media_node(db: Connection, admitted: AdmittedCall, node_id: str, stream: str = "") -> None:
-    """Stores to which media node the call's stream was assigned. stream: the carrier's id of it (Telnyx)."""
-    await records_queries.append_leg(db, admitted.call_id, admitted.leg, node_id, stream)
-
-
-async def record_loss(db: Connection, call_id: UUID, leg: int, now: datetime) -> None:
-    """The stream `leg` ended without an outcome: its node is gone. Nothing for a call that does not exist."""
-    call = await records_queries.lock_one(db, call_id)
-    if call is not None:
-        await save_changes(db, [(call.state, mark_lost(call.state, leg, now))])
-
+# --- Hanging up ------------------------------------------------------------------------------------------------------
 
 HANG_UP: Final = "calls.hang_up"
 _CARRIERS: Final = frozenset(get_args(CarrierName))
@@ -351,6 +359,8 @@ async def hang_up_later(db: Connection, call_id: UUID, delay_s: float) -> None:
     if call is not None:
         await enqueue_hangup(db, call.state, None, delay_s=delay_s)
 
+
+# --- Ends by order of the staff --------------------------------------------------------------------------------------
 
 END_CALLS: Final = "calls.end_of_workspace"
 # A webhook that read the workspace before its suspension may still store a call.

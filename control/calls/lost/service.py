@@ -14,10 +14,9 @@ went on. It is counted and left alone, unless settings say that nobody else uses
 """
 
 import random
-import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Literal
 from uuid import UUID
@@ -25,51 +24,21 @@ from uuid import UUID
 import structlog
 
 from control.calls.changes.service import save_changes
-from control.calls.live.rules import FirstSeen
 from control.calls.live.service import MediaAssignment, enqueue_hangup
 from control.calls.lost import queries
 from control.calls.lost.queries import NamedCall
+from control.calls.lost.rules import GRACE, CallWatch, next_state
 from control.calls.records import queries as records_queries
-from control.calls.records.details import Absence
-from control.calls.records.rules import LONGEST_S, CallState, close
+from control.calls.records.rules import CallState
 from control.calls.transfers import queries as transfers_queries
 from control.carriers.rules import ActiveCall, Carrier, CarrierRefused, CarrierUnavailable
 from control.db.pool import Pool
 from control.db.scope import enter_platform
 from shared.bus.client import BusUnavailable
 
-# Younger calls are not looked at.
-GRACE: Final = timedelta(seconds=30)
-# How long a call in progress may be missing; a lost node is replaced within seconds.
-MOST_MISSING: Final = timedelta(seconds=30)
-# Two looks belong together when they are no further apart.
-LONGEST_PAUSE: Final = timedelta(seconds=35)
-# A job that places a call gives up long before this.
-LONGEST_QUEUED: Final = timedelta(minutes=15)
-# Longer than any phone rings.
-LONGEST_RINGING: Final = timedelta(minutes=3)
-# While Redis is unavailable it is unknown whether the call was answered, so it is closed rather too late.
-LONGEST_RINGING_UNSEEN: Final = timedelta(minutes=30)
-LONGEST: Final = timedelta(seconds=LONGEST_S + 600)
-# A clock that was set is assumed to be wrong by no more.
-CLOCK_ERROR: Final = timedelta(hours=1)
-# What was not seen for so long is forgotten.
-FORGET_S: Final = 600.0
 BATCH: Final = 500
 
 log = structlog.get_logger()
-
-
-class CallWatch:
-    """For how long this process has seen each call in its state, whatever the wall clocks say."""
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        """clock: seconds, never going back."""
-        self._seen = FirstSeen(FORGET_S, clock)
-
-    def seen(self, call: CallState) -> timedelta:
-        """Counts from the age at which calls are looked at first."""
-        return GRACE + timedelta(seconds=self._seen.age_s(f"{call.status} {call.id}"))
 
 
 async def reap_calls(pool: Pool, media_assignment: MediaAssignment, watch: CallWatch, now: datetime) -> int:
@@ -92,45 +61,6 @@ async def reap_calls(pool: Pool, media_assignment: MediaAssignment, watch: CallW
     if count:
         log.warning("call.reaped", count=count)
     return count
-
-
-def next_state(call: CallState, is_live: bool | None, seen: timedelta, now: datetime) -> CallState:
-    """The call's state from now on. is_live: a node reports it; None when Redis is unavailable. seen: how long it has
-    been seen in its state."""
-    if call.is_final:
-        return call
-    age = min(seen, now - call.created_at)
-    if call.status == "in_progress":
-        since = call.answered_at or call.created_at
-        if now - since > (LONGEST + CLOCK_ERROR if is_live else LONGEST):
-            return close(call, "failed", "media_lost", "open_too_long", now, "control")
-        return _next_in_progress(call, is_live, now)
-    if is_live:
-        return call
-    if call.status == "queued":
-        return call if age <= LONGEST_QUEUED else close(call, "failed", "carrier_error", "not_placed", now, "control")
-    bound = LONGEST_RINGING if is_live is False else LONGEST_RINGING_UNSEEN
-    rung = min(seen, now - (call.started_at or call.created_at))
-    return call if rung <= bound else close(call, "no_answer", None, "rang_too_long", now, "control")
-
-
-def _next_in_progress(call: CallState, is_live: bool | None, now: datetime) -> CallState:
-    if is_live is None:
-        return call
-    if is_live:
-        return _with_missing(call, None)
-    missing = call.details.missing or Absence(since=now, at=now)
-    # After a pause nobody looked, or Redis was unavailable: it may have come back just now, without its live calls. A
-    # look in the future was before the clock was put back.
-    since = now if abs(now - missing.at) > LONGEST_PAUSE else missing.since
-    if now - since >= MOST_MISSING:
-        ended_at = max(since, call.answered_at or since)
-        return _with_missing(close(call, "failed", "media_lost", None, ended_at, "control"), None)
-    return _with_missing(call, replace(missing, since=since, at=now))
-
-
-def _with_missing(call: CallState, missing: Absence | None) -> CallState:
-    return replace(call, details=replace(call.details, missing=missing))
 
 
 async def _select_open(pool: Pool, now: datetime, after: UUID | None) -> list[CallState]:

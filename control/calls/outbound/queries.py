@@ -8,6 +8,8 @@ from uuid import UUID
 from control.calls.outbound.rules import OriginNumber, OutboundUsage, PlatformCalls
 from control.db.pool import Connection
 
+# --- What was called lately ------------------------------------------------------------------------------------------
+
 # What workspace $1 called until $3, $2 being the number that is to be called. A transferred call goes on until
 # transfer_until, unless the carrier reported its end before; its seconds before the transfer are the caller's own.
 _COUNT_USAGE: Final = """
@@ -50,7 +52,6 @@ _COUNT_USAGE: Final = """
                        FILTER (WHERE direction = 'inbound'), 0))::bigint AS seconds
     FROM recent
 """
-
 # Test calls that workspaces $1 placed within 24 hours until $2.
 _COUNT_TESTS: Final = """
     SELECT count(*) FROM calls
@@ -62,21 +63,6 @@ _COUNT_TESTS: Final = """
 async def count_usage(db: Connection, workspace_id: UUID, number: str, now: datetime) -> OutboundUsage:
     """The workspace must be locked: otherwise two calls could pass the same limit."""
     return OutboundUsage(**await db.fetchrow(_COUNT_USAGE, workspace_id, number, now))
-
-
-# Calls of workspace $1 at carrier $2 that wait to be dialled, were asked for before call $3, and not before $4. Ids are
-# in the order of time (UUIDv7).
-_COUNT_WAITING: Final = """
-    SELECT count(*) FROM calls
-    WHERE workspace_id = $1 AND status = 'queued' AND carrier = $2 AND direction = 'outbound'
-      AND carrier_call_id IS NULL AND NOT details ? 'placing_at' AND id < $3 AND created_at > $4
-"""
-
-
-async def count_waiting_before(db: Connection, workspace_id: UUID, carrier: str, call_id: UUID, since: datetime) -> int:
-    """The workspace's calls that are to be dialled before this one."""
-    count: int = await db.fetchval(_COUNT_WAITING, workspace_id, carrier, call_id, since)
-    return count
 
 
 async def count_tests(db: Connection, workspace_ids: Sequence[UUID], now: datetime) -> int:
@@ -118,19 +104,6 @@ async def select_platform_calls(db: Connection) -> PlatformCalls:
     return PlatformCalls() if row is None else PlatformCalls(**row)
 
 
-# Active numbers of workspace $1 at a carrier, those of agent $2 first.
-_SELECT_ORIGINS: Final = """
-    SELECT id, phone_number, carrier FROM phone_numbers
-    WHERE workspace_id = $1 AND status = 'active' AND carrier IN ('twilio', 'telnyx')
-    ORDER BY coalesce(agent_id = $2, false) DESC, created_at, id LIMIT 100
-"""
-
-
-async def select_origins(db: Connection, workspace_id: UUID, agent_id: UUID | None) -> list[OriginNumber]:
-    """Active numbers at a carrier, the agent's own first; up to 100."""
-    return [OriginNumber(**row) for row in await db.fetch(_SELECT_ORIGINS, workspace_id, agent_id)]
-
-
 async def insert_country(db: Connection, workspace_id: UUID, country: str, now: datetime) -> None:
     """Stores that a workspace calls this country; the first time stays."""
     await db.execute(
@@ -139,6 +112,23 @@ async def insert_country(db: Connection, workspace_id: UUID, country: str, now: 
         country,
         now,
     )
+
+
+# --- Calls that wait to be dialled -----------------------------------------------------------------------------------
+
+# Calls of workspace $1 at carrier $2 that wait to be dialled, were asked for before call $3, and not before $4. Ids are
+# in the order of time (UUIDv7).
+_COUNT_WAITING: Final = """
+    SELECT count(*) FROM calls
+    WHERE workspace_id = $1 AND status = 'queued' AND carrier = $2 AND direction = 'outbound'
+      AND carrier_call_id IS NULL AND NOT details ? 'placing_at' AND id < $3 AND created_at > $4
+"""
+
+
+async def count_waiting_before(db: Connection, workspace_id: UUID, carrier: str, call_id: UUID, since: datetime) -> int:
+    """The workspace's calls that are to be dialled before this one."""
+    count: int = await db.fetchval(_COUNT_WAITING, workspace_id, carrier, call_id, since)
+    return count
 
 
 # A call that was tried already is not in it: the try may have reached the carrier.
@@ -154,3 +144,18 @@ _SELECT_LISTED: Final = """
 async def select_listed(db: Connection, most: int) -> list[UUID]:
     """Up to `most` of them, of all workspaces. Needs platform scope."""
     return [row["id"] for row in await db.fetch(_SELECT_LISTED, most)]
+
+
+# --- Numbers to call from --------------------------------------------------------------------------------------------
+
+# Active numbers of workspace $1 at a carrier, those of agent $2 first.
+_SELECT_ORIGINS: Final = """
+    SELECT id, phone_number, carrier FROM phone_numbers
+    WHERE workspace_id = $1 AND status = 'active' AND carrier IN ('twilio', 'telnyx')
+    ORDER BY coalesce(agent_id = $2, false) DESC, created_at, id LIMIT 100
+"""
+
+
+async def select_origins(db: Connection, workspace_id: UUID, agent_id: UUID | None) -> list[OriginNumber]:
+    """Active numbers at a carrier, the agent's own first; up to 100."""
+    return [OriginNumber(**row) for row in await db.fetch(_SELECT_ORIGINS, workspace_id, agent_id)]

@@ -45,44 +45,7 @@ from shared.errors import Conflict, Invalid, NotFound
 from shared.ids import new_id
 from shared.plan import CallPlan, PlanError
 
-# The platform's settings that limit calls.
-LIMITS: Final = (
-    "outbound_calls_per_minute", "outbound_calls_per_hour", "outbound_calls_per_day", "outbound_repeats_per_day",
-    "outbound_minutes_per_hour", "outbound_minutes_per_day", "platform_calls_per_hour", "platform_calls_per_day",
-    "platform_minutes_per_hour", "platform_minutes_per_day",
-    "trial_test_calls_per_day", "test_calls_per_day", "test_call_minutes", "outbound_ring_s", "phone_codes_per_day",
-    "phone_codes_per_number", "alarm_short_calls_per_hour", "alarm_short_call_s", "alarm_test_calls_per_hour",
-    "alarm_new_countries_per_day",
-)  # fmt: skip
-
-
-async def load_limits(db: Connection, platform: Platform) -> dict[str, int]:
-    """By name, as the staff set them."""
-    stored: dict[str, Any] = {one.key: one.value for one in await platform.settings(db)}
-    return {name: int(stored[name]) for name in LIMITS}
-
-
-PLACE_CALL: Final = "calls.place"
-
-
-class PlaceCallJob(msgspec.Struct, frozen=True):
-    """Payload of the job that dials a call. turn_at: the time reserved for it, in seconds since the epoch; 0 for none.
-    refusals: how often the carrier did not process the request."""
-
-    call_id: UUID
-    turn_at: float = 0.0
-    refusals: int = 0
-
-
-async def enqueue_dial(db: Connection, job: PlaceCallJob, delay_s: float = 0.0) -> None:
-    """Enqueues the job within the current transaction."""
-    await enqueue(db, PLACE_CALL, msgspec.json.encode(job), delay_s=delay_s)
-
-
-# Media ends a call that lasts too long, with a goodbye. The carrier's own bound is this much later.
-GOODBYE_S: Final = 60
-# Missing variables that an error names.
-MOST_NAMED: Final = 5
+# --- What is asked for, and how it is dialled ------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +83,50 @@ class NotDialable(Exception):
     def __init__(self, detail: str) -> None:
         super().__init__(detail)
         self.detail = detail
+
+
+PLACE_CALL: Final = "calls.place"
+
+
+class PlaceCallJob(msgspec.Struct, frozen=True):
+    """Payload of the job that dials a call. turn_at: the time reserved for it, in seconds since the epoch; 0 for none.
+    refusals: how often the carrier did not process the request."""
+
+    call_id: UUID
+    turn_at: float = 0.0
+    refusals: int = 0
+
+
+async def enqueue_dial(db: Connection, job: PlaceCallJob, delay_s: float = 0.0) -> None:
+    """Enqueues the job within the current transaction."""
+    await enqueue(db, PLACE_CALL, msgspec.json.encode(job), delay_s=delay_s)
+
+
+# --- The limits that the staff set -----------------------------------------------------------------------------------
+
+# The platform's settings that limit calls.
+LIMITS: Final = (
+    "outbound_calls_per_minute", "outbound_calls_per_hour", "outbound_calls_per_day", "outbound_repeats_per_day",
+    "outbound_minutes_per_hour", "outbound_minutes_per_day", "platform_calls_per_hour", "platform_calls_per_day",
+    "platform_minutes_per_hour", "platform_minutes_per_day",
+    "trial_test_calls_per_day", "test_calls_per_day", "test_call_minutes", "outbound_ring_s", "phone_codes_per_day",
+    "phone_codes_per_number", "alarm_short_calls_per_hour", "alarm_short_call_s", "alarm_test_calls_per_hour",
+    "alarm_new_countries_per_day",
+)  # fmt: skip
+
+
+async def load_limits(db: Connection, platform: Platform) -> dict[str, int]:
+    """By name, as the staff set them."""
+    stored: dict[str, Any] = {one.key: one.value for one in await platform.settings(db)}
+    return {name: int(stored[name]) for name in LIMITS}
+
+
+# --- Placing a call --------------------------------------------------------------------------------------------------
+
+# Media ends a call that lasts too long, with a goodbye. The carrier's own bound is this much later.
+GOODBYE_S: Final = 60
+# Missing variables that an error names.
+MOST_NAMED: Final = 5
 
 
 class OutboundCalls:
@@ -310,6 +317,8 @@ def _require_agent(agent: AnsweringAgent | None) -> AnsweringAgent:
     return agent
 
 
+# --- Dialling a placed call ------------------------------------------------------------------------------------------
+
 # A call that was not dialled for this long is no longer wanted. At one call a second, 600 calls are dialled meanwhile.
 STALE: Final = timedelta(minutes=10)
 # For so long a call is looked for that a request without an answer may have placed. The carrier may still be placing
@@ -468,6 +477,8 @@ async def _belongs_to_another(db: Connection, dialled: CallState, carrier_call_i
     other = await records_queries.select_stored_call(db, dialled.carrier, carrier_call_id)
     return other is not None and other.state.id != dialled.id
 
+
+# --- Calls that wait while their number comes onto a do-not-call list ------------------------------------------------
 
 CANCELED_AT_ONCE: Final = 200
 

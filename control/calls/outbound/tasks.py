@@ -35,6 +35,11 @@ from control.db.pool import Connection, Pool
 from control.db.scope import enter_platform
 from control.platform.audit import Actor
 
+log = structlog.get_logger()
+
+
+# --- The pace --------------------------------------------------------------------------------------------------------
+
 # The longest wait within a job, and the most calls that wait there: half of what a worker runs at once.
 HELD_S: Final = 6.0
 MOST_HELD: Final = 8
@@ -101,7 +106,7 @@ def back_off_s(refusals: int) -> float:
     return float(min(FIRST_BACK_OFF_S * 2 ** min(refusals, 30), LONGEST_BACK_OFF_S))
 
 
-log = structlog.get_logger()
+# --- The job ---------------------------------------------------------------------------------------------------------
 
 
 def make_dial_job(pool: Pool, placement: CallPlacement, carriers: Carriers, queue: DialQueue) -> JobHandler:
@@ -196,6 +201,9 @@ async def _hang_up(carrier: Carrier, carrier_call_id: str) -> None:
         await carrier.hang_up(carrier_call_id)
     except (CarrierRefused, CarrierUnavailable) as error:
         log.warning("call.hangup_failed", carrier=error.carrier, code=error.code)
+
+
+# --- Campaigns -------------------------------------------------------------------------------------------------------
 
 
 def make_campaign_placer(outbound: OutboundCalls) -> PlaceCall:

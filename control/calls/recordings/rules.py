@@ -59,8 +59,6 @@ WithholdingReason = Literal["no_transcript", "no_times", "not_in_recording"]
 
 # Before and after what was said: times of speech are exact to some frames, and a word must not be heard by its edges.
 PADDING_MS: Final = 250
-
-
 # Media fills gaps of the caller's audio from 200 ms on, so that a word may be so much earlier in the recording than on
 # the call's clock (`GAP_MS` of media/call/recording.py). A turn's start has room for that; a word amid speech has not.
 _LAG_MS: Final = 200

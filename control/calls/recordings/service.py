@@ -15,6 +15,14 @@ from control.db.jobs import enqueue
 from control.db.pool import Connection
 
 FETCH_RECORDING: Final = "calls.fetch_recording"
+START_RECORDING: Final = "calls.start_recording"
+JOIN_RECORDINGS: Final = "calls.join_recordings"
+REDACT_RECORDINGS: Final = "calls.redact_recordings"
+DISCARD_RECORDINGS: Final = "calls.discard_recordings"
+# Recordings of several streams arrive one after the other: they are joined when no more are likely to come.
+JOIN_AFTER_S: Final = 5.0
+# The last turns and the recordings of a call arrive one after the other: they are redacted when no more are likely.
+REDACT_AFTER_S: Final = 5.0
 
 
 class FetchRecordingJob(msgspec.Struct, frozen=True):
@@ -23,6 +31,30 @@ class FetchRecordingJob(msgspec.Struct, frozen=True):
 
     call_id: UUID
     recording_id: str
+
+
+class StartRecordingJob(msgspec.Struct, frozen=True):
+    """Payload of the job."""
+
+    call_id: UUID
+
+
+class JoinRecordingsJob(msgspec.Struct, frozen=True):
+    """Payload of the job that joins a call's recordings."""
+
+    call_id: UUID
+
+
+class RedactRecordingsJob(msgspec.Struct, frozen=True):
+    """Payload of the job."""
+
+    call_id: UUID
+
+
+class DiscardRecordingsJob(msgspec.Struct, frozen=True):
+    """Payload of the job."""
+
+    call_id: UUID
 
 
 async def add_recording(db: Connection, recording: CarrierRecording) -> None:
@@ -47,17 +79,14 @@ async def add_recording(db: Connection, recording: CarrierRecording) -> None:
     await enqueue(db, FETCH_RECORDING, msgspec.json.encode(FetchRecordingJob(call.state.id, name)))
 
 
-JOIN_RECORDINGS: Final = "calls.join_recordings"
-
-
-# Recordings of several streams arrive one after the other: they are joined when no more are likely to come.
-JOIN_AFTER_S: Final = 5.0
-
-
-class JoinRecordingsJob(msgspec.Struct, frozen=True):
-    """Payload of the job that joins a call's recordings."""
-
-    call_id: UUID
+async def enqueue_recording_starts(db: Connection, changes: Iterable[CallChange]) -> None:
+    """Has the carrier record, from now on, the running calls whose announcement was heard, where settings say that it
+    records. Once a call: it records on while a call's media streams change, each of which may announce it again."""
+    for before, after in changes:
+        consent = after.details.consent
+        is_new = before.details.consent.announced_at is None and consent.announced_at is not None
+        if is_new and not after.is_final and not consent.is_refused:
+            await enqueue(db, START_RECORDING, msgspec.json.encode(StartRecordingJob(after.id)))
 
 
 async def enqueue_joins(db: Connection, changes: Iterable[CallChange]) -> None:
@@ -70,13 +99,14 @@ async def enqueue_joins(db: Connection, changes: Iterable[CallChange]) -> None:
             await enqueue(db, JOIN_RECORDINGS, msgspec.json.encode(JoinRecordingsJob(new.id)), delay_s=JOIN_AFTER_S)
 
 
-DISCARD_RECORDINGS: Final = "calls.discard_recordings"
-
-
-class DiscardRecordingsJob(msgspec.Struct, frozen=True):
-    """Payload of the job."""
-
-    call_id: UUID
+async def enqueue_redactions(db: Connection, changes: Iterable[CallChange], changed_texts: Collection[UUID]) -> None:
+    """For calls that are redacted and have a recording that is not, or that is not redacted as their texts are now.
+    changed_texts: calls of which a text was redacted just now."""
+    for before, after in changes:
+        is_new = before.details.recordings != after.details.recordings or (after.is_final and not before.is_final)
+        if after.details.redaction.kinds and after.details.recordings and (is_new or after.id in changed_texts):
+            payload = msgspec.json.encode(RedactRecordingsJob(after.id))
+            await enqueue(db, REDACT_RECORDINGS, payload, delay_s=REDACT_AFTER_S)
 
 
 async def enqueue_discards(db: Connection, changes: Iterable[CallChange]) -> None:
@@ -95,45 +125,3 @@ async def enqueue_discard(db: Connection, call_id: UUID) -> None:
 def discard_payload(call_id: UUID) -> bytes:
     """Of the call's job."""
     return msgspec.json.encode(DiscardRecordingsJob(call_id))
-
-
-START_RECORDING: Final = "calls.start_recording"
-
-
-class StartRecordingJob(msgspec.Struct, frozen=True):
-    """Payload of the job."""
-
-    call_id: UUID
-
-
-async def enqueue_recording_starts(db: Connection, changes: Iterable[CallChange]) -> None:
-    """Has the carrier record, from now on, the running calls whose announcement was heard, where settings say that it
-    records. Once a call: it records on while a call's media streams change, each of which may announce it again."""
-    for before, after in changes:
-        consent = after.details.consent
-        is_new = before.details.consent.announced_at is None and consent.announced_at is not None
-        if is_new and not after.is_final and not consent.is_refused:
-            await enqueue(db, START_RECORDING, msgspec.json.encode(StartRecordingJob(after.id)))
-
-
-REDACT_RECORDINGS: Final = "calls.redact_recordings"
-
-
-# The last turns and the recordings of a call arrive one after the other: they are redacted when no more are likely.
-REDACT_AFTER_S: Final = 5.0
-
-
-class RedactRecordingsJob(msgspec.Struct, frozen=True):
-    """Payload of the job."""
-
-    call_id: UUID
-
-
-async def enqueue_redactions(db: Connection, changes: Iterable[CallChange], changed_texts: Collection[UUID]) -> None:
-    """For calls that are redacted and have a recording that is not, or that is not redacted as their texts are now.
-    changed_texts: calls of which a text was redacted just now."""
-    for before, after in changes:
-        is_new = before.details.recordings != after.details.recordings or (after.is_final and not before.is_final)
-        if after.details.redaction.kinds and after.details.recordings and (is_new or after.id in changed_texts):
-            payload = msgspec.json.encode(RedactRecordingsJob(after.id))
-            await enqueue(db, REDACT_RECORDINGS, payload, delay_s=REDACT_AFTER_S)

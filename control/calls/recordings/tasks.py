@@ -63,6 +63,8 @@ from control.workspaces.redaction import find_redaction
 from shared.storage import ObjectNotFound, Storage, StorageUnavailable
 
 log = structlog.get_logger()
+# Seconds before each further try within the job. Twilio refuses with 21220 while the call is not in progress yet.
+RETRY_AFTER_S: Final = (0.3, 0.7, 1.5)
 
 
 @runtime_checkable
@@ -71,6 +73,55 @@ class FindsRecordings(Protocol):
 
     async def find_recording(self, call_leg_id: str) -> str | None:
         """The recording's id. Raises CarrierRefused and CarrierUnavailable."""
+
+
+# --- A carrier begins to record --------------------------------------------------------------------------------------
+
+
+def make_start_recording_job(
+    pool: Pool, carriers: Carriers, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+) -> JobHandler:
+    """Asks the carrier until it records or the call is over. A caller who refuses at the same moment is not recorded:
+    the recording is stopped again."""
+
+    async def run(payload: bytes) -> None:
+        call_id = decode_payload(payload, StartRecordingJob).call_id
+        for pause in (*RETRY_AFTER_S, None):
+            call = await load_state(pool, call_id)
+            if call is None or call.is_final or call.carrier_call_id is None or call.details.consent.is_refused:
+                return
+            if await _starts(carriers, call):
+                return await _stop_if_refused(pool, call_id)
+            if pause is not None:
+                await sleep(pause)
+        raise JobFailed("the call is not in progress yet")
+
+    return run
+
+
+async def _stop_if_refused(pool: Pool, call_id: UUID) -> None:
+    """The job that stops it may have run before it began."""
+    async with pool.transaction() as db:
+        await enter_platform(db)
+        call = await records_queries.lock_one(db, call_id)
+        if call is not None and call.state.details.consent.is_refused:
+            await enqueue_discard(db, call_id)
+
+
+async def _starts(carriers: Carriers, call: CallState) -> bool:
+    """False while the call is not in progress at the carrier. Raises JobFailed."""
+    try:
+        await carriers.get(call.carrier).start_recording(call.carrier_call_id or "", str(call.id))
+    except CarrierRefused as refused:
+        if not refused.call_ended:
+            raise JobFailed(f"refused: {refused.code}", is_permanent=True) from None
+        return False
+    except CarrierUnavailable as error:
+        raise JobFailed(f"carrier unavailable: {error.code}") from None
+    return True
+
+
+# --- A carrier's recording is fetched --------------------------------------------------------------------------------
 
 
 def make_fetch_recording_job(pool: Pool, carriers: Carriers, storage: Storage, *, delete: bool = True) -> JobHandler:
@@ -98,43 +149,6 @@ def make_fetch_recording_job(pool: Pool, carriers: Carriers, storage: Storage, *
             is_discarded = not await _record_copy(pool, current.id, job.recording_id, copied)
         if delete or is_discarded:
             await _delete(carrier, recording)
-
-    return run
-
-
-def make_join_recordings_job(pool: Pool, storage: Storage) -> JobHandler:
-    """Joins the recordings of a call's media streams into one; the parts stay in storage. Of a call that
-    discards its recordings it deletes what a worker that was killed may have joined."""
-
-    async def run(payload: bytes) -> None:
-        call_id = decode_payload(payload, JoinRecordingsJob).call_id
-        current = await load_state(pool, call_id)
-        parts = current.details.recordings if current else ()
-        if current is None or len(parts) < 2 or current.details.redaction.kinds:
-            return  # redacted ones are joined by the job that redacts them
-        if current.details.discards_recordings:
-            return await _delete_objects(storage, [joined_key(current)])
-        keys = tuple(part.storage_key for part in parts)
-        key = joined_key(current)
-        with TemporaryDirectory(prefix="vocalized-join-") as folder:
-            file = Path(folder) / "call.wav"
-            try:
-                seconds = await join_recordings(storage, keys, file)
-                await storage.put(key, file)
-            except RecordingsNotJoinable as fault:
-                raise JobFailed(f"recordings: {fault}", is_permanent=True) from None
-            except (ObjectNotFound, StorageUnavailable, OSError) as fault:
-                raise JobFailed(type(fault).__name__) from None
-        async with pool.transaction() as db:
-            await enter_platform(db)
-            call = await records_queries.lock_one(db, call_id)
-            if call is not None and call.state.details.discards_recordings:
-                await enqueue_discard(db, call_id)
-            elif call is not None and not call.state.details.redaction.kinds:
-                details = replace(call.state.details, joined=keys)
-                joined = replace(call.state, recording_key=key, recording_seconds=seconds, details=details)
-                await records_queries.update_states(db, [joined])
-                await report_changes(db, [(call.state, joined)])
 
     return run
 
@@ -172,26 +186,6 @@ async def _download(carrier: Carrier, recording: str, url: str, into: IO[bytes])
             raise JobFailed(f"carrier unavailable: {error.code}") from None
     # Without an id, the next try may find it.
     raise JobFailed(f"refused: {code}", is_permanent=bool(recording))
-
-
-async def _delete(carrier: Carrier, recording: str) -> None:
-    if not recording:
-        raise JobFailed("recording not found")
-    try:
-        await carrier.delete_recording(recording)
-    except CarrierRefused as refusal:
-        raise JobFailed(f"refused: {refusal.code}", is_permanent=True) from None
-    except CarrierUnavailable as error:
-        raise JobFailed(f"carrier unavailable: {error.code}") from None
-
-
-async def _delete_objects(storage: Storage, keys: Iterable[str]) -> None:
-    """Of a recording that is discarded: a worker may have been killed between storing one and saying so."""
-    try:
-        for key in keys:
-            await storage.delete(key)
-    except StorageUnavailable as fault:
-        raise JobFailed(f"storage: {fault}") from None
 
 
 async def _copy(
@@ -237,6 +231,17 @@ async def _record_copy(pool: Pool, call_id: UUID, recording_id: str, copied: Sto
     return is_kept
 
 
+async def _delete(carrier: Carrier, recording: str) -> None:
+    if not recording:
+        raise JobFailed("recording not found")
+    try:
+        await carrier.delete_recording(recording)
+    except CarrierRefused as refusal:
+        raise JobFailed(f"refused: {refusal.code}", is_permanent=True) from None
+    except CarrierUnavailable as error:
+        raise JobFailed(f"carrier unavailable: {error.code}") from None
+
+
 def _get_carrier(carriers: Carriers, current: CallState) -> Carrier:
     try:
         return carriers.get(current.carrier)
@@ -244,67 +249,47 @@ def _get_carrier(carriers: Carriers, current: CallState) -> Carrier:
         raise JobFailed(f"refused: {refusal.code}", is_permanent=True) from None
 
 
-def make_discard_recordings_job(pool: Pool, carriers: Carriers, storage: Storage) -> JobHandler:
-    """Stops the carrier's recording, and deletes all that is in our storage or was reported by the carrier. What the
-    carrier reports later is deleted then (control/calls/recordings/tasks.py)."""
+# --- Recordings of several media streams are joined ------------------------------------------------------------------
+
+
+def make_join_recordings_job(pool: Pool, storage: Storage) -> JobHandler:
+    """Joins the recordings of a call's media streams into one; the parts stay in storage. Of a call that
+    discards its recordings it deletes what a worker that was killed may have joined."""
 
     async def run(payload: bytes) -> None:
-        current = await load_state(pool, decode_payload(payload, DiscardRecordingsJob).call_id)
-        if current is None or not current.details.discards_recordings:
-            return
-        try:
-            for key in all_keys(current):
-                await storage.delete(key)
-        except StorageUnavailable as fault:
-            raise JobFailed(f"storage: {fault}") from None
-        await _forget_recordings(pool, current)
-        await _discard_at_carrier(carriers, current)
+        call_id = decode_payload(payload, JoinRecordingsJob).call_id
+        current = await load_state(pool, call_id)
+        parts = current.details.recordings if current else ()
+        if current is None or len(parts) < 2 or current.details.redaction.kinds:
+            return  # redacted ones are joined by the job that redacts them
+        if current.details.discards_recordings:
+            return await _delete_objects(storage, [joined_key(current)])
+        keys = tuple(part.storage_key for part in parts)
+        key = joined_key(current)
+        with TemporaryDirectory(prefix="vocalized-join-") as folder:
+            file = Path(folder) / "call.wav"
+            try:
+                seconds = await join_recordings(storage, keys, file)
+                await storage.put(key, file)
+            except RecordingsNotJoinable as fault:
+                raise JobFailed(f"recordings: {fault}", is_permanent=True) from None
+            except (ObjectNotFound, StorageUnavailable, OSError) as fault:
+                raise JobFailed(type(fault).__name__) from None
+        async with pool.transaction() as db:
+            await enter_platform(db)
+            call = await records_queries.lock_one(db, call_id)
+            if call is not None and call.state.details.discards_recordings:
+                await enqueue_discard(db, call_id)
+            elif call is not None and not call.state.details.redaction.kinds:
+                details = replace(call.state.details, joined=keys)
+                joined = replace(call.state, recording_key=key, recording_seconds=seconds, details=details)
+                await records_queries.update_states(db, [joined])
+                await report_changes(db, [(call.state, joined)])
 
     return run
 
 
-async def _forget_recordings(pool: Pool, deleted: CallState) -> None:
-    """Removes from the record what was deleted. What was stored meanwhile stays: it has a job of its own."""
-    gone = deleted.details.recordings
-    async with pool.transaction() as db:
-        await enter_platform(db)
-        call = await records_queries.lock_one(db, deleted.id)
-        if call is None:
-            return
-        details = call.state.details
-        kept = tuple(one for one in details.recordings if one not in gone)
-        carrier = {name: _without_copy(one, deleted) for name, one in details.carrier_recordings.items()}
-        details = replace(details, recordings=kept, joined=(), carrier_recordings=carrier)
-        after = replace(call.state, recording_key=None, recording_seconds=None, details=details)
-        await records_queries.update_states(db, [after])
-
-
-def _without_copy(one: StoredCarrierRecording, deleted: CallState) -> StoredCarrierRecording:
-    is_deleted = one in deleted.details.carrier_recordings.values()
-    return replace(one, storage_key=None) if is_deleted else one
-
-
-async def _discard_at_carrier(carriers: Carriers, current: CallState) -> None:
-    """A refusal of one request keeps none of the others from being made. Raises JobFailed."""
-    known = [one.id or one.found for one in current.details.carrier_recordings.values()]
-    call_id = "" if current.is_final else current.carrier_call_id
-    failures: list[JobFailed] = []
-    try:
-        carrier = carriers.get(current.carrier)
-    except CarrierRefused as refused:
-        raise JobFailed(f"refused: {refused.code}", is_permanent=True) from None
-    requests = [partial(carrier.stop_recording, call_id)] if call_id else []
-    requests += [partial(carrier.delete_recording, recording) for recording in known if recording]
-    for request in requests:
-        try:
-            await request()
-        except CarrierRefused as refused:
-            if not refused.call_ended:
-                failures.append(JobFailed(f"refused: {refused.code}", is_permanent=True))
-        except CarrierUnavailable as error:
-            failures.append(JobFailed(f"carrier unavailable: {error.code}"))
-    if failures:
-        raise min(failures, key=lambda one: one.is_permanent)  # one that may succeed is tried again
+# --- Recordings are made silent where something was said that is not kept --------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -411,48 +396,76 @@ def _redacted_state(call: CallState, redacted: _Redacted | WithholdingReason) ->
     return replace(call, recording_key=redacted.key, recording_seconds=redacted.seconds, details=details)
 
 
-# Seconds before each further try within the job. Twilio refuses with 21220 while the call is not in progress yet.
-RETRY_AFTER_S: Final = (0.3, 0.7, 1.5)
+# --- Recordings are deleted ------------------------------------------------------------------------------------------
 
 
-def make_start_recording_job(
-    pool: Pool, carriers: Carriers, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
-) -> JobHandler:
-    """Asks the carrier until it records or the call is over. A caller who refuses at the same moment is not recorded:
-    the recording is stopped again."""
+def make_discard_recordings_job(pool: Pool, carriers: Carriers, storage: Storage) -> JobHandler:
+    """Stops the carrier's recording, and deletes all that is in our storage or was reported by the carrier. What the
+    carrier reports later is deleted then (control/calls/recordings/tasks.py)."""
 
     async def run(payload: bytes) -> None:
-        call_id = decode_payload(payload, StartRecordingJob).call_id
-        for pause in (*RETRY_AFTER_S, None):
-            call = await load_state(pool, call_id)
-            if call is None or call.is_final or call.carrier_call_id is None or call.details.consent.is_refused:
-                return
-            if await _starts(carriers, call):
-                return await _stop_if_refused(pool, call_id)
-            if pause is not None:
-                await sleep(pause)
-        raise JobFailed("the call is not in progress yet")
+        current = await load_state(pool, decode_payload(payload, DiscardRecordingsJob).call_id)
+        if current is None or not current.details.discards_recordings:
+            return
+        try:
+            for key in all_keys(current):
+                await storage.delete(key)
+        except StorageUnavailable as fault:
+            raise JobFailed(f"storage: {fault}") from None
+        await _forget_recordings(pool, current)
+        await _discard_at_carrier(carriers, current)
 
     return run
 
 
-async def _stop_if_refused(pool: Pool, call_id: UUID) -> None:
-    """The job that stops it may have run before it began."""
+async def _forget_recordings(pool: Pool, deleted: CallState) -> None:
+    """Removes from the record what was deleted. What was stored meanwhile stays: it has a job of its own."""
+    gone = deleted.details.recordings
     async with pool.transaction() as db:
         await enter_platform(db)
-        call = await records_queries.lock_one(db, call_id)
-        if call is not None and call.state.details.consent.is_refused:
-            await enqueue_discard(db, call_id)
+        call = await records_queries.lock_one(db, deleted.id)
+        if call is None:
+            return
+        details = call.state.details
+        kept = tuple(one for one in details.recordings if one not in gone)
+        carrier = {name: _without_copy(one, deleted) for name, one in details.carrier_recordings.items()}
+        details = replace(details, recordings=kept, joined=(), carrier_recordings=carrier)
+        after = replace(call.state, recording_key=None, recording_seconds=None, details=details)
+        await records_queries.update_states(db, [after])
 
 
-async def _starts(carriers: Carriers, call: CallState) -> bool:
-    """False while the call is not in progress at the carrier. Raises JobFailed."""
+def _without_copy(one: StoredCarrierRecording, deleted: CallState) -> StoredCarrierRecording:
+    is_deleted = one in deleted.details.carrier_recordings.values()
+    return replace(one, storage_key=None) if is_deleted else one
+
+
+async def _discard_at_carrier(carriers: Carriers, current: CallState) -> None:
+    """A refusal of one request keeps none of the others from being made. Raises JobFailed."""
+    known = [one.id or one.found for one in current.details.carrier_recordings.values()]
+    call_id = "" if current.is_final else current.carrier_call_id
+    failures: list[JobFailed] = []
     try:
-        await carriers.get(call.carrier).start_recording(call.carrier_call_id or "", str(call.id))
+        carrier = carriers.get(current.carrier)
     except CarrierRefused as refused:
-        if not refused.call_ended:
-            raise JobFailed(f"refused: {refused.code}", is_permanent=True) from None
-        return False
-    except CarrierUnavailable as error:
-        raise JobFailed(f"carrier unavailable: {error.code}") from None
-    return True
+        raise JobFailed(f"refused: {refused.code}", is_permanent=True) from None
+    requests = [partial(carrier.stop_recording, call_id)] if call_id else []
+    requests += [partial(carrier.delete_recording, recording) for recording in known if recording]
+    for request in requests:
+        try:
+            await request()
+        except CarrierRefused as refused:
+            if not refused.call_ended:
+                failures.append(JobFailed(f"refused: {refused.code}", is_permanent=True))
+        except CarrierUnavailable as error:
+            failures.append(JobFailed(f"carrier unavailable: {error.code}"))
+    if failures:
+        raise min(failures, key=lambda one: one.is_permanent)  # one that may succeed is tried again
+
+
+async def _delete_objects(storage: Storage, keys: Iterable[str]) -> None:
+    """Of a recording that is discarded: a worker may have been killed between storing one and saying so."""
+    try:
+        for key in keys:
+            await storage.delete(key)
+    except StorageUnavailable as fault:
+        raise JobFailed(f"storage: {fault}") from None

@@ -34,9 +34,11 @@ STATE_COLUMNS: Final = """
 """
 _CALL: Final = f"{STATE_COLUMNS}, agent_version, caller_number, called_number, variables"
 
+
+# --- New calls -------------------------------------------------------------------------------------------------------
+
 # Serialises transactions that count a workspace's calls in order to add one.
 _LOCK_WORKSPACE: Final = "SELECT pg_advisory_xact_lock(hashtextextended('calls ' || $1::text, 0))"
-
 # An inbound call, unless the carrier's id is stored already: then that call's row. The call is refused as blocked when
 # the workspace blocks one of the names $15 of its caller, with reason $13, or as over_limit when $14 or more calls of
 # the workspace are open. A transferred call counts as open until the carrier reports its end, or the transfer's bound
@@ -74,74 +76,11 @@ _INSERT_RINGING: Final = f"""
     )
     SELECT *, false AS is_new FROM existing UNION ALL SELECT *, true FROM created
 """
-
 # An outbound call that is to be placed.
 _INSERT_QUEUED: Final = """
     INSERT INTO calls (id, workspace_id, agent_id, agent_version, phone_number_id, direction, is_test, carrier,
                        caller_number, called_number, status, created_at, variables, metadata)
     VALUES ($1, $2, $3, $4, $5, 'outbound', $6, $7, $8, $9, 'queued', $10, $11, $12)
-"""
-
-# One call by the carrier's id.
-_SELECT_BY_CARRIER_ID: Final = f"SELECT {_CALL} FROM calls WHERE carrier = $1 AND carrier_call_id = $2"
-_LOCK_BY_CARRIER_ID: Final = f"{_SELECT_BY_CARRIER_ID} FOR UPDATE"
-
-# One call by our id, unless its row has another id of the carrier, and another session: Telnyx's ids of a call may
-# change, its session does not.
-_SELECT_UNCLAIMED: Final = f"""
-    SELECT {_CALL} FROM calls
-    WHERE id = $1 AND carrier = $2
-      AND (carrier_call_id IS NULL OR carrier_call_id = $3 OR details #>> '{{carrier,session}}' = $4)
-"""
-_LOCK_UNCLAIMED: Final = f"{_SELECT_UNCLAIMED} FOR UPDATE"
-_LOCK_BY_ID: Final = f"SELECT {_CALL} FROM calls WHERE id = $1 FOR UPDATE"
-
-# Several calls, locked in the order of their ids, so that two transactions cannot deadlock.
-_LOCK_STATES: Final = f"SELECT {STATE_COLUMNS} FROM calls WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE"
-
-# Writes the changeable columns of several calls; each parameter is an array with one value a call.
-_UPDATE_STATES: Final = """
-    UPDATE calls c
-    SET carrier_call_id = n.carrier_call_id, status = n.status, end_reason = n.end_reason, end_detail = n.end_detail,
-        media_node = n.media_node, started_at = n.started_at, answered_at = n.answered_at, ended_at = n.ended_at,
-        duration_seconds = n.duration_seconds, recording_key = n.recording_key,
-        recording_seconds = n.recording_seconds, transcription = n.transcription, details = n.details
-    FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[],
-                $8::timestamptz[], $9::timestamptz[], $10::integer[], $11::text[], $12::numeric[], $13::text[],
-                $14::jsonb[])
-        AS n (id, carrier_call_id, status, end_reason, end_detail, media_node, started_at, answered_at, ended_at,
-              duration_seconds, recording_key, recording_seconds, transcription, details)
-    WHERE c.id = n.id
-"""
-_UPDATED: Final = (
-    "carrier_call_id", "status", "end_reason", "end_detail", "media_node", "started_at", "answered_at", "ended_at",
-    "duration_seconds", "recording_key", "recording_seconds", "transcription",
-)  # fmt: skip
-
-# What calls $1 are charged: $2.
-_UPDATE_COSTS: Final = """
-    UPDATE calls c SET cost_total = n.cost FROM unnest($1::uuid[], $2::numeric[]) AS n (id, cost)
-    WHERE c.id = n.id AND c.cost_total IS DISTINCT FROM round(n.cost, 6)
-"""
-
-# The number of a call's next media stream; no row for a call that is over.
-_INCREMENT_LEG: Final = """
-    UPDATE calls SET details = jsonb_set(details, '{leg}', to_jsonb(coalesce((details->>'leg')::integer, 0) + 1))
-    WHERE id = $1 AND status IN ('queued', 'ringing', 'in_progress') AND coalesce((details->>'leg')::integer, 0) = $2
-    RETURNING (details->>'leg')::integer
-"""
-_LATER_LEG: Final = """
-    SELECT (details->>'leg')::integer FROM calls
-    WHERE id = $1 AND status IN ('queued', 'ringing', 'in_progress') AND (details->>'leg')::integer > $2
-"""
-
-# The media node of a call's stream.
-_APPEND_LEG: Final = """
-    UPDATE calls SET media_node = $3, details = jsonb_set(
-        details, '{legs}', coalesce(details->'legs', '[]')
-        || jsonb_build_array(jsonb_strip_nulls(jsonb_build_object(
-            'leg', $2::integer, 'node_id', $3::text, 'at', now(), 'stream', nullif($4::text, '')))))
-    WHERE id = $1
 """
 
 
@@ -235,6 +174,32 @@ async def insert_queued(db: Connection, new: NewCall) -> None:
     )
 
 
+# --- One call, for its next change -----------------------------------------------------------------------------------
+
+# One call by the carrier's id.
+_SELECT_BY_CARRIER_ID: Final = f"SELECT {_CALL} FROM calls WHERE carrier = $1 AND carrier_call_id = $2"
+_LOCK_BY_CARRIER_ID: Final = f"{_SELECT_BY_CARRIER_ID} FOR UPDATE"
+# One call by our id, unless its row has another id of the carrier, and another session: Telnyx's ids of a call may
+# change, its session does not.
+_SELECT_UNCLAIMED: Final = f"""
+    SELECT {_CALL} FROM calls
+    WHERE id = $1 AND carrier = $2
+      AND (carrier_call_id IS NULL OR carrier_call_id = $3 OR details #>> '{{carrier,session}}' = $4)
+"""
+_LOCK_UNCLAIMED: Final = f"{_SELECT_UNCLAIMED} FOR UPDATE"
+_LOCK_BY_ID: Final = f"SELECT {_CALL} FROM calls WHERE id = $1 FOR UPDATE"
+
+
+async def select_stored_call(
+    db: Connection, carrier: str, carrier_call_id: str, call_id: UUID | None = None, session_id: str = ""
+) -> StoredCall | None:
+    """Like `lock_call`, not locked."""
+    row = await db.fetchrow(_SELECT_BY_CARRIER_ID, carrier, carrier_call_id)
+    if row is None and call_id is not None:
+        row = await db.fetchrow(_SELECT_UNCLAIMED, call_id, carrier, carrier_call_id, session_id or None)
+    return _call(row)
+
+
 async def lock_call(
     db: Connection, carrier: str, carrier_call_id: str, call_id: UUID | None = None, session_id: str = ""
 ) -> StoredCall | None:
@@ -250,14 +215,53 @@ async def lock_one(db: Connection, call_id: UUID) -> StoredCall | None:
     return _call(await db.fetchrow(_LOCK_BY_ID, call_id))
 
 
-async def select_stored_call(
-    db: Connection, carrier: str, carrier_call_id: str, call_id: UUID | None = None, session_id: str = ""
-) -> StoredCall | None:
-    """Like `lock_call`, not locked."""
-    row = await db.fetchrow(_SELECT_BY_CARRIER_ID, carrier, carrier_call_id)
-    if row is None and call_id is not None:
-        row = await db.fetchrow(_SELECT_UNCLAIMED, call_id, carrier, carrier_call_id, session_id or None)
-    return _call(row)
+def _call(row: Any) -> StoredCall | None:
+    if row is None:
+        return None
+    return StoredCall(
+        state=state_from_row(row),
+        agent_id=row["agent_id"],
+        agent_version=row["agent_version"],
+        caller=row["caller_number"] or "",
+        called=row["called_number"] or "",
+        variables=row["variables"],
+        is_new=row.get("is_new", False),
+    )
+
+
+def state_from_row(row: Any) -> CallState:
+    """row: at least STATE_COLUMNS."""
+    values = {one.name: row[one.name] for one in fields(CallState)}
+    return CallState(**{**values, "details": decode_details(values["details"])})
+
+
+# --- Several calls and their states ----------------------------------------------------------------------------------
+
+# Several calls, locked in the order of their ids, so that two transactions cannot deadlock.
+_LOCK_STATES: Final = f"SELECT {STATE_COLUMNS} FROM calls WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE"
+# Writes the changeable columns of several calls; each parameter is an array with one value a call.
+_UPDATE_STATES: Final = """
+    UPDATE calls c
+    SET carrier_call_id = n.carrier_call_id, status = n.status, end_reason = n.end_reason, end_detail = n.end_detail,
+        media_node = n.media_node, started_at = n.started_at, answered_at = n.answered_at, ended_at = n.ended_at,
+        duration_seconds = n.duration_seconds, recording_key = n.recording_key,
+        recording_seconds = n.recording_seconds, transcription = n.transcription, details = n.details
+    FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[],
+                $8::timestamptz[], $9::timestamptz[], $10::integer[], $11::text[], $12::numeric[], $13::text[],
+                $14::jsonb[])
+        AS n (id, carrier_call_id, status, end_reason, end_detail, media_node, started_at, answered_at, ended_at,
+              duration_seconds, recording_key, recording_seconds, transcription, details)
+    WHERE c.id = n.id
+"""
+_UPDATED: Final = (
+    "carrier_call_id", "status", "end_reason", "end_detail", "media_node", "started_at", "answered_at", "ended_at",
+    "duration_seconds", "recording_key", "recording_seconds", "transcription",
+)  # fmt: skip
+# What calls $1 are charged: $2.
+_UPDATE_COSTS: Final = """
+    UPDATE calls c SET cost_total = n.cost FROM unnest($1::uuid[], $2::numeric[]) AS n (id, cost)
+    WHERE c.id = n.id AND c.cost_total IS DISTINCT FROM round(n.cost, 6)
+"""
 
 
 async def lock_states(db: Connection, call_ids: Iterable[UUID]) -> dict[UUID, CallState]:
@@ -280,6 +284,28 @@ async def update_costs(db: Connection, costs: Mapping[UUID, Decimal]) -> None:
     await db.execute(_UPDATE_COSTS, list(costs), list(costs.values()))
 
 
+# --- Media streams ---------------------------------------------------------------------------------------------------
+
+# The number of a call's next media stream; no row for a call that is over.
+_INCREMENT_LEG: Final = """
+    UPDATE calls SET details = jsonb_set(details, '{leg}', to_jsonb(coalesce((details->>'leg')::integer, 0) + 1))
+    WHERE id = $1 AND status IN ('queued', 'ringing', 'in_progress') AND coalesce((details->>'leg')::integer, 0) = $2
+    RETURNING (details->>'leg')::integer
+"""
+_LATER_LEG: Final = """
+    SELECT (details->>'leg')::integer FROM calls
+    WHERE id = $1 AND status IN ('queued', 'ringing', 'in_progress') AND (details->>'leg')::integer > $2
+"""
+# The media node of a call's stream.
+_APPEND_LEG: Final = """
+    UPDATE calls SET media_node = $3, details = jsonb_set(
+        details, '{legs}', coalesce(details->'legs', '[]')
+        || jsonb_build_array(jsonb_strip_nulls(jsonb_build_object(
+            'leg', $2::integer, 'node_id', $3::text, 'at', now(), 'stream', nullif($4::text, '')))))
+    WHERE id = $1
+"""
+
+
 async def increment_leg(db: Connection, call_id: UUID, after: int) -> int:
     """Counts the media stream that follows stream `after` of the call; returns its number, -1 when the call is over.
     Raises StreamFollowed."""
@@ -297,25 +323,7 @@ async def append_leg(db: Connection, call_id: UUID, leg: int, node_id: str, stre
     await db.execute(_APPEND_LEG, call_id, leg, node_id, stream)
 
 
-def state_from_row(row: Any) -> CallState:
-    """row: at least STATE_COLUMNS."""
-    values = {one.name: row[one.name] for one in fields(CallState)}
-    return CallState(**{**values, "details": decode_details(values["details"])})
-
-
-def _call(row: Any) -> StoredCall | None:
-    if row is None:
-        return None
-    return StoredCall(
-        state=state_from_row(row),
-        agent_id=row["agent_id"],
-        agent_version=row["agent_version"],
-        caller=row["caller_number"] or "",
-        called=row["called_number"] or "",
-        variables=row["variables"],
-        is_new=row.get("is_new", False),
-    )
-
+# --- Calls, as people read them --------------------------------------------------------------------------------------
 
 # A call's turns are made of these events.
 TURN_EVENTS: Final = ("caller.said", "agent.said", "turn.latency", "tool.ran")
@@ -339,7 +347,6 @@ CALL_ORDER: Final = Keyset(
     ("c.created_at", "c.id"),
     "SELECT created_at, id FROM calls WHERE id = $1 AND ($2::uuid IS NULL OR workspace_id = $2)",
 )
-
 # One call, of workspace $2 unless that is null.
 _SELECT_CALL: Final = f"""
     SELECT {SUMMARY_COLUMNS}, c.agent_version, c.phone_number_id, c.media_node, c.recording_key,
@@ -351,7 +358,6 @@ _REPORT: Final = (
     "agent_version", "phone_number_id", "media_node", "recording_key", "recording_seconds",
     "transcription", "summary", "sentiment", "sentiment_score", "success", "analysis_status",
 )  # fmt: skip
-
 # Open calls of all workspaces, and of workspace $2, the longest first. Two statements, because one with a condition on
 # a null parameter would not use the index on workspace and status.
 _SELECT_ALL_OPEN: Final = f"""
@@ -363,7 +369,6 @@ _SELECT_OPEN: Final = f"""
     WHERE c.workspace_id = $2 AND c.status IN ('queued', 'ringing', 'in_progress')
     ORDER BY c.created_at, c.id LIMIT $1
 """
-
 # Events of call $1 behind number $2, in order; $3: only these types.
 _SELECT_EVENTS: Final = """
     SELECT seq, event_type, event_data, at AS timestamp FROM call_events
@@ -457,6 +462,17 @@ def _where(wanted: CallFilter) -> tuple[str, list[Any]]:
     return " AND ".join(texts) or "true", [value for _, value in asked]
 
 
+_SELECT_UTTERANCES: Final = "SELECT words, word_times FROM call_words WHERE workspace_id = $1 AND call_id = $2"
+
+
+async def select_utterances_of(db: Connection, workspace_id: UUID, call_id: UUID) -> Sequence[Mapping[str, Any]]:
+    """What was said in a call, as stored."""
+    row = await db.fetchrow(_SELECT_UTTERANCES, workspace_id, call_id)
+    return [] if row is None else with_word_times(row["words"], row["word_times"])
+
+
+# --- Calls that are found by the words of their transcripts ----------------------------------------------------------
+
 _FOUND: Final = "search_calls($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"
 _SELECT_FOUND: Final = f"""
     SELECT {SUMMARY_COLUMNS}
@@ -505,48 +521,8 @@ def _search_values(wanted: CallFilter, cursor: Sequence[Any], page: PageRequest,
     )
 
 
-# Calls created since $1 that are over and whose seconds are not those of the ledger; up to $2. The ledger begins with
-# the first price, so that calls from before it are not charged.
-_SELECT_UNCHARGED: Final = """
-    SELECT c.id FROM calls c
-    WHERE c.created_at >= greatest($1, (SELECT min(valid_from) FROM price_versions))
-      AND c.status NOT IN ('queued', 'ringing', 'in_progress')
-      AND c.duration_seconds <> (SELECT coalesce(sum(u.quantity), 0) FROM usage_records u
-                                 WHERE u.workspace_id = c.workspace_id AND u.at = c.created_at AND u.call_id = c.id
-                                   AND u.resource_type = 'call_minutes')
-    ORDER BY c.created_at, c.id LIMIT $2
-"""
-
-
-async def select_uncharged(db: Connection, since: datetime, most: int) -> list[UUID]:
-    """Needs platform scope."""
-    return [row["id"] for row in await db.fetch(_SELECT_UNCHARGED, since, most)]
-
-
-# Workspaces and days (UTC) of the creation of open calls.
-_SELECT_OPEN_DAYS: Final = """
-    SELECT DISTINCT workspace_id, (created_at AT TIME ZONE 'UTC')::date AS day FROM calls
-    WHERE status IN ('queued', 'ringing', 'in_progress')
-"""
-
-
-async def select_open_days(db: Connection) -> list[tuple[UUID, date]]:
-    """The workspaces and days of all calls that are not over."""
-    return [(row["workspace_id"], row["day"]) for row in await db.fetch(_SELECT_OPEN_DAYS)]
-
-
-_SELECT_UTTERANCES: Final = "SELECT words, word_times FROM call_words WHERE workspace_id = $1 AND call_id = $2"
-
-
-async def select_utterances_of(db: Connection, workspace_id: UUID, call_id: UUID) -> Sequence[Mapping[str, Any]]:
-    """What was said in a call, as stored."""
-    row = await db.fetchrow(_SELECT_UTTERANCES, workspace_id, call_id)
-    return [] if row is None else with_word_times(row["words"], row["word_times"])
-
-
 # Where the next page begins. Skipped while another worker is at it.
 _LOCK_PROGRESS: Final = "SELECT below FROM call_search_progress FOR UPDATE SKIP LOCKED"
-
 # The page of $2 calls below $1, and those of them that are over and have a transcript, as the trigger has them. The
 # rows are locked, in the order of all who lock several: a transcript that is deleted meanwhile must not be indexed as
 # it was when this began, because the trigger of its deletion has nothing to delete yet.
@@ -578,6 +554,38 @@ async def index_older_calls(db: Connection, most: int) -> int:
     else:
         await db.execute(_UPDATE_PROGRESS, page[0]["id"])
     return len(page)
+
+
+# --- Calls for the worker's duties -----------------------------------------------------------------------------------
+
+# Calls created since $1 that are over and whose seconds are not those of the ledger; up to $2. The ledger begins with
+# the first price, so that calls from before it are not charged.
+_SELECT_UNCHARGED: Final = """
+    SELECT c.id FROM calls c
+    WHERE c.created_at >= greatest($1, (SELECT min(valid_from) FROM price_versions))
+      AND c.status NOT IN ('queued', 'ringing', 'in_progress')
+      AND c.duration_seconds <> (SELECT coalesce(sum(u.quantity), 0) FROM usage_records u
+                                 WHERE u.workspace_id = c.workspace_id AND u.at = c.created_at AND u.call_id = c.id
+                                   AND u.resource_type = 'call_minutes')
+    ORDER BY c.created_at, c.id LIMIT $2
+"""
+
+
+async def select_uncharged(db: Connection, since: datetime, most: int) -> list[UUID]:
+    """Needs platform scope."""
+    return [row["id"] for row in await db.fetch(_SELECT_UNCHARGED, since, most)]
+
+
+# Workspaces and days (UTC) of the creation of open calls.
+_SELECT_OPEN_DAYS: Final = """
+    SELECT DISTINCT workspace_id, (created_at AT TIME ZONE 'UTC')::date AS day FROM calls
+    WHERE status IN ('queued', 'ringing', 'in_progress')
+"""
+
+
+async def select_open_days(db: Connection) -> list[tuple[UUID, date]]:
+    """The workspaces and days of all calls that are not over."""
+    return [(row["workspace_id"], row["day"]) for row in await db.fetch(_SELECT_OPEN_DAYS)]
 
 
 # Calls of campaigns that are over although their attempts are not: a program of the previous version ended them.

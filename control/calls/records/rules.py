@@ -57,6 +57,29 @@ from shared.events import (
 from shared.plan import CallPlan
 from shared.recording_keys import recordings_prefix
 
+# --- Bounds and settings ---------------------------------------------------------------------------------------------
+
+# Longest call in seconds, whatever an agent's own limit is.
+LONGEST_S: Final = 14_400
+# Longest transfer in seconds.
+TRANSFER_S: Final = 3_600
+# A call continues in another media stream at most this often.
+MOST_LEGS: Final = 5
+# After so many transfers that were not answered the agent offers no more of them, and takes a message instead.
+MOST_RETURNS: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class CallPolicy:
+    """recordings: who makes them: media (ours), the carrier or both. apology: an English-speaking agent's first words
+    after a media stream was lost."""
+
+    recordings: Literal["ours", "carrier", "both"] = "ours"
+    apology: str = "Sorry, we were cut off for a moment."
+
+
+# --- Calls, as carriers and control tell of them ---------------------------------------------------------------------
+
 Direction = Literal["inbound", "outbound"]
 # STIR/SHAKEN (ATIS-1000074). A: the originating carrier knows the caller, who may use the number; B: it knows the
 # caller only; C: it knows the gateway only; failed: the signature is not valid.
@@ -221,24 +244,7 @@ class OpenCall:
         )
 
 
-# Longest call in seconds, whatever an agent's own limit is.
-LONGEST_S: Final = 14_400
-# Longest transfer in seconds.
-TRANSFER_S: Final = 3_600
-# A call continues in another media stream at most this often.
-MOST_LEGS: Final = 5
-# After so many transfers that were not answered the agent offers no more of them, and takes a message instead.
-MOST_RETURNS: Final = 3
-
-
-@dataclass(frozen=True, slots=True)
-class CallPolicy:
-    """recordings: who makes them: media (ours), the carrier or both. apology: an English-speaking agent's first words
-    after a media stream was lost."""
-
-    recordings: Literal["ours", "carrier", "both"] = "ours"
-    apology: str = "Sorry, we were cut off for a moment."
-
+# --- The caller, and what customers store with a call ----------------------------------------------------------------
 
 ANONYMOUS: Final = "anonymous"
 # What carriers send in place of a withheld number: these words; their letters on a keypad, at Twilio with a plus
@@ -266,11 +272,11 @@ def known_number(caller: str) -> str:
     return "" if identity == ANONYMOUS else identity
 
 
-# The bounds of Stripe's metadata: https://docs.stripe.com/metadata.
+# Metadata is for the customer's own programs; the platform does not read it. The bounds are those of Stripe's metadata:
+# https://docs.stripe.com/metadata.
 MOST_ENTRIES: Final = 50
 LONGEST_NAME: Final = 40
 LONGEST_VALUE: Final = 500
-
 # As there: no square brackets, which forms use for nesting. No control characters, so that a name can be shown.
 MetadataName = Annotated[str, StringConstraints(pattern=r"^[^\u0000-\u001f\u007f\[\]]{1,40}$")]
 # Any text without NUL, which PostgreSQL does not store.
@@ -287,6 +293,8 @@ CallMetadata = Annotated[
     bounded_map(MOST_ENTRIES, LONGEST_NAME),
 ]
 
+
+# --- The state of a call ---------------------------------------------------------------------------------------------
 
 # These ends concern one media stream only: the carrier asks what comes next, and the call may continue in another one.
 LEG_LOST: Final = ("carrier_error", "media_lost")
@@ -371,6 +379,31 @@ def close(
     return _order_times(ended)
 
 
+def refuse(state: CallState, reason: RefusalReason, now: datetime) -> CallState:
+    """The state of a refused call; one that is over stays as it is. A call whose agent had talked already ends as lost.
+    After cut_off the call stays open, because nothing is known about it: media, the carrier or the reaper ends it."""
+    if state.is_final:
+        return state
+    if reason == "cut_off":
+        lost = state.details.lost or StreamLoss(reason="media_lost", at=now.isoformat(), leg=state.details.leg)
+        return replace(state, details=replace(state.details, lost=lost))
+    if state.status == "in_progress" and _has_media(state):
+        closed = close(state, "failed", "media_lost", reason, now, "control")
+    else:
+        is_busy = reason in ("all_busy", "over_limit")
+        end_reason: EndReason | None = "spend_limit" if reason == "spend_limit" else None
+        closed = close(state, "busy" if is_busy else "failed", end_reason, reason, now, "control")
+    return replace(closed, details=replace(closed.details, refused=reason))
+
+
+def _has_media(state: CallState) -> bool:
+    """Whether the call was assigned to a media node. Telnyx's calls are in progress before that."""
+    return bool(state.media_node or state.details.leg)
+
+
+# --- Reports of carriers ---------------------------------------------------------------------------------------------
+
+
 def apply_carrier_status(state: CallState, report: CarrierStatus) -> CallState:
     """The state after a carrier's report."""
     after = _store_facts(state, report)
@@ -387,6 +420,52 @@ def apply_carrier_status(state: CallState, report: CarrierStatus) -> CallState:
     if report.status == "ringing":
         after = _order_times(replace(after, started_at=_earliest(after.started_at, report.at)))
     return after
+
+
+def _apply_carrier_end(state: CallState, report: CarrierStatus) -> CallState:
+    status = report.status or "completed"
+    if state.is_final:
+        if state.details.transfer is not None:
+            return _end_transfer(state, state.details.transfer, report)
+        if report.duration_s is not None and state.details.ended_by == "carrier":
+            return replace(state, duration_seconds=report.duration_s)
+        return state
+    reason = _end_reason(state, report)
+    if status == "completed" and state.answered_at is None and _may_be_unanswered(report):
+        # Nobody talked: the caller gave up, or the called party did not answer.
+        status = "canceled" if state.direction == "inbound" else "no_answer"
+        if report.duration_s is None:
+            state = replace(state, details=replace(state.details, unanswered=True))
+    ended = close(state, status, reason, None, report.at, "carrier")
+    return ended if report.duration_s is None else replace(ended, duration_seconds=report.duration_s)
+
+
+def _may_be_unanswered(report: CarrierStatus) -> bool:
+    """Of a call without a reported answer. Telnyx reports no duration, and ends unanswered calls with the cause
+    normal_clearing too; Twilio reports 0 seconds."""
+    return report.duration_s == 0 or (report.carrier == "telnyx" and report.duration_s is None)
+
+
+def _complete_unanswered(state: CallState) -> CallState:
+    """The answer is reported after the end: by the carrier, which keeps no order, or by media."""
+    after = replace(state, status="completed", details=replace(state.details, unanswered=None))
+    if after.details.ended_by != "carrier" or after.ended_at is None:
+        return after
+    return replace(after, duration_seconds=_seconds_between(after.answered_at, after.ended_at))
+
+
+def _end_reason(state: CallState, report: CarrierStatus) -> EndReason | None:
+    """Why the call ended, as far as it is known without media, which corrects it."""
+    if report.end_reason is not None:
+        return report.end_reason
+    if report.status == "failed":
+        return "carrier_error"
+    if report.status != "completed":
+        return None
+    return state.details.meant_end or _lost_reason(state) or "caller_hangup"
+
+
+# --- Reports of media ------------------------------------------------------------------------------------------------
 
 
 def apply_media_end(state: CallState, event: CallEnded, at: datetime, leg: int = 0) -> CallState:
@@ -453,21 +532,6 @@ def apply_resume(state: CallState, event: CallResumed, at: datetime) -> CallStat
     after = mark_answered(state, at)
     gaps = tuple(sorted((*state.details.gaps, gap), key=lambda one: one.leg))
     return replace(after, details=replace(after.details, gaps=gaps))
-
-
-def has_returned(state: CallState, leg: int) -> bool:
-    """Whether the transfer after this media stream led back to the agent."""
-    return any(one.leg == leg for one in state.details.returns)
-
-
-def apply_returned_end(state: CallState, event: CallEnded, leg: int) -> CallState:
-    """Media's report of a transfer that has led back already: new is where to, and how long the call was before."""
-    seconds = max(0, round(event.duration_ms / 1000))
-    returns = tuple(
-        replace(one, number=event.transfer_to, talked_s=seconds, detail=event.detail or None) if one.leg == leg else one
-        for one in state.details.returns
-    )
-    return replace(state, details=replace(state.details, returns=returns))
 
 
 def count_interruption(state: CallState) -> CallState:
@@ -560,70 +624,7 @@ def _store_facts(state: CallState, report: CarrierStatus) -> CallState:
     return replace(state, details=replace(state.details, carrier=state.details.carrier.merge(facts)))
 
 
-def _apply_carrier_end(state: CallState, report: CarrierStatus) -> CallState:
-    status = report.status or "completed"
-    if state.is_final:
-        if state.details.transfer is not None:
-            return _end_transfer(state, state.details.transfer, report)
-        if report.duration_s is not None and state.details.ended_by == "carrier":
-            return replace(state, duration_seconds=report.duration_s)
-        return state
-    reason = _end_reason(state, report)
-    if status == "completed" and state.answered_at is None and _may_be_unanswered(report):
-        # Nobody talked: the caller gave up, or the called party did not answer.
-        status = "canceled" if state.direction == "inbound" else "no_answer"
-        if report.duration_s is None:
-            state = replace(state, details=replace(state.details, unanswered=True))
-    ended = close(state, status, reason, None, report.at, "carrier")
-    return ended if report.duration_s is None else replace(ended, duration_seconds=report.duration_s)
-
-
-def _may_be_unanswered(report: CarrierStatus) -> bool:
-    """Of a call without a reported answer. Telnyx reports no duration, and ends unanswered calls with the cause
-    normal_clearing too; Twilio reports 0 seconds."""
-    return report.duration_s == 0 or (report.carrier == "telnyx" and report.duration_s is None)
-
-
-def _complete_unanswered(state: CallState) -> CallState:
-    """The answer is reported after the end: by the carrier, which keeps no order, or by media."""
-    after = replace(state, status="completed", details=replace(state.details, unanswered=None))
-    if after.details.ended_by != "carrier" or after.ended_at is None:
-        return after
-    return replace(after, duration_seconds=_seconds_between(after.answered_at, after.ended_at))
-
-
-def _end_reason(state: CallState, report: CarrierStatus) -> EndReason | None:
-    """Why the call ended, as far as it is known without media, which corrects it."""
-    if report.end_reason is not None:
-        return report.end_reason
-    if report.status == "failed":
-        return "carrier_error"
-    if report.status != "completed":
-        return None
-    return state.details.meant_end or _lost_reason(state) or "caller_hangup"
-
-
-def refuse(state: CallState, reason: RefusalReason, now: datetime) -> CallState:
-    """The state of a refused call; one that is over stays as it is. A call whose agent had talked already ends as lost.
-    After cut_off the call stays open, because nothing is known about it: media, the carrier or the reaper ends it."""
-    if state.is_final:
-        return state
-    if reason == "cut_off":
-        lost = state.details.lost or StreamLoss(reason="media_lost", at=now.isoformat(), leg=state.details.leg)
-        return replace(state, details=replace(state.details, lost=lost))
-    if state.status == "in_progress" and _has_media(state):
-        closed = close(state, "failed", "media_lost", reason, now, "control")
-    else:
-        is_busy = reason in ("all_busy", "over_limit")
-        end_reason: EndReason | None = "spend_limit" if reason == "spend_limit" else None
-        closed = close(state, "busy" if is_busy else "failed", end_reason, reason, now, "control")
-    return replace(closed, details=replace(closed.details, refused=reason))
-
-
-def _has_media(state: CallState) -> bool:
-    """Whether the call was assigned to a media node. Telnyx's calls are in progress before that."""
-    return bool(state.media_node or state.details.leg)
-
+# --- Transfers that lead back to the agent ---------------------------------------------------------------------------
 
 # A caller who hangs up while the target's phone rings ends both legs; Telnyx's times of the two differ by the moment in
 # which it ends the second one. Nobody has heard the agent again after so short a time.
@@ -679,6 +680,21 @@ def take_back(
     )
 
 
+def has_returned(state: CallState, leg: int) -> bool:
+    """Whether the transfer after this media stream led back to the agent."""
+    return any(one.leg == leg for one in state.details.returns)
+
+
+def apply_returned_end(state: CallState, event: CallEnded, leg: int) -> CallState:
+    """Media's report of a transfer that has led back already: new is where to, and how long the call was before."""
+    seconds = max(0, round(event.duration_ms / 1000))
+    returns = tuple(
+        replace(one, number=event.transfer_to, talked_s=seconds, detail=event.detail or None) if one.leg == leg else one
+        for one in state.details.returns
+    )
+    return replace(state, details=replace(state.details, returns=returns))
+
+
 def undo_return(state: CallState, report: CarrierStatus) -> CallState:
     """The state before the last return, where the report says that the caller had gone when the transfer failed: the
     target was not reached because the caller hung up, whichever of the two ends is reported first
@@ -701,6 +717,9 @@ def undo_return(state: CallState, report: CarrierStatus) -> CallState:
         duration_seconds=last.talked_s,
         details=replace(details, transfer=transfer, ended_by="media"),
     )
+
+
+# --- Announcements, consent and opt-outs -----------------------------------------------------------------------------
 
 
 def apply_announcement(state: CallState, event: AnnouncementHeard, at: datetime) -> CallState:
@@ -740,6 +759,16 @@ def _with_consent(state: CallState, consent: ConsentRecord) -> CallState:
     return replace(state, details=replace(state.details, consent=consent))
 
 
+def apply_opt_out(state: CallState, event: CallerOptedOut, at: datetime) -> CallState:
+    """The same in any order of the events: the earliest of several requests is stored. Pure."""
+    known = state.details.opted_out_at
+    if known is not None and known <= at:
+        return state
+    return replace(state, details=replace(state.details, opted_out_at=at, opted_out_by=event.by))
+
+
+# --- Quality of the providers ----------------------------------------------------------------------------------------
+
 # The part of a turn's latency that each role takes.
 _PARTS: Final[Mapping[str, str]] = {"stt": "stt_ms", "llm": "llm_first_token_ms", "tts": "tts_first_byte_ms"}
 
@@ -765,23 +794,11 @@ def complete_failures(state: CallState) -> CallState:
     return replace(state, details=replace(state.details, failed_providers={}))
 
 
-def apply_opt_out(state: CallState, event: CallerOptedOut, at: datetime) -> CallState:
-    """The same in any order of the events: the earliest of several requests is stored. Pure."""
-    known = state.details.opted_out_at
-    if known is not None and known <= at:
-        return state
-    return replace(state, details=replace(state.details, opted_out_at=at, opted_out_by=event.by))
-
+# --- Analyses, as they are stored ------------------------------------------------------------------------------------
 
 AnalysisOutcomeStatus = Literal["done", "failed", "skipped"]
-
-
 AnalysisStatus = Literal["pending", AnalysisOutcomeStatus]
-
-
 AnalysisMethod = Literal["model", "heuristic"]
-
-
 Sentiment = Literal["positive", "neutral", "negative"]
 
 
@@ -813,6 +830,8 @@ def encode_record(record: AnalysisRecord) -> Any:
     """For the column."""
     return msgspec.to_builtins(record)
 
+
+# --- Calls, as people read them --------------------------------------------------------------------------------------
 
 LATENCY: Final = ("total_ms", "endpoint_ms", "stt_ms", "llm_first_token_ms", "tts_first_byte_ms", "playback_ms")
 

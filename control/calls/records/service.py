@@ -33,6 +33,9 @@ MOST_OPEN: Final = 1_000
 MOST_EVENTS: Final = 100_000
 
 
+# --- Calls, as people read them --------------------------------------------------------------------------------------
+
+
 class CallRecords:
     """Reads only, in the workspace's scope or the platform's. workspace_id: None for all workspaces, for the staff."""
 
@@ -97,6 +100,8 @@ def _require(call: CallReport | None) -> CallReport:
         raise NotFound("There is no such call.", code="call_not_found")
     return call
 
+
+# --- Calls, as carriers' requests ask for them -----------------------------------------------------------------------
 
 # The carrier may ask what comes next after the call's end was stored: for this long it gets an answer.
 JUST_OVER: Final = timedelta(seconds=60)

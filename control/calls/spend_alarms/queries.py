@@ -11,8 +11,6 @@ from control.db.pool import Connection
 
 # Workspaces that one look finds at most.
 MOST_FOUND: Final = 1_000
-
-
 # Workspaces whose outbound calls of the last hour until $1 include $2 that were answered and shorter than $3 seconds,
 # or $4 test calls; and those that called $5 countries for the first time within 24 hours.
 _SELECT_UNUSUAL: Final = f"""

@@ -32,6 +32,9 @@ from shared.events import TransferFailure
 
 log = structlog.get_logger()
 
+
+# --- The call of a warm transfer's target ----------------------------------------------------------------------------
+
 END_TARGET: Final = "calls.end_target"
 # The target has accepted: so long afterwards, caller and target must have met, or the one who waits is hung up.
 MEET_WITHIN_S: Final = 20.0
@@ -65,13 +68,6 @@ async def lock_call(db: Connection, transfer_id: UUID) -> CallState | None:
     return None if call is None else call.state
 
 
-async def mark_asked(db: Connection, transfer_id: UUID, now: datetime) -> None:
-    """The target has heard the brief, and is asked for a decision from now on: words count."""
-    one = await queries.lock_transfer(db, transfer_id)
-    if one is not None and one.asked_at is None:
-        await queries.update_transfer(db, replace(one, asked_at=now))
-
-
 async def is_wanted(db: Connection, transfer_id: UUID) -> bool:
     """Whether the target may still accept, or has done so."""
     one = await queries.lock_transfer(db, transfer_id)
@@ -86,6 +82,13 @@ async def answer(db: Connection, transfer_id: UUID, leg_id: str) -> WarmTransfer
     asked = replace(one, status="asking", leg_id=leg_id)
     await queries.update_transfer(db, asked)
     return asked
+
+
+async def mark_asked(db: Connection, transfer_id: UUID, now: datetime) -> None:
+    """The target has heard the brief, and is asked for a decision from now on: words count."""
+    one = await queries.lock_transfer(db, transfer_id)
+    if one is not None and one.asked_at is None:
+        await queries.update_transfer(db, replace(one, asked_at=now))
 
 
 async def accept(db: Connection, transfer_id: UUID, conference: str | None) -> WarmTransfer | None:
@@ -173,21 +176,7 @@ def is_with_target(call: CallState) -> bool:
     return call.end_reason == "transferred" and transfer is not None and transfer.until is not None
 
 
-END_TRANSFER: Final = "calls.end_transfer"
-
-
-class EndTransferJob(msgspec.Struct, frozen=True):
-    """Payload of the job."""
-
-    call_id: UUID
-
-
-async def enqueue_transfer_end(db: Connection, call_id: UUID) -> None:
-    """Has a transferred call ended."""
-    await enqueue(db, END_TRANSFER, msgspec.json.encode(EndTransferJob(call_id)))
-
-
-# --- A transfer that is not answered, or that has to end ----------------------------------------------------------
+# --- Any transfer: whether it may begin, and what follows when it fails or has to end --------------------------------
 
 
 async def may_transfer(db: Connection, outbound: OutboundCalls, call: OpenCall, number: str) -> bool:
@@ -232,6 +221,20 @@ async def lead_back(
     if after is not before:
         await release(db, before.id)
     return make_open_call(replace(call, state=after), carrier, carrier_call_id)
+
+
+END_TRANSFER: Final = "calls.end_transfer"
+
+
+class EndTransferJob(msgspec.Struct, frozen=True):
+    """Payload of the job."""
+
+    call_id: UUID
+
+
+async def enqueue_transfer_end(db: Connection, call_id: UUID) -> None:
+    """Has a transferred call ended."""
+    await enqueue(db, END_TRANSFER, msgspec.json.encode(EndTransferJob(call_id)))
 
 
 async def find_transfer(

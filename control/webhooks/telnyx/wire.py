@@ -379,8 +379,6 @@ def _verifies(key: Ed25519PublicKey, signature: bytes, signed: bytes) -> bool:
 
 
 SIGNATURE_HEADER: Final = "telnyx-signature-ed25519"
-
-
 TIMESTAMP_HEADER: Final = "telnyx-timestamp"
 
 

@@ -65,8 +65,6 @@ from shared.events import TransferFailure
 from shared.logs import error_fields
 
 CHECK_STREAM: Final = "calls.check_stream"
-
-
 # Twilio asks for the next instruction within a second.
 CHECK_AFTER_S: Final = 2.0
 

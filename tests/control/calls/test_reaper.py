@@ -9,7 +9,7 @@ import pytest
 
 from control.calls.carrier_reports.service import apply_status
 from control.calls.events.tasks import EventCounts, consume_events
-from control.calls.lost.service import (
+from control.calls.lost.rules import (
     CLOCK_ERROR,
     FORGET_S,
     GRACE,
@@ -19,8 +19,8 @@ from control.calls.lost.service import (
     MOST_MISSING,
     CallWatch,
     next_state,
-    reap_calls,
 )
+from control.calls.lost.service import reap_calls
 from control.calls.records.details import Absence, CallDetails
 from control.calls.records.rules import AdmittedCall, CallState, CarrierStatus
 from shared.bus.checkpoints import Checkpoints, StreamOutcome
