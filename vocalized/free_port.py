@@ -24,13 +24,14 @@ def free_port() -> int:
     """
     for _ in range(_TRIES):
         port = FIRST + secrets.randbelow(LAST + 1 - FIRST)
-        if port not in _given and _is_free(port):
+        if port not in _given and is_free(port):
             _given.add(port)
             return port
     raise NoFreePort(f"no free port among {_TRIES} from {FIRST} to {LAST} on 127.0.0.1")
 
 
-def _is_free(port: int) -> bool:
+def is_free(port: int) -> bool:
+    """Whether nobody listens on this port at this moment."""
     with socket.socket() as probe:
         try:
             probe.bind(("127.0.0.1", port))

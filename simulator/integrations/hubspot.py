@@ -4,6 +4,7 @@ Written from https://developers.hubspot.com/docs/api-reference/crm-contacts-v3 (
 search) and its guide "Search the CRM": a search returns up to 200 records a page, 10,000 in all, and no archived ones.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -19,11 +20,13 @@ _LIST: Final = "/crm/v3/objects/contacts"
 
 @dataclass(slots=True)
 class HubSpotContacts:
-    """The contacts, by id. now_ms: the vendor's clock, in milliseconds since 1970; each change is one later. page:
-    the most contacts of one page. is_stuck: each page names itself as the next one, as a broken vendor's may."""
+    """The contacts, by id. now_ms: the vendor's clock, in milliseconds since 1970; each change is one later. clock: no
+    change is earlier than this. page: the most contacts of one page. is_stuck: each page names itself as the next one,
+    as a broken vendor's may."""
 
     contacts: dict[str, dict[str, Any]] = field(default_factory=dict)
     now_ms: int = 1_700_000_000_000
+    clock: Callable[[], int] = lambda: 0
     page: int = PAGE
     is_stuck: bool = False
 
@@ -43,6 +46,7 @@ class HubSpotContacts:
 
     def _now(self) -> str:
         """As the vendor writes times; filters compare milliseconds."""
+        self.now_ms = max(self.now_ms, self.clock())
         return f"{datetime.fromtimestamp(self.now_ms / 1_000, UTC):%Y-%m-%dT%H:%M:%S}.{self.now_ms % 1_000:03}Z"
 
     def archive(self, contact_id: str) -> None:

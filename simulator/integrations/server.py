@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Final, Literal
@@ -11,6 +11,7 @@ from typing import Final, Literal
 from aiohttp import web
 
 from simulator.integrations.answers import Created
+from simulator.integrations.authorization import read_bearer
 from simulator.integrations.errors import VendorRefusal
 from simulator.integrations.google_calendar import GoogleCalendars
 from simulator.integrations.google_sheets import Spreadsheets
@@ -44,10 +45,11 @@ _METADATA: Final = "http://169.254.169.254/latest/meta-data/"
 
 @dataclass(slots=True)
 class SimulatedIntegrations:
-    """url: of all vendors. token: what requests must carry. requests: method and path of each, in order. faults: of
-    the next requests, first one first. retry_after_s: of rate limits."""
+    """url: of all vendors. token: what requests must carry. accepts: whether another token will do, too. requests:
+    method and path of each, in order. faults: of the next requests, first one first. retry_after_s: of rate limits."""
 
     token: str = "vendor-token"
+    accepts: Callable[[str], bool] = lambda token: False
     url: str = ""
     calendars: GoogleCalendars = field(default_factory=GoogleCalendars)
     contacts: HubSpotContacts = field(default_factory=HubSpotContacts)
@@ -64,7 +66,8 @@ class SimulatedIntegrations:
         """Answers one request."""
         self.requests.append(f"{request.method} {request.path}")
         fault = self.faults.popleft() if self.faults else None
-        if request.headers.get("Authorization") != f"Bearer {self.token}" or fault == "unauthorised":
+        token = read_bearer(request)
+        if not (token == self.token or self.accepts(token)) or fault == "unauthorised":
             if request.path.startswith(_SLACK):
                 return web.json_response(refuse("invalid_auth").body)
             return web.json_response({"error": {"code": 401}}, status=401)
@@ -76,6 +79,19 @@ class SimulatedIntegrations:
         if fault == "silence":
             await asyncio.sleep(_SILENCE_S)
         return self._fail("error") if fault == "error_after" else response
+
+    async def show_records(self, request: web.Request) -> web.Response:
+        """What the vendors have, for whoever tries them."""
+        records = {
+            "google_calendar": list(self.calendars.events["primary"].values()),
+            "microsoft_365_calendar": list(self.graph.events.values()),
+            "hubspot": list(self.contacts.contacts.values()),
+            "salesforce": list(self.salesforce.records.values()),
+            "slack": self.slack.messages,
+            "google_sheets": self.sheets.sheets,
+            "rest": self.rest.resources,
+        }
+        return web.json_response(records)
 
     def _run(self, request: web.Request, body: object) -> web.Response:
         try:
@@ -115,10 +131,18 @@ class SimulatedIntegrations:
 
 
 @asynccontextmanager
-async def running_integrations(port: int = 0) -> AsyncIterator[SimulatedIntegrations]:
-    """Runs them on 127.0.0.1. port: 0 takes a free one. Raises OSError for a port that is taken."""
-    vendors = SimulatedIntegrations()
+async def running_integrations(
+    port: int = 0,
+    *,
+    token: str = "vendor-token",
+    accepts: Callable[[str], bool] = lambda token: False,
+    routes: Iterable[web.RouteDef] = (),
+) -> AsyncIterator[SimulatedIntegrations]:
+    """Runs them on 127.0.0.1. port: 0 takes a free one. token, accepts: see SimulatedIntegrations. routes: further
+    ones, before those of the vendors. Raises OSError for a port that is taken."""
+    vendors = SimulatedIntegrations(token, accepts)
     app = web.Application()
+    app.router.add_routes([*routes, web.get("/records", vendors.show_records)])
     app.router.add_route("*", "/{path:.*}", vendors.handle)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, handler_cancellation=True)
     await runner.setup()

@@ -86,6 +86,11 @@ def test_stripe_page(checkout: Path) -> None:
     assert '"kind":"refund","amount":-50' in run_document(checkout, "docs/stripe.md")
 
 
+def test_integrations_page(checkout: Path) -> None:
+    output = run_document(checkout, "docs/simulated-integrations.md")
+    assert "tool check_availability: done" in output and '"summary": "Closed"' in output
+
+
 def test_clients_page(checkout: Path) -> None:
     run_document(checkout, "docs/clients.md", {"FOLDER": "var/client"})
     assert (checkout / "var" / "client" / "pyproject.toml").is_file()

@@ -29,7 +29,7 @@ async def read_variables(state: Path) -> list[str]:
 
 
 def _addresses(addresses: Addresses) -> dict[str, str]:
-    stripe = addresses.stripe
+    stripe, integrations = addresses.stripe, addresses.integrations
     return {
         "API": addresses.control,
         "WORKSPACE": addresses.workspace_id,
@@ -37,6 +37,8 @@ def _addresses(addresses: Addresses) -> dict[str, str]:
         "NUMBER": addresses.number,
         "STRIPE": stripe.url if stripe else "",
         "STRIPE_KEY": stripe.key if stripe else "",
+        "INTEGRATIONS": integrations.url if integrations else "",
+        "INTEGRATIONS_KEY": integrations.key if integrations else "",
     }
 
 

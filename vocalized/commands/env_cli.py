@@ -16,7 +16,8 @@ def env(
     """Prints addresses, tokens and keys as variables of a shell.
 
     eval "$(python -m vocalized env)" sets API, WORKSPACE, AGENT and NUMBER of the platform that `up` runs, TOKEN of its
-    customer and ADMIN_TOKEN of its admin, each valid for some minutes, and STRIPE and STRIPE_KEY of a simulated Stripe.
+    customer and ADMIN_TOKEN of its admin, each valid for some minutes, STRIPE and STRIPE_KEY of a simulated Stripe, and
+    INTEGRATIONS and INTEGRATIONS_KEY of simulated integrations.
     An account that asks for a second factor gets no token. Exit code 1: no platform runs, or it does not answer.
     """
     from vocalized.commands.env import EnvError, read_variables

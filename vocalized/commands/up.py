@@ -15,7 +15,7 @@ from rich.console import Console
 
 from vocalized.services.folders import is_locked, make_files_private, make_state
 from vocalized.services.process import ServiceFailed
-from vocalized.stack.addresses import Addresses, StripeAddress, remove_addresses, write_addresses
+from vocalized.stack.addresses import Addresses, IntegrationsAddress, StripeAddress, remove_addresses, write_addresses
 from vocalized.stack.first_addresses import ensure_addresses
 from vocalized.stack.operator_settings import remove_operator_settings, write_operator_settings
 from vocalized.stack.ports import Ports, PortUnavailable, choose_ports
@@ -33,7 +33,7 @@ _STOP = "Ctrl-C stops everything"
 class UpOptions:
     """state: the folder for everything. A port of 0 becomes a free one; the media nodes take media_port and the ports
     after it. simulated_vendors: the agent uses simulated vendors. simulated_stripe: invoices go to a simulated Stripe,
-    and both clocks are so many days ahead."""
+    and both clocks are so many days ahead. simulated_integrations: workspaces can connect simulated vendors."""
 
     state: Path
     control_port: int = 0
@@ -43,6 +43,7 @@ class UpOptions:
     as_json: bool = False
     simulated_vendors: bool = False
     simulated_stripe: bool = False
+    simulated_integrations: bool = False
     billing_days_ahead: int = 0
 
 
@@ -91,6 +92,7 @@ async def _run(root: Path, options: UpOptions, console: Console) -> str:
             _report,
             simulated_vendors=options.simulated_vendors,
             simulated_stripe=options.simulated_stripe,
+            simulated_integrations=options.simulated_integrations,
             billing_days_ahead=options.billing_days_ahead,
         )
         async with running as stack:
@@ -168,6 +170,7 @@ def announce(
         *_hints(addresses, state_option),
         *(_vendor_hints(state_option) if has_vendors else ()),
         *_stripe_hints(addresses.stripe, state_option),
+        *_integration_hints(addresses.integrations, state_option),
         _STOP,
     ]
     for hint in hints:
@@ -208,3 +211,12 @@ def _stripe_hints(stripe: StripeAddress | None, state: str) -> Iterator[str]:
         yield f"invoices go to a simulated Stripe: its API is {stripe.url}/v1, its key {stripe.key}"
         yield f'addresses, tokens and keys as variables of a shell: eval "$({_PROGRAM} env{state})"'
         yield "docs/stripe.md walks through a subscription; --billing-days-ahead N begins later"
+
+
+def _integration_hints(integrations: IntegrationsAddress | None, state: str) -> Iterator[str]:
+    """What to do with simulated integrations. state: as of `_hints`."""
+    if integrations is not None:
+        yield f"workspaces can connect simulated calendars, CRMs and channels at {integrations.url}"
+        yield f"what they have: {integrations.url}/records; their key is {integrations.key}"
+        yield f'addresses, tokens and keys as variables of a shell: eval "$({_PROGRAM} env{state})"'
+        yield "docs/simulated-integrations.md connects a calendar, whose free times the agent then says"

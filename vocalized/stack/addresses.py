@@ -31,9 +31,16 @@ class StripeAddress(Struct, frozen=True):
     key: str
 
 
+class IntegrationsAddress(Struct, frozen=True):
+    """Where the simulated integrations answer, and the key that they take as a bearer token."""
+
+    url: str
+    key: str
+
+
 class Addresses(Struct, frozen=True, omit_defaults=False):
     """Printed when everything is ready. Empty strings: no simulated carrier, or no number at it. rule_based: the agent
-    answers by rules, without a language model. stripe: the simulated one, if it runs."""
+    answers by rules, without a language model. stripe, integrations: the simulated ones, if they run."""
 
     control: str
     media: str
@@ -47,6 +54,7 @@ class Addresses(Struct, frozen=True, omit_defaults=False):
     media_nodes: Sequence[str]
     rule_based: bool = False
     stripe: StripeAddress | None = None
+    integrations: IntegrationsAddress | None = None
 
     @property
     def line(self) -> str:

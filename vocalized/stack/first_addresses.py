@@ -8,11 +8,16 @@ import asyncpg  # type: ignore[import-untyped]
 from shared.plan import read_plan
 from shared.secrets import Sealer
 from vocalized.stack.accounts import Accounts, AccountsRequest, ensure_accounts
-from vocalized.stack.addresses import Addresses, StripeAddress
+from vocalized.stack.addresses import Addresses, IntegrationsAddress, StripeAddress
 from vocalized.stack.key_settings import parse_key_settings
 from vocalized.stack.language_model import answers_by_rules
 from vocalized.stack.process import ServerFailed
 from vocalized.stack.settings import email_folder, simulated_carriers
+from vocalized.stack.simulated_integrations import (
+    ensure_integration_types,
+    has_integrations_file,
+    retire_integration_types,
+)
 from vocalized.stack.simulated_vendors import has_vendors_folder
 from vocalized.stack.stack import Stack
 from vocalized.stack.vendor_agent import ensure_vendor_agent, retire_vendors
@@ -33,6 +38,10 @@ async def ensure_addresses(root: Path, stack: Stack) -> Addresses:
         has_stripe=stack.stripe is not None,
     )
     accounts = await _choose_agent(stack, await ensure_accounts(stack.state, request), request)
+    if stack.integrations is not None:
+        await ensure_integration_types(request.url, accounts, stack.integrations)
+    elif has_integrations_file(stack.state):
+        await retire_integration_types(request.url, accounts)
     return _addresses(stack, accounts, rule_based=await _answers_by_rules(stack, accounts))
 
 
@@ -56,7 +65,7 @@ async def _answers_by_rules(stack: Stack, accounts: Accounts) -> bool:
 
 
 def _addresses(stack: Stack, accounts: Accounts, *, rule_based: bool) -> Addresses:
-    ports, stripe = stack.ports, stack.stripe
+    ports, stripe, integrations = stack.ports, stack.stripe, stack.integrations
     nodes = [f"http://127.0.0.1:{port}" for port in ports.media]
     return Addresses(
         control=ports.control_url,
@@ -71,4 +80,5 @@ def _addresses(stack: Stack, accounts: Accounts, *, rule_based: bool) -> Address
         media_nodes=nodes,
         rule_based=rule_based,
         stripe=StripeAddress(stripe.url, stripe.key) if stripe is not None else None,
+        integrations=IntegrationsAddress(integrations.url, integrations.key) if integrations is not None else None,
     )

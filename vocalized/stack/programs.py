@@ -57,6 +57,14 @@ class Programs:
         arguments = ["simulator.stripe", "--config", str(config), "--state", str(account)]
         return self._server("stripe", arguments, port, "/healthz", settings)
 
+    def integrations(
+        self, config: Path, tokens: Path, port: int, settings: Mapping[str, str]
+    ) -> AbstractAsyncContextManager[Process]:
+        """The simulated vendors that workspaces connect. config: a JSON file of simulator.integrations. tokens: the
+        file that stores what they granted."""
+        arguments = ["simulator.integrations", "--config", str(config), "--state", str(tokens)]
+        return self._server("integrations", arguments, port, "/healthz", settings)
+
     def _signed_in(self, settings: Mapping[str, str], login: str) -> Mapping[str, str]:
         """The settings with the program's own user of PostgreSQL. A checkout of before has none: the owner stays."""
         if not (self.root / "control/db/logins.py").exists():

@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -33,6 +33,7 @@ from vocalized.stack.settings import (
     simulated_carriers,
     worker_settings,
 )
+from vocalized.stack.simulated_integrations import IntegrationsAccess, prepare_integrations
 from vocalized.stack.simulated_stripe import StripeAccess, prepare_stripe
 from vocalized.stack.simulated_vendors import (
     TRUST_VARIABLE,
@@ -45,6 +46,7 @@ from vocalized.stack.stores import running_store
 from vocalized.stack.supervisor import Report, RunningProgram, Start, supervised
 from vocalized.vendors.configuration import VendorsConfig
 
+T = TypeVar("T")
 # Returns why a part does not run any more and is not started again; empty as long as there is no such reason.
 Failure = Callable[[], str]
 
@@ -53,7 +55,7 @@ _NETWORK = "network.json"
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """The running platform. failures: of each part. vendors, stripe: the simulated ones, if they run."""
+    """The running platform. failures: of each part. vendors, stripe, integrations: the simulated ones, if they run."""
 
     state: Path
     ports: Ports
@@ -62,6 +64,7 @@ class Stack:
     failures: Sequence[Failure]
     vendors: VendorsConfig | None = None
     stripe: StripeAccess | None = None
+    integrations: IntegrationsAccess | None = None
 
     @property
     def failed(self) -> str:
@@ -84,6 +87,7 @@ async def running_stack(
     *,
     simulated_vendors: bool = False,
     simulated_stripe: bool = False,
+    simulated_integrations: bool = False,
     billing_days_ahead: int = 0,
 ) -> AsyncIterator[Stack]:
     """Everything is ready when the block begins. At its end the carrier stops first, then media, control, the speech
@@ -94,7 +98,7 @@ async def running_stack(
     """
     state = await asyncio.to_thread(make_state, state)
     starter, keys = _Starter(root, state, ports, report), carrier_keys(state)
-    vendors = stripe = None
+    vendors = stripe = integrations = None
     async with AsyncExitStack() as stores, AsyncExitStack() as engine, AsyncExitStack() as control:
         available = await starter.stores(stores)
         settings = program_settings(state, ports, available, keys)
@@ -103,21 +107,26 @@ async def running_stack(
             vendors = await asyncio.to_thread(prepare_vendors, state)
             settings |= await asyncio.to_thread(_trust, vendors)
         if simulated_stripe:
-            stripe, chosen = await asyncio.to_thread(
-                prepare_stripe, state, settings["VOCALIZED_WEBHOOK_URL"], billing_days_ahead
-            )
-            settings |= chosen
+            url = settings["VOCALIZED_WEBHOOK_URL"]
+            stripe = await _prepare(settings, partial(prepare_stripe, state, url, billing_days_ahead))
+        if simulated_integrations:
+            url = settings["VOCALIZED_PUBLIC_URL"]
+            integrations = await _prepare(settings, partial(prepare_integrations, state, url, dict(settings)))
         async with AsyncExitStack() as media, AsyncExitStack() as carrier:
             layers = (
                 starter.engine(engine, available.engine),
                 starter.vendors(engine, vendors),
                 starter.stripe(engine, stripe),
+                starter.integrations(engine, integrations),
                 starter.control(control, settings),
                 starter.media(media, settings),
                 starter.carrier(carrier, settings, keys),
             )
             await _together(layers)
-            yield Stack(state, ports, settings, available.database_url, starter.failures, vendors, stripe)
+            yield Stack(
+                state, ports, settings, available.database_url, starter.failures,
+                vendors=vendors, stripe=stripe, integrations=integrations,
+            )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +182,12 @@ class _Starter:
             start = partial(self._programs.stripe, access.config, access.account, access.port, os.environ)
             await self._start(running, "stripe", start)
 
+    async def integrations(self, running: AsyncExitStack, access: IntegrationsAccess | None) -> None:
+        """The simulated vendors that workspaces connect, if they are wanted."""
+        if access is not None:
+            start = partial(self._programs.integrations, access.config, access.tokens, access.port, os.environ)
+            await self._start(running, "integrations", start)
+
     async def control(self, running: AsyncExitStack, settings: Mapping[str, str]) -> None:
         """The migrated database, then the API and the worker."""
         await migrate_database(self.root, settings)
@@ -211,6 +226,13 @@ class _Starter:
         program = supervised(name, start, log, self.report, keeps_log=keeps_log)
         supervisor = await running.enter_async_context(program)
         self.failures.append(lambda: supervisor.failure)
+
+
+async def _prepare(settings: dict[str, str], prepare: Callable[[], tuple[T, dict[str, str]]]) -> T:
+    """Prepare a simulated part, and add its settings."""
+    access, chosen = await asyncio.to_thread(prepare)
+    settings |= chosen
+    return access
 
 
 def _trust(vendors: VendorsConfig) -> dict[str, str]:

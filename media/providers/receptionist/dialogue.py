@@ -15,11 +15,12 @@ from media.providers.receptionist.dialogue_state import (
     repeat_text,
 )
 from media.providers.receptionist.facts import extract_business_name, extract_facts
+from media.providers.receptionist.free_times import CHECK_AVAILABILITY, say_free_times
 from media.providers.receptionist.intake import Step
 from media.providers.receptionist.intent import CallerUtterance
 from media.providers.receptionist.quotation import SEARCH_KNOWLEDGE, quote_passage
 from media.providers.receptionist.retrieval import FactIndex, FactMatch, content_words
-from media.providers.receptionist.rules import Intent
+from media.providers.receptionist.rules import FREE_TIMES, Intent
 
 TAKE_MESSAGE: Final = "take_message"
 # A statement of this many words, without greetings, becomes a message when no rule applies.
@@ -111,6 +112,14 @@ class Dialogue:
             return ReceptionistReply(_with_full_stop(quoted))
         return ReceptionistReply(phrases.DONT_KNOW, Question.OFFER)
 
+    def free_times_found(self, result: str) -> ReceptionistReply:
+        """Return the reply after a look into the calendar. result: of the tool."""
+        if said := say_free_times(result):
+            return ReceptionistReply(f"{said} {phrases.DAY_AND_TIME}", Question.SLOTS)
+        return ReceptionistReply(
+            phrases.NO_FREE_TIME if "no free time" in result else phrases.NO_CALENDAR, Question.OFFER
+        )
+
     def greeting(self) -> ReceptionistReply:
         """The reply to an empty conversation."""
         return ReceptionistReply(f"Hello. {phrases.this_is(self._knowledge.business_name)} {phrases.HELP}")
@@ -144,6 +153,8 @@ class Dialogue:
                 return self._answer_offer(state, question, yes=utterance.yes)
             if utterance.rest:
                 utterance = CallerUtterance(utterance.rest)
+        if CHECK_AVAILABILITY in self._tools and utterance.is_question and FREE_TIMES.search(utterance.line):
+            return state, ReceptionistReply("", tool=CHECK_AVAILABILITY)
         return self._by_intent(state, question, utterance) or self._by_facts_or_message(state, question, utterance)
 
     def _answer_offer(self, state: DialogueState, question: Question, *, yes: bool) -> Step:

@@ -22,6 +22,7 @@ from media.providers.ports import (
 from media.providers.receptionist import phrases
 from media.providers.receptionist.dialogue import TAKE_MESSAGE, Dialogue, PromptKnowledge
 from media.providers.receptionist.dialogue_state import DialogueState, Question, ReceptionistReply
+from media.providers.receptionist.free_times import CHECK_AVAILABILITY
 from media.providers.receptionist.quotation import SEARCH_KNOWLEDGE
 
 # Older messages do not change the next reply.
@@ -133,6 +134,8 @@ def _after_tool(messages: Sequence[Message], dialogue: Dialogue) -> Receptionist
         )
     if name == SEARCH_KNOWLEDGE:
         return dialogue.knowledge_found(_last_said(messages), result.text)
+    if name == CHECK_AVAILABILITY:
+        return dialogue.free_times_found(result.text)
     return ReceptionistReply(f"Thank you. {phrases.ELSE}", Question.ELSE)
 
 

@@ -182,3 +182,11 @@ ASKING: Final = _any_of(
     r"what time|question about|information (?:on|about)",
 )
 FOLLOW_UP: Final = re.compile(r"^(?:and|what about|how about|or)\b")
+
+# A question for times at which an appointment can be had. Only agents with a calendar ask this.
+FREE_TIMES: Final = _any_of(
+    r"(?:what|which|any|some) (?:\w+ ){0,2}(?:free|available)",
+    r"(?:what|which|any) (?:\w+ ){0,2}(?:times?|slots?|appointments?|openings?) (?:\w+ ){0,3}(?:free|available|left)",
+    r"when (?:is|are|can|could) (?:\w+ ){0,4}(?:appointments?|openings?|slots?|free times?)",
+    r"(?:free|available) (?:times?|slots?|appointments?)",
+)

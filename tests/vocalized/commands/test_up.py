@@ -106,7 +106,7 @@ async def test_platform_starts_stores_its_state_and_stops() -> None:
             addresses = ready_line(process)
             assert addresses.keys() == {
                 "control", "media", "carrier", "admin", "user", "workspace_id", "agent_id", "number", "telnyx_number",
-                "media_nodes", "rule_based", "stripe",
+                "media_nodes", "rule_based", "stripe", "integrations",
             }  # fmt: skip
             assert (addresses["admin"], addresses["user"]) == (stored_accounts["admin"], stored_accounts["user"])
             user, admin = await sign_in(addresses, "user"), await sign_in(addresses, "admin")
