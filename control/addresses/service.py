@@ -27,8 +27,9 @@ _SYSTEM: Final = Actor("system")
 
 
 class BusinessAddresses:
-    """Every method works within the current transaction: the first ones in a workspace's scope, from `load` on in the
-    platform's. The audit log tells the country only: the rest is deleted with the address."""
+    """Every method works within the current transaction: the first ones in a workspace's scope, from
+    `record_registration` on in the platform's. The audit log holds only the country of an address, because the rest is
+    deleted with the address."""
 
     def __init__(self, workspaces: Workspaces) -> None:
         self._workspaces = workspaces
@@ -80,10 +81,6 @@ class BusinessAddresses:
             )
         await self._start_deletion(db, actor, address, now)
 
-    async def load(self, db: Connection, address_id: UUID) -> BusinessAddress | None:
-        """A job's address; None when it is deleted."""
-        return await queries.select_address(db, address_id)
-
     async def record_registration(
         self, db: Connection, address: BusinessAddress, registration: AddressRegistration, now: datetime
     ) -> bool:
@@ -92,10 +89,6 @@ class BusinessAddresses:
             return False
         await queries.update_registration(db, address, registration, now)
         return True
-
-    async def record_deletion(self, db: Connection, address: BusinessAddress) -> None:
-        """Deletes an address that no carrier holds."""
-        await queries.delete_address(db, address)
 
     async def delete_expired(self, db: Connection, now: datetime, most: int) -> int:
         """Has the addresses of up to `most` deleted workspaces deleted, once their numbers are released and their grace

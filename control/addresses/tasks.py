@@ -12,6 +12,7 @@ from uuid import UUID
 import msgspec
 import structlog
 
+from control.addresses import queries
 from control.addresses.rules import AddressRegistration, BusinessAddress
 from control.addresses.service import DELETE_ADDRESS, REGISTER_ADDRESS, BusinessAddresses
 from control.carriers.rules import CarrierDocuments, CarrierError, CarrierRefused
@@ -110,7 +111,7 @@ class _AddressJobs:
             raise fault
         async with self._pool.transaction() as db:
             await enter_platform(db)
-            await self._addresses.record_deletion(db, address)
+            await queries.delete_address(db, address)
 
     async def _delete_remains(self, address_id: UUID) -> None:
         """Deletes at the carriers what an earlier try registered there while the address was deleted here."""
@@ -141,7 +142,7 @@ class _AddressJobs:
     async def _load(self, address_id: UUID) -> BusinessAddress | None:
         async with self._pool.transaction() as db:
             await enter_platform(db)
-            return await self._addresses.load(db, address_id)
+            return await queries.select_address(db, address_id)
 
 
 async def _delete_at(documents: CarrierDocuments, address_id: UUID, carrier_address_id: str | None) -> None:

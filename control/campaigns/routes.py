@@ -93,21 +93,8 @@ class CampaignBody(Body):
     )
 
     def to_settings(self) -> CampaignSettings:
-        """As the service takes them."""
-        return CampaignSettings(
-            name=self.name,
-            agent_id=self.agent_id,
-            agent_version=self.agent_version,
-            number_ids=self.number_ids,
-            hours=self.hours,
-            retries=self.retries,
-            calls_per_minute=self.calls_per_minute,
-            most_open_calls=self.most_open_calls,
-            leaves_messages=self.leaves_messages,
-            call_screening=self.call_screening,
-            starts_at=self.starts_at,
-            ends_at=self.ends_at,
-        )
+        """Returns the settings, whose fields have the same names."""
+        return CampaignSettings(**{name: getattr(self, name) for name in type(self).model_fields})
 
 
 @dataclass(frozen=True, slots=True)

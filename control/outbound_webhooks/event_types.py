@@ -1,6 +1,9 @@
 """The events that customers' systems receive, and the data of each.
 
 Data names calls by their ids and holds no caller's number: receivers that may read numbers request them from the API.
+
+To add an event, add its type to `ChosenType`, a class of data to `EventData`, and an entry to `EVENT_DESCRIPTIONS`.
+Report it with `control.outbound_webhooks.service.report_facts` in the transaction that stores the fact.
 """
 
 from collections.abc import Mapping
