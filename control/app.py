@@ -12,8 +12,8 @@ import structlog
 from aiohttp import web
 
 from control.accounts.passwords import Passwords
-from control.agents.action_tools import ActionToolHandlers
-from control.agents.remote_tools import agents_request_handlers
+from control.agents.call_tools.actions import ActionToolHandlers
+from control.agents.call_tools.table import agents_request_handlers
 from control.api.admin.routes import ROUTES as ADMIN
 from control.api.client.routes import ROUTES as CLIENT
 from control.api.pages.email_pages import EmailPages

@@ -9,7 +9,7 @@ from config.setting_types import is_this_machine
 from config.settings import ControlSettings, SettingsError
 from control.accounts.policy import AccountPolicy, HashPolicy, LockPolicy, SessionPolicy
 from control.agents.disclosures import make_disclosures
-from control.agents.model import AgentPolicy
+from control.agents.rules import AgentPolicy
 from control.analytics.call_exports.service import ExportPolicy
 from control.billing.invoices.fonts import list_fonts
 from control.billing.stripe.client import StripeOptions

@@ -10,10 +10,10 @@ from control.accounts.passwords import Passwords
 from control.accounts.policy import AccountPolicy, HashPolicy
 from control.accounts.service import Accounts
 from control.addresses.service import BusinessAddresses
-from control.agents.model import AgentPolicy
-from control.agents.remote_tools import RESERVED_NAMES
+from control.agents.config_parts import RESERVED_NAMES
+from control.agents.rules import AgentPolicy
 from control.agents.service import Agents
-from control.agents.templates import Templates
+from control.agents.templates.service import Templates
 from control.analytics.call_exports.service import CallExports, ExportPolicy
 from control.analytics.platform_figures.service import Analytics, PlatformAnalytics
 from control.analytics.workspace_figures.service import WorkspaceAnalytics

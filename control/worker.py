@@ -18,7 +18,7 @@ from control.accounts.service import Accounts
 from control.accounts.worker_tasks import accounts_tasks
 from control.addresses.service import BusinessAddresses
 from control.addresses.tasks import addresses_tasks
-from control.agents.lookup import AgentLookup
+from control.agents.plans.service import AgentLookup
 from control.analytics.rollups.service import delete_workspace_marks
 from control.analytics.rollups.tasks import analytics_tasks
 from control.backups.worker_tasks import backups_tasks

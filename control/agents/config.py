@@ -1,39 +1,49 @@
-"""AgentConfig: what an agent says and does. Its JSON Schema is published; `plan.py` turns it into a call's plan."""
+"""AgentConfig: what an agent says and does, and the types of its changes. Its JSON Schema is published.
+
+`plans/rules.py` turns a config into a call's plan. `merge_patch` of `rules.py` applies its changes,
+which are JSON Merge Patches.
+"""
 
 import operator
-from functools import cache
-from typing import Annotated, Any, Final, Literal
+from functools import cache, reduce
+from operator import or_
+from types import GenericAlias, UnionType
+from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 
-from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, create_model, model_validator
+from pydantic.fields import FieldInfo
 
 from control.accounts.addresses import Address
-from control.agents.action_config import UUID_PATTERN, ActionToolConfig
-from control.agents.analysis_config import AnalysisConfig
-from control.agents.calendar_config import AgentCalendar
-from control.agents.config_part import PLAIN, ConfigPart
-from control.agents.destinations import LONGEST_TARGET, TARGET, callable_target, require_direct
-from control.agents.hours_config import OpeningHours, OutsideHours
-from control.agents.language_config import LANGUAGE, AdditionalLanguages
-from control.agents.option_types import Options, Provider
-from control.agents.remote_tools import RemoteToolName
-from control.agents.speech_config import (
-    MOST_KEYTERMS,
-    Keyterm,
-    PronunciationEntry,
-    require_one_each,
-    require_words,
-)
-from control.agents.tool_choices import (
+from control.agents.config_parts import (
+    LANGUAGE,
     MOST_ACTION_TOOLS,
     MOST_HTTP_TOOLS,
+    MOST_KEYTERMS,
     MOST_MCP_TOOLS,
+    PLAIN,
+    UUID_PATTERN,
+    ActionToolConfig,
+    AdditionalLanguages,
+    AgentCalendar,
+    AnalysisConfig,
+    ConfigPart,
+    Keyterm,
     McpToolChoice,
+    OpeningHours,
+    Options,
+    OutsideHours,
+    PronunciationEntry,
+    Provider,
+    RemoteToolName,
+    Turn,
     require_different,
     require_few,
     require_free_names,
+    require_one_each,
     require_room,
+    require_words,
 )
-from control.agents.turn_config import Turn
+from control.agents.destinations import LONGEST_TARGET, TARGET, callable_target, require_direct
 from control.agents.variables import LONGEST_NAME, MOST_VARIABLES, VariableName, VariableValue
 from control.platform.string_maps import bounded_map
 from control.tools.rules import ToolTitle
@@ -422,3 +432,41 @@ def _closed(schema: Any) -> Any:
         return schema
     closed = {name: _closed(part) for name, part in schema.items()}
     return {**closed, "additionalProperties": False} if "patternProperties" in closed else closed
+
+
+def make_patch_model(model: type[ConfigPart]) -> type[BaseModel]:
+    """The model of a change: the same fields, each optional, and null removes one. Parts are merged and may be changed
+    in part, too; a list replaces the one before."""
+    fields = {name: _patch_field(field) for name, field in model.model_fields.items()}
+    made: type[BaseModel] = create_model(
+        f"{model.__name__}Patch",
+        __config__=ConfigDict(extra="forbid"),
+        __doc__=f"A change, in which null removes a field and fields left out stay. {model.__doc__}",
+        **fields,
+    )
+    return made
+
+
+def _patch_field(field: FieldInfo) -> Any:
+    kind: Any = _patch_type(field.annotation)
+    if field.metadata:
+        kind = Annotated[kind, *field.metadata]
+    return kind | None, Field(default=None, description=field.description, examples=field.examples)
+
+
+def _patch_type(kind: Any) -> Any:
+    if isinstance(kind, type) and issubclass(kind, ConfigPart):
+        return make_patch_model(kind)
+    if get_origin(kind) is Annotated:
+        base, *metadata = get_args(kind)
+        return Annotated[_patch_type(base), *metadata]
+    if get_origin(kind) in (Union, UnionType):
+        return reduce(or_, [_patch_type(each) for each in get_args(kind)])
+    if get_origin(kind) is dict:
+        key, value = get_args(kind)
+        return GenericAlias(dict, (key, _patch_type(value) | None))
+    return kind
+
+
+AgentConfigPatch: Final = make_patch_model(AgentConfig)
+OPTIONS_PATCH: Final = _patch_type(Options)

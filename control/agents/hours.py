@@ -11,7 +11,7 @@ from datetime import date, datetime, time, timedelta
 from itertools import groupby
 from typing import Final
 
-from control.agents.hours_config import HoursException, OpeningHours, OpeningRange
+from control.agents.config_parts import HoursException, OpeningHours, OpeningRange
 
 # How far ahead the next opening is looked for, and exceptions are told.
 HORIZON: Final = timedelta(days=60)

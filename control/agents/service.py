@@ -1,43 +1,54 @@
-"""The rules of voice agents: made from templates, changed by versions, live only while they can answer."""
+"""Voice agents and their drafts: made from templates, changed by versions, live only while they can answer."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 from msgspec import UNSET
 
-from control.agents import read_agents, read_answering_agent, store, store_templates, store_versions
-from control.agents.action_checks import require_actions, require_lookup_right
+from control.agents import queries
+from control.agents.checks import (
+    AgentWarning,
+    ReadinessReason,
+    find_reasons,
+    find_warnings,
+    make_refusal,
+    parse_config,
+    parse_options,
+    require_actions,
+    require_documents,
+    require_known,
+    require_lookup_right,
+    require_members,
+    require_sayable,
+    require_tools,
+    stored_recipients,
+)
 from control.agents.config import AgentConfig
-from control.agents.documents import require_documents
-from control.agents.drafts import AgentDrafts
-from control.agents.language_plan import require_spoken
-from control.agents.locks import lock_agent, require_agent
-from control.agents.lookup import AgentLookup
-from control.agents.merge import merge_patch
-from control.agents.model import (
+from control.agents.destinations import DialScope, make_dial_scope, require_not_ours, stored_fallback
+from control.agents.plans import queries as plans_queries
+from control.agents.plans.rules import require_spoken, speech_settings
+from control.agents.plans.service import AgentLookup
+from control.agents.rules import (
     AgentContent,
     AgentDraft,
     AgentEdit,
     AgentPolicy,
     AgentSummary,
     AgentVersion,
+    VersionDraft,
     VersionSummary,
     VoiceAgent,
+    merge_patch,
 )
-from control.agents.ports import NumberAssigner
-from control.agents.pronunciation_check import require_sayable
-from control.agents.provider_chain import speech_settings
-from control.agents.readiness import AgentWarning, ReadinessReason, find_reasons, find_warnings, make_refusal
-from control.agents.recipients import require_members, stored_recipients
-from control.agents.reported_agents import report_agent
-from control.agents.tool_names import require_tools
-from control.agents.transfers import DialScope, make_dial_scope, require_not_ours, stored_fallback
-from control.agents.validation import parse_config, parse_options, require_known
+from control.agents.templates import queries as templates_queries
 from control.db.keyset import ListPage, PageRequest
 from control.db.pool import Connection
 from control.knowledge.service import KnowledgeDocuments
+from control.outbound_webhooks.event_types import AgentEventData, EventType
+from control.outbound_webhooks.service import ReportedFact, report_facts
 from control.platform.audit import Actor, Change, record_change
 from control.voice.catalogue import list_workspace_offers
 from control.voice.offers import ProviderOffers
@@ -45,6 +56,188 @@ from control.workspaces.service import Workspaces
 from shared.errors import Conflict, Invalid, NotFound
 from shared.ids import new_id
 from shared.secrets import Sealer
+
+
+class NumberAssigner(Protocol):
+    """Assigns phone numbers to agents. The numbers' rows must be locked."""
+
+    async def assign(self, db: Connection, workspace_id: UUID, number_id: UUID, agent_id: UUID) -> None:
+        """Assigns a number to an agent."""
+
+    async def unassign(self, db: Connection, workspace_id: UUID, agent_id: UUID) -> None:
+        """Takes its number from an agent, if it has one; the workspace keeps the number."""
+
+
+async def lock_agent(db: Connection, workspace_id: UUID, agent_id: UUID, expected: int | None = None) -> VoiceAgent:
+    """The agent, locked until the transaction ends. Raises NotFound, and Conflict (code version_mismatch) if `expected`
+    is not its current version."""
+    agent = require_agent(await queries.lock_agent(db, workspace_id, agent_id))
+    if expected is not None and expected != agent.version:
+        text = f"Version {agent.version} is in force, not {expected}: somebody else changed this agent."
+        raise mismatch(text, "expected_version")
+    return agent
+
+
+def require_agent(agent: VoiceAgent | None) -> VoiceAgent:
+    """Raises NotFound."""
+    if agent is None:
+        raise NotFound("There is no such agent.", code="agent_not_found")
+    return agent
+
+
+def mismatch(text: str, param: str) -> Conflict:
+    """The error of a change that is based on something else than what is stored."""
+    return Conflict(text, code="version_mismatch", param=param)
+
+
+async def report_agent(db: Connection, type_: EventType, agent: VoiceAgent, now: datetime) -> None:
+    """Stores the event of a change, in its transaction. agent: after the change; as it was, if it is deleted."""
+    data = AgentEventData(agent.id, agent.content.name, agent.status, agent.version)
+    await report_facts(db, [ReportedFact(agent.workspace_id, type_, agent.id, now, data)])
+
+
+class ContentRules(Protocol):
+    """What the service of agents does with the content of a version."""
+
+    async def require_open(self, db: Connection, workspace_id: UUID) -> None:
+        """Raises Conflict (code workspace_suspended)."""
+
+    async def make_content(
+        self,
+        db: Connection,
+        workspace_id: UUID,
+        base: AgentContent,
+        edit: AgentEdit,
+        *,
+        in_force: AgentContent | None = None,
+        known: AgentContent | None = None,
+    ) -> AgentContent:
+        """The edit merged into `base`, and validated. Raises Invalid."""
+
+    async def save_version(
+        self, db: Connection, before: VoiceAgent, content: AgentContent, edit: AgentEdit, actor: Actor, now: datetime
+    ) -> VoiceAgent:
+        """Makes the content the current version. Raises Conflict."""
+
+
+class AgentDrafts:
+    """Every method works within the request's transaction and the scope of the agent's workspace."""
+
+    def __init__(self, rules: ContentRules) -> None:
+        self._rules = rules
+
+    async def get(self, db: Connection, workspace_id: UUID, agent_id: UUID) -> tuple[VersionDraft, VoiceAgent]:
+        """The draft and its agent. Raises NotFound."""
+        agent = require_agent(await queries.select_agent(db, workspace_id, agent_id))
+        return await _get(db, agent), agent
+
+    async def edit(
+        self,
+        db: Connection,
+        workspace_id: UUID,
+        actor: Actor,
+        agent_id: UUID,
+        edit: AgentEdit,
+        expected_revision: UUID | None,
+        now: datetime,
+    ) -> tuple[VersionDraft, VoiceAgent]:
+        """Merges an edit into the draft. Without a draft, a new one is made from the current version. Raises NotFound,
+        Invalid, Forbidden (code lookup_not_allowed), Conflict (version_mismatch, workspace_suspended)."""
+        await self._rules.require_open(db, workspace_id)
+        agent = await lock_agent(db, workspace_id, agent_id)
+        found = await queries.select_draft(db, workspace_id, agent_id)
+        _require_revision(found, expected_revision)
+        base = agent.content if found is None else found.content
+        content = await self._rules.make_content(db, workspace_id, base, edit, in_force=agent.content)
+        await require_lookup_right(db, workspace_id, actor, content.config, base.config)
+        if found is not None and content == found.content:
+            return found, agent
+        draft = VersionDraft(
+            workspace_id=workspace_id,
+            agent_id=agent_id,
+            base_version=agent.version if found is None else found.base_version,
+            revision=UUID(new_id()),
+            content=content,
+            tested_version=None,
+            updated_by=actor.id,
+            created_at=now if found is None else found.created_at,
+            updated_at=now,
+        )
+        await queries.upsert_draft(db, draft)
+        return draft, agent
+
+    async def discard(self, db: Connection, workspace_id: UUID, actor: Actor, agent_id: UUID) -> None:
+        """Deletes the draft. Raises NotFound."""
+        agent = await lock_agent(db, workspace_id, agent_id)
+        draft = await _get(db, agent)
+        await queries.delete_draft(db, workspace_id, agent_id)
+        await _record(db, actor, "agent.discard_draft", agent, draft)
+
+    async def publish(
+        self,
+        db: Connection,
+        workspace_id: UUID,
+        actor: Actor,
+        agent_id: UUID,
+        expected_revision: UUID | None,
+        expected_version: int | None,
+        now: datetime,
+    ) -> VoiceAgent:
+        """Makes the draft the current version, and deletes it. Its content must be valid today, and a live agent must
+        stay able to answer. expected_version: the version that it replaces; None: the one that it was begun from.
+        Raises NotFound, Invalid, Forbidden (code lookup_not_allowed), Conflict (version_mismatch, name_taken,
+        cannot_answer, workspace_suspended)."""
+        await self._rules.require_open(db, workspace_id)
+        agent = await lock_agent(db, workspace_id, agent_id)
+        draft = await _get(db, agent)
+        _require_revision(draft, expected_revision)
+        if agent.version != (expected_version or draft.base_version):
+            raise mismatch(
+                f"Version {agent.version} is in force, and the draft was begun from version {draft.base_version}: "
+                f"compare them, and publish with expected_version {agent.version}.",
+                "expected_version",
+            )
+        content = await self._rules.make_content(
+            db, workspace_id, draft.content, AgentEdit(), in_force=agent.content, known=agent.content
+        )
+        await require_lookup_right(db, workspace_id, actor, content.config, agent.content.config)
+        after = await self._rules.save_version(db, agent, content, AgentEdit(), actor, now)
+        await queries.delete_draft(db, workspace_id, agent_id)
+        await _record(db, actor, "agent.publish_draft", after, draft)
+        return after
+
+    async def keep_for_test(
+        self, db: Connection, workspace_id: UUID, actor: Actor, agent_id: UUID, now: datetime
+    ) -> int:
+        """The number of a version with the draft's content, which is not the current one and never changes: a call
+        reads its agent more than once. Raises NotFound."""
+        agent = await lock_agent(db, workspace_id, agent_id)
+        draft = await _get(db, agent)
+        if draft.tested_version is not None:
+            return draft.tested_version
+        number = await queries.next_version(db, workspace_id, agent_id)
+        version = AgentVersion(workspace_id, agent_id, number, draft.content, actor.id, now, is_draft=True)
+        await queries.insert_version(db, version)
+        await queries.upsert_draft(db, replace(draft, tested_version=number))
+        return number
+
+
+async def _get(db: Connection, agent: VoiceAgent) -> VersionDraft:
+    draft = await queries.select_draft(db, agent.workspace_id, agent.id)
+    if draft is None:
+        raise NotFound("This agent has no draft.", code="draft_not_found")
+    return draft
+
+
+def _require_revision(draft: VersionDraft | None, expected: UUID | None) -> None:
+    """Raises Conflict (code version_mismatch)."""
+    if expected is not None and (draft is None or draft.revision != expected):
+        raise mismatch("The draft has another revision: somebody else changed it.", "expected_revision")
+
+
+async def _record(db: Connection, actor: Actor, action: str, agent: VoiceAgent, draft: VersionDraft) -> None:
+    after = {"version": agent.version, "base_version": draft.base_version}
+    await record_change(db, actor, Change(action, "agent", str(agent.id), agent.workspace_id, after=after))
 
 
 class Agents:
@@ -67,14 +260,14 @@ class Agents:
         self, db: Connection, workspace_id: UUID, *, status: str | None, search: str | None, page: PageRequest
     ) -> ListPage[AgentSummary]:
         """Newest first. search: a part of the name. Raises Invalid (code cursor_unknown)."""
-        found = await read_agents.select_agents(db, workspace_id, status, search, page)
+        found = await queries.select_agents(db, workspace_id, status, search, page)
         if page.cursor is not None:
             return found
-        return found.with_total(await read_agents.count_matching(db, workspace_id, status, search))
+        return found.with_total(await queries.count_matching_agents(db, workspace_id, status, search))
 
     async def get(self, db: Connection, workspace_id: UUID, agent_id: UUID) -> VoiceAgent:
         """Raises NotFound."""
-        return require_agent(await read_agents.select_agent(db, workspace_id, agent_id))
+        return require_agent(await queries.select_agent(db, workspace_id, agent_id))
 
     async def create(
         self, db: Connection, workspace_id: UUID, actor: Actor, draft: AgentDraft, now: datetime
@@ -88,9 +281,9 @@ class Agents:
         await require_lookup_right(db, workspace_id, actor, content.config, {})
         await self._require_capacity(db, workspace_id)
         first = AgentVersion(workspace_id, UUID(new_id()), 1, content, actor.id, now)
-        if not await store.insert_agent(db, first, draft.template_id):
+        if not await queries.insert_agent(db, first, draft.template_id):
             raise _name_taken(content.name)
-        await store_versions.insert_version(db, first)
+        await queries.insert_version(db, first)
         if draft.phone_number_id is not None:
             await _require_free(db, workspace_id, draft.phone_number_id)
             await self._numbers.assign(db, workspace_id, draft.phone_number_id, first.agent_id)
@@ -117,15 +310,15 @@ class Agents:
     ) -> ListPage[VersionSummary]:
         """An agent's versions, newest first. Raises NotFound, Invalid (code cursor_unknown)."""
         await self.get(db, workspace_id, agent_id)
-        found = await store_versions.select_versions(db, workspace_id, agent_id, page)
+        found = await queries.select_versions(db, workspace_id, agent_id, page)
         if page.cursor is not None:
             return found
-        return found.with_total(await store_versions.next_version(db, workspace_id, agent_id) - 1)
+        return found.with_total(await queries.next_version(db, workspace_id, agent_id) - 1)
 
     async def get_version(self, db: Connection, workspace_id: UUID, agent_id: UUID, version: int) -> AgentVersion:
         """Raises NotFound."""
         await self.get(db, workspace_id, agent_id)
-        found = await store_versions.select_version(db, workspace_id, agent_id, version)
+        found = await queries.select_version(db, workspace_id, agent_id, version)
         if found is None:
             raise NotFound("This agent has no such version.", code="version_not_found")
         return found
@@ -186,7 +379,7 @@ class Agents:
         if agent.status == "live":
             raise Conflict("This agent is live: pause it before you delete it.", code="agent_live")
         await self._numbers.unassign(db, workspace_id, agent_id)
-        await store.delete_agent(db, workspace_id, agent_id, now)
+        await queries.delete_agent(db, workspace_id, agent_id, now)
         await report_agent(db, "agent.deleted", agent, now)
         before = {"name": agent.content.name, "status": agent.status}
         await record_change(db, actor, Change("agent.delete", "agent", str(agent_id), workspace_id, before=before))
@@ -200,12 +393,12 @@ class Agents:
 
         The tier is locked before the agents, everywhere: otherwise a change of tier in between could deadlock."""
         tier = await self._workspaces.limits(db, workspace_id, hold=True)
-        await store.lock_agents(db, workspace_id)
+        await queries.lock_agents(db, workspace_id)
         return tier.max_agents
 
     async def _require_capacity(self, db: Connection, workspace_id: UUID) -> None:
         most = await self._lock_limit(db, workspace_id)
-        if await store.count_agents(db, workspace_id) >= most:
+        if await queries.count_agents(db, workspace_id) >= most:
             raise Conflict(f"This workspace's tier allows {most} agents.", code="agent_limit")
 
     async def _offers(self, db: Connection, workspace_id: UUID) -> ProviderOffers:
@@ -243,7 +436,7 @@ class Agents:
         return content
 
     async def _dial_scope(self, db: Connection, workspace_id: UUID, number: str) -> DialScope:
-        row = await read_answering_agent.select_dial_scope(db, workspace_id, number)
+        row = await plans_queries.select_dial_scope(db, workspace_id, number)
         return make_dial_scope(row, self._policy.dangerous_countries)
 
     async def _require_recipients(
@@ -262,10 +455,10 @@ class Agents:
         """Makes the content the current version, if it differs, and gives the agent the number of the edit. before: the
         agent, locked. Raises Invalid, Conflict."""
         if content != before.content:
-            number = await store_versions.next_version(db, before.workspace_id, before.id)
+            number = await queries.next_version(db, before.workspace_id, before.id)
             version = AgentVersion(before.workspace_id, before.id, number, content, actor.id, now)
-            await store_versions.insert_version(db, version)
-            if not await store.update_version(db, version):
+            await queries.insert_version(db, version)
+            if not await queries.update_version(db, version):
                 raise _name_taken(content.name)
         await self._change_number(db, before, edit)
         after = await self.get(db, before.workspace_id, before.id)
@@ -307,7 +500,7 @@ class Agents:
             await self._workspaces.require_running(db, workspace_id)
         except Conflict as conflict:
             found.append(ReadinessReason("workspace", conflict.message))
-        if await store.count_agents(db, workspace_id, live=True) >= most:
+        if await queries.count_agents(db, workspace_id, live=True) >= most:
             found.append(ReadinessReason("workspace", f"its tier allows {most} live agents"))
         return found
 
@@ -316,7 +509,7 @@ async def _make_base(db: Connection, template_id: UUID | None) -> AgentContent:
     """The content that a new agent's config is merged into."""
     config: Mapping[str, Any] = {}
     if template_id is not None:
-        template = await store_templates.select_template(db, template_id)
+        template = await templates_queries.select_template(db, template_id)
         if template is None or not template.is_public:
             raise Invalid("There is no such template.", code="template_not_found", param="template_id")
         config = template.default_config
@@ -329,7 +522,7 @@ def _first_edit(draft: AgentDraft) -> AgentEdit:
 
 async def _require_free(db: Connection, workspace_id: UUID, number_id: UUID) -> None:
     """Locks the number until the transaction ends. Raises Invalid, Conflict."""
-    found = await read_agents.lock_number(db, workspace_id, number_id)
+    found = await queries.lock_number(db, workspace_id, number_id)
     if found is None:
         raise Invalid("There is no such phone number.", code="number_not_found", param="phone_number_id")
     number, holder = found
@@ -342,12 +535,12 @@ async def _require_free(db: Connection, workspace_id: UUID, number_id: UUID) -> 
 
 
 async def _change_status(db: Connection, agent: VoiceAgent, status: str, actor: Actor, now: datetime) -> VoiceAgent:
-    await store.update_status(db, agent.workspace_id, agent.id, status, now)
+    await queries.update_status(db, agent.workspace_id, agent.id, status, now)
     action = "agent.activate" if status == "live" else "agent.pause"
     before, after = {"status": agent.status}, {"status": status, "version": agent.version}
     change = Change(action, "agent", str(agent.id), agent.workspace_id, before=before, after=after)
     await record_change(db, actor, change)
-    changed = require_agent(await read_agents.select_agent(db, agent.workspace_id, agent.id))
+    changed = require_agent(await queries.select_agent(db, agent.workspace_id, agent.id))
     await report_agent(db, "agent.updated", changed, now)
     return changed
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from functools import partial
 from typing import Final
 
-from control.agents.lookup import AgentLookup
+from control.agents.plans.service import AgentLookup
 from control.calls.analysis.service import ANALYSE_CALL
 from control.calls.analysis.tasks import ANALYSIS_LIMITS
 from control.calls.carrier_reports.service import READ_PRICE

@@ -15,9 +15,8 @@ import phonenumbers
 from phonenumbers import timezone as number_zones
 from pydantic import AfterValidator, Field, model_validator
 
-from control.agents.config_part import ConfigPart
+from control.agents.config_parts import WEEKDAYS, ConfigPart, DateText, OpeningRange, WeeklyHours
 from control.agents.destinations import country_of, ordinary_number
-from control.agents.hours_config import WEEKDAYS, DateText, OpeningRange, WeeklyHours
 
 # How far ahead the next allowed time is looked for. Hours without one in it are treated as hours without any.
 REACH: Final = timedelta(days=31)

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from control.agents.config_part import ConfigPart
+from control.agents.config_parts import ConfigPart
 from control.agents.destinations import parse_destination
 from control.agents.variables import CallVariables
 from control.campaigns.calling_hours import CallingHours, default_hours, next_allowed, time_zones_of

@@ -17,7 +17,7 @@ from uuid import UUID
 
 import structlog
 
-from control.agents.lookup import AgentLookup, AnsweringAgent
+from control.agents.plans.service import AgentLookup, AnsweringAgent
 from control.campaigns import queries
 from control.campaigns.queries import LockedAttempt
 from control.campaigns.recipients_csv import ColumnMap, CsvRows, read_csv

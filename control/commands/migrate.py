@@ -9,7 +9,7 @@ from config.catalogue_agents import shipped_providers, shipped_templates
 from config.catalogue_integrations import shipped_integration_types
 from config.catalogue_prices import shipped_prices
 from config.settings import MigrationSettings, migration_settings
-from control.agents.seed import seed_templates
+from control.agents.templates.service import seed_templates
 from control.billing.prices.service import seed_prices
 from control.db.logins import set_passwords
 from control.db.migrate import migrate

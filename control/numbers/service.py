@@ -353,7 +353,7 @@ def _require_held(number: PhoneNumber | None) -> PhoneNumber:
 
 
 class NumberAssignment:
-    """Implements `NumberAssigner` of control/agents/ports.py."""
+    """Implements `NumberAssigner` of control/agents/service.py."""
 
     async def assign(self, db: Connection, workspace_id: UUID, number_id: UUID, agent_id: UUID) -> None:
         """Assigns a number, whose row must be locked, to an agent."""

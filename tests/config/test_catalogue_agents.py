@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from config.catalogue_agents import shipped_providers, shipped_templates
 from control.agents.config import AgentConfig
-from control.agents.facts import fill_placeholders, find_placeholders
+from control.agents.plans.placeholders import fill_placeholders, find_placeholders
 from media.providers.receptionist.facts import extract_business_name, extract_facts
 
 SECRET = re.compile(

@@ -47,5 +47,5 @@ def test_no_two_routes_have_the_same_method_and_path() -> None:
 
 
 def room(module: str) -> str:
-    """The room of a module: control.agents for control.agents.store_versions."""
+    """The room of a module: control.agents for control.agents.queries."""
     return ".".join(module.split(".")[:2])

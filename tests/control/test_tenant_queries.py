@@ -12,8 +12,8 @@ from tests.control.tenant_queries import SqlText, sql_texts, tenant_tables
 PLATFORM: Final = frozenset(
     {
         "platform.store_audit_seals.select_dated_back",
-        "agents.store_templates.select_all",
-        "agents.store_templates.select_template",
+        "agents.templates.queries.select_all",
+        "agents.templates.queries.select_template",
         "analytics.rollups.queries.make_platform_provider_days",
         "billing.figures.queries.select_overview",
         "billing.figures.queries.select_provider_costs",

@@ -24,7 +24,7 @@ from aiohttp import ClientSession, web
 from control.accounts.new_admin import NewAdmin, create_admin
 from control.accounts.passwords import Passwords
 from control.accounts.policy import AccountPolicy
-from control.agents.model import AgentPolicy
+from control.agents.rules import AgentPolicy
 from control.app import ROUTES, ApiOptions, HttpOptions, limit_names, open_app
 from control.billing.stripe.client import StripeOptions
 from control.carriers.service import CarrierOptions

@@ -6,7 +6,7 @@ from config.catalogue import shipped_settings, shipped_tiers
 from config.catalogue_agents import shipped_providers, shipped_templates
 from config.catalogue_integrations import shipped_integration_types
 from config.catalogue_prices import shipped_prices
-from control.agents.seed import seed_templates
+from control.agents.templates.service import seed_templates
 from control.billing.prices.service import seed_prices
 from control.db.pool import Connection, open_pool
 from control.db.scope import enter_platform

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from control.accounts.passwords import Passwords
 from control.accounts.policy import HashPolicy
-from control.agents.model import AgentPolicy
+from control.agents.rules import AgentPolicy
 from control.calls.live.service import MediaAssignment
 from control.carriers.pacer import CallPacer
 from control.carriers.service import CarrierOptions, Carriers

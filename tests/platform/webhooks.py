@@ -24,7 +24,7 @@ from twilio.request_validator import RequestValidator  # type: ignore[import-unt
 
 from control.accounts.passwords import Passwords
 from control.accounts.service import Accounts
-from control.agents.model import AgentDraft, AgentPolicy
+from control.agents.rules import AgentDraft, AgentPolicy
 from control.agents.service import Agents
 from control.app import ApiOptions, HttpOptions, make_app, make_dependencies, redis_client
 from control.calls.records.rules import CallPolicy

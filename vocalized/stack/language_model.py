@@ -2,8 +2,8 @@
 
 from uuid import UUID
 
-from control.agents.lookup import AgentLookup
-from control.agents.model import AgentPolicy
+from control.agents.plans.service import AgentLookup
+from control.agents.rules import AgentPolicy
 from control.db.pool import open_pool
 from control.db.scope import enter_platform
 from shared.secrets import Sealer

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, StringConstraints
 
-from control.agents.option_types import Provider
+from control.agents.config_parts import Provider
 from control.api.admin.providers_views import (
     HealthList,
     ProviderAnswer,

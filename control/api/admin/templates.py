@@ -5,8 +5,8 @@ from typing import Annotated, Any
 from pydantic import Field, StringConstraints
 
 from control.agents.config import AgentConfig
-from control.agents.config_part import PLAIN
-from control.agents.templates import NewTemplate, Templates
+from control.agents.config_parts import PLAIN
+from control.agents.templates.service import NewTemplate, Templates
 from control.api.admin.templates_views import AdminTemplateAnswer, AdminTemplateList, to_answer, to_line
 from control.http.access import ANY_ADMIN, admin
 from control.http.body import Body, ChangeBody, Slug

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from control.agents.config import AgentConfig
-from control.agents.model import Template
+from control.agents.rules import Template
 from control.http.fields import CreatedAt, Id, OptionalIndustry, UpdatedAt
 from control.http.pagination import ListAnswer
 from control.http.schema_of import SchemaOf

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from control.agents.model import AgentSummary
+from control.agents.rules import AgentSummary
 from control.http.body import Currency
 from control.http.fields import (
     CreatedAt,

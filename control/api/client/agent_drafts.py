@@ -6,9 +6,8 @@ from uuid import UUID
 from msgspec import UNSET
 from pydantic import Field, StringConstraints
 
-from control.agents.differences import compare
-from control.agents.model import AgentContent, AgentEdit
-from control.agents.option_types import Provider
+from control.agents.config_parts import Provider
+from control.agents.rules import AgentContent, AgentEdit, compare
 from control.agents.service import Agents
 from control.api.client.agent_drafts_views import DraftAnswer, VersionDiff, to_draft_answer
 from control.api.client.agents import AGENT, WRITE_LIMIT, AgentName, ConfigPatch, OptionsPatch

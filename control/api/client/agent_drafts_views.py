@@ -6,9 +6,8 @@ from uuid import UUID
 
 from pydantic import Field
 
-from control.agents.differences import Difference
-from control.agents.facts import missing_facts_of
-from control.agents.model import VersionDraft, VoiceAgent
+from control.agents.plans.placeholders import missing_facts_of
+from control.agents.rules import Difference, VersionDraft, VoiceAgent
 from control.api.client.agents_views import FullConfig, OptionsView
 from control.http.fields import AgentId, CreatedAt, UpdatedAt
 

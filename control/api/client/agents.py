@@ -6,11 +6,9 @@ from uuid import UUID
 from msgspec import UNSET
 from pydantic import Field, StringConstraints
 
-from control.agents.config import SCHEMA_ID, json_schema
-from control.agents.config_part import PLAIN
-from control.agents.config_patch import OPTIONS_PATCH, AgentConfigPatch
-from control.agents.model import AgentDraft, AgentEdit, Status
-from control.agents.option_types import Provider
+from control.agents.config import OPTIONS_PATCH, SCHEMA_ID, AgentConfigPatch, json_schema
+from control.agents.config_parts import PLAIN, Provider
+from control.agents.rules import AgentDraft, AgentEdit, Status
 from control.agents.service import Agents
 from control.api.client.agents_views import (
     ActivationAnswer,

@@ -7,11 +7,11 @@ from uuid import UUID
 
 from pydantic import Field
 
+from control.agents.checks import AgentWarning
 from control.agents.config import AgentConfig
-from control.agents.facts import missing_facts_of
-from control.agents.model import AgentNumber, AgentStats, AgentSummary, AgentVersion, Status, VersionSummary, VoiceAgent
-from control.agents.option_types import Options
-from control.agents.readiness import AgentWarning
+from control.agents.config_parts import Options
+from control.agents.plans.placeholders import missing_facts_of
+from control.agents.rules import AgentNumber, AgentStats, AgentSummary, AgentVersion, Status, VersionSummary, VoiceAgent
 from control.http.fields import AgentId, CreatedAt, Id, UpdatedAt
 from control.http.pagination import ListAnswer
 from control.http.schema_of import SchemaOf

@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import Field, StringConstraints
 
 from control.agents.config import MOST_DOCUMENTS
-from control.agents.language_config import LANGUAGE
+from control.agents.config_parts import LANGUAGE
 from control.api.client.knowledge_views import (
     KnowledgeDocumentAnswer,
     KnowledgeDocumentList,

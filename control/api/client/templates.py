@@ -2,8 +2,8 @@
 
 from pydantic import Field
 
-from control.agents.facts import preview_template
-from control.agents.templates import Templates
+from control.agents.plans.placeholders import preview_template
+from control.agents.templates.service import Templates
 from control.api.client.templates_views import TemplateAnswer, TemplateList, TemplateView, to_line
 from control.http.access import user
 from control.http.context import UserContext

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints
 
-from control.agents.option_types import Provider
+from control.agents.config_parts import Provider
 from control.api.client.voice_views import (
     VoiceProviderAnswer,
     VoiceProviderList,

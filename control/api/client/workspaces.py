@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from control.agents.config_part import PLAIN
+from control.agents.config_parts import PLAIN
 from control.api.client.workspaces_views import (
     WorkspaceAnswer,
     WorkspaceDetails,

@@ -5,8 +5,8 @@ from uuid import UUID
 
 import msgspec
 
-from control.agents.lookup import AnsweringAgent
-from control.agents.sent_digits import adapt_tools
+from control.agents.plans.rules import adapt_tools
+from control.agents.plans.service import AnsweringAgent
 from control.calls.announcements import apology_text, transfer_returned_text
 from control.calls.records.rules import MOST_RETURNS, AdmittedCall, CallPolicy, OpenCall
 from control.carriers.rules import CarrierName

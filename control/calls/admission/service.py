@@ -9,9 +9,9 @@ from uuid import UUID
 
 import msgspec
 
-from control.agents.contacts import find_contact_values
-from control.agents.lookup import AgentLookup, AnsweringAgent
-from control.agents.outside_hours import CallMoment
+from control.agents.call_tools.contacts import find_contact_values
+from control.agents.plans.outside_hours import CallMoment
+from control.agents.plans.service import AgentLookup, AnsweringAgent
 from control.agents.variables import PlannedCall
 from control.analytics.rollups.service import mark_day
 from control.billing.limits.rules import SpendTerms

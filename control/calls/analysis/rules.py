@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
 
-from control.agents.analysis_config import AnalysisConfig
+from control.agents.config_parts import AnalysisConfig
 from control.calls.records.rules import AnalysisRecord, Sentiment
 from shared.plan import ProviderPlan
 

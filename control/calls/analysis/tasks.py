@@ -8,9 +8,9 @@ from typing import Final
 import msgspec
 import structlog
 
-from control.agents.analysis_config import AnalysisConfig
 from control.agents.config import AgentConfig
-from control.agents.lookup import AgentLookup, AnsweringAgent
+from control.agents.config_parts import AnalysisConfig
+from control.agents.plans.service import AgentLookup, AnsweringAgent
 from control.analytics.rollups.service import WorkspaceDay, mark_days
 from control.billing.ledger.rules import UsageEvent
 from control.billing.ledger.service import record_usage

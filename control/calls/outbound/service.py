@@ -11,10 +11,16 @@ from uuid import UUID
 
 import msgspec
 
-from control.agents.destinations import PARAM, country_of, parse_destination, require_allowed
-from control.agents.lookup import AgentLookup, AnsweringAgent
-from control.agents.plan_texts import TextTooLong
-from control.agents.transfers import find_fault, require_verified
+from control.agents.destinations import (
+    PARAM,
+    country_of,
+    find_transfer_fault,
+    parse_destination,
+    require_allowed,
+    require_verified,
+)
+from control.agents.plans.rules import TextTooLong
+from control.agents.plans.service import AgentLookup, AnsweringAgent
 from control.agents.variables import PlannedCall
 from control.billing.limits.service import has_budget, require_budget
 from control.calls.changes.service import save_changes
@@ -173,7 +179,7 @@ class OutboundCalls:
     async def require_transferable(self, db: Connection, workspace_id: UUID, number: str) -> str:
         """The number itself. Raises Invalid (codes as of `place`; number_is_own: two agents could transfer a caller to
         each other endlessly)."""
-        fault = find_fault(number, await self._agents.get_dial_scope(db, workspace_id, number), "number")
+        fault = find_transfer_fault(number, await self._agents.get_dial_scope(db, workspace_id, number), "number")
         if fault is not None:
             raise fault
         return number

@@ -15,7 +15,7 @@ from uuid import UUID
 import msgspec
 import structlog
 
-from control.agents.lookup import AgentLookup
+from control.agents.plans.service import AgentLookup
 from control.calls.changes.service import save_changes
 from control.calls.live.service import enqueue_hangup
 from control.calls.outbound.service import OutboundCalls

@@ -11,7 +11,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 import structlog
 
-from control.agents.lookup import AgentLookup
+from control.agents.plans.service import AgentLookup
 from control.calls.announcements import transfer_ended_text
 from control.calls.changes.service import save_changes
 from control.calls.live.service import enqueue_hangup

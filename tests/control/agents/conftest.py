@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 
 from control.accounts.service import Accounts
-from control.agents.model import AgentDraft, VoiceAgent
+from control.agents.rules import AgentDraft, VoiceAgent
 from control.agents.service import Agents
 from control.db.pool import Connection, Pool, open_pool
 from control.db.scope import enter_platform, enter_workspace

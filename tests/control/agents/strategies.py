@@ -4,7 +4,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from control.agents.model import AgentContent
+from control.agents.rules import AgentContent
 from control.voice.offers import KINDS, ProviderOffer
 
 NAMES = ("alpha", "beta", "gamma")

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from control.agents.action_arguments import fill_arguments, list_argument_faults
-from control.agents.action_config import ActionToolConfig
+from control.agents.call_tools.actions import fill_arguments, list_argument_faults
+from control.agents.config_parts import ActionToolConfig
 from control.integrations.types.rules import Action
 
 ONE = "01966f4e-7c5a-7d3e-9b1f-3c2a1d4e5f60"

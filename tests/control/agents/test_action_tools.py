@@ -11,8 +11,8 @@ from uuid import UUID
 
 import pytest
 
-from control.agents.action_tools import ActionToolHandlers
-from control.agents.model import AgentEdit
+from control.agents.call_tools.actions import ActionToolHandlers
+from control.agents.rules import AgentEdit
 from control.agents.service import Agents
 from control.calls.records.rules import AdmittedCall
 from control.db.pool import Connection

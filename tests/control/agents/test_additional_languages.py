@@ -7,13 +7,11 @@ from uuid import UUID
 import pytest
 from pydantic import ValidationError
 
+from control.agents.checks import find_warnings, require_known
 from control.agents.config import AgentConfig
-from control.agents.facts import missing_facts, names_contact
-from control.agents.language_plan import LANGUAGE_UNSUPPORTED, find_faults, require_spoken
-from control.agents.model import AgentContent, AgentVersion
-from control.agents.plan_texts import require_fillable
-from control.agents.readiness import find_warnings
-from control.agents.validation import require_known
+from control.agents.plans.placeholders import missing_facts, names_contact
+from control.agents.plans.rules import LANGUAGE_UNSUPPORTED, find_faults, require_fillable, require_spoken
+from control.agents.rules import AgentContent, AgentVersion
 from control.calls.admission.rules import make_resumed_plan
 from control.calls.records.rules import CallPolicy, OpenCall
 from control.voice.offers import ProviderOffers

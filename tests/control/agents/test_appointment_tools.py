@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from control.agents.appointment_tools import choose, read_reference
+from control.agents.call_tools.calendar import choose, read_reference
 from control.integrations.bookings.service import MOST_IN_CALL, MOST_OF_NUMBER
 from control.integrations.caller_records.rules import Appointment
 from media.tools.tool import ToolError

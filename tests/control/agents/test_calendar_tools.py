@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from control.agents.remote_tools import agents_request_handlers
+from control.agents.call_tools.table import agents_request_handlers
 from control.calls.records.rules import AdmittedCall
 from control.db.pool import Connection
 from control.integrations.bookings.service import Bookings

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from control.agents.call_context import describe_call
+from control.agents.call_tools.contacts import describe_call
 from control.media_requests.handlers import RunningCall
 
 MOMENT = datetime(2026, 11, 26, 23, 30, tzinfo=UTC)

@@ -8,7 +8,7 @@ from hypothesis import given
 from pydantic import BaseModel, ValidationError
 
 from control.agents.config import AgentConfig, json_schema
-from control.agents.merge import merge_patch
+from control.agents.rules import merge_patch
 from tests.control.agents.strategies import configs
 
 SCHEMA = jsonschema_rs.validator_for(json_schema())

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from control.agents.contacts import describe_contact, find_contact, find_contact_values
+from control.agents.call_tools.contacts import describe_contact, find_contact, find_contact_values
 from control.calls.records.rules import AdmittedCall, IncomingCall
 from control.calls.records.service import find_open
 from control.db.pool import Connection

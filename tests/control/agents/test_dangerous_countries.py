@@ -2,7 +2,7 @@
 
 import pytest
 
-from control.agents.transfers import find_fault, make_dial_scope
+from control.agents.destinations import find_transfer_fault, make_dial_scope
 
 JAMAICAN, AMERICAN = "+18765551234", "+12125550123"
 DANGEROUS = frozenset({"JM"})
@@ -11,7 +11,7 @@ DANGEROUS = frozenset({"JM"})
 def fault_of(number: str, homes: list[str], chosen: list[str], dangerous: frozenset[str] = DANGEROUS) -> str:
     settings = {"outbound_countries": chosen} if chosen else {}
     row = {"settings": settings, "homes": homes, "is_ours": False, "trial_numbers": None}
-    fault = find_fault(number, make_dial_scope(row, dangerous))
+    fault = find_transfer_fault(number, make_dial_scope(row, dangerous))
     return fault.code if fault else ""
 
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from control.agents.checks import parse_config
 from control.agents.extraction_schema import MOST_DEPTH, MOST_PROPERTIES, make_strict, require_extraction_schema
-from control.agents.validation import parse_config
 from shared.errors import Invalid
 
 TEXT: dict[str, Any] = {"type": "string"}

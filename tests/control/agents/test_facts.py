@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from control.agents.config import AgentConfig
-from control.agents.facts import (
+from control.agents.plans.placeholders import (
     fill_placeholders,
     filled_length,
     find_placeholders,

@@ -7,10 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from control.agents.calendar_config import OFFICE_HOURS
-from control.agents.calendar_tools import parse_day, parse_start
-from control.agents.free_times import CalendarRules, FreeSpan, exists, is_bookable, list_free
-from control.agents.hours_config import OpeningHours
+from control.agents.call_tools.calendar import parse_day, parse_start
+from control.agents.call_tools.free_times import CalendarRules, FreeSpan, exists, is_bookable, list_free
+from control.agents.config_parts import OFFICE_HOURS, OpeningHours
 from control.integrations.bookings.calendar_requests import BusySpan
 from shared.errors import Invalid
 

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from control.agents.config_parts import WEEKDAYS, OpeningHours
 from control.agents.hours import LONGEST_DESCRIPTION, describe_hours, is_open, next_closing, next_opening
-from control.agents.hours_config import WEEKDAYS, OpeningHours
-from control.agents.outside_hours import CallMoment
+from control.agents.plans.outside_hours import CallMoment
 
 DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
 OFFICE = {

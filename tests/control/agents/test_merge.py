@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from control.agents.merge import merge_patch
+from control.agents.rules import merge_patch
 
 names = st.sampled_from(["a", "b", "c"])
 leaves = st.none() | st.booleans() | st.integers() | st.text("xy", max_size=2) | st.lists(st.integers(), max_size=2)

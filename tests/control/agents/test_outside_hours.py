@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from control.agents.checks import parse_config
 from control.agents.config import AgentConfig
-from control.agents.facts import missing_facts
-from control.agents.model import AgentContent
-from control.agents.outside_hours import CallMoment, closing_text
-from control.agents.plan import ANY_CALL, make_plan
-from control.agents.validation import parse_config
+from control.agents.plans.outside_hours import CallMoment, closing_text
+from control.agents.plans.placeholders import missing_facts
+from control.agents.plans.rules import ANY_CALL, make_plan
+from control.agents.rules import AgentContent
 from shared.errors import Invalid
 from shared.plan import CallPlan, ConsentPlan, ToolPlan
 from tests.control.agents.test_hours import OFFICE

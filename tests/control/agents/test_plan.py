@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from msgspec import UNSET
 
+from control.agents.call_tools.table import REMOTE_TOOLS
 from control.agents.config import AgentConfig
-from control.agents.facts import fill_placeholders, make_values
-from control.agents.model import AgentContent, AgentVersion
-from control.agents.plan import make_plan, plan_tools
-from control.agents.remote_tools import REMOTE_TOOLS
+from control.agents.plans.placeholders import fill_placeholders, make_values
+from control.agents.plans.rules import make_plan, plan_tools
+from control.agents.rules import AgentContent, AgentVersion
 from control.agents.variables import PlannedCall
 from control.voice.offers import KINDS, ProviderOffers
 from shared.plan import CallPlan, ConsentPlan, ContextPlan, PlanError, ToolPlan, decode_plan, encode_plan

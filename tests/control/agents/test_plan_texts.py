@@ -9,11 +9,11 @@ from typing import Any
 import msgspec
 import pytest
 
+from control.agents.checks import parse_config
 from control.agents.config import AgentConfig
-from control.agents.facts import make_values
-from control.agents.outside_hours import CallMoment, adapt_config
-from control.agents.plan_texts import LONGEST_TEXTS, TextTooLong, fill_texts
-from control.agents.validation import parse_config
+from control.agents.plans.outside_hours import CallMoment, adapt_config
+from control.agents.plans.placeholders import make_values
+from control.agents.plans.rules import LONGEST_TEXTS, TextTooLong, fill_texts
 from control.agents.variables import PlannedCall
 from shared.errors import Invalid
 from shared.plan import CallPlan, PlanError, decode_plan

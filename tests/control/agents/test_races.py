@@ -9,7 +9,7 @@ from uuid import UUID
 import asyncpg  # type: ignore[import-untyped]
 import pytest
 
-from control.agents.model import AgentEdit, VoiceAgent
+from control.agents.rules import AgentEdit, VoiceAgent
 from control.agents.service import Agents
 from control.db.pool import Connection, Pool
 from control.http.services import Services

@@ -6,9 +6,9 @@ from uuid import UUID
 
 import pytest
 
-from control.agents.model import AgentContent, AgentNumber, AgentVersion
-from control.agents.readiness import find_reasons, find_warnings, make_refusal
-from control.agents.transfers import DialScope
+from control.agents.checks import find_reasons, find_warnings, make_refusal
+from control.agents.destinations import DialScope
+from control.agents.rules import AgentContent, AgentNumber, AgentVersion
 from control.voice.offers import ProviderOffers
 from tests.control.agents.strategies import offer
 

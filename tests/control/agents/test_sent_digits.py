@@ -5,10 +5,9 @@ from typing import Literal
 import msgspec
 import pytest
 
+from control.agents.call_tools.table import agents_request_handlers
 from control.agents.config import AgentConfig
-from control.agents.plan import plan_tools
-from control.agents.remote_tools import agents_request_handlers
-from control.agents.sent_digits import adapt_tools
+from control.agents.plans.rules import adapt_tools, plan_tools
 from control.carriers.rules import CarrierName
 from shared.bus.requests import TOOL_REQUEST
 from shared.plan import SEND_DIGITS, SEND_TONES, ToolName, ToolPlan

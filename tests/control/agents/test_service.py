@@ -7,10 +7,10 @@ from uuid import UUID
 import asyncpg  # type: ignore[import-untyped]
 import pytest
 
-from control.agents.model import AgentEdit, AgentVersion
-from control.agents.plan import make_plan
+from control.agents.plans.rules import make_plan
+from control.agents.rules import AgentEdit, AgentVersion
 from control.agents.service import Agents
-from control.agents.templates import Templates
+from control.agents.templates.service import Templates
 from control.db.keyset import PageRequest
 from control.voice.offers import ProviderOffers
 from control.voice.store_providers import select_offers

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from control.agents.checks import require_sayable
 from control.agents.config import AgentConfig
-from control.agents.facts import names_contact
-from control.agents.model import AgentContent
-from control.agents.plan import make_plan
-from control.agents.pronunciation_check import require_sayable
+from control.agents.plans.placeholders import names_contact
+from control.agents.plans.rules import make_plan
+from control.agents.rules import AgentContent
 from control.agents.variables import PlannedCall
 from control.voice.offers import ProviderOffers
 from shared.errors import Invalid

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from control.agents.model import AgentEdit
+from control.agents.rules import AgentEdit
 from control.agents.service import Agents
 from control.db.keyset import PageRequest
 from control.db.scope import enter_platform

@@ -8,9 +8,8 @@ from uuid import UUID
 import pytest
 
 from config.catalogue_agents import shipped_providers, shipped_templates
-from control.agents.seed import seed_templates
 from control.agents.service import Agents
-from control.agents.templates import NewTemplate, Templates
+from control.agents.templates.service import NewTemplate, Templates, seed_templates
 from control.db.keyset import ListPage, PageRequest
 from control.db.scope import enter_platform
 from control.platform.audit import Actor

@@ -5,8 +5,8 @@ from uuid import UUID
 
 import pytest
 
+from control.agents.checks import require_tools
 from control.agents.config import AgentConfig
-from control.agents.tool_names import require_tools
 from shared.errors import Invalid
 
 NO_DATABASE = cast(Any, None)

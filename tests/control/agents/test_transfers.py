@@ -6,10 +6,10 @@ from uuid import UUID
 
 import pytest
 
-from control.agents import store, store_versions
-from control.agents.model import AgentEdit, AgentVersion, VoiceAgent
+from control.agents import queries as agents_queries
+from control.agents.destinations import FALLBACK_PARAM
+from control.agents.rules import AgentEdit, AgentVersion, VoiceAgent
 from control.agents.service import Agents
-from control.agents.transfers import PARAM
 from control.agents.variables import PlannedCall
 from control.db.scope import enter_platform
 from shared.errors import Conflict, Invalid
@@ -76,14 +76,14 @@ async def test_own_number_as_fallback_is_refused(workspace: AgentsWorkspace) -> 
     with pytest.raises(Invalid) as on_create:
         await workspace.create_agent("Other", config=greeting_config(own_number))
     for refused in (on_update.value, on_create.value):
-        assert (refused.status, refused.code, refused.param) == (422, "number_is_own", PARAM)
+        assert (refused.status, refused.code, refused.param) == (422, "number_is_own", FALLBACK_PARAM)
 
 
 async def test_forbidden_country_blocks_activation(workspace: AgentsWorkspace) -> None:
     agent = await workspace.create_agent(config=greeting_config(GERMAN), phone_number_id=await workspace.add_number())
     with pytest.raises(Conflict) as refused:
         await activate(workspace, agent)
-    assert (refused.value.code, refused.value.param) == ("cannot_answer", PARAM)
+    assert (refused.value.code, refused.value.param) == ("cannot_answer", FALLBACK_PARAM)
     assert "does not call DE" in refused.value.message
     await allow_countries(workspace, "DE")
     assert (await activate(workspace, agent)).status == "live"
@@ -99,7 +99,7 @@ async def test_live_agent_refuses_a_forbidden_fallback(workspace: AgentsWorkspac
     agent = await workspace.create_live_agent(config=greeting_config(AMERICAN))
     with pytest.raises(Conflict) as refused:
         await update(workspace, agent, fallback_number=GERMAN)
-    assert (refused.value.code, refused.value.param) == ("cannot_answer", PARAM)
+    assert (refused.value.code, refused.value.param) == ("cannot_answer", FALLBACK_PARAM)
 
 
 async def test_fallback_that_is_no_longer_allowed_is_left_out_of_the_plan(
@@ -120,8 +120,8 @@ async def test_fallback_of_an_older_schema_is_left_out(workspace: AgentsWorkspac
     agent = await workspace.create_live_agent(config=greeting_config(AMERICAN))
     old = replace(agent.content, config={**agent.content.config, "fallback_number": number})
     version = AgentVersion(workspace.workspace_id, agent.id, 2, old, None, NOW)
-    await store_versions.insert_version(workspace.db, version)
-    await store.update_version(workspace.db, version)
+    await agents_queries.insert_version(workspace.db, version)
+    await agents_queries.update_version(workspace.db, version)
     assert (await call_plan(workspace, agent)).agent.fallback_number == ""
 
 

@@ -7,9 +7,9 @@ from uuid import UUID
 
 import pytest
 
-from control.agents.lookup import AgentLookup
-from control.agents.model import AgentPolicy
-from control.agents.plan import ANY_CALL
+from control.agents.plans.rules import ANY_CALL
+from control.agents.plans.service import AgentLookup
+from control.agents.rules import AgentPolicy
 from control.db.pool import open_pool
 from control.db.scope import enter_platform
 from shared.plan import CallPlan

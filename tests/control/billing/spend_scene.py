@@ -10,7 +10,7 @@ from uuid import UUID
 
 import msgspec
 
-from control.agents.lookup import AgentLookup
+from control.agents.plans.service import AgentLookup
 from control.billing.accounts.service import change_settings
 from control.billing.invoices.service import Invoices
 from control.billing.limits.rules import SpendSnapshot, SpendTerms

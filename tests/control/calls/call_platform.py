@@ -13,7 +13,7 @@ from uuid import UUID
 from control.accounts.passwords import Passwords
 from control.accounts.policy import HashPolicy
 from control.accounts.service import Accounts
-from control.agents.model import AgentDraft, AgentPolicy, VoiceAgent
+from control.agents.rules import AgentDraft, AgentPolicy, VoiceAgent
 from control.agents.service import Agents
 from control.calls.admission.service import CallAdmission
 from control.calls.live.service import MediaAssignment

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import msgspec
 import pytest
 
-from control.agents.model import AgentEdit
+from control.agents.rules import AgentEdit
 from control.agents.service import Agents
 from control.calls.carrier_reports.service import apply_status
 from control.calls.live.service import HANG_UP, HangupJob, record_media_node

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from control.agents.model import AgentEdit
+from control.agents.rules import AgentEdit
 from control.agents.service import Agents
 from control.calls.outbound.service import CallRequest
 from control.calls.records.rules import AdmittedCall

@@ -5,7 +5,7 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from control.agents.lookup import AgentLookup
+from control.agents.plans.service import AgentLookup
 from control.calls.admission.rules import admit
 from control.calls.events.service import parse_event, write_events
 from control.calls.recordings.service import START_RECORDING, StartRecordingJob

@@ -6,7 +6,7 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from control.agents.lookup import AgentLookup
+from control.agents.plans.service import AgentLookup
 from control.calls.live.service import HANG_UP, HangupJob
 from control.calls.transfers.service import END_TRANSFER, EndTransferJob, enqueue_transfer_end
 from control.calls.transfers.tasks import make_end_transfer_job

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from control.agents.hours_config import WEEKDAYS
+from control.agents.config_parts import WEEKDAYS
 from control.campaigns.calling_hours import REACH, CallingHours, default_hours, next_allowed, time_zones_of
 
 MINUTE = timedelta(minutes=1)

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from control.agents.model import AgentEdit
+from control.agents.rules import AgentEdit
 from control.agents.service import Agents
 from control.knowledge.rules import FoundPassage
 from control.knowledge.tool import LONGEST_TEXTS, NOTE, NOTHING, format_result, read_citations

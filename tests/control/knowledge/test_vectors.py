@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from control.agents.remote_tools import agents_request_handlers
+from control.agents.call_tools.table import agents_request_handlers
 from control.billing.ledger.tasks import PROVIDER, make_record_embedding_job
 from control.knowledge import queries as knowledge_queries
 from control.knowledge.embedder import BATCH, RECORD_EMBEDDING, Embedder, EmbedderPolicy, EmbeddingUse, HttpEmbedder

@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import quantiles
 from tempfile import TemporaryDirectory
 
-from control.agents.remote_tools import agents_request_handlers
+from control.agents.call_tools.table import agents_request_handlers
 from control.db.migrate import migrate
 from tests.control.calls.call_platform import open_call_platform
 from tests.control.media_requests.ends import running_api_process, running_node

@@ -3,7 +3,8 @@
 import msgspec
 import pytest
 
-from control.agents.remote_tools import REMOTE_TOOLS, RemoteToolName, agents_request_handlers
+from control.agents.call_tools.table import REMOTE_TOOLS, agents_request_handlers
+from control.agents.config_parts import RemoteToolName
 from control.calls.records.rules import AdmittedCall
 from control.media_requests.handlers import tool_handlers
 from media.server.bus.requests import BusRemoteTools

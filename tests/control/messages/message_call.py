@@ -9,7 +9,7 @@ import msgspec
 
 from control.accounts.email_delivery import EMAIL_JOB, Email
 from control.accounts.service import Accounts
-from control.agents.model import AgentEdit
+from control.agents.rules import AgentEdit
 from control.agents.service import Agents
 from control.calls.records.rules import AdmittedCall
 from control.db.pool import Connection

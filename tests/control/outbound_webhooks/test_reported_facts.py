@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from control.agents.model import AgentEdit
+from control.agents.rules import AgentEdit
 from control.agents.service import Agents
 from control.billing.invoices.queries import select_invoice
 from control.billing.invoices.service import store_state

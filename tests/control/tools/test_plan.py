@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from control.agents.model import AgentContent
-from control.agents.plan import make_plan
-from control.agents.remote_tools import RESERVED_NAMES
+from control.agents.config_parts import RESERVED_NAMES
+from control.agents.plans.rules import make_plan
+from control.agents.rules import AgentContent
 from control.tools.rules import EXPLANATION
 from control.tools.service import plan_http_tools, plan_mcp_tools
 from shared.plan import LONGEST_PROMPT, CallPlan, PlanError, ToolPlan

@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from control.agents.analysis_config import AnalysisConfig
+from control.agents.config_parts import AnalysisConfig
 from control.calls.analysis.questions import make_messages, make_schema, read_answer
 from control.calls.analysis.rules import AnalysedTranscript, AnalysisTask, CallFindings
 from control.calls.records.rules import NO_RECORD

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import msgspec
 
-from control.agents.lookup import AgentLookup
+from control.agents.plans.service import AgentLookup
 from control.calls.analysis.rules import AnalysisPolicy
 from control.calls.analysis.service import ANALYSE_CALL, AnalyseCallJob, CallAnalyser
 from control.calls.analysis.tasks import make_analysis_job

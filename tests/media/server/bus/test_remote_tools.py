@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from control.agents.remote_tools import agents_request_handlers
+from control.agents.call_tools.table import agents_request_handlers
 from control.media_requests.handlers import HandlerContext, MediaRequestHandler
 from shared.bus.checkpoints import Checkpoint
 from shared.events import AgentSaid, CallResumed, ToolRan, ToolStarted

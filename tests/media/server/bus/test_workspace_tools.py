@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from control.agents.remote_tools import agents_request_handlers
+from control.agents.call_tools.table import agents_request_handlers
 from control.tools.rules import EXPLANATION
 from control.tools.service import ToolServices
 from shared.events import AgentSaid, ToolRan

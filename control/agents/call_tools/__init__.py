@@ -1,0 +1,1 @@
+"""The tools that control runs for agents during calls."""

@@ -1,0 +1,1 @@
+"""The plan of a call, made from an agent's version."""

@@ -1,0 +1,129 @@
+"""Placeholders in an agent's texts, such as {business_name}, and the values that fill them."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from control.agents.config import AgentConfig
+from control.agents.config_parts import list_goodbyes
+from control.agents.variables import BUILT_IN, CONTACT_PREFIX, PlannedCall, built_in_values
+
+PLACEHOLDER: Final = re.compile(r"\{([a-z][a-z0-9_]{0,39})\}")
+
+
+def fill_placeholders(text: str, values: Mapping[str, str]) -> str:
+    """The text with its placeholders filled once: braces inside a value are not filled again. A placeholder without a
+    value is left out, so that nobody hears its name."""
+    return PLACEHOLDER.sub(lambda found: values.get(found[1], ""), text)
+
+
+def filled_length(text: str, lengths: Mapping[str, int]) -> int:
+    """Characters of the filled text, without filling it. lengths: of the values."""
+    found = PLACEHOLDER.finditer(text)
+    return len(text) + sum(lengths.get(one[1], 0) - len(one[0]) for one in found)
+
+
+def find_texts(config: AgentConfig) -> dict[str, str]:
+    """The texts that may hold placeholders and are spoken or sent to the language model, by their field's name."""
+    announcement = config.recording.announcement if announces(config) else ""
+    return {
+        "greeting": config.greeting,
+        "prompt": config.prompt,
+        "goodbye": config.goodbye,
+        "voicemail_message": config.voicemail_message,
+        "screening_message": config.screening_message,
+        "disclosure": config.disclosure,
+        "recording.announcement": announcement,
+        "outside_hours.text": config.outside_hours.text if config.hours else "",
+        **list_goodbyes(config.additional_languages),
+        "outside_hours.instructions": config.outside_hours.instructions if config.hours else "",
+    }
+
+
+def announces(config: AgentConfig) -> bool:
+    """Whether the agent announces the recording."""
+    return config.recording.enabled and config.recording.consent == "announced"
+
+
+def find_placeholders(config: AgentConfig) -> tuple[str, ...]:
+    """All placeholders, in the order of their first mention."""
+    return tuple(
+        dict.fromkeys(found[1] for text in find_texts(config).values() for found in PLACEHOLDER.finditer(text))
+    )
+
+
+def make_values(config: AgentConfig, call: PlannedCall, agent_name: str) -> dict[str, str]:
+    """What fills the placeholders in this call. The first that is not blank: the call's own variable, the contact's
+    value, the agent's default for it, the agent's fact, the built-in value of that name. So the default of
+    `contact_first_name` is for callers whom nobody knows."""
+    defaults = {name: variable.default for name, variable in config.variables.items()}
+    return {
+        **built_in_values(call, agent_name),
+        **_without_blanks(config.facts),
+        **_without_blanks(defaults),
+        **_without_blanks(call.contact),
+        **_without_blanks(call.variables),
+    }
+
+
+def names_contact(stored: Mapping[str, Any]) -> bool:
+    """Whether a stored config needs the contact: a text may have its placeholder, or recognisers expect its name."""
+    return bool(stored.get("keyterms")) or any(f"{{{CONTACT_PREFIX}" in text for text in _texts_of(stored))
+
+
+def _texts_of(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for part in value.values():
+            yield from _texts_of(part)
+    elif isinstance(value, list):
+        for part in value:
+            yield from _texts_of(part)
+
+
+def missing_facts(config: AgentConfig) -> tuple[str, ...]:
+    """The placeholders that nothing fills in a call without variables of its own."""
+    known = {*BUILT_IN, *config.variables}
+    return tuple(
+        name for name in find_placeholders(config) if name not in known and not config.facts.get(name, "").strip()
+    )
+
+
+def missing_variables(config: AgentConfig, variables: Mapping[str, str]) -> tuple[str, ...]:
+    """The values that an outbound call still has to bring: those that the agent requires, and the placeholders that
+    nothing else fills. A blank value counts as none. variables: the call's own."""
+    required = (name for name, variable in config.variables.items() if variable.required)
+    wanted = dict.fromkeys((*required, *missing_facts(config)))
+    return tuple(name for name in wanted if not variables.get(name, "").strip())
+
+
+def _without_blanks(values: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in values.items() if value.strip()}
+
+
+def missing_facts_of(stored: Mapping[str, Any]) -> tuple[str, ...]:
+    """The missing facts of a stored config; empty for one that only an older schema allowed."""
+    try:
+        return missing_facts(AgentConfig.model_validate(stored))
+    except ValidationError:
+        return ()
+
+
+def missing_variables_of(stored: Mapping[str, Any], variables: Mapping[str, str]) -> tuple[str, ...]:
+    """The missing variables of a stored config; empty for one that only an older schema allowed."""
+    try:
+        return missing_variables(AgentConfig.model_validate(stored), variables)
+    except ValidationError:
+        return ()
+
+
+def preview_template(default_config: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The config of an agent made from a template, and the facts that it still needs."""
+    try:
+        config = AgentConfig.model_validate(default_config)
+    except ValidationError:
+        return dict(default_config), ()
+    return config.model_dump(), missing_facts(config)
