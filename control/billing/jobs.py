@@ -43,8 +43,8 @@ async def enqueue_once(db: Connection, name: str, job: msgspec.Struct) -> None:
 async def enqueue_new(db: Connection, name: str, wanted: Sequence[msgspec.Struct], most: int) -> int:
     """Enqueues the first `most` of those that do not wait; returns how many."""
     queued = await list_queued(db, name) if wanted else set()
-    payloads = (msgspec.json.encode(one) for one in wanted)
-    new = list(islice((one for one in payloads if one not in queued), most))
+    payloads = (msgspec.json.encode(job) for job in wanted)
+    new = list(islice((payload for payload in payloads if payload not in queued), most))
     for payload in new:
         await enqueue(db, name, payload)
     return len(new)

@@ -48,7 +48,7 @@ def billing_tasks(
     async def count_unpriced(db: Connection, now: datetime) -> int:
         found = await ledger_queries.count_unpriced(db, now - REPORTED)
         report(found)
-        return sum(one.rows for one in found)
+        return sum(usage.rows for usage in found)
 
     async def overdue_workspaces(db: Connection, now: datetime) -> int:
         resumed = await resume_paid(db, workspaces, now, BATCH)

@@ -185,7 +185,7 @@ class ExemptionList:
 async def list_exemptions(context: AdminContext, query: ExemptionsQuery) -> ExemptionList:
     """Workspaces to which a rule does not apply, who exempted them and why, newest first."""
     found = await queries.select_exemptions(context.db, query.workspace_id, query.rule)
-    return ExemptionList([to_exemption(one) for one in found], has_more=len(found) == MOST_EXEMPTIONS)
+    return ExemptionList([to_exemption(exemption) for exemption in found], has_more=len(found) == MOST_EXEMPTIONS)
 
 
 def to_exemption(listed: ListedExemption) -> ExemptionView:

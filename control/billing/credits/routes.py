@@ -55,7 +55,7 @@ class CreditList:
 async def list_credits(context: MemberContext) -> CreditList:
     """Credits that invoices of the workspace use up."""
     found = await queries.select_grants(context.db, context.workspace_id)
-    return CreditList([to_credit(one) for one in found], has_more=False)
+    return CreditList([to_credit(grant) for grant in found], has_more=False)
 
 
 def to_credit(grant: CreditGrant) -> CreditView:

@@ -63,7 +63,7 @@ def use_credits(
     as much as it can to those that apply to usage only.
     """
     uses: list[CreditUse] = []
-    for grant in sort_grants(one for one in grants if one.is_usable(start, end)):
+    for grant in sort_grants(grant for grant in grants if grant.is_usable(start, end)):
         limit = total if grant.applies_to == "all" else min(usage, total)
         amount = min(grant.balance, limit)
         if amount > 0:
@@ -76,4 +76,4 @@ def use_credits(
 
 def sort_grants(grants: Iterable[CreditGrant]) -> Sequence[CreditGrant]:
     """In the order in which they are used."""
-    return sorted(grants, key=lambda one: (one.priority, one.expires_at or _NEVER, one.effective_at, one.id))
+    return sorted(grants, key=lambda grant: (grant.priority, grant.expires_at or _NEVER, grant.effective_at, grant.id))

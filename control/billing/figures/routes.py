@@ -104,7 +104,7 @@ def to_overview(found: BillingOverview) -> BillingOverviewView:
         unpriced=found.unpriced,
         warning=cost_warning(found.unpriced),
         currency=CURRENCY,
-        by_tier=[TierRevenueView(one.tier, one.workspaces, one.revenue, CURRENCY) for one in found.by_tier],
+        by_tier=[TierRevenueView(tier.tier, tier.workspaces, tier.revenue, CURRENCY) for tier in found.by_tier],
         payment_status=PaymentStatusView(found.paid, found.pending, found.overdue, CURRENCY),
     )
 
@@ -141,11 +141,13 @@ class BalanceList(ListAnswer):
 async def list_balances(context: AdminContext, query: BalancesQuery) -> BalanceList:
     """Workspaces with what they owe, newest first."""
     found = await list_workspace_balances(context.db, query.status, page=query.request())
-    return BalanceList([to_balance(one) for one in found.rows], **page_fields(query, found))
+    return BalanceList([to_balance(balance) for balance in found.rows], **page_fields(query, found))
 
 
-def to_balance(one: WorkspaceBalance) -> WorkspaceBalanceView:
-    return WorkspaceBalanceView(one.workspace_id, one.name, one.balance, one.currency, one.status, one.last_payment)
+def to_balance(balance: WorkspaceBalance) -> WorkspaceBalanceView:
+    return WorkspaceBalanceView(
+        balance.workspace_id, balance.name, balance.balance, balance.currency, balance.status, balance.last_payment
+    )
 
 
 ADMIN_ROUTES: tuple[Route, ...] = (

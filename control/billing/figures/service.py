@@ -40,7 +40,7 @@ class LineExplanation:
     @property
     def difference(self) -> Decimal:
         """What came to the ledger and is billed by no invoice yet; 0 for a tax line."""
-        return _ZERO if self.line.kind == "tax" else sum((one.price for one in self.ledger), _ZERO) - self.billed
+        return _ZERO if self.line.kind == "tax" else sum((row.price for row in self.ledger), _ZERO) - self.billed
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class FigureExplanation:
     def difference(self) -> Decimal:
         """What the records have more; it goes away with the next roll-up. To six places: roll-ups round each converted
         day of a workspace to nine."""
-        return round(sum((one.amount for one in self.parts), _ZERO) - self.shown, 6)
+        return round(sum((part.amount for part in self.parts), _ZERO) - self.shown, 6)
 
 
 async def explain_line(db: Connection, line_id: UUID) -> LineExplanation:
@@ -66,7 +66,7 @@ async def explain_line(db: Connection, line_id: UUID) -> LineExplanation:
     line, invoice = found
     if line.kind == "tax" or line.billing_period_id is None or line.since is None or line.until is None:
         others = await invoices_queries.select_lines(db, invoice.id, invoice.workspace_id)
-        return LineExplanation(invoice, line, (), sum((one.amount for one in others if one.kind != "tax"), _ZERO))
+        return LineExplanation(invoice, line, (), sum((other.amount for other in others if other.kind != "tax"), _ZERO))
     of_line = None if line.kind == "minutes" else line_id
     ledger = await ledger_queries.sum_rows(
         db, invoice.workspace_id, line.since, line.until, RESOURCE_TYPES[line.kind], of_line

@@ -142,7 +142,7 @@ class InvoiceDetails:
 async def list_invoices(context: MemberContext, query: ListQuery) -> InvoiceList:
     """Invoices, newest first."""
     found = await service.list_invoices(context.db, context.workspace_id, page=query.request())
-    invoices = [to_invoice(one, _url(context, one.id)) for one in found.rows]
+    invoices = [to_invoice(invoice, _url(context, invoice.id)) for invoice in found.rows]
     return InvoiceList(invoices, **page_fields(query, found))
 
 
@@ -175,7 +175,7 @@ def to_details(record: InvoiceRecord, url: str) -> InvoiceDetails:
     return InvoiceDetails(
         to_invoice(record.invoice, url),
         [_to_line(line, currency) for line in record.lines],
-        [_to_payment(one) for one in record.payments],
+        [_to_payment(payment) for payment in record.payments],
     )
 
 
@@ -262,11 +262,11 @@ async def admin_list_invoices(context: AdminContext, query: AdminInvoicesQuery) 
     """Invoices of all workspaces, newest first."""
     wanted = InvoiceFilter(query.workspace_id, query.status)
     found = await service.list_all_invoices(context.db, wanted, page=query.request())
-    return AdminInvoiceList([to_listing(one) for one in found.rows], **page_fields(query, found))
+    return AdminInvoiceList([to_listing(listing) for listing in found.rows], **page_fields(query, found))
 
 
-def to_listing(one: InvoiceListing) -> AdminInvoiceView:
-    return to_admin_invoice(one.invoice, one.workspace_name)
+def to_listing(listing: InvoiceListing) -> AdminInvoiceView:
+    return to_admin_invoice(listing.invoice, listing.workspace_name)
 
 
 def to_admin_invoice(invoice: Invoice, workspace_name: str = "") -> AdminInvoiceView:

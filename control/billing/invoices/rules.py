@@ -195,7 +195,7 @@ def find_rates(rates: Iterable[TaxRate], country: str | None, at: datetime) -> l
     """The versions that hold at that moment in this country, by name; none without a country. A tax that is no longer
     raised has a version of 0 basis points, and is left out."""
     newest: dict[str, TaxRate] = {}
-    for rate in sorted(rates, key=lambda one: one.valid_from):
+    for rate in sorted(rates, key=lambda rate: rate.valid_from):
         if rate.country == country and rate.valid_from <= at:
             newest[rate.name] = rate
     return [rate for _, rate in sorted(newest.items()) if rate.basis_points]
@@ -293,21 +293,21 @@ def draft_invoice(
     """The invoice of a period that ended. earlier: periods billed before; grants: of the workspace, in this currency;
     rates: that hold for the customer."""
     charges = [_charge(period_id, line, currency) for line in statement.lines]
-    for one in earlier:
-        charges += _adjustments(one, currency)
+    for billed in earlier:
+        charges += _adjustments(billed, currency)
     credits = list(_credit_lines(period_id, period, charges, grants))
     lines, carried = _carry_over(period_id, period, [*charges, *credits], currency)
     taxable = _sum(lines)
     taxes = [
         DraftLine(
             kind="tax",
-            key=f"tax/{one.rate.id}",
-            exact=one.added,
-            amount=one.added,
-            tax=one.tax,
-            tax_rate=one.rate,
+            key=f"tax/{added.rate.id}",
+            exact=added.added,
+            amount=added.added,
+            tax=added.tax,
+            tax_rate=added.rate,
         )
-        for one in compute_taxes(taxable, rates, currency)
+        for added in compute_taxes(taxable, rates, currency)
     ]
     tax = sum((line.tax for line in taxes), _ZERO)
     total = taxable + _sum(taxes)

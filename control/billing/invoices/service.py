@@ -118,7 +118,9 @@ async def close_period(db: Connection, period_id: UUID, now: datetime) -> Closed
 async def _compute(db: Connection, stored: StoredPeriod, account: BillingAccount) -> _Computation:
     workspace_id, period = stored.workspace_id, stored.period
     statement = await load_statement(db, workspace_id, period, stored.currency)
-    grants = [one for one in await credits_queries.lock_grants(db, workspace_id) if one.currency == stored.currency]
+    grants = [
+        grant for grant in await credits_queries.lock_grants(db, workspace_id) if grant.currency == stored.currency
+    ]
     earlier = await _earlier(db, stored)
     draft = draft_invoice(
         stored.id,
@@ -129,20 +131,22 @@ async def _compute(db: Connection, stored: StoredPeriod, account: BillingAccount
         rates=await _rates(db, account, period.end),
         currency=stored.currency,
     )
-    return _Computation(draft, statement, {stored.id: period.start} | {one.id: one.period.start for one in earlier})
+    return _Computation(
+        draft, statement, {stored.id: period.start} | {billed.id: billed.period.start for billed in earlier}
+    )
 
 
 async def _earlier(db: Connection, stored: StoredPeriod) -> list[BilledPeriod]:
     closed = await periods_queries.select_closed_before(db, stored.workspace_id, stored.period.start, RECHECKED)
     return [
         BilledPeriod(
-            one.id,
-            one.period,
-            await load_statement(db, one.workspace_id, one.period, one.currency),
-            await queries.select_billed(db, one.id),
-            await queries.select_given_up(db, one.id),
+            before.id,
+            before.period,
+            await load_statement(db, before.workspace_id, before.period, before.currency),
+            await queries.select_billed(db, before.id),
+            await queries.select_given_up(db, before.id),
         )
-        for one in closed
+        for before in closed
     ]
 
 
@@ -168,7 +172,7 @@ async def _store(
         if line.kind in RESOURCE_TYPES and line.kind != "minutes"
     ]
     await ledger_queries.insert_charges(db, stored.workspace_id, charges)
-    await mark_days(db, [WorkspaceDay(stored.workspace_id, one.at.astimezone(UTC).date()) for one in charges])
+    await mark_days(db, [WorkspaceDay(stored.workspace_id, charge.at.astimezone(UTC).date()) for charge in charges])
     if draft.carried_over:
         await credits_queries.insert_grant(db, _carried_over(stored, draft, now))
     return invoice.id
@@ -294,7 +298,7 @@ async def issue_own(db: Connection, invoice_id: UUID, now: datetime, due_days: i
 
 async def mark_overdue(db: Connection, now: datetime, most: int) -> list[Invoice]:
     """Pending invoices whose time to pay is over become overdue; returns them. Needs platform scope."""
-    late = [replace(one, status="overdue") for one in await queries.lock_overdue(db, now, most)]
+    late = [replace(invoice, status="overdue") for invoice in await queries.lock_overdue(db, now, most)]
     for invoice in late:
         await save_state(db, invoice)
     return late
@@ -368,7 +372,7 @@ async def _reverse(db: Connection, invoice: Invoice, share: Decimal) -> None:
         if line.kind != "tax" and line.exact
     ]
     await ledger_queries.insert_charges(db, invoice.workspace_id, charges)
-    await mark_days(db, [WorkspaceDay(invoice.workspace_id, one.at.date()) for one in charges])
+    await mark_days(db, [WorkspaceDay(invoice.workspace_id, charge.at.date()) for charge in charges])
 
 
 # --- Payments and refunds ------------------------------------------------------------------------------------------

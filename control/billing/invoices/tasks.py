@@ -72,9 +72,9 @@ def period_tasks(
         report_unopened(periods.failed)
         delay = timedelta(hours=await invoices.platform.setting(db, "billing_close_delay_hours"))
         due = await periods_queries.select_due(db, now - delay, MOST_WAITING)
-        await enqueue_new(db, CLOSE_PERIOD, [ClosePeriodJob(one) for one in due], BATCH)
+        await enqueue_new(db, CLOSE_PERIOD, [ClosePeriodJob(period_id) for period_id in due], BATCH)
         drafts = await queries.select_drafts(db, MOST_WAITING)
-        await enqueue_new(db, ISSUE_INVOICE, [IssueInvoiceJob(one) for one in drafts], BATCH)
+        await enqueue_new(db, ISSUE_INVOICE, [IssueInvoiceJob(invoice_id) for invoice_id in drafts], BATCH)
         return accounts + periods.opened
 
     async def overdue_invoices(db: Connection, now: datetime) -> int:

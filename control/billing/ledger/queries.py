@@ -177,14 +177,14 @@ async def insert_charges(db: Connection, workspace_id: UUID, charges: Sequence[P
         _INSERT_CHARGES,
         [UUID(new_id()) for _ in charges],
         [workspace_id for _ in charges],
-        [one.at for one in charges],
-        [one.resource_type for one in charges],
-        [one.quantity for one in charges],
-        [one.unit for one in charges],
-        [one.cost for one in charges],
-        [one.price for one in charges],
-        ["adjustment" if one.is_adjustment else "usage" for one in charges],
-        [{"line": str(one.line_id)} for one in charges],
+        [charge.at for charge in charges],
+        [charge.resource_type for charge in charges],
+        [charge.quantity for charge in charges],
+        [charge.unit for charge in charges],
+        [charge.cost for charge in charges],
+        [charge.price for charge in charges],
+        ["adjustment" if charge.is_adjustment else "usage" for charge in charges],
+        [{"line": str(charge.line_id)} for charge in charges],
     )
 
 

@@ -39,7 +39,7 @@ async def record_minutes(db: Connection, calls: Sequence[FinishedCall]) -> dict[
     """
     tiers = await queries.select_call_tiers(db, calls)
     prices = PriceList(
-        await prices_queries.select_versions(db, "price", (one.name for one in tiers.values() if one.name))
+        await prices_queries.select_versions(db, "price", (tier.name for tier in tiers.values() if tier.name))
     )
     costs = PriceList(await prices_queries.select_versions(db, "cost", (call.carrier for call in calls)))
     booked = await queries.select_booked(db, calls)

@@ -167,7 +167,7 @@ _LOCK_DUE: Final = """
 async def upsert_times(db: Connection, workspace_id: UUID, times: Sequence[TransferTime]) -> None:
     """Stores how long these calls may go on, in place of what was stored before."""
     if times:
-        columns = zip(*((one.call_id, one.granted_until, one.is_last) for one in times), strict=True)
+        columns = zip(*((time.call_id, time.granted_until, time.is_last) for time in times), strict=True)
         await db.execute(_UPSERT, workspace_id, *map(list, columns))
 
 

@@ -164,7 +164,7 @@ class Reservations:
             found: Any = await self._begin(keys=[_key(workspace_id)], args=[AMPLE_PART, name, READER_MS, TTL_S])
         if found is None:
             return None
-        return BudgetReading(workspace_id, name, frozenset(UUID(one.decode()) for one in found))
+        return BudgetReading(workspace_id, name, frozenset(UUID(call_id.decode()) for call_id in found))
 
     async def give_up_reading(self, reading: BudgetReading) -> None:
         """Lets somebody else read at once."""
@@ -177,17 +177,17 @@ class Reservations:
         """Writes the budget, gives up the reservations of calls whose cost it contains (`finished`), and reserves for
         running ones in their order. Returns the seconds that each of these has reserved. None: somebody else took over,
         or Redis was lost, and nothing was written."""
-        over = [str(one) for one in finished]
-        calls = [value for one in running for value in _arguments(one)]
+        over = [str(call_id) for call_id in finished]
+        calls = [value for request in running for value in _arguments(request)]
         arguments = [AMPLE_PART, reading.name, TTL_S, micros, len(over), *over, *calls]
         async with map_redis_error():
             found: Any = await self._commit(keys=[_key(reading.workspace_id)], args=arguments)
-        return None if found is None else [int(one) for one in found]
+        return None if found is None else [int(granted_s) for granted_s in found]
 
 
 def _arguments(wanted: ReservationRequest) -> list[str | int]:
     times = (wanted.used, wanted.least, wanted.ample)
-    return [str(wanted.call_id), *(value for one in times for value in (one.seconds, one.micros))]
+    return [str(wanted.call_id), *(value for time in times for value in (time.seconds, time.micros))]
 
 
 def _key(workspace_id: UUID) -> str:

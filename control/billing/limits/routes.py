@@ -48,7 +48,7 @@ async def list_spend_alerts(context: MemberContext) -> SpendAlertList:
     """When the workspace came near its spending limit and reached it; the same is sent by e-mail."""
     account = await load_account(context.db, context.workspace_id)
     found = await queries.select_alerts(context.db, context.workspace_id)
-    return SpendAlertList([to_alert(one, account.currency) for one in found], has_more=len(found) == MOST_ALERTS)
+    return SpendAlertList([to_alert(alert, account.currency) for alert in found], has_more=len(found) == MOST_ALERTS)
 
 
 def to_alert(alert: SpendAlert, currency: str) -> SpendAlertView:

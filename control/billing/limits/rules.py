@@ -80,9 +80,9 @@ def make_request(call_id: UUID, elapsed_s: float, price: CallPrice) -> Reservati
     used = int(-(-elapsed_s // 1)) + ENDING_S if elapsed_s > 0 else 0
     least = MINUTE_S * (int((elapsed_s + LEAD_S) // MINUTE_S) + 1)
     times = [price_time(seconds, price) for seconds in (used, least, least + MINUTE_S * (AMPLE_MINUTES - 1))]
-    if any(one is None for one in times):
+    if any(time is None for time in times):
         return None
-    return ReservationRequest(call_id, *(one for one in times if one is not None))
+    return ReservationRequest(call_id, *(time for time in times if time is not None))
 
 
 def price_time(seconds: int, price: CallPrice) -> PricedTime | None:

@@ -106,7 +106,7 @@ async def load_snapshot(
     requests = {
         call: make_request(call.reservation_id, call.elapsed_s(now), _price_from(prices, limit, call)) for call in calls
     }
-    priced = [one for one in requests.values() if one is not None]
+    priced = [request for request in requests.values() if request is not None]
     return SpendSnapshot(
         workspace_id=workspace_id,
         period=stored,
@@ -114,7 +114,7 @@ async def load_snapshot(
         budget=budget,
         minute_micros=minute.micros if minute else 0,
         running=priced,
-        transfers={call.reservation_id: call for call, one in requests.items() if one and call.is_transferred},
+        transfers={call.reservation_id: call for call, request in requests.items() if request and call.is_transferred},
         finished=frozenset(reserved) - is_open - {call.reservation_id for call in calls},
         unpriced=len(requests) - len(priced),
         told=frozenset(await queries.select_kinds(db, workspace_id, stored.period.start, budget.limit)),
@@ -155,7 +155,7 @@ async def _load_budget(
         budgets.append(Budget(limit.amount, statement.usage, included))
     if limit.is_prepaid:
         budgets.append(await _load_prepaid(db, workspace_id, stored, statement, included, now))
-    return min(budgets, key=lambda one: one.micros)
+    return min(budgets, key=lambda budget: budget.micros)
 
 
 async def _load_prepaid(
@@ -165,12 +165,14 @@ async def _load_prepaid(
     periods that are over and not closed. Periods are read before credits: one that is closed in between is counted
     twice until the next time, never not at all."""
     owed = statement.usage + statement.fee
-    for one in await periods_queries.select_open(db, workspace_id):
-        if one.period.end <= stored.period.start:
-            past = await load_statement(db, workspace_id, one.period, one.currency)
+    for open_period in await periods_queries.select_open(db, workspace_id):
+        if open_period.period.end <= stored.period.start:
+            past = await load_statement(db, workspace_id, open_period.period, open_period.currency)
             owed += past.usage + past.fee
     grants = await credits_queries.select_grants(db, workspace_id)
-    usable = (one.balance for one in grants if one.currency == stored.currency and one.is_usable(now, now + _INSTANT))
+    usable = (
+        grant.balance for grant in grants if grant.currency == stored.currency and grant.is_usable(now, now + _INSTANT)
+    )
     return Budget(sum(usable, Decimal(0)), owed, included)
 
 
@@ -220,7 +222,7 @@ class SpendReport:
     @property
     def refused(self) -> list[UUID]:
         """Reservations of running calls that got no more time, and end within what they have."""
-        return [one for one, granted in self.granted.items() if granted.is_last]
+        return [call_id for call_id, granted in self.granted.items() if granted.is_last]
 
 
 class SpendGuard:
@@ -268,7 +270,9 @@ class SpendGuard:
         calls = zip(snapshot.running, seconds, strict=True)
         granted = {call.call_id: _granted_time(call, given) for call, given in calls}
         # No node has the transferred ones.
-        await self._granted.write({str(one): time for one, time in granted.items() if one not in snapshot.transfers})
+        await self._granted.write(
+            {str(call_id): time for call_id, time in granted.items() if call_id not in snapshot.transfers}
+        )
         return SpendReport(snapshot, granted)
 
     async def lift(self, call_ids: Iterable[UUID]) -> None:
@@ -304,7 +308,7 @@ class TransferLimits:
     async def store(self, pool: Pool, report: SpendReport, now: datetime) -> None:
         """Stores how long the transferred calls of a workspace may go on."""
         transfers = report.snapshot.transfers
-        times = [_time_of(call, report.granted[one], now) for one, call in transfers.items()]
+        times = [_time_of(call, report.granted[reservation_id], now) for reservation_id, call in transfers.items()]
         if times:
             async with pool.transaction() as db:
                 await enter_platform(db)

@@ -145,7 +145,7 @@ class Payments:
             return None
         self._require_invoice_sink()
         orders = await queries.select_open_orders(db, invoice_id)
-        left = invoice.amount_paid - invoice.amount_refunded - sum((one.amount for one in orders), Decimal(0))
+        left = invoice.amount_paid - invoice.amount_refunded - sum((order.amount for order in orders), Decimal(0))
         amount = left if notice.amount is None else require_exact(notice.amount, invoice.currency)
         if left <= 0:
             raise Conflict("Nothing was paid that could be paid back.", code="invoice_not_paid")
@@ -304,11 +304,11 @@ def _is_unpaid(invoice: Invoice) -> bool:
 async def _apply_credits(db: Connection, invoice: Invoice, reported: Sequence[SinkAmount], now: datetime) -> Invoice:
     """Records credit notes that are new, and those that became void."""
     payments = await invoices_queries.select_payments(db, invoice.id, invoice.workspace_id)
-    recorded = _sum_by_reference([one for one in payments if one.method == CREDIT_NOTE])
-    for one in reported:
-        if recorded.pop(one.reference, Decimal(0)) == 0 and one.amount <= invoice.amount_due:
-            credit = invoices_service.make_payment(invoice, one.amount, CREDIT_NOTE, now, reference=one.reference)
-            invoice = await invoices_service.credit_invoice(db, SYSTEM, replace(credit, reason=one.reason))
+    recorded = _sum_by_reference([payment for payment in payments if payment.method == CREDIT_NOTE])
+    for note in reported:
+        if recorded.pop(note.reference, Decimal(0)) == 0 and note.amount <= invoice.amount_due:
+            credit = invoices_service.make_payment(invoice, note.amount, CREDIT_NOTE, now, reference=note.reference)
+            invoice = await invoices_service.credit_invoice(db, SYSTEM, replace(credit, reason=note.reason))
     for reference, amount in recorded.items():
         if amount > 0 and invoice.status in OPEN:
             gone = invoices_service.make_payment(invoice, -amount, CREDIT_NOTE, now, reference=reference)
@@ -319,11 +319,13 @@ async def _apply_credits(db: Connection, invoice: Invoice, reported: Sequence[Si
 async def _apply_refunds(db: Connection, invoice: Invoice, reported: Sequence[SinkAmount], now: datetime) -> Invoice:
     """Records what was paid back since, by staff at the sink or by an order of ours, and what came back."""
     payments = await invoices_queries.select_payments(db, invoice.id, invoice.workspace_id)
-    refunds = {one.reference for one in payments if one.kind == "refund" and one.method == invoice.sink}
-    recorded = _sum_by_reference([one for one in payments if one.method == invoice.sink and one.reference in refunds])
-    for one in reported:
-        if recorded.pop(one.reference, Decimal(0)) == 0:
-            invoice = await _record_refund(db, invoice, one, now)
+    refunds = {payment.reference for payment in payments if payment.kind == "refund" and payment.method == invoice.sink}
+    recorded = _sum_by_reference(
+        [payment for payment in payments if payment.method == invoice.sink and payment.reference in refunds]
+    )
+    for refund in reported:
+        if recorded.pop(refund.reference, Decimal(0)) == 0:
+            invoice = await _record_refund(db, invoice, refund, now)
     for reference, amount in recorded.items():
         if amount < 0:
             back = invoices_service.make_payment(invoice, -amount, invoice.sink, now, reference=reference)
@@ -331,22 +333,22 @@ async def _apply_refunds(db: Connection, invoice: Invoice, reported: Sequence[Si
     return invoice
 
 
-async def _record_refund(db: Connection, invoice: Invoice, one: SinkAmount, now: datetime) -> Invoice:
-    if one.amount > invoice.amount_paid - invoice.amount_refunded:
-        log.error("refund.too_high", invoice_id=str(invoice.id), reference=one.reference)
+async def _record_refund(db: Connection, invoice: Invoice, reported: SinkAmount, now: datetime) -> Invoice:
+    if reported.amount > invoice.amount_paid - invoice.amount_refunded:
+        log.error("refund.too_high", invoice_id=str(invoice.id), reference=reported.reference)
         return invoice
-    order = await queries.select_order(db, one.order_id, lock=True) if one.order_id else None
-    refund = invoices_service.make_payment(invoice, -one.amount, invoice.sink, now, reference=one.reference)
+    order = await queries.select_order(db, reported.order_id, lock=True) if reported.order_id else None
+    refund = invoices_service.make_payment(invoice, -reported.amount, invoice.sink, now, reference=reported.reference)
     if order is not None:
         refund = replace(refund, recorded_by=order.ordered_by)
         await queries.close_order(db, order.id)
-    reason = order.reason if order is not None else one.reason
+    reason = order.reason if order is not None else reported.reason
     return await invoices_service.refund_payment(db, SYSTEM, replace(refund, reason=reason))
 
 
 def _sum_by_reference(payments: Sequence[Payment]) -> dict[str, Decimal]:
     """A reference occurs twice where something was taken back."""
     sums: dict[str, Decimal] = {}
-    for one in payments:
-        sums[one.reference] = sums.get(one.reference, Decimal(0)) + one.amount
+    for payment in payments:
+        sums[payment.reference] = sums.get(payment.reference, Decimal(0)) + payment.amount
     return sums

@@ -217,7 +217,7 @@ class SinkJobs:
                 id=draft.id,
                 customer_id=customer.customer_id or "",
                 currency=draft.currency,
-                lines=[SinkLine(one.id, one.description, one.amount, one.since, one.until) for one in lines],
+                lines=[SinkLine(line.id, line.description, line.amount, line.since, line.until) for line in lines],
                 total=draft.amount,
                 period_start=draft.period_start,
                 period_end=draft.period_end,
@@ -335,16 +335,16 @@ def sink_tasks(
 
     async def invoice_charges(db: Connection, now: datetime) -> int:
         due = await queries.select_due(db, now, MOST_WAITING)
-        return await enqueue_new(db, CHARGE_INVOICE, [ChargeInvoiceJob(one) for one in due], BATCH)
+        return await enqueue_new(db, CHARGE_INVOICE, [ChargeInvoiceJob(invoice_id) for invoice_id in due], BATCH)
 
     async def invoice_checks(db: Connection, now: datetime) -> int:
         old = await queries.select_unchecked(db, now - CHECK_AFTER, MOST_WAITING)
         old += await queries.select_unchecked_paid(db, now - CHECK_PAID_FOR, now - CHECK_PAID_AFTER, MOST_WAITING)
-        return await enqueue_new(db, CHECK_INVOICE, [CheckInvoiceJob(one) for one in old], BATCH)
+        return await enqueue_new(db, CHECK_INVOICE, [CheckInvoiceJob(external_id) for external_id in old], BATCH)
 
     async def refund_orders(db: Connection, now: datetime) -> int:
         open_orders = await queries.select_orders(db, MOST_WAITING)
-        return await enqueue_new(db, REFUND, [RefundJob(one) for one in open_orders], BATCH)
+        return await enqueue_new(db, REFUND, [RefundJob(order_id) for order_id in open_orders], BATCH)
 
     handlers = {
         CHARGE_INVOICE: jobs.handler(ChargeInvoiceJob, jobs.charge),

@@ -48,19 +48,19 @@ class PeriodList(ListAnswer):
 async def list_billing_periods(context: MemberContext, query: ListQuery) -> PeriodList:
     """Closed billing periods, newest first."""
     found = await list_periods(context.db, context.workspace_id, page=query.request())
-    return PeriodList([to_period(one) for one in found.rows], **page_fields(query, found))
+    return PeriodList([to_period(period) for period in found.rows], **page_fields(query, found))
 
 
-def to_period(one: PeriodSummary) -> PeriodView:
+def to_period(period: PeriodSummary) -> PeriodView:
     return PeriodView(
-        id=one.id,
-        period_start=one.period_start,
-        period_end=one.period_end,
-        total_amount=one.total_amount,
-        currency=one.currency,
-        status=one.status,
-        paid_at=one.paid_at,
-        stripe_invoice_id=one.stripe_invoice_id,
+        id=period.id,
+        period_start=period.period_start,
+        period_end=period.period_end,
+        total_amount=period.total_amount,
+        currency=period.currency,
+        status=period.status,
+        paid_at=period.paid_at,
+        stripe_invoice_id=period.stripe_invoice_id,
     )
 
 

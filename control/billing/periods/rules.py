@@ -196,12 +196,12 @@ def _charging(status: str) -> Charging:
 def _merge(segments: Sequence[PlanSegment]) -> list[PlanSegment]:
     """Neighbours with the same plan and charging become one."""
     merged: list[PlanSegment] = []
-    for one in segments:
+    for segment in segments:
         last = merged[-1] if merged else None
-        if last and (last.plan, last.charging, last.tier_name) == (one.plan, one.charging, one.tier_name):
-            merged[-1] = PlanSegment(last.since, one.until, one.tier_name, one.plan, one.charging)
+        if last and (last.plan, last.charging, last.tier_name) == (segment.plan, segment.charging, segment.tier_name):
+            merged[-1] = PlanSegment(last.since, segment.until, segment.tier_name, segment.plan, segment.charging)
         else:
-            merged.append(one)
+            merged.append(segment)
     return merged
 
 
@@ -293,7 +293,7 @@ def compute_statement(
         left -= free
         lines += _minutes_lines(segment, used, free)
     lines += (line for number in numbers if (line := _number_line(period, segments, number)) is not None)
-    unpriced = sum(one.unpriced for one in usage)
+    unpriced = sum(used.unpriced for used in usage)
     return Statement(tuple(lines), to_places(pool, 6), unpriced)
 
 
@@ -390,13 +390,13 @@ class ChargedUsage:
 
 def group_usage(segments: Sequence[PlanSegment], rows: Iterable[ChargedUsage]) -> list[SegmentUsage]:
     """The sums of each segment; rows outside of all segments are left out."""
-    starts = [one.since for one in segments]
+    starts = [segment.since for segment in segments]
     sums = [SegmentUsage() for _ in segments]
     for row in rows:
         place = bisect_right(starts, row.at) - 1
         if place < 0 or row.at >= segments[place].until:
             continue
-        one = sums[place]
-        unpriced = one.unpriced + (row.price is None)
-        sums[place] = SegmentUsage(one.seconds + row.seconds, one.price + (row.price or _ZERO), unpriced)
+        before = sums[place]
+        unpriced = before.unpriced + (row.price is None)
+        sums[place] = SegmentUsage(before.seconds + row.seconds, before.price + (row.price or _ZERO), unpriced)
     return sums

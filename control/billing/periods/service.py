@@ -125,7 +125,7 @@ class _Places:
 async def load_statement(db: Connection, workspace_id: UUID, period: BillingPeriod, currency: str) -> Statement:
     """The statement of a whole period by the ledger."""
     segments = await load_segments(db, workspace_id, period, currency)
-    usage = await ledger_queries.sum_minutes(db, workspace_id, [(one.since, one.until) for one in segments])
+    usage = await ledger_queries.sum_minutes(db, workspace_id, [(segment.since, segment.until) for segment in segments])
     return await _compute(db, workspace_id, period, currency, segments, usage)
 
 
@@ -153,7 +153,8 @@ async def _load_running(
     ledger = await ledger_queries.sum_minutes(db, workspace_id, parts)
     days = await ledger_queries.sum_days(db, workspace_id, spans)
     usage = [
-        _add([*(ledger[number] for number in one.parts), *(days[number] for number in one.spans)]) for one in places
+        _add([*(ledger[number] for number in place.parts), *(days[number] for number in place.spans)])
+        for place in places
     ]
     return await _compute(db, workspace_id, period, currency, segments, usage)
 
@@ -194,18 +195,18 @@ def split_days(
     spans: list[Span] = []
     places = []
     for segment in segments:
-        one = _Places([], [])
+        place = _Places([], [])
         first, last = _next_midnight(segment.since), _midnight(segment.until)
         whole = [day for day in sorted(stale) if first.date() <= day < last.date()]
         for span in _cut_span(first.date(), last.date(), whole):
-            one.spans.append(len(spans))
+            place.spans.append(len(spans))
             spans.append(span)
         ends = ((segment.since, min(first, segment.until)), (max(first, last), segment.until))
         for part in (*ends, *((_begin(day), _begin(day + _DAY)) for day in whole)):
             if part[0] < part[1]:
-                one.parts.append(len(parts))
+                place.parts.append(len(parts))
                 parts.append(part)
-        places.append(one)
+        places.append(place)
     return parts, spans, places
 
 
@@ -218,9 +219,9 @@ def _cut_span(first: date, end: date, without: Sequence[date]) -> list[Span]:
 def _add(sums: Sequence[SegmentUsage]) -> SegmentUsage:
     empty = SegmentUsage()
     return SegmentUsage(
-        sum((one.seconds for one in sums), empty.seconds),
-        sum((one.price for one in sums), empty.price),
-        sum(one.unpriced for one in sums),
+        sum((part.seconds for part in sums), empty.seconds),
+        sum((part.price for part in sums), empty.price),
+        sum(part.unpriced for part in sums),
     )
 
 

@@ -95,7 +95,10 @@ async def insert_plans(db: Connection, plans: Iterable[PlanVersion], now: dateti
     await db.executemany(
         "INSERT INTO plan_versions (tier_name, monthly_fee, included_minutes, currency, valid_from, created_at) "
         "VALUES ($1, $2, $3, $4, $5, $6)",
-        [(one.tier_name, one.monthly_fee, one.included_minutes, one.currency, one.valid_from, now) for one in plans],
+        [
+            (plan.tier_name, plan.monthly_fee, plan.included_minutes, plan.currency, plan.valid_from, now)
+            for plan in plans
+        ],
     )
 
 

@@ -62,7 +62,7 @@ class ExchangeRateAnswer:
 async def list_exchange_rates(context: AdminContext) -> ExchangeRateList:
     """What currencies are worth in US dollars, in which the platform's figures are."""
     return ExchangeRateList(
-        [to_exchange_rate(one) for one in await prices_service.list_exchange_rates(context.db)], has_more=False
+        [to_exchange_rate(rate) for rate in await prices_service.list_exchange_rates(context.db)], has_more=False
     )
 
 

@@ -112,7 +112,7 @@ class PriceList:
 
     def __init__(self, versions: Iterable[PriceVersion]) -> None:
         by_key: dict[PriceKey, list[PriceVersion]] = defaultdict(list)
-        for version in sorted(versions, key=lambda one: one.valid_from):
+        for version in sorted(versions, key=lambda version: version.valid_from):
             by_key[version.key].append(version)
         self._by_key = dict(by_key)
 
@@ -130,7 +130,7 @@ class PriceList:
 
     def _version_at(self, key: PriceKey, at: datetime) -> PriceVersion | None:
         versions = self._by_key.get(key, ())
-        place = bisect_right(versions, at, key=lambda one: one.valid_from)
+        place = bisect_right(versions, at, key=lambda version: version.valid_from)
         return versions[place - 1] if place else None
 
 
@@ -204,18 +204,20 @@ class PlanHistory:
 
     def __init__(self, versions: Iterable[PlanVersion]) -> None:
         self._by_tier: dict[str, list[PlanVersion]] = defaultdict(list)
-        for version in sorted(versions, key=lambda one: one.valid_from):
+        for version in sorted(versions, key=lambda version: version.valid_from):
             self._by_tier[version.tier_name].append(version)
 
     def find(self, tier_name: str, at: datetime) -> PlanVersion | None:
         """The version that held then; before the first one, the first."""
         versions = self._by_tier.get(tier_name, [])
-        place = bisect_right(versions, at, key=lambda one: one.valid_from)
+        place = bisect_right(versions, at, key=lambda version: version.valid_from)
         return versions[max(place - 1, 0)] if versions else None
 
     def changes(self, tier_name: str, since: datetime, until: datetime) -> list[datetime]:
         """When the tier's versions begin, between two moments."""
-        return [one.valid_from for one in self._by_tier.get(tier_name, []) if since < one.valid_from < until]
+        return [
+            version.valid_from for version in self._by_tier.get(tier_name, []) if since < version.valid_from < until
+        ]
 
 
 # --- Currencies ----------------------------------------------------------------------------------------------------
@@ -234,7 +236,7 @@ class RateHistory:
 
     def __init__(self, currency: str, versions: Iterable[ExchangeRate] = ()) -> None:
         self._currency = currency
-        self._versions = sorted(versions, key=lambda one: one.valid_from)
+        self._versions = sorted(versions, key=lambda version: version.valid_from)
 
     def find(self, at: datetime) -> Decimal:
         """The rate that held then; before the first one, the first. Raises LookupError where there is none: an account
@@ -243,7 +245,7 @@ class RateHistory:
             return Decimal(1)
         if not self._versions:
             raise LookupError(f"{self._currency} has no exchange rate")
-        place = bisect_right(self._versions, at, key=lambda one: one.valid_from)
+        place = bisect_right(self._versions, at, key=lambda version: version.valid_from)
         return self._versions[max(place - 1, 0)].usd
 
     def from_usd(self, amount: Decimal, at: datetime) -> Decimal:
@@ -296,9 +298,9 @@ def make_prices(provider: str, costs: Mapping[Role, Mapping[str, UnitCost]]) -> 
 def make_costs(prices: Iterable[StoredPrice]) -> dict[str, dict[str, UnitCost]]:
     """The other way: of the newest version of each price."""
     found: dict[str, dict[str, dict[str, Decimal]]] = {}
-    for one in prices:
-        key = one.version.key
-        found.setdefault(key.role, {}).setdefault(key.model, {})[key.unit] = one.version.price
+    for stored in prices:
+        key = stored.version.key
+        found.setdefault(key.role, {}).setdefault(key.model, {})[key.unit] = stored.version.price
     return {
         role: {model: _unit_cost(units) for model, units in sorted(models.items())} for role, models in found.items()
     }

@@ -51,7 +51,7 @@ async def seed_prices(db: Connection, shipped: Iterable[Mapping[str, Any]], now:
     replaces what an operator set. Needs platform scope.
     """
     await queries.lock_prices(db)
-    prices = {_cost_key(one): Decimal(one["price"]) for one in shipped}
+    prices = {_cost_key(price): Decimal(price["price"]) for price in shipped}
     await _open_versions(db, prices, "shipped", now)
     await follow_tier_prices(db, now)
 
@@ -62,20 +62,20 @@ async def follow_tier_prices(db: Connection, now: datetime) -> None:
     await queries.lock_prices(db)
     tiers = await queries.select_tier_plans(db)
     await _follow_tier_plans(db, tiers, now)
-    prices = {_minute_key(one.price): one.price.price_per_minute for one in tiers}
+    prices = {_minute_key(tier.price): tier.price.price_per_minute for tier in tiers}
     await _open_versions(db, prices, "tier", now)
 
 
 async def _follow_tier_plans(db: Connection, tiers: Sequence[TierPlan], now: datetime) -> None:
     """A plan version begins at once: nothing but a later statement is computed by it."""
-    currencies = sorted({one.price.currency for one in tiers})
+    currencies = sorted({tier.price.currency for tier in tiers})
     plans = [plan for currency in currencies for plan in await queries.select_plans(db, currency)]
     newest = {(plan.tier_name, plan.currency): plan for plan in plans}
     new = [
-        _make_plan(one, before, now)
-        for one in tiers
-        if (before := newest.get((one.price.tier_name, one.price.currency))) is None
-        or (before.monthly_fee, before.included_minutes) != (one.price.monthly_fee, one.included_minutes)
+        _make_plan(tier, before, now)
+        for tier in tiers
+        if (before := newest.get((tier.price.tier_name, tier.price.currency))) is None
+        or (before.monthly_fee, before.included_minutes) != (tier.price.monthly_fee, tier.included_minutes)
     ]
     if new:
         await queries.insert_plans(db, new, now)
@@ -106,7 +106,7 @@ def _begin(key: PriceKey, newest: Mapping[PriceKey, StoredPrice], now: datetime)
     """When a new version begins: at once where nothing held before it, not even the price of any model."""
     if key in newest:
         return max(now, newest[key].version.valid_from) + LEAD
-    return now + LEAD if any(one in newest for one in candidate_keys(key)) else now
+    return now + LEAD if any(candidate in newest for candidate in candidate_keys(key)) else now
 
 
 def _newest(prices: Iterable[StoredPrice]) -> dict[PriceKey, StoredPrice]:
@@ -157,7 +157,7 @@ async def _require_key(db: Connection, key: PriceKey) -> None:
             raise Invalid(f"the carriers are {', '.join(CARRIERS)}", param="provider")
         if key.model not in DIRECTIONS:
             raise Invalid(f"the model of telephony is one of {', '.join(DIRECTIONS)}", param="model")
-    elif not any(one.provider == key.provider and key.role in one.kinds for one in await list_catalogue(db)):
+    elif not any(offer.provider == key.provider and key.role in offer.kinds for offer in await list_catalogue(db)):
         raise Invalid(f"there is no {key.role} provider {key.provider!r}", param="provider")
 
 
@@ -230,7 +230,7 @@ async def set_tier_price(db: Connection, actor: Actor, price: TierPrice, now: da
         message = f"{price.currency.upper()} has no amounts that small."
         raise Invalid(message, param="monthly_fee", code="amount_invalid")
     await queries.lock_prices(db)
-    before = {(one.tier_name, one.currency): one for one in await queries.select_tier_prices(db)}
+    before = {(stored.tier_name, stored.currency): stored for stored in await queries.select_tier_prices(db)}
     old = before.get((price.tier_name, price.currency))
     if old != price:
         await queries.upsert_tier_price(db, price, now)
@@ -247,8 +247,10 @@ def _require_other(currency: str) -> None:
 
 def _price_change(before: TierPrice | None, after: TierPrice) -> Change:
     old, new = (
-        None if one is None else {"monthly_fee": str(one.monthly_fee), "price_per_minute": str(one.price_per_minute)}
-        for one in (before, after)
+        None
+        if price is None
+        else {"monthly_fee": str(price.monthly_fee), "price_per_minute": str(price.price_per_minute)}
+        for price in (before, after)
     )
     return Change("tier.price", "tier", f"{after.tier_name} {after.currency}", before=old, after=new)
 

@@ -143,23 +143,23 @@ async def each_object(page: Any) -> AsyncIterator[Any]:
     """The objects of a list, page by page."""
     objects = page.auto_paging_iter()
     while True:
-        one = await call_stripe(lambda: anext(objects, None))
-        if one is None:
+        stored = await call_stripe(lambda: anext(objects, None))
+        if stored is None:
             return
-        yield one
+        yield stored
 
 
 async def first_object(page: Any, matches: Callable[[Any], bool]) -> Any | None:
     """The first object of a list that matches."""
-    async for one in each_object(page):
-        if matches(one):
-            return one
+    async for stored in each_object(page):
+        if matches(stored):
+            return stored
     return None
 
 
-def metadata_of(one: Any) -> Mapping[str, str]:
+def metadata_of(stored: Any) -> Mapping[str, str]:
     """Our names and texts in an object."""
-    return one.to_dict().get("metadata") or {}
+    return stored.to_dict().get("metadata") or {}
 
 
 # Rules of their own at Stripe (docs.stripe.com/currencies, "Special cases"): currencies without decimal places that

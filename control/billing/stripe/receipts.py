@@ -41,7 +41,7 @@ async def list_intents(api: StripeApi, invoice_id: str) -> list[str]:
     page = await call_stripe(
         lambda: api.v1.invoice_payments.list_async({"invoice": invoice_id, "status": "paid", "limit": 100})
     )
-    return [str(one.payment.payment_intent) async for one in each_object(page) if one.payment.payment_intent]
+    return [str(intent.payment.payment_intent) async for intent in each_object(page) if intent.payment.payment_intent]
 
 
 async def find_invoice_of(api: StripeApi, payment_intent: str) -> str | None:
@@ -70,11 +70,11 @@ async def _list_refunds(api: StripeApi, invoice: StripeInvoice, notes: list[Any]
 async def _list_refunds_of(api: StripeApi, intent: str) -> list[SinkAmount]:
     refunds = await call_stripe(lambda: api.v1.refunds.list_async({"payment_intent": intent, "limit": 100}))
     disputes = await call_stripe(lambda: api.v1.disputes.list_async({"payment_intent": intent, "limit": 100}))
-    found = [_make_refund(one) async for one in each_object(refunds) if one.status not in _FAILED]
+    found = [_make_refund(refund) async for refund in each_object(refunds) if refund.status not in _FAILED]
     return found + [
-        SinkAmount(one.id, to_major(one.amount, one.currency), "The customer won a dispute.")
-        async for one in each_object(disputes)
-        if one.status == "lost"
+        SinkAmount(dispute.id, to_major(dispute.amount, dispute.currency), "The customer won a dispute.")
+        async for dispute in each_object(disputes)
+        if dispute.status == "lost"
     ]
 
 
@@ -85,7 +85,7 @@ def _make_credit(note: Any) -> SinkAmount:
 
 def _make_other_refund(note: Any) -> SinkAmount:
     """What a credit note of a paid invoice credited to the balance at Stripe, or has paid back elsewhere."""
-    by_card = sum(one.amount_refunded or 0 for one in note.refunds)
+    by_card = sum(refund.amount_refunded or 0 for refund in note.refunds)
     amount = to_major(note.post_payment_amount - by_card, note.currency)
     return SinkAmount(note.id, amount, f"Credit note {note.number}")
 

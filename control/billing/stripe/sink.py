@@ -233,11 +233,11 @@ class StripeSink:
                 {"customer": invoice.customer_id, "created": {"gte": since}, "limit": 100}
             )
         )
-        return await first_object(page, lambda one: metadata_of(one).get("invoice_id") == str(invoice.id))
+        return await first_object(page, lambda stored: metadata_of(stored).get("invoice_id") == str(invoice.id))
 
     async def _ensure_items(self, invoice: SinkInvoice, external_id: str) -> None:
         page = await call_stripe(lambda: self._v1.invoice_items.list_async({"invoice": external_id, "limit": 100}))
-        existing = {metadata_of(one).get("line_id") async for one in each_object(page)}
+        existing = {metadata_of(stored).get("line_id") async for stored in each_object(page)}
         for line in _fit_lines(invoice.lines):
             if str(line.id) not in existing:
                 await create_object(
@@ -266,7 +266,7 @@ class StripeSink:
 
     async def _find_item(self, external_id: str, line: SinkLine) -> StripeInvoiceItem | None:
         page = await call_stripe(lambda: self._v1.invoice_items.list_async({"invoice": external_id, "limit": 100}))
-        return await first_object(page, lambda one: metadata_of(one).get("line_id") == str(line.id))
+        return await first_object(page, lambda item: metadata_of(item).get("line_id") == str(line.id))
 
     async def _find_in_status(self, external_id: str, *statuses: str) -> StripeInvoice | None:
         found = await call_stripe(lambda: self._v1.invoices.retrieve_async(external_id))
@@ -274,7 +274,7 @@ class StripeSink:
 
     async def _find_refund(self, intent: str, refund_id: UUID) -> StripeRefund | None:
         page = await call_stripe(lambda: self._v1.refunds.list_async({"payment_intent": intent, "limit": 100}))
-        return await first_object(page, lambda one: metadata_of(one).get("refund_id") == str(refund_id))
+        return await first_object(page, lambda refund: metadata_of(refund).get("refund_id") == str(refund_id))
 
 
 def _fit_lines(lines: Sequence[SinkLine]) -> Sequence[SinkLine]:

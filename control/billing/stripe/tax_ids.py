@@ -51,27 +51,27 @@ async def sync_tax_id(api: StripeApi, customer: SinkCustomer, customer_id: str) 
 
 
 async def _replace(api: StripeApi, customer_id: str, kind: str, value: str) -> None:
-    stored = [one for one in await _list(api, customer_id) if one.type == kind]
-    if value and not any(_same(one.value, value) for one in stored):
+    stored = [known for known in await _list(api, customer_id) if known.type == kind]
+    if value and not any(_same(known.value, value) for known in stored):
         await create_object(
             f"tax-{customer_id}-{kind}-{_plain(value)}",
             lambda options: api.v1.customers.tax_ids.create_async(customer_id, _fields(kind, value), options),
             lambda: _find(api, customer_id, kind, value),
             is_missing=True,
         )
-    for one in stored:
-        if not _same(one.value, value):
-            await _delete(api, customer_id, one.id)
+    for known in stored:
+        if not _same(known.value, value):
+            await _delete(api, customer_id, known.id)
 
 
 async def _list(api: StripeApi, customer_id: str) -> list[Any]:
     page = await call_stripe(lambda: api.v1.customers.tax_ids.list_async(customer_id, {"limit": 100}))
-    return [one async for one in each_object(page)]
+    return [known async for known in each_object(page)]
 
 
 async def _find(api: StripeApi, customer_id: str, kind: str, value: str) -> Any | None:
     found = await _list(api, customer_id)
-    return next((one for one in found if one.type == kind and _same(one.value, value)), None)
+    return next((known for known in found if known.type == kind and _same(known.value, value)), None)
 
 
 async def _delete(api: StripeApi, customer_id: str, tax_id: str) -> None:
@@ -82,8 +82,8 @@ def _fields(kind: str, value: str) -> Any:
     return {"type": kind, "value": value}
 
 
-def _same(one: str, other: str) -> bool:
-    return _plain(one) == _plain(other)
+def _same(known: str, other: str) -> bool:
+    return _plain(known) == _plain(other)
 
 
 def _plain(value: str) -> str:
