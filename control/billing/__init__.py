@@ -1,1 +1,27 @@
-"""Billing: the ledger of what was used, and all prices."""
+"""Billing: what was used, what it costs us, and what customers pay for it.
+
+The nouns, in the order in which one may import another (each only those below it):
+
+| noun | subject |
+| --- | --- |
+| `figures` | Overviews for the staff, and the ledger's rows behind a figure or a line of an invoice. |
+| `stripe` | Stripe, behind the port `payments/sink.py`. |
+| `payments` | Payment methods, charges and refunds at the payment company. |
+| `limits` | Spending limits, kept while calls run. |
+| `invoices` | Closing a period, invoices, recorded payments, taxes. |
+| `credits` | Credits that invoices use up. |
+| `accruals` | What each day adds to the bill; the running period. |
+| `periods` | Billing periods, and the statement: what a period costs. |
+| `accounts` | Who is billed, settings, exemptions. |
+| `ledger` | Rows of usage with cost and price. |
+| `prices` | Versions of prices, plans and exchange rates. |
+
+From usage to an invoice: `ledger.service` (`record_usage`, `record_minutes`) writes a row for each event and call. Once
+a period is over, the job `billing.close_period` (`invoices.tasks`) calls `invoices.service.close_period`: it loads the
+statement (`periods.service.load_statement`, `periods.rules.compute_statement`), drafts the invoice
+(`invoices.rules.draft_invoice`), and stores it with the ledger's rows of fees, numbers, included minutes and credits.
+
+To charge for something new, add its kind to `RESOURCE_TYPES` in `periods.rules`, its lines to `compute_statement`, and
+its name on invoices to `invoices.rules.describe_line`. If its amount grows by the day, `accruals.rules` spreads it over
+the days. A migration extends the checks of `usage_records.resource_type` and `accruals.resource_type`.
+"""

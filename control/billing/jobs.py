@@ -1,4 +1,4 @@
-"""What jobs of billing share: payloads, transactions in the platform's scope, jobs that wait once."""
+"""Shared by the jobs of billing: payloads, transactions in the platform's scope, queueing a job once."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
@@ -15,10 +15,10 @@ from control.db.transaction import in_transaction
 from shared.errors import Unavailable
 
 T = TypeVar("T")
-# What one run of a duty does at most.
+# Maximum number of jobs that one run of a duty enqueues.
 BATCH: Final = 200
-# Periods and drafts that it looks at for those whose job is not queued: many more than BATCH, so that jobs which fail
-# again and again keep no others from being queued.
+# Maximum number of periods or invoices in which a duty looks for missing jobs. It is much larger than BATCH, so that
+# jobs which fail repeatedly do not keep other jobs from being queued.
 MOST_WAITING: Final = 20_000
 Clock = Callable[[], datetime]
 
@@ -29,19 +29,19 @@ def utc_now() -> datetime:
 
 
 def ignore_count(_: int) -> None:
-    """For those who report no metric."""
+    """Reports no metric."""
 
 
 async def enqueue_once(db: Connection, name: str, job: msgspec.Struct) -> None:
-    """Enqueues a job unless the same one waits. One that runs does not count: it may have asked before what is new
-    now."""
+    """Enqueues a job unless an equal job is waiting. A running job does not count, because it may have read its data
+    before the latest change."""
     payload = msgspec.json.encode(job)
     if not await is_waiting(db, name, payload):
         await enqueue(db, name, payload)
 
 
 async def enqueue_new(db: Connection, name: str, wanted: Sequence[msgspec.Struct], most: int) -> int:
-    """Enqueues the first `most` of those that do not wait; returns how many."""
+    """Enqueues the first `most` jobs of which no equal job is waiting; returns their number."""
     queued = await list_queued(db, name) if wanted else set()
     payloads = (msgspec.json.encode(job) for job in wanted)
     new = list(islice((payload for payload in payloads if payload not in queued), most))
@@ -72,4 +72,4 @@ def decode_job(payload: bytes, kind: type[T]) -> T:
 
 
 def _ignore() -> None:
-    """A retry needs no preparation."""
+    """Retries need no preparation."""

@@ -1,4 +1,4 @@
-"""Amounts of money in the smallest unit that a currency has, and in which it is charged."""
+"""Amounts of money: rounded to the smallest unit in which a currency is charged, and written for people."""
 
 from collections.abc import Mapping
 from decimal import ROUND_HALF_UP, Decimal

@@ -1,5 +1,4 @@
-"""The worker's tasks for billing: counts usage without a price, estimates costs, opens and closes periods, issues
-invoices, keeps calls within spending limits."""
+"""All jobs and duties of billing, for the worker."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
@@ -23,7 +22,7 @@ from control.db.pool import Connection, Pool
 from control.knowledge.embedder import RECORD_EMBEDDING
 from control.workspaces.service import Workspaces
 
-# Usage without a price is reported for so long.
+# How long usage without a price is reported.
 REPORTED: Final = timedelta(days=1)
 
 
@@ -40,10 +39,15 @@ def billing_tasks(
     report_unopened: Callable[[int], None] = ignore_count,
     ahead: timedelta = timedelta(0),
 ) -> WorkerTasks:
-    """Job `billing.record_embedding`, duties `unpriced_usage`, `cost_estimates`, `accruals`, `overdue_workspaces` and
-    `spend_limits`, and the tasks of `period_tasks` or `sink_tasks`. report: takes the counts of the last day.
-    end_transfer: has a job end a transferred call. report_unopened: see there. ahead: for rehearsals, so much later do
-    periods end, charges and suspensions come."""
+    """Makes the job `billing.record_embedding`, the duties `unpriced_usage`, `cost_estimates`, `accruals`,
+    `overdue_workspaces` and `spend_limits`, and the tasks of `period_tasks` or `sink_tasks`.
+
+    Args:
+        report: Takes the usage without a price of the last day.
+        end_transfer: Enqueues a job that ends a transferred call.
+        report_unopened: Takes how many periods could not be opened.
+        ahead: For rehearsals: periods, charges and suspensions are due by a clock that is this much ahead.
+    """
 
     async def count_unpriced(db: Connection, now: datetime) -> int:
         found = await ledger_queries.count_unpriced(db, now - REPORTED)
@@ -73,6 +77,6 @@ def billing_tasks(
 
 
 def _move(duty: AnyDuty, ahead: timedelta) -> AnyDuty:
-    """The duty, for which it is so much later."""
+    """Returns the duty with a clock that is ahead."""
     run: Callable[[Any, datetime], Awaitable[int]] = duty.run
     return replace(duty, run=lambda place, now: run(place, now + ahead))

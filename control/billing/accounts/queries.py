@@ -131,8 +131,8 @@ async def select_exemptions(
 
 
 # --- Billed workspaces ---------------------------------------------------------------------------------------------
-# States of workspace $1 from $2 to $3, and the one before; the present one where no change is recorded. One that was
-# suspended or deleted after its trial, and never active, stays on trial: nobody agreed to pay.
+# States of workspace $1 from $2 to $3, and the one before; the present one where no change is recorded. A
+# workspace that was suspended or deleted after its trial, and never active, stays on trial: nobody agreed to pay.
 _SELECT_STATES: Final = """
     WITH known AS (
         SELECT at, seq, tier_name, CASE

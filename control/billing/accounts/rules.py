@@ -1,4 +1,4 @@
-"""Billing accounts as values: who is billed, what a workspace chose, and which rules do not apply to it."""
+"""Billing accounts, settings and exemptions of workspaces as values."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,10 +9,13 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BillingAccount:
-    """Who is billed. currency: ISO 4217, lower case. anchor_day: of the month on which periods begin. opened_at:
-    nothing before it is billed. legal_name: for invoices; empty: the workspace's name. country: ISO 3166, whose tax
-    rates hold. is_prepaid: calls end when its credits are used up. is_payment_method_exempt: it buys numbers without a
-    payment method at the sink."""
+    """The customer that a workspace is.
+
+    currency: ISO 4217, lower case. anchor_day: the day of the month on which periods begin. opened_at: when billing
+    starts. legal_name: the name on invoices; if it is empty, they have the workspace's name. country: ISO 3166; its tax
+    rates apply. is_prepaid: calls end when the credits are used up. is_payment_method_exempt: the workspace buys
+    numbers without a payment method.
+    """
 
     workspace_id: UUID
     currency: str = "usd"
@@ -28,9 +31,12 @@ class BillingAccount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BillingSettings:
-    """What a workspace chooses. usage_limit_monthly: money of a period's usage, without the fee, in major units; None:
-    no limit. alert_threshold_percentage: of the limit, at which it is warned. auto_pause_on_limit: calls end at the
-    limit; otherwise it only warns. payment_method_last4: of a card at the sink."""
+    """What a workspace chooses.
+
+    usage_limit_monthly: of a period's usage, without the fee, in major units; None: no limit.
+    alert_threshold_percentage: the percentage of the limit at which the workspace is warned. auto_pause_on_limit: calls
+    end at the limit; otherwise the workspace is only warned. payment_method_last4: of the card that pays.
+    """
 
     usage_limit_monthly: Decimal | None = None
     alert_threshold_percentage: int = 80
@@ -40,14 +46,13 @@ class BillingSettings:
 
 
 ExemptionRule = Literal["tax", "payment_method"]
-# A list has no more. Exemptions are for few customers.
+# Maximum number of exemptions in a list. Few customers have one.
 MOST_EXEMPTIONS: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exemption:
-    """A workspace to which a rule does not apply. granted_by: an administrator's e-mail address; None where it was not
-    recorded."""
+    """Exempts a workspace from a rule. granted_by: an administrator's e-mail address; None if it was not recorded."""
 
     id: UUID
     workspace_id: UUID
@@ -67,7 +72,7 @@ class ListedExemption:
 
 @dataclass(frozen=True, slots=True)
 class WorkspaceFacts:
-    """What billing knows of a workspace. name: empty once it is purged."""
+    """Facts of a workspace that billing needs. name: empty after the workspace was purged."""
 
     name: str
     timezone: str

@@ -32,7 +32,7 @@ from control.billing.periods.rules import (
 )
 
 # The resource types of the ledger that accrue; the closing of a period writes their rows.
-ACCRUED: Final = ("subscription", "included_minutes", "trial", "phone_number")
+ACCRUED: Final = tuple(RESOURCE_TYPES[kind] for kind in ("fee", "included", "trial", "number"))
 _DAY: Final = timedelta(days=1)
 _ZERO: Final = Decimal(0)
 # Converts an amount of the workspace's currency into US dollars.

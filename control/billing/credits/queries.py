@@ -7,7 +7,7 @@ from uuid import UUID
 from control.billing.credits.rules import CreditGrant
 from control.db.pool import Connection
 
-# Grants of one workspace; a list ends there.
+# Maximum number of grants of one workspace in a list.
 MOST_GRANTS: Final = 1_000
 _SELECT: Final = """
     SELECT g.id, g.workspace_id, g.amount, g.currency, g.category, g.applies_to, g.priority, g.effective_at,
@@ -32,7 +32,7 @@ async def insert_grant(db: Connection, grant: CreditGrant) -> None:
 
 
 async def select_grants(db: Connection, workspace_id: UUID) -> list[CreditGrant]:
-    """All grants of a workspace with what was used, the newest first."""
+    """Returns the grants of a workspace, the newest first."""
     rows = await db.fetch(
         f"{_SELECT} WHERE g.workspace_id = $1 ORDER BY g.created_at DESC, g.id DESC LIMIT $2", workspace_id, MOST_GRANTS
     )
@@ -40,18 +40,18 @@ async def select_grants(db: Connection, workspace_id: UUID) -> list[CreditGrant]
 
 
 async def lock_grants(db: Connection, workspace_id: UUID) -> list[CreditGrant]:
-    """As `select_grants`, locked until the transaction ends."""
+    """Returns the same as `select_grants`, and locks the grants until the transaction ends."""
     await db.execute("SELECT FROM credit_grants WHERE workspace_id = $1 FOR UPDATE", workspace_id)
     return await select_grants(db, workspace_id)
 
 
 async def select_grant(db: Connection, grant_id: UUID) -> CreditGrant | None:
-    """A grant, locked until the transaction ends. Needs platform scope."""
+    """Returns a grant, and locks it until the transaction ends. Needs platform scope."""
     await db.execute("SELECT FROM credit_grants WHERE id = $1 FOR UPDATE", grant_id)
     row = await db.fetchrow(f"{_SELECT} WHERE g.id = $1", grant_id)
     return None if row is None else CreditGrant(**row)
 
 
 async def void_grant(db: Connection, grant_id: UUID, now: datetime) -> None:
-    """Nothing more is taken from it."""
+    """Voids a grant: invoices take nothing more from it."""
     await db.execute("UPDATE credit_grants SET voided_at = $2 WHERE id = $1", grant_id, now)

@@ -1,4 +1,4 @@
-"""Credits: what is taken from which grant of a workspace."""
+"""Grants of credit, and how much an invoice takes from each grant."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ _ZERO: Final = Decimal(0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreditGrant:
-    """A grant. priority: 0 to 100, the lowest is used first. used: what invoices that are not void took from it."""
+    """A grant of credit. priority: 0 to 100; the lowest is used first. used: what invoices took; void ones excluded."""
 
     id: UUID
     workspace_id: UUID
@@ -36,18 +36,18 @@ class CreditGrant:
 
     @property
     def balance(self) -> Decimal:
-        """What is left; 0 of a voided one."""
+        """The amount that is left; 0 after the grant was voided."""
         return _ZERO if self.voided_at else self.amount - self.used
 
     def is_usable(self, start: datetime, end: datetime) -> bool:
-        """Whether something is left, and it was in force at some moment between start (inclusive) and end
+        """Whether something is left, and the grant was valid at some moment from start (inclusive) to end
         (exclusive)."""
         return self.balance > 0 and self.effective_at < end and (self.expires_at is None or self.expires_at > start)
 
 
 @dataclass(frozen=True, slots=True)
 class CreditUse:
-    """What an invoice takes from a grant. amount: positive."""
+    """An amount that an invoice takes from a grant. amount: positive."""
 
     grant: CreditGrant
     amount: Decimal
@@ -56,11 +56,15 @@ class CreditUse:
 def use_credits(
     grants: Iterable[CreditGrant], usage: Decimal, total: Decimal, start: datetime, end: datetime
 ) -> list[CreditUse]:
-    """What a period's invoice takes from the grants, before tax. usage: the invoice's sum of usage; total: with fees.
+    """Returns what a period's invoice takes from the grants, before tax.
 
-    Grants are used by priority, then those that expire first, then the oldest. No grant is used beyond its balance, and
-    none takes the sum that it applies to below zero. One that applies to all pays fees before usage, so that it leaves
-    as much as it can to those that apply to usage only.
+    Grants are used by priority, then by expiry, then by age. A grant is used up to its balance, and at most until the
+    sum that it applies to is zero. A grant that applies to all pays fees before usage, so that as much usage as
+    possible is left for grants that apply to usage only.
+
+    Args:
+        usage: The invoice's sum of usage.
+        total: The invoice's sum of usage and fees.
     """
     uses: list[CreditUse] = []
     for grant in sort_grants(grant for grant in grants if grant.is_usable(start, end)):
@@ -75,5 +79,5 @@ def use_credits(
 
 
 def sort_grants(grants: Iterable[CreditGrant]) -> Sequence[CreditGrant]:
-    """In the order in which they are used."""
+    """Returns the grants in the order in which invoices use them."""
     return sorted(grants, key=lambda grant: (grant.priority, grant.expires_at or _NEVER, grant.effective_at, grant.id))

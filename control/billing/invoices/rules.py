@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 from control.billing.credits.rules import CreditGrant, use_credits
 from control.billing.money import round_money
-from control.billing.periods.rules import BillingPeriod, Statement, StatementLine
+from control.billing.periods.rules import USAGE_KINDS, BillingPeriod, Statement, StatementKind, StatementLine
 
 # --- Stored invoices -----------------------------------------------------------------------------------------------
 # The sink of invoices that the platform issues itself: they are paid by bank transfer, and marked paid by staff.
@@ -25,7 +25,7 @@ InvoiceStatus = Literal["draft", "pending", "paid", "overdue", "void", "uncollec
 PaymentKind = Literal["payment", "refund"]
 # pending: an invoice is to be paid; overdue: one of them is late; paid: none is open.
 PaymentStatus = Literal["paid", "pending", "overdue"]
-LineKind = Literal["fee", "minutes", "included", "trial", "number", "credit", "tax"]
+LineKind = Literal[StatementKind, "credit", "tax"]
 PDF_TYPE: Final = "application/pdf"
 _ZERO: Final = Decimal(0)
 _INSTANT = timedelta(microseconds=1)
@@ -214,7 +214,6 @@ def compute_taxes(taxable: Decimal, rates: Sequence[TaxRate], currency: str) -> 
 
 
 # --- The invoice of a period ---------------------------------------------------------------------------------------
-USAGE_KINDS: Final = ("minutes", "included", "trial", "number")
 # The line that carries a total below zero over into a credit grant.
 CARRIED_OVER: Final = "credit/carried-over"
 # The line that takes back what late rows would credit of charges that a void invoice gave up.

@@ -1,8 +1,8 @@
-"""What a workspace may still spend, and how much of it is reserved for a running call.
+"""Budgets of workspaces, and how much of them is reserved for running calls.
 
-A reservation covers a call from its beginning to a number of whole minutes. It is renewed `LEAD_S` before these are
-over. Amounts are whole micros (10^-6 of a major unit): Redis computes with 53 bits, which are nine billion of the
-currency. Reservations are rounded up and budgets down, so that no rounding is ever spent.
+A reservation covers a call from its beginning to a number of whole minutes. It is renewed `LEAD_S` before these minutes
+are over. Amounts are whole micros (10^-6 of a major unit): Redis computes with 53 bits, which are nine billion of the
+currency. Reservations are rounded up and budgets down, so that rounding never exceeds a budget.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,23 +17,25 @@ from control.billing.periods.rules import Statement, StoredPeriod
 # --- Budgets and reservations --------------------------------------------------------------------------------------
 
 MINUTE_S: Final = 60
-# Renewed so long before the reserved time is over: two runs of the duty, which renews every ten seconds.
+# How long before its end a reservation is renewed: two runs of the duty, which runs every ten seconds.
 LEAD_S: Final = 20
-# What a running call uses beyond this moment in any case: its node notices within 2 s that nothing more is granted, and
-# the last words take some seconds.
+# How long a running call goes on after its time: its node notices within 2 s that no more time is granted, and the last
+# words take some seconds.
 ENDING_S: Final = 10
-# Reserved ahead while money is ample, so that short outages of the workers or of Redis end no call.
+# Minutes that are reserved ahead while money is ample, so that a short outage of the workers or of Redis ends no call.
 AMPLE_MINUTES: Final = 5
 _MICROS: Final = 1_000_000
-# The customer's price of a call of so many seconds; None: unknown.
+# Returns the customer's price of a call of this many seconds; None if the price is unknown.
 CallPrice = Callable[[int], Decimal | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """Money, major units. limit: for a period's usage without the fee, or what prepaid credits have left. spent: of it,
-    as the ledger has it; minutes that the tier includes are free. included: what the included minutes that are left
-    would cost, which is not spent by using them."""
+    """What a workspace may spend, in major units.
+
+    limit: for a period's usage without the fee, or what is left of prepaid credits. spent: by the ledger; included
+    minutes are free. included: the price of the included minutes that are left.
+    """
 
     limit: Decimal
     spent: Decimal
@@ -41,18 +43,18 @@ class Budget:
 
     @property
     def micros(self) -> int:
-        """What running calls may cost at their full price; negative beyond the limit."""
+        """The amount that running calls may cost at their full price; negative beyond the limit."""
         return _to_micros(self.limit - self.spent + self.included, ROUND_FLOOR)
 
     @property
     def percentage(self) -> Decimal:
-        """What is spent, in percent of the limit."""
+        """The spent amount in percent of the limit."""
         return self.spent * 100 / self.limit if self.limit else Decimal(100)
 
 
 @dataclass(frozen=True, slots=True)
 class PricedTime:
-    """Seconds of a call from its beginning, and what they cost in micros."""
+    """Seconds of a call from its beginning, and their price in micros."""
 
     seconds: int
     micros: int
@@ -60,8 +62,11 @@ class PricedTime:
 
 @dataclass(frozen=True, slots=True)
 class ReservationRequest:
-    """What a call needs. used: spent already, and in ENDING_S if it is answered. least: the minute that runs, and the
-    next one if it begins within LEAD_S. ample: AMPLE_MINUTES, where money is ample."""
+    """The times that a call asks for.
+
+    used: what the call has used, with ENDING_S if it is answered. least: until the end of the current minute, or of the
+    next minute if that begins within LEAD_S. ample: AMPLE_MINUTES, granted while money is ample.
+    """
 
     call_id: UUID
     used: PricedTime
@@ -70,13 +75,12 @@ class ReservationRequest:
 
 
 def price_included(statement: Statement, minute: PricedTime | None) -> Decimal:
-    """What the included minutes that are left would cost. minute: of a call that begins now; None: it has no price."""
+    """Returns the price of the included minutes that are left. minute: of a call that begins now; None: no price."""
     return statement.included_left * minute.micros / _MICROS / minute.seconds if minute else Decimal(0)
 
 
 def make_request(call_id: UUID, elapsed_s: float, price: CallPrice) -> ReservationRequest | None:
-    """What a call needs that was connected so long ago. None if its price is unknown: the ledger has none for it
-    either."""
+    """Returns the request of a call that was connected this long ago; None if its price is unknown."""
     used = int(-(-elapsed_s // 1)) + ENDING_S if elapsed_s > 0 else 0
     least = MINUTE_S * (int((elapsed_s + LEAD_S) // MINUTE_S) + 1)
     times = [price_time(seconds, price) for seconds in (used, least, least + MINUTE_S * (AMPLE_MINUTES - 1))]
@@ -97,16 +101,17 @@ def _to_micros(amount: Decimal, rounding: str) -> int:
 
 # --- Alerts --------------------------------------------------------------------------------------------------------
 
-# threshold: the workspace's percentage of the limit is spent. limit: all of it, or less than a call's minute is left.
+# threshold: the workspace's percentage of the limit is spent. limit: all is spent, or less than a call's minute is
+# left.
 AlertKind = Literal["threshold", "limit"]
-# Of one workspace, at once. There are two for each limit in a period.
+# Maximum number of alerts in a list. A limit has at most two alerts in a period.
 MOST_ALERTS: Final = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpendAlert:
-    """That a workspace was told of its spending limit. spent: of the period's usage, when it was noticed.
-    threshold_percentage, ends_calls: the workspace's choice then; None where a program of a version before told it."""
+    """An e-mail about a spending limit. spent: of the period's usage, at that time. threshold_percentage, ends_calls:
+    the workspace's settings at that time; None if an earlier release sent the e-mail."""
 
     id: UUID
     workspace_id: UUID
@@ -124,9 +129,9 @@ class SpendAlert:
 
 @dataclass(frozen=True, slots=True)
 class SpendLimit:
-    """amount: of a period's usage, major units; None: only credits limit it. threshold: percentage at which the
-    workspace is warned. pauses: whether calls end at the amount. is_prepaid: calls end when the credits are used up.
-    currency: of the amount and of the workspace's prices."""
+    """A workspace's limit. amount: of a period's usage, in major units; None: only credits are the limit. threshold:
+    the percentage at which the workspace is warned. pauses: whether calls end at the amount. is_prepaid: calls end when
+    the credits are used up. currency: of the amount and of the workspace's prices."""
 
     amount: Decimal | None
     threshold: int
@@ -138,14 +143,15 @@ class SpendLimit:
 
     @property
     def ends_calls(self) -> bool:
-        """Whether calls may end; otherwise the workspace is only warned."""
+        """Whether calls end at the limit; otherwise the workspace is only warned."""
         return self.is_prepaid or self.pauses
 
 
 @dataclass(frozen=True, slots=True)
 class ChargedCall:
-    """answered_at: None while it rings. charged_s: of a transferred call, the seconds before its transfer, which the
-    ledger has; None of others. tier_name: whose price it has."""
+    """A call that goes on and is charged. answered_at: None while it rings. charged_s: of a transferred call, the
+    seconds before its transfer, which are in the ledger; None for other calls. tier_name: the tier whose price
+    applies."""
 
     id: UUID
     created_at: datetime
@@ -155,23 +161,23 @@ class ChargedCall:
 
     @property
     def is_transferred(self) -> bool:
-        """Whether no media node has it any more."""
+        """Whether the call has left its media node."""
         return self.charged_s is not None
 
     @property
     def reservation_id(self) -> UUID:
-        """Under which its time is reserved. A transfer has a reservation of its own: that of the conversation before is
-        given up, because the ledger has its cost."""
+        """The id of the call's reservation. A transfer has its own reservation, because the ledger already has the cost
+        of the conversation before it."""
         return uuid5(self.id, "transfer") if self.is_transferred else self.id
 
     def elapsed_s(self, now: datetime) -> float:
-        """Seconds that will be charged by now, without those that are."""
+        """Returns the seconds until now that are not in the ledger yet."""
         since = (now - self.answered_at).total_seconds() if self.answered_at else 0.0
         return max(0.0, since - (self.charged_s or 0))
 
 
 class NoSpendLimit(Exception):
-    """The workspace has no limit at which its calls end."""
+    """Raised for a workspace that has no limit at which its calls end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,9 +191,12 @@ class SpendTerms:
 
 @dataclass(frozen=True, slots=True)
 class SpendSnapshot:
-    """What a workspace may spend, and what its calls need. finished: calls whose cost the budget contains. unpriced:
-    running calls whose price is unknown. told: the alerts of this period and limit. minute_micros: of a call that
-    begins now. transfers: those of the running calls that were transferred and have a price, by their reservations."""
+    """A workspace's budget, and what its calls ask for.
+
+    minute_micros: price of a minute of a call that begins now. transfers: running calls that were transferred and have
+    a price, by the id of their reservation. finished: calls whose cost is in the budget. unpriced: number of running
+    calls whose price is unknown. told: alerts that were sent for this period and limit.
+    """
 
     workspace_id: UUID
     period: StoredPeriod

@@ -207,6 +207,8 @@ def _merge(segments: Sequence[PlanSegment]) -> list[PlanSegment]:
 
 # --- The statement of a period -------------------------------------------------------------------------------------
 StatementKind = Literal["fee", "minutes", "included", "trial", "number"]
+# The kinds of lines that are usage: all but the fee.
+USAGE_KINDS: Final[tuple[StatementKind, ...]] = ("minutes", "included", "trial", "number")
 LineUnit = Literal["period", "second", "day"]
 # The ledger's resource type of each kind of line.
 RESOURCE_TYPES: Final = {
@@ -265,7 +267,7 @@ class Statement:
     @property
     def usage(self) -> Decimal:
         """What usage costs, after included minutes; without the fee."""
-        return self.sum_of("minutes", "included", "trial", "number")
+        return self.sum_of(*USAGE_KINDS)
 
     @property
     def included_left(self) -> Decimal:
