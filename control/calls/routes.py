@@ -72,582 +72,104 @@ from shared.errors import Conflict, Invalid, NotFound, Unavailable
 from shared.events import CallStatus, EndReason, TransferFailure
 from shared.storage import ObjectNotFound, Storage, StorageUnavailable
 
-
-@dataclass(frozen=True, slots=True)
-class CallAnalysisView:
-    """What was made of a call after its end."""
-
-    status: Annotated[AnalysisStatus, Field(description="`pending`: it waits. `skipped`: it is not made.")]
-    reason: Annotated[
-        str,
-        Field(
-            description="Why it failed, waits for another attempt or was skipped, or why no language model was "
-            "asked; else empty.",
-            examples=["busy"],
-        ),
-    ]
-    method: Annotated[
-        AnalysisMethod | None,
-        Field(description="`model`: by a language model. `heuristic`: sentences of the call. Null without a result."),
-    ]
-    sentiment_score: Annotated[
-        float | None,
-        Field(description="The caller's mood from -1, very negative, to 1; null while it is unknown.", examples=[0.4]),
-    ]
-    success_reason: Annotated[
-        str,
-        Field(
-            description="Why the criterion was met or not; empty where that is not judged.",
-            examples=["A time was agreed."],
-        ),
-    ]
-    extracted: Annotated[
-        Mapping[str, Any] | None, Field(description="By the agent's schema.", examples=[{"appointment_day": "Friday"}])
-    ]
-    analysed_at: Annotated[
-        datetime | None, Field(description="When the last attempt ended (UTC); null before the first.")
-    ]
-
-
-@dataclass(frozen=True, slots=True)
-class AdminCallAnalysis:
-    """What was made of a call after its end, and by which model."""
-
-    status: Annotated[AnalysisStatus, Field(description="`pending`: it waits. `skipped`: it is not made.")]
-    reason: Annotated[
-        str,
-        Field(
-            description="Why it failed, waits for another attempt or was skipped, or why no language model was "
-            "asked; else empty.",
-            examples=["busy"],
-        ),
-    ]
-    method: Annotated[
-        AnalysisMethod | None,
-        Field(description="`model`: by a language model. `heuristic`: sentences of the call. Null without a result."),
-    ]
-    sentiment_score: Annotated[
-        float | None,
-        Field(description="The caller's mood from -1, very negative, to 1; null while it is unknown.", examples=[0.4]),
-    ]
-    success_reason: Annotated[
-        str,
-        Field(
-            description="Why the criterion was met or not; empty where that is not judged.",
-            examples=["A time was agreed."],
-        ),
-    ]
-    extracted: Annotated[
-        Mapping[str, Any] | None,
-        Field(
-            description="What was extracted by the agent's `analysis.extraction`; null without one, or without "
-            "a language model.",
-            examples=[{"appointment_day": "Friday"}],
-        ),
-    ]
-    analysed_at: Annotated[
-        datetime | None, Field(description="When the last attempt ended (UTC); null before the first.")
-    ]
-    provider: Annotated[
-        str, Field(description="The provider that answered; empty without a language model.", examples=["openai"])
-    ]
-    model: Annotated[str, Field(description="The model that answered; empty without one.", examples=["llama-3.3-70b"])]
-    tokens: Annotated[
-        int, Field(description="Used for it so far, attempts without a result included.", examples=[1240])
-    ]
-    attempts: Annotated[int, Field(description="So far.", examples=[1])]
-
-
-def to_analysis(call: CallReport) -> CallAnalysisView | None:
-    """None for a call that is not over, or in which nothing was said."""
-    return None if call.analysis_status is None else CallAnalysisView(**_common(call, call.analysis_status))
-
-
-def to_admin_analysis(call: CallReport) -> AdminCallAnalysis | None:
-    """As `to_analysis`."""
-    if call.analysis_status is None:
-        return None
-    record = call.analysis
-    return AdminCallAnalysis(
-        **_common(call, call.analysis_status),
-        provider=record.provider,
-        model=record.model,
-        tokens=record.tokens,
-        attempts=record.runs,
-    )
-
-
-def _common(call: CallReport, status: AnalysisStatus) -> dict[str, Any]:
-    record = call.analysis
-    return {
-        "status": status,
-        "reason": record.reason,
-        "method": record.method,
-        "sentiment_score": call.sentiment_score,
-        "success_reason": record.success_reason,
-        "extracted": record.extracted,
-        "analysed_at": record.at,
-    }
-
-
-@dataclass(frozen=True, slots=True)
-class Placed:
-    """An outbound call that will be dialled; its status shows the progress."""
-
-    call_id: CallId
-
-
-@dataclass(frozen=True, slots=True)
-class TestPlaced:
-    """A test call that will be dialled; it is not charged."""
-
-    test_call_id: Annotated[UUID, Field(description="Id of the test call, as of any call.")]
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """The command was carried out."""
-
-    outcome: Annotated[str, Field(description="`done`: the command was carried out.", examples=["done"])]
-
-
-@dataclass(frozen=True, slots=True)
-class CallRow:
-    """A call in the list."""
-
-    id: Id
-    agent_id: OptionalAgentId
-    agent_name: Annotated[str | None, Field(description="Name of the agent; null for none.", examples=["Front desk"])]
-    caller_number: CallerNumber
-    caller_withheld: CallerWithheld
-    called_number: CalledNumber
-    direction: Annotated[
-        Direction, Field(description="`inbound`: somebody called the workspace's number. `outbound`: an agent called.")
-    ]
-    status: Annotated[CallStatus, Field(description="Present status.")]
-    end_reason: Annotated[
-        EndReason | None,
-        Field(description="How the conversation ended; null while it has not, or for a call without one."),
-    ]
-    end_detail: Annotated[
-        str | None, Field(description="Why it was refused, or more about its end.", examples=["over_limit"])
-    ]
-    is_test: IsTest
-    carrier: Carrier
-    carrier_call_id: Annotated[
-        str | None,
-        Field(
-            description="The call's id at its carrier; null before the carrier gave one.",
-            examples=["CA0123456789abcdef"],
-        ),
-    ]
-    duration_seconds: Annotated[
-        int, Field(description="Seconds from the answer to the end; 0 for an unanswered call.", examples=[94])
-    ]
-    cost_total: Annotated[
-        Money, Field(description="What is billed for it, after included and trial minutes.", examples=[0.06])
-    ]
-    cost_list: Annotated[Money, Field(description="At list price.", examples=[0.19])]
-    currency: Currency
-    created_at: CreatedAt
-    started_at: CallStartedAt
-    variables: Annotated[
-        Mapping[str, str],
-        Field(
-            description="What placeholders in the agent's texts stand for in this call.",
-            examples=[{"customer_name": "Ada"}],
-        ),
-    ]
-    metadata: Annotated[
-        Mapping[str, str],
-        Field(
-            description="Values of the customer's own, by name; returned as they were sent.",
-            examples=[{"order_id": "4711"}],
-        ),
-    ]
-
-
-@dataclass(frozen=True, slots=True)
-class CallList(ListAnswer):
-    """A page of calls, newest first. `total` counts up to 100,000 calls, and is null with `q`."""
-
-    calls: Annotated[list[CallRow], Field(description="The calls.")]
-
-
-@dataclass(frozen=True, slots=True)
-class LiveCallRow:
-    """A call in progress or not answered yet."""
-
-    id: Id
-    agent_id: OptionalAgentId
-    agent_name: Annotated[str | None, Field(description="Name of the agent; null for none.", examples=["Front desk"])]
-    caller_number: CallerNumber
-    caller_withheld: CallerWithheld
-    called_number: CalledNumber
-    direction: Annotated[
-        Direction, Field(description="`inbound`: somebody called the workspace's number. `outbound`: an agent called.")
-    ]
-    status: Annotated[CallStatus, Field(description="Present status.")]
-    is_test: IsTest
-    duration_so_far: Annotated[int, Field(description="Seconds since it was answered, 0 before.", examples=[12])]
-    started_at: CallStartedAt
-
-
-@dataclass(frozen=True, slots=True)
-class LiveCallList:
-    """Calls that have not ended, the longest first; up to 1,000."""
-
-    active_calls: Annotated[list[LiveCallRow], Field(description="The calls.")]
-    has_more: HasMore
-
-
-@dataclass(frozen=True, slots=True)
-class CallCost:
-    """What the call consumed of one resource."""
-
-    resource_type: Annotated[Role, Field(description="What was consumed.")]
-    quantity: Annotated[float, Field(description="In `unit`.", examples=[93_100])]
-    unit: Annotated[LedgerUnit, Field(description="Unit of `quantity`.", examples=["ms"])]
-    cost: Annotated[
-        Money | None,
-        Field(
-            description="What is charged for it, null if that is unknown; recognition, language model, voice "
-            "and line are part of the price of a minute.",
-            examples=[0.19],
-        ),
-    ]
-    currency: Currency
-
-
-@dataclass(frozen=True, slots=True)
-class ConsentView:
-    """What the caller heard to its end and said about being recorded."""
-
-    disclosed_at: Annotated[
-        datetime | None,
-        Field(description="When the caller had heard that an artificial voice speaks; null where that was not said."),
-    ]
-    announced_at: Annotated[
-        datetime | None,
-        Field(
-            description="When the caller had heard that the call is recorded; null where that was not said, or "
-            "not heard to its end."
-        ),
-    ]
-    refused_at: Annotated[
-        datetime | None, Field(description="When the caller refused the recording, which is deleted.")
-    ]
-    refused_by: Annotated[str | None, Field(description="Words or key; null without a refusal.", examples=["key"])]
-
-
-@dataclass(frozen=True, slots=True)
-class FailedTransferView:
-    """A transfer that led back to the agent."""
-
-    number: Annotated[
-        str | None,
-        Field(description="The number that was called (E.164); null if it is unknown.", examples=["+14155557777"]),
-    ]
-    failure: Annotated[
-        TransferFailure, Field(description="Why: busy, no_answer, refused (the target declined) or failed.")
-    ]
-    at: Annotated[datetime, Field(description="When it failed, and the caller was led back to the agent (UTC).")]
-
-
-@dataclass(frozen=True, slots=True)
-class CallView:
-    """A call."""
-
-    id: Id
-    agent_id: OptionalAgentId
-    agent_version: Annotated[
-        int | None, Field(description="The version of the agent that answers; null without an agent.", examples=[3])
-    ]
-    phone_number_id: Annotated[UUID | None, Field(description="Id of the workspace's phone number; null for none.")]
-    caller_number: CallerNumber
-    caller_withheld: CallerWithheld
-    called_number: CalledNumber
-    direction: Annotated[
-        Direction, Field(description="`inbound`: somebody called the workspace's number. `outbound`: an agent called.")
-    ]
-    status: Annotated[CallStatus, Field(description="Present status.")]
-    end_reason: Annotated[
-        EndReason | None,
-        Field(description="How the conversation ended; null while it has not, or for a call without one."),
-    ]
-    end_detail: Annotated[
-        str | None,
-        Field(
-            description="More about the end, or why the call was refused; null for nothing more.",
-            examples=["over_limit"],
-        ),
-    ]
-    is_test: IsTest
-    carrier: Carrier
-    carrier_call_id: Annotated[
-        str | None,
-        Field(
-            description="The call's id at its carrier; null before the carrier gave one.",
-            examples=["CA0123456789abcdef"],
-        ),
-    ]
-    created_at: CreatedAt
-    started_at: CallStartedAt
-    answered_at: Annotated[datetime | None, Field(description="When the call was answered (UTC); null if it was not.")]
-    ended_at: Annotated[datetime | None, Field(description="When the call ended (UTC); null before.")]
-    duration_seconds: Annotated[
-        int, Field(description="Seconds from the answer to the end; 0 for an unanswered call.", examples=[94])
-    ]
-    recording_seconds: Annotated[
-        float | None, Field(description="Length of the recording in seconds; null without one.", examples=[93.8])
-    ]
-    cost_total: Annotated[
-        Money,
-        Field(
-            description="What the customer is billed for the call, after included and trial minutes.", examples=[0.06]
-        ),
-    ]
-    cost_list: Annotated[Money, Field(description="The call's minutes at list price, in major units.", examples=[0.19])]
-    currency: Currency
-    sentiment: Annotated[
-        str | None, Field(description="The caller's mood; null while it is unknown.", examples=["positive"])
-    ]
-    success: Annotated[
-        bool | None, Field(description="Whether the agent's criterion of success was met; null while that is unknown.")
-    ]
-    analysis: Annotated[
-        CallAnalysisView | None,
-        Field(description="What was made of the call after its end; null before, and if nothing was said."),
-    ]
-    answered_by: Annotated[
-        str | None, Field(description="Result of answering-machine detection; null without one.", examples=["human"])
-    ]
-    interruptions: Annotated[
-        int, Field(description="Number of times that the caller interrupted the agent.", examples=[1])
-    ]
-    usage: Annotated[
-        Mapping[str, int] | None,
-        Field(
-            description="What the call consumed, by resource; ms, tokens and characters. Null if unknown.",
-            examples=[{"call_ms": 94_200, "stt_ms": 93_100, "llm_prompt_tokens": 2310, "tts_characters": 480}],
-        ),
-    ]
-    costs: Annotated[
-        Sequence[CallCost],
-        Field(description="What it consumed and what is charged for it, by resource; while it runs, too."),
-    ]
-    gaps: Annotated[
-        Sequence[Mapping[str, int]],
-        Field(
-            description="Where it continued after its media stream was lost, in ms since it began.",
-            examples=[[{"leg": 1, "lost_ms": 900, "at_ms": 31_400}]],
-        ),
-    ]
-    consent: Annotated[
-        ConsentView, Field(description="What the caller heard to its end, and said about being recorded.")
-    ]
-    caller_attestation: Annotated[
-        Attestation | None,
-        Field(
-            description="What the carrier checked of the caller's number by STIR/SHAKEN. `A`: the caller's "
-            "carrier knows the caller, who may use the number; `B`: it knows the caller; `C`: it "
-            "does not; `failed`: the signature is not valid. Null: not signed, or the carrier did "
-            "not say."
-        ),
-    ]
-    screened_at: Annotated[
-        datetime | None, Field(description="When the called phone asked who calls (call screening); null: it did not.")
-    ]
-    opted_out_at: Annotated[
-        datetime | None,
-        Field(
-            description="When the person on the phone asked not to be called again (UTC), which puts their "
-            "number on the do-not-call list, unless it was withheld. Null: nobody did."
-        ),
-    ]
-    opted_out_by: Annotated[
-        str | None,
-        Field(
-            description="How the person asked not to be called again: words or key; null: nobody did.",
-            examples=["words"],
-        ),
-    ]
-    turns: Annotated[Sequence[ConversationTurn], Field(description="The conversation by turns.")]
-    variables: Annotated[
-        Mapping[str, str],
-        Field(
-            description="What placeholders in the agent's texts stand for in this call.",
-            examples=[{"customer_name": "Ada"}],
-        ),
-    ]
-    metadata: Annotated[
-        Mapping[str, str],
-        Field(
-            description="Values of the customer's own, by name; returned as they were sent.",
-            examples=[{"order_id": "4711"}],
-        ),
-    ]
-    transferred_to: Annotated[
-        str | None,
-        Field(
-            description="The number that the caller was transferred to; null without a transfer.",
-            examples=["+12025550199"],
-        ),
-    ]
-    failed_transfers: Annotated[Sequence[FailedTransferView], Field(description="Those that led back to the agent.")]
-
-
-@dataclass(frozen=True, slots=True)
-class AgentName:
-    """The agent that answered."""
-
-    id: Id
-    name: Annotated[str, Field(description="Name of the agent.", examples=["Front desk"])]
-
-
-@dataclass(frozen=True, slots=True)
-class CallAnswer:
-    """A call with all its data."""
-
-    call: Annotated[CallView, Field(description="The call.")]
-    agent: Annotated[AgentName | None, Field(description="The agent.")]
-    recording_url: Annotated[
-        str | None,
-        Field(
-            description="Path of the recording, which needs the same sign-in, or null.",
-            examples=[
-                "/workspaces/01936d2f-6c00-7a3e-9b1d-5f2c8e4a7b60/calls/01936d30-1b2c-7d3e-8f4a-5b6c7d8e9f00/recording"
-            ],
-        ),
-    ]
-    transcription: Annotated[
-        str | None,
-        Field(
-            description="What was heard, as text; null if nothing was said.",
-            examples=["Agent: Hello.\nCaller: Good morning."],
-        ),
-    ]
-    summary: Annotated[
-        str | None,
-        Field(
-            description="A summary of the conversation; null without one.",
-            examples=["The caller booked a check-up for Friday."],
-        ),
-    ]
-
-
-@dataclass(frozen=True, slots=True)
-class UtteranceView:
-    """An utterance as it was heard. Times are in ms since the call began."""
-
-    speaker: Annotated[str, Field(description="Who spoke.", examples=["caller"])]
-    text: Annotated[str, Field(description="What was heard.", examples=["I need an appointment."])]
-    start_ms: Annotated[int, Field(description="Beginning, in ms since the call began.", examples=[4200])]
-    end_ms: Annotated[int, Field(description="End, in ms since the call began.", examples=[5900])]
-
-
-@dataclass(frozen=True, slots=True)
-class Transcription:
-    """The conversation as text, by word and by utterance."""
-
-    transcription: Annotated[
-        str | None, Field(description="Null if nothing was said.", examples=["Agent: Hello.\nCaller: Good morning."])
-    ]
-    words: Annotated[
-        list[Word], Field(description="What was heard, word by word; a placeholder of what was redacted is one word.")
-    ]
-    utterances: Annotated[list[UtteranceView], Field(description="What was heard, by utterance.")]
-
-
-@dataclass(frozen=True, slots=True)
-class Events:
-    """A call's events in the order of their sequence numbers."""
-
-    events: Annotated[list[EventLine], Field(description="The events, in order.")]
-    has_more: HasMore
-
-
-def to_row(call: CallSummary) -> CallRow:
-    """For the list."""
-    return CallRow(**{name: getattr(call, name) for name in CallRow.__slots__})
-
-
-def to_live(call: CallSummary, now: datetime) -> LiveCallRow:
-    """The call at this moment."""
-    values = {name: getattr(call, name) for name in LiveCallRow.__slots__ if name != "duration_so_far"}
-    return LiveCallRow(**values, duration_so_far=seconds_so_far(call, now))
-
-
-def seconds_so_far(line: CallSummary, now: datetime) -> int:
-    """Seconds since the call was answered, 0 before."""
-    return max(0, int((now - line.answered_at).total_seconds())) if line.answered_at else 0
-
-
-def to_answer(call: CallReport, recording_url: str | None) -> CallAnswer:
-    """The call with all its data."""
-    line, details = call.summary_line, call.details
-    view = CallView(
-        **{name: getattr(line, name) for name in CallView.__slots__ if hasattr(line, name)},
-        agent_version=call.agent_version,
-        phone_number_id=call.phone_number_id,
-        recording_seconds=_float(call.recording_seconds),
-        sentiment=call.sentiment,
-        success=call.success,
-        analysis=to_analysis(call),
-        answered_by=details.answered_by,
-        transferred_to=(details.transfer.number or None) if details.transfer else None,
-        failed_transfers=[FailedTransferView(one.number or None, one.failure, one.at) for one in details.returns],
-        interruptions=details.interruptions,
-        usage=make_usage(details.usage, call.costs),
-        costs=to_costs(call.costs, line.currency),
-        consent=to_consent(details.consent),
-        caller_attestation=details.attestation,  # type: ignore[arg-type]
-        screened_at=details.screened_at,
-        opted_out_at=details.opted_out_at,
-        opted_out_by=details.opted_out_by or None,
-        gaps=encode_details(details).get("gaps", ()),
-        turns=call.turns,
-    )
-    agent = AgentName(line.agent_id, line.agent_name) if line.agent_id and line.agent_name is not None else None
-    url = recording_url if call.recording_key else None
-    return CallAnswer(view, agent, url, call.transcription, call.summary)
-
-
-def to_consent(consent: ConsentRecord) -> ConsentView:
-    """As the call's record has it."""
-    return ConsentView(consent.disclosed_at, consent.announced_at, consent.refused_at, consent.refused_by or None)
-
-
-def to_costs(costs: Iterable[ResourceCost], currency: str) -> list[CallCost]:
-    """By resource and unit: customers do not see which provider worked. currency: the workspace's."""
-    groups: dict[tuple[Role, LedgerUnit], list[ResourceCost]] = {}
-    for cost in costs:
-        groups.setdefault((cost.resource_type, cost.unit), []).append(cost)
-    return [
-        CallCost(role, float(sum(one.quantity for one in group)), unit, _sum_prices(group), currency)
-        for (role, unit), group in groups.items()
-    ]
-
-
-def to_transcription(text: str | None, utterances: Sequence[Mapping[str, Any]]) -> Transcription:
-    """utterances: as stored, with the times of their words."""
-    words = [word for one in utterances for word in make_words(one)]
-    views = [UtteranceView(one["speaker"], one["text"], one["start_ms"], one["end_ms"]) for one in utterances]
-    return Transcription(text, words, views)
-
-
-def _sum_prices(costs: Iterable[ResourceCost]) -> Decimal | None:
-    """None as soon as one is unknown."""
-    prices = [cost.price for cost in costs]
-    known = [price for price in prices if price is not None]
-    return sum(known, Decimal(0)) if len(known) == len(prices) else None
-
-
-def _float(value: Decimal | None) -> float | None:
-    return None if value is None else float(value)
-
-
+AGENT = "/workspaces/{workspaceId}/agents/{agentId}"
+CALLS = "/workspaces/{workspaceId}/calls"
+CALL = f"{CALLS}/{{callId}}"
+ADMIN_CALLS = "/admin/calls"
 MAX_EVENTS: Final = 5_000
+# Seconds that a media node may take for a command, and that a link to a recording is valid for.
+COMMAND_TIMEOUT_S = 2.0
+LINK_VALID_S = 300
+STORAGE_TIMEOUT_S = 5.0
+# Calls hold callers' numbers and words, which finance has no need to see.
+READERS = admin("support", "read_only")
+
+
+# --- Fields that several answers have --------------------------------------------------------------------------------
+
+AgentNameField = Annotated[str | None, Field(description="Name of the agent; null for none.", examples=["Front desk"])]
+DirectionField = Annotated[
+    Direction, Field(description="`inbound`: somebody called the workspace's number. `outbound`: an agent called.")
+]
+StatusField = Annotated[CallStatus, Field(description="Present status.")]
+EndReasonField = Annotated[
+    EndReason | None,
+    Field(description="How the conversation ended; null while it has not, or for a call without one."),
+]
+CarrierCallIdField = Annotated[
+    str | None,
+    Field(
+        description="The call's id at its carrier; null before the carrier gave one.",
+        examples=["CA0123456789abcdef"],
+    ),
+]
+DurationSecondsField = Annotated[
+    int, Field(description="Seconds from the answer to the end; 0 for an unanswered call.", examples=[94])
+]
+VariablesField = Annotated[
+    Mapping[str, str],
+    Field(
+        description="What placeholders in the agent's texts stand for in this call.",
+        examples=[{"customer_name": "Ada"}],
+    ),
+]
+MetadataField = Annotated[
+    Mapping[str, str],
+    Field(
+        description="Values of the customer's own, by name; returned as they were sent.",
+        examples=[{"order_id": "4711"}],
+    ),
+]
+DurationSoFarField = Annotated[int, Field(description="Seconds since it was answered, 0 before.", examples=[12])]
+ResourceTypeField = Annotated[Role, Field(description="What was consumed.")]
+QuantityField = Annotated[float, Field(description="In `unit`.", examples=[93_100])]
+UnitField = Annotated[LedgerUnit, Field(description="Unit of `quantity`.", examples=["ms"])]
+AgentVersionField = Annotated[
+    int | None, Field(description="The version of the agent that answers; null without an agent.", examples=[3])
+]
+PhoneNumberIdField = Annotated[UUID | None, Field(description="Id of the workspace's phone number; null for none.")]
+EndDetailField = Annotated[
+    str | None,
+    Field(
+        description="More about the end, or why the call was refused; null for nothing more.",
+        examples=["over_limit"],
+    ),
+]
+AnsweredAtField = Annotated[datetime | None, Field(description="When the call was answered (UTC); null if it was not.")]
+EndedAtField = Annotated[datetime | None, Field(description="When the call ended (UTC); null before.")]
+CostTotalField = Annotated[
+    Money,
+    Field(description="What the customer is billed for the call, after included and trial minutes.", examples=[0.06]),
+]
+CostListField = Annotated[
+    Money, Field(description="The call's minutes at list price, in major units.", examples=[0.19])
+]
+SentimentField = Annotated[
+    str | None, Field(description="The caller's mood; null while it is unknown.", examples=["positive"])
+]
+SuccessField = Annotated[
+    bool | None, Field(description="Whether the agent's criterion of success was met; null while that is unknown.")
+]
+TurnsField = Annotated[Sequence[ConversationTurn], Field(description="The conversation by turns.")]
+TranscriptionField = Annotated[
+    str | None,
+    Field(
+        description="What was heard, as text; null if nothing was said.",
+        examples=["Agent: Hello.\nCaller: Good morning."],
+    ),
+]
+SummaryField = Annotated[
+    str | None,
+    Field(
+        description="A summary of the conversation; null without one.",
+        examples=["The caller booked a check-up for Friday."],
+    ),
+]
+EventsField = Annotated[list[EventLine], Field(description="The events, in order.")]
+WorkspaceNameField = Annotated[str, Field(description="Name of the workspace.", examples=["Riverside Dental"])]
+
+
+# --- Requests of members ---------------------------------------------------------------------------------------------
 
 CarrierCallId = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\u0000]*$")]
 # Words in the syntax of web searches; anything can be typed, nothing is an error.
@@ -706,14 +228,6 @@ class CallListQuery(ListQuery):
         )
 
 
-AGENT = "/workspaces/{workspaceId}/agents/{agentId}"
-CALLS = "/workspaces/{workspaceId}/calls"
-CALL = f"{CALLS}/{{callId}}"
-# Seconds that a media node may take for a command, and that a link to a recording is valid for.
-COMMAND_TIMEOUT_S = 2.0
-LINK_VALID_S = 300
-STORAGE_TIMEOUT_S = 5.0
-
 PhoneNumber = Annotated[str, StringConstraints(pattern=r"^\+[1-9][0-9]{6,14}$", max_length=16)]
 SpokenText = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1_000, pattern=r"^[^\u0000]*$")
@@ -766,6 +280,344 @@ class TransferBody(Body):
         examples=["+14155550100", "+14155550100;ext=204", "sip:desk@pbx.acme.com"],
         description="The number that the caller is transferred to, in E.164.",
     )
+
+
+# --- Answers to members ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class CallRow:
+    """A call in the list."""
+
+    id: Id
+    agent_id: OptionalAgentId
+    agent_name: AgentNameField
+    caller_number: CallerNumber
+    caller_withheld: CallerWithheld
+    called_number: CalledNumber
+    direction: DirectionField
+    status: StatusField
+    end_reason: EndReasonField
+    end_detail: Annotated[
+        str | None, Field(description="Why it was refused, or more about its end.", examples=["over_limit"])
+    ]
+    is_test: IsTest
+    carrier: Carrier
+    carrier_call_id: CarrierCallIdField
+    duration_seconds: DurationSecondsField
+    cost_total: Annotated[
+        Money, Field(description="What is billed for it, after included and trial minutes.", examples=[0.06])
+    ]
+    cost_list: Annotated[Money, Field(description="At list price.", examples=[0.19])]
+    currency: Currency
+    created_at: CreatedAt
+    started_at: CallStartedAt
+    variables: VariablesField
+    metadata: MetadataField
+
+
+@dataclass(frozen=True, slots=True)
+class CallList(ListAnswer):
+    """A page of calls, newest first. `total` counts up to 100,000 calls, and is null with `q`."""
+
+    calls: Annotated[list[CallRow], Field(description="The calls.")]
+
+
+@dataclass(frozen=True, slots=True)
+class LiveCallRow:
+    """A call in progress or not answered yet."""
+
+    id: Id
+    agent_id: OptionalAgentId
+    agent_name: AgentNameField
+    caller_number: CallerNumber
+    caller_withheld: CallerWithheld
+    called_number: CalledNumber
+    direction: DirectionField
+    status: StatusField
+    is_test: IsTest
+    duration_so_far: DurationSoFarField
+    started_at: CallStartedAt
+
+
+@dataclass(frozen=True, slots=True)
+class LiveCallList:
+    """Calls that have not ended, the longest first; up to 1,000."""
+
+    active_calls: Annotated[list[LiveCallRow], Field(description="The calls.")]
+    has_more: HasMore
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """An outbound call that will be dialled; its status shows the progress."""
+
+    call_id: CallId
+
+
+@dataclass(frozen=True, slots=True)
+class TestPlaced:
+    """A test call that will be dialled; it is not charged."""
+
+    test_call_id: Annotated[UUID, Field(description="Id of the test call, as of any call.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The command was carried out."""
+
+    outcome: Annotated[str, Field(description="`done`: the command was carried out.", examples=["done"])]
+
+
+@dataclass(frozen=True, slots=True)
+class CallCost:
+    """What the call consumed of one resource."""
+
+    resource_type: ResourceTypeField
+    quantity: QuantityField
+    unit: UnitField
+    cost: Annotated[
+        Money | None,
+        Field(
+            description="What is charged for it, null if that is unknown; recognition, language model, voice "
+            "and line are part of the price of a minute.",
+            examples=[0.19],
+        ),
+    ]
+    currency: Currency
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentView:
+    """What the caller heard to its end and said about being recorded."""
+
+    disclosed_at: Annotated[
+        datetime | None,
+        Field(description="When the caller had heard that an artificial voice speaks; null where that was not said."),
+    ]
+    announced_at: Annotated[
+        datetime | None,
+        Field(
+            description="When the caller had heard that the call is recorded; null where that was not said, or "
+            "not heard to its end."
+        ),
+    ]
+    refused_at: Annotated[
+        datetime | None, Field(description="When the caller refused the recording, which is deleted.")
+    ]
+    refused_by: Annotated[str | None, Field(description="Words or key; null without a refusal.", examples=["key"])]
+
+
+@dataclass(frozen=True, slots=True)
+class FailedTransferView:
+    """A transfer that led back to the agent."""
+
+    number: Annotated[
+        str | None,
+        Field(description="The number that was called (E.164); null if it is unknown.", examples=["+14155557777"]),
+    ]
+    failure: Annotated[
+        TransferFailure, Field(description="Why: busy, no_answer, refused (the target declined) or failed.")
+    ]
+    at: Annotated[datetime, Field(description="When it failed, and the caller was led back to the agent (UTC).")]
+
+
+@dataclass(frozen=True, slots=True)
+class CallAnalysisView:
+    """What was made of a call after its end."""
+
+    status: Annotated[AnalysisStatus, Field(description="`pending`: it waits. `skipped`: it is not made.")]
+    reason: Annotated[
+        str,
+        Field(
+            description="Why it failed, waits for another attempt or was skipped, or why no language model was "
+            "asked; else empty.",
+            examples=["busy"],
+        ),
+    ]
+    method: Annotated[
+        AnalysisMethod | None,
+        Field(description="`model`: by a language model. `heuristic`: sentences of the call. Null without a result."),
+    ]
+    sentiment_score: Annotated[
+        float | None,
+        Field(description="The caller's mood from -1, very negative, to 1; null while it is unknown.", examples=[0.4]),
+    ]
+    success_reason: Annotated[
+        str,
+        Field(
+            description="Why the criterion was met or not; empty where that is not judged.",
+            examples=["A time was agreed."],
+        ),
+    ]
+    extracted: Annotated[
+        Mapping[str, Any] | None, Field(description="By the agent's schema.", examples=[{"appointment_day": "Friday"}])
+    ]
+    analysed_at: Annotated[
+        datetime | None, Field(description="When the last attempt ended (UTC); null before the first.")
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class CallView:
+    """A call."""
+
+    id: Id
+    agent_id: OptionalAgentId
+    agent_version: AgentVersionField
+    phone_number_id: PhoneNumberIdField
+    caller_number: CallerNumber
+    caller_withheld: CallerWithheld
+    called_number: CalledNumber
+    direction: DirectionField
+    status: StatusField
+    end_reason: EndReasonField
+    end_detail: EndDetailField
+    is_test: IsTest
+    carrier: Carrier
+    carrier_call_id: CarrierCallIdField
+    created_at: CreatedAt
+    started_at: CallStartedAt
+    answered_at: AnsweredAtField
+    ended_at: EndedAtField
+    duration_seconds: DurationSecondsField
+    recording_seconds: Annotated[
+        float | None, Field(description="Length of the recording in seconds; null without one.", examples=[93.8])
+    ]
+    cost_total: CostTotalField
+    cost_list: CostListField
+    currency: Currency
+    sentiment: SentimentField
+    success: SuccessField
+    analysis: Annotated[
+        CallAnalysisView | None,
+        Field(description="What was made of the call after its end; null before, and if nothing was said."),
+    ]
+    answered_by: Annotated[
+        str | None, Field(description="Result of answering-machine detection; null without one.", examples=["human"])
+    ]
+    interruptions: Annotated[
+        int, Field(description="Number of times that the caller interrupted the agent.", examples=[1])
+    ]
+    usage: Annotated[
+        Mapping[str, int] | None,
+        Field(
+            description="What the call consumed, by resource; ms, tokens and characters. Null if unknown.",
+            examples=[{"call_ms": 94_200, "stt_ms": 93_100, "llm_prompt_tokens": 2310, "tts_characters": 480}],
+        ),
+    ]
+    costs: Annotated[
+        Sequence[CallCost],
+        Field(description="What it consumed and what is charged for it, by resource; while it runs, too."),
+    ]
+    gaps: Annotated[
+        Sequence[Mapping[str, int]],
+        Field(
+            description="Where it continued after its media stream was lost, in ms since it began.",
+            examples=[[{"leg": 1, "lost_ms": 900, "at_ms": 31_400}]],
+        ),
+    ]
+    consent: Annotated[
+        ConsentView, Field(description="What the caller heard to its end, and said about being recorded.")
+    ]
+    caller_attestation: Annotated[
+        Attestation | None,
+        Field(
+            description="What the carrier checked of the caller's number by STIR/SHAKEN. `A`: the caller's "
+            "carrier knows the caller, who may use the number; `B`: it knows the caller; `C`: it "
+            "does not; `failed`: the signature is not valid. Null: not signed, or the carrier did "
+            "not say."
+        ),
+    ]
+    screened_at: Annotated[
+        datetime | None, Field(description="When the called phone asked who calls (call screening); null: it did not.")
+    ]
+    opted_out_at: Annotated[
+        datetime | None,
+        Field(
+            description="When the person on the phone asked not to be called again (UTC), which puts their "
+            "number on the do-not-call list, unless it was withheld. Null: nobody did."
+        ),
+    ]
+    opted_out_by: Annotated[
+        str | None,
+        Field(
+            description="How the person asked not to be called again: words or key; null: nobody did.",
+            examples=["words"],
+        ),
+    ]
+    turns: TurnsField
+    variables: VariablesField
+    metadata: MetadataField
+    transferred_to: Annotated[
+        str | None,
+        Field(
+            description="The number that the caller was transferred to; null without a transfer.",
+            examples=["+12025550199"],
+        ),
+    ]
+    failed_transfers: Annotated[Sequence[FailedTransferView], Field(description="Those that led back to the agent.")]
+
+
+@dataclass(frozen=True, slots=True)
+class AgentName:
+    """The agent that answered."""
+
+    id: Id
+    name: Annotated[str, Field(description="Name of the agent.", examples=["Front desk"])]
+
+
+@dataclass(frozen=True, slots=True)
+class CallAnswer:
+    """A call with all its data."""
+
+    call: Annotated[CallView, Field(description="The call.")]
+    agent: Annotated[AgentName | None, Field(description="The agent.")]
+    recording_url: Annotated[
+        str | None,
+        Field(
+            description="Path of the recording, which needs the same sign-in, or null.",
+            examples=[
+                "/workspaces/01936d2f-6c00-7a3e-9b1d-5f2c8e4a7b60/calls/01936d30-1b2c-7d3e-8f4a-5b6c7d8e9f00/recording"
+            ],
+        ),
+    ]
+    transcription: TranscriptionField
+    summary: SummaryField
+
+
+@dataclass(frozen=True, slots=True)
+class UtteranceView:
+    """An utterance as it was heard. Times are in ms since the call began."""
+
+    speaker: Annotated[str, Field(description="Who spoke.", examples=["caller"])]
+    text: Annotated[str, Field(description="What was heard.", examples=["I need an appointment."])]
+    start_ms: Annotated[int, Field(description="Beginning, in ms since the call began.", examples=[4200])]
+    end_ms: Annotated[int, Field(description="End, in ms since the call began.", examples=[5900])]
+
+
+@dataclass(frozen=True, slots=True)
+class Transcription:
+    """The conversation as text, by word and by utterance."""
+
+    transcription: Annotated[
+        str | None, Field(description="Null if nothing was said.", examples=["Agent: Hello.\nCaller: Good morning."])
+    ]
+    words: Annotated[
+        list[Word], Field(description="What was heard, word by word; a placeholder of what was redacted is one word.")
+    ]
+    utterances: Annotated[list[UtteranceView], Field(description="What was heard, by utterance.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Events:
+    """A call's events in the order of their sequence numbers."""
+
+    events: EventsField
+    has_more: HasMore
+
+
+# --- Handlers of members ---------------------------------------------------------------------------------------------
 
 
 async def list_calls(context: MemberContext, query: CallListQuery) -> CallList:
@@ -913,336 +765,109 @@ async def _recording(storage: Storage, key: str, name: str) -> FileResponse:
         raise Unavailable("Recordings cannot be reached. Try again in a moment.", code="storage_away") from None
 
 
-ROUTES: tuple[Route, ...] = (
-    Route("GET", CALLS, list_calls, member("viewer", "calls:read")),
-    Route("GET", f"{CALLS}/live", list_live, member("viewer", "calls:read")),
-    Route("POST", f"{CALLS}/outbound", place_call, member("member", "calls:write"), status=201, idempotent=True),
-    Route("GET", CALL, get_call, member("viewer", "calls:read")),
-    Route("GET", f"{CALL}/recording", get_recording, member("viewer", "calls:read")),
-    Route("GET", f"{CALL}/transcription", get_transcription, member("viewer", "calls:read")),
-    Route("GET", f"{CALL}/events", list_events, member("viewer", "calls:read")),
-    Route("POST", f"{CALL}/end", end_call, member("member", "calls:write"), beyond_spec=True),
-    Route("POST", f"{CALL}/say", say_words, member("member", "calls:write"), idempotent=True, beyond_spec=True),
-    Route(
-        "POST", f"{CALL}/transfer", transfer_call, member("member", "calls:write"), idempotent=True, beyond_spec=True
-    ),
-    Route(
-        "POST",
-        f"{AGENT}/test",
-        place_test,
-        member("member", "calls:write"),
-        status=201,
-        idempotent=True,
-        limit=RateLimit("test-calls", 30, 60, per_user=True),
-        is_heavy=True,
-    ),
-)
+# --- Answers to members, from the records ----------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class AdminCallRow:
-    """A call in the list."""
+def to_row(call: CallSummary) -> CallRow:
+    """For the list."""
+    return CallRow(**{name: getattr(call, name) for name in CallRow.__slots__})
 
-    id: Id
-    workspace_id: WorkspaceId
-    workspace_name: Annotated[str, Field(description="Name of the workspace.", examples=["Riverside Dental"])]
-    agent_name: Annotated[str | None, Field(description="Name of the agent; null for none.", examples=["Front desk"])]
-    caller_number: CallerNumber
-    caller_withheld: CallerWithheld
-    called_number: CalledNumber
-    direction: Annotated[
-        Direction, Field(description="`inbound`: somebody called the workspace's number. `outbound`: an agent called.")
-    ]
-    status: Annotated[CallStatus, Field(description="Present status.")]
-    end_reason: Annotated[
-        EndReason | None,
-        Field(description="How the conversation ended; null while it has not, or for a call without one."),
-    ]
-    is_test: IsTest
-    carrier: Carrier
-    duration_seconds: Annotated[
-        int, Field(description="Seconds from the answer to the end; 0 for an unanswered call.", examples=[94])
-    ]
-    cost_total: Annotated[
-        Money,
-        Field(
-            description="What the customer is billed for the call, after included and trial minutes.", examples=[0.06]
-        ),
-    ]
-    cost_list: Annotated[Money, Field(description="The call's minutes at list price, in major units.", examples=[0.19])]
-    currency: Currency
-    created_at: CreatedAt
-    started_at: CallStartedAt
-    variables: Annotated[
-        Mapping[str, str],
-        Field(
-            description="What placeholders in the agent's texts stand for in this call.",
-            examples=[{"customer_name": "Ada"}],
-        ),
-    ]
-    metadata: Annotated[
-        Mapping[str, str],
-        Field(
-            description="Values of the customer's own, by name; returned as they were sent.",
-            examples=[{"order_id": "4711"}],
-        ),
+
+def to_live(call: CallSummary, now: datetime) -> LiveCallRow:
+    """The call at this moment."""
+    values = {name: getattr(call, name) for name in LiveCallRow.__slots__ if name != "duration_so_far"}
+    return LiveCallRow(**values, duration_so_far=seconds_so_far(call, now))
+
+
+def seconds_so_far(line: CallSummary, now: datetime) -> int:
+    """Seconds since the call was answered, 0 before."""
+    return max(0, int((now - line.answered_at).total_seconds())) if line.answered_at else 0
+
+
+def to_answer(call: CallReport, recording_url: str | None) -> CallAnswer:
+    """The call with all its data."""
+    line, details = call.summary_line, call.details
+    view = CallView(
+        **{name: getattr(line, name) for name in CallView.__slots__ if hasattr(line, name)},
+        agent_version=call.agent_version,
+        phone_number_id=call.phone_number_id,
+        recording_seconds=_float(call.recording_seconds),
+        sentiment=call.sentiment,
+        success=call.success,
+        analysis=to_analysis(call),
+        answered_by=details.answered_by,
+        transferred_to=(details.transfer.number or None) if details.transfer else None,
+        failed_transfers=[FailedTransferView(one.number or None, one.failure, one.at) for one in details.returns],
+        interruptions=details.interruptions,
+        usage=make_usage(details.usage, call.costs),
+        costs=to_costs(call.costs, line.currency),
+        consent=to_consent(details.consent),
+        caller_attestation=details.attestation,  # type: ignore[arg-type]
+        screened_at=details.screened_at,
+        opted_out_at=details.opted_out_at,
+        opted_out_by=details.opted_out_by or None,
+        gaps=encode_details(details).get("gaps", ()),
+        turns=call.turns,
+    )
+    agent = AgentName(line.agent_id, line.agent_name) if line.agent_id and line.agent_name is not None else None
+    url = recording_url if call.recording_key else None
+    return CallAnswer(view, agent, url, call.transcription, call.summary)
+
+
+def to_consent(consent: ConsentRecord) -> ConsentView:
+    """As the call's record has it."""
+    return ConsentView(consent.disclosed_at, consent.announced_at, consent.refused_at, consent.refused_by or None)
+
+
+def to_costs(costs: Iterable[ResourceCost], currency: str) -> list[CallCost]:
+    """By resource and unit: customers do not see which provider worked. currency: the workspace's."""
+    groups: dict[tuple[Role, LedgerUnit], list[ResourceCost]] = {}
+    for cost in costs:
+        groups.setdefault((cost.resource_type, cost.unit), []).append(cost)
+    return [
+        CallCost(role, float(sum(one.quantity for one in group)), unit, _sum_prices(group), currency)
+        for (role, unit), group in groups.items()
     ]
 
 
-@dataclass(frozen=True, slots=True)
-class AdminCallList(ListAnswer):
-    """A page of calls, newest first. `total` counts up to 100,000 calls, and is null with `q`."""
-
-    calls: Annotated[list[AdminCallRow], Field(description="The calls.")]
-
-
-@dataclass(frozen=True, slots=True)
-class AdminLiveCall:
-    """A call in progress or not answered yet."""
-
-    id: Id
-    workspace_id: WorkspaceId
-    workspace_name: Annotated[str, Field(description="Name of the workspace.", examples=["Riverside Dental"])]
-    agent_id: OptionalAgentId
-    agent_name: Annotated[str | None, Field(description="Name of the agent; null for none.", examples=["Front desk"])]
-    caller_number: CallerNumber
-    caller_withheld: CallerWithheld
-    called_number: CalledNumber
-    direction: Annotated[
-        Direction, Field(description="`inbound`: somebody called the workspace's number. `outbound`: an agent called.")
-    ]
-    status: Annotated[CallStatus, Field(description="Present status.")]
-    is_test: IsTest
-    duration_so_far: Annotated[int, Field(description="Seconds since it was answered, 0 before.", examples=[12])]
-    started_at: CallStartedAt
+def _sum_prices(costs: Iterable[ResourceCost]) -> Decimal | None:
+    """None as soon as one is unknown."""
+    prices = [cost.price for cost in costs]
+    known = [price for price in prices if price is not None]
+    return sum(known, Decimal(0)) if len(known) == len(prices) else None
 
 
-@dataclass(frozen=True, slots=True)
-class AdminLiveCalls:
-    """Calls that have not ended, the longest first; up to 1,000."""
-
-    active_calls: Annotated[list[AdminLiveCall], Field(description="The calls.")]
-    has_more: HasMore
+def _float(value: Decimal | None) -> float | None:
+    return None if value is None else float(value)
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """What became of the order."""
-
-    outcome: Annotated[
-        Literal["ending", "ended"],
-        Field(description="`ending`: the call ends within seconds. `ended`: it was over before."),
-    ]
+def to_transcription(text: str | None, utterances: Sequence[Mapping[str, Any]]) -> Transcription:
+    """utterances: as stored, with the times of their words."""
+    words = [word for one in utterances for word in make_words(one)]
+    views = [UtteranceView(one["speaker"], one["text"], one["start_ms"], one["end_ms"]) for one in utterances]
+    return Transcription(text, words, views)
 
 
-@dataclass(frozen=True, slots=True)
-class AdminCallCost:
-    """What the call consumed of one resource."""
-
-    resource_type: Annotated[Role, Field(description="What was consumed.")]
-    provider: ProviderName
-    vendor: Annotated[str, Field(description="The adapter to the provider's API.", examples=["openai"])]
-    model: Annotated[
-        str,
-        Field(description="The model, as the vendor names it; empty where it has none.", examples=["llama-3.3-70b"]),
-    ]
-    quantity: Annotated[float, Field(description="In `unit`.", examples=[93_100])]
-    unit: Annotated[LedgerUnit, Field(description="Unit of `quantity`.", examples=["ms"])]
-    cost: Annotated[
-        Money | None, Field(description="What we pay for it, in major units; null if it is unknown.", examples=[0.0042])
-    ]
-    price: Annotated[
-        Money | None,
-        Field(description="What the customer is charged, in major units; null if it is unknown.", examples=[0.19]),
-    ]
-    currency: Currency
-    price_currency: Currency
-    estimated: Annotated[bool, Field(description="We counted at least a part of it ourselves.")]
+def to_analysis(call: CallReport) -> CallAnalysisView | None:
+    """None for a call that is not over, or in which nothing was said."""
+    return None if call.analysis_status is None else CallAnalysisView(**_common(call, call.analysis_status))
 
 
-@dataclass(frozen=True, slots=True)
-class AdminCall:
-    """A call with all its data."""
-
-    id: Id
-    agent_version: Annotated[
-        int | None, Field(description="The version of the agent that answers; null without an agent.", examples=[3])
-    ]
-    phone_number_id: Annotated[UUID | None, Field(description="Id of the workspace's phone number; null for none.")]
-    caller_number: CallerNumber
-    caller_withheld: CallerWithheld
-    called_number: CalledNumber
-    direction: Annotated[
-        Direction, Field(description="`inbound`: somebody called the workspace's number. `outbound`: an agent called.")
-    ]
-    status: Annotated[CallStatus, Field(description="Present status.")]
-    end_reason: Annotated[
-        EndReason | None,
-        Field(description="How the conversation ended; null while it has not, or for a call without one."),
-    ]
-    end_detail: Annotated[
-        str | None,
-        Field(
-            description="More about the end, or why the call was refused; null for nothing more.",
-            examples=["over_limit"],
-        ),
-    ]
-    is_test: IsTest
-    carrier: Carrier
-    carrier_call_id: Annotated[
-        str | None,
-        Field(
-            description="The call's id at its carrier; null before the carrier gave one.",
-            examples=["CA0123456789abcdef"],
-        ),
-    ]
-    media_node: Annotated[
-        str | None, Field(description="The media node that runs or ran the call; null before.", examples=["media-7f9c"])
-    ]
-    created_at: CreatedAt
-    started_at: CallStartedAt
-    answered_at: Annotated[datetime | None, Field(description="When the call was answered (UTC); null if it was not.")]
-    ended_at: Annotated[datetime | None, Field(description="When the call ended (UTC); null before.")]
-    duration_seconds: Annotated[
-        int, Field(description="Seconds from the answer to the end; 0 for an unanswered call.", examples=[94])
-    ]
-    has_recording: Annotated[bool, Field(description="Whether there is a recording.")]
-    cost_total: Annotated[
-        Money,
-        Field(
-            description="What the customer is billed for the call, after included and trial minutes.", examples=[0.06]
-        ),
-    ]
-    cost_list: Annotated[Money, Field(description="The call's minutes at list price, in major units.", examples=[0.19])]
-    currency: Currency
-    provider_cost: Annotated[
-        Money | None,
-        Field(
-            description="Their sum in US dollars; null if one of them is unknown, and warning says so.", examples=[0.05]
-        ),
-    ]
-    warning: Annotated[
-        str | None,
-        Field(
-            description="Why a cost is too low, and so a margin unknown; null where all costs are known.",
-            examples=[None],
-        ),
-    ]
-    transcription: Annotated[
-        str | None,
-        Field(
-            description="What was heard, as text; null if nothing was said.",
-            examples=["Agent: Hello.\nCaller: Good morning."],
-        ),
-    ]
-    summary: Annotated[
-        str | None,
-        Field(
-            description="A summary of the conversation; null without one.",
-            examples=["The caller booked a check-up for Friday."],
-        ),
-    ]
-    sentiment: Annotated[
-        str | None, Field(description="The caller's mood; null while it is unknown.", examples=["positive"])
-    ]
-    success: Annotated[
-        bool | None, Field(description="Whether the agent's criterion of success was met; null while that is unknown.")
-    ]
-    analysis: Annotated[
-        AdminCallAnalysis | None,
-        Field(description="What was made of the call after its end; null before, and if nothing was said."),
-    ]
-    details: Annotated[
-        Mapping[str, Any],
-        Field(
-            description="Usage, carrier, media streams, gaps and other recorded facts.",
-            examples=[{"answered_by": "human"}],
-        ),
-    ]
-    costs: Annotated[Sequence[AdminCallCost], Field(description="What it consumed by resource, while it runs, too.")]
-    turns: Annotated[Sequence[ConversationTurn], Field(description="The conversation by turns.")]
-    variables: Annotated[
-        Mapping[str, str],
-        Field(
-            description="What placeholders in the agent's texts stand for in this call.",
-            examples=[{"customer_name": "Ada"}],
-        ),
-    ]
-    metadata: Annotated[
-        Mapping[str, str],
-        Field(
-            description="Values of the customer's own, by name; returned as they were sent.",
-            examples=[{"order_id": "4711"}],
-        ),
-    ]
-    is_content_withheld: Annotated[
-        bool, Field(description="No reason was given, so transcription, summary and turns are left out.")
-    ]
+def _common(call: CallReport, status: AnalysisStatus) -> dict[str, Any]:
+    record = call.analysis
+    return {
+        "status": status,
+        "reason": record.reason,
+        "method": record.method,
+        "sentiment_score": call.sentiment_score,
+        "success_reason": record.success_reason,
+        "extracted": record.extracted,
+        "analysed_at": record.at,
+    }
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
-    """An id and its name."""
+# --- Requests of the staff -------------------------------------------------------------------------------------------
 
-    id: Id
-    name: Annotated[str, Field(description="Its name.", examples=["Riverside Dental"])]
-
-
-@dataclass(frozen=True, slots=True)
-class AdminCallAnswer:
-    """A call, its workspace and the agent that answered."""
-
-    call: Annotated[AdminCall, Field(description="The call.")]
-    workspace: Annotated[Named, Field(description="The workspace.")]
-    agent: Annotated[Named | None, Field(description="The agent.")]
-
-
-@dataclass(frozen=True, slots=True)
-class AdminCallEvents:
-    """A call's events in the order of their sequence numbers."""
-
-    events: Annotated[list[EventLine], Field(description="The events, in order.")]
-    has_more: HasMore
-
-
-def to_admin_row(line: CallSummary) -> AdminCallRow:
-    return AdminCallRow(**{name: getattr(line, name) for name in AdminCallRow.__slots__})
-
-
-def to_admin_live(line: CallSummary, now: datetime) -> AdminLiveCall:
-    seconds = max(0, int((now - line.answered_at).total_seconds())) if line.answered_at else 0
-    values = {name: getattr(line, name) for name in AdminLiveCall.__slots__ if name != "duration_so_far"}
-    return AdminLiveCall(**values, duration_so_far=seconds)
-
-
-def without_content(call: CallReport) -> CallReport:
-    """The call without what was said in it, and what was concluded from it in words."""
-    analysis = structs.replace(call.analysis, success_reason="", extracted=None)
-    return replace(call, transcription=None, summary=None, turns=[], analysis=analysis)
-
-
-def to_admin_answer(call: CallReport, *, is_content_withheld: bool) -> AdminCallAnswer:
-    line = call.summary_line
-    values = {name: getattr(line, name) for name in AdminCall.__slots__ if hasattr(line, name)}
-    values |= {name: getattr(call, name) for name in AdminCall.__slots__ if hasattr(call, name) and name not in values}
-    values |= {"has_recording": call.recording_key is not None, "details": encode_details(call.details)}
-    costs = [_to_cost(one, line.currency) for one in call.costs]
-    unpriced = sum(entry.cost is None for entry in costs)
-    values |= {"provider_cost": None if unpriced else sum((entry.cost or 0 for entry in costs), Decimal(0))}
-    values |= {"warning": cost_warning(unpriced)}
-    values |= {"analysis": to_admin_analysis(call), "costs": costs, "is_content_withheld": is_content_withheld}
-    agent = Named(line.agent_id, line.agent_name) if line.agent_id and line.agent_name is not None else None
-    return AdminCallAnswer(AdminCall(**values), Named(line.workspace_id, line.workspace_name), agent)
-
-
-def _to_cost(cost: ResourceCost, price_currency: str) -> AdminCallCost:
-    values = {name: getattr(cost, name) for name in AdminCallCost.__slots__ if name != "price_currency"}
-    return AdminCallCost(**{**values, "quantity": float(cost.quantity)}, price_currency=price_currency)
-
-
-ADMIN_CALLS = "/admin/calls"
-# Calls hold callers' numbers and words, which finance has no need to see.
-READERS = admin("support", "read_only")
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, max_length=500, pattern=ONE_LINE)]
 _REASON = "Why this is read, such as the number of a ticket; the workspace's owner sees it."
 
@@ -1281,6 +906,220 @@ class AdminEnding(Body):
     )
 
 
+# --- Answers to the staff --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class AdminCallRow:
+    """A call in the list."""
+
+    id: Id
+    workspace_id: WorkspaceId
+    workspace_name: WorkspaceNameField
+    agent_name: AgentNameField
+    caller_number: CallerNumber
+    caller_withheld: CallerWithheld
+    called_number: CalledNumber
+    direction: DirectionField
+    status: StatusField
+    end_reason: EndReasonField
+    is_test: IsTest
+    carrier: Carrier
+    duration_seconds: DurationSecondsField
+    cost_total: CostTotalField
+    cost_list: CostListField
+    currency: Currency
+    created_at: CreatedAt
+    started_at: CallStartedAt
+    variables: VariablesField
+    metadata: MetadataField
+
+
+@dataclass(frozen=True, slots=True)
+class AdminCallList(ListAnswer):
+    """A page of calls, newest first. `total` counts up to 100,000 calls, and is null with `q`."""
+
+    calls: Annotated[list[AdminCallRow], Field(description="The calls.")]
+
+
+@dataclass(frozen=True, slots=True)
+class AdminLiveCall:
+    """A call in progress or not answered yet."""
+
+    id: Id
+    workspace_id: WorkspaceId
+    workspace_name: WorkspaceNameField
+    agent_id: OptionalAgentId
+    agent_name: AgentNameField
+    caller_number: CallerNumber
+    caller_withheld: CallerWithheld
+    called_number: CalledNumber
+    direction: DirectionField
+    status: StatusField
+    is_test: IsTest
+    duration_so_far: DurationSoFarField
+    started_at: CallStartedAt
+
+
+@dataclass(frozen=True, slots=True)
+class AdminLiveCalls:
+    """Calls that have not ended, the longest first; up to 1,000."""
+
+    active_calls: Annotated[list[AdminLiveCall], Field(description="The calls.")]
+    has_more: HasMore
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What became of the order."""
+
+    outcome: Annotated[
+        Literal["ending", "ended"],
+        Field(description="`ending`: the call ends within seconds. `ended`: it was over before."),
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class AdminCallCost:
+    """What the call consumed of one resource."""
+
+    resource_type: ResourceTypeField
+    provider: ProviderName
+    vendor: Annotated[str, Field(description="The adapter to the provider's API.", examples=["openai"])]
+    model: Annotated[
+        str,
+        Field(description="The model, as the vendor names it; empty where it has none.", examples=["llama-3.3-70b"]),
+    ]
+    quantity: QuantityField
+    unit: UnitField
+    cost: Annotated[
+        Money | None, Field(description="What we pay for it, in major units; null if it is unknown.", examples=[0.0042])
+    ]
+    price: Annotated[
+        Money | None,
+        Field(description="What the customer is charged, in major units; null if it is unknown.", examples=[0.19]),
+    ]
+    currency: Currency
+    price_currency: Currency
+    estimated: Annotated[bool, Field(description="We counted at least a part of it ourselves.")]
+
+
+@dataclass(frozen=True, slots=True)
+class AdminCallAnalysis(CallAnalysisView):
+    """What was made of a call after its end, and by which model."""
+
+    extracted: Annotated[
+        Mapping[str, Any] | None,
+        Field(
+            description="What was extracted by the agent's `analysis.extraction`; null without one, or without a "
+            "language model.",
+            examples=[{"appointment_day": "Friday"}],
+        ),
+    ]
+    provider: Annotated[
+        str, Field(description="The provider that answered; empty without a language model.", examples=["openai"])
+    ]
+    model: Annotated[str, Field(description="The model that answered; empty without one.", examples=["llama-3.3-70b"])]
+    tokens: Annotated[
+        int, Field(description="Used for it so far, attempts without a result included.", examples=[1240])
+    ]
+    attempts: Annotated[int, Field(description="So far.", examples=[1])]
+
+
+@dataclass(frozen=True, slots=True)
+class AdminCall:
+    """A call with all its data."""
+
+    id: Id
+    agent_version: AgentVersionField
+    phone_number_id: PhoneNumberIdField
+    caller_number: CallerNumber
+    caller_withheld: CallerWithheld
+    called_number: CalledNumber
+    direction: DirectionField
+    status: StatusField
+    end_reason: EndReasonField
+    end_detail: EndDetailField
+    is_test: IsTest
+    carrier: Carrier
+    carrier_call_id: CarrierCallIdField
+    media_node: Annotated[
+        str | None, Field(description="The media node that runs or ran the call; null before.", examples=["media-7f9c"])
+    ]
+    created_at: CreatedAt
+    started_at: CallStartedAt
+    answered_at: AnsweredAtField
+    ended_at: EndedAtField
+    duration_seconds: DurationSecondsField
+    has_recording: Annotated[bool, Field(description="Whether there is a recording.")]
+    cost_total: CostTotalField
+    cost_list: CostListField
+    currency: Currency
+    provider_cost: Annotated[
+        Money | None,
+        Field(
+            description="Their sum in US dollars; null if one of them is unknown, and warning says so.", examples=[0.05]
+        ),
+    ]
+    warning: Annotated[
+        str | None,
+        Field(
+            description="Why a cost is too low, and so a margin unknown; null where all costs are known.",
+            examples=[None],
+        ),
+    ]
+    transcription: TranscriptionField
+    summary: SummaryField
+    sentiment: SentimentField
+    success: SuccessField
+    analysis: Annotated[
+        AdminCallAnalysis | None,
+        Field(description="What was made of the call after its end; null before, and if nothing was said."),
+    ]
+    details: Annotated[
+        Mapping[str, Any],
+        Field(
+            description="Usage, carrier, media streams, gaps and other recorded facts.",
+            examples=[{"answered_by": "human"}],
+        ),
+    ]
+    costs: Annotated[Sequence[AdminCallCost], Field(description="What it consumed by resource, while it runs, too.")]
+    turns: TurnsField
+    variables: VariablesField
+    metadata: MetadataField
+    is_content_withheld: Annotated[
+        bool, Field(description="No reason was given, so transcription, summary and turns are left out.")
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """An id and its name."""
+
+    id: Id
+    name: Annotated[str, Field(description="Its name.", examples=["Riverside Dental"])]
+
+
+@dataclass(frozen=True, slots=True)
+class AdminCallAnswer:
+    """A call, its workspace and the agent that answered."""
+
+    call: Annotated[AdminCall, Field(description="The call.")]
+    workspace: Annotated[Named, Field(description="The workspace.")]
+    agent: Annotated[Named | None, Field(description="The agent.")]
+
+
+@dataclass(frozen=True, slots=True)
+class AdminCallEvents:
+    """A call's events in the order of their sequence numbers."""
+
+    events: EventsField
+    has_more: HasMore
+
+
+# --- Handlers of the staff -------------------------------------------------------------------------------------------
+
+
 async def admin_list_calls(context: AdminContext, query: AdminCallsQuery) -> AdminCallList:
     """The platform's calls, newest first. A search by words needs a `reason`, which is written to the audit log of each
     workspace that it answers calls of."""
@@ -1299,13 +1138,6 @@ async def admin_list_live(context: AdminContext) -> AdminLiveCalls:
     return AdminLiveCalls([to_admin_live(call, context.now) for call in found.rows], found.has_more)
 
 
-async def admin_end_call(context: AdminContext, call_id: CallId, body: AdminEnding) -> Ended:
-    """Ends a call of any workspace: queued, ringing, in progress or transferred. A call that is over stays as it is, so
-    a repeated request is harmless."""
-    is_ending = await end_by_staff(context.db, context.actor, call_id, body.reason, context.now, polite=body.polite)
-    return Ended("ending" if is_ending else "ended")
-
-
 async def admin_get_call(context: AdminContext, call_id: CallId, query: AdminCallQuery) -> AdminCallAnswer:
     """A call with all its data. What was said is answered with a `reason` only, which is written to the audit log."""
     call = await context.services[CallRecords].get(context.db, None, call_id)
@@ -1313,6 +1145,13 @@ async def admin_get_call(context: AdminContext, call_id: CallId, query: AdminCal
         return to_admin_answer(without_content(call), is_content_withheld=True)
     await _record_read(context, call.summary_line.workspace_id, call_id, "call", query.reason)
     return to_admin_answer(call, is_content_withheld=False)
+
+
+async def admin_end_call(context: AdminContext, call_id: CallId, body: AdminEnding) -> Ended:
+    """Ends a call of any workspace: queued, ringing, in progress or transferred. A call that is over stays as it is, so
+    a repeated request is harmless."""
+    is_ending = await end_by_staff(context.db, context.actor, call_id, body.reason, context.now, polite=body.polite)
+    return Ended("ending" if is_ending else "ended")
 
 
 async def admin_list_events(context: AdminContext, call_id: CallId, query: AdminEventsQuery) -> AdminCallEvents:
@@ -1339,6 +1178,84 @@ async def _record_read(
     await record_read(context.db, context.actor, workspace_id, call_id, content, reason)
 
 
+# --- Answers to the staff, from the records --------------------------------------------------------------------------
+
+
+def to_admin_row(line: CallSummary) -> AdminCallRow:
+    return AdminCallRow(**{name: getattr(line, name) for name in AdminCallRow.__slots__})
+
+
+def to_admin_live(line: CallSummary, now: datetime) -> AdminLiveCall:
+    seconds = max(0, int((now - line.answered_at).total_seconds())) if line.answered_at else 0
+    values = {name: getattr(line, name) for name in AdminLiveCall.__slots__ if name != "duration_so_far"}
+    return AdminLiveCall(**values, duration_so_far=seconds)
+
+
+def without_content(call: CallReport) -> CallReport:
+    """The call without what was said in it, and what was concluded from it in words."""
+    analysis = structs.replace(call.analysis, success_reason="", extracted=None)
+    return replace(call, transcription=None, summary=None, turns=[], analysis=analysis)
+
+
+def to_admin_answer(call: CallReport, *, is_content_withheld: bool) -> AdminCallAnswer:
+    line = call.summary_line
+    values = {name: getattr(line, name) for name in AdminCall.__slots__ if hasattr(line, name)}
+    values |= {name: getattr(call, name) for name in AdminCall.__slots__ if hasattr(call, name) and name not in values}
+    values |= {"has_recording": call.recording_key is not None, "details": encode_details(call.details)}
+    costs = [_to_cost(one, line.currency) for one in call.costs]
+    unpriced = sum(entry.cost is None for entry in costs)
+    values |= {"provider_cost": None if unpriced else sum((entry.cost or 0 for entry in costs), Decimal(0))}
+    values |= {"warning": cost_warning(unpriced)}
+    values |= {"analysis": to_admin_analysis(call), "costs": costs, "is_content_withheld": is_content_withheld}
+    agent = Named(line.agent_id, line.agent_name) if line.agent_id and line.agent_name is not None else None
+    return AdminCallAnswer(AdminCall(**values), Named(line.workspace_id, line.workspace_name), agent)
+
+
+def _to_cost(cost: ResourceCost, price_currency: str) -> AdminCallCost:
+    values = {name: getattr(cost, name) for name in AdminCallCost.__slots__ if name != "price_currency"}
+    return AdminCallCost(**{**values, "quantity": float(cost.quantity)}, price_currency=price_currency)
+
+
+def to_admin_analysis(call: CallReport) -> AdminCallAnalysis | None:
+    """As `to_analysis`."""
+    if call.analysis_status is None:
+        return None
+    record = call.analysis
+    return AdminCallAnalysis(
+        **_common(call, call.analysis_status),
+        provider=record.provider,
+        model=record.model,
+        tokens=record.tokens,
+        attempts=record.runs,
+    )
+
+
+# --- Routes ----------------------------------------------------------------------------------------------------------
+
+ROUTES: tuple[Route, ...] = (
+    Route("GET", CALLS, list_calls, member("viewer", "calls:read")),
+    Route("GET", f"{CALLS}/live", list_live, member("viewer", "calls:read")),
+    Route("POST", f"{CALLS}/outbound", place_call, member("member", "calls:write"), status=201, idempotent=True),
+    Route("GET", CALL, get_call, member("viewer", "calls:read")),
+    Route("GET", f"{CALL}/recording", get_recording, member("viewer", "calls:read")),
+    Route("GET", f"{CALL}/transcription", get_transcription, member("viewer", "calls:read")),
+    Route("GET", f"{CALL}/events", list_events, member("viewer", "calls:read")),
+    Route("POST", f"{CALL}/end", end_call, member("member", "calls:write"), beyond_spec=True),
+    Route("POST", f"{CALL}/say", say_words, member("member", "calls:write"), idempotent=True, beyond_spec=True),
+    Route(
+        "POST", f"{CALL}/transfer", transfer_call, member("member", "calls:write"), idempotent=True, beyond_spec=True
+    ),
+    Route(
+        "POST",
+        f"{AGENT}/test",
+        place_test,
+        member("member", "calls:write"),
+        status=201,
+        idempotent=True,
+        limit=RateLimit("test-calls", 30, 60, per_user=True),
+        is_heavy=True,
+    ),
+)
 ADMIN_ROUTES: tuple[Route, ...] = (
     Route("GET", ADMIN_CALLS, admin_list_calls, READERS),
     Route("GET", f"{ADMIN_CALLS}/live", admin_list_live, READERS),
