@@ -14,6 +14,7 @@ PUBLISHED_NAMES: Final[Mapping[str, str]] = {
     "AgentNumber": "Number",
     "AgentStats": "Stats",
     "AgentSummary": "Listed",
+    "BlockedCaller": "BlockedCallerView",
     "CallerMessage": "MessageView",
     "CampaignProgress": "CampaignProgressView",
     "Choice": "ProviderChoice",

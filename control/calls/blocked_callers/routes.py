@@ -12,40 +12,8 @@ from control.calls.records.rules import ANONYMOUS
 from control.http.access import member
 from control.http.body import ONE_LINE, Body
 from control.http.context import MemberContext
-from control.http.fields import CreatedAt, Id
 from control.http.pagination import ListAnswer, ListQuery, page_fields
 from control.http.route import Route
-
-
-@dataclass(frozen=True, slots=True)
-class BlockedCallerView:
-    """A blocked caller."""
-
-    id: Id
-    caller: Annotated[
-        str, Field(description="E.164 number, or `anonymous` for all who withhold theirs.", examples=["+12025550123"])
-    ]
-    note: Annotated[str, Field(description="Why, for the workspace's members.", examples=["Sales calls"])]
-    created_at: CreatedAt
-
-
-@dataclass(frozen=True, slots=True)
-class BlockedCallerAnswer:
-    """A blocked caller."""
-
-    blocked_caller: Annotated[BlockedCallerView, Field(description="The blocked caller.")]
-
-
-@dataclass(frozen=True, slots=True)
-class BlockedCallerList(ListAnswer):
-    """A page of blocked callers, newest first."""
-
-    blocked_callers: Annotated[list[BlockedCallerView], Field(description="The blocked callers.")]
-
-
-def to_view(blocked: BlockedCaller) -> BlockedCallerView:
-    return BlockedCallerView(blocked.id, blocked.caller, blocked.note, blocked.created_at)
-
 
 BLOCKED_CALLERS = "/workspaces/{workspaceId}/blocked-callers"
 _CALLER: Final = rf"^(\+[1-9][0-9]{{6,14}}|{ANONYMOUS})$"
@@ -71,12 +39,26 @@ class NewBlockedCaller(Body):
     )
 
 
+@dataclass(frozen=True, slots=True)
+class BlockedCallerAnswer:
+    """A blocked caller."""
+
+    blocked_caller: Annotated[BlockedCaller, Field(description="The blocked caller.")]
+
+
+@dataclass(frozen=True, slots=True)
+class BlockedCallerList(ListAnswer):
+    """A page of blocked callers, newest first."""
+
+    blocked_callers: Annotated[list[BlockedCaller], Field(description="The blocked callers.")]
+
+
 async def list_blocked_callers(context: MemberContext, query: BlockedCallersQuery) -> BlockedCallerList:
     """The callers that the workspace blocks, newest first."""
     found = await context.services[BlockedCallers].list_page(
         context.db, context.workspace_id, caller=query.caller, page=query.request()
     )
-    return BlockedCallerList([to_view(one) for one in found.rows], **page_fields(query, found))
+    return BlockedCallerList(found.rows, **page_fields(query, found))
 
 
 async def block_caller(context: MemberContext, body: NewBlockedCaller) -> BlockedCallerAnswer:
@@ -84,7 +66,7 @@ async def block_caller(context: MemberContext, body: NewBlockedCaller) -> Blocke
     blocked = await context.services[BlockedCallers].block(
         context.db, context.workspace_id, context.actor, body.caller, body.note, context.now
     )
-    return BlockedCallerAnswer(to_view(blocked))
+    return BlockedCallerAnswer(blocked)
 
 
 async def unblock_caller(

@@ -1,15 +1,20 @@
 """Blocked callers as values."""
 
 from dataclasses import dataclass
-from datetime import datetime
-from uuid import UUID
+from typing import Annotated
+
+from pydantic import Field
+
+from control.http.fields import CreatedAt, Id
 
 
 @dataclass(frozen=True, slots=True)
 class BlockedCaller:
-    """A caller whose calls a workspace rejects. caller: E.164, or ANONYMOUS for all who withhold their number."""
+    """A blocked caller."""
 
-    id: UUID
-    caller: str
-    note: str
-    created_at: datetime
+    id: Id
+    caller: Annotated[
+        str, Field(description="E.164 number, or `anonymous` for all who withhold theirs.", examples=["+12025550123"])
+    ]
+    note: Annotated[str, Field(description="Why, for the workspace's members.", examples=["Sales calls"])]
+    created_at: CreatedAt

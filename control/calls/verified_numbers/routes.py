@@ -17,6 +17,28 @@ from control.http.context import MemberContext
 from control.http.fields import CallId, Id
 from control.http.route import RateLimit, Route
 
+VERIFIED_NUMBERS = "/workspaces/{workspaceId}/verified-numbers"
+CODES: Final = f"{VERIFIED_NUMBERS}/codes"
+
+
+class NewPhoneCode(Body):
+    """A phone to call with a code."""
+
+    phone_number: str = Field(max_length=32, description="The phone, in E.164.", examples=["+14155550123"])
+    language: str = Field(
+        "en",
+        pattern=LANGUAGE,
+        max_length=20,
+        description="Language in which the code is spoken (BCP 47): en, de, es or fr; English for others.",
+        examples=["en"],
+    )
+
+
+class GivenPhoneCode(Body):
+    """A code that was heard."""
+
+    code: Annotated[str, Field(pattern=rf"^[0-9]{{{DIGITS}}}$", description="The six digits.", examples=["042195"])]
+
 
 @dataclass(frozen=True, slots=True)
 class PhoneCodeView:
@@ -59,37 +81,6 @@ class VerifiedNumberList:
     verified_numbers: Annotated[list[VerifiedNumberView], Field(description="The verified phones.")]
 
 
-def to_code_view(code: PhoneCode) -> PhoneCodeView:
-    return PhoneCodeView(code.id, code.phone_number, code.call_id, code.expires_at)
-
-
-def to_view(verified: VerifiedNumber) -> VerifiedNumberView:
-    return VerifiedNumberView(verified.id, verified.user_id, verified.phone_number, verified.verified_at)
-
-
-VERIFIED_NUMBERS = "/workspaces/{workspaceId}/verified-numbers"
-CODES: Final = f"{VERIFIED_NUMBERS}/codes"
-
-
-class NewPhoneCode(Body):
-    """A phone to call with a code."""
-
-    phone_number: str = Field(max_length=32, description="The phone, in E.164.", examples=["+14155550123"])
-    language: str = Field(
-        "en",
-        pattern=LANGUAGE,
-        max_length=20,
-        description="Language in which the code is spoken (BCP 47): en, de, es or fr; English for others.",
-        examples=["en"],
-    )
-
-
-class GivenPhoneCode(Body):
-    """A code that was heard."""
-
-    code: Annotated[str, Field(pattern=rf"^[0-9]{{{DIGITS}}}$", description="The six digits.", examples=["042195"])]
-
-
 async def request_phone_code(context: MemberContext, body: NewPhoneCode) -> PhoneCodeAnswer:
     """Calls a phone of the member's from the workspace's number, and speaks a code. It counts as a test call."""
     request = CodeRequest(context.workspace_id, context.user_id, body.phone_number, body.language)
@@ -121,6 +112,14 @@ async def forget_verified_number(
     await context.services[PhoneCodes].forget(
         context.db, context.actor, context.workspace_id, context.user_id, verified_number_id
     )
+
+
+def to_code_view(code: PhoneCode) -> PhoneCodeView:
+    return PhoneCodeView(code.id, code.phone_number, code.call_id, code.expires_at)
+
+
+def to_view(verified: VerifiedNumber) -> VerifiedNumberView:
+    return VerifiedNumberView(verified.id, verified.user_id, verified.phone_number, verified.verified_at)
 
 
 ROUTES: tuple[Route, ...] = (
