@@ -55,9 +55,9 @@ from control.regulatory_bundles.service import RegulatoryBundles
 from control.sso.model import SsoPolicy
 from control.sso.service import make_single_sign_on
 from control.tools.service import ToolServices, make_tools
-from control.voice.administration import ProviderAdministration
+from control.voice.catalogue.service import ProviderAdministration
 from control.voice.key_check import KeyChecker
-from control.voice.workspace_providers import WorkspaceProviders
+from control.voice.workspace_providers.service import WorkspaceProviders
 from control.workspaces.service import Workspaces
 from shared.bus.health import ProviderHealthStates
 from shared.bus.webhook_queue import DeferredWebhooks

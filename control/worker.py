@@ -72,8 +72,8 @@ from control.regulatory_bundles.tasks import regulatory_bundles_tasks
 from control.services import Policies, close_services, make_services
 from control.tools.mcp_servers.tasks import tools_tasks
 from control.tools.service import ToolServices
-from control.voice.administration import ProviderAdministration
-from control.voice.worker_tasks import voice_tasks
+from control.voice.catalogue.service import ProviderAdministration
+from control.voice.tasks import voice_tasks
 from control.webhooks.service import WebhookMetrics
 from control.webhooks.tasks import clear_caller_payloads, webhooks_tasks
 from control.worker_runtime import BackgroundWorker, WorkerMetrics, serve_status

@@ -8,9 +8,9 @@ import pytest
 from msgspec import Struct
 
 from config.catalogue_agents import shipped_providers
-from control.voice.instances import KeyChange, make_instance
+from control.voice.catalogue.service import KeyChange, make_instance
 from control.voice.keys import KEY_OPTION
-from control.voice.offers import KINDS, RULES, Kind
+from control.voice.routing.rules import KINDS, RULES, Kind
 from media.command import VENDORS as ADAPTERS
 from media.providers.factory import ProviderFactory
 from shared.plan import decode_plan

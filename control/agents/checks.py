@@ -31,7 +31,7 @@ from control.integrations.types.rules import IntegrationTypeConfig
 from control.knowledge.service import KnowledgeDocuments
 from control.platform.audit import Actor
 from control.platform.validation_errors import list_faults, make_invalid
-from control.voice.offers import KINDS, RULES, Kind, ProviderOffer, ProviderOffers
+from control.voice.routing.rules import KINDS, RULES, Kind, ProviderOffer, ProviderOffers
 from shared.errors import Conflict, ErrorDetail, Forbidden, Invalid
 from shared.plan import PlanError
 from vendors.registry import VENDORS, find_option_faults, takes_ipa

@@ -50,8 +50,8 @@ from control.knowledge.service import KnowledgeDocuments
 from control.outbound_webhooks.event_types import AgentEventData, EventType
 from control.outbound_webhooks.service import ReportedFact, report_facts
 from control.platform.audit import Actor, Change, record_change
-from control.voice.catalogue import list_workspace_offers
-from control.voice.offers import ProviderOffers
+from control.voice.catalogue.service import list_workspace_offers
+from control.voice.routing.rules import ProviderOffers
 from control.workspaces.service import Workspaces
 from shared.errors import Conflict, Invalid, NotFound
 from shared.ids import new_id

@@ -18,7 +18,7 @@ from control.db.pool import open_pool
 from control.db.scope import enter_platform
 from control.integrations.types.service import seed_integration_types
 from control.platform.seed import seed_platform
-from control.voice.catalogue import seed_providers
+from control.voice.catalogue.service import seed_providers
 
 read_settings = migration_settings
 

@@ -12,10 +12,9 @@ from config.settings import KeySettings, key_settings
 from control.db.pool import Connection, open_pool
 from control.db.scope import enter_platform
 from control.key_options import key_sets, require_keys
-from control.voice.catalogue import list_catalogue
-from control.voice.instances import KeyChange, get_keyed_provider, set_key
-from control.voice.offers import ProviderOffer
+from control.voice.catalogue.service import KeyChange, get_keyed_provider, list_catalogue, set_key
 from control.voice.probe import ProbeFailed, probe
+from control.voice.routing.rules import ProviderOffer
 from shared.errors import Invalid
 from shared.key_sets import VAULT_KEYS
 from shared.secrets import Sealer

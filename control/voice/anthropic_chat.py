@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Struct
 
 from control.voice.chat_question import ChatCompletion, ChatFailed, ChatQuestion, ChatUsage, estimate_usage
-from control.voice.offers import BASE_URL
+from control.voice.routing.rules import BASE_URL
 from vendors.anthropic.facts import ANTHROPIC_URL, AnthropicOptions
 from vendors.anthropic.wire import choose_thinking, drop_sampling, is_out_of_credit, make_headers, make_messages_url
 

@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Struct
 
 from control.voice.chat_question import ChatCompletion, ChatFailed, ChatQuestion, ChatUsage, estimate_usage
-from control.voice.offers import BASE_URL
+from control.voice.routing.rules import BASE_URL
 from vendors.google.facts import GOOGLE_URL
 from vendors.google.wire import choose_thinking, is_day_used_up, is_key_refused, make_gemini_url, make_headers
 

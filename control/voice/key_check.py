@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from control.voice.instances import KeyedProvider
-from control.voice.offers import KINDS, Kind
+from control.voice.keys import KeyedProvider
 from control.voice.role_check import RoleRefused, check_roles
+from control.voice.routing.rules import KINDS, Kind
 from shared.egress import EgressGuard
 from shared.errors import Invalid
 

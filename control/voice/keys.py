@@ -1,8 +1,10 @@
 """Keys of providers: sealed in the database, opened only for a call's plan and for a test of the provider."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
+from control.voice.routing.rules import ProviderOffer
 from shared.errors import Invalid
 from shared.secrets import Sealer, UnsealError
 
@@ -37,3 +39,11 @@ def open_keys(sealer: Sealer, sealed: Mapping[str, bytes], needing: Collection[s
     """The keys of the providers that need one. A key that cannot be unsealed counts as missing."""
     opened = {provider: open_key(sealer, key) for provider, key in sealed.items() if provider in needing}
     return {provider: key for provider, key in opened.items() if key is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class KeyedProvider:
+    """A provider with its platform key. key: empty for a server without keys."""
+
+    offer: ProviderOffer
+    key: str = field(repr=False)

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from control.voice.chat_question import ChatCompletion, ChatFailed, ChatQuestion, ChatUsage, estimate_usage
-from control.voice.offers import BASE_URL
+from control.voice.routing.rules import BASE_URL
 from shared.chat_dialects import (
     DIALECTS,
     RULES,

@@ -20,7 +20,7 @@ import msgspec
 from control.platform.guarded_http import GuardedTransport
 from control.voice.chat_question import CompletionApi, read_error
 from control.voice.completion_apis import COMPLETION_APIS
-from control.voice.instances import KeyedProvider
+from control.voice.keys import KeyedProvider
 from control.voice.vendor_words import read_words, redact
 from shared.chat_dialects import STATUS_OF_CODE
 from shared.egress import EgressGuard

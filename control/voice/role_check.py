@@ -12,9 +12,9 @@ from typing import Any, Final
 
 import msgspec
 
-from control.voice.instances import KeyedProvider
-from control.voice.offers import BASE_URL, KINDS, Kind
+from control.voice.keys import KeyedProvider
 from control.voice.probe import DOCUMENTS, MAX_ERROR_BYTES, ProbeFailed, meant_status, open_client, probe
+from control.voice.routing.rules import BASE_URL, KINDS, Kind
 from control.voice.socket_errors import find_error_status
 from control.voice.socket_exchange import SocketAnswer, SocketFault, exchange, upgrade_headers
 from control.voice.speech_question import SpeechQuestion

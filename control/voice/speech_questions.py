@@ -13,7 +13,7 @@ from typing import Any, Final
 from urllib.parse import quote, urlencode
 
 from control.voice import azure_questions
-from control.voice.offers import Kind
+from control.voice.routing.rules import Kind
 from control.voice.speech_question import WORD, SpeechQuestion
 from vendors.assemblyai.facts import ASSEMBLYAI_URL
 from vendors.cartesia.facts import CARTESIA_URL, CARTESIA_VOICE_ID

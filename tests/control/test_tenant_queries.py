@@ -55,8 +55,8 @@ PLATFORM: Final = frozenset(
         "privacy.store_exports.select_expired",
         "sso.store.delete_expired_flows",
         "tools.mcp_servers.queries.has_servers",
-        "voice.read_provider_use.is_named_by_live_agent",
-        "voice.store_providers.delete_provider",
+        "voice.catalogue.queries.is_named_by_live_agent",
+        "voice.catalogue.queries.delete_provider",
     }
 )
 # By the id of a row, which is unique on the platform. Citus would ask all servers for one row, so these get the

@@ -14,7 +14,7 @@ import pytest
 
 from control.db.pool import open_pool
 from control.db.scope import enter_platform
-from control.voice.instances import KeyChange, set_key
+from control.voice.catalogue.service import KeyChange, set_key
 from shared.secrets import Sealer
 from simulator.carrier.prepared_turn import PreparedTurn
 from tests.media.providers.sse_server import CHUNKED, DONE, delta, sse_server

@@ -12,7 +12,7 @@ from control.db.pool import Connection, open_pool
 from control.db.scope import enter_platform
 from control.integrations.types.service import seed_integration_types
 from control.platform.seed import seed_platform
-from control.voice.catalogue import seed_providers
+from control.voice.catalogue.service import seed_providers
 
 # The shipped prices hold from here on, before any call of a test.
 PRICED_FROM = datetime(2020, 1, 1, tzinfo=UTC)

@@ -12,7 +12,7 @@ import msgspec
 from control.billing.prices.rules import Consumption, PriceList
 from control.voice.accounts import ProviderAccount
 from control.voice.keys import KEY_OPTION
-from control.voice.offers import KINDS, Kind
+from control.voice.routing.rules import KINDS, Kind
 from control.voice.vendor_words import read_words, redact
 from media.providers.ports import ProviderError
 from media.providers.usage import UsageMeter

@@ -8,7 +8,7 @@ from typing import Any
 
 from control.db.pool import open_pool
 from control.db.scope import enter_platform
-from control.voice.instances import KeyChange, set_key
+from control.voice.catalogue.service import KeyChange, set_key
 from media.providers.local.host import running_engine
 from shared.secrets import Sealer
 from simulator.vendors.openai import BASE_PATHS, ChatVendor

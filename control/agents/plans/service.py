@@ -22,8 +22,7 @@ from control.agents.variables import PlannedCall
 from control.db.pool import Connection
 from control.tools.service import plan_http_tools, plan_mcp_tools
 from control.voice.keys import KEY_OPTION, open_keys
-from control.voice.offers import RULES, ProviderOffer, ProviderOffers, RoutingRules
-from control.voice.routing_rules import make_rules
+from control.voice.routing.rules import RULES, ProviderOffer, ProviderOffers, RoutingRules, make_rules
 from control.workspaces.model import NO_DISCLOSURE, DisclosureChoice, disclosure_choice
 from shared.plan import CallPlan, PlanError, ProviderPlan, ToolPlan
 from shared.secrets import Sealer

@@ -13,8 +13,8 @@ from control.agents.templates import queries
 from control.db.keyset import ListPage, PageRequest
 from control.db.pool import Connection
 from control.platform.audit import Actor, Change, record_change
-from control.voice.catalogue import list_catalogue
-from control.voice.offers import ProviderOffers
+from control.voice.catalogue.service import list_catalogue
+from control.voice.routing.rules import ProviderOffers
 from shared.errors import NotFound
 from shared.ids import new_id
 

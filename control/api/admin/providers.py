@@ -28,9 +28,8 @@ from control.http.body import Body, ChangeBody
 from control.http.context import AdminContext
 from control.http.pagination import Query
 from control.http.route import RateLimit, Route
-from control.voice.administration import ProviderAdministration, ProviderEdit
-from control.voice.data_rules import DataPolicy
-from control.voice.routing import FIRST_STRATEGY, Strategy
+from control.voice.catalogue.service import ProviderAdministration, ProviderEdit
+from control.voice.routing.rules import FIRST_STRATEGY, DataPolicy, Strategy
 
 PROVIDERS = "/admin/providers"
 PROVIDER = f"{PROVIDERS}/{{provider}}"

@@ -14,10 +14,8 @@ from control.http.body import Currency, Money
 from control.http.fields import ProviderName
 from control.http.pagination import HasMore
 from control.platform.model import CURRENCY
-from control.voice.data_rules import DataPolicy, read_policy
-from control.voice.figures import ProbeState, RoleFigures, worst_status
-from control.voice.offers import CataloguedProvider
-from control.voice.routing_rules import PlatformRouting
+from control.voice.figures.rules import ProbeState, RoleFigures, worst_status
+from control.voice.routing.rules import CataloguedProvider, DataPolicy, PlatformRouting, read_policy
 
 HealthStatus = Literal["unknown", "healthy", "degraded", "down"]
 ProbeOutcome = Literal["never", "failed", "works"]

@@ -19,9 +19,8 @@ from control.http.body import ChangeBody
 from control.http.context import MemberContext
 from control.http.route import RateLimit, Route
 from control.voice.key_check import KeyCheck
-from control.voice.routing import Strategy
-from control.voice.routing_rules import StrategyConfig
-from control.voice.workspace_providers import SettingsEdit, WorkspaceProviders
+from control.voice.routing.rules import Strategy, StrategyConfig
+from control.voice.workspace_providers.service import SettingsEdit, WorkspaceProviders
 
 VOICE = "/workspaces/{workspaceId}/voice"
 

@@ -8,11 +8,8 @@ from pydantic import Field
 
 from control.http.fields import ProviderName
 from control.http.pagination import HasMore
-from control.voice.data_rules import DataPolicy, read_policy
-from control.voice.offers import ProviderOffer
-from control.voice.routing import Strategy
-from control.voice.routing_rules import StrategyConfig
-from control.voice.workspace_providers import WorkspaceRouting
+from control.voice.routing.rules import DataPolicy, ProviderOffer, Strategy, StrategyConfig, read_policy
+from control.voice.workspace_providers.service import WorkspaceRouting
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,8 +32,8 @@ from control.billing.prices.rules import (
 from control.db.pool import Connection
 from control.platform.audit import Actor, Change, record_change
 from control.platform.model import CURRENCY
-from control.voice.catalogue import list_catalogue, save_estimated_costs
-from control.voice.offers import KINDS, Kind, ProviderOffer
+from control.voice.catalogue.service import list_catalogue, save_estimated_costs
+from control.voice.routing.rules import KINDS, Kind, ProviderOffer
 from shared.errors import Conflict, Invalid
 
 # --- Opening versions ----------------------------------------------------------------------------------------------

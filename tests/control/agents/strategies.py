@@ -5,7 +5,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from control.agents.rules import AgentContent
-from control.voice.offers import KINDS, ProviderOffer
+from control.voice.routing.rules import KINDS, ProviderOffer
 
 NAMES = ("alpha", "beta", "gamma")
 OPTIONS = ("model", "voice_id", "speed")

@@ -14,7 +14,7 @@ from control.agents.plans.rules import LANGUAGE_UNSUPPORTED, find_faults, requir
 from control.agents.rules import AgentContent, AgentVersion
 from control.calls.admission.rules import make_resumed_plan
 from control.calls.records.rules import CallPolicy, OpenCall
-from control.voice.offers import ProviderOffers
+from control.voice.routing.rules import ProviderOffers
 from shared.bus.checkpoints import Checkpoint
 from shared.errors import Invalid
 from shared.events import CallUsage

@@ -15,7 +15,7 @@ from control.agents.plans.placeholders import fill_placeholders, make_values
 from control.agents.plans.rules import make_plan, plan_tools
 from control.agents.rules import AgentContent, AgentVersion
 from control.agents.variables import PlannedCall
-from control.voice.offers import KINDS, ProviderOffers
+from control.voice.routing.rules import KINDS, ProviderOffers
 from shared.plan import CallPlan, ConsentPlan, ContextPlan, PlanError, ToolPlan, decode_plan, encode_plan
 from tests.control.agents.strategies import NAMES, contents, offer
 

@@ -9,7 +9,7 @@ import pytest
 from control.agents.checks import find_reasons, find_warnings, make_refusal
 from control.agents.destinations import DialScope
 from control.agents.rules import AgentContent, AgentNumber, AgentVersion
-from control.voice.offers import ProviderOffers
+from control.voice.routing.rules import ProviderOffers
 from tests.control.agents.strategies import offer
 
 NUMBER = AgentNumber(UUID(int=9), "+14155552671", "Main", "active")

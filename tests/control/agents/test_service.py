@@ -12,8 +12,8 @@ from control.agents.rules import AgentEdit, AgentVersion
 from control.agents.service import Agents
 from control.agents.templates.service import Templates
 from control.db.keyset import PageRequest
-from control.voice.offers import ProviderOffers
-from control.voice.store_providers import select_offers
+from control.voice.catalogue.queries import select_offers
+from control.voice.routing.rules import ProviderOffers
 from shared.errors import Conflict, Invalid, NotFound
 from shared.ids import new_id
 from tests.control.agents.conftest import NOW, AgentsWorkspace, make_workspace

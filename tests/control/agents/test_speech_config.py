@@ -12,7 +12,7 @@ from control.agents.plans.placeholders import names_contact
 from control.agents.plans.rules import make_plan
 from control.agents.rules import AgentContent
 from control.agents.variables import PlannedCall
-from control.voice.offers import ProviderOffers
+from control.voice.routing.rules import ProviderOffers
 from shared.errors import Invalid
 from shared.plan import Pronunciation, SpeechPlan, encode_plan
 from tests.control.agents.strategies import offer

@@ -13,7 +13,7 @@ from control.agents.templates.service import NewTemplate, Templates, seed_templa
 from control.db.keyset import ListPage, PageRequest
 from control.db.scope import enter_platform
 from control.platform.audit import Actor
-from control.voice.catalogue import seed_providers
+from control.voice.catalogue.service import seed_providers
 from shared.errors import Invalid, NotFound
 from shared.ids import new_id
 from tests.control.agents.conftest import NOW, AgentsWorkspace

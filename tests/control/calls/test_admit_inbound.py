@@ -9,7 +9,7 @@ from asyncpg.connection import LoggedQuery  # type: ignore[import-untyped]
 from control.calls.admission.service import record_refusal
 from control.calls.records.rules import AdmittedCall, IncomingCall, RefusedCall
 from control.db.pool import Connection
-from control.voice.instances import KeyChange, set_key
+from control.voice.catalogue.service import KeyChange, set_key
 from shared.errors import Problem
 from tests.control.calls.call_platform import NOW, SEALER, CallPlatform, later
 

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from control.voice.azure_questions import listen, speak
-from control.voice.instances import KeyedProvider
 from control.voice.key_check import KeyCheck, KeyChecker
-from control.voice.offers import VENDOR, Kind
+from control.voice.keys import KeyedProvider
 from control.voice.probe import ProbeFailed, probe
 from control.voice.role_check import check_roles
+from control.voice.routing.rules import VENDOR, Kind
 from shared.egress import EgressGuard
 from shared.errors import Invalid
 from simulator.vendors.azure import SimulatedAzure

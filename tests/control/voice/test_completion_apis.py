@@ -7,10 +7,10 @@ import pytest
 from control.voice.chat_completion import can_complete, complete
 from control.voice.chat_question import ChatFailed, ChatQuestion
 from control.voice.completion_apis import COMPLETION_APIS
-from control.voice.instances import KeyedProvider
 from control.voice.key_check import KeyCheck, KeyChecker
-from control.voice.offers import VENDOR
+from control.voice.keys import KeyedProvider
 from control.voice.probe import probe
+from control.voice.routing.rules import VENDOR
 from shared.egress import EgressGuard
 from shared.errors import Invalid
 from shared.plan import ProviderPlan

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from control.voice.figures import (
+from control.voice.figures.rules import (
     RoleFigures,
     RoleMeasurement,
     WorkspaceMeasurement,

@@ -8,9 +8,8 @@ import pytest
 
 from control.db.pool import Connection, open_pool
 from control.db.scope import enter_platform
-from control.voice.catalogue import list_catalogue
-from control.voice.instances import FIRST_PRIORITY, KeyChange, get_keyed_provider, set_key
-from control.voice.offers import ProviderOffer
+from control.voice.catalogue.service import FIRST_PRIORITY, KeyChange, get_keyed_provider, list_catalogue, set_key
+from control.voice.routing.rules import ProviderOffer
 from shared.errors import Conflict, Invalid, NotFound, Problem
 from shared.secrets import Sealer
 from tests.platform.services import KEY

@@ -4,8 +4,7 @@ from typing import Any
 
 import pytest
 
-from control.voice.data_rules import DataDemands, meets
-from control.voice.offers import ProviderOffers
+from control.voice.routing.rules import DataDemands, ProviderOffers, meets
 from tests.control.agents.strategies import offer
 
 

@@ -11,9 +11,9 @@ from typing import Any, get_args
 import pytest
 from aiohttp import web
 
-from control.voice.instances import KeyedProvider
-from control.voice.offers import VENDOR
+from control.voice.keys import KeyedProvider
 from control.voice.probe import ProbeFailed, probe
+from control.voice.routing.rules import VENDOR
 from shared.errors import Invalid
 from simulator.vendors.documents import elevenlabs_documents
 from simulator.vendors.openai import BASE_PATHS, ChatVendor

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from control.voice.provider_config import require_options, require_values
+from control.voice.catalogue.rules import require_options, require_values
 from shared.errors import Invalid
 
 ALLOWED = {"llm": ("model",), "stt": ("model", "keyterm")}

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from control.voice.instances import KeyedProvider
 from control.voice.key_check import KeyCheck, KeyChecker
-from control.voice.offers import VENDOR, Kind
+from control.voice.keys import KeyedProvider
 from control.voice.role_check import can_check, check_roles
+from control.voice.routing.rules import VENDOR, Kind
 from shared.egress import EgressGuard
 from shared.errors import Invalid
 from simulator.vendors.cartesia import SimulatedCartesia

@@ -7,10 +7,17 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from control.voice.data_rules import DataDemands
-from control.voice.offers import ProviderOffers, RoutingRules
-from control.voice.routing import STRATEGIES, RoutingCandidate, Strategy, StrategyWeights, order_candidates
-from control.voice.routing_rules import make_rules
+from control.voice.routing.rules import (
+    STRATEGIES,
+    DataDemands,
+    ProviderOffers,
+    RoutingCandidate,
+    RoutingRules,
+    Strategy,
+    StrategyWeights,
+    make_rules,
+    order_candidates,
+)
 from tests.control.agents.strategies import offer
 
 figures = st.none() | st.floats(0, 1e4, allow_subnormal=False)

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from control.voice.instances import KeyedProvider
 from control.voice.key_check import KeyCheck, KeyChecker
-from control.voice.offers import VENDOR
+from control.voice.keys import KeyedProvider
 from control.voice.probe import ProbeFailed, probe
 from control.voice.role_check import check_roles
+from control.voice.routing.rules import VENDOR
 from control.voice.socket_errors import find_error_status
 from shared.egress import EgressGuard
 from shared.errors import Invalid

@@ -14,14 +14,13 @@ from control.db.pool import Connection, Pool, open_pool
 from control.db.scope import enter_platform
 from control.platform.audit import Actor
 from control.platform.service import Platform
-from control.voice import read_measurements, store_figures
-from control.voice.administration import ProviderAdministration, ProviderEdit
-from control.voice.figures import RoleFigures
+from control.voice.catalogue.service import ProviderAdministration, ProviderEdit
+from control.voice.figures import queries as figures_queries
+from control.voice.figures.queries import ProbeResult, select_measurements
+from control.voice.figures.rules import RoleFigures
 from control.voice.key_check import KeyChecker
-from control.voice.read_measurements import select_measurements
-from control.voice.store_figures import ProbeResult
-from control.voice.store_workspace_providers import ProviderSettings, upsert_settings
-from control.voice.worker_tasks import measure_calls, probe_providers, tell_out_of_service, voice_tasks
+from control.voice.tasks import measure_calls, probe_providers, tell_out_of_service, voice_tasks
+from control.voice.workspace_providers.queries import ProviderSettings, upsert_settings
 from control.worker_runtime import WorkerMetrics
 from shared.bus.client import bus_client
 from shared.bus.health import ProviderHealthStates
@@ -48,7 +47,7 @@ class Measured:
         return await probe_providers(self.pool, SEALER, Platform(), now)
 
     async def figures(self, provider: str) -> dict[tuple[str, str], RoleFigures]:
-        found = await store_figures.select_figures(self.owner)
+        found = await figures_queries.select_figures(self.owner)
         return {(one.role, one.source): one for one in found if one.provider == provider}
 
     async def call(
@@ -149,7 +148,7 @@ async def test_a_workspace_with_many_calls_does_not_hide_the_others(measured: Me
         await measured.call({"llm": "groq"}, {"llm": "groq"}, 300, NOW, loud)
     async with measured.pool.transaction() as db:
         await enter_platform(db)
-        found = await db.fetch(read_measurements._SELECT, NOW - timedelta(hours=1), 2, 5_000)
+        found = await db.fetch(figures_queries._SELECT_MEASUREMENTS, NOW - timedelta(hours=1), 2, 5_000)
     assert {row["workspace_id"] == loud: row["requests"] for row in found} == {True: 1, False: 1}
 
 
@@ -195,10 +194,10 @@ async def test_new_key_resets_what_probes_found(measured: Measured) -> None:
 
 async def test_drops_results_of_a_provider_that_changed_during_its_probe(measured: Measured) -> None:
     result = ProbeResult("my-llama", "llm", NOW, None, Decimal(0), "HTTP 401")
-    versions = await store_figures.select_versions(measured.owner)
+    versions = await figures_queries.select_versions(measured.owner)
     await measured.owner.execute("UPDATE providers SET updated_at = updated_at + interval '1 second'")
-    await store_figures.insert_probes(measured.owner, [result], versions)
-    assert await store_figures.select_probe_states(measured.owner, NOW) == {}
+    await figures_queries.insert_probes(measured.owner, [result], versions)
+    assert await figures_queries.select_probe_states(measured.owner, NOW) == {}
 
 
 async def test_staff_are_told_of_a_platform_key_that_is_not_accepted(measured: Measured, valkey_url: str) -> None:

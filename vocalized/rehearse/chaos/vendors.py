@@ -10,7 +10,7 @@ from aiohttp import web
 
 from control.db.pool import open_pool
 from control.db.scope import enter_platform
-from control.voice.instances import KeyChange, set_key
+from control.voice.catalogue.service import KeyChange, set_key
 from shared.secrets import Sealer
 from simulator.vendors.cartesia import SimulatedCartesia
 from simulator.vendors.cartesia_speech import SpeechTiming

@@ -14,7 +14,7 @@ from control.calls.analysis.service import ANALYSE_CALL, AnalyseCallJob, CallAna
 from control.calls.analysis.tasks import make_analysis_job
 from control.calls.events.service import parse_event, write_events
 from control.calls.records.rules import AdmittedCall
-from control.voice.instances import KeyChange, set_key
+from control.voice.catalogue.service import KeyChange, set_key
 from shared.egress import EgressGuard
 from shared.events import Event
 from simulator.vendors.openai import ChatVendor

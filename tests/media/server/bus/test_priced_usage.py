@@ -17,8 +17,8 @@ from control.billing.prices.service import set_cost
 from control.calls import routes as staff_views
 from control.calls.records.rules import AdmittedCall, CallReport
 from control.db.pool import Connection
-from control.voice.offers import ProviderOffer
-from control.voice.store_providers import upsert_instance
+from control.voice.catalogue.queries import upsert_instance
+from control.voice.routing.rules import ProviderOffer
 from shared.events import UsageRecorded
 from tests.control.calls.call_platform import CallPlatform, LiveWorkspace, open_call_platform
 from tests.control.calls.consumed_events import running_consumer

@@ -12,13 +12,12 @@ from control.db.duties import Duty, OutsideDuty, WorkerTasks
 from control.db.pool import Connection, Pool
 from control.db.scope import enter_platform
 from control.platform.service import Platform
-from control.voice import store_figures, store_providers
-from control.voice.figures import ProbeState, RoleMeasurement, combine, count_outages_once, measure, worst_status
-from control.voice.instances import KeyedProvider
-from control.voice.keys import open_key
+from control.voice.catalogue import queries as catalogue_queries
+from control.voice.figures import queries as figures_queries
+from control.voice.figures.queries import KEPT, ProbeResult, select_measurements
+from control.voice.figures.rules import ProbeState, RoleMeasurement, combine, count_outages_once, measure, worst_status
+from control.voice.keys import KeyedProvider, open_key
 from control.voice.probe import ProbeFailed, can_probe, probe
-from control.voice.read_measurements import select_measurements
-from control.voice.store_figures import KEPT, ProbeResult
 from shared.bus.client import BusUnavailable
 from shared.bus.health import ProviderHealthStates
 from shared.secrets import Sealer
@@ -60,7 +59,7 @@ def voice_tasks(
         return await tell_out_of_service(pool, states)
 
     async def count_refused_keys(db: Connection, now: datetime) -> int:
-        found = await store_figures.select_refused_keys(db, now - REFUSED)
+        found = await figures_queries.select_refused_keys(db, now - REFUSED)
         report(found)
         return len(found)
 
@@ -80,8 +79,8 @@ def voice_tasks(
 async def measure_calls(db: Connection, now: datetime) -> int:
     """Computes the figures from calls, and what the catalogue shows of them. Returns the number of roles."""
     measured = combine(await select_measurements(db, now - MEASURED))
-    await store_figures.upsert_figures(db, "calls", measured, now)
-    await store_figures.forget_unseen(db, "calls", now)
+    await figures_queries.upsert_figures(db, "calls", measured, now)
+    await figures_queries.forget_unseen(db, "calls", now)
     await _show_worst(db)
     return len(measured)
 
@@ -92,7 +91,7 @@ async def probe_providers(pool: Pool, sealer: Sealer, platform: Platform, now: d
     async with pool.transaction() as db:
         await enter_platform(db)
         left = await _budget_left(db, platform, now)
-        versions = await store_figures.select_versions(db)
+        versions = await figures_queries.select_versions(db)
         due = await _due_providers(db, sealer, now)
     wanted = _within_budget(due, left)[:MOST_PROBES]
     if not wanted:
@@ -100,12 +99,12 @@ async def probe_providers(pool: Pool, sealer: Sealer, platform: Platform, now: d
     results = [result for provider in wanted for result in await _probe(provider, probe_cost(provider), now)]
     async with pool.transaction() as db:
         await enter_platform(db)
-        await store_figures.insert_probes(db, results, versions)
-        await store_figures.delete_probes(db, now - KEPT)
-        found = await store_figures.select_probes(db, now - KEPT, PROBES)
+        await figures_queries.insert_probes(db, results, versions)
+        await figures_queries.delete_probes(db, now - KEPT)
+        found = await figures_queries.select_probes(db, now - KEPT, PROBES)
         measured = [_measure_probes(provider, role, latencies) for (provider, role), latencies in found.items()]
-        await store_figures.upsert_figures(db, "probes", measured, now)
-        await store_figures.forget_unseen(db, "probes", now)
+        await figures_queries.upsert_figures(db, "probes", measured, now)
+        await figures_queries.forget_unseen(db, "probes", now)
         await _show_worst(db)
     return len(wanted)
 
@@ -124,7 +123,7 @@ async def tell_out_of_service(pool: Pool, states: ProviderHealthStates) -> int:
     Returns their number, 0 while Redis is away."""
     async with pool.transaction() as db:
         await enter_platform(db)
-        names = [one.provider for one in await store_providers.select_catalogue(db) if not one.is_enabled]
+        names = [one.provider for one in await catalogue_queries.select_catalogue(db) if not one.is_enabled]
     try:
         await states.set_out_of_service(names)
     except BusUnavailable as error:
@@ -142,7 +141,7 @@ def probe_cost(provider: KeyedProvider) -> Decimal:
 
 
 async def _due_providers(db: Connection, sealer: Sealer, now: datetime) -> list[KeyedProvider]:
-    states = await store_figures.select_probe_states(db, now - DUE_SINCE)
+    states = await figures_queries.select_probe_states(db, now - DUE_SINCE)
     providers = await _keyed_providers(db, sealer)
     return [keyed for keyed in providers if can_probe(keyed) and is_due(states.get(keyed.offer.provider), now)]
 
@@ -187,16 +186,16 @@ def _measure_probes(provider: str, role: str, latencies_ms: Sequence[int | None]
 async def _budget_left(db: Connection, platform: Platform, now: datetime) -> Decimal:
     today = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     budget = Decimal(await platform.setting(db, BUDGET)) / 100
-    return budget - await store_figures.sum_probe_costs(db, today)
+    return budget - await figures_queries.sum_probe_costs(db, today)
 
 
 async def _keyed_providers(db: Connection, sealer: Sealer) -> list[KeyedProvider]:
     """Those in service, with their opened platform keys."""
     found = []
-    for one in await store_providers.select_catalogue(db):
+    for one in await catalogue_queries.select_catalogue(db):
         if not one.is_enabled or one.for_tests or (one.needs_key and not one.platform_key):
             continue
-        stored = await store_providers.select_sealed(db, one.provider)
+        stored = await catalogue_queries.select_sealed(db, one.provider)
         sealed = stored[1] if stored is not None else None
         key = "" if sealed is None else open_key(sealer, sealed)
         if key is not None:
@@ -205,7 +204,7 @@ async def _keyed_providers(db: Connection, sealer: Sealer) -> list[KeyedProvider
 
 
 async def _show_worst(db: Connection) -> None:
-    figures = await store_figures.select_figures(db)
+    figures = await figures_queries.select_figures(db)
     names = dict.fromkeys(one.provider for one in figures)
     worst = {name: worst_status(one for one in figures if one.provider == name) for name in names}
-    await store_figures.update_health(db, {name: one for name, one in worst.items() if one is not None})
+    await figures_queries.update_health(db, {name: one for name, one in worst.items() if one is not None})

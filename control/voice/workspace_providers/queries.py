@@ -1,4 +1,4 @@
-"""SQL of workspace_providers: a workspace's own settings and keys of providers."""
+"""All SQL of workspace_providers: a workspace's own settings and keys of providers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,11 +1,11 @@
-"""SQL of the provider catalogue. Keys are sealed before they come here."""
+"""All SQL of the provider catalogue. Keys are sealed before they come here."""
 
 from typing import Any, Final
 from uuid import UUID
 
 from control.db.pool import Connection
-from control.voice.offers import CataloguedProvider, ProviderOffer
-from control.voice.store_routing import SELECT_FIGURES
+from control.voice.routing.queries import SELECT_FIGURES
+from control.voice.routing.rules import CataloguedProvider, ProviderOffer
 
 _COLUMNS: Final = """
     p.provider, p.kinds, p.is_enabled, p.priority, p.needs_key, p.for_tests, p.config, p.options, p.data_policy,
@@ -163,3 +163,20 @@ def _catalogued(row: dict[str, Any]) -> CataloguedProvider:
     names = ("display_name", "is_shipped", "health_status", "last_check")
     own = {name: row.pop(name) for name in names}
     return CataloguedProvider(ProviderOffer(**row), **own)
+
+
+async def is_named_by_live_agent(db: Connection, provider: str) -> bool:
+    """Whether the current version of a live agent names the provider. Reads the configs of all live agents, for an
+    operation of the staff. Needs platform scope."""
+    found: bool = await db.fetchval(
+        """
+        SELECT EXISTS (
+            SELECT FROM agents a JOIN agent_versions v ON v.agent_id = a.id AND v.version = a.version
+            WHERE a.status = 'live' AND a.deleted_at IS NULL
+              AND (v.voice_provider = $1
+                   OR jsonb_path_exists(v.config, '$.speech.*[*].provider ? (@ == $name)',
+                                        jsonb_build_object('name', $1::text))) LIMIT 1)
+        """,
+        provider,
+    )
+    return found

@@ -1,4 +1,4 @@
-"""Figures of providers: what was measured of each role, from calls and probes apart; no SQL."""
+"""Figures of providers: what was measured of each role, from calls and probes apart. Pure."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

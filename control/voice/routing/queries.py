@@ -1,4 +1,4 @@
-"""SQL of how calls are routed: the platform's row, workspaces' strategies, and providers' figures."""
+"""All SQL of routing: the platform's row, workspaces' strategies, and providers' figures."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -6,7 +6,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from control.db.pool import Connection
-from control.voice.routing_rules import PlatformRouting, StoredStrategy
+from control.voice.routing.rules import PlatformRouting, StoredStrategy
 
 # The figures of provider `p` by role, as ProviderOffer has them: of calls where there are any, else of probes.
 SELECT_FIGURES: Final = """

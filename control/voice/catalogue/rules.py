@@ -1,12 +1,13 @@
-"""A provider's options by kind, as staff and customers set them: which ones there are, and their addresses; no I/O."""
+"""A provider's options by kind, as staff and customers set them, services of pipecat included. Pure."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from control.voice.offers import BASE_URL, KINDS, QUALITY, VENDOR
+from control.voice.routing.rules import BASE_URL, KINDS, QUALITY, VENDOR
 from shared.egress import EgressGuard, EgressRefused
 from shared.errors import ErrorDetail, Invalid
+from shared.pipecat_services import find_faults
 from vendors.registry import find_option_faults
 
 MAX_OPTIONS: Final = 30
@@ -24,7 +25,7 @@ def require_options(
     Invalid, which names each unknown kind and option."""
     faults = [
         ErrorDetail(f"config.{at}", "option_unknown", f"config.{at}: {message}")
-        for at, message in _faults(config, allowed, address_kinds)
+        for at, message in _option_faults(config, allowed, address_kinds)
     ]
     if faults:
         raise Invalid(faults[0].message, code="option_unknown", param=faults[0].param, errors=faults)
@@ -70,7 +71,7 @@ def addresses(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield f"config.{kind}.{BASE_URL}", str(options[BASE_URL])
 
 
-def _faults(
+def _option_faults(
     config: Mapping[str, Any], allowed: Mapping[str, Any], address_kinds: Collection[str]
 ) -> Iterator[tuple[str, str]]:
     for kind, options in config.items():
@@ -95,3 +96,47 @@ def _is_plain(value: object) -> bool:
     if isinstance(value, list):
         return len(value) <= MAX_OPTIONS and all(isinstance(one, str) and _is_plain(one) for one in value)
     return isinstance(value, bool) or (isinstance(value, int | float) and -MAX_NUMBER <= value <= MAX_NUMBER)
+
+
+OPTIONS: Final = ("service", "settings")
+KEY_FIELD: Final = "api_key"
+
+
+def require_services(config: Mapping[str, Any], kinds: Sequence[str], *, has_key: bool) -> None:
+    """Checks the whole config of a provider of these kinds. Raises Invalid, which names each field at fault: codes
+    option_unknown, key_missing and key_invalid."""
+    faults = list(_pipecat_faults(config, kinds, has_key=has_key))
+    if faults:
+        raise Invalid(faults[0].message, code=faults[0].code, param=faults[0].param, errors=faults)
+
+
+def is_moved(before: Mapping[str, Any], changed: Mapping[str, Any]) -> bool:
+    """Whether a change may send the key to another server: any setting of a service can do that."""
+    return any(changed[kind] != before.get(kind) for kind in KINDS if kind in changed)
+
+
+def _pipecat_faults(config: Mapping[str, Any], kinds: Sequence[str], *, has_key: bool) -> Iterator[ErrorDetail]:
+    for name in config:
+        if name not in (VENDOR, QUALITY, *kinds):
+            yield _pipecat_fault(f"config.{name}", f"it is for none of {', '.join(kinds)}")
+    for kind in kinds:
+        options = config.get(kind)
+        if not isinstance(options, Mapping):
+            yield _pipecat_fault(f"config.{kind}", "options are an object with `service` and `settings`")
+            continue
+        for option in options:
+            if option not in OPTIONS:
+                yield _pipecat_fault(f"config.{kind}.{option}", f"there is no such option, only {', '.join(OPTIONS)}")
+        found = find_faults(kind, options.get("service"), options.get("settings", {}), has_key=has_key)
+        for field, reason in found:
+            yield (
+                _key_fault(reason, has_key) if field == KEY_FIELD else _pipecat_fault(f"config.{kind}.{field}", reason)
+            )
+
+
+def _pipecat_fault(param: str, reason: str) -> ErrorDetail:
+    return ErrorDetail(param, "option_unknown", f"{param}: {reason}")
+
+
+def _key_fault(reason: str, has_key: bool) -> ErrorDetail:
+    return ErrorDetail(KEY_FIELD, "key_invalid" if has_key else "key_missing", f"{KEY_FIELD}: {reason}")

@@ -1,4 +1,4 @@
-"""Service of a workspace's own voice providers: its keys beside the platform's, its settings, and its strategy."""
+"""A workspace's own voice providers: its keys beside the platform's, its settings, and its strategy."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -8,16 +8,22 @@ from uuid import UUID
 
 from control.db.pool import Connection
 from control.platform.audit import Actor, Change, record_change
-from control.voice import store_routing, store_workspace_providers
-from control.voice.catalogue import list_workspace_offers
-from control.voice.instances import KeyedProvider
+from control.voice.catalogue.rules import addresses, require_address, require_options, require_values
+from control.voice.catalogue.service import list_workspace_offers
 from control.voice.key_check import KeyCheck, KeyChecker
-from control.voice.keys import open_key, seal_key
-from control.voice.offers import KINDS, ProviderOffer, ProviderOffers
-from control.voice.provider_config import addresses, require_address, require_options, require_values
-from control.voice.routing import Strategy
-from control.voice.routing_rules import StoredStrategy, StrategyConfig, known_strategy
-from control.voice.store_workspace_providers import ProviderSettings
+from control.voice.keys import KeyedProvider, open_key, seal_key
+from control.voice.routing import queries as routing_queries
+from control.voice.routing.rules import (
+    KINDS,
+    ProviderOffer,
+    ProviderOffers,
+    StoredStrategy,
+    Strategy,
+    StrategyConfig,
+    known_strategy,
+)
+from control.voice.workspace_providers import queries
+from control.voice.workspace_providers.queries import ProviderSettings
 from control.workspaces.service import Workspaces
 from shared.errors import Conflict, Invalid, NotFound
 from shared.secrets import Sealer
@@ -93,7 +99,7 @@ class WorkspaceProviders:
         if self._check_of(offer, after, edit) != checked:
             message = "The provider was changed meanwhile: send the request again."
             raise Conflict(message, code="changed_meanwhile")
-        await store_workspace_providers.upsert_settings(db, workspace_id, provider, after, now)
+        await queries.upsert_settings(db, workspace_id, provider, after, now)
         values = {"uses_platform_key": after.uses_platform_key, "is_enabled": after.is_enabled, "config": after.config}
         values["keyed"] = after.sealed is not None
         change = Change("workspace_provider.update", "provider", provider, workspace_id, after=values)
@@ -101,8 +107,8 @@ class WorkspaceProviders:
 
     async def get_routing(self, db: Connection, workspace_id: UUID) -> WorkspaceRouting:
         """The workspace's strategy, else the platform's."""
-        stored = await store_routing.select_strategy(db, workspace_id) or StoredStrategy(None, {})
-        platform = await store_routing.select_routing(db)
+        stored = await routing_queries.select_strategy(db, workspace_id) or StoredStrategy(None, {})
+        platform = await routing_queries.select_routing(db)
         strategy = stored.strategy or (platform.default_strategy if platform else None)
         config = StrategyConfig.model_validate(stored.config)
         return WorkspaceRouting(known_strategy(strategy), config, stored.fallback_enabled, stored.strategy is not None)
@@ -114,11 +120,11 @@ class WorkspaceProviders:
         fallback_enabled. Raises Invalid (code provider_unknown), Conflict (codes no_provider_left,
         workspace_suspended)."""
         await self._workspaces.require_not_suspended(db, workspace_id)
-        before = await store_routing.select_strategy(db, workspace_id) or StoredStrategy(None, {})
+        before = await routing_queries.select_strategy(db, workspace_id) or StoredStrategy(None, {})
         config = changes.get("config")
         stored = {} if config is None else {"config": config.model_dump(mode="json")}
         after = replace(before, **{**changes, **stored})
-        await store_routing.upsert_strategy(db, workspace_id, after, now)
+        await routing_queries.upsert_strategy(db, workspace_id, after, now)
         offers = await self._offers(db, workspace_id)
         _require_known(offers, after)
         _require_served(offers)
@@ -147,7 +153,7 @@ class WorkspaceProviders:
         """The provider as it would be, and the settings to store. Raises as `prepare`."""
         await self._workspaces.require_not_suspended(db, workspace_id)
         offer, _ = await self.get_offer(db, workspace_id, provider)
-        before = await store_workspace_providers.lock_settings(db, workspace_id, provider)
+        before = await queries.lock_settings(db, workspace_id, provider)
         after = self._apply(before, edit)
         uses_own = not after.uses_platform_key
         if uses_own and (edit.uses_platform_key is False or edit.key):

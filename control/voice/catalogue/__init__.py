@@ -1,0 +1,1 @@
+"""The provider catalogue, which the staff edit."""

@@ -1,0 +1,1 @@
+"""Figures of providers, measured from calls and probes."""

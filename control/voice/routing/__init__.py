@@ -1,0 +1,1 @@
+"""Which providers serve a call, in which order."""

@@ -1,0 +1,411 @@
+"""Which providers an agent may name, which of them can serve a call now, and in which order. Pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+# A part of the world whose law holds where the data is processed.
+REGION_PATTERN: Final = r"^[a-z]{2}(-[a-z0-9]{1,20})?$"
+
+
+class DataPolicy(BaseModel):
+    """What a provider does with the audio and the texts of calls, by its contract with the platform; null: unknown."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    on_platform: bool = Field(
+        default=False, description="Whether it runs on the platform's own machines; then it meets every demand."
+    )
+    regions: tuple[str, ...] = Field(
+        default=(), max_length=20, description="Where data is processed, such as `us` or `eu`.", examples=[["eu"]]
+    )
+    retention_days: int | None = Field(
+        default=None, ge=0, le=36_500, description="Days that data is kept; 0: not at all.", examples=[0]
+    )
+    no_training: bool | None = Field(default=None, description="Whether data is never used to train models.")
+
+
+class DataDemands(BaseModel):
+    """What every provider of a workspace's calls must meet. A provider of which it is not known does not meet it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    regions: tuple[str, ...] = Field(
+        default=(),
+        max_length=20,
+        description="Data is processed nowhere else, such as `eu`; empty: anywhere.",
+        examples=[["eu"]],
+    )
+    max_retention_days: int | None = Field(
+        default=None, ge=0, le=36_500, description="Longest time that data is kept, in days; null: any.", examples=[30]
+    )
+    no_training: bool = Field(default=False, description="Data must never be used to train models.")
+
+
+def read_policy(stored: Mapping[str, Any]) -> DataPolicy:
+    """A stored policy. One that a later version wrote and this one cannot read counts as unknown: calls go on, except
+    those whose workspace demands something."""
+    try:
+        return DataPolicy.model_validate(stored)
+    except ValidationError:
+        return DataPolicy()
+
+
+def meets(policy: Mapping[str, Any], demands: DataDemands) -> bool:
+    """Whether a provider of this stored policy meets the demands."""
+    known = read_policy(policy)
+    if known.on_platform:
+        return True
+    in_regions = not demands.regions or (bool(known.regions) and set(known.regions) <= set(demands.regions))
+    kept, most = known.retention_days, demands.max_retention_days
+    is_short = most is None or (kept is not None and kept <= most)
+    return in_regions and is_short and not (demands.no_training and known.no_training is not True)
+
+
+Strategy = Literal["cost_optimized", "latency_optimized", "quality_optimized", "priority", "balanced"]
+STRATEGIES: Final[tuple[Strategy, ...]] = get_args(Strategy)
+# What calls did before there were strategies.
+FIRST_STRATEGY: Final[Strategy] = "priority"
+# Without a mark of the staff.
+MIDDLE_QUALITY: Final = 50
+# Scores that differ by less are equal, and the priority decides: latencies differ a little with every measurement, and
+# the order of providers should not.
+_PLACES: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class StrategyWeights:
+    """How much each aspect counts; not negative, and one of them above 0."""
+
+    cost: float = 0.0
+    latency: float = 0.0
+    quality: float = 0.0
+
+
+_WEIGHTS: Final[Mapping[Strategy, StrategyWeights]] = {
+    "cost_optimized": StrategyWeights(cost=1.0),
+    "latency_optimized": StrategyWeights(latency=1.0),
+    "quality_optimized": StrategyWeights(quality=1.0),
+    "balanced": StrategyWeights(cost=0.3, latency=0.4, quality=0.3),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RoutingCandidate:
+    """A provider of one role. cost: US dollars a minute of a call, estimated; latency_ms: p50; None: unknown.
+    error_rate: 0 to 1. quality: 0 to 100, the staff's mark. is_last: it only stands in where nothing else can serve."""
+
+    provider: str
+    priority: int
+    cost: float | None = None
+    latency_ms: float | None = None
+    error_rate: float = 0.0
+    quality: float = MIDDLE_QUALITY
+    is_last: bool = False
+
+
+def order_candidates(
+    candidates: Iterable[RoutingCandidate],
+    strategy: Strategy,
+    *,
+    weights: StrategyWeights | None = None,
+    order: Sequence[str] = (),
+) -> list[str]:
+    """The providers' names, first choice first. weights: instead of those of `balanced`. order: with `priority`, these
+    come first. Equal scores are ordered by priority, then by name."""
+    found = list(candidates)
+    if strategy == "priority":
+        places = {name: place for place, name in enumerate(order)}
+        return _names_in_order(found, {one.provider: places.get(one.provider, len(places)) for one in found})
+    chosen = weights if weights is not None and strategy == "balanced" else _WEIGHTS[strategy]
+    return _names_in_order(found, _scores(found, chosen), has_last=True)
+
+
+def _names_in_order(
+    candidates: Iterable[RoutingCandidate], scores: Mapping[str, float], *, has_last: bool = False
+) -> list[str]:
+    ordered = sorted(
+        candidates, key=lambda one: (has_last and one.is_last, scores[one.provider], one.priority, one.provider)
+    )
+    return [one.provider for one in ordered]
+
+
+def _scores(candidates: Sequence[RoutingCandidate], weights: StrategyWeights) -> dict[str, float]:
+    costs = _relative_score({one.provider: one.cost for one in candidates})
+    latencies = _relative_score({one.provider: one.latency_ms for one in candidates})
+    total = weights.cost + weights.latency + weights.quality or 1.0
+    return {
+        one.provider: round(
+            (
+                weights.cost * costs[one.provider]
+                + weights.latency * latencies[one.provider]
+                + weights.quality * (1 - one.quality / 100)
+            )
+            / total
+            + one.error_rate,
+            _PLACES,
+        )
+        for one in candidates
+    }
+
+
+def _relative_score(values: Mapping[str, float | None]) -> dict[str, float]:
+    """Each value as a share of the greatest."""
+    worst = max((value for value in values.values() if value is not None), default=0.0)
+    if worst <= 0:
+        return {name: 0.0 if value is not None else 1.0 for name, value in values.items()}
+    return {name: (worst if value is None else value) / worst for name, value in values.items()}
+
+
+Kind = Literal["stt", "llm", "tts"]
+KINDS: Final[tuple[Kind, ...]] = ("stt", "llm", "tts")
+# The member of a provider's config that names its vendor.
+VENDOR: Final = "vendor"
+# The vendor whose language model is a set of rules: it answers only from the agent's facts.
+RULES: Final = "receptionist"
+# The member that has the staff's marks of quality, by kind: 0 to 100.
+QUALITY: Final = "quality"
+BASE_URL: Final = "base_url"
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderOffer:
+    """A provider of the catalogue as one workspace sees it: whether there are keys, never the keys.
+
+    kinds: what it can do. config: its vendor, and the platform's options by kind. options: what an agent may set, by
+    kind. priority: the lower, the earlier in a default chain. allowed: the workspace has not turned it off.
+    uses_platform_key: false where the workspace brings its own. own_config: the workspace's options by kind.
+    data_policy: see DataPolicy. estimated_costs: US dollars a minute of a call, by kind. figures: by kind, `p50_ms`,
+    `error_rate`, those that are known.
+    """
+
+    provider: str
+    kinds: Sequence[str]
+    is_enabled: bool
+    priority: int
+    needs_key: bool
+    for_tests: bool
+    config: Mapping[str, Any]
+    options: Mapping[str, Sequence[str]]
+    platform_key: bool
+    allowed: bool = True
+    uses_platform_key: bool = True
+    own_key: bool = False
+    own_config: Mapping[str, Any] = field(default_factory=dict)
+    data_policy: Mapping[str, Any] = field(default_factory=dict)
+    # Measured, and so apart from what somebody sets: a worker may change them at any moment.
+    estimated_costs: Mapping[str, float | None] = field(default_factory=dict, compare=False)
+    figures: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict, compare=False)
+
+    @property
+    def vendor(self) -> str:
+        """The adapter that media makes it with; by default the one of its own name."""
+        name = self.config.get(VENDOR)
+        return name if isinstance(name, str) and name else self.provider
+
+    @property
+    def takes_key(self) -> bool:
+        """Whether calls send a key: the platform's, or the workspace's own, also to a server that needs none."""
+        return self.needs_key or not self.uses_platform_key
+
+    def defaults(self, kind: Kind) -> Mapping[str, Any]:
+        """The platform's options for this kind, and the workspace's over them. The workspace's address is left out
+        where the platform's key would be sent there."""
+        platform = self.config.get(kind)
+        own = self.own_config.get(kind, {}) if isinstance(self.own_config.get(kind, {}), Mapping) else {}
+        if self.uses_platform_key:
+            own = {name: value for name, value in own.items() if name != BASE_URL}
+        return {**(platform if isinstance(platform, Mapping) else {}), **own}
+
+    def is_guarded(self, kind: Kind) -> bool:
+        """Whether the workspace gave the address."""
+        own = self.own_config.get(kind)
+        return not self.uses_platform_key and isinstance(own, Mapping) and BASE_URL in own
+
+    def candidate(self, kind: Kind) -> RoutingCandidate:
+        """What strategies compare."""
+        figures, marks = self.figures.get(kind, {}), self.config.get(QUALITY)
+        mark = marks.get(kind, MIDDLE_QUALITY) if isinstance(marks, Mapping) else MIDDLE_QUALITY
+        return RoutingCandidate(
+            provider=self.provider,
+            priority=self.priority,
+            cost=self.estimated_costs.get(kind),
+            latency_ms=figures.get("p50_ms"),
+            error_rate=figures.get("error_rate") or 0.0,
+            quality=mark if isinstance(mark, int | float) else MIDDLE_QUALITY,
+            is_last=self.vendor == RULES,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class CataloguedProvider:
+    """A provider as the staff see it. health_status, last_check: of its worst role."""
+
+    offer: ProviderOffer
+    display_name: str
+    is_shipped: bool
+    health_status: str
+    last_check: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class RoutingRules:
+    """How a workspace's default chains are put together. order: of providers, for `priority`. has_fallback: whether
+    there is a second choice. fallback_chain: the platform's, tried after the first choice. demands: see `meets`."""
+
+    strategy: Strategy = FIRST_STRATEGY
+    weights: StrategyWeights | None = None
+    order: Sequence[str] = ()
+    has_fallback: bool = True
+    fallback_chain: Sequence[str] = ()
+    demands: DataDemands = field(default_factory=DataDemands)
+
+
+class ProviderOffers:
+    """All providers of a workspace. standins: those made for tests may be used."""
+
+    def __init__(
+        self, offers: Iterable[ProviderOffer], *, standins: bool = False, rules: RoutingRules | None = None
+    ) -> None:
+        self._all = {offer.provider: offer for offer in sorted(offers, key=lambda o: (o.priority, o.provider))}
+        self._standins = standins
+        self._rules = rules or RoutingRules()
+
+    def get(self, provider: str) -> ProviderOffer | None:
+        """A provider by its name."""
+        return self._all.get(provider)
+
+    def list_all(self) -> list[ProviderOffer]:
+        """All providers, by priority."""
+        return list(self._all.values())
+
+    def find_fault(self, provider: str, kind: Kind) -> str:
+        """Why the provider cannot serve as this kind now; empty if it can."""
+        offer = self._all.get(provider)
+        if offer is None or kind not in offer.kinds:
+            return f"there is no {kind} provider {provider!r}"
+        if not offer.is_enabled:
+            return f"{provider} is not in service"
+        if not offer.allowed:
+            return f"{provider} is turned off in this workspace"
+        if offer.for_tests and not self._standins:
+            return f"{provider} is for tests only"
+        if offer.takes_key and not (offer.platform_key if offer.uses_platform_key else offer.own_key):
+            return f"{provider} has no key"
+        if not meets(offer.data_policy, self._rules.demands):
+            return f"{provider} does not meet the workspace's data rules"
+        return ""
+
+    def defaults(self, kind: Kind) -> list[str]:
+        """The chain of an agent that names none: of all providers that can serve, except those made for tests, the
+        strategy's first choice, the fallback chain, then the others in the strategy's order. Without fallback only the
+        first choice."""
+        usable = [
+            offer
+            for name, offer in self._all.items()
+            if kind in offer.kinds and not offer.for_tests and not self.find_fault(name, kind)
+        ]
+        rules = self._rules
+        ordered = order_candidates(
+            (offer.candidate(kind) for offer in usable), rules.strategy, weights=rules.weights, order=rules.order
+        )
+        chosen = [*ordered[:1], *(name for name in self.fallbacks(kind) if name in ordered), *ordered[1:]]
+        return list(dict.fromkeys(chosen)) if rules.has_fallback else ordered[:1]
+
+    def fallbacks(self, kind: Kind) -> list[str]:
+        """The platform's fallback chain for this kind, those that can serve; tried after the providers that an agent
+        names."""
+        if not self._rules.has_fallback:
+            return []
+        return [name for name in self._rules.fallback_chain if not self.find_fault(name, kind)]
+
+
+MAX_ORDER: Final = 20
+
+
+class WeightsConfig(BaseModel):
+    """How much each aspect counts in the strategy `balanced`, relative to the others."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    cost: float = Field(
+        default=0.0, ge=0, le=1_000, description="Weight of the estimated price of a minute.", examples=[1.0]
+    )
+    latency: float = Field(
+        default=0.0, ge=0, le=1_000, description="Weight of the measured time to the first useful unit.", examples=[2.0]
+    )
+    quality: float = Field(
+        default=0.0,
+        ge=0,
+        le=1_000,
+        description="Weight of the quality that the platform's staff attest.",
+        examples=[1.0],
+    )
+
+    @model_validator(mode="after")
+    def _require_one(self) -> "WeightsConfig":
+        if not (self.cost or self.latency or self.quality):
+            raise ValueError("one of the weights must be above 0")
+        return self
+
+
+class StrategyConfig(BaseModel):
+    """What a strategy takes into account."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    weights: WeightsConfig | None = Field(default=None, description="Of the strategy `balanced`; null: the usual ones.")
+    order: tuple[str, ...] = Field(
+        default=(),
+        max_length=MAX_ORDER,
+        description="With `priority`: these come first, in this order.",
+        examples=[["groq"]],
+    )
+    data: DataDemands = Field(
+        default=DataDemands(), description="What every provider must do with callers' data, or not do."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class PlatformRouting:
+    """The platform's routing. updated_at: None before it was ever set."""
+
+    default_strategy: str
+    fallback_chain: Sequence[str]
+    updated_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredStrategy:
+    """A workspace's routing. strategy: None for the platform's."""
+
+    strategy: str | None
+    config: Mapping[str, Any]
+    fallback_enabled: bool = True
+
+
+def make_rules(stored: Mapping[str, Any]) -> RoutingRules:
+    """From what the database has, all of which may be null. A config that a later version wrote and this one cannot
+    read counts as one that no provider meets: demands are never ignored."""
+    try:
+        config = StrategyConfig.model_validate(stored["config"] or {})
+    except ValidationError:
+        config = StrategyConfig(data=DataDemands(regions=("unreadable",), max_retention_days=0, no_training=True))
+    strategy = stored["strategy"] or stored["default_strategy"]
+    weights = config.weights
+    return RoutingRules(
+        strategy=known_strategy(strategy),
+        weights=None if weights is None else StrategyWeights(weights.cost, weights.latency, weights.quality),
+        order=config.order,
+        has_fallback=stored["fallback_enabled"] is not False,
+        fallback_chain=tuple(stored["fallback_chain"] or ()),
+        demands=config.data,
+    )
+
+
+def known_strategy(name: str | None) -> Strategy:
+    """The strategy of this name; the first one for none, and for one of a later version."""
+    return next((one for one in STRATEGIES if one == name), FIRST_STRATEGY)

@@ -1,0 +1,1 @@
+"""A workspace's own settings and keys of providers."""
