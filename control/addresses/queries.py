@@ -100,7 +100,8 @@ async def count_all(db: Connection, workspace_id: UUID) -> int:
 
 
 async def is_used(db: Connection, workspace_id: UUID, address_id: UUID) -> bool:
-    """Whether the workspace has, or is buying or releasing, a number under it, or has a bundle that names it."""
+    """Returns whether the workspace has, buys or releases a number under the address, or has a usable bundle that names
+    it."""
     found: bool = await db.fetchval(_IS_USED, workspace_id, address_id)
     return found
 

@@ -42,7 +42,7 @@ class BusinessAddresses:
         return found.with_total(await queries.count_active(db, workspace_id))
 
     async def get(self, db: Connection, workspace_id: UUID, address_id: UUID) -> BusinessAddress:
-        """Raises NotFound, for one that is being deleted, too."""
+        """Returns an address. Raises NotFound, also for an address that is being deleted."""
         return _require(await queries.select_active(db, workspace_id, address_id))
 
     async def create(

@@ -27,7 +27,7 @@ _DAY: Final = timedelta(days=1)
 
 
 def _each_once(dates: list[str]) -> list[str]:
-    """Raises ValueError for an empty date or one that is listed twice."""
+    """Returns the dates in order. Raises ValueError for an empty date and a repeated date."""
     if not all(dates):
         raise ValueError("a date is empty")
     if len(set(dates)) != len(dates):
@@ -150,7 +150,7 @@ def _time_on(day: date, window: OpeningRange) -> datetime:
 
 
 def _load_zone(name: str) -> ZoneInfo:
-    """Raises ValueError."""
+    """Returns the zone. Raises ValueError if there is none of this name."""
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, OSError):
@@ -158,7 +158,7 @@ def _load_zone(name: str) -> ZoneInfo:
 
 
 def _is_zone(name: str) -> bool:
-    """Whether this machine knows the zone. libphonenumber's word for an unknown one, Etc/Unknown, is no zone."""
+    """Returns whether this machine has the zone. libphonenumber's name for an unknown zone, Etc/Unknown, is none."""
     try:
         _load_zone(name)
     except ValueError:
@@ -167,7 +167,7 @@ def _is_zone(name: str) -> bool:
 
 
 def _make_hours(*ranges: tuple[Sequence[str], str, str]) -> CallingHours:
-    """ranges: days, opens, closes."""
+    """Returns hours with these windows: days, time of opening, time of closing."""
     weekly: dict[str, list[dict[str, str]]] = {}
     for days, opens, closes in ranges:
         for day in days:

@@ -106,7 +106,7 @@ async def count_campaigns(db: Connection, workspace_id: UUID, status: CampaignSt
 async def select_campaign(
     db: Connection, workspace_id: UUID, campaign_id: UUID, *, lock: bool = False
 ) -> Campaign | None:
-    """lock: until the transaction ends; no call is placed meanwhile."""
+    """Returns a campaign. lock: until the transaction ends; no call is placed meanwhile."""
     locking = "FOR UPDATE" if lock else ""
     row = await db.fetchrow(f"{_CAMPAIGNS} WHERE workspace_id = $1 AND id = $2 {locking}", workspace_id, campaign_id)
     return None if row is None else _make_campaign(row)
@@ -342,7 +342,7 @@ async def select_recipients(
 async def select_recipient(
     db: Connection, workspace_id: UUID, campaign_id: UUID, recipient_id: UUID
 ) -> CampaignRecipient | None:
-    """None: the campaign has no such recipient."""
+    """Returns a recipient; None if the campaign has no such recipient."""
     row = await db.fetchrow(
         f"{_RECIPIENTS} WHERE r.workspace_id = $1 AND r.campaign_id = $2 AND r.id = $3",
         workspace_id,
@@ -366,7 +366,7 @@ async def defer_recipients(db: Connection, workspace_id: UUID, times: Sequence[t
 
 
 async def update_recipient(db: Connection, one: CampaignRecipient) -> None:
-    """Its status, outcome and times; it must be locked. Needs platform scope."""
+    """Stores status, outcome and times of a locked recipient. Needs platform scope."""
     await db.execute(
         _UPDATE_RECIPIENT,
         one.workspace_id,
@@ -395,7 +395,7 @@ async def finish_remaining(db: Connection, now: datetime, since: datetime, most:
 
 
 async def find_open(db: Connection, workspace_id: UUID, campaign_id: UUID) -> tuple[datetime | None, bool]:
-    """When the next pending recipient may be called (None: there is none), and whether a call is open."""
+    """Returns when the next pending recipient may be called (None: there is none), and whether a call is open."""
     row = await db.fetchrow(_FIND_OPEN, workspace_id, campaign_id)
     return row[0], row[1]
 
@@ -423,7 +423,7 @@ async def delete_number(db: Connection, workspace_id: UUID, number: str) -> int:
 
 
 async def has_number(db: Connection, workspace_id: UUID, number: str) -> bool:
-    """Whether a recipient of the workspace has this number. Needs platform scope."""
+    """Returns whether a recipient of the workspace has this number. Needs platform scope."""
     found: bool = await db.fetchval(
         "SELECT EXISTS (SELECT FROM campaign_recipients WHERE workspace_id = $1 AND phone_number = $2)",
         workspace_id,
@@ -433,7 +433,7 @@ async def has_number(db: Connection, workspace_id: UUID, number: str) -> bool:
 
 
 def _make_recipient(row: Any) -> CampaignRecipient:
-    """Of a row with the columns of a recipient."""
+    """Makes a recipient from a row with its columns."""
     return CampaignRecipient(
         id=row["id"],
         workspace_id=row["workspace_id"],
@@ -503,7 +503,7 @@ class LockedAttempt:
 
 
 async def insert_attempt(db: Connection, call_id: UUID, recipient: CampaignRecipient, now: datetime) -> bool:
-    """False: another call of a campaign to this number is open. Needs platform scope."""
+    """Inserts a call. False: another call of a campaign to this number is open. Needs platform scope."""
     one = recipient
     status = await db.execute(
         _INSERT_ATTEMPT, call_id, one.workspace_id, one.campaign_id, one.id, one.phone_number, now

@@ -227,7 +227,7 @@ class RowFault:
 
 @dataclass(frozen=True, slots=True)
 class ImportResult:
-    """What became of rows. added: stored recipients. faults: all other rows, in their order. ignored_columns: of the
+    """The outcome of an import. added: stored recipients. faults: all other rows, in order. ignored_columns: of the
     file."""
 
     added: int
@@ -317,7 +317,7 @@ _WAITS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """What follows from a refused call. delay: until it is tried again; zero for finish and pause."""
+    """What follows from a refused call. delay: wait before the next attempt; zero for finish and pause."""
 
     consequence: Consequence
     code: str

@@ -74,7 +74,8 @@ _LIMITS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class CampaignLimits:
-    """campaigns: in all; running: at once; recipients: of one campaign; attempts: for one recipient."""
+    """What a workspace may have. campaigns: in all; running: at once; recipients: of one campaign; attempts: for one
+    recipient."""
 
     campaigns: int
     running: int
@@ -98,7 +99,8 @@ class Campaigns:
         return found.with_total(await queries.count_campaigns(db, workspace_id, status))
 
     async def get(self, db: Connection, workspace_id: UUID, campaign_id: UUID, *, lock: bool = False) -> Campaign:
-        """lock: no call is placed until the transaction ends. Raises NotFound (code campaign_not_found)."""
+        """Returns a campaign. lock: no call is placed until the transaction ends. Raises NotFound (code
+        campaign_not_found)."""
         found = await queries.select_campaign(db, workspace_id, campaign_id, lock=lock)
         if found is None:
             raise NotFound("There is no such campaign.", code="campaign_not_found")
@@ -220,7 +222,7 @@ class Campaigns:
     async def get_progress(
         self, db: Connection, workspace_id: UUID, campaign_id: UUID, now: datetime
     ) -> CampaignProgress:
-        """Raises NotFound."""
+        """Returns how far a campaign is. Raises NotFound."""
         campaign = await self.get(db, workspace_id, campaign_id)
         pace = campaign.settings.calls_per_minute
         return await queries.load_progress(db, workspace_id, campaign_id, pace, now)
@@ -264,7 +266,7 @@ class Campaigns:
 
 
 def _require_dates(chosen: CampaignSettings) -> None:
-    """Raises Invalid (code dates_invalid)."""
+    """Checks the dates. Raises Invalid (code dates_invalid)."""
     since, until = chosen.starts_at, chosen.ends_at
     if since is None or until is None:
         return
@@ -377,7 +379,8 @@ class CampaignRecipients:
     async def get(
         self, db: Connection, workspace_id: UUID, campaign_id: UUID, recipient_id: UUID
     ) -> tuple[CampaignRecipient, list[CampaignAttempt]]:
-        """With its calls, the oldest first. Raises NotFound (codes campaign_not_found, recipient_not_found)."""
+        """Returns a recipient with its calls, the oldest first. Raises NotFound (codes campaign_not_found,
+        recipient_not_found)."""
         await self._campaigns.get(db, workspace_id, campaign_id)
         found = await queries.select_recipient(db, workspace_id, campaign_id, recipient_id)
         if found is None:
@@ -527,8 +530,8 @@ async def report_recipient(db: Connection, recipient: CampaignRecipient, call_id
 
 @dataclass(frozen=True, slots=True)
 class CallRules:
-    """leaves_message: whether a machine may get the agent's message. call_screening: what phones that ask who calls
-    get; None: as the agent says."""
+    """What a campaign's call may do. leaves_message: whether a machine may get the agent's message. call_screening:
+    what phones that ask who calls get; None: as the agent says."""
 
     leaves_message: bool = True
     call_screening: CallScreening | None = None

@@ -106,14 +106,15 @@ class Integrations:
         )
 
     async def get(self, db: Connection, workspace_id: UUID, integration_id: UUID) -> Integration:
-        """Raises NotFound (code integration_not_found)."""
+        """Returns a connection. Raises NotFound (code integration_not_found)."""
         return _require_found(await queries.select_integration(db, workspace_id, integration_id))
 
     async def create(
         self, db: Connection, actor: Actor, workspace_id: UUID, integration_type: str, edit: ConnectionEdit,
         now: datetime,
     ) -> StartedConnection:  # fmt: skip
-        """Raises NotFound, Invalid, Conflict (codes workspace_suspended, integration_limit, type_not_ready)."""
+        """Creates a connection. Raises NotFound, Invalid, Conflict (codes workspace_suspended, integration_limit,
+        type_not_ready)."""
         await self._workspaces.require_not_suspended(db, workspace_id)
         if await queries.count_integrations(db, workspace_id) >= self.policy.connections:
             message = f"A workspace has at most {self.policy.connections} integrations."
@@ -336,12 +337,12 @@ CALL_REQUEST_S: Final = 5.0
 
 
 def make_bookings(pool: Pool, integrations: Integrations) -> Bookings:
-    """For calls: their requests are shorter than those of jobs."""
+    """Returns bookings for calls, whose requests are shorter than those of jobs."""
     return Bookings(make_action_runner(pool, integrations, CALL_REQUEST_S))
 
 
 def make_action_runner(pool: Pool, integrations: Integrations, timeout_s: float | None = None) -> ActionRunner:
-    """timeout_s: of a request; None: as of all exchanges with vendors."""
+    """Returns a runner of actions. timeout_s: of a request; None: as for all exchanges with vendors."""
     access = Connections(pool, integrations.accounts, integrations.requests, integrations.policy)
     http = integrations.http if timeout_s is None else VendorHttp(integrations.http.guard, timeout_s)
     return ActionRunner(access, http)

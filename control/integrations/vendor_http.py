@@ -57,7 +57,7 @@ class VendorAnswer:
 
 
 class VendorHttp:
-    """timeout_s: of an exchange as a whole, from the look-up of the name to the last byte."""
+    """Sends requests to vendors. timeout_s: of a whole exchange, from the look-up of the name to the last byte."""
 
     def __init__(self, guard: EgressGuard, timeout_s: float, max_bytes: int = MAX_ANSWER_BYTES) -> None:
         self.guard = guard

@@ -114,7 +114,7 @@ class McpEndpoint:
             raise Forbidden("Web pages of this origin may not call.", code="origin_refused")
 
     async def _read_claim(self, request: web.Request) -> KeyClaim:
-        """Raises Unauthorised, and TooManyRequests as at every route."""
+        """Returns the key of a request. Raises Unauthorised, and TooManyRequests as at every route."""
         dependencies = self._dependencies
         claim = dependencies.authoriser.read_token(USER, request, dependencies.clock())
         if not isinstance(claim, KeyClaim):

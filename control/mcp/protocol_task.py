@@ -68,7 +68,8 @@ class AsgiExchange:
 
 
 def _pass_headers(request: web.Request) -> list[tuple[bytes, bytes]]:
-    """In lower case, as ASGI has them; every one of a repeated name, because the library refuses those."""
+    """Returns headers in lower case, as ASGI has them. Keeps each value of a repeated name, because the library refuses
+    repeats."""
     return [
         (name.lower().encode("latin-1"), value.encode("utf-8", "replace"))
         for name in _PASSED
@@ -77,7 +78,7 @@ def _pass_headers(request: web.Request) -> list[tuple[bytes, bytes]]:
 
 
 class ProtocolTask:
-    """version, max_body_bytes: as of McpProtocol."""
+    """Runs the library's server. version, max_body_bytes: as of McpProtocol."""
 
     def __init__(self, version: str, max_body_bytes: int) -> None:
         self._version, self._max_body_bytes = version, max_body_bytes

@@ -33,7 +33,7 @@ class InvalidArgument(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class ApiRequest:
-    """body: JSON, None without one. idempotency_key: empty without one."""
+    """A request to the API. body: JSON; None without a body. idempotency_key: empty without one."""
 
     method: str
     url: URL
@@ -162,7 +162,8 @@ Change = Callable[[str], str]
 
 @dataclass(frozen=True, slots=True)
 class McpResult:
-    """text: for a model. structured: the same as an object, by the tool's output schema; None for an error."""
+    """A tool's result. text: for a model. structured: the same as an object, by the tool's output schema; None for an
+    error."""
 
     text: str
     structured: Shaped | None
@@ -193,7 +194,7 @@ def make_result(tool: ApiTool, reply: ApiReply, offset: int = 0) -> McpResult:
 
 
 def describe_error(reply: ApiReply) -> str:
-    """What the API says is wrong, in a few lines: code, message, and each field at fault."""
+    """Returns the API's error in a few lines: code, message, and each field at fault."""
     try:
         error = msgspec.json.decode(reply.body)["error"]
         lines = [f"{error['code']}: {error['message']}"]
@@ -237,7 +238,8 @@ def _shorten(value: Any, texts: int, lists: int) -> Any:
 
 
 def _text_change(tool: ApiTool) -> Change:
-    """What texts go through: words from outside as in results that our own agents get (docs/untrusted-content.md)."""
+    """Returns the change of texts: words from outside are marked as in results for our own agents
+    (docs/untrusted-content.md)."""
     most = tool.declaration.longest_text
     if tool.declaration.has_outside_words:
         return lambda text: clean(text, most)
@@ -273,7 +275,7 @@ def _omit(answer: Any, path: Sequence[str]) -> None:
 
 
 def _fit_page(answer: Shaped, name: str, change: Change) -> Shaped:
-    """As many rows as fit; the cursor leads to the others."""
+    """Returns as many rows as fit. The cursor leads to the next rows."""
     rows = answer[name]
     kept = _fitting(rows, change)
     goes_on = bool(kept) and (len(kept) < len(rows) or answer["has_more"])
@@ -362,7 +364,7 @@ class KeyTools:
         return make_result(tool, reply, offset)
 
     def _refusal(self, tool: ApiTool) -> str:
-        """Why this connection has not this tool; empty if it has."""
+        """Returns why this connection does not have the tool; empty if it has."""
         effect = tool.declaration.effect
         if tool.scope not in self._key.identity.scopes:
             return f"{tool.name} needs the scope {tool.scope}, which the API key does not have."

@@ -33,7 +33,8 @@ class InvalidTool(TypeError):
 
 @dataclass(frozen=True, slots=True)
 class ToolArgument:
-    """place: where the API takes it: path, query, header or body; empty for the offset, which is ours. name: there."""
+    """An argument. place: where the API takes it: path, query, header or body; empty for the offset, which is ours.
+    name: its name there."""
 
     place: str
     name: str
@@ -59,13 +60,13 @@ class ApiTool:
 
     @property
     def name(self) -> str:
-        """What a model calls it by."""
+        """The name that models use."""
         return self.declaration.name
 
 
 def make_tools(declarations: Iterable[ToolDeclaration], document: Schema) -> dict[str, ApiTool]:
-    """By name, in the order of the declarations. Those whose operation the document does not have are left out. Raises
-    InvalidTool."""
+    """Returns tools by name, in the order of the declarations. Leaves out tools whose operation the document does not
+    have. Raises InvalidTool."""
     operations = {
         operation["operationId"]: (method.upper(), path, operation)
         for path, methods in document["paths"].items()

@@ -119,8 +119,8 @@ class FairGate:
 
 @dataclass(frozen=True, slots=True)
 class HandlerContext:
-    """What a handler gets. arguments: JSON text as the call sent it. run_id: idempotency key, empty if there is none.
-    until: the deadline, on the event loop's clock."""
+    """The input of a handler. arguments: JSON text as the call sent it. run_id: idempotency key; empty if there is
+    none. until: the deadline, on the event loop's clock."""
 
     call: RunningCall
     arguments: str
@@ -167,7 +167,7 @@ class JoinedFinders:
         self._finders = finders
 
     async def find(self, name: str, call: RunningCall, transactions: TenantTransactions) -> MediaRequestHandler | None:
-        """What the first one finds. Raises what they raise."""
+        """Returns what the first finder with a result finds. Raises what the finders raise."""
         for finder in self._finders:
             if (found := await finder.find(name, call, transactions)) is not None:
                 return found

@@ -57,8 +57,8 @@ class RunKey:
 
 @dataclass(frozen=True, slots=True)
 class StoredRun:
-    """name: of the request. is_abandoned: it is not finished, and its process no longer renews its lease. outcome:
-    sealed; of a finished one."""
+    """A run as stored. name: of the request. is_abandoned: it is not finished, and no process renews its lease.
+    outcome: sealed, of a finished run."""
 
     name: str
     is_finished: bool
@@ -67,7 +67,8 @@ class StoredRun:
 
 
 async def select_running_call(db: Connection, call_id: UUID, workspace_id: UUID, agent_id: UUID) -> RunningCall | None:
-    """None: no such call of this workspace and agent is in progress."""
+    """Returns the call with its workspace, in one query; None if no such call of this workspace and agent is in
+    progress."""
     row = await db.fetchrow(_RUNNING, call_id, workspace_id, agent_id)
     return None if row is None else RunningCall(**row)
 
@@ -80,7 +81,7 @@ async def claim_run(db: Connection, key: RunKey, name: str, lease: timedelta, *,
 
 
 async def select_run(db: Connection, key: RunKey) -> StoredRun | None:
-    """None when it was never begun."""
+    """Returns a run; None if it was never begun."""
     row = await db.fetchrow(_SELECT, key.workspace_id, key.call_id, key.run_id)
     return None if row is None else StoredRun(**row)
 

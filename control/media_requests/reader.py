@@ -42,7 +42,7 @@ class ReaderPace:
 
 
 class RequestReader:
-    """concurrency: requests that are answered at once; the others stay in Redis for other processes."""
+    """Reads requests. concurrency: requests that are answered at once; the others stay in Redis for other processes."""
 
     def __init__(
         self,
@@ -54,7 +54,7 @@ class RequestReader:
         pace: ReaderPace = ReaderPace(),
         on_death: Callable[[str], object] = lambda _: None,
     ) -> None:
-        """on_death: called with the name of a task of the reader that died; it is started again."""
+        """Creates a reader. on_death: called with the name of a task of the reader that died and is started again."""
         self._on_death = on_death
         self.tasks: tuple[SupervisedTask, ...] = ()
         self._stream, self._answer, self._metrics = stream, answer, metrics

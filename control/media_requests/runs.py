@@ -195,7 +195,7 @@ async def _complete(work: Coroutine[Any, Any, None]) -> None:
 
 
 def encode_result(value: Any) -> str:
-    """Raises Invalid (reply_too_large) for more than MAX_BYTES."""
+    """Encodes a handler's result as JSON text. Raises Invalid (reply_too_large) for more than MAX_BYTES."""
     text = msgspec.json.encode(value)
     if len(text) > MAX_BYTES:
         raise Invalid(f"The answer has more than {MAX_BYTES} bytes.", code="reply_too_large")

@@ -79,7 +79,7 @@ class RequestShares:
 
 
 def _forget(counter: Counter[str], name: str) -> None:
-    """Forgets a name without requests, because there may be any number of them."""
+    """Removes a name without requests, because the number of names is unbounded."""
     if not counter[name]:
         del counter[name]
 
@@ -141,7 +141,7 @@ class MediaRequests:
             return FAILED, _failure(request, error, FAILED, "This failed on our side.")
 
     def _taken(self, request: MediaRequest) -> AbstractContextManager[None]:
-        """Raises TooManyRequests before anything was done."""
+        """Takes a place. Raises TooManyRequests before anything was done."""
         return nullcontext() if self._shares is None else self._shares.taken(request.workspace_id, self._label(request))
 
     async def _run(self, attempt: "_Attempt", until: float) -> str:
@@ -160,7 +160,7 @@ class MediaRequests:
         return await self._runs.run(context, handler, request.name)
 
     async def _find_call(self, request: MediaRequest) -> RunningCall:
-        """Raises NotFound unless this call of this workspace and agent is in progress."""
+        """Returns the call. Raises NotFound unless this call of this workspace and agent is in progress."""
         try:
             call_id, workspace_id = UUID(request.call_id), UUID(request.workspace_id)
             agent_id = UUID(request.agent_id)

@@ -89,7 +89,7 @@ _BUNDLE: Final = "bundle_id"
 
 @dataclass(frozen=True, slots=True)
 class HolderChoice:
-    """None for none."""
+    """The chosen address and bundle; None for none."""
 
     address_id: UUID | None = None
     bundle_id: UUID | None = None
@@ -97,7 +97,7 @@ class HolderChoice:
 
 @dataclass(frozen=True, slots=True)
 class WantedNumber:
-    """country: ISO 3166, None for a number without one."""
+    """A number to buy. country: ISO 3166; None for a number without a country."""
 
     order: NumberOrder
     country: str | None

@@ -77,7 +77,7 @@ class Numbers:
         return found.with_total(await queries.count_numbers(db, workspace_id, status))
 
     async def get(self, db: Connection, workspace_id: UUID, number_id: UUID) -> PhoneNumber:
-        """Raises NotFound."""
+        """Returns a number. Raises NotFound."""
         return _require_number(await queries.select_number(db, workspace_id, number_id))
 
     async def buy(
@@ -105,8 +105,8 @@ class Numbers:
         return number
 
     async def check_import(self, db: Connection, workspace_id: UUID, phone_number: str) -> None:
-        """Whether a number may be imported, before its carrier is asked. Raises NotFound, Invalid (code
-        phone_number_invalid) and Conflict (codes number_taken, number_limit). In the platform's scope."""
+        """Checks whether a number may be imported, before its carrier is asked. Needs platform scope. Raises NotFound,
+        Invalid (code phone_number_invalid) and Conflict (codes number_taken, number_limit)."""
         country_of(phone_number)
         await self._workspaces.get(db, workspace_id)
         if await queries.select_held_among(db, [phone_number]):
@@ -155,7 +155,7 @@ class Numbers:
     async def rename(
         self, db: Connection, workspace_id: UUID, actor: Actor, number_id: UUID, friendly_name: str, now: datetime
     ) -> PhoneNumber:
-        """Raises NotFound."""
+        """Changes the workspace's name of a number. Raises NotFound."""
         before = _require_held(await queries.lock_number(db, workspace_id, number_id))
         if before.friendly_name == friendly_name:
             return before
@@ -345,7 +345,7 @@ def _require_number(number: PhoneNumber | None) -> PhoneNumber:
 
 
 def _require_held(number: PhoneNumber | None) -> PhoneNumber:
-    """Raises also for a released number, which is only shown in lists."""
+    """Returns a number that is held. Raises NotFound also for a released number, which is only shown in lists."""
     number = _require_number(number)
     if number.status == "released":
         raise NotFound("This phone number was released.", code="number_not_found")

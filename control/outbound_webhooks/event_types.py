@@ -229,7 +229,7 @@ EventData = (
 
 @dataclass(frozen=True, slots=True)
 class EventDescription:
-    """summary: when it is sent. data: its type."""
+    """The description of a type. summary: when it is sent. data: the class of its data."""
 
     summary: str
     data: type[Any]

@@ -25,7 +25,7 @@ MakeTransport = Callable[[EgressGuard, ssl.SSLContext], httpx.AsyncBaseTransport
 
 @dataclass(frozen=True, slots=True)
 class WebhookAnswer:
-    """What came back. status_code: None without an answer. error: None for a status from 200 to 299."""
+    """The answer of a receiver. status_code: None without an answer. error: None for a status from 200 to 299."""
 
     status_code: int | None
     error: str | None
@@ -34,7 +34,7 @@ class WebhookAnswer:
 
 
 class WebhookHttpClient:
-    """guard: of the addresses, at each connection."""
+    """Posts webhooks. guard: of the addresses, at each connection."""
 
     def __init__(self, guard: EgressGuard, make_transport: MakeTransport, timeout_s: float) -> None:
         self._guard, self._make_transport, self._timeout_s = guard, make_transport, timeout_s
@@ -81,7 +81,7 @@ class WebhookHttpClient:
 
 
 def judge_status(status: int) -> str | None:
-    """Why an answer does not accept the event; None: it does."""
+    """Returns why an answer does not accept the event; None if it accepts it."""
     if 200 <= status < 300:
         return None
     if 300 <= status < 400:

@@ -93,7 +93,7 @@ async def select_endpoints(db: Connection, workspace_id: UUID, limit: int) -> li
 async def select_endpoint(
     db: Connection, workspace_id: UUID, endpoint_id: UUID, *, lock: bool = False
 ) -> WebhookEndpoint | None:
-    """lock: until the transaction ends; events can still be stored for it."""
+    """Returns an endpoint. lock: until the transaction ends; events can still be stored for it."""
     locking = "FOR NO KEY UPDATE" if lock else ""
     row = await db.fetchrow(
         f"{_SELECT_ENDPOINTS} WHERE workspace_id = $1 AND id = $2 {locking}", workspace_id, endpoint_id
@@ -135,28 +135,29 @@ async def update_endpoint(db: Connection, one: WebhookEndpoint) -> None:
 
 
 async def update_secrets(db: Connection, one: WebhookEndpoint) -> None:
-    """Its secrets only."""
+    """Stores new secrets of an endpoint."""
     new = one.secrets
     await db.execute(_UPDATE_SECRETS, one.workspace_id, one.id, new.current, new.old, new.old_until, one.updated_at)
 
 
 async def delete_endpoint(db: Connection, workspace_id: UUID, endpoint_id: UUID) -> None:
-    """Its deliveries go with their events: a request must not wait until a month of them is deleted."""
+    """Deletes an endpoint. Its deliveries are deleted later with their events, because a month of deliveries would
+    delay the request."""
     await db.execute(
         "DELETE FROM outbound_webhook_endpoints WHERE workspace_id = $1 AND id = $2", workspace_id, endpoint_id
     )
 
 
 async def mark_working(db: Connection, workspace_id: UUID, endpoint_id: UUID) -> None:
-    """Its last attempt was delivered. Needs platform scope."""
+    """Stores that the last attempt was delivered. Needs platform scope."""
     await db.execute(_MARK_WORKING, workspace_id, endpoint_id)
 
 
 async def mark_failing(
     db: Connection, workspace_id: UUID, endpoint_id: UUID, at: datetime, longest_gap: timedelta
 ) -> None:
-    """Its last attempt failed. The time of the first failure stays, unless the failure before is longer ago than
-    `longest_gap`. Needs platform scope."""
+    """Stores that the last attempt failed. Needs platform scope. The time of the first failure stays, unless the
+    previous failure is older than `longest_gap`."""
     await db.execute(_MARK_FAILING, workspace_id, endpoint_id, at, at - longest_gap)
 
 
@@ -271,7 +272,7 @@ class NewOutboundEvent:
 
 
 async def select_listeners(db: Connection, workspace_ids: Collection[UUID]) -> dict[UUID, list[EventListener]]:
-    """By workspace; one without endpoints is left out."""
+    """Returns endpoints by workspace. Leaves out workspaces without endpoints."""
     found: dict[UUID, list[EventListener]] = {}
     for row in await db.fetch(_SELECT_LISTENERS, list(workspace_ids)):
         found.setdefault(row["workspace_id"], []).append(EventListener(row["id"], row["event_types"]))
@@ -369,7 +370,7 @@ async def select_deliveries(
 
 
 async def count_deliveries(db: Connection, workspace_id: UUID, endpoint_id: UUID, status: DeliveryStatus | None) -> int:
-    """How many there are; None: of any status."""
+    """Counts deliveries. status: None for any."""
     found: int = await db.fetchval(_COUNT_DELIVERIES, workspace_id, endpoint_id, status)
     return found
 
@@ -377,7 +378,7 @@ async def count_deliveries(db: Connection, workspace_id: UUID, endpoint_id: UUID
 async def select_delivery(
     db: Connection, workspace_id: UUID, endpoint_id: UUID, delivery_id: UUID
 ) -> WebhookDelivery | None:
-    """None: the endpoint has no such delivery."""
+    """Returns a delivery; None if the endpoint has no such delivery."""
     row = await db.fetchrow(f"{_SELECT_DELIVERIES} AND d.id = $3", workspace_id, endpoint_id, delivery_id)
     return None if row is None else _make_delivery(row)
 
@@ -411,7 +412,7 @@ async def replay_since(
 
 
 def _make_event(row: Any) -> OutboundEvent:
-    """Of a row with the columns of DELIVERY."""
+    """Makes an event from a row with the columns of `_DELIVERY`."""
     return OutboundEvent(
         id=row["event_id"],
         workspace_id=row["workspace_id"],

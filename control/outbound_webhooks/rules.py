@@ -109,14 +109,14 @@ class DeliveryAttempt:
 
     @property
     def outcome(self) -> AttemptOutcome:
-        """What counts: see AttemptOutcome."""
+        """The outcome that metrics count: see AttemptOutcome."""
         if self.error is None:
             return "delivered"
         return "refused" if self.is_receivers_failure else "failed"
 
     @property
     def is_receivers_failure(self) -> bool:
-        """Whether it failed, and not by a fault of the platform."""
+        """Whether the attempt failed by a fault of the receiver."""
         return self.error is not None and self.error not in (UNSEALED, CRASHED)
 
 
@@ -257,7 +257,7 @@ class SecretSafe:
         return secret, SealedSecrets(self._sealer.seal(secret.encode(), WEBHOOK_SECRET_PURPOSE))
 
     def rotate(self, before: SealedSecrets, now: datetime) -> tuple[str, SealedSecrets]:
-        """As `create`; the current secret signs as well for 24 hours, one before it no longer."""
+        """Returns a new secret. The current secret also signs for 24 hours; an older one no longer signs."""
         secret, new = self.create()
         return secret, SealedSecrets(new.current, before.current, now + OVERLAP)
 

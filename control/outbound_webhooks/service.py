@@ -119,7 +119,7 @@ class WebhookEndpoints:
     async def get(
         self, db: Connection, workspace_id: UUID, endpoint_id: UUID, *, lock: bool = False
     ) -> WebhookEndpoint:
-        """Raises NotFound (code webhook_endpoint_not_found)."""
+        """Returns an endpoint. Raises NotFound (code webhook_endpoint_not_found)."""
         found = await queries.select_endpoint(db, workspace_id, endpoint_id, lock=lock)
         if found is None:
             raise NotFound("There is no such webhook endpoint.", code="webhook_endpoint_not_found")
@@ -188,7 +188,8 @@ class WebhookEndpoints:
         return after, secret
 
     def _require_public(self, url: str) -> None:
-        """Raises Invalid (code address_refused). Names are resolved and checked at each connection."""
+        """Checks an address. Names are resolved and checked again at each connection. Raises Invalid (code
+        address_refused)."""
         try:
             self.guard.check_url(url)
         except EgressRefused as refused:
@@ -221,7 +222,7 @@ async def _audit_endpoint(
 
 
 def _audited(one: WebhookEndpoint) -> dict[str, Any]:
-    """Of the address only the host: paths and queries hold keys at some receivers."""
+    """Returns what the audit log stores. Of the address only the host, because paths and queries may hold keys."""
     types = "all" if one.event_types is None else list(one.event_types)
     return {"host": urlsplit(one.url).hostname, "event_types": types, "is_enabled": one.is_enabled}
 
@@ -257,7 +258,7 @@ class WebhookDeliveries:
     async def get(
         self, db: Connection, workspace_id: UUID, endpoint_id: UUID, delivery_id: UUID
     ) -> tuple[WebhookDelivery, list[DeliveryAttempt]]:
-        """With its latest MOST_ATTEMPTS attempts, the latest first. Raises NotFound."""
+        """Returns a delivery with its latest MOST_ATTEMPTS attempts, the latest first. Raises NotFound."""
         await self._endpoints.get(db, workspace_id, endpoint_id)
         found = await queries.select_delivery(db, workspace_id, endpoint_id, delivery_id)
         if found is None:
@@ -332,7 +333,7 @@ async def _audit_deliveries(db: Connection, actor: Actor, workspace_id: UUID, en
 
 @dataclass(frozen=True, slots=True)
 class OutboundWebhooks:
-    """What the API and the worker use."""
+    """The services of outbound webhooks, made once per program."""
 
     endpoints: WebhookEndpoints
     deliveries: WebhookDeliveries
@@ -349,7 +350,7 @@ def make_outbound_webhooks(
     make_transport: MakeTransport,
     policy: DeliveryPolicy,
 ) -> OutboundWebhooks:
-    """make_transport: whose connections pass the guard, from a room above."""
+    """Makes the services. make_transport: its connections pass the guard; from a noun above."""
     endpoints = WebhookEndpoints(workspaces, SecretSafe(sealer), guard)
     return OutboundWebhooks(endpoints, WebhookDeliveries(endpoints), email_queue, make_transport, policy)
 

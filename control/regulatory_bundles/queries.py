@@ -31,7 +31,7 @@ _SELECT_UNCHECKED: Final = f"""
 
 
 async def insert_bundle(db: Connection, new: RegulatoryBundle) -> bool:
-    """False: a workspace has it already."""
+    """Inserts a bundle. False: a workspace has it already."""
     status = await db.execute(
         _INSERT,
         new.id,
@@ -78,7 +78,7 @@ async def select_bundles(
 
 
 async def is_used(db: Connection, workspace_id: UUID, bundle_id: UUID) -> bool:
-    """Whether the workspace has, or is buying or releasing, a number under it."""
+    """Returns whether the workspace has, buys or releases a number under the bundle."""
     found: bool = await db.fetchval(
         "SELECT EXISTS (SELECT FROM phone_numbers WHERE workspace_id = $1 AND bundle_id = $2 "
         "AND status IN ('buying', 'active', 'releasing'))",
@@ -96,7 +96,7 @@ async def delete_bundle(db: Connection, workspace_id: UUID, bundle_id: UUID) -> 
 async def select_unchecked(
     db: Connection, carrier: str, approved_before: datetime, others_before: datetime, most: int
 ) -> list[RegulatoryBundle]:
-    """Those whose status is to be read again at the carrier. Needs platform scope."""
+    """Returns the bundles whose status must be read again at the carrier. Needs platform scope."""
     rows = await db.fetch(_SELECT_UNCHECKED, carrier, approved_before, others_before, most)
     return [_make_bundle(row) for row in rows]
 

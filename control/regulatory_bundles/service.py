@@ -46,11 +46,11 @@ class RegulatoryBundles:
         return found.with_total(await queries.count_bundles(db, workspace_id))
 
     async def get(self, db: Connection, workspace_id: UUID, bundle_id: UUID) -> RegulatoryBundle:
-        """Raises NotFound."""
+        """Returns a bundle. Raises NotFound."""
         return _require(await queries.select_bundles(db, workspace_id, bundle_id))
 
     async def require_workspace(self, db: Connection, workspace_id: UUID) -> None:
-        """Raises NotFound, for a deleted workspace, too."""
+        """Requires the workspace. Raises NotFound, also for a deleted workspace."""
         await self._workspaces.get(db, workspace_id)
 
     async def link(
@@ -62,8 +62,8 @@ class RegulatoryBundles:
         found: CarrierBundle | None,
         now: datetime,
     ) -> RegulatoryBundle:
-        """found: what the carrier has; None for nothing. Raises Invalid (bundle_unknown), Conflict (bundle_limit,
-        bundle_linked), NotFound."""
+        """Links a bundle. found: what the carrier has; None for nothing. Raises Invalid (bundle_unknown), Conflict
+        (bundle_limit, bundle_linked), NotFound."""
         await self.require_workspace(db, workspace_id)
         if await queries.count_bundles(db, workspace_id) >= MOST_BUNDLES:
             raise Conflict(f"A workspace has {MOST_BUNDLES} regulatory bundles at most.", code="bundle_limit")

@@ -52,7 +52,7 @@ NO_ARGUMENTS: Final[Mapping[str, Any]] = {"type": "object", "properties": {}}
 
 
 def check_schema(schema: Mapping[str, Any]) -> None:
-    """Raises ValueError, which completes the field's name, for a schema outside of the dialect."""
+    """Checks that a schema is in the dialect. Raises ValueError, whose text completes the name of the field."""
     if schema.get("type") != "object":
         raise ValueError('must have "type": "object"')
     for name in ("anyOf", "enum"):
@@ -107,7 +107,7 @@ def _keyword_faults(schema: Mapping[str, Any], where: str) -> Iterator[str]:
 
 
 def _is_plain(schema: Mapping[str, Any]) -> bool:
-    """Whether the texts hold only characters that the database stores, and the enum only values without parts."""
+    """Returns whether the database can store all texts, and the enum holds only values without parts."""
     texts = [value for value in schema.values() if isinstance(value, str)]
     choices = schema.get("enum", [])
     for value in choices if isinstance(choices, list) else []:
@@ -146,8 +146,8 @@ _DIGEST_LETTERS: Final = 8
 
 @dataclass(frozen=True, slots=True)
 class ReducedSchema:
-    """parameters: in the dialect. names: the server's own names of properties, by those that models read in their
-    place."""
+    """A reduced schema. parameters: in the dialect. names: the server's own names of properties, by the names for
+    models."""
 
     parameters: dict[str, Any]
     names: dict[str, str] = field(default_factory=dict)
@@ -183,7 +183,7 @@ class _Reduction:
         self.names: dict[str, str] = {}
 
     def reduce(self, schema: Any, depth: int) -> dict[str, Any]:
-        """What does not fit into the dialect is left out; below the deepest place anything is allowed. Raises
+        """Reduces one part. Drops what the dialect does not have; below the deepest level, any value is allowed. Raises
         ValueError for too many parts."""
         self._left -= 1
         if self._left < 0:
@@ -238,14 +238,14 @@ class _Reduction:
         return f"{plain}_{digest}"
 
     def _titled(self, name: Any, part: dict[str, Any]) -> dict[str, Any]:
-        """With the real name as its title where models read another one."""
+        """Returns the part with the real name as its title, if models get another name."""
         if _PROPERTY.fullmatch(str(name)):
             return part
         return {"title": clean(str(name), MOST_TITLE), **part}
 
     def _merged(self, schema: Mapping[str, Any]) -> Mapping[str, Any]:
-        """With the target of its reference, and the parts of `allOf`, in it. References are followed a few times only,
-        because they may lead to each other."""
+        """Merges the target of the reference and the parts of `allOf` into the schema. References are followed only a
+        few times, because they may form a cycle."""
         merged: dict[str, Any] = {}
         for _ in range(MOST_DEPTH):
             merged = {**schema, **merged}
@@ -275,7 +275,7 @@ class _Reduction:
 
 
 def _fits(name: str, value: Any) -> bool:
-    """Whether the dialect has this keyword with such a value."""
+    """Returns whether the dialect has this keyword with such a value."""
     kinds = _KEYWORDS.get(name)
     if kinds is None or not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
         return False
@@ -323,8 +323,8 @@ def parse_arguments(text: str) -> dict[str, Any]:
 
 
 def require_arguments(schema: Mapping[str, Any], arguments: Mapping[str, Any]) -> None:
-    """Raises Invalid (code arguments_invalid), which names the argument, also for so many values that the check would
-    hold up the event loop."""
+    """Checks arguments by a schema in the dialect. Raises Invalid (code arguments_invalid), which names the argument,
+    also if the check would hold the event loop too long."""
     if _count_values(arguments) * _count_parts(schema) > MOST_CHECKS:
         raise Invalid("arguments: hold too many values, or are nested too deep.", code="arguments_invalid")
     for error in Draft202012Validator(schema).iter_errors(arguments):
@@ -334,7 +334,7 @@ def require_arguments(schema: Mapping[str, Any], arguments: Mapping[str, Any]) -
 
 
 def _count_values(value: Any) -> int:
-    """Of a value and all that it holds; more than MOST_CHECKS where it is nested too deep."""
+    """Counts a value and all that it holds; more than MOST_CHECKS if it is nested too deep."""
     count, left = 0, [(value, 1)]
     while left:
         one, depth = left.pop()
@@ -347,7 +347,7 @@ def _count_values(value: Any) -> int:
 
 
 def _count_parts(schema: Any) -> int:
-    """Of a schema in the dialect."""
+    """Counts the parts of a schema in the dialect."""
     if not isinstance(schema, Mapping):
         return 1
     return 1 + len(schema.get("enum", ())) // _ENUM_SHARE + sum(_count_parts(part) for _, part in _parts(schema))

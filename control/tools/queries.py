@@ -35,11 +35,11 @@ async def select_agents_of_http(db: Connection, workspace_id: UUID, name: str) -
 
 
 async def select_agents_of_mcp(db: Connection, workspace_id: UUID, server: str) -> list[str]:
-    """As `select_agents_of_http`, of an MCP server."""
+    """Returns the names of up to five agents whose current version names this MCP server."""
     return [row["name"] for row in await db.fetch(_OF_MCP, workspace_id, server)]
 
 
 async def count_runs(db: Connection, workspace_id: UUID, call_id: UUID, request: str) -> int:
-    """How often a call has asked for this, the present time included. request: name of the request."""
+    """Returns how often a call has used a tool, this time included. request: name of the request."""
     count: int = await db.fetchval(_RUNS, workspace_id, call_id, request)
     return count

@@ -77,7 +77,8 @@ def origin_of(url: str) -> tuple[str, str, int | None]:
 
 
 def require_public(guard: EgressGuard, url: str) -> None:
-    """Raises Invalid (code address_refused). Names are resolved and checked at each connection."""
+    """Checks an address. Names are resolved and checked again at each connection. Raises Invalid (code
+    address_refused)."""
     try:
         guard.check_url(url)
     except EgressRefused as refused:
@@ -86,13 +87,13 @@ def require_public(guard: EgressGuard, url: str) -> None:
 
 
 def require_unused(agents: list[str]) -> None:
-    """Raises Conflict (code tool_in_use)."""
+    """Requires that no agent uses the tool or server. Raises Conflict (code tool_in_use)."""
     if agents:
         raise Conflict(f"Agents use it: {', '.join(agents)}. Change them first.", code="tool_in_use")
 
 
 def require_distinct(headers: Mapping[str, str], secret_names: Sequence[str]) -> None:
-    """Raises Invalid (code header_twice) for a header that is both open and secret."""
+    """Requires that no header is both open and secret. Raises Invalid (code header_twice)."""
     secret = {name.lower() for name in secret_names}
     for name in headers:
         if name.lower() in secret:
@@ -109,7 +110,7 @@ SHORTEST_HIDDEN: Final = 8
 
 @dataclass(frozen=True, slots=True)
 class SealedHeaders:
-    """names: shown to the members. sealed: names and values; None: there are none."""
+    """Secret headers. names: shown to members. sealed: names and values; None if there are none."""
 
     names: Sequence[str] = ()
     sealed: bytes | None = field(default=None, repr=False)
@@ -128,7 +129,7 @@ class HeaderSafe:
         return SealedHeaders(sorted(headers), self._sealer.seal(msgspec.json.encode(dict(headers)), PURPOSE))
 
     def open(self, sealed: bytes | None) -> dict[str, str]:
-        """Raises Conflict (code secrets_lost) where the key is gone."""
+        """Unseals the headers. Raises Conflict (code secrets_lost) if the key is gone."""
         if sealed is None:
             return {}
         try:

@@ -172,7 +172,8 @@ def limit_run_s(context: HandlerContext, timeout_s: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class ToolServices:
-    """http, mcp: for the API. handlers: for requests of running calls. connections: to be closed at the end."""
+    """The services of tools. http, mcp: for the API. handlers: for requests of running calls. connections: to be closed
+    at the end."""
 
     http: HttpTools
     mcp: McpServers
@@ -189,7 +190,7 @@ class ToolServices:
 
 
 def make_tools(workspaces: Workspaces, sealer: Sealer, guard: EgressGuard, reserved: Collection[str]) -> ToolServices:
-    """guard: of customers' addresses. reserved: names of the platform's own tools."""
+    """Makes the services. guard: of customers' addresses. reserved: names of the platform's own tools."""
     client, connections = ToolHttpClient(guard), McpConnections(guard)
     return ToolServices(
         HttpTools(workspaces, sealer, client, reserved),

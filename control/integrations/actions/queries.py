@@ -43,8 +43,8 @@ async def select_with_actions(
 async def select_type_configs(
     db: Connection, workspace_id: UUID, integration_ids: Sequence[UUID]
 ) -> dict[UUID, IntegrationTypeConfig]:
-    """What the types of these integrations declare, connected or not; without those that the workspace does not
-    have."""
+    """Returns what the types of these integrations declare, connected or not. Leaves out integrations of other
+    workspaces."""
     rows = await db.fetch(_TYPES, workspace_id, list(integration_ids))
     return {row["id"]: IntegrationTypeConfig.model_validate(row["config"]) for row in rows}
 

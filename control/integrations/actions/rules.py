@@ -53,7 +53,8 @@ class ActiveConnection:
 
 
 def make_run_key(call_id: UUID, run_id: str) -> str:
-    """Of a run within a call: 32 characters of 0-9a-f, which Google takes as an event's id (base32hex)."""
+    """Returns the vendor's key of a run within a call: 32 characters of 0-9a-f, which Google accepts as an event id
+    (base32hex)."""
     return sha256(f"{call_id}:{run_id}".encode()).hexdigest()[:32]
 
 
@@ -138,7 +139,7 @@ def _text(value: Any) -> str:
 
 
 def _fill_text(text: str, values: Values) -> str | None:
-    """None: the text is one placeholder without a value."""
+    """Fills a text. None: the text is one placeholder without a value."""
     whole = PLACEHOLDER.fullmatch(text)
     if whole is not None and _value(whole[1], values) is None:
         return None

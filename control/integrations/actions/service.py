@@ -110,7 +110,7 @@ class ActionCall:
 
     @property
     def is_repeatable(self) -> bool:
-        """Whether the request may be sent again when it is unknown what became of it."""
+        """Whether the request may be sent again if its outcome is unknown."""
         action = self.action
         return action.read_only or action.repeatable or bool(self.key and (action.idempotency or self._sends_key))
 
@@ -155,7 +155,8 @@ class ActionRunner:
     async def _exchange(
         self, connection: ActiveConnection, make: Callable[[str], VendorRequest], delays: Sequence[float] | None
     ) -> tuple[VendorRequest, VendorAnswer]:
-        """delays: before further attempts; None: rate limits are not waited for either."""
+        """Sends the request, with further attempts after `delays`. None: no further attempts, and no wait for rate
+        limits."""
         owner = (connection.workspace_id, connection.id)
         token = await self._access.access_token(*owner)
         try:
@@ -200,7 +201,7 @@ class ActionRunner:
 
 
 def read_records(read: Any, answer: VendorAnswer) -> list[VendorRecord]:
-    """What `read` makes of the answer's JSON; of an answer without a body: one record without values. Raises
+    """Returns what `read` makes of the answer's JSON. An answer without a body is one record without values. Raises
     VendorFailure (unreadable, refused)."""
     if answer.status == 204:
         return [{}]
@@ -263,6 +264,6 @@ async def load_connection(db: Connection, workspace_id: UUID, integration_id: UU
 async def list_declared(
     db: Connection, workspace_id: UUID, integration_ids: Sequence[UUID]
 ) -> Mapping[UUID, IntegrationTypeConfig]:
-    """What the types of these integrations declare, connected or not; without those that the workspace does not
-    have."""
+    """Returns what the types of these integrations declare, connected or not. Leaves out integrations of other
+    workspaces."""
     return await queries.select_type_configs(db, workspace_id, integration_ids)

@@ -60,7 +60,7 @@ class VendorAppointment:
 
 
 class CalendarRequests:
-    """runner: of requests while a caller waits."""
+    """Requests to calendars. runner: of requests while a caller waits."""
 
     def __init__(self, runner: ActionRunner) -> None:
         self.runner = runner
@@ -120,7 +120,7 @@ class CalendarRequests:
     async def _run_within(
         self, seconds: float, connection: ActiveConnection, name: str, arguments: Mapping[str, Any], key: str = ""
     ) -> list[VendorRecord]:
-        """Raises VendorFailure, also when the time is over."""
+        """Runs an action. Raises VendorFailure, also when the time is over."""
         try:
             async with asyncio.timeout(seconds):
                 return await self._run(connection, name, arguments, key)
@@ -158,19 +158,19 @@ def read_id(records: Sequence[VendorRecord], key: str) -> str:
 
 
 def make_unavailable(failure: VendorFailure, what: str = "Nothing was booked.") -> Conflict:
-    """what: what was not done, in a sentence."""
+    """Returns the refusal for a failed request. what: a sentence that says what was not done."""
     log.warning("calendar.unavailable", kind=failure.kind)
     return Conflict(f"The calendar cannot be used now. {what}", code="calendar_unavailable")
 
 
 def make_unknown(what: str = "booked") -> Conflict:
-    """what: what may have been done."""
+    """Returns the refusal for an unknown outcome. what: what may have been done."""
     message = f"It is not known whether this was {what}. Say so, and that the business will confirm it."
     return Conflict(message, code=OUTCOME_UNKNOWN)
 
 
 def _read_appointment(records: Sequence[VendorRecord], key: str) -> VendorAppointment | None:
-    """None for one that the vendor keeps as canceled. Raises VendorFailure (unreadable)."""
+    """Returns the appointment; None if the vendor keeps it as canceled. Raises VendorFailure (unreadable)."""
     external_id = read_id(records, key)
     if is_deleted(records[0]):
         return None

@@ -30,7 +30,7 @@ async def lock_attempts(db: Connection, workspace_id: UUID) -> None:
 
 
 async def has_attempt(db: Connection, workspace_id: UUID, call_id: UUID, run_id: str) -> bool:
-    """Whether this run is counted already."""
+    """Returns whether this run is counted already."""
     found: bool = await db.fetchval(_HAS, workspace_id, call_id, run_id)
     return found
 

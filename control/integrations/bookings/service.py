@@ -68,7 +68,7 @@ class BookingOrder:
 
     @property
     def key(self) -> str:
-        """Of this run, for the vendor."""
+        """The vendor's key of this run."""
         return make_run_key(self.new.call_id, self.new.run_id)
 
 
@@ -175,7 +175,7 @@ async def store_outcome(
 
 
 def make_taken(what: str = "booked") -> Conflict:
-    """what: what was not done."""
+    """Returns the refusal for a time that is taken. what: what was not done."""
     return Conflict(f"This time is taken. Nothing was {what}: offer another time.", code=SLOT_TAKEN)
 
 
@@ -237,13 +237,13 @@ class ChangeOrder:
 
     @property
     def key(self) -> str:
-        """Of this run."""
+        """The vendor's key of this run."""
         return make_run_key(self.call_id, self.run_id)
 
 
 @dataclass(frozen=True, slots=True)
 class NewTime:
-    """When an appointment shall be. reference: that it gets if it has none."""
+    """The new time of an appointment. reference: given to the appointment if it has none."""
 
     starts_at: datetime
     ends_at: datetime
@@ -252,7 +252,7 @@ class NewTime:
 
 @dataclass(frozen=True, slots=True)
 class _Move:
-    """before: the appointment that is moved; None if it is gone meanwhile."""
+    """A move that has begun. before: the appointment that is moved; None if it is gone meanwhile."""
 
     reservation: Reservation
     new: NewAppointment
@@ -307,7 +307,7 @@ class AppointmentChanges(CalendarRequests):
         return await store_outcome(booking, moved, "booked", external_id, in_transaction)
 
     async def _cancel(self, connection: ActiveConnection, chosen: Appointment) -> None:
-        """Raises Conflict. What is gone already counts as canceled."""
+        """Cancels at the vendor. An appointment that is gone counts as canceled. Raises Conflict."""
         external_id = chosen.external_id or ""
         try:
             await self._run_within(CHANGE_S, connection, CANCEL_APPOINTMENT, {"external_id": external_id})
@@ -353,7 +353,7 @@ class AppointmentChanges(CalendarRequests):
             raise make_unavailable(failure, "Nothing was moved.") from None
 
     async def _read_after(self, connection: ActiveConnection, external_id: str, what: str) -> datetime | None:
-        """When the appointment begins by now; None: it is gone. Raises Conflict (outcome_unknown)."""
+        """Returns when the appointment begins now; None if it is gone. Raises Conflict (outcome_unknown)."""
         try:
             found = await self.read(connection, external_id)
         except Conflict:
@@ -473,7 +473,7 @@ class SettleAppointmentJob(msgspec.Struct, frozen=True):
 
 
 async def enqueue_settlement(db: Connection, workspace_id: UUID, appointment_id: UUID) -> None:
-    """In the transaction that begins the change."""
+    """Enqueues the job that settles a change. Call it in the transaction that begins the change."""
     payload = msgspec.json.encode(SettleAppointmentJob(workspace_id, appointment_id))
     await enqueue(db, SETTLE_APPOINTMENT, payload, delay_s=SETTLE_AFTER_S)
 

@@ -26,7 +26,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    """before: the appointment that is moved."""
+    """An unsettled change. before: the appointment that is moved."""
 
     found: UnsettledAppointment
     connection: ActiveConnection | None
@@ -47,7 +47,7 @@ class AppointmentSettlement:
         self._pool, self._requests = pool, requests
 
     async def run(self, payload: bytes) -> None:
-        """Raises JobFailed; it is retried while the vendor does not answer."""
+        """Settles a change. Raises JobFailed, so that the job is repeated while the vendor does not answer."""
         job = decode_payload(payload, SettleAppointmentJob)
         try:
             await self._settle(job)

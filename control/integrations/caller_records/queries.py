@@ -55,7 +55,7 @@ CONTACT_BY_PHONE: Final = """
 
 
 async def select_contact(db: Connection, workspace_id: UUID, phone: str) -> Contact | None:
-    """Whom this number (E.164) belongs to."""
+    """Returns the contact with this number (E.164)."""
     row = await db.fetchrow(CONTACT_BY_PHONE, workspace_id, phone)
     return None if row is None else Contact(**row)
 
@@ -71,7 +71,7 @@ async def upsert_contacts(
 
 
 async def is_full_of_contacts(db: Connection, workspace_id: UUID, integration_id: UUID, most: int) -> bool:
-    """Whether more than `most` are stored of a connection."""
+    """Returns whether more than `most` contacts of a connection are stored."""
     full: bool = await db.fetchval(
         "SELECT count(*) > $3 FROM contacts WHERE workspace_id = $1 AND integration_id = $2",
         workspace_id,
@@ -148,7 +148,7 @@ async def upsert_appointments(
     db: Connection, workspace_id: UUID, integration_id: UUID, seen_by: UUID | None, records: Sequence[AppointmentRecord]
 ) -> tuple[int, int]:
     """Stores a page, each id once in it; returns how many are new, and how many were known. Locks the calendar, so that
-    `finish` does not store the same event meanwhile."""
+    `finish_appointment` does not store the same event meanwhile."""
     await lock_copies(db, integration_id)
     rows = [
         {
@@ -166,7 +166,7 @@ async def upsert_appointments(
 
 
 async def is_full_of_appointments(db: Connection, workspace_id: UUID, integration_id: UUID, most: int) -> bool:
-    """Whether more than `most` are stored of a connection."""
+    """Returns whether more than `most` appointments of a connection are stored."""
     full: bool = await db.fetchval(
         "SELECT count(*) > $3 FROM appointments WHERE workspace_id = $1 AND integration_id = $2",
         workspace_id,
@@ -265,7 +265,8 @@ async def lock_calendar(db: Connection, new: NewAppointment) -> None:
 
 
 async def is_reserved(db: Connection, appointment: NewAppointment, own_id: UUID, now: datetime) -> bool:
-    """Whether another call takes a part of this time now, or has just taken it. own_id: of the appointment's row."""
+    """Returns whether another call takes a part of this time, or has just taken it. own_id: the appointment's own
+    row."""
     own = [own_id, *([appointment.moves] if appointment.moves else [])]
     reserved: bool = await db.fetchval(
         _RESERVED, appointment.workspace_id, appointment.integration_id, appointment.starts_at, appointment.ends_at,
@@ -363,7 +364,7 @@ async def select_own_appointments(
 async def has_open_move(
     db: Connection, workspace_id: UUID, integration_id: UUID, appointment_id: UUID, now: datetime
 ) -> bool:
-    """Whether a call moves this appointment now, or it is not known yet what became of that."""
+    """Returns whether a call moves this appointment now, or the outcome of a move is unknown."""
     found: bool = await db.fetchval(_OPEN_MOVE, workspace_id, integration_id, appointment_id, now - _OPEN_CHANGE)
     return found
 
@@ -397,7 +398,7 @@ async def clear_change(db: Connection, workspace_id: UUID, appointment_id: UUID,
 
 
 async def is_being_canceled(db: Connection, workspace_id: UUID, appointment_id: UUID) -> bool:
-    """Whether a run has begun to cancel it, and it is not known what became of that."""
+    """Returns whether a run has begun to cancel the appointment, and the outcome is unknown."""
     found: bool = await db.fetchval(_BEING_CANCELED, workspace_id, appointment_id)
     return found
 
@@ -405,7 +406,7 @@ async def is_being_canceled(db: Connection, workspace_id: UUID, appointment_id: 
 async def holds_another(
     db: Connection, workspace_id: UUID, integration_id: UUID, own_id: UUID, starts_at: datetime, ends_at: datetime
 ) -> bool:
-    """Whether the copies of the calendar have anything else than this appointment within that time."""
+    """Returns whether the copies of the calendar hold another appointment within that time."""
     found: bool = await db.fetchval(_HOLDS_ANOTHER, workspace_id, integration_id, own_id, starts_at, ends_at)
     return found
 
@@ -457,7 +458,7 @@ async def select_appointment(db: Connection, workspace_id: UUID, appointment_id:
 async def select_appointment_of_run(
     db: Connection, workspace_id: UUID, call_id: UUID, run_id: str
 ) -> Appointment | None:
-    """What this run of a call has reserved."""
+    """Returns what this run of a call has reserved."""
     query = f"SELECT {_OWN_COLUMNS} FROM appointments WHERE workspace_id = $1 AND call_id = $2 AND run_id = $3"
     row = await db.fetchrow(query, workspace_id, call_id, run_id)
     return None if row is None else Appointment(**row)

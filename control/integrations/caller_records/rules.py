@@ -17,7 +17,7 @@ from control.integrations.actions.rules import Scalar, VendorRecord
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """Whom a number belongs to."""
+    """The person whom a number belongs to."""
 
     id: UUID
     name: str
@@ -95,7 +95,7 @@ class ContactRecord:
 
 @dataclass(frozen=True, slots=True)
 class AppointmentRecord:
-    """starts_at, ends_at: with their zones."""
+    """An appointment of a vendor. starts_at, ends_at: with their zones."""
 
     external_id: str
     title: str
@@ -105,7 +105,7 @@ class AppointmentRecord:
 
 @dataclass(frozen=True, slots=True)
 class SyncedRecords:
-    """What one page holds. deleted: ids of records that are gone. skipped: how many cannot be used."""
+    """The records of one page. deleted: ids of deleted records. skipped: number of unusable records."""
 
     contacts: list[ContactRecord]
     appointments: list[AppointmentRecord]
@@ -179,7 +179,7 @@ def _id(record: VendorRecord) -> str:
 
 
 def is_deleted(record: VendorRecord) -> bool:
-    """Whether the record says that it is gone."""
+    """Returns whether the record says that it is deleted."""
     return any(str(record.get(name) or "").lower() in _DELETED for name in ("deleted", "status"))
 
 

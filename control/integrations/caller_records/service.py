@@ -9,12 +9,12 @@ from control.integrations.caller_records.rules import Appointment, Contact
 
 
 async def find_contact(db: Connection, workspace_id: UUID, number: str) -> Contact | None:
-    """Whom this number (E.164) belongs to."""
+    """Returns the contact with this number (E.164)."""
     return await queries.select_contact(db, workspace_id, number)
 
 
 async def list_coming(db: Connection, workspace_id: UUID, number: str, now: datetime, most: int) -> list[Appointment]:
-    """The next appointments that were booked for this number (E.164)."""
+    """Returns the next appointments that were booked for this number (E.164)."""
     return await queries.select_coming_appointments(db, workspace_id, number, now, most)
 
 

@@ -114,7 +114,7 @@ async def fail_grant(db: Connection, workspace_id: UUID, integration_id: UUID, v
 
 
 async def has_account(db: Connection, integration_type: str, account: str) -> bool:
-    """Whether any workspace is connected to this account at the vendor. Needs platform scope."""
+    """Returns whether any workspace is connected to this account at the vendor. Needs platform scope."""
     found: bool = await db.fetchval(
         "SELECT EXISTS (SELECT FROM integrations WHERE integration_type = $1 AND account = $2 "
         "AND credentials IS NOT NULL)",

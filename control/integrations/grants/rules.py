@@ -65,8 +65,8 @@ PENDING_PURPOSE: Final = "oauth grant to confirm"
 
 
 class VendorCredentials(msgspec.Struct, frozen=True):
-    """access_token: what requests carry: of OAuth the access token, else the API key or the signing secret.
-    refresh_token: empty where the vendor gave none."""
+    """Credentials of a connection. access_token: what requests carry: the access token of OAuth, the API key, or the
+    signing secret. refresh_token: empty if the vendor gave none."""
 
     access_token: str
     refresh_token: str = ""
@@ -76,7 +76,7 @@ class VendorCredentials(msgspec.Struct, frozen=True):
 
 
 class ObtainedGrant(msgspec.Struct, frozen=True):
-    """What a vendor granted. fields: of the token response, which become settings. account: whose grant it is."""
+    """What a vendor granted. fields: of the token response; they become settings. account: whose grant it is."""
 
     credentials: VendorCredentials
     expires_at: datetime | None
@@ -91,7 +91,7 @@ def seal_credentials(sealer: Sealer, credentials: VendorCredentials) -> bytes:
 
 
 def open_credentials(sealer: Sealer, sealed: bytes | None) -> VendorCredentials | None:
-    """None if there are none, or they cannot be unsealed."""
+    """Unseals credentials; None if there are none, or they cannot be unsealed."""
     if sealed is None:
         return None
     try:
@@ -106,7 +106,7 @@ def seal_pending(sealer: Sealer, grant: ObtainedGrant) -> bytes:
 
 
 def open_pending(sealer: Sealer, sealed: bytes) -> ObtainedGrant | None:
-    """None if it cannot be unsealed."""
+    """Unseals a grant; None if it cannot be unsealed."""
     try:
         return msgspec.json.decode(sealer.open(sealed, PENDING_PURPOSE), type=ObtainedGrant)
     except (UnsealError, msgspec.DecodeError):
@@ -123,7 +123,7 @@ _SIGNATURE_CHARACTERS = 64
 
 @dataclass(frozen=True, slots=True)
 class NewState:
-    """text: for the vendor. hash: for the database."""
+    """A new state. text: for the vendor. hash: for the database."""
 
     text: str = field(repr=False)
     hash: bytes

@@ -65,14 +65,16 @@ log = structlog.get_logger()
 
 
 class TypeAccounts:
-    """public_url: where vendors' redirects reach this API."""
+    """The platform's accounts as an OAuth client of the vendors. public_url: where vendors' redirects reach this
+    API."""
 
     def __init__(self, sealer: Sealer, public_url: str) -> None:
         self.sealer = sealer
         self._public_url = public_url.rstrip("/")
 
     async def get(self, db: Connection, integration_type: str) -> OAuthClientAccount:
-        """Raises Conflict (code type_not_ready) for a type without OAuth or without a client id."""
+        """Returns the account. Raises Conflict (code type_not_ready) for a type without OAuth or without a client
+        id."""
         found = await types_queries.select_type(db, integration_type)
         config = None if found is None else parse_type_config(found.config, found.auth_type).oauth
         if config is None or not config.client_id:
@@ -81,7 +83,7 @@ class TypeAccounts:
         return OAuthClientAccount(config, self.redirect_uri(integration_type), secret)
 
     def redirect_uri(self, integration_type: str) -> str:
-        """What has to be registered at the vendor."""
+        """Returns the redirect address, which must be registered at the vendor."""
         return f"{self._public_url}/integrations/oauth/callback/{integration_type}"
 
 
@@ -97,7 +99,7 @@ INTEGRATION_REMOVED: Final = "integration_removed"
 
 @dataclass(frozen=True, slots=True)
 class RedirectParameters:
-    """What the vendor's redirect has (RFC 6749, 4.1.2)."""
+    """The parameters of the vendor's redirect (RFC 6749, section 4.1.2)."""
 
     state: str = field(repr=False)
     code: str = field(repr=False)
@@ -116,8 +118,8 @@ class TakenFlow:
 
 @dataclass(frozen=True, slots=True)
 class FlowOutcome:
-    """What became of a flow. error: empty if access was granted; then `confirmation` has the code. state: None where
-    the redirect belongs to no flow."""
+    """The outcome of a flow. error: empty if access was granted; then `confirmation` has the code. state: None if the
+    redirect belongs to no flow."""
 
     error: str = ""
     state: OAuthState | None = None
@@ -163,7 +165,7 @@ class OAuthFlows:
         return TakenFlow(state, client, redirect.code, verifier)
 
     async def exchange(self, flow: TakenFlow, now: datetime) -> ObtainedGrant | FlowOutcome:
-        """Asks the vendor for the tokens, without a connection to the database."""
+        """Exchanges the code for tokens at the vendor. Call it without a connection to the database."""
         owner = str(flow.state.workspace_id)
         try:
             grant = await self._requests.exchange_code(flow.client, flow.code, flow.verifier, now, owner)
@@ -375,7 +377,7 @@ class Connections:
         return grant
 
     def _open(self, grant: StoredGrant) -> VendorCredentials:
-        """Raises Conflict (code integration_not_connected)."""
+        """Unseals the credentials. Raises Conflict (code integration_not_connected)."""
         credentials = open_credentials(self._accounts.sealer, grant.sealed)
         if grant.status != "connected" or credentials is None:
             reason = CREDENTIALS_UNREADABLE if grant.status == "connected" else grant.status
@@ -383,7 +385,7 @@ class Connections:
         return credentials
 
     def _is_due(self, grant: StoredGrant, credentials: VendorCredentials, refused: str) -> bool:
-        """Whether the token has to be refreshed, and can be."""
+        """Returns whether the token must be refreshed, and can be."""
         if not credentials.refresh_token:
             return False
         if refused:
@@ -414,7 +416,7 @@ class RevokeGrantJob(msgspec.Struct, frozen=True):
 
 
 async def enqueue_revocation(db: Connection, grant: StoredGrant, account: str | None) -> None:
-    """In the transaction that removes the grant; nothing where there is none."""
+    """Enqueues the revocation of a grant, if there is one. Call it in the transaction that removes the grant."""
     if grant.sealed is not None:
         job = RevokeGrantJob(grant.integration_type, grant.workspace_id, grant.sealed, account)
         await enqueue(db, REVOKE_GRANT, msgspec.json.encode(job))
@@ -433,7 +435,7 @@ class GrantRevocation:
         self._pool, self._accounts, self._requests = pool, accounts, requests
 
     async def run(self, payload: bytes) -> None:
-        """Raises JobFailed; permanently where the vendor refuses, or the credentials cannot be opened."""
+        """Revokes a grant. Raises JobFailed; permanently if the vendor refuses, or the credentials cannot be opened."""
         job = decode_payload(payload, RevokeGrantJob)
         credentials = open_credentials(self._accounts.sealer, job.sealed)
         if credentials is None:
@@ -452,8 +454,8 @@ class GrantRevocation:
             raise JobFailed(str(error), is_permanent=True) from None
 
     async def _client(self, db: Connection, job: RevokeGrantJob) -> OAuthClientAccount | None:
-        """None while another connection has a grant of the same account: at vendors such as Google the revocation of
-        one token ends all grants of the account."""
+        """Returns the account; None while another connection has a grant of it: at vendors such as Google, the
+        revocation of one token ends all grants of the account."""
         await enter_platform(db)
         if job.account is not None and await queries.has_account(db, job.integration_type, job.account):
             return None

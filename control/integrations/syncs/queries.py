@@ -133,7 +133,7 @@ async def enqueue_log(
 
 
 async def has_delayed_sync(db: Connection, workspace_id: UUID, integration_id: UUID, now: datetime) -> bool:
-    """Whether an open sync continues at a later time only."""
+    """Returns whether an open sync continues only at a later time."""
     delayed: bool = await db.fetchval(
         "SELECT EXISTS (SELECT FROM integration_sync_logs WHERE workspace_id = $1 AND integration_id = $2 "
         "AND status IN ('queued', 'running') AND (progress->>'continues_at')::timestamptz > $3)",

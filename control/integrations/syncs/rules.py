@@ -93,7 +93,7 @@ def make_page_request(
 
 
 def page_values(connection: ActiveConnection, declaration: SyncDeclaration, position: SyncPosition) -> Values:
-    """What fills the placeholders of a page."""
+    """Returns the values of the placeholders of a page."""
     since = _since(declaration.incremental, position)
     return {"config": connection.settings, "cursor": position.cursor or None, "since": since or None}
 

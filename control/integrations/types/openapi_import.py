@@ -29,7 +29,7 @@ class OperationUnfit(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ImportedOperations:
-    """skipped: by operationId, the reason."""
+    """The result of an import. skipped: reasons by operationId."""
 
     actions: list[Action]
     skipped: dict[str, str] = field(default_factory=dict)
@@ -109,7 +109,7 @@ class SchemaReader:
         self._document, self._nodes = document, 0
 
     def read(self, value: Any, depth: int = 0) -> Any:
-        """Raises OperationUnfit for a reference that leads elsewhere, and beyond the bounds."""
+        """Reads a schema. Raises OperationUnfit for a reference to another document, and beyond the bounds."""
         self._nodes += 1
         if depth > MAX_DEPTH or self._nodes > MAX_NODES:
             raise OperationUnfit(f"its schemas have more than {MAX_DEPTH} levels or {MAX_NODES:,} parts")
@@ -183,7 +183,7 @@ class ActionInputs:
 
 
 def _keep(schema: Any) -> dict[str, Any]:
-    """What an argument's schema says to a model."""
+    """Returns what a model needs of an argument's schema."""
     if not isinstance(schema, Mapping):
         return {}
     kept = {key: schema[key] for key in _KEPT if key in schema}

@@ -53,7 +53,7 @@ _USAGE: Final = """
 
 
 async def select_types(db: Connection, *, only_ready: bool) -> list[IntegrationType]:
-    """By name. only_ready: those that are enabled and can be connected."""
+    """Returns types by name. only_ready: only enabled types that can be connected."""
     rows = await db.fetch(_SELECT_TYPES, only_ready, MOST_TYPES)
     return [IntegrationType(**row) for row in rows]
 
@@ -79,7 +79,7 @@ async def count_types(db: Connection) -> int:
 
 
 async def is_used(db: Connection, name: str) -> bool:
-    """Whether a workspace has a connection of this type. Needs platform scope."""
+    """Returns whether a workspace has a connection of this type. Needs platform scope."""
     used: bool = await db.fetchval("SELECT EXISTS (SELECT FROM integrations WHERE integration_type = $1)", name)
     return used
 
@@ -91,7 +91,7 @@ async def select_usage(db: Connection) -> Sequence[TypeUsage]:
 
 
 async def insert_type(db: Connection, new: IntegrationType, sealed: bytes | None) -> bool:
-    """False: there is one of this name."""
+    """Inserts a type. False: there is a type of this name."""
     status = await db.execute(
         _INSERT,
         new.type,

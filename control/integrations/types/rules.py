@@ -411,7 +411,7 @@ class IntegrationTypeConfig(Declared):
 
 
 def parse_type_config(config: Mapping[str, Any], auth_type: AuthType) -> IntegrationTypeConfig:
-    """Raises Invalid, which names each field, for a config that does not fit."""
+    """Parses the config of a type. Raises Invalid, which names each field that does not fit."""
     try:
         parsed = IntegrationTypeConfig.model_validate(config)
     except ValidationError as error:
@@ -509,7 +509,8 @@ def list_defaults(schema: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def require_fit(value: Any, schema: Mapping[str, Any], param: str) -> None:
-    """Raises Invalid (code setting_invalid), which names each field below `param`; the messages hold no value."""
+    """Checks a value. Raises Invalid (code setting_invalid), which names each field below `param`; the messages hold no
+    value."""
     errors = islice(Draft202012Validator(schema).iter_errors(value), _MOST_FAULTS)
     faults = [ErrorDetail(".".join([param, *_path(error)]), "setting_invalid", _message(error)) for error in errors]
     if faults:
@@ -517,13 +518,13 @@ def require_fit(value: Any, schema: Mapping[str, Any], param: str) -> None:
 
 
 def list_misfits(value: Any, schema: Mapping[str, Any]) -> list[str]:
-    """Why the value does not fit, each with the name of the part; the texts hold no value."""
+    """Returns why the value does not fit, each reason with the name of the part. The texts hold no value."""
     errors = islice(Draft202012Validator(schema).iter_errors(value), _MOST_FAULTS)
     return [": ".join(filter(None, (".".join(_path(error)), _message(error)))) for error in errors]
 
 
 def _path(error: Any) -> list[str]:
-    """Of a missing property its own name, of the others where they are."""
+    """Returns the path of the error."""
     return [str(part) for part in error.absolute_path]
 
 
@@ -561,7 +562,7 @@ _INDEX: Final = re.compile("[0-9]{1,9}")
 
 
 def find_value(document: Any, pointer: str) -> Any:
-    """What stands at the pointer; None if there is nothing."""
+    """Returns the value at the pointer; None if there is none."""
     found = document
     for part in pointer.split("/")[1:]:
         key = part.replace("~1", "/").replace("~0", "~")

@@ -48,11 +48,11 @@ class IntegrationTypes:
         self._sealer, self._guard = sealer, guard
 
     async def list_all(self, db: Connection, *, only_ready: bool = False) -> Sequence[IntegrationType]:
-        """By name. only_ready: those that customers can connect."""
+        """Returns types by name. only_ready: only types that customers can connect."""
         return await queries.select_types(db, only_ready=only_ready)
 
     async def get(self, db: Connection, name: str) -> IntegrationType:
-        """Raises NotFound (code integration_type_not_found)."""
+        """Returns a type. Raises NotFound (code integration_type_not_found)."""
         return _require_found(await queries.select_type(db, name))
 
     async def require_enabled(self, db: Connection, name: str) -> IntegrationType:
@@ -64,7 +64,7 @@ class IntegrationTypes:
         return found
 
     async def create(self, db: Connection, actor: Actor, new: NewType, now: datetime) -> IntegrationType:
-        """Raises Invalid, which names the field, and Conflict (code integration_type_exists)."""
+        """Adds a type. Raises Invalid, which names the field, and Conflict (code integration_type_exists)."""
         config, secret = _split(new.config)
         made = IntegrationType(
             type=new.type,

@@ -130,7 +130,8 @@ class ToolHttpAnswer:
 
 
 class ToolHttpClient:
-    """guard: of the addresses; each connection passes it, so a name that leads elsewhere a moment later is refused."""
+    """Sends requests of tools. guard: of the addresses; it checks each connection, so a name that later leads elsewhere
+    is refused."""
 
     def __init__(self, guard: EgressGuard) -> None:
         self.guard = guard
@@ -282,7 +283,7 @@ class HttpExecution:
         return self.read(await self._send(request, timeout_s))
 
     def read(self, answer: ToolHttpAnswer) -> str:
-        """What an answer means. Raises as `run`."""
+        """Returns the result that an answer stands for. Raises as `run`."""
         if 200 <= answer.status < 300:
             return self._result(answer)
         if 300 <= answer.status < 400:
@@ -354,7 +355,7 @@ SHOWN_BODY: Final = 20_000
 
 @dataclass(frozen=True, slots=True)
 class HttpTrial:
-    """answer: None: there was none, and `error` says why. result: for the model; None with an error."""
+    """A trial. answer: None if there was none; then `error` says why. result: for the model; None with an error."""
 
     request: ToolHttpRequest
     answer: ToolHttpAnswer | None

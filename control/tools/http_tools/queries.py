@@ -26,26 +26,26 @@ async def lock_tools(db: Connection, workspace_id: UUID) -> None:
 
 
 async def select_tools(db: Connection, workspace_id: UUID, limit: int) -> list[HttpTool]:
-    """By name."""
+    """Returns tools by name."""
     rows = await db.fetch(f"{_SELECT} WHERE workspace_id = $1 ORDER BY name LIMIT $2", workspace_id, limit)
     return [_tool(row) for row in rows]
 
 
 async def select_tool(db: Connection, workspace_id: UUID, tool_id: UUID, *, lock: bool = False) -> HttpTool | None:
-    """lock: until the transaction ends."""
+    """Returns a tool. lock: until the transaction ends."""
     locking = "FOR UPDATE" if lock else ""
     row = await db.fetchrow(f"{_SELECT} WHERE workspace_id = $1 AND id = $2 {locking}", workspace_id, tool_id)
     return None if row is None else _tool(row)
 
 
 async def select_by_name(db: Connection, workspace_id: UUID, name: str) -> HttpTool | None:
-    """By the name that configs of agents have."""
+    """Returns the tool of this name, which configs of agents use."""
     row = await db.fetchrow(f"{_SELECT} WHERE workspace_id = $1 AND name = $2", workspace_id, name)
     return None if row is None else _tool(row)
 
 
 async def insert_tool(db: Connection, tool: HttpTool) -> bool:
-    """False: the workspace has one of this name."""
+    """Inserts a tool. False: the workspace has a tool of this name."""
     config = tool.config.model_dump(mode="json")
     names = list(tool.secret_names)
     status = await db.execute(

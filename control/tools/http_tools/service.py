@@ -38,7 +38,7 @@ class HttpTools:
     def __init__(
         self, workspaces: Workspaces, sealer: Sealer, client: ToolHttpClient, reserved: Collection[str] = ()
     ) -> None:
-        """reserved: names of the platform's own tools."""
+        """Creates the service. reserved: names of the platform's own tools."""
         self.reserved = reserved
         self._workspaces, self._safe, self.client = workspaces, HeaderSafe(sealer), client
 
@@ -47,7 +47,7 @@ class HttpTools:
         return await queries.select_tools(db, workspace_id, MOST_TOOLS)
 
     async def get(self, db: Connection, workspace_id: UUID, tool_id: UUID, *, lock: bool = False) -> HttpTool:
-        """Raises NotFound."""
+        """Returns a tool. Raises NotFound."""
         found = await queries.select_tool(db, workspace_id, tool_id, lock=lock)
         if found is None:
             raise NotFound("There is no such HTTP tool.", code="http_tool_not_found")
@@ -56,8 +56,8 @@ class HttpTools:
     async def create(
         self, db: Connection, workspace_id: UUID, actor: Actor, name: str, edit: HttpToolEdit, now: datetime
     ) -> HttpTool:
-        """edit: with a config. Raises Conflict (codes http_tool_limit, tool_name_taken, workspace_suspended), Invalid
-        (codes tool_name_reserved, address_refused, header_twice)."""
+        """Creates a tool. edit: with a config. Raises Conflict (codes http_tool_limit, tool_name_taken,
+        workspace_suspended), Invalid (codes tool_name_reserved, address_refused, header_twice)."""
         assert edit.config is not None
         await self._workspaces.require_not_suspended(db, workspace_id)
         if name in self.reserved:
@@ -100,7 +100,7 @@ class HttpTools:
         return after
 
     async def delete(self, db: Connection, workspace_id: UUID, actor: Actor, tool_id: UUID) -> None:
-        """Raises NotFound, Conflict (code tool_in_use) that names agents which use it."""
+        """Deletes a tool. Raises NotFound, Conflict (code tool_in_use) that names the agents which use it."""
         tool = await self.get(db, workspace_id, tool_id, lock=True)
         require_unused(await tools_queries.select_agents_of_http(db, workspace_id, tool.name))
         await queries.delete_tool(db, workspace_id, tool_id)
@@ -131,6 +131,6 @@ async def _record(
 
 
 def _audited(tool: HttpTool) -> dict[str, Any]:
-    """Without values of headers, open ones included: people put keys there."""
+    """Returns what the audit log stores: no values of headers, not even open ones, because they may hold keys."""
     config = tool.config.model_dump(mode="json", exclude={"headers"})
     return {"name": tool.name, "config": config, "headers": sorted({*tool.config.headers, *tool.secret_names})}

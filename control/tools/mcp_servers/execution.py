@@ -61,7 +61,7 @@ class _Connection:
         return self._end.is_set() or self.task.done()
 
     async def opened(self) -> McpRequests:
-        """Raises McpCallNotSent."""
+        """Waits for the session. Raises McpCallNotSent."""
         return await asyncio.shield(self._opened)
 
     def end(self) -> None:
@@ -78,7 +78,7 @@ class _Connection:
             limit.reschedule(asyncio.get_running_loop().time() + CLOSE_S)
 
     def _on_end(self, task: asyncio.Task[None]) -> None:
-        """Whoever waits for the session learns why there is none."""
+        """Passes the reason for the end to the callers that wait for the session."""
         self._end.set()
         error = None if task.cancelled() else task.exception()
         if isinstance(error, McpCallNotSent):
@@ -92,7 +92,7 @@ class _Connection:
 
 
 class McpConnections:
-    """guard: of the servers' addresses. idle_s: for so long a session is kept that nobody uses."""
+    """Warm sessions of a process. guard: of the servers' addresses. idle_s: how long an unused session is kept."""
 
     def __init__(self, guard: EgressGuard, most: int = MOST_SESSIONS, idle_s: float = IDLE_S) -> None:
         self.guard = guard
@@ -292,7 +292,7 @@ LONGEST_ERROR: Final = 300
 
 @dataclass(frozen=True, slots=True)
 class ToolListing:
-    """What a server answered. error: why there is no list; None: there is one."""
+    """The answer of a server. error: why there is no list; None if there is one."""
 
     server: McpServer
     tools: Sequence[ListedTool] = ()

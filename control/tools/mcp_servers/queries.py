@@ -43,26 +43,26 @@ async def lock_servers(db: Connection, workspace_id: UUID) -> None:
 
 
 async def select_servers(db: Connection, workspace_id: UUID, limit: int) -> list[McpServer]:
-    """By name."""
+    """Returns servers by name."""
     rows = await db.fetch(f"{_SELECT} WHERE workspace_id = $1 ORDER BY name LIMIT $2", workspace_id, limit)
     return [_server(row) for row in rows]
 
 
 async def select_server(db: Connection, workspace_id: UUID, server_id: UUID, *, lock: bool = False) -> McpServer | None:
-    """lock: until the transaction ends."""
+    """Returns a server. lock: until the transaction ends."""
     locking = "FOR UPDATE" if lock else ""
     row = await db.fetchrow(f"{_SELECT} WHERE workspace_id = $1 AND id = $2 {locking}", workspace_id, server_id)
     return None if row is None else _server(row)
 
 
 async def select_by_name(db: Connection, workspace_id: UUID, name: str) -> McpServer | None:
-    """By the name that configs of agents have."""
+    """Returns the server of this name, which configs of agents use."""
     row = await db.fetchrow(f"{_SELECT} WHERE workspace_id = $1 AND name = $2", workspace_id, name)
     return None if row is None else _server(row)
 
 
 async def insert_server(db: Connection, server: McpServer) -> bool:
-    """False: the workspace has one of this name."""
+    """Inserts a server. False: the workspace has a server of this name."""
     config = server.config.model_dump(mode="json")
     names = list(server.secret_names)
     status = await db.execute(
@@ -72,13 +72,13 @@ async def insert_server(db: Connection, server: McpServer) -> bool:
 
 
 async def update_server(db: Connection, server: McpServer, now: datetime) -> None:
-    """Its config and secrets."""
+    """Stores config and secrets."""
     config = server.config.model_dump(mode="json")
     await db.execute(_UPDATE, server.workspace_id, server.id, config, list(server.secret_names), server.sealed, now)
 
 
 async def update_tools(db: Connection, asked: McpServer, tools: Sequence[ListedTool], now: datetime) -> None:
-    """What the server listed; nothing if its config was changed after it was asked."""
+    """Stores what the server listed, unless its config was changed after the request."""
     values = msgspec.to_builtins(tools)
     await db.execute(_SET_TOOLS, asked.workspace_id, asked.id, values, now, asked.updated_at)
 
@@ -126,7 +126,7 @@ def _server(row: Any) -> McpServer:
 
 
 async def has_servers(db: Connection) -> bool:
-    """Whether any workspace has one. Needs platform scope."""
+    """Returns whether any workspace has a server. Needs platform scope."""
     return bool(await db.fetchval("SELECT EXISTS (SELECT FROM mcp_servers)"))
 
 

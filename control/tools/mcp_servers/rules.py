@@ -96,7 +96,7 @@ class McpServer:
     updated_at: datetime
 
     def find_tool(self, name: str) -> ListedTool | None:
-        """By the server's own name for it; None: it was not in the last list."""
+        """Returns the tool of this name at the server; None if the last list did not hold it."""
         return next((tool for tool in self.tools if tool.name == name), None)
 
 
@@ -144,7 +144,8 @@ class McpAddress:
 
 @dataclass(frozen=True, slots=True)
 class McpAnswer:
-    """text: of any length, as the server sent it. is_error: the tool failed, and the text says why."""
+    """The answer of a call. text: of any length, as the server sent it. is_error: the tool failed, and the text says
+    why."""
 
     text: str
     is_error: bool
@@ -154,7 +155,7 @@ class McpRequests(Protocol):
     """An open session."""
 
     async def list_tools(self) -> list[ListedTool]:
-        """Raises McpCallLost, McpRefused."""
+        """Lists the server's tools. Raises McpCallLost, McpRefused."""
 
     async def call_tool(self, name: str, arguments: Mapping[str, Any]) -> McpAnswer:
-        """Raises McpCallNotSent, McpCallLost, McpRefused."""
+        """Calls a tool. Raises McpCallNotSent, McpCallLost, McpRefused."""

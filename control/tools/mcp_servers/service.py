@@ -42,7 +42,7 @@ class McpServers:
         return await queries.select_servers(db, workspace_id, MOST_SERVERS)
 
     async def get(self, db: Connection, workspace_id: UUID, server_id: UUID, *, lock: bool = False) -> McpServer:
-        """Raises NotFound."""
+        """Returns a server. Raises NotFound."""
         found = await queries.select_server(db, workspace_id, server_id, lock=lock)
         if found is None:
             raise NotFound("There is no such MCP server.", code="mcp_server_not_found")
@@ -82,7 +82,8 @@ class McpServers:
     async def update(
         self, db: Connection, workspace_id: UUID, actor: Actor, server_id: UUID, edit: McpServerEdit, now: datetime
     ) -> McpServer:
-        """Raises NotFound, Conflict (code workspace_suspended), Invalid (codes as `create`, and secrets_missing)."""
+        """Changes a server. Raises NotFound, Conflict (code workspace_suspended), Invalid (codes as `create`, and
+        secrets_missing)."""
         await self._workspaces.require_not_suspended(db, workspace_id)
         before = await self.get(db, workspace_id, server_id, lock=True)
         config = edit.config or before.config
@@ -98,7 +99,7 @@ class McpServers:
         return after
 
     async def delete(self, db: Connection, workspace_id: UUID, actor: Actor, server_id: UUID) -> None:
-        """Raises NotFound, Conflict (code tool_in_use) that names agents which use it."""
+        """Deletes a server. Raises NotFound, Conflict (code tool_in_use) that names the agents which use it."""
         server = await self.get(db, workspace_id, server_id, lock=True)
         require_unused(await tools_queries.select_agents_of_mcp(db, workspace_id, server.name))
         await queries.delete_server(db, workspace_id, server_id)
@@ -107,8 +108,8 @@ class McpServers:
     async def prepare_listing(
         self, db: Connection, workspace_id: UUID, server_id: UUID
     ) -> Callable[[], Awaitable[ToolListing]]:
-        """Asks the server for its tools, without a connection. Raises NotFound, Conflict (codes workspace_suspended,
-        secrets_lost)."""
+        """Returns the request of the server's tools, to be sent without a connection. Raises NotFound, Conflict (codes
+        workspace_suspended, secrets_lost)."""
         await self._workspaces.require_not_suspended(db, workspace_id)
         return partial(list_tools, self._execution(await self.get(db, workspace_id, server_id)))
 
@@ -165,7 +166,7 @@ async def _record(
 
 
 def _audited(server: McpServer) -> dict[str, Any]:
-    """Without values of headers."""
+    """Returns what the audit log stores: no values of headers."""
     config = server.config.model_dump(mode="json", exclude={"headers"})
     return {"name": server.name, "config": config, "headers": sorted({*server.config.headers, *server.secret_names})}
 

@@ -58,7 +58,7 @@ async def _select_due(db: Connection, now: datetime) -> list[McpServer]:
 
 
 async def _ask(servers: McpServers, server: McpServer) -> ToolListing | None:
-    """None: this process has no room for the session, and tries again later."""
+    """Requests the list of a server; None if this process has no room for a session and tries again later."""
     try:
         return await servers.listing(server)()
     except Conflict as problem:
