@@ -15,12 +15,10 @@ from pydantic.fields import FieldInfo
 
 from control.accounts.addresses import Address
 from control.agents.config_parts import (
-    LANGUAGE,
     MOST_ACTION_TOOLS,
     MOST_HTTP_TOOLS,
     MOST_KEYTERMS,
     MOST_MCP_TOOLS,
-    PLAIN,
     UUID_PATTERN,
     ActionToolConfig,
     AdditionalLanguages,
@@ -33,7 +31,6 @@ from control.agents.config_parts import (
     Options,
     OutsideHours,
     PronunciationEntry,
-    Provider,
     RemoteToolName,
     Turn,
     require_different,
@@ -45,14 +42,16 @@ from control.agents.config_parts import (
 )
 from control.agents.destinations import LONGEST_TARGET, TARGET, callable_target, require_direct
 from control.agents.variables import LONGEST_NAME, MOST_VARIABLES, VariableName, VariableValue
+from control.http.body import LANGUAGE, PLAIN
+from control.knowledge.rules import MOST_DOCUMENTS
 from control.platform.string_maps import bounded_map
 from control.tools.rules import ToolTitle
+from control.voice.routing.rules import Provider
 from shared.plan import MOST_PRONUNCIATIONS, FirstMessage, ToolName
 
 SCHEMA_ID: Final = "/schemas/agent-config.json"
 MOST_CHOICES: Final = 7  # a plan's chain holds eight: one is reserved for the agent's voice_provider
 MOST_FACTS: Final = 100
-MOST_DOCUMENTS: Final = 50
 
 FactName = VariableName
 # Not of type UUID: stored configs hold texts.

@@ -21,10 +21,12 @@ from pydantic import (
 )
 
 from control.agents.extraction_schema import require_extraction_schema
+from control.http.body import LANGUAGE, PLAIN
 from control.integrations.types.rules import PLACEHOLDER, DeclaredName
 from control.platform.union_errors import SingleUnionError
 from control.tools.argument_schema import NO_ARGUMENTS, check_schema
 from control.tools.rules import DEFAULT_RESULT, LONGEST_RESULT, LONGEST_RUN_S, MOST_RUNS, ToolTitle
+from control.voice.routing.rules import Provider
 from shared.ipa import LONGEST_IPA, SIGNS, split_signs
 from shared.plan import (
     BUILT_IN_TOOLS,
@@ -36,9 +38,6 @@ from shared.plan import (
     Patience,
 )
 
-# Any text without NUL, which PostgreSQL does not store.
-PLAIN: Final = r"^[^\u0000]*$"
-
 
 class ConfigPart(BaseModel):
     """Types are not converted, unknown fields are refused."""
@@ -48,7 +47,6 @@ class ConfigPart(BaseModel):
 
 SAFE_INTEGER: Final = 2**53 - 1
 
-Provider = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
 OptionName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,59}$")]
 OptionText = Annotated[str, StringConstraints(max_length=2_000, pattern=PLAIN)]
 Whole = Annotated[int, Field(ge=-SAFE_INTEGER, le=SAFE_INTEGER)]
@@ -259,7 +257,6 @@ class AgentCalendar(ConfigPart):
 
 
 FIELD: Final = "additional_languages"
-LANGUAGE: Final = r"^[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?$"
 
 
 class AdditionalLanguage(ConfigPart):

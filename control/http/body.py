@@ -59,3 +59,9 @@ class ChangeBody(Body):
     are never used, and need not be valid."""
 
     model_config = ConfigDict(json_schema_extra=_drop_defaults)
+
+
+# Any text without NUL, which PostgreSQL does not store.
+
+
+LANGUAGE: Final = r"^[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?$"

@@ -6,6 +6,9 @@ from datetime import datetime
 from typing import Final, Literal
 from uuid import UUID
 
+MOST_DOCUMENTS: Final = 50
+
+
 DocumentFormat = Literal["text", "markdown", "html", "pdf"]
 DocumentStatus = Literal["pending", "ready", "failed"]
 

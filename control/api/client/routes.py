@@ -1,21 +1,19 @@
 """All routes of the client API."""
 
 from control.addresses import routes as addresses_routes
+from control.agents import routes as agents_routes
+from control.agents.templates import routes as templates_routes
+from control.analytics.call_exports import routes as call_exports_routes
+from control.analytics.workspace_figures import routes as workspace_figures_routes
 from control.api.client import (
-    agent_drafts,
-    agents,
-    analytics,
     api_keys,
     auth,
     invitations,
-    knowledge,
     members,
     own_account,
     privacy,
     sign_in_rules,
     sso,
-    templates,
-    voice,
     workspaces,
 )
 from control.billing.accounts import routes as billing_accounts
@@ -32,12 +30,14 @@ from control.campaigns import routes as campaigns_routes
 from control.do_not_call.routes import ROUTES as DO_NOT_CALL
 from control.http.route import Route
 from control.integrations import routes as integrations_routes
+from control.knowledge import routes as knowledge_routes
 from control.messages.routes import ROUTES as MESSAGES
 from control.numbers import routes as numbers_routes
 from control.outbound_webhooks import routes as outbound_webhooks_routes
 from control.regulatory_bundles import routes as regulatory_bundles_routes
 from control.tools.http_tools import routes as http_tools_routes
 from control.tools.mcp_servers import routes as mcp_servers_routes
+from control.voice.workspace_providers import routes as workspace_providers_routes
 
 ROUTES: tuple[Route, ...] = (
     *auth.ROUTES,
@@ -48,26 +48,27 @@ ROUTES: tuple[Route, ...] = (
     *sso.ROUTES,
     *invitations.ROUTES,
     *api_keys.ROUTES,
-    *templates.ROUTES,
-    *agents.ROUTES,
-    *agent_drafts.ROUTES,
+    *templates_routes.ROUTES,
+    *agents_routes.AGENT_ROUTES,
+    *agents_routes.DRAFT_ROUTES,
     *numbers_routes.ROUTES,
     *addresses_routes.ROUTES,
     *regulatory_bundles_routes.ROUTES,
     *calls_routes.ROUTES,
     *campaigns_routes.ROUTES,
-    *voice.ROUTES,
+    *workspace_providers_routes.ROUTES,
     *integrations_routes.ROUTES,
     *http_tools_routes.ROUTES,
     *mcp_servers_routes.ROUTES,
-    *knowledge.ROUTES,
+    *knowledge_routes.ROUTES,
     *MESSAGES,
     *outbound_webhooks_routes.ROUTES,
     *blocked_callers_routes.ROUTES,
     *DO_NOT_CALL,
     *verified_numbers_routes.ROUTES,
     *privacy.ROUTES,
-    *analytics.ROUTES,
+    *workspace_figures_routes.ROUTES,
+    *call_exports_routes.ROUTES,
     *billing_accruals.ROUTES,
     *billing_periods.ROUTES,
     *billing_invoices.ROUTES,

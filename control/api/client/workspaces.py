@@ -5,7 +5,6 @@ from typing import Annotated
 
 from pydantic import Field
 
-from control.agents.config_parts import PLAIN
 from control.api.client.workspaces_views import (
     WorkspaceAnswer,
     WorkspaceDetails,
@@ -16,7 +15,7 @@ from control.api.client.workspaces_views import (
 from control.billing.accounts.service import open_account
 from control.db.keyset import PageRequest
 from control.http.access import USER, member, user
-from control.http.body import Body, ChangeBody, Currency, LetterName, Slug
+from control.http.body import PLAIN, Body, ChangeBody, Currency, LetterName, Slug
 from control.http.context import MemberContext, UserContext
 from control.http.pagination import MAX_LIMIT
 from control.http.route import RateLimit, Route

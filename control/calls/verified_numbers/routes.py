@@ -8,11 +8,10 @@ from uuid import UUID
 from pydantic import Field
 
 from control.accounts.model import VerifiedNumber
-from control.agents.config_parts import LANGUAGE
 from control.calls.verified_numbers.rules import PhoneCode
 from control.calls.verified_numbers.service import DIGITS, CodeRequest, PhoneCodes
 from control.http.access import member
-from control.http.body import Body
+from control.http.body import LANGUAGE, Body
 from control.http.context import MemberContext
 from control.http.fields import CallId, Id
 from control.http.route import RateLimit, Route

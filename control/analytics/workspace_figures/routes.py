@@ -1,4 +1,4 @@
-"""Response models of analytics (client API)."""
+"""Routes of a workspace's figures, for its members."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,10 +8,15 @@ from uuid import UUID
 
 from pydantic import Field
 
+from control.analytics.fields import MemberRangeQuery
 from control.analytics.periods import DayRange
 from control.analytics.workspace_figures.rules import AgentFigures, CallOverview, ChargeOverview
+from control.analytics.workspace_figures.service import WorkspaceAnalytics
+from control.http.access import member
 from control.http.body import Currency, Money
+from control.http.context import MemberContext
 from control.http.fields import AgentId, FirstDay, LastDay, TotalCalls
+from control.http.route import Route
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,3 +237,31 @@ def _to_agent(agent_id: UUID, one: AgentFigures) -> AgentFiguresView:
         avg_duration=one.sums.average_seconds,
         sentiment_score=one.sums.sentiment_score,
     )
+
+
+ANALYTICS = "/workspaces/{workspaceId}/analytics"
+
+
+async def get_call_overview(context: MemberContext, query: MemberRangeQuery) -> CallOverviewView:
+    """Calls by status, direction, agent, hour and sentiment, without test calls."""
+    analytics, workspace_id = context.services[WorkspaceAnalytics], context.workspace_id
+    return to_overview(await analytics.get_overview(context.db, workspace_id, query.to_choice(), context.now))
+
+
+async def list_agent_figures(context: MemberContext, query: MemberRangeQuery) -> AgentFiguresList:
+    """How the agents did, without test calls."""
+    analytics, workspace_id = context.services[WorkspaceAnalytics], context.workspace_id
+    return to_agents(*await analytics.get_agents(context.db, workspace_id, query.to_choice(), context.now))
+
+
+async def get_charges(context: MemberContext, query: MemberRangeQuery) -> ChargeOverviewView:
+    """What the workspace was charged, by resource and day."""
+    analytics, workspace_id = context.services[WorkspaceAnalytics], context.workspace_id
+    return to_charges(await analytics.get_costs(context.db, workspace_id, query.to_choice(), context.now))
+
+
+ROUTES = (
+    Route("GET", f"{ANALYTICS}/overview", get_call_overview, member("viewer", "analytics:read")),
+    Route("GET", f"{ANALYTICS}/agents", list_agent_figures, member("viewer", "analytics:read")),
+    Route("GET", f"{ANALYTICS}/costs", get_charges, member("viewer", "analytics:read")),
+)

@@ -1,4 +1,4 @@
-"""What the analytics of customers and of the staff take."""
+"""Query parameters of the analytics of customers and of the staff."""
 
 from datetime import date
 from typing import Annotated, Literal

@@ -1,0 +1,560 @@
+"""Routes of agents, their versions and drafts, for the members of their workspace."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+from msgspec import UNSET
+from pydantic import Field, StringConstraints
+
+from control.agents.checks import AgentWarning
+from control.agents.config import OPTIONS_PATCH, SCHEMA_ID, AgentConfig, AgentConfigPatch, json_schema
+from control.agents.config_parts import Options
+from control.agents.plans.placeholders import missing_facts_of
+from control.agents.rules import (
+    AgentContent,
+    AgentDraft,
+    AgentEdit,
+    AgentNumber,
+    AgentStats,
+    AgentSummary,
+    AgentVersion,
+    Difference,
+    Status,
+    VersionDraft,
+    VersionSummary,
+    VoiceAgent,
+    compare,
+)
+from control.agents.service import Agents
+from control.http.access import OPEN, member
+from control.http.body import PLAIN, Body, ChangeBody
+from control.http.context import Context, MemberContext
+from control.http.fields import AgentId, CreatedAt, Id, UpdatedAt
+from control.http.pagination import MAX_VERSION, ListAnswer, ListQuery, VersionsQuery, page_fields
+from control.http.route import RateLimit, Route
+from control.http.schema_of import SchemaOf
+from control.voice.routing.rules import Provider
+from shared.errors import NotFound
+
+FullConfig = Annotated[dict[str, Any], SchemaOf(AgentConfig)]
+OptionsView = Annotated[dict[str, Any], SchemaOf(Options)]
+
+
+@dataclass(frozen=True, slots=True)
+class AgentList(ListAnswer):
+    """A page of agents."""
+
+    agents: Annotated[list[AgentSummary], Field(description="The agents.")]
+
+
+@dataclass(frozen=True, slots=True)
+class AgentView:
+    """An agent."""
+
+    id: Id
+    name: Annotated[str, Field(description="Name of the agent.", examples=["Front desk"])]
+    status: Annotated[Status, Field(description="Present status.")]
+    version: Annotated[int, Field(description="Version number, counted from 1.", examples=[3])]
+    template_id: Annotated[UUID | None, Field(description="Id of the template; null for none.")]
+    template_name: Annotated[
+        str | None,
+        Field(
+            description="Name of the template that it was created from; null for none.", examples=["Dental reception"]
+        ),
+    ]
+    config: Annotated[FullConfig, Field(description="The whole current config.")]
+    voice_provider: Annotated[
+        str | None,
+        Field(description="Name of the voice provider that is tried first; null for none.", examples=["cartesia"]),
+    ]
+    voice_config: Annotated[OptionsView, Field(description="Options of the voice provider.", examples=[{"speed": 1.1}])]
+    missing_facts: Annotated[
+        list[str], Field(description="Placeholders in its texts that no fact replaces.", examples=[["business_name"]])
+    ]
+    activated_at: Annotated[
+        datetime | None, Field(description="When the agent was last activated (UTC); null if it never was.")
+    ]
+    created_at: CreatedAt
+    updated_at: UpdatedAt
+
+
+@dataclass(frozen=True, slots=True)
+class AgentAnswer:
+    """An agent, its phone number and its figures."""
+
+    agent: Annotated[AgentView, Field(description="The agent.")]
+    phone_number: Annotated[
+        AgentNumber | None, Field(description="The phone number that the agent answers; null for none.")
+    ]
+    stats: Annotated[AgentStats, Field(description="The figures.")]
+
+
+@dataclass(frozen=True, slots=True)
+class AgentStatus:
+    """An agent's new status."""
+
+    id: Id
+    name: Annotated[str, Field(description="Name of the agent.", examples=["Front desk"])]
+    status: Annotated[Status, Field(description="Present status.")]
+
+
+@dataclass(frozen=True, slots=True)
+class StatusAnswer:
+    """An agent after pause."""
+
+    agent: Annotated[AgentStatus, Field(description="The agent.")]
+
+
+@dataclass(frozen=True, slots=True)
+class ActivationAnswer:
+    """An agent after activate."""
+
+    agent: Annotated[AgentStatus, Field(description="The agent.")]
+    warnings: Annotated[list[AgentWarning], Field(description="What its owner should know; empty for nothing.")]
+
+
+@dataclass(frozen=True, slots=True)
+class VersionList(ListAnswer):
+    """A page of an agent's versions, newest first."""
+
+    versions: Annotated[list[VersionSummary], Field(description="The versions.")]
+
+
+@dataclass(frozen=True, slots=True)
+class VersionView:
+    """A version with all its data."""
+
+    agent_id: AgentId
+    version: Annotated[int, Field(description="Version number, counted from 1.", examples=[3])]
+    name: Annotated[str, Field(description="Name of the agent in this version.", examples=["Front desk"])]
+    config: Annotated[FullConfig, Field(description="What the agent says and does.")]
+    voice_provider: Annotated[
+        str | None,
+        Field(description="Name of the voice provider that is tried first; null for none.", examples=["cartesia"]),
+    ]
+    voice_config: Annotated[OptionsView, Field(description="Options of the voice provider.", examples=[{"speed": 1.1}])]
+    created_by: Annotated[
+        UUID | None,
+        Field(description="Id of the user who created it; null if that account is deleted, or it was no user."),
+    ]
+    created_at: CreatedAt
+    is_draft: Annotated[bool, Field(description="Whether it is a draft's content that only test calls had.")]
+
+
+@dataclass(frozen=True, slots=True)
+class VersionAnswer:
+    """A version."""
+
+    version: Annotated[VersionView, Field(description="The version.")]
+
+
+def to_answer(agent: VoiceAgent) -> AgentAnswer:
+    content = agent.content
+    view = AgentView(
+        id=agent.id,
+        name=content.name,
+        status=agent.status,
+        version=agent.version,
+        template_id=agent.template_id,
+        template_name=agent.template_name,
+        config=dict(content.config),
+        voice_provider=content.voice_provider,
+        voice_config=dict(content.voice_config),
+        missing_facts=list(missing_facts_of(content.config)),
+        activated_at=agent.activated_at,
+        created_at=agent.created_at,
+        updated_at=agent.updated_at,
+    )
+    return AgentAnswer(view, agent.number, agent.stats)
+
+
+def to_status_answer(agent: VoiceAgent) -> StatusAnswer:
+    return StatusAnswer(AgentStatus(agent.id, agent.content.name, agent.status))
+
+
+def to_activation_answer(agent: VoiceAgent, warnings: list[AgentWarning]) -> ActivationAnswer:
+    return ActivationAnswer(AgentStatus(agent.id, agent.content.name, agent.status), warnings)
+
+
+def to_version_answer(version: AgentVersion) -> VersionAnswer:
+    content = version.content
+    view = VersionView(
+        agent_id=version.agent_id,
+        version=version.version,
+        name=content.name,
+        config=dict(content.config),
+        voice_provider=content.voice_provider,
+        voice_config=dict(content.voice_config),
+        created_by=version.created_by,
+        created_at=version.created_at,
+        is_draft=version.is_draft,
+    )
+    return VersionAnswer(view)
+
+
+AGENTS = "/workspaces/{workspaceId}/agents"
+AGENT = f"{AGENTS}/{{agentId}}"
+
+# A config is checked, filled and stored whole with each change.
+WRITE_LIMIT: Final = RateLimit("agent-writes", 120, 60, per_user=True)
+
+AgentName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=PLAIN)]
+ConfigPatch = Annotated[
+    dict[str, Any],
+    SchemaOf(AgentConfigPatch),
+    Field(description="A part of an agent config: objects are merged, null removes a field."),
+]
+OptionsPatch = Annotated[
+    dict[str, Any],
+    SchemaOf(OPTIONS_PATCH),
+    Field(description="Options of the voice_provider; merged, null removes one."),
+]
+VersionNumber = Annotated[int, Field(ge=1, le=2**31 - 1)]
+
+
+class AgentsQuery(ListQuery):
+    """Filters of the list."""
+
+    status: Status | None = Field(None, description="Only those with this status.")
+    search: str | None = Field(None, min_length=1, max_length=200, pattern=PLAIN, description="Part of the name.")
+
+
+class NewAgent(Body):
+    """A new agent."""
+
+    name: Annotated[
+        AgentName, Field(description="Name of the agent, unique in the workspace.", examples=["Front desk"])
+    ]
+    template_id: UUID | None = Field(None, description="A public template; `config` is merged into its default_config.")
+    phone_number_id: UUID | None = Field(None, description="An active number of the workspace without an agent.")
+    config: ConfigPatch = Field({})
+    voice_provider: Provider | None = Field(
+        None, description="The voice provider tried first, before those of config.speech.tts.", examples=["cartesia"]
+    )
+    voice_config: OptionsPatch = Field({}, examples=[{"speed": 1.1}])
+
+
+class AgentChange(ChangeBody):
+    """Changes; fields that are left out stay unchanged."""
+
+    name: AgentName = Field("", description="The new name, unique in the workspace.", examples=["Front desk"])
+    config: ConfigPatch = Field({})
+    voice_provider: Provider | None = Field(None, description="null removes it.", examples=["cartesia"])
+    voice_config: OptionsPatch = Field({}, examples=[{"speed": 1.1}])
+    phone_number_id: UUID | None = Field(None, description="null removes the number.")
+    expected_version: int | None = Field(
+        None, ge=1, description="409 if the current version is another one.", examples=[3]
+    )
+
+
+class RestoreBody(Body):
+    """Conditions of a restore."""
+
+    expected_version: int | None = Field(
+        None, ge=1, description="409 if the current version is another one.", examples=[3]
+    )
+
+
+async def list_agents(context: MemberContext, query: AgentsQuery) -> AgentList:
+    """The workspace's agents, newest first."""
+    found = await context.services[Agents].list_page(
+        context.db, context.workspace_id, status=query.status, search=query.search, page=query.request()
+    )
+    return AgentList(found.rows, **page_fields(query, found))
+
+
+async def create_agent(context: MemberContext, body: NewAgent) -> AgentAnswer:
+    """Creates a draft, from a template or from a config alone."""
+    draft = AgentDraft(**dict(body))
+    agent = await context.services[Agents].create(context.db, context.workspace_id, context.actor, draft, context.now)
+    return to_answer(agent)
+
+
+async def get_agent(context: MemberContext, agent_id: AgentId) -> AgentAnswer:
+    """An agent with its whole config, its phone number and its figures."""
+    return to_answer(await context.services[Agents].get(context.db, context.workspace_id, agent_id))
+
+
+async def update_agent(context: MemberContext, agent_id: AgentId, body: AgentChange) -> AgentAnswer:
+    """Changes an agent. Each change of name, config or voice creates a version for the calls from then on."""
+    edit = AgentEdit(
+        body.name or None,
+        body.config,
+        body.voice_provider if "voice_provider" in body.model_fields_set else UNSET,
+        body.voice_config,
+        body.phone_number_id if "phone_number_id" in body.model_fields_set else UNSET,
+        body.expected_version,
+    )
+    return to_answer(
+        await context.services[Agents].update(
+            context.db, context.workspace_id, context.actor, agent_id, edit, context.now
+        )
+    )
+
+
+async def delete_agent(context: MemberContext, agent_id: AgentId) -> None:
+    """Deletes an agent that is not live, and unassigns its phone number."""
+    await context.services[Agents].delete(context.db, context.workspace_id, context.actor, agent_id, context.now)
+
+
+async def activate_agent(context: MemberContext, agent_id: AgentId) -> ActivationAnswer:
+    """Makes an agent answer calls to its number. Refused with all the reasons why it cannot.
+
+    `warnings` says what its owner should know: code `rule_based_model` when no language model would answer,
+    `tool_name_reserved` for an HTTP tool that is not used because the platform has one of its name.
+    """
+    agents = context.services[Agents]
+    agent = await agents.activate(context.db, context.workspace_id, context.actor, agent_id, context.now)
+    return to_activation_answer(agent, await agents.list_warnings(context.db, agent))
+
+
+async def pause_agent(context: MemberContext, agent_id: AgentId) -> StatusAnswer:
+    """Stops an agent from answering calls. Running calls continue."""
+    agents = context.services[Agents]
+    return to_status_answer(await agents.pause(context.db, context.workspace_id, context.actor, agent_id, context.now))
+
+
+async def list_versions(context: MemberContext, agent_id: AgentId, query: VersionsQuery) -> VersionList:
+    """An agent's versions, newest first."""
+    found = await context.services[Agents].list_versions(
+        context.db, context.workspace_id, agent_id, page=query.request()
+    )
+    return VersionList(found.rows, **page_fields(query, found))
+
+
+async def get_version(
+    context: MemberContext,
+    agent_id: AgentId,
+    version: Annotated[VersionNumber, Field(description="Version number, counted from 1.", examples=[3])],
+) -> VersionAnswer:
+    """A version of an agent."""
+    found = await context.services[Agents].get_version(context.db, context.workspace_id, agent_id, version)
+    return to_version_answer(found)
+
+
+async def restore_version(
+    context: MemberContext,
+    agent_id: AgentId,
+    version: Annotated[VersionNumber, Field(description="Version number, counted from 1.", examples=[3])],
+    body: RestoreBody,
+) -> AgentAnswer:
+    """Creates a new version with the content of an old one."""
+    agent = await context.services[Agents].restore(
+        context.db, context.workspace_id, context.actor, agent_id, version, body.expected_version, context.now
+    )
+    return to_answer(agent)
+
+
+async def agent_schema(context: Context) -> dict[str, Any]:
+    """The JSON Schema of an agent's config."""
+    return json_schema()
+
+
+AGENT_ROUTES: tuple[Route, ...] = (
+    Route("GET", SCHEMA_ID, agent_schema, OPEN, beyond_spec=True),
+    Route("GET", AGENTS, list_agents, member("viewer", "agents:read")),
+    Route(
+        "POST", AGENTS, create_agent, member("member", "agents:write"), status=201, idempotent=True, limit=WRITE_LIMIT
+    ),
+    Route("GET", AGENT, get_agent, member("viewer", "agents:read")),
+    Route("PUT", AGENT, update_agent, member("member", "agents:write"), limit=WRITE_LIMIT),
+    Route("DELETE", AGENT, delete_agent, member("admin", "agents:write")),
+    Route(
+        "POST", f"{AGENT}/activate", activate_agent, member("member", "agents:write"), limit=WRITE_LIMIT, is_heavy=True
+    ),
+    Route("POST", f"{AGENT}/pause", pause_agent, member("member", "agents:write")),
+    Route("GET", f"{AGENT}/versions", list_versions, member("viewer", "agents:read"), beyond_spec=True),
+    Route("GET", f"{AGENT}/versions/{{version}}", get_version, member("viewer", "agents:read"), beyond_spec=True),
+    Route(
+        "POST",
+        f"{AGENT}/versions/{{version}}/restore",
+        restore_version,
+        member("member", "agents:write"),
+        idempotent=True,
+        limit=WRITE_LIMIT,
+        is_heavy=True,
+        beyond_spec=True,
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DraftView:
+    """A draft."""
+
+    agent_id: AgentId
+    revision: Annotated[UUID, Field(description="Another id after each change of the draft.")]
+    base_version: Annotated[int, Field(description="The version that the draft was begun from.", examples=[3])]
+    is_outdated: Annotated[bool, Field(description="Another version than base_version is in force.")]
+    name: Annotated[str, Field(description="Name that the agent gets with the draft.", examples=["Front desk"])]
+    config: Annotated[FullConfig, Field(description="The whole config.")]
+    voice_provider: Annotated[
+        str | None,
+        Field(description="Name of the voice provider that is tried first; null for none.", examples=["cartesia"]),
+    ]
+    voice_config: Annotated[OptionsView, Field(description="Options of the voice provider.", examples=[{"speed": 1.1}])]
+    missing_facts: Annotated[
+        list[str], Field(description="Placeholders in its texts that no fact replaces.", examples=[["business_name"]])
+    ]
+    updated_by: Annotated[
+        UUID | None, Field(description="Who changed it last: id of a member or API key; null if unknown.")
+    ]
+    created_at: CreatedAt
+    updated_at: UpdatedAt
+
+
+@dataclass(frozen=True, slots=True)
+class DraftAnswer:
+    """A draft."""
+
+    draft: Annotated[DraftView, Field(description="The draft.")]
+
+
+@dataclass(frozen=True, slots=True)
+class VersionDiff:
+    """The differences of two versions, in the order of the fields; empty if they are equal."""
+
+    version: Annotated[str, Field(description="The first version: a number or `draft`.", examples=["3"])]
+    other_version: Annotated[str, Field(description="The second version: a number or `draft`.", examples=["draft"])]
+    differences: Annotated[list[Difference], Field(description="The fields that differ.")]
+
+
+def to_draft_answer(draft: VersionDraft, agent: VoiceAgent) -> DraftAnswer:
+    content = draft.content
+    view = DraftView(
+        agent_id=draft.agent_id,
+        revision=draft.revision,
+        base_version=draft.base_version,
+        is_outdated=agent.version != draft.base_version,
+        name=content.name,
+        config=dict(content.config),
+        voice_provider=content.voice_provider,
+        voice_config=dict(content.voice_config),
+        missing_facts=list(missing_facts_of(content.config)),
+        updated_by=draft.updated_by,
+        created_at=draft.created_at,
+        updated_at=draft.updated_at,
+    )
+    return DraftAnswer(view)
+
+
+DRAFT: Final = f"{AGENT}/draft"
+_DRAFT_NAME: Final = "draft"
+VersionName = Annotated[
+    str,
+    StringConstraints(pattern=r"^(draft|[1-9][0-9]{0,9})$"),
+    Field(description="A version's number, or `draft`.", examples=["3"]),
+]
+
+
+class DraftChange(ChangeBody):
+    """Changes; fields that are left out stay unchanged."""
+
+    name: AgentName = Field("", description="The name that the agent gets with the draft.", examples=["Front desk"])
+    config: ConfigPatch = Field({})
+    voice_provider: Provider | None = Field(None, description="null removes it.", examples=["cartesia"])
+    voice_config: OptionsPatch = Field({}, examples=[{"speed": 1.1}])
+    expected_revision: UUID | None = Field(None, description="409 if the draft has another revision, or there is none.")
+
+
+class Publication(Body):
+    """Conditions of a publication."""
+
+    expected_revision: UUID | None = Field(None, description="409 if the draft has another revision.")
+    expected_version: int | None = Field(
+        None,
+        ge=1,
+        le=MAX_VERSION,
+        description="409 if the current version is another one; by default the draft's `base_version`.",
+        examples=[3],
+    )
+
+
+async def get_draft(context: MemberContext, agent_id: AgentId) -> DraftAnswer:
+    """The draft of an agent's next version."""
+    return to_draft_answer(*await context.services[Agents].drafts.get(context.db, context.workspace_id, agent_id))
+
+
+async def update_draft(context: MemberContext, agent_id: AgentId, body: DraftChange) -> DraftAnswer:
+    """Changes an agent's draft, which is begun from the current version if there is none. Calls have the current
+    version until the draft is published."""
+    edit = AgentEdit(
+        body.name or None,
+        body.config,
+        body.voice_provider if "voice_provider" in body.model_fields_set else UNSET,
+        body.voice_config,
+    )
+    drafts = context.services[Agents].drafts
+    return to_draft_answer(
+        *await drafts.edit(
+            context.db, context.workspace_id, context.actor, agent_id, edit, body.expected_revision, context.now
+        )
+    )
+
+
+async def discard_draft(context: MemberContext, agent_id: AgentId) -> None:
+    """Deletes an agent's draft. Its current version stays as it is."""
+    await context.services[Agents].drafts.discard(context.db, context.workspace_id, context.actor, agent_id)
+
+
+async def publish_draft(context: MemberContext, agent_id: AgentId, body: Publication) -> AgentAnswer:
+    """Makes an agent's draft its current version, for the calls from then on, and deletes the draft.
+
+    Refused if the agent was changed since the draft was begun, unless `expected_version` names the version in force.
+    """
+    agent = await context.services[Agents].drafts.publish(
+        context.db,
+        context.workspace_id,
+        context.actor,
+        agent_id,
+        body.expected_revision,
+        body.expected_version,
+        context.now,
+    )
+    return to_answer(agent)
+
+
+async def compare_versions(
+    context: MemberContext, agent_id: AgentId, version: VersionName, other_version: VersionName
+) -> VersionDiff:
+    """How the second version differs from the first one, field by field. Each is a number or `draft`."""
+    before = await _find_content(context, agent_id, version)
+    after = await _find_content(context, agent_id, other_version)
+    return VersionDiff(version, other_version, compare(before, after))
+
+
+async def _find_content(context: MemberContext, agent_id: UUID, version: str) -> AgentContent:
+    """Raises NotFound."""
+    agents = context.services[Agents]
+    if version == _DRAFT_NAME:
+        draft, _ = await agents.drafts.get(context.db, context.workspace_id, agent_id)
+        return draft.content
+    if int(version) > MAX_VERSION:
+        raise NotFound("This agent has no such version.", code="version_not_found")
+    return (await agents.get_version(context.db, context.workspace_id, agent_id, int(version))).content
+
+
+DRAFT_ROUTES: tuple[Route, ...] = (
+    Route("GET", DRAFT, get_draft, member("viewer", "agents:read"), beyond_spec=True),
+    Route("PUT", DRAFT, update_draft, member("member", "agents:write"), limit=WRITE_LIMIT, beyond_spec=True),
+    Route("DELETE", DRAFT, discard_draft, member("member", "agents:write"), beyond_spec=True),
+    Route(
+        "POST",
+        f"{DRAFT}/publish",
+        publish_draft,
+        member("member", "agents:write"),
+        idempotent=True,
+        limit=WRITE_LIMIT,
+        is_heavy=True,
+        beyond_spec=True,
+    ),
+    Route(
+        "GET",
+        f"{AGENT}/versions/{{version}}/diff/{{otherVersion}}",
+        compare_versions,
+        member("viewer", "agents:read"),
+        beyond_spec=True,
+    ),
+)

@@ -1,0 +1,239 @@
+"""Routes of agent templates, for customers, and for the staff, who edit them."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import Field, StringConstraints
+
+from control.agents.config import AgentConfig
+from control.agents.plans.placeholders import preview_template
+from control.agents.rules import Template
+from control.agents.templates.service import NewTemplate, Templates
+from control.http.access import ANY_ADMIN, admin, user
+from control.http.body import PLAIN, Body, ChangeBody, Slug
+from control.http.context import AdminContext, UserContext
+from control.http.fields import CreatedAt, Id, OptionalIndustry, TemplateId, UpdatedAt
+from control.http.pagination import ListAnswer, ListQuery, page_fields
+from control.http.route import Route
+from control.http.schema_of import SchemaOf
+
+PreviewConfig = Annotated[dict[str, Any], SchemaOf(AgentConfig)]
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateLine:
+    """A template in a list."""
+
+    id: Id
+    name: Annotated[str, Field(description="Name of the template.", examples=["Dental reception"])]
+    industry: OptionalIndustry
+    description: Annotated[
+        str, Field(description="What it is for.", examples=["Answers calls of a dental practice and takes messages."])
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateList(ListAnswer):
+    """A page of templates, by name."""
+
+    templates: Annotated[list[TemplateLine], Field(description="The templates.")]
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateView:
+    """A template."""
+
+    id: Id
+    name: Annotated[str, Field(description="Name of the template.", examples=["Dental reception"])]
+    industry: OptionalIndustry
+    description: Annotated[
+        str, Field(description="What it is for.", examples=["Answers calls of a dental practice and takes messages."])
+    ]
+    preview_config: Annotated[PreviewConfig, Field(description="The config of an agent created from it.")]
+    facts_needed: Annotated[
+        list[str], Field(description="Placeholders that config.facts must fill.", examples=[["business_name"]])
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateAnswer:
+    """A template."""
+
+    template: Annotated[TemplateView, Field(description="The template.")]
+
+
+def to_line(template: Template) -> TemplateLine:
+    return TemplateLine(template.id, template.name, template.industry, template.description)
+
+
+class TemplatesQuery(ListQuery):
+    """Filters of the list."""
+
+    industry: str | None = Field(
+        None,
+        pattern=r"^[a-z][a-z0-9_]{0,39}$",
+        description="Only templates of this industry, such as dental.",
+        examples=["dental"],
+    )
+
+
+async def list_templates(context: UserContext, query: TemplatesQuery) -> TemplateList:
+    """The public templates, by name."""
+    found = await context.services[Templates].list_public(context.db, query.industry, page=query.request())
+    return TemplateList([to_line(template) for template in found.rows], **page_fields(query, found))
+
+
+async def get_template(context: UserContext, template_id: TemplateId) -> TemplateAnswer:
+    """A public template with the config that an agent created from it gets."""
+    template = await context.services[Templates].get_public(context.db, template_id)
+    config, needed = preview_template(template.default_config)
+    view = TemplateView(template.id, template.name, template.industry, template.description, config, list(needed))
+    return TemplateAnswer(view)
+
+
+ROUTES: tuple[Route, ...] = (
+    Route("GET", "/templates", list_templates, user("agents:read")),
+    Route("GET", "/templates/{templateId}", get_template, user("agents:read")),
+)
+
+
+ConfigView = Annotated[dict[str, Any], SchemaOf(AgentConfig)]
+
+
+@dataclass(frozen=True, slots=True)
+class AdminTemplateLine:
+    """A template in a list."""
+
+    id: Id
+    name: Annotated[str, Field(description="Name of the template.", examples=["Dental reception"])]
+    industry: OptionalIndustry
+    is_public: Annotated[bool, Field(description="Whether customers may create agents from it.")]
+    usage_count: Annotated[int, Field(description="Existing agents that were created from it.", examples=[17])]
+
+
+@dataclass(frozen=True, slots=True)
+class AdminTemplateList(ListAnswer):
+    """A page of templates, by name."""
+
+    templates: Annotated[list[AdminTemplateLine], Field(description="The templates.")]
+
+
+@dataclass(frozen=True, slots=True)
+class AdminTemplateView:
+    """A template with all its data."""
+
+    id: Id
+    slug: Annotated[
+        str | None, Field(description="Null unless the product ships with it.", examples=["dental_reception"])
+    ]
+    name: Annotated[str, Field(description="Name of the template.", examples=["Dental reception"])]
+    industry: OptionalIndustry
+    description: Annotated[
+        str, Field(description="What it is for.", examples=["Answers calls of a dental practice and takes messages."])
+    ]
+    default_config: Annotated[ConfigView, Field(description="The part of an agent's config that the template sets.")]
+    is_public: Annotated[bool, Field(description="Whether customers may create agents from it.")]
+    usage_count: Annotated[int, Field(description="Existing agents that were created from it.", examples=[17])]
+    created_at: CreatedAt
+    updated_at: UpdatedAt
+
+
+@dataclass(frozen=True, slots=True)
+class AdminTemplateAnswer:
+    """A template."""
+
+    template: Annotated[AdminTemplateView, Field(description="The template.")]
+
+
+def to_admin_line(template: Template) -> AdminTemplateLine:
+    return AdminTemplateLine(template.id, template.name, template.industry, template.is_public, template.usage_count)
+
+
+def to_admin_answer(template: Template) -> AdminTemplateAnswer:
+    view = AdminTemplateView(
+        id=template.id,
+        slug=template.slug,
+        name=template.name,
+        industry=template.industry,
+        description=template.description,
+        default_config=dict(template.default_config),
+        is_public=template.is_public,
+        usage_count=template.usage_count,
+        created_at=template.created_at,
+        updated_at=template.updated_at,
+    )
+    return AdminTemplateAnswer(view)
+
+
+ADMIN_TEMPLATES = "/admin/templates"
+ADMIN_TEMPLATE = f"{ADMIN_TEMPLATES}/{{templateId}}"
+
+TemplateName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=PLAIN)]
+Description = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2_000, pattern=PLAIN)]
+PartialConfig = Annotated[dict[str, Any], SchemaOf(AgentConfig), Field(description="A part of an agent config.")]
+
+
+class NewTemplateBody(Body):
+    """A template."""
+
+    name: Annotated[TemplateName, Field(description="Name of the template.", examples=["Dental reception"])]
+    industry: Slug | None = Field(
+        None, description="Such as dental or real_estate; null for all industries.", examples=["dental"]
+    )
+    description: Annotated[
+        Description,
+        Field(description="What it is for.", examples=["Answers calls of a dental practice and takes messages."]),
+    ] = ""
+    default_config: PartialConfig
+    is_public: bool = Field(False, description="Whether customers may create agents from it.")
+
+
+class TemplateChange(ChangeBody):
+    """Changes; fields that are left out stay unchanged."""
+
+    name: TemplateName = Field("", description="The new name.", examples=["Dental reception"])
+    industry: Slug | None = Field(None, description="null for all industries.", examples=["dental"])
+    description: Annotated[
+        Description,
+        Field(description="What it is for.", examples=["Answers calls of a dental practice and takes messages."]),
+    ] = ""
+    default_config: PartialConfig = Field({}, description="Replaces the present config.")
+    is_public: bool = Field(False, description="Whether customers may create agents from it.")
+
+
+async def admin_list_templates(context: AdminContext, query: ListQuery) -> AdminTemplateList:
+    """All templates, by name."""
+    found = await context.services[Templates].list_all(context.db, page=query.request())
+    return AdminTemplateList([to_admin_line(template) for template in found.rows], **page_fields(query, found))
+
+
+async def create_template(context: AdminContext, body: NewTemplateBody) -> AdminTemplateAnswer:
+    """Creates a template."""
+    new = NewTemplate(**dict(body))
+    return to_admin_answer(await context.services[Templates].create(context.db, context.actor, new, context.now))
+
+
+async def admin_get_template(context: AdminContext, template_id: TemplateId) -> AdminTemplateAnswer:
+    """A template, public or not."""
+    return to_admin_answer(await context.services[Templates].get(context.db, template_id))
+
+
+async def update_template(context: AdminContext, template_id: TemplateId, body: TemplateChange) -> AdminTemplateAnswer:
+    """Changes a template. Agents created from it stay unchanged."""
+    changes = body.model_dump(exclude_unset=True)
+    templates = context.services[Templates]
+    return to_admin_answer(await templates.update(context.db, context.actor, template_id, changes, context.now))
+
+
+async def delete_template(context: AdminContext, template_id: TemplateId) -> None:
+    """Deletes a template. Agents created from it stay unchanged."""
+    await context.services[Templates].delete(context.db, context.actor, template_id, context.now)
+
+
+ADMIN_ROUTES: tuple[Route, ...] = (
+    Route("GET", ADMIN_TEMPLATES, admin_list_templates, ANY_ADMIN),
+    Route("POST", ADMIN_TEMPLATES, create_template, admin("support"), status=201, idempotent=True),
+    Route("GET", ADMIN_TEMPLATE, admin_get_template, ANY_ADMIN),
+    Route("PUT", ADMIN_TEMPLATE, update_template, admin("support")),
+    Route("DELETE", ADMIN_TEMPLATE, delete_template, admin("support")),
+)
