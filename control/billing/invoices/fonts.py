@@ -1,4 +1,4 @@
-"""Fonts beside Roboto that invoices may be written in."""
+"""Further fonts for invoices, for letters that Roboto does not have."""
 
 from functools import lru_cache
 from pathlib import Path

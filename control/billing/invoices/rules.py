@@ -18,12 +18,13 @@ from control.billing.money import round_money
 from control.billing.periods.rules import USAGE_KINDS, BillingPeriod, Statement, StatementKind, StatementLine
 
 # --- Stored invoices -----------------------------------------------------------------------------------------------
-# The sink of invoices that the platform issues itself: they are paid by bank transfer, and marked paid by staff.
+# The sink of invoices that the platform issues itself. They are paid by bank transfer, and the staff record the
+# payments.
 OWN: Literal["own"] = "own"
-# draft: its period is closed, nobody was told. pending: issued. overdue: not paid by due_at.
+# draft: the period is closed, and the invoice is not issued yet. pending: issued. overdue: not paid by due_at.
 InvoiceStatus = Literal["draft", "pending", "paid", "overdue", "void", "uncollectible"]
 PaymentKind = Literal["payment", "refund"]
-# pending: an invoice is to be paid; overdue: one of them is late; paid: none is open.
+# Of a workspace. pending: an invoice is open. overdue: an invoice is overdue. paid: all invoices are paid.
 PaymentStatus = Literal["paid", "pending", "overdue"]
 LineKind = Literal[StatementKind, "credit", "tax"]
 PDF_TYPE: Final = "application/pdf"
@@ -33,8 +34,8 @@ _INSTANT = timedelta(microseconds=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invoice:
-    """An invoice. number: None before it is issued. sink: who issues it; "own": the platform. amount: the total; its
-    parts are subtotal (without tax) and tax. customer_…, timezone: as they were when it was made."""
+    """An invoice. number: None before it is issued. sink: the payment company that issues it, or OWN. amount: the
+    total, of subtotal (without tax) and tax. customer_…, timezone: as they were when the period was closed."""
 
     id: UUID
     workspace_id: UUID
@@ -65,14 +66,14 @@ class Invoice:
 
     @property
     def amount_due(self) -> Decimal:
-        """What is still to be paid."""
+        """The amount that is still to be paid."""
         is_open = self.status in ("pending", "overdue")
         return self.amount - self.amount_paid + self.amount_refunded if is_open else self.amount * 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvoiceLine:
-    """A stored line; see control.billing.invoices.rules.DraftLine. tax_rate: the id of the rate of a tax line."""
+    """A stored line, with the fields of DraftLine. tax_rate: id of the rate; for a line of tax only."""
 
     id: UUID
     position: int
@@ -97,7 +98,7 @@ class InvoiceLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Payment:
-    """Money that moved. amount: negative for a refund. reference: what the bank or the sink calls it."""
+    """A payment or refund. amount: negative for a refund. reference: of the bank or the payment company."""
 
     id: UUID
     workspace_id: UUID
@@ -134,14 +135,14 @@ class InvoiceDocument:
 
     @property
     def letters(self) -> set[str]:
-        """Of all texts that somebody chose."""
+        """The letters of all texts that people chose."""
         texts = (self.invoice.customer_name, self.invoice.customer_tax_id, *self.issuer)
         return set().union(*texts, *(line.description for line in self.lines))
 
 
 @dataclass(frozen=True, slots=True)
 class InvoiceListing:
-    """An invoice in the staff's list. workspace_name: as it is now; once the workspace is purged, that of the
+    """An invoice in the staff's list. workspace_name: the present name; if the workspace is purged, that on the
     invoice."""
 
     invoice: Invoice
@@ -150,7 +151,7 @@ class InvoiceListing:
 
 @dataclass(frozen=True, slots=True)
 class InvoiceFilter:
-    """Selects invoices for the staff's list. status: all but drafts where None."""
+    """Selects invoices for the staff's list. status: None selects all except drafts."""
 
     workspace_id: UUID | None = None
     status: InvoiceStatus | None = None
@@ -158,7 +159,7 @@ class InvoiceFilter:
 
 @dataclass(frozen=True, slots=True)
 class PaymentNotice:
-    """What the staff tells of money that moved. amount: None for all that is open; positive for refunds, too."""
+    """A payment or refund that the staff report. amount: positive also for a refund; None: all that is open."""
 
     amount: Decimal | None
     method: str
@@ -184,7 +185,7 @@ class TaxRate:
 
 @dataclass(frozen=True, slots=True)
 class TaxAmount:
-    """tax: what the tax authority gets. added: what the invoice's total grows by; 0 where prices contain the tax."""
+    """A tax on an invoice. tax: for the tax authority. added: to the invoice's total; 0 if prices contain the tax."""
 
     rate: TaxRate
     tax: Decimal
@@ -192,8 +193,8 @@ class TaxAmount:
 
 
 def find_rates(rates: Iterable[TaxRate], country: str | None, at: datetime) -> list[TaxRate]:
-    """The versions that hold at that moment in this country, by name; none without a country. A tax that is no longer
-    raised has a version of 0 basis points, and is left out."""
+    """Returns the rates of a country at a moment, ordered by name; none without a country. A rate of 0 basis points
+    ends a tax, and is left out."""
     newest: dict[str, TaxRate] = {}
     for rate in sorted(rates, key=lambda rate: rate.valid_from):
         if rate.country == country and rate.valid_from <= at:
@@ -202,8 +203,10 @@ def find_rates(rates: Iterable[TaxRate], country: str | None, at: datetime) -> l
 
 
 def compute_taxes(taxable: Decimal, rates: Sequence[TaxRate], currency: str) -> list[TaxAmount]:
-    """The tax of each rate on the sum of an invoice's lines after credits. Rates do not apply to one another; inclusive
-    ones are taken out first, and the others apply to what is left, the net."""
+    """Returns the tax of each rate. taxable: the sum of an invoice's lines after credits.
+
+    Rates do not apply to one another. Inclusive taxes are subtracted first; the other rates apply to the rest, the net.
+    """
     inclusive = sum(rate.basis_points for rate in rates if rate.is_inclusive)
     net = taxable * WHOLE / (WHOLE + inclusive)
     amounts = []
@@ -214,17 +217,20 @@ def compute_taxes(taxable: Decimal, rates: Sequence[TaxRate], currency: str) -> 
 
 
 # --- The invoice of a period ---------------------------------------------------------------------------------------
-# The line that carries a total below zero over into a credit grant.
+# Key of the line that carries a total below zero over into a credit grant.
 CARRIED_OVER: Final = "credit/carried-over"
-# The line that takes back what late rows would credit of charges that a void invoice gave up.
+# Key of the line that takes back what late rows would credit, if a void invoice gave up these charges.
 GIVEN_UP: Final = "credit/given-up"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DraftLine:
-    """A line. period_id: of the period whose rows of the ledger it bills; None for taxes. is_adjustment: that period
-    was billed before. exact: as the ledger has it, nine places; amount: rounded to the currency's smallest unit. tax:
-    of a tax line, also where prices contain it and its amount is 0."""
+    """A line of an invoice.
+
+    period_id: the period whose rows of the ledger the line bills; None for taxes. is_adjustment: the period was billed
+    before. exact: as in the ledger, nine decimal places. amount: rounded to the currency's smallest unit. tax: of a tax
+    line, also if prices contain the tax and the amount is 0.
+    """
 
     kind: LineKind
     key: str
@@ -247,7 +253,7 @@ class DraftLine:
 
 @dataclass(frozen=True, slots=True)
 class BilledLine:
-    """What invoices billed so far under one key of a period."""
+    """The sum of what invoices have billed under one key of a period."""
 
     line: StatementLine
     exact: Decimal
@@ -256,8 +262,8 @@ class BilledLine:
 
 @dataclass(frozen=True, slots=True)
 class BilledPeriod:
-    """A period that an earlier invoice billed. now: its statement by today's ledger; billed: by key. given_up: the part
-    of what was billed that void invoices gave up, and that no later line took back."""
+    """A period that earlier invoices billed. now: its statement by the present ledger. billed: by key. given_up:
+    charges that void invoices gave up, without those that later lines took back."""
 
     id: UUID
     period: BillingPeriod
@@ -268,8 +274,8 @@ class BilledPeriod:
 
 @dataclass(frozen=True, slots=True)
 class InvoiceDraft:
-    """subtotal: without tax. total: the sum of all amounts. carried_over: what is to be granted as a credit, because
-    the lines without it are below zero."""
+    """An invoice before it is stored. subtotal: without tax. total: the sum of all amounts. carried_over: the credit to
+    grant, because the other lines sum up to less than zero."""
 
     lines: tuple[DraftLine, ...]
     currency: str
@@ -289,8 +295,13 @@ def draft_invoice(
     rates: Sequence[TaxRate] = (),
     currency: str,
 ) -> InvoiceDraft:
-    """The invoice of a period that ended. earlier: periods billed before; grants: of the workspace, in this currency;
-    rates: that hold for the customer."""
+    """Drafts the invoice of a period that is over.
+
+    Args:
+        earlier: Periods that were billed before, for adjustments.
+        grants: Credits of the workspace in this currency.
+        rates: Tax rates that apply to the customer.
+    """
     charges = [_charge(period_id, line, currency) for line in statement.lines]
     for billed in earlier:
         charges += _adjustments(billed, currency)
@@ -333,7 +344,8 @@ def _charge(period_id: UUID, line: StatementLine, currency: str, *, is_adjustmen
 
 
 def _adjustments(period: BilledPeriod, currency: str) -> list[DraftLine]:
-    """Nobody is credited for charges that a void invoice gave up: these only become less."""
+    """Returns the lines that correct a billed period. A void invoice gave its charges up: they are not credited
+    again."""
     lines = [_charge(period.id, line, currency, is_adjustment=True) for line in _differences(period)]
     taken_back = min(-sum((line.exact for line in lines), _ZERO), period.given_up)
     if taken_back > 0:
@@ -353,7 +365,7 @@ def _adjustments(period: BilledPeriod, currency: str) -> list[DraftLine]:
 
 
 def _differences(period: BilledPeriod) -> Iterator[StatementLine]:
-    """What the statement has more than was billed, and, negative, what was billed but is not in it any more."""
+    """Returns the statement less what was billed, by key; negative for what was billed and is no longer in it."""
     now = {line.key: line for line in period.now.lines}
     for key in dict.fromkeys((*now, *period.billed)):
         billed = period.billed.get(key)
@@ -384,7 +396,7 @@ def _credit_lines(
 def _carry_over(
     period_id: UUID, period: BillingPeriod, lines: Sequence[DraftLine], currency: str
 ) -> tuple[list[DraftLine], Decimal]:
-    """Nobody is billed less than nothing: what is missing to zero becomes a credit for the next invoices."""
+    """Carries a sum below zero over into a credit for the next invoices. Returns all lines and the credit."""
     missing = -_sum(lines)
     if missing <= 0:
         return list(lines), round_money(_ZERO, currency)
@@ -406,7 +418,7 @@ def _sum(lines: Iterable[DraftLine]) -> Decimal:
 
 # --- Descriptions of lines -----------------------------------------------------------------------------------------
 def describe_line(line: DraftLine, timezone: str) -> str:
-    """Plain English, with the days in the period's time zone."""
+    """Describes a line in English, with the days of the period's time zone."""
     text = _subject(line)
     if line.since is not None and line.until is not None and line.kind != "credit":
         text += f", {format_days(line.since, line.until, timezone)}"
@@ -435,7 +447,7 @@ def _subject(line: DraftLine) -> str:
 
 
 def format_days(since: datetime, until: datetime, timezone: str) -> str:
-    """First and last day of a stretch of time; one of them if they are the same."""
+    """Writes the first and the last day of a time span; a single day if they are equal."""
     zone = ZoneInfo(timezone)
     first, last = since.astimezone(zone), (until - _INSTANT).astimezone(zone)
     ends = f"{last.day} {last:%b %Y}"

@@ -1,11 +1,11 @@
 """Closes periods that are over, and keeps their invoices: numbered without gaps, then paid, overdue or void.
 
 Closing is one transaction: the statement by the ledger, the invoice with its lines as a draft, and the ledger's rows
-of what is not usage (fee, numbers, included minutes, credits). After a crash nothing of it has happened, and a
-repetition finds the period closed. With these rows, the sum of a period's rows in the ledger is that of all lines that
-invoices have of it, taxes aside, to the last digit.
+of fee, numbers, included minutes and credits. It happens completely or not at all, and a repetition finds the period
+closed. Afterwards the sum of a period's rows in the ledger equals the sum of all invoice lines of the period, without
+taxes, to the last digit.
 
-What reaches the ledger later (`RECHECKED` periods back) becomes adjusting lines of the next invoice.
+Rows that reach the ledger later become adjusting lines of the next invoice, for up to `RECHECKED` periods.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -64,8 +64,8 @@ from control.platform.service import Platform
 from shared.errors import Conflict, Invalid, NotFound
 from shared.ids import new_id
 
-# Closed periods that are computed again when the next one closes. The ledger takes no row of a call that is older than
-# 40 days, so that two would do; the third covers a worker that stood still.
+# How many closed periods are computed again when the next one closes. The ledger takes no rows of calls that are older
+# than 40 days, so two periods are enough; the third one covers an outage of the workers.
 RECHECKED: Final = 3
 _INSTANT: Final = timedelta(microseconds=1)
 log = structlog.get_logger()
@@ -76,7 +76,7 @@ _ZERO: Final = Decimal(0)
 # --- Closing a period ----------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class ClosedPeriod:
-    """invoice_id: None if nothing was to be billed."""
+    """The result of closing. invoice_id: None if there was nothing to bill."""
 
     workspace_id: UUID
     invoice_id: UUID | None
@@ -84,7 +84,7 @@ class ClosedPeriod:
 
 @dataclass(frozen=True, slots=True)
 class _Computation:
-    """What closing a period computes. starts: when the periods that its lines bill began, by their ids."""
+    """What closing a period computes. starts: the begin of each period that the lines bill, by its id."""
 
     draft: InvoiceDraft
     statement: Statement
@@ -92,8 +92,8 @@ class _Computation:
 
 
 async def close_period(db: Connection, period_id: UUID, now: datetime) -> ClosedPeriod | None:
-    """Closes a period that is over. None: it is closed already, or an earlier one of the workspace is not. Needs
-    platform scope."""
+    """Closes a period that is over. Returns None if it is closed already, or if an earlier period of the workspace is
+    open. Needs platform scope."""
     stored = await periods_queries.lock_open(db, period_id)
     if stored is None or stored.period.end > now:
         return None
@@ -159,7 +159,7 @@ async def _rates(db: Connection, account: BillingAccount, at: datetime) -> list[
 async def _store(
     db: Connection, stored: StoredPeriod, account: BillingAccount, computed: _Computation, now: datetime
 ) -> UUID:
-    """Stores invoice, lines, the ledger's rows and what is carried over."""
+    """Stores the invoice, its lines, the ledger's rows and the credit that is carried over."""
     draft, rates = computed.draft, await prices_queries.load_rates(db, stored.currency)
     facts = await accounts_queries.select_facts(db, stored.workspace_id)
     name = account.legal_name or (facts.name if facts else "")
@@ -236,14 +236,14 @@ def _make_line(position: int, line: DraftLine, draft: InvoiceDraft, period: Bill
 
 
 def _cost_of(line: InvoiceLine, rates: RateHistory, starts: Mapping[UUID, datetime]) -> Decimal:
-    """A number costs us what the customer pays for it, in US dollars; the rest nothing."""
+    """Returns our cost of a line in US dollars: a number costs us what the customer pays; all else costs nothing."""
     if line.kind != "number" or line.billing_period_id is None:
         return Decimal(0)
     return rates.to_usd(line.exact, starts[line.billing_period_id])
 
 
 def _make_charge(line: InvoiceLine, period: BillingPeriod, cost: Decimal) -> PeriodCharge:
-    """At the last moment of what the line is for, which lies in the period of the ledger that it bills."""
+    """Makes the ledger's row of a line. Its time is the last moment of the line, which is in the billed period."""
     return PeriodCharge(
         at=(line.until or period.end) - _INSTANT,
         resource_type=RESOURCE_TYPES[line.kind],
@@ -274,9 +274,11 @@ def _carried_over(stored: StoredPeriod, draft: InvoiceDraft, now: datetime) -> C
 
 # --- Issued invoices -----------------------------------------------------------------------------------------------
 async def issue_own(db: Connection, invoice_id: UUID, now: datetime, due_days: int) -> Invoice | None:
-    """Gives a draft its number and makes it due. None: it is issued already, or a sink issues it. Needs platform scope.
+    """Gives a draft its number and makes it due. Returns None if it is issued already, or if a payment company issues
+    it. Needs platform scope.
 
-    The series is the year in the customer's time zone, as tax offices want it. One whose total is 0 is paid at once.
+    The series of numbers is the year in the customer's time zone, as tax offices require. An invoice with the total 0
+    is paid at once.
     """
     draft = await queries.select_invoice(db, invoice_id, lock=True)
     if draft is None or draft.status != "draft" or draft.sink != OWN:
@@ -297,7 +299,7 @@ async def issue_own(db: Connection, invoice_id: UUID, now: datetime, due_days: i
 
 
 async def mark_overdue(db: Connection, now: datetime, most: int) -> list[Invoice]:
-    """Pending invoices whose time to pay is over become overdue; returns them. Needs platform scope."""
+    """Marks pending invoices as overdue whose time to pay is over; returns them. Needs platform scope."""
     late = [replace(invoice, status="overdue") for invoice in await queries.lock_overdue(db, now, most)]
     for invoice in late:
         await save_state(db, invoice)
@@ -305,8 +307,8 @@ async def mark_overdue(db: Connection, now: datetime, most: int) -> list[Invoice
 
 
 async def void_invoice(db: Connection, actor: Actor, invoice_id: UUID, reason: str, now: datetime) -> Invoice:
-    """Declares an issued invoice void: its charges are given up, and reversed in the ledger. Credits that it used are
-    free again. Raises NotFound, Conflict (code invoice_not_open): a paid one is refunded."""
+    """Declares an issued invoice void: its charges are given up and reversed in the ledger, and its credits can be used
+    again. Raises NotFound, Conflict (code invoice_not_open)."""
     invoice = await lock_invoice(db, invoice_id)
     if invoice.status == "void":
         return invoice
@@ -322,7 +324,8 @@ async def void_invoice(db: Connection, actor: Actor, invoice_id: UUID, reason: s
 
 
 async def lock_invoice(db: Connection, invoice_id: UUID) -> Invoice:
-    """An invoice, locked until the transaction ends. Raises NotFound (code invoice_not_found). Needs platform scope."""
+    """Returns an invoice, and locks it until the transaction ends. Raises NotFound (code invoice_not_found). Needs
+    platform scope."""
     invoice = await queries.select_invoice(db, invoice_id, lock=True)
     if invoice is None:
         raise NotFound("There is no such invoice.", code="invoice_not_found")
@@ -330,15 +333,15 @@ async def lock_invoice(db: Connection, invoice_id: UUID) -> Invoice:
 
 
 async def save_state(db: Connection, invoice: Invoice) -> None:
-    """Stores an invoice's state, and that of its period, which is the same. The invoice must be locked."""
+    """Stores an invoice's state with its event, and gives its period the same state. The invoice must be locked."""
     await store_state(db, invoice)
     if invoice.billing_period_id is not None and invoice.status in ("pending", "paid", "overdue", "void"):
         await periods_queries.update_status(db, invoice.billing_period_id, invoice.status)
 
 
 async def store_state(db: Connection, invoice: Invoice) -> None:
-    """Stores an invoice's state, with the event of it; none for a draft, which the customer does not see. The invoice
-    must be locked."""
+    """Stores an invoice's state with its event for the customer's systems. Drafts have no event, because customers do
+    not see them. The invoice must be locked."""
     await queries.update_state(db, invoice)
     if invoice.status == "draft":
         return
@@ -356,7 +359,7 @@ async def store_state(db: Connection, invoice: Invoice) -> None:
 
 
 async def _reverse(db: Connection, invoice: Invoice, share: Decimal) -> None:
-    """A row of the ledger for each line, in the period that the line billed: with the share 1 their sum is 0."""
+    """Reverses a share of each line in the ledger, in the period that the line billed."""
     charges = [
         PeriodCharge(
             at=(line.until or invoice.period_end) - _INSTANT,
@@ -379,7 +382,7 @@ async def _reverse(db: Connection, invoice: Invoice, share: Decimal) -> None:
 def make_payment(
     invoice: Invoice, amount: Decimal, method: str, at: datetime, *, reference: str = "", by: UUID | None = None
 ) -> Payment:
-    """A payment for an invoice, or a refund where the amount is negative."""
+    """Makes a payment for an invoice; a refund if the amount is negative."""
     return Payment(
         id=UUID(new_id()),
         workspace_id=invoice.workspace_id,
@@ -395,8 +398,8 @@ def make_payment(
 
 
 async def record_payment(db: Connection, actor: Actor, payment: Payment) -> Invoice:
-    """Records money that came in; the invoice is paid once all of it did. Repeated with the same method and reference
-    it changes nothing. Raises NotFound, Conflict (codes invoice_not_open, reference_used), Invalid (code
+    """Records a payment; the invoice is paid if nothing is left to pay. A repetition with the same method and reference
+    changes nothing. Raises NotFound, Conflict (codes invoice_not_open, reference_used), Invalid (code
     amount_too_high)."""
     invoice = await lock_invoice(db, payment.invoice_id)
     if not await _insert(db, payment):
@@ -426,9 +429,9 @@ async def record_manual_payment(
 
 
 async def refund_payment(db: Connection, actor: Actor, refund: Payment) -> Invoice:
-    """Records that money was paid back: a payment of its own with a negative amount. A paid invoice stays paid; of an
-    open one, which was paid in part, as much is due again. Raises NotFound, Conflict (codes invoice_not_paid,
-    reference_used), Invalid (code amount_too_high)."""
+    """Records a refund, which is a payment with a negative amount. A paid invoice stays paid. If an invoice was paid in
+    part, the amount is due again. Raises NotFound, Conflict (codes invoice_not_paid, reference_used), Invalid (code
+    amount_too_high)."""
     invoice = await lock_invoice(db, refund.invoice_id)
     if not await _insert(db, refund):
         return invoice
@@ -457,8 +460,8 @@ async def record_manual_refund(
 
 
 async def credit_invoice(db: Connection, actor: Actor, credit: Payment) -> Invoice:
-    """Records a credit note: so much of an open invoice is not to be paid any more. Its share of the charges is given
-    up, and reversed in the ledger. Raises as `record_payment` does."""
+    """Records a credit note, which reduces what is to be paid of an open invoice. Its share of the charges is given up
+    and reversed in the ledger. Raises as `record_payment` does."""
     invoice = await lock_invoice(db, credit.invoice_id)
     credited = await record_payment(db, actor, credit)
     await _reverse(db, invoice, credit.amount / invoice.amount)
@@ -466,7 +469,7 @@ async def credit_invoice(db: Connection, actor: Actor, credit: Payment) -> Invoi
 
 
 async def cancel_credit(db: Connection, actor: Actor, cancelled: Payment) -> Invoice:
-    """Records that a credit note became void: as much is due again. cancelled: with the negative amount. Raises as
+    """Records that a credit note became void: its amount is due again. cancelled: has the negative amount. Raises as
     `refund_payment` does."""
     invoice = await lock_invoice(db, cancelled.invoice_id)
     due = await refund_payment(db, actor, cancelled)
@@ -475,8 +478,8 @@ async def cancel_credit(db: Connection, actor: Actor, cancelled: Payment) -> Inv
 
 
 async def cancel_refund(db: Connection, actor: Actor, returned: Payment) -> Invoice:
-    """Records that money which was paid back came back, because the customer's bank did not take it. Repeated with the
-    same method and reference it changes nothing. Raises NotFound, Conflict (code reference_used)."""
+    """Records that a refund was returned, because the customer's bank did not accept it. A repetition with the same
+    method and reference changes nothing. Raises NotFound, Conflict (code reference_used)."""
     invoice = await lock_invoice(db, returned.invoice_id)
     if not await _insert(db, returned):
         return invoice
@@ -487,7 +490,8 @@ async def cancel_refund(db: Connection, actor: Actor, returned: Payment) -> Invo
 
 
 async def _insert(db: Connection, payment: Payment) -> bool:
-    """Returns False if it was recorded before. Raises Invalid, and Conflict if another amount was."""
+    """Inserts a payment. Returns False if it was recorded before. Raises Invalid, and Conflict if it was recorded with
+    another amount."""
     if payment.amount == 0:
         raise Invalid("The amount is 0.", param="amount", code="amount_too_low")
     if await queries.insert_payment(db, payment):
@@ -516,7 +520,7 @@ def _audited(invoice: Invoice) -> dict[str, str]:
 
 # --- Lists ---------------------------------------------------------------------------------------------------------
 async def load_invoice(db: Connection, workspace_id: UUID, invoice_id: UUID) -> InvoiceRecord:
-    """An issued invoice. Raises NotFound (code invoice_not_found)."""
+    """Returns an issued invoice with its lines and payments. Raises NotFound (code invoice_not_found)."""
     invoice = await queries.select_invoice(db, invoice_id, workspace_id)
     if invoice is None or invoice.status == "draft":
         raise NotFound("There is no such invoice.", code="invoice_not_found")
@@ -525,7 +529,7 @@ async def load_invoice(db: Connection, workspace_id: UUID, invoice_id: UUID) -> 
 
 
 async def list_invoices(db: Connection, workspace_id: UUID, *, page: PageRequest) -> ListPage[Invoice]:
-    """Issued invoices, newest first. Raises Invalid (code cursor_unknown)."""
+    """Returns issued invoices of a workspace, the newest first. Raises Invalid (code cursor_unknown)."""
     found = await queries.select_page(db, workspace_id, page)
     if page.cursor is not None:
         return found
@@ -533,7 +537,7 @@ async def list_invoices(db: Connection, workspace_id: UUID, *, page: PageRequest
 
 
 async def list_all_invoices(db: Connection, wanted: InvoiceFilter, *, page: PageRequest) -> ListPage[InvoiceListing]:
-    """Newest first. Raises Invalid (code cursor_unknown)."""
+    """Returns invoices of all workspaces, the newest first. Raises Invalid (code cursor_unknown)."""
     found = await queries.select_listings(db, wanted, page)
     if page.cursor is not None:
         return found
@@ -542,7 +546,7 @@ async def list_all_invoices(db: Connection, wanted: InvoiceFilter, *, page: Page
 
 # --- Tax rates -----------------------------------------------------------------------------------------------------
 async def add_tax_rate(db: Connection, actor: Actor, rate: TaxRate, now: datetime) -> TaxRate:
-    """Raises Conflict (code tax_rate_exists)."""
+    """Adds a version of a tax rate. Raises Conflict (code tax_rate_exists)."""
     stored = await queries.insert_tax_rate(db, rate, now)
     if stored is None:
         raise Conflict("There is a rate of this country, name and time.", code="tax_rate_exists")
@@ -563,8 +567,8 @@ class Invoices:
         self._issuer, self._fonts = issuer, fonts
 
     async def issue(self, db: Connection, invoice_id: UUID, now: datetime) -> Invoice | None:
-        """Issues a draft of the platform's own, and sends an e-mail if something is to be paid. None: it is issued
-        already. Needs platform scope."""
+        """Issues a draft of the platform's own, and sends an e-mail if there is something to pay. Returns None if it is
+        issued already. Needs platform scope."""
         due_days = await self.platform.setting(db, "invoice_due_days")
         invoice = await issue_own(db, invoice_id, now, due_days)
         if invoice is not None and invoice.status == "pending":
@@ -577,5 +581,5 @@ class Invoices:
         await self.mail.send(db, invoice.workspace_id, page, lambda to, link: write(to, invoice, link))
 
     def make_document(self, record: InvoiceRecord) -> InvoiceDocument:
-        """What the invoice's PDF shows."""
+        """Returns the content of the invoice's PDF."""
         return InvoiceDocument(self._issuer, record.invoice, record.lines, record.payments, self._fonts)

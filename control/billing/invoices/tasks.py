@@ -62,9 +62,14 @@ def period_tasks(
     issue: JobHandler | None = None,
     report_unopened: Callable[[int], None] = ignore_count,
 ) -> WorkerTasks:
-    """Jobs `billing.close_period` and `billing.issue_invoice`; duties `billing_periods`, which opens periods and
-    enqueues both, and `overdue_invoices`. clock: of the jobs. issue: the second job; by default the platform issues
-    all invoices itself. report_unopened: takes how many periods the last run could not open."""
+    """Makes the jobs `billing.close_period` and `billing.issue_invoice`, the duty `billing_periods`, which opens
+    periods and enqueues both jobs, and the duty `overdue_invoices`.
+
+    Args:
+        clock: The clock of the jobs.
+        issue: The job that issues invoices. None: the platform issues all invoices itself.
+        report_unopened: Takes how many periods the last run could not open.
+    """
 
     async def billing_periods(db: Connection, now: datetime) -> int:
         accounts = await open_accounts(db, BATCH)
@@ -96,7 +101,7 @@ def period_tasks(
 
 
 def _make_closing(pool: Pool, clock: Clock) -> JobHandler:
-    """The invoice's job is part of the transaction that closes the period."""
+    """Makes the job that closes a period, and enqueues the invoice's job in the same transaction."""
 
     async def work(db: Connection, job: ClosePeriodJob) -> None:
         closed = await close_period(db, job.period_id, clock())
@@ -114,7 +119,7 @@ def _make_closing(pool: Pool, clock: Clock) -> JobHandler:
 
 
 def _make_issuing(pool: Pool, invoices: Invoices, clock: Clock) -> JobHandler:
-    """The e-mail's job is part of the transaction that issues the invoice."""
+    """Makes the job that issues an invoice, and enqueues its e-mail in the same transaction."""
 
     async def run(payload: bytes) -> None:
         job = decode_job(payload, IssueInvoiceJob)
@@ -124,15 +129,15 @@ def _make_issuing(pool: Pool, invoices: Invoices, clock: Clock) -> JobHandler:
 
 
 _SYSTEM: Final = Actor("system")
-# A sink is asked about open invoices every six hours. While it does not answer, nobody is suspended: they may have
-# paid.
+# A payment company is asked about open invoices every six hours. Without an answer in this time no workspace is
+# suspended, because it may have paid.
 _ANSWERED_WITHIN: Final = timedelta(days=1)
 
 
 async def suspend_overdue(db: Connection, platform: Platform, workspaces: Workspaces, now: datetime, most: int) -> int:
     """Suspends workspaces with an invoice that has been overdue for the days of the setting `overdue_grace_days`, if
-    `overdue_action` says so; returns how many. Invoices of a sink that has not answered for a day do not count. Needs
-    platform scope."""
+    the setting `overdue_action` is `suspend`; returns their number. Invoices of a payment company that has not answered
+    for a day do not count. Needs platform scope."""
     if await platform.setting(db, "overdue_action") != "suspend":
         return 0
     grace = timedelta(days=await platform.setting(db, "overdue_grace_days"))
@@ -144,7 +149,7 @@ async def suspend_overdue(db: Connection, platform: Platform, workspaces: Worksp
 
 
 async def resume_paid(db: Connection, workspaces: Workspaces, now: datetime, most: int) -> int:
-    """Ends the suspension of workspaces that owe nothing overdue any more; returns how many. Needs platform scope."""
+    """Ends the suspension of workspaces without overdue invoices; returns their number. Needs platform scope."""
     found = await queries.select_settled(db, OVERDUE_REASON, most)
     for workspace_id in found:
         await workspaces.administration.activate(db, _SYSTEM, workspace_id, now)

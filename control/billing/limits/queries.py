@@ -11,9 +11,9 @@ from control.db.pool import Connection
 from control.platform.model import CURRENCY
 
 # --- Limits and calls ----------------------------------------------------------------------------------------------
-# Calls of a workspace that are read at once; the largest tier has fewer.
+# Maximum number of a workspace's calls that are read at once. The largest tier has fewer.
 MOST_CALLS: Final = 5_000
-# A trial pays no usage.
+# Workspaces on trial pay no usage.
 _SELECT_LIMIT: Final = """
     SELECT s.usage_limit_monthly AS amount, coalesce(s.alert_threshold_percentage, 80) AS threshold,
            coalesce(s.auto_pause_on_limit, false) AS pauses, coalesce(a.is_prepaid, false) AS is_prepaid,
@@ -23,8 +23,8 @@ _SELECT_LIMIT: Final = """
     LEFT JOIN billing_accounts a ON a.workspace_id = w.id
     WHERE w.id = $1 AND w.status <> 'trial' AND (s.usage_limit_monthly IS NOT NULL OR a.is_prepaid)
 """
-# Workspaces that have open calls, or callers who are transferred at $4, and a limit, or whose settings changed after
-# $3, by id after $1.
+# Workspaces with open calls or with calls that are transferred at $4, if they have a limit, or if their settings
+# changed after $3; by id, after $1.
 _SELECT_LIMITED: Final = """
     SELECT w.id, coalesce(greatest(s.updated_at, a.updated_at) > $3, false) AS has_changed
     FROM workspaces w
@@ -40,9 +40,9 @@ _SELECT_LIMITED: Final = """
                         AND c.transfer_until::timestamptz > $4::timestamptz))
     ORDER BY w.id LIMIT $2
 """
-# What workspace $1 is charged for and goes on at $2, the oldest first, each with the tier whose price it has. A
-# call is answered when its media stream is assigned, where neither carrier nor media have reported it yet. A
-# transferred call goes on until transfer_until, unless the carrier reported its end before; its seconds before the
+# Calls that workspace $1 is charged for and that go on at $2, the oldest first, each with the tier whose price applies.
+# If neither carrier nor media have reported an answer yet, a call counts as answered when its media stream is assigned.
+# A transferred call goes on until transfer_until, unless the carrier reported its end before. Its seconds before the
 # transfer are in the ledger.
 _SELECT_RUNNING: Final = """
     WITH running AS (
@@ -67,7 +67,7 @@ _SELECT_MARKED: Final = "SELECT DISTINCT day FROM rollup_dirty WHERE workspace_i
 
 
 async def select_limit(db: Connection, workspace_id: UUID) -> SpendLimit | None:
-    """None without a limit, and for workspaces that pay no usage: those on trial."""
+    """Returns the workspace's limit; None without a limit, and for workspaces on trial, which pay no usage."""
     row = await db.fetchrow(_SELECT_LIMIT, workspace_id, CURRENCY)
     return None if row is None else SpendLimit(**row)
 
@@ -75,24 +75,25 @@ async def select_limit(db: Connection, workspace_id: UUID) -> SpendLimit | None:
 async def select_limited(
     db: Connection, after: UUID | None, most: int, changed_after: datetime, now: datetime
 ) -> list[tuple[UUID, bool]]:
-    """Workspaces with calls that go on and a limit, by id, behind the id `after`; also those without a limit whose
-    settings were changed later than `changed_after`, which the second value tells. Needs platform scope."""
+    """Returns workspaces with running calls that have a limit, or whose settings were changed later than
+    `changed_after`; by id, behind the id `after`. The second value is whether the settings were changed. Needs platform
+    scope."""
     rows = await db.fetch(_SELECT_LIMITED, after, most, changed_after, now)
     return [(row["id"], row["has_changed"]) for row in rows]
 
 
 async def select_running(db: Connection, workspace_id: UUID, now: datetime) -> list[ChargedCall]:
-    """The workspace's calls that go on, the oldest first; without tests, which cost nothing."""
+    """Returns the workspace's running calls, the oldest first; without test calls, which cost nothing."""
     return [ChargedCall(**row) for row in await db.fetch(_SELECT_RUNNING, workspace_id, now, MOST_CALLS)]
 
 
 async def select_open(db: Connection, call_ids: Collection[UUID]) -> set[UUID]:
-    """Those of these calls that are not over."""
+    """Returns the calls among these that are not over."""
     return {row["id"] for row in await db.fetch(_SELECT_OPEN, list(call_ids))} if call_ids else set()
 
 
 async def select_marked_days(db: Connection, workspace_id: UUID) -> set[date]:
-    """The days (UTC) whose roll-ups are not up to date."""
+    """Returns the days (UTC) whose roll-ups are not up to date."""
     return {row["day"] for row in await db.fetch(_SELECT_MARKED, workspace_id)}
 
 
@@ -101,7 +102,7 @@ _COLUMNS: Final = "id, workspace_id, period_start, usage_limit, kind, spent, at,
 
 
 async def select_alerts(db: Connection, workspace_id: UUID) -> list[SpendAlert]:
-    """Up to MOST_ALERTS, newest first."""
+    """Returns up to MOST_ALERTS alerts, the newest first."""
     rows = await db.fetch(
         f"SELECT {_COLUMNS} FROM spend_alerts WHERE workspace_id = $1 ORDER BY at DESC, id DESC LIMIT $2",
         workspace_id,
@@ -111,7 +112,7 @@ async def select_alerts(db: Connection, workspace_id: UUID) -> list[SpendAlert]:
 
 
 async def select_kinds(db: Connection, workspace_id: UUID, period_start: datetime, limit: Decimal) -> set[AlertKind]:
-    """What the workspace was told of this limit in this period."""
+    """Returns the kinds of alerts that were sent for this limit in this period."""
     rows = await db.fetch(
         "SELECT kind FROM spend_alerts WHERE workspace_id = $1 AND period_start = $2 AND usage_limit = $3",
         workspace_id,
@@ -122,7 +123,7 @@ async def select_kinds(db: Connection, workspace_id: UUID, period_start: datetim
 
 
 async def insert_alert(db: Connection, alert: SpendAlert) -> bool:
-    """Returns False if the workspace was told before."""
+    """Inserts an alert. Returns False if this alert was sent before."""
     tag = await db.execute(
         f"INSERT INTO spend_alerts ({_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING",
         *(alert.id, alert.workspace_id, alert.period_start, alert.usage_limit, alert.kind, alert.spent, alert.at),
@@ -144,9 +145,9 @@ _INSERT_UNRESERVED: Final = """
     SELECT call_id, $1, $3, false FROM unnest($2::uuid[]) AS n (call_id)
     ON CONFLICT DO NOTHING
 """
-# Entries whose call is still transferred at $3, in a workspace whose limit still ends calls: their last time is over by
-# $1, or a time that nobody renewed was over by $2; and no job was told to end them since $4. Locked, so that of two
-# workers one tells a job.
+# Entries whose call is still transferred at $3, in a workspace whose limit still ends calls. Their last time is over by
+# $1, or a time that was not renewed is over by $2, and no job was enqueued since $4. The lock lets one of two workers
+# enqueue the job.
 _LOCK_DUE: Final = """
     SELECT t.call_id
     FROM transfer_times t
@@ -165,32 +166,36 @@ _LOCK_DUE: Final = """
 
 
 async def upsert_times(db: Connection, workspace_id: UUID, times: Sequence[TransferTime]) -> None:
-    """Stores how long these calls may go on, in place of what was stored before."""
+    """Stores how long these calls may go on, and replaces earlier entries."""
     if times:
         columns = zip(*((time.call_id, time.granted_until, time.is_last) for time in times), strict=True)
         await db.execute(_UPSERT, workspace_id, *map(list, columns))
 
 
 async def insert_unreserved(db: Connection, workspace_id: UUID, call_ids: Collection[UUID], now: datetime) -> None:
-    """Stores of calls without an entry that nothing was granted beyond this moment."""
+    """Records `now` as the limit for calls that have no entry."""
     await db.execute(_INSERT_UNRESERVED, workspace_id, list(call_ids), now)
 
 
 async def lock_due(
     db: Connection, last_until: datetime, others_until: datetime, now: datetime, told_before: datetime, most: int
 ) -> list[UUID]:
-    """Up to `most` calls that have to end now, whose entries stay locked. last_until: calls that were refused more end
-    if their time is over by then; others_until: those whose time nobody renewed. told_before: a call that a job was
-    told to end later than this is not among them. Needs platform scope."""
+    """Returns up to `most` calls that must end now, and locks their entries. Needs platform scope.
+
+    Args:
+        last_until: A call that was refused more time ends if its time is over by this moment.
+        others_until: A call whose time was not renewed ends if its time is over by this moment.
+        told_before: Excludes calls for which a job was enqueued later than this.
+    """
     rows = await db.fetch(_LOCK_DUE, last_until, others_until, now, told_before, most)
     return [row["call_id"] for row in rows]
 
 
 async def mark_ended(db: Connection, call_ids: Collection[UUID], now: datetime) -> None:
-    """A job was told to end these calls."""
+    """Stores that jobs were enqueued to end these calls."""
     await db.execute("UPDATE transfer_times SET ended_at = $2 WHERE call_id = ANY($1::uuid[])", list(call_ids), now)
 
 
 async def delete_old(db: Connection, before: datetime) -> None:
-    """Deletes the entries of calls that are over for certain: nothing was granted since `before`."""
+    """Deletes entries whose granted time was over before this moment: their calls are over."""
     await db.execute("DELETE FROM transfer_times WHERE granted_until < $1", before)

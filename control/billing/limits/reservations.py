@@ -1,10 +1,14 @@
-"""What running calls have reserved of their workspace's budget: one hash in Redis a workspace, changed by scripts only.
+"""Reservations of running calls: one hash in Redis for each workspace, changed by scripts only.
 
-Fields: `budget` (micros that all reservations together may take), `at` (when it was read, ms), `money:<call>` and
-`time:<call>` (micros and seconds that a call has reserved), `reader` and `reading` (who reads the budget anew, and
-since when, ms), `since:<reader>` (when a reader began who has not come back, ms). All times are Redis's own. The hash
-expires when nobody has read the budget for `TTL_S`: then it is unknown, as after a loss of Redis, and nothing is
-granted before it is read again.
+| field | value |
+| --- | --- |
+| `budget`, `at` | micros that all reservations together may take; when the budget was read (ms) |
+| `money:<call>`, `time:<call>` | micros and seconds that a call has reserved |
+| `reader`, `reading` | the process that reads the budget now, and since when (ms) |
+| `since:<reader>` | when a reader began that has not written yet (ms) |
+
+All times are those of Redis. The hash expires if no process has read the budget for `TTL_S`. Then the budget is
+unknown, as after a loss of Redis, and nothing is granted before it is read again.
 """
 
 from collections.abc import Iterable, Sequence
@@ -17,20 +21,20 @@ from shared.bus.client import BusClient, map_redis_error, redis_key
 from shared.ids import new_id
 
 TTL_S: Final = 90
-# After so long somebody else may read a budget whose reader has not come back. A reader who takes longer may still
-# write, as long as none who began later has: else a database that takes longer would keep all from writing.
+# After this time another process may read a budget whose reader has not written yet. A slower reader may still write
+# unless one that began later has written: otherwise a slow database would keep all readers from writing.
 READER_MS: Final = 2_000
-# Who has not come back for so long writes nothing any more.
+# A reader that takes longer than this no longer may write.
 LONGEST_READING_MS: Final = 60_000
-# A budget that was read longer ago grants nothing to new calls, so that a lower limit holds soon. While calls run, it
+# A budget that is older than this grants nothing to new calls, so that a lower limit applies soon. While calls run, it
 # is read every 10 s (control/billing/limits/tasks.py).
 OLDEST_MS: Final = 15_000
-# Beyond least, the ample time is granted as long as all reservations are at most this part of the budget.
+# The ample time is granted while all reservations together are at most this part of the budget.
 AMPLE_PART: Final = 10
 
-# `book_used`: what a call has used counts in any case, and of all calls before any of them is granted more: after a
-# loss of Redis the first ones would get what the others have used. `grant`: the seconds that a call has then reserved.
-# `forget_readers`: those who began before this time write nothing any more.
+# `book_used` reserves what a call has used. It runs for all calls before one is granted more: otherwise, after a loss
+# of Redis, the first calls would get what the others have used. `grant` returns the seconds that a call then has
+# reserved. `forget_readers` takes the right to write from readers that began before this time.
 _GRANT: Final = """
 local key, reserved = KEYS[1], 0
 local function money(call) return tonumber(redis.call('HGET', key, 'money:' .. call) or '0') end
@@ -78,7 +82,8 @@ local seconds = grant(tonumber(budget), ARGV[2], n[5], n[6], n[7], n[8])
 if seconds < n[5] and had == 0 then redis.call('HDEL', key, 'money:' .. ARGV[2], 'time:' .. ARGV[2]) end
 return {{seconds, now - at}}
 """
-# ARGV: AMPLE_PART, the reader's name, READER_MS, TTL_S. Returns the calls with reservations; nil: somebody else reads.
+# ARGV: AMPLE_PART, the reader's name, READER_MS, TTL_S. Returns the calls with reservations; nil: another process
+# reads.
 _BEGIN: Final = f"""{_GRANT}
 local since = tonumber(redis.call('HGET', key, 'reading') or '0')
 if redis.call('HEXISTS', key, 'reader') == 1 and now - since < tonumber(ARGV[3]) then return false end
@@ -93,8 +98,7 @@ end
 return calls
 """
 # ARGV: AMPLE_PART, the reader's name, TTL_S, the budget, the number of calls that are over, these, then 7 values for
-# each running one. Returns the running calls' seconds; nil if somebody who began later has written meanwhile, or Redis
-# was lost.
+# each running one. Returns the running calls' seconds; nil if a reader that began later has written, or Redis was lost.
 _COMMIT: Final = f"""{_GRANT}
 local began = redis.call('HGET', key, 'since:' .. ARGV[2])
 if not began or tonumber(began) < tonumber(redis.call('HGET', key, 'at') or '0') then return false end
@@ -127,7 +131,7 @@ if redis.call('HGET', KEYS[1], 'reader') == ARGV[1] then redis.call('HDEL', KEYS
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """The seconds that a call has reserved. budget_age_ms: since the budget was read from the database."""
+    """The seconds that a call has reserved. budget_age_ms: the time since the budget was read from the database."""
 
     seconds: int
     budget_age_ms: int
@@ -135,7 +139,7 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class BudgetReading:
-    """The right to write a workspace's budget, taken before it is read. call_ids: those with reservations then."""
+    """The right to write a workspace's budget, taken before the budget is read. call_ids: calls with reservations."""
 
     workspace_id: UUID
     name: str
@@ -143,7 +147,7 @@ class BudgetReading:
 
 
 class Reservations:
-    """All methods raise BusUnavailable."""
+    """The reservations of all workspaces. All methods raise BusUnavailable."""
 
     def __init__(self, redis: BusClient) -> None:
         self._redis = redis
@@ -151,14 +155,15 @@ class Reservations:
         self._commit, self._give_up = redis.register_script(_COMMIT), redis.register_script(_GIVE_UP)
 
     async def reserve(self, workspace_id: UUID, wanted: ReservationRequest) -> Grant | None:
-        """Reserves the time if the budget allows it: atomically, so that no two calls take the same money. A call that
-        got less than `wanted.least` has reserved nothing more. None: the budget is unknown, or was read long ago."""
+        """Reserves the time if the budget allows it; atomically, so that no two calls take the same money. A call that
+        got less than `wanted.least` has reserved nothing more. Returns None if the budget is unknown or old."""
         async with map_redis_error():
             found: Any = await self._reserve(keys=[_key(workspace_id)], args=[AMPLE_PART, *_arguments(wanted)])
         return Grant(*map(int, found)) if found else None
 
     async def begin_reading(self, workspace_id: UUID) -> BudgetReading | None:
-        """To be called before the budget is read from the database. None: somebody else reads it now."""
+        """Takes the right to write the budget, before it is read from the database. Returns None while another process
+        reads it."""
         name = new_id()
         async with map_redis_error():
             found: Any = await self._begin(keys=[_key(workspace_id)], args=[AMPLE_PART, name, READER_MS, TTL_S])
@@ -167,16 +172,16 @@ class Reservations:
         return BudgetReading(workspace_id, name, frozenset(UUID(call_id.decode()) for call_id in found))
 
     async def give_up_reading(self, reading: BudgetReading) -> None:
-        """Lets somebody else read at once."""
+        """Gives up the right to write, so that another process can read at once."""
         async with map_redis_error():
             await self._give_up(keys=[_key(reading.workspace_id)], args=[reading.name])
 
     async def end_reading(
         self, reading: BudgetReading, micros: int, finished: Iterable[UUID], running: Sequence[ReservationRequest]
     ) -> list[int] | None:
-        """Writes the budget, gives up the reservations of calls whose cost it contains (`finished`), and reserves for
-        running ones in their order. Returns the seconds that each of these has reserved. None: somebody else took over,
-        or Redis was lost, and nothing was written."""
+        """Writes the budget, deletes the reservations of calls whose cost it contains (`finished`), and reserves time
+        for running calls in their order. Returns the seconds that each running call has reserved. Returns None, and
+        writes nothing, if another process took over or Redis was lost."""
         over = [str(call_id) for call_id in finished]
         calls = [value for request in running for value in _arguments(request)]
         arguments = [AMPLE_PART, reading.name, TTL_S, micros, len(over), *over, *calls]

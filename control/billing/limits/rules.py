@@ -217,3 +217,14 @@ class TransferTime:
     call_id: UUID
     granted_until: datetime
     is_last: bool
+
+
+def find_due(snapshot: SpendSnapshot, *, is_refusing: bool) -> AlertKind | None:
+    """Returns the alert that is due and was not sent yet. After the alert of the limit, none of the threshold follows.
+    is_refusing: running calls were granted no more time."""
+    limit, budget = snapshot.limit, snapshot.budget
+    is_short = limit.ends_calls and budget.micros < snapshot.minute_micros
+    due: AlertKind | None = "threshold" if budget.percentage >= limit.threshold else None
+    if is_refusing or is_short or budget.spent >= budget.limit:
+        due = "limit"
+    return None if due in snapshot.told or "limit" in snapshot.told else due

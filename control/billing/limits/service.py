@@ -1,8 +1,9 @@
 """Keeps running calls within their workspace's spending limit: reserves time for them in Redis, by the ledger's budget.
 
-A budget is read in three steps: taking the right to write it, reading the database, writing it together with what calls
-need. Whoever comes back late, or after a loss of Redis, writes nothing. So Redis may be lost at any time: it is filled
-again from the ledger and the calls that go on before anything is granted.
+A process refreshes a budget in three steps: it takes the right to write the budget, reads the database, and writes the
+budget with the requests of the running calls. A process that returns late, or after Redis lost its data, writes
+nothing. Redis may lose its data at any time: before more time is granted, the budget is read again from the ledger and
+the running calls.
 
 Transferred calls have no media node, so jobs end them at the carrier. Their times are in PostgreSQL and not in Redis,
 so that they end also when Redis is lost: `GRACE_S` after their time is over, as nodes do it
@@ -37,6 +38,7 @@ from control.billing.limits.rules import (
     SpendSnapshot,
     SpendTerms,
     TransferTime,
+    find_due,
     make_request,
     price_included,
     price_time,
@@ -73,8 +75,9 @@ async def load_terms(
     *,
     elapsed_s: float = NEW_CALL_S,
 ) -> SpendTerms | None:
-    """None for a call without a limit: the workspace has none, or is only warned, or its minutes have no price.
-    elapsed_s: connected seconds so far, of a call that goes on with its agent. Needs platform scope."""
+    """Returns what a call must reserve before it begins. None for a call without a limit: its workspace has no limit or
+    is only warned, or its minutes have no price. elapsed_s: connected seconds so far, for a call that returns to its
+    agent after a transfer. Needs platform scope."""
     limit = await queries.select_limit(db, workspace_id)
     if limit is None or not limit.ends_calls:
         return None
@@ -86,11 +89,18 @@ async def load_terms(
 async def load_snapshot(
     db: Connection, workspace_id: UUID, reserved: Collection[UUID], now: datetime, *, pausing: bool = True
 ) -> SpendSnapshot:
-    """reserved: calls with reservations. pausing: calls must end at the limit. Needs platform scope. Raises
-    NoSpendLimit.
+    """Loads a workspace's budget and the requests of its running calls.
 
-    The order matters, because each query sees what was committed before it. Calls that are over at the first one are in
-    the ledger at the last; a call that ends in between is counted twice until the next snapshot, never not at all.
+    The order of the queries matters, because each query sees what was committed before it. A call that is over at the
+    first query is in the ledger at the last query. A call that ends in between is counted twice until the next
+    snapshot.
+
+    Args:
+        reserved: Calls with reservations.
+        pausing: Only a limit at which calls end counts.
+
+    Raises:
+        NoSpendLimit: The workspace has no such limit.
     """
     limit = await queries.select_limit(db, workspace_id)
     if limit is None or (pausing and not limit.ends_calls):
@@ -122,14 +132,14 @@ async def load_snapshot(
 
 
 async def require_budget(db: Connection, workspace_id: UUID, now: datetime) -> None:
-    """For outbound calls before they are placed. Raises Conflict (code spend_limit_reached)."""
+    """Refuses an outbound call before it is placed. Raises Conflict (code spend_limit_reached)."""
     if not await has_budget(db, workspace_id, now):
         raise Conflict("This workspace has reached its spending limit. Raise it first.", code="spend_limit_reached")
 
 
 async def has_budget(db: Connection, workspace_id: UUID, now: datetime) -> bool:
-    """Whether anything is left for calls, running ones not counted: before an outbound call is dialled. Its first
-    minute is reserved when it is answered. In any scope."""
+    """Whether anything is left to spend, before an outbound call is dialed. Running calls do not count. The first
+    minute is reserved when the call is answered. In any scope."""
     limit = await queries.select_limit(db, workspace_id)
     if limit is None or not limit.ends_calls:
         return True
@@ -149,7 +159,7 @@ async def _load_budget(
     included: Decimal,
     now: datetime,
 ) -> Budget:
-    """The one of which less is left, where both the amount and the credits end calls."""
+    """Returns the workspace's budget; if both the amount and the credits end calls, the smaller one."""
     budgets = []
     if limit.amount is not None and (limit.pauses or not limit.is_prepaid):
         budgets.append(Budget(limit.amount, statement.usage, included))
@@ -161,9 +171,9 @@ async def _load_budget(
 async def _load_prepaid(
     db: Connection, workspace_id: UUID, stored: StoredPeriod, statement: Statement, included: Decimal, now: datetime
 ) -> Budget:
-    """The credits, and what their next invoices will take: the running period's usage and whole fee, and those of
-    periods that are over and not closed. Periods are read before credits: one that is closed in between is counted
-    twice until the next time, never not at all."""
+    """Returns the credits as a budget. The next invoices take usage and fee of the running period, and of periods that
+    are over and not closed. Periods are read before credits, so that a period that is closed in between is counted
+    twice until the next time."""
     owed = statement.usage + statement.fee
     for open_period in await periods_queries.select_open(db, workspace_id):
         if open_period.period.end <= stored.period.start:
@@ -181,7 +191,7 @@ async def _load_prices(db: Connection, tiers: Collection[str]) -> PriceList:
 
 
 def _price_from(prices: PriceList, limit: SpendLimit, call: ChargedCall) -> CallPrice:
-    """Of the seconds that the ledger does not have yet."""
+    """Returns the price of the call's seconds that are not in the ledger yet."""
     price_of, charged_s = _price_of(prices, limit, call.tier_name, call.created_at), call.charged_s or 0
     charged = price_of(charged_s) if charged_s else Decimal(0)
 
@@ -193,7 +203,7 @@ def _price_from(prices: PriceList, limit: SpendLimit, call: ChargedCall) -> Call
 
 
 def _price_of(prices: PriceList, limit: SpendLimit, tier_name: str, created_at: datetime) -> CallPrice:
-    """As the ledger computes it (control/billing/ledger/rules.py, make_minutes_row)."""
+    """Returns the price of a call, computed like the ledger's (control/billing/ledger/rules.py, make_minutes_row)."""
     return lambda seconds: (
         prices.calculate(
             Consumption("price", tier_name, "call_minutes", "", "second", seconds, limit.currency), created_at
@@ -202,39 +212,40 @@ def _price_of(prices: PriceList, limit: SpendLimit, tier_name: str, created_at: 
 
 
 # --- Time of running calls -----------------------------------------------------------------------------------------
-# Calls `load_snapshot` with these calls, in a transaction of platform scope. Raises NoSpendLimit.
+# Calls `load_snapshot` for these calls in a transaction with platform scope. Raises NoSpendLimit.
 SnapshotReader = Callable[[frozenset[UUID]], Awaitable[SpendSnapshot]]
-# A refusal is final if the budget was read from the database so recently; otherwise it is read again before.
+# A refusal is final if the budget is at most this old. Otherwise the budget is read again before the call is refused.
 FRESH_MS: Final = 1_000
-# How often a call asks again while somebody else reads the budget, and how long it waits in between. Together they are
-# longer than a reader may take (READER_MS in control/billing/limits/reservations.py).
+# How often a call tries again while another process reads the budget, and the pause between two attempts. Together they
+# are longer than a reader may take (READER_MS in control/billing/limits/reservations.py).
 ATTEMPTS: Final = 60
 PAUSE_S: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class SpendReport:
-    """granted: how long each running call may go on, by its reservation."""
+    """The result of a renewal. granted: how long each running call may go on, by the id of its reservation."""
 
     snapshot: SpendSnapshot
     granted: Mapping[UUID, GrantedTime]
 
     @property
     def refused(self) -> list[UUID]:
-        """Reservations of running calls that got no more time, and end within what they have."""
+        """Ids of reservations that were granted no more time: their calls end within the time that they have."""
         return [call_id for call_id, granted in self.granted.items() if granted.is_last]
 
 
 class SpendGuard:
-    """Holds no state. All methods raise BusUnavailable, and what the reader raises."""
+    """Reserves time for calls, by their workspaces' budgets. It holds no state. All methods raise BusUnavailable and
+    the exceptions of the reader."""
 
     def __init__(self, redis: BusClient, keys: VoucherKeys | None = None) -> None:
-        """keys: by which nodes see that control granted a time."""
+        """keys: sign granted times for media nodes."""
         self._reservations, self._granted = Reservations(redis), GrantedTimes(redis, keys)
 
     async def admit(self, terms: SpendTerms, read: SnapshotReader) -> bool:
-        """Reserves the first minute of a call that is about to begin. False: the limit does not allow it. Repeated, it
-        reserves nothing more. A call whose budget nobody could read is refused, too."""
+        """Reserves the first minute of a call that is about to begin. Returns False if the limit does not allow the
+        call, or if no process could read the budget. A repetition reserves nothing more."""
         for _ in range(ATTEMPTS):
             grant = await self._reservations.reserve(terms.workspace_id, terms.first)
             if grant is not None and grant.seconds >= terms.first.least.seconds:
@@ -251,8 +262,8 @@ class SpendGuard:
         return False
 
     async def renew(self, workspace_id: UUID, read: SnapshotReader) -> SpendReport | None:
-        """Reads the budget and reserves what the running calls need next. None: somebody else does it now. If the
-        reader fails, nobody else reads for READER_MS."""
+        """Reads the budget and reserves time for the running calls. Returns None if another process does so now. If the
+        reader fails, no process reads the budget for READER_MS."""
         reading = await self._reservations.begin_reading(workspace_id)
         if reading is None:
             return None
@@ -269,14 +280,14 @@ class SpendGuard:
             return None
         calls = zip(snapshot.running, seconds, strict=True)
         granted = {call.call_id: _granted_time(call, given) for call, given in calls}
-        # No node has the transferred ones.
+        # Transferred calls have left their nodes.
         await self._granted.write(
             {str(call_id): time for call_id, time in granted.items() if call_id not in snapshot.transfers}
         )
         return SpendReport(snapshot, granted)
 
     async def lift(self, call_ids: Iterable[UUID]) -> None:
-        """Lets running calls go on without a limit: their workspace has none any more."""
+        """Removes the limit of running calls, because their workspace no longer has one."""
         await self._granted.write({str(call_id): NO_LIMIT for call_id in call_ids})
 
 
@@ -286,21 +297,21 @@ def _granted_time(call: ReservationRequest, seconds: int) -> GrantedTime:
 
 # --- Time of transferred calls -------------------------------------------------------------------------------------
 GRACE: Final = timedelta(seconds=GRACE_S)
-# A call that was refused more is told to end so long before its time is over: the last words, and the time until the
-# duty's next run, which would be too late.
+# How long before the end of its last granted time a call is ended: the last words, and the time until the next run of
+# the duty, which would be too late.
 LAST_RUN: Final = timedelta(seconds=LAST_WORDS_S + 10)
-# A call that goes on although a job was told to end it is ended again after so long.
+# After this time another job ends a call that goes on although a job should have ended it.
 AGAIN: Final = timedelta(minutes=1)
-# Longer than the longest transfer.
+# How long entries are kept: longer than the longest transfer.
 KEPT: Final = timedelta(hours=6)
-# Calls that one run ends at most; the next one follows within seconds.
+# Maximum number of calls that one run ends. The next run follows within seconds.
 BATCH: Final = 500
-# Has a job end this transferred call, in the current transaction.
+# Enqueues a job that ends this transferred call, in the current transaction.
 EndTransfer = Callable[[Connection, UUID], Awaitable[None]]
 
 
 class TransferLimits:
-    """end_transfer: see EndTransfer."""
+    """Limits the time of transferred calls."""
 
     def __init__(self, end_transfer: EndTransfer) -> None:
         self._end_transfer = end_transfer
@@ -315,7 +326,7 @@ class TransferLimits:
                 await queries.upsert_times(db, report.snapshot.workspace_id, times)
 
     async def store_unreserved(self, pool: Pool, snapshot: SpendSnapshot, now: datetime) -> None:
-        """While Redis is lost nothing is granted: transfers that nobody has seen before end after GRACE, too."""
+        """Limits transfers while Redis is unavailable and grants nothing: those without an entry end after GRACE."""
         if snapshot.transfers:
             calls = {call.id for call in snapshot.transfers.values()}
             async with pool.transaction() as db:
@@ -323,7 +334,7 @@ class TransferLimits:
                 await queries.insert_unreserved(db, snapshot.workspace_id, calls, now)
 
     async def end_due(self, pool: Pool, now: datetime) -> int:
-        """Has jobs end the calls whose time is over; returns how many. Needs no Redis."""
+        """Enqueues jobs that end the calls whose time is over; returns their number. Works without Redis."""
         async with pool.transaction() as db:
             await enter_platform(db)
             due = await queries.lock_due(db, now + LAST_RUN, now - GRACE, now, now - AGAIN, BATCH)
@@ -341,17 +352,6 @@ def _time_of(call: ChargedCall, granted: GrantedTime, now: datetime) -> Transfer
 
 
 # --- Alerts --------------------------------------------------------------------------------------------------------
-def find_due(snapshot: SpendSnapshot, *, is_refusing: bool) -> AlertKind | None:
-    """The alert that is due and that the workspace has not had yet; at the limit none of the threshold follows.
-    is_refusing: running calls got no more time."""
-    limit, budget = snapshot.limit, snapshot.budget
-    is_short = limit.ends_calls and budget.micros < snapshot.minute_micros
-    due: AlertKind | None = "threshold" if budget.percentage >= limit.threshold else None
-    if is_refusing or is_short or budget.spent >= budget.limit:
-        due = "limit"
-    return None if due in snapshot.told or "limit" in snapshot.told else due
-
-
 async def send_alert(
     db: Connection, mail: BillingMail, snapshot: SpendSnapshot, now: datetime, *, is_refusing: bool
 ) -> AlertKind | None:
@@ -366,7 +366,7 @@ async def send_alert(
 
 
 def alert_email(to: str, snapshot: SpendSnapshot, kind: AlertKind, link: str) -> Email:
-    """What the workspace is told."""
+    """Writes the e-mail of an alert."""
     currency, limit = snapshot.period.currency, snapshot.limit
     spent = format_money(round_money(snapshot.budget.spent, currency), currency)
     most = format_money(round_money(snapshot.budget.limit, currency), currency)

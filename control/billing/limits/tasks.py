@@ -1,4 +1,4 @@
-"""The duty that renews the reservations of running calls and tells workspaces of their limits."""
+"""The duty that renews the reservations of running calls and sends alerts about spending limits."""
 
 import asyncio
 from collections.abc import Awaitable, Iterable
@@ -11,14 +11,13 @@ import structlog
 
 from control.billing.accounts.service import BillingMail
 from control.billing.limits import queries
-from control.billing.limits.rules import NoSpendLimit, SpendSnapshot
+from control.billing.limits.rules import NoSpendLimit, SpendSnapshot, find_due
 from control.billing.limits.service import (
     PAUSE_S,
     SnapshotReader,
     SpendGuard,
     SpendReport,
     TransferLimits,
-    find_due,
     load_snapshot,
     send_alert,
 )
@@ -30,19 +29,19 @@ from shared.logs import error_fields
 
 EVERY_S: Final = 10.0
 BATCH: Final = 200
-# For so long after a change of its settings the calls of a workspace without a limit are told that they have none:
-# longer than a granted time that nobody renews.
+# How long after a change of its settings the limits of calls are removed in a workspace without a limit: longer than a
+# granted time lasts without renewal.
 CHANGED: Final = timedelta(minutes=10)
-# How often a run asks for the right to read a budget while admissions read it: they tell no workspace of its limit, and
-# do not store how long transfers may go on.
+# How often a run tries to get the right to read a budget while admissions read it. Admissions neither send alerts nor
+# store how long transfers may go on.
 ATTEMPTS: Final = 5
 
 log = structlog.get_logger()
 
 
 class SpendLimitDuty:
-    """Renews every EVERY_S. Workspaces whose last call ended since the previous run are looked at once more, because
-    only then all their costs are in the ledger."""
+    """Renews reservations every EVERY_S. A workspace whose last call ended since the previous run is renewed once more,
+    because only then all its costs are in the ledger."""
 
     def __init__(self, mail: BillingMail, guard: SpendGuard, transfers: TransferLimits) -> None:
         self._mail, self._guard, self._transfers = mail, guard, transfers
@@ -53,7 +52,8 @@ class SpendLimitDuty:
         return OutsideDuty("spend_limits", EVERY_S, self.run, 1 << 30)
 
     async def run(self, pool: Pool, now: datetime) -> int:
-        """Returns how many workspaces were looked at. Without Redis none is renewed, and the next run looks at all."""
+        """Returns the number of workspaces. While Redis is unavailable, no workspace is renewed; the next run renews
+        all."""
         looked_at = await self._renew_all(pool, now)
         await self._transfers.end_due(pool, now)
         return looked_at
@@ -100,7 +100,7 @@ class SpendLimitDuty:
         return None
 
     async def _store_unreserved(self, pool: Pool, workspace_ids: Iterable[UUID], now: datetime) -> None:
-        """Of the workspaces whose calls were not renewed."""
+        """Limits the transfers of workspaces whose calls were not renewed."""
 
         async def store(workspace_id: UUID) -> None:
             async with pool.transaction() as db:
@@ -113,7 +113,8 @@ class SpendLimitDuty:
             await _isolate(workspace_id, store(workspace_id))
 
     async def _warn_only(self, pool: Pool, workspace_id: UUID, now: datetime, *, has_changed: bool) -> None:
-        """Of a workspace whose calls go on at its limit, or that has none (any more)."""
+        """Sends the alerts of a workspace whose calls go on at its limit, and lifts the limit of calls if it was
+        removed."""
         async with pool.transaction() as db:
             await enter_platform(db)
             calls = await queries.select_running(db, workspace_id, now) if has_changed else []
@@ -131,8 +132,8 @@ class SpendLimitDuty:
 
 
 async def _isolate(workspace_id: UUID, work: Awaitable[None]) -> None:
-    """Logs a failure of one workspace: its statement takes too long, or its data is wrong. The calls of others are
-    renewed all the same. Raises BusUnavailable, and what a lost database raises."""
+    """Logs a failure of one workspace, such as a slow statement or wrong data, so that other workspaces are renewed.
+    Raises BusUnavailable and the errors of a lost database connection."""
     try:
         await work
     except (BusUnavailable, OSError, asyncpg.InterfaceError):
@@ -142,7 +143,7 @@ async def _isolate(workspace_id: UUID, work: Awaitable[None]) -> None:
 
 
 async def _select_limited(pool: Pool, now: datetime) -> dict[UUID, bool]:
-    """Workspaces to look at; whether their settings have changed."""
+    """Returns the workspaces to renew, and whether their settings have changed."""
     found: list[tuple[UUID, bool]] = []
     while True:
         async with pool.transaction() as db:

@@ -1,4 +1,4 @@
-"""How invoices of a sink are collected: who the customer is there, and when a charge is tried."""
+"""How invoices are collected by a payment company: customers, attempts to charge, ordered refunds, jobs."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -8,15 +8,15 @@ from uuid import UUID
 
 import msgspec
 
-# Waits after the first, second and third declined charge; then the customer has to act. Card schemes allow at most 15
-# attempts in 30 days (docs.stripe.com/declines/network-decline-codes).
+# Pauses after the first, second and third declined charge. After the fourth one the customer has to act. Card schemes
+# allow at most 15 attempts in 30 days (docs.stripe.com/declines/network-decline-codes).
 RETRY_WAITS: Final = (timedelta(days=3), timedelta(days=3), timedelta(days=4))
 
 
 @dataclass(frozen=True, slots=True)
 class SinkAccount:
-    """A workspace's customer at the sink. payment_method_id: the one that pays. revision: counts what was stored of
-    it."""
+    """A workspace's customer at the payment company. payment_method_id: of the method that pays. revision: counts the
+    changes of this row."""
 
     workspace_id: UUID
     customer_id: str
@@ -26,8 +26,8 @@ class SinkAccount:
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """How an invoice is collected. attempts: declined charges. next_attempt_at: None: not by itself. last_error: why
-    the sink refused it for good; for the staff."""
+    """How an invoice is collected. attempts: declined charges. next_attempt_at: None if no charge is planned.
+    last_error: why the payment company refused the invoice for good; for the staff."""
 
     invoice_id: UUID
     workspace_id: UUID
@@ -37,13 +37,13 @@ class Collection:
     last_error: str | None = None
 
     def is_due(self, now: datetime) -> bool:
-        """Whether a charge is to be tried."""
+        """Whether it is time for a charge."""
         return self.next_attempt_at is not None and self.next_attempt_at <= now
 
 
 @dataclass(frozen=True, slots=True)
 class RefundOrder:
-    """A refund that the sink has not paid back yet. amount: positive."""
+    """A refund that the payment company has not paid back yet. amount: positive."""
 
     id: UUID
     workspace_id: UUID
@@ -54,7 +54,8 @@ class RefundOrder:
 
 
 def after_decline(collection: Collection, now: datetime, *, is_replaced: bool = False) -> Collection:
-    """The collection after a declined charge. is_replaced: another payment method pays by now, and is charged next."""
+    """Returns the collection after a declined charge. is_replaced: another payment method was set and is charged
+    next."""
     waits = RETRY_WAITS[collection.attempts : collection.attempts + 1]
     next_at = now if is_replaced else now + waits[0] if waits else None
     return replace(collection, attempts=collection.attempts + 1, next_attempt_at=next_at, checked_at=now)

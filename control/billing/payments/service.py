@@ -65,20 +65,23 @@ def sink_problems(param: str | None = None) -> Iterator[None]:
 
 
 class Payments:
-    """The payment company of the platform, for customers and for the staff. What the staff changes of an invoice there
-    is changed at the sink first, outside of a transaction, then in our records. sink: None: the platform has none."""
+    """The payment company of the platform, for customers and for the staff.
+
+    A change of an invoice by the staff is made at the payment company first, outside of a transaction, and then in our
+    records. sink: None if the platform has no payment company.
+    """
 
     def __init__(self, sink: BillingSink | None, mail: BillingMail) -> None:
         self.sink, self._mail = sink, mail
 
     def require_sink(self) -> BillingSink:
-        """Raises Conflict (code no_card_payments)."""
+        """Returns the payment company. Raises Conflict (code no_card_payments)."""
         if self.sink is None:
             raise Conflict("This platform takes no cards: invoices are paid by bank transfer.", code="no_card_payments")
         return self.sink
 
     async def make_customer(self, db: Connection, workspace_id: UUID, name: str | None = None) -> SinkCustomer:
-        """Who pays, as the sink is to know it. name: of a workspace that may be gone."""
+        """Returns the customer as the payment company must know it. name: of a workspace that may be purged."""
         account = await load_account(db, workspace_id)
         known = await queries.select_account(db, workspace_id)
         facts = await accounts_queries.select_facts(db, workspace_id) if name is None else None
@@ -106,8 +109,8 @@ class Payments:
             )
 
     async def find_open(self, db: Connection, invoice_id: UUID) -> str | None:
-        """The sink's id of an invoice that is open there; None where our records alone decide. Raises Conflict (code
-        no_card_payments) for one of a sink that is not set up."""
+        """Returns the payment company's id of an invoice that is open there; None if the invoice is in our records
+        only. Raises Conflict (code no_card_payments) if its payment company is not set up."""
         invoice = await invoices_queries.select_invoice(db, invoice_id)
         if invoice is None or invoice.stripe_invoice_id is None or invoice.status not in OPEN:
             return None
@@ -115,17 +118,18 @@ class Payments:
         return invoice.stripe_invoice_id
 
     async def void(self, external_id: str, reason: str) -> None:
-        """Raises as `sink_problems` does."""
+        """Declares an invoice void at the payment company. Raises as `sink_problems` does."""
         with sink_problems():
             await self._require_invoice_sink().void_invoice(external_id, reason)
 
     async def settle(self, external_id: str) -> None:
-        """Tells the sink that all of it was paid elsewhere. Raises as `sink_problems` does."""
+        """Marks an invoice at the payment company as paid elsewhere. Raises as `sink_problems` does."""
         with sink_problems():
             await self._require_invoice_sink().settle_invoice(external_id)
 
     async def require_whole(self, db: Connection, invoice_id: UUID, amount: Decimal | None) -> None:
-        """A sink takes no part payments from elsewhere. Raises Invalid (code amount_too_low)."""
+        """Requires a payment of all that is due, because payment companies accept no part payments from elsewhere.
+        Raises Invalid (code amount_too_low)."""
         invoice = await invoices_service.lock_invoice(db, invoice_id)
         if amount is not None and amount < invoice.amount_due:
             raise Invalid(
@@ -137,9 +141,9 @@ class Payments:
     async def order_refund(
         self, db: Connection, actor: Actor, invoice_id: UUID, notice: PaymentNotice
     ) -> Invoice | None:
-        """Orders a refund, which a job has the sink pay back to the card; the invoice shows it once that is done. None:
-        the invoice is not the sink's. Raises NotFound, Conflict (codes invoice_not_paid, no_card_payments), Invalid
-        (codes amount_too_high, amount_invalid)."""
+        """Orders a refund. A job makes it at the payment company, and then records it. Returns None if the invoice is
+        not at a payment company. Raises NotFound, Conflict (codes invoice_not_paid, no_card_payments), Invalid (codes
+        amount_too_high, amount_invalid)."""
         invoice = await invoices_service.lock_invoice(db, invoice_id)
         if invoice.stripe_invoice_id is None:
             return None
@@ -159,7 +163,7 @@ class Payments:
         return invoice
 
     async def resume(self, db: Connection, actor: Actor, invoice_id: UUID, now: datetime) -> Invoice:
-        """Has an invoice issued or charged again that the sink refused. Raises NotFound, Conflict (code
+        """Plans another attempt for an invoice that the payment company refused. Raises NotFound, Conflict (code
         invoice_not_refused)."""
         invoice = await invoices_service.lock_invoice(db, invoice_id)
         if not await queries.resume_invoice(db, invoice_id, now):
@@ -176,7 +180,7 @@ class Payments:
 # --- Payment methods -----------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class AddedMethod:
-    """What the sink answered; to be stored."""
+    """A payment method that was added at the payment company and is not stored yet."""
 
     customer_id: str
     card: PaymentCard
@@ -184,36 +188,36 @@ class AddedMethod:
 
 @dataclass(frozen=True, slots=True)
 class StartedSetup:
-    """What the sink answered; the customer is to be stored."""
+    """A begun addition of a payment method, whose customer is not stored yet."""
 
     customer_id: str
     secret: SetupSecret
 
 
 async def start_setup(sink: BillingSink, customer: SinkCustomer) -> StartedSetup:
-    """Outside of a transaction. Raises as `sink_problems` does."""
+    """Begins the addition of a payment method, outside of a transaction. Raises as `sink_problems` does."""
     with sink_problems():
         customer_id = await sink.ensure_customer(customer)
         return StartedSetup(customer_id, await sink.create_setup(customer_id))
 
 
 async def save_customer(db: Connection, customer: SinkCustomer, customer_id: str) -> None:
-    """Stores the sink's id of the workspace, if it has none. Raises Conflict (code sink_refused) if another request
-    stored another one meanwhile: a payment method of this customer would never pay."""
+    """Stores the workspace's customer id, if it has none. Raises Conflict (code sink_refused) if another request stored
+    another id: a payment method of this customer would never pay."""
     account = await queries.insert_account(db, customer.workspace_id, customer_id, customer.customer_id)
     if account.customer_id != customer_id:
         raise Conflict("Another request began the same meanwhile. Begin again.", code="sink_refused")
 
 
 async def add_payment_method(sink: BillingSink, customer: SinkCustomer, method_id: str) -> AddedMethod:
-    """Outside of a transaction. Raises as `sink_problems` does."""
+    """Adds a payment method, outside of a transaction. Raises as `sink_problems` does."""
     with sink_problems("stripe_payment_method_id"):
         customer_id = await sink.ensure_customer(customer)
         return AddedMethod(customer_id, await sink.set_payment_method(customer_id, method_id))
 
 
 async def save_added(db: Connection, actor: Actor, customer: SinkCustomer, added: AddedMethod, now: datetime) -> None:
-    """Stores what `add_payment_method` returned, and has open invoices charged. Raises as `save_customer` does."""
+    """Stores what `add_payment_method` returned, and plans charges of open invoices. Raises as `save_customer` does."""
     workspace_id = customer.workspace_id
     await save_customer(db, customer, added.customer_id)
     await save_payment_method(db, workspace_id, added.card, now)
@@ -224,8 +228,8 @@ async def save_added(db: Connection, actor: Actor, customer: SinkCustomer, added
 
 
 async def save_payment_method(db: Connection, workspace_id: UUID, card: PaymentCard | None, now: datetime) -> None:
-    """Stores which payment method pays. Another one is charged with what is open. The sink's customer must be
-    stored; a purged workspace has no settings any more."""
+    """Stores which payment method pays. If it is a new one, open invoices are charged again. The customer must be
+    stored. A purged workspace has no settings, so its card is not stored there."""
     changed = await queries.update_method(db, workspace_id, card.id if card else None)
     if await accounts_queries.select_facts(db, workspace_id) is not None:
         last4 = card.last4 or None if card else None
@@ -235,20 +239,20 @@ async def save_payment_method(db: Connection, workspace_id: UUID, card: PaymentC
 
 
 async def find_payment_method(db: Connection, workspace_id: UUID) -> str | None:
-    """The sink's id of the one that pays."""
+    """Returns the payment company's id of the payment method that pays."""
     account = await queries.select_account(db, workspace_id)
     return account.payment_method_id if account else None
 
 
 async def remove_payment_method(sink: BillingSink, method_id: str | None) -> None:
-    """Outside of a transaction. Raises as `sink_problems` does."""
+    """Removes a payment method, outside of a transaction. Raises as `sink_problems` does."""
     if method_id is not None:
         with sink_problems():
             await sink.remove_payment_method(method_id)
 
 
 async def save_removed(db: Connection, actor: Actor, workspace_id: UUID, method_id: str, now: datetime) -> None:
-    """Stores that none pays, unless another one than this was set meanwhile."""
+    """Stores that the workspace has no payment method, unless another one was set meanwhile."""
     if await find_payment_method(db, workspace_id) not in (None, method_id):
         return
     await save_payment_method(db, workspace_id, None, now)
@@ -257,9 +261,14 @@ async def save_removed(db: Connection, actor: Actor, workspace_id: UUID, method_
 
 # --- Reports of the payment company --------------------------------------------------------------------------------
 async def apply_receipt(db: Connection, invoice: Invoice, receipt: SinkReceipt, now: datetime) -> Invoice:
-    """Reports may come in any order and twice: what is paid or void stays so; an uncollectible invoice may still be
-    paid. Credit notes come first: of a void invoice all charges are given up, so that none counts. invoice: locked, and
-    issued. Needs platform scope."""
+    """Brings our record of an invoice to what the payment company reports. Needs platform scope.
+
+    Reports may come twice and in any order: a paid or void invoice stays so; an uncollectible one may still be paid.
+    Credit notes are applied first. Those of a void invoice do not count, because all its charges are given up.
+
+    Args:
+        invoice: Locked, and issued.
+    """
     credited = () if receipt.status == "void" else receipt.credited
     invoice = await _apply_credits(db, invoice, credited, now)
     match receipt.status:
@@ -280,7 +289,7 @@ async def apply_receipt(db: Connection, invoice: Invoice, receipt: SinkReceipt, 
 
 
 async def _settle(db: Connection, invoice: Invoice, receipt: SinkReceipt, now: datetime) -> Invoice:
-    """The sink took all that was open."""
+    """Records that the payment company received all that was open."""
     invoice = await _reopen(db, invoice)
     payment = invoices_service.make_payment(
         invoice, invoice.amount_due, invoice.sink, now, reference=receipt.external_id
@@ -289,7 +298,7 @@ async def _settle(db: Connection, invoice: Invoice, receipt: SinkReceipt, now: d
 
 
 async def _reopen(db: Connection, invoice: Invoice) -> Invoice:
-    """An uncollectible invoice is to be paid again, so that it can be paid or void."""
+    """Makes an uncollectible invoice pending, so that it can become paid or void."""
     if invoice.status != "uncollectible":
         return invoice
     invoice = replace(invoice, status="pending")
@@ -302,7 +311,7 @@ def _is_unpaid(invoice: Invoice) -> bool:
 
 
 async def _apply_credits(db: Connection, invoice: Invoice, reported: Sequence[SinkAmount], now: datetime) -> Invoice:
-    """Records credit notes that are new, and those that became void."""
+    """Records new credit notes, and credit notes that became void."""
     payments = await invoices_queries.select_payments(db, invoice.id, invoice.workspace_id)
     recorded = _sum_by_reference([payment for payment in payments if payment.method == CREDIT_NOTE])
     for note in reported:
@@ -317,7 +326,7 @@ async def _apply_credits(db: Connection, invoice: Invoice, reported: Sequence[Si
 
 
 async def _apply_refunds(db: Connection, invoice: Invoice, reported: Sequence[SinkAmount], now: datetime) -> Invoice:
-    """Records what was paid back since, by staff at the sink or by an order of ours, and what came back."""
+    """Records new refunds, made by the staff at the payment company or by our order, and refunds that were returned."""
     payments = await invoices_queries.select_payments(db, invoice.id, invoice.workspace_id)
     refunds = {payment.reference for payment in payments if payment.kind == "refund" and payment.method == invoice.sink}
     recorded = _sum_by_reference(
@@ -347,7 +356,7 @@ async def _record_refund(db: Connection, invoice: Invoice, reported: SinkAmount,
 
 
 def _sum_by_reference(payments: Sequence[Payment]) -> dict[str, Decimal]:
-    """A reference occurs twice where something was taken back."""
+    """Returns the sum of each reference. A reference occurs twice if its payment was taken back."""
     sums: dict[str, Decimal] = {}
     for payment in payments:
         sums[payment.reference] = sums.get(payment.reference, Decimal(0)) + payment.amount

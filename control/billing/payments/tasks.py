@@ -1,7 +1,7 @@
-"""The jobs that take invoices to a sink and bring back what became of them, and the duties that find what is due.
+"""The jobs that issue and charge invoices at the payment company, and the duties that find what is due.
 
-A job asks the sink outside of a transaction, and stores the result in one. Whatever dies in between, a repetition finds
-what the sink has, and what we have: invoices are issued and charged once.
+A job asks the payment company outside of a transaction, and stores the result in a transaction. If a process dies in
+between, the repeated job finds what the payment company has and what we have: invoices are issued and charged once.
 """
 
 from collections.abc import Awaitable, Callable
@@ -64,13 +64,13 @@ T = TypeVar("T")
 log = structlog.get_logger()
 METER_EVERY_S: Final = 3_600.0
 MOST_READINGS: Final = 1_000
-# Stripe takes events of the last 35 days.
+# Age of the oldest reading. Stripe accepts events of the last 35 days.
 _KEPT: Final = timedelta(days=34)
-# Then it is not one workspace's reading that fails.
+# After this number of failures the run ends: the payment company is unavailable.
 _MOST_FAILURES: Final = 3
-# Open invoices are asked about so often, because webhooks may be lost: Stripe gives one up after three days.
+# How often open invoices are checked. Webhooks may be lost: Stripe stops trying after three days.
 CHECK_AFTER: Final = timedelta(hours=6)
-# Paid ones, because of refunds and disputes, which come up to 120 days later
+# How often paid invoices are checked, because refunds and disputes follow up to 120 days later
 # (docs.stripe.com/disputes/how-disputes-work).
 CHECK_PAID_AFTER: Final = timedelta(days=7)
 CHECK_PAID_FOR: Final = timedelta(days=120)
@@ -79,20 +79,20 @@ CHECK_PAID_FOR: Final = timedelta(days=120)
 # --- Jobs ----------------------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class IssueRequest:
-    """A draft that is to be issued, and who pays it."""
+    """A draft to issue, and its customer."""
 
     invoice: SinkInvoice
     customer: SinkCustomer
 
 
 class SinkJobs:
-    """Handlers of the jobs. clock: the present moment."""
+    """Handlers of the jobs."""
 
     def __init__(self, pool: Pool, invoices: Invoices, payments: Payments, sink: BillingSink, clock: Clock) -> None:
         self._pool, self._invoices, self._payments, self._sink, self._clock = pool, invoices, payments, sink, clock
 
     def handler(self, kind: type[T], run: Callable[[T], Awaitable[None]]) -> JobHandler:
-        """Of a method of this class. The job is retried while the sink is unavailable."""
+        """Makes a job handler of a method. The job is retried while the payment company is unavailable."""
 
         async def handle(payload: bytes) -> None:
             job = decode_job(payload, kind)
@@ -104,7 +104,7 @@ class SinkJobs:
         return handle
 
     async def issue(self, job: IssueInvoiceJob) -> None:
-        """Issues a draft; those of nothing are issued by the platform itself."""
+        """Issues a draft. The platform itself issues drafts with the amount 0."""
         request = await transact(self._pool, lambda db: self._prepare(db, job.invoice_id))
         if request is None:
             return
@@ -139,7 +139,8 @@ class SinkJobs:
         await transact(self._pool, lambda db: self._apply(db, job.invoice_id, receipt))
 
     async def check_invoice(self, job: CheckInvoiceJob) -> None:
-        """Asks the sink what became of an invoice. One that is not ours, or not issued yet, is passed over."""
+        """Asks the payment company for the state of an invoice. Invoices that are not ours, or not issued yet, are
+        ignored."""
         find = queries.select_invoice_of
         invoice_id = await transact(self._pool, lambda db: find(db, job.external_id))
         if invoice_id is None:
@@ -153,7 +154,7 @@ class SinkJobs:
         await transact(self._pool, lambda db: self._apply(db, invoice_id, receipt))
 
     async def check_payment(self, job: CheckPaymentJob) -> None:
-        """Asks the sink what became of the invoice that a charge paid, such as after a refund or a dispute."""
+        """Checks the invoice that a charge paid, for example after a refund or a dispute."""
         try:
             external_id = await self._sink.find_paid_invoice(job.payment_id)
         except SinkError as error:
@@ -162,8 +163,8 @@ class SinkJobs:
             await self.check_invoice(CheckInvoiceJob(external_id))
 
     async def check_customer(self, job: CheckCustomerJob) -> None:
-        """Asks the sink which payment method a customer has. What was stored since it was asked is newer: then the job
-        is repeated."""
+        """Asks the payment company for a customer's payment method. If another one was stored since the request, the
+        job is repeated."""
         find = queries.select_account_of
         account = await transact(self._pool, lambda db: find(db, job.customer_id))
         if account is None:
@@ -183,7 +184,7 @@ class SinkJobs:
         await transact(self._pool, save)
 
     async def refund(self, job: RefundJob) -> None:
-        """Has the sink pay back what was ordered, and records it."""
+        """Makes an ordered refund at the payment company, and records it."""
         order = await transact(self._pool, lambda db: queries.select_order(db, job.order_id))
         if order is None:
             return
@@ -200,7 +201,7 @@ class SinkJobs:
         await transact(self._pool, lambda db: self._record_refund(db, order.id, reference))
 
     async def _prepare(self, db: Connection, invoice_id: UUID) -> IssueRequest | None:
-        """Assigns a draft to the sink, for good. None: nothing is left to do."""
+        """Assigns a draft to the payment company, permanently. Returns None if the invoice needs no further step."""
         draft = await invoices_queries.select_invoice(db, invoice_id, lock=True)
         if draft is None or draft.status != "draft":
             return None
@@ -246,8 +247,8 @@ class SinkJobs:
             await enqueue_once(db, CHARGE_INVOICE, ChargeInvoiceJob(issued.id))
 
     async def _find_charge(self, db: Connection, invoice_id: UUID) -> tuple[str, str, int] | None:
-        """The sink's ids of invoice and payment method, and the number of the attempt; None if no charge is due, or
-        there is nothing to charge."""
+        """Returns the payment company's ids of invoice and payment method, and the number of the attempt; None if no
+        charge is due, or if there is no payment method."""
         collection = await queries.select_collection(db, invoice_id, lock=True)
         invoice = await invoices_queries.select_invoice(db, invoice_id)
         if collection is None or invoice is None or invoice.stripe_invoice_id is None:
@@ -255,7 +256,7 @@ class SinkJobs:
         if not collection.is_due(self._clock()):
             return None
         if invoice.status not in OPEN:
-            # Staff had it paid or void. Left due, it would be found again each minute, before others.
+            # The staff closed the invoice. If it stayed due, each run of the duty would find it before other invoices.
             await queries.upsert_collection(db, replace(collection, next_attempt_at=None))
             return None
         account = await queries.select_account(db, invoice.workspace_id)
@@ -265,7 +266,7 @@ class SinkJobs:
         return invoice.stripe_invoice_id, account.payment_method_id, collection.attempts
 
     async def _record_decline(self, db: Connection, invoice_id: UUID, attempt: int, method_id: str) -> None:
-        """Counts a decline once, however often its job ran. A payment method that was set meanwhile is charged at
+        """Counts a decline once, even if its job is repeated. A payment method that was set meanwhile is charged at
         once."""
         collection = await queries.select_collection(db, invoice_id, lock=True)
         invoice = await invoices_queries.select_invoice(db, invoice_id)
@@ -278,7 +279,7 @@ class SinkJobs:
             await self._invoices.notify(db, invoice, declined_email)
 
     async def _is_replaced(self, db: Connection, workspace_id: UUID, method_id: str) -> bool:
-        """Whether another payment method than this pays by now."""
+        """Whether another payment method was set."""
         account = await queries.select_account(db, workspace_id)
         return account is not None and account.payment_method_id not in (None, method_id)
 
@@ -297,9 +298,9 @@ class SinkJobs:
         await queries.close_order(db, order.id)
 
     async def _refuse(self, invoice_id: UUID, error: SinkError, method_id: str | None = None) -> None:
-        """Records that the sink refused an invoice for good: nothing more is tried until staff resume it, or another
-        payment method is set. method_id: the one that was to be charged; it may be gone at the sink, whose report of
-        that may be lost, so the sink is asked."""
+        """Records that the payment company refused an invoice for good. The next attempt follows when the staff resume
+        the invoice or another payment method is set. method_id: of the method that was charged. It may have been
+        removed at the payment company, whose report may be lost; for this reason the customer is checked."""
         now, reason = self._clock(), str(error)
         log.error("invoice.refused", invoice_id=str(invoice_id), reason=reason)
 
@@ -328,9 +329,9 @@ def sink_tasks(
     *,
     report_unopened: Callable[[int], None] = ignore_count,
 ) -> WorkerTasks:
-    """`period_tasks`, whose invoices the sink issues; jobs `billing.charge_invoice`, `.check_invoice`,
-    `.check_payment`, `.check_customer` and `.refund`; duties `invoice_charges`, `invoice_checks`, `refund_orders`, and
-    `usage_meter` if the sink takes usage. report_unopened: see there."""
+    """Makes the tasks of `period_tasks`, whose invoices the payment company issues; the jobs `billing.charge_invoice`,
+    `.check_invoice`, `.check_payment`, `.check_customer` and `.refund`; the duties `invoice_charges`, `invoice_checks`,
+    `refund_orders`, and `usage_meter` if the payment company takes usage."""
     jobs = SinkJobs(pool, invoices, payments, sink, clock)
 
     async def invoice_charges(db: Connection, now: datetime) -> int:
@@ -366,8 +367,8 @@ def sink_tasks(
 
 
 class UsageMeterDuty:
-    """Each reading is stored with its revision before it is sent: whatever dies in between, the next run sends the same
-    again."""
+    """Sends how many seconds each workspace called on each day. A reading is stored with its revision before it is
+    sent, so that the run after a crash sends the same reading again."""
 
     def __init__(self, sink: UsageSink) -> None:
         self._sink = sink
@@ -377,7 +378,7 @@ class UsageMeterDuty:
         return OutsideDuty("usage_meter", METER_EVERY_S, self.run, MOST_READINGS)
 
     async def run(self, pool: Pool, now: datetime) -> int:
-        """Returns how many readings were taken or refused."""
+        """Returns the number of readings that were accepted or refused."""
         since = (now.astimezone(UTC) - _KEPT).date()
         found = await transact(pool, lambda db: queries.select_readings(db, since, MOST_READINGS))
         done = failures = 0
