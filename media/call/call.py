@@ -6,10 +6,11 @@ from media.call.call_language import CallLanguage
 from media.call.call_recording import CallRecording
 from media.call.clock import CallClock
 from media.call.components import CallComponents
-from media.call.conversation import Conversation
 from media.call.inbound import InboundPath
 from media.call.output_mixer import OutputMixer
 from media.call.recording_consent import RecordingConsent
+from media.call.responder import CallLine
+from media.call.sent_keys import SentKeys
 from media.call.snapshot import CallSnapshot, to_heard_messages
 from media.call.taps import Tap
 from media.call.termination import CallTermination
@@ -26,13 +27,13 @@ class Call:
     """
 
     __slots__ = (
-        "__weakref__", "_clock", "_consent", "_conversation", "_emitter", "_inbound", "_mixer", "_recording",
-        "_usage", "_voicemail_message", "on_audio", "termination",
+        "__weakref__", "_clock", "_consent", "_emitter", "_inbound", "_mixer", "_recording", "_responder", "_sent_keys",
+        "_usage", "on_audio", "termination",
     )  # fmt: skip
 
     def __init__(self, components: CallComponents) -> None:
         plan = components.plan
-        self._emitter, self._voicemail_message = components.emitter, plan.voicemail_message
+        self._emitter = components.emitter
         self._clock = clock = CallClock(components.clock)
         self._usage = UsageTotals(plan.resume.usage if plan.resume else None)
         self._emitter.listen(self._usage.add)
@@ -40,8 +41,21 @@ class Call:
         self.termination = CallTermination(components.stream, clock.now)
         self._recording = _recording(components, self._mixer)
         self._consent = RecordingConsent(plan, self._emitter.emit)
-        self._conversation = Conversation(components, clock, self._mixer, self.termination, self._usage, self._consent)
-        self._inbound = InboundPath(components, clock, self._mixer, self._conversation)
+        self._sent_keys = _sent_keys(components, clock, self._consent)
+        self._responder = components.make_responder(
+            CallLine(
+                plan,
+                clock,
+                self._emitter,
+                self._mixer,
+                self.termination,
+                self._usage,
+                self._consent,
+                self._sent_keys,
+                components.recorder,
+            )
+        )
+        self._inbound = InboundPath(components, clock, self._mixer, self._sent_keys, self._responder)
         if self._recording is not None:
             self.add_tap(self._recording.tap)
         self.on_audio: Callable[[bytes, int], None] = self._inbound.push
@@ -50,27 +64,25 @@ class Call:
 
     def begin(self) -> None:
         """The line is open: says the greeting, or waits for the caller."""
-        self._conversation.begin()
+        self._responder.begin()
 
     def on_mark(self, name: str) -> None:
         """The carrier returned a mark."""
-        if not self._conversation.keypad.sent.on_mark(name, self._clock.now()):
+        if not self._sent_keys.on_mark(name, self._clock.now()):
             self._mixer.agent.on_mark(name, self._clock.now())
-            self._conversation.on_played()
+            self._responder.on_played()
 
     def on_digit(self, digit: str) -> None:
         """A key was pressed."""
-        self._conversation.on_digit(digit)
+        self._responder.on_digit(digit)
 
     def tick(self) -> None:
         """Checks all that depends on time; called about four times a second."""
         now = self._clock.now()
         self._inbound.tick(now)
         if self._mixer.tick(now):
-            self._conversation.line_is_free()
-        self._conversation.tick(now)
-        if self._conversation.screening.verdict_is_due():
-            self._end_at_machine()
+            self._responder.line_is_free()
+        self._responder.tick(now)
         if self._recording is not None:
             self._recording.tick(now)
 
@@ -80,7 +92,7 @@ class Call:
         reason, detail: why the stream ended; if we have ended the call ourselves, our own reason takes their place."""
         now = self._clock.now()
         try:
-            await self._conversation.close()
+            await self._responder.close()
             if self._recording is not None:
                 await self._recording.close(now)
         finally:  # a fault of ours must not cost the record its end
@@ -113,7 +125,7 @@ class Call:
     @property
     def language(self) -> CallLanguage:
         """The language that the call is in."""
-        return self._conversation.language
+        return self._responder.language
 
     def record_event(self, event: events.Event) -> None:
         """Emits an event of this call that was noticed outside of it."""
@@ -122,42 +134,36 @@ class Call:
     def snapshot(self) -> CallSnapshot:
         """Returns the state from which another node can resume the call."""
         now = self._clock.now()
+        state = self._responder.state()
         return CallSnapshot(
-            to_heard_messages(self._conversation.transcript.settled()),
-            self._conversation.turns.reported,
+            to_heard_messages(state.messages),
+            state.reported_turns,
             self._total_usage(now),
             round(now),
-            self._conversation.announcements.heard,
+            state.announced,
             self._consent.is_refused,
             "" if self.language.is_main else self.language.tag,
         )
 
     def say(self, text: str) -> None:
         """The agent says this as soon as nobody speaks."""
-        self._conversation.say(text)
+        self._responder.say(text)
 
     def end(self, reason: events.EndReason, *, polite: bool) -> None:
         """Ends the call: after a goodbye when `polite`, otherwise at once. That of an answering machine ends after the
         agent's message for it, if there is one; it goes on if the machine only asks who calls."""
         if reason == "voicemail":
-            if not self._conversation.screening.defers_verdict():
-                self._end_at_machine()
+            self._responder.machine_answered()
         elif polite:
-            self._conversation.end(reason)
+            self._responder.end(reason)
         else:
             self.termination.begin(reason, "", after_speech=False)
-
-    def _end_at_machine(self) -> None:
-        if self._voicemail_message:
-            self._conversation.leave_message(self._voicemail_message)
-        else:
-            self.termination.begin("voicemail", "", after_speech=False)
 
     def transfer(self, number: str, announcement: str) -> None:
         """Transfers the caller to a number (E.164), after the announcement if there is one."""
         self.termination.transfer(number, after_speech=bool(announcement))
         if announcement:
-            self._conversation.say_last(announcement)
+            self._responder.say_last(announcement)
 
     def add_tap(self, tap: Tap) -> None:
         """Lets a reader follow the call's audio from now on; whether it may be kept comes first."""
@@ -199,3 +205,12 @@ def _recording(components: CallComponents, mixer: OutputMixer) -> CallRecording 
         leg=components.plan.leg,
         now=components.clock(),
     )
+
+
+def _sent_keys(components: CallComponents, clock: CallClock, consent: RecordingConsent) -> SentKeys:
+    """The keys that the agent presses; while they sound, nothing is recorded."""
+
+    def on_sounding(is_sounding: bool) -> None:
+        consent.set_paused("sent keys", is_sounding, clock.now())
+
+    return SentKeys(components.stream, clock.now, components.emitter.emit, on_sounding)

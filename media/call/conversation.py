@@ -1,4 +1,4 @@
-"""The conversation of a call: who has the floor, what the agent answers and says unasked, silence and time limits."""
+"""The cascade: who has the floor, what the agent answers and says unasked, silence and time limits."""
 
 import asyncio
 
@@ -9,8 +9,7 @@ from media.call.answer_latency import TurnTimes
 from media.call.call_language import plan_language
 from media.call.call_tools import ToolSequence
 from media.call.caller_turns import CallerTurns
-from media.call.clock import CallClock
-from media.call.components import CallComponents
+from media.call.components import CascadeComponents
 from media.call.failure_policy import FailurePolicy
 from media.call.fixed_speech import FixedSpeech
 from media.call.floor_evidence import FloorEvidence, make_floor
@@ -18,18 +17,16 @@ from media.call.keypad import Keypad
 from media.call.language_switch import LanguageSwitch
 from media.call.last_words import report_last_words
 from media.call.late_filler import LateFiller
-from media.call.output_mixer import OutputMixer
 from media.call.pending_speech import FixedText, PendingSpeech
 from media.call.plan_tools import make_call_tools
 from media.call.recogniser import CallRecogniser
-from media.call.recording_consent import RecordingConsent
 from media.call.reply_services import make_phrase_audio, make_reply_services
+from media.call.responder import CallLine, MakeResponder, ResponderState
 from media.call.screening_phone import CallScreening
 from media.call.silence_monitor import ObservedCall, SilenceMonitor
 from media.call.snapshot import to_model_messages
-from media.call.termination import CallTermination
+from media.call.taps import Tap
 from media.call.transcript import Transcript
-from media.call.usage import UsageTotals
 from media.call.utterance import Utterance
 from media.call.watchdog import Alarm
 from media.providers.ports import ProviderError, ReplyUnusable, SpeechToTextEvent, SpeechToTextFailed
@@ -39,66 +36,94 @@ from shared import events
 
 
 class Conversation:
-    """Carries out the floor's decisions and listens to the agent (`AgentListener`) and the recogniser.
+    """The responder made of recogniser, model and voice. Carries out the floor's decisions, and listens to the agent
+    (`AgentListener`) and the recogniser.
 
     All methods run on the event loop and return at once. turns: the caller's. keypad: keys that either side presses."""
 
     __slots__ = (
-        "__weakref__", "_agent", "_clock", "_components", "_emit", "_evidence", "_failures", "_mixer", "_overlap",
-        "_pending", "_phrase_audio", "_silence", "_speech", "_switch", "_termination", "_tools", "announcements",
-        "floor", "keypad", "language", "recogniser", "screening", "transcript", "turns",
+        "__weakref__", "_agent", "_clock", "_components", "_emit", "_evidence", "_failures", "_line", "_mixer",
+        "_overlap", "_pending", "_phrase_audio", "_silence", "_speech", "_speech_state", "_switch", "_take_frame",
+        "_termination", "_tools", "announcements", "floor",
+        "keypad", "language", "recogniser", "screening", "transcript", "turns",
     )  # fmt: skip
 
-    def __init__(
-        self,
-        components: CallComponents,
-        clock: CallClock,
-        mixer: OutputMixer,
-        termination: CallTermination,
-        usage: UsageTotals,
-        consent: RecordingConsent,
-    ) -> None:
-        self._components, self._clock, self._mixer, plan = components, clock, mixer, components.plan
-        self._termination, self._emit, language = termination, components.emitter.emit, plan_language(plan)
-        self.keypad = Keypad(mixer.stream, clock.now, self._emit, consent.set_paused, language)
+    def __init__(self, components: CascadeComponents, line: CallLine) -> None:
+        self._components, self._line, self._clock, self._mixer, plan = (
+            components,
+            line,
+            line.clock,
+            line.mixer,
+            line.plan,
+        )
+        self._termination, self._emit, language = line.termination, line.emitter.emit, plan_language(plan)
+        clock, track, self._speech_state = line.clock, components.track, components.track.speech
+        self.keypad = Keypad(line.sent_keys, clock.now, self._emit, self._pause_recording, language)
         late, self.screening = LateFiller(plan.limits, language), CallScreening(plan, clock.now, self._emit)
-        self._failures = FailurePolicy(plan.agent, language, termination)
-        self._phrase_audio = make_phrase_audio(components, language, self._failures, late)
-        self.floor = make_floor(components, clock, language.tag)
+        self._failures = FailurePolicy(plan.agent, language, line.termination)
+        self._phrase_audio = make_phrase_audio(components, plan, language, self._failures, late)
+        self.floor = make_floor(components, plan.turn, clock, language.tag)
+        self._take_frame = self.floor.frame
         self._evidence = FloorEvidence(components, self.floor, language, clock, self.apply, self.screening.heard)
         self.transcript = Transcript(to_model_messages(plan.resume.messages if plan.resume else []))
-        self.turns = CallerTurns(self.transcript, self._emit, plan.resume, components.recorder)
-        self._tools = make_call_tools(components, termination, self.keypad, clock.now, self, language)
-        self.announcements = Announcements(plan, consent, self._emit, clock.now())
-        self._pending = PendingSpeech(plan, self.announcements, consent, termination, self._tools, language, self._emit)
+        self.turns = CallerTurns(self.transcript, self._emit, plan.resume, line.recorder)
+        self._tools = make_call_tools(line, self.keypad, components.remote_tools, self, language)
+        self.announcements = Announcements(plan, line.consent, self._emit, clock.now())
+        self._pending = PendingSpeech(
+            plan, self.announcements, line.consent, line.termination, self._tools, language, self._emit
+        )
         services = make_reply_services(
             components,
-            clock,
-            playback=mixer.agent,
+            line,
             transcript=self.transcript,
             tools=self._tools,
-            usage=usage,
             phrases=self._phrase_audio,
             language=language,
             on_audio_sent=lambda: self._agent.on_audio_sent(),
         )
         self._agent = Agent(services, self)
-        self._overlap = AgentOverlap(self._agent, self.turns, components.track, clock, self._emit)
+        self._overlap = AgentOverlap(self._agent, self.turns, track, clock, self._emit)
         self.recogniser = CallRecogniser(components.stt, language.tag, self._on_recognised)
         self.language = language
-        self._switch = LanguageSwitch(components, language, self.floor, self.recogniser, self.turns, clock)
-        call = ObservedCall(clock, components.track, self.floor, self._agent, self._tools, self.recogniser, mixer.agent)
+        self._switch = LanguageSwitch(components, language, self.floor, self.recogniser, self.turns, clock, self._emit)
+        call = ObservedCall(clock, track, self.floor, self._agent, self._tools, self.recogniser, line.mixer.agent)
         self._silence = SilenceMonitor(plan, call, late, language)
         self._speech = FixedSpeech(
             agent=self._agent,
             announcements=self.announcements,
             silence=self._silence,
-            termination=termination,
+            termination=line.termination,
             turns=self.turns,
             phrases=self._phrase_audio,
             failures=self._failures,
             on_begun=self._take_floor,
         )
+
+    # --- what the call hands on ---
+
+    @property
+    def taps(self) -> tuple[Tap, ...]:
+        """The recogniser, the voice track, and smart-turn if there is one."""
+        parts = self._components
+        hints = () if parts.hints is None else (Tap(caller_pcm=parts.hints.push),)
+        return (Tap(caller_ulaw=self.recogniser.push), Tap(caller_pcm=parts.track.push), *hints)
+
+    def frame_heard(self, audio_ms: int) -> None:
+        """Lets the floor decide; the frame path."""
+        speech = self._speech_state
+        decisions = self._take_frame(audio_ms, speech.speaking, speech.last_voice_ms)
+        if decisions:
+            self.apply(decisions)
+
+    @property
+    def waits_for_silence(self) -> bool:
+        """Whether a turn of the caller's is open, or may be."""
+        floor = self.floor
+        return self._speech_state.speaking or floor.state in CALLER_IS_HEARD or floor.agent.leaves_turn_open
+
+    def state(self) -> ResponderState:
+        """What was said so far, as heard."""
+        return ResponderState(self.transcript.settled(), self.turns.reported, self.announcements.heard)
 
     # --- the call's life ---
 
@@ -106,7 +131,7 @@ class Conversation:
         """Opens the recogniser; says the greeting, or waits for the caller. A resumed call begins with an apology,
         or why a transfer failed; the answer that it owes follows."""
         self.recogniser.open()
-        if (resume := self._components.plan.resume) is not None:
+        if (resume := self._line.plan.resume) is not None:
             self._pending.is_answer_due = self.turns.resume(resume)
             self._tools.resume(self.transcript, self.turns.number, resume.transfer_failure)
         self._speak_pending()
@@ -132,6 +157,8 @@ class Conversation:
         self._speech.fill_silence(now, is_silent=is_silent)
         if not self._agent.is_busy or self._agent.is_made:  # the voice is free
             self._phrase_audio.prepare()
+        if self.screening.verdict_is_due():
+            self._end_at_machine()
 
     async def close(self) -> None:
         """Stops the agent; waits up to `LAST_WORDS_S` for the text of an unfinished turn, and at the same time up to
@@ -176,14 +203,25 @@ class Conversation:
         """The agent says this at once, as the last words before the line is closed."""
         self._speech.say_last(text)
 
-    def leave_message(self, text: str) -> None:
-        """An answering machine records from now on: the agent says this at once and to its end, then the call ends."""
-        self._speech.leave_message(text)
+    def machine_answered(self) -> None:
+        """An answering machine records from now on: the agent says its message for it at once and to its end, if there
+        is one, and the call ends. The call goes on if the machine only asks who calls."""
+        if not self.screening.defers_verdict():
+            self._end_at_machine()
 
     def end(self, reason: events.EndReason) -> None:
         """Ends the call after a goodbye; if a goodbye is under way already, that one is enough."""
         goodbye, must_end = self.language.goodbye, self.language.phrases.must_end
         self._speech.end(reason, f"{must_end} {goodbye}".strip() if reason == "spend_limit" else goodbye)
+
+    def _end_at_machine(self) -> None:
+        if message := self._line.plan.voicemail_message:
+            self._speech.leave_message(message)
+        else:
+            self._termination.begin("voicemail", "", after_speech=False)
+
+    def _pause_recording(self, is_collecting: bool) -> None:
+        self._line.consent.set_paused("collected keys", is_collecting, self._clock.now())
 
     # --- from the agent ---
 
@@ -398,3 +436,8 @@ class Conversation:
             self._speak_pending()
         else:
             self._speech.say(FixedText(self.language.phrases.apology))
+
+
+def make_cascade(components: CascadeComponents) -> MakeResponder:
+    """The responder of a call that these make up."""
+    return lambda line: Conversation(components, line)

@@ -8,17 +8,18 @@ from collections.abc import Callable
 
 from media.call.call_language import CallLanguage
 from media.call.clock import CallClock
-from media.call.components import CallComponents
+from media.call.components import CascadeComponents
 from media.call.plan_turns import make_turn_rules
 from media.providers.ports import RecognisedText, TurnSignal
 from media.turn.decisions import Decisions
 from media.turn.evidence import GOES_ON
 from media.turn.floor import Floor
+from shared.plan import TurnPlan
 
 
-def make_floor(components: CallComponents, clock: CallClock, language: str) -> Floor:
-    """The floor of a call in this language (BCP 47), by its plan, with the judge of its words and its voice track."""
-    rules = make_turn_rules(components.plan.turn, language)
+def make_floor(components: CascadeComponents, turn: TurnPlan, clock: CallClock, language: str) -> Floor:
+    """The floor of a call in this language (BCP 47), with the judge of its words and its voice track."""
+    rules = make_turn_rules(turn, language)
     track = components.track
     return Floor(
         rules,
@@ -39,7 +40,7 @@ class FloorEvidence:
 
     def __init__(
         self,
-        components: CallComponents,
+        components: CascadeComponents,
         floor: Floor,
         language: CallLanguage,
         clock: CallClock,

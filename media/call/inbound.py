@@ -9,11 +9,11 @@ from media.audio import mulaw
 from media.audio.framer import FRAME, FRAME_MS, Framer
 from media.call.clock import CallClock
 from media.call.components import CallComponents
-from media.call.conversation import Conversation
 from media.call.output_mixer import OutputMixer
+from media.call.responder import Responder
+from media.call.sent_keys import SentKeys
 from media.call.stream_timeline import StreamTimeline
 from media.call.taps import Tap
-from media.turn.floor_state import CALLER_IS_HEARD
 
 SILENT_FRAME: Final = mulaw.SILENCE * FRAME
 SILENT_PCM: Final = mulaw.decode(SILENT_FRAME)
@@ -26,20 +26,25 @@ HELD_UP_MS: Final = 400.0
 
 
 class InboundPath:
-    """Takes caller audio in the stream's encoding, cuts it into frames, and hands each to the taps and the floor.
+    """Takes caller audio in the stream's encoding, cuts it into frames, and hands each to the taps and the responder.
 
     Where audio is missing it hands them silence instead: at once where timestamps show a gap, and by the clock while
-    none comes and turn-taking waits for the caller's silence.
+    none comes and the responder waits for the caller's silence.
     """
 
     __slots__ = (
-        "__weakref__", "_apply", "_clock", "_floor", "_frames", "_last_pcm", "_mixer", "_pcm_readers",
-        "_sent_keys", "_speech", "_take_frame", "_taps", "_ticked_at", "_timed_readers", "_timeline", "_to_ulaw",
+        "__weakref__", "_clock", "_end_frame", "_frames", "_last_pcm", "_mixer", "_pcm_readers", "_responder",
+        "_sent_keys", "_taps", "_ticked_at", "_timed_readers", "_timeline", "_to_ulaw",
         "_ulaw_readers",
     )  # fmt: skip
 
     def __init__(
-        self, components: CallComponents, clock: CallClock, mixer: OutputMixer, conversation: Conversation
+        self,
+        components: CallComponents,
+        clock: CallClock,
+        mixer: OutputMixer,
+        sent_keys: SentKeys,
+        responder: Responder,
     ) -> None:
         """Puts the path together. A frame goes to all mu-law readers, then to all PCM readers, each in this order."""
         self._to_ulaw = components.transcoder.to_ulaw
@@ -50,15 +55,11 @@ class InboundPath:
         self._ticked_at = clock.now()
         self._taps: tuple[Tap, ...] = ()
         self._mixer = mixer
-        self.add(Tap(caller_ulaw=conversation.recogniser.push))
-        self.add(Tap(caller_pcm=components.track.push))
-        if components.hints is not None:
-            self.add(Tap(caller_pcm=components.hints.push))
-        self._speech = components.track.speech
-        self._floor = conversation.floor
-        self._sent_keys = conversation.keypad.sent
-        self._take_frame = conversation.floor.frame
-        self._apply = conversation.apply
+        self._sent_keys = sent_keys
+        self._responder = responder
+        self._end_frame = responder.frame_heard
+        for tap in responder.taps:
+            self.add(tap)
 
     def add(self, tap: Tap) -> None:
         """Adds a reader, also during the call; it starts with the next frame."""
@@ -76,7 +77,7 @@ class InboundPath:
         """Takes caller audio of any length with the carrier's timestamp; audio that came before is dropped. This is the
         frame path: it allocates nothing but frames and their PCM, and calls attributes that are callables by local
         names, which Python 3.11 looks up faster."""
-        clock, speech, take_frame, to_ulaw = self._clock, self._speech, self._take_frame, self._to_ulaw
+        clock, end_frame, to_ulaw = self._clock, self._end_frame, self._to_ulaw
         read_clock, cut_frames = clock.now, self._frames
         clock.audio_at = now = read_clock()
         missing = self._timeline.take(payload, at_ms, now)
@@ -94,17 +95,14 @@ class InboundPath:
                 read(pcm)
             for read_timed in self._timed_readers:
                 read_timed(ulaw, now)
-            decisions = take_frame(audio_ms, speech.speaking, speech.last_voice_ms)
-            if decisions:
-                self._apply(decisions)
+            end_frame(audio_ms)
 
     def tick(self, now: float) -> None:
-        """Hands out silence for the time in which no audio came, if turn-taking waits for it; called with each tick of
-        the call."""
+        """Hands out silence for the time in which no audio came, if the responder waits for it; called with each tick
+        of the call."""
         held_up = now - self._ticked_at > HELD_UP_MS
         self._ticked_at = now
-        floor = self._floor
-        if held_up or not (self._speech.speaking or floor.state in CALLER_IS_HEARD or floor.agent.leaves_turn_open):
+        if held_up or not self._responder.waits_for_silence:
             return
         self._hand_out_silence(self._timeline.fill(now), SILENT_PCM, self._timeline.filled_until)
 
@@ -120,8 +118,8 @@ class InboundPath:
         self._hand_out_silence(missing, pcm, now)
 
     def _hand_out_silence(self, frames: int, pcm: bytes, until: float) -> None:
-        """Each frame in its time, because the floor may decide in any of them."""
-        clock, speech = self._clock, self._speech
+        """Each frame in its time, because a turn may end in any of them."""
+        clock = self._clock
         for left in range(frames, 0, -1):
             clock.audio_at = until - (left - 1) * FRAME_MS
             clock.audio_ms += FRAME_MS
@@ -129,7 +127,7 @@ class InboundPath:
                 read(SILENT_FRAME)
             for read in self._pcm_readers:
                 read(pcm)
-            self._apply(self._take_frame(clock.audio_ms, speech.speaking, speech.last_voice_ms))
+            self._end_frame(clock.audio_ms)
 
     def _set_taps(self, taps: tuple[Tap, ...]) -> None:
         """Binds the callables once, so that the frame path only walks tuples."""

@@ -5,7 +5,6 @@ from collections.abc import Callable
 
 from media.call.call_language import CallLanguage
 from media.call.digits import DigitCollector
-from media.call.media_stream import MediaStream
 from media.call.sent_keys import SentKeys
 from media.call.utterance import Utterance
 from media.tools.collected_digits import CollectedDigits, DigitRequest
@@ -22,16 +21,17 @@ class Keypad:
 
     def __init__(
         self,
-        stream: MediaStream,
+        sent: SentKeys,
         now: Callable[[], float],
         emit: Callable[[Event], None],
-        set_paused: Callable[[bool, float], None],
+        set_collecting: Callable[[bool], None],
         language: CallLanguage,
     ) -> None:
-        """now: the call's clock in ms. set_paused: pauses the recording, or ends the pause. language: of prompts."""
-        self._now, self._emit, self._set_paused = now, emit, set_paused
-        self.received = DigitCollector(self._pause_recording, lambda: language.phrases)
-        self.sent = SentKeys(stream, now, emit, self._pause_recording)
+        """now: the call's clock in ms. set_collecting: told when a tool begins and ends to collect. language: of
+        prompts."""
+        self._now, self._emit = now, emit
+        self.received = DigitCollector(set_collecting, lambda: language.phrases)
+        self.sent = sent
 
     async def collect(self, request: DigitRequest) -> CollectedDigits:
         """Waits for digits of the caller, and reports the outcome without them."""
@@ -73,8 +73,5 @@ class Keypad:
         return self.received.tick(now, is_quiet, may_interrupt=may_interrupt)
 
     def close(self) -> None:
-        """Ends both, which refer back to it; called once, at the end of the call."""
+        """Ends both; called once, at the end of the call."""
         break_cycle(self, "received", "sent")
-
-    def _pause_recording(self, _: bool) -> None:
-        self._set_paused(self.received.is_collecting or self.sent.is_sounding, self._now())

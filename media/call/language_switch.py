@@ -1,15 +1,17 @@
 """Lets a call follow its caller into another language, turn by turn."""
 
+from collections.abc import Callable
+
 from media.call.call_language import CallLanguage
 from media.call.caller_turns import CallerTurns
 from media.call.clock import CallClock
-from media.call.components import CallComponents
+from media.call.components import CascadeComponents
 from media.call.recogniser import CallRecogniser
 from media.turn.agent_question import AgentQuestion, read_question
 from media.turn.asked_names import asks_for_names
 from media.turn.expected_reply import ExpectedReply
 from media.turn.floor import Floor
-from shared.events import LanguageSwitched
+from shared.events import Event, LanguageSwitched
 
 
 class LanguageSwitch:
@@ -17,15 +19,16 @@ class LanguageSwitch:
 
     def __init__(
         self,
-        components: CallComponents,
+        components: CascadeComponents,
         language: CallLanguage,
         floor: Floor,
         recogniser: CallRecogniser,
         turns: CallerTurns,
         clock: CallClock,
+        emit: Callable[[Event], None],
     ) -> None:
         self._language, self._floor, self._turns, self._clock = language, floor, turns, clock
-        self._emit = components.emitter.emit
+        self._emit = emit
         self._is_dictated = False  # what the agent's last words ask for
         language.follow(floor.set_language, recogniser.set_language, components.on_language_switched)
 

@@ -1,4 +1,4 @@
-"""A person's voice on the line, as it is spoken: a source of the output mixer.
+"""A voice on the line as it is spoken, a person's or a duplex model's: a source of the output mixer.
 
 Pure: times are parameters, in ms on the call's clock. The carrier plays live audio as it comes, so the clock alone
 tells what was heard; no mark is needed.
@@ -13,12 +13,12 @@ from media.call.media_stream import MediaStream
 from media.call.playback import AudioReader
 
 # The carrier's buffer holds so much of it at most: what comes in a longer burst is dropped, because the caller would
-# hear the person later and later.
+# hear the voice later and later.
 LONGEST_AHEAD_MS: Final = 400.0
 
 
 class LiveVoice:
-    """One person at a time. Mu-law, 8 kHz; pieces of any length are sent in whole 20 ms frames.
+    """One voice. Mu-law, 8 kHz; pieces of any length are sent in whole 20 ms frames.
 
     heard_readers: called with each piece that the caller has heard and the time of its beginning. dropped_ms: audio
     that came too early.
@@ -42,6 +42,17 @@ class LiveVoice:
         """Sends what is left of a frame."""
         self._send(b"".join(self._framer.flush()), now)
 
+    def cut(self, now: float) -> None:
+        """Silences the voice at once: what the carrier has not played is dropped."""
+        self.settle(now)
+        if self._unheard:
+            audio, start = self._unheard[0]
+            self._unheard.clear()
+            self._stream.clear()
+            self._hand_out(audio[: max(0, round((now - start) * BYTES_PER_MS))], start)
+        self._framer.clear()
+        self._free_at = now
+
     def settle(self, now: float) -> None:
         """Hands what was heard up to now to the readers."""
         while self._unheard:
@@ -49,12 +60,16 @@ class LiveVoice:
             if start + len(audio) / BYTES_PER_MS > now:
                 return
             self._unheard.popleft()
-            for read in self.heard_readers:
-                read(audio, start)
+            self._hand_out(audio, start)
 
     def silent(self, now: float) -> bool:
         """Whether the carrier plays nothing of it."""
         return now >= self._free_at
+
+    def _hand_out(self, audio: bytes, start: float) -> None:
+        if audio:
+            for read in self.heard_readers:
+                read(audio, start)
 
     def _send(self, audio: bytes, now: float) -> None:
         if not audio:

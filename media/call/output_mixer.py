@@ -3,7 +3,8 @@
 Only one source sounds at a time, because a `clear` empties the carrier's buffer whoever filled it. By priority:
 
 1. a person who speaks in the agent's place (`LiveVoice`), whoever sounds;
-2. the agent (`Playback`): answers, fixed speech and fillers. It continues where the person has interrupted it;
+2. the agent: utterances (`Playback`), which continue where the person has interrupted them, or an endless voice
+   (`LiveVoice`), of which the caller misses what comes meanwhile;
 3. the tones of keys (`SentKeys`), which wait until the line is silent.
 
 Pure: times are parameters, in ms on the call's clock.
@@ -15,14 +16,15 @@ from media.call.playback import AudioReader, Playback
 
 
 class OutputMixer:
-    """The sources of one call. agent, person: see above. stream: for tones, and for the end of the call."""
+    """The sources of one call. agent, live, person: see above; a call's agent uses one of the first two. stream: for
+    tones, and for the end of the call."""
 
-    __slots__ = ("_has_person", "_is_ending", "agent", "person", "stream")
+    __slots__ = ("_has_person", "_is_ending", "agent", "live", "person", "stream")
 
     def __init__(self, stream: MediaStream) -> None:
         self.stream = stream
         self.agent = Playback(stream)
-        self.person = LiveVoice(stream)
+        self.live, self.person = LiveVoice(stream), LiveVoice(stream)
         self._has_person = self._is_ending = False
 
     @property
@@ -36,6 +38,12 @@ class OutputMixer:
         if not self._has_person:
             self._has_person = True
             self.agent.preempt(now)
+            self.live.cut(now)
+
+    def push_live(self, ulaw: bytes, now: float) -> None:
+        """The next audio of an agent that speaks without turns; dropped while a person has the line."""
+        if not self._has_person:
+            self.live.push(ulaw, now)
 
     def push_person(self, ulaw: bytes, now: float) -> None:
         """The person's next audio (mu-law, 8 kHz); ignored while no person has the line."""
@@ -59,13 +67,14 @@ class OutputMixer:
 
     def silent(self, now: float) -> bool:
         """Whether neither the agent nor a person sounds, as far as is known."""
-        return self.agent.silent(now) and self.person.silent(now)
+        return self.agent.silent(now) and self.live.silent(now) and self.person.silent(now)
 
     def settle(self, now: float) -> None:
         """Accounts for what the caller has heard up to now."""
         self.agent.settle(now)
+        self.live.settle(now)
         self.person.settle(now)
 
     def set_heard_readers(self, readers: tuple[AudioReader, ...]) -> None:
         """Called with all that the caller has heard of this side, each moment once."""
-        self.agent.heard_readers = self.person.heard_readers = readers
+        self.agent.heard_readers = self.live.heard_readers = self.person.heard_readers = readers

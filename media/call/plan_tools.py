@@ -1,12 +1,11 @@
 """Makes the tools that a call's plan names."""
 
-from collections.abc import Callable
 from dataclasses import replace
 
 from media.call.call_language import CallLanguage
 from media.call.call_tools import CallTools, ToolListener
-from media.call.components import CallComponents
 from media.call.keypad import Keypad
+from media.call.responder import CallLine
 from media.call.termination import CallTermination
 from media.tools.builtin import end_call, transfer
 from media.tools.collected_digits import collect_digits
@@ -19,17 +18,16 @@ from shared.plan import SEND_DIGITS, SEND_TONES, WARM_TRANSFER, CallPlan, ToolPl
 
 
 def make_call_tools(
-    components: CallComponents,
-    termination: CallTermination,
+    line: CallLine,
     keypad: Keypad,
-    clock: Callable[[], float],
+    remote: RemoteTools | None,
     listener: ToolListener,
     language: CallLanguage,
 ) -> CallTools:
-    """Makes the tools of a call and what runs them."""
-    call_id, remote = components.emitter.call_id, components.remote_tools
-    tools = make_tools(components.plan, termination, keypad, remote=remote, call_id=call_id)
-    return CallTools(tools, ToolRunner(tools, call_id, clock, components.emitter.emit), listener, language)
+    """Makes the tools of a call and what runs them. remote: None where no control runs."""
+    call_id = line.emitter.call_id
+    tools = make_tools(line.plan, line.termination, keypad, remote=remote, call_id=call_id)
+    return CallTools(tools, ToolRunner(tools, call_id, line.clock.now, line.emitter.emit), listener, language)
 
 
 def make_tools(

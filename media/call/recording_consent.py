@@ -33,6 +33,7 @@ class RecordingConsent:
         self._is_by_announcement = plan.consent is not None
         self._emit = emit
         self._readers: tuple[ConsentReader, ...] = ()
+        self._pauses: frozenset[str] = frozenset()
         self.is_asked = False
         is_refused = plan.resume is not None and plan.resume.recording_refused
         is_announced = plan.resume is not None and "recording" in plan.resume.announced
@@ -66,9 +67,11 @@ class RecordingConsent:
         if not self.is_refused:
             self._change(replace(self.state, consent="given"), now)
 
-    def set_paused(self, is_paused: bool, now: float) -> None:
-        """While the caller presses keys for a tool, nothing is recorded."""
-        self._change(replace(self.state, is_paused=is_paused), now)
+    def set_paused(self, why: str, is_paused: bool, now: float) -> None:
+        """While keys sound that may be a card number or a PIN, nothing is recorded. why: of several at once, each ends
+        its own pause."""
+        self._pauses = self._pauses | {why} if is_paused else self._pauses - {why}
+        self._change(replace(self.state, is_paused=bool(self._pauses)), now)
 
     def refuse(self, now: float, by: Literal["words", "key"]) -> bool:
         """The caller does not want to be recorded: what was recorded is deleted. False where nothing was announced, or

@@ -5,24 +5,25 @@ from dataclasses import dataclass
 
 from media.call.call_language import CallLanguage
 from media.call.call_tools import CallTools
-from media.call.clock import CallClock
-from media.call.components import CallComponents
+from media.call.components import CascadeComponents
 from media.call.failure_policy import FailurePolicy
 from media.call.late_filler import LateFiller
 from media.call.model_context import ModelContext
 from media.call.phrase_audio import PhraseAudio
 from media.call.playback import Playback
+from media.call.responder import CallLine
 from media.call.transcript import Transcript
 from media.call.usage import UsageTotals
 from media.providers.ports import TOOL_ENDED_PROMPT, ChatRequest, LanguageModel, Message, TextToSpeech
 from shared.events import Event
+from shared.plan import CallPlan
 
 
 @dataclass(frozen=True, slots=True)
 class ReplyServices:
     """What every reply of a call uses. phrases: audio of fixed sentences. context: what the model is told besides the
     system prompt. spoken: the call's language. clock: ms on the call's clock. on_audio_sent: called whenever audio was
-    sent. on_prepared_over: as in `CallComponents`."""
+    sent. on_prepared_over: as in `CascadeComponents`."""
 
     llm: LanguageModel
     tts: TextToSpeech
@@ -61,46 +62,43 @@ class ReplyServices:
 
 
 def make_reply_services(
-    components: CallComponents,
-    clock: CallClock,
+    components: CascadeComponents,
+    line: CallLine,
     *,
-    playback: Playback,
     transcript: Transcript,
     tools: CallTools,
-    usage: UsageTotals,
     phrases: PhraseAudio,
     language: CallLanguage,
     on_audio_sent: Callable[[], None],
 ) -> ReplyServices:
     """on_audio_sent: called whenever audio of a reply was sent."""
-    plan = components.plan
+    plan = line.plan
     return ReplyServices(
         llm=components.llm,
         tts=components.tts,
         phrases=phrases,
-        playback=playback,
+        playback=line.mixer.agent,
         transcript=transcript,
         tools=tools,
-        usage=usage,
+        usage=line.usage,
         system=plan.agent.prompt,
         context=ModelContext(plan.context, components.wall_clock, language.tags),
         spoken=language,
-        clock=clock.now,
-        emit=components.emitter.emit,
+        clock=line.clock.now,
+        emit=line.emitter.emit,
         on_audio_sent=on_audio_sent,
         on_prepared_over=components.on_prepared_over,
     )
 
 
 def make_phrase_audio(
-    components: CallComponents, language: CallLanguage, failures: FailurePolicy, late: LateFiller
+    components: CascadeComponents, plan: CallPlan, language: CallLanguage, failures: FailurePolicy, late: LateFiller
 ) -> PhraseAudio:
     """failures, late: which sentences are to be at hand."""
 
     def sentences() -> Sequence[str]:
         return failures.order_sentences(late.sentences)
 
-    plan = components.plan
     voices = [*plan.tts, *(one for language in plan.languages for one in language.tts)]
     pronunciations = plan.speech.pronunciations
     made = PhraseAudio(components.phrases, components.tts, voices, language.tag, sentences(), pronunciations)

@@ -12,7 +12,8 @@ import structlog
 
 from media.audio.transcode import Transcoder
 from media.call.call import Call
-from media.call.components import CallComponents
+from media.call.components import CallComponents, CascadeComponents
+from media.call.conversation import make_cascade
 from media.call.disk_backlog import DiskBacklog
 from media.call.event_emitter import EventEmitter, EventSink
 from media.call.phrase_audio import PhraseAudioCache
@@ -215,28 +216,31 @@ class Worker:
         with ExitStack() as undo:
             track = resources.vad.track()
             undo.callback(resources.vad.release, track)
+            cascade = CascadeComponents(
+                stt=providers.stt,
+                llm=providers.llm,
+                tts=providers.tts,
+                track=track,
+                wall_clock=_utc_now,
+                hints=TurnHints(smart_turn, resources.pool) if smart_turn else None,
+                completeness=resources.completeness,
+                second_judge=self._second_judge(),
+                on_turn_taken=record.conversation_changed,
+                on_prepared_over=resources.metrics.count_prepared_answer,
+                remote_tools=resources.remote_tools,
+                phrases=resources.phrases,
+                on_language_switched=providers.prepare_language,
+            )
             call = Call(
                 CallComponents(
                     plan=plan,
                     stream=connection,
-                    stt=providers.stt,
-                    llm=providers.llm,
-                    tts=providers.tts,
-                    track=track,
                     emitter=emitter,
                     clock=clock,
-                    wall_clock=_utc_now,
                     transcoder=transcoder,
+                    make_responder=make_cascade(cascade),
                     recorder=_recorder(record, resources, self._backlog, clock()) if plan.recording else None,
-                    completeness=resources.completeness,
-                    second_judge=self._second_judge(),
-                    hints=TurnHints(smart_turn, resources.pool) if smart_turn else None,
                     archive=record.archive,
-                    on_turn_taken=record.conversation_changed,
-                    on_prepared_over=resources.metrics.count_prepared_answer,
-                    remote_tools=resources.remote_tools,
-                    phrases=resources.phrases,
-                    on_language_switched=providers.prepare_language,
                 )
             )
             record.attach(call)

@@ -9,10 +9,12 @@ from typing import Literal, TypeVar
 
 from media.audio.transcode import Transcoder
 from media.call.call import Call
-from media.call.components import CallComponents
+from media.call.components import CallComponents, CascadeComponents
+from media.call.conversation import Conversation
 from media.call.event_emitter import EventEmitter
 from media.call.phrase_audio import PhraseAudioCache
 from media.call.recording import RecordingWriter
+from media.call.responder import CallLine, MakeResponder
 from media.providers.chain.llm import LanguageModelChain
 from media.providers.chain.stt import SpeechToTextChain
 from media.providers.chain.tts import TextToSpeechChain
@@ -207,12 +209,13 @@ class ScriptedCall:
         voicemail_message: str = "",
         screening: Literal["answer", "end"] = "answer",
         screening_message: str = "",
+        make_responder: MakeResponder | None = None,
     ) -> None:
         """transfer_number: where callers are transferred to. resume: the state that the call is resumed from,
         `before_ms` after its first stream began. models: given, the providers are in chains that meter them, as in a
         server; these models are tried before the scripted one. remote_tools: control, as the call asks it to run
         tools. context: the call's first stream began at BEGAN. providers: chains in place of the scripted providers.
-        phrases: audio of fixed sentences."""
+        phrases: audio of fixed sentences. make_responder: answers in place of the cascade."""
         standin = [ProviderPlan("scripted")]
         self.plan = CallPlan(
             agent=AgentPlan(greeting=greeting, prompt="Be brief.", fallback_number=transfer_number, language=language),
@@ -250,22 +253,30 @@ class ScriptedCall:
         loop = asyncio.get_running_loop()
         self._began = loop.time()
         self._before_ms = before_ms
+        cascade = CascadeComponents(
+            stt=providers.stt,
+            llm=providers.llm,
+            tts=providers.tts,
+            track=track or self.track,  # type: ignore[arg-type]  # instead of a detector
+            wall_clock=lambda: BEGAN + timedelta(milliseconds=self.now()),
+            on_turn_taken=self._count_turn,
+            remote_tools=remote_tools,
+            phrases=phrases,
+        )
+
+        def converse(line: CallLine) -> Conversation:
+            self.conversation = Conversation(cascade, line)
+            return self.conversation
+
         self.call = Call(
             CallComponents(
                 plan=self.plan,
                 stream=self.carrier,
-                stt=providers.stt,
-                llm=providers.llm,
-                tts=providers.tts,
-                track=track or self.track,  # type: ignore[arg-type]  # instead of a detector
                 emitter=emitter,
                 clock=self.now,
-                wall_clock=lambda: BEGAN + timedelta(milliseconds=self.now()),
                 transcoder=Transcoder("PCMU", 8_000),
+                make_responder=make_responder or converse,
                 recorder=recorder,
-                on_turn_taken=self._count_turn,
-                remote_tools=remote_tools,
-                phrases=phrases,
             )
         )
         self._frames = 0

@@ -74,7 +74,7 @@ async def silences_of_turn(scripted: ScriptedCall, most_ms: int = 40_000) -> lis
             found.append(silent_ms)
             silent_ms = 0
         has_sounded = has_sounded or not silent_ms
-        is_busy = scripted.call._conversation._agent.is_busy or scripted.call._conversation.recogniser.is_unanswered
+        is_busy = scripted.conversation._agent.is_busy or scripted.conversation.recogniser.is_unanswered
         idle_ms = 0 if is_busy else idle_ms + FRAME_MS
         if idle_ms > 2_000:  # nothing is owed any more
             assert has_sounded, "the caller was left without a word"

@@ -161,12 +161,12 @@ def test_the_tools_of_a_call_are_freed_without_the_collector(seconds: float) -> 
         await scripted.silence(1_000)
         await scripted.say("are you open on sunday", 900)
         await scripted.silence(1_000)
-        conversation = scripted.call._conversation
+        conversation = scripted.conversation
         parts = [weakref.ref(part) for part in (conversation._tools, conversation.transcript, conversation)]
         del conversation
         await scripted.hang_up()
         await asyncio.sleep(0.1)
-        del scripted.call
+        del scripted.call, scripted.conversation
         assert [part() for part in parts] == [None, None, None]
 
     gc.collect()

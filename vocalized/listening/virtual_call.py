@@ -11,7 +11,8 @@ from typing import Final
 
 from media.audio.transcode import Transcoder
 from media.call.call import Call
-from media.call.components import CallComponents
+from media.call.components import CallComponents, CascadeComponents
+from media.call.conversation import make_cascade
 from media.call.event_emitter import EventEmitter
 from media.call.turn_hints import TurnHints
 from media.providers.local.speech import Recognition
@@ -123,20 +124,23 @@ def _components(
     llm = StandinLanguageModelOptions(first_token_ms=setup.llm_ms, text=setup.reply)
     tts = StandinTextToSpeechOptions(first_byte_ms=setup.tts_ms, audio_ms=setup.speech_ms)
     agent = AgentPlan(name="Front desk", greeting=setup.greeting, prompt="You answer the telephone.", language="en")
-    return CallComponents(
-        plan=CallPlan(agent=agent, stt=_STANDIN, llm=_STANDIN, tts=_STANDIN, turn=setup.turn),
-        stream=carrier,
+    cascade = CascadeComponents(
         stt=LocalSpeechToText(_TimedRecogniser(engines.recogniser)),
         llm=StandinLanguageModel("standin", llm),
         tts=StandinTextToSpeech("standin", tts, engines.pattern),
         track=track,
-        emitter=EventEmitter("call", sink),
-        clock=lambda: loop.time() * 1_000,
         wall_clock=lambda: datetime(2026, 11, 26, 12, 0, tzinfo=UTC),
-        transcoder=Transcoder("PCMU", 8_000),
         hints=_DelayedHints(engines.smart_turn, pool) if engines.smart_turn else None,
         completeness=engines.completeness,
         second_judge=engines.second_judge,
+    )
+    return CallComponents(
+        plan=CallPlan(agent=agent, stt=_STANDIN, llm=_STANDIN, tts=_STANDIN, turn=setup.turn),
+        stream=carrier,
+        emitter=EventEmitter("call", sink),
+        clock=lambda: loop.time() * 1_000,
+        transcoder=Transcoder("PCMU", 8_000),
+        make_responder=make_cascade(cascade),
     )
 
 

@@ -4,6 +4,7 @@ import pytest
 
 from media.call.keypad import Keypad
 from media.call.plan_tools import make_tools
+from media.call.sent_keys import SentKeys
 from media.call.termination import CallTermination
 from media.tools.remote import ToolRequest
 from media.tools.tool import Tool, ToolError
@@ -29,11 +30,12 @@ def make(
 ) -> tuple[dict[str, Tool], CallTermination]:
     termination = CallTermination(ScriptedCarrier(), lambda: 0.0)
     agent = AgentPlan(fallback_number=transfer_number, language=language)
+    sent_keys = SentKeys(ScriptedCarrier(), lambda: 0.0, lambda _: None, lambda _: None)
     plan = CallPlan(agent=agent, stt=[], llm=[], tts=[], tools=tools, workspace_id="w-1", agent_id="a-1")
     made = make_tools(
         plan,
         termination,
-        Keypad(ScriptedCarrier(), lambda: 0.0, lambda _: None, lambda *_: None, spoken("en")),
+        Keypad(sent_keys, lambda: 0.0, lambda _: None, lambda _: None, spoken("en")),
         remote=remote,
         call_id="c-1",
     )

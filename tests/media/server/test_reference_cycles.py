@@ -10,6 +10,7 @@ import pytest
 from websockets.server import ServerProtocol
 from yarl import URL
 
+from media.call.conversation import Conversation
 from media.server import listener
 from shared.plan import CallPlan, decode_plan
 from tests.media.server.conftest import PLAN, WorkerSetup
@@ -31,7 +32,8 @@ def weak_references(worker_setup: WorkerSetup) -> list["weakref.ref[object]"]:
     (connection,) = worker_setup.worker.connections
     assert connection.call is not None
     call = connection.call
-    conversation = call._conversation
+    conversation = call._responder
+    assert isinstance(conversation, Conversation)
     inbound, playback = call._inbound, call._mixer.agent
     agent, recogniser = conversation._agent, conversation.recogniser
     parts = (connection, connection._socket, call, conversation, agent, recogniser, inbound, playback, call.language)

@@ -7,7 +7,9 @@ import pytest
 from aiohttp import WSMsgType, WSServerHandshakeError
 
 from media.call.call import Call
-from media.call.components import CallComponents
+from media.call.components import CascadeComponents
+from media.call.conversation import make_cascade
+from media.call.responder import MakeResponder
 from media.providers.chain.stt import SpeechToTextChain
 from media.providers.ports import ProviderError, SpeechToTextSession, SpeechToTextSink
 from media.server.call_records import FolderCallRecord
@@ -116,11 +118,11 @@ class TestSecondJudge:
     ) -> None:
         judges: list[SecondJudge | None] = []
 
-        def make_call(components: CallComponents) -> Call:
+        def make(components: CascadeComponents) -> MakeResponder:
             judges.append(components.second_judge)
-            return Call(components)
+            return make_cascade(components)
 
-        monkeypatch.setattr("media.server.worker.Call", make_call)
+        monkeypatch.setattr("media.server.worker.make_cascade", make)
         phones = []
         for number in (1, 2):
             phones.append(await worker_setup.dial(f"MZ{number}"))

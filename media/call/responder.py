@@ -1,0 +1,110 @@
+"""The port of what answers a caller: the cascade of recogniser, model and voice, or a model that hears and speaks.
+
+A call gives its responder caller audio, keys and the time; the responder speaks through the output mixer. Whether it
+takes turns, and how it finds their ends, is its own affair: the cascade has a floor (`Conversation`), a realtime model
+may leave turns to its vendor, and a duplex model has none.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from media.call.call_language import CallLanguage
+from media.call.clock import CallClock
+from media.call.event_emitter import EventEmitter
+from media.call.output_mixer import OutputMixer
+from media.call.recording import RecordingWriter
+from media.call.recording_consent import RecordingConsent
+from media.call.sent_keys import SentKeys
+from media.call.taps import Tap
+from media.call.termination import CallTermination
+from media.call.usage import UsageTotals
+from media.providers.ports import Message
+from shared.events import EndReason
+from shared.plan import CallPlan
+
+
+@dataclass(frozen=True, slots=True)
+class CallLine:
+    """What a responder has of its call.
+
+    mixer: the line to the caller; `mixer.agent` takes utterances, `mixer.live` a voice without turns. termination: ends
+    the call. usage: what the responder uses is added to it. consent: told of announcements and refusals. sent_keys:
+    presses keys. recorder: None if the call is not recorded.
+    """
+
+    plan: CallPlan
+    clock: CallClock
+    emitter: EventEmitter
+    mixer: OutputMixer
+    termination: CallTermination
+    usage: UsageTotals
+    consent: RecordingConsent
+    sent_keys: SentKeys
+    recorder: RecordingWriter | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ResponderState:
+    """What another node needs to resume the call. messages: what was said and heard, without the utterance under way.
+    reported_turns: the caller's turns that were reported in events. announced: the announcements that were heard."""
+
+    messages: Sequence[Message] = ()
+    reported_turns: int = 0
+    announced: tuple[str, ...] = ()
+
+
+class Responder(Protocol):
+    """What answers the caller of one call. All methods run on the event loop; none but `close` waits."""
+
+    @property
+    def taps(self) -> Sequence[Tap]:
+        """Its readers of caller audio, in the order in which they get each frame."""
+
+    @property
+    def waits_for_silence(self) -> bool:
+        """Whether it has to hear silence while the carrier sends no audio, so that the caller's turn can end."""
+
+    @property
+    def language(self) -> CallLanguage:
+        """The language that the call is in."""
+
+    def begin(self) -> None:
+        """The line is open: says the greeting, or waits for the caller."""
+
+    def frame_heard(self, audio_ms: int) -> None:
+        """All taps have had a frame of 20 ms, which ends at `audio_ms` of the audio clock; the frame path."""
+
+    def on_played(self) -> None:
+        """A mark of the agent's came back: `mixer.agent` knows what was heard."""
+
+    def on_digit(self, digit: str) -> None:
+        """The caller pressed a key."""
+
+    def tick(self, now: float) -> None:
+        """Checks what depends on time; called about four times a second."""
+
+    def line_is_free(self) -> None:
+        """A person who spoke in the agent's place has given the line back."""
+
+    def say(self, text: str) -> None:
+        """Says this as soon as nobody speaks."""
+
+    def say_last(self, text: str) -> None:
+        """Says this at once, as the last words before the line is closed."""
+
+    def machine_answered(self) -> None:
+        """An answering machine has answered: leaves a message or ends the call."""
+
+    def end(self, reason: EndReason) -> None:
+        """Ends the call after a goodbye."""
+
+    def state(self) -> ResponderState:
+        """What was said so far."""
+
+    async def close(self) -> None:
+        """The call is over: reports what is open, and frees everything."""
+
+
+# Makes the responder of a call.
+MakeResponder = Callable[[CallLine], Responder]
