@@ -1,4 +1,7 @@
-"""Serves the addresses of all sources: reads a request, verifies it, and has its source answer it."""
+"""Serves the addresses of all sources of webhooks.
+
+`Webhooks` reads a request, finds the source that it belongs to, verifies it, and has the source answer it.
+"""
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
@@ -9,23 +12,70 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from control.db.pool import Pool
+from control.http.request import origin_of, read_body
 from control.http.services import Services
 from control.http.webhook_activity import WebhookActivity
 from control.webhooks.service import SourceDefinition, WebhookMetrics, make_parts
 from control.webhooks.source import (
+    FORM,
+    JSON,
+    MAX_BODY_BYTES,
     BadSignature,
     SourceReader,
     WebhookOptions,
     WebhookRequest,
     WebhookSource,
-    read_request,
 )
 from control.webhooks.stripe import STRIPE
 from control.webhooks.telnyx.calls import TELNYX
 from control.webhooks.twilio.calls import TWILIO
-from shared.errors import Forbidden
+from shared.errors import Forbidden, Problem
 
 log = structlog.get_logger()
+
+
+# --- The table of sources --------------------------------------------------------------------------------------------
+
+# Where several sources share an address, the first one whose reader claims a request takes it; a request that none
+# claims is the first source's.
+SOURCES: Final[tuple[SourceDefinition, ...]] = (TELNYX, TWILIO, STRIPE)
+WEBHOOK_ROUTES: Final = tuple(dict.fromkeys(route for source in SOURCES for route in source.routes))
+
+
+# --- Requests --------------------------------------------------------------------------------------------------------
+
+
+class UnsupportedWebhookBody(Problem):
+    """The body is neither a form nor JSON."""
+
+    status, type, default_code = 415, "invalid_request", "unsupported_body"
+
+
+async def read_request(request: web.Request, timeout_s: float, max_bytes: int = MAX_BODY_BYTES) -> WebhookRequest:
+    """Reads the body, of `max_bytes` at most. Raises UnsupportedWebhookBody, and what
+    `read_body` raises: BodyTooLarge, BodyTooSlow and Malformed."""
+    return WebhookRequest(
+        target=_target(request),
+        headers=request.headers,
+        query=request.query,
+        content_type=request.content_type,
+        body=await _read_supported(request, timeout_s, max_bytes),
+        request_id=origin_of(request).request_id,
+    )
+
+
+async def _read_supported(request: web.Request, timeout_s: float, max_bytes: int) -> bytes:
+    if not request.body_exists:
+        return b""
+    if request.content_type not in (FORM, JSON):
+        raise UnsupportedWebhookBody("The body must be a form or JSON.")
+    return await read_body(request, timeout_s, max_bytes)
+
+
+def _target(request: web.Request) -> str:
+    """A proxy may send an absolute URL in the request line (RFC 9112, section 3.2.2): its host is not trusted."""
+    target = request.raw_path
+    return target if target.startswith("/") else request.rel_url.raw_path_qs
 
 
 def verified_reader(
@@ -43,10 +93,7 @@ def verified_reader(
     return reader
 
 
-# Where several sources share an address, the first one whose reader claims a request takes it; a request that none
-# claims is the first source's.
-SOURCES: Final[tuple[SourceDefinition, ...]] = (TELNYX, TWILIO, STRIPE)
-WEBHOOK_ROUTES: Final = tuple(dict.fromkeys(route for source in SOURCES for route in source.routes))
+# --- Addresses and handlers ------------------------------------------------------------------------------------------
 
 
 class Webhooks:

@@ -11,9 +11,8 @@ from uuid import UUID
 import msgspec
 from aiohttp import web
 
-from control.http.request import origin_of, read_body
 from control.webhooks.queries import OpenEvent
-from shared.errors import Malformed, Problem
+from shared.errors import Malformed
 
 # --- A request as it arrived -----------------------------------------------------------------------------------------
 
@@ -22,12 +21,6 @@ JSON: Final = "application/json"
 _MAX_FIELDS: Final = 300
 # By default: the longest that carriers send have some KB. A form is parsed before its signature can be checked.
 MAX_BODY_BYTES: Final = 65_536
-
-
-class UnsupportedWebhookBody(Problem):
-    """The body is neither a form nor JSON."""
-
-    status, type, default_code = 415, "invalid_request", "unsupported_body"
 
 
 @dataclass(frozen=True)
@@ -52,33 +45,6 @@ class WebhookRequest:
         """A form's fields, also the empty ones, which are signed too; or the texts of a JSON object. Raises Malformed
         (codes broken_body, not_json)."""
         return _json_fields(self.body) if self.is_json else _form_fields(self.body)
-
-
-async def read_request(request: web.Request, timeout_s: float, max_bytes: int = MAX_BODY_BYTES) -> WebhookRequest:
-    """Reads the body, of `max_bytes` at most. Raises UnsupportedWebhookBody, and what
-    `read_body` raises: BodyTooLarge, BodyTooSlow and Malformed."""
-    return WebhookRequest(
-        target=_target(request),
-        headers=request.headers,
-        query=request.query,
-        content_type=request.content_type,
-        body=await _read_supported(request, timeout_s, max_bytes),
-        request_id=origin_of(request).request_id,
-    )
-
-
-async def _read_supported(request: web.Request, timeout_s: float, max_bytes: int) -> bytes:
-    if not request.body_exists:
-        return b""
-    if request.content_type not in (FORM, JSON):
-        raise UnsupportedWebhookBody("The body must be a form or JSON.")
-    return await read_body(request, timeout_s, max_bytes)
-
-
-def _target(request: web.Request) -> str:
-    """A proxy may send an absolute URL in the request line (RFC 9112, section 3.2.2): its host is not trusted."""
-    target = request.raw_path
-    return target if target.startswith("/") else request.rel_url.raw_path_qs
 
 
 def _form_fields(body: bytes) -> list[tuple[str, str]]:

@@ -22,14 +22,14 @@ LOOK_AFTER_S: Final = (300.0, 600.0, 1_800.0, 7_200.0, 43_200.0)
 
 
 class ReadPriceJob(msgspec.Struct, frozen=True):
-    """Payload of the job. looks: how often the carrier had no price yet."""
+    """Payload of the job. looks: How often the carrier had no price yet."""
 
     call_id: UUID
     looks: int = 0
 
 
 async def enqueue_price(db: Connection, before: CallState, report: CarrierStatus) -> None:
-    """Has the price read of a connected call whose end a carrier reports for the first time."""
+    """Has the price of a connected call read when the carrier reports its end for the first time."""
     is_end = report.status in FINAL and bool(report.duration_s)
     if report.carrier == "twilio" and is_end and not before.details.carrier.duration_s:
         await _enqueue(db, ReadPriceJob(before.id))
@@ -40,8 +40,10 @@ async def _enqueue(db: Connection, job: ReadPriceJob) -> None:
 
 
 async def apply_status(db: Connection, report: CarrierStatus) -> None:
-    """Applies a carrier's report, which may be late, repeated or out of order. Unknown calls are ignored. A test of
-    answering-machine detection that found a machine ends our outbound call."""
+    """Applies a carrier's report, which may be late, repeated or out of order. Reports of unknown calls are ignored.
+
+    An outbound call ends if the detection of answering machines has found one.
+    """
     call = await records_queries.lock_call(
         db, report.carrier, report.carrier_call_id, report.call_id, session_id=report.session_id
     )
@@ -60,8 +62,10 @@ async def apply_status(db: Connection, report: CarrierStatus) -> None:
 
 
 def _ends_for_machine(before: CallState, report: CarrierStatus) -> bool:
-    """Whether an outbound call is to be ended, once, because a machine has taken it: where the agent leaves a message,
-    after the machine's greeting."""
+    """Returns whether to end an outbound call because a machine has answered it.
+
+    That happens once. If the agent leaves a message, it happens after the greeting of the machine.
+    """
     is_ours = before.direction == "outbound" and not before.is_test
     if not is_ours or before.is_final or before.details.meant_end is not None:
         return False
@@ -70,7 +74,9 @@ def _ends_for_machine(before: CallState, report: CarrierStatus) -> bool:
 
 
 def _current_id(before: CallState, report: CarrierStatus) -> str:
-    """The carrier may change its id of a call that runs (Telnyx). That of a transferred one stays: the events of the
-    target's leg name the call by it."""
+    """Returns the carrier's id of the call. Telnyx may change the id of a running call.
+
+    The id of a transferred call stays, because the events of the target's leg name the call by it.
+    """
     is_kept = before.is_final or before.details.carrier.transfer_called is not None
     return before.carrier_call_id if is_kept and before.carrier_call_id else report.carrier_call_id

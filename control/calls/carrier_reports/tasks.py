@@ -30,7 +30,7 @@ MILLIONTH: Final = Decimal("0.000001")
 
 
 async def load_extra_prices(db: Connection, platform: Platform) -> ExtraPrices:
-    """From the settings, which are in millionths of a US dollar."""
+    """Loads the prices from the settings, which are in millionths of a US dollar."""
     keys = ("twilio_stream_price", "twilio_recording_price", "twilio_detection_price")
     return ExtraPrices(*[await platform.setting(db, key) * MILLIONTH for key in keys])
 
@@ -39,8 +39,10 @@ log = structlog.get_logger()
 
 
 def make_price_job(pool: Pool, carriers: Carriers, platform: Platform) -> JobHandler:
-    """Stores the price and an estimate of what the carrier bills separately. An adjusting row of the ledger makes the
-    sum the call's cost. platform: holds the prices of the estimate."""
+    """Returns the job that stores the price of a call, and an estimate of what the carrier bills separately.
+
+    An adjusting row of the ledger makes their sum the cost of the call. platform: Holds the prices of the estimate.
+    """
 
     async def run(payload: bytes) -> None:
         job = decode_payload(payload, ReadPriceJob)
@@ -77,7 +79,7 @@ async def _target_legs(pool: Pool, call_id: UUID) -> list[str]:
 
 
 async def _total_price(carrier: CallPricing, call: CallState, legs: Sequence[str]) -> Decimal | None:
-    """With the legs of warm transfers, each of which is a call of its own for the carrier."""
+    """Returns the price with the legs of warm transfers, each of which is a call of its own for the carrier."""
     prices = [await carrier.call_price(call.carrier_call_id or "", with_transfer=_was_transferred(call))]
     prices += [await carrier.call_price(leg, with_transfer=False) for leg in legs]
     known = [price for price in prices if price is not None]
@@ -85,7 +87,7 @@ async def _total_price(carrier: CallPricing, call: CallState, legs: Sequence[str
 
 
 def _was_transferred(call: CallState) -> bool:
-    """Whether the carrier dialled further legs, reached or not."""
+    """Returns whether the carrier dialled further legs, reached or not."""
     return call.details.transfer is not None or bool(call.details.returns)
 
 

@@ -96,7 +96,7 @@ def _key(call_id: UUID, leg: int) -> str:
 
 
 class NoMediaNode(Exception):
-    """No media node takes the call. reason: "no_node" (none alive, or all full or draining), "bus_away"."""
+    """No media node takes the call. reason: "no_node" (no node is alive, or all are full or draining) or "bus_away"."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"no media node: {reason}")
@@ -109,7 +109,7 @@ class CallNotLive(Exception):
 
 @dataclass(frozen=True, slots=True)
 class StreamTarget:
-    """Where the carrier opens the media stream. url: the node's base, without a path. token: valid once, within a
+    """Where the carrier opens the media stream. url: The node's base, without a path. token: Valid once, within a
     minute."""
 
     url: str
@@ -121,8 +121,8 @@ class MediaAssignment:
     """All methods raise BusUnavailable, except `assign`, which raises NoMediaNode then."""
 
     def __init__(self, bus: BusClient, authority: BusAuthority, allowed: Sequence[str] = ()) -> None:
-        """allowed: the only media addresses that calls are assigned to, all below one that ends with `/*`; empty allows
-        every node."""
+        """allowed: The only media addresses to which calls are assigned. An entry that ends with `/*` allows all
+        addresses below it; an empty list allows every node."""
         self.authority = authority
         self._nodes = NodeRegistry(bus, authority, allowed=allowed)
         self._tickets = Tickets(bus, authority.unsigned)
@@ -132,13 +132,19 @@ class MediaAssignment:
         self._commands = CommandStream(bus, authority)
 
     async def assign(self, admitted: AdmittedCall, exclude: Collection[str] = ()) -> StreamTarget:
-        """Chooses a node and issues a ticket for the call's plan. exclude: ids of nodes that lost the call; if no
-        other node is alive, one of them is chosen. Raises NoMediaNode.
+        """Chooses a node and issues a ticket for the call's plan.
 
-        A stream is assigned once: asked again, because a carrier repeats its webhook or somebody replays a captured
-        one, the answer is the same, and its ticket can be used once. Only a ticket that nobody used in time, or whose
-        node lost the call, is replaced. Where Redis lost the assignment, and a node reports the stream, the answer has
-        a ticket that is worth nothing."""
+        A stream is assigned once. If a carrier repeats its webhook, or somebody replays a captured webhook, the answer
+        is the same, and its ticket can be used once. A ticket is replaced only if it was not used in time, or if its
+        node lost the call. If Redis lost the assignment, and a node reports the stream, the answer has a useless
+        ticket.
+
+        Args:
+            exclude: Ids of nodes that lost the call. If no other node is alive, one of them is chosen.
+
+        Raises:
+            NoMediaNode: No node takes the call, or Redis is unavailable.
+        """
         try:
             node = await self._choose_node(exclude)
             made = Assignment(node.url, await self._issue_ticket(node, admitted), node.node_id)
@@ -148,7 +154,7 @@ class MediaAssignment:
         return StreamTarget(stands.url, stands.token, stands.node_id)
 
     async def find_assignment(self, call_id: UUID, leg: int) -> StreamTarget | None:
-        """The node and ticket that a stream of a call was given."""
+        """Returns the node and the ticket of a call's stream; None if it was not assigned."""
         found = await self._assignments.get(call_id, leg)
         return None if found is None else StreamTarget(found.url, found.token, found.node_id)
 
@@ -167,7 +173,8 @@ class MediaAssignment:
         return made
 
     async def _issue_ticket(self, node: NodeState, admitted: AdmittedCall) -> str:
-        """For a node of the version before, the plan has no voucher, which that node would not know."""
+        """Issues a ticket. For a node of the previous version the plan has no voucher, because that node does not know
+        it."""
         plan, link = admitted.plan, None
         if node.card:
             peer = self.authority.enrolment.find_peer(node.card)
@@ -178,11 +185,16 @@ class MediaAssignment:
     async def wait_for_outcome(
         self, call_id: UUID, node_id: str | None, wait_s: float, *, leg: int = 0
     ) -> StreamOutcome | None:
-        """How the call's stream ended, which decides what follows. None: it was lost, and the call is to continue on
-        another node.
+        """Returns how the call's stream ended, which decides what follows.
 
-        Media stores the outcome before it closes the socket, but the carrier's webhook may be faster: waits up to
-        `wait_s`, unless the node that had the call is gone. node_id, leg: see `find_node_id`.
+        Media stores the outcome before it closes the socket, but the carrier's webhook may be faster. So this waits up
+        to `wait_s`, unless the node that had the call is gone.
+
+        Args:
+            node_id, leg: See `find_node_id`.
+
+        Returns:
+            None: The stream was lost, and the call is to continue on another node.
         """
         loop = asyncio.get_running_loop()
         until = loop.time() + wait_s
@@ -196,7 +208,7 @@ class MediaAssignment:
         return outcome
 
     async def is_lost(self, call_id: UUID, node_id: str | None, leg: int) -> bool:
-        """Whether the stream can have no outcome any more: there is none, and its node is gone."""
+        """Returns whether the stream has no outcome, and cannot get one because its node is gone."""
         if (
             not node_id
             or await self._get_outcome(call_id, leg) is not None
@@ -206,13 +218,16 @@ class MediaAssignment:
         return await self._get_outcome(call_id, leg) is None  # stored just before the node was gone
 
     async def _get_outcome(self, call_id: UUID, leg: int) -> StreamOutcome | None:
-        """The outcome of this stream or a later one; that of an earlier stream says nothing about this one."""
+        """Returns the outcome of this stream or of a later stream. The outcome of an earlier stream does not count."""
         outcome = await self._checkpoints.get_outcome(str(call_id))
         return outcome if outcome is not None and outcome.leg >= leg else None
 
     async def find_node_id(self, call_id: UUID, node_id: str, leg: int) -> str:
-        """The node that has, or had, the call's stream `leg`. node_id: the one that it was assigned to. Where several
-        nodes share an address, the socket may have reached another one: the heartbeat or the checkpoint names it."""
+        """Returns the node that has, or had, the call's stream `leg`.
+
+        node_id: The node to which the stream was assigned. If several nodes share an address, the socket may have
+        reached another node, which the heartbeat or the checkpoint names.
+        """
         (call,) = await self._live.get([str(call_id)])
         if call is not None and call.leg == leg:
             return call.node_id
@@ -223,29 +238,36 @@ class MediaAssignment:
         return not await self._nodes.is_alive(await self.find_node_id(call_id, node_id, leg))
 
     async def is_streaming(self, call_id: UUID, leg: int) -> bool:
-        """Whether a node that is alive reports the call's stream `leg`."""
+        """Returns whether a node that is alive reports the call's stream `leg`."""
         (call,) = await self._live.get([str(call_id)])
         return call is not None and call.leg == leg and await self._nodes.is_alive(call.node_id)
 
     async def get_checkpoint(self, call_id: UUID) -> Checkpoint | None:
-        """The checkpoint that the call continues from; None without one."""
+        """Returns the checkpoint from which the call continues; None without one."""
         return await self._checkpoints.get(str(call_id))
 
     async def forget_conversations(self, call_ids: Sequence[UUID]) -> None:
-        """Removes the conversations of calls whose end is stored from the bus. Their outcomes stay until they expire,
-        because the carrier may ask only now."""
+        """Removes the conversations of these calls, whose end is stored, from the bus. Their outcomes stay until they
+        expire, because the carrier may not have asked for them yet."""
         await self._checkpoints.delete([str(call_id) for call_id in call_ids])
 
     async def send_command(
         self, call_id: UUID, command: Command, wait_s: float, *, command_id: str | None = None
     ) -> str | None:
-        """Sends a command to the node of a running call. Returns DONE or OUTCOME_UNKNOWN (shared.bus.commands), or the
-        reason why not; None when the node did not answer in time: the command may have been carried out. Raises
-        CallNotLive.
+        """Sends a command to the node of a running call.
 
-        command_id: the same for a command that may have been sent before. It is carried out once at most: a node
-        remembers what it carried out, and other nodes cannot claim it any more. If it is known to be done, it is not
-        sent again; nor is one that was claimed to a call that is over: a transfer that was carried out ends the call.
+        Args:
+            command_id: The same for a command that may have been sent before. It is carried out once at most: a node
+                remembers what it carried out, and other nodes can no longer claim it. A command that is known to be
+                done is not sent again. Nor is a claimed command to a call that is over, because a transfer ends the
+                call.
+
+        Returns:
+            DONE or OUTCOME_UNKNOWN (shared.bus.commands), or the reason why the node did not carry it out. None: The
+            node did not answer in time, and may have carried it out.
+
+        Raises:
+            CallNotLive: No node reports the call.
         """
         if command_id is not None and await self._is_done(command_id):
             return DONE
@@ -259,19 +281,19 @@ class MediaAssignment:
         return await self._commands.wait_for_answer(sent.id, wait_s)
 
     async def _is_done(self, command_id: str) -> bool:
-        """Whether a command's answer is DONE. Forgets any other, which may have changed since."""
+        """Returns whether a command's answer is DONE. Forgets any other answer, which may have changed since."""
         answer = await self._commands.wait_for_answer(command_id, 0.0)
         if answer not in (None, DONE):
             await self._commands.forget_answer(command_id)
         return answer == DONE
 
     async def find_live(self, call_ids: Sequence[UUID]) -> dict[UUID, LiveCall]:
-        """Those of these calls that a node reports."""
+        """Returns the calls among these that a node reports."""
         found = await self._live.get([str(call_id) for call_id in call_ids])
         return {call_id: one for call_id, one in zip(call_ids, found, strict=True) if one is not None}
 
     def _find_link(self, call: LiveCall) -> Sealer | None:
-        """Raises CallNotLive for a call whose node is not believed any more."""
+        """Returns the key of the call's node. Raises CallNotLive if the node is no longer trusted."""
         try:
             return self.authority.enrolment.find_peer(call.card).link if call.card else None
         except ForgedEntry as fault:
@@ -293,7 +315,7 @@ async def record_media_node(db: Connection, admitted: AdmittedCall, node_id: str
 
 
 async def record_loss(db: Connection, call_id: UUID, leg: int, now: datetime) -> None:
-    """The stream `leg` ended without an outcome: its node is gone. Nothing for a call that does not exist."""
+    """Stores that a media stream was lost with its node, so that the end of the call does not count as the caller's."""
     call = await records_queries.lock_one(db, call_id)
     if call is not None:
         await save_changes(db, [(call.state, mark_lost(call.state, leg, now))])
@@ -305,8 +327,11 @@ STREAM_ENDED: Final = "calls.stream_ended"
 
 
 class StreamEndedJob(msgspec.Struct, frozen=True):
-    """Payload of the job that carries out what comes after a media stream. leg: of the stream. stream_id: the carrier's
-    id of it. session_id: the carrier's id of the call that stays when carrier_call_id changes; empty where unknown."""
+    """Payload of the job that carries out what comes after a media stream.
+
+    leg, stream_id: Our number and the carrier's id of the stream. session_id: The carrier's id of the call that stays
+    when carrier_call_id changes; empty if it is unknown.
+    """
 
     call_id: UUID
     leg: int
@@ -316,9 +341,11 @@ class StreamEndedJob(msgspec.Struct, frozen=True):
 
 
 async def enqueue_stream_ended(db: Connection, state: CallState, leg: int) -> None:
-    """Only for Telnyx, which keeps a call up when its stream ends, and does not promise to report an end that was ours
-    (docs: media-streaming). Does nothing for a stream whose id is not stored: its webhook, or the delayed hang-up
-    follows."""
+    """Has a job carry out what comes after a media stream at Telnyx.
+
+    Telnyx keeps a call up when its stream ends, and does not promise to report an end that was ours (docs:
+    media-streaming). If the id of the stream is not stored, Telnyx's webhook or the delayed hang-up follows instead.
+    """
     stream_id = next((one.stream for one in reversed(state.details.legs) if one.leg == leg), "")
     if state.carrier == "telnyx" and state.carrier_call_id and stream_id:
         session_id = state.details.carrier.session or ""
@@ -333,8 +360,11 @@ _CARRIERS: Final = frozenset(get_args(CarrierName))
 
 
 class HangupJob(msgspec.Struct, frozen=True):
-    """Payload of the job that ends a call. reason: stored as the call's end reason where media ends it. None: media has
-    ended already, so the carrier is asked, unless it has reported the end by then. polite: the agent says goodbye."""
+    """Payload of the job that ends a call.
+
+    reason: Stored as the end reason of the call if media ends it. None: Media has ended already, so the carrier is
+    asked to hang up unless it has reported the end by then. polite: The agent says goodbye.
+    """
 
     call_id: UUID
     carrier: CarrierName
@@ -346,7 +376,7 @@ class HangupJob(msgspec.Struct, frozen=True):
 async def enqueue_hangup(
     db: Connection, state: CallState, reason: EndReason | None, *, delay_s: float = 0, polite: bool = False
 ) -> None:
-    """Ends the call by a job after `delay_s`; does nothing for a call that no carrier has."""
+    """Has a job end the call after `delay_s`; does nothing for a call that no carrier has."""
     if state.carrier in _CARRIERS and state.carrier_call_id is not None:
         fields = {"call_id": state.id, "carrier": state.carrier, "carrier_call_id": state.carrier_call_id}
         job = msgspec.convert({**fields, "reason": reason, "polite": polite}, HangupJob)

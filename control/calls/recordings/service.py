@@ -26,8 +26,11 @@ REDACT_AFTER_S: Final = 5.0
 
 
 class FetchRecordingJob(msgspec.Struct, frozen=True):
-    """Payload of the job that fetches a carrier's recording. recording_id: its key in CallDetails.carrier_recordings,
-    which is the leg's id where the carrier gave none to the recording."""
+    """Payload of the job that fetches a carrier's recording.
+
+    recording_id: The recording's key in CallDetails.carrier_recordings. That is the id of the leg if the carrier gave
+    the recording no id.
+    """
 
     call_id: UUID
     recording_id: str
@@ -58,8 +61,10 @@ class DiscardRecordingsJob(msgspec.Struct, frozen=True):
 
 
 async def add_recording(db: Connection, recording: CarrierRecording) -> None:
-    """Stores that a carrier made a recording, and has a job fetch it, once. A call may have several, each with an
-    id of its own, or at least a leg's."""
+    """Stores that a carrier made a recording, and has a job fetch it, once.
+
+    A call may have several recordings, each with an id of its own or with the id of a leg.
+    """
     name = recording.recording_id or recording.leg_id
     call = await records_queries.lock_call(
         db, recording.carrier, recording.carrier_call_id, recording.call_id, session_id=recording.session_id
@@ -80,8 +85,11 @@ async def add_recording(db: Connection, recording: CarrierRecording) -> None:
 
 
 async def enqueue_recording_starts(db: Connection, changes: Iterable[CallChange]) -> None:
-    """Has the carrier record, from now on, the running calls whose announcement was heard, where settings say that it
-    records. Once a call: it records on while a call's media streams change, each of which may announce it again."""
+    """Has the carrier record running calls whose callers have now heard that they are recorded.
+
+    This happens once for each call: the carrier goes on recording while the media streams of a call change, and each
+    stream may announce the recording again.
+    """
     for before, after in changes:
         consent = after.details.consent
         is_new = before.details.consent.announced_at is None and consent.announced_at is not None
@@ -100,8 +108,10 @@ async def enqueue_joins(db: Connection, changes: Iterable[CallChange]) -> None:
 
 
 async def enqueue_redactions(db: Connection, changes: Iterable[CallChange], changed_texts: Collection[UUID]) -> None:
-    """For calls that are redacted and have a recording that is not, or that is not redacted as their texts are now.
-    changed_texts: calls of which a text was redacted just now."""
+    """Has recordings redacted of calls that are redacted and have a new recording, or newly redacted texts.
+
+    changed_texts: Calls of which a text was redacted just now.
+    """
     for before, after in changes:
         is_new = before.details.recordings != after.details.recordings or (after.is_final and not before.is_final)
         if after.details.redaction.kinds and after.details.recordings and (is_new or after.id in changed_texts):
@@ -110,7 +120,7 @@ async def enqueue_redactions(db: Connection, changes: Iterable[CallChange], chan
 
 
 async def enqueue_discards(db: Connection, changes: Iterable[CallChange]) -> None:
-    """For calls that discard their recordings since this change, or of which another recording was stored since."""
+    """Has recordings deleted of calls that discard them since this change, or that have got another recording since."""
     for before, after in changes:
         is_new = after.details.recordings != before.details.recordings or not before.details.discards_recordings
         if after.details.discards_recordings and is_new:
@@ -123,5 +133,5 @@ async def enqueue_discard(db: Connection, call_id: UUID) -> None:
 
 
 def discard_payload(call_id: UUID) -> bytes:
-    """Of the call's job."""
+    """Returns the payload of the call's job."""
     return msgspec.json.encode(DiscardRecordingsJob(call_id))

@@ -69,10 +69,10 @@ RETRY_AFTER_S: Final = (0.3, 0.7, 1.5)
 
 @runtime_checkable
 class FindsRecordings(Protocol):
-    """A carrier that may report a recording without its id (Telnyx)."""
+    """A carrier that may report a recording without the id of the recording (Telnyx)."""
 
     async def find_recording(self, call_leg_id: str) -> str | None:
-        """The recording's id. Raises CarrierRefused and CarrierUnavailable."""
+        """Returns the recording's id. Raises CarrierRefused and CarrierUnavailable."""
 
 
 # --- A carrier begins to record --------------------------------------------------------------------------------------
@@ -81,8 +81,10 @@ class FindsRecordings(Protocol):
 def make_start_recording_job(
     pool: Pool, carriers: Carriers, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 ) -> JobHandler:
-    """Asks the carrier until it records or the call is over. A caller who refuses at the same moment is not recorded:
-    the recording is stopped again."""
+    """Returns the job that asks the carrier until it records or the call is over.
+
+    If the caller refuses at the same moment, the recording is stopped again.
+    """
 
     async def run(payload: bytes) -> None:
         call_id = decode_payload(payload, StartRecordingJob).call_id
@@ -100,7 +102,7 @@ def make_start_recording_job(
 
 
 async def _stop_if_refused(pool: Pool, call_id: UUID) -> None:
-    """The job that stops it may have run before it began."""
+    """Has the recording deleted again. The job that stops it may have run before it began."""
     async with pool.transaction() as db:
         await enter_platform(db)
         call = await records_queries.lock_one(db, call_id)
@@ -109,7 +111,7 @@ async def _stop_if_refused(pool: Pool, call_id: UUID) -> None:
 
 
 async def _starts(carriers: Carriers, call: CallState) -> bool:
-    """False while the call is not in progress at the carrier. Raises JobFailed."""
+    """Returns False while the call is not in progress at the carrier. Raises JobFailed."""
     try:
         await carriers.get(call.carrier).start_recording(call.carrier_call_id or "", str(call.id))
     except CarrierRefused as refused:
@@ -125,10 +127,15 @@ async def _starts(carriers: Carriers, call: CallState) -> bool:
 
 
 def make_fetch_recording_job(pool: Pool, carriers: Carriers, storage: Storage, *, delete: bool = True) -> JobHandler:
-    """Copies a carrier's recording into our storage. delete: deletes it at the carrier afterwards, for which its id is
-    needed: it is looked up by the leg where the webhook carried none. One that is kept no longer is only deleted, and
-    so is that of a call that is redacted: it begins at another time than the call's clock, so nobody can tell where in
-    it something was said."""
+    """Returns the job that copies a carrier's recording into our storage.
+
+    Recordings that are kept no longer are only deleted. So are recordings of redacted calls: a carrier's recording
+    begins at another time than the call's clock, so it is unknown where in it something was said.
+
+    Args:
+        delete: Deletes the recording at the carrier afterwards. That needs its id, which is looked up by the leg if the
+            webhook carried none.
+    """
 
     async def run(payload: bytes) -> None:
         job = decode_payload(payload, FetchRecordingJob)
@@ -154,7 +161,7 @@ def make_fetch_recording_job(pool: Pool, carriers: Carriers, storage: Storage, *
 
 
 async def _is_redacted(pool: Pool, call: CallState) -> bool:
-    """Also where no event of the call has come yet."""
+    """Returns whether the call is redacted, also if none of its events has arrived yet."""
     if call.details.redaction.kinds:
         return True
     async with pool.transaction() as db:
@@ -163,7 +170,7 @@ async def _is_redacted(pool: Pool, call: CallState) -> bool:
 
 
 async def _find_recording(carrier: Carrier, leg_id: str) -> str:
-    """The id of a recording that was reported without one; empty while the carrier does not know it."""
+    """Returns the id of a recording that was reported without one; empty while the carrier does not know it."""
     if not leg_id or not isinstance(carrier, FindsRecordings):
         return ""
     try:
@@ -174,8 +181,11 @@ async def _find_recording(carrier: Carrier, leg_id: str) -> str:
 
 
 async def _download(carrier: Carrier, recording: str, url: str, into: IO[bytes]) -> None:
-    """By the recording's id, for which the carrier makes a fresh address. The reported address is valid for ten minutes
-    at Telnyx: it is used where there is no id, or where the id finds nothing yet."""
+    """Downloads by the recording's id, for which the carrier makes a fresh address.
+
+    The reported address is valid for ten minutes at Telnyx. It is used if there is no id, or if the id finds nothing
+    yet.
+    """
     code = "unknown"
     for one in dict.fromkeys(name for name in (recording, url) if name):
         try:
@@ -211,8 +221,11 @@ async def _copy(
 
 
 async def _record_copy(pool: Pool, call_id: UUID, recording_id: str, copied: StoredCarrierRecording) -> bool:
-    """A recording by media stays the call's recording; of the carrier's, the one that is copied first is. False where
-    it is discarded since: the copy is deleted."""
+    """Stores the copy. It is the call's recording, unless there is one by media or an earlier copy.
+
+    Returns:
+        False: The recording was discarded meanwhile, and the copy is deleted.
+    """
     async with pool.transaction() as db:
         await enter_platform(db)
         call = await records_queries.lock_one(db, call_id)
@@ -253,8 +266,10 @@ def _get_carrier(carriers: Carriers, current: CallState) -> Carrier:
 
 
 def make_join_recordings_job(pool: Pool, storage: Storage) -> JobHandler:
-    """Joins the recordings of a call's media streams into one; the parts stay in storage. Of a call that
-    discards its recordings it deletes what a worker that was killed may have joined."""
+    """Returns the job that joins the recordings of a call's media streams; the parts stay in storage.
+
+    If the call discards its recordings, the job deletes what a killed worker may have joined.
+    """
 
     async def run(payload: bytes) -> None:
         call_id = decode_payload(payload, JoinRecordingsJob).call_id
@@ -294,7 +309,7 @@ def make_join_recordings_job(pool: Pool, storage: Storage) -> JobHandler:
 
 @dataclass(frozen=True, slots=True)
 class _Redacted:
-    """What the job made: recordings in the order of the streams, and which of them the call's recording is."""
+    """The redacted recordings in the order of the streams, and the key and length of the call's recording."""
 
     recordings: tuple[StreamRecording, ...]
     key: str
@@ -302,8 +317,10 @@ class _Redacted:
 
 
 def make_redact_recordings_job(pool: Pool, storage: Storage) -> JobHandler:
-    """Redacts each recording under a key of its own, joins them, makes the result the call's recording, and deletes the
-    originals. May be repeated: what is silent stays so. Where nobody can tell what must be silent, it is withheld."""
+    """Returns the job that redacts each recording under a new key, joins the results, and deletes the originals.
+
+    The job may be repeated: silence stays silence. A recording is withheld if it is unknown what must be silent in it.
+    """
 
     async def run(payload: bytes) -> None:
         current = await load_state(pool, decode_payload(payload, RedactRecordingsJob).call_id)
@@ -354,7 +371,7 @@ async def _redact(storage: Storage, call: CallState, stretches: Sequence[Stretch
 async def _redact_part(
     storage: Storage, call: CallState, part: StreamRecording, stretches: Sequence[Stretch]
 ) -> StreamRecording:
-    """Through a file, because a recording may have hundreds of megabytes."""
+    """Redacts one recording through a file, because it may have hundreds of megabytes."""
     layout = await read_wav_layout(storage, part.storage_key)
     size = await storage.size(part.storage_key)
     require_plain_wav(layout, size)
@@ -370,8 +387,14 @@ async def _redact_part(
 
 
 async def _save(pool: Pool, read: CallState, said: Utterances, redacted: _Redacted | WithholdingReason) -> None:
-    """Makes the redacted recording the call's, or stores why it is withheld. said: what it was made by. Raises
-    JobFailed if turns or recordings came meanwhile: the job is tried again with them."""
+    """Makes the redacted recording the call's recording, or stores why it is withheld.
+
+    Args:
+        said: The utterances by which the recording was redacted.
+
+    Raises:
+        JobFailed: Turns or recordings came meanwhile, and the job has to be repeated with them.
+    """
     async with pool.transaction() as db:
         await enter_platform(db)
         call = await records_queries.lock_one(db, read.id)
@@ -400,8 +423,10 @@ def _redacted_state(call: CallState, redacted: _Redacted | WithholdingReason) ->
 
 
 def make_discard_recordings_job(pool: Pool, carriers: Carriers, storage: Storage) -> JobHandler:
-    """Stops the carrier's recording, and deletes all that is in our storage or was reported by the carrier. What the
-    carrier reports later is deleted then (control/calls/recordings/tasks.py)."""
+    """Returns the job that stops the carrier's recording, and deletes recordings in our storage and at the carrier.
+
+    A recording that the carrier reports later is deleted by the job that would fetch it.
+    """
 
     async def run(payload: bytes) -> None:
         current = await load_state(pool, decode_payload(payload, DiscardRecordingsJob).call_id)
@@ -419,7 +444,7 @@ def make_discard_recordings_job(pool: Pool, carriers: Carriers, storage: Storage
 
 
 async def _forget_recordings(pool: Pool, deleted: CallState) -> None:
-    """Removes from the record what was deleted. What was stored meanwhile stays: it has a job of its own."""
+    """Removes deleted recordings from the record. Recordings that were stored meanwhile have a job of their own."""
     gone = deleted.details.recordings
     async with pool.transaction() as db:
         await enter_platform(db)
@@ -440,7 +465,7 @@ def _without_copy(one: StoredCarrierRecording, deleted: CallState) -> StoredCarr
 
 
 async def _discard_at_carrier(carriers: Carriers, current: CallState) -> None:
-    """A refusal of one request keeps none of the others from being made. Raises JobFailed."""
+    """Makes all requests, even if the carrier refuses one of them. Raises JobFailed."""
     known = [one.id or one.found for one in current.details.carrier_recordings.values()]
     call_id = "" if current.is_final else current.carrier_call_id
     failures: list[JobFailed] = []
@@ -463,7 +488,7 @@ async def _discard_at_carrier(carriers: Carriers, current: CallState) -> None:
 
 
 async def _delete_objects(storage: Storage, keys: Iterable[str]) -> None:
-    """Of a recording that is discarded: a worker may have been killed between storing one and saying so."""
+    """Deletes objects of a discarded recording. A killed worker may have stored them without recording that."""
     try:
         for key in keys:
             await storage.delete(key)

@@ -41,14 +41,14 @@ MEET_WITHIN_S: Final = 20.0
 
 
 class EndTargetJob(msgspec.Struct, frozen=True):
-    """Payload of the job that ends the target's leg. unless_met: only if caller and target have not met."""
+    """Payload of the job that ends the target's leg. unless_met: Only if caller and target have not met."""
 
     transfer_id: UUID
     unless_met: bool = False
 
 
 async def set_leg(db: Connection, transfer_id: UUID, leg_id: str) -> None:
-    """The carrier has the target's call, under this id. Of a transfer that is over meanwhile the leg is ended."""
+    """Stores the carrier's id of the target's leg. If the transfer is over meanwhile, the leg is ended."""
     one = await queries.lock_transfer(db, transfer_id)
     if one is not None and one.leg_id != leg_id:
         await queries.update_transfer(db, replace(one, leg_id=leg_id))
@@ -57,25 +57,25 @@ async def set_leg(db: Connection, transfer_id: UUID, leg_id: str) -> None:
 
 
 async def lock_transfer(db: Connection, transfer_id: UUID) -> WarmTransfer | None:
-    """The transfer, locked; None for one that is gone."""
+    """Locks and returns a transfer; None if it is gone."""
     return await queries.lock_transfer(db, transfer_id)
 
 
 async def lock_call(db: Connection, transfer_id: UUID) -> CallState | None:
-    """The call that is transferred, locked; None for one that is gone."""
+    """Locks and returns the call that is transferred; None if it is gone."""
     call_id = await queries.select_call_id(db, transfer_id)
     call = None if call_id is None else await records_queries.lock_one(db, call_id)
     return None if call is None else call.state
 
 
 async def is_wanted(db: Connection, transfer_id: UUID) -> bool:
-    """Whether the target may still accept, or has done so."""
+    """Returns whether the target may still accept, or has accepted."""
     one = await queries.lock_transfer(db, transfer_id)
     return one is not None and one.status in {*WAITING, "accepted"}
 
 
 async def answer(db: Connection, transfer_id: UUID, leg_id: str) -> WarmTransfer | None:
-    """The target answered and is to be asked. None: nobody waits any more."""
+    """Stores that the target answered, and returns the transfer about which to ask. None: Nobody waits any longer."""
     one = await queries.lock_transfer(db, transfer_id)
     if one is None or one.status not in WAITING:
         return None
@@ -85,15 +85,21 @@ async def answer(db: Connection, transfer_id: UUID, leg_id: str) -> WarmTransfer
 
 
 async def mark_asked(db: Connection, transfer_id: UUID, now: datetime) -> None:
-    """The target has heard the brief, and is asked for a decision from now on: words count."""
+    """Stores that the target has heard the brief and is asked for a decision: words count from now on."""
     one = await queries.lock_transfer(db, transfer_id)
     if one is not None and one.asked_at is None:
         await queries.update_transfer(db, replace(one, asked_at=now))
 
 
 async def accept(db: Connection, transfer_id: UUID, conference: str | None) -> WarmTransfer | None:
-    """The target takes the call, and is in this conference; None where it is made afterwards. Returns None if nobody
-    waits any more."""
+    """Stores that the target takes the call.
+
+    Args:
+        conference: The conference in which the target is; None if it is made afterwards.
+
+    Returns:
+        None: Nobody waits any longer.
+    """
     one = await queries.lock_transfer(db, transfer_id)
     if one is None or one.status not in {*WAITING, "accepted"}:
         return None
@@ -105,8 +111,11 @@ async def accept(db: Connection, transfer_id: UUID, conference: str | None) -> W
 
 
 async def join(db: Connection, call_id: UUID, conference: str, now: datetime) -> bool:
-    """Whether the target still waits in this conference, so that the caller is to join it. Called before that: a caller
-    who joined after the target had gone would be alone and in silence, for an hour at most."""
+    """Returns whether the target still waits in this conference, and stores that the caller joins it.
+
+    This is asked before the caller joins, who would otherwise be alone and in silence, for up to an hour, if the target
+    has gone.
+    """
     for known in await queries.select_of_call(db, call_id):
         one = await queries.lock_transfer(db, known.id) if known.conference == conference else None
         if one is not None and one.status == "accepted":
@@ -116,7 +125,7 @@ async def join(db: Connection, call_id: UUID, conference: str, now: datetime) ->
 
 
 async def fail(db: Connection, transfer_id: UUID, failure: TransferFailure) -> None:
-    """The target does not take the call, or nobody waits for that any more."""
+    """Stores that the target does not take the call, or that nobody waits any longer."""
     one = await queries.lock_transfer(db, transfer_id)
     if one is not None and one.status in WAITING:
         await queries.update_transfer(db, replace(one, status="failed", failure=failure, brief=""))
@@ -124,8 +133,11 @@ async def fail(db: Connection, transfer_id: UUID, failure: TransferFailure) -> N
 
 
 async def end_leg(db: Connection, transfer_id: UUID, failure: TransferFailure) -> WarmTransfer | None:
-    """The carrier reports the end of the target's leg: before the target accepted, or of the conversation, which ends
-    the caller's call, too. failure: in the first case."""
+    """Applies the carrier's report that the target's leg has ended.
+
+    If the target had accepted, that is the end of the conversation, and the caller's call ends, too. failure: Why the
+    transfer has failed if the target had not accepted.
+    """
     call = await lock_call(db, transfer_id)
     one = await queries.lock_transfer(db, transfer_id)
     if one is None or one.status in ("failed", "over"):
@@ -141,7 +153,7 @@ async def end_leg(db: Connection, transfer_id: UUID, failure: TransferFailure) -
 
 
 async def give_up(db: Connection, transfer_id: UUID) -> None:
-    """The carrier cannot ask the target, or makes no conference. The caller is told at once, and the target hung up."""
+    """Gives up because the carrier cannot ask the target or make a conference. The target is hung up."""
     one = await queries.lock_transfer(db, transfer_id)
     if one is not None and one.status not in ("failed", "over"):
         await queries.update_transfer(db, replace(one, status="failed", failure="failed", brief=""))
@@ -149,14 +161,16 @@ async def give_up(db: Connection, transfer_id: UUID) -> None:
 
 
 async def release(db: Connection, call_id: UUID) -> None:
-    """The caller goes on without these targets: with the agent again, or with whom a blind transfer calls. Whoever
-    rings, decides or waits in a conference is hung up, and their leg's end concerns the caller no more."""
+    """Releases the targets of a call whose caller goes on without them: with the agent, or by a blind transfer.
+
+    Targets that ring, decide or wait in a conference are hung up. The ends of their legs no longer concern the caller.
+    """
     for one in await queries.select_of_call(db, call_id):
         await give_up(db, one.id)
 
 
 async def end_of_call(db: Connection, call_id: UUID) -> None:
-    """The caller's call is over: so are its targets'."""
+    """Ends the legs of all targets of a call that is over."""
     for one in await queries.select_of_call(db, call_id):
         if one.status in WAITING:
             await fail(db, one.id, "failed")
@@ -171,7 +185,7 @@ async def enqueue_target_end(db: Connection, transfer_id: UUID, *, unless_met: b
 
 
 def is_with_target(call: CallState) -> bool:
-    """Whether the caller was transferred, and the carrier has not reported the end."""
+    """Returns whether the caller was transferred, and the carrier has not reported the end."""
     transfer = call.details.transfer
     return call.end_reason == "transferred" and transfer is not None and transfer.until is not None
 

@@ -20,9 +20,9 @@ from control.http.headers import default_headers
 from control.http.metrics import HttpMetrics
 from control.http.middleware import EdgeMiddleware
 from control.http.origin import OriginReader
-from control.webhooks.routes import verified_reader
+from control.webhooks.routes import read_request, verified_reader
 from control.webhooks.service import WebhookMetrics
-from control.webhooks.source import BadSignature, SourceReader, WebhookOptions, read_request
+from control.webhooks.source import BadSignature, SourceReader, WebhookOptions
 from control.webhooks.telnyx.wire import TelnyxEvent, TelnyxKeys, TelnyxReader
 from control.webhooks.twilio.wire import TwilioReader, TwilioTokens
 from shared.twilio_signature import SETTINGS_HEADER
