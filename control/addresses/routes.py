@@ -13,7 +13,7 @@ from control.carriers.service import Carriers
 from control.http.access import member
 from control.http.body import ONE_LINE, Body
 from control.http.context import MemberContext
-from control.http.fields import Carrier, CreatedAt, Id
+from control.http.fields import Carrier, CreatedAt, Id, copy_fields
 from control.http.pagination import ListAnswer, ListQuery, page_fields
 from control.http.route import RateLimit, Route
 
@@ -138,22 +138,8 @@ async def delete_address(context: MemberContext, address_id: AddressId) -> None:
 
 
 def to_address_view(address: BusinessAddress) -> AddressView:
-    parts = address.address
-    return AddressView(
-        id=address.id,
-        customer_name=parts.customer_name,
-        street=parts.street,
-        street_secondary=parts.street_secondary,
-        city=parts.city,
-        region=parts.region,
-        postal_code=parts.postal_code,
-        country=parts.country,
-        registrations=[
-            AddressRegistrationView(registration.carrier, registration.status, registration.status_detail)
-            for registration in address.registrations
-        ],
-        created_at=address.created_at,
-    )
+    registrations = [copy_fields(AddressRegistrationView, registration) for registration in address.registrations]
+    return copy_fields(AddressView, address, address.address, registrations=registrations)
 
 
 ROUTES: tuple[Route, ...] = (

@@ -15,7 +15,6 @@ from control.campaigns.recipients_csv import ColumnMap, parse_variable_columns
 from control.campaigns.rules import (
     CallScreening,
     Campaign,
-    CampaignAttempt,
     CampaignProgress,
     CampaignRecipient,
     CampaignSettings,
@@ -31,7 +30,7 @@ from control.campaigns.service import CampaignRecipients, Campaigns
 from control.http.access import member
 from control.http.body import ONE_LINE, Body, Name
 from control.http.context import MemberContext
-from control.http.fields import CallId, CampaignId, CreatedAt, Id, UpdatedAt
+from control.http.fields import CallId, CampaignId, CreatedAt, Id, UpdatedAt, copy_fields
 from control.http.pagination import MAX_VERSION, ListAnswer, ListQuery, Query, UtcDatetime, page_fields
 from control.http.route import RateLimit, Route
 from control.http.streamed_file import StreamedFile
@@ -236,29 +235,8 @@ async def _to_answer(context: MemberContext, campaign: Campaign) -> CampaignAnsw
     return CampaignAnswer(to_campaign_view(campaign), warnings)
 
 
-def to_campaign_view(one: Campaign) -> CampaignView:
-    chosen = one.settings
-    return CampaignView(
-        id=one.id,
-        name=chosen.name,
-        status=one.status,
-        status_reason=one.status_reason,
-        agent_id=chosen.agent_id,
-        agent_version=chosen.agent_version,
-        number_ids=list(chosen.number_ids),
-        hours=chosen.hours,
-        retries=chosen.retries,
-        calls_per_minute=chosen.calls_per_minute,
-        most_open_calls=chosen.most_open_calls,
-        leaves_messages=chosen.leaves_messages,
-        call_screening=chosen.call_screening,
-        starts_at=chosen.starts_at,
-        ends_at=chosen.ends_at,
-        created_at=one.created_at,
-        updated_at=one.updated_at,
-        started_at=one.started_at,
-        finished_at=one.finished_at,
-    )
+def to_campaign_view(campaign: Campaign) -> CampaignView:
+    return copy_fields(CampaignView, campaign, campaign.settings, number_ids=list(campaign.settings.number_ids))
 
 
 # -- Recipients --
@@ -478,7 +456,7 @@ async def get_recipient(
     found, calls = await context.services[CampaignRecipients].get(
         context.db, context.workspace_id, campaign_id, recipient_id
     )
-    return RecipientAnswer(to_recipient_view(found), [to_attempt_view(call) for call in calls])
+    return RecipientAnswer(to_recipient_view(found), [copy_fields(CampaignAttemptView, call) for call in calls])
 
 
 async def export_campaign_results(context: MemberContext, campaign_id: CampaignId) -> StreamedFile:
@@ -503,25 +481,9 @@ def to_import_answer(result: ImportResult, warnings: list[CampaignWarning]) -> R
     return RecipientImportAnswer(result.added, len(faults), faults, list(result.ignored_columns), warnings)
 
 
-def to_recipient_view(one: CampaignRecipient) -> RecipientView:
-    return RecipientView(
-        id=one.id,
-        phone_number=one.phone_number,
-        reference=one.reference,
-        variables=one.variables,
-        timezone=one.timezone,
-        status=one.status,
-        outcome=one.outcome,
-        detail=one.detail,
-        attempts=one.attempts,
-        next_attempt_at=one.next_attempt_at if one.status == "pending" else None,
-        created_at=one.created_at,
-        finished_at=one.finished_at,
-    )
-
-
-def to_attempt_view(one: CampaignAttempt) -> CampaignAttemptView:
-    return CampaignAttemptView(one.call_id, one.started_at, one.finished_at, one.outcome, one.detail)
+def to_recipient_view(recipient: CampaignRecipient) -> RecipientView:
+    next_at = recipient.next_attempt_at if recipient.status == "pending" else None
+    return copy_fields(RecipientView, recipient, next_attempt_at=next_at)
 
 
 # -- Routes --

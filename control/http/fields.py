@@ -1,12 +1,15 @@
-"""Types of fields that the schemas of many nouns share, with their texts."""
+"""Types of fields that the schemas of many nouns share, with their texts; and answers made from records."""
 
+from dataclasses import fields
 from datetime import date, datetime
-from typing import Annotated
+from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
 from pydantic import Field
 
 from control.http.body import Money
+
+T = TypeVar("T")
 
 Id = Annotated[UUID, Field(description="Unique id (UUIDv7, so that ids sort by the time of creation).")]
 CreatedAt = Annotated[datetime, Field(description="When it was created (UTC).")]
@@ -52,3 +55,18 @@ TotalRevenue = Annotated[
         description="Billed usage and accrued fees, without tax and before credits, in major units.", examples=[1520.4]
     ),
 ]
+
+
+def copy_fields(kind: type[T], *records: object, **others: Any) -> T:
+    """Returns an answer of a dataclass `kind` with the values that records have under the same names.
+
+    Args:
+        kind: The class of the answer.
+        records: The first record that has an attribute gives its value.
+        others: The values of all other fields.
+    """
+    for field in fields(kind):  # type: ignore[arg-type]
+        if field.name not in others:
+            record = next((record for record in records if hasattr(record, field.name)), records[-1])
+            others[field.name] = getattr(record, field.name)
+    return kind(**others)

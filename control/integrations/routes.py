@@ -15,18 +15,17 @@ from control.http.access import ANY_ADMIN, OPEN, admin, member
 from control.http.after_commit import AfterCommit
 from control.http.body import PLAIN, Body, ChangeBody, Name, Slug
 from control.http.context import AdminContext, Context, MemberContext
-from control.http.fields import CreatedAt, Id, UpdatedAt
+from control.http.fields import CreatedAt, Id, UpdatedAt, copy_fields
 from control.http.pagination import HasMore, ListAnswer, ListQuery, Query, page_fields
 from control.http.redirect import Redirect
 from control.http.route import RateLimit, Route
 from control.http.schema_of import SchemaOf
 from control.integrations.grants.rules import ConnectionStatus
 from control.integrations.grants.service import FlowOutcome, RedirectParameters
-from control.integrations.rules import Integration
 from control.integrations.service import ConnectionEdit, Integrations, ResultPages, StartedConnection
-from control.integrations.syncs.rules import SyncLog, SyncStatus
+from control.integrations.syncs.rules import SyncStatus
 from control.integrations.types.openapi_import import import_operations
-from control.integrations.types.rules import AuthType, IntegrationType, IntegrationTypeConfig, TypeUsage
+from control.integrations.types.rules import AuthType, IntegrationType, IntegrationTypeConfig
 from control.integrations.types.service import NewType
 
 # -- Connections, for members --
@@ -258,7 +257,9 @@ async def list_integration_types(context: MemberContext) -> OfferedIntegrationTy
 async def list_integrations(context: MemberContext, query: ListQuery) -> IntegrationList:
     """The workspace's integrations, newest first."""
     found = await context.services[Integrations].list_page(context.db, context.workspace_id, query.request())
-    return IntegrationList([to_line(integration) for integration in found.rows], **page_fields(query, found))
+    return IntegrationList(
+        [copy_fields(IntegrationLine, integration) for integration in found.rows], **page_fields(query, found)
+    )
 
 
 async def create_integration(context: MemberContext, body: NewIntegrationBody) -> StartedIntegration:
@@ -275,7 +276,7 @@ async def get_integration(context: MemberContext, integration_id: IntegrationId)
     service, where = context.services[Integrations], (context.workspace_id, integration_id)
     found = await service.get(context.db, *where)
     logs = await service.list_logs(context.db, *where, _NEWEST)
-    return IntegrationDetail(to_integration_view(found), [to_log(log) for log in logs.rows])
+    return IntegrationDetail(copy_fields(IntegrationView, found), [copy_fields(SyncLogView, log) for log in logs.rows])
 
 
 async def update_integration(
@@ -286,7 +287,7 @@ async def update_integration(
     changed = await context.services[Integrations].update(
         context.db, context.actor, context.workspace_id, integration_id, edit, context.now
     )
-    return IntegrationAnswer(to_integration_view(changed))
+    return IntegrationAnswer(copy_fields(IntegrationView, changed))
 
 
 async def delete_integration(context: MemberContext, integration_id: IntegrationId) -> None:
@@ -309,7 +310,7 @@ async def confirm_integration(
     confirmed = await context.services[Integrations].confirm(
         context.db, context.actor, context.workspace_id, integration_id, body.confirmation, context.now
     )
-    return IntegrationAnswer(to_integration_view(confirmed))
+    return IntegrationAnswer(copy_fields(IntegrationView, confirmed))
 
 
 async def sync_integration(context: MemberContext, integration_id: IntegrationId) -> SyncStarted:
@@ -324,7 +325,7 @@ async def list_sync_logs(context: MemberContext, integration_id: IntegrationId, 
     found = await context.services[Integrations].list_logs(
         context.db, context.workspace_id, integration_id, query.request()
     )
-    return SyncLogList([to_log(log) for log in found.rows], **page_fields(query, found))
+    return SyncLogList([copy_fields(SyncLogView, log) for log in found.rows], **page_fields(query, found))
 
 
 async def receive_oauth_redirect(
@@ -365,20 +366,10 @@ def _redirect(pages: ResultPages, outcome: FlowOutcome) -> Redirect:
     return Redirect(f"{url}/integrations?{urlencode(values)}{fragment}")
 
 
-def to_line(integration: Integration) -> IntegrationLine:
-    return IntegrationLine(**{name: getattr(integration, name) for name in IntegrationLine.__slots__})
-
-
-def to_integration_view(integration: Integration) -> IntegrationView:
-    return IntegrationView(**{name: getattr(integration, name) for name in IntegrationView.__slots__})
-
-
-def to_log(log: SyncLog) -> SyncLogView:
-    return SyncLogView(**{name: getattr(log, name) for name in SyncLogView.__slots__})
-
-
 def to_started(started: StartedConnection) -> StartedIntegration:
-    return StartedIntegration(to_integration_view(started.integration), started.oauth_url, started.signing_secret)
+    return StartedIntegration(
+        copy_fields(IntegrationView, started.integration), started.oauth_url, started.signing_secret
+    )
 
 
 def to_offered(kind: IntegrationType) -> OfferedIntegrationType:
@@ -571,7 +562,10 @@ class ImportedActions:
 async def list_types(context: AdminContext) -> AdminIntegrationTypes:
     """All types, by name."""
     return AdminIntegrationTypes(
-        [to_type_line(kind) for kind in await context.services[Integrations].types.list_all(context.db)]
+        [
+            copy_fields(AdminIntegrationType, kind)
+            for kind in await context.services[Integrations].types.list_all(context.db)
+        ]
     )
 
 
@@ -611,7 +605,7 @@ async def delete_type(
 async def list_usage(context: AdminContext) -> IntegrationUsageList:
     """How much each type is used."""
     usage = await context.services[Integrations].types.list_usage(context.db)
-    return IntegrationUsageList([to_usage(of_type) for of_type in usage])
+    return IntegrationUsageList([copy_fields(IntegrationUsage, of_type) for of_type in usage])
 
 
 async def import_actions(context: AdminContext, body: OperationsDocument) -> ImportedActions:
@@ -626,30 +620,9 @@ def _to_type_answer(context: AdminContext, kind: IntegrationType) -> AdminIntegr
     return to_type_answer(kind, context.services[Integrations].accounts.redirect_uri(kind.type))
 
 
-def to_type_line(kind: IntegrationType) -> AdminIntegrationType:
-    return AdminIntegrationType(kind.type, kind.name, kind.description, kind.auth_type, kind.is_enabled)
-
-
 def to_type_answer(kind: IntegrationType, redirect_uri: str) -> AdminIntegrationTypeAnswer:
-    detail = AdminIntegrationTypeDetail(
-        type=kind.type,
-        name=kind.name,
-        description=kind.description,
-        auth_type=kind.auth_type,
-        is_enabled=kind.is_enabled,
-        config=kind.config,
-        has_client_secret=kind.has_secret,
-        redirect_uri=redirect_uri,
-        version=kind.version,
-        is_shipped=kind.is_shipped,
-        created_at=kind.created_at,
-        updated_at=kind.updated_at,
-    )
+    detail = copy_fields(AdminIntegrationTypeDetail, kind, has_client_secret=kind.has_secret, redirect_uri=redirect_uri)
     return AdminIntegrationTypeAnswer(detail)
-
-
-def to_usage(usage: TypeUsage) -> IntegrationUsage:
-    return IntegrationUsage(usage.integration_type, usage.workspaces_using, usage.total_syncs)
 
 
 ADMIN_ROUTES: tuple[Route, ...] = (

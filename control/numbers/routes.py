@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 from uuid import UUID
 
 from pydantic import Field, StringConstraints
@@ -30,7 +30,7 @@ from control.http.after_commit import AfterCommit, CheckedChange
 from control.http.body import ONE_LINE, Body, Currency, Money
 from control.http.context import AdminContext, Context, MemberContext
 from control.http.fields import Carrier as CarrierField
-from control.http.fields import CreatedAt, Id, UpdatedAt, WorkspaceId
+from control.http.fields import CreatedAt, Id, UpdatedAt, WorkspaceId, copy_fields
 from control.http.pagination import ListAnswer, ListQuery, Query, page_fields
 from control.http.route import RateLimit, Route
 from control.numbers.rules import NumberImport, NumberOrder, PhoneNumber, Status, TakenNumber
@@ -262,24 +262,12 @@ async def _buy(
 
 
 def to_number_view(number: PhoneNumber) -> NumberView:
-    return NumberView(
-        id=number.id,
-        phone_number=number.phone_number,
-        friendly_name=number.friendly_name,
-        carrier=number.carrier,
-        status=number.status,
-        status_detail=number.status_detail,
-        agent_id=number.agent_id,
-        agent_name=number.agent_name,
-        address_id=number.address_id,
-        bundle_id=number.bundle_id,
-        country=number.country,
-        capabilities=_flags(number.capabilities),
+    return copy_fields(
+        NumberView,
+        number,
+        capabilities={name: bool(value) for name, value in number.capabilities.items()},
         monthly_price=_known_price(number),
         currency=CURRENCY,
-        created_at=number.created_at,
-        updated_at=number.updated_at,
-        released_at=number.released_at,
     )
 
 
@@ -288,12 +276,14 @@ def _known_price(number: PhoneNumber) -> Decimal | None:
     return None if is_unbought and not number.monthly_price else number.monthly_price
 
 
-def _flags(capabilities: Mapping[str, Any]) -> dict[str, bool]:
-    return {name: bool(value) for name, value in capabilities.items()}
-
-
-def to_available(one: AvailableNumber) -> AvailableView:
-    return AvailableView(one.phone_number, one.locality, one.region, one.monthly_price, CURRENCY, one.address)
+def to_available(number: AvailableNumber) -> AvailableView:
+    return copy_fields(
+        AvailableView,
+        number,
+        price=number.monthly_price,
+        currency=CURRENCY,
+        address_requirements=number.address,
+    )
 
 
 ROUTES: tuple[Route, ...] = (
@@ -439,22 +429,11 @@ async def _import(
 
 
 def to_account_number(carrier: str, owned: OwnedNumber) -> AccountNumberView:
-    return AccountNumberView(owned.phone_number, carrier, owned.carrier_number_id, owned.target, owned.pending)
+    return copy_fields(AccountNumberView, owned, carrier=carrier)
 
 
 def to_imported(number: PhoneNumber) -> ImportedNumberView:
-    return ImportedNumberView(
-        id=number.id,
-        workspace_id=number.workspace_id,
-        phone_number=number.phone_number,
-        friendly_name=number.friendly_name,
-        carrier=number.carrier,
-        status=number.status,
-        country=number.country,
-        monthly_price=number.monthly_price,
-        currency=CURRENCY,
-        created_at=number.created_at,
-    )
+    return copy_fields(ImportedNumberView, number, currency=CURRENCY)
 
 
 ADMIN_ROUTES: tuple[Route, ...] = (

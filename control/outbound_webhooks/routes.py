@@ -11,12 +11,11 @@ from pydantic import Field, StringConstraints
 from control.http.access import member
 from control.http.body import ONE_LINE, Body, ChangeBody
 from control.http.context import MemberContext
-from control.http.fields import CreatedAt, Id, UpdatedAt
+from control.http.fields import CreatedAt, Id, UpdatedAt, copy_fields
 from control.http.pagination import HasMore, ListAnswer, ListQuery, UtcDatetime, page_fields
 from control.http.route import RateLimit, Route
 from control.outbound_webhooks.event_types import ALL_TYPES, ChosenType
 from control.outbound_webhooks.rules import (
-    DeliveryAttempt,
     DeliveryStatus,
     DisabledReason,
     WebhookDelivery,
@@ -235,19 +234,9 @@ async def replay_webhook_deliveries(
     return WebhookReplayAnswer(replayed)
 
 
-def to_endpoint_view(one: WebhookEndpoint) -> WebhookEndpointView:
-    return WebhookEndpointView(
-        id=one.id,
-        url=one.url,
-        description=one.description,
-        event_types=None if one.event_types is None else list(one.event_types),
-        is_enabled=one.is_enabled,
-        disabled_reason=one.disabled_reason,
-        failing_since=one.failing_since,
-        old_secret_until=one.secrets.old_until,
-        created_at=one.created_at,
-        updated_at=one.updated_at,
-    )
+def to_endpoint_view(endpoint: WebhookEndpoint) -> WebhookEndpointView:
+    types = None if endpoint.event_types is None else list(endpoint.event_types)
+    return copy_fields(WebhookEndpointView, endpoint, event_types=types, old_secret_until=endpoint.secrets.old_until)
 
 
 # -- Deliveries --
@@ -339,7 +328,7 @@ async def get_webhook_delivery(
     found, attempts = await context.services[OutboundWebhooks].deliveries.get(
         context.db, context.workspace_id, webhook_endpoint_id, webhook_delivery_id
     )
-    views = [to_attempt_view(attempt) for attempt in attempts]
+    views = [copy_fields(WebhookAttemptView, attempt) for attempt in attempts]
     return WebhookDeliveryAnswer(to_delivery_row(found), found.event.api_version, found.event.data, views)
 
 
@@ -353,25 +342,10 @@ async def replay_webhook_delivery(
     return WebhookReplayAnswer(1)
 
 
-def to_delivery_row(one: WebhookDelivery) -> WebhookDeliveryRow:
-    return WebhookDeliveryRow(
-        id=one.id,
-        event_id=one.event.id,
-        event_type=one.event.type,
-        object_id=one.event.object_id,
-        sequence=one.event.sequence,
-        status=one.status,
-        attempts=one.attempts,
-        due_at=one.due_at,
-        expires_at=one.expires_at,
-        occurred_at=one.event.occurred_at,
-        created_at=one.created_at,
-        finished_at=one.finished_at,
+def to_delivery_row(delivery: WebhookDelivery) -> WebhookDeliveryRow:
+    return copy_fields(
+        WebhookDeliveryRow, delivery, delivery.event, event_id=delivery.event.id, event_type=delivery.event.type
     )
-
-
-def to_attempt_view(one: DeliveryAttempt) -> WebhookAttemptView:
-    return WebhookAttemptView(**{name: getattr(one, name) for name in WebhookAttemptView.__slots__})
 
 
 # -- Routes --

@@ -14,7 +14,7 @@ from control.http.access import ANY_ADMIN, admin, member
 from control.http.after_commit import CheckedChange
 from control.http.body import ONE_LINE, Body
 from control.http.context import AdminContext, MemberContext
-from control.http.fields import BundleId, Carrier, CreatedAt, Id, WorkspaceId
+from control.http.fields import BundleId, Carrier, CreatedAt, Id, WorkspaceId, copy_fields
 from control.http.pagination import ListAnswer, ListQuery, page_fields
 from control.http.route import RateLimit, Route
 from control.regulatory_bundles.rules import RegulatoryBundle, is_usable
@@ -75,18 +75,7 @@ async def get_bundle(context: MemberContext, bundle_id: BundleId) -> BundleAnswe
 
 
 def to_bundle_view(bundle: RegulatoryBundle, now: datetime) -> BundleView:
-    return BundleView(
-        id=bundle.id,
-        name=bundle.name,
-        carrier=bundle.carrier,
-        country=bundle.country,
-        number_kind=bundle.number_kind,
-        status=bundle.status,
-        is_usable=is_usable(bundle, now),
-        valid_until=bundle.valid_until,
-        checked_at=bundle.checked_at,
-        created_at=bundle.created_at,
-    )
+    return copy_fields(BundleView, bundle, is_usable=is_usable(bundle, now))
 
 
 ROUTES: tuple[Route, ...] = (
@@ -196,19 +185,7 @@ async def unlink_bundle(context: AdminContext, workspace_id: WorkspaceId, bundle
 
 
 def to_admin_bundle_view(bundle: RegulatoryBundle) -> AdminBundleView:
-    return AdminBundleView(
-        id=bundle.id,
-        name=bundle.name,
-        carrier=bundle.carrier,
-        carrier_bundle_id=bundle.carrier_bundle_id,
-        country=bundle.country,
-        number_kind=bundle.number_kind,
-        status=bundle.status,
-        valid_until=bundle.valid_until,
-        carrier_address_ids=list(bundle.carrier_address_ids),
-        checked_at=bundle.checked_at,
-        created_at=bundle.created_at,
-    )
+    return copy_fields(AdminBundleView, bundle, carrier_address_ids=list(bundle.carrier_address_ids))
 
 
 ADMIN_ROUTES: tuple[Route, ...] = (

@@ -10,7 +10,7 @@ from control.http.access import member
 from control.http.after_commit import AfterCommit
 from control.http.body import Body, ChangeBody
 from control.http.context import MemberContext
-from control.http.fields import CreatedAt, Id, UpdatedAt
+from control.http.fields import CreatedAt, Id, UpdatedAt, copy_fields
 from control.http.pagination import HasMore
 from control.http.route import RateLimit, Route
 from control.tools.http_tools.execution import HttpTrial
@@ -214,15 +214,7 @@ def _to_view(context: MemberContext, tool: HttpTool) -> HttpToolView:
 
 
 def to_tool_view(tool: HttpTool, *, is_reserved: bool) -> HttpToolView:
-    return HttpToolView(
-        id=tool.id,
-        name=tool.name,
-        config=tool.config,
-        secret_headers=list(tool.secret_names),
-        name_reserved=is_reserved,
-        created_at=tool.created_at,
-        updated_at=tool.updated_at,
-    )
+    return copy_fields(HttpToolView, tool, secret_headers=list(tool.secret_names), name_reserved=is_reserved)
 
 
 def to_trial(trial: HttpTrial) -> HttpToolTrialAnswer:

@@ -12,7 +12,7 @@ from control.http.access import member
 from control.http.after_commit import AfterCommit
 from control.http.body import Body, ChangeBody
 from control.http.context import Context, MemberContext
-from control.http.fields import CreatedAt, Id, UpdatedAt
+from control.http.fields import CreatedAt, Id, UpdatedAt, copy_fields
 from control.http.pagination import HasMore
 from control.http.route import RateLimit, Route
 from control.tools.http_tools.routes import TRIALS
@@ -232,17 +232,8 @@ async def try_mcp_tool(
 
 
 def to_server(server: McpServer) -> McpServerView:
-    return McpServerView(
-        id=server.id,
-        name=server.name,
-        config=server.config,
-        secret_headers=list(server.secret_names),
-        tools=[_to_tool(server.name, tool) for tool in server.tools],
-        listed_at=server.listed_at,
-        list_error=server.list_error,
-        created_at=server.created_at,
-        updated_at=server.updated_at,
-    )
+    tools = [_to_tool(server.name, tool) for tool in server.tools]
+    return copy_fields(McpServerView, server, secret_headers=list(server.secret_names), tools=tools)
 
 
 def _to_tool(server: str, tool: ListedTool) -> McpToolView:
