@@ -1,4 +1,27 @@
-"""The cascade: who has the floor, what the agent answers and says unasked, silence and time limits."""
+"""The cascade: who has the floor, what the agent answers and says unasked, silence and time limits.
+
+What happens, in the order of a turn, and where in this file:
+
+1. The caller starts (`_caller_started`): the turn begins, a filler and a prepared answer are dropped.
+2. The caller pauses (`apply`, `CallerPaused`): the recogniser is asked for the final text of what was said, and all
+   judges for their opinion. An answer may be prepared meanwhile (`PrepareAnswer`); nobody hears it.
+3. The caller is done (`_answer`): the turn goes into the transcript, and the model is asked (`_reply`); or a fixed text
+   answers, or a tool that collects digits takes the words.
+4. The agent sounds (`agent_audible`): soon the turn can no longer change. Its length becomes known
+   (`agent_length_known`), and it ends (`agent_finished`): the floor is the caller's, and what waits is said
+   (`_speak_pending`).
+5. The caller speaks over the agent: the agent is lowered or held (`LowerAgent`, `HoldAgent`) until it is clear whether
+   it was a nod (`ResumeAgent`) or an interruption (`_interrupt_agent`). Then the request to the model and the voice are
+   canceled, the carrier's buffer is cleared, and the transcript is cut to the words that were heard; an answer that had
+   only just begun, and called no tool, counts as not said (`AgentOverlap.interrupt`).
+6. A tool outlives the words that called it: it runs on, nobody waits for it, and its result is news. `tools_done` says
+   it as soon as nobody speaks, or the next answer tells it.
+7. A provider fails (`agent_failed`, `_on_recognised`) or is late (`_stop_late_reply`): the chain has tried the others;
+   the agent apologizes, or gives up: it transfers the caller or ends the call.
+8. The stream is lost or over (`close`): the last words are awaited for a moment, tools are given a grace, everything
+   is freed. If the call goes on at another node, `begin` there starts from the checkpoint: an apology, then the answer
+   that is still due.
+"""
 
 import asyncio
 
