@@ -362,21 +362,23 @@ async def claim_due_recipients(
 
 async def defer_recipients(db: Connection, workspace_id: UUID, times: Sequence[tuple[UUID, datetime]]) -> None:
     """Pending recipients are called no earlier than at these times. Needs platform scope."""
-    await db.execute(_DEFER_RECIPIENTS, workspace_id, [one for one, _ in times], [at for _, at in times])
+    await db.execute(
+        _DEFER_RECIPIENTS, workspace_id, [recipient_id for recipient_id, _ in times], [at for _, at in times]
+    )
 
 
-async def update_recipient(db: Connection, one: CampaignRecipient) -> None:
+async def update_recipient(db: Connection, recipient: CampaignRecipient) -> None:
     """Stores status, outcome and times of a locked recipient. Needs platform scope."""
     await db.execute(
         _UPDATE_RECIPIENT,
-        one.workspace_id,
-        one.id,
-        one.status,
-        one.outcome,
-        one.detail,
-        one.attempts,
-        one.next_attempt_at,
-        one.finished_at,
+        recipient.workspace_id,
+        recipient.id,
+        recipient.status,
+        recipient.outcome,
+        recipient.detail,
+        recipient.attempts,
+        recipient.next_attempt_at,
+        recipient.finished_at,
     )
 
 
@@ -504,9 +506,14 @@ class LockedAttempt:
 
 async def insert_attempt(db: Connection, call_id: UUID, recipient: CampaignRecipient, now: datetime) -> bool:
     """Inserts a call. False: another call of a campaign to this number is open. Needs platform scope."""
-    one = recipient
     status = await db.execute(
-        _INSERT_ATTEMPT, call_id, one.workspace_id, one.campaign_id, one.id, one.phone_number, now
+        _INSERT_ATTEMPT,
+        call_id,
+        recipient.workspace_id,
+        recipient.campaign_id,
+        recipient.id,
+        recipient.phone_number,
+        now,
     )
     return bool(status == "INSERT 0 1")
 

@@ -402,12 +402,12 @@ async def add_recipients(context: MemberContext, campaign_id: CampaignId, body: 
     rows = [
         NewRecipient(
             place=place,
-            phone_number=one.phone_number,
-            variables=one.variables,
-            timezone=one.timezone,
-            reference=one.reference,
+            phone_number=row.phone_number,
+            variables=row.variables,
+            timezone=row.timezone,
+            reference=row.reference,
         )
-        for place, one in enumerate(body.recipients, 1)
+        for place, row in enumerate(body.recipients, 1)
     ]
     result = await context.services[CampaignRecipients].add(
         context.db, context.workspace_id, context.actor, campaign_id, rows, context.now

@@ -233,7 +233,7 @@ def _shorten(value: Any, texts: int, lists: int) -> Any:
     if isinstance(value, list):
         return [_shorten(item, texts, lists) for item in (value[:lists] if lists else value)]
     if isinstance(value, dict):
-        return {name: _shorten(one, texts, lists) for name, one in value.items()}
+        return {name: _shorten(part, texts, lists) for name, part in value.items()}
     return value
 
 
@@ -256,14 +256,14 @@ def _map_texts(value: Any, change: Change) -> Any:
     if isinstance(value, list):
         return [_map_texts(item, change) for item in value]
     if isinstance(value, dict):
-        return {change(name): _map_texts(one, change) for name, one in value.items()}
+        return {change(name): _map_texts(part, change) for name, part in value.items()}
     return value
 
 
 def _omit(answer: Any, path: Sequence[str]) -> None:
     if isinstance(answer, list):
-        for one in answer:
-            _omit(one, path)
+        for part in answer:
+            _omit(part, path)
         return
     first, *rest = path
     if not isinstance(answer, dict):

@@ -74,9 +74,9 @@ def make_tools(declarations: Iterable[ToolDeclaration], document: Schema) -> dic
     }
     schemas = document["components"]["schemas"]
     return {
-        one.name: _make_tool(one, *operations[one.operation], schemas)
-        for one in declarations
-        if one.operation in operations
+        declaration.name: _make_tool(declaration, *operations[declaration.operation], schemas)
+        for declaration in declarations
+        if declaration.operation in operations
     }
 
 
@@ -125,18 +125,20 @@ def _read_inputs(
 
 def _inputs(operation: Schema, schemas: Mapping[str, Schema]) -> Iterable[tuple[str, ToolArgument, Schema, bool]]:
     """Name, meaning, schema, and whether it is required. The workspace is the key's."""
-    for one in operation["parameters"]:
-        place, name = one["in"], one["name"]
+    for parameter in operation["parameters"]:
+        place, name = parameter["in"], parameter["name"]
         if name == "workspaceId" or name in _UNUSED:
             continue
-        schema = inline(one["schema"], schemas) | {"description": one.get("description", "").replace(_OF_URLS, "")}
+        schema = inline(parameter["schema"], schemas) | {
+            "description": parameter.get("description", "").replace(_OF_URLS, "")
+        }
         if name == "starting_after":
             yield "cursor", ToolArgument(place, name), dict(_CURSOR), False
         elif name == "limit":
             yield name, ToolArgument(place, name), _LIMIT | {"description": schema["description"]}, False
         else:
             known = snake_case(name) if place != "header" else name.replace("-", "_").lower()
-            yield known, ToolArgument(place, name), schema, one["required"]
+            yield known, ToolArgument(place, name), schema, parameter["required"]
     body = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema")
     if body is not None:
         whole = inline(body, schemas)
@@ -168,7 +170,7 @@ def _answer_schema(operation: Schema) -> Schema | None:
 
 
 def _rows_of(declaration: ToolDeclaration, answer: Schema) -> str:
-    rows: Sequence[str] = [name for name, one in answer["properties"].items() if one.get("type") == "array"]
+    rows: Sequence[str] = [name for name, part in answer["properties"].items() if part.get("type") == "array"]
     if len(rows) != 1:
         raise InvalidTool(f"{declaration.name}: the page has {len(rows)} lists")
     return rows[0]
@@ -229,12 +231,12 @@ def outline(schema: Schema, schemas: Mapping[str, Schema], omitted: Sequence[str
 def _outline_object(whole: Schema, schemas: Mapping[str, Schema], omitted: Sequence[str], depth: int) -> Schema:
     if depth == 0 or "properties" not in whole:
         return {"type": "object"}
-    kept = {name: one for name, one in whole["properties"].items() if name not in omitted}
+    kept = {name: part for name, part in whole["properties"].items() if name not in omitted}
     return {
         "type": "object",
         "properties": {
-            name: outline(one, schemas, _below(omitted, name), depth - 1 if _is_deep(one) else depth)
-            for name, one in kept.items()
+            name: outline(part, schemas, _below(omitted, name), depth - 1 if _is_deep(part) else depth)
+            for name, part in kept.items()
         },
         "required": [name for name in whole.get("required", ()) if name in kept],
     }

@@ -101,43 +101,45 @@ async def select_endpoint(
     return None if row is None else _make_endpoint(row)
 
 
-async def insert_endpoint(db: Connection, one: WebhookEndpoint) -> None:
+async def insert_endpoint(db: Connection, endpoint: WebhookEndpoint) -> None:
     """Stores a new endpoint."""
-    types = None if one.event_types is None else list(one.event_types)
+    types = None if endpoint.event_types is None else list(endpoint.event_types)
     await db.execute(
         _INSERT_ENDPOINT,
-        one.id,
-        one.workspace_id,
-        one.url,
-        one.description,
+        endpoint.id,
+        endpoint.workspace_id,
+        endpoint.url,
+        endpoint.description,
         types,
-        one.is_enabled,
-        one.secrets.current,
-        one.created_at,
+        endpoint.is_enabled,
+        endpoint.secrets.current,
+        endpoint.created_at,
     )
 
 
-async def update_endpoint(db: Connection, one: WebhookEndpoint) -> None:
+async def update_endpoint(db: Connection, endpoint: WebhookEndpoint) -> None:
     """Everything but its secrets."""
-    types = None if one.event_types is None else list(one.event_types)
+    types = None if endpoint.event_types is None else list(endpoint.event_types)
     await db.execute(
         _UPDATE_ENDPOINT,
-        one.workspace_id,
-        one.id,
-        one.url,
-        one.description,
+        endpoint.workspace_id,
+        endpoint.id,
+        endpoint.url,
+        endpoint.description,
         types,
-        one.is_enabled,
-        one.disabled_reason,
-        one.failing_since,
-        one.updated_at,
+        endpoint.is_enabled,
+        endpoint.disabled_reason,
+        endpoint.failing_since,
+        endpoint.updated_at,
     )
 
 
-async def update_secrets(db: Connection, one: WebhookEndpoint) -> None:
+async def update_secrets(db: Connection, endpoint: WebhookEndpoint) -> None:
     """Stores new secrets of an endpoint."""
-    new = one.secrets
-    await db.execute(_UPDATE_SECRETS, one.workspace_id, one.id, new.current, new.old, new.old_until, one.updated_at)
+    new = endpoint.secrets
+    await db.execute(
+        _UPDATE_SECRETS, endpoint.workspace_id, endpoint.id, new.current, new.old, new.old_until, endpoint.updated_at
+    )
 
 
 async def delete_endpoint(db: Connection, workspace_id: UUID, endpoint_id: UUID) -> None:
@@ -283,18 +285,18 @@ async def insert_events(db: Connection, new: Sequence[NewOutboundEvent], now: da
     """Stores events, each with a delivery to each of its endpoints."""
     rows = [
         {
-            "id": one.id,
-            "workspace_id": one.workspace_id,
-            "type": one.type,
-            "object_id": one.object_id,
-            "call_id": one.call_id,
-            "at": one.at,
-            "data": one.data,
-            "endpoint_ids": list(one.endpoint_ids),
-            "is_unique": one.is_unique,
+            "id": event.id,
+            "workspace_id": event.workspace_id,
+            "type": event.type,
+            "object_id": event.object_id,
+            "call_id": event.call_id,
+            "at": event.at,
+            "data": event.data,
+            "endpoint_ids": list(event.endpoint_ids),
+            "is_unique": event.is_unique,
             "place": place,
         }
-        for place, one in enumerate(new)
+        for place, event in enumerate(new)
     ]
     await db.execute(_INSERT_EVENTS, rows, API_VERSION, now, now + WINDOW)
 

@@ -215,16 +215,16 @@ def _apply(before: WebhookEndpoint, edit: EndpointEdit) -> WebhookEndpoint:
 async def _audit_endpoint(
     db: Connection, actor: Actor, action: str, before: WebhookEndpoint | None, after: WebhookEndpoint | None
 ) -> None:
-    one = after or before
-    assert one is not None
+    endpoint = after or before
+    assert endpoint is not None
     values = (None if before is None else _audited(before), None if after is None else _audited(after))
-    await record_change(db, actor, Change(action, "webhook_endpoint", str(one.id), one.workspace_id, *values))
+    await record_change(db, actor, Change(action, "webhook_endpoint", str(endpoint.id), endpoint.workspace_id, *values))
 
 
-def _audited(one: WebhookEndpoint) -> dict[str, Any]:
+def _audited(endpoint: WebhookEndpoint) -> dict[str, Any]:
     """Returns what the audit log stores. Of the address only the host, because paths and queries may hold keys."""
-    types = "all" if one.event_types is None else list(one.event_types)
-    return {"host": urlsplit(one.url).hostname, "event_types": types, "is_enabled": one.is_enabled}
+    types = "all" if endpoint.event_types is None else list(endpoint.event_types)
+    return {"host": urlsplit(endpoint.url).hostname, "event_types": types, "is_enabled": endpoint.is_enabled}
 
 
 # -- Deliveries of members --

@@ -337,11 +337,11 @@ def _count_values(value: Any) -> int:
     """Counts a value and all that it holds; more than MOST_CHECKS if it is nested too deep."""
     count, left = 0, [(value, 1)]
     while left:
-        one, depth = left.pop()
+        part, depth = left.pop()
         count += 1
         if depth > DEEPEST_ARGUMENT or count > MOST_CHECKS:
             return MOST_CHECKS + 1
-        parts = one.values() if isinstance(one, Mapping) else one if isinstance(one, list) else ()
+        parts = part.values() if isinstance(part, Mapping) else part if isinstance(part, list) else ()
         left += [(part, depth + 1) for part in parts]
     return count
 

@@ -150,8 +150,13 @@ def _require_found(found: IntegrationType | None) -> IntegrationType:
     return found
 
 
-def _audited(one: IntegrationType) -> dict[str, Any]:
-    return {"name": one.name, "description": one.description, "config": dict(one.config), "is_enabled": one.is_enabled}
+def _audited(kind: IntegrationType) -> dict[str, Any]:
+    return {
+        "name": kind.name,
+        "description": kind.description,
+        "config": dict(kind.config),
+        "is_enabled": kind.is_enabled,
+    }
 
 
 def _make_change(before: IntegrationType, after: IntegrationType, *, secret_changed: bool) -> Change:

@@ -140,7 +140,7 @@ class McpConnections:
             self._drop(key, connection)
         for connection in self._retired:
             connection.end()
-        tasks = [connection.task for connection in (*(one for _, one in connections), *self._retired)]
+        tasks = [connection.task for connection in (*(connection for _, connection in connections), *self._retired)]
         if tasks:
             await asyncio.wait(tasks, timeout=2 * CLOSE_S)
 
@@ -166,9 +166,9 @@ class McpConnections:
     def _drop_idle(self, owner: str | None = None) -> bool:
         """Ends the session that has been idle for longest, of this owner; False: all are in use."""
         idle = [
-            (one.idle.when(), key, one)
-            for key, one in self._connections.items()
-            if one.idle is not None and owner in (None, one.owner)
+            (connection.idle.when(), key, connection)
+            for key, connection in self._connections.items()
+            if connection.idle is not None and owner in (None, connection.owner)
         ]
         if not idle:
             return False
