@@ -81,11 +81,19 @@ class RetryPolicy(ConfigPart):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CampaignSettings:
-    """What a member chooses. agent_version: None for the agent's current one when a call is placed. number_ids: numbers
-    to call from; empty: as other outbound calls choose. hours: None for default_hours of each number. calls_per_minute,
-    most_open_calls: the pace. leaves_messages: whether a machine gets the agent's voicemail message. call_screening:
-    what phones that ask who calls get; None: as the agent says. starts_at, ends_at: no call is placed before and
-    after."""
+    """The settings that a member chooses.
+
+    Attributes:
+        agent_version: None for the current version when a call is placed.
+        number_ids: Numbers to call from; empty: as other outbound calls choose.
+        hours: None for `default_hours` of each number.
+        calls_per_minute: Most calls that are placed within any minute.
+        most_open_calls: Most calls at the same time.
+        leaves_messages: Whether a machine gets the agent's voicemail message.
+        call_screening: What phones that ask who calls get; None: as the agent says.
+        starts_at: No call is placed before.
+        ends_at: No call is placed after.
+    """
 
     name: str
     agent_id: UUID
@@ -145,8 +153,14 @@ RecipientOutcome = Literal[CallOutcome, "refused", "not_called"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CampaignRecipient:
-    """A number of a campaign. outcome: of the last attempt, or why there was none; detail: a code that explains it.
-    attempts: calls that the carrier had. next_attempt_at: no call before, while it is pending."""
+    """A number of a campaign.
+
+    Attributes:
+        outcome: Of the last attempt, or why there was none.
+        detail: A code that explains the outcome.
+        attempts: Calls that the carrier had.
+        next_attempt_at: No call is placed before, while the recipient is pending.
+    """
 
     id: UUID
     workspace_id: UUID
@@ -207,8 +221,8 @@ class CampaignProgress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewRecipient:
-    """A number to call. place: of the row that named it, in the request or the file. timezone: None for the zones of
-    the number. reference: the customer's own."""
+    """A number to call. place: of the row in the request or the file. timezone: None for the zones of the number.
+    reference: the customer's own name of it."""
 
     place: int
     phone_number: str
@@ -376,9 +390,15 @@ _DEAD_SIP: Final = frozenset({"404", "410", "484", "604"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndedCall:
-    """A call that is over. was_dialled: the carrier had it. left_message: the agent left its message with a machine.
-    cause: the carrier's word for why it ended; sip: its SIP status code; both empty if it gave none. opted_out: the
-    recipient asked not to be called again."""
+    """A call that is over.
+
+    Attributes:
+        was_dialled: Whether the carrier had the call.
+        left_message: Whether the agent left its message with a machine.
+        cause: The carrier's word for why the call ended; empty if it gave none.
+        sip: The SIP status code of the end; empty if there was none.
+        opted_out: Whether the recipient asked not to be called again.
+    """
 
     call_id: UUID
     workspace_id: UUID

@@ -12,7 +12,8 @@ LONGEST_PROMPT: Final = 30_000
 
 
 class ToolEffect(StrEnum):
-    """What a tool does. A connection has the tools that read; it asks for the others by these names."""
+    """The effect of a tool. Each connection has the tools that read; it requests tools of other effects by these
+    names."""
 
     READ = "read"
     WRITE = "write"  # changes what can be changed back
@@ -22,11 +23,18 @@ class ToolEffect(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ToolDeclaration:
-    """A tool. operation: the operation's id. hint: what a model should know beside the operation's own text.
-    summary: in place of that text, for a part of the answer.
-    has_outside_words: results hold words of callers, or texts of documents. omitted: properties that results leave out,
-    dotted. sliced: the list, dotted, that alone is the result, in parts, by `offset`. longest_text: characters of one.
-    is_repeatable: a second call with the same arguments changes nothing more."""
+    """A tool.
+
+    Attributes:
+        operation: Id of the operation.
+        hint: What a model should know in addition to the operation's own text.
+        summary: Replaces that text, for a tool that returns a part of the answer.
+        has_outside_words: Results hold words of callers, or texts of documents.
+        omitted: Properties that results leave out, dotted.
+        sliced: The list, dotted, that alone is the result, in parts, by `offset`.
+        longest_text: Most characters of one text.
+        is_repeatable: A second call with the same arguments changes nothing more.
+    """
 
     name: str
     operation: str

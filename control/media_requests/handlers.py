@@ -55,8 +55,8 @@ class TenantTransactions:
             return await self._run(workspace_id, work)
 
     async def run_reserved(self, workspace_id: UUID, work: Callable[[Connection], Awaitable[T]]) -> T:
-        """As `run`, but without waiting for handlers' transactions, which may take longer than a lease: for short
-        statements. Raises Unavailable."""
+        """As `run`, but without waiting for transactions of handlers, which may take longer than a lease. For short
+        statements."""
         async with self._reserved:
             return await self._run(workspace_id, work)
 
@@ -135,16 +135,21 @@ class HandlerContext:
         return max(0.0, self.until - asyncio.get_running_loop().time())
 
     async def in_transaction(self, work: Callable[[Connection], Awaitable[T]]) -> T:
-        """Runs work in a transaction in the scope of the call's workspace. What lies outside the database is called
-        without one. Raises Unavailable."""
+        """Runs work in a transaction in the scope of the call's workspace. Raises Unavailable.
+
+        Work must not send requests to the outside, because it holds a connection.
+        """
         return await self.transactions.run(self.call.workspace_id, work)
 
 
 @dataclass(frozen=True, slots=True)
 class MediaRequestHandler:
-    """answer: returns what JSON can hold, within the request's deadline, at which it is cancelled. Raises Problems,
-    which the call gets as refusals. Of an effect "once", a Problem means that nothing was done, except Unavailable,
-    after which it is unknown."""
+    """A handler of one request.
+
+    `answer` returns what JSON can hold. It is canceled at the request's deadline. A Problem that it raises becomes a
+    refusal. For an effect "once", a Problem means that nothing was done, except Unavailable, after which the outcome is
+    unknown.
+    """
 
     answer: Callable[[HandlerContext], Awaitable[Any]]
     effect: Effect = "none"
@@ -157,11 +162,11 @@ class HandlerFinder(Protocol):
     """Finds handlers of requests whose names are data of a workspace, such as its own tools."""
 
     async def find(self, name: str, call: RunningCall, transactions: TenantTransactions) -> MediaRequestHandler | None:
-        """The handler of this request of this call; None: there is none. Raises Unavailable."""
+        """Returns the handler of this request of this call; None if there is none. Raises Unavailable."""
 
 
 class JoinedFinders:
-    """A HandlerFinder of several, which are asked in their order."""
+    """Several HandlerFinders, which are asked in order."""
 
     def __init__(self, finders: Sequence[HandlerFinder]) -> None:
         self._finders = finders
@@ -175,7 +180,7 @@ class JoinedFinders:
 
 
 def join_handlers(parts: Iterable[RequestHandlers]) -> RequestHandlers:
-    """The handlers of all rooms. Raises ValueError when two have the same name."""
+    """Returns the handlers of all nouns. Raises ValueError if two handlers have the same name."""
     parts = list(parts)
     joined = {name: handler for part in parts for name, handler in part.items()}
     if len(joined) < sum(map(len, parts)):
@@ -218,7 +223,8 @@ class RemoteTool:
 
 
 def tool_handlers(tools: Iterable[RemoteTool]) -> RequestHandlers:
-    """The handlers of these tools, as media asks for them. Raises ValueError for two tools of the same name."""
+    """Returns the handlers of these tools by the names of their requests. Raises ValueError if two tools have the same
+    name."""
     tools = list(tools)
     handlers = {TOOL_REQUEST + tool.name: tool.handler for tool in tools}
     if len(handlers) < len(tools):

@@ -30,8 +30,8 @@ _DATABASE_ERRORS: Final = (Problem, asyncpg.PostgresError, asyncpg.InterfaceErro
 
 @dataclass(frozen=True, slots=True)
 class RunPace:
-    """Seconds. lease: without being renewed for so long, a run counts as abandoned. poll: between two looks at a run
-    that another process has."""
+    """Times in seconds. lease: a run whose lease is not renewed for so long counts as abandoned. poll: time between two
+    checks of a run that another process has."""
 
     lease: float = 5.0
     poll: float = 0.1
@@ -45,7 +45,7 @@ class RunOutcome(Struct, frozen=True, omit_defaults=True):
     message: str = ""
 
     def open(self) -> str:
-        """The result. Raises the refusal as a Conflict."""
+        """Returns the result. Raises the refusal as a Conflict."""
         if self.code:
             raise Conflict(self.message, code=self.code)
         return self.result
@@ -66,10 +66,13 @@ class IdempotentRuns:
         self._lease = timedelta(seconds=pace.lease)
 
     async def run(self, context: HandlerContext, handler: MediaRequestHandler, name: str) -> str:
-        """The result as JSON text; the caller sets the deadline.
+        """Runs a request, or returns the outcome of its run, as JSON text. The caller sets the deadline.
 
-        Raises Invalid (run_id_missing), Conflict (run_id_reused; outcome_unknown: it was begun, its process is gone,
-        and it must not run twice), and what the handler raises: of an effect "once", OutcomeUnknown for Unavailable.
+        Raises:
+            Invalid: There is no run id (code run_id_missing).
+            Conflict: The id belongs to another request (code run_id_reused); or the run began, its process is gone,
+                and it must not run twice (code outcome_unknown).
+            OutcomeUnknown: A handler with the effect "once" raised Unavailable.
         """
         if not context.run_id:
             raise Invalid("A request with an effect needs a run id.", code="run_id_missing")
@@ -85,7 +88,7 @@ class IdempotentRuns:
     async def _claim(
         self, context: HandlerContext, key: RunKey, name: str, *, takes_over: bool
     ) -> int | RunOutcome | None:
-        """The attempt that is ours to run, or the outcome; None while another process runs it."""
+        """Returns the number of our attempt, or the outcome; None while another process runs the request."""
         attempt = await context.in_transaction(
             lambda db: queries.claim_run(db, key, name, self._lease, takes_over=takes_over)
         )
@@ -101,7 +104,7 @@ class IdempotentRuns:
         return _UNKNOWN if stored.is_abandoned and not takes_over else None
 
     def _open(self, sealed: bytes | None) -> RunOutcome:
-        """An outcome whose key is gone is unknown."""
+        """Returns an outcome. An outcome whose key is gone is unknown."""
         try:
             return msgspec.json.decode(self._sealer.open(sealed or b"", PURPOSE), type=RunOutcome)
         except (UnsealError, msgspec.DecodeError):
@@ -110,7 +113,7 @@ class IdempotentRuns:
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """An attempt that is ours."""
+    """An attempt of this process."""
 
     sealer: Sealer
     pace: RunPace
@@ -157,8 +160,8 @@ class _Run:
                 await self._set_lease(lease)
 
     async def _finish(self, outcome: RunOutcome | None) -> None:
-        """Stores the outcome if it can. None: the run was cancelled at its deadline, or failed, so its effect may have
-        happened."""
+        """Stores the outcome if possible. None: the run was canceled at its deadline, or failed, so it may have had its
+        effect."""
         try:
             async with asyncio.timeout(STORE_S):
                 if outcome is None and self.handler.effect == "repeatable":
@@ -182,7 +185,8 @@ class _Run:
 
 
 async def _complete(work: Coroutine[Any, Any, None]) -> None:
-    """Runs work to its end also when the caller is cancelled meanwhile, however often; raises that afterwards."""
+    """Runs work to its end even if the caller is canceled meanwhile, any number of times. Then raises the
+    cancellation."""
     task, cancelled = asyncio.create_task(work), None
     while not task.done():
         try:

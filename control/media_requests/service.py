@@ -40,12 +40,15 @@ BUSY: Final = "busy"
 
 
 class RequestShares:
-    """places: requests at once in this process. per_handler: of these, one handler's at most.
+    """Shares of the requests that an API process answers at once: no workspace and no handler takes all places.
+
+    `places`: concurrent requests in this process. `per_handler`: most of these for one handler.
 
     A workspace may hold as many places as are free at that moment (dynamic thresholds: Choudhury, Hahne 1998, IEEE/ACM
-    Transactions on Networking 6(2)). So one workspace alone gets half of them, and of N workspaces whose requests hang
-    each gets 1/(N + 1): as many stay free for others. A fixed share is either too small for one workspace alone, or so
-    large that a few of them take all."""
+    Transactions on Networking 6(2)). So one workspace alone gets half of the places, and each of N workspaces with
+    hanging requests gets 1/(N + 1), with as many places free for others. A fixed share is either too small for one
+    workspace alone, or so large that a few workspaces take all places.
+    """
 
     def __init__(self, *, places: int, per_handler: int) -> None:
         self._places, self._per_handler = places, per_handler
@@ -55,8 +58,11 @@ class RequestShares:
 
     @contextmanager
     def taken(self, workspace: str, handler: str) -> Iterator[None]:
-        """Holds a place until the block ends. Raises TooManyRequests (code busy) at once when there is none: to wait
-        would take a place from the others."""
+        """Holds a place until the block ends.
+
+        Raises TooManyRequests (code busy) at once if there is no place, because a waiting request would take a place
+        from others.
+        """
         if self._workspaces[workspace] >= self._free(handler):
             _forget(self._workspaces, workspace)
             raise TooManyRequests("Too many requests at once. Try again in a moment.", code=BUSY, retry_after_s=1)
@@ -73,8 +79,11 @@ class RequestShares:
             _forget(self._handlers, handler)
 
     def _free(self, handler: str) -> int:
-        """Places that a request of this handler may take. The handler's limit counts as if there were no other places:
-        otherwise workspaces with hanging tools could fill it with what looks like their share of all."""
+        """Returns the places that a request of this handler may take.
+
+        The limit of the handler counts as if there were no other places. Otherwise workspaces with hanging tools could
+        fill it with their share of all places.
+        """
         return min(self._places - self._taken, self._per_handler - self._handlers[handler])
 
 
@@ -85,7 +94,7 @@ def _forget(counter: Counter[str], name: str) -> None:
 
 
 class MediaRequests:
-    """The answers of one API process. clock: returns the time that handlers get."""
+    """Answers the requests of one API process. clock: returns the time that handlers get."""
 
     def __init__(
         self,
@@ -97,14 +106,23 @@ class MediaRequests:
         shares: RequestShares | None = None,
         finder: HandlerFinder | None = None,
     ) -> None:
-        """shares: of workspaces and handlers in the requests that are answered at once; None: all they like. finder: of
-        the handlers of all other names; None: there are none."""
+        """Creates the service.
+
+        Args:
+            handlers: Handlers by the names of requests.
+            transactions: Transactions of handlers.
+            runs: Runs of handlers with an effect.
+            metrics: Counts and times requests.
+            clock: Returns the time that handlers get.
+            shares: Limits workspaces and handlers; None for no limit.
+            finder: Finds the handlers of all other names; None if there are none.
+        """
         self._shares, self._finder = shares, finder
         self._handlers, self._transactions, self._runs = handlers, transactions, runs
         self._metrics, self._clock = metrics, clock
 
     async def answer(self, request: MediaRequest, left_s: float) -> MediaReply:
-        """The reply, within `left_s` and the time to store a run's outcome. Never raises."""
+        """Returns the reply, within `left_s` and the time to store a run's outcome. Never raises."""
         name = self._label(request)
         with self._metrics.seconds.labels(name).time():
             outcome, reply = await self._try(_Attempt(request, self._handlers.get(request.name)), left_s)
@@ -114,13 +132,13 @@ class MediaRequests:
         return reply
 
     def _label(self, request: MediaRequest) -> str:
-        """The name of the request in metrics."""
+        """Returns the name of the request in metrics."""
         if request.name in self._handlers:
             return request.name
         return UNKNOWN_NAME if self._finder is None else WORKSPACE_NAME
 
     async def _try(self, attempt: "_Attempt", left_s: float) -> tuple[str, MediaReply]:
-        """The outcome for the metrics, and the reply."""
+        """Returns the outcome for the metrics, and the reply."""
         request = attempt.request
         limit = asyncio.timeout(left_s)
         try:
@@ -176,7 +194,7 @@ class MediaRequests:
 
 @dataclass(slots=True)
 class _Attempt:
-    """A request with its handler. is_once: a failure leaves it unknown if the request was carried out."""
+    """A request with its handler. is_once: after a failure it is unknown whether the request was carried out."""
 
     request: MediaRequest
     handler: MediaRequestHandler | None

@@ -22,9 +22,16 @@ Status = Literal["buying", "active", "releasing", "released", "failed"]
 
 @dataclass(frozen=True, slots=True)
 class PhoneNumber:
-    """A stored number. phone_number: E.164. carrier_number_id: None until it is bought. status_detail: why a purchase
-    failed, or what it waits for. monthly_price: in US dollars, 0 where the carrier does not tell. address_id,
-    bundle_id: the address and the documents that it was bought under."""
+    """A stored number.
+
+    Attributes:
+        phone_number: E.164.
+        carrier_number_id: None until the number is bought.
+        status_detail: Why a purchase failed, or what it waits for.
+        monthly_price: In US dollars; 0 if the carrier does not report it.
+        address_id: The address that it was bought under.
+        bundle_id: The documents that it was bought under.
+    """
 
     id: UUID
     workspace_id: UUID

@@ -153,12 +153,20 @@ class WebhookOwner:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryPolicy:
-    """slots: requests of one worker at once; failing_slots: of them to endpoints whose last attempt failed.
-    per_endpoint, per_workspace: requests of all workers at once; a failing endpoint gets one. timeout_s: of a request
-    with its answer. lease: after which a delivery whose worker died is sent again; longer than `timeout_s`. poll_s:
-    seconds between two looks. disable_after: an endpoint that has failed for so long is disabled. longest_gap: between
-    two failures of that time; longer than any wait between two attempts. kept: how long events and attempts can be
-    read and replayed."""
+    """The pace of deliveries.
+
+    Attributes:
+        slots: Concurrent requests of one worker.
+        failing_slots: How many of them may go to endpoints whose last attempt failed.
+        per_endpoint: Concurrent requests of all workers to one endpoint; a failing endpoint gets 1.
+        per_workspace: Concurrent requests of all workers for one workspace.
+        timeout_s: Longest request with its answer.
+        lease: Time after which the delivery of a dead worker is sent again. Longer than `timeout_s`.
+        poll_s: Seconds between two searches for due deliveries.
+        disable_after: An endpoint that has failed for so long is disabled.
+        longest_gap: Longest time between two failures of this period. Longer than any wait between two attempts.
+        kept: How long events and attempts can be read and replayed.
+    """
 
     slots: int = 64
     failing_slots: int = 16

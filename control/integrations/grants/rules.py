@@ -36,11 +36,18 @@ class StoredGrant:
 
 @dataclass(frozen=True, slots=True)
 class GrantPolicy:
-    """In seconds. state_s: how long a member may take at the vendor; confirm_s: until the confirmation after that.
-    early_s: an access token that expires so soon is refreshed before it is used. request_s: the longest exchange with a
-    vendor, as a whole. lease_s: the longest refresh flight, longer than `request_s`, so that a process that lives never
-    loses its lease; wait_s: the longest wait for the flight of another process; poll_s: between two looks at
-    it. connections: the most of a workspace."""
+    """Times and limits of grants, in seconds.
+
+    Attributes:
+        state_s: How long a member may take at the vendor.
+        confirm_s: How long the member may take to confirm the grant afterwards.
+        early_s: An access token that expires within this time is refreshed before use.
+        request_s: Longest exchange with a vendor, as a whole.
+        lease_s: Longest refresh flight. Longer than `request_s`, so that a live process never loses its lease.
+        wait_s: Longest wait for the flight of another process.
+        poll_s: Time between two checks of another process's flight.
+        connections: Most connections of a workspace.
+    """
 
     state_s: float = 600.0
     confirm_s: float = 600.0

@@ -43,9 +43,18 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class SyncPosition(msgspec.Struct, frozen=True, omit_defaults=True):
-    """log_id: of the sync that runs; None: none does. is_full: it copies
-    everything. began: when it began. cursor, page: of its next page. since: where the next incremental sync begins, a
-    cursor of the vendor's or a time. full_at: when everything was copied last. failures: in a row."""
+    """Where a sync of a connection continues.
+
+    Attributes:
+        log_id: Log of the sync that runs; None if none runs.
+        is_full: Whether it copies everything.
+        began: When it began.
+        cursor: Cursor of its next page.
+        page: Number of its next page.
+        since: Where the next incremental sync begins: a cursor of the vendor, or a time.
+        full_at: When the last full sync began.
+        failures: Failures in a row.
+    """
 
     log_id: UUID | None = None
     is_full: bool = True

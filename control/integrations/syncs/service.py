@@ -32,10 +32,18 @@ class SyncIntegrationJob(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class SyncPolicy:
-    """every: between two syncs of a connection. lease_s: without news, a worker counts as dead after so long; longer
-    than a request to a vendor. attempts: failures in a row after which a sync has failed. first_wait_s, max_wait_s:
-    after a failure; the wait doubles. pages, run_s: of one run of the job, after which other jobs have their turn.
-    records: the most that are stored of a connection, of contacts and of appointments each; about 100 MB."""
+    """Times and limits of syncs.
+
+    Attributes:
+        every: Time between two syncs of a connection.
+        lease_s: A worker that does not report for so long counts as dead. Longer than a request to a vendor.
+        attempts: Failures in a row after which a sync has failed.
+        first_wait_s: Wait after the first failure. The wait doubles.
+        max_wait_s: Longest wait after a failure.
+        pages: Most pages of one run of the job; then other jobs have their turn.
+        run_s: Longest run of the job.
+        records: Most stored contacts, and most stored appointments, of a connection; about 100 MB.
+    """
 
     every: timedelta = timedelta(minutes=15)
     lease_s: float = 60.0
@@ -51,8 +59,10 @@ SYNC_POLICY: Final = SyncPolicy()
 
 
 async def request_syncs(db: Connection, workspace_id: UUID, integration_id: UUID, now: datetime) -> None:
-    """Enqueues each sync that the type declares, unless it waits or runs; on request, and when one is due. Raises
-    Conflict (integration_not_connected, sync_unsupported)."""
+    """Enqueues each sync that the type declares, unless it waits or runs.
+
+    Called on request, and when a sync is due. Raises Conflict (integration_not_connected, sync_unsupported).
+    """
     connection = await select_connection(db, workspace_id, integration_id)
     if connection is None:
         raise Conflict("This integration is not connected.", code="integration_not_connected")
