@@ -39,7 +39,7 @@ from control.do_not_call.service import DoNotCallList
 from control.http.services import Services
 from control.integrations.grants.rules import GrantPolicy
 from control.integrations.service import Integrations, ResultPages
-from control.knowledge.embedder import EmbedderPolicy, HttpEmbedder
+from control.knowledge.embedder import Embedder, EmbedderPolicy
 from control.knowledge.search import KnowledgeSearch
 from control.knowledge.service import KnowledgeDocuments
 from control.messages.rules import MessagePolicy
@@ -148,7 +148,7 @@ def make_services(
         lookup,
         Templates(),
         knowledge,
-        KnowledgeSearch(HttpEmbedder(policies.embedder, guard) if policies.embedder else None),
+        KnowledgeSearch(Embedder(policies.embedder, guard) if policies.embedder else None),
         tools,
         tools.http,
         tools.mcp,

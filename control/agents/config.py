@@ -43,7 +43,7 @@ from control.agents.config_parts import (
 from control.agents.destinations import LONGEST_TARGET, TARGET, callable_target, require_direct
 from control.agents.variables import LONGEST_NAME, MOST_VARIABLES, VariableName, VariableValue
 from control.http.body import LANGUAGE, PLAIN
-from control.knowledge.rules import MOST_DOCUMENTS
+from control.knowledge.rules import MOST_NAMED_DOCUMENTS
 from control.platform.string_maps import bounded_map
 from control.tools.rules import ToolTitle
 from control.voice.routing.rules import Provider
@@ -135,7 +135,7 @@ class KnowledgeScope(ConfigPart):
 
     document_ids: Annotated[list[DocumentId], AfterValidator(require_different)] = Field(
         default=[],
-        max_length=MOST_DOCUMENTS,
+        max_length=MOST_NAMED_DOCUMENTS,
         description="Documents of the workspace, up to 50; empty: all of them, those that are added later included.",
         examples=[["01966f4e-7c5a-7d3e-9b1f-3c2a1d4e5f60"]],
     )

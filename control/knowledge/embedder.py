@@ -1,6 +1,6 @@
-"""Vectors of texts: what the search of documents needs of an embedder, and the client of OpenAI's embeddings API.
+"""Makes vectors of texts by OpenAI's embeddings API, which many other servers speak, too.
 
-Many other servers speak this API, too. A job of the ledger (`control/billing/ledger/tasks.py`) records what the
+A job of the ledger (`control/billing/ledger/tasks.py`) records what the
 embedder used, because the ledger lies above this noun and needs the platform's scope.
 
 Source: OpenAI's API reference, "Create embeddings" (`input` up to 2,048 texts, `dimensions`, `usage.prompt_tokens`)."""
@@ -10,7 +10,7 @@ import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Final
 from uuid import UUID
 
 import httpx
@@ -70,23 +70,6 @@ class TextsRefused(Exception):
     """The embedder does not take these texts, however often they are sent."""
 
 
-class Embedder(Protocol):
-    """Makes vectors by one model."""
-
-    @property
-    def policy(self) -> EmbedderPolicy:
-        """Which embedder it is, and its limits."""
-
-    async def embed(self, texts: Sequence[str]) -> Embeddings:
-        """Vectors of up to BATCH texts of documents. Raises EmbedderUnavailable, TextsRefused."""
-
-    async def embed_question(self, question: str) -> Embeddings:
-        """A question's vector, within its time. Raises EmbedderUnavailable, TextsRefused."""
-
-    async def close(self) -> None:
-        """Closes the connections."""
-
-
 RECORD_EMBEDDING: Final = "billing.record_embedding"
 
 
@@ -110,18 +93,18 @@ async def enqueue_use(db: Connection, use: EmbeddingUse) -> None:
         await enqueue(db, RECORD_EMBEDDING, msgspec.json.encode(use))
 
 
-# Bytes of an answer: that to a batch has up to 1.6 MB.
+# Bytes of an answer; an answer to a batch has up to 1.6 MB.
 MOST_ANSWER_BYTES: Final = 8_000_000
 # Seconds before each further attempt for documents. A question is asked once.
 RETRY_AFTER_S: Final = (0.5, 2.0)
-# For so long an answer to a question is waited for that is too late for the question itself, and so many at once.
+# How long an answer that is too late for its question is awaited, and how many such answers at once.
 LATE_S: Final = 5.0
 MOST_LATE: Final = 8
-# For so long an unused connection is kept: a new one takes three round trips, most of a question's time.
+# How long an unused connection is kept: a new connection takes three round trips, most of a question's time.
 IDLE_S: Final = 300.0
-# Tokens of a text besides its own.
+# Tokens that mark the beginning and the end of a text.
 _MARKS: Final = 8
-# Statuses that are about the request's texts, and not about the account, the address or the model.
+# Statuses that blame the request's texts, and not the account, the address or the model.
 _ABOUT_TEXTS: Final = frozenset({400, 413, 422})
 # Timeouts and limits of the rate; a revoked key, a wrong address or model stays what it is for seconds.
 _MAY_PASS: Final = frozenset({408, 409, 425, 429})
@@ -141,9 +124,9 @@ class _Answer(Struct):
     usage: _Usage | None = None
 
 
-class HttpEmbedder:
-    """An Embedder. One client for all requests, because a question has no time for a new connection. guard: of the
-    address."""
+class Embedder:
+    """Makes vectors by one model. It has one client for all requests, because a question has no time for a new
+    connection. guard: passes or refuses the address of the server."""
 
     def __init__(self, policy: EmbedderPolicy, guard: EgressGuard) -> None:
         self.policy, self._guard = policy, guard
@@ -184,7 +167,7 @@ class HttpEmbedder:
     def _drop_late(self, asked: "asyncio.Task[Embeddings]") -> None:
         self._late.discard(asked)
         if not asked.cancelled():
-            asked.exception()  # nobody needs it any more
+            asked.exception()  # nobody awaits it
 
     async def close(self) -> None:
         """Closes the connections."""

@@ -40,8 +40,6 @@ _FINISH_DOCUMENT: Final = """
     SET status = $2, failure = $3, pages = $4, chunk_count = $5, indexed_at = coalesce($6, indexed_at)
     WHERE id = $1
 """
-
-
 _NEWEST_DOCUMENTS: Final = """
     SELECT id FROM (
         SELECT id, sum(chunk_count) OVER (ORDER BY created_at DESC, id DESC) - chunk_count AS newer FROM (
@@ -161,6 +159,21 @@ async def delete_document(db: Connection, document_id: UUID) -> None:
     await db.execute("DELETE FROM knowledge_documents WHERE id = $1", document_id)
 
 
+_CALL_DOCUMENTS: Final = """
+    SELECT v.config->'knowledge'->'document_ids' AS ids
+    FROM calls c JOIN agent_versions v ON v.agent_id = c.agent_id AND v.version = c.agent_version
+    WHERE c.id = $1 AND c.workspace_id = $2
+"""
+
+
+async def select_call_documents(db: Connection, workspace_id: UUID, call_id: UUID) -> list[UUID] | None:
+    """Ids of documents; empty: all of the workspace; None: the call's version is not known, so none."""
+    row = await db.fetchrow(_CALL_DOCUMENTS, call_id, workspace_id)
+    return None if row is None else [UUID(one) for one in row["ids"] or ()]
+
+
+# Chunks and terms, for full text
+
 # Chunks of one statement: 500 take 0.5 s, and a statement has 10 s.
 _BATCH: Final = 500
 # Headings weigh more than text (A and D of setweight). The two lexemes of the scope stand without positions.
@@ -184,7 +197,7 @@ _TAKE_TERMS: Final = f"""
     WITH n AS ({_TERMS})
     UPDATE knowledge_terms t SET chunks = t.chunks - n.chunks FROM n WHERE t.workspace_id = $2 AND t.term = n.term
 """
-_COUNT: Final = (
+_COUNT_CHUNKS: Final = (
     "SELECT coalesce(sum(chunk_count), 0)::integer FROM knowledge_documents WHERE workspace_id = $1 AND id <> $2"
 )
 # Each word of a question as each configuration stems it, with the number of chunks that have it; no term: a stop word.
@@ -244,7 +257,7 @@ async def delete_chunks(db: Connection, workspace_id: UUID, document_id: UUID) -
 
 async def count_chunks(db: Connection, workspace_id: UUID, *, but: UUID) -> int:
     """How many chunks a workspace has, without those of document `but`."""
-    count: int = await db.fetchval(_COUNT, workspace_id, but)
+    count: int = await db.fetchval(_COUNT_CHUNKS, workspace_id, but)
     return count
 
 
@@ -299,10 +312,13 @@ def _tags(workspace_id: UUID, document_id: UUID) -> list[str]:
     return [workspace_lexeme(workspace_id), document_lexeme(document_id)]
 
 
+# Vectors
+
 # Chunks that are compared one by one, in place of the index: 10,000 take 28 ms. By the index of 190,000 they took
 # 55 ms, because most of what is near is of other workspaces.
 MOST_COMPARED: Final = 10_000
-# For so long a worker has a document. A run takes 78 s at most (embedding_duty.py); a killed worker's claim ends.
+# How long a worker's claim of a document holds. A run takes 78 s at most (`EmbeddingDuty` of tasks.py); a killed
+# worker's claim ends.
 CLAIM: Final = timedelta(minutes=3)
 # Claims documents for one worker, until retry_at: two would pay for the same vectors. Those that are being deleted are
 # left out.
@@ -357,6 +373,17 @@ _POSTPONE_VECTORS: Final = """
     SET model = excluded.model, revision = excluded.revision, is_finished = false, failures = v.failures + 1,
         retry_at = $5::timestamptz + least(interval '10 minutes' * 2 ^ least(v.failures, 10), interval '1 day')
 """
+# Documents of a deleted workspace are no longer sent to the embedder.
+_DUE_FOR_VECTORS: Final = """
+    SELECT id FROM (
+        SELECT d.id, row_number() OVER (PARTITION BY d.workspace_id ORDER BY d.created_at, d.id) AS place
+        FROM knowledge_documents d JOIN workspaces w ON w.id = d.workspace_id
+        LEFT JOIN knowledge_vectors.documents v ON v.document_id = d.id
+        WHERE d.status = 'ready' AND d.chunk_count > 0 AND w.deleted_at IS NULL
+          AND (v.document_id IS NULL OR v.model <> $1 OR v.revision <> d.revision
+               OR (NOT v.is_finished AND v.retry_at <= $2))
+    ) due ORDER BY place, id LIMIT $3
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -387,6 +414,12 @@ async def has_vectors(db: Connection) -> bool:
     """Whether the tables are there."""
     is_ready: bool = await db.fetchval("SELECT to_regclass('knowledge_vectors.chunks') IS NOT NULL")
     return is_ready
+
+
+async def select_due_for_vectors(db: Connection, space: str, now: datetime, most: int) -> list[UUID]:
+    """Documents that lack vectors of this space (EmbedderPolicy.space), one of each workspace before the second of any.
+    In platform scope."""
+    return [row["id"] for row in await db.fetch(_DUE_FOR_VECTORS, space, now, most)]
 
 
 async def claim_for_vectors(
@@ -447,35 +480,3 @@ async def rank_nearest(
         MOST_COMPARED,
     )
     return [ChunkRank(row["document_id"], row["number"], row["similarity"]) for row in rows]
-
-
-_DOCUMENTS: Final = """
-    SELECT v.config->'knowledge'->'document_ids' AS ids
-    FROM calls c JOIN agent_versions v ON v.agent_id = c.agent_id AND v.version = c.agent_version
-    WHERE c.id = $1 AND c.workspace_id = $2
-"""
-
-
-async def select_call_documents(db: Connection, workspace_id: UUID, call_id: UUID) -> list[UUID] | None:
-    """Ids of documents; empty: all of the workspace; None: the call's version is not known, so none."""
-    row = await db.fetchrow(_DOCUMENTS, call_id, workspace_id)
-    return None if row is None else [UUID(one) for one in row["ids"] or ()]
-
-
-# Those of a deleted workspace are not sent anywhere any more.
-_DUE_FOR_VECTORS: Final = """
-    SELECT id FROM (
-        SELECT d.id, row_number() OVER (PARTITION BY d.workspace_id ORDER BY d.created_at, d.id) AS place
-        FROM knowledge_documents d JOIN workspaces w ON w.id = d.workspace_id
-        LEFT JOIN knowledge_vectors.documents v ON v.document_id = d.id
-        WHERE d.status = 'ready' AND d.chunk_count > 0 AND w.deleted_at IS NULL
-          AND (v.document_id IS NULL OR v.model <> $1 OR v.revision <> d.revision
-               OR (NOT v.is_finished AND v.retry_at <= $2))
-    ) due ORDER BY place, id LIMIT $3
-"""
-
-
-async def select_due_for_vectors(db: Connection, space: str, now: datetime, most: int) -> list[UUID]:
-    """Documents that lack vectors of this space (EmbedderPolicy.space), one of each workspace before the second of any.
-    In platform scope."""
-    return [row["id"] for row in await db.fetch(_DUE_FOR_VECTORS, space, now, most)]

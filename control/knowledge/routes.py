@@ -20,7 +20,7 @@ from control.http.route import RateLimit, Route
 from control.knowledge.embedder import Embeddings
 from control.knowledge.rules import (
     FAILURES,
-    MOST_DOCUMENTS,
+    MOST_NAMED_DOCUMENTS,
     DocumentFormat,
     DocumentStatus,
     FoundPassage,
@@ -148,7 +148,7 @@ class KnowledgeQuestion(Body):
     query: Question = Field(
         description="In the words of a caller, up to 500 characters.", examples=["price of a crown"]
     )
-    document_ids: list[UUID] = Field([], max_length=MOST_DOCUMENTS, description="Only in these; empty: in all.")
+    document_ids: list[UUID] = Field([], max_length=MOST_NAMED_DOCUMENTS, description="Only in these; empty: in all.")
     most: int = Field(4, ge=1, le=10, description="Passages at most.")
 
 

@@ -1,4 +1,4 @@
-"""Records of documents, the limits of both documents and their parts, and the keys of their files."""
+"""Documents, their parts and limits as values, and the keys of their files in object storage. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Final, Literal
 from uuid import UUID
 
-MOST_DOCUMENTS: Final = 50
-
+# Documents that an agent, or a search, names at most.
+MOST_NAMED_DOCUMENTS: Final = 50
 
 DocumentFormat = Literal["text", "markdown", "html", "pdf"]
 DocumentStatus = Literal["pending", "ready", "failed"]
@@ -29,7 +29,7 @@ FAILURES: Final[Mapping[str, str]] = {
 @dataclass(frozen=True, slots=True)
 class KnowledgeDocument:
     """A document of a workspace. language: BCP 47. failure: a code of FAILURES. pages: of a PDF. revision: counts the
-    requests to index it; requested_at: of the last one. indexed_at: when its text could be searched last.
+    requests to index it; requested_at: of the last request. indexed_at: when its text was last made searchable.
     start_tag: its place among all documents that wait to be indexed."""
 
     id: UUID
@@ -106,6 +106,7 @@ class KnowledgeLimits:
     characters: int
 
 
+# Keys are `knowledge/<workspace id>/<document id>`.
 FOLDER: Final = "knowledge"
 
 
@@ -115,10 +116,10 @@ def documents_prefix(workspace_id: UUID) -> str:
 
 
 def document_key(workspace_id: UUID, document_id: UUID) -> str:
-    """Of a document's file."""
+    """The key of a document's file."""
     return f"{documents_prefix(workspace_id)}{document_id}"
 
 
 def key_of(document: KnowledgeDocument) -> str:
-    """Of this document's file."""
+    """The key of this document's file."""
     return document_key(document.workspace_id, document.id)

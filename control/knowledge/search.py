@@ -48,62 +48,9 @@ _MOST_NEIGHBOURS: Final = 1_000
 _MOST_SAMPLED: Final = 200
 # The least share of a question's weight that a passage must have: one of three equally rare words.
 _LEAST_SHARE: Final = 0.3
-
-
-async def search_documents(
-    db: Connection, workspace_id: UUID, question: str, *, documents: Collection[UUID] = (), most: int = 4
-) -> list[FoundPassage]:
-    """Up to `most` passages that answer a question best. documents: only of these; empty: of all. A deleted document is
-    never among them. Words are compared as the documents' languages stem them; for a word that is in none, a similar
-    one is searched, because callers' words are misheard."""
-    languages = await queries.select_languages(db, workspace_id)
-    configurations = sorted({configuration_of(one) for one in languages})
-    words = split_question(question[:LONGEST_QUESTION])
-    if not configurations or not words:
-        return []
-    terms = choose_terms(await queries.select_terms(db, workspace_id, configurations, words))
-    terms = await _with_similar(db, workspace_id, terms)
-    total = sum(languages.values())
-    size = sample_size(terms, total)
-    sample = await queries.select_newest_documents(db, workspace_id, documents, size, _MOST_SAMPLED) if size else []
-    query = make_query(terms, total, workspace_id, documents, sample)
-    if query is None:
-        return []
-    ranks = await _rank(db, workspace_id, query, most)
-    passages = await queries.select_passages(db, workspace_id, ranks, query.total_weight)
-    return [one for one in passages if one.share >= _LEAST_SHARE]
-
-
-async def _rank(db: Connection, workspace_id: UUID, query: ChunkQuery, most: int) -> list[ChunkRank]:
-    if query.sample:
-        ranks = await queries.rank_chunks(db, workspace_id, query.sample, query.terms, most, MOST_CANDIDATES)
-        if len(ranks) >= most:
-            return ranks
-    for wanted in query.attempts:
-        ranks = await queries.rank_chunks(db, workspace_id, wanted, query.terms, most, MOST_CANDIDATES)
-        if ranks:
-            return ranks
-    return []
-
-
-async def _with_similar(db: Connection, workspace_id: UUID, terms: Iterable[SearchTerm]) -> list[SearchTerm]:
-    """The words, and in place of some that are in no chunk a similar one."""
-    found, left = list[SearchTerm](), _MOST_SIMILAR
-    for term in terms:
-        similar = None
-        if term.chunks == 0 and SHORTEST_SIMILAR <= len(term.text) <= LONGEST_SIMILAR and left > 0:
-            left -= 1
-            size, most = len(term.text), most_differing(term.text)
-            lengths = range(size - most, size + most + 1)
-            near = await queries.select_neighbours(db, workspace_id, term.text[:_PREFIX], lengths, _MOST_NEIGHBOURS)
-            similar = find_similar(term, near)
-        found.append(similar or term)
-    return found
-
-
 # Passages of each ranking that are joined.
 MOST_RANKED: Final = 20
-# So long a database without vectors is believed to have none.
+# How long 'this database has no vectors' is cached.
 NO_VECTORS_S: Final = 60.0
 log = structlog.get_logger()
 
@@ -121,21 +68,24 @@ class KnowledgeQuery:
 
 
 class KnowledgeSearch:
-    """embedder: None: full text only. While the database has no vectors it is not asked, but for one question a
-    minute."""
+    """Finds passages by words and, if there is an embedder, by meaning, and joins both rankings.
+
+    The question's vector is requested while the words are searched. If the vector is not there in time, the words alone
+    answer. While the database has no vectors, the embedder is asked for one question a minute."""
 
     def __init__(self, embedder: Embedder | None = None) -> None:
         self.embedder = embedder
         self._ask_from = 0.0
 
     async def find_words(self, db: Connection, query: KnowledgeQuery) -> list[FoundPassage]:
-        """What full text finds: as many as are joined where there is an embedder."""
+        """The passages that full text finds; with an embedder, as many as are joined."""
         most = query.most if self.embedder is None else max(query.most, MOST_RANKED)
         return await search_documents(db, query.workspace_id, query.question, documents=query.documents, most=most)
 
     @asynccontextmanager
     async def embedding(self, question: str) -> AsyncIterator["asyncio.Task[Embeddings | None]"]:
-        """Asks for the question's vector, until the block ends. The task ends in time, with None if there is none."""
+        """Requests the question's vector until the block ends. The task ends in time, with None if there is no
+        vector."""
         task = asyncio.create_task(self.embed_question(question))
         try:
             yield task
@@ -188,3 +138,55 @@ class KnowledgeSearch:
         """Closes the embedder's connections."""
         if self.embedder is not None:
             await self.embedder.close()
+
+
+async def search_documents(
+    db: Connection, workspace_id: UUID, question: str, *, documents: Collection[UUID] = (), most: int = 4
+) -> list[FoundPassage]:
+    """Up to `most` passages that answer a question best. documents: only these; empty: all.
+
+    Words are compared as the documents' languages stem them. For a word that is in no chunk, a similar word is
+    searched, because callers' words are misheard."""
+    languages = await queries.select_languages(db, workspace_id)
+    configurations = sorted({configuration_of(one) for one in languages})
+    words = split_question(question[:LONGEST_QUESTION])
+    if not configurations or not words:
+        return []
+    terms = choose_terms(await queries.select_terms(db, workspace_id, configurations, words))
+    terms = await _with_similar(db, workspace_id, terms)
+    total = sum(languages.values())
+    size = sample_size(terms, total)
+    sample = await queries.select_newest_documents(db, workspace_id, documents, size, _MOST_SAMPLED) if size else []
+    query = make_query(terms, total, workspace_id, documents, sample)
+    if query is None:
+        return []
+    ranks = await _rank(db, workspace_id, query, most)
+    passages = await queries.select_passages(db, workspace_id, ranks, query.total_weight)
+    return [one for one in passages if one.share >= _LEAST_SHARE]
+
+
+async def _rank(db: Connection, workspace_id: UUID, query: ChunkQuery, most: int) -> list[ChunkRank]:
+    if query.sample:
+        ranks = await queries.rank_chunks(db, workspace_id, query.sample, query.terms, most, MOST_CANDIDATES)
+        if len(ranks) >= most:
+            return ranks
+    for wanted in query.attempts:
+        ranks = await queries.rank_chunks(db, workspace_id, wanted, query.terms, most, MOST_CANDIDATES)
+        if ranks:
+            return ranks
+    return []
+
+
+async def _with_similar(db: Connection, workspace_id: UUID, terms: Iterable[SearchTerm]) -> list[SearchTerm]:
+    """The words; some words that are in no chunk are replaced by a similar word."""
+    found, left = list[SearchTerm](), _MOST_SIMILAR
+    for term in terms:
+        similar = None
+        if term.chunks == 0 and SHORTEST_SIMILAR <= len(term.text) <= LONGEST_SIMILAR and left > 0:
+            left -= 1
+            size, most = len(term.text), most_differing(term.text)
+            lengths = range(size - most, size + most + 1)
+            near = await queries.select_neighbours(db, workspace_id, term.text[:_PREFIX], lengths, _MOST_NEIGHBOURS)
+            similar = find_similar(term, near)
+        found.append(similar or term)
+    return found

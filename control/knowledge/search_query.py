@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 from uuid import UUID
 
-# Those that every PostgreSQL since 14 ships (its documentation: 12.6.6, Snowball Dictionary), by the first part of the
-# BCP 47 tag.
+# PostgreSQL's text search configurations by the first part of the BCP 47 tag: all that ship since version 14 (its
+# documentation: 12.6.6, Snowball Dictionary).
 _CONFIGURATIONS: Final[Mapping[str, str]] = {
     "ar": "arabic", "ca": "catalan", "da": "danish", "de": "german", "el": "greek", "en": "english", "es": "spanish",
     "eu": "basque", "fi": "finnish", "fr": "french", "ga": "irish", "hi": "hindi", "hu": "hungarian", "hy": "armenian",
@@ -242,7 +242,10 @@ K = TypeVar("K", bound=Hashable)
 
 
 def fuse_ranks(rankings: Sequence[Sequence[K]]) -> list[tuple[K, float]]:
-    """All entries with their scores, best first. Of equals, the one that an earlier ranking has first."""
+    """Joins rankings whose scores cannot be compared: all entries with their scores, best first.
+
+    Reciprocal rank fusion (Cormack, Clarke, Büttcher 2009, SIGIR): a place counts 1 / (60 + place), summed over all
+    rankings. Among equal entries, the first of an earlier ranking comes first."""
     scores: defaultdict[K, float] = defaultdict(float)
     for ranking in rankings:
         for place, key in enumerate(dict.fromkeys(ranking), 1):

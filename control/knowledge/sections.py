@@ -10,6 +10,8 @@ from typing import Final
 from control.knowledge.rules import DocumentChunk, DocumentFormat, DocumentSection
 from shared.errors import Invalid
 
+# Formats
+
 # Programs accept a PDF whose header is within its first 1,024 bytes (ISO 32000-1, implementation note 13 of Adobe's).
 _PDF_WITHIN: Final = 1_024
 # The groups are atomic, and a label ends with its line, because a request waits: 26 comments that no HTML follows took
@@ -54,6 +56,8 @@ def _unknown(why: str) -> Invalid:
     return Invalid(f"file: {why}. Text, Markdown, HTML and PDF can be searched.", code="file_unknown", param="file")
 
 
+# Headings
+
 LONGEST_HEADING: Final = 200
 SEPARATOR: Final = " > "
 
@@ -77,6 +81,8 @@ class HeadingPath:
             titles.pop(0)
         return SEPARATOR.join(titles)[:LONGEST_HEADING]
 
+
+# HTML
 
 _SKIPPED: Final = frozenset({
     "head", "script", "style", "template", "noscript", "svg", "math", "iframe", "object", "canvas", "select",
@@ -111,12 +117,15 @@ _INVISIBLE: Final = re.compile(
     r"display\s*:\s*none|visibility\s*:\s*hidden|opacity\s*:\s*0(?:\.0+)?\s*(?:;|$)|font-size\s*:\s*0", re.I
 )
 _SPACE: Final = re.compile(r"\s+")
-# Deeper elements are left out, because nobody keeps what is hidden among them.
+# Deeper elements are left out: whether they are hidden is not recorded.
 _DEEPEST: Final = 2_000
 
 
 def split_html(text: str) -> Iterator[DocumentSection]:
-    """Yields the visible text between headings, each with the headings that it stands under."""
+    """Yields the visible text between headings, each with the headings that it stands under.
+
+    Python's own parser keeps all text: libraries that look for a page's main text drop footers, where opening hours
+    are. Text that a visitor does not see is left out, so that nobody can hide text there for a language model."""
     reader = _PageReader()
     reader.feed(text)
     reader.close()
@@ -197,6 +206,8 @@ def _is_hidden(attributes: dict[str, str | None]) -> bool:
     return "hidden" in attributes or attributes.get("aria-hidden") == "true" or bool(_INVISIBLE.search(style))
 
 
+# Markdown and plain text
+
 # CommonMark 0.31, 4.2: up to three spaces, one to six #, then a space.
 _HEADING: Final = re.compile(r"^ {0,3}(#{1,6})[ \t]+(.*?)[ \t]*#*[ \t]*$")
 _UNDERLINE: Final = re.compile(r"^ {0,3}(=+|-+)[ \t]*$")  # 4.3
@@ -239,6 +250,8 @@ def _read_heading(line: str, before: list[str]) -> tuple[int, str]:
 def _plain(text: str) -> str:
     return _EMPHASIS.sub("", _LINK.sub(r"\1", text))
 
+
+# Chunks
 
 # Characters. A chunk is what one answer quotes: about 150 words.
 LONGEST_CHUNK: Final = 900

@@ -1,4 +1,4 @@
-"""Documents that agents search: upload, list, indexing, deletion."""
+"""Documents that agents search: upload, list, requests to index, deletion. `tasks.py` reads and indexes the files."""
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
@@ -21,30 +21,15 @@ from shared.ids import new_id
 from shared.storage import Storage
 
 INDEX_DOCUMENT: Final = "knowledge.index_document"
-# Above that of other jobs, of which there may be any number, while two of these run at once.
+# Above the priority of all other jobs, because only two of these jobs run at once.
 _FIRST_PRIORITY: Final = 1_000_000_000
-
-
-async def next_start_tag(db: Connection, workspace_id: UUID) -> int:
-    """The start tag of the workspace's next document."""
-    last = await queries.select_last_start_tag(db, workspace_id)
-    highest = await select_highest_priority(db, INDEX_DOCUMENT)
-    served = 0 if highest is None else _FIRST_PRIORITY - highest
-    return served if last is None else max(served, last + 1)
-
-
-def priority_of(start_tag: int) -> int:
-    """The priority of the job that indexes a document with this start tag."""
-    return _FIRST_PRIORITY - start_tag
-
-
 DELETE_FILE: Final = "knowledge.delete_file"
-# For so long after a request to read a file, another one changes nothing while it waits: else a member could fill the
-# queue, of which two jobs run at once for all workspaces.
+# While a request to read a file waits, a further request changes nothing for so long: otherwise a member could fill
+# the queue, of which two jobs run at once for all workspaces.
 _REQUEST_AGAIN_AFTER: Final = timedelta(minutes=10)
-# Seconds after which a document is indexed, should the request end between its two transactions.
+# Seconds after which a document is indexed if the request ends between its two transactions.
 _LATER_S: Final = 30.0
-# A file is stored within so many seconds after its row, or never: the request has ended.
+# Seconds after its row within which a file is stored, or never, because the request has ended.
 UPLOAD_TIME_S: Final = 120.0
 
 
@@ -63,7 +48,7 @@ class DeleteFileJob(msgspec.Struct, frozen=True):
 
 
 class KnowledgeDocuments:
-    """Every method but `put_file` works within the current transaction, in the workspace's scope."""
+    """Every method works within the current transaction, in the workspace's scope."""
 
     def __init__(self, workspaces: Workspaces, platform: Platform) -> None:
         self._workspaces, self._platform = workspaces, platform
@@ -138,8 +123,8 @@ class KnowledgeDocuments:
     async def reindex(
         self, db: Connection, actor: Actor, workspace_id: UUID, document_id: UUID, now: datetime
     ) -> KnowledgeDocument:
-        """Has the file read again; until then the text of before is searched. Changes nothing where this was requested
-        less than ten minutes ago and has not been done. Raises NotFound (code document_not_found), Conflict (code
+        """Has the file read again; until then the old text is searched. Changes nothing if a request of the last ten
+        minutes still waits. Raises NotFound (code document_not_found), Conflict (code
         workspace_suspended)."""
         await self._workspaces.require_not_suspended(db, workspace_id)
         before = await self.get(db, workspace_id, document_id)
@@ -153,7 +138,7 @@ class KnowledgeDocuments:
 
     async def delete(self, db: Connection, actor: Actor, workspace_id: UUID, document_id: UUID) -> None:
         """Deletes a document: no search finds it once this transaction commits. Its file is deleted by a job, when no
-        request can be storing it any more. Raises NotFound (code document_not_found)."""
+        request can be storing it. Raises NotFound (code document_not_found)."""
         await queries.lock_workspace(db, workspace_id)
         document = _require(await queries.select_document(db, workspace_id, document_id))
         await queries.delete_chunks(db, workspace_id, document_id)
@@ -163,10 +148,27 @@ class KnowledgeDocuments:
         await record_change(db, actor, _change("knowledge.delete_document", document))
 
     async def find_unknown(self, db: Connection, workspace_id: UUID, document_ids: Collection[UUID]) -> set[UUID]:
-        """Those that are no documents of the workspace."""
+        """The ids that no document of the workspace has."""
         if not document_ids:
             return set()
         return set(document_ids) - await queries.select_known(db, workspace_id, document_ids)
+
+
+async def next_start_tag(db: Connection, workspace_id: UUID) -> int:
+    """The start tag of the workspace's next document, by which workspaces take turns, however many documents each has.
+
+    It is the tag of start-time fair queueing (Goyal, Vin, Cheng 1996, ACM SIGCOMM): one more than the tag of the
+    workspace's last waiting document, and at least the tag that is served now. So the only document of one workspace
+    waits for one document of each other workspace, and no workspace saves up service while the queue is empty."""
+    last = await queries.select_last_start_tag(db, workspace_id)
+    highest = await select_highest_priority(db, INDEX_DOCUMENT)
+    served = 0 if highest is None else _FIRST_PRIORITY - highest
+    return served if last is None else max(served, last + 1)
+
+
+def priority_of(start_tag: int) -> int:
+    """The priority of the job that indexes a document with this start tag."""
+    return _FIRST_PRIORITY - start_tag
 
 
 async def put_file(storage: Storage, document: KnowledgeDocument, data: bytes) -> None:
@@ -186,6 +188,6 @@ def _require(document: KnowledgeDocument | None) -> KnowledgeDocument:
 
 
 def _change(action: str, document: KnowledgeDocument) -> Change:
-    """Without its name, which may be personal."""
+    """The change without the document's name, which may be personal."""
     after = {"format": document.format, "size_bytes": document.size_bytes}
     return Change(action, "knowledge_document", str(document.id), document.workspace_id, after=after)

@@ -6,12 +6,11 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Final, TypeVar
 
-import msgspec
 import structlog
 
 from control.db.duties import Duty, OutsideDuty, WorkerTasks
 from control.db.errors import COLLISIONS, UNAVAILABLE
-from control.db.jobs import JobFailed, JobHandler, JobLimits, list_queued
+from control.db.jobs import JobFailed, JobHandler, JobLimits, decode_payload, list_queued
 from control.db.pool import Connection, Pool
 from control.db.scope import enter_platform
 from control.db.transaction import in_transaction
@@ -35,8 +34,47 @@ from shared.storage import ObjectNotFound, Storage, StorageUnavailable
 
 # The ten attempts of a job take 43 minutes.
 GIVE_UP: Final = timedelta(hours=2)
+_MOST_STUCK: Final = 20
+# Documents of one run of the duty `document_vectors`, and requests for each of them.
+MOST_DOCUMENTS: Final = 8
+MOST_BATCHES: Final = 4
+EVERY_S: Final = 10.0
+# Chunks of a run that are refused one by one; after that, the fault is the model or the settings, and not the text.
+MOST_REFUSED: Final = 3
+# A run begins no request later. The last request may take 63 s with its attempts, and a worker whose duty has not ended
+# for 90 s, pauses included, counts as unhealthy and is restarted.
+BEGIN_WITHIN_S: Final = 15.0
+# Characters of a chunk with its headings that are sent: chunks have 900, headings are cut at 200 each.
+LONGEST_TEXT: Final = 2_000
 T = TypeVar("T")
 log = structlog.get_logger()
+
+
+def knowledge_tasks(
+    pool: Pool, documents: KnowledgeDocuments, storage: Storage, embedder: Embedder | None = None
+) -> WorkerTasks:
+    """Jobs `knowledge.index_document` and `knowledge.delete_file`, duty `stuck_documents`, and with an embedder
+    `document_vectors`. Each job of the first kind has a child process of up to 512 MiB, so few run
+    at once."""
+
+    async def stuck_documents(db: Connection, now: datetime) -> int:
+        return await fail_stuck(db, now, _MOST_STUCK)
+
+    indexer = DocumentIndexer(pool, storage, documents, DocumentParser())
+    return WorkerTasks(
+        handlers={
+            INDEX_DOCUMENT: make_index_document_job(indexer),
+            DELETE_FILE: make_delete_file_job(storage),
+        },
+        duties=[Duty("stuck_documents", 600, stuck_documents, _MOST_STUCK), *_make_vector_duties(embedder)],
+        limits={INDEX_DOCUMENT: JobLimits(timeout_s=180.0, concurrency=2)},
+    )
+
+
+def _make_vector_duties(embedder: Embedder | None) -> list[OutsideDuty]:
+    if embedder is None:
+        return []
+    return [OutsideDuty("document_vectors", EVERY_S, EmbeddingDuty(embedder).run, MOST_DOCUMENTS)]
 
 
 class DocumentIndexer:
@@ -46,8 +84,8 @@ class DocumentIndexer:
         self._pool, self._storage, self._documents, self._parser = pool, storage, documents, parser
 
     async def index(self, job: IndexDocumentJob, now: datetime) -> None:
-        """Reads the document's file and puts its chunks in place of those before. Nothing for a document that is
-        deleted, or was indexed under this revision. Raises JobFailed where another try may succeed."""
+        """Reads the document's file and replaces its chunks. Does nothing for a document that is deleted or was
+        indexed under this revision. Raises JobFailed if another try may succeed."""
         document = await self._run(lambda db: queries.select_document_by_id(db, job.document_id))
         if document is None or not _is_due(document, job.revision):
             return
@@ -92,7 +130,7 @@ class DocumentIndexer:
 
 async def fail_stuck(db: Connection, now: datetime, most: int) -> int:
     """Marks up to `most` documents as failed whose jobs gave up, because the worker died of them for instance; returns
-    how many. One whose job still waits its turn, behind thousands of its workspace, is left. In platform scope."""
+    how many. A document whose job still waits its turn is left. In platform scope."""
     queued = await list_queued(db, INDEX_DOCUMENT)
     old = await queries.select_stuck_documents(db, now - GIVE_UP, len(queued) + most)
     stuck = [one for one in old if encode_index_job(one) not in queued][:most]
@@ -109,7 +147,7 @@ def make_index_document_job(indexer: DocumentIndexer) -> JobHandler:
     """Job `knowledge.index_document`."""
 
     async def run(payload: bytes) -> None:
-        await indexer.index(_decode(payload, IndexDocumentJob), datetime.now(UTC))
+        await indexer.index(decode_payload(payload, IndexDocumentJob), datetime.now(UTC))
 
     return run
 
@@ -118,7 +156,7 @@ def make_delete_file_job(storage: Storage) -> JobHandler:
     """Job `knowledge.delete_file`."""
 
     async def run(payload: bytes) -> None:
-        job = _decode(payload, DeleteFileJob)
+        job = decode_payload(payload, DeleteFileJob)
         try:
             await storage.delete(document_key(job.workspace_id, job.document_id))
         except StorageUnavailable as fault:
@@ -128,7 +166,7 @@ def make_delete_file_job(storage: Storage) -> JobHandler:
 
 
 async def _store_failure(db: Connection, document: KnowledgeDocument, code: str) -> None:
-    """What was searched of it before is not any more: nobody knows whether it still holds."""
+    """Marks the document as failed, and deletes its old chunks, which may no longer be true."""
     await queries.lock_workspace(db, document.workspace_id)
     if await _is_wanted(db, document):
         await queries.delete_chunks(db, document.workspace_id, document.id)
@@ -154,7 +192,7 @@ async def _store_chunks(
 
 
 async def _is_wanted(db: Connection, document: KnowledgeDocument) -> bool:
-    """Whether it was neither deleted nor indexed, nor is to be indexed anew, since it was read. Locks it."""
+    """Whether the document was neither deleted nor indexed nor requested again since it was read. Locks it."""
     current = await queries.select_document_by_id(db, document.id, lock=True)
     return current is not None and _is_due(current, document.revision)
 
@@ -163,37 +201,17 @@ def _is_due(document: KnowledgeDocument, revision: int) -> bool:
     return document.status == "pending" and document.revision == revision
 
 
-J = TypeVar("J")
-
-
-def _decode(payload: bytes, kind: type[J]) -> J:
-    try:
-        return msgspec.json.decode(payload, type=kind)
-    except msgspec.DecodeError as error:
-        raise JobFailed(type(error).__name__, is_permanent=True) from None
-
-
-# Of one run: documents, one of each workspace before the second of any, and requests for each of them.
-MOST_DOCUMENTS: Final = 8
-MOST_BATCHES: Final = 4
-EVERY_S: Final = 10.0
-# Chunks of a run that are refused one by one; then it is the model or the settings, and not the text.
-MOST_REFUSED: Final = 3
-# A run begins no request later. The last one may take 63 s with its attempts, and a worker whose duty has not ended for
-# 90 s, pauses included, counts as unhealthy and is restarted.
-BEGIN_WITHIN_S: Final = 15.0
-# Characters of a chunk with its headings that are sent: chunks have 900, headings are cut at 200 each.
-LONGEST_TEXT: Final = 2_000
-
-
 class EmbeddingDuty:
-    """Vectors by one embedder. Its requests are made outside of transactions."""
+    """Makes the vectors of documents' chunks: after indexing, after a failure, and when the model changes.
+
+    Each run continues where the last run ended, because it selects chunks without a vector of the model. Requests
+    to the embedder are made outside of transactions."""
 
     def __init__(self, embedder: Embedder) -> None:
         self._embedder, self._space = embedder, embedder.policy.space
 
     async def run(self, pool: Pool, now: datetime) -> int:
-        """For how many documents it made vectors; 0 without the extension, and where the embedder cannot be reached."""
+        """Returns for how many documents it made vectors; 0 without the extension or if the embedder is unavailable."""
         if not await _run(pool, queries.prepare_vectors):
             return 0
         due = await _run(pool, lambda db: self._claim(db, now))
@@ -221,7 +239,7 @@ class EmbeddingDuty:
             await _run(pool, lambda db: queries.postpone_vectors(db, document, self._space, now))
 
     async def _embed(self, pool: Pool, document: DueDocument, now: datetime, until: float) -> None:
-        """A part of a long document: the next run goes on. Raises EmbedderUnavailable, TextsRefused."""
+        """Makes vectors of a document, of a long one only a part. Raises EmbedderUnavailable, TextsRefused."""
         for _ in range(MOST_BATCHES):
             if asyncio.get_running_loop().time() >= until:
                 break
@@ -238,8 +256,8 @@ class EmbeddingDuty:
     async def _embed_batch(
         self, pool: Pool, document: DueDocument, chunks: list[ChunkText], now: datetime, until: float
     ) -> bool:
-        """As `_embed_chunks`; where the embedder refuses them together, one by one: then only those lack vectors that
-        are refused alone."""
+        """Embeds the chunks together or, if the embedder refuses them, one by one: then only chunks that are refused
+        alone lack vectors. Returns and raises as `_embed_chunks`."""
         try:
             return await self._embed_chunks(pool, document, chunks, now)
         except TextsRefused:
@@ -259,7 +277,7 @@ class EmbeddingDuty:
         return True
 
     async def _embed_chunks(self, pool: Pool, document: DueDocument, chunks: list[ChunkText], now: datetime) -> bool:
-        """False: the document is not what it was. What was used is recorded in any case. Raises EmbedderUnavailable,
+        """Returns False if the document has changed. Records what was used in any case. Raises EmbedderUnavailable,
         TextsRefused."""
         found = await self._embedder.embed([f"{one.heading}\n{one.text}"[:LONGEST_TEXT] for one in chunks])
         model = self._embedder.policy.model
@@ -280,33 +298,3 @@ async def _run(pool: Pool, work: Callable[[Connection], Awaitable[T]]) -> T:
     async with pool.transaction() as db:
         await enter_platform(db)
         return await work(db)
-
-
-_MOST_STUCK: Final = 20
-
-
-def knowledge_tasks(
-    pool: Pool, documents: KnowledgeDocuments, storage: Storage, embedder: Embedder | None = None
-) -> WorkerTasks:
-    """Jobs `knowledge.index_document` and `knowledge.delete_file`, duty `stuck_documents`, and with an embedder
-    `document_vectors`. Each job of the first kind has a child process of up to 512 MiB, so few run
-    at once."""
-
-    async def stuck_documents(db: Connection, now: datetime) -> int:
-        return await fail_stuck(db, now, _MOST_STUCK)
-
-    indexer = DocumentIndexer(pool, storage, documents, DocumentParser())
-    return WorkerTasks(
-        handlers={
-            INDEX_DOCUMENT: make_index_document_job(indexer),
-            DELETE_FILE: make_delete_file_job(storage),
-        },
-        duties=[Duty("stuck_documents", 600, stuck_documents, _MOST_STUCK), *_make_vector_duties(embedder)],
-        limits={INDEX_DOCUMENT: JobLimits(timeout_s=180.0, concurrency=2)},
-    )
-
-
-def _make_vector_duties(embedder: Embedder | None) -> list[OutsideDuty]:
-    if embedder is None:
-        return []
-    return [OutsideDuty("document_vectors", EVERY_S, EmbeddingDuty(embedder).run, MOST_DOCUMENTS)]

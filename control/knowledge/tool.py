@@ -33,7 +33,7 @@ class KnowledgeArguments(Struct, frozen=True):
 
 
 class KnowledgeTool:
-    """The tool's handler. search: by words, and by meaning where it has an embedder."""
+    """The tool's handler. search: by words, and by meaning if it has an embedder."""
 
     def __init__(self, search: KnowledgeSearch) -> None:
         self._search = search
@@ -110,11 +110,8 @@ def make_search_tool(search: KnowledgeSearch) -> RemoteTool:
     )
 
 
-# Of full text only: for plans, which have no handlers.
+# Searches by full text only: for plans, which have no handlers.
 SEARCH_KNOWLEDGE: Final = make_search_tool(KnowledgeSearch())
-
-
-TOOL_NAME: Final = SEARCH_KNOWLEDGE.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +129,7 @@ class _ToolResult(msgspec.Struct, frozen=True):
 
 
 def read_citations(result: str) -> list[Citation]:
-    """The passages of a result, each place once; none of a result that was cut off, or of another form."""
+    """The passages of a result, each place once. Returns none for a result that was cut off or has another form."""
     try:
         passages = msgspec.json.decode(result, type=_ToolResult).passages
     except msgspec.DecodeError:

@@ -38,7 +38,7 @@ from control.calls.records.details import (
     Transfer,
 )
 from control.carriers.rules import CarrierName, PlacedCall
-from control.knowledge.tool import TOOL_NAME, Citation, read_citations
+from control.knowledge.tool import SEARCH_KNOWLEDGE, Citation, read_citations
 from control.platform.string_maps import bounded_map
 from shared.bus.checkpoints import Checkpoint
 from shared.events import (
@@ -893,7 +893,7 @@ def make_turns(events: Iterable[Mapping[str, Any]]) -> list[ConversationTurn]:
                 turn.latency_ms = {name.removesuffix("_ms"): event.get(name, 0) for name in LATENCY}
             case "tool.ran":
                 turn.tools.append(event["name"])
-                if event["name"] == TOOL_NAME and event.get("ok"):
+                if event["name"] == SEARCH_KNOWLEDGE.name and event.get("ok"):
                     turn.citations += read_citations(event.get("result", ""))
     return [turns[number] for number in sorted(turns)]
 

@@ -14,9 +14,9 @@ from control.knowledge import embedder as knowledge_embedder
 from control.knowledge.embedder import (
     MOST_DIMENSIONS,
     MOST_LATE,
+    Embedder,
     EmbedderPolicy,
     EmbedderUnavailable,
-    HttpEmbedder,
     TextsRefused,
 )
 from shared.egress import EgressGuard
@@ -60,20 +60,20 @@ def peer() -> Peer:
 
 
 @pytest.fixture
-async def embedder(peer: Peer, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[HttpEmbedder]:
+async def embedder(peer: Peer, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Embedder]:
     monkeypatch.setattr(knowledge_embedder, "RETRY_AFTER_S", (0.0, 0.0))
     async with running_vendor([web.post("/v1/embeddings", peer.embed)], None, cancels=True) as address:
         policy = EmbedderPolicy(f"http://{address}/v1", "small", dimensions=4, question_s=ENOUGH_S)
-        opened = HttpEmbedder(policy, EgressGuard(LOOPBACK))
+        opened = Embedder(policy, EgressGuard(LOOPBACK))
         yield opened
         await opened.close()
 
 
-def with_policy(embedder: HttpEmbedder, **changed: Any) -> HttpEmbedder:
-    return HttpEmbedder(replace(embedder.policy, **changed), EgressGuard(LOOPBACK))
+def with_policy(embedder: Embedder, **changed: Any) -> Embedder:
+    return Embedder(replace(embedder.policy, **changed), EgressGuard(LOOPBACK))
 
 
-async def test_vectors_have_length_one_and_end_in_zeros(embedder: HttpEmbedder, peer: Peer) -> None:
+async def test_vectors_have_length_one_and_end_in_zeros(embedder: Embedder, peer: Peer) -> None:
     peer.answer = {"data": [{"index": 0, "embedding": [3.0, 0.0, 0.0, 4.0]}], "usage": {"prompt_tokens": 2}}
     found = await embedder.embed_question("two words")
     assert found.vectors == [[0.6, 0.0, 0.0, 0.8] + [0.0] * (MOST_DIMENSIONS - 4)]
@@ -93,14 +93,14 @@ async def test_vectors_have_length_one_and_end_in_zeros(embedder: HttpEmbedder, 
         ({"error": {}}, "cannot be read"),
     ],
 )
-async def test_unfit_answer_is_no_vector(embedder: HttpEmbedder, peer: Peer, answer: dict[str, Any], says: str) -> None:
+async def test_unfit_answer_is_no_vector(embedder: Embedder, peer: Peer, answer: dict[str, Any], says: str) -> None:
     peer.answer = answer
     with pytest.raises(EmbedderUnavailable, match=says):
         await embedder.embed_question("question")
 
 
 async def test_vectors_of_different_lengths_are_refused_where_no_length_was_asked_for(
-    embedder: HttpEmbedder, peer: Peer
+    embedder: Embedder, peer: Peer
 ) -> None:
     own = with_policy(embedder, dimensions=0)
     peer.answer = vectors(4, 3)
@@ -111,43 +111,41 @@ async def test_vectors_of_different_lengths_are_refused_where_no_length_was_aske
 
 
 @pytest.mark.parametrize("tokens", [-1, 10**15, None])
-async def test_usage_that_cannot_be_true_is_estimated(embedder: HttpEmbedder, peer: Peer, tokens: int | None) -> None:
+async def test_usage_that_cannot_be_true_is_estimated(embedder: Embedder, peer: Peer, tokens: int | None) -> None:
     peer.answer = vectors(4) if tokens is None else vectors(4, prompt_tokens=tokens)
     found = await embedder.embed_question("abc" * 20)
     assert (found.tokens, found.is_estimated) == (20, True)
 
 
 @pytest.mark.parametrize(("status", "attempts"), [(401, 1), (403, 1), (404, 1), (429, 3), (500, 3), (302, 1)])
-async def test_only_what_may_pass_is_tried_again(
-    embedder: HttpEmbedder, peer: Peer, status: int, attempts: int
-) -> None:
+async def test_only_what_may_pass_is_tried_again(embedder: Embedder, peer: Peer, status: int, attempts: int) -> None:
     peer.status = status
     with pytest.raises(EmbedderUnavailable, match=str(status)):
         await embedder.embed(["text"])
     assert len(peer.bodies) == attempts
 
 
-async def test_refused_texts_are_not_sent_again(embedder: HttpEmbedder, peer: Peer) -> None:
+async def test_refused_texts_are_not_sent_again(embedder: Embedder, peer: Peer) -> None:
     peer.status = 400
     with pytest.raises(TextsRefused):
         await embedder.embed(["text"])
     assert len(peer.bodies) == 1
 
 
-async def test_guard_refuses_a_private_address(embedder: HttpEmbedder, peer: Peer) -> None:
-    guarded = HttpEmbedder(embedder.policy, EgressGuard(()))
+async def test_guard_refuses_a_private_address(embedder: Embedder, peer: Peer) -> None:
+    guarded = Embedder(embedder.policy, EgressGuard(()))
     with pytest.raises(EmbedderUnavailable):
         await guarded.embed_question("question")
     assert peer.bodies == []
     await guarded.close()
 
 
-async def test_question_that_is_no_unicode_is_unavailable(embedder: HttpEmbedder) -> None:
+async def test_question_that_is_no_unicode_is_unavailable(embedder: Embedder) -> None:
     with pytest.raises(EmbedderUnavailable):
         await embedder.embed_question("\ud800")
 
 
-async def test_late_answer_keeps_its_connection_for_the_next_question(embedder: HttpEmbedder, peer: Peer) -> None:
+async def test_late_answer_keeps_its_connection_for_the_next_question(embedder: Embedder, peer: Peer) -> None:
     """Otherwise no question would be answered where opening a connection takes longer than a question may."""
     quick = with_policy(embedder, question_s=0.05)
     peer.goes_on.clear()
@@ -162,7 +160,7 @@ async def test_late_answer_keeps_its_connection_for_the_next_question(embedder: 
     await quick.close()
 
 
-async def test_no_further_question_is_asked_while_several_are_late(embedder: HttpEmbedder, peer: Peer) -> None:
+async def test_no_further_question_is_asked_while_several_are_late(embedder: Embedder, peer: Peer) -> None:
     quick = with_policy(embedder, question_s=0.01)
     peer.goes_on.clear()
     for _ in range(MOST_LATE + 3):
@@ -175,7 +173,7 @@ async def test_no_further_question_is_asked_while_several_are_late(embedder: Htt
 
 
 async def test_connection_is_kept_longer_than_between_two_questions(
-    embedder: HttpEmbedder, peer: Peer, monkeypatch: pytest.MonkeyPatch
+    embedder: Embedder, peer: Peer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """httpx keeps them for 5 s by itself. Its pool's clock goes on by a minute here."""
     await embedder.embed_question("question")

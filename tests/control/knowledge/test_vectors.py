@@ -16,7 +16,7 @@ import pytest
 from control.agents.call_tools.table import agents_request_handlers
 from control.billing.ledger.tasks import PROVIDER, make_record_embedding_job
 from control.knowledge import queries as knowledge_queries
-from control.knowledge.embedder import BATCH, RECORD_EMBEDDING, Embedder, EmbedderPolicy, EmbeddingUse, HttpEmbedder
+from control.knowledge.embedder import BATCH, RECORD_EMBEDDING, Embedder, EmbedderPolicy, EmbeddingUse
 from control.knowledge.queries import select_due_for_vectors
 from control.knowledge.rules import FoundPassage, key_of
 from control.knowledge.search import KnowledgeQuery, KnowledgeSearch
@@ -69,7 +69,7 @@ class Embedding:
     def with_policy(self, **changed: Any) -> "Embedding":
         """The same with another policy."""
         policy = replace(self.embedder.policy, **changed)
-        embedder = HttpEmbedder(policy, EgressGuard(LOOPBACK))
+        embedder = Embedder(policy, EgressGuard(LOOPBACK))
         return replace(self, embedder=embedder, search=KnowledgeSearch(embedder))
 
     async def find(self, library: Library, question: str = QUESTION, **query: Any) -> list[FoundPassage]:
@@ -97,7 +97,7 @@ async def running_embedding(platform: CallPlatform) -> AsyncIterator[Embedding]:
     async with running_vendor(vendor.routes(), None, cancels=True) as address:
         # The question's time is long, because the machine may be busy.
         policy = EmbedderPolicy(f"http://{address}/v1", "small", vendor.state.key, question_s=10.0)
-        embedder = HttpEmbedder(policy, EgressGuard(LOOPBACK))
+        embedder = Embedder(policy, EgressGuard(LOOPBACK))
         opened = Embedding(vendor, embedder, platform, KnowledgeSearch(embedder))
         yield opened
         await opened.embedder.close()
