@@ -10,7 +10,7 @@ from control.billing.periods.queries import COLUMNS, make_period
 from control.billing.periods.rules import StoredPeriod
 from control.db.pool import Connection
 
-# The accruals of one period: at most 6 slices a day with 4 resources each, for 62 days.
+# Maximum number of accruals of a period: 6 slices a day with 4 resources each, for 62 days.
 MOST_ACCRUALS: Final = 2_000
 # Periods that contain a part of the days $2 (UTC) of the workspaces $1.
 _SELECT_PERIODS: Final = f"""
@@ -35,9 +35,9 @@ _MARK: Final = """
     WHERE workspace_id = $1 AND id = $2
       AND (accrued_until IS DISTINCT FROM $3 OR accrued_at < $4::timestamptz - interval '1 minute')
 """
-# Changes are looked for once more when they may have been committed after the accruals were computed.
+# A change counts as new for this long, because it may have been committed after the accruals were computed.
 _LATE: Final = "interval '1 minute'"
-# Periods that have never accrued, and open ones with a day that has begun since, or whose plan or numbers changed.
+# Periods that have never accrued, and open periods in which a day has begun or plan or numbers changed since.
 _SELECT_DUE: Final = f"""
     SELECT workspace_id, least(greatest($1, period_start), period_end - interval '1 microsecond') AS at
     FROM billing_periods WHERE accrued_until IS NULL AND period_start <= $1
@@ -58,12 +58,12 @@ _SELECT_DUE: Final = f"""
 
 
 async def select_periods(db: Connection, workspaces: Sequence[UUID], days: Sequence[date]) -> list[StoredPeriod]:
-    """The periods that contain a part of these days: two arrays of one length."""
+    """Returns the periods that contain a part of these days. Both arguments have the same length."""
     return [make_period(row) for row in await db.fetch(_SELECT_PERIODS, workspaces, days)]
 
 
 async def select_accruals(db: Connection, workspace_id: UUID, period_id: UUID) -> list[Accrual]:
-    """The stored accruals of a period."""
+    """Returns the stored accruals of a period."""
     rows = await db.fetch(
         "SELECT at, until, resource_type, quantity, price, cost, list_price FROM accruals "
         "WHERE workspace_id = $1 AND period_id = $2 LIMIT $3",
@@ -97,8 +97,8 @@ async def replace_accruals(
 
 
 async def mark_accrued(db: Connection, workspace_id: UUID, period_id: UUID, until: datetime, now: datetime) -> bool:
-    """Stores that a period has accrued: nothing accrues by time alone before `until`. Returns whether it is the first
-    time."""
+    """Stores that a period has accrued. until: nothing accrues by time alone before this moment. Returns whether this
+    is the first time."""
     is_first: bool = await db.fetchval(
         "SELECT accrued_until IS NULL FROM billing_periods WHERE workspace_id = $1 AND id = $2", workspace_id, period_id
     )
@@ -107,5 +107,5 @@ async def mark_accrued(db: Connection, workspace_id: UUID, period_id: UUID, unti
 
 
 async def select_due(db: Connection, now: datetime, most: int) -> list[tuple[UUID, datetime]]:
-    """Workspaces whose accruals must be computed, with a moment in the period. Needs platform scope."""
+    """Returns workspaces whose accruals must be computed, with a moment in the period. Needs platform scope."""
     return [(row["workspace_id"], row["at"]) for row in await db.fetch(_SELECT_DUE, now, most)]

@@ -24,7 +24,7 @@ _ZERO: Final = Decimal(0)
 
 # --- Accruals of periods -------------------------------------------------------------------------------------------
 def make_accrue(clock: Callable[[], datetime]) -> Callable[..., Awaitable[list[WorkspaceDay]]]:
-    """`accrue_days` for `roll_up_days`, at the clock's moment."""
+    """Makes `accrue_days` for `roll_up_days`, with the present moment of a clock."""
     return lambda db, days: accrue_days(db, days, clock())
 
 
@@ -80,8 +80,8 @@ async def _load(
 # --- The running period --------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class AccruedBill:
-    """What a period has cost until now, exact, without tax and credits. list_price: of the minutes, before included
-    and trial minutes are deducted."""
+    """The cost of a period until now, exact, without tax and credits. list_price: of the minutes, before included and
+    trial minutes are deducted."""
 
     list_price: Decimal
     usage: Decimal
@@ -95,8 +95,8 @@ class AccruedBill:
 
 @dataclass(frozen=True, slots=True)
 class RunningPeriod:
-    """The period that goes on, as if plan and numbers stayed until its end; without tax and credits. accrued: what it
-    has cost until now. is_trial: the workspace is on trial, or was until it was suspended."""
+    """The running period, as if plan and numbers stayed until its end; without tax and credits. accrued: the cost until
+    now. is_trial: the workspace is on trial, or was on trial until it was suspended."""
 
     period: BillingPeriod
     currency: str
@@ -107,7 +107,7 @@ class RunningPeriod:
 
     @property
     def usage(self) -> Decimal:
-        """What usage costs so far, in the smallest unit."""
+        """The price of usage so far, rounded to the smallest unit."""
         return round_money(self.statement.usage, self.currency)
 
     @property
@@ -125,7 +125,7 @@ class RunningPeriod:
         return float((self.usage * 100 / self.usage_limit).quantize(Decimal("0.1"), ROUND_HALF_UP))
 
     def by_resource(self) -> Mapping[str, tuple[Decimal, Decimal]]:
-        """Quantity and exact price by resource type, in the order of the lines."""
+        """Returns quantity and exact price by resource type, in the order of the lines."""
         sums: dict[str, tuple[Decimal, Decimal]] = {}
         for line in self.statement.lines:
             quantity, price = sums.get(RESOURCE_TYPES[line.kind], (Decimal(0), Decimal(0)))
@@ -134,7 +134,7 @@ class RunningPeriod:
 
 
 async def load_running_period(db: Connection, workspace_id: UUID, now: datetime) -> RunningPeriod:
-    """The period that goes on now, by roll-ups that are seconds old."""
+    """Returns the running period, by roll-ups that are seconds old."""
     stored = await find_period(db, workspace_id, now)
     statement = await load_running_statement(db, workspace_id, stored.period, stored.currency)
     chosen = await accounts_queries.select_settings(db, workspace_id)
@@ -145,7 +145,7 @@ async def load_running_period(db: Connection, workspace_id: UUID, now: datetime)
 
 
 async def load_accrued_bill(db: Connection, stored: StoredPeriod, now: datetime) -> AccruedBill:
-    """The same figures as those of the analytics, for a period that goes on."""
+    """Returns the figures of a running period, equal to those of the analytics."""
     _, usage, accruals = await _load(db, stored, now)
     listed = sum((minutes.price for minutes in usage), _ZERO)
     fees = sum((accrual.price for accrual in accruals if accrual.resource_type == "subscription"), _ZERO)

@@ -1,4 +1,4 @@
-"""The duty that finds accruals which time or a changed plan has made old."""
+"""The duty that finds outdated accruals."""
 
 from datetime import UTC, datetime
 from typing import Final
@@ -15,8 +15,8 @@ BATCH: Final = 1_000
 
 
 def make_accruals_duty() -> Duty:
-    """The duty `accruals`, which has the day of a workspace computed again when the fee of a new day is due, or when
-    the plan or the numbers changed."""
+    """Makes the duty `accruals`. It marks the day of a workspace to be computed again if the fee of a new day is due,
+    or if plan or numbers changed."""
 
     async def run(db: Connection, now: datetime) -> int:
         due = await queries.select_due(db, now, BATCH)

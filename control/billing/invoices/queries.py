@@ -188,16 +188,6 @@ async def count_issued(db: Connection, workspace_id: UUID) -> int:
     return total
 
 
-async def sum_open(db: Connection, workspace_id: UUID) -> Decimal:
-    """What a workspace still has to pay of issued invoices."""
-    total: Decimal = await db.fetchval(
-        "SELECT coalesce(sum(amount - amount_paid + amount_refunded), 0) FROM invoices "
-        "WHERE workspace_id = $1 AND status IN ('pending', 'overdue')",
-        workspace_id,
-    )
-    return total
-
-
 # --- Invoices of all workspaces ------------------------------------------------------------------------------------
 _LISTING_COLUMNS: Final = ", ".join(f"i.{field.name}" for field in fields(Invoice))
 _INVOICE_NAMES: Final = tuple(field.name for field in fields(Invoice))

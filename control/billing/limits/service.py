@@ -46,7 +46,7 @@ from control.billing.limits.rules import (
 from control.billing.money import format_money, round_money
 from control.billing.periods import queries as periods_queries
 from control.billing.periods.rules import Statement, StoredPeriod
-from control.billing.periods.service import find_period, load_exact_statement, load_statement
+from control.billing.periods.service import find_period, load_running_statement, load_statement
 from control.billing.prices import queries as prices_queries
 from control.billing.prices.rules import Consumption, PriceList
 from control.db.pool import Connection, Pool
@@ -109,7 +109,7 @@ async def load_snapshot(
     calls = await queries.select_running(db, workspace_id, now)
     stale = await queries.select_marked_days(db, workspace_id)
     stored = await find_period(db, workspace_id, now)
-    statement = await load_exact_statement(db, workspace_id, stored.period, stored.currency, stale)
+    statement = await load_running_statement(db, workspace_id, stored.period, stored.currency, stale)
     prices = await _load_prices(db, {limit.tier_name, *(call.tier_name for call in calls)})
     minute = price_time(MINUTE_S, _price_of(prices, limit, limit.tier_name, now))
     budget = await _load_budget(db, workspace_id, limit, stored, statement, price_included(statement, minute), now)
@@ -145,7 +145,7 @@ async def has_budget(db: Connection, workspace_id: UUID, now: datetime) -> bool:
         return True
     stale = await queries.select_marked_days(db, workspace_id)
     stored = await find_period(db, workspace_id, now)
-    statement = await load_exact_statement(db, workspace_id, stored.period, stored.currency, stale)
+    statement = await load_running_statement(db, workspace_id, stored.period, stored.currency, stale)
     budget = await _load_budget(db, workspace_id, limit, stored, statement, Decimal(0), now)
     return budget.micros > 0 or statement.included_left > 0
 

@@ -16,14 +16,14 @@ _ORDER: Final = Keyset(
     ("p.period_start", "p.id"),
     "SELECT period_start, id FROM billing_periods WHERE id = $1 AND workspace_id = $2 AND status <> 'open'",
 )
-# Accounts whose latest period is over at $1 or who have none, of workspaces that are not purged.
+# Accounts without a period, or whose latest period is over at $1, of workspaces that are not purged.
 _SELECT_WITHOUT_PERIOD: Final = """
     SELECT a.workspace_id FROM billing_accounts a JOIN workspaces w ON w.id = a.workspace_id
     WHERE NOT EXISTS (SELECT FROM billing_periods p WHERE p.workspace_id = a.workspace_id AND p.period_end > $1)
     LIMIT $2
 """
-# Numbers that the carrier gave us; an order that was cancelled or failed is none. Of a workspace that is purged, only
-# rented_numbers has them.
+# Numbers that the carrier has delivered, without canceled and failed orders. Numbers of purged workspaces are in
+# rented_numbers only.
 _SELECT_NUMBERS: Final = """
     SELECT id, phone_number, coalesce(bought_at, created_at) AS since, released_at AS until, monthly_price
     FROM phone_numbers
@@ -53,7 +53,7 @@ async def insert_period(db: Connection, stored: StoredPeriod, tier_name: str) ->
 
 
 async def select_last(db: Connection, workspace_id: UUID) -> StoredPeriod | None:
-    """The workspace's latest period."""
+    """Returns the workspace's latest period."""
     row = await db.fetchrow(
         f"SELECT {COLUMNS} FROM billing_periods WHERE workspace_id = $1 ORDER BY period_end DESC LIMIT 1", workspace_id
     )
@@ -61,7 +61,7 @@ async def select_last(db: Connection, workspace_id: UUID) -> StoredPeriod | None
 
 
 async def select_at(db: Connection, workspace_id: UUID, at: datetime) -> StoredPeriod | None:
-    """The period that contains this moment."""
+    """Returns the period that contains this moment."""
     row = await db.fetchrow(
         f"SELECT {COLUMNS} FROM billing_periods WHERE workspace_id = $1 AND period_end > $2 AND period_start <= $2 "
         "ORDER BY period_end LIMIT 1",
@@ -72,7 +72,7 @@ async def select_at(db: Connection, workspace_id: UUID, at: datetime) -> StoredP
 
 
 async def select_open(db: Connection, workspace_id: UUID) -> list[StoredPeriod]:
-    """The workspace's periods that are not closed, the earliest first: at most those of ten years."""
+    """Returns the workspace's open periods, the earliest first; at most 120, which are ten years."""
     rows = await db.fetch(
         f"SELECT {COLUMNS} FROM billing_periods WHERE workspace_id = $1 AND status = 'open' "
         "ORDER BY period_end LIMIT 120",
@@ -82,7 +82,7 @@ async def select_open(db: Connection, workspace_id: UUID) -> list[StoredPeriod]:
 
 
 async def select_due(db: Connection, before: datetime, most: int) -> list[UUID]:
-    """Open periods that ended before, the earliest first. Needs platform scope."""
+    """Returns open periods that ended before this moment, the earliest first. Needs platform scope."""
     rows = await db.fetch(
         "SELECT id FROM billing_periods WHERE status = 'open' AND period_end <= $1 ORDER BY period_end LIMIT $2",
         before,
@@ -92,7 +92,7 @@ async def select_due(db: Connection, before: datetime, most: int) -> list[UUID]:
 
 
 async def lock_open(db: Connection, period_id: UUID) -> StoredPeriod | None:
-    """The period, locked until the transaction ends; None if it is closed."""
+    """Returns an open period, and locks it until the transaction ends; None if it is closed."""
     row = await db.fetchrow(
         f"SELECT {COLUMNS} FROM billing_periods WHERE id = $1 AND status = 'open' FOR UPDATE", period_id
     )
@@ -110,7 +110,7 @@ async def has_open_before(db: Connection, workspace_id: UUID, start: datetime) -
 
 
 async def select_closed_before(db: Connection, workspace_id: UUID, end: datetime, most: int) -> list[StoredPeriod]:
-    """The latest closed periods that ended at this moment or before."""
+    """Returns the latest closed periods that ended at this moment or before."""
     rows = await db.fetch(
         f"SELECT {COLUMNS} FROM billing_periods WHERE workspace_id = $1 AND period_end <= $2 AND status <> 'open' "
         "ORDER BY period_end DESC LIMIT $3",
@@ -132,7 +132,7 @@ async def close(
     unpriced: int,
     now: datetime,
 ) -> None:
-    """The period must be locked."""
+    """Closes a period, which must be locked."""
     await db.execute(
         "UPDATE billing_periods SET status = $2, subscription_fee = $3, usage_total = $4, total_amount = $5, "
         "unpriced = $6, closed_at = $7 WHERE id = $1",
@@ -141,14 +141,14 @@ async def close(
 
 
 async def update_currency(db: Connection, workspace_id: UUID, currency: str) -> None:
-    """Of the periods that are open."""
+    """Sets the currency of the workspace's open periods."""
     await db.execute(
         "UPDATE billing_periods SET currency = $2 WHERE workspace_id = $1 AND status = 'open'", workspace_id, currency
     )
 
 
 async def update_status(db: Connection, period_id: UUID, status: PeriodStatus) -> None:
-    """As its invoice's."""
+    """Sets the status of a closed period."""
     await db.execute("UPDATE billing_periods SET status = $2 WHERE id = $1", period_id, status)
 
 
@@ -181,10 +181,10 @@ def make_period(row: Any) -> StoredPeriod:
 
 
 async def select_without_period(db: Connection, now: datetime, most: int) -> list[UUID]:
-    """Workspaces with an account and no period that goes on beyond `now`. Needs platform scope."""
+    """Returns workspaces with an account and no period that ends later than `now`. Needs platform scope."""
     return [row["workspace_id"] for row in await db.fetch(_SELECT_WITHOUT_PERIOD, now, most)]
 
 
 async def select_numbers(db: Connection, workspace_id: UUID, start: datetime, end: datetime) -> list[RentedNumber]:
-    """Phone numbers that the workspace had at some moment in between."""
+    """Returns the phone numbers that the workspace rented at some moment between start and end."""
     return [RentedNumber(**row) for row in await db.fetch(_SELECT_NUMBERS, workspace_id, start, end)]

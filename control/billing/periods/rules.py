@@ -1,18 +1,17 @@
-"""Billing periods, and what a period costs a workspace.
+"""Billing periods, and the statement: what a period costs a workspace.
 
-Periods are months in the workspace's time zone as half-open intervals of UTC. Periods of a workspace follow one another
-without a gap. Each begins at the start of the anchor day, or of the month's last day where the month is shorter. A day
-that begins in a gap of the clock (daylight saving time) begins at the gap's end.
+Periods are months in the workspace's time zone, as half-open intervals of UTC without gaps between them. A period
+begins at the start of the anchor day, or of the month's last day if the month is shorter. If daylight saving time skips
+the start of a day, the day begins at the end of the gap.
 
-A statement is one pure function over a period's segments, usage and numbers. Its lines are exact to the nine decimal
-places of the ledger, where each becomes a row or is the sum of rows. Invoices round each line once.
+A statement is a pure function of a period's segments, usage and numbers. Its lines have the nine decimal places of the
+ledger, where each line is a row or a sum of rows. Invoices round each line once.
 
-Included minutes are one pool for the whole period: each active segment adds its plan's minutes by its share of the
-period. Charged seconds use the pool up in the order of time, segment by segment; within a segment they are worth its
-average price. So the result follows from the sums of each segment, which roll-ups have.
+Included minutes are one pool for the whole period. Each active segment adds its plan's minutes by its share of the
+period. Charged seconds use the pool in the order of segments, at the average price of their segment. For this reason a
+statement needs only the sums of each segment, which roll-ups have.
 """
 
-from bisect import bisect_right
 from calendar import monthrange
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -32,15 +31,15 @@ _DAY: Final = timedelta(days=1)
 _ZERO: Final = Decimal(0)
 
 # --- Periods -------------------------------------------------------------------------------------------------------
-# A workspace that moves to another time zone moves its next anchor by up to 26 hours (UTC-12 to UTC+14). The rest of a
-# month that this would leave over is part of the period that follows.
+# A change of the time zone moves the next anchor by up to 26 hours (UTC-12 to UTC+14). A rest of a month that is
+# shorter than this is part of the following period.
 _SHORTEST: Final = timedelta(hours=36)
 
 
 @dataclass(frozen=True, slots=True)
 class BillingPeriod:
-    """From start (inclusive) to end (exclusive), UTC. full_start, full_end: the whole period, which the first one of a
-    workspace is a part of; else the same. timezone: an IANA name."""
+    """A period from start (inclusive) to end (exclusive), UTC. full_start, full_end: the whole month; only a
+    workspace's first period begins later. timezone: an IANA name."""
 
     start: datetime
     end: datetime
@@ -49,7 +48,7 @@ class BillingPeriod:
     timezone: str
 
     def share(self, since: datetime, until: datetime) -> Fraction:
-        """The part of the whole period that lies between two moments; they are within the period."""
+        """Returns the part of the whole period that is between two moments within the period."""
         return _microseconds(until - since) / _microseconds(self.full_end - self.full_start)
 
     @property
@@ -58,7 +57,7 @@ class BillingPeriod:
         return (self.date_of(self.full_end) - self.date_of(self.full_start)).days
 
     def days_between(self, since: datetime, until: datetime) -> set[date]:
-        """The days of the period's time zone of which some part lies between two moments within the period."""
+        """Returns the days, in the period's time zone, that have a part between two moments within the period."""
         since, until = max(since, self.start), min(until, self.end)
         if since >= until:
             return set()
@@ -66,7 +65,7 @@ class BillingPeriod:
         return {first + _DAY * number for number in range((last - first).days + 1)}
 
     def day_starts(self) -> list[datetime]:
-        """When each day of the period begins (UTC), in order; the first is the period's start."""
+        """Returns when each day of the period begins (UTC), in order. The first day begins at the period's start."""
         starts, day, last = [self.start], self.date_of(self.start), self.date_of(self.end)
         while (day := day + _DAY) <= last:
             begin = datetime.combine(day, time(), ZoneInfo(self.timezone)).astimezone(UTC)
@@ -75,12 +74,12 @@ class BillingPeriod:
         return starts
 
     def date_of(self, moment: datetime) -> date:
-        """The date of a moment in the period's time zone."""
+        """Returns the date of a moment in the period's time zone."""
         return moment.astimezone(ZoneInfo(self.timezone)).date()
 
 
 def first_period(opened_at: datetime, timezone: str, anchor_day: int) -> BillingPeriod:
-    """The period in which an account was opened: it begins at that moment."""
+    """Returns the first period of an account, which begins when the account is opened."""
     local = opened_at.astimezone(ZoneInfo(timezone)).date()
     full_start = _anchor(local.year, local.month, timezone, anchor_day)
     if full_start > opened_at:
@@ -90,21 +89,21 @@ def first_period(opened_at: datetime, timezone: str, anchor_day: int) -> Billing
 
 
 def next_period(end: datetime, timezone: str, anchor_day: int) -> BillingPeriod:
-    """The period after the one that ended then. timezone: of the workspace now."""
+    """Returns the period that follows on `end`. timezone: the present one of the workspace."""
     until = _next_anchor(end + _SHORTEST, timezone, anchor_day)
     return BillingPeriod(end.astimezone(UTC), until, end.astimezone(UTC), until, timezone)
 
 
 def _next_anchor(after: datetime, timezone: str, anchor_day: int) -> datetime:
-    """The first anchor later than that moment."""
+    """Returns the first anchor later than a moment."""
     local = after.astimezone(ZoneInfo(timezone)).date()
     anchor = _anchor(local.year, local.month, timezone, anchor_day)
     return anchor if anchor > after else _anchor(*_shift(local.year, local.month, 1), timezone, anchor_day)
 
 
 def _anchor(year: int, month: int, timezone: str, anchor_day: int) -> datetime:
-    """The beginning of the month's anchor day. A midnight that does not exist is taken with the offset before the gap
-    (PEP 495, fold 0), which is the moment of the gap; of two midnights the first counts."""
+    """Returns the beginning of the month's anchor day. A midnight that does not exist has the offset before the gap
+    (PEP 495, fold 0), which is the moment of the gap. If there are two midnights, the first one counts."""
     day = min(anchor_day, monthrange(year, month)[1])
     return datetime(year, month, day, tzinfo=ZoneInfo(timezone)).astimezone(UTC)
 
@@ -118,13 +117,13 @@ def _microseconds(duration: timedelta) -> Fraction:
     return Fraction(duration // timedelta(microseconds=1))
 
 
-# pending, paid, overdue, void: as its invoice is; paid also where nothing was to be billed.
+# pending, paid, overdue, void: the status of its invoice. A period without an invoice is paid.
 PeriodStatus = Literal["open", "pending", "paid", "overdue", "void"]
 
 
 @dataclass(frozen=True, slots=True)
 class StoredPeriod:
-    """A row of billing_periods. total: of its invoice; 0 while it is open."""
+    """A row of billing_periods. total: the invoice's; 0 while the period is open."""
 
     id: UUID
     workspace_id: UUID
@@ -136,7 +135,7 @@ class StoredPeriod:
 
 @dataclass(frozen=True, slots=True)
 class PeriodSummary:
-    """A period as its workspace lists it."""
+    """A closed period in the list of its workspace."""
 
     id: UUID
     period_start: datetime
@@ -149,14 +148,14 @@ class PeriodSummary:
 
 
 # --- Segments of a period ------------------------------------------------------------------------------------------
-# active: fee, minutes and numbers are charged. trial: nothing is. suspended, also deleted: no fee, and no included
-# minutes; its numbers are still rented for it.
+# active: fee, minutes and numbers are charged. trial: all is free. suspended, also for deleted workspaces: numbers are
+# charged; there is no fee, and there are no included minutes.
 Charging = Literal["active", "trial", "suspended"]
 
 
 @dataclass(frozen=True, slots=True)
 class PlanSegment:
-    """A stretch of a period in which plan and charging stay the same. plan: None where the tier has none."""
+    """A part of a period with one plan and one kind of charging. plan: None if the tier has no plan."""
 
     since: datetime
     until: datetime
@@ -168,8 +167,8 @@ class PlanSegment:
 def split_period(
     start: datetime, end: datetime, states: Sequence[WorkspaceState], plans: PlanHistory
 ) -> list[PlanSegment]:
-    """The segments from start to end, which touch one another. states: those within, and the last one before `start`;
-    in the order of time. Empty without any state."""
+    """Splits a period into segments without gaps; returns none without states. states: within the period, and the last
+    one before it, in the order of time."""
     if not states:
         return []
     segments: list[PlanSegment] = []
@@ -194,7 +193,7 @@ def _charging(status: str) -> Charging:
 
 
 def _merge(segments: Sequence[PlanSegment]) -> list[PlanSegment]:
-    """Neighbours with the same plan and charging become one."""
+    """Merges adjacent segments with the same plan and charging."""
     merged: list[PlanSegment] = []
     for segment in segments:
         last = merged[-1] if merged else None
@@ -223,8 +222,8 @@ RESOURCE_TYPES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class RentedNumber:
-    """A phone number that a workspace had. until: None while it has it. monthly_price: major units of the
-    workspace's currency; as it is read, of the carrier's, US dollars."""
+    """A phone number that a workspace rented. until: None while it is rented. monthly_price: in the workspace's
+    currency, major units; as read from the database, in US dollars, which the carrier charges."""
 
     id: UUID
     phone_number: str
@@ -235,8 +234,9 @@ class RentedNumber:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatementLine:
-    """key: what the line is for within its period; the same whenever the period is computed. exact: major units, nine
-    decimal places; negative for what is not charged. quantity: in `unit`; of a fee the share of the period."""
+    """A line of a statement. key: identifies the line within its period, in each computation of the period. exact: in
+    major units, nine decimal places; negative for what is not charged. quantity: in `unit`; for a fee, the share of the
+    period."""
 
     kind: StatementKind
     key: str
@@ -253,25 +253,25 @@ class StatementLine:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """A period's lines, in the order in which an invoice has them. included_seconds: the pool of included minutes.
-    unpriced: rows of the ledger whose price is unknown; the lines lack it."""
+    """A period's lines, in the order of an invoice. included_seconds: the pool of included minutes. unpriced: number of
+    ledger rows with an unknown price, which the lines do not contain."""
 
     lines: tuple[StatementLine, ...]
     included_seconds: Decimal
     unpriced: int
 
     def sum_of(self, *kinds: StatementKind) -> Decimal:
-        """The exact sum of the lines of these kinds."""
+        """Returns the exact sum of the lines of these kinds."""
         return sum((line.exact for line in self.lines if line.kind in kinds), _ZERO)
 
     @property
     def usage(self) -> Decimal:
-        """What usage costs, after included minutes; without the fee."""
+        """The price of usage, after included minutes and without the fee."""
         return self.sum_of(*USAGE_KINDS)
 
     @property
     def included_left(self) -> Decimal:
-        """Seconds of the included minutes that are not used yet."""
+        """The unused seconds of the included minutes."""
         used = sum((line.quantity for line in self.lines if line.kind == "included"), _ZERO)
         return max(_ZERO, self.included_seconds - used)
 
@@ -287,7 +287,7 @@ def compute_statement(
     usage: Sequence[SegmentUsage],
     numbers: Iterable[RentedNumber],
 ) -> Statement:
-    """The statement of a period. usage: of each segment. Lines of nothing are left out."""
+    """Computes the statement of a period. usage: of each segment. Lines without amount and quantity are left out."""
     pool = sum((included_seconds(period, segment) for segment in segments), Fraction(0))
     left, lines = pool, list(_fee_lines(period, segments))
     for segment, used in zip(segments, usage, strict=True):
@@ -300,7 +300,7 @@ def compute_statement(
 
 
 def included_seconds(period: BillingPeriod, segment: PlanSegment) -> Fraction:
-    """The seconds of included minutes that a segment adds to the period's pool."""
+    """Returns the seconds of included minutes that a segment adds to the period's pool."""
     if segment.charging != "active" or segment.plan is None:
         return Fraction(0)
     return segment.plan.included_minutes * 60 * period.share(segment.since, segment.until)
@@ -315,7 +315,7 @@ def _fee_lines(period: BillingPeriod, segments: Sequence[PlanSegment]) -> Iterat
 
 
 def _minutes_lines(segment: PlanSegment, used: SegmentUsage, free: Fraction) -> Iterator[StatementLine]:
-    """free: seconds of them that the plan includes. A trial's minutes are all free, whatever the pool."""
+    """Returns a segment's lines of minutes. free: seconds that the pool covers. All minutes of a trial are free."""
     if not used.seconds and not used.price:
         return
     yield _segment_line("minutes", segment, used.seconds, "second", used.price)
@@ -371,34 +371,10 @@ def _number_line(period: BillingPeriod, segments: Sequence[PlanSegment], number:
 
 
 def multiply(amount: Decimal, factor: Fraction) -> Decimal:
-    """amount * factor with nine decimal places."""
+    """Returns amount * factor with nine decimal places."""
     return round_amount(amount * factor.numerator, factor.denominator)
 
 
 def to_places(value: Fraction, places: int) -> Decimal:
-    """The value, rounded to so many decimal places."""
+    """Rounds the value to a number of decimal places."""
     return Decimal(round(value * 10**places)).scaleb(-places)
-
-
-@dataclass(frozen=True, slots=True)
-class ChargedUsage:
-    """A row of the ledger's call minutes, or a sum of such. seconds: those that are charged; of test calls none. price:
-    None while it is unknown."""
-
-    at: datetime
-    seconds: Decimal
-    price: Decimal | None
-
-
-def group_usage(segments: Sequence[PlanSegment], rows: Iterable[ChargedUsage]) -> list[SegmentUsage]:
-    """The sums of each segment; rows outside of all segments are left out."""
-    starts = [segment.since for segment in segments]
-    sums = [SegmentUsage() for _ in segments]
-    for row in rows:
-        place = bisect_right(starts, row.at) - 1
-        if place < 0 or row.at >= segments[place].until:
-            continue
-        before = sums[place]
-        unpriced = before.unpriced + (row.price is None)
-        sums[place] = SegmentUsage(before.seconds + row.seconds, before.price + (row.price or _ZERO), unpriced)
-    return sums

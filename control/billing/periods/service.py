@@ -1,4 +1,4 @@
-"""Opens the periods of all accounts, and loads what their statements are computed from."""
+"""Opens the billing periods of all accounts, and loads their statements."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
@@ -11,7 +11,7 @@ import asyncpg  # type: ignore[import-untyped]
 import structlog
 
 from control.billing.accounts import queries as accounts_queries
-from control.billing.accounts.rules import BillingAccount, WorkspaceState
+from control.billing.accounts.rules import BillingAccount
 from control.billing.accounts.service import load_account, lock_account
 from control.billing.ledger import queries as ledger_queries
 from control.billing.ledger.rules import SegmentUsage
@@ -42,50 +42,43 @@ log = structlog.get_logger()
 _DAY: Final = timedelta(days=1)
 
 # --- Opening periods -----------------------------------------------------------------------------------------------
-# What one workspace's data may cause. A lost connection is none of them: it ends the whole run.
+# Errors that the data of one workspace may cause. All other errors, such as a lost connection, end the whole run.
 _FAULTS: Final = (asyncpg.PostgresError, ArithmeticError, LookupError, ValueError)
 
 
 @dataclass(frozen=True, slots=True)
 class OpenedPeriods:
-    """opened: number of periods. failed: accounts whose next period could not be opened."""
+    """Result of a run. opened: number of periods. failed: number of accounts whose next period could not be opened."""
 
     opened: int
     failed: int
 
 
 async def open_periods(db: Connection, now: datetime, most: int, *, looked_at: int = 0) -> OpenedPeriods:
-    """Opens the next period of accounts whose last one is over. looked_at: accounts that are tried for `most` periods;
-    at least as many as these. Each is opened in a savepoint: one that fails is logged, and keeps no other from being
-    opened. Needs platform scope."""
+    """Opens up to `most` periods, of accounts whose last period is over. A failure is logged and does not stop the
+    other periods: each is opened in a savepoint. looked_at: maximum number of accounts to try. Needs platform scope."""
     opened = failed = 0
     for workspace_id in await queries.select_without_period(db, now, max(most, looked_at)):
         if opened >= most:
             break
         try:
             async with db.transaction():
-                opened += await _lock_and_open(db, workspace_id)
+                opened += await _open_next(db, workspace_id)
         except _FAULTS as error:
             failed += 1
             log.error("billing_period.open_failed", workspace_id=str(workspace_id), **error_fields(error))
     return OpenedPeriods(opened, failed)
 
 
-async def _lock_and_open(db: Connection, workspace_id: UUID) -> int:
+async def _open_next(db: Connection, workspace_id: UUID) -> bool:
+    """Opens the next period. Returns False if the workspace has no account, or if the period was opened meanwhile."""
     account = await accounts_queries.select_account(db, workspace_id, lock=True)
-    return 0 if account is None else await _open_next(db, account)
-
-
-async def _open_next(db: Connection, account: BillingAccount) -> int:
-    last = await queries.select_last(db, account.workspace_id)
-    period = await _next(db, account, last)
-    states = await accounts_queries.select_states(db, account.workspace_id, period.start, period.end)
-    stored = StoredPeriod(UUID(new_id()), account.workspace_id, period, account.currency, "open", Decimal(0))
-    return int(await queries.insert_period(db, stored, _first_tier(states)))
-
-
-def _first_tier(states: Sequence[WorkspaceState]) -> str:
-    return states[0].tier_name if states else ""
+    if account is None:
+        return False
+    period = await _next(db, account, await queries.select_last(db, workspace_id))
+    states = await accounts_queries.select_states(db, workspace_id, period.start, period.end)
+    stored = StoredPeriod(UUID(new_id()), workspace_id, period, account.currency, "open", Decimal(0))
+    return await queries.insert_period(db, stored, states[0].tier_name if states else "")
 
 
 async def _next(db: Connection, account: BillingAccount, last: StoredPeriod | None) -> BillingPeriod:
@@ -96,7 +89,7 @@ async def _next(db: Connection, account: BillingAccount, last: StoredPeriod | No
 
 
 async def find_period(db: Connection, workspace_id: UUID, now: datetime) -> StoredPeriod:
-    """The period that goes on now; computed if the worker has not opened it yet. The workspace must exist."""
+    """Returns the running period; computes it if the worker has not opened it yet. The workspace must exist."""
     stored = await queries.select_at(db, workspace_id, now)
     if stored is not None:
         return stored
@@ -109,45 +102,37 @@ async def find_period(db: Connection, workspace_id: UUID, now: datetime) -> Stor
 
 
 # --- Statements ----------------------------------------------------------------------------------------------------
-# A stretch of time, from (inclusive), to (exclusive); a span of days, both inclusive.
+# A part is a time span from (inclusive) to (exclusive). A span is a number of days, both ends inclusive.
 Part = tuple[datetime, datetime]
 Span = tuple[date, date]
 
 
 @dataclass(frozen=True, slots=True)
 class _Places:
-    """Of which parts and spans a segment consists, by their numbers."""
+    """The indexes of the parts and spans of a segment."""
 
     parts: list[int]
     spans: list[int]
 
 
 async def load_statement(db: Connection, workspace_id: UUID, period: BillingPeriod, currency: str) -> Statement:
-    """The statement of a whole period by the ledger."""
+    """Returns the statement of a whole period by the ledger."""
     segments = await load_segments(db, workspace_id, period, currency)
     usage = await ledger_queries.sum_minutes(db, workspace_id, [(segment.since, segment.until) for segment in segments])
     return await _compute(db, workspace_id, period, currency, segments, usage)
 
 
-async def load_running_statement(db: Connection, workspace_id: UUID, period: BillingPeriod, currency: str) -> Statement:
-    """The same of a period that is not over, as if plan and numbers stayed until its end.
+async def load_running_statement(
+    db: Connection, workspace_id: UUID, period: BillingPeriod, currency: str, stale: Collection[date] = ()
+) -> Statement:
+    """Returns the statement of a period that is not over, as if plan and numbers stayed until its end.
 
     Reads roll-ups for whole days (UTC), and the ledger only for the rest of the days in which a segment begins.
+
+    Args:
+        stale: Days whose roll-ups are not up to date; they are read from the ledger. With the stale days that were read
+            before, the statement has each call that was over then.
     """
-    return await _load_running(db, workspace_id, period, currency, ())
-
-
-async def load_exact_statement(
-    db: Connection, workspace_id: UUID, period: BillingPeriod, currency: str, stale: Collection[date]
-) -> Statement:
-    """The running statement with each call that is over. stale: days whose roll-ups are not up to date, read before, so
-    that no call is missing that was over then; they are read from the ledger."""
-    return await _load_running(db, workspace_id, period, currency, stale)
-
-
-async def _load_running(
-    db: Connection, workspace_id: UUID, period: BillingPeriod, currency: str, stale: Collection[date]
-) -> Statement:
     segments = await load_segments(db, workspace_id, period, currency)
     parts, spans, places = split_days(segments, stale)
     ledger = await ledger_queries.sum_minutes(db, workspace_id, parts)
@@ -160,7 +145,7 @@ async def _load_running(
 
 
 async def load_segments(db: Connection, workspace_id: UUID, period: BillingPeriod, currency: str) -> list[PlanSegment]:
-    """The period's segments, as the plan and the status are now until its end."""
+    """Returns the period's segments, as if the present plan and status stayed until its end."""
     states = await accounts_queries.select_states(db, workspace_id, period.start, period.end)
     plans = PlanHistory(await prices_queries.select_plans(db, currency))
     return split_period(period.start, period.end, states, plans)
@@ -169,7 +154,7 @@ async def load_segments(db: Connection, workspace_id: UUID, period: BillingPerio
 async def load_numbers(
     db: Connection, workspace_id: UUID, period: BillingPeriod, rates: RateHistory
 ) -> list[RentedNumber]:
-    """The workspace's numbers. They cost what the carrier asks, by the rate of the period's begin."""
+    """Returns the workspace's numbers, with the carrier's price by the exchange rate at the period's begin."""
     found = await queries.select_numbers(db, workspace_id, period.start, period.end)
     return [replace(number, monthly_price=rates.from_usd(number.monthly_price, period.start)) for number in found]
 
@@ -189,8 +174,8 @@ async def _compute(
 def split_days(
     segments: Sequence[PlanSegment], stale: Collection[date] = ()
 ) -> tuple[list[Part], list[Span], list[_Places]]:
-    """Cuts segments at midnight (UTC) into spans of whole days and what is left over before and after. stale: days that
-    are parts and in no span."""
+    """Cuts segments at midnight (UTC) into spans of whole days, and parts before and after them. stale: days that
+    become parts instead of being in a span."""
     parts: list[Part] = []
     spans: list[Span] = []
     places = []
@@ -211,7 +196,8 @@ def split_days(
 
 
 def _cut_span(first: date, end: date, without: Sequence[date]) -> list[Span]:
-    """The days from `first` to the one before `end`, without some of them, which are in order."""
+    """Returns the days from `first` (inclusive) to `end` (exclusive), as spans without the given days, which are in
+    order."""
     starts = [first, *(day + _DAY for day in without)]
     return [(start, stop - _DAY) for start, stop in zip(starts, (*without, end), strict=True) if start < stop]
 
@@ -234,14 +220,14 @@ def _begin(day: date) -> datetime:
 
 
 def _next_midnight(moment: datetime) -> datetime:
-    """The moment itself if it is midnight."""
+    """Returns the next midnight (UTC); the moment itself if it is midnight."""
     midnight = _midnight(moment)
     return midnight if midnight == moment else midnight + _DAY
 
 
 # --- For members and the staff -------------------------------------------------------------------------------------
 async def list_periods(db: Connection, workspace_id: UUID, *, page: PageRequest) -> ListPage[PeriodSummary]:
-    """Closed periods, newest first. Raises Invalid (code cursor_unknown)."""
+    """Returns closed periods, the newest first. Raises Invalid (code cursor_unknown)."""
     found = await queries.select_page(db, workspace_id, page)
     if page.cursor is not None:
         return found
@@ -249,9 +235,9 @@ async def list_periods(db: Connection, workspace_id: UUID, *, page: PageRequest)
 
 
 async def set_currency(db: Connection, actor: Actor, workspace_id: UUID, currency: str) -> BillingAccount:
-    """Has a workspace billed in another currency. What has an amount cannot be converted: refused once it has calls,
-    invoices, credits or a limit. Raises NotFound (code workspace_not_found), Conflict (codes currency_in_use,
-    tier_not_priced)."""
+    """Changes the currency of a workspace and of its open periods. Existing amounts cannot be converted: the change is
+    refused if the workspace has calls, invoices, credits or a limit. Raises NotFound (code workspace_not_found),
+    Conflict (codes currency_in_use, tier_not_priced)."""
     tier_name = await accounts_queries.lock_tier(db, workspace_id)
     if tier_name is None:
         raise NotFound("There is no such workspace.", code="workspace_not_found")
@@ -259,7 +245,7 @@ async def set_currency(db: Connection, actor: Actor, workspace_id: UUID, currenc
     if before.currency == currency:
         return before
     await require_priced(db, tier_name, currency, "currency")
-    # The last query, because it sees what was committed before it: calls last longer than what follows.
+    # This is the last query, because it sees what was committed before it: calls last longer than the rest of this.
     if await accounts_queries.has_amounts(db, workspace_id):
         raise Conflict("This workspace has calls, invoices, credits or a limit already.", code="currency_in_use")
     await accounts_queries.update_currency(db, workspace_id, currency)

@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 from control.billing.fields import ADMIN_BILLING, READERS, WRITERS
-from control.billing.prices import service as prices_service
+from control.billing.prices import queries
 from control.billing.prices.rules import ExchangeRate
 from control.billing.prices.service import HIGHEST_RATE, add_exchange_rate
 from control.http.body import Body, CurrencyCode
@@ -62,7 +62,7 @@ class ExchangeRateAnswer:
 async def list_exchange_rates(context: AdminContext) -> ExchangeRateList:
     """What currencies are worth in US dollars, in which the platform's figures are."""
     return ExchangeRateList(
-        [to_exchange_rate(rate) for rate in await prices_service.list_exchange_rates(context.db)], has_more=False
+        [to_exchange_rate(rate) for rate in await queries.select_exchange_rates(context.db)], has_more=False
     )
 
 

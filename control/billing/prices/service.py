@@ -186,11 +186,6 @@ async def load_costs(db: Connection, providers: Iterable[str]) -> PriceList:
 HIGHEST_RATE: Final = Decimal(1_000_000)
 
 
-async def list_exchange_rates(db: Connection) -> list[ExchangeRate]:
-    """By currency, the newest first."""
-    return await queries.select_exchange_rates(db)
-
-
 async def add_exchange_rate(
     db: Connection, actor: Actor, currency: str, usd: Decimal, valid_from: datetime | None, now: datetime
 ) -> ExchangeRate:

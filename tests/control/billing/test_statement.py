@@ -1,5 +1,8 @@
 """The allowances: fee, included minutes, trials, numbers; by examples, and in random months."""
 
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -10,16 +13,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from control.billing.accounts.rules import WorkspaceState
+from control.billing.ledger.rules import SegmentUsage
 from control.billing.periods.rules import (
     BillingPeriod,
-    ChargedUsage,
     Charging,
     PlanSegment,
     RentedNumber,
     Statement,
     compute_statement,
     first_period,
-    group_usage,
     split_period,
 )
 from control.billing.periods.service import split_days
@@ -29,6 +31,30 @@ START = datetime(2026, 11, 1, tzinfo=UTC)
 END = datetime(2026, 12, 1, tzinfo=UTC)
 PERIOD = BillingPeriod(START, END, START, END, "UTC")
 NUMBER = UUID(int=5)
+
+
+@dataclass(frozen=True, slots=True)
+class ChargedUsage:
+    """A row of the ledger's call minutes, or a sum of rows. seconds: without those of test calls. price: None while it
+    is unknown."""
+
+    at: datetime
+    seconds: Decimal
+    price: Decimal | None
+
+
+def group_usage(segments: Sequence[PlanSegment], rows: Iterable[ChargedUsage]) -> list[SegmentUsage]:
+    """Returns the sums of each segment; rows outside of all segments are left out."""
+    starts = [segment.since for segment in segments]
+    sums = [SegmentUsage() for _ in segments]
+    for row in rows:
+        place = bisect_right(starts, row.at) - 1
+        if place < 0 or row.at >= segments[place].until:
+            continue
+        before = sums[place]
+        unpriced = before.unpriced + (row.price is None)
+        sums[place] = SegmentUsage(before.seconds + row.seconds, before.price + (row.price or 0), unpriced)
+    return sums
 
 
 def plan(tier: str, fee: str, minutes: int, *, id: int = 1, since: datetime = START) -> PlanVersion:
