@@ -18,19 +18,19 @@ from pydantic import Field, PlainSerializer, WithJsonSchema
 from control.http.fields import AgentId, CallId, CampaignId, CreatedAt, InvoiceId, IsTest, Name, OptionalAgentId
 from shared.events import CallStatus, EndReason, TransferFailure
 
-# Of all data below. Data with fewer fields, or with other meanings, gets a new one; further fields do not.
+# Version of the data below. Removed fields and new meanings need a new version; additional fields do not.
 API_VERSION: Final = "2026-11-26"
-# What endpoints choose from.
+# Types that endpoints can choose.
 ChosenType = Literal[
     "call.started", "call.ended", "call.analysed", "recording.ready", "transfer.started", "transfer.failed",
     "caller.opted_out", "message.taken", "appointment.booked", "appointment.changed", "invoice.updated",
     "spending_limit.near", "spending_limit.reached", "agent.created", "agent.updated", "agent.deleted",
     "campaign.started", "campaign.paused", "campaign.completed", "campaign.recipient_finished",
 ]  # fmt: skip
-# A test is sent on request only.
+# webhook.test is sent only on request.
 EventType = Literal[ChosenType, "webhook.test"]
 ALL_TYPES: Final[tuple[ChosenType, ...]] = get_args(ChosenType)
-# In major units: a Decimal inside, a JSON number outside.
+# An amount in major units: a Decimal in Python, a number in JSON.
 EventMoney = Annotated[
     Decimal,
     PlainSerializer(float, return_type=float, when_used="json"),

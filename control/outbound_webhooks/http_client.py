@@ -11,10 +11,10 @@ import httpx
 
 from shared.egress import EgressGuard
 
-# Bytes of an answer that are read; what comes after them is not. Chunks: a byte in each would take a million of them.
+# Most bytes and chunks of an answer that are read. The limit of chunks bounds answers with one byte per chunk.
 MOST_BYTES: Final = 4_096
 MOST_CHUNKS: Final = 256
-# Characters of an answer that are kept.
+# Characters of an answer that are stored.
 MOST_KEPT: Final = 500
 CONNECT_S: Final = 3.0
 USER_AGENT: Final = "Vocalized-Webhooks/1"

@@ -47,7 +47,7 @@ _UPDATE_SECRETS: Final = """
     SET sealed_secret = $3, sealed_old_secret = $4, old_secret_until = $5, updated_at = $6
     WHERE workspace_id = $1 AND id = $2
 """
-# Writes only what changes: while an endpoint works, its row is not touched.
+# Writes only changes: the row of a working endpoint is not updated.
 _MARK_WORKING: Final = """
     UPDATE outbound_webhook_endpoints SET failing_since = NULL
     WHERE workspace_id = $1 AND id = $2 AND failing_since IS NOT NULL
@@ -350,7 +350,7 @@ _REPLAY: Final = """
     SET status = 'pending', failures = 0, due_at = $4, expires_at = $5, finished_at = NULL
     WHERE workspace_id = $1 AND endpoint_id = $2 AND id = $3
 """
-# What another replay or a worker has locked is being sent as it is.
+# Skips deliveries that another replay or a worker has locked, because they are being sent.
 _REPLAY_SINCE: Final = """
     UPDATE outbound_webhook_deliveries d
     SET status = 'pending', failures = 0, due_at = $5, expires_at = $6, finished_at = NULL
@@ -443,10 +443,10 @@ def _make_delivery(row: Any) -> WebhookDelivery:
 
 # -- The queue of deliveries, in platform scope --
 
-# Due deliveries of enabled endpoints whose workspace is not deleted. Of each endpoint as many as it has requests free,
-# of each workspace as well; then each workspace's first ones before its second ones. Endpoints whose last attempt
-# failed share few places of their own, because each of their requests may take the whole timeout. Per endpoint one
-# search of an index: 1,000 endpoints of which nothing is due take 0.7 ms.
+# Due deliveries of enabled endpoints whose workspace is not deleted, within the free requests of each endpoint and each
+# workspace. The first deliveries of all workspaces come before the second ones. Endpoints whose last attempt failed
+# share few slots, because each of their requests may take the whole timeout. The query takes one index search per
+# endpoint: 0.7 ms for 1,000 endpoints without due deliveries.
 _SELECT_DUE: Final = """
     WITH busy AS (
         SELECT workspace_id, endpoint_id, count(*) AS requests FROM outbound_webhook_deliveries
@@ -476,7 +476,8 @@ _SELECT_DUE: Final = """
     )
     SELECT id FROM placed WHERE NOT is_failing OR place <= $3 ORDER BY is_failing, share, due_at LIMIT $2
 """
-# Of endpoints that work: what waits for others is late by their own fault. One search of an index per endpoint.
+# Only working endpoints: deliveries to failing endpoints are late by the receivers' fault. One index search per
+# endpoint.
 _SELECT_OLDEST: Final = """
     SELECT min(d.due_at)
     FROM outbound_webhook_endpoints w
@@ -504,7 +505,7 @@ _SELECT_LEASED: Final = f"""
     JOIN outbound_webhook_endpoints w ON w.id = d.endpoint_id
     WHERE d.id = ANY($1::uuid[])
 """
-# Only for the attempt that the caller made: another worker may have made one after the lease was over.
+# Only for the caller's own attempt: another worker may have made an attempt after the lease ended.
 _FINISH_ATTEMPT: Final = """
     WITH finished AS (
         UPDATE outbound_webhook_deliveries

@@ -27,7 +27,7 @@ ENDPOINTS: Final = "/workspaces/{workspaceId}/webhook-endpoints"
 ENDPOINT: Final = f"{ENDPOINTS}/{{webhookEndpointId}}"
 DELIVERIES: Final = f"{ENDPOINT}/deliveries"
 DELIVERY: Final = f"{DELIVERIES}/{{webhookDeliveryId}}"
-# Each has up to 1,000 requests sent to a host that a customer chose.
+# Limited, because each replay sends up to 1,000 requests to a host that a customer chose.
 REPLAYS: Final = RateLimit("webhook-replays", 30, 600, per_user=True)
 WebhookEndpointId = Annotated[UUID, Field(description="Id of the webhook endpoint.")]
 WebhookDeliveryId = Annotated[UUID, Field(description="Id of the delivery.")]

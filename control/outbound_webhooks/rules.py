@@ -23,9 +23,9 @@ from shared.secrets import Sealer
 DeliveryStatus = Literal["pending", "delivered", "failed"]
 # Why we disabled an endpoint: it failed for days, or answered 410.
 DisabledReason = Literal["failing", "gone"]
-# What became of an attempt: accepted, not accepted, or not made by a fault of the platform.
+# Outcome of an attempt: accepted, not accepted, or not made by a fault of the platform.
 AttemptOutcome = Literal["delivered", "refused", "failed"]
-# In which a delivery is tried, from its event or its replay on.
+# Time in which a delivery is attempted, from its event or its replay on.
 WINDOW: Final = timedelta(days=3)
 # Errors of attempts that do not count against the receiver.
 UNSEALED: Final = "the secret is sealed with an unknown key"
@@ -219,7 +219,7 @@ def make_body(event: OutboundEvent) -> bytes:
 
 
 PREFIX: Final = "whsec_"
-# The specification wants 24 to 64.
+# The specification requires 24 to 64 bytes.
 KEY_BYTES: Final = 32
 
 

@@ -44,14 +44,14 @@ from shared.secrets import UnsealError
 
 log = structlog.get_logger()
 _BATCH: Final = 1_000
-# The receiver has said that the address is gone for good (RFC 9110, 15.5.11).
+# The receiver answers that the address is permanently gone (RFC 9110, section 15.5.11).
 GONE: Final = 410
-# Between two looks for due deliveries, however fast requests end, and as long as the last look took: one takes 80 ms
-# where 1,000 endpoints have 120 deliveries due each.
+# Shortest pause between two searches for due deliveries. The pause also lasts as long as the last search, which takes
+# 80 ms if 1,000 endpoints have 120 due deliveries each.
 SHORTEST_PAUSE_S: Final = 0.05
-# Counts the outcome of an attempt.
+# Called with the outcome of each attempt.
 CountAttempt = Callable[[AttemptOutcome], None]
-# Told since when the oldest delivery waits that could be sent; None: none waits.
+# Called with the time since which the oldest sendable delivery waits; None if none waits.
 ReportOldest = Callable[[datetime | None], None]
 
 

@@ -46,7 +46,7 @@ _KEYWORDS: Final[Mapping[str, tuple[type, ...]]] = {
     "maxItems": (int,),
 }
 _UNSTORABLE: Final = re.compile(r"[\u0000-\u0008\u000b\u000c\u000e-\u001f\ud800-\udfff]")
-# Vendors of language models refuse a request, and with it each turn of a call, for a property of another name.
+# Names of properties that all vendors of language models accept. Another name would fail each turn of a call.
 _PROPERTY: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 NO_ARGUMENTS: Final[Mapping[str, Any]] = {"type": "object", "properties": {}}
 
@@ -133,7 +133,7 @@ def _encode(schema: Mapping[str, Any]) -> bytes:
 
 # -- An MCP server's schema, reduced to the dialect --
 
-# Of a schema that is reduced, references and entries of allOf included, and its size before.
+# Most parts of a schema that is reduced (references and entries of allOf count), and its largest size before.
 MOST_PARTS: Final = 400
 MOST_SOURCE_BYTES: Final = 65_536
 # Characters of a server's own name, shown as the title of a property that has another name for models.
@@ -307,7 +307,7 @@ def _joined(schema: Mapping[str, Any], part: Any) -> dict[str, Any]:
 # Parts of a schema times values of the arguments. A check of one value by one part takes 13 us of the event loop.
 MOST_CHECKS: Final = 10_000
 DEEPEST_ARGUMENT: Final = 20
-# So many entries of an enum are compared in the time of one check.
+# Entries of an enum that are compared in the time of one check.
 _ENUM_SHARE: Final = 20
 
 

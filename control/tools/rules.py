@@ -27,10 +27,10 @@ DEFAULT_RESULT: Final = 4_000
 LONGEST_RUN_S: Final = 20.0
 MOST_RUNS: Final = 50
 PLAIN: Final = r"^[^\u0000]*$"
-# A second underscore is left to the names of MCP servers' tools.
+# Two underscores in a row are reserved for the names of MCP servers' tools.
 TOOL_NAME: Final = r"^[a-z][a-z0-9]*(_[a-z0-9]+)*$"
 _TOKEN: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
-# https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1 and what the client itself sets.
+# Hop-by-hop headers (https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1), and headers that the client sets itself.
 _RESERVED: Final = frozenset(
     {
         *("accept-encoding", "connection", "content-length", "content-type", "host", "idempotency-key", "keep-alive"),
@@ -38,7 +38,7 @@ _RESERVED: Final = frozenset(
         *("transfer-encoding", "upgrade"),
     }
 )
-# Visible ASCII, with spaces between.
+# Visible ASCII characters, with spaces between them.
 _HEADER_VALUE: Final = r"^[\u0021-\u007e]([\u0020-\u007e]*[\u0021-\u007e])?$"
 ToolTitle = Annotated[str, StringConstraints(min_length=1, max_length=40, pattern=TOOL_NAME)]
 HeaderValue = Annotated[str, StringConstraints(min_length=1, max_length=4_096, pattern=_HEADER_VALUE)]
@@ -104,7 +104,7 @@ def require_distinct(headers: Mapping[str, str], secret_names: Sequence[str]) ->
 
 PURPOSE: Final = "tool_headers"
 PARAM: Final = "secret_headers"
-# Shorter ones would be found in any text.
+# Shorter secrets are not hidden, because they occur in ordinary texts.
 SHORTEST_HIDDEN: Final = 8
 
 
@@ -183,7 +183,7 @@ UNREACHABLE: Final = "tool_unreachable"
 # lines that it cannot contain, and the system prompt explains them. A model may follow a command in it nevertheless:
 # the agent's list of tools, and the numbers that it may transfer to, bound the effect (docs/untrusted-content.md).
 
-# Control characters but tab and line break, and those that reorder or hide text.
+# Control characters except tab and line break, and characters that reorder or hide text.
 _HIDDEN: Final = re.compile(
     r"[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
     r"\u2028-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\uffff\ud800-\udfff]"
@@ -191,7 +191,7 @@ _HIDDEN: Final = re.compile(
 # Invisible copies of ASCII, and variation selectors. Both can encode arbitrary bytes.
 _TAGS: Final = re.compile("[\U000e0000-\U000e0fff]")
 _MARK: Final = re.compile(r"\[(?=\s*(?:begin|end)\s+of\s+outside\s+data)", re.IGNORECASE)
-# What a turn of the phone system begins with in the conversation (media/call/model_context.py).
+# The beginning of the phone system's turns in the conversation (media/call/model_context.py).
 _NOW: Final = re.compile(r"\[(?=\s*now\s*:)", re.IGNORECASE)
 CUT: Final = " (the rest was cut off)"
 EXPLANATION: Final = (

@@ -30,7 +30,7 @@ from shared.secrets import Sealer
 
 # -- In a call's plan --
 
-# Beside the limit of the request itself: on the bus, and in transactions.
+# Added to the limit of the request itself, for the bus and transactions.
 OVERHEAD_S: Final = 2.0
 
 
@@ -80,7 +80,7 @@ def _plan(server: str, tool: ListedTool, timeout_s: float) -> ToolPlan:
 
 # -- Run in a call --
 
-# Of the request's time, for storing the outcome and its way back to the call.
+# Reserved from the request's time for storing the outcome and sending it to the call.
 MARGIN_S: Final = 0.5
 CALL_LIMIT: Final = "tool_call_limit"
 Answer = Callable[[HandlerContext], Awaitable[str]]

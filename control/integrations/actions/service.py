@@ -58,7 +58,7 @@ class GrantedAccess(Protocol):
         ...
 
 
-# Before the second and the third attempt, in seconds.
+# Seconds before the second and the third attempt.
 RETRY_DELAYS_S: Final = (0.2, 0.6)
 # The longest rate limit that a call waits for.
 LONGEST_RATE_WAIT_S: Final = 2.0

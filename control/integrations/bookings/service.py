@@ -81,11 +81,13 @@ class Reservation:
 
 
 class Bookings(CalendarRequests):
-    """Books for calls."""
+    """Books appointments for calls."""
 
     async def book(self, order: BookingOrder, in_transaction: InTransaction, now: datetime) -> Appointment:
-        """The appointment, made by this run or an earlier attempt of it. Raises Conflict: slot_taken,
-        calendar_unavailable (nothing was booked), outcome_unknown."""
+        """Books an appointment, or returns what an earlier attempt of the run booked.
+
+        Raises Conflict (slot_taken; calendar_unavailable: nothing was booked; outcome_unknown).
+        """
         reserved = await in_transaction(lambda db: reserve(db, order.new, now))
         appointment = reserved.appointment
         if appointment.status == "booked":
@@ -107,19 +109,19 @@ class Bookings(CalendarRequests):
         return await store_outcome(order, appointment, "booked", external_id, in_transaction)
 
     async def _book_free(self, order: BookingOrder, *, is_repeat: bool) -> str:
-        """The vendor's id. Raises Conflict."""
+        """Books if the time is free. Returns the vendor's id. Raises Conflict."""
         new = order.new
         busy = await self.list_busy(order.connection, new.starts_at, new.ends_at)
         if not any(span.starts_at < new.ends_at and span.ends_at > new.starts_at for span in busy):
             return await self._create(order)
-        # What takes the time may be this run's own event, whose request was still under way when it was looked for.
+        # The time may be taken by this run's own event, whose request was still under way at the first look-up.
         found = await self.find_by_key(order.connection, order.key) if is_repeat else None
         if found is None:
             raise make_taken()
         return found
 
     async def _create(self, order: BookingOrder) -> str:
-        """The vendor's id."""
+        """Makes the appointment at the vendor. Returns the vendor's id."""
         new = order.new
         arguments = {
             "title": new.title,
@@ -147,8 +149,10 @@ class Bookings(CalendarRequests):
 
 
 async def reserve(db: Connection, new: NewAppointment, now: datetime) -> Reservation:
-    """Keeps the time for this run, and has a job look up later what became of it. Raises Conflict (slot_taken), without
-    a trace."""
+    """Reserves the time for this run, and enqueues the job that settles it later.
+
+    Raises Conflict (slot_taken); then nothing is stored.
+    """
     await caller_records_queries.lock_calendar(db, new)
     appointment, is_new = await caller_records_queries.insert_appointment(db, new, now)
     if is_new:
@@ -165,7 +169,7 @@ async def store_outcome(
     external_id: str | None,
     in_transaction: InTransaction,
 ) -> Appointment:
-    """Stores what became of a reservation; returns it."""
+    """Stores the outcome of a reservation, and returns its appointment."""
     now = datetime.now(UTC)
     workspace_id = order.new.workspace_id
     outcome = AppointmentOutcome(workspace_id, order.new.call_id, appointment, status, external_id)
@@ -227,7 +231,7 @@ _GONE: Final = ("missing", "gone")
 
 @dataclass(frozen=True, slots=True)
 class ChangeOrder:
-    """Which appointment a run changes. choose: takes one of the caller's, or raises a Problem."""
+    """A change of an appointment by a run. choose: returns one of the caller's appointments, or raises a Problem."""
 
     connection: ActiveConnection
     call_id: UUID
@@ -260,11 +264,14 @@ class _Move:
 
 
 class AppointmentChanges(CalendarRequests):
-    """Changes for calls."""
+    """Cancels and moves appointments for calls."""
 
     async def cancel(self, order: ChangeOrder, in_transaction: InTransaction, now: datetime) -> Appointment:
-        """What was canceled, by this run or an earlier attempt of it. Raises Conflict (calendar_unavailable: nothing
-        was canceled; outcome_unknown; change_under_way), and what `choose` raises."""
+        """Cancels an appointment, or returns what an earlier attempt of the run canceled.
+
+        Raises Conflict (calendar_unavailable: nothing was canceled; outcome_unknown; change_under_way), and what
+        `choose` raises.
+        """
         workspace_id = order.connection.workspace_id
         chosen = await in_transaction(lambda db: _begin_cancellation(db, order, now))
         if chosen.status == "canceled":
@@ -288,9 +295,11 @@ class AppointmentChanges(CalendarRequests):
         in_transaction: InTransaction,
         now: datetime,
     ) -> Appointment:
-        """The appointment at its new time. plan: the new time of the chosen one, or raises a Problem. Raises Conflict
-        (slot_taken, calendar_unavailable, appointment_gone: nothing was moved; outcome_unknown; change_under_way), and
-        what `choose` raises."""
+        """Moves an appointment, or returns what an earlier attempt of the run moved.
+
+        Raises Conflict (slot_taken, calendar_unavailable, appointment_gone: nothing was moved; outcome_unknown;
+        change_under_way), and what `choose` and `plan` raise. plan: returns the new time of the chosen appointment.
+        """
         move = await in_transaction(lambda db: _begin_move(db, order, plan, now))
         moved = move.reservation.appointment
         if moved.status == "booked":
@@ -321,7 +330,7 @@ class AppointmentChanges(CalendarRequests):
     async def _move_free(
         self, connection: ActiveConnection, before: Appointment, after: Appointment, *, is_new: bool
     ) -> str:
-        """The vendor's id. Raises Conflict."""
+        """Moves the appointment if the new time is free. Returns the vendor's id. Raises Conflict."""
         external_id = before.external_id or ""
         if not is_new:
             there = await self._read_after(connection, external_id, "moved")
@@ -364,7 +373,7 @@ class AppointmentChanges(CalendarRequests):
 
 
 async def _begin_cancellation(db: Connection, order: ChangeOrder, now: datetime) -> Appointment:
-    """Marks the appointment, so that a repeat of the run finds the same one, and a job looks after it."""
+    """Marks the appointment, so that a repeat of the run finds the same appointment, and a job settles it."""
     connection = order.connection
     scope = (connection.workspace_id, connection.id)
     await caller_records_queries.lock_copies(db, connection.id)

@@ -127,7 +127,7 @@ class FlowOutcome:
 
 
 class OAuthFlows:
-    """The flows of all workspaces."""
+    """Begins, takes and confirms the OAuth flows of members."""
 
     def __init__(self, accounts: TypeAccounts, requests: OAuthRequests, policy: GrantPolicy) -> None:
         self._accounts, self._requests, self._policy = accounts, requests, policy
@@ -137,7 +137,7 @@ class OAuthFlows:
         self, db: Connection, workspace_id: UUID, integration_id: UUID, integration_type: str, user_id: UUID,
         now: datetime,
     ) -> str:  # fmt: skip
-        """The address at the vendor where the member grants access. Raises Conflict (code type_not_ready)."""
+        """Returns the address at the vendor where the member grants access. Raises Conflict (code type_not_ready)."""
         client = await self._accounts.get(db, integration_type)
         state, verifier = self._signer.new(integration_type), new_verifier()
         sealed = self._accounts.sealer.seal(verifier.encode(), VERIFIER_PURPOSE)
@@ -158,9 +158,9 @@ class OAuthFlows:
         try:
             verifier = self._accounts.sealer.open(state.verifier, VERIFIER_PURPOSE).decode()
             client = await self._accounts.get(db, integration_type)
-        except UnsealError:  # its key was taken out of the settings meanwhile
+        except UnsealError:  # the settings no longer hold its key
             return FlowOutcome(STATE_INVALID, state)
-        except Conflict:  # the staff took the client id away meanwhile
+        except Conflict:  # the staff removed the client id meanwhile
             return FlowOutcome(VENDOR_REFUSED, state)
         return TakenFlow(state, client, redirect.code, verifier)
 
@@ -176,7 +176,7 @@ class OAuthFlows:
         return await self._with_account(flow, grant)
 
     async def keep(self, db: Connection, flow: TakenFlow, grant: ObtainedGrant, now: datetime) -> FlowOutcome:
-        """Keeps a grant until it is confirmed. In platform scope."""
+        """Stores a grant until it is confirmed. In platform scope."""
         confirmation = new_token()
         sealed = seal_pending(self._accounts.sealer, grant)
         kept = await queries.store_pending(db, flow.state.id, confirmation.hash, sealed, now, self._policy.confirm_s)
@@ -185,8 +185,10 @@ class OAuthFlows:
         return FlowOutcome(state=flow.state, confirmation=confirmation.text)
 
     async def confirm(self, db: Connection, confirmation: str, user_id: UUID, now: datetime) -> OAuthState:
-        """Makes the grant the connection's. Raises NotFound (code confirmation_not_found), also for another user than
-        the one who began."""
+        """Stores a confirmed grant as the grant of its connection.
+
+        Raises NotFound (code confirmation_not_found), also for another user than the one who began the flow.
+        """
         state = await queries.take_confirmed(db, token_hash(confirmation), user_id, now)
         grant = None if state is None else open_pending(self._accounts.sealer, state.credentials or b"")
         stored = None
@@ -200,7 +202,7 @@ class OAuthFlows:
         return state
 
     async def _with_account(self, flow: TakenFlow, grant: ObtainedGrant) -> ObtainedGrant:
-        """The account's name is a help for people, so nothing fails without it."""
+        """Returns the grant with the name of its account. The name is a help for people, so a failure is ignored."""
         try:
             account = await self._requests.find_account(
                 flow.client.config, grant.credentials.access_token, str(flow.state.workspace_id)
@@ -258,19 +260,22 @@ class Connections:
             flight = asyncio.create_task(self._refresh(workspace_id, integration_id, refused))
             self._flights[integration_id] = flight
             flight.add_done_callback(lambda done: self._land(integration_id, done))
-        # A caller that is cancelled, because its call ended, leaves the flight to the others.
+        # A caller that is canceled, because its call ended, must not cancel the flight of the others.
         return await asyncio.shield(flight)
 
     async def close(self) -> None:
-        """Waits for the flights, before the loop ends and cancels them: where the vendor rotates refresh tokens, the
-        old one is gone by then, and the new one is not stored yet."""
+        """Waits for the flights before the loop ends and cancels them.
+
+        If the vendor rotates refresh tokens, a canceled flight would lose the new token, and the old one is no longer
+        valid.
+        """
         if self._flights:
             await asyncio.wait(list(self._flights.values()), timeout=self._policy.lease_s)
 
     def _land(self, integration_id: UUID, flight: asyncio.Task[str]) -> None:
         self._flights.pop(integration_id, None)
         if not flight.cancelled():
-            flight.exception()  # read, because each of its callers may have been cancelled
+            flight.exception()  # retrieved here, because all callers may have been canceled
 
     async def _refresh(self, workspace_id: UUID, integration_id: UUID, refused: str) -> str:
         deadline = asyncio.get_running_loop().time() + self._policy.wait_s
@@ -288,7 +293,8 @@ class Connections:
     async def _claim(
         self, db: Connection, workspace_id: UUID, integration_id: UUID, refused: str
     ) -> str | RefreshFlight | None:
-        """Under the row's lock: the token if it was refreshed meanwhile, a flight, or None while another one flies."""
+        """Returns, under the row's lock, the token if it was refreshed meanwhile, or a new flight; None while another
+        process refreshes it."""
         grant = await self._require(db, workspace_id, integration_id, lock=True)
         credentials = self._open(grant)
         if not self._is_due(grant, credentials, refused):
@@ -323,7 +329,7 @@ class Connections:
         return self._open(newest).access_token
 
     async def _store(self, flight: RefreshFlight, obtained: ObtainedGrant) -> bool:
-        """Before anybody uses it."""
+        """Stores the new grant, before any request uses it. Returns whether it replaced the grant of the flight."""
         grant, sealed = flight.grant, seal_credentials(self._accounts.sealer, obtained.credentials)
         new = SealedGrant(sealed, obtained.expires_at, obtained.scopes, obtained.fields)
 
@@ -339,7 +345,8 @@ class Connections:
         return await self._read(grant.workspace_id, store)
 
     async def _fail(self, flight: RefreshFlight) -> str:
-        """The vendor refuses the refresh token. Unless somebody stored a newer one meanwhile, the connection failed."""
+        """Handles a refused refresh token. The connection has failed, unless another process stored a newer grant
+        meanwhile."""
         grant = flight.grant
         failed = await self._read(
             grant.workspace_id,
@@ -353,7 +360,7 @@ class Connections:
         return self._open(newest).access_token
 
     async def _give_up(self, flight: RefreshFlight, error: Exception) -> str:
-        """The grant may be fine, the vendor is not: the old token is used for as long as it is valid."""
+        """Returns the old token while it is valid, because only the vendor has failed, and perhaps not the grant."""
         await self._release(flight)
         log.warning("grant.refresh_failed", integration_type=flight.grant.integration_type, error=str(error))
         expires_at = flight.grant.expires_at

@@ -11,7 +11,7 @@ from control.integrations.types.rules import MAX_FIELDS, PLACEHOLDER, Action, fi
 from control.platform.validation_errors import list_faults
 from shared.errors import Invalid
 
-# Of one operation, references written out; a schema that goes round in circles reaches the depth.
+# Bounds of one operation with its references resolved. A recursive schema reaches the depth.
 MAX_DEPTH: Final = 12
 MAX_NODES: Final = 5_000
 _METHODS: Final = ("get", "post", "put", "patch", "delete")

@@ -28,7 +28,7 @@ _UPDATE: Final = """
            updated_at = clock_timestamp()
     WHERE type = $1
 """
-# Version 1 is as it was inserted. The staff set the client id, which stays, and enable and disable.
+# Version 1 is the inserted version. The client id, and whether the type is enabled, are the staff's and stay.
 _UPDATE_SHIPPED: Final = """
     UPDATE integration_types t SET
         config = CASE WHEN t.config #> '{oauth,client_id}' IS NULL THEN $2::jsonb
@@ -39,7 +39,7 @@ _UPDATE_SHIPPED: Final = """
     WHERE type = $1 AND is_shipped AND shipped_config IS DISTINCT FROM $2::jsonb
       AND (version = 1 OR config #- '{oauth,client_id}' = shipped_config #- '{oauth,client_id}')
 """
-# Connections by type: those that a workspace has, and the syncs that were ever begun for them.
+# Connections by type, and the syncs that were ever begun for them.
 _USAGE: Final = """
     SELECT t.type AS integration_type, coalesce(w.workspaces, 0) AS workspaces_using,
            coalesce(s.syncs, 0) AS total_syncs

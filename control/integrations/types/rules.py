@@ -268,7 +268,7 @@ def _texts_of(value: Any) -> Iterator[str]:
 
 # -- The configuration of a type --
 
-# A type's whole configuration as JSON.
+# Most bytes of a type's whole configuration as JSON.
 MAX_CONFIG_BYTES: Final = 262_144
 Address = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=r"^\S+$")]
 Scope = Annotated[str, StringConstraints(pattern=r"^[\x21\x23-\x5B\x5D-\x7E]{1,200}$")]  # RFC 6749, 3.3
@@ -557,7 +557,7 @@ def _words(value: Any, depth: int) -> Iterator[str]:
 
 # -- JSON pointers (RFC 6901) --
 
-# Python converts no text of more than 4,300 digits.
+# At most 9 digits, because Python refuses to convert texts of more than 4,300 digits.
 _INDEX: Final = re.compile("[0-9]{1,9}")
 
 

@@ -21,7 +21,7 @@ from shared.ids import new_id
 
 # -- The request, from a model's arguments --
 
-# With the path; longer ones are refused by most servers.
+# Characters of an address with its query. Most servers refuse longer addresses.
 LONGEST_SENT_URL: Final = 8_000
 IDEMPOTENCY_KEY: Final = "Idempotency-Key"
 
@@ -102,9 +102,9 @@ def _text(value: Any) -> str:
 
 # -- The exchange --
 
-# Bytes of an answer that are read; what comes after them is not.
+# Most bytes of an answer that are read.
 MOST_BYTES: Final = 262_144
-# Chunks of an answer that are read. Each takes 6 us: a byte in each chunk would take 1.6 s of the event loop.
+# Most chunks of an answer that are read. Each takes 6 us of the event loop: one byte per chunk would take 1.6 s.
 MOST_CHUNKS: Final = 16_384
 CONNECT_S: Final = 3.0
 LONGEST_TYPE: Final = 200
@@ -206,7 +206,7 @@ def map_answer(config: HttpToolConfig, answer: ToolHttpAnswer) -> str:
     """The values at the config's pointers as JSON, null where there is none; without pointers, the whole text. Raises
     AnswerUnfit."""
     if not _is_text(answer.content_type):
-        # The type is not named: it is text of the server, and this sentence is not marked as outside data.
+        # The type is left out, because it is the server's text, and this sentence is not marked as outside data.
         raise AnswerUnfit("is of a type that is no text")
     if not config.result:
         return _compact(answer)
@@ -247,15 +247,16 @@ def _is_text(kind: str) -> bool:
 # -- A run --
 
 UNFIT: Final = "tool_answer_unfit"
-# Characters of an answer that refuses: enough for a reason.
+# Characters of a refusing answer that the model gets as the reason.
 LONGEST_REASON: Final = 500
-# https://www.rfc-editor.org/rfc/rfc9110#section-15.6: the server did not come to it. Sent again after RETRY_S.
+# The server did not process the request (https://www.rfc-editor.org/rfc/rfc9110#section-15.6). It is repeated after
+# RETRY_S.
 _AGAIN: Final = (502, 503, 504)
 RETRY_S: Final = 0.2
 # Redirects of a request that its server did not carry out. After a booking, many answer with 302 or 303, which lead to
 # a page about it: https://www.rfc-editor.org/rfc/rfc9110#section-15.4.4
 _NOT_DONE: Final = (301, 307, 308)
-# With less time left, a second request would come to nothing.
+# With less time left, a second request would not finish.
 _LEAST_S: Final = 0.5
 
 
@@ -349,7 +350,7 @@ class HttpExecution:
 
 # -- A trial, for a member --
 
-# Characters of the answer's body that are shown.
+# Characters of the answer's body that a member sees.
 SHOWN_BODY: Final = 20_000
 
 

@@ -20,7 +20,7 @@ from control.tools.rules import SecretHeaders, ToolTitle
 
 HTTP_TOOLS: Final = "/workspaces/{workspaceId}/http-tools"
 HTTP_TOOL: Final = f"{HTTP_TOOLS}/{{httpToolId}}"
-# Each asks a host that a customer chose.
+# Limited, because each trial sends a request to a host that a customer chose.
 TRIALS: Final = RateLimit("tool-trials", 30, 600, per_user=True)
 HttpToolId = Annotated[UUID, Field(description="Id of the HTTP tool.")]
 

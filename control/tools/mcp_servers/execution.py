@@ -32,14 +32,14 @@ log = structlog.get_logger()
 # -- Warm sessions --
 
 MOST_SESSIONS: Final = 64
-# Of them, one workspace's at most; fewer while others use many.
+# One workspace's share of the sessions; smaller while other workspaces use many.
 _SHARE: Final = 4
 IDLE_S: Final = 120.0
 OPEN_S: Final = 5.0
 CLOSE_S: Final = 2.0
-# A server with its config's age: a changed one gets a session of its own.
+# A server with the time of its last change, so that a changed server gets a new session.
 SessionKey = tuple[UUID, str]
-# Takes the server that has another list of tools.
+# Called with the server whose list of tools changed.
 ReportChange = Callable[[UUID], None]
 
 
@@ -150,7 +150,7 @@ class McpConnections:
 
     def _connect(self, key: SessionKey, address: McpAddress) -> _Connection:
         owned = sum(connection.owner == address.owner for connection in self._connections.values())
-        # As many as no call uses, so that there are always some for another workspace, however many servers hang.
+        # At most as many as no call uses, so that another workspace always gets some, even if many servers hang.
         unused = self._most - sum(connection.idle is None for connection in self._connections.values())
         is_full = owned >= min(max(self._most // _SHARE, 1), unused) and not self._drop_idle(address.owner)
         if is_full or (len(self._connections) >= self._most and not self._drop_idle()):

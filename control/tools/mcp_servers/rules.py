@@ -102,7 +102,7 @@ class McpServer:
 
 # -- Names for language models --
 
-# Between an MCP server's name and that of its tool; names of HTTP tools and of servers do not hold it.
+# Separates an MCP server's name from the name of its tool. Names of HTTP tools and of servers do not contain it.
 SEPARATOR: Final = "__"
 LONGEST_MODEL_NAME: Final = 64  # of functions, for all vendors of language models
 _OTHER: Final = re.compile(r"[^A-Za-z0-9_-]")

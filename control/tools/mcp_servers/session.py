@@ -23,7 +23,7 @@ from shared.egress import NOT_PUBLIC, EgressGuard, EgressRefused
 # Bytes of one HTTP answer, and of one event in it. Chunks of an answer; each takes 6 us of the event loop.
 MOST_BYTES: Final = 1_048_576
 MOST_CHUNKS: Final = 16_384
-# Commas of an answer, as a bound of its values: to check 333,000 empty parts of a result took 1.6 s of the event loop.
+# Most commas of an answer, which bound its values: checking 333,000 empty parts took 1.6 s of the event loop.
 MOST_COMMAS: Final = 50_000
 MOST_TOOLS: Final = 128
 MOST_PAGES: Final = 10
@@ -36,16 +36,16 @@ READ_S: Final = 30.0
 STREAM_PAUSE_S: Final = 0.2
 STREAM_BYTES_PER_S: Final = 65_536
 _CLIENT: Final = types.Implementation(name="vocalized", version="1")
-# https://www.jsonrpc.org/specification#error_object: the server has not run the tool. Not PARSE_ERROR, with which the
-# library reports an answer that it cannot read.
+# Errors after which the server has not run the tool (https://www.jsonrpc.org/specification#error_object). PARSE_ERROR
+# is left out, because the library reports an unreadable answer by it.
 _NOT_RUN: Final = frozenset({types.INVALID_PARAMS, types.METHOD_NOT_FOUND})
-# How the library reports, with INVALID_REQUEST, that the server has forgotten the session, which comes before it runs
-# anything. Servers of the library begin with these words, too, what they say of a run that a session's end cut off.
+# Text with which the library reports, by INVALID_REQUEST, that the server no longer has the session and ran nothing.
+# Servers that use the library begin the report of a run that was cut off by the end of a session with these words, too.
 _FORGOTTEN: Final = "Session terminated"
-# What the library logs of a failure may hold addresses and texts of the server; we log the failure itself.
+# The library's logs of a failure may hold addresses and texts of the server. We log the failure itself.
 logging.getLogger("mcp").setLevel(logging.CRITICAL)
 logging.getLogger("client").setLevel(logging.CRITICAL)
-# Of a connection, after the request was sent or a part of it.
+# Failures of a connection after the request, or a part of it, was sent.
 _BROKEN: Final = (
     *(httpx2.ReadError, httpx2.WriteError, httpx2.RemoteProtocolError),
     *(httpx2.ReadTimeout, httpx2.WriteTimeout),
@@ -202,7 +202,7 @@ class GuardedMcpTransport(httpx2.AsyncBaseTransport):
             return httpx2.Response(502, request=request)
         if 300 <= answer.status_code < 400 or answer.headers.get("content-encoding", "identity") != "identity":
             await answer.aclose()
-            # No ConnectError, after which the request would be sent to the next address: it has arrived.
+            # Not a ConnectError, which would send the request to the next address: the request has arrived.
             raise httpx2.RemoteProtocolError("the server answers with a redirect, or compressed", request=request)
         assert isinstance(answer.stream, httpx2.AsyncByteStream)
         return httpx2.Response(
