@@ -2,6 +2,7 @@
 
 from dataclasses import fields
 from datetime import date, datetime
+from functools import cache
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
@@ -65,8 +66,13 @@ def copy_fields(kind: type[T], *records: object, **others: Any) -> T:
         records: The first record that has an attribute gives its value.
         others: The values of all other fields.
     """
-    for field in fields(kind):  # type: ignore[arg-type]
-        if field.name not in others:
-            record = next((record for record in records if hasattr(record, field.name)), records[-1])
-            others[field.name] = getattr(record, field.name)
+    for record in records:
+        for name in _names_of(kind):
+            if name not in others and hasattr(record, name):
+                others[name] = getattr(record, name)
     return kind(**others)
+
+
+@cache
+def _names_of(kind: Any) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind))
