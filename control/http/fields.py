@@ -67,7 +67,7 @@ def copy_fields(kind: type[T], *records: object, **others: Any) -> T:
         others: The values of all other fields.
     """
     for record in records:
-        for name in _names_of(kind):
+        for name in _names_of(kind):  # type: ignore[arg-type]
             if name not in others and hasattr(record, name):
                 others[name] = getattr(record, name)
     return kind(**others)
