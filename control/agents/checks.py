@@ -65,7 +65,7 @@ def parse_options(raw: Mapping[str, Any], at: str) -> dict[str, Any]:
 def require_known(content: AgentContent, config: AgentConfig, offers: ProviderOffers, at: str = "config") -> None:
     """Every provider must be in the catalogue, with options that an agent may set. Raises Invalid.
 
-    An address or a key is no such option: it would send the platform's own key to an address of the customer's choice.
+    An agent may set no address: it would send the platform's own key to an address of the customer's choice.
     """
     found = [
         ErrorDetail(param, PROVIDER_UNKNOWN, fault) for fault, param in _unknown_choices(content, config, offers, at)
@@ -136,7 +136,9 @@ def stored_recipients(config: Mapping[str, Any]) -> Sequence[str]:
 
 
 def require_members(recipients: Sequence[str], allowed: Collection[str]) -> None:
-    """Raises Invalid (code recipient_not_member) that names each one who is not allowed."""
+    """Recipients of callers' messages are members who have confirmed their address: nobody else has agreed to get the
+    messages, and anybody could be flooded by a caller. Raises Invalid (code recipient_not_member), which names each
+    recipient that is not allowed."""
     faults = [
         ErrorDetail(
             f"config.messages.email_to.{index}",
@@ -156,8 +158,8 @@ DOCUMENT_UNKNOWN: Final = "document_unknown"
 async def require_documents(
     db: Connection, documents: KnowledgeDocuments, workspace_id: UUID, config: AgentConfig, base: AgentContent
 ) -> None:
-    """Documents that `base` names are not checked again: one that was deleted since is found no more, and must not
-    block other edits. Raises Invalid (code document_unknown) that names each one that is not the workspace's."""
+    """Documents that `base` names are not checked again, because a document that was deleted since must not block other
+    edits. Raises Invalid (code document_unknown), which names each document that is not the workspace's."""
     named = config.knowledge.document_ids
     before = set(base.config.get("knowledge", {}).get("document_ids", ()))
     unknown = await documents.find_unknown(db, workspace_id, {UUID(one) for one in named if one not in before})
@@ -175,9 +177,9 @@ NAME_RESERVED: Final = "tool_name_reserved"
 
 
 async def require_tools(db: Connection, workspace_id: UUID, config: AgentConfig, before: Config) -> None:
-    """before: the config until now, whose tools are not checked again: one that its server has dropped must not block
-    other edits. Raises Invalid (codes tool_unknown; tool_name_reserved: an HTTP tool that was made before the platform
-    had one of its name, which no call offers to the model) that names each one at fault."""
+    """before: the config until now, whose tools are not checked again, because a tool that its server has dropped must
+    not block other edits. Raises Invalid (codes tool_unknown; tool_name_reserved: the platform has a tool with the name
+    of this HTTP tool, which is offered in no call), which names each tool at fault."""
     new_http = set(config.http_tools) - set(before.get("http_tools", ()))
     if reserved := [
         _tool_fault(f"config.http_tools.{place}", "the platform has a tool of this name", NAME_RESERVED)
@@ -226,8 +228,8 @@ LOOKUP_REFUSED: Final = "lookup_not_allowed"
 
 
 async def require_actions(db: Connection, workspace_id: UUID, config: AgentConfig, before: Config) -> None:
-    """before: the config until now, whose tools are not checked again: a connection that was removed meanwhile must not
-    block other edits. Raises Invalid (codes action_unknown, action_arguments_unfit) that names each fault."""
+    """before: the config until now, whose tools are not checked again, because a connection that was removed since must
+    not block other edits. Raises Invalid (codes action_unknown, action_arguments_unfit), which names each fault."""
     fresh = [(place, tool) for place, tool in enumerate(config.action_tools) if not _has_action(before, tool)]
     if not fresh:
         return
@@ -241,7 +243,7 @@ async def require_actions(db: Connection, workspace_id: UUID, config: AgentConfi
 async def require_lookup_right(
     db: Connection, workspace_id: UUID, actor: Actor, config: Config, current: Config
 ) -> None:
-    """current: what is in use until now: a tool that stays as it is was allowed before. Raises Forbidden (code
+    """current: the config until now; a tool that stays as it is was allowed before. Raises Forbidden (code
     lookup_not_allowed) for anybody but owners, admins and the staff."""
     known = current.get("action_tools", ())
     fresh = [tool for tool in config.get("action_tools", ()) if tool["allow_free_lookup"] and tool not in known]

@@ -1,7 +1,7 @@
 """AgentConfig: what an agent says and does, and the types of its changes. Its JSON Schema is published.
 
 `plans/rules.py` turns a config into a call's plan. `merge_patch` of `rules.py` applies its changes,
-which are JSON Merge Patches.
+which are JSON Merge Patches; the result is checked as an AgentConfig.
 """
 
 import operator

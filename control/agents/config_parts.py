@@ -3,7 +3,7 @@
 import json
 import operator
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 from itertools import pairwise
 from typing import Annotated, Any, Final, Literal, get_args
@@ -32,7 +32,6 @@ from shared.plan import (
     BUILT_IN_TOOLS,
     LONGEST_KEYTERM,
     MOST_MORE_LANGUAGES,
-    MOST_PRONUNCIATIONS,
     SEND_TONES,
     BargeIn,
     Patience,
@@ -40,10 +39,12 @@ from shared.plan import (
 
 
 class ConfigPart(BaseModel):
-    """Types are not converted, unknown fields are refused."""
+    """Base of a config and its parts. Types are not converted, unknown fields are refused."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
+
+# Options of providers
 
 SAFE_INTEGER: Final = 2**53 - 1
 
@@ -57,6 +58,9 @@ Option = Annotated[
 ]
 Options = Annotated[dict[OptionName, Option], Field(max_length=30)]
 
+
+# Opening hours, in the form of schema.org's OpeningHoursSpecification (`opens`, `closes`; a range that closes before it
+# opens ends on the next day), with the exceptions of Google's business profiles (`specialHours`)
 
 OPENING: Final = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
 CLOSING: Final = r"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$"
@@ -212,6 +216,8 @@ class OutsideHours(ConfigPart):
         return text
 
 
+# The calendar
+
 UUID_TEXT: Final = r"^([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})?$"
 # Where an agent has no opening hours, its calendar has these.
 OFFICE_HOURS: Final = OpeningHours.model_validate(
@@ -255,6 +261,8 @@ class AgentCalendar(ConfigPart):
         examples=[True],
     )
 
+
+# Languages
 
 FIELD: Final = "additional_languages"
 
@@ -304,9 +312,9 @@ def list_goodbyes(languages: Sequence[AdditionalLanguage]) -> dict[str, str]:
     return {name_goodbye(place): one.goodbye for place, one in enumerate(languages)}
 
 
+# Speech
+
 MOST_KEYTERMS: Final = 50
-# Of the contact, behind the agent's own.
-_CONTACT_NAMES: Final = ("contact_name", "contact_company")
 _ONE_LINE: Final = r"^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$"
 
 
@@ -366,21 +374,6 @@ def require_words(keyterms: list[str]) -> list[str]:
 Keyterm = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_KEYTERM, pattern=_ONE_LINE)]
 
 
-def plan_speech(
-    pronunciations: Sequence[PronunciationEntry], keyterms: Sequence[str], contact: Mapping[str, str]
-) -> dict[str, Any]:
-    """The plan's field `speech`, left out where there is nothing to say: nodes of the version before refuse it.
-    contact: the values that tell whose the customer's number is."""
-    names = (contact.get(name, "").strip() for name in _CONTACT_NAMES)
-    expected = [*keyterms, *(name for name in names if 0 < len(name) <= LONGEST_KEYTERM)] if keyterms else []
-    speech = {
-        "pronunciations": [entry.model_dump() for entry in pronunciations[:MOST_PRONUNCIATIONS]],
-        "keyterms": list(dict.fromkeys(expected)),
-    }
-    filled = {name: value for name, value in speech.items() if value}
-    return {"speech": filled} if filled else {}
-
-
 class Turn(ConfigPart):
     """Turn-taking."""
 
@@ -420,6 +413,8 @@ class Turn(ConfigPart):
     )
 
 
+# Analysis of calls
+
 # A BCP 47 tag; empty: the agent's language.
 _LANGUAGE = r"^([a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?)?$"
 
@@ -454,6 +449,8 @@ class AnalysisConfig(ConfigPart):
         examples=[{"type": "object", "properties": {"appointment_day": {"type": "string"}}}],
     )
 
+
+# Tools
 
 UUID_PATTERN: Final = r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 # What the call knows, as `{{call.x}}`. All are texts.

@@ -14,13 +14,13 @@ from control.agents.config_parts import Options
 from control.agents.plans.placeholders import missing_facts_of
 from control.agents.rules import (
     AgentContent,
-    AgentDraft,
     AgentEdit,
     AgentNumber,
     AgentStats,
     AgentSummary,
     AgentVersion,
     Difference,
+    NewAgentInput,
     Status,
     VersionDraft,
     VersionSummary,
@@ -38,6 +38,31 @@ from control.http.schema_of import SchemaOf
 from control.voice.routing.rules import Provider
 from shared.errors import NotFound
 
+AGENTS = "/workspaces/{workspaceId}/agents"
+AGENT = f"{AGENTS}/{{agentId}}"
+DRAFT = f"{AGENT}/draft"
+
+# A config is checked, filled and stored whole with each change.
+WRITE_LIMIT: Final = RateLimit("agent-writes", 120, 60, per_user=True)
+
+AgentName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=PLAIN)]
+ConfigPatch = Annotated[
+    dict[str, Any],
+    SchemaOf(AgentConfigPatch),
+    Field(description="A part of an agent config: objects are merged, null removes a field."),
+]
+OptionsPatch = Annotated[
+    dict[str, Any],
+    SchemaOf(OPTIONS_PATCH),
+    Field(description="Options of the voice_provider; merged, null removes one."),
+]
+VersionNumber = Annotated[int, Field(ge=1, le=2**31 - 1)]
+_DRAFT_NAME: Final = "draft"
+VersionName = Annotated[
+    str,
+    StringConstraints(pattern=r"^(draft|[1-9][0-9]{0,9})$"),
+    Field(description="A version's number, or `draft`.", examples=["3"]),
+]
 FullConfig = Annotated[dict[str, Any], SchemaOf(AgentConfig)]
 OptionsView = Annotated[dict[str, Any], SchemaOf(Options)]
 
@@ -194,26 +219,6 @@ def to_version_answer(version: AgentVersion) -> VersionAnswer:
     return VersionAnswer(view)
 
 
-AGENTS = "/workspaces/{workspaceId}/agents"
-AGENT = f"{AGENTS}/{{agentId}}"
-
-# A config is checked, filled and stored whole with each change.
-WRITE_LIMIT: Final = RateLimit("agent-writes", 120, 60, per_user=True)
-
-AgentName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=PLAIN)]
-ConfigPatch = Annotated[
-    dict[str, Any],
-    SchemaOf(AgentConfigPatch),
-    Field(description="A part of an agent config: objects are merged, null removes a field."),
-]
-OptionsPatch = Annotated[
-    dict[str, Any],
-    SchemaOf(OPTIONS_PATCH),
-    Field(description="Options of the voice_provider; merged, null removes one."),
-]
-VersionNumber = Annotated[int, Field(ge=1, le=2**31 - 1)]
-
-
 class AgentsQuery(ListQuery):
     """Filters of the list."""
 
@@ -267,8 +272,8 @@ async def list_agents(context: MemberContext, query: AgentsQuery) -> AgentList:
 
 async def create_agent(context: MemberContext, body: NewAgent) -> AgentAnswer:
     """Creates a draft, from a template or from a config alone."""
-    draft = AgentDraft(**dict(body))
-    agent = await context.services[Agents].create(context.db, context.workspace_id, context.actor, draft, context.now)
+    new = NewAgentInput(**dict(body))
+    agent = await context.services[Agents].create(context.db, context.workspace_id, context.actor, new, context.now)
     return to_answer(agent)
 
 
@@ -352,34 +357,6 @@ async def agent_schema(context: Context) -> dict[str, Any]:
     return json_schema()
 
 
-AGENT_ROUTES: tuple[Route, ...] = (
-    Route("GET", SCHEMA_ID, agent_schema, OPEN, beyond_spec=True),
-    Route("GET", AGENTS, list_agents, member("viewer", "agents:read")),
-    Route(
-        "POST", AGENTS, create_agent, member("member", "agents:write"), status=201, idempotent=True, limit=WRITE_LIMIT
-    ),
-    Route("GET", AGENT, get_agent, member("viewer", "agents:read")),
-    Route("PUT", AGENT, update_agent, member("member", "agents:write"), limit=WRITE_LIMIT),
-    Route("DELETE", AGENT, delete_agent, member("admin", "agents:write")),
-    Route(
-        "POST", f"{AGENT}/activate", activate_agent, member("member", "agents:write"), limit=WRITE_LIMIT, is_heavy=True
-    ),
-    Route("POST", f"{AGENT}/pause", pause_agent, member("member", "agents:write")),
-    Route("GET", f"{AGENT}/versions", list_versions, member("viewer", "agents:read"), beyond_spec=True),
-    Route("GET", f"{AGENT}/versions/{{version}}", get_version, member("viewer", "agents:read"), beyond_spec=True),
-    Route(
-        "POST",
-        f"{AGENT}/versions/{{version}}/restore",
-        restore_version,
-        member("member", "agents:write"),
-        idempotent=True,
-        limit=WRITE_LIMIT,
-        is_heavy=True,
-        beyond_spec=True,
-    ),
-)
-
-
 @dataclass(frozen=True, slots=True)
 class DraftView:
     """A draft."""
@@ -438,15 +415,6 @@ def to_draft_answer(draft: VersionDraft, agent: VoiceAgent) -> DraftAnswer:
         updated_at=draft.updated_at,
     )
     return DraftAnswer(view)
-
-
-DRAFT: Final = f"{AGENT}/draft"
-_DRAFT_NAME: Final = "draft"
-VersionName = Annotated[
-    str,
-    StringConstraints(pattern=r"^(draft|[1-9][0-9]{0,9})$"),
-    Field(description="A version's number, or `draft`.", examples=["3"]),
-]
 
 
 class DraftChange(ChangeBody):
@@ -536,7 +504,31 @@ async def _find_content(context: MemberContext, agent_id: UUID, version: str) ->
     return (await agents.get_version(context.db, context.workspace_id, agent_id, int(version))).content
 
 
-DRAFT_ROUTES: tuple[Route, ...] = (
+ROUTES: tuple[Route, ...] = (
+    Route("GET", SCHEMA_ID, agent_schema, OPEN, beyond_spec=True),
+    Route("GET", AGENTS, list_agents, member("viewer", "agents:read")),
+    Route(
+        "POST", AGENTS, create_agent, member("member", "agents:write"), status=201, idempotent=True, limit=WRITE_LIMIT
+    ),
+    Route("GET", AGENT, get_agent, member("viewer", "agents:read")),
+    Route("PUT", AGENT, update_agent, member("member", "agents:write"), limit=WRITE_LIMIT),
+    Route("DELETE", AGENT, delete_agent, member("admin", "agents:write")),
+    Route(
+        "POST", f"{AGENT}/activate", activate_agent, member("member", "agents:write"), limit=WRITE_LIMIT, is_heavy=True
+    ),
+    Route("POST", f"{AGENT}/pause", pause_agent, member("member", "agents:write")),
+    Route("GET", f"{AGENT}/versions", list_versions, member("viewer", "agents:read"), beyond_spec=True),
+    Route("GET", f"{AGENT}/versions/{{version}}", get_version, member("viewer", "agents:read"), beyond_spec=True),
+    Route(
+        "POST",
+        f"{AGENT}/versions/{{version}}/restore",
+        restore_version,
+        member("member", "agents:write"),
+        idempotent=True,
+        limit=WRITE_LIMIT,
+        is_heavy=True,
+        beyond_spec=True,
+    ),
     Route("GET", DRAFT, get_draft, member("viewer", "agents:read"), beyond_spec=True),
     Route("PUT", DRAFT, update_draft, member("member", "agents:write"), limit=WRITE_LIMIT, beyond_spec=True),
     Route("DELETE", DRAFT, discard_draft, member("member", "agents:write"), beyond_spec=True),

@@ -140,7 +140,7 @@ class VersionDraft:
 
 
 @dataclass(frozen=True, slots=True)
-class AgentDraft:
+class NewAgentInput:
     """Input of a new agent. config, voice_config: merged into the template's."""
 
     name: str

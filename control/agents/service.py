@@ -33,11 +33,11 @@ from control.agents.plans.rules import require_spoken, speech_settings
 from control.agents.plans.service import AgentLookup
 from control.agents.rules import (
     AgentContent,
-    AgentDraft,
     AgentEdit,
     AgentPolicy,
     AgentSummary,
     AgentVersion,
+    NewAgentInput,
     VersionDraft,
     VersionSummary,
     VoiceAgent,
@@ -68,180 +68,8 @@ class NumberAssigner(Protocol):
         """Takes its number from an agent, if it has one; the workspace keeps the number."""
 
 
-async def lock_agent(db: Connection, workspace_id: UUID, agent_id: UUID, expected: int | None = None) -> VoiceAgent:
-    """The agent, locked until the transaction ends. Raises NotFound, and Conflict (code version_mismatch) if `expected`
-    is not its current version."""
-    agent = require_agent(await queries.lock_agent(db, workspace_id, agent_id))
-    if expected is not None and expected != agent.version:
-        text = f"Version {agent.version} is in force, not {expected}: somebody else changed this agent."
-        raise mismatch(text, "expected_version")
-    return agent
-
-
-def require_agent(agent: VoiceAgent | None) -> VoiceAgent:
-    """Raises NotFound."""
-    if agent is None:
-        raise NotFound("There is no such agent.", code="agent_not_found")
-    return agent
-
-
-def mismatch(text: str, param: str) -> Conflict:
-    """The error of a change that is based on something else than what is stored."""
-    return Conflict(text, code="version_mismatch", param=param)
-
-
-async def report_agent(db: Connection, type_: EventType, agent: VoiceAgent, now: datetime) -> None:
-    """Stores the event of a change, in its transaction. agent: after the change; as it was, if it is deleted."""
-    data = AgentEventData(agent.id, agent.content.name, agent.status, agent.version)
-    await report_facts(db, [ReportedFact(agent.workspace_id, type_, agent.id, now, data)])
-
-
-class ContentRules(Protocol):
-    """What the service of agents does with the content of a version."""
-
-    async def require_open(self, db: Connection, workspace_id: UUID) -> None:
-        """Raises Conflict (code workspace_suspended)."""
-
-    async def make_content(
-        self,
-        db: Connection,
-        workspace_id: UUID,
-        base: AgentContent,
-        edit: AgentEdit,
-        *,
-        in_force: AgentContent | None = None,
-        known: AgentContent | None = None,
-    ) -> AgentContent:
-        """The edit merged into `base`, and validated. Raises Invalid."""
-
-    async def save_version(
-        self, db: Connection, before: VoiceAgent, content: AgentContent, edit: AgentEdit, actor: Actor, now: datetime
-    ) -> VoiceAgent:
-        """Makes the content the current version. Raises Conflict."""
-
-
-class AgentDrafts:
-    """Every method works within the request's transaction and the scope of the agent's workspace."""
-
-    def __init__(self, rules: ContentRules) -> None:
-        self._rules = rules
-
-    async def get(self, db: Connection, workspace_id: UUID, agent_id: UUID) -> tuple[VersionDraft, VoiceAgent]:
-        """The draft and its agent. Raises NotFound."""
-        agent = require_agent(await queries.select_agent(db, workspace_id, agent_id))
-        return await _get(db, agent), agent
-
-    async def edit(
-        self,
-        db: Connection,
-        workspace_id: UUID,
-        actor: Actor,
-        agent_id: UUID,
-        edit: AgentEdit,
-        expected_revision: UUID | None,
-        now: datetime,
-    ) -> tuple[VersionDraft, VoiceAgent]:
-        """Merges an edit into the draft. Without a draft, a new one is made from the current version. Raises NotFound,
-        Invalid, Forbidden (code lookup_not_allowed), Conflict (version_mismatch, workspace_suspended)."""
-        await self._rules.require_open(db, workspace_id)
-        agent = await lock_agent(db, workspace_id, agent_id)
-        found = await queries.select_draft(db, workspace_id, agent_id)
-        _require_revision(found, expected_revision)
-        base = agent.content if found is None else found.content
-        content = await self._rules.make_content(db, workspace_id, base, edit, in_force=agent.content)
-        await require_lookup_right(db, workspace_id, actor, content.config, base.config)
-        if found is not None and content == found.content:
-            return found, agent
-        draft = VersionDraft(
-            workspace_id=workspace_id,
-            agent_id=agent_id,
-            base_version=agent.version if found is None else found.base_version,
-            revision=UUID(new_id()),
-            content=content,
-            tested_version=None,
-            updated_by=actor.id,
-            created_at=now if found is None else found.created_at,
-            updated_at=now,
-        )
-        await queries.upsert_draft(db, draft)
-        return draft, agent
-
-    async def discard(self, db: Connection, workspace_id: UUID, actor: Actor, agent_id: UUID) -> None:
-        """Deletes the draft. Raises NotFound."""
-        agent = await lock_agent(db, workspace_id, agent_id)
-        draft = await _get(db, agent)
-        await queries.delete_draft(db, workspace_id, agent_id)
-        await _record(db, actor, "agent.discard_draft", agent, draft)
-
-    async def publish(
-        self,
-        db: Connection,
-        workspace_id: UUID,
-        actor: Actor,
-        agent_id: UUID,
-        expected_revision: UUID | None,
-        expected_version: int | None,
-        now: datetime,
-    ) -> VoiceAgent:
-        """Makes the draft the current version, and deletes it. Its content must be valid today, and a live agent must
-        stay able to answer. expected_version: the version that it replaces; None: the one that it was begun from.
-        Raises NotFound, Invalid, Forbidden (code lookup_not_allowed), Conflict (version_mismatch, name_taken,
-        cannot_answer, workspace_suspended)."""
-        await self._rules.require_open(db, workspace_id)
-        agent = await lock_agent(db, workspace_id, agent_id)
-        draft = await _get(db, agent)
-        _require_revision(draft, expected_revision)
-        if agent.version != (expected_version or draft.base_version):
-            raise mismatch(
-                f"Version {agent.version} is in force, and the draft was begun from version {draft.base_version}: "
-                f"compare them, and publish with expected_version {agent.version}.",
-                "expected_version",
-            )
-        content = await self._rules.make_content(
-            db, workspace_id, draft.content, AgentEdit(), in_force=agent.content, known=agent.content
-        )
-        await require_lookup_right(db, workspace_id, actor, content.config, agent.content.config)
-        after = await self._rules.save_version(db, agent, content, AgentEdit(), actor, now)
-        await queries.delete_draft(db, workspace_id, agent_id)
-        await _record(db, actor, "agent.publish_draft", after, draft)
-        return after
-
-    async def keep_for_test(
-        self, db: Connection, workspace_id: UUID, actor: Actor, agent_id: UUID, now: datetime
-    ) -> int:
-        """The number of a version with the draft's content, which is not the current one and never changes: a call
-        reads its agent more than once. Raises NotFound."""
-        agent = await lock_agent(db, workspace_id, agent_id)
-        draft = await _get(db, agent)
-        if draft.tested_version is not None:
-            return draft.tested_version
-        number = await queries.next_version(db, workspace_id, agent_id)
-        version = AgentVersion(workspace_id, agent_id, number, draft.content, actor.id, now, is_draft=True)
-        await queries.insert_version(db, version)
-        await queries.upsert_draft(db, replace(draft, tested_version=number))
-        return number
-
-
-async def _get(db: Connection, agent: VoiceAgent) -> VersionDraft:
-    draft = await queries.select_draft(db, agent.workspace_id, agent.id)
-    if draft is None:
-        raise NotFound("This agent has no draft.", code="draft_not_found")
-    return draft
-
-
-def _require_revision(draft: VersionDraft | None, expected: UUID | None) -> None:
-    """Raises Conflict (code version_mismatch)."""
-    if expected is not None and (draft is None or draft.revision != expected):
-        raise mismatch("The draft has another revision: somebody else changed it.", "expected_revision")
-
-
-async def _record(db: Connection, actor: Actor, action: str, agent: VoiceAgent, draft: VersionDraft) -> None:
-    after = {"version": agent.version, "base_version": draft.base_version}
-    await record_change(db, actor, Change(action, "agent", str(agent.id), agent.workspace_id, after=after))
-
-
 class Agents:
-    """Every method works within the request's transaction and the scope of its workspace."""
+    """Agents of workspaces. Every method works within the request's transaction and the scope of the workspace."""
 
     def __init__(
         self, *, workspaces: Workspaces, numbers: NumberAssigner, documents: KnowledgeDocuments, policy: AgentPolicy
@@ -259,34 +87,34 @@ class Agents:
     async def list_page(
         self, db: Connection, workspace_id: UUID, *, status: str | None, search: str | None, page: PageRequest
     ) -> ListPage[AgentSummary]:
-        """Newest first. search: a part of the name. Raises Invalid (code cursor_unknown)."""
+        """The workspace's agents, newest first. search: a part of the name. Raises Invalid (code cursor_unknown)."""
         found = await queries.select_agents(db, workspace_id, status, search, page)
         if page.cursor is not None:
             return found
         return found.with_total(await queries.count_matching_agents(db, workspace_id, status, search))
 
     async def get(self, db: Connection, workspace_id: UUID, agent_id: UUID) -> VoiceAgent:
-        """Raises NotFound."""
+        """An agent with its current version. Raises NotFound."""
         return require_agent(await queries.select_agent(db, workspace_id, agent_id))
 
     async def create(
-        self, db: Connection, workspace_id: UUID, actor: Actor, draft: AgentDraft, now: datetime
+        self, db: Connection, workspace_id: UUID, actor: Actor, new: NewAgentInput, now: datetime
     ) -> VoiceAgent:
-        """Inserts a draft at version 1; its config is merged into the template's. Raises Conflict (codes agent_limit,
-        name_taken, number_taken, number_inactive, workspace_suspended), Forbidden (code lookup_not_allowed) and
-        Invalid, which names the field."""
+        """Inserts an agent at version 1, with the status `draft`; its config is merged into the template's. Raises
+        Conflict (codes agent_limit, name_taken, number_taken, number_inactive, workspace_suspended), Forbidden (code
+        lookup_not_allowed) and Invalid, which names the field."""
         await self.require_open(db, workspace_id)
-        # Before the tier's limit: whoever has to change the config should not first have to change the tier.
-        content = await self.make_content(db, workspace_id, await _make_base(db, draft.template_id), _first_edit(draft))
+        # Checked before the tier's limit, so that nobody changes the tier only to learn that the config is invalid.
+        content = await self.make_content(db, workspace_id, await _make_base(db, new.template_id), _first_edit(new))
         await require_lookup_right(db, workspace_id, actor, content.config, {})
         await self._require_capacity(db, workspace_id)
         first = AgentVersion(workspace_id, UUID(new_id()), 1, content, actor.id, now)
-        if not await queries.insert_agent(db, first, draft.template_id):
+        if not await queries.insert_agent(db, first, new.template_id):
             raise _name_taken(content.name)
         await queries.insert_version(db, first)
-        if draft.phone_number_id is not None:
-            await _require_free(db, workspace_id, draft.phone_number_id)
-            await self._numbers.assign(db, workspace_id, draft.phone_number_id, first.agent_id)
+        if new.phone_number_id is not None:
+            await _require_free(db, workspace_id, new.phone_number_id)
+            await self._numbers.assign(db, workspace_id, new.phone_number_id, first.agent_id)
         made = await self.get(db, workspace_id, first.agent_id)
         await report_agent(db, "agent.created", made, now)
         return made
@@ -359,7 +187,7 @@ class Agents:
         return await _change_status(db, agent, "live", actor, now)
 
     async def list_warnings(self, db: Connection, agent: VoiceAgent) -> list[AgentWarning]:
-        """What its owner should know about how the agent would answer now."""
+        """What the owner should know about how the agent would answer now."""
         return find_warnings(_version(agent), await self._offers(db, agent.workspace_id))
 
     async def pause(
@@ -385,7 +213,7 @@ class Agents:
         await record_change(db, actor, Change("agent.delete", "agent", str(agent_id), workspace_id, before=before))
 
     async def require_open(self, db: Connection, workspace_id: UUID) -> None:
-        """Raises Conflict (code workspace_suspended)."""
+        """Raises Conflict (code workspace_suspended) for a suspended workspace."""
         await self._workspaces.require_not_suspended(db, workspace_id)
 
     async def _lock_limit(self, db: Connection, workspace_id: UUID) -> int:
@@ -480,7 +308,7 @@ class Agents:
             await self._numbers.assign(db, before.workspace_id, wanted, before.id)
 
     async def _require_no_worse(self, db: Connection, before: VoiceAgent, after: VoiceAgent) -> None:
-        """Refuses new reasons only: one that existed before (a provider that is gone) must not block other edits."""
+        """Raises Conflict for reasons that are new: a reason that existed before must not block other edits."""
         offers = await self._offers(db, before.workspace_id)
         scope = await self._dial_scope(db, before.workspace_id, stored_fallback(before.content.config))
         known = find_reasons(_version(before), before.number, offers, scope)
@@ -505,6 +333,140 @@ class Agents:
         return found
 
 
+class AgentDrafts:
+    """Drafts: an agent's next version while its members work on it. Callers get the current version until the draft is
+    published.
+
+    Every method works within the request's transaction and the scope of the agent's workspace."""
+
+    def __init__(self, agents: Agents) -> None:
+        self._agents = agents
+
+    async def get(self, db: Connection, workspace_id: UUID, agent_id: UUID) -> tuple[VersionDraft, VoiceAgent]:
+        """The draft and its agent. Raises NotFound."""
+        agent = require_agent(await queries.select_agent(db, workspace_id, agent_id))
+        return await _require_draft(db, agent), agent
+
+    async def edit(
+        self,
+        db: Connection,
+        workspace_id: UUID,
+        actor: Actor,
+        agent_id: UUID,
+        edit: AgentEdit,
+        expected_revision: UUID | None,
+        now: datetime,
+    ) -> tuple[VersionDraft, VoiceAgent]:
+        """Merges an edit into the draft. Without a draft, a new one is made from the current version. Raises NotFound,
+        Invalid, Forbidden (code lookup_not_allowed), Conflict (version_mismatch, workspace_suspended)."""
+        await self._agents.require_open(db, workspace_id)
+        agent = await lock_agent(db, workspace_id, agent_id)
+        found = await queries.select_draft(db, workspace_id, agent_id)
+        _require_revision(found, expected_revision)
+        base = agent.content if found is None else found.content
+        content = await self._agents.make_content(db, workspace_id, base, edit, in_force=agent.content)
+        await require_lookup_right(db, workspace_id, actor, content.config, base.config)
+        if found is not None and content == found.content:
+            return found, agent
+        draft = VersionDraft(
+            workspace_id=workspace_id,
+            agent_id=agent_id,
+            base_version=agent.version if found is None else found.base_version,
+            revision=UUID(new_id()),
+            content=content,
+            tested_version=None,
+            updated_by=actor.id,
+            created_at=now if found is None else found.created_at,
+            updated_at=now,
+        )
+        await queries.upsert_draft(db, draft)
+        return draft, agent
+
+    async def discard(self, db: Connection, workspace_id: UUID, actor: Actor, agent_id: UUID) -> None:
+        """Deletes the draft. Raises NotFound."""
+        agent = await lock_agent(db, workspace_id, agent_id)
+        draft = await _require_draft(db, agent)
+        await queries.delete_draft(db, workspace_id, agent_id)
+        await _record_draft(db, actor, "agent.discard_draft", agent, draft)
+
+    async def publish(
+        self,
+        db: Connection,
+        workspace_id: UUID,
+        actor: Actor,
+        agent_id: UUID,
+        expected_revision: UUID | None,
+        expected_version: int | None,
+        now: datetime,
+    ) -> VoiceAgent:
+        """Makes the draft the current version, and deletes it. Its content must be valid today, and a live agent must
+        stay able to answer. expected_version: the version that it replaces; None: the one that it was begun from.
+        Raises NotFound, Invalid, Forbidden (code lookup_not_allowed), Conflict (version_mismatch, name_taken,
+        cannot_answer, workspace_suspended)."""
+        await self._agents.require_open(db, workspace_id)
+        agent = await lock_agent(db, workspace_id, agent_id)
+        draft = await _require_draft(db, agent)
+        _require_revision(draft, expected_revision)
+        if agent.version != (expected_version or draft.base_version):
+            raise mismatch(
+                f"Version {agent.version} is in force, and the draft was begun from version {draft.base_version}: "
+                f"compare them, and publish with expected_version {agent.version}.",
+                "expected_version",
+            )
+        content = await self._agents.make_content(
+            db, workspace_id, draft.content, AgentEdit(), in_force=agent.content, known=agent.content
+        )
+        await require_lookup_right(db, workspace_id, actor, content.config, agent.content.config)
+        after = await self._agents.save_version(db, agent, content, AgentEdit(), actor, now)
+        await queries.delete_draft(db, workspace_id, agent_id)
+        await _record_draft(db, actor, "agent.publish_draft", after, draft)
+        return after
+
+    async def keep_for_test(
+        self, db: Connection, workspace_id: UUID, actor: Actor, agent_id: UUID, now: datetime
+    ) -> int:
+        """The number of a version with the draft's content, which is not the current one and never changes: a call
+        reads its agent more than once. Raises NotFound."""
+        agent = await lock_agent(db, workspace_id, agent_id)
+        draft = await _require_draft(db, agent)
+        if draft.tested_version is not None:
+            return draft.tested_version
+        number = await queries.next_version(db, workspace_id, agent_id)
+        version = AgentVersion(workspace_id, agent_id, number, draft.content, actor.id, now, is_draft=True)
+        await queries.insert_version(db, version)
+        await queries.upsert_draft(db, replace(draft, tested_version=number))
+        return number
+
+
+async def lock_agent(db: Connection, workspace_id: UUID, agent_id: UUID, expected: int | None = None) -> VoiceAgent:
+    """The agent, locked until the transaction ends. Raises NotFound, and Conflict (code version_mismatch) if `expected`
+    is not its current version."""
+    agent = require_agent(await queries.lock_agent(db, workspace_id, agent_id))
+    if expected is not None and expected != agent.version:
+        text = f"Version {agent.version} is in force, not {expected}: somebody else changed this agent."
+        raise mismatch(text, "expected_version")
+    return agent
+
+
+def require_agent(agent: VoiceAgent | None) -> VoiceAgent:
+    """Raises NotFound."""
+    if agent is None:
+        raise NotFound("There is no such agent.", code="agent_not_found")
+    return agent
+
+
+def mismatch(text: str, param: str) -> Conflict:
+    """The error of a change that was made on another version or revision than the stored one."""
+    return Conflict(text, code="version_mismatch", param=param)
+
+
+async def report_agent(db: Connection, type_: EventType, agent: VoiceAgent, now: datetime) -> None:
+    """Stores the event for customers' webhooks, in the transaction of the change. agent: after the change; before a
+    deletion."""
+    data = AgentEventData(agent.id, agent.content.name, agent.status, agent.version)
+    await report_facts(db, [ReportedFact(agent.workspace_id, type_, agent.id, now, data)])
+
+
 async def _make_base(db: Connection, template_id: UUID | None) -> AgentContent:
     """The content that a new agent's config is merged into."""
     config: Mapping[str, Any] = {}
@@ -516,8 +478,8 @@ async def _make_base(db: Connection, template_id: UUID | None) -> AgentContent:
     return AgentContent("", config, None, {})
 
 
-def _first_edit(draft: AgentDraft) -> AgentEdit:
-    return AgentEdit(draft.name, draft.config, draft.voice_provider, draft.voice_config)
+def _first_edit(new: NewAgentInput) -> AgentEdit:
+    return AgentEdit(new.name, new.config, new.voice_provider, new.voice_config)
 
 
 async def _require_free(db: Connection, workspace_id: UUID, number_id: UUID) -> None:
@@ -551,3 +513,21 @@ def _version(agent: VoiceAgent) -> AgentVersion:
 
 def _name_taken(name: str) -> Conflict:
     return Conflict(f"This workspace has an agent named {name!r} already.", code="name_taken", param="name")
+
+
+async def _require_draft(db: Connection, agent: VoiceAgent) -> VersionDraft:
+    draft = await queries.select_draft(db, agent.workspace_id, agent.id)
+    if draft is None:
+        raise NotFound("This agent has no draft.", code="draft_not_found")
+    return draft
+
+
+def _require_revision(draft: VersionDraft | None, expected: UUID | None) -> None:
+    """Raises Conflict (code version_mismatch)."""
+    if expected is not None and (draft is None or draft.revision != expected):
+        raise mismatch("The draft has another revision: somebody else changed it.", "expected_revision")
+
+
+async def _record_draft(db: Connection, actor: Actor, action: str, agent: VoiceAgent, draft: VersionDraft) -> None:
+    after = {"version": agent.version, "base_version": draft.base_version}
+    await record_change(db, actor, Change(action, "agent", str(agent.id), agent.workspace_id, after=after))

@@ -24,7 +24,7 @@ from twilio.request_validator import RequestValidator  # type: ignore[import-unt
 
 from control.accounts.passwords import Passwords
 from control.accounts.service import Accounts
-from control.agents.rules import AgentDraft, AgentPolicy
+from control.agents.rules import AgentPolicy, NewAgentInput
 from control.agents.service import Agents
 from control.app import ApiOptions, HttpOptions, make_app, make_dependencies, redis_client
 from control.calls.records.rules import CallPolicy
@@ -355,7 +355,7 @@ async def _create_agents(pool: Pool, services: Services) -> tuple[UUID, UUID, Ma
                 number_id, workspace.id, numbers[carrier], carrier,
             )  # fmt: skip
             config = {"greeting": "Hello.", "language": "en"}
-            draft = AgentDraft(f"{carrier} desk", config=config, phone_number_id=number_id)
+            draft = NewAgentInput(f"{carrier} desk", config=config, phone_number_id=number_id)
             agent = await services[Agents].create(db, workspace.id, actor, draft, now)
             await services[Agents].activate(db, workspace.id, actor, agent.id, now)
             agent_ids[carrier] = agent.id

@@ -1,4 +1,7 @@
-"""Actions of connected integrations as tools in calls: post a message, append a row, add a contact."""
+"""Actions of connected integrations as tools in calls: post a message, append a row, add a contact.
+
+The tools are data of the agent's config, so they are found by the config that the call began with. A run is one request
+to the vendor, with the time and the limits of HTTP tools. Answers of an action are marked as outside data."""
 
 import asyncio
 import json

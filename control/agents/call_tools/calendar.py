@@ -1,4 +1,8 @@
-"""The tools of a connected calendar in a call: callers ask for free times, and book, move or cancel an appointment."""
+"""The tools of a connected calendar in a call: callers ask for free times, and book, move or cancel an appointment.
+
+Times are local: the model gets and gives them by the workspace's clock, and the answer names the zone. Whose an
+appointment is, is decided by the number of the call, or by the reference that was told at the booking: a tool that took
+a name would let any caller change anybody's appointments."""
 
 import asyncio
 import secrets

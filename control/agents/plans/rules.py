@@ -13,9 +13,9 @@ from control.agents.config_parts import (
     FIELD,
     RESERVED_NAMES,
     AdditionalLanguage,
+    PronunciationEntry,
     list_goodbyes,
     name_goodbye,
-    plan_speech,
 )
 from control.agents.plans.outside_hours import LONGEST_ADDITION, CallMoment, adapt_config
 from control.agents.plans.placeholders import announces, fill_placeholders, filled_length, make_values
@@ -33,8 +33,10 @@ from shared.plan import (
     LONGEST_GOODBYE,
     LONGEST_GREETING,
     LONGEST_KEYS,
+    LONGEST_KEYTERM,
     LONGEST_PROMPT,
     LONGEST_VOICEMAIL,
+    MOST_PRONUNCIATIONS,
     SEND_DIGITS,
     SEND_TONES,
     WARM_TRANSFER,
@@ -48,177 +50,15 @@ from shared.plan import (
 )
 from vendors.registry import VENDORS, hear_languages, speaks
 
+# The call of a plan that is made only to find out whether it can be made: the values in its texts do not matter.
+ANY_CALL: Final = PlannedCall(at=datetime(2000, 1, 1, tzinfo=UTC))
+# Values of the contact that recognizers expect, after the agent's own keyterms.
+_CONTACT_NAMES: Final = ("contact_name", "contact_company")
+LANGUAGE_UNSUPPORTED: Final = "language_unsupported"
 NO_OPTIONS: Final[Mapping[str, Any]] = MappingProxyType({})
 _SPEECH_FIELDS: Final = ("language", "additional_languages", "speech", "voices", "pronunciations")
 
-
-def make_chain(content: AgentContent, config: AgentConfig, kind: Kind, offers: ProviderOffers) -> list[dict[str, Any]]:
-    """The usable providers, first choice first: those that the agent names and the platform's fallback chain, else the
-    defaults; at most eight.
-
-    Options, the later ones winning: the platform's; the workspace's; for voices, the agent's `voices` and,
-    for its voice_provider, voice_config; the choice's own.
-    """
-    wanted = wanted_chain(content, config, kind, offers)
-    made = (make_provider(content, config, kind, choice, offers) for choice in wanted)
-    return [one for one in made if one is not None][:LONGEST_CHAIN]
-
-
-def make_provider(
-    content: AgentContent,
-    config: AgentConfig,
-    kind: Kind,
-    choice: Choice,
-    offers: ProviderOffers,
-    *,
-    own: Mapping[str, Any] = NO_OPTIONS,
-) -> dict[str, Any] | None:
-    """One provider of a chain; None for one that cannot serve now. own: options that win over all others."""
-    offer = offers.get(choice.provider)
-    if offer is None or offers.find_fault(choice.provider, kind):
-        return None
-    voice = _voice_of(content, config, choice.provider) if kind == "tts" else {}
-    # Left out where it is the provider's own name: nodes of the version before refuse an unknown field.
-    vendor = {} if offer.vendor == choice.provider else {VENDOR: offer.vendor}
-    options = {**offer.defaults(kind), **voice, **choice.options, **own}
-    # Left out for the same reason.
-    guarded = {"guarded": True} if offer.is_guarded(kind) else {}
-    own_key = {} if offer.uses_platform_key else {"own_key": True}
-    return {"provider": choice.provider, "options": options, **vendor, **guarded, **own_key}
-
-
-def wanted_chain(content: AgentContent, config: AgentConfig, kind: Kind, offers: ProviderOffers) -> Sequence[Choice]:
-    """The chain that the agent asks for, usable or not; the agent's voice_provider is the first of the voices."""
-    named: list[Choice] = getattr(config.speech, kind)
-    names = {choice.provider for choice in named}
-    others = offers.fallbacks(kind) if named else offers.defaults(kind)
-    choices = [*named, *(Choice(provider=name) for name in others if name not in names)]
-    if kind != "tts" or content.voice_provider is None:
-        return choices
-    mine = [choice for choice in choices if choice.provider == content.voice_provider]
-    rest = [choice for choice in choices if choice.provider != content.voice_provider]
-    return [*(mine or [Choice(provider=content.voice_provider)]), *rest]
-
-
-def _voice_of(content: AgentContent, config: AgentConfig, provider: str) -> Mapping[str, Any]:
-    own = content.voice_config if provider == content.voice_provider else {}
-    return {**config.voices.get(provider, {}), **own}
-
-
-def speech_settings(content: AgentContent) -> tuple[Any, ...]:
-    """All that an agent sets of its languages, recognisers and voices, to be compared."""
-    return (*map(content.config.get, _SPEECH_FIELDS), content.voice_provider, content.voice_config)
-
-
-LANGUAGE_UNSUPPORTED: Final = "language_unsupported"
-
-
-def plan_languages(
-    content: AgentContent, config: AgentConfig, offers: ProviderOffers, texts: Mapping[str, str]
-) -> dict[str, Any]:
-    """The plan's field `languages`, left out where there are none: nodes of the version before refuse it. A language
-    that no voice can speak now is left out: the call stays in the others. texts: filled, by the names of
-    `name_goodbye`."""
-    main = make_chain(content, config, "tts", offers)
-    planned = []
-    for place, one in enumerate(config.additional_languages):
-        chain = make_voice_chain(content, config, one, offers)
-        own = [] if chain == main else chain
-        if chain:
-            planned.append({"language": one.language, "goodbye": texts[name_goodbye(place)], "tts": own})
-    return {"languages": planned} if planned else {}
-
-
-def make_voice_chain(
-    content: AgentContent, config: AgentConfig, wanted: AdditionalLanguage, offers: ProviderOffers
-) -> list[dict[str, Any]]:
-    """The voices that can speak a language: those that are named for it, in the order of the agent's chain, then the
-    others of that."""
-    chain = wanted_chain(content, config, "tts", offers)
-    known = {choice.provider for choice in chain}
-    added = [Choice(provider=name) for name in wanted.voices if name not in known]
-    named = [choice for choice in chain if choice.provider in wanted.voices]
-    others = [choice for choice in chain if choice.provider not in wanted.voices]
-    made = (
-        make_provider(content, config, "tts", choice, offers, own=wanted.voices.get(choice.provider, {}))
-        for choice in (*named, *added, *others)
-    )
-    return [one for one in made if one is not None and _speaks(one, wanted.language)][:LONGEST_CHAIN]
-
-
-def require_spoken(content: AgentContent, config: AgentConfig, offers: ProviderOffers, at: str = "config") -> None:
-    """The recogniser must tell the languages apart, and a voice must speak each. Raises Invalid (code
-    language_unsupported), which names the fields below `at`."""
-    found = [
-        ErrorDetail(f"{at}.{field}", LANGUAGE_UNSUPPORTED, fault)
-        for field, fault in find_faults(content, config, offers)
-    ]
-    if found:
-        raise make_invalid(found, LANGUAGE_UNSUPPORTED)
-
-
-def find_faults(content: AgentContent, config: AgentConfig, offers: ProviderOffers) -> Iterator[tuple[str, str]]:
-    """Each field of the config with what is wrong with it, by the providers that can serve now."""
-    if not config.additional_languages:
-        return
-    yield from _repeated(config)
-    yield from _unheard(content, config, offers)
-    for place, one in enumerate(config.additional_languages):
-        yield from _unspoken(content, config, offers, place, one)
-
-
-def _repeated(config: AgentConfig) -> Iterator[tuple[str, str]]:
-    """A recogniser tells a language without its region."""
-    known = [base_language(config.language)]
-    for place, one in enumerate(config.additional_languages):
-        if base_language(one.language) in known:
-            yield f"{FIELD}.{place}.language", "the agent has this language already; regions are not told apart"
-        known.append(base_language(one.language))
-
-
-def _unheard(content: AgentContent, config: AgentConfig, offers: ProviderOffers) -> Iterator[tuple[str, str]]:
-    chain = make_chain(content, config, "stt", offers)
-    tags = [config.language, *(one.language for one in config.additional_languages)]
-    if chain and not _hears(chain[0], tags):
-        first = chain[0]["provider"]
-        fault = f"{first} hears speech first, and does not tell {', '.join(tags)} apart: name another in speech.stt"
-        yield FIELD, fault
-
-
-def _unspoken(
-    content: AgentContent, config: AgentConfig, offers: ProviderOffers, place: int, wanted: AdditionalLanguage
-) -> Iterator[tuple[str, str]]:
-    chain = make_voice_chain(content, config, wanted, offers)
-    speaking = {one["provider"] for one in chain}
-    silent = [name for name in wanted.voices if name not in speaking and not offers.find_fault(name, "tts")]
-    for name in silent:
-        yield f"{FIELD}.{place}.voices.{name}", f"{name} does not speak {wanted.language} with these options"
-    if not chain and not silent and make_chain(content, config, "tts", offers):
-        yield f"{FIELD}.{place}.language", f"no voice of the agent speaks {wanted.language}: name one in voices"
-
-
-def _hears(provider: Mapping[str, Any], tags: Sequence[str]) -> bool:
-    vendor = _vendor(provider)
-    facts = VENDORS.get(vendor)
-    kind = None if facts is None else facts.schemas.get("stt")
-    try:
-        options = msgspec.convert(provider["options"], kind) if kind else None
-    except msgspec.ValidationError:  # options of another version: media leaves the provider out
-        return False
-    return options is not None and hear_languages(vendor, options, tags) is not None
-
-
-def _speaks(provider: Mapping[str, Any], language: str) -> bool:
-    return speaks(_vendor(provider), provider["options"], language)
-
-
-def _vendor(provider: Mapping[str, Any]) -> str:
-    return str(provider.get("vendor", provider["provider"]))
-
-
-class TextTooLong(PlanError):
-    """A text would be too long with its placeholders filled; the message names every such text."""
-
+# Texts
 
 # Spoken in the greeting's place, or before the call is ended.
 CLOSING_TEXT: Final = "outside_hours.text"
@@ -232,64 +72,7 @@ LONGEST_TEXTS: Final[Mapping[str, int]] = {
     "recording.announcement": LONGEST_ANNOUNCEMENT,
 }
 
-
-def fill_texts(config: AgentConfig, values: Mapping[str, str]) -> dict[str, str]:
-    """By the names in LONGEST_TEXTS, and of further languages. Raises TextTooLong."""
-    too_long = find_too_long(config, {name: len(value) for name, value in values.items()})
-    if too_long:
-        raise TextTooLong(f"plan: {'; '.join(f'agent.{_fault(name)}' for name in too_long)}")
-    return {name: fill_placeholders(text, values) for name, text in _texts(config).items()}
-
-
-def find_too_long(config: AgentConfig, lengths: Mapping[str, int]) -> list[str]:
-    """The texts that are too long when their placeholders are filled. lengths: of the values, in characters."""
-    return [name for name, text in _texts(config).items() if filled_length(text, lengths) > _longest(name)]
-
-
-def require_fillable(config: AgentConfig, at: str) -> None:
-    """Refuses a config whose texts would be too long in a call without variables of its own. at: the config's field.
-    Raises Invalid (code too_long)."""
-    lengths = dict.fromkeys(BUILT_IN, LONGEST_BUILT_IN) | {name: len(fact) for name, fact in config.facts.items()}
-    lengths |= {name: len(one.default) for name, one in config.variables.items() if one.default.strip()}
-    for name in (*find_too_long(config, lengths), *_find_too_long_by_hours(config, lengths)):
-        raise Invalid(f"{at}.{_fault(name)}", param=f"{at}.{name}", code="too_long")
-
-
-def _find_too_long_by_hours(config: AgentConfig, lengths: Mapping[str, int]) -> Iterator[str]:
-    """What opening hours make too long: the text in the greeting's place, and the prompt with all that they add to
-    it."""
-    if config.hours is None:
-        return
-    outside = config.outside_hours
-    if filled_length(outside.text, lengths) > LONGEST_GREETING:
-        yield CLOSING_TEXT
-    if filled_length(f"{config.prompt}{outside.instructions}", lengths) + LONGEST_ADDITION > LONGEST_PROMPT:
-        yield "prompt"
-
-
-def _texts(config: AgentConfig) -> dict[str, str]:
-    return {
-        "greeting": config.greeting,
-        "prompt": config.prompt,
-        "goodbye": config.goodbye,
-        "voicemail_message": config.voicemail_message,
-        "screening_message": config.screening_message,
-        "disclosure": config.disclosure,
-        "recording.announcement": config.recording.announcement if announces(config) else "",
-        **list_goodbyes(config.additional_languages),
-    }
-
-
-def _longest(name: str) -> int:
-    """Characters that a text may have."""
-    is_goodbye = name.startswith(FIELD)
-    return LONGEST_GOODBYE if is_goodbye else LONGEST_TEXTS.get(name, LONGEST_GREETING)
-
-
-def _fault(name: str) -> str:
-    most = _longest(name)
-    return f"{name}: more than {most:,} characters with its placeholders filled and what goes before or behind it"
-
+# Tools
 
 LONGEST_BRIEF: Final = 1_000
 # Ringing (30 s), the brief of up to a minute, and the target's decision.
@@ -315,10 +98,10 @@ WARM_TRANSFER_PLAN: Final = ToolPlan(
 )
 
 
-# Within the minute in which Telnyx ignores a repeated command.
+# Less than the minute in which Telnyx ignores a repeated command.
 SENT_DIGITS_TIMEOUT_S: Final = 10.0
 # Telnyx plays tones on a media stream by a command, which only control can send. This version's nodes have their own
-# description and parameters; those of the version before run it as any tool that control runs.
+# description and parameters; nodes of the previous release run it like any tool that control runs.
 _DIGITS_BY_CARRIER: Final = ToolPlan(
     SEND_DIGITS,
     "Press keys on the phone's keypad, for the menu of an automatic phone system at the other end of this call.",
@@ -332,32 +115,13 @@ _DIGITS_BY_CARRIER: Final = ToolPlan(
     repeatable=True,
     remote=True,
 )
-# Twilio has no command for tones on a stream: media puts them into the agent's audio. Only nodes of the version before
-# show this description to the model.
+# Twilio has no command for tones on a stream: media puts them into the agent's audio. Only nodes of the previous
+# release show this description to the model.
 _DIGITS_BY_MEDIA: Final = ToolPlan(SEND_TONES, "Never use this: it does not work in this call.", filler="", remote=True)
 
 
-def plan_sent_digits(*, is_recorded: bool) -> str | ToolPlan:
-    """The tool before the call's carrier is known. is_recorded: whether events have the keys."""
-    return SEND_DIGITS if is_recorded else ToolPlan(SEND_DIGITS, secret=True)
-
-
-def adapt_tools(tools: tuple[ToolName | ToolPlan, ...], carrier: CarrierName) -> tuple[ToolName | ToolPlan, ...]:
-    """The tools of a call over this carrier, in a plan that nodes of the version before can read, too."""
-    kind = _DIGITS_BY_CARRIER if carrier == "telnyx" else _DIGITS_BY_MEDIA
-    return tuple(_adapt_tool(tool, kind) for tool in tools)
-
-
-def _adapt_tool(tool: ToolName | ToolPlan, kind: ToolPlan) -> ToolName | ToolPlan:
-    if tool == SEND_DIGITS:
-        return kind
-    if isinstance(tool, ToolPlan) and tool.name == SEND_DIGITS:
-        return msgspec.structs.replace(kind, secret=tool.secret)
-    return tool
-
-
-# For a plan that no call gets, only to see whether there can be one: the values in its texts do not matter.
-ANY_CALL: Final = PlannedCall(at=datetime(2000, 1, 1, tzinfo=UTC))
+class TextTooLong(PlanError):
+    """A text would be too long with its placeholders filled; the message names every such text."""
 
 
 def make_plan(
@@ -410,7 +174,7 @@ def make_plan(
 
 
 def _screening(config: AgentConfig, message: str, call: PlannedCall) -> dict[str, str]:
-    """Nodes of the version before refuse these fields, so the defaults are left out."""
+    """The plan's fields of call screening. Defaults are left out, because nodes of the previous release refuse them."""
     if call.direction != "outbound":
         return {}
     if (call.call_screening or config.call_screening) == "end":
@@ -427,18 +191,6 @@ def _turn(config: AgentConfig) -> dict[str, Any]:
     if turn["patience"] == "normal":
         del turn["patience"]
     return {**turn, "barge_in": {"off": False, "polite": True}.get(turn["barge_in"], turn["barge_in"])}
-
-
-def plan_tools(config: AgentConfig) -> list[str | ToolPlan]:
-    """The tools as the plan has them: built-in ones by their names, those that control runs in full."""
-    remote = {name: tool.plan for name, tool in REMOTE_TOOLS.items()}
-    if config.transfer_mode == "warm":
-        remote[WARM_TRANSFER] = WARM_TRANSFER_PLAN
-    planned: dict[str, str | ToolPlan] = {
-        **remote,
-        SEND_DIGITS: plan_sent_digits(is_recorded=config.record_sent_digits),
-    }
-    return [planned.get(name, name) for name in config.tools]
 
 
 def _agent(name: str, config: AgentConfig, texts: Mapping[str, str]) -> dict[str, str]:
@@ -461,3 +213,270 @@ def _consent(config: AgentConfig, announcement: str) -> ConsentPlan | None:
     if not announces(config):
         return None
     return ConsentPlan(announcement, tuple(config.recording.refusal_words), config.recording.refusal_key)
+
+
+def fill_texts(config: AgentConfig, values: Mapping[str, str]) -> dict[str, str]:
+    """The agent's texts with their placeholders filled, by the names in LONGEST_TEXTS and `name_goodbye`.
+
+    Lengths are computed before the texts are filled, because a long fact that is mentioned often would make gigabytes
+    of a short prompt. Raises TextTooLong."""
+    too_long = find_too_long(config, {name: len(value) for name, value in values.items()})
+    if too_long:
+        raise TextTooLong(f"plan: {'; '.join(f'agent.{_fault(name)}' for name in too_long)}")
+    return {name: fill_placeholders(text, values) for name, text in _texts(config).items()}
+
+
+def find_too_long(config: AgentConfig, lengths: Mapping[str, int]) -> list[str]:
+    """The texts that are too long when their placeholders are filled. lengths: of the values, in characters."""
+    return [name for name, text in _texts(config).items() if filled_length(text, lengths) > _longest(name)]
+
+
+def require_fillable(config: AgentConfig, at: str) -> None:
+    """Refuses a config whose texts would be too long in a call without variables of its own. at: the config's field.
+    Raises Invalid (code too_long)."""
+    lengths = dict.fromkeys(BUILT_IN, LONGEST_BUILT_IN) | {name: len(fact) for name, fact in config.facts.items()}
+    lengths |= {name: len(one.default) for name, one in config.variables.items() if one.default.strip()}
+    for name in (*find_too_long(config, lengths), *_find_too_long_by_hours(config, lengths)):
+        raise Invalid(f"{at}.{_fault(name)}", param=f"{at}.{name}", code="too_long")
+
+
+def _find_too_long_by_hours(config: AgentConfig, lengths: Mapping[str, int]) -> Iterator[str]:
+    """Texts that opening hours make too long: the text in the greeting's place, and the prompt with all additions."""
+    if config.hours is None:
+        return
+    outside = config.outside_hours
+    if filled_length(outside.text, lengths) > LONGEST_GREETING:
+        yield CLOSING_TEXT
+    if filled_length(f"{config.prompt}{outside.instructions}", lengths) + LONGEST_ADDITION > LONGEST_PROMPT:
+        yield "prompt"
+
+
+def _texts(config: AgentConfig) -> dict[str, str]:
+    return {
+        "greeting": config.greeting,
+        "prompt": config.prompt,
+        "goodbye": config.goodbye,
+        "voicemail_message": config.voicemail_message,
+        "screening_message": config.screening_message,
+        "disclosure": config.disclosure,
+        "recording.announcement": config.recording.announcement if announces(config) else "",
+        **list_goodbyes(config.additional_languages),
+    }
+
+
+def _longest(name: str) -> int:
+    """Characters that a text may have."""
+    is_goodbye = name.startswith(FIELD)
+    return LONGEST_GOODBYE if is_goodbye else LONGEST_TEXTS.get(name, LONGEST_GREETING)
+
+
+def _fault(name: str) -> str:
+    most = _longest(name)
+    return f"{name}: more than {most:,} characters with its placeholders filled and what goes before or behind it"
+
+
+def plan_tools(config: AgentConfig) -> list[str | ToolPlan]:
+    """The tools as the plan has them: built-in ones by their names, those that control runs in full."""
+    remote = {name: tool.plan for name, tool in REMOTE_TOOLS.items()}
+    if config.transfer_mode == "warm":
+        remote[WARM_TRANSFER] = WARM_TRANSFER_PLAN
+    planned: dict[str, str | ToolPlan] = {
+        **remote,
+        SEND_DIGITS: plan_sent_digits(is_recorded=config.record_sent_digits),
+    }
+    return [planned.get(name, name) for name in config.tools]
+
+
+def plan_sent_digits(*, is_recorded: bool) -> str | ToolPlan:
+    """The tool before the call's carrier is known. is_recorded: whether events have the keys."""
+    return SEND_DIGITS if is_recorded else ToolPlan(SEND_DIGITS, secret=True)
+
+
+def adapt_tools(tools: tuple[ToolName | ToolPlan, ...], carrier: CarrierName) -> tuple[ToolName | ToolPlan, ...]:
+    """The tools of a call over this carrier, in a plan that nodes of the previous release can read, too."""
+    kind = _DIGITS_BY_CARRIER if carrier == "telnyx" else _DIGITS_BY_MEDIA
+    return tuple(_adapt_tool(tool, kind) for tool in tools)
+
+
+def _adapt_tool(tool: ToolName | ToolPlan, kind: ToolPlan) -> ToolName | ToolPlan:
+    if tool == SEND_DIGITS:
+        return kind
+    if isinstance(tool, ToolPlan) and tool.name == SEND_DIGITS:
+        return msgspec.structs.replace(kind, secret=tool.secret)
+    return tool
+
+
+def plan_speech(
+    pronunciations: Sequence[PronunciationEntry], keyterms: Sequence[str], contact: Mapping[str, str]
+) -> dict[str, Any]:
+    """The plan's field `speech`, left out if it is empty, because nodes of the previous release refuse it. contact: the
+    placeholders' values of the contact that has the customer's number."""
+    names = (contact.get(name, "").strip() for name in _CONTACT_NAMES)
+    expected = [*keyterms, *(name for name in names if 0 < len(name) <= LONGEST_KEYTERM)] if keyterms else []
+    speech = {
+        "pronunciations": [entry.model_dump() for entry in pronunciations[:MOST_PRONUNCIATIONS]],
+        "keyterms": list(dict.fromkeys(expected)),
+    }
+    filled = {name: value for name, value in speech.items() if value}
+    return {"speech": filled} if filled else {}
+
+
+def plan_languages(
+    content: AgentContent, config: AgentConfig, offers: ProviderOffers, texts: Mapping[str, str]
+) -> dict[str, Any]:
+    """The plan's field `languages`, left out if there are none, because nodes of the previous release refuse it. A
+    language that no voice can speak now is left out: the call stays in the other languages. texts: filled, by the names
+    of `name_goodbye`."""
+    main = make_chain(content, config, "tts", offers)
+    planned = []
+    for place, one in enumerate(config.additional_languages):
+        chain = make_voice_chain(content, config, one, offers)
+        own = [] if chain == main else chain
+        if chain:
+            planned.append({"language": one.language, "goodbye": texts[name_goodbye(place)], "tts": own})
+    return {"languages": planned} if planned else {}
+
+
+def make_voice_chain(
+    content: AgentContent, config: AgentConfig, wanted: AdditionalLanguage, offers: ProviderOffers
+) -> list[dict[str, Any]]:
+    """The voices that can speak a language: the voices that are named for it, in the order of the agent's chain,
+    then the other voices of the chain."""
+    chain = wanted_chain(content, config, "tts", offers)
+    known = {choice.provider for choice in chain}
+    added = [Choice(provider=name) for name in wanted.voices if name not in known]
+    named = [choice for choice in chain if choice.provider in wanted.voices]
+    others = [choice for choice in chain if choice.provider not in wanted.voices]
+    made = (
+        make_provider(content, config, "tts", choice, offers, own=wanted.voices.get(choice.provider, {}))
+        for choice in (*named, *added, *others)
+    )
+    return [one for one in made if one is not None and _speaks(one, wanted.language)][:LONGEST_CHAIN]
+
+
+def require_spoken(content: AgentContent, config: AgentConfig, offers: ProviderOffers, at: str = "config") -> None:
+    """The recogniser must tell the languages apart, and a voice must speak each. Raises Invalid (code
+    language_unsupported), which names the fields below `at`."""
+    found = [
+        ErrorDetail(f"{at}.{field}", LANGUAGE_UNSUPPORTED, fault)
+        for field, fault in find_faults(content, config, offers)
+    ]
+    if found:
+        raise make_invalid(found, LANGUAGE_UNSUPPORTED)
+
+
+def find_faults(content: AgentContent, config: AgentConfig, offers: ProviderOffers) -> Iterator[tuple[str, str]]:
+    """Each field of the config with what is wrong with it, by the providers that can serve now."""
+    if not config.additional_languages:
+        return
+    yield from _repeated(config)
+    yield from _unheard(content, config, offers)
+    for place, one in enumerate(config.additional_languages):
+        yield from _unspoken(content, config, offers, place, one)
+
+
+def _repeated(config: AgentConfig) -> Iterator[tuple[str, str]]:
+    """Languages that are named twice: a recognizer reports a language without its region."""
+    known = [base_language(config.language)]
+    for place, one in enumerate(config.additional_languages):
+        if base_language(one.language) in known:
+            yield f"{FIELD}.{place}.language", "the agent has this language already; regions are not told apart"
+        known.append(base_language(one.language))
+
+
+def _unheard(content: AgentContent, config: AgentConfig, offers: ProviderOffers) -> Iterator[tuple[str, str]]:
+    chain = make_chain(content, config, "stt", offers)
+    tags = [config.language, *(one.language for one in config.additional_languages)]
+    if chain and not _hears(chain[0], tags):
+        first = chain[0]["provider"]
+        fault = f"{first} hears speech first, and does not tell {', '.join(tags)} apart: name another in speech.stt"
+        yield FIELD, fault
+
+
+def _unspoken(
+    content: AgentContent, config: AgentConfig, offers: ProviderOffers, place: int, wanted: AdditionalLanguage
+) -> Iterator[tuple[str, str]]:
+    chain = make_voice_chain(content, config, wanted, offers)
+    speaking = {one["provider"] for one in chain}
+    silent = [name for name in wanted.voices if name not in speaking and not offers.find_fault(name, "tts")]
+    for name in silent:
+        yield f"{FIELD}.{place}.voices.{name}", f"{name} does not speak {wanted.language} with these options"
+    if not chain and not silent and make_chain(content, config, "tts", offers):
+        yield f"{FIELD}.{place}.language", f"no voice of the agent speaks {wanted.language}: name one in voices"
+
+
+def _hears(provider: Mapping[str, Any], tags: Sequence[str]) -> bool:
+    vendor = _vendor(provider)
+    facts = VENDORS.get(vendor)
+    kind = None if facts is None else facts.schemas.get("stt")
+    try:
+        options = msgspec.convert(provider["options"], kind) if kind else None
+    except msgspec.ValidationError:  # options of another version: media leaves the provider out
+        return False
+    return options is not None and hear_languages(vendor, options, tags) is not None
+
+
+def _speaks(provider: Mapping[str, Any], language: str) -> bool:
+    return speaks(_vendor(provider), provider["options"], language)
+
+
+def _vendor(provider: Mapping[str, Any]) -> str:
+    return str(provider.get("vendor", provider["provider"]))
+
+
+def make_chain(content: AgentContent, config: AgentConfig, kind: Kind, offers: ProviderOffers) -> list[dict[str, Any]]:
+    """The usable providers, first choice first: those that the agent names and the platform's fallback chain, else the
+    defaults; at most eight.
+
+    Options, the later ones winning: the platform's; the workspace's; for voices, the agent's `voices` and,
+    for its voice_provider, voice_config; the choice's own.
+    """
+    wanted = wanted_chain(content, config, kind, offers)
+    made = (make_provider(content, config, kind, choice, offers) for choice in wanted)
+    return [one for one in made if one is not None][:LONGEST_CHAIN]
+
+
+def make_provider(
+    content: AgentContent,
+    config: AgentConfig,
+    kind: Kind,
+    choice: Choice,
+    offers: ProviderOffers,
+    *,
+    own: Mapping[str, Any] = NO_OPTIONS,
+) -> dict[str, Any] | None:
+    """One provider of a chain; None for one that cannot serve now. own: options that win over all others."""
+    offer = offers.get(choice.provider)
+    if offer is None or offers.find_fault(choice.provider, kind):
+        return None
+    voice = _voice_of(content, config, choice.provider) if kind == "tts" else {}
+    # Left out if it is the provider's own name, because nodes of the previous release refuse an unknown field.
+    vendor = {} if offer.vendor == choice.provider else {VENDOR: offer.vendor}
+    options = {**offer.defaults(kind), **voice, **choice.options, **own}
+    # Left out for the same reason.
+    guarded = {"guarded": True} if offer.is_guarded(kind) else {}
+    own_key = {} if offer.uses_platform_key else {"own_key": True}
+    return {"provider": choice.provider, "options": options, **vendor, **guarded, **own_key}
+
+
+def wanted_chain(content: AgentContent, config: AgentConfig, kind: Kind, offers: ProviderOffers) -> Sequence[Choice]:
+    """The chain that the agent asks for, usable or not; the agent's voice_provider is the first of the voices."""
+    named: list[Choice] = getattr(config.speech, kind)
+    names = {choice.provider for choice in named}
+    others = offers.fallbacks(kind) if named else offers.defaults(kind)
+    choices = [*named, *(Choice(provider=name) for name in others if name not in names)]
+    if kind != "tts" or content.voice_provider is None:
+        return choices
+    mine = [choice for choice in choices if choice.provider == content.voice_provider]
+    rest = [choice for choice in choices if choice.provider != content.voice_provider]
+    return [*(mine or [Choice(provider=content.voice_provider)]), *rest]
+
+
+def _voice_of(content: AgentContent, config: AgentConfig, provider: str) -> Mapping[str, Any]:
+    own = content.voice_config if provider == content.voice_provider else {}
+    return {**config.voices.get(provider, {}), **own}
+
+
+def speech_settings(content: AgentContent) -> tuple[Any, ...]:
+    """All that an agent sets of its languages, recognisers and voices, to be compared."""
+    return (*map(content.config.get, _SPEECH_FIELDS), content.voice_provider, content.voice_config)

@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 
 from control.accounts.service import Accounts
-from control.agents.rules import AgentDraft, VoiceAgent
+from control.agents.rules import NewAgentInput, VoiceAgent
 from control.agents.service import Agents
 from control.db.pool import Connection, Pool, open_pool
 from control.db.scope import enter_platform, enter_workspace
@@ -38,7 +38,7 @@ class AgentsWorkspace:
     async def create_agent(self, name: str = "Desk", now: datetime = NOW, **fields: Any) -> VoiceAgent:
         """A draft that only lacks a number."""
         fields = {"config": {"greeting": "Hello."}} | fields
-        draft = AgentDraft(name, **fields)
+        draft = NewAgentInput(name, **fields)
         return await self.services[Agents].create(self.db, self.workspace_id, self.actor, draft, now)
 
     async def add_number(self, status: str = "active", workspace_id: UUID | None = None) -> UUID:

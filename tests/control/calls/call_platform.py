@@ -13,7 +13,7 @@ from uuid import UUID
 from control.accounts.passwords import Passwords
 from control.accounts.policy import HashPolicy
 from control.accounts.service import Accounts
-from control.agents.rules import AgentDraft, AgentPolicy, VoiceAgent
+from control.agents.rules import AgentPolicy, NewAgentInput, VoiceAgent
 from control.agents.service import Agents
 from control.calls.admission.service import CallAdmission
 from control.calls.live.service import MediaAssignment
@@ -159,7 +159,7 @@ class CallPlatform:
         workspace = LiveWorkspace(workspace_id, actor, UUID(int=0), number_id, number)
 
         async def agent(db: Connection) -> VoiceAgent:
-            draft = AgentDraft("Desk", phone_number_id=number_id, config={"greeting": "Hello."} | config)
+            draft = NewAgentInput("Desk", phone_number_id=number_id, config={"greeting": "Hello."} | config)
             created = await self.services[Agents].create(db, workspace_id, actor, draft, NOW)
             return await self.services[Agents].activate(db, workspace_id, actor, created.id, NOW) if live else created
 

@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 
 from control.accounts.service import Accounts
-from control.agents.rules import AgentDraft, VoiceAgent
+from control.agents.rules import NewAgentInput, VoiceAgent
 from control.agents.service import Agents
 from control.carriers.service import CarrierOptions, Carriers, open_carriers
 from control.db.pool import Connection, Pool, open_pool
@@ -79,7 +79,7 @@ class NumbersWorkspace:
 
     async def create_agent(self, number: PhoneNumber, *, live: bool = False) -> VoiceAgent:
         """An agent with the number."""
-        draft = AgentDraft("Desk", config={"greeting": "Hello."}, phone_number_id=number.id)
+        draft = NewAgentInput("Desk", config={"greeting": "Hello."}, phone_number_id=number.id)
         agents = self.services[Agents]
         agent = await self.in_workspace(lambda db: agents.create(db, self.workspace_id, self.actor, draft, NOW))
         if live:
