@@ -1,7 +1,7 @@
 """All SQL of campaigns, their recipients, and the calls to recipients."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -26,26 +26,26 @@ from control.db.keyset import Keyset, ListPage, PageRequest, cut_page
 from control.db.pool import Connection
 from shared.ids import new_id
 
-_CAMPAIGNS: Final = """
-    SELECT id, workspace_id, name, agent_id, agent_version, number_ids, status, status_reason, hours, retries,
-           calls_per_minute, most_open_calls, leaves_messages, starts_at, ends_at, next_dispatch_at, created_at,
-           updated_at, started_at, finished_at, call_screening
+# -- Campaigns --
+
+# Settings are in columns that have the names of their fields.
+_SETTINGS: Final = tuple(field.name for field in fields(CampaignSettings))
+_SETTINGS_COLUMNS: Final = ", ".join(_SETTINGS)
+_SETTINGS_PLACES: Final = ", ".join(f"${place}" for place, _ in enumerate(_SETTINGS, 4))
+_CAMPAIGNS: Final = f"""
+    SELECT id, workspace_id, {_SETTINGS_COLUMNS}, status, status_reason, next_dispatch_at, created_at, updated_at,
+           started_at, finished_at
     FROM campaigns
 """
 _CAMPAIGN_ORDER: Final = Keyset(
     ("created_at", "id"), "SELECT created_at, id FROM campaigns WHERE id = $1 AND workspace_id = $2"
 )
-_INSERT_CAMPAIGN: Final = """
-    INSERT INTO campaigns (id, workspace_id, name, agent_id, agent_version, number_ids, hours, retries,
-                           calls_per_minute, most_open_calls, leaves_messages, starts_at, ends_at, status,
-                           next_dispatch_at, created_at, updated_at, call_screening)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 'draft', $15, $15, $15, $14)
+_INSERT_CAMPAIGN: Final = f"""
+    INSERT INTO campaigns (id, workspace_id, status, next_dispatch_at, created_at, updated_at, {_SETTINGS_COLUMNS})
+    VALUES ($1, $2, 'draft', $3, $3, $3, {_SETTINGS_PLACES})
 """
-_UPDATE_CAMPAIGN: Final = """
-    UPDATE campaigns
-    SET name = $3, agent_id = $4, agent_version = $5, number_ids = $6, hours = $7, retries = $8,
-        calls_per_minute = $9, most_open_calls = $10, leaves_messages = $11, starts_at = $12, ends_at = $13,
-        call_screening = $14, next_dispatch_at = $15, updated_at = $15
+_UPDATE_CAMPAIGN: Final = f"""
+    UPDATE campaigns SET ({_SETTINGS_COLUMNS}) = ROW ({_SETTINGS_PLACES}), next_dispatch_at = $3, updated_at = $3
     WHERE workspace_id = $1 AND id = $2
 """
 _UPDATE_STATUS: Final = """
@@ -116,14 +116,14 @@ async def insert_campaign(
     db: Connection, campaign_id: UUID, workspace_id: UUID, chosen: CampaignSettings, now: datetime
 ) -> None:
     """Stores a draft."""
-    await db.execute(_INSERT_CAMPAIGN, campaign_id, workspace_id, *_values(chosen), now)
+    await db.execute(_INSERT_CAMPAIGN, campaign_id, workspace_id, now, *_values(chosen))
 
 
 async def update_settings(
     db: Connection, workspace_id: UUID, campaign_id: UUID, chosen: CampaignSettings, now: datetime
 ) -> None:
     """Stores new settings."""
-    await db.execute(_UPDATE_CAMPAIGN, workspace_id, campaign_id, *_values(chosen), now)
+    await db.execute(_UPDATE_CAMPAIGN, workspace_id, campaign_id, now, *_values(chosen))
 
 
 async def update_status(
@@ -168,21 +168,10 @@ async def wake_campaign(db: Connection, workspace_id: UUID, campaign_id: UUID, a
     await db.execute(_WAKE_CAMPAIGN, workspace_id, campaign_id, at)
 
 
-def _values(chosen: CampaignSettings) -> tuple[Any, ...]:
-    return (
-        chosen.name,
-        chosen.agent_id,
-        chosen.agent_version,
-        list(chosen.number_ids),
-        None if chosen.hours is None else chosen.hours.model_dump(mode="json"),
-        chosen.retries.model_dump(mode="json"),
-        chosen.calls_per_minute,
-        chosen.most_open_calls,
-        chosen.leaves_messages,
-        chosen.starts_at,
-        chosen.ends_at,
-        chosen.call_screening,
-    )
+def _values(chosen: CampaignSettings) -> list[Any]:
+    """Returns the values of `_SETTINGS`."""
+    values = [getattr(chosen, name) for name in _SETTINGS]
+    return [value.model_dump(mode="json") if isinstance(value, BaseModel) else value for value in values]
 
 
 def _known(kind: type[BaseModel], stored: Mapping[str, Any]) -> dict[str, Any]:
@@ -191,24 +180,14 @@ def _known(kind: type[BaseModel], stored: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _make_campaign(row: Any) -> Campaign:
-    chosen = CampaignSettings(
-        name=row["name"],
-        agent_id=row["agent_id"],
-        agent_version=row["agent_version"],
-        number_ids=tuple(row["number_ids"]),
-        hours=None if row["hours"] is None else CallingHours.model_validate(_known(CallingHours, row["hours"])),
-        retries=RetryPolicy.model_validate(_known(RetryPolicy, row["retries"])),
-        calls_per_minute=row["calls_per_minute"],
-        most_open_calls=row["most_open_calls"],
-        leaves_messages=row["leaves_messages"],
-        starts_at=row["starts_at"],
-        ends_at=row["ends_at"],
-        call_screening=row["call_screening"],
-    )
+    hours = None if row["hours"] is None else CallingHours.model_validate(_known(CallingHours, row["hours"]))
+    retries = RetryPolicy.model_validate(_known(RetryPolicy, row["retries"]))
+    settings = {name: row[name] for name in _SETTINGS}
+    settings |= {"number_ids": tuple(row["number_ids"]), "hours": hours, "retries": retries}
     return Campaign(
         id=row["id"],
         workspace_id=row["workspace_id"],
-        settings=chosen,
+        settings=CampaignSettings(**settings),
         status=row["status"],
         status_reason=row["status_reason"],
         created_at=row["created_at"],
@@ -218,6 +197,8 @@ def _make_campaign(row: Any) -> Campaign:
         next_dispatch_at=row["next_dispatch_at"],
     )
 
+
+# -- Recipients --
 
 _RECIPIENT_COLUMNS: Final = """
     r.id, r.workspace_id, r.campaign_id, r.phone_number, r.variables, r.timezone, r.reference, r.status, r.outcome,
@@ -355,13 +336,13 @@ async def select_recipient(
 async def claim_due_recipients(
     db: Connection, workspace_id: UUID, campaign_id: UUID, now: datetime, most: int
 ) -> list[CampaignRecipient]:
-    """Pending recipients whose time has come, locked; those that another transaction has locked are left out. Needs
-    platform scope."""
+    """Locks pending recipients that are due. Skips recipients that another transaction has locked. Needs platform
+    scope."""
     return [_make_recipient(row) for row in await db.fetch(_CLAIM_DUE_RECIPIENTS, workspace_id, campaign_id, now, most)]
 
 
 async def defer_recipients(db: Connection, workspace_id: UUID, times: Sequence[tuple[UUID, datetime]]) -> None:
-    """Pending recipients are called no earlier than at these times. Needs platform scope."""
+    """Stores that pending recipients are called no earlier than at these times. Needs platform scope."""
     await db.execute(
         _DEFER_RECIPIENTS, workspace_id, [recipient_id for recipient_id, _ in times], [at for _, at in times]
     )
@@ -403,7 +384,7 @@ async def find_open(db: Connection, workspace_id: UUID, campaign_id: UUID) -> tu
 
 
 async def advance_uncalled(db: Connection, workspace_id: UUID, campaign_id: UUID, now: datetime) -> None:
-    """Has those looked at again who were never called: they waited for hours that have changed."""
+    """Makes recipients due that were never called, because the hours that they waited for have changed."""
     await db.execute(_ADVANCE_UNCALLED, workspace_id, campaign_id, now)
 
 
@@ -453,6 +434,8 @@ def _make_recipient(row: Any) -> CampaignRecipient:
         finished_at=row["finished_at"],
     )
 
+
+# -- Calls to recipients --
 
 # Nothing is inserted while another call of a campaign to this number of the workspace is open.
 _INSERT_ATTEMPT: Final = """
@@ -519,7 +502,7 @@ async def insert_attempt(db: Connection, call_id: UUID, recipient: CampaignRecip
 
 
 async def count_pace(db: Connection, workspace_id: UUID, campaign_id: UUID, now: datetime) -> tuple[int, int]:
-    """Open calls, and calls of the last minute. Needs platform scope."""
+    """Counts open calls, and calls of the last minute. Needs platform scope."""
     row = await db.fetchrow(_COUNT_PACE, workspace_id, campaign_id, now)
     return row[0], row[1]
 
@@ -545,12 +528,12 @@ async def finish_attempt(
 async def select_attempts(
     db: Connection, workspace_id: UUID, recipient_id: UUID, limit: int = 1_000
 ) -> list[CampaignAttempt]:
-    """The oldest first."""
+    """Returns the calls to a recipient, the oldest first."""
     return [CampaignAttempt(**row) for row in await db.fetch(_SELECT_ATTEMPTS, workspace_id, recipient_id, limit)]
 
 
 async def find_called_recipient(db: Connection, workspace_id: UUID, call_id: UUID) -> tuple[UUID, UUID] | None:
-    """Campaign and recipient of a call; None: no campaign placed it. Needs platform scope."""
+    """Returns campaign and recipient of a call; None if no campaign placed it. Needs platform scope."""
     row = await db.fetchrow(_FIND_CALLED_RECIPIENT, workspace_id, call_id)
     return None if row is None else (row["campaign_id"], row["recipient_id"])
 
@@ -578,6 +561,8 @@ async def load_progress(
         remaining_seconds=round(60 * pending / calls_per_minute) if pending else None,
     )
 
+
+# -- Numbers to call from --
 
 _SELECT_CALLER_NUMBERS: Final = """
     SELECT id FROM phone_numbers
