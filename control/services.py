@@ -15,7 +15,7 @@ from control.agents.rules import AgentPolicy
 from control.agents.service import Agents
 from control.agents.templates.service import Templates
 from control.analytics.call_exports.service import CallExports, ExportPolicy
-from control.analytics.platform_figures.service import Analytics, PlatformAnalytics
+from control.analytics.platform_figures.service import Dashboard, PlatformAnalytics
 from control.analytics.workspace_figures.service import WorkspaceAnalytics
 from control.api_keys.service import ApiKeys
 from control.billing.accounts.service import BillingMail
@@ -184,7 +184,7 @@ def make_services(
         payments,
         InvoiceLinks(sealer.derive(INVOICE_LINKS)),
         SpendGuard(outside.bus, outside.authority.vouchers),
-        Analytics(),
+        Dashboard(),
         PlatformAnalytics(),
         WorkspaceAnalytics(),
         CallExports(policies.exports),

@@ -20,209 +20,7 @@ from control.agents.rules import (
 from control.db.keyset import Keyset, ListPage, PageRequest, cut_page
 from control.db.pool import Connection
 
-
-async def lock_agents(db: Connection, workspace_id: UUID) -> None:
-    """Serialises transactions that count this workspace's agents in order to add one."""
-    await db.execute("SELECT pg_advisory_xact_lock(hashtextextended('agents ' || $1::text, 0))", str(workspace_id))
-
-
-async def count_agents(db: Connection, workspace_id: UUID, *, live: bool = False) -> int:
-    """Counts the agents; live: only those that are live."""
-    total: int = await db.fetchval(
-        "SELECT count(*) FROM agents WHERE workspace_id = $1 AND deleted_at IS NULL AND (NOT $2 OR status = 'live')",
-        workspace_id,
-        live,
-    )
-    return total
-
-
-async def insert_agent(db: Connection, version: AgentVersion, template_id: UUID | None) -> bool:
-    """Inserts a draft at its first version, which is to be inserted next. False: the name is taken."""
-    status = await db.execute(
-        """
-        INSERT INTO agents (id, workspace_id, name, template_id, created_by, created_at, updated_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $6)
-        ON CONFLICT (workspace_id, lower(name)) WHERE deleted_at IS NULL DO NOTHING
-        """,
-        version.agent_id,
-        version.workspace_id,
-        version.content.name,
-        template_id,
-        version.created_by,
-        version.created_at,
-    )
-    return bool(status == "INSERT 0 1")
-
-
-async def update_version(db: Connection, version: AgentVersion) -> bool:
-    """Makes a version the current one. False: another agent has the name; the transaction cannot continue."""
-    try:
-        await db.execute(
-            "UPDATE agents SET version = $3, name = $4, updated_at = $5 WHERE workspace_id = $1 AND id = $2",
-            version.workspace_id,
-            version.agent_id,
-            version.version,
-            version.content.name,
-            version.created_at,
-        )
-    except asyncpg.UniqueViolationError:
-        return False
-    return True
-
-
-async def update_status(db: Connection, workspace_id: UUID, agent_id: UUID, status: str, now: datetime) -> None:
-    """Sets the status; `activated_at` is the last time that the agent went live."""
-    await db.execute(
-        """
-        UPDATE agents SET status = $3, updated_at = $4,
-               activated_at = CASE WHEN $3 = 'live' THEN $4 ELSE activated_at END
-        WHERE workspace_id = $1 AND id = $2
-        """,
-        workspace_id,
-        agent_id,
-        status,
-        now,
-    )
-
-
-async def delete_agent(db: Connection, workspace_id: UUID, agent_id: UUID, now: datetime) -> None:
-    """Hides the agent for good; its calls and versions stay."""
-    await db.execute(
-        "UPDATE agents SET deleted_at = $3, updated_at = $3 WHERE workspace_id = $1 AND id = $2",
-        workspace_id,
-        agent_id,
-        now,
-    )
-
-
-_VERSION_ORDER: Final = Keyset(
-    ("version",), "SELECT version FROM agent_versions WHERE version = $1 AND workspace_id = $2 AND agent_id = $3"
-)
-
-
-async def insert_version(db: Connection, version: AgentVersion) -> None:
-    """Inserts a version."""
-    await db.execute(
-        """
-        INSERT INTO agent_versions (agent_id, version, workspace_id, name, config, voice_provider, voice_config,
-                                    created_by, created_at, is_draft)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
-        """,
-        version.agent_id,
-        version.version,
-        version.workspace_id,
-        version.content.name,
-        version.content.config,
-        version.content.voice_provider,
-        version.content.voice_config,
-        version.created_by,
-        version.created_at,
-        version.is_draft,
-    )
-
-
-async def next_version(db: Connection, workspace_id: UUID, agent_id: UUID) -> int:
-    """The number of the agent's next version. Versions that only test calls had are counted, too."""
-    newest: int = await db.fetchval(
-        "SELECT max(version) FROM agent_versions WHERE workspace_id = $1 AND agent_id = $2", workspace_id, agent_id
-    )
-    return newest + 1
-
-
-async def select_version(db: Connection, workspace_id: UUID, agent_id: UUID, version: int) -> AgentVersion | None:
-    """One version with its content."""
-    row = await db.fetchrow(
-        """
-        SELECT name, config, voice_provider, voice_config, created_by, created_at, is_draft FROM agent_versions
-        WHERE workspace_id = $1 AND agent_id = $2 AND version = $3
-        """,
-        workspace_id,
-        agent_id,
-        version,
-    )
-    return None if row is None else _make_version(row, workspace_id, agent_id, version)
-
-
-async def select_versions(
-    db: Connection, workspace_id: UUID, agent_id: UUID, page: PageRequest
-) -> ListPage[VersionSummary]:
-    """Newest first. Raises Invalid (code cursor_unknown)."""
-    agent = (workspace_id, agent_id)
-    clause = await _VERSION_ORDER.make_clause(db, page, agent, agent)
-    rows = await db.fetch(
-        f"""
-        SELECT version, name, created_by, created_at, is_draft FROM agent_versions
-        WHERE workspace_id = $1 AND agent_id = $2 {clause.tail}
-        """,
-        *clause.values,
-    )
-    return cut_page([VersionSummary(**row) for row in rows], page)
-
-
-def _make_version(row: Any, workspace_id: UUID, agent_id: UUID, version: int) -> AgentVersion:
-    content = AgentContent(row["name"], row["config"], row["voice_provider"], row["voice_config"])
-    made = (row["created_by"], row["created_at"], row["is_draft"])
-    return AgentVersion(workspace_id, agent_id, version, content, *made)
-
-
-async def select_draft(db: Connection, workspace_id: UUID, agent_id: UUID) -> VersionDraft | None:
-    """The agent's draft."""
-    row = await db.fetchrow(
-        """
-        SELECT base_version, revision, name, config, voice_provider, voice_config, tested_version, updated_by,
-               created_at, updated_at
-        FROM agent_drafts WHERE workspace_id = $1 AND agent_id = $2
-        """,
-        workspace_id,
-        agent_id,
-    )
-    if row is None:
-        return None
-    return VersionDraft(
-        workspace_id=workspace_id,
-        agent_id=agent_id,
-        base_version=row["base_version"],
-        revision=row["revision"],
-        content=AgentContent(row["name"], row["config"], row["voice_provider"], row["voice_config"]),
-        tested_version=row["tested_version"],
-        updated_by=row["updated_by"],
-        created_at=row["created_at"],
-        updated_at=row["updated_at"],
-    )
-
-
-async def upsert_draft(db: Connection, draft: VersionDraft) -> None:
-    """Inserts a draft, or replaces the agent's one."""
-    await db.execute(
-        """
-        INSERT INTO agent_drafts (agent_id, workspace_id, base_version, revision, name, config, voice_provider,
-                                  voice_config, tested_version, updated_by, created_at, updated_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
-        ON CONFLICT (agent_id) DO UPDATE SET
-            base_version = excluded.base_version, revision = excluded.revision, name = excluded.name,
-            config = excluded.config, voice_provider = excluded.voice_provider, voice_config = excluded.voice_config,
-            tested_version = excluded.tested_version, updated_by = excluded.updated_by,
-            updated_at = excluded.updated_at
-        """,
-        draft.agent_id,
-        draft.workspace_id,
-        draft.base_version,
-        draft.revision,
-        draft.content.name,
-        draft.content.config,
-        draft.content.voice_provider,
-        draft.content.voice_config,
-        draft.tested_version,
-        draft.updated_by,
-        draft.created_at,
-        draft.updated_at,
-    )
-
-
-async def delete_draft(db: Connection, workspace_id: UUID, agent_id: UUID) -> None:
-    """Deletes the agent's draft, if there is one."""
-    await db.execute("DELETE FROM agent_drafts WHERE workspace_id = $1 AND agent_id = $2", workspace_id, agent_id)
-
+# Agents with their phone number, template and totals
 
 _SELECT_AGENT: Final = """
     SELECT a.id, a.workspace_id, a.status, a.version, a.template_id, a.activated_at, a.created_at, a.updated_at,
@@ -327,6 +125,216 @@ def _make_number(row: Any) -> AgentNumber | None:
         return None
     return AgentNumber(row["number_id"], row["phone_number"], row["friendly_name"], row["number_status"])
 
+
+async def lock_agents(db: Connection, workspace_id: UUID) -> None:
+    """Serialises transactions that count this workspace's agents in order to add one."""
+    await db.execute("SELECT pg_advisory_xact_lock(hashtextextended('agents ' || $1::text, 0))", str(workspace_id))
+
+
+async def count_agents(db: Connection, workspace_id: UUID, *, live: bool = False) -> int:
+    """Counts the agents; live: only those that are live."""
+    total: int = await db.fetchval(
+        "SELECT count(*) FROM agents WHERE workspace_id = $1 AND deleted_at IS NULL AND (NOT $2 OR status = 'live')",
+        workspace_id,
+        live,
+    )
+    return total
+
+
+async def insert_agent(db: Connection, version: AgentVersion, template_id: UUID | None) -> bool:
+    """Inserts a draft at its first version, which is to be inserted next. False: the name is taken."""
+    status = await db.execute(
+        """
+        INSERT INTO agents (id, workspace_id, name, template_id, created_by, created_at, updated_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $6)
+        ON CONFLICT (workspace_id, lower(name)) WHERE deleted_at IS NULL DO NOTHING
+        """,
+        version.agent_id,
+        version.workspace_id,
+        version.content.name,
+        template_id,
+        version.created_by,
+        version.created_at,
+    )
+    return bool(status == "INSERT 0 1")
+
+
+async def update_version(db: Connection, version: AgentVersion) -> bool:
+    """Makes a version the current one. False: another agent has the name; the transaction cannot continue."""
+    try:
+        await db.execute(
+            "UPDATE agents SET version = $3, name = $4, updated_at = $5 WHERE workspace_id = $1 AND id = $2",
+            version.workspace_id,
+            version.agent_id,
+            version.version,
+            version.content.name,
+            version.created_at,
+        )
+    except asyncpg.UniqueViolationError:
+        return False
+    return True
+
+
+async def update_status(db: Connection, workspace_id: UUID, agent_id: UUID, status: str, now: datetime) -> None:
+    """Sets the status; `activated_at` is the last time that the agent went live."""
+    await db.execute(
+        """
+        UPDATE agents SET status = $3, updated_at = $4,
+               activated_at = CASE WHEN $3 = 'live' THEN $4 ELSE activated_at END
+        WHERE workspace_id = $1 AND id = $2
+        """,
+        workspace_id,
+        agent_id,
+        status,
+        now,
+    )
+
+
+async def delete_agent(db: Connection, workspace_id: UUID, agent_id: UUID, now: datetime) -> None:
+    """Hides the agent for good; its calls and versions stay."""
+    await db.execute(
+        "UPDATE agents SET deleted_at = $3, updated_at = $3 WHERE workspace_id = $1 AND id = $2",
+        workspace_id,
+        agent_id,
+        now,
+    )
+
+
+# Versions: written once, never changed
+
+_VERSION_ORDER: Final = Keyset(
+    ("version",), "SELECT version FROM agent_versions WHERE version = $1 AND workspace_id = $2 AND agent_id = $3"
+)
+
+
+async def insert_version(db: Connection, version: AgentVersion) -> None:
+    """Inserts a version."""
+    await db.execute(
+        """
+        INSERT INTO agent_versions (agent_id, version, workspace_id, name, config, voice_provider, voice_config,
+                                    created_by, created_at, is_draft)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+        """,
+        version.agent_id,
+        version.version,
+        version.workspace_id,
+        version.content.name,
+        version.content.config,
+        version.content.voice_provider,
+        version.content.voice_config,
+        version.created_by,
+        version.created_at,
+        version.is_draft,
+    )
+
+
+async def next_version(db: Connection, workspace_id: UUID, agent_id: UUID) -> int:
+    """The number of the agent's next version. Versions that only test calls had are counted, too."""
+    newest: int = await db.fetchval(
+        "SELECT max(version) FROM agent_versions WHERE workspace_id = $1 AND agent_id = $2", workspace_id, agent_id
+    )
+    return newest + 1
+
+
+async def select_version(db: Connection, workspace_id: UUID, agent_id: UUID, version: int) -> AgentVersion | None:
+    """One version with its content."""
+    row = await db.fetchrow(
+        """
+        SELECT name, config, voice_provider, voice_config, created_by, created_at, is_draft FROM agent_versions
+        WHERE workspace_id = $1 AND agent_id = $2 AND version = $3
+        """,
+        workspace_id,
+        agent_id,
+        version,
+    )
+    return None if row is None else _make_version(row, workspace_id, agent_id, version)
+
+
+async def select_versions(
+    db: Connection, workspace_id: UUID, agent_id: UUID, page: PageRequest
+) -> ListPage[VersionSummary]:
+    """Newest first. Raises Invalid (code cursor_unknown)."""
+    agent = (workspace_id, agent_id)
+    clause = await _VERSION_ORDER.make_clause(db, page, agent, agent)
+    rows = await db.fetch(
+        f"""
+        SELECT version, name, created_by, created_at, is_draft FROM agent_versions
+        WHERE workspace_id = $1 AND agent_id = $2 {clause.tail}
+        """,
+        *clause.values,
+    )
+    return cut_page([VersionSummary(**row) for row in rows], page)
+
+
+def _make_version(row: Any, workspace_id: UUID, agent_id: UUID, version: int) -> AgentVersion:
+    content = AgentContent(row["name"], row["config"], row["voice_provider"], row["voice_config"])
+    made = (row["created_by"], row["created_at"], row["is_draft"])
+    return AgentVersion(workspace_id, agent_id, version, content, *made)
+
+
+# Drafts: at most one for each agent, whose row is locked by writers
+
+
+async def select_draft(db: Connection, workspace_id: UUID, agent_id: UUID) -> VersionDraft | None:
+    """The agent's draft."""
+    row = await db.fetchrow(
+        """
+        SELECT base_version, revision, name, config, voice_provider, voice_config, tested_version, updated_by,
+               created_at, updated_at
+        FROM agent_drafts WHERE workspace_id = $1 AND agent_id = $2
+        """,
+        workspace_id,
+        agent_id,
+    )
+    if row is None:
+        return None
+    return VersionDraft(
+        workspace_id=workspace_id,
+        agent_id=agent_id,
+        base_version=row["base_version"],
+        revision=row["revision"],
+        content=AgentContent(row["name"], row["config"], row["voice_provider"], row["voice_config"]),
+        tested_version=row["tested_version"],
+        updated_by=row["updated_by"],
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+    )
+
+
+async def upsert_draft(db: Connection, draft: VersionDraft) -> None:
+    """Inserts a draft, or replaces the agent's one."""
+    await db.execute(
+        """
+        INSERT INTO agent_drafts (agent_id, workspace_id, base_version, revision, name, config, voice_provider,
+                                  voice_config, tested_version, updated_by, created_at, updated_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+        ON CONFLICT (agent_id) DO UPDATE SET
+            base_version = excluded.base_version, revision = excluded.revision, name = excluded.name,
+            config = excluded.config, voice_provider = excluded.voice_provider, voice_config = excluded.voice_config,
+            tested_version = excluded.tested_version, updated_by = excluded.updated_by,
+            updated_at = excluded.updated_at
+        """,
+        draft.agent_id,
+        draft.workspace_id,
+        draft.base_version,
+        draft.revision,
+        draft.content.name,
+        draft.content.config,
+        draft.content.voice_provider,
+        draft.content.voice_config,
+        draft.tested_version,
+        draft.updated_by,
+        draft.created_at,
+        draft.updated_at,
+    )
+
+
+async def delete_draft(db: Connection, workspace_id: UUID, agent_id: UUID) -> None:
+    """Deletes the agent's draft, if there is one."""
+    await db.execute("DELETE FROM agent_drafts WHERE workspace_id = $1 AND agent_id = $2", workspace_id, agent_id)
+
+
+# Tools and rights of the workspace
 
 _HTTP_NAMES: Final = "SELECT name FROM http_tools WHERE workspace_id = $1 AND name = ANY($2::text[])"
 _MCP_NAMES: Final = """

@@ -1,4 +1,8 @@
-"""Exports of calls: one row per call, read in pages while the file is sent."""
+"""Exports of calls: one row per call, read in pages while the file is sent.
+
+Each page is a transaction of its own: a slow client holds no connection and no snapshot, so vacuum continues, and
+memory is bounded by one page. Calls are exported as they are when their page is read.
+"""
 
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
@@ -77,7 +81,8 @@ class CallExports:
     async def begin(
         self, db: Connection, member: ExportingMember, days: DayRange, file_format: ExportFormat, now: datetime
     ) -> CallExport:
-        """Counts and audits it. Raises TooManyRequests (codes export_running, export_hourly_limit)."""
+        """Begins an export: counts and audits it. Raises TooManyRequests (codes export_running,
+        export_hourly_limit)."""
         workspace_id = member.workspace_id
         counts = await queries.count_exports(db, workspace_id, now, timedelta(seconds=self.policy.longest_s))
         if counts.running >= self.policy.concurrency:
@@ -95,7 +100,7 @@ class CallExports:
         return export
 
     async def make_file(self, export: CallExport, transact: Transact) -> AsyncGenerator[bytes]:
-        """Yields the file; however it ends, that is stored. Raises what `transact` raises."""
+        """Yields the file, and stores how the export ended. Raises what `transact` raises."""
         rows = 0
         outcome: ExportOutcome = "aborted"
         last = (export.days.since, _FIRST_ID)

@@ -20,7 +20,7 @@ from control.analytics.platform_figures.rules import (
     cost_warning,
     profit_margin,
 )
-from control.analytics.platform_figures.service import Analytics, PlatformAnalytics
+from control.analytics.platform_figures.service import Dashboard, PlatformAnalytics
 from control.http.access import ANY_ADMIN, admin
 from control.http.body import Currency, Money
 from control.http.context import AdminContext
@@ -28,6 +28,153 @@ from control.http.fields import FirstDay, LastDay, ProviderName, TotalCalls, Tot
 from control.http.pagination import MAX_LIMIT, Query
 from control.http.route import Route
 from control.platform.model import CURRENCY
+
+# Dashboards
+
+
+@dataclass(frozen=True, slots=True)
+class OverviewView:
+    """Key figures."""
+
+    total_workspaces: Annotated[int, Field(description="Number of workspaces.", examples=[120])]
+    active_workspaces: Annotated[
+        int,
+        Field(
+            description="Number of workspaces with the status `active`: neither on trial nor suspended.", examples=[112]
+        ),
+    ]
+    total_calls_today: Annotated[int, Field(description="Number of calls today (UTC).", examples=[340])]
+    total_calls_month: Annotated[
+        int, Field(description="Number of calls in this calendar month (UTC).", examples=[8123])
+    ]
+    total_revenue_month: Annotated[
+        Money,
+        Field(
+            description="Billed usage and accrued fees of this calendar month (UTC), in major units.", examples=[1520.4]
+        ),
+    ]
+    mrr: Annotated[
+        Money, Field(description="Monthly fees of all active workspaces, in major units.", examples=[5390.0])
+    ]
+    currency: Currency
+    active_agents: Annotated[int, Field(description="Number of live agents.", examples=[3])]
+    provider_health_summary: Annotated[
+        Mapping[str, int],
+        Field(
+            description="Numbers of enabled providers that are healthy, degraded, down and unknown.",
+            examples=[{"healthy": 5, "degraded": 1, "down": 0, "unknown": 2}],
+        ),
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class RevenueView:
+    """Revenue of the period."""
+
+    total_revenue: TotalRevenue
+    revenue_by_tier: Annotated[
+        Mapping[str, Money],
+        Field(description="Revenue by name of the tier, in major units.", examples=[{"starter": 980.0, "pro": 540.4}]),
+    ]
+    mrr: Annotated[
+        Money,
+        Field(
+            description="Monthly recurring revenue: the fees of all active workspaces, in major units.",
+            examples=[5390.0],
+        ),
+    ]
+    arr: Annotated[
+        Money, Field(description="Annual recurring revenue: twelve times `mrr`, in major units.", examples=[64680.0])
+    ]
+    currency: Currency
+    churn_rate: Annotated[
+        float | None,
+        Field(
+            description="The share (0 to 1) of workspaces active at its start that no longer are; null if "
+            "there were none.",
+            examples=[0.02],
+        ),
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class HourView:
+    """Calls in an hour of the day (UTC)."""
+
+    hour: Annotated[int, Field(description="Hour of the day (UTC), 0 to 23.", examples=[14])]
+    calls: Annotated[int, Field(description="Number of calls that began in this hour.", examples=[57])]
+
+
+@dataclass(frozen=True, slots=True)
+class AdminUsageView:
+    """Calls of the period."""
+
+    total_calls: TotalCalls
+    total_minutes: Annotated[float, Field(description="Minutes of all calls, without test calls.", examples=[12840.5])]
+    calls_by_provider: Annotated[
+        Mapping[str, int], Field(description="Number of calls by provider.", examples=[{"groq": 310, "cartesia": 305}])
+    ]
+    avg_call_duration: Annotated[float, Field(description="Seconds of a call, on average.", examples=[94.8])]
+    peak_hours: Annotated[list[HourView], Field(description="Hours with calls, the busiest first.")]
+
+
+class RevenueQuery(Query):
+    """The period: a calendar period in UTC, up to now."""
+
+    period: Literal["month", "quarter", "year"] = Field("month", description="This month, quarter or year.")
+
+
+class UsageQuery(Query):
+    """The period: a calendar period in UTC, up to now."""
+
+    period: Literal["day", "week", "month"] = Field("month", description="Today, this week or this month.")
+
+
+async def overview(context: AdminContext) -> OverviewView:
+    """Key figures of the platform: today, this month, and now."""
+    figures = await context.services[Dashboard].get_overview(context.db, context.now)
+    return OverviewView(
+        total_workspaces=figures.workspaces,
+        active_workspaces=figures.active_workspaces,
+        total_calls_today=figures.calls_today,
+        total_calls_month=figures.calls_month,
+        total_revenue_month=figures.revenue_month,
+        mrr=figures.mrr,
+        currency=CURRENCY,
+        active_agents=figures.live_agents,
+        provider_health_summary=figures.providers_by_health,
+    )
+
+
+async def revenue(context: AdminContext, query: RevenueQuery) -> RevenueView:
+    """Revenue and churn of the period."""
+    figures = await context.services[Dashboard].get_revenue(context.db, query.period, context.now)
+    return RevenueView(
+        total_revenue=figures.total,
+        revenue_by_tier=figures.by_tier,
+        mrr=figures.mrr,
+        arr=figures.arr,
+        currency=CURRENCY,
+        churn_rate=figures.churn_rate,
+    )
+
+
+async def usage(context: AdminContext, query: UsageQuery) -> AdminUsageView:
+    """Calls of the period by provider and hour."""
+    figures = await context.services[Dashboard].get_usage(context.db, query.period, context.now)
+    hours = [HourView(hour, calls) for hour, calls in enumerate(figures.by_hour) if calls]
+    hours.sort(key=lambda one: (-one.calls, one.hour))
+    return AdminUsageView(figures.calls, figures.minutes, figures.by_provider, figures.average_seconds, hours)
+
+
+DASHBOARD_ROUTES = (
+    Route("GET", "/admin/dashboard/overview", overview, ANY_ADMIN),
+    Route("GET", "/admin/dashboard/revenue", revenue, admin("finance", "read_only")),
+    Route("GET", "/admin/dashboard/usage", usage, ANY_ADMIN),
+)
+
+
+# Analytics
 
 
 @dataclass(frozen=True, slots=True)
@@ -416,146 +563,4 @@ ADMIN_ROUTES = (
     Route("GET", f"{ANALYTICS}/workspaces", rank_workspaces, READERS),
     Route("GET", f"{ANALYTICS}/providers", rank_providers, READERS),
     Route("GET", f"{ANALYTICS}/costs", get_costs, READERS),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class OverviewView:
-    """Key figures."""
-
-    total_workspaces: Annotated[int, Field(description="Number of workspaces.", examples=[120])]
-    active_workspaces: Annotated[
-        int,
-        Field(
-            description="Number of workspaces with the status `active`: neither on trial nor suspended.", examples=[112]
-        ),
-    ]
-    total_calls_today: Annotated[int, Field(description="Number of calls today (UTC).", examples=[340])]
-    total_calls_month: Annotated[
-        int, Field(description="Number of calls in this calendar month (UTC).", examples=[8123])
-    ]
-    total_revenue_month: Annotated[
-        Money,
-        Field(
-            description="Billed usage and accrued fees of this calendar month (UTC), in major units.", examples=[1520.4]
-        ),
-    ]
-    mrr: Annotated[
-        Money, Field(description="Monthly fees of all active workspaces, in major units.", examples=[5390.0])
-    ]
-    currency: Currency
-    active_agents: Annotated[int, Field(description="Number of live agents.", examples=[3])]
-    provider_health_summary: Annotated[
-        Mapping[str, int],
-        Field(
-            description="Numbers of enabled providers that are healthy, degraded, down and unknown.",
-            examples=[{"healthy": 5, "degraded": 1, "down": 0, "unknown": 2}],
-        ),
-    ]
-
-
-@dataclass(frozen=True, slots=True)
-class RevenueView:
-    """Revenue of the period."""
-
-    total_revenue: TotalRevenue
-    revenue_by_tier: Annotated[
-        Mapping[str, Money],
-        Field(description="Revenue by name of the tier, in major units.", examples=[{"starter": 980.0, "pro": 540.4}]),
-    ]
-    mrr: Annotated[
-        Money,
-        Field(
-            description="Monthly recurring revenue: the fees of all active workspaces, in major units.",
-            examples=[5390.0],
-        ),
-    ]
-    arr: Annotated[
-        Money, Field(description="Annual recurring revenue: twelve times `mrr`, in major units.", examples=[64680.0])
-    ]
-    currency: Currency
-    churn_rate: Annotated[
-        float | None,
-        Field(
-            description="The share (0 to 1) of workspaces active at its start that no longer are; null if "
-            "there were none.",
-            examples=[0.02],
-        ),
-    ]
-
-
-@dataclass(frozen=True, slots=True)
-class HourView:
-    """Calls in an hour of the day (UTC)."""
-
-    hour: Annotated[int, Field(description="Hour of the day (UTC), 0 to 23.", examples=[14])]
-    calls: Annotated[int, Field(description="Number of calls that began in this hour.", examples=[57])]
-
-
-@dataclass(frozen=True, slots=True)
-class AdminUsageView:
-    """Calls of the period."""
-
-    total_calls: TotalCalls
-    total_minutes: Annotated[float, Field(description="Minutes of all calls, without test calls.", examples=[12840.5])]
-    calls_by_provider: Annotated[
-        Mapping[str, int], Field(description="Number of calls by provider.", examples=[{"groq": 310, "cartesia": 305}])
-    ]
-    avg_call_duration: Annotated[float, Field(description="Seconds of a call, on average.", examples=[94.8])]
-    peak_hours: Annotated[list[HourView], Field(description="Hours with calls, the busiest first.")]
-
-
-class RevenueQuery(Query):
-    """The period: a calendar period in UTC, up to now."""
-
-    period: Literal["month", "quarter", "year"] = Field("month", description="This month, quarter or year.")
-
-
-class UsageQuery(Query):
-    """The period: a calendar period in UTC, up to now."""
-
-    period: Literal["day", "week", "month"] = Field("month", description="Today, this week or this month.")
-
-
-async def overview(context: AdminContext) -> OverviewView:
-    """Key figures of the platform: today, this month, and now."""
-    figures = await context.services[Analytics].get_overview(context.db, context.now)
-    return OverviewView(
-        total_workspaces=figures.workspaces,
-        active_workspaces=figures.active_workspaces,
-        total_calls_today=figures.calls_today,
-        total_calls_month=figures.calls_month,
-        total_revenue_month=figures.revenue_month,
-        mrr=figures.mrr,
-        currency=CURRENCY,
-        active_agents=figures.live_agents,
-        provider_health_summary=figures.providers_by_health,
-    )
-
-
-async def revenue(context: AdminContext, query: RevenueQuery) -> RevenueView:
-    """Revenue and churn of the period."""
-    figures = await context.services[Analytics].get_revenue(context.db, query.period, context.now)
-    return RevenueView(
-        total_revenue=figures.total,
-        revenue_by_tier=figures.by_tier,
-        mrr=figures.mrr,
-        arr=figures.arr,
-        currency=CURRENCY,
-        churn_rate=figures.churn_rate,
-    )
-
-
-async def usage(context: AdminContext, query: UsageQuery) -> AdminUsageView:
-    """Calls of the period by provider and hour."""
-    figures = await context.services[Analytics].get_usage(context.db, query.period, context.now)
-    hours = [HourView(hour, calls) for hour, calls in enumerate(figures.by_hour) if calls]
-    hours.sort(key=lambda one: (-one.calls, one.hour))
-    return AdminUsageView(figures.calls, figures.minutes, figures.by_provider, figures.average_seconds, hours)
-
-
-DASHBOARD_ROUTES = (
-    Route("GET", "/admin/dashboard/overview", overview, ANY_ADMIN),
-    Route("GET", "/admin/dashboard/revenue", revenue, admin("finance", "read_only")),
-    Route("GET", "/admin/dashboard/usage", usage, ANY_ADMIN),
 )

@@ -22,8 +22,34 @@ MAX_DAYS: Final = 366
 TOP_WORKSPACES: Final = 10
 
 
+class Dashboard:
+    """Figures of the dashboards. Periods are calendar periods in UTC up to `now`."""
+
+    async def get_overview(self, db: Connection, now: datetime) -> Overview:
+        """Today and this month. mrr: the monthly fees of the tiers of all active workspaces."""
+        today = now.astimezone(UTC).date()
+        return await queries.select_overview(db, today, first_day("month", today))
+
+    async def get_revenue(self, db: Connection, period: Literal["month", "quarter", "year"], now: datetime) -> Revenue:
+        """What was charged in the period, by the tier that each workspace had when its day was last computed.
+
+        churn_rate: of the workspaces that were active when the period began, the share that is not active now
+        (suspended, deleted or purged), None if there were none. A workspace that was suspended and is active again does
+        not count.
+        """
+        first = first_day(period, now.astimezone(UTC).date())
+        total, by_tier = await queries.select_revenue(db, first)
+        began = datetime(first.year, first.month, first.day, tzinfo=UTC)
+        before, lost = await queries.count_churn(db, began, now)
+        return Revenue(total, by_tier, await queries.select_mrr(db), round(lost / before, 4) if before else None)
+
+    async def get_usage(self, db: Connection, period: Literal["day", "week", "month"], now: datetime) -> UsageFigures:
+        """Calls of the period, without test calls."""
+        return await queries.select_usage(db, first_day(period, now.astimezone(UTC).date()))
+
+
 class PlatformAnalytics:
-    """Reads only. Raises Invalid for a range that cannot be (see RangeChoice.resolve)."""
+    """Figures of chosen ranges of days. Every method raises Invalid for an invalid range (see RangeChoice.resolve)."""
 
     async def get_overview(self, db: Connection, choice: RangeChoice, now: datetime) -> PlatformOverview:
         """Calls and money of the range. top_workspaces: by revenue. churn_rate: as on the dashboard, of the range."""
@@ -74,29 +100,3 @@ class PlatformAnalytics:
 
 def _resolve(choice: RangeChoice, now: datetime) -> DayRange:
     return choice.resolve(now, "UTC", MAX_DAYS)
-
-
-class Analytics:
-    """Reads only. Periods are calendar periods in UTC up to `now`. Needs platform scope."""
-
-    async def get_overview(self, db: Connection, now: datetime) -> Overview:
-        """Today and this month. mrr: the monthly fees of the tiers of all active workspaces."""
-        today = now.astimezone(UTC).date()
-        return await queries.select_overview(db, today, first_day("month", today))
-
-    async def get_revenue(self, db: Connection, period: Literal["month", "quarter", "year"], now: datetime) -> Revenue:
-        """What was charged in the period, by the tier that each workspace had when its day was last computed.
-
-        churn_rate: of the workspaces that were active when the period began, the share that is not active now
-        (suspended, deleted or purged), None if there were none. A workspace that was suspended and is active again does
-        not count.
-        """
-        first = first_day(period, now.astimezone(UTC).date())
-        total, by_tier = await queries.select_revenue(db, first)
-        began = datetime(first.year, first.month, first.day, tzinfo=UTC)
-        before, lost = await queries.count_churn(db, began, now)
-        return Revenue(total, by_tier, await queries.select_mrr(db), round(lost / before, 4) if before else None)
-
-    async def get_usage(self, db: Connection, period: Literal["day", "week", "month"], now: datetime) -> UsageFigures:
-        """Calls of the period, without test calls."""
-        return await queries.select_usage(db, first_day(period, now.astimezone(UTC).date()))

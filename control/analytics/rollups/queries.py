@@ -1,4 +1,7 @@
-"""All SQL that marks days and writes the roll-ups from calls, usage records and workspaces."""
+"""All SQL that marks days and writes the roll-ups from calls, usage records and workspaces.
+
+Statements over `$1`, `$2` take workspaces and days (UTC) as two arrays of one length.
+"""
 
 from collections.abc import Sequence
 from datetime import date
@@ -7,6 +10,8 @@ from uuid import UUID
 
 from control.db.pool import Connection
 from control.platform.model import CURRENCY
+
+# Marks, locks and totals
 
 
 async def insert_marks(db: Connection, workspaces: Sequence[UUID], days: Sequence[date]) -> None:
@@ -106,6 +111,8 @@ async def delete_workspace_marks(db: Connection, workspace_id: UUID) -> None:
     """Deletes all marks of a workspace."""
     await db.execute("DELETE FROM rollup_dirty WHERE workspace_id = $1", workspace_id)
 
+
+# Days of workspaces, agents, resources and the platform
 
 _BATCH: Final = """
 batch AS MATERIALIZED (
@@ -415,6 +422,8 @@ async def _clear_days(db: Connection, table: str, workspaces: Sequence[UUID], da
     )
 
 
+# Quarters of an hour
+
 _INTERVAL_DAYS: Final = """
     SELECT workspace_id, day::timestamp AT TIME ZONE 'UTC' AS since, (day + 1)::timestamp AT TIME ZONE 'UTC' AS until
     FROM unnest($1::uuid[], $2::date[]) AS asked (workspace_id, day)
@@ -488,7 +497,8 @@ async def _clear_intervals(db: Connection, table: str, workspaces: Sequence[UUID
 
 
 # $1, $2: workspaces and days (UTC), arrays of one length. All figures are of the calls created on the day, so that a
-# call at midnight counts once. Usage is dated at most 40 days from its call (event_batch.FURTHEST).
+# call at midnight counts once. Usage is dated at most 40 days from its call (FURTHEST of
+# control/calls/events/service.py).
 #   made      the calls; share: the part of their list price that is billed, after included and trial minutes
 #   kinds     a call's usage of one kind; an adjusting row of known cost settles the rows before it
 #   seen      the roles in which a provider was used, or failed; choices: of how many providers of the call
@@ -499,6 +509,8 @@ async def _clear_intervals(db: Connection, table: str, workspaces: Sequence[UUID
 # Looked up call by call and never joined with itself: the planner takes these tables for short, and would compare each
 # row with each. IS NOT DISTINCT FROM keeps it from the index by workspace and time, by which it would read the
 # workspace's 80 days of records for each call (5 s instead of 0.1 s for 2,000 calls).
+# Days of providers
+
 _PROVIDER_DAYS: Final = """
 WITH batch AS MATERIALIZED (
     SELECT workspace_id, day, day::timestamp AT TIME ZONE 'UTC' AS since,
@@ -587,6 +599,8 @@ async def make_provider_days(db: Connection, workspaces: Sequence[UUID], days: S
 
 
 # $1: days.
+# Sums of other roll-ups: months of workspaces, days of providers on the platform
+
 _PROVIDER_SUMS: Final = """
 WITH buckets AS (
     SELECT d.day, d.provider, l.role, b.bucket, sum(b.turns::bigint) AS turns

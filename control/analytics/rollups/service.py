@@ -1,4 +1,10 @@
-"""Roll-ups: figures of a workspace's day, computed from its calls and usage records whenever the day is marked."""
+"""Roll-ups: figures of a workspace's day, computed from its calls and usage records whenever the day is marked.
+
+Code that writes calls or usage_records marks (workspace, day) in the same transaction; usage of running calls is marked
+every few minutes, and by the end of the call. A worker takes marks and computes those days again in one transaction:
+after a crash the marks still exist, and a repeated day changes nothing. Days are UTC; a call counts on the day of its
+creation, money on the day of its usage record.
+"""
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -23,7 +29,7 @@ Accrue = Callable[[Connection, Sequence[WorkspaceDay]], Awaitable[list[Workspace
 
 
 async def mark_day(db: Connection, workspace_id: UUID, day: date) -> None:
-    """Has this day computed again after the current transaction, which the mark is part of. Marks never block."""
+    """Has this day computed again after the current transaction, to which the mark belongs. Marks never block."""
     await mark_days(db, [WorkspaceDay(workspace_id, day)])
 
 
@@ -42,7 +48,7 @@ async def mark_all_days(db: Connection, first: date = date.min, last: date = dat
 
 
 async def count_days_without_rows(db: Connection, first: date, last: date) -> int:
-    """Days of which only figures are left, so that nothing can be computed; those of purged workspaces not counted."""
+    """The number of days of which only figures are left, so that they cannot be computed; without purged workspaces."""
     return await queries.count_days_without_rows(db, first, last)
 
 
@@ -50,9 +56,9 @@ async def roll_up_days(db: Connection, most: int, accrue: Accrue | None = None) 
     """Computes up to `most` marked days again, in the current transaction (platform scope); returns how many. accrue:
     None leaves the accruals of the bills as they are.
 
-    Several workers may do so at once: they take different marks. They wait for one another where these are of the same
-    day, and for the sums over days and workspaces, which come last. Of workspaces whose calls are deleted by a purge
-    only the money is computed: the ledger stays, and their last period is billed later.
+    Several workers may run at once: they take different marks. They wait for one another if marks are of the same day,
+    and for the sums over days and workspaces, which come last. For workspaces whose calls a purge deletes, only the
+    money is computed: the ledger stays, and their last period is billed later.
     """
     taken = await queries.delete_marks(db, most)
     if not taken:
@@ -84,7 +90,7 @@ def _split(days: Sequence[tuple[UUID, date]]) -> tuple[list[UUID], list[date]]:
 
 
 async def _make_days_of_calls(db: Connection, taken: Sequence[tuple[UUID, date]]) -> None:
-    """What is counted from calls, which must still be there."""
+    """Figures that are counted from calls, which must still exist."""
     workspaces, days = _split(taken)
     await queries.make_workspace_days(db, workspaces, days)
     await queries.make_agent_days(db, workspaces, days)
@@ -93,8 +99,8 @@ async def _make_days_of_calls(db: Connection, taken: Sequence[tuple[UUID, date]]
 
 
 async def _make_sums(db: Connection, taken: Sequence[tuple[UUID, date]]) -> None:
-    """Sums over days and over workspaces. A day of the platform is added up over all workspaces, whatever the number
-    of those that were marked."""
+    """Sums over days and over workspaces. A day of the platform is the sum over all workspaces, also if only
+    some of them were marked."""
     days = sorted({day for _, day in taken})
     await queries.lock_sums(db)
     await queries.make_totals(db, sorted({workspace for workspace, _ in taken}))

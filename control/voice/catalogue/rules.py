@@ -98,6 +98,9 @@ def _is_plain(value: object) -> bool:
     return isinstance(value, bool) or (isinstance(value, int | float) and -MAX_NUMBER <= value <= MAX_NUMBER)
 
 
+# Providers that run services of pipecat, which only the staff set up: for each kind a service by its class, and its
+# settings. They are checked against the catalogue that media reads, too
+
 OPTIONS: Final = ("service", "settings")
 KEY_FIELD: Final = "api_key"
 

@@ -52,7 +52,7 @@ SHIPPED_FACTS: Final = ("provider", "display_name", "kinds", "needs_key", "for_t
 
 
 async def list_workspace_offers(db: Connection, workspace_id: UUID, *, standins: bool) -> ProviderOffers:
-    """All providers with the workspace's own settings. standins: those made for tests may be used."""
+    """All providers with the workspace's own settings. standins: providers that are made for tests may be used."""
     offers = await queries.select_offers(db, workspace_id)
     rules = make_rules(await routing_queries.select_rules(db, workspace_id))
     return ProviderOffers(offers, standins=standins, rules=rules)
@@ -65,7 +65,7 @@ async def list_catalogue(db: Connection) -> list[ProviderOffer]:
 
 async def seed_providers(db: Connection, providers: Iterable[Mapping[str, Any]]) -> None:
     """Inserts the providers that the product ships with; `migrate` calls this. providers: each by the names of its
-    columns. Of existing ones only the columns FACTS are updated."""
+    columns. Of existing providers only the columns SHIPPED_FACTS are updated."""
     for provider in providers:
         facts = {name: provider[name] for name in SHIPPED_FACTS}
         firsts = {name: value for name, value in provider.items() if name not in facts}
@@ -77,7 +77,270 @@ async def save_estimated_costs(db: Connection, costs: Mapping[str, Mapping[str, 
     await figures_queries.update_costs(db, costs)
 
 
-# Before all that the product ships with, so that an agent that names no model uses the operator's own.
+# Paths of the API that a provider's name would hide.
+RESERVED: Final = ("health", "costs", "routing")
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderEdit:
+    """Input of a new or changed provider; None leaves a field as it is. config: by kind, each of which replaces the one
+    before; `vendor`, and marks of `quality` by kind. removes_key: the server takes none."""
+
+    config: Mapping[str, Any]
+    key: str | None = field(default=None, repr=False)
+    removes_key: bool = False
+    priority: int | None = None
+    is_enabled: bool | None = None
+    data_policy: Mapping[str, Any] | None = None
+
+
+class ProviderAdministration:
+    """The catalogue as the staff edit it. All methods need platform scope. Keys and settings are checked before they
+    are saved, by `KeyChecker.check` outside of a transaction."""
+
+    def __init__(self, sealer: Sealer, checker: KeyChecker) -> None:
+        self.sealer = sealer
+        self.checker = checker
+
+    async def list_all(self, db: Connection) -> list[CataloguedProvider]:
+        """All providers, by priority."""
+        return await queries.select_catalogued(db)
+
+    async def get(self, db: Connection, provider: str) -> CataloguedProvider:
+        """A provider. Raises NotFound."""
+        found = await queries.select_catalogued(db, provider)
+        return _require_found(found[0] if found else None)
+
+    async def prepare_new(self, db: Connection, provider: str, edit: ProviderEdit) -> KeyCheck | None:
+        """What has to be tried before the provider is created. Raises Invalid, Conflict (code provider_exists)."""
+        if await queries.select_catalogued(db, provider):
+            raise Conflict(f"There is a provider {provider!r} already.", code="provider_exists", param="provider")
+        offer = make_offer(provider, edit)
+        if edit.key:
+            require_key(edit.key, "api_key")
+        return _check_of(offer, edit.key or "")
+
+    async def create(self, db: Connection, actor: Actor, provider: str, edit: ProviderEdit) -> CataloguedProvider:
+        """Raises as `prepare_new`."""
+        offer = make_offer(provider, edit)
+        sealed = seal_key(self.sealer, edit.key, "api_key") if edit.key else None
+        if not await queries.insert_instance(db, offer, sealed):
+            raise Conflict(f"There is a provider {provider!r} already.", code="provider_exists", param="provider")
+        await record_change(db, actor, Change("provider.create", "provider", provider, after=_audited(offer)))
+        return await self.get(db, provider)
+
+    async def prepare_change(self, db: Connection, provider: str, edit: ProviderEdit) -> KeyCheck | None:
+        """What has to be tried before the provider is changed; None: neither key nor settings change, or it is out of
+        service. Raises NotFound, Invalid, Conflict (code vendor_fixed)."""
+        before = _require_found(await queries.lock_catalogued(db, provider)).offer
+        after = change_offer(before, edit)
+        if edit.key:
+            require_key(edit.key, "api_key")
+        was_enabled = edit.is_enabled is not None and after.is_enabled and not before.is_enabled
+        if not (edit.key or edit.config or was_enabled) or not after.is_enabled:
+            return None
+        return _check_of(after, edit.key or await self._stored_key(db, provider))
+
+    async def change(self, db: Connection, actor: Actor, provider: str, edit: ProviderEdit) -> CataloguedProvider:
+        """Raises as `prepare_change`."""
+        before = _require_found(await queries.lock_catalogued(db, provider)).offer
+        after = change_offer(before, edit)
+        await queries.update_instance(db, after)
+        if edit.key or edit.removes_key:
+            sealed = seal_key(self.sealer, edit.key, "api_key") if edit.key else None
+            await queries.update_key(db, provider, sealed)
+        if edit.key or edit.removes_key or (after.config, after.is_enabled) != (before.config, before.is_enabled):
+            await figures_queries.forget_probes(db, provider)
+        await record_change(db, actor, _make_change(before, after, key_changed=bool(edit.key or edit.removes_key)))
+        return await self.get(db, provider)
+
+    async def delete(self, db: Connection, actor: Actor, provider: str) -> None:
+        """Raises NotFound, Conflict (codes provider_shipped, provider_in_use)."""
+        found = _require_found(await queries.lock_catalogued(db, provider))
+        if found.is_shipped:
+            message = "The product ships with this provider: take it out of service by is_enabled instead."
+            raise Conflict(message, code="provider_shipped")
+        if await queries.is_named_by_live_agent(db, provider):
+            raise Conflict("Live agents name this provider.", code="provider_in_use")
+        await queries.delete_provider(db, provider)
+        await routing_queries.remove_from_chain(db, [provider])
+        before = _audited(found.offer)
+        await record_change(db, actor, Change("provider.delete", "provider", provider, before=before))
+
+    async def list_figures(self, db: Connection) -> list[RoleFigures]:
+        """The figures that were measured of each role of each provider."""
+        return await figures_queries.select_figures(db)
+
+    async def list_probe_states(self, db: Connection, now: datetime) -> dict[str, ProbeState]:
+        """What the newest probe of each provider found within two days."""
+        return await figures_queries.select_probe_states(db, now - KEPT)
+
+    async def get_routing(self, db: Connection) -> PlatformRouting:
+        """The platform's routing; before it was ever set, the default."""
+        return await routing_queries.select_routing(db) or PlatformRouting(FIRST_STRATEGY, ())
+
+    async def set_routing(
+        self, db: Connection, actor: Actor, strategy: Strategy, chain: Sequence[str], now: datetime
+    ) -> PlatformRouting:
+        """Raises Invalid (codes provider_unknown, provider_repeated)."""
+        known = {one.offer.provider for one in await self.list_all(db)}
+        for place, name in enumerate(chain):
+            if name not in known:
+                message = f"There is no provider {name!r}."
+                raise Invalid(message, code="provider_unknown", param=f"fallback_chain.{place}")
+            if name in chain[:place]:
+                raise Invalid(f"{name} is named twice.", code="provider_repeated", param=f"fallback_chain.{place}")
+        before, after = await self.get_routing(db), PlatformRouting(strategy, tuple(chain), now)
+        await routing_queries.upsert_routing(db, after)
+        change = Change("routing.update", "routing", "platform", before=_routing(before), after=_routing(after))
+        await record_change(db, actor, change)
+        return after
+
+    async def _stored_key(self, db: Connection, provider: str) -> str:
+        found = await queries.select_sealed(db, provider)
+        sealed = found[1] if found is not None else None
+        return "" if sealed is None else open_key(self.sealer, sealed) or ""
+
+
+def make_offer(provider: str, edit: ProviderEdit) -> ProviderOffer:
+    """A new provider. Raises Invalid."""
+    require_name(provider, "provider")
+    if provider in RESERVED:
+        raise Invalid("A path of the API has this name.", code="name_reserved", param="provider")
+    vendor = edit.config.get(VENDOR) or provider
+    facts = require_vendor(vendor)
+    named = [kind for kind in facts.kinds if kind in edit.config]
+    kinds = named or list(facts.kinds)
+    offer = ProviderOffer(
+        provider=provider,
+        kinds=kinds,
+        is_enabled=edit.is_enabled is not False,
+        priority=100 if edit.priority is None else edit.priority,
+        needs_key=bool(edit.key),
+        for_tests=False,
+        config={VENDOR: vendor, **{kind: {} for kind in kinds}},
+        options={kind: list(facts.options[kind]) for kind in kinds},
+        platform_key=bool(edit.key),
+    )
+    return _with_config(offer, facts, edit)
+
+
+def change_offer(before: ProviderOffer, edit: ProviderEdit) -> ProviderOffer:
+    """The changed provider. Raises Invalid, Conflict (code vendor_fixed)."""
+    vendor = edit.config.get(VENDOR, before.vendor)
+    if vendor != before.vendor:
+        message = f"{before.provider} is of vendor {before.vendor}, which cannot be changed."
+        raise Conflict(message, code="vendor_fixed", param="config.vendor")
+    facts = VENDORS.get(before.vendor)
+    is_enabled = before.is_enabled if edit.is_enabled is None else edit.is_enabled
+    if is_enabled and (facts is None or not set(before.kinds) <= set(facts.kinds)):
+        message = f"Media has no adapter for vendor {before.vendor!r} yet."
+        raise Invalid(message, code="vendor_unknown", param="is_enabled")
+    has_key = (before.platform_key or bool(edit.key)) and not edit.removes_key
+    if has_key and not edit.key:
+        _require_known_addresses(before, edit)
+    after = replace(
+        before,
+        is_enabled=is_enabled,
+        priority=before.priority if edit.priority is None else edit.priority,
+        needs_key=bool(edit.key) or (before.needs_key and not edit.removes_key),
+        platform_key=has_key,
+    )
+    return _with_config(after, facts or VendorFacts({}, {}), edit)
+
+
+def _require_known_addresses(before: ProviderOffer, edit: ProviderEdit) -> None:
+    """A new address needs the key again: otherwise anybody who may change the address could read a key that is never
+    shown. Raises Invalid (code key_missing)."""
+    known = dict(addresses(before.config))
+    runs_services = before.vendor in VENDORS and VENDORS[before.vendor].runs_services
+    is_elsewhere = any(known.get(param) != url for param, url in addresses(edit.config))
+    if is_elsewhere or (runs_services and is_moved(before.config, edit.config)):
+        message = "A new address needs the key again: the stored one is sent nowhere else."
+        raise Invalid(message, code="key_missing", param="api_key")
+
+
+def require_vendor(name: object) -> VendorFacts:
+    """What is known of a vendor. Raises Invalid (code vendor_unknown)."""
+    facts = VENDORS.get(name) if isinstance(name, str) else None
+    if facts is None:
+        keyed = [known for known, one in VENDORS.items() if one.takes_key or one.runs_services]
+        message = f"Media has no adapter for this vendor, only for {', '.join(keyed)}."
+        raise Invalid(message, code="vendor_unknown", param="config.vendor")
+    return facts
+
+
+def _with_config(offer: ProviderOffer, facts: VendorFacts, edit: ProviderEdit) -> ProviderOffer:
+    """Raises Invalid."""
+    config = {**offer.config, **edit.config}
+    if facts.runs_services:
+        require_services(config, offer.kinds, has_key=offer.platform_key)
+    else:
+        _require_options(offer, facts, edit)
+    marks = edit.config.get(QUALITY, {})
+    if not isinstance(marks, Mapping) or not all(_is_mark(mark) for mark in marks.values()):
+        raise Invalid("Marks of quality are numbers from 0 to 100, by kind.", param="config.quality")
+    policy = offer.data_policy if edit.data_policy is None else edit.data_policy
+    return replace(offer, config=config, data_policy=policy)
+
+
+def _require_options(offer: ProviderOffer, facts: VendorFacts, edit: ProviderEdit) -> None:
+    """Raises Invalid."""
+    allowed = {kind: {*offer.options.get(kind, ()), *facts.options.get(kind, ())} for kind in offer.kinds}  # type: ignore[call-overload]
+    require_options(
+        edit.config,
+        {kind: sorted(names) for kind, names in allowed.items()},
+        address_kinds=KINDS if facts.takes_key else (),
+    )
+    for param, url in addresses(edit.config):
+        require_address(url, param)
+    require_values(edit.config, offer.vendor)
+
+
+def _is_mark(mark: object) -> bool:
+    return isinstance(mark, int | float) and not isinstance(mark, bool) and 0 <= mark <= 100
+
+
+def _check_of(offer: ProviderOffer, key: str) -> KeyCheck | None:
+    return KeyCheck(KeyedProvider(offer, key)) if offer.is_enabled and (key or not offer.needs_key) else None
+
+
+def _require_found(found: CataloguedProvider | None) -> CataloguedProvider:
+    if found is None:
+        raise NotFound("There is no such provider.", code="provider_not_found")
+    return found
+
+
+def _audited(offer: ProviderOffer) -> dict[str, Any]:
+    return {
+        "is_enabled": offer.is_enabled,
+        "priority": offer.priority,
+        "config": offer.config,
+        "data_policy": offer.data_policy,
+        "keyed": offer.platform_key,
+    }
+
+
+def _make_change(before: ProviderOffer, after: ProviderOffer, *, key_changed: bool) -> Change:
+    old, new = _audited(before), _audited(after)
+    changed = [name for name in new if old[name] != new[name]]
+    return Change(
+        "provider.update",
+        "provider",
+        after.provider,
+        before={name: old[name] for name in changed},
+        after={**{name: new[name] for name in changed}, "key_changed": key_changed},
+    )
+
+
+def _routing(routing: PlatformRouting) -> dict[str, Any]:
+    values = asdict(routing)
+    return {name: values[name] for name in ("default_strategy", "fallback_chain")}
+
+
+# What the command `set-key` does
+
+# Comes before all providers that the product ships with, so that agents that name no model use the operator's own.
 FIRST_PRIORITY: Final = 50
 # Options that belong to the server, not to the model.
 _SERVER_OPTIONS: Final = ("base_url", "dialect", "api_version")
@@ -218,263 +481,3 @@ def _require_base_url(url: str) -> None:
         fine = False
     if not fine or not url.isascii() or not url.isprintable() or " " in url:
         raise Invalid("must be an address like https://api.example.com/v1", param="base-url")
-
-
-# Paths of the API that a provider's name would hide.
-RESERVED: Final = ("health", "costs", "routing")
-
-
-@dataclass(frozen=True, slots=True)
-class ProviderEdit:
-    """Input of a new or changed provider; None leaves a field as it is. config: by kind, each of which replaces the one
-    before; `vendor`, and marks of `quality` by kind. removes_key: the server takes none."""
-
-    config: Mapping[str, Any]
-    key: str | None = field(default=None, repr=False)
-    removes_key: bool = False
-    priority: int | None = None
-    is_enabled: bool | None = None
-    data_policy: Mapping[str, Any] | None = None
-
-
-class ProviderAdministration:
-    """All methods need platform scope. What is saved was checked before by `KeyChecker.check`, outside of a
-    transaction."""
-
-    def __init__(self, sealer: Sealer, checker: KeyChecker) -> None:
-        self.sealer = sealer
-        self.checker = checker
-
-    async def list_all(self, db: Connection) -> list[CataloguedProvider]:
-        """By priority."""
-        return await queries.select_catalogued(db)
-
-    async def get(self, db: Connection, provider: str) -> CataloguedProvider:
-        """Raises NotFound."""
-        found = await queries.select_catalogued(db, provider)
-        return _require_found(found[0] if found else None)
-
-    async def prepare_new(self, db: Connection, provider: str, edit: ProviderEdit) -> KeyCheck | None:
-        """What has to be tried before the provider is created. Raises Invalid, Conflict (code provider_exists)."""
-        if await queries.select_catalogued(db, provider):
-            raise Conflict(f"There is a provider {provider!r} already.", code="provider_exists", param="provider")
-        offer = make_offer(provider, edit)
-        if edit.key:
-            require_key(edit.key, "api_key")
-        return _check_of(offer, edit.key or "")
-
-    async def create(self, db: Connection, actor: Actor, provider: str, edit: ProviderEdit) -> CataloguedProvider:
-        """Raises as `prepare_new`."""
-        offer = make_offer(provider, edit)
-        sealed = seal_key(self.sealer, edit.key, "api_key") if edit.key else None
-        if not await queries.insert_instance(db, offer, sealed):
-            raise Conflict(f"There is a provider {provider!r} already.", code="provider_exists", param="provider")
-        await record_change(db, actor, Change("provider.create", "provider", provider, after=_audited(offer)))
-        return await self.get(db, provider)
-
-    async def prepare_change(self, db: Connection, provider: str, edit: ProviderEdit) -> KeyCheck | None:
-        """What has to be tried before the provider is changed; None: neither key nor settings change, or it is out of
-        service. Raises NotFound, Invalid, Conflict (code vendor_fixed)."""
-        before = _require_found(await queries.lock_catalogued(db, provider)).offer
-        after = change_offer(before, edit)
-        if edit.key:
-            require_key(edit.key, "api_key")
-        was_enabled = edit.is_enabled is not None and after.is_enabled and not before.is_enabled
-        if not (edit.key or edit.config or was_enabled) or not after.is_enabled:
-            return None
-        return _check_of(after, edit.key or await self._stored_key(db, provider))
-
-    async def change(self, db: Connection, actor: Actor, provider: str, edit: ProviderEdit) -> CataloguedProvider:
-        """Raises as `prepare_change`."""
-        before = _require_found(await queries.lock_catalogued(db, provider)).offer
-        after = change_offer(before, edit)
-        await queries.update_instance(db, after)
-        if edit.key or edit.removes_key:
-            sealed = seal_key(self.sealer, edit.key, "api_key") if edit.key else None
-            await queries.update_key(db, provider, sealed)
-        if edit.key or edit.removes_key or (after.config, after.is_enabled) != (before.config, before.is_enabled):
-            await figures_queries.forget_probes(db, provider)
-        await record_change(db, actor, _make_change(before, after, key_changed=bool(edit.key or edit.removes_key)))
-        return await self.get(db, provider)
-
-    async def delete(self, db: Connection, actor: Actor, provider: str) -> None:
-        """Raises NotFound, Conflict (codes provider_shipped, provider_in_use)."""
-        found = _require_found(await queries.lock_catalogued(db, provider))
-        if found.is_shipped:
-            message = "The product ships with this provider: take it out of service by is_enabled instead."
-            raise Conflict(message, code="provider_shipped")
-        if await queries.is_named_by_live_agent(db, provider):
-            raise Conflict("Live agents name this provider.", code="provider_in_use")
-        await queries.delete_provider(db, provider)
-        await routing_queries.remove_from_chain(db, [provider])
-        before = _audited(found.offer)
-        await record_change(db, actor, Change("provider.delete", "provider", provider, before=before))
-
-    async def list_figures(self, db: Connection) -> list[RoleFigures]:
-        """What was measured of each role of each provider."""
-        return await figures_queries.select_figures(db)
-
-    async def list_probe_states(self, db: Connection, now: datetime) -> dict[str, ProbeState]:
-        """What the newest probe of each provider found, of two days."""
-        return await figures_queries.select_probe_states(db, now - KEPT)
-
-    async def get_routing(self, db: Connection) -> PlatformRouting:
-        """The platform's routing, the usual one before it was ever set."""
-        return await routing_queries.select_routing(db) or PlatformRouting(FIRST_STRATEGY, ())
-
-    async def set_routing(
-        self, db: Connection, actor: Actor, strategy: Strategy, chain: Sequence[str], now: datetime
-    ) -> PlatformRouting:
-        """Raises Invalid (codes provider_unknown, provider_repeated)."""
-        known = {one.offer.provider for one in await self.list_all(db)}
-        for place, name in enumerate(chain):
-            if name not in known:
-                message = f"There is no provider {name!r}."
-                raise Invalid(message, code="provider_unknown", param=f"fallback_chain.{place}")
-            if name in chain[:place]:
-                raise Invalid(f"{name} is named twice.", code="provider_repeated", param=f"fallback_chain.{place}")
-        before, after = await self.get_routing(db), PlatformRouting(strategy, tuple(chain), now)
-        await routing_queries.upsert_routing(db, after)
-        change = Change("routing.update", "routing", "platform", before=_routing(before), after=_routing(after))
-        await record_change(db, actor, change)
-        return after
-
-    async def _stored_key(self, db: Connection, provider: str) -> str:
-        found = await queries.select_sealed(db, provider)
-        sealed = found[1] if found is not None else None
-        return "" if sealed is None else open_key(self.sealer, sealed) or ""
-
-
-def make_offer(provider: str, edit: ProviderEdit) -> ProviderOffer:
-    """A new provider. Raises Invalid."""
-    require_name(provider, "provider")
-    if provider in RESERVED:
-        raise Invalid("A path of the API has this name.", code="name_reserved", param="provider")
-    vendor = edit.config.get(VENDOR) or provider
-    facts = require_vendor(vendor)
-    named = [kind for kind in facts.kinds if kind in edit.config]
-    kinds = named or list(facts.kinds)
-    offer = ProviderOffer(
-        provider=provider,
-        kinds=kinds,
-        is_enabled=edit.is_enabled is not False,
-        priority=100 if edit.priority is None else edit.priority,
-        needs_key=bool(edit.key),
-        for_tests=False,
-        config={VENDOR: vendor, **{kind: {} for kind in kinds}},
-        options={kind: list(facts.options[kind]) for kind in kinds},
-        platform_key=bool(edit.key),
-    )
-    return _with_config(offer, facts, edit)
-
-
-def change_offer(before: ProviderOffer, edit: ProviderEdit) -> ProviderOffer:
-    """The changed provider. Raises Invalid, Conflict (code vendor_fixed)."""
-    vendor = edit.config.get(VENDOR, before.vendor)
-    if vendor != before.vendor:
-        message = f"{before.provider} is of vendor {before.vendor}, which cannot be changed."
-        raise Conflict(message, code="vendor_fixed", param="config.vendor")
-    facts = VENDORS.get(before.vendor)
-    is_enabled = before.is_enabled if edit.is_enabled is None else edit.is_enabled
-    if is_enabled and (facts is None or not set(before.kinds) <= set(facts.kinds)):
-        message = f"Media has no adapter for vendor {before.vendor!r} yet."
-        raise Invalid(message, code="vendor_unknown", param="is_enabled")
-    has_key = (before.platform_key or bool(edit.key)) and not edit.removes_key
-    if has_key and not edit.key:
-        _require_known_addresses(before, edit)
-    after = replace(
-        before,
-        is_enabled=is_enabled,
-        priority=before.priority if edit.priority is None else edit.priority,
-        needs_key=bool(edit.key) or (before.needs_key and not edit.removes_key),
-        platform_key=has_key,
-    )
-    return _with_config(after, facts or VendorFacts({}, {}), edit)
-
-
-def _require_known_addresses(before: ProviderOffer, edit: ProviderEdit) -> None:
-    """Else whoever may change the address could read a key that is never shown. Raises Invalid (code key_missing)."""
-    known = dict(addresses(before.config))
-    runs_services = before.vendor in VENDORS and VENDORS[before.vendor].runs_services
-    is_elsewhere = any(known.get(param) != url for param, url in addresses(edit.config))
-    if is_elsewhere or (runs_services and is_moved(before.config, edit.config)):
-        message = "A new address needs the key again: the stored one is sent nowhere else."
-        raise Invalid(message, code="key_missing", param="api_key")
-
-
-def require_vendor(name: object) -> VendorFacts:
-    """What is known of a vendor. Raises Invalid (code vendor_unknown)."""
-    facts = VENDORS.get(name) if isinstance(name, str) else None
-    if facts is None:
-        keyed = [known for known, one in VENDORS.items() if one.takes_key or one.runs_services]
-        message = f"Media has no adapter for this vendor, only for {', '.join(keyed)}."
-        raise Invalid(message, code="vendor_unknown", param="config.vendor")
-    return facts
-
-
-def _with_config(offer: ProviderOffer, facts: VendorFacts, edit: ProviderEdit) -> ProviderOffer:
-    """Raises Invalid."""
-    config = {**offer.config, **edit.config}
-    if facts.runs_services:
-        require_services(config, offer.kinds, has_key=offer.platform_key)
-    else:
-        _require_options(offer, facts, edit)
-    marks = edit.config.get(QUALITY, {})
-    if not isinstance(marks, Mapping) or not all(_is_mark(mark) for mark in marks.values()):
-        raise Invalid("Marks of quality are numbers from 0 to 100, by kind.", param="config.quality")
-    policy = offer.data_policy if edit.data_policy is None else edit.data_policy
-    return replace(offer, config=config, data_policy=policy)
-
-
-def _require_options(offer: ProviderOffer, facts: VendorFacts, edit: ProviderEdit) -> None:
-    """Raises Invalid."""
-    allowed = {kind: {*offer.options.get(kind, ()), *facts.options.get(kind, ())} for kind in offer.kinds}  # type: ignore[call-overload]
-    require_options(
-        edit.config,
-        {kind: sorted(names) for kind, names in allowed.items()},
-        address_kinds=KINDS if facts.takes_key else (),
-    )
-    for param, url in addresses(edit.config):
-        require_address(url, param)
-    require_values(edit.config, offer.vendor)
-
-
-def _is_mark(mark: object) -> bool:
-    return isinstance(mark, int | float) and not isinstance(mark, bool) and 0 <= mark <= 100
-
-
-def _check_of(offer: ProviderOffer, key: str) -> KeyCheck | None:
-    return KeyCheck(KeyedProvider(offer, key)) if offer.is_enabled and (key or not offer.needs_key) else None
-
-
-def _require_found(found: CataloguedProvider | None) -> CataloguedProvider:
-    if found is None:
-        raise NotFound("There is no such provider.", code="provider_not_found")
-    return found
-
-
-def _audited(offer: ProviderOffer) -> dict[str, Any]:
-    return {
-        "is_enabled": offer.is_enabled,
-        "priority": offer.priority,
-        "config": offer.config,
-        "data_policy": offer.data_policy,
-        "keyed": offer.platform_key,
-    }
-
-
-def _make_change(before: ProviderOffer, after: ProviderOffer, *, key_changed: bool) -> Change:
-    old, new = _audited(before), _audited(after)
-    changed = [name for name in new if old[name] != new[name]]
-    return Change(
-        "provider.update",
-        "provider",
-        after.provider,
-        before={name: old[name] for name in changed},
-        after={**{name: new[name] for name in changed}, "key_changed": key_changed},
-    )
-
-
-def _routing(routing: PlatformRouting) -> dict[str, Any]:
-    values = asdict(routing)
-    return {name: values[name] for name in ("default_strategy", "fallback_chain")}

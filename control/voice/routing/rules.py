@@ -14,8 +14,10 @@ from pydantic import (
     model_validator,
 )
 
+# Name of a provider in the catalogue.
 Provider = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
 
+# Data policies
 
 # A part of the world whose law holds where the data is processed.
 REGION_PATTERN: Final = r"^[a-z]{2}(-[a-z0-9]{1,20})?$"
@@ -75,11 +77,13 @@ def meets(policy: Mapping[str, Any], demands: DataDemands) -> bool:
     return in_regions and is_short and not (demands.no_training and known.no_training is not True)
 
 
+# Strategies, which order the providers of a role
+
 Strategy = Literal["cost_optimized", "latency_optimized", "quality_optimized", "priority", "balanced"]
 STRATEGIES: Final[tuple[Strategy, ...]] = get_args(Strategy)
-# What calls did before there were strategies.
+# The order of calls before strategies existed.
 FIRST_STRATEGY: Final[Strategy] = "priority"
-# Without a mark of the staff.
+# The quality of a provider without a mark of the staff.
 MIDDLE_QUALITY: Final = 50
 # Scores that differ by less are equal, and the priority decides: latencies differ a little with every measurement, and
 # the order of providers should not.
@@ -124,8 +128,13 @@ def order_candidates(
     weights: StrategyWeights | None = None,
     order: Sequence[str] = (),
 ) -> list[str]:
-    """The providers' names, first choice first. weights: instead of those of `balanced`. order: with `priority`, these
-    come first. Equal scores are ordered by priority, then by name."""
+    """The providers' names, first choice first. weights: replace the weights of `balanced`. order: with `priority`,
+    these come first.
+
+    Each provider gets a score per aspect from 0 (best) to 1 (worst), relative to the worst candidate, and the strategy
+    weighs the scores. An unknown figure counts as the worst known figure. Errors count in every strategy but
+    `priority`, because a provider that fails is neither cheap nor fast. Equal scores are ordered by priority, then by
+    name."""
     found = list(candidates)
     if strategy == "priority":
         places = {name: place for place, name in enumerate(order)}
@@ -169,6 +178,8 @@ def _relative_score(values: Mapping[str, float | None]) -> dict[str, float]:
         return {name: 0.0 if value is not None else 1.0 for name, value in values.items()}
     return {name: (worst if value is None else value) / worst for name, value in values.items()}
 
+
+# Offers
 
 Kind = Literal["stt", "llm", "tts"]
 KINDS: Final[tuple[Kind, ...]] = ("stt", "llm", "tts")
@@ -332,6 +343,8 @@ class ProviderOffers:
             return []
         return [name for name in self._rules.fallback_chain if not self.find_fault(name, kind)]
 
+
+# A workspace's routing: its own strategy, else the platform's
 
 MAX_ORDER: Final = 20
 

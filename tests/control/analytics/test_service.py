@@ -9,7 +9,7 @@ import pytest
 
 from control.analytics.periods import Period, first_day
 from control.analytics.platform_figures.rules import UsageFigures
-from control.analytics.platform_figures.service import Analytics
+from control.analytics.platform_figures.service import Dashboard
 from control.analytics.rollups.service import mark_days
 from control.db.pool import Connection
 from control.db.scope import enter_platform
@@ -25,7 +25,7 @@ from tests.control.analytics.days import (
 
 ONE, TWO = WORKSPACES
 NOW = START + timedelta(days=40, hours=13)  # a Friday, 2026-04-10
-analytics = Analytics()
+analytics = Dashboard()
 
 
 @pytest.fixture
