@@ -1,8 +1,8 @@
 """Calls as values, and the transitions of a call's state: pure functions from one state to the next.
 
 Reports come from the carrier, from media and from control, late, repeated and in any order. Rules:
-- A final status is never left, whoever reports. One exception: a call that counted as unanswered, at a carrier that
-  reports no durations (Telnyx), becomes completed if the answer is reported after the end.
+- A final status is never left, whoever reports. One exception: a call that counted as unanswered becomes completed if
+  the answer is reported after the end.
 - Media knows best why a conversation ended and how long it was. It corrects what was concluded from a carrier's report,
   but not what control decided.
 - A transferred caller is still on the line: only the carrier knows how long. If the target is not reached, the call
@@ -434,23 +434,22 @@ def _apply_carrier_end(state: CallState, report: CarrierStatus) -> CallState:
     if status == "completed" and state.answered_at is None and _may_be_unanswered(report):
         # Nobody talked: the caller gave up, or the called party did not answer.
         status = "canceled" if state.direction == "inbound" else "no_answer"
-        if report.duration_s is None:
-            state = replace(state, details=replace(state.details, unanswered=True))
+        state = replace(state, details=replace(state.details, unanswered=True))
     ended = close(state, status, reason, None, report.at, "carrier")
     return ended if report.duration_s is None else replace(ended, duration_seconds=report.duration_s)
 
 
 def _may_be_unanswered(report: CarrierStatus) -> bool:
-    """Of a call without a reported answer. Telnyx reports no duration, and ends unanswered calls with the cause
-    normal_clearing too; Twilio reports 0 seconds."""
+    """Whether a call without a reported answer had none. Telnyx reports no duration, and ends unanswered calls with the
+    cause normal_clearing too. Twilio reports 0 seconds, also of a call that was answered for less than one."""
     return report.duration_s == 0 or (report.carrier == "telnyx" and report.duration_s is None)
 
 
 def _complete_unanswered(state: CallState) -> CallState:
     """The answer is reported after the end: by the carrier, which keeps no order, or by media."""
     after = replace(state, status="completed", details=replace(state.details, unanswered=None))
-    if after.details.ended_by != "carrier" or after.ended_at is None:
-        return after
+    if after.details.ended_by != "carrier" or after.ended_at is None or after.carrier != "telnyx":
+        return after  # Twilio has reported the duration
     return replace(after, duration_seconds=_seconds_between(after.answered_at, after.ended_at))
 
 

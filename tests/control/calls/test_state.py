@@ -195,6 +195,19 @@ def test_late_answer_completes_an_unanswered_call() -> None:
         assert (after.status, after.end_reason, after.duration_seconds) == ("completed", "silence", 6)
 
 
+def test_late_answer_completes_a_call_of_less_than_a_second() -> None:
+    """Twilio reports a duration of 0 s; the stream's start may be read after the end."""
+    completed, started = (
+        report("completed", 1, duration_s=0),
+        NewEvent(1, at(0), CallStarted("twilio", "CA1", "S1", "D")),
+    )
+    first, _ = apply_events(records_rules.apply_carrier_status(call(), completed), [], [started])
+    answered, _ = apply_events(call(), [], [started])
+    assert (first.status, first.duration_seconds) == ("completed", 0)
+    second = records_rules.apply_carrier_status(answered, completed)
+    assert (second.status, second.duration_seconds, second.ended_at) == (first.status, 0, first.ended_at)
+
+
 def test_late_answer_does_not_change_what_control_decided() -> None:
     after = records_rules.close(call(carrier="telnyx"), "failed", "carrier_error", "not_placed", at(5), "control")
     assert (
