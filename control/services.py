@@ -11,6 +11,7 @@ from control.accounts.policy import AccountPolicy, HashPolicy
 from control.accounts.service import Accounts
 from control.addresses.service import BusinessAddresses
 from control.agents.config_parts import RESERVED_NAMES
+from control.agents.plans.service import AgentLookup
 from control.agents.rules import AgentPolicy
 from control.agents.service import Agents
 from control.agents.templates.service import Templates
@@ -121,7 +122,7 @@ def make_services(
     workspaces = Workspaces(accounts=accounts, platform=platform, email_queue=email_queue)
     knowledge = KnowledgeDocuments(workspaces, platform)
     agents = Agents(workspaces=workspaces, numbers=NumberAssignment(), documents=knowledge, policy=policies.agents)
-    lookup = agents.make_lookup(sealer)
+    lookup = AgentLookup(policies.agents, sealer)
     tools = make_tools(workspaces, sealer, guard, RESERVED_NAMES)
     billing_mail = BillingMail(workspaces, email_queue)
     payments = Payments(outside.billing_sink, billing_mail)

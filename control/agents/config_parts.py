@@ -319,7 +319,7 @@ _ONE_LINE: Final = r"^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$"
 
 
 def _without_blanks(given: Any) -> Any:
-    """Nothing for blanks alone, which voices would be told in place of the word."""
+    """An empty text for blanks alone, which voices would say in place of the word."""
     return "" if isinstance(given, str) and not given.strip() else given
 
 

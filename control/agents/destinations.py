@@ -208,9 +208,9 @@ class DialScope:
 
 
 def make_dial_scope(row: Any, dangerous: Collection[str]) -> DialScope:
-    """From a row with settings, homes (each number's country, or the number where none is stored), is_ours and
-    trial_numbers. dangerous: countries that are called only where the staff chose them: whoever wants to be paid for
-    calls to their accomplices can buy a number next to them."""
+    """Makes the scope from a row with settings, homes (each number's country, or the number if no country is stored),
+    is_ours and trial_numbers. dangerous: countries that are called only if the staff chose them: a number of the
+    workspace's own there is not enough, because fraudsters buy one next to their accomplices."""
     own = {country_of(home) or "" if home.startswith("+") else home for home in row["homes"]}
     own.difference_update(dangerous)
     return DialScope(own, outbound_countries(row["settings"]), bool(row["is_ours"]), row["trial_numbers"])
@@ -272,5 +272,5 @@ def stored_fallback(config: Config) -> str:
 
 
 def remove_refused_fallback(config: Config, scope: DialScope) -> Config:
-    """The config without a fallback number that is not allowed (any more): the agent takes a message instead."""
+    """The config without a fallback number that is not allowed: the agent takes a message instead."""
     return config if find_transfer_fault(stored_fallback(config), scope) is None else {**config, FALLBACK: ""}

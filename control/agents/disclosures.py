@@ -1,4 +1,4 @@
-"""What callers are told where the law demands that they know that an artificial voice speaks: by the countries and area
+"""The sentence that discloses the artificial voice to callers, where the law demands it: by the countries and area
 codes of the numbers of a call. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,8 +15,8 @@ FALLBACK: Final = "en"
 
 @dataclass(frozen=True, slots=True)
 class DisclosureRule:
-    """A law that demands it since a day. It holds for numbers of these countries (ISO 3166), and for those that begin
-    with one of the prefixes."""
+    """A law that demands the disclosure since a day. It holds for numbers of these countries (ISO 3166), and for
+    numbers that begin with one of the prefixes."""
 
     jurisdiction: str
     countries: frozenset[str]
@@ -24,7 +24,7 @@ class DisclosureRule:
     since: date
 
     def holds_for(self, number: str, on: date) -> bool:
-        """number: E.164, or whatever a carrier sends."""
+        """Whether the law holds for a number on a day. number: as the carrier sends it, usually E.164."""
         if on < self.since:
             return False
         return number.startswith(self.prefixes) or (_find_country(number) in self.countries)
@@ -38,8 +38,8 @@ class Disclosures:
     rules: Sequence[DisclosureRule] = ()
 
     def find_text(self, choice: DisclosureChoice, numbers: Iterable[str], on: date, language: str) -> str:
-        """What a workspace with this choice has its callers told; empty: nothing. numbers: of both sides, because both
-        sides' laws may hold. language: BCP 47; English where there is no text in it."""
+        """The text that callers of a workspace with this choice hear; empty: none. numbers: of both sides, because the
+        laws of both may hold. language: BCP 47; the text is English if there is none in this language."""
         if choice.mode == "text":
             return choice.text
         known = [number for number in numbers if number]

@@ -1,4 +1,4 @@
-"""JSON Schemas of what is extracted from calls: the subset that vendors' structured outputs take; pure.
+"""JSON Schemas of values that are extracted from calls: the subset that vendors' structured outputs take. Pure.
 
 Source of the subset: OpenAI, "Structured Outputs", section "Supported schemas": objects without further properties, all
 of them required, up to five levels; a property that may be missing is one that may be null.

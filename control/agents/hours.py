@@ -13,7 +13,7 @@ from typing import Final
 
 from control.agents.config_parts import HoursException, OpeningHours, OpeningRange
 
-# How far ahead the next opening is looked for, and exceptions are told.
+# How far ahead the next opening is searched, and exceptions are listed.
 HORIZON: Final = timedelta(days=60)
 MOST_TOLD: Final = 20
 # Characters that describe_hours returns at most, rounded up.

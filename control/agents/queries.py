@@ -351,12 +351,12 @@ _IS_ADMINISTRATOR: Final = """
 
 
 async def select_http_tool_names(db: Connection, workspace_id: UUID, names: Sequence[str]) -> list[str]:
-    """Those of these names that HTTP tools have."""
+    """The names among these that HTTP tools of the workspace have."""
     return [row["name"] for row in await db.fetch(_HTTP_NAMES, workspace_id, names)]
 
 
 async def select_mcp_tool_names(db: Connection, workspace_id: UUID, servers: Sequence[str]) -> list[tuple[str, str]]:
-    """Server and name of each tool that these servers listed last."""
+    """Server and name of each tool that these MCP servers listed last."""
     return [(row["server"], row["tool"]) for row in await db.fetch(_MCP_NAMES, workspace_id, servers)]
 
 

@@ -30,7 +30,6 @@ from control.agents.config import AgentConfig
 from control.agents.destinations import DialScope, make_dial_scope, require_not_ours, stored_fallback
 from control.agents.plans import queries as plans_queries
 from control.agents.plans.rules import require_spoken, speech_settings
-from control.agents.plans.service import AgentLookup
 from control.agents.rules import (
     AgentContent,
     AgentEdit,
@@ -55,7 +54,6 @@ from control.voice.routing.rules import ProviderOffers
 from control.workspaces.service import Workspaces
 from shared.errors import Conflict, Invalid, NotFound
 from shared.ids import new_id
-from shared.secrets import Sealer
 
 
 class NumberAssigner(Protocol):
@@ -79,10 +77,6 @@ class Agents:
         self._numbers = numbers
         self._policy = policy
         self.drafts = AgentDrafts(self)
-
-    def make_lookup(self, sealer: Sealer) -> AgentLookup:
-        """The lookup that finds the agent of a call. sealer: opens the providers' keys."""
-        return AgentLookup(self._policy, sealer)
 
     async def list_page(
         self, db: Connection, workspace_id: UUID, *, status: str | None, search: str | None, page: PageRequest

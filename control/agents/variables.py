@@ -1,4 +1,4 @@
-"""Variables: the values that fill an agent's placeholders in one call, besides the agent's facts."""
+"""Variables: values that fill an agent's placeholders in one call, in addition to the agent's facts."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

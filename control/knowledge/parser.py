@@ -20,7 +20,8 @@ from control.knowledge.rules import FAILURES, DocumentFormat, DocumentSection, K
 # sound document must not be refused.
 WALL_S: Final = 120.0
 _ROOT: Final = Path(control.__file__).parent.parent
-# Of one section besides its text: names, heading, page, and escapes, of which JSON has six characters at most.
+# Bytes of the answer for each character of a document: JSON names, headings, pages, and escapes of up to six
+# characters.
 _BYTES_PER_CHARACTER: Final = 8
 _PIECE: Final = 65_536
 # Python's exit status after an exception.
@@ -117,7 +118,7 @@ async def _write(process: Process, data: bytes) -> None:
         await process.stdin.drain()
         process.stdin.close()
     except (BrokenPipeError, ConnectionResetError):
-        """It ended before it had read all; what it wrote tells why."""
+        """The process ended before it had read everything; its output holds the reason."""
 
 
 async def _read(process: Process, most: int) -> bytes:

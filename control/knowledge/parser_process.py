@@ -51,7 +51,8 @@ def limit_process() -> None:
 
 
 def _readable() -> list[Path]:
-    """Of our own code only the modules: settings and data may lie beside it."""
+    """Folders that the process may read: of our own code only the modules, because settings and data may lie beside
+    them."""
     root = Path(__file__).parents[2]
     others = [folder for folder in python_folders() if folder.resolve() != root.resolve()]
     return [*others, root / "control", root / "shared"]
@@ -88,7 +89,7 @@ def _read_pdf(data: bytes, most_pages: int, most_characters: int) -> dict[str, A
 
 
 def _bounded(sections: Iterable[DocumentSection], most_characters: int) -> list[DocumentSection]:
-    """Those with text. Raises _TooLong."""
+    """The sections that have text. Raises _TooLong."""
     kept: list[DocumentSection] = []
     left = most_characters
     for section in sections:

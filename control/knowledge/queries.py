@@ -96,7 +96,7 @@ async def count_documents(db: Connection, workspace_id: UUID) -> int:
 
 
 async def select_known(db: Connection, workspace_id: UUID, document_ids: Collection[UUID]) -> set[UUID]:
-    """Those of these documents that are the workspace's."""
+    """The ids among these that documents of the workspace have."""
     rows = await db.fetch(
         "SELECT id FROM knowledge_documents WHERE workspace_id = $1 AND id = ANY($2::uuid[])",
         workspace_id,
@@ -315,7 +315,7 @@ def _tags(workspace_id: UUID, document_id: UUID) -> list[str]:
 # Vectors
 
 # Chunks that are compared one by one, in place of the index: 10,000 take 28 ms. By the index of 190,000 they took
-# 55 ms, because most of what is near is of other workspaces.
+# 55 ms, because most near chunks belong to other workspaces.
 MOST_COMPARED: Final = 10_000
 # How long a worker's claim of a document holds. A run takes 78 s at most (`EmbeddingDuty` of tasks.py); a killed
 # worker's claim ends.
@@ -445,7 +445,7 @@ async def select_texts_without_vectors(db: Connection, document: DueDocument, sp
 async def insert_vectors(
     db: Connection, document: DueDocument, space: str, numbers: Sequence[int], vectors: Sequence[Sequence[float]]
 ) -> bool:
-    """Stores vectors of chunks; False, and nothing, where the document was indexed anew or deleted meanwhile."""
+    """Stores vectors of chunks. Returns False and stores nothing if the document was indexed again or deleted since."""
     if not await db.fetchval(_CURRENT, document.id, document.workspace_id, document.revision):
         return False
     texts = [f"[{','.join(map(repr, vector))}]" for vector in vectors]

@@ -40,11 +40,11 @@ from control.knowledge.search_query import (
 
 # Characters of a question that are read.
 LONGEST_QUESTION: Final = 500
-# Words in no chunk for which a similar one is looked for.
+# Most words without a chunk for which a similar word is searched.
 _MOST_SIMILAR: Final = 4
 _PREFIX: Final = 2
 _MOST_NEIGHBOURS: Final = 1_000
-# Documents in which words are searched that are in very many chunks.
+# Documents in which very frequent words are searched.
 _MOST_SAMPLED: Final = 200
 # The least share of a question's weight that a passage must have: one of three equally rare words.
 _LEAST_SHARE: Final = 0.3

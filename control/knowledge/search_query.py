@@ -140,7 +140,7 @@ def make_query(
     """The query for the words of a question; None where none is known. total: chunks of the workspace. documents: only
     in these; empty: in all. sample: documents with `sample_size` chunks.
 
-    Chunks without one of the rarest words are not ranked: so few are that have one that ranking them all is quick.
+    Only chunks with one of the rarest words are ranked: they are so few that ranking all of them is quick.
     Words are counted in all documents, so the rarest may be in none of `documents`: then any word is searched in
     these."""
     terms = list(terms)
@@ -194,7 +194,8 @@ def _rarest(known: Sequence[SearchTerm]) -> list[SearchTerm]:
 
 
 def _total_weight(terms: Iterable[SearchTerm], total: int) -> float:
-    """Of all words, each once, whatever its forms; of one that was replaced, as if it were known."""
+    """The weight of all words. A word with several forms counts once, and a replaced word counts as if it were
+    known."""
     by_word: dict[str, float] = {}
     for term in terms:
         by_word[term.word] = max(by_word.get(term.word, 0.0), _weigh(term.chunks, total))

@@ -36,7 +36,7 @@ async def list_platform_accounts(db: Connection, sealer: Sealer) -> list[Provide
 
 
 async def list_workspace_accounts(db: Connection, sealer: Sealer, workspace_id: UUID) -> list[ProviderAccount]:
-    """A workspace's own: providers in service for which it has its own key."""
+    """The workspace's own accounts: providers in service for which it has its own key."""
     accounts = []
     for offer in _in_service(await catalogue_queries.select_offers(db, workspace_id)):
         if offer.allowed and offer.own_key and not offer.uses_platform_key:
@@ -46,7 +46,7 @@ async def list_workspace_accounts(db: Connection, sealer: Sealer, workspace_id: 
 
 
 def _in_service(offers: Iterable[ProviderOffer]) -> list[ProviderOffer]:
-    """Those that are reached at an address with a key, by priority."""
+    """The offers that are reached at an address with a key, by priority."""
     usable = [offer for offer in offers if offer.is_enabled and not offer.for_tests and _takes_key(offer)]
     return sorted(usable, key=lambda offer: (offer.priority, offer.provider))
 

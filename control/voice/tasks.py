@@ -32,7 +32,7 @@ DUE_S: Final = 20.0
 MOST_PROBES: Final = 5
 TELL_S: Final = 5.0
 KEYS_S: Final = 60.0
-# A probe so old says nothing of the key: the provider is not probed any more.
+# An older probe is ignored: the provider is no longer probed.
 REFUSED: Final = timedelta(seconds=3 * PROBE_S)
 PROBE_TIMEOUT_S: Final = 10.0
 # Probes that are read to find out who is due.
@@ -162,8 +162,8 @@ def _within_budget(due: Sequence[KeyedProvider], left: Decimal) -> list[KeyedPro
 
 
 async def _probe(provider: KeyedProvider, cost: Decimal, now: datetime) -> list[ProbeResult]:
-    """A result for each role that the probe tells about: of a language model its own, of a speech vendor that the key
-    is accepted."""
+    """A result for each role that the probe tests: a language model's answer, or that a speech vendor accepts the
+    key."""
     latency_ms, reason = None, ""
     try:
         latency_ms = round(await probe(provider, PROBE_TIMEOUT_S))
@@ -178,7 +178,7 @@ async def _probe(provider: KeyedProvider, cost: Decimal, now: datetime) -> list[
 
 
 def _measure_probes(provider: str, role: str, latencies_ms: Sequence[int | None]) -> RoleMeasurement:
-    """Of speech without latencies: how fast a document is read says nothing about words or audio."""
+    """The measurement of probes. Speech has no latencies, because the probe reads a document and no words or audio."""
     measured = measure(provider, role, count_outages_once(latencies_ms))
     return measured if role == "llm" else replace(measured, p50_ms=None, p95_ms=None)
 

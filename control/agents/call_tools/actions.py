@@ -153,7 +153,7 @@ _REASONS: Final[Mapping[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class ActionTool:
-    """A tool with what its runs need. agent_name: as the config has it that the call began with."""
+    """A tool and what its runs need. agent_name: the name in the version that the call began with."""
 
     config: ActionToolConfig
     action: Action
@@ -162,7 +162,7 @@ class ActionTool:
 
 
 class ActionToolHandlers:
-    """A HandlerFinder. A tool that the call's agent does not have is not found, whatever the call asks for. runner: of
+    """Finds the handlers of action tools (a HandlerFinder): only of tools that the call's agent has. runner: sends
     requests while a caller waits."""
 
     def __init__(self, runner: ActionRunner) -> None:
@@ -191,8 +191,8 @@ class ActionToolHandlers:
         return make_bounded_handler(answer, config.name, config.max_calls, is_read_only=tool.action.read_only)
 
     async def _run(self, tool: ActionTool, call: ActionCall, timeout_s: float) -> Sequence[VendorRecord]:
-        """Raises Conflict: nothing was done (codes tool_refused, tool_unreachable); Unavailable: it is not known
-        whether it was done."""
+        """Runs the action. Raises Conflict if nothing was done (codes tool_refused, tool_unreachable), and Unavailable
+        if the outcome is unknown."""
         try:
             async with asyncio.timeout(timeout_s):
                 return await self._runner.run(tool.connection, call)

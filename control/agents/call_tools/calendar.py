@@ -49,7 +49,7 @@ from shared.local_time import find_zone, format_date, format_moment, zone_name
 T = TypeVar("T", bound=Struct)
 
 MOST_DAYS: Final = 14
-# Free times that are told: the model reads them out.
+# Most free times in a result, because the model reads them out.
 MOST_TOLD: Final = 30
 LONGEST_TEXT: Final = 500
 # A guess names one of 500 coming appointments with a chance of 1 in 200,000.
@@ -249,7 +249,7 @@ async def find_calendar(db: Connection, context: HandlerContext) -> CallCalendar
 
 
 def _read_settings(stored: Any) -> AgentCalendar:
-    """The defaults for what only an older schema allowed."""
+    """The stored settings; the defaults for settings that only an older schema allowed."""
     try:
         return AgentCalendar.model_validate(stored)
     except ValidationError:
@@ -406,7 +406,7 @@ def make_appointment_tools(changes: AppointmentChanges | None) -> tuple[RemoteTo
 
 
 def choose(own: Sequence[Appointment], at: datetime | None, zone: ZoneInfo) -> Appointment:
-    """The appointment that is meant. at: when it begins; None: not told. Raises Conflict (appointment_unknown,
+    """The appointment that the caller means. at: when it begins; None: unknown. Raises Conflict (appointment_unknown,
     appointment_ambiguous)."""
     if not own:
         message = (
@@ -414,16 +414,16 @@ def choose(own: Sequence[Appointment], at: datetime | None, zone: ZoneInfo) -> A
             "for the reference that was told at the booking, or take a message."
         )
         raise Conflict(message, code="appointment_unknown")
-    meant = [one for one in own if at is None or one.starts_at == at]
+    meant = [appointment for appointment in own if at is None or appointment.starts_at == at]
     if len(meant) == 1:
         return meant[0]
-    times = "; ".join(format_moment(one.starts_at.astimezone(zone)) for one in own)
+    times = "; ".join(format_moment(appointment.starts_at.astimezone(zone)) for appointment in own)
     raise Conflict(f"Nothing was changed. Ask which one is meant: {times}.", code="appointment_ambiguous")
 
 
 def read_reference(text: str) -> str:
-    """The digits of what a caller said. Raises Invalid (arguments_invalid)."""
-    digits = "".join(one for one in text if one.isascii() and one.isdecimal())
+    """The digits of a reference as a caller said it. Raises Invalid (arguments_invalid)."""
+    digits = "".join(sign for sign in text if sign.isascii() and sign.isdecimal())
     if len(digits) != REFERENCE_DIGITS:
         message = f"reference: it has {REFERENCE_DIGITS} digits."
         raise Invalid(message, code="arguments_invalid", param="reference")
@@ -438,7 +438,7 @@ async def _make_order(
     if told is not None:
         attempt = ReferenceAttempt(context.call.workspace_id, context.call.id, context.run_id, number)
         await context.in_transaction(lambda db: count_attempt(db, attempt, context.now))
-    # Whom we have called is at this number; an inbound call's may be faked.
+    # A person whom we called has this number; the number of an inbound call may be faked.
     if told is None and calendar.needs_reference and context.call.direction != "outbound":
         raise Conflict("Ask for the reference that was told at the booking.", code="reference_needed")
     at = parse_start(start, zone) if start else None
@@ -452,7 +452,7 @@ async def _make_order(
 
 
 async def _within(context: HandlerContext, what: str, change: Awaitable[R]) -> R:
-    """The result, in time to store and tell it. Raises Conflict (outcome_unknown)."""
+    """The result, in time to store it and to answer. Raises Conflict (outcome_unknown)."""
     try:
         async with asyncio.timeout(max(context.left_s - STORE_S, 0.1)):
             return await change

@@ -64,7 +64,7 @@ async def find_contact_values(db: Connection, workspace_id: UUID, number: str) -
 
 
 async def find_contact(db: Connection, workspace_id: UUID, number: str) -> Contact | None:
-    """Whom this number belongs to; None also for what is no number, such as "anonymous"."""
+    """The contact with this number; None also for a text that is no number, such as "anonymous"."""
     return await caller_records.find_contact(db, workspace_id, number) if is_valid(number) else None
 
 

@@ -21,14 +21,14 @@ _MESSAGE_ONLY: Final = (
     "and what it is about, read the message back, and once the caller agrees call take_message. Never put anybody "
     "through, and never promise a time at which somebody calls back."
 )
-# Characters that the hours add to a prompt at most, besides the agent's own instructions.
+# Most characters that the hours add to a prompt, without the agent's own instructions.
 LONGEST_ADDITION: Final = LONGEST_DESCRIPTION + len(_MESSAGE_ONLY) + 6  # three breaks between paragraphs
 
 
 @dataclass(frozen=True, slots=True)
 class CallMoment:
-    """When a call began. at: with its zone. timezone: the workspace's. answers: by the hours at that time, or as
-    inside or outside of them whatever the time."""
+    """When a call began. at: with its zone. timezone: the workspace's. answers: by the hours at that time, or
+    always as inside or outside of them."""
 
     at: datetime
     timezone: str

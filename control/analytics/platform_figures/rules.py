@@ -173,7 +173,7 @@ class ProviderFigures:
 
     @property
     def success_rate(self) -> float | None:
-        """Share of the measured calls in which it did not fail; None without such."""
+        """Share of the measured calls in which it did not fail; None without measured calls."""
         return round(1 - self.failed_calls / self.measured, 4) if self.measured else None
 
     @property
@@ -184,7 +184,7 @@ class ProviderFigures:
 
     @property
     def worst_latency(self) -> int | None:
-        """That of the slowest role; None if none was measured."""
+        """The p50 in ms of the slowest role; None if no role was measured."""
         return max(self.latency_by_role.values(), default=None)
 
 

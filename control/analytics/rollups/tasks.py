@@ -12,7 +12,7 @@ from control.db.pool import Connection, Pool
 from control.db.scope import enter_platform
 
 REBUILD: Final = "rollups.rebuild"
-# Each run computes whole days again, whatever the number of their marks.
+# Each run computes whole days again, also if a day has many marks.
 ROLL_UP_EVERY_S: Final = 5
 
 log = structlog.get_logger()

@@ -86,7 +86,7 @@ def add_sums(parts: Iterable[CallSums]) -> CallSums:
 
 @dataclass(frozen=True, slots=True)
 class AgentFigures:
-    """An agent's calls. agent_id: None for calls without an agent; name: None where the agent does not exist any more.
+    """An agent's calls. agent_id: None for calls without an agent; name: None if the agent no longer exists.
     is_listed: the agent exists."""
 
     agent_id: UUID | None

@@ -47,5 +47,5 @@ class WorkspaceAnalytics:
     async def resolve(
         self, db: Connection, workspace_id: UUID, choice: RangeChoice, now: datetime, most_days: int = MAX_DAYS
     ) -> DayRange:
-        """The days that are asked for, in the workspace's zone."""
+        """The requested days, in the workspace's zone."""
         return choice.resolve(now, await queries.select_timezone(db, workspace_id), most_days)

@@ -83,8 +83,8 @@ RESERVED: Final = ("health", "costs", "routing")
 
 @dataclass(frozen=True, slots=True)
 class ProviderEdit:
-    """Input of a new or changed provider; None leaves a field as it is. config: by kind, each of which replaces the one
-    before; `vendor`, and marks of `quality` by kind. removes_key: the server takes none."""
+    """Input of a new or changed provider; None leaves a field as it is. config: options by kind, where a kind
+    replaces all its stored options; `vendor`; and marks of `quality` by kind. removes_key: the server takes no key."""
 
     config: Mapping[str, Any]
     key: str | None = field(default=None, repr=False)

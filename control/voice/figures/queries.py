@@ -31,7 +31,7 @@ class ProbeResult:
 
 
 async def select_figures(db: Connection) -> list[RoleFigures]:
-    """Those of all providers."""
+    """The figures of all providers."""
     rows = await db.fetch(f"SELECT {_FIGURE_COLUMNS} FROM provider_figures ORDER BY provider, role, source LIMIT 5000")
     return [RoleFigures(**row) for row in rows]
 
@@ -203,8 +203,8 @@ MAX_CALLS: Final = 500
 NEWEST_CALLS: Final = 5_000
 # $1: since; $2: calls; $3: newest calls. A call counts once for each provider that it used; it failed if the provider
 # failed in it. The latency of a turn belongs to the only provider that the call used in that role. Calls under a
-# workspace's own key are left out, also when it has given the key up since: its quota and its address say nothing about
-# the platform's.
+# workspace's own key are left out, also if it has given the key up since, because its quota and its address are not the
+# platform's.
 _SELECT_MEASUREMENTS: Final = """
     WITH recent AS (
         SELECT id, workspace_id, created_at FROM (

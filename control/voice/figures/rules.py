@@ -9,7 +9,7 @@ from uuid import UUID
 Source = Literal["calls", "probes"]
 # From best to worst; what is unknown is not bad.
 STATUSES: Final = ("unknown", "healthy", "degraded", "down")
-# Fewer requests than this say nothing but that it works.
+# With fewer requests than this, a provider is only known to work.
 FEWEST: Final = 3
 DEGRADED: Final = 0.1
 DOWN: Final = 0.5
@@ -90,9 +90,9 @@ class WorkspaceMeasurement:
 def combine(measured: Iterable[WorkspaceMeasurement]) -> list[RoleMeasurement]:
     """The platform's measurement of each role. Latencies are those of the middle workspace.
 
-    A provider that fails one workspace, or at most a quarter of all, and serves the others, fails there for what these
-    ask of it (a model that there is not, a text that it refuses): so many, those that it fails most, are left out,
-    whether it fails them always or only now and then, so that no workspace decides what others are routed to."""
+    A provider that fails one workspace, or at most a quarter of all, and serves the others, fails because of what these
+    workspaces request (an unknown model, a refused text). So the workspaces that it fails most are left out, up to this
+    number, whether it fails them always or sometimes: no workspace decides how others are routed."""
     by_role: dict[tuple[str, str], list[WorkspaceMeasurement]] = {}
     for one in measured:
         by_role.setdefault((one.provider, one.role), []).append(one)

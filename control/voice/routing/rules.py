@@ -58,8 +58,8 @@ class DataDemands(BaseModel):
 
 
 def read_policy(stored: Mapping[str, Any]) -> DataPolicy:
-    """A stored policy. One that a later version wrote and this one cannot read counts as unknown: calls go on, except
-    those whose workspace demands something."""
+    """A stored policy. A policy of a later version that this version cannot read counts as unknown: calls continue,
+    except for workspaces with demands."""
     try:
         return DataPolicy.model_validate(stored)
     except ValidationError:
@@ -217,7 +217,7 @@ class ProviderOffer:
     own_key: bool = False
     own_config: Mapping[str, Any] = field(default_factory=dict)
     data_policy: Mapping[str, Any] = field(default_factory=dict)
-    # Measured, and so apart from what somebody sets: a worker may change them at any moment.
+    # Measured values, which a worker may change at any moment, are no part of a comparison.
     estimated_costs: Mapping[str, float | None] = field(default_factory=dict, compare=False)
     figures: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict, compare=False)
 
@@ -411,8 +411,8 @@ class StoredStrategy:
 
 
 def make_rules(stored: Mapping[str, Any]) -> RoutingRules:
-    """From what the database has, all of which may be null. A config that a later version wrote and this one cannot
-    read counts as one that no provider meets: demands are never ignored."""
+    """Makes the rules from a stored row, whose values may all be null. A config of a later version that this version
+    cannot read becomes demands that no provider meets: demands are never ignored."""
     try:
         config = StrategyConfig.model_validate(stored["config"] or {})
     except ValidationError:

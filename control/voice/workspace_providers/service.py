@@ -35,8 +35,8 @@ OWN_KEYS: Final = "own_provider_keys"
 
 @dataclass(frozen=True, slots=True)
 class SettingsEdit:
-    """Changes of a workspace's settings of a provider; None leaves a field as it is. config: by kind, each of which
-    replaces the one before. removes_key: the stored key is deleted."""
+    """Changes of a workspace's settings of a provider; None leaves a field as it is. config: options by kind; a kind
+    replaces all its stored options. removes_key: the stored key is deleted."""
 
     uses_platform_key: bool | None = None
     key: str | None = field(default=None, repr=False)
@@ -78,7 +78,7 @@ class WorkspaceProviders:
         return offer, find_faults(offers, offer)
 
     async def prepare(self, db: Connection, workspace_id: UUID, provider: str, edit: SettingsEdit) -> KeyCheck | None:
-        """What has to be tried before the change is saved; None: nothing that a vendor could refuse. Raises NotFound,
+        """The check that must pass before the change is saved; None if a vendor could refuse nothing. Raises NotFound,
         Invalid, Conflict (codes own_keys_not_in_tier, workspace_suspended)."""
         offer, after = await self._changed(db, workspace_id, provider, edit)
         return self._check_of(offer, after, edit)
@@ -175,11 +175,13 @@ class WorkspaceProviders:
                 message = "An address needs a key of your own: the platform's is sent nowhere else."
                 raise Invalid(message, code="address_needs_own_key", param=param)
             if not edit.key and known.get(param) != url:
-                # Else whoever may change the address could read a key that is never shown.
+                # Otherwise anybody who may change the address could read a key that is never shown.
                 message = "A new address needs the key again: the stored one is sent nowhere else."
                 raise Invalid(message, code="key_missing", param="api_key")
             require_address(url, param, self.checker.guard)
-        require_values(edit.config or {}, offer.vendor)  # media leaves out what is stored and not taken any more
+        require_values(
+            edit.config or {}, offer.vendor
+        )  # media leaves out stored options that the vendor no longer takes
         changed = replace(
             offer,
             allowed=after.is_enabled,

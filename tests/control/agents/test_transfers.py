@@ -8,7 +8,8 @@ import pytest
 
 from control.agents import queries as agents_queries
 from control.agents.destinations import FALLBACK_PARAM
-from control.agents.rules import AgentEdit, AgentVersion, VoiceAgent
+from control.agents.plans.service import AgentLookup
+from control.agents.rules import AgentEdit, AgentPolicy, AgentVersion, VoiceAgent
 from control.agents.service import Agents
 from control.agents.variables import PlannedCall
 from control.db.scope import enter_platform
@@ -59,13 +60,10 @@ async def allow_countries(workspace: AgentsWorkspace, *chosen: str) -> None:
 async def call_plan(workspace: AgentsWorkspace, agent: VoiceAgent) -> CallPlan:
     """The plan of a call."""
     await enter_platform(workspace.db)
-    agent_lookup = (
-        await workspace.services[Agents]
-        .make_lookup(Sealer([bytes(32)]))
-        .find_by_agent(workspace.db, workspace.workspace_id, agent.id)
-    )
-    assert agent_lookup is not None
-    return agent_lookup.make_plan(PlannedCall(at=NOW, id="call-1"))
+    lookup = AgentLookup(AgentPolicy(), Sealer([bytes(32)]))
+    found = await lookup.find_by_agent(workspace.db, workspace.workspace_id, agent.id)
+    assert found is not None
+    return found.make_plan(PlannedCall(at=NOW, id="call-1"))
 
 
 async def test_own_number_as_fallback_is_refused(workspace: AgentsWorkspace) -> None:
