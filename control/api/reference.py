@@ -25,6 +25,7 @@ PUBLISHED_NAMES: Final[Mapping[str, str]] = {
     "ListingError": "ListingErrorView",
     "LiveCallList": "LiveCalls",
     "LiveCallRow": "LiveCall",
+    "PlatformRouting": "RoutingView",
     "Recording": "RecordingConfig",
     "RecordingPatch": "RecordingConfigPatch",
     "Speech": "SpeechConfig",
@@ -33,5 +34,6 @@ PUBLISHED_NAMES: Final[Mapping[str, str]] = {
     "Turn": "TurnTaking",
     "TurnPatch": "TurnTakingPatch",
     "VersionSummary": "VersionLine",
+    "WorkspaceRouting": "VoiceStrategyView",
 }
 REFERENCE: Final = ApiReference(names=PUBLISHED_NAMES, sections=SECTIONS, errors=OPERATION_ERRORS)

@@ -188,20 +188,6 @@ class ProviderCosts:
     by_provider: Annotated[list[ProviderCost], Field(description="By provider, the highest cost first.")]
 
 
-@dataclass(frozen=True, slots=True)
-class RoutingView:
-    """The platform's routing."""
-
-    default_strategy: Annotated[
-        str, Field(description="The strategy of workspaces that have none of their own.", examples=["balanced"])
-    ]
-    fallback_chain: Annotated[
-        list[str],
-        Field(description="Providers tried in this order after the first choice.", examples=[["groq", "openai"]]),
-    ]
-    updated_at: Annotated[datetime | None, Field(description="When it was last changed (UTC); null if never.")]
-
-
 def to_view(found: CataloguedProvider, prices: Iterable[StoredPrice]) -> AdminProvider:
     offer = found.offer
     mine = [one for one in prices if one.version.key.side == "cost" and one.version.key.provider == offer.provider]
@@ -248,10 +234,6 @@ def to_costs(found: Sequence[ProviderRoleCost]) -> ProviderCosts:
     lines = [_provider_cost(name, [one for one in found if one.provider == name]) for name in names]
     lines.sort(key=lambda line: -line.total_cost)
     return ProviderCosts(sum((line.total_cost for line in lines), Decimal(0)), CURRENCY, lines)
-
-
-def to_routing(routing: PlatformRouting) -> RoutingView:
-    return RoutingView(routing.default_strategy, list(routing.fallback_chain), routing.updated_at)
 
 
 def _cost(cost: UnitCost) -> UnitCostView:
@@ -467,17 +449,17 @@ async def provider_costs(context: AdminContext, query: CostsQuery) -> ProviderCo
     return to_costs(await list_provider_costs(context.db, query.period, context.now))
 
 
-async def get_routing(context: AdminContext) -> RoutingView:
+async def get_routing(context: AdminContext) -> PlatformRouting:
     """The platform's routing."""
-    return to_routing(await context.services[ProviderAdministration].get_routing(context.db))
+    return await context.services[ProviderAdministration].get_routing(context.db)
 
 
-async def change_routing(context: AdminContext, body: RoutingBody) -> RoutingView:
+async def change_routing(context: AdminContext, body: RoutingBody) -> PlatformRouting:
     """Replaces the platform's routing; new calls follow it."""
     routing = await context.services[ProviderAdministration].set_routing(
         context.db, context.actor, body.default_strategy, body.fallback_chain, context.now
     )
-    return to_routing(routing)
+    return routing
 
 
 async def _create(context: AdminContext, body: NewProviderBody, edit: ProviderEdit) -> ProviderAnswer:

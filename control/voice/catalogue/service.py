@@ -177,7 +177,7 @@ class ProviderAdministration:
 
     async def get_routing(self, db: Connection) -> PlatformRouting:
         """The platform's routing; before it was ever set, the default."""
-        return await routing_queries.select_routing(db) or PlatformRouting(FIRST_STRATEGY, ())
+        return await routing_queries.select_routing(db) or PlatformRouting(FIRST_STRATEGY, (), None)
 
     async def set_routing(
         self, db: Connection, actor: Actor, strategy: Strategy, chain: Sequence[str], now: datetime

@@ -394,11 +394,16 @@ class StrategyConfig(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class PlatformRouting:
-    """The platform's routing. updated_at: None before it was ever set."""
+    """The platform's routing."""
 
-    default_strategy: str
-    fallback_chain: Sequence[str]
-    updated_at: datetime | None = None
+    default_strategy: Annotated[
+        str, Field(description="The strategy of workspaces that have none of their own.", examples=["balanced"])
+    ]
+    fallback_chain: Annotated[
+        Sequence[str],
+        Field(description="Providers tried in this order after the first choice.", examples=[["groq", "openai"]]),
+    ]
+    updated_at: Annotated[datetime | None, Field(description="When it was last changed (UTC); null if never.")]
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,18 +58,6 @@ class VoiceProviderAnswer:
     provider: Annotated[VoiceProvider, Field(description="The provider.")]
 
 
-@dataclass(frozen=True, slots=True)
-class VoiceStrategyView:
-    """How providers are chosen."""
-
-    strategy: Annotated[Strategy, Field(description="How providers are ordered.")]
-    config: Annotated[StrategyConfig, Field(description="What the strategy takes into account.")]
-    fallback_enabled: Annotated[
-        bool, Field(description="Whether a call goes on with another provider when the first one fails.")
-    ]
-    is_own: Annotated[bool, Field(description="False: it is the platform's strategy.")]
-
-
 def to_provider(offer: ProviderOffer, fault: str) -> VoiceProvider:
     return VoiceProvider(
         provider=offer.provider,
@@ -83,10 +71,6 @@ def to_provider(offer: ProviderOffer, fault: str) -> VoiceProvider:
         options={kind: list(names) for kind, names in offer.options.items()},
         data_policy=read_policy(offer.data_policy),
     )
-
-
-def to_strategy(routing: WorkspaceRouting) -> VoiceStrategyView:
-    return VoiceStrategyView(routing.strategy, routing.config, routing.fallback_enabled, routing.is_own)
 
 
 VOICE = "/workspaces/{workspaceId}/voice"
@@ -147,18 +131,17 @@ async def change_voice_provider(
     return CheckedChange(service.checker.prepare(check, str(context.workspace_id)), save)
 
 
-async def get_strategy(context: MemberContext) -> VoiceStrategyView:
+async def get_strategy(context: MemberContext) -> WorkspaceRouting:
     """How providers are chosen for agents that name none."""
-    return to_strategy(await context.services[WorkspaceProviders].get_routing(context.db, context.workspace_id))
+    return await context.services[WorkspaceProviders].get_routing(context.db, context.workspace_id)
 
 
-async def change_strategy(context: MemberContext, body: VoiceStrategyChange) -> VoiceStrategyView:
+async def change_strategy(context: MemberContext, body: VoiceStrategyChange) -> WorkspaceRouting:
     """Changes how providers are chosen; new calls follow it."""
     changes = {name: getattr(body, name) for name in body.model_fields_set}
-    routing = await context.services[WorkspaceProviders].set_routing(
+    return await context.services[WorkspaceProviders].set_routing(
         context.db, context.workspace_id, context.actor, changes, context.now
     )
-    return to_strategy(routing)
 
 
 async def _save(

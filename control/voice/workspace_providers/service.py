@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Annotated, Any, Final
 from uuid import UUID
+
+from pydantic import Field
 
 from control.db.pool import Connection
 from control.platform.audit import Actor, Change, record_change
@@ -47,12 +49,14 @@ class SettingsEdit:
 
 @dataclass(frozen=True, slots=True)
 class WorkspaceRouting:
-    """A workspace's strategy. is_own: False: it is the platform's."""
+    """How providers are chosen."""
 
-    strategy: Strategy
-    config: StrategyConfig
-    fallback_enabled: bool
-    is_own: bool
+    strategy: Annotated[Strategy, Field(description="How providers are ordered.")]
+    config: Annotated[StrategyConfig, Field(description="What the strategy takes into account.")]
+    fallback_enabled: Annotated[
+        bool, Field(description="Whether a call goes on with another provider when the first one fails.")
+    ]
+    is_own: Annotated[bool, Field(description="False: it is the platform's strategy.")]
 
 
 class WorkspaceProviders:
