@@ -26,13 +26,12 @@ from assemblyai.streaming.v3 import (
 )
 
 from simulator.carrier.mulaw import SILENCE
-from simulator.vendors.assemblyai import SimulatedAssemblyAi
-from simulator.vendors.assemblyai_session import StreamTiming
 from simulator.vendors.certificate import make_certificate
 from simulator.vendors.faults import Fault
 from simulator.vendors.known_speech import Ear, KnownRecording, KnownSpeech, KnownWord
 from simulator.vendors.server import running_vendor
 from simulator.vendors.voice import speak, word_times
+from vendors.assemblyai.simulator import SimulatedAssemblyAi, StreamTiming
 
 TEXT: Final = "i would like to book a table for seven"
 PIECE: Final = 800

@@ -34,14 +34,12 @@ from pipecat.services.azure.stt import AzureSTTService
 from pipecat.services.azure.tts import AzureTTSService
 
 from simulator.carrier.mulaw import SILENCE, decode
-from simulator.vendors.azure import SimulatedAzure
-from simulator.vendors.azure_recogniser import ListenTiming, find_phrases
-from simulator.vendors.azure_speech import SynthesisTiming
 from simulator.vendors.certificate import ServerCertificate, make_certificate
 from simulator.vendors.known_speech import Ear, KnownRecording, KnownSpeech, KnownWord
 from simulator.vendors.server import running_vendor
 from simulator.vendors.voice import find_words, speak, word_times, words
 from tests.simulator.vendors.pipecat_services import run_service, run_voice
+from vendors.azure_speech.simulator import ListenTiming, SimulatedAzure, SynthesisTiming, find_phrases
 
 TEXT: Final = "i would like to book a table"
 WRITTEN: Final = "I would like to book a table."

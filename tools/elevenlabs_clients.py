@@ -23,10 +23,10 @@ from elevenlabs.types import AudioOutputMulti, FinalOutputMulti, WebsocketTtsCli
 
 from simulator.carrier.mulaw import SILENCE, decode
 from simulator.vendors.certificate import make_certificate
-from simulator.vendors.elevenlabs import SimulatedElevenLabs
 from simulator.vendors.known_speech import Ear, KnownRecording, KnownSpeech, KnownWord
 from simulator.vendors.server import running_vendor
 from simulator.vendors.voice import find_words, speak, word_times, words
+from vendors.elevenlabs.simulator import SimulatedElevenLabs
 from vendors.elevenlabs.wire import ElevenLabsTone, FlushedContexts
 
 TEXT: Final = "i would like to book a table"

@@ -30,10 +30,10 @@ from pipecat.frames.frames import Frame, TranscriptionFrame, TTSAudioRawFrame, T
 
 from simulator.carrier.mulaw import SILENCE, decode
 from simulator.vendors.certificate import ServerCertificate, make_certificate
-from simulator.vendors.google_speech import SimulatedGoogleSpeech, running_google_speech
 from simulator.vendors.known_speech import Ear, KnownRecording, KnownSpeech, KnownWord
 from simulator.vendors.voice import find_words, speak, word_times, words
 from tests.simulator.vendors.pipecat_services import run_service, run_voice
+from vendors.google_speech.simulator import SimulatedGoogleSpeech, running_google_speech
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)

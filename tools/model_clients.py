@@ -20,12 +20,12 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Final
 
-from simulator.vendors.anthropic import AnthropicVendor
 from simulator.vendors.certificate import make_certificate
+from simulator.vendors.chat_reply import ChatReply, ToolUse
 from simulator.vendors.faults import Fault
-from simulator.vendors.gemini import GeminiVendor
-from simulator.vendors.openai_stream import ChatReply, ToolUse
 from simulator.vendors.server import running_vendor
+from vendors.anthropic.simulator import AnthropicVendor
+from vendors.google.simulator import GeminiVendor
 
 TEXT: Final = "We are open from nine to five."
 TOOL: Final = ToolUse("book", '{"day": "Monday"}')

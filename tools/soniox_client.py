@@ -24,10 +24,9 @@ from simulator.vendors.certificate import make_certificate
 from simulator.vendors.faults import Fault
 from simulator.vendors.known_speech import Ear, KnownRecording, KnownSpeech, KnownWord
 from simulator.vendors.server import running_vendor
-from simulator.vendors.soniox import PATH, SimulatedSoniox
-from simulator.vendors.soniox_session import TokenTiming
-from simulator.vendors.soniox_speech import PATH as VOICE_PATH
 from simulator.vendors.voice import find_words, speak, word_times, words
+from vendors.soniox.simulator import LISTEN_PATH, SimulatedSoniox, TokenTiming
+from vendors.soniox.simulator import SPEAK_PATH as VOICE_PATH
 
 TEXT: Final = "i would like to book a table for seven"
 PIECE: Final = 800
@@ -38,7 +37,7 @@ def make_client(address: str, key: str) -> AsyncSonioxClient:
     return AsyncSonioxClient(
         api_key=key,
         api_base_url=f"https://{address}/v1",
-        websocket_base_url=f"wss://{address}{PATH}",
+        websocket_base_url=f"wss://{address}{LISTEN_PATH}",
         tts_websocket_base_url=f"wss://{address}{VOICE_PATH}",
     )
 

@@ -22,29 +22,23 @@ import uvloop
 from aiohttp import web
 from msgspec import Struct
 
-from simulator.vendors.anthropic import AnthropicVendor
-from simulator.vendors.assemblyai import SimulatedAssemblyAi
 from simulator.vendors.audio_markers import MarkedEar, MarkerArrival
-from simulator.vendors.azure import SimulatedAzure
-from simulator.vendors.azure_speech import SynthesisTiming
-from simulator.vendors.cartesia import SimulatedCartesia
-from simulator.vendors.cartesia_speech import SpeechTiming
 from simulator.vendors.certificate import make_certificate
-from simulator.vendors.deepgram import SimulatedDeepgram
-from simulator.vendors.deepgram_nova import ListenTiming
-from simulator.vendors.elevenlabs import SimulatedElevenLabs
-from simulator.vendors.elevenlabs_speech import GenerationTiming
-from simulator.vendors.gemini import GeminiVendor
-from simulator.vendors.google_recogniser import StreamTiming
-from simulator.vendors.google_speech import SimulatedGoogleSpeech, running_google_speech
-from simulator.vendors.google_voice import SynthesisTiming as GoogleTiming
+from simulator.vendors.chat_reply import ChatReply
 from simulator.vendors.known_speech import Ear, KnownSpeech, spread_words
-from simulator.vendors.openai import BASE_PATHS, ChatVendor
-from simulator.vendors.openai_stream import ChatReply
 from simulator.vendors.server import VendorState, running_vendor
-from simulator.vendors.soniox import SimulatedSoniox
-from simulator.vendors.soniox_speech import VoiceTiming
-from simulator.vendors.xai import SimulatedXai
+from vendors.anthropic.simulator import AnthropicVendor
+from vendors.assemblyai.simulator import SimulatedAssemblyAi
+from vendors.azure_speech.simulator import SimulatedAzure, SynthesisTiming
+from vendors.cartesia.simulator import SimulatedCartesia, SpeechTiming
+from vendors.deepgram.simulator import ListenTiming, SimulatedDeepgram
+from vendors.elevenlabs.simulator import GenerationTiming, SimulatedElevenLabs
+from vendors.google.simulator import GeminiVendor
+from vendors.google_speech.simulator import SimulatedGoogleSpeech, StreamTiming, running_google_speech
+from vendors.google_speech.simulator import SynthesisTiming as GoogleTiming
+from vendors.openai.simulator import BASE_PATHS, ChatVendor
+from vendors.soniox.simulator import SimulatedSoniox, VoiceTiming
+from vendors.xai.simulator import SimulatedXai
 
 FIGURES: Final = "figures.json"
 # Contexts and connections at once; an account that carries a benchmark has no limit that it would meet.

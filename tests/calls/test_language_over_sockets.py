@@ -9,12 +9,12 @@ from media.call.language_names import language_name
 from shared.events import AgentSaid, CallerSaid, LanguageSwitched
 from shared.plan import LanguagePlan, ProviderPlan, TurnPlan
 from simulator.vendors.server import VendorState
-from simulator.vendors.soniox_speech import SonioxSpeech, VoiceTiming
 from simulator.vendors.voice import speak
 from tests.calls.scripted_call import ScriptedCall, ScriptedModel
 from tests.calls.scripted_recogniser import LevelVoiceTrack
 from tests.media.providers.vendors.cartesia_servers import running_call
 from tests.simulator.vendors.soniox_callers import make_soniox
+from vendors.soniox.simulator import SonioxSpeech, VoiceTiming
 
 SPANISH = "quisiera reservar una mesa"
 

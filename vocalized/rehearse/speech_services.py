@@ -11,9 +11,9 @@ from control.db.scope import enter_platform
 from control.voice.catalogue.service import KeyChange, set_key
 from media.providers.local.host import running_engine
 from shared.secrets import Sealer
-from simulator.vendors.openai import BASE_PATHS, ChatVendor
-from simulator.vendors.openai_stream import ChatReply
+from simulator.vendors.chat_reply import ChatReply
 from simulator.vendors.server import running_vendor
+from vendors.openai.simulator import BASE_PATHS, ChatVendor
 from vocalized.rehearse.platform import Platform
 from vocalized.stack.key_settings import parse_key_settings
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from media.providers.ports import CALL_BEGAN_PROMPT, ChatRequest, Message, TextDelta, ToolCall, ToolSpec
 from media.providers.receptionist.llm import ReceptionistLanguageModel
-from simulator.vendors.openai_stream import ChatReply, ToolUse
+from simulator.vendors.chat_reply import ChatReply, ToolUse
 from vocalized.vendors.schema_reply import answer_by_schema, wants_schema
 
 _MODEL = ReceptionistLanguageModel()

@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from simulator.vendors.openai_stream import ChatReply
+from simulator.vendors.chat_reply import ChatReply
 
 
 def wants_schema(body: Mapping[str, Any]) -> bool:

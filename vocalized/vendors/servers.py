@@ -8,29 +8,22 @@ from typing import Final
 
 from aiohttp import web
 
-from simulator.vendors.anthropic import AnthropicVendor
-from simulator.vendors.assemblyai import SimulatedAssemblyAi
-from simulator.vendors.azure import SimulatedAzure
-from simulator.vendors.azure_speech import SynthesisTiming
-from simulator.vendors.cartesia import SimulatedCartesia
-from simulator.vendors.cartesia_speech import SpeechTiming
 from simulator.vendors.certificate import load_certificate
-from simulator.vendors.deepgram import SimulatedDeepgram
-from simulator.vendors.deepgram_aura import SpeakTiming
-from simulator.vendors.deepgram_nova import ListenTiming
-from simulator.vendors.documents import cartesia_documents, deepgram_documents, elevenlabs_documents
-from simulator.vendors.elevenlabs import SimulatedElevenLabs
-from simulator.vendors.elevenlabs_speech import GenerationTiming
-from simulator.vendors.gemini import GeminiVendor
-from simulator.vendors.google_speech import SimulatedGoogleSpeech, running_google_address
-from simulator.vendors.google_voice import SynthesisTiming as GoogleTiming
-from simulator.vendors.openai import ChatVendor
 from simulator.vendors.operation import VendorOperation
 from simulator.vendors.server import VendorState, running_vendor
-from simulator.vendors.soniox import SimulatedSoniox
-from simulator.vendors.soniox_speech import VoiceTiming
 from simulator.vendors.voice import SimulatedVoice
-from simulator.vendors.xai import SimulatedXai
+from vendors.anthropic.simulator import AnthropicVendor
+from vendors.assemblyai.simulator import SimulatedAssemblyAi
+from vendors.azure_speech.simulator import SimulatedAzure, SynthesisTiming
+from vendors.cartesia.simulator import SimulatedCartesia, SpeechTiming, cartesia_documents
+from vendors.deepgram.simulator import ListenTiming, SimulatedDeepgram, SpeakTiming, deepgram_documents
+from vendors.elevenlabs.simulator import GenerationTiming, SimulatedElevenLabs, elevenlabs_documents
+from vendors.google.simulator import GeminiVendor
+from vendors.google_speech.simulator import SimulatedGoogleSpeech, running_google_address
+from vendors.google_speech.simulator import SynthesisTiming as GoogleTiming
+from vendors.openai.simulator import ChatVendor
+from vendors.soniox.simulator import SimulatedSoniox, VoiceTiming
+from vendors.xai.simulator import SimulatedXai
 from vocalized.vendors.bill_totals import TotalledVendorState
 from vocalized.vendors.configuration import GOOGLE_SPEECH, ROLES, VendorsConfig
 from vocalized.vendors.local_ear import LocalEar, Recognise

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from shared.ids import new_id
-from simulator.vendors.cartesia import SimulatedCartesia
 from simulator.vendors.server import running_vendor
 from tests.platform.api import Api, running_api
 from tests.platform.chat_vendor import ChatVendor, chat_vendor
 from tests.platform.clients import Staff
+from vendors.cartesia.simulator import SimulatedCartesia
 
 KEY = "vendor-key-1"
 PATH = "/admin/providers"

@@ -14,12 +14,12 @@ from control.db.pool import open_pool
 from control.db.scope import enter_platform
 from shared.plan import CallPlan
 from shared.secrets import Sealer
-from simulator.vendors.deepgram import SimulatedDeepgram
 from simulator.vendors.server import running_vendor
 from tests.platform.api import Api, running_api
 from tests.platform.chat_vendor import ChatVendor, chat_vendor
 from tests.platform.clients import Reply, User
 from tests.platform.services import KEY as SECRET
+from vendors.deepgram.simulator import SimulatedDeepgram
 
 OWN = "vendor-key-1"
 

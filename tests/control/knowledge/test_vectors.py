@@ -23,12 +23,12 @@ from control.knowledge.search import KnowledgeQuery, KnowledgeSearch
 from control.knowledge.tasks import MOST_BATCHES, EmbeddingDuty
 from shared.egress import EgressGuard
 from simulator.vendors.faults import Fault
-from simulator.vendors.openai_embeddings import EmbeddingsVendor
 from simulator.vendors.server import running_vendor
 from tests.control.calls.call_platform import NOW, CallPlatform, open_call_platform
 from tests.control.knowledge.library import Library, make_library
 from tests.control.media_requests.ends import reference, running_api_process, running_node
 from tests.control.tools.tool_workspace import LOOPBACK
+from vendors.openai.simulator import EmbeddingsVendor
 from vocalized.services.postgres import Postgres
 
 CONCEPTS = {"fee": "cost", "costs": "cost", "cap": "crown"}
@@ -175,7 +175,7 @@ async def test_refused_document_waits_and_others_go_on(embedding: Embedding, mon
     library, other = await make_library(embedding.platform), await make_library(embedding.platform)
     await library.add("word " * 20)
     await other.add(CROWN)
-    monkeypatch.setattr("simulator.vendors.openai_embeddings.MOST_TOKENS", 10)
+    monkeypatch.setattr("vendors.openai.simulator.MOST_TOKENS", 10)
     assert await embedding.run_duty() == 2 and len(embedding.vendor.bodies) == 1
     assert await embedding.run_duty() == 0, "it is tried again after ten minutes, then after twenty"
     assert await embedding.run_duty(timedelta(minutes=11)) == 1 and len(embedding.vendor.bodies) == 1
@@ -189,7 +189,7 @@ async def test_refused_chunk_leaves_the_others_their_vectors(
 ) -> None:
     library = await make_library(embedding.platform)
     await library.add(f"# Long\n{'word ' * 40}\n\n# Crown\n{CROWN}\n\n# Parking\nParking is free.")
-    monkeypatch.setattr("simulator.vendors.openai_embeddings.MOST_TOKENS", 10)
+    monkeypatch.setattr("vendors.openai.simulator.MOST_TOKENS", 10)
     assert await embedding.run_duty() == 1 and await embedding.run_duty() == 0
     assert await embedding.platform.in_platform(lambda db: db.fetchval(VECTORS)) == 2
     assert [one.text for one in await embedding.find(library)] == [CROWN]

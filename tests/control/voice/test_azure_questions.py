@@ -13,10 +13,10 @@ from control.voice.role_check import check_roles
 from control.voice.routing.rules import VENDOR, Kind
 from shared.egress import EgressGuard
 from shared.errors import Invalid
-from simulator.vendors.azure import SimulatedAzure
 from simulator.vendors.faults import Fault, FaultKind
 from simulator.vendors.server import running_vendor
 from tests.control.agents.strategies import offer
+from vendors.azure_speech.simulator import SimulatedAzure
 
 KEY = "simulated-vendor-key"
 VOICE = "en-US-AvaMultilingualNeural"

@@ -14,13 +14,13 @@ from control.voice.routing.rules import VENDOR
 from shared.egress import EgressGuard
 from shared.errors import Invalid
 from shared.plan import ProviderPlan
-from simulator.vendors.anthropic import AnthropicVendor
+from simulator.vendors.chat_reply import ChatReply
 from simulator.vendors.faults import Fault, FaultKind
-from simulator.vendors.gemini import GeminiVendor
-from simulator.vendors.openai import ChatVendor
-from simulator.vendors.openai_stream import ChatReply
 from simulator.vendors.server import running_vendor
 from tests.control.agents.strategies import offer
+from vendors.anthropic.simulator import AnthropicVendor
+from vendors.google.simulator import GeminiVendor
+from vendors.openai.simulator import ChatVendor
 
 Vendor = ChatVendor | AnthropicVendor | GeminiVendor
 MODELS: dict[str, tuple[type[Any], str]] = {

@@ -11,10 +11,10 @@ from control.voice.keys import KeyedProvider, require_key
 from control.voice.probe import ProbeFailed, probe
 from control.voice.role_check import RoleRefused, check_roles
 from control.voice.routing.rules import VENDOR
-from simulator.vendors.documents import google_documents
 from simulator.vendors.google_account import make_key_file
 from simulator.vendors.server import VendorState, running_vendor
 from tests.control.agents.strategies import offer
+from vendors.google_speech.simulator import google_documents
 
 
 @pytest.fixture

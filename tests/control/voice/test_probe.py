@@ -15,11 +15,11 @@ from control.voice.keys import KeyedProvider
 from control.voice.probe import ProbeFailed, probe
 from control.voice.routing.rules import VENDOR
 from shared.errors import Invalid
-from simulator.vendors.documents import elevenlabs_documents
-from simulator.vendors.openai import BASE_PATHS, ChatVendor
 from simulator.vendors.openai_request import Flavour
 from simulator.vendors.server import VendorState, running_vendor
 from tests.control.agents.strategies import offer
+from vendors.elevenlabs.simulator import elevenlabs_documents
+from vendors.openai.simulator import BASE_PATHS, ChatVendor
 from vocalized.free_port import free_port
 
 SECRET = "sk-secret"

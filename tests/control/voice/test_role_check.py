@@ -20,13 +20,13 @@ from control.voice.role_check import can_check, check_roles
 from control.voice.routing.rules import VENDOR, Kind
 from shared.egress import EgressGuard
 from shared.errors import Invalid
-from simulator.vendors.cartesia import SimulatedCartesia
 from simulator.vendors.certificate import make_certificate
-from simulator.vendors.deepgram import SimulatedDeepgram
-from simulator.vendors.elevenlabs import SimulatedElevenLabs
 from simulator.vendors.faults import Fault, FaultKind, Role
 from simulator.vendors.server import reset_connection, running_vendor
 from tests.control.agents.strategies import offer
+from vendors.cartesia.simulator import SimulatedCartesia
+from vendors.deepgram.simulator import SimulatedDeepgram
+from vendors.elevenlabs.simulator import SimulatedElevenLabs
 
 KEY = "simulated-vendor-key"
 Vendor = SimulatedCartesia | SimulatedDeepgram | SimulatedElevenLabs

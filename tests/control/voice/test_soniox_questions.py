@@ -15,8 +15,8 @@ from shared.egress import EgressGuard
 from shared.errors import Invalid
 from simulator.vendors.faults import Fault, FaultKind
 from simulator.vendors.server import running_vendor
-from simulator.vendors.soniox import SimulatedSoniox
 from tests.control.agents.strategies import offer
+from vendors.soniox.simulator import SimulatedSoniox
 
 KEY = "simulated-vendor-key"
 Running = tuple[SimulatedSoniox, str]

@@ -15,11 +15,11 @@ from control.voice.socket_errors import find_error_status
 from control.voice.speech_questions import make_question
 from shared.egress import EgressGuard
 from shared.errors import Invalid
-from simulator.vendors.assemblyai import SimulatedAssemblyAi
 from simulator.vendors.faults import Fault, FaultKind
 from simulator.vendors.server import running_vendor
-from simulator.vendors.xai import SimulatedXai
 from tests.control.agents.strategies import offer
+from vendors.assemblyai.simulator import SimulatedAssemblyAi
+from vendors.xai.simulator import SimulatedXai
 
 KEY = "simulated-vendor-key"
 Running = tuple[SimulatedAssemblyAi, str]

@@ -15,8 +15,8 @@ from media.providers.chain.deadlines import Deadlines
 from media.providers.pipecat.process import PipecatProcess
 from shared.events import CallEnded, CallerSaid, ProviderFailed
 from shared.plan import CallPlan, decode_plan
+from simulator.vendors.chat_reply import ChatReply
 from simulator.vendors.known_speech import KnownRecording, spread_words
-from simulator.vendors.openai_stream import ChatReply
 from simulator.vendors.voice import find_words, speak
 from tests.media.providers.pipecat.simulated import PipecatVendors, running_vendors
 from tests.media.server.conftest import WorkerSetup

@@ -11,13 +11,13 @@ from media.call import caller_turns
 from shared.events import AgentSaid, CallerSaid
 from shared.plan import CallPlan, decode_plan
 from simulator.vendors.certificate import ServerCertificate, make_certificate
-from simulator.vendors.deepgram import SimulatedDeepgram
 from simulator.vendors.known_speech import Ear, KnownRecording, KnownSpeech, spread_words
 from tests.media.server import phone as phones
 from tests.media.server.conftest import PLAN, WorkerSetup
 from tests.media.server.phone import Phone
 from tests.media.server.test_connection import events_of
 from tests.simulator.vendors.deepgram_clients import QUICK, running_deepgram
+from vendors.deepgram.simulator import SimulatedDeepgram
 
 HEARD = "and so my fellow americans"
 BEFORE_MS = 500

@@ -2,11 +2,10 @@
 
 from typing import Any
 
-from simulator.vendors.assemblyai import SimulatedAssemblyAi
-from simulator.vendors.assemblyai_session import StreamTiming
 from simulator.vendors.known_speech import Ear, KnownRecording, KnownSpeech, KnownWord
 from simulator.vendors.server import VendorState
 from simulator.vendors.voice import speak, word_times
+from vendors.assemblyai.simulator import SimulatedAssemblyAi, StreamTiming
 
 
 def make_assemblyai(*texts: str, key: str = "key-a", **fields: Any) -> SimulatedAssemblyAi:

@@ -1,12 +1,9 @@
 """Simulated Azures that know what is said to them."""
 
-from simulator.vendors.azure import SimulatedAzure
-from simulator.vendors.azure_recogniser import ListenTiming
-from simulator.vendors.azure_socket import VendorLimits
-from simulator.vendors.azure_speech import SynthesisTiming
 from simulator.vendors.known_speech import Ear, KnownRecording, KnownSpeech, KnownWord
 from simulator.vendors.server import VendorState
 from simulator.vendors.voice import speak, word_times
+from vendors.azure_speech.simulator import ListenTiming, SimulatedAzure, SynthesisTiming, VendorLimits
 
 QUICK = ListenTiming(result_s=0.001)
 FAST = SynthesisTiming(first_audio_ms=5, chunk_ms=200, speed=200)

@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Callable
 
 from simulator.carrier.mulaw import FRAME, SILENCE
-from simulator.vendors.cartesia_recogniser import CartesiaRecognisers, RecogniserTiming
 from simulator.vendors.known_speech import Ear, KnownRecording, KnownSpeech, KnownWord
 from simulator.vendors.server import VendorState
 from simulator.vendors.voice import speak, word_times
+from vendors.cartesia.simulator import CartesiaRecognisers, RecogniserTiming
 
 QUICK_RECOGNISERS = RecogniserTiming(final_s=0.01, result_s=0.001)
 

@@ -9,11 +9,10 @@ from deepgram import AsyncDeepgramClient, DeepgramClientEnvironment
 
 from simulator.carrier.mulaw import FRAME, SILENCE
 from simulator.vendors.certificate import ServerCertificate
-from simulator.vendors.deepgram import SimulatedDeepgram
-from simulator.vendors.deepgram_nova import ListenTiming
 from simulator.vendors.known_speech import Ear, KnownRecording, KnownSpeech, KnownWord
 from simulator.vendors.server import running_vendor
 from simulator.vendors.voice import speak, word_times
+from vendors.deepgram.simulator import ListenTiming, SimulatedDeepgram
 
 QUICK = ListenTiming(interim_ms=100, result_s=0.005)
 

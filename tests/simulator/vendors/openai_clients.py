@@ -24,8 +24,8 @@ from pipecat.services.xai.llm import GrokLLMService
 from pipecat.workers.runner import WorkerRunner
 
 from simulator.vendors.certificate import ServerCertificate, make_certificate
-from simulator.vendors.openai import BASE_PATHS, ChatVendor
 from simulator.vendors.server import running_vendor
+from vendors.openai.simulator import BASE_PATHS, ChatVendor
 
 LIMIT_S: Final = 30.0
 API_VERSION: Final = "2024-10-21"

@@ -2,9 +2,8 @@
 
 from simulator.vendors.known_speech import Ear, KnownRecording, KnownSpeech, KnownWord
 from simulator.vendors.server import VendorState
-from simulator.vendors.soniox import SimulatedSoniox
-from simulator.vendors.soniox_session import TokenTiming
 from simulator.vendors.voice import speak, word_times
+from vendors.soniox.simulator import SimulatedSoniox, TokenTiming
 
 
 def make_soniox(*texts: str, key: str = "key-a") -> SimulatedSoniox:

@@ -10,13 +10,13 @@ from aiohttp import WSMsgType
 from pipecat.frames.frames import Frame, InterimTranscriptionFrame, TranscriptionFrame
 
 from simulator.carrier.mulaw import decode
-from simulator.vendors.assemblyai import SimulatedAssemblyAi
 from simulator.vendors.certificate import make_certificate
 from simulator.vendors.server import running_vendor
 from tests.simulator.vendors.assemblyai_callers import make_assemblyai
 from tests.simulator.vendors.cartesia_callers import caller_frames, wait_for
 from tests.simulator.vendors.pipecat_assemblyai import AssemblyAISTTService
 from tests.simulator.vendors.pipecat_services import run_service
+from vendors.assemblyai.simulator import SimulatedAssemblyAi
 
 TEXT = "i would like to book a table for seven"
 QUERY = {"speech_model": "universal-streaming-english", "encoding": "pcm_mulaw", "sample_rate": "8000"}

@@ -15,11 +15,10 @@ import aiohttp
 import pytest
 
 from simulator.carrier.mulaw import SILENCE, decode
-from simulator.vendors.azure import SimulatedAzure
-from simulator.vendors.azure_socket import VendorLimits
 from simulator.vendors.server import running_vendor
 from simulator.vendors.voice import find_words, speak, words
 from tests.simulator.vendors.azure_callers import make_azure
+from vendors.azure_speech.simulator import SimulatedAzure, VendorLimits
 
 TEXT = "i would like to book a table"
 SPOKEN = "Good morning, how can I help you?"

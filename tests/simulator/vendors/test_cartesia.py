@@ -6,13 +6,11 @@ from pathlib import Path
 import pytest
 from cartesia import AsyncCartesia
 
-from simulator.vendors.cartesia import SimulatedCartesia
-from simulator.vendors.cartesia_recogniser import RecogniserTiming
-from simulator.vendors.cartesia_speech import SpeechTiming
 from simulator.vendors.certificate import make_certificate
 from simulator.vendors.known_speech import HeardWord
 from simulator.vendors.script import ScriptedEar
 from simulator.vendors.server import running_vendor
+from vendors.cartesia.simulator import RecogniserTiming, SimulatedCartesia, SpeechTiming
 
 TEXT = "This is one round."
 

@@ -10,12 +10,12 @@ from cartesia import AsyncCartesia
 from pipecat.frames.frames import Frame, InterimTranscriptionFrame, TranscriptionFrame
 
 from simulator.carrier.mulaw import decode
-from simulator.vendors.cartesia_recogniser import CartesiaRecognisers
 from simulator.vendors.certificate import make_certificate
 from simulator.vendors.server import running_vendor
 from tests.simulator.vendors.cartesia_callers import caller_frames, make_recognisers, wait_for
 from tests.simulator.vendors.pipecat_cartesia import CartesiaSTTService, CartesiaTurnsSTTService
 from tests.simulator.vendors.pipecat_services import run_service
+from vendors.cartesia.simulator import CartesiaRecognisers
 
 TEXT = "i would like to book a table for seven"
 AUDIO: dict[str, Any] = {"encoding": "pcm_mulaw", "model": "ink-2", "sample_rate": 8_000}

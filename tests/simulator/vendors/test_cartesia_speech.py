@@ -12,13 +12,13 @@ from cartesia.types.websocket_response import Chunk, Done, Error, FlushDone, Tim
 from pipecat.frames.frames import TTSAudioRawFrame, TTSStoppedFrame, TTSTextFrame
 
 from simulator.carrier.mulaw import decode
-from simulator.vendors.cartesia_speech import CartesiaSpeech, SpeechTiming
 from simulator.vendors.certificate import make_certificate
 from simulator.vendors.faults import Fault
 from simulator.vendors.server import VendorState, running_vendor
 from simulator.vendors.voice import find_words, words
 from tests.simulator.vendors.pipecat_cartesia import CartesiaTTSService
 from tests.simulator.vendors.pipecat_services import run_voice
+from vendors.cartesia.simulator import CartesiaSpeech, SpeechTiming
 
 TEXT = "Good morning, how can I help you?"
 FAST = SpeechTiming(first_audio_ms=5, chunk_ms=200, speed=200, max_buffer_ms=60, context_ms=50)

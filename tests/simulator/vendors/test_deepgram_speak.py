@@ -13,10 +13,10 @@ from pipecat.frames.frames import Frame, TTSAudioRawFrame, TTSStoppedFrame
 
 from simulator.carrier.mulaw import decode
 from simulator.vendors.certificate import make_certificate
-from simulator.vendors.deepgram_aura import SpeakTiming
 from simulator.vendors.voice import find_words, words
 from tests.simulator.vendors.deepgram_clients import make_deepgram, running_deepgram, sdk_client, wait_until
 from tests.simulator.vendors.pipecat_services import run_voice
+from vendors.deepgram.simulator import SpeakTiming
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:websockets:DeprecationWarning"),

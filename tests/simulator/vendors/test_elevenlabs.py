@@ -25,9 +25,6 @@ from pipecat.frames.frames import (
 
 from simulator.carrier.mulaw import decode
 from simulator.vendors.certificate import ServerCertificate, make_certificate
-from simulator.vendors.elevenlabs import SimulatedElevenLabs
-from simulator.vendors.elevenlabs_scribe import ScribeTiming
-from simulator.vendors.elevenlabs_speech import GenerationTiming
 from simulator.vendors.faults import Fault
 from simulator.vendors.known_speech import Ear, KnownRecording, KnownSpeech, KnownWord
 from simulator.vendors.server import running_vendor
@@ -35,6 +32,7 @@ from simulator.vendors.voice import find_words, speak, word_times, words
 from tests.simulator.vendors.cartesia_callers import caller_frames
 from tests.simulator.vendors.pipecat_elevenlabs import ElevenLabsRealtimeSTTService, ElevenLabsTTSService
 from tests.simulator.vendors.pipecat_services import run_service, run_voice
+from vendors.elevenlabs.simulator import GenerationTiming, ScribeTiming, SimulatedElevenLabs
 
 TEXT = "Good morning, how can I help you?"
 HEARD = "i would like to book a table"

@@ -19,10 +19,9 @@ from grpc import aio
 from simulator.carrier.mulaw import SILENCE, decode
 from simulator.vendors.certificate import ServerCertificate, make_certificate
 from simulator.vendors.google_account import PROJECT, make_key_file
-from simulator.vendors.google_recogniser import StreamTiming
-from simulator.vendors.google_speech import SimulatedGoogleSpeech, running_google_speech
 from simulator.vendors.voice import find_words, speak, words
 from tests.media.providers.vendors.google_servers import QUICK, make_google
+from vendors.google_speech.simulator import SimulatedGoogleSpeech, StreamTiming, running_google_speech
 
 HEARD = "i would like to book a table"
 TEXT = "Good morning, how can I help you?"

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from simulator.vendors import anthropic_request, gemini_request
-from simulator.vendors.anthropic_request import MessagesRefusal
-from simulator.vendors.gemini_request import GeminiRefusal
+from vendors.anthropic import simulator as anthropic_simulator
+from vendors.anthropic.simulator import MessagesRefusal
+from vendors.google import simulator as google_simulator
+from vendors.google.simulator import GeminiRefusal
 
 USE = {"type": "tool_use", "id": "toolu_1", "name": "book", "input": {}}
 RESULT = {"type": "tool_result", "tool_use_id": "toolu_1", "content": "booked"}
@@ -40,8 +41,8 @@ def gemini() -> dict[str, Any]:
 
 
 def test_a_right_request_is_taken() -> None:
-    anthropic_request.check_body(claude())
-    gemini_request.check_body("gemini-3.5-flash-lite", gemini(), {"c2ln"})
+    anthropic_simulator.check_body(claude())
+    google_simulator.check_body("gemini-3.5-flash-lite", gemini(), {"c2ln"})
 
 
 @pytest.mark.parametrize(
@@ -72,22 +73,22 @@ def test_anthropic_refuses(change: Change, words: str) -> None:
     body = claude()
     change(body)
     with pytest.raises(MessagesRefusal) as raised:
-        anthropic_request.check_body(body)
+        anthropic_simulator.check_body(body)
     assert raised.value.status == 400
     assert words in raised.value.message
 
 
 def test_anthropic_s_older_version_takes_a_temperature_unless_the_model_does_not() -> None:
-    body, version = {**claude(), "temperature": 0.5}, anthropic_request.check_version("2023-06-01")
-    anthropic_request.check_body(body, version=version)
+    body, version = {**claude(), "temperature": 0.5}, anthropic_simulator.check_version("2023-06-01")
+    anthropic_simulator.check_body(body, version=version)
     with pytest.raises(MessagesRefusal, match="is deprecated"):
-        anthropic_request.check_body(body, version=version, fixed_temperature=True)
+        anthropic_simulator.check_body(body, version=version, fixed_temperature=True)
 
 
 @pytest.mark.parametrize("version", [None, "2026-10-22"])
 def test_anthropic_refuses_an_unknown_version(version: str | None) -> None:
     with pytest.raises(MessagesRefusal, match="anthropic-version"):
-        anthropic_request.check_version(version)
+        anthropic_simulator.check_version(version)
 
 
 @pytest.mark.parametrize(
@@ -113,7 +114,7 @@ def test_gemini_refuses(change: Change, words: str) -> None:
     body = gemini()
     change(body)
     with pytest.raises(GeminiRefusal) as raised:
-        gemini_request.check_body("gemini-3.5-flash-lite", body, {"c2ln"})
+        google_simulator.check_body("gemini-3.5-flash-lite", body, {"c2ln"})
     assert raised.value.status == 400
     assert words in raised.value.message
 
@@ -121,4 +122,4 @@ def test_gemini_refuses(change: Change, words: str) -> None:
 def test_a_level_of_thinking_is_refused_by_models_with_a_budget() -> None:
     body = {**gemini(), "generationConfig": {"thinkingConfig": {"thinkingLevel": "low"}}}
     with pytest.raises(GeminiRefusal, match="Thinking level"):
-        gemini_request.check_body("gemini-2.5-flash", body, ())
+        google_simulator.check_body("gemini-2.5-flash", body, ())

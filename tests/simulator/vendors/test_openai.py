@@ -11,11 +11,11 @@ from pipecat.frames.frames import LLMTextFrame, MetricsFrame
 from pipecat.metrics.metrics import LLMUsageMetricsData
 from pipecat.processors.aggregators.llm_context import LLMContext
 
+from simulator.vendors.chat_reply import ChatReply, ToolUse
 from simulator.vendors.faults import Fault, FaultKind
-from simulator.vendors.openai import ChatVendor
 from simulator.vendors.openai_request import Flavour
-from simulator.vendors.openai_stream import ChatReply, ToolUse
 from tests.simulator.vendors.openai_clients import official_client, pipecat_service, run_model, running_chat
+from vendors.openai.simulator import ChatVendor
 
 FLAVOURS: tuple[Flavour, ...] = get_args(Flavour)
 TEXT = "We are open from nine to five."

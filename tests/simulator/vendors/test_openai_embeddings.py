@@ -11,8 +11,8 @@ import pytest
 
 from simulator.vendors.certificate import make_certificate
 from simulator.vendors.faults import Fault, FaultKind
-from simulator.vendors.openai_embeddings import EmbeddingsVendor
 from simulator.vendors.server import running_vendor
+from vendors.openai.simulator import EmbeddingsVendor
 
 
 @asynccontextmanager

@@ -8,10 +8,12 @@ import pytest
 from cryptography import x509
 
 from simulator.vendors.certificate import make_certificate
-from simulator.vendors.documents import cartesia_documents, deepgram_documents, elevenlabs_documents
 from simulator.vendors.faults import Fault
 from simulator.vendors.operation import FaultInvalid, VendorOperation, read_fault
 from simulator.vendors.server import VendorState, running_vendor
+from vendors.cartesia.simulator import cartesia_documents
+from vendors.deepgram.simulator import deepgram_documents
+from vendors.elevenlabs.simulator import elevenlabs_documents
 
 
 async def request(url: str, method: str, path: str, body: Any = None) -> tuple[int, Any]:

@@ -16,13 +16,13 @@ from pipecat.frames.frames import (
 from simulator.carrier.mulaw import decode
 from simulator.vendors.certificate import make_certificate
 from simulator.vendors.server import running_vendor
-from simulator.vendors.soniox import PATH
-from simulator.vendors.soniox_speech import PATH as VOICE_PATH
 from simulator.vendors.voice import find_words, words
 from tests.simulator.vendors.cartesia_callers import caller_frames
 from tests.simulator.vendors.pipecat_services import run_service, run_voice
 from tests.simulator.vendors.pipecat_soniox import SonioxSTTService, SonioxTTSService
 from tests.simulator.vendors.soniox_callers import make_soniox
+from vendors.soniox.simulator import LISTEN_PATH
+from vendors.soniox.simulator import SPEAK_PATH as VOICE_PATH
 
 TEXT = "i would like to book a table for seven"
 
@@ -35,7 +35,10 @@ async def test_pipecats_service_hears_the_words_by_the_vendors_endpoint(
     server = make_soniox(TEXT)
     async with running_vendor(server.routes(), certificate) as address:
         service = SonioxSTTService(
-            api_key=server.state.key, url=f"wss://{address}{PATH}", sample_rate=8_000, vad_force_turn_endpoint=False
+            api_key=server.state.key,
+            url=f"wss://{address}{LISTEN_PATH}",
+            sample_rate=8_000,
+            vad_force_turn_endpoint=False,
         )
         audio = [decode(frame).astype("<i2").tobytes() for frame in caller_frames(TEXT, 900)]
         pushed = await run_service(service, audio, lambda frames: _is_heard(frames))

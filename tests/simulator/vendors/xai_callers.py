@@ -3,7 +3,7 @@
 from simulator.vendors.known_speech import Ear, KnownRecording, KnownSpeech, KnownWord
 from simulator.vendors.server import VendorState
 from simulator.vendors.voice import speak, word_times
-from simulator.vendors.xai import SimulatedXai, TranscriptTiming
+from vendors.xai.simulator import SimulatedXai, TranscriptTiming
 
 
 def make_xai(*texts: str, key: str = "key-a") -> SimulatedXai:

@@ -7,9 +7,9 @@ from media.command import VENDORS
 from media.providers.vendor import VendorResources
 from media.providers.warm_http import make_session
 from simulator.vendors.certificate import make_certificate
-from simulator.vendors.gemini import GeminiVendor
 from simulator.vendors.server import running_vendor
 from tests.control.agents.strategies import offer
+from vendors.google.simulator import GeminiVendor
 from vocalized.doctor.provider_requests import MAX_TOKENS
 from vocalized.doctor.provider_trials import TrialOptions, try_accounts
 

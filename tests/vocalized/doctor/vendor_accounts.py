@@ -11,17 +11,17 @@ from media.command import VENDORS
 from media.providers.vendor import VendorResources
 from media.providers.warm_http import make_session
 from simulator.carrier.mulaw import SILENCE
-from simulator.vendors.cartesia import SimulatedCartesia
 from simulator.vendors.certificate import make_certificate
-from simulator.vendors.deepgram import SimulatedDeepgram
-from simulator.vendors.elevenlabs import SimulatedElevenLabs
+from simulator.vendors.chat_reply import ChatReply
 from simulator.vendors.known_speech import Ear
-from simulator.vendors.openai import ChatVendor
-from simulator.vendors.openai_stream import ChatReply
 from simulator.vendors.server import VendorState, running_vendor
 from simulator.vendors.voice import speak
 from tests.control.agents.strategies import offer
 from tests.simulator.vendors.deepgram_clients import known_speech
+from vendors.cartesia.simulator import SimulatedCartesia
+from vendors.deepgram.simulator import SimulatedDeepgram
+from vendors.elevenlabs.simulator import SimulatedElevenLabs
+from vendors.openai.simulator import ChatVendor
 from vocalized.doctor.provider_trials import ProviderTrial, TrialOptions, try_accounts
 
 KEY = "sk-abcdefghijklmnop-secret"

@@ -16,7 +16,7 @@ from media.call.transcript import RUNNING_RESULT
 from simulator.carrier.mulaw import FRAME_MS, encode
 from simulator.carrier.prepared_turn import PreparedTurn
 from simulator.carrier.script import AfterAgent
-from simulator.vendors.openai_stream import ChatReply
+from simulator.vendors.chat_reply import ChatReply
 from vocalized.rehearse.report import replace_section
 from vocalized.rehearse.stored_call import StoredCall
 from vocalized.rehearse.tools.cases import COLLEAGUE, STRANGER, ToolCase

@@ -12,12 +12,11 @@ from control.db.pool import open_pool
 from control.db.scope import enter_platform
 from control.voice.catalogue.service import KeyChange, set_key
 from shared.secrets import Sealer
-from simulator.vendors.cartesia import SimulatedCartesia
-from simulator.vendors.cartesia_speech import SpeechTiming
-from simulator.vendors.deepgram import SimulatedDeepgram
-from simulator.vendors.openai import BASE_PATHS, ChatVendor
-from simulator.vendors.openai_stream import ChatReply
+from simulator.vendors.chat_reply import ChatReply
 from simulator.vendors.server import running_vendor
+from vendors.cartesia.simulator import SimulatedCartesia, SpeechTiming
+from vendors.deepgram.simulator import SimulatedDeepgram
+from vendors.openai.simulator import BASE_PATHS, ChatVendor
 from vocalized.rehearse.failover.conversation import Conversation
 from vocalized.rehearse.failover.vendors import FIRST_TOKEN_S, MOST_CONTEXTS, TOKEN_S
 from vocalized.rehearse.platform import Platform

@@ -13,8 +13,8 @@ from simulator.carrier.audio_clip import Clip, read_clip
 from simulator.carrier.audio_level import Span
 from simulator.carrier.prepared_turn import PreparedTurn, prepare_turns
 from simulator.carrier.script import Play, Script, Turn, When
+from simulator.vendors.chat_reply import ChatReply
 from simulator.vendors.known_speech import Ear, KnownSpeech, spread_words
-from simulator.vendors.openai_stream import ChatReply
 
 SAMPLE: Final = Path("config/samples/jfk.flac")
 # Start and end of three phrases of the recording, in ms, by its level (within 20 dB of the loudest).

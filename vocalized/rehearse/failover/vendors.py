@@ -6,28 +6,25 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from shared.plan import ProviderPlan
-from simulator.vendors import anthropic_request, gemini_request
-from simulator.vendors.anthropic import AnthropicVendor
-from simulator.vendors.assemblyai import SimulatedAssemblyAi
-from simulator.vendors.azure import SimulatedAzure
-from simulator.vendors.azure_speech import SynthesisTiming
-from simulator.vendors.cartesia import SimulatedCartesia
-from simulator.vendors.cartesia_speech import SpeechTiming
 from simulator.vendors.certificate import ServerCertificate
-from simulator.vendors.deepgram import SimulatedDeepgram
-from simulator.vendors.elevenlabs import SimulatedElevenLabs
-from simulator.vendors.elevenlabs_speech import GenerationTiming
+from simulator.vendors.chat_reply import ChatReply
 from simulator.vendors.faults import Role
-from simulator.vendors.gemini import GeminiVendor
-from simulator.vendors.google_speech import SimulatedGoogleSpeech, running_google_speech
 from simulator.vendors.known_speech import Ear
-from simulator.vendors.openai import BASE_PATHS, ChatVendor
 from simulator.vendors.openai_request import Flavour
-from simulator.vendors.openai_stream import ChatReply
 from simulator.vendors.server import VendorState, running_vendor
-from simulator.vendors.soniox import SimulatedSoniox
-from simulator.vendors.soniox_speech import VoiceTiming
-from simulator.vendors.xai import SimulatedXai
+from vendors.anthropic import simulator as anthropic_simulator
+from vendors.anthropic.simulator import AnthropicVendor
+from vendors.assemblyai.simulator import SimulatedAssemblyAi
+from vendors.azure_speech.simulator import SimulatedAzure, SynthesisTiming
+from vendors.cartesia.simulator import SimulatedCartesia, SpeechTiming
+from vendors.deepgram.simulator import SimulatedDeepgram
+from vendors.elevenlabs.simulator import GenerationTiming, SimulatedElevenLabs
+from vendors.google import simulator as google_simulator
+from vendors.google.simulator import GeminiVendor
+from vendors.google_speech.simulator import SimulatedGoogleSpeech, running_google_speech
+from vendors.openai.simulator import BASE_PATHS, ChatVendor
+from vendors.soniox.simulator import SimulatedSoniox, VoiceTiming
+from vendors.xai.simulator import SimulatedXai
 from vocalized.rehearse.failover.conversation import reply_to
 
 ServerName = Literal[
@@ -148,9 +145,9 @@ class VendorAccounts:
         """The requests that a language model accepted, as ones of chat completions."""
         vendor = self.models[PROVIDERS[provider].server]
         if isinstance(vendor, AnthropicVendor):
-            return [anthropic_request.to_chat_body(body) for body in vendor.bodies]
+            return [anthropic_simulator.to_chat_body(body) for body in vendor.bodies]
         if isinstance(vendor, GeminiVendor):
-            return [gemini_request.to_chat_body(body) for body in vendor.bodies]
+            return [google_simulator.to_chat_body(body) for body in vendor.bodies]
         return vendor.bodies
 
     def plan(self, provider: str) -> ProviderPlan:

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from media.call.transcript import RUNNING_RESULT
 from shared.plan import ToolPlan
-from simulator.vendors.openai_stream import ChatReply, ToolUse
+from simulator.vendors.chat_reply import ChatReply, ToolUse
 from vocalized.rehearse.failover.conversation import heard_turns
 
 SLOW_TOOL: Final = "ask_kitchen"

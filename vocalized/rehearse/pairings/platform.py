@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from simulator.vendors.certificate import make_certificate
-from simulator.vendors.openai_stream import ChatReply
+from simulator.vendors.chat_reply import ChatReply
 from vocalized.rehearse.failover.cell_call import CallSetting
 from vocalized.rehearse.failover.conversation import read_conversation, reply_to
 from vocalized.rehearse.failover.nodes import running_nodes

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from media.call.transcript import RUNNING_RESULT
-from simulator.vendors.openai_stream import ChatReply, ToolUse
+from simulator.vendors.chat_reply import ChatReply, ToolUse
 
 # What the model answers, from the results of the tools that it has called in this call.
 Script = Callable[[Sequence[str]], ChatReply]

@@ -16,7 +16,7 @@ from simulator.carrier.script import Say, Turn
 from simulator.carrier.script import Script as CallerScript
 from simulator.integrations.google_calendar import GoogleCalendars
 from simulator.integrations.server import IntegrationFaultKind
-from simulator.vendors.openai_stream import ChatReply
+from simulator.vendors.chat_reply import ChatReply
 from vocalized.caller.local_speech import load_voice
 from vocalized.caller.voice import CallerVoice
 from vocalized.rehearse.platform import Platform

@@ -12,7 +12,7 @@ import numpy as np
 from simulator.carrier.mulaw import encode
 from simulator.carrier.network.phone_network import CallEvent, CallOutcome, PhoneNetwork, Subscriber
 from simulator.carrier.prepared_turn import PreparedTurn
-from simulator.vendors.openai_stream import ChatReply, ToolUse
+from simulator.vendors.chat_reply import ChatReply, ToolUse
 from vocalized.caller.local_speech import load_voice
 from vocalized.rehearse.platform import Platform
 from vocalized.rehearse.speech_services import running_model, running_speech

@@ -17,11 +17,11 @@ from control.calls.records.rules import AdmittedCall
 from control.voice.catalogue.service import KeyChange, set_key
 from shared.egress import EgressGuard
 from shared.events import Event
-from simulator.vendors.openai import ChatVendor
-from simulator.vendors.openai_stream import ChatReply
+from simulator.vendors.chat_reply import ChatReply
 from simulator.vendors.server import running_vendor
 from tests.control.calls.call_platform import SEALER, CallPlatform
 from tests.control.calls.consumed_events import conversation_events, encoded_event
+from vendors.openai.simulator import ChatVendor
 
 PROVIDER = "analyst"
 FINDINGS: Mapping[str, Any] = {

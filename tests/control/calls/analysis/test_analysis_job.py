@@ -12,9 +12,8 @@ from control.calls.analysis.tasks import RETRY_AFTER_S
 from control.voice.keys import seal_key
 from shared.egress import EgressGuard
 from shared.events import CallerSaid
+from simulator.vendors.chat_reply import ChatReply
 from simulator.vendors.faults import Fault, FaultKind
-from simulator.vendors.openai import ChatVendor
-from simulator.vendors.openai_stream import ChatReply
 from tests.control.calls.analysis.analysed_call import (
     FINDINGS,
     PROVIDER,
@@ -28,6 +27,7 @@ from tests.control.calls.analysis.analysed_call import (
 )
 from tests.control.calls.call_platform import SEALER, CallPlatform
 from tests.control.calls.consumed_events import delete_marks, marked_days
+from vendors.openai.simulator import ChatVendor
 
 CRITERION = {"success_criterion": "The caller learned the hours"}
 HOURS = {

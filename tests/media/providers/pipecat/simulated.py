@@ -5,13 +5,13 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from simulator.vendors.chat_reply import ChatReply
 from simulator.vendors.known_speech import Ear, KnownRecording, KnownSpeech
-from simulator.vendors.openai_responses import ResponsesVendor
-from simulator.vendors.openai_stream import ChatReply
 from simulator.vendors.rime import SimulatedRime
 from simulator.vendors.script import Hearing
 from simulator.vendors.server import VendorState, running_vendor
-from simulator.vendors.soniox import SimulatedSoniox
+from vendors.openai.simulator import ResponsesVendor
+from vendors.soniox.simulator import SimulatedSoniox
 
 KEY = "sk-only-for-this-test-5f2c"
 GREETING = "Good morning, what can I do for you?"

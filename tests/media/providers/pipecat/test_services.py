@@ -31,9 +31,9 @@ from media.providers.ports import (
 )
 from shared.events import ProviderFailed, UsageRecorded
 from shared.plan import decode_plan
+from simulator.vendors.chat_reply import ChatReply, ToolUse
 from simulator.vendors.faults import Fault, FaultKind, Role
 from simulator.vendors.known_speech import KnownRecording, KnownWord
-from simulator.vendors.openai_stream import ChatReply, ToolUse
 from simulator.vendors.voice import speak, word_times
 from tests.media.providers.pipecat.simulated import GREETING, KEY, PipecatVendors, running_vendors
 

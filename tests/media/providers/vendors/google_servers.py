@@ -12,13 +12,11 @@ from media.command import VENDORS
 from media.providers.factory import ProviderFactory
 from simulator.vendors.certificate import make_certificate
 from simulator.vendors.google_account import make_key_file
-from simulator.vendors.google_recogniser import StreamTiming
-from simulator.vendors.google_speech import SimulatedGoogleSpeech, running_google_speech
-from simulator.vendors.google_voice import SynthesisTiming
 from simulator.vendors.known_speech import Ear, KnownRecording, KnownSpeech, KnownWord
 from simulator.vendors.server import VendorState
 from simulator.vendors.voice import speak, word_times
 from tests.media.providers.vendors.cartesia_servers import DEADLINES, CartesiaCall
+from vendors.google_speech.simulator import SimulatedGoogleSpeech, StreamTiming, SynthesisTiming, running_google_speech
 
 QUICK = StreamTiming(final_s=0.01, interim_s=0.001)
 FAST = SynthesisTiming(first_audio_s=0.01, speed=100)

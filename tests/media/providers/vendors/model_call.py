@@ -14,12 +14,12 @@ from media.providers.ports import ChatRequest, LanguageModelEvent, TextDelta, To
 from media.providers.warm_http import make_connector
 from shared.events import ProviderFailed, UsageRecorded
 from shared.plan import decode_plan
-from simulator.vendors.anthropic import AnthropicVendor
 from simulator.vendors.certificate import ServerCertificate
-from simulator.vendors.gemini import GeminiVendor
 from simulator.vendors.server import running_vendor
 from vendors.anthropic import media as anthropic_media
+from vendors.anthropic.simulator import AnthropicVendor
 from vendors.google import media as google_media
+from vendors.google.simulator import GeminiVendor
 from vendors.standin import media as standin_media
 
 ModelVendor = AnthropicVendor | GeminiVendor

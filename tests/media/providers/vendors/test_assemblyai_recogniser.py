@@ -10,13 +10,13 @@ import pytest
 
 from media.providers.ports import ProviderError, SpeechToTextEvent, TurnSignal
 from simulator.carrier.mulaw import FRAME, SILENCE
-from simulator.vendors.assemblyai import SimulatedAssemblyAi
 from simulator.vendors.faults import Fault
 from simulator.vendors.voice import word_times
 from tests.media.providers.vendors.cartesia_servers import running_call
 from tests.media.providers.vendors.recogniser_harness import NEXT, TEXT, Caller, RecogniserHarness
 from tests.simulator.vendors.assemblyai_callers import make_assemblyai
 from tests.simulator.vendors.cartesia_callers import caller_frames, wait_for
+from vendors.assemblyai.simulator import SimulatedAssemblyAi
 
 ENGLISH = "universal-streaming-english"
 UNIVERSAL_3 = "universal-3-6-pro"

@@ -12,9 +12,6 @@ import pytest
 from media.providers.ports import ProviderError, RecognisedText, SpeechToTextEvent, SpeechToTextFailed
 from media.providers.vendor import ProviderSetup
 from simulator.carrier.mulaw import FRAME, SILENCE
-from simulator.vendors.azure import SimulatedAzure
-from simulator.vendors.azure_recogniser import ListenTiming, find_phrases
-from simulator.vendors.azure_socket import VendorLimits
 from simulator.vendors.faults import Fault
 from simulator.vendors.voice import word_times
 from tests.media.providers.vendors.cartesia_servers import running_call
@@ -23,6 +20,7 @@ from tests.simulator.vendors.azure_callers import QUICK, make_azure
 from tests.simulator.vendors.cartesia_callers import caller_frames, wait_for
 from vendors.azure_speech.facts import AzureSpeechToTextOptions
 from vendors.azure_speech.media import MOST_KEPT_BYTES, VENDOR, AzureListener, AzureSpeechToText
+from vendors.azure_speech.simulator import ListenTiming, SimulatedAzure, VendorLimits, find_phrases
 
 # As the vendor writes them.
 WRITTEN = "I would like to book a table for seven."

@@ -15,7 +15,6 @@ from media.providers.factory import Providers
 from media.providers.ports import ProviderError, SpeechChunk
 from media.providers.vendor import ProviderSetup
 from simulator.carrier.mulaw import decode
-from simulator.vendors.azure import SimulatedAzure
 from simulator.vendors.faults import Fault
 from simulator.vendors.voice import find_words, words
 from tests.media.providers.vendors.cartesia_servers import CartesiaCall, running_call
@@ -23,6 +22,7 @@ from tests.simulator.vendors.azure_callers import FAST, make_azure
 from tests.simulator.vendors.cartesia_callers import wait_for
 from vendors.azure_speech.facts import AzureTextToSpeechOptions
 from vendors.azure_speech.media import VENDOR, AzureTextToSpeech
+from vendors.azure_speech.simulator import SimulatedAzure
 
 SENTENCES = ("Good morning, ", "you have reached the dentist. ", "How can I help?")
 TEXT = "".join(SENTENCES)

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from media.providers.ports import ProviderError, RecognisedText, SpeechToTextEvent, TurnSignal
-from simulator.vendors.cartesia_recogniser import CartesiaRecognisers
 from simulator.vendors.faults import Fault
 from simulator.vendors.voice import word_times
 from tests.media.providers.vendors.cartesia_servers import running_call
 from tests.media.providers.vendors.recogniser_harness import NEXT, TEXT, Caller, RecogniserHarness
 from tests.simulator.vendors.cartesia_callers import caller_frames, make_recognisers, wait_for
+from vendors.cartesia.simulator import CartesiaRecognisers
 
 
 @dataclass

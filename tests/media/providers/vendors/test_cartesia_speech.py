@@ -15,7 +15,6 @@ from media.providers.factory import Providers
 from media.providers.ports import ProviderError, SpeechChunk
 from media.providers.vendor import ProviderSetup
 from simulator.carrier.mulaw import decode
-from simulator.vendors.cartesia_speech import CartesiaSpeech, SpeechTiming
 from simulator.vendors.faults import Fault
 from simulator.vendors.server import VendorState
 from simulator.vendors.voice import find_words, words
@@ -25,6 +24,7 @@ from tests.virtual_time import run_virtual
 from vendors.cartesia.facts import CartesiaTextToSpeechOptions
 from vendors.cartesia.media import VENDOR as CARTESIA
 from vendors.cartesia.media import CartesiaTextToSpeech
+from vendors.cartesia.simulator import CartesiaSpeech, SpeechTiming
 from vendors.cartesia.wire import SpeechMessage, SpokenContexts
 
 SENTENCES = ("Good morning, ", "you have reached the dentist. ", "How can I help?")

@@ -26,14 +26,13 @@ from media.providers.usage import UsageMeter
 from media.providers.vendor import ProviderSetup, VendorResources
 from shared.events import ProviderFailed, UsageRecorded
 from simulator.vendors.certificate import ServerCertificate, make_certificate
-from simulator.vendors.deepgram import SimulatedDeepgram
-from simulator.vendors.deepgram_nova import ListenTiming
 from simulator.vendors.faults import Fault, FaultKind
 from simulator.vendors.voice import word_times
 from tests.simulator.vendors.deepgram_clients import frames, make_deepgram, running_deepgram, wait_until
 from vendors.deepgram import media as deepgram_media
 from vendors.deepgram.facts import DEEPGRAM_URL, DeepgramSpeechToTextOptions
 from vendors.deepgram.media import VENDOR
+from vendors.deepgram.simulator import ListenTiming, SimulatedDeepgram
 from vendors.deepgram.wire import EAGER_EOT_THRESHOLD
 
 FIRST, SECOND = "tuesday morning would suit me", "and please bring the invoice"

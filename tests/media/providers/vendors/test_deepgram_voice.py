@@ -21,8 +21,6 @@ from shared.events import ProviderFailed, UsageRecorded
 from shared.plan import AgentPlan, CallPlan, Pronunciation, ProviderPlan, SpeechPlan
 from simulator.carrier.mulaw import decode
 from simulator.vendors.certificate import ServerCertificate, make_certificate
-from simulator.vendors.deepgram import SimulatedDeepgram
-from simulator.vendors.deepgram_aura import SpeakTiming
 from simulator.vendors.faults import Fault, FaultKind
 from simulator.vendors.voice import find_words, words
 from tests.simulator.vendors.deepgram_clients import make_deepgram, running_deepgram, wait_until
@@ -30,6 +28,7 @@ from vendors.deepgram import media as deepgram_media
 from vendors.deepgram import wire as deepgram_wire
 from vendors.deepgram.facts import DeepgramTextToSpeechOptions
 from vendors.deepgram.media import VENDOR
+from vendors.deepgram.simulator import SimulatedDeepgram, SpeakTiming
 from vendors.deepgram.wire import MAX_FLUSHES
 from vendors.standin.media import VENDOR as STANDIN
 

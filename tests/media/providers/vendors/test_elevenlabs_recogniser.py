@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from media.providers.ports import ProviderError, RecognisedText
-from simulator.vendors.elevenlabs_scribe import ScribeRecogniser, ScribeTiming
 from simulator.vendors.faults import Fault
 from simulator.vendors.known_speech import Ear, KnownRecording, KnownSpeech, KnownWord
 from simulator.vendors.server import VendorState
@@ -18,6 +17,7 @@ from simulator.vendors.voice import speak, word_times
 from tests.media.providers.vendors.cartesia_servers import running_call
 from tests.media.providers.vendors.recogniser_harness import NEXT, TEXT, RecogniserHarness
 from tests.simulator.vendors.cartesia_callers import caller_frames, wait_for
+from vendors.elevenlabs.simulator import ScribeRecogniser, ScribeTiming
 
 QUICK = ScribeTiming(commit_s=0.01, times_s=0.002, partial_s=0.001)
 

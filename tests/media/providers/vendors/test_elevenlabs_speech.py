@@ -15,7 +15,6 @@ from media.providers.factory import Providers
 from media.providers.ports import ProviderError, SpeechChunk
 from media.providers.vendor import ProviderSetup
 from simulator.carrier.mulaw import decode
-from simulator.vendors.elevenlabs_speech import GenerationTiming, MultiContextSpeech
 from simulator.vendors.faults import Fault
 from simulator.vendors.server import VendorState
 from simulator.vendors.voice import find_words, words
@@ -23,6 +22,7 @@ from tests.media.providers.vendors.cartesia_servers import CartesiaCall, running
 from tests.simulator.vendors.cartesia_callers import wait_for
 from vendors.elevenlabs.facts import ElevenLabsTextToSpeechOptions
 from vendors.elevenlabs.media import VENDOR, ElevenLabsTextToSpeech
+from vendors.elevenlabs.simulator import GenerationTiming, MultiContextSpeech
 
 SENTENCES = ("Good morning, ", "you have reached the dentist. ", "How can I help?")
 TEXT = "".join(SENTENCES)

@@ -12,13 +12,13 @@ import pytest
 from media.providers.ports import RecognisedText, SpeechToTextFailed, TurnSignal
 from simulator.carrier.mulaw import SILENCE
 from simulator.vendors.faults import Fault
-from simulator.vendors.google_speech import SimulatedGoogleSpeech
 from simulator.vendors.voice import word_times
 from tests.media.providers.vendors.google_servers import QUICK, make_google, running_call
 from tests.media.providers.vendors.recogniser_harness import NEXT, TEXT, Caller, RecogniserHarness
 from tests.simulator.vendors.cartesia_callers import caller_frames, wait_for
 from vendors.google_speech import media as google_speech_media
 from vendors.google_speech.media import RenewalLimits
+from vendors.google_speech.simulator import SimulatedGoogleSpeech
 
 Harness = RecogniserHarness[SimulatedGoogleSpeech]
 

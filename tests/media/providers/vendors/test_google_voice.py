@@ -14,7 +14,6 @@ from media.providers.grpc_calls import GrpcServer
 from media.providers.ports import ProviderError, TextToSpeech
 from media.providers.vendor import Preparable, ProviderSetup
 from simulator.vendors.faults import Fault
-from simulator.vendors.google_speech import SimulatedGoogleSpeech
 from simulator.vendors.voice import words
 from tests.media.providers.vendors.cartesia_servers import CartesiaCall
 from tests.media.providers.vendors.google_servers import FAST, make_google, running_call
@@ -22,6 +21,7 @@ from tests.media.providers.vendors.test_elevenlabs_speech import SENTENCES, TEXT
 from tests.simulator.vendors.cartesia_callers import wait_for
 from vendors.google_speech.facts import GoogleTextToSpeechOptions
 from vendors.google_speech.media import MAX_TEXT_BYTES, VENDOR, split_text
+from vendors.google_speech.simulator import SimulatedGoogleSpeech
 from vendors.google_speech.wire import find_refused_phrases, strip_wave
 
 

@@ -14,12 +14,12 @@ from media.providers.factory import ProviderFactory
 from media.providers.ports import ProviderError
 from shared.egress import EgressGuard
 from shared.plan import decode_plan
-from simulator.vendors.cartesia import SimulatedCartesia
 from simulator.vendors.certificate import make_certificate
-from simulator.vendors.deepgram import SimulatedDeepgram
 from simulator.vendors.server import running_vendor
 from vendors.cartesia import media as cartesia_media
+from vendors.cartesia.simulator import SimulatedCartesia
 from vendors.deepgram import media as deepgram_media
+from vendors.deepgram.simulator import SimulatedDeepgram
 from vendors.standin import media as standin_media
 
 HOST = "speech.example.com"

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from media.providers.ports import ChatRequest, Message, ProviderError, ToolCall, ToolSpec
-from simulator.vendors.anthropic import AnthropicVendor
 from simulator.vendors.certificate import ServerCertificate, make_certificate
+from simulator.vendors.chat_reply import ChatReply, ToolUse
 from simulator.vendors.faults import Fault, FaultKind
-from simulator.vendors.gemini import GeminiVendor
-from simulator.vendors.openai_stream import ChatReply, ToolUse
 from tests.media.providers.vendors.model_call import ModelVendor, billed, model_call
+from vendors.anthropic.simulator import AnthropicVendor
+from vendors.google.simulator import GeminiVendor
 from vendors.google.wire import NO_SIGNATURE
 
 TEXT = "We are open from nine to five on weekdays, and on Saturday until noon."

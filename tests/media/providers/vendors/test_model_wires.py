@@ -28,17 +28,18 @@ from media.providers.ports import (
 )
 from media.providers.sse import SseParser
 from shared.providers.chat import NO_RESULT
-from simulator.vendors import anthropic_request, gemini_request
-from simulator.vendors.anthropic_stream import MessageStream
-from simulator.vendors.gemini_stream import ContentStream
-from simulator.vendors.openai_stream import ChatReply, ToolUse
+from simulator.vendors.chat_reply import ChatReply, ToolUse
+from vendors.anthropic import simulator as anthropic_simulator
 from vendors.anthropic import wire as anthropic_wire
 from vendors.anthropic.facts import AnthropicOptions
 from vendors.anthropic.media import AnthropicApi
+from vendors.anthropic.simulator import MessageStream
 from vendors.anthropic.wire import MessageReader
+from vendors.google import simulator as google_simulator
 from vendors.google import wire as google_wire
 from vendors.google.facts import GoogleOptions
 from vendors.google.media import GeminiApi
+from vendors.google.simulator import ContentStream
 from vendors.google.wire import ContentReader
 
 REQUEST = ChatRequest("You are kind.", [Message("user", "Hello")])
@@ -69,7 +70,7 @@ def conversations(draw: st.DrawFn) -> list[Message]:
 def test_any_conversation_is_one_that_anthropic_takes(messages: list[Message], model: str) -> None:
     api = AnthropicApi("claude", AnthropicOptions(model))
     request = ChatRequest("You are kind.", messages, [ToolSpec("book", "", {"type": "object"})], call_note="Bonn.")
-    anthropic_request.check_body(api.make_body(request, set()))
+    anthropic_simulator.check_body(api.make_body(request, set()))
 
 
 @settings(max_examples=60, deadline=None)
@@ -77,7 +78,7 @@ def test_any_conversation_is_one_that_anthropic_takes(messages: list[Message], m
 def test_any_conversation_is_one_that_gemini_takes(messages: list[Message], model: str) -> None:
     api = GeminiApi("gemini", GoogleOptions(model))
     request = ChatRequest("You are kind.", messages, [ToolSpec("book", "", {"type": "object"})], call_note="Bonn.")
-    gemini_request.check_body(model, api.make_body(request, set()), ())
+    google_simulator.check_body(model, api.make_body(request, set()), ())
 
 
 def test_the_agent_s_greeting_follows_a_first_turn_of_the_user() -> None:
@@ -229,10 +230,10 @@ def test_errors_of_gemini(status: int, name: str, error_type: type[ProviderError
 
 
 def test_a_key_and_a_day_s_quota_of_gemini_are_told_by_details() -> None:
-    key = google_wire.make_http_error("gemini", 400, json.dumps(gemini_request.wrong_key().body()).encode())
+    key = google_wire.make_http_error("gemini", 400, json.dumps(google_simulator.wrong_key().body()).encode())
     assert isinstance(key, KeyRefused)
     for period, cause in (("PerDay", "quota"), ("PerMinute", "rate_limited")):
-        body = json.dumps(gemini_request.quota_exceeded(period).body()).encode()
+        body = json.dumps(google_simulator.quota_exceeded(period).body()).encode()
         assert google_wire.make_http_error("gemini", 429, body).cause == cause
 
 

@@ -19,12 +19,12 @@ from media.providers.warm_http import make_connector
 from shared.events import ProviderFailed, UsageRecorded
 from shared.plan import decode_plan
 from simulator.vendors.certificate import ServerCertificate, make_certificate
+from simulator.vendors.chat_reply import ChatReply, ToolUse
 from simulator.vendors.faults import Fault, FaultKind
-from simulator.vendors.openai import BASE_PATHS, ChatVendor
 from simulator.vendors.openai_request import Flavour
-from simulator.vendors.openai_stream import ChatReply, ToolUse
 from simulator.vendors.server import running_vendor
 from vendors.openai import media as openai_media
+from vendors.openai.simulator import BASE_PATHS, ChatVendor
 from vendors.standin import media as standin_media
 
 FLAVOURS: tuple[Flavour, ...] = get_args(Flavour)

@@ -19,7 +19,6 @@ from media.providers.ports import (
 )
 from simulator.carrier.mulaw import FRAME, SILENCE
 from simulator.vendors.faults import Fault
-from simulator.vendors.soniox import MAX_CONTEXT_CHARACTERS, SimulatedSoniox
 from simulator.vendors.voice import word_times
 from tests.media.providers.vendors.cartesia_servers import running_call
 from tests.media.providers.vendors.recogniser_harness import NEXT, TEXT, RecogniserHarness
@@ -27,6 +26,7 @@ from tests.simulator.vendors.cartesia_callers import caller_frames, wait_for
 from tests.simulator.vendors.soniox_callers import make_soniox
 from vendors.soniox import media as soniox_media
 from vendors.soniox.facts import SonioxSpeechToTextOptions, find_soniox_language
+from vendors.soniox.simulator import MAX_CONTEXT_CHARACTERS, SimulatedSoniox
 from vendors.soniox.wire import SonioxTranscript, make_error, make_finalize, make_url
 
 

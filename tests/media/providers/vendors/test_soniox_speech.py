@@ -17,9 +17,9 @@ from media.providers.ports import ProviderError, SpeechChunk
 from simulator.carrier.mulaw import decode
 from simulator.vendors.faults import Fault
 from simulator.vendors.server import VendorState
-from simulator.vendors.soniox_speech import SonioxSpeech, VoiceTiming
 from simulator.vendors.voice import find_words, words
 from tests.media.providers.vendors.cartesia_servers import CartesiaCall, running_call
+from vendors.soniox.simulator import SonioxSpeech, VoiceTiming
 from vendors.soniox.wire import SonioxStreams, find_ended, read_output
 
 SENTENCES = ("Good morning, ", "you have reached the dentist. ", "How can I help?")

@@ -19,16 +19,15 @@ from shared.events import ProviderFailed
 from shared.plan import decode_plan
 from simulator.carrier.mulaw import decode
 from simulator.vendors.certificate import ServerCertificate, make_certificate
-from simulator.vendors.deepgram import SimulatedDeepgram
-from simulator.vendors.deepgram_aura import SpeakTiming
+from simulator.vendors.chat_reply import ChatReply
 from simulator.vendors.faults import Fault
-from simulator.vendors.openai import BASE_PATHS, ChatVendor
-from simulator.vendors.openai_stream import ChatReply
 from simulator.vendors.server import running_vendor
 from simulator.vendors.voice import find_words, words
 from tests.simulator.vendors.deepgram_clients import frames, make_deepgram, running_deepgram
 from vendors.deepgram import media as deepgram_media
+from vendors.deepgram.simulator import SimulatedDeepgram, SpeakTiming
 from vendors.openai import media as openai_media
+from vendors.openai.simulator import BASE_PATHS, ChatVendor
 from vendors.standin import media as standin_media
 
 TEXT = "The kitchen closes early, so please arrive before seven."

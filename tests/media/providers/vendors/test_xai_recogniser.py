@@ -13,11 +13,11 @@ from shared.providers.segments import TurnTranscript
 from simulator.carrier.mulaw import FRAME, SILENCE
 from simulator.vendors.faults import Fault
 from simulator.vendors.voice import word_times
-from simulator.vendors.xai import SimulatedXai
 from tests.media.providers.vendors.cartesia_servers import running_call
 from tests.media.providers.vendors.recogniser_harness import NEXT, TEXT, RecogniserHarness
 from tests.simulator.vendors.cartesia_callers import caller_frames, wait_for
 from tests.simulator.vendors.xai_callers import make_xai
+from vendors.xai.simulator import SimulatedXai
 from vendors.xai.wire import UtteranceReader, make_error, refine_refusal
 
 # --- messages ---

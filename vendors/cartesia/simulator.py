@@ -1,0 +1,793 @@
+"""A simulated Cartesia: speech over `/tts/websocket`, recognition over `/stt/websocket` and `/stt/turns/websocket`.
+
+Billed as Cartesia does: the characters that the voice was sent, and the audio that a recogniser was sent.
+Documents: docs.cartesia.ai/api-reference/voices/list and …/voices/get.
+
+Handshakes and errors of a simulated Cartesia.
+
+Written from docs/vendors/cartesia.md. What it does not know of the vendor: the error code of an account without credit
+and the close code after five idle minutes.
+
+The recognisers of a simulated Cartesia: Ink with texts that are finalised on request, and Ink with turns.
+
+The voice of a simulated Cartesia: contexts over one WebSocket, each a task of its own.
+"""
+
+import asyncio
+import base64
+import json
+import re
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+from aiohttp import WSMsgType, web
+
+from simulator.carrier.mulaw import RATE, decode, encode
+from simulator.vendors.faults import Fault, FaultCut, FaultInjector, Role
+from simulator.vendors.known_speech import HeardWord
+from simulator.vendors.script import DeafEar, FaultyEar, Hearing
+from simulator.vendors.server import VendorState, reset_connection, wait_until_gone
+from simulator.vendors.silence import SilenceMeter
+from simulator.vendors.voice import SimulatedVoice, SpokenText, SpokenWord, speak, speak_clips
+
+# From this Cartesia-Version on, errors are structured; before it they are one line of text.
+STRUCTURED_ERRORS: Final = "2026-03-01"
+
+
+@dataclass(frozen=True, slots=True)
+class CartesiaFailure:
+    """An error that the vendor reports. code: for programs, empty where there is none."""
+
+    status: int
+    code: str
+    title: str
+    message: str
+
+
+class RequestRefused(Exception):
+    """A message of the client is answered by an error."""
+
+    def __init__(self, failure: CartesiaFailure) -> None:
+        super().__init__(failure.title)
+        self.failure = failure
+
+
+UNAUTHORIZED: Final = CartesiaFailure(401, "unauthorized", "Unauthorized", "The API key is invalid.")
+MODEL_NOT_FOUND: Final = CartesiaFailure(404, "model_not_found", "Invalid model", "There is no such model.")
+VOICE_NOT_FOUND: Final = CartesiaFailure(404, "voice_not_found", "Invalid voice", "There is no such voice.")
+NO_CREDIT: Final = CartesiaFailure(402, "quota_exceeded", "Out of credits", "The credits of this month are used up.")
+RATE_LIMITED: Final = CartesiaFailure(
+    429, "concurrency_limited", "Too many concurrent requests", "The plan's concurrency limit is exceeded."
+)
+FAILED: Final = CartesiaFailure(500, "internal_error", "Internal server error", "Something went wrong.")
+# Refusals of a handshake: they strike an open connection as its end. Those of speech are of contexts.
+_ENDS: Final = ("refuse", "unauthorized")
+_QUOTAS: Final = ("no_credit", "rate_limited")
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptedConnection:
+    """A WebSocket whose handshake is over."""
+
+    socket: web.WebSocketResponse
+    request: web.Request
+    faults: FaultInjector
+    version: str
+    request_id: str
+
+    async def send_failure(self, failure: CartesiaFailure, **more: Any) -> None:
+        """Sends an error as an event."""
+        body = error_body(failure, self.version, self.request_id)
+        await self.socket.send_json({"type": "error", "status_code": failure.status, **body, **more})
+
+    def reset(self) -> None:
+        """Ends the connection without a close frame."""
+        reset_connection(self.request)
+
+    async def ignore_client(self) -> None:
+        """Reads nothing until the client has gone."""
+        await wait_until_gone(self.request)
+
+
+async def accept(state: VendorState, request: web.Request, role: Role) -> AcceptedConnection | web.Response:
+    """Answers a handshake; a response when it is refused."""
+    faults = state.open(role)
+    if faults.has("refuse"):
+        reset_connection(request)
+        return web.Response()
+    version = request.headers.get("cartesia-version", "") or request.query.get("cartesia_version", "")
+    request_id = str(uuid.uuid4())
+    failure = _find_failure(state, request, faults, version)
+    if failure is None and role == "stt":  # its limits are of connections; those of speech are of contexts
+        failure = NO_CREDIT if faults.has("no_credit") else RATE_LIMITED if faults.has("rate_limited") else None
+    if failure is not None:
+        if version < STRUCTURED_ERRORS:
+            return web.Response(status=failure.status, text=f"{failure.title}: {failure.message}")
+        return web.json_response(error_body(failure, version, request_id), status=failure.status)
+    ends = (*_ENDS, *_QUOTAS) if role == "stt" else _ENDS
+
+    def begin_fault(fault: Fault) -> None:
+        if fault.kind in ends:
+            reset_connection(request)
+
+    faults.on_begin = begin_fault
+    socket = web.WebSocketResponse(compress=False)
+    await socket.prepare(request)
+    return AcceptedConnection(socket, request, faults, version, request_id)
+
+
+def error_body(failure: CartesiaFailure, version: str, request_id: str) -> dict[str, Any]:
+    """The fields of an error."""
+    if version < STRUCTURED_ERRORS:
+        return {"error": f"{failure.title}: {failure.message}", "done": True}
+    return {
+        "error_code": failure.code or None,
+        "title": failure.title,
+        "message": failure.message,
+        "request_id": request_id,
+        "done": True,
+    }
+
+
+def _find_failure(
+    state: VendorState, request: web.Request, faults: FaultInjector, version: str
+) -> CartesiaFailure | None:
+    if len(version) != len("2026-03-01") or version.count("-") != 2:
+        return CartesiaFailure(400, "invalid_version", "Invalid version", "Cartesia-Version must be a date.")
+    bearer = request.headers.get("authorization", "").removeprefix("Bearer ")
+    named = (request.headers.get("x-api-key"), bearer, request.query.get("api_key"), request.query.get("access_token"))
+    if faults.has("unauthorized") or state.key not in named:
+        return UNAUTHORIZED
+    return None
+
+
+_PER_MS: Final = RATE // 1_000
+_GARBAGE: Final = '{"type": "transcript", "text'
+_KEYTERMS, _KEYTERM_CHARACTERS = 100, 1_200
+_ENCODINGS: Final = ("pcm_mulaw", "pcm_s16le")
+# Range and default of each threshold, in the order that they have to keep.
+_THRESHOLDS: Final = {
+    "turn_start_threshold": (0.5, 0.9, 0.8),
+    "turn_eager_end_threshold": (0.3, 0.6, 0.4),
+    "turn_end_threshold": (0.05, 0.5, 0.2),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RecogniserTiming:
+    """How the recognisers behave. final_s: from a request for the text to it. result_s: from a word to its result.
+    segment_words: after so many words a text becomes final unasked. eager_ms, end_ms: silence after which a turn may
+    be over, and is. idle_s: a connection without messages is closed."""
+
+    final_s: float = 0.15
+    result_s: float = 0.05
+    segment_words: int = 6
+    eager_ms: float = 300.0
+    end_ms: float = 700.0
+    idle_s: float = 180.0
+
+
+class CartesiaRecognisers:
+    """All connections of the recognisers. make_ear: what one session hears. queries: of all handshakes."""
+
+    def __init__(
+        self, state: VendorState, make_ear: Callable[[], Hearing], timing: RecogniserTiming | None = None
+    ) -> None:
+        self.state = state
+        self.make_ear = make_ear
+        self.timing = timing or RecogniserTiming()
+        self.queries: list[dict[str, list[str]]] = []
+
+    def routes(self) -> list[web.AbstractRouteDef]:
+        """What the server answers."""
+        return [
+            web.get("/stt/websocket", self._serve_finals),
+            web.get("/stt/turns/websocket", self._serve_turns),
+        ]
+
+    async def _serve_finals(self, request: web.Request) -> web.StreamResponse:
+        return await self._serve(request, _FinalsSession)
+
+    async def _serve_turns(self, request: web.Request) -> web.StreamResponse:
+        return await self._serve(request, _TurnsSession)
+
+    async def _serve(self, request: web.Request, session: "type[_Session]") -> web.StreamResponse:
+        self.queries.append({name: request.query.getall(name) for name in request.query})
+        accepted = await accept(self.state, request, "stt")
+        if isinstance(accepted, web.Response):
+            return accepted
+        await session(self, accepted).run()
+        return accepted.socket
+
+
+class _Session:
+    """One connection: messages are read at once and worked on in their order."""
+
+    models = frozenset(("ink-2", "ink-whisper", "ink-whisper-2025-06-04"))
+
+    def __init__(self, listening: CartesiaRecognisers, accepted: AcceptedConnection) -> None:
+        self._timing = listening.timing
+        self._state = listening.state
+        self._accepted = accepted
+        self._faults = accepted.faults
+        self._ear = FaultyEar(listening.make_ear(), accepted.faults)
+        self._query = accepted.request.query
+        self._work: asyncio.Queue[bytes | str] = asyncio.Queue()
+        self._billed = 0  # bytes of mu-law
+
+    async def run(self) -> None:
+        """Reads until the connection is over."""
+        failure = self._find_failure()
+        if failure is not None:
+            await self._accepted.send_failure(failure)
+            await self._accepted.socket.close()
+            return
+        worker = asyncio.create_task(self._work_off())
+        try:
+            await self._greet()
+            while await self._read():
+                pass
+        finally:
+            worker.cancel()
+            self._state.bill("stt", self._query["model"], "ms", self._billed / _PER_MS)
+
+    async def _read(self) -> bool:
+        """Takes one message; false at the end."""
+        if self._faults.reads_nothing:
+            await self._accepted.ignore_client()
+            return False
+        try:
+            message = await self._accepted.socket.receive(self._timing.idle_s)
+        except TimeoutError:
+            await self._accepted.socket.close(message=b"idle")
+            return False
+        if message.type == WSMsgType.BINARY:
+            ulaw = message.data if self._query["encoding"] == "pcm_mulaw" else _to_ulaw(message.data)
+            self._billed += len(ulaw)
+            self._work.put_nowait(ulaw)
+        elif message.type == WSMsgType.TEXT:
+            self._work.put_nowait(message.data)
+        else:
+            return False
+        return True
+
+    async def _work_off(self) -> None:
+        try:
+            while True:
+                item = await self._work.get()
+                if isinstance(item, bytes):
+                    await self._hear(item)
+                elif await self._obey(item):
+                    await self._accepted.socket.close()
+                    return
+        except FaultCut:
+            self._accepted.reset()
+        except ConnectionError:
+            pass  # the client has gone
+
+    def _find_failure(self) -> CartesiaFailure | None:
+        if self._query.get("model", "") not in self.models:
+            return MODEL_NOT_FOUND
+        keyterms = self._query.getall("keyterm", [])
+        if len(keyterms) > _KEYTERMS or sum(map(len, keyterms)) > _KEYTERM_CHARACTERS:
+            return CartesiaFailure(400, "", "Invalid keyterm", "The keyterms are too many or too long.")
+        if self._query.get("encoding") not in _ENCODINGS or self._query.get("sample_rate") != str(RATE):
+            return CartesiaFailure(400, "", "Invalid format", "The simulator knows pcm_mulaw and pcm_s16le at 8000 Hz.")
+        return None
+
+    async def _greet(self) -> None:
+        """Says that the settings are accepted."""
+
+    async def _hear(self, ulaw: bytes) -> None:
+        raise NotImplementedError
+
+    async def _obey(self, command: str) -> bool:
+        """Obeys a command; returns whether the session is over."""
+        raise NotImplementedError
+
+    async def _send_unit(self, message: dict[str, Any]) -> None:
+        """Sends one result, or the error in its place."""
+        if self._faults.reports_error:
+            await self._accepted.send_failure(FAILED)
+            await self._accepted.socket.close()
+            raise FaultCut
+        if await self._faults.begin_unit():
+            await self._accepted.socket.send_str(_GARBAGE)
+        await self._send(message)
+
+    async def _send(self, message: dict[str, Any]) -> None:
+        await self._accepted.socket.send_json({**message, "request_id": self._accepted.request_id})
+
+
+class _FinalsSession(_Session):
+    """`/stt/websocket`. Texts are deltas from the last final one."""
+
+    def __init__(self, listening: CartesiaRecognisers, accepted: AcceptedConnection) -> None:
+        super().__init__(listening, accepted)
+        self._words: list[HeardWord] = []  # not final yet
+        self._finals = 0
+
+    async def _hear(self, ulaw: bytes) -> None:
+        heard = self._ear.feed(ulaw)
+        if not heard:
+            return
+        self._words += heard
+        if len(self._words) >= self._timing.segment_words:
+            await self._send_final()
+        else:
+            await self._faults.wait(self._timing.result_s)
+            await self._send_unit(self._result(is_final=False))
+
+    async def _obey(self, command: str) -> bool:
+        if command not in ("finalize", "close", "done"):
+            await self._accepted.send_failure(CartesiaFailure(400, "", "Invalid command", "Unknown command."))
+            return False
+        await self._faults.wait(self._timing.final_s)
+        await self._send_final()
+        await self._send({"type": "flush_done" if command == "finalize" else "done"})
+        return command != "finalize"
+
+    async def _send_final(self) -> None:
+        if not self._words:
+            return
+        final, interim = self._result(is_final=True), self._result(is_final=False)
+        self._words = []
+        self._finals += 1
+        await self._send_unit(final)
+        if self._faults.has("repeat"):
+            await self._send(final)
+        if self._faults.has("reorder"):
+            await self._send(interim)
+
+    def _result(self, *, is_final: bool) -> dict[str, Any]:
+        """A blank stands before all texts but the first, because texts are joined as they are."""
+        text = " ".join(word.text for word in self._words)
+        times = {
+            "words": [word.text for word in self._words],
+            "start": [word.start_ms / 1_000 for word in self._words],
+            "end": [word.end_ms / 1_000 for word in self._words],
+        }
+        return {
+            "type": "transcript",
+            "is_final": is_final,
+            "text": f" {text}" if self._finals else text,
+            "duration": (self._words[-1].end_ms - self._words[0].start_ms) / 1_000,
+            "language": self._query.get("language", "en"),
+            "words": [times],
+        }
+
+
+class _TurnsSession(_Session):
+    """`/stt/turns/websocket`. Transcripts are those of the whole turn."""
+
+    models = frozenset(("ink-2",))
+
+    def __init__(self, listening: CartesiaRecognisers, accepted: AcceptedConnection) -> None:
+        super().__init__(listening, accepted)
+        self._silence = SilenceMeter()
+        self._text: list[str] | None = None  # None between two turns
+        self._is_eager = False
+
+    def _find_failure(self) -> CartesiaFailure | None:
+        failure = super()._find_failure()
+        if failure is not None:
+            return failure
+        chosen = []
+        for name, (least, most, default) in _THRESHOLDS.items():
+            value = float(self._query.get(name, default))
+            if not least <= value <= most:
+                return CartesiaFailure(400, "invalid_threshold", "Invalid threshold", f"{name} is out of range.")
+            chosen.append(value)
+        if chosen != sorted(chosen, reverse=True):
+            return CartesiaFailure(400, "invalid_threshold", "Invalid threshold", "start > eager_end > end.")
+        return None
+
+    async def _greet(self) -> None:
+        await self._send({"type": "connected"})
+
+    async def _hear(self, ulaw: bytes) -> None:
+        for at in range(0, len(ulaw), RATE // 50):  # silence is measured in frames of 20 ms
+            piece = ulaw[at : at + RATE // 50]
+            self._silence.feed(piece)
+            await self._hear_words(self._ear.feed(piece))
+            if self._text is not None:
+                await self._judge()
+
+    async def _hear_words(self, heard: list[HeardWord]) -> None:
+        if not heard:
+            return
+        await self._faults.wait(self._timing.result_s)
+        if self._text is None:
+            self._text = []
+            await self._send_unit({"type": "turn.start"})
+        await self._resume()
+        self._text += [word.text for word in heard]
+        await self._send_unit(self._event("turn.update"))
+
+    async def _judge(self) -> None:
+        """Decides whether the turn may be over, is over, or goes on."""
+        quiet_ms = self._silence.quiet_ms
+        if quiet_ms >= self._timing.end_ms:
+            await self._end_turn()
+        elif quiet_ms >= self._timing.eager_ms and not self._is_eager:
+            self._is_eager = True
+            await self._send_unit(self._event("turn.eager_end"))
+        elif quiet_ms == 0:
+            await self._resume()
+
+    async def _resume(self) -> None:
+        if self._is_eager:
+            self._is_eager = False
+            await self._send({"type": "turn.resume"})
+
+    async def _end_turn(self) -> None:
+        end, update = self._event("turn.end"), self._event("turn.update")
+        self._text, self._is_eager = None, False
+        await self._send_unit(end)
+        if self._faults.has("repeat"):
+            await self._send(end)
+        if self._faults.has("reorder"):
+            await self._send(update)
+
+    async def _obey(self, command: str) -> bool:
+        try:
+            kind = json.loads(command).get("type")
+        except (json.JSONDecodeError, AttributeError):
+            kind = None
+        if kind == "close":
+            if self._text:
+                await self._end_turn()
+            return True
+        if kind != "config":
+            await self._accepted.send_failure(CartesiaFailure(400, "", "Invalid command", "Unknown command."))
+        return False
+
+    def _event(self, kind: str) -> dict[str, Any]:
+        return {"type": kind, "transcript": " ".join(self._text or ())}
+
+
+def _to_ulaw(pcm: bytes) -> bytes:
+    return encode(np.frombuffer(pcm, "<i2"))
+
+
+# Fields that may differ between two inputs of a context.
+_FREE: Final = ("transcript", "continue", "flush", "duration")
+_NEEDED: Final = ("model_id", "transcript", "voice", "output_format", "context_id")
+# The SDK's list (its type TTSModel), and the one that came after it.
+MODELS: Final = frozenset(
+    [
+        "sonic-3.6",
+        "sonic-3.5",
+        "sonic-3.5-2026-05-04",
+        "sonic-3",
+        "sonic-3-2026-01-12",
+        "sonic-3-2025-10-27",
+        "sonic-latest",
+    ]
+)
+_TONE: Final = {"speed": (0.6, 1.5), "volume": (0.5, 2.0)}
+_SENTENCE: Final = re.compile(r"[.!?]\s*$")
+GARBAGE: Final = '{"type": "chunk", "context_id'
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechTiming:
+    """How the voice behaves. first_audio_ms: from an input to its first chunk. chunk_ms: audio of a chunk. speed: of
+    generation, in times real time. context_ms: after its last audio a context is forgotten. idle_s: an unused
+    connection is closed. max_buffer_ms: the default of `max_buffer_delay_ms`. max_contexts: at once, in all
+    connections. late_chunks: sent of a context after it was cancelled. voice: what speaks."""
+
+    first_audio_ms: float = 90.0
+    chunk_ms: int = 100
+    speed: float = 4.0
+    context_ms: float = 1_000.0
+    idle_s: float = 300.0
+    max_buffer_ms: float = 3_000.0
+    max_contexts: int = 15
+    late_chunks: int = 1
+    voice: SimulatedVoice = speak_clips
+
+
+class _ContextFailed(Exception):
+    """The vendor reported an error in place of audio."""
+
+
+class CartesiaSpeech:
+    """All connections of the voice. voices: ids that it knows, None for any. cancelled: ids of contexts that clients
+    cancelled. contexts: ids of all."""
+
+    def __init__(
+        self, state: VendorState, timing: SpeechTiming | None = None, voices: frozenset[str] | None = None
+    ) -> None:
+        self.state = state
+        self.voices = voices
+        self.timing = timing or SpeechTiming()
+        self.active: set[str] = set()
+        self.contexts: list[str] = []
+        self.cancelled: list[str] = []
+
+    def routes(self) -> list[web.AbstractRouteDef]:
+        """What the server answers."""
+        return [web.get("/tts/websocket", self._serve)]
+
+    async def _serve(self, request: web.Request) -> web.StreamResponse:
+        accepted = await accept(self.state, request, "tts")
+        if isinstance(accepted, web.Response):
+            return accepted
+        await _SpeechConnection(self, accepted).run()
+        return accepted.socket
+
+
+@dataclass(slots=True)
+class _Context:
+    """One context. fields: equal in all its inputs. inputs: texts to speak, None when the client has finished."""
+
+    fields: dict[str, Any]
+    inputs: "asyncio.Queue[str | None]" = field(default_factory=asyncio.Queue)
+    buffered: str = ""
+    flush: asyncio.TimerHandle | None = None
+    spoken: int = 0  # bytes of mu-law
+    flushes: int = 0
+    task: "asyncio.Task[None] | None" = None
+
+    def release_buffer(self) -> None:
+        """Hands what was buffered to the voice."""
+        if self.flush is not None:
+            self.flush.cancel()
+            self.flush = None
+        if self.buffered:
+            self.inputs.put_nowait(self.buffered)
+        self.buffered = ""
+
+
+class _SpeechConnection:
+    """One WebSocket."""
+
+    def __init__(self, speech: CartesiaSpeech, accepted: AcceptedConnection) -> None:
+        self._speech = speech
+        self._accepted = accepted
+        self._socket = accepted.socket
+        self._faults = accepted.faults
+        self._contexts: dict[str, _Context] = {}
+        self._over: set[str] = set()  # finished, cancelled or forgotten
+
+    async def run(self) -> None:
+        """Reads until the connection is over."""
+        try:
+            while await self._read():
+                pass
+        finally:
+            for context in self._contexts.values():
+                if context.task is not None:
+                    context.task.cancel()
+            self._speech.active.difference_update(self._contexts)
+
+    async def _read(self) -> bool:
+        """Takes one message; false at the end."""
+        if self._faults.reads_nothing:
+            await self._accepted.ignore_client()
+            return False
+        try:
+            message = await self._socket.receive(self._speech.timing.idle_s)
+        except TimeoutError:
+            await self._socket.close(message=b"idle")
+            return False
+        if message.type != WSMsgType.TEXT:
+            return False
+        context_id = ""
+        try:
+            request = json.loads(message.data)
+            context_id = str(request.get("context_id", ""))
+            self._take(request, context_id)
+        except json.JSONDecodeError:
+            await self._accepted.send_failure(CartesiaFailure(400, "", "Invalid request", "The message is no JSON."))
+        except RequestRefused as refused:
+            more = {"context_id": context_id} if context_id else {}
+            await self._accepted.send_failure(refused.failure, **more)
+        return True
+
+    def _take(self, request: dict[str, Any], context_id: str) -> None:
+        """Raises RequestRefused."""
+        if request.get("cancel"):
+            self._cancel(context_id)
+            return
+        self._check(request)
+        if context_id in self._over:
+            raise _refuse(400, "context_expired", "The context has ended.")
+        fields = {name: value for name, value in request.items() if name not in _FREE}
+        context = self._contexts.get(context_id) or self._open(context_id, fields)
+        if context.fields != fields:
+            raise _refuse(400, "", "All inputs of a context need the same fields.")
+        text = request["transcript"]
+        self._speech.state.bill("tts", fields["model_id"], "characters", len(text))
+        self._buffer(context, text, is_last=not request.get("continue", False), flush=bool(request.get("flush")))
+
+    def _check(self, request: dict[str, Any]) -> None:
+        missing = [name for name in _NEEDED if name not in request]
+        if missing:
+            raise _refuse(400, "", f"{missing[0]} is missing.")
+        if request["model_id"] not in MODELS:
+            raise RequestRefused(MODEL_NOT_FOUND)
+        voice, voices = request["voice"], self._speech.voices
+        voice_id = voice.get("id") if isinstance(voice, dict) else voice
+        if not voice_id or (voices is not None and voice_id not in voices):
+            raise RequestRefused(VOICE_NOT_FOUND)
+        for name, (least, most) in _TONE.items():
+            value = (request.get("generation_config") or {}).get(name)
+            if value is not None and not least <= value <= most:
+                raise _refuse(400, "", f"{name} is out of range.")
+        output = request["output_format"]
+        if output.get("container") != "raw" or output.get("encoding") not in _ENCODINGS:
+            raise _refuse(400, "", "The simulator knows raw pcm_mulaw and pcm_s16le.")
+        if output.get("sample_rate") != RATE:
+            raise _refuse(400, "", "The simulator knows 8000 Hz.")
+
+    def _open(self, context_id: str, fields: dict[str, Any]) -> _Context:
+        speech = self._speech
+        if self._faults.has("no_credit"):
+            raise RequestRefused(NO_CREDIT)
+        if self._faults.has("rate_limited") or len(speech.active) >= speech.timing.max_contexts:
+            raise RequestRefused(RATE_LIMITED)
+        context = self._contexts[context_id] = _Context(fields)
+        speech.active.add(context_id)
+        speech.contexts.append(context_id)
+        context.task = asyncio.create_task(self._generate(context_id, context))
+        return context
+
+    def _buffer(self, context: _Context, text: str, *, is_last: bool, flush: bool) -> None:
+        """Buffers text until it ends a sentence or the delay is over; without a delay it is spoken at once."""
+        delay = context.fields.get("max_buffer_delay_ms")
+        delay = self._speech.timing.max_buffer_ms if delay is None else float(delay)
+        context.buffered += text
+        if is_last or flush or not delay or _SENTENCE.search(context.buffered):
+            context.release_buffer()
+        elif context.buffered and context.flush is None:
+            loop = asyncio.get_running_loop()
+            context.flush = loop.call_later(delay / 1_000, context.release_buffer)
+        if is_last:
+            context.inputs.put_nowait(None)
+
+    def _cancel(self, context_id: str) -> None:
+        self._speech.cancelled.append(context_id)
+        context = self._contexts.get(context_id)
+        if context is None or context.task is None:
+            return
+        context.task.cancel()
+        self._forget(context_id)
+        if context.spoken:
+            context.task = asyncio.create_task(self._send_late(context_id, context))
+
+    async def _send_late(self, context_id: str, context: _Context) -> None:
+        for _ in range(self._speech.timing.late_chunks):
+            await self._send_chunk(context_id, context, speak("late")[: self._speech.timing.chunk_ms * _PER_MS])
+
+    def _forget(self, context_id: str) -> None:
+        self._over.add(context_id)
+        self._contexts.pop(context_id, None)
+        self._speech.active.discard(context_id)
+
+    async def _generate(self, context_id: str, context: _Context) -> None:
+        """Speaks a context's inputs in order."""
+        limit_s = None
+        try:
+            while True:
+                async with asyncio.timeout(limit_s):
+                    text = await context.inputs.get()
+                if text is None:
+                    break
+                await self._speak(context_id, context, text)
+                limit_s = self._speech.timing.context_ms / 1_000
+            await self._send({"type": "done", "done": True, "context_id": context_id})
+        except (TimeoutError, _ContextFailed):
+            pass  # forgotten
+        except ConnectionError:
+            pass  # the client has gone
+        except FaultCut:
+            self._accepted.reset()
+        self._forget(context_id)
+
+    async def _speak(self, context_id: str, context: _Context, text: str) -> None:
+        await self._faults.wait(self._speech.timing.first_audio_ms / 1_000)
+        for piece in self._speech.timing.voice(text):
+            await self._send_piece(context_id, context, piece)
+        context.flushes += 1
+        if context.fields.get("max_buffer_delay_ms") == 0:
+            await self._send(
+                {
+                    "type": "flush_done",
+                    "done": False,
+                    "flush_done": True,
+                    "flush_id": context.flushes,
+                    "context_id": context_id,
+                }
+            )
+
+    async def _send_piece(self, context_id: str, context: _Context, piece: SpokenText) -> None:
+        timing = self._speech.timing
+        audio, words = piece.ulaw, list(_shift(piece.words, context.spoken / _PER_MS))
+        size = timing.chunk_ms * _PER_MS
+        for at in range(0, len(audio), size):
+            if at:
+                await self._faults.wait(timing.chunk_ms / 1_000 / timing.speed)
+            if self._faults.reports_error:
+                await self._accepted.send_failure(FAILED, context_id=context_id)
+                raise _ContextFailed
+            if await self._faults.begin_unit():
+                await self._socket.send_str(GARBAGE)
+            await self._send_chunk(context_id, context, audio[at : at + size])
+            if context.fields.get("add_timestamps"):
+                ended_ms = context.spoken / _PER_MS
+                begun = [word for word in words if word.start_ms < ended_ms]
+                words = words[len(begun) :]
+                await self._send_times(context_id, begun)
+
+    async def _send_chunk(self, context_id: str, context: _Context, ulaw: bytes) -> None:
+        context.spoken += len(ulaw)
+        is_ulaw = context.fields["output_format"]["encoding"] == "pcm_mulaw"
+        data = base64.b64encode(ulaw if is_ulaw else decode(ulaw).astype("<i2").tobytes()).decode()
+        await self._send({"type": "chunk", "data": data, "done": False, "step_time": 12.5, "context_id": context_id})
+
+    async def _send_times(self, context_id: str, words: list[SpokenWord]) -> None:
+        if words:
+            times = {
+                "words": [word.text for word in words],
+                "start": [word.start_ms / 1_000 for word in words],
+                "end": [word.end_ms / 1_000 for word in words],
+            }
+            await self._send({"type": "timestamps", "done": False, "context_id": context_id, "word_timestamps": times})
+
+    async def _send(self, message: dict[str, Any]) -> None:
+        if not self._socket.closed:
+            await self._socket.send_str(json.dumps({**message, "status_code": 206}))
+
+
+def _refuse(status: int, code: str, message: str) -> RequestRefused:
+    return RequestRefused(CartesiaFailure(status, code, "Invalid request", message))
+
+
+def _shift(words: Iterable[SpokenWord], by_ms: float) -> Iterator[SpokenWord]:
+    """The words with times in the context's audio."""
+    for word in words:
+        yield SpokenWord(word.text, word.start_ms + by_ms, word.end_ms + by_ms)
+
+
+@dataclass(slots=True)
+class SimulatedCartesia:
+    """make_ear: what each new recogniser's session hears. voices: ids of the voices that there are, None for any."""
+
+    state: VendorState = field(default_factory=VendorState)
+    make_ear: Callable[[], Hearing] = DeafEar
+    speech_timing: SpeechTiming = field(default_factory=SpeechTiming)
+    recogniser_timing: RecogniserTiming = field(default_factory=RecogniserTiming)
+    voices: frozenset[str] | None = None
+
+    def routes(self) -> list[web.AbstractRouteDef]:
+        """All addresses."""
+        speech = CartesiaSpeech(self.state, self.speech_timing, self.voices)
+        recognisers = CartesiaRecognisers(self.state, self.make_ear, self.recogniser_timing)
+        return [*speech.routes(), *recognisers.routes()]
+
+
+def cartesia_documents(state: VendorState) -> list[web.RouteDef]:
+    """`/voices` and `/voices/{id}`; every id is a voice."""
+
+    async def list_voices(request: web.Request) -> web.Response:
+        return _answer(request, {"data": [_voice("f786b574-daa5-4673-aa0c-cbe3e8534c02")], "has_more": False})
+
+    async def get_voice(request: web.Request) -> web.Response:
+        return _answer(request, _voice(request.match_info["id"]))
+
+    def _answer(request: web.Request, body: dict[str, Any]) -> web.Response:
+        if request.headers.get("X-API-Key") != state.key:
+            version = request.headers.get("Cartesia-Version", "")
+            return web.json_response(error_body(UNAUTHORIZED, version, ""), status=401)
+        return web.json_response(body)
+
+    return [web.get("/voices", list_voices), web.get("/voices/{id}", get_voice)]
+
+
+def _voice(voice_id: str) -> dict[str, Any]:
+    return {"id": voice_id, "name": "Simulated voice", "language": "en", "is_public": True}
