@@ -60,7 +60,7 @@ class WorkspaceRouting:
 
 
 class WorkspaceProviders:
-    """standins: providers made for tests are listed."""
+    """A workspace's settings of providers, and its strategy. standins: providers that are made for tests are listed."""
 
     def __init__(self, workspaces: Workspaces, sealer: Sealer, checker: KeyChecker, *, standins: bool) -> None:
         self._workspaces = workspaces
@@ -69,12 +69,12 @@ class WorkspaceProviders:
         self._standins = standins
 
     async def list_offers(self, db: Connection, workspace_id: UUID) -> list[tuple[ProviderOffer, str]]:
-        """Each provider that media can make, by priority, and why it cannot serve now; empty if it can."""
+        """Each provider that media can make, by priority, and the reason why it cannot serve now; empty if it can."""
         offers = await self._offers(db, workspace_id)
         return [(offer, find_faults(offers, offer)) for offer in offers.list_all() if self._is_listed(offer)]
 
     async def get_offer(self, db: Connection, workspace_id: UUID, provider: str) -> tuple[ProviderOffer, str]:
-        """As `list_offers`, of one. Raises NotFound."""
+        """One provider, as `list_offers` returns it. Raises NotFound."""
         offers = await self._offers(db, workspace_id)
         offer = offers.get(provider)
         if offer is None or not self._is_listed(offer):
@@ -183,9 +183,8 @@ class WorkspaceProviders:
                 message = "A new address needs the key again: the stored one is sent nowhere else."
                 raise Invalid(message, code="key_missing", param="api_key")
             require_address(url, param, self.checker.guard)
-        require_values(
-            edit.config or {}, offer.vendor
-        )  # media leaves out stored options that the vendor no longer takes
+        # Stored options are not checked: media leaves out options that the vendor no longer takes.
+        require_values(edit.config or {}, offer.vendor)
         changed = replace(
             offer,
             allowed=after.is_enabled,
@@ -205,8 +204,8 @@ class WorkspaceProviders:
         return ProviderSettings(is_enabled, uses, sealed, config)
 
     def _check_of(self, offer: ProviderOffer, after: ProviderSettings, edit: SettingsEdit) -> KeyCheck | None:
-        """Only one's own key is tried: a customer's settings under the platform's key would cost the platform. Of a
-        server of one's own, the roles that it has."""
+        """The check of the workspace's own key, because trying settings under the platform's key would cost the
+        platform. Of a server of the workspace's own, only its roles are tried."""
         is_tried = edit.key or edit.config or edit.uses_platform_key is False
         if after.uses_platform_key or after.sealed is None or not is_tried:
             return None
@@ -237,7 +236,7 @@ def _require_known(offers: ProviderOffers, strategy: StoredStrategy) -> None:
 
 
 def _require_served(offers: ProviderOffers) -> None:
-    """Calls need one of each kind."""
+    """Raises Conflict (code no_provider_left) unless a provider of each kind can serve."""
     empty = [kind for kind in KINDS if not offers.defaults(kind)]
     if empty:
         message = f"No {empty[0]} provider that can serve meets these data rules."
