@@ -1,4 +1,4 @@
-"""The tools that control runs for agents. A noun that offers a tool adds it here, and its name to RemoteToolName."""
+"""The tools that control runs for agents. A noun adds its tool here, and its name to RemoteToolName in the config."""
 
 from collections.abc import Mapping
 from typing import Final

@@ -15,8 +15,8 @@ from control.agents.variables import PlannedCall
 from control.voice.routing.rules import ProviderOffers
 from shared.errors import Invalid
 from shared.plan import Pronunciation, SpeechPlan, encode_plan
+from tests.control.agents.plans.test_rules import ALL, plan_of, version
 from tests.control.agents.strategies import offer
-from tests.control.agents.test_plan import ALL, plan_of, version
 
 NGUYEN = {"word": "Nguyen", "say": "win"}
 

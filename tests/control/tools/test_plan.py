@@ -10,7 +10,7 @@ from control.agents.rules import AgentContent
 from control.tools.rules import EXPLANATION
 from control.tools.service import plan_http_tools, plan_mcp_tools
 from shared.plan import LONGEST_PROMPT, CallPlan, PlanError, ToolPlan
-from tests.control.agents.test_plan import ALL, version
+from tests.control.agents.plans.test_rules import ALL, version
 
 HTTP = {"description": "Stock.", "parameters": {}, "timeout_s": 8.0, "filler": "One second.", "read_only": True}
 LISTED = [{"name": "find", "description": "Finds."}, {"name": "book", "is_read_only": False}]

@@ -17,7 +17,7 @@ from control.integrations.caller_records.rules import Appointment
 from media.tools.tool import ToolError
 from shared.errors import Conflict, Invalid
 from simulator.integrations.server import IntegrationFaultKind
-from tests.control.agents.test_calendar_tools import CallWithTools, begun
+from tests.control.agents.call_tools.test_calendar_tools import CallWithTools, begun
 from tests.control.calls.call_platform import CallPlatform
 from tests.control.integrations.conftest import platform as platform
 from tests.control.integrations.vendor_connection import CALENDAR, declare

@@ -14,8 +14,8 @@ from control.agents.plans.rules import ANY_CALL, make_plan
 from control.agents.rules import AgentContent
 from shared.errors import Invalid
 from shared.plan import CallPlan, ConsentPlan, ToolPlan
+from tests.control.agents.plans.test_rules import ALL, plan_of, version
 from tests.control.agents.test_hours import OFFICE
-from tests.control.agents.test_plan import ALL, plan_of, version
 
 OPEN = CallMoment(datetime(2026, 11, 26, 9, 0, tzinfo=UTC), "Europe/Berlin")
 CLOSED = CallMoment(datetime(2026, 11, 26, 18, 0, tzinfo=UTC), "Europe/Berlin")

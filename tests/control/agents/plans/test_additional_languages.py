@@ -19,8 +19,8 @@ from shared.bus.checkpoints import Checkpoint
 from shared.errors import Invalid
 from shared.events import CallUsage
 from shared.plan import LanguagePlan, ProviderPlan, encode_plan
+from tests.control.agents.plans.test_rules import plan_of
 from tests.control.agents.strategies import offer
-from tests.control.agents.test_plan import plan_of
 
 SPANISH = {"language": "es"}
 OFFERS = ProviderOffers(
