@@ -296,9 +296,11 @@ def require_sayable(content: AgentContent, config: AgentConfig, offers: Provider
 def _pronunciation_faults(
     content: AgentContent, config: AgentConfig, offers: ProviderOffers
 ) -> Iterator[tuple[str, str]]:
-    unspelled = [place for place, one in enumerate(config.pronunciations) if not one.say]
+    unspelled = [place for place, entry in enumerate(config.pronunciations) if not entry.say]
     voices = make_chain(content, config, "tts", offers) if unspelled else []
-    deaf = [one["provider"] for one in voices if not takes_ipa(one.get("vendor", one["provider"]), one["options"])]
+    deaf = [
+        voice["provider"] for voice in voices if not takes_ipa(voice.get("vendor", voice["provider"]), voice["options"])
+    ]
     for place in unspelled if deaf else ():
         yield f"pronunciations.{place}.say", f"{', '.join(deaf)} take no IPA: say it in letters, too"
 

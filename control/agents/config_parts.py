@@ -177,7 +177,7 @@ class OpeningHours(ConfigPart):
 
     @model_validator(mode="after")
     def _opens_at_all(self) -> "OpeningHours":
-        ranges = [self.weekly.ranges_of(day) for day in range(7)] + [one.ranges for one in self.exceptions]
+        ranges = [self.weekly.ranges_of(day) for day in range(7)] + [exception.ranges for exception in self.exceptions]
         if not any(ranges):
             raise ValueError("the business never opens: name a range, or leave the hours out")
         return self
@@ -309,7 +309,7 @@ def name_goodbye(place: int) -> str:
 
 def list_goodbyes(languages: Sequence[AdditionalLanguage]) -> dict[str, str]:
     """The goodbyes by their names."""
-    return {name_goodbye(place): one.goodbye for place, one in enumerate(languages)}
+    return {name_goodbye(place): language.goodbye for place, language in enumerate(languages)}
 
 
 # Speech

@@ -62,7 +62,7 @@ def describe_hours(hours: OpeningHours, at: datetime, timezone: str) -> str:
 def _span_at(hours: OpeningHours, at: datetime) -> OpenSpan | None:
     """The span that this time is in; of several, the one that closes last."""
     spans = (*spans_of(hours, at.date() - _DAY), *spans_of(hours, at.date()))
-    return max((one for one in spans if one.opens <= at < one.closes), key=lambda one: one.closes, default=None)
+    return max((span for span in spans if span.opens <= at < span.closes), key=lambda one: one.closes, default=None)
 
 
 def spans_of(hours: OpeningHours, day: date) -> Iterator[OpenSpan]:
@@ -96,7 +96,7 @@ def _describe_week(hours: OpeningHours) -> list[str]:
 
 def _coming(exceptions: Sequence[HoursException], today: date) -> list[HoursException]:
     first, last = today.isoformat(), (today + HORIZON).isoformat()
-    near = [one for one in exceptions if one.last >= first and one.date <= last]
+    near = [exception for exception in exceptions if exception.last >= first and exception.date <= last]
     return sorted(near, key=lambda one: one.date)[:MOST_TOLD]
 
 

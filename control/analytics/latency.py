@@ -28,8 +28,8 @@ def add_turn(histogram: Histogram, ms: int) -> Histogram:
 def add_histograms(histograms: Iterable[Histogram]) -> Histogram:
     """The sum of several."""
     total: Counter[str] = Counter()
-    for one in histograms:
-        total.update(one)
+    for histogram in histograms:
+        total.update(histogram)
     return total
 
 

@@ -297,14 +297,16 @@ async def select_passages(
 ) -> list[FoundPassage]:
     """The chunks in the order of their ranks. total_weight: of all words of the question; 0 for
     chunks that were not found by words."""
-    rows = await db.fetch(_PASSAGES, workspace_id, [one.document_id for one in ranks], [one.number for one in ranks])
+    rows = await db.fetch(
+        _PASSAGES, workspace_id, [rank.document_id for rank in ranks], [rank.number for rank in ranks]
+    )
     found: dict[tuple[UUID, int], Any] = {(row["document_id"], row["number"]): row for row in rows}
     return [
         FoundPassage(
-            **found[one.key], score=one.score, share=min(1.0, one.score / total_weight) if total_weight else 0.0
+            **found[rank.key], score=rank.score, share=min(1.0, rank.score / total_weight) if total_weight else 0.0
         )
-        for one in ranks
-        if one.key in found
+        for rank in ranks
+        if rank.key in found
     ]
 
 

@@ -155,7 +155,7 @@ class KnowledgeQuestion(Body):
 async def list_documents(context: MemberContext, query: ListQuery) -> KnowledgeDocumentList:
     """The workspace's documents, newest first."""
     found = await context.services[KnowledgeDocuments].list_page(context.db, context.workspace_id, page=query.request())
-    return KnowledgeDocumentList([to_view(one) for one in found.rows], **page_fields(query, found))
+    return KnowledgeDocumentList([to_view(row) for row in found.rows], **page_fields(query, found))
 
 
 async def add_document(context: MemberContext, body: NewTextDocument) -> AfterCommit[KnowledgeDocumentAnswer]:

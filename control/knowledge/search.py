@@ -126,12 +126,12 @@ class KnowledgeSearch:
         ranks = await queries.rank_nearest(
             db, query.workspace_id, found.vectors[0], policy.space, query.documents, MOST_RANKED
         )
-        near = {one.key: one for one in ranks if one.score >= policy.least_similarity}
-        by_words = {(one.document_id, one.number): one for one in words}
+        near = {rank.key: rank for rank in ranks if rank.score >= policy.least_similarity}
+        by_words = {(passage.document_id, passage.number): passage for passage in words}
         best = fuse_ranks([list(by_words), list(near)])[: query.most]
         others = [near[key] for key, _ in best if key not in by_words]
         texts = await queries.select_passages(db, query.workspace_id, others, 0.0) if others else []
-        known = by_words | {(one.document_id, one.number): one for one in texts}
+        known = by_words | {(passage.document_id, passage.number): passage for passage in texts}
         return [replace(known[key], score=score) for key, score in best if key in known]
 
     async def close(self) -> None:
@@ -148,7 +148,7 @@ async def search_documents(
     Words are compared as the documents' languages stem them. For a word that is in no chunk, a similar word is
     searched, because callers' words are misheard."""
     languages = await queries.select_languages(db, workspace_id)
-    configurations = sorted({configuration_of(one) for one in languages})
+    configurations = sorted({configuration_of(language) for language in languages})
     words = split_question(question[:LONGEST_QUESTION])
     if not configurations or not words:
         return []
@@ -162,7 +162,7 @@ async def search_documents(
         return []
     ranks = await _rank(db, workspace_id, query, most)
     passages = await queries.select_passages(db, workspace_id, ranks, query.total_weight)
-    return [one for one in passages if one.share >= _LEAST_SHARE]
+    return [passage for passage in passages if passage.share >= _LEAST_SHARE]
 
 
 async def _rank(db: Connection, workspace_id: UUID, query: ChunkQuery, most: int) -> list[ChunkRank]:

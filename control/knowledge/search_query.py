@@ -164,7 +164,7 @@ def find_similar(term: SearchTerm, candidates: Sequence[SearchTerm]) -> SearchTe
     differ more."""
     most, letters = most_differing(term.text), set(term.text)
     # Each letter that differs adds two to this difference at most; it costs a hundredth of the distance.
-    near_by = [one for one in candidates if len(letters ^ set(one.text)) <= 2 * most]
+    near_by = [candidate for candidate in candidates if len(letters ^ set(candidate.text)) <= 2 * most]
     rated = [(_distance(term.text, one.text, most), -one.chunks, one) for one in near_by]
     near = min(rated, key=lambda rating: rating[:2], default=None)
     if near is None or near[0] > most:
@@ -209,7 +209,7 @@ def _weigh(chunks: int, total: int) -> float:
 
 
 def _scope(workspace_id: UUID, documents: Collection[UUID]) -> str:
-    only = " | ".join(_quote(document_lexeme(one)) for one in documents)
+    only = " | ".join(_quote(document_lexeme(document_id)) for document_id in documents)
     return f"{_quote(workspace_lexeme(workspace_id))}" + (f" & ({only})" if only else "")
 
 

@@ -279,13 +279,13 @@ class EmbeddingDuty:
     async def _embed_chunks(self, pool: Pool, document: DueDocument, chunks: list[ChunkText], now: datetime) -> bool:
         """Returns False if the document has changed. Records what was used in any case. Raises EmbedderUnavailable,
         TextsRefused."""
-        found = await self._embedder.embed([f"{one.heading}\n{one.text}"[:LONGEST_TEXT] for one in chunks])
+        found = await self._embedder.embed([f"{chunk.heading}\n{chunk.text}"[:LONGEST_TEXT] for chunk in chunks])
         model = self._embedder.policy.model
         use = EmbeddingUse(document.workspace_id, model, found.tokens, found.is_estimated, now)
 
         async def store(db: Connection) -> bool:
             await enqueue_use(db, use)
-            numbers = [one.number for one in chunks]
+            numbers = [chunk.number for chunk in chunks]
             return await queries.insert_vectors(db, document, self._space, numbers, found.vectors)
 
         return await _run(pool, store)

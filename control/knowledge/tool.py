@@ -65,19 +65,19 @@ def format_result(passages: Iterable[FoundPassage]) -> str:
     """JSON text: `{"note", "passages": [{"document_id", "document", "page", "heading", "text"}]}`, the best passage
     first."""
     left, listed = LONGEST_TEXTS, list[dict[str, Any]]()
-    for one in passages:
+    for passage in passages:
         if left <= 0:
             break
         listed.append(
             {
-                "document_id": str(one.document_id),
-                "document": one.document,
-                "page": one.page,
-                "heading": one.heading,
-                "text": one.text[:left],
+                "document_id": str(passage.document_id),
+                "document": passage.document,
+                "page": passage.page,
+                "heading": passage.heading,
+                "text": passage.text[:left],
             }
         )
-        left -= len(one.text)
+        left -= len(passage.text)
     return msgspec.json.encode({"note": NOTE if listed else NOTHING, "passages": listed}).decode()
 
 

@@ -190,7 +190,9 @@ class ProviderCosts:
 
 def to_view(found: CataloguedProvider, prices: Iterable[StoredPrice]) -> AdminProvider:
     offer = found.offer
-    mine = [one for one in prices if one.version.key.side == "cost" and one.version.key.provider == offer.provider]
+    mine = [
+        price for price in prices if price.version.key.side == "cost" and price.version.key.provider == offer.provider
+    ]
     costs = make_costs(mine)
     return AdminProvider(
         provider=offer.provider,
@@ -256,9 +258,9 @@ def _health(found: CataloguedProvider, figures: Sequence[RoleFigures], state: Pr
         latency=worst.p50_ms if worst else None,
         error_rate=worst.error_rate if worst else None,
         since=worst.since if worst else None,
-        last_check=max((one.checked_at for one in figures), default=None),
+        last_check=max((figure.checked_at for figure in figures), default=None),
         last_probe="never" if state is None else "failed" if state.failures else "works",
-        roles=[_role(one) for one in figures],
+        roles=[_role(figure) for figure in figures],
     )
 
 
@@ -281,7 +283,7 @@ def _status(status: str) -> HealthStatus:
 
 
 def _provider_cost(provider: str, roles: Sequence[ProviderRoleCost]) -> ProviderCost:
-    cost = sum((one.cost for one in roles), Decimal(0))
+    cost = sum((role.cost for role in roles), Decimal(0))
     only = roles[0] if len(roles) == 1 else None
     usage = only.usage if only else None
     return ProviderCost(
@@ -290,7 +292,7 @@ def _provider_cost(provider: str, roles: Sequence[ProviderRoleCost]) -> Provider
         unit=only.unit if only else None,
         total_usage=None if usage is None else float(usage),
         avg_cost_per_unit=None if not usage else cost / usage,
-        unpriced=sum(one.unpriced for one in roles),
+        unpriced=sum(role.unpriced for role in roles),
     )
 
 

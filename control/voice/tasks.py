@@ -205,6 +205,6 @@ async def _keyed_providers(db: Connection, sealer: Sealer) -> list[KeyedProvider
 
 async def _show_worst(db: Connection) -> None:
     figures = await figures_queries.select_figures(db)
-    names = dict.fromkeys(one.provider for one in figures)
-    worst = {name: worst_status(one for one in figures if one.provider == name) for name in names}
+    names = dict.fromkeys(figure.provider for figure in figures)
+    worst = {name: worst_status(figure for figure in figures if figure.provider == name) for name in names}
     await figures_queries.update_health(db, {name: one for name, one in worst.items() if one is not None})

@@ -76,7 +76,7 @@ def customer_number(call: RunningCall) -> str:
 def describe_contact(contact: Contact | None, appointments: list[Appointment], timezone: str) -> dict[str, Any]:
     """For the language model; times in words, in the workspace's zone."""
     known = {} if contact is None else {"name": contact.name, "company": contact.company}
-    local = [to_local(one.starts_at, timezone) for one in appointments]
+    local = [to_local(appointment.starts_at, timezone) for appointment in appointments]
     return {
         "is_known": contact is not None,
         **known,

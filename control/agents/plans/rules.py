@@ -329,11 +329,11 @@ def plan_languages(
     of `name_goodbye`."""
     main = make_chain(content, config, "tts", offers)
     planned = []
-    for place, one in enumerate(config.additional_languages):
-        chain = make_voice_chain(content, config, one, offers)
+    for place, language in enumerate(config.additional_languages):
+        chain = make_voice_chain(content, config, language, offers)
         own = [] if chain == main else chain
         if chain:
-            planned.append({"language": one.language, "goodbye": texts[name_goodbye(place)], "tts": own})
+            planned.append({"language": language.language, "goodbye": texts[name_goodbye(place)], "tts": own})
     return {"languages": planned} if planned else {}
 
 
@@ -371,22 +371,22 @@ def find_faults(content: AgentContent, config: AgentConfig, offers: ProviderOffe
         return
     yield from _repeated(config)
     yield from _unheard(content, config, offers)
-    for place, one in enumerate(config.additional_languages):
-        yield from _unspoken(content, config, offers, place, one)
+    for place, language in enumerate(config.additional_languages):
+        yield from _unspoken(content, config, offers, place, language)
 
 
 def _repeated(config: AgentConfig) -> Iterator[tuple[str, str]]:
     """Languages that are named twice: a recognizer reports a language without its region."""
     known = [base_language(config.language)]
-    for place, one in enumerate(config.additional_languages):
-        if base_language(one.language) in known:
+    for place, language in enumerate(config.additional_languages):
+        if base_language(language.language) in known:
             yield f"{FIELD}.{place}.language", "the agent has this language already; regions are not told apart"
-        known.append(base_language(one.language))
+        known.append(base_language(language.language))
 
 
 def _unheard(content: AgentContent, config: AgentConfig, offers: ProviderOffers) -> Iterator[tuple[str, str]]:
     chain = make_chain(content, config, "stt", offers)
-    tags = [config.language, *(one.language for one in config.additional_languages)]
+    tags = [config.language, *(language.language for language in config.additional_languages)]
     if chain and not _hears(chain[0], tags):
         first = chain[0]["provider"]
         fault = f"{first} hears speech first, and does not tell {', '.join(tags)} apart: name another in speech.stt"

@@ -118,7 +118,9 @@ class AnsweringAgent:
             stt=_keyed(plan.stt, keys),
             llm=_keyed(plan.llm, keys),
             tts=_keyed(plan.tts, keys),
-            languages=tuple(msgspec.structs.replace(one, tts=_keyed(one.tts, keys)) for one in plan.languages),
+            languages=tuple(
+                msgspec.structs.replace(language, tts=_keyed(language.tts, keys)) for language in plan.languages
+            ),
             disclosure=plan.disclosure or self._disclosure_text(call),
         )
 

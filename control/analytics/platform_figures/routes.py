@@ -430,7 +430,7 @@ def to_platform(found: PlatformOverview) -> PlatformFiguresView:
         calls_by_status=sums.by_status,
         calls_by_provider=sums.by_provider,
         revenue_by_tier=sums.revenue_by_tier,
-        top_workspaces=[_to_workspace(one) for one in found.top_workspaces],
+        top_workspaces=[_to_workspace(workspace) for workspace in found.top_workspaces],
         mrr=found.mrr,
         arr=12 * found.mrr,
         churn_rate=found.churn_rate,

@@ -189,7 +189,7 @@ def to_overview(found: CallOverview) -> CallOverviewView:
         avg_call_duration=total.average_seconds,
         calls_by_status=total.by_status,
         calls_by_direction=total.by_direction,
-        calls_by_agent=[AgentCallsView(one.agent_id, one.name, one.sums.calls) for one in found.agents],
+        calls_by_agent=[AgentCallsView(agent.agent_id, agent.name, agent.sums.calls) for agent in found.agents],
         peak_hours=sorted(hours, key=lambda one: (-one.calls, one.hour)),
         sentiment_distribution=total.by_sentiment,
         success_rate=total.success_rate,
@@ -216,11 +216,11 @@ def to_charges(found: ChargeOverview) -> ChargeOverviewView:
         fees_accrued=parts.fees,
         credits=parts.credits,
         currency=found.currency,
-        unpriced=sum(one.unpriced for one in found.resources),
+        unpriced=sum(resource.unpriced for resource in found.resources),
         by_resource=[
-            ResourceChargeView(one.resource_type, float(one.quantity), one.price, found.currency)
-            for one in found.resources
-            if one.resource_type != "credit"
+            ResourceChargeView(resource.resource_type, float(resource.quantity), resource.price, found.currency)
+            for resource in found.resources
+            if resource.resource_type != "credit"
         ],
         trend=[DailyChargeView(day, price, found.currency) for day, price in found.by_day],
     )

@@ -25,8 +25,8 @@ class WorkspaceAnalytics:
         days = await self.resolve(db, workspace_id, choice, now)
         agents = await queries.select_agents(db, workspace_id, days.since, days.until)
         hours = await queries.select_hours(db, workspace_id, days.since, days.until, days.zone)
-        with_calls = [one for one in agents if one.sums.calls]
-        return CallOverview(days, add_sums(one.sums for one in with_calls), with_calls, hours)
+        with_calls = [agent for agent in agents if agent.sums.calls]
+        return CallOverview(days, add_sums(agent.sums for agent in with_calls), with_calls, hours)
 
     async def get_agents(
         self, db: Connection, workspace_id: UUID, choice: RangeChoice, now: datetime
@@ -34,7 +34,7 @@ class WorkspaceAnalytics:
         """Agents that exist, and deleted ones with calls in the range."""
         days = await self.resolve(db, workspace_id, choice, now)
         agents = await queries.select_agents(db, workspace_id, days.since, days.until)
-        return days, [one for one in agents if one.agent_id is not None]
+        return days, [agent for agent in agents if agent.agent_id is not None]
 
     async def get_costs(self, db: Connection, workspace_id: UUID, choice: RangeChoice, now: datetime) -> ChargeOverview:
         """What the workspace was charged in the range, the fees of its days included."""

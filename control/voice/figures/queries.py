@@ -87,11 +87,11 @@ async def update_health(db: Connection, worst: Mapping[str, RoleFigures]) -> Non
              AS n (provider, status, p50_ms, error_rate, checked_at)
         WHERE p.provider = n.provider
         """,
-        [one.provider for one in lines],
-        [one.status for one in lines],
-        [one.p50_ms for one in lines],
-        [one.error_rate for one in lines],
-        [one.checked_at for one in lines],
+        [line.provider for line in lines],
+        [line.status for line in lines],
+        [line.p50_ms for line in lines],
+        [line.error_rate for line in lines],
+        [line.checked_at for line in lines],
     )
 
 
@@ -118,10 +118,18 @@ async def insert_probes(db: Connection, results: Iterable[ProbeResult], versions
         """,
         [
             (
-                *(UUID(new_id()), one.provider, one.role, one.at, one.latency_ms, one.cost, one.reason[:200]),
-                versions[one.provider],
+                *(
+                    UUID(new_id()),
+                    result.provider,
+                    result.role,
+                    result.at,
+                    result.latency_ms,
+                    result.cost,
+                    result.reason[:200],
+                ),
+                versions[result.provider],
             )
-            for one in results
+            for result in results
         ],
     )
 

@@ -124,7 +124,7 @@ def _leave_out(measured: Sequence[WorkspaceMeasurement]) -> Sequence[WorkspaceMe
 
 def measure(provider: str, role: str, latencies_ms: Sequence[int | None]) -> RoleMeasurement:
     """The measurement of these probes; None: one that failed."""
-    known = sorted(one for one in latencies_ms if one is not None)
+    known = sorted(latency for latency in latencies_ms if latency is not None)
     failures = len(latencies_ms) - len(known)
     return RoleMeasurement(provider, role, len(latencies_ms), failures, _rank(known, 0.5), _rank(known, 0.95))
 
@@ -153,10 +153,10 @@ def count_outages_once(latencies_ms: Sequence[int | None]) -> list[int | None]:
 def worst_status(figures: Iterable[RoleFigures]) -> RoleFigures | None:
     """The figures of the worst role. What calls saw goes before what probes saw, where there is both."""
     by_role: dict[str, RoleFigures] = {}
-    for one in figures:
-        known = by_role.get(one.role)
-        if known is None or (one.source == "calls" and one.status != "unknown") or known.status == "unknown":
-            by_role[one.role] = one
+    for figure in figures:
+        known = by_role.get(figure.role)
+        if known is None or (figure.source == "calls" and figure.status != "unknown") or known.status == "unknown":
+            by_role[figure.role] = figure
     return max(by_role.values(), key=lambda one: STATUSES.index(one.status), default=None)
 
 

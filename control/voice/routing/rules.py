@@ -153,21 +153,21 @@ def _names_in_order(
 
 
 def _scores(candidates: Sequence[RoutingCandidate], weights: StrategyWeights) -> dict[str, float]:
-    costs = _relative_score({one.provider: one.cost for one in candidates})
-    latencies = _relative_score({one.provider: one.latency_ms for one in candidates})
+    costs = _relative_score({candidate.provider: candidate.cost for candidate in candidates})
+    latencies = _relative_score({candidate.provider: candidate.latency_ms for candidate in candidates})
     total = weights.cost + weights.latency + weights.quality or 1.0
     return {
-        one.provider: round(
+        candidate.provider: round(
             (
-                weights.cost * costs[one.provider]
-                + weights.latency * latencies[one.provider]
-                + weights.quality * (1 - one.quality / 100)
+                weights.cost * costs[candidate.provider]
+                + weights.latency * latencies[candidate.provider]
+                + weights.quality * (1 - candidate.quality / 100)
             )
             / total
-            + one.error_rate,
+            + candidate.error_rate,
             _PLACES,
         )
-        for one in candidates
+        for candidate in candidates
     }
 
 
@@ -436,4 +436,4 @@ def make_rules(stored: Mapping[str, Any]) -> RoutingRules:
 
 def known_strategy(name: str | None) -> Strategy:
     """The strategy of this name; the first one for none, and for one of a later version."""
-    return next((one for one in STRATEGIES if one == name), FIRST_STRATEGY)
+    return next((strategy for strategy in STRATEGIES if strategy == name), FIRST_STRATEGY)
