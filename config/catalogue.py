@@ -85,7 +85,7 @@ def shipped_tiers(folder: Path = DATA) -> tuple[dict[str, Any], ...]:
 
 
 def shipped_settings(folder: Path = DATA) -> dict[str, Any]:
-    """Initial values by key, which `control/platform/registry.py` validates. Raises as `shipped_tiers`."""
+    """Initial values by key, which `control/platform/rules.py` validates. Raises as `shipped_tiers`."""
     return TypeAdapter(dict[str, Any]).validate_json((folder / "settings.json").read_bytes())
 
 

@@ -53,7 +53,7 @@ from control.platform.guarded_http import GuardedTransport
 from control.platform.service import Platform
 from control.privacy.service import make_privacy
 from control.regulatory_bundles.service import RegulatoryBundles
-from control.sso.model import SsoPolicy
+from control.sso.rules import SsoPolicy
 from control.sso.service import make_single_sign_on
 from control.tools.service import ToolServices, make_tools
 from control.voice.catalogue.service import ProviderAdministration

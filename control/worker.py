@@ -21,6 +21,7 @@ from control.addresses.tasks import addresses_tasks
 from control.agents.plans.service import AgentLookup
 from control.analytics.rollups.service import delete_workspace_marks
 from control.analytics.rollups.tasks import analytics_tasks
+from control.audit.tasks import audit_tasks
 from control.backups.worker_tasks import backups_tasks
 from control.billing.accounts.service import keep_billing_facts
 from control.billing.accruals.service import make_accrue
@@ -45,6 +46,7 @@ from control.db.jobs import JobRetries
 from control.db.logins import WORKER, require_plain_login
 from control.db.pool import Pool, Timeouts, open_pool
 from control.http.services import Services
+from control.idempotency.tasks import idempotency_tasks
 from control.integrations.grants.service import enqueue_workspace_revocations
 from control.integrations.service import Integrations, make_action_runner
 from control.integrations.tasks import integrations_tasks, sync_tasks
@@ -61,9 +63,8 @@ from control.numbers.tasks import numbers_tasks
 from control.outbound_webhooks.service import OutboundWebhooks
 from control.outbound_webhooks.tasks import outbound_webhooks_tasks
 from control.outside import OutsideOptions, open_outside
-from control.platform.audit_tasks import audit_tasks
 from control.platform.service import Platform
-from control.platform.worker_tasks import platform_tasks
+from control.platform.tasks import platform_tasks
 from control.privacy.purged_objects import delete_workspace_objects
 from control.privacy.purged_rows import delete_workspace_rows
 from control.privacy.service import Privacy
@@ -78,7 +79,7 @@ from control.webhooks.service import WebhookMetrics
 from control.webhooks.tasks import clear_caller_payloads, webhooks_tasks
 from control.worker_runtime import BackgroundWorker, WorkerMetrics, serve_status
 from control.workspaces.service import Workspaces
-from control.workspaces.worker_tasks import workspaces_tasks
+from control.workspaces.tasks import workspaces_tasks
 from shared.bus.client import BusClient, bus_client
 from shared.bus.health import ProviderHealthStates
 from shared.key_sets import KeySets
@@ -142,6 +143,7 @@ def make_worker_tasks(
                 delete_objects=partial(delete_workspace_objects, storage),
             ),
             platform_tasks(platform, metrics.report_partitions),
+            idempotency_tasks(),
             audit_tasks(sealer, metrics.audit_breaks.set),
             media_requests_tasks(),
             tools_tasks(services[ToolServices].mcp),

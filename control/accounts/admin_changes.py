@@ -17,8 +17,8 @@ from control.accounts.password_rules import require_strong_password
 from control.accounts.passwords import Passwords
 from control.accounts.sign_in_throttle import address_hash
 from control.accounts.store_admins import AdminSecrets
+from control.audit.service import Actor, Change, record_change
 from control.db.pool import Connection
-from control.platform.audit import Actor, Change, record_change
 from shared.errors import NotFound
 
 

@@ -16,9 +16,9 @@ from control.accounts.second_factors import SecondFactors, TotpOffer
 from control.accounts.sessions import Origin, Sessions, SessionTokens
 from control.accounts.sign_in_throttle import RightPassword, SignInAttempt, SignInThrottle
 from control.accounts.store_admins import AdminSecrets
+from control.audit.service import Actor, Change, record_change
 from control.db.pool import Connection
 from control.db.scope import enter_platform
-from control.platform.audit import Actor, Change, record_change
 from control.platform.service import Platform
 from shared.errors import Forbidden
 

@@ -8,8 +8,8 @@ from control.accounts import store_admins
 from control.accounts.model import Admin, AdminRole
 from control.accounts.password_rules import require_strong_password
 from control.accounts.passwords import Passwords
+from control.audit.service import Actor, Change, record_change
 from control.db.pool import Connection
-from control.platform.audit import Actor, Change, record_change
 from shared.errors import Conflict
 from shared.ids import new_id
 

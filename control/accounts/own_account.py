@@ -14,8 +14,8 @@ from control.accounts.passwords import Passwords
 from control.accounts.second_factors import SecondFactors
 from control.accounts.sessions import Origin
 from control.accounts.sign_in_throttle import SignInThrottle
+from control.audit.service import Actor, Change, record_change
 from control.db.pool import Connection
-from control.platform.audit import Actor, Change, record_change
 from shared.errors import Conflict, Forbidden, NotFound, Unauthorised
 
 

@@ -12,8 +12,8 @@ from control.accounts.recovery_codes import RecoveryCodes, is_recovery_code
 from control.accounts.sessions import Origin
 from control.accounts.sign_in_throttle import SignInThrottle
 from control.accounts.store_second_factors import FactorHolder
+from control.audit.service import Actor, Change, record_change
 from control.db.pool import Connection
-from control.platform.audit import Actor, Change, record_change
 from shared.errors import Conflict, Unauthorised
 from shared.secrets import Sealer
 

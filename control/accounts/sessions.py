@@ -11,8 +11,8 @@ from control.accounts.deactivation import session_refused
 from control.accounts.policy import SessionPolicy
 from control.accounts.store_sessions import NewSession, PresentedRefreshToken
 from control.accounts.tokens import new_token, token_hash
+from control.audit.service import Actor, Change, record_change
 from control.db.pool import Connection
-from control.platform.audit import Actor, Change, record_change
 from shared.errors import Unauthorised
 from shared.ids import new_id
 

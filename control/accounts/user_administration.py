@@ -7,10 +7,10 @@ from uuid import UUID
 from control.accounts import store, store_people
 from control.accounts.model import User
 from control.accounts.sessions import Sessions
+from control.audit.service import Actor, Change, record_change
 from control.db.keyset import ListPage, PageRequest
 from control.db.patterns import contains_pattern
 from control.db.pool import Connection
-from control.platform.audit import Actor, Change, record_change
 from shared.errors import NotFound
 
 _AUDITED_FIELDS = ("email", "name", "is_active", "is_verified")

@@ -8,11 +8,11 @@ from uuid import UUID
 
 from control.addresses import queries
 from control.addresses.rules import AddressRegistration, BusinessAddress
+from control.audit.service import Actor, Change, record_change
 from control.carriers.rules import PostalAddress, require_area
 from control.db.jobs import enqueue, is_queued
 from control.db.keyset import ListPage, PageRequest
 from control.db.pool import Connection
-from control.platform.audit import Actor, Change, record_change
 from control.workspaces.service import Workspaces
 from shared.errors import Conflict, NotFound
 from shared.ids import new_id

@@ -24,13 +24,13 @@ from control.agents.plans.rules import (
 )
 from control.agents.queries import is_administrator, select_http_tool_names, select_mcp_tool_names
 from control.agents.rules import AgentContent, AgentNumber, AgentVersion, Config
+from control.audit.service import Actor
 from control.db.pool import Connection
 from control.integrations.actions.service import list_declared
 from control.integrations.bookings.calendar_requests import CALENDAR_TOOLS_ACTIONS
 from control.integrations.types.rules import IntegrationTypeConfig
 from control.knowledge.service import KnowledgeDocuments
-from control.platform.audit import Actor
-from control.platform.validation_errors import list_faults, make_invalid
+from control.validation import list_faults, make_invalid
 from control.voice.routing.rules import KINDS, RULES, Kind, ProviderOffer, ProviderOffers
 from shared.errors import Conflict, ErrorDetail, Forbidden, Invalid
 from shared.plan import PlanError

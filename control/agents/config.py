@@ -44,8 +44,8 @@ from control.agents.destinations import LONGEST_TARGET, TARGET, callable_target,
 from control.agents.variables import LONGEST_NAME, MOST_VARIABLES, VariableName, VariableValue
 from control.http.body import LANGUAGE, PLAIN
 from control.knowledge.rules import MOST_NAMED_DOCUMENTS
-from control.platform.string_maps import bounded_map
 from control.tools.rules import ToolTitle
+from control.validation import bounded_map
 from control.voice.routing.rules import Provider
 from shared.plan import MOST_PRONUNCIATIONS, FirstMessage, ToolName
 

@@ -23,9 +23,9 @@ from pydantic import (
 from control.agents.extraction_schema import require_extraction_schema
 from control.http.body import LANGUAGE, PLAIN
 from control.integrations.types.rules import PLACEHOLDER, DeclaredName
-from control.platform.union_errors import SingleUnionError
 from control.tools.argument_schema import NO_ARGUMENTS, check_schema
 from control.tools.rules import DEFAULT_RESULT, LONGEST_RESULT, LONGEST_RUN_S, MOST_RUNS, ToolTitle
+from control.validation import SingleUnionError
 from control.voice.routing.rules import Provider
 from shared.ipa import LONGEST_IPA, SIGNS, split_signs
 from shared.plan import (

@@ -11,7 +11,7 @@ from phonenumbers import PhoneNumberType
 from pydantic import ValidationInfo
 
 from control.agents.rules import Config
-from control.workspaces.model import outbound_countries
+from control.workspaces.rules import outbound_countries
 from shared.errors import Invalid
 
 # Countries that calls may go to, besides those of the workspace's own numbers.

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import phonenumbers
 
-from control.workspaces.model import DisclosureChoice
+from control.workspaces.rules import DisclosureChoice
 
 FALLBACK: Final = "en"
 

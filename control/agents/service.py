@@ -43,12 +43,12 @@ from control.agents.rules import (
     merge_patch,
 )
 from control.agents.templates import queries as templates_queries
+from control.audit.service import Actor, Change, record_change
 from control.db.keyset import ListPage, PageRequest
 from control.db.pool import Connection
 from control.knowledge.service import KnowledgeDocuments
 from control.outbound_webhooks.event_types import AgentEventData, EventType
 from control.outbound_webhooks.service import ReportedFact, report_facts
-from control.platform.audit import Actor, Change, record_change
 from control.voice.catalogue.service import list_workspace_offers
 from control.voice.routing.rules import ProviderOffers
 from control.workspaces.service import Workspaces

@@ -7,7 +7,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field, StringConstraints
 
-from control.platform.string_maps import bounded_map
+from control.validation import bounded_map
 from shared.local_time import format_date, format_moment, to_local, zone_name
 
 # The bounds of Stripe's metadata: https://docs.stripe.com/metadata.

@@ -7,12 +7,20 @@ from typing import Any, Final
 from uuid import UUID
 
 from control.accounts.tokens import token_hash
-from control.api_keys import read_secrets, store
-from control.api_keys.model import ApiKey, ApiKeyEdit, IssuedKey, KeySecret, NewSecret
-from control.api_keys.scopes import Scope, order_scopes
-from control.api_keys.secret_text import PREFIX_LENGTH, make_secret
+from control.api_keys import queries
+from control.api_keys.rules import (
+    PREFIX_LENGTH,
+    ApiKey,
+    ApiKeyEdit,
+    IssuedKey,
+    KeySecret,
+    NewSecret,
+    Scope,
+    make_secret,
+    order_scopes,
+)
+from control.audit.service import Actor, Change, record_change
 from control.db.pool import Connection
-from control.platform.audit import Actor, Change, record_change
 from shared.errors import Conflict, Invalid, NotFound
 from shared.ids import new_id
 
@@ -28,7 +36,7 @@ class ApiKeys:
 
     async def list_all(self, db: Connection, workspace_id: UUID, now: datetime) -> list[ApiKey]:
         """All of the workspace, newest first."""
-        return await _with_secrets(db, workspace_id, await store.select_all(db, workspace_id, MOST_KEYS), now)
+        return await _with_secrets(db, workspace_id, await queries.select_all(db, workspace_id, MOST_KEYS), now)
 
     async def create(
         self,
@@ -44,11 +52,11 @@ class ApiKeys:
         """The actor, a member, holds its secret. Raises Conflict (code api_key_limit), Invalid (code
         expiry_in_the_past)."""
         _require_future(expires_at, now)
-        await store.lock_list(db, workspace_id)
-        if len(await store.select_all(db, workspace_id, MOST_KEYS)) >= MOST_KEYS:
+        await queries.lock_list(db, workspace_id)
+        if len(await queries.select_all(db, workspace_id, MOST_KEYS)) >= MOST_KEYS:
             raise Conflict(f"A workspace has {MOST_KEYS} API keys at most.", code="api_key_limit")
         key = ApiKey(UUID(new_id()), workspace_id, name, order_scopes(scopes), expires_at, now)
-        await store.insert_key(db, key)
+        await queries.insert_key(db, key)
         await _record(db, actor, "api_key.create", key, after=_audited(key))
         return await self._issue(db, actor, key, now)
 
@@ -65,7 +73,7 @@ class ApiKeys:
             scopes=before.scopes if edit.scopes is None else _narrow(before.scopes, edit.scopes),
             expires_at=edit.expires_at if edit.changes_expiry else before.expires_at,
         )
-        await store.update_key(db, after)
+        await queries.update_key(db, after)
         await _record(db, actor, "api_key.update", after, before=_audited(before), after=_audited(after))
         (key,) = await _with_secrets(db, workspace_id, [after], now)
         return key
@@ -78,7 +86,7 @@ class ApiKeys:
         key = await self._lock(db, workspace_id, key_id)
         if key.expires_at is not None and key.expires_at <= now:
             raise Conflict("This key has expired; move its expiry first.", code="api_key_expired")
-        await store.end_secrets(db, workspace_id, key_id, now + overlap, now)
+        await queries.end_secrets(db, workspace_id, key_id, now + overlap, now)
         (kept,) = await _with_secrets(db, workspace_id, [key], now)
         if len(kept.secrets) >= MOST_SECRETS:
             raise Conflict(
@@ -92,16 +100,16 @@ class ApiKeys:
     async def revoke(self, db: Connection, actor: Actor, workspace_id: UUID, key_id: UUID) -> None:
         """Every request that begins after the transaction is refused. Raises NotFound."""
         key = await self._lock(db, workspace_id, key_id)
-        await store.delete_key(db, workspace_id, key_id)
+        await queries.delete_key(db, workspace_id, key_id)
         await _record(db, actor, "api_key.revoke", key, before=_audited(key))
 
     async def record_use(self, db: Connection, secret: bytes) -> None:
         """Writes when a secret was last used, unless somebody else writes it or it was deleted meanwhile. secret: its
         hash."""
-        await store.update_last_use(db, secret)
+        await queries.update_last_use(db, secret)
 
     async def _lock(self, db: Connection, workspace_id: UUID, key_id: UUID) -> ApiKey:
-        found = await store.select_one(db, workspace_id, key_id, lock=True)
+        found = await queries.select_one(db, workspace_id, key_id, lock=True)
         if found is None:
             raise NotFound("There is no such API key.", code="api_key_not_found")
         return found
@@ -110,14 +118,14 @@ class ApiKeys:
         assert actor.id is not None
         text = make_secret()
         secret = NewSecret(token_hash(text), text[:PREFIX_LENGTH], actor.id, now)
-        await store.insert_secret(db, key.workspace_id, key.id, secret)
+        await queries.insert_secret(db, key.workspace_id, key.id, secret)
         (issued,) = await _with_secrets(db, key.workspace_id, [key], now)
         return IssuedKey(issued, text)
 
 
 async def _with_secrets(db: Connection, workspace_id: UUID, keys: Sequence[ApiKey], now: datetime) -> list[ApiKey]:
     secrets: dict[UUID, list[KeySecret]] = {key.id: [] for key in keys}
-    for secret in await read_secrets.select_secrets(db, workspace_id, list(secrets), now):
+    for secret in await queries.select_secrets(db, workspace_id, list(secrets), now):
         secrets[secret.key_id].append(secret)
     return [replace(key, secrets=tuple(secrets[key.id])) for key in keys]
 

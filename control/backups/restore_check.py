@@ -14,6 +14,7 @@ import asyncpg  # type: ignore[import-untyped]
 import msgspec
 import structlog
 
+from control.audit.seals import audit_keys, verify_log
 from control.backups.archive import BackupArchive
 from control.backups.creation import connected
 from control.backups.model import BackupFailed, BackupManifest, CheckReport, DatabaseFacts, Finding
@@ -23,8 +24,6 @@ from control.calls.records.service import CallRecords
 from control.db.logins import PLATFORM
 from control.db.pool import ROLE, Timeouts, open_pool
 from control.db.scope import enter_platform, enter_workspace
-from control.platform.audit_seals import audit_keys
-from control.platform.audit_verification import verify_log
 from control.voice.keys import open_key
 from shared.errors import Problem
 from shared.logs import error_fields

@@ -20,6 +20,7 @@ from control.agents.destinations import LONGEST_TARGET, TARGET
 from control.agents.service import Agents
 from control.agents.variables import CallVariables
 from control.analytics.platform_figures.rules import cost_warning
+from control.audit.service import Change, ReadContent, mask_number, record_change, record_read, record_search
 from control.billing.ledger.rules import ResourceCost
 from control.billing.prices.rules import LedgerUnit, Role
 from control.calls.live.service import CallNotLive, MediaAssignment, end_by_staff
@@ -64,8 +65,6 @@ from control.http.fields import (
 from control.http.file_response import FileResponse
 from control.http.pagination import HasMore, ListAnswer, ListQuery, Query, UtcDatetime, page_fields
 from control.http.route import RateLimit, Route
-from control.platform.audit import Change, mask_number, record_change
-from control.platform.content_reads import ReadContent, record_read, record_search
 from shared.bus.client import BusUnavailable
 from shared.bus.commands import DONE, OUTCOME_UNKNOWN, Command, EndCall, SayText, TransferCall
 from shared.errors import Conflict, Invalid, NotFound, Unavailable

@@ -34,7 +34,7 @@ from control.http.fields import CallId, CampaignId, CreatedAt, Id, UpdatedAt, co
 from control.http.pagination import MAX_VERSION, ListAnswer, ListQuery, Query, UtcDatetime, page_fields
 from control.http.route import RateLimit, Route
 from control.http.streamed_file import StreamedFile
-from control.platform.string_maps import bounded_map
+from control.validation import bounded_map
 
 CAMPAIGNS: Final = "/workspaces/{workspaceId}/campaigns"
 CAMPAIGN: Final = f"{CAMPAIGNS}/{{campaignId}}"

@@ -18,8 +18,8 @@ from control.agents.destinations import parse_destination
 from control.agents.variables import CallVariables
 from control.campaigns.calling_hours import CallingHours, default_hours, next_allowed, time_zones_of
 from control.do_not_call.rules import LISTED
-from control.platform.validation_errors import list_faults
-from control.workspaces.timezones import timezone_names
+from control.validation import list_faults
+from control.workspaces.rules import timezone_names
 from shared.errors import ErrorDetail, Invalid, Problem
 from shared.events import CallStatus, EndReason
 

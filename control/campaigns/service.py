@@ -18,6 +18,7 @@ from uuid import UUID
 import structlog
 
 from control.agents.plans.service import AgentLookup, AnsweringAgent
+from control.audit.service import Actor, Change, record_change
 from control.campaigns import queries
 from control.campaigns.queries import LockedAttempt
 from control.campaigns.recipients_csv import ColumnMap, CsvRows, read_csv
@@ -53,7 +54,6 @@ from control.db.scope import enter_workspace
 from control.db.transaction import Transact
 from control.outbound_webhooks.event_types import CampaignEventData, EventType, RecipientEventData
 from control.outbound_webhooks.service import ReportedFact, report_facts
-from control.platform.audit import Actor, Change, record_change
 from control.platform.csv_cells import BYTE_ORDER_MARK, defuse_formula
 from control.platform.service import Platform
 from control.workspaces.service import Workspaces

@@ -8,13 +8,11 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from config.settings import KeySettings, key_settings
+from control.audit.rules import AuditVerdict
+from control.audit.seals import audit_keys, export_lines, has_digest, renew_codes, verify_log
 from control.db.pool import ROLE, Connection, Timeouts, open_pool
 from control.db.scope import enter_platform
 from control.key_options import key_sets, require_keys
-from control.platform.audit_chain import AuditVerdict
-from control.platform.audit_export import export_lines, has_digest
-from control.platform.audit_seals import audit_keys
-from control.platform.audit_verification import renew_codes, verify_log
 from shared.key_sets import VAULT_KEYS
 from shared.secrets import Sealer
 

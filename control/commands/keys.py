@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from config.settings import PREFIX, KeyCommandSettings, SettingsError, key_command_settings
+from control.audit.seals import audit_keys, renew_codes
 from control.db.pool import Pool, open_pool
 from control.db.scope import enter_platform
 from control.db.seal_renewal import BATCH, PAUSE_S, ResealProgress, reseal_column
@@ -14,8 +15,6 @@ from control.key_options import key_sets
 from control.keys.revocations import revoke_passes
 from control.keys.sealed_columns import SEALED_COLUMNS
 from control.keys.settings import require_set
-from control.platform.audit_seals import audit_keys
-from control.platform.audit_verification import renew_codes
 from shared.bus.enrolment import Enrolment
 from shared.errors import Invalid
 from shared.key_sets import BUS_KEYS, VAULT_KEYS, KeySetError, KeySets

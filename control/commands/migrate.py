@@ -17,7 +17,7 @@ from control.db.partitions import ensure_partitions
 from control.db.pool import open_pool
 from control.db.scope import enter_platform
 from control.integrations.types.service import seed_integration_types
-from control.platform.seed import seed_platform
+from control.platform.service import seed_platform
 from control.voice.catalogue.service import seed_providers
 
 read_settings = migration_settings

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
+from control.audit.service import Actor, Change, mask_number, record_change
 from control.db.keyset import ListPage, PageRequest
 from control.db.pool import Connection
 from control.do_not_call import queries
@@ -18,7 +19,6 @@ from control.do_not_call.rules import (
     find_fault,
     plain_number,
 )
-from control.platform.audit import Actor, Change, mask_number, record_change
 from shared.errors import Conflict, Invalid, NotFound
 from shared.ids import new_id
 

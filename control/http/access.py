@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
-from control.api_keys.scopes import Scope
+from control.api_keys.rules import Scope
 
 WorkspaceRole = Literal["owner", "admin", "member", "viewer"]
 AdminRole = Literal["super_admin", "support", "finance", "read_only"]

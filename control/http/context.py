@@ -4,10 +4,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
+from control.audit.service import Actor
 from control.db.pool import Connection
 from control.http.access import AdminRole, WorkspaceRole
 from control.http.services import Services
-from control.platform.audit import Actor
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,9 +36,9 @@ from control.http.route import HandlerSignature, Route, read_signature
 from control.http.services import Services
 from control.http.streamed_file import StreamedFile, make_streamed_response
 from control.http.webhook_activity import WebhookActivity
-from control.platform.idempotency import IdempotentRequest, request_hash
-from control.platform.model import StoredResponse
-from control.platform.validation_errors import join_invalid
+from control.idempotency.rules import StoredResponse
+from control.idempotency.service import IdempotentRequest, request_hash
+from control.validation import join_invalid
 from shared.errors import Invalid, Unavailable
 
 # A longer body takes the event loop several milliseconds.

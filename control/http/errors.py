@@ -3,7 +3,7 @@
 from aiohttp import web
 from pydantic import ValidationError
 
-from control.platform.validation_errors import list_faults, make_invalid
+from control.validation import list_faults, make_invalid
 from shared.errors import Malformed, NotFound, Problem
 
 

@@ -6,7 +6,7 @@ from aiohttp import web
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from control.http.errors import map_validation_error
-from control.platform.validation_errors import list_faults, make_invalid
+from control.validation import list_faults, make_invalid
 from shared.errors import ErrorDetail, Malformed, NotFound
 
 # The range of PostgreSQL's integer: no row has a larger id.

@@ -9,8 +9,7 @@ from uuid import UUID
 import structlog
 
 from control.accounts.tokens import token_hash
-from control.api_keys.scopes import limit_role
-from control.api_keys.secret_text import SCHEME, is_well_formed
+from control.api_keys.rules import SCHEME, is_well_formed, limit_role
 from control.http.access import Access, AccessKind, WorkspaceRole
 from control.http.context import CallingKey, Context, MemberContext, UserContext
 from control.http.read_api_key import KeyIdentity, read_key

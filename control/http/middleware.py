@@ -21,7 +21,7 @@ from control.http.origin import OriginReader
 from control.http.rate_limits import QUOTA
 from control.http.request import KEY_ID, ORIGIN, PRINCIPAL
 from control.http.request_ids import RequestIds, make_request_ids
-from control.platform.validation_errors import element_path
+from control.validation import element_path
 from shared.errors import ErrorDetail, Problem, TooManyRequests, Unavailable
 from shared.logs import error_fields
 

@@ -8,7 +8,7 @@ from typing import Any, Final, Protocol
 from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import JsonSchemaMode
 
-from control.api_keys.secret_text import PATTERN
+from control.api_keys.rules import PATTERN
 from control.http.access import WORKSPACE_ROLES, AccessKind
 from control.http.api_reference import ApiReference, ErrorCode
 from control.http.error_answer import ErrorAnswer

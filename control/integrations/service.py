@@ -9,6 +9,7 @@ from uuid import UUID
 
 import msgspec
 
+from control.audit.service import Actor, Change, record_change
 from control.db.keyset import ListPage, PageRequest
 from control.db.pool import Connection, Pool
 from control.db.scope import enter_platform
@@ -36,7 +37,6 @@ from control.integrations.types.rules import (
 )
 from control.integrations.types.service import IntegrationTypes
 from control.integrations.vendor_http import VendorHttp
-from control.platform.audit import Actor, Change, record_change
 from control.workspaces.service import Workspaces
 from shared.egress import EgressGuard
 from shared.errors import Conflict, Forbidden, Invalid, NotFound

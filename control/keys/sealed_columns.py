@@ -14,7 +14,7 @@ from control.integrations.grants.rules import CREDENTIALS_PURPOSE
 from control.integrations.types.rules import CLIENT_SECRET_PURPOSE
 from control.outbound_webhooks.rules import WEBHOOK_SECRET_PURPOSE
 from control.privacy.caller_deletions import PURPOSE as CALLER_PURPOSE
-from control.sso.model import SECRET_PURPOSE
+from control.sso.rules import SECRET_PURPOSE
 from control.tools.rules import PURPOSE as HEADERS_PURPOSE
 from control.voice.keys import KEY_PURPOSE
 

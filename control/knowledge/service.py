@@ -7,13 +7,13 @@ from uuid import UUID
 
 import msgspec
 
+from control.audit.service import Actor, Change, record_change
 from control.db.jobs import enqueue, select_highest_priority
 from control.db.keyset import ListPage, PageRequest
 from control.db.pool import Connection
 from control.knowledge import queries
 from control.knowledge.rules import KnowledgeDocument, KnowledgeLimits, NewDocument, document_key
 from control.knowledge.sections import find_format
-from control.platform.audit import Actor, Change, record_change
 from control.platform.service import Platform
 from control.workspaces.service import Workspaces
 from shared.errors import Conflict, Invalid, NotFound

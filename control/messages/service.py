@@ -27,7 +27,7 @@ from control.messages.rules import (
 from control.outbound_webhooks.event_types import MessageEventData
 from control.outbound_webhooks.service import ReportedFact, report_facts
 from control.redaction.finder import redact_text
-from control.workspaces.redaction import find_redaction
+from control.workspaces.service import find_redaction
 from shared.errors import Conflict
 
 SEND_MESSAGE: Final = "messages.send"

@@ -35,7 +35,7 @@ from control.http.pagination import ListAnswer, ListQuery, Query, page_fields
 from control.http.route import RateLimit, Route
 from control.numbers.rules import NumberImport, NumberOrder, PhoneNumber, Status, TakenNumber
 from control.numbers.service import MOST_LISTED, Numbers, find_account_numbers, take_number
-from control.platform.model import CURRENCY
+from control.platform.rules import CURRENCY
 from control.regulatory_bundles.routes import CARRIER_CHECKS
 from shared.ids import new_id
 

@@ -16,6 +16,7 @@ import structlog
 
 from control.addresses.service import hold_addresses
 from control.agents.service import Agents
+from control.audit.service import Actor, Change, record_change
 from control.billing.payments.service import Payments
 from control.carriers.rules import (
     AvailableNumber,
@@ -41,7 +42,6 @@ from control.numbers.rules import (
     WantedNumber,
     choose_holder,
 )
-from control.platform.audit import Actor, Change, record_change
 from control.platform.service import Platform
 from control.regulatory_bundles.service import hold_bundles
 from control.workspaces.service import Workspaces

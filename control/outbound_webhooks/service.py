@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 from control.accounts.email_delivery import EmailQueue
+from control.audit.service import Actor, Change, record_change
 from control.db.keyset import ListPage, PageRequest
 from control.db.pool import Connection
 from control.outbound_webhooks import queries
@@ -24,7 +25,6 @@ from control.outbound_webhooks.rules import (
     WebhookDelivery,
     WebhookEndpoint,
 )
-from control.platform.audit import Actor, Change, record_change
 from control.workspaces.service import Workspaces
 from shared.egress import EgressGuard, EgressRefused
 from shared.errors import Conflict, Invalid, NotFound

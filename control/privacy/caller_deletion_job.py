@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
 
+from control.audit.service import Actor, record_change
 from control.calls.deletion import service as calls
 from control.calls.deletion.rules import CallerNumber, DeletedCall
 from control.calls.live.service import MediaAssignment
@@ -15,12 +16,11 @@ from control.campaigns.service import delete_recipients_with_number, has_recipie
 from control.db.jobs import JobFailed, JobHandler, decode_payload
 from control.db.pool import Connection, Pool
 from control.db.scope import enter_platform
+from control.idempotency.service import forget_responses
 from control.integrations.caller_records.service import delete_caller_records
 from control.media_requests.service import delete_call_runs
 from control.messages.service import delete_messages, find_calls_of_number
 from control.outbound_webhooks.service import delete_call_events
-from control.platform.audit import Actor, record_change
-from control.platform.idempotency import forget_responses
 from control.privacy import store_caller_deletions
 from control.privacy.caller_deletions import CallerDeletions, DeleteCallerJob, enqueue_deletion, make_change
 from control.privacy.exports import withdraw_exports

@@ -6,11 +6,11 @@ from uuid import UUID
 
 import msgspec
 
+from control.audit.service import Actor, Change, record_change
 from control.calls.deletion.rules import NumberPseudonyms
 from control.db.jobs import enqueue
 from control.db.keyset import ListPage, PageRequest
 from control.db.pool import Connection
-from control.platform.audit import Actor, Change, record_change
 from control.privacy import store_caller_deletions
 from control.privacy.model import CallerDeletion
 from control.privacy.read_own_numbers import is_own_number

@@ -6,11 +6,11 @@ from uuid import UUID
 
 import msgspec
 
+from control.audit.service import Actor, Change, record_change
 from control.db.jobs import enqueue
 from control.db.keyset import ListPage, PageRequest
 from control.db.pool import Connection, Pool
 from control.db.scope import enter_platform
-from control.platform.audit import Actor, Change, record_change
 from control.platform.service import Platform
 from control.privacy import store_exports
 from control.privacy.model import WorkspaceExport

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
+from control.audit.service import Actor
 from control.db.pool import Connection
-from control.platform.audit import Actor
 from control.platform.service import Platform
 from control.privacy import read_retention
 from control.privacy.model import RetentionKind

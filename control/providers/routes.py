@@ -20,7 +20,7 @@ from control.http.context import AdminContext
 from control.http.fields import ProviderName
 from control.http.pagination import HasMore, Query
 from control.http.route import RateLimit, Route
-from control.platform.model import CURRENCY
+from control.platform.rules import CURRENCY
 from control.voice.catalogue.service import ProviderAdministration, ProviderEdit
 from control.voice.figures.rules import ProbeState, RoleFigures, worst_status
 from control.voice.routing.rules import (

@@ -9,10 +9,10 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+from control.audit.service import Actor, Change, record_change
 from control.carriers.rules import CarrierBundle
 from control.db.keyset import ListPage, PageRequest
 from control.db.pool import Connection
-from control.platform.audit import Actor, Change, record_change
 from control.regulatory_bundles import queries
 from control.regulatory_bundles.rules import RegulatoryBundle
 from control.workspaces.service import Workspaces

@@ -7,7 +7,7 @@ import dns.exception
 import dns.rdatatype
 import dns.resolver
 
-from control.sso.model import SsoPolicy
+from control.sso.rules import SsoPolicy
 
 LABEL: Final = "_vocalized-challenge"
 PREFIX: Final = "vocalized-domain-verification="

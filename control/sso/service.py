@@ -1,17 +1,419 @@
-"""Puts single sign-on together."""
+"""Single sign-on: owners set a workspace's provider and domains, and members sign in at the provider."""
 
-from dataclasses import dataclass
+import secrets
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from uuid import UUID
 
-from control.accounts.service import Accounts
+import msgspec
+import structlog
+
+from control.accounts.addresses import normal_address
+from control.accounts.letter_names import letter_name
+from control.accounts.model import User
+from control.accounts.service import Accounts, SignInResult
+from control.accounts.sessions import Origin
+from control.accounts.tokens import new_token, token_hash
+from control.audit.service import Actor, Change, record_change
+from control.db.pool import Connection
+from control.db.scope import enter_platform
 from control.integrations.vendor_http import VendorHttp
-from control.sso.domain_proofs import DomainProofs
-from control.sso.model import SsoPolicy
-from control.sso.openid import OpenIdClient
-from control.sso.settings import SsoSettings
-from control.sso.sign_ins import SsoSignIns
+from control.sso import queries
+from control.sso.domain_proofs import PREFIX, DomainProofs, LookupFailed
+from control.sso.openid import (
+    ClientAccount,
+    NewSignIn,
+    OpenIdClient,
+    ProviderRefused,
+    SignInRefused,
+    make_authorize_url,
+)
+from control.sso.queries import select_people
+from control.sso.rules import FLOW_PURPOSE, SECRET_PURPOSE, DefaultRole, SsoConnection, SsoDomain, SsoPerson, SsoPolicy
 from control.workspaces.service import Workspaces
 from shared.egress import EgressGuard
-from shared.secrets import Sealer
+from shared.egress_addresses import HostInvalid, parse_host
+from shared.errors import Conflict, Forbidden, Invalid, NotFound, Unauthorised, Unavailable
+from shared.ids import new_id
+from shared.secrets import Sealer, UnsealError
+
+
+@dataclass(frozen=True, slots=True)
+class SsoChange:
+    """A connection as its owner wants it. client_secret: None leaves it as it is."""
+
+    issuer: str
+    client_id: str
+    client_secret: str | None = field(repr=False)
+    default_role: DefaultRole
+    is_enforced: bool
+
+
+class SsoSettings:
+    """Each change is written to the audit log, without secrets."""
+
+    def __init__(
+        self,
+        *,
+        workspaces: Workspaces,
+        accounts: Accounts,
+        sealer: Sealer,
+        openid: OpenIdClient,
+        proofs: DomainProofs,
+    ) -> None:
+        self._workspaces = workspaces
+        self._accounts = accounts
+        self._sealer = sealer
+        self._openid = openid
+        self._proofs = proofs
+
+    async def find(self, db: Connection, workspace_id: UUID) -> SsoConnection | None:
+        """The workspace's connection."""
+        return await queries.find_connection(db, workspace_id)
+
+    async def check_issuer(self, issuer: str, workspace_id: UUID) -> None:
+        """Asks the provider, without a connection to the database. Raises Invalid (issuer_refused)."""
+        try:
+            await self._openid.discover(issuer, str(workspace_id))
+        except ProviderRefused as refused:
+            raise Invalid(f"This provider cannot be used: {refused}.", param="issuer", code="issuer_refused") from None
+
+    async def save(
+        self, db: Connection, actor: Actor, workspace_id: UUID, change: SsoChange, now: datetime
+    ) -> SsoConnection:
+        """Stores the connection. Another issuer or client means other people: whom the old one signed in is signed out
+        and forgotten. Raises Conflict (workspace_suspended, domain_unproven: nothing can be enforced yet), Invalid
+        (client_secret_missing)."""
+        await self._workspaces.require_not_suspended(db, workspace_id)
+        before = await queries.find_connection(db, workspace_id)
+        is_other = before is None or (before.issuer, before.client_id) != (change.issuer, change.client_id)
+        if change.client_secret is None and is_other:
+            raise Invalid("The client's secret is needed.", param="client_secret", code="client_secret_missing")
+        if change.is_enforced and not await queries.has_verified(db, workspace_id):
+            raise Conflict("Prove a domain first: nobody could sign in.", code="domain_unproven")
+        if before is not None and is_other:
+            await self._forget_people(db, workspace_id, now)
+        connection = self._make(before, workspace_id, change, now)
+        await queries.upsert_connection(db, connection)
+        await _record(db, actor, "sso.update", workspace_id, before, connection)
+        return connection
+
+    async def remove(self, db: Connection, actor: Actor, workspace_id: UUID, now: datetime) -> None:
+        """Removes the connection, and signs out whom it signed in; domains stay. Raises NotFound."""
+        before = await queries.find_connection(db, workspace_id)
+        if before is None or not await queries.delete_connection(db, workspace_id):
+            raise NotFound("This workspace has no single sign-on.", code="sso_not_found")
+        await self._forget_people(db, workspace_id, now)
+        await _record(db, actor, "sso.remove", workspace_id, before, None)
+
+    async def list_domains(self, db: Connection, workspace_id: UUID) -> list[SsoDomain]:
+        """In alphabetical order."""
+        return await queries.select_domains(db, workspace_id)
+
+    async def add_domain(
+        self, db: Connection, actor: Actor, workspace_id: UUID, domain: str, now: datetime
+    ) -> SsoDomain:
+        """Adds a domain that is to be proven. Raises Invalid (domain_invalid), Conflict (domain_exists, domain_limit,
+        workspace_suspended)."""
+        await self._workspaces.require_not_suspended(db, workspace_id)
+        new = SsoDomain(
+            id=UUID(new_id()),
+            workspace_id=workspace_id,
+            domain=_normal_domain(domain),
+            proof=PREFIX + secrets.token_urlsafe(32),
+            created_at=now,
+            verified_at=None,
+        )
+        if len(await queries.select_domains(db, workspace_id)) >= queries.MOST_DOMAINS:
+            raise Conflict(f"A workspace may have {queries.MOST_DOMAINS} domains.", code="domain_limit")
+        if not await queries.insert_domain(db, new):
+            raise Conflict("The workspace has this domain.", param="domain", code="domain_exists")
+        await _record_domain(db, actor, "sso.domain_add", new)
+        return new
+
+    async def get_domain(self, db: Connection, workspace_id: UUID, domain_id: UUID) -> SsoDomain:
+        """Raises NotFound."""
+        found = await queries.find_domain(db, workspace_id, domain_id)
+        if found is None:
+            raise NotFound("This workspace has no such domain.", code="sso_domain_not_found")
+        return found
+
+    async def look_up_proof(self, domain: SsoDomain) -> None:
+        """Asks DNS, without a connection to the database. Raises Conflict (proof_missing, proof_unavailable)."""
+        try:
+            is_proven = await self._proofs.has_record(domain.domain, domain.proof)
+        except LookupFailed as failed:
+            raise Conflict(f"The record cannot be read: {failed}.", code="proof_unavailable") from None
+        if not is_proven:
+            raise Conflict("There is no such TXT record yet; it may take a while to be seen.", code="proof_missing")
+
+    async def save_proof(self, db: Connection, actor: Actor, domain: SsoDomain, now: datetime) -> SsoDomain:
+        """Stores that the domain is proven. Raises NotFound, Conflict (domain_taken)."""
+        known = await self.get_domain(db, domain.workspace_id, domain.id)
+        if known.verified_at is not None:
+            return known
+        if not await queries.set_verified(db, known.workspace_id, known.id, now):
+            raise Conflict("Another workspace has proven this domain.", code="domain_taken")
+        await _record_domain(db, actor, "sso.domain_prove", known)
+        return replace(known, verified_at=now)
+
+    async def remove_domain(
+        self, db: Connection, actor: Actor, workspace_id: UUID, domain_id: UUID, now: datetime
+    ) -> None:
+        """Removes a domain: its addresses are signed out, and sign in by password again. Raises NotFound."""
+        known = await self.get_domain(db, workspace_id, domain_id)
+        await queries.delete_domain(db, workspace_id, domain_id)
+        people = await select_people(db, workspace_id, known.domain)
+        await self._accounts.end_sso_sessions(db, people, workspace_id, "domain of single sign-on removed", now)
+        await _record_domain(db, actor, "sso.domain_remove", known)
+
+    def _make(
+        self, before: SsoConnection | None, workspace_id: UUID, change: SsoChange, now: datetime
+    ) -> SsoConnection:
+        if change.client_secret is not None:
+            sealed = self._sealer.seal(change.client_secret.encode(), SECRET_PURPOSE)
+        else:
+            assert before is not None  # checked by `save`
+            sealed = before.client_secret
+        return SsoConnection(
+            workspace_id=workspace_id,
+            issuer=change.issuer,
+            client_id=change.client_id,
+            client_secret=sealed,
+            default_role=change.default_role,
+            is_enforced=change.is_enforced,
+            created_at=before.created_at if before else now,
+            updated_at=now,
+        )
+
+    async def _forget_people(self, db: Connection, workspace_id: UUID, now: datetime) -> None:
+        people = await queries.delete_identities(db, workspace_id)
+        await self._accounts.end_sso_sessions(db, people, workspace_id, "single sign-on changed", now)
+
+
+def _normal_domain(text: str) -> str:
+    """In ASCII and lower case, as addresses are. Raises Invalid."""
+    try:
+        host = parse_host(text.strip().rstrip(".").lower())
+    except HostInvalid:
+        host = None
+    if not isinstance(host, str) or "." not in host:
+        raise Invalid("This is no domain like example.com.", param="domain", code="domain_invalid")
+    return host
+
+
+async def _record(
+    db: Connection,
+    actor: Actor,
+    action: str,
+    workspace_id: UUID,
+    before: SsoConnection | None,
+    after: SsoConnection | None,
+) -> None:
+    old, new = (None if one is None else _audit_values(one) for one in (before, after))
+    await record_change(db, actor, Change(action, "sso", str(workspace_id), workspace_id, before=old, after=new))
+
+
+async def _record_domain(db: Connection, actor: Actor, action: str, domain: SsoDomain) -> None:
+    change = Change(action, "sso_domain", str(domain.id), domain.workspace_id, after={"domain": domain.domain})
+    await record_change(db, actor, change)
+
+
+def _audit_values(connection: SsoConnection) -> dict[str, object]:
+    names = ("issuer", "client_id", "default_role", "is_enforced")
+    return {name: getattr(connection, name) for name in names}
+
+
+_LONGEST_NAME = 200
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class BegunSignIn:
+    """authorize_url: where the person signs in. flow_token: for the client that completes the sign-in."""
+
+    connection: SsoConnection
+    authorize_url: str = field(repr=False)
+    flow_token: str = field(repr=False)
+    new: NewSignIn
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnedBrowser:
+    """What a browser came back with. workspace_id: of the page that it came to. issuer: if it was sent (RFC 9207)."""
+
+    workspace_id: UUID
+    state: str = field(repr=False)
+    code: str = field(repr=False)
+    issuer: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnedSignIn:
+    """A sign-in whose browser came back, and which is used up. secrets: of its beginning."""
+
+    connection: SsoConnection
+    code: str = field(repr=False)
+    secrets: NewSignIn
+
+
+class SsoSignIns:
+    """callback: the page that providers send browsers to; each workspace's has a path of its own below it.
+
+    So a code never comes back as another provider's (mix-up, RFC 9700, 4.4): a provider that leads a person on to
+    another workspace's gets no further than that one's page, which knows nothing of the sign-in.
+    """
+
+    def __init__(
+        self,
+        *,
+        workspaces: Workspaces,
+        accounts: Accounts,
+        sealer: Sealer,
+        openid: OpenIdClient,
+        policy: SsoPolicy,
+        callback: str,
+    ) -> None:
+        self._workspaces = workspaces
+        self._accounts = accounts
+        self._sealer = sealer
+        self._openid = openid
+        self._policy = policy
+        self._callback = callback
+
+    def redirect_uri(self, workspace_id: UUID) -> str:
+        """Where the workspace's provider sends the browser."""
+        return f"{self._callback}/{workspace_id}"
+
+    async def find(self, db: Connection, email: str) -> SsoConnection:
+        """Of the workspace that has proven the address's domain; enters platform scope. Raises NotFound."""
+        await enter_platform(db)
+        connection = await queries.find_by_domain(db, email.rpartition("@")[2])
+        if connection is None:
+            raise NotFound("Nobody signs in with such an address by single sign-on.", code="sso_not_found")
+        return connection
+
+    async def begin(self, connection: SsoConnection, email: str) -> BegunSignIn:
+        """Asks the provider where to sign in, without a connection to the database. Raises Unavailable
+        (provider_away)."""
+        try:
+            metadata = await self._openid.discover(connection.issuer, str(connection.workspace_id))
+        except ProviderRefused as refused:
+            raise _provider_away(connection, refused) from None
+        new = NewSignIn()
+        url = make_authorize_url(metadata, self._account(connection, ""), new, email)
+        return BegunSignIn(connection, url, new_token().text, new)
+
+    async def store(self, db: Connection, begun: BegunSignIn, now: datetime) -> None:
+        """Stores what a browser's return is checked against, and deletes a few that expired; enters platform scope."""
+        await enter_platform(db)
+        await queries.delete_expired_flows(db)
+        sealed = self._sealer.seal(msgspec.json.encode([begun.new.nonce, begun.new.verifier]), FLOW_PURPOSE)
+        expires_at = now + timedelta(seconds=self._policy.flow_s)
+        state, client = token_hash(begun.new.state), token_hash(begun.flow_token)
+        await queries.insert_flow(db, state, begun.connection.workspace_id, client, sealed, expires_at)
+
+    async def use(self, db: Connection, browser: ReturnedBrowser, flow_token: str, now: datetime) -> ReturnedSignIn:
+        """Uses a begun sign-in up; enters platform scope. Raises Unauthorised (sso_over), Invalid (issuer_mismatch)."""
+        await enter_platform(db)
+        used = await queries.use_flow(db, token_hash(browser.state), token_hash(flow_token), now)
+        connection = await queries.find_connection(db, used[0]) if used else None
+        if used is None or connection is None:
+            raise Unauthorised("This sign-in was completed before, or began too long ago.", code="sso_over")
+        if browser.workspace_id != connection.workspace_id:
+            raise _mismatch("callback_id")
+        if browser.issuer is not None and browser.issuer != connection.issuer:
+            raise _mismatch("iss")
+        try:
+            nonce, verifier = msgspec.json.decode(self._sealer.open(used[1], FLOW_PURPOSE), type=tuple[str, str])
+        except UnsealError:
+            raise Unauthorised("This sign-in began too long ago.", code="sso_over") from None
+        return ReturnedSignIn(connection, browser.code, NewSignIn(browser.state, nonce, verifier))
+
+    async def identify(self, returned: ReturnedSignIn) -> SsoPerson:
+        """Asks the provider who signed in, without a connection to the database. Raises Unauthorised (sso_refused),
+        Unavailable (provider_away)."""
+        connection = returned.connection
+        owner = str(connection.workspace_id)
+        try:
+            secret = self._sealer.open(connection.client_secret, SECRET_PURPOSE).decode()
+            metadata = await self._openid.discover(connection.issuer, owner)
+            account = self._account(connection, secret)
+            return await self._openid.complete(metadata, account, returned.code, returned.secrets, owner)
+        except SignInRefused as refused:
+            log.warning("sso.sign_in_refused", workspace_id=owner, reason=str(refused))
+            raise Unauthorised(f"The sign-in is not valid: {refused}.", code="sso_refused") from None
+        except (ProviderRefused, UnsealError) as refused:
+            raise _provider_away(connection, refused) from None
+
+    async def complete(
+        self, db: Connection, connection: SsoConnection, person: SsoPerson, origin: Origin, now: datetime
+    ) -> SignInResult:
+        """Finds or makes the person's account, makes them a member, and starts a session; enters the user's scope.
+        Raises Forbidden (sso_domain, sso_other_person, account_deactivated), Conflict (member_limit), Unauthorised
+        (sso_over: the connection was changed meanwhile)."""
+        await enter_platform(db)
+        workspace_id = connection.workspace_id
+        known = await queries.find_connection(db, workspace_id)
+        if known is None or (known.issuer, known.client_id) != (connection.issuer, connection.client_id):
+            raise Unauthorised("The workspace's single sign-on was changed at this moment.", code="sso_over")
+        user = await self._find_user(db, known, person, now)
+        actor = Actor("user", user.id, user.email, origin.request_id, origin.address)
+        await queries.insert_identity(db, workspace_id, person.subject, user.id, now)
+        await self._workspaces.admit(db, actor, workspace_id, known.default_role, now)
+        await record_change(db, actor, Change("user.sso_sign_in", "user", str(user.id), workspace_id))
+        return await self._accounts.sign_in_by_sso(db, user.id, workspace_id, origin, now)
+
+    async def _find_user(self, db: Connection, connection: SsoConnection, person: SsoPerson, now: datetime) -> User:
+        """By the provider's subject, else by the address, else a new account. The address must be of a proven domain in
+        each case: a provider speaks for nobody else."""
+        linked = await queries.find_identity(db, connection.workspace_id, person.subject)
+        user = await self._accounts.find(db, linked) if linked else None
+        email = user.email if user else _address(person.email)
+        if not await queries.lock_verified(db, connection.workspace_id, email.rpartition("@")[2]):
+            raise Forbidden("The workspace has not proven the domain of this address.", code="sso_domain")
+        user = user or await self._accounts.find_by_email(db, email)
+        if user is None:
+            name = letter_name(person.name)[:_LONGEST_NAME].strip() or email.partition("@")[0]
+            password = secrets.token_urlsafe(32)  # nobody knows it; "forgot password" sets one
+            return await self._accounts.create_user(db, email, name, password, verified=True, now=now)
+        if not linked:
+            await self._require_unknown(db, connection, user)
+        if not user.is_verified:  # whoever made the account has not shown that the address is theirs
+            await self._accounts.take_over(db, user.id, now)
+        await self._accounts.email_links.mark_verified(db, user.id, email, now)
+        return user
+
+    async def _require_unknown(self, db: Connection, connection: SsoConnection, user: User) -> None:
+        """Providers give an address to somebody else one day, who must not get the account of the person before."""
+        workspace_id = connection.workspace_id
+        is_known = await queries.has_identity(db, workspace_id, user.id)
+        if is_known and await self._workspaces.is_member(db, workspace_id, user.id):
+            raise Forbidden(
+                "A member of the workspace with this address is known to its provider as somebody else; an owner "
+                "removes that member first.",
+                code="sso_other_person",
+            )
+
+    def _account(self, connection: SsoConnection, secret: str) -> ClientAccount:
+        return ClientAccount(connection.client_id, secret, self.redirect_uri(connection.workspace_id))
+
+
+def _mismatch(param: str) -> Invalid:
+    """The sign-in stays used up."""
+    return Invalid("The browser comes from another provider.", param=param, code="issuer_mismatch", commits=True)
+
+
+def _address(text: str) -> str:
+    try:
+        return normal_address(text)
+    except ValueError:
+        raise Forbidden("The provider tells an address that is none.", code="sso_domain") from None
+
+
+def _provider_away(connection: SsoConnection, error: Exception) -> Unavailable:
+    log.warning("sso.provider_refused", workspace_id=str(connection.workspace_id), error=type(error).__name__)
+    return Unavailable("The workspace's provider does not answer as it should; try again later.", code="provider_away")
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 import msgspec
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
-from control.platform.audit import MASK
-from control.platform.string_maps import bounded_map
+from control.audit.service import MASK
+from control.validation import bounded_map
 from shared.egress import EgressGuard, EgressRefused
 from shared.errors import Conflict, Invalid
 from shared.secrets import Sealer, UnsealError

@@ -5,23 +5,22 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from control.audit.service import Actor
 from control.db.keyset import ListPage, PageRequest
 from control.db.pool import Connection
-from control.platform.audit import Actor
-from control.platform.currencies import find_currency, require_priced
-from control.platform.service import Platform
-from control.workspaces import read_members, read_use, read_workspaces, status, store
+from control.platform.service import Platform, find_currency, require_priced
+from control.workspaces import queries, rules
 from control.workspaces.changes import lock_workspace, require_found, save_change
-from control.workspaces.countries import require_countries
-from control.workspaces.model import (
+from control.workspaces.rules import (
     Member,
     Workspace,
     WorkspaceFilter,
     WorkspaceListing,
     WorkspaceStats,
     WorkspaceStatus,
+    require_countries,
+    require_fit,
 )
-from control.workspaces.tiers import require_fit
 from shared.errors import Conflict
 
 
@@ -43,22 +42,22 @@ class WorkspaceAdministration:
 
     async def find(self, db: Connection, wanted: WorkspaceFilter, *, page: PageRequest) -> ListPage[WorkspaceListing]:
         """Newest first. Deleted workspaces only when selected. Raises Invalid (code cursor_unknown)."""
-        found = await read_workspaces.select_lines(db, wanted, page)
+        found = await queries.select_listings(db, wanted, page)
         if page.cursor is not None:
             return found
-        return found.with_total(await read_workspaces.count_lines(db, wanted))
+        return found.with_total(await queries.count_listings(db, wanted))
 
     async def get(self, db: Connection, workspace_id: UUID) -> Workspace:
         """Raises NotFound."""
-        return require_found(await store.select(db, workspace_id, deleted=True))
+        return require_found(await queries.select_workspace(db, workspace_id, deleted=True))
 
     async def owner(self, db: Connection, workspace_id: UUID) -> Member | None:
         """Returns the longest-standing owner."""
-        return await read_members.select_first_owner(db, workspace_id)
+        return await queries.select_first_owner(db, workspace_id)
 
     async def stats(self, db: Connection, workspace_id: UUID) -> WorkspaceStats:
         """Returns the figures of all time."""
-        return await read_workspaces.select_stats(db, workspace_id)
+        return await queries.select_stats(db, workspace_id)
 
     async def update(
         self, db: Connection, actor: Actor, workspace_id: UUID, edit: WorkspaceUpdate, now: datetime
@@ -73,13 +72,13 @@ class WorkspaceAdministration:
     async def suspend(self, db: Connection, actor: Actor, workspace_id: UUID, reason: str, now: datetime) -> Workspace:
         """Suspends: agents answer no calls, members change nothing. Raises NotFound."""
         before = await lock_workspace(db, workspace_id)
-        after = status.suspend(before, reason, now)
+        after = rules.suspend(before, reason, now)
         return await save_change(db, actor, "workspace.suspend", before, after, now, reason)
 
     async def activate(self, db: Connection, actor: Actor, workspace_id: UUID, now: datetime) -> Workspace:
         """Ends a suspension; does nothing when not suspended. Raises NotFound."""
         before = await lock_workspace(db, workspace_id)
-        return await save_change(db, actor, "workspace.activate", before, status.resume(before, now), now)
+        return await save_change(db, actor, "workspace.activate", before, rules.resume(before, now), now)
 
     async def change_tier(
         self, db: Connection, actor: Actor, workspace_id: UUID, tier_name: str, now: datetime
@@ -94,7 +93,7 @@ class WorkspaceAdministration:
 
     async def restore(self, db: Connection, actor: Actor, workspace_id: UUID, now: datetime) -> Workspace:
         """Restores a deleted workspace that is not purged yet. Raises NotFound, Conflict (code not_deleted)."""
-        before = require_found(await store.select(db, workspace_id, hold="NO KEY UPDATE", deleted=True))
+        before = require_found(await queries.select_workspace(db, workspace_id, hold="NO KEY UPDATE", deleted=True))
         if before.deleted_at is None:
             raise Conflict("This workspace is not deleted.", code="not_deleted")
         after = replace(before, deleted_at=None, purge_after=None)
@@ -104,7 +103,7 @@ class WorkspaceAdministration:
         """Suspends up to `most` workspaces whose trial is over, if the setting says so; returns how many."""
         if await self._platform.setting(db, "trial_end_action") != "suspend":
             return 0
-        ended = await store.lock_ended_trials(db, now, most)
+        ended = await queries.lock_ended_trials(db, now, most)
         for workspace_id in ended:
             await self.suspend(db, Actor("system"), workspace_id, "The trial is over.", now)
         return len(ended)
@@ -118,7 +117,7 @@ class WorkspaceAdministration:
         workspace = await lock_workspace(db, workspace_id, "UPDATE")
         if tier_name != workspace.tier_name:
             tier = await self._platform.lock_offered_tier(db, tier_name, param)
-            require_fit(await read_use.select_use(db, workspace_id, now), tier)
+            require_fit(await queries.select_use(db, workspace_id, now), tier)
             await require_priced(db, tier_name, await find_currency(db, workspace_id), param)
         return workspace
 
@@ -129,14 +128,14 @@ class WorkspaceAdministration:
             case None:
                 return workspace
             case "suspended":
-                return status.suspend(workspace, workspace.suspended_why, now)
+                return rules.suspend(workspace, workspace.suspended_why, now)
             case "active":
-                return status.activate(workspace)
+                return rules.activate(workspace)
             case "trial":
                 days = await self._platform.setting(db, "trial_days")
                 if not days:
                     raise Conflict("There are no trials: the setting trial_days is 0.", code="trials_off")
-                return status.start_trial(workspace, now + timedelta(days=days))
+                return rules.start_trial(workspace, now + timedelta(days=days))
 
 
 def _with_countries(workspace: Workspace, chosen: Sequence[str] | None) -> Workspace:

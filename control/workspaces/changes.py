@@ -1,15 +1,16 @@
-"""Saves changes of a workspace: its row, the history of status and tier, and the audit log."""
+"""What each change of a workspace needs: its lock, its history, the audit log, and room for another member."""
 
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
+from control.audit.service import Actor, Change, record_change
 from control.db.pool import Connection
-from control.platform.audit import Actor, Change, record_change
-from control.workspaces import read_tiers, store
-from control.workspaces.model import Workspace
-from shared.errors import NotFound
+from control.platform.service import Platform
+from control.workspaces import queries
+from control.workspaces.rules import Workspace
+from shared.errors import Conflict, NotFound
 from shared.ids import new_id
 
 _AUDITED_FIELDS: Final = (
@@ -43,19 +44,19 @@ async def save_change(
     if after == before:
         return before
     after = replace(after, updated_at=now)
-    await store.update(db, after)
+    await queries.update_workspace(db, after)
     if _history_key(after) != _history_key(before):
-        fee = await read_tiers.select_monthly_fee(db, after.tier_name)
-        await store.insert_change(db, UUID(new_id()), after, fee, now)
+        fee = await queries.select_monthly_fee(db, after.tier_name)
+        await queries.insert_change(db, UUID(new_id()), after, fee, now)
     changed = [name for name in _AUDITED_FIELDS if getattr(before, name) != getattr(after, name)]
     old, new = _audit_values(before, changed), _audit_values(after, changed)
     await record_change(db, actor, Change(action, "workspace", str(after.id), after.id, old, new, reason))
     return after
 
 
-async def lock_workspace(db: Connection, workspace_id: UUID, hold: store.RowLock = "NO KEY UPDATE") -> Workspace:
+async def lock_workspace(db: Connection, workspace_id: UUID, hold: queries.RowLock = "NO KEY UPDATE") -> Workspace:
     """Returns the workspace, locked until the transaction ends. Raises NotFound."""
-    return require_found(await store.select(db, workspace_id, hold=hold))
+    return require_found(await queries.select_workspace(db, workspace_id, hold=hold))
 
 
 def require_found(workspace: Workspace | None) -> Workspace:
@@ -71,3 +72,14 @@ def _history_key(workspace: Workspace) -> tuple[str, str, bool]:
 
 def _audit_values(workspace: Workspace, names: list[str]) -> dict[str, Any]:
     return {name: getattr(workspace, name) for name in names}
+
+
+async def require_capacity(
+    db: Connection, platform: Platform, workspace: Workspace, counted: bool, now: datetime
+) -> None:
+    """Whether one more fits; the workspace must be locked. counted: the person holds an open invitation, which counts
+    as a member already. Raises Conflict (member_limit)."""
+    most = (await platform.tier(db, workspace.tier_name)).max_members
+    use = await queries.select_use(db, workspace.id, now)
+    if use.members + use.invitations + (not counted) > most:
+        raise Conflict(f"This workspace's tier allows {most} members, and open invitations count.", code="member_limit")

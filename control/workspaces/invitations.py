@@ -8,19 +8,22 @@ from control.accounts.model import User
 from control.accounts.service import Accounts, SignInResult
 from control.accounts.sessions import Origin
 from control.accounts.tokens import new_token, token_hash
+from control.audit.service import Actor, Change, record_change
 from control.db.keyset import ListPage, PageRequest
 from control.db.pool import Connection
 from control.db.scope import enter_platform, enter_workspace
-from control.platform.audit import Actor, Change, record_change
 from control.platform.service import Platform
-from control.workspaces import read_members, store, store_invitations, store_members
-from control.workspaces.capacity import require_capacity
-from control.workspaces.changes import lock_workspace
-from control.workspaces.emails import invitation_email
+from control.workspaces import queries
+from control.workspaces.changes import lock_workspace, require_capacity
 from control.workspaces.members import require_may_change, require_role
-from control.workspaces.model import Invitation, PresentedInvitation, Workspace
-from control.workspaces.roles import Role
-from control.workspaces.status import require_not_suspended
+from control.workspaces.rules import (
+    Invitation,
+    PresentedInvitation,
+    Role,
+    Workspace,
+    invitation_email,
+    require_not_suspended,
+)
 from shared.errors import Conflict, Forbidden, Invalid, NotFound
 from shared.ids import new_id
 
@@ -35,10 +38,10 @@ class Invitations:
 
     async def list_page(self, db: Connection, workspace_id: UUID, *, page: PageRequest) -> ListPage[Invitation]:
         """Open invitations by address, including expired ones. Raises Invalid (code cursor_unknown)."""
-        found = await store_invitations.select_open(db, workspace_id, page)
+        found = await queries.select_invitations(db, workspace_id, page)
         if page.cursor is not None:
             return found
-        return found.with_total(await store_invitations.count_open(db, workspace_id))
+        return found.with_total(await queries.count_invitations(db, workspace_id))
 
     async def invite(
         self, db: Connection, actor: Actor, workspace_id: UUID, email: str, role: Role, now: datetime
@@ -48,13 +51,13 @@ class Invitations:
         member_limit, workspace_suspended), TooManyRequests (letter_limit)."""
         workspace = await lock_workspace(db, workspace_id)
         inviter = await self._inviter(db, actor)
-        before = await store_invitations.find_open(db, workspace_id, email)
+        before = await queries.find_invitation_to(db, workspace_id, email)
         require_may_change(await require_role(db, workspace_id, actor), before.role if before else None, role)
         await self._require_invitable(db, workspace, before, email, now)
         await self._accounts.letter_limits.require(db, "invitation", email, now)
         token, until = new_token(), now + timedelta(days=await self._platform.setting(db, "invitation_days"))
         new = Invitation(UUID(new_id()), workspace_id, email, role, inviter.id, now, until)
-        invitation = await store_invitations.upsert(db, new, token.hash)
+        invitation = await queries.upsert_invitation(db, new, token.hash)
         link = self._email_queue.link("/invitation", token.text)
         await self._email_queue.enqueue(db, invitation_email(email, inviter.name, workspace.name, role, link, until))
         await _record(db, actor, "invitation.send", invitation, before)
@@ -65,11 +68,11 @@ class Invitations:
     ) -> None:
         """Revokes an open invitation. Raises NotFound, Forbidden (code role)."""
         await lock_workspace(db, workspace_id)
-        invitation = await store_invitations.select_one(db, workspace_id, invitation_id)
+        invitation = await queries.select_invitation(db, workspace_id, invitation_id)
         if invitation is None:
             raise NotFound("There is no such open invitation.", code="invitation_not_found")
         require_may_change(await require_role(db, workspace_id, actor), invitation.role, None)
-        await store_invitations.set_revoked(db, workspace_id, invitation_id, now)
+        await queries.revoke_invitation(db, workspace_id, invitation_id, now)
         change = Change(
             "invitation.revoke", "invitation", str(invitation_id), workspace_id, before=_audit_values(invitation)
         )
@@ -112,7 +115,7 @@ class Invitations:
         self, db: Connection, workspace: Workspace, renewed: Invitation | None, email: str, now: datetime
     ) -> None:
         require_not_suspended(workspace)
-        if await read_members.has_member(db, workspace.id, email):
+        if await queries.has_member(db, workspace.id, email):
             raise Conflict("Somebody with this address is a member.", code="already_member", param="email")
         counted = renewed is not None and renewed.expires_at > now
         await self._require_capacity(db, workspace, counted, now)
@@ -127,9 +130,9 @@ class Invitations:
         workspace_id, role = invitation.workspace_id, invitation.role
         await enter_workspace(db, workspace_id, user_id)
         await self._require_capacity(db, await lock_workspace(db, workspace_id), True, now)
-        if not await store_members.insert_member(db, workspace_id, user_id, role, invitation.invited_by, now):
+        if not await queries.insert_member(db, workspace_id, user_id, role, invitation.invited_by, now):
             raise Conflict("You are a member of this workspace already.", code="already_member")
-        await store_invitations.set_accepted(db, workspace_id, invitation.id, now)
+        await queries.accept_invitation(db, workspace_id, invitation.id, now)
         after = {"email": invitation.email, "role": role}
         await record_change(db, actor, Change("member.join", "member", str(user_id), workspace_id, after=after))
 
@@ -138,10 +141,10 @@ async def _lock_presented(db: Connection, token: str, now: datetime) -> Presente
     """Returns the invitation and locks its workspace. Looked up twice: it may have changed while the lock was
     awaited."""
     hashed = token_hash(token)
-    invitation = await store_invitations.find_presented(db, hashed)
+    invitation = await queries.find_presented(db, hashed)
     if invitation is not None:
-        await store.select(db, invitation.workspace_id, hold="NO KEY UPDATE")
-        invitation = await store_invitations.find_presented(db, hashed)
+        await queries.select_workspace(db, invitation.workspace_id, hold="NO KEY UPDATE")
+        invitation = await queries.find_presented(db, hashed)
     if invitation is None:
         raise Invalid("This invitation is not valid; ask for a new one.", code="token_invalid", param="token")
     _require_open(invitation, now)

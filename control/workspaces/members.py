@@ -3,13 +3,12 @@
 from datetime import datetime
 from uuid import UUID
 
+from control.audit.service import Actor, Change, record_change
 from control.db.keyset import ListPage, PageRequest
 from control.db.pool import Connection
-from control.platform.audit import Actor, Change, record_change
-from control.workspaces import read_members, store_invitations, store_members
+from control.workspaces import queries
 from control.workspaces.changes import lock_workspace
-from control.workspaces.model import Member
-from control.workspaces.roles import ROLES, Role, grantable_roles, may_change_role, needed_role
+from control.workspaces.rules import ROLES, Member, Role, grantable_roles, may_change_role, needed_role
 from shared.errors import Conflict, Forbidden, NotFound
 
 
@@ -18,10 +17,10 @@ class Members:
 
     async def list_page(self, db: Connection, workspace_id: UUID, *, page: PageRequest) -> ListPage[Member]:
         """In order of joining. Raises Invalid (code cursor_unknown)."""
-        found = await read_members.select_members(db, workspace_id, page)
+        found = await queries.select_members(db, workspace_id, page)
         if page.cursor is not None:
             return found
-        return found.with_total(await store_members.count_members(db, workspace_id))
+        return found.with_total(await queries.count_members(db, workspace_id))
 
     async def change_role(
         self, db: Connection, actor: Actor, workspace_id: UUID, user_id: UUID, role: Role, now: datetime
@@ -34,7 +33,7 @@ class Members:
         if role == member.role:
             return member
         await _require_other_owner(db, workspace_id, member)
-        await store_members.update_role(db, workspace_id, user_id, role)
+        await queries.update_role(db, workspace_id, user_id, role)
         await _void_invitations(db, workspace_id, user_id, role, now)
         before, after = _audit_values(member), {"role": role}
         await record_change(db, actor, Change("member.role", "member", str(user_id), workspace_id, before, after))
@@ -56,9 +55,9 @@ class Members:
     async def leave_all(self, db: Connection, actor: Actor, user_id: UUID, now: datetime) -> None:
         """Removes an account from all workspaces before it is deleted; locks it, so that it joins none meanwhile.
         Raises Conflict (code last_owner), which names the workspaces without another owner."""
-        await read_members.lock_user(db, user_id)
-        workspace_ids = await store_members.lock_memberships(db, user_id)
-        orphans = await read_members.select_orphans(db, workspace_ids, user_id)
+        await queries.lock_user(db, user_id)
+        workspace_ids = await queries.lock_memberships(db, user_id)
+        orphans = await queries.select_orphans(db, workspace_ids, user_id)
         if orphans:
             raise Conflict(f"Nobody else owns: {', '.join(orphans)}.", code="last_owner")
         for workspace_id in workspace_ids:
@@ -74,26 +73,26 @@ def require_may_change(actor: Role, target: Role | None, new: Role | None) -> No
 
 async def require_role(db: Connection, workspace_id: UUID, actor: Actor) -> Role:
     """Returns the actor's role, read anew: it may have changed while the lock was awaited. Raises NotFound."""
-    role = await store_members.select_role(db, workspace_id, actor.id)
+    role = await queries.select_role(db, workspace_id, actor.id)
     if role is None:
         raise NotFound("There is no such workspace.", code="workspace_not_found")
     return role
 
 
 async def _member(db: Connection, workspace_id: UUID, user_id: UUID) -> Member:
-    member = await read_members.select_member(db, workspace_id, user_id)
+    member = await queries.select_member(db, workspace_id, user_id)
     if member is None:
         raise NotFound("There is no such member.", code="member_not_found")
     return member
 
 
 async def _require_other_owner(db: Connection, workspace_id: UUID, member: Member) -> None:
-    if member.role == "owner" and not await read_members.has_other_owner(db, workspace_id, member.user_id):
+    if member.role == "owner" and not await queries.has_other_owner(db, workspace_id, member.user_id):
         raise Conflict("A workspace needs an owner: make somebody else one first.", code="last_owner")
 
 
 async def _remove(db: Connection, actor: Actor, workspace_id: UUID, member: Member, action: str, now: datetime) -> None:
-    await store_members.delete_member(db, workspace_id, member.user_id)
+    await queries.delete_member(db, workspace_id, member.user_id)
     await _void_invitations(db, workspace_id, member.user_id, None, now)
     await record_change(
         db, actor, Change(action, "member", str(member.user_id), workspace_id, before=_audit_values(member))
@@ -105,7 +104,7 @@ async def _void_invitations(
 ) -> None:
     keep = grantable_roles(role) if role else frozenset[Role]()
     if len(keep) < len(ROLES):
-        await store_invitations.revoke_sent_by(db, workspace_id, user_id, keep, now)
+        await queries.revoke_invitations_by(db, workspace_id, user_id, keep, now)
 
 
 def _audit_values(member: Member) -> dict[str, str]:

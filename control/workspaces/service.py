@@ -1,6 +1,6 @@
-"""Service of workspaces. Members, invitations and administration by the staff have their own modules."""
+"""Workspaces: members create and change them. Members, invitations and administration have modules of their own."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -9,31 +9,42 @@ from uuid import UUID
 from control.accounts.email_delivery import EmailQueue
 from control.accounts.people import lock_people
 from control.accounts.service import Accounts
+from control.audit.service import Actor, Change, record_change
 from control.db.pool import Connection
-from control.db.scope import enter_workspace
-from control.platform.audit import Actor, Change, record_change
-from control.platform.model import Tier
+from control.db.scope import enter_workspace, read_platform
+from control.platform.rules import Tier
 from control.platform.service import Platform
 from control.redaction.finder import KINDS
-from control.workspaces import administration, read_members, read_tiers, read_use, store, store_members, store_trials
-from control.workspaces.capacity import require_capacity
-from control.workspaces.changes import lock_workspace, require_found, save_change
+from control.workspaces import administration, queries
+from control.workspaces.changes import lock_workspace, require_capacity, require_found, save_change
 from control.workspaces.invitations import Invitations
 from control.workspaces.members import Members, require_may_change, require_role
-from control.workspaces.model import (
+from control.workspaces.rules import (
     NO_DISCLOSURE,
     DisclosureChoice,
     Membership,
     NewWorkspace,
+    Role,
     Subscription,
     Workspace,
+    require_not_suspended,
+    require_timezone,
+    suspend,
 )
-from control.workspaces.people import lock_person_workspaces
-from control.workspaces.roles import Role
-from control.workspaces.status import require_not_suspended, suspend
-from control.workspaces.timezones import require_timezone
 from shared.errors import Conflict, Invalid, Unauthorised
 from shared.ids import new_id
+
+
+async def lock_person_workspaces(db: Connection, workspace_id: UUID) -> list[UUID]:
+    """The workspaces of the people whose this one is, deleted ones included until they are purged. Until the
+    transaction ends, nobody else counts what these people have in order to add to it. In any scope."""
+
+    async def select() -> list[UUID]:
+        people = await lock_people(db, await queries.select_holders(db, workspace_id))
+        return await queries.select_workspaces_of(db, people)
+
+    return await read_platform(db, select)
+
 
 __all__ = ["Membership", "Workspaces"]
 
@@ -52,31 +63,31 @@ class Workspaces:
 
     async def memberships(self, db: Connection, user_id: UUID) -> list[Membership]:
         """Returns a user's memberships, oldest first. Needs the user's scope or platform scope."""
-        return await store.select_memberships(db, user_id)
+        return await queries.select_memberships(db, user_id)
 
     async def count_memberships(self, db: Connection, user_ids: Sequence[UUID]) -> dict[UUID, int]:
         """Counts the workspaces of each user; users without any are left out. Needs platform scope."""
-        return await store.count_memberships(db, user_ids)
+        return await queries.count_memberships(db, user_ids)
 
     async def get(self, db: Connection, workspace_id: UUID) -> Workspace:
         """Returns a workspace. Raises NotFound, for a deleted one too."""
-        return require_found(await store.select(db, workspace_id))
+        return require_found(await queries.select_workspace(db, workspace_id))
 
     async def limits(self, db: Connection, workspace_id: UUID, *, hold: bool = False) -> Tier:
         """Returns the tier with its limits. hold: locks it until the transaction ends, for callers that count before
         they add something. Raises NotFound."""
-        workspace = require_found(await store.select(db, workspace_id, hold="KEY SHARE" if hold else ""))
+        workspace = require_found(await queries.select_workspace(db, workspace_id, hold="KEY SHARE" if hold else ""))
         return await self._platform.tier(db, workspace.tier_name)
 
     async def subscription(self, db: Connection, workspace_id: UUID, now: datetime) -> Subscription:
         """Returns the tier and its use. Raises NotFound."""
-        use = await read_use.select_use(db, workspace_id, now)
-        seconds = await read_use.select_seconds(db, workspace_id, now)
+        use = await queries.select_use(db, workspace_id, now)
+        seconds = await queries.select_seconds(db, workspace_id, now)
         return Subscription(await self.limits(db, workspace_id), use, round(seconds / 60, 1))
 
     async def is_member(self, db: Connection, workspace_id: UUID, user_id: UUID) -> bool:
         """Whether the user belongs to the workspace."""
-        return await store_members.select_role(db, workspace_id, user_id) is not None
+        return await queries.select_role(db, workspace_id, user_id) is not None
 
     async def admit(self, db: Connection, actor: Actor, workspace_id: UUID, role: Role, now: datetime) -> None:
         """Makes the actor a member, unless they are one: their workspace's own provider signed them in. Enters the
@@ -84,10 +95,10 @@ class Workspaces:
         assert actor.id is not None
         await enter_workspace(db, workspace_id, actor.id)
         workspace = await lock_workspace(db, workspace_id)
-        if await store_members.select_role(db, workspace_id, actor.id) is not None:
+        if await queries.select_role(db, workspace_id, actor.id) is not None:
             return
         await require_capacity(db, self._platform, workspace, False, now)
-        await store_members.insert_member(db, workspace_id, actor.id, role, None, now)
+        await queries.insert_member(db, workspace_id, actor.id, role, None, now)
         after = {"email": actor.email, "role": role}
         await record_change(db, actor, Change("member.join", "member", str(actor.id), workspace_id, after=after))
 
@@ -97,7 +108,7 @@ class Workspaces:
         Every user may create and set up a workspace; calls, which cost money, need an owner with a confirmed
         address."""
         require_not_suspended(await self.get(db, workspace_id))
-        if not await read_members.has_verified_owner(db, workspace_id):
+        if not await queries.has_verified_owner(db, workspace_id):
             raise Conflict(
                 "None of this workspace's owners has confirmed their e-mail address.", code="owner_unverified"
             )
@@ -112,7 +123,7 @@ class Workspaces:
 
     async def find_confirmed(self, db: Connection, workspace_id: UUID, emails: Collection[str]) -> set[str]:
         """Those of these addresses that belong to members who have confirmed them and can sign in."""
-        return await read_members.select_confirmed(db, workspace_id, emails)
+        return await queries.select_confirmed_addresses(db, workspace_id, emails)
 
     async def create(self, db: Connection, actor: Actor, owner_id: UUID, new: NewWorkspace, now: datetime) -> Workspace:
         """Creates a workspace of that owner and enters its scope. It joins the owner's trial, if that has begun; once
@@ -123,13 +134,13 @@ class Workspaces:
         await self._require_below_limit(db, owner_id)
         workspace = await self._new_workspace(db, owner_id, new, now)
         await enter_workspace(db, workspace.id, owner_id)
-        await store.insert(db, workspace, owner_id)
-        if not await store_members.insert_member(db, workspace.id, owner_id, "owner", None, now):
+        await queries.insert_workspace(db, workspace, owner_id)
+        if not await queries.insert_member(db, workspace.id, owner_id, "owner", None, now):
             raise Unauthorised("This sign-in is over.", code="session_over")
         if workspace.status == "trial" and workspace.trial_ends_at is not None:
-            await store_trials.insert_trial(db, owner_id, now, workspace.trial_ends_at)
-        fee = await read_tiers.select_monthly_fee(db, workspace.tier_name)
-        await store.insert_change(db, UUID(new_id()), workspace, fee, now)
+            await queries.insert_trial(db, owner_id, now, workspace.trial_ends_at)
+        fee = await queries.select_monthly_fee(db, workspace.tier_name)
+        await queries.insert_change(db, UUID(new_id()), workspace, fee, now)
         after = {"name": workspace.name, "status": workspace.status, "tier_name": workspace.tier_name}
         await record_change(
             db, actor, Change("workspace.create", "workspace", str(workspace.id), workspace.id, after=after)
@@ -176,8 +187,8 @@ class Workspaces:
     async def _require_below_limit(self, db: Connection, owner_id: UUID) -> None:
         """Checked on creation only: being made an owner by others is not limited."""
         most = await self._platform.setting(db, "max_workspaces_per_user")
-        await store.lock_creator(db, owner_id)
-        if await store.count_owned(db, owner_id) >= most:
+        await queries.lock_creator(db, owner_id)
+        if await queries.count_owned(db, owner_id) >= most:
             raise Conflict(f"One user may own {most} workspaces.", code="workspace_limit")
 
     async def _new_workspace(self, db: Connection, owner_id: UUID, new: NewWorkspace, now: datetime) -> Workspace:
@@ -205,11 +216,11 @@ class Workspaces:
     ) -> Workspace:
         """A person has one trial, whatever became of the workspaces that were on it. ends_at: of a first one."""
         people = await lock_people(db, [owner_id])
-        ends_at = await store_trials.select_trial_end(db, people) or ends_at
+        ends_at = await queries.select_trial_end(db, people) or ends_at
         on_trial = replace(fresh, status="trial", trial_ends_at=ends_at)
         if ends_at > now or await self._platform.setting(db, "trial_end_action") == "keep":
             return on_trial
-        if await store.owns_active(db, owner_id):
+        if await queries.owns_active(db, owner_id):
             return fresh
         return suspend(on_trial, "The owner's trial is over.", now)
 
@@ -230,3 +241,8 @@ def _require_text(disclosure: DisclosureChoice) -> None:
     """Raises Invalid (code disclosure_text_missing)."""
     if disclosure.mode == "text" and not disclosure.text.strip():
         raise Invalid("Say what callers are told.", param="disclosure.text", code="disclosure_text_missing")
+
+
+async def find_redaction(db: Connection, workspace_ids: Iterable[UUID]) -> Mapping[UUID, tuple[str, ...]]:
+    """By workspace, the kinds (control/redaction/finder.py) that it redacts; those that redact nothing are left out."""
+    return await queries.select_redaction(db, workspace_ids)

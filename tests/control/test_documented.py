@@ -12,7 +12,7 @@ from control.http.metrics import HttpMetrics
 from control.http.route import RateLimit
 from control.knowledge.embedder import EmbedderPolicy
 from control.media_requests.metrics import MediaRequestMetrics
-from control.platform.registry import REGISTRY
+from control.platform.rules import REGISTRY
 from control.services import Policies
 from control.worker import BackgroundWorkerOptions, open_worker
 from control.worker_runtime import WorkerMetrics

@@ -10,8 +10,7 @@ import pytest
 import pytest_asyncio
 
 from control.accounts.tokens import token_hash
-from control.api_keys.scopes import SCOPES, limit_role
-from control.api_keys.secret_text import PATTERN, make_secret
+from control.api_keys.rules import PATTERN, SCOPES, limit_role, make_secret
 from control.app import ROUTES
 from control.http.access import AccessKind, WorkspaceRole
 from control.http.route import Route

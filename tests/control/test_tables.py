@@ -43,7 +43,9 @@ OWNERS: Final = {
     "messages": "message_emails messages",
     "outbound_webhooks": "outbound_webhook_attempts outbound_webhook_deliveries outbound_webhook_endpoints "
     "outbound_webhook_events",
-    "platform": "audit_log audit_sealed_rows audit_seals idempotency_keys settings tiers",
+    "audit": "audit_log audit_sealed_rows audit_seals",
+    "idempotency": "idempotency_keys",
+    "platform": "settings tiers",
     "privacy": "caller_deletions retention_limits retention_progress workspace_exports",
     "sso": "sso_connections sso_domains sso_flows sso_identities",
     "tools": "http_tools mcp_servers",

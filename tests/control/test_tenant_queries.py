@@ -11,7 +11,7 @@ from tests.control.tenant_queries import SqlText, sql_texts, tenant_tables
 # servers, in parallel.
 PLATFORM: Final = frozenset(
     {
-        "platform.store_audit_seals.select_dated_back",
+        "audit.queries.select_dated_back",
         "agents.templates.queries.select_all",
         "agents.templates.queries.select_template",
         "analytics.rollups.queries.make_platform_provider_days",
@@ -53,7 +53,7 @@ PLATFORM: Final = frozenset(
         "privacy.store_caller_deletions.select_open",
         "privacy.store_exports.fail_abandoned",
         "privacy.store_exports.select_expired",
-        "sso.store.delete_expired_flows",
+        "sso.queries.delete_expired_flows",
         "tools.mcp_servers.queries.has_servers",
         "voice.catalogue.queries.is_named_by_live_agent",
         "voice.catalogue.queries.delete_provider",
@@ -63,7 +63,7 @@ PLATFORM: Final = frozenset(
 # workspace as a parameter before the step to it; their callers know it.
 BY_ID: Final = frozenset(
     {
-        "api_keys.store.update_last_use",
+        "api_keys.queries.update_last_use",
         "billing.invoices.queries.select_listings",  # the place of the page's cursor
         "billing.limits.queries.select_open",
         "billing.ledger.queries.select_booked",
@@ -120,8 +120,8 @@ COMPOSED: Final = frozenset(
         "billing.payments.queries.upsert_collection",
         "billing.invoices.queries.insert_invoice",
         "billing.invoices.queries.insert_payment",
-        "platform.store_audit.count_entries",
-        "platform.store_audit.select_entries",
+        "audit.queries.count_entries",
+        "audit.queries.select_entries",
     }
 )
 TEXTS: Final = list(sql_texts())

@@ -23,7 +23,7 @@ from control.db.jobs import JobRetries, count_jobs, enqueue
 from control.db.logins import WORKER, with_login
 from control.db.pool import Connection, Pool, open_pool
 from control.db.scope import enter_platform
-from control.platform.seed import seed_platform
+from control.platform.service import seed_platform
 from control.services import Policies
 from control.worker import BackgroundWorkerOptions, open_worker, run_worker
 from control.worker_runtime import BackgroundWorker, serve_status

@@ -38,7 +38,7 @@ from control.integrations.grants.rules import GrantPolicy
 from control.media_requests.handlers import RequestHandlers
 from control.outside import OutsideOptions
 from control.services import Policies
-from control.sso.model import SsoPolicy
+from control.sso.rules import SsoPolicy
 from control.webhooks.source import WebhookOptions
 from shared.key_sets import KeySets
 from tests.platform.catalogue import seed_catalogue

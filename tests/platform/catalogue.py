@@ -11,7 +11,7 @@ from control.billing.prices.service import seed_prices
 from control.db.pool import Connection, open_pool
 from control.db.scope import enter_platform
 from control.integrations.types.service import seed_integration_types
-from control.platform.seed import seed_platform
+from control.platform.service import seed_platform
 from control.voice.catalogue.service import seed_providers
 
 # The shipped prices hold from here on, before any call of a test.

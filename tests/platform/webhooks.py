@@ -27,6 +27,7 @@ from control.accounts.service import Accounts
 from control.agents.rules import AgentPolicy, NewAgentInput
 from control.agents.service import Agents
 from control.app import ApiOptions, HttpOptions, make_app, make_dependencies, redis_client
+from control.audit.service import Actor
 from control.calls.records.rules import CallPolicy
 from control.carriers.service import CarrierOptions
 from control.db.logins import API, with_login
@@ -35,11 +36,10 @@ from control.db.scope import enter_platform
 from control.http.services import Services
 from control.keys.settings import make_authority
 from control.outside import OutsideOptions, open_outside
-from control.platform.audit import Actor
 from control.services import Policies
 from control.webhooks.routes import Webhooks
 from control.webhooks.source import WebhookOptions
-from control.workspaces.model import NewWorkspace
+from control.workspaces.rules import NewWorkspace
 from control.workspaces.service import Workspaces
 from shared.bus.authority import BusAuthority
 from shared.bus.client import BusClient

@@ -22,8 +22,8 @@ from control.agents.plans.placeholders import announces, fill_placeholders, fill
 from control.agents.rules import AgentContent, AgentVersion
 from control.agents.variables import BUILT_IN, LONGEST_BUILT_IN, PlannedCall
 from control.carriers.rules import CarrierName
-from control.platform.validation_errors import make_invalid
 from control.tools.rules import EXPLANATION
+from control.validation import make_invalid
 from control.voice.routing.rules import KINDS, VENDOR, Kind, ProviderOffers
 from shared.errors import ErrorDetail, Invalid
 from shared.language_codes import base_language

@@ -23,7 +23,7 @@ from control.db.pool import Connection
 from control.tools.service import plan_http_tools, plan_mcp_tools
 from control.voice.keys import KEY_OPTION, open_keys
 from control.voice.routing.rules import RULES, ProviderOffer, ProviderOffers, RoutingRules, make_rules
-from control.workspaces.model import NO_DISCLOSURE, DisclosureChoice, disclosure_choice
+from control.workspaces.rules import NO_DISCLOSURE, DisclosureChoice, disclosure_choice
 from shared.plan import CallPlan, PlanError, ProviderPlan, ToolPlan
 from shared.secrets import Sealer
 

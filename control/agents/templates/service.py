@@ -10,9 +10,9 @@ from control.agents.checks import parse_config, require_known
 from control.agents.plans.rules import require_spoken
 from control.agents.rules import AgentContent, Template
 from control.agents.templates import queries
+from control.audit.service import Actor, Change, record_change
 from control.db.keyset import ListPage, PageRequest
 from control.db.pool import Connection
-from control.platform.audit import Actor, Change, record_change
 from control.voice.catalogue.service import list_catalogue
 from control.voice.routing.rules import ProviderOffers
 from shared.errors import NotFound

@@ -13,7 +13,7 @@ from control.http.access import member
 from control.http.context import MemberContext
 from control.http.route import Route
 from control.http.streamed_file import StreamedFile
-from control.platform.currencies import find_currency
+from control.platform.service import find_currency
 
 
 class ExportQuery(MemberRangeQuery):

@@ -19,10 +19,10 @@ from control.analytics.call_exports import queries
 from control.analytics.call_exports.queries import ExportOutcome, select_calls
 from control.analytics.call_exports.rules import ExportFormat, close_file, format_calls, make_call, open_file
 from control.analytics.periods import DayRange
+from control.audit.service import Actor, Change, record_change
 from control.db.pool import Connection
 from control.db.scope import enter_workspace
 from control.db.transaction import Transact
-from control.platform.audit import Actor, Change, record_change
 from shared.errors import Problem, TooManyRequests
 from shared.ids import new_id
 

@@ -16,7 +16,7 @@ from control.analytics.platform_figures.rules import (
     split_revenue,
 )
 from control.db.pool import Connection
-from control.platform.model import CURRENCY
+from control.platform.rules import CURRENCY
 
 # Providers in an answer: more than a catalogue has.
 MAX_PROVIDERS: Final = 1_000

@@ -27,7 +27,7 @@ from control.http.context import AdminContext
 from control.http.fields import FirstDay, LastDay, ProviderName, TotalCalls, TotalRevenue, WorkspaceId
 from control.http.pagination import MAX_LIMIT, Query
 from control.http.route import Route
-from control.platform.model import CURRENCY
+from control.platform.rules import CURRENCY
 
 # Dashboards
 

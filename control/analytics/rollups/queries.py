@@ -9,7 +9,7 @@ from typing import Final
 from uuid import UUID
 
 from control.db.pool import Connection
-from control.platform.model import CURRENCY
+from control.platform.rules import CURRENCY
 
 # Marks, locks and totals
 

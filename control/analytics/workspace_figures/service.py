@@ -9,7 +9,7 @@ from control.analytics.periods import DayRange, RangeChoice
 from control.analytics.workspace_figures import queries
 from control.analytics.workspace_figures.rules import AgentFigures, CallOverview, ChargeOverview, add_sums
 from control.db.pool import Connection
-from control.platform.currencies import find_currency
+from control.platform.service import find_currency
 
 # The longest range: with 20 agents busy in each quarter of an hour, 177,000 rows are added up.
 MAX_DAYS: Final = 92

@@ -20,9 +20,9 @@ from control.http.access import ANY_ADMIN, admin
 from control.http.body import Body, ChangeBody, CurrencyCode, Slug
 from control.http.context import AdminContext
 from control.http.route import Route
+from control.platform.rules import NewTier, TierChange
 from control.platform.service import Platform
-from control.platform.tier_changes import NewTier, TierChange
-from control.platform.union_errors import SingleUnionError
+from control.validation import SingleUnionError
 from shared.errors import Invalid
 
 SETTINGS = "/admin/config/settings"

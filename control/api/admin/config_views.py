@@ -10,7 +10,7 @@ from pydantic import Field
 from control.billing.prices.rules import TierPrice
 from control.http.body import Currency, Money
 from control.http.pagination import HasMore
-from control.platform.model import CURRENCY, Tier
+from control.platform.rules import CURRENCY, Tier
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,12 @@ from uuid import UUID
 from pydantic import Field, StringConstraints
 
 from control.api.admin.logs_views import LogPage, to_line
+from control.audit.rules import AuditFilter
+from control.audit.service import list_entries
 from control.http.access import ANY_ADMIN
 from control.http.context import AdminContext
 from control.http.pagination import ListQuery, UtcDatetime, page_fields
 from control.http.route import Route
-from control.platform.model import AuditFilter
-from control.platform.service import Platform
 
 Action = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_.]{0,99}$")]
 
@@ -30,7 +30,7 @@ class LogQuery(ListQuery):
 async def list_activity(context: AdminContext, query: LogQuery) -> LogPage:
     """Actions on the platform, newest first."""
     wanted = AuditFilter(query.admin_id, query.action, query.since, query.until)
-    found = await context.services[Platform].audit_log(context.db, wanted, page=query.request())
+    found = await list_entries(context.db, wanted, query.request())
     return LogPage([to_line(entry) for entry in found.rows], **page_fields(query, found))
 
 

@@ -8,9 +8,9 @@ from uuid import UUID
 
 from pydantic import Field
 
+from control.audit.rules import AuditEntry
 from control.http.fields import Id
 from control.http.pagination import ListAnswer
-from control.platform.model import AuditEntry
 
 
 @dataclass(frozen=True, slots=True)

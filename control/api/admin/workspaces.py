@@ -25,7 +25,7 @@ from control.http.pagination import MAX_LIMIT, ListQuery, page_fields
 from control.http.route import Route
 from control.numbers.service import Numbers
 from control.workspaces.administration import WorkspaceUpdate
-from control.workspaces.model import WorkspaceFilter, WorkspaceStatus
+from control.workspaces.rules import WorkspaceFilter, WorkspaceStatus
 from control.workspaces.service import Workspaces
 
 WORKSPACES = "/admin/workspaces"

@@ -21,13 +21,7 @@ from control.http.fields import (
     UpdatedAt,
 )
 from control.http.pagination import ListAnswer
-from control.workspaces.model import (
-    Member,
-    Workspace,
-    WorkspaceListing,
-    WorkspaceStats,
-    WorkspaceStatus,
-)
+from control.workspaces.rules import Member, Workspace, WorkspaceListing, WorkspaceStats, WorkspaceStatus
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from control.api_keys.model import ApiKey, IssuedKey, KeySecret
-from control.api_keys.scopes import Scope
+from control.api_keys.rules import ApiKey, IssuedKey, KeySecret, Scope
 from control.http.fields import CreatedAt, Id
 from control.http.pagination import HasMore
 

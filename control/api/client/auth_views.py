@@ -9,7 +9,7 @@ from control.accounts.model import User
 from control.accounts.service import SignInResult
 from control.accounts.sessions import SessionTokens
 from control.http.fields import Email, Id
-from control.workspaces.model import Membership
+from control.workspaces.rules import Membership
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,7 @@ from pydantic import Field
 
 from control.http.fields import CreatedAt, Email, Id
 from control.http.pagination import ListAnswer
-from control.workspaces.model import Invitation, Membership
-from control.workspaces.roles import Role
+from control.workspaces.rules import Invitation, Membership, Role
 
 
 @dataclass(frozen=True, slots=True)

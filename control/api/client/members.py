@@ -13,7 +13,7 @@ from control.http.context import MemberContext
 from control.http.fields import UserId
 from control.http.pagination import ListQuery, page_fields
 from control.http.route import RateLimit, Route
-from control.workspaces.roles import Role
+from control.workspaces.rules import Role
 from control.workspaces.service import Workspaces
 
 MEMBERS = "/workspaces/{workspaceId}/members"

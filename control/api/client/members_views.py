@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import Field
 
 from control.http.pagination import ListAnswer
-from control.workspaces.model import Member
+from control.workspaces.rules import Member
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from control.api.client.privacy_views import (
     to_read,
     to_retention,
 )
+from control.audit.service import list_reads
 from control.calls.recordings.wav import read_range
 from control.http.access import member
 from control.http.after_commit import AfterCommit
@@ -28,7 +29,6 @@ from control.http.context import MemberContext
 from control.http.file_response import FileResponse
 from control.http.pagination import ListQuery, page_fields
 from control.http.route import Route
-from control.platform.content_reads import list_reads
 from control.privacy.exports import export_key
 from control.privacy.retention import KINDS, LEAST_DAYS, days_name
 from control.privacy.service import Privacy

@@ -8,9 +8,9 @@ from uuid import UUID
 
 from pydantic import Field
 
+from control.audit.service import ContentRead, ReadContent
 from control.http.fields import Id
 from control.http.pagination import ListAnswer
-from control.platform.content_reads import ContentRead, ReadContent
 from control.privacy.model import CallerDeletion, DeletionStatus, ExportStatus, WorkspaceExport
 from control.privacy.retention import RetentionTerms
 

@@ -21,10 +21,8 @@ from control.http.after_commit import AfterCommit, CheckedChange
 from control.http.body import Body
 from control.http.context import Context, MemberContext
 from control.http.route import RateLimit, Route
-from control.sso.model import DefaultRole, SsoPerson
-from control.sso.service import SingleSignOn
-from control.sso.settings import SsoChange
-from control.sso.sign_ins import BegunSignIn, ReturnedBrowser
+from control.sso.rules import DefaultRole, SsoPerson
+from control.sso.service import BegunSignIn, ReturnedBrowser, SingleSignOn, SsoChange
 from control.workspaces.service import Workspaces
 
 SsoDomainId = Annotated[UUID, Field(description="Id of the domain.")]

@@ -9,8 +9,8 @@ from pydantic import Field
 from control.http.fields import CreatedAt, Id, UpdatedAt
 from control.http.pagination import HasMore
 from control.sso.domain_proofs import record_name
-from control.sso.model import DefaultRole, SsoConnection, SsoDomain
-from control.sso.sign_ins import BegunSignIn
+from control.sso.rules import DefaultRole, SsoConnection, SsoDomain
+from control.sso.service import BegunSignIn
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from control.http.route import RateLimit, Route
 from control.numbers.service import Numbers
 from control.platform.service import Platform
 from control.redaction.finder import KINDS, RedactionKind
-from control.workspaces.model import DisclosureChoice, DisclosureMode, NewWorkspace
+from control.workspaces.rules import DisclosureChoice, DisclosureMode, NewWorkspace
 from control.workspaces.service import Workspaces
 
 WORKSPACES = "/workspaces"

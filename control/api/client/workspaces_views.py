@@ -9,17 +9,17 @@ from pydantic import Field
 
 from control.http.fields import CreatedAt, Id, Name, OptionalIndustry, TierName, UpdatedAt
 from control.http.pagination import HasMore
-from control.workspaces.model import (
+from control.workspaces.rules import (
     DisclosureChoice,
     Member,
     Membership,
+    Role,
     Subscription,
     SuspensionCause,
     Workspace,
     WorkspaceStatus,
+    suspension_cause,
 )
-from control.workspaces.roles import Role
-from control.workspaces.status import suspension_cause
 
 
 @dataclass(frozen=True, slots=True)

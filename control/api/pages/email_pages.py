@@ -29,6 +29,7 @@ from control.api.client.auth import (
 )
 from control.api.client.invitations import SIGN_UP_LIMIT, InvitedAccount, sign_up_invited
 from control.api.pages.html import POLICY, FilledForm, Form, InputField, render_page
+from control.audit.service import Actor
 from control.db.errors import DATABASE_ERRORS, map_database_error, unavailable
 from control.db.transaction import in_transaction
 from control.http.body import Body
@@ -38,7 +39,6 @@ from control.http.errors import map_validation_error
 from control.http.middleware import RETRY_AFTER_S
 from control.http.request import origin_of, read_body
 from control.http.route import MAX_OPEN_BODY_BYTES, RateLimit
-from control.platform.audit import Actor
 from control.workspaces.service import Workspaces
 from shared.errors import Forbidden, Invalid, Malformed, Problem, TooManyRequests, Unavailable
 

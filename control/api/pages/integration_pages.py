@@ -11,6 +11,7 @@ from control.accounts.service import Accounts
 from control.api.client.auth import LOGIN_LIMIT, SignIn
 from control.api.pages.email_pages import CODE_FIELD, EmailPage, EmailPages, Submission, respond
 from control.api.pages.html import Form, InputField, render_page
+from control.audit.service import Actor
 from control.http.context import Context
 from control.http.endpoint import EndpointDependencies
 from control.integrations.grants.service import (
@@ -21,7 +22,6 @@ from control.integrations.grants.service import (
     VENDOR_REFUSED,
 )
 from control.integrations.service import Integrations
-from control.platform.audit import Actor
 
 _TITLE: Final = "The connection was not made"
 _TEXTS: Final = {

@@ -8,14 +8,14 @@ from typing import Any, Final
 from uuid import UUID
 
 from control.accounts.email_delivery import Email, EmailQueue
+from control.audit.service import Actor, Change, record_change
 from control.billing.accounts import queries
 from control.billing.accounts.rules import BillingAccount, BillingSettings, Exemption, ExemptionRule
 from control.billing.money import require_exact
 from control.db.pool import Connection
-from control.platform.audit import Actor, Change, record_change
-from control.platform.currencies import require_priced
-from control.platform.model import CURRENCY
-from control.workspaces.countries import require_countries
+from control.platform.rules import CURRENCY
+from control.platform.service import require_priced
+from control.workspaces.rules import require_countries
 from control.workspaces.service import Workspaces
 from shared.errors import Invalid, NotFound
 from shared.ids import new_id

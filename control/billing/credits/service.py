@@ -5,12 +5,12 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
+from control.audit.service import Actor, Change, record_change
 from control.billing.accounts import queries as accounts_queries
 from control.billing.credits import queries
 from control.billing.credits.rules import CreditGrant
 from control.billing.money import require_exact
 from control.db.pool import Connection
-from control.platform.audit import Actor, Change, record_change
 from shared.errors import Invalid, NotFound
 
 

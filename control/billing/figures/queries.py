@@ -9,7 +9,7 @@ from control.billing.figures.rules import BillingOverview, FigurePart, ProviderR
 from control.billing.invoices.rules import PaymentStatus
 from control.db.keyset import Keyset, ListPage, PageRequest, cut_page
 from control.db.pool import Connection
-from control.platform.model import CURRENCY
+from control.platform.rules import CURRENCY
 
 # --- Overview and balances -----------------------------------------------------------------------------------------
 _SELECT_SUMS: Final = """

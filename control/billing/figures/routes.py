@@ -18,7 +18,7 @@ from control.http.context import AdminContext
 from control.http.fields import Name, TierName, WorkspaceId
 from control.http.pagination import ListAnswer, ListQuery, Query, page_fields
 from control.http.route import Route
-from control.platform.model import CURRENCY
+from control.platform.rules import CURRENCY
 
 
 class OverviewQuery(Query):

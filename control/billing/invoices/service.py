@@ -21,6 +21,7 @@ import structlog
 
 from control.accounts.email_delivery import Email
 from control.analytics.rollups.service import WorkspaceDay, mark_days
+from control.audit.service import Actor, Change, record_change
 from control.billing.accounts import queries as accounts_queries
 from control.billing.accounts.rules import BillingAccount
 from control.billing.accounts.service import BillingMail
@@ -59,7 +60,6 @@ from control.db.keyset import ListPage, PageRequest
 from control.db.pool import Connection
 from control.outbound_webhooks.event_types import InvoiceEventData
 from control.outbound_webhooks.service import ReportedFact, report_facts
-from control.platform.audit import Actor, Change, record_change
 from control.platform.service import Platform
 from shared.errors import Conflict, Invalid, NotFound
 from shared.ids import new_id

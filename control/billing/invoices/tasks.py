@@ -11,6 +11,7 @@ from uuid import UUID
 import msgspec
 import structlog
 
+from control.audit.service import Actor
 from control.billing.accounts.service import open_accounts
 from control.billing.invoices import queries, service
 from control.billing.invoices.emails import overdue_email
@@ -31,10 +32,9 @@ from control.billing.periods.service import open_periods
 from control.db.duties import Duty, WorkerTasks
 from control.db.jobs import JobHandler
 from control.db.pool import Connection, Pool
-from control.platform.audit import Actor
 from control.platform.service import Platform
+from control.workspaces.rules import OVERDUE_REASON
 from control.workspaces.service import Workspaces
-from control.workspaces.status import OVERDUE_REASON
 
 CLOSE_PERIOD: Final = "billing.close_period"
 ISSUE_INVOICE: Final = "billing.issue_invoice"

@@ -21,7 +21,7 @@ from control.billing.ledger.rules import (
     UnpricedUsage,
 )
 from control.db.pool import Connection
-from control.platform.model import CURRENCY
+from control.platform.rules import CURRENCY
 from shared.ids import new_id
 
 # --- Rows of calls -------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from typing import Final, Literal
 from uuid import UUID
 
 from control.billing.prices.rules import UNKNOWN, ZERO, Amount, Consumption, LedgerUnit, PriceList, Role, round_amount
-from control.platform.model import CURRENCY
+from control.platform.rules import CURRENCY
 from shared.events import UsageRecorded
 
 _ZERO: Final = Decimal(0)

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from control.billing.limits.rules import MOST_ALERTS, AlertKind, ChargedCall, SpendAlert, SpendLimit, TransferTime
 from control.db.pool import Connection
-from control.platform.model import CURRENCY
+from control.platform.rules import CURRENCY
 
 # --- Limits and calls ----------------------------------------------------------------------------------------------
 # Maximum number of a workspace's calls that are read at once. The largest tier has fewer.

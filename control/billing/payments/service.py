@@ -13,6 +13,7 @@ from uuid import UUID
 
 import structlog
 
+from control.audit.service import Actor, Change, record_change
 from control.billing.accounts import queries as accounts_queries
 from control.billing.accounts.service import BillingMail, load_account
 from control.billing.invoices import queries as invoices_queries
@@ -36,7 +37,6 @@ from control.billing.payments.sink import (
     SinkUnavailable,
 )
 from control.db.pool import Connection
-from control.platform.audit import Actor, Change, record_change
 from shared.errors import Conflict, Invalid, Unavailable
 from shared.ids import new_id
 

@@ -10,6 +10,7 @@ from uuid import UUID
 import asyncpg  # type: ignore[import-untyped]
 import structlog
 
+from control.audit.service import Actor, Change, record_change
 from control.billing.accounts import queries as accounts_queries
 from control.billing.accounts.rules import BillingAccount
 from control.billing.accounts.service import load_account, lock_account
@@ -32,8 +33,7 @@ from control.billing.prices import queries as prices_queries
 from control.billing.prices.rules import PlanHistory, RateHistory
 from control.db.keyset import ListPage, PageRequest
 from control.db.pool import Connection
-from control.platform.audit import Actor, Change, record_change
-from control.platform.currencies import require_priced
+from control.platform.service import require_priced
 from shared.errors import Conflict, NotFound
 from shared.ids import new_id
 from shared.logs import error_fields

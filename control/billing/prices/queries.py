@@ -17,7 +17,7 @@ from control.billing.prices.rules import (
     TierPrice,
 )
 from control.db.pool import Connection
-from control.platform.model import CURRENCY
+from control.platform.rules import CURRENCY
 
 # --- price_versions ------------------------------------------------------------------------------------------------
 _KEY: Final = "side, provider, role, model, unit, currency"

@@ -12,7 +12,7 @@ from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 from typing import Final, Literal
 
-from control.platform.model import CURRENCY
+from control.platform.rules import CURRENCY
 from shared.errors import Invalid
 from shared.events import UsageUnit
 

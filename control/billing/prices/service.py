@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
+from control.audit.service import Actor, Change, record_change
 from control.billing.money import round_money
 from control.billing.prices import queries
 from control.billing.prices.queries import TierPlan
@@ -30,8 +31,7 @@ from control.billing.prices.rules import (
     candidate_keys,
 )
 from control.db.pool import Connection
-from control.platform.audit import Actor, Change, record_change
-from control.platform.model import CURRENCY
+from control.platform.rules import CURRENCY
 from control.voice.catalogue.service import list_catalogue, save_estimated_costs
 from control.voice.routing.rules import KINDS, Kind, ProviderOffer
 from shared.errors import Conflict, Invalid

@@ -4,11 +4,11 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+from control.audit.service import Actor, Change, mask_number, record_change
 from control.calls.blocked_callers import queries
 from control.calls.blocked_callers.rules import BlockedCaller
 from control.db.keyset import ListPage, PageRequest
 from control.db.pool import Connection
-from control.platform.audit import Actor, Change, mask_number, record_change
 from shared.errors import Conflict, NotFound
 from shared.ids import new_id
 

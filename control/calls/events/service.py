@@ -30,7 +30,7 @@ from control.calls.events.subscribers import SUBSCRIBERS
 from control.calls.records.queries import lock_states
 from control.calls.records.rules import CallChange, CallState
 from control.db.pool import Connection
-from control.workspaces.redaction import find_redaction
+from control.workspaces.service import find_redaction
 from shared.events import (
     AgentSaid,
     CallEnded,

@@ -10,6 +10,7 @@ from datetime import UTC
 from typing import Final
 
 from control.analytics.rollups.service import WorkspaceDay, mark_days
+from control.audit.service import Actor, Change, mask_number, record_change
 from control.billing.ledger.rules import UsageEvent
 from control.billing.ledger.service import record_usage
 from control.calls.analysis.queries import delete_findings
@@ -25,7 +26,6 @@ from control.calls.recordings.service import (
 )
 from control.calls.records.rules import accounting_day
 from control.db.pool import Connection
-from control.platform.audit import Actor, Change, mask_number, record_change
 from shared.events import SEQ_PER_LEG, CallEnded, UsageRecorded
 
 BatchSubscriber = Callable[[Connection, EventBatch], Awaitable[None]]

@@ -13,13 +13,13 @@ from uuid import UUID
 
 import msgspec
 
+from control.audit.service import Actor, Change, record_change
 from control.calls.changes.service import save_changes
 from control.calls.records import queries as records_queries
 from control.calls.records.rules import AdmittedCall, CallState, close, mark_lost
 from control.carriers.rules import CarrierName
 from control.db.jobs import enqueue
 from control.db.pool import Connection
-from control.platform.audit import Actor, Change, record_change
 from shared.bus.authority import BusAuthority
 from shared.bus.checkpoints import Checkpoint, Checkpoints, StreamOutcome
 from shared.bus.client import BusClient, BusUnavailable, map_redis_error, redis_key

@@ -22,6 +22,7 @@ from control.agents.destinations import (
 from control.agents.plans.rules import TextTooLong
 from control.agents.plans.service import AgentLookup, AnsweringAgent
 from control.agents.variables import PlannedCall
+from control.audit.service import Actor, Change, record_change
 from control.billing.limits.service import has_budget, require_budget
 from control.calls.changes.service import save_changes
 from control.calls.outbound import queries
@@ -44,7 +45,6 @@ from control.db.pool import Connection
 from control.db.scope import read_platform
 from control.do_not_call.rules import LISTED
 from control.do_not_call.service import DoNotCallList
-from control.platform.audit import Actor, Change, record_change
 from control.platform.service import Platform
 from control.workspaces.service import Workspaces
 from shared.errors import Conflict, Invalid, NotFound

@@ -16,6 +16,7 @@ from uuid import UUID
 
 import structlog
 
+from control.audit.service import Actor
 from control.calls.outbound.service import (
     LOOKED_FOR,
     CallPlacement,
@@ -33,7 +34,6 @@ from control.carriers.service import Carriers
 from control.db.jobs import JobFailed, JobHandler, decode_payload
 from control.db.pool import Connection, Pool
 from control.db.scope import enter_platform
-from control.platform.audit import Actor
 
 log = structlog.get_logger()
 

@@ -59,7 +59,7 @@ from control.carriers.service import Carriers
 from control.db.jobs import JobFailed, JobHandler, decode_payload
 from control.db.pool import Pool
 from control.db.scope import enter_platform
-from control.workspaces.redaction import find_redaction
+from control.workspaces.service import find_redaction
 from shared.storage import ObjectNotFound, Storage, StorageUnavailable
 
 log = structlog.get_logger()

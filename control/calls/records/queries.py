@@ -25,7 +25,7 @@ from control.calls.records.rules import (
 from control.calls.records.word_times import with_word_times
 from control.db.keyset import Keyset, ListPage, PageRequest, cut_page, unknown_cursor
 from control.db.pool import Connection
-from control.platform.model import CURRENCY
+from control.platform.rules import CURRENCY
 
 STATE_COLUMNS: Final = """
     id, workspace_id, agent_id, created_at, is_test, direction, carrier, carrier_call_id, status, end_reason,

@@ -39,7 +39,7 @@ from control.calls.records.details import (
 )
 from control.carriers.rules import CarrierName, PlacedCall
 from control.knowledge.tool import SEARCH_KNOWLEDGE, Citation, read_citations
-from control.platform.string_maps import bounded_map
+from control.validation import bounded_map
 from shared.bus.checkpoints import Checkpoint
 from shared.events import (
     AnnouncementHeard,

@@ -9,13 +9,13 @@ from uuid import UUID
 import structlog
 
 from control.accounts.email_delivery import EmailQueue
+from control.audit.service import Actor, Change, record_change
 from control.calls.outbound import queries as outbound_queries
 from control.calls.outbound.rules import find_platform_limit
 from control.calls.outbound.service import load_limits
 from control.calls.spend_alarms import queries
 from control.calls.spend_alarms.rules import UnusualCalls, alarm_email
 from control.db.pool import Connection
-from control.platform.audit import Actor, Change, record_change
 from control.platform.service import Platform
 from shared.ids import new_id
 

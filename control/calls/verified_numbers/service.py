@@ -12,6 +12,7 @@ from uuid import UUID
 from control.accounts.model import VerifiedNumber
 from control.accounts.verified_numbers import add_verified, remove_verified, require_room
 from control.agents.destinations import country_of, parse_destination
+from control.audit.service import Actor, Change, record_change
 from control.calls.outbound import queries as outbound_queries
 from control.calls.outbound.rules import OriginNumber, require_platform_within, require_within, too_many
 from control.calls.outbound.service import PlaceCallJob, enqueue_dial, load_limits
@@ -21,7 +22,6 @@ from control.calls.verified_numbers.rules import PhoneCode
 from control.db.pool import Connection
 from control.db.scope import read_platform
 from control.do_not_call.service import DoNotCallList
-from control.platform.audit import Actor, Change, record_change
 from control.platform.service import Platform
 from control.workspaces.service import Workspaces
 from shared.errors import Conflict, Invalid, NotFound

@@ -8,7 +8,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from control.integrations.types.rules import MAX_FIELDS, PLACEHOLDER, Action, find_value
-from control.platform.validation_errors import list_faults
+from control.validation import list_faults
 from shared.errors import Invalid
 
 # Bounds of one operation with its references resolved. A recursive schema reaches the depth.

@@ -16,7 +16,7 @@ from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 from jsonschema.exceptions import SchemaError  # type: ignore[import-untyped]
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
-from control.platform.validation_errors import list_faults, make_invalid
+from control.validation import list_faults, make_invalid
 from shared.egress import EgressGuard, EgressRefused
 from shared.errors import ErrorDetail, Invalid
 from shared.secrets import Sealer, UnsealError

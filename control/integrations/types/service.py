@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
+from control.audit.service import Actor, Change, record_change
 from control.db.pool import Connection
 from control.integrations.types import queries
 from control.integrations.types.rules import (
@@ -19,7 +20,6 @@ from control.integrations.types.rules import (
     require_key,
     seal_client_secret,
 )
-from control.platform.audit import Actor, Change, record_change
 from shared.egress import EgressGuard
 from shared.errors import Conflict, Invalid, NotFound
 from shared.secrets import Sealer

@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 import httpx
 import msgspec
 
-from control.platform.audit import MASK
+from control.audit.service import MASK
 from control.platform.guarded_http import GuardedTransport
 from control.tools.http_tools.rules import PLACEHOLDER, WITH_BODY, HttpTool, HttpToolConfig
 from control.tools.rules import REFUSED, UNREACHABLE, hide_secrets, mark_outside

@@ -10,7 +10,6 @@ from uuid import UUID
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
-from control.platform.string_maps import bounded_map
 from control.tools.argument_schema import NO_ARGUMENTS, check_schema
 from control.tools.rules import (
     DEFAULT_RESULT,
@@ -22,6 +21,7 @@ from control.tools.rules import (
     Headers,
     ToolConfigPart,
 )
+from control.validation import bounded_map
 
 PLACEHOLDER: Final = re.compile(r"\{([A-Za-z0-9_]{1,60})\}")
 POINTER: Final = r"^(/([^/~]|~[01])*)*$"  # https://www.rfc-editor.org/rfc/rfc6901

@@ -7,8 +7,8 @@ from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
+from control.audit.service import Actor, Change, record_change
 from control.db.pool import Connection
-from control.platform.audit import Actor, Change, record_change
 from control.tools import queries as tools_queries
 from control.tools.argument_schema import require_arguments
 from control.tools.http_tools import queries

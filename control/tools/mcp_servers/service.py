@@ -7,8 +7,8 @@ from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
+from control.audit.service import Actor, Change, record_change
 from control.db.pool import Connection
-from control.platform.audit import Actor, Change, record_change
 from control.tools import queries as tools_queries
 from control.tools.mcp_servers import queries
 from control.tools.mcp_servers.execution import McpConnections, McpExecution, ToolListing, list_tools

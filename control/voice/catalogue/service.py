@@ -8,8 +8,8 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 from uuid import UUID
 
+from control.audit.service import Actor, Change, record_change
 from control.db.pool import Connection
-from control.platform.audit import Actor, Change, record_change
 from control.voice.catalogue import queries
 from control.voice.catalogue.rules import (
     addresses,

@@ -8,8 +8,8 @@ from uuid import UUID
 
 from pydantic import Field
 
+from control.audit.service import Actor, Change, record_change
 from control.db.pool import Connection
-from control.platform.audit import Actor, Change, record_change
 from control.voice.catalogue.rules import addresses, require_address, require_options, require_values
 from control.voice.catalogue.service import list_workspace_offers
 from control.voice.key_check import KeyCheck, KeyChecker

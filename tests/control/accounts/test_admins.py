@@ -16,11 +16,11 @@ from control.accounts.new_admin import NewAdmin
 from control.accounts.policy import AccountPolicy
 from control.accounts.recovery_codes import RecoveryCodes
 from control.accounts.second_factors import TotpOffer
+from control.audit.rules import AuditFilter
+from control.audit.service import Actor, list_entries
 from control.db.keyset import PageRequest
 from control.db.pool import Connection
 from control.db.scope import enter_platform
-from control.platform.audit import Actor
-from control.platform.model import AuditFilter
 from control.platform.service import Platform
 from shared.errors import Conflict, Forbidden, Invalid, Problem, TooManyRequests, Unauthorised
 from shared.secrets import Sealer
@@ -122,7 +122,7 @@ class StaffAccounts:
     async def audit_actions(self, admin: Admin) -> list[str]:
         async with self.platform.pool.transaction() as db:
             await enter_platform(db)
-            entries = (await Platform().audit_log(db, AuditFilter(), page=PageRequest(200))).rows
+            entries = (await list_entries(db, AuditFilter(), PageRequest(200))).rows
         return [entry.action for entry in entries if entry.resource_id == str(admin.id)][::-1]
 
 

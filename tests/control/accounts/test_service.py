@@ -7,7 +7,7 @@ import pytest
 
 from control.accounts.policy import AccountPolicy, HashPolicy
 from control.accounts.service import SignInResult
-from control.platform.audit import Actor
+from control.audit.service import Actor
 from control.platform.service import Platform
 from shared.errors import Conflict, Forbidden, Invalid, TooManyRequests, Unauthorised
 from tests.control.accounts.accounts_platform import NOW, PASSWORD, AccountsPlatform, new_address, open_accounts

@@ -7,9 +7,9 @@ import pytest
 
 from control.accounts.policy import AccountPolicy
 from control.accounts.sessions import SessionTokens
+from control.audit.rules import AuditFilter
+from control.audit.service import list_entries
 from control.db.keyset import PageRequest
-from control.platform.model import AuditFilter
-from control.platform.service import Platform
 from shared.errors import Unauthorised
 from tests.control.accounts.accounts_platform import NOW, AccountsPlatform, FixedOrigin, open_accounts
 
@@ -41,7 +41,7 @@ async def test_reused_refresh_token_ends_the_session_and_is_audited(platform: Ac
     assert await refusal_code(platform, signed_up.tokens.refresh_token) == "session_over"
     async with platform.pool.transaction() as db:
         await db.execute("SELECT enter_scope('platform', NULL, NULL)")
-        entries = (await Platform().audit_log(db, AuditFilter(action="session.revoke"), page=PageRequest(200))).rows
+        entries = (await list_entries(db, AuditFilter(action="session.revoke"), PageRequest(200))).rows
     revocations = [entry for entry in entries if entry.details["reason"].startswith("a refresh") and entry.resource_id]
     session = str(platform.tokens.read(second.token, "user", NOW))
     assert [entry.resource_id for entry in revocations].count(session) == 1

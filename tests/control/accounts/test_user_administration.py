@@ -5,11 +5,10 @@ from uuid import uuid4
 
 import pytest
 
+from control.audit.rules import AuditFilter
+from control.audit.service import Actor, list_entries
 from control.db.keyset import PageRequest
 from control.db.scope import enter_platform
-from control.platform.audit import Actor
-from control.platform.model import AuditFilter
-from control.platform.service import Platform
 from shared.errors import Forbidden, NotFound, Unauthorised
 from tests.control.accounts.accounts_platform import NOW, AccountsPlatform, FixedOrigin, new_address
 
@@ -81,7 +80,7 @@ async def test_update_without_a_change_is_not_audited(platform: AccountsPlatform
     )
     async with platform.pool.transaction() as db:
         await enter_platform(db)
-        entries = (await Platform().audit_log(db, AuditFilter(action="user.update"), page=PageRequest(50))).rows
+        entries = (await list_entries(db, AuditFilter(action="user.update"), PageRequest(50))).rows
     assert str(user.id) not in {entry.resource_id for entry in entries}
 
 
@@ -95,7 +94,7 @@ async def test_deletion_is_audited(platform: AccountsPlatform) -> None:
         await platform.transact(lambda db: platform.accounts.user_administration.delete(db, ADMIN, signed_up.user.id))
     async with platform.pool.transaction() as db:
         await db.execute("SELECT enter_scope('platform', NULL, NULL)")
-        entries = (await Platform().audit_log(db, AuditFilter(action="user.delete"), page=PageRequest(50))).rows
+        entries = (await list_entries(db, AuditFilter(action="user.delete"), PageRequest(50))).rows
     entry = next(entry for entry in entries if entry.resource_id == str(signed_up.user.id))
     assert entry.details["before"]["email"] == signed_up.user.email and entry.actor_email == "grace@example.com"
     await platform.sign_up(signed_up.user.email)

@@ -13,11 +13,11 @@ import pytest
 from control.accounts.service import Accounts
 from control.agents.rules import NewAgentInput, VoiceAgent
 from control.agents.service import Agents
+from control.audit.service import Actor
 from control.db.pool import Connection, Pool, open_pool
 from control.db.scope import enter_platform, enter_workspace
 from control.http.services import Services
-from control.platform.audit import Actor
-from control.workspaces.model import NewWorkspace
+from control.workspaces.rules import NewWorkspace
 from control.workspaces.service import Workspaces
 from shared.ids import new_id
 from tests.platform.services import offline_services

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from config.catalogue import shipped_disclosures
 from control.agents.disclosures import NO_DISCLOSURES, make_disclosures
-from control.workspaces.model import DisclosureChoice, DisclosureMode, disclosure_choice
+from control.workspaces.rules import DisclosureChoice, DisclosureMode, disclosure_choice
 
 DISCLOSURES = make_disclosures(shipped_disclosures())
 BY_LAW = DisclosureChoice("by_jurisdiction")

@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 from structlog.testing import capture_logs
 
-from control.api_keys.secret_text import PATTERN, make_secret
+from control.api_keys.rules import PATTERN, make_secret
 from control.api_keys.service import MOST_KEYS
 from shared.ids import new_id
 from tests.control.api.key_workspace import KeyWorkspace

@@ -7,9 +7,9 @@ from uuid import UUID
 
 import pytest
 
+from control.audit.service import mask_number
 from control.calls.records.details import CallDetails, Transfer, encode_details
 from control.db.pool import Timeouts
-from control.platform.audit import mask_number
 from shared.bus.commands import EndCall, SayText, TransferCall
 from shared.ids import new_id
 from tests.control.api.call_workspace import CALLEE, CallWorkspace, make_call_workspace, running_media_node

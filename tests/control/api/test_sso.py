@@ -12,8 +12,8 @@ import pytest
 from aiohttp import ClientSession
 
 from control.db.pool import open_pool
-from control.sso import store
-from control.sso.model import SsoPolicy
+from control.sso import queries as sso_queries
+from control.sso.rules import SsoPolicy
 from shared.ids import new_id
 from tests.control.sso.dns_peer import NameServer, name_server
 from tests.control.sso.provider import Provider, running_provider
@@ -227,10 +227,10 @@ async def test_a_sign_in_at_the_moment_of_the_removal_is_signed_out_too(
         open_pool(fresh_database_url, size=1, role=None) as pool,
         pool.transaction() as db,
     ):
-        assert await store.lock_verified(db, workspace_id, DOMAIN)
+        assert await sso_queries.lock_verified(db, workspace_id, DOMAIN)
         removal = asyncio.create_task(tenant.owner.delete(f"{tenant.path}/domains/{domain['id']}"))
         await wait_until(lambda: api.owner.fetchval("SELECT count(*) > 0 FROM pg_locks WHERE NOT granted"))
-        await store.insert_identity(db, workspace_id, "moe", UUID(moe.id), now)
+        await sso_queries.insert_identity(db, workspace_id, "moe", UUID(moe.id), now)
         await db.execute(
             "INSERT INTO sessions (id, user_id, expires_at, sso_workspace_id) "
             "VALUES ($1, $2, now() + interval '1 hour', $3)",

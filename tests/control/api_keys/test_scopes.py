@@ -3,11 +3,11 @@
 import pytest
 
 from control.api.client.routes import ROUTES
-from control.api_keys.scopes import SCOPES, limit_role, order_scopes
+from control.api_keys.rules import SCOPES, limit_role, order_scopes
 from control.app import ROUTES as ALL_ROUTES
 from control.http.access import AccessKind
 from control.http.openapi import operation_id
-from control.workspaces.roles import Role
+from control.workspaces.rules import Role
 
 # POST because the question is in its body.
 READS_BY_POST = {"search_knowledge"}

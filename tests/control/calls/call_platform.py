@@ -15,6 +15,7 @@ from control.accounts.policy import HashPolicy
 from control.accounts.service import Accounts
 from control.agents.rules import AgentPolicy, NewAgentInput, VoiceAgent
 from control.agents.service import Agents
+from control.audit.service import Actor
 from control.calls.admission.service import CallAdmission
 from control.calls.live.service import MediaAssignment
 from control.calls.outbound.service import CallPlacement, CallRequest, OutboundCalls
@@ -39,10 +40,9 @@ from control.db.pool import Connection, Pool, open_pool
 from control.db.scope import enter_platform, enter_user, enter_workspace
 from control.http.services import Services
 from control.outside import OutsideClients
-from control.platform.audit import Actor
 from control.services import Policies, make_services
 from control.tools.service import ToolServices
-from control.workspaces.model import NewWorkspace
+from control.workspaces.rules import NewWorkspace
 from control.workspaces.service import Workspaces
 from shared.bus.checkpoints import Checkpoint
 from shared.bus.client import BusClient, bus_client

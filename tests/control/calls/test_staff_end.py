@@ -12,7 +12,7 @@ from control.calls.records import queries as records_queries
 from control.calls.records.details import CallDetails, Transfer, encode_details
 from control.carriers.service import Carriers
 from control.db.pool import Connection
-from control.workspaces.model import WorkspaceStatus
+from control.workspaces.rules import WorkspaceStatus
 from control.workspaces.service import Workspaces
 from shared.bus.commands import DONE, CommandStream, EndCall
 from shared.bus.live import LiveCall, LiveCalls

@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 import pytest
 
+from control.audit.service import mask_number
 from control.calls.carrier_reports.service import apply_status
 from control.calls.events.service import parse_event, write_events
 from control.calls.outbound import queries as outbound_queries
@@ -15,7 +16,6 @@ from control.calls.records.details import decode_details
 from control.calls.records.rules import AdmittedCall, CarrierStatus, RefusedCall, apply_media_end
 from control.carriers.rules import PlacedCall
 from control.db.pool import Connection
-from control.platform.audit import mask_number
 from shared.errors import Conflict, Invalid
 from shared.events import CallEnded, CallUsage
 from shared.ids import new_id

@@ -11,10 +11,10 @@ from uuid import UUID, uuid4
 import asyncpg  # type: ignore[import-untyped]
 import pytest
 
+from control.audit.service import Actor, Change, record_change
 from control.db.logins import API, WORKER, LoginRefused, make_verifier, require_plain_login, set_passwords, with_login
 from control.db.pool import Connection, Pool, open_pool
 from control.db.scope import enter_platform, enter_user, enter_workspace, read_platform
-from control.platform.audit import Actor, Change, record_change
 from vocalized.services.postgres import Postgres
 
 DENIED = asyncpg.InsufficientPrivilegeError

@@ -19,7 +19,7 @@ from control.db.partitions import (
     select_partition_states,
 )
 from control.platform.service import Platform
-from control.platform.worker_tasks import platform_tasks
+from control.platform.tasks import platform_tasks
 from shared.events import CallerSaid, EventEnvelope, encode_event
 from tests.control.billing.scripted_call import write_facts
 from tests.control.calls.call_platform import CallPlatform, open_call_platform

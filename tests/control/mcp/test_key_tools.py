@@ -6,7 +6,7 @@ from itertools import product
 import pytest
 from structlog.testing import capture_logs
 
-from control.api_keys.scopes import SCOPES
+from control.api_keys.rules import SCOPES
 from control.http.access import WorkspaceRole
 from control.mcp.declarations import TOOLS, ToolEffect
 from control.mcp.tool_calls import ASKABLE, ApiReply, ApiRequest, KeyTools, UnknownTool

@@ -13,14 +13,14 @@ import pytest
 from control.accounts.service import Accounts
 from control.agents.rules import NewAgentInput, VoiceAgent
 from control.agents.service import Agents
+from control.audit.service import Actor
 from control.carriers.service import CarrierOptions, Carriers, open_carriers
 from control.db.pool import Connection, Pool, open_pool
 from control.db.scope import enter_platform, enter_workspace
 from control.http.services import Services
 from control.numbers.rules import NumberOrder, PhoneNumber
 from control.numbers.service import Numbers
-from control.platform.audit import Actor
-from control.workspaces.model import NewWorkspace
+from control.workspaces.rules import NewWorkspace
 from control.workspaces.service import Workspaces
 from tests.control.carriers.telnyx_peer import CONNECTION, KEY, TelnyxPeer
 from tests.control.carriers.twilio_peer import SID, TOKEN, TwilioPeer

@@ -17,7 +17,7 @@ from control.addresses.service import (
 )
 from control.db.jobs import JobFailed
 from control.http.services import Services
-from control.workspaces.read_purgeable import lock_due
+from control.workspaces.queries import lock_purgeable
 from shared.errors import Conflict, NotFound
 from tests.control.numbers.conftest import NOW
 from tests.control.numbers.regulated import OFFICE, RegulatedWorkspace, regulated_workspace
@@ -253,7 +253,7 @@ async def test_a_deleted_workspace_is_purged_once_the_carriers_have_no_address_o
     )
 
     async def due() -> bool:
-        return workspace.workspace_id in await workspace.in_platform(lambda db: lock_due(db, MUCH_LATER, 100))
+        return workspace.workspace_id in await workspace.in_platform(lambda db: lock_purgeable(db, MUCH_LATER, 100))
 
     async def expire() -> None:
         await workspace.in_platform(lambda db: addresses.delete_expired(db, MUCH_LATER, 10))

@@ -9,13 +9,13 @@ from uuid import uuid4
 import asyncpg  # type: ignore[import-untyped]
 import pytest
 
+from control.audit.service import Actor
 from control.carriers.service import Carriers, open_carriers
 from control.db.jobs import JobFailed, JobHandler, JobRetries, run_jobs
 from control.db.pool import Connection
 from control.numbers.rules import PhoneNumber
 from control.numbers.service import BUY, RELEASE, make_payload
 from control.numbers.tasks import make_buy_job, make_release_job
-from control.platform.audit import Actor
 from control.platform.service import Platform
 from tests.control.carriers.telnyx_peer import TelnyxPeer
 from tests.control.carriers.twilio_peer import BASE, TwilioPeer

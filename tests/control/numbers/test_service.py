@@ -5,12 +5,12 @@ from datetime import timedelta
 import pytest
 
 from control.agents.service import Agents
+from control.audit.service import Actor
 from control.db.keyset import PageRequest
 from control.db.pool import Connection, Pool
 from control.http.services import Services
 from control.numbers.rules import NumberOrder
 from control.numbers.service import BUY, RELEASE, STUCK, make_payload
-from control.platform.audit import Actor
 from control.platform.service import Platform
 from shared.errors import Conflict, Invalid, NotFound, TooManyRequests
 from tests.control.numbers.conftest import NOW, NumbersWorkspace, make_workspace

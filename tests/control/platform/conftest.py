@@ -7,7 +7,7 @@ import pytest
 from config.catalogue import shipped_settings, shipped_tiers
 from control.db.pool import Connection, open_pool
 from control.db.scope import enter_platform
-from control.platform.seed import seed_platform
+from control.platform.service import seed_platform
 
 
 @pytest.fixture

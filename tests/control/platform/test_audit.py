@@ -2,7 +2,7 @@
 
 import pytest
 
-from control.platform.audit import mask_number
+from control.audit.service import mask_number
 
 
 @pytest.mark.parametrize(

@@ -12,13 +12,12 @@ import asyncpg  # type: ignore[import-untyped]
 import pytest
 
 from control.__main__ import main
+from control.audit import tasks as audit_tasks
+from control.audit.seals import audit_keys, renew_codes, seal_entries, verify_log
+from control.audit.service import Actor, Change, record_change
 from control.db.logins import WORKER, with_login
 from control.db.pool import Connection, Pool, open_pool
 from control.db.scope import enter_platform
-from control.platform import audit_tasks
-from control.platform.audit import Actor, Change, record_change
-from control.platform.audit_seals import audit_keys, seal_entries
-from control.platform.audit_verification import renew_codes, verify_log
 from shared.secrets import Sealer, new_key, parse_keys
 
 NOW = datetime(2026, 11, 27, tzinfo=UTC)

@@ -7,13 +7,12 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from control.audit.rules import AuditFilter
+from control.audit.service import Actor, list_entries
 from control.db.keyset import PageRequest
 from control.db.pool import Connection, open_pool
-from control.platform.audit import Actor
-from control.platform.model import AuditFilter
-from control.platform.registry import REGISTRY, UNSEEDED
+from control.platform.rules import REGISTRY, UNSEEDED, NewTier, TierChange
 from control.platform.service import Platform
-from control.platform.tier_changes import NewTier, TierChange
 from shared.errors import Conflict, Invalid, NotFound
 
 ADMIN = Actor("admin", uuid4(), "ada@example.com", "r1", "192.0.2.1")
@@ -50,7 +49,7 @@ async def create_workspace(db: Connection, tier: str, *, agents: int = 0, member
 
 async def audit_details(db: Connection, action: str) -> list[dict[str, Any]]:
     """Details of the audit entries of an action, newest first."""
-    entries = (await platform.audit_log(db, AuditFilter(action=action), page=PageRequest(50))).rows
+    entries = (await list_entries(db, AuditFilter(action=action), PageRequest(50))).rows
     return [dict(entry.details) for entry in entries]
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from control.platform.union_errors import SingleUnionError
+from control.validation import SingleUnionError
 
 NAMED_COUNTS = TypeAdapter(dict[str, Annotated[int | list[int], SingleUnionError("a number or some")]])
 

@@ -15,9 +15,16 @@ from control.agents.config import AgentConfig
 from control.app import ROUTES
 from control.http.errors import map_validation_error
 from control.http.route import read_signature
-from control.platform.union_errors import UNION_ERROR
-from control.platform.validation_errors import MAX_ERRORS, element_path, list_faults, make_invalid
-from control.platform.validation_messages import PATTERNS, FieldCode, words_of
+from control.validation import (
+    MAX_ERRORS,
+    PATTERNS,
+    UNION_ERROR,
+    FieldCode,
+    element_path,
+    list_faults,
+    make_invalid,
+    words_of,
+)
 from shared.errors import ErrorDetail, Invalid, Malformed
 
 LONG = "x" * 40_000
@@ -76,7 +83,7 @@ def test_each_fault_of_each_model_has_words_of_ours() -> None:
         for fault, raw in zip(list_faults(error, "at"), error.errors(include_url=False), strict=False):
             kinds.add(raw["type"])
             known = raw["type"] == UNION_ERROR or words_of(raw["type"], raw.get("ctx", {}), raw["input"]) is not None
-            assert known, f"no words for {raw['type']}: add them to control/platform/validation_messages.py"
+            assert known, f"no words for {raw['type']}: add them to control/validation.py"
             if raw["type"] == "string_pattern_mismatch":
                 assert raw["ctx"]["pattern"] in PATTERNS, f"no words for the pattern {raw['ctx']['pattern']}"
             assert fault.code in get_args(FieldCode) and fault.param
@@ -103,7 +110,7 @@ def test_each_pattern_of_each_model_has_words() -> None:
     models = dict.fromkeys(model for model, _ in readers())
     found = {pattern for model in models for pattern in patterns(model.model_json_schema())}
     assert len(found) >= 15
-    assert found - PATTERNS.keys() == set(), "no words for these: add them to control/platform/validation_messages.py"
+    assert found - PATTERNS.keys() == set(), "no words for these: add them to control/validation.py"
 
 
 @pytest.mark.parametrize(

@@ -17,10 +17,10 @@ from control.db.jobs import JobHandler
 from control.db.pool import Connection
 from control.do_not_call.rules import NewListing
 from control.do_not_call.service import DoNotCallList
+from control.idempotency.rules import StoredResponse
+from control.idempotency.service import IdempotentRequest, request_hash
 from control.knowledge.rules import NewDocument
 from control.knowledge.service import KnowledgeDocuments, put_file
-from control.platform.idempotency import IdempotentRequest, request_hash
-from control.platform.model import StoredResponse
 from control.platform.service import Platform
 from control.privacy.service import Privacy
 from control.privacy.worker_tasks import privacy_tasks

@@ -13,7 +13,7 @@ import pytest
 
 import control
 from control.accounts.tokens import token_hash
-from control.api_keys.model import IssuedKey
+from control.api_keys.rules import IssuedKey
 from control.api_keys.service import ApiKeys
 from control.db.jobs import JobFailed
 from control.privacy import export_job

@@ -16,7 +16,7 @@ from control.privacy.purged_objects import delete_workspace_objects
 from control.privacy.purged_rows import delete_workspace_rows
 from control.privacy.service import Privacy
 from control.workspaces.service import Workspaces
-from control.workspaces.worker_tasks import workspaces_tasks
+from control.workspaces.tasks import workspaces_tasks
 from shared.storage import StorageUnavailable
 from tests.control.calls.call_platform import CallPlatform
 from tests.control.privacy.filled_workspace import (

@@ -12,16 +12,16 @@ import pytest
 from joserfc.jwk import ECKey
 
 from control.integrations.vendor_http import VendorHttp
-from control.sso.model import SsoPerson
 from control.sso.openid import (
     ClientAccount,
     NewSignIn,
     OpenIdClient,
     ProviderRefused,
+    SigningKeys,
     SignInRefused,
     make_authorize_url,
 )
-from control.sso.signing_keys import SigningKeys
+from control.sso.rules import SsoPerson
 from shared.egress import EgressGuard
 from tests.control.sso.forging_peer import ForgingPeer, forging_peer, new_key
 

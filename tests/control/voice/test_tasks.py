@@ -9,10 +9,10 @@ from uuid import UUID
 
 import pytest
 
+from control.audit.service import Actor
 from control.billing.prices.service import update_estimates
 from control.db.pool import Connection, Pool, open_pool
 from control.db.scope import enter_platform
-from control.platform.audit import Actor
 from control.platform.service import Platform
 from control.voice.catalogue.service import ProviderAdministration, ProviderEdit
 from control.voice.figures import queries as figures_queries

@@ -6,10 +6,10 @@ from uuid import UUID
 
 import pytest
 
+from control.audit.service import Actor
 from control.calls.verified_numbers.rules import PhoneCode
 from control.calls.verified_numbers.service import PURPOSE, CodeRequest, PhoneCodes
 from control.db.scope import enter_workspace
-from control.platform.audit import Actor
 from tests.platform.webhooks import WebhookPlatform, client_state
 
 PHONE = "+12125550123"

@@ -12,7 +12,7 @@ import pytest
 from control.db.keyset import PageRequest
 from control.db.pool import Connection
 from control.workspaces.administration import WorkspaceUpdate
-from control.workspaces.model import WorkspaceFilter, WorkspaceListing
+from control.workspaces.rules import WorkspaceFilter, WorkspaceListing
 from shared.errors import Conflict, Problem
 from shared.ids import new_id
 from tests.control.workspaces.workspaces_platform import NOW, STAFF, WorkspacesPlatform, user_actor

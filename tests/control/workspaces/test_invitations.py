@@ -10,8 +10,7 @@ import pytest
 from control.accounts.model import User
 from control.accounts.service import SignInResult
 from control.db.keyset import PageRequest
-from control.workspaces.model import Invitation
-from control.workspaces.roles import Role
+from control.workspaces.rules import Invitation, Role
 from shared.errors import Conflict, Problem
 from tests.control.accounts.accounts_platform import FixedOrigin, link_token, new_address
 from tests.control.workspaces.workspaces_platform import NOW, STAFF, WorkspacesPlatform, user_actor

@@ -11,7 +11,7 @@ from control.accounts.model import User
 from control.accounts.store_verified_numbers import insert_verified
 from control.accounts.verified_numbers import add_verified, remove_verified
 from control.db.pool import Connection
-from control.workspaces.model import Workspace
+from control.workspaces.rules import Workspace
 from shared.ids import new_id
 from tests.control.workspaces.workspaces_platform import NOW, STAFF, WorkspacesPlatform, user_actor
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from control.http.access import WORKSPACE_ROLES
-from control.workspaces.roles import ROLES, Role, grantable_roles, may_change_role
+from control.workspaces.rules import ROLES, Role, grantable_roles, may_change_role
 
 roles = st.sampled_from(ROLES)
 role_or_none = st.none() | roles

@@ -13,9 +13,9 @@ from control.billing.accounts.service import keep_billing_facts
 from control.db.pool import Connection
 from control.integrations.grants.service import enqueue_workspace_revocations
 from control.privacy.purged_rows import delete_workspace_rows
-from control.workspaces import purge as purge_module
-from control.workspaces.model import NewWorkspace, Workspace
-from control.workspaces.purge import purge_due
+from control.workspaces import tasks as purge_module
+from control.workspaces.rules import NewWorkspace, Workspace
+from control.workspaces.tasks import purge_due
 from shared.errors import Conflict, Forbidden, Invalid, NotFound
 from shared.ids import new_id
 from tests.control.workspaces.workspaces_platform import NOW, STAFF, WorkspacesPlatform, user_actor

@@ -7,8 +7,8 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from control.workspaces import status
-from control.workspaces.model import Workspace
+from control.workspaces import rules as workspaces_rules
+from control.workspaces.rules import Workspace
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -35,13 +35,13 @@ steps = st.sampled_from(("suspend", "resume", "activate", "start_trial", "wait")
 def step(workspace: Workspace, name: str, now: datetime) -> Workspace:
     match name:
         case "suspend":
-            return status.suspend(workspace, "why", now)
+            return workspaces_rules.suspend(workspace, "why", now)
         case "resume":
-            return status.resume(workspace, now)
+            return workspaces_rules.resume(workspace, now)
         case "activate":
-            return status.activate(workspace)
+            return workspaces_rules.activate(workspace)
         case "start_trial":
-            return status.start_trial(workspace, now + DAY)
+            return workspaces_rules.start_trial(workspace, now + DAY)
     return workspace
 
 
@@ -58,18 +58,18 @@ def test_suspension_fields_match_the_status(workspace: Workspace, names: list[st
 
 @given(st.sampled_from((ACTIVE, TRIAL)))
 def test_resuming_restores_the_workspace(workspace: Workspace) -> None:
-    assert status.resume(status.suspend(workspace, "why", NOW), NOW) == workspace
+    assert workspaces_rules.resume(workspaces_rules.suspend(workspace, "why", NOW), NOW) == workspace
 
 
 def test_second_suspension_changes_only_the_reason() -> None:
-    twice = status.suspend(status.suspend(TRIAL, "first", NOW), "second", NOW + DAY)
-    assert twice == replace(status.suspend(TRIAL, "second", NOW))
+    twice = workspaces_rules.suspend(workspaces_rules.suspend(TRIAL, "first", NOW), "second", NOW + DAY)
+    assert twice == replace(workspaces_rules.suspend(TRIAL, "second", NOW))
 
 
 def test_trial_that_ended_meanwhile_resumes_as_active() -> None:
-    assert status.resume(status.suspend(TRIAL, None, NOW), NOW + DAY).status == "active"
+    assert workspaces_rules.resume(workspaces_rules.suspend(TRIAL, None, NOW), NOW + DAY).status == "active"
 
 
 def test_running_trial_keeps_its_end_and_a_new_one_gets_its_own() -> None:
-    assert status.start_trial(TRIAL, NOW + 9 * DAY) == TRIAL
-    assert status.start_trial(ACTIVE, NOW + 9 * DAY).trial_ends_at == NOW + 9 * DAY
+    assert workspaces_rules.start_trial(TRIAL, NOW + 9 * DAY) == TRIAL
+    assert workspaces_rules.start_trial(ACTIVE, NOW + 9 * DAY).trial_ends_at == NOW + 9 * DAY

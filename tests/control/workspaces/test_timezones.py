@@ -2,7 +2,7 @@
 
 import pytest
 
-from control.workspaces.timezones import require_timezone, timezone_names
+from control.workspaces.rules import require_timezone, timezone_names
 from shared.errors import Invalid
 
 

@@ -10,14 +10,12 @@ from uuid import UUID
 from config.catalogue import shipped_settings, shipped_tiers
 from control.accounts.model import User
 from control.accounts.service import SignInResult
+from control.audit.service import Actor
 from control.db.keyset import PageRequest
 from control.db.pool import Connection
 from control.db.scope import enter_platform, enter_user, enter_workspace
-from control.platform.audit import Actor
-from control.platform.seed import seed_platform
-from control.platform.service import Platform
-from control.workspaces.model import Invitation, Member, NewWorkspace, Workspace
-from control.workspaces.roles import Role
+from control.platform.service import Platform, seed_platform
+from control.workspaces.rules import Invitation, Member, NewWorkspace, Role, Workspace
 from control.workspaces.service import Workspaces
 from tests.control.accounts.accounts_platform import NOW as NOW
 from tests.control.accounts.accounts_platform import (

@@ -14,10 +14,10 @@ import pytest
 from control.agents.call_tools.actions import ActionToolHandlers
 from control.agents.rules import AgentEdit
 from control.agents.service import Agents
+from control.audit.service import Actor
 from control.calls.records.rules import AdmittedCall
 from control.db.pool import Connection
 from control.media_requests.handlers import JoinedFinders
-from control.platform.audit import Actor
 from control.tools.service import ToolServices
 from shared.errors import Forbidden, Invalid
 from shared.ids import new_id

@@ -18,7 +18,7 @@ from control.analytics.workspace_figures.rules import CallOverview, ChargeOvervi
 from control.analytics.workspace_figures.service import MAX_DAYS, WorkspaceAnalytics
 from control.db.pool import Connection
 from control.db.scope import enter_platform, enter_workspace
-from control.workspaces.timezones import timezone_names
+from control.workspaces.rules import timezone_names
 from shared.errors import Invalid
 from tests.control.analytics.days import (
     AGENTS,

@@ -5,10 +5,10 @@ from uuid import UUID
 
 import pytest
 
+from control.audit.service import Actor
 from control.calls.analysis.rules import AnalysisPolicy, AnalysisTask
 from control.calls.analysis.service import AnalysisOutcome, CallAnalyser
 from control.calls.deletion.queries import delete_words
-from control.platform.audit import Actor
 from control.workspaces.service import Workspaces
 from shared.egress import EgressGuard
 from shared.events import CallerSaid

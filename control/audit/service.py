@@ -1,0 +1,152 @@
+"""The audit log: actor, action, resource, values before and after; written in the transaction of the change."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Literal
+from uuid import UUID
+
+from control.audit import queries
+from control.audit.queries import READ_ACTION
+from control.audit.rules import AuditEntry, AuditFilter
+from control.db.keyset import ListPage, PageRequest
+from control.db.pool import Connection
+from shared.errors import Invalid
+from shared.ids import new_id
+
+MASK: Final = "***"
+AUDIT_LOG_DEPTH: Final = 10_000
+# The value of a field whose name contains one of these words is masked, at any depth.
+SECRET_FIELD_WORDS: Final = ("password", "secret", "token", "api_key", "credential", "hash")
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who made a change. request_id, address: of the HTTP request; empty without one. key_id: of the API key with which
+    a system acts for the user; the log names it in place of the user's id."""
+
+    kind: Literal["admin", "user", "system"]
+    id: UUID | None = None
+    email: str | None = None
+    request_id: str = ""
+    address: str = ""
+    key_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A change to a resource. action: for example "workspace.suspend". before, after: the changed fields."""
+
+    action: str
+    resource_type: str
+    resource_id: str
+    workspace_id: UUID | None = None
+    before: Mapping[str, Any] | None = None
+    after: Mapping[str, Any] | None = None
+    reason: str | None = None
+
+
+async def record_change(db: Connection, actor: Actor, change: Change) -> None:
+    """Appends to the log; part of the transaction that makes the change."""
+    values = {"before": change.before, "after": change.after, "reason": change.reason}
+    await queries.insert_entry(
+        db,
+        entry_id=UUID(new_id()),
+        actor=actor.kind if actor.key_id is None else "api_key",
+        actor_id=actor.key_id or actor.id,
+        actor_email=actor.email,
+        action=change.action,
+        resource_type=change.resource_type,
+        resource_id=change.resource_id,
+        workspace_id=change.workspace_id,
+        details={name: mask_secrets(value) for name, value in values.items() if value is not None},
+        request_id=actor.request_id or None,
+        address=actor.address or None,
+    )
+
+
+def mask_number(number: str) -> str:
+    """A phone number with all but its first four characters and its last two masked: the log is never changed, so what
+    it would hold of a caller could not be deleted."""
+    return number if len(number) < 8 or not number.startswith("+") else f"{number[:4]}{MASK}{number[-2:]}"
+
+
+def mask_secrets(value: Any, name: str = "") -> Any:
+    """Returns a copy in which each value under a secret's name is replaced by MASK."""
+    if value is not None and any(word in name.lower() for word in SECRET_FIELD_WORDS):
+        return MASK
+    if isinstance(value, Mapping):
+        return {key: mask_secrets(item, str(key)) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [mask_secrets(item, name) for item in value]
+    return value
+
+
+# call: transcription, summary and turns. events: the call's events, which hold the same words. search: which calls
+# have certain words in their transcripts. The words are not stored: they may be personal, and the log is for ever.
+ReadContent = Literal["call", "events", "search"]
+MOST_COUNTED: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class ContentRead:
+    """One read. reader: the address of the member of the staff; None where the entry has none. call_id: None for a
+    search."""
+
+    id: UUID
+    at: datetime
+    reader: str | None
+    call_id: UUID | None
+    content: ReadContent
+    reason: str
+
+
+async def record_read(
+    db: Connection, actor: Actor, workspace_id: UUID, call_id: UUID, content: ReadContent, reason: str
+) -> None:
+    """Appends a read to the audit log, in the transaction that reads."""
+    after = {"content": content}
+    await record_change(db, actor, Change(READ_ACTION, "call", str(call_id), workspace_id, after=after, reason=reason))
+
+
+async def record_search(db: Connection, actor: Actor, workspace_id: UUID, calls: int, reason: str) -> None:
+    """Appends a search in a workspace's transcripts to the audit log. calls: how many of them it answered."""
+    after = {"content": "search", "calls": calls}
+    change = Change(READ_ACTION, "workspace", str(workspace_id), workspace_id, after=after, reason=reason)
+    await record_change(db, actor, change)
+
+
+async def list_reads(db: Connection, workspace_id: UUID, *, page: PageRequest) -> ListPage[ContentRead]:
+    """Newest first; the total is counted up to MOST_COUNTED. Raises Invalid (code cursor_unknown)."""
+    found = await queries.select_reads(db, workspace_id, page)
+    rows = [
+        ContentRead(
+            id=row["id"],
+            at=row["at"],
+            reader=row["actor_email"],
+            call_id=UUID(row["resource_id"]) if row["resource_type"] == "call" else None,
+            content=row["details"]["after"]["content"],
+            reason=row["details"]["reason"],
+        )
+        for row in found.rows
+    ]
+    listed = ListPage(rows, found.has_more)
+    if page.cursor is not None:
+        return listed
+    return listed.with_total(await queries.count_reads(db, workspace_id, MOST_COUNTED))
+
+
+async def list_entries(db: Connection, wanted: AuditFilter, page: PageRequest) -> ListPage[AuditEntry]:
+    """Newest first; the total is counted up to AUDIT_LOG_DEPTH.
+
+    The depth of counted pages is bounded because the log only grows: deeper entries are reached by a cursor or by
+    time. Raises Invalid (codes too_deep, cursor_unknown).
+    """
+    if page.offset + page.limit > AUDIT_LOG_DEPTH:
+        raise Invalid(
+            f"Pages reach {AUDIT_LOG_DEPTH} lines deep: narrow the list by from and to.", param="page", code="too_deep"
+        )
+    found = await queries.select_entries(db, wanted, page)
+    if page.cursor is not None:
+        return found
+    return found.with_total(await queries.count_entries(db, wanted, AUDIT_LOG_DEPTH))

@@ -1,0 +1,21 @@
+"""Requests with an Idempotency-Key, and their stored responses. Pure."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class StoredResponse:
+    """The response to the first request under an Idempotency-Key."""
+
+    status: int
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRequest:
+    """The first request under an Idempotency-Key. request_hash: of what must be the same in repeats. request_id:
+    ours; empty for a row of the version before. response: None while the key is open."""
+
+    request_hash: bytes
+    request_id: str
+    response: StoredResponse | None

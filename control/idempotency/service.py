@@ -1,0 +1,57 @@
+"""Idempotency-Key: a repeated request gets the first request's response, even if the client never received that one."""
+
+from dataclasses import dataclass
+from hashlib import sha256
+
+from control.db.pool import Connection
+from control.idempotency.queries import complete_request, delete_responses_with, find_request, insert_request, lock_key
+from control.idempotency.rules import StoredRequest, StoredResponse
+from shared.errors import Conflict, Invalid
+
+MAX_KEY_LENGTH = 255
+
+
+def request_hash(path: str, raw: bytes) -> bytes:
+    """The hash of what must be the same in every request under one key."""
+    return sha256(path.encode() + b"\0" + raw).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class IdempotentRequest:
+    """One request under a key. scope: the caller and the route, which the key belongs to. hashed: of the request.
+    Raises Invalid for a malformed key."""
+
+    scope: str
+    key: str
+    hashed: bytes
+
+    def __post_init__(self) -> None:
+        if not (0 < len(self.key) <= MAX_KEY_LENGTH and self.key.isascii() and self.key.isprintable()):
+            raise Invalid(f"An Idempotency-Key is 1 to {MAX_KEY_LENGTH} characters of ASCII.", param="Idempotency-Key")
+
+    async def find_first(self, db: Connection) -> StoredRequest | None:
+        """The first request under the key, if this is a repeat. Raises Conflict while the first request's transaction
+        is open, and Invalid when the first request was a different one."""
+        if not await lock_key(db, self.scope, self.key):
+            raise Conflict("A request with this Idempotency-Key is being worked on.", code="idempotency_in_flight")
+        first = await find_request(db, self.scope, self.key)
+        if first is not None and first.request_hash != self.hashed:
+            raise Invalid(
+                "This Idempotency-Key was used for another request.",
+                code="idempotency_mismatch",
+                param="Idempotency-Key",
+            )
+        return first
+
+    async def store(self, db: Connection, request_id: str, response: StoredResponse | None) -> None:
+        """Stores the first request for repeats. response: None leaves the key open."""
+        await insert_request(db, self.scope, self.key, StoredRequest(self.hashed, request_id, response))
+
+    async def complete(self, db: Connection, response: StoredResponse) -> None:
+        """Stores the response of an open key, unless another repeat has done so."""
+        await complete_request(db, self.scope, self.key, response)
+
+
+async def forget_responses(db: Connection, text: str) -> int:
+    """Deletes the stored responses that hold this text, such as a deleted phone number; returns how many."""
+    return await delete_responses_with(db, text)

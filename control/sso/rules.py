@@ -1,0 +1,69 @@
+"""Records and policy of single sign-on. Pure."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final, Literal
+from uuid import UUID
+
+# An owner is made by an owner only.
+DefaultRole = Literal["admin", "member", "viewer"]
+
+# Purposes that values are sealed with.
+SECRET_PURPOSE: Final = "sso client secret"
+FLOW_PURPOSE: Final = "sso flow"
+
+
+@dataclass(frozen=True, slots=True)
+class SsoConnection:
+    """A workspace's provider. default_role: of those who sign in for the first time. is_enforced: members with an
+    address of a proven domain, owners excepted, use the workspace by single sign-on only."""
+
+    workspace_id: UUID
+    issuer: str
+    client_id: str
+    client_secret: bytes = field(repr=False)
+    default_role: DefaultRole
+    is_enforced: bool
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SsoDomain:
+    """A domain of mail addresses. proof: what its TXT record must say. verified_at: when it did; None before."""
+
+    id: UUID
+    workspace_id: UUID
+    domain: str
+    proof: str
+    created_at: datetime
+    verified_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class SsoFlow:
+    """A sign-in that was begun. nonce, verifier: of OpenID Connect and of PKCE."""
+
+    workspace_id: UUID
+    nonce: str = field(repr=False)
+    verifier: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SsoPerson:
+    """Who signed in at the provider. subject: the provider's name for the person, which never changes."""
+
+    subject: str
+    email: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class SsoPolicy:
+    """request_s: of an exchange with a provider. flow_s: in which a sign-in must be completed. name_servers: that are
+    asked for proofs, as host:port; empty: those of the system. lookup_s: of such a question."""
+
+    request_s: float = 8.0
+    flow_s: int = 600
+    name_servers: tuple[str, ...] = ()
+    lookup_s: float = 5.0
