@@ -14,11 +14,10 @@ from control.agents.config_parts import (
     RESERVED_NAMES,
     AdditionalLanguage,
     PronunciationEntry,
-    list_goodbyes,
     name_goodbye,
 )
 from control.agents.plans.outside_hours import LONGEST_ADDITION, CallMoment, adapt_config
-from control.agents.plans.placeholders import announces, fill_placeholders, filled_length, make_values
+from control.agents.plans.placeholders import announces, fill_placeholders, filled_length, find_texts, make_values
 from control.agents.rules import AgentContent, AgentVersion
 from control.agents.variables import BUILT_IN, LONGEST_BUILT_IN, PlannedCall
 from control.carriers.rules import CarrierName
@@ -252,16 +251,8 @@ def _find_too_long_by_hours(config: AgentConfig, lengths: Mapping[str, int]) -> 
 
 
 def _texts(config: AgentConfig) -> dict[str, str]:
-    return {
-        "greeting": config.greeting,
-        "prompt": config.prompt,
-        "goodbye": config.goodbye,
-        "voicemail_message": config.voicemail_message,
-        "screening_message": config.screening_message,
-        "disclosure": config.disclosure,
-        "recording.announcement": config.recording.announcement if announces(config) else "",
-        **list_goodbyes(config.additional_languages),
-    }
+    """The texts of the plan: `adapt_config` has put the texts of opening hours into them."""
+    return {name: text for name, text in find_texts(config).items() if not name.startswith("outside_hours.")}
 
 
 def _longest(name: str) -> int:
