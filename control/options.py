@@ -7,7 +7,7 @@ from pathlib import Path
 from config.catalogue import shipped_dangerous_countries, shipped_disclosures
 from config.setting_types import is_this_machine
 from config.settings import ControlSettings, SettingsError
-from control.accounts.policy import AccountPolicy, HashPolicy, LockPolicy, SessionPolicy
+from control.accounts.rules import AccountPolicy, HashPolicy, LockPolicy, SessionPolicy
 from control.agents.disclosures import make_disclosures
 from control.agents.rules import AgentPolicy
 from control.analytics.call_exports.service import ExportPolicy

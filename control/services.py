@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from control.accounts.access_tokens import KEY_PURPOSE, AccessTokens
-from control.accounts.email_delivery import EmailQueue
+from control.accounts.emails.service import EmailQueue
 from control.accounts.passwords import Passwords
-from control.accounts.policy import AccountPolicy, HashPolicy
-from control.accounts.service import Accounts
+from control.accounts.rules import AccountPolicy, HashPolicy
+from control.accounts.users.service import Accounts
 from control.addresses.service import BusinessAddresses
 from control.agents.config_parts import RESERVED_NAMES
 from control.agents.plans.service import AgentLookup

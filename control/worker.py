@@ -11,11 +11,11 @@ from typing import Final
 
 import structlog
 
-from control.accounts.email_delivery import EmailSender
-from control.accounts.email_gateways import open_gateway
+from control.accounts.emails.gateways import open_gateway
+from control.accounts.emails.service import EmailSender
 from control.accounts.passwords import Passwords
-from control.accounts.service import Accounts
-from control.accounts.worker_tasks import accounts_tasks
+from control.accounts.tasks import accounts_tasks
+from control.accounts.users.service import Accounts
 from control.addresses.service import BusinessAddresses
 from control.addresses.tasks import addresses_tasks
 from control.agents.plans.service import AgentLookup
@@ -65,10 +65,9 @@ from control.outbound_webhooks.tasks import outbound_webhooks_tasks
 from control.outside import OutsideOptions, open_outside
 from control.platform.service import Platform
 from control.platform.tasks import platform_tasks
-from control.privacy.purged_objects import delete_workspace_objects
-from control.privacy.purged_rows import delete_workspace_rows
+from control.privacy.purge import delete_workspace_objects, delete_workspace_rows
 from control.privacy.service import Privacy
-from control.privacy.worker_tasks import privacy_tasks
+from control.privacy.tasks import privacy_tasks
 from control.regulatory_bundles.tasks import regulatory_bundles_tasks
 from control.services import Policies, close_services, make_services
 from control.tools.mcp_servers.tasks import tools_tasks

@@ -1,4 +1,4 @@
-"""argon2id hashing in threads with a bounded queue; unknown accounts cost the same work as known ones."""
+"""Passwords: their rules, and argon2id hashing in threads with a bounded queue."""
 
 import asyncio
 import secrets
@@ -6,13 +6,48 @@ import unicodedata
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TypeVar
+from functools import cache
+from pathlib import Path
+from typing import Final, TypeVar
 
 from argon2 import PasswordHasher
 from argon2.exceptions import VerifyMismatchError
 
-from control.accounts.policy import HashPolicy
-from shared.errors import Unavailable
+from control.accounts.rules import HashPolicy
+from shared.errors import Invalid, Unavailable
+
+MIN_LENGTH: Final = 10
+MAX_LENGTH: Final = 128
+_COMMON: Final = Path(__file__).with_name("common_passwords.txt")
+
+
+def require_strong_password(password: str, *, email: str, name: str, param: str) -> None:
+    """Raises Invalid (code weak_password, the field `param`)."""
+    weakness = _weakness(password, email, name)
+    if weakness:
+        raise Invalid(weakness, code="weak_password", param=param)
+
+
+def _weakness(password: str, email: str, name: str) -> str:
+    if len(password) < MIN_LENGTH:
+        return f"A password has {MIN_LENGTH} characters at least."
+    if len(password) > MAX_LENGTH:
+        return f"A password has {MAX_LENGTH} characters at most."
+    if _folded(password) in {_folded(email), _folded(email.partition("@")[0]), _folded(name)}:
+        return "A password must not be the account's address or name."
+    if _folded(password) in _common():
+        return "This is one of the passwords that are tried first; choose another."
+    return ""
+
+
+def _folded(text: str) -> str:
+    return "".join(text.casefold().split())
+
+
+@cache
+def _common() -> frozenset[str]:
+    return frozenset(_folded(line) for line in _COMMON.read_text("utf-8").splitlines())
+
 
 Result = TypeVar("Result")
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, create_model, model_validator
 from pydantic.fields import FieldInfo
 
-from control.accounts.addresses import Address
+from control.accounts.rules import Address
 from control.agents.config_parts import (
     MOST_ACTION_TOOLS,
     MOST_HTTP_TOOLS,

@@ -8,11 +8,10 @@ from uuid import UUID
 
 from pydantic import Field
 
-from control.accounts.model import ListedSession
-from control.accounts.networks import network_of
-from control.accounts.own_account import PasswordChange
-from control.accounts.recovery_codes import PATTERN as RECOVERY_CODE
-from control.accounts.second_factors import TotpOffer
+from control.accounts.own_account.service import PasswordChange
+from control.accounts.rules import ListedSession, network_of
+from control.accounts.second_factors.service import PATTERN as RECOVERY_CODE
+from control.accounts.second_factors.service import TotpOffer
 from control.http.body import Body, PasswordText
 from control.http.fields import Id
 from control.http.pagination import HasMore

@@ -14,8 +14,11 @@ from typing import Final, get_args
 from uuid import UUID
 
 from config.settings import DatabaseSettings, database_settings
-from control.accounts.addresses import normal_address
-from control.accounts.admin_changes import (
+from control.accounts.passwords import Passwords
+from control.accounts.rules import Admin, AdminRole, HashPolicy, ListedSession, network_of, normal_address
+from control.accounts.staff.service import (
+    NewAdmin,
+    create_admin,
     end_all_sessions,
     end_session,
     has_super_admin,
@@ -24,11 +27,6 @@ from control.accounts.admin_changes import (
     reset_totp,
     set_active,
 )
-from control.accounts.model import Admin, AdminRole, ListedSession
-from control.accounts.networks import network_of
-from control.accounts.new_admin import NewAdmin, create_admin
-from control.accounts.passwords import Passwords
-from control.accounts.policy import HashPolicy
 from control.db.pool import Connection, open_pool
 from shared.errors import Invalid
 
@@ -100,7 +98,7 @@ async def create_account(
 
 
 async def add_admin(database_url: str, new: NewAdmin) -> Admin:
-    """Raises what `control.accounts.new_admin.create_admin` raises, and the driver's errors."""
+    """Raises what `control.accounts.staff.service.create_admin` raises, and the driver's errors."""
     with closing(Passwords(HashPolicy(workers=1))) as passwords:
         async with _transaction(database_url) as db:
             return await create_admin(db, passwords, new, datetime.now(UTC))

@@ -7,7 +7,7 @@ import uvloop
 
 from config.setting_types import is_this_machine
 from config.settings import ControlSettings, SettingsError, control_settings
-from control.accounts.email_gateways import open_gateway
+from control.accounts.emails.gateways import open_gateway
 from control.http.server import stop_signal
 from control.key_options import key_sets, parse_setting, warn_of_shared_keys
 from control.options import are_unsigned_accepted, make_outside_options, make_policies, make_timeouts

@@ -9,8 +9,8 @@ from uuid import UUID
 from aiohttp import web
 
 from control.accounts.access_tokens import AccessTokens
-from control.accounts.deactivation import session_refused
-from control.accounts.service import Accounts
+from control.accounts.rules import session_refused
+from control.accounts.users.service import Accounts
 from control.db.pool import Connection
 from control.http.access import Access, AccessKind
 from control.http.context import AdminContext, CallingKey, Context, MemberContext, SessionContext, UserContext

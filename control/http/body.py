@@ -5,8 +5,8 @@ from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, StringConstraints, WithJsonSchema
 
-from control.accounts.devices import LENGTH as DEVICE_TOKEN_LENGTH
-from control.accounts.letter_names import holds_address
+from control.accounts.emails.rules import holds_address
+from control.accounts.sign_ins.service import LENGTH as DEVICE_TOKEN_LENGTH
 
 # A Decimal inside, a JSON number in major units outside.
 Money = Annotated[
@@ -39,7 +39,7 @@ LetterName = Annotated[Name, AfterValidator(_require_no_address)]
 DeviceToken = Annotated[str, Field(min_length=DEVICE_TOKEN_LENGTH, max_length=DEVICE_TOKEN_LENGTH)]
 # A name for programs: of a tier, an industry, a feature.
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
-# Only bounds the length; the rules for new passwords are in control/accounts/password_rules.py.
+# Only bounds the length; the rules for new passwords are in control/accounts/passwords.py.
 PasswordText = Annotated[str, Field(min_length=1, max_length=128, json_schema_extra={"format": "password"})]
 
 

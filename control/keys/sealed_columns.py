@@ -8,12 +8,12 @@ they hide. The audit log's seals are HMACs of digests that stand beside them: `a
 
 from typing import Final
 
-from control.accounts.second_factors import TOTP_PURPOSES
+from control.accounts.second_factors.service import TOTP_PURPOSES
 from control.db.seal_renewal import SealedColumn
 from control.integrations.grants.rules import CREDENTIALS_PURPOSE
 from control.integrations.types.rules import CLIENT_SECRET_PURPOSE
 from control.outbound_webhooks.rules import WEBHOOK_SECRET_PURPOSE
-from control.privacy.caller_deletions import PURPOSE as CALLER_PURPOSE
+from control.privacy.caller_deletions.service import PURPOSE as CALLER_PURPOSE
 from control.sso.rules import SECRET_PURPOSE
 from control.tools.rules import PURPOSE as HEADERS_PURPOSE
 from control.voice.keys import KEY_PURPOSE

@@ -5,8 +5,8 @@ What the caller said stands in the body only, quoted line by line, so that it ca
 
 from typing import Final
 
-from control.accounts.email_delivery import Email
-from control.accounts.letter_names import letter_name
+from control.accounts.emails.rules import letter_name
+from control.accounts.emails.service import Email
 from control.carriers.rules import is_valid
 from control.messages.rules import MessageCall
 from shared.local_time import find_zone

@@ -9,7 +9,7 @@ from uuid import UUID
 import msgspec
 import structlog
 
-from control.accounts.email_delivery import EmailQueue
+from control.accounts.emails.service import EmailQueue
 from control.db.jobs import enqueue
 from control.db.keyset import ListPage, PageRequest
 from control.db.pool import Connection

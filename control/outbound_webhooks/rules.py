@@ -13,8 +13,8 @@ from uuid import UUID
 
 import msgspec
 
-from control.accounts.email_delivery import Email
-from control.accounts.letter_names import letter_name
+from control.accounts.emails.rules import letter_name
+from control.accounts.emails.service import Email
 from control.outbound_webhooks.event_types import EventType
 from shared.secrets import Sealer
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from control.accounts.email_delivery import EmailQueue
+from control.accounts.emails.service import EmailQueue
 from control.audit.service import Actor, Change, record_change
 from control.db.keyset import ListPage, PageRequest
 from control.db.pool import Connection

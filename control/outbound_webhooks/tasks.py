@@ -13,7 +13,7 @@ from typing import Final
 
 import structlog
 
-from control.accounts.email_delivery import EmailQueue
+from control.accounts.emails.service import EmailQueue
 from control.db.duties import Duty, WorkerTasks
 from control.db.errors import COLLISIONS
 from control.db.pool import Connection, Pool

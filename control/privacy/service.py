@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from control.platform.service import Platform
-from control.privacy.caller_deletions import CallerDeletions
-from control.privacy.exports import WorkspaceExports
-from control.privacy.retention_settings import RetentionSettings
+from control.privacy.caller_deletions.service import CallerDeletions
+from control.privacy.exports.service import WorkspaceExports
+from control.privacy.retention.service import RetentionSettings
 from control.workspaces.service import Workspaces
 from shared.secrets import Sealer
 

@@ -8,12 +8,11 @@ from uuid import UUID
 import msgspec
 import structlog
 
-from control.accounts.addresses import normal_address
-from control.accounts.letter_names import letter_name
-from control.accounts.model import User
-from control.accounts.service import Accounts, SignInResult
-from control.accounts.sessions import Origin
+from control.accounts.emails.rules import letter_name
+from control.accounts.rules import User, normal_address
+from control.accounts.sessions.service import Origin
 from control.accounts.tokens import new_token, token_hash
+from control.accounts.users.service import Accounts, SignInResult
 from control.audit.service import Actor, Change, record_change
 from control.db.pool import Connection
 from control.db.scope import enter_platform

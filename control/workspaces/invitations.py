@@ -3,11 +3,11 @@
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from control.accounts.email_delivery import EmailQueue
-from control.accounts.model import User
-from control.accounts.service import Accounts, SignInResult
-from control.accounts.sessions import Origin
+from control.accounts.emails.service import EmailQueue
+from control.accounts.rules import User
+from control.accounts.sessions.service import Origin
 from control.accounts.tokens import new_token, token_hash
+from control.accounts.users.service import Accounts, SignInResult
 from control.audit.service import Actor, Change, record_change
 from control.db.keyset import ListPage, PageRequest
 from control.db.pool import Connection

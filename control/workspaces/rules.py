@@ -12,8 +12,8 @@ from zoneinfo import available_timezones
 import phonenumbers
 from pydantic import Field
 
-from control.accounts.email_delivery import Email
-from control.accounts.letter_names import letter_name
+from control.accounts.emails.rules import letter_name
+from control.accounts.emails.service import Email
 from control.platform.rules import Tier
 from shared.errors import Conflict, Invalid
 
@@ -103,7 +103,7 @@ class Workspace:
 
     @property
     def retention(self) -> Mapping[str, int]:
-        """Days by kind that the workspace chose (control/privacy/retention.py)."""
+        """Days by kind that the workspace chose (control/privacy/retention/rules.py)."""
         chosen: Mapping[str, int] = self.settings.get("retention", {})
         return chosen
 

@@ -6,9 +6,8 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from control.accounts.email_delivery import EmailQueue
-from control.accounts.people import lock_people
-from control.accounts.service import Accounts
+from control.accounts.emails.service import EmailQueue
+from control.accounts.users.service import Accounts, lock_people
 from control.audit.service import Actor, Change, record_change
 from control.db.pool import Connection
 from control.db.scope import enter_workspace, read_platform

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from config.settings import DatabaseSettings
 from control.__main__ import main
-from control.accounts import totp
+from control.accounts.second_factors import totp as second_factors_totp
 from control.commands.admin import add_arguments, run
 from tests.platform.api import PASSWORD, Api, running_api
 from tests.platform.clients import Reply, Staff
@@ -145,7 +145,7 @@ def test_a_password_is_no_argument(capsys: pytest.CaptureFixture[str]) -> None:
 async def test_reset_totp_ends_the_sessions_and_the_second_factor(api: Api, capsys: pytest.CaptureFixture[str]) -> None:
     sam = await api.admin()
     offer = await sam.post("/admin/auth/totp", {"password": PASSWORD})
-    code = totp.code_at(offer.body["secret"], datetime.now(UTC))
+    code = second_factors_totp.code_at(offer.body["secret"], datetime.now(UTC))
     assert (await sam.post("/admin/auth/totp/confirm", {"code": code})).status == 204
     assert (await log_in(api, sam.email, PASSWORD)).code == "totp_required"
     assert await command("reset-totp", "--email", sam.email) == 0
@@ -204,7 +204,7 @@ async def test_the_last_super_admin_may_be_disabled_with_a_warning(
 async def test_reset_gives_a_new_password_and_ends_everything(api: Api, capsys: pytest.CaptureFixture[str]) -> None:
     sam = await api.admin()
     offer = await sam.post("/admin/auth/totp", {"password": PASSWORD})
-    code = totp.code_at(offer.body["secret"], datetime.now(UTC))
+    code = second_factors_totp.code_at(offer.body["secret"], datetime.now(UTC))
     assert (await sam.post("/admin/auth/totp/confirm", {"code": code})).status == 204
     while (await log_in(api, sam.email, "not the password")).code != "sign_in_locked":
         pass

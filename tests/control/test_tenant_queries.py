@@ -50,9 +50,9 @@ PLATFORM: Final = frozenset(
         "numbers.queries.select_unconfigured",
         "numbers.queries.touch",
         "numbers.queries.update_configured",
-        "privacy.store_caller_deletions.select_open",
-        "privacy.store_exports.fail_abandoned",
-        "privacy.store_exports.select_expired",
+        "privacy.caller_deletions.queries.select_open",
+        "privacy.exports.queries.fail_abandoned",
+        "privacy.exports.queries.select_expired",
         "sso.queries.delete_expired_flows",
         "tools.mcp_servers.queries.has_servers",
         "voice.catalogue.queries.is_named_by_live_agent",
@@ -107,10 +107,10 @@ BY_ID: Final = frozenset(
         "knowledge.queries.select_document_by_id",
         "knowledge.queries.delete_chunks",
         "messages.queries.set_emailed",
-        "privacy.store_caller_deletions.add_counts",
-        "privacy.store_caller_deletions.finish",
-        "privacy.store_exports.finish",
-        "privacy.store_exports.set_deleted",
+        "privacy.caller_deletions.queries.add_counts",
+        "privacy.caller_deletions.queries.finish",
+        "privacy.exports.queries.finish",
+        "privacy.exports.queries.set_deleted",
     }
 )
 # Their columns are the fields of a dataclass, or their condition is made from a filter: both have workspace_id.

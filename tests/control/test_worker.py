@@ -14,8 +14,8 @@ import aiohttp
 import pytest
 
 from config.catalogue import shipped_settings, shipped_tiers
-from control.accounts.email_delivery import EMAIL_JOB, Email, EmailQueue
-from control.accounts.policy import HashPolicy
+from control.accounts.emails.service import EMAIL_JOB, Email, EmailQueue
+from control.accounts.rules import HashPolicy
 from control.analytics.rollups.service import mark_day
 from control.analytics.rollups.tasks import REBUILD
 from control.db.duties import Duty, WorkerTasks

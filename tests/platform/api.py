@@ -21,9 +21,9 @@ from uuid import UUID
 
 from aiohttp import ClientSession, web
 
-from control.accounts.new_admin import NewAdmin, create_admin
 from control.accounts.passwords import Passwords
-from control.accounts.policy import AccountPolicy
+from control.accounts.rules import AccountPolicy
+from control.accounts.staff.service import NewAdmin, create_admin
 from control.agents.rules import AgentPolicy
 from control.app import ROUTES, ApiOptions, HttpOptions, limit_names, open_app
 from control.billing.stripe.client import StripeOptions

@@ -5,7 +5,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from control.accounts.passwords import Passwords
-from control.accounts.policy import HashPolicy
+from control.accounts.rules import HashPolicy
 from control.agents.rules import AgentPolicy
 from control.calls.live.service import MediaAssignment
 from control.carriers.pacer import CallPacer

@@ -23,7 +23,7 @@ from prometheus_client import CollectorRegistry
 from twilio.request_validator import RequestValidator  # type: ignore[import-untyped]
 
 from control.accounts.passwords import Passwords
-from control.accounts.service import Accounts
+from control.accounts.users.service import Accounts
 from control.agents.rules import AgentPolicy, NewAgentInput
 from control.agents.service import Agents
 from control.app import ApiOptions, HttpOptions, make_app, make_dependencies, redis_client

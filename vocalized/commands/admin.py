@@ -8,8 +8,7 @@ from pathlib import Path
 import asyncpg  # type: ignore[import-untyped]
 from rich.console import Console
 
-from control.accounts.addresses import normal_address
-from control.accounts.model import AdminRole
+from control.accounts.rules import AdminRole, normal_address
 from control.commands.admin import CreatedAdmin, create_account, format_created
 from shared.errors import Problem
 from vocalized.stack.addresses import StackNotRunning

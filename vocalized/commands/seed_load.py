@@ -15,9 +15,9 @@ import aiohttp
 import asyncpg  # type: ignore[import-untyped]
 from rich.console import Console
 
-from control.accounts.new_admin import NewAdmin, create_admin
 from control.accounts.passwords import Passwords
-from control.accounts.policy import HashPolicy
+from control.accounts.rules import HashPolicy
+from control.accounts.staff.service import NewAdmin, create_admin
 from control.analytics.rollups.service import mark_all_days, roll_up_days
 from control.billing.accruals.service import make_accrue
 from control.billing.jobs import utc_now

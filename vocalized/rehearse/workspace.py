@@ -8,7 +8,7 @@ from uuid import UUID
 import aiohttp
 import asyncpg  # type: ignore[import-untyped]
 
-from control.accounts.new_admin import NewAdmin
+from control.accounts.staff.service import NewAdmin
 from control.commands.admin import add_admin
 from shared.ids import new_id
 from vocalized.stack.api_client import ApiClient

@@ -16,7 +16,7 @@ import aiohttp
 import asyncpg  # type: ignore[import-untyped]
 import msgspec
 
-from control.accounts.new_admin import NewAdmin
+from control.accounts.staff.service import NewAdmin
 from control.commands.admin import add_admin
 from shared.errors import Conflict
 from shared.plan import CallPlan

@@ -4,9 +4,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from control.accounts.addresses import Address
-from control.accounts.model import PresentedCredentials
-from control.accounts.service import Accounts
+from control.accounts.rules import Address, PresentedCredentials
+from control.accounts.users.service import Accounts
 from control.api.admin.auth_views import (
     AdminSelf,
     AdminSession,

@@ -5,8 +5,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from control.accounts.admins import AdminSignInResult
-from control.accounts.sessions import SessionTokens
+from control.accounts.sessions.service import SessionTokens
+from control.accounts.staff.service import AdminSignInResult
 from control.http.access import AdminRole
 from control.http.fields import Email, Id
 

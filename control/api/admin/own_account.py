@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from control.accounts.own_account import OwnSession
-from control.accounts.service import Accounts
+from control.accounts.own_account.service import OwnSession
+from control.accounts.users.service import Accounts
 from control.api.own_account import OwnPasswordBody, OwnSessionList, Reauthentication, to_session_list
 from control.http.access import ANY_ADMIN
 from control.http.context import AdminContext

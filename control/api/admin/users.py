@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from control.accounts.service import Accounts
+from control.accounts.users.service import Accounts
 from control.api.admin.users_views import UserAnswer, UserList, UserWithWorkspaces, UserWorkspace, to_detail, to_summary
 from control.http.access import ANY_ADMIN, admin
 from control.http.body import Body, LetterName

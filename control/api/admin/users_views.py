@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from control.accounts.model import User
+from control.accounts.rules import User
 from control.http.fields import CreatedAt, Email, Id, WorkspaceId
 from control.http.pagination import ListAnswer
 

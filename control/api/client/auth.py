@@ -4,9 +4,8 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
-from control.accounts.addresses import Address
-from control.accounts.model import PresentedCredentials
-from control.accounts.service import Accounts
+from control.accounts.rules import Address, PresentedCredentials
+from control.accounts.users.service import Accounts
 from control.api.client.auth_views import Me, Self, Session, SignedIn, SignedUp, to_session, to_signed_in, to_signed_up
 from control.api.own_account import Code, RecoveryCode
 from control.http.access import OPEN, USER

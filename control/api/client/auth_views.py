@@ -5,9 +5,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from control.accounts.model import User
-from control.accounts.service import SignInResult
-from control.accounts.sessions import SessionTokens
+from control.accounts.rules import User
+from control.accounts.sessions.service import SessionTokens
+from control.accounts.users.service import SignInResult
 from control.http.fields import Email, Id
 from control.workspaces.rules import Membership
 

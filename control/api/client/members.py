@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from control.accounts.addresses import Address
+from control.accounts.rules import Address
 from control.api.client.invitations_views import InvitationAnswer, to_invitation_answer
 from control.api.client.members_views import MemberAnswer, MemberList
 from control.http.access import member

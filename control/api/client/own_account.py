@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from control.accounts.own_account import OwnSession
-from control.accounts.service import Accounts
+from control.accounts.own_account.service import OwnSession
+from control.accounts.users.service import Accounts
 from control.api.client.own_account_views import SecondFactorState
 from control.api.own_account import (
     OwnPasswordBody,

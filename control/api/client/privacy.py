@@ -29,8 +29,8 @@ from control.http.context import MemberContext
 from control.http.file_response import FileResponse
 from control.http.pagination import ListQuery, page_fields
 from control.http.route import Route
-from control.privacy.exports import export_key
-from control.privacy.retention import KINDS, LEAST_DAYS, days_name
+from control.privacy.exports.service import export_key
+from control.privacy.retention.rules import KINDS, LEAST_DAYS, days_name
 from control.privacy.service import Privacy
 from shared.errors import NotFound, Unavailable
 from shared.storage import ObjectNotFound, Storage, StorageUnavailable

@@ -11,8 +11,8 @@ from pydantic import Field
 from control.audit.service import ContentRead, ReadContent
 from control.http.fields import Id
 from control.http.pagination import ListAnswer
-from control.privacy.model import CallerDeletion, DeletionStatus, ExportStatus, WorkspaceExport
-from control.privacy.retention import RetentionTerms
+from control.privacy.retention.rules import RetentionTerms
+from control.privacy.rules import CallerDeletion, DeletionStatus, ExportStatus, WorkspaceExport
 
 
 @dataclass(frozen=True, slots=True)

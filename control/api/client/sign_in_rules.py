@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from control.accounts.service import Accounts
+from control.accounts.users.service import Accounts
 from control.api.client.sign_in_rules_views import SignInRulesAnswer
 from control.http.access import member
 from control.http.body import Body

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import Field, StringConstraints
 
-from control.accounts.addresses import Address
+from control.accounts.rules import Address
 from control.api.client.auth_views import SignedIn, to_signed_in
 from control.api.client.sso_views import (
     BegunSso,

@@ -13,9 +13,9 @@ from urllib.parse import parse_qsl
 from aiohttp import web
 from pydantic import ValidationError
 
-from control.accounts import addresses
-from control.accounts.password_rules import MAX_LENGTH, MIN_LENGTH
-from control.accounts.service import Accounts
+from control.accounts import rules as accounts_rules
+from control.accounts.passwords import MAX_LENGTH, MIN_LENGTH
+from control.accounts.users.service import Accounts
 from control.api.client.auth import (
     LOGIN_LIMIT,
     RESET_LIMIT,
@@ -112,7 +112,7 @@ _EMAIL: Final = InputField(
     "Your e-mail address",
     type="email",
     autocomplete="username",
-    length=(1, addresses.MAX_LENGTH),
+    length=(1, accounts_rules.MAX_LENGTH),
     wrong="Enter an e-mail address, such as ada@example.com.",
 )
 _PASSWORD: Final = InputField(

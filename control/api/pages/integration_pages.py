@@ -5,9 +5,9 @@ from typing import Annotated, Final
 from aiohttp import web
 from pydantic import StringConstraints
 
-from control.accounts import addresses
-from control.accounts.password_rules import MAX_LENGTH
-from control.accounts.service import Accounts
+from control.accounts import rules as accounts_rules
+from control.accounts.passwords import MAX_LENGTH
+from control.accounts.users.service import Accounts
 from control.api.client.auth import LOGIN_LIMIT, SignIn
 from control.api.pages.email_pages import CODE_FIELD, EmailPage, EmailPages, Submission, respond
 from control.api.pages.html import Form, InputField, render_page
@@ -64,7 +64,7 @@ CONFIRM_PAGE: Final = EmailPage(
                         "Your e-mail address",
                         type="email",
                         autocomplete="username",
-                        length=(1, addresses.MAX_LENGTH),
+                        length=(1, accounts_rules.MAX_LENGTH),
                         wrong="Enter an e-mail address, such as ada@example.com.",
                     ),
                     InputField(

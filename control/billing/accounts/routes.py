@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import Field, StringConstraints
 
-from control.accounts.addresses import Address
+from control.accounts.rules import Address
 from control.billing.accounts import queries
 from control.billing.accounts.rules import (
     MOST_EXEMPTIONS,

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
-from control.accounts.email_delivery import Email, EmailQueue
+from control.accounts.emails.service import Email, EmailQueue
 from control.audit.service import Actor, Change, record_change
 from control.billing.accounts import queries
 from control.billing.accounts.rules import BillingAccount, BillingSettings, Exemption, ExemptionRule

@@ -2,7 +2,7 @@
 
 from zoneinfo import ZoneInfo
 
-from control.accounts.email_delivery import Email
+from control.accounts.emails.service import Email
 from control.billing.invoices.rules import Invoice, format_days
 from control.billing.money import format_money
 

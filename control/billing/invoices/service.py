@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
-from control.accounts.email_delivery import Email
+from control.accounts.emails.service import Email
 from control.analytics.rollups.service import WorkspaceDay, mark_days
 from control.audit.service import Actor, Change, record_change
 from control.billing.accounts import queries as accounts_queries

@@ -20,7 +20,7 @@ from uuid import UUID
 
 import structlog
 
-from control.accounts.email_delivery import Email
+from control.accounts.emails.service import Email
 from control.billing.accounts.service import BillingMail
 from control.billing.credits import queries as credits_queries
 from control.billing.limits import queries

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import structlog
 
-from control.accounts.email_delivery import EmailQueue
+from control.accounts.emails.service import EmailQueue
 from control.audit.service import Actor, Change, record_change
 from control.calls.outbound import queries as outbound_queries
 from control.calls.outbound.rules import find_platform_limit

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from control.accounts.model import VerifiedNumber
+from control.accounts.rules import VerifiedNumber
 from control.calls.verified_numbers.rules import PhoneCode
 from control.db.pool import Connection
 

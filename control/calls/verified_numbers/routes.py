@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from control.accounts.model import VerifiedNumber
+from control.accounts.rules import VerifiedNumber
 from control.calls.verified_numbers.rules import PhoneCode
 from control.calls.verified_numbers.service import DIGITS, CodeRequest, PhoneCodes
 from control.http.access import member

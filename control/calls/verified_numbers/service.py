@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from control.accounts.model import VerifiedNumber
-from control.accounts.verified_numbers import add_verified, remove_verified, require_room
+from control.accounts.rules import VerifiedNumber
+from control.accounts.users.service import add_verified, remove_verified, require_room
 from control.agents.destinations import country_of, parse_destination
 from control.audit.service import Actor, Change, record_change
 from control.calls.outbound import queries as outbound_queries

@@ -12,13 +12,13 @@ from threading import Event
 from typing import TypeVar
 from uuid import uuid4
 
-from control.accounts import email_delivery, email_links
 from control.accounts.access_tokens import AccessTokens
-from control.accounts.email_delivery import EmailSender
-from control.accounts.model import PresentedCredentials
+from control.accounts.emails import service as emails_service
+from control.accounts.emails.service import EmailSender
 from control.accounts.passwords import Passwords
-from control.accounts.policy import AccountPolicy, HashPolicy
-from control.accounts.service import Accounts, SignInResult
+from control.accounts.rules import AccountPolicy, HashPolicy, PresentedCredentials
+from control.accounts.users import service as users_service
+from control.accounts.users.service import Accounts, SignInResult
 from control.db.pool import Connection, Pool, open_pool
 from control.db.transaction import in_transaction
 from control.http.services import Services
@@ -91,10 +91,10 @@ class AccountsPlatform:
     async def send_emails(self, now: datetime = NOW) -> list[EmailMessage]:
         """Runs the queued jobs and returns the e-mails they sent, oldest first."""
         gateway = RecordingGateway()
-        for payload in await self._dequeue(email_links.PASSWORD_RESET_JOB):
+        for payload in await self._dequeue(users_service.PASSWORD_RESET_JOB):
             await self.send_password_reset(payload, now)
         sender = EmailSender(self.sealer, gateway, "Vocalized <no-reply@vocalized.example>")
-        for payload in await self._dequeue(email_delivery.EMAIL_JOB):
+        for payload in await self._dequeue(emails_service.EMAIL_JOB):
             await sender.send(payload)
         return gateway.messages
 

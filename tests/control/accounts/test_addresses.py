@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from control.accounts.addresses import Address, normal_address
+from control.accounts.rules import Address, normal_address
 
 ADDRESS = TypeAdapter(Address)
 

@@ -9,13 +9,11 @@ from typing import TypeVar
 
 import pytest
 
-from control.accounts import store_admins, totp
-from control.accounts.admins import AdminSignInResult
-from control.accounts.model import Admin, PresentedCredentials
-from control.accounts.new_admin import NewAdmin
-from control.accounts.policy import AccountPolicy
-from control.accounts.recovery_codes import RecoveryCodes
-from control.accounts.second_factors import TotpOffer
+from control.accounts.rules import AccountPolicy, Admin, PresentedCredentials
+from control.accounts.second_factors import totp as second_factors_totp
+from control.accounts.second_factors.service import RecoveryCodes, TotpOffer
+from control.accounts.staff import queries as staff_queries
+from control.accounts.staff.service import AdminSignInResult, NewAdmin
 from control.audit.rules import AuditFilter
 from control.audit.service import Actor, list_entries
 from control.db.keyset import PageRequest
@@ -35,7 +33,7 @@ from tests.control.accounts.accounts_platform import (
 )
 
 T = TypeVar("T")
-STEP = timedelta(seconds=totp.STEP_S)
+STEP = timedelta(seconds=second_factors_totp.STEP_S)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,14 +94,14 @@ class StaffAccounts:
         """An admin with TOTP enabled; the code of NOW is used."""
         admin = await self.create_admin()
         secret = await self.begin_totp(admin)
-        await self.confirm_totp(admin, totp.code_at(secret, NOW))
+        await self.confirm_totp(admin, second_factors_totp.code_at(secret, NOW))
         return admin, secret
 
     async def create_admin_with_codes(self) -> tuple[Admin, str, Sequence[str]]:
         """An admin with TOTP enabled, the secret, and the recovery codes."""
         admin = await self.create_admin()
         offer = await self.offer(admin)
-        await self.confirm_totp(admin, totp.code_at(offer.secret, NOW))
+        await self.confirm_totp(admin, second_factors_totp.code_at(offer.secret, NOW))
         return admin, offer.secret, offer.recovery_codes
 
     async def offer(self, admin: Admin) -> TotpOffer:
@@ -156,7 +154,7 @@ async def test_a_sign_in_with_the_password_before_a_reset_starts_no_session(staf
     async with hashing_waits(passwords):
         late = asyncio.create_task(staff.refusal(admin.email))
         await until_a_password_waits(passwords)
-        await staff.transact(lambda db: store_admins.set_password(db, admin.id, new, NOW))
+        await staff.transact(lambda db: staff_queries.set_password(db, admin.id, new, NOW))
     assert await late == "session_over"
 
 
@@ -195,11 +193,15 @@ async def test_unconfirmed_secret_is_not_required_at_sign_in(staff: StaffAccount
 async def test_enabled_totp_is_required_and_each_code_works_once(staff: StaffAccounts) -> None:
     admin, secret = await staff.create_admin_with_totp()
     assert await staff.refusal(admin.email) == "totp_required"
-    assert await staff.refusal(admin.email, totp.code_at(secret, NOW)) == "totp_invalid"  # used to confirm
+    assert (
+        await staff.refusal(admin.email, second_factors_totp.code_at(secret, NOW)) == "totp_invalid"
+    )  # used to confirm
     later = NOW + STEP
-    await staff.sign_in(admin.email, totp.code_at(secret, later), later)
-    assert await staff.refusal(admin.email, totp.code_at(secret, later), later) == "totp_invalid"
-    assert await staff.refusal(admin.email, totp.code_at(secret, NOW), later) == "totp_invalid"  # older than the last
+    await staff.sign_in(admin.email, second_factors_totp.code_at(secret, later), later)
+    assert await staff.refusal(admin.email, second_factors_totp.code_at(secret, later), later) == "totp_invalid"
+    assert (
+        await staff.refusal(admin.email, second_factors_totp.code_at(secret, NOW), later) == "totp_invalid"
+    )  # older than the last
     with pytest.raises(Conflict):
         await staff.begin_totp(admin)
 
@@ -207,7 +209,7 @@ async def test_enabled_totp_is_required_and_each_code_works_once(staff: StaffAcc
 async def test_one_of_many_concurrent_uses_of_a_code_succeeds(staff: StaffAccounts) -> None:
     admin, secret = await staff.create_admin_with_totp()
     later = NOW + STEP
-    attempts = (staff.sign_in(admin.email, totp.code_at(secret, later), later) for _ in range(6))
+    attempts = (staff.sign_in(admin.email, second_factors_totp.code_at(secret, later), later) for _ in range(6))
     results = await asyncio.gather(*attempts, return_exceptions=True)
     assert sum(isinstance(result, AdminSignInResult) for result in results) == 1
     assert all(isinstance(result, (AdminSignInResult, Unauthorised, TooManyRequests)) for result in results)
@@ -216,20 +218,29 @@ async def test_one_of_many_concurrent_uses_of_a_code_succeeds(staff: StaffAccoun
 async def test_code_of_an_adjacent_step_is_accepted(staff: StaffAccounts) -> None:
     admin, secret = await staff.create_admin_with_totp()
     moment = NOW + 10 * STEP
-    assert await staff.refusal(admin.email, totp.code_at(secret, moment - 2 * STEP), moment) == "totp_invalid"
-    assert await staff.refusal(admin.email, totp.code_at(secret, moment + 2 * STEP), moment) == "totp_invalid"
-    await staff.sign_in(admin.email, totp.code_at(secret, moment - STEP), moment)
-    await staff.sign_in(admin.email, totp.code_at(secret, moment + STEP), moment)
+    assert (
+        await staff.refusal(admin.email, second_factors_totp.code_at(secret, moment - 2 * STEP), moment)
+        == "totp_invalid"
+    )
+    assert (
+        await staff.refusal(admin.email, second_factors_totp.code_at(secret, moment + 2 * STEP), moment)
+        == "totp_invalid"
+    )
+    await staff.sign_in(admin.email, second_factors_totp.code_at(secret, moment - STEP), moment)
+    await staff.sign_in(admin.email, second_factors_totp.code_at(secret, moment + STEP), moment)
 
 
 async def test_wrong_codes_lock_like_wrong_passwords(staff: StaffAccounts) -> None:
     admin, secret = await staff.create_admin_with_totp()
     later = NOW + STEP
-    wrong_code = f"{(int(totp.code_at(secret, later)) + 1) % 10**6:06d}"
+    wrong_code = f"{(int(second_factors_totp.code_at(secret, later)) + 1) % 10**6:06d}"
     for _ in range(6):
         await staff.refusal(admin.email, wrong_code, NOW + 20 * STEP)
-    assert await staff.refusal(admin.email, totp.code_at(secret, NOW + 20 * STEP), NOW + 20 * STEP) == "sign_in_locked"
-    for code in (totp.code_at(secret, NOW + 20 * STEP), wrong_code):  # neither is checked
+    assert (
+        await staff.refusal(admin.email, second_factors_totp.code_at(secret, NOW + 20 * STEP), NOW + 20 * STEP)
+        == "sign_in_locked"
+    )
+    for code in (second_factors_totp.code_at(secret, NOW + 20 * STEP), wrong_code):  # neither is checked
         with pytest.raises(TooManyRequests):
             await staff.remove_totp(admin, code, NOW + 20 * STEP)
 
@@ -238,12 +249,12 @@ async def test_removing_totp_requires_a_code(staff: StaffAccounts) -> None:
     admin, secret = await staff.create_admin_with_totp()
     with pytest.raises(Unauthorised):
         await staff.remove_totp(
-            admin, "000000" if totp.code_at(secret, NOW + STEP) != "000000" else "111111", NOW + STEP
+            admin, "000000" if second_factors_totp.code_at(secret, NOW + STEP) != "000000" else "111111", NOW + STEP
         )
-    await staff.remove_totp(admin, totp.code_at(secret, NOW + STEP), NOW + STEP)
+    await staff.remove_totp(admin, second_factors_totp.code_at(secret, NOW + STEP), NOW + STEP)
     await staff.sign_in(admin.email)
     with pytest.raises(Conflict):
-        await staff.remove_totp(admin, totp.code_at(secret, NOW + 2 * STEP), NOW + 2 * STEP)
+        await staff.remove_totp(admin, second_factors_totp.code_at(secret, NOW + 2 * STEP), NOW + 2 * STEP)
     assert await staff.audit_actions(admin) == [
         "admin.create",
         "admin.totp_enable",
@@ -266,14 +277,14 @@ async def test_platform_setting_requires_totp(staff: StaffAccounts) -> None:
             lambda db: admins.enrol_totp(db, PresentedCredentials(admin.email, PASSWORD), FixedOrigin(), NOW)
         )
         assert await staff.refusal(admin.email) == "totp_setup_required"
-        await staff.sign_in(admin.email, totp.code_at(offer.secret, NOW))
+        await staff.sign_in(admin.email, second_factors_totp.code_at(offer.secret, NOW))
         assert await staff.refusal(admin.email) == "totp_required"
         with pytest.raises(Conflict):
             await staff.platform.transact(
                 lambda db: admins.enrol_totp(db, PresentedCredentials(admin.email, PASSWORD), FixedOrigin(), NOW)
             )
         with pytest.raises(Forbidden):
-            await staff.remove_totp(with_totp, totp.code_at(secret, NOW + STEP), NOW + STEP)
+            await staff.remove_totp(with_totp, second_factors_totp.code_at(secret, NOW + STEP), NOW + STEP)
     finally:
         await staff.require_totp(False)
 
@@ -347,7 +358,7 @@ async def test_new_recovery_codes_replace_the_old_ones(staff: StaffAccounts) -> 
     with pytest.raises(Unauthorised):
         await staff.replace_codes(admin, "aaaa-bbbb-cccc")
     later = NOW + STEP
-    renewed = await staff.replace_codes(admin, totp.code_at(secret, later), later)
+    renewed = await staff.replace_codes(admin, second_factors_totp.code_at(secret, later), later)
     assert not set(codes) & set(renewed)
     assert await staff.refusal(admin.email, codes[0]) == "recovery_code_invalid"
     await staff.sign_in(admin.email, renewed[0])

@@ -20,9 +20,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from control.accounts import email_delivery
-from control.accounts.email_delivery import Email, EmailQueue, EmailRefused, EmailSender, EmailUnavailable
-from control.accounts.email_gateways import EmailFolder, SmtpGateway, SmtpServer, open_gateway
+from control.accounts.emails import service as emails_service
+from control.accounts.emails.gateways import EmailFolder, SmtpGateway, SmtpServer, open_gateway
+from control.accounts.emails.service import Email, EmailQueue, EmailRefused, EmailSender, EmailUnavailable
 from control.db.pool import open_pool
 from shared.secrets import Sealer, UnsealError
 
@@ -117,7 +117,7 @@ async def test_email_enqueued_in_a_transaction_reaches_the_server(database_url: 
             await queue.enqueue(db, sent)
         async with pool.transaction() as db:
             payload = await db.fetchval(
-                "DELETE FROM pgqueuer WHERE entrypoint = $1 RETURNING payload", email_delivery.EMAIL_JOB
+                "DELETE FROM pgqueuer WHERE entrypoint = $1 RETURNING payload", emails_service.EMAIL_JOB
             )
     assert b"ada@example.com" not in payload
     gateway = open_gateway(f"smtp://127.0.0.1:{await serve(mailbox)}?tls=off")
@@ -139,7 +139,7 @@ async def test_email_of_a_failed_transaction_is_never_sent(database_url: str) ->
                 raise RuntimeError
         async with pool.transaction() as db:
             assert (
-                await db.fetchval("SELECT count(*) FROM pgqueuer WHERE entrypoint = $1", email_delivery.EMAIL_JOB) == 0
+                await db.fetchval("SELECT count(*) FROM pgqueuer WHERE entrypoint = $1", emails_service.EMAIL_JOB) == 0
             )
 
 

@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from control.accounts import totp
-from control.accounts.email_links import PASSWORD_RESET_JOB
+from control.accounts.second_factors import totp as second_factors_totp
+from control.accounts.users.service import PASSWORD_RESET_JOB
 from shared.errors import Invalid, TooManyRequests, Unauthorised
 from tests.control.accounts.accounts_platform import (
     NOW,
@@ -92,7 +92,7 @@ async def test_reset_removes_a_second_factor_of_before_the_address_was_confirmed
     if is_confirmed:
         await verify(platform, await emailed_token(platform, user.email))
     secret = (await platform.transact(lambda db: factors.offer(db, user.id, user.email, NOW))).secret
-    code = totp.code_at(secret, NOW)
+    code = second_factors_totp.code_at(secret, NOW)
     await platform.transact(lambda db: factors.confirm(db, user.id, code, FixedOrigin(), NOW))
     await request_reset(platform, user.email)
     await reset(platform, await emailed_token(platform, user.email))

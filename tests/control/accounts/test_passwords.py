@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from control.accounts.passwords import PasswordCheck, Passwords
-from control.accounts.policy import HashPolicy, LockPolicy
+from control.accounts.rules import HashPolicy, LockPolicy
 from shared.errors import Unavailable
 
 

@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from control.accounts.policy import AccountPolicy, HashPolicy
-from control.accounts.service import SignInResult
+from control.accounts.rules import AccountPolicy, HashPolicy
+from control.accounts.users.service import SignInResult
 from control.audit.service import Actor
 from control.platform.service import Platform
 from shared.errors import Conflict, Forbidden, Invalid, TooManyRequests, Unauthorised

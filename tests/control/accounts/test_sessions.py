@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from control.accounts.policy import AccountPolicy
-from control.accounts.sessions import SessionTokens
+from control.accounts.rules import AccountPolicy
+from control.accounts.sessions.service import SessionTokens
 from control.audit.rules import AuditFilter
 from control.audit.service import list_entries
 from control.db.keyset import PageRequest

@@ -7,9 +7,8 @@ from typing import Final
 
 import pytest
 
-from control.accounts.devices import LIFETIME_S, RENEW_S, DeviceTokens
-from control.accounts.networks import network_of
-from control.accounts.policy import AccountPolicy, LockPolicy
+from control.accounts.rules import AccountPolicy, LockPolicy, network_of
+from control.accounts.sign_ins.service import LIFETIME_S, RENEW_S, DeviceTokens
 from shared.errors import TooManyRequests, Unauthorised
 from shared.secrets import Sealer
 from tests.control.accounts.accounts_platform import (

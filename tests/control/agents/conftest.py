@@ -10,7 +10,7 @@ from uuid import UUID
 
 import pytest
 
-from control.accounts.service import Accounts
+from control.accounts.users.service import Accounts
 from control.agents.rules import NewAgentInput, VoiceAgent
 from control.agents.service import Agents
 from control.audit.service import Actor

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from control.accounts import totp
+from control.accounts.second_factors import totp as second_factors_totp
 from tests.platform.api import PASSWORD, Api, running_api
 from tests.platform.clients import Reply, Staff
 
@@ -28,11 +28,11 @@ class Authenticator:
 
     @property
     def code(self) -> str:
-        return totp.code_at(self.secret, self.moment)
+        return second_factors_totp.code_at(self.secret, self.moment)
 
     @property
     def next(self) -> str:
-        return totp.code_at(self.secret, self.moment + timedelta(seconds=totp.STEP_S))
+        return second_factors_totp.code_at(self.secret, self.moment + timedelta(seconds=second_factors_totp.STEP_S))
 
 
 async def log_in(api: Api, email: str, totp_code: str | None = None) -> Reply:

@@ -10,9 +10,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from control.accounts.email_delivery import EMAIL_JOB, EmailSender
-from control.accounts.email_links import PASSWORD_RESET_JOB
-from control.accounts.service import Accounts
+from control.accounts.emails.service import EMAIL_JOB, EmailSender
+from control.accounts.users.service import PASSWORD_RESET_JOB, Accounts
 from control.db.pool import Timeouts
 from control.services import Policies
 from shared.secrets import Sealer

@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from control.accounts import email_delivery
-from control.accounts.email_delivery import EmailSender
+from control.accounts.emails import service as emails_service
+from control.accounts.emails.service import EmailSender
 from shared.secrets import Sealer
 from tests.control.accounts.accounts_platform import RecordingGateway, link_token
 from tests.platform.api import PASSWORD, Api, running_api
@@ -25,7 +25,7 @@ async def invitation_token(api: Api, email: str) -> str:
     gateway = RecordingGateway()
     sender = EmailSender(Sealer([KEY]), gateway, "Vocalized <no-reply@vocalized.example>")
     for row in await api.owner.fetch(
-        "DELETE FROM pgqueuer WHERE entrypoint = $1 RETURNING payload", email_delivery.EMAIL_JOB
+        "DELETE FROM pgqueuer WHERE entrypoint = $1 RETURNING payload", emails_service.EMAIL_JOB
     ):
         await sender.send(row["payload"])
     (email_message,) = [

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from control.accounts import totp
-from control.accounts.email_delivery import EMAIL_JOB, EmailSender
+from control.accounts.emails.service import EMAIL_JOB, EmailSender
+from control.accounts.second_factors import totp as second_factors_totp
 from shared.secrets import Sealer
 from tests.control.accounts.accounts_platform import RecordingGateway
 from tests.platform.api import PASSWORD, Api, running_api
@@ -41,7 +41,9 @@ async def enrol(user: User) -> tuple[str, list[str]]:
 
 def code_of(secret: str, steps: int = 0) -> str:
     """Of this moment's time step, or one of those after it."""
-    return totp.code_at(secret, datetime.now(UTC) + timedelta(seconds=steps * totp.STEP_S))
+    return second_factors_totp.code_at(
+        secret, datetime.now(UTC) + timedelta(seconds=steps * second_factors_totp.STEP_S)
+    )
 
 
 async def make_stale(api: Api, person: User | Staff) -> None:

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from control.privacy.exports import EXPORT_WORKSPACE
+from control.privacy.exports.service import EXPORT_WORKSPACE
 from shared.ids import new_id
 from tests.control.api.call_workspace import CallWorkspace, make_call_workspace
 from tests.platform.api import Api, running_api

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import asyncpg  # type: ignore[import-untyped]
 
-from control.accounts.email_delivery import EmailQueue
+from control.accounts.emails.service import EmailQueue
 from control.billing.accounts.service import BillingMail
 from control.billing.invoices.service import Invoices
 from control.billing.limits.service import SpendGuard

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import pytest
 
-from control.accounts.email_delivery import EMAIL_JOB
+from control.accounts.emails.service import EMAIL_JOB
 from control.billing.accounts.service import set_prepaid
 from control.billing.credits.rules import CreditGrant
 from control.billing.credits.service import grant_credit

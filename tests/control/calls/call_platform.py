@@ -11,8 +11,8 @@ from typing import IO, Any, TypeVar
 from uuid import UUID
 
 from control.accounts.passwords import Passwords
-from control.accounts.policy import HashPolicy
-from control.accounts.service import Accounts
+from control.accounts.rules import HashPolicy
+from control.accounts.users.service import Accounts
 from control.agents.rules import AgentPolicy, NewAgentInput, VoiceAgent
 from control.agents.service import Agents
 from control.audit.service import Actor

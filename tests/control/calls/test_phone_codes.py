@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from control.accounts.model import VerifiedNumber
+from control.accounts.rules import VerifiedNumber
 from control.calls.outbound.service import PLACE_CALL
 from control.calls.verified_numbers.rules import PhoneCode
 from control.calls.verified_numbers.service import MOST_FAILURES, PURPOSE, CodeRequest, PhoneCodes

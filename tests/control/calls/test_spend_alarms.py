@@ -6,7 +6,7 @@ from typing import Any
 import asyncpg  # type: ignore[import-untyped]
 import pytest
 
-from control.accounts.email_delivery import EMAIL_JOB
+from control.accounts.emails.service import EMAIL_JOB
 from control.calls.spend_alarms.service import SpendAlarms
 from control.platform.service import Platform
 from tests.control.calls.call_platform import NOW, STAFF, CallPlatform, LiveWorkspace, later

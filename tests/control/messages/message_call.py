@@ -7,8 +7,8 @@ from uuid import UUID
 
 import msgspec
 
-from control.accounts.email_delivery import EMAIL_JOB, Email
-from control.accounts.service import Accounts
+from control.accounts.emails.service import EMAIL_JOB, Email
+from control.accounts.users.service import Accounts
 from control.agents.rules import AgentEdit
 from control.agents.service import Agents
 from control.calls.records.rules import AdmittedCall

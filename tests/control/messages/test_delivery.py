@@ -11,9 +11,9 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from control.accounts.email_delivery import EmailSender, EmailUnavailable
-from control.accounts.service import Accounts
-from control.accounts.worker_tasks import accounts_tasks
+from control.accounts.emails.service import EmailSender, EmailUnavailable
+from control.accounts.tasks import accounts_tasks
+from control.accounts.users.service import Accounts
 from control.db.duties import join_tasks
 from control.db.jobs import JobRetries, run_jobs
 from control.messages.emails import message_email

@@ -23,7 +23,7 @@ from control.knowledge.rules import NewDocument
 from control.knowledge.service import KnowledgeDocuments, put_file
 from control.platform.service import Platform
 from control.privacy.service import Privacy
-from control.privacy.worker_tasks import privacy_tasks
+from control.privacy.tasks import privacy_tasks
 from control.webhooks.queries import StoredEvent, store_once
 from control.webhooks.tasks import clear_caller_payloads
 from shared.bus.checkpoints import Checkpoints

@@ -11,8 +11,8 @@ from control.calls.events.service import parse_event, write_events
 from control.calls.recordings.service import DISCARD_RECORDINGS
 from control.calls.records.rules import RefusedCall
 from control.db.jobs import JobFailed
-from control.privacy.caller_deletions import DELETE_CALLER
-from control.privacy.model import CallerDeletion
+from control.privacy.caller_deletions.service import DELETE_CALLER
+from control.privacy.rules import CallerDeletion
 from control.privacy.service import Privacy
 from shared.errors import Conflict, Invalid
 from shared.events import CallerSaid, Event, RecordingReady

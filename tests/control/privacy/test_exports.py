@@ -16,12 +16,11 @@ from control.accounts.tokens import token_hash
 from control.api_keys.rules import IssuedKey
 from control.api_keys.service import ApiKeys
 from control.db.jobs import JobFailed
-from control.privacy import export_job
-from control.privacy.exports import delete_expired, export_key, withdraw_exports
-from control.privacy.model import WorkspaceExport
-from control.privacy.read_export import EXPORTED
+from control.privacy.exports import tasks as exports_tasks
+from control.privacy.exports.queries import EXPORTED, fail_abandoned
+from control.privacy.exports.service import delete_expired, export_key, withdraw_exports
+from control.privacy.rules import WorkspaceExport
 from control.privacy.service import Privacy
-from control.privacy.store_exports import fail_abandoned
 from shared.errors import Conflict, NotFound, TooManyRequests
 from shared.storage import StorageUnavailable
 from tests.control.calls.call_platform import CallPlatform
@@ -85,7 +84,7 @@ def test_each_table_of_workspaces_is_exported_or_left_out_on_purpose() -> None:
 
 
 async def test_archive_holds_all_of_one_workspace(platform: CallPlatform, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(export_job, "PAGE", 2)
+    monkeypatch.setattr(exports_tasks, "PAGE", 2)
     filled, other = await make_filled_workspace(platform), await make_filled_workspace(platform)
     calls = await filled.fill(CALLER, NOW - timedelta(days=2))
     await other.fill("+14155550188", NOW)
@@ -161,14 +160,14 @@ async def test_export_that_is_withdrawn_while_it_is_written_leaves_no_file(
 ) -> None:
     filled = await make_filled_workspace(platform)
     export = await request(filled)
-    readme = export_job._ExportWriter._readme
+    readme = exports_tasks._ExportWriter._readme
 
     async def withdraw(self: Any, now: datetime) -> Any:
         await withdraw_exports(platform.pool, platform.storage, filled.id, datetime.now(UTC))
         async for data in readme(self, now):
             yield data
 
-    monkeypatch.setattr(export_job._ExportWriter, "_readme", withdraw)
+    monkeypatch.setattr(exports_tasks._ExportWriter, "_readme", withdraw)
     await run_queued(platform)
     assert (await read_status(filled, export.id), await platform.storage.list_keys()) == ("deleted", [])
 

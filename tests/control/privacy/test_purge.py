@@ -12,8 +12,7 @@ from control.analytics.rollups.service import delete_workspace_marks
 from control.billing.accounts.service import keep_billing_facts
 from control.db.duties import AnyDuty
 from control.integrations.grants.service import enqueue_workspace_revocations
-from control.privacy.purged_objects import delete_workspace_objects
-from control.privacy.purged_rows import delete_workspace_rows
+from control.privacy.purge import delete_workspace_objects, delete_workspace_rows
 from control.privacy.service import Privacy
 from control.workspaces.service import Workspaces
 from control.workspaces.tasks import workspaces_tasks

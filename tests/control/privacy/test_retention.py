@@ -14,10 +14,10 @@ from control.calls.events.service import parse_event, write_events
 from control.calls.recordings.service import DISCARD_RECORDINGS
 from control.db.jobs import JobFailed
 from control.platform.service import Platform
-from control.privacy import retention_duty
-from control.privacy.model import RetentionKind
-from control.privacy.retention import KINDS, RetentionLimit, RetentionTerms, apply_grace, days_name, make_terms
-from control.privacy.retention_duty import apply_retention
+from control.privacy.retention import tasks as retention_tasks
+from control.privacy.retention.rules import KINDS, RetentionLimit, RetentionTerms, apply_grace, days_name, make_terms
+from control.privacy.retention.tasks import apply_retention
+from control.privacy.rules import RetentionKind
 from control.privacy.service import Privacy
 from shared.errors import Invalid
 from shared.events import CallerSaid, Event, RecordingReady, UsageRecorded
@@ -185,8 +185,8 @@ async def test_run_goes_on_where_the_last_one_ended(platform: CallPlatform, monk
     filled = await make_filled_workspace(platform)
     await choose(filled, transcript=5, event=5)
     calls = [await filled.insert_call("+491511234567", at=NOW - timedelta(days=10 - index)) for index in range(3)]
-    monkeypatch.setattr(retention_duty, "BATCH", 1)
-    monkeypatch.setattr(retention_duty, "CALLS_PER_RUN", 2)
+    monkeypatch.setattr(retention_tasks, "BATCH", 1)
+    monkeypatch.setattr(retention_tasks, "CALLS_PER_RUN", 2)
     runs = [await apply(platform) for _ in range(4)]
     assert sorted(runs, reverse=True) == runs and sum(runs) == 6 and runs[-1] == 0
     assert [await held(filled, one) for one in calls] == [set()] * 3

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from io import BytesIO
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
 
-from control.privacy.zip_stream import ZipStream
+from control.privacy.exports.zip_stream import ZipStream
 
 AT = datetime(2026, 11, 27, 12, 0, 1, tzinfo=UTC)
 PIECE = 1 << 20

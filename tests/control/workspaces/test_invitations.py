@@ -7,8 +7,8 @@ from uuid import UUID
 
 import pytest
 
-from control.accounts.model import User
-from control.accounts.service import SignInResult
+from control.accounts.rules import User
+from control.accounts.users.service import SignInResult
 from control.db.keyset import PageRequest
 from control.workspaces.rules import Invitation, Role
 from shared.errors import Conflict, Problem

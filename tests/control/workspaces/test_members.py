@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from control.accounts.model import User
+from control.accounts.rules import User
 from control.db.keyset import PageRequest
 from shared.errors import Conflict, Forbidden, NotFound, Problem
 from tests.control.workspaces.workspaces_platform import NOW, STAFF, WorkspacesPlatform

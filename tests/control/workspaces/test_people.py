@@ -6,10 +6,10 @@ from uuid import UUID
 
 import pytest
 
-from control.accounts import store_people
-from control.accounts.model import User
-from control.accounts.store_verified_numbers import insert_verified
-from control.accounts.verified_numbers import add_verified, remove_verified
+from control.accounts.rules import User
+from control.accounts.users import queries as users_queries
+from control.accounts.users.queries import insert_verified
+from control.accounts.users.service import add_verified, remove_verified
 from control.db.pool import Connection
 from control.workspaces.rules import Workspace
 from shared.ids import new_id
@@ -34,7 +34,7 @@ async def delete_user(platform: WorkspacesPlatform, user: User) -> None:
 
 
 async def people_of(platform: WorkspacesPlatform, user: User) -> set[UUID]:
-    return await platform.as_staff(lambda db: store_people.select_people(db, [user.id]))
+    return await platform.as_staff(lambda db: users_queries.select_people(db, [user.id]))
 
 
 async def get(platform: WorkspacesPlatform, workspace_id: UUID) -> Workspace:
@@ -148,13 +148,13 @@ async def test_a_person_with_many_accounts_takes_few_locks(platform: WorkspacesP
     """All transactions together have some thousand locks in PostgreSQL; without one, requests of others fail."""
 
     async def count(db: Connection) -> int:
-        await store_people.lock_people(db, {UUID(int=one) for one in range(500)})
+        await users_queries.lock_people(db, {UUID(int=one) for one in range(500)})
         held: int = await db.fetchval(
             "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()"
         )
         return held
 
-    assert 0 < await platform.as_staff(count) <= store_people.MOST_LOCKS
+    assert 0 < await platform.as_staff(count) <= users_queries.MOST_LOCKS
 
 
 async def test_people_who_overlap_take_turns(platform: WorkspacesPlatform) -> None:
@@ -167,7 +167,7 @@ async def test_people_who_overlap_take_turns(platform: WorkspacesPlatform) -> No
         return free
 
     async def hold(db: Connection) -> bool:
-        await store_people.lock_people(db, accounts)
+        await users_queries.lock_people(db, accounts)
         return await platform.as_staff(is_free)
 
     assert not await platform.as_staff(hold)

@@ -12,7 +12,7 @@ from control.analytics.rollups.service import delete_workspace_marks
 from control.billing.accounts.service import keep_billing_facts
 from control.db.pool import Connection
 from control.integrations.grants.service import enqueue_workspace_revocations
-from control.privacy.purged_rows import delete_workspace_rows
+from control.privacy.purge import delete_workspace_rows
 from control.workspaces import tasks as purge_module
 from control.workspaces.rules import NewWorkspace, Workspace
 from control.workspaces.tasks import purge_due

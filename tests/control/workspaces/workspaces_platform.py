@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from config.catalogue import shipped_settings, shipped_tiers
-from control.accounts.model import User
-from control.accounts.service import SignInResult
+from control.accounts.rules import User
+from control.accounts.users.service import SignInResult
 from control.audit.service import Actor
 from control.db.keyset import PageRequest
 from control.db.pool import Connection

@@ -8,9 +8,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from control.accounts import email_delivery
-from control.accounts.email_delivery import Email, EmailQueue, EmailSender
-from control.accounts.email_gateways import EmailFolder
+from control.accounts.emails import service as emails_service
+from control.accounts.emails.gateways import EmailFolder
+from control.accounts.emails.service import Email, EmailQueue, EmailSender
 from shared.secrets import Sealer
 from vocalized.stack.accounts import find_tokens
 from vocalized.stack.email_file import read_email
@@ -22,7 +22,7 @@ async def deliver(folder: Path, text: str) -> None:
     """Delivers an email as the worker does."""
     email = Email("ann@example.com", "Confirm your e-mail address", text)
     sender = EmailSender(SEALER, EmailFolder(folder), "Vocalized <no-reply@vocalized.example>")
-    await sender.send(SEALER.seal(msgspec.json.encode(asdict(email)), email_delivery._PURPOSE))
+    await sender.send(SEALER.seal(msgspec.json.encode(asdict(email)), emails_service._PURPOSE))
 
 
 @pytest.mark.parametrize("token", ["3Dz4-x", "20_9Fab", "plain"])

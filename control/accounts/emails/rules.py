@@ -1,0 +1,51 @@
+"""Names in letters: strangers choose them, and mail programs make links of what looks like an address. Pure."""
+
+import re
+import unicodedata
+from typing import Final
+
+# "evil.example", "a@b", "https:", "192.0.2.1", "tel:1", "+1 646 555 0123"; not "St. Mary" or "J.P. Morgan". Mail
+# programs know which endings exist; new ones come every year, so any two letters after a period count.
+_ADDRESS: Final = re.compile(
+    r"""
+    [a-z][a-z0-9+.-]*://            # a scheme
+    | \b(tel|sms|mailto|callto|sips?|facetime|skype|whatsapp):
+    | \+[\s(]*\d([\s().\-/]*\d){6,}        # a phone number
+    | \d([\s().\-/]*\d){8,}                # one without a country's code
+    | \bwww\.                       # a host without one
+    | [^\s@]@[^\s@]                 # a mailbox
+    | \w[.\u3002][^\W\d_]{2,}       # a domain; U+3002 is a period in IDNA
+    | \b\d{1,3}(\.\d{1,3}){3}\b     # an IPv4 address
+    | \[[0-9a-f:]*:[0-9a-f:]*\]     # an IPv6 address
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+
+
+def holds_address(name: str) -> bool:
+    """Whether a reader's mail program could make a link of a part of this name."""
+    return _ADDRESS.search(_visible(name)) is not None
+
+
+def letter_name(name: str) -> str:
+    """The name as a letter shows it: on one line, and without a part that could become a link. Names that hold an
+    address are refused since November 2026; older ones are still stored."""
+    text = " ".join(_visible(name).split())
+    while found := _ADDRESS.search(text):
+        harmless = _ADDRESS_SIGNS.sub(" ", found[0])
+        if _ADDRESS.search(harmless):  # of a phone number any sign but the digits may be missing
+            harmless = re.sub(r"\d", "·", harmless)
+        text = f"{text[: found.start()]}{harmless}{text[found.end() :]}"
+    return text
+
+
+# Never empty in what _ADDRESS finds, so that `letter_name` comes to an end.
+_ADDRESS_SIGNS: Final = re.compile(r"[.:/@\u3002\[\]]+")
+
+
+def _visible(name: str) -> str:
+    """Without characters that are not seen, such as marks of direction, and with wide forms made plain."""
+    plain = unicodedata.normalize("NFKC", name)
+    return "".join(
+        " " if char.isspace() else char for char in plain if char.isspace() or unicodedata.category(char)[0] != "C"
+    )

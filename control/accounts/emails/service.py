@@ -1,0 +1,138 @@
+"""Delivery of e-mails, and limits of letters that strangers can cause."""
+
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
+from email.message import EmailMessage
+from email.policy import default as USUAL
+from email.utils import formatdate
+from hashlib import sha256
+from typing import Final, Literal, Protocol
+from urllib.parse import quote
+
+import msgspec
+
+from control.accounts.emails import queries
+from control.db.jobs import enqueue
+from control.db.pool import Connection
+from control.platform.service import Platform
+from shared.errors import TooManyRequests
+from shared.ids import new_id
+from shared.secrets import Sealer
+
+EMAIL_JOB: Final = "mail.send"
+_PURPOSE: Final = "mail"
+# Keeps a link on one line and unencoded, because e-mails in a folder are read with a text editor.
+_LONG_LINES: Final = USUAL.clone(max_line_length=500)
+
+
+class EmailFailed(Exception):
+    """The gateway did not accept an e-mail. The message holds no address."""
+
+
+class EmailUnavailable(EmailFailed):
+    """The mail server is unreachable or refuses for now; the job is retried."""
+
+
+class EmailRefused(EmailFailed):
+    """The mail server refuses this e-mail for good."""
+
+
+@dataclass(frozen=True, slots=True)
+class Email:
+    """An e-mail to one recipient. text: plain. id: for the Message-ID, the same when the e-mail is sent twice."""
+
+    to: str
+    subject: str
+    text: str
+    html: str | None = None
+    id: str = field(default_factory=new_id)
+
+
+class EmailGateway(Protocol):
+    """Sends e-mails."""
+
+    async def send(self, message: EmailMessage) -> None:
+        """Raises EmailUnavailable, EmailRefused."""
+
+
+class EmailQueue:
+    """Enqueues e-mails. base_url: the prefix of links in e-mails. to_portal: links lead to the client portal, whose
+    scripts read the token; otherwise to the API's own pages, which have none."""
+
+    def __init__(self, sealer: Sealer, base_url: str, *, to_portal: bool = True) -> None:
+        self._sealer = sealer
+        self._base_url = base_url.rstrip("/")
+        self._mark = "#" if to_portal else "?"
+
+    def link(self, path: str, token: str) -> str:
+        """Returns a link. For a portal the token stands behind `#`, which browsers do not send to servers."""
+        return f"{self._base_url}/{path.lstrip('/')}{self._mark}token={quote(token, safe='')}"
+
+    def page(self, path: str) -> str:
+        """Returns the address of a page that asks for a sign-in, so that its link needs no token."""
+        return f"{self._base_url}/{path.lstrip('/')}"
+
+    async def enqueue(self, db: Connection, email: Email) -> None:
+        """Enqueues the job in the current transaction: it is sent only if that commits."""
+        await enqueue(db, EMAIL_JOB, self._sealer.seal(msgspec.json.encode(asdict(email)), _PURPOSE))
+
+
+class EmailSender:
+    """Sends what an EmailQueue enqueued. sender: the From address."""
+
+    def __init__(self, sealer: Sealer, gateway: EmailGateway, sender: str) -> None:
+        self._sealer = sealer
+        self._gateway = gateway
+        self._sender = sender
+
+    async def send(self, payload: bytes) -> None:
+        """Runs the job. Raises EmailUnavailable (retry), EmailRefused and shared.secrets.UnsealError (permanent)."""
+        email = msgspec.json.decode(self._sealer.open(payload, _PURPOSE), type=Email)
+        await self._gateway.send(self._message(email))
+
+    def _message(self, email: Email) -> EmailMessage:
+        message = EmailMessage(_LONG_LINES)
+        message["From"] = self._sender
+        message["To"] = email.to
+        message["Subject"] = email.subject
+        message["Date"] = formatdate()
+        message["Message-ID"] = f"<{email.id}@{self._sender.rpartition('@')[2].rstrip('>')}>"
+        message["Auto-Submitted"] = "auto-generated"
+        message.set_content(email.text)
+        if email.html is not None:
+            message.add_alternative(email.html, subtype="html")
+        return message
+
+
+# Counted apart, so that whoever has invitations sent to somebody does not keep their new password from them.
+LetterKind = Literal["invitation", "confirmation", "password_reset"]
+
+_HOUR: Final = timedelta(hours=1)
+_DAY: Final = timedelta(days=1)
+
+
+class LetterLimits:
+    """Counts letters in the transaction that sends them. The limits are settings of the platform."""
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+
+    async def admits(self, db: Connection, kind: LetterKind, to: str, now: datetime) -> bool:
+        """Whether one more letter of this kind may be sent to the address; it counts then."""
+        per_hour = await self._platform.setting(db, "letters_per_hour")
+        per_day = await self._platform.setting(db, "letters_per_day")
+        recipient = sha256(f"{kind}\0{to}".encode()).digest()
+        return await queries.count_letter(db, recipient, now, now - _HOUR, now - _DAY, per_hour, per_day)
+
+    async def require(self, db: Connection, kind: LetterKind, to: str, now: datetime) -> None:
+        """Counts a letter. Raises TooManyRequests (letter_limit)."""
+        if not await self.admits(db, kind, to, now):
+            raise TooManyRequests(
+                "This address was sent many letters of this kind; wait before the next.",
+                code="letter_limit",
+                retry_after_s=int(_HOUR.total_seconds()),
+            )
+
+    async def purge(self, db: Connection, now: datetime, most: int) -> int:
+        """Deletes counts that are over, up to `most`; returns how many."""
+        return await queries.purge(db, now - _DAY, most)

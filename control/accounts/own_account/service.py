@@ -1,0 +1,128 @@
+"""What people do to their own account, users and the staff alike: password, sessions, second factor."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from control.accounts.access_tokens import Audience
+from control.accounts.own_account import queries
+from control.accounts.passwords import Passwords, require_strong_password
+from control.accounts.rules import ListedSession, OwnPassword
+from control.accounts.second_factors.service import SecondFactors
+from control.accounts.sessions.service import Origin
+from control.accounts.sign_ins.service import SignInThrottle
+from control.audit.service import Actor, Change, record_change
+from control.db.pool import Connection
+from shared.errors import Conflict, Forbidden, NotFound, Unauthorised
+
+
+@dataclass(frozen=True, slots=True)
+class OwnSession:
+    """The session in which a person acts. origin: of the request."""
+
+    id: UUID
+    owner_id: UUID
+    email: str
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordChange:
+    """keeps_sessions: the person's other sessions go on."""
+
+    current: str = field(repr=False)
+    new: str = field(repr=False)
+    keeps_sessions: bool = False
+
+
+class OwnAccount:
+    """Accounts of one audience. recent_s: seconds for which a sign-in or a proof counts as recent."""
+
+    def __init__(
+        self,
+        audience: Audience,
+        *,
+        throttle: SignInThrottle,
+        passwords: Passwords,
+        second_factors: SecondFactors,
+        recent_s: int,
+    ) -> None:
+        self._audience: Audience = audience
+        self._throttle = throttle
+        self._passwords = passwords
+        self._second_factors = second_factors
+        self._recent = timedelta(seconds=recent_s)
+
+    async def change_password(
+        self, db: Connection, session: OwnSession, change: PasswordChange, now: datetime
+    ) -> OwnPassword:
+        """Sets a new password, and ends the other sessions unless they are kept; returns the account as it was. Raises
+        Unauthorised (invalid_credentials), TooManyRequests (sign_in_locked), Invalid (weak_password), Conflict
+        (password_changed: at the same moment, elsewhere)."""
+        own = await self.require_password(db, session, change.current, now)
+        require_strong_password(change.new, email=own.email, name=own.name, param="new_password")
+        hashed = await self._passwords.hash(change.new)
+        if not await queries.set_password(db, self._audience, session.owner_id, own.hash, hashed, now):
+            raise Conflict("The password was changed at this moment.", code="password_changed")
+        await queries.set_authenticated(db, session.id, now)
+        ended = 0 if change.keeps_sessions else await self._end_others(db, session, "password changed", now)
+        await self._record(db, session, "password_change", {"ended_sessions": ended})
+        return own
+
+    async def require_password(self, db: Connection, session: OwnSession, password: str, now: datetime) -> OwnPassword:
+        """Checks the password; wrong ones count as at a sign-in. Raises Unauthorised (invalid_credentials),
+        TooManyRequests (sign_in_locked)."""
+        own = await queries.find_password(db, self._audience, session.owner_id)
+        if own is None:
+            raise Unauthorised("This sign-in is over.", code="session_over")
+        attempt = self._throttle.attempt(self._audience, own.email, session.origin.address, None, now)
+        right = await self._throttle.check_password(db, attempt, own.hash, password, now)
+        await self._throttle.accept(db, attempt, right)
+        return own
+
+    async def reauthenticate(self, db: Connection, session: OwnSession, password: str, now: datetime) -> None:
+        """Makes the session a recent one by the password. Raises as `require_password`."""
+        await self.require_password(db, session, password, now)
+        await queries.set_authenticated(db, session.id, now)
+
+    async def reauthenticate_by_code(self, db: Connection, session: OwnSession, code: str, now: datetime) -> None:
+        """Makes the session a recent one by the second factor. Raises Conflict (totp_not_enabled), Unauthorised,
+        TooManyRequests."""
+        await self._second_factors.prove(db, session.owner_id, code, session.origin, now)
+        await queries.set_authenticated(db, session.id, now)
+
+    async def require_recent(self, db: Connection, session_id: UUID, now: datetime) -> None:
+        """Raises Forbidden (reauthentication_required) for a session whose owner signed in, or proved again who they
+        are, too long ago."""
+        proved_at = await queries.select_authenticated(db, session_id)
+        if proved_at is None or now - proved_at > self._recent:
+            raise Forbidden(
+                "Give your password or a code of your second factor again, then repeat this request.",
+                code="reauthentication_required",
+            )
+
+    async def list_sessions(self, db: Connection, owner_id: UUID, now: datetime) -> Sequence[ListedSession]:
+        """Sessions that go on, last used first."""
+        return await queries.select_sessions(db, self._audience, owner_id, now)
+
+    async def end_session(self, db: Connection, session: OwnSession, ended: UUID, now: datetime) -> None:
+        """Ends one of the person's sessions, this one or another. Raises NotFound."""
+        why = "ended by its owner"
+        if not await queries.revoke_session(db, self._audience, session.owner_id, ended, why, now):
+            raise NotFound("You have no such session.", code="session_not_found")
+        await self._record(db, session, "session_end", {"session_id": str(ended)})
+
+    async def end_others(self, db: Connection, session: OwnSession, now: datetime) -> None:
+        """Ends all of the person's sessions but this one."""
+        ended = await self._end_others(db, session, "ended by its owner", now)
+        await self._record(db, session, "sessions_end", {"ended_sessions": ended})
+
+    async def _end_others(self, db: Connection, session: OwnSession, why: str, now: datetime) -> int:
+        return await queries.revoke_others(db, self._audience, session.owner_id, session.id, why, now)
+
+    async def _record(self, db: Connection, session: OwnSession, action: str, after: Mapping[str, object]) -> None:
+        origin = session.origin
+        actor = Actor(self._audience, session.owner_id, session.email, origin.request_id, origin.address)
+        change = Change(f"{self._audience}.{action}", self._audience, str(session.owner_id), after=after)
+        await record_change(db, actor, change)

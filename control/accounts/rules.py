@@ -1,0 +1,219 @@
+"""Accounts of users and staff: their records, their policy, and what an address, a network or a name is. Pure."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from ipaddress import IPv6Address, ip_address, ip_network
+from typing import Annotated, Final, Literal
+from uuid import UUID
+
+from email_validator import EmailNotValidError, validate_email
+from pydantic import AfterValidator, WithJsonSchema
+
+from shared.errors import Forbidden, Unauthorised
+
+AdminRole = Literal["super_admin", "support", "finance", "read_only"]
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A user's account."""
+
+    id: UUID
+    email: str
+    name: str
+    is_verified: bool
+    is_active: bool
+    created_at: datetime
+    last_login: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Admin:
+    """A member of the staff. has_totp: a second factor is enabled."""
+
+    id: UUID
+    email: str
+    name: str
+    role: AdminRole
+    is_active: bool
+    has_totp: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PresentedCredentials:
+    """What a sign-in presents. code: of the authenticator app, or a recovery code. device: the token of a known
+    device."""
+
+    email: str
+    password: str = field(repr=False)
+    code: str | None = field(default=None, repr=False)
+    device: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedNumber:
+    """A phone number, in E.164, that a user showed to be theirs."""
+
+    id: UUID
+    user_id: UUID
+    phone_number: str
+    verified_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OwnPassword:
+    """An account with the hash of its password."""
+
+    email: str
+    name: str
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class ListedSession:
+    """A session that goes on. last_used_at: when tokens were last issued to it. address: of the sign-in."""
+
+    id: UUID
+    created_at: datetime
+    last_used_at: datetime
+    expires_at: datetime
+    address: str | None
+    user_agent: str | None
+
+
+DAY_S = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class HashPolicy:
+    """Parameters of argon2id, from OWASP's password storage cheat sheet: 19 MiB, two passes, one lane.
+
+    workers: concurrent hashes; memory is workers x memory_kib. queue_size: requests that may queue.
+    """
+
+    time_cost: int = 2
+    memory_kib: int = 19_456
+    parallelism: int = 1
+    workers: int = 2
+    queue_size: int = 64
+
+
+@dataclass(frozen=True, slots=True)
+class SessionPolicy:
+    """Lifetimes in seconds. idle_s: of an unused refresh token. max_age_s: of a session, used or not."""
+
+    idle_s: int
+    max_age_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class LockPolicy:
+    """Wait after wrong passwords of an address at one network or device. free_failures: without a wait; each further
+    one doubles it, from 2 s to max_wait_s. forget_after_s: the count starts anew after so many seconds without a
+    failure.
+
+    address_failures, network_failures: of an address from all networks, and of a network at all addresses, after which
+    sign-ins without a known device wait for the end of the window of window_s seconds that the first one began.
+    """
+
+    free_failures: int = 5
+    max_wait_s: int = 900
+    forget_after_s: int = DAY_S
+    address_failures: int = 100
+    network_failures: int = 200
+    window_s: int = 3_600
+
+    def wait_s(self, failures: int) -> int:
+        """Returns the seconds that an address waits after so many consecutive failures."""
+        if failures <= self.free_failures:
+            return 0
+        doublings = min(failures - self.free_failures, 32)
+        return int(min(2**doublings, self.max_wait_s))
+
+
+@dataclass(frozen=True, slots=True)
+class AccountPolicy:
+    """All times in seconds. refresh_grace_s: how long a used refresh token is accepted again, for clients that lose
+    responses or refresh twice at once; 0 accepts none. issuer: our name in an authenticator app. recent_s: how long
+    after a sign-in, or a further proof of who they are, people may do sensitive things."""
+
+    user: SessionPolicy = SessionPolicy(idle_s=14 * DAY_S, max_age_s=90 * DAY_S)
+    admin: SessionPolicy = SessionPolicy(idle_s=3_600, max_age_s=12 * 3_600)
+    sso: SessionPolicy = SessionPolicy(idle_s=12 * 3_600, max_age_s=12 * 3_600)
+    lock: LockPolicy = LockPolicy()
+    refresh_grace_s: int = 0
+    verify_s: int = 2 * DAY_S
+    reset_s: int = 3_600
+    issuer: str = "Vocalized"
+    recent_s: int = 900
+
+
+MAX_LENGTH: Final = 254
+# Longer texts are refused unparsed: parsing a megabyte takes a second, and the error message is longer still.
+_MAX_PARSED: Final = 1_000
+
+
+def normal_address(text: str) -> str:
+    """Returns the address as it is stored and compared. Raises ValueError."""
+    if len(text) > _MAX_PARSED:
+        raise ValueError(f"must be at most {MAX_LENGTH} characters")
+    try:
+        found = validate_email(text.strip(), check_deliverability=False, allow_smtputf8=False, strict=True)
+    except EmailNotValidError:
+        raise ValueError(_fault(text.strip())) from None
+    address = found.ascii_email
+    if address is None:
+        raise ValueError("cannot be written in ASCII")
+    return address.lower()
+
+
+def _fault(text: str) -> str:
+    """What is most likely wrong with an address, in our own words."""
+    if len(text) > MAX_LENGTH:
+        return f"must be at most {MAX_LENGTH} characters"
+    _, at, domain = text.rpartition("@")
+    if not at:
+        return "must have an @, as in ada@example.com"
+    if "." not in domain:
+        return "must have a period after the @, as in ada@example.com"
+    return "must be an e-mail address, as in ada@example.com"
+
+
+Address = Annotated[
+    str,
+    AfterValidator(normal_address),
+    WithJsonSchema({"type": "string", "format": "email", "maxLength": MAX_LENGTH, "examples": ["ada@example.com"]}),
+]
+
+
+# An IPv4 host shares its /24 with neighbours at most; the least that providers give a customer of IPv6 is a /56
+# (RIPE-690), within which one host may have any address.
+IPV4_PREFIX: Final = 24
+IPV6_PREFIX: Final = 56
+
+
+def network_of(address: str) -> str:
+    """The network of an IP address, "192.0.2.0/24". An IPv4 address in IPv6 form counts as IPv4. What is no address is
+    returned as it is."""
+    try:
+        parsed = ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(parsed, IPv6Address):
+        parsed = parsed.ipv4_mapped or parsed
+    prefix = IPV4_PREFIX if parsed.version == 4 else IPV6_PREFIX
+    return str(ip_network((parsed, prefix), strict=False))
+
+
+CODE: Final = "account_deactivated"
+_MESSAGE: Final = "This account is deactivated. Ask the platform's support to activate it."
+
+
+def sign_in_refused() -> Forbidden:
+    """After the right password."""
+    return Forbidden(_MESSAGE, code=CODE)
+
+
+def session_refused() -> Unauthorised:
+    """For an access or refresh token of the account."""
+    return Unauthorised(_MESSAGE, code=CODE)

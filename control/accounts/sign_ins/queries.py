@@ -1,0 +1,97 @@
+"""All SQL of failed sign-ins, counted by subject: an address at a network, an address, a network."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from control.accounts.access_tokens import Audience
+from control.db.pool import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class FailureCount:
+    """The count of a subject. locked_until: until then its sign-ins are refused."""
+
+    failures: int
+    started_at: datetime
+    locked_until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class CountedFailure:
+    """A failure to count. address: hash of the e-mail address, None for a network's count. unless_began, unless_last:
+    the count starts anew if it began before, or if its last failure was before."""
+
+    subject: bytes
+    address: bytes | None
+    unless_began: datetime
+    unless_last: datetime
+
+
+async def select_counts(db: Connection, audience: Audience, subjects: Collection[bytes]) -> dict[bytes, FailureCount]:
+    """The counts of those subjects that have one."""
+    rows = await db.fetch(
+        """
+        SELECT subject, failures, started_at, locked_until FROM sign_in_failures
+        WHERE audience = $1 AND subject = ANY ($2::bytea[])
+        """,
+        audience, list(subjects),
+    )  # fmt: skip
+    return {row["subject"]: FailureCount(row["failures"], row["started_at"], row["locked_until"]) for row in rows}
+
+
+async def count_failures(
+    db: Connection, audience: Audience, counted: Sequence[CountedFailure], now: datetime
+) -> dict[bytes, int]:
+    """Counts a failure of each subject; returns their counts. In the order of the subjects, so that two failures that
+    share some of them do not wait for each other in a circle."""
+    ordered = sorted(counted, key=lambda one: one.subject)
+    rows = await db.fetch(
+        """
+        INSERT INTO sign_in_failures AS f (audience, subject, address_hash, failures, started_at, last_at)
+        SELECT $1, subject, address, 1, $2, $2 FROM unnest($3::bytea[], $4::bytea[]) AS new (subject, address)
+        ON CONFLICT (audience, subject) DO UPDATE SET (failures, started_at, last_at) = (
+            SELECT CASE WHEN is_over THEN 1 ELSE f.failures + 1 END, CASE WHEN is_over THEN $2 ELSE f.started_at END, $2
+            FROM unnest($3::bytea[], $5::timestamptz[], $6::timestamptz[]) AS limits (subject, began, last),
+                 LATERAL (SELECT f.started_at < limits.began OR f.last_at < limits.last AS is_over) AS judged
+            WHERE limits.subject = f.subject)
+        RETURNING subject, failures
+        """,
+        *(audience, now, [one.subject for one in ordered], [one.address for one in ordered]),
+        *([one.unless_began for one in ordered], [one.unless_last for one in ordered]),
+    )
+    return {row["subject"]: row["failures"] for row in rows}
+
+
+async def lock_subject(db: Connection, audience: Audience, subject: bytes, until: datetime) -> None:
+    """Refuses sign-ins of this subject before `until`."""
+    await db.execute(
+        "UPDATE sign_in_failures SET locked_until = $3 WHERE audience = $1 AND subject = $2", audience, subject, until
+    )
+
+
+async def delete_subject(db: Connection, audience: Audience, subject: bytes) -> None:
+    """Deletes the count of a subject."""
+    await db.execute("DELETE FROM sign_in_failures WHERE audience = $1 AND subject = $2", audience, subject)
+
+
+async def delete_address(db: Connection, audience: Audience, address: bytes, kept: bytes = b"") -> None:
+    """Deletes all counts of an address, at all networks and devices. kept: a subject whose count stays."""
+    await db.execute(
+        "DELETE FROM sign_in_failures WHERE audience = $1 AND address_hash = $2 AND subject <> $3",
+        audience, address, kept,
+    )  # fmt: skip
+
+
+async def purge(db: Connection, forget: datetime, most: int) -> int:
+    """Deletes counts without a failure since `forget`; returns how many."""
+    done: Any = await db.execute(
+        """
+        DELETE FROM sign_in_failures WHERE (audience, subject) IN (
+            SELECT audience, subject FROM sign_in_failures WHERE last_at < $1
+            ORDER BY last_at LIMIT $2 FOR UPDATE SKIP LOCKED)
+        """,
+        forget, most,
+    )  # fmt: skip
+    return int(str(done).rpartition(" ")[2])

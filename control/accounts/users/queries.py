@@ -1,0 +1,241 @@
+"""All SQL of users, their one-time tokens, the people they are, and their verified phone numbers."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Literal
+from uuid import UUID
+
+from control.accounts.rules import User, VerifiedNumber
+from control.db.keyset import Keyset, ListPage, PageRequest, cut_page
+from control.db.pool import Connection
+
+Purpose = Literal["verify_email", "reset_password"]
+
+_COLUMNS = "id, email, name, email_verified_at IS NOT NULL AS is_verified, is_active, created_at, last_login_at"
+# For ILIKE on address and name; null for all users.
+_MATCHES: Final = "($1::text IS NULL OR email ILIKE $1 OR name ILIKE $1)"
+_ORDER: Final = Keyset(("created_at", "id"), "SELECT created_at, id FROM users WHERE id = $1")
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """A user with the hash of the password. has_totp: a second factor is enabled."""
+
+    user: User
+    password_hash: str
+    has_totp: bool
+
+
+async def insert(
+    db: Connection,
+    user_id: UUID,
+    email: str,
+    name: str,
+    password_hash: str,
+    verified_at: datetime | None,
+    now: datetime,
+) -> User | None:
+    """Returns None when the address is taken; waits for a concurrent sign-up with it."""
+    row = await db.fetchrow(
+        f"""
+        INSERT INTO users (id, email, name, password_hash, email_verified_at, created_at, updated_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $6)
+        ON CONFLICT (email) DO NOTHING
+        RETURNING {_COLUMNS}
+        """,
+        user_id, email, name, password_hash, verified_at, now,
+    )  # fmt: skip
+    return _user(row) if row else None
+
+
+async def find(db: Connection, user_id: UUID) -> User | None:
+    """By id."""
+    row = await db.fetchrow(f"SELECT {_COLUMNS} FROM users WHERE id = $1", user_id)
+    return _user(row) if row else None
+
+
+async def lock(db: Connection, user_id: UUID) -> User | None:
+    """By id; locked until the transaction ends."""
+    row = await db.fetchrow(f"SELECT {_COLUMNS} FROM users WHERE id = $1 FOR NO KEY UPDATE", user_id)
+    return _user(row) if row else None
+
+
+async def find_by_email(db: Connection, email: str) -> User | None:
+    """By address."""
+    row = await db.fetchrow(f"SELECT {_COLUMNS} FROM users WHERE email = $1", email)
+    return _user(row) if row else None
+
+
+async def find_credentials(db: Connection, email: str) -> Credentials | None:
+    """By address, with the hash of the password."""
+    row = await db.fetchrow(f"SELECT {_COLUMNS}, password_hash, totp_enabled_at FROM users WHERE email = $1", email)
+    return Credentials(_user(row), row["password_hash"], row["totp_enabled_at"] is not None) if row else None
+
+
+async def set_password(db: Connection, user_id: UUID, password_hash: str, now: datetime) -> None:
+    """Stores a hash: of a new password, or of the same one with new parameters."""
+    await db.execute("UPDATE users SET password_hash = $2, updated_at = $3 WHERE id = $1", user_id, password_hash, now)
+
+
+async def set_verified(db: Connection, user_id: UUID, email: str, now: datetime) -> None:
+    """Marks the address as confirmed, if it is still the account's."""
+    await db.execute(
+        """
+        UPDATE users SET email_verified_at = $3, updated_at = $3
+        WHERE id = $1 AND email = $2 AND email_verified_at IS NULL
+        """,
+        user_id, email, now,
+    )  # fmt: skip
+
+
+async def update(db: Connection, user_id: UUID, name: str, is_active: bool, now: datetime) -> None:
+    """Stores what the staff may change."""
+    await db.execute(
+        "UPDATE users SET name = $2, is_active = $3, updated_at = $4 WHERE id = $1", user_id, name, is_active, now
+    )
+
+
+async def delete(db: Connection, user_id: UUID) -> None:
+    """Deletes the user and, by cascade, their sessions, tokens and memberships."""
+    await db.execute("DELETE FROM users WHERE id = $1", user_id)
+
+
+async def select_users(db: Connection, pattern: str | None, page: PageRequest) -> ListPage[User]:
+    """Newest first. pattern: served by the trigram index. Raises Invalid (code cursor_unknown)."""
+    clause = await _ORDER.make_clause(db, page, (pattern,))
+    rows = await db.fetch(f"SELECT {_COLUMNS} FROM users WHERE {_MATCHES} {clause.tail}", *clause.values)
+    return cut_page([_user(row) for row in rows], page)
+
+
+async def count(db: Connection, pattern: str | None) -> int:
+    """The total of `select_users`."""
+    total: int = await db.fetchval(f"SELECT count(*) FROM users WHERE {_MATCHES}", pattern)
+    return total
+
+
+async def insert_token(
+    db: Connection, token: bytes, purpose: Purpose, user: User, now: datetime, expires_at: datetime
+) -> None:
+    """Replaces the open tokens of this purpose; the user's row must be locked."""
+    await drop_tokens(db, user.id, purpose)
+    await db.execute(
+        """
+        INSERT INTO one_time_tokens (token_hash, purpose, user_id, email, created_at, expires_at)
+        VALUES ($1, $2, $3, $4, $5, $6)
+        """,
+        token, purpose, user.id, user.email, now, expires_at,
+    )  # fmt: skip
+
+
+async def drop_tokens(db: Connection, user_id: UUID, purpose: Purpose) -> None:
+    """Deletes the unused tokens; a used one stays until it expires."""
+    await db.execute(
+        "DELETE FROM one_time_tokens WHERE user_id = $1 AND purpose = $2 AND used_at IS NULL", user_id, purpose
+    )
+
+
+async def use_token(db: Connection, token: bytes, purpose: Purpose, now: datetime) -> tuple[UUID, str] | None:
+    """Marks a valid token as used and returns its user and address; of two concurrent uses only one succeeds."""
+    row = await db.fetchrow(
+        """
+        UPDATE one_time_tokens SET used_at = $3
+        WHERE token_hash = $1 AND purpose = $2 AND used_at IS NULL AND expires_at > $3
+        RETURNING user_id, email
+        """,
+        token, purpose, now,
+    )  # fmt: skip
+    return (row["user_id"], row["email"]) if row else None
+
+
+def _user(row: Any) -> User:
+    return User(
+        row["id"], row["email"], row["name"], row["is_verified"], row["is_active"], row["created_at"],
+        row["last_login_at"],
+    )  # fmt: skip
+
+
+# Users $1, and those whose confirmed addresses lead to a mailbox of theirs, or who verified a phone of theirs. An
+# address that nobody confirmed counts for nobody: whoever signs up with another's address must not use up their limits.
+_SELECT_PEOPLE: Final = """
+    WITH identities AS (
+        SELECT email_identity(email) AS identity FROM users
+        WHERE id = ANY($1::uuid[]) AND email_verified_at IS NOT NULL
+        UNION SELECT phone_identity(phone_number) FROM verified_numbers WHERE user_id = ANY($1::uuid[])
+        UNION SELECT identity FROM former_users WHERE user_id = ANY($1::uuid[])
+    )
+    SELECT unnest($1::uuid[]) AS user_id
+    UNION SELECT id FROM users
+    WHERE email_verified_at IS NOT NULL AND email_identity(email) IN (SELECT identity FROM identities)
+    UNION SELECT user_id FROM verified_numbers WHERE phone_identity(phone_number) IN (SELECT identity FROM identities)
+    UNION SELECT user_id FROM former_users WHERE identity IN (SELECT identity FROM identities)
+    LIMIT 10000
+"""
+
+# Keeps of a user that is deleted which mailbox and phones were theirs, as far as they were confirmed.
+_INSERT_FORMER: Final = """
+    INSERT INTO former_users (user_id, identity)
+    SELECT id, email_identity(email) FROM users WHERE id = $1 AND email_verified_at IS NOT NULL
+    UNION SELECT user_id, phone_identity(phone_number) FROM verified_numbers WHERE user_id = $1
+    ON CONFLICT DO NOTHING
+"""
+
+# All transactions together have 64 locks for each of PostgreSQL's connections (max_locks_per_transaction). Somebody
+# with thousands of accounts of one mailbox would take them all, and the requests of everybody would fail.
+MOST_LOCKS: Final = 50
+
+# Sorted, so that two transactions cannot deadlock.
+_LOCK: Final = """
+    SELECT pg_advisory_xact_lock(hashtextextended('person ' || person, 0)) FROM unnest($1::text[]) AS person
+"""
+
+
+async def select_people(db: Connection, user_ids: Collection[UUID]) -> set[UUID]:
+    """These users and all who share a mailbox or a phone with one of them, as far as is known."""
+    rows = await db.fetch(_SELECT_PEOPLE, list(user_ids))
+    return {row["user_id"] for row in rows}
+
+
+async def lock_people(db: Connection, user_ids: Collection[UUID]) -> None:
+    """Serialises transactions that count what these users have in order to add to it: by the first MOST_LOCKS of them,
+    which are the same for all accounts of one mailbox."""
+    await db.execute(_LOCK, sorted(map(str, user_ids))[:MOST_LOCKS])
+
+
+async def insert_former(db: Connection, user_id: UUID) -> None:
+    """Remembers mailbox and phones of a user that is about to be deleted."""
+    await db.execute(_INSERT_FORMER, user_id)
+
+
+_INSERT: Final = """
+    INSERT INTO verified_numbers (id, user_id, phone_number, verified_at) VALUES ($1, $2, $3, $4)
+    ON CONFLICT (user_id, phone_number) DO UPDATE SET verified_at = excluded.verified_at
+    RETURNING id, user_id, phone_number, verified_at
+"""
+# Without the digest whoever forgets a phone could verify it for the next account, and be somebody new.
+_DELETE: Final = """
+    WITH forgotten AS (DELETE FROM verified_numbers WHERE user_id = $1 AND id = $2 RETURNING user_id, phone_number)
+    INSERT INTO former_users (user_id, identity) SELECT user_id, phone_identity(phone_number) FROM forgotten
+    ON CONFLICT (user_id, identity) DO UPDATE SET deleted_at = excluded.deleted_at
+"""
+
+
+async def insert_verified(
+    db: Connection, number_id: UUID, user_id: UUID, phone_number: str, now: datetime
+) -> VerifiedNumber:
+    """Stores that a number is the user's; the row of before stays, verified anew, if there is one."""
+    return VerifiedNumber(**await db.fetchrow(_INSERT, number_id, user_id, phone_number, now))
+
+
+async def count_others(db: Connection, user_id: UUID, phone_number: str) -> int:
+    """Counts the user's verified numbers besides this one."""
+    count: int = await db.fetchval(
+        "SELECT count(*) FROM verified_numbers WHERE user_id = $1 AND phone_number <> $2", user_id, phone_number
+    )
+    return count
+
+
+async def delete_verified(db: Connection, user_id: UUID, number_id: UUID) -> bool:
+    """Keeps whose it was for limits that count people (control/accounts/users/service.py). False: the user has no such
+    number."""
+    return bool(await db.execute(_DELETE, user_id, number_id) == "INSERT 0 1")

@@ -1,0 +1,454 @@
+"""Users: sign-up, sign-in, links in e-mails, people, verified phone numbers, and their administration."""
+
+import secrets
+from collections.abc import Collection
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from control.accounts.access_tokens import AccessTokens, Audience
+from control.accounts.emails.service import EmailQueue, LetterLimits
+from control.accounts.emails.texts import (
+    own_password_changed_email,
+    password_changed_email,
+    password_reset_email,
+    second_factor_email,
+    verification_email,
+)
+from control.accounts.own_account.service import OwnAccount
+from control.accounts.passwords import Passwords, require_strong_password
+from control.accounts.rules import (
+    AccountPolicy,
+    OwnPassword,
+    PresentedCredentials,
+    User,
+    VerifiedNumber,
+    sign_in_refused,
+)
+from control.accounts.second_factors.service import SecondFactors
+from control.accounts.sessions import queries as sessions_queries
+from control.accounts.sessions.service import Origin, Sessions, SessionTokens
+from control.accounts.sign_ins import queries as sign_ins_queries
+from control.accounts.sign_ins.service import DeviceTokens, RightPassword, SignInAttempt, SignInThrottle
+from control.accounts.staff.service import AdminAccounts
+from control.accounts.tokens import new_token, token_hash
+from control.accounts.users import queries
+from control.accounts.users.queries import Credentials
+from control.audit.service import Actor, Change, record_change
+from control.db.jobs import enqueue
+from control.db.keyset import ListPage, PageRequest
+from control.db.patterns import contains_pattern
+from control.db.pool import Connection
+from control.db.scope import enter_accounts, enter_user, read_platform
+from control.platform.service import Platform
+from shared.errors import Conflict, Forbidden, Invalid, NotFound, Unauthorised
+from shared.ids import new_id
+from shared.secrets import Sealer
+
+
+async def lock_people(db: Connection, user_ids: Collection[UUID]) -> set[UUID]:
+    """These users and all who are the same people, as far as is known. Until the transaction ends, nobody else counts
+    what they have in order to add to it."""
+    people = await queries.select_people(db, user_ids)
+    await queries.lock_people(db, people)
+    return people
+
+
+async def require_room(db: Connection, user_id: UUID, phone_number: str, most: int) -> None:
+    """Raises Conflict (verified_number_limit) when the user has so many numbers besides this one."""
+    if await queries.count_others(db, user_id, phone_number) >= most:
+        raise Conflict(f"One user verifies {most} phone numbers at most.", code="verified_number_limit")
+
+
+async def add_verified(db: Connection, user_id: UUID, phone_number: str, now: datetime) -> VerifiedNumber:
+    """Stores that a number is the user's; a number that was theirs is verified anew."""
+    return await queries.insert_verified(db, UUID(new_id()), user_id, phone_number, now)
+
+
+async def remove_verified(db: Connection, user_id: UUID, number_id: UUID) -> None:
+    """Raises NotFound (verified_number_not_found)."""
+    if not await queries.delete_verified(db, user_id, number_id):
+        raise NotFound("You have no such verified number.", code="verified_number_not_found")
+
+
+PASSWORD_RESET_JOB: Final = "accounts.recover"
+_PURPOSE: Final = "recovery"
+
+
+class EmailLinks:
+    """Single-use links. A new link of a kind makes the older ones invalid."""
+
+    def __init__(
+        self,
+        policy: AccountPolicy,
+        sealer: Sealer,
+        email_queue: EmailQueue,
+        passwords: Passwords,
+        throttle: SignInThrottle,
+        sessions: Sessions,
+        limits: LetterLimits,
+        second_factors: SecondFactors,
+    ) -> None:
+        self._policy = policy
+        self._sealer = sealer
+        self._email_queue = email_queue
+        self._passwords = passwords
+        self._throttle = throttle
+        self._sessions = sessions
+        self._limits = limits
+        self._second_factors = second_factors
+
+    async def send_verification(self, db: Connection, user_id: UUID, now: datetime) -> None:
+        """Sends a link that confirms the address, unless it is confirmed already. Raises TooManyRequests
+        (letter_limit)."""
+        user = await queries.lock(db, user_id)
+        if user is None or user.is_verified:
+            return
+        await self._limits.require(db, "confirmation", user.email, now)
+        token, good_for = new_token(), timedelta(seconds=self._policy.verify_s)
+        await queries.insert_token(db, token.hash, "verify_email", user, now, now + good_for)
+        link = self._email_queue.link("/verify-email", token.text)
+        await self._email_queue.enqueue(db, verification_email(user.email, link, self._policy.verify_s // 3600))
+
+    async def verify_email(self, db: Connection, token: str, now: datetime) -> None:
+        """Marks the address as confirmed; enters the scope of accounts. Raises Invalid (token_invalid)."""
+        await enter_accounts(db)
+        used = await queries.use_token(db, token_hash(token), "verify_email", now)
+        if used is None:
+            raise _link_invalid()
+        await queries.set_verified(db, *used, now)
+
+    async def mark_verified(self, db: Connection, user_id: UUID, email: str, now: datetime) -> None:
+        """Marks the address as confirmed: the user presented a token that another room sent to it."""
+        await queries.set_verified(db, user_id, email, now)
+
+    async def request_password_reset(self, db: Connection, email: str) -> None:
+        """Enqueues a job that looks up the account and sends the link.
+
+        The request does the same for every address, so that neither its response nor its duration reveals an
+        account."""
+        await enqueue(db, PASSWORD_RESET_JOB, self._sealer.seal(email.encode(), _PURPOSE))
+
+    async def send_password_reset(self, db: Connection, payload: bytes, now: datetime) -> None:
+        """Runs the job of `request_password_reset`. An address that was sent many links gets none, and the latest one
+        stays good. Raises shared.secrets.UnsealError."""
+        found = await queries.find_by_email(db, self._sealer.open(payload, _PURPOSE).decode())
+        user = await queries.lock(db, found.id) if found else None
+        if user is None or not user.is_active:
+            return
+        if not await self._limits.admits(db, "password_reset", user.email, now):
+            return
+        token, good_for = new_token(), timedelta(seconds=self._policy.reset_s)
+        await queries.insert_token(db, token.hash, "reset_password", user, now, now + good_for)
+        link = self._email_queue.link("/reset-password", token.text)
+        await self._email_queue.enqueue(db, password_reset_email(user.email, link, self._policy.reset_s // 60))
+
+    async def reset_password(self, db: Connection, token: str, password: str, now: datetime) -> None:
+        """Sets a new password and ends all sessions; of an address that nobody confirmed, the second factor goes,
+        too. Enters the scope of accounts. Raises Invalid (token_invalid; weak_password, after which the token is still
+        valid)."""
+        await enter_accounts(db)
+        used = await queries.use_token(db, token_hash(token), "reset_password", now)
+        user = await queries.lock(db, used[0]) if used else None
+        if used is None or user is None or not user.is_active or user.email != used[1]:
+            raise _link_invalid()
+        require_strong_password(password, email=user.email, name=user.name, param="new_password")
+        await queries.set_password(db, user.id, await self._passwords.hash(password), now)
+        if not user.is_verified:  # somebody else may have made the account, to lock the address's owner out of it
+            await self._second_factors.forget(db, user.id, now)
+        await queries.set_verified(db, user.id, user.email, now)
+        await queries.drop_tokens(db, user.id, "reset_password")
+        await self._sessions.end_all(db, user.id, "password reset", now)
+        await self._throttle.clear_failures(db, "user", user.email)
+        await self._email_queue.enqueue(db, password_changed_email(user.email, user.name))
+
+    async def report_own_password(self, db: Connection, own: OwnPassword, ends_sessions: bool) -> None:
+        """Tells a person that their password was changed in a session."""
+        await self._email_queue.enqueue(db, own_password_changed_email(own.email, own.name, ends_sessions))
+
+    async def report_second_factor(self, db: Connection, email: str, name: str, is_enabled: bool) -> None:
+        """Tells a person that their second factor was enabled or removed."""
+        await self._email_queue.enqueue(db, second_factor_email(email, name, is_enabled))
+
+
+def _link_invalid() -> Invalid:
+    return Invalid("This link is not valid any more; ask for a new one.", code="token_invalid", param="token")
+
+
+_AUDITED_FIELDS = ("email", "name", "is_active", "is_verified")
+
+
+class UserAdministration:
+    """Lists, changes and deletes users. Needs platform scope."""
+
+    def __init__(self, sessions: Sessions) -> None:
+        self._sessions = sessions
+
+    async def search(self, db: Connection, text: str | None, page: PageRequest) -> ListPage[User]:
+        """Newest first, of users whose address or name contains the text. Raises Invalid (code cursor_unknown)."""
+        pattern = contains_pattern(text) if text else None
+        found = await queries.select_users(db, pattern, page)
+        return found if page.cursor is not None else found.with_total(await queries.count(db, pattern))
+
+    async def get(self, db: Connection, user_id: UUID) -> User:
+        """Raises NotFound."""
+        user = await queries.find(db, user_id)
+        if user is None:
+            raise _user_not_found()
+        return user
+
+    async def update(
+        self,
+        db: Connection,
+        actor: Actor,
+        user_id: UUID,
+        now: datetime,
+        *,
+        name: str | None = None,
+        is_active: bool | None = None,
+    ) -> User:
+        """Changes a user; None leaves a field unchanged. Deactivation ends all sessions. Raises NotFound."""
+        before = await self._lock(db, user_id)
+        name = before.name if name is None else name
+        is_active = before.is_active if is_active is None else is_active
+        if (name, is_active) == (before.name, before.is_active):
+            return before
+        await queries.update(db, user_id, name, is_active, now)
+        if not is_active:
+            await self._sessions.end_all(db, user_id, "deactivated", now)
+        after = await self.get(db, user_id)
+        await record_change(
+            db,
+            actor,
+            Change("user.update", "user", str(user_id), before=_audit_values(before), after=_audit_values(after)),
+        )
+        return after
+
+    async def delete(self, db: Connection, actor: Actor, user_id: UUID) -> None:
+        """Deletes a user for good, after `Workspaces.leave_all`. Raises NotFound."""
+        before = await self._lock(db, user_id)
+        await queries.insert_former(db, user_id)
+        await queries.delete(db, user_id)
+        await record_change(db, actor, Change("user.delete", "user", str(user_id), before=_audit_values(before)))
+
+    async def _lock(self, db: Connection, user_id: UUID) -> User:
+        user = await queries.lock(db, user_id)
+        if user is None:
+            raise _user_not_found()
+        return user
+
+
+def _audit_values(user: User) -> dict[str, object]:
+    return {name: value for name, value in asdict(user).items() if name in _AUDITED_FIELDS}
+
+
+def _user_not_found() -> NotFound:
+    return NotFound("There is no such user.", code="user_not_found")
+
+
+@dataclass(frozen=True, slots=True)
+class SignInResult:
+    """A user and their new session's tokens. device_token: proves at the next sign-in that the client is known."""
+
+    user: User
+    tokens: SessionTokens
+    device_token: str
+
+
+class Accounts:
+    """Accounts of users. Whoever is not signed in yet is looked for, and signed in, in the scope of accounts. admins:
+    accounts of the staff. user_administration: what the staff does to users. email_links: confirmation and reset by
+    e-mail. own, second_factors: what users do to their own account."""
+
+    def __init__(
+        self,
+        *,
+        policy: AccountPolicy,
+        sealer: Sealer,
+        email_queue: EmailQueue,
+        passwords: Passwords,
+        tokens: AccessTokens,
+        platform: Platform,
+    ) -> None:
+        self._passwords = passwords
+        self._platform = platform
+        self._throttle = throttle = SignInThrottle(passwords, policy.lock, DeviceTokens(sealer))
+        self._sessions = Sessions("user", tokens, policy.user, policy.refresh_grace_s)
+        self._sso_sessions = Sessions("user", tokens, policy.sso, policy.refresh_grace_s)
+        self.letter_limits = LetterLimits(platform)
+        self.second_factors = SecondFactors("user", throttle, sealer, policy.issuer)
+        self.email_links = EmailLinks(
+            policy=policy,
+            sealer=sealer,
+            email_queue=email_queue,
+            passwords=passwords,
+            throttle=throttle,
+            sessions=self._sessions,
+            limits=self.letter_limits,
+            second_factors=self.second_factors,
+        )
+        self.user_administration = UserAdministration(self._sessions)
+        self.own = _make_own_account("user", throttle, passwords, self.second_factors, policy)
+        staff_factors = SecondFactors("admin", throttle, sealer, policy.issuer)
+        self.admins = AdminAccounts(
+            throttle=throttle,
+            passwords=passwords,
+            platform=platform,
+            sessions=Sessions("admin", tokens, policy.admin, policy.refresh_grace_s),
+            second_factors=staff_factors,
+            own=_make_own_account("admin", throttle, passwords, staff_factors, policy),
+        )
+
+    async def sign_up(
+        self, db: Connection, email: str, name: str, password: str, origin: Origin, now: datetime
+    ) -> SignInResult:
+        """Creates an account, signs it in and sends an e-mail that asks to confirm the address.
+
+        Enters the user's scope. Raises Forbidden (signup_closed), Invalid (weak_password), Conflict (email_taken)."""
+        await enter_accounts(db)
+        if not await self._platform.setting(db, "signup_enabled"):
+            raise Forbidden("New accounts cannot be made at present.", code="signup_closed")
+        user = await self.create_user(db, email, name, password, verified=False, now=now)
+        await self.email_links.send_verification(db, user.id, now)
+        return await self.sign_in_new(db, user, origin, now)
+
+    async def sign_in_new(self, db: Connection, user: User, origin: Origin, now: datetime) -> SignInResult:
+        """Signs in a user whose account was just made; enters their scope."""
+        await enter_accounts(db)
+        tokens = await self._begin_session(db, user.id, origin, now)
+        attempt = self._throttle.attempt("user", user.email, origin.address, None, now)
+        return SignInResult(user, tokens, self._throttle.device_token(attempt, None, now))
+
+    async def create_user(
+        self, db: Connection, email: str, name: str, password: str, verified: bool, now: datetime
+    ) -> User:
+        """Creates an account, in that scope. verified: the address is confirmed already. Raises Invalid
+        (weak_password, param password), Conflict (email_taken)."""
+        require_strong_password(password, email=email, name=name, param="password")
+        if await queries.find_by_email(db, email):
+            raise _email_taken()
+        hashed = await self._passwords.hash(password)
+        user = await queries.insert(db, UUID(new_id()), email, name, hashed, now if verified else None, now)
+        if user is None:
+            raise _email_taken()
+        return user
+
+    async def sign_in(
+        self, db: Connection, presented: PresentedCredentials, origin: Origin, now: datetime
+    ) -> SignInResult:
+        """Starts a session; enters the user's scope. Raises Unauthorised (invalid_credentials, whichever is wrong;
+        totp_required when only the code is missing; totp_invalid, recovery_code_invalid; session_over when the account
+        changed meanwhile), Forbidden (account_deactivated), TooManyRequests (sign_in_locked)."""
+        attempt = self._attempt(presented, origin, now)
+        found, right = await self._check(db, attempt, presented, origin, now)
+        tokens = await self._begin_session(db, found.user.id, origin, now, known=found.password_hash)
+        if right.needs_rehash:
+            await queries.set_password(db, found.user.id, await self._passwords.hash(presented.password), now)
+        return SignInResult(found.user, tokens, self._throttle.device_token(attempt, presented.device, now))
+
+    async def authenticate(
+        self, db: Connection, presented: PresentedCredentials, origin: Origin, now: datetime
+    ) -> User:
+        """Returns the user with this password, without a session; enters their scope. Raises what `sign_in` raises."""
+        found, _ = await self._check(db, self._attempt(presented, origin, now), presented, origin, now)
+        await enter_user(db, found.user.id)
+        return found.user
+
+    def _attempt(self, presented: PresentedCredentials, origin: Origin, now: datetime) -> SignInAttempt:
+        return self._throttle.attempt("user", presented.email, origin.address, presented.device, now)
+
+    async def _check(
+        self,
+        db: Connection,
+        attempt: SignInAttempt,
+        presented: PresentedCredentials,
+        origin: Origin,
+        now: datetime,
+    ) -> tuple[Credentials, RightPassword]:
+        await enter_accounts(db)
+        found = await queries.find_credentials(db, presented.email)
+        known = found.password_hash if found else None
+        right = await self._throttle.check_password(db, attempt, known, presented.password, now)
+        assert found is not None  # without an account no password is correct
+        if not found.user.is_active:
+            raise sign_in_refused()
+        if found.has_totp:
+            await self.second_factors.require_at_sign_in(db, found.user.id, presented.code, origin, now)
+        await self._throttle.accept(db, attempt, right)
+        return found, right
+
+    async def _begin_session(
+        self, db: Connection, user_id: UUID, origin: Origin, now: datetime, known: str | None = None
+    ) -> SessionTokens:
+        """Starts a session, in the scope of accounts, and enters the user's. known: the hash that the password was
+        checked against. Raises Unauthorised (session_over) when the account changed meanwhile."""
+        tokens = await self._sessions.begin(db, user_id, origin, now, known)
+        await enter_user(db, user_id)
+        return tokens
+
+    async def sign_in_by_sso(
+        self, db: Connection, user_id: UUID, workspace_id: UUID, origin: Origin, now: datetime
+    ) -> SignInResult:
+        """Starts a session that is good in this workspace only; enters the user's scope. Raises Forbidden
+        (account_deactivated), Unauthorised (session_over)."""
+        await enter_accounts(db)
+        user = await queries.find(db, user_id)
+        if user is None:
+            raise Unauthorised("The account was deleted at this moment.", code="session_over")
+        if not user.is_active:
+            raise sign_in_refused()
+        tokens = await self._sso_sessions.begin(db, user_id, origin, now, sso_workspace_id=workspace_id)
+        await enter_user(db, user_id)
+        attempt = self._throttle.attempt("user", user.email, origin.address, None, now)
+        return SignInResult(user, tokens, self._throttle.device_token(attempt, None, now))
+
+    async def take_over(self, db: Connection, user_id: UUID, now: datetime) -> None:
+        """Ends whatever the maker of an account can sign in with, for the person whose address it names: password,
+        second factor and sessions."""
+        await queries.set_password(db, user_id, await self._passwords.hash(secrets.token_urlsafe(32)), now)
+        await self.second_factors.forget(db, user_id, now)
+        await self._sessions.end_all(db, user_id, "taken over by single sign-on", now)
+
+    async def end_sso_sessions(
+        self, db: Connection, user_ids: Collection[UUID], workspace_id: UUID, why: str, now: datetime
+    ) -> None:
+        """Ends the sessions of these users that a workspace's provider began."""
+        await read_platform(db, lambda: sessions_queries.revoke_sso(db, user_ids, workspace_id, why, now))
+
+    async def refresh(self, db: Connection, refresh_token: str, origin: Origin, now: datetime) -> SessionTokens:
+        """Returns the next tokens of a session; enters the scope of accounts. Raises Unauthorised (session_over,
+        refresh_token_reused)."""
+        await enter_accounts(db)
+        return await self._sessions.refresh(db, refresh_token, origin, now)
+
+    async def sign_out(self, db: Connection, session_id: UUID, now: datetime) -> None:
+        """Ends the session at once."""
+        await self._sessions.end(db, session_id, now)
+
+    async def find(self, db: Connection, user_id: UUID) -> User | None:
+        """By id."""
+        return await queries.find(db, user_id)
+
+    async def find_by_email(self, db: Connection, email: str) -> User | None:
+        """By normalised address."""
+        return await queries.find_by_email(db, email)
+
+    async def purge(self, db: Connection, now: datetime, most: int) -> int:
+        """Deletes expired sessions, tokens and failure counts, up to `most` of each; returns how many in all."""
+        forget = self._throttle.oldest_relevant_failure(now)
+        sessions = await sessions_queries.purge(db, now, forget, most)
+        letters = await self.letter_limits.purge(db, now, most)
+        return sessions + letters + await sign_ins_queries.purge(db, forget, most)
+
+
+def _make_own_account(
+    audience: Audience, throttle: SignInThrottle, passwords: Passwords, factors: SecondFactors, policy: AccountPolicy
+) -> OwnAccount:
+    return OwnAccount(
+        audience, throttle=throttle, passwords=passwords, second_factors=factors, recent_s=policy.recent_s
+    )
+
+
+def _email_taken() -> Conflict:
+    return Conflict("There is an account with this address.", code="email_taken")

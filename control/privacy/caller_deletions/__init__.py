@@ -1,0 +1,1 @@
+"""Deletion of one caller's data."""

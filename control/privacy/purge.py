@@ -1,0 +1,27 @@
+"""What a purge of a workspace deletes before it: objects in storage, and the rows of which there are most."""
+
+from uuid import UUID
+
+from control.calls.deletion.service import delete_workspace_calls
+from control.campaigns.service import delete_workspace_recipients
+from control.db.pool import Connection
+from control.knowledge.rules import documents_prefix
+from control.outbound_webhooks.service import delete_workspace_events
+from control.privacy.exports.service import exports_prefix
+from shared.recording_keys import recordings_prefix
+from shared.storage import Storage
+
+
+async def delete_workspace_objects(storage: Storage, workspace_id: UUID) -> int:
+    """Deletes recordings, exports and documents, with those that no row names; returns how many. Raises
+    StorageUnavailable."""
+    folders = (recordings_prefix(workspace_id), exports_prefix(workspace_id), documents_prefix(workspace_id))
+    return sum([await storage.delete_folder(one.rstrip("/")) for one in folders])
+
+
+async def delete_workspace_rows(db: Connection, workspace_id: UUID, most: int) -> int:
+    """Deletes up to `most` calls, with their events and words, events for customers' systems, and recipients of
+    campaigns; returns how many. Needs platform scope."""
+    done = await delete_workspace_calls(db, workspace_id, most)
+    done += await delete_workspace_events(db, workspace_id, most - done)
+    return done + await delete_workspace_recipients(db, workspace_id, most - done)

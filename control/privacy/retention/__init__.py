@@ -1,0 +1,1 @@
+"""How long what calls hold is kept."""

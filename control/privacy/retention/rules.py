@@ -1,0 +1,74 @@
+"""How long what calls hold is kept: the shortest of what the platform, the tier and the workspace say. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from control.privacy.rules import RetentionKind
+
+KINDS: Final[tuple[RetentionKind, ...]] = ("recording", "transcript", "event")
+LEAST_DAYS: Final = 1
+# The name of a workspace's choice among its settings.
+SETTING: Final = "retention"
+
+
+def days_name(kind: RetentionKind) -> str:
+    """The name of a number of days: a setting of the platform and of a workspace, and a feature of a tier."""
+    return f"{kind}_days"
+
+
+@dataclass(frozen=True, slots=True)
+class RetentionTerms:
+    """Days by kind. chosen: by the workspace; None: as long as it may. longest: what it may choose at most."""
+
+    chosen: Mapping[RetentionKind, int | None]
+    longest: Mapping[RetentionKind, int]
+
+    def days(self, kind: RetentionKind) -> int:
+        """Days that it is kept. Events hold what was said, so they are kept no longer than transcripts."""
+        days = min(self.chosen[kind] or self.longest[kind], self.longest[kind])
+        return min(days, self.days("transcript")) if kind == "event" else days
+
+    def cutoff(self, kind: RetentionKind, now: datetime) -> datetime:
+        """What calls hold that were created before is deleted."""
+        return now - timedelta(days=self.days(kind))
+
+
+@dataclass(frozen=True, slots=True)
+class RetentionLimit:
+    """The longest that a workspace may keep a kind, as retention takes it. lowered_at: since when tier and platform
+    allow fewer days; None: they do not."""
+
+    days: int
+    lowered_at: datetime | None = None
+
+
+def apply_grace(before: RetentionLimit | None, longest: int, grace: timedelta, now: datetime) -> RetentionLimit:
+    """The limit now. before: as it was taken last; None: never. longest: days that tier and platform allow. Fewer days
+    count after the grace only: by a tier that was changed by accident, or a workspace that was moved to another, what
+    cannot be restored would be lost."""
+    if before is None or longest >= before.days:
+        return RetentionLimit(longest)
+    lowered_at = before.lowered_at or now
+    return RetentionLimit(longest) if now - lowered_at >= grace else RetentionLimit(before.days, lowered_at)
+
+
+def make_terms(
+    platform: Mapping[RetentionKind, int], features: Mapping[str, Any], settings: Mapping[str, Any]
+) -> RetentionTerms:
+    """platform: its settings. features: of the tier, which may name fewer or more days than the platform. settings: of
+    the workspace."""
+    own = settings.get(SETTING)
+    chosen = own if isinstance(own, Mapping) else {}
+    return RetentionTerms(
+        chosen={kind: _days(chosen, kind) for kind in KINDS},
+        longest={kind: _days(features, kind) or platform[kind] for kind in KINDS},
+    )
+
+
+def _days(values: Mapping[str, Any], kind: RetentionKind) -> int | None:
+    """None where the value is no number of days: features are whatever the staff wrote."""
+    value = values.get(days_name(kind))
+    is_days = isinstance(value, int) and not isinstance(value, bool) and value >= LEAST_DAYS
+    return value if is_days else None
