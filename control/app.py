@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from typing import Final
+from uuid import UUID
 
 import structlog
 from aiohttp import web
 
 from control.accounts.passwords import Passwords
+from control.accounts.users.service import Accounts
 from control.agents.call_tools.actions import ActionToolHandlers
 from control.agents.call_tools.table import agents_request_handlers
 from control.api.admin.routes import ROUTES as ADMIN
@@ -20,13 +22,15 @@ from control.api.pages.email_pages import EmailPages
 from control.api.pages.integration_pages import IntegrationPages
 from control.api.reference import REFERENCE
 from control.api.system import System
+from control.api_keys.service import ApiKeys
 from control.calls.live.tool import SentDigitRuns
 from control.calls.outbound.service import OutboundCalls
 from control.calls.transfers.tool import WarmTransferRuns
 from control.carriers.pacer import CallPacer
 from control.carriers.service import Carriers
 from control.db.logins import API, require_plain_login
-from control.db.pool import Pool, Timeouts, open_pool
+from control.db.pool import Connection, Pool, Timeouts, open_pool
+from control.http.access_tokens import Audience
 from control.http.authorisation import Authoriser
 from control.http.concurrency_limit import ConcurrencyLimit, SenderConcurrencyLimit
 from control.http.cors import Cors
@@ -199,10 +203,18 @@ def make_dependencies(
     metrics, http, hashing = HttpMetrics(), options.http, options.policies.hashing
     outside.authority.report = BusMetrics(metrics.registry).count_forged
     tokens = make_tokens(Sealer(options.keys.tokens), options.policies)
+    services = make_services(sealer, options.policies, passwords, outside, tokens)
+    accounts = services[Accounts]
+
+    async def require_recent(db: Connection, audience: Audience, session_id: UUID, now: datetime) -> None:
+        own = accounts.admins.own if audience == "admin" else accounts.own
+        await own.require_recent(db, session_id, now)
+
     return EndpointDependencies(
         pool=pool,
-        services=make_services(sealer, options.policies, passwords, outside, tokens),
-        authoriser=Authoriser(tokens),
+        services=services,
+        authoriser=Authoriser(tokens, require_recent),
+        record_key_use=services[ApiKeys].record_use,
         limits=RateLimiter(redis, metrics, timeout_s=http.redis_timeout_s, overrides=http.limits),
         metrics=metrics,
         # Twice the hashing threads, because a request also does other work; at most half the pool.

@@ -4,7 +4,6 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from control.accounts.access_tokens import KEY_PURPOSE, AccessTokens
 from control.accounts.emails.service import EmailQueue
 from control.accounts.passwords import Passwords
 from control.accounts.rules import AccountPolicy, HashPolicy
@@ -37,6 +36,7 @@ from control.calls.spend_alarms.service import SpendAlarms
 from control.calls.verified_numbers.service import PhoneCodes
 from control.campaigns.service import CampaignRecipients, Campaigns
 from control.do_not_call.service import DoNotCallList
+from control.http.access_tokens import KEY_PURPOSE, AccessTokens
 from control.http.services import Services
 from control.integrations.grants.rules import GrantPolicy
 from control.integrations.service import Integrations, ResultPages

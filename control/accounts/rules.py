@@ -9,8 +9,6 @@ from uuid import UUID
 from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, WithJsonSchema
 
-from shared.errors import Forbidden, Unauthorised
-
 AdminRole = Literal["super_admin", "support", "finance", "read_only"]
 
 
@@ -203,17 +201,3 @@ def network_of(address: str) -> str:
         parsed = parsed.ipv4_mapped or parsed
     prefix = IPV4_PREFIX if parsed.version == 4 else IPV6_PREFIX
     return str(ip_network((parsed, prefix), strict=False))
-
-
-CODE: Final = "account_deactivated"
-_MESSAGE: Final = "This account is deactivated. Ask the platform's support to activate it."
-
-
-def sign_in_refused() -> Forbidden:
-    """After the right password."""
-    return Forbidden(_MESSAGE, code=CODE)
-
-
-def session_refused() -> Unauthorised:
-    """For an access or refresh token of the account."""
-    return Unauthorised(_MESSAGE, code=CODE)

@@ -4,13 +4,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
-from control.api_keys.rules import Scope
+from control.http.key_text import WORKSPACE_ROLES, Scope
+from control.http.key_text import WorkspaceRole as WorkspaceRole  # also for those who import it from here
 
-WorkspaceRole = Literal["owner", "admin", "member", "viewer"]
 AdminRole = Literal["super_admin", "support", "finance", "read_only"]
 
-# From most to least. Each workspace role may do what the roles after it may do.
-WORKSPACE_ROLES: tuple[WorkspaceRole, ...] = ("owner", "admin", "member", "viewer")
 ADMIN_ROLES: tuple[AdminRole, ...] = ("super_admin", "support", "finance", "read_only")
 
 

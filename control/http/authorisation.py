@@ -1,6 +1,7 @@
 """Authenticates and authorises a request. The session is looked up in the request's own transaction, so that a
 sign-out takes effect at once."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -8,12 +9,11 @@ from uuid import UUID
 
 from aiohttp import web
 
-from control.accounts.access_tokens import AccessTokens
-from control.accounts.rules import session_refused
-from control.accounts.users.service import Accounts
 from control.db.pool import Connection
 from control.http.access import Access, AccessKind
+from control.http.access_tokens import AccessTokens, Audience
 from control.http.context import AdminContext, CallingKey, Context, MemberContext, SessionContext, UserContext
+from control.http.deactivation import session_refused
 from control.http.key_authorisation import KeyClaim, ValidKey, authorise_key, find_key, is_key, read_key_claim
 from control.http.known_keys import KnownKeys
 from control.http.read_session import read_admin_session, read_is_deactivated, read_user_session
@@ -38,11 +38,15 @@ _REFUSALS: Final = {
 }
 
 
+# Checks that a session of these people began, or was proved again, some minutes ago at most. Raises Forbidden.
+RequireRecent = Callable[[Connection, Audience, UUID, datetime], Awaitable[None]]
+
+
 class Authoriser:
     """Turns a request's token and path into the context that the route's handler takes."""
 
-    def __init__(self, tokens: AccessTokens) -> None:
-        self._tokens = tokens
+    def __init__(self, tokens: AccessTokens, require_recent: RequireRecent) -> None:
+        self._tokens, self._require_recent = tokens, require_recent
         self._known_keys = KnownKeys()
 
     def read_token(self, access: Access, request: web.Request, now: datetime) -> Claim | None:
@@ -93,6 +97,13 @@ class Authoriser:
         valid = await self.identify_key(claim, workspace_id, context)
         return authorise_key(access, valid, workspace_id, context)
 
+    async def require_recent(self, claim: Claim, context: Context) -> None:
+        """Raises Forbidden (reauthentication_required) where the caller's sign-in is not recent. Routes that need a
+        recent one accept no API keys."""
+        if isinstance(claim, TokenClaim):
+            audience: Audience = "admin" if isinstance(context, AdminContext) else "user"
+            await self._require_recent(context.db, audience, claim.session_id, context.now)
+
     def idempotency_scope(self, context: Context, route: Route) -> str:
         """The caller and the route: an Idempotency-Key holds within this scope."""
         return f"{self.caller_name(context)} {route.method} {route.path}"
@@ -107,15 +118,6 @@ class Authoriser:
             case AdminContext(admin_id=admin_id):
                 return f"admin:{admin_id}"
         raise TypeError("an open route has no caller")
-
-
-async def require_recent(claim: Claim, context: Context) -> None:
-    """Raises Forbidden (reauthentication_required) where the caller's sign-in is not recent. Routes that need a recent
-    one accept no API keys."""
-    if isinstance(claim, TokenClaim):
-        accounts = context.services[Accounts]
-        own = accounts.admins.own if isinstance(context, AdminContext) else accounts.own
-        await own.require_recent(context.db, claim.session_id, context.now)
 
 
 async def _admin(access: Access, claim: TokenClaim, context: Context) -> AdminContext:

@@ -5,8 +5,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, StringConstraints, WithJsonSchema
 
-from control.accounts.emails.rules import holds_address
-from control.accounts.sign_ins.service import LENGTH as DEVICE_TOKEN_LENGTH
+from control.http.names import holds_address
 
 # A Decimal inside, a JSON number in major units outside.
 Money = Annotated[
@@ -36,6 +35,7 @@ def _require_no_address(name: str) -> str:
 # A name that stands in letters to others.
 LetterName = Annotated[Name, AfterValidator(_require_no_address)]
 # Of an earlier sign-in of the same client.
+DEVICE_TOKEN_LENGTH: Final = 75
 DeviceToken = Annotated[str, Field(min_length=DEVICE_TOKEN_LENGTH, max_length=DEVICE_TOKEN_LENGTH)]
 # A name for programs: of a tier, an industry, a feature.
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]

@@ -13,13 +13,12 @@ import structlog
 from aiohttp import web
 from pydantic import BaseModel
 
-from control.api_keys.service import ApiKeys
 from control.db.errors import COLLISIONS, UNAVAILABLE
 from control.db.pool import Connection, Pool
 from control.db.transaction import in_transaction
 from control.http.access import AccessKind
 from control.http.after_commit import AfterCommit, CheckedChange, IdempotentAfterCommit
-from control.http.authorisation import Authoriser, Claim, require_recent
+from control.http.authorisation import Authoriser, Claim
 from control.http.concurrency_limit import ConcurrencyLimit, SenderConcurrencyLimit
 from control.http.context import AdminContext, Context, MemberContext, UserContext
 from control.http.file_response import FileResponse, make_file_response
@@ -60,9 +59,10 @@ log = structlog.get_logger()
 @dataclass(frozen=True, slots=True)
 class EndpointDependencies:
     """What all endpoints use. connection_limit: of the connections that requests of the API hold at once; webhooks may
-    use the others, too. heavy_limit: of requests whose body or route takes the event loop's time. webhook_activity:
-    what these make way for. upload_limit: of requests with a file, each of which is in memory. body_timeout_s: seconds
-    within which a body must arrive; UPLOAD_TIMES as long for a file."""
+    use the others, too. heavy_limit: of requests whose body or route takes the event loop's time.
+    webhook_activity: what these make way for. record_key_use: writes when the secret of an API key with this
+    hash was last used. upload_limit: of requests with a file, each of which is in memory. body_timeout_s:
+    seconds within which a body must arrive; UPLOAD_TIMES as long for a file."""
 
     pool: Pool
     services: Services
@@ -74,6 +74,7 @@ class EndpointDependencies:
     heavy_limit: ConcurrencyLimit
     webhook_activity: WebhookActivity
     upload_limit: SenderConcurrencyLimit
+    record_key_use: Callable[[Connection, bytes], Awaitable[None]]
     clock: Callable[[], datetime]
     body_timeout_s: float
 
@@ -236,7 +237,7 @@ class Endpoint:
             response = await self._run(incoming, context, context.origin.request_id)
         if isinstance(context, UserContext) and context.key is not None and context.key.unrecorded is not None:
             # Last, so that the row is locked no longer than the commit takes.
-            await context.services[ApiKeys].record_use(db, context.key.unrecorded)
+            await self._dependencies.record_key_use(db, context.key.unrecorded)
         return response
 
     async def _authorise(self, incoming: EndpointRequest, db: Connection) -> Context:
@@ -247,7 +248,7 @@ class Endpoint:
             request[PRINCIPAL] = context
             await self._limit_caller(incoming, context)
             if self.route.needs_recent_sign_in:
-                await require_recent(incoming.claim, context)
+                await dependencies.authoriser.require_recent(incoming.claim, context)
         return context
 
     async def _run_idempotently(self, incoming: EndpointRequest, context: Context) -> EndpointResponse:

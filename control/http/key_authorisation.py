@@ -8,11 +8,11 @@ from uuid import UUID
 
 import structlog
 
-from control.accounts.tokens import token_hash
-from control.api_keys.rules import SCHEME, is_well_formed, limit_role
 from control.http.access import Access, AccessKind, WorkspaceRole
 from control.http.context import CallingKey, Context, MemberContext, UserContext
+from control.http.key_text import SCHEME, is_well_formed, limit_role
 from control.http.read_api_key import KeyIdentity, read_key
+from control.http.tokens import token_hash
 from shared.errors import Forbidden, NotFound, Problem, Unauthorised
 
 log = structlog.get_logger()

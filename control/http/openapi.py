@@ -8,10 +8,10 @@ from typing import Any, Final, Protocol
 from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import JsonSchemaMode
 
-from control.api_keys.rules import PATTERN
-from control.http.access import WORKSPACE_ROLES, AccessKind
+from control.http.access import AccessKind
 from control.http.api_reference import ApiReference, ErrorCode
 from control.http.error_answer import ErrorAnswer
+from control.http.key_text import PATTERN, WORKSPACE_ROLES
 from control.http.openapi_responses import HEADERS, error_response, make_examples, make_responses
 from control.http.openapi_schemas import REF, complete_schemas, plain_schema, rename_schemas, with_example
 from control.http.openapi_webhooks import EventText, event_inputs, make_webhooks

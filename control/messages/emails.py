@@ -5,9 +5,9 @@ What the caller said stands in the body only, quoted line by line, so that it ca
 
 from typing import Final
 
-from control.accounts.emails.rules import letter_name
 from control.accounts.emails.service import Email
 from control.carriers.rules import is_valid
+from control.http.names import letter_name
 from control.messages.rules import MessageCall
 from shared.local_time import find_zone
 

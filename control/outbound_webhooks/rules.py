@@ -13,8 +13,8 @@ from uuid import UUID
 
 import msgspec
 
-from control.accounts.emails.rules import letter_name
 from control.accounts.emails.service import Email
+from control.http.names import letter_name
 from control.outbound_webhooks.event_types import EventType
 from shared.secrets import Sealer
 

@@ -8,14 +8,14 @@ from uuid import UUID
 import msgspec
 import structlog
 
-from control.accounts.emails.rules import letter_name
 from control.accounts.rules import User, normal_address
 from control.accounts.sessions.service import Origin
-from control.accounts.tokens import new_token, token_hash
 from control.accounts.users.service import Accounts, SignInResult
 from control.audit.service import Actor, Change, record_change
 from control.db.pool import Connection
 from control.db.scope import enter_platform
+from control.http.names import letter_name
+from control.http.tokens import new_token, token_hash
 from control.integrations.vendor_http import VendorHttp
 from control.sso import queries
 from control.sso.domain_proofs import PREFIX, DomainProofs, LookupFailed

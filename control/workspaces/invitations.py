@@ -6,12 +6,12 @@ from uuid import UUID
 from control.accounts.emails.service import EmailQueue
 from control.accounts.rules import User
 from control.accounts.sessions.service import Origin
-from control.accounts.tokens import new_token, token_hash
 from control.accounts.users.service import Accounts, SignInResult
 from control.audit.service import Actor, Change, record_change
 from control.db.keyset import ListPage, PageRequest
 from control.db.pool import Connection
 from control.db.scope import enter_platform, enter_workspace
+from control.http.tokens import new_token, token_hash
 from control.platform.service import Platform
 from control.workspaces import queries
 from control.workspaces.changes import lock_workspace, require_capacity

@@ -12,8 +12,8 @@ from zoneinfo import available_timezones
 import phonenumbers
 from pydantic import Field
 
-from control.accounts.emails.rules import letter_name
 from control.accounts.emails.service import Email
+from control.http.names import letter_name
 from control.platform.rules import Tier
 from shared.errors import Conflict, Invalid
 

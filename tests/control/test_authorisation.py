@@ -9,7 +9,8 @@ from uuid import UUID
 import pytest
 
 from control.app import ROUTES
-from control.http.access import ADMIN_ROLES, WORKSPACE_ROLES, AccessKind
+from control.http.access import ADMIN_ROLES, AccessKind
+from control.http.key_text import WORKSPACE_ROLES
 from control.http.route import Route
 from control.services import Policies, make_tokens
 from shared.ids import new_id

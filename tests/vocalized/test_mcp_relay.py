@@ -15,7 +15,7 @@ from mcp.client.client import Client
 from mcp.client.stdio import StdioServerParameters
 from typer.testing import CliRunner
 
-from control.api_keys.rules import make_secret
+from control.http.key_text import make_secret
 from control.mcp.declarations import TOOLS, ToolEffect
 from control.mcp.protocol import INSTRUCTIONS
 from control.mcp.tool_calls import ASKABLE

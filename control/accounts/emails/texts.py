@@ -1,7 +1,7 @@
 """Texts of the e-mails about accounts."""
 
-from control.accounts.emails.rules import letter_name
 from control.accounts.emails.service import Email
+from control.http.names import letter_name
 
 
 def verification_email(to: str, link: str, hours: int) -> Email:

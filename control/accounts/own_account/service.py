@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from control.accounts.access_tokens import Audience
 from control.accounts.own_account import queries
 from control.accounts.passwords import Passwords, require_strong_password
 from control.accounts.rules import ListedSession, OwnPassword
@@ -14,6 +13,7 @@ from control.accounts.sessions.service import Origin
 from control.accounts.sign_ins.service import SignInThrottle
 from control.audit.service import Actor, Change, record_change
 from control.db.pool import Connection
+from control.http.access_tokens import Audience
 from shared.errors import Conflict, Forbidden, NotFound, Unauthorised
 
 

@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from control.accounts.access_tokens import Audience
 from control.db.pool import Connection
+from control.http.access_tokens import Audience
 
 _TABLES: Final[dict[Audience, str]] = {"user": "users", "admin": "admins"}
 

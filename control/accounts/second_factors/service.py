@@ -9,13 +9,13 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from control.accounts.access_tokens import Audience
 from control.accounts.second_factors import queries, totp
 from control.accounts.second_factors.queries import FactorHolder
 from control.accounts.sessions.service import Origin
 from control.accounts.sign_ins.service import SignInThrottle
 from control.audit.service import Actor, Change, record_change
 from control.db.pool import Connection
+from control.http.access_tokens import Audience
 from shared.errors import Conflict, Unauthorised
 from shared.secrets import Sealer
 

@@ -5,13 +5,14 @@ from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
-from control.accounts.access_tokens import AccessTokens, Audience
-from control.accounts.rules import SessionPolicy, session_refused
+from control.accounts.rules import SessionPolicy
 from control.accounts.sessions import queries
 from control.accounts.sessions.queries import NewSession, PresentedRefreshToken
-from control.accounts.tokens import new_token, token_hash
 from control.audit.service import Actor, Change, record_change
 from control.db.pool import Connection
+from control.http.access_tokens import AccessTokens, Audience
+from control.http.deactivation import session_refused
+from control.http.tokens import new_token, token_hash
 from shared.errors import Unauthorised
 from shared.ids import new_id
 

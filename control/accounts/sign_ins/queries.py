@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from control.accounts.access_tokens import Audience
 from control.db.pool import Connection
+from control.http.access_tokens import Audience
 
 
 @dataclass(frozen=True, slots=True)

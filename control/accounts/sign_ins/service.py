@@ -9,12 +9,13 @@ from hashlib import sha256
 from math import ceil
 from typing import Final
 
-from control.accounts.access_tokens import Audience
 from control.accounts.passwords import Passwords
 from control.accounts.rules import LockPolicy, network_of
 from control.accounts.sign_ins import queries
 from control.accounts.sign_ins.queries import CountedFailure, FailureCount
 from control.db.pool import Connection
+from control.http.access_tokens import Audience
+from control.http.body import DEVICE_TOKEN_LENGTH
 from shared.errors import TooManyRequests, Unauthorised
 from shared.secrets import Sealer
 
@@ -22,7 +23,7 @@ LIFETIME_S: Final = 365 * 86_400
 # A token older than this is replaced at a sign-in.
 RENEW_S: Final = 30 * 86_400
 # Characters of a token.
-LENGTH: Final = 75
+LENGTH: Final = DEVICE_TOKEN_LENGTH
 _PURPOSE: Final = "known devices"
 _ID_BYTES, _TIME_BYTES, _MAC_BYTES = 16, 8, 32
 

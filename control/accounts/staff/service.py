@@ -9,7 +9,7 @@ from uuid import UUID
 from control.accounts.own_account import queries as own_account_queries
 from control.accounts.own_account.service import OwnAccount
 from control.accounts.passwords import Passwords, require_strong_password
-from control.accounts.rules import Admin, AdminRole, ListedSession, PresentedCredentials, sign_in_refused
+from control.accounts.rules import Admin, AdminRole, ListedSession, PresentedCredentials
 from control.accounts.second_factors import queries as second_factors_queries
 from control.accounts.second_factors.service import SecondFactors, TotpOffer
 from control.accounts.sessions import queries as sessions_queries
@@ -21,6 +21,7 @@ from control.accounts.staff.queries import AdminSecrets
 from control.audit.service import Actor, Change, record_change
 from control.db.pool import Connection
 from control.db.scope import enter_platform
+from control.http.deactivation import sign_in_refused
 from control.platform.service import Platform
 from shared.errors import Conflict, Forbidden, NotFound
 from shared.ids import new_id

@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from control.accounts.access_tokens import AccessTokens, Audience
 from control.accounts.emails.service import EmailQueue, LetterLimits
 from control.accounts.emails.texts import (
     own_password_changed_email,
@@ -24,7 +23,6 @@ from control.accounts.rules import (
     PresentedCredentials,
     User,
     VerifiedNumber,
-    sign_in_refused,
 )
 from control.accounts.second_factors.service import SecondFactors
 from control.accounts.sessions import queries as sessions_queries
@@ -32,7 +30,6 @@ from control.accounts.sessions.service import Origin, Sessions, SessionTokens
 from control.accounts.sign_ins import queries as sign_ins_queries
 from control.accounts.sign_ins.service import DeviceTokens, RightPassword, SignInAttempt, SignInThrottle
 from control.accounts.staff.service import AdminAccounts
-from control.accounts.tokens import new_token, token_hash
 from control.accounts.users import queries
 from control.accounts.users.queries import Credentials
 from control.audit.service import Actor, Change, record_change
@@ -41,6 +38,9 @@ from control.db.keyset import ListPage, PageRequest
 from control.db.patterns import contains_pattern
 from control.db.pool import Connection
 from control.db.scope import enter_accounts, enter_user, read_platform
+from control.http.access_tokens import AccessTokens, Audience
+from control.http.deactivation import sign_in_refused
+from control.http.tokens import new_token, token_hash
 from control.platform.service import Platform
 from shared.errors import Conflict, Forbidden, Invalid, NotFound, Unauthorised
 from shared.ids import new_id

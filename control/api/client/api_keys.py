@@ -7,11 +7,12 @@ from uuid import UUID
 from pydantic import Field
 
 from control.api.client.api_keys_views import ApiKeyAnswer, ApiKeyList, IssuedApiKey, to_issued_key, to_key_view
-from control.api_keys.rules import SCOPES, ApiKeyEdit, Scope
+from control.api_keys.rules import ApiKeyEdit
 from control.api_keys.service import ApiKeys
 from control.http.access import member
 from control.http.body import Body, ChangeBody, Name
 from control.http.context import MemberContext
+from control.http.key_text import SCOPES, Scope
 from control.http.pagination import UtcDatetime
 from control.http.route import RateLimit, Route
 

@@ -6,8 +6,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from control.api_keys.rules import ApiKey, IssuedKey, KeySecret, Scope
+from control.api_keys.rules import ApiKey, IssuedKey, KeySecret
 from control.http.fields import CreatedAt, Id
+from control.http.key_text import Scope
 from control.http.pagination import HasMore
 
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Final, Literal
 from uuid import UUID
 
-from control.accounts.emails.rules import letter_name
 from control.accounts.emails.service import Email
+from control.http.names import letter_name
 
 AlarmKind = Literal["short_calls", "test_calls", "new_countries", "platform_limit"]
 

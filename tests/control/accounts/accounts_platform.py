@@ -12,7 +12,6 @@ from threading import Event
 from typing import TypeVar
 from uuid import uuid4
 
-from control.accounts.access_tokens import AccessTokens
 from control.accounts.emails import service as emails_service
 from control.accounts.emails.service import EmailSender
 from control.accounts.passwords import Passwords
@@ -21,6 +20,7 @@ from control.accounts.users import service as users_service
 from control.accounts.users.service import Accounts, SignInResult
 from control.db.pool import Connection, Pool, open_pool
 from control.db.transaction import in_transaction
+from control.http.access_tokens import AccessTokens
 from control.http.services import Services
 from control.services import Policies, make_services, make_tokens
 from shared.secrets import Sealer

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from control.accounts.emails.rules import holds_address, letter_name
+from control.http.names import holds_address, letter_name
 
 HARMLESS = [
     "Ada Lovelace", "St. Mary's Dental", "J.P. Morgan", "Dr. Müller & Söhne", "Acme, Inc.", "No. 5", "Smith-Jones (UK)",

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from control.api_keys.rules import SCOPES
+from control.http.key_text import SCOPES
 from tests.platform.api import Api
 from tests.platform.clients import Client, User
 

@@ -2,7 +2,7 @@
 
 from structlog.testing import capture_logs
 
-from control.api_keys.rules import make_secret
+from control.http.key_text import make_secret
 from tests.control.api.key_workspace import KeyWorkspace
 from tests.platform.api import running_api
 

@@ -13,8 +13,8 @@ import pytest
 import pytest_asyncio
 from structlog.testing import capture_logs
 
-from control.api_keys.rules import PATTERN, make_secret
 from control.api_keys.service import MOST_KEYS
+from control.http.key_text import PATTERN, make_secret
 from shared.ids import new_id
 from tests.control.api.key_workspace import KeyWorkspace
 from tests.platform.api import Api, running_api

@@ -3,9 +3,9 @@
 import pytest
 
 from control.api.client.routes import ROUTES
-from control.api_keys.rules import SCOPES, limit_role, order_scopes
 from control.app import ROUTES as ALL_ROUTES
 from control.http.access import AccessKind
+from control.http.key_text import SCOPES, limit_role, order_scopes
 from control.http.openapi import operation_id
 from control.workspaces.rules import Role
 

@@ -5,7 +5,7 @@ import re
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from control.api_keys.rules import ALPHABET, PATTERN, checksum, is_well_formed, make_secret
+from control.http.key_text import ALPHABET, PATTERN, checksum, is_well_formed, make_secret
 
 
 def test_secrets_match_the_published_pattern_and_differ() -> None:

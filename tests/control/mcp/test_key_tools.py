@@ -6,8 +6,8 @@ from itertools import product
 import pytest
 from structlog.testing import capture_logs
 
-from control.api_keys.rules import SCOPES
 from control.http.access import WorkspaceRole
+from control.http.key_text import SCOPES
 from control.mcp.declarations import TOOLS, ToolEffect
 from control.mcp.tool_calls import ASKABLE, ApiReply, ApiRequest, KeyTools, UnknownTool
 from tests.control.mcp.tool_set import ROUTE_OF, all_tools, key_with

@@ -7,7 +7,7 @@ import pytest
 from aiohttp.test_utils import make_mocked_request
 from structlog.testing import capture_logs
 
-from control.api_keys.rules import SCOPES
+from control.http.key_text import SCOPES
 from control.mcp.protocol_task import AsgiExchange, ProtocolTask
 from control.mcp.tool_calls import ApiReply, ApiRequest, KeyTools
 from shared.errors import Unavailable

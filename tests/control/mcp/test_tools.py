@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
-from control.api_keys.rules import SCOPES
+from control.http.key_text import SCOPES
 from control.http.openapi import response_schema
 from control.mcp.declarations import TOOLS, ToolDeclaration, ToolEffect
 from control.mcp.tools import OUTSIDE_WORDS, InvalidTool, make_tools, outline

@@ -5,7 +5,7 @@ from itertools import product
 from hypothesis import given
 from hypothesis import strategies as st
 
-from control.http.access import WORKSPACE_ROLES
+from control.http.key_text import WORKSPACE_ROLES
 from control.workspaces.rules import ROLES, Role, grantable_roles, may_change_role
 
 roles = st.sampled_from(ROLES)

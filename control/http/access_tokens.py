@@ -1,5 +1,6 @@
-"""Access tokens: short-lived JWTs that name a session and hold no personal data. Whether the session is still valid is
-read from the database."""
+"""Access tokens: short-lived JWTs that name a session and hold no personal data.
+
+Whether the session is still valid is read from the database at each request."""
 
 import hmac
 from collections.abc import Sequence
