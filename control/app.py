@@ -16,11 +16,11 @@ from control.accounts.passwords import Passwords
 from control.accounts.users.service import Accounts
 from control.agents.call_tools.actions import ActionToolHandlers
 from control.agents.call_tools.table import agents_request_handlers
-from control.api.admin.routes import ROUTES as ADMIN
-from control.api.client.routes import ROUTES as CLIENT
 from control.api.pages.email_pages import EmailPages
 from control.api.pages.integration_pages import IntegrationPages
 from control.api.reference import REFERENCE
+from control.api.routes import ADMIN_ROUTES as ADMIN
+from control.api.routes import CLIENT_ROUTES as CLIENT
 from control.api.system import System
 from control.api_keys.service import ApiKeys
 from control.calls.live.tool import SentDigitRuns

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from control.api.admin.routes import ROUTES as ADMIN
-from control.api.client.routes import ROUTES as CLIENT
+from control.api.routes import ADMIN_ROUTES as ADMIN
+from control.api.routes import CLIENT_ROUTES as CLIENT
 from control.http.access import AccessKind
 from control.http.openapi import body_schema, query_names, response_schema
 from control.webhooks.routes import WEBHOOK_ROUTES

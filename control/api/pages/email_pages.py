@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from control.accounts import rules as accounts_rules
 from control.accounts.passwords import MAX_LENGTH, MIN_LENGTH
 from control.accounts.users.service import Accounts
-from control.api.client.auth import (
+from control.api.accounts import (
     LOGIN_LIMIT,
     RESET_LIMIT,
     VERIFY_LIMIT,
@@ -27,8 +27,8 @@ from control.api.client.auth import (
     reset_password,
     verify_email,
 )
-from control.api.client.invitations import SIGN_UP_LIMIT, InvitedAccount, sign_up_invited
 from control.api.pages.html import POLICY, FilledForm, Form, InputField, render_page
+from control.api.workspaces import SIGN_UP_LIMIT, InvitedAccount, sign_up_invited
 from control.audit.service import Actor
 from control.db.errors import DATABASE_ERRORS, map_database_error, unavailable
 from control.db.transaction import in_transaction

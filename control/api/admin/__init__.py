@@ -1,1 +1,0 @@
-"""The admin API: called by the platform's staff through the admin portal."""

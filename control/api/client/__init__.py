@@ -1,1 +1,0 @@
-"""The client API: called by customers' programs and the client portal."""

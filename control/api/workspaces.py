@@ -1,0 +1,833 @@
+"""Routes of workspaces, their members and invitations, for members and for the staff."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Annotated, Final, Literal
+from uuid import UUID
+
+from pydantic import Field, StringConstraints
+
+from control.accounts.rules import Address
+from control.accounts.users.service import Accounts
+from control.agents.rules import AgentSummary
+from control.agents.service import Agents
+from control.api.accounts import LetterToken, SignedIn, TokenText, to_signed_in
+from control.billing.accounts.service import open_account
+from control.calls.live.service import end_calls_later
+from control.db.keyset import PageRequest
+from control.http.access import ANY_ADMIN, OPEN, USER, admin, member, user
+from control.http.body import PLAIN, Body, ChangeBody, Currency, LetterName, PasswordText, Slug
+from control.http.context import AdminContext, Context, MemberContext, UserContext
+from control.http.fields import (
+    CreatedAt,
+    Email,
+    Id,
+    Name,
+    OptionalIndustry,
+    TierName,
+    TotalCalls,
+    TotalRevenue,
+    UpdatedAt,
+    UserId,
+    WorkspaceId,
+)
+from control.http.pagination import MAX_LIMIT, HasMore, ListAnswer, ListQuery, page_fields
+from control.http.route import RateLimit, Route
+from control.numbers.service import Numbers
+from control.platform.service import Platform
+from control.redaction.finder import KINDS, RedactionKind
+from control.workspaces.administration import WorkspaceUpdate
+from control.workspaces.rules import (
+    DisclosureChoice,
+    DisclosureMode,
+    Invitation,
+    Member,
+    Membership,
+    NewWorkspace,
+    Role,
+    Subscription,
+    SuspensionCause,
+    Workspace,
+    WorkspaceFilter,
+    WorkspaceListing,
+    WorkspaceStats,
+    WorkspaceStatus,
+    suspension_cause,
+)
+from control.workspaces.service import Workspaces
+from shared.errors import Conflict
+
+
+@dataclass(frozen=True, slots=True)
+class WorkspaceView:
+    """A workspace."""
+
+    id: Id
+    name: Name
+    industry: OptionalIndustry
+    timezone: Annotated[
+        str, Field(description="Time zone of the workspace: a name of the IANA database.", examples=["Europe/Berlin"])
+    ]
+    disclosure: Annotated[
+        DisclosureChoice,
+        Field(description="What callers are told before anything else, where their agent has no text."),
+    ]
+    redaction: Annotated[
+        Sequence[str],
+        Field(description="What is left out of what is kept of calls.", examples=[["card_number", "security_code"]]),
+    ]
+    role: Annotated[Role, Field(description="The caller's role in it.")]
+    status: Annotated[WorkspaceStatus, Field(description="Present status.")]
+    subscription_tier: TierName
+    trial_ends_at: Annotated[datetime | None, Field(description="End of its current or past trial; null without one.")]
+    suspended_at: Annotated[datetime | None, Field(description="When it was suspended (UTC); null while it is not.")]
+    suspension_cause: Annotated[SuspensionCause | None, Field(description="Why it is suspended; null unless it is.")]
+    created_at: CreatedAt
+    updated_at: UpdatedAt
+
+
+@dataclass(frozen=True, slots=True)
+class WorkspaceAnswer:
+    """A workspace."""
+
+    workspace: Annotated[WorkspaceView, Field(description="The workspace.")]
+
+
+@dataclass(frozen=True, slots=True)
+class WorkspaceList:
+    """All of the user's workspaces, the oldest membership first."""
+
+    workspaces: Annotated[list[Membership], Field(description="The workspaces that the user is a member of.")]
+    has_more: HasMore
+
+
+@dataclass(frozen=True, slots=True)
+class UsageView:
+    """What is used of the tier's limits."""
+
+    agents: Annotated[int, Field(description="Number of agents.", examples=[2])]
+    members: Annotated[int, Field(description="Number of members.", examples=[3])]
+    invitations: Annotated[int, Field(description="Number of open invitations, which count as members.", examples=[1])]
+    phone_numbers: Annotated[int, Field(description="Number of phone numbers.", examples=[1])]
+    minutes: Annotated[float, Field(description="Minutes of calls in this calendar month (UTC).", examples=[312.5])]
+
+
+@dataclass(frozen=True, slots=True)
+class LimitsView:
+    """The tier's limits."""
+
+    agents: Annotated[int, Field(description="The most agents.", examples=[5])]
+    members: Annotated[int, Field(description="The most members, open invitations included.", examples=[10])]
+    phone_numbers: Annotated[int, Field(description="The most phone numbers.", examples=[5])]
+    concurrent_calls: Annotated[int, Field(description="The most calls at the same time.", examples=[10])]
+    included_minutes: Annotated[
+        int | None,
+        Field(
+            description="Minutes a month that the monthly fee includes; null on trial, whose minutes are all free.",
+            examples=[500],
+        ),
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionView:
+    """The workspace's tier, usage and limits."""
+
+    tier: TierName
+    usage: Annotated[UsageView, Field(description="What is used of the tier's limits.")]
+    limits: Annotated[LimitsView, Field(description="The tier's limits.")]
+
+
+@dataclass(frozen=True, slots=True)
+class WorkspaceDetails:
+    """A workspace, its first members (GET …/members lists all) and its subscription."""
+
+    workspace: Annotated[WorkspaceView, Field(description="The workspace.")]
+    members: Annotated[list[Member], Field(description="The workspace's members.")]
+    subscription: Annotated[SubscriptionView, Field(description="The workspace's tier, usage and limits.")]
+
+
+def to_view(workspace: Workspace, role: Role) -> WorkspaceView:
+    return WorkspaceView(
+        id=workspace.id,
+        name=workspace.name,
+        industry=workspace.industry,
+        timezone=workspace.timezone,
+        disclosure=workspace.disclosure,
+        redaction=workspace.redaction,
+        role=role,
+        status=workspace.status,
+        subscription_tier=workspace.tier_name,
+        trial_ends_at=workspace.trial_ends_at,
+        suspended_at=workspace.suspended_at,
+        suspension_cause=suspension_cause(workspace),
+        created_at=workspace.created_at,
+        updated_at=workspace.updated_at,
+    )
+
+
+def to_subscription(found: Subscription, *, is_trial: bool) -> SubscriptionView:
+    tier, use = found.tier, found.use
+    usage = UsageView(use.agents, use.members, use.invitations, use.phone_numbers, found.minutes)
+    limits = LimitsView(
+        tier.max_agents,
+        tier.max_members,
+        tier.max_phone_numbers,
+        tier.max_concurrent_calls,
+        None if is_trial else tier.included_minutes,
+    )
+    return SubscriptionView(tier.tier_name, usage, limits)
+
+
+WORKSPACES = "/workspaces"
+WORKSPACE = f"{WORKSPACES}/{{workspaceId}}"
+
+# As that of an agent, in characters.
+LONGEST_DISCLOSURE = 500
+Timezone = Annotated[str, Field(max_length=64, description="A name of the IANA database, such as Europe/Berlin.")]
+
+
+class NewWorkspaceBody(Body):
+    """A new workspace."""
+
+    name: Annotated[LetterName, Field(description="Name, as people see it.", examples=["Riverside Dental"])]
+    industry: Slug | None = Field(None, description="Such as dental or real_estate.", examples=["dental"])
+    timezone: Annotated[Timezone, Field(examples=["Europe/Berlin"])] = "UTC"
+    currency: Currency | None = Field(None, description="In which it is billed: ISO 4217, lower case.")
+
+
+class DisclosureBody(Body):
+    """That an artificial voice speaks: told to its end before anything else, where the agent has no text of its own."""
+
+    mode: DisclosureMode = Field("off", description="Whose text callers hear.")
+    text: str = Field(
+        "",
+        max_length=LONGEST_DISCLOSURE,
+        pattern=PLAIN,
+        description="The text, up to 500 characters.",
+        examples=["You are speaking with our AI assistant."],
+    )
+
+
+class WorkspaceChange(ChangeBody):
+    """Changes; fields that are left out stay unchanged."""
+
+    name: LetterName = Field("", description="The new name.", examples=["Riverside Dental"])
+    industry: Slug | None = Field(None, description="null removes it.", examples=["dental"])
+    timezone: Annotated[Timezone, Field(examples=["Europe/Berlin"])] = ""
+    disclosure: DisclosureBody = Field(
+        default_factory=lambda: DisclosureBody(mode="off", text=""),
+        description="What callers are told before anything else, where their agent has no text.",
+    )
+    redaction: list[RedactionKind] = Field(
+        [], max_length=len(KINDS), description="What is left out of what is kept of calls; empty: nothing."
+    )
+
+
+async def create_workspace(context: UserContext, body: NewWorkspaceBody) -> WorkspaceAnswer:
+    """Creates a workspace on trial, with the caller as its owner. Its agents can answer calls once an owner's email
+    address is confirmed."""
+    services, new = context.services, NewWorkspace(body.name, body.industry, body.timezone)
+    currency = body.currency or await services[Platform].setting(context.db, "default_currency")
+    workspace = await services[Workspaces].create(context.db, context.actor, context.user_id, new, context.now)
+    await open_account(context.db, workspace.id, workspace.tier_name, currency, context.now)
+    return WorkspaceAnswer(to_view(workspace, "owner"))
+
+
+async def list_workspaces(context: UserContext) -> WorkspaceList:
+    """The workspaces that the user is a member of; with an API key the key's own, with the role that it acts with."""
+    memberships = await context.services[Workspaces].memberships(context.db, context.user_id)
+    if context.key is not None:
+        key = context.key
+        memberships = [replace(one, role=key.role) for one in memberships if one.id == key.workspace_id]
+    return WorkspaceList(memberships, has_more=False)
+
+
+async def get_workspace(context: MemberContext) -> WorkspaceDetails:
+    """A workspace with its members, its tier and its usage."""
+    workspaces, db, workspace_id = context.services[Workspaces], context.db, context.workspace_id
+    workspace = await workspaces.get(db, workspace_id)
+    members = await workspaces.members.list_page(db, workspace_id, page=PageRequest(MAX_LIMIT))
+    subscription = await workspaces.subscription(db, workspace_id, context.now)
+    return WorkspaceDetails(
+        to_view(workspace, context.role), members.rows, to_subscription(subscription, is_trial=workspace.was_on_trial)
+    )
+
+
+async def update_workspace(context: MemberContext, body: WorkspaceChange) -> WorkspaceAnswer:
+    """Changes name, industry, time zone, what callers are told, or what is redacted in calls.
+
+    Calls that run are redacted whole from then on; those that are over stay as they are."""
+    changes = body.model_dump(exclude_unset=True)
+    if "disclosure" in changes:
+        changes["disclosure"] = DisclosureChoice(body.disclosure.mode, body.disclosure.text.strip())
+    workspace = await context.services[Workspaces].update(
+        context.db, context.actor, context.workspace_id, changes, context.now
+    )
+    return WorkspaceAnswer(to_view(workspace, context.role))
+
+
+async def delete_workspace(context: MemberContext) -> None:
+    """Deletes a workspace. Its agents answer no calls, and nobody sees it. Support can restore it for some time, but
+    not the phone numbers of one on trial, which are given back at once."""
+    await context.services[Numbers].release_trial(context.db, context.workspace_id, context.now)
+    await context.services[Workspaces].delete(context.db, context.actor, context.workspace_id, context.now)
+
+
+ROUTES: tuple[Route, ...] = (
+    # Limited, because the row of a deleted workspace stays until the end of the grace period.
+    Route(
+        "POST",
+        WORKSPACES,
+        create_workspace,
+        USER,
+        status=201,
+        idempotent=True,
+        limit=RateLimit("create-workspace", 30, 3600),
+    ),
+    Route("GET", WORKSPACES, list_workspaces, user("workspace:read")),
+    Route("GET", WORKSPACE, get_workspace, member("viewer", "workspace:read")),
+    Route("PUT", WORKSPACE, update_workspace, member("admin", "workspace:write")),
+    Route("DELETE", WORKSPACE, delete_workspace, member("owner"), needs_recent_sign_in=True),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class MemberList(ListAnswer):
+    """A page of members, the oldest membership first."""
+
+    members: Annotated[list[Member], Field(description="The workspace's members.")]
+
+
+@dataclass(frozen=True, slots=True)
+class MemberAnswer:
+    """A member."""
+
+    member: Annotated[Member, Field(description="The member.")]
+
+
+@dataclass(frozen=True, slots=True)
+class InvitationView:
+    """An open invitation."""
+
+    id: Id
+    email: Email
+    role: Annotated[
+        Role, Field(description="Role in the workspace; each role may do what those after it in the list may.")
+    ]
+    invited_by: Annotated[
+        UUID | None, Field(description="Id of the user who sent the invitation; null if that account is deleted.")
+    ]
+    created_at: CreatedAt
+    expires_at: Annotated[datetime, Field(description="When the link becomes invalid (UTC).")]
+    is_expired: Annotated[bool, Field(description="The link is no longer valid; inviting again renews it.")]
+
+
+@dataclass(frozen=True, slots=True)
+class InvitationAnswer:
+    """An invitation."""
+
+    invitation: Annotated[InvitationView, Field(description="The invitation.")]
+
+
+@dataclass(frozen=True, slots=True)
+class InvitationList(ListAnswer):
+    """A page of open invitations, by email address."""
+
+    invitations: Annotated[list[InvitationView], Field(description="Open invitations, expired ones included.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """The user's workspaces after accepting an invitation."""
+
+    workspace_id: Annotated[UUID, Field(description="Id of the workspace that was joined.")]
+    workspaces: Annotated[list[Membership], Field(description="The workspaces that the user is a member of.")]
+
+
+def to_invitation_answer(invitation: Invitation, now: datetime) -> InvitationAnswer:
+    return InvitationAnswer(to_invitation_view(invitation, now))
+
+
+def to_invitation_view(invitation: Invitation, now: datetime) -> InvitationView:
+    return InvitationView(
+        id=invitation.id,
+        email=invitation.email,
+        role=invitation.role,
+        invited_by=invitation.invited_by,
+        created_at=invitation.created_at,
+        expires_at=invitation.expires_at,
+        is_expired=invitation.expires_at <= now,
+    )
+
+
+MEMBERS = "/workspaces/{workspaceId}/members"
+MEMBER = f"{MEMBERS}/{{userId}}"
+
+
+class NewMember(Body):
+    """The email address and role of an invitation."""
+
+    email: Annotated[Address, Field(description="E-mail address, in lower case.")]
+    role: Annotated[
+        Role, Field(description="Role in the workspace; each role may do what those after it in the list may.")
+    ]
+
+
+class RoleChange(Body):
+    """The member's new role."""
+
+    role: Annotated[
+        Role, Field(description="Role in the workspace; each role may do what those after it in the list may.")
+    ]
+
+
+async def list_members(context: MemberContext, query: ListQuery) -> MemberList:
+    """The workspace's members."""
+    members = context.services[Workspaces].members
+    found = await members.list_page(context.db, context.workspace_id, page=query.request())
+    return MemberList(found.rows, **page_fields(query, found))
+
+
+async def invite_member(context: MemberContext, body: NewMember) -> InvitationAnswer:
+    """Sends an invitation by email. Inviting an address again renews it; the older link becomes invalid."""
+    invitation = await context.services[Workspaces].invitations.invite(
+        context.db, context.actor, context.workspace_id, body.email, body.role, context.now
+    )
+    return to_invitation_answer(invitation, context.now)
+
+
+async def change_member(context: MemberContext, user_id: UserId, body: RoleChange) -> MemberAnswer:
+    """Changes a member's role. Only owners can appoint or change owners. The last owner stays an owner."""
+    changed = await context.services[Workspaces].members.change_role(
+        context.db, context.actor, context.workspace_id, user_id, body.role, context.now
+    )
+    return MemberAnswer(changed)
+
+
+async def remove_member(context: MemberContext, user_id: UserId) -> None:
+    """Removes a member. Everybody can remove themselves, except the last owner."""
+    members = context.services[Workspaces].members
+    await members.remove(context.db, context.actor, context.workspace_id, user_id, context.now)
+
+
+MEMBERS_ROUTES: tuple[Route, ...] = (
+    Route("GET", MEMBERS, list_members, member("viewer", "workspace:read")),
+    Route(
+        "POST",
+        MEMBERS,
+        invite_member,
+        member("admin"),
+        status=201,
+        idempotent=True,
+        limit=RateLimit("invite", 100, 3600),
+    ),
+    Route("PUT", MEMBER, change_member, member("admin"), needs_recent_sign_in=True),
+    Route("DELETE", MEMBER, remove_member, member("viewer")),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SignInRulesAnswer:
+    """The rules."""
+
+    second_factor_required: Annotated[
+        bool, Field(description="Members without a second factor may do nothing in the workspace.")
+    ]
+
+
+SIGN_IN_RULES = "/workspaces/{workspaceId}/sign-in-rules"
+
+
+class SignInRules(Body):
+    """The rules."""
+
+    second_factor_required: Annotated[
+        bool, Field(description="Members without a second factor may do nothing in the workspace.")
+    ]
+
+
+async def get_sign_in_rules(context: MemberContext) -> SignInRulesAnswer:
+    """The workspace's rules for its members' sign-in."""
+    workspace = await context.services[Workspaces].get(context.db, context.workspace_id)
+    return SignInRulesAnswer(workspace.second_factor_required)
+
+
+async def change_sign_in_rules(context: MemberContext, body: SignInRules) -> SignInRulesAnswer:
+    """Says whether members need a second factor. From the next request on, members without one get 403
+    second_factor_required in the workspace, and can set one up at POST /auth/totp. Whoever demands one has one."""
+    services, needed = context.services, body.second_factor_required
+    if needed and not (await services[Accounts].second_factors.state(context.db, context.user_id)).is_enabled:
+        raise Conflict("Set up a second factor of your own first.", code="second_factor_missing")
+    workspace = await services[Workspaces].change_setting(
+        context.db, context.actor, context.workspace_id, "second_factor_required", needed or None, context.now
+    )
+    return SignInRulesAnswer(workspace.second_factor_required)
+
+
+SIGN_IN_RULES_ROUTES: tuple[Route, ...] = (
+    Route("GET", SIGN_IN_RULES, get_sign_in_rules, member("viewer"), beyond_spec=True),
+    Route("PUT", SIGN_IN_RULES, change_sign_in_rules, member("owner"), needs_recent_sign_in=True, beyond_spec=True),
+)
+
+
+INVITATIONS = "/workspaces/{workspaceId}/invitations"
+SIGN_UP_LIMIT: Final = RateLimit("invited-signup", 20, 3600)
+
+
+class InvitedAccount(LetterToken):
+    """A new account for an invitation; its email address is the invited one."""
+
+    name: Annotated[LetterName, Field(description="The person's name.", examples=["Ada Lovelace"])]
+    password: Annotated[
+        PasswordText,
+        Field(
+            description="The account's password; a new one has 10 to 128 characters.",
+            examples=["correct horse battery"],
+        ),
+    ]
+    token: Annotated[
+        TokenText,
+        Field(
+            description="The token of the invitation's link, after `token=`.",
+            examples=["kq3V0mJb7cQh0mX2t9yWf1s8Zr4pLd6uE5nGaTiB"],
+        ),
+    ]
+
+
+async def list_invitations(context: MemberContext, query: ListQuery) -> InvitationList:
+    """Invitations that are neither accepted nor revoked, including expired ones."""
+    invitations = context.services[Workspaces].invitations
+    found = await invitations.list_page(context.db, context.workspace_id, page=query.request())
+    return InvitationList([to_invitation_view(one, context.now) for one in found.rows], **page_fields(query, found))
+
+
+async def revoke_invitation(
+    context: MemberContext, invitation_id: Annotated[UUID, Field(description="Id of the invitation.")]
+) -> None:
+    """Revokes an open invitation. Its link becomes invalid."""
+    invitations = context.services[Workspaces].invitations
+    await invitations.revoke(context.db, context.actor, context.workspace_id, invitation_id, context.now)
+
+
+async def accept_invitation(context: UserContext, body: LetterToken) -> Joined:
+    """Accepts an invitation. The signed-in user must have the invited email address."""
+    workspaces = context.services[Workspaces]
+    workspace_id = await workspaces.invitations.accept(context.db, context.actor, body.token, context.now)
+    return Joined(workspace_id, await workspaces.memberships(context.db, context.user_id))
+
+
+async def sign_up_invited(context: Context, body: InvitedAccount) -> SignedIn:
+    """Creates an account for the invited email address, joins the workspace and signs in. 409 email_taken: the address
+    has an account, with which the user signs in and accepts."""
+    workspaces = context.services[Workspaces]
+    done = await workspaces.invitations.sign_up(
+        context.db, body.token, body.name, body.password, context.origin, context.now
+    )
+    return to_signed_in(done, await workspaces.memberships(context.db, done.user.id))
+
+
+INVITATIONS_ROUTES: tuple[Route, ...] = (
+    Route("GET", INVITATIONS, list_invitations, member("admin"), beyond_spec=True),
+    Route("DELETE", f"{INVITATIONS}/{{invitationId}}", revoke_invitation, member("admin"), beyond_spec=True),
+    Route(
+        "POST",
+        "/invitations/accept",
+        accept_invitation,
+        USER,
+        limit=RateLimit("accept-invitation", 20, 60),
+        beyond_spec=True,
+    ),
+    Route(
+        "POST",
+        "/invitations/signup",
+        sign_up_invited,
+        OPEN,
+        status=201,
+        limit=SIGN_UP_LIMIT,
+        hashes_password=True,
+        beyond_spec=True,
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkspaceLine:
+    """A workspace in the list; its figures are of all time."""
+
+    id: Id
+    name: Name
+    industry: OptionalIndustry
+    owner_email: Annotated[
+        str | None,
+        Field(
+            description="Address of the owner with the oldest membership; null for none.", examples=["ada@example.com"]
+        ),
+    ]
+    status: Annotated[WorkspaceStatus, Field(description="Present status.")]
+    subscription_tier: TierName
+    created_at: CreatedAt
+    deleted_at: Annotated[datetime | None, Field(description="When it was deleted (UTC); null while it is not.")]
+    total_calls: TotalCalls
+    total_revenue: TotalRevenue
+    currency: Currency
+
+
+@dataclass(frozen=True, slots=True)
+class AdminWorkspaceList(ListAnswer):
+    """A page of workspaces, newest first."""
+
+    workspaces: Annotated[list[WorkspaceLine], Field(description="The workspaces.")]
+
+
+@dataclass(frozen=True, slots=True)
+class AdminWorkspaceView:
+    """A workspace."""
+
+    id: Id
+    name: Name
+    industry: OptionalIndustry
+    timezone: Annotated[
+        str, Field(description="Time zone of the workspace: a name of the IANA database.", examples=["Europe/Berlin"])
+    ]
+    status: Annotated[WorkspaceStatus, Field(description="Present status.")]
+    status_before: Annotated[WorkspaceStatus | None, Field(description="The status after a suspension.")]
+    subscription_tier: TierName
+    outbound_countries: Annotated[
+        Sequence[str],
+        Field(
+            description="The only countries that its calls may go to; empty if none were set.", examples=[["DE", "AT"]]
+        ),
+    ]
+    trial_ends_at: Annotated[
+        datetime | None, Field(description="End of the current or past trial (UTC); null without one.")
+    ]
+    suspended_at: Annotated[datetime | None, Field(description="When it was suspended (UTC); null while it is not.")]
+    suspended_why: Annotated[
+        str | None,
+        Field(description="The reason of the suspension, for the staff; null for none.", examples=["Payment overdue"]),
+    ]
+    deleted_at: Annotated[datetime | None, Field(description="When it was deleted (UTC); null while it is not.")]
+    purge_after: Annotated[datetime | None, Field(description="Until then a deleted workspace can be restored.")]
+    created_at: CreatedAt
+    updated_at: UpdatedAt
+
+
+@dataclass(frozen=True, slots=True)
+class OwnerView:
+    """The owner with the oldest membership."""
+
+    id: Id
+    email: Email
+    name: Annotated[str, Field(description="The person's name.", examples=["Ada Lovelace"])]
+
+
+@dataclass(frozen=True, slots=True)
+class StatsView:
+    """Figures of all time, without test calls."""
+
+    total_calls: TotalCalls
+    total_revenue: TotalRevenue
+    currency: Currency
+    active_agents: Annotated[int, Field(description="Number of live agents.", examples=[3])]
+
+
+@dataclass(frozen=True, slots=True)
+class AdminWorkspaceDetails:
+    """A workspace with its first members and newest agents."""
+
+    workspace: Annotated[AdminWorkspaceView, Field(description="The workspace.")]
+    owner: Annotated[OwnerView | None, Field(description="Null if all owners' accounts are deleted.")]
+    members: Annotated[list[Member], Field(description="The workspace's members.")]
+    agents: Annotated[list[AgentSummary], Field(description="The agents.")]
+    stats: Annotated[StatsView, Field(description="The figures.")]
+
+
+@dataclass(frozen=True, slots=True)
+class AdminWorkspaceAnswer:
+    """A workspace."""
+
+    workspace: Annotated[AdminWorkspaceView, Field(description="The workspace.")]
+
+
+def to_line(line: WorkspaceListing) -> WorkspaceLine:
+    return WorkspaceLine(
+        id=line.id,
+        name=line.name,
+        industry=line.industry,
+        owner_email=line.owner_email,
+        status=line.status,
+        subscription_tier=line.subscription_tier,
+        created_at=line.created_at,
+        deleted_at=line.deleted_at,
+        total_calls=line.total_calls,
+        total_revenue=line.total_revenue,
+        currency=line.currency,
+    )
+
+
+def to_admin_view(found: Workspace) -> AdminWorkspaceView:
+    return AdminWorkspaceView(
+        id=found.id,
+        name=found.name,
+        industry=found.industry,
+        timezone=found.timezone,
+        status=found.status,
+        status_before=found.status_before,
+        subscription_tier=found.tier_name,
+        outbound_countries=found.outbound_countries,
+        trial_ends_at=found.trial_ends_at,
+        suspended_at=found.suspended_at,
+        suspended_why=found.suspended_why,
+        deleted_at=found.deleted_at,
+        purge_after=found.purge_after,
+        created_at=found.created_at,
+        updated_at=found.updated_at,
+    )
+
+
+def to_owner(owner: Member | None) -> OwnerView | None:
+    return OwnerView(owner.user_id, owner.email, owner.name) if owner else None
+
+
+def to_stats(stats: WorkspaceStats) -> StatsView:
+    return StatsView(stats.total_calls, stats.total_revenue, stats.currency, stats.active_agents)
+
+
+def to_answer(workspace: Workspace) -> AdminWorkspaceAnswer:
+    return AdminWorkspaceAnswer(to_admin_view(workspace))
+
+
+ADMIN_WORKSPACES = "/admin/workspaces"
+WORKSPACE = f"{ADMIN_WORKSPACES}/{{workspaceId}}"
+
+Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
+Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2_000)]
+
+
+class WorkspacesQuery(ListQuery):
+    """Filters of the list."""
+
+    status: Literal["trial", "active", "suspended", "deleted"] | None = Field(
+        None, description="Only workspaces with this status; deleted ones are listed only by this filter."
+    )
+    search: str | None = Field(
+        None, min_length=1, max_length=200, description="Part of the name or of an owner's email address."
+    )
+
+
+class WorkspaceEdit(ChangeBody):
+    """Changes; fields that are left out stay unchanged."""
+
+    name: LetterName = Field("", description="The new name.", examples=["Riverside Dental"])
+    status: WorkspaceStatus = Field("active", description="The new status; the status trial begins a new trial.")
+    subscription_tier: Slug = Field(
+        "", description="An available tier whose limits the workspace does not exceed.", examples=["starter"]
+    )
+    outbound_countries: list[Country] = Field(
+        default_factory=list,
+        max_length=300,
+        description="The only countries that its calls may go to (ISO 3166); an empty list: those of its own numbers, "
+        "the United States and Canada.",
+        examples=[["DE", "AT"]],
+    )
+
+
+class Suspension(Body):
+    """The reason of a suspension, for the staff and the audit log; not shown to the members."""
+
+    reason: Annotated[Reason, Field(description="Why, for the staff and the audit log.", examples=["Payment overdue"])]
+    end_calls: bool = Field(True, description="Running calls end with a goodbye; false: they continue.")
+
+
+class TierChoice(Body):
+    """The new tier."""
+
+    tier_name: Annotated[Slug, Field(description="Name of the tier, for programs.", examples=["starter"])]
+
+
+async def admin_list_workspaces(context: AdminContext, query: WorkspacesQuery) -> AdminWorkspaceList:
+    """All workspaces, newest first."""
+    wanted = WorkspaceFilter(query.status, query.search)
+    found = await context.services[Workspaces].administration.find(context.db, wanted, page=query.request())
+    return AdminWorkspaceList([to_line(line) for line in found.rows], **page_fields(query, found))
+
+
+async def admin_get_workspace(context: AdminContext, workspace_id: WorkspaceId) -> AdminWorkspaceDetails:
+    """A workspace with its owner, members, agents and figures; also a deleted one until it is purged."""
+    db, workspaces = context.db, context.services[Workspaces]
+    workspace = await workspaces.administration.get(db, workspace_id)
+    owner = await workspaces.administration.owner(db, workspace_id)
+    first = PageRequest(MAX_LIMIT)
+    members = await workspaces.members.list_page(db, workspace_id, page=first)
+    agents = await context.services[Agents].list_page(db, workspace_id, status=None, search=None, page=first)
+    stats = await workspaces.administration.stats(db, workspace_id)
+    return AdminWorkspaceDetails(to_admin_view(workspace), to_owner(owner), members.rows, agents.rows, to_stats(stats))
+
+
+async def admin_update_workspace(
+    context: AdminContext, workspace_id: WorkspaceId, body: WorkspaceEdit
+) -> AdminWorkspaceAnswer:
+    """Changes name, status, tier or the countries that calls may go to; all changes or none take effect. The status
+    `suspended` ends running calls, as `/suspend` does."""
+    changes = body.model_dump(exclude_unset=True)
+    edit = WorkspaceUpdate(
+        name=changes.get("name"),
+        status=changes.get("status"),
+        tier_name=changes.get("subscription_tier"),
+        outbound_countries=changes.get("outbound_countries"),
+    )
+    staff = context.services[Workspaces].administration
+    workspace = await staff.update(context.db, context.actor, workspace_id, edit, context.now)
+    if edit.status == "suspended":
+        await end_calls_later(context.db, workspace_id)
+    return to_answer(workspace)
+
+
+async def admin_delete_workspace(context: AdminContext, workspace_id: WorkspaceId) -> None:
+    """Deletes a workspace. Its members lose access at once; its data is purged after the grace period. The phone
+    numbers of one on trial are given back at once."""
+    await context.services[Numbers].release_trial(context.db, workspace_id, context.now)
+    await context.services[Workspaces].administration.delete(context.db, context.actor, workspace_id, context.now)
+
+
+async def suspend_workspace(context: AdminContext, workspace_id: WorkspaceId, body: Suspension) -> AdminWorkspaceAnswer:
+    """Suspends a workspace. Its agents answer no calls, and running calls end with a goodbye, unless `end_calls` is
+    false. Its members can read, pause, delete and leave, but cannot create or change agents, change the workspace or
+    invite anybody."""
+    staff = context.services[Workspaces].administration
+    workspace = await staff.suspend(context.db, context.actor, workspace_id, body.reason, context.now)
+    if body.end_calls:
+        await end_calls_later(context.db, workspace_id)
+    return to_answer(workspace)
+
+
+async def activate_workspace(context: AdminContext, workspace_id: WorkspaceId) -> AdminWorkspaceAnswer:
+    """Ends a suspension. The workspace gets its status from before; a trial that has expired becomes active."""
+    staff = context.services[Workspaces].administration
+    return to_answer(await staff.activate(context.db, context.actor, workspace_id, context.now))
+
+
+async def change_tier(context: AdminContext, workspace_id: WorkspaceId, body: TierChoice) -> AdminWorkspaceAnswer:
+    """Changes a workspace's tier. Refused with the limits that the workspace exceeds."""
+    staff = context.services[Workspaces].administration
+    return to_answer(await staff.change_tier(context.db, context.actor, workspace_id, body.tier_name, context.now))
+
+
+async def restore_workspace(context: AdminContext, workspace_id: WorkspaceId) -> AdminWorkspaceAnswer:
+    """Restores a deleted workspace."""
+    staff = context.services[Workspaces].administration
+    return to_answer(await staff.restore(context.db, context.actor, workspace_id, context.now))
+
+
+ADMIN_ROUTES: tuple[Route, ...] = (
+    Route("GET", ADMIN_WORKSPACES, admin_list_workspaces, ANY_ADMIN),
+    Route("GET", WORKSPACE, admin_get_workspace, ANY_ADMIN),
+    Route("PUT", WORKSPACE, admin_update_workspace, admin("support")),
+    Route("DELETE", WORKSPACE, admin_delete_workspace, admin()),
+    Route("POST", f"{WORKSPACE}/suspend", suspend_workspace, admin("support")),
+    Route("POST", f"{WORKSPACE}/activate", activate_workspace, admin("support")),
+    Route("POST", f"{WORKSPACE}/change-tier", change_tier, admin("support", "finance")),
+    Route("POST", f"{WORKSPACE}/restore", restore_workspace, admin("support"), beyond_spec=True),
+)
