@@ -7,7 +7,7 @@ import asyncpg  # type: ignore[import-untyped]
 
 from config.settings import SettingsError
 from control.arguments import parse_arguments
-from control.backups.model import BackupFailed
+from control.backups.rules import BackupFailed
 from control.db.logins import LoginRefused
 from control.db.migrate import MigrationFailed
 from control.db.seal_renewal import TooManyLost

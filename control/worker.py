@@ -22,7 +22,7 @@ from control.agents.plans.service import AgentLookup
 from control.analytics.rollups.service import delete_workspace_marks
 from control.analytics.rollups.tasks import analytics_tasks
 from control.audit.tasks import audit_tasks
-from control.backups.worker_tasks import backups_tasks
+from control.backups.tasks import backups_tasks
 from control.billing.accounts.service import keep_billing_facts
 from control.billing.accruals.service import make_accrue
 from control.billing.invoices.service import Invoices

@@ -13,7 +13,7 @@ import structlog
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from control.backups.model import BackupRun
+from control.backups.rules import BackupRun
 from control.billing.ledger.rules import UnpricedUsage
 from control.calls.events.tasks import EventCounts, EventMetrics
 from control.db.duties import AnyDuty, Duty, WorkerTasks

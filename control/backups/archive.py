@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from control.backups.encryption import decrypt, encrypt
-from control.backups.model import BackupFailed, BackupManifest
+from control.backups.rules import BackupFailed, BackupManifest
 from shared.storage import ObjectNotFound, Storage
 
 _MANIFEST, _DUMP = ".json", ".dump"

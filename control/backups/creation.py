@@ -12,11 +12,11 @@ import asyncpg  # type: ignore[import-untyped]
 import msgspec
 import structlog
 
-from control.backups import store
+from control.backups import queries
 from control.backups.archive import BackupArchive, StoredDump, choose_expired, name_backup
-from control.backups.model import BackupFailed, BackupManifest, BackupRun, DatabaseFacts, RunKind
 from control.backups.programs import hash_schema, open_dump
-from control.backups.read_database import export_snapshot, lift_time_limits, select_facts
+from control.backups.queries import export_snapshot, lift_time_limits, select_facts
+from control.backups.rules import BackupFailed, BackupManifest, BackupRun, DatabaseFacts, RunKind
 
 _CONNECT_S: Final = 10.0
 _RECORDS_KEPT: Final = timedelta(days=400)
@@ -67,8 +67,8 @@ async def record_run(database_url: str, kind: RunKind, manifest: BackupManifest,
     now = datetime.now(UTC)
     async with connected(database_url) as db, db.transaction():
         run = BackupRun(kind=kind, backup=manifest.name, finished_at=now, seconds=seconds, size=manifest.size)
-        await store.insert_run(db, run)
-        await store.delete_runs(db, now - _RECORDS_KEPT)
+        await queries.insert_run(db, run)
+        await queries.delete_runs(db, now - _RECORDS_KEPT)
 
 
 @asynccontextmanager

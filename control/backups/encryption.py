@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from control.backups.model import BackupFailed
+from control.backups.rules import BackupFailed
 
 MARK: Final = b"VOCBAK\x00\x01"
 PIECE_BYTES: Final = 1 << 20

@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from typing import Final
 from urllib.parse import unquote, urlsplit, urlunsplit
 
-from control.backups.model import BackupFailed
+from control.backups.rules import BackupFailed
 from control.db.migrate import strip_volatile
 
 # pg_dump waits so long for a table that a migration holds, instead of keeping others waiting behind it.

@@ -17,9 +17,9 @@ import structlog
 from control.audit.seals import audit_keys, verify_log
 from control.backups.archive import BackupArchive
 from control.backups.creation import connected
-from control.backups.model import BackupFailed, BackupManifest, CheckReport, DatabaseFacts, Finding
 from control.backups.programs import hash_schema, restore
-from control.backups.read_database import find_newest_call, has_role, select_facts, select_sealed_keys
+from control.backups.queries import find_newest_call, has_role, select_facts, select_sealed_keys
+from control.backups.rules import BackupFailed, BackupManifest, CheckReport, DatabaseFacts, Finding
 from control.calls.records.service import CallRecords
 from control.db.logins import PLATFORM
 from control.db.pool import ROLE, Timeouts, open_pool

@@ -11,8 +11,8 @@ from typing import BinaryIO, Final
 from config.settings import PREFIX, BackupSettings, SettingsError, backup_settings
 from control.backups.archive import BackupArchive
 from control.backups.creation import BackupOptions, create_backup, record_run
-from control.backups.model import BackupFailed, BackupManifest, CheckReport
 from control.backups.restore_check import CheckOptions, check_backup, find_newest
+from control.backups.rules import BackupFailed, BackupManifest, CheckReport
 from control.key_options import optional_keys, parse_setting
 from shared.secrets import Sealer
 from shared.storage import Storage, check_storage_url

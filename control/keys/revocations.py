@@ -12,7 +12,7 @@ import structlog
 from control.db.errors import UNAVAILABLE
 from control.db.pool import Connection, Pool, PoolExhausted
 from control.db.scope import enter_platform
-from control.keys.store_revocations import select_revocations, upsert_revocation
+from control.keys.queries import select_revocations, upsert_revocation
 from shared.bus.authority import BusAuthority
 from shared.logs import error_fields
 

@@ -12,8 +12,8 @@ import asyncpg  # type: ignore[import-untyped]
 import pytest
 
 from control.__main__ import main
-from control.backups.model import BackupRun
-from control.backups.worker_tasks import backups_tasks
+from control.backups.rules import BackupRun
+from control.backups.tasks import backups_tasks
 from control.db.logins import BACKUP, with_login
 from control.db.pool import open_pool
 from shared.secrets import new_key

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from control.backups import encryption
 from control.backups.encryption import MARK, PIECE_BYTES, decrypt, encrypt
-from control.backups.model import BackupFailed
+from control.backups.rules import BackupFailed
 
 KEY, OTHER = b"k" * 32, b"o" * 32
 _HEAD_BYTES = len(MARK) + 16

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from control.backups.model import BackupFailed
 from control.backups.programs import hash_schema, open_dump, restore
+from control.backups.rules import BackupFailed
 
 URL = "postgresql://owner@/vocalized?host=/nowhere"
 

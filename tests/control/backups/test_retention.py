@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from control.backups.archive import BackupArchive, choose_expired, name_backup
-from control.backups.model import BackupFailed, BackupManifest, DatabaseFacts
 from control.backups.restore_check import find_newest
+from control.backups.rules import BackupFailed, BackupManifest, DatabaseFacts
 from shared.storage import Storage
 
 NOW = datetime(2026, 11, 26, 3, tzinfo=UTC)

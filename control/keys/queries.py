@@ -1,4 +1,4 @@
-"""SQL of the table of revoked passes of media nodes. The owner of the tables writes it; the programs only read it."""
+"""All SQL of revoked passes of media nodes. The owner of the tables writes it; the programs only read it."""
 
 from datetime import datetime
 
