@@ -192,8 +192,8 @@ def _supported(language: str) -> str:
 
 
 def _announcement(language: str, reason: RefusalReason) -> str:
-    """A blocked caller hears nothing; hours are told in the agent's own words, or not at all. A caller is not told what
-    the business may spend."""
+    """Returns what the caller hears. A blocked caller hears nothing. The agent itself announces its opening hours. The
+    spending limit of the business is not mentioned."""
     if reason == "blocked":
         return ""
     return _REFUSALS[language]["suspended" if reason in _AS_SUSPENDED else reason]

@@ -82,7 +82,8 @@ class WebhookMetrics:
 
 @dataclass(frozen=True, slots=True)
 class PlatformTransactions:
-    """Runs work in the platform's scope; a collision is counted and retried once."""
+    """Runs work in the platform's scope, because a webhook names a call and no workspace. A collision is counted and
+    retried once."""
 
     pool: Pool
     metrics: WebhookMetrics
@@ -255,8 +256,13 @@ class EventRetry:
         self._sources: Mapping[str, WebhookSource[Any]] = {source.name: source for source in sources}
 
     async def run(self, now: datetime, limit: int) -> int:
-        """Retries up to `limit` open events that are due; returns how many. One that failed MAX_ATTEMPTS times is
-        closed with its last error. Raises Unavailable without a database: the others are due again later."""
+        """Retries up to `limit` open events that are due; returns how many.
+
+        An event that failed MAX_ATTEMPTS times is closed with its last error.
+
+        Raises:
+            Unavailable: The database is unavailable. The other events are due again later.
+        """
         events = await self._transactions.run(lambda db: claim_open_events(db, list(self._sources), now, limit))
 
         async def retry(event: OpenEvent) -> None:
@@ -274,22 +280,22 @@ class EventRetry:
         return list(groups.values())
 
     async def _retry(self, event: OpenEvent, now: datetime) -> None:
-        its = event.event
+        stored_event = event.event
         try:
-            await self._sources[its.source].retry(event, now)
+            await self._sources[stored_event.source].retry(event, now)
         except Unavailable:
             raise
         except Exception as error:  # the error of one event must not stop the others  # noqa: BLE001
             reason = type(error).__name__
-            log.error("webhook.failed", source=its.source, kind=its.event_type, **error_fields(error))
-            await self._transactions.run(lambda db: set_last_error(db, its.key, reason))
+            log.error("webhook.failed", source=stored_event.source, kind=stored_event.event_type, **error_fields(error))
+            await self._transactions.run(lambda db: set_last_error(db, stored_event.key, reason))
         if event.attempts >= MAX_ATTEMPTS:
             await self._close_failed(event, now)
 
     async def _close_failed(self, event: OpenEvent, now: datetime) -> None:
-        its = event.event
-        if await self._transactions.run(lambda db: close_failed(db, its.key, now)):
-            log.error("webhook.abandoned", source=its.source, kind=its.event_type)
+        stored_event = event.event
+        if await self._transactions.run(lambda db: close_failed(db, stored_event.key, now)):
+            log.error("webhook.abandoned", source=stored_event.source, kind=stored_event.event_type)
 
 
 async def _each(groups: Sequence[Sequence[OpenEvent]], work: Callable[[OpenEvent], Awaitable[None]]) -> None:
@@ -431,8 +437,8 @@ class CallRouting:
         return resumed, (lost_node,) if lost_node else ()
 
     async def note_loss(self, call: OpenCall, now: datetime) -> None:
-        """Stores that the call, which is over, ended with its node, if that is so. While Redis is unavailable nobody
-        knows."""
+        """Stores that a call, which is over, ended because its node was lost, if that is so. While Redis is
+        unavailable, that is unknown."""
         with suppress(BusUnavailable):
             if await self.services[MediaAssignment].is_lost(call.call_id, call.media_node, call.leg):
                 await self.transactions.run(lambda db: record_loss(db, call.call_id, call.leg, now))
@@ -441,8 +447,9 @@ class CallRouting:
         """Returns what a caller hears whose stream ended while Redis is unavailable; None for a call that is over and
         was not being transferred.
 
-        Without Redis nobody knows whether the conversation was complete or whom to transfer to, so the call is neither
-        resumed nor transferred. Recording this refusal does not end the call: media's event does when Redis is back.
+        Without Redis it is unknown whether the conversation was complete, and to whom to transfer the caller. So the
+        call is neither resumed nor transferred. Recording this refusal does not end the call: media's event does when
+        Redis is back.
 
         language: the agent's, where the carrier's request carries it; None loads it from the database."""
         if call is None or (call.status in FINAL and call.end_reason != "transferred"):

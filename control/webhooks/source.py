@@ -118,7 +118,7 @@ class WebhookSource(Generic[M]):
 
 @dataclass(frozen=True, slots=True)
 class WebhookRoute:
-    """An address beside the API's, for the API's document and its tests."""
+    """An address in addition to those of the API, for the API's document and its tests."""
 
     method: str
     path: str

@@ -178,7 +178,7 @@ class StripeEvents:
         self._inbox = parts.inbox
 
     async def receive(self, event: StripeEvent, now: datetime) -> web.Response:
-        """Stores an event with its job. Those without an effect are answered and not stored."""
+        """Stores an event with its job. Events without an effect are answered and not stored."""
         if event.subject is None:
             self._inbox.count("stripe", "other", "passed_over")
             return web.Response(status=200)

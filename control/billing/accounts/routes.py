@@ -24,11 +24,11 @@ from control.billing.accounts.service import (
     set_prepaid,
     set_tax_exempt,
 )
-from control.billing.fields import ADMIN_BILLING, BILLING, READERS, WRITERS, copy_fields
+from control.billing.fields import ADMIN_BILLING, BILLING, READERS, WRITERS
 from control.http.access import member
 from control.http.body import ONE_LINE, Body, ChangeBody, Currency, Money
 from control.http.context import AdminContext, MemberContext
-from control.http.fields import WorkspaceId
+from control.http.fields import WorkspaceId, copy_fields
 from control.http.pagination import Query
 from control.http.route import Route
 
@@ -105,17 +105,7 @@ async def change_billing_settings(context: MemberContext, body: BillingChange) -
 
 
 def to_settings(chosen: BillingSettings, account: BillingAccount) -> BillingSettingsView:
-    return BillingSettingsView(
-        usage_limit_monthly=chosen.usage_limit_monthly,
-        currency=account.currency,
-        alert_threshold_percentage=chosen.alert_threshold_percentage,
-        auto_pause_on_limit=chosen.auto_pause_on_limit,
-        payment_method_last4=chosen.payment_method_last4,
-        billing_email=chosen.billing_email,
-        legal_name=account.legal_name,
-        country=account.country,
-        tax_id=account.tax_id,
-    )
+    return copy_fields(BillingSettingsView, chosen, account)
 
 
 # --- For the staff -------------------------------------------------------------------------------------------------

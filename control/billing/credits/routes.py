@@ -10,11 +10,11 @@ from pydantic import Field
 from control.billing.accounts.service import load_account
 from control.billing.credits import queries, service
 from control.billing.credits.rules import CreditCategory, CreditGrant, CreditScope
-from control.billing.fields import ADMIN_BILLING, BILLING, WRITERS, Amount, Reason, VoidReason, copy_fields
+from control.billing.fields import ADMIN_BILLING, BILLING, WRITERS, Amount, Reason, VoidReason
 from control.http.access import member
 from control.http.body import Body, Currency, Money
 from control.http.context import AdminContext, MemberContext
-from control.http.fields import Id, WorkspaceId
+from control.http.fields import Id, WorkspaceId, copy_fields
 from control.http.pagination import UtcDatetime
 from control.http.route import Route
 from shared.ids import new_id

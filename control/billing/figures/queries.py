@@ -53,7 +53,7 @@ _WANTED: Final = "w.deleted_at IS NULL AND ($1::text IS NULL OR coalesce(o.statu
 
 
 async def select_overview(db: Connection, first: date) -> BillingOverview:
-    """Since that day (UTC), in the platform's currency."""
+    """Returns the overview since a day (UTC), in the platform's currency."""
     sums = await db.fetchrow(_SELECT_SUMS, first)
     resources = await db.fetch(_SELECT_RESOURCES, first)
     tiers = await db.fetch(_SELECT_TIERS, first)
@@ -73,7 +73,7 @@ async def select_overview(db: Connection, first: date) -> BillingOverview:
 async def select_balances(
     db: Connection, status: PaymentStatus | None, page: PageRequest
 ) -> ListPage[WorkspaceBalance]:
-    """Workspaces, newest first. Raises Invalid (code cursor_unknown)."""
+    """Returns workspaces, the newest first. Raises Invalid (code cursor_unknown)."""
     clause = await _ORDER.make_clause(db, page, (status,))
     currency = len(clause.values) + 1
     rows = await db.fetch(
@@ -151,26 +151,26 @@ _SUM_PRICES: Final = f"""
 
 
 async def sum_platform_days(db: Connection, column: Column, first: date) -> Decimal:
-    """The roll-ups' sum since that day (UTC)."""
+    """Returns the roll-ups' sum since a day (UTC)."""
     total: Decimal = await db.fetchval(f"SELECT coalesce(sum({column}), 0) FROM platform_daily WHERE day >= $1", first)
     return total
 
 
 async def sum_ledger(db: Connection, column: Column, first: date) -> list[FigurePart]:
-    """The ledger's sums since that day (UTC) by resource; reads all rows. Prices in another currency are converted by
-    the rate that held when their day began."""
+    """Returns the ledger's sums since a day (UTC), by resource; reads all rows. Prices in another currency are
+    converted by the rate at the begin of their day."""
     rows = await (db.fetch(_SUM_COSTS, first) if column == "cost" else db.fetch(_SUM_PRICES, first, CURRENCY))
     return [FigurePart(**row) for row in rows]
 
 
 async def select_mrr(db: Connection) -> Decimal:
-    """The fees of all active workspaces."""
+    """Returns the sum of the fees of all active workspaces."""
     total: Decimal = await db.fetchval(f"SELECT coalesce(sum(fee), 0) FROM ({_ACTIVE_FEES}) f", CURRENCY)
     return total
 
 
 async def select_fees(db: Connection) -> list[FigurePart]:
-    """The fees of active workspaces by tier."""
+    """Returns the fees of active workspaces by tier."""
     rows = await db.fetch(
         f"""
         SELECT tier_name AS name, count(*) AS rows, sum(fee) AS amount
@@ -188,7 +188,7 @@ _UNITS: Final = {"stt": ("minute", 60_000), "tts": ("thousand_characters", 1_000
 
 
 async def select_provider_costs(db: Connection, first: date) -> list[ProviderRoleCost]:
-    """By provider and role since a day, test calls included. Needs platform scope."""
+    """Returns costs by provider and role since a day (UTC), with test calls. Needs platform scope."""
     rows = await db.fetch(
         """
         SELECT provider, resource_type AS role, coalesce(sum(cost), 0) AS cost, sum(quantity) AS quantity,

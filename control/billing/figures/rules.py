@@ -11,8 +11,8 @@ from control.analytics.platform_figures.rules import RevenueParts
 
 @dataclass(frozen=True, slots=True)
 class ProviderRoleCost:
-    """What a provider cost in one role. unit, usage: None for a language model, whose units mix. unpriced: rows of the
-    ledger without a known cost, which `cost` lacks."""
+    """The cost of a provider in one role. unit, usage: None for a language model, which has several units. unpriced:
+    number of ledger rows with an unknown cost, which is not in `cost`."""
 
     provider: str
     role: str
@@ -24,7 +24,7 @@ class ProviderRoleCost:
 
 @dataclass(frozen=True, slots=True)
 class TierRevenue:
-    """What the workspaces that have a tier were charged. workspaces: not deleted ones."""
+    """The revenue of a tier's workspaces. workspaces: number, without deleted ones."""
 
     tier: str
     workspaces: int
@@ -49,7 +49,7 @@ class BillingOverview:
 
 @dataclass(frozen=True, slots=True)
 class WorkspaceBalance:
-    """What a workspace owes. balance: what is open of its invoices. last_payment: when money last came in."""
+    """What a workspace owes. balance: the open amount of its invoices. last_payment: the time of its latest payment."""
 
     workspace_id: UUID
     name: str
@@ -61,7 +61,7 @@ class WorkspaceBalance:
 
 @dataclass(frozen=True, slots=True)
 class FigurePart:
-    """What a figure is the sum of. rows: of the ledger, or workspaces."""
+    """A part of a figure. rows: number of ledger rows or of workspaces."""
 
     name: str
     rows: int

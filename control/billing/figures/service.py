@@ -1,4 +1,4 @@
-"""Figures of billing for the staff, and the ledger's rows behind them and behind lines of invoices.
+"""Explains figures and lines of invoices by the rows behind them, and lists costs and balances.
 
 All functions need platform scope.
 """
@@ -29,8 +29,8 @@ _ZERO: Final = Decimal(0)
 
 @dataclass(frozen=True, slots=True)
 class LineExplanation:
-    """ledger: the rows behind the line, by price version. billed: what all invoices billed of them; of a tax line, and
-    then `ledger` is empty, what the other lines of its invoice come to."""
+    """The rows behind a line of an invoice. ledger: by price version; empty for a tax line. billed: what all invoices
+    billed of these rows; for a tax line, the sum of the invoice's other lines."""
 
     invoice: Invoice
     line: InvoiceLine
@@ -39,13 +39,13 @@ class LineExplanation:
 
     @property
     def difference(self) -> Decimal:
-        """What came to the ledger and is billed by no invoice yet; 0 for a tax line."""
+        """The amount in the ledger that no invoice has billed yet; 0 for a tax line."""
         return _ZERO if self.line.kind == "tax" else sum((row.price for row in self.ledger), _ZERO) - self.billed
 
 
 @dataclass(frozen=True, slots=True)
 class FigureExplanation:
-    """shown: the figure of the dashboard, from roll-ups. parts: what it is the sum of, from the records themselves."""
+    """A figure of the dashboard. shown: as the dashboard has it, from roll-ups. parts: its parts, from the records."""
 
     name: FigureName
     shown: Decimal
@@ -53,13 +53,13 @@ class FigureExplanation:
 
     @property
     def difference(self) -> Decimal:
-        """What the records have more; it goes away with the next roll-up. To six places: roll-ups round each converted
-        day of a workspace to nine."""
+        """What the records have more than the dashboard, until the next roll-up. It has six decimal places, because
+        roll-ups round each converted day of a workspace to nine."""
         return round(sum((part.amount for part in self.parts), _ZERO) - self.shown, 6)
 
 
 async def explain_line(db: Connection, line_id: UUID) -> LineExplanation:
-    """Raises NotFound (code line_not_found)."""
+    """Explains a line of an invoice. Raises NotFound (code line_not_found)."""
     found = await invoices_queries.select_line(db, line_id)
     if found is None:
         raise NotFound("There is no such line of an invoice.", code="line_not_found")
@@ -78,7 +78,7 @@ async def explain_line(db: Connection, line_id: UUID) -> LineExplanation:
 
 
 async def explain_figure(db: Connection, name: FigureName, now: datetime) -> FigureExplanation:
-    """A figure of the dashboard's month (UTC) up to now."""
+    """Explains a figure of the dashboard, for the month (UTC) up to now."""
     if name == "mrr":
         parts = await queries.select_fees(db)
         return FigureExplanation(name, await queries.select_mrr(db), parts)
@@ -89,7 +89,7 @@ async def explain_figure(db: Connection, name: FigureName, now: datetime) -> Fig
 
 
 async def list_provider_costs(db: Connection, period: Period, now: datetime) -> list[ProviderRoleCost]:
-    """By provider and role in a calendar period (UTC) up to now, test calls included. Needs platform scope."""
+    """Returns costs by provider and role in a calendar period (UTC) up to now, with test calls."""
     first = first_day(period, now.astimezone(UTC).date())
     return await queries.select_provider_costs(db, first)
 
@@ -97,7 +97,7 @@ async def list_provider_costs(db: Connection, period: Period, now: datetime) -> 
 async def list_workspace_balances(
     db: Connection, status: PaymentStatus | None, *, page: PageRequest
 ) -> ListPage[WorkspaceBalance]:
-    """Workspaces, newest first. Raises Invalid (code cursor_unknown)."""
+    """Returns workspaces with their balances, the newest first. Raises Invalid (code cursor_unknown)."""
     found = await queries.select_balances(db, status, page)
     if page.cursor is not None:
         return found

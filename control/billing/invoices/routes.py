@@ -11,7 +11,7 @@ from uuid import UUID
 
 from pydantic import Field, StringConstraints
 
-from control.billing.fields import ADMIN_BILLING, BILLING, READERS, WRITERS, copy_fields
+from control.billing.fields import ADMIN_BILLING, BILLING, READERS, WRITERS
 from control.billing.invoices import queries, service
 from control.billing.invoices.links import InvoiceLinks
 from control.billing.invoices.rules import (
@@ -34,7 +34,7 @@ from control.http.access import OPEN, member
 from control.http.after_commit import AfterCommit
 from control.http.body import ONE_LINE, Body, Currency, Money
 from control.http.context import AdminContext, Context, MemberContext
-from control.http.fields import Id, InvoiceId, WorkspaceId
+from control.http.fields import Id, InvoiceId, WorkspaceId, copy_fields
 from control.http.file_response import FileResponse
 from control.http.json_or_pdf import JsonOrPdf
 from control.http.pagination import ListAnswer, ListQuery, UtcDatetime, page_fields
@@ -329,7 +329,7 @@ async def add_tax_rate(context: AdminContext, body: TaxRateBody) -> TaxRateAnswe
 
 
 def _to_tax_rate(rate: TaxRate) -> TaxRateView:
-    return TaxRateView(**{name: getattr(rate, name) for name in TaxRateView.__slots__})
+    return copy_fields(TaxRateView, rate)
 
 
 ROUTES: tuple[Route, ...] = (

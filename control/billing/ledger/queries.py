@@ -45,8 +45,8 @@ _INSERT: Final = """
 _PLAIN: Final = (
     "workspace_id", "call_id", "agent_id", "at", "resource_type", "provider", "vendor", "model", "quantity", "unit",
 )  # fmt: skip
-# The tier of the workspaces $2 at the times $3, by call $1, and their currency; the tier of now where no change is
-# recorded before.
+# The tier of the workspaces $2 at the times $3, by call $1, and their currency. Without a recorded change before that
+# time, it is the present tier.
 _SELECT_TIERS: Final = """
     SELECT asked.call_id, coalesce(
         (SELECT c.tier_name FROM workspace_changes c WHERE c.workspace_id = asked.workspace_id AND c.at <= asked.at
@@ -55,7 +55,7 @@ _SELECT_TIERS: Final = """
     LEFT JOIN workspaces w ON w.id = asked.workspace_id
     LEFT JOIN billing_accounts a ON a.workspace_id = asked.workspace_id
 """
-# What is booked of the minutes of calls $1, whose rows are of the times $2.
+# The booked minutes and telephony of calls $1, whose rows have the times $2.
 _SELECT_BOOKED: Final = f"""
     SELECT call_id, resource_type, sum(quantity) AS quantity, coalesce(sum(cost), 0) AS cost,
            coalesce(sum(price), 0) AS price, count(*) AS rows,
@@ -91,7 +91,7 @@ _COUNT_UNPRICED: Final = """
 
 
 async def insert_rows(db: Connection, rows: Sequence[LedgerRow]) -> None:
-    """Inserts rows; one of an event that has a row already, or with the id and time of one, is left out."""
+    """Inserts rows, except for those whose event, or whose id and time, have a row already."""
     if not rows:
         return
     plain: list[list[Any]] = [[getattr(row, name) for row in rows] for name in _PLAIN]
@@ -111,7 +111,7 @@ async def insert_rows(db: Connection, rows: Sequence[LedgerRow]) -> None:
 
 
 async def select_call_tiers(db: Connection, calls: Iterable[FinishedCall]) -> dict[UUID, CallTier]:
-    """The tier of each call's workspace when the call was created."""
+    """Returns the tier of each call's workspace when the call was created."""
     wanted = list(calls)
     rows = await db.fetch(
         _SELECT_TIERS,
@@ -124,7 +124,7 @@ async def select_call_tiers(db: Connection, calls: Iterable[FinishedCall]) -> di
 
 
 async def select_booked(db: Connection, calls: Iterable[FinishedCall]) -> dict[tuple[UUID, str], BookedAmounts]:
-    """What is booked of the calls' minutes and telephony, by call and kind. The calls must be locked."""
+    """Returns the booked minutes and telephony of calls, by call and kind. The calls must be locked."""
     wanted = list(calls)
     found = await db.fetch(_SELECT_BOOKED, [call.call_id for call in wanted], [call.at for call in wanted])
     return {
@@ -136,17 +136,17 @@ async def select_booked(db: Connection, calls: Iterable[FinishedCall]) -> dict[t
 
 
 async def select_charged(db: Connection, call_ids: Iterable[UUID]) -> dict[UUID, Decimal]:
-    """What these calls are charged, as far as it is known."""
+    """Returns the known charges of these calls."""
     return {row["call_id"]: row["price"] for row in await db.fetch(_SELECT_CHARGED, list(call_ids))}
 
 
 async def select_costs(db: Connection, workspace_id: UUID, call_id: UUID) -> list[ResourceCost]:
-    """What a call consumed so far, by resource."""
+    """Returns what a call consumed so far, by resource."""
     return [ResourceCost(**row) for row in await db.fetch(_SELECT_COSTS, call_id, workspace_id)]
 
 
 async def count_unpriced(db: Connection, since: datetime) -> list[UnpricedUsage]:
-    """Usage since that moment whose cost or price is unknown. Needs platform scope."""
+    """Returns usage since a moment with an unknown cost or price. Needs platform scope."""
     return [UnpricedUsage(**row) for row in await db.fetch(_COUNT_UNPRICED, since)]
 
 
@@ -170,7 +170,7 @@ _SUM_ROWS: Final = """
 
 
 async def insert_charges(db: Connection, workspace_id: UUID, charges: Sequence[PeriodCharge]) -> None:
-    """Adds a row for each; our cost of them is 0, but a number's, which is its price."""
+    """Inserts the rows of a period's charges."""
     if not charges:
         return
     await db.execute(
@@ -196,8 +196,8 @@ async def sum_rows(
     resource_type: str | None = None,
     line_id: UUID | None = None,
 ) -> list[LedgerSum]:
-    """What customers pay, from (inclusive) to (exclusive), by resource and price version. line_id: only rows that
-    closing a period added for this line of an invoice."""
+    """Returns what customers pay, from (inclusive) to (exclusive), by resource and price version. line_id: only rows
+    that the closing of a period added for this line of an invoice."""
     rows = await db.fetch(
         _SUM_ROWS, workspace_id, since, until, resource_type, None if line_id is None else str(line_id)
     )
@@ -240,7 +240,7 @@ _SUM_DAYS: Final = """
 async def sum_minutes(
     db: Connection, workspace_id: UUID, parts: Sequence[tuple[datetime, datetime]]
 ) -> list[SegmentUsage]:
-    """The sums of the workspace's call minutes in each part: from (inclusive), to (exclusive)."""
+    """Returns the sums of the workspace's call minutes in each part: from (inclusive), to (exclusive)."""
     rows = await db.fetch(_SUM_MINUTES, workspace_id, [since for since, _ in parts], [until for _, until in parts])
     return [SegmentUsage(**row) for row in rows]
 
@@ -248,8 +248,8 @@ async def sum_minutes(
 async def sum_slices(
     db: Connection, workspace_id: UUID, slices: Sequence[tuple[datetime, datetime]]
 ) -> list[SegmentUsage]:
-    """The workspace's call minutes in each slice: from (inclusive), to (exclusive). Slices that begin or end within a
-    quarter of an hour are read from the ledger."""
+    """Returns the workspace's call minutes in each slice: from (inclusive), to (exclusive). Slices that begin or end
+    within a quarter of an hour are read from the ledger."""
     whole = [part for part in slices if all(map(_is_aligned, part))]
     rows = await db.fetch(_SUM, workspace_id, [since for since, _ in whole], [until for _, until in whole])
     sums = {part: SegmentUsage(**row) for part, row in zip(whole, rows, strict=True)}
@@ -264,6 +264,6 @@ def _is_aligned(moment: datetime) -> bool:
 
 
 async def sum_days(db: Connection, workspace_id: UUID, spans: Sequence[tuple[date, date]]) -> list[SegmentUsage]:
-    """The workspace's call minutes in each span of days (UTC), first and last one included."""
+    """Returns the workspace's call minutes in each span of days (UTC), both ends inclusive."""
     rows = await db.fetch(_SUM_DAYS, workspace_id, [first for first, _ in spans], [last for _, last in spans])
     return [SegmentUsage(**row) for row in rows]

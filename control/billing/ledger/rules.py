@@ -18,15 +18,18 @@ _ZERO: Final = Decimal(0)
 
 # --- Rows ----------------------------------------------------------------------------------------------------------
 Entry = Literal["usage", "adjustment"]
-# Carriers bill a begun minute as a whole one (Twilio, "Programmable Voice pricing": rounded up to the next minute).
+# Carriers bill each begun minute as a whole minute (Twilio, "Programmable Voice pricing": rounded up to the next
+# minute).
 CARRIER_MINUTE_S: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
 class UsageEvent:
-    """An event of usage that was not stored before. call_id: None for what no call used. at: the event's own time. seq:
-    None for what is not of media's events. purpose: as in LedgerRow. id: of its row, where it may be recorded twice;
-    None: a new one."""
+    """An event of usage that is not stored yet.
+
+    call_id: None for usage outside of calls. at: the time of the event. seq: None for usage that media did not report.
+    purpose: as in LedgerRow. id: of the row, if the event may be recorded twice; None: a new id.
+    """
 
     call_id: UUID | None
     workspace_id: UUID
@@ -40,9 +43,11 @@ class UsageEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FinishedCall:
-    """A call that is over. at: its creation, which decides the prices and the day. seconds: connected. carrier_cost:
-    what the carrier reported for the whole call in US dollars; None before it did. has_estimated_cost: a part of
-    carrier_cost is our estimate."""
+    """A call that is over.
+
+    at: its creation, which determines prices and day. seconds: connected. carrier_cost: as the carrier reported it for
+    the whole call, in US dollars; None before the report. has_estimated_cost: a part of carrier_cost is our estimate.
+    """
 
     call_id: UUID
     workspace_id: UUID
@@ -58,7 +63,7 @@ class FinishedCall:
 
 @dataclass(frozen=True, slots=True)
 class CallTier:
-    """By which prices a call is charged. name: None for a workspace that is gone."""
+    """The tier whose prices apply to a call. name: None for a purged workspace."""
 
     name: str | None
     currency: str
@@ -66,9 +71,12 @@ class CallTier:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerRow:
-    """A row of usage_records. seq: of its event; None without one. price: the customer's, in the workspace's
-    currency. purpose: `analysis` of what was used for a call that was over, `embedding` for vectors of documents and
-    questions; empty for the conversation. id: None: a new one."""
+    """A row of usage_records.
+
+    seq: of its event; None without an event. price: for the customer, in the workspace's currency. purpose: `analysis`
+    for usage after the call, `embedding` for vectors of documents and questions, empty for the conversation. id: None
+    for a new id.
+    """
 
     workspace_id: UUID
     call_id: UUID | None
@@ -91,7 +99,7 @@ class LedgerRow:
 
 @dataclass(frozen=True, slots=True)
 class BookedAmounts:
-    """The sums of a call's rows of one kind. rows: their number. is_settled: cost and price are known."""
+    """The sums of a call's rows of one kind. rows: number of rows. is_settled: cost and price are known."""
 
     quantity: Decimal = Decimal(0)
     cost: Decimal = Decimal(0)
@@ -104,8 +112,8 @@ NOTHING_BOOKED: Final = BookedAmounts()
 
 
 def make_usage_row(event: UsageEvent, prices: PriceList) -> LedgerRow:
-    """Customers pay minutes, so its price is 0. Under a workspace's own key its cost is 0, too: the vendor bills the
-    workspace."""
+    """Makes the row of an event. Its price is 0, because customers pay minutes. With a workspace's own key its cost is
+    0, too, because the vendor bills the workspace."""
     used = event.usage
     wanted = Consumption("cost", used.provider, used.resource_type, used.model, used.unit, used.quantity)
     return LedgerRow(
@@ -129,15 +137,16 @@ def make_usage_row(event: UsageEvent, prices: PriceList) -> LedgerRow:
 
 
 def make_minutes_row(call: FinishedCall, tier: CallTier, prices: PriceList, booked: BookedAmounts) -> LedgerRow | None:
-    """What the customer pays for the call's time, by the workspace's tier; test calls are not charged. None: nothing
-    changed since the rows that are booked."""
+    """Makes the row of what the customer pays for the call's time, by the workspace's tier; test calls are free.
+    Returns None if the booked rows are up to date."""
     used = Consumption("price", tier.name or "", "call_minutes", "", "second", call.seconds, tier.currency)
     price = ZERO if call.is_test else prices.calculate(used, call.at)
     return _adjust(_call_row(call, "call_minutes", cost=ZERO, price=price), booked)
 
 
 def make_telephony_row(call: FinishedCall, prices: PriceList, booked: BookedAmounts) -> LedgerRow | None:
-    """What the carrier costs us: what it reported, else by its price for each begun minute. None: nothing changed."""
+    """Makes the row of the carrier's cost: as reported, else by its price for each begun minute. Returns None if the
+    booked rows are up to date."""
     billed_s = -(-call.seconds // CARRIER_MINUTE_S) * CARRIER_MINUTE_S
     used = Consumption("cost", call.carrier, "telephony", call.direction, "second", billed_s)
     cost = prices.calculate(used, call.at)
@@ -150,7 +159,7 @@ def make_telephony_row(call: FinishedCall, prices: PriceList, booked: BookedAmou
 def _call_row(
     call: FinishedCall, role: Role, *, cost: Amount, price: Amount, provider: str = "", model: str = ""
 ) -> LedgerRow:
-    """The row of the whole call, as if nothing was booked yet."""
+    """Makes the row of the whole call, without regard to booked rows."""
     return LedgerRow(
         workspace_id=call.workspace_id,
         call_id=call.call_id,
@@ -167,9 +176,9 @@ def _call_row(
 
 
 def _adjust(whole: LedgerRow, booked: BookedAmounts) -> LedgerRow | None:
-    """The row that makes the call's sums those of `whole`; None: they are.
+    """Returns the row that changes the call's sums into those of `whole`; None if they are equal.
 
-    The difference of the rounded sums is taken, not the amount of the difference, so that no rounding adds up.
+    Its amounts are differences of rounded sums, so that rounding errors do not add up.
     """
     row = LedgerRow(
         **{name: getattr(whole, name) for name in LedgerRow.__slots__ if name not in _DIFFERENCES},
@@ -192,8 +201,8 @@ def _subtract(whole: Amount, booked: Decimal) -> Amount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PeriodCharge:
-    """A row that the closing of a period adds to the ledger. at: within the period that it is for. line_id: of the
-    invoice's line. price: exact, nine decimal places."""
+    """A row that the closing of a period adds to the ledger. at: within the billed period. line_id: of the invoice's
+    line. price: exact, nine decimal places."""
 
     at: datetime
     resource_type: str
@@ -208,8 +217,8 @@ class PeriodCharge:
 # --- Sums ----------------------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class ResourceCost:
-    """What a call consumed of one resource. cost: ours; price: the customer's, in the workspace's currency; None:
-    unknown. estimated: counted by us at least in part, because the provider did not."""
+    """What a call consumed of one resource. cost: for us; price: for the customer, in the workspace's currency; None:
+    unknown. estimated: at least a part was counted by us instead of the provider."""
 
     resource_type: Role
     provider: str
@@ -223,13 +232,14 @@ class ResourceCost:
 
     @property
     def currency(self) -> str:
-        """Of the cost."""
+        """The currency of the cost."""
         return CURRENCY
 
 
 @dataclass(frozen=True, slots=True)
 class SegmentUsage:
-    """The sums of a segment. unpriced: rows whose price is unknown, which `price` lacks."""
+    """The sums of call minutes in a time span. unpriced: number of rows with an unknown price, which is not in
+    `price`."""
 
     seconds: Decimal = _ZERO
     price: Decimal = _ZERO
@@ -238,7 +248,7 @@ class SegmentUsage:
 
 @dataclass(frozen=True, slots=True)
 class LedgerSum:
-    """Rows of the ledger of one resource and price version. price: what is known; unpriced: rows without."""
+    """The sum of ledger rows with one resource and price version. unpriced: number of rows with an unknown price."""
 
     resource_type: str
     unit: str

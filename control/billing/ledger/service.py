@@ -1,4 +1,4 @@
-"""Writes what calls consumed into the ledger, in the transaction that stored the fact, and reads it by call."""
+"""Writes usage into the ledger, in the transaction that stored the usage, and reads it by call."""
 
 from collections.abc import Sequence
 from datetime import UTC
@@ -23,8 +23,8 @@ from control.db.pool import Connection
 
 
 async def record_usage(db: Connection, events: Sequence[UsageEvent]) -> None:
-    """Adds a priced row for each event. They must be new, and their calls locked; the caller marks their days. Needs
-    platform scope."""
+    """Adds a priced row for each event. The events must be new, and their calls locked. The caller marks the days for
+    the roll-ups. Needs platform scope."""
     if not events:
         return
     providers = (event.usage.provider for event in events)
@@ -33,9 +33,9 @@ async def record_usage(db: Connection, events: Sequence[UsageEvent]) -> None:
 
 
 async def record_minutes(db: Connection, calls: Sequence[FinishedCall]) -> dict[UUID, Decimal]:
-    """Brings the ledger's minutes and telephony of these calls up to date; returns what each is charged in all.
+    """Brings the ledger's minutes and telephony of calls up to date; returns the whole charge of each call.
 
-    The calls must be locked. Repeated with the same facts it adds nothing. Needs platform scope.
+    The calls must be locked. A repetition with the same facts adds nothing. Needs platform scope.
     """
     tiers = await queries.select_call_tiers(db, calls)
     prices = PriceList(
@@ -54,7 +54,7 @@ async def record_minutes(db: Connection, calls: Sequence[FinishedCall]) -> dict[
 
 
 async def list_call_costs(db: Connection, workspace_id: UUID, call_id: UUID) -> list[ResourceCost]:
-    """What a call consumed so far, by resource."""
+    """Returns what a call consumed so far, by resource."""
     return await queries.select_costs(db, workspace_id, call_id)
 
 

@@ -25,7 +25,7 @@ VENDOR: Final = "openai"  # whose API it speaks
 
 
 def make_record_embedding_job(pool: Pool) -> JobHandler:
-    """Job `billing.record_embedding`."""
+    """Makes the job `billing.record_embedding`."""
 
     async def run(payload: bytes) -> None:
         try:

@@ -13,7 +13,7 @@ from control.billing.limits.rules import MOST_ALERTS, AlertKind, SpendAlert
 from control.http.access import member
 from control.http.body import Currency, Money
 from control.http.context import MemberContext
-from control.http.fields import Id
+from control.http.fields import Id, copy_fields
 from control.http.route import Route
 
 
@@ -52,18 +52,7 @@ async def list_spend_alerts(context: MemberContext) -> SpendAlertList:
 
 
 def to_alert(alert: SpendAlert, currency: str) -> SpendAlertView:
-    """An alert as the API shows it."""
-    return SpendAlertView(
-        id=alert.id,
-        kind=alert.kind,
-        at=alert.at,
-        usage_limit=alert.usage_limit,
-        spent=alert.spent,
-        currency=currency,
-        alert_threshold_percentage=alert.threshold_percentage,
-        ends_calls=alert.ends_calls,
-        period_start=alert.period_start,
-    )
+    return copy_fields(SpendAlertView, alert, currency=currency, alert_threshold_percentage=alert.threshold_percentage)
 
 
 ROUTES: tuple[Route, ...] = (

@@ -12,7 +12,7 @@ from control.billing.periods.service import list_periods, set_currency
 from control.http.access import member
 from control.http.body import Body, Currency, CurrencyCode, Money
 from control.http.context import AdminContext, MemberContext
-from control.http.fields import Id, WorkspaceId
+from control.http.fields import Id, WorkspaceId, copy_fields
 from control.http.pagination import ListAnswer, ListQuery, page_fields
 from control.http.route import Route
 
@@ -52,16 +52,7 @@ async def list_billing_periods(context: MemberContext, query: ListQuery) -> Peri
 
 
 def to_period(period: PeriodSummary) -> PeriodView:
-    return PeriodView(
-        id=period.id,
-        period_start=period.period_start,
-        period_end=period.period_end,
-        total_amount=period.total_amount,
-        currency=period.currency,
-        status=period.status,
-        paid_at=period.paid_at,
-        stripe_invoice_id=period.stripe_invoice_id,
-    )
+    return copy_fields(PeriodView, period)
 
 
 # --- For the staff -------------------------------------------------------------------------------------------------

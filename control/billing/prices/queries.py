@@ -22,7 +22,7 @@ from control.platform.rules import CURRENCY
 # --- price_versions ------------------------------------------------------------------------------------------------
 _KEY: Final = "side, provider, role, model, unit, currency"
 _VERSION: Final = f"id, {_KEY}, price, valid_from"
-# The newest version of each key, also one that does not hold yet; $1: only of this provider, if not null.
+# The newest version of each key, also if it begins later. $1: only of this provider, if not null.
 _SELECT_NEWEST: Final = f"""
     SELECT DISTINCT ON ({_KEY}) {_VERSION}, source FROM price_versions
     WHERE $1::text IS NULL OR provider = $1 ORDER BY {_KEY}, valid_from DESC
@@ -30,12 +30,12 @@ _SELECT_NEWEST: Final = f"""
 
 
 async def lock_prices(db: Connection) -> None:
-    """Makes other changes of prices wait until the transaction ends; reads do not wait."""
+    """Blocks other changes of prices until the transaction ends; reads do not wait."""
     await db.execute("SELECT pg_advisory_xact_lock(hashtext('price_versions'))")
 
 
 async def select_versions(db: Connection, side: Side, providers: Iterable[str]) -> list[PriceVersion]:
-    """All versions of these providers' costs, or of these tiers' prices in all currencies."""
+    """Returns all versions of these providers' costs, or of these tiers' prices in all currencies."""
     rows = await db.fetch(
         f"SELECT {_VERSION} FROM price_versions WHERE side = $1 AND provider = ANY($2::text[])",
         side,
@@ -45,13 +45,13 @@ async def select_versions(db: Connection, side: Side, providers: Iterable[str]) 
 
 
 async def select_newest(db: Connection, provider: str | None = None) -> list[StoredPrice]:
-    """The newest version of each price, also one that does not hold yet. provider: only of this one."""
+    """Returns the newest version of each price, also if it begins later. provider: only prices of this provider."""
     rows = await db.fetch(_SELECT_NEWEST, provider)
     return [StoredPrice(_version(row), row["source"]) for row in rows]
 
 
 async def insert_versions(db: Connection, prices: Sequence[NewPrice], now: datetime) -> None:
-    """Prices must be locked."""
+    """Inserts versions. Prices must be locked."""
     keys = [price.key for price in prices]
     await db.execute(
         f"""
@@ -69,18 +69,18 @@ async def insert_versions(db: Connection, prices: Sequence[NewPrice], now: datet
 
 
 def _version(row: Any) -> PriceVersion:
-    """The table writes currencies in upper case."""
+    """Makes a version of a row. The table has currencies in upper case."""
     key = PriceKey(**{**{name: row[name] for name in PriceKey.__slots__}, "currency": row["currency"].lower()})
     return PriceVersion(row["id"], key, row["price"], row["valid_from"])
 
 
 # --- plan_versions -------------------------------------------------------------------------------------------------
-# Versions of one currency; more would be a fault of whoever opens them.
+# Maximum number of versions that are read.
 MOST_VERSIONS = 10_000
 
 
 async def select_plans(db: Connection, currency: str) -> list[PlanVersion]:
-    """All versions of all tiers in one currency."""
+    """Returns the plan versions of all tiers in one currency."""
     rows = await db.fetch(
         "SELECT id, tier_name, monthly_fee, included_minutes, currency, valid_from FROM plan_versions "
         "WHERE currency = $1 ORDER BY valid_from, id LIMIT $2",
@@ -91,7 +91,7 @@ async def select_plans(db: Connection, currency: str) -> list[PlanVersion]:
 
 
 async def insert_plans(db: Connection, plans: Iterable[PlanVersion], now: datetime) -> None:
-    """Inserts versions; their ids are not used."""
+    """Inserts plan versions; their ids are ignored."""
     await db.executemany(
         "INSERT INTO plan_versions (tier_name, monthly_fee, included_minutes, currency, valid_from, created_at) "
         "VALUES ($1, $2, $3, $4, $5, $6)",
@@ -114,14 +114,14 @@ _SELECT_PLANS: Final = """
 
 @dataclass(frozen=True, slots=True)
 class TierPlan:
-    """A tier's prices in one currency, with the minutes that its fee includes."""
+    """A tier's prices in one currency, with its included minutes."""
 
     price: TierPrice
     included_minutes: int
 
 
 async def select_tier_plans(db: Connection) -> list[TierPlan]:
-    """What each tier costs in each currency in which it has a price."""
+    """Returns the prices of each tier in each of its currencies."""
     rows = await db.fetch(_SELECT_PLANS, CURRENCY)
     return [
         TierPlan(
@@ -133,7 +133,7 @@ async def select_tier_plans(db: Connection) -> list[TierPlan]:
 
 
 async def select_tier_prices(db: Connection) -> Sequence[TierPrice]:
-    """What tiers cost in other currencies than the platform's, by tier and currency."""
+    """Returns the prices of tiers in other currencies than the platform's, by tier and currency."""
     rows = await db.fetch(
         "SELECT tier_name, currency, monthly_fee, price_per_minute FROM tier_prices "
         "ORDER BY tier_name, currency LIMIT 10000"
@@ -142,7 +142,7 @@ async def select_tier_prices(db: Connection) -> Sequence[TierPrice]:
 
 
 async def upsert_tier_price(db: Connection, price: TierPrice, now: datetime) -> None:
-    """The tier must exist."""
+    """Inserts or replaces a tier's price. The tier must exist."""
     await db.execute(
         "INSERT INTO tier_prices (tier_name, currency, monthly_fee, price_per_minute, updated_at) "
         "VALUES ($1, $2, $3, $4, $5) ON CONFLICT (tier_name, currency) DO UPDATE "
@@ -152,17 +152,17 @@ async def upsert_tier_price(db: Connection, price: TierPrice, now: datetime) -> 
 
 
 # --- exchange_rates ------------------------------------------------------------------------------------------------
-# Versions of one currency: a rate a day for 27 years.
+# Maximum number of rates of a currency: a rate a day for 27 years.
 MOST_RATES: Final = 10_000
 
 
 async def load_rates(db: Connection, currency: str) -> RateHistory:
-    """All rates of a currency."""
+    """Returns the exchange rates of a currency."""
     return RateHistory(currency, [] if currency == CURRENCY else await select_exchange_rates(db, currency))
 
 
 async def select_exchange_rates(db: Connection, currency: str | None = None) -> list[ExchangeRate]:
-    """By currency, the newest first; the newest 10,000. currency: only of this one."""
+    """Returns the newest 10,000 exchange rates by currency, the newest first. currency: only rates of this currency."""
     rows = await db.fetch(
         "SELECT id, currency, usd, valid_from FROM exchange_rates WHERE $1::text IS NULL OR currency = $1 "
         "ORDER BY currency, valid_from DESC LIMIT $2",
@@ -173,7 +173,7 @@ async def select_exchange_rates(db: Connection, currency: str | None = None) -> 
 
 
 async def insert_exchange_rate(db: Connection, rate: ExchangeRate, now: datetime) -> ExchangeRate | None:
-    """Returns the rate with its id; None if there is one of this currency and time."""
+    """Inserts a rate; returns it with its id, or None if there is a rate of this currency and time."""
     row = await db.fetchrow(
         "INSERT INTO exchange_rates (currency, usd, valid_from, created_at) VALUES ($1, $2, $3, $4) "
         "ON CONFLICT DO NOTHING RETURNING id, currency, usd, valid_from",

@@ -1,4 +1,4 @@
-"""Prices: which version holds at a moment, and the amount of a quantity by it.
+"""Prices: the version that applies at a moment, and the amount of a quantity.
 
 An amount is price * quantity / the unit's size, computed exactly and rounded once, half to even, to the nine decimal
 places of the ledger's columns. What we pay is in the platform's currency, what customers pay in the workspace's.
@@ -20,7 +20,7 @@ from shared.events import UsageUnit
 _DIGITS: Final = 60
 
 # --- Versions of prices --------------------------------------------------------------------------------------------
-# What we pay, and what the customer pays.
+# cost: what we pay. price: what the customer pays.
 Side = Literal["cost", "price"]
 Role = Literal["stt", "llm", "tts", "telephony", "call_minutes"]
 PriceUnit = Literal[
@@ -32,7 +32,7 @@ PriceUnit = Literal[
     "million_completion_tokens",
 ]
 LedgerUnit = UsageUnit | Literal["second"]
-# The model of a price that holds for all models without one of their own.
+# The model of a price that applies to all models without a price of their own.
 ANY_MODEL: Final = "*"
 PRICE_UNITS: Final[Mapping[Role, tuple[PriceUnit, ...]]] = {
     "stt": ("minute",),
@@ -44,9 +44,10 @@ PRICE_UNITS: Final[Mapping[Role, tuple[PriceUnit, ...]]] = {
     "telephony": ("minute",),
     "call_minutes": ("minute",),
 }
-# By unit of the ledger: its size in the price's unit, and the units that it is priced by, first choice first. Tokens
-# that were read from a vendor's cache or are written to it cost as much as the others where they have no price of their
-# own: of the first too high an estimate is found, too low is not, and vendors without such a price bill the second so.
+# By unit of the ledger: how many of it are a unit of the price, and the price units in the order of preference. Without
+# a price of their own, tokens read from a vendor's cache or written to it cost as much as other tokens. For reads this
+# is the safe side, because a cost that is too high gets noticed; vendors without a price for writes bill them like
+# this.
 _PRICED_BY: Final[Mapping[LedgerUnit, tuple[int, tuple[PriceUnit, ...]]]] = {
     "ms": (60_000, ("minute",)),
     "second": (60, ("minute",)),
@@ -61,8 +62,8 @@ _PLACES: Final = Decimal("1e-9")
 
 @dataclass(frozen=True, slots=True)
 class PriceKey:
-    """What a price is for. provider: of a cost the provider or carrier; of a price the workspace's tier. currency: ISO
-    4217, lower case; costs are in the platform's."""
+    """Identifies a price. provider: for a cost, the provider or carrier; for a price, the workspace's tier. currency:
+    ISO 4217, lower case; costs are in the platform's currency."""
 
     side: Side
     provider: str
@@ -84,7 +85,7 @@ class PriceVersion:
 
 @dataclass(frozen=True, slots=True)
 class Consumption:
-    """A quantity to be priced. model: empty where there is none. currency: of the price."""
+    """A quantity to price. model: empty if there is no model. currency: of the price."""
 
     side: Side
     provider: str
@@ -97,7 +98,7 @@ class Consumption:
 
 @dataclass(frozen=True, slots=True)
 class Amount:
-    """Money in major units; None: unknown. version: the price version that it was computed by."""
+    """Money in major units; None: unknown. version: the id of the price version that gave the amount."""
 
     value: Decimal | None
     version: int | None = None
@@ -117,7 +118,7 @@ class PriceList:
         self._by_key = dict(by_key)
 
     def calculate(self, used: Consumption, at: datetime) -> Amount:
-        """The amount by the version that held at that moment; UNKNOWN without one."""
+        """Returns the amount by the version that applied at a moment; UNKNOWN without a version."""
         version = self._find(used, at)
         if version is None:
             return UNKNOWN
@@ -135,8 +136,8 @@ class PriceList:
 
 
 def candidate_keys(key: PriceKey) -> Iterator[PriceKey]:
-    """The keys whose prices hold for this one's usage, first choice first, which is the key itself; those of a model
-    come before those of any model."""
+    """Yields the keys whose prices apply to the usage of a key, in the order of preference, beginning with the key
+    itself. Prices of a model come before prices of any model."""
     units = next(units for _, units in _PRICED_BY.values() if units[0] == key.unit)
     for model in dict.fromkeys((key.model, ANY_MODEL)):
         for unit in units:
@@ -149,18 +150,18 @@ def _wanted_keys(used: Consumption) -> Iterator[PriceKey]:
 
 
 def round_amount(amount: Decimal, size: int = 1) -> Decimal:
-    """amount / size with nine decimal places, half to even."""
+    """Returns amount / size with nine decimal places, rounded half to even."""
     with localcontext(prec=_DIGITS):
         return (amount / size).quantize(_PLACES, ROUND_HALF_EVEN)
 
 
-# Where a price version comes from: the product's data, an operator, or a tier of the price list.
+# The origin of a price version: the data of the product, an operator, or a tier.
 Source = Literal["shipped", "operator", "tier"]
 
 
 @dataclass(frozen=True, slots=True)
 class StoredPrice:
-    """A version with its source."""
+    """A price version with its source."""
 
     version: PriceVersion
     source: Source
@@ -168,7 +169,7 @@ class StoredPrice:
 
 @dataclass(frozen=True, slots=True)
 class NewPrice:
-    """A version to insert."""
+    """A price version to insert."""
 
     key: PriceKey
     price: Decimal
@@ -191,7 +192,7 @@ class PlanVersion:
 
 @dataclass(frozen=True, slots=True)
 class TierPrice:
-    """What a tier costs in one currency, in major units. price_per_minute: beyond the included minutes."""
+    """The prices of a tier in one currency, in major units. price_per_minute: beyond the included minutes."""
 
     tier_name: str
     currency: str
@@ -208,13 +209,13 @@ class PlanHistory:
             self._by_tier[version.tier_name].append(version)
 
     def find(self, tier_name: str, at: datetime) -> PlanVersion | None:
-        """The version that held then; before the first one, the first."""
+        """Returns the version that applied at a moment; before the first version, the first."""
         versions = self._by_tier.get(tier_name, [])
         place = bisect_right(versions, at, key=lambda version: version.valid_from)
         return versions[max(place - 1, 0)] if versions else None
 
     def changes(self, tier_name: str, since: datetime, until: datetime) -> list[datetime]:
-        """When the tier's versions begin, between two moments."""
+        """Returns when versions of the tier begin, between two moments."""
         return [
             version.valid_from for version in self._by_tier.get(tier_name, []) if since < version.valid_from < until
         ]
@@ -223,7 +224,7 @@ class PlanHistory:
 # --- Currencies ----------------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class ExchangeRate:
-    """A version. usd: US dollars for one unit of the currency (ISO 4217, lower case)."""
+    """A version of an exchange rate. usd: US dollars for one unit of the currency (ISO 4217, lower case)."""
 
     id: int
     currency: str
@@ -232,15 +233,15 @@ class ExchangeRate:
 
 
 class RateHistory:
-    """The versions of one currency's rate; of the platform's own it is 1."""
+    """The versions of one currency's exchange rate; the rate of the platform's currency is 1."""
 
     def __init__(self, currency: str, versions: Iterable[ExchangeRate] = ()) -> None:
         self._currency = currency
         self._versions = sorted(versions, key=lambda version: version.valid_from)
 
     def find(self, at: datetime) -> Decimal:
-        """The rate that held then; before the first one, the first. Raises LookupError where there is none: an account
-        has only currencies that have one."""
+        """Returns the rate that applied at a moment; before the first version, the first. Raises LookupError without
+        any version; accounts have only currencies with a rate."""
         if self._currency == CURRENCY:
             return Decimal(1)
         if not self._versions:
@@ -249,7 +250,7 @@ class RateHistory:
         return self._versions[max(place - 1, 0)].usd
 
     def from_usd(self, amount: Decimal, at: datetime) -> Decimal:
-        """US dollars in the currency, nine decimal places. Raises LookupError."""
+        """Converts US dollars into the currency, with nine decimal places. Raises LookupError."""
         rate = self.find(at)
         if rate == 1:
             return amount
@@ -257,13 +258,13 @@ class RateHistory:
             return round_amount(amount / rate)
 
     def to_usd(self, amount: Decimal, at: datetime) -> Decimal:
-        """An amount of the currency in US dollars, nine decimal places. Raises LookupError."""
+        """Converts an amount of the currency into US dollars, with nine decimal places. Raises LookupError."""
         return round_amount(amount * self.find(at))
 
 
 # --- Costs as the staff write them ---------------------------------------------------------------------------------
 CostUnit = Literal["minute", "thousand_characters", "million_tokens"]
-# The price units of a language model, by the field that has the price.
+# The price units of a language model, by field of UnitCost.
 TOKEN_UNITS: Final[Mapping[str, PriceUnit]] = {
     "input": "million_prompt_tokens",
     "cached_input": "million_cached_tokens",

@@ -37,18 +37,18 @@ from control.voice.routing.rules import KINDS, Kind, ProviderOffer
 from shared.errors import Conflict, Invalid
 
 # --- Opening versions ----------------------------------------------------------------------------------------------
-# A price that replaces another holds from so long after the change on. The change is committed by then (a transaction
-# may wait for 30 s at most), so no event of the new price's time is priced by the old one.
+# How long after a change a price replaces another one. The change is committed by then (a transaction may wait for 30 s
+# at most), so that no event after this moment has the old price.
 LEAD: Final = timedelta(seconds=60)
-# Versions of one plan have different times.
+# Versions of one plan begin at different times.
 _TICK: Final = timedelta(microseconds=1)
 
 
 async def seed_prices(db: Connection, shipped: Iterable[Mapping[str, Any]], now: datetime) -> None:
-    """Opens versions of the prices that the product ships with, and of the tiers'; `migrate` calls this.
+    """Opens versions for changed prices of the product's data and of tiers; `migrate` calls this. Needs platform scope.
 
-    shipped: provider, role, model, unit, price each. A shipped price that did not change opens no version, and none
-    replaces what an operator set. Needs platform scope.
+    Args:
+        shipped: Each has provider, role, model, unit and price. They do not replace prices that an operator set.
     """
     await queries.lock_prices(db)
     prices = {_cost_key(price): Decimal(price["price"]) for price in shipped}
@@ -57,8 +57,8 @@ async def seed_prices(db: Connection, shipped: Iterable[Mapping[str, Any]], now:
 
 
 async def follow_tier_prices(db: Connection, now: datetime) -> None:
-    """Opens a version for each tier and currency whose price of a minute is not the newest version's, and a plan
-    version for each whose fee or included minutes are not. Needs platform scope."""
+    """Opens a version for each changed price of a minute, and a plan version for each changed fee or number of included
+    minutes. Needs platform scope."""
     await queries.lock_prices(db)
     tiers = await queries.select_tier_plans(db)
     await _follow_tier_plans(db, tiers, now)
@@ -67,7 +67,7 @@ async def follow_tier_prices(db: Connection, now: datetime) -> None:
 
 
 async def _follow_tier_plans(db: Connection, tiers: Sequence[TierPlan], now: datetime) -> None:
-    """A plan version begins at once: nothing but a later statement is computed by it."""
+    """Opens plan versions. They begin at once, because only later statements use them."""
     currencies = sorted({tier.price.currency for tier in tiers})
     plans = [plan for currency in currencies for plan in await queries.select_plans(db, currency)]
     newest = {(plan.tier_name, plan.currency): plan for plan in plans}
@@ -103,7 +103,7 @@ async def _open_versions(db: Connection, prices: Mapping[PriceKey, Decimal], sou
 
 
 def _begin(key: PriceKey, newest: Mapping[PriceKey, StoredPrice], now: datetime) -> datetime:
-    """When a new version begins: at once where nothing held before it, not even the price of any model."""
+    """Returns when a new version begins: at once, unless it replaces a price, also one of any model."""
     if key in newest:
         return max(now, newest[key].version.valid_from) + LEAD
     return now + LEAD if any(candidate in newest for candidate in candidate_keys(key)) else now
@@ -127,13 +127,13 @@ _SYSTEM: Final = Actor("system")
 async def set_costs(
     db: Connection, actor: Actor, prices: Mapping[PriceKey, Decimal], now: datetime
 ) -> list[StoredPrice]:
-    """As `set_cost`, of several prices. Raises Invalid."""
+    """Sets several prices like `set_cost`. Raises Invalid."""
     return [await set_cost(db, key, price, now, actor) for key, price in prices.items()]
 
 
 async def set_cost(db: Connection, key: PriceKey, price: Decimal, now: datetime, actor: Actor = _SYSTEM) -> StoredPrice:
-    """Opens a version of what a provider or carrier costs us, recorded in the audit log; returns the newest version,
-    which is the one before where the price is the same. Raises Invalid. Needs platform scope."""
+    """Opens a version of a cost of a provider or carrier, and records it in the audit log. Returns the newest version,
+    which is the previous one if the price is the same. Raises Invalid. Needs platform scope."""
     await _require_key(db, key)
     if not 0 <= price <= HIGHEST_PRICE or price != round(price, 9):
         raise Invalid(f"from 0 to {HIGHEST_PRICE} US dollars, with at most nine decimal places", param="price")
@@ -149,7 +149,7 @@ async def set_cost(db: Connection, key: PriceKey, price: Decimal, now: datetime,
 
 
 async def _require_key(db: Connection, key: PriceKey) -> None:
-    """Raises Invalid for a price that no usage would ever meet."""
+    """Raises Invalid for a price that applies to no usage."""
     if key.unit not in PRICE_UNITS[key.role]:
         raise Invalid(f"the price of {key.role} is per {' or '.join(PRICE_UNITS[key.role])}", param="unit")
     if key.role == "telephony":
@@ -173,12 +173,12 @@ def _audited(before: StoredPrice | None, after: StoredPrice) -> Change:
 
 
 async def list_prices(db: Connection, provider: str | None = None) -> list[StoredPrice]:
-    """The newest version of each price, also one that does not hold yet. Needs platform scope."""
+    """Returns the newest version of each price, also if it begins later. Needs platform scope."""
     return await queries.select_newest(db, provider)
 
 
 async def load_costs(db: Connection, providers: Iterable[str]) -> PriceList:
-    """All versions of these providers' costs, in US dollars. Needs platform scope."""
+    """Returns all versions of these providers' costs, in US dollars. Needs platform scope."""
     return PriceList(await queries.select_versions(db, "cost", providers))
 
 
@@ -189,13 +189,20 @@ HIGHEST_RATE: Final = Decimal(1_000_000)
 async def add_exchange_rate(
     db: Connection, actor: Actor, currency: str, usd: Decimal, valid_from: datetime | None, now: datetime
 ) -> ExchangeRate:
-    """Opens a version. valid_from: at least a minute from now, because a rate that holds is in use, and not before the
-    currency's first rate; None: as soon as possible, which is at once for a currency without any. Raises Invalid (codes
-    currency_fixed, valid_from_past), Conflict (code exchange_rate_exists)."""
+    """Opens a version of an exchange rate.
+
+    Args:
+        valid_from: At least a minute from now, because the present rate is in use, and not before the currency's first
+            rate. None: as soon as possible; at once for a currency without a rate.
+
+    Raises:
+        Invalid: Codes currency_fixed, valid_from_past.
+        Conflict: Code exchange_rate_exists.
+    """
     _require_other(currency)
     await queries.lock_prices(db)
     versions = await queries.select_exchange_rates(db, currency)
-    # What is earlier than the first rate is converted by it, and must not change.
+    # The first rate also converts what is earlier, which must not change.
     earliest = max(now + LEAD, versions[-1].valid_from) if versions else now
     if valid_from is not None and valid_from < earliest:
         raise Invalid(
@@ -212,14 +219,14 @@ async def add_exchange_rate(
 
 
 async def list_tier_prices(db: Connection) -> Sequence[TierPrice]:
-    """What tiers cost in other currencies than the platform's, by tier and currency."""
+    """Returns the prices of tiers in other currencies than the platform's, by tier and currency."""
     return await queries.select_tier_prices(db)
 
 
 async def set_tier_price(db: Connection, actor: Actor, price: TierPrice, now: datetime) -> TierPrice:
-    """What a tier costs in another currency than the platform's. Minutes have the new price for calls that begin a
-    minute later, running periods the new fee from now on. The tier must exist. Raises Invalid (codes currency_fixed,
-    amount_invalid)."""
+    """Sets a tier's price in another currency than the platform's. The price of a minute applies to calls that begin a
+    minute later; the fee applies to running periods from now on. The tier must exist. Raises Invalid (codes
+    currency_fixed, amount_invalid)."""
     _require_other(price.currency)
     if price.monthly_fee != round_money(price.monthly_fee, price.currency):
         message = f"{price.currency.upper()} has no amounts that small."
@@ -261,7 +268,7 @@ ORDINARY_MINUTE: Final[Mapping[Kind, Mapping[LedgerUnit, int]]] = {
 
 
 async def update_estimates(db: Connection, now: datetime) -> int:
-    """Computes the estimates by the prices that hold now. Returns the number of providers. Needs platform scope."""
+    """Computes the estimates by present prices. Returns the number of providers. Needs platform scope."""
     offers = await list_catalogue(db)
     versions = await queries.select_versions(db, "cost", (offer.provider for offer in offers))
     estimates = estimate_costs(offers, PriceList(versions), now)
@@ -270,8 +277,8 @@ async def update_estimates(db: Connection, now: datetime) -> int:
 
 
 def estimate_costs(offers: Iterable[ProviderOffer], prices: PriceList, at: datetime) -> dict[str, dict[str, float]]:
-    """US dollars a minute by provider and role, with the provider's own default model; roles without a price are left
-    out."""
+    """Returns US dollars a minute by provider and role, with the provider's default model; without roles that have no
+    price."""
     return {
         offer.provider: {
             kind: float(cost)

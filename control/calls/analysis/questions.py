@@ -39,7 +39,7 @@ _EXTRACTED: Final = "extracted: values that were said in the call; null, or an e
 
 
 class AnswerInvalid(ValueError):
-    """The model's answer is not what was asked for. The message says why, to the model only."""
+    """The model's answer is invalid. The message says why; only the model gets it."""
 
 
 def make_schema(task: AnalysisTask) -> dict[str, Any]:
@@ -130,7 +130,7 @@ def _take(utterances: Sequence[Mapping[str, str]]) -> list[Mapping[str, str]]:
 
 
 def _without_fence(text: str) -> str:
-    """Models that were asked for text put JSON into a fence of Markdown."""
+    """Removes the fence of Markdown in which some models put JSON."""
     bare = text.strip()
     if bare.startswith("```") and bare.endswith("```"):
         return bare.strip("`").removeprefix("json")
@@ -138,7 +138,7 @@ def _without_fence(text: str) -> str:
 
 
 def _clean(text: str, most: int) -> str:
-    """Without control characters, which no reader wants and of which PostgreSQL does not store NUL."""
+    """Replaces control characters by spaces. PostgreSQL does not store NUL."""
     return "".join(one if one.isprintable() else " " for one in text).strip()[:most]
 
 

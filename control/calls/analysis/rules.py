@@ -24,7 +24,7 @@ class AnalysisPolicy:
 
 @dataclass(frozen=True, slots=True)
 class CallFindings:
-    """What was found in a conversation. sentiment_score: -1 to 1. success: None where nobody can know."""
+    """What was found in a conversation. sentiment_score: -1 to 1. success: None if it is unknown."""
 
     summary: str | None = None
     sentiment: Sentiment | None = None

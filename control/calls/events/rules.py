@@ -242,7 +242,8 @@ def redact_utterances(
 
 
 def with_redaction(state: CallState, kinds: tuple[str, ...]) -> CallState:
-    """The call with what is redacted in it: once it is, it stays so, although its workspace turns it off."""
+    """Returns the call with the kinds that are redacted in it. A kind stays redacted if the workspace turns it off
+    later."""
     before = state.details.redaction
     if set(kinds) <= set(before.kinds):
         return state
@@ -254,6 +255,6 @@ def with_redaction(state: CallState, kinds: tuple[str, ...]) -> CallState:
 
 
 def with_redacted_texts(state: CallState, utterances: Utterances) -> CallState:
-    """The call with these utterances, some of which were redacted just now. Its recording is withheld until it is
-    silent there, too."""
+    """Returns the call with these utterances, some of which were redacted just now. Its recording is withheld until the
+    redacted parts of it are silent."""
     return replace(state, transcription=transcription_text(utterances), recording_key=None, recording_seconds=None)

@@ -46,13 +46,13 @@ _MOST_SEQ: Final = 2**31 - 1
 # partitions of so many days ahead exist: a row of a later time would go to the default partition, and the partition of
 # its month could never be made, because none of the ledger's rows can be removed.
 FURTHEST: Final = timedelta(days=40)
-# What calls hold is kept for a day at least, so nothing was deleted of those that are younger.
+# Retention keeps the data of calls for a day at least, so younger calls are complete.
 _KEPT: Final = timedelta(days=1)
 _WORDS: Final = frozenset({"transcript", "event"})
 
 
 class EventUnreadable(ValueError):
-    """Not an event, or one that cannot be stored. The message holds none of its content."""
+    """The line is not an event, or the event cannot be stored. The message holds none of its content."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,7 +85,7 @@ async def start_recordings(db: Connection, batch: EventBatch) -> None:
 
 
 async def continue_after_streams(db: Connection, batch: EventBatch) -> None:
-    """Has done what comes after each media stream that ended. After a hang-up of the caller nothing is left to do."""
+    """Has a job carry out what comes after each media stream that ended, except after a hang-up of the caller."""
     for event in batch.events:
         ended = event.envelope.event
         if isinstance(ended, CallEnded) and ended.end_reason != "caller_hangup":

@@ -12,7 +12,7 @@ class FirstSeen:
         self._seen: dict[str, tuple[float, float]] = {}  # first and last time
 
     def age_s(self, name: str) -> float:
-        """Seconds since this was asked for the first time."""
+        """Returns the seconds since the first question about this name."""
         now = self._clock()
         self._forget_before(now - self._forget_s)
         first, _ = self._seen.pop(name, (now, now))

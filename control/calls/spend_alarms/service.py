@@ -1,6 +1,6 @@
 """Alarms about unusual outbound calls: an audit entry, a metric, a log line, and e-mails to the owners and the staff.
 
-They stop nothing: limits do. They tell of what is within the limits and still looks like fraud.
+Alarms do not stop calls; limits do. They report calls that are within the limits and still look like fraud.
 """
 
 from datetime import datetime

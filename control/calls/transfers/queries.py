@@ -46,7 +46,7 @@ async def lock_transfer(db: Connection, transfer_id: UUID) -> WarmTransfer | Non
 
 
 async def select_of_call(db: Connection, call_id: UUID) -> list[WarmTransfer]:
-    """Those of a call, the oldest first."""
+    """Returns the transfers of a call, the oldest first."""
     query = f"SELECT {_COLUMNS} FROM warm_transfers WHERE call_id = $1 ORDER BY created_at, id LIMIT 100"
     return [one for row in await db.fetch(query, call_id) if (one := _transfer(row)) is not None]
 
@@ -58,7 +58,7 @@ async def update_transfer(db: Connection, one: WarmTransfer) -> None:
 
 
 async def select_open_legs(db: Connection, leg_ids: Collection[str]) -> set[str]:
-    """Those of these ids of the carrier that are legs of transfers that go on. Needs platform scope."""
+    """Returns the ids among these that are legs of running transfers. Needs platform scope."""
     query = """
         SELECT leg_id FROM warm_transfers
         WHERE leg_id = ANY($1::text[]) AND status IN ('calling', 'asking', 'accepted') LIMIT 20000

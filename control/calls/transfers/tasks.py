@@ -1,6 +1,6 @@
 """The jobs that end the leg of a warm transfer's target, and a transferred call that has reached the spending limit.
 
-No media node has a transferred call any more, so only a job can end it before the carrier's own bound of an hour.
+Media nodes no longer have a transferred call, so only a job can end it before the carrier's own bound of an hour.
 """
 
 from collections.abc import Callable

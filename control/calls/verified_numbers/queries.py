@@ -47,7 +47,7 @@ async def count_codes(
 
 
 async def insert_code(db: Connection, new: PhoneCode) -> None:
-    """Inserts a code, and deletes those of its workspace that count nowhere any more."""
+    """Inserts a code, and deletes codes of its workspace that no longer count for a limit."""
     await db.execute(
         "DELETE FROM phone_codes WHERE workspace_id = $1 AND created_at < $2::timestamptz - interval '2 days'",
         new.workspace_id,

@@ -1,4 +1,4 @@
-"""Routes by which members verify their phones: a workspace on trial calls no others."""
+"""Routes by which members verify their phones. A workspace on trial calls only verified phones."""
 
 from dataclasses import dataclass
 from datetime import datetime

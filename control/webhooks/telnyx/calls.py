@@ -49,7 +49,7 @@ log = structlog.get_logger()
 
 
 class TelnyxHandlers:
-    """Every handler runs within a transaction, asks nothing of Telnyx, and may run more than once."""
+    """Applies events within a transaction. The handlers send no request to Telnyx, and may run more than once."""
 
     def __init__(self, admission: CallAdmission, commands: CallCommands) -> None:
         self._admission, self._commands = admission, commands
@@ -171,7 +171,7 @@ class TelnyxHandlers:
         return None
 
 
-# A caller has hung up by then; whoever is left on the line hears nothing.
+# By then a caller who hears nothing has hung up.
 _TOO_LATE: Final = timedelta(seconds=60)
 # Events whose commands make no sense when they are that late.
 _URGENT: Final = frozenset({"call.initiated", "call.answered", "streaming.stopped", "streaming.failed"})

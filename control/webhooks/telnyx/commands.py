@@ -322,12 +322,12 @@ async def find_call(db: Connection, event: TelnyxEvent, now: datetime) -> OpenCa
 
 
 def _leg_command_id(call: OpenCall, command: str) -> str:
-    """The same whatever reports the end of the stream: two reports of it may have different ids."""
+    """Returns an id that is the same for all reports of a stream's end, which may have different ids."""
     return str(uuid5(NAMESPACE_URL, f"{call.call_id}:{call.leg}:{command}"))
 
 
 def _log_refusal(event: TelnyxEvent, command: str, refused: CarrierRefused) -> None:
-    """Raises the refusal again when the call is over: nothing has to follow then."""
+    """Logs a refusal. Raises it again if the call is over, because then nothing else has to be done."""
     if refused.call_ended:
         raise refused
     log.error("call.command_refused", carrier="telnyx", kind=event.type, command=command, code=refused.code)

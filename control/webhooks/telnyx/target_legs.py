@@ -163,5 +163,5 @@ class TelnyxTargetLegs:
 
 
 def _command_id(transfer_id: UUID, command: str) -> str:
-    """The same whichever event has the decision: a key and a word may both come."""
+    """Returns an id that is the same for all events with the decision: both a key and a word may arrive."""
     return str(uuid5(NAMESPACE_URL, f"{transfer_id}:{command}"))

@@ -99,9 +99,10 @@ async def enqueue_stream_check(db: Connection, form: TwilioForm, now: datetime) 
 _TRANSFER_ANSWERED: Final = frozenset({"completed", "answered"})
 # DialCallStatus of one that was not (docs: as above); others, such as "canceled", count as failed.
 _FAILURES: Final[Mapping[str, TransferFailure]] = {"busy": "busy", "no-answer": "no_answer"}
-# A blocked caller is told nothing. To the others Twilio plays that the number is not in service (docs: TwiML <Reject>).
+# Calls that are rejected: a blocked caller hears nothing, the others hear from Twilio that the number is not in service
+# (docs: TwiML <Reject>).
 _NEEDS_NO_WORDS: Final = frozenset({"blocked", "unknown_number", "suspended"})
-# How often a request looks for what the same request is given.
+# Seconds between looks for the stream that a simultaneous copy of the request is given.
 _POLL_S: Final = 0.025
 log = structlog.get_logger()
 
@@ -417,7 +418,7 @@ class StatusCallbacks:
             case "stream":
                 await enqueue_stream_check(db, form, now)
             case _:
-                pass  # a request for instructions: nobody waits for its answer any more
+                pass  # a request for instructions, whose answer is no longer needed
 
 
 def build(parts: WebhookParts) -> WebhookSource[TwilioForm]:

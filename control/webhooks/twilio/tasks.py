@@ -24,7 +24,7 @@ from control.webhooks.twilio.calls import CheckStreamJob, continue_path
 from control.webhooks.twilio.wire import continue_event_id
 from shared.bus.client import BusUnavailable
 
-# Later nothing is done: the caller has hung up, or Twilio asked while the database was unavailable.
+# After this time the job does nothing: the caller has hung up, or Twilio asked while the database was unavailable.
 LATEST_S: Final = 40.0
 # CallStatus of a call that is over at Twilio (docs: voice/api/call-resource).
 _OVER: Final = frozenset({"completed", "busy", "failed", "no-answer", "canceled"})

@@ -160,7 +160,7 @@ def call_status(form: TwilioForm, now: datetime) -> CarrierStatus:
 
 
 def _cause(form: TwilioForm) -> str:
-    """Why nobody was reached: the error code, else the SIP code. Empty for other calls."""
+    """Returns why the call was not answered: the error code, else the SIP code. Empty for answered calls."""
     return form["ErrorCode"] or form["SipResponseCode"] if form.status in _UNREACHED else ""
 
 
@@ -204,7 +204,7 @@ def _carrier_status(
 
 
 def continue_event_id(call_sid: str, leg: int) -> str:
-    """The id under which a request for what comes after a stream is stored."""
+    """Returns the id of the stored request for what comes after a stream."""
     return f"{call_sid}:continue:{leg}"
 
 
@@ -418,8 +418,11 @@ def ask(question: str, locale: str, action: str, wait_s: int, *, first: str = ""
 
 
 def join_conference(name: str, limit_s: int, action: str = "") -> str:
-    """Joins a conference of two, in silence while alone; whoever leaves ends it for both (docs: TwiML <Conference>).
-    action: what Twilio requests afterwards; empty: the call ends then."""
+    """Joins a conference of two, in silence while alone. If one of them leaves, it ends for both (docs: TwiML
+    <Conference>).
+
+    action: What Twilio requests afterwards; empty: the call ends then.
+    """
     after = f' action={_quoted(action)} method="POST"' if action else ""
     return _response(
         f'<Dial timeLimit="{limit_s}"{after}><Conference beep="false" waitUrl="" startConferenceOnEnter="true" '
