@@ -21,7 +21,7 @@ TEMPORARY = [error(503, "unavailable", Retry_After="0"), error(429, "too_many_re
 
 async def place(server: ScriptedServer, **more: Any) -> Any:
     async with async_client(server.url, workspace_id=WORKSPACE, **more) as client:
-        return await client.outbound.place(agent_id=AGENT, phone_number_to_call=NUMBER)
+        return await client.calls.place(agent_id=AGENT, phone_number_to_call=NUMBER)
 
 
 @pytest.mark.parametrize("fault", [*TEMPORARY, b"HTTP/1.1 201 X\r\nContent-Length: 99\r\n\r\n{", error(502, "bad")])
