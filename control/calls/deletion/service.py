@@ -34,23 +34,23 @@ async def delete_workspace_calls(db: Connection, workspace_id: UUID, most: int) 
 async def find_calls_of_number(
     db: Connection, caller: CallerNumber, until: datetime, most: int
 ) -> list[tuple[UUID, bool]]:
-    """Up to `most` calls of each direction from or to the number that were created until then, and whether each is
-    still open."""
+    """Finds up to `most` calls of each direction from or to the number that were created until then, and whether each
+    call is still open."""
     return await queries.select_of_number(db, caller.workspace_id, caller.number, until, most)
 
 
 async def list_open_calls(db: Connection, workspace_id: UUID, call_ids: Sequence[UUID]) -> list[UUID]:
-    """Those of these calls that are not over."""
+    """Returns the calls among these that are not over."""
     return await queries.select_open(db, workspace_id, call_ids)
 
 
 async def list_deleted_calls(db: Connection, caller: CallerNumber) -> list[DeletedCall]:
-    """The calls that have the pseudonym in place of the number, up to MOST_DELETED."""
+    """Returns up to MOST_DELETED calls that have the pseudonym in place of the number."""
     return await queries.select_deleted(db, caller.workspace_id, caller.pseudonym, MOST_DELETED)
 
 
 async def discard_recordings(db: Connection, call_ids: Sequence[UUID], now: datetime) -> int:
-    """Has jobs delete these calls' recordings, in our storage and at the carrier; returns of how many calls."""
+    """Has jobs delete the recordings of these calls, in our storage and at the carrier. Returns the number of calls."""
     states = await records_queries.lock_states(db, call_ids)
     found = [one for one in states.values() if has_recordings(one) and not one.details.discards_recordings]
     await records_queries.update_states(
@@ -62,21 +62,29 @@ async def discard_recordings(db: Connection, call_ids: Sequence[UUID], now: date
 
 
 async def delete_words(db: Connection, workspace_id: UUID, call_ids: Sequence[UUID]) -> int:
-    """Deletes transcripts and summaries of these calls; returns of how many. Sentiment and success stay, which hold no
-    word of it, so that figures of these days are the same when they are computed again."""
+    """Deletes transcripts and summaries of these calls; returns the number of calls.
+
+    Sentiment and success stay, because they hold no word of the call. So the figures of these days are the same if they
+    are computed again.
+    """
     return await queries.delete_words(db, workspace_id, call_ids)
 
 
 async def delete_events(db: Connection, workspace_id: UUID, call_ids: Sequence[UUID]) -> int:
-    """Deletes these calls' events; returns how many."""
+    """Deletes the events of these calls; returns how many."""
     return await queries.delete_events(db, workspace_id, call_ids)
 
 
 async def delete_contents(
     db: Connection, caller: CallerNumber, call_ids: Sequence[UUID], now: datetime
 ) -> Mapping[str, int]:
-    """Deletes all that these calls, which are over, hold of their caller, and puts the pseudonym in place of the
-    number; jobs delete the recordings. Returns how many calls, transcripts, events and recorded calls there were."""
+    """Deletes everything that these calls, which are over, hold of their caller.
+
+    The pseudonym replaces the number, and jobs delete the recordings.
+
+    Returns:
+        The numbers of calls, transcripts, events and recorded calls.
+    """
     states = await records_queries.lock_states(db, call_ids)
     recorded = [one.id for one in states.values() if has_recordings(one)]
     await records_queries.update_states(
@@ -93,8 +101,10 @@ async def delete_contents(
 
 
 async def delete_mentions(db: Connection, caller: CallerNumber) -> Mapping[str, int]:
-    """Deletes the number where calls of others were transferred to it, and where its phone was verified. A block of it
-    and its entry in the do-not-call list stay, by the pseudonym."""
+    """Deletes the number from calls of others that were transferred to it, and from codes by which it was verified.
+
+    If the number is blocked or on the do-not-call list, these entries stay under the pseudonym.
+    """
     workspace_id, number = caller.workspace_id, caller.number
     return {
         "transfers": await queries.delete_transfer_target(db, workspace_id, number),
@@ -105,17 +115,17 @@ async def delete_mentions(db: Connection, caller: CallerNumber) -> Mapping[str, 
 
 
 async def has_unfinished_discards(db: Connection, call_ids: Sequence[UUID]) -> bool:
-    """Whether recordings of these calls are not all deleted yet."""
+    """Returns whether some recordings of these calls are not deleted yet."""
     return await has_unfinished(db, DISCARD_RECORDINGS, [discard_payload(one) for one in call_ids])
 
 
 async def retry_discards(db: Connection) -> int:
-    """Tries deletions of recordings again that failed too often; returns how many."""
+    """Repeats deletions of recordings that failed too often; returns how many."""
     return await retry_failed(db, DISCARD_RECORDINGS)
 
 
 def has_recordings(call: CallState) -> bool:
-    """Whether a recording is stored or was reported."""
+    """Returns whether a recording of the call is stored or was reported."""
     details = call.details
     return bool(call.recording_key or details.recordings or details.carrier_recordings)
 

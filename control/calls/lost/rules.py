@@ -30,20 +30,24 @@ FORGET_S: Final = 600.0
 
 
 class CallWatch:
-    """For how long this process has seen each call in its state, whatever the wall clocks say."""
+    """Measures how long this process has seen each call in its state, independently of the wall clocks."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        """clock: seconds, never going back."""
+        """clock: Seconds; it never goes back."""
         self._seen = FirstSeen(FORGET_S, clock)
 
     def seen(self, call: CallState) -> timedelta:
-        """Counts from the age at which calls are looked at first."""
+        """Returns how long the call was seen, from the age at which calls are looked at first."""
         return GRACE + timedelta(seconds=self._seen.age_s(f"{call.status} {call.id}"))
 
 
 def next_state(call: CallState, is_live: bool | None, seen: timedelta, now: datetime) -> CallState:
-    """The call's state from now on. is_live: a node reports it; None when Redis is unavailable. seen: how long it has
-    been seen in its state."""
+    """Returns the state of the call from now on.
+
+    Args:
+        is_live: Whether a node reports the call; None if Redis is unavailable.
+        seen: How long the call has been seen in its state.
+    """
     if call.is_final:
         return call
     age = min(seen, now - call.created_at)

@@ -42,7 +42,7 @@ log = structlog.get_logger()
 
 
 async def reap_calls(pool: Pool, media_assignment: MediaAssignment, watch: CallWatch, now: datetime) -> int:
-    """Looks at all open calls once; returns how many were closed. Several processes may do so at once."""
+    """Looks at all open calls once, and closes lost calls; returns how many. Several processes may do so at once."""
     after: UUID | None = None
     count = 0
     while True:
@@ -72,8 +72,8 @@ async def _select_open(pool: Pool, now: datetime, after: UUID | None) -> list[Ca
 async def _close_lost(
     pool: Pool, calls: Sequence[CallState], live: Collection[UUID] | None, watch: CallWatch, now: datetime
 ) -> list[UUID]:
-    """Closes those of the calls that are lost; returns their ids. Locks only the calls that change, and decides again
-    with the locked rows."""
+    """Closes the lost calls among these; returns their ids. Locks only the calls that change, and decides again with
+    the locked rows."""
 
     def decide(call: CallState) -> CallState:
         return next_state(call, _is_live(call, live), watch.seen(call), now)
@@ -107,8 +107,11 @@ _Verdict = Literal["kept", "over", "unknown"]
 
 @dataclass(frozen=True, slots=True)
 class OrphanSearch:
-    """media: knows which calls nodes report. ends_unknown: nobody else uses the Telnyx application and the numbers of
-    the Twilio account, so calls that no row names are ended, too."""
+    """Ends calls that are up at a carrier although their rows are over.
+
+    media: Finds the calls that nodes report. ends_unknown: Nobody else uses the Telnyx application and the numbers of
+    the Twilio account, so calls that no row names are ended, too.
+    """
 
     pool: Pool
     media: MediaAssignment
@@ -116,7 +119,7 @@ class OrphanSearch:
 
     async def end_orphans(self, carriers: Collection[Carrier], now: datetime) -> int:
         """Asks each carrier once; returns how many calls were ended. A carrier that does not answer is asked again in
-        the next run; without Redis none is ended, since nodes may have the calls."""
+        the next run. Without Redis no call is ended, because nodes may have the calls."""
         count = 0
         for carrier in carriers:
             try:
@@ -151,7 +154,7 @@ class OrphanSearch:
     async def _without_live(
         self, calls: Sequence[ActiveCall], named: Mapping[str, Sequence[NamedCall]]
     ) -> list[ActiveCall]:
-        """Those that no media node reports. Raises BusUnavailable."""
+        """Returns the calls that no media node reports. Raises BusUnavailable."""
         ids = {call: queries.parse_ids([call.call_id]) | {one.id for one in _rows(call, named)} for call in calls}
         live = await self.media.find_live(list({one for some in ids.values() for one in some}))
         return [call for call in calls if live.keys().isdisjoint(ids[call])]
@@ -173,7 +176,7 @@ def _rows(call: ActiveCall, named: Mapping[str, Sequence[NamedCall]]) -> list[Na
 
 
 def _by_name(rows: Sequence[NamedCall]) -> dict[str, list[NamedCall]]:
-    """The rows by both of their ids."""
+    """Returns the rows by both of their ids."""
     found: dict[str, list[NamedCall]] = {}
     for row in rows:
         for name in {str(row.id), row.carrier_call_id or str(row.id)}:

@@ -56,9 +56,12 @@ from shared.plan import CallPlan, PlanError
 
 @dataclass(frozen=True, slots=True)
 class CallRequest:
-    """A requested outbound call. number: as the customer wrote it. variables: fill the agent's placeholders. metadata:
-    the customer's own, stored with the call. agent_version: None for the agent's current one. number_ids: numbers to
-    call from, the preferred one first; empty: any of the workspace."""
+    """A requested outbound call.
+
+    number: As the customer wrote it. variables: Fill the agent's placeholders. metadata: Data of the customer, stored
+    with the call. agent_version: None for the agent's current version. number_ids: Numbers to call from, the preferred
+    number first; empty for any number of the workspace.
+    """
 
     workspace_id: UUID
     agent_id: UUID
@@ -72,10 +75,13 @@ class CallRequest:
 
 @dataclass(frozen=True, slots=True)
 class DialTerms:
-    """ring_s: how long it rings. longest_s: after which the carrier ends the call: what its agent allows, and then a
-    transfer; for a test call what the staff allow; no more than what is left of the day's minutes, but one minute at
-    least. record: its agent has calls recorded without announcing it, and its plan can be made. leaves_message: an
-    answering machine gets a message after its greeting."""
+    """How a call is dialled.
+
+    ring_s: How long it rings. longest_s: When the carrier ends the call: after what its agent allows and a transfer,
+    and a test call after what the staff allow; not later than the rest of the day's minutes, but after one minute at
+    least. record: Its agent has calls recorded without announcing it, and its plan can be made. leaves_message: An
+    answering machine gets a message after its greeting.
+    """
 
     ring_s: int
     longest_s: int
@@ -84,7 +90,7 @@ class DialTerms:
 
 
 class NotDialable(Exception):
-    """A queued call that may not be dialled any more. detail: becomes the call's end_detail."""
+    """A queued call may no longer be dialled. detail: Becomes the end_detail of the call."""
 
     def __init__(self, detail: str) -> None:
         super().__init__(detail)
@@ -95,8 +101,11 @@ PLACE_CALL: Final = "calls.place"
 
 
 class PlaceCallJob(msgspec.Struct, frozen=True):
-    """Payload of the job that dials a call. turn_at: the time reserved for it, in seconds since the epoch; 0 for none.
-    refusals: how often the carrier did not process the request."""
+    """Payload of the job that dials a call.
+
+    turn_at: The time that is reserved for the call, in seconds since the epoch; 0 for none. refusals: How often the
+    carrier did not process the request.
+    """
 
     call_id: UUID
     turn_at: float = 0.0
@@ -122,7 +131,7 @@ LIMITS: Final = (
 
 
 async def load_limits(db: Connection, platform: Platform) -> dict[str, int]:
-    """By name, as the staff set them."""
+    """Loads the limits by their names, as the staff set them."""
     stored: dict[str, Any] = {one.key: one.value for one in await platform.settings(db)}
     return {name: int(stored[name]) for name in LIMITS}
 
@@ -177,15 +186,23 @@ class OutboundCalls:
         return new.id
 
     async def require_transferable(self, db: Connection, workspace_id: UUID, number: str) -> str:
-        """The number itself. Raises Invalid (codes as of `place`; number_is_own: two agents could transfer a caller to
-        each other endlessly)."""
+        """Returns the number, if callers may be transferred to it: the rules of outbound calls hold.
+
+        Raises:
+            Invalid: Codes as of `place`. Code number_is_own: otherwise two agents could transfer a caller to each other
+                endlessly.
+        """
         fault = find_transfer_fault(number, await self._agents.get_dial_scope(db, workspace_id, number), "number")
         if fault is not None:
             raise fault
         return number
 
     async def make_terms(self, db: Connection, call: records_queries.StoredCall, now: datetime) -> DialTerms:
-        """How a queued call is dialled. Raises NotDialable: minutes may have passed since the call was asked for."""
+        """Returns how a queued call is dialled.
+
+        Raises:
+            NotDialable: The call may no longer be dialled; minutes may have passed since it was requested.
+        """
         limits, queued = await load_limits(db, self._platform), call.state
         if await self._do_not_call.is_listed(db, queued.workspace_id, call.called):
             raise NotDialable(LISTED)
@@ -202,8 +219,8 @@ class OutboundCalls:
         return DialTerms(limits["outbound_ring_s"], max(MINUTE_S, min(bounds)), record, leaves_message)
 
     async def is_paused(self, db: Connection) -> bool:
-        """Whether all workspaces together have called as much as the staff allow: then no call is dialled any more, and
-        those that are talked in go on."""
+        """Returns whether all workspaces together have called as much as the staff allow. Then no call is dialled, and
+        running calls go on."""
         used = await queries.select_platform_calls(db)
         return bool(find_platform_limit(used, await load_limits(db, self._platform)))
 
@@ -245,7 +262,7 @@ def _new_call(
 
 
 def _require_dialable(agent: AnsweringAgent | None, *, is_test: bool) -> None:
-    """Raises NotDialable for a call whose callee would pick up and hear a refusal, or whose agent was paused."""
+    """Raises NotDialable if the callee would pick up and hear a refusal, or if the agent was paused."""
     if agent is None or not (agent.is_live or is_test):
         raise NotDialable("agent_not_live")
     if not agent.may_run:
@@ -253,7 +270,7 @@ def _require_dialable(agent: AnsweringAgent | None, *, is_test: bool) -> None:
 
 
 def _make_plan(agent: AnsweringAgent | None, call: PlannedCall) -> CallPlan | None:
-    """None for an agent that cannot answer (any more)."""
+    """Makes the plan; None if the agent cannot answer."""
     try:
         return agent.make_plan(call) if agent is not None else None
     except PlanError:
@@ -266,7 +283,8 @@ def _longest_of(plan: CallPlan | None) -> int:
 
 
 def _require_able(agent: AnsweringAgent, request: CallRequest) -> None:
-    """Test calls may use an agent that is not live yet. Raises Conflict, Invalid."""
+    """Checks that the agent can place the call. Test calls may use an agent that is not live yet. Raises Conflict,
+    Invalid."""
     if not request.is_test and not agent.is_live:
         raise Conflict("This agent is not live: activate it first, or place a test call.", code="agent_not_live")
     if not request.is_test and not agent.features.get("outbound_calls", False):
@@ -278,7 +296,7 @@ def _require_able(agent: AnsweringAgent, request: CallRequest) -> None:
 
 
 def _require_plan(agent: AnsweringAgent, call: PlannedCall) -> None:
-    """Raises Invalid, Conflict."""
+    """Checks that a plan can be made for the call. Raises Invalid, Conflict."""
     try:
         agent.make_plan(call)
     except TextTooLong as error:
@@ -293,7 +311,7 @@ def _reason(error: PlanError) -> str:
 
 
 def _list_names(names: Sequence[str]) -> str:
-    """Up to MOST_NAMED of them."""
+    """Lists up to MOST_NAMED names."""
     more = len(names) - MOST_NAMED
     return ", ".join(names[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
 
@@ -301,7 +319,7 @@ def _list_names(names: Sequence[str]) -> str:
 async def _choose_origin(
     db: Connection, request: CallRequest, number: str, country: str, agent: AnsweringAgent
 ) -> OriginNumber:
-    """The number to call from. Raises Conflict, Invalid."""
+    """Returns the number to call from. Raises Conflict, Invalid."""
     origins = await queries.select_origins(db, request.workspace_id, request.agent_id)
     if any(one.phone_number == number for one in origins):
         raise Invalid("This is a number of the workspace itself.", code="number_is_own", param=PARAM)
@@ -334,7 +352,7 @@ LOOKED_FOR: Final = timedelta(seconds=60)
 
 @dataclass(frozen=True, slots=True)
 class DialOrder:
-    """A call to dial. since: when that was first tried. is_repeat: the first try may have reached the carrier."""
+    """A call to dial. since: When dialling was first tried. is_repeat: The first try may have reached the carrier."""
 
     carrier: CarrierName
     dial: DialRequest
@@ -344,8 +362,11 @@ class DialOrder:
 
 @dataclass(frozen=True, slots=True)
 class WaitingCall:
-    """A queued call. is_repeat: dialling was tried, and the try may have reached the carrier. is_stale: it waits for so
-    long that it is not wanted any more. ahead: calls of its workspace that wait to be dialled before it."""
+    """A queued call.
+
+    is_repeat: Dialling was tried, and the try may have reached the carrier. is_stale: The call has waited for so long
+    that it is no longer wanted. ahead: Number of calls of its workspace that wait to be dialled before it.
+    """
 
     carrier: CarrierName
     is_repeat: bool
@@ -360,7 +381,7 @@ class CallPlacement:
         self._outbound = outbound
 
     async def find_waiting(self, db: Connection, call_id: UUID, now: datetime) -> WaitingCall | None:
-        """The call, if it is queued (still)."""
+        """Returns the call, if it is queued."""
         call = await records_queries.lock_one(db, call_id)
         if call is None or not is_queued(call.state):
             return None
@@ -369,7 +390,7 @@ class CallPlacement:
         return WaitingCall(carrier, queued.details.placing_at is not None, now - queued.created_at > STALE, ahead)
 
     async def undo_start(self, db: Connection, call_id: UUID) -> None:
-        """Takes back `start` for a call that the carrier surely did not place."""
+        """Takes back `start` for a call that the carrier has certainly not placed."""
         call = await records_queries.lock_one(db, call_id)
         if call is not None and is_queued(call.state):
             await records_queries.update_states(
@@ -377,8 +398,12 @@ class CallPlacement:
             )
 
     async def start(self, db: Connection, call_id: UUID, now: datetime) -> DialOrder | None:
-        """Stores that the call is being dialled now. None: it is not queued (any more), has waited for too long, or may
-        not be dialled any more; then it is closed."""
+        """Stores that the call is being dialled now.
+
+        Returns:
+            None: The call is not queued. Or it was closed, because it has waited for too long or may no longer be
+            dialled.
+        """
         call = await records_queries.lock_one(db, call_id)
         if call is None or not is_queued(call.state):
             return None
@@ -420,7 +445,7 @@ class CallPlacement:
         return DialOrder(carrier, dial, now, is_repeat=False)
 
     async def _find_rules(self, db: Connection, queued: CallState) -> CallRules:
-        """A test call leaves no message."""
+        """Returns the rules of the campaign. A test call leaves no message."""
         if queued.is_test:
             return CallRules(leaves_message=False)
         return await campaigns_service.find_rules(db, queued.workspace_id, queued.id)
@@ -434,8 +459,11 @@ class CallPlacement:
         return terms
 
     async def confirm(self, db: Connection, call_id: UUID, placed: PlacedCall, now: datetime) -> bool:
-        """Stores the carrier's ids of the dialled call. False: the id belongs to another call of ours, or the call is
-        over by now; it is to be hung up."""
+        """Stores the carrier's ids of the dialled call.
+
+        Returns:
+            False: The id belongs to another call of ours, or the call is over by now. It has to be hung up.
+        """
         call = await records_queries.lock_one(db, call_id)
         if call is None or await _belongs_to_another(db, call.state, placed.carrier_call_id):
             return False
@@ -448,8 +476,11 @@ class CallPlacement:
     async def confirm_found(
         self, db: Connection, call_id: UUID, found: Sequence[PlacedCall], now: datetime
     ) -> tuple[str, bool] | None:
-        """Confirms the first of the carrier's calls that is no other call of ours: its id, and the result of `confirm`.
-        None if there is none."""
+        """Confirms the first of the carrier's calls that is no other call of ours.
+
+        Returns:
+            The carrier's id of that call, and the result of `confirm`; None if there is no such call.
+        """
         call = await records_queries.lock_one(db, call_id)
         if call is None:
             return None
@@ -459,15 +490,15 @@ class CallPlacement:
         return None
 
     async def fail(self, db: Connection, call_id: UUID, detail: str, now: datetime) -> None:
-        """Ends a call that the carrier refused, or of which nobody knows whether it was dialled. detail: a code, ours
-        or the carrier's."""
+        """Ends a call that the carrier refused, or of which it is unknown whether it was dialled. detail: A code of
+        ours or of the carrier."""
         call = await records_queries.lock_one(db, call_id)
         if call is not None and call.state.carrier_call_id is None:
             await _close(db, call.state, detail, now)
 
 
 def is_queued(state: CallState) -> bool:
-    """Whether it waits to be dialled, as far as its carrier has told."""
+    """Returns whether the call waits to be dialled, as far as its carrier has reported."""
     return state.status == "queued" and state.carrier_call_id is None
 
 
@@ -490,8 +521,10 @@ CANCELED_AT_ONCE: Final = 200
 
 
 async def cancel_listed(db: Connection, now: datetime) -> int:
-    """Cancels them, so that they take no turn; returns how many. None of them would be dialled in any case, because
-    dialling looks at the list again. Needs platform scope."""
+    """Cancels waiting calls whose number is on a do-not-call list by now; returns how many. Needs platform scope.
+
+    They would not be dialled in any case, because dialling looks at the list again. Canceled calls take no turn.
+    """
     states = await records_queries.lock_states(db, await select_listed(db, CANCELED_AT_ONCE))
     waiting = [one for one in states.values() if is_queued(one) and one.details.placing_at is None]
     await save_changes(db, [(one, close(one, "canceled", None, LISTED, now, "control")) for one in waiting])

@@ -58,7 +58,7 @@ LONGEST_BACK_OFF_S: Final = 60.0
 
 @dataclass(frozen=True, slots=True)
 class DialQueue:
-    """clock: seconds since the epoch. sleep: as asyncio's."""
+    """When a queued call is dialled. clock: Seconds since the epoch. sleep: As asyncio's."""
 
     pool: Pool
     pacer: CallPacer
@@ -66,8 +66,16 @@ class DialQueue:
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
     async def wait_for_turn(self, job: PlaceCallJob, carrier: CarrierName, ahead: int = 0) -> bool:
-        """Whether the call is to be dialled now; else its job was enqueued for later. ahead: calls of its workspace
-        that wait to be dialled before it; while they use up the workspace's share, the call gets no time yet."""
+        """Waits for the call's turn.
+
+        Args:
+            ahead: Number of calls of its workspace that wait to be dialled before it. While they use up the share of
+            the
+                workspace, the call gets no time yet.
+
+        Returns:
+            Whether to dial the call now. Otherwise its job was enqueued for later.
+        """
         now = self.clock()
         at, held_s = job.turn_at, min(HELD_S, MOST_HELD / self.pacer.calls_per_s(carrier))
         if not now - MISSED_S <= at <= now + held_s + STRAY_S:
@@ -89,8 +97,10 @@ class DialQueue:
     async def requeue(
         self, job: PlaceCallJob, carrier: CarrierName, undo: Callable[[Connection], Awaitable[None]]
     ) -> None:
-        """Enqueues a call again that the carrier did not process; all calls of the account wait as long. undo: takes
-        back that the call is being dialled, in the same transaction."""
+        """Enqueues a call again that the carrier did not process; all calls of the account wait as long.
+
+        undo: Takes back, in the same transaction, that the call is being dialled.
+        """
         wait_s = back_off_s(job.refusals) * random.uniform(0.5, 1.0)
         at = self.clock() + await self.pacer.reserve(carrier, wait_s)
         async with self.pool.transaction() as db:
@@ -102,7 +112,7 @@ class DialQueue:
 
 
 def back_off_s(refusals: int) -> float:
-    """The wait after so many refusals before this one."""
+    """Returns the wait in seconds after a refusal. refusals: Number of refusals before it."""
     return float(min(FIRST_BACK_OFF_S * 2 ** min(refusals, 30), LONGEST_BACK_OFF_S))
 
 
@@ -110,8 +120,11 @@ def back_off_s(refusals: int) -> float:
 
 
 def make_dial_job(pool: Pool, placement: CallPlacement, carriers: Carriers, queue: DialQueue) -> JobHandler:
-    """Dials a call once, when its turn has come. A repeated try only looks whether the first one reached the carrier; a
-    request that the carrier did not process goes back to the queue."""
+    """Returns the job that dials a call once, when its turn has come.
+
+    A repeated try only finds out whether the first try reached the carrier. A request that the carrier did not process
+    goes back to the queue.
+    """
 
     async def run(payload: bytes) -> None:
         job = decode_payload(payload, PlaceCallJob)
@@ -127,7 +140,7 @@ def make_dial_job(pool: Pool, placement: CallPlacement, carriers: Carriers, queu
 
 
 async def _is_due(pool: Pool, placement: CallPlacement, queue: DialQueue, job: PlaceCallJob) -> bool:
-    """Whether to go on now: not for a call that is not queued (any more), nor before its turn."""
+    """Returns whether to go on now: the call is queued, and its turn has come."""
     async with pool.transaction() as db:
         await enter_platform(db)
         waiting = await placement.find_waiting(db, job.call_id, datetime.now(UTC))
@@ -141,7 +154,7 @@ async def _is_due(pool: Pool, placement: CallPlacement, queue: DialQueue, job: P
 async def _place(
     pool: Pool, placement: CallPlacement, carriers: Carriers, queue: DialQueue, job: PlaceCallJob, order: DialOrder
 ) -> None:
-    """Raises JobFailed when the carrier may have the call."""
+    """Has the carrier dial. Raises JobFailed if the carrier may have the call."""
     try:
         carrier = carriers.get(order.carrier)
         if order.is_repeat:
@@ -173,9 +186,14 @@ async def _confirm(pool: Pool, placement: CallPlacement, carrier: Carrier, call_
 async def _confirm_found(
     pool: Pool, placement: CallPlacement, carrier: Carrier, order: DialOrder, found: Sequence[PlacedCall]
 ) -> None:
-    """found: the carrier's calls that the first try may have placed. If none is ours after LOOKED_FOR, the call fails
-    and is never dialled again, because it may have been dialled without our knowledge. Should it ring all the same, its
-    webhooks are answered with a refusal. Raises JobFailed before."""
+    """Confirms the call among those that the first try may have placed.
+
+    If none of them is ours after LOOKED_FOR, the call fails and is never dialled again, because it may have been
+    dialled without our knowledge. If it rings all the same, its webhooks are answered with a refusal.
+
+    Raises:
+        JobFailed: None of them is ours yet.
+    """
     call_id, now = UUID(order.dial.call_id), datetime.now(UTC)
     async with pool.transaction() as db:
         await enter_platform(db)
@@ -196,7 +214,7 @@ async def _fail(pool: Pool, placement: CallPlacement, call_id: UUID, detail: str
 
 
 async def _hang_up(carrier: Carrier, carrier_call_id: str) -> None:
-    """Ends a call that is not wanted (any more)."""
+    """Ends a call that is no longer wanted."""
     try:
         await carrier.hang_up(carrier_call_id)
     except (CarrierRefused, CarrierUnavailable) as error:
