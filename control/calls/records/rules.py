@@ -71,8 +71,8 @@ MOST_RETURNS: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class CallPolicy:
-    """recordings: who makes them: media (ours), the carrier or both. apology: an English-speaking agent's first words
-    after a media stream was lost."""
+    """recordings: Who makes them: media (ours), the carrier or both. apology: The first words of an English-speaking
+    agent after a media stream was lost."""
 
     recordings: Literal["ours", "carrier", "both"] = "ours"
     apology: str = "Sorry, we were cut off for a moment."
@@ -91,7 +91,7 @@ FINAL: frozenset[CallStatus] = frozenset({"completed", "failed", "busy", "no_ans
 @dataclass(frozen=True, slots=True)
 class IncomingCall:
     """A call to one of our numbers. caller: E.164, or whatever the carrier sends ("anonymous", a SIP URI). attestation:
-    of the caller's number by STIR/SHAKEN, as in CallDetails."""
+    Of the caller's number by STIR/SHAKEN, as in CallDetails."""
 
     carrier: CarrierName
     carrier_call_id: str
@@ -175,7 +175,7 @@ class CarrierRecording:
 
 
 class StreamFollowed(Exception):
-    """Another request has given the call its next media stream meanwhile. leg: the number of its latest one."""
+    """Another request has given the call its next media stream meanwhile. leg: The number of its latest stream."""
 
     def __init__(self, leg: int) -> None:
         super().__init__(f"stream {leg} follows already")
@@ -227,8 +227,8 @@ class OpenCall:
 
     @property
     def returned(self) -> TransferFailure | None:
-        """Why the transfer after the latest media stream led back to the agent; None where there was none. It stays
-        until the next stream is connected."""
+        """Returns why the transfer after the latest media stream led back to the agent; None without such a transfer.
+        It stays until the next stream is connected."""
         return self.transfer_failures.get(self.last_stream)
 
     def to_planned(self, at: datetime) -> PlannedCall:
@@ -257,8 +257,11 @@ _NUMBER: Final = re.compile(r"^\+?[0-9]+$")
 
 
 def identify_caller(caller: str) -> str:
-    """ANONYMOUS for one who withholds the number; else what the carrier sent, without surrounding space. caller: E.164,
-    or whatever the carrier sends."""
+    """Returns ANONYMOUS for a caller who withholds the number, otherwise what the carrier sent, without surrounding
+    space.
+
+    caller: E.164, or whatever the carrier sends.
+    """
     text = caller.strip()
     if _NUMBER.match(text):
         return ANONYMOUS if text.removeprefix("+") in _KEYED else text
@@ -267,7 +270,7 @@ def identify_caller(caller: str) -> str:
 
 
 def known_number(caller: str) -> str:
-    """Return what the carrier sent, without surrounding space; empty if the caller withholds the number."""
+    """Returns what the carrier sent, without surrounding space; empty if the caller withholds the number."""
     identity = identify_caller(caller)
     return "" if identity == ANONYMOUS else identity
 
@@ -305,7 +308,7 @@ _RANK: Final[dict[CallStatus, int]] = {"queued": 0, "ringing": 1, "in_progress":
 
 @dataclass(frozen=True, slots=True)
 class CallState:
-    """The columns of a call's row that may change, and those that decide how."""
+    """The columns of a call's row that may change, and the columns that decide how."""
 
     id: UUID
     workspace_id: UUID
@@ -330,7 +333,7 @@ class CallState:
 
     @property
     def is_final(self) -> bool:
-        """Whether the call is over."""
+        """Returns whether the call is over."""
         return self.status in FINAL
 
 
@@ -344,7 +347,7 @@ def accounting_day(state: CallState) -> date:
 
 
 def mark_dialled(state: CallState, placed: PlacedCall, at: datetime) -> CallState:
-    """The carrier has the outbound call, under this id."""
+    """Returns the state of an outbound call that the carrier has, under this id."""
     details = state.details
     if placed.session_id:
         details = replace(details, carrier=details.carrier.merge({"session": placed.session_id}))
@@ -354,7 +357,7 @@ def mark_dialled(state: CallState, placed: PlacedCall, at: datetime) -> CallStat
 
 
 def mark_answered(state: CallState, at: datetime) -> CallState:
-    """The call was answered. The earliest of several reported times is stored."""
+    """Returns the state of an answered call. The earliest of several reported times is kept."""
     status: CallStatus = state.status if state.is_final else "in_progress"
     answered, started = _earliest(state.answered_at, at), _earliest(state.started_at, at)
     after = _order_times(replace(state, status=status, answered_at=answered, started_at=started))
@@ -364,7 +367,7 @@ def mark_answered(state: CallState, at: datetime) -> CallState:
 def close(
     state: CallState, status: CallStatus, reason: EndReason | None, detail: str | None, at: datetime, by: CallSource
 ) -> CallState:
-    """Ends the call; a call that is over stays as it is."""
+    """Returns the state of a call that ends now; a call that is over stays as it is."""
     if state.is_final:
         return state
     ended = replace(
@@ -380,8 +383,11 @@ def close(
 
 
 def refuse(state: CallState, reason: RefusalReason, now: datetime) -> CallState:
-    """The state of a refused call; one that is over stays as it is. A call whose agent had talked already ends as lost.
-    After cut_off the call stays open, because nothing is known about it: media, the carrier or the reaper ends it."""
+    """Returns the state of a refused call; a call that is over stays as it is.
+
+    A call whose agent has talked already ends as lost. After cut_off the call stays open, because nothing is known
+    about it: media, the carrier or the duty `lost_calls` ends it.
+    """
     if state.is_final:
         return state
     if reason == "cut_off":
@@ -397,7 +403,7 @@ def refuse(state: CallState, reason: RefusalReason, now: datetime) -> CallState:
 
 
 def _has_media(state: CallState) -> bool:
-    """Whether the call was assigned to a media node. Telnyx's calls are in progress before that."""
+    """Returns whether the call was assigned to a media node. Calls at Telnyx are in progress before that."""
     return bool(state.media_node or state.details.leg)
 
 
@@ -405,7 +411,7 @@ def _has_media(state: CallState) -> bool:
 
 
 def apply_carrier_status(state: CallState, report: CarrierStatus) -> CallState:
-    """The state after a carrier's report."""
+    """Returns the state after a carrier's report."""
     after = _store_facts(state, report)
     if report.answered_by:
         after = replace(after, details=replace(after.details, answered_by=report.answered_by))
@@ -440,13 +446,16 @@ def _apply_carrier_end(state: CallState, report: CarrierStatus) -> CallState:
 
 
 def _may_be_unanswered(report: CarrierStatus) -> bool:
-    """Whether a call without a reported answer had none. Telnyx reports no duration, and ends unanswered calls with the
-    cause normal_clearing too. Twilio reports 0 seconds, also of a call that was answered for less than one."""
+    """Returns whether a call without a reported answer may have been unanswered.
+
+    Telnyx reports no duration, and ends unanswered calls with the cause normal_clearing, too. Twilio reports 0 seconds,
+    also for a call that was answered for less than one second.
+    """
     return report.duration_s == 0 or (report.carrier == "telnyx" and report.duration_s is None)
 
 
 def _complete_unanswered(state: CallState) -> CallState:
-    """The answer is reported after the end: by the carrier, which keeps no order, or by media."""
+    """Completes a call whose answer is reported after its end: by the carrier, which keeps no order, or by media."""
     after = replace(state, status="completed", details=replace(state.details, unanswered=None))
     if after.details.ended_by != "carrier" or after.ended_at is None or after.carrier != "telnyx":
         return after  # Twilio has reported the duration
@@ -454,7 +463,7 @@ def _complete_unanswered(state: CallState) -> CallState:
 
 
 def _end_reason(state: CallState, report: CarrierStatus) -> EndReason | None:
-    """Why the call ended, as far as it is known without media, which corrects it."""
+    """Returns why the call ended, as far as it is known without media, whose report corrects it."""
     if report.end_reason is not None:
         return report.end_reason
     if report.status == "failed":
@@ -468,7 +477,7 @@ def _end_reason(state: CallState, report: CarrierStatus) -> EndReason | None:
 
 
 def apply_media_end(state: CallState, event: CallEnded, at: datetime, leg: int = 0) -> CallState:
-    """The state after media reported the end of the conversation, or of its stream `leg`."""
+    """Returns the state after media has reported the end of the conversation, or of its stream `leg`."""
     details = replace(state.details, usage=msgspec.to_builtins(event.usage))
     after = replace(state, details=details)
     if event.end_reason in LEG_LOST:
@@ -502,9 +511,11 @@ def _media_reason(state: CallState, event: CallEnded) -> EndReason:
 
 
 def mark_lost(state: CallState, leg: int, at: datetime) -> CallState:
-    """The state once the stream `leg` is known to have been lost with its node, which can tell nothing of it. A call
-    that the carrier has reported as over ended by that, for all that is known; media's report, which may only be late,
-    still corrects it."""
+    """Returns the state once it is known that the stream `leg` was lost with its node, which can no longer report.
+
+    If the carrier has reported the end of the call, the loss is taken for the reason. A late report of media still
+    corrects that.
+    """
     if _loss_leg(state) >= leg:
         return state
     loss = StreamLoss(reason="media_lost", at=at.isoformat(), leg=leg)
@@ -514,19 +525,20 @@ def mark_lost(state: CallState, leg: int, at: datetime) -> CallState:
 
 
 def _loss_leg(state: CallState) -> int:
-    """The latest stream that was lost; -1: none was."""
+    """Returns the latest stream that was lost; -1 for none."""
     return -1 if state.details.lost is None else state.details.lost.leg
 
 
 def _lost_reason(state: CallState) -> EndReason | None:
-    """Why the call ended if it did so while it had no stream; None if it had none lost, or another one followed."""
+    """Returns why the call ended, if it ended while it had no stream. None: No stream was lost, or another stream
+    followed."""
     lost = state.details.lost
     is_followed = lost is not None and any(gap.leg > lost.leg for gap in state.details.gaps)
     return None if lost is None or is_followed else lost.reason
 
 
 def apply_resume(state: CallState, event: CallResumed, at: datetime) -> CallState:
-    """The call continues in another media stream."""
+    """Returns the state of a call that continues in another media stream."""
     gap = Gap(leg=event.leg, lost_ms=event.lost_ms, at_ms=event.at_ms)
     after = mark_answered(state, at)
     gaps = tuple(sorted((*state.details.gaps, gap), key=lambda one: one.leg))
@@ -539,14 +551,16 @@ def count_interruption(state: CallState) -> CallState:
 
 
 def mark_screened(state: CallState, at: datetime) -> CallState:
-    """The called phone asked who calls. The earliest of several reports is stored."""
+    """Returns the state of a call whose called phone asked who calls. The earliest of several reports is kept."""
     known = state.details.screened_at
     return replace(state, details=replace(state.details, screened_at=at if known is None else min(known, at)))
 
 
 def add_recording(state: CallState, event: RecordingReady) -> CallState:
-    """A stream's recording is in storage. The first one is the call's until several are joined. A key outside the
-    workspace's prefix is ignored."""
+    """Adds the recording of a stream, which is in storage. A key outside the workspace's prefix is ignored.
+
+    The first recording is the call's recording until several are joined.
+    """
     if not event.path.startswith(recordings_prefix(state.workspace_id)) or ".." in event.path:
         return state
     one = StreamRecording(storage_key=event.path, leg=event.leg, duration_ms=event.duration_ms)
@@ -563,19 +577,20 @@ def add_recording(state: CallState, event: RecordingReady) -> CallState:
 
 
 def _is_same_stream(other: StreamRecording, one: StreamRecording, state: CallState) -> bool:
-    """A node that uploads a recording again reports it under its first key, which a redacted one has lost."""
+    """Returns whether both are of the same stream. A node that uploads a recording again reports its first key, which a
+    redacted recording no longer has."""
     return other.storage_key == one.storage_key or bool(state.details.redaction.kinds and other.leg == one.leg)
 
 
 def _store_transfer(state: CallState, talked_s: int, until: datetime | None, number: str) -> CallState:
-    """until: None once the carrier reported the end. number: where to."""
+    """until: None once the carrier has reported the end. number: The target."""
     before = state.details.transfer or Transfer(talked_s=talked_s)
     transfer = replace(before, talked_s=talked_s, until=until, number=number)
     return replace(state, details=replace(state.details, transfer=transfer))
 
 
 def _end_transfer(state: CallState, transfer: Transfer, report: CarrierStatus) -> CallState:
-    """The carrier reports the end of a transferred call. It may not report how long that was (Telnyx)."""
+    """Applies a carrier's report that a transferred call has ended. Telnyx does not report how long it was."""
     if transfer.until is None:  # reported before
         return replace(state, duration_seconds=max(report.duration_s or 0, state.duration_seconds))
     since = state.answered_at or report.at
@@ -631,8 +646,11 @@ SAME_MOMENT: Final = timedelta(seconds=0.5)
 
 
 def may_return(state: CallState) -> bool:
-    """Whether the caller may still be on the line. Of a call that is over the carrier must not have reported the end;
-    media's reports may come later than the carrier's of the failure."""
+    """Returns whether the caller may still be on the line.
+
+    If the call counts as over, the carrier must not have reported its end: media's reports may come later than the
+    carrier's report of the failed transfer.
+    """
     if not state.is_final:
         return True
     transfer = state.details.transfer
@@ -680,12 +698,13 @@ def take_back(
 
 
 def has_returned(state: CallState, leg: int) -> bool:
-    """Whether the transfer after this media stream led back to the agent."""
+    """Returns whether the transfer after this media stream led back to the agent."""
     return any(one.leg == leg for one in state.details.returns)
 
 
 def apply_returned_end(state: CallState, event: CallEnded, leg: int) -> CallState:
-    """Media's report of a transfer that has led back already: new is where to, and how long the call was before."""
+    """Applies media's report of a transfer that has led back already: its target, and the length of the call before
+    it."""
     seconds = max(0, round(event.duration_ms / 1000))
     returns = tuple(
         replace(one, number=event.transfer_to, talked_s=seconds, detail=event.detail or None) if one.leg == leg else one
@@ -695,9 +714,11 @@ def apply_returned_end(state: CallState, event: CallEnded, leg: int) -> CallStat
 
 
 def undo_return(state: CallState, report: CarrierStatus) -> CallState:
-    """The state before the last return, where the report says that the caller had gone when the transfer failed: the
-    target was not reached because the caller hung up, whichever of the two ends is reported first
-    (docs/decisions/0102-callers-who-leave-a-transfer.md)."""
+    """Returns the state before the last return, if the report says that the caller had gone when the transfer failed.
+
+    Then the target was not reached because the caller hung up, whichever of the two ends is reported first
+    (docs/decisions/0102-callers-who-leave-a-transfer.md).
+    """
     if state.is_final or report.status not in FINAL or not state.details.returns:
         return state
     *others, last = state.details.returns
@@ -722,8 +743,8 @@ def undo_return(state: CallState, report: CarrierStatus) -> CallState:
 
 
 def apply_announcement(state: CallState, event: AnnouncementHeard, at: datetime) -> CallState:
-    """The caller heard an announcement to its end; the earliest of several times is stored. Kinds of a later version
-    change nothing."""
+    """Stores that the caller has heard an announcement to its end; the earliest of several times is kept. Kinds of a
+    later version change nothing."""
     before = state.details.consent
     if event.kind == "disclosure":
         return _with_consent(state, replace(before, disclosed_at=_earliest(before.disclosed_at, at)))
@@ -733,7 +754,8 @@ def apply_announcement(state: CallState, event: AnnouncementHeard, at: datetime)
 
 
 def apply_refusal(state: CallState, event: RecordingRefused, at: datetime) -> CallState:
-    """The caller does not want to be recorded: the call has no recording any more. A job deletes what there is."""
+    """Stores that the caller does not want to be recorded: the call no longer has a recording. A job deletes what there
+    is."""
     before = state.details.consent
     if before.refused_at is not None and before.refused_at <= at:
         return state
@@ -742,8 +764,10 @@ def apply_refusal(state: CallState, event: RecordingRefused, at: datetime) -> Ca
 
 
 def apply_checkpoint(state: CallState, checkpoint: Checkpoint, at: datetime) -> CallState:
-    """What a lost node's checkpoint knows and no event has told: heard, or refused, by then at the latest. The event,
-    if it comes after all, brings the true time. at: of the checkpoint."""
+    """Stores what only the checkpoint of a lost node knows: what was heard or refused, at this time at the latest.
+
+    If the event arrives after all, it brings the true time. at: The time of the checkpoint.
+    """
     before = state.details.consent
     disclosed, announced = (at if kind in checkpoint.announced else None for kind in ("disclosure", "recording"))
     known = replace(
@@ -759,7 +783,7 @@ def _with_consent(state: CallState, consent: ConsentRecord) -> CallState:
 
 
 def apply_opt_out(state: CallState, event: CallerOptedOut, at: datetime) -> CallState:
-    """The same in any order of the events: the earliest of several requests is stored. Pure."""
+    """Stores that the person on the phone asked not to be called again; the earliest of several requests is kept."""
     known = state.details.opted_out_at
     if known is not None and known <= at:
         return state
@@ -780,14 +804,14 @@ def add_latency(state: CallState, event: TurnLatency) -> CallState:
 
 
 def add_failure(state: CallState, event: ProviderFailed) -> CallState:
-    """The provider failed in this call, however often."""
+    """Stores that the provider failed in this call, however often."""
     before = state.details.failed_providers or {}
     names = tuple(sorted({*before.get(event.kind, ()), event.provider}))
     return replace(state, details=replace(state.details, failed_providers={**before, event.kind: names}))
 
 
 def complete_failures(state: CallState) -> CallState:
-    """A stream of the call has ended: providers of which no failure was reported did not fail."""
+    """Stores, when a stream of the call has ended, that providers without a reported failure did not fail."""
     if state.details.failed_providers is not None:
         return state
     return replace(state, details=replace(state.details, failed_providers={}))
@@ -821,12 +845,12 @@ NO_RECORD: Final = AnalysisRecord()
 
 
 def decode_record(stored: Any) -> AnalysisRecord:
-    """From the column's value; empty from null."""
+    """Reads the column's value; null becomes an empty record."""
     return NO_RECORD if stored is None else msgspec.convert(stored, AnalysisRecord)
 
 
 def encode_record(record: AnalysisRecord) -> Any:
-    """For the column."""
+    """Returns the value for the column."""
     return msgspec.to_builtins(record)
 
 
@@ -873,7 +897,7 @@ class ConversationTurn:
 
 
 def make_turns(events: Iterable[Mapping[str, Any]]) -> list[ConversationTurn]:
-    """events: their data with the type in it, in the order of their numbers."""
+    """Returns the turns of a conversation. events: Their data with the type in it, in the order of their numbers."""
     turns: dict[int, ConversationTurn] = {}
     for event in events:
         number = event.get("turn")
@@ -913,7 +937,8 @@ _NUMBERS: Final[Mapping[tuple[str, str], str]] = {
 
 
 def make_usage(reported: Mapping[str, int] | None, costs: Iterable[ResourceCost]) -> Mapping[str, int] | None:
-    """What the ledger holds replaces what media reported at the end; None where neither says anything.
+    """Returns what the call consumed: the ledger's numbers replace what media reported at the end. None: Both are
+    empty.
 
     While the call runs, only the ledger's numbers are known.
     """
@@ -927,8 +952,8 @@ def make_usage(reported: Mapping[str, int] | None, costs: Iterable[ResourceCost]
 
 @dataclass(frozen=True, slots=True)
 class CallFilter:
-    """Which calls are listed. caller_number: E.164. since: from this moment on; until: before it. text: what the
-    transcript holds, as `websearch_to_tsquery` reads it."""
+    """Which calls are listed. caller_number: E.164. since: From this moment on. until: Before this moment. text: What
+    the transcript holds, as `websearch_to_tsquery` reads it."""
 
     workspace_id: UUID | None = None
     agent_id: UUID | None = None
@@ -974,7 +999,7 @@ class CallSummary:
 
     @property
     def caller_withheld(self) -> bool:
-        """Whether the caller withheld the number."""
+        """Returns whether the caller withheld the number."""
         return self.direction == "inbound" and not self.is_test and self.caller_number is None
 
 

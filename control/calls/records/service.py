@@ -37,11 +37,15 @@ MOST_EVENTS: Final = 100_000
 
 
 class CallRecords:
-    """Reads only, in the workspace's scope or the platform's. workspace_id: None for all workspaces, for the staff."""
+    """Reads calls, in the workspace's scope or in the platform's. workspace_id: None for all workspaces, for the
+    staff."""
 
     async def list_page(self, db: Connection, wanted: CallFilter, *, page: PageRequest) -> ListPage[CallSummary]:
-        """Newest first; the total is counted up to DEPTH, and not with a text. Raises Invalid (codes too_deep,
-        cursor_unknown)."""
+        """Returns a page of calls, newest first. The total is counted up to DEPTH, and not with a text.
+
+        Raises:
+            Invalid: Codes too_deep, cursor_unknown.
+        """
         depth = DEPTH if wanted.text is None else SEARCH_DEPTH
         if page.offset + page.limit > depth:
             raise Invalid(
@@ -55,38 +59,38 @@ class CallRecords:
         return found.with_total(await queries.count_calls(db, wanted, depth))
 
     async def get(self, db: Connection, workspace_id: UUID | None, call_id: UUID) -> CallReport:
-        """A call with its turns and costs. Raises NotFound."""
+        """Returns a call with its turns and costs. Raises NotFound."""
         found = _require(await queries.select_report(db, workspace_id, call_id))
         events = await queries.select_events(db, call_id, queries.TURN_EVENTS, -1, MOST_EVENTS)
         costs = await list_call_costs(db, found.summary_line.workspace_id, call_id)
         return replace(found, turns=make_turns([event.event_data for event in events]), costs=costs)
 
     async def find(self, db: Connection, workspace_id: UUID | None, call_id: UUID) -> CallReport:
-        """A call without its turns. Raises NotFound."""
+        """Returns a call without its turns. Raises NotFound."""
         return _require(await queries.select_report(db, workspace_id, call_id))
 
     async def get_transcription(
         self, db: Connection, workspace_id: UUID, call_id: UUID
     ) -> tuple[str | None, list[dict[str, Any]]]:
-        """The transcription, and each utterance. Raises NotFound."""
+        """Returns the transcription, and each utterance. Raises NotFound."""
         found = await self.find(db, workspace_id, call_id)
         return found.transcription, await queries.select_utterances(db, call_id)
 
     async def list_events(
         self, db: Connection, workspace_id: UUID | None, call_id: UUID, *, after_seq: int, most: int
     ) -> ListPage[EventLine]:
-        """Up to `most` events behind number `after_seq`, in order. Raises NotFound."""
+        """Returns up to `most` events behind number `after_seq`, in order. Raises NotFound."""
         call = (await self.find(db, workspace_id, call_id)).summary_line
         events = await queries.select_events(db, call_id, None, after_seq, most + 1)
         return cut_page([_with_numbers(event, call) for event in events], PageRequest(most))
 
     async def list_open(self, db: Connection, workspace_id: UUID | None) -> ListPage[CallSummary]:
-        """Calls that are not over, the longest first; up to MOST_OPEN."""
+        """Returns up to MOST_OPEN calls that are not over, the longest first."""
         return cut_page(await queries.select_open(db, workspace_id, MOST_OPEN + 1), PageRequest(MOST_OPEN))
 
 
 def _with_numbers(event: EventLine, call: CallSummary) -> EventLine:
-    """call.started with both numbers: Twilio's streams do not carry them, so media does not know them."""
+    """Adds both numbers to call.started. Twilio's streams do not carry them, so media does not know them."""
     if event.event_type != "call.started":
         return event
     data: Mapping[str, Any] = event.event_data
@@ -128,7 +132,8 @@ async def find_open(
 
 
 def make_open_call(call: StoredCall, carrier: CarrierName, carrier_call_id: str) -> OpenCall:
-    """carrier_call_id: as the carrier names the call now."""
+    """Returns a stored call as the open call that carriers' requests are about. carrier_call_id: As the carrier names
+    the call now."""
     current = call.state
     consent, reported = current.details.consent, current.details.carrier
     return OpenCall(
@@ -163,7 +168,10 @@ def make_open_call(call: StoredCall, carrier: CarrierName, carrier_call_id: str)
 
 
 def is_long_over(current: CallState, now: datetime) -> bool:
-    """A transferred caller is still on the line, until the carrier reports the end or the transfer's bound passes."""
+    """Returns whether the call has been over for longer than JUST_OVER.
+
+    A transferred caller is still on the line until the carrier reports the end or the transfer's bound passes.
+    """
     transfer = current.details.transfer
     if not current.is_final or (transfer is not None and transfer.until is not None and transfer.until > now):
         return False
@@ -171,13 +179,13 @@ def is_long_over(current: CallState, now: datetime) -> bool:
 
 
 def _stream_id(current: CallState) -> str:
-    """The carrier's id of the current leg's stream."""
+    """Returns the carrier's id of the current stream."""
     details = current.details
     return next((one.stream for one in reversed(details.legs) if one.leg == details.leg), "")
 
 
 async def load_state(pool: Pool, call_id: UUID) -> CallState | None:
-    """The call's state, in a transaction of its own."""
+    """Returns the state of a call, in a transaction of its own."""
     async with pool.transaction() as db:
         await enter_platform(db)
         call = await queries.lock_one(db, call_id)
