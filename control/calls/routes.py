@@ -796,7 +796,9 @@ def to_answer(call: CallReport, recording_url: str | None) -> CallAnswer:
         analysis=to_analysis(call),
         answered_by=details.answered_by,
         transferred_to=(details.transfer.number or None) if details.transfer else None,
-        failed_transfers=[FailedTransferView(one.number or None, one.failure, one.at) for one in details.returns],
+        failed_transfers=[
+            FailedTransferView(returned.number or None, returned.failure, returned.at) for returned in details.returns
+        ],
         interruptions=details.interruptions,
         usage=make_usage(details.usage, call.costs),
         costs=to_costs(call.costs, line.currency),
@@ -842,7 +844,7 @@ def _float(value: Decimal | None) -> float | None:
 
 def to_transcription(text: str | None, utterances: Sequence[Mapping[str, Any]]) -> Transcription:
     """utterances: as stored, with the times of their words."""
-    words = [word for one in utterances for word in make_words(one)]
+    words = [word for utterance in utterances for word in make_words(utterance)]
     views = [UtteranceView(one["speaker"], one["text"], one["start_ms"], one["end_ms"]) for one in utterances]
     return Transcription(text, words, views)
 
@@ -1201,7 +1203,7 @@ def to_admin_answer(call: CallReport, *, is_content_withheld: bool) -> AdminCall
     values = {name: getattr(line, name) for name in AdminCall.__slots__ if hasattr(line, name)}
     values |= {name: getattr(call, name) for name in AdminCall.__slots__ if hasattr(call, name) and name not in values}
     values |= {"has_recording": call.recording_key is not None, "details": encode_details(call.details)}
-    costs = [_to_cost(one, line.currency) for one in call.costs]
+    costs = [_to_cost(cost, line.currency) for cost in call.costs]
     unpriced = sum(entry.cost is None for entry in costs)
     values |= {"provider_cost": None if unpriced else sum((entry.cost or 0 for entry in costs), Decimal(0))}
     values |= {"warning": cost_warning(unpriced)}

@@ -272,7 +272,10 @@ class TelnyxOrders:
 
     async def _submit_address(self, number: Any, requirements: Sequence[Any], address: str) -> bool:
         """False: Telnyx does not accept it."""
-        values = [{"requirement_id": required_text(one.requirement_id), "field_value": address} for one in requirements]
+        values = [
+            {"requirement_id": required_text(requirement.requirement_id), "field_value": address}
+            for requirement in requirements
+        ]
         try:
             await self._send(
                 lambda: self._sdk.number_order_phone_numbers.update_requirements(

@@ -114,7 +114,7 @@ def lacking_words(field_types: Sequence[str]) -> str:
     """What an order lacks, in words for the customer. field_types: of the requirements without a value."""
     if not field_types:
         return _WAITS_FOR[INFO_PENDING]
-    things = ", ".join(dict.fromkeys(_LACKING.get(one, "documents") for one in field_types))
+    things = ", ".join(dict.fromkeys(_LACKING.get(field_type, "documents") for field_type in field_types))
     return f"The carrier still needs this for the number before it takes calls: {things}."
 
 

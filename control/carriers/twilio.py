@@ -136,7 +136,7 @@ async def send_once(send: Callable[[], Awaitable[T]]) -> T:
 
 def _map_page_error(error: Exception) -> CarrierError:
     """For a list, the SDK raises an error that holds the response."""
-    answer = next((one for one in error.args if isinstance(one, Response)), None)
+    answer = next((arg for arg in error.args if isinstance(arg, Response)), None)
     if answer is None or answer.status_code < 400:
         return CarrierUnavailable(NAME, "unreadable", "the answer cannot be read")
     try:
@@ -179,7 +179,7 @@ class TwilioAccounts:
 
     def find_by_url(self, url: str) -> Any:
         """Return the client of the account that a resource's URL names; the main one if it names none of ours."""
-        return next((one for one in self._subaccounts if f"/{one.account_sid}/" in url), self.main)
+        return next((subaccount for subaccount in self._subaccounts if f"/{subaccount.account_sid}/" in url), self.main)
 
 
 # --- Calls to targets of warm transfers (docs: voice/api/call-resource) ----------------------------------------------

@@ -143,7 +143,7 @@ class TwilioDocuments:
             lambda: compliance.bundles(carrier_bundle_id).item_assignments.list_async(limit=_MOST_ITEMS, page_size=50)
         )
         found: list[str] = []
-        for document in [str(one.object_sid) for one in items if str(one.object_sid).startswith(_DOCUMENT)]:
+        for document in [str(item.object_sid) for item in items if str(item.object_sid).startswith(_DOCUMENT)]:
             row = await self._send(compliance.supporting_documents(document).fetch_async)
             listed = (row.attributes or {}).get("address_sids")
             found += [one for one in listed if isinstance(one, str)] if isinstance(listed, list) else []

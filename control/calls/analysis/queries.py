@@ -85,7 +85,7 @@ async def select_pending(db: Connection, call_id: UUID) -> PendingAnalysis | Non
 def make_transcript(words: Sequence[Any], fingerprint: str) -> AnalysedTranscript:
     """The one place where a transcript is taken for analysis: all that a language model gets of a call comes from here.
     It is the text as stored."""
-    return AnalysedTranscript([{"speaker": one["speaker"], "text": one["text"]} for one in words], fingerprint)
+    return AnalysedTranscript([{"speaker": word["speaker"], "text": word["text"]} for word in words], fingerprint)
 
 
 async def update_result(

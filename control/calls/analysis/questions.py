@@ -111,7 +111,7 @@ def read_answer(text: str, task: AnalysisTask, schema: Mapping[str, Any]) -> Cal
 
 def _shorten(utterances: Sequence[Mapping[str, str]]) -> Sequence[Mapping[str, str]]:
     """Whole utterances from the beginning and from the end, a half of the limit each."""
-    cut = [{**one, "text": one["text"][: LONGEST_TRANSCRIPT // 4]} for one in utterances]
+    cut = [{**utterance, "text": utterance["text"][: LONGEST_TRANSCRIPT // 4]} for utterance in utterances]
     if sum(len(one["text"]) for one in cut) <= LONGEST_TRANSCRIPT:
         return cut
     head = _take(cut)
@@ -121,11 +121,11 @@ def _shorten(utterances: Sequence[Mapping[str, str]]) -> Sequence[Mapping[str, s
 
 def _take(utterances: Sequence[Mapping[str, str]]) -> list[Mapping[str, str]]:
     taken, size = [], 0
-    for one in utterances:
-        size += len(one["text"])
+    for utterance in utterances:
+        size += len(utterance["text"])
         if size > LONGEST_TRANSCRIPT // 2:
             break
-        taken.append(one)
+        taken.append(utterance)
     return taken
 
 

@@ -77,9 +77,9 @@ def summarise(utterances: Sequence[Mapping[str, str]]) -> str | None:
     sentences, and an unreliable figure is worse than none.
     """
     sentences = [
-        (one["speaker"], sentence.strip())
-        for one in utterances
-        for sentence in _SENTENCE_END.split(one["text"])
+        (utterance["speaker"], sentence.strip())
+        for utterance in utterances
+        for sentence in _SENTENCE_END.split(utterance["text"])
         if _words(sentence)
     ]
     frequencies = Counter(word for _, sentence in sentences for word in set(_words(sentence)))

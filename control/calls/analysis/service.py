@@ -75,7 +75,7 @@ class CallAnalyser:
                 failures.append(failed)
                 if failed.ends_chain:
                     break
-        is_temporary = any(one.is_temporary for one in failures) and not failures[-1].ends_chain
+        is_temporary = any(failure.is_temporary for failure in failures) and not failures[-1].ends_chain
         return AnalysisOutcome(None, failures[-1].code, is_temporary=is_temporary, uses=uses)
 
     async def _ask(self, provider: ProviderPlan, task: AnalysisTask, uses: list[ModelUse]) -> CallFindings:

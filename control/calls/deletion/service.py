@@ -52,7 +52,7 @@ async def list_deleted_calls(db: Connection, caller: CallerNumber) -> list[Delet
 async def discard_recordings(db: Connection, call_ids: Sequence[UUID], now: datetime) -> int:
     """Has jobs delete the recordings of these calls, in our storage and at the carrier. Returns the number of calls."""
     states = await records_queries.lock_states(db, call_ids)
-    found = [one for one in states.values() if has_recordings(one) and not one.details.discards_recordings]
+    found = [state for state in states.values() if has_recordings(state) and not state.details.discards_recordings]
     await records_queries.update_states(
         db, [replace(one, details=replace(one.details, recordings_deleted_at=now)) for one in found]
     )
@@ -86,7 +86,7 @@ async def delete_contents(
         The numbers of calls, transcripts, events and recorded calls.
     """
     states = await records_queries.lock_states(db, call_ids)
-    recorded = [one.id for one in states.values() if has_recordings(one)]
+    recorded = [state.id for state in states.values() if has_recordings(state)]
     await records_queries.update_states(
         db, [replace(one, details=_without_caller(one.details, now)) for one in states.values()]
     )
@@ -116,7 +116,7 @@ async def delete_mentions(db: Connection, caller: CallerNumber) -> Mapping[str, 
 
 async def has_unfinished_discards(db: Connection, call_ids: Sequence[UUID]) -> bool:
     """Returns whether some recordings of these calls are not deleted yet."""
-    return await has_unfinished(db, DISCARD_RECORDINGS, [discard_payload(one) for one in call_ids])
+    return await has_unfinished(db, DISCARD_RECORDINGS, [discard_payload(call_id) for call_id in call_ids])
 
 
 async def retry_discards(db: Connection) -> int:

@@ -96,7 +96,7 @@ async def update_texts(db: Connection, texts: Sequence[RedactedText]) -> None:
         return
     await db.execute(
         _UPDATE_TEXTS,
-        [one.call_id for one in texts],
+        [text.call_id for text in texts],
         [one.event_type for one in texts],
         [one.text for one in texts],
         [one.redacted for one in texts],

@@ -178,7 +178,7 @@ def apply_events(state: CallState, utterances: Utterances, events: Iterable[NewE
 
 def transcription_text(utterances: Utterances) -> str:
     """The conversation as text, one line for each utterance."""
-    return "\n".join(f"{_SPEAKERS[one['speaker']]}: {one['text']}" for one in utterances)
+    return "\n".join(f"{_SPEAKERS[utterance['speaker']]}: {utterance['text']}" for utterance in utterances)
 
 
 def _utterance(speaker: str, said: CallerSaid | AgentSaid) -> dict[str, Any]:

@@ -223,7 +223,7 @@ class _Consumer:
         self._counts.unknown += given_up
         if given_up:
             log.warning("event.dropped", reason="unknown_call", count=given_up)
-        return [one.entry for one in events if one.entry not in waiting]
+        return [event.entry for event in events if event.entry not in waiting]
 
     async def _set_aside(self, entry: EventEntry, reason: str) -> None:
         """Keeps it as it came, with its proof: moved back to the stream, it is checked again."""

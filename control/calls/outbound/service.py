@@ -321,7 +321,7 @@ async def _choose_origin(
 ) -> OriginNumber:
     """Returns the number to call from. Raises Conflict, Invalid."""
     origins = await queries.select_origins(db, request.workspace_id, request.agent_id)
-    if any(one.phone_number == number for one in origins):
+    if any(origin.phone_number == number for origin in origins):
         raise Invalid("This is a number of the workspace itself.", code="number_is_own", param=PARAM)
     if request.number_ids:
         places = {number_id: place for place, number_id in enumerate(request.number_ids)}
@@ -526,6 +526,6 @@ async def cancel_listed(db: Connection, now: datetime) -> int:
     They would not be dialled in any case, because dialling looks at the list again. Canceled calls take no turn.
     """
     states = await records_queries.lock_states(db, await select_listed(db, CANCELED_AT_ONCE))
-    waiting = [one for one in states.values() if is_queued(one) and one.details.placing_at is None]
+    waiting = [state for state in states.values() if is_queued(state) and state.details.placing_at is None]
     await save_changes(db, [(one, close(one, "canceled", None, LISTED, now, "control")) for one in waiting])
     return len(waiting)

@@ -44,10 +44,13 @@ def all_keys(call: CallState) -> list[str]:
     """All keys that recordings of the call have, or may have without being reported: those of media's streams
     (`media/server/bus/spool.py`), the carrier's copies, the joined one."""
     details = call.details
-    keys = [one.storage_key for one in details.recordings]
+    keys = [recording.storage_key for recording in details.recordings]
     keys += [key(call, leg) for leg in range(details.leg + 1) for key in (stream_key, redacted_key)]
-    for one in details.carrier_recordings.values():
-        keys += [*([one.storage_key] if one.storage_key else ()), *carrier_keys(call, one)]
+    for carrier_recording in details.carrier_recordings.values():
+        keys += [
+            *([carrier_recording.storage_key] if carrier_recording.storage_key else ()),
+            *carrier_keys(call, carrier_recording),
+        ]
     keys += [*([call.recording_key] if call.recording_key else ()), joined_key(call)]
     return list(dict.fromkeys(keys))
 
@@ -77,7 +80,7 @@ def find_doubt(utterances: Sequence[Mapping[str, Any]], recorded_ms: int) -> Wit
     the length of the longest recording.
 
     A call without a turn of the caller's was not understood: what was said in it is in no text."""
-    if not any(one["speaker"] == "caller" for one in utterances):
+    if not any(utterance["speaker"] == "caller" for utterance in utterances):
         return "no_transcript"
     for one in utterances:
         if is_redacted(one["text"]):
@@ -92,13 +95,13 @@ def find_stretches(utterances: Iterable[Mapping[str, Any]]) -> Sequence[Stretch]
     """What must be silent, with PADDING_MS on both sides: the words that were left out, where their vendor told when
     they were said (`find_gaps`); else the turns of which something was left out, whole."""
     stretches: list[Stretch] = []
-    for one in utterances:
-        if not is_redacted(one["text"]):
+    for utterance in utterances:
+        if not is_redacted(utterance["text"]):
             continue
-        gaps = find_gaps(one)
+        gaps = find_gaps(utterance)
         stretches += (_pad(start - _LAG_MS, end) for start, end in gaps)
         if not gaps:
-            stretches.append(_pad(one["start_ms"], one["end_ms"]))
+            stretches.append(_pad(utterance["start_ms"], utterance["end_ms"]))
     return stretches
 
 

@@ -452,7 +452,7 @@ async def _forget_recordings(pool: Pool, deleted: CallState) -> None:
         if call is None:
             return
         details = call.state.details
-        kept = tuple(one for one in details.recordings if one not in gone)
+        kept = tuple(recording for recording in details.recordings if recording not in gone)
         carrier = {name: _without_copy(one, deleted) for name, one in details.carrier_recordings.items()}
         details = replace(details, recordings=kept, joined=(), carrier_recordings=carrier)
         after = replace(call.state, recording_key=None, recording_seconds=None, details=details)
@@ -466,7 +466,10 @@ def _without_copy(one: StoredCarrierRecording, deleted: CallState) -> StoredCarr
 
 async def _discard_at_carrier(carriers: Carriers, current: CallState) -> None:
     """Makes all requests, even if the carrier refuses one of them. Raises JobFailed."""
-    known = [one.id or one.found for one in current.details.carrier_recordings.values()]
+    known = [
+        carrier_recording.id or carrier_recording.found
+        for carrier_recording in current.details.carrier_recordings.values()
+    ]
     call_id = "" if current.is_final else current.carrier_call_id
     failures: list[JobFailed] = []
     try:

@@ -118,9 +118,9 @@ def silence_stretches(file: BinaryIO, layout: WavLayout, stretches: Iterable[Str
     lies behind the end is ignored. Raises RecordingsNotJoinable for other samples than 16-bit PCM, OSError."""
     width = _frame_bytes(layout)
     frames = layout.size // width
-    for one in stretches:
-        first = min(frames, one.start_ms * layout.bytes_per_s // width // 1_000)
-        last = min(frames, -(-one.end_ms * layout.bytes_per_s // width // 1_000))
+    for stretch in stretches:
+        first = min(frames, stretch.start_ms * layout.bytes_per_s // width // 1_000)
+        last = min(frames, -(-stretch.end_ms * layout.bytes_per_s // width // 1_000))
         file.seek(layout.start + first * width)
         left = (last - first) * width
         while left > 0:

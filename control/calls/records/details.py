@@ -254,7 +254,7 @@ class CallDetails(DetailsPart):
     @property
     def was_assigned(self) -> bool:
         """Whether the current media stream was given to a node."""
-        return any(one.leg == self.leg for one in self.legs)
+        return any(leg.leg == self.leg for leg in self.legs)
 
     @property
     def discards_recordings(self) -> bool:

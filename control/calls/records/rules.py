@@ -626,7 +626,7 @@ def _seconds_between(since: datetime | None, until: datetime) -> int:
 
 def _store_facts(state: CallState, report: CarrierStatus) -> CallState:
     facts: dict[str, Any] = dict(report.facts or {})
-    if any(one.target and one.target == facts.get("transfer_called") for one in state.details.returns):
+    if any(returned.target and returned.target == facts.get("transfer_called") for returned in state.details.returns):
         # A late event of a leg that the caller has left.
         facts = {name: value for name, value in facts.items() if name not in ("transfer_called", "transfer_leg")}
     if report.duration_s is not None:
@@ -699,7 +699,7 @@ def take_back(
 
 def has_returned(state: CallState, leg: int) -> bool:
     """Returns whether the transfer after this media stream led back to the agent."""
-    return any(one.leg == leg for one in state.details.returns)
+    return any(returned.leg == leg for returned in state.details.returns)
 
 
 def apply_returned_end(state: CallState, event: CallEnded, leg: int) -> CallState:
@@ -707,8 +707,10 @@ def apply_returned_end(state: CallState, event: CallEnded, leg: int) -> CallStat
     it."""
     seconds = max(0, round(event.duration_ms / 1000))
     returns = tuple(
-        replace(one, number=event.transfer_to, talked_s=seconds, detail=event.detail or None) if one.leg == leg else one
-        for one in state.details.returns
+        replace(returned, number=event.transfer_to, talked_s=seconds, detail=event.detail or None)
+        if returned.leg == leg
+        else returned
+        for returned in state.details.returns
     )
     return replace(state, details=replace(state.details, returns=returns))
 

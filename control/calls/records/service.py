@@ -162,8 +162,8 @@ def make_open_call(call: StoredCall, carrier: CarrierName, carrier_call_id: str)
         recording_refused=consent.is_refused,
         is_test=current.is_test,
         call_screening=current.details.call_screening,
-        last_stream=max((one.leg for one in current.details.legs), default=current.details.leg),
-        transfer_failures={one.leg: one.failure for one in current.details.returns},
+        last_stream=max((leg.leg for leg in current.details.legs), default=current.details.leg),
+        transfer_failures={returned.leg: returned.failure for returned in current.details.returns},
     )
 
 
@@ -181,7 +181,7 @@ def is_long_over(current: CallState, now: datetime) -> bool:
 def _stream_id(current: CallState) -> str:
     """Returns the carrier's id of the current stream."""
     details = current.details
-    return next((one.stream for one in reversed(details.legs) if one.leg == details.leg), "")
+    return next((leg.stream for leg in reversed(details.legs) if leg.leg == details.leg), "")
 
 
 async def load_state(pool: Pool, call_id: UUID) -> CallState | None:

@@ -111,10 +111,10 @@ def with_word_times(utterances: Sequence[Utterance], times: Iterable[Utterance] 
 def split_word_times(utterances: Iterable[Utterance]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Utterances without the times of their words, and these times, as both are stored."""
     said, times = [], []
-    for one in utterances:
-        said.append({name: value for name, value in one.items() if name != "word_ms"})
-        if one.get("word_ms"):
-            times.append({**{name: one[name] for name in _KEY}, "word_ms": one["word_ms"]})
+    for utterance in utterances:
+        said.append({name: value for name, value in utterance.items() if name != "word_ms"})
+        if utterance.get("word_ms"):
+            times.append({**{name: utterance[name] for name in _KEY}, "word_ms": utterance["word_ms"]})
     return said, times
 
 
@@ -132,14 +132,14 @@ def _place_before(place: int, spans: Sequence[SensitiveSpan], *, is_end: bool = 
     """Where a place of the redacted text is in the text before. Of one within a placeholder: the start of what it
     stands for, or the end."""
     shift = 0
-    for one in spans:
-        size = len(placeholder(one.kind))
-        start = one.start + shift
+    for span in spans:
+        size = len(placeholder(span.kind))
+        start = span.start + shift
         if place < start or (is_end and place == start):
             break
         if place < start + size or (is_end and place == start + size):
-            return one.end if is_end else one.start
-        shift += size - (one.end - one.start)
+            return span.end if is_end else span.start
+        shift += size - (span.end - span.start)
     return place - shift
 
 
