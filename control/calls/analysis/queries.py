@@ -63,7 +63,7 @@ class PendingAnalysis:
 
 
 async def mark_pending(db: Connection, call_ids: Iterable[UUID]) -> list[UUID]:
-    """Those of the calls that were not waiting before. Needs platform scope."""
+    """Marks these calls as waiting; returns the calls that were not waiting before. Needs platform scope."""
     return [row["id"] for row in await db.fetch(_MARK_PENDING, sorted(set(call_ids)))]
 
 
@@ -83,8 +83,10 @@ async def select_pending(db: Connection, call_id: UUID) -> PendingAnalysis | Non
 
 
 def make_transcript(words: Sequence[Any], fingerprint: str) -> AnalysedTranscript:
-    """The one place where a transcript is taken for analysis: all that a language model gets of a call comes from here.
-    It is the text as stored."""
+    """Returns a transcript for the analysis, with the texts as they are stored.
+
+    This is the only function that does so: everything that a language model gets of a call comes from here.
+    """
     return AnalysedTranscript([{"speaker": word["speaker"], "text": word["text"]} for word in words], fingerprint)
 
 

@@ -112,6 +112,6 @@ _SELECT_DELETED: Final = """
 
 
 async def select_deleted_kinds(db: Connection, call_ids: Collection[UUID]) -> Mapping[UUID, frozenset[str]]:
-    """By call, the kinds (control/privacy/rules.py) that were deleted; calls of which nothing was are left out."""
+    """Returns by call the kinds of data (control/privacy/rules.py) that retention has deleted, if any."""
     rows = await db.fetch(_SELECT_DELETED, sorted(call_ids))
     return {row["id"]: frozenset(row["kinds"]) for row in rows}
