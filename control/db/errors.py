@@ -34,6 +34,11 @@ def map_database_error(error: BaseException) -> Problem | None:
     return None
 
 
+def is_database_unavailable(error: Exception) -> bool:
+    """A connection that is lost during a statement raises PostgreSQL's own error instead of Unavailable."""
+    return isinstance(error, Unavailable) or isinstance(map_database_error(error), Unavailable)
+
+
 def unavailable() -> Unavailable:
     """The answer while the database cannot be used."""
     return Unavailable("The database is busy or away. Try again in a moment.")

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Final, Protocol, TypeVar
 
 import asyncpg  # type: ignore[import-untyped]
@@ -10,6 +11,7 @@ import structlog
 
 from control.db.errors import COLLISIONS, unavailable
 from control.db.pool import Connection, Pool, PoolExhausted
+from control.db.scope import enter_platform_for_calls
 from shared.errors import Problem, Unavailable
 
 ROLLBACK_S: Final = 0.5
@@ -43,6 +45,26 @@ async def in_transaction(
         # After 50 ms: an immediate retry may take the row before the other transaction wakes up, and lose again.
         await asyncio.sleep(RETRY_AFTER_S)
         return await _attempt(pool, work)
+
+
+@dataclass(frozen=True, slots=True)
+class PlatformTransactions:
+    """Runs work about calls in the platform's scope, because carriers name a call and no workspace.
+
+    on_retry: called before a transaction that collided runs again.
+    """
+
+    pool: Pool
+    on_retry: Callable[[], None] = lambda: None
+
+    async def run(self, work: Callable[[Connection], Awaitable[T]]) -> T:
+        """Commits and returns what `work` returns. Raises Unavailable without a database."""
+
+        async def scoped(db: Connection) -> T:
+            await enter_platform_for_calls(db)
+            return await work(db)
+
+        return await in_transaction(self.pool, scoped, self.on_retry)
 
 
 async def _attempt(pool: Pool, work: Callable[[Connection], Awaitable[T]]) -> T:

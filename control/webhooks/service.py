@@ -2,28 +2,21 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Any, Final, TypeVar
-from uuid import UUID
 
 import msgspec
 import structlog
 from prometheus_client import CollectorRegistry, Counter
 
-from control.billing.limits.rules import SpendSnapshot
-from control.billing.limits.service import SpendGuard, load_snapshot
-from control.calls.admission.service import CallAdmission, record_refusal
-from control.calls.announcements import make_busy_refusal, make_refusal
-from control.calls.live.service import MediaAssignment, NoMediaNode, StreamTarget, record_loss
-from control.calls.records.rules import FINAL, AdmittedCall, OpenCall, RefusedCall
-from control.carriers.rules import is_valid
-from control.db.errors import map_database_error
+from control.billing.limits.service import SpendGuard
+from control.calls.admission.service import CallAdmission, CallRouting
+from control.calls.live.service import MediaAssignment
+from control.db.errors import is_database_unavailable
 from control.db.pool import Connection, Pool
-from control.db.scope import enter_platform_for_calls
-from control.db.transaction import in_transaction
+from control.db.transaction import PlatformTransactions
 from control.http.services import Services
 from control.webhooks.queries import (
     MAX_ATTEMPTS,
@@ -46,7 +39,7 @@ log = structlog.get_logger()
 T = TypeVar("T")
 
 
-# --- Metrics and transactions ----------------------------------------------------------------------------------------
+# --- Metrics ---------------------------------------------------------------------------------------------------------
 
 
 class WebhookMetrics:
@@ -78,29 +71,6 @@ class WebhookMetrics:
         self.repeats = Counter(
             "vocalized_control_webhook_repeats", "Transactions repeated after a deadlock", registry=registry
         )
-
-
-@dataclass(frozen=True, slots=True)
-class PlatformTransactions:
-    """Runs work in the platform's scope, because a webhook names a call and no workspace. A collision is counted and
-    retried once."""
-
-    pool: Pool
-    metrics: WebhookMetrics
-
-    async def run(self, work: Callable[[Connection], Awaitable[T]]) -> T:
-        """Commits and returns what `work` returns. Raises Unavailable without a database."""
-
-        async def scoped(db: Connection) -> T:
-            await enter_platform_for_calls(db)
-            return await work(db)
-
-        return await in_transaction(self.pool, scoped, self.metrics.repeats.inc)
-
-
-def is_database_unavailable(error: Exception) -> bool:
-    """A connection that is lost during a statement raises PostgreSQL's own error instead of Unavailable."""
-    return isinstance(error, Unavailable) or isinstance(map_database_error(error), Unavailable)
 
 
 # --- Webhooks that arrive while the database is unavailable: queued in Redis -----------------------------------------
@@ -353,134 +323,6 @@ class BackgroundTasks:
             await asyncio.wait(late, timeout=_CANCEL_WAIT_S)
 
 
-# --- A call's way to a media node, or to a refusal -------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class CallRouting:
-    """timeout_s: for choosing a media node, and for reading a checkpoint."""
-
-    transactions: PlatformTransactions
-    services: Services
-    metrics: WebhookMetrics
-    timeout_s: float
-
-    async def assign_media(self, call: AdmittedCall, exclude: Collection[str] = ()) -> StreamTarget | RefusedCall:
-        """Returns the media node and ticket for the carrier, or a refusal when the spending limit is reached, no node
-        has room, or Redis is unavailable or slow. exclude: ids of nodes that lost the call.
-
-        A resumed call is refused as "cut_off" without Redis, because the state of its conversation is unknown then."""
-        refused = await self.reserve(call)
-        if refused is not None:
-            return refused
-        reason = "too_slow"
-        try:
-            async with asyncio.timeout(self.timeout_s):
-                return await self.services[MediaAssignment].assign(call, exclude)
-        except NoMediaNode as error:
-            reason = error.reason
-        except TimeoutError:
-            pass
-        log.warning("call.media_not_assigned", reason=reason, call_id=str(call.call_id), leg=call.leg)
-        language = call.plan.agent.language
-        if call.leg > 0 and reason != "no_node":
-            return make_refusal("cut_off", language, call.call_id)
-        return make_busy_refusal(language, call.call_id)
-
-    async def reserve(self, call: AdmittedCall) -> RefusedCall | None:
-        """Reserves the call's first minute, once, where its workspace has a spending limit. Returns a refusal when the
-        limit does not allow it, or Redis is unavailable or slow: nothing begins that nobody has counted."""
-        terms = call.spend_terms
-        if terms is None:
-            return None
-
-        async def read(reserved: frozenset[UUID]) -> SpendSnapshot:
-            return await self.transactions.run(lambda db: load_snapshot(db, terms.workspace_id, reserved, terms.at))
-
-        language = call.plan.agent.language
-        try:
-            async with asyncio.timeout(self.timeout_s):
-                if await self.services[SpendGuard].admit(terms, read):
-                    return None
-        except (BusUnavailable, TimeoutError) as error:
-            log.warning("call.not_reserved", reason=type(error).__name__, call_id=str(call.call_id))
-            return make_busy_refusal(language, call.call_id)
-        log.info("call.over_spend_limit", call_id=str(call.call_id), workspace_id=str(call.workspace_id))
-        return make_refusal("spend_limit", language, call.call_id)
-
-    async def resume(
-        self, call: OpenCall, now: datetime, language: str | None = None
-    ) -> tuple[AdmittedCall | RefusedCall, Collection[str]]:
-        """Returns the plan of the call's next leg, made from its last checkpoint, and the ids of nodes to avoid: of a
-        call whose stream was lost, or whose transfer led back to the agent.
-        language: see `refuse_cut_off`. Raises StreamFollowed."""
-        media = self.services[MediaAssignment]
-        try:
-            async with asyncio.timeout(self.timeout_s):
-                checkpoint = await media.get_checkpoint(call.call_id)
-                lost_node = await media.find_node_id(call.call_id, call.media_node, call.leg)
-        except (BusUnavailable, TimeoutError):
-            return await self._refuse_cut_off(call, language), ()
-
-        async def resume(db: Connection) -> AdmittedCall | RefusedCall:
-            resumed = await self.services[CallAdmission].resume(db, call, checkpoint, now)
-            if call.returned is None:
-                await record_loss(db, call.call_id, call.leg, now)
-            return resumed
-
-        resumed = await self.transactions.run(resume)
-        if call.returned is not None:
-            return resumed, ()  # its node was not lost
-        if isinstance(resumed, AdmittedCall):
-            log.info("call.resumed", carrier=resumed.carrier, call_id=str(resumed.call_id), leg=resumed.leg)
-            self.metrics.resumed.labels(resumed.carrier).inc()
-        return resumed, (lost_node,) if lost_node else ()
-
-    async def note_loss(self, call: OpenCall, now: datetime) -> None:
-        """Stores that a call, which is over, ended because its node was lost, if that is so. While Redis is
-        unavailable, that is unknown."""
-        with suppress(BusUnavailable):
-            if await self.services[MediaAssignment].is_lost(call.call_id, call.media_node, call.leg):
-                await self.transactions.run(lambda db: record_loss(db, call.call_id, call.leg, now))
-
-    async def refuse_cut_off(self, call: OpenCall | None, language: str | None = None) -> RefusedCall | None:
-        """Returns what a caller hears whose stream ended while Redis is unavailable; None for a call that is over and
-        was not being transferred.
-
-        Without Redis it is unknown whether the conversation was complete, and to whom to transfer the caller. So the
-        call is neither resumed nor transferred. Recording this refusal does not end the call: media's event does when
-        Redis is back.
-
-        language: the agent's, where the carrier's request carries it; None loads it from the database."""
-        if call is None or (call.status in FINAL and call.end_reason != "transferred"):
-            return None
-        return await self._refuse_cut_off(call, language)
-
-    async def _refuse_cut_off(self, call: OpenCall, language: str | None) -> RefusedCall:
-        log.warning("call.cut_off", carrier=call.carrier, call_id=str(call.call_id), leg=call.leg)
-        if language is not None:
-            return make_refusal("cut_off", language, call.call_id)
-        return await self.transactions.run(lambda db: self.services[CallAdmission].refuse_cut_off(db, call))
-
-    async def record_refusal(self, refused: RefusedCall, now: datetime) -> None:
-        """Stores that an admitted call could not be connected; nothing for a call without a row."""
-        if refused.call_id is not None:
-            call_id = refused.call_id
-            await self.transactions.run(lambda db: record_refusal(db, call_id, refused, now))
-
-
-def transfer_caller_id(call: OpenCall, *, caller_allowed: bool) -> str:
-    """Returns the number that a transfer shows: the caller's own where the carrier allows it and it is a number, else
-    ours. A caller who withholds it comes as "anonymous" or as the letters of that on a keypad, such as +266696687.
-
-    caller_allowed: Twilio's callerId may be the inbound caller's number (docs: TwiML <Dial>); Telnyx shows numbers of
-    the account only, unless a number was verified."""
-    ours = call.called if call.direction == "inbound" else call.caller
-    if caller_allowed and call.direction == "inbound" and is_valid(call.caller):
-        return call.caller
-    return ours
-
-
 # --- What all sources share ------------------------------------------------------------------------------------------
 
 
@@ -510,7 +352,7 @@ class SourceDefinition:
 
 def make_parts(pool: Pool, services: Services, options: WebhookOptions, metrics: WebhookMetrics) -> WebhookParts:
     """Opens nothing."""
-    transactions = PlatformTransactions(pool, metrics)
+    transactions = PlatformTransactions(pool, metrics.repeats.inc)
     deferral = WebhookDeferral(transactions, services[DeferredWebhooks], options.media_assignment_s)
     return WebhookParts(
         options=options,
@@ -519,7 +361,14 @@ def make_parts(pool: Pool, services: Services, options: WebhookOptions, metrics:
         transactions=transactions,
         deferral=deferral,
         inbox=WebhookInbox(transactions, deferral, metrics, options.deadline_s),
-        routing=CallRouting(transactions, services, metrics, options.media_assignment_s),
+        routing=CallRouting(
+            transactions,
+            services[CallAdmission],
+            services[MediaAssignment],
+            services[SpendGuard],
+            options.media_assignment_s,
+            lambda carrier: metrics.resumed.labels(carrier).inc(),
+        ),
         # Longer than the commands of one event may take, because their result is stored afterwards.
         background=BackgroundTasks(timeout_s=options.commands_s + 4),
     )

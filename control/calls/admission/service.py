@@ -1,30 +1,41 @@
-"""Decides which calls an agent answers, and with which plan.
+"""Decides which calls an agent answers, and with which plan (`CallAdmission`); gives them a media node (`CallRouting`).
 
 These are inbound calls, outbound calls that were answered, and calls that continue in another media stream.
 """
 
+import asyncio
+from collections.abc import Callable, Collection
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from uuid import UUID
 
 import msgspec
+import structlog
 
 from control.agents.call_tools.contacts import find_contact_values
 from control.agents.plans.outside_hours import CallMoment
 from control.agents.plans.service import AgentLookup, AnsweringAgent
 from control.agents.variables import PlannedCall
 from control.analytics.rollups.service import mark_day
-from control.billing.limits.rules import SpendTerms
-from control.billing.limits.service import load_terms
+from control.billing.limits.rules import SpendSnapshot, SpendTerms
+from control.billing.limits.service import SpendGuard, load_snapshot, load_terms
 from control.calls.admission.rules import admit, make_resumed_plan
-from control.calls.announcements import make_code_announcement, make_refusal, transfer_failed_text
+from control.calls.announcements import (
+    make_busy_refusal,
+    make_code_announcement,
+    make_refusal,
+    transfer_failed_text,
+)
 from control.calls.changes.service import save_changes
 from control.calls.deletion.rules import NumberPseudonyms
+from control.calls.live.service import MediaAssignment, NoMediaNode, StreamTarget, record_loss
 from control.calls.recordings.service import enqueue_discards, enqueue_recording_starts
 from control.calls.records import queries
 from control.calls.records.details import RefusalReason
 from control.calls.records.queries import NewCall, StoredCall
 from control.calls.records.rules import (
+    FINAL,
     MOST_LEGS,
     AdmittedCall,
     CallPolicy,
@@ -41,10 +52,14 @@ from control.calls.verified_numbers.queries import select_by_call
 from control.calls.verified_numbers.service import PURPOSE
 from control.carriers.rules import CarrierName
 from control.db.pool import Connection
+from control.db.transaction import PlatformTransactions
 from shared.bus.checkpoints import Checkpoint
+from shared.bus.client import BusUnavailable
 from shared.ids import new_id
 from shared.plan import CallPlan, PlanError
 from shared.secrets import Sealer
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,10 +183,6 @@ class CallAdmission:
         stored = (open_call.workspace_id, open_call.call_id, open_call.created_at)
         return replace(admitted, spend_terms=await load_terms(db, *stored, now, elapsed_s=elapsed_s))
 
-    async def refuse_cut_off(self, db: Connection, open_call: OpenCall) -> RefusedCall:
-        """Returns the refusal, in the agent's language, when it is unknown whether the call is to continue."""
-        return make_refusal("cut_off", await self.find_language(db, open_call), open_call.call_id)
-
     async def find_language(self, db: Connection, open_call: OpenCall) -> str:
         """Returns the language of the call's agent (BCP 47), English without one."""
         of_call = (open_call.workspace_id, open_call.agent_id, open_call.agent_version)
@@ -287,3 +298,124 @@ def _new_inbound(incoming: IncomingCall, agent: AnsweringAgent, now: datetime) -
         refused=refused,
         attestation=incoming.attestation,
     )
+
+
+# --- A call's way to a media node, or to a refusal -------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class CallRouting:
+    """Gives admitted calls a media node and a ticket, or decides what their callers hear instead.
+
+    timeout_s: for choosing a media node, and for reading a checkpoint. count_resumed: called with the carrier of each
+    call that is resumed.
+    """
+
+    transactions: PlatformTransactions
+    admission: CallAdmission
+    media: MediaAssignment
+    guard: SpendGuard
+    timeout_s: float
+    count_resumed: Callable[[CarrierName], None] = lambda _: None
+
+    async def assign_media(self, call: AdmittedCall, exclude: Collection[str] = ()) -> StreamTarget | RefusedCall:
+        """Returns the media node and ticket for the carrier, or a refusal when the spending limit is reached, no node
+        has room, or Redis is unavailable or slow. exclude: ids of nodes that lost the call.
+
+        A resumed call is refused as "cut_off" without Redis, because the state of its conversation is unknown then."""
+        refused = await self.reserve(call)
+        if refused is not None:
+            return refused
+        reason = "too_slow"
+        try:
+            async with asyncio.timeout(self.timeout_s):
+                return await self.media.assign(call, exclude)
+        except NoMediaNode as error:
+            reason = error.reason
+        except TimeoutError:
+            pass
+        log.warning("call.media_not_assigned", reason=reason, call_id=str(call.call_id), leg=call.leg)
+        language = call.plan.agent.language
+        if call.leg > 0 and reason != "no_node":
+            return make_refusal("cut_off", language, call.call_id)
+        return make_busy_refusal(language, call.call_id)
+
+    async def reserve(self, call: AdmittedCall) -> RefusedCall | None:
+        """Reserves the call's first minute, once, where its workspace has a spending limit. Returns a refusal when the
+        limit does not allow it, or Redis is unavailable or slow: nothing begins that nobody has counted."""
+        terms = call.spend_terms
+        if terms is None:
+            return None
+
+        async def read(reserved: frozenset[UUID]) -> SpendSnapshot:
+            return await self.transactions.run(lambda db: load_snapshot(db, terms.workspace_id, reserved, terms.at))
+
+        language = call.plan.agent.language
+        try:
+            async with asyncio.timeout(self.timeout_s):
+                if await self.guard.admit(terms, read):
+                    return None
+        except (BusUnavailable, TimeoutError) as error:
+            log.warning("call.not_reserved", reason=type(error).__name__, call_id=str(call.call_id))
+            return make_busy_refusal(language, call.call_id)
+        log.info("call.over_spend_limit", call_id=str(call.call_id), workspace_id=str(call.workspace_id))
+        return make_refusal("spend_limit", language, call.call_id)
+
+    async def resume(
+        self, call: OpenCall, now: datetime, language: str | None = None
+    ) -> tuple[AdmittedCall | RefusedCall, Collection[str]]:
+        """Returns the plan of the call's next leg, made from its last checkpoint, and the ids of nodes to avoid: of a
+        call whose stream was lost, or whose transfer led back to the agent.
+        language: see `refuse_cut_off`. Raises StreamFollowed."""
+        try:
+            async with asyncio.timeout(self.timeout_s):
+                checkpoint = await self.media.get_checkpoint(call.call_id)
+                lost_node = await self.media.find_node_id(call.call_id, call.media_node, call.leg)
+        except (BusUnavailable, TimeoutError):
+            return await self._refuse_cut_off(call, language), ()
+
+        async def resume(db: Connection) -> AdmittedCall | RefusedCall:
+            resumed = await self.admission.resume(db, call, checkpoint, now)
+            if call.returned is None:
+                await record_loss(db, call.call_id, call.leg, now)
+            return resumed
+
+        resumed = await self.transactions.run(resume)
+        if call.returned is not None:
+            return resumed, ()  # its node was not lost
+        if isinstance(resumed, AdmittedCall):
+            log.info("call.resumed", carrier=resumed.carrier, call_id=str(resumed.call_id), leg=resumed.leg)
+            self.count_resumed(resumed.carrier)
+        return resumed, (lost_node,) if lost_node else ()
+
+    async def note_loss(self, call: OpenCall, now: datetime) -> None:
+        """Stores that a call, which is over, ended because its node was lost, if that is so. While Redis is
+        unavailable, that is unknown."""
+        with suppress(BusUnavailable):
+            if await self.media.is_lost(call.call_id, call.media_node, call.leg):
+                await self.transactions.run(lambda db: record_loss(db, call.call_id, call.leg, now))
+
+    async def refuse_cut_off(self, call: OpenCall | None, language: str | None = None) -> RefusedCall | None:
+        """Returns what a caller hears whose stream ended while Redis is unavailable; None for a call that is over and
+        was not being transferred.
+
+        Without Redis it is unknown whether the conversation was complete, and to whom to transfer the caller. So the
+        call is neither resumed nor transferred. Recording this refusal does not end the call: media's event does when
+        Redis is back.
+
+        language: the agent's, where the carrier's request carries it; None loads it from the database."""
+        if call is None or (call.status in FINAL and call.end_reason != "transferred"):
+            return None
+        return await self._refuse_cut_off(call, language)
+
+    async def _refuse_cut_off(self, call: OpenCall, language: str | None) -> RefusedCall:
+        log.warning("call.cut_off", carrier=call.carrier, call_id=str(call.call_id), leg=call.leg)
+        if language is None:
+            language = await self.transactions.run(lambda db: self.admission.find_language(db, call))
+        return make_refusal("cut_off", language, call.call_id)
+
+    async def record_refusal(self, refused: RefusedCall, now: datetime) -> None:
+        """Stores that an admitted call could not be connected; nothing for a call without a row."""
+        if refused.call_id is not None:
+            call_id = refused.call_id
+            await self.transactions.run(lambda db: record_refusal(db, call_id, refused, now))

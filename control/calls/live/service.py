@@ -40,8 +40,9 @@ _POLL_S: Final = 0.025
 
 
 @dataclass(frozen=True, slots=True)
-class Assignment:
-    """url: the node's base. token: of the ticket."""
+class StreamTarget:
+    """Where the carrier opens the media stream. url: The node's base, without a path. token: Of the ticket, valid once,
+    within a minute."""
 
     url: str
     token: str = field(repr=False)
@@ -58,7 +59,7 @@ class Assignments:
     def __init__(self, bus: BusClient, sealer: Sealer) -> None:
         self._bus, self._sealer = bus, sealer
 
-    async def put(self, call_id: UUID, leg: int, made: Assignment) -> Assignment | None:
+    async def put(self, call_id: UUID, leg: int, made: StreamTarget) -> StreamTarget | None:
         """Stores the stream's assignment unless it has one; returns that one then."""
         async with map_redis_error():
             before: Any = await self._bus.set(
@@ -66,27 +67,27 @@ class Assignments:
             )
         return None if before is None else self._open(call_id, before)
 
-    async def replace(self, call_id: UUID, leg: int, made: Assignment) -> None:
+    async def replace(self, call_id: UUID, leg: int, made: StreamTarget) -> None:
         """Stores another assignment in place of one that nobody used in time."""
         async with map_redis_error():
             await self._bus.set(_key(call_id, leg), self._seal(call_id, made), ex=USED_S)
 
-    async def get(self, call_id: UUID, leg: int) -> Assignment | None:
+    async def get(self, call_id: UUID, leg: int) -> StreamTarget | None:
         """None for a stream that was not assigned."""
         async with map_redis_error():
             found: Any = await self._bus.get(_key(call_id, leg))
         return None if found is None else self._open(call_id, found)
 
-    def _seal(self, call_id: UUID, made: Assignment) -> bytes:
+    def _seal(self, call_id: UUID, made: StreamTarget) -> bytes:
         return self._sealer.seal(call_id.bytes + msgspec.json.encode(made), _PURPOSE)
 
-    def _open(self, call_id: UUID, sealed: bytes) -> Assignment | None:
+    def _open(self, call_id: UUID, sealed: bytes) -> StreamTarget | None:
         """None for an entry that we did not write for this call."""
         try:
             plain = self._sealer.open(sealed, _PURPOSE)
             if plain[:16] != call_id.bytes:
                 return None
-            return msgspec.json.decode(plain[16:], type=Assignment)
+            return msgspec.json.decode(plain[16:], type=StreamTarget)
         except (UnsealError, msgspec.DecodeError):
             return None
 
@@ -105,16 +106,6 @@ class NoMediaNode(Exception):
 
 class CallNotLive(Exception):
     """No media node reports this call."""
-
-
-@dataclass(frozen=True, slots=True)
-class StreamTarget:
-    """Where the carrier opens the media stream. url: The node's base, without a path. token: Valid once, within a
-    minute."""
-
-    url: str
-    token: str
-    node_id: str
 
 
 class MediaAssignment:
@@ -147,18 +138,16 @@ class MediaAssignment:
         """
         try:
             node = await self._choose_node(exclude)
-            made = Assignment(node.url, await self._issue_ticket(node, admitted), node.node_id)
-            stands = await self._assign_once(admitted, made, exclude)
+            made = StreamTarget(node.url, await self._issue_ticket(node, admitted), node.node_id)
+            return await self._assign_once(admitted, made, exclude)
         except BusUnavailable as error:
             raise NoMediaNode("bus_away") from error
-        return StreamTarget(stands.url, stands.token, stands.node_id)
 
     async def find_assignment(self, call_id: UUID, leg: int) -> StreamTarget | None:
         """Returns the node and the ticket of a call's stream; None if it was not assigned."""
-        found = await self._assignments.get(call_id, leg)
-        return None if found is None else StreamTarget(found.url, found.token, found.node_id)
+        return await self._assignments.get(call_id, leg)
 
-    async def _assign_once(self, admitted: AdmittedCall, made: Assignment, exclude: Collection[str]) -> Assignment:
+    async def _assign_once(self, admitted: AdmittedCall, made: StreamTarget, exclude: Collection[str]) -> StreamTarget:
         before = await self._assignments.put(admitted.call_id, admitted.leg, made)
         if before is None and not admitted.was_assigned:
             return made

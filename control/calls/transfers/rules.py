@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 from typing import Final, Literal
 from uuid import UUID
 
-from control.carriers.rules import CarrierName
+from control.calls.records.rules import OpenCall
+from control.carriers.rules import CarrierName, is_valid
 from shared.events import TransferFailure
 
 WarmTransferStatus = Literal["calling", "asking", "accepted", "failed", "over"]
@@ -43,3 +44,15 @@ class WarmTransfer:
         if self.status == "accepted":
             return self.joined_at is None
         return self.status in WAITING and now - self.created_at < LONGEST_WAIT
+
+
+def transfer_caller_id(call: OpenCall, *, caller_allowed: bool) -> str:
+    """Returns the number that a transfer shows: the caller's own where the carrier allows it and it is a number, else
+    ours. A caller who withholds it comes as "anonymous" or as the letters of that on a keypad, such as +266696687.
+
+    caller_allowed: Twilio's callerId may be the inbound caller's number (docs: TwiML <Dial>); Telnyx shows numbers of
+    the account only, unless a number was verified."""
+    ours = call.called if call.direction == "inbound" else call.caller
+    if caller_allowed and call.direction == "inbound" and is_valid(call.caller):
+        return call.caller
+    return ours

@@ -183,7 +183,7 @@ class TelnyxCalls:
     def __init__(self, parts: WebhookParts) -> None:
         self._options, self._background, self._inbox = parts.options, parts.background, parts.inbox
         self._transact = parts.transactions.run
-        commands = CallCommands(parts.routing, parts.options.outcome_wait_s)
+        commands = CallCommands(parts)
         self._handlers = TelnyxHandlers(parts.services[CallAdmission], commands)
 
     async def receive(self, event: TelnyxEvent, now: datetime) -> web.Response:

@@ -8,19 +8,20 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 import structlog
 
-from control.calls.admission.service import CallAdmission, record_refusal
+from control.calls.admission.service import record_refusal
 from control.calls.announcements import make_busy_refusal, make_refusal
 from control.calls.carrier_reports.service import apply_status
-from control.calls.live.service import MediaAssignment, hang_up_later, record_media_node
+from control.calls.live.service import hang_up_later, record_media_node
 from control.calls.outbound.service import OutboundCalls
 from control.calls.records.rules import FINAL, TRANSFER_S, AdmittedCall, OpenCall, RefusedCall, StreamFollowed
 from control.calls.records.service import find_open
 from control.calls.transfers import service as transfers_service
+from control.calls.transfers.rules import transfer_caller_id
 from control.carriers.rules import CarrierRefused, CarrierUnavailable, ConferenceCalls, locale
 from control.carriers.service import CallControlCarrier, Carriers
 from control.carriers.telnyx_forms import ALREADY_STREAMING
 from control.db.pool import Connection
-from control.webhooks.service import CallRouting, transfer_caller_id
+from control.webhooks.service import WebhookParts
 from control.webhooks.telnyx.wire import TelnyxEvent, facts_only, stream_key
 from shared.bus.client import BusUnavailable
 from shared.errors import Unavailable
@@ -41,7 +42,7 @@ log = structlog.get_logger()
 
 
 class CallCommands:
-    """Every method raises CarrierRefused, CarrierUnavailable and Unavailable. outcome_wait_s: see WebhookOptions.
+    """Every method raises CarrierRefused, CarrierUnavailable and Unavailable.
 
     Telnyx may refuse any command, for its limits of concurrent calls, its profiles and its destinations (docs:
     sip-trunking/troubleshooting/response-codes). Then the next of these is tried, so that no caller is left in silence:
@@ -49,11 +50,10 @@ class CallCommands:
     hang-up leaves the event open, so that it is sent again. CarrierRefused is raised for calls that are over.
     """
 
-    def __init__(self, routing: CallRouting, outcome_wait_s: float) -> None:
-        self._routing, self._outcome_wait_s = routing, outcome_wait_s
-        self._admission, self._outbound = routing.services[CallAdmission], routing.services[OutboundCalls]
-        self._media = routing.services[MediaAssignment]
-        self._carriers = routing.services[Carriers]
+    def __init__(self, parts: WebhookParts) -> None:
+        self._routing, self._media, self._admission = parts.routing, parts.routing.media, parts.routing.admission
+        self._outcome_wait_s, self._transact = parts.options.outcome_wait_s, parts.transactions.run
+        self._outbound, self._carriers = parts.services[OutboundCalls], parts.services[Carriers]
 
     async def answer_or_reject(
         self, event: TelnyxEvent, call: AdmittedCall | RefusedCall, now: datetime
@@ -121,7 +121,7 @@ class CallCommands:
         except BusUnavailable:
             return await self._refuse_cut_off(event, call, now)
         if outcome is not None and outcome.is_refused:
-            language = await self._routing.transactions.run(lambda db: self._admission.find_language(db, call))
+            language = await self._transact(lambda db: self._admission.find_language(db, call))
             return await self._speak_refusal(event, make_refusal("unusable", language, call.call_id), now)
         if outcome is not None and outcome.conference:
             return await self._join(event, call, outcome.conference, now)
@@ -198,7 +198,7 @@ class CallCommands:
             await self.hang_up(event.call_control_id)
 
     async def _transfer(self, event: TelnyxEvent, call: OpenCall, number: str, now: datetime) -> Effect | None:
-        if not await self._routing.transactions.run(lambda db: self._prepare_transfer(db, call, number)):
+        if not await self._transact(lambda db: self._prepare_transfer(db, call, number)):
             return await self._take_back(event, call, DESTINATION_REFUSED, now)
         try:
             await self._telnyx.transfer(
@@ -228,9 +228,7 @@ class CallCommands:
 
     async def _join(self, event: TelnyxEvent, call: OpenCall, conference: str, now: datetime) -> Effect | None:
         """Connects the caller with the target of a warm transfer, if they wait in this conference."""
-        if not await self._routing.transactions.run(
-            lambda db: transfers_service.join(db, call.call_id, conference, now)
-        ):
+        if not await self._transact(lambda db: transfers_service.join(db, call.call_id, conference, now)):
             return await self._take_back(event, call, TARGET_GONE, now)
         try:
             await self.targets.join_conference(conference, event.call_control_id, _leg_command_id(call, "join"))
@@ -247,7 +245,7 @@ class CallCommands:
             name = call.stored_id or event.call_control_id
             return await transfers_service.lead_back(db, "telnyx", name, "failed", now, leg=call.leg)
 
-        returned = await self._routing.transactions.run(take_back)
+        returned = await self._transact(take_back)
         return None if returned is None else await self.return_to_agent(event, returned, now)
 
     async def _speak(
@@ -267,7 +265,7 @@ class CallCommands:
     async def _reload(self, event: TelnyxEvent, now: datetime) -> OpenCall | None:
         """The call as other events have left it meanwhile: a refused command may be the repeat of one that was carried
         out."""
-        return await self._routing.transactions.run(lambda db: find_call(db, event, now))
+        return await self._transact(lambda db: find_call(db, event, now))
 
     async def _is_streaming(self, call_id: UUID, leg: int) -> bool:
         """False while Redis is unavailable."""

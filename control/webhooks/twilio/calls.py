@@ -34,18 +34,14 @@ from control.calls.recordings.service import add_recording
 from control.calls.records.rules import FINAL, TRANSFER_S, AdmittedCall, OpenCall, RefusedCall, StreamFollowed
 from control.calls.records.service import find_open
 from control.calls.transfers import service as transfers_service
+from control.calls.transfers.rules import transfer_caller_id
 from control.carriers.rules import locale
 from control.carriers.twilio_forms import RETRY_FRAGMENT
+from control.db.errors import is_database_unavailable
 from control.db.jobs import enqueue
 from control.db.pool import Connection
 from control.webhooks.queries import OpenEvent, store_once
-from control.webhooks.service import (
-    SourceDefinition,
-    WebhookInbox,
-    WebhookParts,
-    is_database_unavailable,
-    transfer_caller_id,
-)
+from control.webhooks.service import SourceDefinition, WebhookInbox, WebhookParts
 from control.webhooks.source import (
     CONTINUE,
     INBOUND,

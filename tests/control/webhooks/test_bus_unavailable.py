@@ -10,12 +10,14 @@ from uuid import UUID
 
 import pytest
 
-from control.calls.admission.service import CallAdmission
+from control.billing.limits.service import SpendGuard
+from control.calls.admission.service import CallAdmission, CallRouting
 from control.calls.events.service import parse_event, write_events
+from control.calls.live.service import MediaAssignment
 from control.calls.records.rules import AdmittedCall, RefusedCall
 from control.calls.records.service import find_open
 from control.db.scope import enter_platform
-from control.webhooks.service import CallRouting, PlatformTransactions, WebhookMetrics
+from control.db.transaction import PlatformTransactions
 from shared.events import CallEnded, CallStarted, CallUsage, EndReason, Event, EventEnvelope, encode_event
 from tests.control.webhooks.silent_redis import silent_redis
 from tests.control.webhooks.twilio.test_continue import ask_continue, start_call
@@ -146,9 +148,9 @@ async def test_announcement_is_in_the_agents_language_at_telnyx(
 
 async def test_redis_fails_during_resumption(platform: WebhookPlatform, without_redis: WebhookPlatform) -> None:
     await start_conversation(platform, "CG5")
-    metrics, admission = WebhookMetrics(), without_redis.services[CallAdmission]
-    transactions = PlatformTransactions(without_redis.pool, metrics)
-    routing = CallRouting(transactions, without_redis.services, metrics, 5.0)
+    services, transactions = without_redis.services, PlatformTransactions(without_redis.pool)
+    admission = services[CallAdmission]
+    routing = CallRouting(transactions, admission, services[MediaAssignment], services[SpendGuard], 5.0)
     call = await transactions.run(lambda db: find_open(db, "twilio", "CG5", without_redis.clock()))
     assert call is not None
     outcome, _ = await routing.resume(call, without_redis.clock())

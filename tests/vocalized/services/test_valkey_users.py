@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from redis.exceptions import ConnectionError, NoPermissionError, RedisError
 
-from control.calls.live.service import Assignment, Assignments
+from control.calls.live.service import Assignments, StreamTarget
 from shared.bus.authority import BusAuthority
 from shared.bus.checkpoints import Checkpoints, StreamOutcome
 from shared.bus.client import BusClient, bus_client
@@ -71,7 +71,7 @@ async def test_a_call_passes_through_the_programs_users(users: Users) -> None:
     registry = NodeRegistry(users.api, AUTHORITY, allowed=["wss://media-1.example.com"])
     assert await registry.choose() and await registry.is_alive(NODE) and await registry.list_alive()
     token = await Tickets(users.api, None).issue(Ticket("twilio", "CA1", PLAN), link=link)
-    assert await Assignments(users.api, AUTHORITY.sealer).put(UUID(CALL), 0, Assignment(URL, token, NODE)) is None
+    assert await Assignments(users.api, AUTHORITY.sealer).put(UUID(CALL), 0, StreamTarget(URL, token, NODE)) is None
     assert await Tickets(users.media, None, IDENTITY).claim(token, "twilio", "CA1") == PLAN
     assert await Tickets(users.api, None).is_known(token)
     live = LiveCall(CALL, NODE, 0, IDENTITY.card)

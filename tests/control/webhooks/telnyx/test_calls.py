@@ -7,9 +7,9 @@ import pytest
 
 from control.calls.outbound.service import CallPlacement
 from control.carriers.rules import PlacedCall
+from control.db.errors import is_database_unavailable
 from control.db.scope import enter_platform
 from control.webhooks.queries import MAX_ATTEMPTS
-from control.webhooks.service import is_database_unavailable
 from shared.bus.checkpoints import Checkpoints, StreamOutcome
 from shared.bus.tickets import Tickets
 from shared.ids import new_id
