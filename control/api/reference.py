@@ -17,6 +17,7 @@ PUBLISHED_NAMES: Final[Mapping[str, str]] = {
     "BlockedCaller": "BlockedCallerView",
     "CallerMessage": "MessageView",
     "CampaignProgress": "CampaignProgressView",
+    "CampaignSettings": "CampaignBody",
     "Choice": "ProviderChoice",
     "ConversationTurn": "Turn",
     "DoNotCallNumber": "DoNotCallNumberView",

@@ -1,7 +1,7 @@
 """All SQL of campaigns, their recipients, and the calls to recipients."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -13,6 +13,7 @@ from control.campaigns.rules import (
     CallOutcome,
     Campaign,
     CampaignAttempt,
+    CampaignFilter,
     CampaignProgress,
     CampaignRecipient,
     CampaignSettings,
@@ -28,8 +29,7 @@ from shared.ids import new_id
 
 # -- Campaigns --
 
-# Settings are in columns that have the names of their fields.
-_SETTINGS: Final = tuple(field.name for field in fields(CampaignSettings))
+_SETTINGS: Final = tuple(CampaignSettings.model_fields)
 _SETTINGS_COLUMNS: Final = ", ".join(_SETTINGS)
 _SETTINGS_PLACES: Final = ", ".join(f"${place}" for place, _ in enumerate(_SETTINGS, 4))
 _CAMPAIGNS: Final = f"""
@@ -37,6 +37,10 @@ _CAMPAIGNS: Final = f"""
            started_at, finished_at
     FROM campaigns
 """
+_FILTERS: Final = tuple(CampaignFilter.model_fields)
+_CAMPAIGN_FILTER: Final = " ".join(
+    f"AND (${place}::text IS NULL OR {name} = ${place})" for place, name in enumerate(_FILTERS, 2)
+)
 _CAMPAIGN_ORDER: Final = Keyset(
     ("created_at", "id"), "SELECT created_at, id FROM campaigns WHERE id = $1 AND workspace_id = $2"
 )
@@ -84,23 +88,25 @@ async def lock_list(db: Connection, workspace_id: UUID) -> None:
 
 
 async def select_campaigns(
-    db: Connection, workspace_id: UUID, status: CampaignStatus | None, page: PageRequest
+    db: Connection, workspace_id: UUID, wanted: CampaignFilter, page: PageRequest
 ) -> ListPage[Campaign]:
-    """A page, newest first. status: None for all. Raises Invalid (code cursor_unknown)."""
-    clause = await _CAMPAIGN_ORDER.make_clause(db, page, (workspace_id, status), (workspace_id,))
-    where = "WHERE workspace_id = $1 AND ($2::text IS NULL OR status = $2)"
-    rows = await db.fetch(f"{_CAMPAIGNS} {where} {clause.tail}", *clause.values)
+    """Returns a page, newest first. Raises Invalid (code cursor_unknown)."""
+    values = (workspace_id, *_filter_values(wanted))
+    clause = await _CAMPAIGN_ORDER.make_clause(db, page, values, (workspace_id,))
+    rows = await db.fetch(f"{_CAMPAIGNS} WHERE workspace_id = $1 {_CAMPAIGN_FILTER} {clause.tail}", *clause.values)
     return cut_page([_make_campaign(row) for row in rows], page)
 
 
-async def count_campaigns(db: Connection, workspace_id: UUID, status: CampaignStatus | None = None) -> int:
-    """Counts the campaigns of a workspace. status: None for any."""
-    found: int = await db.fetchval(
-        "SELECT count(*) FROM campaigns WHERE workspace_id = $1 AND ($2::text IS NULL OR status = $2)",
-        workspace_id,
-        status,
-    )
+async def count_campaigns(db: Connection, workspace_id: UUID, wanted: CampaignFilter) -> int:
+    """Counts the campaigns of a workspace."""
+    sql = f"SELECT count(*) FROM campaigns WHERE workspace_id = $1 {_CAMPAIGN_FILTER}"
+    found: int = await db.fetchval(sql, workspace_id, *_filter_values(wanted))
     return found
+
+
+def _filter_values(wanted: CampaignFilter) -> list[Any]:
+    """Returns the values of `_FILTERS`."""
+    return [getattr(wanted, name) for name in _FILTERS]
 
 
 async def select_campaign(
@@ -183,11 +189,12 @@ def _make_campaign(row: Any) -> Campaign:
     hours = None if row["hours"] is None else CallingHours.model_validate(_known(CallingHours, row["hours"]))
     retries = RetryPolicy.model_validate(_known(RetryPolicy, row["retries"]))
     settings = {name: row[name] for name in _SETTINGS}
-    settings |= {"number_ids": tuple(row["number_ids"]), "hours": hours, "retries": retries}
+    settings |= {"hours": hours, "retries": retries}
     return Campaign(
         id=row["id"],
         workspace_id=row["workspace_id"],
-        settings=CampaignSettings(**settings),
+        # Unchecked, because the rules may have changed since the settings were stored.
+        settings=CampaignSettings.model_construct(**settings),
         status=row["status"],
         status_reason=row["status_reason"],
         created_at=row["created_at"],

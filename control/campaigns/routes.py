@@ -10,11 +10,10 @@ from uuid import UUID
 from pydantic import Field, StringConstraints
 
 from control.agents.variables import LONGEST_NAME, MOST_VARIABLES
-from control.campaigns.calling_hours import CallingHours
 from control.campaigns.recipients_csv import ColumnMap, parse_variable_columns
 from control.campaigns.rules import (
-    CallScreening,
     Campaign,
+    CampaignFilter,
     CampaignProgress,
     CampaignRecipient,
     CampaignSettings,
@@ -24,14 +23,13 @@ from control.campaigns.rules import (
     NewRecipient,
     RecipientOutcome,
     RecipientStatus,
-    RetryPolicy,
 )
 from control.campaigns.service import CampaignRecipients, Campaigns
 from control.http.access import member
-from control.http.body import ONE_LINE, Body, Name
+from control.http.body import ANSWER, ONE_LINE, Body
 from control.http.context import MemberContext
 from control.http.fields import CallId, CampaignId, CreatedAt, Id, UpdatedAt, copy_fields
-from control.http.pagination import MAX_VERSION, ListAnswer, ListQuery, Query, UtcDatetime, page_fields
+from control.http.pagination import ListAnswer, ListQuery, Query, page_fields
 from control.http.route import RateLimit, Route
 from control.http.streamed_file import StreamedFile
 from control.validation import bounded_map
@@ -43,65 +41,17 @@ RECIPIENTS: Final = f"{CAMPAIGN}/recipients"
 
 # -- Campaigns --
 
-MOST_NUMBERS: Final = 20
-NumberIds = Annotated[list[UUID], Field(max_length=MOST_NUMBERS)]
 
-
-class CampaignsQuery(ListQuery):
+class CampaignsQuery(CampaignFilter, ListQuery):
     """Filters of the list."""
 
-    status: CampaignStatus | None = Field(None, description="Only campaigns with this status.")
 
-
-class CampaignBody(Body):
-    """A campaign's settings."""
-
-    name: Name = Field(description="For people.", examples=["Recall December"])
-    agent_id: UUID = Field(description="The agent that calls.")
-    agent_version: int | None = Field(
-        None,
-        ge=1,
-        le=MAX_VERSION,
-        description="The version that calls; null: the current one at each call.",
-        examples=[3],
-    )
-    number_ids: NumberIds = Field(
-        [], description="Numbers to call from, up to 20; empty: the agent's own, else any of the workspace."
-    )
-    hours: CallingHours | None = Field(
-        None,
-        description="When recipients may be called, by the clock where each of them is; null: hours that are usual in "
-        "the number's country. Who calls answers for the law of the place.",
-    )
-    retries: RetryPolicy = Field(RetryPolicy(), description="How often a recipient is called.")
-    calls_per_minute: int = Field(
-        10, ge=1, le=600, description="Calls that are placed within any minute, at most.", examples=[10]
-    )
-    most_open_calls: int = Field(
-        2, ge=1, le=500, description="Calls at the same time, those that ring included.", examples=[2]
-    )
-    leaves_messages: bool = Field(
-        False, description="Whether a machine gets the agent's voicemail message; else the call is ended."
-    )
-    call_screening: CallScreening | None = Field(None, description="What phones that ask who calls get.")
-    starts_at: UtcDatetime | None = Field(
-        None, description="No call is placed before; null: none is held back.", examples=["2026-12-01T08:00:00Z"]
-    )
-    ends_at: UtcDatetime | None = Field(
-        None, description="No call is placed after; null: no end.", examples=["2026-12-20T20:00:00Z"]
-    )
-
-    def to_settings(self) -> CampaignSettings:
-        """Returns the settings, whose fields have the same names."""
-        return CampaignSettings(**{name: getattr(self, name) for name in type(self).model_fields})
-
-
-@dataclass(frozen=True, slots=True)
-class CampaignView:
+class CampaignView(CampaignSettings):
     """A campaign."""
 
+    model_config = ANSWER
+
     id: Id
-    name: Annotated[str, Field(description="For people.", examples=["Recall December"])]
     status: Annotated[CampaignStatus, Field(description="draft, running, paused, completed or canceled.")]
     status_reason: Annotated[
         str | None,
@@ -110,28 +60,6 @@ class CampaignView:
             examples=["spend_limit_reached"],
         ),
     ]
-    agent_id: Annotated[UUID, Field(description="Id of the agent that calls.")]
-    agent_version: Annotated[
-        int | None, Field(description="The version that calls; null: the current one at each call.", examples=[3])
-    ]
-    number_ids: Annotated[list[UUID], Field(description="Ids of the numbers to call from; empty: any.")]
-    hours: Annotated[
-        CallingHours | None,
-        Field(description="When recipients may be called; null: usual hours of the number's country."),
-    ]
-    retries: Annotated[RetryPolicy, Field(description="How often a recipient is called.")]
-    calls_per_minute: Annotated[
-        int, Field(description="Calls that are placed within any minute, at most.", examples=[10])
-    ]
-    most_open_calls: Annotated[
-        int, Field(description="Calls at the same time, those that ring included.", examples=[2])
-    ]
-    leaves_messages: Annotated[bool, Field(description="Whether a machine gets the agent's voicemail message.")]
-    call_screening: Annotated[
-        CallScreening | None, Field(description="What phones that ask who calls get; null for what the agent says.")
-    ]
-    starts_at: Annotated[datetime | None, Field(description="No call is placed before; null: none is held back.")]
-    ends_at: Annotated[datetime | None, Field(description="No call is placed after; null: no end.")]
     created_at: CreatedAt
     updated_at: UpdatedAt
     started_at: Annotated[datetime | None, Field(description="When it was started first; null: it was not.")]
@@ -166,18 +94,14 @@ class CampaignProgressAnswer:
 
 async def list_campaigns(context: MemberContext, query: CampaignsQuery) -> CampaignList:
     """The workspace's campaigns, newest first."""
-    found = await context.services[Campaigns].list_page(
-        context.db, context.workspace_id, status=query.status, page=query.request()
-    )
+    found = await context.services[Campaigns].list_page(context.db, context.workspace_id, query, query.request())
     return CampaignList([to_campaign_view(campaign) for campaign in found.rows], **page_fields(query, found))
 
 
-async def create_campaign(context: MemberContext, body: CampaignBody) -> CampaignAnswer:
+async def create_campaign(context: MemberContext, body: CampaignSettings) -> CampaignAnswer:
     """Creates a campaign as a draft. Add recipients, then start it. `warnings` says what
     will keep it from starting."""
-    made = await context.services[Campaigns].create(
-        context.db, context.workspace_id, context.actor, body.to_settings(), context.now
-    )
+    made = await context.services[Campaigns].create(context.db, context.workspace_id, context.actor, body, context.now)
     return await _to_answer(context, made)
 
 
@@ -187,10 +111,10 @@ async def get_campaign(context: MemberContext, campaign_id: CampaignId) -> Campa
     return await _to_answer(context, found)
 
 
-async def replace_campaign(context: MemberContext, campaign_id: CampaignId, body: CampaignBody) -> CampaignAnswer:
+async def replace_campaign(context: MemberContext, campaign_id: CampaignId, body: CampaignSettings) -> CampaignAnswer:
     """Replaces a campaign's settings. They hold from the next call on."""
     changed = await context.services[Campaigns].update(
-        context.db, context.workspace_id, context.actor, campaign_id, body.to_settings(), context.now
+        context.db, context.workspace_id, context.actor, campaign_id, body, context.now
     )
     return await _to_answer(context, changed)
 
@@ -236,7 +160,7 @@ async def _to_answer(context: MemberContext, campaign: Campaign) -> CampaignAnsw
 
 
 def to_campaign_view(campaign: Campaign) -> CampaignView:
-    return copy_fields(CampaignView, campaign, campaign.settings, number_ids=list(campaign.settings.number_ids))
+    return copy_fields(CampaignView, campaign, campaign.settings)
 
 
 # -- Recipients --

@@ -11,13 +11,15 @@ from itertools import takewhile
 from typing import Annotated, Final, Literal
 from uuid import UUID
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from control.agents.config_parts import ConfigPart
 from control.agents.destinations import parse_destination
 from control.agents.variables import CallVariables
 from control.campaigns.calling_hours import CallingHours, default_hours, next_allowed, time_zones_of
 from control.do_not_call.rules import LISTED
+from control.http.body import Body, Name
+from control.http.pagination import MAX_VERSION, UtcDatetime
 from control.validation import list_faults
 from control.workspaces.rules import timezone_names
 from shared.errors import ErrorDetail, Invalid, Problem
@@ -30,6 +32,8 @@ CampaignStatus = Literal["draft", "running", "paused", "completed", "canceled"]
 OVER: Final = ("completed", "canceled")
 # What a call does when the phone asks who is calling.
 CallScreening = Literal["answer", "end"]
+MOST_NUMBERS: Final = 20
+NumberIds = Annotated[list[UUID], Field(max_length=MOST_NUMBERS)]
 MOST_ATTEMPTS: Final = 10
 MOST_A_DAY: Final = 5
 LONGEST_DELAY_MINUTES: Final = 14 * 24 * 60
@@ -79,34 +83,55 @@ class RetryPolicy(ConfigPart):
     voicemail_left: RetryRule = Field(default=RetryRule(most=0), description="The message was left on a machine.")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CampaignSettings:
-    """The settings that a member chooses.
+# The only list of the settings. The API's requests and answers, the columns of the table `campaigns`, and the entries
+# of the audit log follow from it: their fields have these names.
+class CampaignSettings(Body):
+    """A campaign's settings."""
 
-    Attributes:
-        agent_version: None for the current version when a call is placed.
-        number_ids: Numbers to call from; empty: as other outbound calls choose.
-        hours: None for `default_hours` of each number.
-        calls_per_minute: Most calls that are placed within any minute.
-        most_open_calls: Most calls at the same time.
-        leaves_messages: Whether a machine gets the agent's voicemail message.
-        call_screening: What phones that ask who calls get; None: as the agent says.
-        starts_at: No call is placed before.
-        ends_at: No call is placed after.
-    """
+    name: Name = Field(description="For people.", examples=["Recall December"])
+    agent_id: UUID = Field(description="The agent that calls.")
+    agent_version: int | None = Field(
+        default=None,
+        ge=1,
+        le=MAX_VERSION,
+        description="The version that calls; null: the current one at each call.",
+        examples=[3],
+    )
+    number_ids: NumberIds = Field(
+        default=[], description="Numbers to call from, up to 20; empty: the agent's own, else any of the workspace."
+    )
+    hours: CallingHours | None = Field(
+        default=None,
+        description="When recipients may be called, by the clock where each of them is; null: hours that are usual in "
+        "the number's country. Who calls answers for the law of the place.",
+    )
+    retries: RetryPolicy = Field(default=RetryPolicy(), description="How often a recipient is called.")
+    calls_per_minute: int = Field(
+        default=10, ge=1, le=600, description="Calls that are placed within any minute, at most.", examples=[10]
+    )
+    most_open_calls: int = Field(
+        default=2, ge=1, le=500, description="Calls at the same time, those that ring included.", examples=[2]
+    )
+    leaves_messages: bool = Field(
+        default=False, description="Whether a machine gets the agent's voicemail message; else the call is ended."
+    )
+    call_screening: CallScreening | None = Field(
+        default=None, description="What phones that ask who calls get; null for what the agent says."
+    )
+    starts_at: UtcDatetime | None = Field(
+        default=None,
+        description="No call is placed before; null: none is held back.",
+        examples=["2026-12-01T08:00:00Z"],
+    )
+    ends_at: UtcDatetime | None = Field(
+        default=None, description="No call is placed after; null: no end.", examples=["2026-12-20T20:00:00Z"]
+    )
 
-    name: str
-    agent_id: UUID
-    agent_version: int | None = None
-    number_ids: Sequence[UUID] = ()
-    hours: CallingHours | None = None
-    retries: RetryPolicy = field(default_factory=RetryPolicy)
-    calls_per_minute: int = 10
-    most_open_calls: int = 2
-    leaves_messages: bool = False
-    call_screening: CallScreening | None = None
-    starts_at: datetime | None = None
-    ends_at: datetime | None = None
+
+class CampaignFilter(BaseModel):
+    """What a list of campaigns is narrowed to: columns, which hold text, with the value that they must have."""
+
+    status: CampaignStatus | None = Field(default=None, description="Only campaigns with this status.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

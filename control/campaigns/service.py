@@ -29,6 +29,7 @@ from control.campaigns.rules import (
     CallScreening,
     Campaign,
     CampaignAttempt,
+    CampaignFilter,
     CampaignProgress,
     CampaignRecipient,
     CampaignSettings,
@@ -90,13 +91,13 @@ class Campaigns:
         self._workspaces, self._agents, self._platform = workspaces, agents, platform
 
     async def list_page(
-        self, db: Connection, workspace_id: UUID, *, status: CampaignStatus | None, page: PageRequest
+        self, db: Connection, workspace_id: UUID, wanted: CampaignFilter, page: PageRequest
     ) -> ListPage[Campaign]:
-        """A page, newest first. status: None for all. Raises Invalid (code cursor_unknown)."""
-        found = await queries.select_campaigns(db, workspace_id, status, page)
+        """Returns a page, newest first. Raises Invalid (code cursor_unknown)."""
+        found = await queries.select_campaigns(db, workspace_id, wanted, page)
         if page.cursor is not None:
             return found
-        return found.with_total(await queries.count_campaigns(db, workspace_id, status))
+        return found.with_total(await queries.count_campaigns(db, workspace_id, wanted))
 
     async def get(self, db: Connection, workspace_id: UUID, campaign_id: UUID, *, lock: bool = False) -> Campaign:
         """Returns a campaign. lock: no call is placed until the transaction ends. Raises NotFound (code
@@ -142,13 +143,13 @@ class Campaigns:
         await self._workspaces.require_not_suspended(db, workspace_id)
         await queries.lock_list(db, workspace_id)
         limits = await self.limits(db, workspace_id)
-        if await queries.count_campaigns(db, workspace_id) >= limits.campaigns:
+        if await queries.count_campaigns(db, workspace_id, CampaignFilter()) >= limits.campaigns:
             raise Conflict(f"This workspace has {limits.campaigns} campaigns at most.", code="campaign_limit")
         await self._check(db, workspace_id, chosen, limits)
         campaign_id = UUID(new_id())
         await queries.insert_campaign(db, campaign_id, workspace_id, chosen, now)
         made = await self.get(db, workspace_id, campaign_id)
-        await _record(db, actor, "campaign.create", made, after=_audited(chosen))
+        await _record(db, actor, "campaign.create", made, after=chosen.model_dump(mode="json"))
         return made
 
     async def update(
@@ -170,7 +171,7 @@ class Campaigns:
         await queries.update_settings(db, workspace_id, campaign_id, chosen, now)
         if chosen.hours != before.settings.hours:
             await queries.advance_uncalled(db, workspace_id, campaign_id, now)
-        before_and_after = {"before": _audited(before.settings), "after": _audited(chosen)}
+        before_and_after = {"before": before.settings.model_dump(mode="json"), "after": chosen.model_dump(mode="json")}
         await _record(db, actor, "campaign.update", before, **before_and_after)
         return await self.get(db, workspace_id, campaign_id)
 
@@ -182,7 +183,7 @@ class Campaigns:
             text = "This campaign is calling: cancel it, and delete it when its calls are over."
             raise Conflict(text, code="campaign_running")
         await queries.delete_campaign(db, workspace_id, campaign_id)
-        await _record(db, actor, "campaign.delete", campaign, before=_audited(campaign.settings))
+        await _record(db, actor, "campaign.delete", campaign, before=campaign.settings.model_dump(mode="json"))
 
     async def start(
         self, db: Connection, workspace_id: UUID, actor: Actor, campaign_id: UUID, now: datetime
@@ -242,7 +243,8 @@ class Campaigns:
         if following is None and not is_calling:
             raise Conflict("This campaign has nobody to call: add recipients first.", code="campaign_empty")
         limits = await self.limits(db, campaign.workspace_id)
-        if await queries.count_campaigns(db, campaign.workspace_id, "running") >= limits.running:
+        running = CampaignFilter(status="running")
+        if await queries.count_campaigns(db, campaign.workspace_id, running) >= limits.running:
             text = f"This workspace may have {limits.running} campaigns running at once."
             raise Conflict(text, code="running_campaign_limit")
         agent = await self.find_agent(db, campaign.workspace_id, chosen)
@@ -293,23 +295,6 @@ async def _record(
 ) -> None:
     change = Change(action, "campaign", str(campaign.id), campaign.workspace_id, before=before, after=after)
     await record_change(db, actor, change)
-
-
-def _audited(chosen: CampaignSettings) -> dict[str, Any]:
-    return {
-        "name": chosen.name,
-        "agent_id": str(chosen.agent_id),
-        "agent_version": chosen.agent_version,
-        "number_ids": [str(number_id) for number_id in chosen.number_ids],
-        "hours": None if chosen.hours is None else chosen.hours.model_dump(mode="json"),
-        "retries": chosen.retries.model_dump(mode="json"),
-        "calls_per_minute": chosen.calls_per_minute,
-        "most_open_calls": chosen.most_open_calls,
-        "leaves_messages": chosen.leaves_messages,
-        "call_screening": chosen.call_screening,
-        "starts_at": None if chosen.starts_at is None else chosen.starts_at.isoformat(),
-        "ends_at": None if chosen.ends_at is None else chosen.ends_at.isoformat(),
-    }
 
 
 # -- Recipients --

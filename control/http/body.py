@@ -54,6 +54,12 @@ def _drop_defaults(schema: dict[str, Any]) -> None:
         field.pop("default", None)
 
 
+# Of a response that has the fields of a body: all of them are present, and later versions may add further ones.
+ANSWER: Final = ConfigDict(
+    extra="ignore", json_schema_serialization_defaults_required=True, json_schema_extra=_drop_defaults
+)
+
+
 class ChangeBody(Body):
     """Base of changes: a field that is left out stays unchanged, so the schema states no defaults. Those of the class
     are never used, and need not be valid."""

@@ -6,7 +6,7 @@ from functools import cache
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from control.http.body import Money
 
@@ -59,10 +59,10 @@ TotalRevenue = Annotated[
 
 
 def copy_fields(kind: type[T], *records: object, **others: Any) -> T:
-    """Returns an answer of a dataclass `kind` with the values that records have under the same names.
+    """Returns an answer with the values that records have under the same names. Values are not checked.
 
     Args:
-        kind: The class of the answer.
+        kind: The class of the answer: a dataclass or a model.
         records: The first record that has an attribute gives its value.
         others: The values of all other fields.
     """
@@ -70,9 +70,9 @@ def copy_fields(kind: type[T], *records: object, **others: Any) -> T:
         for name in _names_of(kind):  # type: ignore[arg-type]
             if name not in others and hasattr(record, name):
                 others[name] = getattr(record, name)
-    return kind(**others)
+    return kind.model_construct(**others) if issubclass(kind, BaseModel) else kind(**others)
 
 
 @cache
-def _names_of(kind: Any) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(kind))
+def _names_of(kind: type[Any]) -> tuple[str, ...]:
+    return tuple(kind.model_fields) if issubclass(kind, BaseModel) else tuple(field.name for field in fields(kind))

@@ -46,8 +46,8 @@ class CampaignWorkspace:
 
     def settings(self, **changes: Any) -> CampaignSettings:
         """Ten calls a minute, two at once, at any time, unless changed."""
-        chosen = CampaignSettings(name="Recall", agent_id=self.workspace.agent_id, hours=ALWAYS)
-        return replace(chosen, **changes)
+        chosen: dict[str, Any] = {"name": "Recall", "agent_id": self.workspace.agent_id, "hours": ALWAYS}
+        return CampaignSettings(**chosen | changes)
 
     async def create(self, **changes: Any) -> Campaign:
         """A draft."""
