@@ -25,13 +25,16 @@ _HEADERS: Final[Mapping[str, tuple[str, Schema]]] = {
 
 
 class EventText(Protocol):
-    """An event type. summary: when it is sent. data: its type."""
+    """An event type. summary: when it is sent. data: its type. details: further sentences, in Markdown."""
 
     @property
     def summary(self) -> str: ...
 
     @property
     def data(self) -> type[Any]: ...
+
+    @property
+    def details(self) -> str: ...
 
 
 def event_inputs(events: Mapping[str, EventText]) -> list[SchemaInput]:
@@ -56,6 +59,7 @@ def _operation(name: str, event: EventText, data: Schema, api_version: str) -> S
         "operationId": f"on_{name.replace('.', '_')}",
         "tags": ["Webhook endpoints"],
         "summary": event.summary,
+        **({"description": event.details} if event.details else {}),
         "parameters": [_header(header, text, schema) for header, (text, schema) in _HEADERS.items()],
         "requestBody": {
             "required": True,

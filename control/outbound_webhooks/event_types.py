@@ -2,8 +2,10 @@
 
 Data names calls by their ids and holds no caller's number: receivers that may read numbers request them from the API.
 
-To add an event, add its type to `ChosenType`, a class of data to `EventData`, and an entry to `EVENT_DESCRIPTIONS`.
-Report it with `control.outbound_webhooks.service.report_facts` in the transaction that stores the fact.
+To add an event, add its type to `ChosenType` and an entry to `EVENT_DESCRIPTIONS`; if no class of data fits, add one to
+`EventData`. The API's documentation and the generated clients follow. Report the event with
+`control.outbound_webhooks.service.report_facts` in the transaction that stores the fact; what follows from a change of
+a call is in `control/calls/changes/service.py` (`find_facts`).
 """
 
 from collections.abc import Mapping
@@ -229,32 +231,58 @@ EventData = (
 
 @dataclass(frozen=True, slots=True)
 class EventDescription:
-    """The description of a type. summary: when it is sent. data: the class of its data."""
+    """The description of a type. summary: when it is sent. data: the class of its data. details: what else a receiver
+    has to know, in Markdown."""
 
     summary: str
     data: type[Any]
+    details: str = ""
 
 
 EVENT_DESCRIPTIONS: Final[Mapping[str, EventDescription]] = {
     "call.started": EventDescription("A call was answered.", CallEventData),
-    "call.ended": EventDescription("A call that had been answered or dialled is over.", CallEventData),
+    "call.ended": EventDescription(
+        "A call that had been answered or dialled is over.",
+        CallEventData,
+        "A call that a failed transfer leads back to its agent ends twice; the later event counts. A call that was "
+        "refused at once (a blocked caller, outside the opening hours, a limit) sends no event.",
+    ),
     "call.analysed": EventDescription("The analysis of a call is finished.", AnalysisEventData),
-    "recording.ready": EventDescription("The recording of a call can be fetched.", RecordingEventData),
+    "recording.ready": EventDescription(
+        "The recording of a call can be fetched.",
+        RecordingEventData,
+        "If the workspace redacts recordings, the event is sent when the recording is redacted.",
+    ),
     "transfer.started": EventDescription("A caller was transferred to a number.", TransferEventData),
     "transfer.failed": EventDescription("A transfer led back to the agent.", TransferEventData),
-    "caller.opted_out": EventDescription("Somebody asked not to be called again.", OptOutEventData),
+    "caller.opted_out": EventDescription(
+        "Somebody asked not to be called again.",
+        OptOutEventData,
+        "The number is on the do-not-call list, unless the caller withheld it.",
+    ),
     "message.taken": EventDescription("A caller left a message.", MessageEventData),
     "appointment.booked": EventDescription("An appointment was booked in a call.", AppointmentEventData),
     "appointment.changed": EventDescription("An appointment was moved in a call.", AppointmentEventData),
     "invoice.updated": EventDescription("An invoice was issued, or its state changed.", InvoiceEventData),
-    "spending_limit.near": EventDescription("The threshold of the spending limit is passed.", SpendingLimitEventData),
-    "spending_limit.reached": EventDescription("The spending limit is reached.", SpendingLimitEventData),
+    "spending_limit.near": EventDescription(
+        "The threshold of the spending limit is passed.", SpendingLimitEventData, "Sent once per billing period."
+    ),
+    "spending_limit.reached": EventDescription(
+        "The spending limit is reached.", SpendingLimitEventData, "Sent once per billing period."
+    ),
     "agent.created": EventDescription("An agent was created.", AgentEventData),
     "agent.updated": EventDescription("An agent's config, number or status changed.", AgentEventData),
     "agent.deleted": EventDescription("An agent was deleted.", AgentEventData),
     "campaign.started": EventDescription("A campaign was started, or started again.", CampaignEventData),
     "campaign.paused": EventDescription("A campaign was paused, by a member or the platform.", CampaignEventData),
     "campaign.completed": EventDescription("A campaign was completed or canceled.", CampaignEventData),
-    "campaign.recipient_finished": EventDescription("A recipient is not called any more.", RecipientEventData),
-    "webhook.test": EventDescription("A member asked for a test.", TestEventData),
+    "campaign.recipient_finished": EventDescription(
+        "A recipient is not called any more.",
+        RecipientEventData,
+        "If the outcome of the last call is corrected afterwards, the event is sent again, and the later event counts. "
+        "Recipients that were left when a campaign was canceled or its end date passed send no event.",
+    ),
+    "webhook.test": EventDescription(
+        "A member asked for a test.", TestEventData, "Sent whatever types the endpoint has chosen."
+    ),
 }
