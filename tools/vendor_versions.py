@@ -23,10 +23,10 @@ from typing import Final
 
 from benchmarks.vendors.conversation import CHAT_MODEL
 from config.catalogue_agents import read_providers
-from control.voice.speech_questions import CARTESIA_VERSION
 from vendors.anthropic import wire as anthropic_wire
 from vendors.assemblyai import wire as assemblyai_wire
 from vendors.cartesia import wire as cartesia_wire
+from vendors.cartesia.wire import VERSION as CARTESIA_VERSION
 
 _DOWNLOAD_S: Final = 120
 

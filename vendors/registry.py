@@ -13,6 +13,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
+from shared.providers.check import VendorCheck
 from shared.providers.facts import VendorFacts
 
 NAMES: Final = (
@@ -42,6 +43,15 @@ def load(vendor: str, module: str) -> Any:
 
 
 VENDORS: Final[Mapping[str, VendorFacts]] = {name: load(name, "facts").FACTS for name in NAMES}
+
+
+def find_check(vendor: str) -> VendorCheck | None:
+    """How control asks a vendor; None for one that takes no key."""
+    facts = VENDORS.get(vendor)
+    if facts is None or not facts.takes_key:
+        return None
+    check: VendorCheck = load(vendor, "check").CHECK
+    return check
 
 
 def hear_languages(vendor: str, options: Struct, languages: Sequence[str]) -> Struct | None:

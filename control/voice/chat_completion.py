@@ -5,7 +5,11 @@ from typing import Any
 
 import httpx
 
-from control.voice.chat_question import (
+from control.voice.keys import KEY_OPTION
+from control.voice.probe import MAX_ANSWER_BYTES, ProbeFailed, open_client
+from shared.egress import EgressGuard
+from shared.plan import ProviderPlan
+from shared.providers.chat_question import (
     ChatAnswer,
     ChatCompletion,
     ChatFailed,
@@ -13,22 +17,21 @@ from control.voice.chat_question import (
     CompletionApi,
     map_refusal,
 )
-from control.voice.completion_apis import COMPLETION_APIS
-from control.voice.keys import KEY_OPTION
-from control.voice.probe import MAX_ANSWER_BYTES, ProbeFailed, open_client
-from shared.egress import EgressGuard
-from shared.plan import ProviderPlan
+from vendors.registry import find_check
 
 
 def can_complete(provider: ProviderPlan) -> bool:
     """Whether a provider of a call's plan can be asked from here."""
-    return provider.vendor_name in COMPLETION_APIS
+    check = find_check(provider.vendor_name)
+    return check is not None and check.completions is not None
 
 
 async def complete(provider: ProviderPlan, question: ChatQuestion, guard: EgressGuard) -> ChatCompletion:
     """The reply. provider: as a call's plan has it, with its key; `can_complete` holds for it. guard: passes
     connections to an address that a customer gave. Raises ChatFailed."""
-    api = COMPLETION_APIS[provider.vendor_name](provider.options, str(provider.options.get(KEY_OPTION, "")))
+    check = find_check(provider.vendor_name)
+    assert check is not None and check.completions is not None  # can_complete
+    api = check.completions(provider.options, str(provider.options.get(KEY_OPTION, "")))
     try:
         async with open_client(question.timeout_s, guard if provider.guarded else None) as http:
             answer = await _ask(http, api, question)

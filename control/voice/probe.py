@@ -10,24 +10,20 @@ import re
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import quote
 
 import httpx
 import msgspec
 
 from control.platform.guarded_http import GuardedTransport
-from control.voice.chat_question import CompletionApi, read_error
-from control.voice.completion_apis import COMPLETION_APIS
 from control.voice.keys import KeyedProvider
 from control.voice.vendor_words import read_words, redact
 from shared.chat_dialects import STATUS_OF_CODE
 from shared.egress import EgressGuard
 from shared.errors import Invalid
-from vendors.azure_speech.facts import AZURE_REGION, find_base_url
-from vendors.google_speech.account import read_account
-from vendors.registry import VENDORS
+from shared.providers.chat_question import CompletionApi, read_error
+from shared.providers.check import KeyDocument
+from vendors.registry import find_check
 
 MAX_ERROR_BYTES: Final = 4_096
 # Events before the first word: a server may send empty ones, and comments while it computes.
@@ -46,69 +42,14 @@ UNREACHABLE: Final = (
 _UNPACKED: Final = {"Accept-Encoding": "identity"}
 # Of answers that may be about a key or an account in spite of their status.
 _SENTENCE_STATUSES: Final = (400, 403, 429)
-# A speech vendor's base URL may be that of its WebSocket.
-_HTTP_SCHEME: Final = re.compile(r"^ws(?=s?://)")
+_SOCKET_SCHEME: Final = re.compile(r"^ws(?=s?://)")
 _QUOTA: Final = re.compile(rb"\bquota\b", re.IGNORECASE)
+FindDocument = Callable[[Mapping[str, Any], str], KeyDocument]
 _QUESTION: Final = "Say hello in one word."
 
 # At lower levels these log URLs.
 for _name in ("httpx", "httpcore"):
     logging.getLogger(_name).setLevel(logging.WARNING)
-
-
-@dataclass(frozen=True, slots=True)
-class VendorDocument:
-    """What a speech vendor shows only to the owner of a key. path: may name an option ("/voices/{voice_id}"), and is
-    `fallback` where the option is not set. key_header, key_prefix: how the key is sent. make_token: what is sent in the
-    key's place; raises ValueError for a key that is none. find_base: the address by the options, where it is not
-    `base_url`."""
-
-    base_url: str
-    path: str
-    fallback: str
-    key_header: str
-    key_prefix: str = ""
-    headers: Mapping[str, str] | None = None
-    make_token: Callable[[str], str] | None = None
-    find_base: Callable[[Mapping[str, Any]], str] | None = None
-
-
-def _find_azure_base(options: Mapping[str, Any]) -> str:
-    return find_base_url(str(options.get("base_url") or ""), str(options.get("region") or AZURE_REGION), "tts")
-
-
-# AssemblyAI: a temporary token, which ends by itself. Deepgram: "Get Projects" of its management API. Cartesia: "Get
-# Voice" and "List Voices", which need a dated version. ElevenLabs: "Get voice" and "List models"; a key that is
-# restricted to speech needs the right to read them. Google's speech: "voices.list", by a token that the account signs.
-# Soniox: "Get models". Azure: "Get a list of voices", at the host of the region. xAI: what it knows of the key.
-_AZURE_VOICES: Final = "/cognitiveservices/voices/list"
-_TOKEN: Final = "/v3/token?expires_in_seconds=60"
-_VOICES: Final = "/v1/voices?languageCode=en-US"
-DOCUMENTS: Final[Mapping[str, VendorDocument]] = {
-    "assemblyai": VendorDocument("https://streaming.assemblyai.com", _TOKEN, _TOKEN, "Authorization"),
-    "soniox": VendorDocument("https://api.soniox.com", "/v1/models", "/v1/models", "Authorization", "Bearer "),
-    "xai": VendorDocument("https://api.x.ai", "/v1/api-key", "/v1/api-key", "Authorization", "Bearer "),
-    "deepgram": VendorDocument("https://api.deepgram.com", "/v1/projects", "/v1/projects", "Authorization", "Token "),
-    "cartesia": VendorDocument(
-        "https://api.cartesia.ai",
-        "/voices/{voice_id}",
-        "/voices?limit=1",
-        "X-API-Key",
-        headers={"Cartesia-Version": "2026-03-01"},
-    ),
-    "google-speech": VendorDocument(
-        "https://texttospeech.googleapis.com",
-        _VOICES,
-        _VOICES,
-        "Authorization",
-        "Bearer ",
-        make_token=lambda key: read_account(key).token(),
-    ),
-    "azure-speech": VendorDocument(
-        "", _AZURE_VOICES, _AZURE_VOICES, "Ocp-Apim-Subscription-Key", find_base=_find_azure_base
-    ),
-    "elevenlabs": VendorDocument("https://api.elevenlabs.io", "/v1/voices/{voice_id}", "/v1/models", "xi-api-key"),
-}
 
 
 class ProbeFailed(Exception):
@@ -132,23 +73,24 @@ class ProbeFailed(Exception):
 
 def can_probe(provider: KeyedProvider) -> bool:
     """Whether there is a server that can be asked."""
-    facts = VENDORS.get(provider.offer.vendor)
-    has_model = "llm" in provider.offer.kinds and provider.offer.vendor in COMPLETION_APIS
-    is_known = has_model or provider.offer.vendor in DOCUMENTS
-    return facts is not None and facts.takes_key and is_known
+    check = find_check(provider.offer.vendor)
+    if check is None:
+        return False
+    return check.document is not None or ("llm" in provider.offer.kinds and check.completions is not None)
 
 
 async def probe(provider: KeyedProvider, timeout_s: float, guard: EgressGuard | None = None) -> float:
     """Milliseconds until the answer; of a language model until its first word. guard: where a customer gave the
     address. Raises ProbeFailed, and Invalid where there is no server."""
-    if not can_probe(provider):
-        raise Invalid(f"{provider.offer.provider} has no server that could be asked", param="instance")
+    check = find_check(provider.offer.vendor)
     began = time.perf_counter()
     async with open_client(timeout_s, guard) as http:
-        if "llm" in provider.offer.kinds:
-            await _read_first_word(http, provider)
+        if check is not None and check.completions is not None and "llm" in provider.offer.kinds:
+            await _read_first_word(http, check.completions(provider.offer.defaults("llm"), provider.key), provider.key)
+        elif check is not None and check.document is not None:
+            await _read_document(http, check.document, provider)
         else:
-            await _read_document(http, provider)
+            raise Invalid(f"{provider.offer.provider} has no server that could be asked", param="instance")
     return (time.perf_counter() - began) * 1000
 
 
@@ -171,13 +113,12 @@ def _explain(error: Exception, timeout_s: float) -> str:
     return f"no connection: {type(error).__name__}"
 
 
-async def _read_first_word(http: httpx.AsyncClient, provider: KeyedProvider) -> None:
+async def _read_first_word(http: httpx.AsyncClient, api: CompletionApi, key: str) -> None:
     """Leaves out a field that the model does not take and asks again, as media does. Raises ProbeFailed."""
-    api = COMPLETION_APIS[provider.offer.vendor](provider.offer.defaults("llm"), provider.key)
     body = api.make_word_body(_QUESTION)
     while True:
         try:
-            return await _ask(http, api, body, provider.key)
+            return await _ask(http, api, body, key)
         except ProbeFailed as failed:
             refused = api.find_refused_field(failed.error)
             if refused not in body:
@@ -195,29 +136,20 @@ async def _ask(http: httpx.AsyncClient, api: CompletionApi, body: Mapping[str, A
     raise ProbeFailed("the answer had no word")
 
 
-async def _read_document(http: httpx.AsyncClient, provider: KeyedProvider) -> None:
-    document = DOCUMENTS[provider.offer.vendor]
+async def _read_document(http: httpx.AsyncClient, find_document: FindDocument, provider: KeyedProvider) -> None:
+    """Raises ProbeFailed."""
     options = {name: value for kind in ("stt", "tts") for name, value in provider.offer.defaults(kind).items()}
     try:
-        path = document.path.format_map({name: quote(str(value), safe="") for name, value in options.items()})
-    except KeyError:
-        path = document.fallback
-    found = document.find_base(options) if document.find_base else str(options.get("base_url") or document.base_url)
-    base = _HTTP_SCHEME.sub("http", found.rstrip("/"))
-    token = await _make_token(document, provider.key)
-    headers = {**(document.headers or {}), document.key_header: document.key_prefix + token}
-    async with http.stream("GET", base + path, headers=headers) as response:
+        document = await asyncio.to_thread(find_document, options, provider.key)  # may compute a signature
+    except ValueError as error:
+        raise ProbeFailed(str(error), status=401) from None
+    async with http.stream("GET", to_http(document.url), headers=document.headers) as response:
         await _require_ok(response, provider.key)
 
 
-async def _make_token(document: VendorDocument, key: str) -> str:
-    """What proves the key, the key itself if it does. Raises ProbeFailed."""
-    if document.make_token is None:
-        return key
-    try:
-        return await asyncio.to_thread(document.make_token, key)  # 60 ms of computation
-    except ValueError as error:
-        raise ProbeFailed(str(error), status=401) from None
+def to_http(url: str) -> str:
+    """The address of a request in place of a WebSocket's."""
+    return _SOCKET_SCHEME.sub("http", url)
 
 
 async def _lines(response: httpx.Response) -> AsyncIterator[str]:

@@ -12,16 +12,15 @@ from typing import Any, Final
 
 import msgspec
 
-from control.voice.keys import KeyedProvider
-from control.voice.probe import DOCUMENTS, MAX_ERROR_BYTES, ProbeFailed, meant_status, open_client, probe
+from control.voice.keys import KEY_OPTION, KeyedProvider
+from control.voice.probe import MAX_ERROR_BYTES, ProbeFailed, can_probe, meant_status, open_client, probe, to_http
 from control.voice.routing.rules import BASE_URL, KINDS, Kind
-from control.voice.socket_errors import find_error_status
 from control.voice.socket_exchange import SocketAnswer, SocketFault, exchange, upgrade_headers
-from control.voice.speech_question import SpeechQuestion
-from control.voice.speech_questions import make_question
 from control.voice.vendor_words import read_words, redact
 from shared.egress import EgressGuard
-from vendors.registry import VENDORS
+from shared.providers.check import SpeechQuestion, VendorCheck
+from shared.providers.errors import ProviderError
+from vendors.registry import VENDORS, explain_fault, find_check
 
 # What vendors call an option in their errors, where it is not the option's own name.
 _WORDS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -31,6 +30,7 @@ _WORDS: Final[Mapping[str, tuple[str, ...]]] = {
     "keyterm": ("keyterm", "keyword"),
 }
 _SWITCHING: Final = 101
+_REFUSED: Final = 400
 
 
 class RoleRefused(ProbeFailed):
@@ -44,11 +44,10 @@ class RoleRefused(ProbeFailed):
 
 def can_check(provider: KeyedProvider, kind: Kind) -> bool:
     """Whether there is a server that can be asked."""
-    facts = VENDORS.get(provider.offer.vendor)
-    if facts is None or not facts.takes_key or kind not in provider.offer.kinds:
+    check = find_check(provider.offer.vendor)
+    if check is None or kind not in provider.offer.kinds:
         return False
-    is_asked = make_question(provider.offer.vendor, kind, {}, "") is not None
-    return kind == "llm" or is_asked or provider.offer.vendor in DOCUMENTS
+    return kind in check.questions or can_probe(provider)
 
 
 async def check_role(provider: KeyedProvider, kind: Kind, timeout_s: float, guard: EgressGuard | None = None) -> float:
@@ -56,15 +55,27 @@ async def check_role(provider: KeyedProvider, kind: Kind, timeout_s: float, guar
     RoleRefused."""
     began = time.perf_counter()
     options = provider.offer.defaults(kind)
+    check = find_check(provider.offer.vendor)
     try:
-        question = make_question(provider.offer.vendor, kind, options, provider.key)
-        if question is None:
+        if check is None or kind not in check.questions:
             await probe(provider, timeout_s, guard)
         else:
-            await _ask(question, provider.key, timeout_s, guard)
+            await _ask(check, _make_question(check, provider, kind), provider.key, timeout_s, guard)
     except ProbeFailed as failed:
         raise RoleRefused(failed, kind, find_option(failed, options)) from None
     return (time.perf_counter() - began) * 1000
+
+
+def _make_question(check: VendorCheck, provider: KeyedProvider, kind: Kind) -> SpeechQuestion:
+    """Raises ProbeFailed for settings that our adapter would refuse."""
+    schema = VENDORS[provider.offer.vendor].schemas[kind]
+    try:
+        options = msgspec.convert({**provider.offer.defaults(kind), KEY_OPTION: provider.key}, schema)
+        return check.questions[kind](options)
+    except msgspec.ValidationError as error:
+        raise ProbeFailed("settings refused", status=_REFUSED, words=explain_fault(error)) from None
+    except ProviderError as error:
+        raise ProbeFailed("settings refused", status=_REFUSED, words=error.reason) from None
 
 
 def find_option(failed: ProbeFailed, options: Mapping[str, Any]) -> str:
@@ -77,10 +88,13 @@ def find_option(failed: ProbeFailed, options: Mapping[str, Any]) -> str:
     return next(found, "")
 
 
-async def _ask(question: SpeechQuestion, key: str, timeout_s: float, guard: EgressGuard | None) -> None:
+async def _ask(
+    check: VendorCheck, question: SpeechQuestion, key: str, timeout_s: float, guard: EgressGuard | None
+) -> None:
     """Raises ProbeFailed."""
     headers = {**question.headers, **upgrade_headers()}
-    async with open_client(timeout_s, guard) as http, http.stream("GET", question.url, headers=headers) as response:
+    url = to_http(question.url)
+    async with open_client(timeout_s, guard) as http, http.stream("GET", url, headers=headers) as response:
         if response.status_code != _SWITCHING:
             body = b""
             async for part in response.aiter_raw():
@@ -95,10 +109,10 @@ async def _ask(question: SpeechQuestion, key: str, timeout_s: float, guard: Egre
             answer = await exchange(response, headers, question.messages, skips_text=question.waits_for_audio)
         except SocketFault as fault:
             raise ProbeFailed(str(fault), status=_SWITCHING) from None
-    _require_accepted(answer, question, key)
+    _require_accepted(check, answer, question, key)
 
 
-def _require_accepted(answer: SocketAnswer, question: SpeechQuestion, key: str) -> None:
+def _require_accepted(check: VendorCheck, answer: SocketAnswer, question: SpeechQuestion, key: str) -> None:
     """Raises ProbeFailed for an error in place of the first message, and for a connection that ends with one."""
     if answer.text is not None:
         try:
@@ -107,7 +121,7 @@ def _require_accepted(answer: SocketAnswer, question: SpeechQuestion, key: str) 
             message = None
         if not isinstance(message, dict):
             raise ProbeFailed("a message that cannot be read", status=_SWITCHING)
-        status = find_error_status(message)
+        status = check.find_status(message)
         if status is not None:
             words = read_words(answer.text, key)
             raise ProbeFailed(f"error {status}" if status else "error", status=status or _SWITCHING, words=words)

@@ -1,10 +1,12 @@
 """Types of values in vendors' options."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct
 
 ProviderKind = Literal["stt", "llm", "tts"]
+# The option that holds a vendor's address.
+BASE_URL: Final = "base_url"
 
 Seconds = Annotated[float, Meta(gt=0, le=30)]
 ChatSeconds = Annotated[float, Meta(gt=0, le=120)]

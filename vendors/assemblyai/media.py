@@ -8,11 +8,16 @@ from media.providers.turn_dialect import TurnDialect
 from media.providers.vendor import Adapter, ProviderSetup, Vendor
 from media.providers.vendor_socket import SocketTarget
 from media.providers.wait_history import UsualWait
-from shared.g711 import RATE
-from shared.providers.errors import ProviderError
 from shared.providers.turn_calibration import CALIBRATIONS
-from vendors.assemblyai.facts import FACTS, LANGUAGES, UNIVERSAL_3, AssemblyAiSpeechToTextOptions
-from vendors.assemblyai.wire import TERMINATE, QueryField, UniversalTranscript, make_closed, make_headers, make_url
+from vendors.assemblyai.facts import FACTS, UNIVERSAL_3, AssemblyAiSpeechToTextOptions
+from vendors.assemblyai.wire import (
+    TERMINATE,
+    UniversalTranscript,
+    make_closed,
+    make_headers,
+    make_query,
+    make_url,
+)
 
 # A message holds 50 to 1000 ms of audio, else the vendor closes with 3007: of frames of 20 ms at least three.
 LEAST_BYTES: Final = 400
@@ -45,29 +50,6 @@ def _make_stt(setup: ProviderSetup) -> SocketSpeechToText:
         )
 
     return SocketSpeechToText(setup.name, RULES, make_dialect, make_target)
-
-
-def make_query(name: str, options: AssemblyAiSpeechToTextOptions, language: str) -> dict[str, QueryField]:
-    """What a session is opened with. Raises ProviderError for a language that the model does not know."""
-    base = (options.language or language).partition("-")[0].lower()
-    if base not in LANGUAGES.get(options.model, (base,)):
-        raise ProviderError(name, f"{options.model} knows no {base!r}", retryable=False, cause="refused")
-    query: dict[str, QueryField] = {
-        "speech_model": options.model,
-        "encoding": "pcm_mulaw",
-        "sample_rate": RATE,
-        "keyterms_prompt": options.keyterm or None,
-        "min_turn_silence": options.min_turn_silence_ms,
-        "max_turn_silence": options.max_turn_silence_ms,
-    }
-    if options.model.startswith(UNIVERSAL_3):
-        more: dict[str, QueryField] = {
-            "language_codes": (base,),
-            "agent_context": options.agent_context or None,
-            "mode": options.mode or None,
-        }
-        return {**query, **more}
-    return {**query, "format_turns": options.format_turns}
 
 
 def _model(options: AssemblyAiSpeechToTextOptions) -> str:

@@ -22,10 +22,12 @@ from urllib.parse import quote, urlencode
 import msgspec
 from msgspec import Struct
 
+from shared.g711 import RATE
 from shared.provider_failures import FailureCause
 from shared.providers.errors import DECODE_ERRORS, KeyRefused, ProviderBusy, ProviderError, make_unreadable
 from shared.providers.speech import RecognisedText, TimedWord, TurnSignal
 from shared.providers.turn_calibration import TurnCalibration
+from vendors.assemblyai.facts import LANGUAGES, UNIVERSAL_3, AssemblyAiSpeechToTextOptions
 
 PATH: Final = "/v3/ws"
 # The version of the API whose messages are read here, as the official SDK names it.
@@ -311,3 +313,26 @@ def _partial_text(found: TurnMessage) -> str:
     """All words, also those that may change, without the mark of an incomplete text."""
     text = " ".join(word.text for word in found.words) or found.transcript
     return text.strip().removesuffix(_INCOMPLETE).rstrip()
+
+
+def make_query(name: str, options: AssemblyAiSpeechToTextOptions, language: str) -> dict[str, QueryField]:
+    """What a session is opened with. Raises ProviderError for a language that the model does not know."""
+    base = (options.language or language).partition("-")[0].lower()
+    if base not in LANGUAGES.get(options.model, (base,)):
+        raise ProviderError(name, f"{options.model} knows no {base!r}", retryable=False, cause="refused")
+    query: dict[str, QueryField] = {
+        "speech_model": options.model,
+        "encoding": "pcm_mulaw",
+        "sample_rate": RATE,
+        "keyterms_prompt": options.keyterm or None,
+        "min_turn_silence": options.min_turn_silence_ms,
+        "max_turn_silence": options.max_turn_silence_ms,
+    }
+    if options.model.startswith(UNIVERSAL_3):
+        more: dict[str, QueryField] = {
+            "language_codes": (base,),
+            "agent_context": options.agent_context or None,
+            "mode": options.mode or None,
+        }
+        return {**query, **more}
+    return {**query, "format_turns": options.format_turns}

@@ -35,32 +35,30 @@ from vendors.azure_speech.facts import (
     FACTS,
     AzureSpeechToTextOptions,
     AzureTextToSpeechOptions,
-    find_base_url,
-    find_locale,
 )
 from vendors.azure_speech.wire import LISTEN_PATH as LISTEN_PATH
 from vendors.azure_speech.wire import SPEAK_PATH as SPEAK_PATH
 from vendors.azure_speech.wire import (
-    UNIVERSAL_PATH,
     WAV,
     AzureMessage,
-    AzureTone,
-    AzureVoice,
     ListenSettings,
     PhraseReader,
-    QueryItem,
     SpokenTurns,
     make_audio,
     make_closed,
     make_config,
     make_context,
     make_headers,
+    make_listen_settings,
+    make_listen_url,
+    make_speak_url,
     make_text,
-    make_url,
+    make_voice,
     make_wav_header,
     read_binary,
     read_text,
     refine_refusal,
+    require_locale,
 )
 
 # A connection on which a stopped turn does not end within this is closed.
@@ -622,50 +620,29 @@ def _make_stt(setup: ProviderSetup) -> AzureSpeechToText:
     options: AzureSpeechToTextOptions = setup.options
 
     def make_settings(language: str) -> ListenSettings:
-        wanted = options.languages or (options.language or language,)
-        locales = tuple(_require_locale(setup.name, one) for one in wanted)
-        return ListenSettings(locales, options.keyterm, options.segmentation, options.segmentation_silence_ms)
+        return make_listen_settings(setup.name, options, language)
 
     def make_target(settings: ListenSettings) -> SocketTarget:
-        base = find_base_url(options.base_url, options.region, "stt")
-        path = UNIVERSAL_PATH if len(settings.locales) > 1 else LISTEN_PATH
-        return _make_target(setup, make_url(base, path, make_query(options, settings)))
+        return _make_target(setup, make_listen_url(options, settings))
 
     return AzureSpeechToText(setup.name, AzureListener(make_settings, make_target, _make_id))
-
-
-def make_query(options: AzureSpeechToTextOptions, settings: ListenSettings) -> dict[str, QueryItem]:
-    """What a connection of the recogniser is opened with. A model of one's own has its own language."""
-    is_one = len(settings.locales) == 1 and not options.endpoint_id
-    return {
-        "language": settings.locales[0] if is_one else None,
-        "cid": options.endpoint_id or None,
-        "lidEnabled": True if len(settings.locales) > 1 else None,
-        "format": "detailed",
-        "wordLevelTimestamps": True,
-        "profanity": options.profanity,
-        "segmentationSilenceTimeoutMs": settings.segmentation_silence_ms,
-    }
 
 
 def _make_tts(setup: ProviderSetup) -> AzureTextToSpeech:
     """All calls with the same resource share their connections."""
     options: AzureTextToSpeechOptions = setup.options
-    tone = AzureTone(options.style, options.rate, options.pitch, options.volume)
-    voice = AzureVoice(options.voice_id, tone, options.lexicon_url, setup.phonemes)
+    voice = make_voice(options, setup.phonemes)
 
     def make_turns(language: str) -> SpokenTurns:
-        locale = _require_locale(setup.name, language)
+        locale = require_locale(setup.name, language)
         if not voice.speaks(locale):
             reason = f"{options.voice_id} speaks no {locale!r}"
             raise ProviderError(setup.name, reason, retryable=False, cause="refused")
         return SpokenTurns(setup.name, voice, locale, _make_id)
 
     def make_connections() -> WarmConnections[AzureVoiceConnection]:
-        base = find_base_url(options.base_url, options.region, "tts")
-        url = make_url(base, SPEAK_PATH, {"deploymentId": options.endpoint_id or None})
         return WarmConnections(
-            lambda: AzureVoiceConnection.open(_make_target(setup, url)),
+            lambda: AzureVoiceConnection.open(_make_target(setup, make_speak_url(options))),
             max_idle=options.max_idle,
             max_age_s=_MAX_AGE_S,
         )
@@ -678,14 +655,6 @@ def _make_tts(setup: ProviderSetup) -> AzureTextToSpeech:
 
 def _make_target(setup: ProviderSetup, url: str) -> SocketTarget:
     return setup.make_target(url, make_headers(setup.options.api_key, _make_id()))
-
-
-def _require_locale(name: str, language: str) -> str:
-    """Raises ProviderError for a language that the service does not know."""
-    locale = find_locale(language)
-    if not locale:
-        raise ProviderError(name, f"Azure knows no {language!r}", retryable=False, cause="refused")
-    return locale
 
 
 def _stt_model(options: AzureSpeechToTextOptions) -> str:

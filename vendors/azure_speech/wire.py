@@ -45,7 +45,15 @@ from shared.providers.phonemes import NO_PHONEMES, Phonemes
 from shared.providers.segments import TranscribedResult, TranscribedSegment
 from shared.providers.speech import SpeechChunk, TimedWord, read_language
 from shared.providers.word_timing import spread_words, timing_length
-from vendors.azure_speech.facts import AzureSegmentation, service_language, speaks_locale
+from vendors.azure_speech.facts import (
+    AzureSegmentation,
+    AzureSpeechToTextOptions,
+    AzureTextToSpeechOptions,
+    find_base_url,
+    find_locale,
+    service_language,
+    speaks_locale,
+)
 
 # Units of 100 ns, in which the service counts.
 TICKS_PER_MS: Final = 10_000
@@ -589,3 +597,50 @@ class _TurnWords:
             return []
         pace = (ends_ms - began_ms) / timing_length(self._written)
         return spread_words(self._written, began_ms, pace)[self._count :]
+
+
+def make_listen_settings(name: str, options: AzureSpeechToTextOptions, language: str) -> ListenSettings:
+    """What a session is about. language: of the call. Raises ProviderError for one that the service does not know."""
+    wanted = options.languages or (options.language or language,)
+    locales = tuple(require_locale(name, one) for one in wanted)
+    return ListenSettings(locales, options.keyterm, options.segmentation, options.segmentation_silence_ms)
+
+
+def make_listen_url(options: AzureSpeechToTextOptions, settings: ListenSettings) -> str:
+    """Where a connection of the recognizer is opened."""
+    path = UNIVERSAL_PATH if len(settings.locales) > 1 else LISTEN_PATH
+    return make_url(find_base_url(options.base_url, options.region, "stt"), path, make_query(options, settings))
+
+
+def make_speak_url(options: AzureTextToSpeechOptions) -> str:
+    """Where a connection of a voice is opened."""
+    base = find_base_url(options.base_url, options.region, "tts")
+    return make_url(base, SPEAK_PATH, {"deploymentId": options.endpoint_id or None})
+
+
+def make_voice(options: AzureTextToSpeechOptions, phonemes: Phonemes) -> AzureVoice:
+    """How a voice speaks with these options."""
+    tone = AzureTone(options.style, options.rate, options.pitch, options.volume)
+    return AzureVoice(options.voice_id, tone, options.lexicon_url, phonemes)
+
+
+def make_query(options: AzureSpeechToTextOptions, settings: ListenSettings) -> dict[str, QueryItem]:
+    """What a connection of the recogniser is opened with. A model of one's own has its own language."""
+    is_one = len(settings.locales) == 1 and not options.endpoint_id
+    return {
+        "language": settings.locales[0] if is_one else None,
+        "cid": options.endpoint_id or None,
+        "lidEnabled": True if len(settings.locales) > 1 else None,
+        "format": "detailed",
+        "wordLevelTimestamps": True,
+        "profanity": options.profanity,
+        "segmentationSilenceTimeoutMs": settings.segmentation_silence_ms,
+    }
+
+
+def require_locale(name: str, language: str) -> str:
+    """Raises ProviderError for a language that the service does not know."""
+    locale = find_locale(language)
+    if not locale:
+        raise ProviderError(name, f"Azure knows no {language!r}", retryable=False, cause="refused")
+    return locale

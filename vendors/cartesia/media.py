@@ -15,23 +15,22 @@ from media.providers.vendor import Adapter, ProviderSetup, Vendor, VendorResourc
 from media.providers.vendor_socket import SocketTarget
 from media.providers.wait_history import UsualWait
 from media.providers.warm_connections import WarmConnections
-from shared.g711 import RATE
-from shared.providers.errors import ProviderError
 from shared.providers.speech import SpeechChunk
-from vendors.cartesia.facts import ENGLISH, FACTS, CartesiaSpeechToTextOptions, CartesiaTextToSpeechOptions
+from vendors.cartesia.facts import FACTS, CartesiaSpeechToTextOptions, CartesiaTextToSpeechOptions
 from vendors.cartesia.wire import (
     EAGER_END_THRESHOLD,
     END_THRESHOLD,
     PATH,
     FinalisedTranscript,
-    QueryField,
     SpeechMessage,
     SpokenContexts,
     TurnsTranscript,
     VoiceSettings,
     base_language,
     make_headers,
+    make_listen_url,
     make_url,
+    make_voice,
     read_message,
 )
 
@@ -66,7 +65,6 @@ class CartesiaTextToSpeech:
 
 def _make_stt(setup: ProviderSetup) -> SocketSpeechToText:
     options: CartesiaSpeechToTextOptions = setup.options
-    path = TurnsTranscript.path if options.turns else FinalisedTranscript.path
     close_message = TurnsTranscript.close_message if options.turns else FinalisedTranscript.close_message
 
     def make_dialect(language: str) -> TurnDialect:
@@ -80,43 +78,17 @@ def _make_stt(setup: ProviderSetup) -> SocketSpeechToText:
         return TurnDialect(transcript, options.answer_s)
 
     def make_target(language: str) -> SocketTarget:
-        query = _listen_query(setup.name, options, base_language(options.language or language))
-        return setup.make_target(make_url(options.base_url, path, query), make_headers(options.api_key))
+        return setup.make_target(make_listen_url(setup.name, options, language), make_headers(options.api_key))
 
     return SocketSpeechToText(setup.name, ListenRules(close_message=close_message), make_dialect, make_target)
 
 
-def _listen_query(name: str, options: CartesiaSpeechToTextOptions, language: str) -> dict[str, QueryField]:
-    """Raises ProviderError for a language that the model does not know."""
-    is_english = options.model.startswith(ENGLISH)
-    if is_english and language != "en":
-        raise ProviderError(name, f"{options.model} knows no {language!r}", retryable=False, cause="refused")
-    audio: dict[str, QueryField] = {"model": options.model, "encoding": "pcm_mulaw", "sample_rate": RATE}
-    keyterm = options.keyterm if is_english and options.keyterm else None
-    if not options.turns:
-        return {**audio, "language": language, "keyterm": keyterm}
-    return {
-        **audio,
-        "keyterm": keyterm,
-        "turn_start_threshold": options.turn_start_threshold,
-        "turn_eager_end_threshold": options.turn_eager_end_threshold,
-        "turn_end_threshold": options.turn_end_threshold,
-        "turn_end_timeout_ms": options.turn_end_timeout_ms,
-    }
-
-
 def _make_tts(setup: ProviderSetup) -> CartesiaTextToSpeech:
     options: CartesiaTextToSpeechOptions = setup.options
-    settings = VoiceSettings(
-        model=options.model,
-        voice_id=options.voice_id,
-        speed=options.speed,
-        volume=options.volume,
-        emotion=options.emotion,
-        pronunciation_dict_id=options.pronunciation_dict_id,
-    )
     target = setup.make_target(make_url(options.base_url, PATH, {}), make_headers(options.api_key))
-    return CartesiaTextToSpeech(setup.name, settings, _share_connections(setup.resources, target, options.api_key))
+    return CartesiaTextToSpeech(
+        setup.name, make_voice(options), _share_connections(setup.resources, target, options.api_key)
+    )
 
 
 def _share_connections(

@@ -44,6 +44,7 @@ from shared.providers.errors import (
 from shared.providers.speech import RecognisedText, SpeechChunk, TimedWord, TurnSignal
 from shared.providers.turn_calibration import CALIBRATIONS
 from shared.providers.voice_contexts import SpeechContext
+from vendors.cartesia.facts import ENGLISH, CartesiaSpeechToTextOptions, CartesiaTextToSpeechOptions
 
 # The messages here are those of this version; the vendor keeps a dated version as it was.
 VERSION: Final = "2026-08-14"
@@ -487,3 +488,40 @@ def _read_words(message: bytes) -> tuple[TimedWord, ...]:
         )
     except (msgspec.DecodeError, ValueError):
         return ()
+
+
+def make_listen_url(name: str, options: CartesiaSpeechToTextOptions, language: str) -> str:
+    """Where a session is opened. language: of the call. Raises ProviderError for one that the model does not know."""
+    path = TurnsTranscript.path if options.turns else FinalisedTranscript.path
+    query = _make_listen_query(name, options, base_language(options.language or language))
+    return make_url(options.base_url, path, query)
+
+
+def make_voice(options: CartesiaTextToSpeechOptions) -> VoiceSettings:
+    """How a voice speaks with these options."""
+    return VoiceSettings(
+        model=options.model,
+        voice_id=options.voice_id,
+        speed=options.speed,
+        volume=options.volume,
+        emotion=options.emotion,
+        pronunciation_dict_id=options.pronunciation_dict_id,
+    )
+
+
+def _make_listen_query(name: str, options: CartesiaSpeechToTextOptions, language: str) -> dict[str, QueryField]:
+    is_english = options.model.startswith(ENGLISH)
+    if is_english and language != "en":
+        raise ProviderError(name, f"{options.model} knows no {language!r}", retryable=False, cause="refused")
+    audio: dict[str, QueryField] = {"model": options.model, "encoding": "pcm_mulaw", "sample_rate": RATE}
+    keyterm = options.keyterm if is_english and options.keyterm else None
+    if not options.turns:
+        return {**audio, "language": language, "keyterm": keyterm}
+    return {
+        **audio,
+        "keyterm": keyterm,
+        "turn_start_threshold": options.turn_start_threshold,
+        "turn_eager_end_threshold": options.turn_eager_end_threshold,
+        "turn_end_threshold": options.turn_end_threshold,
+        "turn_end_timeout_ms": options.turn_end_timeout_ms,
+    }

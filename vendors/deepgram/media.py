@@ -19,34 +19,27 @@ from media.providers.vendor import Adapter, ProviderSetup, Vendor
 from media.providers.vendor_socket import SocketTarget, VendorSocket
 from media.providers.wait_history import UsualWait
 from media.providers.warm_connections import WarmConnections
-from shared.g711 import RATE
 from shared.providers.errors import ProviderError
 from shared.providers.segments import TranscribedResult
 from shared.providers.speech import SpeechChunk
 from vendors.deepgram.facts import (
     FACTS,
-    FLUX_ENGLISH,
-    FLUX_PREFIX,
     DeepgramSpeechToTextOptions,
     DeepgramTextToSpeechOptions,
 )
 from vendors.deepgram.wire import (
     CLEAR,
     CLOSE,
-    EAGER_EOT_THRESHOLD,
-    EOT_THRESHOLD,
-    EOT_TIMEOUT_MS,
+    CLOSE_STREAM,
     FLUSH_RESERVE,
-    FLUX,
-    NOVA,
-    SPEAK_PATH,
     AuraSpeech,
     FlushBudget,
     ListenProtocol,
-    QueryValue,
+    find_protocol,
     make_error,
     make_headers,
-    make_url,
+    make_listen_url,
+    make_speak_url,
     map_close,
     read_aura,
 )
@@ -250,7 +243,6 @@ class DeepgramTextToSpeech:
 # The vendor asks for a KeepAlive every 3 to 5 s and ends a session after 10 s without audio (NET-0001). Two of these
 # checks pass at most before one is sent.
 KEEP_ALIVE_S: Final = 2.5
-CLOSE_STREAM: Final = '{"type":"CloseStream"}'
 
 
 def make_rules(protocol: ListenProtocol) -> ListenRules:
@@ -285,56 +277,17 @@ class DeepgramReader:
         """None: the vendor tells what audio without speech is."""
 
 
-_AUDIO: Final[dict[str, QueryValue]] = {"encoding": "mulaw", "sample_rate": RATE}
-
-
 def _make_stt(setup: ProviderSetup) -> SocketSpeechToText:
     options: DeepgramSpeechToTextOptions = setup.options
-    is_flux = options.model.startswith(FLUX_PREFIX)
-    protocol = FLUX if is_flux else NOVA
+    protocol = find_protocol(options.model)
 
     def make_target(language: str) -> SocketTarget:
-        query = _flux_query(setup.name, options, language) if is_flux else _nova_query(options, language)
-        return setup.make_target(make_url(options.base_url, protocol.path, query), make_headers(options.api_key))
+        return setup.make_target(make_listen_url(setup.name, options, language), make_headers(options.api_key))
 
     def make_dialect(language: str) -> SegmentDialect:
         return SegmentDialect(DeepgramReader(setup.name, protocol), options.answer_s)
 
     return SocketSpeechToText(setup.name, make_rules(protocol), make_dialect, make_target)
-
-
-def _nova_query(options: DeepgramSpeechToTextOptions, language: str) -> dict[str, QueryValue | None]:
-    return {
-        "model": options.model,
-        "language": options.language or language,
-        **_AUDIO,
-        "channels": 1,
-        "interim_results": True,
-        "endpointing": options.endpointing_ms,
-        "punctuate": options.punctuate,
-        "smart_format": options.smart_format or None,
-        "numerals": options.numerals or None,
-        "keyterm": options.keyterm or None,
-        "mip_opt_out": options.mip_opt_out or None,
-    }
-
-
-def _flux_query(name: str, options: DeepgramSpeechToTextOptions, language: str) -> dict[str, QueryValue | None]:
-    """Raises ProviderError for a language that the model does not know."""
-    base = language.partition("-")[0].lower()
-    if options.model == FLUX_ENGLISH and base != "en":
-        raise ProviderError(name, f"{FLUX_ENGLISH} knows no {base!r}", retryable=False, cause="refused")
-    return {
-        "model": options.model,
-        **_AUDIO,
-        "eot_threshold": EOT_THRESHOLD,
-        "eager_eot_threshold": EAGER_EOT_THRESHOLD,
-        "eot_timeout_ms": EOT_TIMEOUT_MS,
-        "language_hint": None if options.model == FLUX_ENGLISH else options.languages or base,
-        "numerals": options.numerals or None,
-        "keyterm": options.keyterm or None,
-        "mip_opt_out": options.mip_opt_out or None,
-    }
 
 
 def _stt_model(options: DeepgramSpeechToTextOptions) -> str:
@@ -358,8 +311,7 @@ def _make_tts(setup: ProviderSetup) -> DeepgramTextToSpeech:
 
 def _open_connections(setup: ProviderSetup) -> WarmConnections[AuraConnection]:
     options: DeepgramTextToSpeechOptions = setup.options
-    query = {"model": options.model, **_AUDIO, "mip_opt_out": options.mip_opt_out or None}
-    target = setup.make_target(make_url(options.base_url, SPEAK_PATH, query), make_headers(options.api_key))
+    target = setup.make_target(make_speak_url(options), make_headers(options.api_key))
     return WarmConnections(lambda: AuraConnection.open(target), max_idle=options.max_idle)
 
 

@@ -35,11 +35,13 @@ from urllib.parse import urlencode
 import msgspec
 from msgspec import Struct
 
+from shared.g711 import RATE
 from shared.provider_failures import FailureCause
 from shared.providers.errors import DECODE_ERRORS, ProviderBusy, ProviderError, is_error_code, make_unreadable
 from shared.providers.segments import TranscribedResult, TranscribedSegment
 from shared.providers.speech import TimedWord, read_language
 from shared.providers.turn_calibration import CALIBRATIONS
+from vendors.deepgram.facts import FLUX_ENGLISH, FLUX_PREFIX, DeepgramSpeechToTextOptions, DeepgramTextToSpeechOptions
 
 QueryValue = str | int | float | bool | Sequence[str]
 
@@ -274,6 +276,8 @@ SPEAK_PATH: Final = "/v1/speak"
 FLUSH: Final = '{"type":"Flush"}'
 CLEAR: Final = '{"type":"Clear"}'
 CLOSE: Final = '{"type":"Close"}'
+# Ends a session of a recognizer.
+CLOSE_STREAM: Final = '{"type":"CloseStream"}'
 # Most characters of a Speak message.
 MAX_CHARACTERS: Final = 2_000
 MAX_FLUSHES: Final = 20
@@ -379,3 +383,58 @@ def _pieces(text: str) -> Iterator[str]:
         yield text[:cut]
         text = text[cut:]
     yield text
+
+
+_AUDIO: Final[dict[str, QueryValue]] = {"encoding": "mulaw", "sample_rate": RATE}
+
+
+def make_listen_url(name: str, options: DeepgramSpeechToTextOptions, language: str) -> str:
+    """Where a session is opened. language: of the call. Raises ProviderError for one that the model does not know."""
+    protocol = find_protocol(options.model)
+    query = _make_flux_query(name, options, language) if protocol is FLUX else _make_nova_query(options, language)
+    return make_url(options.base_url, protocol.path, query)
+
+
+def find_protocol(model: str) -> ListenProtocol:
+    """The protocol of a recognizer's model."""
+    return FLUX if model.startswith(FLUX_PREFIX) else NOVA
+
+
+def make_speak_url(options: DeepgramTextToSpeechOptions) -> str:
+    """Where speech is asked for."""
+    query = {"model": options.model, **_AUDIO, "mip_opt_out": options.mip_opt_out or None}
+    return make_url(options.base_url, SPEAK_PATH, query)
+
+
+def _make_nova_query(options: DeepgramSpeechToTextOptions, language: str) -> dict[str, QueryValue | None]:
+    return {
+        "model": options.model,
+        "language": options.language or language,
+        **_AUDIO,
+        "channels": 1,
+        "interim_results": True,
+        "endpointing": options.endpointing_ms,
+        "punctuate": options.punctuate,
+        "smart_format": options.smart_format or None,
+        "numerals": options.numerals or None,
+        "keyterm": options.keyterm or None,
+        "mip_opt_out": options.mip_opt_out or None,
+    }
+
+
+def _make_flux_query(name: str, options: DeepgramSpeechToTextOptions, language: str) -> dict[str, QueryValue | None]:
+    """Raises ProviderError for a language that the model does not know."""
+    base = language.partition("-")[0].lower()
+    if options.model == FLUX_ENGLISH and base != "en":
+        raise ProviderError(name, f"{FLUX_ENGLISH} knows no {base!r}", retryable=False, cause="refused")
+    return {
+        "model": options.model,
+        **_AUDIO,
+        "eot_threshold": EOT_THRESHOLD,
+        "eager_eot_threshold": EAGER_EOT_THRESHOLD,
+        "eot_timeout_ms": EOT_TIMEOUT_MS,
+        "language_hint": None if options.model == FLUX_ENGLISH else options.languages or base,
+        "numerals": options.numerals or None,
+        "keyterm": options.keyterm or None,
+        "mip_opt_out": options.mip_opt_out or None,
+    }

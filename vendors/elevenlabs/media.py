@@ -11,7 +11,6 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
-from urllib.parse import quote
 
 import msgspec
 
@@ -37,13 +36,15 @@ from vendors.elevenlabs.wire import (
     INACTIVITY_S,
     ElevenLabsTone,
     FlushedContexts,
-    QueryItem,
     ScribeTranscript,
     SpeechOutput,
     base_language,
     make_chunk,
     make_closed,
     make_headers,
+    make_listen_query,
+    make_speak_url,
+    make_tone,
     make_url,
     read_output,
     refine_refusal,
@@ -199,8 +200,6 @@ def _report(line: RecogniserLine, event: RecognisedText | None) -> None:
         line.report(event)
 
 
-_FORMAT: Final = "ulaw_8000"
-_AUTO: Final = "auto"
 # The vendor ends what is idle for INACTIVITY_S.
 _MAX_AGE_S: Final = INACTIVITY_S - 10.0
 
@@ -209,7 +208,7 @@ def _make_stt(setup: ProviderSetup) -> SocketSpeechToText:
     options: ElevenLabsSpeechToTextOptions = setup.options
 
     def make_target(language: str) -> SocketTarget:
-        url = make_url(options.base_url, LISTEN_PATH, _listen_query(options, language))
+        url = make_url(options.base_url, LISTEN_PATH, make_listen_query(options, language))
         return setup.make_target(url, make_headers(options.api_key))
 
     def make_dialect(language: str) -> ScribeDialect:
@@ -218,26 +217,9 @@ def _make_stt(setup: ProviderSetup) -> SocketSpeechToText:
     return SocketSpeechToText(setup.name, make_rules(), make_dialect, make_target)
 
 
-def _listen_query(options: ElevenLabsSpeechToTextOptions, language: str) -> dict[str, QueryItem]:
-    chosen = options.language or language
-    return {
-        "model_id": options.model,
-        "audio_format": _FORMAT,
-        "commit_strategy": "manual",
-        "language_code": None if chosen == _AUTO else base_language(chosen),
-        "include_timestamps": options.word_times,
-        "keyterms": options.keyterm or None,
-        "no_verbatim": options.no_verbatim or None,
-        "enable_logging": None if options.enable_logging else False,
-    }
-
-
 def _make_tts(setup: ProviderSetup) -> ElevenLabsTextToSpeech:
     """All calls with the same voice and account share their connections."""
     options: ElevenLabsTextToSpeechOptions = setup.options
-    tone = ElevenLabsTone(
-        options.stability, options.similarity_boost, options.style, options.use_speaker_boost, options.speed
-    )
     is_told = options.model in ELEVENLABS_TOLD
 
     def find_language(language: str) -> str:
@@ -251,24 +233,13 @@ def _make_tts(setup: ProviderSetup) -> ElevenLabsTextToSpeech:
 
     key = (_make_tts, setup.name, msgspec.json.encode(options), setup.guarded)
     connections = setup.resources.share_account(key, make_connections, LanguageConnections.close)
-    return ElevenLabsTextToSpeech(setup.name, tone, connections, find_language)
+    return ElevenLabsTextToSpeech(setup.name, make_tone(options), connections, find_language)
 
 
 def _connect(setup: ProviderSetup, language: str) -> WarmConnections[MultiContextConnection]:
-    """Connections whose address has this language, empty for none. Text comes in whole clauses, so that the vendor need
-    not gather it (`auto_mode`)."""
+    """Connections whose address has this language, empty for none."""
     options: ElevenLabsTextToSpeechOptions = setup.options
-    query: dict[str, QueryItem] = {
-        "model_id": options.model,
-        "output_format": _FORMAT,
-        "auto_mode": True,
-        "sync_alignment": True,
-        "inactivity_timeout": INACTIVITY_S,
-        "language_code": language or None,
-        "enable_logging": None if options.enable_logging else False,
-    }
-    path = SPEAK_PATH.format(voice_id=quote(options.voice_id, safe=""))
-    target = setup.make_target(make_url(options.base_url, path, query), make_headers(options.api_key))
+    target = setup.make_target(make_speak_url(options, language), make_headers(options.api_key))
     return WarmConnections(
         lambda: MultiContextConnection.open(target, PROTOCOL), max_idle=options.max_idle, max_age_s=_MAX_AGE_S
     )

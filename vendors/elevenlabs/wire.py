@@ -39,6 +39,7 @@ from shared.providers.errors import (
 from shared.providers.errors import make_closed as make_cut
 from shared.providers.speech import RecognisedText, SpeechChunk, TimedWord, most_spoken, read_language
 from shared.providers.voice_contexts import CharacterWords, SpeechContext
+from vendors.elevenlabs.facts import ElevenLabsSpeechToTextOptions, ElevenLabsTextToSpeechOptions
 
 QueryItem = str | int | float | bool | Sequence[str] | None
 
@@ -473,3 +474,46 @@ class FlushedContexts(SpeechContext):
         except ValueError:
             raise ProviderError(self._provider, "times of unequal number", cause="unreadable") from None
         return SpeechChunk(audio, (*words, *(self._words.finish(self._audio_ms) if message.is_final else ())))
+
+
+_FORMAT: Final = "ulaw_8000"
+
+
+_AUTO: Final = "auto"
+
+
+def make_tone(options: ElevenLabsTextToSpeechOptions) -> ElevenLabsTone:
+    """How a voice speaks with these options."""
+    return ElevenLabsTone(
+        options.stability, options.similarity_boost, options.style, options.use_speaker_boost, options.speed
+    )
+
+
+def make_speak_url(options: ElevenLabsTextToSpeechOptions, language: str) -> str:
+    """Where a voice is asked to speak. language: empty for the vendor's guess. Text comes in whole clauses, so that the
+    vendor need not gather it (`auto_mode`)."""
+    query: dict[str, QueryItem] = {
+        "model_id": options.model,
+        "output_format": _FORMAT,
+        "auto_mode": True,
+        "sync_alignment": True,
+        "inactivity_timeout": INACTIVITY_S,
+        "language_code": language or None,
+        "enable_logging": None if options.enable_logging else False,
+    }
+    return make_url(options.base_url, SPEAK_PATH.format(voice_id=quote(options.voice_id, safe="")), query)
+
+
+def make_listen_query(options: ElevenLabsSpeechToTextOptions, language: str) -> dict[str, QueryItem]:
+    """What a session of a recognizer is opened with."""
+    chosen = options.language or language
+    return {
+        "model_id": options.model,
+        "audio_format": _FORMAT,
+        "commit_strategy": "manual",
+        "language_code": None if chosen == _AUTO else base_language(chosen),
+        "include_timestamps": options.word_times,
+        "keyterms": options.keyterm or None,
+        "no_verbatim": options.no_verbatim or None,
+        "enable_logging": None if options.enable_logging else False,
+    }

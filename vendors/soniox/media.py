@@ -15,9 +15,8 @@ from media.providers.vendor import Adapter, ProviderSetup, Vendor
 from media.providers.vendor_socket import SocketTarget
 from media.providers.wait_history import UsualWait
 from media.providers.warm_connections import WarmConnections
-from shared.providers.errors import ProviderError
 from shared.providers.speech import SpeechChunk
-from vendors.soniox.facts import FACTS, SonioxSpeechToTextOptions, SonioxTextToSpeechOptions, find_soniox_language
+from vendors.soniox.facts import FACTS, SonioxSpeechToTextOptions, SonioxTextToSpeechOptions
 from vendors.soniox.wire import (
     END_OF_AUDIO,
     KEEP_ALIVE,
@@ -30,7 +29,9 @@ from vendors.soniox.wire import (
     find_ended,
     make_finalize,
     make_headers,
+    make_settings,
     make_start,
+    make_stream_settings,
     make_url,
     read_output,
 )
@@ -73,7 +74,6 @@ class SonioxTextToSpeech:
 # The vendor ends a session that gets neither audio nor this for 20 s; every 5 to 10 s is usual.
 KEEP_ALIVE_S: Final = 5.0
 RULES: Final = ListenRules(keep_alive=KEEP_ALIVE, keep_alive_s=KEEP_ALIVE_S, close_message=END_OF_AUDIO)
-_AUTO: Final = "auto"
 # Final texts: 0.35 s is the p99 in pipecat's table of STT services (1.14).
 _USUAL_WAIT: Final = UsualWait(0.2, 0.35)
 # Voices: nothing is published with a p99, so the bound of all deadlines holds until it is learnt.
@@ -98,23 +98,6 @@ def _make_stt(setup: ProviderSetup) -> SocketSpeechToText:
     return SocketSpeechToText(setup.name, RULES, make_dialect, make_target)
 
 
-def make_settings(name: str, options: SonioxSpeechToTextOptions, language: str) -> dict[str, Any]:
-    """What a session begins with. Raises ProviderError for a language that the vendor does not know."""
-    wanted = options.languages or (options.language or language,)
-    codes = [_require_language(name, options.model, one) for one in wanted if one != _AUTO]
-    context = {"text": options.context, "terms": options.keyterm}
-    return {
-        "model": options.model,
-        "language_hints": codes or None,
-        "language_hints_strict": True if codes and options.only_language else None,
-        "context": {part: value for part, value in context.items() if value} or None,
-        "enable_language_identification": True,
-        "enable_endpoint_detection": options.endpoint_detection,
-        "endpoint_sensitivity": options.endpoint_sensitivity,
-        "max_endpoint_delay_ms": options.max_endpoint_delay_ms,
-    }
-
-
 def _make_tts(setup: ProviderSetup) -> SonioxTextToSpeech:
     """All calls with the same address and key share their connections."""
     options: SonioxTextToSpeechOptions = setup.options
@@ -125,20 +108,11 @@ def _make_tts(setup: ProviderSetup) -> SonioxTextToSpeech:
             lambda: StreamConnection.open(target, PROTOCOL), max_idle=options.max_idle, max_age_s=_MAX_AGE_S
         )
 
-    def make_stream_settings(language: str) -> dict[str, Any]:
-        code = _require_language(setup.name, options.model, language)
-        return {"model": options.model, "language": code, "voice": options.voice_id, "speed": options.speed}
-
     key = (StreamConnection, setup.name, target.url, options.api_key, options.max_idle, setup.guarded)
     connections = setup.resources.share_account(key, open_connections, WarmConnections.close)
-    return SonioxTextToSpeech(setup.name, make_stream_settings, connections)
-
-
-def _require_language(name: str, model: str, language: str) -> str:
-    code = find_soniox_language(language)
-    if code is None:
-        raise ProviderError(name, f"{model} knows no {language!r}", retryable=False, cause="refused")
-    return code
+    return SonioxTextToSpeech(
+        setup.name, lambda language: make_stream_settings(setup.name, options, language), connections
+    )
 
 
 def _model(options: SonioxSpeechToTextOptions | SonioxTextToSpeechOptions) -> str:

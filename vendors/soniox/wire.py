@@ -42,6 +42,7 @@ from shared.providers.errors import (
 from shared.providers.speech import RecognisedText, SpeechChunk, TimedWord, TurnSignal, most_spoken, read_language
 from shared.providers.turn_calibration import CALIBRATIONS
 from shared.providers.voice_contexts import CharacterWords, SpeechContext
+from vendors.soniox.facts import SonioxSpeechToTextOptions, SonioxTextToSpeechOptions, find_soniox_language
 
 LISTEN_PATH: Final = "/transcribe-websocket"
 KEEP_ALIVE: Final = '{"type":"keepalive"}'
@@ -385,3 +386,36 @@ def _join_words(tokens: Iterable[SonioxToken]) -> tuple[TimedWord, ...]:
             words[-1] = TimedWord(words[-1].text + text, words[-1].start_ms, one.end_ms)
         is_apart = one.text[-1:].isspace()
     return tuple(words)
+
+
+_AUTO: Final = "auto"
+
+
+def make_settings(name: str, options: SonioxSpeechToTextOptions, language: str) -> dict[str, Any]:
+    """What a session begins with. Raises ProviderError for a language that the vendor does not know."""
+    wanted = options.languages or (options.language or language,)
+    codes = [_require_language(name, options.model, one) for one in wanted if one != _AUTO]
+    context = {"text": options.context, "terms": options.keyterm}
+    return {
+        "model": options.model,
+        "language_hints": codes or None,
+        "language_hints_strict": True if codes and options.only_language else None,
+        "context": {part: value for part, value in context.items() if value} or None,
+        "enable_language_identification": True,
+        "enable_endpoint_detection": options.endpoint_detection,
+        "endpoint_sensitivity": options.endpoint_sensitivity,
+        "max_endpoint_delay_ms": options.max_endpoint_delay_ms,
+    }
+
+
+def make_stream_settings(name: str, options: SonioxTextToSpeechOptions, language: str) -> dict[str, Any]:
+    """What a stream of a voice begins with. Raises ProviderError for a language that the vendor does not speak."""
+    code = _require_language(name, options.model, language)
+    return {"model": options.model, "language": code, "voice": options.voice_id, "speed": options.speed}
+
+
+def _require_language(name: str, model: str, language: str) -> str:
+    code = find_soniox_language(language)
+    if code is None:
+        raise ProviderError(name, f"{model} knows no {language!r}", retryable=False, cause="refused")
+    return code

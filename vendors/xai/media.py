@@ -8,9 +8,8 @@ from media.providers.socket_recogniser import SocketSpeechToText
 from media.providers.vendor import Adapter, ProviderSetup, Vendor
 from media.providers.vendor_socket import SocketTarget
 from media.providers.wait_history import UsualWait
-from shared.g711 import RATE
 from vendors.xai.facts import FACTS, XaiSpeechToTextOptions
-from vendors.xai.wire import DONE, QueryField, UtteranceReader, make_headers, make_url, refine_refusal
+from vendors.xai.wire import DONE, UtteranceReader, make_headers, make_query, make_url, refine_refusal
 
 # The chunk that the vendor recommends: 100 ms.
 CHUNK_BYTES: Final = 800
@@ -21,16 +20,8 @@ def _make_stt(setup: ProviderSetup) -> SocketSpeechToText:
     options: XaiSpeechToTextOptions = setup.options
 
     def make_target(language: str) -> SocketTarget:
-        query: dict[str, QueryField] = {
-            "model": options.model,
-            "encoding": "mulaw",
-            "sample_rate": RATE,
-            "interim_results": True,
-            "language": (options.language or language).partition("-")[0].lower(),
-            "keyterm": options.keyterm or None,
-            "smart_turn": options.smart_turn,
-        }
-        return setup.make_target(make_url(options.base_url, query), make_headers(options.api_key))
+        url = make_url(options.base_url, make_query(options, language))
+        return setup.make_target(url, make_headers(options.api_key))
 
     def make_dialect(language: str) -> SegmentDialect:
         return SegmentDialect(UtteranceReader(setup.name), options.answer_s)

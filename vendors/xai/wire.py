@@ -14,10 +14,12 @@ import msgspec
 from msgspec import Struct
 
 from shared.chat_dialects import read_sentence
+from shared.g711 import RATE
 from shared.providers.errors import DECODE_ERRORS, KeyRefused, ProviderBusy, ProviderError, make_unreadable
 from shared.providers.segments import LITTLE_AUDIO_MS, TranscribedResult, TranscribedSegment
 from shared.providers.speech import TimedWord
 from shared.providers.turn_calibration import CALIBRATIONS
+from vendors.xai.facts import XaiSpeechToTextOptions
 
 PATH: Final = "/v1/stt"
 FINALIZE: Final = '{"type":"finalize"}'
@@ -120,6 +122,19 @@ def make_url(base_url: str, query: Mapping[str, QueryField]) -> str:
         if value is not None
     }
     return f"{base}{PATH}?{urlencode(values, doseq=True, quote_via=quote)}"
+
+
+def make_query(options: XaiSpeechToTextOptions, language: str) -> dict[str, QueryField]:
+    """What a session is opened with."""
+    return {
+        "model": options.model,
+        "encoding": "mulaw",
+        "sample_rate": RATE,
+        "interim_results": True,
+        "language": (options.language or language).partition("-")[0].lower(),
+        "keyterm": options.keyterm or None,
+        "smart_turn": options.smart_turn,
+    }
 
 
 def make_headers(api_key: str) -> dict[str, str]:

@@ -14,9 +14,9 @@ from control.calls.records.rules import AnalysisMethod, CallState
 from control.db.jobs import enqueue
 from control.db.pool import Connection
 from control.voice.chat_completion import complete
-from control.voice.chat_question import ChatFailed, ChatQuestion, ChatUsage, estimate_prompt
 from shared.egress import EgressGuard
 from shared.plan import ProviderPlan
+from shared.providers.chat_question import ChatFailed, ChatQuestion, ChatUsage, estimate_prompt
 
 # Of a reply: a summary and extracted values take a few hundred, a model's reasoning more.
 MOST_REPLY_TOKENS: Final = 4_000

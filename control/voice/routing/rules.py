@@ -14,6 +14,8 @@ from pydantic import (
     model_validator,
 )
 
+from shared.providers.options import BASE_URL as BASE_URL
+
 # Name of a provider in the catalogue.
 Provider = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
 
@@ -189,7 +191,6 @@ VENDOR: Final = "vendor"
 RULES: Final = "receptionist"
 # The member that has the staff's marks of quality, by kind: 0 to 100.
 QUALITY: Final = "quality"
-BASE_URL: Final = "base_url"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from control.voice.azure_questions import listen, speak
 from control.voice.key_check import KeyCheck, KeyChecker
 from control.voice.keys import KeyedProvider
 from control.voice.probe import ProbeFailed, probe
@@ -16,6 +15,8 @@ from shared.errors import Invalid
 from simulator.vendors.faults import Fault, FaultKind
 from simulator.vendors.server import running_vendor
 from tests.control.agents.strategies import offer
+from vendors.azure_speech.check import CHECK
+from vendors.azure_speech.facts import AzureSpeechToTextOptions, AzureTextToSpeechOptions
 from vendors.azure_speech.simulator import SimulatedAzure
 
 KEY = "simulated-vendor-key"
@@ -91,9 +92,10 @@ async def test_a_voice_that_there_is_not_is_named_behind_its_turns_start(running
 
 
 def test_the_region_names_the_host_and_text_is_escaped() -> None:
-    assert listen({"region": "westeurope", "endpoint_id": "e"}, "").url == (
-        "https://westeurope.stt.speech.microsoft.com/speech/recognition/conversation/cognitiveservices/v1?cid=e"
+    options = AzureSpeechToTextOptions(region="westeurope", endpoint_id="e")
+    assert CHECK.questions["stt"](options).url.startswith(
+        "wss://westeurope.stt.speech.microsoft.com/speech/recognition/conversation/cognitiveservices/v1?cid=e&"
     )
-    question = speak({"voice_id": "'><x y='"}, "")
-    assert question.url.startswith("https://eastus.tts.speech.microsoft.com/cognitiveservices/websocket/v1")
+    question = CHECK.questions["tts"](AzureTextToSpeechOptions(voice_id="'><x y='"))
+    assert question.url.startswith("wss://eastus.tts.speech.microsoft.com/cognitiveservices/websocket/v1")
     assert "name=\"'&gt;&lt;x y='\"" in str(question.messages[2])

@@ -5,8 +5,6 @@ from typing import Any
 import pytest
 
 from control.voice.chat_completion import can_complete, complete
-from control.voice.chat_question import ChatFailed, ChatQuestion
-from control.voice.completion_apis import COMPLETION_APIS
 from control.voice.key_check import KeyCheck, KeyChecker
 from control.voice.keys import KeyedProvider
 from control.voice.probe import probe
@@ -14,6 +12,7 @@ from control.voice.routing.rules import VENDOR
 from shared.egress import EgressGuard
 from shared.errors import Invalid
 from shared.plan import ProviderPlan
+from shared.providers.chat_question import ChatFailed, ChatQuestion
 from simulator.vendors.chat_reply import ChatReply
 from simulator.vendors.faults import Fault, FaultKind
 from simulator.vendors.server import running_vendor
@@ -21,6 +20,7 @@ from tests.control.agents.strategies import offer
 from vendors.anthropic.simulator import AnthropicVendor
 from vendors.google.simulator import GeminiVendor
 from vendors.openai.simulator import ChatVendor
+from vendors.registry import find_check
 
 Vendor = ChatVendor | AnthropicVendor | GeminiVendor
 MODELS: dict[str, tuple[type[Any], str]] = {
@@ -96,7 +96,9 @@ async def test_the_schema_is_asked_for_until_the_model_takes_none(name: str) -> 
     ],
 )
 def test_a_format_that_the_model_does_not_take_is_given_up(name: str, words: str) -> None:
-    api = COMPLETION_APIS[name]({"model": "old"}, "key")
+    check = find_check(name)
+    assert check is not None and check.completions is not None
+    api = check.completions({"model": "old"}, "key")
     body, error = api.make_body(QUESTION), {"message": words}
     assert not api.loosen_format(body, {"message": "another fault"})
     tries = 0

@@ -10,12 +10,12 @@ from control.voice.keys import KeyedProvider
 from control.voice.probe import ProbeFailed, probe
 from control.voice.role_check import check_roles
 from control.voice.routing.rules import VENDOR
-from control.voice.socket_errors import find_error_status
 from shared.egress import EgressGuard
 from shared.errors import Invalid
 from simulator.vendors.faults import Fault, FaultKind
 from simulator.vendors.server import running_vendor
 from tests.control.agents.strategies import offer
+from vendors.soniox.check import CHECK
 from vendors.soniox.simulator import SimulatedSoniox
 
 KEY = "simulated-vendor-key"
@@ -95,11 +95,11 @@ async def test_a_key_is_tried_by_the_list_of_models(running: Running) -> None:
 
 @pytest.mark.parametrize(("code", "status"), [(401, 401), (None, 0), ("x", 0)])
 def test_the_status_of_an_error_message(code: Any, status: int) -> None:
-    assert find_error_status({"tokens": [], "error_code": code, "error_message": "No."}) == status
+    assert CHECK.find_status({"tokens": [], "error_code": code, "error_message": "No."}) == status
 
 
 def test_a_message_with_tokens_is_no_error() -> None:
-    assert find_error_status({"tokens": [], "total_audio_proc_ms": 200}) is None
+    assert CHECK.find_status({"tokens": [], "total_audio_proc_ms": 200}) is None
 
 
 async def test_a_voice_says_one_word(running: Running) -> None:

@@ -11,14 +11,16 @@ from control.voice.keys import KeyedProvider
 from control.voice.probe import ProbeFailed, probe
 from control.voice.role_check import check_roles
 from control.voice.routing.rules import VENDOR
-from control.voice.socket_errors import find_error_status
-from control.voice.speech_questions import make_question
 from shared.egress import EgressGuard
 from shared.errors import Invalid
+from shared.providers.check import find_typed_status
 from simulator.vendors.faults import Fault, FaultKind
 from simulator.vendors.server import running_vendor
 from tests.control.agents.strategies import offer
+from vendors.assemblyai import check as assemblyai_check
 from vendors.assemblyai.simulator import SimulatedAssemblyAi
+from vendors.elevenlabs.check import CHECK
+from vendors.elevenlabs.facts import ElevenLabsTextToSpeechOptions
 from vendors.xai.simulator import SimulatedXai
 
 KEY = "simulated-vendor-key"
@@ -45,8 +47,7 @@ async def refusal(asked: KeyedProvider) -> Invalid:
 
 
 def test_elevenlabs_context_opens_with_a_blank_and_its_text_ends_with_one() -> None:
-    question = make_question("elevenlabs", "tts", {"speed": 1.1}, KEY)
-    assert question is not None
+    question = CHECK.questions["tts"](ElevenLabsTextToSpeechOptions(speed=1.1))
     opening, word = map(json.loads, question.messages)
     assert (opening["text"], opening["voice_settings"]) == (" ", {"speed": 1.1})
     assert word["text"] == "Hi. "
@@ -100,10 +101,14 @@ async def test_a_key_is_tried_by_a_token(running: Running) -> None:
 
 @pytest.mark.parametrize(
     ("message", "status"),
-    [({"status_code": 404}, 404), ({"error_code": 4001}, 401), ({"error_code": "model_not_found"}, 0), ({}, 0)],
+    [({"error_code": 4001}, 401), ({"error_code": "model_not_found"}, 0), ({}, 0)],
 )
 def test_the_status_of_an_error_message(message: dict[str, Any], status: int) -> None:
-    assert find_error_status({"type": "Error", **message}) == status
+    assert assemblyai_check.CHECK.find_status({"type": "Error", **message}) == status
+
+
+def test_the_status_of_an_error_whose_message_has_it() -> None:
+    assert find_typed_status({"type": "Error", "status_code": 404}) == 404
 
 
 @pytest.fixture

@@ -19,7 +19,6 @@ from vendors.azure_speech.media import (
     SUPPOSED_BYTES,
     VENDOR,
     AudioRequests,
-    make_query,
 )
 from vendors.azure_speech.wire import (
     AzureMessage,
@@ -34,6 +33,7 @@ from vendors.azure_speech.wire import (
     make_context,
     make_headers,
     make_json,
+    make_query,
     make_ssml,
     make_url,
     make_wav_header,

@@ -25,6 +25,7 @@ from tests.media.providers.vendors.recogniser_harness import NEXT, TEXT, Recogni
 from tests.simulator.vendors.cartesia_callers import caller_frames, wait_for
 from tests.simulator.vendors.soniox_callers import make_soniox
 from vendors.soniox import media as soniox_media
+from vendors.soniox import wire as soniox_wire
 from vendors.soniox.facts import SonioxSpeechToTextOptions, find_soniox_language
 from vendors.soniox.simulator import MAX_CONTEXT_CHARACTERS, SimulatedSoniox
 from vendors.soniox.wire import SonioxTranscript, make_error, make_finalize, make_url
@@ -71,22 +72,22 @@ def test_languages_are_the_vendors() -> None:
 
 
 def test_settings_say_only_what_was_chosen() -> None:
-    plain = soniox_media.make_settings("v", SonioxSpeechToTextOptions(language="auto"), "en-US")
+    plain = soniox_wire.make_settings("v", SonioxSpeechToTextOptions(language="auto"), "en-US")
     always = {"model", "enable_endpoint_detection", "enable_language_identification"}
     assert {name for name, value in plain.items() if value is not None} == always
     chosen = SonioxSpeechToTextOptions(only_language=True, keyterm=("Okonkwo",), context="A dentist.")
-    found = soniox_media.make_settings("v", chosen, "de-DE")
+    found = soniox_wire.make_settings("v", chosen, "de-DE")
     assert (found["language_hints"], found["language_hints_strict"]) == (["de"], True)
     assert found["context"] == {"text": "A dentist.", "terms": ("Okonkwo",)}
-    several = soniox_media.make_settings("v", SonioxSpeechToTextOptions(languages=("en", "es")), "de-DE")
+    several = soniox_wire.make_settings("v", SonioxSpeechToTextOptions(languages=("en", "es")), "de-DE")
     assert (several["language_hints"], several["language_hints_strict"]) == (["en", "es"], None)
     with pytest.raises(ProviderError, match="stt-rt-v5 knows no 'tlh'"):
-        soniox_media.make_settings("v", chosen, "tlh")
+        soniox_wire.make_settings("v", chosen, "tlh")
 
 
 def test_no_more_keyterms_are_configured_than_the_vendor_takes() -> None:
     fitting = SonioxSpeechToTextOptions(keyterm=("Жук" * 25 + "12345",) * 62, context="я" * 4_000)
-    context = soniox_media.make_settings("v", fitting, "uk")["context"]
+    context = soniox_wire.make_settings("v", fitting, "uk")["context"]
     assert len(msgspec.json.encode(context).decode()) < MAX_CONTEXT_CHARACTERS
     with pytest.raises(ValueError, match="keyterm: more than 5000 characters together"):
         SonioxSpeechToTextOptions(keyterm=("x" * 100,) * 51)

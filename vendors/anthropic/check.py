@@ -6,8 +6,9 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from control.voice.chat_question import ChatCompletion, ChatFailed, ChatQuestion, ChatUsage, estimate_usage
-from control.voice.routing.rules import BASE_URL
+from shared.providers.chat_question import ChatCompletion, ChatFailed, ChatQuestion, ChatUsage, estimate_usage
+from shared.providers.check import VendorCheck
+from shared.providers.options import BASE_URL
 from vendors.anthropic.facts import ANTHROPIC_URL, AnthropicOptions
 from vendors.anthropic.wire import choose_thinking, drop_sampling, is_out_of_credit, make_headers, make_messages_url
 
@@ -121,3 +122,6 @@ def _read_usage(usage: _Usage) -> ChatUsage:
         completion=max(0, usage.output_tokens),
         cache_write=max(0, usage.cache_creation_input_tokens or 0),
     )
+
+
+CHECK: Final = VendorCheck(completions=AnthropicChat)

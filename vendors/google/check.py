@@ -6,8 +6,9 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from control.voice.chat_question import ChatCompletion, ChatFailed, ChatQuestion, ChatUsage, estimate_usage
-from control.voice.routing.rules import BASE_URL
+from shared.providers.chat_question import ChatCompletion, ChatFailed, ChatQuestion, ChatUsage, estimate_usage
+from shared.providers.check import VendorCheck
+from shared.providers.options import BASE_URL
 from vendors.google.facts import GOOGLE_URL
 from vendors.google.wire import choose_thinking, is_day_used_up, is_key_refused, make_gemini_url, make_headers
 
@@ -151,3 +152,6 @@ def _read_usage(usage: _UsageMetadata) -> ChatUsage:
     cached = max(0, min(usage.cached_content_token_count, usage.prompt_token_count))
     completion = usage.candidates_token_count + usage.thoughts_token_count
     return ChatUsage(max(0, usage.prompt_token_count - cached), cached, max(0, completion))
+
+
+CHECK: Final = VendorCheck(completions=GeminiChat)

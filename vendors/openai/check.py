@@ -9,8 +9,6 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from control.voice.chat_question import ChatCompletion, ChatFailed, ChatQuestion, ChatUsage, estimate_usage
-from control.voice.routing.rules import BASE_URL
 from shared.chat_dialects import (
     DIALECTS,
     RULES,
@@ -22,6 +20,9 @@ from shared.chat_dialects import (
     make_chat_url,
     make_key_headers,
 )
+from shared.providers.chat_question import ChatCompletion, ChatFailed, ChatQuestion, ChatUsage, estimate_usage
+from shared.providers.check import VendorCheck
+from shared.providers.options import BASE_URL
 from vendors.openai.facts import OPENAI_URL
 
 # A server that takes no JSON Schema is asked for any JSON, then for text; the prompt has the schema as well.
@@ -167,3 +168,6 @@ def _meant_status(status: int, error: Mapping[str, Any]) -> int:
     code = error.get("code")
     is_told = status in _SENTENCE_STATUSES and isinstance(code, str)
     return STATUS_OF_CODE.get(str(code), status) if is_told else status
+
+
+CHECK: Final = VendorCheck(completions=OpenAiChat)
