@@ -390,7 +390,7 @@ async def export_campaign_results(context: MemberContext, campaign_id: CampaignI
     return StreamedFile(
         name=f"campaign-{campaign.id}.csv",
         content_type="text/csv; charset=utf-8",
-        open=partial(results, context.workspace_id, campaign_id),
+        open=partial(results, campaign),
         stall_s=STALL_S,
         longest_s=LONGEST_S,
     )

@@ -11,14 +11,14 @@ from itertools import takewhile
 from typing import Annotated, Final, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, Field, StringConstraints, TypeAdapter, ValidationError
 
 from control.agents.config_parts import ConfigPart
 from control.agents.destinations import parse_destination
 from control.agents.variables import CallVariables
 from control.campaigns.calling_hours import CallingHours, default_hours, next_allowed, time_zones_of
 from control.do_not_call.rules import LISTED
-from control.http.body import Body, Name
+from control.http.body import ONE_LINE, Body, Name
 from control.http.pagination import MAX_VERSION, UtcDatetime
 from control.validation import list_faults
 from control.workspaces.rules import timezone_names
@@ -32,6 +32,10 @@ CampaignStatus = Literal["draft", "running", "paused", "completed", "canceled"]
 OVER: Final = ("completed", "canceled")
 # What a call does when the phone asks who is calling.
 CallScreening = Literal["answer", "end"]
+LONGEST_REFERENCE: Final = 200
+ExternalRef = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST_REFERENCE, pattern=ONE_LINE)
+]
 MOST_NUMBERS: Final = 20
 NumberIds = Annotated[list[UUID], Field(max_length=MOST_NUMBERS)]
 MOST_ATTEMPTS: Final = 10
@@ -126,12 +130,21 @@ class CampaignSettings(Body):
     ends_at: UtcDatetime | None = Field(
         default=None, description="No call is placed after; null: no end.", examples=["2026-12-20T20:00:00Z"]
     )
+    external_ref: ExternalRef | None = Field(
+        default=None,
+        description="Your own text for the campaign, such as its id in your system: one line of up to 200 characters; "
+        "several campaigns may have the same; null: none.",
+        examples=["recall-2026-12"],
+    )
 
 
 class CampaignFilter(BaseModel):
     """What a list of campaigns is narrowed to: columns, which hold text, with the value that they must have."""
 
     status: CampaignStatus | None = Field(default=None, description="Only campaigns with this status.")
+    external_ref: ExternalRef | None = Field(
+        default=None, description="Only campaigns with exactly this `external_ref`.", examples=["recall-2026-12"]
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -276,7 +289,6 @@ class ImportResult:
 
 # -- Which rows can be added --
 
-LONGEST_REFERENCE: Final = 200
 _CHECKED_VARIABLES: Final[TypeAdapter[dict[str, str]]] = TypeAdapter(CallVariables)
 _CHECKED_NUMBER: Final = "phone_number"
 # Returns the names of the agent's placeholders that a row leaves without a value.

@@ -301,9 +301,11 @@ async def _record(
 
 # Rows of one statement, and of one page of an export.
 BATCH: Final = 1_000
+# Columns of the file of results: fields of a recipient, then settings of its campaign.
 _EXPORTED: Final = (
     "phone_number", "reference", "status", "outcome", "detail", "attempts", "next_attempt_at", "finished_at",
 )  # fmt: skip
+_EXPORTED_SETTINGS: Final = ("external_ref",)
 
 
 class CampaignRecipients:
@@ -372,14 +374,14 @@ class CampaignRecipients:
             raise NotFound("This campaign has no such recipient.", code="recipient_not_found")
         return found, await queries.select_attempts(db, workspace_id, recipient_id)
 
-    async def make_results(self, workspace_id: UUID, campaign_id: UUID, transact: Transact) -> AsyncGenerator[bytes]:
+    async def make_results(self, campaign: Campaign, transact: Transact) -> AsyncGenerator[bytes]:
         """Yields a CSV file with one row a recipient, read page by page. Raises what `transact` raises."""
-        yield BYTE_ORDER_MARK.encode() + _write_csv([_EXPORTED])
+        yield BYTE_ORDER_MARK.encode() + _write_csv([_EXPORTED + _EXPORTED_SETTINGS])
         last: UUID | None = None
         while True:
-            page = await transact(partial(_read_export_page, workspace_id, campaign_id, last))
+            page = await transact(partial(_read_export_page, campaign.workspace_id, campaign.id, last))
             if page.rows:
-                yield _write_csv([_export_row(recipient) for recipient in page.rows])
+                yield _write_csv([_export_row(campaign, recipient) for recipient in page.rows])
                 last = page.rows[-1].id
             if not page.has_more:
                 return
@@ -453,8 +455,9 @@ def _beyond(row: NewRecipient, most: int) -> RowFault:
     return RowFault(row.place, ErrorDetail(None, "recipient_limit", f"a campaign has {most:,} recipients at most"))
 
 
-def _export_row(recipient: CampaignRecipient) -> list[str]:
-    values = (getattr(recipient, name) for name in _EXPORTED)
+def _export_row(campaign: Campaign, recipient: CampaignRecipient) -> list[str]:
+    values = [getattr(recipient, name) for name in _EXPORTED]
+    values += [getattr(campaign.settings, name) for name in _EXPORTED_SETTINGS]
     return [
         value.isoformat() if isinstance(value, datetime) else "" if value is None else str(value) for value in values
     ]
@@ -481,7 +484,7 @@ async def change_status(
 ) -> None:
     """Stores and reports a new status of a locked campaign. reason: a code if the platform changes the status."""
     await queries.update_status(db, campaign.workspace_id, campaign.id, status, reason, now)
-    data = CampaignEventData(campaign.id, campaign.settings.name, status, reason)
+    data = CampaignEventData(campaign.id, campaign.settings.name, campaign.settings.external_ref, status, reason)
     await report_facts(db, [ReportedFact(campaign.workspace_id, _EVENTS[status], campaign.id, now, data)])
     log.info("campaign.status_changed", campaign_id=str(campaign.id), status=status, reason=reason)
 
@@ -496,10 +499,13 @@ async def pause_campaign(db: Connection, campaign: Campaign, reason: str | None,
         await change_status(db, current, "paused", reason, now)
 
 
-async def report_recipient(db: Connection, recipient: CampaignRecipient, call_id: UUID | None, now: datetime) -> None:
-    """Reports that a recipient is finished. call_id: its last call; None if there was none."""
+async def report_recipient(
+    db: Connection, campaign: Campaign, recipient: CampaignRecipient, call_id: UUID | None, now: datetime
+) -> None:
+    """Reports that a recipient of the campaign is finished. call_id: its last call; None if there was none."""
     data = RecipientEventData(
-        campaign_id=recipient.campaign_id,
+        campaign_id=campaign.id,
+        external_ref=campaign.settings.external_ref,
         recipient_id=recipient.id,
         outcome=recipient.outcome or "not_called",
         detail=recipient.detail,
@@ -586,7 +592,7 @@ async def _settle(db: Connection, attempt: LockedAttempt, call: EndedCall) -> No
     if after != recipient:
         await queries.update_recipient(db, after)
     if after.status == "finished":
-        await report_recipient(db, after, call.call_id, call.at)
+        await report_recipient(db, campaign, after, call.call_id, call.at)
     if outcome == "not_dialled" and call.end_detail in PAUSING_DETAILS:
         await pause_campaign(db, campaign, call.end_detail, call.at)
 

@@ -192,7 +192,7 @@ async def _choose(
             chosen = recipient
             break
         if at is None:
-            await _finish(db, recipient, NO_HOURS, now)
+            await _finish(db, campaign, recipient, NO_HOURS, now)
         else:
             deferred.append((recipient.id, at))
     if deferred:
@@ -205,7 +205,7 @@ async def _apply_refusal(
 ) -> bool:
     """Applies what follows from a refused call. Returns whether the campaign may call another recipient now."""
     if refusal.consequence == "finish":
-        await _finish(db, recipient, refusal.code, now)
+        await _finish(db, campaign, recipient, refusal.code, now)
     elif refusal.consequence == "defer":
         await queries.defer_recipients(db, campaign.workspace_id, [(recipient.id, now + refusal.delay)])
     elif refusal.consequence == "wait":
@@ -215,11 +215,11 @@ async def _apply_refusal(
     return refusal.consequence in ("finish", "defer")
 
 
-async def _finish(db: Connection, recipient: CampaignRecipient, code: str, now: datetime) -> None:
+async def _finish(db: Connection, campaign: Campaign, recipient: CampaignRecipient, code: str, now: datetime) -> None:
     outcome = recipient.outcome or "refused"
     after = finish_recipient(replace(recipient, outcome="opted_out" if code == LISTED else outcome, detail=code), now)
     await queries.update_recipient(db, after)
-    await report_recipient(db, after, None, now)
+    await report_recipient(db, campaign, after, None, now)
 
 
 async def _rest(db: Connection, campaign: Campaign, now: datetime) -> None:

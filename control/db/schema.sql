@@ -1433,6 +1433,7 @@ CREATE TABLE public.campaigns (
     started_at timestamp with time zone,
     finished_at timestamp with time zone,
     call_screening text,
+    external_ref text,
     CONSTRAINT campaigns_call_screening_check CHECK ((call_screening = ANY (ARRAY['answer'::text, 'end'::text]))),
     CONSTRAINT campaigns_calls_per_minute_check CHECK ((calls_per_minute > 0)),
     CONSTRAINT campaigns_most_open_calls_check CHECK ((most_open_calls > 0)),
@@ -3647,6 +3648,7 @@ INSERT INTO public.schema_migrations VALUES ('20261127004401');
 INSERT INTO public.schema_migrations VALUES ('20261127004411');
 INSERT INTO public.schema_migrations VALUES ('20261127004501');
 INSERT INTO public.schema_migrations VALUES ('20261127004502');
+INSERT INTO public.schema_migrations VALUES ('20261127004503');
 
 --
 -- Data for Name: session_keys; Type: TABLE DATA; Schema: public; Owner: -

@@ -40,6 +40,11 @@ EventMoney = Annotated[
 ]
 
 
+CampaignExternalRef = Annotated[
+    str | None, Field(description="The campaign's `external_ref`; null: none.", examples=["recall-2026-12"])
+]
+
+
 @dataclass(frozen=True, slots=True)
 class CallEventData:
     """A call."""
@@ -183,6 +188,7 @@ class CampaignEventData:
 
     campaign_id: CampaignId
     name: Annotated[str, Field(description="The campaign's name.", examples=["Recall December"])]
+    external_ref: CampaignExternalRef
     status: Annotated[str, Field(description="running, paused, completed or canceled.", examples=["paused"])]
     reason: Annotated[
         str | None,
@@ -195,6 +201,7 @@ class RecipientEventData:
     """A recipient of a campaign who is not called any more."""
 
     campaign_id: CampaignId
+    external_ref: CampaignExternalRef
     recipient_id: Annotated[UUID, Field(description="Id of the recipient.")]
     outcome: Annotated[str, Field(description="As the recipient's outcome.", examples=["answered"])]
     detail: Annotated[

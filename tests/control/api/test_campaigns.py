@@ -80,12 +80,42 @@ async def test_life_of_a_campaign(workspace: CallWorkspace) -> None:
     results = await ann.get(f"{path}/results")
     lines = results.raw.decode().splitlines()
     assert lines[:2] == [
-        "\ufeffphone_number,reference,status,outcome,detail,attempts,next_attempt_at,finished_at",
-        f"+12125550123,p-1,pending,,,0,{lines[1].split(',')[6]},",
+        "\ufeffphone_number,reference,status,outcome,detail,attempts,next_attempt_at,finished_at,external_ref",
+        f"+12125550123,p-1,pending,,,0,{lines[1].split(',')[6]},,",
     ]
     assert lines[2].startswith("+12125550124,x;'=1+1,pending,")  # no formula where semicolons separate cells
     assert (await ann.delete(path)).status == 204
     assert (await ann.get(path)).code == "campaign_not_found"
+
+
+async def test_external_ref_is_stored_replaced_filtered_by_and_exported(workspace: CallWorkspace) -> None:
+    ann, campaigns = workspace.ann, f"{workspace.path}/campaigns"
+    longest = "é" * 200
+    first, second, third = [await create(workspace, external_ref=ref) for ref in (" =crm-1 ", "=crm-1", longest)]
+    assert [campaign["external_ref"] for campaign in (first, second, third)] == ["=crm-1", "=crm-1", longest]
+    assert (await create(workspace))["external_ref"] is None
+
+    async def found(**params: str) -> tuple[list[str], Any]:
+        body = (await ann.get(campaigns, params=params)).body
+        return [campaign["id"] for campaign in body["campaigns"]], body["total"]
+
+    assert await found(external_ref="=crm-1") == ([second["id"], first["id"]], 2)
+    assert await found(external_ref="=crm-1", starting_after=second["id"]) == ([first["id"]], None)
+    assert await found(external_ref="=crm-1", status="running") == ([], 0)
+    assert await found(external_ref="=CRM-1") == ([], 0)  # only the exact text
+    body = {"name": "Recall", "agent_id": workspace.agent_id}
+    for wrong in ("", " ", "x" * 201, "a\nb", 7):
+        refused = await ann.post(campaigns, body | {"external_ref": wrong})
+        assert (refused.status, refused.param) == (422, "external_ref"), wrong
+    assert (await ann.get(campaigns, params={"external_ref": "x" * 201})).param == "external_ref"
+    path = f"{campaigns}/{first['id']}"
+    assert (await ann.put(path, body | {"external_ref": "crm-2"})).body["campaign"]["external_ref"] == "crm-2"
+    assert (await ann.get(path)).body["campaign"]["external_ref"] == "crm-2"
+    assert await found(external_ref="=crm-1") == ([second["id"]], 1)
+    assert (await ann.put(path, body)).body["campaign"]["external_ref"] is None
+    await ann.post(f"{campaigns}/{second['id']}/recipients", {"recipients": [{"phone_number": "+12125550123"}]})
+    lines = (await ann.get(f"{campaigns}/{second['id']}/results")).raw.decode().splitlines()
+    assert [line.split(",")[-1] for line in lines] == ["external_ref", "'=crm-1"]  # no spreadsheet runs it as a formula
 
 
 async def test_warns_of_a_tier_without_outbound_calls_before_start(workspace: CallWorkspace) -> None:
