@@ -15,8 +15,7 @@ from pydantic import ValidationError
 
 from control.accounts import rules as accounts_rules
 from control.accounts.passwords import MAX_LENGTH, MIN_LENGTH
-from control.accounts.users.service import Accounts
-from control.api.accounts import (
+from control.accounts.routes import (
     LOGIN_LIMIT,
     RESET_LIMIT,
     VERIFY_LIMIT,
@@ -27,8 +26,8 @@ from control.api.accounts import (
     reset_password,
     verify_email,
 )
+from control.accounts.users.service import Accounts
 from control.api.pages.html import POLICY, FilledForm, Form, InputField, render_page
-from control.api.workspaces import SIGN_UP_LIMIT, InvitedAccount, sign_up_invited
 from control.audit.service import Actor
 from control.db.errors import DATABASE_ERRORS, map_database_error, unavailable
 from control.db.transaction import in_transaction
@@ -39,6 +38,7 @@ from control.http.errors import map_validation_error
 from control.http.middleware import RETRY_AFTER_S
 from control.http.request import origin_of, read_body
 from control.http.route import MAX_OPEN_BODY_BYTES, RateLimit
+from control.workspaces.routes import SIGN_UP_LIMIT, InvitedAccount, sign_up_invited
 from control.workspaces.service import Workspaces
 from shared.errors import Forbidden, Invalid, Malformed, Problem, TooManyRequests, Unavailable
 

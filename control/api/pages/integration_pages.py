@@ -7,8 +7,8 @@ from pydantic import StringConstraints
 
 from control.accounts import rules as accounts_rules
 from control.accounts.passwords import MAX_LENGTH
+from control.accounts.routes import LOGIN_LIMIT, SignIn
 from control.accounts.users.service import Accounts
-from control.api.accounts import LOGIN_LIMIT, SignIn
 from control.api.pages.email_pages import CODE_FIELD, EmailPage, EmailPages, Submission, respond
 from control.api.pages.html import Form, InputField, render_page
 from control.audit.service import Actor

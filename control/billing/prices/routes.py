@@ -1,20 +1,303 @@
-"""Routes of exchange rates, for the staff."""
+"""Routes of tiers with their prices, and of exchange rates, for the staff."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Any, Final
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from control.billing.fields import ADMIN_BILLING, READERS, WRITERS
 from control.billing.prices import queries
-from control.billing.prices.rules import ExchangeRate
-from control.billing.prices.service import HIGHEST_RATE, add_exchange_rate
-from control.http.body import Body, CurrencyCode
+from control.billing.prices.rules import ExchangeRate, TierPrice
+from control.billing.prices.service import (
+    HIGHEST_RATE,
+    add_exchange_rate,
+    follow_tier_prices,
+    list_tier_prices,
+    set_tier_price,
+)
+from control.http.access import ANY_ADMIN, admin
+from control.http.body import Body, ChangeBody, Currency, CurrencyCode, Money, Slug
 from control.http.context import AdminContext
 from control.http.pagination import HasMore, UtcDatetime
 from control.http.route import Route
+from control.platform.rules import CURRENCY, NewTier, Tier, TierChange
+from control.platform.service import Platform
+from control.validation import SingleUnionError
+
+
+@dataclass(frozen=True, slots=True)
+class TierPriceView:
+    """What a tier costs in another currency than the platform's."""
+
+    tier_name: Annotated[str, Field(description="Name of the tier, for programs.", examples=["starter"])]
+    currency: Currency
+    monthly_fee: Annotated[Money, Field(description="Price of a month, in major units.", examples=[49.0])]
+    price_per_minute: Annotated[
+        Money, Field(description="Price of a minute beyond the included ones, in major units.", examples=[0.12])
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class TierView:
+    """A tier with all its data."""
+
+    tier_name: Annotated[str, Field(description="Name of the tier, for programs.", examples=["starter"])]
+    display_name: Annotated[str, Field(description="Name of the tier, for people.", examples=["Starter"])]
+    monthly_fee: Annotated[Money, Field(description="Price of a month, in major units.", examples=[49.0])]
+    included_minutes: Annotated[
+        int, Field(description="Minutes a month that the monthly fee includes.", examples=[500])
+    ]
+    price_per_minute: Annotated[
+        Money, Field(description="Price of a minute beyond the included ones, in major units.", examples=[0.12])
+    ]
+    currency: Currency
+    other_prices: Annotated[list[TierPriceView], Field(description="What it costs in other currencies.")]
+    max_agents: Annotated[int, Field(description="The most agents of a workspace.", examples=[5])]
+    max_members: Annotated[
+        int, Field(description="The most members of a workspace, open invitations included.", examples=[10])
+    ]
+    max_phone_numbers: Annotated[int, Field(description="The most phone numbers of a workspace.", examples=[5])]
+    max_concurrent_calls: Annotated[
+        int, Field(description="The most calls of a workspace at the same time.", examples=[10])
+    ]
+    features: Annotated[
+        Mapping[str, Any],
+        Field(description="Features of the tier beyond its limits, by name.", examples=[{"outbound_calls": True}]),
+    ]
+    is_available: Annotated[bool, Field(description="Whether the tier may be chosen for a workspace.")]
+    position: Annotated[int, Field(description="Position in the price list, ascending.", examples=[1])]
+    stripe_price_id: Annotated[
+        str | None, Field(description="Id of the price at Stripe; null for none.", examples=["price_1Pq2Rs3Tu4Vw5Xy6"])
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class TierList:
+    """All tiers in the order of the price list, including those no longer offered."""
+
+    tiers: Annotated[list[TierView], Field(description="The tiers.")]
+    has_more: HasMore
+
+
+@dataclass(frozen=True, slots=True)
+class OneTier:
+    """A tier."""
+
+    tier: Annotated[TierView, Field(description="The tier.")]
+
+
+@dataclass(frozen=True, slots=True)
+class TierPriceAnswer:
+    """What a tier costs in one currency."""
+
+    price: Annotated[TierPriceView, Field(description="The price.")]
+
+
+def to_tier_price(price: TierPrice) -> TierPriceView:
+    return TierPriceView(price.tier_name, price.currency, price.monthly_fee, price.price_per_minute)
+
+
+def to_tier(tier: Tier, prices: Iterable[TierPrice]) -> TierView:
+    """Return a tier as the staff see it.
+
+    Args:
+        prices: Prices of all tiers in other currencies.
+    """
+    return TierView(
+        tier_name=tier.tier_name,
+        display_name=tier.display_name,
+        monthly_fee=tier.monthly_fee,
+        included_minutes=tier.included_minutes,
+        price_per_minute=tier.price_per_minute,
+        currency=CURRENCY,
+        other_prices=[to_tier_price(price) for price in prices if price.tier_name == tier.tier_name],
+        max_agents=tier.max_agents,
+        max_members=tier.max_members,
+        max_phone_numbers=tier.max_phone_numbers,
+        max_concurrent_calls=tier.max_concurrent_calls,
+        features=tier.features,
+        is_available=tier.is_available,
+        position=tier.position,
+        stripe_price_id=tier.stripe_price_id,
+    )
+
+
+TIERS = "/admin/config/tiers"
+
+
+# The largest integer that a JSON number holds exactly.
+_WHOLE: Final = 2**53
+
+
+_COUNT: Final = 1_000_000_000
+
+
+DisplayName = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80, pattern=r"^[^\u0000]*$")
+]
+
+
+Fee = Annotated[Decimal, Field(ge=0, le=9_999_999_999, decimal_places=2, description="The price of a month.")]
+
+
+Price = Annotated[
+    Decimal, Field(ge=0, le=999_999, decimal_places=6, description="The price of a minute beyond the included ones.")
+]
+
+
+Count = Annotated[int, Field(ge=0, le=_COUNT)]
+
+
+AtLeastOne = Annotated[int, Field(ge=1, le=_COUNT)]
+
+
+Position = Annotated[int, Field(ge=-_COUNT, le=_COUNT, description="Position in the price list, ascending.")]
+
+
+StripeId = Annotated[str, StringConstraints(pattern=r"^price_[A-Za-z0-9_]{1,200}$")]
+
+
+_Text = Annotated[str, StringConstraints(max_length=500, pattern=r"^[^\u0000]*$")]
+
+
+_Number = Annotated[int, Field(ge=-_WHOLE, le=_WHOLE)] | Annotated[float, Field(ge=-_WHOLE, le=_WHOLE)]
+
+
+_Feature = Annotated[
+    bool | _Number | _Text | list[_Text],
+    SingleUnionError("true, false, null, a number, a text of up to 500 characters or a list of such texts"),
+]
+
+
+Features = Annotated[
+    dict[Slug, _Feature | None],
+    Field(max_length=100, description="Features of the tier beyond its limits, by name."),
+]
+
+
+class NewTierBody(Body):
+    """A tier."""
+
+    tier_name: Annotated[Slug, Field(description="Name of the tier, for programs.", examples=["starter"])]
+    display_name: Annotated[DisplayName, Field(description="Name of the tier, for people.", examples=["Starter"])]
+    monthly_fee: Annotated[Fee, Field(examples=[49.0])]
+    included_minutes: Annotated[
+        Count, Field(description="Minutes a month that the monthly fee includes.", examples=[500])
+    ]
+    price_per_minute: Annotated[Price, Field(examples=[0.12])]
+    max_agents: Annotated[Count, Field(description="The most agents of a workspace.", examples=[5])]
+    features: Features = Field(default_factory=dict, examples=[{"outbound_calls": True}])
+    max_members: Annotated[
+        AtLeastOne, Field(description="The most members of a workspace, open invitations included.", examples=[10])
+    ] = 5
+    max_phone_numbers: Annotated[Count, Field(description="The most phone numbers of a workspace.", examples=[5])] = 5
+    max_concurrent_calls: Annotated[
+        AtLeastOne, Field(description="The most calls of a workspace at the same time.", examples=[10])
+    ] = 5
+    is_available: bool = Field(True, description="Whether the tier may be chosen for a workspace.")
+    position: Annotated[Position, Field(examples=[1])] = 0
+    stripe_price_id: Annotated[
+        StripeId | None,
+        Field(description="Id of the price at Stripe; null for none.", examples=["price_1Pq2Rs3Tu4Vw5Xy6"]),
+    ] = None
+
+
+class TierChangeBody(ChangeBody):
+    """Changes; fields that are left out stay unchanged."""
+
+    display_name: Annotated[DisplayName, Field(description="Name of the tier, for people.", examples=["Starter"])] = ""
+    monthly_fee: Annotated[Fee, Field(examples=[49.0])] = Decimal()
+    included_minutes: Annotated[
+        Count, Field(description="Minutes a month that the monthly fee includes.", examples=[500])
+    ] = 0
+    price_per_minute: Annotated[Price, Field(examples=[0.12])] = Decimal()
+    max_agents: Annotated[Count, Field(description="The most agents of a workspace.", examples=[5])] = 0
+    features: Features = Field(default_factory=dict, examples=[{"outbound_calls": True}])
+    max_members: Annotated[
+        AtLeastOne, Field(description="The most members of a workspace, open invitations included.", examples=[10])
+    ] = 1
+    max_phone_numbers: Annotated[Count, Field(description="The most phone numbers of a workspace.", examples=[5])] = 0
+    max_concurrent_calls: Annotated[
+        AtLeastOne, Field(description="The most calls of a workspace at the same time.", examples=[10])
+    ] = 1
+    is_available: Annotated[bool, Field(description="Whether the tier may be chosen for a workspace.")] = True
+    position: Annotated[Position, Field(examples=[1])] = 0
+    stripe_price_id: Annotated[
+        StripeId | None,
+        Field(description="Id of the price at Stripe; null for none.", examples=["price_1Pq2Rs3Tu4Vw5Xy6"]),
+    ] = None
+
+
+class TierPriceBody(Body):
+    """What a tier costs in one currency."""
+
+    monthly_fee: Annotated[
+        Decimal, Field(ge=0, le=999_999_999_999, decimal_places=3, description="The price of a month.", examples=[49.0])
+    ]
+    price_per_minute: Annotated[
+        Decimal,
+        Field(
+            ge=0,
+            le=999_999_999,
+            decimal_places=6,
+            description="The price of a minute beyond the included ones.",
+            examples=[0.12],
+        ),
+    ]
+
+
+async def list_tiers(context: AdminContext) -> TierList:
+    """All tiers, in the order of the price list."""
+    tiers = await context.services[Platform].tiers(context.db)
+    prices = await list_tier_prices(context.db)
+    return TierList([to_tier(tier, prices) for tier in tiers], has_more=False)
+
+
+async def create_tier(context: AdminContext, body: NewTierBody) -> OneTier:
+    """Creates a tier."""
+    new = NewTier(**{name: getattr(body, name) for name in NewTierBody.model_fields})
+    tier = await context.services[Platform].create_tier(context.db, context.actor, new)
+    await follow_tier_prices(context.db, context.now)
+    return OneTier(to_tier(tier, ()))
+
+
+async def update_tier(
+    context: AdminContext,
+    tier_name: Annotated[Slug, Field(description="Name of the tier, for programs.", examples=["starter"])],
+    body: TierChangeBody,
+) -> OneTier:
+    """Changes a tier. A new price of minutes holds for calls that begin a minute later. A limit cannot be lower than
+    what a workspace of this tier uses."""
+    change = TierChange({name: getattr(body, name) for name in body.model_fields_set})
+    tier = await context.services[Platform].update_tier(context.db, context.actor, tier_name, change)
+    await follow_tier_prices(context.db, context.now)
+    return OneTier(to_tier(tier, await list_tier_prices(context.db)))
+
+
+async def put_tier_price(
+    context: AdminContext,
+    tier_name: Annotated[Slug, Field(description="Name of the tier, for programs.", examples=["starter"])],
+    currency: Annotated[
+        CurrencyCode, Field(description="Currency of the amounts beside it: ISO 4217, lower case.", examples=["usd"])
+    ],
+    body: TierPriceBody,
+) -> TierPriceAnswer:
+    """Sets what a tier costs in another currency than the platform's, in which it can be had then. A new price of
+    minutes holds for calls that begin a minute later."""
+    await context.services[Platform].tier(context.db, tier_name)
+    price = TierPrice(tier_name, currency, body.monthly_fee, body.price_per_minute)
+    return TierPriceAnswer(to_tier_price(await set_tier_price(context.db, context.actor, price, context.now)))
+
+
+TIER_ROUTES: tuple[Route, ...] = (
+    Route("GET", TIERS, list_tiers, ANY_ADMIN),
+    Route("POST", TIERS, create_tier, admin("finance"), status=201, idempotent=True),
+    Route("PUT", f"{TIERS}/{{tierName}}", update_tier, admin("finance")),
+    Route("PUT", f"{TIERS}/{{tierName}}/prices/{{currency}}", put_tier_price, admin("finance"), beyond_spec=True),
+)
 
 
 class ExchangeRateBody(Body):

@@ -7,8 +7,8 @@ from uuid import UUID
 
 from pydantic import Field, StringConstraints
 
+from control.accounts.routes import SignedIn, to_signed_in
 from control.accounts.rules import Address
-from control.api.accounts import SignedIn, to_signed_in
 from control.http.access import OPEN, member
 from control.http.after_commit import AfterCommit, CheckedChange
 from control.http.body import Body

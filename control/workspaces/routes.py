@@ -1,4 +1,4 @@
-"""Routes of workspaces, their members and invitations, for members and for the staff."""
+"""Routes of workspaces, their members, sign-in rules and invitations, for members and for the staff."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -8,11 +8,11 @@ from uuid import UUID
 
 from pydantic import Field, StringConstraints
 
+from control.accounts.routes import LetterToken, SignedIn, TokenText, to_signed_in
 from control.accounts.rules import Address
 from control.accounts.users.service import Accounts
 from control.agents.rules import AgentSummary
 from control.agents.service import Agents
-from control.api.accounts import LetterToken, SignedIn, TokenText, to_signed_in
 from control.billing.accounts.service import open_account
 from control.calls.live.service import end_calls_later
 from control.db.keyset import PageRequest
@@ -57,6 +57,51 @@ from control.workspaces.rules import (
 )
 from control.workspaces.service import Workspaces
 from shared.errors import Conflict
+
+# --- Workspaces ------------------------------------------------------------------------------------------------------
+
+WORKSPACES = "/workspaces"
+WORKSPACE = f"{WORKSPACES}/{{workspaceId}}"
+# As that of an agent, in characters.
+LONGEST_DISCLOSURE = 500
+Timezone = Annotated[str, Field(max_length=64, description="A name of the IANA database, such as Europe/Berlin.")]
+
+
+class NewWorkspaceBody(Body):
+    """A new workspace."""
+
+    name: Annotated[LetterName, Field(description="Name, as people see it.", examples=["Riverside Dental"])]
+    industry: Slug | None = Field(None, description="Such as dental or real_estate.", examples=["dental"])
+    timezone: Annotated[Timezone, Field(examples=["Europe/Berlin"])] = "UTC"
+    currency: Currency | None = Field(None, description="In which it is billed: ISO 4217, lower case.")
+
+
+class DisclosureBody(Body):
+    """That an artificial voice speaks: told to its end before anything else, where the agent has no text of its own."""
+
+    mode: DisclosureMode = Field("off", description="Whose text callers hear.")
+    text: str = Field(
+        "",
+        max_length=LONGEST_DISCLOSURE,
+        pattern=PLAIN,
+        description="The text, up to 500 characters.",
+        examples=["You are speaking with our AI assistant."],
+    )
+
+
+class WorkspaceChange(ChangeBody):
+    """Changes; fields that are left out stay unchanged."""
+
+    name: LetterName = Field("", description="The new name.", examples=["Riverside Dental"])
+    industry: Slug | None = Field(None, description="null removes it.", examples=["dental"])
+    timezone: Annotated[Timezone, Field(examples=["Europe/Berlin"])] = ""
+    disclosure: DisclosureBody = Field(
+        default_factory=lambda: DisclosureBody(mode="off", text=""),
+        description="What callers are told before anything else, where their agent has no text.",
+    )
+    redaction: list[RedactionKind] = Field(
+        [], max_length=len(KINDS), description="What is left out of what is kept of calls; empty: nothing."
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,83 +193,6 @@ class WorkspaceDetails:
     subscription: Annotated[SubscriptionView, Field(description="The workspace's tier, usage and limits.")]
 
 
-def to_view(workspace: Workspace, role: Role) -> WorkspaceView:
-    return WorkspaceView(
-        id=workspace.id,
-        name=workspace.name,
-        industry=workspace.industry,
-        timezone=workspace.timezone,
-        disclosure=workspace.disclosure,
-        redaction=workspace.redaction,
-        role=role,
-        status=workspace.status,
-        subscription_tier=workspace.tier_name,
-        trial_ends_at=workspace.trial_ends_at,
-        suspended_at=workspace.suspended_at,
-        suspension_cause=suspension_cause(workspace),
-        created_at=workspace.created_at,
-        updated_at=workspace.updated_at,
-    )
-
-
-def to_subscription(found: Subscription, *, is_trial: bool) -> SubscriptionView:
-    tier, use = found.tier, found.use
-    usage = UsageView(use.agents, use.members, use.invitations, use.phone_numbers, found.minutes)
-    limits = LimitsView(
-        tier.max_agents,
-        tier.max_members,
-        tier.max_phone_numbers,
-        tier.max_concurrent_calls,
-        None if is_trial else tier.included_minutes,
-    )
-    return SubscriptionView(tier.tier_name, usage, limits)
-
-
-WORKSPACES = "/workspaces"
-WORKSPACE = f"{WORKSPACES}/{{workspaceId}}"
-
-# As that of an agent, in characters.
-LONGEST_DISCLOSURE = 500
-Timezone = Annotated[str, Field(max_length=64, description="A name of the IANA database, such as Europe/Berlin.")]
-
-
-class NewWorkspaceBody(Body):
-    """A new workspace."""
-
-    name: Annotated[LetterName, Field(description="Name, as people see it.", examples=["Riverside Dental"])]
-    industry: Slug | None = Field(None, description="Such as dental or real_estate.", examples=["dental"])
-    timezone: Annotated[Timezone, Field(examples=["Europe/Berlin"])] = "UTC"
-    currency: Currency | None = Field(None, description="In which it is billed: ISO 4217, lower case.")
-
-
-class DisclosureBody(Body):
-    """That an artificial voice speaks: told to its end before anything else, where the agent has no text of its own."""
-
-    mode: DisclosureMode = Field("off", description="Whose text callers hear.")
-    text: str = Field(
-        "",
-        max_length=LONGEST_DISCLOSURE,
-        pattern=PLAIN,
-        description="The text, up to 500 characters.",
-        examples=["You are speaking with our AI assistant."],
-    )
-
-
-class WorkspaceChange(ChangeBody):
-    """Changes; fields that are left out stay unchanged."""
-
-    name: LetterName = Field("", description="The new name.", examples=["Riverside Dental"])
-    industry: Slug | None = Field(None, description="null removes it.", examples=["dental"])
-    timezone: Annotated[Timezone, Field(examples=["Europe/Berlin"])] = ""
-    disclosure: DisclosureBody = Field(
-        default_factory=lambda: DisclosureBody(mode="off", text=""),
-        description="What callers are told before anything else, where their agent has no text.",
-    )
-    redaction: list[RedactionKind] = Field(
-        [], max_length=len(KINDS), description="What is left out of what is kept of calls; empty: nothing."
-    )
-
-
 async def create_workspace(context: UserContext, body: NewWorkspaceBody) -> WorkspaceAnswer:
     """Creates a workspace on trial, with the caller as its owner. Its agents can answer calls once an owner's email
     address is confirmed."""
@@ -240,7 +208,9 @@ async def list_workspaces(context: UserContext) -> WorkspaceList:
     memberships = await context.services[Workspaces].memberships(context.db, context.user_id)
     if context.key is not None:
         key = context.key
-        memberships = [replace(one, role=key.role) for one in memberships if one.id == key.workspace_id]
+        memberships = [
+            replace(membership, role=key.role) for membership in memberships if membership.id == key.workspace_id
+        ]
     return WorkspaceList(memberships, has_more=False)
 
 
@@ -275,22 +245,81 @@ async def delete_workspace(context: MemberContext) -> None:
     await context.services[Workspaces].delete(context.db, context.actor, context.workspace_id, context.now)
 
 
-ROUTES: tuple[Route, ...] = (
-    # Limited, because the row of a deleted workspace stays until the end of the grace period.
-    Route(
-        "POST",
-        WORKSPACES,
-        create_workspace,
-        USER,
-        status=201,
-        idempotent=True,
-        limit=RateLimit("create-workspace", 30, 3600),
-    ),
-    Route("GET", WORKSPACES, list_workspaces, user("workspace:read")),
-    Route("GET", WORKSPACE, get_workspace, member("viewer", "workspace:read")),
-    Route("PUT", WORKSPACE, update_workspace, member("admin", "workspace:write")),
-    Route("DELETE", WORKSPACE, delete_workspace, member("owner"), needs_recent_sign_in=True),
-)
+def to_view(workspace: Workspace, role: Role) -> WorkspaceView:
+    return WorkspaceView(
+        id=workspace.id,
+        name=workspace.name,
+        industry=workspace.industry,
+        timezone=workspace.timezone,
+        disclosure=workspace.disclosure,
+        redaction=workspace.redaction,
+        role=role,
+        status=workspace.status,
+        subscription_tier=workspace.tier_name,
+        trial_ends_at=workspace.trial_ends_at,
+        suspended_at=workspace.suspended_at,
+        suspension_cause=suspension_cause(workspace),
+        created_at=workspace.created_at,
+        updated_at=workspace.updated_at,
+    )
+
+
+def to_subscription(found: Subscription, *, is_trial: bool) -> SubscriptionView:
+    tier, use = found.tier, found.use
+    usage = UsageView(use.agents, use.members, use.invitations, use.phone_numbers, found.minutes)
+    limits = LimitsView(
+        tier.max_agents,
+        tier.max_members,
+        tier.max_phone_numbers,
+        tier.max_concurrent_calls,
+        None if is_trial else tier.included_minutes,
+    )
+    return SubscriptionView(tier.tier_name, usage, limits)
+
+
+# --- Members and invitations -----------------------------------------------------------------------------------------
+
+MEMBERS = "/workspaces/{workspaceId}/members"
+MEMBER = f"{MEMBERS}/{{userId}}"
+INVITATIONS = "/workspaces/{workspaceId}/invitations"
+SIGN_UP_LIMIT: Final = RateLimit("invited-signup", 20, 3600)
+
+
+class NewMember(Body):
+    """The email address and role of an invitation."""
+
+    email: Annotated[Address, Field(description="E-mail address, in lower case.")]
+    role: Annotated[
+        Role, Field(description="Role in the workspace; each role may do what those after it in the list may.")
+    ]
+
+
+class RoleChange(Body):
+    """The member's new role."""
+
+    role: Annotated[
+        Role, Field(description="Role in the workspace; each role may do what those after it in the list may.")
+    ]
+
+
+class InvitedAccount(LetterToken):
+    """A new account for an invitation; its email address is the invited one."""
+
+    name: Annotated[LetterName, Field(description="The person's name.", examples=["Ada Lovelace"])]
+    password: Annotated[
+        PasswordText,
+        Field(
+            description="The account's password; a new one has 10 to 128 characters.",
+            examples=["correct horse battery"],
+        ),
+    ]
+    token: Annotated[
+        TokenText,
+        Field(
+            description="The token of the invitation's link, after `token=`.",
+            examples=["kq3V0mJb7cQh0mX2t9yWf1s8Zr4pLd6uE5nGaTiB"],
+        ),
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -346,43 +375,6 @@ class Joined:
     workspaces: Annotated[list[Membership], Field(description="The workspaces that the user is a member of.")]
 
 
-def to_invitation_answer(invitation: Invitation, now: datetime) -> InvitationAnswer:
-    return InvitationAnswer(to_invitation_view(invitation, now))
-
-
-def to_invitation_view(invitation: Invitation, now: datetime) -> InvitationView:
-    return InvitationView(
-        id=invitation.id,
-        email=invitation.email,
-        role=invitation.role,
-        invited_by=invitation.invited_by,
-        created_at=invitation.created_at,
-        expires_at=invitation.expires_at,
-        is_expired=invitation.expires_at <= now,
-    )
-
-
-MEMBERS = "/workspaces/{workspaceId}/members"
-MEMBER = f"{MEMBERS}/{{userId}}"
-
-
-class NewMember(Body):
-    """The email address and role of an invitation."""
-
-    email: Annotated[Address, Field(description="E-mail address, in lower case.")]
-    role: Annotated[
-        Role, Field(description="Role in the workspace; each role may do what those after it in the list may.")
-    ]
-
-
-class RoleChange(Body):
-    """The member's new role."""
-
-    role: Annotated[
-        Role, Field(description="Role in the workspace; each role may do what those after it in the list may.")
-    ]
-
-
 async def list_members(context: MemberContext, query: ListQuery) -> MemberList:
     """The workspace's members."""
     members = context.services[Workspaces].members
@@ -412,95 +404,13 @@ async def remove_member(context: MemberContext, user_id: UserId) -> None:
     await members.remove(context.db, context.actor, context.workspace_id, user_id, context.now)
 
 
-MEMBERS_ROUTES: tuple[Route, ...] = (
-    Route("GET", MEMBERS, list_members, member("viewer", "workspace:read")),
-    Route(
-        "POST",
-        MEMBERS,
-        invite_member,
-        member("admin"),
-        status=201,
-        idempotent=True,
-        limit=RateLimit("invite", 100, 3600),
-    ),
-    Route("PUT", MEMBER, change_member, member("admin"), needs_recent_sign_in=True),
-    Route("DELETE", MEMBER, remove_member, member("viewer")),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class SignInRulesAnswer:
-    """The rules."""
-
-    second_factor_required: Annotated[
-        bool, Field(description="Members without a second factor may do nothing in the workspace.")
-    ]
-
-
-SIGN_IN_RULES = "/workspaces/{workspaceId}/sign-in-rules"
-
-
-class SignInRules(Body):
-    """The rules."""
-
-    second_factor_required: Annotated[
-        bool, Field(description="Members without a second factor may do nothing in the workspace.")
-    ]
-
-
-async def get_sign_in_rules(context: MemberContext) -> SignInRulesAnswer:
-    """The workspace's rules for its members' sign-in."""
-    workspace = await context.services[Workspaces].get(context.db, context.workspace_id)
-    return SignInRulesAnswer(workspace.second_factor_required)
-
-
-async def change_sign_in_rules(context: MemberContext, body: SignInRules) -> SignInRulesAnswer:
-    """Says whether members need a second factor. From the next request on, members without one get 403
-    second_factor_required in the workspace, and can set one up at POST /auth/totp. Whoever demands one has one."""
-    services, needed = context.services, body.second_factor_required
-    if needed and not (await services[Accounts].second_factors.state(context.db, context.user_id)).is_enabled:
-        raise Conflict("Set up a second factor of your own first.", code="second_factor_missing")
-    workspace = await services[Workspaces].change_setting(
-        context.db, context.actor, context.workspace_id, "second_factor_required", needed or None, context.now
-    )
-    return SignInRulesAnswer(workspace.second_factor_required)
-
-
-SIGN_IN_RULES_ROUTES: tuple[Route, ...] = (
-    Route("GET", SIGN_IN_RULES, get_sign_in_rules, member("viewer"), beyond_spec=True),
-    Route("PUT", SIGN_IN_RULES, change_sign_in_rules, member("owner"), needs_recent_sign_in=True, beyond_spec=True),
-)
-
-
-INVITATIONS = "/workspaces/{workspaceId}/invitations"
-SIGN_UP_LIMIT: Final = RateLimit("invited-signup", 20, 3600)
-
-
-class InvitedAccount(LetterToken):
-    """A new account for an invitation; its email address is the invited one."""
-
-    name: Annotated[LetterName, Field(description="The person's name.", examples=["Ada Lovelace"])]
-    password: Annotated[
-        PasswordText,
-        Field(
-            description="The account's password; a new one has 10 to 128 characters.",
-            examples=["correct horse battery"],
-        ),
-    ]
-    token: Annotated[
-        TokenText,
-        Field(
-            description="The token of the invitation's link, after `token=`.",
-            examples=["kq3V0mJb7cQh0mX2t9yWf1s8Zr4pLd6uE5nGaTiB"],
-        ),
-    ]
-
-
 async def list_invitations(context: MemberContext, query: ListQuery) -> InvitationList:
     """Invitations that are neither accepted nor revoked, including expired ones."""
     invitations = context.services[Workspaces].invitations
     found = await invitations.list_page(context.db, context.workspace_id, page=query.request())
-    return InvitationList([to_invitation_view(one, context.now) for one in found.rows], **page_fields(query, found))
+    return InvitationList(
+        [to_invitation_view(invitation, context.now) for invitation in found.rows], **page_fields(query, found)
+    )
 
 
 async def revoke_invitation(
@@ -528,28 +438,109 @@ async def sign_up_invited(context: Context, body: InvitedAccount) -> SignedIn:
     return to_signed_in(done, await workspaces.memberships(context.db, done.user.id))
 
 
-INVITATIONS_ROUTES: tuple[Route, ...] = (
-    Route("GET", INVITATIONS, list_invitations, member("admin"), beyond_spec=True),
-    Route("DELETE", f"{INVITATIONS}/{{invitationId}}", revoke_invitation, member("admin"), beyond_spec=True),
-    Route(
-        "POST",
-        "/invitations/accept",
-        accept_invitation,
-        USER,
-        limit=RateLimit("accept-invitation", 20, 60),
-        beyond_spec=True,
-    ),
-    Route(
-        "POST",
-        "/invitations/signup",
-        sign_up_invited,
-        OPEN,
-        status=201,
-        limit=SIGN_UP_LIMIT,
-        hashes_password=True,
-        beyond_spec=True,
-    ),
-)
+def to_invitation_answer(invitation: Invitation, now: datetime) -> InvitationAnswer:
+    return InvitationAnswer(to_invitation_view(invitation, now))
+
+
+def to_invitation_view(invitation: Invitation, now: datetime) -> InvitationView:
+    return InvitationView(
+        id=invitation.id,
+        email=invitation.email,
+        role=invitation.role,
+        invited_by=invitation.invited_by,
+        created_at=invitation.created_at,
+        expires_at=invitation.expires_at,
+        is_expired=invitation.expires_at <= now,
+    )
+
+
+# --- Sign-in rules ---------------------------------------------------------------------------------------------------
+
+SIGN_IN_RULES = "/workspaces/{workspaceId}/sign-in-rules"
+
+
+class SignInRules(Body):
+    """The rules."""
+
+    second_factor_required: Annotated[
+        bool, Field(description="Members without a second factor may do nothing in the workspace.")
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class SignInRulesAnswer:
+    """The rules."""
+
+    second_factor_required: Annotated[
+        bool, Field(description="Members without a second factor may do nothing in the workspace.")
+    ]
+
+
+async def get_sign_in_rules(context: MemberContext) -> SignInRulesAnswer:
+    """The workspace's rules for its members' sign-in."""
+    workspace = await context.services[Workspaces].get(context.db, context.workspace_id)
+    return SignInRulesAnswer(workspace.second_factor_required)
+
+
+async def change_sign_in_rules(context: MemberContext, body: SignInRules) -> SignInRulesAnswer:
+    """Says whether members need a second factor. From the next request on, members without one get 403
+    second_factor_required in the workspace, and can set one up at POST /auth/totp. Whoever demands one has one."""
+    services, needed = context.services, body.second_factor_required
+    if needed and not (await services[Accounts].second_factors.state(context.db, context.user_id)).is_enabled:
+        raise Conflict("Set up a second factor of your own first.", code="second_factor_missing")
+    workspace = await services[Workspaces].change_setting(
+        context.db, context.actor, context.workspace_id, "second_factor_required", needed or None, context.now
+    )
+    return SignInRulesAnswer(workspace.second_factor_required)
+
+
+# --- Workspaces, for the staff ---------------------------------------------------------------------------------------
+
+ADMIN_WORKSPACES = "/admin/workspaces"
+ADMIN_WORKSPACE = f"{ADMIN_WORKSPACES}/{{workspaceId}}"
+Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
+Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2_000)]
+
+
+class WorkspacesQuery(ListQuery):
+    """Filters of the list."""
+
+    status: Literal["trial", "active", "suspended", "deleted"] | None = Field(
+        None, description="Only workspaces with this status; deleted ones are listed only by this filter."
+    )
+    search: str | None = Field(
+        None, min_length=1, max_length=200, description="Part of the name or of an owner's email address."
+    )
+
+
+class WorkspaceEdit(ChangeBody):
+    """Changes; fields that are left out stay unchanged."""
+
+    name: LetterName = Field("", description="The new name.", examples=["Riverside Dental"])
+    status: WorkspaceStatus = Field("active", description="The new status; the status trial begins a new trial.")
+    subscription_tier: Slug = Field(
+        "", description="An available tier whose limits the workspace does not exceed.", examples=["starter"]
+    )
+    outbound_countries: list[Country] = Field(
+        default_factory=list,
+        max_length=300,
+        description="The only countries that its calls may go to (ISO 3166); an empty list: those of its own numbers, "
+        "the United States and Canada.",
+        examples=[["DE", "AT"]],
+    )
+
+
+class Suspension(Body):
+    """The reason of a suspension, for the staff and the audit log; not shown to the members."""
+
+    reason: Annotated[Reason, Field(description="Why, for the staff and the audit log.", examples=["Payment overdue"])]
+    end_calls: bool = Field(True, description="Running calls end with a goodbye; false: they continue.")
+
+
+class TierChoice(Body):
+    """The new tier."""
+
+    tier_name: Annotated[Slug, Field(description="Name of the tier, for programs.", examples=["starter"])]
 
 
 @dataclass(frozen=True, slots=True)
@@ -651,102 +642,6 @@ class AdminWorkspaceAnswer:
     workspace: Annotated[AdminWorkspaceView, Field(description="The workspace.")]
 
 
-def to_line(line: WorkspaceListing) -> WorkspaceLine:
-    return WorkspaceLine(
-        id=line.id,
-        name=line.name,
-        industry=line.industry,
-        owner_email=line.owner_email,
-        status=line.status,
-        subscription_tier=line.subscription_tier,
-        created_at=line.created_at,
-        deleted_at=line.deleted_at,
-        total_calls=line.total_calls,
-        total_revenue=line.total_revenue,
-        currency=line.currency,
-    )
-
-
-def to_admin_view(found: Workspace) -> AdminWorkspaceView:
-    return AdminWorkspaceView(
-        id=found.id,
-        name=found.name,
-        industry=found.industry,
-        timezone=found.timezone,
-        status=found.status,
-        status_before=found.status_before,
-        subscription_tier=found.tier_name,
-        outbound_countries=found.outbound_countries,
-        trial_ends_at=found.trial_ends_at,
-        suspended_at=found.suspended_at,
-        suspended_why=found.suspended_why,
-        deleted_at=found.deleted_at,
-        purge_after=found.purge_after,
-        created_at=found.created_at,
-        updated_at=found.updated_at,
-    )
-
-
-def to_owner(owner: Member | None) -> OwnerView | None:
-    return OwnerView(owner.user_id, owner.email, owner.name) if owner else None
-
-
-def to_stats(stats: WorkspaceStats) -> StatsView:
-    return StatsView(stats.total_calls, stats.total_revenue, stats.currency, stats.active_agents)
-
-
-def to_answer(workspace: Workspace) -> AdminWorkspaceAnswer:
-    return AdminWorkspaceAnswer(to_admin_view(workspace))
-
-
-ADMIN_WORKSPACES = "/admin/workspaces"
-WORKSPACE = f"{ADMIN_WORKSPACES}/{{workspaceId}}"
-
-Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
-Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2_000)]
-
-
-class WorkspacesQuery(ListQuery):
-    """Filters of the list."""
-
-    status: Literal["trial", "active", "suspended", "deleted"] | None = Field(
-        None, description="Only workspaces with this status; deleted ones are listed only by this filter."
-    )
-    search: str | None = Field(
-        None, min_length=1, max_length=200, description="Part of the name or of an owner's email address."
-    )
-
-
-class WorkspaceEdit(ChangeBody):
-    """Changes; fields that are left out stay unchanged."""
-
-    name: LetterName = Field("", description="The new name.", examples=["Riverside Dental"])
-    status: WorkspaceStatus = Field("active", description="The new status; the status trial begins a new trial.")
-    subscription_tier: Slug = Field(
-        "", description="An available tier whose limits the workspace does not exceed.", examples=["starter"]
-    )
-    outbound_countries: list[Country] = Field(
-        default_factory=list,
-        max_length=300,
-        description="The only countries that its calls may go to (ISO 3166); an empty list: those of its own numbers, "
-        "the United States and Canada.",
-        examples=[["DE", "AT"]],
-    )
-
-
-class Suspension(Body):
-    """The reason of a suspension, for the staff and the audit log; not shown to the members."""
-
-    reason: Annotated[Reason, Field(description="Why, for the staff and the audit log.", examples=["Payment overdue"])]
-    end_calls: bool = Field(True, description="Running calls end with a goodbye; false: they continue.")
-
-
-class TierChoice(Body):
-    """The new tier."""
-
-    tier_name: Annotated[Slug, Field(description="Name of the tier, for programs.", examples=["starter"])]
-
-
 async def admin_list_workspaces(context: AdminContext, query: WorkspacesQuery) -> AdminWorkspaceList:
     """All workspaces, newest first."""
     wanted = WorkspaceFilter(query.status, query.search)
@@ -821,13 +716,115 @@ async def restore_workspace(context: AdminContext, workspace_id: WorkspaceId) ->
     return to_answer(await staff.restore(context.db, context.actor, workspace_id, context.now))
 
 
+def to_answer(workspace: Workspace) -> AdminWorkspaceAnswer:
+    return AdminWorkspaceAnswer(to_admin_view(workspace))
+
+
+def to_line(line: WorkspaceListing) -> WorkspaceLine:
+    return WorkspaceLine(
+        id=line.id,
+        name=line.name,
+        industry=line.industry,
+        owner_email=line.owner_email,
+        status=line.status,
+        subscription_tier=line.subscription_tier,
+        created_at=line.created_at,
+        deleted_at=line.deleted_at,
+        total_calls=line.total_calls,
+        total_revenue=line.total_revenue,
+        currency=line.currency,
+    )
+
+
+def to_admin_view(found: Workspace) -> AdminWorkspaceView:
+    return AdminWorkspaceView(
+        id=found.id,
+        name=found.name,
+        industry=found.industry,
+        timezone=found.timezone,
+        status=found.status,
+        status_before=found.status_before,
+        subscription_tier=found.tier_name,
+        outbound_countries=found.outbound_countries,
+        trial_ends_at=found.trial_ends_at,
+        suspended_at=found.suspended_at,
+        suspended_why=found.suspended_why,
+        deleted_at=found.deleted_at,
+        purge_after=found.purge_after,
+        created_at=found.created_at,
+        updated_at=found.updated_at,
+    )
+
+
+def to_owner(owner: Member | None) -> OwnerView | None:
+    return OwnerView(owner.user_id, owner.email, owner.name) if owner else None
+
+
+def to_stats(stats: WorkspaceStats) -> StatsView:
+    return StatsView(stats.total_calls, stats.total_revenue, stats.currency, stats.active_agents)
+
+
+# --- Routes ----------------------------------------------------------------------------------------------------------
+
+ROUTES: tuple[Route, ...] = (
+    # Limited, because the row of a deleted workspace stays until the end of the grace period.
+    Route(
+        "POST",
+        WORKSPACES,
+        create_workspace,
+        USER,
+        status=201,
+        idempotent=True,
+        limit=RateLimit("create-workspace", 30, 3600),
+    ),
+    Route("GET", WORKSPACES, list_workspaces, user("workspace:read")),
+    Route("GET", WORKSPACE, get_workspace, member("viewer", "workspace:read")),
+    Route("PUT", WORKSPACE, update_workspace, member("admin", "workspace:write")),
+    Route("DELETE", WORKSPACE, delete_workspace, member("owner"), needs_recent_sign_in=True),
+    Route("GET", MEMBERS, list_members, member("viewer", "workspace:read")),
+    Route(
+        "POST",
+        MEMBERS,
+        invite_member,
+        member("admin"),
+        status=201,
+        idempotent=True,
+        limit=RateLimit("invite", 100, 3600),
+    ),
+    Route("PUT", MEMBER, change_member, member("admin"), needs_recent_sign_in=True),
+    Route("DELETE", MEMBER, remove_member, member("viewer")),
+    Route("GET", SIGN_IN_RULES, get_sign_in_rules, member("viewer"), beyond_spec=True),
+    Route("PUT", SIGN_IN_RULES, change_sign_in_rules, member("owner"), needs_recent_sign_in=True, beyond_spec=True),
+)
+INVITATIONS_ROUTES: tuple[Route, ...] = (
+    Route("GET", INVITATIONS, list_invitations, member("admin"), beyond_spec=True),
+    Route("DELETE", f"{INVITATIONS}/{{invitationId}}", revoke_invitation, member("admin"), beyond_spec=True),
+    Route(
+        "POST",
+        "/invitations/accept",
+        accept_invitation,
+        USER,
+        limit=RateLimit("accept-invitation", 20, 60),
+        beyond_spec=True,
+    ),
+    Route(
+        "POST",
+        "/invitations/signup",
+        sign_up_invited,
+        OPEN,
+        status=201,
+        limit=SIGN_UP_LIMIT,
+        hashes_password=True,
+        beyond_spec=True,
+    ),
+)
 ADMIN_ROUTES: tuple[Route, ...] = (
     Route("GET", ADMIN_WORKSPACES, admin_list_workspaces, ANY_ADMIN),
-    Route("GET", WORKSPACE, admin_get_workspace, ANY_ADMIN),
-    Route("PUT", WORKSPACE, admin_update_workspace, admin("support")),
-    Route("DELETE", WORKSPACE, admin_delete_workspace, admin()),
-    Route("POST", f"{WORKSPACE}/suspend", suspend_workspace, admin("support")),
-    Route("POST", f"{WORKSPACE}/activate", activate_workspace, admin("support")),
-    Route("POST", f"{WORKSPACE}/change-tier", change_tier, admin("support", "finance")),
-    Route("POST", f"{WORKSPACE}/restore", restore_workspace, admin("support"), beyond_spec=True),
+    Route("GET", ADMIN_WORKSPACE, admin_get_workspace, ANY_ADMIN),
+    Route("PUT", ADMIN_WORKSPACE, admin_update_workspace, admin("support")),
+    Route("DELETE", ADMIN_WORKSPACE, admin_delete_workspace, admin()),
+    Route("POST", f"{ADMIN_WORKSPACE}/suspend", suspend_workspace, admin("support")),
+    Route("POST", f"{ADMIN_WORKSPACE}/activate", activate_workspace, admin("support")),
+    Route("POST", f"{ADMIN_WORKSPACE}/change-tier", change_tier, admin("support", "finance")),
+    Route("POST", f"{ADMIN_WORKSPACE}/restore", restore_workspace, admin("support"), beyond_spec=True),
 )

@@ -1,0 +1,72 @@
+"""Routes of the platform's settings, for the staff."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from control.http.access import ANY_ADMIN, admin
+from control.http.body import Body
+from control.http.context import AdminContext
+from control.http.route import Route
+from control.platform.service import Platform
+from shared.errors import Invalid
+
+
+@dataclass(frozen=True, slots=True)
+class SettingView:
+    """A setting."""
+
+    key: Annotated[str, Field(description="Name of the setting.", examples=["trial_days"])]
+    value: Annotated[Any, Field(description="Value of the setting, of the type that the setting has.", examples=[14])]
+    description: Annotated[
+        str, Field(description="What the setting does, with its unit.", examples=["Days of a new workspace's trial."])
+    ]
+    updated_at: Annotated[datetime | None, Field(description="When it was last changed (UTC); null if it never was.")]
+
+
+@dataclass(frozen=True, slots=True)
+class SettingList:
+    """All settings."""
+
+    settings: Annotated[list[SettingView], Field(description="The settings.")]
+
+
+SETTINGS = "/admin/config/settings"
+
+
+class SettingChange(Body):
+    """A setting's new value."""
+
+    key: str = Field(max_length=100, description="Name of the setting.", examples=["trial_days"])
+    value: Annotated[Any, Field(description="Value of the setting, of the type that the setting has.", examples=[14])]
+
+
+class SettingsChange(Body):
+    """Changes of settings, of which all or none take effect."""
+
+    settings: list[SettingChange] = Field(min_length=1, max_length=100, description="The settings.")
+
+
+async def list_settings(context: AdminContext) -> SettingList:
+    """All settings with their descriptions."""
+    settings = await context.services[Platform].settings(context.db)
+    return SettingList(
+        [SettingView(setting.key, setting.value, setting.description, setting.updated_at) for setting in settings]
+    )
+
+
+async def change_settings(context: AdminContext, body: SettingsChange) -> SettingList:
+    """Changes all of the given settings or none; returns all settings."""
+    values = {change.key: change.value for change in body.settings}
+    if len(values) < len(body.settings):
+        raise Invalid("A setting is named twice.", param="settings", code="setting_repeated")
+    await context.services[Platform].change_settings(context.db, context.actor, values)
+    return await list_settings(context)
+
+
+ADMIN_ROUTES: tuple[Route, ...] = (
+    Route("GET", SETTINGS, list_settings, ANY_ADMIN),
+    Route("PUT", SETTINGS, change_settings, admin()),
+)
