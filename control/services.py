@@ -49,7 +49,6 @@ from control.numbers.service import NumberAssignment, Numbers
 from control.outbound_webhooks.rules import DeliveryPolicy
 from control.outbound_webhooks.service import make_outbound_webhooks
 from control.outside import OutsideClients
-from control.platform.guarded_http import GuardedTransport
 from control.platform.service import Platform
 from control.privacy.service import make_privacy
 from control.regulatory_bundles.service import RegulatoryBundles
@@ -180,7 +179,7 @@ def make_services(
         CampaignRecipients(campaigns),
         # What follows from calls
         CallerMessages(policies.messages, email_queue),
-        make_outbound_webhooks(workspaces, sealer, guard, email_queue, GuardedTransport, policies.outbound_webhooks),
+        make_outbound_webhooks(workspaces, sealer, guard, email_queue, policies.outbound_webhooks),
         Invoices(platform, billing_mail, policies.invoice_issuer, policies.invoice_fonts),
         payments,
         InvoiceLinks(sealer.derive(INVOICE_LINKS)),

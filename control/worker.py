@@ -34,7 +34,6 @@ from control.calls.analysis.service import CallAnalyser
 from control.calls.analysis.tasks import make_analysis_job
 from control.calls.live.service import MediaAssignment
 from control.calls.outbound.service import CallPlacement, OutboundCalls
-from control.calls.outbound.tasks import make_campaign_placer
 from control.calls.spend_alarms.service import SpendAlarms
 from control.calls.tasks import calls_tasks
 from control.calls.transfers.service import enqueue_transfer_end
@@ -187,7 +186,7 @@ def make_worker_tasks(
                 analyse_call=make_analysis_job(pool, services[AgentLookup], services[CallAnalyser]),
                 ends_unknown_calls=ends_unknown_calls,
             ),
-            campaigns_tasks(pool, make_campaign_placer(services[OutboundCalls])),
+            campaigns_tasks(pool, services[OutboundCalls].place_for_campaign),
             privacy_tasks(
                 pool,
                 platform=platform,

@@ -58,7 +58,7 @@ async def transact(pool: Pool, work: Callable[[Connection], Awaitable[T]]) -> T:
         return await work(db)
 
     try:
-        return await in_transaction(pool, entered, _ignore)
+        return await in_transaction(pool, entered)
     except (Unavailable, *COLLISIONS):
         raise JobFailed("database unavailable") from None
 
@@ -69,7 +69,3 @@ def decode_job(payload: bytes, kind: type[T]) -> T:
         return msgspec.json.decode(payload, type=kind)
     except msgspec.DecodeError as error:
         raise JobFailed(type(error).__name__, is_permanent=True) from None
-
-
-def _ignore() -> None:
-    """Retries need no preparation."""

@@ -216,6 +216,18 @@ class CampaignRecipient:
     finished_at: datetime | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CampaignCall:
+    """A call to place. number_ids: numbers to call from, the preferred one first; empty: any."""
+
+    workspace_id: UUID
+    agent_id: UUID
+    agent_version: int | None
+    number_ids: Sequence[UUID]
+    phone_number: str
+    variables: Mapping[str, str]
+
+
 @dataclass(frozen=True, slots=True)
 class CampaignAttempt:
     """A call to a recipient. finished_at, outcome: None while it is not over."""

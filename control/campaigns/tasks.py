@@ -6,8 +6,8 @@ killed, either all of that is stored or nothing.
 """
 
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -18,6 +18,7 @@ from control.campaigns import queries
 from control.campaigns.rules import (
     NO_HOURS,
     Campaign,
+    CampaignCall,
     CampaignRecipient,
     Refusal,
     find_call_time,
@@ -52,24 +53,12 @@ FINISHED_AT_ONCE: Final = 1_000
 OVER_FOR: Final = timedelta(days=7)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CampaignCall:
-    """A call to place. number_ids: numbers to call from, the preferred one first; empty: any."""
-
-    workspace_id: UUID
-    agent_id: UUID
-    agent_version: int | None
-    number_ids: Sequence[UUID]
-    phone_number: str
-    variables: Mapping[str, str]
-
-
 # Inserts a call and the job that dials it, in this transaction, and returns its id. Raises Problem.
 PlaceCall = Callable[[Connection, CampaignCall, datetime], Awaitable[UUID]]
 
 
 def campaigns_tasks(pool: Pool, place_call: PlaceCall) -> WorkerTasks:
-    """Duties `campaign_calls` and `campaign_remains`. place_call: from the noun of outbound calls."""
+    """Duties `campaign_calls` and `campaign_remains`. place_call: places a call by the rules of outbound calls."""
     dispatcher = CampaignDispatcher(pool, place_call)
 
     async def dispatch(pool: Pool, now: datetime) -> int:

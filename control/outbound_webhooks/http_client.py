@@ -3,12 +3,13 @@
 import asyncio
 import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
 import httpx
 
+from control.platform.guarded_http import GuardedTransport
 from shared.egress import EgressGuard
 
 # Most bytes and chunks of an answer that are read. The limit of chunks bounds answers with one byte per chunk.
@@ -18,9 +19,6 @@ MOST_CHUNKS: Final = 256
 MOST_KEPT: Final = 500
 CONNECT_S: Final = 3.0
 USER_AGENT: Final = "Vocalized-Webhooks/1"
-
-# Makes a transport whose connections pass the guard.
-MakeTransport = Callable[[EgressGuard, ssl.SSLContext], httpx.AsyncBaseTransport]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +34,8 @@ class WebhookAnswer:
 class WebhookHttpClient:
     """Posts webhooks. guard: of the addresses, at each connection."""
 
-    def __init__(self, guard: EgressGuard, make_transport: MakeTransport, timeout_s: float) -> None:
-        self._guard, self._make_transport, self._timeout_s = guard, make_transport, timeout_s
+    def __init__(self, guard: EgressGuard, timeout_s: float) -> None:
+        self._guard, self._timeout_s = guard, timeout_s
         self._tls: ssl.SSLContext | None = None
         self._tls_lock = asyncio.Lock()
 
@@ -50,7 +48,7 @@ class WebhookHttpClient:
         text, error = "", "the request cannot be made"
         try:
             async with asyncio.timeout(self._timeout_s):
-                transport = self._make_transport(self._guard.of(owner), await self._make_tls())
+                transport = GuardedTransport(self._guard.of(owner), await self._make_tls())
                 limits = httpx.Timeout(self._timeout_s, connect=min(CONNECT_S, self._timeout_s))
                 client = httpx.AsyncClient(transport=transport, timeout=limits, follow_redirects=False, trust_env=False)
                 async with client:

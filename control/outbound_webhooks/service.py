@@ -14,7 +14,6 @@ from control.db.keyset import ListPage, PageRequest
 from control.db.pool import Connection
 from control.outbound_webhooks import queries
 from control.outbound_webhooks.event_types import EventData, EventType, TestEventData
-from control.outbound_webhooks.http_client import MakeTransport
 from control.outbound_webhooks.queries import NewOutboundEvent
 from control.outbound_webhooks.rules import (
     WINDOW,
@@ -338,7 +337,6 @@ class OutboundWebhooks:
     endpoints: WebhookEndpoints
     deliveries: WebhookDeliveries
     email_queue: EmailQueue
-    make_transport: MakeTransport
     policy: DeliveryPolicy
 
 
@@ -347,12 +345,11 @@ def make_outbound_webhooks(
     sealer: Sealer,
     guard: EgressGuard,
     email_queue: EmailQueue,
-    make_transport: MakeTransport,
     policy: DeliveryPolicy,
 ) -> OutboundWebhooks:
-    """Makes the services. make_transport: its connections pass the guard; from a noun above."""
+    """Makes the services."""
     endpoints = WebhookEndpoints(workspaces, SecretSafe(sealer), guard)
-    return OutboundWebhooks(endpoints, WebhookDeliveries(endpoints), email_queue, make_transport, policy)
+    return OutboundWebhooks(endpoints, WebhookDeliveries(endpoints), email_queue, policy)
 
 
 # -- Deletion, for privacy --

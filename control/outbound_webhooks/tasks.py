@@ -71,7 +71,7 @@ def outbound_webhooks_tasks(
         report_oldest(await queries.select_oldest(db, now))
         return 0
 
-    client = WebhookHttpClient(webhooks.endpoints.guard, webhooks.make_transport, webhooks.policy.timeout_s)
+    client = WebhookHttpClient(webhooks.endpoints.guard, webhooks.policy.timeout_s)
     sender = WebhookSender(
         pool, webhooks.endpoints.safe, client, webhooks.email_queue, webhooks.policy, count_attempt=count_attempt
     )

@@ -38,6 +38,7 @@ from control.calls.outbound.rules import (
 from control.calls.records import queries as records_queries
 from control.calls.records.rules import LONGEST_S, TRANSFER_S, CallState, close, mark_dialled, refuse
 from control.campaigns import service as campaigns_service
+from control.campaigns.rules import CampaignCall
 from control.campaigns.service import CallRules
 from control.carriers.rules import CarrierName, DialRequest, PlacedCall
 from control.db.jobs import enqueue
@@ -184,6 +185,19 @@ class OutboundCalls:
         after = {"agent_id": str(request.agent_id), "country": country}
         await record_change(db, actor, Change(action, "call", str(new.id), request.workspace_id, after=after))
         return new.id
+
+    async def place_for_campaign(self, db: Connection, call: CampaignCall, now: datetime) -> UUID:
+        """Places a call of a campaign by the same rules. Raises what `place` raises."""
+        request = CallRequest(
+            workspace_id=call.workspace_id,
+            agent_id=call.agent_id,
+            number=call.phone_number,
+            is_test=False,
+            variables=call.variables,
+            agent_version=call.agent_version,
+            number_ids=call.number_ids,
+        )
+        return await self.place(db, Actor("system"), request, now)
 
     async def require_transferable(self, db: Connection, workspace_id: UUID, number: str) -> str:
         """Returns the number, if callers may be transferred to it: the rules of outbound calls hold.

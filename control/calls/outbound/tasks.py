@@ -16,17 +16,13 @@ from uuid import UUID
 
 import structlog
 
-from control.audit.service import Actor
 from control.calls.outbound.service import (
     LOOKED_FOR,
     CallPlacement,
-    CallRequest,
     DialOrder,
-    OutboundCalls,
     PlaceCallJob,
     enqueue_dial,
 )
-from control.campaigns.tasks import CampaignCall, PlaceCall
 from control.carriers.pacer import CallPacer
 from control.carriers.retries import NotProcessed
 from control.carriers.rules import Carrier, CarrierName, CarrierRefused, CarrierUnavailable, PlacedCall
@@ -219,25 +215,3 @@ async def _hang_up(carrier: Carrier, carrier_call_id: str) -> None:
         await carrier.hang_up(carrier_call_id)
     except (CarrierRefused, CarrierUnavailable) as error:
         log.warning("call.hangup_failed", carrier=error.carrier, code=error.code)
-
-
-# --- Campaigns -------------------------------------------------------------------------------------------------------
-
-
-def make_campaign_placer(outbound: OutboundCalls) -> PlaceCall:
-    """Returns the function by which campaigns place calls: by the rules of all outbound calls. It raises what
-    `OutboundCalls.place` raises."""
-
-    async def place(db: Connection, call: CampaignCall, now: datetime) -> UUID:
-        request = CallRequest(
-            workspace_id=call.workspace_id,
-            agent_id=call.agent_id,
-            number=call.phone_number,
-            is_test=False,
-            variables=call.variables,
-            agent_version=call.agent_version,
-            number_ids=call.number_ids,
-        )
-        return await outbound.place(db, Actor("system"), request, now)
-
-    return place

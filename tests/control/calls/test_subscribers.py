@@ -6,10 +6,9 @@ import pytest
 
 from control.calls.changes import service as changes
 from control.calls.changes.service import ChangeSubscriber
-from control.calls.events import subscribers as batches
+from control.calls.events import service as batches
 from control.calls.events.rules import EventBatch
-from control.calls.events.service import parse_event, write_events
-from control.calls.events.subscribers import BatchSubscriber
+from control.calls.events.service import BatchSubscriber, parse_event, write_events
 from control.calls.records.queries import lock_one
 from control.calls.records.rules import AdmittedCall
 from control.db.pool import Connection

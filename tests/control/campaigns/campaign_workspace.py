@@ -6,7 +6,6 @@ from typing import Any
 from uuid import UUID
 
 from control.calls.changes.service import save_changes
-from control.calls.outbound.tasks import make_campaign_placer
 from control.calls.records import queries as records_queries
 from control.calls.records.rules import CallState, close
 from control.campaigns.calling_hours import CallingHours
@@ -148,4 +147,4 @@ async def make_campaign_workspace(platform: CallPlatform) -> CampaignWorkspace:
     await platform.in_platform(lambda db: db.execute("UPDATE campaigns SET status = 'canceled'"))
     platform.gateway.dialled.clear()
     made = await platform.create_workspace()
-    return CampaignWorkspace(platform, made, CampaignDispatcher(platform.pool, make_campaign_placer(platform.outbound)))
+    return CampaignWorkspace(platform, made, CampaignDispatcher(platform.pool, platform.outbound.place_for_campaign))

@@ -10,7 +10,6 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from control.calls.outbound.tasks import make_campaign_placer
 from control.campaigns.rules import Campaign, RetryPolicy
 from control.campaigns.tasks import CampaignDispatcher
 from control.do_not_call.rules import NewListing
@@ -71,7 +70,7 @@ class Run:
 
 
 def _placer(tenant: CampaignWorkspace) -> Any:
-    return make_campaign_placer(tenant.platform.outbound)
+    return tenant.platform.outbound.place_for_campaign
 
 
 async def begin(tenant: CampaignWorkspace, count: int) -> Run:

@@ -1,9 +1,11 @@
 """Endpoints that fail, until they are disabled or work again."""
 
 import asyncio
+import ssl
 from datetime import timedelta
 
 import httpx
+import pytest
 
 from control.outbound_webhooks.http_client import WebhookHttpClient
 from control.outbound_webhooks.rules import UNSEALED
@@ -99,16 +101,19 @@ async def test_secret_that_the_platform_cannot_open_is_no_failure_of_the_endpoin
     assert (delivery.status, delivery.attempts) == ("pending", 1)
 
 
-async def test_attempt_that_crashes_is_recorded_and_made_again_later(desk: WebhookDesk) -> None:
+async def test_attempt_that_crashes_is_recorded_and_made_again_later(
+    desk: WebhookDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Else it would be made whenever the lease is over, for three days, and nobody would see it."""
 
     stop = asyncio.Event()
 
-    def crash(*_: object) -> httpx.AsyncBaseTransport:
+    def crash() -> ssl.SSLContext:
         stop.set()
         raise RuntimeError("a library's error")
 
-    client = WebhookHttpClient(EgressGuard(LOOPBACK), crash, 0.5)
+    monkeypatch.setattr(httpx, "create_ssl_context", crash)
+    client = WebhookHttpClient(EgressGuard(LOOPBACK), 0.5)
     email_queue = desk.webhooks.email_queue
     counted: list[str] = []
     sender = WebhookSender(

@@ -7,7 +7,6 @@ import httpx
 import pytest
 
 from control.outbound_webhooks.http_client import WebhookHttpClient
-from control.platform.guarded_http import GuardedTransport
 from shared.egress import EgressGuard
 from tests.control.outbound_webhooks.webhook_workspace import LOOPBACK
 from tests.control.tools.hostile_peer import plain, running_peer
@@ -22,7 +21,7 @@ async def test_requests_that_begin_together_share_one_tls_context(monkeypatch: p
         return made[-1]
 
     monkeypatch.setattr(httpx, "create_ssl_context", make)
-    client = WebhookHttpClient(EgressGuard(LOOPBACK), GuardedTransport, 5.0)
+    client = WebhookHttpClient(EgressGuard(LOOPBACK), 5.0)
     async with running_peer(plain("", "204 No Content")) as peer:
         answers = await asyncio.gather(*(client.post(peer.url, {}, b"{}", "owner") for _ in range(8)))
     assert [one.status_code for one in answers] == [204] * 8

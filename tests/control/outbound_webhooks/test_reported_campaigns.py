@@ -4,7 +4,6 @@ from uuid import UUID
 
 import pytest
 
-from control.calls.outbound.tasks import make_campaign_placer
 from control.campaigns.tasks import CampaignDispatcher
 from tests.control.campaigns.campaign_workspace import CampaignWorkspace, number_of
 from tests.control.outbound_webhooks.reported_bodies import reported
@@ -17,7 +16,7 @@ CALLED = number_of(701)
 async def test_events_have_the_campaigns_external_ref(desk: WebhookDesk, external_ref: str | None) -> None:
     """One recipient is called. The other recipient's number belongs to the workspace, so it is refused."""
     endpoint, _ = await desk.add_endpoint("http://127.0.0.1:9/")
-    dispatcher = CampaignDispatcher(desk.platform.pool, make_campaign_placer(desk.platform.outbound))
+    dispatcher = CampaignDispatcher(desk.platform.pool, desk.platform.outbound.place_for_campaign)
     tenant = CampaignWorkspace(desk.platform, desk.workspace, dispatcher)
     campaign = await tenant.create(external_ref=external_ref, calls_per_minute=600)
     assert (await tenant.add(campaign, desk.workspace.number, CALLED, timezone="America/New_York")).added == 2

@@ -17,7 +17,6 @@ from control.outbound_webhooks.http_client import WebhookHttpClient
 from control.outbound_webhooks.rules import DeliveryAttempt, DeliveryPolicy, WebhookDelivery
 from control.outbound_webhooks.service import EndpointEdit, OutboundWebhooks, ReportedFact, report_facts
 from control.outbound_webhooks.tasks import WebhookSender
-from control.platform.guarded_http import GuardedTransport
 from shared.egress import EgressGuard
 from shared.ids import new_id
 from tests.control.calls.call_platform import NOW, CallPlatform, LiveWorkspace
@@ -162,7 +161,7 @@ async def open_desk(platform: CallPlatform, policy: DeliveryPolicy = POLICY) -> 
     """A desk with a workspace of its own."""
     desk: WebhookDesk
     webhooks = platform.services[OutboundWebhooks]
-    client = WebhookHttpClient(EgressGuard(LOOPBACK), GuardedTransport, policy.timeout_s)
+    client = WebhookHttpClient(EgressGuard(LOOPBACK), policy.timeout_s)
     sender = WebhookSender(
         platform.pool, webhooks.endpoints.safe, client, webhooks.email_queue, policy, lambda: desk.now
     )
