@@ -9,7 +9,7 @@ import asyncio
 import gc
 import signal
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -19,27 +19,17 @@ from typing import Any, Final
 
 import msgspec
 import uvloop
-from aiohttp import web
 from msgspec import Struct
 
 from simulator.vendors.audio_markers import MarkedEar, MarkerArrival
 from simulator.vendors.certificate import make_certificate
 from simulator.vendors.chat_reply import ChatReply
+from simulator.vendors.entry import ServerSetting, SimulatorEntry, load_entries
 from simulator.vendors.known_speech import Ear, KnownSpeech, spread_words
-from simulator.vendors.server import VendorState, running_vendor
-from vendors.anthropic.simulator import AnthropicVendor
-from vendors.assemblyai.simulator import SimulatedAssemblyAi
-from vendors.azure_speech.simulator import SimulatedAzure, SynthesisTiming
-from vendors.cartesia.simulator import SimulatedCartesia, SpeechTiming
-from vendors.deepgram.simulator import ListenTiming, SimulatedDeepgram
-from vendors.elevenlabs.simulator import GenerationTiming, SimulatedElevenLabs
-from vendors.google.simulator import GeminiVendor
-from vendors.google_speech.simulator import SimulatedGoogleSpeech, StreamTiming, running_google_speech
-from vendors.google_speech.simulator import SynthesisTiming as GoogleTiming
-from vendors.openai.simulator import BASE_PATHS, ChatVendor
-from vendors.soniox.simulator import SimulatedSoniox, VoiceTiming
-from vendors.xai.simulator import SimulatedXai
+from simulator.vendors.server import VendorState
 
+# Those that always run.
+BASE: Final = ("deepgram", "openai", "cartesia")
 FIGURES: Final = "figures.json"
 # Contexts and connections at once; an account that carries a benchmark has no limit that it would meet.
 _MAX_CONTEXTS: Final = 10_000
@@ -49,7 +39,7 @@ _BEAT_S: Final = 0.005
 class TimedVendorsConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """Texts and delays. recording: mu-law of what each caller says, with the words of `heard` all through it. answer:
     of the model. final_ms: from the audio to the result about it. first_audio_ms: from a text to its first audio of
-    chunk_ms. key: the only one that is accepted. serves_all: the other vendors run, too, with delays of their own."""
+    chunk_ms. key: the only one that is accepted. serves_all: the other vendors run, too."""
 
     recording: bytes
     heard: str
@@ -99,25 +89,18 @@ class TimedVendors:
         beating = asyncio.create_task(self._beat())
         async with AsyncExitStack() as stack:
             stack.callback(beating.cancel)
-            deepgram, openai, cartesia = [
-                await stack.enter_async_context(running_vendor(routes, certificate, cancels=True))
-                for routes in (self._deepgram().routes(), self._openai().routes(), self._cartesia().routes())
-            ]
-            others = {
-                name: await stack.enter_async_context(running_vendor(routes, certificate, cancels=True))
-                for name, routes in (self._others() if self.config.serves_all else {}).items()
-            }
+            addresses: dict[str, str] = {}
             key_file = ""
-            if self.config.serves_all:
-                google = self._google_speech()
-                serving = running_google_speech(google, certificate)
-                others["google-speech"], key_file = await stack.enter_async_context(serving), google.state.key
+            for name, entry in self._entries().items():
+                state = entry.make_state() if entry.has_key_file else VendorState(key=self.config.key)
+                server = entry.account.make(state, self._setting)
+                address = await stack.enter_async_context(entry.run(server, certificate, 0, True))
+                addresses[name] = address if name not in BASE else f"{entry.scheme}://{address}{entry.account.path}"
+                key_file = state.key if entry.has_key_file else key_file
             yield VendorAddresses(
                 authority=str(certificate.authority),
-                deepgram=f"wss://{deepgram}",
-                openai=f"https://{openai}{BASE_PATHS['openai']}",
-                cartesia=f"wss://{cartesia}",
-                others=others,
+                **{name: addresses.pop(name) for name in BASE},
+                others=addresses,
                 key_file=key_file,
             )
 
@@ -125,28 +108,21 @@ class TimedVendors:
         """JSON of what was measured."""
         return msgspec.json.encode({"arrivals": self.arrivals, "beats": self.beats})
 
-    def _others(self) -> dict[str, Sequence[web.AbstractRouteDef]]:
-        config, make_ear = self.config, self._make_ear
-        first_s, token_s = config.first_token_ms / 1_000, config.token_ms / 1_000
-        generation = GenerationTiming(first_audio_ms=config.first_audio_ms, max_generating=_MAX_CONTEXTS)
-        synthesis = SynthesisTiming(first_audio_ms=config.first_audio_ms, max_speaking=_MAX_CONTEXTS)
-        voice = VoiceTiming(first_audio_ms=config.first_audio_ms)
-        return {
-            "elevenlabs": SimulatedElevenLabs(self._state(), make_ear, speech_timing=generation).routes(),
-            "azure-speech": SimulatedAzure(self._state(), make_ear, speech_timing=synthesis).routes(),
-            "soniox": SimulatedSoniox(self._state(), make_ear, voice_timing=voice).routes(),
-            "assemblyai": SimulatedAssemblyAi(self._state(), make_ear).routes(),
-            "xai": SimulatedXai(self._state(), make_ear).routes(),
-            "anthropic": AnthropicVendor(self._state(), self._reply, first_s, token_s).routes(),
-            "google": GeminiVendor(self._state(), self._reply, first_s, token_s).routes(),
-        }
+    def _entries(self) -> dict[str, SimulatorEntry]:
+        return {name: entry for name, entry in load_entries().items() if name in BASE or self.config.serves_all}
 
-    def _google_speech(self) -> SimulatedGoogleSpeech:
+    @cached_property
+    def _setting(self) -> ServerSetting:
         config = self.config
-        return SimulatedGoogleSpeech(
+        return ServerSetting(
             make_ear=self._make_ear,
-            recogniser_timing=StreamTiming(final_s=config.final_ms / 1_000),
-            voice_timing=GoogleTiming(first_audio_s=config.first_audio_ms / 1_000),
+            reply=self._reply,
+            first_token_s=config.first_token_ms / 1_000,
+            token_s=config.token_ms / 1_000,
+            final_ms=config.final_ms,
+            first_audio_ms=config.first_audio_ms,
+            chunk_ms=config.chunk_ms,
+            most_at_once=_MAX_CONTEXTS,
         )
 
     def _reply(self, body: Mapping[str, Any]) -> ChatReply:
@@ -159,33 +135,6 @@ class TimedVendors:
     def _speech(self) -> KnownSpeech:
         recording = self.config.recording
         return KnownSpeech([spread_words(recording, self.config.heard, 0.0, len(recording) / 8)])
-
-    def _deepgram(self) -> SimulatedDeepgram:
-        config = self.config
-        return SimulatedDeepgram(
-            state=self._state(),
-            make_ear=self._make_ear,
-            listen_timing=ListenTiming(result_s=config.final_ms / 1_000),
-        )
-
-    def _openai(self) -> ChatVendor:
-        config = self.config
-        return ChatVendor(
-            state=self._state(),
-            reply=self._reply,
-            first_token_s=config.first_token_ms / 1_000,
-            token_s=config.token_ms / 1_000,
-        )
-
-    def _cartesia(self) -> SimulatedCartesia:
-        config = self.config
-        timing = SpeechTiming(
-            first_audio_ms=config.first_audio_ms, chunk_ms=config.chunk_ms, max_contexts=_MAX_CONTEXTS
-        )
-        return SimulatedCartesia(state=self._state(), make_ear=self._make_ear, speech_timing=timing)
-
-    def _state(self) -> VendorState:
-        return VendorState(key=self.config.key)
 
     async def _beat(self) -> None:
         """Measures how late the loop is."""

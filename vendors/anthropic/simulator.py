@@ -23,6 +23,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from simulator.vendors.chat_reply import ChatReply, ToolUse, greet
+from simulator.vendors.entry import ServerSetting, SimulatedProvider, SimulatorEntry, one_account
 from simulator.vendors.faults import FaultCut, FaultInjector
 from simulator.vendors.reply_sender import ReplySender, drop_request, is_dropped
 from simulator.vendors.server import VendorState, reset_connection
@@ -346,6 +347,11 @@ class AnthropicVendor:
         """The vendor's paths."""
         return [web.post("/v1/messages", self._complete), web.options("/v1/messages", _allow)]
 
+    @property
+    def chat_bodies(self) -> list[dict[str, Any]]:
+        """The requests that were accepted, as requests of chat completions."""
+        return [to_chat_body(body) for body in self.bodies]
+
     async def _complete(self, request: web.Request) -> web.StreamResponse:
         faults = self.state.open("llm")
         if is_dropped(faults):
@@ -422,3 +428,16 @@ def _key(request: web.Request) -> str:
 async def _allow(request: web.Request) -> web.StreamResponse:
     """What browsers ask before a request, without a key."""
     return web.Response(status=204, headers={"Allow": "POST"})
+
+
+def _make(state: VendorState, setting: ServerSetting) -> AnthropicVendor:
+    return AnthropicVendor(state, setting.reply, setting.first_token_s, setting.token_s)
+
+
+_HAIKU: Final = {"model": "claude-haiku-4-5"}
+ENTRY: Final = SimulatorEntry(
+    accounts=one_account(_make),
+    usual={"llm": _HAIKU},
+    providers=(SimulatedProvider("anthropic", "llm", _HAIKU),),
+    scheme="https",
+)

@@ -19,6 +19,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
+from simulator.vendors.entry import ServerSetting, SimulatedProvider, SimulatorEntry, one_account
 from simulator.vendors.faults import FaultInjector
 from simulator.vendors.known_speech import HeardWord
 from simulator.vendors.listening_session import ListeningSession
@@ -294,3 +295,17 @@ def _read_list(text: str) -> list[str]:
     except ValueError:
         return [text]
     return found if isinstance(found, list) else [text]
+
+
+def _make(state: VendorState, setting: ServerSetting) -> SimulatedAssemblyAi:
+    return SimulatedAssemblyAi(state, setting.make_ear)
+
+
+ENTRY: Final = SimulatorEntry(
+    accounts=one_account(_make),
+    usual={"stt": {"model": "universal-streaming-english"}},
+    providers=(
+        SimulatedProvider("universal", "stt", {"model": "universal-streaming-english"}),
+        SimulatedProvider("universal-3", "stt", {"model": "universal-3-6-pro"}),
+    ),
+)

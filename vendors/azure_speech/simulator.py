@@ -39,6 +39,7 @@ from aiohttp import WSMsgType, web
 from numpy.typing import NDArray
 
 from simulator.carrier.mulaw import RATE, decode, encode
+from simulator.vendors.entry import ServerSetting, SimulatedProvider, SimulatorEntry, make_timing, one_account
 from simulator.vendors.faults import Fault, FaultCut, FaultInjector, Role
 from simulator.vendors.known_speech import HeardWord
 from simulator.vendors.script import DeafEar, FaultyEar, Hearing
@@ -802,3 +803,22 @@ class SimulatedAzure:
             return refuse_key()
         names = sorted(self.voices or {"en-US-AvaMultilingualNeural"})
         return web.json_response([{"ShortName": name, "Locale": name[:5], "VoiceType": "Neural"} for name in names])
+
+
+def _make_server(state: VendorState, setting: ServerSetting) -> SimulatedAzure:
+    timing = make_timing(
+        SynthesisTiming,
+        first_audio_ms=setting.first_audio_ms,
+        max_speaking=setting.most_at_once,
+        voice=setting.voice,
+    )
+    return SimulatedAzure(state, setting.make_ear, speech_timing=timing)
+
+
+_LISTEN: Final = {"model": "realtime"}
+_SPEAK: Final = {"model": "neural"}
+ENTRY: Final = SimulatorEntry(
+    accounts=one_account(_make_server),
+    usual={"stt": _LISTEN, "tts": _SPEAK},
+    providers=(SimulatedProvider("azure-ear", "stt", _LISTEN), SimulatedProvider("azure-voice", "tts", _SPEAK)),
+)

@@ -26,6 +26,14 @@ import numpy as np
 from aiohttp import WSMsgType, web
 
 from simulator.carrier.mulaw import RATE, decode, encode
+from simulator.vendors.entry import (
+    ServerSetting,
+    SimulatedProvider,
+    SimulatorEntry,
+    add_documents,
+    make_timing,
+    one_account,
+)
 from simulator.vendors.faults import Fault, FaultCut, FaultInjector, Role
 from simulator.vendors.known_speech import HeardWord
 from simulator.vendors.script import DeafEar, FaultyEar, Hearing
@@ -768,7 +776,7 @@ class SimulatedCartesia:
         """All addresses."""
         speech = CartesiaSpeech(self.state, self.speech_timing, self.voices)
         recognisers = CartesiaRecognisers(self.state, self.make_ear, self.recogniser_timing)
-        return [*speech.routes(), *recognisers.routes()]
+        return add_documents([*speech.routes(), *recognisers.routes()], cartesia_documents(self.state))
 
 
 def cartesia_documents(state: VendorState) -> list[web.RouteDef]:
@@ -791,3 +799,27 @@ def cartesia_documents(state: VendorState) -> list[web.RouteDef]:
 
 def _voice(voice_id: str) -> dict[str, Any]:
     return {"id": voice_id, "name": "Simulated voice", "language": "en", "is_public": True}
+
+
+def _make(state: VendorState, setting: ServerSetting) -> SimulatedCartesia:
+    timing = make_timing(
+        SpeechTiming,
+        first_audio_ms=setting.first_audio_ms,
+        chunk_ms=setting.chunk_ms,
+        max_contexts=setting.most_at_once,
+        voice=setting.voice,
+    )
+    return SimulatedCartesia(state, setting.make_ear, timing)
+
+
+_LISTEN: Final = {"model": "ink-2"}
+_SPEAK: Final = {"model": "sonic-3.5"}
+ENTRY: Final = SimulatorEntry(
+    accounts=one_account(_make),
+    usual={"stt": _LISTEN, "tts": _SPEAK},
+    providers=(
+        SimulatedProvider("ink", "stt", _LISTEN),
+        SimulatedProvider("ink-turns", "stt", {**_LISTEN, "turns": True}),
+        SimulatedProvider("sonic", "tts", _SPEAK),
+    ),
+)

@@ -40,6 +40,14 @@ from aiohttp import WSMsgType, web
 
 from simulator.carrier import mulaw
 from simulator.carrier.mulaw import RATE, decode
+from simulator.vendors.entry import (
+    ServerSetting,
+    SimulatedProvider,
+    SimulatorEntry,
+    add_documents,
+    make_timing,
+    one_account,
+)
 from simulator.vendors.faults import Fault, FaultCut, FaultInjector, Role
 from simulator.vendors.known_speech import HeardWord
 from simulator.vendors.script import DeafEar, FaultyEar, Hearing
@@ -733,13 +741,14 @@ class SimulatedDeepgram:
     speak_timing: SpeakTiming = field(default_factory=SpeakTiming)
     forced_ends: int = 0
 
-    def routes(self) -> list[web.RouteDef]:
+    def routes(self) -> list[web.AbstractRouteDef]:
         """All addresses."""
-        return [
+        sockets = [
             web.get("/v1/listen", self._nova),
             web.get("/v2/listen", self._flux),
             web.get("/v1/speak", self._aura),
         ]
+        return add_documents(sockets, deepgram_documents(self.state))
 
     async def _nova(self, request: web.Request) -> web.StreamResponse:
         socket = open_socket(request, self.state, "stt")
@@ -812,3 +821,22 @@ def deepgram_documents(state: VendorState) -> list[web.RouteDef]:
         return web.json_response({"projects": [_PROJECT]})
 
     return [web.get("/v1/projects", list_projects)]
+
+
+def _make(state: VendorState, setting: ServerSetting) -> SimulatedDeepgram:
+    final_s = None if setting.final_ms is None else setting.final_ms / 1_000
+    listen = make_timing(ListenTiming, result_s=final_s, segment_ms=setting.segment_ms)
+    return SimulatedDeepgram(state, setting.make_ear, listen, make_timing(SpeakTiming, voice=setting.voice))
+
+
+_NOVA: Final = {"model": "nova-3"}
+_AURA: Final = {"model": "aura-2-thalia-en"}
+ENTRY: Final = SimulatorEntry(
+    accounts=one_account(_make),
+    usual={"stt": _NOVA, "tts": _AURA},
+    providers=(
+        SimulatedProvider("nova", "stt", _NOVA),
+        SimulatedProvider("flux", "stt", {"model": "flux-general-en"}),
+        SimulatedProvider("aura", "tts", _AURA),
+    ),
+)

@@ -27,6 +27,14 @@ import numpy as np
 from aiohttp import WSMsgType, web
 
 from simulator.carrier.mulaw import RATE, decode, encode
+from simulator.vendors.entry import (
+    ServerSetting,
+    SimulatedProvider,
+    SimulatorEntry,
+    add_documents,
+    make_timing,
+    one_account,
+)
 from simulator.vendors.faults import Fault, FaultCut, FaultInjector, Role
 from simulator.vendors.known_speech import HeardWord
 from simulator.vendors.script import DeafEar, FaultyEar, Hearing
@@ -594,7 +602,8 @@ class SimulatedElevenLabs:
     def routes(self) -> list[web.AbstractRouteDef]:
         """All addresses."""
         speech = MultiContextSpeech(self.state, self.speech_timing, self.voices)
-        return [*speech.routes(), *ScribeRecogniser(self.state, self.make_ear, self.recogniser_timing).routes()]
+        recogniser = ScribeRecogniser(self.state, self.make_ear, self.recogniser_timing)
+        return add_documents([*speech.routes(), *recogniser.routes()], elevenlabs_documents(self.state))
 
 
 def elevenlabs_documents(state: VendorState) -> list[web.RouteDef]:
@@ -615,3 +624,22 @@ def elevenlabs_documents(state: VendorState) -> list[web.RouteDef]:
         return web.json_response(body)
 
     return [web.get("/v1/voices/{id}", get_voice), web.get("/v1/models", list_models)]
+
+
+def _make(state: VendorState, setting: ServerSetting) -> SimulatedElevenLabs:
+    timing = make_timing(
+        GenerationTiming,
+        first_audio_ms=setting.first_audio_ms,
+        max_generating=setting.most_at_once,
+        voice=setting.voice,
+    )
+    return SimulatedElevenLabs(state, setting.make_ear, timing)
+
+
+_LISTEN: Final = {"model": "scribe_v2_realtime"}
+_SPEAK: Final = {"model": "eleven_flash_v2_5"}
+ENTRY: Final = SimulatorEntry(
+    accounts=one_account(_make),
+    usual={"stt": _LISTEN, "tts": _SPEAK},
+    providers=(SimulatedProvider("scribe", "stt", _LISTEN), SimulatedProvider("eleven-flash", "tts", _SPEAK)),
+)

@@ -23,6 +23,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from simulator.vendors.chat_reply import ChatReply, greet
+from simulator.vendors.entry import ServerSetting, SimulatedProvider, SimulatorEntry, one_account
 from simulator.vendors.faults import FaultCut, FaultInjector
 from simulator.vendors.reply_sender import ReplySender, drop_request, is_dropped
 from simulator.vendors.server import VendorState, reset_connection
@@ -344,6 +345,11 @@ class GeminiVendor:
         """The vendor's paths."""
         return [web.post(_PATH, self._generate), web.options(_PATH, _allow)]
 
+    @property
+    def chat_bodies(self) -> list[dict[str, Any]]:
+        """The requests that were accepted, as requests of chat completions."""
+        return [to_chat_body(body) for body in self.bodies]
+
     async def _generate(self, request: web.Request) -> web.StreamResponse:
         faults = self.state.open("llm")
         if is_dropped(faults):
@@ -409,3 +415,16 @@ class GeminiVendor:
 async def _allow(request: web.Request) -> web.StreamResponse:
     """What browsers ask before a request, without a key."""
     return web.Response(status=204, headers={"Allow": "POST"})
+
+
+def _make(state: VendorState, setting: ServerSetting) -> GeminiVendor:
+    return GeminiVendor(state, setting.reply, setting.first_token_s, setting.token_s)
+
+
+_FLASH: Final = {"model": "gemini-3.5-flash-lite"}
+ENTRY: Final = SimulatorEntry(
+    accounts=one_account(_make),
+    usual={"llm": _FLASH},
+    providers=(SimulatedProvider("google", "llm", _FLASH),),
+    scheme="https",
+)

@@ -34,6 +34,14 @@ from grpc import aio
 
 from simulator.carrier.mulaw import RATE, decode, encode
 from simulator.vendors.certificate import NAMED_SERVER_FILE, ServerCertificate
+from simulator.vendors.entry import (
+    ServerSetting,
+    SimulatedProvider,
+    SimulatedServer,
+    SimulatorEntry,
+    make_timing,
+    one_account,
+)
 from simulator.vendors.faults import Fault, FaultCut, FaultInjector, Role
 from simulator.vendors.google_account import PROJECT, TokenCheck, make_key_file
 from simulator.vendors.known_speech import HeardWord
@@ -512,3 +520,42 @@ def google_documents(state: VendorState) -> list[web.RouteDef]:
         return web.json_response({"voices": [voice]})
 
     return [web.get("/v1/voices", list_voices)]
+
+
+def _make(state: VendorState, setting: ServerSetting) -> SimulatedGoogleSpeech:
+    final_s, first_s = (None if ms is None else ms / 1_000 for ms in (setting.final_ms, setting.first_audio_ms))
+    return SimulatedGoogleSpeech(
+        state,
+        setting.make_ear,
+        make_timing(StreamTiming, final_s=final_s),
+        make_timing(SynthesisTiming, first_audio_s=first_s, voice=setting.voice),
+    )
+
+
+@asynccontextmanager
+async def _run(
+    server: SimulatedServer, certificate: ServerCertificate | None, port: int, cancels: bool
+) -> AsyncIterator[str]:
+    """Runs it; on a port that is named with its documents, too. Clients of gRPC always use TLS."""
+    assert isinstance(server, SimulatedGoogleSpeech) and certificate is not None
+    if not port:
+        async with running_google_speech(server, certificate) as address:
+            yield address
+        return
+    async with running_google_address(server, certificate, port):
+        yield f"localhost:{port}"
+
+
+_VOICE: Final = {"model": "chirp3-hd", "voice_id": "Kore"}
+ENTRY: Final = SimulatorEntry(
+    accounts=one_account(_make),
+    usual={"stt": {"model": "telephony"}, "tts": _VOICE},
+    providers=(
+        SimulatedProvider("chirp", "stt", {"model": "chirp_3", "location": "us"}),
+        SimulatedProvider("kore", "tts", _VOICE),
+    ),
+    scheme="https",
+    host="localhost",
+    has_key_file=True,
+    run=_run,
+)

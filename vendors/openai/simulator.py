@@ -33,6 +33,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from simulator.vendors.chat_reply import ChatReply, ToolUse, greet
+from simulator.vendors.entry import ServerSetting, SimulatedAccount, SimulatedProvider, SimulatorEntry
 from simulator.vendors.faults import FaultCut, FaultInjector
 from simulator.vendors.openai_request import (
     Flavour,
@@ -282,6 +283,11 @@ class ChatVendor:
             paths.append("/openai/deployments/{deployment}/chat/completions")
         posts = [web.post(path, self._complete) for path in paths]
         return [*posts, *(web.options(path, self._allow) for path in paths)]
+
+    @property
+    def chat_bodies(self) -> list[dict[str, Any]]:
+        """The requests that were accepted."""
+        return self.bodies
 
     async def _allow(self, request: web.Request) -> web.StreamResponse:
         self._note(request)
@@ -629,3 +635,22 @@ class ResponseEvents:
         self._number += 1
         data = json.dumps({"type": kind, "sequence_number": self._number, **fields})
         return f"event: {kind}\ndata: {data}\n\n".encode()
+
+
+def _make_account(flavour: Flavour) -> SimulatedAccount:
+    """A server of chat completions, of OpenAI or of a vendor that speaks its protocol."""
+
+    def make(state: VendorState, setting: ServerSetting) -> ChatVendor:
+        return ChatVendor(flavour, state, setting.reply, first_token_s=setting.first_token_s, token_s=setting.token_s)
+
+    return SimulatedAccount(make, BASE_PATHS[flavour])
+
+
+ENTRY: Final = SimulatorEntry(
+    accounts={flavour: _make_account(flavour) for flavour in BASE_PATHS},
+    usual={"llm": {"model": "gpt-5.4-mini"}},
+    providers=tuple(
+        SimulatedProvider(flavour, "llm", {"model": "a-model", "dialect": flavour}, flavour) for flavour in BASE_PATHS
+    ),
+    scheme="https",
+)

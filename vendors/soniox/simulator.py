@@ -26,6 +26,7 @@ from typing import Any, Final
 from aiohttp import WSMessage, WSMsgType, web
 
 from simulator.carrier.mulaw import RATE, decode
+from simulator.vendors.entry import ServerSetting, SimulatedProvider, SimulatorEntry, make_timing, one_account
 from simulator.vendors.faults import Fault, FaultCut, FaultInjector
 from simulator.vendors.known_speech import HeardWord
 from simulator.vendors.listening_session import ListeningSession
@@ -566,3 +567,17 @@ def _describe_model(name: str) -> dict[str, Any]:
 
 def _key(request: web.Request) -> str:
     return request.headers.get("Authorization", "").removeprefix("Bearer ")
+
+
+def _make(state: VendorState, setting: ServerSetting) -> SimulatedSoniox:
+    timing = make_timing(VoiceTiming, first_audio_ms=setting.first_audio_ms, voice=setting.voice)
+    return SimulatedSoniox(state, setting.make_ear, voice_timing=timing)
+
+
+_LISTEN: Final = {"model": "stt-rt-v5"}
+_SPEAK: Final = {"model": "tts-rt-v2"}
+ENTRY: Final = SimulatorEntry(
+    accounts=one_account(_make),
+    usual={"stt": _LISTEN, "tts": _SPEAK},
+    providers=(SimulatedProvider("soniox", "stt", _LISTEN), SimulatedProvider("soniox-voice", "tts", _SPEAK)),
+)

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
+from simulator.vendors.entry import ServerSetting, SimulatedProvider, SimulatorEntry, one_account
 from simulator.vendors.faults import FaultInjector
 from simulator.vendors.known_speech import HeardWord
 from simulator.vendors.listening_session import ListeningSession
@@ -211,3 +212,13 @@ def _s(ms: float) -> float:
 
 def _refuse(refusal: Refusal) -> web.Response:
     return web.json_response(refusal.body("xai"), status=refusal.status)
+
+
+def _make(state: VendorState, setting: ServerSetting) -> SimulatedXai:
+    return SimulatedXai(state, setting.make_ear)
+
+
+_GROK: Final = {"model": "grok-voice-transcribe-2.0"}
+ENTRY: Final = SimulatorEntry(
+    accounts=one_account(_make), usual={"stt": _GROK}, providers=(SimulatedProvider("grok", "stt", _GROK),)
+)

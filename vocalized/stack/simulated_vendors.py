@@ -14,7 +14,7 @@ from simulator.vendors.certificate import AUTHORITY_FILE, make_certificate
 from simulator.vendors.google_account import make_key_file
 from vocalized.free_port import free_port
 from vocalized.stack.secret_file import write_secret
-from vocalized.vendors.configuration import ROLES, VendorsConfig
+from vocalized.vendors.configuration import ENTRIES, VendorsConfig
 
 # What OpenSSL and the programs' HTTP clients read their authorities from.
 TRUST_VARIABLE: Final = "SSL_CERT_FILE"
@@ -28,7 +28,7 @@ def prepare_vendors(state: Path) -> VendorsConfig:
     folder = state / _FOLDER
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     make_certificate(folder, valid=_VALID)
-    ports = {vendor: free_port() for vendor in ROLES}
+    ports = {vendor: free_port() for vendor in ENTRIES}
     config = VendorsConfig(
         key=f"simulated-{secrets.token_hex(16)}",
         key_file=make_key_file("simulated"),

@@ -15,26 +15,13 @@ from vocalized.stack.accounts import Accounts
 from vocalized.stack.agents import LiveAgent, agent_config, ensure_live_agent
 from vocalized.stack.api_client import ApiClient, ApiError
 from vocalized.stack.process import ServerFailed
-from vocalized.vendors.configuration import GOOGLE_SPEECH, VendorsConfig
+from vocalized.vendors.configuration import ENTRIES, VendorsConfig
 
-# By provider: its vendor, which is also the shipped provider whose prices it has, but for _PRICED_AS.
-PROVIDERS: Final = {
-    "simulated-deepgram": "deepgram",
-    "simulated-openai": "openai",
-    "simulated-anthropic": "anthropic",
-    "simulated-google": "google",
-    "simulated-cartesia": "cartesia",
-    "simulated-elevenlabs": "elevenlabs",
-    "simulated-assemblyai": "assemblyai",
-    "simulated-azure-speech": "azure-speech",
-    "simulated-soniox": "soniox",
-    "simulated-xai": "xai",
-    "simulated-google-speech": GOOGLE_SPEECH,
-}
-# The shipped provider `xai` is of its models.
-_PRICED_AS: Final = {"xai": "xai-speech"}
+_PREFIX: Final = "simulated-"
+# By provider: its vendor.
+PROVIDERS: Final = {f"{_PREFIX}{vendor}": vendor for vendor in ENTRIES}
 # By role: who is tried in which order; without vendors the local engines and the rules go on. A chain has seven at
-# most, so that the recognisers of xAI and Google are in service and not in it.
+# most, so that vendors are in service that are not in it.
 CHAINS: Final[Mapping[str, tuple[str, ...]]] = {
     "stt": (
         *("simulated-deepgram", "simulated-cartesia", "simulated-elevenlabs", "simulated-assemblyai"),
@@ -87,14 +74,13 @@ async def retire_vendors(url: str, accounts: Accounts) -> None:
 async def _put_into_service(api: ApiClient, config: VendorsConfig) -> None:
     """With the prices of the real vendors. The API tries each key before it is saved. Raises ApiError."""
     known = await _catalogue(api)
-    options = make_options(config)
-    for name, shipped in PROVIDERS.items():
+    for name, vendor in PROVIDERS.items():
         body = {
-            "api_key": config.entered_key(shipped),
-            "config": {"vendor": shipped, **options[shipped]},
+            "api_key": config.entered_key(vendor),
+            "config": {"vendor": vendor, **make_options(config, vendor)},
             "priority": 40,
             "is_enabled": True,
-            "cost_per_unit": sort_prices(known[_PRICED_AS.get(shipped, shipped)]["cost_per_unit"]),
+            "cost_per_unit": sort_prices(_find_shipped(known, vendor)["cost_per_unit"]),
         }
         if name in known:
             await api.request("PUT", f"{_PATH}/{name}", body)
@@ -112,46 +98,15 @@ async def _catalogue(api: ApiClient) -> dict[str, Any]:
     return {one["provider"]: one for one in (await api.request("GET", _PATH))["providers"]}
 
 
-def make_options(config: VendorsConfig) -> dict[str, dict[str, dict[str, str]]]:
-    """By vendor and role: model and address."""
-    deepgram, cartesia, elevenlabs, azure = (
-        f"wss://{config.host(name)}" for name in ("deepgram", "cartesia", "elevenlabs", "azure-speech")
-    )
-    google = f"https://{config.host(GOOGLE_SPEECH)}"
-    return {
-        GOOGLE_SPEECH: {
-            "stt": {"model": "telephony", "base_url": google},
-            "tts": {"model": "chirp3-hd", "voice_id": "Kore", "base_url": google},
-        },
-        "xai": {"stt": {"model": "grok-voice-transcribe-2.0", "base_url": f"wss://{config.host('xai')}"}},
-        "assemblyai": {
-            "stt": {"model": "universal-streaming-english", "base_url": f"wss://{config.host('assemblyai')}"},
-        },
-        "azure-speech": {
-            "stt": {"model": "realtime", "base_url": azure},
-            "tts": {"model": "neural", "base_url": azure},
-        },
-        "soniox": {
-            "stt": {"model": "stt-rt-v5", "base_url": f"wss://{config.host('soniox')}"},
-            "tts": {"model": "tts-rt-v2", "base_url": f"wss://{config.host('soniox')}"},
-        },
-        "deepgram": {
-            "stt": {"model": "nova-3", "base_url": deepgram},
-            "tts": {"model": "aura-2-thalia-en", "base_url": deepgram},
-        },
-        "openai": {"llm": {"model": "gpt-5.4-mini", "base_url": f"https://{config.host('openai')}/v1"}},
-        "anthropic": {
-            "llm": {"model": "claude-haiku-4-5", "base_url": f"https://{config.host('anthropic')}"},
-        },
-        "google": {
-            "llm": {"model": "gemini-3.5-flash-lite", "base_url": f"https://{config.host('google')}"},
-        },
-        "cartesia": {
-            "stt": {"model": "ink-2", "base_url": cartesia},
-            "tts": {"model": "sonic-3.5", "base_url": cartesia},
-        },
-        "elevenlabs": {
-            "stt": {"model": "scribe_v2_realtime", "base_url": elevenlabs},
-            "tts": {"model": "eleven_flash_v2_5", "base_url": elevenlabs},
-        },
-    }
+def _find_shipped(known: Mapping[str, Any], vendor: str) -> Mapping[str, Any]:
+    """The provider of a vendor that ships with the product, whose prices hold; that of the vendor's name if there are
+    several."""
+    of_vendor = [name for name, one in known.items() if one["config"].get("vendor", name) == vendor]
+    shipped: Mapping[str, Any] = known[min((n for n in of_vendor if n not in PROVIDERS), key=lambda n: n != vendor)]
+    return shipped
+
+
+def make_options(config: VendorsConfig, vendor: str) -> dict[str, dict[str, str]]:
+    """By role: the vendor's usual options and its address."""
+    base_url = config.base_url(vendor)
+    return {role: {**options, "base_url": base_url} for role, options in ENTRIES[vendor].usual.items()}

@@ -8,27 +8,13 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from simulator.vendors.faults import Role
+from simulator.vendors.entry import load_entries
 
-GOOGLE_SPEECH: Final = "google-speech"
-# The vendors, and what each is asked for.
-ROLES: Final[Mapping[str, tuple[Role, ...]]] = {
-    "deepgram": ("stt", "tts"),
-    "openai": ("llm",),
-    "anthropic": ("llm",),
-    "google": ("llm",),
-    "cartesia": ("stt", "tts"),
-    "elevenlabs": ("stt", "tts"),
-    "assemblyai": ("stt",),
-    "azure-speech": ("stt", "tts"),
-    "soniox": ("stt", "tts"),
-    "xai": ("stt",),
-    GOOGLE_SPEECH: ("stt", "tts"),
-}
+ENTRIES: Final = load_entries()
 
 
 class VendorsConfig(Struct, frozen=True):
-    """key: the only one that the vendors accept; Google's speech has a service account's key file in its place. folder:
+    """key: the only one that the vendors accept; key_file: in its place where they take a service account's. folder:
     of their certificate. operation: port of the HTTP interface for faults. ports: of each vendor, over TLS."""
 
     key: str
@@ -43,17 +29,21 @@ class VendorsConfig(Struct, frozen=True):
         return f"http://127.0.0.1:{self.operation}"
 
     def host(self, vendor: str) -> str:
-        """Host and port of a vendor. gRPC's TLS refuses an address in numbers."""
-        name = "localhost" if vendor == GOOGLE_SPEECH else "127.0.0.1"
-        return f"{name}:{self.ports[vendor]}"
+        """Host and port of a vendor."""
+        return f"{ENTRIES[vendor].host}:{self.ports[vendor]}"
+
+    def base_url(self, vendor: str) -> str:
+        """The address that a provider's options name."""
+        entry = ENTRIES[vendor]
+        return f"{entry.scheme}://{self.host(vendor)}{entry.account.path}"
 
     def key_of(self, vendor: str) -> str:
         """The only key that a vendor accepts, as it knows it."""
-        return self.key_file if vendor == GOOGLE_SPEECH else self.key
+        return self.key_file if ENTRIES[vendor].has_key_file else self.key
 
     def entered_key(self, vendor: str) -> str:
         """The same as it is given to the API: one word, of a file its base64."""
-        return b64encode(self.key_file.encode()).decode() if vendor == GOOGLE_SPEECH else self.key
+        return b64encode(self.key_file.encode()).decode() if ENTRIES[vendor].has_key_file else self.key
 
 
 def read_config(path: Path) -> VendorsConfig:

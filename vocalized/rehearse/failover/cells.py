@@ -1,10 +1,11 @@
 """The matrix: each role and vendor as first choice, each fault that it can have; and two and three faults at once."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from simulator.vendors.faults import Fault, FaultKind, Role
+from vocalized.rehearse.failover.vendors import list_providers
 
 # The four that meet a handshake. A recogniser's is at the start of the call, others' in each turn.
 REFUSALS: Final[tuple[FaultKind, ...]] = ("refuse", "unauthorized", "no_credit", "rate_limited")
@@ -31,7 +32,8 @@ class ChainPair:
         return (*self.stt, *self.llm, *self.tts)
 
 
-CHAINS: Final = {
+# Chains that the matrix has beside those of _own_chains; the first of a role counts.
+_CHOSEN: Final = {
     "nova": ChainPair(("nova", "ink"), ("openai", "groq"), ("sonic", "aura")),
     "ink": ChainPair(("ink", "nova"), ("groq", "openai"), ("aura", "sonic")),
     "flux": ChainPair(("flux", "ink-turns"), ("openrouter", "azure"), ("sonic", "aura")),
@@ -46,11 +48,25 @@ CHAINS: Final = {
     "claude": ChainPair(("nova", "ink"), ("anthropic", "google"), ("sonic", "aura")),
     "gemini": ChainPair(("ink", "nova"), ("google", "anthropic"), ("aura", "sonic")),
 }
-# Those whose recognisers fail in the matrix; the others have recognisers of these, and other models.
-_RECOGNISER_CHAINS: Final = (
-    *("nova", "ink", "flux", "ink-turns", "scribe", "universal", "grok"),
-    *("universal-3", "soniox", "chirp", "azure-speech"),
-)
+
+
+def _own_chains() -> Iterator[tuple[str, ChainPair]]:
+    """A chain for each recognizer and voice that is the first choice of no chosen chain, named after it."""
+    usual = _CHOSEN["nova"]
+    for role in ("stt", "tts"):
+        known = {pair.of(role)[0] for pair in _CHOSEN.values()}
+        for name in list_providers(role):
+            if name not in known:
+                yield name, replace(usual, **{role: (name, usual.of(role)[0])})
+
+
+CHAINS: Final = {**_CHOSEN, **dict(_own_chains())}
+
+
+def _first_chains(role: Role) -> list[str]:
+    """For each provider of a role the first chain whose first choice it is."""
+    found = {pair.of(role)[0]: name for name, pair in reversed(CHAINS.items())}
+    return [name for name in CHAINS if name in found.values()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +100,12 @@ class Cell:
 
 def single_faults() -> Iterator[Cell]:
     """Each role and each fault that makes sense for it."""
-    for chain in _RECOGNISER_CHAINS:
+    for chain in _first_chains("stt"):
         yield from (Cell(chain, (RoleFault("stt", Fault(kind), at_opening=True),)) for kind in REFUSALS)
         yield from (Cell(chain, (RoleFault("stt", fault),)) for fault in recogniser_faults())
     for chain in ("nova", "ink"):
         yield from (Cell(chain, (RoleFault("llm", fault),)) for fault in model_faults())
-    for chain in ("nova", "ink", "scribe", "soniox", "chirp", "azure-speech"):
+    for chain in _first_chains("tts"):
         yield from (Cell(chain, (RoleFault("tts", fault),)) for fault in voice_faults())
     for chain in ("claude", "gemini"):
         yield from (Cell(chain, (RoleFault("llm", fault),)) for fault in model_faults())
