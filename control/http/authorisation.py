@@ -1,24 +1,29 @@
-"""Authenticates and authorises a request. The session is looked up in the request's own transaction, so that a
-sign-out takes effect at once."""
+"""Authenticates and authorises a request, by a session's token or by an API key. Session and key are looked up in the
+request's own transaction, so that a sign-out or a revocation takes effect at once, in every process."""
 
-from collections.abc import Awaitable, Callable
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+import structlog
 from aiohttp import web
 
 from control.db.pool import Connection
-from control.http.access import Access, AccessKind
+from control.http.access import Access, AccessKind, WorkspaceRole
 from control.http.access_tokens import AccessTokens, Audience
 from control.http.context import AdminContext, CallingKey, Context, MemberContext, SessionContext, UserContext
 from control.http.deactivation import session_refused
-from control.http.key_authorisation import KeyClaim, ValidKey, authorise_key, find_key, is_key, read_key_claim
-from control.http.known_keys import KnownKeys
-from control.http.read_session import read_admin_session, read_is_deactivated, read_user_session
+from control.http.key_text import SCHEME, is_well_formed, limit_role
+from control.http.queries import KeyIdentity, read_admin_session, read_is_deactivated, read_key, read_user_session
 from control.http.route import Route
-from shared.errors import Forbidden, NotFound, Unauthorised
+from control.http.tokens import token_hash
+from shared.errors import Forbidden, NotFound, Problem, Unauthorised
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +31,22 @@ class TokenClaim:
     """The content of a token with a valid signature. Its session may have ended meanwhile."""
 
     session_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class KeyClaim:
+    """The API key that a request presented. hash: of a secret that is well formed; it may be unknown."""
+
+    hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ValidKey:
+    """A key that is valid now. role: what it acts with. unrecorded: as of CallingKey."""
+
+    identity: KeyIdentity
+    role: WorkspaceRole
+    unrecorded: bytes | None
 
 
 Claim = TokenClaim | KeyClaim
@@ -40,6 +61,38 @@ _REFUSALS: Final = {
 
 # Checks that a session of these people began, or was proved again, some minutes ago at most. Raises Forbidden.
 RequireRecent = Callable[[Connection, Audience, UUID, datetime], Awaitable[None]]
+
+
+# About 300 bytes each.
+MOST_KNOWN: Final = 8_192
+
+
+class KnownKeys:
+    """API keys that were valid in this process lately: ids by the hash of a secret. The key that was used longest ago
+    is dropped first.
+
+    Their requests are counted by key before they take a connection. Other keys are counted by address, because anybody
+    can make a text with a right checksum.
+    """
+
+    def __init__(self, most: int = MOST_KNOWN) -> None:
+        self._most = most
+        self._ids: OrderedDict[bytes, UUID] = OrderedDict()
+
+    def find(self, secret: bytes) -> UUID | None:
+        """The key's id; None: it was not valid lately."""
+        return self._ids.get(secret)
+
+    def add(self, secret: bytes, key_id: UUID) -> None:
+        """Of a key that was valid just now."""
+        self._ids[secret] = key_id
+        self._ids.move_to_end(secret)
+        if len(self._ids) > self._most:
+            self._ids.popitem(last=False)
+
+    def discard(self, secret: bytes) -> None:
+        """Of a key that was not valid just now."""
+        self._ids.pop(secret, None)
 
 
 class Authoriser:
@@ -201,3 +254,104 @@ async def _refusal(db: Connection, claim: TokenClaim) -> Unauthorised:
     if await read_is_deactivated(db, claim.session_id):
         return session_refused()
     return Unauthorised("This sign-in is over.", code="session_over")
+
+
+# --- API keys ---------------------------------------------------------------------------------------------------------
+
+
+def is_key(token: str) -> bool:
+    """Whether a bearer token claims to be an API key."""
+    return token.startswith(SCHEME)
+
+
+def read_key_claim(token: str) -> KeyClaim:
+    """Checks form and checksum, without the database. Raises Unauthorised (code key_invalid)."""
+    if not is_well_formed(token):
+        raise _key_invalid()
+    return KeyClaim(token_hash(token))
+
+
+async def find_key(claim: KeyClaim, workspace_id: UUID | None, context: Context) -> ValidKey:
+    """workspace_id: of the path. Raises Unauthorised for a secret that is not valid, whatever it is used for."""
+    key = await read_key(context.db, claim.hash, workspace_id)
+    if key is None:
+        raise _key_invalid()
+    with _log_refusal(key, context):
+        if key.has_expired:
+            raise Unauthorised("This API key has expired.", code="key_expired")
+        if key.role is None:
+            raise Unauthorised(
+                "The member who holds this API key has left the workspace; an admin can rotate it.",
+                code="key_without_holder",
+            )
+        return ValidKey(key, limit_role(key.role), claim.hash if key.is_use_due else None)
+
+
+def authorise_key(access: Access, valid: ValidKey, workspace_id: UUID | None, context: Context) -> UserContext:
+    """workspace_id: of the path. Raises Forbidden, NotFound."""
+    with _log_refusal(valid.identity, context):
+        return _key_context(access, valid, workspace_id, context)
+
+
+@contextmanager
+def _log_refusal(key: KeyIdentity, context: Context) -> Iterator[None]:
+    """Of a key that exists, because whoever found a key tries what it may."""
+    try:
+        yield
+    except Problem as refusal:
+        log.warning(
+            "api_key.refused", api_key_id=str(key.key_id), code=refusal.code, request_id=context.origin.request_id
+        )
+        raise
+
+
+def _key_context(access: Access, valid: ValidKey, workspace_id: UUID | None, context: Context) -> UserContext:
+    key, role = valid.identity, valid.role
+    calling = CallingKey(key.key_id, key.workspace_id, role, valid.unrecorded)
+    if access.kind is AccessKind.USER:
+        _require_scope(access, key)
+        return _user_context(key, calling, context)
+    if workspace_id != key.workspace_id:
+        raise NotFound("There is no such workspace.", code="workspace_not_found")
+    _require_scope(access, key)
+    if not access.allows(role):
+        raise Forbidden(f"This needs the role {access.needed}; the key's holder is {role}.", code="role")
+    return MemberContext(
+        db=context.db,
+        services=context.services,
+        origin=context.origin,
+        now=context.now,
+        user_id=key.holder_id,
+        email=key.email,
+        name=key.name,
+        is_verified=key.is_verified,
+        key=calling,
+        workspace_id=key.workspace_id,
+        role=role,
+        workspace_status=key.workspace_status,
+    )
+
+
+def _user_context(key: KeyIdentity, calling: CallingKey, context: Context) -> UserContext:
+    return UserContext(
+        db=context.db,
+        services=context.services,
+        origin=context.origin,
+        now=context.now,
+        user_id=key.holder_id,
+        email=key.email,
+        name=key.name,
+        is_verified=key.is_verified,
+        key=calling,
+    )
+
+
+def _require_scope(access: Access, key: KeyIdentity) -> None:
+    if access.scope is None:
+        raise Forbidden("API keys are not accepted here; a member has to sign in.", code="key_not_accepted")
+    if access.scope not in key.scopes:
+        raise Forbidden(f"This needs the scope {access.scope}, which the API key does not have.", code="scope")
+
+
+def _key_invalid() -> Unauthorised:
+    return Unauthorised("This API key is not valid.", code="key_invalid")

@@ -18,14 +18,13 @@ from control.db.pool import Connection, Pool
 from control.db.transaction import in_transaction
 from control.http.access import AccessKind
 from control.http.after_commit import AfterCommit, CheckedChange, IdempotentAfterCommit
-from control.http.authorisation import Authoriser, Claim
+from control.http.authorisation import Authoriser, Claim, KeyClaim
 from control.http.concurrency_limit import ConcurrencyLimit, SenderConcurrencyLimit
 from control.http.context import AdminContext, Context, MemberContext, UserContext
 from control.http.file_response import FileResponse, make_file_response
 from control.http.hashing_limit import HashingLimit
 from control.http.inputs import read_model, read_path_value, read_query
 from control.http.json_or_pdf import JsonOrPdf, wants_pdf
-from control.http.key_authorisation import KeyClaim
 from control.http.metrics import HttpMetrics
 from control.http.pagination import Query
 from control.http.rate_limits import RateLimiter

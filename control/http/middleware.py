@@ -1,9 +1,11 @@
 """The middleware around every route: request id, origin, errors as JSON, headers, metrics and one log line."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from time import perf_counter
+from typing import Final
 
 import msgspec
 import structlog
@@ -20,15 +22,53 @@ from control.http.metrics import UNMATCHED, HttpMetrics
 from control.http.origin import OriginReader
 from control.http.rate_limits import QUOTA
 from control.http.request import KEY_ID, ORIGIN, PRINCIPAL
-from control.http.request_ids import RequestIds, make_request_ids
 from control.validation import element_path
 from shared.errors import ErrorDetail, Problem, TooManyRequests, Unavailable
+from shared.ids import new_id
 from shared.logs import error_fields
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 RETRY_AFTER_S = 1
 
 log = structlog.get_logger()
+
+
+# --- The two ids of a request -----------------------------------------------------------------------------------------
+
+HEADER: Final = "X-Request-Id"
+OWN_HEADER: Final = "Vocalized-Request-Id"
+# UUIDs, hexadecimal, base64, and AWS's trace ids; no white space, quotes, brackets or @, so that it needs no escapes in
+# logs and cannot be an e-mail address.
+_SAFE: Final = re.compile(r"[A-Za-z0-9._:+/=-]{1,128}")
+
+
+@dataclass(frozen=True, slots=True)
+class RequestIds:
+    """Our own id of a request, which logs and the audit log use, and the caller's. The caller's id never replaces ours,
+    because it may repeat; in logs it has a field of its own.
+
+    own: UUIDv7. caller: as sent in X-Request-Id; None without one, or for one that is too long or not safe."""
+
+    own: str
+    caller: str | None
+
+    def headers(self) -> dict[str, str]:
+        """The caller's id comes back under its own name; without one that name holds ours."""
+        return {HEADER: self.caller or self.own, OWN_HEADER: self.own}
+
+    def log_fields(self) -> dict[str, str]:
+        """For the line of a request."""
+        fields = {"request_id": self.own}
+        return fields if self.caller is None else fields | {"client_request_id": self.caller}
+
+
+def make_request_ids(request: web.Request) -> RequestIds:
+    """A new id of ours, and the caller's."""
+    sent = request.headers.get(HEADER, "")
+    return RequestIds(new_id(), sent if _SAFE.fullmatch(sent) else None)
+
+
+# --- The middleware ---------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)

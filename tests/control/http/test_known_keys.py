@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from control.http.known_keys import KnownKeys
+from control.http.authorisation import KnownKeys
 
 KEY = UUID(int=1)
 

@@ -6,9 +6,9 @@ from uuid import UUID
 from control.api.reference import REFERENCE
 from control.app import ROUTES
 from control.http.access import WorkspaceRole
-from control.http.key_authorisation import ValidKey
+from control.http.authorisation import ValidKey
 from control.http.openapi import make_document, operation_id
-from control.http.read_api_key import KeyIdentity
+from control.http.queries import KeyIdentity
 from control.http.route import Route
 from control.mcp.declarations import TOOLS
 from control.mcp.tools import ApiTool, make_tools
