@@ -127,7 +127,6 @@ def make_services(
     payments = Payments(outside.billing_sink, billing_mail)
     do_not_call = DoNotCallList(NumberPseudonyms(sealer).list_all)
     campaigns = Campaigns(workspaces, lookup, platform)
-    outbound = OutboundCalls(workspaces, lookup, platform, do_not_call)
     return Services(
         # Outside
         outside.carriers,
@@ -167,8 +166,8 @@ def make_services(
         BusinessAddresses(workspaces),
         RegulatoryBundles(workspaces),
         CallAdmission(lookup, policies.calls, sealer),
-        outbound,
-        CallPlacement(outbound),
+        OutboundCalls(workspaces, lookup, platform, do_not_call),
+        CallPlacement(lookup, platform, do_not_call),
         CallRecords(),
         CallAnalyser(policies.analysis, guard),
         BlockedCallers(),

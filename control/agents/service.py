@@ -76,7 +76,7 @@ class Agents:
         self._documents = documents
         self._numbers = numbers
         self._policy = policy
-        self.drafts = AgentDrafts(self)
+        self.drafts = AgentDrafts(self, workspaces)
 
     async def list_page(
         self, db: Connection, workspace_id: UUID, *, status: str | None, search: str | None, page: PageRequest
@@ -97,7 +97,7 @@ class Agents:
         """Inserts an agent at version 1, with the status `draft`; its config is merged into the template's. Raises
         Conflict (codes agent_limit, name_taken, number_taken, number_inactive, workspace_suspended), Forbidden (code
         lookup_not_allowed) and Invalid, which names the field."""
-        await self.require_open(db, workspace_id)
+        await self._workspaces.require_not_suspended(db, workspace_id)
         # Checked before the tier's limit, so that nobody changes the tier only to learn that the config is invalid.
         content = await self.make_content(db, workspace_id, await _make_base(db, new.template_id), _first_edit(new))
         await require_lookup_right(db, workspace_id, actor, content.config, {})
@@ -121,7 +121,7 @@ class Agents:
         Raises NotFound, Invalid, Forbidden (code lookup_not_allowed), and Conflict (codes version_mismatch,
         name_taken, cannot_answer, number_…, workspace_suspended).
         """
-        await self.require_open(db, workspace_id)
+        await self._workspaces.require_not_suspended(db, workspace_id)
         before = await lock_agent(db, workspace_id, agent_id, edit.expected_version)
         content = await self.make_content(db, workspace_id, before.content, edit, in_force=before.content)
         await require_lookup_right(db, workspace_id, actor, content.config, before.content.config)
@@ -157,7 +157,7 @@ class Agents:
     ) -> VoiceAgent:
         """Makes an old version's content the newest version; nothing if it is the current content. The content must be
         valid today. Raises as `update`."""
-        await self.require_open(db, workspace_id)
+        await self._workspaces.require_not_suspended(db, workspace_id)
         before = await lock_agent(db, workspace_id, agent_id, expected_version)
         old = await self.get_version(db, workspace_id, agent_id, version)
         content = await self.make_content(db, workspace_id, old.content, AgentEdit(), in_force=before.content)
@@ -205,10 +205,6 @@ class Agents:
         await report_agent(db, "agent.deleted", agent, now)
         before = {"name": agent.content.name, "status": agent.status}
         await record_change(db, actor, Change("agent.delete", "agent", str(agent_id), workspace_id, before=before))
-
-    async def require_open(self, db: Connection, workspace_id: UUID) -> None:
-        """Raises Conflict (code workspace_suspended) for a suspended workspace."""
-        await self._workspaces.require_not_suspended(db, workspace_id)
 
     async def _lock_limit(self, db: Connection, workspace_id: UUID) -> int:
         """Locks the tier and the workspace's agents until the transaction ends; returns how many agents there may be.
@@ -333,8 +329,8 @@ class AgentDrafts:
 
     Every method works within the request's transaction and the scope of the agent's workspace."""
 
-    def __init__(self, agents: Agents) -> None:
-        self._agents = agents
+    def __init__(self, agents: Agents, workspaces: Workspaces) -> None:
+        self._agents, self._workspaces = agents, workspaces
 
     async def get(self, db: Connection, workspace_id: UUID, agent_id: UUID) -> tuple[VersionDraft, VoiceAgent]:
         """The draft and its agent. Raises NotFound."""
@@ -353,7 +349,7 @@ class AgentDrafts:
     ) -> tuple[VersionDraft, VoiceAgent]:
         """Merges an edit into the draft. Without a draft, a new one is made from the current version. Raises NotFound,
         Invalid, Forbidden (code lookup_not_allowed), Conflict (version_mismatch, workspace_suspended)."""
-        await self._agents.require_open(db, workspace_id)
+        await self._workspaces.require_not_suspended(db, workspace_id)
         agent = await lock_agent(db, workspace_id, agent_id)
         found = await queries.select_draft(db, workspace_id, agent_id)
         _require_revision(found, expected_revision)
@@ -397,7 +393,7 @@ class AgentDrafts:
         stay able to answer. expected_version: the version that it replaces; None: the one that it was begun from.
         Raises NotFound, Invalid, Forbidden (code lookup_not_allowed), Conflict (version_mismatch, name_taken,
         cannot_answer, workspace_suspended)."""
-        await self._agents.require_open(db, workspace_id)
+        await self._workspaces.require_not_suspended(db, workspace_id)
         agent = await lock_agent(db, workspace_id, agent_id)
         draft = await _require_draft(db, agent)
         _require_revision(draft, expected_revision)

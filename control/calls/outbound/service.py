@@ -211,33 +211,6 @@ class OutboundCalls:
             raise fault
         return number
 
-    async def make_terms(self, db: Connection, call: records_queries.StoredCall, now: datetime) -> DialTerms:
-        """Returns how a queued call is dialled.
-
-        Raises:
-            NotDialable: The call may no longer be dialled; minutes may have passed since it was requested.
-        """
-        limits, queued = await load_limits(db, self._platform), call.state
-        if await self._do_not_call.is_listed(db, queued.workspace_id, call.called):
-            raise NotDialable(LISTED)
-        agent = await self._agents.find_by_agent(db, queued.workspace_id, call.agent_id, call.agent_version)
-        if call.agent_id is not None:  # one without an agent speaks a code
-            _require_dialable(agent, is_test=queued.is_test)
-        usage = await queries.count_usage(db, queued.workspace_id, call.called, now)
-        plan = _make_plan(agent, call.to_planned(now))
-        bounds = [_longest_of(plan), MINUTE_S * limits["outbound_minutes_per_day"] - usage.seconds]
-        if queued.is_test:
-            bounds.append(MINUTE_S * limits["test_call_minutes"] if call.agent_id is not None else MINUTE_S)
-        record = plan is not None and plan.recording and plan.consent is None
-        leaves_message = plan is not None and bool(plan.voicemail_message)
-        return DialTerms(limits["outbound_ring_s"], max(MINUTE_S, min(bounds)), record, leaves_message)
-
-    async def is_paused(self, db: Connection) -> bool:
-        """Returns whether all workspaces together have called as much as the staff allow. Then no call is dialled, and
-        running calls go on."""
-        used = await queries.select_platform_calls(db)
-        return bool(find_platform_limit(used, await load_limits(db, self._platform)))
-
     async def _require_capacity(
         self, db: Connection, request: CallRequest, number: str, agent: AnsweringAgent, now: datetime
     ) -> None:
@@ -273,27 +246,6 @@ def _new_call(
         variables=request.variables,
         metadata=request.metadata,
     )
-
-
-def _require_dialable(agent: AnsweringAgent | None, *, is_test: bool) -> None:
-    """Raises NotDialable if the callee would pick up and hear a refusal, or if the agent was paused."""
-    if agent is None or not (agent.is_live or is_test):
-        raise NotDialable("agent_not_live")
-    if not agent.may_run:
-        raise NotDialable("suspended")
-
-
-def _make_plan(agent: AnsweringAgent | None, call: PlannedCall) -> CallPlan | None:
-    """Makes the plan; None if the agent cannot answer."""
-    try:
-        return agent.make_plan(call) if agent is not None else None
-    except PlanError:
-        return None
-
-
-def _longest_of(plan: CallPlan | None) -> int:
-    most = plan.limits.max_duration_s if plan is not None else 0
-    return min(most + GOODBYE_S + TRANSFER_S, LONGEST_S) if most else LONGEST_S
 
 
 def _require_able(agent: AnsweringAgent, request: CallRequest) -> None:
@@ -389,10 +341,10 @@ class WaitingCall:
 
 
 class CallPlacement:
-    """Each step is a transaction of its own, in platform scope."""
+    """The steps of dialling a call that `OutboundCalls.place` has stored: each is a transaction in platform scope."""
 
-    def __init__(self, outbound: OutboundCalls) -> None:
-        self._outbound = outbound
+    def __init__(self, agents: AgentLookup, platform: Platform, do_not_call: DoNotCallList) -> None:
+        self._agents, self._platform, self._do_not_call = agents, platform, do_not_call
 
     async def find_waiting(self, db: Connection, call_id: UUID, now: datetime) -> WaitingCall | None:
         """Returns the call, if it is queued."""
@@ -430,7 +382,7 @@ class CallPlacement:
         if now - queued.created_at > STALE:
             await _close(db, queued, "too_late", now)
             return None
-        if await self._outbound.is_paused(db):
+        if await self._is_paused(db):
             await _close(db, queued, "platform_limit", now)
             return None
         if not queued.is_test and not await has_budget(db, queued.workspace_id, now):
@@ -465,12 +417,34 @@ class CallPlacement:
         return await campaigns_service.find_rules(db, queued.workspace_id, queued.id)
 
     async def _make_terms(self, db: Connection, call: records_queries.StoredCall, now: datetime) -> DialTerms:
-        """Raises NotDialable."""
-        terms = await self._outbound.make_terms(db, call, now)
-        obstacle = await campaigns_service.find_obstacle(db, call.state.workspace_id, call.state.id, now)
+        """Returns how a queued call is dialled.
+
+        Raises:
+            NotDialable: The call may no longer be dialled; minutes may have passed since it was requested.
+        """
+        limits, queued = await load_limits(db, self._platform), call.state
+        if await self._do_not_call.is_listed(db, queued.workspace_id, call.called):
+            raise NotDialable(LISTED)
+        agent = await self._agents.find_by_agent(db, queued.workspace_id, call.agent_id, call.agent_version)
+        if call.agent_id is not None:  # one without an agent speaks a code
+            _require_dialable(agent, is_test=queued.is_test)
+        usage = await queries.count_usage(db, queued.workspace_id, call.called, now)
+        plan = _make_plan(agent, call.to_planned(now))
+        bounds = [_longest_of(plan), MINUTE_S * limits["outbound_minutes_per_day"] - usage.seconds]
+        if queued.is_test:
+            bounds.append(MINUTE_S * limits["test_call_minutes"] if call.agent_id is not None else MINUTE_S)
+        obstacle = await campaigns_service.find_obstacle(db, queued.workspace_id, queued.id, now)
         if obstacle is not None:
             raise NotDialable(obstacle)
-        return terms
+        record = plan is not None and plan.recording and plan.consent is None
+        leaves_message = plan is not None and bool(plan.voicemail_message)
+        return DialTerms(limits["outbound_ring_s"], max(MINUTE_S, min(bounds)), record, leaves_message)
+
+    async def _is_paused(self, db: Connection) -> bool:
+        """Returns whether all workspaces together have called as much as the staff allow. Then no call is dialled, and
+        running calls go on."""
+        used = await queries.select_platform_calls(db)
+        return bool(find_platform_limit(used, await load_limits(db, self._platform)))
 
     async def confirm(self, db: Connection, call_id: UUID, placed: PlacedCall, now: datetime) -> bool:
         """Stores the carrier's ids of the dialled call.
@@ -509,6 +483,27 @@ class CallPlacement:
         call = await records_queries.lock_one(db, call_id)
         if call is not None and call.state.carrier_call_id is None:
             await _close(db, call.state, detail, now)
+
+
+def _require_dialable(agent: AnsweringAgent | None, *, is_test: bool) -> None:
+    """Raises NotDialable if the callee would pick up and hear a refusal, or if the agent was paused."""
+    if agent is None or not (agent.is_live or is_test):
+        raise NotDialable("agent_not_live")
+    if not agent.may_run:
+        raise NotDialable("suspended")
+
+
+def _make_plan(agent: AnsweringAgent | None, call: PlannedCall) -> CallPlan | None:
+    """Makes the plan; None if the agent cannot answer."""
+    try:
+        return agent.make_plan(call) if agent is not None else None
+    except PlanError:
+        return None
+
+
+def _longest_of(plan: CallPlan | None) -> int:
+    most = plan.limits.max_duration_s if plan is not None else 0
+    return min(most + GOODBYE_S + TRANSFER_S, LONGEST_S) if most else LONGEST_S
 
 
 def is_queued(state: CallState) -> bool:
