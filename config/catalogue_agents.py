@@ -2,12 +2,14 @@
 
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from config.catalogue import DATA
 
+# The folders of vendors, each of which has `providers.json` as far as the product ships with providers of it.
+VENDORS: Final = Path(__file__).resolve().parents[1] / "vendors"
 Kind = Literal["stt", "llm", "tts"]
 
 
@@ -63,12 +65,15 @@ class ShippedTemplate(_Shipped):
     default_config: dict[str, Any]
 
 
-def read_providers(folder: Path = DATA) -> list[ShippedProvider]:
-    """The catalogue as it is written. Raises OSError, pydantic.ValidationError."""
-    return TypeAdapter(list[ShippedProvider]).validate_json((folder / "providers.json").read_bytes())
+def read_providers(folder: Path = VENDORS) -> list[ShippedProvider]:
+    """The catalogue as the vendors' folders have it, in the order of priorities. Raises OSError,
+    pydantic.ValidationError."""
+    read = TypeAdapter(list[ShippedProvider]).validate_json
+    found = [provider for file in folder.glob("*/providers.json") for provider in read(file.read_bytes())]
+    return sorted(found, key=lambda provider: (provider.priority, provider.provider))
 
 
-def shipped_providers(folder: Path = DATA) -> tuple[dict[str, Any], ...]:
+def shipped_providers(folder: Path = VENDORS) -> tuple[dict[str, Any], ...]:
     """The catalogue, each provider by column names; its config names its vendor. Raises as `read_providers`."""
     return tuple(_columns(provider) for provider in read_providers(folder))
 

@@ -33,7 +33,7 @@ def shipped_prices(folder: Path = DATA) -> tuple[dict[str, Any], ...]:
     """All of them: provider, role, model, unit, price each. Raises as `shipped_providers`."""
     carriers = TypeAdapter(list[ShippedCarrier]).validate_json((folder / "carriers.json").read_bytes())
     lines = [_price(one.carrier, "telephony", "*", "minute", one.price_per_minute) for one in carriers]
-    for provider in shipped_providers(folder):
+    for provider in shipped_providers():
         for role, models in provider["cost_per_unit"].items():
             for model, price in models.items():
                 units = _unit_prices(Price.model_validate(price))

@@ -14,28 +14,14 @@ from control.voice.routing.rules import KINDS, RULES, Kind
 from media.command import VENDORS as ADAPTERS
 from media.providers.factory import ProviderFactory
 from shared.plan import decode_plan
-from vendors.registry import VENDORS
+from simulator.vendors.entry import load_entries
+from vendors.registry import VENDORS, find_check, find_option_faults
 
 MADE = {vendor.name: vendor for vendor in ADAPTERS}
 ENABLED = [provider for provider in shipped_providers() if provider["is_enabled"]]
 KEYED = [(name, kind) for name, facts in VENDORS.items() if facts.takes_key for kind in facts.kinds]
-# A model of each kind, where the vendor does not take any name.
-MODELS = {
-    ("assemblyai", "stt"): "universal-3-6-pro",
-    ("azure-speech", "stt"): "realtime",
-    ("azure-speech", "tts"): "neural",
-    ("cartesia", "stt"): "ink-2",
-    ("cartesia", "tts"): "sonic-3.5",
-    ("deepgram", "stt"): "nova-3",
-    ("deepgram", "tts"): "aura-2-thalia-en",
-    ("elevenlabs", "stt"): "scribe_v2_realtime",
-    ("elevenlabs", "tts"): "eleven_flash_v2_5",
-    ("soniox", "stt"): "stt-rt-v5",
-    ("soniox", "tts"): "tts-rt-v2",
-    ("google-speech", "stt"): "telephony",
-    ("google-speech", "tts"): "chirp3-hd",
-    ("xai", "stt"): "grok-voice-transcribe-2.0",
-}
+# A model of each kind.
+MODELS = {(name, kind): one["model"] for name, entry in load_entries().items() for kind, one in entry.usual.items()}
 
 
 def option_names(vendor: str, kind: Kind) -> set[str]:
@@ -59,6 +45,24 @@ def test_control_lists_the_vendors_that_media_has() -> None:
     listed = {name: set(facts.kinds) for name, facts in VENDORS.items()}
     assert listed == {name: {kind for kind in KINDS if getattr(vendor, kind)} for name, vendor in MADE.items()}
     assert RULES in VENDORS
+
+
+def test_each_vendor_with_a_key_has_a_check_and_a_simulator_of_its_kinds() -> None:
+    entries = load_entries()
+    for name, facts in VENDORS.items():
+        if not facts.takes_key:
+            assert find_check(name) is None
+            continue
+        check = find_check(name)
+        assert check is not None
+        assert set(entries[name].usual) == set(facts.kinds)
+        assert check.document or check.completions or set(check.questions) == set(facts.kinds)
+
+
+def test_each_provider_of_rehearsals_has_options_of_its_adapter() -> None:
+    for vendor, entry in load_entries().items():
+        for provider in entry.providers:
+            assert find_option_faults(vendor, provider.role, provider.options) == []
 
 
 def test_customers_give_addresses_where_media_connects_through_the_guard() -> None:
@@ -92,7 +96,7 @@ async def test_media_makes_each_provider_that_ships_enabled(provider: dict[str, 
 
 @pytest.mark.parametrize(("vendor", "kind"), KEYED)
 async def test_media_makes_each_instance_that_set_key_makes(vendor: str, kind: Kind) -> None:
-    model = MODELS.get((vendor, kind), "m")
+    model = MODELS[vendor, kind]
     made = make_instance(KeyChange("my-own", "sk-1", vendor=vendor, base_url="http://127.0.0.1:8000/v1", model=model))
     assert kind in made.kinds
     for one in KINDS:

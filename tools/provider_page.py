@@ -2,7 +2,7 @@
 
     python -m tools.provider_page
 
-What is declared is in `vendors/*/facts.py`, prices are in `config/data/providers.json`, services that are reached by
+What is declared is in `vendors/*/facts.py`, prices in `vendors/*/providers.json`, services that are reached by
 pipecat in `shared/pipecat_services.json`.
 """
 
@@ -12,6 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+
+import msgspec
 
 from config.catalogue_agents import Kind, Price, ShippedProvider, read_providers
 from shared.pipecat_services import read_catalogue
@@ -23,7 +25,7 @@ _NAMES: Final[Mapping[Kind, str]] = {"stt": "recognition", "llm": "models", "tts
 _HEAD: Final = """# Providers: what each can do
 
 Written by `python -m tools.provider_page` from what the code declares: `services` in the `facts.py` of each folder in
-`vendors/`, prices in `config/data/providers.json`. A test holds this page against both. What a vendor is
+`vendors/`, and prices in its `providers.json`. A test holds this page against both. What a vendor is
 asked, and how, is in `docs/vendors/`; how a provider is set up in [control.md](control.md).
 
 Those of the first three tables are native: media speaks the vendor's protocol itself, over connections that it keeps,
@@ -52,6 +54,12 @@ _MODELS: Final = """
 
 All stream their replies. *Cached tokens*: those of the prompt that the vendor had cached are counted, and priced,
 apart. Vendor `openai` reaches any server of chat completions: OpenAI, Azure, Groq, OpenRouter, xAI, one's own.
+"""
+_OPTIONS: Final = """
+## Options
+
+All options that the vendor's adapter takes; the staff set any, and agents those in bold. What needs more words is in
+[media-server.md](media-server.md#the-plan).
 """
 _PRICES: Final = """
 ## Prices
@@ -100,6 +108,8 @@ def make_page() -> str:
             ("vendor", "API", "tools", "cached tokens", "limits"),
             (_model_row(one) for one in list_services("llm")),
         ),
+        _OPTIONS,
+        *_table(("vendor", "kind", "options"), _option_rows()),
         _PRICES,
         *_table(("provider", "kind", "prices", "of", "read at"), _price_rows(shipped)),
         _PIPECAT.format(version=read_catalogue().version),
@@ -184,6 +194,15 @@ def _keyterms(facts: RecogniserFacts, option: KeytermOption | None) -> str:
 def _overlap(first: str, second: str) -> bool:
     """Whether names can begin with both."""
     return first.startswith(second) or second.startswith(first)
+
+
+def _option_rows() -> Iterator[Sequence[str]]:
+    for vendor, declared in sorted(VENDORS.items()):
+        for kind, schema in declared.schemas.items():
+            names = [field.encode_name for field in msgspec.structs.fields(schema)]
+            chosen = declared.options.get(kind, ())
+            told = ", ".join(f"**`{name}`**" if name in chosen else f"`{name}`" for name in names)
+            yield vendor, _NAMES[kind], told or "none"
 
 
 def _price_rows(shipped: Sequence[ShippedProvider]) -> Iterator[Sequence[str]]:

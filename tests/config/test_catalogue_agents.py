@@ -93,7 +93,8 @@ def test_error_in_the_data_names_the_field(tmp_path: Path) -> None:
     (tmp_path / "templates" / "a.json").write_text(json.dumps(broken))
     with pytest.raises(ValidationError, match="industry"):
         shipped_templates(tmp_path)
-    (tmp_path / "providers.json").write_text(json.dumps([{"provider": "x", "kinds": ["vad"]}]))
+    (tmp_path / "x").mkdir()
+    (tmp_path / "x" / "providers.json").write_text(json.dumps([{"provider": "x", "kinds": ["vad"]}]))
     with pytest.raises(ValidationError, match="kinds"):
         shipped_providers(tmp_path)
 
