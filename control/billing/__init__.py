@@ -21,7 +21,14 @@ a period is over, the job `billing.close_period` (`invoices.tasks`) calls `invoi
 statement (`periods.service.load_statement`, `periods.rules.compute_statement`), drafts the invoice
 (`invoices.rules.draft_invoice`), and stores it with the ledger's rows of fees, numbers, included minutes and credits.
 
-To charge for something new, add its kind to `RESOURCE_TYPES` in `periods.rules`, its lines to `compute_statement`, and
-its name on invoices to `invoices.rules.describe_line`. If its amount grows by the day, `accruals.rules` spreads it over
-the days. A migration extends the checks of `usage_records.resource_type` and `accruals.resource_type`.
+To charge for something new by the day (the rent of numbers is the example):
+
+1. Add its kind to `StatementKind` and `CHARGE_KINDS` in `periods.rules`, and a function that makes its `DailyCharge`s.
+2. Have `periods.service.load_daily_charges` return them, with a query in `periods.queries`. A price can be a setting of
+   the platform (`control/platform/rules.py`) or a field of tiers.
+3. Name its line in `invoices.rules.describe_line`; mypy reports a kind without a name.
+4. In a migration, extend the checks of `accruals.resource_type`, `usage_records.resource_type`, `invoice_lines.kind`.
+
+Accruals, the ledger's rows of a closed period, invoices, figures and analytics follow. What is charged per call is a
+row of the ledger instead (`ledger.service`).
 """

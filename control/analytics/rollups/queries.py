@@ -122,17 +122,21 @@ batch AS MATERIALIZED (
 )
 """
 
-# Rows that closed a period which has accruals: these hold the same amounts by day. `u` is a row of the ledger.
-_CLOSED: Final = """
-    u.resource_type IN ('subscription', 'included_minutes', 'trial', 'phone_number') AND EXISTS (
-        SELECT FROM billing_periods p WHERE p.workspace_id = u.workspace_id AND p.period_start <= u.at
-        AND p.period_end > u.at AND p.accrued_until IS NOT NULL)
+# A row of the ledger, `u`, that the closing of a period added for a line of its invoice, except for credits. Accruals
+# hold the same amounts by day.
+_OF_LINE: Final = "u.details ? 'line' AND u.resource_type <> 'credit'"
+_PERIOD: Final = """
+    SELECT FROM billing_periods p WHERE p.workspace_id = u.workspace_id AND p.period_start <= u.at
+    AND p.period_end > u.at
 """
+_CLOSING: Final = f"{_OF_LINE} AND EXISTS ({_PERIOD})"
+# Periods that were closed before there were accruals have none: their rows count.
+CLOSED: Final = f"{_OF_LINE} AND EXISTS ({_PERIOD} AND p.accrued_until IS NOT NULL)"
 # The money of a day: the rows of `ledger` and the accruals. Prices are in the workspace's currency; revenue is in the
 # platform's ($3), by the rate that held when the day began. Credits pay for revenue and are no part of it.
 _MONEY: Final = f"""
 charged AS (
-    SELECT workspace_id, day, resource_type, price, cost FROM ledger u WHERE NOT ({_CLOSED})
+    SELECT workspace_id, day, resource_type, price, cost FROM ledger u WHERE NOT ({CLOSED})
     UNION ALL
     SELECT b.workspace_id, b.day, a.resource_type, a.price, a.cost
     FROM batch b JOIN accruals a ON a.workspace_id = b.workspace_id AND a.at >= b.since AND a.at < b.until
@@ -168,7 +172,7 @@ counted AS MATERIALIZED (
     GROUP BY 1, 2, 3, 4, 5, 6
 ),
 ledger AS MATERIALIZED (
-    SELECT b.workspace_id, b.day, u.at, u.resource_type, u.provider, u.call_id, u.price, u.cost
+    SELECT b.workspace_id, b.day, u.at, u.resource_type, u.provider, u.call_id, u.price, u.cost, u.details
     FROM batch b
     JOIN usage_records u ON u.workspace_id = b.workspace_id AND u.at >= b.since AND u.at < b.until
 ),
@@ -220,7 +224,7 @@ LEFT JOIN hours h USING (workspace_id, day)
 _LATE_MONEY: Final = f"""
 WITH {_BATCH},
 ledger AS MATERIALIZED (
-    SELECT b.workspace_id, b.day, u.at, u.resource_type, u.price, u.cost
+    SELECT b.workspace_id, b.day, u.at, u.resource_type, u.price, u.cost, u.details
     FROM batch b
     JOIN usage_records u ON u.workspace_id = b.workspace_id AND u.at >= b.since AND u.at < b.until
 ),
@@ -446,12 +450,6 @@ FROM batch b
 JOIN calls c ON c.workspace_id = b.workspace_id AND c.created_at >= b.since AND c.created_at < b.until
 WHERE NOT c.is_test
 GROUP BY 1, 2, 3
-"""
-# Rows that closed a period: accruals hold the same amounts by day.
-_CLOSING: Final = """
-    u.resource_type IN ('subscription', 'included_minutes', 'trial', 'phone_number') AND EXISTS (
-        SELECT FROM billing_periods p WHERE p.workspace_id = u.workspace_id AND p.period_start <= u.at
-        AND p.period_end > u.at)
 """
 # Only what customers pay. An adjusting row with a price was computed from the call's whole, and settles the rows of its
 # kind, which have its time.

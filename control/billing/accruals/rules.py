@@ -1,11 +1,11 @@
-"""Spreads a period's statement over its days: fee, included minutes, trial and numbers by the day.
+"""Spreads a period's statement over its days: fee, included minutes, trial and daily charges.
 
 A period is cut into slices at the midnights of its time zone and of UTC, and where its plan changes, so that each slice
 lies within one day of the customer and one day of the platform. The amounts of a slice are the growth of a line of the
 statement, from the beginning of the line to the end of the slice. For this reason the amounts of a whole period add up
 to its statement to the last digit.
 
-- The fee and the rent of numbers of a day accrue when the day begins.
+- The fee and the daily charges of a day accrue when the day begins.
 - Included minutes are deducted in the slice of the call that uses them.
 """
 
@@ -20,19 +20,19 @@ from typing import Final
 
 from control.billing.ledger.rules import SegmentUsage
 from control.billing.periods.rules import (
-    RESOURCE_TYPES,
+    CHARGE_KINDS,
+    PASSED_ON_KINDS,
     BillingPeriod,
+    DailyCharge,
     PlanSegment,
-    RentedNumber,
     StatementKind,
     included_seconds,
     multiply,
-    rented_days,
     to_places,
 )
 
 # The resource types of the ledger that accrue; the closing of a period writes their rows.
-ACCRUED: Final = tuple(RESOURCE_TYPES[kind] for kind in ("fee", "included", "trial", "number"))
+ACCRUED: Final = tuple(charge.resource_type for charge in CHARGE_KINDS.values() if charge.accrues)
 _DAY: Final = timedelta(days=1)
 _ZERO: Final = Decimal(0)
 # Converts an amount of the workspace's currency into US dollars.
@@ -53,7 +53,7 @@ class Slice:
 class Accrual:
     """An amount that a slice adds to the bill, other than its minutes at list price.
 
-    price: exact, negative for included and trial minutes. cost: what a number costs us, in US dollars. list_price: of
+    price: exact, negative for included and trial minutes. cost: what we pay for it, in US dollars. list_price: of
     the slice's minutes, for included and trial minutes only.
     """
 
@@ -96,7 +96,7 @@ def compute_accruals(
     segments: Sequence[PlanSegment],
     slices: Sequence[Slice],
     usage: Sequence[SegmentUsage],
-    numbers: Iterable[RentedNumber],
+    daily: Iterable[DailyCharge],
     to_dollars: ToDollars,
     now: datetime,
 ) -> list[Accrual]:
@@ -104,12 +104,12 @@ def compute_accruals(
     growth = [
         *_grow_fees(period, segments, slices),
         *_grow_minutes(period, segments, slices, usage),
-        *_grow_numbers(period, segments, slices, numbers, to_dollars),
+        *_grow_daily(slices, daily, to_dollars),
     ]
     sums: dict[tuple[int, str], list[Decimal]] = defaultdict(lambda: [_ZERO, _ZERO, _ZERO])
     for grown in growth:
         if slices[grown.slice].since <= now:
-            found = sums[grown.slice, RESOURCE_TYPES[grown.kind]]
+            found = sums[grown.slice, CHARGE_KINDS[grown.kind].resource_type]
             found[:] = found[0] + grown.quantity, found[1] + grown.price, found[2] + grown.cost
     return [
         Accrual(
@@ -203,23 +203,16 @@ def _group_priced(places: Sequence[int], usage: Sequence[SegmentUsage]) -> Itera
         yield place, range(first, end)
 
 
-def _grow_numbers(
-    period: BillingPeriod,
-    segments: Sequence[PlanSegment],
-    slices: Sequence[Slice],
-    numbers: Iterable[RentedNumber],
-    to_dollars: ToDollars,
-) -> Iterable[_Growth]:
-    """The rent of each number by the day, which accrues in the day's first slice.
+def _grow_daily(slices: Sequence[Slice], daily: Iterable[DailyCharge], to_dollars: ToDollars) -> Iterable[_Growth]:
+    """The daily charges, each day of which accrues in the day's first slice.
 
-    A time zone may skip a date, as Samoa did in 2011. The rent of that date accrues in the slice before it.
+    A time zone may skip a date, as Samoa did in 2011. The charge of that date accrues in the slice before it.
     """
     first = {part.day: place for place, part in reversed(list(enumerate(slices)))}
-    for number in numbers:
+    for charge in daily:
         place, price, cost = 0, _ZERO, _ZERO
-        days = sorted(rented_days(period, segments, number)) if number.monthly_price else []
-        for count, day in enumerate(days, 1):
-            whole = multiply(number.monthly_price, Fraction(count, period.full_days))
-            place = first.get(day, place)
-            yield _Growth(place, "number", Decimal(1), whole - price, to_dollars(whole) - cost)
-            price, cost = whole, to_dollars(whole)
+        for day in charge.days:
+            place, price = first.get(day.day, place), price + day.price
+            whole = to_dollars(price) if charge.kind in PASSED_ON_KINDS else _ZERO
+            yield _Growth(place, charge.kind, day.quantity, day.price, whole - cost)
+            cost = whole

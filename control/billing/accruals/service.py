@@ -15,7 +15,7 @@ from control.billing.ledger import queries as ledger_queries
 from control.billing.ledger.rules import SegmentUsage
 from control.billing.money import round_money
 from control.billing.periods.rules import RESOURCE_TYPES, BillingPeriod, Statement, StoredPeriod
-from control.billing.periods.service import find_period, load_numbers, load_running_statement, load_segments
+from control.billing.periods.service import find_period, load_daily_charges, load_running_statement, load_segments
 from control.billing.prices import queries as prices_queries
 from control.db.pool import Connection
 
@@ -70,9 +70,9 @@ async def _load(
     usage = await ledger_queries.sum_slices(db, workspace_id, [(part.since, part.until) for part in begun])
     usage += [SegmentUsage()] * (len(slices) - len(begun))
     rates = await prices_queries.load_rates(db, stored.currency)
-    numbers = await load_numbers(db, workspace_id, period, rates)
+    daily = await load_daily_charges(db, workspace_id, period, segments, rates)
     accruals = compute_accruals(
-        period, segments, slices, usage, numbers, lambda amount: rates.to_usd(amount, period.start), now
+        period, segments, slices, usage, daily, lambda amount: rates.to_usd(amount, period.start), now
     )
     return slices, usage, accruals
 

@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Final, Literal
 
 from control.analytics.platform_figures.rules import split_revenue
+from control.analytics.rollups.queries import CLOSED
 from control.billing.figures.rules import BillingOverview, FigurePart, ProviderRoleCost, TierRevenue, WorkspaceBalance
 from control.billing.invoices.rules import PaymentStatus
 from control.db.keyset import Keyset, ListPage, PageRequest, cut_page
@@ -114,18 +115,12 @@ _ACTIVE_FEES: Final = """
     LEFT JOIN tier_prices p ON p.tier_name = w.tier_name AND p.currency = a.currency
     WHERE w.status = 'active' AND w.deleted_at IS NULL
 """
-# Rows that closed a period which has accruals: these hold the same amounts by day. `u` is a row of the ledger.
-_CLOSED: Final = """
-    u.resource_type IN ('subscription', 'included_minutes', 'trial', 'phone_number') AND EXISTS (
-        SELECT FROM billing_periods p WHERE p.workspace_id = u.workspace_id AND p.period_start <= u.at
-        AND p.period_end > u.at AND p.accrued_until IS NOT NULL)
-"""
 # The ledger's rows since the day $1, without those that closed a period whose accruals are counted instead; credits are
 # no revenue.
 _ROWS: Final = f"""
     SELECT u.workspace_id, u.at, u.resource_type, u.cost,
            CASE WHEN u.resource_type <> 'credit' THEN u.price END AS price
-    FROM usage_records u WHERE u.at >= $1::date::timestamp AT TIME ZONE 'UTC' AND NOT ({_CLOSED})
+    FROM usage_records u WHERE u.at >= $1::date::timestamp AT TIME ZONE 'UTC' AND NOT ({CLOSED})
     UNION ALL
     SELECT workspace_id, at, resource_type, cost, price FROM accruals
     WHERE at >= $1::date::timestamp AT TIME ZONE 'UTC'

@@ -443,7 +443,10 @@ def _subject(line: DraftLine) -> str:
             assert rate is not None, "a tax line has a rate"
             percent = f"{rate.basis_points / 100:g} %"
             return f"{rate.name} {percent}, included" if rate.is_inclusive else f"{rate.name} {percent}"
-    return {CARRIED_OVER: "Carried over to the next invoice", GIVEN_UP: "Given up before"}.get(line.key, "Credit")
+        case "credit":
+            return {CARRIED_OVER: "Carried over to the next invoice", GIVEN_UP: "Given up before"}.get(
+                line.key, "Credit"
+            )
 
 
 def format_days(since: datetime, until: datetime, timezone: str) -> str:

@@ -52,7 +52,7 @@ from control.billing.ledger import queries as ledger_queries
 from control.billing.ledger.rules import PeriodCharge
 from control.billing.money import require_exact
 from control.billing.periods import queries as periods_queries
-from control.billing.periods.rules import RESOURCE_TYPES, BillingPeriod, Statement, StoredPeriod
+from control.billing.periods.rules import PASSED_ON_KINDS, RESOURCE_TYPES, BillingPeriod, Statement, StoredPeriod
 from control.billing.periods.service import load_statement
 from control.billing.prices import queries as prices_queries
 from control.billing.prices.rules import RateHistory, round_amount
@@ -236,8 +236,8 @@ def _make_line(position: int, line: DraftLine, draft: InvoiceDraft, period: Bill
 
 
 def _cost_of(line: InvoiceLine, rates: RateHistory, starts: Mapping[UUID, datetime]) -> Decimal:
-    """Returns our cost of a line in US dollars: a number costs us what the customer pays; all else costs nothing."""
-    if line.kind != "number" or line.billing_period_id is None:
+    """Returns our cost of a line in US dollars: what the customer pays, if it is passed on; else nothing."""
+    if line.kind not in PASSED_ON_KINDS or line.billing_period_id is None:
         return Decimal(0)
     return rates.to_usd(line.exact, starts[line.billing_period_id])
 

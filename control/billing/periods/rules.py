@@ -13,7 +13,7 @@ statement needs only the sums of each segment, which roll-ups have.
 """
 
 from calendar import monthrange
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -206,18 +206,66 @@ def _merge(segments: Sequence[PlanSegment]) -> list[PlanSegment]:
 
 # --- The statement of a period -------------------------------------------------------------------------------------
 StatementKind = Literal["fee", "minutes", "included", "trial", "number"]
-# The kinds of lines that are usage: all but the fee.
-USAGE_KINDS: Final[tuple[StatementKind, ...]] = ("minutes", "included", "trial", "number")
 LineUnit = Literal["period", "second", "day"]
-# The ledger's resource type of each kind of line.
-RESOURCE_TYPES: Final = {
-    "fee": "subscription",
-    "minutes": "call_minutes",
-    "included": "included_minutes",
-    "trial": "trial",
-    "number": "phone_number",
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargeKind:
+    """A kind of lines.
+
+    Attributes:
+        resource_type: Its name in the ledger and in the accruals.
+        unit: What its quantity counts; for a fee, the share of the period.
+        is_usage: Whether it counts as usage, against spending limits and credits for usage.
+        accrues: Whether it accrues by the day, and enters the ledger when the period is closed. Minutes do not: the
+            ledger has them by call.
+        is_passed_on: Whether we pay to somebody else what the customer pays.
+    """
+
+    resource_type: str
+    unit: LineUnit
+    is_usage: bool = True
+    accrues: bool = True
+    is_passed_on: bool = False
+
+
+CHARGE_KINDS: Final[Mapping[StatementKind, ChargeKind]] = {
+    "fee": ChargeKind(resource_type="subscription", unit="period", is_usage=False),
+    "minutes": ChargeKind(resource_type="call_minutes", unit="second", accrues=False),
+    "included": ChargeKind(resource_type="included_minutes", unit="second"),
+    "trial": ChargeKind(resource_type="trial", unit="second"),
+    "number": ChargeKind(resource_type="phone_number", unit="day", is_passed_on=True),
+}
+USAGE_KINDS: Final = tuple(kind for kind, charge in CHARGE_KINDS.items() if charge.is_usage)
+PASSED_ON_KINDS: Final = tuple(kind for kind, charge in CHARGE_KINDS.items() if charge.is_passed_on)
+# The ledger's resource type of each kind of invoice line. The ledger has no taxes.
+RESOURCE_TYPES: Final[Mapping[str, str]] = {
+    **{kind: charge.resource_type for kind, charge in CHARGE_KINDS.items()},
     "credit": "credit",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class DayCharge:
+    """What a day adds to a daily charge. price: exact, nine decimal places."""
+
+    day: date
+    quantity: Decimal
+    price: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DailyCharge:
+    """Something that is charged by the day: a line of the statement, which accrues as its days begin. days: in order,
+    in the period's time zone."""
+
+    kind: StatementKind
+    key: str
+    since: datetime
+    until: datetime
+    days: Sequence[DayCharge]
+    phone_number_id: UUID | None = None
+    phone_number: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,8 +283,7 @@ class RentedNumber:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatementLine:
     """A line of a statement. key: identifies the line within its period, in each computation of the period. exact: in
-    major units, nine decimal places; negative for what is not charged. quantity: in `unit`; for a fee, the share of the
-    period."""
+    major units, nine decimal places; negative for what is not charged. quantity: in `unit`."""
 
     kind: StatementKind
     key: str
@@ -285,7 +332,7 @@ def compute_statement(
     period: BillingPeriod,
     segments: Sequence[PlanSegment],
     usage: Sequence[SegmentUsage],
-    numbers: Iterable[RentedNumber],
+    daily: Iterable[DailyCharge],
 ) -> Statement:
     """Computes the statement of a period. usage: of each segment. Lines without amount and quantity are left out."""
     pool = sum((included_seconds(period, segment) for segment in segments), Fraction(0))
@@ -294,7 +341,7 @@ def compute_statement(
         free = min(left, Fraction(used.seconds)) if segment.charging != "trial" and used.seconds > 0 else Fraction(0)
         left -= free
         lines += _minutes_lines(segment, used, free)
-    lines += (line for number in numbers if (line := _number_line(period, segments, number)) is not None)
+    lines += (_daily_line(charge) for charge in daily)
     unpriced = sum(used.unpriced for used in usage)
     return Statement(tuple(lines), to_places(pool, 6), unpriced)
 
@@ -311,63 +358,82 @@ def _fee_lines(period: BillingPeriod, segments: Sequence[PlanSegment]) -> Iterat
         if segment.charging == "active" and segment.plan is not None and segment.plan.monthly_fee:
             share = period.share(segment.since, segment.until)
             fee = multiply(segment.plan.monthly_fee, share)
-            yield _segment_line("fee", segment, to_places(share, 6), "period", fee)
+            yield _segment_line("fee", segment, to_places(share, 6), fee)
 
 
 def _minutes_lines(segment: PlanSegment, used: SegmentUsage, free: Fraction) -> Iterator[StatementLine]:
     """Returns a segment's lines of minutes. free: seconds that the pool covers. All minutes of a trial are free."""
     if not used.seconds and not used.price:
         return
-    yield _segment_line("minutes", segment, used.seconds, "second", used.price)
+    yield _segment_line("minutes", segment, used.seconds, used.price)
     if segment.charging == "trial":
-        yield _segment_line("trial", segment, used.seconds, "second", -used.price)
+        yield _segment_line("trial", segment, used.seconds, -used.price)
     elif free:
         worth = multiply(used.price, free / Fraction(used.seconds))
-        yield _segment_line("included", segment, to_places(free, 6), "second", -worth)
+        yield _segment_line("included", segment, to_places(free, 6), -worth)
 
 
-def _segment_line(
-    kind: StatementKind, segment: PlanSegment, quantity: Decimal, unit: LineUnit, exact: Decimal
-) -> StatementLine:
+def _segment_line(kind: StatementKind, segment: PlanSegment, quantity: Decimal, exact: Decimal) -> StatementLine:
     return StatementLine(
         kind=kind,
         key=f"{kind}/{segment.since.isoformat()}",
         since=segment.since,
         until=segment.until,
         quantity=quantity,
-        unit=unit,
+        unit=CHARGE_KINDS[kind].unit,
         exact=exact,
         tier_name=segment.tier_name,
         plan_version=segment.plan.id if segment.plan else None,
     )
 
 
-def rented_days(period: BillingPeriod, segments: Sequence[PlanSegment], number: RentedNumber) -> set[date]:
-    """Returns the charged days of a number.
+def _daily_line(charge: DailyCharge) -> StatementLine:
+    return StatementLine(
+        kind=charge.kind,
+        key=charge.key,
+        since=charge.since,
+        until=charge.until,
+        quantity=sum((day.quantity for day in charge.days), _ZERO),
+        unit=CHARGE_KINDS[charge.kind].unit,
+        exact=sum((day.price for day in charge.days), _ZERO),
+        phone_number_id=charge.phone_number_id,
+        phone_number=charge.phone_number,
+    )
 
-    A begun day counts as a whole day. Days of a trial are free. All days of a period cost the monthly price together.
-    """
+
+def charge_numbers(
+    period: BillingPeriod, segments: Sequence[PlanSegment], numbers: Iterable[RentedNumber]
+) -> list[DailyCharge]:
+    """Returns the rent of each number that costs something in the period. All days of a period cost the monthly price
+    together, to the last decimal place."""
+    charges = []
+    for number in numbers:
+        days, price = [], _ZERO
+        for count, day in enumerate(sorted(_rented_days(period, segments, number)), 1):
+            whole = multiply(number.monthly_price, Fraction(count, period.full_days))
+            days.append(DayCharge(day, Decimal(1), whole - price))
+            price = whole
+        if days and number.monthly_price:
+            charges.append(
+                DailyCharge(
+                    kind="number",
+                    key=f"number/{number.id}",
+                    since=max(number.since, period.start),
+                    until=min(number.until or period.end, period.end),
+                    days=days,
+                    phone_number_id=number.id,
+                    phone_number=number.phone_number,
+                )
+            )
+    return charges
+
+
+def _rented_days(period: BillingPeriod, segments: Sequence[PlanSegment], number: RentedNumber) -> set[date]:
+    """Returns the charged days of a number. A begun day counts as a whole day. Days of a trial are free."""
     until = number.until or period.end
     charged = [segment for segment in segments if segment.charging != "trial"]
     spans = [(max(number.since, segment.since), min(until, segment.until)) for segment in charged]
     return set().union(*(period.days_between(since, end) for since, end in spans))
-
-
-def _number_line(period: BillingPeriod, segments: Sequence[PlanSegment], number: RentedNumber) -> StatementLine | None:
-    days, until = rented_days(period, segments, number), number.until or period.end
-    if not days or not number.monthly_price:
-        return None
-    return StatementLine(
-        kind="number",
-        key=f"number/{number.id}",
-        since=max(number.since, period.start),
-        until=min(until, period.end),
-        quantity=Decimal(len(days)),
-        unit="day",
-        exact=multiply(number.monthly_price, Fraction(len(days), period.full_days)),
-        phone_number_id=number.id,
-        phone_number=number.phone_number,
-    )
 
 
 def multiply(amount: Decimal, factor: Fraction) -> Decimal:

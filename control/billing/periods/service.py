@@ -19,11 +19,12 @@ from control.billing.ledger.rules import SegmentUsage
 from control.billing.periods import queries
 from control.billing.periods.rules import (
     BillingPeriod,
+    DailyCharge,
     PeriodSummary,
     PlanSegment,
-    RentedNumber,
     Statement,
     StoredPeriod,
+    charge_numbers,
     compute_statement,
     first_period,
     next_period,
@@ -151,12 +152,14 @@ async def load_segments(db: Connection, workspace_id: UUID, period: BillingPerio
     return split_period(period.start, period.end, states, plans)
 
 
-async def load_numbers(
-    db: Connection, workspace_id: UUID, period: BillingPeriod, rates: RateHistory
-) -> list[RentedNumber]:
-    """Returns the workspace's numbers, with the carrier's price by the exchange rate at the period's begin."""
+async def load_daily_charges(
+    db: Connection, workspace_id: UUID, period: BillingPeriod, segments: Sequence[PlanSegment], rates: RateHistory
+) -> list[DailyCharge]:
+    """Returns what is charged by the day, as if nothing changed until the period's end: the workspace's numbers, at the
+    carrier's price by the exchange rate at the period's begin."""
     found = await queries.select_numbers(db, workspace_id, period.start, period.end)
-    return [replace(number, monthly_price=rates.from_usd(number.monthly_price, period.start)) for number in found]
+    numbers = [replace(number, monthly_price=rates.from_usd(number.monthly_price, period.start)) for number in found]
+    return charge_numbers(period, segments, numbers)
 
 
 async def _compute(
@@ -168,7 +171,8 @@ async def _compute(
     usage: Sequence[SegmentUsage],
 ) -> Statement:
     rates = await prices_queries.load_rates(db, currency)
-    return compute_statement(period, segments, usage, await load_numbers(db, workspace_id, period, rates))
+    daily = await load_daily_charges(db, workspace_id, period, segments, rates)
+    return compute_statement(period, segments, usage, daily)
 
 
 def split_days(

@@ -20,7 +20,7 @@ from control.billing.money import round_money
 from control.billing.periods import queries as periods_queries
 from control.billing.periods import service as periods_service
 from control.billing.periods.rules import RESOURCE_TYPES, Statement, StoredPeriod, compute_statement, split_period
-from control.billing.periods.service import load_numbers, load_running_statement, load_statement
+from control.billing.periods.service import load_daily_charges, load_running_statement, load_statement
 from control.billing.prices import queries as prices_queries
 from control.billing.prices.queries import select_plans
 from control.billing.prices.rules import ExchangeRate, PlanHistory
@@ -203,8 +203,8 @@ async def cut_statement(db: Connection, stored: StoredPeriod, now: datetime) -> 
     states = await select_states(db, stored.workspace_id, cut.start, cut.end)
     segments = split_period(cut.start, cut.end, states, PlanHistory(await select_plans(db, stored.currency)))
     rates = await prices_queries.load_rates(db, stored.currency)
-    numbers = await load_numbers(db, stored.workspace_id, cut, rates)
-    return compute_statement(cut, segments, [SegmentUsage() for _ in segments], numbers)
+    daily = await load_daily_charges(db, stored.workspace_id, cut, segments, rates)
+    return compute_statement(cut, segments, [SegmentUsage() for _ in segments], daily)
 
 
 async def check_closed(db: Connection, scene: HistoryScene, history: History) -> None:

@@ -20,6 +20,7 @@ from control.billing.periods.rules import (
     PlanSegment,
     RentedNumber,
     Statement,
+    charge_numbers,
     compute_statement,
     first_period,
     split_period,
@@ -82,7 +83,8 @@ def statement(
     segments: list[PlanSegment], rows: list[ChargedUsage], numbers: list[RentedNumber] | None = None,
     period: BillingPeriod = PERIOD,
 ) -> Statement:  # fmt: skip
-    return compute_statement(period, segments, group_usage(segments, rows), numbers or [])
+    daily = charge_numbers(period, segments, numbers or [])
+    return compute_statement(period, segments, group_usage(segments, rows), daily)
 
 
 def lines(found: Statement) -> list[tuple[str, str]]:
