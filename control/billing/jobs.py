@@ -1,4 +1,4 @@
-"""Shared by the jobs of billing: payloads, transactions in the platform's scope, queueing a job once."""
+"""Shared by the jobs of billing: transactions in the platform's scope, and queueing a job once."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
@@ -61,11 +61,3 @@ async def transact(pool: Pool, work: Callable[[Connection], Awaitable[T]]) -> T:
         return await in_transaction(pool, entered)
     except (Unavailable, *COLLISIONS):
         raise JobFailed("database unavailable") from None
-
-
-def decode_job(payload: bytes, kind: type[T]) -> T:
-    """Raises JobFailed, permanently."""
-    try:
-        return msgspec.json.decode(payload, type=kind)
-    except msgspec.DecodeError as error:
-        raise JobFailed(type(error).__name__, is_permanent=True) from None

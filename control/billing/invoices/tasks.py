@@ -20,7 +20,6 @@ from control.billing.jobs import (
     BATCH,
     MOST_WAITING,
     Clock,
-    decode_job,
     enqueue_new,
     enqueue_once,
     ignore_count,
@@ -30,7 +29,7 @@ from control.billing.jobs import (
 from control.billing.periods import queries as periods_queries
 from control.billing.periods.service import open_periods
 from control.db.duties import Duty, WorkerTasks
-from control.db.jobs import JobHandler
+from control.db.jobs import JobHandler, decode_payload
 from control.db.pool import Connection, Pool
 from control.platform.service import Platform
 from control.workspaces.rules import OVERDUE_REASON
@@ -112,7 +111,7 @@ def _make_closing(pool: Pool, clock: Clock) -> JobHandler:
             await enqueue_once(db, ISSUE_INVOICE, IssueInvoiceJob(closed.invoice_id))
 
     async def run(payload: bytes) -> None:
-        job = decode_job(payload, ClosePeriodJob)
+        job = decode_payload(payload, ClosePeriodJob)
         await transact(pool, lambda db: work(db, job))
 
     return run
@@ -122,7 +121,7 @@ def _make_issuing(pool: Pool, invoices: Invoices, clock: Clock) -> JobHandler:
     """Makes the job that issues an invoice, and enqueues its e-mail in the same transaction."""
 
     async def run(payload: bytes) -> None:
-        job = decode_job(payload, IssueInvoiceJob)
+        job = decode_payload(payload, IssueInvoiceJob)
         await transact(pool, lambda db: invoices.issue(db, job.invoice_id, clock()))
 
     return run

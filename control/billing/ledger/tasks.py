@@ -7,12 +7,10 @@ sum over providers.
 from datetime import UTC
 from typing import Final
 
-import msgspec
-
 from control.analytics.rollups.service import WorkspaceDay, mark_days
 from control.billing.ledger.rules import UsageEvent
 from control.billing.ledger.service import record_usage
-from control.db.jobs import JobFailed, JobHandler
+from control.db.jobs import JobHandler, decode_payload
 from control.db.pool import Pool
 from control.db.scope import enter_platform
 from control.knowledge.embedder import EmbeddingUse
@@ -28,10 +26,7 @@ def make_record_embedding_job(pool: Pool) -> JobHandler:
     """Makes the job `billing.record_embedding`."""
 
     async def run(payload: bytes) -> None:
-        try:
-            use = msgspec.json.decode(payload, type=EmbeddingUse)
-        except msgspec.DecodeError as error:
-            raise JobFailed(type(error).__name__, is_permanent=True) from None
+        use = decode_payload(payload, EmbeddingUse)
         async with pool.transaction() as db:
             await enter_platform(db)
             await record_usage(db, [_make_event(use)])

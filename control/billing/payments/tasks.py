@@ -22,7 +22,6 @@ from control.billing.jobs import (
     BATCH,
     MOST_WAITING,
     Clock,
-    decode_job,
     enqueue_new,
     enqueue_once,
     ignore_count,
@@ -57,7 +56,7 @@ from control.billing.payments.sink import (
     UsageSink,
 )
 from control.db.duties import AnyDuty, Duty, OutsideDuty, WorkerTasks, join_tasks
-from control.db.jobs import JobFailed, JobHandler
+from control.db.jobs import JobFailed, JobHandler, decode_payload
 from control.db.pool import Connection, Pool
 
 T = TypeVar("T")
@@ -95,7 +94,7 @@ class SinkJobs:
         """Makes a job handler of a method. The job is retried while the payment company is unavailable."""
 
         async def handle(payload: bytes) -> None:
-            job = decode_job(payload, kind)
+            job = decode_payload(payload, kind)
             try:
                 await run(job)
             except SinkUnavailable as error:

@@ -32,10 +32,11 @@ async def enqueue_price(db: Connection, before: CallState, report: CarrierStatus
     """Has the price of a connected call read when the carrier reports its end for the first time."""
     is_end = report.status in FINAL and bool(report.duration_s)
     if report.carrier == "twilio" and is_end and not before.details.carrier.duration_s:
-        await _enqueue(db, ReadPriceJob(before.id))
+        await enqueue_look(db, ReadPriceJob(before.id))
 
 
-async def _enqueue(db: Connection, job: ReadPriceJob) -> None:
+async def enqueue_look(db: Connection, job: ReadPriceJob) -> None:
+    """Enqueues the job that reads the price, with the delay of its look."""
     await enqueue(db, READ_PRICE, msgspec.json.encode(job), delay_s=LOOK_AFTER_S[job.looks])
 
 

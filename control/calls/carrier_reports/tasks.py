@@ -13,7 +13,7 @@ from uuid import UUID
 import structlog
 
 from control.calls.carrier_reports.rules import ExtraPrices, estimate_extras
-from control.calls.carrier_reports.service import LOOK_AFTER_S, ReadPriceJob, _enqueue
+from control.calls.carrier_reports.service import LOOK_AFTER_S, ReadPriceJob, enqueue_look
 from control.calls.changes.service import save_changes
 from control.calls.records import queries as records_queries
 from control.calls.records.rules import CallState
@@ -93,7 +93,7 @@ def _was_transferred(call: CallState) -> bool:
 
 async def _look_later(db: Connection, job: ReadPriceJob) -> None:
     if job.looks + 1 < len(LOOK_AFTER_S):
-        await _enqueue(db, ReadPriceJob(job.call_id, job.looks + 1))
+        await enqueue_look(db, ReadPriceJob(job.call_id, job.looks + 1))
     else:
         log.warning("call.price_missing", call_id=str(job.call_id))
 
