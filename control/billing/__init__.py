@@ -26,8 +26,7 @@ To charge for something new by the day (the rent of numbers is the example):
 1. Add its kind to `StatementKind` and `CHARGE_KINDS` in `periods.rules`, and a function that makes its `DailyCharge`s.
 2. Have `periods.service.load_daily_charges` return them, with a query in `periods.queries`. A price can be a setting of
    the platform (`control/platform/rules.py`) or a field of tiers.
-3. Name its line in `invoices.rules.describe_line`; mypy reports a kind without a name.
-4. In a migration, extend the checks of `accruals.resource_type`, `usage_records.resource_type`, `invoice_lines.kind`.
+3. In a migration, extend the checks of `accruals.resource_type`, `usage_records.resource_type`, `invoice_lines.kind`.
 
 Accruals, the ledger's rows of a closed period, invoices, figures and analytics follow. What is charged per call is a
 row of the ledger instead (`ledger.service`).

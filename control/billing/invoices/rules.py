@@ -15,7 +15,14 @@ from zoneinfo import ZoneInfo
 
 from control.billing.credits.rules import CreditGrant, use_credits
 from control.billing.money import round_money
-from control.billing.periods.rules import USAGE_KINDS, BillingPeriod, Statement, StatementKind, StatementLine
+from control.billing.periods.rules import (
+    CHARGE_KINDS,
+    USAGE_KINDS,
+    BillingPeriod,
+    Statement,
+    StatementKind,
+    StatementLine,
+)
 
 # --- Stored invoices -----------------------------------------------------------------------------------------------
 # The sink of invoices that the platform issues itself. They are paid by bank transfer, and the staff record the
@@ -426,27 +433,18 @@ def describe_line(line: DraftLine, timezone: str) -> str:
 
 
 def _subject(line: DraftLine) -> str:
-    tier = (line.tier_name or "").replace("_", " ").capitalize()
     match line.kind:
-        case "fee":
-            return f"Plan {tier}"
-        case "minutes":
-            return f"Calls on plan {tier}"
-        case "included":
-            return f"Minutes included in plan {tier}"
-        case "trial":
-            return "Calls during the trial, free of charge"
-        case "number":
-            return f"Phone number {line.phone_number}".strip()
+        case "credit":
+            names = {CARRIED_OVER: "Carried over to the next invoice", GIVEN_UP: "Given up before"}
+            return names.get(line.key, "Credit")
         case "tax":
             rate = line.tax_rate
             assert rate is not None, "a tax line has a rate"
             percent = f"{rate.basis_points / 100:g} %"
             return f"{rate.name} {percent}, included" if rate.is_inclusive else f"{rate.name} {percent}"
-        case "credit":
-            return {CARRIED_OVER: "Carried over to the next invoice", GIVEN_UP: "Given up before"}.get(
-                line.key, "Credit"
-            )
+        case kind:
+            tier = (line.tier_name or "").replace("_", " ").capitalize()
+            return CHARGE_KINDS[kind].name.format(tier=tier, phone_number=line.phone_number).strip()
 
 
 def format_days(since: datetime, until: datetime, timezone: str) -> str:

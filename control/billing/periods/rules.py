@@ -215,6 +215,7 @@ class ChargeKind:
 
     Attributes:
         resource_type: Its name in the ledger and in the accruals.
+        name: What invoices call it, with the placeholders `tier` and `phone_number`.
         unit: What its quantity counts; for a fee, the share of the period.
         is_usage: Whether it counts as usage, against spending limits and credits for usage.
         accrues: Whether it accrues by the day, and enters the ledger when the period is closed. Minutes do not: the
@@ -223,6 +224,7 @@ class ChargeKind:
     """
 
     resource_type: str
+    name: str
     unit: LineUnit
     is_usage: bool = True
     accrues: bool = True
@@ -230,11 +232,13 @@ class ChargeKind:
 
 
 CHARGE_KINDS: Final[Mapping[StatementKind, ChargeKind]] = {
-    "fee": ChargeKind(resource_type="subscription", unit="period", is_usage=False),
-    "minutes": ChargeKind(resource_type="call_minutes", unit="second", accrues=False),
-    "included": ChargeKind(resource_type="included_minutes", unit="second"),
-    "trial": ChargeKind(resource_type="trial", unit="second"),
-    "number": ChargeKind(resource_type="phone_number", unit="day", is_passed_on=True),
+    "fee": ChargeKind(resource_type="subscription", name="Plan {tier}", unit="period", is_usage=False),
+    "minutes": ChargeKind(resource_type="call_minutes", name="Calls on plan {tier}", unit="second", accrues=False),
+    "included": ChargeKind(resource_type="included_minutes", name="Minutes included in plan {tier}", unit="second"),
+    "trial": ChargeKind(resource_type="trial", name="Calls during the trial, free of charge", unit="second"),
+    "number": ChargeKind(
+        resource_type="phone_number", name="Phone number {phone_number}", unit="day", is_passed_on=True
+    ),
 }
 USAGE_KINDS: Final = tuple(kind for kind, charge in CHARGE_KINDS.items() if charge.is_usage)
 PASSED_ON_KINDS: Final = tuple(kind for kind, charge in CHARGE_KINDS.items() if charge.is_passed_on)
