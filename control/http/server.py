@@ -85,6 +85,9 @@ class ApiRequestHandler(PlainRequestHandler):
         super().connection_lost(exc)
 
     def _waits_for_head(self) -> bool:
+        if self._request_count == 0:
+            # On uvloop the first bytes may come before aiohttp's task runs, which sets the waiter.
+            return True
         return self._waiter is not None and not self._waiter.done()
 
     def _end_head(self) -> None:

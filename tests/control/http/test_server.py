@@ -1,11 +1,13 @@
 """The server's stop: running requests are answered, new ones are refused, and all waits are bounded."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
+import uvloop
 from aiohttp import ClientConnectionError, ClientConnectorError, ClientSession, web
 
 from control.http.server import ListenOptions, serve
@@ -131,6 +133,17 @@ async def test_a_half_head_is_closed_long_before_an_idle_connection_and_a_slow_a
         writer.write(HALF)  # of a second request
         assert await reader.read() == b""
         writer.close()
+
+
+def test_closes_a_half_head_that_arrived_with_the_connection() -> None:
+    async def scenario() -> bytes:
+        listen = replace(LISTEN, keepalive_s=3_600, head_s=0.05)
+        async with running_server(web.Application(), listen) as (port, _, _):
+            with socket.create_connection(("127.0.0.1", port), timeout=20) as client:
+                client.sendall(HALF)  # before the server's loop accepts the connection
+                return await asyncio.to_thread(client.recv, 1)
+
+    assert uvloop.run(scenario()) == b""  # as the API runs: it delivers these bytes before aiohttp's task runs
 
 
 async def _until_closed(port: int) -> None:
