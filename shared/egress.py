@@ -21,6 +21,10 @@ CONNECT_TIMEOUT_S: Final = 3.0
 # Of one name; the others are left alone, so that a name with a thousand addresses costs no more.
 MAX_ADDRESSES: Final = 4
 _EXCEPTIONS: Final = "the operator's VOCALIZED_EGRESS_ALLOW lists exceptions"
+_TLS_NEEDED: Final = (
+    "the address must begin with https:// or wss://, because a key is sent there; without TLS, it must be an "
+    "IP address in the operator's VOCALIZED_EGRESS_ALLOW"
+)
 NOT_PUBLIC: Final = f"this host has no address on the public internet ({_EXCEPTIONS})"
 _PLAIN: Final = ("http", "ws")
 _PORTS: Final = {"http": 80, "ws": 80, "https": 443, "wss": 443}
@@ -80,7 +84,7 @@ class EgressGuard:
         if not is_open_port(port or _PORTS[parts.scheme]) and not may_be_listed:
             raise EgressRefused(f"the port is 80, 443 or at least {_FIRST_FREE_PORT}")
         if parts.scheme in _PLAIN and (isinstance(host, str) or not self._is_listed(host)):
-            raise EgressRefused("the address must begin with https:// or wss://, because a key is sent there")
+            raise EgressRefused(_TLS_NEEDED)
 
     async def resolve(self, host: str, port: int) -> list[Address]:
         """The addresses of a host, each of them allowed. Raises EgressRefused also if only one of them is not, OSError

@@ -119,7 +119,7 @@ def test_addresses_that_may_be_saved() -> None:
     ):
         EgressGuard().check_url(url)
     LOCAL.check_url("http://127.0.0.1:8000/v1")
-    with pytest.raises(EgressRefused):
+    with pytest.raises(EgressRefused, match="without TLS, it must be an IP address"):
         LOCAL.check_url("http://localhost:8000/v1")
 
 
