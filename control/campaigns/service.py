@@ -521,43 +521,35 @@ async def report_recipient(
 
 @dataclass(frozen=True, slots=True)
 class CallRules:
-    """What a campaign's call may do. leaves_message: whether a machine may get the agent's message. call_screening:
-    what phones that ask who calls get; None: as the agent says."""
+    """What a campaign's call may do. obstacle: why it may not be dialled now, as its end_detail; None: it may.
+    leaves_message: whether a machine may get the agent's message. call_screening: what phones that ask who calls get;
+    None: as the agent says."""
 
+    obstacle: str | None = None
     leaves_message: bool = True
     call_screening: CallScreening | None = None
 
 
-async def find_obstacle(db: Connection, workspace_id: UUID, call_id: UUID, now: datetime) -> str | None:
-    """Returns why a queued call may not be dialled now, as its end_detail. Needs platform scope.
+async def find_rules(db: Connection, workspace_id: UUID, call_id: UUID, now: datetime) -> CallRules:
+    """Returns the rules of the campaign that placed a queued call; the defaults if none did. Needs platform scope.
 
-    The call may have waited for minutes since the dispatcher placed it. None: it may be dialled, or no campaign placed
-    it.
+    The call may have waited for minutes since the dispatcher placed it, so this checks campaign and calling hours
+    again.
     """
     found = await queries.find_called_recipient(db, workspace_id, call_id)
     if found is None:
-        return None
+        return CallRules()
     campaign_id, recipient_id = found
     campaign = await queries.select_campaign(db, workspace_id, campaign_id)
     recipient = await queries.select_recipient(db, workspace_id, campaign_id, recipient_id)
     if campaign is None or recipient is None or campaign.status != "running":
-        return CAMPAIGN_NOT_RUNNING
-    if campaign.settings.ends_at is not None and now >= campaign.settings.ends_at:
-        return CAMPAIGN_NOT_RUNNING
-    if find_call_time(recipient, campaign.settings.hours, now) != now:
-        return OUTSIDE_HOURS
-    return None
-
-
-async def find_rules(db: Connection, workspace_id: UUID, call_id: UUID) -> CallRules:
-    """Returns the rules of the campaign that placed the call; the defaults if none did. Needs platform scope."""
-    found = await queries.find_called_recipient(db, workspace_id, call_id)
-    if found is None:
-        return CallRules()
-    campaign = await queries.select_campaign(db, workspace_id, found[0])
-    if campaign is None:
-        return CallRules(leaves_message=False)
-    return CallRules(campaign.settings.leaves_messages, campaign.settings.call_screening)
+        return CallRules(CAMPAIGN_NOT_RUNNING)
+    settings = campaign.settings
+    if settings.ends_at is not None and now >= settings.ends_at:
+        return CallRules(CAMPAIGN_NOT_RUNNING)
+    if find_call_time(recipient, settings.hours, now) != now:
+        return CallRules(OUTSIDE_HOURS)
+    return CallRules(None, settings.leaves_messages, settings.call_screening)
 
 
 async def settle_attempts(db: Connection, ended: Sequence[EndedCall]) -> int:

@@ -38,8 +38,7 @@ from control.calls.outbound.rules import (
 from control.calls.records import queries as records_queries
 from control.calls.records.rules import LONGEST_S, TRANSFER_S, CallState, close, mark_dialled, refuse
 from control.campaigns import service as campaigns_service
-from control.campaigns.rules import CampaignCall
-from control.campaigns.service import CallRules
+from control.campaigns.rules import CallScreening, CampaignCall
 from control.carriers.rules import CarrierName, DialRequest, PlacedCall
 from control.db.jobs import enqueue
 from control.db.pool import Connection
@@ -81,13 +80,14 @@ class DialTerms:
     ring_s: How long it rings. longest_s: When the carrier ends the call: after what its agent allows and a transfer,
     and a test call after what the staff allow; not later than the rest of the day's minutes, but after one minute at
     least. record: Its agent has calls recorded without announcing it, and its plan can be made. leaves_message: An
-    answering machine gets a message after its greeting.
+    answering machine gets a message after its greeting; never in a test call. call_screening: See `CallRules`.
     """
 
     ring_s: int
     longest_s: int
     record: bool
     leaves_message: bool = False
+    call_screening: CallScreening | None = None
 
 
 class NotDialable(Exception):
@@ -393,10 +393,12 @@ class CallPlacement:
         except NotDialable as refused:
             await save_changes(db, [(queued, close(queued, "canceled", None, refused.detail, now, "control"))])
             return None
-        rules = await self._find_rules(db, queued)
-        leaves_message = terms.leaves_message and rules.leaves_message
-        screening = rules.call_screening
-        details = replace(queued.details, placing_at=now, leaves_message=leaves_message, call_screening=screening)
+        details = replace(
+            queued.details,
+            placing_at=now,
+            leaves_message=terms.leaves_message,
+            call_screening=terms.call_screening,
+        )
         await records_queries.update_states(db, [replace(queued, details=details)])
         dial = DialRequest(
             str(call_id),
@@ -406,15 +408,9 @@ class CallPlacement:
             terms.longest_s,
             detect_machine=not queued.is_test,
             record=terms.record,
-            leaves_message=leaves_message,
+            leaves_message=terms.leaves_message,
         )
         return DialOrder(carrier, dial, now, is_repeat=False)
-
-    async def _find_rules(self, db: Connection, queued: CallState) -> CallRules:
-        """Returns the rules of the campaign. A test call leaves no message."""
-        if queued.is_test:
-            return CallRules(leaves_message=False)
-        return await campaigns_service.find_rules(db, queued.workspace_id, queued.id)
 
     async def _make_terms(self, db: Connection, call: records_queries.StoredCall, now: datetime) -> DialTerms:
         """Returns how a queued call is dialled.
@@ -433,12 +429,18 @@ class CallPlacement:
         bounds = [_longest_of(plan), MINUTE_S * limits["outbound_minutes_per_day"] - usage.seconds]
         if queued.is_test:
             bounds.append(MINUTE_S * limits["test_call_minutes"] if call.agent_id is not None else MINUTE_S)
-        obstacle = await campaigns_service.find_obstacle(db, queued.workspace_id, queued.id, now)
-        if obstacle is not None:
-            raise NotDialable(obstacle)
+        rules = await campaigns_service.find_rules(db, queued.workspace_id, queued.id, now)
+        if rules.obstacle is not None:
+            raise NotDialable(rules.obstacle)
         record = plan is not None and plan.recording and plan.consent is None
-        leaves_message = plan is not None and bool(plan.voicemail_message)
-        return DialTerms(limits["outbound_ring_s"], max(MINUTE_S, min(bounds)), record, leaves_message)
+        has_message = plan is not None and bool(plan.voicemail_message)
+        return DialTerms(
+            limits["outbound_ring_s"],
+            max(MINUTE_S, min(bounds)),
+            record,
+            leaves_message=has_message and rules.leaves_message and not queued.is_test,
+            call_screening=rules.call_screening,
+        )
 
     async def _is_paused(self, db: Connection) -> bool:
         """Returns whether all workspaces together have called as much as the staff allow. Then no call is dialled, and
