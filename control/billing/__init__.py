@@ -28,6 +28,9 @@ To charge for something new by the day (the rent of numbers is the example):
    the platform (`control/platform/rules.py`) or a field of tiers.
 3. In a migration, extend the checks of `accruals.resource_type`, `usage_records.resource_type`, `invoice_lines.kind`.
 
+Accruals are computed again when a day begins, and when plan or numbers change (`accruals.queries`, `_SELECT_DUE`). A
+charge that must follow another change within the day needs a condition there.
+
 Accruals, the ledger's rows of a closed period, invoices, figures and analytics follow. What is charged per call is a
 row of the ledger instead (`ledger.service`).
 """

@@ -88,7 +88,8 @@ class RetryPolicy(ConfigPart):
 
 
 # The only list of the settings. The API's requests and answers, the columns of the table `campaigns`, and the entries
-# of the audit log follow from it: their fields have these names.
+# of the audit log follow from it: their fields have these names. A new setting needs a column in a migration. The file
+# of results has those settings that `control/campaigns/service.py` (`_EXPORTED_SETTINGS`) lists.
 class CampaignSettings(Body):
     """A campaign's settings."""
 
