@@ -71,5 +71,5 @@ class AuditCheck:
         self._log(breaks)
 
     def _log(self, breaks: Sequence[AuditBreak]) -> None:
-        for one in breaks:
-            log.error("audit.break_found", kind=one.kind, seal=one.seal, entry=str(one.entry_id or ""))
+        for found in breaks:
+            log.error("audit.break_found", kind=found.kind, seal=found.seal, entry=str(found.entry_id or ""))

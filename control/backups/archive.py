@@ -108,4 +108,4 @@ def choose_expired(
     if not keep_days:
         return []
     limit = now - timedelta(days=keep_days)
-    return [one for one in manifests[: max(len(manifests) - keep_newest, 0)] if one.finished_at < limit]
+    return [manifest for manifest in manifests[: max(len(manifests) - keep_newest, 0)] if manifest.finished_at < limit]

@@ -16,7 +16,7 @@ async def delete_workspace_objects(storage: Storage, workspace_id: UUID) -> int:
     """Deletes recordings, exports and documents, with those that no row names; returns how many. Raises
     StorageUnavailable."""
     folders = (recordings_prefix(workspace_id), exports_prefix(workspace_id), documents_prefix(workspace_id))
-    return sum([await storage.delete_folder(one.rstrip("/")) for one in folders])
+    return sum([await storage.delete_folder(folder.rstrip("/")) for folder in folders])
 
 
 async def delete_workspace_rows(db: Connection, workspace_id: UUID, most: int) -> int:

@@ -233,7 +233,7 @@ async def change_retention(context: MemberContext, body: RetentionChange) -> Ret
 async def list_caller_deletions(context: MemberContext, query: ListQuery) -> CallerDeletionList:
     """Deletions of callers' data, newest first."""
     found = await context.services[Privacy].deletions.list_page(context.db, context.workspace_id, page=query.request())
-    return CallerDeletionList([to_deletion(one) for one in found.rows], **page_fields(query, found))
+    return CallerDeletionList([to_deletion(deletion) for deletion in found.rows], **page_fields(query, found))
 
 
 async def delete_caller(context: MemberContext, body: NewCallerDeletion) -> CallerDeletionAnswer:
@@ -248,13 +248,13 @@ async def delete_caller(context: MemberContext, body: NewCallerDeletion) -> Call
 async def list_content_reads(context: MemberContext, query: ListQuery) -> ContentReadList:
     """Which calls the platform's staff read, newest first, and why."""
     found = await list_reads(context.db, context.workspace_id, page=query.request())
-    return ContentReadList([to_read(one) for one in found.rows], **page_fields(query, found))
+    return ContentReadList([to_read(read) for read in found.rows], **page_fields(query, found))
 
 
 async def list_exports(context: MemberContext, query: ListQuery) -> WorkspaceExportList:
     """Exports of the workspace, newest first."""
     found = await context.services[Privacy].exports.list_page(context.db, context.workspace_id, page=query.request())
-    return WorkspaceExportList([to_export(one) for one in found.rows], **page_fields(query, found))
+    return WorkspaceExportList([to_export(export) for export in found.rows], **page_fields(query, found))
 
 
 async def request_export(context: MemberContext) -> WorkspaceExportAnswer:

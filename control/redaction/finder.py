@@ -60,17 +60,17 @@ def find_sensitive(texts: Sequence[SpokenText], kinds: Collection[str]) -> list[
 
     The texts of each speaker are read as one stream, because numbers are given in several turns. Takes time linear in
     their length."""
-    everything = tokenize(enumerate(one.text for one in texts))
+    everything = tokenize(enumerate(text.text for text in texts))
     known = _Contexts(
-        *(KeywordContext(everything, one) for one in (contexts.CARD, contexts.SECURITY_CODE, contexts.NATIONAL_ID))
+        *(KeywordContext(everything, words) for words in (contexts.CARD, contexts.SECURITY_CODE, contexts.NATIONAL_ID))
     )
     found: list[SensitiveSpan] = []
-    for speaker in dict.fromkeys(one.speaker for one in texts):
+    for speaker in dict.fromkeys(text.speaker for text in texts):
         stream = [token for token in everything if texts[token.utterance].speaker == speaker]
         found += _find_in_stream(stream, known, kinds)
         if "card_number" in kinds:
             found += _find_continuations(
-                stream, [place for place, one in enumerate(texts) if one.speaker == speaker], texts
+                stream, [place for place, text in enumerate(texts) if text.speaker == speaker], texts
             )
     return _without_overlaps(found)
 
@@ -78,21 +78,21 @@ def find_sensitive(texts: Sequence[SpokenText], kinds: Collection[str]) -> list[
 def redact(texts: Sequence[SpokenText], kinds: Collection[str]) -> list[str]:
     """The texts with a placeholder in place of each finding, such as "[redacted: card number]"."""
     spans = find_by_text(texts, kinds)
-    return [leave_out(one.text, spans.get(place, ())) for place, one in enumerate(texts)]
+    return [leave_out(text.text, spans.get(place, ())) for place, text in enumerate(texts)]
 
 
 def find_by_text(texts: Sequence[SpokenText], kinds: Collection[str]) -> Mapping[int, Sequence[SensitiveSpan]]:
     """As `find_sensitive`, by the place of the text; only of texts in which something was found."""
-    return {place: list(spans) for place, spans in groupby(find_sensitive(texts, kinds), lambda one: one.place)}
+    return {place: list(spans) for place, spans in groupby(find_sensitive(texts, kinds), lambda span: span.place)}
 
 
 def leave_out(text: str, spans: Iterable[SensitiveSpan]) -> str:
     """The text with a placeholder in place of each of these spans, which are in order and do not overlap."""
     parts: list[str] = []
     at = 0
-    for one in spans:
-        parts += text[at : one.start], placeholder(one.kind)
-        at = one.end
+    for span in spans:
+        parts += text[at : span.start], placeholder(span.kind)
+        at = span.end
     return "".join([*parts, text[at:]])
 
 
@@ -192,13 +192,13 @@ def _security_code_spans(
     """Among all numbers, because the first digit of a code may happen to make a longer card number with what came
     before, and among those that no card number has taken: people give both in one breath."""
     covered = {place for first, last in taken for place in range(first, last + 1)}
-    free = [one for one in groups if one.first not in covered]
+    free = [group for group in groups if group.first not in covered]
     for numbers in (groups, free):
         for part in _split_at_words(numbers, stream):
             if context.holds(stream[part[0].first]):
                 turns = groupby(part, key=lambda group: stream[group.first].utterance)
-                for one in (part, *(list(groups_of_turn) for _, groups_of_turn in turns)):
-                    yield from cards.find_security_codes(one)
+                for numbers_in_turn in (part, *(list(groups_of_turn) for _, groups_of_turn in turns)):
+                    yield from cards.find_security_codes(numbers_in_turn)
 
 
 def _split_at_words(groups: Sequence[DigitGroup], stream: Sequence[Token]) -> Iterator[Sequence[DigitGroup]]:
@@ -219,7 +219,7 @@ def _findings(
 ) -> Iterator[SensitiveSpan]:
     """One for each text that a span touches, from its first to its last token there: of these groups, if given, so that
     the words before the second half of a number stay."""
-    taken = None if groups is None else {at for one in groups for at in range(one.first, one.last + 1)}
+    taken = None if groups is None else {at for group in groups for at in range(group.first, group.last + 1)}
     for first, last in spans:
         ends: dict[int, tuple[int, int]] = {}
         for at, token in enumerate(stream[first : last + 1], first):
@@ -234,11 +234,11 @@ def _without_overlaps(found: Sequence[SensitiveSpan]) -> list[SensitiveSpan]:
     """Findings that overlap become one, because each would leave a part of the other; of the kind that comes first in
     KINDS, because a card number's parts may look like an id."""
     merged: list[SensitiveSpan] = []
-    for one in sorted(set(found)):
+    for span in sorted(set(found)):
         last = merged[-1] if merged else None
-        if last is not None and last.place == one.place and one.start < last.end:
-            kind = min(last.kind, one.kind, key=KINDS.index)
-            merged[-1] = SensitiveSpan(last.place, last.start, max(last.end, one.end), kind)
+        if last is not None and last.place == span.place and span.start < last.end:
+            kind = min(last.kind, span.kind, key=KINDS.index)
+            merged[-1] = SensitiveSpan(last.place, last.start, max(last.end, span.end), kind)
         else:
-            merged.append(one)
+            merged.append(span)
     return merged

@@ -104,7 +104,7 @@ def _is_written_ssn(tokens: Sequence[Token], pieces: Sequence[Piece]) -> bool:
     if tuple(str(len(piece.digits)) for piece in pieces) != _SSN_WRITTEN:
         return False
     text = "".join(piece.digits for piece in pieces)
-    between = [tokens[one.last + 1 : other.first] for one, other in pairwise(pieces)]
+    between = [tokens[piece.last + 1 : other.first] for piece, other in pairwise(pieces)]
     is_hyphenated = all(len(part) == 1 and part[0].text == "-" for part in between)
     return is_hyphenated and text.isdigit() and bool(ssn.is_valid(text))
 

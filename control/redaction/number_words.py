@@ -115,7 +115,7 @@ def _read_number(tokens: Sequence[Token], words: Sequence[int], at: int, trie: T
 
 
 def _alternatives(words: str) -> list[list[str]]:
-    return [[normalize(one) for one in word.split("/")] for word in words.split()]
+    return [[normalize(alternative) for alternative in word.split("/")] for word in words.split()]
 
 
 def _phrases(language: str) -> Iterator[tuple[str, int]]:
@@ -125,22 +125,24 @@ def _phrases(language: str) -> Iterator[tuple[str, int]]:
     for names in tens:
         for unit in range(10):
             units = below_20[unit] if unit else [""]
-            numbers.append([one for ten in names for name in units for one in _compounds(language, ten, name, unit)])
+            numbers.append(
+                [compound for ten in names for name in units for compound in _compounds(language, ten, name, unit)]
+            )
     if language == "fr":
         numbers = _french(numbers[:70], below_20)
     for number, spoken in enumerate(numbers):
-        yield from ((one, number) for one in spoken)
+        yield from ((phrase, number) for phrase in spoken)
     yield from _hundreds(language, numbers)
 
 
 def _french(numbers: Sequence[list[str]], below_20: Sequence[list[str]]) -> list[list[str]]:
     """70 to 99 by twenties, and by the words of Belgium and Switzerland."""
     tens = {7: ["septante"], 8: ["huitante", "octante"], 9: ["nonante"]}
-    spoken = [list(one) for one in numbers[:70]]
+    spoken = [list(names) for names in numbers[:70]]
     for number in range(70, 100):
         ten, unit = divmod(number, 10)
         units = below_20[unit] if unit else [""]
-        more = [one for name in tens[ten] for word in units for one in _compounds("fr", name, word, unit)]
+        more = [compound for name in tens[ten] for word in units for compound in _compounds("fr", name, word, unit)]
         base, rest = ("soixante", number - 60) if number < 80 else ("quatre+vingt", number - 80)
         if rest:
             more += [f"{base}+{word}" for word in below_20[rest]]
@@ -181,7 +183,9 @@ def _hundreds(language: str, numbers: Sequence[Sequence[str]]) -> Iterator[tuple
             ends = numbers[rest] if rest else [""]
             for end in ends:
                 heads = names[hundred - 1] if names else units[hundred]
-                yield from ((one, 100 * hundred + rest) for head in heads for one in _hundred(language, head, end))
+                yield from (
+                    (phrase, 100 * hundred + rest) for head in heads for phrase in _hundred(language, head, end)
+                )
 
 
 def _hundred(language: str, head: str, end: str) -> list[str]:
@@ -189,14 +193,14 @@ def _hundred(language: str, head: str, end: str) -> list[str]:
         word = {"de": "hundert", "nl": "honderd", "it": "cento"}[language]
         heads = [head + word, *([word] if head in ("eins", "een", "uno") else [])]
         heads += [f"ein{word}"] if head == "eins" else []
-        return [one + end.replace("+", "") for one in heads]
+        return [begin + end.replace("+", "") for begin in heads]
     if language == "pt":
         return [f"{head}+e+{end}" if end else head]
     if language == "es":
         return [f"{head}+{end}" if end else head]
     if language == "fr":
         heads = ["cent"] if head in ("un", "une") else [f"{head}+cent", f"{head}+cents"]
-        return [f"{one}+{end}" if end else one for one in heads]
+        return [f"{begin}+{end}" if end else begin for begin in heads]
     return [f"{head}+hundred+{end}", f"{head}+hundred+and+{end}"] if end else [f"{head}+hundred"]
 
 
@@ -217,4 +221,4 @@ def _depth(trie: Trie) -> int:
 _TRIES: Final = {language: _make_trie(language) for language in LANGUAGES}
 _TRIES[MISHEARD] = _TRIES["en"] | {word: {"": digit} for word, digit in _HOMOPHONES.items()}
 _DEEPEST: Final = 1 + max(map(_depth, _TRIES.values()))
-_ALL_WORDS: Final = frozenset(word for one in LANGUAGES for word in _TRIES[one]) | frozenset(_REPEATS)
+_ALL_WORDS: Final = frozenset(word for language in LANGUAGES for word in _TRIES[language]) | frozenset(_REPEATS)

@@ -44,8 +44,12 @@ def normalize(word: str) -> str:
     """Lower case, without accents, digits of all scripts as 0 to 9."""
     if word.isascii():
         return word.lower()
-    plain = (one for one in unicodedata.normalize("NFKD", word.casefold()) if not unicodedata.combining(one))
-    return "".join(str(unicodedata.decimal(one, one)) for one in plain)
+    plain = (
+        character
+        for character in unicodedata.normalize("NFKD", word.casefold())
+        if not unicodedata.combining(character)
+    )
+    return "".join(str(unicodedata.decimal(character, character)) for character in plain)
 
 
 def word_set(text: str) -> frozenset[str]:

@@ -241,7 +241,7 @@ async def remove_sso(context: MemberContext) -> None:
 async def list_sso_domains(context: MemberContext) -> SsoDomainList:
     """The domains whose addresses the provider may speak for, and the DNS records that prove them."""
     found = await context.services[SingleSignOn].settings.list_domains(context.db, context.workspace_id)
-    return SsoDomainList([to_domain(one) for one in found], False)
+    return SsoDomainList([to_domain(domain) for domain in found], False)
 
 
 async def add_sso_domain(context: MemberContext, body: NewSsoDomain) -> SsoDomainAnswer:

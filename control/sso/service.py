@@ -209,7 +209,7 @@ async def _record(
     before: SsoConnection | None,
     after: SsoConnection | None,
 ) -> None:
-    old, new = (None if one is None else _audit_values(one) for one in (before, after))
+    old, new = (None if connection is None else _audit_values(connection) for connection in (before, after))
     await record_change(db, actor, Change(action, "sso", str(workspace_id), workspace_id, before=old, after=new))
 
 

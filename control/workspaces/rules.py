@@ -255,13 +255,13 @@ def disclosure_choice(settings: Mapping[str, Any]) -> DisclosureChoice:
 def outbound_countries(settings: Mapping[str, Any]) -> Sequence[str]:
     """Returns the countries that calls may go to (ISO 3166, two letters); empty when not restricted."""
     chosen = settings.get("outbound_countries")
-    return [one for one in chosen if isinstance(one, str)] if isinstance(chosen, list) else []
+    return [kind for kind in chosen if isinstance(kind, str)] if isinstance(chosen, list) else []
 
 
 def redaction_kinds(settings: Mapping[str, Any]) -> tuple[str, ...]:
     """Returns what is left out of what is kept of calls: kinds of control/redaction/finder.py; empty: nothing."""
     chosen = settings.get("redaction")
-    return tuple(one for one in chosen if isinstance(one, str)) if isinstance(chosen, list) else ()
+    return tuple(country for country in chosen if isinstance(country, str)) if isinstance(chosen, list) else ()
 
 
 # Why the platform itself suspended a workspace (suspended_why).

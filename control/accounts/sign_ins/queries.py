@@ -46,7 +46,7 @@ async def count_failures(
 ) -> dict[bytes, int]:
     """Counts a failure of each subject; returns their counts. In the order of the subjects, so that two failures that
     share some of them do not wait for each other in a circle."""
-    ordered = sorted(counted, key=lambda one: one.subject)
+    ordered = sorted(counted, key=lambda failure: failure.subject)
     rows = await db.fetch(
         """
         INSERT INTO sign_in_failures AS f (audience, subject, address_hash, failures, started_at, last_at)
@@ -58,8 +58,8 @@ async def count_failures(
             WHERE limits.subject = f.subject)
         RETURNING subject, failures
         """,
-        *(audience, now, [one.subject for one in ordered], [one.address for one in ordered]),
-        *([one.unless_began for one in ordered], [one.unless_last for one in ordered]),
+        *(audience, now, [failure.subject for failure in ordered], [failure.address for failure in ordered]),
+        *([failure.unless_began for failure in ordered], [failure.unless_last for failure in ordered]),
     )
     return {row["subject"]: row["failures"] for row in rows}
 

@@ -302,8 +302,10 @@ def _forms(
     """The page's forms; of the wrong one the values entered, and the field that the error names."""
     token = fields.get("token", "")
     return [
-        FilledForm(one.form, token, dict(fields) if one is wrong else {}, param if one is wrong else None)
-        for one in page.submissions
+        FilledForm(
+            submission.form, token, dict(fields) if submission is wrong else {}, param if submission is wrong else None
+        )
+        for submission in page.submissions
     ]
 
 

@@ -145,13 +145,13 @@ async def _delete_others(pool: Pool, storage: Storage, clear_payloads: ClearPayl
     async with pool.transaction() as db:
         await enter_platform(db)
         await queries.add_counts(db, found.deletion.id, counts)
-        is_recorded = await calls.has_unfinished_discards(db, [one.id for one in deleted])
+        is_recorded = await calls.has_unfinished_discards(db, [call.id for call in deleted])
         is_called = await has_recipient_with_number(db, caller.workspace_id, caller.number)
     return not still_open and not is_recorded and not is_called
 
 
 def _carrier_ids(deleted: Iterable[DeletedCall]) -> list[str]:
-    return [name for one in deleted for name in (one.carrier_call_id, one.session) if name]
+    return [name for call in deleted for name in (call.carrier_call_id, call.session) if name]
 
 
 async def _finish(db: Connection, deletion_id: UUID, now: datetime) -> None:

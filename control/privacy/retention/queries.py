@@ -56,8 +56,8 @@ async def upsert_limits(db: Connection, limits: Mapping[LimitKey, RetentionLimit
         _UPSERT_LIMITS,
         [workspace_id for workspace_id, _ in limits],
         [kind for _, kind in limits],
-        [one.days for one in limits.values()],
-        [one.lowered_at for one in limits.values()],
+        [limit.days for limit in limits.values()],
+        [limit.lowered_at for limit in limits.values()],
     )
 
 
@@ -122,9 +122,9 @@ async def select_due(db: Connection, tasks: Sequence[RetentionTask]) -> list[Ret
     """Those for which there are calls."""
     rows = await db.fetch(
         _SELECT_DUE,
-        [one.workspace_id for one in tasks],
-        [one.kind for one in tasks],
-        [one.cutoff for one in tasks],
+        [task.workspace_id for task in tasks],
+        [task.kind for task in tasks],
+        [task.cutoff for task in tasks],
         _FIRST,
     )
     return [tasks[row["place"] - 1] for row in rows]

@@ -45,8 +45,8 @@ async def apply_retention(pool: Pool, platform: Platform, now: datetime) -> int:
             workspaces = await queries.select_workspaces(db, after, _WORKSPACES_AT_ONCE)
             terms = await _take_terms(db, workspaces, days, grace, now)
             tasks = [
-                RetentionTask(workspace_id, kind, one.cutoff(kind, now))
-                for workspace_id, one in terms.items()
+                RetentionTask(workspace_id, kind, limits.cutoff(kind, now))
+                for workspace_id, limits in terms.items()
                 for kind in KINDS
             ]
             due = await queries.select_due(db, tasks)
@@ -67,7 +67,7 @@ async def _take_terms(
     now: datetime,
 ) -> Mapping[UUID, RetentionTerms]:
     """By workspace, what counts now; stores what has changed of the limits. days: the platform's own."""
-    allowed = {one.id: make_terms(days, one.features, one.settings) for one in workspaces}
+    allowed = {workspace.id: make_terms(days, workspace.features, workspace.settings) for workspace in workspaces}
     before = await queries.select_limits(db, allowed)
     limits = {
         (workspace_id, kind): apply_grace(before.get((workspace_id, kind)), terms.longest[kind], grace, now)
@@ -90,7 +90,7 @@ async def _run_task(pool: Pool, task: RetentionTask, now: datetime, most: int) -
             await enter_platform(db)
             calls = await queries.select_calls(db, task, min(BATCH, most - done))
             if calls:
-                await _DELETIONS[task.kind](db, task.workspace_id, [one.id for one in calls], now)
+                await _DELETIONS[task.kind](db, task.workspace_id, [call.id for call in calls], now)
                 await queries.advance(db, task.workspace_id, task.kind, calls[-1])
         done += len(calls)
         if len(calls) < BATCH:
