@@ -704,14 +704,14 @@ async def admin_begin_totp(context: AdminContext, body: PasswordAgain) -> TotpSe
     """Creates a new secret, which its first code confirms. The password is asked for again."""
     admins = context.services[Accounts].admins
     await admins.own.require_password(context.db, _admin_session(context), body.password, context.now)
-    offer = await admins.begin_totp(context.db, context.admin_id, context.email, context.now)
+    offer = await admins.second_factors.offer(context.db, context.admin_id, context.email, context.now)
     return to_totp_secret(offer)
 
 
 async def admin_confirm_totp(context: AdminContext, body: TotpCode) -> None:
     """Confirms the second factor with its first code."""
-    admins = context.services[Accounts].admins
-    await admins.confirm_totp(context.db, context.admin_id, body.code, context.origin, context.now)
+    factors = context.services[Accounts].admins.second_factors
+    await factors.confirm(context.db, context.admin_id, body.code, context.origin, context.now)
 
 
 async def admin_remove_totp(context: AdminContext, body: SecondFactor) -> None:
@@ -722,8 +722,8 @@ async def admin_remove_totp(context: AdminContext, body: SecondFactor) -> None:
 
 async def admin_replace_recovery_codes(context: AdminContext, body: SecondFactor) -> RecoveryCodeList:
     """Creates ten new recovery codes. The older ones become invalid."""
-    admins = context.services[Accounts].admins
-    codes = await admins.replace_recovery_codes(context.db, context.admin_id, body.given(), context.origin, context.now)
+    factors = context.services[Accounts].admins.second_factors
+    codes = await factors.replace_codes(context.db, context.admin_id, body.given(), context.origin, context.now)
     return RecoveryCodeList(list(codes))
 
 
@@ -835,7 +835,7 @@ async def delete_user(context: AdminContext, user_id: UserId) -> None:
     """Deletes a user and their memberships. 409 last_owner: the user is the last owner of a workspace."""
     accounts = context.services[Accounts]
     await accounts.user_administration.get(context.db, user_id)
-    await context.services[Workspaces].leave_all(context.db, user_id, context.now)
+    await context.services[Workspaces].members.leave_all(context.db, user_id, context.now)
     await accounts.user_administration.delete(context.db, context.actor, user_id)
 
 

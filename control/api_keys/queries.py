@@ -11,11 +11,6 @@ from control.db.pool import Connection
 _COLUMNS: Final = "id, workspace_id, name, scopes, expires_at, created_at"
 
 
-async def lock_list(db: Connection, workspace_id: UUID) -> None:
-    """Serialises transactions that count a workspace's keys in order to add one."""
-    await db.execute("SELECT pg_advisory_xact_lock(hashtextextended('api_keys ' || $1::text, 0))", str(workspace_id))
-
-
 async def select_all(db: Connection, workspace_id: UUID, limit: int) -> list[ApiKey]:
     """Newest first, without their secrets."""
     rows = await db.fetch(
@@ -32,6 +27,23 @@ async def select_one(db: Connection, workspace_id: UUID, key_id: UUID, *, lock: 
         f"SELECT {_COLUMNS} FROM api_keys WHERE workspace_id = $1 AND id = $2 {locking}", workspace_id, key_id
     )
     return None if row is None else _key(row)
+
+
+async def select_secrets(db: Connection, workspace_id: UUID, keys: Sequence[UUID], now: datetime) -> list[KeySecret]:
+    """Those of the keys that have not ended, newest first. A key has few: all but the newest end within a week."""
+    rows = await db.fetch(
+        """
+        SELECT s.key_id, s.prefix, u.email AS holder_email, s.created_at, s.expires_at, s.last_used_at,
+               m.user_id IS NOT NULL AND u.is_active AS holder_is_member
+        FROM api_key_secrets s
+        JOIN users u ON u.id = s.holder_id
+        LEFT JOIN workspace_members m ON m.workspace_id = s.workspace_id AND m.user_id = s.holder_id
+        WHERE s.workspace_id = $1 AND s.key_id = ANY ($2) AND (s.expires_at IS NULL OR s.expires_at > $3)
+        ORDER BY s.created_at DESC, s.expires_at DESC LIMIT 1000
+        """,
+        workspace_id, list(keys), now,
+    )  # fmt: skip
+    return [KeySecret(**row) for row in rows]
 
 
 async def insert_key(db: Connection, key: ApiKey) -> None:
@@ -94,6 +106,11 @@ async def update_last_use(db: Connection, secret: bytes) -> None:
     )  # fmt: skip
 
 
+async def lock_list(db: Connection, workspace_id: UUID) -> None:
+    """Serialises transactions that count a workspace's keys in order to add one."""
+    await db.execute("SELECT pg_advisory_xact_lock(hashtextextended('api_keys ' || $1::text, 0))", str(workspace_id))
+
+
 def _key(row: Any) -> ApiKey:
     return ApiKey(
         id=row["id"],
@@ -103,20 +120,3 @@ def _key(row: Any) -> ApiKey:
         expires_at=row["expires_at"],
         created_at=row["created_at"],
     )
-
-
-async def select_secrets(db: Connection, workspace_id: UUID, keys: Sequence[UUID], now: datetime) -> list[KeySecret]:
-    """Those of the keys that have not ended, newest first. A key has few: all but the newest end within a week."""
-    rows = await db.fetch(
-        """
-        SELECT s.key_id, s.prefix, u.email AS holder_email, s.created_at, s.expires_at, s.last_used_at,
-               m.user_id IS NOT NULL AND u.is_active AS holder_is_member
-        FROM api_key_secrets s
-        JOIN users u ON u.id = s.holder_id
-        LEFT JOIN workspace_members m ON m.workspace_id = s.workspace_id AND m.user_id = s.holder_id
-        WHERE s.workspace_id = $1 AND s.key_id = ANY ($2) AND (s.expires_at IS NULL OR s.expires_at > $3)
-        ORDER BY s.created_at DESC, s.expires_at DESC LIMIT 1000
-        """,
-        workspace_id, list(keys), now,
-    )  # fmt: skip
-    return [KeySecret(**row) for row in rows]

@@ -20,19 +20,6 @@ from control.platform.rules import (
 from shared.errors import Conflict, Invalid, NotFound
 
 
-async def require_priced(db: Connection, tier_name: str, currency: str, param: str) -> None:
-    """The tier must have prices in the currency, and the currency an exchange rate. Raises Conflict (code
-    tier_not_priced)."""
-    if not await queries.is_priced(db, tier_name, currency):
-        message = f"The tier {tier_name!r} has no price in {currency.upper()}, or the currency no exchange rate."
-        raise Conflict(message, param=param, code="tier_not_priced")
-
-
-async def find_currency(db: Connection, workspace_id: UUID) -> str:
-    """The currency in which a workspace is billed."""
-    return await queries.select_account_currency(db, workspace_id)
-
-
 class Platform:
     """Settings and tiers. Nothing is cached: a change takes effect with the next transaction. defaults:
     of settings that depend on the kind of the platform, in place of the registry's."""
@@ -148,6 +135,19 @@ def _tier_update(before: Tier, after: Tier) -> Change:
 
 def _tier_not_found() -> NotFound:
     return NotFound("There is no such tier.", code="tier_not_found")
+
+
+async def find_currency(db: Connection, workspace_id: UUID) -> str:
+    """The currency in which a workspace is billed."""
+    return await queries.select_account_currency(db, workspace_id)
+
+
+async def require_priced(db: Connection, tier_name: str, currency: str, param: str) -> None:
+    """The tier must have prices in the currency, and the currency an exchange rate. Raises Conflict (code
+    tier_not_priced)."""
+    if not await queries.is_priced(db, tier_name, currency):
+        message = f"The tier {tier_name!r} has no price in {currency.upper()}, or the currency no exchange rate."
+        raise Conflict(message, param=param, code="tier_not_priced")
 
 
 async def seed_platform(db: Connection, tiers: Iterable[Mapping[str, Any]], settings: Mapping[str, Any]) -> None:

@@ -41,15 +41,6 @@ class SsoDomain:
 
 
 @dataclass(frozen=True, slots=True)
-class SsoFlow:
-    """A sign-in that was begun. nonce, verifier: of OpenID Connect and of PKCE."""
-
-    workspace_id: UUID
-    nonce: str = field(repr=False)
-    verifier: str = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
 class SsoPerson:
     """Who signed in at the provider. subject: the provider's name for the person, which never changes."""
 

@@ -9,11 +9,11 @@ import msgspec
 import structlog
 
 from control.accounts.rules import User, normal_address
-from control.accounts.sessions.service import Origin
 from control.accounts.users.service import Accounts, SignInResult
 from control.audit.service import Actor, Change, record_change
 from control.db.pool import Connection
 from control.db.scope import enter_platform
+from control.http.context import RequestOrigin
 from control.http.names import letter_name
 from control.http.tokens import new_token, token_hash
 from control.integrations.vendor_http import VendorHttp
@@ -27,7 +27,6 @@ from control.sso.openid import (
     SignInRefused,
     make_authorize_url,
 )
-from control.sso.queries import select_people
 from control.sso.rules import FLOW_PURPOSE, SECRET_PURPOSE, DefaultRole, SsoConnection, SsoDomain, SsoPerson, SsoPolicy
 from control.workspaces.service import Workspaces
 from shared.egress import EgressGuard
@@ -35,6 +34,9 @@ from shared.egress_addresses import HostInvalid, parse_host
 from shared.errors import Conflict, Forbidden, Invalid, NotFound, Unauthorised, Unavailable
 from shared.ids import new_id
 from shared.secrets import Sealer, UnsealError
+
+log = structlog.get_logger()
+_LONGEST_NAME = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +164,7 @@ class SsoSettings:
         """Removes a domain: its addresses are signed out, and sign in by password again. Raises NotFound."""
         known = await self.get_domain(db, workspace_id, domain_id)
         await queries.delete_domain(db, workspace_id, domain_id)
-        people = await select_people(db, workspace_id, known.domain)
+        people = await queries.select_people(db, workspace_id, known.domain)
         await self._accounts.end_sso_sessions(db, people, workspace_id, "domain of single sign-on removed", now)
         await _record_domain(db, actor, "sso.domain_remove", known)
 
@@ -221,10 +223,6 @@ async def _record_domain(db: Connection, actor: Actor, action: str, domain: SsoD
 def _audit_values(connection: SsoConnection) -> dict[str, object]:
     names = ("issuer", "client_id", "default_role", "is_enforced")
     return {name: getattr(connection, name) for name in names}
-
-
-_LONGEST_NAME = 200
-log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -346,7 +344,7 @@ class SsoSignIns:
             raise _provider_away(connection, refused) from None
 
     async def complete(
-        self, db: Connection, connection: SsoConnection, person: SsoPerson, origin: Origin, now: datetime
+        self, db: Connection, connection: SsoConnection, person: SsoPerson, origin: RequestOrigin, now: datetime
     ) -> SignInResult:
         """Finds or makes the person's account, makes them a member, and starts a session; enters the user's scope.
         Raises Forbidden (sso_domain, sso_other_person, account_deactivated), Conflict (member_limit), Unauthorised

@@ -5,12 +5,12 @@ from uuid import UUID
 
 from control.accounts.emails.service import EmailQueue
 from control.accounts.rules import User
-from control.accounts.sessions.service import Origin
 from control.accounts.users.service import Accounts, SignInResult
 from control.audit.service import Actor, Change, record_change
 from control.db.keyset import ListPage, PageRequest
 from control.db.pool import Connection
 from control.db.scope import enter_platform, enter_workspace
+from control.http.context import RequestOrigin
 from control.http.tokens import new_token, token_hash
 from control.platform.service import Platform
 from control.workspaces import queries
@@ -93,7 +93,7 @@ class Invitations:
         return invitation.workspace_id
 
     async def sign_up(
-        self, db: Connection, token: str, name: str, password: str, origin: Origin, now: datetime
+        self, db: Connection, token: str, name: str, password: str, origin: RequestOrigin, now: datetime
     ) -> SignInResult:
         """Creates an account with a confirmed address, adds it and signs it in; enters the user's scope. Raises what
         `accept` raises, and Invalid (weak_password), Conflict (email_taken)."""
@@ -118,10 +118,6 @@ class Invitations:
         if await queries.has_member(db, workspace.id, email):
             raise Conflict("Somebody with this address is a member.", code="already_member", param="email")
         counted = renewed is not None and renewed.expires_at > now
-        await self._require_capacity(db, workspace, counted, now)
-
-    async def _require_capacity(self, db: Connection, workspace: Workspace, counted: bool, now: datetime) -> None:
-        """counted: the person holds an open invitation, which counts as a member already."""
         await require_capacity(db, self._platform, workspace, counted, now)
 
     async def _admit(
@@ -129,7 +125,7 @@ class Invitations:
     ) -> None:
         workspace_id, role = invitation.workspace_id, invitation.role
         await enter_workspace(db, workspace_id, user_id)
-        await self._require_capacity(db, await lock_workspace(db, workspace_id), True, now)
+        await require_capacity(db, self._platform, await lock_workspace(db, workspace_id), True, now)
         if not await queries.insert_member(db, workspace_id, user_id, role, invitation.invited_by, now):
             raise Conflict("You are a member of this workspace already.", code="already_member")
         await queries.accept_invitation(db, workspace_id, invitation.id, now)

@@ -52,7 +52,7 @@ class Members:
         await _require_other_owner(db, workspace_id, member)
         await _remove(db, actor, workspace_id, member, "member.leave" if leaves else "member.remove", now)
 
-    async def leave_all(self, db: Connection, actor: Actor, user_id: UUID, now: datetime) -> None:
+    async def leave_all(self, db: Connection, user_id: UUID, now: datetime) -> None:
         """Removes an account from all workspaces before it is deleted; locks it, so that it joins none meanwhile.
         Raises Conflict (code last_owner), which names the workspaces without another owner."""
         await queries.lock_user(db, user_id)
@@ -62,7 +62,7 @@ class Members:
             raise Conflict(f"Nobody else owns: {', '.join(orphans)}.", code="last_owner")
         for workspace_id in workspace_ids:
             member = await _member(db, workspace_id, user_id)
-            await _remove(db, actor, workspace_id, member, "member.leave", now)
+            await _remove(db, Actor("system"), workspace_id, member, "member.leave", now)
 
 
 def require_may_change(actor: Role, target: Role | None, new: Role | None) -> None:

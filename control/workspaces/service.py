@@ -33,20 +33,6 @@ from control.workspaces.rules import (
 from shared.errors import Conflict, Invalid, Unauthorised
 from shared.ids import new_id
 
-
-async def lock_person_workspaces(db: Connection, workspace_id: UUID) -> list[UUID]:
-    """The workspaces of the people whose this one is, deleted ones included until they are purged. Until the
-    transaction ends, nobody else counts what these people have in order to add to it. In any scope."""
-
-    async def select() -> list[UUID]:
-        people = await lock_people(db, await queries.select_holders(db, workspace_id))
-        return await queries.select_workspaces_of(db, people)
-
-    return await read_platform(db, select)
-
-
-__all__ = ["Membership", "Workspaces"]
-
 # Changes of a workspace that are kept among its settings.
 _SETTINGS: Final = ("redaction", "disclosure")
 
@@ -117,8 +103,17 @@ class Workspaces:
         require_not_suspended(await self.get(db, workspace_id))
 
     async def lock_person(self, db: Connection, workspace_id: UUID) -> list[UUID]:
-        """See `lock_person_workspaces`."""
-        return await lock_person_workspaces(db, workspace_id)
+        """Returns the workspaces of the people who have this workspace, deleted ones included until they are purged.
+
+        Until the transaction ends, no other transaction counts what these people have in order to add to it. Works in
+        any scope.
+        """
+
+        async def select() -> list[UUID]:
+            people = await lock_people(db, await queries.select_holders(db, workspace_id))
+            return await queries.select_workspaces_of(db, people)
+
+        return await read_platform(db, select)
 
     async def find_confirmed(self, db: Connection, workspace_id: UUID, emails: Collection[str]) -> set[str]:
         """Those of these addresses that belong to members who have confirmed them and can sign in."""
@@ -177,11 +172,6 @@ class Workspaces:
         await lock_workspace(db, workspace_id)
         require_may_change(await require_role(db, workspace_id, actor), "owner", None)
         await administration.delete_workspace(db, self._platform, actor, workspace_id, now)
-
-    async def leave_all(self, db: Connection, user_id: UUID, now: datetime) -> None:
-        """Removes an account from all workspaces before it is deleted. Raises Conflict (code last_owner). Needs
-        platform scope."""
-        await self.members.leave_all(db, Actor("system"), user_id, now)
 
     async def _require_below_limit(self, db: Connection, owner_id: UUID) -> None:
         """Checked on creation only: being made an owner by others is not limited."""

@@ -15,7 +15,8 @@ from control.workspaces.service import Workspaces
 
 # Rows of `DeleteRows` that one run deletes at most, so that its transaction stays short.
 ROWS_PER_RUN: Final = 2_000
-
+# Workspaces that one run purges at most.
+_MOST: Final = 10
 # Deletes up to so many of a workspace's calls and of what else it has many of; returns how many.
 DeleteRows = Callable[[Connection, UUID, int], Awaitable[int]]
 # Deletes the marks of a workspace's days that are to be rolled up.
@@ -24,46 +25,6 @@ DeleteMarks = Callable[[Connection, UUID], Awaitable[None]]
 KeepBillingFacts = Callable[[Connection, UUID], Awaitable[None]]
 # Has the grants of a workspace revoked at the vendors.
 RevokeGrants = Callable[[Connection, UUID], Awaitable[None]]
-
-
-async def purge_due(
-    db: Connection,
-    now: datetime,
-    most: int,
-    *,
-    delete_rows: DeleteRows,
-    delete_marks: DeleteMarks,
-    keep_billing_facts: KeepBillingFacts,
-    revoke_grants: RevokeGrants,
-    among: Sequence[UUID] | None = None,
-) -> int:
-    """Deletes up to `most` workspaces and ROWS_PER_RUN rows; returns how many of both, 0 when nothing is left to do.
-    among: only of these workspaces, whose objects in storage are deleted.
-
-    Needs platform scope. Usage records, daily figures and the audit log stay: they name nobody. Billing accounts and
-    invoices stay with the name that they were issued to, as books must be kept, and so do its phone numbers: the last
-    period is billed after the purge. Marks are deleted with the workspace,
-    so that its days keep their figures though their calls are gone. A workspace that still has phone numbers stays.
-    """
-    left = ROWS_PER_RUN
-    workspaces = 0
-    for workspace_id in await queries.lock_purgeable(db, now, most, among):
-        left -= await delete_rows(db, workspace_id, left)
-        if left <= 0:
-            break
-        await delete_marks(db, workspace_id)
-        await keep_billing_facts(db, workspace_id)
-        await revoke_grants(db, workspace_id)
-        await queries.delete_workspace(db, workspace_id)
-        await record_change(
-            db, Actor("system"), Change("workspace.purge", "workspace", str(workspace_id), workspace_id)
-        )
-        workspaces += 1
-    return workspaces + ROWS_PER_RUN - left
-
-
-# Workspaces that one run purges at most.
-_MOST: Final = 10
 # Deletes a workspace's objects in storage; returns how many. Raises StorageUnavailable.
 DeleteObjects = Callable[[UUID], Awaitable[int]]
 
@@ -106,3 +67,39 @@ def workspaces_tasks(
     return WorkerTasks(
         duties=[OutsideDuty("deleted_workspaces", 600, deleted_workspaces, 1), Duty("trials", 300, trials, 50)]
     )
+
+
+async def purge_due(
+    db: Connection,
+    now: datetime,
+    most: int,
+    *,
+    delete_rows: DeleteRows,
+    delete_marks: DeleteMarks,
+    keep_billing_facts: KeepBillingFacts,
+    revoke_grants: RevokeGrants,
+    among: Sequence[UUID] | None = None,
+) -> int:
+    """Deletes up to `most` workspaces and ROWS_PER_RUN rows; returns how many of both, 0 when nothing is left to do.
+    among: only of these workspaces, whose objects in storage are deleted.
+
+    Needs platform scope. Usage records, daily figures and the audit log stay: they name nobody. Billing accounts and
+    invoices stay with the name that they were issued to, as books must be kept, and so do its phone numbers: the last
+    period is billed after the purge. Marks are deleted with the workspace,
+    so that its days keep their figures though their calls are gone. A workspace that still has phone numbers stays.
+    """
+    left = ROWS_PER_RUN
+    workspaces = 0
+    for workspace_id in await queries.lock_purgeable(db, now, most, among):
+        left -= await delete_rows(db, workspace_id, left)
+        if left <= 0:
+            break
+        await delete_marks(db, workspace_id)
+        await keep_billing_facts(db, workspace_id)
+        await revoke_grants(db, workspace_id)
+        await queries.delete_workspace(db, workspace_id)
+        await record_change(
+            db, Actor("system"), Change("workspace.purge", "workspace", str(workspace_id), workspace_id)
+        )
+        workspaces += 1
+    return workspaces + ROWS_PER_RUN - left

@@ -1,4 +1,4 @@
-"""All SQL of letters that were sent, counted by recipient and kind."""
+"""All SQL of letter_counts: how many letters of a kind were sent to a recipient."""
 
 from datetime import datetime
 from typing import Any
@@ -9,7 +9,7 @@ from control.db.pool import Connection
 async def count_letter(
     db: Connection, recipient: bytes, now: datetime, hour_ago: datetime, day_ago: datetime, per_hour: int, per_day: int
 ) -> bool:
-    """Counts a letter; False, and nothing is counted, where that would be more than `per_hour` or `per_day`."""
+    """Count a letter. If there are `per_hour` or `per_day` letters already, count none and return False."""
     counted = await db.fetchval(
         """
         INSERT INTO letter_counts AS c (recipient, hour_started_at, in_hour, day_started_at, in_day)

@@ -21,8 +21,87 @@ from shared.secrets import Sealer
 
 EMAIL_JOB: Final = "mail.send"
 _PURPOSE: Final = "mail"
-# Keeps a link on one line and unencoded, because e-mails in a folder are read with a text editor.
-_LONG_LINES: Final = USUAL.clone(max_line_length=500)
+
+
+@dataclass(frozen=True, slots=True)
+class Email:
+    """An e-mail to one recipient.
+
+    Attributes:
+        text: Plain text.
+        id: Part of the Message-ID, which stays the same if the e-mail is sent twice.
+    """
+
+    to: str
+    subject: str
+    text: str
+    html: str | None = None
+    id: str = field(default_factory=new_id)
+
+
+class EmailQueue:
+    """Enqueues e-mails, and makes their links."""
+
+    def __init__(self, sealer: Sealer, base_url: str, *, to_portal: bool = True) -> None:
+        """Create the queue.
+
+        Args:
+            base_url: Prefix of links in e-mails.
+            to_portal: Links lead to the client portal, whose scripts read the token. Otherwise they lead to the API's
+                own pages, which have no scripts.
+        """
+        self._sealer = sealer
+        self._base_url = base_url.rstrip("/")
+        self._mark = "#" if to_portal else "?"
+
+    def link(self, path: str, token: str) -> str:
+        """Return a link. For a portal the token follows `#`, because browsers do not send that part to servers."""
+        return f"{self._base_url}/{path.lstrip('/')}{self._mark}token={quote(token, safe='')}"
+
+    def page(self, path: str) -> str:
+        """Return the address of a page that asks for a sign-in, so that its link needs no token."""
+        return f"{self._base_url}/{path.lstrip('/')}"
+
+    async def enqueue(self, db: Connection, email: Email) -> None:
+        """Enqueue the e-mail in the current transaction, so that it is sent only if the transaction commits."""
+        await enqueue(db, EMAIL_JOB, self._sealer.seal(msgspec.json.encode(asdict(email)), _PURPOSE))
+
+
+# Kinds are counted apart, so that many invitations to an address do not block the e-mail for a new password.
+LetterKind = Literal["invitation", "confirmation", "password_reset"]
+_HOUR: Final = timedelta(hours=1)
+_DAY: Final = timedelta(days=1)
+
+
+class LetterLimits:
+    """Limits the letters that strangers can cause.
+
+    Letters are counted by recipient, over all senders, so that nobody can fill a mailbox through us. The transaction
+    that sends a letter counts it. The limits are settings of the platform.
+    """
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+
+    async def admits(self, db: Connection, kind: LetterKind, to: str, now: datetime) -> bool:
+        """Whether another letter of this kind may be sent to the address. If so, the letter is counted."""
+        per_hour = await self._platform.setting(db, "letters_per_hour")
+        per_day = await self._platform.setting(db, "letters_per_day")
+        recipient = sha256(f"{kind}\0{to}".encode()).digest()
+        return await queries.count_letter(db, recipient, now, now - _HOUR, now - _DAY, per_hour, per_day)
+
+    async def require(self, db: Connection, kind: LetterKind, to: str, now: datetime) -> None:
+        """Counts a letter. Raises TooManyRequests (letter_limit)."""
+        if not await self.admits(db, kind, to, now):
+            raise TooManyRequests(
+                "This address was sent many letters of this kind; wait before the next.",
+                code="letter_limit",
+                retry_after_s=int(_HOUR.total_seconds()),
+            )
+
+    async def purge(self, db: Connection, now: datetime, most: int) -> int:
+        """Delete up to `most` counts of days that are over; return how many."""
+        return await queries.purge(db, now - _DAY, most)
 
 
 class EmailFailed(Exception):
@@ -37,17 +116,6 @@ class EmailRefused(EmailFailed):
     """The mail server refuses this e-mail for good."""
 
 
-@dataclass(frozen=True, slots=True)
-class Email:
-    """An e-mail to one recipient. text: plain. id: for the Message-ID, the same when the e-mail is sent twice."""
-
-    to: str
-    subject: str
-    text: str
-    html: str | None = None
-    id: str = field(default_factory=new_id)
-
-
 class EmailGateway(Protocol):
     """Sends e-mails."""
 
@@ -55,30 +123,12 @@ class EmailGateway(Protocol):
         """Raises EmailUnavailable, EmailRefused."""
 
 
-class EmailQueue:
-    """Enqueues e-mails. base_url: the prefix of links in e-mails. to_portal: links lead to the client portal, whose
-    scripts read the token; otherwise to the API's own pages, which have none."""
-
-    def __init__(self, sealer: Sealer, base_url: str, *, to_portal: bool = True) -> None:
-        self._sealer = sealer
-        self._base_url = base_url.rstrip("/")
-        self._mark = "#" if to_portal else "?"
-
-    def link(self, path: str, token: str) -> str:
-        """Returns a link. For a portal the token stands behind `#`, which browsers do not send to servers."""
-        return f"{self._base_url}/{path.lstrip('/')}{self._mark}token={quote(token, safe='')}"
-
-    def page(self, path: str) -> str:
-        """Returns the address of a page that asks for a sign-in, so that its link needs no token."""
-        return f"{self._base_url}/{path.lstrip('/')}"
-
-    async def enqueue(self, db: Connection, email: Email) -> None:
-        """Enqueues the job in the current transaction: it is sent only if that commits."""
-        await enqueue(db, EMAIL_JOB, self._sealer.seal(msgspec.json.encode(asdict(email)), _PURPOSE))
+# Keeps a link on one line and unencoded, because e-mails in a folder are read with a text editor.
+_LONG_LINES: Final = USUAL.clone(max_line_length=500)
 
 
 class EmailSender:
-    """Sends what an EmailQueue enqueued. sender: the From address."""
+    """Sends what an EmailQueue enqueued, with `sender` as the From address."""
 
     def __init__(self, sealer: Sealer, gateway: EmailGateway, sender: str) -> None:
         self._sealer = sealer
@@ -102,37 +152,3 @@ class EmailSender:
         if email.html is not None:
             message.add_alternative(email.html, subtype="html")
         return message
-
-
-# Counted apart, so that whoever has invitations sent to somebody does not keep their new password from them.
-LetterKind = Literal["invitation", "confirmation", "password_reset"]
-
-_HOUR: Final = timedelta(hours=1)
-_DAY: Final = timedelta(days=1)
-
-
-class LetterLimits:
-    """Counts letters in the transaction that sends them. The limits are settings of the platform."""
-
-    def __init__(self, platform: Platform) -> None:
-        self._platform = platform
-
-    async def admits(self, db: Connection, kind: LetterKind, to: str, now: datetime) -> bool:
-        """Whether one more letter of this kind may be sent to the address; it counts then."""
-        per_hour = await self._platform.setting(db, "letters_per_hour")
-        per_day = await self._platform.setting(db, "letters_per_day")
-        recipient = sha256(f"{kind}\0{to}".encode()).digest()
-        return await queries.count_letter(db, recipient, now, now - _HOUR, now - _DAY, per_hour, per_day)
-
-    async def require(self, db: Connection, kind: LetterKind, to: str, now: datetime) -> None:
-        """Counts a letter. Raises TooManyRequests (letter_limit)."""
-        if not await self.admits(db, kind, to, now):
-            raise TooManyRequests(
-                "This address was sent many letters of this kind; wait before the next.",
-                code="letter_limit",
-                retry_after_s=int(_HOUR.total_seconds()),
-            )
-
-    async def purge(self, db: Connection, now: datetime, most: int) -> int:
-        """Deletes counts that are over, up to `most`; returns how many."""
-        return await queries.purge(db, now - _DAY, most)

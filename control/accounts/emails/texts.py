@@ -1,4 +1,7 @@
-"""Texts of the e-mails about accounts."""
+"""Texts of the e-mails about accounts.
+
+E-mails to an unconfirmed address do not contain the account's name, because a stranger may have chosen it.
+"""
 
 from control.accounts.emails.service import Email
 from control.http.names import letter_name

@@ -1,4 +1,4 @@
-"""All SQL of what people do to their own account, users and the staff alike: password, and sessions."""
+"""SQL of what users and staff do to their own account: password and sessions."""
 
 from datetime import datetime
 from typing import Any, Final
@@ -10,19 +10,19 @@ from control.http.access_tokens import Audience
 
 # Owners of sessions: the column that refers to them, and their table.
 _OWNERS: Final[dict[Audience, tuple[str, str]]] = {"user": ("user_id", "users"), "admin": ("admin_id", "admins")}
-# As many as a page shows: a person has a few.
+# A person has a few sessions; a page shows at most as many rows.
 MOST_LISTED: Final = 200
 
 
 async def find_password(db: Connection, audience: Audience, owner_id: UUID) -> OwnPassword | None:
-    """By the account's id."""
+    """Find the password of an account by the account's id."""
     _, table = _OWNERS[audience]
     row = await db.fetchrow(f"SELECT email, name, password_hash FROM {table} WHERE id = $1", owner_id)
     return None if row is None else OwnPassword(row["email"], row["name"], row["password_hash"])
 
 
 async def set_password(db: Connection, audience: Audience, owner_id: UUID, known: str, new: str, now: datetime) -> bool:
-    """Stores a hash; False when it is not `known` that it replaces: the password was changed meanwhile."""
+    """Replace the hash `known`; return False if the account has another hash, because it changed meanwhile."""
     _, table = _OWNERS[audience]
     done = await db.execute(
         f"UPDATE {table} SET password_hash = $3, updated_at = $4 WHERE id = $1 AND password_hash = $2",
@@ -32,7 +32,7 @@ async def set_password(db: Connection, audience: Audience, owner_id: UUID, known
 
 
 async def select_sessions(db: Connection, audience: Audience, owner_id: UUID, now: datetime) -> list[ListedSession]:
-    """Those that can still be refreshed, last used first."""
+    """Select the sessions that can still be refreshed, last used first."""
     column, _ = _OWNERS[audience]
     rows = await db.fetch(
         f"""
@@ -51,7 +51,7 @@ async def select_sessions(db: Connection, audience: Audience, owner_id: UUID, no
 async def revoke_session(
     db: Connection, audience: Audience, owner_id: UUID, session_id: UUID, why: str, now: datetime
 ) -> bool:
-    """Ends a session of this owner; False when there is none that goes on."""
+    """End a session of this owner; return False if the owner has no such open session."""
     column, _ = _OWNERS[audience]
     done = await db.execute(
         f"UPDATE sessions SET revoked_at = $4, revoked_why = $3 WHERE id = $2 AND {column} = $1 AND revoked_at IS NULL",
@@ -61,7 +61,7 @@ async def revoke_session(
 
 
 async def revoke_others(db: Connection, audience: Audience, owner_id: UUID, kept: UUID, why: str, now: datetime) -> int:
-    """Ends all sessions of this owner but one; returns how many."""
+    """End all sessions of this owner except `kept`; return how many."""
     column, _ = _OWNERS[audience]
     done: Any = await db.execute(
         f"UPDATE sessions SET revoked_at = $4, revoked_why = $3 "
@@ -72,7 +72,7 @@ async def revoke_others(db: Connection, audience: Audience, owner_id: UUID, kept
 
 
 async def set_authenticated(db: Connection, session_id: UUID, now: datetime) -> None:
-    """Notes that the session's owner gave the password or a code again."""
+    """Record that the session's owner gave the password or a code again."""
     await db.execute("UPDATE sessions SET authenticated_at = $2 WHERE id = $1", session_id, now)
 
 

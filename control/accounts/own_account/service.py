@@ -9,27 +9,31 @@ from control.accounts.own_account import queries
 from control.accounts.passwords import Passwords, require_strong_password
 from control.accounts.rules import ListedSession, OwnPassword
 from control.accounts.second_factors.service import SecondFactors
-from control.accounts.sessions.service import Origin
 from control.accounts.sign_ins.service import SignInThrottle
 from control.audit.service import Actor, Change, record_change
 from control.db.pool import Connection
 from control.http.access_tokens import Audience
+from control.http.context import RequestOrigin
 from shared.errors import Conflict, Forbidden, NotFound, Unauthorised
 
 
 @dataclass(frozen=True, slots=True)
 class OwnSession:
-    """The session in which a person acts. origin: of the request."""
+    """The session in which a person acts, and the origin of the request."""
 
     id: UUID
     owner_id: UUID
     email: str
-    origin: Origin
+    origin: RequestOrigin
 
 
 @dataclass(frozen=True, slots=True)
 class PasswordChange:
-    """keeps_sessions: the person's other sessions go on."""
+    """A new password for the present one.
+
+    Attributes:
+        keeps_sessions: Whether the person's other sessions stay open.
+    """
 
     current: str = field(repr=False)
     new: str = field(repr=False)
@@ -37,7 +41,7 @@ class PasswordChange:
 
 
 class OwnAccount:
-    """Accounts of one audience. recent_s: seconds for which a sign-in or a proof counts as recent."""
+    """Own accounts of one audience. A sign-in or a further proof counts as recent for `recent_s` seconds."""
 
     def __init__(
         self,
@@ -71,7 +75,7 @@ class OwnAccount:
         return own
 
     async def require_password(self, db: Connection, session: OwnSession, password: str, now: datetime) -> OwnPassword:
-        """Checks the password; wrong ones count as at a sign-in. Raises Unauthorised (invalid_credentials),
+        """Check the password. A wrong password counts as at a sign-in. Raises Unauthorised (invalid_credentials),
         TooManyRequests (sign_in_locked)."""
         own = await queries.find_password(db, self._audience, session.owner_id)
         if own is None:
@@ -107,14 +111,14 @@ class OwnAccount:
         return await queries.select_sessions(db, self._audience, owner_id, now)
 
     async def end_session(self, db: Connection, session: OwnSession, ended: UUID, now: datetime) -> None:
-        """Ends one of the person's sessions, this one or another. Raises NotFound."""
+        """End a session of the person: the current session or another. Raises NotFound."""
         why = "ended by its owner"
         if not await queries.revoke_session(db, self._audience, session.owner_id, ended, why, now):
             raise NotFound("You have no such session.", code="session_not_found")
         await self._record(db, session, "session_end", {"session_id": str(ended)})
 
     async def end_others(self, db: Connection, session: OwnSession, now: datetime) -> None:
-        """Ends all of the person's sessions but this one."""
+        """End all sessions of the person except the current session."""
         ended = await self._end_others(db, session, "ended by its owner", now)
         await self._record(db, session, "sessions_end", {"ended_sessions": ended})
 

@@ -11,66 +11,25 @@ from uuid import UUID
 
 from control.accounts.second_factors import queries, totp
 from control.accounts.second_factors.queries import FactorHolder
-from control.accounts.sessions.service import Origin
 from control.accounts.sign_ins.service import SignInThrottle
 from control.audit.service import Actor, Change, record_change
 from control.db.pool import Connection
 from control.http.access_tokens import Audience
+from control.http.context import RequestOrigin
 from shared.errors import Conflict, Unauthorised
 from shared.secrets import Sealer
-
-COUNT: Final = 10
-# With or without hyphens, in either case. Base32 has no 0, 1, 8 and 9, so that O and I cannot be mistaken for digits.
-PATTERN: Final = r"^[A-Za-z2-7]{4}(-?[A-Za-z2-7]{4}){2}$"
-_GROUP, _LENGTH = 4, 12
-
-
-class RecoveryCodes:
-    """Makes and uses codes of one audience. Codes of a rotated secret key are accepted for as long as the key is
-    listed."""
-
-    def __init__(self, audience: Audience, sealer: Sealer) -> None:
-        self._audience: Audience = audience
-        self._keys = sealer.derive(f"{audience} recovery codes")
-
-    async def replace(self, db: Connection, owner_id: UUID, now: datetime) -> Sequence[str]:
-        """Returns ten new codes, which are shown once; the account's older ones become invalid."""
-        codes = [_new_code() for _ in range(COUNT)]
-        hashes = [_hash(self._keys[0], owner_id, code) for code in codes]
-        await queries.replace(db, self._audience, owner_id, hashes, now)
-        return codes
-
-    async def use(self, db: Connection, owner_id: UUID, code: str, now: datetime) -> bool:
-        """Marks a code as used; False for one that is unknown or was used before."""
-        hashes = [_hash(key, owner_id, code) for key in self._keys]
-        return await queries.use(db, self._audience, owner_id, hashes, now)
-
-    async def count_left(self, db: Connection, owner_id: UUID) -> int:
-        """How many of the account's codes are unused."""
-        return await queries.count_unused(db, self._audience, owner_id)
-
-
-def is_recovery_code(code: str) -> bool:
-    """Tells it from an authenticator app's code, which has six digits."""
-    return len(code) >= _LENGTH
-
-
-def _new_code() -> str:
-    text = b32encode(secrets.token_bytes(8)).decode().lower()[:_LENGTH]
-    return "-".join(text[start : start + _GROUP] for start in range(0, _LENGTH, _GROUP))
-
-
-def _hash(key: bytes, owner_id: UUID, code: str) -> bytes:
-    return hmac.digest(key, owner_id.bytes + code.replace("-", "").lower().encode(), "sha256")
-
 
 TOTP_PURPOSES: Final[Mapping[Audience, str]] = {"admin": "totp", "user": "user totp"}
 
 
 @dataclass(frozen=True, slots=True)
 class TotpOffer:
-    """A secret for an authenticator app; required at sign-in once a first code confirmed it. uri: content of the QR
-    code. recovery_codes: valid from then on, too."""
+    """A secret for an authenticator app. Its first code confirms it; from then on each sign-in needs a code.
+
+    Attributes:
+        uri: Content of the QR code.
+        recovery_codes: Valid once the secret is confirmed.
+    """
 
     secret: str
     uri: str
@@ -79,17 +38,28 @@ class TotpOffer:
 
 @dataclass(frozen=True, slots=True)
 class FactorState:
-    """recovery_codes_left: unused ones; 0 while no second factor is enabled."""
+    """Whether an account has a second factor.
+
+    Attributes:
+        recovery_codes_left: Number of unused codes; 0 while no second factor is enabled.
+    """
 
     is_enabled: bool
     recovery_codes_left: int
 
 
 class SecondFactors:
-    """Second factors of one audience. A `code` is one of the authenticator app, or a recovery code. issuer: our name in
-    the app. Each change is written to the audit log."""
+    """Second factors of one audience. A `code` is a code of the authenticator app, or a recovery code.
+
+    Each change is written to the audit log.
+    """
 
     def __init__(self, audience: Audience, throttle: SignInThrottle, sealer: Sealer, issuer: str) -> None:
+        """Create the service.
+
+        Args:
+            issuer: Our name in the authenticator app.
+        """
         self._audience: Audience = audience
         self._throttle = throttle
         self._sealer = sealer
@@ -111,7 +81,7 @@ class SecondFactors:
             return FactorState(False, 0)
         return FactorState(True, await self._recovery_codes.count_left(db, owner_id))
 
-    async def confirm(self, db: Connection, owner_id: UUID, code: str, origin: Origin, now: datetime) -> None:
+    async def confirm(self, db: Connection, owner_id: UUID, code: str, origin: RequestOrigin, now: datetime) -> None:
         """Enables the second factor. Raises Conflict (totp_enabled, totp_not_begun), Unauthorised, TooManyRequests."""
         holder = await self._lock(db, owner_id)
         if holder.is_enabled:
@@ -121,7 +91,7 @@ class SecondFactors:
         await self.use(db, holder, code, origin, now)
         await self._enable(db, holder, origin, now)
 
-    async def remove(self, db: Connection, owner_id: UUID, code: str, origin: Origin, now: datetime) -> None:
+    async def remove(self, db: Connection, owner_id: UUID, code: str, origin: RequestOrigin, now: datetime) -> None:
         """Disables the second factor. Raises Conflict (totp_not_enabled), Unauthorised, TooManyRequests."""
         holder = await self._require_enabled(db, owner_id)
         await self.use(db, holder, code, origin, now)
@@ -134,7 +104,7 @@ class SecondFactors:
         await queries.delete(db, self._audience, owner_id)
 
     async def replace_codes(
-        self, db: Connection, owner_id: UUID, code: str, origin: Origin, now: datetime
+        self, db: Connection, owner_id: UUID, code: str, origin: RequestOrigin, now: datetime
     ) -> Sequence[str]:
         """Returns new recovery codes; the older ones become invalid. Raises as `remove`."""
         holder = await self._require_enabled(db, owner_id)
@@ -144,7 +114,7 @@ class SecondFactors:
         return codes
 
     async def require_at_sign_in(
-        self, db: Connection, owner_id: UUID, code: str | None, origin: Origin, now: datetime
+        self, db: Connection, owner_id: UUID, code: str | None, origin: RequestOrigin, now: datetime
     ) -> None:
         """Checks the code of a sign-in with the right password, for an account that was offered a secret; a first code
         enables it. Raises Unauthorised (totp_required when only the code is missing), TooManyRequests."""
@@ -155,11 +125,11 @@ class SecondFactors:
         if not holder.is_enabled:
             await self._enable(db, holder, origin, now)
 
-    async def prove(self, db: Connection, owner_id: UUID, code: str, origin: Origin, now: datetime) -> None:
+    async def prove(self, db: Connection, owner_id: UUID, code: str, origin: RequestOrigin, now: datetime) -> None:
         """Checks a code within a session. Raises Conflict (totp_not_enabled), Unauthorised, TooManyRequests."""
         await self.use(db, await self._require_enabled(db, owner_id), code, origin, now)
 
-    async def use(self, db: Connection, holder: FactorHolder, code: str, origin: Origin, now: datetime) -> None:
+    async def use(self, db: Connection, holder: FactorHolder, code: str, origin: RequestOrigin, now: datetime) -> None:
         """Marks the code as used. Wrong codes make the account's codes wait, wherever they come from. Raises
         Unauthorised (totp_invalid, recovery_code_invalid), TooManyRequests."""
         attempt = self._throttle.attempt(self._audience, holder.email, origin.address, None, now)
@@ -179,9 +149,9 @@ class SecondFactors:
         return step is not None and await queries.use_step(db, self._audience, holder.id, step)
 
     async def _use_recovery_code(
-        self, db: Connection, holder: FactorHolder, code: str, origin: Origin, now: datetime
+        self, db: Connection, holder: FactorHolder, code: str, origin: RequestOrigin, now: datetime
     ) -> bool:
-        """Recovery codes do not confirm a secret: that is what a first code of the app is for."""
+        """Use a recovery code. It does not confirm a secret: only a code shows that the app has the secret."""
         if not holder.is_enabled or not await self._recovery_codes.use(db, holder.id, code, now):
             return False
         left = await self._recovery_codes.count_left(db, holder.id)
@@ -200,7 +170,7 @@ class SecondFactors:
             raise Unauthorised("This sign-in is over.", code="session_over")
         return holder
 
-    async def _enable(self, db: Connection, holder: FactorHolder, origin: Origin, now: datetime) -> None:
+    async def _enable(self, db: Connection, holder: FactorHolder, origin: RequestOrigin, now: datetime) -> None:
         await queries.enable(db, self._audience, holder.id, now)
         await self._record(db, holder, "totp_enable", origin)
 
@@ -209,9 +179,59 @@ class SecondFactors:
         db: Connection,
         holder: FactorHolder,
         action: str,
-        origin: Origin,
+        origin: RequestOrigin,
         after: Mapping[str, object] | None = None,
     ) -> None:
         actor = Actor(self._audience, holder.id, holder.email, origin.request_id, origin.address)
         change = Change(f"{self._audience}.{action}", self._audience, str(holder.id), after=after)
         await record_change(db, actor, change)
+
+
+COUNT: Final = 10
+# With or without hyphens, in either case. Base32 has no 0, 1, 8 and 9, so that O and I cannot be mistaken for digits.
+PATTERN: Final = r"^[A-Za-z2-7]{4}(-?[A-Za-z2-7]{4}){2}$"
+_GROUP: Final = 4
+_LENGTH: Final = 12
+
+
+class RecoveryCodes:
+    """Makes and uses one-time codes of one audience, for a sign-in without the authenticator app.
+
+    A code has 60 random bits. The database holds HMACs under a key derived from the secret keys: a copy of the database
+    alone neither contains a code nor lets anybody guess one. One indexed query checks a code. A code under a rotated
+    secret key is accepted as long as the key is listed.
+    """
+
+    def __init__(self, audience: Audience, sealer: Sealer) -> None:
+        self._audience: Audience = audience
+        self._keys = sealer.derive(f"{audience} recovery codes")
+
+    async def replace(self, db: Connection, owner_id: UUID, now: datetime) -> Sequence[str]:
+        """Returns ten new codes, which are shown once; the account's older ones become invalid."""
+        codes = [_new_code() for _ in range(COUNT)]
+        hashes = [_hash(self._keys[0], owner_id, code) for code in codes]
+        await queries.replace(db, self._audience, owner_id, hashes, now)
+        return codes
+
+    async def use(self, db: Connection, owner_id: UUID, code: str, now: datetime) -> bool:
+        """Mark a code as used; return False if the code is unknown or was used before."""
+        hashes = [_hash(key, owner_id, code) for key in self._keys]
+        return await queries.use(db, self._audience, owner_id, hashes, now)
+
+    async def count_left(self, db: Connection, owner_id: UUID) -> int:
+        """Return how many codes of the account are unused."""
+        return await queries.count_unused(db, self._audience, owner_id)
+
+
+def is_recovery_code(code: str) -> bool:
+    """Whether this is a recovery code rather than a code of an authenticator app, which has six digits."""
+    return len(code) >= _LENGTH
+
+
+def _new_code() -> str:
+    text = b32encode(secrets.token_bytes(8)).decode().lower()[:_LENGTH]
+    return "-".join(text[start : start + _GROUP] for start in range(0, _LENGTH, _GROUP))
+
+
+def _hash(key: bytes, owner_id: UUID, code: str) -> bytes:
+    return hmac.digest(key, owner_id.bytes + code.replace("-", "").lower().encode(), "sha256")

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
 from uuid import UUID
 
 from control.accounts.rules import SessionPolicy
@@ -11,21 +10,11 @@ from control.accounts.sessions.queries import NewSession, PresentedRefreshToken
 from control.audit.service import Actor, Change, record_change
 from control.db.pool import Connection
 from control.http.access_tokens import AccessTokens, Audience
+from control.http.context import RequestOrigin
 from control.http.deactivation import session_refused
 from control.http.tokens import new_token, token_hash
 from shared.errors import Unauthorised
 from shared.ids import new_id
-
-
-class Origin(Protocol):
-    """Origin of a request, as the HTTP layer records it."""
-
-    @property
-    def request_id(self) -> str: ...
-    @property
-    def address(self) -> str: ...
-    @property
-    def user_agent(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +27,7 @@ class SessionTokens:
 
 
 class Sessions:
-    """Sessions of one audience. grace_s: how long a used refresh token is accepted again."""
+    """Sessions of one audience. A used refresh token is accepted again for `grace_s` seconds."""
 
     def __init__(self, audience: Audience, tokens: AccessTokens, policy: SessionPolicy, grace_s: int = 0) -> None:
         self._audience = audience
@@ -50,7 +39,7 @@ class Sessions:
         self,
         db: Connection,
         owner_id: UUID,
-        origin: Origin,
+        origin: RequestOrigin,
         now: datetime,
         known: str | None = None,
         sso_workspace_id: UUID | None = None,
@@ -73,7 +62,7 @@ class Sessions:
             raise Unauthorised("The account was changed at this moment; sign in again.", code="session_over")
         return self._issue(session.id, token.text, now)
 
-    async def refresh(self, db: Connection, refresh_token: str, origin: Origin, now: datetime) -> SessionTokens:
+    async def refresh(self, db: Connection, refresh_token: str, origin: RequestOrigin, now: datetime) -> SessionTokens:
         """Returns the next tokens and marks this one as used. A token used before ends its session. Raises
         Unauthorised."""
         presented = token_hash(refresh_token)
@@ -92,7 +81,7 @@ class Sessions:
         await queries.revoke_all(db, self._audience, owner_id, why, now)
 
     async def _check_reuse(
-        self, db: Connection, presented: bytes, origin: Origin, now: datetime
+        self, db: Connection, presented: bytes, origin: RequestOrigin, now: datetime
     ) -> tuple[UUID, datetime]:
         found = await queries.find_refresh(db, self._audience, presented, now)
         if found is not None and not found.is_active:
@@ -106,8 +95,10 @@ class Sessions:
             "This refresh token was used before; its sign-in was ended.", code="refresh_token_reused", commits=True
         )
 
-    async def _revoke_reused(self, db: Connection, found: PresentedRefreshToken, origin: Origin, now: datetime) -> None:
-        """Revokes the session: two clients hold the same token, and the owner cannot be told from the thief."""
+    async def _revoke_reused(
+        self, db: Connection, found: PresentedRefreshToken, origin: RequestOrigin, now: datetime
+    ) -> None:
+        """Revoke the session, because two clients hold its token and one of them may be a thief."""
         await queries.revoke(db, found.session_id, "refresh token used twice", now)
         actor = Actor(self._audience, found.owner_id, found.email, origin.request_id, origin.address)
         change = Change(

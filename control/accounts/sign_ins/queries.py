@@ -30,7 +30,7 @@ class CountedFailure:
 
 
 async def select_counts(db: Connection, audience: Audience, subjects: Collection[bytes]) -> dict[bytes, FailureCount]:
-    """The counts of those subjects that have one."""
+    """Select the counts of these subjects. Subjects without failures are left out."""
     rows = await db.fetch(
         """
         SELECT subject, failures, started_at, locked_until FROM sign_in_failures
@@ -44,8 +44,10 @@ async def select_counts(db: Connection, audience: Audience, subjects: Collection
 async def count_failures(
     db: Connection, audience: Audience, counted: Sequence[CountedFailure], now: datetime
 ) -> dict[bytes, int]:
-    """Counts a failure of each subject; returns their counts. In the order of the subjects, so that two failures that
-    share some of them do not wait for each other in a circle."""
+    """Count a failure of each subject; return their counts.
+
+    Rows are written in the order of the subjects, so that two failures with common subjects cannot deadlock.
+    """
     ordered = sorted(counted, key=lambda failure: failure.subject)
     rows = await db.fetch(
         """

@@ -15,32 +15,81 @@ from control.accounts.sign_ins import queries
 from control.accounts.sign_ins.queries import CountedFailure, FailureCount
 from control.db.pool import Connection
 from control.http.access_tokens import Audience
-from control.http.body import DEVICE_TOKEN_LENGTH
 from shared.errors import TooManyRequests, Unauthorised
 from shared.secrets import Sealer
 
+_LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class SignInAttempt:
+    """A sign-in with a password.
+
+    Attributes:
+        network: Network of the client's address.
+        device: Id of a known device of this e-mail address; None if the client presented no valid token.
+    """
+
+    audience: Audience
+    email: str
+    network: str
+    device: bytes | None = None
+
+    @property
+    def source(self) -> bytes:
+        """Subject of the failures of this e-mail address at this network, or at this known device."""
+        if self.device is not None:
+            return _subject("device", self.email, self.device.hex())
+        return _subject("address at network", self.email, self.network)
+
+    @property
+    def codes(self) -> bytes:
+        """Subject of wrong codes of the second factor, from all networks: who tries codes knows the password."""
+        return _subject("codes", self.email)
+
+
+@dataclass(frozen=True, slots=True)
+class RightPassword:
+    """A password that was right.
+
+    Attributes:
+        needs_rehash: See `PasswordCheck`.
+        has_failed: Wrong passwords of this source were counted before.
+    """
+
+    needs_rehash: bool
+    has_failed: bool
+
+
+# A device that did not sign in for so long is unknown again.
 LIFETIME_S: Final = 365 * 86_400
 # A token older than this is replaced at a sign-in.
 RENEW_S: Final = 30 * 86_400
-# Characters of a token.
-LENGTH: Final = DEVICE_TOKEN_LENGTH
 _PURPOSE: Final = "known devices"
-_ID_BYTES, _TIME_BYTES, _MAC_BYTES = 16, 8, 32
+_ID_BYTES: Final = 16
+_TIME_BYTES: Final = 8
+_MAC_BYTES: Final = 32
 
 
 class DeviceTokens:
-    """Issues and reads tokens. Those of a rotated secret key are good for as long as the key is listed."""
+    """Issues and reads the tokens by which clients prove that they signed in to an account before.
+
+    They are the "device cookies" of OWASP ("Slow Down Online Guessing Attacks with Device Cookies"). Failures of a
+    known device are counted apart, so that guesses from elsewhere do not make the device wait. A token is no
+    credential: a thief of a token gains the free failures of one more device. A token under a rotated secret key is
+    accepted as long as the key is listed.
+    """
 
     def __init__(self, sealer: Sealer) -> None:
         self._keys = sealer.derive(_PURPOSE)
 
     def issue(self, audience: Audience, email: str, now: datetime) -> str:
-        """A token for a new device of this account."""
+        """Return a token for a new device of this account."""
         body = secrets.token_bytes(_ID_BYTES) + int(now.timestamp()).to_bytes(_TIME_BYTES)
         return urlsafe_b64encode(body + _sign(self._keys[0], audience, email, body)).decode().rstrip("=")
 
     def read(self, audience: Audience, email: str, token: str, now: datetime) -> bytes | None:
-        """The device's id; None for what is no token of this account, or is too old."""
+        """Return the device's id, or None if the text is no token of this account or is too old."""
         decoded = _decode(token)
         body, mac = decoded[:-_MAC_BYTES], decoded[-_MAC_BYTES:]
         if len(body) != _ID_BYTES + _TIME_BYTES or _age_s(body, now) > LIFETIME_S:
@@ -50,7 +99,7 @@ class DeviceTokens:
         return None
 
     def renewed(self, audience: Audience, email: str, token: str, now: datetime) -> str:
-        """The token that a client is to keep after a sign-in: the presented one while it is good and young."""
+        """Return the token that a client keeps after a sign-in: the presented token while it is valid and young."""
         if self.read(audience, email, token, now) is None or _age_s(_decode(token)[:-_MAC_BYTES], now) > RENEW_S:
             return self.issue(audience, email, now)
         return token
@@ -61,7 +110,7 @@ def _age_s(body: bytes, now: datetime) -> float:
 
 
 def _decode(token: str) -> bytes:
-    """Empty for what is not base64url."""
+    """Decode base64url; return no bytes for other text."""
     try:
         return urlsafe_b64decode(token + "=" * (-len(token) % 4))
     except ValueError:
@@ -72,43 +121,14 @@ def _sign(key: bytes, audience: Audience, email: str, body: bytes) -> bytes:
     return hmac.digest(key, body + f"{audience}\0{email}".encode(), sha256)
 
 
-_LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class SignInAttempt:
-    """Who signs in. network: where the request comes from. device: the id of a known device of this address; None
-    without proof of one."""
-
-    audience: Audience
-    email: str
-    network: str
-    device: bytes | None = None
-
-    @property
-    def source(self) -> bytes:
-        """The address at this network, or at this device."""
-        if self.device is not None:
-            return _subject("device", self.email, self.device.hex())
-        return _subject("address at network", self.email, self.network)
-
-    @property
-    def codes(self) -> bytes:
-        """Codes of the second factor, which only those try who know the password: wherever they come from."""
-        return _subject("codes", self.email)
-
-
-@dataclass(frozen=True, slots=True)
-class RightPassword:
-    """A password that was right. needs_rehash: as of PasswordCheck. has_failed: wrong ones of this source were counted
-    before it."""
-
-    needs_rehash: bool
-    has_failed: bool
-
-
 class SignInThrottle:
-    """Checks passwords and counts failures in the database, so that the count holds across restarts and processes."""
+    """Checks passwords, with growing waits after failures. Unknown addresses are treated like known addresses.
+
+    Failures are counted for an e-mail address at a network, or at a known device, so that nobody makes another person
+    wait by guessing from elsewhere. Two further counts bound guesses that are spread: guesses for one address over many
+    networks, and guesses from one network over many addresses. Known devices are exempt from these two. The database
+    holds the counts, so that they outlive restarts and all processes share them.
+    """
 
     def __init__(self, passwords: Passwords, policy: LockPolicy, devices: DeviceTokens) -> None:
         self._passwords = passwords
@@ -116,12 +136,17 @@ class SignInThrottle:
         self._devices = devices
 
     def attempt(self, audience: Audience, email: str, address: str, device: str | None, now: datetime) -> SignInAttempt:
-        """address: the client's IP. device: the token that it presented."""
+        """Describe a sign-in.
+
+        Args:
+            address: The client's IP address.
+            device: The device token that the client presented.
+        """
         known = self._devices.read(audience, email, device, now) if device else None
         return SignInAttempt(audience, email, network_of(address), known)
 
     def device_token(self, attempt: SignInAttempt, presented: str | None, now: datetime) -> str:
-        """The token that the client keeps after its sign-in."""
+        """Return the token that the client keeps after its sign-in."""
         return self._devices.renewed(attempt.audience, attempt.email, presented or "", now)
 
     async def check_password(
@@ -136,7 +161,7 @@ class SignInThrottle:
         verdict = await self._passwords.check(known, password)
         if not verdict.is_correct:
             raise await self.count_failure(db, attempt, now)
-        # Concurrent guesses may have locked it meanwhile: whoever made them must not learn that this one is right.
+        # Concurrent guesses may have locked the source meanwhile. Their author must not learn that this guess is right.
         has_failed = await self.refuse_locked(db, attempt, now)
         return RightPassword(verdict.needs_rehash, has_failed)
 
@@ -164,12 +189,12 @@ class SignInThrottle:
         await self._count(db, attempt, attempt.codes, {}, now)
 
     async def accept(self, db: Connection, attempt: SignInAttempt, password: RightPassword) -> None:
-        """Clears the failures of this source after a successful sign-in; most have none."""
+        """Clear the failures of this source after a successful sign-in."""
         if password.has_failed:
             await queries.delete_subject(db, attempt.audience, attempt.source)
 
     async def accept_code(self, db: Connection, attempt: SignInAttempt, now: datetime) -> None:
-        """As `accept`, of codes."""
+        """Clear the wrong codes after a right code. Raises TooManyRequests."""
         await self.refuse_codes(db, attempt, now)
         await queries.delete_subject(db, attempt.audience, attempt.codes)
 
@@ -184,7 +209,7 @@ class SignInThrottle:
         return now - timedelta(seconds=max(policy.forget_after_s, policy.max_wait_s, policy.window_s))
 
     def _spread_limits(self, attempt: SignInAttempt) -> dict[bytes, int]:
-        """Failures within the window after which sign-ins wait for its end, by subject. None of a known device."""
+        """Return by subject how many failures make sign-ins wait for the end of the window; none for known devices."""
         if attempt.device is not None:
             return {}
         return {
@@ -212,7 +237,7 @@ class SignInThrottle:
 
 
 def address_hash(email: str) -> bytes:
-    """Under which an address's failures are found."""
+    """Return the hash under which the failures of an e-mail address are stored."""
     return sha256(email.encode()).digest()
 
 

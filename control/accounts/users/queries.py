@@ -155,8 +155,8 @@ def _user(row: Any) -> User:
     )  # fmt: skip
 
 
-# Users $1, and those whose confirmed addresses lead to a mailbox of theirs, or who verified a phone of theirs. An
-# address that nobody confirmed counts for nobody: whoever signs up with another's address must not use up their limits.
+# Users $1, and all users who share a mailbox (by a confirmed address) or a verified phone with them, deleted users
+# included. An unconfirmed address is ignored: who signs up with another person's address must not use up their limits.
 _SELECT_PEOPLE: Final = """
     WITH identities AS (
         SELECT email_identity(email) AS identity FROM users
@@ -172,7 +172,7 @@ _SELECT_PEOPLE: Final = """
     LIMIT 10000
 """
 
-# Keeps of a user that is deleted which mailbox and phones were theirs, as far as they were confirmed.
+# Stores the confirmed mailbox and phones of a user who is deleted.
 _INSERT_FORMER: Final = """
     INSERT INTO former_users (user_id, identity)
     SELECT id, email_identity(email) FROM users WHERE id = $1 AND email_verified_at IS NOT NULL
@@ -180,8 +180,8 @@ _INSERT_FORMER: Final = """
     ON CONFLICT DO NOTHING
 """
 
-# All transactions together have 64 locks for each of PostgreSQL's connections (max_locks_per_transaction). Somebody
-# with thousands of accounts of one mailbox would take them all, and the requests of everybody would fail.
+# All transactions together have 64 locks for each of PostgreSQL's connections (max_locks_per_transaction). A person
+# with thousands of accounts of one mailbox would take them all, and all other requests would fail.
 MOST_LOCKS: Final = 50
 
 # Sorted, so that two transactions cannot deadlock.
@@ -191,19 +191,21 @@ _LOCK: Final = """
 
 
 async def select_people(db: Connection, user_ids: Collection[UUID]) -> set[UUID]:
-    """These users and all who share a mailbox or a phone with one of them, as far as is known."""
+    """Return these users and all users known to share a mailbox or a phone with one of them."""
     rows = await db.fetch(_SELECT_PEOPLE, list(user_ids))
     return {row["user_id"] for row in rows}
 
 
 async def lock_people(db: Connection, user_ids: Collection[UUID]) -> None:
-    """Serialises transactions that count what these users have in order to add to it: by the first MOST_LOCKS of them,
-    which are the same for all accounts of one mailbox."""
+    """Serialise transactions that count what these users have in order to add to it.
+
+    Locks the first MOST_LOCKS of them, which are the same users for all accounts of one mailbox.
+    """
     await db.execute(_LOCK, sorted(map(str, user_ids))[:MOST_LOCKS])
 
 
 async def insert_former(db: Connection, user_id: UUID) -> None:
-    """Remembers mailbox and phones of a user that is about to be deleted."""
+    """Store mailbox and phones of a user who is about to be deleted."""
     await db.execute(_INSERT_FORMER, user_id)
 
 
@@ -212,7 +214,7 @@ _INSERT: Final = """
     ON CONFLICT (user_id, phone_number) DO UPDATE SET verified_at = excluded.verified_at
     RETURNING id, user_id, phone_number, verified_at
 """
-# Without the digest whoever forgets a phone could verify it for the next account, and be somebody new.
+# Keeps the digest. Otherwise a person could remove a phone, verify it for the next account, and count as a new person.
 _DELETE: Final = """
     WITH forgotten AS (DELETE FROM verified_numbers WHERE user_id = $1 AND id = $2 RETURNING user_id, phone_number)
     INSERT INTO former_users (user_id, identity) SELECT user_id, phone_identity(phone_number) FROM forgotten
@@ -223,12 +225,12 @@ _DELETE: Final = """
 async def insert_verified(
     db: Connection, number_id: UUID, user_id: UUID, phone_number: str, now: datetime
 ) -> VerifiedNumber:
-    """Stores that a number is the user's; the row of before stays, verified anew, if there is one."""
+    """Store that a number is the user's; an existing row gets the new time."""
     return VerifiedNumber(**await db.fetchrow(_INSERT, number_id, user_id, phone_number, now))
 
 
 async def count_others(db: Connection, user_id: UUID, phone_number: str) -> int:
-    """Counts the user's verified numbers besides this one."""
+    """Count the verified numbers of the user other than `phone_number`."""
     count: int = await db.fetchval(
         "SELECT count(*) FROM verified_numbers WHERE user_id = $1 AND phone_number <> $2", user_id, phone_number
     )
@@ -236,6 +238,8 @@ async def count_others(db: Connection, user_id: UUID, phone_number: str) -> int:
 
 
 async def delete_verified(db: Connection, user_id: UUID, number_id: UUID) -> bool:
-    """Keeps whose it was for limits that count people (control/accounts/users/service.py). False: the user has no such
-    number."""
+    """Delete a verified number; return False if the user has no such number.
+
+    Its digest stays for the limits that count people (`lock_people`).
+    """
     return bool(await db.execute(_DELETE, user_id, number_id) == "INSERT 0 1")

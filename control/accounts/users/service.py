@@ -26,7 +26,7 @@ from control.accounts.rules import (
 )
 from control.accounts.second_factors.service import SecondFactors
 from control.accounts.sessions import queries as sessions_queries
-from control.accounts.sessions.service import Origin, Sessions, SessionTokens
+from control.accounts.sessions.service import Sessions, SessionTokens
 from control.accounts.sign_ins import queries as sign_ins_queries
 from control.accounts.sign_ins.service import DeviceTokens, RightPassword, SignInAttempt, SignInThrottle
 from control.accounts.staff.service import AdminAccounts
@@ -39,6 +39,7 @@ from control.db.patterns import contains_pattern
 from control.db.pool import Connection
 from control.db.scope import enter_accounts, enter_user, read_platform
 from control.http.access_tokens import AccessTokens, Audience
+from control.http.context import RequestOrigin
 from control.http.deactivation import sign_in_refused
 from control.http.tokens import new_token, token_hash
 from control.platform.service import Platform
@@ -47,29 +48,229 @@ from shared.ids import new_id
 from shared.secrets import Sealer
 
 
-async def lock_people(db: Connection, user_ids: Collection[UUID]) -> set[UUID]:
-    """These users and all who are the same people, as far as is known. Until the transaction ends, nobody else counts
-    what they have in order to add to it."""
-    people = await queries.select_people(db, user_ids)
-    await queries.lock_people(db, people)
-    return people
+@dataclass(frozen=True, slots=True)
+class SignInResult:
+    """A user and their new session's tokens.
+
+    Attributes:
+        device_token: Proves at the next sign-in that the client is known.
+    """
+
+    user: User
+    tokens: SessionTokens
+    device_token: str
 
 
-async def require_room(db: Connection, user_id: UUID, phone_number: str, most: int) -> None:
-    """Raises Conflict (verified_number_limit) when the user has so many numbers besides this one."""
-    if await queries.count_others(db, user_id, phone_number) >= most:
-        raise Conflict(f"One user verifies {most} phone numbers at most.", code="verified_number_limit")
+class Accounts:
+    """Accounts of users. A person who is not signed in yet is looked up, and signed in, in the scope of accounts.
+
+    Attributes:
+        admins: Accounts of the staff.
+        user_administration: What the staff does to users.
+        email_links: Confirmation and reset by e-mail.
+        own: What users do to their own account.
+        second_factors: Second factors of users.
+    """
+
+    def __init__(
+        self,
+        *,
+        policy: AccountPolicy,
+        sealer: Sealer,
+        email_queue: EmailQueue,
+        passwords: Passwords,
+        tokens: AccessTokens,
+        platform: Platform,
+    ) -> None:
+        self._passwords = passwords
+        self._platform = platform
+        self._throttle = throttle = SignInThrottle(passwords, policy.lock, DeviceTokens(sealer))
+        self._sessions = Sessions("user", tokens, policy.user, policy.refresh_grace_s)
+        self._sso_sessions = Sessions("user", tokens, policy.sso, policy.refresh_grace_s)
+        self.letter_limits = LetterLimits(platform)
+        self.second_factors = SecondFactors("user", throttle, sealer, policy.issuer)
+        self.email_links = EmailLinks(
+            policy=policy,
+            sealer=sealer,
+            email_queue=email_queue,
+            passwords=passwords,
+            throttle=throttle,
+            sessions=self._sessions,
+            limits=self.letter_limits,
+            second_factors=self.second_factors,
+        )
+        self.user_administration = UserAdministration(self._sessions)
+        self.own = _make_own_account("user", throttle, passwords, self.second_factors, policy)
+        staff_factors = SecondFactors("admin", throttle, sealer, policy.issuer)
+        self.admins = AdminAccounts(
+            throttle=throttle,
+            passwords=passwords,
+            platform=platform,
+            sessions=Sessions("admin", tokens, policy.admin, policy.refresh_grace_s),
+            second_factors=staff_factors,
+            own=_make_own_account("admin", throttle, passwords, staff_factors, policy),
+        )
+
+    async def sign_up(
+        self, db: Connection, email: str, name: str, password: str, origin: RequestOrigin, now: datetime
+    ) -> SignInResult:
+        """Creates an account, signs it in and sends an e-mail that asks to confirm the address.
+
+        Enters the user's scope. Raises Forbidden (signup_closed), Invalid (weak_password), Conflict (email_taken)."""
+        await enter_accounts(db)
+        if not await self._platform.setting(db, "signup_enabled"):
+            raise Forbidden("New accounts cannot be made at present.", code="signup_closed")
+        user = await self.create_user(db, email, name, password, verified=False, now=now)
+        await self.email_links.send_verification(db, user.id, now)
+        return await self.sign_in_new(db, user, origin, now)
+
+    async def sign_in_new(self, db: Connection, user: User, origin: RequestOrigin, now: datetime) -> SignInResult:
+        """Signs in a user whose account was just made; enters their scope."""
+        await enter_accounts(db)
+        tokens = await self._begin_session(db, user.id, origin, now)
+        attempt = self._throttle.attempt("user", user.email, origin.address, None, now)
+        return SignInResult(user, tokens, self._throttle.device_token(attempt, None, now))
+
+    async def create_user(
+        self, db: Connection, email: str, name: str, password: str, verified: bool, now: datetime
+    ) -> User:
+        """Creates an account, in that scope. verified: the address is confirmed already. Raises Invalid
+        (weak_password, param password), Conflict (email_taken)."""
+        require_strong_password(password, email=email, name=name, param="password")
+        if await queries.find_by_email(db, email):
+            raise _email_taken()
+        hashed = await self._passwords.hash(password)
+        user = await queries.insert(db, UUID(new_id()), email, name, hashed, now if verified else None, now)
+        if user is None:
+            raise _email_taken()
+        return user
+
+    async def sign_in(
+        self, db: Connection, presented: PresentedCredentials, origin: RequestOrigin, now: datetime
+    ) -> SignInResult:
+        """Start a session, and enter the user's scope.
+
+        Raises:
+            Unauthorised: Address or password is wrong (invalid_credentials), only the code is missing (totp_required),
+                the code is wrong (totp_invalid, recovery_code_invalid), or the account changed meanwhile
+                (session_over).
+            Forbidden: The account is deactivated (account_deactivated).
+            TooManyRequests: The sign-in has to wait (sign_in_locked).
+        """
+        attempt = self._attempt(presented, origin, now)
+        found, right = await self._check(db, attempt, presented, origin, now)
+        tokens = await self._begin_session(db, found.user.id, origin, now, known=found.password_hash)
+        if right.needs_rehash:
+            await queries.set_password(db, found.user.id, await self._passwords.hash(presented.password), now)
+        return SignInResult(found.user, tokens, self._throttle.device_token(attempt, presented.device, now))
+
+    async def authenticate(
+        self, db: Connection, presented: PresentedCredentials, origin: RequestOrigin, now: datetime
+    ) -> User:
+        """Returns the user with this password, without a session; enters their scope. Raises what `sign_in` raises."""
+        found, _ = await self._check(db, self._attempt(presented, origin, now), presented, origin, now)
+        await enter_user(db, found.user.id)
+        return found.user
+
+    def _attempt(self, presented: PresentedCredentials, origin: RequestOrigin, now: datetime) -> SignInAttempt:
+        return self._throttle.attempt("user", presented.email, origin.address, presented.device, now)
+
+    async def _check(
+        self,
+        db: Connection,
+        attempt: SignInAttempt,
+        presented: PresentedCredentials,
+        origin: RequestOrigin,
+        now: datetime,
+    ) -> tuple[Credentials, RightPassword]:
+        await enter_accounts(db)
+        found = await queries.find_credentials(db, presented.email)
+        known = found.password_hash if found else None
+        right = await self._throttle.check_password(db, attempt, known, presented.password, now)
+        assert found is not None  # without an account no password is correct
+        if not found.user.is_active:
+            raise sign_in_refused()
+        if found.has_totp:
+            await self.second_factors.require_at_sign_in(db, found.user.id, presented.code, origin, now)
+        await self._throttle.accept(db, attempt, right)
+        return found, right
+
+    async def _begin_session(
+        self, db: Connection, user_id: UUID, origin: RequestOrigin, now: datetime, known: str | None = None
+    ) -> SessionTokens:
+        """Starts a session, in the scope of accounts, and enters the user's. known: the hash that the password was
+        checked against. Raises Unauthorised (session_over) when the account changed meanwhile."""
+        tokens = await self._sessions.begin(db, user_id, origin, now, known)
+        await enter_user(db, user_id)
+        return tokens
+
+    async def sign_in_by_sso(
+        self, db: Connection, user_id: UUID, workspace_id: UUID, origin: RequestOrigin, now: datetime
+    ) -> SignInResult:
+        """Starts a session that is good in this workspace only; enters the user's scope. Raises Forbidden
+        (account_deactivated), Unauthorised (session_over)."""
+        await enter_accounts(db)
+        user = await queries.find(db, user_id)
+        if user is None:
+            raise Unauthorised("The account was deleted at this moment.", code="session_over")
+        if not user.is_active:
+            raise sign_in_refused()
+        tokens = await self._sso_sessions.begin(db, user_id, origin, now, sso_workspace_id=workspace_id)
+        await enter_user(db, user_id)
+        attempt = self._throttle.attempt("user", user.email, origin.address, None, now)
+        return SignInResult(user, tokens, self._throttle.device_token(attempt, None, now))
+
+    async def take_over(self, db: Connection, user_id: UUID, now: datetime) -> None:
+        """End password, second factor and sessions of an account, for the person to whom its address belongs.
+
+        Another person may have made the account with this address, and must not be able to sign in to it.
+        """
+        await queries.set_password(db, user_id, await self._passwords.hash(secrets.token_urlsafe(32)), now)
+        await self.second_factors.forget(db, user_id, now)
+        await self._sessions.end_all(db, user_id, "taken over by single sign-on", now)
+
+    async def end_sso_sessions(
+        self, db: Connection, user_ids: Collection[UUID], workspace_id: UUID, why: str, now: datetime
+    ) -> None:
+        """Ends the sessions of these users that a workspace's provider began."""
+        await read_platform(db, lambda: sessions_queries.revoke_sso(db, user_ids, workspace_id, why, now))
+
+    async def refresh(self, db: Connection, refresh_token: str, origin: RequestOrigin, now: datetime) -> SessionTokens:
+        """Returns the next tokens of a session; enters the scope of accounts. Raises Unauthorised (session_over,
+        refresh_token_reused)."""
+        await enter_accounts(db)
+        return await self._sessions.refresh(db, refresh_token, origin, now)
+
+    async def sign_out(self, db: Connection, session_id: UUID, now: datetime) -> None:
+        """Ends the session at once."""
+        await self._sessions.end(db, session_id, now)
+
+    async def find(self, db: Connection, user_id: UUID) -> User | None:
+        """By id."""
+        return await queries.find(db, user_id)
+
+    async def find_by_email(self, db: Connection, email: str) -> User | None:
+        """By normalised address."""
+        return await queries.find_by_email(db, email)
+
+    async def purge(self, db: Connection, now: datetime, most: int) -> int:
+        """Deletes expired sessions, tokens and failure counts, up to `most` of each; returns how many in all."""
+        forget = self._throttle.oldest_relevant_failure(now)
+        sessions = await sessions_queries.purge(db, now, forget, most)
+        letters = await self.letter_limits.purge(db, now, most)
+        return sessions + letters + await sign_ins_queries.purge(db, forget, most)
 
 
-async def add_verified(db: Connection, user_id: UUID, phone_number: str, now: datetime) -> VerifiedNumber:
-    """Stores that a number is the user's; a number that was theirs is verified anew."""
-    return await queries.insert_verified(db, UUID(new_id()), user_id, phone_number, now)
+def _make_own_account(
+    audience: Audience, throttle: SignInThrottle, passwords: Passwords, factors: SecondFactors, policy: AccountPolicy
+) -> OwnAccount:
+    return OwnAccount(
+        audience, throttle=throttle, passwords=passwords, second_factors=factors, recent_s=policy.recent_s
+    )
 
 
-async def remove_verified(db: Connection, user_id: UUID, number_id: UUID) -> None:
-    """Raises NotFound (verified_number_not_found)."""
-    if not await queries.delete_verified(db, user_id, number_id):
-        raise NotFound("You have no such verified number.", code="verified_number_not_found")
+def _email_taken() -> Conflict:
+    return Conflict("There is an account with this address.", code="email_taken")
 
 
 PASSWORD_RESET_JOB: Final = "accounts.recover"
@@ -164,11 +365,11 @@ class EmailLinks:
         await self._email_queue.enqueue(db, password_changed_email(user.email, user.name))
 
     async def report_own_password(self, db: Connection, own: OwnPassword, ends_sessions: bool) -> None:
-        """Tells a person that their password was changed in a session."""
+        """Send an e-mail to a person whose password was changed in a session."""
         await self._email_queue.enqueue(db, own_password_changed_email(own.email, own.name, ends_sessions))
 
     async def report_second_factor(self, db: Connection, email: str, name: str, is_enabled: bool) -> None:
-        """Tells a person that their second factor was enabled or removed."""
+        """Send an e-mail to a person whose second factor was enabled or removed."""
         await self._email_queue.enqueue(db, second_factor_email(email, name, is_enabled))
 
 
@@ -226,7 +427,7 @@ class UserAdministration:
         return after
 
     async def delete(self, db: Connection, actor: Actor, user_id: UUID) -> None:
-        """Deletes a user for good, after `Workspaces.leave_all`. Raises NotFound."""
+        """Deletes a user for good, after `Members.leave_all`. Raises NotFound."""
         before = await self._lock(db, user_id)
         await queries.insert_former(db, user_id)
         await queries.delete(db, user_id)
@@ -247,208 +448,28 @@ def _user_not_found() -> NotFound:
     return NotFound("There is no such user.", code="user_not_found")
 
 
-@dataclass(frozen=True, slots=True)
-class SignInResult:
-    """A user and their new session's tokens. device_token: proves at the next sign-in that the client is known."""
+async def lock_people(db: Connection, user_ids: Collection[UUID]) -> set[UUID]:
+    """Return these users and all users known to be the same people.
 
-    user: User
-    tokens: SessionTokens
-    device_token: str
-
-
-class Accounts:
-    """Accounts of users. Whoever is not signed in yet is looked for, and signed in, in the scope of accounts. admins:
-    accounts of the staff. user_administration: what the staff does to users. email_links: confirmation and reset by
-    e-mail. own, second_factors: what users do to their own account."""
-
-    def __init__(
-        self,
-        *,
-        policy: AccountPolicy,
-        sealer: Sealer,
-        email_queue: EmailQueue,
-        passwords: Passwords,
-        tokens: AccessTokens,
-        platform: Platform,
-    ) -> None:
-        self._passwords = passwords
-        self._platform = platform
-        self._throttle = throttle = SignInThrottle(passwords, policy.lock, DeviceTokens(sealer))
-        self._sessions = Sessions("user", tokens, policy.user, policy.refresh_grace_s)
-        self._sso_sessions = Sessions("user", tokens, policy.sso, policy.refresh_grace_s)
-        self.letter_limits = LetterLimits(platform)
-        self.second_factors = SecondFactors("user", throttle, sealer, policy.issuer)
-        self.email_links = EmailLinks(
-            policy=policy,
-            sealer=sealer,
-            email_queue=email_queue,
-            passwords=passwords,
-            throttle=throttle,
-            sessions=self._sessions,
-            limits=self.letter_limits,
-            second_factors=self.second_factors,
-        )
-        self.user_administration = UserAdministration(self._sessions)
-        self.own = _make_own_account("user", throttle, passwords, self.second_factors, policy)
-        staff_factors = SecondFactors("admin", throttle, sealer, policy.issuer)
-        self.admins = AdminAccounts(
-            throttle=throttle,
-            passwords=passwords,
-            platform=platform,
-            sessions=Sessions("admin", tokens, policy.admin, policy.refresh_grace_s),
-            second_factors=staff_factors,
-            own=_make_own_account("admin", throttle, passwords, staff_factors, policy),
-        )
-
-    async def sign_up(
-        self, db: Connection, email: str, name: str, password: str, origin: Origin, now: datetime
-    ) -> SignInResult:
-        """Creates an account, signs it in and sends an e-mail that asks to confirm the address.
-
-        Enters the user's scope. Raises Forbidden (signup_closed), Invalid (weak_password), Conflict (email_taken)."""
-        await enter_accounts(db)
-        if not await self._platform.setting(db, "signup_enabled"):
-            raise Forbidden("New accounts cannot be made at present.", code="signup_closed")
-        user = await self.create_user(db, email, name, password, verified=False, now=now)
-        await self.email_links.send_verification(db, user.id, now)
-        return await self.sign_in_new(db, user, origin, now)
-
-    async def sign_in_new(self, db: Connection, user: User, origin: Origin, now: datetime) -> SignInResult:
-        """Signs in a user whose account was just made; enters their scope."""
-        await enter_accounts(db)
-        tokens = await self._begin_session(db, user.id, origin, now)
-        attempt = self._throttle.attempt("user", user.email, origin.address, None, now)
-        return SignInResult(user, tokens, self._throttle.device_token(attempt, None, now))
-
-    async def create_user(
-        self, db: Connection, email: str, name: str, password: str, verified: bool, now: datetime
-    ) -> User:
-        """Creates an account, in that scope. verified: the address is confirmed already. Raises Invalid
-        (weak_password, param password), Conflict (email_taken)."""
-        require_strong_password(password, email=email, name=name, param="password")
-        if await queries.find_by_email(db, email):
-            raise _email_taken()
-        hashed = await self._passwords.hash(password)
-        user = await queries.insert(db, UUID(new_id()), email, name, hashed, now if verified else None, now)
-        if user is None:
-            raise _email_taken()
-        return user
-
-    async def sign_in(
-        self, db: Connection, presented: PresentedCredentials, origin: Origin, now: datetime
-    ) -> SignInResult:
-        """Starts a session; enters the user's scope. Raises Unauthorised (invalid_credentials, whichever is wrong;
-        totp_required when only the code is missing; totp_invalid, recovery_code_invalid; session_over when the account
-        changed meanwhile), Forbidden (account_deactivated), TooManyRequests (sign_in_locked)."""
-        attempt = self._attempt(presented, origin, now)
-        found, right = await self._check(db, attempt, presented, origin, now)
-        tokens = await self._begin_session(db, found.user.id, origin, now, known=found.password_hash)
-        if right.needs_rehash:
-            await queries.set_password(db, found.user.id, await self._passwords.hash(presented.password), now)
-        return SignInResult(found.user, tokens, self._throttle.device_token(attempt, presented.device, now))
-
-    async def authenticate(
-        self, db: Connection, presented: PresentedCredentials, origin: Origin, now: datetime
-    ) -> User:
-        """Returns the user with this password, without a session; enters their scope. Raises what `sign_in` raises."""
-        found, _ = await self._check(db, self._attempt(presented, origin, now), presented, origin, now)
-        await enter_user(db, found.user.id)
-        return found.user
-
-    def _attempt(self, presented: PresentedCredentials, origin: Origin, now: datetime) -> SignInAttempt:
-        return self._throttle.attempt("user", presented.email, origin.address, presented.device, now)
-
-    async def _check(
-        self,
-        db: Connection,
-        attempt: SignInAttempt,
-        presented: PresentedCredentials,
-        origin: Origin,
-        now: datetime,
-    ) -> tuple[Credentials, RightPassword]:
-        await enter_accounts(db)
-        found = await queries.find_credentials(db, presented.email)
-        known = found.password_hash if found else None
-        right = await self._throttle.check_password(db, attempt, known, presented.password, now)
-        assert found is not None  # without an account no password is correct
-        if not found.user.is_active:
-            raise sign_in_refused()
-        if found.has_totp:
-            await self.second_factors.require_at_sign_in(db, found.user.id, presented.code, origin, now)
-        await self._throttle.accept(db, attempt, right)
-        return found, right
-
-    async def _begin_session(
-        self, db: Connection, user_id: UUID, origin: Origin, now: datetime, known: str | None = None
-    ) -> SessionTokens:
-        """Starts a session, in the scope of accounts, and enters the user's. known: the hash that the password was
-        checked against. Raises Unauthorised (session_over) when the account changed meanwhile."""
-        tokens = await self._sessions.begin(db, user_id, origin, now, known)
-        await enter_user(db, user_id)
-        return tokens
-
-    async def sign_in_by_sso(
-        self, db: Connection, user_id: UUID, workspace_id: UUID, origin: Origin, now: datetime
-    ) -> SignInResult:
-        """Starts a session that is good in this workspace only; enters the user's scope. Raises Forbidden
-        (account_deactivated), Unauthorised (session_over)."""
-        await enter_accounts(db)
-        user = await queries.find(db, user_id)
-        if user is None:
-            raise Unauthorised("The account was deleted at this moment.", code="session_over")
-        if not user.is_active:
-            raise sign_in_refused()
-        tokens = await self._sso_sessions.begin(db, user_id, origin, now, sso_workspace_id=workspace_id)
-        await enter_user(db, user_id)
-        attempt = self._throttle.attempt("user", user.email, origin.address, None, now)
-        return SignInResult(user, tokens, self._throttle.device_token(attempt, None, now))
-
-    async def take_over(self, db: Connection, user_id: UUID, now: datetime) -> None:
-        """Ends whatever the maker of an account can sign in with, for the person whose address it names: password,
-        second factor and sessions."""
-        await queries.set_password(db, user_id, await self._passwords.hash(secrets.token_urlsafe(32)), now)
-        await self.second_factors.forget(db, user_id, now)
-        await self._sessions.end_all(db, user_id, "taken over by single sign-on", now)
-
-    async def end_sso_sessions(
-        self, db: Connection, user_ids: Collection[UUID], workspace_id: UUID, why: str, now: datetime
-    ) -> None:
-        """Ends the sessions of these users that a workspace's provider began."""
-        await read_platform(db, lambda: sessions_queries.revoke_sso(db, user_ids, workspace_id, why, now))
-
-    async def refresh(self, db: Connection, refresh_token: str, origin: Origin, now: datetime) -> SessionTokens:
-        """Returns the next tokens of a session; enters the scope of accounts. Raises Unauthorised (session_over,
-        refresh_token_reused)."""
-        await enter_accounts(db)
-        return await self._sessions.refresh(db, refresh_token, origin, now)
-
-    async def sign_out(self, db: Connection, session_id: UUID, now: datetime) -> None:
-        """Ends the session at once."""
-        await self._sessions.end(db, session_id, now)
-
-    async def find(self, db: Connection, user_id: UUID) -> User | None:
-        """By id."""
-        return await queries.find(db, user_id)
-
-    async def find_by_email(self, db: Connection, email: str) -> User | None:
-        """By normalised address."""
-        return await queries.find_by_email(db, email)
-
-    async def purge(self, db: Connection, now: datetime, most: int) -> int:
-        """Deletes expired sessions, tokens and failure counts, up to `most` of each; returns how many in all."""
-        forget = self._throttle.oldest_relevant_failure(now)
-        sessions = await sessions_queries.purge(db, now, forget, most)
-        letters = await self.letter_limits.purge(db, now, most)
-        return sessions + letters + await sign_ins_queries.purge(db, forget, most)
+    Until the transaction ends, no other transaction counts what these people have in order to add to it.
+    """
+    people = await queries.select_people(db, user_ids)
+    await queries.lock_people(db, people)
+    return people
 
 
-def _make_own_account(
-    audience: Audience, throttle: SignInThrottle, passwords: Passwords, factors: SecondFactors, policy: AccountPolicy
-) -> OwnAccount:
-    return OwnAccount(
-        audience, throttle=throttle, passwords=passwords, second_factors=factors, recent_s=policy.recent_s
-    )
+async def require_room(db: Connection, user_id: UUID, phone_number: str, most: int) -> None:
+    """Raise Conflict (verified_number_limit) if the user has `most` verified numbers other than `phone_number`."""
+    if await queries.count_others(db, user_id, phone_number) >= most:
+        raise Conflict(f"One user verifies {most} phone numbers at most.", code="verified_number_limit")
 
 
-def _email_taken() -> Conflict:
-    return Conflict("There is an account with this address.", code="email_taken")
+async def add_verified(db: Connection, user_id: UUID, phone_number: str, now: datetime) -> VerifiedNumber:
+    """Store that a number is the user's; a known number gets the new time."""
+    return await queries.insert_verified(db, UUID(new_id()), user_id, phone_number, now)
+
+
+async def remove_verified(db: Connection, user_id: UUID, number_id: UUID) -> None:
+    """Remove a verified number of the user. Raises NotFound (verified_number_not_found)."""
+    if not await queries.delete_verified(db, user_id, number_id):
+        raise NotFound("You have no such verified number.", code="verified_number_not_found")

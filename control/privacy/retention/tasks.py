@@ -21,13 +21,7 @@ from control.privacy.rules import RetentionKind
 BATCH: Final = 200
 CALLS_PER_RUN: Final = 5_000
 _WORKSPACES_AT_ONCE: Final = 200
-
 Delete = Callable[[Connection, UUID, list[UUID], datetime], Awaitable[None]]
-
-
-async def platform_days(db: Connection, platform: Platform) -> Mapping[RetentionKind, int]:
-    """The platform's own days, by kind."""
-    return {kind: await platform.setting(db, days_name(kind)) for kind in KINDS}
 
 
 async def apply_retention(pool: Pool, platform: Platform, now: datetime) -> int:
@@ -57,6 +51,11 @@ async def apply_retention(pool: Pool, platform: Platform, now: datetime) -> int:
         if len(workspaces) < _WORKSPACES_AT_ONCE:
             return CALLS_PER_RUN - left
         after = workspaces[-1].id
+
+
+async def platform_days(db: Connection, platform: Platform) -> Mapping[RetentionKind, int]:
+    """The platform's own days, by kind."""
+    return {kind: await platform.setting(db, days_name(kind)) for kind in KINDS}
 
 
 async def _take_terms(

@@ -21,6 +21,7 @@ from control.accounts.users.service import Accounts, SignInResult
 from control.db.pool import Connection, Pool, open_pool
 from control.db.transaction import in_transaction
 from control.http.access_tokens import AccessTokens
+from control.http.context import RequestOrigin
 from control.http.services import Services
 from control.services import Policies, make_services, make_tokens
 from shared.secrets import Sealer
@@ -38,7 +39,7 @@ HOME = "192.0.2.7"
 
 
 @dataclass(frozen=True, slots=True)
-class FixedOrigin:
+class FixedOrigin(RequestOrigin):
     """The origin of a test's requests."""
 
     request_id: str = "test"

@@ -13,7 +13,7 @@ from control.accounts.rules import AccountPolicy, Admin, PresentedCredentials
 from control.accounts.second_factors import totp as second_factors_totp
 from control.accounts.second_factors.service import RecoveryCodes, TotpOffer
 from control.accounts.staff import queries as staff_queries
-from control.accounts.staff.service import AdminSignInResult, NewAdmin
+from control.accounts.staff.service import AdminSignInResult, NewAdmin, create_admin
 from control.audit.rules import AuditFilter
 from control.audit.service import Actor, list_entries
 from control.db.keyset import PageRequest
@@ -50,7 +50,7 @@ class StaffAccounts:
 
         async def create(db: Connection) -> Admin:
             await db.execute("SET LOCAL ROLE owner")
-            return await self.platform.accounts.admins.create(db, new, NOW)
+            return await create_admin(db, self.platform.passwords, new, NOW)
 
         return await self.platform.transact(create)
 
@@ -82,7 +82,7 @@ class StaffAccounts:
 
     async def confirm_totp(self, admin: Admin, code: str, now: datetime = NOW) -> None:
         await self.transact(
-            lambda db: self.platform.accounts.admins.confirm_totp(db, admin.id, code, FixedOrigin(), now)
+            lambda db: self.platform.accounts.admins.second_factors.confirm(db, admin.id, code, FixedOrigin(), now)
         )
 
     async def remove_totp(self, admin: Admin, code: str, now: datetime = NOW) -> None:
@@ -105,11 +105,15 @@ class StaffAccounts:
         return admin, offer.secret, offer.recovery_codes
 
     async def offer(self, admin: Admin) -> TotpOffer:
-        return await self.transact(lambda db: self.platform.accounts.admins.begin_totp(db, admin.id, admin.email, NOW))
+        return await self.transact(
+            lambda db: self.platform.accounts.admins.second_factors.offer(db, admin.id, admin.email, NOW)
+        )
 
     async def replace_codes(self, admin: Admin, code: str, now: datetime = NOW) -> Sequence[str]:
         return await self.transact(
-            lambda db: self.platform.accounts.admins.replace_recovery_codes(db, admin.id, code, FixedOrigin(), now)
+            lambda db: self.platform.accounts.admins.second_factors.replace_codes(
+                db, admin.id, code, FixedOrigin(), now
+            )
         )
 
     async def require_totp(self, required: bool) -> None:

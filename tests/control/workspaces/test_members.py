@@ -115,10 +115,10 @@ async def test_account_of_a_sole_owner_cannot_leave_all(platform: WorkspacesPlat
     await platform.add_member(shared, "owner", helper)
     await platform.as_staff(lambda db: platform.workspaces.administration.delete(db, STAFF, deleted, NOW))
     with pytest.raises(Conflict) as error:
-        await platform.as_staff(lambda db: platform.workspaces.leave_all(db, owner.id, NOW))
+        await platform.as_staff(lambda db: platform.workspaces.members.leave_all(db, owner.id, NOW))
     assert (error.value.code, error.value.message) == ("last_owner", "Nobody else owns: Lone.")
     await platform.add_member(sole, "owner")
-    await platform.as_staff(lambda db: platform.workspaces.leave_all(db, owner.id, NOW))
+    await platform.as_staff(lambda db: platform.workspaces.members.leave_all(db, owner.id, NOW))
     assert owner.id not in await platform.roles(sole)
     assert await platform.roles(shared) == {helper.id: "owner"}
     assert (await platform.audit_log(shared))[-1][0] == "member.leave"
@@ -128,7 +128,8 @@ async def test_concurrent_leaving_of_two_owners_keeps_one(platform: WorkspacesPl
     for _ in range(4):
         one, other, workspace_id = await two_owners(platform)
         attempts = (
-            platform.as_staff(partial(platform.workspaces.leave_all, user_id=user.id, now=NOW)) for user in (one, other)
+            platform.as_staff(partial(platform.workspaces.members.leave_all, user_id=user.id, now=NOW))
+            for user in (one, other)
         )
         results = await asyncio.gather(*attempts, return_exceptions=True)
         assert sum(isinstance(result, Conflict) for result in results) == 1

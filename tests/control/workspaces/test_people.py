@@ -27,7 +27,7 @@ async def sign_up(platform: WorkspacesPlatform, email: str, *, verified: bool = 
 
 async def delete_user(platform: WorkspacesPlatform, user: User) -> None:
     async def delete(db: Connection) -> None:
-        await platform.workspaces.leave_all(db, user.id, NOW)
+        await platform.workspaces.members.leave_all(db, user.id, NOW)
         await platform.base.accounts.user_administration.delete(db, STAFF, user.id)
 
     await platform.as_staff(delete)
