@@ -3,11 +3,14 @@
 import shlex
 from dataclasses import asdict
 from pathlib import Path
+from typing import Final
 
 import aiohttp
 
 from vocalized.stack.addresses import Addresses, Credentials, read_addresses
 from vocalized.stack.api_client import ApiClient, ApiError
+
+_CODE_NEEDED: Final = "totp_required"  # of a refused sign-in with the right password
 
 
 class EnvError(Exception):
@@ -44,5 +47,11 @@ def _addresses(addresses: Addresses) -> dict[str, str]:
 
 async def _sign_in(api: ApiClient, path: str, account: Credentials) -> str:
     """Return an access token; empty if the account asks for a second factor."""
-    token: str = (await api.request("POST", path, asdict(account))).get("token") or ""
+    try:
+        answer = await api.request("POST", path, asdict(account))
+    except ApiError as error:
+        if error.code == _CODE_NEEDED:
+            return ""
+        raise
+    token: str = answer.get("token") or ""
     return token

@@ -12,11 +12,14 @@ _REQUEST_S = 30.0
 
 
 class ApiError(RuntimeError):
-    """The API refused a request, or did not answer; the message says what. status: 0 without an answer."""
+    """The API refused a request, or did not answer; the message says what.
 
-    def __init__(self, message: str, status: int = 0) -> None:
+    status: 0 without an answer. code: of the API's error, such as `totp_required`; empty without one.
+    """
+
+    def __init__(self, message: str, status: int = 0, code: str = "") -> None:
         super().__init__(message)
-        self.status = status
+        self.status, self.code = status, code
 
 
 class ApiClient:
@@ -70,13 +73,9 @@ class ApiClient:
 
 
 def _refusal(method: str, path: str, status: int, raw: bytes) -> ApiError:
-    return ApiError(f"{method} {path} answered {status}: {_message(raw)}", status)
-
-
-def _message(raw: bytes) -> str:
-    """The message of the API's errors; of anything else the text."""
     try:
-        message: str = json.loads(raw)["error"]["message"]
+        error = json.loads(raw)["error"]
+        message, code = str(error["message"]), str(error.get("code", ""))
     except (ValueError, LookupError, TypeError):
-        return raw.decode(errors="replace")
-    return message
+        message, code = raw.decode(errors="replace"), ""
+    return ApiError(f"{method} {path} answered {status}: {message}", status, code)
