@@ -131,12 +131,12 @@ _PERIOD: Final = """
 """
 _CLOSING: Final = f"{_OF_LINE} AND EXISTS ({_PERIOD})"
 # Periods that were closed before there were accruals have none: their rows count.
-CLOSED: Final = f"{_OF_LINE} AND EXISTS ({_PERIOD} AND p.accrued_until IS NOT NULL)"
+_CLOSED: Final = f"{_OF_LINE} AND EXISTS ({_PERIOD} AND p.accrued_until IS NOT NULL)"
 # The money of a day: the rows of `ledger` and the accruals. Prices are in the workspace's currency; revenue is in the
 # platform's ($3), by the rate that held when the day began. Credits pay for revenue and are no part of it.
 _MONEY: Final = f"""
 charged AS (
-    SELECT workspace_id, day, resource_type, price, cost FROM ledger u WHERE NOT ({CLOSED})
+    SELECT workspace_id, day, resource_type, price, cost FROM ledger u WHERE NOT ({_CLOSED})
     UNION ALL
     SELECT b.workspace_id, b.day, a.resource_type, a.price, a.cost
     FROM batch b JOIN accruals a ON a.workspace_id = b.workspace_id AND a.at >= b.since AND a.at < b.until

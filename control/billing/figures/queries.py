@@ -5,7 +5,6 @@ from decimal import Decimal
 from typing import Final, Literal
 
 from control.analytics.platform_figures.rules import split_revenue
-from control.analytics.rollups.queries import CLOSED
 from control.billing.figures.rules import BillingOverview, FigurePart, ProviderRoleCost, TierRevenue, WorkspaceBalance
 from control.billing.invoices.rules import PaymentStatus
 from control.db.keyset import Keyset, ListPage, PageRequest, cut_page
@@ -115,12 +114,19 @@ _ACTIVE_FEES: Final = """
     LEFT JOIN tier_prices p ON p.tier_name = w.tier_name AND p.currency = a.currency
     WHERE w.status = 'active' AND w.deleted_at IS NULL
 """
+# Rows that the closing of a period added for a line of its invoice, if the period has accruals, which hold the same
+# amounts by day. `u` is a row of the ledger.
+_CLOSED: Final = """
+    u.details ? 'line' AND u.resource_type <> 'credit' AND EXISTS (
+        SELECT FROM billing_periods p WHERE p.workspace_id = u.workspace_id AND p.period_start <= u.at
+        AND p.period_end > u.at AND p.accrued_until IS NOT NULL)
+"""
 # The ledger's rows since the day $1, without those that closed a period whose accruals are counted instead; credits are
 # no revenue.
 _ROWS: Final = f"""
     SELECT u.workspace_id, u.at, u.resource_type, u.cost,
            CASE WHEN u.resource_type <> 'credit' THEN u.price END AS price
-    FROM usage_records u WHERE u.at >= $1::date::timestamp AT TIME ZONE 'UTC' AND NOT ({CLOSED})
+    FROM usage_records u WHERE u.at >= $1::date::timestamp AT TIME ZONE 'UTC' AND NOT ({_CLOSED})
     UNION ALL
     SELECT workspace_id, at, resource_type, cost, price FROM accruals
     WHERE at >= $1::date::timestamp AT TIME ZONE 'UTC'
