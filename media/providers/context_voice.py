@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Generic, Protocol, TypeVar
 
 from media.providers.recogniser_dialect import unrefined
@@ -292,3 +292,55 @@ async def speak_contexts(
         pool.give_back(connection, reusable=is_usable and connection.has_room)
         reader.cancel()
         await asyncio.gather(reader, return_exceptions=True)
+
+
+@dataclass(slots=True)
+class LanguageConnections(Generic[M]):
+    """The connections of all calls with the same voice, address and key, where an address has a language in it. make:
+    those of a language. latest: the language of the latest utterance, empty for the vendor's own guess."""
+
+    make: Callable[[str], WarmConnections[ContextConnection[M]]]
+    latest: str
+    _by_language: dict[str, WarmConnections[ContextConnection[M]]] = field(default_factory=dict)
+
+    def of(self, language: str) -> WarmConnections[ContextConnection[M]]:
+        """Those of a language."""
+        self.latest = language
+        if language not in self._by_language:
+            self._by_language[language] = self.make(language)
+        return self._by_language[language]
+
+    def prepare(self) -> None:
+        """Connects in the background, if there is no idle connection."""
+        self.of(self.latest).prepare()
+
+    async def close(self) -> None:
+        """Closes all that are idle."""
+        await asyncio.gather(*(connections.close() for connections in self._by_language.values()))
+
+
+class ContextTextToSpeech(Generic[M]):
+    """A voice that speaks contexts over warm connections. begin: the connections, which all calls with the same account
+    share, and the contexts of an utterance in a language; raises ProviderError for a language that the vendor does not
+    speak. prepare_one: connects in the background."""
+
+    streams_text = False
+    times_words = True
+
+    def __init__(
+        self,
+        name: str,
+        begin: Callable[[str], tuple[WarmConnections[ContextConnection[M]], UtteranceContexts[M]]],
+        prepare_one: Callable[[], None],
+    ) -> None:
+        self.name = name
+        self.begin = begin
+        self._prepare_one = prepare_one
+
+    def prepare(self) -> None:
+        """Connects in the background, so that the first speech needs no handshake."""
+        self._prepare_one()
+
+    def stream(self, text: AsyncIterator[str], language: str) -> AsyncGenerator[SpeechChunk, None]:
+        """Speaks whole clauses or sentences. Raises ProviderError."""
+        return speak_contexts(self.name, lambda: self.begin(language), text)

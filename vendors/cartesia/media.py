@@ -4,10 +4,9 @@ TextToSpeech by Cartesia: each utterance takes a warm connection and gives it ba
 """
 
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Final
 
-from media.providers.context_voice import ContextConnection, VoiceProtocol, speak_contexts
+from media.providers.context_voice import ContextConnection, ContextTextToSpeech, VoiceProtocol
 from media.providers.recogniser_dialect import ListenRules
 from media.providers.socket_recogniser import SocketSpeechToText
 from media.providers.turn_dialect import TurnDialect
@@ -15,7 +14,6 @@ from media.providers.vendor import Adapter, ProviderSetup, Vendor, VendorResourc
 from media.providers.vendor_socket import SocketTarget
 from media.providers.wait_history import UsualWait
 from media.providers.warm_connections import WarmConnections
-from shared.providers.speech import SpeechChunk
 from vendors.cartesia.facts import FACTS, CartesiaSpeechToTextOptions, CartesiaTextToSpeechOptions
 from vendors.cartesia.wire import (
     EAGER_END_THRESHOLD,
@@ -25,7 +23,6 @@ from vendors.cartesia.wire import (
     SpeechMessage,
     SpokenContexts,
     TurnsTranscript,
-    VoiceSettings,
     base_language,
     make_headers,
     make_listen_url,
@@ -36,31 +33,6 @@ from vendors.cartesia.wire import (
 
 SpeechConnection = ContextConnection[SpeechMessage]
 PROTOCOL: Final = VoiceProtocol(read_message, lambda message: "")
-
-
-class CartesiaTextToSpeech:
-    """A voice. The connections are those of all calls with the same address and key."""
-
-    streams_text = False
-    times_words = True
-
-    def __init__(self, name: str, settings: VoiceSettings, connections: WarmConnections[SpeechConnection]) -> None:
-        self.name = name
-        self._settings = settings
-        self._connections = connections
-
-    def prepare(self) -> None:
-        """Connects in the background, so that the first speech needs no handshake."""
-        self._connections.prepare()
-
-    def stream(self, text: AsyncIterator[str], language: str) -> AsyncGenerator[SpeechChunk, None]:
-        """Speaks whole clauses or sentences. Raises ProviderError."""
-
-        def begin() -> tuple[WarmConnections[SpeechConnection], SpokenContexts]:
-            fields = self._settings.fields(base_language(language))
-            return self._connections, SpokenContexts(self.name, fields, lambda: str(uuid.uuid4()))
-
-        return speak_contexts(self.name, begin, text)
 
 
 def _make_stt(setup: ProviderSetup) -> SocketSpeechToText:
@@ -83,12 +55,16 @@ def _make_stt(setup: ProviderSetup) -> SocketSpeechToText:
     return SocketSpeechToText(setup.name, ListenRules(close_message=close_message), make_dialect, make_target)
 
 
-def _make_tts(setup: ProviderSetup) -> CartesiaTextToSpeech:
+def _make_tts(setup: ProviderSetup) -> ContextTextToSpeech[SpeechMessage]:
     options: CartesiaTextToSpeechOptions = setup.options
     target = setup.make_target(make_url(options.base_url, PATH, {}), make_headers(options.api_key))
-    return CartesiaTextToSpeech(
-        setup.name, make_voice(options), _share_connections(setup.resources, target, options.api_key)
-    )
+    connections = _share_connections(setup.resources, target, options.api_key)
+
+    def begin(language: str) -> tuple[WarmConnections[SpeechConnection], SpokenContexts]:
+        fields = make_voice(options).fields(base_language(language))
+        return connections, SpokenContexts(setup.name, fields, lambda: str(uuid.uuid4()))
+
+    return ContextTextToSpeech(setup.name, begin, connections.prepare)
 
 
 def _share_connections(

@@ -7,15 +7,13 @@ What sessions of ElevenLabs' Scribe need: rules, and a dialect whose texts are c
 
 import asyncio
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
 import msgspec
 
 from media.audio.mulaw import SILENCE
-from media.providers.context_voice import ContextConnection, VoiceProtocol, speak_contexts
+from media.providers.context_voice import ContextConnection, ContextTextToSpeech, LanguageConnections, VoiceProtocol
 from media.providers.recogniser_dialect import ListenRules, RecogniserLine
 from media.providers.socket_recogniser import SocketSpeechToText
 from media.providers.vendor import Adapter, ProviderSetup, Vendor
@@ -24,7 +22,7 @@ from media.providers.wait_history import UsualWait
 from media.providers.warm_connections import WarmConnections
 from shared.g711 import BYTES_PER_MS
 from shared.providers.errors import ProviderError
-from shared.providers.speech import RecognisedText, SpeechChunk
+from shared.providers.speech import RecognisedText
 from vendors.elevenlabs.facts import (
     ELEVENLABS_LANGUAGES,
     ELEVENLABS_TOLD,
@@ -34,7 +32,6 @@ from vendors.elevenlabs.facts import (
 )
 from vendors.elevenlabs.wire import (
     INACTIVITY_S,
-    ElevenLabsTone,
     FlushedContexts,
     ScribeTranscript,
     SpeechOutput,
@@ -65,60 +62,6 @@ def _find_ended(output: SpeechOutput) -> str:
 PROTOCOL: Final = VoiceProtocol(
     read_output, _find_ended, refine_refusal=refine_refusal, make_closed=make_closed, max_contexts=MAX_CONTEXTS
 )
-
-
-@dataclass(slots=True)
-class LanguageConnections:
-    """The connections of all calls with the same voice, address and key; an address has a language in it. latest: the
-    one of the latest utterance, empty for the vendor's own guess."""
-
-    make: Callable[[str], WarmConnections[MultiContextConnection]]
-    latest: str
-    _by_language: dict[str, WarmConnections[MultiContextConnection]] = field(default_factory=dict)
-
-    def of(self, language: str) -> WarmConnections[MultiContextConnection]:
-        """Those of a language."""
-        self.latest = language
-        if language not in self._by_language:
-            self._by_language[language] = self.make(language)
-        return self._by_language[language]
-
-    def prepare(self) -> None:
-        """Connects in the background, if there is no idle connection."""
-        self.of(self.latest).prepare()
-
-    async def close(self) -> None:
-        """Closes all that are idle."""
-        await asyncio.gather(*(connections.close() for connections in self._by_language.values()))
-
-
-class ElevenLabsTextToSpeech:
-    """A voice. find_language: the code that is sent for a call's language; raises ProviderError for one that the model
-    does not speak."""
-
-    streams_text = False
-    times_words = True
-
-    def __init__(
-        self, name: str, tone: ElevenLabsTone, connections: LanguageConnections, find_language: Callable[[str], str]
-    ) -> None:
-        self.name = name
-        self._tone = tone
-        self._connections = connections
-        self._find_language = find_language
-
-    def prepare(self) -> None:
-        """Connects in the background, so that the first speech needs no handshake."""
-        self._connections.prepare()
-
-    def stream(self, text: AsyncIterator[str], language: str) -> AsyncGenerator[SpeechChunk, None]:
-        """Speaks whole clauses or sentences. Raises ProviderError."""
-
-        def begin() -> tuple[WarmConnections[MultiContextConnection], FlushedContexts]:
-            contexts = FlushedContexts(self.name, self._tone, lambda: str(uuid.uuid4()))
-            return self._connections.of(self._find_language(language)), contexts
-
-        return speak_contexts(self.name, begin, text)
 
 
 # Audio of one message: 60 ms. It is a multiple of 3, so that base64 adds no padding, and costs 20 ms on average.
@@ -217,7 +160,7 @@ def _make_stt(setup: ProviderSetup) -> SocketSpeechToText:
     return SocketSpeechToText(setup.name, make_rules(), make_dialect, make_target)
 
 
-def _make_tts(setup: ProviderSetup) -> ElevenLabsTextToSpeech:
+def _make_tts(setup: ProviderSetup) -> ContextTextToSpeech[SpeechOutput]:
     """All calls with the same voice and account share their connections."""
     options: ElevenLabsTextToSpeechOptions = setup.options
     is_told = options.model in ELEVENLABS_TOLD
@@ -228,12 +171,17 @@ def _make_tts(setup: ProviderSetup) -> ElevenLabsTextToSpeech:
             raise ProviderError(setup.name, f"{options.model} speaks no {found!r}", retryable=False, cause="refused")
         return found
 
-    def make_connections() -> LanguageConnections:
+    def make_connections() -> LanguageConnections[SpeechOutput]:
         return LanguageConnections(lambda language: _connect(setup, language), "en" if is_told else "")
 
     key = (_make_tts, setup.name, msgspec.json.encode(options), setup.guarded)
     connections = setup.resources.share_account(key, make_connections, LanguageConnections.close)
-    return ElevenLabsTextToSpeech(setup.name, make_tone(options), connections, find_language)
+
+    def begin(language: str) -> tuple[WarmConnections[MultiContextConnection], FlushedContexts]:
+        contexts = FlushedContexts(setup.name, make_tone(options), lambda: str(uuid.uuid4()))
+        return connections.of(find_language(language)), contexts
+
+    return ContextTextToSpeech(setup.name, begin, connections.prepare)
 
 
 def _connect(setup: ProviderSetup, language: str) -> WarmConnections[MultiContextConnection]:

@@ -4,10 +4,9 @@ TextToSpeech by Soniox: each utterance takes a warm connection and gives it back
 """
 
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
-from typing import Any, Final
+from typing import Final
 
-from media.providers.context_voice import ContextConnection, VoiceProtocol, speak_contexts
+from media.providers.context_voice import ContextConnection, ContextTextToSpeech, VoiceProtocol
 from media.providers.recogniser_dialect import ListenRules
 from media.providers.socket_recogniser import SocketSpeechToText
 from media.providers.turn_dialect import TurnDialect
@@ -15,7 +14,6 @@ from media.providers.vendor import Adapter, ProviderSetup, Vendor
 from media.providers.vendor_socket import SocketTarget
 from media.providers.wait_history import UsualWait
 from media.providers.warm_connections import WarmConnections
-from shared.providers.speech import SpeechChunk
 from vendors.soniox.facts import FACTS, SonioxSpeechToTextOptions, SonioxTextToSpeechOptions
 from vendors.soniox.wire import (
     END_OF_AUDIO,
@@ -38,37 +36,6 @@ from vendors.soniox.wire import (
 
 StreamConnection = ContextConnection[StreamOutput]
 PROTOCOL: Final = VoiceProtocol(read_output, find_ended, max_contexts=MAX_STREAMS)
-
-
-class SonioxTextToSpeech:
-    """A voice. make_settings: of a stream in a language; raises ProviderError for one that the vendor does not speak.
-    The connections are those of all calls with the same address and key."""
-
-    streams_text = False
-    times_words = True
-
-    def __init__(
-        self,
-        name: str,
-        make_settings: Callable[[str], Mapping[str, Any]],
-        connections: WarmConnections[StreamConnection],
-    ) -> None:
-        self.name = name
-        self._make_settings = make_settings
-        self._connections = connections
-
-    def prepare(self) -> None:
-        """Connects in the background, so that the first speech needs no handshake."""
-        self._connections.prepare()
-
-    def stream(self, text: AsyncIterator[str], language: str) -> AsyncGenerator[SpeechChunk, None]:
-        """Speaks whole clauses or sentences. Raises ProviderError."""
-
-        def begin() -> tuple[WarmConnections[StreamConnection], SonioxStreams]:
-            streams = SonioxStreams(self.name, self._make_settings(language), lambda: str(uuid.uuid4()))
-            return self._connections, streams
-
-        return speak_contexts(self.name, begin, text)
 
 
 # The vendor ends a session that gets neither audio nor this for 20 s; every 5 to 10 s is usual.
@@ -98,7 +65,7 @@ def _make_stt(setup: ProviderSetup) -> SocketSpeechToText:
     return SocketSpeechToText(setup.name, RULES, make_dialect, make_target)
 
 
-def _make_tts(setup: ProviderSetup) -> SonioxTextToSpeech:
+def _make_tts(setup: ProviderSetup) -> ContextTextToSpeech[StreamOutput]:
     """All calls with the same address and key share their connections."""
     options: SonioxTextToSpeechOptions = setup.options
     target = setup.make_target(make_url(options.base_url, SPEAK_PATH), make_headers(options.api_key))
@@ -110,9 +77,12 @@ def _make_tts(setup: ProviderSetup) -> SonioxTextToSpeech:
 
     key = (StreamConnection, setup.name, target.url, options.api_key, options.max_idle, setup.guarded)
     connections = setup.resources.share_account(key, open_connections, WarmConnections.close)
-    return SonioxTextToSpeech(
-        setup.name, lambda language: make_stream_settings(setup.name, options, language), connections
-    )
+
+    def begin(language: str) -> tuple[WarmConnections[StreamConnection], SonioxStreams]:
+        settings = make_stream_settings(setup.name, options, language)
+        return connections, SonioxStreams(setup.name, settings, lambda: str(uuid.uuid4()))
+
+    return ContextTextToSpeech(setup.name, begin, connections.prepare)
 
 
 def _model(options: SonioxSpeechToTextOptions | SonioxTextToSpeechOptions) -> str:

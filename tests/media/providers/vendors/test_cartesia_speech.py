@@ -5,12 +5,13 @@ import itertools
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
 from media.providers.cleanup import close_stream
-from media.providers.context_voice import IDLE_S, ContextUtterance
+from media.providers.context_voice import IDLE_S, ContextTextToSpeech, ContextUtterance
 from media.providers.factory import Providers
 from media.providers.ports import ProviderError, SpeechChunk
 from media.providers.vendor import ProviderSetup
@@ -23,7 +24,6 @@ from tests.simulator.vendors.cartesia_callers import wait_for
 from tests.virtual_time import run_virtual
 from vendors.cartesia.facts import CartesiaTextToSpeechOptions
 from vendors.cartesia.media import VENDOR as CARTESIA
-from vendors.cartesia.media import CartesiaTextToSpeech
 from vendors.cartesia.simulator import CartesiaSpeech, SpeechTiming
 from vendors.cartesia.wire import SpeechMessage, SpokenContexts
 
@@ -66,12 +66,12 @@ def heard(chunks: list[SpeechChunk], text: str = TEXT) -> list[str]:
     return [word for word, _ in itertools.groupby(found)]
 
 
-def make_voice(harness: Harness) -> CartesiaTextToSpeech:
+def make_voice(harness: Harness) -> ContextTextToSpeech[Any]:
     """The first voice without its chain; its connections are those of all calls."""
     assert CARTESIA.tts is not None
     options = msgspec.convert(harness.call.plan["tts"][0]["options"], CartesiaTextToSpeechOptions)
     voice = CARTESIA.tts.make(ProviderSetup("a", options, harness.call.factory._resources))
-    assert isinstance(voice, CartesiaTextToSpeech)
+    assert isinstance(voice, ContextTextToSpeech)
     return voice
 
 
@@ -173,14 +173,14 @@ async def test_idle_connections_are_not_used_after_one_that_was_silent(harness: 
     voice = make_voice(harness)
     first = voice.stream(say("This call is still speaking. "), "en")
     await anext(first)
-    await wait_for(lambda: voice._connections.idle_count == 1)
+    await wait_for(lambda: voice.begin("en")[0].idle_count == 1)
     harness.a.state.faults.strike("tts", Fault("half_open"))
     second = voice.stream(say("Yes?"), "en")
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(IDLE_S + 0.1):
             await anext(second)
     assert harness.a.state.opened["tts"] == 3  # one more was opened meanwhile
-    assert voice._connections.idle_count == 0
+    assert voice.begin("en")[0].idle_count == 0
     await close_stream(first)
 
 
@@ -189,7 +189,7 @@ async def test_the_first_word_of_a_further_call_needs_no_new_connection(harness:
     voice = make_voice(harness)
     first = voice.stream(say("This call is still speaking. "), "en")
     await anext(first)
-    await wait_for(lambda: voice._connections.idle_count == 1)
+    await wait_for(lambda: voice.begin("en")[0].idle_count == 1)
     harness.a.state.faults.keep("tts", Fault("refuse"))  # a new connection would fail
     assert heard(await speak(harness.call.build(), say("Yes?")), "Yes?") == ["yes"]
     assert not harness.call.failed

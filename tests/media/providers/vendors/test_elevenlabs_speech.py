@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from media.providers.cleanup import close_stream
+from media.providers.context_voice import ContextTextToSpeech
 from media.providers.factory import Providers
 from media.providers.ports import ProviderError, SpeechChunk
 from media.providers.vendor import ProviderSetup
@@ -21,7 +22,7 @@ from simulator.vendors.voice import find_words, words
 from tests.media.providers.vendors.cartesia_servers import CartesiaCall, running_call
 from tests.simulator.vendors.cartesia_callers import wait_for
 from vendors.elevenlabs.facts import ElevenLabsTextToSpeechOptions
-from vendors.elevenlabs.media import VENDOR, ElevenLabsTextToSpeech
+from vendors.elevenlabs.media import VENDOR
 from vendors.elevenlabs.simulator import GenerationTiming, MultiContextSpeech
 
 SENTENCES = ("Good morning, ", "you have reached the dentist. ", "How can I help?")
@@ -63,13 +64,13 @@ def heard(chunks: list[SpeechChunk], text: str = TEXT) -> list[str]:
     return [word for word, _ in itertools.groupby(found)]
 
 
-def make_voice(harness: Harness, **changed: Any) -> ElevenLabsTextToSpeech:
+def make_voice(harness: Harness, **changed: Any) -> ContextTextToSpeech[Any]:
     """The first voice without its chain; its connections are those of all calls."""
     assert VENDOR.tts is not None
     options = {**harness.call.plan["tts"][0]["options"], **changed}
     setup = ProviderSetup("a", msgspec.convert(options, ElevenLabsTextToSpeechOptions), harness.call.factory._resources)
     voice = VENDOR.tts.make(setup)
-    assert isinstance(voice, ElevenLabsTextToSpeech)
+    assert isinstance(voice, ContextTextToSpeech)
     return voice
 
 
