@@ -29,6 +29,7 @@ NAMES: Final = (
     "openai",
     "pipecat",
     "receptionist",
+    "rime",
     "soniox",
     "standin",
     "xai",

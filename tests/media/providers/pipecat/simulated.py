@@ -7,10 +7,10 @@ from typing import Any
 
 from simulator.vendors.chat_reply import ChatReply
 from simulator.vendors.known_speech import Ear, KnownRecording, KnownSpeech
-from simulator.vendors.rime import SimulatedRime
 from simulator.vendors.script import Hearing
 from simulator.vendors.server import VendorState, running_vendor
 from vendors.openai.simulator import ResponsesVendor
+from vendors.rime.simulator import SimulatedRime
 from vendors.soniox.simulator import SimulatedSoniox
 
 KEY = "sk-only-for-this-test-5f2c"

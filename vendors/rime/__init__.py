@@ -1,0 +1,1 @@
+"""Rime: voices Coda and Mist."""

@@ -1,0 +1,214 @@
+"""A simulated Rime: speech over its JSON WebSocket (`/ws3`), with a context for each clause and the times of words.
+
+Text waits for `flush`; `clear` drops what waits, `eos` ends the connection. Syntheses are spoken one after the other.
+Billed: the characters that were sent. Source: docs.rime.ai, "Websockets JSON", "Segmentation & Behavior Settings" and
+"Error reference". What it does not know of the vendor: the words of errors, which are sentences.
+"""
+
+import asyncio
+import base64
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+from aiohttp import WSMsgType, web
+
+from simulator.carrier.mulaw import RATE, decode
+from simulator.vendors.entry import ServerSetting, SimulatedProvider, SimulatorEntry, make_timing, one_account
+from simulator.vendors.faults import Fault, FaultCut, FaultInjector
+from simulator.vendors.server import VendorState, reset_connection, wait_until_gone
+from simulator.vendors.voice import SimulatedVoice, SpokenText, speak_clips
+
+PATH: Final = "/ws3"
+MODELS: Final = frozenset({"coda", "mistv2", "mistv3"})
+_PER_MS: Final = RATE // 1_000
+_GARBAGE: Final = '{"type": "chu'
+# Statuses and sentences of refused handshakes.
+_REFUSALS: Final = {
+    "unauthorized": (401, "invalid apikey"),
+    "no_credit": (401, "invalid subscription"),
+    "rate_limited": (429, "too many concurrent requests"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RimeTiming:
+    """first_audio_ms: from a flush to its first audio. chunk_ms: audio of a message. speed: of generation, in times
+    real time. voice: what speaks."""
+
+    first_audio_ms: float = 50.0
+    chunk_ms: int = 200
+    speed: float = 4.0
+    voice: SimulatedVoice = speak_clips
+
+
+@dataclass(slots=True)
+class SimulatedRime:
+    """voices: speakers that there are, None for any. queries: of all handshakes. spoken: the texts that were flushed.
+    cleared: how often clients dropped what waits."""
+
+    state: VendorState = field(default_factory=VendorState)
+    timing: RimeTiming = field(default_factory=RimeTiming)
+    voices: frozenset[str] | None = None
+    queries: list[dict[str, str]] = field(default_factory=list)
+    spoken: list[str] = field(default_factory=list)
+    cleared: int = 0
+
+    def routes(self) -> list[web.AbstractRouteDef]:
+        """All addresses."""
+        return [web.get(PATH, self._speak)]
+
+    async def _speak(self, request: web.Request) -> web.StreamResponse:
+        self.queries.append(dict(request.query))
+        faults = self.state.open("tts")
+        if faults.has("refuse"):
+            reset_connection(request)
+            return web.Response()
+        refusal = self._find_refusal(request, faults)
+        if refusal is not None:
+            return web.Response(status=refusal[0], text=refusal[1])
+        socket = web.WebSocketResponse(compress=False)
+        await socket.prepare(request)
+        try:
+            await _Connection(self, socket, faults, request).run()
+        except FaultCut:
+            reset_connection(request)
+        return socket
+
+    def _find_refusal(self, request: web.Request, faults: FaultInjector) -> tuple[int, str] | None:
+        query = request.query
+        if request.headers.get("Authorization") != f"Bearer {self.state.key}":
+            return _REFUSALS["unauthorized"]
+        if faults.fault is not None and faults.fault.kind in _REFUSALS:
+            return _REFUSALS[faults.fault.kind]
+        if query.get("modelId") not in MODELS:
+            return 400, f"modelId {query.get('modelId')} is not supported"
+        rate, speaker = query.get("samplingRate", ""), query.get("speaker", "None")
+        if query.get("audioFormat") not in ("mulaw", "pcm") or not rate.isdigit() or int(rate) % RATE:
+            return 400, "The simulator knows mulaw and pcm at multiples of 8000 Hz."
+        if speaker == "None" or (self.voices is not None and speaker not in self.voices):
+            return 400, f"speaker {speaker} is not found"
+        return None
+
+
+class _Connection:
+    """One connection; syntheses are spoken one after the other."""
+
+    def __init__(
+        self, vendor: SimulatedRime, socket: web.WebSocketResponse, faults: FaultInjector, request: web.Request
+    ) -> None:
+        self._vendor = vendor
+        self._socket = socket
+        self._faults = faults
+        self._request = request
+        self._model = request.query.get("modelId", "")
+        self._is_mulaw = request.query["audioFormat"] == "mulaw"
+        self._factor = int(request.query["samplingRate"]) // RATE
+        self._text: dict[str, str] = {}  # by context, in the order of their first words
+        self._clauses: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
+
+    async def run(self) -> None:
+        """Until the client ends it. Raises FaultCut."""
+        self._faults.on_begin = self._begin_fault
+        reading, speaking = asyncio.create_task(self._read()), asyncio.create_task(self._speak_all())
+        try:
+            await asyncio.wait({reading, speaking}, return_when=asyncio.FIRST_COMPLETED)
+            if speaking.done():
+                speaking.result()
+        finally:
+            for task in (reading, speaking):
+                task.cancel()
+            await asyncio.gather(reading, speaking, return_exceptions=True)
+
+    def _begin_fault(self, fault: Fault) -> None:
+        if fault.kind == "refuse" or fault.kind in _REFUSALS:
+            reset_connection(self._request)
+
+    async def _read(self) -> None:
+        while True:
+            if self._faults.reads_nothing:
+                await wait_until_gone(self._request)
+                return
+            message = await self._socket.receive()
+            if message.type is not WSMsgType.TEXT or self._take(json.loads(message.data)):
+                return
+
+    def _take(self, message: dict[str, Any]) -> bool:
+        """Whether the client ended the connection."""
+        match message.get("operation"):
+            case "flush":
+                for context, text in self._text.items():
+                    self._vendor.spoken.append(text)
+                    self._clauses.put_nowait((context, text))
+                self._text.clear()
+            case "clear":
+                self._vendor.cleared += 1
+                self._text.clear()
+            case "eos":
+                return True
+            case None:
+                text, context = str(message["text"]), str(message.get("contextId", ""))
+                self._vendor.state.bill("tts", self._model, "characters", len(text))
+                self._text[context] = self._text.get(context, "") + text
+        return False
+
+    async def _speak_all(self) -> None:
+        while True:
+            context, text = await self._clauses.get()
+            await self._faults.wait(self._vendor.timing.first_audio_ms / 1_000)
+            spoken_ms = 0.0
+            for piece in self._vendor.timing.voice(text):
+                await self._send_times(context, piece, spoken_ms)
+                if not await self._send_audio(context, piece):
+                    return
+                spoken_ms += len(piece.ulaw) / _PER_MS
+            await self._send({"type": "done", "contextId": context})
+
+    async def _send_times(self, context: str, piece: SpokenText, began_ms: float) -> None:
+        times = {
+            "words": [word.text for word in piece.words],
+            "start": [(began_ms + word.start_ms) / 1_000 for word in piece.words],
+            "end": [(began_ms + word.end_ms) / 1_000 for word in piece.words],
+        }
+        await self._send({"type": "timestamps", "word_timestamps": times, "contextId": context})
+
+    async def _send_audio(self, context: str, piece: SpokenText) -> bool:
+        """Returns whether the connection goes on."""
+        timing = self._vendor.timing
+        for ulaw in _cut(piece.ulaw, timing.chunk_ms * _PER_MS):
+            if self._faults.reports_error:
+                await self._send({"type": "error", "message": "500 internal error", "contextId": context})
+                await self._socket.close(code=1011, message=b"500 internal error")
+                return False
+            if await self._faults.begin_unit():
+                await self._socket.send_str(_GARBAGE)
+            else:
+                data = base64.b64encode(ulaw if self._is_mulaw else self._to_pcm(ulaw)).decode()
+                await self._send({"type": "chunk", "data": data, "contextId": context})
+            await self._faults.wait(timing.chunk_ms / 1_000 / timing.speed)
+        return True
+
+    def _to_pcm(self, ulaw: bytes) -> bytes:
+        return np.repeat(decode(ulaw), self._factor).astype("<i2").tobytes()
+
+    async def _send(self, message: dict[str, Any]) -> None:
+        await self._socket.send_json(message)
+
+
+def _cut(audio: bytes, size: int) -> Iterator[bytes]:
+    yield from (audio[at : at + size] for at in range(0, len(audio), size))
+
+
+def _make(state: VendorState, setting: ServerSetting) -> SimulatedRime:
+    timing = make_timing(
+        RimeTiming, first_audio_ms=setting.first_audio_ms, chunk_ms=setting.chunk_ms, voice=setting.voice
+    )
+    return SimulatedRime(state, timing)
+
+
+_CODA: Final = {"model": "coda"}
+ENTRY: Final = SimulatorEntry(
+    accounts=one_account(_make), usual={"tts": _CODA}, providers=(SimulatedProvider("rime", "tts", _CODA),)
+)
