@@ -1,4 +1,8 @@
-"""What is wrong with a value that a client sent: pydantic's errors in our own words, one for each field."""
+"""What is wrong with a value that a client sent: pydantic's errors in our own words, one for each field.
+
+A message completes the field's name: "must be at most 200 characters, is 312". It never quotes the value, which may be
+a secret. pydantic's types of errors: https://docs.pydantic.dev/latest/errors/validation_errors/
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

@@ -30,7 +30,7 @@ async def select_one(db: Connection, workspace_id: UUID, key_id: UUID, *, lock: 
 
 
 async def select_secrets(db: Connection, workspace_id: UUID, keys: Sequence[UUID], now: datetime) -> list[KeySecret]:
-    """Those of the keys that have not ended, newest first. A key has few: all but the newest end within a week."""
+    """Select the valid secrets of these keys, newest first. A key has few: all but the newest end within a week."""
     rows = await db.fetch(
         """
         SELECT s.key_id, s.prefix, u.email AS holder_email, s.created_at, s.expires_at, s.last_used_at,
@@ -55,7 +55,7 @@ async def insert_key(db: Connection, key: ApiKey) -> None:
 
 
 async def update_key(db: Connection, key: ApiKey) -> None:
-    """Its name, scopes and expiry."""
+    """Update name, scopes and expiry of a key."""
     await db.execute(
         "UPDATE api_keys SET name = $3, scopes = $4, expires_at = $5 WHERE workspace_id = $1 AND id = $2",
         key.workspace_id, key.id, key.name, list(key.scopes), key.expires_at,
@@ -63,7 +63,7 @@ async def update_key(db: Connection, key: ApiKey) -> None:
 
 
 async def delete_key(db: Connection, workspace_id: UUID, key_id: UUID) -> None:
-    """Deletes it with its secrets."""
+    """Delete a key with its secrets."""
     await db.execute("DELETE FROM api_keys WHERE workspace_id = $1 AND id = $2", workspace_id, key_id)
 
 
@@ -93,8 +93,11 @@ async def end_secrets(db: Connection, workspace_id: UUID, key_id: UUID, at: date
 
 
 async def update_last_use(db: Connection, secret: bytes) -> None:
-    """Once a minute at most, and waits for nobody who has the row. Works in the scope in which the request ends, its
-    workspace's or the platform's. By the database's clock, as `authorise_api_key`, which tells that it is due."""
+    """Record the use of a secret, at most once a minute, unless another transaction has locked the row.
+
+    Works in the scope in which the request ends, the workspace's or the platform's. Uses the database's clock, as
+    `authorise_api_key` does, which reports that the record is due.
+    """
     await db.execute(
         """
         UPDATE api_key_secrets SET last_used_at = now() WHERE hash IN (

@@ -9,8 +9,13 @@ from control.http.key_text import Scope
 
 @dataclass(frozen=True, slots=True)
 class KeySecret:
-    """A secret of a key, as it can be shown later. holder_email: of the member to whom it was shown. expires_at: of one
-    that was replaced; None: it ends with its key. holder_is_member: else it is not accepted any more."""
+    """What can be shown of a key's secret later.
+
+    Attributes:
+        holder_email: E-mail address of the member to whom the secret was shown.
+        holder_is_member: Whether the holder still is a member; otherwise the secret is refused.
+        expires_at: End of a replaced secret; None if the secret ends with its key.
+    """
 
     key_id: UUID
     prefix: str

@@ -145,7 +145,7 @@ async def insert_seal(db: Connection, seal: AuditSeal, mac: bytes, entries: Sequ
 
 
 async def select_sealed(db: Connection, first: int, last: int) -> list[SealedRow]:
-    """The entries of these seals in their order, with what the log holds of them now."""
+    """Select the entries of these seals in their order, with their present content in the log."""
     rows = await db.fetch(
         f"""
         SELECT s.entry_id, s.seal, s.hash, CASE WHEN a.id IS NOT NULL THEN {_CONTENT} END AS content

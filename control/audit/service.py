@@ -22,8 +22,13 @@ SECRET_FIELD_WORDS: Final = ("password", "secret", "token", "api_key", "credenti
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who made a change. request_id, address: of the HTTP request; empty without one. key_id: of the API key with which
-    a system acts for the user; the log names it in place of the user's id."""
+    """Who made a change.
+
+    Attributes:
+        request_id: Id of the HTTP request; empty if no request made the change.
+        address: Address of the client; empty if no request made the change.
+        key_id: Id of the API key with which a system acts for the user. The log names it in place of the user's id.
+    """
 
     kind: Literal["admin", "user", "system"]
     id: UUID | None = None
@@ -66,13 +71,15 @@ async def record_change(db: Connection, actor: Actor, change: Change) -> None:
 
 
 def mask_number(number: str) -> str:
-    """A phone number with all but its first four characters and its last two masked: the log is never changed, so what
-    it would hold of a caller could not be deleted."""
+    """Mask all but the first four characters and the last two of a phone number.
+
+    The log is never changed, so a caller's number in it could not be deleted.
+    """
     return number if len(number) < 8 or not number.startswith("+") else f"{number[:4]}{MASK}{number[-2:]}"
 
 
 def mask_secrets(value: Any, name: str = "") -> Any:
-    """Returns a copy in which each value under a secret's name is replaced by MASK."""
+    """Return a copy with MASK in place of each value whose name is that of a secret."""
     if value is not None and any(word in name.lower() for word in SECRET_FIELD_WORDS):
         return MASK
     if isinstance(value, Mapping):
@@ -83,15 +90,20 @@ def mask_secrets(value: Any, name: str = "") -> Any:
 
 
 # call: transcription, summary and turns. events: the call's events, which hold the same words. search: which calls
-# have certain words in their transcripts. The words are not stored: they may be personal, and the log is for ever.
+# have certain words in their transcripts. The words are not stored, because they may be personal and the log is kept
+# forever.
 ReadContent = Literal["call", "events", "search"]
 MOST_COUNTED: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class ContentRead:
-    """One read. reader: the address of the member of the staff; None where the entry has none. call_id: None for a
-    search."""
+    """A read of calls' content by the staff. It is in the audit log with its reason, so that the owner can see it.
+
+    Attributes:
+        reader: E-mail address of the staff member; None if the entry has none.
+        call_id: None for a search.
+    """
 
     id: UUID
     at: datetime

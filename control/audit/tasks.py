@@ -34,9 +34,11 @@ def audit_tasks(sealer: Sealer, report: Callable[[int], None]) -> WorkerTasks:
 
 @dataclass(slots=True)
 class AuditCheck:
-    """Verifies some seals a run, from the first to the newest and then again. It stores no position: a worker that is
-    started begins with the first seal. The newest seal of a pass must be met by the next one, or the end of the log was
-    cut off."""
+    """Verifies SEALS_A_RUN seals a run, from the first seal to the newest and then again.
+
+    The position is not stored: a started worker begins with the first seal. The next pass must find the newest seal of
+    the pass before; otherwise the end of the log was cut off.
+    """
 
     keys: Sequence[bytes]
     report: Callable[[int], None]

@@ -36,7 +36,7 @@ class BackupArchive:
         return bool(self._keys)
 
     async def write_dump(self, name: str, chunks: AsyncIterator[bytes]) -> StoredDump:
-        """Encrypts and stores a dump. Raises what `chunks` raises; then nothing is stored."""
+        """Encrypt and store a dump. If `chunks` raises, its exception is raised and no dump is stored."""
         digest, size = hashlib.sha256(), 0
 
         async def stored() -> AsyncIterator[bytes]:
@@ -103,8 +103,12 @@ def name_backup(now: datetime) -> str:
 def choose_expired(
     manifests: Sequence[BackupManifest], now: datetime, *, keep_days: int, keep_newest: int
 ) -> list[BackupManifest]:
-    """Those that are older than `keep_days` and not among the newest ones. manifests: the oldest first. keep_days: 0
-    keeps all."""
+    """Return the backups that are older than `keep_days` and not among the newest `keep_newest`.
+
+    Args:
+        manifests: All backups, the oldest first.
+        keep_days: 0 keeps all backups.
+    """
     if not keep_days:
         return []
     limit = now - timedelta(days=keep_days)

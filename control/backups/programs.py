@@ -56,7 +56,7 @@ async def hash_schema(url: str, snapshot: str = "") -> str:
 
 
 async def _omissions() -> list[str]:
-    """Arguments of pg_dump for what is left out. Raises BackupFailed."""
+    """Return the arguments that make pg_dump leave out vectors and their extension. Raises BackupFailed."""
     process = await asyncio.create_subprocess_exec(
         _find("pg_dump"), "--version", stdin=DEVNULL, stdout=PIPE, stderr=DEVNULL
     )
@@ -120,7 +120,7 @@ async def _require_success(program: str, process: Process, errors: "asyncio.Task
 
 
 def _first_error(text: str) -> str:
-    """The first line that names an error. Those that follow it (DETAIL, CONTEXT) hold values of rows."""
+    """Return the first line that names an error. The lines after it (DETAIL, CONTEXT) hold values of rows."""
     lines = [line for line in text.splitlines() if line.strip()]
     found = next((line for line in lines if "error:" in line), lines[0] if lines else "it printed nothing")
     return re.sub(r"^\w+: (?:error: )?", "", found)[:_MAX_ERROR_CHARACTERS]

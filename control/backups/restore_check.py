@@ -1,4 +1,4 @@
-"""Checks a backup: restores it into a database of its own, and compares that with what the manifest says."""
+"""Checks a backup: restores it into a new database, and compares the database with the manifest."""
 
 import asyncio
 import time
@@ -177,7 +177,7 @@ async def _drop(server_url: str, name: str) -> None:
 
 
 async def _create_roles(db: asyncpg.Connection, manifest: BackupManifest) -> None:
-    """A dump holds no roles. Those that rights are granted to or by must exist, with this user as a member."""
+    """Create the roles that a restore needs, with this user as a member, because a dump holds no roles."""
     for role in sorted({ROLE, PLATFORM, *manifest.facts.roles}):
         quoted = '"' + role.replace('"', '""') + '"'
         if not await has_role(db, role):

@@ -35,12 +35,8 @@ Scope = Literal[
     "analytics:read",
     "billing:read",
 ]
-
-
 # In the order of the documentation.
 SCOPES: Final[tuple[Scope, ...]] = get_args(Scope)
-
-
 # No key may do what only owners may.
 HIGHEST_ROLE: Final[WorkspaceRole] = "admin"
 
@@ -55,31 +51,23 @@ def order_scopes(scopes: frozenset[Scope]) -> tuple[Scope, ...]:
     return tuple(scope for scope in SCOPES if scope in scopes)
 
 
+# A secret is a prefix, random characters, and a checksum. Scanners that look for leaked secrets find it by its pattern,
+# and tell it from other text of that form without asking us. GitHub's tokens have the same form:
+# https://github.blog/engineering/behind-githubs-new-authentication-token-formats/
 SCHEME: Final = "vk_live_"
-
-
 ALPHABET: Final = string.digits + string.ascii_uppercase + string.ascii_lowercase
-
-
+# 43 of 62 characters are 256 random bits. They cannot be guessed, so the database keeps a plain SHA-256. A slow hash
+# protects secrets that people choose, and would make each request as expensive as a sign-in.
 RANDOM_LENGTH: Final = 43
-
-
 CHECKSUM_LENGTH: Final = 6
-
-
-# For secret scanners.
 PATTERN: Final = rf"{SCHEME}[0-9A-Za-z]{{{RANDOM_LENGTH + CHECKSUM_LENGTH}}}"
-
-
 # What is shown of a secret later: 6 random characters of 43 leave 220 bits.
 PREFIX_LENGTH: Final = len(SCHEME) + 6
-
-
 _PATTERN: Final = re.compile(PATTERN)
 
 
 def make_secret() -> str:
-    """Returns a new one."""
+    """Return a new secret."""
     body = SCHEME + "".join(secrets.choice(ALPHABET) for _ in range(RANDOM_LENGTH))
     return body + checksum(body)
 

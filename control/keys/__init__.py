@@ -1,1 +1,1 @@
-"""The platform's keys: sealing anew what the database holds, passes of media nodes and their revocation."""
+"""The platform's keys: sealing the database under new keys, and revocation of media nodes' passes."""

@@ -1,4 +1,4 @@
-"""Entries of the bus that are not believed."""
+"""Metrics of forged entries on the bus."""
 
 from prometheus_client import CollectorRegistry, Counter
 
@@ -15,5 +15,5 @@ class BusMetrics:
         )
 
     def count_forged(self, kind: str, reason: str) -> None:
-        """Counts one."""
+        """Count a forged entry."""
         self._forged.labels(kind, reason).inc()

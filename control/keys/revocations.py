@@ -27,7 +27,7 @@ async def revoke_passes(db: Connection, url: str, before: datetime) -> None:
 
 
 async def load_revocations(pool: Pool, authority: BusAuthority) -> None:
-    """Has the authority believe no node of a revoked pass from here on. Raises what the database raises."""
+    """Make the authority refuse all nodes with a revoked pass from now on. Raises what the database raises."""
     async with pool.transaction() as db:
         await enter_platform(db)
         found = await select_revocations(db)
@@ -36,8 +36,10 @@ async def load_revocations(pool: Pool, authority: BusAuthority) -> None:
 
 @asynccontextmanager
 async def watching_revocations(pool: Pool, authority: BusAuthority, every_s: float = EVERY_S) -> AsyncIterator[None]:
-    """Reads the list at once and then every few seconds, as long as the block lasts. While the database is unavailable,
-    what was read before holds. Raises what the database raises at the first time."""
+    """Read the list at once and then every `every_s` seconds until the block ends.
+
+    While the database is unavailable, the last list stays in force. Raises what the database raises at the first read.
+    """
     await load_revocations(pool, authority)
     task = asyncio.create_task(_watch(pool, authority, every_s))
     try:

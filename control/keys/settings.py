@@ -1,4 +1,4 @@
-"""The key sets and what control believes nodes by, from the settings."""
+"""Makes the key sets, and the authority that verifies media nodes, from the settings."""
 
 from typing import Protocol
 
@@ -36,8 +36,14 @@ def require_set(name: str, keys: tuple[bytes, ...]) -> tuple[bytes, ...]:
 
 
 def accepts_unsigned(keys: KeySets, choice: str) -> bool:
-    """Whether programs of the version before are believed. choice: the setting. Raises KeySetError where there is no
-    key by which they seal."""
+    """Whether unsigned entries of the previous release are accepted.
+
+    Args:
+        choice: The setting; empty: they are accepted if there is no key of the bus.
+
+    Raises:
+        KeySetError: They are accepted, but the key that the previous release seals with is missing.
+    """
     accepts = choice == "accept" or (not choice and BUS_KEYS in keys.missing)
     if accepts and not keys.shared:
         raise KeySetError("BUS_UNSIGNED", "needs VOCALIZED_SECRET_KEYS, by which the version before seals")
@@ -45,5 +51,5 @@ def accepts_unsigned(keys: KeySets, choice: str) -> bool:
 
 
 def make_authority(keys: KeySets, unsigned: bool) -> BusAuthority:
-    """unsigned: believes programs of the version before."""
+    """Make the authority. If `unsigned`, it accepts unsigned entries of the previous release."""
     return BusAuthority(keys.bus, unsigned=Sealer(keys.shared) if unsigned and keys.shared else None)

@@ -45,7 +45,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
             raise httpx.ConnectError(str(refused), request=request) from None
         except OSError:
             addresses = []
-        if not addresses:  # told as a private address is, so that nobody learns which names our network knows
+        if not addresses:  # the same error as for a private address, so that nobody learns which names our network has
             raise httpx.ConnectError(NOT_PUBLIC, request=request)
         return addresses
 

@@ -104,7 +104,7 @@ async def is_priced(db: Connection, tier_name: str, currency: str) -> bool:
 
 
 async def select_account_currency(db: Connection, workspace_id: UUID) -> str:
-    """The currency in which a workspace is billed."""
+    """Return the currency that a workspace is billed in."""
     found: str = await db.fetchval(
         "SELECT coalesce((SELECT currency FROM billing_accounts WHERE workspace_id = $1), $2)", workspace_id, CURRENCY
     )

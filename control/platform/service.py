@@ -1,4 +1,4 @@
-"""Settings and tiers of the platform, in which currencies they can be had, and what a database is seeded with."""
+"""Settings and tiers of the platform, currencies of tiers, and the data that a new database gets."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -21,10 +21,14 @@ from shared.errors import Conflict, Invalid, NotFound
 
 
 class Platform:
-    """Settings and tiers. Nothing is cached: a change takes effect with the next transaction. defaults:
-    of settings that depend on the kind of the platform, in place of the registry's."""
+    """Settings and tiers. Nothing is cached: a change takes effect with the next transaction."""
 
     def __init__(self, defaults: Mapping[str, Any] | None = None) -> None:
+        """Create the service.
+
+        Args:
+            defaults: Defaults that depend on the kind of the platform, in place of the registry's defaults.
+        """
         self._defaults = {spec.key: spec.default for spec in REGISTRY.values()} | dict(defaults or {})
 
     async def setting(self, db: Connection, key: str) -> Any:
@@ -55,7 +59,7 @@ class Platform:
             await self._require_priced_default(db)
 
     async def _require_priced_default(self, db: Connection) -> None:
-        """Else nobody could create a workspace."""
+        """Raise Conflict (tier_not_priced): with such defaults no workspace could be created."""
         tier, currency = await self.setting(db, "default_tier"), await self.setting(db, "default_currency")
         await require_priced(db, tier, currency, "default_currency")
 
@@ -138,7 +142,7 @@ def _tier_not_found() -> NotFound:
 
 
 async def find_currency(db: Connection, workspace_id: UUID) -> str:
-    """The currency in which a workspace is billed."""
+    """Return the currency that a workspace is billed in."""
     return await queries.select_account_currency(db, workspace_id)
 
 

@@ -17,8 +17,8 @@ from control.db.partitions import (
 from control.db.pool import Connection
 from control.platform.service import Platform
 
-# A month of events is dropped so long after its end, because late events are stored by their time: one differs from its
-# call's creation by 40 days at most (calls/event_batch.py).
+# A month of events is dropped so long after its end. Late events are stored by their own time, which differs from the
+# creation of their call by 40 days at most (control/calls/events/).
 LATE_EVENTS: Final = timedelta(days=62)
 
 log = structlog.get_logger()

@@ -1,4 +1,4 @@
-"""What a purge of a workspace deletes before it: objects in storage, and the rows of which there are most."""
+"""Deletes a workspace's objects in storage and its largest tables' rows, before a purge deletes the workspace."""
 
 from uuid import UUID
 

@@ -1,4 +1,4 @@
-"""Words after which a number is taken for one of a kind, although nothing in its digits shows it."""
+"""Words that say what kind of number follows, where the digits alone do not show it."""
 
 from collections.abc import Sequence
 from functools import cached_property

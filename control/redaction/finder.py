@@ -13,9 +13,9 @@ from control.redaction.tokens import Token, tokenize, word_set
 
 RedactionKind = Literal["card_number", "security_code", "national_id", "email"]
 KINDS: Final[tuple[RedactionKind, ...]] = get_args(RedactionKind)
-# A shorter run of digits is none of the numbers that are looked for.
+# All numbers that are looked for have at least so many digits.
 _FEWEST_DIGITS: Final = 3
-# Turns before a new one that are read with it: what was begun earlier is not continued any more.
+# Turns before a new turn that are read with it. A number begun earlier is no longer continued.
 WINDOW: Final = 24
 # Words that keep the digits of a security code together; others show that these are several numbers.
 _HESITATIONS: Final = word_set("um uh er erm and ahm euh eh ehm y et e und en")
@@ -42,7 +42,7 @@ class SensitiveSpan:
 
 @dataclass(frozen=True, slots=True)
 class _Contexts:
-    """Where the talk is of what."""
+    """Where in the stream people talk about a kind of number."""
 
     card: KeywordContext
     security_code: KeywordContext
@@ -82,7 +82,7 @@ def redact(texts: Sequence[SpokenText], kinds: Collection[str]) -> list[str]:
 
 
 def find_by_text(texts: Sequence[SpokenText], kinds: Collection[str]) -> Mapping[int, Sequence[SensitiveSpan]]:
-    """As `find_sensitive`, by the place of the text; only of texts in which something was found."""
+    """Return the findings of `find_sensitive` by the place of their text."""
     return {place: list(spans) for place, spans in groupby(find_sensitive(texts, kinds), lambda span: span.place)}
 
 

@@ -85,8 +85,11 @@ def _is_next(before: Piece, piece: Piece) -> bool:
 
 
 def _is_apart(pieces: Sequence[Piece], start: int, end: int) -> bool:
-    """Whether no further digits lie beside these pieces: otherwise they are a part of a longer number, such as a
-    card's, of which one stretch in a hundred would pass for an id."""
+    """Whether these pieces have no digits before or after them.
+
+    Otherwise they are a part of a longer number, such as a card number, and one stretch in a hundred of such a number
+    would pass for an id.
+    """
     before = start > 0 and pieces[start - 1].digits.isdigit() and _is_next(pieces[start - 1], pieces[start])
     after = end + 1 < len(pieces) and pieces[end + 1].digits.isdigit() and _is_next(pieces[end], pieces[end + 1])
     return not before and not after

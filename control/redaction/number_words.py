@@ -44,7 +44,7 @@ _BASE: Final[Mapping[str, tuple[str, str]]] = {
     ),
 }
 LANGUAGES: Final = tuple(_BASE)
-# English as a recogniser may write it: "for one one one". So common as words that only a check digit can tell.
+# Numbers that a recognizer writes as common English words: "for one one one". Only a check digit distinguishes them.
 MISHEARD: Final = "en-misheard"
 _HOMOPHONES: Final[Mapping[str, str]] = {"for": "4", "fore": "4", "to": "2", "too": "2", "won": "1", "ate": "8"}
 # Hundreds whose words are no unit before a word for 100, from 100 to 900.

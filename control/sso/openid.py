@@ -21,7 +21,8 @@ from shared.egress import EgressRefused
 Fetch = Callable[[str, str], Awaitable[dict[str, Any]]]
 
 KEPT_S: Final = 600.0
-# An unknown key fetches the set anew no more often, so that forged tokens are no flood for the provider.
+# An unknown key, as after a rotation, fetches the set again at most this often: forged tokens must not flood the
+# provider.
 REFETCH_S: Final = 30.0
 MOST_SETS: Final = 1_000
 MOST_KEYS: Final = 50
@@ -35,17 +36,24 @@ class _KeySet:
 
 
 class SigningKeys:
-    """fetch: the document at an address, on behalf of a workspace."""
+    """Public keys of providers, kept for KEPT_S seconds."""
 
     def __init__(self, fetch: Fetch, clock: Callable[[], float] | None = None) -> None:
+        """Create an empty cache.
+
+        Args:
+            fetch: Returns the document at an address, on behalf of a workspace.
+        """
         self._fetch = fetch
         self._clock = clock or (lambda: asyncio.get_running_loop().time())
-        # By address and workspace: one workspace's look-ups tell another nothing.
+        # By address and workspace, so that a workspace cannot observe the look-ups of another workspace.
         self._sets: OrderedDict[tuple[str, str], _KeySet] = OrderedDict()
 
     async def find(self, url: str, owner: str, key_id: object, algorithm: str) -> Any:
-        """The public key with this id that signs by this algorithm; without an id, the only such key. None without one.
-        Raises what `fetch` raises."""
+        """Return the public key with this id that signs by this algorithm, or None.
+
+        Without an id, the key is chosen only if one key fits. Raises what `fetch` raises.
+        """
         known = self._sets.setdefault((url, owner), _KeySet([], float("-inf")))
         self._sets.move_to_end((url, owner))
         if len(self._sets) > MOST_SETS:
@@ -63,7 +71,7 @@ class SigningKeys:
 
 
 def _parse(document: dict[str, Any]) -> list[PyJWK]:
-    """Empty for what is no set. Keys that PyJWT cannot use are left out."""
+    """Read a set of keys; empty for any other document. Keys that PyJWT cannot use are left out."""
     try:
         return list(PyJWKSet.from_dict(document).keys)[:MOST_KEYS]
     except (PyJWKError, PyJWKSetError, TypeError, ValueError, AttributeError):
@@ -85,7 +93,7 @@ def _fits(key: PyJWK, algorithm: str) -> bool:
 
 # Signatures by keys that the provider publishes; never `none`, nor one by the client's secret, which we share.
 ALGORITHMS: Final = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
-# Seconds by which the provider's clock may differ.
+# Tolerated difference of the provider's clock, in seconds.
 LEEWAY_S: Final = 60
 LONGEST_SUBJECT: Final = 255  # OpenID Connect Core, 2
 _SCOPE: Final = "openid email profile"

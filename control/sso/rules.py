@@ -51,8 +51,14 @@ class SsoPerson:
 
 @dataclass(frozen=True, slots=True)
 class SsoPolicy:
-    """request_s: of an exchange with a provider. flow_s: in which a sign-in must be completed. name_servers: that are
-    asked for proofs, as host:port; empty: those of the system. lookup_s: of such a question."""
+    """Settings of single sign-on.
+
+    Attributes:
+        request_s: Timeout of an exchange with a provider, in seconds.
+        flow_s: Seconds within which a sign-in must be completed.
+        name_servers: Name servers (host:port) that are asked for proofs; empty: the system's name servers.
+        lookup_s: Timeout of a question to a name server, in seconds.
+    """
 
     request_s: float = 8.0
     flow_s: int = 600

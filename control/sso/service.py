@@ -51,7 +51,7 @@ class SsoChange:
 
 
 class SsoSettings:
-    """Each change is written to the audit log, without secrets."""
+    """A workspace's provider and domains, as owners set them. The audit log gets each change, without secrets."""
 
     def __init__(
         self,
@@ -255,10 +255,14 @@ class ReturnedSignIn:
 
 
 class SsoSignIns:
-    """callback: the page that providers send browsers to; each workspace's has a path of its own below it.
+    """Sign-ins at a workspace's provider: begun with a mail address, completed with what the browser returns.
 
-    So a code never comes back as another provider's (mix-up, RFC 9700, 4.4): a provider that leads a person on to
-    another workspace's gets no further than that one's page, which knows nothing of the sign-in.
+    `state` connects the browser to this sign-in, `nonce` the ID token, and the PKCE verifier the code. The flow token
+    connects all of them to the client that began, so that a link of another person signs nobody in.
+
+    Providers send browsers to `callback`, below which each workspace has a path of its own. So a code never returns as
+    the code of another provider (mix-up, RFC 9700, 4.4): if a provider leads a person on to another workspace's
+    provider, the browser ends at the page of that workspace, which has no such sign-in.
     """
 
     def __init__(
@@ -283,7 +287,11 @@ class SsoSignIns:
         return f"{self._callback}/{workspace_id}"
 
     async def find(self, db: Connection, email: str) -> SsoConnection:
-        """Of the workspace that has proven the address's domain; enters platform scope. Raises NotFound."""
+        """Find the connection of the workspace that has proven the address's domain. Enters platform scope.
+
+        Raises:
+            NotFound: No workspace has proven the domain (sso_not_found).
+        """
         await enter_platform(db)
         connection = await queries.find_by_domain(db, email.rpartition("@")[2])
         if connection is None:
@@ -362,8 +370,10 @@ class SsoSignIns:
         return await self._accounts.sign_in_by_sso(db, user.id, workspace_id, origin, now)
 
     async def _find_user(self, db: Connection, connection: SsoConnection, person: SsoPerson, now: datetime) -> User:
-        """By the provider's subject, else by the address, else a new account. The address must be of a proven domain in
-        each case: a provider speaks for nobody else."""
+        """Find the account by the provider's subject, else by the address, else make an account.
+
+        In each case the address must be of a proven domain, because a provider may sign in nobody else.
+        """
         linked = await queries.find_identity(db, connection.workspace_id, person.subject)
         user = await self._accounts.find(db, linked) if linked else None
         email = user.email if user else _address(person.email)
@@ -372,17 +382,20 @@ class SsoSignIns:
         user = user or await self._accounts.find_by_email(db, email)
         if user is None:
             name = letter_name(person.name)[:_LONGEST_NAME].strip() or email.partition("@")[0]
-            password = secrets.token_urlsafe(32)  # nobody knows it; "forgot password" sets one
+            password = secrets.token_urlsafe(32)  # a random password; "forgot password" sets another
             return await self._accounts.create_user(db, email, name, password, verified=True, now=now)
         if not linked:
             await self._require_unknown(db, connection, user)
-        if not user.is_verified:  # whoever made the account has not shown that the address is theirs
+        if not user.is_verified:  # the account may be by another person, who did not own the address
             await self._accounts.take_over(db, user.id, now)
         await self._accounts.email_links.mark_verified(db, user.id, email, now)
         return user
 
     async def _require_unknown(self, db: Connection, connection: SsoConnection, user: User) -> None:
-        """Providers give an address to somebody else one day, who must not get the account of the person before."""
+        """Raise Forbidden (sso_other_person) if the provider gave the address to another person.
+
+        The new person must not get the account of the previous person.
+        """
         workspace_id = connection.workspace_id
         is_known = await queries.has_identity(db, workspace_id, user.id)
         if is_known and await self._workspaces.is_member(db, workspace_id, user.id):
@@ -397,7 +410,7 @@ class SsoSignIns:
 
 
 def _mismatch(param: str) -> Invalid:
-    """The sign-in stays used up."""
+    """Return the error. It commits, so that the sign-in stays used up."""
     return Invalid("The browser comes from another provider.", param=param, code="issuer_mismatch", commits=True)
 
 

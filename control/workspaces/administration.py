@@ -35,7 +35,7 @@ class WorkspaceUpdate:
 
 
 class WorkspaceAdministration:
-    """Reads deleted workspaces too; only `restore` changes those."""
+    """What the staff does to workspaces. Reads include deleted workspaces, which only `restore` changes."""
 
     def __init__(self, *, platform: Platform) -> None:
         self._platform = platform
@@ -70,7 +70,7 @@ class WorkspaceAdministration:
         return await save_change(db, actor, "workspace.update", before, after, now)
 
     async def suspend(self, db: Connection, actor: Actor, workspace_id: UUID, reason: str, now: datetime) -> Workspace:
-        """Suspends: agents answer no calls, members change nothing. Raises NotFound."""
+        """Suspend a workspace: its agents answer no calls, and its members change nothing. Raises NotFound."""
         before = await lock_workspace(db, workspace_id)
         after = rules.suspend(before, reason, now)
         return await save_change(db, actor, "workspace.suspend", before, after, now, reason)
@@ -88,7 +88,7 @@ class WorkspaceAdministration:
         return await save_change(db, actor, "workspace.change_tier", before, replace(before, tier_name=tier_name), now)
 
     async def delete(self, db: Connection, actor: Actor, workspace_id: UUID, now: datetime) -> None:
-        """Deletes: members lose it at once, it is purged after the grace period. Raises NotFound."""
+        """Delete a workspace. Members lose it at once; it is purged after the grace period. Raises NotFound."""
         await delete_workspace(db, self._platform, actor, workspace_id, now)
 
     async def restore(self, db: Connection, actor: Actor, workspace_id: UUID, now: datetime) -> Workspace:
@@ -111,7 +111,7 @@ class WorkspaceAdministration:
     async def _lock_for_tier(
         self, db: Connection, workspace_id: UUID, tier_name: str | None, param: str, now: datetime
     ) -> Workspace:
-        """Returns the workspace, locked. For another tier the lock also blocks whoever would add to what is counted."""
+        """Return the workspace, locked. For another tier the lock also blocks transactions that add what is counted."""
         if tier_name is None:
             return await lock_workspace(db, workspace_id)
         workspace = await lock_workspace(db, workspace_id, "UPDATE")

@@ -40,9 +40,15 @@ class Members:
         return await _member(db, workspace_id, user_id)
 
     async def remove(self, db: Connection, actor: Actor, workspace_id: UUID, user_id: UUID, now: datetime) -> None:
-        """Removes a member. Everybody may leave; `roles.may` says who may remove others. Revokes the member's open
-        invitations: nobody may come back by their own. Raises NotFound, Forbidden (code role), Conflict (code
-        last_owner)."""
+        """Remove a member, and revoke the invitations that the member sent, so that nobody comes back by their own.
+
+        Every member may leave; `may_change_role` says who may remove others.
+
+        Raises:
+            NotFound: There is no such member.
+            Forbidden: The actor's role is too low (role).
+            Conflict: The member is the last owner (last_owner).
+        """
         await lock_workspace(db, workspace_id)
         mine = await require_role(db, workspace_id, actor)
         member = await _member(db, workspace_id, user_id)
@@ -72,7 +78,7 @@ def require_may_change(actor: Role, target: Role | None, new: Role | None) -> No
 
 
 async def require_role(db: Connection, workspace_id: UUID, actor: Actor) -> Role:
-    """Returns the actor's role, read anew: it may have changed while the lock was awaited. Raises NotFound."""
+    """Return the actor's present role, which may have changed while the lock was awaited. Raises NotFound."""
     role = await queries.select_role(db, workspace_id, actor.id)
     if role is None:
         raise NotFound("There is no such workspace.", code="workspace_not_found")

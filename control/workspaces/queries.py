@@ -292,12 +292,12 @@ async def has_other_owner(db: Connection, workspace_id: UUID, user_id: UUID) -> 
 
 
 async def lock_user(db: Connection, user_id: UUID) -> None:
-    """Locks the account: nobody can make it a member until the transaction ends."""
+    """Lock the account, so that no other transaction makes it a member until this transaction ends."""
     await db.execute("SELECT FROM users WHERE id = $1 FOR UPDATE", user_id)
 
 
 async def select_orphans(db: Connection, workspace_ids: list[UUID], user_id: UUID) -> list[str]:
-    """Returns the names of the workspaces in which this user is the only owner."""
+    """Return the names of the workspaces that have only this user as an owner."""
     rows = await db.fetch(
         f"""
         SELECT w.name FROM workspaces w JOIN workspace_members m ON m.workspace_id = w.id
@@ -310,7 +310,7 @@ async def select_orphans(db: Connection, workspace_ids: list[UUID], user_id: UUI
 
 _INVITATION: Final = "id, workspace_id, email, role, invited_by, created_at, expires_at"
 _OPEN_INVITATION: Final = "workspace_id = $1 AND accepted_at IS NULL AND revoked_at IS NULL"
-# An address has one open invitation at most. One that was accepted meanwhile still says where the next page begins.
+# An address has one open invitation at most. An invitation accepted meanwhile still marks where the next page begins.
 _INVITATION_ORDER: Final = Keyset(
     ("email", "id"), "SELECT email, id FROM invitations WHERE id = $1 AND workspace_id = $2", descending=False
 )
@@ -403,7 +403,7 @@ async def revoke_invitations_by(
 
 
 async def select_trial_end(db: Connection, user_ids: Collection[UUID]) -> datetime | None:
-    """When the last of these users' trials ends; None if none of them had one."""
+    """Return when the last trial of these users ends; None if these users never had a trial."""
     ends_at: datetime | None = await db.fetchval(
         "SELECT max(ends_at) FROM user_trials WHERE user_id = ANY($1::uuid[])", list(user_ids)
     )

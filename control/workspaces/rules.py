@@ -1,4 +1,4 @@
-"""Records of workspaces, members and invitations; roles, states, and checks of what a workspace sets. Pure."""
+"""Records of workspaces, members and invitations, their roles and states, and checks of settings. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -39,7 +39,7 @@ def needed_role(target: Role | None, new: Role | None) -> Role:
 
 
 def grantable_roles(actor: Role) -> frozenset[Role]:
-    """Returns the roles to which `actor` may invite."""
+    """Return the roles that a member with the role `actor` may invite people to."""
     return frozenset(role for role in ROLES if may_change_role(actor, None, role))
 
 
@@ -243,7 +243,7 @@ class WorkspaceListing:
 
 
 def disclosure_choice(settings: Mapping[str, Any]) -> DisclosureChoice:
-    """Returns what callers are told; nothing by a choice that only another version knows."""
+    """Return what the agent says about itself; nothing for a choice that only another release knows."""
     match settings.get("disclosure"):
         case {"mode": "by_jurisdiction"}:
             return DisclosureChoice("by_jurisdiction")
@@ -253,15 +253,15 @@ def disclosure_choice(settings: Mapping[str, Any]) -> DisclosureChoice:
 
 
 def outbound_countries(settings: Mapping[str, Any]) -> Sequence[str]:
-    """Returns the countries that calls may go to (ISO 3166, two letters); empty when not restricted."""
+    """Return the countries that calls may go to (ISO 3166, two letters); empty if calls are not restricted."""
     chosen = settings.get("outbound_countries")
-    return [kind for kind in chosen if isinstance(kind, str)] if isinstance(chosen, list) else []
+    return [country for country in chosen if isinstance(country, str)] if isinstance(chosen, list) else []
 
 
 def redaction_kinds(settings: Mapping[str, Any]) -> tuple[str, ...]:
-    """Returns what is left out of what is kept of calls: kinds of control/redaction/finder.py; empty: nothing."""
+    """Return the kinds (control/redaction/finder.py) that are redacted in stored calls; empty if none are."""
     chosen = settings.get("redaction")
-    return tuple(country for country in chosen if isinstance(country, str)) if isinstance(chosen, list) else ()
+    return tuple(kind for kind in chosen if isinstance(kind, str)) if isinstance(chosen, list) else ()
 
 
 # Why the platform itself suspended a workspace (suspended_why).
@@ -347,7 +347,7 @@ def require_countries(codes: Sequence[str], param: str) -> None:
         raise Invalid(f"There is no country with numbers named {unknown[0]!r}.", code="country_unknown", param=param)
 
 
-# Files beside the zones, and aliases of the machine's own zone.
+# Names in the database that are no zones, and aliases of the machine's own zone.
 _EXCLUDED: Final = frozenset(("Factory", "localtime", "posixrules"))
 
 

@@ -1,4 +1,7 @@
-"""Workspaces: members create and change them. Members, invitations and administration have modules of their own."""
+"""Workspaces as members create and change them.
+
+`members.py`, `invitations.py` and `administration.py` (for the staff) hold parts of this service.
+"""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -116,7 +119,7 @@ class Workspaces:
         return await read_platform(db, select)
 
     async def find_confirmed(self, db: Connection, workspace_id: UUID, emails: Collection[str]) -> set[str]:
-        """Those of these addresses that belong to members who have confirmed them and can sign in."""
+        """Return the addresses that belong to members who have confirmed them and can sign in."""
         return await queries.select_confirmed_addresses(db, workspace_id, emails)
 
     async def create(self, db: Connection, actor: Actor, owner_id: UUID, new: NewWorkspace, now: datetime) -> Workspace:
@@ -174,7 +177,7 @@ class Workspaces:
         await administration.delete_workspace(db, self._platform, actor, workspace_id, now)
 
     async def _require_below_limit(self, db: Connection, owner_id: UUID) -> None:
-        """Checked on creation only: being made an owner by others is not limited."""
+        """Raise Conflict (workspace_limit). Only creation is limited: other owners may make the user an owner, too."""
         most = await self._platform.setting(db, "max_workspaces_per_user")
         await queries.lock_creator(db, owner_id)
         if await queries.count_owned(db, owner_id) >= most:
@@ -203,7 +206,13 @@ class Workspaces:
     async def _with_trial(
         self, db: Connection, owner_id: UUID, fresh: Workspace, ends_at: datetime, now: datetime
     ) -> Workspace:
-        """A person has one trial, whatever became of the workspaces that were on it. ends_at: of a first one."""
+        """Put the workspace on the trial of its owner, or suspend it if that trial is over.
+
+        A person has one trial, even if its workspaces were deleted.
+
+        Args:
+            ends_at: End of the trial if it is the person's first.
+        """
         people = await lock_people(db, [owner_id])
         ends_at = await queries.select_trial_end(db, people) or ends_at
         on_trial = replace(fresh, status="trial", trial_ends_at=ends_at)
@@ -215,7 +224,7 @@ class Workspaces:
 
 
 def _changed(before: Workspace, changes: Mapping[str, Any]) -> Workspace:
-    """redaction: an empty list turns it off."""
+    """Apply changes to a workspace. An empty `redaction` turns redaction off."""
     columns = {name: value for name, value in changes.items() if name not in _SETTINGS}
     settings = {name: value for name, value in before.settings.items() if name not in changes}
     if chosen := [kind for kind in KINDS if kind in changes.get("redaction", ())]:
@@ -233,5 +242,5 @@ def _require_text(disclosure: DisclosureChoice) -> None:
 
 
 async def find_redaction(db: Connection, workspace_ids: Iterable[UUID]) -> Mapping[UUID, tuple[str, ...]]:
-    """By workspace, the kinds (control/redaction/finder.py) that it redacts; those that redact nothing are left out."""
+    """Return by workspace the kinds (control/redaction/finder.py) that it redacts, if it redacts any."""
     return await queries.select_redaction(db, workspace_ids)

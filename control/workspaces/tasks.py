@@ -17,7 +17,7 @@ from control.workspaces.service import Workspaces
 ROWS_PER_RUN: Final = 2_000
 # Workspaces that one run purges at most.
 _MOST: Final = 10
-# Deletes up to so many of a workspace's calls and of what else it has many of; returns how many.
+# Deletes up to so many rows of the tables in which a workspace has most rows, such as calls; returns how many.
 DeleteRows = Callable[[Connection, UUID, int], Awaitable[int]]
 # Deletes the marks of a workspace's days that are to be rolled up.
 DeleteMarks = Callable[[Connection, UUID], Awaitable[None]]
@@ -45,7 +45,7 @@ def workspaces_tasks(
         async with pool.transaction() as db:
             await enter_platform(db)
             due = await lock_purgeable(db, now, _MOST)
-        # Before the rows, which alone tell whose they are: while storage is away, the workspace stays.
+        # Objects are deleted before the rows that name them. While storage is unavailable, the workspace stays.
         for workspace_id in due:
             await delete_objects(workspace_id)
         async with pool.transaction() as db:
@@ -80,13 +80,19 @@ async def purge_due(
     revoke_grants: RevokeGrants,
     among: Sequence[UUID] | None = None,
 ) -> int:
-    """Deletes up to `most` workspaces and ROWS_PER_RUN rows; returns how many of both, 0 when nothing is left to do.
-    among: only of these workspaces, whose objects in storage are deleted.
+    """Delete up to `most` workspaces and ROWS_PER_RUN rows; return how many of both, 0 once nothing is left to delete.
 
-    Needs platform scope. Usage records, daily figures and the audit log stay: they name nobody. Billing accounts and
-    invoices stay with the name that they were issued to, as books must be kept, and so do its phone numbers: the last
-    period is billed after the purge. Marks are deleted with the workspace,
-    so that its days keep their figures though their calls are gone. A workspace that still has phone numbers stays.
+    Needs platform scope. The tables in which a workspace has most rows are emptied in batches first: all rows at once
+    would exceed the timeout of a statement, and the workspace would never be purged. A workspace that still has phone
+    numbers stays. These rows outlive a workspace:
+
+    - Usage records, daily figures and the audit log, because they name nobody. The marks of days that are to be rolled
+      up are deleted, so that these days keep their figures although their calls are gone.
+    - Billing accounts and invoices, because books must be kept, with the name that invoices were issued to; and phone
+      numbers, because the last period is billed after the purge.
+
+    Args:
+        among: Only these workspaces, whose objects in storage are deleted; None: all.
     """
     left = ROWS_PER_RUN
     workspaces = 0

@@ -18,7 +18,7 @@ _ORDER: Final = Keyset(
 
 @dataclass(frozen=True, slots=True)
 class OpenDeletion:
-    """One that is not done, with the number, sealed."""
+    """A deletion that still runs, with the sealed number."""
 
     deletion: CallerDeletion
     sealed_number: bytes
@@ -30,7 +30,7 @@ async def lock_list(db: Connection, workspace_id: UUID) -> None:
 
 
 async def insert(db: Connection, deletion: CallerDeletion, sealed_number: bytes) -> None:
-    """Inserts one that runs."""
+    """Insert a running deletion."""
     await db.execute(
         """
         INSERT INTO caller_deletions (id, workspace_id, caller, sealed_number, status, requested_by, requested_at)
@@ -42,7 +42,7 @@ async def insert(db: Connection, deletion: CallerDeletion, sealed_number: bytes)
 
 
 async def select_open(db: Connection, deletion_id: UUID) -> OpenDeletion | None:
-    """None when it is done, or its workspace is purged."""
+    """Select a running deletion; None if it is done or its workspace is purged."""
     row = await db.fetchrow(
         f"SELECT {_COLUMNS}, sealed_number FROM caller_deletions WHERE id = $1 AND status = 'running'", deletion_id
     )
@@ -52,7 +52,7 @@ async def select_open(db: Connection, deletion_id: UUID) -> OpenDeletion | None:
 
 
 async def add_counts(db: Connection, deletion_id: UUID, counts: Mapping[str, int]) -> None:
-    """Adds to what was deleted so far."""
+    """Add to the counts of deleted rows."""
     await db.execute(
         """
         UPDATE caller_deletions SET counts = counts || (

@@ -30,7 +30,7 @@ from shared.storage import Storage, StorageUnavailable
 
 # Calls of one transaction.
 BATCH: Final = 100
-# What is not over yet, such as a running call, is looked at again after so long.
+# Seconds after which a deletion looks again at what is not over yet, such as a running call.
 WAIT_S: Final = 30.0
 
 # Empties stored webhooks that name the number and one of these calls by the carrier's id; returns how many, and how
@@ -64,7 +64,7 @@ def make_caller_deletion_job(
             is_over = await _delete_calls(pool, media_assignment, found)
             is_over = await _delete_others(pool, storage, clear_payloads, found) and is_over
             if is_over:
-                # Those that were requested while there was still something to delete hold it, too.
+                # Exports requested during the deletion hold data that was deleted since.
                 counts = {
                     "exports": await withdraw_exports(pool, storage, found.caller.workspace_id, datetime.now(UTC))
                 }
@@ -86,7 +86,7 @@ def make_caller_deletion_job(
 
 
 async def _load(pool: Pool, deletions: CallerDeletions, deletion_id: UUID) -> _Deletion | None:
-    """None when it is done."""
+    """Load the deletion; None if it is done."""
     async with pool.transaction() as db:
         await enter_platform(db)
         found = await queries.select_open(db, deletion_id)
@@ -101,14 +101,14 @@ async def _load(pool: Pool, deletions: CallerDeletions, deletion_id: UUID) -> _D
 
 
 async def _delete_calls(pool: Pool, media_assignment: MediaAssignment, found: _Deletion) -> bool:
-    """Batch by batch; returns whether no call is left."""
+    """Delete the calls in batches; return whether no open call is left."""
     while True:
         async with pool.transaction() as db:
             await enter_platform(db)
             closed, is_any_open = await _find_calls(db, found)
         if not closed:
             return not is_any_open
-        # Before their rows, by which they are found again should this fail.
+        # Before the rows of the calls: if this fails, the rows still name the conversations.
         await media_assignment.forget_conversations(closed)
         async with pool.transaction() as db:
             await enter_platform(db)
@@ -131,7 +131,7 @@ async def _find_calls(db: Connection, found: _Deletion) -> tuple[list[UUID], boo
 
 
 async def _delete_others(pool: Pool, storage: Storage, clear_payloads: ClearPayloads, found: _Deletion) -> bool:
-    """What is not part of a call; returns whether nothing is left to wait for."""
+    """Delete what is not part of a call; return False if the deletion has to wait for something."""
     caller = found.caller
     async with pool.transaction() as db:
         await enter_platform(db)
@@ -155,7 +155,7 @@ def _carrier_ids(deleted: Iterable[DeletedCall]) -> list[str]:
 
 
 async def _finish(db: Connection, deletion_id: UUID, now: datetime) -> None:
-    """The proof: what was deleted, when and at whose request, is in the audit log and in the workspace's list."""
+    """Finish the deletion. The audit log and the workspace's list prove what was deleted, when, and for whom."""
     done = await queries.finish(db, deletion_id, now)
     if done is not None:
         await record_change(db, Actor("system"), make_change("caller.deleted", done))

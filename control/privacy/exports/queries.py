@@ -1,4 +1,4 @@
-"""All SQL of exports of workspaces, and of what they hold."""
+"""All SQL of exports of workspaces, and of the rows that an export contains."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields

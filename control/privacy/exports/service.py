@@ -92,8 +92,10 @@ class WorkspaceExports:
 
 
 async def withdraw_exports(pool: Pool, storage: Storage, workspace_id: UUID, until: datetime) -> int:
-    """Deletes exports that were requested until then, because they hold what was deleted since; returns how many. One
-    that is being written is deleted by its job. Raises StorageUnavailable."""
+    """Delete exports requested before `until`, because they hold data that was deleted since; return how many.
+
+    If an export is being written, its job deletes it. Raises StorageUnavailable.
+    """
     total = 0
     while True:
         async with pool.transaction() as db:
@@ -105,7 +107,7 @@ async def withdraw_exports(pool: Pool, storage: Storage, workspace_id: UUID, unt
 
 
 async def delete_expired(pool: Pool, storage: Storage, now: datetime) -> int:
-    """Deletes up to a batch of files that nobody may download any more; returns how many. Raises StorageUnavailable."""
+    """Delete up to a batch of expired files; return how many. Raises StorageUnavailable."""
     async with pool.transaction() as db:
         await enter_platform(db)
         exports = await queries.select_expired(db, now, _BATCH)
@@ -113,7 +115,7 @@ async def delete_expired(pool: Pool, storage: Storage, now: datetime) -> int:
 
 
 async def _delete_files(pool: Pool, storage: Storage, exports: list[WorkspaceExport]) -> int:
-    """The file first: should this end in between, the row still names it."""
+    """Delete each file before its row is marked: if the process ends in between, the row still names the file."""
     for export in exports:
         await storage.delete(export_key(export))
         async with pool.transaction() as db:

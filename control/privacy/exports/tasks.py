@@ -25,7 +25,7 @@ _ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
 
 
 def make_export_job(pool: Pool, storage: Storage) -> JobHandler:
-    """An export that was withdrawn while it was written is deleted again."""
+    """Make the job. It deletes an export that was withdrawn while the job wrote it."""
 
     async def run(payload: bytes) -> None:
         job = decode_payload(payload, ExportWorkspaceJob)
@@ -53,7 +53,7 @@ def make_export_job(pool: Pool, storage: Storage) -> JobHandler:
 
 
 class _ExportWriter:
-    """Writes one export. size_bytes: of what was written."""
+    """Writes an export, and counts its size in bytes."""
 
     def __init__(self, pool: Pool, storage: Storage, export: WorkspaceExport) -> None:
         self._pool, self._storage, self._workspace_id = pool, storage, export.workspace_id

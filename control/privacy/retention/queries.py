@@ -113,13 +113,13 @@ async def select_workspaces(db: Connection, after: UUID | None, most: int) -> li
 
 
 async def select_workspace(db: Connection, workspace_id: UUID) -> RetainedWorkspace | None:
-    """None when there is none."""
+    """Select a workspace by its id."""
     row = await db.fetchrow(_SELECT_ONE, workspace_id)
     return None if row is None else RetainedWorkspace(**row)
 
 
 async def select_due(db: Connection, tasks: Sequence[RetentionTask]) -> list[RetentionTask]:
-    """Those for which there are calls."""
+    """Select the tasks that have calls to delete."""
     rows = await db.fetch(
         _SELECT_DUE,
         [task.workspace_id for task in tasks],

@@ -1,4 +1,4 @@
-"""How long what calls hold is kept: the shortest of what the platform, the tier and the workspace say. Pure."""
+"""How long recordings, transcripts and events are kept: by the platform, the tier and the workspace. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -45,9 +45,15 @@ class RetentionLimit:
 
 
 def apply_grace(before: RetentionLimit | None, longest: int, grace: timedelta, now: datetime) -> RetentionLimit:
-    """The limit now. before: as it was taken last; None: never. longest: days that tier and platform allow. Fewer days
-    count after the grace only: by a tier that was changed by accident, or a workspace that was moved to another, what
-    cannot be restored would be lost."""
+    """Return the limit at present.
+
+    Fewer days take effect only after the grace. Otherwise a tier that was changed by accident, or a workspace that was
+    moved to another tier, would lose data that cannot be restored.
+
+    Args:
+        before: The limit of the last run; None if there was none.
+        longest: Days that tier and platform allow.
+    """
     if before is None or longest >= before.days:
         return RetentionLimit(longest)
     lowered_at = before.lowered_at or now
@@ -68,7 +74,7 @@ def make_terms(
 
 
 def _days(values: Mapping[str, Any], kind: RetentionKind) -> int | None:
-    """None where the value is no number of days: features are whatever the staff wrote."""
+    """Read a number of days; None for any other value, because the staff may write anything into features."""
     value = values.get(days_name(kind))
     is_days = isinstance(value, int) and not isinstance(value, bool) and value >= LEAST_DAYS
     return value if is_days else None

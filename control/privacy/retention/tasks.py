@@ -1,4 +1,4 @@
-"""The duty that deletes what calls hold when it is kept no longer."""
+"""The duty that deletes recordings, transcripts and events of calls once their days of retention are over."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
@@ -82,7 +82,7 @@ async def _take_terms(
 
 
 async def _run_task(pool: Pool, task: RetentionTask, now: datetime, most: int) -> int:
-    """Batch by batch; returns of how many calls."""
+    """Delete in batches; return the number of calls."""
     done = 0
     while done < most:
         async with pool.transaction() as db:
