@@ -17,6 +17,50 @@ from control.http.key_text import SCOPES, Scope
 from control.http.pagination import HasMore, UtcDatetime
 from control.http.route import RateLimit, Route
 
+API_KEYS: Final = "/workspaces/{workspaceId}/api-keys"
+API_KEY: Final = f"{API_KEYS}/{{apiKeyId}}"
+# Secrets made by a user. A system that rotates makes a few a day.
+SECRETS_LIMIT: Final = RateLimit("api-key-secrets", 60, 3600, per_user=True)
+DAY_S: Final = 86_400
+LONGEST_OVERLAP_S: Final = 7 * DAY_S
+ApiKeyId = Annotated[UUID, Field(description="Id of the API key.")]
+Scopes = Annotated[list[Scope], Field(min_length=1, max_length=len(SCOPES))]
+
+
+class NewApiKey(Body):
+    """A key to create. Neither scopes nor expiry have a default, so that nobody gets more than was meant."""
+
+    name: Annotated[Name, Field(description="What uses the key, for people.", examples=["CRM"])]
+    scopes: Annotated[Scopes, Field(description="What the key may read and change: as few as its system needs.")]
+    expires_at: Annotated[UtcDatetime | None, Field(description="When all secrets end (UTC); null: never.")]
+
+
+class ApiKeyChange(ChangeBody):
+    """Changes; a field that is left out stays as it is."""
+
+    name: Annotated[
+        Name | None, Field(description="What uses the key, for people; null leaves it as it is.", examples=["CRM"])
+    ] = None
+    scopes: Annotated[
+        Scopes | None,
+        Field(description="What the key may read and change, nothing that it may not now; null leaves it as it is."),
+    ] = None
+    expires_at: Annotated[
+        UtcDatetime | None, Field(description="When all secrets end (UTC); null: never. Left out, it stays.")
+    ] = None
+
+
+class KeyRotation(Body):
+    """How long the secrets before the new one stay valid."""
+
+    overlap_s: int = Field(
+        DAY_S,
+        ge=0,
+        le=LONGEST_OVERLAP_S,
+        description="Seconds for which the secrets before stay valid: 0 to 604,800.",
+        examples=[86_400],
+    )
+
 
 @dataclass(frozen=True, slots=True)
 class ApiKeySecretView:
@@ -95,81 +139,6 @@ class ApiKeyList:
     has_more: HasMore
 
 
-def to_issued_key(issued: IssuedKey, now: datetime) -> IssuedApiKey:
-    return IssuedApiKey(to_key_view(issued.key, now), issued.secret)
-
-
-def to_key_view(key: ApiKey, now: datetime) -> ApiKeyView:
-    return ApiKeyView(
-        id=key.id,
-        name=key.name,
-        scopes=list(key.scopes),
-        created_at=key.created_at,
-        expires_at=key.expires_at,
-        is_expired=key.expires_at is not None and key.expires_at <= now,
-        last_used_at=max((secret.last_used_at for secret in key.secrets if secret.last_used_at), default=None),
-        secrets=[_to_secret_view(secret) for secret in key.secrets],
-    )
-
-
-def _to_secret_view(secret: KeySecret) -> ApiKeySecretView:
-    return ApiKeySecretView(
-        prefix=secret.prefix,
-        holder_email=secret.holder_email,
-        holder_is_member=secret.holder_is_member,
-        created_at=secret.created_at,
-        expires_at=secret.expires_at,
-        last_used_at=secret.last_used_at,
-    )
-
-
-ApiKeyId = Annotated[UUID, Field(description="Id of the API key.")]
-
-API_KEYS: Final = "/workspaces/{workspaceId}/api-keys"
-API_KEY: Final = f"{API_KEYS}/{{apiKeyId}}"
-# Secrets made by a user. A system that rotates makes a few a day.
-SECRETS_LIMIT: Final = RateLimit("api-key-secrets", 60, 3600, per_user=True)
-DAY_S: Final = 86_400
-LONGEST_OVERLAP_S: Final = 7 * DAY_S
-
-Scopes = Annotated[list[Scope], Field(min_length=1, max_length=len(SCOPES))]
-
-
-class NewApiKey(Body):
-    """A key to create. Neither scopes nor expiry have a default, so that nobody gets more than was meant."""
-
-    name: Annotated[Name, Field(description="What uses the key, for people.", examples=["CRM"])]
-    scopes: Annotated[Scopes, Field(description="What the key may read and change: as few as its system needs.")]
-    expires_at: Annotated[UtcDatetime | None, Field(description="When all secrets end (UTC); null: never.")]
-
-
-class ApiKeyChange(ChangeBody):
-    """Changes; a field that is left out stays as it is."""
-
-    name: Annotated[
-        Name | None, Field(description="What uses the key, for people; null leaves it as it is.", examples=["CRM"])
-    ] = None
-    scopes: Annotated[
-        Scopes | None,
-        Field(description="What the key may read and change, nothing that it may not now; null leaves it as it is."),
-    ] = None
-    expires_at: Annotated[
-        UtcDatetime | None, Field(description="When all secrets end (UTC); null: never. Left out, it stays.")
-    ] = None
-
-
-class KeyRotation(Body):
-    """How long the secrets before the new one stay valid."""
-
-    overlap_s: int = Field(
-        DAY_S,
-        ge=0,
-        le=LONGEST_OVERLAP_S,
-        description="Seconds for which the secrets before stay valid: 0 to 604,800.",
-        examples=[86_400],
-    )
-
-
 async def list_api_keys(context: MemberContext) -> ApiKeyList:
     """The workspace's API keys, newest first, expired ones included; it has 50 at most."""
     found = await context.services[ApiKeys].list_all(context.db, context.workspace_id, context.now)
@@ -222,6 +191,34 @@ async def rotate_api_key(context: MemberContext, api_key_id: ApiKeyId, body: Key
 async def revoke_api_key(context: MemberContext, api_key_id: ApiKeyId) -> None:
     """Revokes an API key with all its secrets. Requests that begin after the answer are refused."""
     await context.services[ApiKeys].revoke(context.db, context.actor, context.workspace_id, api_key_id)
+
+
+def to_issued_key(issued: IssuedKey, now: datetime) -> IssuedApiKey:
+    return IssuedApiKey(to_key_view(issued.key, now), issued.secret)
+
+
+def to_key_view(key: ApiKey, now: datetime) -> ApiKeyView:
+    return ApiKeyView(
+        id=key.id,
+        name=key.name,
+        scopes=list(key.scopes),
+        created_at=key.created_at,
+        expires_at=key.expires_at,
+        is_expired=key.expires_at is not None and key.expires_at <= now,
+        last_used_at=max((secret.last_used_at for secret in key.secrets if secret.last_used_at), default=None),
+        secrets=[_to_secret_view(secret) for secret in key.secrets],
+    )
+
+
+def _to_secret_view(secret: KeySecret) -> ApiKeySecretView:
+    return ApiKeySecretView(
+        prefix=secret.prefix,
+        holder_email=secret.holder_email,
+        holder_is_member=secret.holder_is_member,
+        created_at=secret.created_at,
+        expires_at=secret.expires_at,
+        last_used_at=secret.last_used_at,
+    )
 
 
 ROUTES: tuple[Route, ...] = (

@@ -10,6 +10,8 @@ from control.audit.rules import AuditContent, AuditEntry, AuditFilter, AuditSeal
 from control.db.keyset import Keyset, ListPage, PageRequest, cut_page
 from control.db.pool import Connection
 
+# --- Entries ---------------------------------------------------------------------------------------------------------
+
 _COLUMNS: Final = ", ".join(field.name for field in fields(AuditEntry))
 _ORDER: Final = Keyset(("at", "id"), "SELECT at, id FROM audit_log WHERE id = $1")
 
@@ -73,6 +75,39 @@ def _where(wanted: AuditFilter) -> tuple[str, list[Any]]:
     conditions = [text.format(place) for place, (text, _) in enumerate(given, 1)]
     return " AND ".join(conditions) or "true", [value for _, value in given]
 
+
+# --- Reads of calls' content by the staff ----------------------------------------------------------------------------
+
+READ_ACTION: Final = "call.read"
+# The action is no parameter, because the index is partial.
+_READS_ORDER: Final = Keyset(
+    ("at", "id"), "SELECT at, id FROM audit_log WHERE id = $1 AND workspace_id = $2 AND action = 'call.read'"
+)
+
+
+async def select_reads(db: Connection, workspace_id: UUID, page: PageRequest) -> ListPage[Any]:
+    """Entries of a workspace, newest first: id, at, actor_email, resource_type, resource_id, details. Raises Invalid
+    (code cursor_unknown)."""
+    clause = await _READS_ORDER.make_clause(db, page, (workspace_id,), (workspace_id,))
+    rows = await db.fetch(
+        "SELECT id, at, actor_email, resource_type, resource_id, details FROM audit_log "
+        f"WHERE workspace_id = $1 AND action = 'call.read' {clause.tail}",
+        *clause.values,
+    )
+    return cut_page(rows, page)
+
+
+async def count_reads(db: Connection, workspace_id: UUID, most: int) -> int:
+    """How many there are; counts `most` at most."""
+    count: int = await db.fetchval(
+        "SELECT count(*) FROM (SELECT FROM audit_log WHERE workspace_id = $1 AND action = 'call.read' LIMIT $2) found",
+        workspace_id,
+        most,
+    )
+    return count
+
+
+# --- Seals -----------------------------------------------------------------------------------------------------------
 
 _CHAIN: Final = "audit_seals"
 _SEAL: Final = "number, entries, root, previous, reached, sealed_at, mac"
@@ -172,32 +207,3 @@ async def select_contents(db: Connection, after: tuple[datetime, Any], most: int
 async def update_mac(db: Connection, number: int, mac: bytes) -> None:
     """The code of a seal under another key."""
     await db.execute("UPDATE audit_seals SET mac = $2 WHERE number = $1", number, mac)
-
-
-READ_ACTION: Final = "call.read"
-# The action is no parameter, because the index is partial.
-_content_reads_ORDER: Final = Keyset(
-    ("at", "id"), "SELECT at, id FROM audit_log WHERE id = $1 AND workspace_id = $2 AND action = 'call.read'"
-)
-
-
-async def select_reads(db: Connection, workspace_id: UUID, page: PageRequest) -> ListPage[Any]:
-    """Entries of a workspace, newest first: id, at, actor_email, resource_type, resource_id, details. Raises Invalid
-    (code cursor_unknown)."""
-    clause = await _content_reads_ORDER.make_clause(db, page, (workspace_id,), (workspace_id,))
-    rows = await db.fetch(
-        "SELECT id, at, actor_email, resource_type, resource_id, details FROM audit_log "
-        f"WHERE workspace_id = $1 AND action = 'call.read' {clause.tail}",
-        *clause.values,
-    )
-    return cut_page(rows, page)
-
-
-async def count_reads(db: Connection, workspace_id: UUID, most: int) -> int:
-    """How many there are; counts `most` at most."""
-    count: int = await db.fetchval(
-        "SELECT count(*) FROM (SELECT FROM audit_log WHERE workspace_id = $1 AND action = 'call.read' LIMIT $2) found",
-        workspace_id,
-        most,
-    )
-    return count

@@ -16,6 +16,19 @@ from control.http.fields import Id
 from control.http.pagination import ListAnswer, ListQuery, UtcDatetime, page_fields
 from control.http.route import Route
 
+Action = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_.]{0,99}$")]
+
+
+class LogQuery(ListQuery):
+    """Filters of the log."""
+
+    admin_id: UUID | None = Field(None, description="Only actions of this person.")
+    action: Action | None = Field(
+        None, description="Only this action, such as workspace.suspend.", examples=["workspace.suspend"]
+    )
+    since: UtcDatetime | None = Field(None, alias="from", description="Only entries at or after this time.")
+    until: UtcDatetime | None = Field(None, alias="to", description="Only entries before this time.")
+
 
 @dataclass(frozen=True, slots=True)
 class LogLine:
@@ -61,6 +74,13 @@ class LogPage(ListAnswer):
     logs: Annotated[list[LogLine], Field(description="The entries of the audit log.")]
 
 
+async def list_activity(context: AdminContext, query: LogQuery) -> LogPage:
+    """Actions on the platform, newest first."""
+    wanted = AuditFilter(query.admin_id, query.action, query.since, query.until)
+    found = await list_entries(context.db, wanted, query.request())
+    return LogPage([to_line(entry) for entry in found.rows], **page_fields(query, found))
+
+
 def to_line(entry: AuditEntry) -> LogLine:
     return LogLine(
         id=entry.id,
@@ -76,27 +96,6 @@ def to_line(entry: AuditEntry) -> LogLine:
         request_id=entry.request_id,
         timestamp=entry.at,
     )
-
-
-Action = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_.]{0,99}$")]
-
-
-class LogQuery(ListQuery):
-    """Filters of the log."""
-
-    admin_id: UUID | None = Field(None, description="Only actions of this person.")
-    action: Action | None = Field(
-        None, description="Only this action, such as workspace.suspend.", examples=["workspace.suspend"]
-    )
-    since: UtcDatetime | None = Field(None, alias="from", description="Only entries at or after this time.")
-    until: UtcDatetime | None = Field(None, alias="to", description="Only entries before this time.")
-
-
-async def list_activity(context: AdminContext, query: LogQuery) -> LogPage:
-    """Actions on the platform, newest first."""
-    wanted = AuditFilter(query.admin_id, query.action, query.since, query.until)
-    found = await list_entries(context.db, wanted, query.request())
-    return LogPage([to_line(entry) for entry in found.rows], **page_fields(query, found))
 
 
 ADMIN_ROUTES: tuple[Route, ...] = (Route("GET", "/admin/logs/activity", list_activity, ANY_ADMIN),)

@@ -13,6 +13,21 @@ from control.http.route import Route
 from control.platform.service import Platform
 from shared.errors import Invalid
 
+SETTINGS = "/admin/config/settings"
+
+
+class SettingChange(Body):
+    """A setting's new value."""
+
+    key: str = Field(max_length=100, description="Name of the setting.", examples=["trial_days"])
+    value: Annotated[Any, Field(description="Value of the setting, of the type that the setting has.", examples=[14])]
+
+
+class SettingsChange(Body):
+    """Changes of settings, of which all or none take effect."""
+
+    settings: list[SettingChange] = Field(min_length=1, max_length=100, description="The settings.")
+
 
 @dataclass(frozen=True, slots=True)
 class SettingView:
@@ -31,22 +46,6 @@ class SettingList:
     """All settings."""
 
     settings: Annotated[list[SettingView], Field(description="The settings.")]
-
-
-SETTINGS = "/admin/config/settings"
-
-
-class SettingChange(Body):
-    """A setting's new value."""
-
-    key: str = Field(max_length=100, description="Name of the setting.", examples=["trial_days"])
-    value: Annotated[Any, Field(description="Value of the setting, of the type that the setting has.", examples=[14])]
-
-
-class SettingsChange(Body):
-    """Changes of settings, of which all or none take effect."""
-
-    settings: list[SettingChange] = Field(min_length=1, max_length=100, description="The settings.")
 
 
 async def list_settings(context: AdminContext) -> SettingList:

@@ -27,6 +27,40 @@ from control.privacy.service import Privacy
 from shared.errors import NotFound, Unavailable
 from shared.storage import ObjectNotFound, Storage, StorageUnavailable
 
+PRIVACY = "/workspaces/{workspaceId}/privacy"
+STORAGE_TIMEOUT_S = 5.0
+PhoneNumber = Annotated[str, StringConstraints(pattern=r"^\+[1-9][0-9]{6,14}$", max_length=16)]
+Days = Annotated[int, Field(ge=LEAST_DAYS, le=3_650)]
+
+
+class RetentionChange(ChangeBody):
+    """Days to keep what calls hold; a field that is left out stays unchanged, null is as long as the tier allows."""
+
+    recording_days: Annotated[
+        Days | None,
+        Field(description="Days that recordings are kept; null: as long as the tier allows.", examples=[30]),
+    ] = None
+    transcript_days: Annotated[
+        Days | None,
+        Field(
+            description="Days that transcripts, summaries and messages are kept; null: as the tier allows.",
+            examples=[90],
+        ),
+    ] = None
+    event_days: Annotated[
+        Days | None,
+        Field(
+            description="Days that events are kept, no longer than transcripts; null: as the tier allows.",
+            examples=[90],
+        ),
+    ] = None
+
+
+class NewCallerDeletion(Body):
+    """Whose data is to be deleted."""
+
+    phone_number: PhoneNumber = Field(description="The caller's number, E.164.", examples=["+12025550123"])
+
 
 @dataclass(frozen=True, slots=True)
 class KeptDays:
@@ -158,63 +192,6 @@ class WorkspaceExportList(ListAnswer):
     exports: Annotated[list[WorkspaceExportView], Field(description="The exports.")]
 
 
-def to_retention(terms: RetentionTerms) -> RetentionView:
-    return RetentionView(
-        recording_days=terms.chosen["recording"],
-        transcript_days=terms.chosen["transcript"],
-        event_days=terms.chosen["event"],
-        days=KeptDays(terms.days("recording"), terms.days("transcript"), terms.days("event")),
-        longest=KeptDays(terms.longest["recording"], terms.longest["transcript"], terms.longest["event"]),
-    )
-
-
-def to_deletion(deletion: CallerDeletion) -> CallerDeletionView:
-    return CallerDeletionView(**{name: getattr(deletion, name) for name in CallerDeletionView.__slots__})
-
-
-def to_read(read: ContentRead) -> ContentReadView:
-    return ContentReadView(**{name: getattr(read, name) for name in ContentReadView.__slots__})
-
-
-def to_export(export: WorkspaceExport) -> WorkspaceExportView:
-    return WorkspaceExportView(**{name: getattr(export, name) for name in WorkspaceExportView.__slots__})
-
-
-PRIVACY = "/workspaces/{workspaceId}/privacy"
-STORAGE_TIMEOUT_S = 5.0
-PhoneNumber = Annotated[str, StringConstraints(pattern=r"^\+[1-9][0-9]{6,14}$", max_length=16)]
-Days = Annotated[int, Field(ge=LEAST_DAYS, le=3_650)]
-
-
-class RetentionChange(ChangeBody):
-    """Days to keep what calls hold; a field that is left out stays unchanged, null is as long as the tier allows."""
-
-    recording_days: Annotated[
-        Days | None,
-        Field(description="Days that recordings are kept; null: as long as the tier allows.", examples=[30]),
-    ] = None
-    transcript_days: Annotated[
-        Days | None,
-        Field(
-            description="Days that transcripts, summaries and messages are kept; null: as the tier allows.",
-            examples=[90],
-        ),
-    ] = None
-    event_days: Annotated[
-        Days | None,
-        Field(
-            description="Days that events are kept, no longer than transcripts; null: as the tier allows.",
-            examples=[90],
-        ),
-    ] = None
-
-
-class NewCallerDeletion(Body):
-    """Whose data is to be deleted."""
-
-    phone_number: PhoneNumber = Field(description="The caller's number, E.164.", examples=["+12025550123"])
-
-
 async def get_retention(context: MemberContext) -> RetentionAnswer:
     """How long recordings, transcripts and events of calls are kept."""
     terms = await context.services[Privacy].retention.get(context.db, context.workspace_id)
@@ -271,6 +248,28 @@ async def download_export(
     """The archive. Each download is written to the audit log."""
     export = await context.services[Privacy].exports.open(context.db, context.actor, context.workspace_id, export_id)
     return AfterCommit(partial(_file, context.services[Storage], export_key(export), f"{export_id}.zip"))
+
+
+def to_retention(terms: RetentionTerms) -> RetentionView:
+    return RetentionView(
+        recording_days=terms.chosen["recording"],
+        transcript_days=terms.chosen["transcript"],
+        event_days=terms.chosen["event"],
+        days=KeptDays(terms.days("recording"), terms.days("transcript"), terms.days("event")),
+        longest=KeptDays(terms.longest["recording"], terms.longest["transcript"], terms.longest["event"]),
+    )
+
+
+def to_deletion(deletion: CallerDeletion) -> CallerDeletionView:
+    return CallerDeletionView(**{name: getattr(deletion, name) for name in CallerDeletionView.__slots__})
+
+
+def to_read(read: ContentRead) -> ContentReadView:
+    return ContentReadView(**{name: getattr(read, name) for name in ContentReadView.__slots__})
+
+
+def to_export(export: WorkspaceExport) -> WorkspaceExportView:
+    return WorkspaceExportView(**{name: getattr(export, name) for name in WorkspaceExportView.__slots__})
 
 
 async def _file(storage: Storage, key: str, name: str) -> FileResponse:

@@ -19,78 +19,6 @@ from control.sso.rules import SsoPerson
 from shared.egress import EgressRefused
 
 Fetch = Callable[[str, str], Awaitable[dict[str, Any]]]
-
-KEPT_S: Final = 600.0
-# An unknown key, as after a rotation, fetches the set again at most this often: forged tokens must not flood the
-# provider.
-REFETCH_S: Final = 30.0
-MOST_SETS: Final = 1_000
-MOST_KEYS: Final = 50
-
-
-@dataclass(slots=True)
-class _KeySet:
-    keys: list[PyJWK]
-    fetched_at: float
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-
-
-class SigningKeys:
-    """Public keys of providers, kept for KEPT_S seconds."""
-
-    def __init__(self, fetch: Fetch, clock: Callable[[], float] | None = None) -> None:
-        """Create an empty cache.
-
-        Args:
-            fetch: Returns the document at an address, on behalf of a workspace.
-        """
-        self._fetch = fetch
-        self._clock = clock or (lambda: asyncio.get_running_loop().time())
-        # By address and workspace, so that a workspace cannot observe the look-ups of another workspace.
-        self._sets: OrderedDict[tuple[str, str], _KeySet] = OrderedDict()
-
-    async def find(self, url: str, owner: str, key_id: object, algorithm: str) -> Any:
-        """Return the public key with this id that signs by this algorithm, or None.
-
-        Without an id, the key is chosen only if one key fits. Raises what `fetch` raises.
-        """
-        known = self._sets.setdefault((url, owner), _KeySet([], float("-inf")))
-        self._sets.move_to_end((url, owner))
-        if len(self._sets) > MOST_SETS:
-            self._sets.popitem(last=False)
-        async with known.lock:
-            age = self._clock() - known.fetched_at
-            if age > KEPT_S or (_choose(known.keys, key_id, algorithm) is None and age > REFETCH_S):
-                await self._refresh(known, url, owner)
-            found = _choose(known.keys, key_id, algorithm)
-            return None if found is None else found.key
-
-    async def _refresh(self, known: _KeySet, url: str, owner: str) -> None:
-        known.keys = _parse(await self._fetch(url, owner))
-        known.fetched_at = self._clock()
-
-
-def _parse(document: dict[str, Any]) -> list[PyJWK]:
-    """Read a set of keys; empty for any other document. Keys that PyJWT cannot use are left out."""
-    try:
-        return list(PyJWKSet.from_dict(document).keys)[:MOST_KEYS]
-    except (PyJWKError, PyJWKSetError, TypeError, ValueError, AttributeError):
-        return []
-
-
-def _choose(keys: list[PyJWK], key_id: object, algorithm: str) -> PyJWK | None:
-    fitting = [key for key in keys if key.public_key_use in (None, "sig") and _fits(key, algorithm)]
-    if key_id is not None:
-        return next((key for key in fitting if key.key_id == key_id), None)
-    return fitting[0] if len(fitting) == 1 else None
-
-
-def _fits(key: PyJWK, algorithm: str) -> bool:
-    """An RSA key without `alg` counts as RS256 in PyJWT, and may sign by the others of its kind."""
-    family = {"RS": "RSA", "PS": "RSA", "ES": "EC", "Ed": "OKP"}[algorithm[:2]]
-    return key.key_type == family
-
-
 # Signatures by keys that the provider publishes; never `none`, nor one by the client's secret, which we share.
 ALGORITHMS: Final = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
 # Tolerated difference of the provider's clock, in seconds.
@@ -99,6 +27,12 @@ LONGEST_SUBJECT: Final = 255  # OpenID Connect Core, 2
 _SCOPE: Final = "openid email profile"
 _LONGEST_TOKEN: Final = 16_384
 _FORM: Final = {"Content-Type": "application/x-www-form-urlencoded"}
+KEPT_S: Final = 600.0
+# An unknown key, as after a rotation, fetches the set again at most this often: forged tokens must not flood the
+# provider.
+REFETCH_S: Final = 30.0
+MOST_SETS: Final = 1_000
+MOST_KEYS: Final = 50
 
 
 class ProviderRefused(Exception):
@@ -303,3 +237,66 @@ def _error_of(document: object) -> str:
 
 def _b64(raw: bytes) -> str:
     return urlsafe_b64encode(raw).decode().rstrip("=")
+
+
+@dataclass(slots=True)
+class _KeySet:
+    keys: list[PyJWK]
+    fetched_at: float
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+class SigningKeys:
+    """Public keys of providers, kept for KEPT_S seconds."""
+
+    def __init__(self, fetch: Fetch, clock: Callable[[], float] | None = None) -> None:
+        """Create an empty cache.
+
+        Args:
+            fetch: Returns the document at an address, on behalf of a workspace.
+        """
+        self._fetch = fetch
+        self._clock = clock or (lambda: asyncio.get_running_loop().time())
+        # By address and workspace, so that a workspace cannot observe the look-ups of another workspace.
+        self._sets: OrderedDict[tuple[str, str], _KeySet] = OrderedDict()
+
+    async def find(self, url: str, owner: str, key_id: object, algorithm: str) -> Any:
+        """Return the public key with this id that signs by this algorithm, or None.
+
+        Without an id, the key is chosen only if one key fits. Raises what `fetch` raises.
+        """
+        known = self._sets.setdefault((url, owner), _KeySet([], float("-inf")))
+        self._sets.move_to_end((url, owner))
+        if len(self._sets) > MOST_SETS:
+            self._sets.popitem(last=False)
+        async with known.lock:
+            age = self._clock() - known.fetched_at
+            if age > KEPT_S or (_choose(known.keys, key_id, algorithm) is None and age > REFETCH_S):
+                await self._refresh(known, url, owner)
+            found = _choose(known.keys, key_id, algorithm)
+            return None if found is None else found.key
+
+    async def _refresh(self, known: _KeySet, url: str, owner: str) -> None:
+        known.keys = _parse(await self._fetch(url, owner))
+        known.fetched_at = self._clock()
+
+
+def _parse(document: dict[str, Any]) -> list[PyJWK]:
+    """Read a set of keys; empty for any other document. Keys that PyJWT cannot use are left out."""
+    try:
+        return list(PyJWKSet.from_dict(document).keys)[:MOST_KEYS]
+    except (PyJWKError, PyJWKSetError, TypeError, ValueError, AttributeError):
+        return []
+
+
+def _choose(keys: list[PyJWK], key_id: object, algorithm: str) -> PyJWK | None:
+    fitting = [key for key in keys if key.public_key_use in (None, "sig") and _fits(key, algorithm)]
+    if key_id is not None:
+        return next((key for key in fitting if key.key_id == key_id), None)
+    return fitting[0] if len(fitting) == 1 else None
+
+
+def _fits(key: PyJWK, algorithm: str) -> bool:
+    """An RSA key without `alg` counts as RS256 in PyJWT, and may sign by the others of its kind."""
+    family = {"RS": "RSA", "PS": "RSA", "ES": "EC", "Ed": "OKP"}[algorithm[:2]]
+    return key.key_type == family

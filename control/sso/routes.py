@@ -21,6 +21,87 @@ from control.sso.rules import DefaultRole, SsoConnection, SsoDomain, SsoPerson
 from control.sso.service import BegunSignIn, ReturnedBrowser, SingleSignOn, SsoChange
 from control.workspaces.service import Workspaces
 
+SSO = "/workspaces/{workspaceId}/sso"
+DOMAINS = f"{SSO}/domains"
+DOMAIN = f"{DOMAINS}/{{ssoDomainId}}"
+_BEGINNINGS: Final = RateLimit("sso-begin", 20, 60)
+_COMPLETIONS: Final = RateLimit("sso-complete", 20, 60)
+_CHECKS: Final = RateLimit("sso-checks", 20, 600)
+_LOOKUPS: Final = RateLimit("sso-lookups", 30, 600)
+_PROOFS: Final = RateLimit("sso-proofs", 30, 600, per_user=True)
+SsoDomainId = Annotated[UUID, Field(description="Id of the domain.")]
+_VISIBLE: Final = r"^[\u0021-\u007e]([\u0020-\u007e]*[\u0021-\u007e])?$"
+Visible = Annotated[str, StringConstraints(pattern=_VISIBLE, max_length=1_000)]
+
+
+class SsoBody(Body):
+    """A provider of OpenID Connect."""
+
+    issuer: Annotated[
+        Visible,
+        Field(
+            description="The provider's issuer, exactly as in its discovery document.",
+            examples=["https://login.example.com"],
+        ),
+    ]
+    client_id: Annotated[Visible, Field(description="Our client id at the provider.", examples=["vocalized"])]
+    client_secret: Annotated[
+        Visible | None,
+        Field(
+            description="Our client secret at the provider; sealed, and never answered.", examples=["kq3V0mJb7cQh0mX2"]
+        ),
+    ] = None
+    default_role: Annotated[DefaultRole, Field(description="Role of those who sign in for the first time.")] = "member"
+    is_enforced: Annotated[
+        bool,
+        Field(
+            description="Whether members with an address of a proven domain, owners excepted, use the "
+            "workspace by single sign-on only."
+        ),
+    ] = False
+
+
+class NewSsoDomain(Body):
+    """A domain of mail addresses."""
+
+    domain: Annotated[
+        str, Field(min_length=3, max_length=253, description="Domain of mail addresses.", examples=["example.com"])
+    ]
+
+
+class SsoBeginning(Body):
+    """The address of the person who signs in."""
+
+    email: Annotated[Address, Field(description="E-mail address, in lower case.")]
+
+
+class SsoCompletion(Body):
+    """What the provider sent the browser back with, and the flow token of the beginning."""
+
+    callback_id: Annotated[UUID, Field(description="The end of the address that the browser came back to.")]
+    state: Annotated[
+        str,
+        Field(
+            min_length=1,
+            max_length=200,
+            description="As the browser came back with it.",
+            examples=["kq3V0mJb7cQh0mX2t9yWf1s8Zr4pLd6uE5nGaTiB"],
+        ),
+    ]
+    code: Annotated[
+        Visible, Field(description="As the browser came back with it.", examples=["SplxlOBeZQQYbYS6WxSbIA"])
+    ]
+    iss: Annotated[Visible | None, Field(description="If it was sent.", examples=["https://login.example.com"])] = None
+    flow_token: Annotated[
+        str,
+        Field(
+            min_length=1,
+            max_length=200,
+            description="Kept by the client that began, and sent with the completion.",
+            examples=["kq3V0mJb7cQh0mX2t9yWf1s8Zr4pLd6uE5nGaTiB"],
+        ),
+    ]
+
 
 @dataclass(frozen=True, slots=True)
 class SsoView:
@@ -107,105 +188,6 @@ class BegunSso:
     ]
     flow_token: Annotated[
         str, Field(description="To be sent with the completion.", examples=["kq3V0mJb7cQh0mX2t9yWf1s8Zr4pLd6uE5nGaTiB"])
-    ]
-
-
-def to_connection(found: SsoConnection | None) -> SsoView | None:
-    if found is None:
-        return None
-    return SsoView(found.issuer, found.client_id, found.default_role, found.is_enforced, found.updated_at)
-
-
-def to_domain(found: SsoDomain) -> SsoDomainView:
-    return SsoDomainView(
-        found.id, found.domain, record_name(found.domain), found.proof, found.created_at, found.verified_at
-    )
-
-
-def to_begun(begun: BegunSignIn) -> BegunSso:
-    return BegunSso(begun.authorize_url, begun.flow_token)
-
-
-SsoDomainId = Annotated[UUID, Field(description="Id of the domain.")]
-
-SSO = "/workspaces/{workspaceId}/sso"
-DOMAINS = f"{SSO}/domains"
-DOMAIN = f"{DOMAINS}/{{ssoDomainId}}"
-_BEGINNINGS: Final = RateLimit("sso-begin", 20, 60)
-_COMPLETIONS: Final = RateLimit("sso-complete", 20, 60)
-_CHECKS: Final = RateLimit("sso-checks", 20, 600)
-_LOOKUPS: Final = RateLimit("sso-lookups", 30, 600)
-_PROOFS: Final = RateLimit("sso-proofs", 30, 600, per_user=True)
-_VISIBLE: Final = r"^[\u0021-\u007e]([\u0020-\u007e]*[\u0021-\u007e])?$"
-Visible = Annotated[str, StringConstraints(pattern=_VISIBLE, max_length=1_000)]
-
-
-class SsoBody(Body):
-    """A provider of OpenID Connect."""
-
-    issuer: Annotated[
-        Visible,
-        Field(
-            description="The provider's issuer, exactly as in its discovery document.",
-            examples=["https://login.example.com"],
-        ),
-    ]
-    client_id: Annotated[Visible, Field(description="Our client id at the provider.", examples=["vocalized"])]
-    client_secret: Annotated[
-        Visible | None,
-        Field(
-            description="Our client secret at the provider; sealed, and never answered.", examples=["kq3V0mJb7cQh0mX2"]
-        ),
-    ] = None
-    default_role: Annotated[DefaultRole, Field(description="Role of those who sign in for the first time.")] = "member"
-    is_enforced: Annotated[
-        bool,
-        Field(
-            description="Whether members with an address of a proven domain, owners excepted, use the "
-            "workspace by single sign-on only."
-        ),
-    ] = False
-
-
-class NewSsoDomain(Body):
-    """A domain of mail addresses."""
-
-    domain: Annotated[
-        str, Field(min_length=3, max_length=253, description="Domain of mail addresses.", examples=["example.com"])
-    ]
-
-
-class SsoBeginning(Body):
-    """The address of the person who signs in."""
-
-    email: Annotated[Address, Field(description="E-mail address, in lower case.")]
-
-
-class SsoCompletion(Body):
-    """What the provider sent the browser back with, and the flow token of the beginning."""
-
-    callback_id: Annotated[UUID, Field(description="The end of the address that the browser came back to.")]
-    state: Annotated[
-        str,
-        Field(
-            min_length=1,
-            max_length=200,
-            description="As the browser came back with it.",
-            examples=["kq3V0mJb7cQh0mX2t9yWf1s8Zr4pLd6uE5nGaTiB"],
-        ),
-    ]
-    code: Annotated[
-        Visible, Field(description="As the browser came back with it.", examples=["SplxlOBeZQQYbYS6WxSbIA"])
-    ]
-    iss: Annotated[Visible | None, Field(description="If it was sent.", examples=["https://login.example.com"])] = None
-    flow_token: Annotated[
-        str,
-        Field(
-            min_length=1,
-            max_length=200,
-            description="Kept by the client that began, and sent with the completion.",
-            examples=["kq3V0mJb7cQh0mX2t9yWf1s8Zr4pLd6uE5nGaTiB"],
-        ),
     ]
 
 
@@ -296,6 +278,22 @@ async def complete_sso(context: Context, body: SsoCompletion) -> AfterCommit[Sig
         return to_signed_in(done, await later.services[Workspaces].memberships(later.db, done.user.id))
 
     return AfterCommit(lambda: sign_ins.identify(returned), complete)
+
+
+def to_connection(found: SsoConnection | None) -> SsoView | None:
+    if found is None:
+        return None
+    return SsoView(found.issuer, found.client_id, found.default_role, found.is_enforced, found.updated_at)
+
+
+def to_domain(found: SsoDomain) -> SsoDomainView:
+    return SsoDomainView(
+        found.id, found.domain, record_name(found.domain), found.proof, found.created_at, found.verified_at
+    )
+
+
+def to_begun(begun: BegunSignIn) -> BegunSso:
+    return BegunSso(begun.authorize_url, begun.flow_token)
 
 
 ROUTES: tuple[Route, ...] = (

@@ -27,6 +27,8 @@ from control.workspaces.rules import (
     redaction_kinds,
 )
 
+# --- Workspaces ------------------------------------------------------------------------------------------------------
+
 _WORKSPACE: Final = ", ".join(field.name for field in fields(Workspace))
 # Columns that may change after creation.
 _MUTABLE: Final = tuple(field.name for field in fields(Workspace) if field.name not in ("id", "created_at"))
@@ -115,6 +117,67 @@ async def owns_active(db: Connection, user_id: UUID) -> bool:
     return found
 
 
+async def select_monthly_fee(db: Connection, tier_name: str) -> Decimal:
+    """The fee per month, in major units. The tier exists: a workspace's row refers to it."""
+    return Decimal(await db.fetchval("SELECT monthly_fee FROM tiers WHERE tier_name = $1", tier_name))
+
+
+# Those of workspaces $1 that redact anything.
+_SELECT_REDACTION: Final = """
+    SELECT id, settings FROM workspaces WHERE id = ANY ($1::uuid[]) AND settings ? 'redaction' LIMIT 10000
+"""
+
+
+async def select_redaction(db: Connection, workspace_ids: Iterable[UUID]) -> Mapping[UUID, tuple[str, ...]]:
+    """By workspace, the kinds that it redacts; those that redact nothing are left out."""
+    rows = await db.fetch(_SELECT_REDACTION, list(set(workspace_ids)))
+    return {row["id"]: kinds for row in rows if (kinds := redaction_kinds(row["settings"]))}
+
+
+async def lock_purgeable(db: Connection, now: datetime, most: int, among: Sequence[UUID] | None = None) -> list[UUID]:
+    """Locks deleted workspaces past their grace period, earliest first; skips rows locked by others.
+
+    Skips workspaces with a phone number that the carrier still charges for, or with an address that it still has:
+    neither could be removed there without its row. Also one that was deleted within the last 24 hours, because its
+    calls and numbers count in limits of a day. among: only of these.
+    """
+    rows = await db.fetch(
+        """
+        SELECT id FROM workspaces w WHERE purge_after <= $1 AND deleted_at <= $1::timestamptz - interval '1 day'
+        AND NOT EXISTS (SELECT FROM phone_numbers p WHERE p.workspace_id = w.id
+                        AND p.status IN ('buying', 'active', 'releasing'))
+        AND NOT EXISTS (SELECT FROM business_addresses a WHERE a.workspace_id = w.id)
+        AND ($3::uuid[] IS NULL OR id = ANY ($3))
+        ORDER BY purge_after LIMIT $2 FOR UPDATE SKIP LOCKED
+        """,
+        now, most, among,
+    )  # fmt: skip
+    return [row["id"] for row in rows]
+
+
+async def delete_workspace(db: Connection, workspace_id: UUID) -> None:
+    """Deletes the row and, by cascade, what refers to it."""
+    await db.execute("DELETE FROM workspaces WHERE id = $1", workspace_id)
+
+
+# --- Members ---------------------------------------------------------------------------------------------------------
+
+_MEMBER: Final = """
+    SELECT m.user_id, u.email, u.name, m.role, m.joined_at
+    FROM workspace_members m JOIN users u ON u.id = m.user_id WHERE m.workspace_id = $1
+"""
+# An inactive account does not count as an owner: it cannot sign in.
+_OTHER_OWNER: Final = """
+    EXISTS (SELECT FROM workspace_members o JOIN users u ON u.id = o.user_id
+            WHERE o.workspace_id = w.id AND o.role = 'owner' AND o.user_id <> $2 AND u.is_active)
+"""
+_MEMBER_ORDER: Final = Keyset(
+    ("m.joined_at", "m.user_id"),
+    "SELECT joined_at, user_id FROM workspace_members WHERE user_id = $1 AND workspace_id = $2",
+    descending=False,
+)
+
+
 async def select_memberships(db: Connection, user_id: UUID) -> list[Membership]:
     """Returns a user's memberships, oldest first."""
     rows = await db.fetch(
@@ -141,21 +204,11 @@ async def count_memberships(db: Connection, user_ids: Sequence[UUID]) -> dict[UU
     return {row["user_id"]: row["workspaces"] for row in rows}
 
 
-async def lock_ended_trials(db: Connection, now: datetime, most: int) -> list[UUID]:
-    """Locks workspaces whose trial is over, earliest end first; skips rows locked by others."""
-    rows = await db.fetch(
-        """
-        SELECT id FROM workspaces WHERE status = 'trial' AND deleted_at IS NULL AND trial_ends_at <= $1
-        ORDER BY trial_ends_at LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED
-        """,
-        now, most,
-    )  # fmt: skip
-    return [row["id"] for row in rows]
-
-
-async def delete_workspace(db: Connection, workspace_id: UUID) -> None:
-    """Deletes the row and, by cascade, what refers to it."""
-    await db.execute("DELETE FROM workspaces WHERE id = $1", workspace_id)
+async def select_members(db: Connection, workspace_id: UUID, page: PageRequest) -> ListPage[Member]:
+    """In order of joining. Raises Invalid (code cursor_unknown)."""
+    clause = await _MEMBER_ORDER.make_clause(db, page, (workspace_id,), (workspace_id,))
+    rows = await db.fetch(f"{_MEMBER} {clause.tail}", *clause.values)
+    return cut_page([Member(**row) for row in rows], page)
 
 
 async def count_members(db: Connection, workspace_id: UUID) -> int:
@@ -164,83 +217,18 @@ async def count_members(db: Connection, workspace_id: UUID) -> int:
     return total
 
 
+async def select_member(db: Connection, workspace_id: UUID, user_id: UUID) -> Member | None:
+    """Returns a member or None."""
+    row = await db.fetchrow(f"{_MEMBER} AND m.user_id = $2", workspace_id, user_id)
+    return None if row is None else Member(**row)
+
+
 async def select_role(db: Connection, workspace_id: UUID, user_id: UUID | None) -> Role | None:
     """Returns a user's role; None when not a member."""
     role: Role | None = await db.fetchval(
         "SELECT role FROM workspace_members WHERE workspace_id = $1 AND user_id = $2", workspace_id, user_id
     )
     return role
-
-
-async def insert_member(
-    db: Connection, workspace_id: UUID, user_id: UUID, role: Role, invited_by: UUID | None, now: datetime
-) -> bool:
-    """False: the account is deleted (the transaction cannot go on) or is a member already."""
-    try:
-        status = await db.execute(
-            """
-            INSERT INTO workspace_members (workspace_id, user_id, role, invited_by, joined_at)
-            VALUES ($1, $2, $3, $4, $5)
-            ON CONFLICT (workspace_id, user_id) DO NOTHING
-            """,
-            workspace_id, user_id, role, invited_by, now,
-        )  # fmt: skip
-    except asyncpg.ForeignKeyViolationError:
-        return False
-    return bool(status == "INSERT 0 1")
-
-
-async def update_role(db: Connection, workspace_id: UUID, user_id: UUID, role: Role) -> None:
-    """Stores another role."""
-    await db.execute(
-        "UPDATE workspace_members SET role = $3 WHERE workspace_id = $1 AND user_id = $2", workspace_id, user_id, role
-    )
-
-
-async def delete_member(db: Connection, workspace_id: UUID, user_id: UUID) -> None:
-    """Deletes the membership."""
-    await db.execute("DELETE FROM workspace_members WHERE workspace_id = $1 AND user_id = $2", workspace_id, user_id)
-
-
-async def lock_memberships(db: Connection, user_id: UUID) -> list[UUID]:
-    """Locks the user's workspaces, except deleted ones, in the order of their ids, which prevents deadlocks."""
-    rows = await db.fetch(
-        """
-        SELECT id FROM workspaces WHERE deleted_at IS NULL
-        AND id IN (SELECT workspace_id FROM workspace_members WHERE user_id = $1) ORDER BY id FOR NO KEY UPDATE
-        """,
-        user_id,
-    )
-    return [row["id"] for row in rows]
-
-
-_MEMBER: Final = """
-    SELECT m.user_id, u.email, u.name, m.role, m.joined_at
-    FROM workspace_members m JOIN users u ON u.id = m.user_id WHERE m.workspace_id = $1
-"""
-# An inactive account does not count as an owner: it cannot sign in.
-_OTHER_OWNER: Final = """
-    EXISTS (SELECT FROM workspace_members o JOIN users u ON u.id = o.user_id
-            WHERE o.workspace_id = w.id AND o.role = 'owner' AND o.user_id <> $2 AND u.is_active)
-"""
-_MEMBER_ORDER: Final = Keyset(
-    ("m.joined_at", "m.user_id"),
-    "SELECT joined_at, user_id FROM workspace_members WHERE user_id = $1 AND workspace_id = $2",
-    descending=False,
-)
-
-
-async def select_members(db: Connection, workspace_id: UUID, page: PageRequest) -> ListPage[Member]:
-    """In order of joining. Raises Invalid (code cursor_unknown)."""
-    clause = await _MEMBER_ORDER.make_clause(db, page, (workspace_id,), (workspace_id,))
-    rows = await db.fetch(f"{_MEMBER} {clause.tail}", *clause.values)
-    return cut_page([Member(**row) for row in rows], page)
-
-
-async def select_member(db: Connection, workspace_id: UUID, user_id: UUID) -> Member | None:
-    """Returns a member or None."""
-    row = await db.fetchrow(f"{_MEMBER} AND m.user_id = $2", workspace_id, user_id)
-    return None if row is None else Member(**row)
 
 
 async def has_member(db: Connection, workspace_id: UUID, email: str) -> bool:
@@ -291,11 +279,6 @@ async def has_other_owner(db: Connection, workspace_id: UUID, user_id: UUID) -> 
     return found
 
 
-async def lock_user(db: Connection, user_id: UUID) -> None:
-    """Lock the account, so that no other transaction makes it a member until this transaction ends."""
-    await db.execute("SELECT FROM users WHERE id = $1 FOR UPDATE", user_id)
-
-
 async def select_orphans(db: Connection, workspace_ids: list[UUID], user_id: UUID) -> list[str]:
     """Return the names of the workspaces that have only this user as an owner."""
     rows = await db.fetch(
@@ -307,6 +290,55 @@ async def select_orphans(db: Connection, workspace_ids: list[UUID], user_id: UUI
     )  # fmt: skip
     return [row["name"] for row in rows]
 
+
+async def insert_member(
+    db: Connection, workspace_id: UUID, user_id: UUID, role: Role, invited_by: UUID | None, now: datetime
+) -> bool:
+    """False: the account is deleted (the transaction cannot go on) or is a member already."""
+    try:
+        status = await db.execute(
+            """
+            INSERT INTO workspace_members (workspace_id, user_id, role, invited_by, joined_at)
+            VALUES ($1, $2, $3, $4, $5)
+            ON CONFLICT (workspace_id, user_id) DO NOTHING
+            """,
+            workspace_id, user_id, role, invited_by, now,
+        )  # fmt: skip
+    except asyncpg.ForeignKeyViolationError:
+        return False
+    return bool(status == "INSERT 0 1")
+
+
+async def update_role(db: Connection, workspace_id: UUID, user_id: UUID, role: Role) -> None:
+    """Stores another role."""
+    await db.execute(
+        "UPDATE workspace_members SET role = $3 WHERE workspace_id = $1 AND user_id = $2", workspace_id, user_id, role
+    )
+
+
+async def delete_member(db: Connection, workspace_id: UUID, user_id: UUID) -> None:
+    """Deletes the membership."""
+    await db.execute("DELETE FROM workspace_members WHERE workspace_id = $1 AND user_id = $2", workspace_id, user_id)
+
+
+async def lock_memberships(db: Connection, user_id: UUID) -> list[UUID]:
+    """Locks the user's workspaces, except deleted ones, in the order of their ids, which prevents deadlocks."""
+    rows = await db.fetch(
+        """
+        SELECT id FROM workspaces WHERE deleted_at IS NULL
+        AND id IN (SELECT workspace_id FROM workspace_members WHERE user_id = $1) ORDER BY id FOR NO KEY UPDATE
+        """,
+        user_id,
+    )
+    return [row["id"] for row in rows]
+
+
+async def lock_user(db: Connection, user_id: UUID) -> None:
+    """Lock the account, so that no other transaction makes it a member until this transaction ends."""
+    await db.execute("SELECT FROM users WHERE id = $1 FOR UPDATE", user_id)
+
+
+# --- Invitations -----------------------------------------------------------------------------------------------------
 
 _INVITATION: Final = "id, workspace_id, email, role, invited_by, created_at, expires_at"
 _OPEN_INVITATION: Final = "workspace_id = $1 AND accepted_at IS NULL AND revoked_at IS NULL"
@@ -402,6 +434,21 @@ async def revoke_invitations_by(
     return sorted(row["email"] for row in rows)
 
 
+# --- Trials, and the people who have them ----------------------------------------------------------------------------
+
+# Who owns workspace $1, or made it: the maker may have left it to a second account.
+_SELECT_HOLDERS: Final = """
+    SELECT user_id FROM workspace_members WHERE workspace_id = $1 AND role = 'owner'
+    UNION SELECT created_by FROM workspaces WHERE id = $1 AND created_by IS NOT NULL
+"""
+# Workspaces that users $1 made or own. Deleted ones are among them until they are purged.
+_SELECT_WORKSPACES: Final = """
+    SELECT id FROM workspaces WHERE created_by = ANY($1::uuid[])
+    UNION SELECT workspace_id FROM workspace_members WHERE user_id = ANY($1::uuid[]) AND role = 'owner'
+    LIMIT 10000
+"""
+
+
 async def select_trial_end(db: Connection, user_ids: Collection[UUID]) -> datetime | None:
     """Return when the last trial of these users ends; None if these users never had a trial."""
     ends_at: datetime | None = await db.fetchval(
@@ -420,18 +467,16 @@ async def insert_trial(db: Connection, user_id: UUID, now: datetime, ends_at: da
     )
 
 
-# Who owns workspace $1, or made it: the maker may have left it to a second account.
-_SELECT_HOLDERS: Final = """
-    SELECT user_id FROM workspace_members WHERE workspace_id = $1 AND role = 'owner'
-    UNION SELECT created_by FROM workspaces WHERE id = $1 AND created_by IS NOT NULL
-"""
-
-# Workspaces that users $1 made or own. Deleted ones are among them until they are purged.
-_SELECT_WORKSPACES: Final = """
-    SELECT id FROM workspaces WHERE created_by = ANY($1::uuid[])
-    UNION SELECT workspace_id FROM workspace_members WHERE user_id = ANY($1::uuid[]) AND role = 'owner'
-    LIMIT 10000
-"""
+async def lock_ended_trials(db: Connection, now: datetime, most: int) -> list[UUID]:
+    """Locks workspaces whose trial is over, earliest end first; skips rows locked by others."""
+    rows = await db.fetch(
+        """
+        SELECT id FROM workspaces WHERE status = 'trial' AND deleted_at IS NULL AND trial_ends_at <= $1
+        ORDER BY trial_ends_at LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED
+        """,
+        now, most,
+    )  # fmt: skip
+    return [row["id"] for row in rows]
 
 
 async def select_holders(db: Connection, workspace_id: UUID) -> set[UUID]:
@@ -444,42 +489,7 @@ async def select_workspaces_of(db: Connection, user_ids: Collection[UUID]) -> li
     return [row["id"] for row in await db.fetch(_SELECT_WORKSPACES, list(user_ids))]
 
 
-async def lock_purgeable(db: Connection, now: datetime, most: int, among: Sequence[UUID] | None = None) -> list[UUID]:
-    """Locks deleted workspaces past their grace period, earliest first; skips rows locked by others.
-
-    Skips workspaces with a phone number that the carrier still charges for, or with an address that it still has:
-    neither could be removed there without its row. Also one that was deleted within the last 24 hours, because its
-    calls and numbers count in limits of a day. among: only of these.
-    """
-    rows = await db.fetch(
-        """
-        SELECT id FROM workspaces w WHERE purge_after <= $1 AND deleted_at <= $1::timestamptz - interval '1 day'
-        AND NOT EXISTS (SELECT FROM phone_numbers p WHERE p.workspace_id = w.id
-                        AND p.status IN ('buying', 'active', 'releasing'))
-        AND NOT EXISTS (SELECT FROM business_addresses a WHERE a.workspace_id = w.id)
-        AND ($3::uuid[] IS NULL OR id = ANY ($3))
-        ORDER BY purge_after LIMIT $2 FOR UPDATE SKIP LOCKED
-        """,
-        now, most, among,
-    )  # fmt: skip
-    return [row["id"] for row in rows]
-
-
-# Those of workspaces $1 that redact anything.
-_SELECT_REDACTION: Final = """
-    SELECT id, settings FROM workspaces WHERE id = ANY ($1::uuid[]) AND settings ? 'redaction' LIMIT 10000
-"""
-
-
-async def select_redaction(db: Connection, workspace_ids: Iterable[UUID]) -> Mapping[UUID, tuple[str, ...]]:
-    """By workspace, the kinds that it redacts; those that redact nothing are left out."""
-    rows = await db.fetch(_SELECT_REDACTION, list(set(workspace_ids)))
-    return {row["id"]: kinds for row in rows if (kinds := redaction_kinds(row["settings"]))}
-
-
-async def select_monthly_fee(db: Connection, tier_name: str) -> Decimal:
-    """The fee per month, in major units. The tier exists: a workspace's row refers to it."""
-    return Decimal(await db.fetchval("SELECT monthly_fee FROM tiers WHERE tier_name = $1", tier_name))
+# --- Use of the tier -------------------------------------------------------------------------------------------------
 
 
 async def select_use(db: Connection, workspace_id: UUID, now: datetime) -> WorkspaceUse:
@@ -509,6 +519,8 @@ async def select_seconds(db: Connection, workspace_id: UUID, now: datetime) -> i
     )  # fmt: skip
     return total
 
+
+# --- Workspaces, for the staff ---------------------------------------------------------------------------------------
 
 _LISTING_SEARCH: Final = """
     (w.name ILIKE ${0} OR w.id IN (SELECT m.workspace_id FROM users u JOIN workspace_members m ON m.user_id = u.id
@@ -553,6 +565,19 @@ async def count_listings(db: Connection, wanted: WorkspaceFilter) -> int:
     return total
 
 
+def _listing_conditions(wanted: WorkspaceFilter) -> tuple[str, list[Any]]:
+    """Returns only the conditions asked for, so that each combination can use its index."""
+    conditions = ["w.deleted_at IS NOT NULL" if wanted.status == "deleted" else "w.deleted_at IS NULL"]
+    values: list[Any] = []
+    if wanted.status in ("trial", "active", "suspended"):
+        values.append(wanted.status)
+        conditions.append(f"w.status = ${len(values)}")
+    if wanted.search:
+        values.append(contains_pattern(wanted.search))
+        conditions.append(_LISTING_SEARCH.format(len(values)))
+    return " AND ".join(conditions), values
+
+
 async def select_stats(db: Connection, workspace_id: UUID) -> WorkspaceStats:
     """Returns the figures of a workspace."""
     row = await db.fetchrow(
@@ -567,16 +592,3 @@ async def select_stats(db: Connection, workspace_id: UUID) -> WorkspaceStats:
         CURRENCY,
     )
     return WorkspaceStats(**row)
-
-
-def _listing_conditions(wanted: WorkspaceFilter) -> tuple[str, list[Any]]:
-    """Returns only the conditions asked for, so that each combination can use its index."""
-    conditions = ["w.deleted_at IS NOT NULL" if wanted.status == "deleted" else "w.deleted_at IS NULL"]
-    values: list[Any] = []
-    if wanted.status in ("trial", "active", "suspended"):
-        values.append(wanted.status)
-        conditions.append(f"w.status = ${len(values)}")
-    if wanted.search:
-        values.append(contains_pattern(wanted.search))
-        conditions.append(_LISTING_SEARCH.format(len(values)))
-    return " AND ".join(conditions), values

@@ -74,23 +74,25 @@ _CODE_TABLES: Final[dict[Audience, tuple[str, str]]] = {
 }
 
 
-async def replace(db: Connection, audience: Audience, owner_id: UUID, hashes: Sequence[bytes], now: datetime) -> None:
+async def replace_codes(
+    db: Connection, audience: Audience, owner_id: UUID, hashes: Sequence[bytes], now: datetime
+) -> None:
     """Deletes the account's codes and inserts these."""
     table, column = _CODE_TABLES[audience]
-    await delete(db, audience, owner_id)
+    await delete_codes(db, audience, owner_id)
     await db.execute(
         f"INSERT INTO {table} ({column}, code_hash, created_at) SELECT $1, unnest($2::bytea[]), $3",
         owner_id, hashes, now,
     )  # fmt: skip
 
 
-async def delete(db: Connection, audience: Audience, owner_id: UUID) -> None:
+async def delete_codes(db: Connection, audience: Audience, owner_id: UUID) -> None:
     """Deletes all codes of an account."""
     table, column = _CODE_TABLES[audience]
     await db.execute(f"DELETE FROM {table} WHERE {column} = $1", owner_id)
 
 
-async def use(db: Connection, audience: Audience, owner_id: UUID, hashes: Sequence[bytes], now: datetime) -> bool:
+async def use_code(db: Connection, audience: Audience, owner_id: UUID, hashes: Sequence[bytes], now: datetime) -> bool:
     """Marks the code with one of these hashes as used; False when no unused one has any."""
     table, column = _CODE_TABLES[audience]
     done = await db.execute(
@@ -100,7 +102,7 @@ async def use(db: Connection, audience: Audience, owner_id: UUID, hashes: Sequen
     return str(done) == "UPDATE 1"
 
 
-async def count_unused(db: Connection, audience: Audience, owner_id: UUID) -> int:
+async def count_unused_codes(db: Connection, audience: Audience, owner_id: UUID) -> int:
     """How many codes are unused."""
     table, column = _CODE_TABLES[audience]
     left: int = await db.fetchval(f"SELECT count(*) FROM {table} WHERE {column} = $1 AND used_at IS NULL", owner_id)

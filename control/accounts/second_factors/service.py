@@ -101,7 +101,7 @@ class SecondFactors:
     async def forget(self, db: Connection, owner_id: UUID, now: datetime) -> None:
         """Removes the second factor, offered or enabled, with its recovery codes."""
         await queries.remove(db, self._audience, owner_id, now)
-        await queries.delete(db, self._audience, owner_id)
+        await queries.delete_codes(db, self._audience, owner_id)
 
     async def replace_codes(
         self, db: Connection, owner_id: UUID, code: str, origin: RequestOrigin, now: datetime
@@ -210,17 +210,17 @@ class RecoveryCodes:
         """Returns ten new codes, which are shown once; the account's older ones become invalid."""
         codes = [_new_code() for _ in range(COUNT)]
         hashes = [_hash(self._keys[0], owner_id, code) for code in codes]
-        await queries.replace(db, self._audience, owner_id, hashes, now)
+        await queries.replace_codes(db, self._audience, owner_id, hashes, now)
         return codes
 
     async def use(self, db: Connection, owner_id: UUID, code: str, now: datetime) -> bool:
         """Mark a code as used; return False if the code is unknown or was used before."""
         hashes = [_hash(key, owner_id, code) for key in self._keys]
-        return await queries.use(db, self._audience, owner_id, hashes, now)
+        return await queries.use_code(db, self._audience, owner_id, hashes, now)
 
     async def count_left(self, db: Connection, owner_id: UUID) -> int:
         """Return how many codes of the account are unused."""
-        return await queries.count_unused(db, self._audience, owner_id)
+        return await queries.count_unused_codes(db, self._audience, owner_id)
 
 
 def is_recovery_code(code: str) -> bool:

@@ -228,7 +228,7 @@ async def _lock(db: Connection, email: str) -> AdminSecrets:
 
 async def _remove_totp(db: Connection, admin: Admin, now: datetime) -> None:
     await second_factors_queries.remove(db, "admin", admin.id, now)
-    await second_factors_queries.delete(db, "admin", admin.id)
+    await second_factors_queries.delete_codes(db, "admin", admin.id)
 
 
 async def _clear_failures(db: Connection, email: str) -> None:

@@ -12,11 +12,6 @@ from control.db.pool import Connection
 
 Purpose = Literal["verify_email", "reset_password"]
 
-_COLUMNS = "id, email, name, email_verified_at IS NOT NULL AS is_verified, is_active, created_at, last_login_at"
-# For ILIKE on address and name; null for all users.
-_MATCHES: Final = "($1::text IS NULL OR email ILIKE $1 OR name ILIKE $1)"
-_ORDER: Final = Keyset(("created_at", "id"), "SELECT created_at, id FROM users WHERE id = $1")
-
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
@@ -25,6 +20,14 @@ class Credentials:
     user: User
     password_hash: str
     has_totp: bool
+
+
+# --- Users -----------------------------------------------------------------------------------------------------------
+
+_COLUMNS = "id, email, name, email_verified_at IS NOT NULL AS is_verified, is_active, created_at, last_login_at"
+# For ILIKE on address and name; null for all users.
+_MATCHES: Final = "($1::text IS NULL OR email ILIKE $1 OR name ILIKE $1)"
+_ORDER: Final = Keyset(("created_at", "id"), "SELECT created_at, id FROM users WHERE id = $1")
 
 
 async def insert(
@@ -114,6 +117,16 @@ async def count(db: Connection, pattern: str | None) -> int:
     return total
 
 
+def _user(row: Any) -> User:
+    return User(
+        row["id"], row["email"], row["name"], row["is_verified"], row["is_active"], row["created_at"],
+        row["last_login_at"],
+    )  # fmt: skip
+
+
+# --- One-time tokens -------------------------------------------------------------------------------------------------
+
+
 async def insert_token(
     db: Connection, token: bytes, purpose: Purpose, user: User, now: datetime, expires_at: datetime
 ) -> None:
@@ -148,12 +161,45 @@ async def use_token(db: Connection, token: bytes, purpose: Purpose, now: datetim
     return (row["user_id"], row["email"]) if row else None
 
 
-def _user(row: Any) -> User:
-    return User(
-        row["id"], row["email"], row["name"], row["is_verified"], row["is_active"], row["created_at"],
-        row["last_login_at"],
-    )  # fmt: skip
+# --- Verified phone numbers ------------------------------------------------------------------------------------------
 
+_INSERT_VERIFIED: Final = """
+    INSERT INTO verified_numbers (id, user_id, phone_number, verified_at) VALUES ($1, $2, $3, $4)
+    ON CONFLICT (user_id, phone_number) DO UPDATE SET verified_at = excluded.verified_at
+    RETURNING id, user_id, phone_number, verified_at
+"""
+# Keeps the digest. Otherwise a person could remove a phone, verify it for the next account, and count as a new person.
+_DELETE_VERIFIED: Final = """
+    WITH forgotten AS (DELETE FROM verified_numbers WHERE user_id = $1 AND id = $2 RETURNING user_id, phone_number)
+    INSERT INTO former_users (user_id, identity) SELECT user_id, phone_identity(phone_number) FROM forgotten
+    ON CONFLICT (user_id, identity) DO UPDATE SET deleted_at = excluded.deleted_at
+"""
+
+
+async def insert_verified(
+    db: Connection, number_id: UUID, user_id: UUID, phone_number: str, now: datetime
+) -> VerifiedNumber:
+    """Store that a number is the user's; an existing row gets the new time."""
+    return VerifiedNumber(**await db.fetchrow(_INSERT_VERIFIED, number_id, user_id, phone_number, now))
+
+
+async def count_others(db: Connection, user_id: UUID, phone_number: str) -> int:
+    """Count the verified numbers of the user other than `phone_number`."""
+    count: int = await db.fetchval(
+        "SELECT count(*) FROM verified_numbers WHERE user_id = $1 AND phone_number <> $2", user_id, phone_number
+    )
+    return count
+
+
+async def delete_verified(db: Connection, user_id: UUID, number_id: UUID) -> bool:
+    """Delete a verified number; return False if the user has no such number.
+
+    Its digest stays for the limits that count people (`lock_people`).
+    """
+    return bool(await db.execute(_DELETE_VERIFIED, user_id, number_id) == "INSERT 0 1")
+
+
+# --- The same people under several accounts --------------------------------------------------------------------------
 
 # Users $1, and all users who share a mailbox (by a confirmed address) or a verified phone with them, deleted users
 # included. An unconfirmed address is ignored: who signs up with another person's address must not use up their limits.
@@ -171,7 +217,6 @@ _SELECT_PEOPLE: Final = """
     UNION SELECT user_id FROM former_users WHERE identity IN (SELECT identity FROM identities)
     LIMIT 10000
 """
-
 # Stores the confirmed mailbox and phones of a user who is deleted.
 _INSERT_FORMER: Final = """
     INSERT INTO former_users (user_id, identity)
@@ -179,11 +224,9 @@ _INSERT_FORMER: Final = """
     UNION SELECT user_id, phone_identity(phone_number) FROM verified_numbers WHERE user_id = $1
     ON CONFLICT DO NOTHING
 """
-
 # All transactions together have 64 locks for each of PostgreSQL's connections (max_locks_per_transaction). A person
 # with thousands of accounts of one mailbox would take them all, and all other requests would fail.
 MOST_LOCKS: Final = 50
-
 # Sorted, so that two transactions cannot deadlock.
 _LOCK: Final = """
     SELECT pg_advisory_xact_lock(hashtextextended('person ' || person, 0)) FROM unnest($1::text[]) AS person
@@ -207,39 +250,3 @@ async def lock_people(db: Connection, user_ids: Collection[UUID]) -> None:
 async def insert_former(db: Connection, user_id: UUID) -> None:
     """Store mailbox and phones of a user who is about to be deleted."""
     await db.execute(_INSERT_FORMER, user_id)
-
-
-_INSERT: Final = """
-    INSERT INTO verified_numbers (id, user_id, phone_number, verified_at) VALUES ($1, $2, $3, $4)
-    ON CONFLICT (user_id, phone_number) DO UPDATE SET verified_at = excluded.verified_at
-    RETURNING id, user_id, phone_number, verified_at
-"""
-# Keeps the digest. Otherwise a person could remove a phone, verify it for the next account, and count as a new person.
-_DELETE: Final = """
-    WITH forgotten AS (DELETE FROM verified_numbers WHERE user_id = $1 AND id = $2 RETURNING user_id, phone_number)
-    INSERT INTO former_users (user_id, identity) SELECT user_id, phone_identity(phone_number) FROM forgotten
-    ON CONFLICT (user_id, identity) DO UPDATE SET deleted_at = excluded.deleted_at
-"""
-
-
-async def insert_verified(
-    db: Connection, number_id: UUID, user_id: UUID, phone_number: str, now: datetime
-) -> VerifiedNumber:
-    """Store that a number is the user's; an existing row gets the new time."""
-    return VerifiedNumber(**await db.fetchrow(_INSERT, number_id, user_id, phone_number, now))
-
-
-async def count_others(db: Connection, user_id: UUID, phone_number: str) -> int:
-    """Count the verified numbers of the user other than `phone_number`."""
-    count: int = await db.fetchval(
-        "SELECT count(*) FROM verified_numbers WHERE user_id = $1 AND phone_number <> $2", user_id, phone_number
-    )
-    return count
-
-
-async def delete_verified(db: Connection, user_id: UUID, number_id: UUID) -> bool:
-    """Delete a verified number; return False if the user has no such number.
-
-    Its digest stays for the limits that count people (`lock_people`).
-    """
-    return bool(await db.execute(_DELETE, user_id, number_id) == "INSERT 0 1")

@@ -27,151 +27,29 @@ from control.platform.rules import CURRENCY, NewTier, Tier, TierChange
 from control.platform.service import Platform
 from control.validation import SingleUnionError
 
-
-@dataclass(frozen=True, slots=True)
-class TierPriceView:
-    """What a tier costs in another currency than the platform's."""
-
-    tier_name: Annotated[str, Field(description="Name of the tier, for programs.", examples=["starter"])]
-    currency: Currency
-    monthly_fee: Annotated[Money, Field(description="Price of a month, in major units.", examples=[49.0])]
-    price_per_minute: Annotated[
-        Money, Field(description="Price of a minute beyond the included ones, in major units.", examples=[0.12])
-    ]
-
-
-@dataclass(frozen=True, slots=True)
-class TierView:
-    """A tier with all its data."""
-
-    tier_name: Annotated[str, Field(description="Name of the tier, for programs.", examples=["starter"])]
-    display_name: Annotated[str, Field(description="Name of the tier, for people.", examples=["Starter"])]
-    monthly_fee: Annotated[Money, Field(description="Price of a month, in major units.", examples=[49.0])]
-    included_minutes: Annotated[
-        int, Field(description="Minutes a month that the monthly fee includes.", examples=[500])
-    ]
-    price_per_minute: Annotated[
-        Money, Field(description="Price of a minute beyond the included ones, in major units.", examples=[0.12])
-    ]
-    currency: Currency
-    other_prices: Annotated[list[TierPriceView], Field(description="What it costs in other currencies.")]
-    max_agents: Annotated[int, Field(description="The most agents of a workspace.", examples=[5])]
-    max_members: Annotated[
-        int, Field(description="The most members of a workspace, open invitations included.", examples=[10])
-    ]
-    max_phone_numbers: Annotated[int, Field(description="The most phone numbers of a workspace.", examples=[5])]
-    max_concurrent_calls: Annotated[
-        int, Field(description="The most calls of a workspace at the same time.", examples=[10])
-    ]
-    features: Annotated[
-        Mapping[str, Any],
-        Field(description="Features of the tier beyond its limits, by name.", examples=[{"outbound_calls": True}]),
-    ]
-    is_available: Annotated[bool, Field(description="Whether the tier may be chosen for a workspace.")]
-    position: Annotated[int, Field(description="Position in the price list, ascending.", examples=[1])]
-    stripe_price_id: Annotated[
-        str | None, Field(description="Id of the price at Stripe; null for none.", examples=["price_1Pq2Rs3Tu4Vw5Xy6"])
-    ]
-
-
-@dataclass(frozen=True, slots=True)
-class TierList:
-    """All tiers in the order of the price list, including those no longer offered."""
-
-    tiers: Annotated[list[TierView], Field(description="The tiers.")]
-    has_more: HasMore
-
-
-@dataclass(frozen=True, slots=True)
-class OneTier:
-    """A tier."""
-
-    tier: Annotated[TierView, Field(description="The tier.")]
-
-
-@dataclass(frozen=True, slots=True)
-class TierPriceAnswer:
-    """What a tier costs in one currency."""
-
-    price: Annotated[TierPriceView, Field(description="The price.")]
-
-
-def to_tier_price(price: TierPrice) -> TierPriceView:
-    return TierPriceView(price.tier_name, price.currency, price.monthly_fee, price.price_per_minute)
-
-
-def to_tier(tier: Tier, prices: Iterable[TierPrice]) -> TierView:
-    """Return a tier as the staff see it.
-
-    Args:
-        prices: Prices of all tiers in other currencies.
-    """
-    return TierView(
-        tier_name=tier.tier_name,
-        display_name=tier.display_name,
-        monthly_fee=tier.monthly_fee,
-        included_minutes=tier.included_minutes,
-        price_per_minute=tier.price_per_minute,
-        currency=CURRENCY,
-        other_prices=[to_tier_price(price) for price in prices if price.tier_name == tier.tier_name],
-        max_agents=tier.max_agents,
-        max_members=tier.max_members,
-        max_phone_numbers=tier.max_phone_numbers,
-        max_concurrent_calls=tier.max_concurrent_calls,
-        features=tier.features,
-        is_available=tier.is_available,
-        position=tier.position,
-        stripe_price_id=tier.stripe_price_id,
-    )
-
+# --- Tiers -----------------------------------------------------------------------------------------------------------
 
 TIERS = "/admin/config/tiers"
-
-
 # The largest integer that a JSON number holds exactly.
 _WHOLE: Final = 2**53
-
-
 _COUNT: Final = 1_000_000_000
-
-
 DisplayName = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80, pattern=r"^[^\u0000]*$")
 ]
-
-
 Fee = Annotated[Decimal, Field(ge=0, le=9_999_999_999, decimal_places=2, description="The price of a month.")]
-
-
 Price = Annotated[
     Decimal, Field(ge=0, le=999_999, decimal_places=6, description="The price of a minute beyond the included ones.")
 ]
-
-
 Count = Annotated[int, Field(ge=0, le=_COUNT)]
-
-
 AtLeastOne = Annotated[int, Field(ge=1, le=_COUNT)]
-
-
 Position = Annotated[int, Field(ge=-_COUNT, le=_COUNT, description="Position in the price list, ascending.")]
-
-
 StripeId = Annotated[str, StringConstraints(pattern=r"^price_[A-Za-z0-9_]{1,200}$")]
-
-
 _Text = Annotated[str, StringConstraints(max_length=500, pattern=r"^[^\u0000]*$")]
-
-
 _Number = Annotated[int, Field(ge=-_WHOLE, le=_WHOLE)] | Annotated[float, Field(ge=-_WHOLE, le=_WHOLE)]
-
-
 _Feature = Annotated[
     bool | _Number | _Text | list[_Text],
     SingleUnionError("true, false, null, a number, a text of up to 500 characters or a list of such texts"),
 ]
-
-
 Features = Annotated[
     dict[Slug, _Feature | None],
     Field(max_length=100, description="Features of the tier beyond its limits, by name."),
@@ -249,6 +127,74 @@ class TierPriceBody(Body):
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class TierPriceView:
+    """What a tier costs in another currency than the platform's."""
+
+    tier_name: Annotated[str, Field(description="Name of the tier, for programs.", examples=["starter"])]
+    currency: Currency
+    monthly_fee: Annotated[Money, Field(description="Price of a month, in major units.", examples=[49.0])]
+    price_per_minute: Annotated[
+        Money, Field(description="Price of a minute beyond the included ones, in major units.", examples=[0.12])
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class TierView:
+    """A tier with all its data."""
+
+    tier_name: Annotated[str, Field(description="Name of the tier, for programs.", examples=["starter"])]
+    display_name: Annotated[str, Field(description="Name of the tier, for people.", examples=["Starter"])]
+    monthly_fee: Annotated[Money, Field(description="Price of a month, in major units.", examples=[49.0])]
+    included_minutes: Annotated[
+        int, Field(description="Minutes a month that the monthly fee includes.", examples=[500])
+    ]
+    price_per_minute: Annotated[
+        Money, Field(description="Price of a minute beyond the included ones, in major units.", examples=[0.12])
+    ]
+    currency: Currency
+    other_prices: Annotated[list[TierPriceView], Field(description="What it costs in other currencies.")]
+    max_agents: Annotated[int, Field(description="The most agents of a workspace.", examples=[5])]
+    max_members: Annotated[
+        int, Field(description="The most members of a workspace, open invitations included.", examples=[10])
+    ]
+    max_phone_numbers: Annotated[int, Field(description="The most phone numbers of a workspace.", examples=[5])]
+    max_concurrent_calls: Annotated[
+        int, Field(description="The most calls of a workspace at the same time.", examples=[10])
+    ]
+    features: Annotated[
+        Mapping[str, Any],
+        Field(description="Features of the tier beyond its limits, by name.", examples=[{"outbound_calls": True}]),
+    ]
+    is_available: Annotated[bool, Field(description="Whether the tier may be chosen for a workspace.")]
+    position: Annotated[int, Field(description="Position in the price list, ascending.", examples=[1])]
+    stripe_price_id: Annotated[
+        str | None, Field(description="Id of the price at Stripe; null for none.", examples=["price_1Pq2Rs3Tu4Vw5Xy6"])
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class TierList:
+    """All tiers in the order of the price list, including those no longer offered."""
+
+    tiers: Annotated[list[TierView], Field(description="The tiers.")]
+    has_more: HasMore
+
+
+@dataclass(frozen=True, slots=True)
+class OneTier:
+    """A tier."""
+
+    tier: Annotated[TierView, Field(description="The tier.")]
+
+
+@dataclass(frozen=True, slots=True)
+class TierPriceAnswer:
+    """What a tier costs in one currency."""
+
+    price: Annotated[TierPriceView, Field(description="The price.")]
+
+
 async def list_tiers(context: AdminContext) -> TierList:
     """All tiers, in the order of the price list."""
     tiers = await context.services[Platform].tiers(context.db)
@@ -292,12 +238,36 @@ async def put_tier_price(
     return TierPriceAnswer(to_tier_price(await set_tier_price(context.db, context.actor, price, context.now)))
 
 
-TIER_ROUTES: tuple[Route, ...] = (
-    Route("GET", TIERS, list_tiers, ANY_ADMIN),
-    Route("POST", TIERS, create_tier, admin("finance"), status=201, idempotent=True),
-    Route("PUT", f"{TIERS}/{{tierName}}", update_tier, admin("finance")),
-    Route("PUT", f"{TIERS}/{{tierName}}/prices/{{currency}}", put_tier_price, admin("finance"), beyond_spec=True),
-)
+def to_tier(tier: Tier, prices: Iterable[TierPrice]) -> TierView:
+    """Return a tier as the staff see it.
+
+    Args:
+        prices: Prices of all tiers in other currencies.
+    """
+    return TierView(
+        tier_name=tier.tier_name,
+        display_name=tier.display_name,
+        monthly_fee=tier.monthly_fee,
+        included_minutes=tier.included_minutes,
+        price_per_minute=tier.price_per_minute,
+        currency=CURRENCY,
+        other_prices=[to_tier_price(price) for price in prices if price.tier_name == tier.tier_name],
+        max_agents=tier.max_agents,
+        max_members=tier.max_members,
+        max_phone_numbers=tier.max_phone_numbers,
+        max_concurrent_calls=tier.max_concurrent_calls,
+        features=tier.features,
+        is_available=tier.is_available,
+        position=tier.position,
+        stripe_price_id=tier.stripe_price_id,
+    )
+
+
+def to_tier_price(price: TierPrice) -> TierPriceView:
+    return TierPriceView(price.tier_name, price.currency, price.monthly_fee, price.price_per_minute)
+
+
+# --- Exchange rates --------------------------------------------------------------------------------------------------
 
 
 class ExchangeRateBody(Body):
@@ -359,6 +329,14 @@ def to_exchange_rate(rate: ExchangeRate) -> ExchangeRateView:
     return ExchangeRateView(rate.id, rate.currency, float(rate.usd), rate.valid_from)
 
 
+# --- Routes ----------------------------------------------------------------------------------------------------------
+
+TIER_ROUTES: tuple[Route, ...] = (
+    Route("GET", TIERS, list_tiers, ANY_ADMIN),
+    Route("POST", TIERS, create_tier, admin("finance"), status=201, idempotent=True),
+    Route("PUT", f"{TIERS}/{{tierName}}", update_tier, admin("finance")),
+    Route("PUT", f"{TIERS}/{{tierName}}/prices/{{currency}}", put_tier_price, admin("finance"), beyond_spec=True),
+)
 ADMIN_ROUTES: tuple[Route, ...] = (
     Route("GET", f"{ADMIN_BILLING}/exchange-rates", list_exchange_rates, READERS, beyond_spec=True),
     Route(

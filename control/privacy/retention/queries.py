@@ -10,11 +10,23 @@ from control.db.pool import Connection
 from control.privacy.retention.rules import RetentionLimit
 from control.privacy.rules import RetentionKind
 
-_UPSERT: Final = """
-    INSERT INTO retention_progress (workspace_id, kind, reached_at, reached_id) VALUES ($1, $2, $3, $4)
-    ON CONFLICT (workspace_id, kind) DO UPDATE SET reached_at = excluded.reached_at, reached_id = excluded.reached_id
-    WHERE (retention_progress.reached_at, retention_progress.reached_id) < (excluded.reached_at, excluded.reached_id)
-"""
+
+@dataclass(frozen=True, slots=True)
+class RetainedWorkspace:
+    """A workspace, its settings, and the features of its tier."""
+
+    id: UUID
+    settings: Mapping[str, Any]
+    features: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class RetentionTask:
+    """What of a workspace's calls, created before the cutoff, is to be deleted."""
+
+    workspace_id: UUID
+    kind: RetentionKind
+    cutoff: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +37,32 @@ class CallPosition:
     id: UUID
 
 
-async def advance(db: Connection, workspace_id: UUID, kind: RetentionKind, reached: CallPosition) -> None:
-    """Stores that all calls up to this one are done; never goes back."""
-    await db.execute(_UPSERT, workspace_id, kind, reached.created_at, reached.id)
-
-
 LimitKey = tuple[UUID, RetentionKind]
+
+
+# --- Workspaces and their limits -------------------------------------------------------------------------------------
+
+_FIRST: Final = UUID(int=0)
+_SELECT_WORKSPACES: Final = """
+    SELECT w.id, w.settings, t.features FROM workspaces w JOIN tiers t ON t.tier_name = w.tier_name
+    WHERE w.id > $1 ORDER BY w.id LIMIT $2
+"""
+_SELECT_ONE: Final = """
+    SELECT w.id, w.settings, t.features FROM workspaces w JOIN tiers t ON t.tier_name = w.tier_name WHERE w.id = $1
+"""
+
+
+async def select_workspaces(db: Connection, after: UUID | None, most: int) -> list[RetainedWorkspace]:
+    """Up to `most` in the order of their ids, deleted ones included."""
+    rows = await db.fetch(_SELECT_WORKSPACES, after or _FIRST, most)
+    return [RetainedWorkspace(**row) for row in rows]
+
+
+async def select_workspace(db: Connection, workspace_id: UUID) -> RetainedWorkspace | None:
+    """Select a workspace by its id."""
+    row = await db.fetchrow(_SELECT_ONE, workspace_id)
+    return None if row is None else RetainedWorkspace(**row)
+
 
 _UPSERT_LIMITS: Final = """
     INSERT INTO retention_limits (workspace_id, kind, days, lowered_at)
@@ -61,14 +93,8 @@ async def upsert_limits(db: Connection, limits: Mapping[LimitKey, RetentionLimit
     )
 
 
-_FIRST: Final = UUID(int=0)
-_SELECT_WORKSPACES: Final = """
-    SELECT w.id, w.settings, t.features FROM workspaces w JOIN tiers t ON t.tier_name = w.tier_name
-    WHERE w.id > $1 ORDER BY w.id LIMIT $2
-"""
-_SELECT_ONE: Final = """
-    SELECT w.id, w.settings, t.features FROM workspaces w JOIN tiers t ON t.tier_name = w.tier_name WHERE w.id = $1
-"""
+# --- Calls to delete from, and how far deletion has come -------------------------------------------------------------
+
 # Those of workspaces $1 with a call of kind $2 behind its progress and before the moment $3.
 _SELECT_DUE: Final = """
     SELECT asked.place FROM unnest($1::uuid[], $2::text[], $3::timestamptz[])
@@ -86,36 +112,6 @@ _SELECT_CALLS: Final = """
       AND (c.created_at, c.id) > (coalesce(p.reached_at, '-infinity'), coalesce(p.reached_id, $5))
     ORDER BY c.created_at, c.id LIMIT $4
 """
-
-
-@dataclass(frozen=True, slots=True)
-class RetainedWorkspace:
-    """A workspace, its settings, and the features of its tier."""
-
-    id: UUID
-    settings: Mapping[str, Any]
-    features: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class RetentionTask:
-    """What of a workspace's calls, created before the cutoff, is to be deleted."""
-
-    workspace_id: UUID
-    kind: RetentionKind
-    cutoff: datetime
-
-
-async def select_workspaces(db: Connection, after: UUID | None, most: int) -> list[RetainedWorkspace]:
-    """Up to `most` in the order of their ids, deleted ones included."""
-    rows = await db.fetch(_SELECT_WORKSPACES, after or _FIRST, most)
-    return [RetainedWorkspace(**row) for row in rows]
-
-
-async def select_workspace(db: Connection, workspace_id: UUID) -> RetainedWorkspace | None:
-    """Select a workspace by its id."""
-    row = await db.fetchrow(_SELECT_ONE, workspace_id)
-    return None if row is None else RetainedWorkspace(**row)
 
 
 async def select_due(db: Connection, tasks: Sequence[RetentionTask]) -> list[RetentionTask]:
@@ -138,3 +134,15 @@ async def select_calls(db: Connection, task: RetentionTask, most: int) -> list[C
             break
         found.append(CallPosition(row["created_at"], row["id"]))
     return found
+
+
+_UPSERT: Final = """
+    INSERT INTO retention_progress (workspace_id, kind, reached_at, reached_id) VALUES ($1, $2, $3, $4)
+    ON CONFLICT (workspace_id, kind) DO UPDATE SET reached_at = excluded.reached_at, reached_id = excluded.reached_id
+    WHERE (retention_progress.reached_at, retention_progress.reached_id) < (excluded.reached_at, excluded.reached_id)
+"""
+
+
+async def advance(db: Connection, workspace_id: UUID, kind: RetentionKind, reached: CallPosition) -> None:
+    """Stores that all calls up to this one are done; never goes back."""
+    await db.execute(_UPSERT, workspace_id, kind, reached.created_at, reached.id)
