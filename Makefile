@@ -21,7 +21,7 @@ test: $(STAMP) ## all tests
 	$(PY) -m pytest -q -n 4 --dist loadfile --no-loadscope-reorder
 
 test-all: $(STAMP) ## all tests and the slow ones: more random histories, and each command of the documents
-	VOCALIZED_TEST_HISTORIES=2000 $(PY) -m pytest -q -n 4 --dist loadfile --no-loadscope-reorder -m "slow or not slow"
+	TEST_HISTORIES=2000 $(PY) -m pytest -q -n 4 --dist loadfile --no-loadscope-reorder -m "slow or not slow"
 
 check: $(STAMP) ## format, lint, types, import contracts
 	$(PY) -m ruff format --check .

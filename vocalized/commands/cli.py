@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 
 from vocalized.commands.client_cli import client
+from vocalized.commands.completion_cli import completion
 from vocalized.commands.env_cli import env
 from vocalized.commands.mcp_cli import mcp
 from vocalized.commands.option_order import OrderedCommand, in_order
@@ -216,6 +217,7 @@ def doctor(
 
 app.command()(up)
 app.command()(env)
+app.command()(completion)
 app.command()(client)
 app.command()(mcp)
 

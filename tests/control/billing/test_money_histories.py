@@ -36,7 +36,7 @@ from tests.control.billing.money_history import (
 from tests.control.billing.money_scene import Scene, get, number, open_scene
 from tests.platform.clients import Client
 
-HISTORIES: Final = int(os.environ.get("VOCALIZED_TEST_HISTORIES", "50"))
+HISTORIES: Final = int(os.environ.get("TEST_HISTORIES", "50"))
 AT_ONCE: Final = 50
 # Later than any real clock, so that no session ends before it began. Two years lie between two batches.
 FIRST_YEAR: Final = 2041
@@ -72,7 +72,7 @@ class HistoryScene(Scene):
 
 async def test_random_histories_add_up(database_url: str, valkey_url: str) -> None:
     seed = int(os.environ.get("VOCALIZED_TEST_SEED", "0")) or Random().randrange(1, 1 << 32)
-    print(f"VOCALIZED_TEST_SEED={seed} VOCALIZED_TEST_HISTORIES={HISTORIES}")
+    print(f"VOCALIZED_TEST_SEED={seed} TEST_HISTORIES={HISTORIES}")
     random, differences = Random(seed), Differences()
     async with open_scene(database_url, valkey_url, datetime(FIRST_YEAR, 1, 1, tzinfo=UTC)) as scene:
         for batch in range(-(-HISTORIES // AT_ONCE)):

@@ -14,7 +14,20 @@ from vocalized.commands.cli import ROOT, app
 runner = CliRunner(env={"COLUMNS": "200", "NO_COLOR": "1"})
 
 
-COMMANDS = ("call", "answer", "agent", "demo", "doctor", "up", "providers", "prices", "explain", "client", "mcp")
+COMMANDS = (
+    "call",
+    "answer",
+    "agent",
+    "demo",
+    "doctor",
+    "up",
+    "providers",
+    "prices",
+    "explain",
+    "client",
+    "mcp",
+    "completion",
+)
 
 
 @pytest.mark.parametrize("command", [[], *([name] for name in COMMANDS)])
