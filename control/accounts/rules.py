@@ -9,6 +9,8 @@ from uuid import UUID
 from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, WithJsonSchema
 
+# --- Records ---------------------------------------------------------------------------------------------------------
+
 AdminRole = Literal["super_admin", "support", "finance", "read_only"]
 
 
@@ -27,7 +29,7 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Admin:
-    """A member of the staff. has_totp: a second factor is enabled."""
+    """A member of the staff. `has_totp` says whether a second factor is enabled."""
 
     id: UUID
     email: str
@@ -39,8 +41,12 @@ class Admin:
 
 @dataclass(frozen=True, slots=True)
 class PresentedCredentials:
-    """What a sign-in presents. code: of the authenticator app, or a recovery code. device: the token of a known
-    device."""
+    """What a sign-in presents.
+
+    Attributes:
+        code: A code of the authenticator app, or a recovery code.
+        device: The token of a known device.
+    """
 
     email: str
     password: str = field(repr=False)
@@ -69,7 +75,12 @@ class OwnPassword:
 
 @dataclass(frozen=True, slots=True)
 class ListedSession:
-    """A session that goes on. last_used_at: when tokens were last issued to it. address: of the sign-in."""
+    """An open session.
+
+    Attributes:
+        last_used_at: When tokens were last issued to it.
+        address: The client's address at the sign-in.
+    """
 
     id: UUID
     created_at: datetime
@@ -79,6 +90,8 @@ class ListedSession:
     user_agent: str | None
 
 
+# --- Policy ----------------------------------------------------------------------------------------------------------
+
 DAY_S = 86_400
 
 
@@ -86,7 +99,9 @@ DAY_S = 86_400
 class HashPolicy:
     """Parameters of argon2id, from OWASP's password storage cheat sheet: 19 MiB, two passes, one lane.
 
-    workers: concurrent hashes; memory is workers x memory_kib. queue_size: requests that may queue.
+    Attributes:
+        workers: Concurrent hashes, which need workers x memory_kib of memory.
+        queue_size: Requests that may wait for a hash.
     """
 
     time_cost: int = 2
@@ -98,7 +113,12 @@ class HashPolicy:
 
 @dataclass(frozen=True, slots=True)
 class SessionPolicy:
-    """Lifetimes in seconds. idle_s: of an unused refresh token. max_age_s: of a session, used or not."""
+    """Lifetimes of sessions.
+
+    Attributes:
+        idle_s: Lifetime of an unused refresh token, in seconds.
+        max_age_s: Lifetime of a session, used or not, in seconds.
+    """
 
     idle_s: int
     max_age_s: int
@@ -106,12 +126,18 @@ class SessionPolicy:
 
 @dataclass(frozen=True, slots=True)
 class LockPolicy:
-    """Wait after wrong passwords of an address at one network or device. free_failures: without a wait; each further
-    one doubles it, from 2 s to max_wait_s. forget_after_s: the count starts anew after so many seconds without a
-    failure.
+    """Waits after wrong passwords.
 
-    address_failures, network_failures: of an address from all networks, and of a network at all addresses, after which
-    sign-ins without a known device wait for the end of the window of window_s seconds that the first one began.
+    Failures are counted for an address at one network or at one known device. Two further counts bound guesses that are
+    spread: of an address from all networks, and of a network at all addresses.
+
+    Attributes:
+        free_failures: Failures without a wait. Each further failure doubles the wait, from 2 s to max_wait_s.
+        forget_after_s: The count starts again after so many seconds without a failure.
+        address_failures: Failures of an address from all networks, after which sign-ins without a known device wait for
+            the end of the window.
+        network_failures: Failures of a network at all addresses, with the same effect.
+        window_s: Length of the window in seconds. The first failure begins it.
     """
 
     free_failures: int = 5
@@ -131,9 +157,14 @@ class LockPolicy:
 
 @dataclass(frozen=True, slots=True)
 class AccountPolicy:
-    """All times in seconds. refresh_grace_s: how long a used refresh token is accepted again, for clients that lose
-    responses or refresh twice at once; 0 accepts none. issuer: our name in an authenticator app. recent_s: how long
-    after a sign-in, or a further proof of who they are, people may do sensitive things."""
+    """Settings of accounts. All times are in seconds.
+
+    Attributes:
+        refresh_grace_s: How long a used refresh token is accepted again, for clients that lose responses or refresh
+            twice at once; 0 accepts none.
+        issuer: Our name in an authenticator app.
+        recent_s: How long after a sign-in, or after a further proof of who they are, people may do sensitive things.
+    """
 
     user: SessionPolicy = SessionPolicy(idle_s=14 * DAY_S, max_age_s=90 * DAY_S)
     admin: SessionPolicy = SessionPolicy(idle_s=3_600, max_age_s=12 * 3_600)
@@ -145,6 +176,8 @@ class AccountPolicy:
     issuer: str = "Vocalized"
     recent_s: int = 900
 
+
+# --- Addresses and networks ------------------------------------------------------------------------------------------
 
 MAX_LENGTH: Final = 254
 # Longer texts are refused unparsed: parsing a megabyte takes a second, and the error message is longer still.
@@ -166,7 +199,7 @@ def normal_address(text: str) -> str:
 
 
 def _fault(text: str) -> str:
-    """What is most likely wrong with an address, in our own words."""
+    """Return what is most likely wrong with an address."""
     if len(text) > MAX_LENGTH:
         return f"must be at most {MAX_LENGTH} characters"
     _, at, domain = text.rpartition("@")
@@ -182,8 +215,6 @@ Address = Annotated[
     AfterValidator(normal_address),
     WithJsonSchema({"type": "string", "format": "email", "maxLength": MAX_LENGTH, "examples": ["ada@example.com"]}),
 ]
-
-
 # An IPv4 host shares its /24 with neighbours at most; the least that providers give a customer of IPv6 is a /56
 # (RIPE-690), within which one host may have any address.
 IPV4_PREFIX: Final = 24
@@ -191,8 +222,10 @@ IPV6_PREFIX: Final = 56
 
 
 def network_of(address: str) -> str:
-    """The network of an IP address, "192.0.2.0/24". An IPv4 address in IPv6 form counts as IPv4. What is no address is
-    returned as it is."""
+    """Return the network of an IP address, such as "192.0.2.0/24".
+
+    An IPv4 address in IPv6 form counts as IPv4. Text that is no address is returned unchanged.
+    """
     try:
         parsed = ip_address(address.partition("%")[0])
     except ValueError:

@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
+# --- Entries ---------------------------------------------------------------------------------------------------------
+
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
@@ -35,28 +37,9 @@ class AuditFilter:
     until: datetime | None = None
 
 
+# --- Seals -----------------------------------------------------------------------------------------------------------
+
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class AuditSeal:
-    """A link of the chain. root: SHA-256 of the entries' hashes. previous: digest of the seal before, empty for the
-    first. reached: the latest time of an entry up to here."""
-
-    number: int
-    entries: int
-    root: bytes
-    previous: bytes
-    reached: datetime
-    sealed_at: datetime
-    mac: bytes = b""
-
-    @property
-    def digest(self) -> bytes:
-        """SHA-256 of all but the code."""
-        times = [str((at - EPOCH) // timedelta(microseconds=1)) for at in (self.reached, self.sealed_at)]
-        parts = [str(self.number), str(self.entries), self.root.hex(), self.previous.hex(), *times]
-        return hashlib.sha256("|".join(parts).encode()).digest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +56,9 @@ class AuditContent:
         return hashlib.sha256(self.content.encode()).digest()
 
 
-def make_root(hashes: Sequence[bytes]) -> bytes:
-    """Of the entries of a seal, in their order."""
-    return hashlib.sha256(b"".join(hashes)).digest()
-
-
 @dataclass(frozen=True, slots=True)
 class SealedRow:
-    """An entry as it was sealed. content: what the log holds of it now; None when it is gone."""
+    """An entry as it was sealed. `content` is its present content in the log, None if the entry is gone."""
 
     entry_id: UUID
     seal: int
@@ -89,9 +67,44 @@ class SealedRow:
 
 
 @dataclass(frozen=True, slots=True)
+class AuditSeal:
+    """A link of the chain.
+
+    Attributes:
+        root: SHA-256 of the entries' hashes.
+        previous: Digest of the seal before; empty for the first seal.
+        reached: The latest time of an entry up to here.
+    """
+
+    number: int
+    entries: int
+    root: bytes
+    previous: bytes
+    reached: datetime
+    sealed_at: datetime
+    mac: bytes = b""
+
+    @property
+    def digest(self) -> bytes:
+        """SHA-256 of all fields except the code (`mac`)."""
+        times = [str((at - EPOCH) // timedelta(microseconds=1)) for at in (self.reached, self.sealed_at)]
+        parts = [str(self.number), str(self.entries), self.root.hex(), self.previous.hex(), *times]
+        return hashlib.sha256("|".join(parts).encode()).digest()
+
+
+def make_root(hashes: Sequence[bytes]) -> bytes:
+    """Return the root of a seal: the SHA-256 of its entries' hashes in their order."""
+    return hashlib.sha256(b"".join(hashes)).digest()
+
+
+@dataclass(frozen=True, slots=True)
 class AuditBreak:
-    """A place at which the log is not what was sealed. kind: changed, removed, inserted (entries); seal_missing,
-    seal_changed, seal_forged (links). seal: 0 for an entry that no seal has."""
+    """A place at which the log differs from what was sealed.
+
+    Attributes:
+        kind: changed, removed or inserted for an entry; seal_missing, seal_changed or seal_forged for a link.
+        seal: 0 for an entry without a seal.
+    """
 
     kind: str
     seal: int
@@ -100,7 +113,7 @@ class AuditBreak:
 
 @dataclass(frozen=True, slots=True)
 class AuditVerdict:
-    """What a verification found. seals, entries: those that were looked at. digest: of the newest seal."""
+    """Result of a verification: how many seals and entries were read, the newest seal's digest, and the breaks."""
 
     seals: int
     entries: int

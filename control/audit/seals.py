@@ -24,20 +24,27 @@ from shared.secrets import Sealer
 KEY_PURPOSE: Final = "audit log"
 # Entries of one seal.
 BATCH: Final = 1_000
-# An entry is stored with its transaction, which lasts seconds. What comes later than this was dated back.
+# An entry is stored with its transaction, which lasts seconds. An entry that appears later was dated back.
 LATEST_ENTRY: Final = timedelta(days=1)
-
+# Seals that are read at once.
+_SEALS: Final = 100
+# Breaks that are reported, and entries without a seal that are counted.
+MOST_BREAKS: Final = 100
+_PAGE: Final = 1_000
 log = structlog.get_logger()
 
 
 def audit_keys(sealer: Sealer) -> tuple[bytes, ...]:
-    """The keys of seals: the first one seals, all of them verify."""
+    """Return the keys of seals. The first key seals; all keys verify."""
     return sealer.derive(KEY_PURPOSE)
 
 
 def make_mac(key: bytes, digest: bytes) -> bytes:
-    """HMAC-SHA-256."""
+    """Return the HMAC-SHA-256 of a seal's digest."""
     return hmac.digest(key, digest, "sha256")
+
+
+# --- Sealing ---------------------------------------------------------------------------------------------------------
 
 
 async def seal_entries(db: Connection, keys: Sequence[bytes], now: datetime) -> int:
@@ -65,10 +72,22 @@ def _make_seal(last: AuditSeal | None, entries: Sequence[AuditContent], now: dat
     )
 
 
-# Seals that are read at once.
-_SEALS: Final = 100
-# Breaks that are reported, and entries without a seal that are counted.
-MOST_BREAKS: Final = 100
+async def renew_codes(db: Connection, keys: Sequence[bytes]) -> int:
+    """Replace codes under older keys by codes under the first key, so that older keys can be removed.
+
+    Needs the owner of the tables. Seals that no key verifies are not changed. Returns how many codes were replaced.
+    """
+    renewed = last = 0
+    while seals := await queries.select_seals(db, last, _SEALS):
+        for seal in seals:
+            if any(hmac.compare_digest(make_mac(key, seal.digest), seal.mac) for key in keys[1:]):
+                await queries.update_mac(db, seal.number, make_mac(keys[0], seal.digest))
+                renewed += 1
+        last = seals[-1].number
+    return renewed
+
+
+# --- Verification ----------------------------------------------------------------------------------------------------
 
 
 async def verify_log(db: Connection, keys: Sequence[bytes]) -> AuditVerdict:
@@ -84,18 +103,10 @@ async def verify_log(db: Connection, keys: Sequence[bytes]) -> AuditVerdict:
     return AuditVerdict(seals, entries, len(unsealed), last.digest if last else b"", breaks[:MOST_BREAKS])
 
 
-async def find_dated_back(db: Connection, last: AuditSeal | None) -> list[AuditBreak]:
-    """Entries that were inserted later than their time says. last: the newest seal."""
-    if last is None:
-        return []
-    inserted = await queries.select_dated_back(db, last.reached - LATEST_ENTRY, MOST_BREAKS)
-    return [AuditBreak("inserted", 0, entry_id) for entry_id in inserted]
-
-
 async def verify_seals(
     db: Connection, keys: Sequence[bytes], before: AuditSeal | None, seals: Sequence[AuditSeal]
 ) -> list[AuditBreak]:
-    """seals: consecutive ones. before: the seal before them, None for the first."""
+    """Verify consecutive seals with their entries. `before` is the seal before them, None for the first."""
     rows = await queries.select_sealed(db, seals[0].number, seals[-1].number)
     by_seal = {number: list(group) for number, group in groupby(rows, key=lambda row: row.seal)}
     return [*_check_links(keys, before, seals), *_check_rows(seals, by_seal)]
@@ -124,20 +135,12 @@ def _check_rows(seals: Sequence[AuditSeal], by_seal: Mapping[int, Sequence[Seale
                 yield AuditBreak("changed", seal.number, row.entry_id)
 
 
-async def renew_codes(db: Connection, keys: Sequence[bytes]) -> int:
-    """Gives seals whose code is of an older key one of the first key, so that the older key can go; returns how many.
-    As the owner of the tables. Seals that no key verifies stay as they are."""
-    renewed = last = 0
-    while seals := await queries.select_seals(db, last, _SEALS):
-        for seal in seals:
-            if any(hmac.compare_digest(make_mac(key, seal.digest), seal.mac) for key in keys[1:]):
-                await queries.update_mac(db, seal.number, make_mac(keys[0], seal.digest))
-                renewed += 1
-        last = seals[-1].number
-    return renewed
-
-
-_PAGE: Final = 1_000
+async def find_dated_back(db: Connection, last: AuditSeal | None) -> list[AuditBreak]:
+    """Find entries that were inserted later than their time says, after the newest seal `last`."""
+    if last is None:
+        return []
+    inserted = await queries.select_dated_back(db, last.reached - LATEST_ENTRY, MOST_BREAKS)
+    return [AuditBreak("inserted", 0, entry_id) for entry_id in inserted]
 
 
 async def has_digest(db: Connection, digest: str) -> bool:
@@ -150,9 +153,14 @@ async def has_digest(db: Connection, digest: str) -> bool:
     return False
 
 
+# --- Export ----------------------------------------------------------------------------------------------------------
+
+
 async def export_lines(db: Connection) -> AsyncIterator[str]:
-    """All entries, oldest first: each line is an object of the entry's hash and its content, of whose text as it stands
-    the hash is SHA-256."""
+    """Yield all entries, oldest first, as lines of JSON: an object with the entry's content and its hash.
+
+    The hash is the SHA-256 of the content's text exactly as the line has it.
+    """
     after = (EPOCH, UUID(int=0))
     while entries := await queries.select_contents(db, after, _PAGE):
         for entry in entries:

@@ -17,32 +17,11 @@ from control.http.names import letter_name
 from control.platform.rules import Tier
 from shared.errors import Conflict, Invalid
 
-Role = Literal["owner", "admin", "member", "viewer"]
+# --- Records ---------------------------------------------------------------------------------------------------------
 
+Role = Literal["owner", "admin", "member", "viewer"]
 # From most to least powerful.
 ROLES: Final[tuple[Role, ...]] = ("owner", "admin", "member", "viewer")
-
-
-def may_change_role(actor: Role, target: Role | None, new: Role | None) -> bool:
-    """Returns whether `actor` may change a role from `target` to `new`.
-
-    target None: an invitation. new None: a removal. Owners may do everything; admins everything that neither changes
-    nor makes an owner; others nothing. So nobody can raise their own role. The caller checks that everybody may leave,
-    and that one owner remains.
-    """
-    return actor in ("owner", needed_role(target, new))
-
-
-def needed_role(target: Role | None, new: Role | None) -> Role:
-    """Returns the least role that may make this change; see `may_change_role`."""
-    return "owner" if "owner" in (target, new) else "admin"
-
-
-def grantable_roles(actor: Role) -> frozenset[Role]:
-    """Return the roles that a member with the role `actor` may invite people to."""
-    return frozenset(role for role in ROLES if may_change_role(actor, None, role))
-
-
 WorkspaceStatus = Literal["trial", "active", "suspended"]
 # Why a workspace is suspended, as its members see it.
 SuspensionCause = Literal["trial_over", "invoice_overdue", "staff"]
@@ -72,8 +51,13 @@ NO_DISCLOSURE: Final = DisclosureChoice()
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
-    """A workspace. status_before: the status that a suspended one returns to. purge_after: set with deleted_at.
-    settings: set for this workspace alone."""
+    """A workspace.
+
+    Attributes:
+        status_before: The status that a suspended workspace returns to.
+        purge_after: When a deleted workspace may be purged; set with `deleted_at`.
+        settings: Settings of this workspace alone.
+    """
 
     id: UUID
     name: str
@@ -93,7 +77,7 @@ class Workspace:
 
     @property
     def was_on_trial(self) -> bool:
-        """Whether it is on trial, or was until it was suspended."""
+        """Whether the workspace is on trial, or was on trial until it was suspended."""
         return "trial" in (self.status, self.status_before)
 
     @property
@@ -114,7 +98,7 @@ class Workspace:
 
     @property
     def second_factor_required(self) -> bool:
-        """Whether members without a second factor may do nothing in it."""
+        """Whether members without a second factor may do nothing in the workspace."""
         return self.settings.get("second_factor_required") is True
 
     @property
@@ -125,7 +109,7 @@ class Workspace:
 
 @dataclass(frozen=True, slots=True)
 class NewWorkspace:
-    """A workspace to create. timezone: a name of the IANA database."""
+    """A workspace to create. `timezone` is a name of the IANA database."""
 
     name: str
     industry: str | None
@@ -189,7 +173,7 @@ class PresentedInvitation:
 
 @dataclass(frozen=True, slots=True)
 class WorkspaceUse:
-    """Use of a tier's limits. invitations: open ones, which count as members."""
+    """Use of a tier's limits. `invitations` are open invitations, which count as members."""
 
     agents: int
     members: int
@@ -199,7 +183,7 @@ class WorkspaceUse:
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """Tier of a workspace and its use. minutes: of calls in this calendar month (UTC)."""
+    """Tier of a workspace and its use, with the minutes of calls in this calendar month (UTC)."""
 
     tier: Tier
     use: WorkspaceUse
@@ -208,8 +192,7 @@ class Subscription:
 
 @dataclass(frozen=True, slots=True)
 class WorkspaceStats:
-    """Figures of all time, without test calls. total_revenue: what the customer was charged, in its
-    currency."""
+    """Figures of all time, without test calls. `total_revenue` is what the customer was charged, in their currency."""
 
     total_calls: int
     total_revenue: Decimal
@@ -219,7 +202,7 @@ class WorkspaceStats:
 
 @dataclass(frozen=True, slots=True)
 class WorkspaceFilter:
-    """Selects workspaces for the staff's list. search: a part of the name or of an owner's address."""
+    """Selects workspaces for the staff's list. `search` is a part of the name or of an owner's address."""
 
     status: Literal["trial", "active", "suspended", "deleted"] | None = None
     search: str | None = None
@@ -227,7 +210,7 @@ class WorkspaceFilter:
 
 @dataclass(frozen=True, slots=True)
 class WorkspaceListing:
-    """A workspace in the staff's list. owner_email: of the longest-standing owner."""
+    """A workspace in the staff's list, with the address of its longest-standing owner."""
 
     id: UUID
     name: str
@@ -240,6 +223,101 @@ class WorkspaceListing:
     total_calls: int
     total_revenue: Decimal
     currency: str
+
+
+# --- Roles -----------------------------------------------------------------------------------------------------------
+
+
+def may_change_role(actor: Role, target: Role | None, new: Role | None) -> bool:
+    """Returns whether `actor` may change a role from `target` to `new`.
+
+    Owners may make every change. Admins may make every change that neither changes nor makes an owner. Other members
+    may make none. So nobody can raise their own role. The caller allows everybody to leave, and checks that an owner
+    remains.
+
+    Args:
+        target: The present role; None for an invitation.
+        new: The new role; None for a removal.
+    """
+    return actor in ("owner", needed_role(target, new))
+
+
+def needed_role(target: Role | None, new: Role | None) -> Role:
+    """Returns the least role that may make this change; see `may_change_role`."""
+    return "owner" if "owner" in (target, new) else "admin"
+
+
+def grantable_roles(actor: Role) -> frozenset[Role]:
+    """Return the roles that a member with the role `actor` may invite people to."""
+    return frozenset(role for role in ROLES if may_change_role(actor, None, role))
+
+
+# --- Trials and suspension -------------------------------------------------------------------------------------------
+
+# Why the platform itself suspended a workspace (suspended_why).
+OVERDUE_REASON: Final = "An invoice is overdue."
+_MESSAGES: Final[Mapping[SuspensionCause, str]] = {
+    "invoice_overdue": "This workspace is suspended, because an invoice is overdue",
+    "trial_over": "This workspace is suspended, because its trial is over",
+    "staff": "This workspace was suspended by the platform's staff",
+}
+
+
+def suspend(workspace: Workspace, why: str | None, now: datetime) -> Workspace:
+    """Suspend a workspace, and store its status. A suspended workspace only gets the new reason."""
+    if workspace.status == "suspended":
+        return replace(workspace, suspended_why=why)
+    return replace(workspace, status="suspended", status_before=workspace.status, suspended_at=now, suspended_why=why)
+
+
+def resume(workspace: Workspace, now: datetime) -> Workspace:
+    """End a suspension. A workspace whose trial has ended becomes active, or it would be suspended again at once."""
+    if workspace.status != "suspended":
+        return workspace
+    over = workspace.trial_ends_at is not None and workspace.trial_ends_at <= now
+    on_trial = workspace.status_before == "trial" and not over
+    return _without_suspension(replace(workspace, status="trial" if on_trial else "active"))
+
+
+def activate(workspace: Workspace) -> Workspace:
+    """Activate a workspace of any status."""
+    return _without_suspension(replace(workspace, status="active"))
+
+
+def start_trial(workspace: Workspace, ends_at: datetime) -> Workspace:
+    """Starts a trial; a running trial keeps its end."""
+    if workspace.status == "trial":
+        return workspace
+    return _without_suspension(replace(workspace, status="trial", trial_ends_at=ends_at))
+
+
+def _without_suspension(workspace: Workspace) -> Workspace:
+    return replace(workspace, status_before=None, suspended_at=None, suspended_why=None)
+
+
+def suspension_cause(workspace: Workspace) -> SuspensionCause | None:
+    """Return why the workspace is suspended, or None. Members see this cause; they do not see the staff's reason."""
+    if workspace.status != "suspended":
+        return None
+    if workspace.suspended_why == OVERDUE_REASON:
+        return "invoice_overdue"
+    ends, at = workspace.trial_ends_at, workspace.suspended_at
+    trial_over = workspace.status_before == "trial" and ends is not None and at is not None and ends <= at
+    return "trial_over" if trial_over else "staff"
+
+
+def require_not_suspended(workspace: Workspace) -> None:
+    """Raises Conflict (code workspace_suspended), which says who suspended it and what to do."""
+    cause = suspension_cause(workspace)
+    if cause is not None:
+        advice = "Pay it, or ask" if cause == "invoice_overdue" else "Ask"
+        text = (
+            f"{_MESSAGES[cause]}: nothing in it can be changed, and no calls are made. {advice} the platform's support."
+        )
+        raise Conflict(text, code="workspace_suspended")
+
+
+# --- Settings and limits ---------------------------------------------------------------------------------------------
 
 
 def disclosure_choice(settings: Mapping[str, Any]) -> DisclosureChoice:
@@ -264,67 +342,27 @@ def redaction_kinds(settings: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(kind for kind in chosen if isinstance(kind, str)) if isinstance(chosen, list) else ()
 
 
-# Why the platform itself suspended a workspace (suspended_why).
-OVERDUE_REASON: Final = "An invoice is overdue."
-_MESSAGES: Final[Mapping[SuspensionCause, str]] = {
-    "invoice_overdue": "This workspace is suspended, because an invoice is overdue",
-    "trial_over": "This workspace is suspended, because its trial is over",
-    "staff": "This workspace was suspended by the platform's staff",
-}
+def require_countries(codes: Sequence[str], param: str) -> None:
+    """Raises Invalid (code country_unknown)."""
+    unknown = sorted(set(codes) - phonenumbers.SUPPORTED_REGIONS)
+    if unknown:
+        raise Invalid(f"There is no country with numbers named {unknown[0]!r}.", code="country_unknown", param=param)
 
 
-def suspend(workspace: Workspace, why: str | None, now: datetime) -> Workspace:
-    """Suspends and stores the previous status; a suspended workspace only gets the new reason."""
-    if workspace.status == "suspended":
-        return replace(workspace, suspended_why=why)
-    return replace(workspace, status="suspended", status_before=workspace.status, suspended_at=now, suspended_why=why)
+# Names in the database that are no zones, and aliases of the machine's own zone.
+_EXCLUDED: Final = frozenset(("Factory", "localtime", "posixrules"))
 
 
-def resume(workspace: Workspace, now: datetime) -> Workspace:
-    """Restores the previous status; an ended trial becomes active, or it would be suspended again at once."""
-    if workspace.status != "suspended":
-        return workspace
-    over = workspace.trial_ends_at is not None and workspace.trial_ends_at <= now
-    on_trial = workspace.status_before == "trial" and not over
-    return _without_suspension(replace(workspace, status="trial" if on_trial else "active"))
+@cache
+def timezone_names() -> frozenset[str]:
+    """Return the names of all time zones."""
+    return frozenset(available_timezones()) - _EXCLUDED
 
 
-def suspension_cause(workspace: Workspace) -> SuspensionCause | None:
-    """Why the workspace is suspended, for its members; None if it is not. The staff's reason is not for them."""
-    if workspace.status != "suspended":
-        return None
-    if workspace.suspended_why == OVERDUE_REASON:
-        return "invoice_overdue"
-    ends, at = workspace.trial_ends_at, workspace.suspended_at
-    trial_over = workspace.status_before == "trial" and ends is not None and at is not None and ends <= at
-    return "trial_over" if trial_over else "staff"
-
-
-def require_not_suspended(workspace: Workspace) -> None:
-    """Raises Conflict (code workspace_suspended), which says who suspended it and what to do."""
-    cause = suspension_cause(workspace)
-    if cause is not None:
-        advice = "Pay it, or ask" if cause == "invoice_overdue" else "Ask"
-        text = (
-            f"{_MESSAGES[cause]}: nothing in it can be changed, and no calls are made. {advice} the platform's support."
-        )
-        raise Conflict(text, code="workspace_suspended")
-
-
-def activate(workspace: Workspace) -> Workspace:
-    """Activates from any status."""
-    return _without_suspension(replace(workspace, status="active"))
-
-
-def start_trial(workspace: Workspace, ends_at: datetime) -> Workspace:
-    """Starts a trial; a running trial keeps its end."""
-    if workspace.status == "trial":
-        return workspace
-    return _without_suspension(replace(workspace, status="trial", trial_ends_at=ends_at))
-
-
-def _without_suspension(workspace: Workspace) -> Workspace:
-    return replace(workspace, status_before=None, suspended_at=None, suspended_why=None)
+def require_timezone(name: str) -> None:
+    """Raises Invalid (code timezone_unknown)."""
+    if name not in timezone_names():
+        raise Invalid(f"There is no time zone named {name!r}.", code="timezone_unknown", param="timezone")
 
 
 def require_fit(use: WorkspaceUse, tier: Tier) -> None:
@@ -340,31 +378,11 @@ def require_fit(use: WorkspaceUse, tier: Tier) -> None:
         raise Conflict(f"The tier {tier.tier_name!r} is too small: {', '.join(over)}.", code="tier_too_small")
 
 
-def require_countries(codes: Sequence[str], param: str) -> None:
-    """Raises Invalid (code country_unknown)."""
-    unknown = sorted(set(codes) - phonenumbers.SUPPORTED_REGIONS)
-    if unknown:
-        raise Invalid(f"There is no country with numbers named {unknown[0]!r}.", code="country_unknown", param=param)
-
-
-# Names in the database that are no zones, and aliases of the machine's own zone.
-_EXCLUDED: Final = frozenset(("Factory", "localtime", "posixrules"))
-
-
-@cache
-def timezone_names() -> frozenset[str]:
-    """Returns all names."""
-    return frozenset(available_timezones()) - _EXCLUDED
-
-
-def require_timezone(name: str) -> None:
-    """Raises Invalid (code timezone_unknown)."""
-    if name not in timezone_names():
-        raise Invalid(f"There is no time zone named {name!r}.", code="timezone_unknown", param="timezone")
+# --- E-mails ---------------------------------------------------------------------------------------------------------
 
 
 def invitation_email(to: str, inviter: str, workspace: str, role: str, link: str, until: datetime) -> Email:
-    """The text does not depend on whether the address has an account; the page behind the link asks."""
+    """Write an invitation. Its text is the same whether the address has an account or not: the linked page asks."""
     return Email(
         to,
         "You are invited to a workspace on Vocalized",

@@ -32,7 +32,7 @@ _REQUIRED: Final = "admin_totp_required"
 
 @dataclass(frozen=True, slots=True)
 class AdminSignInResult:
-    """An admin and their new session's tokens. device_token: as of a user."""
+    """An admin and their new session's tokens. `device_token` proves at the next sign-in that the client is known."""
 
     admin: Admin
     tokens: SessionTokens
@@ -120,7 +120,7 @@ class AdminAccounts:
     async def _authenticate(
         self, db: Connection, attempt: SignInAttempt, password: str, now: datetime
     ) -> tuple[AdminSecrets, RightPassword]:
-        """The account of the right password. Enters platform scope, without which no account of the staff is seen."""
+        """Check the password, and return the account. Enters platform scope, in which staff accounts are visible."""
         await enter_platform(db)
         found = await queries.find_by_email(db, attempt.email)
         known = found.password_hash if found else None
@@ -166,8 +166,10 @@ async def reset_totp(db: Connection, email: str, now: datetime) -> Admin:
 
 
 async def reset_account(db: Connection, passwords: Passwords, email: str, password: str, now: datetime) -> Admin:
-    """Sets a new password, removes the second factor, ends all sessions, and clears waits: for an admin who lost all of
-    it. Raises NotFound, Invalid (weak_password)."""
+    """Set a new password, remove the second factor, end all sessions, and clear waits.
+
+    For an admin who lost both password and second factor. Raises NotFound, Invalid (weak_password).
+    """
     found = await _lock(db, email)
     admin = found.admin
     require_strong_password(password, email=admin.email, name=admin.name, param="password")
@@ -200,8 +202,11 @@ async def end_all_sessions(db: Connection, email: str, now: datetime) -> None:
 
 
 async def set_active(db: Connection, email: str, is_active: bool, now: datetime) -> Admin:
-    """Disables or enables the account. A disabled one is refused from its next request on; an enabled one need not wait
-    after earlier wrong sign-ins. Raises NotFound."""
+    """Disable or enable the account.
+
+    A disabled account is refused from its next request on. An enabled account does not wait for earlier wrong sign-ins.
+    Raises NotFound.
+    """
     found = await _lock(db, email)
     await queries.set_active(db, found.admin.id, is_active, now)
     if is_active:
