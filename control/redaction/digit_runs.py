@@ -23,21 +23,25 @@ _CORRECTIONS: Final = word_set(
 
 @dataclass(frozen=True, slots=True)
 class DigitRun:
-    """Numbers of one run. groups: in the order in which they were said."""
+    """Numbers that belong together, in the order in which they were said."""
 
     groups: Sequence[DigitGroup]
 
     @property
     def size(self) -> int:
-        """How many digits it has."""
+        """Number of digits."""
         return sum(len(group.digits) for group in self.groups)
 
 
 def split_runs(
     tokens: Sequence[Token], groups: Sequence[DigitGroup], most_between: int | None = None
 ) -> Iterator[DigitRun]:
-    """The runs in a stream of one speaker's tokens. groups: in order. most_between: words between two numbers of a run,
-    in one turn or two; None: the usual."""
+    """Yield the runs in a stream of one speaker's tokens.
+
+    Args:
+        groups: The numbers of the stream, in order.
+        most_between: Most words between two numbers of a run; None: MOST_BETWEEN in a turn, MOST_BETWEEN_TURNS in two.
+    """
     run: list[DigitGroup] = []
     words = _count_words(tokens)
     for group in groups:
@@ -55,8 +59,11 @@ def split_runs(
 
 
 def correct_run(tokens: Sequence[Token], run: DigitRun) -> Iterator[DigitRun]:
-    """The run as it was said, and, if words of correction lie in it, as it was meant: what follows them stands in place
-    of as many digits before them. That is the next number, or all up to the next pause: both are given."""
+    """Yield the run as it was said and, if it has words of correction, as it was meant.
+
+    The digits after a correction replace as many digits before it: either the next number, or all numbers up to the
+    next pause. Both readings are yielded.
+    """
     yield run
     marks = [place for place in range(1, len(run.groups)) if _is_corrected(tokens, run.groups, place)]
     if marks:

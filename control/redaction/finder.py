@@ -24,7 +24,7 @@ _MARK: Final = "[redacted: "
 
 @dataclass(frozen=True, slots=True)
 class SpokenText:
-    """What one speaker said in one turn, or any other text. speaker: texts of one speaker are read as one."""
+    """What a speaker said in a turn, or any other text. The texts of one speaker are read as one stream."""
 
     speaker: str
     text: str
@@ -32,7 +32,13 @@ class SpokenText:
 
 @dataclass(frozen=True, slots=True, order=True)
 class SensitiveSpan:
-    """A stretch of one text that must not be kept. place: of the text. start, end: characters in it."""
+    """A part of a text that must not be kept.
+
+    Attributes:
+        place: Place of the text among the texts.
+        start: First character.
+        end: The character after the last.
+    """
 
     place: int
     start: int
@@ -56,10 +62,14 @@ _Span = tuple[int, int]
 
 
 def find_sensitive(texts: Sequence[SpokenText], kinds: Collection[str]) -> list[SensitiveSpan]:
-    """What must not be kept, in the order of the texts, without overlaps. kinds: of KINDS; others are ignored.
+    """Find what must not be kept, in the order of the texts, without overlaps.
 
-    The texts of each speaker are read as one stream, because numbers are given in several turns. Takes time linear in
-    their length."""
+    The texts of each speaker are read as one stream, because people give a number in several turns. The time is linear
+    in the length of the texts.
+
+    Args:
+        kinds: Kinds of KINDS; other kinds are ignored.
+    """
     everything = tokenize(enumerate(text.text for text in texts))
     known = _Contexts(
         *(KeywordContext(everything, words) for words in (contexts.CARD, contexts.SECURITY_CODE, contexts.NATIONAL_ID))
@@ -76,7 +86,7 @@ def find_sensitive(texts: Sequence[SpokenText], kinds: Collection[str]) -> list[
 
 
 def redact(texts: Sequence[SpokenText], kinds: Collection[str]) -> list[str]:
-    """The texts with a placeholder in place of each finding, such as "[redacted: card number]"."""
+    """Replace each finding in the texts by a placeholder, such as "[redacted: card number]"."""
     spans = find_by_text(texts, kinds)
     return [leave_out(text.text, spans.get(place, ())) for place, text in enumerate(texts)]
 
@@ -87,7 +97,7 @@ def find_by_text(texts: Sequence[SpokenText], kinds: Collection[str]) -> Mapping
 
 
 def leave_out(text: str, spans: Iterable[SensitiveSpan]) -> str:
-    """The text with a placeholder in place of each of these spans, which are in order and do not overlap."""
+    """Replace each of these spans, which are in order and do not overlap, by a placeholder."""
     parts: list[str] = []
     at = 0
     for span in spans:
@@ -97,17 +107,17 @@ def leave_out(text: str, spans: Iterable[SensitiveSpan]) -> str:
 
 
 def redact_text(text: str, kinds: Collection[str]) -> str:
-    """The same for a text on its own."""
+    """Redact a single text; see `redact`."""
     return redact([SpokenText("", text)], kinds)[0] if text and kinds else text
 
 
 def may_hold_any(text: str) -> bool:
-    """Whether a text has a part of anything that is looked for: a number or an "at"; most turns have none."""
+    """Whether a text may hold a part of a finding: a number or an "at". Most turns hold none."""
     return any(may_be_number(token) or email_addresses.is_at(token) for token in tokenize([(0, text)]))
 
 
 def placeholder(kind: RedactionKind) -> str:
-    """What stands in the place of a finding."""
+    """Return the text that replaces a finding."""
     return f"{_MARK}{kind.replace('_', ' ')}]"
 
 
@@ -140,8 +150,13 @@ def _find_in_stream(stream: Sequence[Token], known: _Contexts, kinds: Collection
 def _find_continuations(
     stream: Sequence[Token], places: Sequence[int], texts: Sequence[SpokenText]
 ) -> Iterator[SensitiveSpan]:
-    """The rest of a card number whose beginning was redacted before its end came: the digits with which a turn begins,
-    if the speaker's turn before ended in one. places: of the speaker's texts."""
+    """Find the rest of a card number whose beginning was redacted before the caller said its end.
+
+    The rest is the digits at the beginning of a turn, if the speaker's turn before ended with a redacted card number.
+
+    Args:
+        places: Places of the speaker's texts.
+    """
     ended = {at for before, at in pairwise(places) if texts[before].text.rstrip(" .,;!?-").endswith(_CARD_MARK)}
     turns = {place: list(tokens) for place, tokens in groupby(stream, key=lambda token: token.utterance)}
     for place in sorted(ended & turns.keys()):
@@ -189,8 +204,11 @@ def _card_spans(
 def _security_code_spans(
     stream: Sequence[Token], groups: Sequence[DigitGroup], taken: Sequence[_Span], context: KeywordContext
 ) -> Iterator[_Span]:
-    """Among all numbers, because the first digit of a code may happen to make a longer card number with what came
-    before, and among those that no card number has taken: people give both in one breath."""
+    """Find security codes among all numbers, and again among the numbers that are part of no card number.
+
+    The first search is needed because a code's first digit may happen to make a longer card number with the digits
+    before it. The second is needed because people say card number and code without a pause.
+    """
     covered = {place for first, last in taken for place in range(first, last + 1)}
     free = [group for group in groups if group.first not in covered]
     for numbers in (groups, free):
@@ -202,7 +220,7 @@ def _security_code_spans(
 
 
 def _split_at_words(groups: Sequence[DigitGroup], stream: Sequence[Token]) -> Iterator[Sequence[DigitGroup]]:
-    """The numbers between which no words lie, in one turn or more."""
+    """Split the numbers wherever words lie between them. A part may span several turns."""
     part: list[DigitGroup] = []
     for group in groups:
         between = stream[part[-1].last + 1 : group.first] if part else ()
@@ -217,8 +235,11 @@ def _split_at_words(groups: Sequence[DigitGroup], stream: Sequence[Token]) -> It
 def _findings(
     stream: Sequence[Token], spans: Iterable[_Span], kind: RedactionKind, groups: Sequence[DigitGroup] | None = None
 ) -> Iterator[SensitiveSpan]:
-    """One for each text that a span touches, from its first to its last token there: of these groups, if given, so that
-    the words before the second half of a number stay."""
+    """Yield a finding for each text that a span touches, from the span's first to its last token in that text.
+
+    Args:
+        groups: If given, only tokens of these groups count, so that words before the second half of a number stay.
+    """
     taken = None if groups is None else {at for group in groups for at in range(group.first, group.last + 1)}
     for first, last in spans:
         ends: dict[int, tuple[int, int]] = {}
@@ -231,8 +252,10 @@ def _findings(
 
 
 def _without_overlaps(found: Sequence[SensitiveSpan]) -> list[SensitiveSpan]:
-    """Findings that overlap become one, because each would leave a part of the other; of the kind that comes first in
-    KINDS, because a card number's parts may look like an id."""
+    """Join findings that overlap, because each would leave a part of the other.
+
+    The result has the kind that comes first in KINDS, because a card number's parts may look like an id.
+    """
     merged: list[SensitiveSpan] = []
     for span in sorted(set(found)):
         last = merged[-1] if merged else None
