@@ -4,7 +4,7 @@ import os
 import sys
 
 try:
-    from typer.completion import completion_init
+    from typer._completion_classes import completion_init
 
     from vocalized.commands.cli import app
     from vocalized.commands.completion_cli import COMPLETE_VARIABLE
