@@ -19,6 +19,7 @@ from redis.asyncio import Redis
 from shared.secrets import Sealer, parse_keys
 from simulator.carrier.network.phone_network import Subscriber
 from simulator.carrier.prepared_turn import PreparedTurn
+from simulator.vendors.entry import load_entries
 from tests.network.call_record import wait_for_record
 from tests.network.leaky_vendor import LeakyVendor, leaky_vendor
 from vocalized.rehearse.callers import scripted_caller
@@ -38,19 +39,16 @@ SECRET_SETTINGS = (
 )
 
 
-# By vendor whose key goes with each handshake. Google's speech has a key file, which is never sent.
+# By vendor whose key goes with each handshake; those of one kind first, because a chain has not room for all. Google's
+# speech has a key file, which is never sent.
 SPEECH_VENDORS = {
-    "deepgram": ("stt", "tts"),
-    "elevenlabs": ("stt", "tts"),
-    "soniox": ("stt", "tts"),
-    "azure-speech": ("stt", "tts"),
-    "assemblyai": ("stt",),
-    "xai": ("stt",),
-    "cartesia": ("stt", "tts"),
+    name: entry.roles
+    for name, entry in sorted(load_entries().items(), key=lambda item: len(item[1].roles))
+    if not entry.has_key_file and "llm" not in entry.roles
 }
 # A chain has seven providers at most, of which the last one works.
 MOST_LEAKY = 6
-MODEL_VENDORS = ("openai", "anthropic", "google")
+MODEL_VENDORS = tuple(name for name, entry in load_entries().items() if "llm" in entry.roles)
 LEAKY = tuple(f"leaky-{name}" for name in (*MODEL_VENDORS, *SPEECH_VENDORS))
 
 
@@ -101,10 +99,13 @@ class RecordingClient(ApiClient):
 async def set_up_providers(staff: ApiClient, vendor: LeakyVendor, keys: Mapping[str, str]) -> None:
     """Platform providers of each vendor at the leaky address, saved while it accepts them; then refused keys."""
     http, socket = f"http://{vendor.address}", f"ws://{vendor.address}"
+    entries = load_entries()
     configs: dict[str, dict[str, Any]] = {
-        "leaky-openai": {"vendor": "openai", "llm": {"base_url": f"{http}/v1", "model": "m"}},
-        "leaky-anthropic": {"vendor": "anthropic", "llm": {"base_url": http, "model": "claude-haiku-4-5"}},
-        "leaky-google": {"vendor": "google", "llm": {"base_url": http, "model": "gemini-3.5-flash-lite"}},
+        f"leaky-{name}": {
+            "vendor": name,
+            "llm": {**entries[name].usual["llm"], "base_url": http + entries[name].account.path},
+        }
+        for name in MODEL_VENDORS
     }
     for name, kinds in SPEECH_VENDORS.items():
         configs[f"leaky-{name}"] = {"vendor": name, **{kind: {"base_url": socket} for kind in kinds}}

@@ -45,6 +45,7 @@ from simulator.vendors.known_speech import HeardWord
 from simulator.vendors.script import DeafEar, FaultyEar, Hearing
 from simulator.vendors.server import VendorState, reset_connection, wait_until_gone
 from simulator.vendors.silence import SilenceMeter
+from simulator.vendors.speech_chunks import VoiceFailed, pace_chunks
 from simulator.vendors.voice import SimulatedVoice, SpokenText, speak_clips
 
 THROTTLED: Final = 4429
@@ -739,22 +740,18 @@ class _SpeakingConnection:
         return stream_id
 
     async def _send_piece(self, request_id: str, stream_id: str, piece: SpokenText, began_ms: float) -> None:
-        timing = self._speech.timing
-        size, left = timing.chunk_ms * _PER_MS, list(piece.words)
-        for at in range(0, len(piece.ulaw), size):
-            if at:
-                await self._faults.wait(timing.chunk_ms / 1_000 / timing.speed)
-            if self._faults.reports_error:
-                await self._opened.end(1011, "Internal Server Error.")
-                raise ConnectionError
-            if await self._faults.begin_unit():
-                await self._opened.socket.send_str(_SPEECH_GARBAGE)
-            due = [word for word in left if word.start_ms < (at + size) / _PER_MS]
-            left = left[len(due) :]
-            marks = [self._mark(word.text, began_ms + word.start_ms, word.end_ms - word.start_ms) for word in due]
-            if marks:
-                await self._send_metadata(request_id, marks)
-            await self._send_audio(request_id, stream_id, piece.ulaw[at : at + size])
+        try:
+            async for chunk in pace_chunks(piece, self._speech.timing, self._faults):
+                if chunk.is_garbage:
+                    await self._opened.socket.send_str(_SPEECH_GARBAGE)
+                lengths = ((word, word.end_ms - word.start_ms) for word in chunk.words)
+                marks = [self._mark(word.text, began_ms + word.start_ms, length_ms) for word, length_ms in lengths]
+                if marks:
+                    await self._send_metadata(request_id, marks)
+                await self._send_audio(request_id, stream_id, chunk.ulaw)
+        except VoiceFailed:
+            await self._opened.end(1011, "Internal Server Error.")
+            raise ConnectionError from None
 
     def _mark(self, text: str, at_ms: float, length_ms: float) -> dict[str, Any]:
         """A word; its punctuation is told apart, and left out here."""

@@ -39,6 +39,7 @@ from simulator.vendors.known_speech import HeardWord
 from simulator.vendors.script import DeafEar, FaultyEar, Hearing
 from simulator.vendors.server import VendorState, reset_connection, wait_until_gone
 from simulator.vendors.silence import SilenceMeter
+from simulator.vendors.speech_chunks import VoiceFailed, pace_chunks
 from simulator.vendors.voice import SimulatedVoice, SpokenText, SpokenWord, speak, speak_clips
 
 # From this Cartesia-Version on, errors are structured; before it they are one line of text.
@@ -714,23 +715,17 @@ class _SpeechConnection:
             )
 
     async def _send_piece(self, context_id: str, context: _Context, piece: SpokenText) -> None:
-        timing = self._speech.timing
-        audio, words = piece.ulaw, list(_shift(piece.words, context.spoken / _PER_MS))
-        size = timing.chunk_ms * _PER_MS
-        for at in range(0, len(audio), size):
-            if at:
-                await self._faults.wait(timing.chunk_ms / 1_000 / timing.speed)
-            if self._faults.reports_error:
-                await self._accepted.send_failure(FAILED, context_id=context_id)
-                raise _ContextFailed
-            if await self._faults.begin_unit():
-                await self._socket.send_str(GARBAGE)
-            await self._send_chunk(context_id, context, audio[at : at + size])
-            if context.fields.get("add_timestamps"):
-                ended_ms = context.spoken / _PER_MS
-                begun = [word for word in words if word.start_ms < ended_ms]
-                words = words[len(begun) :]
-                await self._send_times(context_id, begun)
+        began_ms = context.spoken / _PER_MS
+        try:
+            async for chunk in pace_chunks(piece, self._speech.timing, self._faults):
+                if chunk.is_garbage:
+                    await self._socket.send_str(GARBAGE)
+                await self._send_chunk(context_id, context, chunk.ulaw)
+                if context.fields.get("add_timestamps"):
+                    await self._send_times(context_id, list(_shift(chunk.words, began_ms)))
+        except VoiceFailed:
+            await self._accepted.send_failure(FAILED, context_id=context_id)
+            raise _ContextFailed from None
 
     async def _send_chunk(self, context_id: str, context: _Context, ulaw: bytes) -> None:
         context.spoken += len(ulaw)

@@ -40,6 +40,7 @@ from simulator.vendors.known_speech import HeardWord
 from simulator.vendors.script import DeafEar, FaultyEar, Hearing
 from simulator.vendors.server import VendorState, reset_connection, wait_until_gone
 from simulator.vendors.silence import SilenceMeter
+from simulator.vendors.speech_chunks import VoiceFailed, pace_chunks
 from simulator.vendors.voice import SimulatedVoice, SpokenText, speak_clips
 
 POLICY_VIOLATION: Final = 1008
@@ -547,20 +548,17 @@ class _SpokenConnection:
             await self._send_piece(context_id, piece)
 
     async def _send_piece(self, context_id: str, piece: SpokenText) -> None:
-        timing, rows = self._speech.timing, list(_character_times(piece))
-        size, audio = timing.chunk_ms * _PER_MS, piece.ulaw
-        for at in range(0, len(audio), size):
-            if at:
-                await self._faults.wait(timing.chunk_ms / 1_000 / timing.speed)
-            if self._faults.reports_error:
-                await self._fail("internal_server_error", "Something went wrong.")
-            if await self._faults.begin_unit():
-                await self._socket.send_str(_SPEECH_GARBAGE)
-            is_last = at + size >= len(audio)
-            ends_ms = (at + size) / _PER_MS if self._is_synced and not is_last else float("inf")
-            due = [row for row in rows if row[1] < ends_ms]
-            rows = rows[len(due) :]
-            await self._send_audio(context_id, audio[at : at + size], due, at / _PER_MS)
+        rows = list(_character_times(piece))
+        try:
+            async for chunk in pace_chunks(piece, self._speech.timing, self._faults):
+                if chunk.is_garbage:
+                    await self._socket.send_str(_SPEECH_GARBAGE)
+                ends_ms = chunk.ended_ms if self._is_synced and not chunk.is_last else float("inf")
+                due = [row for row in rows if row[1] < ends_ms]
+                rows = rows[len(due) :]
+                await self._send_audio(context_id, chunk.ulaw, due, chunk.began_ms)
+        except VoiceFailed:
+            await self._fail("internal_server_error", "Something went wrong.")
 
     async def _send_audio(self, context_id: str, ulaw: bytes, rows: list[CharacterTime], began_ms: float) -> None:
         data = ulaw if self._format == "ulaw_8000" else decode(ulaw).astype("<i2").tobytes()

@@ -8,7 +8,6 @@ Billed: the characters that were sent. Source: docs.rime.ai, "Websockets JSON", 
 import asyncio
 import base64
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -19,6 +18,7 @@ from simulator.carrier.mulaw import RATE, decode
 from simulator.vendors.entry import ServerSetting, SimulatedProvider, SimulatorEntry, make_timing, one_account
 from simulator.vendors.faults import Fault, FaultCut, FaultInjector
 from simulator.vendors.server import VendorState, reset_connection, wait_until_gone
+from simulator.vendors.speech_chunks import VoiceFailed, pace_chunks
 from simulator.vendors.voice import SimulatedVoice, SpokenText, speak_clips
 
 PATH: Final = "/ws3"
@@ -176,18 +176,16 @@ class _Connection:
 
     async def _send_audio(self, context: str, piece: SpokenText) -> bool:
         """Returns whether the connection goes on."""
-        timing = self._vendor.timing
-        for ulaw in _cut(piece.ulaw, timing.chunk_ms * _PER_MS):
-            if self._faults.reports_error:
-                await self._send({"type": "error", "message": "500 internal error", "contextId": context})
-                await self._socket.close(code=1011, message=b"500 internal error")
-                return False
-            if await self._faults.begin_unit():
-                await self._socket.send_str(_GARBAGE)
-            else:
-                data = base64.b64encode(ulaw if self._is_mulaw else self._to_pcm(ulaw)).decode()
+        try:
+            async for chunk in pace_chunks(piece, self._vendor.timing, self._faults):
+                if chunk.is_garbage:
+                    await self._socket.send_str(_GARBAGE)
+                data = base64.b64encode(chunk.ulaw if self._is_mulaw else self._to_pcm(chunk.ulaw)).decode()
                 await self._send({"type": "chunk", "data": data, "contextId": context})
-            await self._faults.wait(timing.chunk_ms / 1_000 / timing.speed)
+        except VoiceFailed:
+            await self._send({"type": "error", "message": "500 internal error", "contextId": context})
+            await self._socket.close(code=1011, message=b"500 internal error")
+            return False
         return True
 
     def _to_pcm(self, ulaw: bytes) -> bytes:
@@ -195,10 +193,6 @@ class _Connection:
 
     async def _send(self, message: dict[str, Any]) -> None:
         await self._socket.send_json(message)
-
-
-def _cut(audio: bytes, size: int) -> Iterator[bytes]:
-    yield from (audio[at : at + size] for at in range(0, len(audio), size))
 
 
 def _make(state: VendorState, setting: ServerSetting) -> SimulatedRime:

@@ -32,6 +32,7 @@ from simulator.vendors.known_speech import HeardWord
 from simulator.vendors.listening_session import ListeningSession
 from simulator.vendors.script import DeafEar, Hearing
 from simulator.vendors.server import VendorState, reset_connection, wait_until_gone
+from simulator.vendors.speech_chunks import VoiceFailed, pace_chunks
 from simulator.vendors.voice import SimulatedVoice, SpokenText, speak_clips
 
 _BYTES_PER_MS: Final = 8
@@ -409,23 +410,20 @@ class _Connection:
             reset_connection(self._request)
 
     async def _send_piece(self, stream_id: str, stream: _Stream, piece: SpokenText) -> None:
-        timing, rows = self._speech.timing, list(_character_times(piece))
-        size, audio, began_ms = timing.chunk_ms * _PER_MS, piece.ulaw, stream.spoken_ms
-        stream.spoken_ms += len(audio) / _PER_MS
-        for at in range(0, len(audio), size):
-            if at:
-                await self._faults.wait(timing.chunk_ms / 1_000 / timing.speed)
-            if self._faults.reports_error:
-                await self._refuse(stream_id, SonioxRefusal(500, "internal_error", "The server had an error."))
-                raise _StreamFailed
-            if await self._faults.begin_unit():
-                await self.socket.send_str(_SPEECH_GARBAGE)
-            ends_ms = (at + size) / _PER_MS if at + size < len(audio) else float("inf")
-            due = [row for row in rows if row[1] < ends_ms]
-            rows = rows[len(due) :]
-            await self._send_audio(
-                stream_id, stream, audio[at : at + size], [(c, s + began_ms, e + began_ms) for c, s, e in due]
-            )
+        rows, began_ms = list(_character_times(piece)), stream.spoken_ms
+        stream.spoken_ms += len(piece.ulaw) / _PER_MS
+        try:
+            async for chunk in pace_chunks(piece, self._speech.timing, self._faults):
+                if chunk.is_garbage:
+                    await self.socket.send_str(_SPEECH_GARBAGE)
+                ends_ms = float("inf") if chunk.is_last else chunk.ended_ms
+                due = [row for row in rows if row[1] < ends_ms]
+                rows = rows[len(due) :]
+                shifted = [(character, start + began_ms, end + began_ms) for character, start, end in due]
+                await self._send_audio(stream_id, stream, chunk.ulaw, shifted)
+        except VoiceFailed:
+            await self._refuse(stream_id, SonioxRefusal(500, "internal_error", "The server had an error."))
+            raise _StreamFailed from None
 
     async def _send_audio(self, stream_id: str, stream: _Stream, ulaw: bytes, rows: list[CharacterTime]) -> None:
         is_mulaw = stream.settings["audio_format"] == "pcm_mulaw"
