@@ -4,18 +4,17 @@ audio in frames, and the faults of the connection."""
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from aiohttp import WSMessage, WSMsgType, web
 
 from simulator.carrier.mulaw import FRAME, encode
-from simulator.vendors.faults import Fault, FaultCut, FaultInjector
+from simulator.vendors.faults import FaultCut, FaultInjector
+from simulator.vendors.faulty_socket import end_by_refusals
 from simulator.vendors.script import FaultyEar, Hearing
 from simulator.vendors.server import reset_connection, wait_until_gone
 from simulator.vendors.silence import SilenceMeter
-
-REFUSALS: Final = ("refuse", "unauthorized", "no_credit", "rate_limited")
 
 
 class ListeningSession:
@@ -61,7 +60,7 @@ class ListeningSession:
 
     async def _accept(self) -> None:
         """Answers the handshake."""
-        self._faults.on_begin = self._begin_fault
+        end_by_refusals(self._request, self._faults)
         await self.socket.prepare(self._request)
 
     @asynccontextmanager
@@ -80,11 +79,6 @@ class ListeningSession:
         error = None if worker.cancelled() else worker.exception()
         if error is not None:
             worker.get_loop().call_exception_handler({"message": "a simulated vendor crashed", "exception": error})
-            reset_connection(self._request)
-
-    def _begin_fault(self, fault: Fault) -> None:
-        """A refusal strikes an open connection as its end, because the handshake is over."""
-        if fault.kind in REFUSALS:
             reset_connection(self._request)
 
     async def _read(self) -> bytes | str | None:

@@ -40,10 +40,11 @@ from numpy.typing import NDArray
 
 from simulator.carrier.mulaw import RATE, decode, encode
 from simulator.vendors.entry import ServerSetting, SimulatedProvider, SimulatorEntry, make_timing, one_account
-from simulator.vendors.faults import Fault, FaultCut, FaultInjector, Role
+from simulator.vendors.faults import FaultCut, FaultInjector, Role
+from simulator.vendors.faulty_socket import FaultySocket, accept_socket
 from simulator.vendors.known_speech import HeardWord
 from simulator.vendors.script import DeafEar, FaultyEar, Hearing
-from simulator.vendors.server import VendorState, reset_connection, wait_until_gone
+from simulator.vendors.server import VendorState, reset_connection
 from simulator.vendors.silence import SilenceMeter
 from simulator.vendors.speech_chunks import VoiceFailed, pace_chunks
 from simulator.vendors.voice import SimulatedVoice, SpokenText, speak_clips
@@ -55,8 +56,6 @@ THROTTLED_REASON: Final = (
 # A close frame has no room for longer reasons.
 _REASON_BYTES: Final = 123
 _CONNECTION_ID: Final = re.compile(r"[0-9a-fA-F]{8}-?([0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}\Z")
-# Refusals of a connection: they strike an open one as its end.
-_ENDS: Final = ("refuse", "unauthorized", "no_credit", "rate_limited")
 
 
 class ConnectionEnded(Exception):
@@ -74,25 +73,13 @@ class VendorLimits:
 
 
 @dataclass(frozen=True, slots=True)
-class AzureSocket:
+class AzureSocket(FaultySocket):
     """A WebSocket whose handshake is over."""
-
-    socket: web.WebSocketResponse
-    request: web.Request
-    faults: FaultInjector
 
     async def end(self, code: int, reason: str) -> None:
         """Closes with a code."""
         if not self.socket.closed:
             await self.socket.close(code=code, message=reason.encode()[:_REASON_BYTES])
-
-    def reset(self) -> None:
-        """Ends the connection without a close frame."""
-        reset_connection(self.request)
-
-    async def ignore_client(self) -> None:
-        """Reads nothing until the client has gone."""
-        await wait_until_gone(self.request)
 
 
 def find_key(request: web.Request) -> str:
@@ -129,14 +116,7 @@ async def open_azure_socket(
     refusal = _find_refusal(state, request, faults, limits)
     if refusal is not None:
         return refusal
-
-    def begin_fault(fault: Fault) -> None:
-        if fault.kind in _ENDS:
-            reset_connection(request)
-
-    faults.on_begin = begin_fault
-    socket = web.WebSocketResponse(compress=False)
-    await socket.prepare(request)
+    socket = await accept_socket(request, faults)
     return AzureSocket(socket, request, faults)
 
 

@@ -34,10 +34,11 @@ from simulator.vendors.entry import (
     make_timing,
     one_account,
 )
-from simulator.vendors.faults import Fault, FaultCut, FaultInjector, Role
+from simulator.vendors.faults import FaultCut, FaultInjector, FaultKind, Role
+from simulator.vendors.faulty_socket import FaultySocket, accept_socket
 from simulator.vendors.known_speech import HeardWord
 from simulator.vendors.script import DeafEar, FaultyEar, Hearing
-from simulator.vendors.server import VendorState, reset_connection, wait_until_gone
+from simulator.vendors.server import VendorState, reset_connection
 from simulator.vendors.silence import SilenceMeter
 from simulator.vendors.speech_chunks import VoiceFailed, pace_chunks
 from simulator.vendors.voice import SimulatedVoice, SpokenText, SpokenWord, speak, speak_clips
@@ -73,17 +74,14 @@ RATE_LIMITED: Final = CartesiaFailure(
 )
 FAILED: Final = CartesiaFailure(500, "internal_error", "Internal server error", "Something went wrong.")
 # Refusals of a handshake: they strike an open connection as its end. Those of speech are of contexts.
-_ENDS: Final = ("refuse", "unauthorized")
-_QUOTAS: Final = ("no_credit", "rate_limited")
+_ENDS: Final[tuple[FaultKind, ...]] = ("refuse", "unauthorized")
+_QUOTAS: Final[tuple[FaultKind, ...]] = ("no_credit", "rate_limited")
 
 
 @dataclass(frozen=True, slots=True)
-class AcceptedConnection:
+class AcceptedConnection(FaultySocket):
     """A WebSocket whose handshake is over."""
 
-    socket: web.WebSocketResponse
-    request: web.Request
-    faults: FaultInjector
     version: str
     request_id: str
 
@@ -91,14 +89,6 @@ class AcceptedConnection:
         """Sends an error as an event."""
         body = error_body(failure, self.version, self.request_id)
         await self.socket.send_json({"type": "error", "status_code": failure.status, **body, **more})
-
-    def reset(self) -> None:
-        """Ends the connection without a close frame."""
-        reset_connection(self.request)
-
-    async def ignore_client(self) -> None:
-        """Reads nothing until the client has gone."""
-        await wait_until_gone(self.request)
 
 
 async def accept(state: VendorState, request: web.Request, role: Role) -> AcceptedConnection | web.Response:
@@ -117,14 +107,7 @@ async def accept(state: VendorState, request: web.Request, role: Role) -> Accept
             return web.Response(status=failure.status, text=f"{failure.title}: {failure.message}")
         return web.json_response(error_body(failure, version, request_id), status=failure.status)
     ends = (*_ENDS, *_QUOTAS) if role == "stt" else _ENDS
-
-    def begin_fault(fault: Fault) -> None:
-        if fault.kind in ends:
-            reset_connection(request)
-
-    faults.on_begin = begin_fault
-    socket = web.WebSocketResponse(compress=False)
-    await socket.prepare(request)
+    socket = await accept_socket(request, faults, ends)
     return AcceptedConnection(socket, request, faults, version, request_id)
 
 

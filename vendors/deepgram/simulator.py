@@ -48,7 +48,8 @@ from simulator.vendors.entry import (
     make_timing,
     one_account,
 )
-from simulator.vendors.faults import Fault, FaultCut, FaultInjector, Role
+from simulator.vendors.faults import FaultCut, FaultInjector, Role
+from simulator.vendors.faulty_socket import end_by_refusals
 from simulator.vendors.known_speech import HeardWord
 from simulator.vendors.script import DeafEar, FaultyEar, Hearing
 from simulator.vendors.server import VendorState, reset_connection, wait_until_gone
@@ -153,7 +154,7 @@ class SimulatedSocket:
     def __init__(self, request: web.Request, faults: FaultInjector) -> None:
         self.request = request
         self.faults = faults
-        faults.on_begin = self._begin_fault
+        end_by_refusals(request, faults)
         self.request_id = str(uuid.uuid4())
         self._socket = web.WebSocketResponse(compress=False)
         self._outgoing: asyncio.Queue[tuple[float, Outgoing | _Close]] = asyncio.Queue()
@@ -188,11 +189,6 @@ class SimulatedSocket:
         for sent_at, message in waiting:
             if isinstance(message, _Close) or not is_unwanted(message):
                 self._outgoing.put_nowait((sent_at, message))
-
-    def _begin_fault(self, fault: Fault) -> None:
-        """A refusal strikes an open connection as its end, because the handshake is over."""
-        if fault.kind == "refuse" or fault.kind in _REFUSALS:
-            reset_connection(self.request)
 
     async def _read_all(self, receive: Callable[[str | bytes], Awaitable[None]]) -> None:
         async for message in self._messages():

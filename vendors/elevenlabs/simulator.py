@@ -35,17 +35,16 @@ from simulator.vendors.entry import (
     make_timing,
     one_account,
 )
-from simulator.vendors.faults import Fault, FaultCut, FaultInjector, Role
+from simulator.vendors.faults import FaultCut, Role
+from simulator.vendors.faulty_socket import FaultySocket, accept_socket
 from simulator.vendors.known_speech import HeardWord
 from simulator.vendors.script import DeafEar, FaultyEar, Hearing
-from simulator.vendors.server import VendorState, reset_connection, wait_until_gone
+from simulator.vendors.server import VendorState, reset_connection
 from simulator.vendors.silence import SilenceMeter
 from simulator.vendors.speech_chunks import VoiceFailed, pace_chunks
 from simulator.vendors.voice import SimulatedVoice, SpokenText, speak_clips
 
 POLICY_VIOLATION: Final = 1008
-# Refusals of a connection: they strike an open one as its end.
-_ENDS: Final = ("refuse", "unauthorized", "no_credit", "rate_limited")
 
 
 class ConnectionEnded(Exception):
@@ -53,12 +52,9 @@ class ConnectionEnded(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class OpenedSocket:
+class OpenedSocket(FaultySocket):
     """A WebSocket whose handshake is over. key: that came with it, empty for none."""
 
-    socket: web.WebSocketResponse
-    request: web.Request
-    faults: FaultInjector
     key: str
 
     async def end(self, last: dict[str, Any] | None, reason: str) -> NoReturn:
@@ -69,14 +65,6 @@ class OpenedSocket:
             await self.socket.close(code=POLICY_VIOLATION, message=reason.encode()[:120])
         raise ConnectionEnded
 
-    def reset(self) -> None:
-        """Ends the connection without a close frame."""
-        reset_connection(self.request)
-
-    async def ignore_client(self) -> None:
-        """Reads nothing until the client has gone."""
-        await wait_until_gone(self.request)
-
 
 async def open_elevenlabs_socket(state: VendorState, request: web.Request, role: Role) -> OpenedSocket | web.Response:
     """Answers a handshake; a response when the connection is reset."""
@@ -84,14 +72,7 @@ async def open_elevenlabs_socket(state: VendorState, request: web.Request, role:
     if faults.has("refuse"):
         reset_connection(request)
         return web.Response()
-
-    def begin_fault(fault: Fault) -> None:
-        if fault.kind in _ENDS:
-            reset_connection(request)
-
-    faults.on_begin = begin_fault
-    socket = web.WebSocketResponse(compress=False)
-    await socket.prepare(request)
+    socket = await accept_socket(request, faults)
     key = request.headers.get("xi-api-key", "") or request.query.get("token", "")
     return OpenedSocket(socket, request, faults, key)
 

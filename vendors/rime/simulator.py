@@ -16,7 +16,8 @@ from aiohttp import WSMsgType, web
 
 from simulator.carrier.mulaw import RATE, decode
 from simulator.vendors.entry import ServerSetting, SimulatedProvider, SimulatorEntry, make_timing, one_account
-from simulator.vendors.faults import Fault, FaultCut, FaultInjector
+from simulator.vendors.faults import FaultCut, FaultInjector
+from simulator.vendors.faulty_socket import accept_socket
 from simulator.vendors.server import VendorState, reset_connection, wait_until_gone
 from simulator.vendors.speech_chunks import VoiceFailed, pace_chunks
 from simulator.vendors.voice import SimulatedVoice, SpokenText, speak_clips
@@ -69,8 +70,7 @@ class SimulatedRime:
         refusal = self._find_refusal(request, faults)
         if refusal is not None:
             return web.Response(status=refusal[0], text=refusal[1])
-        socket = web.WebSocketResponse(compress=False)
-        await socket.prepare(request)
+        socket = await accept_socket(request, faults)
         try:
             await _Connection(self, socket, faults, request).run()
         except FaultCut:
@@ -111,7 +111,6 @@ class _Connection:
 
     async def run(self) -> None:
         """Until the client ends it. Raises FaultCut."""
-        self._faults.on_begin = self._begin_fault
         reading, speaking = asyncio.create_task(self._read()), asyncio.create_task(self._speak_all())
         try:
             await asyncio.wait({reading, speaking}, return_when=asyncio.FIRST_COMPLETED)
@@ -121,10 +120,6 @@ class _Connection:
             for task in (reading, speaking):
                 task.cancel()
             await asyncio.gather(reading, speaking, return_exceptions=True)
-
-    def _begin_fault(self, fault: Fault) -> None:
-        if fault.kind == "refuse" or fault.kind in _REFUSALS:
-            reset_connection(self._request)
 
     async def _read(self) -> None:
         while True:

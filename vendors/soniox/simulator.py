@@ -27,7 +27,8 @@ from aiohttp import WSMessage, WSMsgType, web
 
 from simulator.carrier.mulaw import RATE, decode
 from simulator.vendors.entry import ServerSetting, SimulatedProvider, SimulatorEntry, make_timing, one_account
-from simulator.vendors.faults import Fault, FaultCut, FaultInjector
+from simulator.vendors.faults import FaultCut, FaultInjector
+from simulator.vendors.faulty_socket import end_by_refusals
 from simulator.vendors.known_speech import HeardWord
 from simulator.vendors.listening_session import ListeningSession
 from simulator.vendors.script import DeafEar, Hearing
@@ -232,7 +233,6 @@ MAX_STREAMS: Final = 5
 MAX_TEXT: Final = 5_000
 _PER_MS: Final = RATE // 1_000
 _SPEECH_GARBAGE: Final = '{"audio": "//8'
-_REFUSALS: Final = ("refuse", "unauthorized", "no_credit", "rate_limited")
 _DEMANDED: Final = ("model", "language", "voice", "audio_format")
 
 CharacterTime = tuple[str, float, float]
@@ -300,7 +300,7 @@ class _Connection:
 
     async def run(self) -> None:
         """Reads until the connection is over."""
-        self._faults.on_begin = self._begin_fault
+        end_by_refusals(self._request, self._faults)
         await self.socket.prepare(self._request)
         try:
             while await self._read():
@@ -309,10 +309,6 @@ class _Connection:
             for stream in self._streams.values():
                 if stream.task is not None:
                     stream.task.cancel()
-
-    def _begin_fault(self, fault: Fault) -> None:
-        if fault.kind in _REFUSALS:
-            reset_connection(self._request)
 
     async def _read(self) -> bool:
         """Takes one message; false at the end."""

@@ -1,0 +1,50 @@
+"""What sockets of simulated vendors share, whatever is said over them: how they are opened, and how a fault strikes."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Final
+
+from aiohttp import web
+
+from simulator.vendors.faults import Fault, FaultInjector, FaultKind
+from simulator.vendors.server import reset_connection, wait_until_gone
+
+# Faults of a handshake. They strike an open connection as its end, because its handshake is over.
+REFUSALS: Final[tuple[FaultKind, ...]] = ("refuse", "unauthorized", "no_credit", "rate_limited")
+
+
+@dataclass(frozen=True, slots=True)
+class FaultySocket:
+    """A WebSocket whose handshake is over."""
+
+    socket: web.WebSocketResponse
+    request: web.Request
+    faults: FaultInjector
+
+    def reset(self) -> None:
+        """Ends the connection without a close frame."""
+        reset_connection(self.request)
+
+    async def ignore_client(self) -> None:
+        """Reads nothing until the client has gone."""
+        await wait_until_gone(self.request)
+
+
+def end_by_refusals(request: web.Request, faults: FaultInjector, ends: Collection[FaultKind] = REFUSALS) -> None:
+    """Has these faults end the connection, if they strike while it is open."""
+
+    def begin_fault(fault: Fault) -> None:
+        if fault.kind in ends:
+            reset_connection(request)
+
+    faults.on_begin = begin_fault
+
+
+async def accept_socket(
+    request: web.Request, faults: FaultInjector, ends: Collection[FaultKind] = REFUSALS
+) -> web.WebSocketResponse:
+    """Answers a handshake. ends: as of `end_by_refusals`."""
+    end_by_refusals(request, faults, ends)
+    socket = web.WebSocketResponse(compress=False)
+    await socket.prepare(request)
+    return socket
