@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from config.catalogue import DATA
 
-# The folders of vendors, each of which has `providers.json` as far as the product ships with providers of it.
+# The vendors' folders. A vendor whose providers ship with the product has a `providers.json`.
 VENDORS: Final = Path(__file__).resolve().parents[1] / "vendors"
 Kind = Literal["stt", "llm", "tts"]
 

@@ -295,7 +295,7 @@ def authorise_key(access: Access, valid: ValidKey, workspace_id: UUID | None, co
 
 @contextmanager
 def _log_refusal(key: KeyIdentity, context: Context) -> Iterator[None]:
-    """Of a key that exists, because whoever found a key tries what it may."""
+    """Logs a refused request of a valid key, because a stolen key is often tried on many routes."""
     try:
         yield
     except Problem as refusal:

@@ -52,7 +52,7 @@ def order_scopes(scopes: frozenset[Scope]) -> tuple[Scope, ...]:
 
 
 # A secret is a prefix, random characters, and a checksum. Scanners that look for leaked secrets find it by its pattern,
-# and tell it from other text of that form without asking us. GitHub's tokens have the same form:
+# and verify it by its checksum without a request to us. GitHub's tokens have the same form:
 # https://github.blog/engineering/behind-githubs-new-authentication-token-formats/
 SCHEME: Final = "vk_live_"
 ALPHABET: Final = string.digits + string.ascii_uppercase + string.ascii_lowercase

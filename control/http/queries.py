@@ -82,7 +82,8 @@ async def read_admin_session(db: Connection, session_id: UUID) -> AdminIdentity 
 
 @dataclass(frozen=True, slots=True)
 class KeyIdentity:
-    """A key that presented its secret, and the member who holds it. role: the holder's; None: no member any more.
+    """A key that presented its secret, and the member who holds it. role: The role of the holder; None if
+    the holder has left the workspace.
     scopes: those that are stored, which may include ones that this release does not know. is_use_due: whether the last
     use of the secret is to be written."""
 
