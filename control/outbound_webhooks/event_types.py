@@ -1,11 +1,13 @@
 """The events that customers' systems receive, and the data of each.
 
 Data names calls by their ids and holds no caller's number: receivers that may read numbers request them from the API.
+Exceptions are messages and refused calls: of a refused call the platform knows nothing but the number.
 
 To add an event, add its type to `ChosenType` and an entry to `EVENT_DESCRIPTIONS`; if no class of data fits, add one to
 `EventData`. The API's documentation and the generated clients follow. Report the event with
 `control.outbound_webhooks.service.report_facts` in the transaction that stores the fact; what follows from a change of
-a call is in `control/calls/changes/service.py` (`find_facts`).
+a call is in `control/calls/changes/service.py` (`find_facts`; `report_refused_at_once` for a call that is inserted as
+refused).
 """
 
 from collections.abc import Mapping
@@ -17,17 +19,27 @@ from uuid import UUID
 
 from pydantic import Field, PlainSerializer, WithJsonSchema
 
-from control.http.fields import AgentId, CallId, CampaignId, CreatedAt, InvoiceId, IsTest, Name, OptionalAgentId
+from control.http.fields import (
+    AgentId,
+    CallerNumber,
+    CallId,
+    CampaignId,
+    CreatedAt,
+    InvoiceId,
+    IsTest,
+    Name,
+    OptionalAgentId,
+)
 from shared.events import CallStatus, EndReason, TransferFailure
 
 # Version of the data below. Removed fields and new meanings need a new version; additional fields do not.
 API_VERSION: Final = "2026-11-26"
 # Types that endpoints can choose.
 ChosenType = Literal[
-    "call.started", "call.ended", "call.analysed", "recording.ready", "transfer.started", "transfer.failed",
-    "caller.opted_out", "message.taken", "appointment.booked", "appointment.changed", "invoice.updated",
-    "spending_limit.near", "spending_limit.reached", "agent.created", "agent.updated", "agent.deleted",
-    "campaign.started", "campaign.paused", "campaign.completed", "campaign.recipient_finished",
+    "call.started", "call.refused", "call.ended", "call.analysed", "recording.ready", "transfer.started",
+    "transfer.failed", "caller.opted_out", "message.taken", "appointment.booked", "appointment.changed",
+    "invoice.updated", "spending_limit.near", "spending_limit.reached", "agent.created", "agent.updated",
+    "agent.deleted", "campaign.started", "campaign.paused", "campaign.completed", "campaign.recipient_finished",
 ]  # fmt: skip
 # webhook.test is sent only on request.
 EventType = Literal[ChosenType, "webhook.test"]
@@ -63,6 +75,25 @@ class CallEventData:
     ended_at: Annotated[datetime | None, Field(description="Null until then.")]
     duration_seconds: Annotated[int, Field(description="Since it was answered.", examples=[94])]
     end_reason: Annotated[EndReason | None, Field(description="Null while it runs.")]
+
+
+@dataclass(frozen=True, slots=True)
+class RefusalEventData:
+    """An inbound call that was refused."""
+
+    call_id: CallId
+    agent_id: OptionalAgentId
+    caller_number: CallerNumber
+    reason: Annotated[
+        str,
+        Field(
+            description="The call's `end_detail`: unknown_number (the number has no live agent), suspended (the "
+            "workspace), blocked (the caller, by the workspace), outside_hours (the agent hangs up then), over_limit "
+            "(the workspace's concurrent calls), spend_limit (the workspace's spending limit), all_busy (the platform "
+            "had no room) or unusable (the agent's config or providers). Later versions may have further reasons.",
+            examples=["outside_hours"],
+        ),
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +252,7 @@ class TestEventData:
 
 EventData = (
     CallEventData
+    | RefusalEventData
     | AnalysisEventData
     | RecordingEventData
     | TransferEventData
@@ -248,11 +280,17 @@ class EventDescription:
 
 EVENT_DESCRIPTIONS: Final[Mapping[str, EventDescription]] = {
     "call.started": EventDescription("A call was answered.", CallEventData),
+    "call.refused": EventDescription(
+        "An inbound call was refused before an agent had it.",
+        RefusalEventData,
+        "Sent once per call. A call that an agent has had, and an outbound call, send only `call.ended`.",
+    ),
     "call.ended": EventDescription(
-        "A call that had been answered or dialled is over.",
+        "A call is over.",
         CallEventData,
         "A call that a failed transfer leads back to its agent ends twice; the later event counts. A call that was "
-        "refused at once (a blocked caller, outside the opening hours, a limit) sends no event.",
+        "refused as it came (a blocked caller, outside the opening hours, too many calls) sends only `call.refused`; "
+        "a call that was refused later (spend_limit, all_busy, unusable) sends both.",
     ),
     "call.analysed": EventDescription("The analysis of a call is finished.", AnalysisEventData),
     "recording.ready": EventDescription(

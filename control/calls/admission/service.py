@@ -27,7 +27,7 @@ from control.calls.announcements import (
     make_refusal,
     transfer_failed_text,
 )
-from control.calls.changes.service import save_changes
+from control.calls.changes.service import report_refused_at_once, save_changes
 from control.calls.deletion.rules import NumberPseudonyms
 from control.calls.live.service import MediaAssignment, NoMediaNode, StreamTarget, record_loss
 from control.calls.recordings.service import enqueue_discards, enqueue_recording_starts
@@ -106,6 +106,8 @@ class CallAdmission:
         if call is None:
             return make_refusal("unusable", agent.language)
         if call.state.is_final:
+            if call.is_new:
+                await report_refused_at_once(db, call.state)
             return repeat_refusal(call, agent)
         if not call.is_new:  # the number may belong to another workspace by now
             agent = await self._find_agent_of(db, call) or agent

@@ -15,7 +15,7 @@ from control.billing.ledger.rules import FinishedCall
 from control.billing.ledger.service import record_minutes
 from control.calls.analysis.service import enqueue_analyses
 from control.calls.records import queries
-from control.calls.records.rules import CallChange, CallState, accounting_day
+from control.calls.records.rules import CallChange, CallState, accounting_day, known_number, was_refused_before_agent
 from control.campaigns.rules import EndedCall
 from control.campaigns.service import settle_attempts
 from control.db.pool import Connection
@@ -25,6 +25,7 @@ from control.outbound_webhooks.event_types import (
     EventType,
     OptOutEventData,
     RecordingEventData,
+    RefusalEventData,
     TransferEventData,
 )
 from control.outbound_webhooks.service import ReportedFact, report_facts
@@ -109,7 +110,7 @@ async def report_changes(db: Connection, changes: Iterable[CallChange]) -> None:
 
 
 def find_facts(before: CallState, after: CallState, now: datetime) -> Iterator[ReportedFact]:
-    """Yields the facts in the order in which they happened. A call that a failed transfer leads back to its agent ends
+    """Yields the facts in the order in which they happened. If a failed transfer leads back to the agent, the call ends
     again later."""
     if before.answered_at is None and after.answered_at is not None:
         yield _call_fact("call.started", after, after.answered_at)
@@ -126,6 +127,8 @@ def find_facts(before: CallState, after: CallState, now: datetime) -> Iterator[R
             data=OptOutEventData(after.id, after.agent_id, after.details.opted_out_by),
             call_id=after.id,
         )
+    if before.details.refused is None and was_refused_before_agent(after):
+        yield _refusal_fact(after)
     if after.is_final and not before.is_final:
         yield _call_fact("call.ended", after, after.ended_at or now)
     if before.recording_key is None and after.recording_key is not None:
@@ -138,6 +141,23 @@ def find_facts(before: CallState, after: CallState, now: datetime) -> Iterator[R
             data=RecordingEventData(after.id, after.agent_id, seconds),
             call_id=after.id,
         )
+
+
+async def report_refused_at_once(db: Connection, call: CallState) -> None:
+    """Reports a call whose row was inserted as refused. Subscribers do not see it, because no change led to it."""
+    if was_refused_before_agent(call):
+        await report_facts(db, [_refusal_fact(call)])
+
+
+def _refusal_fact(call: CallState) -> ReportedFact:
+    data = RefusalEventData(
+        call_id=call.id,
+        agent_id=call.agent_id,
+        caller_number=known_number(call.caller_number or "") or None,
+        reason=str(call.details.refused),
+    )
+    at = call.ended_at or call.created_at
+    return ReportedFact(call.workspace_id, "call.refused", call.id, at, data, call_id=call.id)
 
 
 def _call_fact(type_: EventType, call: CallState, at: datetime) -> ReportedFact:

@@ -28,11 +28,11 @@ from control.db.pool import Connection
 from control.platform.rules import CURRENCY
 
 STATE_COLUMNS: Final = """
-    id, workspace_id, agent_id, created_at, is_test, direction, carrier, carrier_call_id, status, end_reason,
-    end_detail, media_node, started_at, answered_at, ended_at, duration_seconds, recording_key, recording_seconds,
-    transcription, details
+    id, workspace_id, agent_id, created_at, is_test, direction, carrier, carrier_call_id, caller_number, status,
+    end_reason, end_detail, media_node, started_at, answered_at, ended_at, duration_seconds, recording_key,
+    recording_seconds, transcription, details
 """
-_CALL: Final = f"{STATE_COLUMNS}, agent_version, caller_number, called_number, variables"
+_CALL: Final = f"{STATE_COLUMNS}, agent_version, called_number, variables"
 
 
 # --- New calls -------------------------------------------------------------------------------------------------------

@@ -318,6 +318,7 @@ class CallState:
     carrier: str
     carrier_call_id: str | None
     status: CallStatus
+    caller_number: str | None = None
     agent_id: UUID | None = None
     end_reason: EndReason | None = None
     end_detail: str | None = None
@@ -400,6 +401,11 @@ def refuse(state: CallState, reason: RefusalReason, now: datetime) -> CallState:
         end_reason: EndReason | None = "spend_limit" if reason == "spend_limit" else None
         closed = close(state, "busy" if is_busy else "failed", end_reason, reason, now, "control")
     return replace(closed, details=replace(closed.details, refused=reason))
+
+
+def was_refused_before_agent(state: CallState) -> bool:
+    """Returns whether this is an inbound call that was refused before it was assigned to a media node."""
+    return state.direction == "inbound" and state.details.refused is not None and not _has_media(state)
 
 
 def _has_media(state: CallState) -> bool:
