@@ -19,14 +19,14 @@ from control.calls.lost.service import OrphanSearch, reap_calls
 from control.calls.outbound.service import CANCELED_AT_ONCE, PLACE_CALL, CallPlacement, cancel_listed
 from control.calls.outbound.tasks import DialQueue, make_dial_job
 from control.calls.recordings.service import (
-    DISCARD_RECORDINGS,
+    DELETE_RECORDINGS,
     FETCH_RECORDING,
     JOIN_RECORDINGS,
     REDACT_RECORDINGS,
     START_RECORDING,
 )
 from control.calls.recordings.tasks import (
-    make_discard_recordings_job,
+    make_delete_recordings_job,
     make_fetch_recording_job,
     make_join_recordings_job,
     make_redact_recordings_job,
@@ -116,7 +116,7 @@ def calls_tasks(
         END_TARGET: make_end_target_job(pool, carriers),
         END_TRANSFER: make_end_transfer_job(pool, agents, carriers),
         START_RECORDING: make_start_recording_job(pool, carriers),
-        DISCARD_RECORDINGS: make_discard_recordings_job(pool, carriers, storage),
+        DELETE_RECORDINGS: make_delete_recordings_job(pool, carriers, storage),
         FETCH_RECORDING: make_fetch_recording_job(pool, carriers, storage, delete=delete_at_carrier),
         REDACT_RECORDINGS: make_redact_recordings_job(pool, storage),
         JOIN_RECORDINGS: make_join_recordings_job(pool, storage),

@@ -122,8 +122,8 @@ class DoNotCallList:
         return [number, *self._pseudonyms_of(workspace_id, number)]
 
 
-async def list_callers(db: Connection, opted_out: Mapping[UUID, str]) -> None:
-    """Lists the people who asked in a call not to be phoned again; needs platform scope.
+async def add_opted_out_callers(db: Connection, opted_out: Mapping[UUID, str]) -> None:
+    """Puts the people who asked in a call not to be phoned again on their workspaces' lists. Needs platform scope.
 
     Numbers that are listed already or were withheld are skipped.
 

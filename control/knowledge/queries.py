@@ -113,8 +113,8 @@ async def select_newest_documents(
     return [row["id"] for row in rows]
 
 
-async def select_last_start_tag(db: Connection, workspace_id: UUID) -> int | None:
-    """The last start tag of the workspace's documents that wait to be indexed; None: none waits."""
+async def select_last_turn(db: Connection, workspace_id: UUID) -> int | None:
+    """Returns the last turn of the workspace's documents that wait to be indexed; None if no document waits."""
     last: int | None = await db.fetchval(
         "SELECT max(start_tag) FROM knowledge_documents WHERE workspace_id = $1 AND status = 'pending'", workspace_id
     )
@@ -122,10 +122,10 @@ async def select_last_start_tag(db: Connection, workspace_id: UUID) -> int | Non
 
 
 async def restart_document(
-    db: Connection, workspace_id: UUID, document_id: UUID, now: datetime, start_tag: int
+    db: Connection, workspace_id: UUID, document_id: UUID, now: datetime, turn: int
 ) -> KnowledgeDocument | None:
     """Makes a document pending under its next revision; None without such a document."""
-    row = await db.fetchrow(_RESTART_DOCUMENT, workspace_id, document_id, now, start_tag)
+    row = await db.fetchrow(_RESTART_DOCUMENT, workspace_id, document_id, now, turn)
     return None if row is None else KnowledgeDocument(**row)
 
 

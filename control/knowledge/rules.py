@@ -30,7 +30,7 @@ FAILURES: Final[Mapping[str, str]] = {
 class KnowledgeDocument:
     """A document of a workspace. language: BCP 47. failure: a code of FAILURES. pages: of a PDF. revision: counts the
     requests to index it; requested_at: of the last request. indexed_at: when its text was last made searchable.
-    start_tag: its place among all documents that wait to be indexed."""
+    start_tag: its turn among the documents of all workspaces that wait to be indexed (`find_next_turn`)."""
 
     id: UUID
     workspace_id: UUID

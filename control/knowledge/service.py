@@ -108,7 +108,7 @@ class KnowledgeDocuments:
             created_at=now,
             requested_at=now,
             indexed_at=None,
-            start_tag=await next_start_tag(db, workspace_id),
+            start_tag=await find_next_turn(db, workspace_id),
         )
         await queries.insert_document(db, document)
         await self.enqueue_indexing(db, document, delay_s=_LATER_S)
@@ -130,8 +130,8 @@ class KnowledgeDocuments:
         before = await self.get(db, workspace_id, document_id)
         if before.status == "pending" and now - before.requested_at < _REQUEST_AGAIN_AFTER:
             return before
-        start_tag = await next_start_tag(db, workspace_id)
-        document = _require(await queries.restart_document(db, workspace_id, document_id, now, start_tag))
+        turn = await find_next_turn(db, workspace_id)
+        document = _require(await queries.restart_document(db, workspace_id, document_id, now, turn))
         await self.enqueue_indexing(db, document)
         await record_change(db, actor, _change("knowledge.reindex_document", document))
         return document
@@ -154,21 +154,22 @@ class KnowledgeDocuments:
         return set(document_ids) - await queries.select_known(db, workspace_id, document_ids)
 
 
-async def next_start_tag(db: Connection, workspace_id: UUID) -> int:
-    """The start tag of the workspace's next document, by which workspaces take turns, however many documents each has.
+async def find_next_turn(db: Connection, workspace_id: UUID) -> int:
+    """Returns the turn of the workspace's next document. Workspaces take turns, however many documents each has.
 
-    It is the tag of start-time fair queueing (Goyal, Vin, Cheng 1996, ACM SIGCOMM): one more than the tag of the
-    workspace's last waiting document, and at least the tag that is served now. So the only document of one workspace
-    waits for one document of each other workspace, and no workspace saves up service while the queue is empty."""
-    last = await queries.select_last_start_tag(db, workspace_id)
+    A turn is the start tag of start-time fair queueing (Goyal, Vin, Cheng 1996, ACM SIGCOMM), and is stored in the
+    column start_tag: one more than the turn of the workspace's last waiting document, and at least the turn that is
+    served now. So the only document of one workspace waits for one document of each other workspace, and no workspace
+    saves up service while the queue is empty."""
+    last = await queries.select_last_turn(db, workspace_id)
     highest = await select_highest_priority(db, INDEX_DOCUMENT)
     served = 0 if highest is None else _FIRST_PRIORITY - highest
     return served if last is None else max(served, last + 1)
 
 
-def priority_of(start_tag: int) -> int:
-    """The priority of the job that indexes a document with this start tag."""
-    return _FIRST_PRIORITY - start_tag
+def priority_of(turn: int) -> int:
+    """Returns the priority of the job that indexes the document of this turn."""
+    return _FIRST_PRIORITY - turn
 
 
 async def put_file(storage: Storage, document: KnowledgeDocument, data: bytes) -> None:

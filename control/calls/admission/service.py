@@ -30,7 +30,7 @@ from control.calls.announcements import (
 from control.calls.changes.service import report_refused_at_once, save_changes
 from control.calls.deletion.rules import NumberPseudonyms
 from control.calls.live.service import MediaAssignment, NoMediaNode, StreamTarget, record_loss
-from control.calls.recordings.service import enqueue_discards, enqueue_recording_starts
+from control.calls.recordings.service import enqueue_recording_deletions, enqueue_recording_starts
 from control.calls.records import queries
 from control.calls.records.details import RefusalReason
 from control.calls.records.queries import NewCall, StoredCall
@@ -98,7 +98,7 @@ class CallAdmission:
         if agent is None:
             return make_refusal("unknown_number", "en")
         new = _new_inbound(incoming, agent, now)
-        pseudonyms = self._pseudonyms.list_all(agent.workspace_id, new.caller)
+        pseudonyms = self._pseudonyms.list_all(agent.workspace_id, new.caller_number)
         prepared = await self._prepare_new(db, new, agent, now)
         await mark_day(db, new.workspace_id, now.astimezone(UTC).date())
         await queries.lock_workspace(db, agent.workspace_id)
@@ -114,9 +114,8 @@ class CallAdmission:
             prepared = await self._prepare_stored(db, call, agent, now)
         if prepared is not None:
             return prepared.admit(call.state)
-        refusal = make_refusal("unusable", agent.language, call.state.id)
-        await record_refusal(db, call.state.id, refusal, now)
-        return refusal
+        await save_refusal(db, call.state.id, "unusable", now)
+        return make_refusal("unusable", agent.language, call.state.id)
 
     async def admit_answered(
         self,
@@ -147,9 +146,9 @@ class CallAdmission:
         prepared = await self._prepare_stored(db, replace(call, state=after), agent, now) if agent.may_run else None
         if prepared is not None:
             return prepared.admit(after)
-        refusal = make_refusal("unusable" if agent.may_run else "suspended", agent.language, after.id)
-        await record_refusal(db, after.id, refusal, now)
-        return refusal
+        reason: RefusalReason = "unusable" if agent.may_run else "suspended"
+        await save_refusal(db, after.id, reason, now)
+        return make_refusal(reason, agent.language, after.id)
 
     async def resume(
         self, db: Connection, open_call: OpenCall, checkpoint: Checkpoint | None, now: datetime
@@ -230,11 +229,11 @@ class CallAdmission:
         return make_code_announcement(self._sealer.open(code.code, PURPOSE).decode(), code.language)
 
 
-async def record_refusal(db: Connection, call_id: UUID, refusal: RefusedCall, now: datetime) -> None:
+async def save_refusal(db: Connection, call_id: UUID, reason: RefusalReason, now: datetime) -> None:
     """Stores a refusal that was decided after the row was inserted."""
     call = await queries.lock_one(db, call_id)
     if call is not None:
-        await save_changes(db, [(call.state, refuse(call.state, refusal.reason, now))])
+        await save_changes(db, [(call.state, refuse(call.state, reason, now))])
 
 
 def repeat_refusal(call: StoredCall, agent: AnsweringAgent | None) -> RefusedCall:
@@ -264,7 +263,7 @@ async def record_checkpoint(db: Connection, call_id: UUID, checkpoint: Checkpoin
         changes = [(call.state, after)]
         await save_changes(db, changes)
         await enqueue_recording_starts(db, changes)
-        await enqueue_discards(db, changes)
+        await enqueue_recording_deletions(db, changes)
 
 
 async def _make_plan(db: Connection, agent: AnsweringAgent, call: PlannedCall, moment: CallMoment) -> CallPlan:
@@ -293,8 +292,8 @@ def _new_inbound(incoming: IncomingCall, agent: AnsweringAgent, now: datetime) -
         is_test=False,
         carrier=incoming.carrier,
         carrier_call_id=incoming.carrier_call_id,
-        caller=known_number(incoming.caller),
-        called=incoming.called,
+        caller_number=known_number(incoming.caller),
+        called_number=incoming.called,
         at=now,
         max_open=agent.max_calls,
         refused=refused,
@@ -420,4 +419,4 @@ class CallRouting:
         """Stores that an admitted call could not be connected; nothing for a call without a row."""
         if refused.call_id is not None:
             call_id = refused.call_id
-            await self.transactions.run(lambda db: record_refusal(db, call_id, refused, now))
+            await self.transactions.run(lambda db: save_refusal(db, call_id, refused.reason, now))

@@ -1,8 +1,9 @@
 """Changes of calls, and what follows from them: `save_changes` is the way to change a call's row.
 
-Whatever follows is done in the same transaction, by the functions of SUBSCRIBERS in their order. Each of them gets all
-changes at once, compares the state before with the state after, and acts on what concerns it. To let something new
-follow from a change, write such a function and add it to SUBSCRIBERS.
+Whatever follows is done in the same transaction, by the functions of CHANGE_SUBSCRIBERS in their order. Each of them
+gets all changes at once, compares the state before with the state after, and acts on what concerns it. To let something
+new follow from a change, write such a function and add it to CHANGE_SUBSCRIBERS. What follows from an event of media
+alone, and not from the change that it causes, is in EVENT_SUBSCRIBERS (`control/calls/events/service.py`).
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
@@ -19,7 +20,7 @@ from control.calls.records.rules import CallChange, CallState, accounting_day, k
 from control.campaigns.rules import EndedCall
 from control.campaigns.service import settle_attempts
 from control.db.pool import Connection
-from control.do_not_call.service import list_callers
+from control.do_not_call.service import add_opted_out_callers
 from control.outbound_webhooks.event_types import (
     CallEventData,
     EventType,
@@ -39,7 +40,7 @@ async def save_changes(db: Connection, changes: Iterable[CallChange]) -> None:
     different = [(before, after) for before, after in changes if after != before]
     if different:
         await queries.update_states(db, [after for _, after in different])
-        for follow in SUBSCRIBERS:
+        for follow in CHANGE_SUBSCRIBERS:
             await follow(db, different)
 
 
@@ -153,7 +154,7 @@ def _refusal_fact(call: CallState) -> ReportedFact:
     data = RefusalEventData(
         call_id=call.id,
         agent_id=call.agent_id,
-        caller_number=known_number(call.caller_number or "") or None,
+        caller_number=known_number(call.caller_number) or None,
         reason=str(call.details.refused),
     )
     at = call.ended_at or call.created_at
@@ -228,22 +229,22 @@ def _settled(call: CallState) -> tuple[object, ...]:
 # --- Do-not-call lists -------------------------------------------------------------------------------------------
 
 
-async def list_opted_out(db: Connection, changes: Sequence[CallChange]) -> None:
-    """Puts the numbers of people on their do-not-call lists who asked for it in these calls."""
+async def add_to_do_not_call_list(db: Connection, changes: Sequence[CallChange]) -> None:
+    """Puts the people who asked for it in these calls on the do-not-call lists of the workspaces."""
     opted_out = {
         after.id: after.details.opted_out_by
         for before, after in changes
         if before.details.opted_out_at is None and after.details.opted_out_at is not None
     }
     if opted_out:
-        await list_callers(db, opted_out)
+        await add_opted_out_callers(db, opted_out)
 
 
-SUBSCRIBERS: Final[tuple[ChangeSubscriber, ...]] = (
+CHANGE_SUBSCRIBERS: Final[tuple[ChangeSubscriber, ...]] = (
     mark_changed_days,
     charge_changed_calls,
     enqueue_analyses,
     report_changes,
     settle_ended_attempts,
-    list_opted_out,
+    add_to_do_not_call_list,
 )

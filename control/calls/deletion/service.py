@@ -10,7 +10,7 @@ from control.analytics.rollups.service import WorkspaceDay, mark_days
 from control.calls.blocked_callers import queries as blocked_callers_queries
 from control.calls.deletion import queries
 from control.calls.deletion.rules import CallerNumber, DeletedCall
-from control.calls.recordings.service import DISCARD_RECORDINGS, discard_payload, enqueue_discard
+from control.calls.recordings.service import DELETE_RECORDINGS, deletion_payload, enqueue_recording_deletion
 from control.calls.records import queries as records_queries
 from control.calls.records.details import CallDetails, CarrierReport
 from control.calls.records.rules import CallState, accounting_day
@@ -49,15 +49,15 @@ async def list_deleted_calls(db: Connection, caller: CallerNumber) -> list[Delet
     return await queries.select_deleted(db, caller.workspace_id, caller.pseudonym, MOST_DELETED)
 
 
-async def discard_recordings(db: Connection, call_ids: Sequence[UUID], now: datetime) -> int:
+async def delete_recordings(db: Connection, call_ids: Sequence[UUID], now: datetime) -> int:
     """Has jobs delete the recordings of these calls, in our storage and at the carrier. Returns the number of calls."""
     states = await records_queries.lock_states(db, call_ids)
-    found = [state for state in states.values() if has_recordings(state) and not state.details.discards_recordings]
+    found = [state for state in states.values() if has_recordings(state) and not state.details.deletes_recordings]
     await records_queries.update_states(
         db, [replace(one, details=replace(one.details, recordings_deleted_at=now)) for one in found]
     )
     for one in found:
-        await enqueue_discard(db, one.id)
+        await enqueue_recording_deletion(db, one.id)
     return len(found)
 
 
@@ -91,7 +91,7 @@ async def delete_contents(
         db, [replace(one, details=_without_caller(one.details, now)) for one in states.values()]
     )
     for call_id in states:
-        await enqueue_discard(db, call_id)
+        await enqueue_recording_deletion(db, call_id)
     words = await delete_words(db, caller.workspace_id, call_ids)
     await queries.delete_judgements(db, caller.workspace_id, call_ids)
     await mark_days(db, {WorkspaceDay(one.workspace_id, accounting_day(one)) for one in states.values()})
@@ -114,14 +114,14 @@ async def delete_mentions(db: Connection, caller: CallerNumber) -> Mapping[str, 
     }
 
 
-async def has_unfinished_discards(db: Connection, call_ids: Sequence[UUID]) -> bool:
+async def has_unfinished_deletions(db: Connection, call_ids: Sequence[UUID]) -> bool:
     """Returns whether some recordings of these calls are not deleted yet."""
-    return await has_unfinished(db, DISCARD_RECORDINGS, [discard_payload(call_id) for call_id in call_ids])
+    return await has_unfinished(db, DELETE_RECORDINGS, [deletion_payload(call_id) for call_id in call_ids])
 
 
-async def retry_discards(db: Connection) -> int:
+async def retry_deletions(db: Connection) -> int:
     """Repeats deletions of recordings that failed too often; returns how many."""
-    return await retry_failed(db, DISCARD_RECORDINGS)
+    return await retry_failed(db, DELETE_RECORDINGS)
 
 
 def has_recordings(call: CallState) -> bool:

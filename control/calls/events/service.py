@@ -1,8 +1,9 @@
 """Stores a batch of media's events in one transaction. An event that comes again changes nothing.
 
-What follows from new events is done in the same transaction, by the functions of SUBSCRIBERS in their order. Each of
-them gets the whole batch. To let something new follow, write such a function and add it to SUBSCRIBERS. What follows
-from the changed state of a call, whoever reports it, is in `control/calls/changes/service.py`.
+What follows from new events is done in the same transaction, by the functions of EVENT_SUBSCRIBERS in their order. Each
+of them gets the whole batch. To let something new follow, write such a function and add it to EVENT_SUBSCRIBERS. What
+follows from the changed state of a call, whoever reports it, is in CHANGE_SUBSCRIBERS
+(`control/calls/changes/service.py`).
 """
 
 from collections import defaultdict
@@ -36,8 +37,8 @@ from control.calls.events.rules import (
 )
 from control.calls.live.service import enqueue_hangup, enqueue_stream_ended
 from control.calls.recordings.service import (
-    enqueue_discards,
     enqueue_joins,
+    enqueue_recording_deletions,
     enqueue_recording_starts,
     enqueue_redactions,
 )
@@ -126,7 +127,7 @@ async def write_events(db: Connection, events: Sequence[IncomingEvent]) -> Batch
     after = before
     if new:
         batch = await _apply(db, before, new, redaction)
-        for follow in SUBSCRIBERS:
+        for follow in EVENT_SUBSCRIBERS:
             await follow(db, batch)
         after = batch.after
     return BatchResult(len(new), unknown, _ended_calls(known.values(), after))
@@ -201,19 +202,19 @@ async def _apply_retention(
 ) -> tuple[Mapping[UUID, CallState], Collection[UUID]]:
     """Applies retention to calls that it has passed, because it does not come back to them.
 
-    Returns the calls, of which those whose recordings were due discard what is stored late; and the calls whose words
-    were deleted.
+    Returns the calls, and the ids of those whose words were deleted. A call whose recordings were due has what is
+    stored late deleted, too.
     """
     now = datetime.now(UTC)
     old = [call.id for call in calls.values() if now - call.created_at > _KEPT]
     deleted = await queries.select_deleted_kinds(db, old) if old else {}
     due = {call_id: calls[call_id] for call_id, kinds in deleted.items() if "recording" in kinds}
-    discarding = {
+    deleting = {
         call_id: replace(call, details=replace(call.details, recordings_deleted_at=now))
         for call_id, call in due.items()
         if call.details.recordings_deleted_at is None
     }
-    return {**calls, **discarding}, {call_id for call_id, kinds in deleted.items() if kinds & _WORDS}
+    return {**calls, **deleting}, {call_id for call_id, kinds in deleted.items() if kinds & _WORDS}
 
 
 def _is_stored(event: IncomingEvent, call: CallState | None, silenced: Collection[UUID]) -> bool:
@@ -284,9 +285,9 @@ async def hang_up_lines(db: Connection, batch: EventBatch) -> None:
             await enqueue_hangup(db, after, None, delay_s=HANG_UP_AFTER_S)
 
 
-async def discard_recordings(db: Connection, batch: EventBatch) -> None:
+async def delete_recordings(db: Connection, batch: EventBatch) -> None:
     """Has recordings deleted that callers refused, or that are kept no longer."""
-    await enqueue_discards(db, batch.changes)
+    await enqueue_recording_deletions(db, batch.changes)
 
 
 async def redact_recordings(db: Connection, batch: EventBatch) -> None:
@@ -351,14 +352,14 @@ def _list_usage(batch: EventBatch) -> list[UsageEvent]:
     ]
 
 
-SUBSCRIBERS: Final[tuple[BatchSubscriber, ...]] = (
+EVENT_SUBSCRIBERS: Final[tuple[BatchSubscriber, ...]] = (
     charge_usage,
     store_utterances,
     delete_outdated_findings,
     change_calls,
     join_recordings,
     hang_up_lines,
-    discard_recordings,
+    delete_recordings,
     redact_recordings,
     start_recordings,
     continue_after_streams,

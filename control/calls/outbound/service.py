@@ -240,8 +240,8 @@ def _new_call(
         is_test=request.is_test,
         carrier=origin.carrier,
         carrier_call_id=None,
-        caller=origin.phone_number,
-        called=number,
+        caller_number=origin.phone_number,
+        called_number=number,
         at=now,
         variables=request.variables,
         metadata=request.metadata,
@@ -377,7 +377,7 @@ class CallPlacement:
         carrier = _carrier_of(queued)
         since = queued.details.placing_at
         if since is not None:  # a repeated try only looks for the call at the carrier
-            dial = DialRequest(str(call_id), call.caller, call.called)
+            dial = DialRequest(str(call_id), queued.caller_number, call.called_number)
             return DialOrder(carrier, dial, since.astimezone(UTC), is_repeat=True)
         if now - queued.created_at > STALE:
             await _close(db, queued, "too_late", now)
@@ -402,8 +402,8 @@ class CallPlacement:
         await records_queries.update_states(db, [replace(queued, details=details)])
         dial = DialRequest(
             str(call_id),
-            call.caller,
-            call.called,
+            queued.caller_number,
+            call.called_number,
             terms.ring_s,
             terms.longest_s,
             detect_machine=not queued.is_test,
@@ -419,12 +419,12 @@ class CallPlacement:
             NotDialable: The call may no longer be dialled; minutes may have passed since it was requested.
         """
         limits, queued = await load_limits(db, self._platform), call.state
-        if await self._do_not_call.is_listed(db, queued.workspace_id, call.called):
+        if await self._do_not_call.is_listed(db, queued.workspace_id, call.called_number):
             raise NotDialable(LISTED)
         agent = await self._agents.find_by_agent(db, queued.workspace_id, call.agent_id, call.agent_version)
         if call.agent_id is not None:  # one without an agent speaks a code
             _require_dialable(agent, is_test=queued.is_test)
-        usage = await queries.count_usage(db, queued.workspace_id, call.called, now)
+        usage = await queries.count_usage(db, queued.workspace_id, call.called_number, now)
         plan = _make_plan(agent, call.to_planned(now))
         bounds = [_longest_of(plan), MINUTE_S * limits["outbound_minutes_per_day"] - usage.seconds]
         if queued.is_test:

@@ -18,7 +18,8 @@ FETCH_RECORDING: Final = "calls.fetch_recording"
 START_RECORDING: Final = "calls.start_recording"
 JOIN_RECORDINGS: Final = "calls.join_recordings"
 REDACT_RECORDINGS: Final = "calls.redact_recordings"
-DISCARD_RECORDINGS: Final = "calls.discard_recordings"
+# The job has the name that released versions know.
+DELETE_RECORDINGS: Final = "calls.discard_recordings"
 # Recordings of several streams arrive one after the other: they are joined when no more are likely to come.
 JOIN_AFTER_S: Final = 5.0
 # The last turns and the recordings of a call arrive one after the other: they are redacted when no more are likely.
@@ -54,7 +55,7 @@ class RedactRecordingsJob(msgspec.Struct, frozen=True):
     call_id: UUID
 
 
-class DiscardRecordingsJob(msgspec.Struct, frozen=True):
+class DeleteRecordingsJob(msgspec.Struct, frozen=True):
     """Payload of the job."""
 
     call_id: UUID
@@ -101,7 +102,7 @@ async def enqueue_joins(db: Connection, changes: Iterable[CallChange]) -> None:
     """Has recordings joined where a call has several, and another one since this change."""
     for old, new in changes:
         recordings = new.details.recordings
-        is_kept = not new.details.discards_recordings
+        is_kept = not new.details.deletes_recordings
         is_kept = is_kept and not new.details.redaction.kinds  # joined once they are redacted
         if is_kept and len(recordings) > 1 and recordings != old.details.recordings:
             await enqueue(db, JOIN_RECORDINGS, msgspec.json.encode(JoinRecordingsJob(new.id)), delay_s=JOIN_AFTER_S)
@@ -119,19 +120,19 @@ async def enqueue_redactions(db: Connection, changes: Iterable[CallChange], chan
             await enqueue(db, REDACT_RECORDINGS, payload, delay_s=REDACT_AFTER_S)
 
 
-async def enqueue_discards(db: Connection, changes: Iterable[CallChange]) -> None:
-    """Has recordings deleted of calls that discard them since this change, or that have got another recording since."""
+async def enqueue_recording_deletions(db: Connection, changes: Iterable[CallChange]) -> None:
+    """Has recordings deleted of calls that since this change keep none, or that keep none and got another one."""
     for before, after in changes:
-        is_new = after.details.recordings != before.details.recordings or not before.details.discards_recordings
-        if after.details.discards_recordings and is_new:
-            await enqueue_discard(db, after.id)
+        is_new = after.details.recordings != before.details.recordings or not before.details.deletes_recordings
+        if after.details.deletes_recordings and is_new:
+            await enqueue_recording_deletion(db, after.id)
 
 
-async def enqueue_discard(db: Connection, call_id: UUID) -> None:
+async def enqueue_recording_deletion(db: Connection, call_id: UUID) -> None:
     """Has the call's recordings deleted."""
-    await enqueue(db, DISCARD_RECORDINGS, discard_payload(call_id))
+    await enqueue(db, DELETE_RECORDINGS, deletion_payload(call_id))
 
 
-def discard_payload(call_id: UUID) -> bytes:
+def deletion_payload(call_id: UUID) -> bytes:
     """Returns the payload of the call's job."""
-    return msgspec.json.encode(DiscardRecordingsJob(call_id))
+    return msgspec.json.encode(DeleteRecordingsJob(call_id))

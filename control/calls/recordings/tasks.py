@@ -34,12 +34,12 @@ from control.calls.recordings.rules import (
     stream_key,
 )
 from control.calls.recordings.service import (
-    DiscardRecordingsJob,
+    DeleteRecordingsJob,
     FetchRecordingJob,
     JoinRecordingsJob,
     RedactRecordingsJob,
     StartRecordingJob,
-    enqueue_discard,
+    enqueue_recording_deletion,
 )
 from control.calls.recordings.wav import (
     RecordingsNotJoinable,
@@ -107,7 +107,7 @@ async def _stop_if_refused(pool: Pool, call_id: UUID) -> None:
         await enter_platform(db)
         call = await records_queries.lock_one(db, call_id)
         if call is not None and call.state.details.consent.is_refused:
-            await enqueue_discard(db, call_id)
+            await enqueue_recording_deletion(db, call_id)
 
 
 async def _starts(carriers: Carriers, call: CallState) -> bool:
@@ -145,16 +145,16 @@ def make_fetch_recording_job(pool: Pool, carriers: Carriers, storage: Storage, *
             return
         carrier = _get_carrier(carriers, current)
         recording = stored.id or stored.found
-        is_discarded = current.details.discards_recordings or await _is_redacted(pool, current)
-        if not recording and (stored.storage_key is None or delete or is_discarded):
+        is_deleted = current.details.deletes_recordings or await _is_redacted(pool, current)
+        if not recording and (stored.storage_key is None or delete or is_deleted):
             recording = await _find_recording(carrier, stored.leg)
-        if is_discarded:
+        if is_deleted:
             await _delete_objects(storage, carrier_keys(current, stored))
-        if stored.storage_key is None and not is_discarded:
+        if stored.storage_key is None and not is_deleted:
             key = await _copy(carrier, storage, current, recording, stored)
             copied = replace(stored, storage_key=key, found=recording)
-            is_discarded = not await _record_copy(pool, current.id, job.recording_id, copied)
-        if delete or is_discarded:
+            is_deleted = not await _record_copy(pool, current.id, job.recording_id, copied)
+        if delete or is_deleted:
             await _delete(carrier, recording)
 
     return run
@@ -224,14 +224,14 @@ async def _record_copy(pool: Pool, call_id: UUID, recording_id: str, copied: Sto
     """Stores the copy. It is the call's recording, unless there is one by media or an earlier copy.
 
     Returns:
-        False: The recording was discarded meanwhile, and the copy is deleted.
+        False: The recording was deleted meanwhile, and the copy is deleted.
     """
     async with pool.transaction() as db:
         await enter_platform(db)
         call = await records_queries.lock_one(db, call_id)
         if call is None:
             return True
-        is_kept = not call.state.details.discards_recordings
+        is_kept = not call.state.details.deletes_recordings
         known = call.state.details.carrier_recordings
         details = replace(call.state.details, carrier_recordings={**known, recording_id: copied})
         after = replace(call.state, details=details)
@@ -240,7 +240,7 @@ async def _record_copy(pool: Pool, call_id: UUID, recording_id: str, copied: Sto
         await records_queries.update_states(db, [after])
         await report_changes(db, [(call.state, after)])
         if not is_kept:
-            await enqueue_discard(db, call_id)
+            await enqueue_recording_deletion(db, call_id)
     return is_kept
 
 
@@ -268,7 +268,7 @@ def _get_carrier(carriers: Carriers, current: CallState) -> Carrier:
 def make_join_recordings_job(pool: Pool, storage: Storage) -> JobHandler:
     """Returns the job that joins the recordings of a call's media streams; the parts stay in storage.
 
-    If the call discards its recordings, the job deletes what a killed worker may have joined.
+    If the recordings of the call are to be deleted, the job deletes what a killed worker may have joined.
     """
 
     async def run(payload: bytes) -> None:
@@ -277,7 +277,7 @@ def make_join_recordings_job(pool: Pool, storage: Storage) -> JobHandler:
         parts = current.details.recordings if current else ()
         if current is None or len(parts) < 2 or current.details.redaction.kinds:
             return  # redacted ones are joined by the job that redacts them
-        if current.details.discards_recordings:
+        if current.details.deletes_recordings:
             return await _delete_objects(storage, [joined_key(current)])
         keys = tuple(part.storage_key for part in parts)
         key = joined_key(current)
@@ -293,8 +293,8 @@ def make_join_recordings_job(pool: Pool, storage: Storage) -> JobHandler:
         async with pool.transaction() as db:
             await enter_platform(db)
             call = await records_queries.lock_one(db, call_id)
-            if call is not None and call.state.details.discards_recordings:
-                await enqueue_discard(db, call_id)
+            if call is not None and call.state.details.deletes_recordings:
+                await enqueue_recording_deletion(db, call_id)
             elif call is not None and not call.state.details.redaction.kinds:
                 details = replace(call.state.details, joined=keys)
                 joined = replace(call.state, recording_key=key, recording_seconds=seconds, details=details)
@@ -347,7 +347,7 @@ def make_redact_recordings_job(pool: Pool, storage: Storage) -> JobHandler:
 
 def _is_to_be_redacted(call: CallState) -> bool:
     details = call.details
-    return bool(details.redaction.kinds and details.recordings and not details.discards_recordings)
+    return bool(details.redaction.kinds and details.recordings and not details.deletes_recordings)
 
 
 async def _load_utterances(pool: Pool, call: CallState) -> Utterances:
@@ -422,15 +422,15 @@ def _redacted_state(call: CallState, redacted: _Redacted | WithholdingReason) ->
 # --- Recordings are deleted ------------------------------------------------------------------------------------------
 
 
-def make_discard_recordings_job(pool: Pool, carriers: Carriers, storage: Storage) -> JobHandler:
+def make_delete_recordings_job(pool: Pool, carriers: Carriers, storage: Storage) -> JobHandler:
     """Returns the job that stops the carrier's recording, and deletes recordings in our storage and at the carrier.
 
     A recording that the carrier reports later is deleted by the job that would fetch it.
     """
 
     async def run(payload: bytes) -> None:
-        current = await load_state(pool, decode_payload(payload, DiscardRecordingsJob).call_id)
-        if current is None or not current.details.discards_recordings:
+        current = await load_state(pool, decode_payload(payload, DeleteRecordingsJob).call_id)
+        if current is None or not current.details.deletes_recordings:
             return
         try:
             for key in all_keys(current):
@@ -438,7 +438,7 @@ def make_discard_recordings_job(pool: Pool, carriers: Carriers, storage: Storage
         except StorageUnavailable as fault:
             raise JobFailed(f"storage: {fault}") from None
         await _forget_recordings(pool, current)
-        await _discard_at_carrier(carriers, current)
+        await _delete_at_carrier(carriers, current)
 
     return run
 
@@ -464,7 +464,7 @@ def _without_copy(one: StoredCarrierRecording, deleted: CallState) -> StoredCarr
     return replace(one, storage_key=None) if is_deleted else one
 
 
-async def _discard_at_carrier(carriers: Carriers, current: CallState) -> None:
+async def _delete_at_carrier(carriers: Carriers, current: CallState) -> None:
     """Makes all requests, even if the carrier refuses one of them. Raises JobFailed."""
     known = [
         carrier_recording.id or carrier_recording.found
@@ -491,7 +491,7 @@ async def _discard_at_carrier(carriers: Carriers, current: CallState) -> None:
 
 
 async def _delete_objects(storage: Storage, keys: Iterable[str]) -> None:
-    """Deletes objects of a discarded recording. A killed worker may have stored them without recording that."""
+    """Deletes objects of a deleted recording. A killed worker may have stored them without recording that."""
     try:
         for key in keys:
             await storage.delete(key)

@@ -257,7 +257,7 @@ class CallDetails(DetailsPart):
         return any(leg.leg == self.leg for leg in self.legs)
 
     @property
-    def discards_recordings(self) -> bool:
+    def deletes_recordings(self) -> bool:
         """Whether every recording of the call is to be deleted, one that comes later, too."""
         return self.consent.is_refused or self.recordings_deleted_at is not None
 

@@ -99,8 +99,8 @@ class NewCall:
     is_test: bool
     carrier: str
     carrier_call_id: str | None
-    caller: str
-    called: str
+    caller_number: str
+    called_number: str
     at: datetime
     max_open: int | None = None
     refused: RefusalReason | None = None
@@ -115,21 +115,20 @@ class NewCall:
             at=self.at,
             id=str(self.id),
             direction=self.direction,
-            caller=self.caller,
-            called=self.called,
+            caller=self.caller_number,
+            called=self.called_number,
             variables=self.variables,
         )
 
 
 @dataclass(frozen=True, slots=True)
 class StoredCall:
-    """A call's state, its agent, its two numbers and its variables. is_new: the statement inserted it."""
+    """A call's state, its agent, the called number and its variables. is_new: the statement inserted it."""
 
     state: CallState
     agent_id: UUID | None
     agent_version: int | None
-    caller: str
-    called: str
+    called_number: str
     variables: Mapping[str, str]
     is_new: bool = False
 
@@ -139,8 +138,8 @@ class StoredCall:
             at=at,
             id=str(self.state.id),
             direction=self.state.direction,
-            caller=self.caller,
-            called=self.called,
+            caller=self.state.caller_number,
+            called=self.called_number,
             variables=self.variables,
             leaves_message=self.state.details.leaves_message or self.state.details.placing_at is None,
             call_screening=self.state.details.call_screening,
@@ -158,8 +157,8 @@ async def insert_ringing(db: Connection, new: NewCall) -> StoredCall | None:
     row = await db.fetchrow(
         _INSERT_RINGING,
         *(new.id, new.workspace_id, new.agent_id, new.agent_version, new.number_id, new.direction, new.is_test),
-        *(new.carrier, new.carrier_call_id, new.caller, new.called, new.at, new.refused, new.max_open),
-        [identify_caller(new.caller), *new.pseudonyms],
+        *(new.carrier, new.carrier_call_id, new.caller_number, new.called_number, new.at, new.refused, new.max_open),
+        [identify_caller(new.caller_number), *new.pseudonyms],
         new.attestation,
     )
     return _call(row)
@@ -170,7 +169,7 @@ async def insert_queued(db: Connection, new: NewCall) -> None:
     await db.execute(
         _INSERT_QUEUED,
         *(new.id, new.workspace_id, new.agent_id, new.agent_version, new.number_id, new.is_test),
-        *(new.carrier, new.caller, new.called, new.at, new.variables, new.metadata),
+        *(new.carrier, new.caller_number, new.called_number, new.at, new.variables, new.metadata),
     )
 
 
@@ -222,8 +221,7 @@ def _call(row: Any) -> StoredCall | None:
         state=state_from_row(row),
         agent_id=row["agent_id"],
         agent_version=row["agent_version"],
-        caller=row["caller_number"] or "",
-        called=row["called_number"] or "",
+        called_number=row["called_number"] or "",
         variables=row["variables"],
         is_new=row.get("is_new", False),
     )
@@ -232,7 +230,8 @@ def _call(row: Any) -> StoredCall | None:
 def state_from_row(row: Any) -> CallState:
     """row: at least STATE_COLUMNS."""
     values = {one.name: row[one.name] for one in fields(CallState)}
-    return CallState(**{**values, "details": decode_details(values["details"])})
+    details, caller_number = decode_details(values["details"]), values["caller_number"] or ""
+    return CallState(**{**values, "details": details, "caller_number": caller_number})
 
 
 # --- Several calls and their states ----------------------------------------------------------------------------------

@@ -202,8 +202,8 @@ class OpenCall:
     agent_id: UUID | None
     agent_version: int | None
     leg: int
-    caller: str
-    called: str
+    caller_number: str
+    called_number: str
     direction: Direction
     status: CallStatus
     carrier: CarrierName
@@ -237,8 +237,8 @@ class OpenCall:
             at=at,
             id=str(self.call_id),
             direction=self.direction,
-            caller=self.caller,
-            called=self.called,
+            caller=self.caller_number,
+            called=self.called_number,
             variables=self.variables,
             call_screening=self.call_screening,
         )
@@ -308,7 +308,8 @@ _RANK: Final[dict[CallStatus, int]] = {"queued": 0, "ringing": 1, "in_progress":
 
 @dataclass(frozen=True, slots=True)
 class CallState:
-    """The columns of a call's row that may change, and the columns that decide how."""
+    """The columns of a call's row that may change, and the columns that decide how. caller_number: empty if it was
+    withheld."""
 
     id: UUID
     workspace_id: UUID
@@ -318,7 +319,7 @@ class CallState:
     carrier: str
     carrier_call_id: str | None
     status: CallStatus
-    caller_number: str | None = None
+    caller_number: str = ""
     agent_id: UUID | None = None
     end_reason: EndReason | None = None
     end_detail: str | None = None
@@ -575,7 +576,7 @@ def add_recording(state: CallState, event: RecordingReady) -> CallState:
     after = replace(state, details=replace(state.details, recordings=recordings))
     if after.details.redaction.kinds:
         return after  # nobody reads it before it is redacted (control/calls/recordings/tasks.py)
-    if after.details.discards_recordings:
+    if after.details.deletes_recordings:
         return after  # it is deleted (control/calls/recordings/tasks.py)
     if after.details.joined or (len(recordings) > 1 and after.recording_key):
         return after

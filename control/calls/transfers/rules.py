@@ -52,7 +52,7 @@ def transfer_caller_id(call: OpenCall, *, caller_allowed: bool) -> str:
 
     caller_allowed: Twilio's callerId may be the inbound caller's number (docs: TwiML <Dial>); Telnyx shows numbers of
     the account only, unless a number was verified."""
-    ours = call.called if call.direction == "inbound" else call.caller
-    if caller_allowed and call.direction == "inbound" and is_valid(call.caller):
-        return call.caller
+    ours = call.called_number if call.direction == "inbound" else call.caller_number
+    if caller_allowed and call.direction == "inbound" and is_valid(call.caller_number):
+        return call.caller_number
     return ours

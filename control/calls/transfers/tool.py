@@ -79,7 +79,7 @@ class WarmTransferRuns:
         call = await records_queries.lock_one(db, running.id)
         if call is None:
             raise _not_running()
-        caller_id = call.called if running.direction == "inbound" else call.caller
+        caller_id = call.called_number if running.direction == "inbound" else call.state.caller_number
         known = await queries.select_by_run(db, running.id, context.run_id)
         if known is not None:
             return known, caller_id, False

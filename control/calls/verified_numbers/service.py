@@ -174,8 +174,8 @@ def _new_call(workspace_id: UUID, origin: OriginNumber, number: str, now: dateti
         is_test=True,
         carrier=origin.carrier,
         carrier_call_id=None,
-        caller=origin.phone_number,
-        called=number,
+        caller_number=origin.phone_number,
+        called_number=number,
         at=now,
     )
 

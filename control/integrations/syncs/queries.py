@@ -59,7 +59,7 @@ async def select_open_log(db: Connection, workspace_id: UUID, integration_id: UU
 
 # -- Open syncs, and the lease of the worker that runs them --
 
-_ENQUEUE_LOG: Final = """
+_INSERT_SYNC_LOG: Final = """
     INSERT INTO integration_sync_logs (id, integration_id, workspace_id, sync_type, status, started_at)
     VALUES ($1, $2, $3, $4, 'queued', $5)
     ON CONFLICT (integration_id, sync_type) WHERE status IN ('queued', 'running') DO NOTHING
@@ -125,11 +125,11 @@ class SyncLease:
     seconds: float
 
 
-async def enqueue_log(
+async def insert_sync_log(
     db: Connection, log_id: UUID, workspace_id: UUID, integration_id: UUID, sync_type: str, now: datetime
 ) -> None:
     """Inserts a sync into the log, unless one of its kind waits or runs."""
-    await db.execute(_ENQUEUE_LOG, log_id, integration_id, workspace_id, sync_type, now)
+    await db.execute(_INSERT_SYNC_LOG, log_id, integration_id, workspace_id, sync_type, now)
 
 
 async def has_delayed_sync(db: Connection, workspace_id: UUID, integration_id: UUID, now: datetime) -> bool:

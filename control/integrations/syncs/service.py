@@ -69,7 +69,7 @@ async def request_syncs(db: Connection, workspace_id: UUID, integration_id: UUID
     if not connection.type_config.sync:
         raise Conflict("Integrations of this type have nothing to sync.", code="sync_unsupported")
     for declaration in connection.type_config.sync:
-        await queries.enqueue_log(db, UUID(new_id()), workspace_id, integration_id, declaration.name, now)
+        await queries.insert_sync_log(db, UUID(new_id()), workspace_id, integration_id, declaration.name, now)
     # After a wait, such as a rate limit, a job that is queued already continues, and runs the others, too.
     if not await queries.has_delayed_sync(db, workspace_id, integration_id, now):
         await enqueue_sync(db, workspace_id, integration_id)

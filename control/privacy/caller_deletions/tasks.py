@@ -145,7 +145,7 @@ async def _delete_others(pool: Pool, storage: Storage, clear_payloads: ClearPayl
     async with pool.transaction() as db:
         await enter_platform(db)
         await queries.add_counts(db, found.deletion.id, counts)
-        is_recorded = await calls.has_unfinished_discards(db, [call.id for call in deleted])
+        is_recorded = await calls.has_unfinished_deletions(db, [call.id for call in deleted])
         is_called = await has_recipient_with_number(db, caller.workspace_id, caller.number)
     return not still_open and not is_recorded and not is_called
 

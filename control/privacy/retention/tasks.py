@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from control.calls.deletion.service import delete_events, delete_words, discard_recordings, retry_discards
+from control.calls.deletion.service import delete_events, delete_recordings, delete_words, retry_deletions
 from control.db.pool import Connection, Pool
 from control.db.scope import enter_platform
 from control.messages.service import delete_messages
@@ -32,7 +32,7 @@ async def apply_retention(pool: Pool, platform: Platform, now: datetime) -> int:
         await enter_platform(db)
         days = await platform_days(db, platform)
         grace = timedelta(days=await platform.setting(db, "retention_grace_days"))
-        await retry_discards(db)
+        await retry_deletions(db)
     while True:
         async with pool.transaction() as db:
             await enter_platform(db)
@@ -98,7 +98,7 @@ async def _run_task(pool: Pool, task: RetentionTask, now: datetime, most: int) -
 
 
 async def _delete_recordings(db: Connection, _: UUID, call_ids: list[UUID], now: datetime) -> None:
-    await discard_recordings(db, call_ids, now)
+    await delete_recordings(db, call_ids, now)
 
 
 async def _delete_words(db: Connection, workspace_id: UUID, call_ids: list[UUID], _: datetime) -> None:

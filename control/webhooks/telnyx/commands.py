@@ -8,7 +8,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 import structlog
 
-from control.calls.admission.service import record_refusal
+from control.calls.admission.service import save_refusal
 from control.calls.announcements import make_busy_refusal, make_refusal
 from control.calls.carrier_reports.service import apply_status
 from control.calls.live.service import hang_up_later, record_media_node
@@ -63,7 +63,7 @@ class CallCommands:
         if isinstance(call, AdmittedCall) and over_limit is not None:
             call_id, reserved = call.call_id, over_limit
             await self.answer_or_reject(event, reserved, now)
-            return lambda db: record_refusal(db, call_id, reserved, now)
+            return lambda db: save_refusal(db, call_id, reserved.reason, now)
         if isinstance(call, RefusedCall) and call.reason not in _SPOKEN:
             await self._reject(event, "rejected" if call.reason in _UNREACHABLE else "busy")
             return None
@@ -295,7 +295,7 @@ class CallCommands:
         hang_up = self._hang_up_after(call_id, refused.announcement)
 
         async def store(db: Connection) -> None:
-            await record_refusal(db, call_id, refused, now)
+            await save_refusal(db, call_id, refused.reason, now)
             await hang_up(db)
 
         return store

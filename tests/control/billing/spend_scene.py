@@ -18,7 +18,7 @@ from control.billing.limits.service import SpendGuard, TransferLimits, load_snap
 from control.billing.limits.tasks import SpendLimitDuty
 from control.billing.prices import queries as prices_queries
 from control.billing.prices.rules import ANY_MODEL, NewPrice, PriceKey
-from control.calls.admission.service import record_refusal
+from control.calls.admission.service import save_refusal
 from control.calls.announcements import make_refusal
 from control.calls.carrier_reports.service import apply_status
 from control.calls.events.service import parse_event, write_events
@@ -176,7 +176,7 @@ class SpendScene:
 
     async def _refuse(self, call: AdmittedCall) -> RefusedCall:
         refused = make_refusal("spend_limit", call.plan.agent.language, call.call_id)
-        await self.platform.in_platform(lambda db: record_refusal(db, call.call_id, refused, self.now))
+        await self.platform.in_platform(lambda db: save_refusal(db, call.call_id, refused.reason, self.now))
         return refused
 
     async def _look_at_times(self) -> None:

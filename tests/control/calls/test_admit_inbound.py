@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 from asyncpg.connection import LoggedQuery  # type: ignore[import-untyped]
 
-from control.calls.admission.service import record_refusal
+from control.calls.admission.service import save_refusal
 from control.calls.records.rules import AdmittedCall, IncomingCall, RefusedCall
 from control.db.pool import Connection
 from control.voice.catalogue.service import KeyChange, set_key
@@ -184,8 +184,7 @@ async def test_slot_is_free_after_the_call(platform: CallPlatform) -> None:
     first = await platform.admit(workspace)
     await platform.admit(workspace)
     assert isinstance(await platform.ring(workspace), RefusedCall)
-    busy = RefusedCall("all_busy", "", "en", first.call_id)
-    await platform.in_platform(lambda db: record_refusal(db, first.call_id, busy, NOW))
+    await platform.in_platform(lambda db: save_refusal(db, first.call_id, "all_busy", NOW))
     assert (await platform.call_row(first.call_id))["status"] == "busy"
     assert isinstance(await platform.ring(workspace), AdmittedCall)
 

@@ -116,8 +116,8 @@ async def insert_calls(db: Connection, workspace: LiveWorkspace, numbers: list[s
             is_test=False,
             carrier="twilio",
             carrier_call_id=None,
-            caller=workspace.number,
-            called=number,
+            caller_number=workspace.number,
+            called_number=number,
             at=now,
         )
         await records_queries.insert_queued(db, new)

@@ -10,7 +10,7 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from control.calls.changes.service import list_opted_out
+from control.calls.changes.service import add_to_do_not_call_list
 from control.calls.deletion.rules import CallerNumber
 from control.calls.deletion.service import delete_mentions
 from control.calls.events.rules import NewEvent, apply_events
@@ -244,5 +244,5 @@ async def test_nothing_is_listed_without_an_opt_out(platform: CallPlatform) -> N
     call_id = await platform.place(workspace, CALLEE)
     call = await platform.in_platform(lambda db: lock_one(db, call_id))
     assert call is not None
-    await platform.in_platform(lambda db: list_opted_out(db, [(call.state, call.state)]))
+    await platform.in_platform(lambda db: add_to_do_not_call_list(db, [(call.state, call.state)]))
     assert not await entries(platform, workspace)

@@ -14,17 +14,17 @@ import pytest
 from control.calls.events.rules import NewEvent, apply_events
 from control.calls.events.service import parse_event, write_events
 from control.calls.recordings.service import (
-    DISCARD_RECORDINGS,
+    DELETE_RECORDINGS,
     FETCH_RECORDING,
     JOIN_RECORDINGS,
     START_RECORDING,
-    DiscardRecordingsJob,
+    DeleteRecordingsJob,
     JoinRecordingsJob,
     StartRecordingJob,
     add_recording,
 )
 from control.calls.recordings.tasks import (
-    make_discard_recordings_job,
+    make_delete_recordings_job,
     make_fetch_recording_job,
     make_join_recordings_job,
     make_start_recording_job,
@@ -75,9 +75,9 @@ async def report(platform: CallPlatform, call_id: UUID, seq: int, event: Event) 
     await platform.in_platform(lambda db: write_events(db, [line]))
 
 
-async def discard(platform: CallPlatform, call_id: UUID) -> None:
-    run = make_discard_recordings_job(platform.pool, platform.services[Carriers], platform.storage)
-    await run(msgspec.json.encode(DiscardRecordingsJob(call_id)))
+async def delete(platform: CallPlatform, call_id: UUID) -> None:
+    run = make_delete_recordings_job(platform.pool, platform.services[Carriers], platform.storage)
+    await run(msgspec.json.encode(DeleteRecordingsJob(call_id)))
 
 
 async def store_recording(platform: CallPlatform, call_id: UUID, leg: int = 0) -> str:
@@ -131,21 +131,21 @@ async def test_recordings_of_media_are_deleted(platform: CallPlatform, is_refuse
     key = await store_recording(platform, call_id)
     events: list[Event] = [REFUSED, RecordingReady(key, 9_000)]
     for seq, event in enumerate(events if is_refused_first else events[::-1], 1):
-        before = len(await platform.job_payloads(DISCARD_RECORDINGS))
+        before = len(await platform.job_payloads(DELETE_RECORDINGS))
         await report(platform, call_id, seq, event)
-    assert len(await platform.job_payloads(DISCARD_RECORDINGS)) == before + 1
-    await discard(platform, call_id)
+    assert len(await platform.job_payloads(DELETE_RECORDINGS)) == before + 1
+    await delete(platform, call_id)
     assert not [one for one in await platform.storage.list_keys() if str(call_id) in one]
     row = await platform.call_row(call_id)
     assert row["recording_key"] is None and "recordings" not in row["details"]
-    await discard(platform, call_id)  # a repetition is harmless
+    await delete(platform, call_id)  # a repetition is harmless
 
 
 async def test_carrier_stops_and_its_recording_is_deleted_unfetched(platform: CallPlatform) -> None:
     call = await platform.admit(await platform.create_workspace())
     await report(platform, call.call_id, 1, HEARD)
     await report(platform, call.call_id, 2, REFUSED)
-    await discard(platform, call.call_id)
+    await delete(platform, call.call_id)
     assert platform.gateway.stopped == [call.carrier_call_id]
     recording = CarrierRecording("twilio", call.carrier_call_id, "RE1", "", 5)
     await platform.in_platform(lambda db: add_recording(db, recording))
@@ -164,7 +164,7 @@ async def test_copy_that_was_made_meanwhile_is_deleted(platform: CallPlatform) -
     await fetch((await platform.job_payloads(FETCH_RECORDING))[-1])
     assert (carrier.fetched, carrier.deleted) == (["RE1"], ["RE1"])
     assert (await platform.call_row(call.call_id))["recording_key"] is None
-    await discard(platform, call.call_id)
+    await delete(platform, call.call_id)
     assert not [one for one in await platform.storage.list_keys() if str(call.call_id) in one]
 
 
@@ -173,13 +173,13 @@ async def test_refusal_that_comes_while_the_carrier_begins_stops_it_again(platfo
 
     async def refuse() -> None:
         await report(platform, call.call_id, 1, REFUSED)
-        await discard(platform, call.call_id)
+        await delete(platform, call.call_id)
 
     carrier = SlowCarrier(meanwhile=refuse)
     start = make_start_recording_job(platform.pool, Carriers({"twilio": carrier}))
-    before = len(await platform.job_payloads(DISCARD_RECORDINGS))
+    before = len(await platform.job_payloads(DELETE_RECORDINGS))
     await start(msgspec.json.encode(StartRecordingJob(call.call_id)))
-    assert len(await platform.job_payloads(DISCARD_RECORDINGS)) == before + 2  # of the event, and of the start
+    assert len(await platform.job_payloads(DELETE_RECORDINGS)) == before + 2  # of the event, and of the start
     await start(msgspec.json.encode(StartRecordingJob(call.call_id)))
     assert len(carrier.recorded) == 1, "a refused recording is not begun"
 
@@ -205,7 +205,7 @@ async def test_failure_of_the_carrier_is_tried_again_and_keeps_nothing(platform:
     await report(platform, call_id, 2, REFUSED)
     platform.gateway.answers["stop_recording"] = carrier_unavailable()
     with pytest.raises(JobFailed) as failed:
-        await discard(platform, call_id)
+        await delete(platform, call_id)
     assert not failed.value.is_permanent
     assert not [one for one in await platform.storage.list_keys() if str(call_id) in one]
 
@@ -219,7 +219,7 @@ async def test_refusal_of_the_carrier_to_stop_keeps_no_recording_that_it_has(pla
     for refusal in (carrier_refusal(), carrier_refusal(call_ended=True), carrier_unavailable()):
         platform.gateway.answers["stop_recording"], platform.gateway.deleted = refusal, []
         with suppress(JobFailed):
-            await discard(platform, call.call_id)
+            await delete(platform, call.call_id)
         assert platform.gateway.deleted == ["RE1"]
 
 
@@ -232,10 +232,10 @@ async def test_copy_of_a_worker_that_was_killed_is_deleted(platform: CallPlatfor
     job = (await platform.job_payloads(FETCH_RECORDING))[-1]
     workspace_id = (await platform.call_row(call.call_id))["workspace_id"]
     orphan = f"{recordings_prefix(workspace_id)}{call.call_id}-carrier.wav"
-    for runs_discard_first in (True, False):
+    for runs_deletion_first in (True, False):
         await platform.storage.put(orphan, b"RIFF")
         await report(platform, call.call_id, 1, REFUSED)
-        await (discard(platform, call.call_id) if runs_discard_first else fetch(job))
+        await (delete(platform, call.call_id) if runs_deletion_first else fetch(job))
         assert orphan not in await platform.storage.list_keys()
 
 
@@ -259,7 +259,7 @@ async def test_upload_that_no_node_reports_is_deleted(platform: CallPlatform) ->
     call_id = (await platform.admit(await platform.create_workspace())).call_id
     key = await store_recording(platform, call_id)
     await report(platform, call_id, 1, REFUSED)
-    await discard(platform, call_id)
+    await delete(platform, call_id)
     assert key not in await platform.storage.list_keys()
 
 
@@ -268,7 +268,7 @@ async def test_recording_that_was_not_refused_is_kept(platform: CallPlatform) ->
     key = await store_recording(platform, call_id)
     await report(platform, call_id, 1, RecordingReady(key, 9_000))
     await report(platform, call_id, 2, CallEnded("completed", "caller_hangup", "", 9_000, CallUsage()))
-    await discard(platform, call_id)
+    await delete(platform, call_id)
     assert await platform.storage.get(key) == b"RIFF"
 
 
@@ -297,12 +297,12 @@ async def test_resumed_call_knows_what_was_heard_and_refused(platform: CallPlatf
 async def test_what_only_the_checkpoint_knows_is_recorded_and_acted_on(platform: CallPlatform) -> None:
     """The node was lost before its events were sent: the carrier must begin, and end, all the same."""
     call = await platform.admit(await platform.create_workspace())
-    begun, ended = [len(await platform.job_payloads(name)) for name in (START_RECORDING, DISCARD_RECORDINGS)]
+    begun, ended = [len(await platform.job_payloads(name)) for name in (START_RECORDING, DELETE_RECORDINGS)]
     heard = msgspec.structs.replace(make_checkpoint(call.call_id), announced=("disclosure", "recording"))
     for checkpoint in (heard, heard, msgspec.structs.replace(heard, recording_refused=True)):
         await resume(platform, call, checkpoint)
     assert len(await platform.job_payloads(START_RECORDING)) == begun + 1
-    assert len(await platform.job_payloads(DISCARD_RECORDINGS)) == ended + 1
+    assert len(await platform.job_payloads(DELETE_RECORDINGS)) == ended + 1
     stored = await platform.in_platform(lambda db: lock_one(db, call.call_id))
     assert stored is not None
     consent = stored.state.details.consent

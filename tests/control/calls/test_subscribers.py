@@ -111,7 +111,7 @@ async def test_batch_that_fails_leaves_nothing(platform: CallPlatform) -> None:
     assert await platform.in_platform(snapshot) == before
 
 
-@pytest.mark.parametrize("follow", changes.SUBSCRIBERS, ids=lambda follow: follow.__name__)
+@pytest.mark.parametrize("follow", changes.CHANGE_SUBSCRIBERS, ids=lambda follow: follow.__name__)
 async def test_unchanged_call_has_no_effect(platform: CallPlatform, follow: ChangeSubscriber) -> None:
     call = await platform.admit(await platform.create_workspace())
     before = await platform.in_platform(snapshot)
@@ -125,7 +125,7 @@ async def test_unchanged_call_has_no_effect(platform: CallPlatform, follow: Chan
     assert await platform.in_platform(snapshot) == before
 
 
-@pytest.mark.parametrize("follow", batches.SUBSCRIBERS, ids=lambda follow: follow.__name__)
+@pytest.mark.parametrize("follow", batches.EVENT_SUBSCRIBERS, ids=lambda follow: follow.__name__)
 async def test_batch_without_events_has_no_effect(platform: CallPlatform, follow: BatchSubscriber) -> None:
     call = await platform.admit(await platform.create_workspace())
     before = await platform.in_platform(snapshot)

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from control.calls.admission.service import record_refusal
+from control.calls.admission.service import save_refusal
 from control.calls.blocked_callers.service import BlockedCallers
 from control.calls.live.service import record_media_node
 from control.calls.records.details import RefusalReason
@@ -32,8 +32,7 @@ def of(desk: WebhookDesk, workspace: LiveWorkspace) -> WebhookDesk:
 
 
 async def refuse(desk: WebhookDesk, call_id: UUID, reason: RefusalReason) -> None:
-    refused = RefusedCall(reason, "", "en", call_id)
-    await desk.platform.in_platform(lambda db: record_refusal(db, call_id, refused, later(1)))
+    await desk.platform.in_platform(lambda db: save_refusal(db, call_id, reason, later(1)))
 
 
 def refused_data(workspace: LiveWorkspace, call_id: UUID | None, reason: str, number: str | None = CALLER) -> Any:

@@ -10,8 +10,8 @@ from uuid import UUID
 import msgspec
 
 from control.calls.blocked_callers.service import BlockedCallers
-from control.calls.recordings.service import DISCARD_RECORDINGS
-from control.calls.recordings.tasks import make_discard_recordings_job
+from control.calls.recordings.service import DELETE_RECORDINGS
+from control.calls.recordings.tasks import make_delete_recordings_job
 from control.carriers.service import Carriers
 from control.db.jobs import JobHandler
 from control.db.pool import Connection
@@ -244,8 +244,8 @@ def make_handlers(platform: CallPlatform) -> Mapping[str, JobHandler]:
         storage=platform.storage,
         clear_payloads=clear_caller_payloads,
     )
-    discard = make_discard_recordings_job(platform.pool, services[Carriers], platform.storage)
-    return {**tasks.handlers, DISCARD_RECORDINGS: discard}
+    deletion = make_delete_recordings_job(platform.pool, services[Carriers], platform.storage)
+    return {**tasks.handlers, DELETE_RECORDINGS: deletion}
 
 
 async def run_queued(platform: CallPlatform, *, only: str | None = None) -> list[str]:

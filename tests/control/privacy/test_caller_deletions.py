@@ -8,7 +8,7 @@ import pytest
 
 from control.calls.blocked_callers.service import BlockedCallers
 from control.calls.events.service import parse_event, write_events
-from control.calls.recordings.service import DISCARD_RECORDINGS
+from control.calls.recordings.service import DELETE_RECORDINGS
 from control.calls.records.rules import RefusedCall
 from control.db.jobs import JobFailed
 from control.privacy.caller_deletions.service import DELETE_CALLER
@@ -150,7 +150,7 @@ async def test_deletion_is_not_done_while_a_recording_is_left(platform: CallPlat
     deletion = await request(filled)
     await run_queued(platform, only=DELETE_CALLER)
     with pytest.raises(JobFailed):
-        await run_queued(platform, only=DISCARD_RECORDINGS)
+        await run_queued(platform, only=DELETE_RECORDINGS)
     await run_queued(platform, only=DELETE_CALLER)
     assert (await load(filled, deletion.id)).status == "running"
     del platform.gateway.answers["delete_recording"]

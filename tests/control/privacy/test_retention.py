@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from control.calls.events.service import parse_event, write_events
-from control.calls.recordings.service import DISCARD_RECORDINGS
+from control.calls.recordings.service import DELETE_RECORDINGS
 from control.db.jobs import JobFailed
 from control.platform.service import Platform
 from control.privacy.retention import tasks as retention_tasks
@@ -218,7 +218,7 @@ async def test_recording_goes_when_storage_and_carrier_are_back(
     with monkeypatch.context() as patched:
         patched.setattr(platform.storage, "delete", fail)
         with pytest.raises(JobFailed, match="storage"):
-            await run_queued(platform, only=DISCARD_RECORDINGS)
+            await run_queued(platform, only=DELETE_RECORDINGS)
     assert (await platform.call_row(call_id))["recording_key"] == key  # the row still names it
     await platform.in_platform(lambda db: db.execute("UPDATE pgqueuer SET status = 'failed'"))
     await apply(platform)
