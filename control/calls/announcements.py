@@ -1,30 +1,29 @@
-"""What a caller hears when no agent answers, and an agent's apology after a lost media stream."""
+"""Sentences that carriers speak, in the languages that have them: refusals, transfers, codes; and an agent's apology.
+
+Which refusal is spoken at which carrier is declared in `control/calls/records/refusals.py` (REFUSALS).
+"""
 
 from collections.abc import Mapping
 from typing import Final
 from uuid import UUID
 
-from control.calls.records.details import RefusalReason
-from control.calls.records.rules import RefusedCall
+from control.calls.records.refusals import REFUSALS, RefusalReason, RefusalWords, RefusedCall
 from shared.events import TransferFailure
 
-_REFUSALS: Final[dict[str, dict[RefusalReason, str]]] = {
+_REFUSALS: Final[dict[str, dict[RefusalWords, str]]] = {
     "en": {
-        "unknown_number": "Sorry, this number is not in service at the moment. Goodbye.",
-        "suspended": "Sorry, we cannot take calls at the moment. Please try again later. Goodbye.",
-        "over_limit": "Sorry, all our lines are busy at the moment. Please call again in a few minutes. Goodbye.",
-        "all_busy": "Sorry, all our lines are busy at the moment. Please call again in a few minutes. Goodbye.",
+        "not_in_service": "Sorry, this number is not in service at the moment. Goodbye.",
+        "not_now": "Sorry, we cannot take calls at the moment. Please try again later. Goodbye.",
+        "busy": "Sorry, all our lines are busy at the moment. Please call again in a few minutes. Goodbye.",
         "unusable": "Sorry, we cannot take your call at the moment. Please try again later. Goodbye.",
         "cut_off": "Sorry, this call cannot go on at the moment. If you still need us, please call again in a few "
         "minutes. Goodbye.",
     },
     "de": {
-        "unknown_number": "Leider ist diese Nummer zurzeit nicht erreichbar. Auf Wiederhören.",
-        "suspended": "Leider können wir zurzeit keine Anrufe annehmen. Bitte versuchen Sie es später noch einmal. "
+        "not_in_service": "Leider ist diese Nummer zurzeit nicht erreichbar. Auf Wiederhören.",
+        "not_now": "Leider können wir zurzeit keine Anrufe annehmen. Bitte versuchen Sie es später noch einmal. "
         "Auf Wiederhören.",
-        "over_limit": "Leider sind zurzeit alle Leitungen belegt. Bitte rufen Sie in einigen Minuten noch einmal an. "
-        "Auf Wiederhören.",
-        "all_busy": "Leider sind zurzeit alle Leitungen belegt. Bitte rufen Sie in einigen Minuten noch einmal an. "
+        "busy": "Leider sind zurzeit alle Leitungen belegt. Bitte rufen Sie in einigen Minuten noch einmal an. "
         "Auf Wiederhören.",
         "unusable": "Leider können wir Ihren Anruf zurzeit nicht annehmen. Bitte versuchen Sie es später noch einmal. "
         "Auf Wiederhören.",
@@ -32,27 +31,24 @@ _REFUSALS: Final[dict[str, dict[RefusalReason, str]]] = {
         "in einigen Minuten noch einmal an. Auf Wiederhören.",
     },
     "es": {
-        "unknown_number": "Lo sentimos, este número no está disponible en este momento. Adiós.",
-        "suspended": "Lo sentimos, no podemos atender llamadas en este momento. Inténtelo más tarde. Adiós.",
-        "over_limit": "Lo sentimos, todas las líneas están ocupadas. Vuelva a llamar en unos minutos. Adiós.",
-        "all_busy": "Lo sentimos, todas las líneas están ocupadas. Vuelva a llamar en unos minutos. Adiós.",
+        "not_in_service": "Lo sentimos, este número no está disponible en este momento. Adiós.",
+        "not_now": "Lo sentimos, no podemos atender llamadas en este momento. Inténtelo más tarde. Adiós.",
+        "busy": "Lo sentimos, todas las líneas están ocupadas. Vuelva a llamar en unos minutos. Adiós.",
         "unusable": "Lo sentimos, no podemos atender su llamada en este momento. Inténtelo más tarde. Adiós.",
         "cut_off": "Lo sentimos, esta llamada no puede continuar en este momento. Si aún nos necesita, vuelva a llamar "
         "en unos minutos. Adiós.",
     },
     "fr": {
-        "unknown_number": "Désolé, ce numéro n'est pas en service pour le moment. Au revoir.",
-        "suspended": "Désolé, nous ne pouvons pas prendre d'appels pour le moment. Veuillez réessayer plus tard. "
+        "not_in_service": "Désolé, ce numéro n'est pas en service pour le moment. Au revoir.",
+        "not_now": "Désolé, nous ne pouvons pas prendre d'appels pour le moment. Veuillez réessayer plus tard. "
         "Au revoir.",
-        "over_limit": "Désolé, toutes nos lignes sont occupées. Veuillez rappeler dans quelques minutes. Au revoir.",
-        "all_busy": "Désolé, toutes nos lignes sont occupées. Veuillez rappeler dans quelques minutes. Au revoir.",
+        "busy": "Désolé, toutes nos lignes sont occupées. Veuillez rappeler dans quelques minutes. Au revoir.",
         "unusable": "Désolé, nous ne pouvons pas prendre votre appel pour le moment. Veuillez réessayer plus tard. "
         "Au revoir.",
         "cut_off": "Désolé, cet appel ne peut pas continuer pour le moment. Si vous avez encore besoin de nous, "
         "veuillez rappeler dans quelques minutes. Au revoir.",
     },
 }  # fmt: skip
-_AS_SUSPENDED: Final = frozenset({"outside_hours", "spend_limit"})
 _APOLOGIES: Final = {
     "de": "Entschuldigung, wir wurden kurz unterbrochen.",
     "es": "Disculpe, se ha cortado un momento.",
@@ -192,8 +188,6 @@ def _supported(language: str) -> str:
 
 
 def _announcement(language: str, reason: RefusalReason) -> str:
-    """Returns what the caller hears. A blocked caller hears nothing. The agent itself announces its opening hours. The
-    spending limit of the business is not mentioned."""
-    if reason == "blocked":
-        return ""
-    return _REFUSALS[language]["suspended" if reason in _AS_SUSPENDED else reason]
+    """Returns what the caller hears; empty for nothing."""
+    words = REFUSALS[reason].words
+    return "" if words is None else _REFUSALS[language][words]

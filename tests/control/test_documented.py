@@ -7,6 +7,7 @@ from prometheus_client import CollectorRegistry
 
 from control.app import ROUTES
 from control.billing.stripe.client import StripeOptions
+from control.calls.records.refusals import REFUSALS
 from control.db.logins import WORKER, with_login
 from control.http.metrics import HttpMetrics
 from control.http.route import RateLimit
@@ -53,6 +54,11 @@ def test_every_staff_setting_is_documented_with_its_default() -> None:
         (f"`{setting.key}`", f"`{str(setting.default).lower()}`", setting.description) for setting in REGISTRY.values()
     }
     assert table("setting", "at first", "meaning") == settings
+
+
+def test_what_refused_callers_hear_is_documented() -> None:
+    heard = {(f"`{reason}`", rule.twilio, rule.telnyx) for reason, rule in REFUSALS.items() if reason != "code_call"}
+    assert {row[:3] for row in table("reason", "Twilio", "Telnyx", "when")} == heard
 
 
 async def test_every_duty_is_documented_with_its_interval(database_url: str, tmp_path: Path) -> None:

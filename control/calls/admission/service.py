@@ -20,7 +20,7 @@ from control.agents.variables import PlannedCall
 from control.analytics.rollups.service import mark_day
 from control.billing.limits.rules import SpendSnapshot, SpendTerms
 from control.billing.limits.service import SpendGuard, load_snapshot, load_terms
-from control.calls.admission.rules import admit, make_resumed_plan
+from control.calls.admission.plans import admit, make_resumed_plan
 from control.calls.announcements import (
     make_busy_refusal,
     make_code_announcement,
@@ -32,8 +32,8 @@ from control.calls.deletion.rules import NumberPseudonyms
 from control.calls.live.service import MediaAssignment, NoMediaNode, StreamTarget, record_loss
 from control.calls.recordings.service import enqueue_recording_deletions, enqueue_recording_starts
 from control.calls.records import queries
-from control.calls.records.details import RefusalReason
 from control.calls.records.queries import NewCall, StoredCall
+from control.calls.records.refusals import RefusalReason, RefusedCall
 from control.calls.records.rules import (
     FINAL,
     MOST_LEGS,
@@ -42,7 +42,6 @@ from control.calls.records.rules import (
     CallState,
     IncomingCall,
     OpenCall,
-    RefusedCall,
     apply_checkpoint,
     known_number,
     mark_answered,

@@ -12,17 +12,11 @@ from typing import Any, Final, Literal, TypeVar, get_type_hints
 
 import msgspec
 
+from control.calls.records.refusals import RefusalReason
 from shared.events import EndReason, TransferFailure
 
 # Who reported a fact of a call.
 CallSource = Literal["carrier", "media", "control"]
-
-
-# Why a call is not answered by an agent; see CallRefused.
-RefusalReason = Literal[
-    "unknown_number", "suspended", "blocked", "outside_hours", "over_limit", "spend_limit", "all_busy", "unusable",
-    "cut_off", "code_call",
-]  # fmt: skip
 
 
 # Fields of a dataclass that holds a part of the column: `unknown` is ours, the others are JSON keys.

@@ -8,7 +8,8 @@ from typing import Any, Final
 from uuid import UUID
 
 from control.agents.variables import PlannedCall
-from control.calls.records.details import RefusalReason, decode_details, encode_details
+from control.calls.records.details import decode_details, encode_details
+from control.calls.records.refusals import REFUSALS, RefusalReason
 from control.calls.records.rules import (
     Attestation,
     CallFilter,
@@ -41,8 +42,9 @@ _CALL: Final = f"{STATE_COLUMNS}, agent_version, called_number, variables"
 _LOCK_WORKSPACE: Final = "SELECT pg_advisory_xact_lock(hashtextextended('calls ' || $1::text, 0))"
 # An inbound call, unless the carrier's id is stored already: then that call's row. The call is refused as blocked when
 # the workspace blocks one of the names $15 of its caller, with reason $13, or as over_limit when $14 or more calls of
-# the workspace are open. A transferred call counts as open until the carrier reports its end, or the transfer's bound
-# has passed; it began within the longest call and the longest transfer (6 h).
+# the workspace are open. A call that is refused for one of the reasons $17 counts as busy. A transferred call counts as
+# open until the carrier reports its end, or the transfer's bound has passed; it began within the longest call and the
+# longest transfer (6 h).
 _INSERT_RINGING: Final = f"""
     WITH existing AS (SELECT {_CALL} FROM calls WHERE carrier = $8 AND carrier_call_id = $9),
     open AS (
@@ -65,7 +67,7 @@ _INSERT_RINGING: Final = f"""
                            carrier_call_id, caller_number, called_number, status, end_detail, created_at, started_at,
                            ended_at, details)
         SELECT $1::uuid, $2::uuid, $3::uuid, $4::integer, $5::uuid, $6, $7::boolean, $8, $9, nullif($10::text, ''), $11,
-               CASE WHEN refused = 'over_limit' THEN 'busy' WHEN refused IS NOT NULL THEN 'failed' ELSE 'ringing' END,
+               CASE WHEN refused = ANY($17) THEN 'busy' WHEN refused IS NOT NULL THEN 'failed' ELSE 'ringing' END,
                refused, $12::timestamptz, $12, CASE WHEN refused IS NOT NULL THEN $12::timestamptz END,
                jsonb_strip_nulls(jsonb_build_object('attestation', $16::text))
                || CASE WHEN refused IS NULL THEN '{{}}'::jsonb
@@ -76,6 +78,8 @@ _INSERT_RINGING: Final = f"""
     )
     SELECT *, false AS is_new FROM existing UNION ALL SELECT *, true FROM created
 """
+# Reasons after which a refused call counts as busy.
+_BUSY: Final = [reason for reason, refusal in REFUSALS.items() if refusal.status == "busy"]
 # An outbound call that is to be placed.
 _INSERT_QUEUED: Final = """
     INSERT INTO calls (id, workspace_id, agent_id, agent_version, phone_number_id, direction, is_test, carrier,
@@ -160,6 +164,7 @@ async def insert_ringing(db: Connection, new: NewCall) -> StoredCall | None:
         *(new.carrier, new.carrier_call_id, new.caller_number, new.called_number, new.at, new.refused, new.max_open),
         [identify_caller(new.caller_number), *new.pseudonyms],
         new.attestation,
+        _BUSY,
     )
     return _call(row)
 

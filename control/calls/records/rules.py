@@ -31,12 +31,12 @@ from control.calls.records.details import (
     CallSource,
     ConsentRecord,
     Gap,
-    RefusalReason,
     ReturnedTransfer,
     StreamLoss,
     StreamRecording,
     Transfer,
 )
+from control.calls.records.refusals import REFUSALS, RefusalReason
 from control.carriers.rules import CarrierName, PlacedCall
 from control.knowledge.tool import SEARCH_KNOWLEDGE, Citation, read_citations
 from control.validation import bounded_map
@@ -116,24 +116,6 @@ class AdmittedCall:
     records_at_carrier: bool = False
     spend_terms: SpendTerms | None = None
     was_assigned: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class RefusedCall:
-    """A call that no agent answers. announcement: what the caller hears, in `language` (BCP 47).
-
-    reason: unknown_number (no such number of ours, or without a live agent), suspended, blocked (by the workspace:
-    nothing is said), outside_hours (of an agent that hangs up then), over_limit (the workspace's concurrent calls),
-    spend_limit (the workspace's money of the period), all_busy (no media node has room, or Redis is unavailable),
-    unusable (the agent's plan cannot be made), cut_off (the stream ended while Redis is unavailable, so it is unknown
-    how the call continues), code_call (it only speaks the code by which a phone number is verified; nothing went
-    wrong).
-    """
-
-    reason: RefusalReason
-    announcement: str
-    language: str = "en"
-    call_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -398,9 +380,8 @@ def refuse(state: CallState, reason: RefusalReason, now: datetime) -> CallState:
     if state.status == "in_progress" and _has_media(state):
         closed = close(state, "failed", "media_lost", reason, now, "control")
     else:
-        is_busy = reason in ("all_busy", "over_limit")
         end_reason: EndReason | None = "spend_limit" if reason == "spend_limit" else None
-        closed = close(state, "busy" if is_busy else "failed", end_reason, reason, now, "control")
+        closed = close(state, REFUSALS[reason].status, end_reason, reason, now, "control")
     return replace(closed, details=replace(closed.details, refused=reason))
 
 

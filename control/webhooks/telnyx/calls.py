@@ -25,7 +25,7 @@ from control.calls.admission.service import CallAdmission
 from control.calls.carrier_reports.service import apply_status
 from control.calls.live.service import StreamEndedJob
 from control.calls.recordings.service import add_recording
-from control.calls.records.rules import RefusedCall
+from control.calls.records.refusals import RefusedCall
 from control.calls.transfers import service as transfers_service
 from control.carriers.rules import CarrierRefused, CarrierUnavailable
 from control.db.pool import Connection

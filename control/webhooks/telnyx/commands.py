@@ -13,7 +13,8 @@ from control.calls.announcements import make_busy_refusal, make_refusal
 from control.calls.carrier_reports.service import apply_status
 from control.calls.live.service import hang_up_later, record_media_node
 from control.calls.outbound.service import OutboundCalls
-from control.calls.records.rules import FINAL, TRANSFER_S, AdmittedCall, OpenCall, RefusedCall, StreamFollowed
+from control.calls.records.refusals import REFUSALS, RefusedCall
+from control.calls.records.rules import FINAL, TRANSFER_S, AdmittedCall, OpenCall, StreamFollowed
 from control.calls.records.service import find_open
 from control.calls.transfers import service as transfers_service
 from control.calls.transfers.rules import transfer_caller_id
@@ -28,10 +29,6 @@ from shared.errors import Unavailable
 
 # What is stored in the transaction that closes the event.
 Effect = Callable[[Connection], Awaitable[None]]
-# Refusals that are spoken; the others are a tone, which costs nothing because the call is not answered.
-_SPOKEN: Final = frozenset({"outside_hours", "spend_limit", "unusable"})
-# Refusals whose tone says that the number cannot be reached, and not that it is busy.
-_UNREACHABLE: Final = frozenset({"unknown_number", "blocked", "suspended"})
 # No voice of Telnyx is slower. The margin is for the command, the event and its retries.
 _SLOWEST_CHARACTERS_PER_S: Final = 10.0
 SPEAK_MARGIN_S: Final = 30.0
@@ -64,9 +61,11 @@ class CallCommands:
             call_id, reserved = call.call_id, over_limit
             await self.answer_or_reject(event, reserved, now)
             return lambda db: save_refusal(db, call_id, reserved.reason, now)
-        if isinstance(call, RefusedCall) and call.reason not in _SPOKEN:
-            await self._reject(event, "rejected" if call.reason in _UNREACHABLE else "busy")
-            return None
+        if isinstance(call, RefusedCall):
+            response = REFUSALS[call.reason].telnyx
+            if response != "spoken":
+                await self._reject(event, response)
+                return None
         record = isinstance(call, AdmittedCall) and call.records_at_carrier
         if await self._answer(event, str(call.call_id or ""), record=record):
             return None

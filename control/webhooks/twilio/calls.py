@@ -3,7 +3,8 @@
 An inbound call takes them in this order; one that we placed begins with status callbacks:
 
 1. INBOUND: a call rings. `connect_call` stores the event and admits the call in one transaction, chooses a media node
-   and answers `<Connect><Stream>`; or `<Say>` and `<Hangup>` for a call that is refused.
+   and answers `<Connect><Stream>`. A refused call gets `<Reject>`, or `<Say>` and `<Hangup>`, as REFUSALS has it
+   (`control/calls/records/refusals.py`).
 2. STATUS: ringing, in-progress … `receive_status` stores each with its effect, in whatever order they come.
 3. CONTINUE, asked by `<Connect action>`: the media stream ended. `continue_call` hangs up after the conversation's end,
    dials after a transfer, and connects the call to another node (step 1's answer) when its node was lost.
@@ -31,7 +32,8 @@ from control.calls.carrier_reports.service import apply_status
 from control.calls.live.service import MediaAssignment, StreamTarget, record_media_node
 from control.calls.outbound.service import OutboundCalls
 from control.calls.recordings.service import add_recording
-from control.calls.records.rules import FINAL, TRANSFER_S, AdmittedCall, OpenCall, RefusedCall, StreamFollowed
+from control.calls.records.refusals import REFUSALS, RefusedCall
+from control.calls.records.rules import FINAL, TRANSFER_S, AdmittedCall, OpenCall, StreamFollowed
 from control.calls.records.service import find_open
 from control.calls.transfers import service as transfers_service
 from control.calls.transfers.rules import transfer_caller_id
@@ -95,9 +97,6 @@ async def enqueue_stream_check(db: Connection, form: TwilioForm, now: datetime) 
 _TRANSFER_ANSWERED: Final = frozenset({"completed", "answered"})
 # DialCallStatus of one that was not (docs: as above); others, such as "canceled", count as failed.
 _FAILURES: Final[Mapping[str, TransferFailure]] = {"busy": "busy", "no-answer": "no_answer"}
-# Calls that are rejected: a blocked caller hears nothing, the others hear from Twilio that the number is not in service
-# (docs: TwiML <Reject>).
-_NEEDS_NO_WORDS: Final = frozenset({"blocked", "unknown_number", "suspended"})
 # Seconds between looks for the stream that a simultaneous copy of the request is given.
 _POLL_S: Final = 0.025
 log = structlog.get_logger()
@@ -358,8 +357,9 @@ class TwilioCalls:
 
 
 def _reject_or_say(refused: RefusedCall) -> str:
-    """For a call that is not answered yet: one that needs no words is rejected, which Twilio does not bill."""
-    return wire.reject() if refused.reason in _NEEDS_NO_WORDS else _say_refusal(refused)
+    """For a call that is not answered yet."""
+    response = REFUSALS[refused.reason].twilio
+    return _say_refusal(refused) if response == "spoken" else wire.reject(response)
 
 
 def _say_refusal(refused: RefusedCall) -> str:

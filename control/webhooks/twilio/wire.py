@@ -379,9 +379,13 @@ def hang_up() -> str:
     return _response("<Hangup/>")
 
 
-def reject() -> str:
-    """Rejects a call before it is answered, which Twilio does not bill (docs: TwiML <Reject>)."""
-    return _response('<Reject reason="rejected"/>')
+def reject(reason: Literal["rejected", "busy"]) -> str:
+    """Rejects a call before it is answered, which Twilio does not bill.
+
+    reason: What Twilio plays (docs: TwiML <Reject>): a standard response that the number is not in service, or a busy
+    signal. The caller's network may play something else.
+    """
+    return _response(f'<Reject reason="{reason}"/>')
 
 
 def dial(number: str, caller: str, action: str, limit_s: int, *, words: str = "", locale: str = "") -> str:

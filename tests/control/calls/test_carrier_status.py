@@ -13,7 +13,8 @@ from control.agents.service import Agents
 from control.calls.carrier_reports.service import apply_status
 from control.calls.live.service import HANG_UP, HangupJob, record_media_node
 from control.calls.recordings.service import FETCH_RECORDING, FetchRecordingJob, add_recording
-from control.calls.records.rules import MOST_LEGS, AdmittedCall, CarrierRecording, CarrierStatus, OpenCall, RefusedCall
+from control.calls.records.refusals import RefusedCall
+from control.calls.records.rules import MOST_LEGS, AdmittedCall, CarrierRecording, CarrierStatus, OpenCall
 from control.calls.records.service import find_open
 from control.carriers.rules import PlacedCall
 from shared.bus.checkpoints import Checkpoint

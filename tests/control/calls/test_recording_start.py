@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from control.agents.plans.service import AgentLookup
-from control.calls.admission.rules import admit
+from control.calls.admission.plans import admit
 from control.calls.events.service import parse_event, write_events
 from control.calls.recordings.service import START_RECORDING, StartRecordingJob
 from control.calls.recordings.tasks import RETRY_AFTER_S, make_start_recording_job

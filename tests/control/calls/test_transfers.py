@@ -13,7 +13,8 @@ from control.calls.events.service import parse_event, write_events
 from control.calls.outbound import queries as outbound_queries
 from control.calls.records import queries as records_queries
 from control.calls.records.details import decode_details
-from control.calls.records.rules import AdmittedCall, CarrierStatus, RefusedCall, apply_media_end
+from control.calls.records.refusals import RefusedCall
+from control.calls.records.rules import AdmittedCall, CarrierStatus, apply_media_end
 from control.carriers.rules import PlacedCall
 from control.db.pool import Connection
 from shared.errors import Conflict, Invalid

@@ -9,8 +9,7 @@ import pytest
 from control.calls.admission.service import save_refusal
 from control.calls.blocked_callers.service import BlockedCallers
 from control.calls.live.service import record_media_node
-from control.calls.records.details import RefusalReason
-from control.calls.records.rules import RefusedCall
+from control.calls.records.refusals import RefusalReason, RefusedCall
 from control.outbound_webhooks.event_types import EVENT_DESCRIPTIONS
 from control.outbound_webhooks.service import delete_call_events
 from tests.control.calls.call_platform import NOW, LiveWorkspace, later

@@ -9,7 +9,7 @@ import pytest
 from control.calls.blocked_callers.service import BlockedCallers
 from control.calls.events.service import parse_event, write_events
 from control.calls.recordings.service import DELETE_RECORDINGS
-from control.calls.records.rules import RefusedCall
+from control.calls.records.refusals import RefusedCall
 from control.db.jobs import JobFailed
 from control.privacy.caller_deletions.service import DELETE_CALLER
 from control.privacy.rules import CallerDeletion
