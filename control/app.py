@@ -32,6 +32,7 @@ from control.db.logins import API, require_plain_login
 from control.db.pool import Connection, Pool, Timeouts, open_pool
 from control.http.access_tokens import Audience
 from control.http.authorisation import Authoriser
+from control.http.browser_sessions import BrowserSessions
 from control.http.concurrency_limit import ConcurrencyLimit, SenderConcurrencyLimit
 from control.http.cors import Cors
 from control.http.endpoint import Endpoint, EndpointDependencies
@@ -204,6 +205,7 @@ def make_dependencies(
     outside.authority.report = BusMetrics(metrics.registry).count_forged
     tokens = make_tokens(Sealer(options.keys.tokens), options.policies)
     services = make_services(sealer, options.policies, passwords, outside, tokens)
+    browser_sessions = BrowserSessions(http.public_url)
     accounts = services[Accounts]
 
     async def require_recent(db: Connection, audience: Audience, session_id: UUID, now: datetime) -> None:
@@ -213,7 +215,8 @@ def make_dependencies(
     return EndpointDependencies(
         pool=pool,
         services=services,
-        authoriser=Authoriser(tokens, require_recent),
+        authoriser=Authoriser(tokens, require_recent, browser_sessions),
+        browser_sessions=browser_sessions,
         record_key_use=services[ApiKeys].record_use,
         limits=RateLimiter(redis, metrics, timeout_s=http.redis_timeout_s, overrides=http.limits),
         metrics=metrics,

@@ -874,10 +874,13 @@ ROUTES: tuple[Route, ...] = (
         status=201,
         limit=RateLimit("signup", 20, 3600, account="email"),
         hashes_password=True,
+        session="begins",
     ),
-    Route("POST", "/auth/login", log_in, OPEN, limit=LOGIN_LIMIT, hashes_password=True),
-    Route("POST", "/auth/refresh", refresh, OPEN, limit=RateLimit("refresh", 120, 60), beyond_spec=True),
-    Route("POST", "/auth/logout", log_out, USER),
+    Route("POST", "/auth/login", log_in, OPEN, limit=LOGIN_LIMIT, hashes_password=True, session="begins"),
+    Route(
+        "POST", "/auth/refresh", refresh, OPEN, limit=RateLimit("refresh", 120, 60), session="renews", beyond_spec=True
+    ),
+    Route("POST", "/auth/logout", log_out, USER, session="ends"),
     Route("GET", "/auth/me", me, USER),
     Route("POST", "/auth/verify-email", verify_email, OPEN, limit=VERIFY_LIMIT),
     Route(
@@ -923,10 +926,18 @@ ADMIN_ROUTES: tuple[Route, ...] = (
         OPEN,
         limit=RateLimit("admin-login", 20, 60),
         hashes_password=True,
+        session="begins",
     ),
-    Route("POST", "/admin/auth/logout", admin_log_out, ANY_ADMIN),
+    Route("POST", "/admin/auth/logout", admin_log_out, ANY_ADMIN, session="ends"),
     Route("GET", "/admin/auth/me", admin_me, ANY_ADMIN),
-    Route("POST", "/admin/auth/refresh", admin_refresh, OPEN, limit=RateLimit("admin-refresh", 120, 60)),
+    Route(
+        "POST",
+        "/admin/auth/refresh",
+        admin_refresh,
+        OPEN,
+        limit=RateLimit("admin-refresh", 120, 60),
+        session="renews",
+    ),
     Route(
         "POST",
         "/admin/auth/totp/enrol",

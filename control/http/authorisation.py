@@ -15,6 +15,7 @@ from aiohttp import web
 from control.db.pool import Connection
 from control.http.access import Access, AccessKind, WorkspaceRole
 from control.http.access_tokens import AccessTokens, Audience
+from control.http.browser_sessions import BrowserSessions
 from control.http.context import AdminContext, CallingKey, Context, MemberContext, SessionContext, UserContext
 from control.http.deactivation import session_refused
 from control.http.key_text import SCHEME, is_well_formed, limit_role
@@ -98,22 +99,25 @@ class KnownKeys:
 class Authoriser:
     """Turns a request's token and path into the context that the route's handler takes."""
 
-    def __init__(self, tokens: AccessTokens, require_recent: RequireRecent) -> None:
-        self._tokens, self._require_recent = tokens, require_recent
+    def __init__(self, tokens: AccessTokens, require_recent: RequireRecent, browser_sessions: BrowserSessions) -> None:
+        self._tokens, self._require_recent, self._browser_sessions = tokens, require_recent, browser_sessions
         self._known_keys = KnownKeys()
 
     def read_token(self, access: Access, request: web.Request, now: datetime) -> Claim | None:
-        """Checks the token's signature and expiry, or an API key's form, without the database. None for an open route.
-        Raises Unauthorised."""
+        """Checks the token's signature and expiry, or an API key's form, without the database. Without the header
+        Authorization the token is in a cookie. None for an open route. Raises Unauthorised."""
         if access.kind is AccessKind.OPEN:
             return None
-        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not token:
+        audience: Audience = "admin" if access.kind is AccessKind.ADMIN else "user"
+        if "Authorization" not in request.headers:
+            token = self._browser_sessions.access_token(request, audience)
+        else:
+            scheme, _, token = request.headers["Authorization"].partition(" ")
+            token = token.strip() if scheme.lower() == "bearer" else ""
+            if access.kind is not AccessKind.ADMIN and is_key(token):
+                return read_key_claim(token)
+        if not token:
             raise Unauthorised("This needs a bearer token.", code="no_token")
-        token = token.strip()
-        if access.kind is not AccessKind.ADMIN and is_key(token):
-            return read_key_claim(token)
-        audience = "admin" if access.kind is AccessKind.ADMIN else "user"
         return TokenClaim(self._tokens.read(token, audience, now))
 
     async def authorise(self, access: Access, claim: Claim, request: web.Request, context: Context) -> Context:

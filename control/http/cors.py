@@ -16,7 +16,7 @@ PREFLIGHT_MAX_AGE_S = 600
 
 
 class Cors:
-    """Allows no credentials, because the API uses no cookies: pages send the bearer token themselves."""
+    """Allows no credentials: pages of other origins send the bearer token themselves, and cannot use cookies."""
 
     def __init__(self, origins: Collection[str] = ()) -> None:
         """`origins`: "https://app.vocalized.app"."""

@@ -17,8 +17,10 @@ from control.db.errors import COLLISIONS, UNAVAILABLE
 from control.db.pool import Connection, Pool
 from control.db.transaction import in_transaction
 from control.http.access import AccessKind
+from control.http.access_tokens import Audience
 from control.http.after_commit import AfterCommit, CheckedChange, IdempotentAfterCommit
 from control.http.authorisation import Authoriser, Claim, KeyClaim
+from control.http.browser_sessions import BrowserSessions
 from control.http.concurrency_limit import ConcurrencyLimit, SenderConcurrencyLimit
 from control.http.context import AdminContext, Context, MemberContext, UserContext
 from control.http.file_response import FileResponse, make_file_response
@@ -66,6 +68,7 @@ class EndpointDependencies:
     pool: Pool
     services: Services
     authoriser: Authoriser
+    browser_sessions: BrowserSessions
     limits: RateLimiter
     metrics: HttpMetrics
     hashing_limit: HashingLimit
@@ -115,8 +118,17 @@ class Endpoint:
         self.route = route
         self.signature: HandlerSignature = read_signature(route)
         self._dependencies = dependencies
+        self._audience: Audience = "admin" if route.path.startswith("/admin/") else "user"
 
     async def __call__(self, request: web.Request) -> web.Response:
+        response = await self._receive(request)
+        sessions = self._dependencies.browser_sessions
+        if self.route.session is not None and sessions.is_asked(request):
+            change = sessions.drop_tokens if self.route.session == "ends" else sessions.keep_tokens
+            change(response, self._audience)
+        return response
+
+    async def _receive(self, request: web.Request) -> web.Response:
         if not self.signature.upload:
             return await self._handle(request)
         async with self._dependencies.upload_limit.acquired_by(await self._admit_sender(request)):
@@ -157,6 +169,8 @@ class Endpoint:
         raw = b""
         if self.signature.body is not None:
             raw = await read_json_body(request, dependencies.body_timeout_s, route.max_body_bytes)
+            if route.session == "renews" and not raw:
+                raw = dependencies.browser_sessions.refresh_body(request, self._audience)
         elif self.signature.upload:
             raw = await read_upload(request, UPLOAD_TIMES * dependencies.body_timeout_s, route.upload_bytes)
         return EndpointRequest(request, raw, claim, now, is_counted=self.signature.upload)

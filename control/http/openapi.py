@@ -83,7 +83,9 @@ def make_document(
             "headers": dict(HEADERS),
             "examples": make_examples(chain(_WEBHOOK_ERRORS if webhooks else (), *errors.values())),
             "securitySchemes": {
-                "user": _bearer("The token of a user's sign-in (POST /auth/login)."),
+                "user": _bearer(
+                    "The token of a user's sign-in (POST /auth/login), which also describes sessions in cookies."
+                ),
                 "admin": _bearer("The token of a staff member's sign-in (POST /admin/auth/login)."),
                 "api_key": {"type": "http", "scheme": "bearer", "description": _API_KEY},
             },
@@ -278,6 +280,8 @@ def _inlined(schema: Any, whole: Schema) -> Any:
 
 
 def _headers(route: Route) -> list[Schema]:
+    if route.session is not None:
+        return [dict(_BROWSER_SESSION)]
     if not route.idempotent:
         return []
     return [
@@ -294,6 +298,15 @@ def _headers(route: Route) -> list[Schema]:
     ]  # fmt: skip
 
 
+_BROWSER_SESSION: Final = {
+    "name": "Vocalized-Session",
+    "in": "header",
+    "required": False,
+    "description": "`cookie`, sent by a page of this API's own origin: the tokens are kept in cookies that no script "
+    "can read, and those of the response are empty. The page then sends this header, and no token, with every request; "
+    "without it, and from other origins, cookies are ignored. To renew the session, the page sends no body.",
+    "schema": {"type": "string", "enum": ["cookie"]},
+}
 _API_KEY: Final = (
     "An API key of a workspace (POST /workspaces/{workspaceId}/api-keys), for systems: `" + PATTERN + "`. "
     "Operations name the scope that it needs; those without this scheme accept no key."

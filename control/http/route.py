@@ -5,7 +5,7 @@ import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Final, get_args, get_origin, get_type_hints
+from typing import Any, Final, Literal, get_args, get_origin, get_type_hints
 from uuid import UUID
 
 from pydantic import BaseModel, TypeAdapter
@@ -21,6 +21,7 @@ from control.http.streamed_file import StreamedFile
 RouteHandler = Callable[..., Awaitable[object]]
 # The longest body of a route without authorisation: sign-in, sign-up and the like.
 MAX_OPEN_BODY_BYTES: Final = 16_384
+SessionEffect = Literal["begins", "renews", "ends"]
 # A path parameter: its name in the handler, its name in the path, its type.
 PathPart = tuple[str, str, TypeAdapter[Any]]
 
@@ -45,7 +46,8 @@ class Route:
     request passes the limit of heavy ones. beyond_spec: documented as an addition to the spec. check_limit: of the
     checks of a CheckedChange, for each user and each workspace, whatever address they come from. upload_bytes: the
     longest file that the handler's parameter `upload` (bytes) takes: the body as it is, of any type.
-    needs_recent_sign_in: the caller signed in, or proved again who they are, some minutes ago at most."""
+    needs_recent_sign_in: the caller signed in, or proved again who they are, some minutes ago at most. session: what a
+    success does to the session of the caller, whose browser's cookies follow; None: nothing."""
 
     method: str
     path: str
@@ -60,6 +62,7 @@ class Route:
     check_limit: RateLimit | None = None
     upload_bytes: int = 0
     needs_recent_sign_in: bool = False
+    session: SessionEffect | None = None
 
     @property
     def limits(self) -> tuple[RateLimit, ...]:

@@ -322,5 +322,14 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", f"{DOMAIN}/prove", prove_sso_domain, member("owner"), check_limit=_LOOKUPS, beyond_spec=True),
     Route("DELETE", DOMAIN, remove_sso_domain, member("owner"), needs_recent_sign_in=True, beyond_spec=True),
     Route("POST", "/auth/sso/begin", begin_sso, OPEN, limit=_BEGINNINGS, beyond_spec=True),
-    Route("POST", "/auth/sso/complete", complete_sso, OPEN, limit=_COMPLETIONS, hashes_password=True, beyond_spec=True),
+    Route(
+        "POST",
+        "/auth/sso/complete",
+        complete_sso,
+        OPEN,
+        limit=_COMPLETIONS,
+        hashes_password=True,
+        session="begins",
+        beyond_spec=True,
+    ),
 )

@@ -815,6 +815,7 @@ INVITATIONS_ROUTES: tuple[Route, ...] = (
         status=201,
         limit=SIGN_UP_LIMIT,
         hashes_password=True,
+        session="begins",
         beyond_spec=True,
     ),
 )

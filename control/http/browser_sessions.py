@@ -1,0 +1,74 @@
+"""Sessions of browsers: their tokens are in cookies that no script can read.
+
+A page of the API's own origin asks for it by the header `Vocalized-Session: cookie`, which it sends with every request.
+Without the header cookies are ignored: another site's form cannot send it, and another site's script may not, because
+CORS does not allow it (OWASP, "Cross-Site Request Forgery Prevention Cheat Sheet", custom request headers).
+"""
+
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import msgspec
+from aiohttp import web
+
+from control.http.access_tokens import Audience
+
+HEADER: Final = "Vocalized-Session"
+_VALUE: Final = "cookie"
+# The server ends unused sessions earlier; browsers keep no cookie for longer than 400 days.
+_REFRESH_AGE_S: Final = 90 * 86_400
+
+
+class BrowserSessions:
+    """Reads and sets the cookies. A request that another origin may have sent counts as one without cookies."""
+
+    def __init__(self, public_url: str) -> None:
+        """`public_url`: the API's address; over https the cookies are bound to its host and to https."""
+        address = urlsplit(public_url)
+        self._is_secure = address.scheme == "https"
+        self._host = address.netloc
+        # RFC 6265bis, 4.1.3.2: Secure, no Domain, Path=/; so that no neighbour of the host's domain can set it.
+        self._prefix = "__Host-" if self._is_secure else ""
+
+    def is_asked(self, request: web.Request) -> bool:
+        """Whether a page of our own origin sent the request, and keeps its session in cookies."""
+        if request.headers.get(HEADER) != _VALUE:
+            return False
+        if request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":
+            return False
+        origin = request.headers.get("Origin")
+        return origin is None or urlsplit(origin).netloc in (self._host, request.host)
+
+    def access_token(self, request: web.Request, audience: Audience) -> str:
+        """The access token; empty without one."""
+        return request.cookies.get(self._name(audience), "") if self.is_asked(request) else ""
+
+    def refresh_body(self, request: web.Request, audience: Audience) -> bytes:
+        """The body of a request for the next tokens; empty without a cookie."""
+        token = request.cookies.get(self._refresh_name(audience), "") if self.is_asked(request) else ""
+        return msgspec.json.encode({"refresh_token": token}) if token else b""
+
+    def keep_tokens(self, response: web.Response, audience: Audience) -> None:
+        """Moves the tokens of a session from the body of a response into cookies."""
+        body: dict[str, Any] = msgspec.json.decode(response.body or b"{}")
+        if not body.get("token"):
+            return
+        self._set(response, self._name(audience), body["token"], body["expires_in"])
+        self._set(response, self._refresh_name(audience), body["refresh_token"], _REFRESH_AGE_S)
+        response.body = msgspec.json.encode(body | {"token": "", "refresh_token": ""})
+
+    def drop_tokens(self, response: web.Response, audience: Audience) -> None:
+        """Has the browser delete the cookies."""
+        for name in (self._name(audience), self._refresh_name(audience)):
+            self._set(response, name, "", 0)
+
+    def _set(self, response: web.Response, name: str, value: str, seconds: int) -> None:
+        response.set_cookie(
+            name, value, max_age=seconds, path="/", secure=self._is_secure, httponly=True, samesite="Strict"
+        )
+
+    def _name(self, audience: Audience) -> str:
+        return f"{self._prefix}vocalized_{audience}"
+
+    def _refresh_name(self, audience: Audience) -> str:
+        return f"{self._prefix}vocalized_{audience}_refresh"
