@@ -16,6 +16,7 @@ from control.accounts.passwords import Passwords
 from control.accounts.users.service import Accounts
 from control.agents.call_tools.actions import ActionToolHandlers
 from control.agents.call_tools.table import agents_request_handlers
+from control.api.console import Console
 from control.api.pages.email_pages import EmailPages
 from control.api.pages.integration_pages import IntegrationPages
 from control.api.reference import REFERENCE
@@ -178,6 +179,7 @@ async def open_app(
                             if not options.policies.has_portal:
                                 EmailPages(dependencies).add_to(app.router)
                                 IntegrationPages(dependencies).add_to(app.router)
+                            Console(options.http.public_url, options.outside.media_urls).add_to(app.router)
                             with dependencies.metrics.process.measured():
                                 yield app
                     finally:

@@ -1,0 +1,84 @@
+// Every view has an address. Links are plain <a> elements; this module keeps the page when one within the console is followed.
+import { signal } from "@preact/signals";
+import { ROOT, requests } from "./api.js";
+
+const BASE = new URL("console", ROOT).pathname;
+
+/** @typedef {{path: string, query: URLSearchParams}} View */
+
+function here() {
+  const path = location.pathname.slice(BASE.length).replace(/\/+$/, "") || "/";
+  return { path, query: new URLSearchParams(location.search) };
+}
+
+/** @type {import("@preact/signals").Signal<View>} */
+export const view = signal(here());
+/** Asked before a view is left; an editor with unsaved changes answers false. @type {{current: null | (() => boolean)}} */
+export const guard = { current: null };
+
+/** The address of a view. @param {string} path @param {Record<string, any>} [query] */
+export function link(path, query) {
+  const search = new URLSearchParams();
+  for (const [name, value] of Object.entries(query || {})) if (value !== undefined && value !== null && value !== "") search.set(name, String(value));
+  const text = search.toString();
+  return BASE + (path === "/" ? "" : path) + (text ? `?${text}` : "");
+}
+
+/** @param {string} path @param {Record<string, any>} [query] @param {{replace?: boolean}} [options] */
+export function go(path, query, options = {}) {
+  follow(link(path, query), options.replace);
+}
+
+/** @param {string} href @param {boolean} [replace] */
+function follow(href, replace) {
+  const before = view.peek().path;
+  const leaves = new URL(href, location.href).pathname !== location.pathname;
+  if (leaves && guard.current && !guard.current()) return;
+  if (leaves) guard.current = null;
+  history[replace ? "replaceState" : "pushState"](null, "", href);
+  view.value = here();
+  if (view.peek().path !== before) {
+    requests.value = [];
+    scrollTo(0, 0);
+    // The new view's heading takes the focus, so that screen readers say where they are.
+    requestAnimationFrame(() => document.getElementById("main")?.focus({ preventScroll: true }));
+  }
+}
+
+/** Changes the query of the present view; empty values are removed. @param {Record<string, any>} changes */
+export function setQuery(changes) {
+  const { path, query } = view.peek();
+  go(path, { ...Object.fromEntries(query), ...changes }, { replace: true });
+}
+
+/** @param {string} pattern "/w/:workspace/calls/:call" @param {string} path @returns {Record<string, string> | null} */
+export function match(pattern, path) {
+  const wanted = pattern.split("/");
+  const given = path.split("/");
+  if (wanted.length !== given.length) return null;
+  /** @type {Record<string, string>} */
+  const values = {};
+  for (let i = 0; i < wanted.length; i++) {
+    if (wanted[i].startsWith(":")) values[wanted[i].slice(1)] = decodeURIComponent(given[i]);
+    else if (wanted[i] !== given[i]) return null;
+  }
+  return values;
+}
+
+export function startRouter() {
+  addEventListener("popstate", () => {
+    guard.current = null;
+    view.value = here();
+  });
+  document.addEventListener("click", (event) => {
+    if (event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+    const anchor = event.target instanceof Element ? event.target.closest("a") : null;
+    if (!anchor || anchor.target || anchor.hasAttribute("download") || anchor.origin !== location.origin) return;
+    if (anchor.pathname !== BASE && !anchor.pathname.startsWith(`${BASE}/`)) return;
+    event.preventDefault();
+    follow(anchor.href);
+  });
+  addEventListener("beforeunload", (event) => {
+    if (guard.current) event.preventDefault();
+  });
+}
