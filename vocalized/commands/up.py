@@ -152,6 +152,7 @@ def announce(
         print(addresses.line, flush=True)
         return
     rows = (
+        ("console", f"{addresses.control}/console"),
         ("API", addresses.control),
         ("documentation", f"{addresses.control}/docs"),
         ("phone network", addresses.carrier),

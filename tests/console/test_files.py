@@ -1,0 +1,45 @@
+"""The console's files, without a browser."""
+
+import re
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from control.api.console import FOLDER
+
+OWN = [path for path in sorted(FOLDER.rglob("*.js")) if path.parent.name != "vendor"]
+_TEXT = re.compile(r'(?<![\w.])t\(\s*"((?:[^"\\]|\\.)*)"')
+
+
+def test_vendored_files_have_the_listed_hashes() -> None:
+    readme = (FOLDER / "vendor/README.md").read_text()
+    listed = dict(re.findall(r"^\| ([\w.-]+\.(?:js|css)) \|.*\| ([0-9a-f]{64}) \|$", readme, re.M))
+    files = {path.name for path in (FOLDER / "vendor").iterdir()} - {"README.md", "LICENSES.txt"}
+    assert set(listed) == files
+    assert {name: sha256((FOLDER / "vendor" / name).read_bytes()).hexdigest() for name in files} == listed
+
+
+@pytest.mark.parametrize("path", OWN, ids=lambda path: path.relative_to(FOLDER).as_posix())
+def test_nothing_makes_html_or_code_from_text(path: Path) -> None:
+    text = path.read_text()
+    assert (
+        re.findall(r"innerHTML|outerHTML|insertAdjacentHTML|dangerouslySetInnerHTML|document\.write|\beval\(", text)
+        == []
+    )
+
+
+@pytest.mark.parametrize("path", OWN, ids=lambda path: path.relative_to(FOLDER).as_posix())
+def test_imported_modules_exist(path: Path) -> None:
+    for name in re.findall(r'(?:from |import\()\s*"(\.[^"]+)"', path.read_text()):
+        assert (path.parent / name).is_file(), name
+
+
+def test_page_loads_nothing_from_elsewhere() -> None:
+    for path in [*OWN, FOLDER / "index.html", FOLDER / "style.css"]:
+        outside = set(re.findall(r"https?://[\w./-]+", path.read_text())) - {"http://www.w3.org/2000/svg"}
+        assert outside == set(), path.name
+
+
+def texts() -> set[str]:
+    return {text for path in OWN for text in _TEXT.findall(path.read_text())}
