@@ -50,9 +50,9 @@ class BrowserSessions:
 
     def keep_tokens(self, response: web.Response, audience: Audience) -> None:
         """Moves the tokens of a session from the body of a response into cookies."""
-        body: dict[str, Any] = msgspec.json.decode(response.body or b"{}")
-        if not body.get("token"):
+        if not isinstance(response.body, bytes):
             return
+        body: dict[str, Any] = msgspec.json.decode(response.body)
         self._set(response, self._name(audience), body["token"], body["expires_in"])
         self._set(response, self._refresh_name(audience), body["refresh_token"], _REFRESH_AGE_S)
         response.body = msgspec.json.encode(body | {"token": "", "refresh_token": ""})
