@@ -177,6 +177,10 @@ class Call:
         if tap.consent is not None:
             self._consent.unfollow(tap.consent)
 
+    def settle_heard(self) -> None:
+        """Hands what the caller has heard of the agent up to now to the taps, without waiting for the next mark."""
+        self._mixer.settle(self._clock.now())
+
     def begin_speaking(self) -> None:
         """A person speaks to the caller in the agent's place: the agent is silent until `end_speaking`."""
         self._mixer.begin_person(self._clock.now())

@@ -2,10 +2,10 @@
 
 import asyncio
 import math
-from dataclasses import dataclass
 from typing import Final
 
-from media.audio.mulaw import BYTES_PER_MS, SILENCE
+from media.audio.mulaw import BYTES_PER_MS
+from media.call.audio_pauses import AudioPauses
 from media.call.event_emitter import EventEmitter
 from media.call.output_mixer import OutputMixer
 from media.call.recording import RecordingArchive, RecordingWriter
@@ -21,20 +21,9 @@ HELD_UP_MS: Final = 400.0
 # So many late ticks in a row are no such stall, but a machine with too much to do: waiting on would keep the recording
 # in memory for as long.
 MOST_HELD_UP: Final = 8
-# After a pause the recording stays silent for so long: the tone of the last key may sound on while its digit is already
-# reported, and its audio comes after it.
-PAUSE_TAIL_MS: Final = 1_000.0
 # The call's end waits so long for its recording; what comes later is reported after it. A disk that hangs must not keep
 # the end of a call from its record.
 CLOSE_WAIT_S: Final = 5.0
-
-
-@dataclass(slots=True)
-class _Pause:
-    """In ms on the call's clock. Agent audio is reported after it was heard: a pause that is over still counts."""
-
-    start_ms: float
-    end_ms: float = math.inf
 
 
 class CallRecording:
@@ -57,7 +46,7 @@ class CallRecording:
         self._held_up = 0  # late ticks in a row
         self._since = math.inf
         self._is_allowed: bool | None = None  # None: nobody has said anything yet
-        self._pauses: list[_Pause] = []
+        self._pauses = AudioPauses()
         self._storing: asyncio.Task[None] | None = None
 
     @property
@@ -78,33 +67,18 @@ class CallRecording:
             if self._is_allowed is not None:
                 self._writer.begin(now)
         self._is_allowed = state.consent == "given"
-        self._set_paused(state.is_paused, now)
+        self._pauses.set_paused(state.is_paused, now)
 
     def add_caller(self, ulaw: bytes, now: float) -> None:
         """Takes caller audio received at `now`."""
         start = now - len(ulaw) / BYTES_PER_MS
         if start >= self._since:
-            self._writer.add_caller(self._without_pauses(ulaw, start), now)
+            self._writer.add_caller(self._pauses.silence(ulaw, start), now)
 
     def add_agent(self, ulaw: bytes, at_ms: float) -> None:
         """Takes agent audio that the caller heard from `at_ms` on."""
         if at_ms >= self._since:
-            self._writer.add_agent(self._without_pauses(ulaw, at_ms), at_ms)
-
-    def _set_paused(self, is_paused: bool, now: float) -> None:
-        is_in_pause = bool(self._pauses) and self._pauses[-1].end_ms == math.inf
-        if is_paused and not is_in_pause:
-            self._pauses.append(_Pause(now))
-        elif is_in_pause and not is_paused:
-            self._pauses[-1].end_ms = now + PAUSE_TAIL_MS
-
-    def _without_pauses(self, ulaw: bytes, start: float) -> bytes:
-        """Silence of the same length, if any of the audio lies in a pause."""
-        if not self._pauses:
-            return ulaw
-        end = start + len(ulaw) / BYTES_PER_MS
-        is_silent = any(pause.start_ms < end and start < pause.end_ms for pause in self._pauses)
-        return SILENCE * len(ulaw) if is_silent else ulaw
+            self._writer.add_agent(self._pauses.silence(ulaw, at_ms), at_ms)
 
     def tick(self, now: float) -> None:
         """Flushes once a second; called a few times a second."""

@@ -71,7 +71,11 @@ class InboundPath:
 
     def close(self) -> None:
         """Removes all readers, at the end of the call."""
+        taps = self._taps
         self._set_taps(())
+        for tap in taps:
+            if tap.ended is not None:
+                tap.ended()
 
     def push(self, payload: bytes, at_ms: int) -> None:
         """Takes caller audio of any length with the carrier's timestamp; audio that came before is dropped. This is the

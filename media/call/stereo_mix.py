@@ -96,6 +96,11 @@ class StereoMix:
         self.is_displaced = False
 
     @property
+    def taken_ms(self) -> float:
+        """Up to which moment on the call's clock the channels were taken."""
+        return self._taken_ms
+
+    @property
     def caller_ms(self) -> float:
         """Where the caller's channel ends on the call's clock."""
         return self._taken_ms + self._left.ms
@@ -136,13 +141,30 @@ class StereoMix:
         if right.padding:
             right.shorten(ahead_ms if ahead_ms > SEAM_MS else 0.0, end_ms)
 
-    def take(self, upto_ms: float) -> bytes:
-        """Returns interleaved 16-bit PCM of everything up to that moment that was not taken before."""
+    def drop_ahead(self, now: float) -> float:
+        """Drops the oldest audio of a side that is more than AHEAD_MS ahead of the clock: it came so late that silence
+        was taken in its place. Returns how many ms of both sides together. For readers that must not fall behind."""
+        dropped = 0
+        for side in (self._left, self._right):
+            ahead_ms = self._taken_ms + side.ms - now
+            if ahead_ms > AHEAD_MS:
+                dropped += len(side.cut(round(ahead_ms * BYTES_PER_MS)))
+        return dropped / BYTES_PER_MS
+
+    def take_sides(self, upto_ms: float) -> tuple[bytes, bytes]:
+        """Returns the caller's and the agent's mu-law, of equal length, up to that moment; each moment once."""
         size = round((upto_ms - self._taken_ms) * BYTES_PER_MS)
         if size <= 0:
-            return b""
-        left, right = self._left.cut(size), self._right.cut(size)
+            return b"", b""
         self._taken_ms += size / BYTES_PER_MS
+        return self._left.cut(size), self._right.cut(size)
+
+    def take(self, upto_ms: float) -> bytes:
+        """Returns interleaved 16-bit PCM of everything up to that moment that was not taken before."""
+        left, right = self.take_sides(upto_ms)
+        size = len(left)
+        if not size:
+            return b""
         both = np.empty((size, 2), dtype="<i2")
         both[:, 0] = np.frombuffer(mulaw.decode(left), dtype="<i2")
         both[:, 1] = np.frombuffer(mulaw.decode(right), dtype="<i2")

@@ -19,6 +19,7 @@ class Tap:
         and the time at which it began to sound. It comes once a mark or the clock shows that it was played: about every
         200 ms while the agent speaks.
     consent: called with whether the audio may be kept, before any audio, and with each change.
+    ended: called once when the call is over, before its last event.
 
     They run in the frame path: they must not block, and an exception ends the call.
     """
@@ -28,3 +29,4 @@ class Tap:
     caller_pcm: Callable[[bytes], None] | None = None
     agent: AudioReader | None = None
     consent: ConsentReader | None = None
+    ended: Callable[[], None] | None = None

@@ -1,0 +1,87 @@
+"""What a person who listens to a running call receives: both sides on the call's clock, silent where the audio may not
+be kept. Pure: times are parameters, in ms on the call's clock."""
+
+import math
+import struct
+from dataclasses import dataclass
+from typing import Final
+
+from media.audio.mulaw import BYTES_PER_MS, SILENCE
+from media.call.audio_pauses import AudioPauses
+from media.call.recording_consent import ConsentState
+from media.call.stereo_mix import StereoMix
+
+# Audio is sent this long after it sounded, so that what comes a little late still finds its place.
+DELAY_MS: Final = 100.0
+# Longest stretch in one frame. Only a stalled event loop lets more come together.
+LONGEST_MS: Final = 1_000.0
+# Moment on the call's clock in ms, flags, number of samples of each side.
+_HEADER: Final = struct.Struct("<IBxH")
+WITHHELD: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ListenedAudio:
+    """Both sides of one stretch, mu-law of equal length. is_withheld: both are silent, because the audio may not be
+    kept."""
+
+    at_ms: int
+    caller: bytes
+    agent: bytes
+    is_withheld: bool
+
+    @property
+    def length_ms(self) -> float:
+        """Length of the stretch."""
+        return len(self.caller) / BYTES_PER_MS
+
+    def encode(self) -> bytes:
+        """The binary message: an 8-byte header, the caller's bytes, the agent's bytes (docs/supervision.md)."""
+        header = _HEADER.pack(self.at_ms, WITHHELD if self.is_withheld else 0, len(self.caller))
+        return header + self.caller + self.agent
+
+
+class LiveAudio:
+    """Takes audio as a tap does, from `start_ms` on. late_ms: audio of both sides together that came too late to be
+    heard in its place."""
+
+    __slots__ = ("_audible_since", "_mix", "_pauses", "late_ms")
+
+    def __init__(self, start_ms: float) -> None:
+        self._mix, self._pauses = StereoMix(start_ms), AudioPauses()
+        self._audible_since = math.inf
+        self.late_ms = 0.0
+
+    def follow_consent(self, state: ConsentState, now: float) -> None:
+        """Lets audio through from the moment at which the call may be recorded; none while keys are collected."""
+        if state.consent != "given":
+            self._audible_since = math.inf
+            self._mix = StereoMix(self._mix.taken_ms)  # what waits is not heard either
+        elif self._audible_since == math.inf:
+            self._audible_since = now
+        self._pauses.set_paused(state.is_paused, now)
+
+    def add_caller(self, ulaw: bytes, now: float) -> None:
+        """Takes caller audio received at `now`."""
+        start = now - len(ulaw) / BYTES_PER_MS
+        self._mix.add_caller(self._audible(ulaw, start), now)
+
+    def add_agent(self, ulaw: bytes, at_ms: float) -> None:
+        """Takes agent audio that the caller heard from `at_ms` on."""
+        self._mix.add_agent(self._audible(ulaw, at_ms), at_ms)
+
+    def take(self, now: float) -> ListenedAudio | None:
+        """Return the next stretch, at most LONGEST_MS of it; None if nothing is due."""
+        mix = self._mix
+        self.late_ms += mix.drop_ahead(now)
+        start = mix.taken_ms
+        caller, agent = mix.take_sides(min(now - DELAY_MS, start + LONGEST_MS))
+        if not caller:
+            return None
+        is_withheld = start < self._audible_since or self._pauses.overlap(start, mix.taken_ms)
+        return ListenedAudio(round(start), caller, agent, is_withheld)
+
+    def _audible(self, ulaw: bytes, start: float) -> bytes:
+        if start < self._audible_since:
+            return SILENCE * len(ulaw)
+        return self._pauses.silence(ulaw, start)
