@@ -64,6 +64,12 @@ class MediaSettings(NodeKeySettings):
     media_receive_timeout_s: float = Field(10.0, ge=3, le=300, description="Seconds without a frame of the carrier.")
     media_send_timeout_s: float = Field(5.0, gt=0, le=60, description="Seconds for which a socket may accept no data.")
     media_max_outbox_bytes: int = Field(4_000_000, ge=100_000, description="Bytes queued for one socket.")
+    media_max_listeners: int = Field(
+        200, ge=0, le=10_000, description="People who listen to calls of a worker at once."
+    )
+    media_listener_stall_s: float = Field(
+        5.0, gt=0, le=60, description="Seconds for which a listener's socket may accept no data."
+    )
     media_max_recording_backlog_bytes: int = Field(
         268_435_456, ge=1_048_576, description="Recorded sound that waits for a slow disk, in bytes; more is lost."
     )

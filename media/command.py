@@ -198,6 +198,8 @@ def _limits(settings: MediaSettings) -> WorkerLimits:
         send_timeout_s=settings.media_send_timeout_s,
         max_outbox_bytes=settings.media_max_outbox_bytes,
         max_recording_backlog_bytes=settings.media_max_recording_backlog_bytes,
+        max_listeners=settings.media_max_listeners,
+        listener_stall_s=settings.media_listener_stall_s,
         drain_timeout_s=settings.media_drain_timeout_s,
         teacher_calls=settings.media_turn_teacher_calls,
     )

@@ -74,6 +74,26 @@ class CallCommanded(_Event, frozen=True, tag="call.commanded"):
     command_id: str
 
 
+class SupervisionBegan(_Event, frozen=True, tag="supervision.began"):
+    """A person listens to the call. session_id: of the session that the API opened. mode: "listen"; a text, so that a
+    reader of this version takes a mode that a later one adds."""
+
+    at_ms: int
+    session_id: str
+    mode: str
+
+
+class SupervisionEnded(_Event, frozen=True, tag="supervision.ended"):
+    """A person no longer listens. heard_ms: audio that was sent to them, without what was withheld. dropped_ms: audio
+    that a slow connection did not take. reason: "left", "call_ended", "stalled" or "fault"."""
+
+    at_ms: int
+    session_id: str
+    heard_ms: int
+    dropped_ms: int
+    reason: str
+
+
 # An utterance of more words has no times of words: events stay small.
 MOST_TIMED_WORDS = 500
 
@@ -341,7 +361,8 @@ class CallEnded(_Event, frozen=True, omit_defaults=True, tag="call.ended"):
 
 
 Event = (
-    CallStarted | CallResumed | TransferReturned | CallCommanded | CallerSaid | AgentSaid | TurnLatency
+    CallStarted | CallResumed | TransferReturned | CallCommanded | SupervisionBegan | SupervisionEnded
+    | CallerSaid | AgentSaid | TurnLatency
     | TurnInterrupted | TurnResumed | DigitPressed | DigitsCollected | DigitsSent | AnnouncementHeard
     | RecordingRefused | CallerOptedOut | CallScreened | LanguageSwitched | ToolStarted | ToolRan | CallNudged
     | ProviderFailed | UsageRecorded | RecordingReady | RecordingIncomplete | CallEnded

@@ -22,8 +22,8 @@ WITHHELD: Final = 1
 
 @dataclass(frozen=True, slots=True)
 class ListenedAudio:
-    """Both sides of one stretch, mu-law of equal length. is_withheld: both are silent, because the audio may not be
-    kept."""
+    """Both sides of one stretch, mu-law of equal length. is_withheld: some or all of it was
+    replaced by silence, because the audio may not be kept."""
 
     at_ms: int
     caller: bytes
@@ -45,11 +45,11 @@ class LiveAudio:
     """Takes audio as a tap does, from `start_ms` on. late_ms: audio of both sides together that came too late to be
     heard in its place."""
 
-    __slots__ = ("_audible_since", "_mix", "_pauses", "late_ms")
+    __slots__ = ("_audible_since", "_has_state", "_mix", "_pauses", "late_ms")
 
     def __init__(self, start_ms: float) -> None:
         self._mix, self._pauses = StereoMix(start_ms), AudioPauses()
-        self._audible_since = math.inf
+        self._audible_since, self._has_state = math.inf, False
         self.late_ms = 0.0
 
     def follow_consent(self, state: ConsentState, now: float) -> None:
@@ -58,7 +58,8 @@ class LiveAudio:
             self._audible_since = math.inf
             self._mix = StereoMix(self._mix.taken_ms)  # what waits is not heard either
         elif self._audible_since == math.inf:
-            self._audible_since = now
+            self._audible_since = now if self._has_state else -math.inf
+        self._has_state = True
         self._pauses.set_paused(state.is_paused, now)
 
     def add_caller(self, ulaw: bytes, now: float) -> None:

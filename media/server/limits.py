@@ -19,6 +19,8 @@ class WorkerLimits:
     max_outbox_bytes: bytes of audio and marks queued for one socket.
     max_recording_backlog_bytes: recorded sound that waits for the disk; more is lost, and counted.
     drain_timeout_s: how long running calls may continue after SIGTERM.
+    max_listeners: people who listen to calls of this worker at once; further ones are refused with 503.
+    listener_stall_s: a listener's socket that accepts no data for this long is closed.
     teacher_calls: calls that may ask the teacher; one that begins beside as many others does not.
     """
 
@@ -32,4 +34,6 @@ class WorkerLimits:
     max_outbox_bytes: int = 4_000_000
     max_recording_backlog_bytes: int = MOST_BYTES
     drain_timeout_s: float = 3_600.0
+    max_listeners: int = 200
+    listener_stall_s: float = 5.0
     teacher_calls: int = 50

@@ -22,6 +22,7 @@ from media.server.limits import WorkerLimits
 from media.server.metrics import Metrics
 from media.server.plans import SocketRoute
 from media.server.signature import SignatureCheck
+from media.server.supervision import MAX_MESSAGE_BYTES, Supervisors
 from media.server.websocket import WebSocket
 from media.server.worker import Worker
 from media.telephony.browser import BrowserCodec
@@ -42,6 +43,7 @@ MAX_HEAD_BYTES: Final = 16_384
 KEEPALIVE_S: Final = 3_630.0
 LINGER_S: Final = 10.0
 _PATH: Final = re.compile(r"/media/(twilio|telnyx|browser)(?:/([A-Za-z0-9_-]{1,128}))?")
+_SUPERVISION_PATH: Final = re.compile(r"/media/supervise/([A-Za-z0-9_-]{1,128})")
 BAD_REQUEST: Final = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
 
@@ -50,7 +52,7 @@ class ListenerBackend:
     """What the listener dispatches to: carriers' sockets go to the worker, all other requests to the application.
 
     requires_token: whether streams need a token from control in their path. Twilio's carry it in their start message,
-    the only place where Twilio passes parameters."""
+    the only place where Twilio passes parameters. supervisors: serves people who listen; None in stand-alone mode."""
 
     worker: Worker
     limits: WorkerLimits
@@ -58,6 +60,7 @@ class ListenerBackend:
     app: web.Application
     signatures: SignatureCheck
     requires_token: bool = False
+    supervisors: Supervisors | None = None
 
     def capacity_error(self) -> str:
         """Why no further socket is accepted ("draining", "full", "crowded"); empty when it is."""
@@ -165,19 +168,31 @@ class ConnectionDispatcher(asyncio.Protocol):
         handshake = ServerProtocol()
         handshake.receive_data(head)
         events = handshake.events_received()
-        route = None
+        route, supervision_token = None, ""
         if events:
             request = cast(Request, events[0])
-            route = parse_route(request.path.partition("?")[0])
-            response = self._respond(handshake, request, route) if route else handshake.reject(404, "404: Not Found\n")
+            path = request.path.partition("?")[0]
+            route, supervision_token = parse_route(path), self._parse_supervision(path)
+            if route is not None:
+                response = self._respond(handshake, request, route)
+            elif supervision_token:
+                response = self._respond_to_listener(handshake, request)
+            else:
+                response = handshake.reject(404, "404: Not Found\n")
             handshake.send_response(response)
         break_cycle(handshake, "parser")  # a generator, whose frame holds the handshake
         _drop_frames(handshake.handshake_exc)
         _drop_frames(handshake.parser_exc)
         # The handshake leaves some requests that it cannot parse without an answer.
         self._transport.write(b"".join(handshake.data_to_send()) or BAD_REQUEST)
-        if route is None or handshake.state is not State.OPEN:
+        if handshake.state is not State.OPEN:
             self._transport.close()
+            return
+        if route is None:
+            assert self._backend.supervisors is not None, "no other path is accepted"
+            socket = WebSocket(self._transport, MAX_MESSAGE_BYTES)
+            self._backend.supervisors.serve(socket, supervision_token)
+            self._hand_to(socket, rest)
             return
         limits = self._backend.limits
         socket = WebSocket(self._transport, limits.max_message_bytes)
@@ -195,6 +210,20 @@ class ConnectionDispatcher(asyncio.Protocol):
         if response.status_code == 101 and reason:
             self._backend.metrics.refused.labels(reason).inc()
             response = handshake.reject(503, reason)
+            response.headers["Retry-After"] = "5"
+        return response
+
+    def _parse_supervision(self, path: str) -> str:
+        """The token of a listener; empty for other paths, and where nobody can listen."""
+        match = _SUPERVISION_PATH.fullmatch(path) if self._backend.supervisors is not None else None
+        return match[1] if match else ""
+
+    def _respond_to_listener(self, handshake: ServerProtocol, request: Request) -> Response:
+        supervisors = self._backend.supervisors
+        response = _without_quotes(handshake, handshake.accept(request))
+        if response.status_code == 101 and supervisors is not None and supervisors.is_full:
+            self._backend.metrics.refused.labels("listeners").inc()
+            response = handshake.reject(503, "listeners")
             response.headers["Retry-After"] = "5"
         return response
 

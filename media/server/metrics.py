@@ -56,6 +56,14 @@ class Metrics:
         self.failover_cost = self._histogram("failover_cost_seconds", text, "kind", "stage", buckets=FAILOVER_BUCKETS_S)
         self.usage = self._counter("usage", "What providers consumed, in the unit", "kind", "provider", "unit")
         self.usage_of = cache(self.usage.labels)
+        self.listeners = Gauge(
+            "vocalized_media_listeners",
+            "People who listen to calls now",
+            registry=registry,
+            multiprocess_mode="livesum",
+        )
+        text = "Audio that listeners' connections did not take in time, in seconds of the call"
+        self.listener_seconds_dropped = self._counter("listener_seconds_dropped", text)
         self.requests = self._counter("requests", "Requests to control", "outcome")
         self.provider_ejected = Gauge(
             "vocalized_media_provider_ejected",

@@ -33,6 +33,7 @@ from media.server.plans import PlanSource, SinglePlan
 from media.server.provider_health import ProviderHealthReporter
 from media.server.signature import SignatureCheck
 from media.server.sinks import StateFolder
+from media.server.supervision import Supervisors
 from media.server.teacher_reporter import TeacherReporter
 from media.server.worker import Worker, WorkerResources
 from media.turn.completeness import CompletenessModel, load_completeness_model
@@ -181,7 +182,10 @@ def make_listener(
     if node is not None:
         app = HttpEndpoints(worker, limits, metrics, folder, lambda: node.health.unavailable, node.dead_tasks)
     routes = app.build(stand_alone=node is None)
-    return ListenerBackend(worker, limits, metrics, routes, signatures, requires_token=node is not None)
+    supervisors = Supervisors(node.supervision, limits, metrics) if node is not None else None
+    return ListenerBackend(
+        worker, limits, metrics, routes, signatures, requires_token=node is not None, supervisors=supervisors
+    )
 
 
 @asynccontextmanager
@@ -256,6 +260,7 @@ def _node_options(options: WorkerOptions, bus: WorkerBusOptions) -> NodeOptions:
         bus_timeout_s=bus.timeout_s,
         spool_max_bytes=bus.spool_max_bytes,
         max_requests=bus.max_requests,
+        supervision=not options.shared_port,
     )
 
 

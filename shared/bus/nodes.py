@@ -157,7 +157,9 @@ class NodeState(Struct, frozen=True, omit_defaults=True):
     """url: base of the node's sockets as carriers reach it, like wss://media-1.example.com. calls, capacity: of this
     event loop. draining: accepts no new calls. card: shows the node's key (shared/bus/enrolment.py). at_ms: when the
     entry was written, Unix time in ms by Redis's clock. proof: that the node with this key wrote the entry. Nodes of
-    the version before have none of the three."""
+    the version before have none of the three. supervision: the node accepts people who listen to its calls
+    (docs/supervision.md); nodes of the version before do not. The proof does not cover it, because control of the
+    version before would reject the entry: a forged value only makes control issue a token that no node accepts."""
 
     node_id: str
     url: str
@@ -167,6 +169,7 @@ class NodeState(Struct, frozen=True, omit_defaults=True):
     card: str = ""
     at_ms: int = 0
     proof: str = ""
+    supervision: bool = False
 
     def signed(self, identity: NodeIdentity, at_ms: int) -> "NodeState":
         """The entry with its proof."""
@@ -258,10 +261,14 @@ class NodeRegistry:
 
     async def is_alive(self, node_id: str) -> bool:
         """Whether the node has a recent heartbeat, and a URL that is allowed."""
+        return await self.find(node_id) is not None
+
+    async def find(self, node_id: str) -> NodeState | None:
+        """The node's entry; None without a recent heartbeat, or with a URL that is not allowed."""
         async with map_redis_error():
             now_ms, *found = await self._find(keys=[_STATES, _SEEN], args=[node_id, self._stale_s])
         state = self._read(found[0], now_ms) if found else None
-        return state is not None and state.node_id == node_id and self._is_allowed(state)
+        return state if state is not None and state.node_id == node_id and self._is_allowed(state) else None
 
     async def choose(self, exclude: Collection[str] = ()) -> NodeState | None:
         """The least loaded node that has capacity for a call and whose id is not excluded; None if there is none, or if

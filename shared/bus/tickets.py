@@ -16,6 +16,7 @@ from shared.plan import CallPlan
 from shared.secrets import Sealer, UnsealError
 
 PURPOSE: Final = "ticket"
+SUPERVISION_PURPOSE: Final = "supervision ticket"
 TTL_S: Final = 60
 # How long a used token is known as used: longer than the longest call.
 USED_S: Final = 6 * 3600
@@ -53,6 +54,15 @@ class Ticket(Struct, frozen=True):
     carrier: Carrier
     carrier_call_id: str
     plan: CallPlan
+
+
+class SupervisionGrant(Struct, frozen=True):
+    """What a person may do in a running call. session_id: of the session that the API opened. rights: "listen"; later
+    releases may add others, so unknown ones are ignored."""
+
+    session_id: str
+    call_id: str
+    rights: tuple[str, ...]
 
 
 class Tickets:
@@ -94,6 +104,32 @@ class Tickets:
             raise TicketRefused("unreadable")
         return plan
 
+    async def issue_supervision(self, grant: SupervisionGrant, node_id: str, link: Sealer, ttl_s: int = TTL_S) -> str:
+        """Returns a token for the node that has the call; only that node can use it, once. link: to that node. Raises
+        BusUnavailable."""
+        token = secrets.token_urlsafe(_TOKEN_BYTES)
+        sealed = link.seal(msgspec.json.encode(grant), SUPERVISION_PURPOSE)
+        fields: dict[Any, Any] = {"call": _node_reference(node_id), "plan": sealed}
+        async with map_redis_error(), self._redis.pipeline(transaction=True) as pipe:
+            pipe.hset(_key(token), mapping=fields)
+            pipe.expire(_key(token), ttl_s)
+            await pipe.execute()
+        return token
+
+    async def claim_supervision(self, token: str, node_id: str) -> SupervisionGrant:
+        """Returns what the token grants and uses it up. Raises TicketRefused ("other_call" also for a token of another
+        node, which stays valid there) and BusUnavailable."""
+        async with map_redis_error():
+            found = await CLAIM.call(self._redis, [_key(token)], [_node_reference(node_id), "", USED_S])
+        if isinstance(found, int):
+            raise TicketRefused("other_call" if found else "unknown")
+        try:
+            if self._identity is None:
+                raise TicketRefused("unreadable")
+            return decode_json(self._identity.link.open(found, SUPERVISION_PURPOSE), type=SupervisionGrant)
+        except (UnsealError, msgspec.DecodeError):
+            raise TicketRefused("unreadable") from None
+
     async def is_known(self, token: str) -> bool:
         """Whether the ticket waits for its call, or was claimed by it: it did not expire. Raises BusUnavailable."""
         async with map_redis_error():
@@ -116,6 +152,11 @@ class Tickets:
 
 def _key(token: str) -> str:
     return f"{PREFIX}ticket:{token}"
+
+
+def _node_reference(node_id: str) -> str:
+    """The colon-free word before it is the name of no carrier, so no stream can claim the ticket."""
+    return f"supervision:{node_id}"
 
 
 def _call_reference(carrier: str, carrier_call_id: str) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from aiohttp import ClientSession
+from aiohttp import ClientSession, ClientWebSocketResponse
 
 from media.command import VENDORS
 from media.providers.factory import ProviderFactory
@@ -29,13 +29,14 @@ from shared.bus.client import BusClient, bus_client
 from shared.bus.commands import CallCommand, Command, CommandStream
 from shared.bus.events import STREAM as EVENTS
 from shared.bus.live import LiveCall, LiveCalls
-from shared.bus.tickets import Carrier, Ticket, Tickets
+from shared.bus.nodes import NodeRegistry
+from shared.bus.tickets import Carrier, SupervisionGrant, Ticket, Tickets
 from shared.events import Event, EventEnvelope, decode_event
 from shared.plan import CallPlan
 from shared.secrets import Sealer
 from shared.storage import Storage
 from tests.media.server.phone import CALL, STREAM, UNSIGNED, WAIT_LIMIT_S, Phone
-from tests.platform.trust import make_identity
+from tests.platform.trust import make_identity, trusting
 
 T = TypeVar("T")
 KEYS = [bytes(32)]
@@ -62,6 +63,21 @@ class BusNode:
     async def ticket(self, plan: CallPlan, carrier: Carrier = "twilio", call: str = CALL) -> str:
         """Issues a ticket as control does; returns its token."""
         return await Tickets(self.redis, SEALER).issue(Ticket(carrier, call, plan))
+
+    async def supervision_token(self, call_id: str, rights: tuple[str, ...] = ("listen",), node_id: str = NODE) -> str:
+        """Issues a listener's token as control does."""
+        authority = trusting(KEYS)
+        registry = NodeRegistry(self.redis, authority)
+        state = await wait_until(lambda: registry.find(NODE))
+        assert state is not None
+        link = authority.enrolment.find_peer(state.card).link
+        return await Tickets(self.redis, SEALER).issue_supervision(
+            SupervisionGrant("session-1", call_id, rights), node_id, link
+        )
+
+    async def listen(self, token: str) -> ClientWebSocketResponse:
+        """Opens a listener's socket with that token."""
+        return await self.session.ws_connect(f"{self.url}/media/supervise/{token}")
 
     async def dial(self, plan: CallPlan, stream: str = STREAM, *, returns_marks: bool = False) -> Phone:
         """Opens a stream of a call with that plan."""

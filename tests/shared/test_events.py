@@ -17,6 +17,8 @@ NAMES = {
     "call.resumed",
     "transfer.returned",
     "call.commanded",
+    "supervision.began",
+    "supervision.ended",
     "caller.said",
     "agent.said",
     "turn.latency",

@@ -21,6 +21,7 @@ from media.server.bus.publisher import EventPublisher
 from media.server.bus.recovery import SpoolRecovery
 from media.server.bus.requests import MAX_REQUESTS, BusRemoteTools, RequestClient
 from media.server.bus.spool import EventFile, NodeFolder
+from media.server.bus.supervision import TicketSupervision
 from media.server.bus.tasks import start_bus_task, stop_task, wait_and_clear
 from media.server.bus.tickets import TicketPlans
 from media.server.bus.time_limits import TimeLimits
@@ -53,7 +54,8 @@ FLUSH_S: Final = 10.0
 @dataclass(frozen=True, slots=True)
 class NodeOptions:
     """node_id: unique to this process. url: base of its sockets as carriers reach it. capacity: calls. state: folder.
-    bus_timeout_s: timeout of the Redis client. max_requests: to control, that wait for a reply at once."""
+    bus_timeout_s: timeout of the Redis client. max_requests: to control, that wait for a reply at once. supervision:
+    whether sockets of listeners surely reach this process: false where processes share a port."""
 
     node_id: str
     url: str
@@ -63,6 +65,7 @@ class NodeOptions:
     bus_timeout_s: float = 2.0
     spool_max_bytes: int = 268_435_456
     max_requests: int = MAX_REQUESTS
+    supervision: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +121,9 @@ class NodeServices:
         )
         self._time_limits = TimeLimits(GrantedTimes(redis), self._heartbeats, metrics)
         self.records = self._make_records(resources)
-        self.plans = TicketPlans(Tickets(redis, unsigned, identity), gate)
+        tickets = Tickets(redis, unsigned, identity)
+        self.plans = TicketPlans(tickets, gate)
+        self.supervision = TicketSupervision(tickets, options.node_id, self._heartbeats, gate)
         self._services = (
             self._publisher,
             self._checkpoints,
@@ -179,7 +184,10 @@ class NodeServices:
 
     async def _beat(self) -> None:
         options = self._options
-        state = NodeState(options.node_id, options.url, self._calls(), options.capacity, self._draining)
+        calls, supervision = self._calls(), options.supervision
+        state = NodeState(
+            options.node_id, options.url, calls, options.capacity, self._draining, supervision=supervision
+        )
         try:
             await self._nodes.heartbeat(state)
         except BusUnavailable as error:

@@ -1,0 +1,31 @@
+"""Tokens of listeners from the bus, each for one running call of this node."""
+
+import asyncio
+
+from media.server.bus.call_heartbeats import CallHeartbeats
+from media.server.frames import CloseCode
+from media.server.supervision import SupervisedCall, SupervisionRefused
+from shared.bus.client import BusUnavailable
+from shared.bus.tickets import TicketRefused, Tickets
+
+
+class TicketSupervision:
+    """The `SupervisionSource` of bus mode."""
+
+    def __init__(self, tickets: Tickets, node_id: str, heartbeats: CallHeartbeats, gate: asyncio.Semaphore) -> None:
+        """gate: limits how many claims run at once."""
+        self._tickets, self._node_id, self._heartbeats, self._gate = tickets, node_id, heartbeats, gate
+
+    async def claim(self, token: str) -> SupervisedCall:
+        """Return the call of the token and use the token up. Raises SupervisionRefused."""
+        try:
+            async with self._gate:
+                grant = await self._tickets.claim_supervision(token, self._node_id)
+        except TicketRefused as error:
+            raise SupervisionRefused(f"ticket_{error.reason}") from None
+        except BusUnavailable:
+            raise SupervisionRefused("bus_away", CloseCode.TRY_AGAIN) from None
+        call = self._heartbeats.find(grant.call_id)
+        if call is None:
+            raise SupervisionRefused("call_not_live")
+        return SupervisedCall(grant, call)

@@ -1,0 +1,229 @@
+"""People who listen to running calls, each over one WebSocket (docs/supervision.md).
+
+A listener can delay no frame of a call: the call's taps only append to buffers, audio is sent by a timer of the
+listener's own, and what the connection does not take in time is dropped.
+"""
+
+import asyncio
+import json
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+import structlog
+
+from media.call.call import Call
+from media.call.listening import ListenedAudio, LiveAudio
+from media.call.recording_consent import ConsentState
+from media.call.taps import Tap
+from media.server.frames import CloseCode, FrameError
+from media.server.limits import WorkerLimits
+from media.server.metrics import Metrics
+from media.server.websocket import WebSocket
+from shared.bus.tickets import SupervisionGrant
+from shared.events import SupervisionBegan, SupervisionEnded
+
+log = structlog.get_logger()
+
+PERIOD_S: Final = 0.1
+# Audio waits here only while the kernel takes no more. Two seconds of it are kept for a slow listener.
+MOST_WAITING: Final = 20
+# No audio is handed to the transport while so many bytes wait in it, so that old audio can still be dropped.
+MOST_UNSENT_BYTES: Final = 4_096
+# A listener has nothing to say in this version of the protocol.
+MOST_MESSAGES: Final = 100
+MAX_MESSAGE_BYTES: Final = 4_096
+
+
+class SupervisionRefused(Exception):
+    """The token grants nothing here. The message is the reason in the close frame and has no token in it."""
+
+    def __init__(self, reason: str, close_code: CloseCode = CloseCode.POLICY) -> None:
+        super().__init__(reason)
+        self.close_code = close_code
+
+
+@dataclass(frozen=True, slots=True)
+class SupervisedCall:
+    """A running call, and what the token grants in it."""
+
+    grant: SupervisionGrant
+    call: Call
+
+
+class SupervisionSource(Protocol):
+    """Redeems tokens."""
+
+    async def claim(self, token: str) -> SupervisedCall:
+        """Return the call of the token and use the token up. Raises SupervisionRefused."""
+
+
+class Supervisors:
+    """All listeners of one worker, also those whose token is still being redeemed."""
+
+    def __init__(self, source: SupervisionSource, limits: WorkerLimits, metrics: Metrics) -> None:
+        self._source, self._limits, self._metrics = source, limits, metrics
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no further listener is accepted."""
+        return len(self._tasks) >= self._limits.max_listeners
+
+    def serve(self, socket: WebSocket, token: str) -> None:
+        """Starts a task that serves a listener's socket to its end."""
+        session = _Session(socket, self._limits, self._metrics)
+        socket.receiver = session
+        task = asyncio.create_task(session.run(self._source, token))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+class _Session:
+    """One listener. Implements `Receiver` of its socket."""
+
+    def __init__(self, socket: WebSocket, limits: WorkerLimits, metrics: Metrics) -> None:
+        self._socket, self._limits, self._metrics = socket, limits, metrics
+        self._ended: asyncio.Future[tuple[str, CloseCode]] = asyncio.get_running_loop().create_future()
+        self._waiting: deque[ListenedAudio] = deque()
+        self._messages = 0
+        self._heard_ms = self._dropped_ms = self._untold_ms = 0.0
+
+    # --- Receiver ---
+
+    def on_message(self, payload: bytes, is_text: bool) -> None:
+        """A listener may do nothing else yet: each request is answered with a refusal."""
+        self._messages += 1
+        if self._messages > MOST_MESSAGES:
+            self._end("fault", CloseCode.POLICY)
+        elif is_text:
+            self._tell({"event": "error", "code": "not_granted"})
+        else:
+            self._end("fault", CloseCode.UNSUPPORTED)
+
+    def on_fault(self, error: FrameError) -> None:
+        """The listener broke the WebSocket protocol."""
+        self._end("fault", error.close_code)
+
+    def on_closed(self, broke: bool) -> None:
+        """The listener has left."""
+        self._end("left", CloseCode.NORMAL)
+
+    # --- running ---
+
+    async def run(self, source: SupervisionSource, token: str) -> None:
+        """Redeems the token, then sends audio until the call or the listener ends."""
+        reason, code = "fault", CloseCode.INTERNAL
+        try:
+            async with asyncio.timeout(self._limits.start_timeout_s):
+                supervised = await source.claim(token)
+            reason, code = await self._listen(supervised)
+        except SupervisionRefused as error:
+            self._metrics.refused.labels("supervision").inc()
+            reason, code = str(error), error.close_code
+        except TimeoutError:
+            reason, code = "bus_away", CloseCode.TRY_AGAIN
+        except Exception:  # an internal error ends only this listener; the traceback is logged
+            log.exception("listener.crashed")
+        finally:
+            self._socket.close(code, reason)
+            await self._socket.wait_closed(self._limits.send_timeout_s)
+
+    async def _listen(self, supervised: SupervisedCall) -> tuple[str, CloseCode]:
+        call, grant = supervised.call, supervised.grant
+        if self._ended.done() or "listen" not in grant.rights:
+            return "not_granted", CloseCode.POLICY
+        audio = LiveAudio(call.elapsed_ms)
+
+        def follow_consent(state: ConsentState, now: float) -> None:
+            audio.follow_consent(state, now)
+            self._tell(
+                {"event": "consent", "at_ms": round(now), "consent": state.consent, "is_paused": state.is_paused}
+            )
+
+        # An exception in a tap would end the call, so the session ends instead.
+        tap = Tap(
+            caller=self._guarded(audio.add_caller),
+            agent=self._guarded(audio.add_agent),
+            consent=self._guarded(follow_consent),
+            ended=lambda: self._call_ended(call, audio, grant),
+        )
+        self._tell(
+            {
+                "event": "began",
+                "session_id": grant.session_id,
+                "call_id": grant.call_id,
+                "at_ms": round(call.elapsed_ms),
+                "rights": list(grant.rights),
+                "format": {"encoding": "mulaw", "sample_rate": 8000, "channels": ["caller", "agent"]},
+            }
+        )
+        call.add_tap(tap)
+        call.record_event(SupervisionBegan(round(call.elapsed_ms), grant.session_id, "listen"))
+        self._metrics.listeners.inc()
+        try:
+            while not self._ended.done():
+                self._tick(call, audio)
+                await asyncio.wait({self._ended}, timeout=PERIOD_S)
+        finally:
+            self._metrics.listeners.dec()
+            self._metrics.listener_seconds_dropped.inc(self._dropped_ms / 1_000)
+            reason, code = self._ended.result() if self._ended.done() else ("fault", CloseCode.INTERNAL)
+            call.remove_tap(tap)
+            if reason != "call_ended":
+                self._record_end(call, audio, grant, reason)
+        return reason, code
+
+    def _tick(self, call: Call, audio: LiveAudio) -> None:
+        if self._socket.stalled_for(asyncio.get_running_loop().time()) > self._limits.listener_stall_s:
+            self._socket.abort()
+            self._end("stalled", CloseCode.TRY_AGAIN)
+            return
+        call.settle_heard()
+        while (due := audio.take(call.elapsed_ms)) is not None:
+            self._waiting.append(due)
+        while len(self._waiting) > MOST_WAITING:
+            self._drop(self._waiting.popleft())
+        while self._waiting and self._socket.unsent_bytes <= MOST_UNSENT_BYTES:
+            self._send(self._waiting.popleft())
+
+    def _send(self, due: ListenedAudio) -> None:
+        if self._untold_ms:
+            self._tell({"event": "dropped", "ms": round(self._untold_ms)})
+            self._untold_ms = 0.0
+        self._socket.send(due.encode())
+        self._heard_ms += 0.0 if due.is_withheld else due.length_ms
+
+    def _drop(self, due: ListenedAudio) -> None:
+        self._dropped_ms += due.length_ms
+        self._untold_ms += due.length_ms
+
+    def _call_ended(self, call: Call, audio: LiveAudio, grant: SupervisionGrant) -> None:
+        """Runs before the call's last event, so that the end of the session is in the call's events."""
+        if not self._ended.done():
+            self._record_end(call, audio, grant, "call_ended")
+            self._end("call_ended", CloseCode.NORMAL)
+
+    def _record_end(self, call: Call, audio: LiveAudio, grant: SupervisionGrant, reason: str) -> None:
+        dropped_ms = round(self._dropped_ms + audio.late_ms)
+        call.record_event(
+            SupervisionEnded(round(call.elapsed_ms), grant.session_id, round(self._heard_ms), dropped_ms, reason)
+        )
+
+    def _guarded(self, read: Callable[[Any, float], None]) -> Callable[[Any, float], None]:
+        def guarded(value: Any, at_ms: float) -> None:
+            try:
+                read(value, at_ms)
+            except Exception:
+                log.exception("listener.crashed")
+                self._end("fault", CloseCode.INTERNAL)
+
+        return guarded
+
+    def _tell(self, message: dict[str, Any]) -> None:
+        self._socket.send(json.dumps(message))
+
+    def _end(self, reason: str, code: CloseCode) -> None:
+        if not self._ended.done():
+            self._ended.set_result((reason, code))
