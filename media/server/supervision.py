@@ -31,6 +31,8 @@ PERIOD_S: Final = 0.1
 MOST_WAITING: Final = 20
 # No audio is handed to the transport while so many bytes wait in it, so that old audio can still be dropped.
 MOST_UNSENT_BYTES: Final = 4_096
+# Size of the kernel's buffer: a large one would hold minutes of audio for a slow listener. Linux doubles it.
+KERNEL_BYTES: Final = 8_192
 # A listener has nothing to say in this version of the protocol.
 MOST_MESSAGES: Final = 100
 MAX_MESSAGE_BYTES: Final = 4_096
@@ -73,6 +75,7 @@ class Supervisors:
 
     def serve(self, socket: WebSocket, token: str) -> None:
         """Starts a task that serves a listener's socket to its end."""
+        socket.limit_kernel_buffer(KERNEL_BYTES)
         session = _Session(socket, self._limits, self._metrics)
         socket.receiver = session
         task = asyncio.create_task(session.run(self._source, token))

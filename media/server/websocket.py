@@ -1,6 +1,7 @@
 """One WebSocket after its handshake: messages in and out without a task, a queue or a future per message."""
 
 import asyncio
+from socket import SO_SNDBUF, SOL_SOCKET
 from typing import Protocol
 
 from media.server.frames import (
@@ -82,6 +83,10 @@ class WebSocket(asyncio.Protocol):
             self._write(encode_frame(TEXT, message.encode()))
         else:
             self._write(encode_frame(BINARY, message))
+
+    def limit_kernel_buffer(self, size: int) -> None:
+        """Sets how many bytes the kernel takes before the peer does (SO_SNDBUF)."""
+        self._transport.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_SNDBUF, size)
 
     def ping(self) -> None:
         """Sends a ping, which the peer has to answer with a pong (RFC 6455, section 5.5.2)."""

@@ -1,19 +1,27 @@
 """People listen to running calls over a socket of the node, with a token that works once."""
 
 import asyncio
+import dataclasses
 import json
+import socket
 import struct
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
-from aiohttp import ClientWebSocketResponse, WSMsgType
+import pytest
+from aiohttp import ClientWebSocketResponse, WSMsgType, WSServerHandshakeError
 
 from shared.events import CallEnded, CallStarted, SupervisionBegan, SupervisionEnded
 from shared.plan import CallPlan
 from tests.media.server.phone import WAIT_LIMIT_S
-from tests.platform.bus_node import BusNode, wait_until
+from tests.platform.bus_node import LIMITS, BusNode, running_bus_node, wait_until
 
 HEADER = struct.Struct("<IBxH")
+HANDSHAKE = (
+    b"GET /media/supervise/%s HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
 CALLER = bytes(160 * [0x10])
 
 
@@ -53,14 +61,14 @@ async def test_listener_hears_the_call_until_it_ends(bus_node: BusNode, plan: Ca
     phone = await bus_node.dial(plan, returns_marks=True)
     async with phone.sending_silence():
         await bus_node.wait_for_event(CallStarted)
-        socket = await bus_node.listen(await bus_node.supervision_token(plan.call_id))
-        texts, _ = await receive_until(socket, "consent")
+        listener = await bus_node.listen(await bus_node.supervision_token(plan.call_id))
+        texts, _ = await receive_until(listener, "consent")
         assert bus_node.metric("vocalized_media_listeners") == 1
     await phone.speak(CALLER * 20)
     async with phone.sending_silence():
-        _, audio = await receive_until(socket, "audio")
+        _, audio = await receive_until(listener, "audio")
         await phone.hang_up()
-        assert await close_reason(socket) == (1000, "call_ended")
+        assert await close_reason(listener) == (1000, "call_ended")
     began, consent = texts
     assert began["event"] == "began" and began["rights"] == ["listen"] and began["call_id"] == plan.call_id
     assert began["format"] == {"encoding": "mulaw", "sample_rate": 8000, "channels": ["caller", "agent"]}
@@ -82,8 +90,8 @@ async def test_token_works_once_and_only_for_a_running_call(bus_node: BusNode, p
     async with phone.sending_silence():
         await bus_node.wait_for_event(CallStarted)
         token = await bus_node.supervision_token(plan.call_id)
-        socket = await bus_node.listen(token)
-        await receive_until(socket, "began")
+        listener = await bus_node.listen(token)
+        await receive_until(listener, "began")
         assert await close_reason(await bus_node.listen(token)) == (1008, "ticket_unknown")
         other_node = await bus_node.supervision_token(plan.call_id, node_id="node-2")
         assert await close_reason(await bus_node.listen(other_node)) == (1008, "ticket_other_call")
@@ -91,7 +99,7 @@ async def test_token_works_once_and_only_for_a_running_call(bus_node: BusNode, p
         assert await close_reason(await bus_node.listen(other_call)) == (1008, "call_not_live")
         without_right = await bus_node.supervision_token(plan.call_id, rights=("whistle",))
         assert await close_reason(await bus_node.listen(without_right)) == (1008, "not_granted")
-        await socket.close()
+        await listener.close()
         ended = await bus_node.wait_for_event(SupervisionEnded)
         assert ended.reason == "left"
 
@@ -103,21 +111,21 @@ async def test_listeners_token_carries_no_call(bus_node: BusNode, plan: CallPlan
         token = await bus_node.supervision_token(plan.call_id)
         stranger = await bus_node.dial_with_token(token, "/media/twilio", call="node-1")
         await stranger.wait_for("closed")
-        socket = await bus_node.listen(token)
-        await receive_until(socket, "began")
-        await socket.close()
+        listener = await bus_node.listen(token)
+        await receive_until(listener, "began")
+        await listener.close()
 
 
 async def test_requests_of_a_listener_are_refused(bus_node: BusNode, plan: CallPlan) -> None:
     phone = await bus_node.dial(plan, returns_marks=True)
     async with phone.sending_silence():
         await bus_node.wait_for_event(CallStarted)
-        socket = await bus_node.listen(await bus_node.supervision_token(plan.call_id))
-        await socket.send_str('{"event":"speak"}')
-        texts, _ = await receive_until(socket, "error")
+        listener = await bus_node.listen(await bus_node.supervision_token(plan.call_id))
+        await listener.send_str('{"event":"speak"}')
+        texts, _ = await receive_until(listener, "error")
         assert texts[-1] == {"event": "error", "code": "not_granted"}
-        await socket.send_bytes(CALLER)
-        assert (await close_reason(socket))[0] == 1003
+        await listener.send_bytes(CALLER)
+        assert (await close_reason(listener))[0] == 1003
         assert phone.close_code is None
 
 
@@ -126,13 +134,34 @@ async def test_several_people_listen_to_one_call(bus_node: BusNode, plan: CallPl
     async with phone.sending_silence():
         await bus_node.wait_for_event(CallStarted)
         sockets = [await bus_node.listen(await bus_node.supervision_token(plan.call_id)) for _ in range(3)]
-        for socket in sockets:
-            await receive_until(socket, "began")
+        for listener in sockets:
+            await receive_until(listener, "began")
 
         async def all_listen() -> bool:
             return bus_node.metric("vocalized_media_listeners") == 3
 
         await wait_until(all_listen)
     await phone.hang_up()
-    for socket in sockets:
-        assert await close_reason(socket) == (1000, "call_ended")
+    for listener in sockets:
+        assert await close_reason(listener) == (1000, "call_ended")
+
+
+async def test_stuck_listener_is_closed_and_harms_no_call(tmp_path: Path, valkey_url: str, plan: CallPlan) -> None:
+    limits = dataclasses.replace(LIMITS, listener_stall_s=0.5, max_listeners=1)
+    async with running_bus_node(valkey_url, tmp_path, limits=limits) as bus_node:
+        phone = await bus_node.dial(plan, returns_marks=True)
+        async with phone.sending_silence():
+            await bus_node.wait_for_event(CallStarted)
+            token = await bus_node.supervision_token(plan.call_id)
+            host, port = bus_node.url.removeprefix("http://").split(":")
+            with socket.socket() as stuck:
+                stuck.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1_024)
+                stuck.connect((host, int(port)))
+                stuck.sendall(HANDSHAKE % token.encode())
+                await bus_node.wait_for_event(SupervisionBegan)
+                with pytest.raises(WSServerHandshakeError, match="503"):
+                    await bus_node.listen(await bus_node.supervision_token(plan.call_id))
+                ended = await bus_node.wait_for_event(SupervisionEnded)
+        assert ended.reason == "stalled"
+        assert phone.close_code is None
+        await phone.hang_up()
