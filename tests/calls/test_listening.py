@@ -67,7 +67,7 @@ def run_call(
         return listener
 
     listener = run_virtual(scenario())
-    return listener, read_wav(path.read_bytes()).samples
+    return listener, read_wav(path.read_bytes()).samples.astype(np.float64)
 
 
 def test_listener_receives_both_legs_of_the_recording_within_400_ms(tmp_path: Path) -> None:
