@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from aiohttp import ClientWebSocketResponse, WSMsgType, WSServerHandshakeError
 
+from shared.bus.client import PREFIX
 from shared.events import CallEnded, CallStarted, SupervisionBegan, SupervisionEnded
 from shared.plan import CallPlan
 from tests.media.server.phone import WAIT_LIMIT_S, Phone
@@ -110,6 +111,30 @@ async def test_token_works_once_and_only_for_a_running_call(bus_node: BusNode, p
         await listener.close()
         ended = await bus_node.wait_for_event(SupervisionEnded)
         assert ended.reason == "left"
+
+
+async def test_expired_token_is_refused(bus_node: BusNode, plan: CallPlan) -> None:
+    phone = await bus_node.dial(plan, returns_marks=True)
+    async with phone.sending_silence():
+        await bus_node.wait_for_event(CallStarted)
+        token = await bus_node.supervision_token(plan.call_id)
+        key = f"{PREFIX}ticket:{token}"
+        assert 50 < await bus_node.redis.ttl(key) <= 60
+        await bus_node.redis.pexpire(key, 0)
+        assert await close_reason(await bus_node.listen(token)) == (1008, "ticket_unknown")
+
+
+async def test_token_is_in_no_log_line(bus_node: BusNode, plan: CallPlan, capsys: pytest.CaptureFixture[str]) -> None:
+    phone = await bus_node.dial(plan, returns_marks=True)
+    async with phone.sending_silence():
+        await bus_node.wait_for_event(CallStarted)
+        token = await bus_node.supervision_token(plan.call_id)
+        listener = await bus_node.listen(token)
+        await receive_until(listener, "began")
+        await listener.close()
+        await bus_node.wait_for_event(SupervisionEnded)
+        await close_reason(await bus_node.listen(token))
+    assert token not in "".join(capsys.readouterr())
 
 
 async def test_listeners_token_carries_no_call(bus_node: BusNode, plan: CallPlan) -> None:
