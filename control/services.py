@@ -29,7 +29,7 @@ from control.calls.analysis.rules import AnalysisPolicy
 from control.calls.analysis.service import CallAnalyser
 from control.calls.blocked_callers.service import BlockedCallers
 from control.calls.deletion.rules import NumberPseudonyms
-from control.calls.outbound.service import CallPlacement, OutboundCalls
+from control.calls.outbound.service import CallPlacement, CallPreconditions, OutboundCalls
 from control.calls.records.rules import CallPolicy
 from control.calls.records.service import CallRecords
 from control.calls.spend_alarms.service import SpendAlarms
@@ -126,6 +126,7 @@ def make_services(
     billing_mail = BillingMail(workspaces, email_queue)
     payments = Payments(outside.billing_sink, billing_mail)
     do_not_call = DoNotCallList(NumberPseudonyms(sealer).list_all)
+    preconditions = CallPreconditions(workspaces, platform, do_not_call)
     campaigns = Campaigns(workspaces, lookup, platform)
     return Services(
         # Outside
@@ -166,14 +167,14 @@ def make_services(
         BusinessAddresses(workspaces),
         RegulatoryBundles(workspaces),
         CallAdmission(lookup, policies.calls, sealer),
-        OutboundCalls(workspaces, lookup, platform, do_not_call),
+        OutboundCalls(workspaces, lookup, preconditions),
         CallPlacement(lookup, platform, do_not_call),
         CallRecords(),
         CallAnalyser(policies.analysis, guard),
         BlockedCallers(),
         do_not_call,
         SpendAlarms(platform, email_queue),
-        PhoneCodes(workspaces, platform, sealer, do_not_call, policies.agents.dangerous_countries),
+        PhoneCodes(workspaces, platform, sealer, preconditions, policies.agents.dangerous_countries),
         campaigns,
         CampaignRecipients(campaigns),
         # What follows from calls

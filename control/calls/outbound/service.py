@@ -137,6 +137,61 @@ async def load_limits(db: Connection, platform: Platform) -> dict[str, int]:
     return {name: int(stored[name]) for name in LIMITS}
 
 
+# --- What must hold for every call that is placed --------------------------------------------------------------------
+
+
+class CallPreconditions:
+    """What must hold for every call of a workspace: of a customer, a campaign, a tester, or a user whose
+    phone is verified by a call (`control/calls/verified_numbers/service.py`)."""
+
+    def __init__(self, workspaces: Workspaces, platform: Platform, do_not_call: DoNotCallList) -> None:
+        self._workspaces, self._platform, self._do_not_call = workspaces, platform, do_not_call
+
+    async def require_callable(
+        self, db: Connection, workspace_id: UUID, agent_id: UUID | None, number: str, param: str
+    ) -> Sequence[OriginNumber]:
+        """Returns the numbers that the workspace may call this number from; the agent's own come first.
+
+        Raises:
+            Invalid: Codes number_is_own and LISTED, with `param`.
+            Conflict: Codes no_number, workspace_suspended, owner_unverified.
+        """
+        await self._workspaces.require_running(db, workspace_id)
+        origins = await queries.select_origins(db, workspace_id, agent_id)
+        if any(origin.phone_number == number for origin in origins):
+            raise Invalid("This is a number of the workspace itself.", code="number_is_own", param=param)
+        if not origins:
+            raise no_number()
+        await self._do_not_call.require_unlisted(db, workspace_id, number, param)
+        return origins
+
+    async def require_capacity(
+        self, db: Connection, workspace_id: UUID, number: str, most_open: int, now: datetime
+    ) -> Mapping[str, int]:
+        """Locks the workspace, so that two calls cannot pass the same limit. Returns the limits of the staff.
+
+        most_open: Calls that the workspace's tier allows at the same time.
+
+        Raises:
+            Conflict: Code call_limit.
+            TooManyRequests: Codes outbound_rate, outbound_daily_limit, outbound_repeat_limit, outbound_minutes_limit,
+                outbound_hourly_limit, platform_limit.
+        """
+        limits = await load_limits(db, self._platform)
+        await records_queries.lock_workspace(db, workspace_id)
+        usage = await queries.count_usage(db, workspace_id, number, now)
+        require_within(usage, limits)
+        require_platform_within(await queries.select_platform_calls(db), limits)
+        if usage.open >= most_open:
+            raise Conflict(f"This workspace's tier allows {most_open} calls at the same time.", code="call_limit")
+        return limits
+
+
+def no_number() -> Conflict:
+    """The error of a workspace that has no number to call from."""
+    return Conflict("This workspace has no active phone number to call from.", code="no_number")
+
+
 # --- Placing a call --------------------------------------------------------------------------------------------------
 
 # Media ends a call that lasts too long, with a goodbye. The carrier's own bound is this much later.
@@ -148,11 +203,8 @@ MOST_NAMED: Final = 5
 class OutboundCalls:
     """Every method works within the current transaction, in the workspace's scope or the platform's."""
 
-    def __init__(
-        self, workspaces: Workspaces, agents: AgentLookup, platform: Platform, do_not_call: DoNotCallList
-    ) -> None:
-        self._workspaces, self._agents, self._platform = workspaces, agents, platform
-        self._do_not_call = do_not_call
+    def __init__(self, workspaces: Workspaces, agents: AgentLookup, preconditions: CallPreconditions) -> None:
+        self._workspaces, self._agents, self._preconditions = workspaces, agents, preconditions
 
     async def place(self, db: Connection, actor: Actor, request: CallRequest, now: datetime) -> UUID:
         """Inserts the call and enqueues the job that dials it. In the workspace's scope.
@@ -167,12 +219,12 @@ class OutboundCalls:
                 outbound_hourly_limit, platform_limit, trial_test_limit, test_limit.
         """
         number, country = parse_destination(request.number)
-        await self._workspaces.require_running(db, request.workspace_id)
         named = (request.workspace_id, request.agent_id, request.agent_version)
         agent = _require_agent(await self._agents.find_by_agent(db, *named))
         _require_able(agent, request)
-        origin = await _choose_origin(db, request, number, country, agent)
-        await self._do_not_call.require_unlisted(db, request.workspace_id, number, PARAM)
+        scope = (request.workspace_id, request.agent_id)
+        origins = await self._preconditions.require_callable(db, *scope, number, PARAM)
+        origin = _choose_origin(origins, request, number, country, agent)
         new = _new_call(request, agent, origin, number, now)
         _require_plan(agent, new.to_planned())
         if not request.is_test:
@@ -214,17 +266,12 @@ class OutboundCalls:
     async def _require_capacity(
         self, db: Connection, request: CallRequest, number: str, agent: AnsweringAgent, now: datetime
     ) -> None:
-        limits = await load_limits(db, self._platform)
-        await records_queries.lock_workspace(db, request.workspace_id)
-        usage = await queries.count_usage(db, request.workspace_id, number, now)
-        require_within(usage, limits)
-        require_platform_within(await queries.select_platform_calls(db), limits)
+        scope = (request.workspace_id, number, agent.max_calls)
+        limits = await self._preconditions.require_capacity(db, *scope, now)
         if request.is_test:
             of_person = await self._workspaces.lock_person(db, request.workspace_id)
             tests = await read_platform(db, lambda: queries.count_tests(db, of_person, now))
             require_tests(tests, limits, is_trial=agent.is_trial)
-        if usage.open >= agent.max_calls:
-            raise Conflict(f"This workspace's tier allows {agent.max_calls} calls at the same time.", code="call_limit")
 
 
 def _new_call(
@@ -282,18 +329,15 @@ def _list_names(names: Sequence[str]) -> str:
     return ", ".join(names[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
-async def _choose_origin(
-    db: Connection, request: CallRequest, number: str, country: str, agent: AnsweringAgent
+def _choose_origin(
+    origins: Sequence[OriginNumber], request: CallRequest, number: str, country: str, agent: AnsweringAgent
 ) -> OriginNumber:
     """Returns the number to call from. Raises Conflict, Invalid."""
-    origins = await queries.select_origins(db, request.workspace_id, request.agent_id)
-    if any(origin.phone_number == number for origin in origins):
-        raise Invalid("This is a number of the workspace itself.", code="number_is_own", param=PARAM)
     if request.number_ids:
         places = {number_id: place for place, number_id in enumerate(request.number_ids)}
         origins = sorted((one for one in origins if one.id in places), key=lambda one: places[one.id])
     if not origins:
-        raise Conflict("This workspace has no active phone number to call from.", code="no_number")
+        raise no_number()
     require_allowed(country, agent.dial_scope.own, agent.dial_scope.chosen)
     if agent.dial_scope.trial_numbers is None:
         return origins[0]

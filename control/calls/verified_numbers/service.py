@@ -4,6 +4,7 @@ A call, because both carriers place and speak them; a carrier's own verification
 """
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -13,15 +14,13 @@ from control.accounts.rules import VerifiedNumber
 from control.accounts.users.service import add_verified, remove_verified, require_room
 from control.agents.destinations import country_of, parse_destination
 from control.audit.service import Actor, Change, record_change
-from control.calls.outbound import queries as outbound_queries
-from control.calls.outbound.rules import OriginNumber, require_platform_within, require_within, too_many
-from control.calls.outbound.service import PlaceCallJob, enqueue_dial, load_limits
+from control.calls.outbound.rules import OriginNumber, too_many
+from control.calls.outbound.service import CallPreconditions, PlaceCallJob, enqueue_dial
 from control.calls.records import queries as records_queries
 from control.calls.verified_numbers import queries
 from control.calls.verified_numbers.rules import PhoneCode
 from control.db.pool import Connection
 from control.db.scope import read_platform
-from control.do_not_call.service import DoNotCallList
 from control.platform.service import Platform
 from control.workspaces.service import Workspaces
 from shared.errors import Conflict, Invalid, NotFound
@@ -53,12 +52,12 @@ class PhoneCodes:
         workspaces: Workspaces,
         platform: Platform,
         sealer: Sealer,
-        do_not_call: DoNotCallList,
+        preconditions: CallPreconditions,
         dangerous_countries: frozenset[str],
     ) -> None:
         """dangerous_countries: none of their phones is called with a code."""
         self._workspaces, self._platform, self._sealer = workspaces, platform, sealer
-        self._do_not_call, self._dangerous_countries = do_not_call, dangerous_countries
+        self._preconditions, self._dangerous_countries = preconditions, dangerous_countries
 
     async def request(self, db: Connection, actor: Actor, request: CodeRequest, now: datetime) -> PhoneCode:
         """Makes a code and has a job dial the call that speaks it.
@@ -67,11 +66,10 @@ class PhoneCodes:
         Conflict (no_number, call_limit, workspace_suspended, owner_unverified), TooManyRequests (phone_code_limit, and
         those of outbound calls)."""
         number, country = parse_destination(request.number, PARAM)
-        await self._workspaces.require_running(db, request.workspace_id)
         if country in self._dangerous_countries:
             raise Invalid(f"Phones in {country} cannot be verified.", code="country_not_allowed", param=PARAM)
-        origin = await _choose_origin(db, request.workspace_id, number, country)
-        await self._do_not_call.require_unlisted(db, request.workspace_id, number, PARAM)
+        origins = await self._preconditions.require_callable(db, request.workspace_id, None, number, PARAM)
+        origin = _choose_origin(origins, country)
         await self._require_capacity(db, request.workspace_id, number, now)
         call = _new_call(request.workspace_id, origin, number, now)
         minutes = await self._platform.setting(db, "phone_code_minutes")
@@ -128,15 +126,8 @@ class PhoneCodes:
 
     async def _require_capacity(self, db: Connection, workspace_id: UUID, number: str, now: datetime) -> None:
         """Locks the workspace, the person and the number, in this order."""
-        limits = await load_limits(db, self._platform)
-        await records_queries.lock_workspace(db, workspace_id)
-        usage = await outbound_queries.count_usage(db, workspace_id, number, now)
-        require_within(usage, limits)
-        require_platform_within(await outbound_queries.select_platform_calls(db), limits)
         tier = await self._workspaces.limits(db, workspace_id)
-        if usage.open >= tier.max_concurrent_calls:
-            most = tier.max_concurrent_calls
-            raise Conflict(f"This workspace's tier allows {most} calls at the same time.", code="call_limit")
+        limits = await self._preconditions.require_capacity(db, workspace_id, number, tier.max_concurrent_calls, now)
         of_person = await self._workspaces.lock_person(db, workspace_id)
         await queries.lock_number(db, number)
         codes = await read_platform(db, lambda: queries.count_codes(db, of_person, number, now))
@@ -148,13 +139,8 @@ class PhoneCodes:
             )
 
 
-async def _choose_origin(db: Connection, workspace_id: UUID, number: str, country: str) -> OriginNumber:
-    """The workspace's number of the same country. Raises Conflict, Invalid."""
-    origins = await outbound_queries.select_origins(db, workspace_id, None)
-    if not origins:
-        raise Conflict("This workspace has no active phone number to call from.", code="no_number")
-    if any(one.phone_number == number for one in origins):
-        raise Invalid("This is a number of the workspace itself.", code="number_is_own", param=PARAM)
+def _choose_origin(origins: Sequence[OriginNumber], country: str) -> OriginNumber:
+    """Returns the workspace's number of the same country. Raises Invalid."""
     for origin in origins:
         if country_of(origin.phone_number) == country:
             return origin
