@@ -49,6 +49,13 @@ def test_named_folder_exists(folder: str) -> None:
     assert (ROOT / folder).is_dir()
 
 
+def test_each_decision_names_who_makes_it() -> None:
+    table = (ROOT / "ARCHITECTURE.md").read_text().partition("## Where is … decided?")[2].partition("\n## ")[0]
+    places = [line.split(" | ")[1] for line in table.splitlines() if line.startswith("| ")][2:]
+    assert len(places) > 30
+    assert [place for place in places if not (match := FILE.match(place)) or match[2] is None] == []
+
+
 def test_the_document_is_read() -> None:
     assert len(set(references())) > 100
 
