@@ -1,0 +1,205 @@
+// One agent: its draft in a form made from the config's JSON Schema, its versions, and test calls. What is edited is a draft;
+// callers get it once it is published.
+import { useEffect, useState } from "preact/hooks";
+import { call as ask, get, post, put, remove } from "../api.js";
+import { may } from "../app.js";
+import { Fields, faultsOf, mergePatch, tidy } from "../forms.js";
+import { duration, figure, t } from "../i18n.js";
+import { go, guard, link, setQuery, view } from "../router.js";
+import { Badge, Button, Copy, Dialog, Empty, ErrorBox, Facts, Field, Icon, Loaded, Page, SelectField, Table, Tabs, TextField, Time, confirm, errorText, html, toast, useAction, useLoad } from "../ui.js";
+
+/** The sections of the form, by what an author thinks of together. @type {[string, string, string[]][]} */
+const SECTIONS = [
+  ["conversation", "Conversation", ["prompt", "greeting", "first_message", "greeting_interruptible", "goodbye", "facts", "variables"]],
+  ["voice", "Voice and language", ["language", "additional_languages", "speech", "voices", "pronunciations", "keyterms"]],
+  ["turns", "Turn-taking", ["turn"]],
+  ["tools", "Tools", ["tools", "http_tools", "mcp_tools", "action_tools", "calendar", "knowledge", "record_sent_digits"]],
+  ["transfer", "Transfers", ["fallback_number", "transfer_mode"]],
+  ["hours", "Opening hours", ["hours", "outside_hours"]],
+  ["recording", "Recording and disclosure", ["recording", "disclosure"]],
+  ["outbound", "Outbound calls", ["voicemail_message", "call_screening", "screening_message"]],
+  ["after", "Messages and analysis", ["messages", "analysis"]],
+  ["limits", "Limits", ["limits"]],
+];
+
+/** @param {{workspace: string, agent: string, tab?: string}} props */
+export function Agent({ workspace, agent: id, tab = "" }) {
+  const base = `/workspaces/${workspace}/agents/${id}`;
+  const loaded = useLoad(async (aborted) => {
+    const [found, draft, schema] = await Promise.all([get(base, {}, aborted), get(`${base}/draft`, {}, aborted).catch((error) => (error.status === 404 ? null : Promise.reject(error))), get("/schemas/agent-config.json", {}, aborted)]);
+    return { ...found, draft: draft?.draft || null, schema };
+  }, [id]);
+  const here = `/w/${workspace}/agents/${id}`;
+  const agent = loaded.data?.agent;
+  const status = useAction(async (/** @type {string} */ action) => {
+    if (action === "pause" && !(await confirm({ title: t("Pause {name}?", { name: agent.name }), text: t("It no longer answers calls. Running calls go on."), action: t("Pause"), danger: true }))) return;
+    const answer = await post(`${base}/${action}`);
+    for (const warning of answer?.warnings || []) toast(warning.message, "bad");
+    toast(action === "pause" ? t("The agent is paused.") : t("The agent answers calls now."));
+    loaded.reload();
+  });
+  const isMember = may(workspace, "member");
+  return html`<${Page} wide title=${agent?.name || t("Agent")} crumbs=${[[t("Agents"), `/w/${workspace}/agents`]]}
+    note=${agent ? html`<${Badge} value=${agent.status} /><span>${t("Version {n}", { n: agent.version })}</span>${loaded.data?.phone_number ? html`<span>${loaded.data.phone_number.phone_number}</span>` : html`<span>${t("No number")}</span>`}<${Copy} value=${id} />` : null}
+    actions=${agent && isMember ? html`<a class="button" href=${link(`${here}/test`)}><${Icon} name="mic" />${t("Test call")}</a>${agent.status === "live" ? html`<${Button} busy=${status.busy} onClick=${() => status.run("pause")}>${t("Pause")}<//>` : html`<${Button} kind="main" busy=${status.busy} onClick=${() => status.run("activate")}>${t("Activate")}<//>`}` : null}>
+    <${ErrorBox} error=${status.error} />
+    <${Tabs} current=${link(here + (tab ? `/${tab}` : ""))} items=${[[t("Configuration"), link(here)], [t("Versions"), link(`${here}/versions`)], [t("Test call"), link(`${here}/test`)], [t("Details"), link(`${here}/details`)]]} />
+    <${Loaded} of=${loaded} rows=${8}>${(/** @type {any} */ data) => tab === "versions" ? html`<${Versions} ...${{ workspace, base, data, reload: loaded.reload, isMember }} />` : tab === "test" ? html`<${TestCall} ...${{ workspace, base, data, isMember }} />` : tab === "details" ? html`<${AgentDetails} ...${{ workspace, base, data, reload: loaded.reload }} />` : html`<${Editor} key=${data.draft?.revision || data.agent.version} ...${{ workspace, base, data, reload: loaded.reload, isMember }} />`}<//>
+  <//>`;
+}
+
+/** @param {any} props */
+function Editor({ workspace, base, data, reload, isMember }) {
+  const { agent, draft, schema } = data;
+  const saved = draft || agent;
+  const [name, setName] = useState(saved.name);
+  const [config, setConfig] = useState(saved.config);
+  const [publishing, setPublishing] = useState(false);
+  const patch = mergePatch(saved.config, tidy(config));
+  const isDirty = patch !== undefined || name !== saved.name;
+  const pickers = useLoad(() => loadChoices(workspace), [workspace]);
+  useEffect(() => {
+    guard.current = isDirty ? () => window.confirm(t("Leave without saving your changes?")) : null;
+    return () => {
+      guard.current = null;
+    };
+  }, [isDirty]);
+  const save = useAction(async () => {
+    await put(`${base}/draft`, { ...(name === saved.name ? {} : { name }), ...(patch === undefined ? {} : { config: patch }), ...(draft ? { expected_revision: draft.revision } : {}) });
+    guard.current = null;
+    toast(t("Draft saved. Callers get it once it is published."));
+    reload();
+  });
+  const discard = async () => {
+    if (!(await confirm({ title: t("Discard the draft?"), text: t("All changes since version {n} are lost.", { n: agent.version }), action: t("Discard"), danger: true }))) return;
+    await remove(`${base}/draft`).then(reload, (error) => toast(errorText(error), "bad"));
+  };
+  const around = { root: schema, faults: faultsOf(save.error, "config"), pickers: pickers.data || {}, depth: 0 };
+  const listed = new Set(SECTIONS.flatMap(([, , names]) => names));
+  const rest = Object.keys(schema.properties).filter((one) => !listed.has(one));
+  const sections = rest.length ? [...SECTIONS, ["other", "Other", rest]] : SECTIONS;
+  const section = view.value.query.get("section") || "conversation";
+  const [, title, names] = /** @type {any} */ (sections.find(([key]) => key === section) || sections[0]);
+  return html`<form class="editor" onSubmit=${(/** @type {Event} */ event) => { event.preventDefault(); save.run(); }}>
+    <nav class="toc" aria-label=${t("Sections of the configuration")}>${sections.map(([key, text]) => html`<a key=${key} href=${link(view.value.path, { section: key === "conversation" ? "" : key })} aria-current=${key === section ? "true" : undefined}>${t(String(text))}</a>`)}</nav>
+    <div class="stack">
+      ${draft ? html`<div class="notice"><div><p><strong>${t("You see the draft.")}</strong> ${t("Callers get version {n} until you publish.", { n: agent.version })}${draft.is_outdated ? ` ${t("Another version came into force since the draft was begun: compare before you publish.")}` : ""}</p></div></div>` : null}
+      ${saved.missing_facts.length ? html`<div class="notice warn"><${Icon} name="warn" /><div><p>${t("The prompt uses facts that have no value yet: {names}.", { names: saved.missing_facts.join(", ") })}</p></div></div>` : null}
+      <${ErrorBox} error=${save.error} />
+      <section class="card" aria-labelledby="section-title"><h2 id="section-title">${t(title)}</h2><div class=${`form ${section === "conversation" ? "prompt" : ""}`} style=${{ maxWidth: "60rem" }}>
+        ${section === "conversation" ? html`<${TextField} label=${t("Name")} required value=${name} onInput=${setName} />` : null}
+        <fieldset disabled=${!isMember}><${Fields} schema=${schema} value=${config} onChange=${setConfig} around=${around} only=${names} /></fieldset>
+        ${section === "conversation" ? html`<p class="hint">${t("{count} characters in the prompt", { count: figure((config.prompt || "").length) })}</p>` : null}
+      </div></section>
+      ${isMember && (isDirty || draft) ? html`<div class="savebar" role="region" aria-label=${t("Draft")}><span>${isDirty ? t("You have changes that are not saved.") : t("The draft is saved.")}</span><div class="buttons">
+        ${draft && !isDirty ? html`<${Button} kind="danger" onClick=${discard}>${t("Discard draft")}<//>` : null}
+        ${isDirty ? html`<${Button} onClick=${() => { setName(saved.name); setConfig(saved.config); }}>${t("Undo")}<//><${Button} kind="main" type="submit" busy=${save.busy}>${t("Save draft")}<//>` : html`<a class="button" href=${link(`/w/${workspace}/agents/${agent.id}/test`)}>${t("Test the draft")}</a><${Button} kind="main" onClick=${() => setPublishing(true)}>${t("Compare and publish")}<//>`}
+      </div></div>` : null}
+    </div>
+    ${publishing ? html`<${Publish} ...${{ base, agent, draft, onClose: () => setPublishing(false), done: reload }} />` : null}
+  </form>`;
+}
+
+/** What fields of the config choose from. @param {string} workspace @returns {Promise<Record<string, [string, string][]>>} */
+async function loadChoices(workspace) {
+  const base = `/workspaces/${workspace}`;
+  const rows = async (/** @type {string} */ path, /** @type {string} */ key) => (await get(path, { limit: 100 }).catch(() => ({})))[key] || [];
+  const [tools, servers, integrations, documents, providers, members] = await Promise.all([rows(`${base}/http-tools`, "http_tools"), rows(`${base}/mcp-servers`, "mcp_servers"), rows(`${base}/integrations`, "integrations"), rows(`${base}/knowledge/documents`, "documents"), get(`${base}/voice/providers`).then((answer) => answer.providers, () => []), get(`${base}/members`).then((answer) => answer.members, () => [])]);
+  const named = (/** @type {any[]} */ list, key = "name") => list.map((row) => /** @type {[string, string]} */ ([row[key], row.name || row[key]]));
+  return { http_tools: named(tools), server: named(servers), integration_id: named(integrations, "id"), document_ids: named(documents, "id"), provider: named(providers, "provider"), email_to: members.map((/** @type {any} */ member) => [member.email, member.name]) };
+}
+
+/** @param {any} props */
+function Publish({ base, agent, draft, onClose, done }) {
+  const loaded = useLoad(() => get(`${base}/versions/${agent.version}/diff/draft`), [draft.revision]);
+  const { busy, error, run } = useAction(async () => {
+    await post(`${base}/draft/publish`, { expected_revision: draft.revision, expected_version: agent.version });
+    toast(t("Published. The next caller gets it."));
+    onClose();
+    done();
+  });
+  return html`<${Dialog} title=${t("Publish the draft")} wide onClose=${onClose}>
+    <${ErrorBox} error=${error} />
+    <${Loaded} of=${loaded}>${(/** @type {any} */ { differences }) => html`<${Diff} differences=${differences} />`}<//>
+    <div class="buttons"><${Button} onClick=${onClose}>${t("Cancel")}<//><${Button} kind="main" busy=${busy} onClick=${run}>${t("Publish")}<//></div>
+  <//>`;
+}
+
+/** @param {{differences: any[]}} props */
+function Diff({ differences }) {
+  if (!differences.length) return html`<p class="quiet">${t("There is no difference.")}</p>`;
+  const text = (/** @type {any} */ value) => (typeof value === "string" ? value : JSON.stringify(value, null, 2));
+  return html`<dl class="diff">${differences.map((one) => html`<div key=${one.path}><dt><code>${one.path}</code></dt><dd>${one.kind === "added" ? null : html`<del>${text(one.before)}</del>`}${one.kind === "removed" ? null : html`<ins>${text(one.after)}</ins>`}</dd></div>`)}</dl>`;
+}
+
+/** @param {any} props */
+function Versions({ base, data, reload, isMember }) {
+  const { query } = view.value;
+  const loaded = useLoad((aborted) => get(`${base}/versions`, { limit: 50 }, aborted), [base, data.agent.version]);
+  const [one, other] = [query.get("before"), query.get("after")];
+  const restore = async (/** @type {number} */ version) => {
+    if (!(await confirm({ title: t("Restore version {n}?", { n: version }), text: t("It becomes a new version, and the next caller gets it."), action: t("Restore") }))) return;
+    try {
+      await ask("POST", `${base}/versions/${version}/restore`, { body: { expected_version: data.agent.version } });
+      toast(t("Restored."));
+      reload();
+    } catch (error) {
+      toast(errorText(error), "bad");
+    }
+  };
+  return html`<${Loaded} of=${loaded}>${(/** @type {any} */ { versions }) => {
+    const choices = [...(data.draft ? [["draft", t("Draft")]] : []), ...versions.filter((/** @type {any} */ version) => !version.is_draft).map((/** @type {any} */ version) => [String(version.version), t("Version {n}", { n: version.version })])];
+    return html`<section class="card"><h2>${t("Compare")}</h2><div class="filters"><${SelectField} label=${t("From")} value=${one || ""} options=${[["", t("Choose")], ...choices]} onInput=${(/** @type {string} */ value) => setQuery({ before: value })} /><${SelectField} label=${t("To")} value=${other || ""} options=${[["", t("Choose")], ...choices]} onInput=${(/** @type {string} */ value) => setQuery({ after: value })} /></div>${one && other ? html`<${Comparison} base=${base} one=${one} other=${other} />` : null}</section>
+    <${Table} caption=${t("Versions")} rows=${versions} id=${(/** @type {any} */ version) => version.version} columns=${[
+      { name: "version", title: t("Version"), cell: (/** @type {any} */ version) => html`<strong>${version.version}</strong> ${version.version === data.agent.version ? html`<${Badge} value="live" text=${t("in force")} />` : version.is_draft ? html`<${Badge} value="draft" text=${t("tested draft")} />` : null}` }, { name: "name", title: t("Name"), cell: (/** @type {any} */ version) => version.name }, { name: "at", title: t("Time"), cell: (/** @type {any} */ version) => html`<${Time} value=${version.created_at} />` },
+      { name: "actions", title: "", end: true, cell: (/** @type {any} */ version) => html`<div class="buttons"><${Button} kind="small" onClick=${() => setQuery({ before: version.version, after: data.draft ? "draft" : data.agent.version })}>${t("Compare")}<//>${isMember && version.version !== data.agent.version && !version.is_draft ? html`<${Button} kind="small" onClick=${() => restore(version.version)}>${t("Restore")}<//>` : null}</div>` },
+    ]} />`;
+  }}<//>`;
+}
+
+/** @param {{base: string, one: string, other: string}} props */
+function Comparison({ base, one, other }) {
+  const loaded = useLoad(() => get(`${base}/versions/${one}/diff/${other}`), [one, other]);
+  return html`<${Loaded} of=${loaded}>${(/** @type {any} */ { differences }) => html`<${Diff} differences=${differences} />`}<//>`;
+}
+
+/** A test call: the agent calls a phone. Talking in the browser is a page of its own. @param {any} props */
+function TestCall({ workspace, base, data, isMember }) {
+  const [number, setNumber] = useState("");
+  const [usesDraft, setUsesDraft] = useState(!!data.draft);
+  const verified = useLoad((aborted) => get(`/workspaces/${workspace}/verified-numbers`, {}, aborted).then((answer) => answer.verified_numbers, () => []), [workspace]);
+  const { busy, error, run } = useAction(async () => {
+    const { test_call_id } = await post(`${base}/test`, { phone_number_to_call: number, uses_draft: usesDraft });
+    toast(t("Your phone rings in a moment."));
+    go(`/w/${workspace}/live`, { call: test_call_id });
+  });
+  if (!isMember) return html`<${Empty} title=${t("Members with the role member or higher make test calls.")} />`;
+  return html`<section class="card"><h2>${t("Have it call a phone")}</h2><form class="form" onSubmit=${(/** @type {Event} */ event) => { event.preventDefault(); run(); }}>
+    <${ErrorBox} error=${error} />
+    <${TextField} label=${t("Phone number")} type="tel" required placeholder="+14155550123" list="verified" hint=${t("With country code. Workspaces on trial call verified phones only.")} value=${number} onInput=${setNumber} />
+    <datalist id="verified">${(verified.data || []).map((/** @type {any} */ one) => html`<option key=${one.id} value=${one.phone_number} />`)}</datalist>
+    ${data.draft ? html`<${Field} label=${t("Use the draft")} row>${(/** @type {string} */ id) => html`<input id=${id} type="checkbox" checked=${usesDraft} onChange=${(/** @type {any} */ event) => setUsesDraft(event.target.checked)} />`}<//>` : null}
+    <div class="buttons"><${Button} kind="main" type="submit" busy=${busy}>${t("Call me")}<//></div>
+  </form></section>`;
+}
+
+/** @param {any} props */
+function AgentDetails({ workspace, base, data, reload }) {
+  const { agent, stats, phone_number } = data;
+  const numbers = useLoad((aborted) => get(`/workspaces/${workspace}/phone-numbers`, { limit: 100 }, aborted).then((answer) => answer.phone_numbers), [workspace]);
+  const [chosen, setChosen] = useState(phone_number?.id || "");
+  const assign = useAction(async () => {
+    await put(base, { phone_number_id: chosen || null });
+    toast(t("Saved"));
+    reload();
+  });
+  const destroy = async () => {
+    if (!(await confirm({ title: t("Delete {name}?", { name: agent.name }), text: t("It no longer answers calls. Its calls are kept."), action: t("Delete"), danger: true }))) return;
+    await remove(base).then(() => go(`/w/${workspace}/agents`), (error) => toast(errorText(error), "bad"));
+  };
+  return html`<section class="card"><${Facts} items=${[[t("Calls"), figure(stats.total_calls)], [t("Average call"), duration(stats.avg_duration)], [t("Template"), agent.template_name], [t("Activated"), html`<${Time} value=${agent.activated_at} />`], [t("Created"), html`<${Time} value=${agent.created_at} />`], [t("Changed"), html`<${Time} value=${agent.updated_at} />`]]} /><p><a href=${link(`/w/${workspace}/calls`, { agent_id: agent.id })}>${t("Calls of this agent")}</a></p></section>
+    ${may(workspace, "member") ? html`<section class="card"><h2>${t("Phone number")}</h2><form class="form" onSubmit=${(/** @type {Event} */ event) => { event.preventDefault(); assign.run(); }}><${ErrorBox} error=${assign.error} />
+      <${SelectField} label=${t("Callers reach the agent by")} value=${chosen} options=${[["", t("No number")], ...(numbers.data || []).filter((/** @type {any} */ one) => one.status === "active").map((/** @type {any} */ one) => [one.id, `${one.phone_number}${one.agent_name && one.agent_id !== agent.id ? ` (${one.agent_name})` : ""}`])]} onInput=${setChosen} />
+      <div class="buttons"><${Button} type="submit" busy=${assign.busy}>${t("Save")}<//></div></form></section>` : null}
+    ${may(workspace, "admin") ? html`<div><${Button} kind="danger" onClick=${destroy}>${t("Delete agent")}<//></div>` : null}`;
+}
