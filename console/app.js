@@ -22,26 +22,39 @@ const PAGES = [
   ["/sso/callback/:workspace", () => import("./pages/session.js").then((module) => module.SsoCallback)],
   ["/admin/sign-in", () => import("./pages/session.js").then((module) => module.AdminSignIn)],
   ["/", () => import("./pages/guide.js").then((module) => module.Home)],
+  ["/account", () => import("./pages/account.js").then((module) => module.Account)],
   ["/w/:workspace", () => import("./pages/guide.js").then((module) => module.Guide)],
+  ["/w/:workspace/live", () => import("./pages/live.js").then((module) => module.Live)],
   ["/w/:workspace/calls", () => import("./pages/calls.js").then((module) => module.Calls)],
+  ["/w/:workspace/calls/:call", () => import("./pages/call.js").then((module) => module.Call)],
+  ["/w/:workspace/agents", () => import("./pages/agents.js").then((module) => module.Agents)],
+  ["/w/:workspace/agents/:agent", () => import("./pages/agent.js").then((module) => module.Agent)],
+  ["/w/:workspace/agents/:agent/:tab", () => import("./pages/agent.js").then((module) => module.Agent)],
+  ["/w/:workspace/numbers/buy", () => import("./pages/numbers.js").then((module) => module.BuyNumber)],
+  ["/w/:workspace/analytics", () => import("./pages/analytics.js").then((module) => module.Analytics)],
+  ["/w/:workspace/billing", () => import("./pages/billing.js").then((module) => module.Billing)],
+  ["/w/:workspace/settings", () => import("./pages/settings.js").then((module) => module.Settings)],
   ["/w/:workspace/:resource", () => import("./pages/resource.js").then((module) => module.ResourceList)],
   ["/w/:workspace/:resource/:id", () => import("./pages/resource.js").then((module) => module.ResourceDetail)],
+  ["/admin", () => import("./pages/admin.js").then((module) => module.Overview)],
+  ["/admin/audit", () => import("./pages/admin.js").then((module) => module.AuditLog)],
+  ["/admin/live", () => import("./pages/live.js").then((module) => module.AdminLive)],
   ["/admin/:resource", () => import("./pages/resource.js").then((module) => module.ResourceList)],
   ["/admin/:resource/:id", () => import("./pages/resource.js").then((module) => module.ResourceDetail)],
 ];
 /** @type {[string, [string, string, string][]][]} section, [name, icon, path] */
 const MENU = [
-  ["", [["Overview", "guide", ""], ["Calls", "calls", "/calls"], ["Messages", "message", "/messages"]]],
-  ["Build", [["Phone numbers", "numbers", "/phone-numbers"], ["Campaigns", "campaigns", "/campaigns"], ["Knowledge", "knowledge", "/knowledge"], ["HTTP tools", "tools", "/http-tools"], ["MCP servers", "tools", "/mcp-servers"], ["Integrations", "webhooks", "/integrations"]]],
-  ["Measure", [["Invoices", "billing", "/invoices"]]],
-  ["Workspace", [["Webhooks", "webhooks", "/webhooks"], ["API keys", "keys", "/api-keys"], ["Members", "members", "/members"], ["Do not call", "shield", "/do-not-call"], ["Blocked callers", "shield", "/blocked-callers"], ["Providers", "settings", "/providers"]]],
+  ["", [["Overview", "guide", ""], ["Live desk", "live", "/live"], ["Calls", "calls", "/calls"], ["Messages", "message", "/messages"]]],
+  ["Build", [["Agents", "agents", "/agents"], ["Phone numbers", "numbers", "/phone-numbers"], ["Campaigns", "campaigns", "/campaigns"], ["Knowledge", "knowledge", "/knowledge"], ["HTTP tools", "tools", "/http-tools"], ["MCP servers", "tools", "/mcp-servers"], ["Integrations", "webhooks", "/integrations"]]],
+  ["Measure", [["Analytics", "analytics", "/analytics"], ["Billing", "billing", "/billing"], ["Invoices", "billing", "/invoices"]]],
+  ["Workspace", [["Webhooks", "webhooks", "/webhooks"], ["API keys", "keys", "/api-keys"], ["Members", "members", "/members"], ["Do not call", "shield", "/do-not-call"], ["Blocked callers", "shield", "/blocked-callers"], ["Providers", "settings", "/providers"], ["Settings", "settings", "/settings"]]],
 ];
 /** @type {[string, [string, string, string][]][]} */
 const ADMIN_MENU = [
-  ["", [["Calls", "calls", "/calls"]]],
+  ["", [["Overview", "analytics", ""], ["Live calls", "live", "/live"], ["Calls", "calls", "/calls"]]],
   ["Customers", [["Workspaces", "workspace", "/workspaces"], ["Users", "members", "/users"], ["Phone numbers", "numbers", "/phone-numbers"]]],
   ["Money", [["Invoices", "billing", "/invoices"], ["Balances", "billing", "/balances"], ["Tax rates", "billing", "/tax-rates"], ["Exchange rates", "billing", "/exchange-rates"], ["Tiers", "billing", "/tiers"]]],
-  ["Platform", [["Providers", "settings", "/providers"], ["Templates", "agents", "/templates"], ["Integration types", "webhooks", "/integration-types"], ["Settings", "settings", "/settings"]]],
+  ["Platform", [["Providers", "settings", "/providers"], ["Templates", "agents", "/templates"], ["Integration types", "webhooks", "/integration-types"], ["Settings", "settings", "/settings"], ["Audit log", "shield", "/audit"]]],
 ];
 const OPEN = ["/sign-in", "/sign-up", "/forgot-password", "/admin/sign-in"];
 
@@ -112,7 +125,7 @@ function UserShell({ path }) {
   if (!session.value) return html`<div class="page"><${Loading} /></div>`;
   const base = id ? `/w/${id}` : "";
   const content = id && !workspace ? html`<${Page} title=${t("No such workspace")}><${Empty} title=${t("You are no member of this workspace.")}><a class="button" href=${link("/")}>${t("Your workspaces")}</a><//><//>` : html`<${Routed} path=${path} />`;
-  return html`<${Frame} base=${base} path=${path} menu=${workspace ? MENU : []} who=${session.value.user} 
+  return html`<${Frame} base=${base} path=${path} menu=${workspace ? MENU : []} who=${session.value.user} account="/account"
     head=${html`<${Switcher} current=${id} />`}>${session.value.user.is_verified ? null : html`<${Unverified} />`}${content}<//>`;
 }
 

@@ -1,7 +1,7 @@
 // The components that all pages share.
 import { signal } from "@preact/signals";
 import htm from "htm";
-import { h } from "preact";
+import { Component, h } from "preact";
 import { useCallback, useEffect, useId, useRef, useState } from "preact/hooks";
 import { ApiError, ROOT, curl, requests } from "./api.js";
 import { ago, label, t, time } from "./i18n.js";
@@ -79,6 +79,21 @@ export function useInterval(action, ms) {
     const timer = setInterval(() => document.hidden || latest.current(), ms);
     return () => clearInterval(timer);
   }, [ms]);
+}
+
+// A component that is drawn again only if one of its properties is another one: preact/compat has it, which nothing else needs.
+/** @template P @param {(props: P) => any} draw */
+export function memo(draw) {
+  return class extends Component {
+    /** @param {any} next */
+    shouldComponentUpdate(next) {
+      const before = /** @type {any} */ (this.props);
+      return Object.keys(next).some((name) => next[name] !== before[name]);
+    }
+    render() {
+      return draw(/** @type {P} */ (this.props));
+    }
+  };
 }
 
 // --- States of a view -----------------------------------------------------------------------------------------------

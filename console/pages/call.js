@@ -32,7 +32,7 @@ export function Call({ workspace, call: id }) {
         <div><dt>${t("Success")}</dt><dd>${call.success === null ? "–" : call.success ? t("Yes") : t("No")}${call.sentiment ? html`<small>${label(call.sentiment)}</small>` : null}</dd></div>
       </dl>
       ${summary ? html`<section class="card"><h2>${t("Summary")}</h2><p>${summary}</p></section>` : null}
-      ${recording_url || call.recording_seconds ? html`<${Recording} ...${{ load: () => send("GET", `${base}/recording`), turns: call.turns, gaps: call.gaps, onTime: setAt, seek }} />` : null}
+      ${recording_url || call.recording_seconds ? html`<${Recording} ...${{ load: () => send("GET", `${base}/recording`), utterances: transcript.data?.utterances || [], onTime: setAt, seek }} />` : null}
       <${Tabs} current=${tab ? `${here}?tab=${tab}` : here} items=${[[t("Conversation"), here, call.turns.length], [t("Events"), `${here}?tab=events`], [t("Details"), `${here}?tab=details`]]} />
       ${tab === "events" ? html`<${Events} base=${base} />` : tab === "details" ? html`<${Details} ...${{ workspace, call, agent }} />` : html`<div class="split">
         <${Conversation} ...${{ turns: call.turns, words: transcript.data?.words || [], at, seek, isRunning }} />
@@ -41,7 +41,7 @@ export function Call({ workspace, call: id }) {
 }
 
 /** The time from the end of the caller's words to the agent's voice. @param {any} latency */
-export const total = (latency) => (latency ? latency.total ?? latency.total_ms ?? latency.answer ?? latency.heard ?? Math.max(...Object.values(latency)) : null);
+export const total = (latency) => latency?.total ?? null;
 
 /** @param {any[]} turns */
 function answerTime(turns) {
@@ -56,7 +56,7 @@ function Conversation({ turns, words, at, seek, isRunning }) {
   const spoken = useMemo(() => takeWords(lines, words), [turns, words]);
   return html`<section class="card"><div class="talk">${lines.map((line, i) => {
     const own = spoken[i];
-    const start = own[0]?.start_ms ?? line.start_ms;
+    const start = own[0]?.start_ms ?? (line.speaker === "agent" && line.caller ? null : line.start_ms);
     return html`<div class="turn" key=${i}>
       <button type="button" class="when" disabled=${start === null || start === undefined} aria-label=${t("Play from {time}", { time: duration((start ?? 0) / 1000) })} onClick=${() => seek.current(start)}>${start === null || start === undefined ? "" : duration(start / 1000)}</button>
       <div class=${`line ${line.speaker}`}><span class="speaker">${line.speaker === "caller" ? t("Caller") : t("Agent")}</span>

@@ -2,7 +2,6 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { duration, t } from "../i18n.js";
 import { Button, ErrorBox, Icon, html, useAction } from "../ui.js";
-import { total } from "./call.js";
 
 const COLUMNS = 1200;
 
@@ -16,8 +15,8 @@ function peaksOf(samples) {
   });
 }
 
-/** @param {{load: () => Promise<Response>, turns: any[], gaps: any[], onTime: (ms: number) => void, seek: {current: (ms: number) => void}}} props */
-export function Recording({ load, turns, onTime, seek }) {
+/** @param {{load: () => Promise<Response>, utterances: any[], onTime: (ms: number) => void, seek: {current: (ms: number) => void}}} props */
+export function Recording({ load, utterances, onTime, seek }) {
   const audio = useRef(/** @type {HTMLAudioElement | null} */ (null));
   const canvas = useRef(/** @type {HTMLCanvasElement | null} */ (null));
   const [sound, setSound] = useState(/** @type {{url: string, seconds: number, peaks: number[][]} | null} */ (null));
@@ -34,8 +33,8 @@ export function Recording({ load, turns, onTime, seek }) {
   }, []);
   useEffect(() => () => { if (sound) URL.revokeObjectURL(sound.url); }, [sound]);
   useEffect(() => {
-    if (sound && canvas.current) draw(canvas.current, sound, turns, at);
-  }, [sound, at]);
+    if (sound && canvas.current) draw(canvas.current, sound, utterances, at);
+  }, [sound, at, utterances]);
   useEffect(() => {
     seek.current = (ms) => {
       if (!audio.current) return;
@@ -73,8 +72,8 @@ export function Recording({ load, turns, onTime, seek }) {
   </section>`;
 }
 
-/** @param {HTMLCanvasElement} canvas @param {{seconds: number, peaks: number[][]}} sound @param {any[]} turns @param {number} at */
-function draw(canvas, { seconds, peaks }, turns, at) {
+/** @param {HTMLCanvasElement} canvas @param {{seconds: number, peaks: number[][]}} sound @param {any[]} utterances @param {number} at */
+function draw(canvas, { seconds, peaks }, utterances, at) {
   const context = canvas.getContext("2d");
   if (!context) return;
   const { width, height } = canvas;
@@ -83,10 +82,10 @@ function draw(canvas, { seconds, peaks }, turns, at) {
   context.clearRect(0, 0, width, height);
   const middle = height / peaks.length;
   context.fillStyle = color("--warn-soft");
-  for (const turn of turns) {
-    const wait = total(turn.latency_ms);
-    if (wait === null || turn.agent_start_ms === undefined) continue;
-    context.fillRect((width * (turn.agent_start_ms - wait)) / 1000 / seconds, 0, (width * wait) / 1000 / seconds, height);
+  for (const [i, { speaker, start_ms: start }] of utterances.entries()) {
+    const before = utterances[i - 1];
+    if (speaker !== "agent" || before?.speaker !== "caller" || start <= before.end_ms) continue;
+    context.fillRect((width * before.end_ms) / 1000 / seconds, 0, (width * (start - before.end_ms)) / 1000 / seconds, height);
   }
   peaks.forEach((side, row) => {
     const center = middle * (row + 0.5);
