@@ -148,6 +148,7 @@ function AdminShell({ path }) {
 /** @param {string} path */
 function askToSignIn(path) {
   const { path: from, query } = view.peek();
+  if (OPEN.includes(from)) return;
   go(path, { next: from === "/" ? "" : link(from, Object.fromEntries(query)) }, { replace: true });
 }
 
@@ -164,8 +165,8 @@ function Frame({ base, path, menu, who, head, mark, account, children }) {
       ${head}
       <nav class="menu" aria-label=${t("Main menu")}>${menu.map(([title, items]) => html`${title ? html`<h2 key=${title}>${t(title)}</h2>` : null}${items.map(([name, icon, to]) => html`<a key=${to} href=${link(base + to)} aria-current=${isHere(to) ? "page" : undefined}><${Icon} name=${icon} />${t(name)}</a>`)}`)}</nav>
       <footer>
-        ${account ? html`<a class="who" href=${link(account)} title=${who.email}>${who.name || who.email}</a>` : html`<span class="who" title=${who.email}>${who.name || who.email} · ${who.role}</span>`}
-        <div class="row"><${Preferences} /><${Button} kind="plain small" onClick=${signOut}>${t("Sign out")}<//></div>
+        <div class="row">${account ? html`<a class="who" href=${link(account)} title=${who.email}>${who.name || who.email}</a>` : html`<span class="who" title=${who.email}>${who.name || who.email}</span>`}<${Button} kind="plain small" onClick=${signOut}><${Icon} name="out" />${t("Sign out")}<//></div>
+        <div class="row"><${Preferences} /></div>
       </footer>
     </div>
     <main>${children}</main>
@@ -226,7 +227,7 @@ signedOut.subscribe((times) => {
   const isAdmin = view.peek().path.startsWith("/admin");
   if (isAdmin) staff.value = null;
   else session.value = null;
-  if (!OPEN.includes(view.peek().path)) askToSignIn(isAdmin ? "/admin/sign-in" : "/sign-in");
+  askToSignIn(isAdmin ? "/admin/sign-in" : "/sign-in");
 });
 addEventListener("unhandledrejection", (event) => console.error(event.reason));
 startRouter();

@@ -4,7 +4,7 @@ import { label, t } from "./i18n.js";
 import { Button, ErrorBox, Field, Icon, SelectField, TextField, html, useAction } from "./ui.js";
 
 /** @typedef {Record<string, any>} Schema */
-/** @typedef {{root: Schema, faults: Map<string, string>, pickers: Record<string, [string, string][]>, depth: number}} Surroundings pickers: choices of fields, by name */
+/** @typedef {{root: Schema, faults: Map<string, string>, pickers: Record<string, [string, string][]>, depth: number, isConfig?: boolean}} Surroundings isConfig: everything is optional, and no field says so. pickers: choices of fields, by name */
 
 /** The schema that a reference leads to, without null. @param {Schema} schema @param {Schema} root @returns {Schema} */
 export function resolve(schema, root) {
@@ -57,8 +57,8 @@ const isLong = (/** @type {string} */ name, /** @type {Schema} */ schema) => (sc
 /** One field of any type. @param {{name: string, path: string, schema: Schema, value: any, onChange: (value: any) => void, around: Surroundings, required?: boolean, title?: string}} props */
 export function SchemaField({ name, path, schema: given, value, onChange, around, required, title }) {
   const schema = resolve(given, around.root);
-  const text = title || (schema.title && !/^[A-Z]\w*$/.test(schema.title) ? schema.title : label(name));
-  const shared = { label: text, hint: hintOf(schema), error: around.faults.get(path), optional: !required && schema.type !== "boolean" };
+  const text = title || label(name);
+  const shared = { label: text, hint: hintOf(schema), error: around.faults.get(path), optional: !required && !around.isConfig && schema.type !== "boolean" };
   const picked = around.pickers[name];
   if (picked && schema.type !== "array") {
     return html`<${SelectField} ...${shared} value=${value ?? ""} options=${required ? picked : [["", t("None")], ...picked]} onInput=${(/** @type {string} */ chosen) => onChange(chosen || (schema.nullable ? null : undefined))} />`;
@@ -89,7 +89,7 @@ export function SchemaField({ name, path, schema: given, value, onChange, around
 function StringField({ name, schema, value, onChange, shared, required }) {
   const change = (/** @type {string} */ typed) => onChange(typed === "" ? (schema.nullable ? null : schema.default === "" || !required ? "" : undefined) : typed);
   if (isLong(name, schema)) {
-    return html`<${Field} ...${shared}>${(/** @type {string} */ id, /** @type {any} */ described) => html`<textarea id=${id} rows=${(schema.maxLength || 0) > 4000 ? 14 : 3} required=${required} maxlength=${schema.maxLength} aria-describedby=${described} aria-invalid=${shared.error ? "true" : undefined} value=${value ?? ""} onInput=${(/** @type {any} */ event) => change(event.target.value)}></textarea>`}<//>`;
+    return html`<${Field} ...${shared}>${(/** @type {string} */ id, /** @type {any} */ described) => html`<textarea id=${id} class=${name === "prompt" ? "tall" : ""} rows="3" required=${required} maxlength=${schema.maxLength} aria-describedby=${described} aria-invalid=${shared.error ? "true" : undefined} value=${value ?? ""} onInput=${(/** @type {any} */ event) => change(event.target.value)}></textarea>`}<//>`;
   }
   const isSecret = /secret|api_key|password|credential/.test(name) || schema.writeOnly;
   const type = isSecret ? "password" : schema.format === "email" ? "email" : schema.format === "date" ? "date" : schema.format === "date-time" ? "datetime-local" : /phone|_number$|^number$|^caller$/.test(name) ? "tel" : "text";
@@ -127,7 +127,7 @@ function ListField({ name, path, schema, value, onChange, around, shared }) {
   const options = around.pickers[name] || (items.enum ? items.enum.map((/** @type {string} */ one) => [one, label(one)]) : null);
   if (options) {
     return html`<fieldset class="field"><legend class="legend">${shared.label}</legend>${shared.hint ? html`<p class="hint">${shared.hint}</p>` : null}${shared.error ? html`<p class="wrong">${shared.error}</p>` : null}
-      <div class="pair">${options.map(([key, text]) => html`<label class="row" key=${key}><input type="checkbox" checked=${list.includes(key)} onChange=${(/** @type {any} */ event) => onChange(event.target.checked ? [...list, key] : list.filter((/** @type {string} */ one) => one !== key))} /><span>${text}</span></label>`)}</div></fieldset>`;
+      ${options.length ? null : html`<p class="quiet">${t("There is nothing to choose yet.")}</p>`}<div class="pair">${options.map(([key, text]) => html`<label class="row" key=${key}><input type="checkbox" checked=${list.includes(key)} onChange=${(/** @type {any} */ event) => onChange(event.target.checked ? [...list, key] : list.filter((/** @type {string} */ one) => one !== key))} /><span>${text}</span></label>`)}</div></fieldset>`;
   }
   if (items.type === "string") {
     return html`<${Field} ...${shared} hint=${[shared.hint, t("One per line.")].filter(Boolean).join(" ")}>${(/** @type {string} */ id, /** @type {any} */ described) => html`<textarea id=${id} rows=${Math.min(8, Math.max(2, list.length + 1))} aria-describedby=${described} value=${list.join("\n")} onInput=${(/** @type {any} */ event) => onChange(event.target.value === "" ? [] : event.target.value.split("\n"))}></textarea>`}<//>`;
@@ -194,7 +194,7 @@ export function SchemaForm({ schema: given, root, value: first = {}, submit, act
   const { busy, error, run } = useAction(submit);
   const schema = resolve(given, root);
   const faults = faultsOf(error);
-  const around = { root, faults, pickers, depth: 0 };
+  const around = { root, faults, pickers, depth: 0, isConfig: !(schema.required || []).length };
   const names = Object.keys(schema.properties || {});
   const required = names.filter((name) => (schema.required || []).includes(name) || names.length <= 6);
   const others = names.filter((name) => !required.includes(name) && !(skip || []).includes(name));

@@ -20,10 +20,11 @@ export function Plot({ title, labels, values, format = String, kind = "bars", co
     const style = getComputedStyle(holder);
     const of = (/** @type {string} */ name) => style.getPropertyValue(name).trim();
     const axis = { stroke: of("--quiet"), grid: { stroke: of("--line"), width: 1 }, ticks: { stroke: of("--line"), width: 1 }, font: "12px system-ui" };
+    const isWhole = values.every((value) => Number.isInteger(value));
     const plot = new uPlot({
       width: holder.clientWidth || 600, height: 240, legend: { show: false }, cursor: { y: false, points: { show: kind === "line" } },
       scales: { x: { time: false, range: [-0.6, labels.length - 0.4] }, y: { range: (_, low, high) => [0, Math.max(high || 0, 1e-6) * 1.12] } },
-      axes: [{ ...axis, grid: { show: false }, values: (_, at) => at.map((i) => (Number.isInteger(i) ? labels[i] ?? "" : "")), space: 64 }, { ...axis, size: 64, values: (_, at) => at.map(format) }],
+      axes: [{ ...axis, grid: { show: false }, values: (_, at) => at.map((i) => (Number.isInteger(i) ? labels[i] ?? "" : "")), space: 64 }, { ...axis, size: 64, values: (_, at) => at.map((value) => (isWhole && !Number.isInteger(value) ? "" : format(value))) }],
       series: [{}, { label: title, stroke: of(color), width: 2, fill: kind === "bars" ? of(color) : undefined, paths: kind === "bars" ? uPlot.paths.bars?.({ size: [0.7, 64] }) : undefined, points: { show: kind === "line" } }],
     }, [labels.map((_, i) => i), values], holder);
     const resized = new ResizeObserver(() => plot.setSize({ width: holder.clientWidth, height: 240 }));

@@ -74,7 +74,7 @@ function Editor({ workspace, base, data, reload, isMember }) {
     if (!(await confirm({ title: t("Discard the draft?"), text: t("All changes since version {n} are lost.", { n: agent.version }), action: t("Discard"), danger: true }))) return;
     await remove(`${base}/draft`).then(reload, (error) => toast(errorText(error), "bad"));
   };
-  const around = { root: schema, faults: faultsOf(save.error, "config"), pickers: pickers.data || {}, depth: 0 };
+  const around = { root: schema, faults: faultsOf(save.error, "config"), pickers: pickers.data || {}, depth: 0, isConfig: true };
   const listed = new Set(SECTIONS.flatMap(([, , names]) => names));
   const rest = Object.keys(schema.properties).filter((one) => !listed.has(one));
   const sections = rest.length ? [...SECTIONS, ["other", "Other", rest]] : SECTIONS;
@@ -104,7 +104,7 @@ function Editor({ workspace, base, data, reload, isMember }) {
 async function loadChoices(workspace) {
   const base = `/workspaces/${workspace}`;
   const rows = async (/** @type {string} */ path, /** @type {string} */ key) => (await get(path, { limit: 100 }).catch(() => ({})))[key] || [];
-  const [tools, servers, integrations, documents, providers, members] = await Promise.all([rows(`${base}/http-tools`, "http_tools"), rows(`${base}/mcp-servers`, "mcp_servers"), rows(`${base}/integrations`, "integrations"), rows(`${base}/knowledge/documents`, "documents"), get(`${base}/voice/providers`).then((answer) => answer.providers, () => []), get(`${base}/members`).then((answer) => answer.members, () => [])]);
+  const [tools, servers, integrations, documents, providers, members] = await Promise.all([get(`${base}/http-tools`).then((answer) => answer.http_tools, () => []), get(`${base}/mcp-servers`).then((answer) => answer.mcp_servers, () => []), rows(`${base}/integrations`, "integrations"), rows(`${base}/knowledge/documents`, "documents"), get(`${base}/voice/providers`).then((answer) => answer.providers, () => []), get(`${base}/members`).then((answer) => answer.members, () => [])]);
   const named = (/** @type {any[]} */ list, key = "name") => list.map((row) => /** @type {[string, string]} */ ([row[key], row.name || row[key]]));
   return { http_tools: named(tools), server: named(servers), integration_id: named(integrations, "id"), document_ids: named(documents, "id"), provider: named(providers, "provider"), email_to: members.map((/** @type {any} */ member) => [member.email, member.name]) };
 }

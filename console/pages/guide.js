@@ -49,7 +49,7 @@ export function Guide({ workspace }) {
       ${calls.calls.length && numbers.phone_numbers.length ? null : html`<${Steps} ...${{ workspace, agents: agents.agents, numbers: numbers.phone_numbers, calls: calls.calls, reload: loaded.reload }} />`}
       <dl class="stats">
         <div><dt>${t("Running calls")}</dt><dd><a href=${link(`/w/${workspace}/live`)}>${live.active_calls.length}${live.has_more ? "+" : ""}</a></dd></div>
-        <div><dt>${t("Calls in 7 days")}</dt><dd>${figure(figures?.total_calls)}</dd></div>
+        <div><dt>${t("Calls this week")}</dt><dd>${figure(figures?.total_calls)}</dd></div>
         <div><dt>${t("Minutes")}</dt><dd>${figure(figures?.total_minutes, { maximumFractionDigits: 1 })}</dd></div>
         <div><dt>${t("Average call")}</dt><dd>${duration(figures?.avg_call_duration)}</dd></div>
         <div><dt>${t("Successful")}</dt><dd>${figures?.success_rate === null || !figures ? "–" : figure(figures.success_rate / (figures.success_rate > 1 ? 100 : 1), { style: "percent" })}</dd></div>
