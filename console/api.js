@@ -24,6 +24,8 @@ export class ApiError extends Error {
 
 /** The requests that the present view has made, for "copy as curl". @type {import("@preact/signals").Signal<{method: string, path: string, body?: any}[]>} */
 export const requests = signal([]);
+/** Asks the signed-in person for the password again; set by the shell. @type {{ask: null | ((isAdmin: boolean) => Promise<boolean>)}} */
+export const proof = { ask: null };
 /** Counts up when a session has ended, so that the shell asks to sign in. */
 export const signedOut = signal(0);
 
@@ -58,6 +60,11 @@ export async function send(method, path, options = {}) {
   }
   if (response.ok) return response;
   const error = await readError(response);
+  if (error.code === "reauthentication_required" && proof.ask && (await proof.ask(path.startsWith("/admin/")))) {
+    const again = await attempt(url, init);
+    if (again.ok) return again;
+    throw await readError(again);
+  }
   if (error.status === 401 && !isOpen && !quiet && ["no_token", "token_expired", "session_over", "token_invalid"].includes(error.code)) {
     signedOut.value++;
   }

@@ -58,7 +58,8 @@ const isLong = (/** @type {string} */ name, /** @type {Schema} */ schema) => (sc
 export function SchemaField({ name, path, schema: given, value, onChange, around, required, title }) {
   const schema = resolve(given, around.root);
   const text = title || label(name);
-  const shared = { label: text, hint: hintOf(schema), error: around.faults.get(path), optional: !required && !around.isConfig && schema.type !== "boolean" };
+  const isNeeded = required && !schema.nullable;
+  const shared = { label: text, hint: hintOf(schema), error: around.faults.get(path), optional: !isNeeded && !around.isConfig && schema.type !== "boolean" };
   const picked = around.pickers[name];
   if (picked && schema.type !== "array") {
     return html`<${SelectField} ...${shared} value=${value ?? ""} options=${required ? picked : [["", t("None")], ...picked]} onInput=${(/** @type {string} */ chosen) => onChange(chosen || (schema.nullable ? null : undefined))} />`;
@@ -80,7 +81,7 @@ export function SchemaField({ name, path, schema: given, value, onChange, around
     case "object":
       return html`<${ObjectField} ...${{ name, path, schema, value, onChange, around, shared }} />`;
     case "string":
-      return html`<${StringField} ...${{ name, schema, value, onChange, shared, required }} />`;
+      return html`<${StringField} ...${{ name, schema, value, onChange, shared, required: isNeeded }} />`;
   }
   return html`<${JsonField} ...${{ value, onChange, shared }} />`;
 }
@@ -188,6 +189,11 @@ export function Fields({ schema, value, onChange, around, path = "", only, skip 
   }} />`);
 }
 
+/** Null for each field that must be sent and may be null. @param {Schema} schema @param {Schema} root */
+function emptied(schema, root) {
+  return Object.fromEntries((schema.required || []).filter((/** @type {string} */ name) => resolve(schema.properties[name], root).nullable).map((/** @type {string} */ name) => [name, null]));
+}
+
 /** A form for a body of the API. @param {{schema: Schema, root: Schema, value?: any, submit: (value: any) => Promise<any>, action: string, onCancel?: () => void, pickers?: Record<string, [string, string][]>, skip?: string[]}} props */
 export function SchemaForm({ schema: given, root, value: first = {}, submit, action, onCancel, pickers = {}, skip }) {
   const [value, setValue] = useState(first);
@@ -198,7 +204,7 @@ export function SchemaForm({ schema: given, root, value: first = {}, submit, act
   const names = Object.keys(schema.properties || {});
   const required = names.filter((name) => (schema.required || []).includes(name) || names.length <= 6);
   const others = names.filter((name) => !required.includes(name) && !(skip || []).includes(name));
-  return html`<form class="form" onSubmit=${(/** @type {Event} */ event) => { event.preventDefault(); run(tidy(value)); }}>
+  return html`<form class="form" onSubmit=${(/** @type {Event} */ event) => { event.preventDefault(); run(tidy({ ...emptied(schema, root), ...value })); }}>
     <${ErrorBox} error=${error} />
     <${Fields} ...${{ schema, value, onChange: setValue, around, only: required, skip }} />
     ${others.length ? html`<details open=${Object.keys(first).some((name) => others.includes(name)) || [...faults.keys()].some((path) => others.includes(path.split(".")[0]))}><summary>${t("More settings")}</summary><div class="form"><${Fields} ...${{ schema, value, onChange: setValue, around, only: others }} /></div></details>` : null}

@@ -3,7 +3,7 @@ import { signal } from "@preact/signals";
 import htm from "htm";
 import { Component, h } from "preact";
 import { useCallback, useEffect, useId, useRef, useState } from "preact/hooks";
-import { ApiError, ROOT, curl, requests } from "./api.js";
+import { ApiError, ROOT, curl, post, proof, requests } from "./api.js";
 import { ago, label, t, time } from "./i18n.js";
 import { link, setQuery } from "./router.js";
 
@@ -280,9 +280,29 @@ export function toast(text, tone = "good") {
   setTimeout(() => (toasts.value = toasts.value.filter((one) => one.id !== id)), tone === "bad" ? 8000 : 4000);
 }
 
+/** Sensitive actions need a recent sign-in. */
+const doubt = signal(/** @type {{path: string, done: (proved: boolean) => void} | null} */ (null));
+proof.ask = (isAdmin) => new Promise((resolve) => {
+  doubt.value = { path: isAdmin ? "/admin/auth/reauthenticate" : "/auth/reauthenticate", done: (proved) => { doubt.value = null; resolve(proved); } };
+});
+
+/** @param {{path: string, done: (proved: boolean) => void}} props */
+function Proof({ path, done }) {
+  const [typed, setTyped] = useState("");
+  const { busy, error, run } = useAction(async () => {
+    const digits = typed.replace(/\s/g, "");
+    await post(path, /^\d{6}$/.test(digits) ? { code: digits } : { password: typed }, { quiet: true });
+    done(true);
+  });
+  return html`<${Dialog} title=${t("Is it still you?")} onClose=${() => done(false)}><form class="form" onSubmit=${(/** @type {Event} */ event) => { event.preventDefault(); run(); }}>
+    <${ErrorBox} error=${error} />
+    <${TextField} label=${t("Password, or a code of your authenticator app")} type="password" autocomplete="current-password" required autofocus hint=${t("This action needs a sign-in of the last minutes.")} value=${typed} onInput=${setTyped} />
+    <div class="buttons"><${Button} kind="main" type="submit" busy=${busy}>${t("Continue")}<//></div></form><//>`;
+}
+
 export function Overlays() {
   const asked = question.value;
-  return html`${asked ? html`<${Dialog} title=${asked.title} onClose=${() => asked.done(false)}>
+  return html`${doubt.value ? html`<${Proof} ...${doubt.value} />` : null}${asked ? html`<${Dialog} title=${asked.title} onClose=${() => asked.done(false)}>
       ${asked.text ? html`<p>${asked.text}</p>` : null}
       <div class="buttons"><${Button} onClick=${() => asked.done(false)}>${t("Cancel")}<//><${Button} kind=${asked.danger ? "danger" : "main"} onClick=${() => asked.done(true)}>${asked.action || t("Continue")}<//></div>
     <//>` : null}

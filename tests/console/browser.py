@@ -12,7 +12,7 @@ import pytest
 from tests.platform.api import PASSWORD, Api
 
 pytest.importorskip("playwright", reason="Playwright is not installed")
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or ""
 needs_browser = pytest.mark.skipif(not CHROMIUM, reason="no Chromium is installed (apt-get install chromium)")
@@ -49,7 +49,7 @@ class Person:
     async def settled(self) -> None:
         """Waits until the view has its heading and loads nothing any more."""
         await self.page.locator("h1").wait_for()
-        await self.page.wait_for_function("!document.querySelector('.loading')")
+        await expect(self.page.locator(".loading")).to_have_count(0, timeout=PATIENCE_MS)
 
     async def sign_in(self, email: str, audience: str = "") -> None:
         """Signs in by the API, as the sign-in page does."""

@@ -43,3 +43,20 @@ def test_page_loads_nothing_from_elsewhere() -> None:
 
 def texts() -> set[str]:
     return {text for path in OWN for text in _TEXT.findall(path.read_text())}
+
+
+def declared_texts() -> set[str]:
+    """The texts of the table of nouns and of the menus, which are translated where they are shown."""
+    table = (FOLDER / "resources.js").read_text()
+    found = set(re.findall(r'(?:title|text|createTitle|confirm): "([^"]+)"', table))
+    shell = (FOLDER / "app.js").read_text()
+    found |= set(re.findall(r'\["([A-Z][^"]+)", "\w+", "[^"]*"\]', shell))
+    found |= set(re.findall(r'\["([A-Z]\w+)", \[\[', shell))
+    return found | set(re.findall(r'^  \["\w+", "([A-Z][^"]+)", \[', (FOLDER / "pages/agent.js").read_text(), re.M))
+
+
+def test_every_text_has_a_german_one() -> None:
+    german = (FOLDER / "messages/de.js").read_text()
+    known = set(re.findall(r'(?:^|[,{])\s*(?:"((?:[^"\\]|\\.)+)"|(\w+)): "', german, re.M))
+    keys = {quoted or plain for quoted, plain in known}
+    assert sorted((texts() | declared_texts()) - keys) == []
