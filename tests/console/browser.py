@@ -62,7 +62,7 @@ class Person:
 
     async def text(self) -> str:
         """What the page shows."""
-        return await self.page.locator("body").inner_text()
+        return str(await self.page.locator("body").inner_text())
 
 
 @asynccontextmanager

@@ -3,13 +3,16 @@
 import json
 from collections.abc import AsyncIterator
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.console.browser import Browser, Person, needs_browser, person, running_browser
+from tests.console.browser import Person, needs_browser, person, running_browser
 from tests.platform.api import PASSWORD, Api, running_api
 from tests.platform.clients import User
+
+if TYPE_CHECKING:
+    from playwright.async_api import Browser
 
 pytestmark = needs_browser
 MARKUP = '<img src=x onerror="window.owned=1"><script>window.owned=1</script>'
@@ -71,7 +74,7 @@ async def api(database_url: str, valkey_url: str) -> AsyncIterator[Api]:
 
 
 @pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
+async def browser() -> AsyncIterator["Browser"]:
     async with running_browser() as running:
         yield running
 
@@ -86,7 +89,7 @@ async def make_workspace(api: Api, agent_name: str = "Front desk") -> tuple[User
     return ann, workspace_id, reply.body["agent"]["id"]
 
 
-async def test_from_sign_up_to_a_published_agent(api: Api, browser: Browser) -> None:
+async def test_from_sign_up_to_a_published_agent(api: Api, browser: "Browser") -> None:
     async with person(browser, api) as ada:
         page = ada.page
         await ada.open("/sign-up")
@@ -114,7 +117,7 @@ async def test_from_sign_up_to_a_published_agent(api: Api, browser: Browser) -> 
     assert config["prompt"] == "You answer for Harbor Dental."
 
 
-async def test_sign_in_shows_the_apis_refusal_and_returns_to_the_view(api: Api, browser: Browser) -> None:
+async def test_sign_in_shows_the_apis_refusal_and_returns_to_the_view(api: Api, browser: "Browser") -> None:
     ann, workspace_id, _ = await make_workspace(api)
     async with person(browser, api) as visitor:
         page = visitor.page
@@ -130,7 +133,7 @@ async def test_sign_in_shows_the_apis_refusal_and_returns_to_the_view(api: Api, 
         assert page.url.endswith(f"/console/w/{workspace_id}/agents?status=draft")
 
 
-async def test_scripts_cannot_read_the_session(api: Api, browser: Browser) -> None:
+async def test_scripts_cannot_read_the_session(api: Api, browser: "Browser") -> None:
     ann, workspace_id, _ = await make_workspace(api)
     async with person(browser, api) as visitor:
         await visitor.sign_in(ann.email)
@@ -144,7 +147,7 @@ async def test_scripts_cannot_read_the_session(api: Api, browser: Browser) -> No
         await visitor.page.get_by_label("E-mail address").wait_for()
 
 
-async def test_the_session_is_renewed_while_it_is_used(database_url: str, valkey_url: str, browser: Browser) -> None:
+async def test_the_session_is_renewed_while_it_is_used(database_url: str, valkey_url: str, browser: "Browser") -> None:
     async with running_api(database_url, valkey_url, access_token_s=1) as api, person(browser, api) as visitor:
         await api.sign_up("ida@example.com")
         await visitor.sign_in("ida@example.com")
@@ -157,7 +160,7 @@ async def test_the_session_is_renewed_while_it_is_used(database_url: str, valkey
             assert "ida@example.com" in await visitor.text()
 
 
-async def test_texts_of_others_are_shown_as_text(api: Api, browser: Browser) -> None:
+async def test_texts_of_others_are_shown_as_text(api: Api, browser: "Browser") -> None:
     ann, workspace_id, agent_id = await make_workspace(api, MARKUP)
     base = f"/workspaces/{workspace_id}"
     await ann.put(f"{base}/agents/{agent_id}/draft", {"config": {"prompt": MARKUP, "facts": {"x": MARKUP}}})
@@ -174,7 +177,7 @@ async def test_texts_of_others_are_shown_as_text(api: Api, browser: Browser) -> 
         assert visitor.faults == []
 
 
-async def test_a_viewer_is_offered_nothing_that_the_role_forbids(api: Api, browser: Browser) -> None:
+async def test_a_viewer_is_offered_nothing_that_the_role_forbids(api: Api, browser: "Browser") -> None:
     _, workspace_id, agent_id = await make_workspace(api)
     viewer = await api.member(workspace_id, "viewer")
     async with person(browser, api) as visitor:
@@ -187,7 +190,7 @@ async def test_a_viewer_is_offered_nothing_that_the_role_forbids(api: Api, brows
         assert await visitor.page.get_by_label("Prompt", exact=True).is_disabled()
 
 
-async def test_lists_make_change_and_delete_by_forms(api: Api, browser: Browser) -> None:
+async def test_lists_make_change_and_delete_by_forms(api: Api, browser: "Browser") -> None:
     ann, workspace_id, _ = await make_workspace(api)
     async with person(browser, api) as visitor:
         page = visitor.page
@@ -206,7 +209,7 @@ async def test_lists_make_change_and_delete_by_forms(api: Api, browser: Browser)
         assert visitor.faults == []
 
 
-async def test_new_key_is_shown_once(api: Api, browser: Browser) -> None:
+async def test_new_key_is_shown_once(api: Api, browser: "Browser") -> None:
     ann, workspace_id, _ = await make_workspace(api)
     async with person(browser, api) as visitor:
         page = visitor.page
@@ -223,14 +226,14 @@ async def test_new_key_is_shown_once(api: Api, browser: Browser) -> None:
         assert "vk_live_" not in await visitor.text()
 
 
-async def test_speaks_german(api: Api, browser: Browser) -> None:
+async def test_speaks_german(api: Api, browser: "Browser") -> None:
     async with person(browser, api, locale="de-DE") as visitor:
         await visitor.open("/sign-in")
         assert await visitor.page.locator("html").get_attribute("lang") == "de"
         await visitor.page.get_by_role("button", name="Anmelden", exact=True).wait_for()
 
 
-async def test_first_view_is_light(api: Api, browser: Browser) -> None:
+async def test_first_view_is_light(api: Api, browser: "Browser") -> None:
     ann, workspace_id, _ = await make_workspace(api)
     async with person(browser, api) as visitor:
         await visitor.sign_in(ann.email)
@@ -261,7 +264,7 @@ async def check_pages(visitor: Person, paths: list[str]) -> list[str]:
 
 
 @pytest.mark.parametrize(("width", "theme"), [(1440, "light"), (360, "dark")])
-async def test_members_pages_are_accessible(api: Api, browser: Browser, width: int, theme: str) -> None:
+async def test_members_pages_are_accessible(api: Api, browser: "Browser", width: int, theme: str) -> None:
     ann, workspace_id, agent_id = await make_workspace(api)
     paths = [f"/w/{workspace_id}{path.format(agent=agent_id)}" for path in MEMBER_PAGES]
     options = {"viewport": {"width": width, "height": 800}, "color_scheme": theme, "bypass_csp": True}
@@ -272,7 +275,7 @@ async def test_members_pages_are_accessible(api: Api, browser: Browser, width: i
 
 
 @pytest.mark.parametrize(("width", "theme"), [(1440, "dark"), (360, "light")])
-async def test_the_staffs_pages_are_accessible(api: Api, browser: Browser, width: int, theme: str) -> None:
+async def test_the_staffs_pages_are_accessible(api: Api, browser: "Browser", width: int, theme: str) -> None:
     admin = await api.admin()
     await make_workspace(api)
     options = {"viewport": {"width": width, "height": 800}, "color_scheme": theme, "bypass_csp": True}
