@@ -31,22 +31,22 @@ from control.carriers.pacer import CallPacer
 from control.carriers.service import Carriers
 from control.db.logins import API, require_plain_login
 from control.db.pool import Connection, Pool, Timeouts, open_pool
-from control.http.access_tokens import Audience
-from control.http.authorisation import Authoriser
-from control.http.browser_sessions import BrowserSessions
-from control.http.concurrency_limit import ConcurrencyLimit, SenderConcurrencyLimit
+from control.http.auth.access_tokens import Audience
+from control.http.auth.authorisation import Authoriser
+from control.http.auth.browser_sessions import BrowserSessions
 from control.http.cors import Cors
 from control.http.endpoint import Endpoint, EndpointDependencies
-from control.http.hashing_limit import HashingLimit
 from control.http.headers import default_headers
+from control.http.limits.concurrency_limit import ConcurrencyLimit, SenderConcurrencyLimit
+from control.http.limits.hashing_limit import HashingLimit
+from control.http.limits.rate_limits import KEY_LIMIT, UNKNOWN_KEY_LIMIT, USER_LIMIT, RateLimiter
+from control.http.limits.webhook_activity import WebhookActivity
 from control.http.metrics import HttpMetrics
 from control.http.middleware import EdgeMiddleware
-from control.http.openapi import make_document, operation_id
+from control.http.openapi.document import make_document, operation_id
 from control.http.origin import OriginReader
-from control.http.rate_limits import KEY_LIMIT, UNKNOWN_KEY_LIMIT, USER_LIMIT, RateLimiter
 from control.http.route import InvalidRoute, Route
 from control.http.services import Services
-from control.http.webhook_activity import WebhookActivity
 from control.integrations.bookings.service import Bookings
 from control.integrations.service import Integrations, make_bookings
 from control.keys.metrics import BusMetrics

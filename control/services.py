@@ -36,7 +36,7 @@ from control.calls.spend_alarms.service import SpendAlarms
 from control.calls.verified_numbers.service import PhoneCodes
 from control.campaigns.service import CampaignRecipients, Campaigns
 from control.do_not_call.service import DoNotCallList
-from control.http.access_tokens import KEY_PURPOSE, AccessTokens
+from control.http.auth.access_tokens import KEY_PURPOSE, AccessTokens
 from control.http.services import Services
 from control.integrations.grants.rules import GrantPolicy
 from control.integrations.service import Integrations, ResultPages

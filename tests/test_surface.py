@@ -12,7 +12,7 @@ import pytest
 from control.api.routes import ADMIN_ROUTES as ADMIN
 from control.api.routes import CLIENT_ROUTES as CLIENT
 from control.http.access import AccessKind
-from control.http.openapi import body_schema, query_names, response_schema
+from control.http.openapi.document import body_schema, query_names, response_schema
 from control.webhooks.routes import WEBHOOK_ROUTES
 
 ROOT = Path(__file__).parent

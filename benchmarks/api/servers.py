@@ -94,7 +94,8 @@ def settings(services: Services, hash_cost: Mapping[str, str]) -> dict[str, str]
 def ours(environment: Mapping[str, str], core: int, log: Path, checkout: Path = ROOT) -> Iterator[Server]:
     """Runs the API of a checkout on one core, signed in to PostgreSQL as in production: with the login that its own
     migrations made, as the owner where they made none."""
-    if (checkout / "control" / "http" / "local_limits.py").exists():  # older checkouts know no limit of this name
+    # Older checkouts know no limit of this name. The file was in `control/http` before it was in `control/http/limits`.
+    if any((checkout / "control" / "http").rglob("local_limits.py")):
         limits = f"{environment['VOCALIZED_RATE_LIMITS']},user=1000000/1"
         environment = {**environment, "VOCALIZED_RATE_LIMITS": limits}
     _run([sys.executable, "-m", "control", "migrate"], environment, checkout)

@@ -32,9 +32,9 @@ from control.http.access import OPEN, member
 from control.http.body import PLAIN, Body, ChangeBody
 from control.http.context import Context, MemberContext
 from control.http.fields import AgentId, CreatedAt, Id, UpdatedAt
+from control.http.openapi.schema_of import SchemaOf
 from control.http.pagination import MAX_VERSION, ListAnswer, ListQuery, VersionsQuery, page_fields
 from control.http.route import RateLimit, Route
-from control.http.schema_of import SchemaOf
 from control.voice.routing.rules import Provider
 from shared.errors import NotFound
 

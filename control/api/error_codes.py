@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from control.api.error_texts import ERROR_TEXTS
-from control.http.api_reference import ErrorCode
+from control.http.openapi.api_reference import ErrorCode
 
 _SIGN_IN: Final = "401 invalid_credentials, 401 session_over, 403 account_deactivated, 429 sign_in_locked"
 _REFRESH: Final = "401 session_over, 401 refresh_token_reused, 401 account_deactivated"

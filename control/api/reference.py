@@ -5,7 +5,7 @@ from typing import Final
 
 from control.api.error_codes import OPERATION_ERRORS
 from control.api.sections import SECTIONS
-from control.http.api_reference import ApiReference
+from control.http.openapi.api_reference import ApiReference
 
 # Published names of schemas, where they differ from the name of the class. Clients are generated from these names, so
 # they stay when a class is renamed.

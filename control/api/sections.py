@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from control.http.api_reference import Section
+from control.http.openapi.api_reference import Section
 
 SECTIONS: Final = (
     Section("Auth", "Sign-up, sign-in and sessions. Begin here: every other request needs the token."),

@@ -10,8 +10,8 @@ from control.api_keys import queries
 from control.api_keys.rules import ApiKey, ApiKeyEdit, IssuedKey, KeySecret, NewSecret
 from control.audit.service import Actor, Change, record_change
 from control.db.pool import Connection
+from control.http.auth.tokens import token_hash
 from control.http.key_text import PREFIX_LENGTH, Scope, make_secret, order_scopes
-from control.http.tokens import token_hash
 from shared.errors import Conflict, Invalid, NotFound
 from shared.ids import new_id
 

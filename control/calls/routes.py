@@ -44,7 +44,6 @@ from control.calls.records.service import CallRecords
 from control.calls.records.word_times import Word, make_words
 from control.carriers.rules import E164
 from control.http.access import admin, member
-from control.http.after_commit import AfterCommit, IdempotentAfterCommit
 from control.http.body import ONE_LINE, Body, Currency, Money
 from control.http.context import AdminContext, MemberContext
 from control.http.fields import (
@@ -62,8 +61,9 @@ from control.http.fields import (
     ProviderName,
     WorkspaceId,
 )
-from control.http.file_response import FileResponse
 from control.http.pagination import HasMore, ListAnswer, ListQuery, Query, UtcDatetime, page_fields
+from control.http.responses.after_commit import AfterCommit, IdempotentAfterCommit
+from control.http.responses.file_response import FileResponse
 from control.http.route import RateLimit, Route
 from shared.bus.client import BusUnavailable
 from shared.bus.commands import DONE, OUTCOME_UNKNOWN, Command, EndCall, SayText, TransferCall

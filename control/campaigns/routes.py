@@ -30,8 +30,8 @@ from control.http.body import ANSWER, ONE_LINE, Body
 from control.http.context import MemberContext
 from control.http.fields import CallId, CampaignId, CreatedAt, Id, UpdatedAt, copy_fields
 from control.http.pagination import ListAnswer, ListQuery, Query, page_fields
+from control.http.responses.streamed_file import StreamedFile
 from control.http.route import RateLimit, Route
-from control.http.streamed_file import StreamedFile
 from control.validation import bounded_map
 
 CAMPAIGNS: Final = "/workspaces/{workspaceId}/campaigns"

@@ -7,9 +7,9 @@ from typing import Final, cast
 
 import structlog
 
+from control.http.limits.rate_limits import address_network
 from control.http.middleware import problem_response
 from control.http.origin import OriginReader
-from control.http.rate_limits import address_network
 from shared.errors import TooManyRequests
 from shared.http_protocol import SERVER_NAME
 from shared.ids import new_id

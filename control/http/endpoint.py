@@ -17,25 +17,25 @@ from control.db.errors import COLLISIONS, UNAVAILABLE
 from control.db.pool import Connection, Pool
 from control.db.transaction import in_transaction
 from control.http.access import AccessKind
-from control.http.access_tokens import Audience
-from control.http.after_commit import AfterCommit, CheckedChange, IdempotentAfterCommit
-from control.http.authorisation import Authoriser, Claim, KeyClaim
-from control.http.browser_sessions import BrowserSessions
-from control.http.concurrency_limit import ConcurrencyLimit, SenderConcurrencyLimit
+from control.http.auth.access_tokens import Audience
+from control.http.auth.authorisation import Authoriser, Claim, KeyClaim
+from control.http.auth.browser_sessions import BrowserSessions
 from control.http.context import AdminContext, Context, MemberContext, UserContext
-from control.http.file_response import FileResponse, make_file_response
-from control.http.hashing_limit import HashingLimit
 from control.http.inputs import read_model, read_path_value, read_query
-from control.http.json_or_pdf import JsonOrPdf, wants_pdf
+from control.http.limits.concurrency_limit import ConcurrencyLimit, SenderConcurrencyLimit
+from control.http.limits.hashing_limit import HashingLimit
+from control.http.limits.rate_limits import RateLimiter
+from control.http.limits.webhook_activity import WebhookActivity
 from control.http.metrics import HttpMetrics
 from control.http.pagination import Query
-from control.http.rate_limits import RateLimiter
-from control.http.redirect import Redirect, make_redirect
 from control.http.request import PRINCIPAL, origin_of, read_json_body, read_upload
+from control.http.responses.after_commit import AfterCommit, CheckedChange, IdempotentAfterCommit
+from control.http.responses.file_response import FileResponse, make_file_response
+from control.http.responses.json_or_pdf import JsonOrPdf, wants_pdf
+from control.http.responses.redirect import Redirect, make_redirect
+from control.http.responses.streamed_file import StreamedFile, make_streamed_response
 from control.http.route import HandlerSignature, Route, read_signature
 from control.http.services import Services
-from control.http.streamed_file import StreamedFile, make_streamed_response
-from control.http.webhook_activity import WebhookActivity
 from control.idempotency.rules import StoredResponse
 from control.idempotency.service import IdempotentRequest, request_hash
 from control.validation import join_invalid

@@ -5,7 +5,7 @@ from typing import Any, Final
 from aiohttp import web
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from control.http.errors import map_validation_error
+from control.http.responses.errors import map_validation_error
 from control.validation import list_faults, make_invalid
 from shared.errors import ErrorDetail, Malformed, NotFound
 

@@ -16,12 +16,12 @@ from multidict import CIMultiDict, MultiMapping
 from control.db.errors import map_database_error
 from control.http.context import AdminContext, CallingKey, MemberContext, UserContext
 from control.http.cors import Cors
-from control.http.error_answer import ErrorAnswer, ErrorBody
-from control.http.errors import map_aiohttp_error
+from control.http.limits.rate_limits import QUOTA
 from control.http.metrics import UNMATCHED, HttpMetrics
 from control.http.origin import OriginReader
-from control.http.rate_limits import QUOTA
 from control.http.request import KEY_ID, ORIGIN, PRINCIPAL
+from control.http.responses.error_answer import ErrorAnswer, ErrorBody
+from control.http.responses.errors import map_aiohttp_error
 from control.validation import element_path
 from shared.errors import ErrorDetail, Problem, TooManyRequests, Unavailable
 from shared.ids import new_id

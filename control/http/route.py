@@ -11,12 +11,12 @@ from uuid import UUID
 from pydantic import BaseModel, TypeAdapter
 
 from control.http.access import Access, AccessKind
-from control.http.after_commit import AfterCommit, CheckedChange, IdempotentAfterCommit
 from control.http.context import Context
-from control.http.file_response import FileResponse
-from control.http.json_or_pdf import JsonOrPdf
-from control.http.redirect import Redirect
-from control.http.streamed_file import StreamedFile
+from control.http.responses.after_commit import AfterCommit, CheckedChange, IdempotentAfterCommit
+from control.http.responses.file_response import FileResponse
+from control.http.responses.json_or_pdf import JsonOrPdf
+from control.http.responses.redirect import Redirect
+from control.http.responses.streamed_file import StreamedFile
 
 RouteHandler = Callable[..., Awaitable[object]]
 # The longest body of a route without authorisation: sign-in, sign-up and the like.

@@ -12,14 +12,14 @@ from pydantic import ConfigDict, Field, StringConstraints
 from control.db.keyset import PageRequest
 from control.db.scope import enter_platform
 from control.http.access import ANY_ADMIN, OPEN, admin, member
-from control.http.after_commit import AfterCommit
 from control.http.body import PLAIN, Body, ChangeBody, Name, Slug
 from control.http.context import AdminContext, Context, MemberContext
 from control.http.fields import CreatedAt, Id, UpdatedAt, copy_fields
+from control.http.openapi.schema_of import SchemaOf
 from control.http.pagination import HasMore, ListAnswer, ListQuery, Query, page_fields
-from control.http.redirect import Redirect
+from control.http.responses.after_commit import AfterCommit
+from control.http.responses.redirect import Redirect
 from control.http.route import RateLimit, Route
-from control.http.schema_of import SchemaOf
 from control.integrations.grants.rules import ConnectionStatus
 from control.integrations.grants.service import FlowOutcome, RedirectParameters
 from control.integrations.service import ConnectionEdit, Integrations, ResultPages, StartedConnection

@@ -11,11 +11,11 @@ from pydantic import Field, StringConstraints
 
 from control.db.scope import enter_workspace
 from control.http.access import member
-from control.http.after_commit import AfterCommit
 from control.http.body import LANGUAGE, Body, Name
 from control.http.context import Context, MemberContext
 from control.http.fields import CreatedAt, Id
 from control.http.pagination import ListAnswer, ListQuery, Query, page_fields
+from control.http.responses.after_commit import AfterCommit
 from control.http.route import RateLimit, Route
 from control.knowledge.embedder import Embeddings
 from control.knowledge.rules import (

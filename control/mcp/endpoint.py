@@ -17,10 +17,10 @@ from control.db.errors import DATABASE_ERRORS, unavailable
 from control.db.pool import Connection
 from control.db.transaction import in_transaction
 from control.http.access import USER
-from control.http.authorisation import KeyClaim, ValidKey
-from control.http.concurrency_limit import SenderConcurrencyLimit
+from control.http.auth.authorisation import KeyClaim, ValidKey
 from control.http.context import Context
 from control.http.endpoint import REPLAYED, EndpointDependencies
+from control.http.limits.concurrency_limit import SenderConcurrencyLimit
 from control.http.middleware import problem_response
 from control.http.request import GIVEN_BODY, origin_of, read_json_body
 from control.mcp.declarations import TOOLS, ToolEffect

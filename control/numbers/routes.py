@@ -26,12 +26,12 @@ from control.carriers.rules import (
 )
 from control.carriers.service import Carriers, choose_carrier
 from control.http.access import ANY_ADMIN, admin, member
-from control.http.after_commit import AfterCommit, CheckedChange
 from control.http.body import ONE_LINE, Body, Currency, Money
 from control.http.context import AdminContext, Context, MemberContext
 from control.http.fields import Carrier as CarrierField
 from control.http.fields import CreatedAt, Id, UpdatedAt, WorkspaceId, copy_fields
 from control.http.pagination import ListAnswer, ListQuery, Query, page_fields
+from control.http.responses.after_commit import AfterCommit, CheckedChange
 from control.http.route import RateLimit, Route
 from control.numbers.rules import NumberImport, NumberOrder, PhoneNumber, Status, TakenNumber
 from control.numbers.service import MOST_LISTED, Numbers, find_account_numbers, take_number

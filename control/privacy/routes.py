@@ -13,12 +13,12 @@ from pydantic import Field, StringConstraints
 from control.audit.service import ContentRead, ReadContent, list_reads
 from control.calls.recordings.wav import read_range
 from control.http.access import member
-from control.http.after_commit import AfterCommit
 from control.http.body import Body, ChangeBody
 from control.http.context import MemberContext
 from control.http.fields import Id
-from control.http.file_response import FileResponse
 from control.http.pagination import ListAnswer, ListQuery, page_fields
+from control.http.responses.after_commit import AfterCommit
+from control.http.responses.file_response import FileResponse
 from control.http.route import Route
 from control.privacy.exports.service import export_key
 from control.privacy.retention.rules import KINDS, LEAST_DAYS, RetentionTerms, days_name

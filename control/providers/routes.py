@@ -14,11 +14,11 @@ from control.billing.figures.service import list_provider_costs
 from control.billing.prices.rules import CostUnit, StoredPrice, UnitCost, make_costs, make_prices
 from control.billing.prices.service import list_prices, set_costs
 from control.http.access import ANY_ADMIN, admin
-from control.http.after_commit import CheckedChange
 from control.http.body import Body, ChangeBody, Currency, Money
 from control.http.context import AdminContext
 from control.http.fields import ProviderName
 from control.http.pagination import HasMore, Query
+from control.http.responses.after_commit import CheckedChange
 from control.http.route import RateLimit, Route
 from control.platform.rules import CURRENCY
 from control.voice.catalogue.service import ProviderAdministration, ProviderEdit

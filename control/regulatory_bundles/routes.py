@@ -11,11 +11,11 @@ from pydantic import Field, StringConstraints
 from control.carriers.rules import BundleStatus, CarrierBundle, CarrierError, CarrierName, CarrierUnavailable
 from control.carriers.service import Carriers, choose_carrier
 from control.http.access import ANY_ADMIN, admin, member
-from control.http.after_commit import CheckedChange
 from control.http.body import ONE_LINE, Body
 from control.http.context import AdminContext, MemberContext
 from control.http.fields import BundleId, Carrier, CreatedAt, Id, WorkspaceId, copy_fields
 from control.http.pagination import ListAnswer, ListQuery, page_fields
+from control.http.responses.after_commit import CheckedChange
 from control.http.route import RateLimit, Route
 from control.regulatory_bundles.rules import RegulatoryBundle, is_usable
 from control.regulatory_bundles.service import BundleLink, RegulatoryBundles

@@ -10,11 +10,11 @@ from pydantic import Field, StringConstraints
 from control.accounts.routes import SignedIn, to_signed_in
 from control.accounts.rules import Address
 from control.http.access import OPEN, member
-from control.http.after_commit import AfterCommit, CheckedChange
 from control.http.body import Body
 from control.http.context import Context, MemberContext
 from control.http.fields import CreatedAt, Id, UpdatedAt
 from control.http.pagination import HasMore
+from control.http.responses.after_commit import AfterCommit, CheckedChange
 from control.http.route import RateLimit, Route
 from control.sso.domain_proofs import record_name
 from control.sso.rules import DefaultRole, SsoConnection, SsoDomain, SsoPerson

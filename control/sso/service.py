@@ -13,9 +13,9 @@ from control.accounts.users.service import Accounts, SignInResult
 from control.audit.service import Actor, Change, record_change
 from control.db.pool import Connection
 from control.db.scope import enter_platform
+from control.http.auth.tokens import new_token, token_hash
 from control.http.context import RequestOrigin
 from control.http.names import letter_name
-from control.http.tokens import new_token, token_hash
 from control.integrations.vendor_http import VendorHttp
 from control.sso import queries
 from control.sso.domain_proofs import PREFIX, DomainProofs, LookupFailed

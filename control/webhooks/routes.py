@@ -12,9 +12,9 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from control.db.pool import Pool
+from control.http.limits.webhook_activity import WebhookActivity
 from control.http.request import origin_of, read_body
 from control.http.services import Services
-from control.http.webhook_activity import WebhookActivity
 from control.webhooks.service import SourceDefinition, WebhookMetrics, make_parts
 from control.webhooks.source import (
     FORM,

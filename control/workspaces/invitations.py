@@ -10,8 +10,8 @@ from control.audit.service import Actor, Change, record_change
 from control.db.keyset import ListPage, PageRequest
 from control.db.pool import Connection
 from control.db.scope import enter_platform, enter_workspace
+from control.http.auth.tokens import new_token, token_hash
 from control.http.context import RequestOrigin
-from control.http.tokens import new_token, token_hash
 from control.platform.service import Platform
 from control.workspaces import queries
 from control.workspaces.changes import lock_workspace, require_capacity

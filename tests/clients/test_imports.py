@@ -6,7 +6,7 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.control.http.test_openapi import DOCUMENT
+from tests.control.http.openapi.test_openapi import DOCUMENT
 from vocalized.clients.python_distribution import PACKAGE, TEMPLATE, generate_modules
 
 

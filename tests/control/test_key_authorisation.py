@@ -11,9 +11,9 @@ import pytest_asyncio
 
 from control.app import ROUTES
 from control.http.access import AccessKind, WorkspaceRole
+from control.http.auth.tokens import token_hash
 from control.http.key_text import PATTERN, SCOPES, limit_role, make_secret
 from control.http.route import Route
-from control.http.tokens import token_hash
 from shared.ids import new_id
 from tests.control.test_authorisation import GUARDED, call_route
 from tests.platform.api import Api, running_api

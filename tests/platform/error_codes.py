@@ -6,7 +6,7 @@ from functools import cache
 
 from control.api.reference import REFERENCE
 from control.app import ROUTES
-from control.http.openapi import operation_errors, operation_id
+from control.http.openapi.document import operation_errors, operation_id
 from control.http.route import Route
 
 _PARAMETER = re.compile(r"\\\{\w+\\\}")

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from control.accounts.rules import ListedSession, OwnPassword
 from control.db.pool import Connection
-from control.http.access_tokens import Audience
+from control.http.auth.access_tokens import Audience
 
 # Owners of sessions: the column that refers to them, and their table.
 _OWNERS: Final[dict[Audience, tuple[str, str]]] = {"user": ("user_id", "users"), "admin": ("admin_id", "admins")}

@@ -7,7 +7,7 @@ from typing import Final
 from uuid import UUID
 
 from control.db.pool import Connection
-from control.http.access_tokens import Audience
+from control.http.auth.access_tokens import Audience
 
 _TABLES: Final[dict[Audience, str]] = {"user": "users", "admin": "admins"}
 

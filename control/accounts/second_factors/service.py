@@ -14,7 +14,7 @@ from control.accounts.second_factors.queries import FactorHolder
 from control.accounts.sign_ins.service import SignInThrottle
 from control.audit.service import Actor, Change, record_change
 from control.db.pool import Connection
-from control.http.access_tokens import Audience
+from control.http.auth.access_tokens import Audience
 from control.http.context import RequestOrigin
 from shared.errors import Conflict, Unauthorised
 from shared.secrets import Sealer

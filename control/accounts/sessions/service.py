@@ -9,10 +9,10 @@ from control.accounts.sessions import queries
 from control.accounts.sessions.queries import NewSession, PresentedRefreshToken
 from control.audit.service import Actor, Change, record_change
 from control.db.pool import Connection
-from control.http.access_tokens import AccessTokens, Audience
+from control.http.auth.access_tokens import AccessTokens, Audience
+from control.http.auth.deactivation import session_refused
+from control.http.auth.tokens import new_token, token_hash
 from control.http.context import RequestOrigin
-from control.http.deactivation import session_refused
-from control.http.tokens import new_token, token_hash
 from shared.errors import Unauthorised
 from shared.ids import new_id
 

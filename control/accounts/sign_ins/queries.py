@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from control.db.pool import Connection
-from control.http.access_tokens import Audience
+from control.http.auth.access_tokens import Audience
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from control.accounts.rules import LockPolicy, network_of
 from control.accounts.sign_ins import queries
 from control.accounts.sign_ins.queries import CountedFailure, FailureCount
 from control.db.pool import Connection
-from control.http.access_tokens import Audience
+from control.http.auth.access_tokens import Audience
 from shared.errors import TooManyRequests, Unauthorised
 from shared.secrets import Sealer
 

@@ -21,8 +21,8 @@ from control.accounts.staff.queries import AdminSecrets
 from control.audit.service import Actor, Change, record_change
 from control.db.pool import Connection
 from control.db.scope import enter_platform
+from control.http.auth.deactivation import sign_in_refused
 from control.http.context import RequestOrigin
-from control.http.deactivation import sign_in_refused
 from control.platform.service import Platform
 from shared.errors import Conflict, Forbidden, NotFound
 from shared.ids import new_id

@@ -38,10 +38,10 @@ from control.db.keyset import ListPage, PageRequest
 from control.db.patterns import contains_pattern
 from control.db.pool import Connection
 from control.db.scope import enter_accounts, enter_user, read_platform
-from control.http.access_tokens import AccessTokens, Audience
+from control.http.auth.access_tokens import AccessTokens, Audience
+from control.http.auth.deactivation import sign_in_refused
+from control.http.auth.tokens import new_token, token_hash
 from control.http.context import RequestOrigin
-from control.http.deactivation import sign_in_refused
-from control.http.tokens import new_token, token_hash
 from control.platform.service import Platform
 from shared.errors import Conflict, Forbidden, Invalid, NotFound, Unauthorised
 from shared.ids import new_id

@@ -13,9 +13,9 @@ from control.http.access import ANY_ADMIN, admin, user
 from control.http.body import PLAIN, Body, ChangeBody, Slug
 from control.http.context import AdminContext, UserContext
 from control.http.fields import CreatedAt, Id, OptionalIndustry, TemplateId, UpdatedAt
+from control.http.openapi.schema_of import SchemaOf
 from control.http.pagination import ListAnswer, ListQuery, page_fields
 from control.http.route import Route
-from control.http.schema_of import SchemaOf
 
 PreviewConfig = Annotated[dict[str, Any], SchemaOf(AgentConfig)]
 

@@ -11,8 +11,8 @@ from control.analytics.fields import MemberRangeQuery
 from control.analytics.workspace_figures.service import WorkspaceAnalytics
 from control.http.access import member
 from control.http.context import MemberContext
+from control.http.responses.streamed_file import StreamedFile
 from control.http.route import Route
-from control.http.streamed_file import StreamedFile
 from control.platform.service import find_currency
 
 

@@ -34,9 +34,9 @@ from control.db.transaction import in_transaction
 from control.http.body import Body
 from control.http.context import Context
 from control.http.endpoint import EndpointDependencies
-from control.http.errors import map_validation_error
 from control.http.middleware import RETRY_AFTER_S
 from control.http.request import origin_of, read_body
+from control.http.responses.errors import map_validation_error
 from control.http.route import MAX_OPEN_BODY_BYTES, RateLimit
 from control.workspaces.routes import SIGN_UP_LIMIT, InvitedAccount, sign_up_invited
 from control.workspaces.service import Workspaces

@@ -31,13 +31,13 @@ from control.billing.invoices.rules import (
 from control.billing.invoices.service import Invoices
 from control.db.scope import enter_workspace
 from control.http.access import OPEN, member
-from control.http.after_commit import AfterCommit
 from control.http.body import ONE_LINE, Body, Currency, Money
 from control.http.context import AdminContext, Context, MemberContext
 from control.http.fields import Id, InvoiceId, WorkspaceId, copy_fields
-from control.http.file_response import FileResponse
-from control.http.json_or_pdf import JsonOrPdf
 from control.http.pagination import ListAnswer, ListQuery, UtcDatetime, page_fields
+from control.http.responses.after_commit import AfterCommit
+from control.http.responses.file_response import FileResponse
+from control.http.responses.json_or_pdf import JsonOrPdf
 from control.http.route import RateLimit, Route
 
 # --- For members ---------------------------------------------------------------------------------------------------

@@ -25,10 +25,10 @@ from control.billing.payments.service import (
     start_setup,
 )
 from control.http.access import member
-from control.http.after_commit import CheckedChange
 from control.http.body import ONE_LINE, Body, Slug
 from control.http.context import AdminContext, MemberContext
 from control.http.fields import InvoiceId
+from control.http.responses.after_commit import CheckedChange
 from control.http.route import RateLimit, Route
 
 # --- For owners ----------------------------------------------------------------------------------------------------

@@ -29,7 +29,7 @@ from control.db.jobs import JobFailed, decode_payload, enqueue
 from control.db.pool import Connection, Pool
 from control.db.scope import enter_platform, enter_workspace
 from control.db.transaction import in_transaction
-from control.http.tokens import new_token, token_hash
+from control.http.auth.tokens import new_token, token_hash
 from control.integrations.grants import queries
 from control.integrations.grants.oauth import (
     ClientRefused,

@@ -7,11 +7,11 @@ from uuid import UUID
 from pydantic import Field
 
 from control.http.access import member
-from control.http.after_commit import AfterCommit
 from control.http.body import Body, ChangeBody
 from control.http.context import MemberContext
 from control.http.fields import CreatedAt, Id, UpdatedAt, copy_fields
 from control.http.pagination import HasMore
+from control.http.responses.after_commit import AfterCommit
 from control.http.route import RateLimit, Route
 from control.tools.http_tools.execution import HttpTrial
 from control.tools.http_tools.rules import HttpTool, HttpToolConfig

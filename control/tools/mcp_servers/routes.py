@@ -9,11 +9,11 @@ from pydantic import Field
 
 from control.db.scope import enter_workspace
 from control.http.access import member
-from control.http.after_commit import AfterCommit
 from control.http.body import Body, ChangeBody
 from control.http.context import Context, MemberContext
 from control.http.fields import CreatedAt, Id, UpdatedAt, copy_fields
 from control.http.pagination import HasMore
+from control.http.responses.after_commit import AfterCommit
 from control.http.route import RateLimit, Route
 from control.tools.http_tools.routes import TRIALS
 from control.tools.mcp_servers.rules import ListedTool, McpServer, McpServerConfig, model_name

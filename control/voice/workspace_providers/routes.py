@@ -8,11 +8,11 @@ from typing import Annotated, Any
 from pydantic import Field, StringConstraints
 
 from control.http.access import member
-from control.http.after_commit import CheckedChange
 from control.http.body import ChangeBody
 from control.http.context import MemberContext
 from control.http.fields import ProviderName
 from control.http.pagination import HasMore
+from control.http.responses.after_commit import CheckedChange
 from control.http.route import RateLimit, Route
 from control.voice.key_check import KeyCheck
 from control.voice.routing.rules import DataPolicy, Provider, ProviderOffer, Strategy, StrategyConfig, read_policy

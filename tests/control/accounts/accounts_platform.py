@@ -20,7 +20,7 @@ from control.accounts.users import service as users_service
 from control.accounts.users.service import Accounts, SignInResult
 from control.db.pool import Connection, Pool, open_pool
 from control.db.transaction import in_transaction
-from control.http.access_tokens import AccessTokens
+from control.http.auth.access_tokens import AccessTokens
 from control.http.context import RequestOrigin
 from control.http.services import Services
 from control.services import Policies, make_services, make_tokens

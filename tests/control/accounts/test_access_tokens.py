@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from control.http.access_tokens import AccessTokens
+from control.http.auth.access_tokens import AccessTokens
 from shared.errors import Unauthorised
 
 OLD, NEW = b"o" * 32, b"n" * 32

@@ -6,7 +6,7 @@ from typing import Any, get_origin, get_type_hints
 import pytest
 
 from control.app import ROUTES
-from control.http.after_commit import CheckedChange
+from control.http.responses.after_commit import CheckedChange
 from tests.platform.api import Api, running_api
 from tests.platform.chat_vendor import ChatVendor, chat_vendor
 from tests.platform.clients import Client, Reply, User

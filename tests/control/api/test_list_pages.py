@@ -13,7 +13,7 @@ from control.http.pagination import PageQuery
 from control.http.route import read_signature
 from shared.ids import new_id
 from tests.control.api.call_workspace import CallWorkspace, ago, make_call_workspace
-from tests.control.http.test_openapi import DOCUMENT
+from tests.control.http.openapi.test_openapi import DOCUMENT
 from tests.platform.api import Api, running_api
 from tests.platform.clients import Client
 from tests.vocalized.clients.generated_package import async_client

@@ -9,7 +9,7 @@ import pytest
 
 from control.app import ROUTES
 from control.billing.periods.rules import RESOURCE_TYPES
-from control.http.openapi import response_schema
+from control.http.openapi.document import response_schema
 from control.http.route import Route, read_signature
 
 DOCUMENT = (Path(__file__).parents[3] / "docs" / "metrics.md").read_text()

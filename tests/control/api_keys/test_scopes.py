@@ -6,7 +6,7 @@ from control.api.routes import CLIENT_ROUTES
 from control.app import ROUTES as ALL_ROUTES
 from control.http.access import AccessKind
 from control.http.key_text import SCOPES, limit_role, order_scopes
-from control.http.openapi import operation_id
+from control.http.openapi.document import operation_id
 from control.workspaces.rules import Role
 
 # POST because the question is in its body.

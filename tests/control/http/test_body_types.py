@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from control.app import ROUTES
 from control.http.inputs import read_model
-from control.http.openapi import body_schema
+from control.http.openapi.document import body_schema
 from control.http.route import read_signature
 from shared.errors import Invalid
 from tests.platform.api import running_api

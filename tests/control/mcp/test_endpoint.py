@@ -13,8 +13,8 @@ import pytest_asyncio
 from mcp.shared.exceptions import MCPError
 from structlog.testing import capture_logs
 
-from control.http import rate_limits
 from control.http.key_text import SCHEME, make_secret
+from control.http.limits import rate_limits
 from control.http.request import read_json_body
 from control.http.route import RateLimit
 from control.mcp import endpoint

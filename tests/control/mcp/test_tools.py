@@ -8,7 +8,7 @@ import pytest
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
 from control.http.key_text import SCOPES
-from control.http.openapi import response_schema
+from control.http.openapi.document import response_schema
 from control.mcp.declarations import TOOLS, ToolDeclaration, ToolEffect
 from control.mcp.tools import OUTSIDE_WORDS, InvalidTool, make_tools, outline
 from tests.control.mcp.tool_set import ROUTE_OF, all_tools

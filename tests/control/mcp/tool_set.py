@@ -6,9 +6,9 @@ from uuid import UUID
 from control.api.reference import REFERENCE
 from control.app import ROUTES
 from control.http.access import WorkspaceRole
-from control.http.authorisation import ValidKey
-from control.http.openapi import make_document, operation_id
-from control.http.queries import KeyIdentity
+from control.http.auth.authorisation import ValidKey
+from control.http.auth.queries import KeyIdentity
+from control.http.openapi.document import make_document, operation_id
 from control.http.route import Route
 from control.mcp.declarations import TOOLS
 from control.mcp.tools import ApiTool, make_tools

@@ -9,7 +9,7 @@ from openapi_schema_validator import OAS31Validator
 
 from control.api.reference import REFERENCE
 from control.app import ROUTES
-from control.http.openapi import make_document
+from control.http.openapi.document import make_document
 from control.outbound_webhooks.event_types import API_VERSION, EVENT_DESCRIPTIONS
 from control.outbound_webhooks.rules import make_body
 from tests.control.outbound_webhooks.webhook_workspace import WebhookDesk

@@ -13,7 +13,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from control.agents.config import AgentConfig
 from control.app import ROUTES
-from control.http.errors import map_validation_error
+from control.http.responses.errors import map_validation_error
 from control.http.route import read_signature
 from control.validation import (
     MAX_ERRORS,

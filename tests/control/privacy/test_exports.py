@@ -15,7 +15,7 @@ import control
 from control.api_keys.rules import IssuedKey
 from control.api_keys.service import ApiKeys
 from control.db.jobs import JobFailed
-from control.http.tokens import token_hash
+from control.http.auth.tokens import token_hash
 from control.privacy.exports import tasks as exports_tasks
 from control.privacy.exports.queries import EXPORTED, fail_abandoned
 from control.privacy.exports.service import delete_expired, export_key, withdraw_exports

@@ -10,7 +10,7 @@ from tempfile import mkdtemp
 from types import ModuleType
 from typing import Any
 
-from tests.control.http.test_openapi import DOCUMENT
+from tests.control.http.openapi.test_openapi import DOCUMENT
 from vocalized.clients.python_distribution import write_python_client
 
 SECRET = "voc_test_secret_that_no_log_may_have"

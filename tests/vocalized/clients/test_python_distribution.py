@@ -12,7 +12,7 @@ import pytest
 
 from control.outbound_webhooks.rules import new_secret, sign
 from shared.ids import new_id
-from tests.control.http.test_openapi import DOCUMENT
+from tests.control.http.openapi.test_openapi import DOCUMENT
 from tests.vocalized.clients.generated_package import async_client, python_client, thread_client
 from vocalized.clients.document import customer_document
 from vocalized.clients.operations import ApiOperation, method_name, read_operations

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from tests.control.http.test_openapi import DOCUMENT
+from tests.control.http.openapi.test_openapi import DOCUMENT
 from vocalized.clients import other_languages
 from vocalized.clients.document import customer_document
 from vocalized.commands import client as command

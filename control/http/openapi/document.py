@@ -9,14 +9,14 @@ from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import JsonSchemaMode
 
 from control.http.access import AccessKind
-from control.http.api_reference import ApiReference, ErrorCode
-from control.http.error_answer import ErrorAnswer
 from control.http.key_text import PATTERN, WORKSPACE_ROLES
-from control.http.openapi_responses import HEADERS, error_response, make_examples, make_responses
-from control.http.openapi_schemas import REF, complete_schemas, plain_schema, rename_schemas, with_example
-from control.http.openapi_webhooks import EventText, event_inputs, make_webhooks
+from control.http.openapi.api_reference import ApiReference, ErrorCode
+from control.http.openapi.responses import HEADERS, error_response, make_examples, make_responses
+from control.http.openapi.route_errors import route_errors
+from control.http.openapi.schemas import REF, complete_schemas, plain_schema, rename_schemas, with_example
+from control.http.openapi.webhooks import EventText, event_inputs, make_webhooks
+from control.http.responses.error_answer import ErrorAnswer
 from control.http.route import HandlerSignature, Route, path_parameters, read_signature
-from control.http.route_errors import route_errors
 
 Schema = dict[str, Any]
 _Input = tuple[str, JsonSchemaMode, TypeAdapter[Any]]

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from control.http.access import AccessKind
-from control.http.api_reference import ErrorCode
+from control.http.openapi.api_reference import ErrorCode
 from control.http.route import HandlerSignature, Route, path_parameters
 
 _EVERY: Final = (

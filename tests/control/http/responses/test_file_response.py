@@ -6,7 +6,7 @@ import pytest
 
 from control.http.access import OPEN, USER
 from control.http.context import Context
-from control.http.file_response import FileResponse
+from control.http.responses.file_response import FileResponse
 from control.http.route import InvalidRoute, Route, read_signature
 from tests.platform.api import Api, running_api
 

@@ -1,5 +1,8 @@
 """Authenticates and authorises a request, by a session's token or by an API key. Session and key are looked up in the
-request's own transaction, so that a sign-out or a revocation takes effect at once, in every process."""
+request's own transaction, so that a sign-out or a revocation takes effect at once, in every process.
+
+What an API key may do is decided here, too: `authorise_key` demands the scope that the route declares, and that the
+member who holds the key has the role that the route declares."""
 
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterator
@@ -14,14 +17,14 @@ from aiohttp import web
 
 from control.db.pool import Connection
 from control.http.access import Access, AccessKind, WorkspaceRole
-from control.http.access_tokens import AccessTokens, Audience
-from control.http.browser_sessions import BrowserSessions
+from control.http.auth.access_tokens import AccessTokens, Audience
+from control.http.auth.browser_sessions import BrowserSessions
+from control.http.auth.deactivation import session_refused
+from control.http.auth.queries import KeyIdentity, read_admin_session, read_is_deactivated, read_key, read_user_session
+from control.http.auth.tokens import token_hash
 from control.http.context import AdminContext, CallingKey, Context, MemberContext, SessionContext, UserContext
-from control.http.deactivation import session_refused
 from control.http.key_text import SCHEME, is_well_formed, limit_role
-from control.http.queries import KeyIdentity, read_admin_session, read_is_deactivated, read_key, read_user_session
 from control.http.route import Route
-from control.http.tokens import token_hash
 from shared.errors import Forbidden, NotFound, Problem, Unauthorised
 
 log = structlog.get_logger()

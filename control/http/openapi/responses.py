@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from control.http.api_reference import ErrorCode
-from control.http.error_answer import REQUEST_ID_EXAMPLE
-from control.http.json_or_pdf import PDF
+from control.http.openapi.api_reference import ErrorCode
+from control.http.responses.error_answer import REQUEST_ID_EXAMPLE
+from control.http.responses.json_or_pdf import PDF
 from control.http.route import HandlerSignature, Route
 from shared.errors import (
     Conflict,

@@ -17,7 +17,7 @@ import structlog
 from aiohttp import web
 from redis.exceptions import NoScriptError
 
-from control.http.local_limits import LocalCells
+from control.http.limits.local_limits import LocalCells
 from control.http.metrics import HttpMetrics
 from control.http.request import KEY_ID, origin_of
 from control.http.route import RateLimit

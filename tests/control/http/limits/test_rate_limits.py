@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from control.app import redis_client
-from control.http.local_limits import LocalCells
+from control.http.limits.local_limits import LocalCells
+from control.http.limits.rate_limits import RateLimiter, address_network, redis_keys
 from control.http.metrics import HttpMetrics
-from control.http.rate_limits import RateLimiter, address_network, redis_keys
 from control.http.route import RateLimit
 from shared.bus.client import BusClient
 from tests.control.http.probe_routes import ROUTES

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import pytest
 
 from control.http.endpoint import LONG_BODY_BYTES
-from control.http.webhook_activity import WebhookActivity
+from control.http.limits.webhook_activity import WebhookActivity
 from control.webhooks.source import WebhookOptions
 from shared.twilio_signature import sign
 from tests.platform.api import running_api

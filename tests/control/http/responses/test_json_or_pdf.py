@@ -2,7 +2,7 @@
 
 import pytest
 
-from control.http.json_or_pdf import wants_pdf
+from control.http.responses.json_or_pdf import wants_pdf
 
 
 @pytest.mark.parametrize(

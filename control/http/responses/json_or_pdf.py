@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
-from control.http.file_response import FileResponse
+from control.http.responses.file_response import FileResponse
 
 PDF: Final = "application/pdf"
 JSON: Final = "application/json"

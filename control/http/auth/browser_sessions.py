@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import msgspec
 from aiohttp import web
 
-from control.http.access_tokens import Audience
+from control.http.auth.access_tokens import Audience
 
 HEADER: Final = "Vocalized-Session"
 _VALUE: Final = "cookie"

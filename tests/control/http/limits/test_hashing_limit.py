@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from control.app import ROUTES as REAL
-from control.http.hashing_limit import HashingLimit
+from control.http.limits.hashing_limit import HashingLimit
 from shared.errors import Unavailable
 from tests.control.http.probe_routes import ROUTES, Gates
 from tests.platform.api import running_api

@@ -12,8 +12,8 @@ from referencing.jsonschema import DRAFT202012
 
 from control.api.reference import REFERENCE
 from control.app import ROUTES
-from control.http.openapi import make_document, operation_id, split_summary
-from control.http.openapi_schemas import complete_schemas, has_values
+from control.http.openapi.document import make_document, operation_id, split_summary
+from control.http.openapi.schemas import complete_schemas, has_values
 from control.http.route import Route
 from control.outbound_webhooks.event_types import API_VERSION, EVENT_DESCRIPTIONS
 from control.webhooks.routes import WEBHOOK_ROUTES

@@ -7,14 +7,14 @@ import pytest
 
 from control.db.pool import Timeouts
 from control.http.access import OPEN, USER
-from control.http.after_commit import AfterCommit
 from control.http.context import Context
-from control.http.file_response import FileResponse
-from control.http.openapi import make_document
+from control.http.openapi.document import make_document
+from control.http.responses.after_commit import AfterCommit
+from control.http.responses.file_response import FileResponse
 from control.http.route import InvalidRoute, Route, read_signature
 from shared.errors import Conflict
 from tests.control.http.probe_routes import GATES, SECRET, TABLE, Gates, Note, scope
-from tests.control.http.test_file_response import read_wav
+from tests.control.http.responses.test_file_response import read_wav
 from tests.platform.api import Api, running_api
 
 # What ran, in the running test.

@@ -11,7 +11,7 @@ from schemathesis.specs.openapi.definitions import OPENAPI_31_VALIDATOR
 from control.api.reference import REFERENCE
 from control.app import ROUTES
 from control.http.access import AccessKind
-from control.http.openapi import make_document
+from control.http.openapi.document import make_document
 from control.http.route import Route, path_parameters, read_signature
 from control.outbound_webhooks.event_types import API_VERSION, EVENT_DESCRIPTIONS, EventType
 from tests.control.http.probe_routes import ROUTES as PROBE_ROUTES

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from control.http.concurrency_limit import ConcurrencyLimit, SenderConcurrencyLimit
+from control.http.limits.concurrency_limit import ConcurrencyLimit, SenderConcurrencyLimit
 from shared.errors import Unavailable
 from tests.virtual_time import run_virtual
 
