@@ -28,6 +28,7 @@ check: $(STAMP) ## format, lint, types, import contracts
 	$(PY) -m ruff check .
 	$(PY) -m mypy
 	$(VENV)/bin/lint-imports
+	@tools/console_types/check.sh
 
 pythons: ## check and test on every Python from 3.11 to 3.13 that is on this machine
 	@tools/pythons.sh

@@ -11,7 +11,8 @@ const missing = (/** @type {any} */ error) => (error.status === 403 ? null : Pro
 export function Overview() {
   const loaded = useLoad(async (aborted) => {
     const [overview, usage, health, platform] = await Promise.all([get("/admin/dashboard/overview", {}, aborted), get("/admin/dashboard/usage", {}, aborted).catch(missing), get("/admin/providers/health", {}, aborted).catch(missing), get("/admin/analytics/platform", {}, aborted).catch(missing)]);
-    return { overview, usage, health: health?.providers || [], platform };
+    const known = (/** @type {any} */ one) => (one.status === "unknown" ? 1 : 0);
+    return { overview, usage, health: (health?.providers || []).sort((/** @type {any} */ a, /** @type {any} */ b) => known(a) - known(b)), platform };
   }, []);
   return html`<${Page} title=${t("Platform")}>
     <${Loaded} of=${loaded}>${(/** @type {any} */ { overview, usage, health, platform }) => html`

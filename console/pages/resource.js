@@ -59,7 +59,7 @@ export async function loadPickers(document, schema, workspace) {
     const { path } = findOperation(document, id);
     const answer = await call("GET", fill(path, workspace, []), { query: { limit: 100 } }).catch(() => null);
     const rows = answer && Object.values(answer).find(Array.isArray);
-    if (rows) found[name] = rows.map((row) => [row.id, text(row)]);
+    if (rows) found[name] = rows.map((/** @type {any} */ row) => [row.id, text(row)]);
   }));
   return found;
 }
@@ -191,7 +191,7 @@ export function ResourceList({ workspace, resource }) {
       const rows = rowsOf(list);
       if (!rows.length) return isFiltered ? html`<${Empty} title=${t("Nothing matches these filters.")}><${Button} onClick=${() => go(view.peek().path)}>${t("Remove the filters")}<//><//>` : html`<${Empty} title=${t("Nothing here yet.")} text=${t(declared.text)}>${create}<//>`;
       const columns = declared.columns.map((name) => ({ name, title: label(name), end: typeof rows[0][name] === "number", cell: (/** @type {any} */ row) => cell(name, row[name], row) }));
-      if (inRow.length) columns.push({ name: "actions", title: "", end: true, cell: (row) => html`<div class="buttons"><${Actions} actions=${inRow} document=${document} workspace=${workspace} ids=${[row[key]]} row=${row} after=${loaded.reload} /></div>` });
+      if (inRow.length) columns.push({ name: "actions", title: "", end: true, cell: (/** @type {any} */ row) => html`<div class="buttons"><${Actions} actions=${inRow} document=${document} workspace=${workspace} ids=${[row[key]]} row=${row} after=${loaded.reload} /></div>` });
       return html`<${Table} columns=${columns} rows=${rows} id=${(/** @type {any} */ row) => row[key]} caption=${t(declared.title)} href=${declared.get ? (/** @type {any} */ row) => link(`${base}/${resource}/${encodeURIComponent(row[key])}`) : undefined} /><${Pager} page=${page} list=${list} />`;
     }}<//>
     ${creating && document ? html`<${OperationDialog} document=${document} id=${declared.create || ""} title=${t(declared.createTitle || "New")} workspace=${workspace} ids=${[]} onClose=${() => setCreating(false)} done=${(/** @type {any} */ answer) => {
@@ -290,7 +290,7 @@ function ChildList({ child, document, workspace, parent }) {
       const rows = rowsOf(list);
       if (!rows.length) return html`<${Empty} title=${t("Nothing here yet.")} />`;
       const columns = child.columns.map((name) => ({ name, title: label(name), end: typeof rows[0][name] === "number", cell: (/** @type {any} */ row) => cell(name, row[name], row) }));
-      if (child.actions) columns.push({ name: "actions", title: "", end: true, cell: (row) => html`<div class="buttons"><${Actions} actions=${child.actions || []} document=${document} workspace=${workspace} ids=${[parent, row[child.key || "id"]]} row=${row} after=${loaded.reload} /></div>` });
+      if (child.actions) columns.push({ name: "actions", title: "", end: true, cell: (/** @type {any} */ row) => html`<div class="buttons"><${Actions} actions=${child.actions || []} document=${document} workspace=${workspace} ids=${[parent, row[child.key || "id"]]} row=${row} after=${loaded.reload} /></div>` });
       return html`<${Table} columns=${columns} rows=${rows} caption=${t(child.title)} />${page > 1 || list.has_more ? html`<nav class="pager" aria-label=${t("Pages")}><${Button} disabled=${page < 2} onClick=${() => setPage(page - 1)}>${t("Previous")}<//><span>${t("Page {page}", { page })}</span><${Button} disabled=${!list.has_more} onClick=${() => setPage(page + 1)}>${t("Next")}<//></nav>` : null}`;
     }}<//></section>`;
 }

@@ -1,6 +1,7 @@
 """Health, metrics and documentation routes, which are not part of the API itself."""
 
 import asyncio
+import gzip
 from collections.abc import Callable
 from functools import cache
 from hashlib import sha256
@@ -35,11 +36,12 @@ class System:
         self._metrics = metrics
         self._dead_tasks = dead_tasks
         self._document = cache(lambda: msgspec.json.encode(make_openapi()))
+        self._compressed = cache(lambda: gzip.compress(self._document(), mtime=0))
         self._docs = Docs()
 
     def prepare(self) -> None:
         """Makes the OpenAPI document, which takes 0.3 s: callers would wait for it at the first request."""
-        self._document()
+        self._compressed()
 
     def add_to(self, router: web.UrlDispatcher) -> None:
         """Registers the routes."""
@@ -91,10 +93,13 @@ class System:
     async def _serve_openapi(self, request: web.Request) -> web.Response:
         document = self._document()
         etag = sha256(document).hexdigest()[:32]
-        headers = {"ETag": f'"{etag}"', "Cache-Control": "public, max-age=60"}
+        headers = {"ETag": f'"{etag}"', "Cache-Control": "public, max-age=60", "Vary": "Accept-Encoding"}
         known = request.if_none_match or ()
         if any(tag.value in (etag, "*") for tag in known):
             return web.Response(status=304, headers=headers)
+        if "gzip" in request.headers.get("Accept-Encoding", ""):
+            headers["Content-Encoding"] = "gzip"
+            document = self._compressed()
         return web.Response(body=document, content_type="application/json", headers=headers)
 
 
