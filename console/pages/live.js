@@ -99,7 +99,7 @@ export function Live({ workspace }) {
   const shown = (live.calls || []).filter((call) => !filter || call.agent_name === filter).sort((a, b) => a.began_at - b.began_at);
   const agents = [...new Set((live.calls || []).map((call) => call.agent_name).filter(Boolean))].sort();
   const call = (live.calls || []).find((one) => one.id === opened);
-  return html`<${Page} wide title=${t("Live desk")} note=${live.calls ? html`<span role="status">${t("{count} running calls", { count: `${live.calls.length}${live.hasMore ? "+" : ""}` })}</span>` : null}>
+  return html`<${Page} wide title=${t("Live desk")} note=${live.calls ? html`<span role="status">${t("Running calls: {count}", { count: `${live.calls.length}${live.hasMore ? "+" : ""}` })}</span>` : null}>
     ${live.error ? html`<${ErrorBox} error=${live.error} />` : null}
     ${agents.length > 1 ? html`<form class="filters"><div class="field"><label for="agent">${t("Agent")}</label><select id="agent" value=${filter} onChange=${(/** @type {any} */ event) => setQuery({ agent: event.target.value })}><option value="">${t("All")}</option>${agents.map((name) => html`<option key=${name} selected=${name === filter}>${name}</option>`)}</select></div></form>` : null}
     <div class=${`desk${opened ? " open" : ""}`}>
@@ -214,7 +214,7 @@ export function AdminLive() {
     if (!(await confirm({ title: t("End this call?"), text: `${call.workspace_name} · ${call.agent_name || ""}`, action: t("End the call"), danger: true }))) return;
     await post(`/admin/calls/${call.id}/end`, {}).then(() => toast(t("The call is ending.")), (error) => toast(errorText(error), "bad"));
   };
-  return html`<${Page} wide title=${t("Live calls")} note=${live.calls ? html`<span role="status">${t("{count} running calls", { count: `${live.calls.length}${live.hasMore ? "+" : ""}` })}</span>` : null}>
+  return html`<${Page} wide title=${t("Live calls")} note=${live.calls ? html`<span role="status">${t("Running calls: {count}", { count: `${live.calls.length}${live.hasMore ? "+" : ""}` })}</span>` : null}>
     ${live.error ? html`<${ErrorBox} error=${live.error} />` : null}
     ${live.calls === null ? html`<${Loading} />` : live.calls.length ? html`<div class="table"><table><caption class="sr">${t("Live calls")}</caption><thead><tr>${["Workspace", "Agent", "Caller", "Called number", "State", "Duration", ""].map((name) => html`<th key=${name} scope="col">${name ? t(name) : html`<span class="sr">${t("Actions")}</span>`}</th>`)}</tr></thead><tbody>${live.calls.map((call) => html`<tr key=${call.id}><td>${call.workspace_name}</td><td data-label=${t("Agent")}>${call.agent_name || "–"}</td><td data-label=${t("Caller")}>${call.caller_number || t("Withheld")}</td><td data-label=${t("Called number")}>${call.called_number || "–"}</td><td data-label=${t("State")}><${Badge} value=${call.status} /></td><td data-label=${t("Duration")}><${Clock} call=${call} /></td><td>${mayEnd ? html`<div class="buttons"><${Button} kind="small danger" onClick=${() => end(call)}>${t("End the call")}<//></div>` : null}</td></tr>`)}</tbody></table></div>` : html`<${Empty} title=${t("No call is running.")} />`}
   <//>`;
