@@ -865,6 +865,23 @@ def to_detail(user: User) -> UserDetail:
 
 # --- Routes ----------------------------------------------------------------------------------------------------------
 
+# Errors that several operations can answer with.
+_SIGN_IN_ERRORS: Final = (
+    "401 invalid_credentials",
+    "401 session_over",
+    "403 account_deactivated",
+    "429 sign_in_locked",
+)
+_REFRESH_ERRORS: Final = ("401 session_over", "401 refresh_token_reused", "401 account_deactivated")
+_SECOND_FACTOR_ERRORS: Final = ("401 totp_invalid", "401 recovery_code_invalid", "429 sign_in_locked")
+_NEW_OWN_PASSWORD_ERRORS: Final = (
+    "401 invalid_credentials",
+    "429 sign_in_locked",
+    "409 password_changed",
+    "422 weak_password",
+)
+_PROOF_ERRORS: Final = ("401 invalid_credentials", "429 sign_in_locked", *_SECOND_FACTOR_ERRORS, "409 totp_not_enabled")
+
 ROUTES: tuple[Route, ...] = (
     Route(
         "POST",
@@ -875,14 +892,31 @@ ROUTES: tuple[Route, ...] = (
         limit=RateLimit("signup", 20, 3600, account="email"),
         hashes_password=True,
         session="begins",
+        errors=("409 email_taken", "422 weak_password", "403 signup_closed", "401 session_over"),
     ),
-    Route("POST", "/auth/login", log_in, OPEN, limit=LOGIN_LIMIT, hashes_password=True, session="begins"),
     Route(
-        "POST", "/auth/refresh", refresh, OPEN, limit=RateLimit("refresh", 120, 60), session="renews", beyond_spec=True
+        "POST",
+        "/auth/login",
+        log_in,
+        OPEN,
+        limit=LOGIN_LIMIT,
+        hashes_password=True,
+        session="begins",
+        errors=(*_SIGN_IN_ERRORS, "401 totp_required", "401 totp_invalid", "401 recovery_code_invalid"),
+    ),
+    Route(
+        "POST",
+        "/auth/refresh",
+        refresh,
+        OPEN,
+        limit=RateLimit("refresh", 120, 60),
+        session="renews",
+        beyond_spec=True,
+        errors=_REFRESH_ERRORS,
     ),
     Route("POST", "/auth/logout", log_out, USER, session="ends"),
     Route("GET", "/auth/me", me, USER),
-    Route("POST", "/auth/verify-email", verify_email, OPEN, limit=VERIFY_LIMIT),
+    Route("POST", "/auth/verify-email", verify_email, OPEN, limit=VERIFY_LIMIT, errors=("422 token_invalid",)),
     Route(
         "POST",
         "/auth/resend-verification",
@@ -890,6 +924,7 @@ ROUTES: tuple[Route, ...] = (
         USER,
         limit=RateLimit("resend-verification", 5, 3600),
         beyond_spec=True,
+        errors=("429 letter_limit",),
     ),
     Route("POST", "/auth/forgot-password", forgot_password, OPEN, limit=RateLimit("forgot", 5, 3600)),
     Route(
@@ -899,16 +934,67 @@ ROUTES: tuple[Route, ...] = (
         OPEN,
         limit=RESET_LIMIT,
         hashes_password=True,
+        errors=("422 token_invalid", "422 weak_password"),
     ),
-    Route("POST", "/auth/password", change_password, USER, limit=_PROOFS, hashes_password=True, beyond_spec=True),
-    Route("POST", "/auth/reauthenticate", reauthenticate, USER, limit=_PROOFS, hashes_password=True, beyond_spec=True),
+    Route(
+        "POST",
+        "/auth/password",
+        change_password,
+        USER,
+        limit=_PROOFS,
+        hashes_password=True,
+        beyond_spec=True,
+        errors=_NEW_OWN_PASSWORD_ERRORS,
+    ),
+    Route(
+        "POST",
+        "/auth/reauthenticate",
+        reauthenticate,
+        USER,
+        limit=_PROOFS,
+        hashes_password=True,
+        beyond_spec=True,
+        errors=_PROOF_ERRORS,
+    ),
     Route("GET", "/auth/sessions", list_own_sessions, USER, beyond_spec=True),
     Route("DELETE", "/auth/sessions", end_other_sessions, USER, beyond_spec=True),
-    Route("DELETE", "/auth/sessions/{sessionId}", end_own_session, USER, beyond_spec=True),
+    Route(
+        "DELETE",
+        "/auth/sessions/{sessionId}",
+        end_own_session,
+        USER,
+        beyond_spec=True,
+        errors=("404 session_not_found",),
+    ),
     Route("GET", "/auth/totp", get_second_factor, USER, beyond_spec=True),
-    Route("POST", "/auth/totp", begin_totp, USER, limit=_PROOFS, hashes_password=True, beyond_spec=True),
-    Route("POST", "/auth/totp/confirm", confirm_totp, USER, needs_recent_sign_in=True, beyond_spec=True),
-    Route("DELETE", "/auth/totp", remove_totp, USER, needs_recent_sign_in=True, beyond_spec=True),
+    Route(
+        "POST",
+        "/auth/totp",
+        begin_totp,
+        USER,
+        limit=_PROOFS,
+        hashes_password=True,
+        beyond_spec=True,
+        errors=("401 invalid_credentials", "429 sign_in_locked", "409 totp_enabled"),
+    ),
+    Route(
+        "POST",
+        "/auth/totp/confirm",
+        confirm_totp,
+        USER,
+        needs_recent_sign_in=True,
+        beyond_spec=True,
+        errors=(*_SECOND_FACTOR_ERRORS, "409 totp_enabled", "409 totp_not_begun"),
+    ),
+    Route(
+        "DELETE",
+        "/auth/totp",
+        remove_totp,
+        USER,
+        needs_recent_sign_in=True,
+        beyond_spec=True,
+        errors=(*_SECOND_FACTOR_ERRORS, "409 totp_not_enabled"),
+    ),
     Route(
         "POST",
         "/auth/totp/recovery-codes",
@@ -916,6 +1002,7 @@ ROUTES: tuple[Route, ...] = (
         USER,
         needs_recent_sign_in=True,
         beyond_spec=True,
+        errors=(*_SECOND_FACTOR_ERRORS, "409 totp_not_enabled"),
     ),
 )
 ADMIN_ROUTES: tuple[Route, ...] = (
@@ -927,6 +1014,13 @@ ADMIN_ROUTES: tuple[Route, ...] = (
         limit=RateLimit("admin-login", 20, 60),
         hashes_password=True,
         session="begins",
+        errors=(
+            *_SIGN_IN_ERRORS,
+            "401 totp_required",
+            "401 totp_invalid",
+            "401 recovery_code_invalid",
+            "403 totp_setup_required",
+        ),
     ),
     Route("POST", "/admin/auth/logout", admin_log_out, ANY_ADMIN, session="ends"),
     Route("GET", "/admin/auth/me", admin_me, ANY_ADMIN),
@@ -937,6 +1031,7 @@ ADMIN_ROUTES: tuple[Route, ...] = (
         OPEN,
         limit=RateLimit("admin-refresh", 120, 60),
         session="renews",
+        errors=_REFRESH_ERRORS,
     ),
     Route(
         "POST",
@@ -946,6 +1041,7 @@ ADMIN_ROUTES: tuple[Route, ...] = (
         limit=RateLimit("admin-enrol", 10, 60),
         hashes_password=True,
         beyond_spec=True,
+        errors=(*_SIGN_IN_ERRORS, "409 totp_enabled"),
     ),
     Route(
         "POST",
@@ -955,11 +1051,26 @@ ADMIN_ROUTES: tuple[Route, ...] = (
         limit=ADMIN_PROOFS,
         hashes_password=True,
         beyond_spec=True,
+        errors=("401 invalid_credentials", "429 sign_in_locked", "409 totp_enabled"),
     ),
     Route(
-        "POST", "/admin/auth/totp/confirm", admin_confirm_totp, ANY_ADMIN, needs_recent_sign_in=True, beyond_spec=True
+        "POST",
+        "/admin/auth/totp/confirm",
+        admin_confirm_totp,
+        ANY_ADMIN,
+        needs_recent_sign_in=True,
+        beyond_spec=True,
+        errors=(*_SECOND_FACTOR_ERRORS, "409 totp_enabled", "409 totp_not_begun"),
     ),
-    Route("DELETE", "/admin/auth/totp", admin_remove_totp, ANY_ADMIN, needs_recent_sign_in=True, beyond_spec=True),
+    Route(
+        "DELETE",
+        "/admin/auth/totp",
+        admin_remove_totp,
+        ANY_ADMIN,
+        needs_recent_sign_in=True,
+        beyond_spec=True,
+        errors=(*_SECOND_FACTOR_ERRORS, "403 totp_setup_required", "409 totp_not_enabled"),
+    ),
     Route(
         "POST",
         "/admin/auth/totp/recovery-codes",
@@ -967,6 +1078,7 @@ ADMIN_ROUTES: tuple[Route, ...] = (
         ANY_ADMIN,
         needs_recent_sign_in=True,
         beyond_spec=True,
+        errors=(*_SECOND_FACTOR_ERRORS, "409 totp_not_enabled"),
     ),
     Route(
         "POST",
@@ -976,6 +1088,7 @@ ADMIN_ROUTES: tuple[Route, ...] = (
         limit=ADMIN_PROOFS,
         hashes_password=True,
         beyond_spec=True,
+        errors=_NEW_OWN_PASSWORD_ERRORS,
     ),
     Route(
         "POST",
@@ -985,12 +1098,26 @@ ADMIN_ROUTES: tuple[Route, ...] = (
         limit=ADMIN_PROOFS,
         hashes_password=True,
         beyond_spec=True,
+        errors=_PROOF_ERRORS,
     ),
     Route("GET", "/admin/auth/sessions", admin_list_own_sessions, ANY_ADMIN, beyond_spec=True),
     Route("DELETE", "/admin/auth/sessions", admin_end_other_sessions, ANY_ADMIN, beyond_spec=True),
-    Route("DELETE", "/admin/auth/sessions/{sessionId}", admin_end_own_session, ANY_ADMIN, beyond_spec=True),
+    Route(
+        "DELETE",
+        "/admin/auth/sessions/{sessionId}",
+        admin_end_own_session,
+        ANY_ADMIN,
+        beyond_spec=True,
+        errors=("404 session_not_found",),
+    ),
     Route("GET", "/admin/users", list_users, ANY_ADMIN),
-    Route("GET", "/admin/users/{userId}", get_user, ANY_ADMIN),
-    Route("PUT", "/admin/users/{userId}", update_user, admin("support")),
-    Route("DELETE", "/admin/users/{userId}", delete_user, admin()),
+    Route("GET", "/admin/users/{userId}", get_user, ANY_ADMIN, errors=("404 user_not_found",)),
+    Route("PUT", "/admin/users/{userId}", update_user, admin("support"), errors=("404 user_not_found",)),
+    Route(
+        "DELETE",
+        "/admin/users/{userId}",
+        delete_user,
+        admin(),
+        errors=("404 user_not_found", "404 member_not_found", "409 last_owner"),
+    ),
 )

@@ -504,21 +504,88 @@ async def _find_content(context: MemberContext, agent_id: UUID, version: str) ->
     return (await agents.get_version(context.db, context.workspace_id, agent_id, int(version))).content
 
 
+# Errors that several operations can answer with.
+_AGENT_CONTENT_ERRORS: Final = (
+    "409 name_taken",
+    "409 workspace_suspended",
+    "422 provider_unknown",
+    "422 too_long",
+    "422 number_is_own",
+    "422 document_unknown",
+    "422 recipient_not_member",
+    "422 tool_unknown",
+    "422 tool_name_reserved",
+    "403 lookup_not_allowed",
+    "422 action_unknown",
+    "422 action_arguments_unfit",
+    "422 language_unsupported",
+    "422 ipa_unsupported",
+)
+_AGENT_NUMBER_ERRORS: Final = ("409 number_inactive", "409 number_taken", "422 number_not_found")
+
 ROUTES: tuple[Route, ...] = (
     Route("GET", SCHEMA_ID, agent_schema, OPEN, beyond_spec=True),
     Route("GET", AGENTS, list_agents, member("viewer", "agents:read")),
     Route(
-        "POST", AGENTS, create_agent, member("member", "agents:write"), status=201, idempotent=True, limit=WRITE_LIMIT
+        "POST",
+        AGENTS,
+        create_agent,
+        member("member", "agents:write"),
+        status=201,
+        idempotent=True,
+        limit=WRITE_LIMIT,
+        errors=(*_AGENT_CONTENT_ERRORS, *_AGENT_NUMBER_ERRORS, "409 agent_limit", "422 template_not_found"),
     ),
-    Route("GET", AGENT, get_agent, member("viewer", "agents:read")),
-    Route("PUT", AGENT, update_agent, member("member", "agents:write"), limit=WRITE_LIMIT),
-    Route("DELETE", AGENT, delete_agent, member("admin", "agents:write")),
+    Route("GET", AGENT, get_agent, member("viewer", "agents:read"), errors=("404 agent_not_found",)),
     Route(
-        "POST", f"{AGENT}/activate", activate_agent, member("member", "agents:write"), limit=WRITE_LIMIT, is_heavy=True
+        "PUT",
+        AGENT,
+        update_agent,
+        member("member", "agents:write"),
+        limit=WRITE_LIMIT,
+        errors=(
+            "404 agent_not_found",
+            *_AGENT_CONTENT_ERRORS,
+            *_AGENT_NUMBER_ERRORS,
+            "409 cannot_answer",
+            "409 version_mismatch",
+        ),
     ),
-    Route("POST", f"{AGENT}/pause", pause_agent, member("member", "agents:write")),
-    Route("GET", f"{AGENT}/versions", list_versions, member("viewer", "agents:read"), beyond_spec=True),
-    Route("GET", f"{AGENT}/versions/{{version}}", get_version, member("viewer", "agents:read"), beyond_spec=True),
+    Route(
+        "DELETE", AGENT, delete_agent, member("admin", "agents:write"), errors=("404 agent_not_found", "409 agent_live")
+    ),
+    Route(
+        "POST",
+        f"{AGENT}/activate",
+        activate_agent,
+        member("member", "agents:write"),
+        limit=WRITE_LIMIT,
+        is_heavy=True,
+        errors=("404 agent_not_found", "409 cannot_answer"),
+    ),
+    Route(
+        "POST",
+        f"{AGENT}/pause",
+        pause_agent,
+        member("member", "agents:write"),
+        errors=("404 agent_not_found", "409 not_live"),
+    ),
+    Route(
+        "GET",
+        f"{AGENT}/versions",
+        list_versions,
+        member("viewer", "agents:read"),
+        beyond_spec=True,
+        errors=("404 agent_not_found",),
+    ),
+    Route(
+        "GET",
+        f"{AGENT}/versions/{{version}}",
+        get_version,
+        member("viewer", "agents:read"),
+        beyond_spec=True,
+        errors=("404 agent_not_found", "404 version_not_found"),
+    ),
     Route(
         "POST",
         f"{AGENT}/versions/{{version}}/restore",
@@ -528,10 +595,39 @@ ROUTES: tuple[Route, ...] = (
         limit=WRITE_LIMIT,
         is_heavy=True,
         beyond_spec=True,
+        errors=(
+            "404 agent_not_found",
+            *_AGENT_CONTENT_ERRORS,
+            "404 version_not_found",
+            "409 cannot_answer",
+            "409 version_mismatch",
+        ),
     ),
-    Route("GET", DRAFT, get_draft, member("viewer", "agents:read"), beyond_spec=True),
-    Route("PUT", DRAFT, update_draft, member("member", "agents:write"), limit=WRITE_LIMIT, beyond_spec=True),
-    Route("DELETE", DRAFT, discard_draft, member("member", "agents:write"), beyond_spec=True),
+    Route(
+        "GET",
+        DRAFT,
+        get_draft,
+        member("viewer", "agents:read"),
+        beyond_spec=True,
+        errors=("404 agent_not_found", "404 draft_not_found"),
+    ),
+    Route(
+        "PUT",
+        DRAFT,
+        update_draft,
+        member("member", "agents:write"),
+        limit=WRITE_LIMIT,
+        beyond_spec=True,
+        errors=("404 agent_not_found", *_AGENT_CONTENT_ERRORS, "409 version_mismatch"),
+    ),
+    Route(
+        "DELETE",
+        DRAFT,
+        discard_draft,
+        member("member", "agents:write"),
+        beyond_spec=True,
+        errors=("404 agent_not_found", "404 draft_not_found"),
+    ),
     Route(
         "POST",
         f"{DRAFT}/publish",
@@ -541,6 +637,13 @@ ROUTES: tuple[Route, ...] = (
         limit=WRITE_LIMIT,
         is_heavy=True,
         beyond_spec=True,
+        errors=(
+            "404 agent_not_found",
+            "404 draft_not_found",
+            *_AGENT_CONTENT_ERRORS,
+            "409 cannot_answer",
+            "409 version_mismatch",
+        ),
     ),
     Route(
         "GET",
@@ -548,5 +651,6 @@ ROUTES: tuple[Route, ...] = (
         compare_versions,
         member("viewer", "agents:read"),
         beyond_spec=True,
+        errors=("404 agent_not_found", "404 draft_not_found", "404 version_not_found"),
     ),
 )

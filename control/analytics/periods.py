@@ -2,13 +2,15 @@
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Literal
+from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
 from shared.errors import Invalid
 
 Period = Literal["day", "week", "month", "quarter", "year"]
 _DAY = timedelta(days=1)
+# Errors of an operation whose query is a `RangeChoice`.
+RANGE_ERRORS: Final = ("422 range_incomplete", "422 range_invalid", "422 range_too_long")
 
 
 @dataclass(frozen=True, slots=True)

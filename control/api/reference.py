@@ -1,9 +1,9 @@
-"""What the OpenAPI document says beyond the types: names of schemas, sections, error codes."""
+"""What the OpenAPI document says beyond routes and types: names of schemas, sections, texts of errors."""
 
 from collections.abc import Mapping
 from typing import Final
 
-from control.api.error_codes import OPERATION_ERRORS
+from control.api.error_texts import ERROR_TEXTS
 from control.api.sections import SECTIONS
 from control.http.openapi.api_reference import ApiReference
 
@@ -37,4 +37,4 @@ PUBLISHED_NAMES: Final[Mapping[str, str]] = {
     "VersionSummary": "VersionLine",
     "WorkspaceRouting": "VoiceStrategyView",
 }
-REFERENCE: Final = ApiReference(names=PUBLISHED_NAMES, sections=SECTIONS, errors=OPERATION_ERRORS)
+REFERENCE: Final = ApiReference(names=PUBLISHED_NAMES, sections=SECTIONS, error_texts=ERROR_TEXTS)

@@ -232,9 +232,17 @@ ROUTES: tuple[Route, ...] = (
         limit=SECRETS_LIMIT,
         needs_recent_sign_in=True,
         beyond_spec=True,
+        errors=("409 api_key_limit", "422 expiry_in_the_past"),
     ),
-    Route("PUT", API_KEY, change_api_key, member("admin"), beyond_spec=True),
-    Route("DELETE", API_KEY, revoke_api_key, member("admin"), beyond_spec=True),
+    Route(
+        "PUT",
+        API_KEY,
+        change_api_key,
+        member("admin"),
+        beyond_spec=True,
+        errors=("404 api_key_not_found", "422 scopes_widened", "422 expiry_in_the_past"),
+    ),
+    Route("DELETE", API_KEY, revoke_api_key, member("admin"), beyond_spec=True, errors=("404 api_key_not_found",)),
     Route(
         "POST",
         f"{API_KEY}/rotate",
@@ -243,5 +251,6 @@ ROUTES: tuple[Route, ...] = (
         limit=SECRETS_LIMIT,
         needs_recent_sign_in=True,
         beyond_spec=True,
+        errors=("404 api_key_not_found", "409 api_key_expired", "409 secret_limit"),
     ),
 )

@@ -1233,18 +1233,91 @@ def to_admin_analysis(call: CallReport) -> AdminCallAnalysis | None:
 
 # --- Routes ----------------------------------------------------------------------------------------------------------
 
+# Errors that several operations can answer with.
+_DESTINATION_ERRORS: Final = (
+    "422 number_invalid",
+    "422 number_refused",
+    "422 number_is_own",
+    "422 country_not_allowed",
+)
+_TRIAL_DESTINATION_ERRORS: Final = (*_DESTINATION_ERRORS, "422 number_unverified")
+_OUTBOUND_LIMITS_ERRORS: Final = (
+    "429 outbound_rate",
+    "429 outbound_hourly_limit",
+    "429 outbound_daily_limit",
+    "429 outbound_repeat_limit",
+    "429 outbound_minutes_limit",
+    "429 platform_limit",
+)
+_PLACE_ERRORS: Final = (
+    "404 agent_not_found",
+    *_TRIAL_DESTINATION_ERRORS,
+    "422 number_on_do_not_call_list",
+    "409 call_limit",
+    "409 cannot_answer",
+    "409 no_number",
+    "409 owner_unverified",
+    "409 spend_limit_reached",
+    "409 workspace_suspended",
+    *_OUTBOUND_LIMITS_ERRORS,
+    "422 variable_missing",
+    "422 too_long",
+)
+_COMMAND_ERRORS: Final = (
+    "404 call_not_found",
+    "409 call_not_live",
+    "409 command_refused",
+    "409 outcome_unknown",
+    "503 bus_away",
+    "503 no_answer",
+)
+
 ROUTES: tuple[Route, ...] = (
-    Route("GET", CALLS, list_calls, member("viewer", "calls:read")),
+    Route("GET", CALLS, list_calls, member("viewer", "calls:read"), errors=("422 too_deep",)),
     Route("GET", f"{CALLS}/live", list_live, member("viewer", "calls:read")),
-    Route("POST", f"{CALLS}/outbound", place_call, member("member", "calls:write"), status=201, idempotent=True),
-    Route("GET", CALL, get_call, member("viewer", "calls:read")),
-    Route("GET", f"{CALL}/recording", get_recording, member("viewer", "calls:read")),
-    Route("GET", f"{CALL}/transcription", get_transcription, member("viewer", "calls:read")),
-    Route("GET", f"{CALL}/events", list_events, member("viewer", "calls:read")),
-    Route("POST", f"{CALL}/end", end_call, member("member", "calls:write"), beyond_spec=True),
-    Route("POST", f"{CALL}/say", say_words, member("member", "calls:write"), idempotent=True, beyond_spec=True),
     Route(
-        "POST", f"{CALL}/transfer", transfer_call, member("member", "calls:write"), idempotent=True, beyond_spec=True
+        "POST",
+        f"{CALLS}/outbound",
+        place_call,
+        member("member", "calls:write"),
+        status=201,
+        idempotent=True,
+        errors=(*_PLACE_ERRORS, "409 agent_not_live", "409 outbound_not_in_tier"),
+    ),
+    Route("GET", CALL, get_call, member("viewer", "calls:read"), errors=("404 call_not_found",)),
+    Route(
+        "GET",
+        f"{CALL}/recording",
+        get_recording,
+        member("viewer", "calls:read"),
+        errors=("404 call_not_found", "404 no_recording", "404 recording_withheld", "503 storage_away"),
+    ),
+    Route(
+        "GET",
+        f"{CALL}/transcription",
+        get_transcription,
+        member("viewer", "calls:read"),
+        errors=("404 call_not_found",),
+    ),
+    Route("GET", f"{CALL}/events", list_events, member("viewer", "calls:read"), errors=("404 call_not_found",)),
+    Route("POST", f"{CALL}/end", end_call, member("member", "calls:write"), beyond_spec=True, errors=_COMMAND_ERRORS),
+    Route(
+        "POST",
+        f"{CALL}/say",
+        say_words,
+        member("member", "calls:write"),
+        idempotent=True,
+        beyond_spec=True,
+        errors=_COMMAND_ERRORS,
+    ),
+    Route(
+        "POST",
+        f"{CALL}/transfer",
+        transfer_call,
+        member("member", "calls:write"),
+        idempotent=True,
+        beyond_spec=True,
+        errors=(*_COMMAND_ERRORS, *_TRIAL_DESTINATION_ERRORS, "422 sip_invalid"),
     ),
     Route(
         "POST",
@@ -1255,12 +1328,27 @@ ROUTES: tuple[Route, ...] = (
         idempotent=True,
         limit=RateLimit("test-calls", 30, 60, per_user=True),
         is_heavy=True,
+        errors=(*_PLACE_ERRORS, "404 draft_not_found", "429 test_limit", "429 trial_test_limit"),
     ),
 )
 ADMIN_ROUTES: tuple[Route, ...] = (
-    Route("GET", ADMIN_CALLS, admin_list_calls, READERS),
+    Route("GET", ADMIN_CALLS, admin_list_calls, READERS, errors=("422 too_deep", "422 reason_required")),
     Route("GET", f"{ADMIN_CALLS}/live", admin_list_live, READERS),
-    Route("GET", f"{ADMIN_CALLS}/{{callId}}", admin_get_call, READERS),
-    Route("POST", f"{ADMIN_CALLS}/{{callId}}/end", admin_end_call, admin("support"), beyond_spec=True),
-    Route("GET", f"{ADMIN_CALLS}/{{callId}}/events", admin_list_events, READERS, beyond_spec=True),
+    Route("GET", f"{ADMIN_CALLS}/{{callId}}", admin_get_call, READERS, errors=("404 call_not_found",)),
+    Route(
+        "POST",
+        f"{ADMIN_CALLS}/{{callId}}/end",
+        admin_end_call,
+        admin("support"),
+        beyond_spec=True,
+        errors=("404 call_not_found",),
+    ),
+    Route(
+        "GET",
+        f"{ADMIN_CALLS}/{{callId}}/events",
+        admin_list_events,
+        READERS,
+        beyond_spec=True,
+        errors=("404 call_not_found",),
+    ),
 )

@@ -119,6 +119,7 @@ ROUTES: tuple[Route, ...] = (
         member("member", "do_not_call:write"),
         idempotent=True,
         beyond_spec=True,
+        errors=("409 do_not_call_limit",),
     ),
     Route(
         "POST",
@@ -128,6 +129,7 @@ ROUTES: tuple[Route, ...] = (
         is_heavy=True,
         upload_bytes=LONGEST_FILE,
         beyond_spec=True,
+        errors=("409 do_not_call_limit", "422 file_unreadable", "422 file_too_long"),
     ),
     Route(
         "DELETE",
@@ -135,5 +137,6 @@ ROUTES: tuple[Route, ...] = (
         remove_do_not_call_number,
         member("admin", "do_not_call:write"),
         beyond_spec=True,
+        errors=("404 do_not_call_number_not_found",),
     ),
 )

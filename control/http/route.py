@@ -41,13 +41,22 @@ class RateLimit:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One endpoint. idempotent: honours Idempotency-Key. hashes_password: hashing takes long, so the request passes the
-    hashing limit before it takes a connection. is_heavy: takes the event loop's time even with a short body, so the
-    request passes the limit of heavy ones. beyond_spec: documented as an addition to the spec. check_limit: of the
-    checks of a CheckedChange, for each user and each workspace, whatever address they come from. upload_bytes: the
-    longest file that the handler's parameter `upload` (bytes) takes: the body as it is, of any type.
-    needs_recent_sign_in: the caller signed in, or proved again who they are, some minutes ago at most. session: what a
-    success does to the session of the caller, whose browser's cookies follow; None: nothing."""
+    """One endpoint.
+
+    Attributes:
+        idempotent: Honors Idempotency-Key.
+        hashes_password: Hashing takes long, so the request passes the hashing limit before it takes a connection.
+        is_heavy: Takes the event loop's time even with a short body, so the request passes the limit of heavy ones.
+        beyond_spec: An addition to the specification; docs/api.md lists it.
+        check_limit: Limits the checks of a CheckedChange, for each user and each workspace, whatever address they
+            come from.
+        upload_bytes: The longest file that the handler's parameter `upload` (bytes) takes: the body as it is, of any
+            type.
+        needs_recent_sign_in: The caller signed in, or proved again who they are, some minutes ago at most.
+        session: What a success does to the session of the caller, whose browser's cookies follow; None: nothing.
+        errors: What the rules behind the handler answer, as "404 agent_not_found". Errors that follow from the route
+            itself are not listed (control/http/openapi/route_errors.py). control/api/error_texts.py has the texts.
+    """
 
     method: str
     path: str
@@ -63,6 +72,7 @@ class Route:
     upload_bytes: int = 0
     needs_recent_sign_in: bool = False
     session: SessionEffect | None = None
+    errors: tuple[str, ...] = ()
 
     @property
     def limits(self) -> tuple[RateLimit, ...]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -393,6 +393,16 @@ def _to_offered_action(action: Mapping[str, Any]) -> OfferedAction:
     )
 
 
+# Errors that several operations can answer with.
+_INTEGRATION_SETTINGS_ERRORS: Final = (
+    "409 workspace_suspended",
+    "422 key_invalid",
+    "422 key_not_used",
+    "422 setting_invalid",
+    "422 too_long",
+)
+_TYPE_CONFIG_ERRORS: Final = ("422 address_invalid", "422 key_invalid", "422 too_long")
+
 ROUTES: tuple[Route, ...] = (
     Route(
         "GET",
@@ -402,22 +412,96 @@ ROUTES: tuple[Route, ...] = (
         beyond_spec=True,
     ),
     Route("GET", INTEGRATIONS, list_integrations, member("viewer", "integrations:read")),
-    Route("POST", INTEGRATIONS, create_integration, member("admin"), status=201,
-          limit=RateLimit("integrations", 30, 60)),
-    Route("GET", INTEGRATION, get_integration, member("viewer", "integrations:read")),
-    Route("PUT", INTEGRATION, update_integration, member("admin", "integrations:write")),
-    Route("DELETE", INTEGRATION, delete_integration, member("admin", "integrations:write")),
-    Route("POST", f"{INTEGRATION}/reconnect", reconnect_integration, member("admin"), beyond_spec=True,
-          limit=RateLimit("integrations", 30, 60)),
-    Route("POST", f"{INTEGRATION}/confirm", confirm_integration, member("admin"), beyond_spec=True,
-          limit=RateLimit("integration-confirmations", 30, 60)),
-    Route("POST", f"{INTEGRATION}/sync", sync_integration, member("member", "integrations:write"), status=202,
-          limit=RateLimit("integration-syncs", 30, 60)),
-    Route("GET", f"{INTEGRATION}/sync-logs", list_sync_logs, member("viewer", "integrations:read")),
+    Route(
+        "POST",
+        INTEGRATIONS,
+        create_integration,
+        member("admin"),
+        status=201,
+        limit=RateLimit("integrations", 30, 60),
+        errors=(
+            *_INTEGRATION_SETTINGS_ERRORS,
+            "409 integration_limit",
+            "409 type_not_ready",
+            "422 integration_type_unknown",
+            "422 key_missing",
+        ),
+    ),
+    Route(
+        "GET",
+        INTEGRATION,
+        get_integration,
+        member("viewer", "integrations:read"),
+        errors=("404 integration_not_found",),
+    ),
+    Route(
+        "PUT",
+        INTEGRATION,
+        update_integration,
+        member("admin", "integrations:write"),
+        errors=("404 integration_not_found", *_INTEGRATION_SETTINGS_ERRORS, "422 key_missing"),
+    ),
+    Route(
+        "DELETE",
+        INTEGRATION,
+        delete_integration,
+        member("admin", "integrations:write"),
+        errors=("404 integration_not_found",),
+    ),
+    Route(
+        "POST",
+        f"{INTEGRATION}/reconnect",
+        reconnect_integration,
+        member("admin"),
+        beyond_spec=True,
+        limit=RateLimit("integrations", 30, 60),
+        errors=(
+            "404 integration_not_found",
+            "409 not_oauth",
+            "409 type_not_ready",
+            "409 workspace_suspended",
+            "422 integration_type_unknown",
+        ),
+    ),
+    Route(
+        "POST",
+        f"{INTEGRATION}/confirm",
+        confirm_integration,
+        member("admin"),
+        beyond_spec=True,
+        limit=RateLimit("integration-confirmations", 30, 60),
+        errors=("404 confirmation_not_found",),
+    ),
+    Route(
+        "POST",
+        f"{INTEGRATION}/sync",
+        sync_integration,
+        member("member", "integrations:write"),
+        status=202,
+        limit=RateLimit("integration-syncs", 30, 60),
+        errors=(
+            "404 integration_not_found",
+            "409 integration_not_connected",
+            "409 sync_unsupported",
+            "409 workspace_suspended",
+        ),
+    ),
+    Route(
+        "GET",
+        f"{INTEGRATION}/sync-logs",
+        list_sync_logs,
+        member("viewer", "integrations:read"),
+        errors=("404 integration_not_found",),
+    ),
     # Each redirect with a valid state asks the vendor; a state is used once, and only members get one.
-    Route("GET", "/integrations/oauth/callback/{type}", receive_oauth_redirect, OPEN,
-          limit=RateLimit("oauth-redirects", 60, 60)),
-)  # fmt: skip
+    Route(
+        "GET",
+        "/integrations/oauth/callback/{type}",
+        receive_oauth_redirect,
+        OPEN,
+        limit=RateLimit("oauth-redirects", 60, 60),
+    ),
+)
 
 
 # -- Types, for the staff --
@@ -627,10 +711,34 @@ def to_type_answer(kind: IntegrationType, redirect_uri: str) -> AdminIntegration
 
 ADMIN_ROUTES: tuple[Route, ...] = (
     Route("GET", AVAILABLE, list_types, ANY_ADMIN),
-    Route("POST", AVAILABLE, create_type, admin(), status=201, is_heavy=True),
-    Route("GET", TYPE, get_type, ANY_ADMIN, beyond_spec=True),
-    Route("PUT", TYPE, update_type, admin(), is_heavy=True, beyond_spec=True),
-    Route("DELETE", TYPE, delete_type, admin(), beyond_spec=True),
+    Route(
+        "POST",
+        AVAILABLE,
+        create_type,
+        admin(),
+        status=201,
+        is_heavy=True,
+        errors=(*_TYPE_CONFIG_ERRORS, "409 integration_type_exists", "409 integration_type_limit"),
+    ),
+    Route("GET", TYPE, get_type, ANY_ADMIN, beyond_spec=True, errors=("404 integration_type_not_found",)),
+    Route(
+        "PUT",
+        TYPE,
+        update_type,
+        admin(),
+        is_heavy=True,
+        beyond_spec=True,
+        errors=("404 integration_type_not_found", *_TYPE_CONFIG_ERRORS),
+    ),
+    Route("DELETE", TYPE, delete_type, admin(), beyond_spec=True, errors=("404 integration_type_not_found",)),
     Route("GET", "/admin/integrations/usage", list_usage, ANY_ADMIN),
-    Route("POST", "/admin/integrations/actions", import_actions, admin(), is_heavy=True, beyond_spec=True),
+    Route(
+        "POST",
+        "/admin/integrations/actions",
+        import_actions,
+        admin(),
+        is_heavy=True,
+        beyond_spec=True,
+        errors=("422 document_invalid",),
+    ),
 )

@@ -232,10 +232,27 @@ async def _store(storage: Storage, document: KnowledgeDocument, data: bytes) -> 
 
 _LIMIT: Final = RateLimit("knowledge-documents", 60, 60, per_user=True)
 
+# Errors that several operations can answer with.
+_NEW_DOCUMENT_ERRORS: Final = (
+    "404 tier_not_found",
+    "409 document_limit",
+    "409 workspace_suspended",
+    "422 file_too_large",
+    "422 file_unknown",
+    "503 storage_away",
+)
+
 ROUTES: tuple[Route, ...] = (
     Route("GET", DOCUMENTS, list_documents, member("viewer", "knowledge:read"), beyond_spec=True),
     Route(
-        "POST", DOCUMENTS, add_document, member("member", "knowledge:write"), status=201, limit=_LIMIT, beyond_spec=True
+        "POST",
+        DOCUMENTS,
+        add_document,
+        member("member", "knowledge:write"),
+        status=201,
+        limit=_LIMIT,
+        beyond_spec=True,
+        errors=_NEW_DOCUMENT_ERRORS,
     ),
     Route(
         "POST",
@@ -246,9 +263,24 @@ ROUTES: tuple[Route, ...] = (
         limit=_LIMIT,
         beyond_spec=True,
         upload_bytes=MOST_UPLOAD_BYTES,
+        errors=(*_NEW_DOCUMENT_ERRORS, "503 busy"),
     ),
-    Route("GET", DOCUMENT, get_document, member("viewer", "knowledge:read"), beyond_spec=True),
-    Route("DELETE", DOCUMENT, delete_document, member("member", "knowledge:write"), beyond_spec=True),
+    Route(
+        "GET",
+        DOCUMENT,
+        get_document,
+        member("viewer", "knowledge:read"),
+        beyond_spec=True,
+        errors=("404 document_not_found",),
+    ),
+    Route(
+        "DELETE",
+        DOCUMENT,
+        delete_document,
+        member("member", "knowledge:write"),
+        beyond_spec=True,
+        errors=("404 document_not_found",),
+    ),
     Route(
         "POST",
         f"{DOCUMENT}/index",
@@ -257,6 +289,7 @@ ROUTES: tuple[Route, ...] = (
         status=202,
         limit=_LIMIT,
         beyond_spec=True,
+        errors=("404 document_not_found", "409 workspace_suspended"),
     ),
     Route(
         "POST",

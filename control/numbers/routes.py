@@ -286,6 +286,9 @@ def to_available(number: AvailableNumber) -> AvailableView:
     )
 
 
+# Errors that several operations can answer with.
+_CARRIER_ERRORS: Final = ("409 no_carrier", "422 carrier_not_set_up", "503 carrier_away", "503 carrier_refused")
+
 ROUTES: tuple[Route, ...] = (
     Route("GET", NUMBERS, list_numbers, member("viewer", "numbers:read")),
     # Limited, because each request calls the carrier, which has limits, too.
@@ -295,6 +298,15 @@ ROUTES: tuple[Route, ...] = (
         available_numbers,
         member("viewer", "numbers:read"),
         limit=RateLimit("available-numbers", 60, 60),
+        errors=(
+            "409 no_carrier",
+            "422 area_code_invalid",
+            "422 carrier_not_set_up",
+            "422 country_unknown",
+            "503 carrier_away",
+            "503 carrier_refused",
+            "503 market_busy",
+        ),
     ),
     Route(
         "POST",
@@ -304,10 +316,42 @@ ROUTES: tuple[Route, ...] = (
         status=201,
         idempotent=True,
         check_limit=RateLimit("number-purchases", 60, 60),
+        errors=(
+            "409 no_carrier",
+            "409 number_limit",
+            "409 number_taken",
+            "409 owner_unverified",
+            "409 payment_method_required",
+            "409 trial_number_limit",
+            "409 workspace_suspended",
+            "409 address_pending",
+            "422 address_ambiguous",
+            "422 address_not_in_bundle",
+            "422 address_rejected",
+            "422 address_required",
+            "422 address_unfit",
+            "422 address_unknown",
+            "422 bundle_ambiguous",
+            "422 bundle_not_usable",
+            "422 bundle_required",
+            "422 bundle_unfit",
+            "422 bundle_unknown",
+            "422 carrier_not_set_up",
+            "422 phone_number_invalid",
+            "429 number_daily_limit",
+        ),
     ),
-    Route("GET", NUMBER, get_number, member("viewer", "numbers:read"), beyond_spec=True),
-    Route("PUT", NUMBER, rename_number, member("member", "numbers:write")),
-    Route("DELETE", NUMBER, release_number, member("admin", "numbers:write")),
+    Route(
+        "GET", NUMBER, get_number, member("viewer", "numbers:read"), beyond_spec=True, errors=("404 number_not_found",)
+    ),
+    Route("PUT", NUMBER, rename_number, member("member", "numbers:write"), errors=("404 number_not_found",)),
+    Route(
+        "DELETE",
+        NUMBER,
+        release_number,
+        member("admin", "numbers:write"),
+        errors=("404 number_not_found", "409 number_buying", "409 number_in_use"),
+    ),
 )
 
 
@@ -438,7 +482,15 @@ def to_imported(number: PhoneNumber) -> ImportedNumberView:
 
 ADMIN_ROUTES: tuple[Route, ...] = (
     # Limited, because each request calls the carrier, which has limits, too.
-    Route("GET", ACCOUNT_NUMBERS, list_account_numbers, ANY_ADMIN, limit=CARRIER_CHECKS, beyond_spec=True),
+    Route(
+        "GET",
+        ACCOUNT_NUMBERS,
+        list_account_numbers,
+        ANY_ADMIN,
+        limit=CARRIER_CHECKS,
+        beyond_spec=True,
+        errors=_CARRIER_ERRORS,
+    ),
     Route(
         "POST",
         IMPORT,
@@ -448,5 +500,16 @@ ADMIN_ROUTES: tuple[Route, ...] = (
         idempotent=True,
         check_limit=CARRIER_CHECKS,
         beyond_spec=True,
+        errors=(
+            "404 workspace_not_found",
+            *_CARRIER_ERRORS,
+            "409 number_elsewhere",
+            "409 number_limit",
+            "409 number_pending",
+            "409 number_taken",
+            "422 number_not_owned",
+            "422 phone_number_invalid",
+            "422 price_required",
+        ),
     ),
 )

@@ -67,5 +67,18 @@ async def change_settings(context: AdminContext, body: SettingsChange) -> Settin
 
 ADMIN_ROUTES: tuple[Route, ...] = (
     Route("GET", SETTINGS, list_settings, ANY_ADMIN),
-    Route("PUT", SETTINGS, change_settings, admin()),
+    Route(
+        "PUT",
+        SETTINGS,
+        change_settings,
+        admin(),
+        errors=(
+            "409 tier_not_priced",
+            "409 tier_unavailable",
+            "422 setting_invalid",
+            "422 setting_repeated",
+            "422 setting_unknown",
+            "422 tier_unknown",
+        ),
+    ),
 )

@@ -288,8 +288,22 @@ async def _file(storage: Storage, key: str, name: str) -> FileResponse:
 
 
 ROUTES: tuple[Route, ...] = (
-    Route("GET", f"{PRIVACY}/retention", get_retention, member("viewer", "privacy:read"), beyond_spec=True),
-    Route("PUT", f"{PRIVACY}/retention", change_retention, member("owner"), beyond_spec=True),
+    Route(
+        "GET",
+        f"{PRIVACY}/retention",
+        get_retention,
+        member("viewer", "privacy:read"),
+        beyond_spec=True,
+        errors=("404 workspace_not_found",),
+    ),
+    Route(
+        "PUT",
+        f"{PRIVACY}/retention",
+        change_retention,
+        member("owner"),
+        beyond_spec=True,
+        errors=("404 workspace_not_found", "409 workspace_suspended", "422 retention_too_long"),
+    ),
     Route("GET", f"{PRIVACY}/deletions", list_caller_deletions, member("admin", "privacy:read"), beyond_spec=True),
     Route(
         "POST",
@@ -299,9 +313,26 @@ ROUTES: tuple[Route, ...] = (
         status=202,
         idempotent=True,
         beyond_spec=True,
+        errors=("409 deletion_limit", "422 number_is_own"),
     ),
     Route("GET", f"{PRIVACY}/accesses", list_content_reads, member("owner"), beyond_spec=True),
     Route("GET", f"{PRIVACY}/exports", list_exports, member("owner"), beyond_spec=True),
-    Route("POST", f"{PRIVACY}/exports", request_export, member("owner"), status=202, idempotent=True, beyond_spec=True),
-    Route("GET", f"{PRIVACY}/exports/{{exportId}}/file", download_export, member("owner"), beyond_spec=True),
+    Route(
+        "POST",
+        f"{PRIVACY}/exports",
+        request_export,
+        member("owner"),
+        status=202,
+        idempotent=True,
+        beyond_spec=True,
+        errors=("429 export_limit",),
+    ),
+    Route(
+        "GET",
+        f"{PRIVACY}/exports/{{exportId}}/file",
+        download_export,
+        member("owner"),
+        beyond_spec=True,
+        errors=("404 export_not_found", "409 export_not_ready", "503 storage_away"),
+    ),
 )

@@ -494,13 +494,59 @@ def _costs(body: NewProviderBody | ProviderChange) -> dict[Any, dict[str, UnitCo
     }
 
 
+# Errors that several operations can answer with.
+_PROVIDER_SETTINGS_ERRORS: Final = (
+    "422 address_invalid",
+    "422 key_invalid",
+    "422 key_refused",
+    "422 option_invalid",
+    "422 option_unknown",
+    "422 provider_refused",
+)
+_PROVIDER_EDIT_ERRORS: Final = (
+    *_PROVIDER_SETTINGS_ERRORS,
+    "409 vendor_fixed",
+    "409 provider_exists",
+    "422 price_invalid",
+    "422 vendor_unknown",
+    "422 name_reserved",
+)
+
 ADMIN_ROUTES: tuple[Route, ...] = (
     Route("GET", PROVIDERS, list_providers, ANY_ADMIN),
-    Route("POST", PROVIDERS, create_provider, admin(), status=201, idempotent=True, check_limit=CHECK_LIMIT),
+    Route(
+        "POST",
+        PROVIDERS,
+        create_provider,
+        admin(),
+        status=201,
+        idempotent=True,
+        check_limit=CHECK_LIMIT,
+        errors=_PROVIDER_EDIT_ERRORS,
+    ),
     Route("GET", f"{PROVIDERS}/health", provider_health, ANY_ADMIN),
     Route("GET", f"{PROVIDERS}/costs", provider_costs, admin("finance", "read_only")),
     Route("GET", f"{PROVIDERS}/routing", get_routing, ANY_ADMIN, beyond_spec=True),
-    Route("PUT", f"{PROVIDERS}/routing", change_routing, admin("support")),
-    Route("PUT", PROVIDER, update_provider, admin(), check_limit=CHECK_LIMIT),
-    Route("DELETE", PROVIDER, delete_provider, admin()),
+    Route(
+        "PUT",
+        f"{PROVIDERS}/routing",
+        change_routing,
+        admin("support"),
+        errors=("422 provider_repeated", "422 provider_unknown"),
+    ),
+    Route(
+        "PUT",
+        PROVIDER,
+        update_provider,
+        admin(),
+        check_limit=CHECK_LIMIT,
+        errors=("404 provider_not_found", *_PROVIDER_EDIT_ERRORS, "422 key_missing"),
+    ),
+    Route(
+        "DELETE",
+        PROVIDER,
+        delete_provider,
+        admin(),
+        errors=("404 provider_not_found", "409 provider_in_use", "409 provider_shipped"),
+    ),
 )

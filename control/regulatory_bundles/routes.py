@@ -80,7 +80,14 @@ def to_bundle_view(bundle: RegulatoryBundle, now: datetime) -> BundleView:
 
 ROUTES: tuple[Route, ...] = (
     Route("GET", BUNDLES, list_bundles, member("viewer", "numbers:read"), beyond_spec=True),
-    Route("GET", f"{BUNDLES}/{{bundleId}}", get_bundle, member("viewer", "numbers:read"), beyond_spec=True),
+    Route(
+        "GET",
+        f"{BUNDLES}/{{bundleId}}",
+        get_bundle,
+        member("viewer", "numbers:read"),
+        beyond_spec=True,
+        errors=("404 bundle_not_found",),
+    ),
 )
 
 
@@ -199,6 +206,23 @@ ADMIN_ROUTES: tuple[Route, ...] = (
         idempotent=True,
         check_limit=CARRIER_CHECKS,
         beyond_spec=True,
+        errors=(
+            "404 workspace_not_found",
+            "409 no_carrier",
+            "422 carrier_not_set_up",
+            "503 carrier_away",
+            "503 carrier_refused",
+            "409 bundle_limit",
+            "409 bundle_linked",
+            "422 bundle_unknown",
+        ),
     ),
-    Route("DELETE", f"{ADMIN_BUNDLES}/{{bundleId}}", unlink_bundle, admin("support"), beyond_spec=True),
+    Route(
+        "DELETE",
+        f"{ADMIN_BUNDLES}/{{bundleId}}",
+        unlink_bundle,
+        admin("support"),
+        beyond_spec=True,
+        errors=("404 bundle_not_found", "409 bundle_in_use"),
+    ),
 )

@@ -766,6 +766,19 @@ def to_stats(stats: WorkspaceStats) -> StatsView:
 
 # --- Routes ----------------------------------------------------------------------------------------------------------
 
+# Errors that several operations can answer with.
+_INVITATION_ERRORS: Final = (
+    "409 already_member",
+    "409 invitation_accepted",
+    "409 invitation_expired",
+    "409 invitation_revoked",
+    "409 member_limit",
+    "422 token_invalid",
+    "404 workspace_not_found",
+    "404 tier_not_found",
+)
+_TIER_CHOICE_ERRORS: Final = ("409 tier_not_priced", "409 tier_unavailable", "409 tier_too_small", "422 tier_unknown")
+
 ROUTES: tuple[Route, ...] = (
     # Limited, because the row of a deleted workspace stays until the end of the grace period.
     Route(
@@ -776,10 +789,17 @@ ROUTES: tuple[Route, ...] = (
         status=201,
         idempotent=True,
         limit=RateLimit("create-workspace", 30, 3600),
+        errors=("409 tier_not_priced", "409 workspace_limit", "422 timezone_unknown"),
     ),
     Route("GET", WORKSPACES, list_workspaces, user("workspace:read")),
-    Route("GET", WORKSPACE, get_workspace, member("viewer", "workspace:read")),
-    Route("PUT", WORKSPACE, update_workspace, member("admin", "workspace:write")),
+    Route("GET", WORKSPACE, get_workspace, member("viewer", "workspace:read"), errors=("404 tier_not_found",)),
+    Route(
+        "PUT",
+        WORKSPACE,
+        update_workspace,
+        member("admin", "workspace:write"),
+        errors=("409 workspace_suspended", "422 timezone_unknown", "422 disclosure_text_missing"),
+    ),
     Route("DELETE", WORKSPACE, delete_workspace, member("owner"), needs_recent_sign_in=True),
     Route("GET", MEMBERS, list_members, member("viewer", "workspace:read")),
     Route(
@@ -790,15 +810,44 @@ ROUTES: tuple[Route, ...] = (
         status=201,
         idempotent=True,
         limit=RateLimit("invite", 100, 3600),
+        errors=(
+            "403 email_unverified",
+            "409 already_member",
+            "409 member_limit",
+            "409 workspace_suspended",
+            "429 letter_limit",
+        ),
     ),
-    Route("PUT", MEMBER, change_member, member("admin"), needs_recent_sign_in=True),
-    Route("DELETE", MEMBER, remove_member, member("viewer")),
+    Route(
+        "PUT",
+        MEMBER,
+        change_member,
+        member("admin"),
+        needs_recent_sign_in=True,
+        errors=("404 member_not_found", "409 last_owner"),
+    ),
+    Route("DELETE", MEMBER, remove_member, member("viewer"), errors=("404 member_not_found", "409 last_owner")),
     Route("GET", SIGN_IN_RULES, get_sign_in_rules, member("viewer"), beyond_spec=True),
-    Route("PUT", SIGN_IN_RULES, change_sign_in_rules, member("owner"), needs_recent_sign_in=True, beyond_spec=True),
+    Route(
+        "PUT",
+        SIGN_IN_RULES,
+        change_sign_in_rules,
+        member("owner"),
+        needs_recent_sign_in=True,
+        beyond_spec=True,
+        errors=("409 second_factor_missing", "409 workspace_suspended"),
+    ),
 )
 INVITATIONS_ROUTES: tuple[Route, ...] = (
     Route("GET", INVITATIONS, list_invitations, member("admin"), beyond_spec=True),
-    Route("DELETE", f"{INVITATIONS}/{{invitationId}}", revoke_invitation, member("admin"), beyond_spec=True),
+    Route(
+        "DELETE",
+        f"{INVITATIONS}/{{invitationId}}",
+        revoke_invitation,
+        member("admin"),
+        beyond_spec=True,
+        errors=("404 invitation_not_found",),
+    ),
     Route(
         "POST",
         "/invitations/accept",
@@ -806,6 +855,7 @@ INVITATIONS_ROUTES: tuple[Route, ...] = (
         USER,
         limit=RateLimit("accept-invitation", 20, 60),
         beyond_spec=True,
+        errors=(*_INVITATION_ERRORS, "403 invitation_address"),
     ),
     Route(
         "POST",
@@ -817,15 +867,39 @@ INVITATIONS_ROUTES: tuple[Route, ...] = (
         hashes_password=True,
         session="begins",
         beyond_spec=True,
+        errors=(*_INVITATION_ERRORS, "409 email_taken", "422 weak_password", "401 session_over"),
     ),
 )
 ADMIN_ROUTES: tuple[Route, ...] = (
     Route("GET", ADMIN_WORKSPACES, admin_list_workspaces, ANY_ADMIN),
-    Route("GET", ADMIN_WORKSPACE, admin_get_workspace, ANY_ADMIN),
-    Route("PUT", ADMIN_WORKSPACE, admin_update_workspace, admin("support")),
-    Route("DELETE", ADMIN_WORKSPACE, admin_delete_workspace, admin()),
-    Route("POST", f"{ADMIN_WORKSPACE}/suspend", suspend_workspace, admin("support")),
-    Route("POST", f"{ADMIN_WORKSPACE}/activate", activate_workspace, admin("support")),
-    Route("POST", f"{ADMIN_WORKSPACE}/change-tier", change_tier, admin("support", "finance")),
-    Route("POST", f"{ADMIN_WORKSPACE}/restore", restore_workspace, admin("support"), beyond_spec=True),
+    Route("GET", ADMIN_WORKSPACE, admin_get_workspace, ANY_ADMIN, errors=("404 workspace_not_found",)),
+    Route(
+        "PUT",
+        ADMIN_WORKSPACE,
+        admin_update_workspace,
+        admin("support"),
+        errors=("404 workspace_not_found", *_TIER_CHOICE_ERRORS, "409 trials_off", "422 country_unknown"),
+    ),
+    Route("DELETE", ADMIN_WORKSPACE, admin_delete_workspace, admin(), errors=("404 workspace_not_found",)),
+    Route(
+        "POST", f"{ADMIN_WORKSPACE}/suspend", suspend_workspace, admin("support"), errors=("404 workspace_not_found",)
+    ),
+    Route(
+        "POST", f"{ADMIN_WORKSPACE}/activate", activate_workspace, admin("support"), errors=("404 workspace_not_found",)
+    ),
+    Route(
+        "POST",
+        f"{ADMIN_WORKSPACE}/change-tier",
+        change_tier,
+        admin("support", "finance"),
+        errors=("404 workspace_not_found", *_TIER_CHOICE_ERRORS),
+    ),
+    Route(
+        "POST",
+        f"{ADMIN_WORKSPACE}/restore",
+        restore_workspace,
+        admin("support"),
+        beyond_spec=True,
+        errors=("404 workspace_not_found", "409 not_deleted"),
+    ),
 )

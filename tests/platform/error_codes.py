@@ -19,7 +19,7 @@ def require_documented(method: str, path: str, status: int, code: str) -> None:
         return
     raise AssertionError(
         f"{method} {route.path} answered {status} {code}, which its document does not list: add it to"
-        f" {operation_id(route)!r} in control/api/error_codes.py"
+        f" `errors` of the route of {operation_id(route)!r}"
     )
 
 

@@ -1,7 +1,7 @@
 """Routes of agent templates, for customers, and for the staff, who edit them."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from pydantic import Field, StringConstraints
 
@@ -91,9 +91,12 @@ async def get_template(context: UserContext, template_id: TemplateId) -> Templat
     return TemplateAnswer(view)
 
 
+# Errors that several operations can answer with.
+_TEMPLATE_CONFIG_ERRORS: Final = ("422 provider_unknown", "422 too_long", "422 language_unsupported")
+
 ROUTES: tuple[Route, ...] = (
     Route("GET", "/templates", list_templates, user("agents:read")),
-    Route("GET", "/templates/{templateId}", get_template, user("agents:read")),
+    Route("GET", "/templates/{templateId}", get_template, user("agents:read"), errors=("404 template_not_found",)),
 )
 
 
@@ -232,8 +235,22 @@ async def delete_template(context: AdminContext, template_id: TemplateId) -> Non
 
 ADMIN_ROUTES: tuple[Route, ...] = (
     Route("GET", ADMIN_TEMPLATES, admin_list_templates, ANY_ADMIN),
-    Route("POST", ADMIN_TEMPLATES, create_template, admin("support"), status=201, idempotent=True),
-    Route("GET", ADMIN_TEMPLATE, admin_get_template, ANY_ADMIN),
-    Route("PUT", ADMIN_TEMPLATE, update_template, admin("support")),
-    Route("DELETE", ADMIN_TEMPLATE, delete_template, admin("support")),
+    Route(
+        "POST",
+        ADMIN_TEMPLATES,
+        create_template,
+        admin("support"),
+        status=201,
+        idempotent=True,
+        errors=_TEMPLATE_CONFIG_ERRORS,
+    ),
+    Route("GET", ADMIN_TEMPLATE, admin_get_template, ANY_ADMIN, errors=("404 template_not_found",)),
+    Route(
+        "PUT",
+        ADMIN_TEMPLATE,
+        update_template,
+        admin("support"),
+        errors=("404 template_not_found", *_TEMPLATE_CONFIG_ERRORS),
+    ),
+    Route("DELETE", ADMIN_TEMPLATE, delete_template, admin("support"), errors=("404 template_not_found",)),
 )

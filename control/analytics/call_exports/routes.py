@@ -8,6 +8,7 @@ from pydantic import Field
 from control.analytics.call_exports.rules import CONTENT_TYPES
 from control.analytics.call_exports.service import MAX_DAYS, CallExports, ExportingMember
 from control.analytics.fields import MemberRangeQuery
+from control.analytics.periods import RANGE_ERRORS
 from control.analytics.workspace_figures.service import WorkspaceAnalytics
 from control.http.access import member
 from control.http.context import MemberContext
@@ -41,5 +42,11 @@ async def export_calls(context: MemberContext, query: ExportQuery) -> StreamedFi
 
 
 ROUTES: tuple[Route, ...] = (
-    Route("GET", "/workspaces/{workspaceId}/analytics/export", export_calls, member("admin", "calls:read")),
+    Route(
+        "GET",
+        "/workspaces/{workspaceId}/analytics/export",
+        export_calls,
+        member("admin", "calls:read"),
+        errors=(*RANGE_ERRORS, "429 export_running", "429 export_hourly_limit"),
+    ),
 )

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from control.analytics.fields import RangeQuery, StaffRangeQuery
-from control.analytics.periods import DayRange, Period
+from control.analytics.periods import RANGE_ERRORS, DayRange, Period
 from control.analytics.platform_figures.rules import (
     CostOverview,
     PlatformOverview,
@@ -559,8 +559,8 @@ async def get_costs(context: AdminContext, query: CostQuery) -> CostOverviewView
 
 
 ADMIN_ROUTES = (
-    Route("GET", f"{ANALYTICS}/platform", get_platform, READERS),
-    Route("GET", f"{ANALYTICS}/workspaces", rank_workspaces, READERS),
-    Route("GET", f"{ANALYTICS}/providers", rank_providers, READERS),
-    Route("GET", f"{ANALYTICS}/costs", get_costs, READERS),
+    Route("GET", f"{ANALYTICS}/platform", get_platform, READERS, errors=RANGE_ERRORS),
+    Route("GET", f"{ANALYTICS}/workspaces", rank_workspaces, READERS, errors=RANGE_ERRORS),
+    Route("GET", f"{ANALYTICS}/providers", rank_providers, READERS, errors=RANGE_ERRORS),
+    Route("GET", f"{ANALYTICS}/costs", get_costs, READERS, errors=RANGE_ERRORS),
 )

@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import Field
 
 from control.analytics.fields import MemberRangeQuery
-from control.analytics.periods import DayRange
+from control.analytics.periods import RANGE_ERRORS, DayRange
 from control.analytics.workspace_figures.rules import AgentFigures, CallOverview, ChargeOverview
 from control.analytics.workspace_figures.service import WorkspaceAnalytics
 from control.http.access import member
@@ -261,7 +261,7 @@ async def get_charges(context: MemberContext, query: MemberRangeQuery) -> Charge
 
 
 ROUTES = (
-    Route("GET", f"{ANALYTICS}/overview", get_call_overview, member("viewer", "analytics:read")),
-    Route("GET", f"{ANALYTICS}/agents", list_agent_figures, member("viewer", "analytics:read")),
-    Route("GET", f"{ANALYTICS}/costs", get_charges, member("viewer", "analytics:read")),
+    Route("GET", f"{ANALYTICS}/overview", get_call_overview, member("viewer", "analytics:read"), errors=RANGE_ERRORS),
+    Route("GET", f"{ANALYTICS}/agents", list_agent_figures, member("viewer", "analytics:read"), errors=RANGE_ERRORS),
+    Route("GET", f"{ANALYTICS}/costs", get_charges, member("viewer", "analytics:read"), errors=RANGE_ERRORS),
 )

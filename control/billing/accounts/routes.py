@@ -204,19 +204,38 @@ async def set_payment_method_exemption(
 
 ROUTES: tuple[Route, ...] = (
     Route("GET", f"{BILLING}/settings", get_billing_settings, member("admin", "billing:read")),
-    Route("PUT", f"{BILLING}/settings", change_billing_settings, member("owner")),
+    Route(
+        "PUT",
+        f"{BILLING}/settings",
+        change_billing_settings,
+        member("owner"),
+        errors=("422 amount_invalid", "422 country_unknown"),
+    ),
 )
 ADMIN_ROUTES: tuple[Route, ...] = (
     Route("GET", f"{ADMIN_BILLING}/exemptions", list_exemptions, READERS, beyond_spec=True),
     Route(
-        "PUT", f"{ADMIN_BILLING}/workspaces/{{workspaceId}}/tax-exemption", set_tax_exemption, WRITERS, beyond_spec=True
+        "PUT",
+        f"{ADMIN_BILLING}/workspaces/{{workspaceId}}/tax-exemption",
+        set_tax_exemption,
+        WRITERS,
+        beyond_spec=True,
+        errors=("404 workspace_not_found", "422 reason_required"),
     ),
-    Route("PUT", f"{ADMIN_BILLING}/workspaces/{{workspaceId}}/prepayment", set_prepayment, WRITERS, beyond_spec=True),
+    Route(
+        "PUT",
+        f"{ADMIN_BILLING}/workspaces/{{workspaceId}}/prepayment",
+        set_prepayment,
+        WRITERS,
+        beyond_spec=True,
+        errors=("404 workspace_not_found",),
+    ),
     Route(
         "PUT",
         f"{ADMIN_BILLING}/workspaces/{{workspaceId}}/payment-method-exemption",
         set_payment_method_exemption,
         WRITERS,
         beyond_spec=True,
+        errors=("404 workspace_not_found", "422 reason_required"),
     ),
 )

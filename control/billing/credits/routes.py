@@ -139,6 +139,14 @@ ADMIN_ROUTES: tuple[Route, ...] = (
         status=201,
         idempotent=True,
         beyond_spec=True,
+        errors=("404 workspace_not_found", "422 amount_invalid", "422 expiry_invalid"),
     ),
-    Route("POST", f"{ADMIN_BILLING}/credits/{{creditId}}/void", void_credit, WRITERS, beyond_spec=True),
+    Route(
+        "POST",
+        f"{ADMIN_BILLING}/credits/{{creditId}}/void",
+        void_credit,
+        WRITERS,
+        beyond_spec=True,
+        errors=("404 credit_not_found",),
+    ),
 )

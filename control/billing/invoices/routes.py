@@ -334,13 +334,36 @@ def _to_tax_rate(rate: TaxRate) -> TaxRateView:
 
 ROUTES: tuple[Route, ...] = (
     Route("GET", f"{BILLING}/invoices", list_invoices, member("admin", "billing:read")),
-    Route("GET", f"{BILLING}/invoices/{{invoiceId}}", get_invoice, member("admin", "billing:read"), is_heavy=True),
     Route(
-        "GET", "/billing/invoices/{link}", open_invoice_link, OPEN, limit=LINK_LIMIT, is_heavy=True, beyond_spec=True
+        "GET",
+        f"{BILLING}/invoices/{{invoiceId}}",
+        get_invoice,
+        member("admin", "billing:read"),
+        is_heavy=True,
+        errors=("404 invoice_not_found",),
+    ),
+    Route(
+        "GET",
+        "/billing/invoices/{link}",
+        open_invoice_link,
+        OPEN,
+        limit=LINK_LIMIT,
+        is_heavy=True,
+        beyond_spec=True,
+        errors=("404 invoice_not_found",),
     ),
 )
 ADMIN_ROUTES: tuple[Route, ...] = (
     Route("GET", f"{ADMIN_BILLING}/invoices", admin_list_invoices, READERS),
     Route("GET", f"{ADMIN_BILLING}/tax-rates", list_tax_rates, READERS, beyond_spec=True),
-    Route("POST", f"{ADMIN_BILLING}/tax-rates", add_tax_rate, WRITERS, status=201, idempotent=True, beyond_spec=True),
+    Route(
+        "POST",
+        f"{ADMIN_BILLING}/tax-rates",
+        add_tax_rate,
+        WRITERS,
+        status=201,
+        idempotent=True,
+        beyond_spec=True,
+        errors=("409 tax_rate_exists",),
+    ),
 )

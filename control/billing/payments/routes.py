@@ -174,7 +174,15 @@ def _notice(body: PaymentBody) -> PaymentNotice:
 
 
 ROUTES: tuple[Route, ...] = (
-    Route("POST", METHOD, set_payment_method, member("owner"), check_limit=METHOD_LIMIT, needs_recent_sign_in=True),
+    Route(
+        "POST",
+        METHOD,
+        set_payment_method,
+        member("owner"),
+        check_limit=METHOD_LIMIT,
+        needs_recent_sign_in=True,
+        errors=("409 no_card_payments", "409 sink_refused", "422 card_declined", "422 payment_method_unknown"),
+    ),
     Route(
         "POST",
         f"{METHOD}/setup",
@@ -183,6 +191,7 @@ ROUTES: tuple[Route, ...] = (
         check_limit=METHOD_LIMIT,
         needs_recent_sign_in=True,
         beyond_spec=True,
+        errors=("409 no_card_payments", "409 sink_refused"),
     ),
     Route(
         "DELETE",
@@ -192,10 +201,18 @@ ROUTES: tuple[Route, ...] = (
         check_limit=METHOD_LIMIT,
         needs_recent_sign_in=True,
         beyond_spec=True,
+        errors=("409 no_card_payments", "409 sink_refused"),
     ),
 )
 ADMIN_ROUTES: tuple[Route, ...] = (
-    Route("POST", f"{INVOICE}/void", void_invoice, WRITERS, check_limit=_SINK_REQUESTS),
+    Route(
+        "POST",
+        f"{INVOICE}/void",
+        void_invoice,
+        WRITERS,
+        check_limit=_SINK_REQUESTS,
+        errors=("404 invoice_not_found", "409 no_card_payments", "409 sink_refused", "409 invoice_not_open"),
+    ),
     Route(
         "POST",
         f"{INVOICE}/payments",
@@ -204,7 +221,39 @@ ADMIN_ROUTES: tuple[Route, ...] = (
         idempotent=True,
         check_limit=_SINK_REQUESTS,
         beyond_spec=True,
+        errors=(
+            "404 invoice_not_found",
+            "422 amount_invalid",
+            "422 amount_too_high",
+            "409 no_card_payments",
+            "409 sink_refused",
+            "409 invoice_not_open",
+            "409 reference_used",
+            "422 amount_too_low",
+        ),
     ),
-    Route("POST", f"{INVOICE}/refunds", refund_payment, WRITERS, idempotent=True, beyond_spec=True),
-    Route("POST", f"{INVOICE}/resume", resume_invoice, WRITERS, beyond_spec=True),
+    Route(
+        "POST",
+        f"{INVOICE}/refunds",
+        refund_payment,
+        WRITERS,
+        idempotent=True,
+        beyond_spec=True,
+        errors=(
+            "404 invoice_not_found",
+            "422 amount_invalid",
+            "422 amount_too_high",
+            "409 invoice_not_paid",
+            "409 no_card_payments",
+            "409 reference_used",
+        ),
+    ),
+    Route(
+        "POST",
+        f"{INVOICE}/resume",
+        resume_invoice,
+        WRITERS,
+        beyond_spec=True,
+        errors=("404 invoice_not_found", "409 invoice_not_refused"),
+    ),
 )

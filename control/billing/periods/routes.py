@@ -79,5 +79,12 @@ async def change_currency(context: AdminContext, workspace_id: WorkspaceId, body
 
 ROUTES: tuple[Route, ...] = (Route("GET", f"{BILLING}/history", list_billing_periods, member("admin", "billing:read")),)
 ADMIN_ROUTES: tuple[Route, ...] = (
-    Route("PUT", f"{ADMIN_BILLING}/workspaces/{{workspaceId}}/currency", change_currency, WRITERS, beyond_spec=True),
+    Route(
+        "PUT",
+        f"{ADMIN_BILLING}/workspaces/{{workspaceId}}/currency",
+        change_currency,
+        WRITERS,
+        beyond_spec=True,
+        errors=("404 workspace_not_found", "409 currency_in_use", "409 tier_not_priced"),
+    ),
 )

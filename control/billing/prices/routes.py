@@ -333,9 +333,22 @@ def to_exchange_rate(rate: ExchangeRate) -> ExchangeRateView:
 
 TIER_ROUTES: tuple[Route, ...] = (
     Route("GET", TIERS, list_tiers, ANY_ADMIN),
-    Route("POST", TIERS, create_tier, admin("finance"), status=201, idempotent=True),
-    Route("PUT", f"{TIERS}/{{tierName}}", update_tier, admin("finance")),
-    Route("PUT", f"{TIERS}/{{tierName}}/prices/{{currency}}", put_tier_price, admin("finance"), beyond_spec=True),
+    Route("POST", TIERS, create_tier, admin("finance"), status=201, idempotent=True, errors=("409 tier_exists",)),
+    Route(
+        "PUT",
+        f"{TIERS}/{{tierName}}",
+        update_tier,
+        admin("finance"),
+        errors=("404 tier_not_found", "409 default_tier", "409 tier_in_use"),
+    ),
+    Route(
+        "PUT",
+        f"{TIERS}/{{tierName}}/prices/{{currency}}",
+        put_tier_price,
+        admin("finance"),
+        beyond_spec=True,
+        errors=("404 tier_not_found", "422 amount_invalid", "422 currency_fixed"),
+    ),
 )
 ADMIN_ROUTES: tuple[Route, ...] = (
     Route("GET", f"{ADMIN_BILLING}/exchange-rates", list_exchange_rates, READERS, beyond_spec=True),
@@ -347,5 +360,6 @@ ADMIN_ROUTES: tuple[Route, ...] = (
         status=201,
         idempotent=True,
         beyond_spec=True,
+        errors=("409 exchange_rate_exists", "422 currency_fixed", "422 valid_from_past"),
     ),
 )

@@ -86,6 +86,7 @@ ROUTES: tuple[Route, ...] = (
         status=201,
         idempotent=True,
         beyond_spec=True,
+        errors=("409 blocked_caller_limit", "409 caller_blocked"),
     ),
     Route(
         "DELETE",
@@ -93,5 +94,6 @@ ROUTES: tuple[Route, ...] = (
         unblock_caller,
         member("member", "calls:write"),
         beyond_spec=True,
+        errors=("404 blocked_caller_not_found",),
     ),
 )

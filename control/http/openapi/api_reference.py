@@ -24,8 +24,8 @@ class ErrorCode:
 @dataclass(frozen=True, slots=True)
 class ApiReference:
     """names: published names of schemas that differ from their class's name. sections: in the order of the document;
-    others follow. errors: of each operation, beside those that follow from its route, by operationId."""
+    others follow. error_texts: what each error of a route (`Route.errors`) means, by status and code."""
 
     names: Mapping[str, str] = field(default_factory=dict)
     sections: Sequence[Section] = ()
-    errors: Mapping[str, Sequence[ErrorCode]] = field(default_factory=dict)
+    error_texts: Mapping[str, str] = field(default_factory=dict)

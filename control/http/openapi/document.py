@@ -1,7 +1,7 @@
 """Makes the OpenAPI 3.1 document from the routes and types that validate requests, so that the two cannot differ."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Any, Final, Protocol
 
@@ -113,8 +113,16 @@ def response_schema(route: Route) -> Schema:
 
 
 def operation_errors(route: Route, reference: ApiReference) -> Iterable[ErrorCode]:
-    """All errors that an operation can answer with: by its route and by its rules."""
-    return chain(route_errors(route, read_signature(route)), reference.errors.get(operation_id(route), ()))
+    """All errors that an operation can answer with: by its route and by its rules.
+
+    Raises KeyError for an error without a text."""
+    return chain(route_errors(route, read_signature(route)), _declared_errors(route, reference))
+
+
+def _declared_errors(route: Route, reference: ApiReference) -> Iterator[ErrorCode]:
+    for error in dict.fromkeys(route.errors):
+        status, code = error.split()
+        yield ErrorCode(int(status), code, reference.error_texts[error])
 
 
 def operation_id(route: Route) -> str:

@@ -226,6 +226,9 @@ def to_trial(trial: HttpTrial) -> HttpToolTrialAnswer:
     return HttpToolTrialAnswer(request, response, trial.result, trial.error, trial.took_ms)
 
 
+# Errors that several operations can answer with.
+_TOOL_CONFIG_ERRORS: Final = ("409 workspace_suspended", "422 address_refused", "422 header_twice")
+
 ROUTES: tuple[Route, ...] = (
     Route("GET", HTTP_TOOLS, list_http_tools, member("viewer", "tools:read"), beyond_spec=True),
     Route(
@@ -236,9 +239,39 @@ ROUTES: tuple[Route, ...] = (
         status=201,
         idempotent=True,
         beyond_spec=True,
+        errors=(*_TOOL_CONFIG_ERRORS, "409 http_tool_limit", "409 tool_name_taken", "422 tool_name_reserved"),
     ),
-    Route("GET", HTTP_TOOL, get_http_tool, member("viewer", "tools:read"), beyond_spec=True),
-    Route("PUT", HTTP_TOOL, change_http_tool, member("admin", "tools:write"), beyond_spec=True),
-    Route("DELETE", HTTP_TOOL, delete_http_tool, member("admin", "tools:write"), beyond_spec=True),
-    Route("POST", f"{HTTP_TOOL}/try", try_http_tool, member("admin", "tools:write"), limit=TRIALS, beyond_spec=True),
+    Route(
+        "GET",
+        HTTP_TOOL,
+        get_http_tool,
+        member("viewer", "tools:read"),
+        beyond_spec=True,
+        errors=("404 http_tool_not_found",),
+    ),
+    Route(
+        "PUT",
+        HTTP_TOOL,
+        change_http_tool,
+        member("admin", "tools:write"),
+        beyond_spec=True,
+        errors=("404 http_tool_not_found", *_TOOL_CONFIG_ERRORS, "422 secrets_missing"),
+    ),
+    Route(
+        "DELETE",
+        HTTP_TOOL,
+        delete_http_tool,
+        member("admin", "tools:write"),
+        beyond_spec=True,
+        errors=("404 http_tool_not_found", "409 tool_in_use"),
+    ),
+    Route(
+        "POST",
+        f"{HTTP_TOOL}/try",
+        try_http_tool,
+        member("admin", "tools:write"),
+        limit=TRIALS,
+        beyond_spec=True,
+        errors=("404 http_tool_not_found", "409 workspace_suspended", "409 secrets_lost", "422 arguments_invalid"),
+    ),
 )

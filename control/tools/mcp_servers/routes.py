@@ -240,6 +240,9 @@ def _to_tool(server: str, tool: ListedTool) -> McpToolView:
     return McpToolView(tool.name, model_name(server, tool.name), tool.description, tool.parameters, tool.is_read_only)
 
 
+# Errors that several operations can answer with.
+_TOOL_CONFIG_ERRORS: Final = ("409 workspace_suspended", "422 address_refused", "422 header_twice")
+
 ROUTES: tuple[Route, ...] = (
     Route("GET", MCP_SERVERS, list_mcp_servers, member("viewer", "tools:read"), beyond_spec=True),
     Route(
@@ -250,10 +253,32 @@ ROUTES: tuple[Route, ...] = (
         status=201,
         idempotent=True,
         beyond_spec=True,
+        errors=(*_TOOL_CONFIG_ERRORS, "409 mcp_server_limit", "409 server_name_taken"),
     ),
-    Route("GET", MCP_SERVER, get_mcp_server, member("viewer", "tools:read"), beyond_spec=True),
-    Route("PUT", MCP_SERVER, change_mcp_server, member("admin", "tools:write"), beyond_spec=True),
-    Route("DELETE", MCP_SERVER, delete_mcp_server, member("admin", "tools:write"), beyond_spec=True),
+    Route(
+        "GET",
+        MCP_SERVER,
+        get_mcp_server,
+        member("viewer", "tools:read"),
+        beyond_spec=True,
+        errors=("404 mcp_server_not_found",),
+    ),
+    Route(
+        "PUT",
+        MCP_SERVER,
+        change_mcp_server,
+        member("admin", "tools:write"),
+        beyond_spec=True,
+        errors=("404 mcp_server_not_found", *_TOOL_CONFIG_ERRORS, "422 secrets_missing"),
+    ),
+    Route(
+        "DELETE",
+        MCP_SERVER,
+        delete_mcp_server,
+        member("admin", "tools:write"),
+        beyond_spec=True,
+        errors=("404 mcp_server_not_found", "409 tool_in_use"),
+    ),
     Route(
         "POST",
         f"{MCP_SERVER}/refresh",
@@ -261,6 +286,21 @@ ROUTES: tuple[Route, ...] = (
         member("admin", "tools:write"),
         limit=LISTINGS,
         beyond_spec=True,
+        errors=("404 mcp_server_not_found", "409 workspace_suspended", "409 secrets_lost", "429 busy"),
     ),
-    Route("POST", f"{MCP_SERVER}/try", try_mcp_tool, member("admin", "tools:write"), limit=TRIALS, beyond_spec=True),
+    Route(
+        "POST",
+        f"{MCP_SERVER}/try",
+        try_mcp_tool,
+        member("admin", "tools:write"),
+        limit=TRIALS,
+        beyond_spec=True,
+        errors=(
+            "404 mcp_server_not_found",
+            "404 mcp_tool_not_found",
+            "409 workspace_suspended",
+            "409 secrets_lost",
+            "429 busy",
+        ),
+    ),
 )
