@@ -53,6 +53,7 @@ class Call:
                 self._consent,
                 self._sent_keys,
                 components.recorder,
+                components.on_turn_taken,
             )
         )
         self._inbound = InboundPath(components, clock, self._mixer, self._sent_keys, self._responder)

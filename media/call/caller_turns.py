@@ -11,8 +11,8 @@ from shared.events import MOST_TIMED_WORDS, CallerSaid, Event
 from shared.plan import ResumePoint
 from shared.providers.word_timing import align_words, words_at_end
 
-# The audio clock may be off the call's by so much more, or less, at a turn's end than at its start: jitter. After more,
-# audio was held up or lost within the turn, and a word's place in it tells no longer when it was said.
+# Jitter: how much the lead of the call's clock over the audio clock may change within a turn. After a larger change,
+# audio was delayed or lost within the turn, and a word's place in the audio no longer shows when it was said.
 MOST_DRIFT_MS: Final = 100.0
 
 
@@ -25,13 +25,16 @@ class CallerTurns:
         emit: Callable[[Event], None],
         resumed: ResumePoint | None = None,
         recorder: RecordingWriter | None = None,
+        on_taken: Callable[[], None] = lambda: None,
     ) -> None:
-        """resumed: from where an earlier stream's call goes on. recorder: once it has the caller's audio in other
-        places than the clock tells, words have no times, because it is redacted by them."""
+        """resumed: the state of the call's earlier stream. recorder: if it has stored caller audio at other places than
+        the clock shows, words get no times, because recordings are redacted by these times. on_taken: called when a
+        turn has ended and is about to be answered, so that a checkpoint is written (`CallLine.on_turn_taken`)."""
         self.number = resumed.turn if resumed else 0
         self._transcript = transcript
         self._emit = emit
         self._recorder = recorder
+        self._on_taken = on_taken
         self._began: float | None = None
         self._went_on: float | None = None  # after the end of the pending turn
         self._onset_ms: float | None = None  # of the turn, on the audio clock
@@ -64,7 +67,7 @@ class CallerTurns:
             self._went_on = at
 
     def began_over_agent(self, at: float) -> None:
-        """The caller interrupted the agent: the turn began with the first sound over its words."""
+        """The caller interrupted the agent: the turn began with the first sound over the agent's words."""
         self._began = at
 
     def discard(self) -> None:
@@ -85,10 +88,18 @@ class CallerTurns:
         at_audio: Callable[[float], float] | None = None,
         timed: Sequence[TimedWord] = (),
     ) -> bool:
-        """A turn ended, or was continued and ended again; returns whether there are words to answer, as opposed to
-        sounds after words for which a tool was called. text: all its words so far. at_audio: converts the audio clock
-        to the call's, now that all audio of the turn is there: what was delayed and comes at once seemed to begin when
-        it came. timed: the latest words that have times, on the audio clock."""
+        """Store a turn that has ended, perhaps for the second time.
+
+        Args:
+            text: All words of the turn.
+            ended: When the speech ended.
+            at_audio: Converts the audio clock to the call's clock. It is applied now, because delayed audio that comes
+                in a burst seems to begin when it arrives.
+            timed: The latest words that have times, on the audio clock.
+
+        Returns:
+            Whether there are words to answer. False for sounds that follow words for which a tool was called.
+        """
         if self._is_acted_on_whole(text):
             self._began = self._went_on = self._onset_ms = None
             return False
@@ -104,18 +115,19 @@ class CallerTurns:
             self._entry.set_text(text)
         word_ms = self._time_words(text, at_audio, timed)
         self._pending = self._event(self.number, text, ended, ended, word_ms)
+        self._on_taken()
         return True
 
     def preview(self, text: str, note: str) -> list[Message]:
-        """The messages for the model as they will be if the turn ends with this text (`take`). note: what it is told
-        besides."""
+        """Return the model's messages as they will be if the turn ends with this text (`take`). note: further facts
+        for the model."""
         if self._is_acted_on_whole(text):
             return self._transcript.messages()
         return self._transcript.messages_with_turn(self._without_settled(text), note, self._entry)
 
     def commit(self, *, is_continued: bool = False) -> None:
-        """The pending turn, if any, can no longer change: reports it. is_continued: the caller goes on over words that
-        cannot be interrupted, so what is added is a turn of its own."""
+        """Report the pending turn, if there is one: it can no longer change. is_continued: the caller goes on over
+        words that cannot be interrupted, so that the following words are a turn of their own."""
         if is_continued:
             self.settle()
             return
@@ -123,8 +135,8 @@ class CallerTurns:
         self._report()
 
     def settle(self, *, is_acted_on: bool = False) -> None:
-        """What the caller adds to the pending turn from now on is a turn of its own, because a tool was called for it
-        (is_acted_on), although nothing of the answer was heard yet, or because the caller was talked over."""
+        """Report the pending turn, if there is one; what the caller adds is a turn of its own. The reason: a tool was
+        called for the turn before its answer was heard (is_acted_on), or the agent's words were heard over it."""
         if self._pending is not None:
             self._settled = self._text.split()
             went_on = self._went_on
@@ -142,13 +154,13 @@ class CallerTurns:
         self._settled, self._is_acted_on = [], False
 
     def _is_acted_on_whole(self, text: str) -> bool:
-        """Whether these are the words for which a tool was called, and no more: as a turn of their own, they would have
-        it called again."""
+        """Whether these are exactly the words for which a tool was called. As a new turn they would make the model call
+        the tool again."""
         return self._is_acted_on and text.split() == self._settled
 
     def _without_settled(self, text: str) -> str:
-        """The recogniser repeats all words of the floor's turn. If it hears earlier ones differently now, all of them
-        are kept: said twice is better than lost."""
+        """Drop the words that were reported. The recognizer repeats all words of the floor's turn; if it has changed
+        reported ones, all words are kept, because repeated words are better than lost ones."""
         words, count = text.split(), len(self._settled)
         is_repeated = bool(count) and words[:count] == self._settled
         return " ".join(words[count:]) or text if is_repeated else text
@@ -161,8 +173,7 @@ class CallerTurns:
         at_audio: Callable[[float], float] | None = None,
         timed: Sequence[TimedWord] = (),
     ) -> None:
-        """Reports words that were spoken while the line was closed, which nobody will answer. at_audio, timed: as in
-        `take`."""
+        """Report words that were spoken while the line was closed. at_audio, timed: as in `take`."""
         word_ms = self._time_words(text, at_audio, timed)
         self._emit(self._event(self.number + 1, text, now, ended, word_ms))
 
@@ -178,8 +189,7 @@ class CallerTurns:
     def _time_words(
         self, text: str, at_audio: Callable[[float], float] | None, timed: Sequence[TimedWord]
     ) -> tuple[int, ...]:
-        """The times of the text's words on the call's clock, as in `CallerSaid`; empty if they are not known for
-        certain."""
+        """Return the times of the text's words as in `CallerSaid`; empty if they are uncertain."""
         words = align_words(text, words_at_end(text, timed)) if timed else ()
         if not words or at_audio is None or self._lead_ms is None or len(words) > MOST_TIMED_WORDS:
             return ()
@@ -191,7 +201,7 @@ class CallerTurns:
     def _event(
         self, number: int, text: str, default_began: float, ended: float, word_ms: tuple[int, ...] = ()
     ) -> CallerSaid:
-        """default_began: used if the beginning was not noticed. The true start of speech is reckoned back from where it
-        was noticed, so it may lie before the call's first frame."""
+        """default_began: used if the start of the speech was not noticed. The start is calculated backwards from where
+        speech was detected, so that it may be before the call's first frame."""
         began = self._began if self._began is not None else default_began
         return CallerSaid(number, text, max(0, round(began)), max(0, round(ended)), word_ms)

@@ -1,4 +1,4 @@
-"""What a call is made of."""
+"""The parts of a call."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -21,10 +21,10 @@ from shared.plan import CallPlan
 
 @dataclass(frozen=True, slots=True)
 class CallComponents:
-    """What a call is made of, whatever answers it; put together once by the server.
+    """The parts of a call with any responder; the server puts them together.
 
     clock: ms since the call's first stream began, never going back. make_responder: makes what answers the caller.
-    recorder: None if the call is not recorded. archive: stores the recording.
+    recorder: None if the call is not recorded. archive: stores the recording. on_turn_taken: as in `CallLine`.
     """
 
     plan: CallPlan
@@ -35,19 +35,19 @@ class CallComponents:
     make_responder: MakeResponder
     recorder: RecordingWriter | None = None
     archive: RecordingArchive = field(default_factory=LocalArchive)
+    on_turn_taken: Callable[[], None] = lambda: None
 
 
 @dataclass(frozen=True, slots=True)
 class CascadeComponents:
-    """What a cascade is made of.
+    """The parts of a cascade.
 
-    track: this caller's voice activity. wall_clock: the date and time, which the model is told. hints: None without
-    smart-turn. completeness: None without a model of the caller's words. second_judge: asked besides about words, in
-    its own time; None: nobody is. on_turn_taken: called when a turn of the caller's has ended and is about to be
-    answered. on_prepared_over: called with whether an answer that was asked for before the turn's end is used, or
-    dropped. remote_tools: runs the tools of control; None where there is no control. phrases: audio of fixed sentences,
-    shared with other calls; None: nothing is said from it, so that no filler comes before a late answer.
-    on_language_switched: called with the language (BCP 47) that the call goes on in.
+    track: this caller's voice activity. wall_clock: the date and time for the model. hints: None without smart-turn.
+    completeness: None without a model of the caller's words. second_judge: gives a later, second opinion about words;
+    None without one. on_prepared_over: called with whether a prepared answer is used (else it is dropped).
+    remote_tools: runs the tools of control; None in a stand-alone server. phrases: audio of fixed sentences, shared
+    between calls; without it late answers have no filler. on_language_switched: called with the new language (BCP 47)
+    of the call.
     """
 
     stt: SpeechToText
@@ -58,7 +58,6 @@ class CascadeComponents:
     hints: TurnHints | None = None
     completeness: CompletenessJudge | None = None
     second_judge: SecondJudge | None = None
-    on_turn_taken: Callable[[], None] = lambda: None
     on_prepared_over: Callable[[bool], None] = lambda is_used: None
     remote_tools: RemoteTools | None = None
     phrases: PhraseAudioCache | None = None

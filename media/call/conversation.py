@@ -1,32 +1,79 @@
-"""The cascade: who has the floor, what the agent answers and says unasked, silence and time limits.
+"""The cascade: recognizer, language model and voice answer the caller. This file has the order of events in a call.
 
-What happens, in the order of a turn, and where in this file:
+`Conversation` gets the floor's decisions (`apply`), and what the carrier, the agent, the recognizer and the tools
+report. Each step below names the method that carries it out.
 
-1. The caller starts (`_caller_started`): the turn begins, a filler and a prepared answer are dropped.
-2. The caller pauses (`apply`, `CallerPaused`): the recogniser is asked for the final text of what was said, and all
-   judges for their opinion. An answer may be prepared meanwhile (`PrepareAnswer`); nobody hears it.
-3. The caller is done (`_answer`): the turn goes into the transcript, and the model is asked (`_reply`); or a fixed text
-   answers, or a tool that collects digits takes the words.
-4. The agent sounds (`agent_audible`): soon the turn can no longer change. Its length becomes known
-   (`agent_length_known`), and it ends (`agent_finished`): the floor is the caller's, and what waits is said
-   (`_speak_pending`).
-5. The caller speaks over the agent: the agent is lowered or held (`LowerAgent`, `HoldAgent`) until it is clear whether
-   it was a nod (`ResumeAgent`) or an interruption (`_interrupt_agent`). Then the request to the model and the voice are
-   canceled, the carrier's buffer is cleared, and the transcript is cut to the words that were heard; an answer that had
-   only just begun, and called no tool, counts as not said (`AgentOverlap.interrupt`).
-6. A tool outlives the words that called it: it runs on, nobody waits for it, and its result is news. `tools_done` says
-   it as soon as nobody speaks, or the next answer tells it.
-7. A provider fails (`agent_failed`, `_on_recognised`) or is late (`_stop_late_reply`): the chain has tried the others;
-   the agent apologizes, or gives up: it transfers the caller or ends the call.
-8. The stream is lost or over (`close`): the last words are awaited for a moment, tools are given a grace, everything
-   is freed. If the call goes on at another node, `begin` there starts from the checkpoint: an apology, then the answer
-   that is still due.
+1. The caller starts (`_caller_started`). A filler that no reply has taken over and a prepared answer are dropped.
+
+2. The caller pauses (`CallerPaused`). The recognizer is asked for the final text, and the judges for their opinion. An
+   answer may be prepared (`PrepareAnswer`): the model is asked, but no audio is sent and no tool runs before step 3.
+
+3. The caller is done (`_answer`). The turn enters the transcript (`CallerTurns.take`, which schedules a checkpoint).
+   Then the model is asked (`_reply`), a fixed text answers, or a tool that collects digits takes the words. The turn
+   may still go on: it is reported (`CallerSaid`) when the answer has been audible for a moment (`TurnSettled`), when a
+   tool is called (`tools_called`), or when the answer ends.
+
+4. The agent sounds (`agent_audible`, then `agent_length_known`) and is heard to its end (`agent_finished`). `AgentSaid`
+   is emitted, the floor is free, and what waits is said (`_speak_pending`).
+
+5. The caller speaks over the agent.
+   - The floor lowers or holds the agent at once (`LowerAgent`, `HoldAgent`). Already here the carrier's buffer is
+     cleared; audio that is only lowered is sent again, more quietly. If the sound was a nod or noise (`ResumeAgent`), a
+     held agent continues at the start of the word that was cut.
+   - `InterruptAgent`: `_interrupt_agent` runs these steps in this order:
+     a. If the turn that the agent answers is not reported yet, it is now (`CallerSaid`).
+     b. `Agent.interrupt` cancels the reply's task, and with it the requests to the model and the voice, and drops the
+        rest of the audio.
+     c. The transcript, and so the model's next request, keeps only the words that were heard. A word was heard if 60 %
+        of it has sounded (`HEARD_SHARE`). Tools go on as step 6 tells.
+     d. `AgentSaid(interrupted=True)` reports the words that were heard. `planned` is the text as far as it was written.
+     e. `TurnInterrupted` is emitted, and a goodbye that the caller may interrupt is revoked.
+   - An answer that is not audible yet is dropped without `AgentSaid` and `TurnInterrupted`; its turn goes on. A filler
+     that was heard is always reported (`AgentSaid`).
+   - An answer is withdrawn if the interruption is early (`InterruptAgent.early`: its turn has not settled) and it has
+     called no tool. It leaves no words in the transcript and no event; what the caller adds belongs to the same
+     turn.
+
+6. A tool outlives the words that called it. When the reply is cut (5c), its tools are abandoned (`Reply.cut`).
+   - The run under way continues. A tool that `stops_at_barge_in` (hang up, transfer, collect digits) is canceled,
+     unless the caller's words are meant for it (`takes_speech`).
+   - Calls of the same answer that have not begun: those that end the call or stop at barge-in are not run
+     (`CANCELLED_RESULT`); the others run one after another.
+   - A tool that `ends_call` and succeeds after that does not end the call. Exception: a warm transfer that the target
+     has accepted.
+   - While a tool runs, the model reads `RUNNING_RESULT` in place of its result.
+   - The result is news (`CallTools.news`): the agent's next answer covers it, or, as soon as nobody speaks, the model
+     is asked again (`tools_done`, `_speak_pending`). Canceled runs and results with `needs_answer=False` are no news.
+
+7. A provider fails (`agent_failed`, `_on_recognised`) after the chain has tried the others, or a reply is late
+   (`_stop_late_reply`). The agent apologizes. After several failures in a row, or if the recognizer fails, it transfers
+   the caller or ends the call.
+
+8. The stream is lost, and the call continues in another one.
+   - `media/server/connection.py` decides that it is lost. `carrier_error`: the socket broke, went silent, took no data
+     or broke the protocol, or our code failed. `media_lost`: the node shuts down. A stop message or a clean close
+     counts as `caller_hangup`, and a reason of our own (`CallTermination`) takes precedence.
+   - Before `close`, and before the socket is closed, `connection._finish_call` lets `BusCallRecord.stream_ended` call
+     `state` and store the checkpoint. A lost stream gets no outcome. If the node itself dies, the latest checkpoint
+     remains: one is written after each turn, utterance, tool start and tool end.
+   - The checkpoint has the words that were heard, without those of an utterance under way (its tool calls are kept).
+     A tool that runs has no result in it.
+   - Then `close` runs as in step 9. Its events are stored, but the checkpoint does not change.
+   - The carrier asks control what to do next. Control finds no outcome, and makes a plan from the checkpoint
+     (`make_resumed_plan` in `control/calls/admission/rules.py`): leg + 1, with an apology as the greeting.
+   - On the new stream `begin` reports the caller's last turn if no event has (`CallerTurns.resume`). Then
+     `CallTools.resume` starts repeatable tools again under the same run id, and gives the others `LOST_RESULT`. A
+     hang-up or transfer that was about to happen is revoked (`NOT_ENDED_RESULT`). The agent says the apology, then the
+     answer to the caller's last words, or to the results.
+
+9. The call is over (`close`). The agent is interrupted. The caller's last words are awaited for at most `LAST_WORDS_S`
+   and running tools, at the same time, for at most `GRACE_S`; then everything is freed. The outcome (hang up, or
+   transfer) was stored before the socket was closed.
 """
 
 import asyncio
 
 from media.call.agent import Agent
-from media.call.agent_overlap import AgentOverlap
 from media.call.announcements import Announcements
 from media.call.answer_latency import TurnTimes
 from media.call.call_language import plan_language
@@ -59,14 +106,15 @@ from shared import events
 
 
 class Conversation:
-    """The responder made of recogniser, model and voice. Carries out the floor's decisions, and listens to the agent
-    (`AgentListener`) and the recogniser.
+    """The responder of a cascade. Implements `AgentListener` and `ToolListener`.
 
-    All methods run on the event loop and return at once. turns: the caller's. keypad: keys that either side presses."""
+    All methods run on the event loop; all but `close` return at once. turns: turns of the caller. keypad: keys that the
+    caller or the agent presses.
+    """
 
     __slots__ = (
         "__weakref__", "_agent", "_clock", "_components", "_emit", "_evidence", "_failures", "_line", "_mixer",
-        "_overlap", "_pending", "_phrase_audio", "_silence", "_speech", "_speech_state", "_switch", "_take_frame",
+        "_overlap_began", "_pending", "_phrase_audio", "_silence", "_speech", "_speech_state", "_switch", "_take_frame",
         "_termination", "_tools", "announcements", "floor",
         "keypad", "language", "recogniser", "screening", "transcript", "turns",
     )  # fmt: skip
@@ -89,7 +137,7 @@ class Conversation:
         self._take_frame = self.floor.frame
         self._evidence = FloorEvidence(components, self.floor, language, clock, self.apply, self.screening.heard)
         self.transcript = Transcript(to_model_messages(plan.resume.messages if plan.resume else []))
-        self.turns = CallerTurns(self.transcript, self._emit, plan.resume, line.recorder)
+        self.turns = CallerTurns(self.transcript, self._emit, plan.resume, line.recorder, line.on_turn_taken)
         self._tools = make_call_tools(line, self.keypad, components.remote_tools, self, language)
         self.announcements = Announcements(plan, line.consent, self._emit, clock.now())
         self._pending = PendingSpeech(
@@ -105,7 +153,7 @@ class Conversation:
             on_audio_sent=lambda: self._agent.on_audio_sent(),
         )
         self._agent = Agent(services, self)
-        self._overlap = AgentOverlap(self._agent, self.turns, track, clock, self._emit)
+        self._overlap_began = 0.0  # when the caller began to speak over the agent
         self.recogniser = CallRecogniser(components.stt, language.tag, self._on_recognised)
         self.language = language
         self._switch = LanguageSwitch(components, language, self.floor, self.recogniser, self.turns, clock, self._emit)
@@ -122,17 +170,17 @@ class Conversation:
             on_begun=self._take_floor,
         )
 
-    # --- what the call hands on ---
+    # --- for the call ---
 
     @property
     def taps(self) -> tuple[Tap, ...]:
-        """The recogniser, the voice track, and smart-turn if there is one."""
+        """The recognizer, the voice track, and smart-turn if it is on."""
         parts = self._components
         hints = () if parts.hints is None else (Tap(caller_pcm=parts.hints.push),)
         return (Tap(caller_ulaw=self.recogniser.push), Tap(caller_pcm=parts.track.push), *hints)
 
     def frame_heard(self, audio_ms: int) -> None:
-        """Lets the floor decide; the frame path."""
+        """Gives the floor a frame and carries out what it decides; the frame path."""
         speech = self._speech_state
         decisions = self._take_frame(audio_ms, speech.speaking, speech.last_voice_ms)
         if decisions:
@@ -140,19 +188,19 @@ class Conversation:
 
     @property
     def waits_for_silence(self) -> bool:
-        """Whether a turn of the caller's is open, or may be."""
+        """Whether the caller's turn is open, or may still be."""
         floor = self.floor
         return self._speech_state.speaking or floor.state in CALLER_IS_HEARD or floor.agent.leaves_turn_open
 
     def state(self) -> ResponderState:
-        """What was said so far, as heard."""
+        """Return what the caller heard and said so far."""
         return ResponderState(self.transcript.settled(), self.turns.reported, self.announcements.heard)
 
     # --- the call's life ---
 
     def begin(self) -> None:
-        """Opens the recogniser; says the greeting, or waits for the caller. A resumed call begins with an apology,
-        or why a transfer failed; the answer that it owes follows."""
+        """Opens the recognizer; says the greeting, or waits for the caller. A resumed call begins with an apology, or
+        with why a transfer failed; the answer that is still due follows."""
         self.recogniser.open()
         if (resume := self._line.plan.resume) is not None:
             self._pending.is_answer_due = self.turns.resume(resume)
@@ -184,8 +232,7 @@ class Conversation:
             self._end_at_machine()
 
     async def close(self) -> None:
-        """Stops the agent; waits up to `LAST_WORDS_S` for the text of an unfinished turn, and at the same time up to
-        `GRACE_S` for tools that run; ends the recogniser."""
+        """Stops the agent, waits for the caller's last words and for running tools, and frees everything."""
         self._evidence.end()
         try:
             await self._agent.close()
@@ -200,13 +247,13 @@ class Conversation:
     # --- from the carrier ---
 
     def on_played(self) -> None:
-        """A mark came back: the utterance may have begun to sound, or have been played to its end."""
+        """A mark came back: the utterance may have begun to sound, or may be over."""
         if (sounded := self._mixer.agent.sounded_at) is not None:
             self.floor.agent_sounded(self._clock.to_audio(sounded))
         self._agent.check_finished()
 
     def line_is_free(self) -> None:
-        """A person who spoke in the agent's place has given the line back: what the agent had to say sounds again."""
+        """A person gave the line back: the agent's utterance continues."""
         self._agent.go_on()
 
     def on_digit(self, digit: str) -> None:
@@ -218,22 +265,22 @@ class Conversation:
     # --- from outside ---
 
     def say(self, text: str) -> None:
-        """The agent says this as soon as nobody speaks."""
+        """Say a text from outside as soon as nobody speaks."""
         self._pending.add(text)
         self._speak_pending()
 
     def say_last(self, text: str) -> None:
-        """The agent says this at once, as the last words before the line is closed."""
+        """Say a text at once, as the last words before the line is closed."""
         self._speech.say_last(text)
 
     def machine_answered(self) -> None:
-        """An answering machine records from now on: the agent says its message for it at once and to its end, if there
-        is one, and the call ends. The call goes on if the machine only asks who calls."""
+        """An answering machine records from now on: the agent leaves its message, if it has one, and ends the call. The
+        call continues if the machine only asks who is calling."""
         if not self.screening.defers_verdict():
             self._end_at_machine()
 
     def end(self, reason: events.EndReason) -> None:
-        """Ends the call after a goodbye; if a goodbye is under way already, that one is enough."""
+        """Ends the call after a goodbye; a goodbye that is under way is not repeated."""
         goodbye, must_end = self.language.goodbye, self.language.phrases.must_end
         self._speech.end(reason, f"{must_end} {goodbye}".strip() if reason == "spend_limit" else goodbye)
 
@@ -249,7 +296,7 @@ class Conversation:
     # --- from the agent ---
 
     def agent_audible(self, utterance: Utterance) -> None:
-        """The answer began to sound: soon the caller's turn can no longer change."""
+        """Audio of the utterance was sent for the first time."""
         if self.floor.is_overlapped:
             self.turns.commit(is_continued=True)
         self._silence.reply_audible(is_answer=utterance.is_answer)
@@ -257,17 +304,17 @@ class Conversation:
         self._report_speech(utterance, None)
 
     def agent_length_known(self, utterance: Utterance, left_ms: float) -> None:
-        """All audio of the utterance is there; `left_ms` of it are still to be played."""
+        """The utterance has all its audio; `left_ms` are still to be played."""
         self._report_speech(utterance, self._clock.audio_ms + round(left_ms))
         self.keypad.time_question(utterance, left_ms)
 
     def agent_heard(self) -> None:
-        """Words are about to be reported: the turn that they answer comes first, if it was still open."""
+        """The agent is about to report words that were heard: reports the turn that they answer first."""
         if self.turns.is_pending:
             self.turns.commit(is_continued=self.floor.is_overlapped)
 
     def agent_finished(self, utterance: Utterance) -> None:
-        """The utterance was heard to its end: the caller's turn, or the end of the call."""
+        """The utterance was heard to its end: the caller has the floor, or the call ends."""
         self.turns.commit(is_continued=self.floor.is_overlapped)
         self._pending.heard(utterance, self._clock.now(), is_proven=self._mixer.agent.is_proven)
         if utterance.is_answer and utterance.speech_at is not None:
@@ -279,7 +326,7 @@ class Conversation:
         self._speak_pending()
 
     def agent_failed(self, utterance: Utterance, error: ProviderError) -> None:
-        """Every provider of a chain failed: apologises, or gives up. An answer without content is no outage."""
+        """All providers of a chain failed: apologizes, or gives up. An empty answer does not count as a failure."""
         self.turns.commit(is_continued=self.floor.is_overlapped)
         self.apply(self.floor.agent_done(self._clock.audio_ms))
         if isinstance(error, ReplyUnusable) and not self._termination.reason:
@@ -294,17 +341,17 @@ class Conversation:
     # --- from the tools ---
 
     def tools_called(self) -> None:
-        """A tool acts on what the caller has said: that can no longer change."""
+        """A tool acts on what the caller said: the turn can no longer change."""
         self.turns.settle(is_acted_on=True)
 
     def tools_done(self, sequence: ToolSequence) -> None:
-        """The tools of an answer have ended: the reply that waits for them is due, or the caller has to be told."""
+        """All tools of an answer have ended: the waiting reply is due, or the results are said as news."""
         self._silence.tools_done(is_awaited=not sequence.is_abandoned)
         if sequence.is_abandoned:
             self._speak_pending()
 
     def tool_ends_call(self) -> None:
-        """The call ends after the last words; a tool that transfers the caller has begun that already."""
+        """A tool ended the call: hangs up after the last words, unless the tool has begun a transfer."""
         self._termination.begin("agent_hangup", "", after_speech=True)
 
     # --- decisions of the floor ---
@@ -327,11 +374,14 @@ class Conversation:
                 case floor_decisions.TurnSettled():
                     self.turns.commit()
                     self._agent.settle()
-                case floor_decisions.LowerAgent() | floor_decisions.HoldAgent():
-                    if self._overlap.begin(decision):
-                        self._caller_started()
-                case floor_decisions.ResumeAgent():
-                    self._overlap.resume(decision)
+                case floor_decisions.LowerAgent(is_suspected=is_suspected, is_early=is_early):
+                    self._agent.lower(is_early=is_early)
+                    self._caller_overlaps(has_begun=not is_suspected)
+                case floor_decisions.HoldAgent(lowered=was_lowered):
+                    self._agent.hold()
+                    self._caller_overlaps(has_begun=not was_lowered)
+                case floor_decisions.ResumeAgent(lowered=was_lowered):
+                    self._resume_agent(was_lowered=was_lowered)
                 case floor_decisions.InterruptAgent(early=early):
                     self._interrupt_agent(is_early=early)
                 case floor_decisions.NothingSaid(interrupted=interrupted):
@@ -345,10 +395,33 @@ class Conversation:
         onset_ms = self._components.track.onset_ms
         self.turns.began(self._clock.at_audio(onset_ms), onset_ms)
 
+    def _caller_overlaps(self, *, has_begun: bool) -> None:
+        """The caller speaks over the agent, which was lowered or held. has_begun: this is the beginning of speech."""
+        if has_begun:
+            self._overlap_began = self._clock.at_audio(self._components.track.onset_ms)
+            self._caller_started()
+
+    def _resume_agent(self, *, was_lowered: bool) -> None:
+        """The speech over the agent was a nod or noise. was_lowered: the agent was audible all the time."""
+        self.turns.discard_overlap()
+        if not was_lowered:
+            self._emit(events.TurnResumed(self.turns.number, round(self._clock.now())))
+            self._agent.resume()
+
     def _interrupt_agent(self, *, is_early: bool) -> None:
-        if self._agent.is_answering:
+        """The caller takes the floor from the agent. is_early: the caller goes on with the turn that it answers."""
+        agent, turns = self._agent, self.turns
+        if agent.is_answering:
             self._failures.answered()
-        self._overlap.interrupt(is_early=is_early)
+        is_withdrawn = is_early and turns.is_pending and agent.may_be_withdrawn
+        is_reported = agent.is_audible and not is_withdrawn
+        if is_reported:
+            turns.settle()  # emits `CallerSaid`, before `AgentSaid`
+        agent.interrupt(withdraws=is_withdrawn)  # emits `AgentSaid`
+        if is_reported:
+            turns.began_over_agent(self._overlap_began)
+            began, silenced = round(self._overlap_began), round(agent.silenced_at)
+            self._emit(events.TurnInterrupted(turns.number, began, silenced))
         self._termination.interrupted()
         self._silence.reply_over()
 
@@ -362,13 +435,12 @@ class Conversation:
     # --- what the agent says ---
 
     def _answer(self, text: str, ended: float, due: float, decided: float, reason: str = "") -> None:
-        """The caller's turn is over, or was continued and is over again: lets the model answer."""
+        """The caller's turn is over, perhaps for the second time: answers it. Times are in ms on the call's clock."""
         if self._termination.reason:
             return
         if not self.turns.take(text, ended, self._clock.at_audio, self.recogniser.timed_words):
-            return self._reply(None)  # the answer that the sounds have cut off
+            return self._reply(None)  # sounds without new words have cut the answer off
         self._switch.turn_ended(text, is_opening=self._pending.is_opening)
-        self._components.on_turn_taken()
         if reply := self.screening.reply_to(text) or self._pending.reply_to_turn(text, decided):
             self._speech.say(reply)
             if self._pending.is_answer_due:
@@ -380,7 +452,7 @@ class Conversation:
             self._reply(TurnTimes(since := self._silence.heard_since(ended), max(due, since), decided, reason))
 
     def _answer_keys(self, keys: str, now: float) -> None:
-        """Keys that no tool has collected are a turn of the caller's, unless they ask for something of the call."""
+        """Answers keys that no tool collects: as a request to the call, or else as a turn of the caller."""
         is_read = self.keypad.received.are_alone and not self._termination.reason
         reply = self._pending.reply_to_keys(keys, now) if is_read else None
         self._speech.say(reply) if reply else self._answer(f"(pressed on the keypad: {keys})", now, now, now)
@@ -391,12 +463,12 @@ class Conversation:
         self._take_floor()
 
     def _take_floor(self, interruptible: bool = True) -> None:
-        """Words of the agent are being made."""
+        """The agent prepares words: it has the floor."""
         self.apply(self.floor.agent_thinking(self._clock.audio_ms, interruptible=interruptible))
 
     def _speak_pending(self) -> None:
-        """Says announcements; once nobody speaks, the greeting, an answer that is still due, the results of tools that
-        the caller does not know yet, texts from outside."""
+        """Says an announcement, or, if nobody speaks, what comes first of: the greeting, an answer that is still due,
+        results of tools that the caller does not know yet, texts from outside."""
         if self._agent.is_busy or self._termination.reason:
             return
         if self._pending.has_announcements:
@@ -412,11 +484,11 @@ class Conversation:
             now = self._clock.now()
             self._reply(TurnTimes(now, now, now))
         elif self._tools.news:
-            self._tools.clear_news(self._tools.news)  # told once, also if the model fails
+            self._tools.clear_news(self._tools.news)  # said once, even if the model fails
             self._reply(None)
 
     def _report_speech(self, utterance: Utterance, ends_ms: int | None) -> None:
-        """Reports to the floor that the agent is audible, what it expects, and when it will end if that is known."""
+        """Reports to the floor that the agent is audible, which reply it expects, and when it will end, if known."""
         self._pending.began(utterance)
         asked = self._switch.read_question(utterance.text.strip())
         now, is_last, dictated = self._clock.audio_ms, bool(self._termination.reason), asked.dictated
@@ -441,7 +513,7 @@ class Conversation:
                 self._stop_late_reply(alarm)
 
     def _stop_late_reply(self, alarm: Alarm) -> None:
-        """Words of the agent are so late that the limit of silence is near, or reached without an apology."""
+        """The agent's words are late: the limit of silence is near, or reached without an apology."""
         is_voice_failing = alarm is Alarm.NO_SOUND or self._agent.says_fixed_text
         self._agent.interrupt()
         self.recogniser.stop_waiting()
@@ -450,7 +522,7 @@ class Conversation:
         self._reply_failed("", is_voice_failing=is_voice_failing)
 
     def _reply_failed(self, provider: str, *, is_voice_failing: bool) -> None:
-        """Apologises, or gives up. provider: of the last failure; "" if none has failed but all are late."""
+        """Apologizes, or gives up. provider: the one that failed last; "" if the reply was only late."""
         if self._termination.reason:
             self._termination.agent_finished()
         elif self._failures.must_give_up(is_voice_failing=is_voice_failing):
@@ -462,5 +534,5 @@ class Conversation:
 
 
 def make_cascade(components: CascadeComponents) -> MakeResponder:
-    """The responder of a call that these make up."""
+    """Return the factory of a call's responder."""
     return lambda line: Conversation(components, line)

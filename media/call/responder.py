@@ -30,7 +30,8 @@ class CallLine:
 
     mixer: the line to the caller; `mixer.agent` takes utterances, `mixer.live` a voice without turns. termination: ends
     the call. usage: what the responder uses is added to it. consent: told of announcements and refusals. sent_keys:
-    presses keys. recorder: None if the call is not recorded.
+    presses keys. recorder: None if the call is not recorded. on_turn_taken: called when a turn of the caller has ended
+    and is about to be answered; a checkpoint is written then.
     """
 
     plan: CallPlan
@@ -42,6 +43,7 @@ class CallLine:
     consent: RecordingConsent
     sent_keys: SentKeys
     recorder: RecordingWriter | None = None
+    on_turn_taken: Callable[[], None] = lambda: None
 
 
 @dataclass(frozen=True, slots=True)

@@ -225,7 +225,6 @@ class Worker:
                 hints=TurnHints(smart_turn, resources.pool) if smart_turn else None,
                 completeness=resources.completeness,
                 second_judge=self._second_judge(),
-                on_turn_taken=record.conversation_changed,
                 on_prepared_over=resources.metrics.count_prepared_answer,
                 remote_tools=resources.remote_tools,
                 phrases=resources.phrases,
@@ -241,6 +240,7 @@ class Worker:
                     make_responder=make_cascade(cascade),
                     recorder=_recorder(record, resources, self._backlog, clock()) if plan.recording else None,
                     archive=record.archive,
+                    on_turn_taken=record.conversation_changed,
                 )
             )
             record.attach(call)

@@ -259,7 +259,6 @@ class ScriptedCall:
             tts=providers.tts,
             track=track or self.track,  # type: ignore[arg-type]  # instead of a detector
             wall_clock=lambda: BEGAN + timedelta(milliseconds=self.now()),
-            on_turn_taken=self._count_turn,
             remote_tools=remote_tools,
             phrases=phrases,
         )
@@ -277,6 +276,7 @@ class ScriptedCall:
                 transcoder=Transcoder("PCMU", 8_000),
                 make_responder=make_responder or converse,
                 recorder=recorder,
+                on_turn_taken=self._count_turn,
             )
         )
         self._frames = 0
