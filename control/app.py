@@ -47,6 +47,8 @@ from control.http.openapi.document import make_document, operation_id
 from control.http.origin import OriginReader
 from control.http.route import InvalidRoute, Route
 from control.http.services import Services
+from control.inbound_webhooks.routes import WEBHOOK_ROUTES, Webhooks
+from control.inbound_webhooks.source import WebhookOptions
 from control.integrations.bookings.service import Bookings
 from control.integrations.service import Integrations, make_bookings
 from control.keys.metrics import BusMetrics
@@ -70,8 +72,6 @@ from control.outbound_webhooks.event_types import API_VERSION, EVENT_DESCRIPTION
 from control.outside import OutsideClients, OutsideOptions, open_outside
 from control.services import Policies, close_services, make_services, make_tokens
 from control.tools.service import ToolServices
-from control.webhooks.routes import WEBHOOK_ROUTES, Webhooks
-from control.webhooks.source import WebhookOptions
 from shared.bus.client import BusClient, bus_client
 from shared.bus.requests import RequestStream
 from shared.key_sets import KeySets

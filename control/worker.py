@@ -46,6 +46,8 @@ from control.db.logins import WORKER, require_plain_login
 from control.db.pool import Pool, Timeouts, open_pool
 from control.http.services import Services
 from control.idempotency.tasks import idempotency_tasks
+from control.inbound_webhooks.service import WebhookMetrics
+from control.inbound_webhooks.tasks import clear_caller_payloads, webhooks_tasks
 from control.integrations.grants.service import enqueue_workspace_revocations
 from control.integrations.service import Integrations, make_action_runner
 from control.integrations.tasks import integrations_tasks, sync_tasks
@@ -73,8 +75,6 @@ from control.tools.mcp_servers.tasks import tools_tasks
 from control.tools.service import ToolServices
 from control.voice.catalogue.service import ProviderAdministration
 from control.voice.tasks import voice_tasks
-from control.webhooks.service import WebhookMetrics
-from control.webhooks.tasks import clear_caller_payloads, webhooks_tasks
 from control.worker_runtime import BackgroundWorker, WorkerMetrics, serve_status
 from control.workspaces.service import Workspaces
 from control.workspaces.tasks import workspaces_tasks

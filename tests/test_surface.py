@@ -13,7 +13,7 @@ from control.api.routes import ADMIN_ROUTES as ADMIN
 from control.api.routes import CLIENT_ROUTES as CLIENT
 from control.http.access import AccessKind
 from control.http.openapi.document import body_schema, query_names, response_schema
-from control.webhooks.routes import WEBHOOK_ROUTES
+from control.inbound_webhooks.routes import WEBHOOK_ROUTES
 
 ROOT = Path(__file__).parent
 SPEC: list[dict[str, Any]] = json.loads((ROOT / "spec" / "api_surface.json").read_text())

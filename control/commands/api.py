@@ -10,10 +10,10 @@ from config.settings import ControlSettings, SettingsError, control_settings
 from control.app import ApiOptions, HttpOptions, open_app, prepare_app
 from control.http.route import InvalidRoute
 from control.http.server import ListenOptions, serve, stop_signal, tune_garbage_collector
+from control.inbound_webhooks.source import WebhookOptions
+from control.inbound_webhooks.telnyx.signature import TelnyxKeys
 from control.key_options import key_sets, parse_setting, require_keys, warn_of_shared_keys
 from control.options import are_unsigned_accepted, make_outside_options, make_policies, make_timeouts
-from control.webhooks.source import WebhookOptions
-from control.webhooks.telnyx.wire import TelnyxKeys
 from shared.key_sets import TOKEN_KEYS
 from shared.process_metrics import metrics_folder
 from shared.supervisor import Supervisor, worker_count

@@ -30,7 +30,7 @@ def test_stores_and_read_models_are_imported_only_in_their_room(graph: grimp.Imp
 def test_handlers_do_not_import_the_pool(graph: grimp.ImportGraph) -> None:
     """Handlers use the transaction of their context."""
     handlers = [name for name in graph.modules if name.endswith(".routes")]
-    handlers.remove("control.webhooks.routes")
+    handlers.remove("control.inbound_webhooks.routes")
     assert handlers
     assert not [name for name in handlers if "control.db.pool" in graph.find_modules_directly_imported_by(name)]
 

@@ -50,7 +50,7 @@ OWNERS: Final = {
     "sso": "sso_connections sso_domains sso_flows sso_identities",
     "tools": "http_tools mcp_servers",
     "voice": "provider_figures provider_probes providers voice_routing voice_strategies workspace_providers",
-    "webhooks": "webhook_events",
+    "inbound_webhooks": "webhook_events",
     "workspaces": "invitations user_trials workspace_changes workspace_members workspaces",
 }
 OWNER: Final = {table: room for room, tables in OWNERS.items() for table in tables.split()}

@@ -15,8 +15,8 @@ import yaml
 from prometheus_client import CollectorRegistry
 
 from control.http.metrics import HttpMetrics
+from control.inbound_webhooks.service import WebhookMetrics
 from control.media_requests.metrics import MediaRequestMetrics
-from control.webhooks.service import WebhookMetrics
 from control.worker_runtime import WorkerMetrics
 from media.server.metrics import Metrics
 from tests.deploy.manifests import DEPLOY, ROOT, manifests

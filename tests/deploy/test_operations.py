@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from control.app import ROUTES
-from control.webhooks.routes import WEBHOOK_ROUTES
+from control.inbound_webhooks.routes import WEBHOOK_ROUTES
 from tests.deploy.manifests import ROOT, known
 
 GUIDE = (ROOT / "docs" / "operations.md").read_text()

@@ -34,12 +34,12 @@ from control.http import server
 from control.http.access import AdminRole, WorkspaceRole
 from control.http.route import Route
 from control.http.server import ListenOptions
+from control.inbound_webhooks.source import WebhookOptions
 from control.integrations.grants.rules import GrantPolicy
 from control.media_requests.handlers import RequestHandlers
 from control.outside import OutsideOptions
 from control.services import Policies
 from control.sso.rules import SsoPolicy
-from control.webhooks.source import WebhookOptions
 from shared.key_sets import KeySets
 from tests.platform.catalogue import seed_catalogue
 from tests.platform.clients import Client, Staff, User

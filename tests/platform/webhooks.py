@@ -34,11 +34,11 @@ from control.db.logins import API, with_login
 from control.db.pool import Connection, Pool, open_pool
 from control.db.scope import enter_platform
 from control.http.services import Services
+from control.inbound_webhooks.routes import Webhooks
+from control.inbound_webhooks.source import WebhookOptions
 from control.keys.settings import make_authority
 from control.outside import OutsideOptions, open_outside
 from control.services import Policies
-from control.webhooks.routes import Webhooks
-from control.webhooks.source import WebhookOptions
 from control.workspaces.rules import NewWorkspace
 from control.workspaces.service import Workspaces
 from shared.bus.authority import BusAuthority

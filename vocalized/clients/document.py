@@ -6,8 +6,8 @@ from typing import Any, Final
 from control.api.reference import REFERENCE
 from control.app import ROUTES, VERSION
 from control.http.openapi.document import make_document
+from control.inbound_webhooks.routes import WEBHOOK_ROUTES
 from control.outbound_webhooks.event_types import API_VERSION, EVENT_DESCRIPTIONS
-from control.webhooks.routes import WEBHOOK_ROUTES
 
 Schema = dict[str, Any]
 

@@ -18,8 +18,8 @@ from control.http.headers import default_headers
 from control.http.metrics import HttpMetrics
 from control.http.middleware import EdgeMiddleware
 from control.http.origin import OriginReader
-from control.webhooks.routes import Webhooks
-from control.webhooks.source import WebhookOptions
+from control.inbound_webhooks.routes import Webhooks
+from control.inbound_webhooks.source import WebhookOptions
 from control.workspaces.administration import WorkspaceUpdate
 from control.workspaces.service import Workspaces
 from simulator.stripe import invoices

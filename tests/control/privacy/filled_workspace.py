@@ -19,13 +19,13 @@ from control.do_not_call.rules import NewListing
 from control.do_not_call.service import DoNotCallList
 from control.idempotency.rules import StoredResponse
 from control.idempotency.service import IdempotentRequest, request_hash
+from control.inbound_webhooks.queries import StoredEvent, store_once
+from control.inbound_webhooks.tasks import clear_caller_payloads
 from control.knowledge.rules import NewDocument
 from control.knowledge.service import KnowledgeDocuments, put_file
 from control.platform.service import Platform
 from control.privacy.service import Privacy
 from control.privacy.tasks import privacy_tasks
-from control.webhooks.queries import StoredEvent, store_once
-from control.webhooks.tasks import clear_caller_payloads
 from shared.bus.checkpoints import Checkpoints
 from shared.events import AgentSaid, CallEnded, CallerSaid, CallStarted, CallUsage, Event, ToolRan
 from shared.ids import new_id

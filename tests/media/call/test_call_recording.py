@@ -7,7 +7,8 @@ import pytest
 
 from media.audio import mulaw
 from media.audio.wav import read_wav
-from media.call.call_recording import PAUSE_TAIL_MS, CallRecording
+from media.call.audio_pauses import PAUSE_TAIL_MS
+from media.call.call_recording import CallRecording
 from media.call.event_emitter import EventEmitter
 from media.call.output_mixer import OutputMixer
 from media.call.recording import LocalArchive, RecordingWriter

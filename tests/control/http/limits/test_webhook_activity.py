@@ -8,7 +8,7 @@ import pytest
 
 from control.http.endpoint import LONG_BODY_BYTES
 from control.http.limits.webhook_activity import WebhookActivity
-from control.webhooks.source import WebhookOptions
+from control.inbound_webhooks.source import WebhookOptions
 from shared.twilio_signature import sign
 from tests.platform.api import running_api
 from tests.virtual_time import clock_ms, run_virtual

@@ -15,8 +15,8 @@ from control.app import ROUTES
 from control.http.openapi.document import make_document, split_summary
 from control.http.openapi.schemas import complete_schemas, has_values
 from control.http.route import Route
+from control.inbound_webhooks.routes import WEBHOOK_ROUTES
 from control.outbound_webhooks.event_types import API_VERSION, EVENT_DESCRIPTIONS
-from control.webhooks.routes import WEBHOOK_ROUTES
 
 DOCUMENT = make_document(
     ROUTES,

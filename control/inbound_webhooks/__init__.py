@@ -1,0 +1,1 @@
+"""Webhooks of carriers and Stripe: verified, stored once, answered, and retried when their effect failed."""

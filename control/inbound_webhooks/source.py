@@ -1,0 +1,221 @@
+"""What a source of webhooks is: its requests, how it verifies and parses them, its addresses and settings."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Final, Generic, Protocol, TypeVar
+from urllib.parse import parse_qsl
+from uuid import UUID
+
+import msgspec
+from aiohttp import web
+
+from control.inbound_webhooks.queries import OpenEvent
+from shared.errors import Malformed
+
+# --- A request as it arrived -----------------------------------------------------------------------------------------
+
+FORM: Final = "application/x-www-form-urlencoded"
+JSON: Final = "application/json"
+_MAX_FIELDS: Final = 300
+# By default: the longest that carriers send have some KB. A form is parsed before its signature can be checked.
+MAX_BODY_BYTES: Final = 65_536
+
+
+@dataclass(frozen=True)
+class WebhookRequest:
+    """target: path and query exactly as on the wire, with the sender's own percent-encoding. headers: names in any
+    case. query: decoded."""
+
+    target: str
+    headers: Mapping[str, str]
+    query: Mapping[str, str]
+    content_type: str
+    body: bytes
+    request_id: str
+
+    @property
+    def is_json(self) -> bool:
+        """An empty body counts as a form."""
+        return self.content_type == JSON and bool(self.body)
+
+    @cached_property
+    def fields(self) -> list[tuple[str, str]]:
+        """A form's fields, also the empty ones, which are signed too; or the texts of a JSON object. Raises Malformed
+        (codes broken_body, not_json)."""
+        return _json_fields(self.body) if self.is_json else _form_fields(self.body)
+
+
+def _form_fields(body: bytes) -> list[tuple[str, str]]:
+    try:
+        return parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=_MAX_FIELDS)
+    except ValueError:
+        raise Malformed("The body is no form, or has too many fields.", code="broken_body") from None
+
+
+def _json_fields(body: bytes) -> list[tuple[str, str]]:
+    try:
+        document = msgspec.json.decode(body)
+    except (msgspec.DecodeError, RecursionError):  # RecursionError: nested too deeply
+        raise Malformed("The body is not valid JSON.", code="not_json") from None
+    found: Mapping[str, object] = document if isinstance(document, dict) else {}
+    return [(name, value) for name, value in found.items() if isinstance(value, str)]
+
+
+# --- Sources ---------------------------------------------------------------------------------------------------------
+
+M = TypeVar("M")
+M_co = TypeVar("M_co", covariant=True)
+
+
+class BadSignature(Exception):
+    """The request cannot be shown to be the source's. reason: for logs and metrics, one of "missing", "wrong",
+    "stale", "no_key", "unknown_account", "unknown_shared_key"."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class SourceReader(Protocol[M_co]):
+    """How requests of one source are recognised, verified and parsed; without side effects."""
+
+    @property
+    def name(self) -> str:
+        """As in webhook_events.source and in the label `carrier` of metrics."""
+
+    def claims(self, request: WebhookRequest) -> bool:
+        """Whether the request says that it is of this source. Not to be trusted before `verify`."""
+
+    def verify(self, request: WebhookRequest, now: datetime) -> None:
+        """Raises BadSignature, and Malformed for a body that cannot be read."""
+
+    def parse(self, request: WebhookRequest, now: datetime) -> M_co:
+        """Returns the source's message of a verified request. Raises Malformed."""
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookSource(Generic[M]):
+    """One source. answers: what answers a verified message, by the path of the address. retry: finishes an event that
+    stayed open. ordering_key: open events with the same key are retried one after another, in the order received.
+    max_body_bytes: of a request at its addresses."""
+
+    reader: SourceReader[M]
+    answers: Mapping[str, Callable[[M, datetime], Awaitable[web.Response]]]
+    retry: Callable[[OpenEvent, datetime], Awaitable[None]]
+    ordering_key: Callable[[OpenEvent], str]
+    max_body_bytes: int = MAX_BODY_BYTES
+
+    @property
+    def name(self) -> str:
+        """The reader's."""
+        return self.reader.name
+
+
+# --- Addresses -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookRoute:
+    """An address in addition to those of the API, for the API's document and its tests."""
+
+    method: str
+    path: str
+    summary: str
+    beyond_spec: bool = False
+
+
+INBOUND: Final = "/webhooks/calls/inbound"
+STATUS: Final = "/webhooks/calls/status"
+RECORDING: Final = "/webhooks/calls/recording"
+CONTINUE: Final = "/webhooks/calls/continue"
+STREAM: Final = "/webhooks/calls/stream"
+TARGET: Final = "/webhooks/calls/target"
+CARRIER_ROUTES: Final = (
+    WebhookRoute("POST", INBOUND, "A carrier reports an inbound call, or that an outbound one was answered."),
+    WebhookRoute("POST", STATUS, "A carrier reports a call's status."),
+    WebhookRoute("POST", RECORDING, "A carrier reports a recording."),
+    WebhookRoute("POST", CONTINUE, "Twilio asks for instructions after a media stream.", beyond_spec=True),
+)
+TWILIO_ROUTES: Final = (
+    *CARRIER_ROUTES,
+    WebhookRoute("POST", STREAM, "Twilio reports the end of a media stream.", beyond_spec=True),
+    WebhookRoute("POST", TARGET, "Twilio asks what the target of a warm transfer hears.", beyond_spec=True),
+)
+
+
+# --- Settings --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookOptions:
+    """Addresses, keys and time limits. Every field that ends in _s is in seconds."""
+
+    # --- Address and signatures ---
+
+    #: Base URL at which carriers reach us, without a slash at its end. Signatures are computed over it.
+    url: str
+    #: (account, token) pairs. The first account is the main one; an account that is listed twice has two valid tokens.
+    twilio_tokens: Sequence[tuple[str, str]] = field(default=(), repr=False)
+    #: (id, secret) pairs of SharedKeys, which sign instead where a Webhook Rule of Twilio says so.
+    twilio_shared_keys: Sequence[tuple[str, str]] = field(default=(), repr=False)
+    #: Ed25519 public keys, base64 of 32 bytes each; several while they rotate.
+    telnyx_public_keys: Sequence[str] = ()
+    #: Signing secrets of Stripe's endpoint; several while they are replaced.
+    stripe_secrets: Sequence[str] = field(default=(), repr=False)
+    #: Whether a request of Twilio without any signature is refused; a wrong signature always is.
+    require_twilio_signature: bool = True
+
+    # --- Reading and answering a request ---
+
+    #: Longest event of Stripe: an invoice with ten lines, each with 50 metadata values of 500 characters, has 0.3 MB.
+    stripe_body_bytes: int = 524_288
+    #: Time within which the body has to arrive.
+    body_timeout_s: float = 5.0
+    #: Time for a whole TwiML answer, and for storing an event. Twilio waits 15 s (docs: webhooks-connection-overrides).
+    deadline_s: float = 6.0
+    #: Time for choosing a media node and issuing the ticket.
+    media_assignment_s: float = 1.5
+    #: What a caller hears, in English, when a TwiML answer failed on our side.
+    apology: str = "Sorry, something went wrong on our side. Please call again in a moment. Goodbye."
+
+    # --- After a media stream ended ---
+
+    #: Time for loading the call from the database before the stream's outcome on the bus is used alone.
+    lookup_s: float = 1.0
+    #: Time that media's stream outcome may take to arrive after the carrier reported the stream's end.
+    outcome_wait_s: float = 1.0
+
+    # --- Requests to carriers ---
+
+    #: Time that commands may delay the answer to Telnyx, which waits 2 s (docs: receiving-webhooks); after it they go
+    #: on in the background.
+    inline_commands_s: float = 1.5
+    #: Time for all commands of one event, the wait for the stream's outcome included; the rest is left for a retry.
+    commands_s: float = 4.0
+
+
+# --- Single fields that carriers send --------------------------------------------------------------------------------
+
+_MAX_DIFFERENCE: Final = timedelta(days=1)
+
+
+def parse_uuid(text: str) -> UUID | None:
+    """Returns None for an empty text and for one that is no UUID."""
+    try:
+        return UUID(text) if text else None
+    except ValueError:
+        return None
+
+
+def plausible_time(reported: datetime, now: datetime) -> datetime:
+    """Returns `reported`, or `now` where it lies in the future, is more than a day off, or has no time zone."""
+    if reported.tzinfo is None or abs(reported - now) > _MAX_DIFFERENCE:
+        return now
+    return min(reported, now)
+
+
+def non_empty(**fields: str) -> dict[str, str]:
+    """Drops empty values."""
+    return {name: value for name, value in fields.items() if value}

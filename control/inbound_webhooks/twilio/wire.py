@@ -1,0 +1,358 @@
+"""What Twilio sends and gets: forms (docs: voice/twiml, voice/api/call-resource), and TwiML documents.
+
+Every value of a document is escaped.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, Final, Literal
+from uuid import UUID
+from xml.sax.saxutils import escape, quoteattr
+
+from control.calls.records.rules import FINAL, Attestation, CarrierRecording, CarrierStatus, IncomingCall
+from control.carriers.rules import EXTENSION_PAUSE
+from control.carriers.twilio_forms import choose_voice
+from control.inbound_webhooks.queries import StoredEvent
+from control.inbound_webhooks.source import (
+    non_empty,
+    parse_uuid,
+    plausible_time,
+)
+from shared.events import CallStatus
+
+TwilioKind = Literal["inbound", "answered", "continue", "status", "amd", "recording", "stream", "target"]
+# CallStatus (docs: voice/api/call-resource).
+_STATUS_BY_NAME: Final[Mapping[str, CallStatus]] = {
+    "queued": "queued",
+    "initiated": "queued",
+    "ringing": "ringing",
+    "in-progress": "in_progress",
+    "completed": "completed",
+    "busy": "busy",
+    "failed": "failed",
+    "no-answer": "no_answer",
+    "canceled": "canceled",
+}
+_ATTESTATIONS: Final[Mapping[str, Attestation]] = {"A": "A", "B": "B", "C": "C"}
+_UNREACHED: Final = frozenset({"busy", "failed", "no_answer", "canceled"})
+# Fields that are stored. Twilio may add fields at any time, and some are secrets (CallToken), so these are listed.
+STORED_FIELDS: Final = frozenset(
+    {
+        "CallSid", "AccountSid", "From", "To", "CallStatus", "Direction", "ForwardedFrom", "ParentCallSid",
+        "StirVerstat", "SequenceNumber", "Timestamp", "CallbackSource", "CallDuration", "SipResponseCode", "AnsweredBy",
+        "MachineDetectionDuration", "ErrorCode", "RecordingSid", "RecordingUrl", "RecordingStatus", "RecordingDuration",
+        "RecordingChannels", "RecordingSource", "DialCallStatus", "DialCallSid", "DialCallDuration",
+        "StreamSid", "StreamEvent", "StreamError",
+    }
+)  # fmt: skip
+# Read and not stored: a key may be a digit of a payment card, and words may be anything.
+_KEYS: Final = "Digits"
+_WORDS: Final = "SpeechResult"
+_KNOWN_RESULTS: Final = frozenset({"machine", "human", "fax"})
+_MAX_TEXT_LENGTH: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class TwilioForm:
+    """A request's fields, and what our own URL carries: call_id is ours, leg the one whose stream ended, language the
+    agent's locale. transfer_id, step: of a call to the target of a warm transfer. keys, words: that were gathered."""
+
+    fields: Mapping[str, str]
+    call_id: UUID | None = None
+    leg: int = 0
+    language: str = "en"
+    transfer_id: UUID | None = None
+    step: str = ""
+    keys: str = ""
+    words: str = ""
+
+    def __getitem__(self, name: str) -> str:
+        """Empty where the field is missing."""
+        return self.fields.get(name, "")
+
+    @property
+    def call_sid(self) -> str:
+        """Twilio's id of the call."""
+        return self["CallSid"]
+
+    @property
+    def status(self) -> CallStatus | None:
+        """The call's state; None for an unknown CallStatus."""
+        return _STATUS_BY_NAME.get(self["CallStatus"])
+
+    @property
+    def is_ended(self) -> bool:
+        """Whether the call itself has ended, and not only its stream."""
+        return self.status in FINAL
+
+    @property
+    def is_outbound(self) -> bool:
+        """Whether we placed the call."""
+        return self.call_id is not None or self["Direction"].startswith("outbound")
+
+
+def parse_form(fields: Mapping[str, str], query: Mapping[str, str]) -> TwilioForm:
+    """fields: of the body. query: of the URL. Both are signed."""
+    leg = query.get("leg", "")
+    stored = {name: value[:_MAX_TEXT_LENGTH] for name, value in fields.items() if name in STORED_FIELDS}
+    return TwilioForm(
+        fields={name: value.replace("\0", "") for name, value in stored.items()},
+        call_id=parse_uuid(query.get("call", "")),
+        leg=int(leg) if leg.isdecimal() and len(leg) < 4 else 0,
+        language=query.get("language", "")[:20] or "en",
+        transfer_id=parse_uuid(query.get("transfer", "")),
+        step=query.get("step", "")[:20],
+        keys=fields.get(_KEYS, "")[:_MAX_TEXT_LENGTH],
+        words=fields.get(_WORDS, "")[:_MAX_TEXT_LENGTH],
+    )
+
+
+def to_stored_event(kind: TwilioKind, form: TwilioForm) -> StoredEvent:
+    """The id is made of signed fields: Twilio's I-Twilio-Idempotency-Token is a header, which is not signed."""
+    payload: dict[str, Any] = {
+        "form": dict(form.fields),
+        "call": str(form.call_id or ""),
+        "leg": form.leg,
+        "language": form.language,
+    }
+    return StoredEvent("twilio", f"{_identity(kind, form)}"[:_MAX_TEXT_LENGTH], kind, payload)
+
+
+def from_stored_payload(payload: Mapping[str, Any]) -> TwilioForm:
+    """Converts the payload of a row of webhook_events."""
+    language = payload.get("language", "en")  # rows of the version before have none
+    return TwilioForm(payload["form"], parse_uuid(payload["call"]), payload["leg"], language)
+
+
+def incoming_call(form: TwilioForm) -> IncomingCall:
+    """A call to one of our numbers."""
+    return IncomingCall("twilio", form.call_sid, form["From"], form["To"], _attestation(form["StirVerstat"]))
+
+
+def _attestation(verstat: str) -> Attestation | None:
+    """verstat: such as TN-Validation-Passed-A, TN-Validation-Failed-C (docs: voice/trusted-calling-with-shakenstir)."""
+    if verstat.startswith("TN-Validation-Failed"):
+        return "failed"
+    return _ATTESTATIONS.get(verstat.removeprefix("TN-Validation-Passed-")[:1]) if "Passed" in verstat else None
+
+
+def call_status(form: TwilioForm, now: datetime) -> CarrierStatus:
+    """The state that a status callback reports."""
+    return _carrier_status(
+        form,
+        _parse_time(form["Timestamp"], now),
+        status=form.status,
+        end_reason="carrier_error" if form.status == "failed" else None,
+        duration_s=_parse_int(form["CallDuration"]),
+        sequence=_parse_int(form["SequenceNumber"]),
+        facts=non_empty(
+            status=form["CallStatus"], sip=form["SipResponseCode"], error=form["ErrorCode"], cause=_cause(form)
+        ),
+    )
+
+
+def _cause(form: TwilioForm) -> str:
+    """Returns why the call was not answered: the error code, else the SIP code. Empty for answered calls."""
+    return form["ErrorCode"] or form["SipResponseCode"] if form.status in _UNREACHED else ""
+
+
+def machine_status(form: TwilioForm, now: datetime) -> CarrierStatus:
+    """The result of answering-machine detection (docs: voice/api/call-resource, AnsweredBy)."""
+    answered_by = form["AnsweredBy"]
+    result = "machine" if answered_by.startswith("machine") else answered_by
+    facts = non_empty(answered_by=answered_by, detection_ms=form["MachineDetectionDuration"])
+    return _carrier_status(
+        form,
+        now,
+        answered_by=result if result in _KNOWN_RESULTS else "unknown",
+        greeting_ended=answered_by.startswith("machine_end"),
+        facts=facts,
+    )
+
+
+def recording(form: TwilioForm) -> CarrierRecording | None:
+    """Returns None for a recording that is not complete, or absent."""
+    if form["RecordingStatus"] not in ("completed", "") or not form["RecordingUrl"] or not form["RecordingSid"]:
+        return None
+    return CarrierRecording(
+        carrier="twilio",
+        carrier_call_id=form.call_sid,
+        recording_id=form["RecordingSid"],
+        url=form["RecordingUrl"],
+        duration_s=_parse_int(form["RecordingDuration"]),
+        call_id=form.call_id,
+    )
+
+
+def recording_absent(form: TwilioForm, now: datetime) -> CarrierStatus:
+    """Facts for the call's record: Twilio could not make the recording."""
+    return _carrier_status(form, now, facts=non_empty(recording=form["RecordingStatus"], error=form["ErrorCode"]))
+
+
+def _carrier_status(
+    form: TwilioForm, at: datetime, *, status: CallStatus | None = None, **fields: Any
+) -> CarrierStatus:
+    return CarrierStatus("twilio", form.call_sid, status, at, call_id=form.call_id, **fields)
+
+
+def continue_event_id(call_sid: str, leg: int) -> str:
+    """Returns the id of the stored request for what comes after a stream."""
+    return f"{call_sid}:continue:{leg}"
+
+
+def _identity(kind: TwilioKind, form: TwilioForm) -> str:
+    match kind:
+        case "status":
+            return f"{form.call_sid}:status:{form['SequenceNumber']}:{form['CallStatus']}"
+        case "recording":
+            return f"{form['RecordingSid'] or form.call_sid}:recording:{form['RecordingStatus']}"
+        case "continue":
+            return continue_event_id(form.call_sid, form.leg) + (":dialled" if form["DialCallStatus"] else "")
+        case "target":
+            return f"{form.call_sid}:target:{form.step}"
+        case "stream":
+            return f"{form['StreamSid'] or form.call_sid}:stream:{form['StreamEvent']}"
+    return f"{form.call_sid}:{kind}"
+
+
+def _parse_time(text: str, now: datetime) -> datetime:
+    """text: RFC 2822. Returns `now` where it is missing, malformed or implausible."""
+    try:
+        return plausible_time(parsedate_to_datetime(text), now)
+    except ValueError:
+        return now
+
+
+def parse_iso_time(text: str, now: datetime) -> datetime:
+    """text: ISO 8601, as in reports of streams. Returns `now` where it is missing, malformed or implausible."""
+    try:
+        return plausible_time(datetime.fromisoformat(text), now)
+    except ValueError:
+        return now
+
+
+def _parse_int(text: str) -> int | None:
+    return int(text) if text.isdecimal() and len(text) < 10 else None
+
+
+# Characters outside XML 1.0's Char production (section 2.2): escaping does not make them valid.
+_NOT_XML: Final = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_MAX_SAY_LENGTH: Final = 3_000
+DIAL_TIMEOUT_S: Final = 30
+
+
+def connect(
+    stream_url: str, token: str, action: str, *, stream_callback: str = "", recording_callback: str = ""
+) -> str:
+    """Connects the call to a media socket; when the stream ends, Twilio requests `action`.
+
+    stream_callback: where Twilio reports the stream's beginning and end, if anywhere.
+    recording_callback: where Twilio reports a recording that it makes from now on; empty: it makes none. So an inbound
+    call is recorded from its first moment, which a REST request cannot do: it is refused before the call is in progress
+    (docs: TwiML <Recording>).
+
+    The token is a <Parameter>, because a query in the URL of <Stream> is dropped (docs: TwiML <Stream>, error 31920).
+    """
+    report = f' statusCallback={_quoted(stream_callback)} statusCallbackMethod="POST"' if stream_callback else ""
+    stream = f'<Stream url={_quoted(stream_url)}{report}><Parameter name="token" value={_quoted(token)}/></Stream>'
+    start = _start_recording(recording_callback) if recording_callback else ""
+    return _response(f'{start}<Connect action={_quoted(action)} method="POST">{stream}</Connect>')
+
+
+def say_and_hang_up(text: str, locale: str) -> str:
+    """Speaks up to 3,000 characters by Twilio's voice for the locale (en-US), then hangs up."""
+    return _response(f"{_say(text, locale)}<Hangup/>")
+
+
+def hang_up() -> str:
+    """Ends the call."""
+    return _response("<Hangup/>")
+
+
+def reject(reason: Literal["rejected", "busy"]) -> str:
+    """Rejects a call before it is answered, which Twilio does not bill.
+
+    reason: What Twilio plays (docs: TwiML <Reject>): a standard response that the number is not in service, or a busy
+    signal. The caller's network may play something else.
+    """
+    return _response(f'<Reject reason="{reason}"/>')
+
+
+def dial(number: str, caller: str, action: str, limit_s: int, *, words: str = "", locale: str = "") -> str:
+    """Transfers the caller for `limit_s` seconds at most; afterwards Twilio requests `action`. number: may have an
+    extension, or be a SIP URI. caller: the number to show, which must be one of the call's own or ours (docs: TwiML
+    <Dial>); empty leaves the choice to Twilio. words: spoken before by Twilio's voice, if any."""
+    caller_id = f" callerId={_quoted(caller)}" if caller else ""
+    said = _say(words, locale) if words else ""
+    return _response(
+        f'{said}<Dial{caller_id} timeout="{DIAL_TIMEOUT_S}" timeLimit="{limit_s}" action={_quoted(action)} '
+        f'method="POST">{_noun(number)}</Dial>'
+    )
+
+
+def _noun(target: str) -> str:
+    """What <Dial> calls (docs: TwiML <Number>, <Sip>). Each "w" waits for 0.5 s: menus do not listen at once."""
+    number, _, extension = target.partition(";ext=")
+    if target.lower().startswith("sip"):
+        return f"<Sip>{escape(_clean(target))}</Sip>"
+    keys = f" sendDigits={_quoted(EXTENSION_PAUSE + extension)}" if extension else ""
+    return f"<Number{keys}>{escape(_clean(number))}</Number>"
+
+
+def ask(question: str, locale: str, action: str, wait_s: int, *, first: str = "", hints: Sequence[str] = ()) -> str:
+    """Asks, and takes one key or, with hints, words, up to `wait_s` seconds after the question; then Twilio requests
+    `action`, with or without an answer (docs: TwiML <Gather>).
+
+    first: spoken before. It ends at a key, and no word counts yet: whoever picks up says "hello", or "yes?". hints:
+    what the recogniser is to expect."""
+    prelude = f"<Gather {_gather('dtmf', action, 1)}>{_say(first, locale)}</Gather>" if first else ""
+    heard = f' language={_quoted(locale)} hints={_quoted(", ".join(hints))} speechTimeout="1"' if hints else ""
+    taken = _gather("dtmf speech" if hints else "dtmf", action, wait_s)
+    return _response(f'{prelude}<Gather {taken}{heard} actionOnEmptyResult="true">{_say(question, locale)}</Gather>')
+
+
+def join_conference(name: str, limit_s: int, action: str = "") -> str:
+    """Joins a conference of two, in silence while alone. If one of them leaves, it ends for both (docs: TwiML
+    <Conference>).
+
+    action: What Twilio requests afterwards; empty: the call ends then.
+    """
+    after = f' action={_quoted(action)} method="POST"' if action else ""
+    return _response(
+        f'<Dial timeLimit="{limit_s}"{after}><Conference beep="false" waitUrl="" startConferenceOnEnter="true" '
+        f'endConferenceOnExit="true" maxParticipants="2">{escape(_clean(name))}</Conference></Dial>'
+    )
+
+
+def _gather(taken: str, action: str, wait_s: int) -> str:
+    """The attributes that questions share."""
+    return f'input="{taken}" numDigits="1" timeout="{wait_s}" action={_quoted(action)} method="POST"'
+
+
+def _start_recording(callback: str) -> str:
+    """Not trimmed, so that the audio matches the transcript's times."""
+    return (
+        '<Start><Recording channels="dual" track="both" trim="do-not-trim" '
+        f'recordingStatusCallback={_quoted(callback)} recordingStatusCallbackMethod="POST"/></Start>'
+    )
+
+
+def _say(text: str, locale: str) -> str:
+    voice = choose_voice(locale)
+    attributes = f"voice={_quoted(voice.name)} language={_quoted(voice.language)}"
+    return f"<Say {attributes}>{escape(_clean(text)[:_MAX_SAY_LENGTH])}</Say>"
+
+
+def _response(verbs: str) -> str:
+    return f'<?xml version="1.0" encoding="UTF-8"?><Response>{verbs}</Response>'
+
+
+def _quoted(text: str) -> str:
+    return quoteattr(_clean(text))
+
+
+def _clean(value: str) -> str:
+    return _NOT_XML.sub("", value)

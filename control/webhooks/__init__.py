@@ -1,1 +1,0 @@
-"""Webhooks of carriers: verified, stored once, answered in the carrier's language, retried when their effect failed."""
