@@ -25,7 +25,8 @@ TEXT = (Path(__file__).parents[2] / "docs" / "control.md").read_text()
 
 def table(*heading: str) -> set[tuple[str, ...]]:
     """The cells of each row of the table with this heading."""
-    lines = TEXT.partition(f"\n| {' | '.join(heading)} |\n")[2].partition("\n\n")[0].splitlines()[1:]
+    below = TEXT.partition(f"\n| {' | '.join(heading)} |\n")[2]
+    lines = [line for line in below.partition("\n\n")[0].splitlines()[1:] if line.startswith("|")]
     assert lines, f"no table {heading}"
     return {tuple(cell.strip() for cell in line.strip("|").split("|")) for line in lines}
 
