@@ -18,8 +18,8 @@ from control.http.access import AccessKind
 from control.http.key_text import SCOPES
 from control.http.openapi.document import operation_errors, split_summary, tag
 from control.http.route import RateLimit, Route, read_signature
+from control.inbound_webhooks.routes import WEBHOOK_ROUTES
 from control.platform.rules import REGISTRY
-from control.webhooks.routes import WEBHOOK_ROUTES
 
 DOCUMENTS: Final = Path(__file__).resolve().parents[1] / "docs"
 PAGES: Final = ("api.md", "control.md", "errors.md")
