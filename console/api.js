@@ -130,6 +130,14 @@ export const put = (path, body) => call("PUT", path, { body });
 /** @param {string} path @param {any} [body] */
 export const remove = (path, body) => call("DELETE", path, { body });
 
+/** Saves an answer as a file. A plain link cannot send the header that the session needs.
+ * @param {string} path @param {Record<string, any>} query @param {string} name */
+export async function save(path, query, name) {
+  const url = URL.createObjectURL(await (await send("GET", path, { query })).blob());
+  Object.assign(document.createElement("a"), { href: url, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(url), 60_000);
+}
+
 /** Reads server-sent events until the stream ends or is aborted. EventSource cannot send the header that the session needs.
  * @param {string} path @param {(event: string, data: any, id: string) => void} receive @param {{query?: Record<string, any>, signal?: AbortSignal, headers?: Record<string, string>}} [options] */
 export async function stream(path, receive, options = {}) {

@@ -47,7 +47,7 @@ const MENU = [
   ["", [["Overview", "guide", ""], ["Live desk", "live", "/live"], ["Calls", "calls", "/calls"], ["Messages", "message", "/messages"]]],
   ["Build", [["Agents", "agents", "/agents"], ["Phone numbers", "numbers", "/phone-numbers"], ["Campaigns", "campaigns", "/campaigns"], ["Knowledge", "knowledge", "/knowledge"], ["HTTP tools", "tools", "/http-tools"], ["MCP servers", "tools", "/mcp-servers"], ["Integrations", "webhooks", "/integrations"]]],
   ["Measure", [["Analytics", "analytics", "/analytics"], ["Billing", "billing", "/billing"], ["Invoices", "billing", "/invoices"]]],
-  ["Workspace", [["Webhooks", "webhooks", "/webhooks"], ["API keys", "keys", "/api-keys"], ["Members", "members", "/members"], ["Do not call", "shield", "/do-not-call"], ["Blocked callers", "shield", "/blocked-callers"], ["Providers", "settings", "/providers"], ["Settings", "settings", "/settings"]]],
+  ["Workspace", [["Webhooks", "webhooks", "/webhooks"], ["API keys", "keys", "/api-keys"], ["Members", "members", "/members"], ["Do not call", "shield", "/do-not-call"], ["Blocked callers", "shield", "/blocked-callers"], ["Privacy", "shield", "/privacy"], ["Providers", "settings", "/providers"], ["Settings", "settings", "/settings"]]],
 ];
 /** @type {[string, [string, string, string][]][]} */
 const ADMIN_MENU = [

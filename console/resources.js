@@ -1,16 +1,16 @@
 // What the general list and detail pages show: one entry for each noun, of operations of the API by their ids. Filters, forms and
 // roles come from the OpenAPI document.
 
-/** @typedef {{operation: string, title: string, confirm?: string, danger?: boolean, when?: (row: any) => boolean, upload?: string, inList?: boolean}} Action confirm: asked before; upload: the types of file that it takes */
+/** @typedef {{operation: string, title: string, confirm?: string, danger?: boolean, when?: (row: any) => boolean, upload?: string, download?: string, inList?: boolean}} Action confirm: asked before; upload: the types of file that it takes; download: the name of the file that it answers */
 /** @typedef {{title: string, list: string, columns: string[], key?: string, actions?: Action[]}} Child a list below the detail */
-/** @typedef {{title: string, text: string, list: string, rows?: string, columns: string[], key?: string, get?: string, create?: string, createTitle?: string, change?: string, actions?: Action[], children?: Child[], link?: [string, string, string], also?: [string, string][]}} Resource
- * rows: the key of the rows, if the answer has several lists; link: [text, path, least role] of a page that creates; also: more actions of the list */
+/** @typedef {{title: string, text: string, list: string, rows?: string, columns: string[], key?: string, get?: string, create?: string, createTitle?: string, change?: string, actions?: Action[], children?: Child[], panels?: [string, string][], link?: [string, string, string], also?: [string, string][]}} Resource
+ * rows: the key of the rows, if the answer has several lists; link: [text, path, least role] of a page that creates; also: more lists of the same kind; panels: [title, operation] whose answers a detail shows */
 
 /** @type {Record<string, Resource>} */
 export const RESOURCES = {
   "phone-numbers": {
     title: "Phone numbers", text: "Numbers that callers dial, and that your agents call from.", list: "list_numbers", get: "get_number", change: "rename_number",
-    columns: ["phone_number", "friendly_name", "status", "agent_name", "country", "monthly_price"], link: ["Buy a number", "/numbers/buy", "admin"],
+    columns: ["phone_number", "friendly_name", "status", "agent_name", "country", "monthly_price"], link: ["Buy a number", "/numbers/buy", "admin"], also: [["Addresses", "addresses"], ["Verified phones", "verified-numbers"]],
     actions: [{ operation: "release_number", title: "Release", danger: true, confirm: "The number goes back to the carrier, and callers no longer reach you by it." }],
   },
   campaigns: {
@@ -22,12 +22,12 @@ export const RESOURCES = {
       { operation: "cancel_campaign", title: "Cancel campaign", danger: true, confirm: "Recipients who were not reached are not called any more. This cannot be undone.", when: (row) => !["draft", "finished", "canceled", "completed"].includes(row.status) },
       { operation: "delete_campaign", title: "Delete", danger: true, confirm: "The campaign and its recipients are deleted.", when: (row) => row.status === "draft" },
     ],
-    children: [{ title: "Recipients", list: "list_recipients", columns: ["phone_number", "reference", "status", "outcome", "attempts", "next_attempt_at"] }],
+    panels: [["Progress", "get_campaign_progress"]], children: [{ title: "Recipients", list: "list_recipients", columns: ["phone_number", "reference", "status", "outcome", "attempts", "next_attempt_at"] }],
   },
   knowledge: {
     title: "Knowledge", text: "Documents that agents search during calls.", list: "list_documents", get: "get_document", create: "add_document", createTitle: "Add a text",
     columns: ["name", "status", "format", "language", "size_bytes", "pages", "created_at"],
-    actions: [{ operation: "upload_document", title: "Upload a file", upload: ".pdf,.docx,.md,.txt,.html,.csv", inList: true }, { operation: "reindex_document", title: "Index again" }, { operation: "delete_document", title: "Delete", danger: true, confirm: "Agents no longer find what it says." }],
+    actions: [{ operation: "upload_document", title: "Upload a file", upload: ".pdf,.docx,.md,.txt,.html,.csv", inList: true }, { operation: "search_knowledge", title: "Search as agents do", inList: true }, { operation: "reindex_document", title: "Index again" }, { operation: "delete_document", title: "Delete", danger: true, confirm: "Agents no longer find what it says." }],
   },
   "http-tools": {
     title: "HTTP tools", text: "Requests to your own systems that agents make during calls.", list: "list_http_tools", get: "get_http_tool", create: "create_http_tool", createTitle: "New tool", change: "change_http_tool",
@@ -62,6 +62,12 @@ export const RESOURCES = {
   invitations: { title: "Invitations", text: "Invitations that were not accepted yet.", list: "list_invitations", create: "invite_member", createTitle: "Invite somebody", columns: ["email", "role", "created_at", "expires_at", "is_expired"], actions: [{ operation: "revoke_invitation", title: "Revoke", danger: true, confirm: "Its link no longer works." }], also: [["Members", "members"]] },
   "do-not-call": { title: "Do not call", text: "Numbers that no agent of this workspace calls.", list: "list_do_not_call_numbers", create: "add_do_not_call_numbers", createTitle: "Add numbers", columns: ["number", "source", "note", "created_at", "call_id"], actions: [{ operation: "import_do_not_call_numbers", title: "Import a file", upload: ".csv,.txt,text/csv", inList: true }, { operation: "remove_do_not_call_number", title: "Remove", danger: true, confirm: "Agents may call this number again." }] },
   "blocked-callers": { title: "Blocked callers", text: "Calls of these numbers are refused.", list: "list_blocked_callers", create: "block_caller", createTitle: "Block a caller", columns: ["caller", "note", "created_at"], actions: [{ operation: "unblock_caller", title: "Unblock", confirm: "The caller reaches your agents again." }] },
+  "verified-numbers": { title: "Verified phones", text: "Phones of members. Workspaces on trial call no others.", list: "list_verified_numbers", columns: ["phone_number", "verified_at"], actions: [{ operation: "request_phone_code", title: "Verify a phone", inList: true }, { operation: "forget_verified_number", title: "Remove", danger: true, confirm: "Test calls to this phone need a new verification." }], also: [["Phone numbers", "phone-numbers"]] },
+  addresses: { title: "Addresses", text: "Some numbers are sold only with an address of their holder.", list: "list_addresses", get: "get_address", create: "create_address", createTitle: "Add an address", columns: ["customer_name", "street", "city", "country", "created_at"], actions: [{ operation: "delete_address", title: "Delete", danger: true, confirm: "Numbers can no longer be bought under it." }], also: [["Phone numbers", "phone-numbers"]] },
+  privacy: { title: "Deletion of callers", text: "All that is kept of one caller is deleted on request.", list: "list_caller_deletions", create: "delete_caller", createTitle: "Delete a caller", columns: ["caller", "status", "requested_by", "requested_at", "finished_at"], also: [["Exports", "exports"], ["Reads by the staff", "accesses"]] },
+  exports: { title: "Exports", text: "All data of this workspace as one file.", list: "list_exports", create: "request_export", createTitle: "Request an export", columns: ["status", "requested_by", "requested_at", "finished_at", "expires_at", "size_bytes"], actions: [{ operation: "download_export", title: "Download", download: "export.zip", when: (row) => row.status === "ready" || row.status === "done" }], also: [["Deletion of callers", "privacy"]] },
+  accesses: { title: "Reads by the staff", text: "Which calls the staff of the platform opened, and why.", list: "list_content_reads", columns: ["at", "reader", "content", "reason", "call_id"], also: [["Deletion of callers", "privacy"]] },
+  "sso-domains": { title: "Domains of single sign-on", text: "Members with an address of a proven domain can sign in at your provider.", list: "list_sso_domains", create: "add_sso_domain", createTitle: "Add a domain", columns: ["domain", "verified_at", "record_name", "record_value"], actions: [{ operation: "prove_sso_domain", title: "Look the record up", when: (row) => !row.verified_at }, { operation: "remove_sso_domain", title: "Remove", danger: true, confirm: "Whom single sign-on signed in with its addresses is signed out." }], also: [["Settings", "settings"]] },
   providers: { title: "Providers", text: "Who recognizes, answers and speaks in your calls.", list: "list_voice_providers", key: "provider", columns: ["provider", "kinds", "is_enabled", "is_configured", "has_own_key", "fault"], actions: [{ operation: "change_voice_provider", title: "Change" }] },
 };
 

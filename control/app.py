@@ -179,7 +179,10 @@ async def open_app(
                             if not options.policies.has_portal:
                                 EmailPages(dependencies).add_to(app.router)
                                 IntegrationPages(dependencies).add_to(app.router)
-                            Console(options.http.public_url, options.outside.media_urls).add_to(app.router)
+                            console = Console(options.http.public_url, options.outside.media_urls)
+                            console.add_to(app.router)
+                            if not options.policies.has_portal:
+                                console.add_sso_return(app.router)
                             with dependencies.metrics.process.measured():
                                 yield app
                     finally:

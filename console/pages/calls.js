@@ -1,8 +1,9 @@
 // All calls of a workspace, with filters in the address.
-import { get } from "../api.js";
+import { get, save } from "../api.js";
+import { may } from "../app.js";
 import { duration, label, money, t } from "../i18n.js";
 import { go, link, setQuery, view } from "../router.js";
-import { Badge, Button, Empty, Icon, Loaded, Page, Pager, Table, Time, html, useLoad } from "../ui.js";
+import { Badge, Button, Empty, Icon, Loaded, Page, Pager, Table, Time, errorText, html, toast, useLoad } from "../ui.js";
 
 const STATUSES = ["queued", "ringing", "in_progress", "completed", "failed", "busy", "no_answer", "canceled"];
 
@@ -27,7 +28,7 @@ export function Calls({ workspace }) {
     { name: "cost", title: t("Cost"), end: true, cell: (/** @type {any} */ call) => money(call.cost_total, call.currency) },
   ];
   const isFiltered = [...query.keys()].some((name) => name !== "page");
-  return html`<${Page} wide title=${t("Calls")} actions=${html`<a class="button" href=${link(`/w/${workspace}/live`)}><${Icon} name="live" />${t("Live desk")}</a>`}>
+  return html`<${Page} wide title=${t("Calls")} actions=${html`${may(workspace, "admin") ? html`<${Button} onClick=${() => save(`${base}/analytics/export`, { ...(asked.from ? { from: asked.from } : {}), ...(asked.to ? { to: asked.to } : {}), format: "csv" }, "calls.csv").catch((error) => toast(errorText(error), "bad"))}>${t("Export as CSV")}<//>` : null}<a class="button" href=${link(`/w/${workspace}/live`)}><${Icon} name="live" />${t("Live desk")}</a>`}>
     <form class="filters" role="search" onSubmit=${(/** @type {Event} */ event) => event.preventDefault()}>
       <div class="field search"><label for="q">${t("Words in the transcript")}</label><input id="q" type="search" value=${asked.q || ""} onChange=${set("q")} /></div>
       <div class="field"><label for="number">${t("Caller's number")}</label><input id="number" type="search" inputmode="tel" value=${asked.caller_number || ""} onChange=${set("caller_number")} /></div>

@@ -1,6 +1,6 @@
 // The list and the detail of a noun, as resources.js declares them.
 import { useState } from "preact/hooks";
-import { call, findOperation, openapi } from "../api.js";
+import { call, findOperation, openapi, save } from "../api.js";
 import { staff, workspaceOf } from "../app.js";
 import { SchemaForm, resolve } from "../forms.js";
 import { duration, figure, label, money, t } from "../i18n.js";
@@ -76,6 +76,9 @@ function secretsOf(answer) {
   return Object.entries(answer).flatMap(([name, value]) => (typeof value === "string" && /^(secret|key|token|signing_secret)$/.test(name) ? [/** @type {[string, string]} */ ([name, value])] : name === "secrets" ? [] : secretsOf(value)));
 }
 
+/** Operations that another one completes, with the id that the first one answers. @type {Record<string, string>} */
+const COMPLETED_BY = { request_phone_code: "confirm_phone_code" };
+
 /** Runs an operation: asks first, shows a form for its body, and the secret that it answers.
  * @param {{document: any, id: string, title: string, workspace?: string, ids: string[], first?: any, confirmText?: string, danger?: boolean, done: (answer: any) => void, onClose: () => void}} props */
 export function OperationDialog({ document, id, title, workspace, ids, first, done, onClose }) {
@@ -87,6 +90,10 @@ export function OperationDialog({ document, id, title, workspace, ids, first, do
   if (secrets.length) {
     return html`<${Dialog} title=${title} onClose=${() => done(answered)}><p>${t("Copy this now: it is shown only once.")}</p>${secrets.map(([name, value]) => html`<${Facts} items=${[[label(name), html`<${Copy} value=${value} />`]]} />`)}<div class="buttons"><${Button} kind="main" onClick=${() => done(answered)}>${t("Done")}<//></div><//>`;
   }
+  if (answered && COMPLETED_BY[id]) {
+    const made = /** @type {any} */ (Object.values(answered)[0]);
+    return html`<${OperationDialog} key=${made.id} ...${{ document, id: COMPLETED_BY[id], title: t("Enter the code"), workspace, ids: [made.id], first: {}, done, onClose }} />`;
+  }
   if (answered) return html`<${Dialog} title=${title} wide onClose=${() => done(answered)}><pre tabindex="0">${JSON.stringify(answered, null, 2)}</pre><//>`;
   const submit = async (/** @type {any} */ value) => {
     const answer = await call(method, fill(path, workspace, ids), { body: schema ? value : undefined });
@@ -94,7 +101,7 @@ export function OperationDialog({ document, id, title, workspace, ids, first, do
     if (found.length) {
       setAnswered(answer);
       setSecrets(found);
-    } else if (/^try_|_try/.test(id)) setAnswered(answer);
+    } else if (COMPLETED_BY[id] || /^try_|_try|^search_/.test(id)) setAnswered(answer);
     else done(answer);
   };
   return html`<${Dialog} title=${title} wide=${Object.keys(schema?.properties || {}).length > 6} onClose=${onClose}>
@@ -113,6 +120,7 @@ export function Actions({ actions, document, workspace, ids, row, after, gone })
     const { method, path, operation } = findOperation(document, action.operation);
     if (action.confirm && !(await confirm({ title: `${t(action.title)}: ${row?.name || row?.phone_number || row?.email || row?.url || ""}`.replace(/: $/, ""), text: t(action.confirm), action: t(action.title), danger: action.danger }))) return;
     if (action.upload) return void upload(action, path);
+    if (action.download) return void save(fill(path, workspace, ids), {}, action.download).catch((failure) => toast(errorText(failure), "bad"));
     if (bodyOf(operation, document)) return void setOpen(action);
     setBusy(action.operation);
     try {
@@ -244,6 +252,7 @@ export function ResourceDetail({ workspace, resource, id }) {
     <${Loaded} of=${loaded}>${(/** @type {any} */ _) => html`
       <section class="card"><${Facts} items=${Object.entries(item).filter(([field, value]) => field !== "id" && (typeof value !== "object" || value === null || isShort(value))).map(([field, value]) => [label(field), cell(field, value, item)])} /></section>
       ${Object.entries({ ...item, ...restOf(answer, item) }).filter(([, value]) => value && typeof value === "object" && !isShort(value)).map(([field, value]) => html`<section class="card" key=${field}><h2>${label(field)}</h2><${Part} value=${value} /></section>`)}
+      ${(declared.panels || []).map(([title, operation]) => html`<${Panel} key=${operation} ...${{ title, operation, document, workspace, ids: [id] }} />`)}
       ${declared.change && may(findOperation(document, declared.change).operation) ? html`<${ChangeForm} key=${JSON.stringify(item)} ...${{ document, id: declared.change, workspace, ids: [id], item, done: loaded.reload }} />` : null}
       ${(declared.children || []).map((child) => html`<${ChildList} key=${child.list} ...${{ child, document, workspace, parent: id }} />`)}`}<//>
   <//>`;
@@ -265,6 +274,15 @@ function Part({ value }) {
   }
   if (Object.values(value).every((part) => part === null || typeof part !== "object")) return html`<${Facts} items=${Object.entries(value).map(([name, part]) => [label(name), cell(name, part, value)])} />`;
   return html`<pre tabindex="0">${JSON.stringify(value, null, 2)}</pre>`;
+}
+
+/** The answer of a further operation. @param {any} props */
+function Panel({ title, operation, document, workspace, ids }) {
+  const loaded = useLoad((aborted) => call("GET", fill(findOperation(document, operation).path, workspace, ids), { signal: aborted }), [operation, ...ids]);
+  return html`<section class="card"><header><h2>${t(title)}</h2><${Button} kind="small" onClick=${loaded.reload}>${t("Load again")}<//></header><${Loaded} of=${loaded} rows=${2}>${(/** @type {any} */ answer) => {
+    const item = Object.values(answer)[0];
+    return Object.entries(item && typeof item === "object" ? item : answer).map(([name, value]) => (value && typeof value === "object" && !Array.isArray(value) ? html`<div key=${name}><h3>${label(name)}</h3><${Part} value=${value} /></div>` : html`<${Facts} key=${name} items=${[[label(name), cell(name, value, item)]]} />`));
+  }}<//></section>`;
 }
 
 /** @param {any} props */

@@ -3,7 +3,7 @@ import { call, findOperation, get, openapi, remove } from "../api.js";
 import { loadSession, may, workspaceOf } from "../app.js";
 import { SchemaForm, resolve } from "../forms.js";
 import { t } from "../i18n.js";
-import { go } from "../router.js";
+import { go, link } from "../router.js";
 import { Button, Copy, Facts, Loaded, Page, confirm, errorText, html, toast, useLoad } from "../ui.js";
 import { fill } from "./resource.js";
 
@@ -28,8 +28,8 @@ export function SettingsCard({ workspace, title, change, value, done, skip }) {
 export function Settings({ workspace }) {
   const base = `/workspaces/${workspace}`;
   const loaded = useLoad(async (aborted) => {
-    const [found, rules, retention, strategy] = await Promise.all([get(base, {}, aborted), get(`${base}/sign-in-rules`, {}, aborted), get(`${base}/privacy/retention`, {}, aborted), get(`${base}/voice/strategy`, {}, aborted)]);
-    return { ...found, rules: rules.rules || rules, retention: retention.retention, strategy };
+    const [found, sso, rules, retention, strategy] = await Promise.all([get(base, {}, aborted), may(workspace, "admin") ? get(`${base}/sso`, {}, aborted) : null, get(`${base}/sign-in-rules`, {}, aborted), get(`${base}/privacy/retention`, {}, aborted), get(`${base}/voice/strategy`, {}, aborted)]);
+    return { ...found, sso, rules: rules.rules || rules, retention: retention.retention, strategy };
   }, [workspace]);
   const reload = () => {
     loaded.reload();
@@ -40,10 +40,11 @@ export function Settings({ workspace }) {
     await remove(base).then(() => { loadSession(); go("/"); }, (error) => toast(errorText(error), "bad"));
   };
   return html`<${Page} title=${t("Settings")}>
-    <${Loaded} of=${loaded}>${(/** @type {any} */ { workspace: found, subscription, rules, retention, strategy }) => html`
+    <${Loaded} of=${loaded}>${(/** @type {any} */ { workspace: found, sso, subscription, rules, retention, strategy }) => html`
       <section class="card"><${Facts} items=${[["ID", html`<${Copy} value=${found.id} />`], [t("Plan"), found.subscription_tier], ...Object.entries(subscription.limits || {}).filter(([, value]) => typeof value === "number").map(([name, value]) => [t("Limit: {name}", { name: name.replaceAll("_", " ") }), value])]} /></section>
       <${SettingsCard} workspace=${workspace} title=${t("Workspace")} change="update_workspace" value=${found} done=${reload} />
       <${SettingsCard} workspace=${workspace} title=${t("Sign-in")} change="change_sign_in_rules" value=${rules} done=${reload} />
+      ${sso ? html`<section class="card"><header><h2>${t("Single sign-on")}</h2><a class="button" href=${link(`/w/${workspace}/sso-domains`)}>${t("Domains of single sign-on")}</a></header><${Facts} items=${[[t("To be registered at your provider"), html`<${Copy} value=${sso.redirect_uri} />`]]} /></section><${SettingsCard} workspace=${workspace} title=${t("Provider of single sign-on")} change="change_sso" value=${sso.connection || {}} done=${reload} />` : null}
       <${SettingsCard} workspace=${workspace} title=${t("How long data is kept")} change="change_retention" value=${retention} done=${reload} />
       <${SettingsCard} workspace=${workspace} title=${t("Choice of providers")} change="change_strategy" value=${strategy} done=${reload} />
       ${may(workspace, "owner") ? html`<div><${Button} kind="danger" onClick=${() => destroy(found.name)}>${t("Delete workspace")}<//></div>` : null}`}<//>

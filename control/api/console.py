@@ -15,6 +15,8 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
+from control.http.responses.redirect import Redirect, make_redirect
+
 FOLDER: Final = Path(__file__).parents[2] / "console"
 PAGE: Final = "index.html"
 # By name, because the types that Python guesses depend on the machine.
@@ -67,6 +69,14 @@ class Console:
         router.add_get("/console", self._serve_page)
         router.add_get("/console/v/{digest}/{name:.+}", self._serve_file)
         router.add_get("/console/{view:.*}", self._serve_page)
+
+    def add_sso_return(self, router: web.UrlDispatcher) -> None:
+        """Registers the address to which providers of single sign-on send browsers where no portal is configured."""
+        if self._page is not None:
+            router.add_get("/sso/callback/{workspaceId}", self._return_from_sso)
+
+    async def _return_from_sso(self, request: web.Request) -> web.Response:
+        return make_redirect(Redirect(f"../../console{request.path_qs}"))
 
     async def _serve_page(self, request: web.Request) -> web.Response:
         assert self._page is not None

@@ -44,6 +44,12 @@ MEMBER_PAGES = (
     "/invitations",
     "/do-not-call",
     "/blocked-callers",
+    "/verified-numbers",
+    "/addresses",
+    "/privacy",
+    "/exports",
+    "/accesses",
+    "/sso-domains",
     "/providers",
     "/settings",
 )

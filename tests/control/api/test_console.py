@@ -90,3 +90,15 @@ def test_a_deployment_without_the_folder_has_no_console(tmp_path: Path) -> None:
     app = web.Application()
     Console("http://127.0.0.1", folder=tmp_path).add_to(app.router)
     assert len(app.router.routes()) == 0
+
+
+async def test_single_sign_on_comes_back_to_the_console(database_url: str, valkey_url: str) -> None:
+    path = "/sso/callback/0190f1c2-7c6b-7d0a-9e5f-3a1b2c4d5e6f?code=abc&state=def"
+    async with running_api(database_url, valkey_url, has_portal=False) as api:
+        async with api.client.get(api.url + path, allow_redirects=False) as reply:
+            assert reply.status == 302
+            assert reply.headers["Location"] == f"../../console{path}"
+            assert reply.headers["Cache-Control"] == "no-store"
+        assert (await api.anonymous.get(path)).raw == (await api.anonymous.get("/console")).raw
+    async with running_api(database_url, valkey_url) as api:
+        assert (await api.anonymous.get(path)).status == 404
