@@ -48,21 +48,22 @@ export function mergePatch(before, after) {
 
 /** Hints are the first sentence of a description: forms would be all text otherwise. @param {Schema} schema */
 function hintOf(schema) {
-  const text = schema.description || "";
+  const text = (schema.description || "").replaceAll("`", "");
   return text.length <= 160 ? text : text.split(/(?<=\.)\s/)[0];
 }
 
-const isLong = (/** @type {string} */ name, /** @type {Schema} */ schema) => (schema.maxLength || 0) > 500 || /prompt|instructions|greeting|text$|note$|description/.test(name);
+const isSecret = (/** @type {string} */ name, /** @type {Schema} */ schema) => schema.writeOnly || /secret|api_key|password|credential/.test(name);
+const isLong = (/** @type {string} */ name, /** @type {Schema} */ schema) => !isSecret(name, schema) && !/url$|issuer|^client_id$/.test(name) && ((schema.maxLength || 0) > 500 || /prompt|instructions|greeting|text$|note$|description/.test(name));
 
 /** One field of any type. @param {{name: string, path: string, schema: Schema, value: any, onChange: (value: any) => void, around: Surroundings, required?: boolean, title?: string}} props */
 export function SchemaField({ name, path, schema: given, value, onChange, around, required, title }) {
   const schema = resolve(given, around.root);
-  const text = title || label(name);
+  const picked = schema.type === "array" ? undefined : around.pickers[name];
+  const text = title || label(picked || around.pickers[name] ? name.replace(/_ids?$/, "") : name);
   const isNeeded = required && !schema.nullable;
   const shared = { label: text, hint: hintOf(schema), error: around.faults.get(path), optional: !isNeeded && !around.isConfig && schema.type !== "boolean" };
-  const picked = around.pickers[name];
-  if (picked && schema.type !== "array") {
-    return html`<${SelectField} ...${shared} value=${value ?? ""} options=${required ? picked : [["", t("None")], ...picked]} onInput=${(/** @type {string} */ chosen) => onChange(chosen || (schema.nullable ? null : undefined))} />`;
+  if (picked) {
+    return html`<${SelectField} ...${shared} value=${value ?? ""} required=${isNeeded} options=${[["", isNeeded ? t("Choose") : t("None")], ...picked]} onInput=${(/** @type {string} */ chosen) => onChange(chosen || (schema.nullable ? null : undefined))} />`;
   }
   if ("const" in schema) return null;
   if (schema.choices) return html`<${ChoiceField} ...${{ name, path, schema, value, onChange, around, shared }} />`;
@@ -92,10 +93,10 @@ function StringField({ name, schema, value, onChange, shared, required }) {
   if (isLong(name, schema)) {
     return html`<${Field} ...${shared}>${(/** @type {string} */ id, /** @type {any} */ described) => html`<textarea id=${id} class=${name === "prompt" ? "tall" : ""} rows="3" required=${required} maxlength=${schema.maxLength} aria-describedby=${described} aria-invalid=${shared.error ? "true" : undefined} value=${value ?? ""} onInput=${(/** @type {any} */ event) => change(event.target.value)}></textarea>`}<//>`;
   }
-  const isSecret = /secret|api_key|password|credential/.test(name) || schema.writeOnly;
-  const type = isSecret ? "password" : schema.format === "email" ? "email" : schema.format === "date" ? "date" : schema.format === "date-time" ? "datetime-local" : /phone|_number$|^number$|^caller$/.test(name) ? "tel" : "text";
+  const hides = isSecret(name, schema);
+  const type = hides ? "password" : schema.format === "email" ? "email" : schema.format === "date" ? "date" : schema.format === "date-time" ? "datetime-local" : /phone|_number$|^number$|^caller$/.test(name) ? "tel" : "text";
   const shown = type === "datetime-local" && value ? toLocal(value) : value;
-  return html`<${TextField} ...${shared} type=${type} required=${required} maxlength=${isSecret ? undefined : schema.maxLength} autocomplete=${isSecret ? "new-password" : "off"} placeholder=${schema.default ?? schema.examples?.[0] ?? ""} value=${shown ?? ""} onInput=${(/** @type {string} */ typed) => change(type === "datetime-local" && typed ? new Date(typed).toISOString() : typed)} />`;
+  return html`<${TextField} ...${shared} type=${type} required=${required} maxlength=${hides ? undefined : schema.maxLength} autocomplete=${hides ? "new-password" : "off"} placeholder=${schema.default ?? schema.examples?.[0] ?? ""} value=${shown ?? ""} onInput=${(/** @type {string} */ typed) => change(type === "datetime-local" && typed ? new Date(typed).toISOString() : typed)} />`;
 }
 
 /** @param {string} moment */

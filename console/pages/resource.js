@@ -43,10 +43,10 @@ export function fill(path, workspace, ids) {
   return path.replace(/\{(\w+)\}/g, (_, name) => (name === "workspaceId" && workspace ? workspace : encodeURIComponent(ids[at++] ?? "")));
 }
 
-/** Lists whose rows fields of forms choose from. @type {Record<string, [string, (row: any) => string]>} */
+/** Lists whose rows fields of forms choose from: the operation, the text of a row, and its key. @type {Record<string, [string, (row: any) => string, string?]>} */
 const PICKED = {
   agent_id: ["list_agents", (row) => row.name], number_ids: ["list_numbers", (row) => row.phone_number], phone_number_id: ["list_numbers", (row) => row.phone_number],
-  document_ids: ["list_documents", (row) => row.name], integration_id: ["list_integrations", (row) => row.name], address_id: ["list_addresses", (row) => row.customer_name], template_id: ["list_templates", (row) => row.name],
+  document_ids: ["list_documents", (row) => row.name], integration_id: ["list_integrations", (row) => row.name], address_id: ["list_addresses", (row) => row.customer_name], template_id: ["list_templates", (row) => row.name], integration_type: ["list_integration_types", (row) => row.name, "type"],
 };
 
 /** Loads the choices of the fields of a schema. @param {any} document @param {any} schema @param {string | undefined} workspace @returns {Promise<Record<string, [string, string][]>>} */
@@ -55,11 +55,12 @@ export async function loadPickers(document, schema, workspace) {
   const found = {};
   if (!workspace) return found;
   await Promise.all(Object.keys(schema.properties || {}).filter((name) => name in PICKED).map(async (name) => {
-    const [id, text] = PICKED[name];
-    const { path } = findOperation(document, id);
-    const answer = await call("GET", fill(path, workspace, []), { query: { limit: 100 } }).catch(() => null);
+    const [id, text, key = "id"] = PICKED[name];
+    const { path, operation } = findOperation(document, id);
+    const takesLimit = operation.parameters.some((/** @type {any} */ one) => one.name === "limit");
+    const answer = await call("GET", fill(path, workspace, []), { query: takesLimit ? { limit: 100 } : {} }).catch(() => null);
     const rows = answer && Object.values(answer).find(Array.isArray);
-    if (rows) found[name] = rows.map((/** @type {any} */ row) => [row.id, text(row)]);
+    if (rows) found[name] = rows.map((/** @type {any} */ row) => [row[key], text(row)]);
   }));
   return found;
 }
@@ -105,7 +106,7 @@ export function OperationDialog({ document, id, title, workspace, ids, first, do
     else done(answer);
   };
   return html`<${Dialog} title=${title} wide=${Object.keys(schema?.properties || {}).length > 6} onClose=${onClose}>
-    ${operation.description ? html`<p class="quiet">${operation.description.split("\n\n")[0]}</p>` : null}
+    ${operation.description ? html`<p class="quiet">${operation.description.split("\n\n")[0].replaceAll("`", "")}</p>` : null}
     <${Loaded} of=${pickers}>${(/** @type {any} */ found) => html`<${SchemaForm} schema=${schema || { type: "object" }} root=${document} value=${first} pickers=${found} submit=${submit} action=${title} onCancel=${onClose} />`}<//>
   <//>`;
 }
@@ -126,7 +127,7 @@ export function Actions({ actions, document, workspace, ids, row, after, gone })
     try {
       const answer = await call(method, fill(path, workspace, ids));
       if (secretsOf(answer).length) return void setOpen(action);
-      if (answer?.authorize_url) return void location.assign(answer.authorize_url);
+      if (answer?.oauth_url) return void location.assign(answer.oauth_url);
       toast(t("Done: {what}", { what: t(action.title) }));
       if (method === "DELETE" && gone) gone();
       else after();
@@ -205,7 +206,7 @@ export function ResourceList({ workspace, resource }) {
     ${creating && document ? html`<${OperationDialog} document=${document} id=${declared.create || ""} title=${t(declared.createTitle || "New")} workspace=${workspace} ids=${[]} onClose=${() => setCreating(false)} done=${(/** @type {any} */ answer) => {
       setCreating(false);
       const made = /** @type {any} */ (Object.values(answer || {}).find((part) => part && typeof part === "object" && key in part));
-      if (answer?.authorize_url) location.assign(answer.authorize_url);
+      if (answer?.oauth_url) location.assign(answer.oauth_url);
       else if (declared.get && made) go(`${base}/${resource}/${made[key]}`);
       else loaded.reload();
     }} />` : null}
