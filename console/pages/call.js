@@ -27,7 +27,7 @@ export function Call({ workspace, call: id }) {
       <dl class="stats">
         <div><dt>${t("Duration")}</dt><dd>${duration(call.duration_seconds)}</dd></div>
         <div><dt>${t("Cost")}</dt><dd>${money(call.cost_total, call.currency)}${call.cost_list !== call.cost_total ? html`<small>${t("list price {amount}", { amount: money(call.cost_list, call.currency) })}</small>` : null}</dd></div>
-        <div><dt>${t("Middle answer time")}</dt><dd>${answerTime(call.turns)}</dd></div>
+        <div><dt>${t("Median answer time")}</dt><dd>${answerTime(call.turns)}</dd></div>
         <div><dt>${t("End")}</dt><dd>${call.end_reason ? label(call.end_reason) : "–"}${call.end_detail ? html`<small>${call.end_detail}</small>` : null}</dd></div>
         <div><dt>${t("Success")}</dt><dd>${call.success === null ? "–" : call.success ? t("Yes") : t("No")}${call.sentiment ? html`<small>${label(call.sentiment)}</small>` : null}</dd></div>
       </dl>
