@@ -4,7 +4,7 @@
 
 A table stands between the lines `<!-- table: NAME, by python -m tools.api_tables -->` and `<!-- end of table -->`.
 Routes declare their access, limits and errors (`control/*/routes.py`), `control/platform/rules.py` the staff's
-settings.
+settings, and `control/workspaces/settings.py` those of a workspace.
 """
 
 import re
@@ -20,6 +20,7 @@ from control.http.openapi.document import operation_errors, split_summary, tag
 from control.http.route import RateLimit, Route, read_signature
 from control.inbound_webhooks.routes import WEBHOOK_ROUTES
 from control.platform.rules import REGISTRY
+from control.workspaces.settings import SETTINGS as WORKSPACE_SETTINGS
 
 DOCUMENTS: Final = Path(__file__).resolve().parents[1] / "docs"
 PAGES: Final = ("api.md", "control.md", "errors.md")
@@ -111,6 +112,14 @@ def settings() -> str:
     )
 
 
+def workspace_settings() -> str:
+    """Returns the settings of a workspace and who changes them."""
+    return table(
+        ("setting", "changed by", "meaning"),
+        ((f"`{one.name}`", one.changed_by, one.text) for one in WORKSPACE_SETTINGS),
+    )
+
+
 TABLES: Final[Mapping[str, Callable[[], str]]] = {
     "additions": additions,
     "scopes": scopes,
@@ -119,6 +128,7 @@ TABLES: Final[Mapping[str, Callable[[], str]]] = {
     "limits": limits,
     "check-limits": check_limits,
     "settings": settings,
+    "workspace-settings": workspace_settings,
 }
 
 

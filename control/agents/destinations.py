@@ -11,7 +11,7 @@ from phonenumbers import PhoneNumberType
 from pydantic import ValidationInfo
 
 from control.agents.rules import Config
-from control.workspaces.rules import outbound_countries
+from control.workspaces.settings import OUTBOUND_COUNTRIES
 from shared.errors import Invalid
 
 # Countries that calls may go to, besides those of the workspace's own numbers.
@@ -213,7 +213,7 @@ def make_dial_scope(row: Any, dangerous: Collection[str]) -> DialScope:
     workspace's own there is not enough, because fraudsters buy one next to their accomplices."""
     own = {country_of(home) or "" if home.startswith("+") else home for home in row["homes"]}
     own.difference_update(dangerous)
-    return DialScope(own, outbound_countries(row["settings"]), bool(row["is_ours"]), row["trial_numbers"])
+    return DialScope(own, OUTBOUND_COUNTRIES.read(row["settings"]), bool(row["is_ours"]), row["trial_numbers"])
 
 
 def require_not_ours(scope: DialScope, param: str = FALLBACK_PARAM) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import phonenumbers
 
-from control.workspaces.rules import DisclosureChoice
+from control.workspaces.settings import DisclosureChoice
 
 FALLBACK: Final = "en"
 

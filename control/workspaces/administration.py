@@ -1,8 +1,9 @@
 """Administration of workspaces by the staff. Needs platform scope; each change is written to the audit log."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from control.audit.service import Actor
@@ -18,20 +19,20 @@ from control.workspaces.rules import (
     WorkspaceListing,
     WorkspaceStats,
     WorkspaceStatus,
-    require_countries,
     require_fit,
 )
+from control.workspaces.settings import apply_settings, check_settings
 from shared.errors import Conflict
 
 
 @dataclass(frozen=True, slots=True)
 class WorkspaceUpdate:
-    """Changes of a workspace; None leaves a field unchanged."""
+    """Changes of a workspace; None leaves a field unchanged. settings: by name, those that the staff changes."""
 
     name: str | None = None
     status: WorkspaceStatus | None = None
     tier_name: str | None = None
-    outbound_countries: Sequence[str] | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 class WorkspaceAdministration:
@@ -66,7 +67,9 @@ class WorkspaceAdministration:
         (tier_unavailable, tier_too_small, tier_not_priced, trials_off)."""
         before = await self._lock_for_tier(db, workspace_id, edit.tier_name, "subscription_tier", now)
         after = replace(before, name=edit.name or before.name, tier_name=edit.tier_name or before.tier_name)
-        after = _with_countries(await self._with_status(db, after, edit.status, now), edit.outbound_countries)
+        after = await self._with_status(db, after, edit.status, now)
+        check_settings(edit.settings)
+        after = replace(after, settings=apply_settings(after.settings, edit.settings))
         return await save_change(db, actor, "workspace.update", before, after, now)
 
     async def suspend(self, db: Connection, actor: Actor, workspace_id: UUID, reason: str, now: datetime) -> Workspace:
@@ -136,15 +139,6 @@ class WorkspaceAdministration:
                 if not days:
                     raise Conflict("There are no trials: the setting trial_days is 0.", code="trials_off")
                 return rules.start_trial(workspace, now + timedelta(days=days))
-
-
-def _with_countries(workspace: Workspace, chosen: Sequence[str] | None) -> Workspace:
-    """An empty list removes the restriction."""
-    if chosen is None:
-        return workspace
-    require_countries(chosen, "outbound_countries")
-    settings = {name: value for name, value in workspace.settings.items() if name != "outbound_countries"}
-    return replace(workspace, settings=settings | ({"outbound_countries": sorted(set(chosen))} if chosen else {}))
 
 
 async def delete_workspace(db: Connection, platform: Platform, actor: Actor, workspace_id: UUID, now: datetime) -> None:

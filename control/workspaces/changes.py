@@ -10,6 +10,7 @@ from control.db.pool import Connection
 from control.platform.service import Platform
 from control.workspaces import queries
 from control.workspaces.rules import Workspace
+from control.workspaces.settings import SETTINGS
 from shared.errors import Conflict, NotFound
 from shared.ids import new_id
 
@@ -23,11 +24,6 @@ _AUDITED_FIELDS: Final = (
     "suspended_why",
     "deleted_at",
     "purge_after",
-    "outbound_countries",
-    "retention",
-    "redaction",
-    "disclosure",
-    "second_factor_required",
 )
 
 
@@ -48,8 +44,9 @@ async def save_change(
     if _history_key(after) != _history_key(before):
         fee = await queries.select_monthly_fee(db, after.tier_name)
         await queries.insert_change(db, UUID(new_id()), after, fee, now)
-    changed = [name for name in _AUDITED_FIELDS if getattr(before, name) != getattr(after, name)]
-    old, new = _audit_values(before, changed), _audit_values(after, changed)
+    was, now_is = _audit_values(before), _audit_values(after)
+    changed = [name for name in was if was[name] != now_is[name]]
+    old, new = {name: was[name] for name in changed}, {name: now_is[name] for name in changed}
     await record_change(db, actor, Change(action, "workspace", str(after.id), after.id, old, new, reason))
     return after
 
@@ -70,8 +67,9 @@ def _history_key(workspace: Workspace) -> tuple[str, str, bool]:
     return workspace.status, workspace.tier_name, workspace.deleted_at is None
 
 
-def _audit_values(workspace: Workspace, names: list[str]) -> dict[str, Any]:
-    return {name: getattr(workspace, name) for name in names}
+def _audit_values(workspace: Workspace) -> dict[str, Any]:
+    columns = {name: getattr(workspace, name) for name in _AUDITED_FIELDS}
+    return columns | {setting.name: setting.read(workspace.settings) for setting in SETTINGS}
 
 
 async def require_capacity(

@@ -24,8 +24,8 @@ from control.workspaces.rules import (
     WorkspaceListing,
     WorkspaceStats,
     WorkspaceUse,
-    redaction_kinds,
 )
+from control.workspaces.settings import REDACTION
 
 # --- Workspaces ------------------------------------------------------------------------------------------------------
 
@@ -128,10 +128,10 @@ _SELECT_REDACTION: Final = """
 """
 
 
-async def select_redaction(db: Connection, workspace_ids: Iterable[UUID]) -> Mapping[UUID, tuple[str, ...]]:
+async def select_redaction(db: Connection, workspace_ids: Iterable[UUID]) -> Mapping[UUID, Sequence[str]]:
     """By workspace, the kinds that it redacts; those that redact nothing are left out."""
     rows = await db.fetch(_SELECT_REDACTION, list(set(workspace_ids)))
-    return {row["id"]: kinds for row in rows if (kinds := redaction_kinds(row["settings"]))}
+    return {row["id"]: kinds for row in rows if (kinds := REDACTION.read(row["settings"]))}
 
 
 async def lock_purgeable(db: Connection, now: datetime, most: int, among: Sequence[UUID] | None = None) -> list[UUID]:

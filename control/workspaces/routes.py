@@ -1,6 +1,5 @@
 """Routes of workspaces, their members, sign-in rules and invitations, for members and for the staff."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Annotated, Final, Literal
@@ -17,7 +16,7 @@ from control.billing.accounts.service import open_account
 from control.calls.live.service import end_calls_later
 from control.db.keyset import PageRequest
 from control.http.access import ANY_ADMIN, OPEN, USER, admin, member, user
-from control.http.body import PLAIN, Body, ChangeBody, Currency, LetterName, PasswordText, Slug
+from control.http.body import Body, Currency, LetterName, PasswordText, Slug
 from control.http.context import AdminContext, Context, MemberContext, UserContext
 from control.http.fields import (
     CreatedAt,
@@ -36,11 +35,8 @@ from control.http.pagination import MAX_LIMIT, HasMore, ListAnswer, ListQuery, p
 from control.http.route import RateLimit, Route
 from control.numbers.service import Numbers
 from control.platform.service import Platform
-from control.redaction.finder import KINDS, RedactionKind
 from control.workspaces.administration import WorkspaceUpdate
 from control.workspaces.rules import (
-    DisclosureChoice,
-    DisclosureMode,
     Invitation,
     Member,
     Membership,
@@ -56,14 +52,21 @@ from control.workspaces.rules import (
     suspension_cause,
 )
 from control.workspaces.service import Workspaces
+from control.workspaces.settings import (
+    SECOND_FACTOR_REQUIRED,
+    AdminSettings,
+    AdminSettingsView,
+    StaffSettings,
+    StaffSettingsView,
+    pick_settings,
+    read_settings,
+)
 from shared.errors import Conflict
 
 # --- Workspaces ------------------------------------------------------------------------------------------------------
 
 WORKSPACES = "/workspaces"
 WORKSPACE = f"{WORKSPACES}/{{workspaceId}}"
-# As that of an agent, in characters.
-LONGEST_DISCLOSURE = 500
 Timezone = Annotated[str, Field(max_length=64, description="A name of the IANA database, such as Europe/Berlin.")]
 
 
@@ -76,36 +79,16 @@ class NewWorkspaceBody(Body):
     currency: Currency | None = Field(None, description="In which it is billed: ISO 4217, lower case.")
 
 
-class DisclosureBody(Body):
-    """That an artificial voice speaks: told to its end before anything else, where the agent has no text of its own."""
-
-    mode: DisclosureMode = Field("off", description="Whose text callers hear.")
-    text: str = Field(
-        "",
-        max_length=LONGEST_DISCLOSURE,
-        pattern=PLAIN,
-        description="The text, up to 500 characters.",
-        examples=["You are speaking with our AI assistant."],
-    )
-
-
-class WorkspaceChange(ChangeBody):
+class WorkspaceChange(AdminSettings):
     """Changes; fields that are left out stay unchanged."""
 
     name: LetterName = Field("", description="The new name.", examples=["Riverside Dental"])
     industry: Slug | None = Field(None, description="null removes it.", examples=["dental"])
     timezone: Annotated[Timezone, Field(examples=["Europe/Berlin"])] = ""
-    disclosure: DisclosureBody = Field(
-        default_factory=lambda: DisclosureBody(mode="off", text=""),
-        description="What callers are told before anything else, where their agent has no text.",
-    )
-    redaction: list[RedactionKind] = Field(
-        [], max_length=len(KINDS), description="What is left out of what is kept of calls; empty: nothing."
-    )
 
 
-@dataclass(frozen=True, slots=True)
-class WorkspaceView:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkspaceView(AdminSettingsView):
     """A workspace."""
 
     id: Id
@@ -113,14 +96,6 @@ class WorkspaceView:
     industry: OptionalIndustry
     timezone: Annotated[
         str, Field(description="Time zone of the workspace: a name of the IANA database.", examples=["Europe/Berlin"])
-    ]
-    disclosure: Annotated[
-        DisclosureChoice,
-        Field(description="What callers are told before anything else, where their agent has no text."),
-    ]
-    redaction: Annotated[
-        Sequence[str],
-        Field(description="What is left out of what is kept of calls.", examples=[["card_number", "security_code"]]),
     ]
     role: Annotated[Role, Field(description="The caller's role in it.")]
     status: Annotated[WorkspaceStatus, Field(description="Present status.")]
@@ -229,9 +204,7 @@ async def update_workspace(context: MemberContext, body: WorkspaceChange) -> Wor
     """Changes name, industry, time zone, what callers are told, or what is redacted in calls.
 
     Calls that run are redacted whole from then on; those that are over stay as they are."""
-    changes = body.model_dump(exclude_unset=True)
-    if "disclosure" in changes:
-        changes["disclosure"] = DisclosureChoice(body.disclosure.mode, body.disclosure.text.strip())
+    changes = {name: getattr(body, name) for name in body.model_fields_set}
     workspace = await context.services[Workspaces].update(
         context.db, context.actor, context.workspace_id, changes, context.now
     )
@@ -251,8 +224,6 @@ def to_view(workspace: Workspace, role: Role) -> WorkspaceView:
         name=workspace.name,
         industry=workspace.industry,
         timezone=workspace.timezone,
-        disclosure=workspace.disclosure,
-        redaction=workspace.redaction,
         role=role,
         status=workspace.status,
         subscription_tier=workspace.tier_name,
@@ -261,6 +232,7 @@ def to_view(workspace: Workspace, role: Role) -> WorkspaceView:
         suspension_cause=suspension_cause(workspace),
         created_at=workspace.created_at,
         updated_at=workspace.updated_at,
+        **read_settings(workspace.settings, AdminSettings.model_fields),
     )
 
 
@@ -462,24 +434,20 @@ SIGN_IN_RULES = "/workspaces/{workspaceId}/sign-in-rules"
 class SignInRules(Body):
     """The rules."""
 
-    second_factor_required: Annotated[
-        bool, Field(description="Members without a second factor may do nothing in the workspace.")
-    ]
+    second_factor_required: Annotated[bool, Field(description=SECOND_FACTOR_REQUIRED.text)]
 
 
 @dataclass(frozen=True, slots=True)
 class SignInRulesAnswer:
     """The rules."""
 
-    second_factor_required: Annotated[
-        bool, Field(description="Members without a second factor may do nothing in the workspace.")
-    ]
+    second_factor_required: Annotated[bool, Field(description=SECOND_FACTOR_REQUIRED.text)]
 
 
 async def get_sign_in_rules(context: MemberContext) -> SignInRulesAnswer:
     """The workspace's rules for its members' sign-in."""
     workspace = await context.services[Workspaces].get(context.db, context.workspace_id)
-    return SignInRulesAnswer(workspace.second_factor_required)
+    return SignInRulesAnswer(SECOND_FACTOR_REQUIRED.read(workspace.settings))
 
 
 async def change_sign_in_rules(context: MemberContext, body: SignInRules) -> SignInRulesAnswer:
@@ -489,16 +457,15 @@ async def change_sign_in_rules(context: MemberContext, body: SignInRules) -> Sig
     if needed and not (await services[Accounts].second_factors.state(context.db, context.user_id)).is_enabled:
         raise Conflict("Set up a second factor of your own first.", code="second_factor_missing")
     workspace = await services[Workspaces].change_setting(
-        context.db, context.actor, context.workspace_id, "second_factor_required", needed or None, context.now
+        context.db, context.actor, context.workspace_id, SECOND_FACTOR_REQUIRED, needed, context.now
     )
-    return SignInRulesAnswer(workspace.second_factor_required)
+    return SignInRulesAnswer(SECOND_FACTOR_REQUIRED.read(workspace.settings))
 
 
 # --- Workspaces, for the staff ---------------------------------------------------------------------------------------
 
 ADMIN_WORKSPACES = "/admin/workspaces"
 ADMIN_WORKSPACE = f"{ADMIN_WORKSPACES}/{{workspaceId}}"
-Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2_000)]
 
 
@@ -513,20 +480,13 @@ class WorkspacesQuery(ListQuery):
     )
 
 
-class WorkspaceEdit(ChangeBody):
+class WorkspaceEdit(StaffSettings):
     """Changes; fields that are left out stay unchanged."""
 
     name: LetterName = Field("", description="The new name.", examples=["Riverside Dental"])
     status: WorkspaceStatus = Field("active", description="The new status; the status trial begins a new trial.")
     subscription_tier: Slug = Field(
         "", description="An available tier whose limits the workspace does not exceed.", examples=["starter"]
-    )
-    outbound_countries: list[Country] = Field(
-        default_factory=list,
-        max_length=300,
-        description="The only countries that its calls may go to (ISO 3166); an empty list: those of its own numbers, "
-        "the United States and Canada.",
-        examples=[["DE", "AT"]],
     )
 
 
@@ -572,8 +532,8 @@ class AdminWorkspaceList(ListAnswer):
     workspaces: Annotated[list[WorkspaceLine], Field(description="The workspaces.")]
 
 
-@dataclass(frozen=True, slots=True)
-class AdminWorkspaceView:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdminWorkspaceView(StaffSettingsView):
     """A workspace."""
 
     id: Id
@@ -585,12 +545,6 @@ class AdminWorkspaceView:
     status: Annotated[WorkspaceStatus, Field(description="Present status.")]
     status_before: Annotated[WorkspaceStatus | None, Field(description="The status after a suspension.")]
     subscription_tier: TierName
-    outbound_countries: Annotated[
-        Sequence[str],
-        Field(
-            description="The only countries that its calls may go to; empty if none were set.", examples=[["DE", "AT"]]
-        ),
-    ]
     trial_ends_at: Annotated[
         datetime | None, Field(description="End of the current or past trial (UTC); null without one.")
     ]
@@ -671,7 +625,7 @@ async def admin_update_workspace(
         name=changes.get("name"),
         status=changes.get("status"),
         tier_name=changes.get("subscription_tier"),
-        outbound_countries=changes.get("outbound_countries"),
+        settings=pick_settings(changes),
     )
     staff = context.services[Workspaces].administration
     workspace = await staff.update(context.db, context.actor, workspace_id, edit, context.now)
@@ -745,7 +699,6 @@ def to_admin_view(found: Workspace) -> AdminWorkspaceView:
         status=found.status,
         status_before=found.status_before,
         subscription_tier=found.tier_name,
-        outbound_countries=found.outbound_countries,
         trial_ends_at=found.trial_ends_at,
         suspended_at=found.suspended_at,
         suspended_why=found.suspended_why,
@@ -753,6 +706,7 @@ def to_admin_view(found: Workspace) -> AdminWorkspaceView:
         purge_after=found.purge_after,
         created_at=found.created_at,
         updated_at=found.updated_at,
+        **read_settings(found.settings, StaffSettings.model_fields),
     )
 
 

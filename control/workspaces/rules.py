@@ -1,6 +1,6 @@
 """Records of workspaces, members and invitations, their roles and states, and checks of settings. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
@@ -9,7 +9,6 @@ from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 from zoneinfo import available_timezones
 
-import phonenumbers
 from pydantic import Field
 
 from control.accounts.emails.service import Email
@@ -25,28 +24,6 @@ ROLES: Final[tuple[Role, ...]] = ("owner", "admin", "member", "viewer")
 WorkspaceStatus = Literal["trial", "active", "suspended"]
 # Why a workspace is suspended, as its members see it.
 SuspensionCause = Literal["trial_over", "invoice_overdue", "staff"]
-# off: nothing. by_jurisdiction: our text, where a law is known that demands it (config/data/disclosures.json). text:
-# the workspace's own text, in each call.
-DisclosureMode = Literal["off", "by_jurisdiction", "text"]
-
-
-@dataclass(frozen=True, slots=True)
-class DisclosureChoice:
-    """What a workspace has its callers told before anything else, unless their agent has a text of its own."""
-
-    mode: Annotated[
-        DisclosureMode,
-        Field(
-            description="off: nothing. by_jurisdiction: our text, where a law is known that demands it. text: "
-            "the workspace's own."
-        ),
-    ] = "off"
-    text: Annotated[
-        str, Field(description="The workspace's own text; empty but for the mode `text`.", examples=[""])
-    ] = ""
-
-
-NO_DISCLOSURE: Final = DisclosureChoice()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +33,7 @@ class Workspace:
     Attributes:
         status_before: The status that a suspended workspace returns to.
         purge_after: When a deleted workspace may be purged; set with `deleted_at`.
-        settings: Settings of this workspace alone.
+        settings: Settings of this workspace alone, as stored (control/workspaces/settings.py).
     """
 
     id: UUID
@@ -79,32 +56,6 @@ class Workspace:
     def was_on_trial(self) -> bool:
         """Whether the workspace is on trial, or was on trial until it was suspended."""
         return "trial" in (self.status, self.status_before)
-
-    @property
-    def outbound_countries(self) -> Sequence[str]:
-        """See `outbound_countries`."""
-        return outbound_countries(self.settings)
-
-    @property
-    def retention(self) -> Mapping[str, int]:
-        """Days by kind that the workspace chose (control/privacy/retention/rules.py)."""
-        chosen: Mapping[str, int] = self.settings.get("retention", {})
-        return chosen
-
-    @property
-    def disclosure(self) -> DisclosureChoice:
-        """See `disclosure_choice`."""
-        return disclosure_choice(self.settings)
-
-    @property
-    def second_factor_required(self) -> bool:
-        """Whether members without a second factor may do nothing in the workspace."""
-        return self.settings.get("second_factor_required") is True
-
-    @property
-    def redaction(self) -> Sequence[str]:
-        """See `redaction_kinds`."""
-        return redaction_kinds(self.settings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,36 +268,7 @@ def require_not_suspended(workspace: Workspace) -> None:
         raise Conflict(text, code="workspace_suspended")
 
 
-# --- Settings and limits ---------------------------------------------------------------------------------------------
-
-
-def disclosure_choice(settings: Mapping[str, Any]) -> DisclosureChoice:
-    """Return what the agent says about itself; nothing for a choice that only another release knows."""
-    match settings.get("disclosure"):
-        case {"mode": "by_jurisdiction"}:
-            return DisclosureChoice("by_jurisdiction")
-        case {"mode": "text", "text": str(text)} if text:
-            return DisclosureChoice("text", text)
-    return NO_DISCLOSURE
-
-
-def outbound_countries(settings: Mapping[str, Any]) -> Sequence[str]:
-    """Return the countries that calls may go to (ISO 3166, two letters); empty if calls are not restricted."""
-    chosen = settings.get("outbound_countries")
-    return [country for country in chosen if isinstance(country, str)] if isinstance(chosen, list) else []
-
-
-def redaction_kinds(settings: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the kinds (control/redaction/finder.py) that are redacted in stored calls; empty if none are."""
-    chosen = settings.get("redaction")
-    return tuple(kind for kind in chosen if isinstance(kind, str)) if isinstance(chosen, list) else ()
-
-
-def require_countries(codes: Sequence[str], param: str) -> None:
-    """Raises Invalid (code country_unknown)."""
-    unknown = sorted(set(codes) - phonenumbers.SUPPORTED_REGIONS)
-    if unknown:
-        raise Invalid(f"There is no country with numbers named {unknown[0]!r}.", code="country_unknown", param=param)
+# --- Time zones and limits --------------------------------------------------------------------------------------------
 
 
 # Names in the database that are no zones, and aliases of the machine's own zone.

@@ -6,7 +6,7 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, TypeVar
 from uuid import UUID
 
 from control.accounts.emails.service import EmailQueue
@@ -16,14 +16,11 @@ from control.db.pool import Connection
 from control.db.scope import enter_workspace, read_platform
 from control.platform.rules import Tier
 from control.platform.service import Platform
-from control.redaction.finder import KINDS
 from control.workspaces import administration, queries
 from control.workspaces.changes import lock_workspace, require_capacity, require_found, save_change
 from control.workspaces.invitations import Invitations
 from control.workspaces.members import Members, require_may_change, require_role
 from control.workspaces.rules import (
-    NO_DISCLOSURE,
-    DisclosureChoice,
     Membership,
     NewWorkspace,
     Role,
@@ -33,11 +30,11 @@ from control.workspaces.rules import (
     require_timezone,
     suspend,
 )
-from shared.errors import Conflict, Invalid, Unauthorised
+from control.workspaces.settings import WorkspaceSetting, apply_settings, check_settings, pick_settings
+from shared.errors import Conflict, Unauthorised
 from shared.ids import new_id
 
-# Changes of a workspace that are kept among its settings.
-_SETTINGS: Final = ("redaction", "disclosure")
+T = TypeVar("T")
 
 
 class Workspaces:
@@ -147,26 +144,23 @@ class Workspaces:
     async def update(
         self, db: Connection, actor: Actor, workspace_id: UUID, changes: Mapping[str, Any], now: datetime
     ) -> Workspace:
-        """Changes a workspace. changes: any of name, industry, timezone, redaction, disclosure. Raises NotFound,
-        Invalid (timezone_unknown, disclosure_text_missing), Conflict (code workspace_suspended)."""
+        """Changes a workspace. changes: any of name, industry, timezone, and settings by name. Raises NotFound, Invalid
+        (timezone_unknown, and what `check_settings` raises), Conflict (code workspace_suspended)."""
         before = await lock_workspace(db, workspace_id)
         require_not_suspended(before)
         if "timezone" in changes:
             require_timezone(changes["timezone"])
-        if "disclosure" in changes:
-            _require_text(changes["disclosure"])
-        return await save_change(db, actor, "workspace.update", before, _changed(before, changes), now)
+        chosen = pick_settings(changes)
+        check_settings(chosen)
+        columns = {name: value for name, value in changes.items() if name not in chosen}
+        after = replace(before, **columns, settings=apply_settings(before.settings, chosen))
+        return await save_change(db, actor, "workspace.update", before, after, now)
 
     async def change_setting(
-        self, db: Connection, actor: Actor, workspace_id: UUID, name: str, value: Any, now: datetime
+        self, db: Connection, actor: Actor, workspace_id: UUID, setting: WorkspaceSetting[T], value: T, now: datetime
     ) -> Workspace:
-        """Stores a setting of this workspace alone; None removes it. Raises NotFound, Conflict (code
-        workspace_suspended)."""
-        before = await lock_workspace(db, workspace_id)
-        require_not_suspended(before)
-        others = {other: kept for other, kept in before.settings.items() if other != name}
-        after = replace(before, settings=others if value is None else others | {name: value})
-        return await save_change(db, actor, "workspace.update", before, after, now)
+        """Stores a setting that has a route of its own. Raises what `update` raises."""
+        return await self.update(db, actor, workspace_id, {setting.name: value}, now)
 
     async def delete(self, db: Connection, actor: Actor, workspace_id: UUID, now: datetime) -> None:
         """Deletes a workspace. Members lose it at once; the staff can restore it during the grace period. Owners only.
@@ -223,24 +217,6 @@ class Workspaces:
         return suspend(on_trial, "The owner's trial is over.", now)
 
 
-def _changed(before: Workspace, changes: Mapping[str, Any]) -> Workspace:
-    """Apply changes to a workspace. An empty `redaction` turns redaction off."""
-    columns = {name: value for name, value in changes.items() if name not in _SETTINGS}
-    settings = {name: value for name, value in before.settings.items() if name not in changes}
-    if chosen := [kind for kind in KINDS if kind in changes.get("redaction", ())]:
-        settings["redaction"] = chosen
-    disclosure: DisclosureChoice = changes.get("disclosure", NO_DISCLOSURE)
-    if disclosure.mode != "off":
-        settings["disclosure"] = {"mode": disclosure.mode, "text": disclosure.text if disclosure.mode == "text" else ""}
-    return replace(before, **columns, settings=settings)
-
-
-def _require_text(disclosure: DisclosureChoice) -> None:
-    """Raises Invalid (code disclosure_text_missing)."""
-    if disclosure.mode == "text" and not disclosure.text.strip():
-        raise Invalid("Say what callers are told.", param="disclosure.text", code="disclosure_text_missing")
-
-
-async def find_redaction(db: Connection, workspace_ids: Iterable[UUID]) -> Mapping[UUID, tuple[str, ...]]:
+async def find_redaction(db: Connection, workspace_ids: Iterable[UUID]) -> Mapping[UUID, Sequence[str]]:
     """Return by workspace the kinds (control/redaction/finder.py) that it redacts, if it redacts any."""
     return await queries.select_redaction(db, workspace_ids)

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from config.catalogue import shipped_dangerous_countries, shipped_disclosures, shipped_settings, shipped_tiers
 from control.agents.destinations import ALWAYS
 from control.platform.rules import REGISTRY, UNSEEDED, Tier, check_setting
-from control.workspaces.rules import require_countries
+from control.workspaces.settings import require_countries
 
 
 def test_every_setting_has_a_valid_initial_value() -> None:

@@ -23,7 +23,7 @@ from control.db.pool import Connection
 from control.tools.service import plan_http_tools, plan_mcp_tools
 from control.voice.keys import KEY_OPTION, open_keys
 from control.voice.routing.rules import RULES, ProviderOffer, ProviderOffers, RoutingRules, make_rules
-from control.workspaces.rules import NO_DISCLOSURE, DisclosureChoice, disclosure_choice
+from control.workspaces.settings import DISCLOSURE, NO_DISCLOSURE, DisclosureChoice
 from shared.plan import CallPlan, PlanError, ProviderPlan, ToolPlan
 from shared.secrets import Sealer
 
@@ -200,7 +200,7 @@ class AgentLookup:
             sealed={provider: b64decode(key) for provider, key in sealed.items() if key},
             sealer=self._sealer,
             standins=self._policy.standins,
-            disclosure=disclosure_choice(row["settings"]),
+            disclosure=DISCLOSURE.read(row["settings"]),
             disclosures=self._policy.disclosures,
             tools=_tools(row),
         )

@@ -15,8 +15,8 @@ from control.billing.money import require_exact
 from control.db.pool import Connection
 from control.platform.rules import CURRENCY
 from control.platform.service import require_priced
-from control.workspaces.rules import require_countries
 from control.workspaces.service import Workspaces
+from control.workspaces.settings import require_countries
 from shared.errors import Invalid, NotFound
 from shared.ids import new_id
 

@@ -6,11 +6,10 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from control.privacy.rules import RetentionKind
+from control.workspaces.settings import RETENTION
 
 KINDS: Final[tuple[RetentionKind, ...]] = ("recording", "transcript", "event")
 LEAST_DAYS: Final = 1
-# The name of a workspace's choice among its settings.
-SETTING: Final = "retention"
 
 
 def days_name(kind: RetentionKind) -> str:
@@ -65,8 +64,7 @@ def make_terms(
 ) -> RetentionTerms:
     """platform: its settings. features: of the tier, which may name fewer or more days than the platform. settings: of
     the workspace."""
-    own = settings.get(SETTING)
-    chosen = own if isinstance(own, Mapping) else {}
+    chosen = RETENTION.read(settings)
     return RetentionTerms(
         chosen={kind: _days(chosen, kind) for kind in KINDS},
         longest={kind: _days(features, kind) or platform[kind] for kind in KINDS},

@@ -8,10 +8,11 @@ from control.audit.service import Actor
 from control.db.pool import Connection
 from control.platform.service import Platform
 from control.privacy.retention import queries
-from control.privacy.retention.rules import KINDS, SETTING, RetentionTerms, days_name, make_terms
+from control.privacy.retention.rules import KINDS, RetentionTerms, days_name, make_terms
 from control.privacy.retention.tasks import platform_days
 from control.privacy.rules import RetentionKind
 from control.workspaces.service import Workspaces
+from control.workspaces.settings import RETENTION
 from shared.errors import Invalid, NotFound
 
 
@@ -47,6 +48,6 @@ class RetentionSettings:
                     code="retention_too_long",
                 )
         after = {**before.chosen, **chosen}
-        value = {days_name(kind): after[kind] for kind in KINDS if after[kind] is not None}
-        await self._workspaces.change_setting(db, actor, workspace_id, SETTING, value or None, now)
+        value = {days_name(kind): days for kind in KINDS if (days := after[kind]) is not None}
+        await self._workspaces.change_setting(db, actor, workspace_id, RETENTION, value, now)
         return RetentionTerms(chosen=after, longest=before.longest)

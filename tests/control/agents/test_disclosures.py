@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from config.catalogue import shipped_disclosures
 from control.agents.disclosures import NO_DISCLOSURES, make_disclosures
-from control.workspaces.rules import DisclosureChoice, DisclosureMode, disclosure_choice
+from control.workspaces.settings import DISCLOSURE, DisclosureChoice, DisclosureMode
 
 DISCLOSURES = make_disclosures(shipped_disclosures())
 BY_LAW = DisclosureChoice("by_jurisdiction")
@@ -63,13 +63,13 @@ def test_whatever_a_carrier_sends_is_no_error(number: str, language: str) -> Non
     "stored", [None, "by_jurisdiction", {"mode": "by_law"}, {"mode": "text"}, {"mode": "text", "text": ""}, ["text"]]
 )
 def test_choice_of_another_version_counts_as_none(stored: object) -> None:
-    assert disclosure_choice({"disclosure": stored}) == DisclosureChoice()
+    assert DISCLOSURE.read({"disclosure": stored}) == DisclosureChoice()
 
 
 @pytest.mark.parametrize("mode", ["by_jurisdiction", "text"])
 def test_choice_is_read_as_stored(mode: DisclosureMode) -> None:
     text = "Hello." if mode == "text" else ""
-    assert disclosure_choice({"disclosure": {"mode": mode, "text": text}}) == DisclosureChoice(mode, text)
+    assert DISCLOSURE.read({"disclosure": {"mode": mode, "text": text}}) == DisclosureChoice(mode, text)
 
 
 def test_rows_tell_where_they_are_from() -> None:

@@ -1,0 +1,256 @@
+"""Settings of a workspace: each is declared here once. Pure.
+
+They are stored in the JSON column `workspaces.settings`. A new setting is
+
+1. a `WorkspaceSetting` in `SETTINGS`, whose changes are then in the audit log, and
+2. a field of the request and of the answer of those who change it: `AdminSettings` and `AdminSettingsView` (PUT of a
+   workspace), or `StaffSettings` and `StaffSettingsView` (PUT by the staff). A setting with rules of its own has a
+   route of its own.
+
+Whoever has the column reads a setting by `SETTING.read(settings)`.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Final, Generic, Literal, TypeVar
+
+import phonenumbers
+from pydantic import Field, StringConstraints
+
+from control.http.body import PLAIN, Body, ChangeBody
+from control.redaction.finder import KINDS, RedactionKind
+from shared.errors import Invalid
+
+T = TypeVar("T")
+ChangedBy = Literal["owners", "admins", "staff"]
+
+
+def _accept(value: Any) -> None:
+    """Accept any value that the request's type admits."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkspaceSetting(Generic[T]):
+    """A setting of a workspace.
+
+    Attributes:
+        name: Its key in the column, its field in the API, and its name in the audit log.
+        text: What it means, for readers of the API.
+        changed_by: The least role in the workspace that changes it, or the platform's staff.
+        default: The value of a workspace that did not choose.
+        decode: Reads a stored value; None for a value that only another release knows.
+        encode: Makes the stored JSON of a request's value; an empty one removes the setting.
+        check: Raises Invalid for a request's value that must not be stored.
+    """
+
+    name: str
+    text: str
+    changed_by: ChangedBy
+    default: T
+    decode: Callable[[Any], T | None]
+    encode: Callable[[Any], Any]
+    check: Callable[[Any], None] = _accept
+
+    def read(self, settings: Mapping[str, Any]) -> T:
+        """Return the setting of a workspace, given all of its settings."""
+        value = self.decode(settings.get(self.name))
+        return self.default if value is None else value
+
+
+def apply_settings(settings: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings with changes by name. An empty value removes the setting."""
+    kept = {name: value for name, value in settings.items() if name not in changes}
+    changed = {name: _BY_NAME[name].encode(value) for name, value in changes.items()}
+    return kept | {name: value for name, value in changed.items() if value}
+
+
+def check_settings(changes: Mapping[str, Any]) -> None:
+    """Raises Invalid (disclosure_text_missing, country_unknown)."""
+    for name, value in changes.items():
+        _BY_NAME[name].check(value)
+
+
+def pick_settings(changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those changes that are settings; the others are columns."""
+    return {name: value for name, value in changes.items() if name in _BY_NAME}
+
+
+def read_settings(settings: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    """Return settings by name."""
+    return {name: _BY_NAME[name].read(settings) for name in names}
+
+
+# --- Disclosure ------------------------------------------------------------------------------------------------------
+
+# As that of an agent, in characters.
+LONGEST_DISCLOSURE: Final = 500
+# off: nothing. by_jurisdiction: our text, where a law is known that demands it (config/data/disclosures.json). text:
+# the workspace's own text, in each call.
+DisclosureMode = Literal["off", "by_jurisdiction", "text"]
+
+
+@dataclass(frozen=True, slots=True)
+class DisclosureChoice:
+    """What a workspace has its callers told before anything else, unless their agent has a text of its own."""
+
+    mode: Annotated[
+        DisclosureMode,
+        Field(
+            description="off: nothing. by_jurisdiction: our text, where a law is known that demands it. text: "
+            "the workspace's own."
+        ),
+    ] = "off"
+    text: Annotated[
+        str, Field(description="The workspace's own text; empty but for the mode `text`.", examples=[""])
+    ] = ""
+
+
+NO_DISCLOSURE: Final = DisclosureChoice()
+
+
+class DisclosureBody(Body):
+    """That an artificial voice speaks: told to its end before anything else, where the agent has no text of its own."""
+
+    mode: DisclosureMode = Field("off", description="Whose text callers hear.")
+    text: str = Field(
+        "",
+        max_length=LONGEST_DISCLOSURE,
+        pattern=PLAIN,
+        description="The text, up to 500 characters.",
+        examples=["You are speaking with our AI assistant."],
+    )
+
+
+def _decode_disclosure(stored: Any) -> DisclosureChoice | None:
+    match stored:
+        case {"mode": "by_jurisdiction"}:
+            return DisclosureChoice("by_jurisdiction")
+        case {"mode": "text", "text": str(text)} if text:
+            return DisclosureChoice("text", text)
+    return None
+
+
+def _encode_disclosure(choice: DisclosureBody) -> Mapping[str, str]:
+    if choice.mode == "off":
+        return {}
+    return {"mode": choice.mode, "text": choice.text.strip() if choice.mode == "text" else ""}
+
+
+def _check_disclosure(choice: DisclosureBody) -> None:
+    if choice.mode == "text" and not choice.text.strip():
+        raise Invalid("Say what callers are told.", param="disclosure.text", code="disclosure_text_missing")
+
+
+# --- Other values ----------------------------------------------------------------------------------------------------
+
+
+def _decode_texts(stored: Any) -> tuple[str, ...] | None:
+    return tuple(each for each in stored if isinstance(each, str)) if isinstance(stored, list) else None
+
+
+def _decode_days(stored: Any) -> Mapping[str, int] | None:
+    return stored if isinstance(stored, Mapping) else None
+
+
+def require_countries(codes: Sequence[str], param: str) -> None:
+    """Raises Invalid (code country_unknown)."""
+    unknown = sorted(set(codes) - phonenumbers.SUPPORTED_REGIONS)
+    if unknown:
+        raise Invalid(f"There is no country with numbers named {unknown[0]!r}.", code="country_unknown", param=param)
+
+
+# --- The settings ----------------------------------------------------------------------------------------------------
+
+DISCLOSURE: Final = WorkspaceSetting(
+    "disclosure",
+    "What callers are told before anything else, where their agent has no text.",
+    "admins",
+    NO_DISCLOSURE,
+    _decode_disclosure,
+    _encode_disclosure,
+    _check_disclosure,
+)
+# The kinds are those of control/redaction/finder.py.
+REDACTION: Final[WorkspaceSetting[Sequence[str]]] = WorkspaceSetting(
+    "redaction",
+    "What is left out of what is kept of calls.",
+    "admins",
+    (),
+    _decode_texts,
+    lambda kinds: [kind for kind in KINDS if kind in kinds],
+)
+# Days by kind; control/privacy/retention/rules.py says what they mean. `PUT …/privacy/retention` changes it.
+RETENTION: Final[WorkspaceSetting[Mapping[str, int]]] = WorkspaceSetting(
+    "retention", "For how many days recordings, transcripts and events are kept.", "owners", {}, _decode_days, dict
+)
+# Enforced by the SQL function authorise_user. `PUT …/sign-in-rules` changes it.
+SECOND_FACTOR_REQUIRED: Final[WorkspaceSetting[bool]] = WorkspaceSetting(
+    "second_factor_required",
+    "Members without a second factor may do nothing in the workspace.",
+    "owners",
+    False,
+    lambda stored: stored is True,
+    bool,
+)
+# ISO 3166, two letters. control/agents/destinations.py decides by it.
+OUTBOUND_COUNTRIES: Final[WorkspaceSetting[Sequence[str]]] = WorkspaceSetting(
+    "outbound_countries",
+    "The only countries that its calls may go to; empty if none were set.",
+    "staff",
+    (),
+    _decode_texts,
+    lambda countries: sorted(set(countries)),
+    lambda countries: require_countries(countries, "outbound_countries"),
+)
+SETTINGS: Final[tuple[WorkspaceSetting[Any], ...]] = (
+    OUTBOUND_COUNTRIES,
+    RETENTION,
+    REDACTION,
+    DISCLOSURE,
+    SECOND_FACTOR_REQUIRED,
+)
+_BY_NAME: Final[Mapping[str, WorkspaceSetting[Any]]] = {setting.name: setting for setting in SETTINGS}
+
+
+# --- Their fields in the API -----------------------------------------------------------------------------------------
+
+
+class AdminSettings(ChangeBody):
+    """Settings that admins of the workspace change."""
+
+    disclosure: DisclosureBody = Field(
+        default_factory=lambda: DisclosureBody(mode="off", text=""), description=DISCLOSURE.text
+    )
+    redaction: list[RedactionKind] = Field(
+        [], max_length=len(KINDS), description="What is left out of what is kept of calls; empty: nothing."
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdminSettingsView:
+    """Settings that admins of the workspace change."""
+
+    disclosure: Annotated[DisclosureChoice, Field(description=DISCLOSURE.text)]
+    redaction: Annotated[Sequence[str], Field(description=REDACTION.text, examples=[["card_number", "security_code"]])]
+
+
+Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
+
+
+class StaffSettings(ChangeBody):
+    """Settings of a workspace that the staff changes."""
+
+    outbound_countries: list[Country] = Field(
+        default_factory=list,
+        max_length=300,
+        description="The only countries that its calls may go to (ISO 3166); an empty list: those of its own numbers, "
+        "the United States and Canada.",
+        examples=[["DE", "AT"]],
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StaffSettingsView:
+    """Settings of a workspace that the staff changes."""
+
+    outbound_countries: Annotated[Sequence[str], Field(description=OUTBOUND_COUNTRIES.text, examples=[["DE", "AT"]])]
