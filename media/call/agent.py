@@ -11,7 +11,7 @@ from media.call.reply import Reply
 from media.call.reply_services import ReplyServices
 from media.call.utterance import Utterance
 from media.providers.ports import ProviderError
-from shared.events import MOST_TIMED_WORDS, AgentSaid
+from shared.events import AgentSaid
 from shared.refcycles import break_cycle
 
 
@@ -350,16 +350,11 @@ class Agent:
         sounded_at = playback.settle_sound(now)
         if not is_withdrawn:
             self._latency.report(reply.times, sounded_at)
-        heard, planned = "" if is_withdrawn else playback.heard_text(now), utterance.text.strip()
+        heard = "" if is_withdrawn else playback.heard_text(now)
         reply.cut(heard)
         if utterance is not self._filler:
             self._account_heard(utterance)
         if heard and self._audible_at is not None:
             self._listener.agent_heard()
-            unsaid = planned if heard != planned else ""
-            ended = playback.silenced_at if interrupted else now
-            times = playback.word_times(heard)
-            word_ms = times if len(times) <= 2 * MOST_TIMED_WORDS else ()
-            heard, unsaid = utterance.public(heard), utterance.public(unsaid)
-            said = AgentSaid(utterance.turn, heard, round(self._audible_at), round(ended), interrupted, unsaid, word_ms)
-            self._services.emit(said)
+            if said := playback.describe_words(self._audible_at, now, is_interrupted=interrupted):
+                self._services.emit(said)

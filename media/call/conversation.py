@@ -60,7 +60,7 @@ report. Each step below names the method that carries it out.
      A tool that runs has no result in it.
    - Then `close` runs as in step 9. Its events are stored, but the checkpoint does not change.
    - The carrier asks control what to do next. Control finds no outcome, and makes a plan from the checkpoint
-     (`make_resumed_plan` in `control/calls/admission/rules.py`): leg + 1, with an apology as the greeting.
+     (`make_resumed_plan` in `control/calls/admission/plans.py`): leg + 1, with an apology as the greeting.
    - On the new stream `begin` reports the caller's last turn if no event has (`CallerTurns.resume`). Then
      `CallTools.resume` starts repeatable tools again under the same run id, and gives the others `LOST_RESULT`. A
      hang-up or transfer that was about to happen is revoked (`NOT_ENDED_RESULT`). The agent says the apology, then the

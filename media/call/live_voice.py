@@ -34,9 +34,10 @@ class LiveVoice:
         self.heard_readers: tuple[AudioReader, ...] = ()
         self.dropped_ms = 0.0
 
-    def push(self, ulaw: bytes, now: float) -> None:
-        """Takes the next audio. It begins to sound when what was sent before is over."""
-        self._send(b"".join(self._framer.push(ulaw)), now)
+    def push(self, ulaw: bytes, now: float) -> float | None:
+        """Take the next audio, and return when it begins to sound: when what was sent before is over. None if nothing
+        was sent, because it came too early or fills no frame yet."""
+        return self._send(b"".join(self._framer.push(ulaw)), now)
 
     def end(self, now: float) -> None:
         """Sends what is left of a frame."""
@@ -71,15 +72,16 @@ class LiveVoice:
             for read in self.heard_readers:
                 read(audio, start)
 
-    def _send(self, audio: bytes, now: float) -> None:
+    def _send(self, audio: bytes, now: float) -> float | None:
         if not audio:
-            return
+            return None
         self.settle(now)
         length_ms = len(audio) / BYTES_PER_MS
         start = max(now, self._free_at)
         if start + length_ms - now > LONGEST_AHEAD_MS:
             self.dropped_ms += length_ms
-            return
+            return None
         self._stream.play(audio)
         self._unheard.append((audio, start))
         self._free_at = start + length_ms
+        return start

@@ -40,10 +40,10 @@ class OutputMixer:
             self.agent.preempt(now)
             self.live.cut(now)
 
-    def push_live(self, ulaw: bytes, now: float) -> None:
-        """The next audio of an agent that speaks without turns; dropped while a person has the line."""
-        if not self._has_person:
-            self.live.push(ulaw, now)
+    def push_live(self, ulaw: bytes, now: float) -> float | None:
+        """Take the next audio of an agent that speaks without turns, and return when it begins to sound. None if it was
+        not sent: a person has the line, it came too early, or it fills no frame yet."""
+        return None if self._has_person else self.live.push(ulaw, now)
 
     def push_person(self, ulaw: bytes, now: float) -> None:
         """The person's next audio (mu-law, 8 kHz); ignored while no person has the line."""

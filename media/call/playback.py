@@ -17,6 +17,7 @@ from media.call.heard_times import HeardTimes
 from media.call.media_stream import MediaStream
 from media.call.utterance import Utterance
 from media.providers.ports import SpeechChunk
+from shared.events import MOST_TIMED_WORDS, AgentSaid
 
 # A mark at least this often, so that the position is never extrapolated for long.
 MARK_EVERY_MS = 200
@@ -229,6 +230,32 @@ class Playback:
         words = [] if self.utterance is None else self.utterance.place_words(heard)
         times = [self._heard_times.find(word.start_ms, min(word.end_ms, self._heard)) for word in words]
         return tuple(round(at) for span in times if span is not None for at in span) if None not in times else ()
+
+    def describe_words(self, began: float, now: float, *, is_interrupted: bool) -> AgentSaid | None:
+        """Describe what the caller has heard of the utterance, for the record of the call.
+
+        Args:
+            began: When the utterance became audible.
+            is_interrupted: It was cut (`silenced_at`); otherwise it ends now.
+
+        Returns:
+            The event; None if no word was heard.
+        """
+        utterance, heard = self.utterance, self.heard_text(now)
+        if utterance is None or not heard:
+            return None
+        planned = utterance.text.strip()
+        ended = self.silenced_at if is_interrupted else now
+        times = self.word_times(heard)
+        return AgentSaid(
+            utterance.turn,
+            utterance.public(heard),
+            round(began),
+            round(ended),
+            is_interrupted,
+            utterance.public(planned if heard != planned else ""),
+            times if len(times) <= 2 * MOST_TIMED_WORDS else (),
+        )
 
     def left_ms(self, now: float) -> float:
         """Audio of the utterance received and not yet heard, in ms."""

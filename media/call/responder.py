@@ -1,8 +1,31 @@
-"""The port of what answers a caller: the cascade of recogniser, model and voice, or a model that hears and speaks.
+"""The port of whoever answers the caller: the cascade of recognizer, model and voice, or a speech-to-speech model.
 
 A call gives its responder caller audio, keys and the time; the responder speaks through the output mixer. Whether it
 takes turns, and how it finds their ends, is its own affair: the cascade has a floor (`Conversation`), a realtime model
 may leave turns to its vendor, and a duplex model has none.
+
+How to write a responder (`tests/calls/test_realtime_responders.py` has one of each shape, with whole calls):
+
+1. `taps` names what reads the caller's audio, as mu-law or as PCM, and what reads the audio that the caller has heard
+   of the agent. A tap may not wait: put what is to be sent to a vendor into a queue.
+2. `begin` opens the session with the vendor, in a task of its own. A resumed call (`plan.resume`) brings the messages
+   of before: give them to the model (`to_model_messages`).
+3. The caller speaks: call `CallerTurns.began`, then `take` with the words when they are known, and `commit` when the
+   turn can no longer change. That fills the transcript, emits `CallerSaid` and schedules the checkpoint
+   (`on_turn_taken`). `clock.at_audio` turns a place in the caller's audio into a time on the call's clock.
+4. The agent speaks.
+   - In responses: `mixer.agent.begin` an `Utterance`, `receive` its audio, `plan` its text, `complete` it.
+     `mixer.agent.finished` tells that it was heard to its end: ask in `on_played` and in `tick`. Then
+     `mixer.agent.describe_words` makes the event `AgentSaid`; call `termination.agent_finished` after it.
+   - Without turns: `mixer.push_live` each piece. It returns when the piece sounds, or None if the caller will not hear
+     it. A tap on the agent's audio tells what was heard.
+5. The caller interrupts: `mixer.agent.drop` (or `mixer.live.cut`), then `mixer.agent.heard_ms` tells the vendor where
+   its item ends for the caller. Emit `AgentSaid(interrupted=True)`, then `TurnInterrupted`.
+6. A person has taken the line while `mixer.has_person`: utterances wait, and `push_live` drops. `line_is_free` follows.
+7. `usage` gets what the model used; `UsageMeter` makes the events that are billed. Speech-to-speech models have no unit
+   of their own yet (decision 0234).
+8. The call ends through `termination.begin`. `state` is read for each checkpoint, so it must be cheap and hold only
+   what was heard. `close` reports what is open and frees everything.
 """
 
 from collections.abc import Callable, Sequence
@@ -61,7 +84,7 @@ class Responder(Protocol):
 
     @property
     def taps(self) -> Sequence[Tap]:
-        """Its readers of caller audio, in the order in which they get each frame."""
+        """Its readers of audio. They get each frame in this order."""
 
     @property
     def waits_for_silence(self) -> bool:
