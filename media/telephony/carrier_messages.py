@@ -13,6 +13,8 @@ from media.telephony.session import StreamSession
 MEDIA_END: Final = b'"}}'
 # Errors that a running stream survives. Of the events only `connected` and `start` can be out of order while it runs.
 _HARMLESS: Final = frozenset({"missing_field", "bad_type", "bad_base64", "binary_message", "out_of_order"})
+# Messages in a row that are not JSON: a running stream survives as many as one second of audio has.
+MAX_NOT_JSON_RUN: Final = 50
 
 
 class DtmfPart(msgspec.Struct, gc=False):
@@ -47,12 +49,23 @@ def require_running(session: StreamSession) -> None:
         raise MediaProtocolError("out_of_order", f"no command may be sent while the stream is {session.stage}")
 
 
-def pass_over(session: StreamSession, unknown: UnknownMessages, error: MediaProtocolError) -> bool:
-    """Counts a message that the stream can do without. False: it cannot; no event is accepted any more."""
+def pass_over(session: StreamSession, unknown: UnknownMessages, error: MediaProtocolError, accepted: int) -> bool:
+    """Count a message that the stream can do without, and return True.
+
+    Return False and close the session if the message ends the stream.
+
+    Args:
+        accepted: Number of media messages that the codec has passed on.
+    """
     if error.code == UNKNOWN_EVENT:
         unknown.add_event(error.detail.strip("'"))
     elif session.stream_id is not None and error.code in _HARMLESS:
         unknown.add_malformed(error)
+    elif session.stream_id is not None and error.code == "not_json":
+        unknown.add_not_json(error, accepted)
+        if unknown.not_json_run > MAX_NOT_JSON_RUN:
+            session.close()
+            return False
     else:
         session.close()
         return False

@@ -113,8 +113,9 @@ class UnknownMessages:
     """What a codec has passed over: carriers add events and values without notice, and break their own formats.
 
     events: messages with an unknown event name, the first of which is `first_event`. digits: unknown values of `dtmf`.
-    malformed: known messages that a running stream can do without, such as a second `start`, audio without a payload or
-    a binary message; `first_malformed` is the error of the first one, without its content.
+    malformed: messages that a running stream can do without, such as a second `start`, audio without a payload, a
+    binary message or text that is not JSON; `first_malformed` is the error of the first one, without its content.
+    not_json_run: messages in a row, without audio between them, that were not JSON.
     """
 
     events: int = 0
@@ -122,6 +123,8 @@ class UnknownMessages:
     malformed: int = 0
     first_event: str = ""
     first_malformed: str = ""
+    not_json_run: int = 0
+    _accepted: int = 0
 
     def add_event(self, name: str) -> None:
         """Counts a message with an unknown event name."""
@@ -132,6 +135,13 @@ class UnknownMessages:
         """Counts a known message that is malformed or comes twice."""
         self.malformed += 1
         self.first_malformed = self.first_malformed or f"{error.code} {error.field}".strip()
+
+    def add_not_json(self, error: "MediaProtocolError", accepted: int) -> None:
+        """Counts a message that is not JSON. accepted: the number of media messages so far; a new number ends the run.
+        The comparison of numbers costs valid frames nothing."""
+        self.not_json_run = self.not_json_run + 1 if accepted == self._accepted else 1
+        self._accepted = accepted
+        self.add_malformed(error)
 
 
 class MediaProtocolError(Exception):

@@ -125,7 +125,7 @@ class TwilioCodec:
                 return self._media(event)
             return self._control(event)
         except MediaProtocolError as error:
-            if pass_over(self._session, self.unknown, error):
+            if pass_over(self._session, self.unknown, error, self.accepted):
                 return ()
             raise
 

@@ -9,6 +9,7 @@ import pytest
 
 from media.call.call import Call
 from media.server.limits import WorkerLimits
+from media.telephony.carrier_messages import MAX_NOT_JSON_RUN
 from shared.events import AgentSaid, CallEnded, CallerSaid, CallStarted, Event, UsageRecorded, decode_event
 from shared.plan import CallPlan, decode_plan
 from tests.media.server.conftest import PLAN, WorkerSetup, with_limits
@@ -117,21 +118,21 @@ class TestMarks:
 
 
 @pytest.mark.parametrize(
-    ("message", "code", "close"),
+    ("messages", "code"),
     [
-        ("no json", "not_json", 1002),
-        (json.dumps({"event": "media", "streamSid": "other", "media": MEDIA}), "wrong_stream", 1002),
+        (["no json"] * (MAX_NOT_JSON_RUN + 1), "not_json"),
+        ([json.dumps({"event": "media", "streamSid": "other", "media": MEDIA})], "wrong_stream"),
     ],
+    ids=["not_json", "wrong_stream"],
 )
-async def test_bad_message_ends_only_its_own_call(
-    worker_setup: WorkerSetup, message: str, code: str, close: int
-) -> None:
+async def test_bad_message_ends_only_its_own_call(worker_setup: WorkerSetup, messages: list[str], code: str) -> None:
     other = await worker_setup.dial("MZother")
     async with other.sending_silence():
         phone = await worker_setup.dial()
-        await phone.send(message)
+        for message in messages:
+            await phone.send(message)
         await phone.wait_for("closed")
-        assert phone.close_code == close
+        assert phone.close_code == 1002
         assert worker_setup.count("vocalized_media_wire_errors_total", code=code) == 1
         ended = (await events_of(worker_setup))[-1]
     assert isinstance(ended, CallEnded) and ended.end_reason == "carrier_error" and code in ended.detail
@@ -141,7 +142,8 @@ async def test_bad_message_ends_only_its_own_call(
 
 
 async def test_call_survives_malformed_messages(worker_setup: WorkerSetup, speech: bytes) -> None:
-    """A second connected and start, audio without timestamp or payload, and a binary message, all before a turn."""
+    """The caller sends a second connected and start, audio without timestamp or payload, text that is not JSON, and a
+    binary message before a turn."""
     phone = await worker_setup.dial()
     bad_media = ({key: MEDIA[key] for key in MEDIA if key != "timestamp"}, {**MEDIA, "payload": None})
     messages = [
@@ -151,6 +153,7 @@ async def test_call_survives_malformed_messages(worker_setup: WorkerSetup, speec
     ]
     for message in messages:
         await phone.send(message)
+    await phone.send("no json")
     await phone.socket.send_bytes(b"\x00\x01")
     await phone.speak(speech)
     await phone.pause(800)
@@ -160,7 +163,7 @@ async def test_call_survives_malformed_messages(worker_setup: WorkerSetup, speec
     assert [event.text for event in events if isinstance(event, CallerSaid)] == ["and so my fellow americans"]
     assert isinstance(ended, CallEnded) and (ended.status, ended.end_reason) == ("completed", "caller_hangup")
     await worker_setup.wait_until_idle()
-    assert worker_setup.count("vocalized_media_unknown_messages_total", kind="malformed") == 5
+    assert worker_setup.count("vocalized_media_unknown_messages_total", kind="malformed") == 6
 
 
 async def test_unknown_messages_are_counted_and_passed_over(worker_setup: WorkerSetup) -> None:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from media.telephony.carrier_messages import MAX_NOT_JSON_RUN
 from media.telephony.codec import (
     CarrierReportedError,
     Clear,
@@ -321,11 +322,25 @@ def test_frames_that_wait_for_a_missing_one_can_be_released() -> None:
     assert codec.jitter.lost == 1
 
 
-def test_messages_that_are_not_json() -> None:
-    for message, code in (("}", "not_json"), (" " * 65537, "too_large")):
+def test_refuses_text_that_is_not_json_before_the_start_and_messages_that_are_too_long() -> None:
+    for codec, message, code in ((TelnyxCodec(), "}", "not_json"), (started(), " " * 65537, "too_large")):
         with pytest.raises(MediaProtocolError) as caught:
-            started().receive(message)
+            codec.receive(message)
         assert caught.value.code == code
+
+
+def test_ignores_text_that_is_not_json_until_too_many_come_in_a_row() -> None:
+    codec = started()
+    for chunk in range(1, 4):
+        for _ in range(MAX_NOT_JSON_RUN):
+            assert codec.receive("}") == ()
+        assert receive(codec, with_value(MEDIA, "media.chunk", str(chunk)))
+    assert codec.unknown.malformed == 3 * MAX_NOT_JSON_RUN
+    assert codec.unknown.first_malformed == "not_json"
+    for _ in range(MAX_NOT_JSON_RUN):
+        codec.receive("}")
+    with pytest.raises(MediaProtocolError, match="not_json"):
+        codec.receive("}")
 
 
 def test_nothing_is_accepted_after_an_error_or_stop() -> None:

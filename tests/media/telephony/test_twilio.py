@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from media.telephony.carrier_messages import MAX_NOT_JSON_RUN
 from media.telephony.codec import (
     Clear,
     DigitReceived,
@@ -215,11 +216,25 @@ def test_unknown_digits_are_counted_and_passed_over(digit: object) -> None:
     assert codec.unknown == UnknownMessages(digits=1)
 
 
-def test_messages_that_are_not_json() -> None:
-    for message, code in (("}", "not_json"), (" " * 65537, "too_large")):
+def test_refuses_text_that_is_not_json_before_the_start_and_messages_that_are_too_long() -> None:
+    for codec, message, code in ((TwilioCodec(), "}", "not_json"), (started(), " " * 65537, "too_large")):
         with pytest.raises(MediaProtocolError) as caught:
-            started().receive(message)
+            codec.receive(message)
         assert caught.value.code == code
+
+
+def test_ignores_text_that_is_not_json_until_too_many_come_in_a_row() -> None:
+    codec = started()
+    for _ in range(3):
+        for _ in range(MAX_NOT_JSON_RUN):
+            assert codec.receive("}") == ()
+        assert receive(codec, MEDIA)
+    assert codec.unknown.malformed == 3 * MAX_NOT_JSON_RUN
+    assert codec.unknown.first_malformed == "not_json"
+    for _ in range(MAX_NOT_JSON_RUN):
+        codec.receive("}")
+    with pytest.raises(MediaProtocolError, match="not_json"):
+        codec.receive("}")
 
 
 def test_size_limit_is_configurable() -> None:
