@@ -33,6 +33,7 @@ from control.calls.outbound.service import CallPlacement, CallPreconditions, Out
 from control.calls.records.rules import CallPolicy
 from control.calls.records.service import CallRecords
 from control.calls.spend_alarms.service import SpendAlarms
+from control.calls.supervision.service import Supervisions
 from control.calls.verified_numbers.service import PhoneCodes
 from control.campaigns.service import CampaignRecipients, Campaigns
 from control.do_not_call.service import DoNotCallList
@@ -170,6 +171,7 @@ def make_services(
         OutboundCalls(workspaces, lookup, preconditions),
         CallPlacement(lookup, platform, do_not_call),
         CallRecords(),
+        Supervisions(CallRecords(), platform),
         CallAnalyser(policies.analysis, guard),
         BlockedCallers(),
         do_not_call,

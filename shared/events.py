@@ -83,15 +83,17 @@ class SupervisionBegan(_Event, frozen=True, tag="supervision.began"):
     mode: str
 
 
-class SupervisionEnded(_Event, frozen=True, tag="supervision.ended"):
+class SupervisionEnded(_Event, frozen=True, omit_defaults=True, tag="supervision.ended"):
     """A person no longer listens. heard_ms: audio that was sent to them, without what was withheld. dropped_ms: audio
-    that a slow connection did not take. reason: "left", "call_ended", "stalled" or "fault"."""
+    that a slow connection did not take. reason: "left", "call_ended", "stalled", "ended" or "fault". spoken_ms: the
+    person's own audio that the caller was sent."""
 
     at_ms: int
     session_id: str
     heard_ms: int
     dropped_ms: int
     reason: str
+    spoken_ms: int = 0
 
 
 # An utterance of more words has no times of words: events stay small.

@@ -20,6 +20,7 @@ from control.billing.periods import routes as billing_periods
 from control.billing.prices import routes as billing_prices
 from control.calls import routes as calls
 from control.calls.blocked_callers import routes as blocked_callers
+from control.calls.supervision import routes as supervision
 from control.calls.verified_numbers import routes as verified_numbers
 from control.campaigns import routes as campaigns
 from control.do_not_call import routes as do_not_call
@@ -51,6 +52,7 @@ CLIENT_ROUTES: tuple[Route, ...] = (
     *addresses.ROUTES,
     *regulatory_bundles.ROUTES,
     *calls.ROUTES,
+    *supervision.ROUTES,
     *campaigns.ROUTES,
     *workspace_providers.ROUTES,
     *integrations.ROUTES,
@@ -88,6 +90,7 @@ ADMIN_ROUTES: tuple[Route, ...] = (
     *templates.ADMIN_ROUTES,
     *integrations.ADMIN_ROUTES,
     *calls.ADMIN_ROUTES,
+    *supervision.ADMIN_ROUTES,
     *platform_figures.ADMIN_ROUTES,
     *billing_figures.ADMIN_ROUTES,
     *billing_invoices.ADMIN_ROUTES,

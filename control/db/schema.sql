@@ -1330,6 +1330,29 @@ CREATE TABLE public.call_search_progress (
 );
 
 --
+-- Name: call_supervisions; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.call_supervisions (
+    id uuid NOT NULL,
+    workspace_id uuid NOT NULL,
+    call_id uuid NOT NULL,
+    mode text NOT NULL,
+    actor text NOT NULL,
+    actor_id uuid NOT NULL,
+    actor_email text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    began_at timestamp with time zone,
+    ended_at timestamp with time zone,
+    end_reason text,
+    heard_ms integer DEFAULT 0 NOT NULL,
+    spoken_ms integer DEFAULT 0 NOT NULL,
+    CONSTRAINT call_supervisions_actor_check CHECK ((actor = ANY (ARRAY['user'::text, 'api_key'::text, 'admin'::text]))),
+    CONSTRAINT call_supervisions_mode_check CHECK ((mode = ANY (ARRAY['listen'::text, 'whisper'::text, 'speak'::text])))
+);
+
+--
 -- Name: call_words; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -3286,6 +3309,10 @@ ALTER TABLE ONLY public.pgqueuer_statistics ALTER COLUMN id SET DEFAULT nextval(
 INSERT INTO public.call_search_progress VALUES (true, 'ffffffff-ffff-ffff-ffff-ffffffffffff');
 
 --
+-- Data for Name: call_supervisions; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
 -- Data for Name: call_words; Type: TABLE DATA; Schema: public; Owner: -
 --
 
@@ -3649,6 +3676,7 @@ INSERT INTO public.schema_migrations VALUES ('20261127004411');
 INSERT INTO public.schema_migrations VALUES ('20261127004501');
 INSERT INTO public.schema_migrations VALUES ('20261127004502');
 INSERT INTO public.schema_migrations VALUES ('20261127004503');
+INSERT INTO public.schema_migrations VALUES ('20261127004611');
 
 --
 -- Data for Name: session_keys; Type: TABLE DATA; Schema: public; Owner: -
@@ -4104,6 +4132,13 @@ ALTER TABLE ONLY public.call_search
 
 ALTER TABLE ONLY public.call_search_progress
     ADD CONSTRAINT call_search_progress_pkey PRIMARY KEY (id);
+
+--
+-- Name: call_supervisions call_supervisions_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.call_supervisions
+    ADD CONSTRAINT call_supervisions_pkey PRIMARY KEY (id);
 
 --
 -- Name: call_words call_words_pkey; Type: CONSTRAINT; Schema: public; Owner: -
@@ -5176,6 +5211,18 @@ CREATE INDEX call_search_words ON public.call_search USING gin (words) WITH (gin
 --
 
 CREATE INDEX call_search_workspace ON public.call_search USING btree (workspace_id, created_at DESC, call_id DESC);
+
+--
+-- Name: call_supervisions_call; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX call_supervisions_call ON public.call_supervisions USING btree (call_id, created_at);
+
+--
+-- Name: call_supervisions_open; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX call_supervisions_open ON public.call_supervisions USING btree (workspace_id, created_at) WHERE (ended_at IS NULL);
 
 --
 -- Name: called_countries_newest; Type: INDEX; Schema: public; Owner: -
@@ -6361,6 +6408,13 @@ ALTER TABLE ONLY public.call_search
     ADD CONSTRAINT call_search_call_id_fkey FOREIGN KEY (call_id) REFERENCES public.calls(id) ON DELETE CASCADE;
 
 --
+-- Name: call_supervisions call_supervisions_workspace_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.call_supervisions
+    ADD CONSTRAINT call_supervisions_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id) ON DELETE CASCADE;
+
+--
 -- Name: call_words call_words_call_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -7052,6 +7106,12 @@ ALTER TABLE public.call_intervals ENABLE ROW LEVEL SECURITY;
 --
 
 ALTER TABLE public.call_search ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: call_supervisions; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.call_supervisions ENABLE ROW LEVEL SECURITY;
 
 --
 -- Name: call_words; Type: ROW SECURITY; Schema: public; Owner: -
@@ -7784,6 +7844,12 @@ CREATE POLICY tenant ON public.call_intervals USING ((( SELECT (public.current_s
 --
 
 CREATE POLICY tenant ON public.call_search USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
+
+--
+-- Name: call_supervisions tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.call_supervisions USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
 
 --
 -- Name: call_words tenant; Type: POLICY; Schema: public; Owner: -
@@ -8654,6 +8720,13 @@ GRANT SELECT ON TABLE public.call_search TO vocalized_backup;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.call_search_progress TO vocalized_app;
 GRANT SELECT ON TABLE public.call_search_progress TO vocalized_backup;
+
+--
+-- Name: TABLE call_supervisions; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.call_supervisions TO vocalized_app;
+GRANT SELECT ON TABLE public.call_supervisions TO vocalized_backup;
 
 --
 -- Name: TABLE call_words; Type: ACL; Schema: public; Owner: -

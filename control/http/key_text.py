@@ -18,6 +18,7 @@ Scope = Literal[
     "numbers:write",
     "calls:read",
     "calls:write",
+    "calls:supervise",
     "campaigns:read",
     "campaigns:write",
     "do_not_call:read",

@@ -263,6 +263,7 @@ _SPECS: Final = (
         "campaign_attempts", 5, 1, 10,
         "Calls that a campaign may place to one recipient, where the workspace's tier names no figure.",
     ),
+    _number("supervisors", 20, 0, 1_000, "People who may supervise calls of a workspace at once."),
     _number("job_history_days", 14, 1, 365, "Days that the worker's log and its failed jobs are kept."),
 )  # fmt: skip
 

@@ -84,6 +84,8 @@ ROWS = {
     "VALUES ($2, $1, $2, '+12125550123', '{}', 'pending', 0, now(), now())",
     "campaign_attempts": "INSERT INTO campaign_attempts (call_id, workspace_id, campaign_id, recipient_id, "
     "phone_number, started_at) VALUES ($2, $1, $2, $2, '+12125550123', now())",
+    "call_supervisions": "INSERT INTO call_supervisions (id, workspace_id, call_id, mode, actor, actor_id, "
+    "actor_email, created_at, expires_at) VALUES ($2, $1, $2, 'listen', 'user', $2, 'a@example.com', now(), now())",
     "phone_codes": "INSERT INTO phone_codes (id, workspace_id, user_id, phone_number, call_id, language, code, "
     "created_at, expires_at) VALUES ($2, $1, $2, '+12125550123', $2, 'en', 'x', now(), now())",
     "called_countries": "INSERT INTO called_countries (workspace_id, country, first_at) "

@@ -28,8 +28,8 @@ OWNERS: Final = {
     "invoice_lines invoice_numbers invoices meter_days payments plan_versions price_versions refund_orders "
     "rented_numbers sink_customers sink_invoices spend_alerts tax_rates tier_prices transfer_times usage_records",
     "campaigns": "campaign_attempts campaign_recipients campaigns",
-    "calls": "blocked_callers call_events call_search call_search_progress call_words called_countries calls "
-    "phone_codes platform_calls spend_alarms warm_transfers",
+    "calls": "blocked_callers call_events call_search call_search_progress call_supervisions call_words "
+    "called_countries calls phone_codes platform_calls spend_alarms warm_transfers",
     "db": "pgqueuer pgqueuer_log pgqueuer_schedules pgqueuer_statistics schema_migrations session_keys",
     "do_not_call": "do_not_call_numbers",
     "keys": "revoked_media_passes",

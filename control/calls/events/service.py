@@ -44,6 +44,7 @@ from control.calls.recordings.service import (
 )
 from control.calls.records.queries import lock_states
 from control.calls.records.rules import CallChange, CallState, accounting_day
+from control.calls.supervision.service import follow_session
 from control.db.pool import Connection
 from control.workspaces.service import find_redaction
 from shared.events import (
@@ -326,6 +327,12 @@ async def audit_transfers(db: Connection, batch: EventBatch) -> None:
             await record_change(db, Actor("system"), change)
 
 
+async def follow_supervision(db: Connection, batch: EventBatch) -> None:
+    """Records what people did who supervise calls."""
+    for event in batch.events:
+        await follow_session(db, event.call_id, event.at, event.envelope.event)
+
+
 async def mark_days_of_usage(db: Connection, batch: EventBatch) -> None:
     """Has the days rolled up again at once that late usage changes.
 
@@ -364,5 +371,6 @@ EVENT_SUBSCRIBERS: Final[tuple[BatchSubscriber, ...]] = (
     start_recordings,
     continue_after_streams,
     audit_transfers,
+    follow_supervision,
     mark_days_of_usage,
 )

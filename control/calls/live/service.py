@@ -26,7 +26,7 @@ from shared.bus.client import BusClient, BusUnavailable, map_redis_error, redis_
 from shared.bus.commands import DONE, OUTCOME_UNKNOWN, CallCommand, Command, CommandStream
 from shared.bus.live import LiveCall, LiveCalls
 from shared.bus.nodes import NodeRegistry, NodeState
-from shared.bus.tickets import USED_S, Ticket, Tickets
+from shared.bus.tickets import USED_S, SupervisionGrant, Ticket, Tickets
 from shared.bus.vouchers import ForgedEntry
 from shared.errors import NotFound
 from shared.events import EndReason
@@ -106,6 +106,10 @@ class NoMediaNode(Exception):
 
 class CallNotLive(Exception):
     """No media node reports this call."""
+
+
+class SupervisionUnsupported(Exception):
+    """The call's media node accepts no listeners."""
 
 
 class MediaAssignment:
@@ -268,6 +272,19 @@ class MediaAssignment:
         sent = CallCommand(command_id or new_id(), str(call_id), command, sending=new_id())
         await self._commands.send(call.node_id, sent, self._find_link(call))
         return await self._commands.wait_for_answer(sent.id, wait_s)
+
+    async def invite_supervisor(self, grant: SupervisionGrant) -> StreamTarget:
+        """Issues a token to the node of a running call; the returned URL is the node's base. Raises CallNotLive and
+        SupervisionUnsupported."""
+        (call,) = await self._live.get([grant.call_id])
+        node = await self._nodes.find(call.node_id) if call is not None else None
+        if call is None or node is None:
+            raise CallNotLive
+        link = self._find_link(call)
+        if link is None or not node.supervision:
+            raise SupervisionUnsupported
+        token = await self._tickets.issue_supervision(grant, call.node_id, link)
+        return StreamTarget(node.url, token, call.node_id)
 
     async def _is_done(self, command_id: str) -> bool:
         """Returns whether a command's answer is DONE. Forgets any other answer, which may have changed since."""

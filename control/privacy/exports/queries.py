@@ -182,6 +182,7 @@ EXPORTED: Final = (
     ExportedTable("campaign_attempts", "campaign_attempts", ("call_id",), "Calls to them."),
     ExportedTable("utterances", "call_words", ("call_id",), "What was said in each call, with times."),
     ExportedTable("call_events", "call_events", ("call_id", "seq", "at"), "The events of calls."),
+    ExportedTable("call_supervisions", "call_supervisions", ("id",), "Who listened to running calls."),
     ExportedTable("messages", "messages", ("id",), "Messages that callers left."),
     ExportedTable("contacts", "contacts", ("id",), "Contacts that were copied from connected vendors.", ("seen_by",)),
     ExportedTable(

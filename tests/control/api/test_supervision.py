@@ -1,0 +1,138 @@
+"""Sessions of people who supervise running calls, with a real media node."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from shared.bus.client import BusClient, bus_client
+from shared.plan import CallPlan
+from tests.control.api.call_workspace import CallWorkspace, make_call_workspace
+from tests.media.server.bus.conftest import call_plan
+from tests.media.server.bus.test_supervision import close_reason, receive_until
+from tests.media.server.phone import Phone
+from tests.platform.api import Api, running_api
+from tests.platform.bus_node import BusNode, running_bus_node, wait_until
+from tests.platform.clients import Reply
+
+
+@pytest.fixture
+async def redis(valkey_url: str) -> AsyncIterator[BusClient]:
+    client = bus_client(valkey_url, 5.0)
+    await client.flushall()
+    yield client
+    await client.aclose()
+
+
+@pytest.fixture
+async def api(database_url: str, valkey_url: str, redis: BusClient) -> AsyncIterator[Api]:
+    """On an empty Valkey."""
+    async with running_api(database_url, valkey_url) as running:
+        yield running
+
+
+@pytest.fixture
+async def workspace(api: Api) -> CallWorkspace:
+    return await make_call_workspace(api)
+
+
+@asynccontextmanager
+async def running_call(workspace: CallWorkspace, folder: Path, url: str) -> AsyncIterator[tuple[str, BusNode, Phone]]:
+    """A call in progress, on a media node of its own."""
+    plan: CallPlan = call_plan()
+    await workspace.insert_call(id=UUID(plan.call_id), status="in_progress")
+    async with running_bus_node(url, folder) as node:
+        phone = await node.dial(plan, returns_marks=True)
+        async with phone.sending_silence():
+            await wait_until(lambda: node.live_call(plan.call_id))
+            yield plan.call_id, node, phone
+
+
+async def open_session(workspace: CallWorkspace, call_id: str, **body: Any) -> Reply:
+    return await workspace.ann.post(f"{workspace.calls_path}/{call_id}/supervision", body)
+
+
+async def test_member_listens_with_the_token(workspace: CallWorkspace, valkey_url: str, tmp_path: Path) -> None:
+    async with running_call(workspace, tmp_path, valkey_url) as (call_id, node, _):
+        opened = await open_session(workspace, call_id, mode="listen")
+        assert opened.status == 201 and opened.body["rights"] == ["listen"]
+        assert opened.body["socket_url"].endswith(f"/media/supervise/{opened.body['token']}")
+        listener = await node.listen(opened.body["token"])
+        texts, _ = await receive_until(listener, "began")
+        assert texts[0]["session_id"] == opened.body["session_id"] and texts[0]["rights"] == ["listen"]
+        assert await close_reason(await node.listen(opened.body["token"])) == (1008, "ticket_unknown")
+        await listener.close()
+    listed = await workspace.ann.get(f"{workspace.calls_path}/{call_id}/supervision")
+    (row,) = listed.body["sessions"]
+    assert (row["mode"], row["actor"], row["actor_email"]) == ("listen", "user", workspace.ann.email)
+    assert await workspace.audit_actions(call_id) == ["call.supervise"]
+    stored = await workspace.api.owner.fetchval("SELECT details::text FROM audit_log WHERE resource_id = $1", call_id)
+    assert opened.body["token"] not in stored
+
+
+async def test_rights_grow_with_the_mode(workspace: CallWorkspace, valkey_url: str, tmp_path: Path) -> None:
+    async with running_call(workspace, tmp_path, valkey_url) as (call_id, _, _):
+        rights = [(await open_session(workspace, call_id, mode=mode)).body["rights"] for mode in ("whisper", "speak")]
+    assert rights == [["listen", "whisper"], ["listen", "whisper", "speak", "pause"]]
+
+
+async def test_only_members_of_the_workspace_supervise(
+    workspace: CallWorkspace, api: Api, valkey_url: str, tmp_path: Path
+) -> None:
+    async with running_call(workspace, tmp_path, valkey_url) as (call_id, _, _):
+        path = f"{workspace.calls_path}/{call_id}/supervision"
+        viewer = await api.member(workspace.workspace_id, "viewer")
+        assert ((await viewer.post(path, {})).status, (await viewer.get(path)).status) == (403, 403)
+        other = await make_call_workspace(api)
+        assert (await other.ann.post(f"{other.calls_path}/{call_id}/supervision", {})).code == "call_not_found"
+        assert (await other.ann.post(path, {})).status == 404
+
+
+async def test_staff_give_a_reason(workspace: CallWorkspace, api: Api, valkey_url: str, tmp_path: Path) -> None:
+    async with running_call(workspace, tmp_path, valkey_url) as (call_id, node, _):
+        staff, path = await api.admin("support"), f"/admin/calls/{call_id}/supervision"
+        assert (await staff.post(path, {"mode": "listen"})).status == 422
+        assert (await (await api.admin("finance")).post(path, {"reason": "Ticket 12"})).status == 403
+        opened = await staff.post(path, {"mode": "listen", "reason": "Ticket 12"})
+        assert opened.status == 201
+        await receive_until(await node.listen(opened.body["token"]), "began")
+    details = await workspace.api.owner.fetchval("SELECT details FROM audit_log WHERE resource_id = $1", call_id)
+    assert details["reason"] == "Ticket 12"
+
+
+async def test_nobody_listens_where_the_workspace_redacts(
+    workspace: CallWorkspace, valkey_url: str, tmp_path: Path
+) -> None:
+    async with running_call(workspace, tmp_path, valkey_url) as (call_id, _, _):
+        assert (await workspace.ann.put(workspace.path, {"redaction": ["card_number"]})).status == 200
+        assert (await open_session(workspace, call_id)).code == "redaction_forbids_listening"
+
+
+async def test_nobody_listens_after_a_refusal(workspace: CallWorkspace, valkey_url: str, tmp_path: Path) -> None:
+    async with running_call(workspace, tmp_path, valkey_url) as (call_id, _, _):
+        refused = {"consent": {"refused_at": "2026-12-03T04:00:00+00:00", "refused_by": "words"}}
+        await workspace.api.owner.execute("UPDATE calls SET details = $2 WHERE id = $1", UUID(call_id), refused)
+        assert (await open_session(workspace, call_id)).code == "recording_refused"
+
+
+async def test_sessions_of_a_workspace_are_limited(
+    workspace: CallWorkspace, api: Api, valkey_url: str, tmp_path: Path
+) -> None:
+    await api.owner.execute("UPDATE settings SET value = '1' WHERE key = 'supervisors'")
+    try:
+        async with running_call(workspace, tmp_path, valkey_url) as (call_id, _, _):
+            assert (await open_session(workspace, call_id)).status == 201
+            assert (await open_session(workspace, call_id)).code == "too_many_supervisors"
+            await api.owner.execute("UPDATE call_supervisions SET expires_at = now() - interval '1 s'")
+            assert (await open_session(workspace, call_id)).status == 201
+    finally:
+        await api.owner.execute("UPDATE settings SET value = '20' WHERE key = 'supervisors'")
+
+
+async def test_call_that_does_not_run_has_no_listeners(workspace: CallWorkspace) -> None:
+    assert (await open_session(workspace, await workspace.insert_call())).code == "call_not_live"
+    unreported = await workspace.insert_call(status="in_progress")
+    assert (await open_session(workspace, unreported)).code == "call_not_live"
