@@ -2,7 +2,7 @@
 the part of control on the bus."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
@@ -155,8 +155,9 @@ async def running_bus_node(
     signatures: SignatureCheck = UNSIGNED,
     timeout_s: float = 1.0,
     spool_max_bytes: int = 10_000_000,
+    keys: Sequence[bytes] = KEYS,
 ) -> AsyncIterator[BusNode]:
-    """A node until the block ends; then it ends its calls, drains, and sends what it can."""
+    """A node until the block ends; then it ends its calls, drains, and sends what it can. keys: of control."""
     folder, metrics = StateFolder(state), Metrics()
     folder.prepare()
     board = HealthBoard(asyncio.get_running_loop().time)
@@ -170,7 +171,7 @@ async def running_bus_node(
             ClientSession() as session,
         ):
             node = NodeServices(
-                options, NodeResources(redis, make_identity(KEYS, URL), SEALER, storage, disk, metrics, board)
+                options, NodeResources(redis, make_identity(keys, URL), SEALER, storage, disk, metrics, board)
             )
             resources = WorkerResources(
                 limits=limits,

@@ -280,9 +280,9 @@ class MediaAssignment:
         node = await self._nodes.find(call.node_id) if call is not None else None
         if call is None or node is None:
             raise CallNotLive
-        link = self._find_link(call)
-        if link is None or not node.supervision:
+        if not (node.card and node.supervision):
             raise SupervisionUnsupported
+        link = self.authority.enrolment.find_peer(node.card).link
         token = await self._tickets.issue_supervision(grant, call.node_id, link)
         return StreamTarget(node.url, token, call.node_id)
 

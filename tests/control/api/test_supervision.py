@@ -14,7 +14,7 @@ from tests.control.api.call_workspace import CallWorkspace, make_call_workspace
 from tests.media.server.bus.conftest import call_plan
 from tests.media.server.bus.test_supervision import close_reason, receive_until
 from tests.media.server.phone import Phone
-from tests.platform.api import Api, running_api
+from tests.platform.api import KEY, Api, running_api
 from tests.platform.bus_node import BusNode, running_bus_node, wait_until
 from tests.platform.clients import Reply
 
@@ -44,7 +44,7 @@ async def running_call(workspace: CallWorkspace, folder: Path, url: str) -> Asyn
     """A call in progress, on a media node of its own."""
     plan: CallPlan = call_plan()
     await workspace.insert_call(id=UUID(plan.call_id), status="in_progress")
-    async with running_bus_node(url, folder) as node:
+    async with running_bus_node(url, folder, keys=[KEY]) as node:
         phone = await node.dial(plan, returns_marks=True)
         async with phone.sending_silence():
             await wait_until(lambda: node.live_call(plan.call_id))
