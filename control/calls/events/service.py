@@ -330,7 +330,7 @@ async def audit_transfers(db: Connection, batch: EventBatch) -> None:
 async def follow_supervision(db: Connection, batch: EventBatch) -> None:
     """Records what people did who supervise calls."""
     for event in batch.events:
-        await follow_session(db, event.call_id, event.at, event.envelope.event)
+        await follow_session(db, batch.after[event.call_id].workspace_id, event.call_id, event.at, event.envelope.event)
 
 
 async def mark_days_of_usage(db: Connection, batch: EventBatch) -> None:

@@ -83,33 +83,36 @@ async def select_sessions(db: Connection, workspace_id: UUID | None, call_id: UU
     return [Supervision(**row) for row in rows]
 
 
-async def select_session(db: Connection, call_id: UUID, session_id: UUID) -> Supervision | None:
+async def select_session(db: Connection, workspace_id: UUID, call_id: UUID, session_id: UUID) -> Supervision | None:
     """Returns a session of this call. Needs platform scope."""
     row = await db.fetchrow(
-        f"SELECT {_COLUMNS} FROM call_supervisions WHERE call_id = $1 AND id = $2", call_id, session_id
+        f"SELECT {_COLUMNS} FROM call_supervisions WHERE workspace_id = $1 AND call_id = $2 AND id = $3",
+        workspace_id,
+        call_id,
+        session_id,
     )
     return None if row is None else Supervision(**row)
 
 
-async def set_began(db: Connection, call_id: UUID, session_id: UUID, at: datetime) -> None:
+async def set_began(db: Connection, session: Supervision, at: datetime) -> None:
     """Records that the token was used."""
     await db.execute(
-        "UPDATE call_supervisions SET began_at = coalesce(began_at, $3) WHERE call_id = $1 AND id = $2",
-        call_id,
-        session_id,
+        "UPDATE call_supervisions SET began_at = coalesce(began_at, $3) WHERE workspace_id = $1 AND id = $2",
+        session.workspace_id,
+        session.id,
         at,
     )
 
 
 async def set_ended(
-    db: Connection, call_id: UUID, session_id: UUID, at: datetime, reason: str, heard_ms: int, spoken_ms: int
+    db: Connection, session: Supervision, at: datetime, reason: str, heard_ms: int, spoken_ms: int
 ) -> None:
     """Records the end, as the node reported it."""
     await db.execute(
         "UPDATE call_supervisions SET ended_at = coalesce(ended_at, $3), end_reason = coalesce(end_reason, $4), "
-        "heard_ms = $5, spoken_ms = $6, began_at = coalesce(began_at, $3) WHERE call_id = $1 AND id = $2",
-        call_id,
-        session_id,
+        "heard_ms = $5, spoken_ms = $6, began_at = coalesce(began_at, $3) WHERE workspace_id = $1 AND id = $2",
+        session.workspace_id,
+        session.id,
         at,
         reason,
         heard_ms,

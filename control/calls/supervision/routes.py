@@ -12,14 +12,23 @@ from control.calls.live.service import MediaAssignment
 from control.calls.supervision.queries import Mode, Supervision, SupervisorKind
 from control.calls.supervision.service import RIGHTS, OpenedSocket, Supervisions, open_socket
 from control.http.access import admin, member
-from control.http.after_commit import AfterCommit
 from control.http.body import ONE_LINE, Body
 from control.http.context import AdminContext, MemberContext
 from control.http.fields import CallId, CreatedAt, Id
+from control.http.responses.after_commit import AfterCommit
 from control.http.route import RateLimit, Route
 
 SUPERVISION: Final = "/workspaces/{workspaceId}/calls/{callId}/supervision"
 ADMIN_SUPERVISION: Final = "/admin/calls/{callId}/supervision"
+_ERRORS: Final = (
+    "404 call_not_found",
+    "409 call_not_live",
+    "409 recording_refused",
+    "409 redaction_forbids_listening",
+    "409 supervision_unsupported",
+    "409 too_many_supervisors",
+    "503 bus_away",
+)
 _LIMIT: Final = RateLimit("supervision", 60, 60, per_user=True)
 ModeField = Annotated[
     Mode,
@@ -155,11 +164,26 @@ ROUTES: tuple[Route, ...] = (
         status=201,
         limit=_LIMIT,
         beyond_spec=True,
+        errors=_ERRORS,
     ),
-    Route("GET", SUPERVISION, list_supervision, member("member", "calls:read"), beyond_spec=True),
+    Route(
+        "GET",
+        SUPERVISION,
+        list_supervision,
+        member("member", "calls:read"),
+        beyond_spec=True,
+        errors=("404 call_not_found",),
+    ),
 )
 ADMIN_ROUTES: tuple[Route, ...] = (
     Route(
-        "POST", ADMIN_SUPERVISION, admin_open_supervision, admin("support"), status=201, limit=_LIMIT, beyond_spec=True
+        "POST",
+        ADMIN_SUPERVISION,
+        admin_open_supervision,
+        admin("support"),
+        status=201,
+        limit=_LIMIT,
+        beyond_spec=True,
+        errors=_ERRORS,
     ),
 )

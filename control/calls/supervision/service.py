@@ -133,18 +133,18 @@ async def open_socket(media: MediaAssignment, session: Supervision) -> OpenedSoc
     return OpenedSocket(session, f"{target.url}/media/supervise/{target.token}", target.token)
 
 
-async def follow_session(db: Connection, call_id: UUID, at: datetime, event: Event) -> None:
+async def follow_session(db: Connection, workspace_id: UUID, call_id: UUID, at: datetime, event: Event) -> None:
     """Records what the node of a call reported of one of its sessions, and writes what the person did to the audit
     log. Other events are ignored. Needs platform scope."""
     if not isinstance(event, SupervisionEvent) or (session_id := _read_id(event.session_id)) is None:
         return
-    session = await queries.select_session(db, call_id, session_id)
+    session = await queries.select_session(db, workspace_id, call_id, session_id)
     if session is None:
         return
     if isinstance(event, SupervisionBegan):
-        await queries.set_began(db, call_id, session_id, at)
+        await queries.set_began(db, session, at)
     if isinstance(event, SupervisionEnded):
-        await queries.set_ended(db, call_id, session_id, at, event.reason, event.heard_ms, event.spoken_ms)
+        await queries.set_ended(db, session, at, event.reason, event.heard_ms, event.spoken_ms)
     after: dict[str, Any] = {"session_id": event.session_id}
     if isinstance(event, SupervisionEnded):
         after |= {"reason": event.reason, "heard_ms": event.heard_ms, "spoken_ms": event.spoken_ms}

@@ -14,9 +14,10 @@ from tests.control.api.call_workspace import CallWorkspace, make_call_workspace
 from tests.media.server.bus.conftest import call_plan
 from tests.media.server.bus.test_supervision import close_reason, receive_until
 from tests.media.server.phone import Phone
-from tests.platform.api import KEY, Api, running_api
+from tests.platform.api import Api, running_api
 from tests.platform.bus_node import BusNode, running_bus_node, wait_until
 from tests.platform.clients import Reply
+from tests.platform.services import KEY
 
 
 @pytest.fixture
