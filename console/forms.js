@@ -195,11 +195,12 @@ function emptied(schema, root) {
   return Object.fromEntries((schema.required || []).filter((/** @type {string} */ name) => resolve(schema.properties[name], root).nullable).map((/** @type {string} */ name) => [name, null]));
 }
 
-/** A form for a body of the API. @param {{schema: Schema, root: Schema, value?: any, submit: (value: any) => Promise<any>, action: string, onCancel?: () => void, pickers?: Record<string, [string, string][]>, skip?: string[]}} props */
-export function SchemaForm({ schema: given, root, value: first = {}, submit, action, onCancel, pickers = {}, skip }) {
+/** A form for a body of the API. @param {{schema: Schema, root: Schema, value?: any, submit: (value: any) => Promise<any>, action: string, onCancel?: () => void, pickers?: Record<string, [string, string][]>, skip?: string[], refine?: (schema: Schema, value: any) => Schema}} props refine: the schema for what was entered so far */
+export function SchemaForm({ schema: given, root, value: first = {}, submit, action, onCancel, pickers = {}, skip, refine }) {
   const [value, setValue] = useState(first);
   const { busy, error, run } = useAction(submit);
-  const schema = resolve(given, root);
+  const whole = resolve(given, root);
+  const schema = refine ? refine(whole, value) : whole;
   const faults = faultsOf(error);
   const around = { root, faults, pickers, depth: 0, isConfig: !(schema.required || []).length };
   const names = Object.keys(schema.properties || {});

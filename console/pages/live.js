@@ -118,7 +118,7 @@ const Row = memo((/** @type {{call: any, isOpen: boolean}} */ { call, isOpen }) 
     <span><strong>${(call.direction === "inbound" ? call.caller_number : call.called_number) || t("Withheld")}</strong><span class="quiet">${call.workspace_name ? `${call.workspace_name} · ` : ""}${call.agent_name || "–"}</span></span>
     <span class="marks"><${Badge} value=${call.status} />${call.is_test ? html`<${Badge} value="test" text=${t("Test")} />` : null}${(call.warnings || []).map((/** @type {string} */ one) => html`<${Badge} key=${one} value="warn" text=${label(one)} />`)}${call.supervisors ? html`<span class="count" title=${t("People who listen")}>${call.supervisors}</span>` : null}</span>
     <span class="words">${call.last_words ? html`${call.last_words.by === "caller" ? t("Caller") : t("Agent")}: ${call.last_words.text}` : ""}</span>
-    <span class="quiet">${call.floor && call.floor !== "none" ? t("{who} speaks", { who: label(call.floor) }) : ""}${call.last_latency_ms ? ` ${figure(call.last_latency_ms)} ms` : ""}</span>
+    <span class="quiet">${[call.floor && call.floor !== "none" ? t("{who} speaks", { who: label(call.floor) }) : "", call.last_latency_ms ? `${figure(call.last_latency_ms)} ms` : ""].filter(Boolean).join(" · ")}</span>
     <${Clock} call=${call} />
   </a>`);
 

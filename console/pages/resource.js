@@ -60,7 +60,7 @@ export async function loadPickers(document, schema, workspace) {
     const takesLimit = operation.parameters.some((/** @type {any} */ one) => one.name === "limit");
     const answer = await call("GET", fill(path, workspace, []), { query: takesLimit ? { limit: 100 } : {} }).catch(() => null);
     const rows = answer && Object.values(answer).find(Array.isArray);
-    if (rows) found[name] = rows.map((/** @type {any} */ row) => [row[key], text(row)]);
+    if (rows) found[name] = rows.map((/** @type {any} */ row) => Object.assign(/** @type {[string, string]} */ ([row[key], text(row)]), { row }));
   }));
   return found;
 }
@@ -75,6 +75,15 @@ function bodyOf(operation, root) {
 function secretsOf(answer) {
   if (!answer || typeof answer !== "object") return [];
   return Object.entries(answer).flatMap(([name, value]) => (typeof value === "string" && /^(secret|key|token|signing_secret)$/.test(name) ? [/** @type {[string, string]} */ ([name, value])] : name === "secrets" ? [] : secretsOf(value)));
+}
+
+/** The settings of a new integration are those of its type, and only some types take a key. @param {any} schema @param {any} value @param {any} pickers */
+function refineIntegration(schema, value, pickers) {
+  const type = pickers.integration_type?.find((/** @type {any} */ one) => one[0] === value.integration_type)?.row;
+  if (!type) return { ...schema, properties: { integration_type: schema.properties.integration_type } };
+  const { config, api_key: key, ...others } = schema.properties;
+  const takes = Object.keys(type.config_schema?.properties || {}).length;
+  return { ...schema, properties: { ...others, ...(takes ? { config: { ...type.config_schema, description: config.description } } : {}), ...(type.auth_type === "api_key" ? { api_key: key } : {}) } };
 }
 
 /** Operations that another one completes, with the id that the first one answers. @type {Record<string, string>} */
@@ -107,7 +116,7 @@ export function OperationDialog({ document, id, title, workspace, ids, first, do
   };
   return html`<${Dialog} title=${title} wide=${Object.keys(schema?.properties || {}).length > 6} onClose=${onClose}>
     ${operation.description ? html`<p class="quiet">${operation.description.split("\n\n")[0].replaceAll("`", "")}</p>` : null}
-    <${Loaded} of=${pickers}>${(/** @type {any} */ found) => html`<${SchemaForm} schema=${schema || { type: "object" }} root=${document} value=${first} pickers=${found} submit=${submit} action=${title} onCancel=${onClose} />`}<//>
+    <${Loaded} of=${pickers}>${(/** @type {any} */ found) => html`<${SchemaForm} schema=${schema || { type: "object" }} root=${document} value=${first} pickers=${found} refine=${id === "create_integration" ? (/** @type {any} */ known, /** @type {any} */ value) => refineIntegration(known, value, found) : undefined} submit=${submit} action=${title} onCancel=${onClose} />`}<//>
   <//>`;
 }
 
