@@ -36,6 +36,40 @@ RecoveryCode = Annotated[
 ]
 # Longer than any token that we issue, and short enough to hash quickly.
 TokenText = Annotated[str, Field(min_length=1, max_length=200)]
+# Fields that several requests or answers have.
+EmailAddress = Annotated[Address, Field(description="E-mail address, in lower case.")]
+Password = Annotated[
+    PasswordText,
+    Field(
+        description="The account's password; a new one has 10 to 128 characters.", examples=["correct horse battery"]
+    ),
+]
+NewPasswordText = Annotated[
+    PasswordText, Field(description="The new password, 10 to 128 characters.", examples=["correct horse battery"])
+]
+OptionalTotpCode = Annotated[Code | None, Field(description="Six digits of an authenticator app.", examples=["492039"])]
+_TOKEN_EXAMPLE: Final = "kq3V0mJb7cQh0mX2t9yWf1s8Zr4pLd6uE5nGaTiB"
+LinkToken = Annotated[
+    TokenText, Field(description="The token of an e-mail's link, after `token=`.", examples=[_TOKEN_EXAMPLE])
+]
+_REFRESH_TEXT: Final = "Exchanged once for the next tokens, by the refresh endpoint."
+PresentedRefreshToken = Annotated[TokenText, Field(description=_REFRESH_TEXT, examples=[_TOKEN_EXAMPLE])]
+NextRefreshToken = Annotated[str, Field(description=_REFRESH_TEXT, examples=[_TOKEN_EXAMPLE])]
+_DEVICE_EXAMPLE: Final = "q2dWd0V1c2tYb3pRZm5hYwAAAABpJ8bQm3o0aHl5dXJ6Z2t4dHZwZHNqcW9uYWxlYndpY2hmbXQ"
+OldDeviceToken = Annotated[
+    DeviceToken | None,
+    Field(
+        description="Of an earlier sign-in, so that nobody else's failures make this client wait.",
+        examples=[_DEVICE_EXAMPLE],
+    ),
+]
+NextDeviceToken = Annotated[
+    str,
+    Field(
+        description="Sent at this client's next sign-in, it spares the client from waits that others' failures cause.",
+        examples=[_DEVICE_EXAMPLE],
+    ),
+]
 
 
 # --- Sign-up and sign-in of users ------------------------------------------------------------------------------------
@@ -48,39 +82,19 @@ RESET_LIMIT: Final = RateLimit("reset-password", 20, 60)
 class NewAccount(Body):
     """A new account."""
 
-    email: Annotated[Address, Field(description="E-mail address, in lower case.")]
-    password: Annotated[
-        PasswordText,
-        Field(
-            description="The account's password; a new one has 10 to 128 characters.",
-            examples=["correct horse battery"],
-        ),
-    ]
+    email: EmailAddress
+    password: Password
     name: Annotated[LetterName, Field(description="The person's name.", examples=["Ada Lovelace"])]
 
 
 class SignIn(Body):
     """The credentials. Once a second factor is confirmed, totp_code is required, or in its place recovery_code."""
 
-    email: Annotated[Address, Field(description="E-mail address, in lower case.")]
-    password: Annotated[
-        PasswordText,
-        Field(
-            description="The account's password; a new one has 10 to 128 characters.",
-            examples=["correct horse battery"],
-        ),
-    ]
-    totp_code: Annotated[Code | None, Field(description="Six digits of an authenticator app.", examples=["492039"])] = (
-        None
-    )
+    email: EmailAddress
+    password: Password
+    totp_code: OptionalTotpCode = None
     recovery_code: RecoveryCode | None = None
-    device_token: Annotated[
-        DeviceToken | None,
-        Field(
-            description="Of an earlier sign-in, so that nobody else's failures make this client wait.",
-            examples=["q2dWd0V1c2tYb3pRZm5hYwAAAABpJ8bQm3o0aHl5dXJ6Z2t4dHZwZHNqcW9uYWxlYndpY2hmbXQ"],
-        ),
-    ] = None
+    device_token: OldDeviceToken = None
 
     def presented(self) -> PresentedCredentials:
         """As the accounts take them."""
@@ -91,46 +105,26 @@ class SignIn(Body):
 class RefreshToken(Body):
     """The latest refresh token of the session."""
 
-    refresh_token: Annotated[
-        TokenText,
-        Field(
-            description="Exchanged once for the next tokens, by the refresh endpoint.",
-            examples=["kq3V0mJb7cQh0mX2t9yWf1s8Zr4pLd6uE5nGaTiB"],
-        ),
-    ]
+    refresh_token: PresentedRefreshToken
 
 
 class LetterToken(Body):
     """The token in an email's link, after `token=`."""
 
-    token: Annotated[
-        TokenText,
-        Field(
-            description="The token of an e-mail's link, after `token=`.",
-            examples=["kq3V0mJb7cQh0mX2t9yWf1s8Zr4pLd6uE5nGaTiB"],
-        ),
-    ]
+    token: LinkToken
 
 
 class Forgotten(Body):
     """The email address of the account whose password is forgotten."""
 
-    email: Annotated[Address, Field(description="E-mail address, in lower case.")]
+    email: EmailAddress
 
 
 class NewPassword(Body):
     """The token in an email's link, and the new password."""
 
-    token: Annotated[
-        TokenText,
-        Field(
-            description="The token of an e-mail's link, after `token=`.",
-            examples=["kq3V0mJb7cQh0mX2t9yWf1s8Zr4pLd6uE5nGaTiB"],
-        ),
-    ]
-    new_password: Annotated[
-        PasswordText, Field(description="The new password, 10 to 128 characters.", examples=["correct horse battery"])
-    ]
+    token: LinkToken
+    new_password: NewPasswordText
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,13 +148,7 @@ class Session:
             examples=["eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.e30.c2ln"],
         ),
     ]
-    refresh_token: Annotated[
-        str,
-        Field(
-            description="Exchanged once for the next tokens, by the refresh endpoint.",
-            examples=["kq3V0mJb7cQh0mX2t9yWf1s8Zr4pLd6uE5nGaTiB"],
-        ),
-    ]
+    refresh_token: NextRefreshToken
     expires_in: Annotated[int, Field(description="Seconds that `token` is valid for.", examples=[600])]
 
 
@@ -169,14 +157,7 @@ class SignedUp(Session):
     """A new account with its session."""
 
     user: Annotated[Me, Field(description="The user.")]
-    device_token: Annotated[
-        str,
-        Field(
-            description="To be sent at this client's next sign-in.",
-            examples=["q2dWd0V1c2tYb3pRZm5hYwAAAABpJ8bQm3o0aHl5dXJ6Z2t4dHZwZHNqcW9uYWxlYndpY2hmbXQ"],
-        ),
-    ]
-    expires_in: Annotated[int, Field(description="Seconds for which `token` is valid.", examples=[600])]
+    device_token: NextDeviceToken
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,15 +165,6 @@ class SignedIn(SignedUp):
     """A session with the user's workspaces."""
 
     workspaces: Annotated[list[Membership], Field(description="The workspaces that the user is a member of.")]
-    expires_in: Annotated[int, Field(description="Seconds for which `token` is valid.", examples=[600])]
-    device_token: Annotated[
-        str,
-        Field(
-            description="Sent at this client's next sign-in, it spares the client from waits that others' "
-            "failures cause.",
-            examples=["q2dWd0V1c2tYb3pRZm5hYwAAAABpJ8bQm3o0aHl5dXJ6Z2t4dHZwZHNqcW9uYWxlYndpY2hmbXQ"],
-        ),
-    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,9 +256,7 @@ class OwnPasswordBody(Body):
     current_password: Annotated[
         PasswordText, Field(description="The present password.", examples=["correct horse battery"])
     ]
-    new_password: Annotated[
-        PasswordText, Field(description="The new password, 10 to 128 characters.", examples=["correct horse battery"])
-    ]
+    new_password: NewPasswordText
     keep_other_sessions: Annotated[bool, Field(description="They go on; otherwise they end.")] = False
 
     def change(self) -> PasswordChange:
@@ -297,13 +267,7 @@ class OwnPasswordBody(Body):
 class PasswordAgain(Body):
     """The account's password."""
 
-    password: Annotated[
-        PasswordText,
-        Field(
-            description="The account's password; a new one has 10 to 128 characters.",
-            examples=["correct horse battery"],
-        ),
-    ]
+    password: Password
 
 
 class TotpCode(Body):
@@ -515,21 +479,9 @@ def to_totp_secret(offer: TotpOffer) -> TotpSecret:
 class AdminPassword(Body):
     """The credentials of an admin who sets up a second factor before the first sign-in."""
 
-    email: Annotated[Address, Field(description="E-mail address, in lower case.")]
-    password: Annotated[
-        PasswordText,
-        Field(
-            description="The account's password; a new one has 10 to 128 characters.",
-            examples=["correct horse battery"],
-        ),
-    ]
-    device_token: Annotated[
-        DeviceToken | None,
-        Field(
-            description="Of an earlier sign-in, so that nobody else's failures make this client wait.",
-            examples=["q2dWd0V1c2tYb3pRZm5hYwAAAABpJ8bQm3o0aHl5dXJ6Z2t4dHZwZHNqcW9uYWxlYndpY2hmbXQ"],
-        ),
-    ] = None
+    email: EmailAddress
+    password: Password
+    device_token: OldDeviceToken = None
 
     def presented(self) -> PresentedCredentials:
         """As the accounts take them."""
@@ -539,16 +491,8 @@ class AdminPassword(Body):
 class AdminSignIn(AdminPassword):
     """The credentials. Once a second factor is confirmed, totp_code is required, or in its place recovery_code."""
 
-    totp_code: Annotated[Code | None, Field(examples=["492039"])] = None
+    totp_code: OptionalTotpCode = None
     recovery_code: RecoveryCode | None = None
-    device_token: Annotated[
-        DeviceToken | None,
-        Field(
-            description="Sent at this client's next sign-in, it spares the client from waits that others' "
-            "failures cause.",
-            examples=["q2dWd0V1c2tYb3pRZm5hYwAAAABpJ8bQm3o0aHl5dXJ6Z2t4dHZwZHNqcW9uYWxlYndpY2hmbXQ"],
-        ),
-    ] = None
 
     def presented(self) -> PresentedCredentials:
         """As the accounts take them."""
@@ -559,15 +503,7 @@ class AdminSignIn(AdminPassword):
 class AdminRefresh(Body):
     """The latest refresh token of the session."""
 
-    refresh_token: Annotated[
-        str,
-        Field(
-            min_length=1,
-            max_length=200,
-            description="Exchanged once for the next tokens, by the refresh endpoint.",
-            examples=["kq3V0mJb7cQh0mX2t9yWf1s8Zr4pLd6uE5nGaTiB"],
-        ),
-    ]
+    refresh_token: PresentedRefreshToken
 
 
 @dataclass(frozen=True, slots=True)
@@ -581,24 +517,8 @@ class Staff:
 
 
 @dataclass(frozen=True, slots=True)
-class AdminSession:
+class AdminSession(Session):
     """The tokens of a session."""
-
-    token: Annotated[
-        str,
-        Field(
-            description="Access token: send it as `Authorization: Bearer …`.",
-            examples=["eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.e30.c2ln"],
-        ),
-    ]
-    refresh_token: Annotated[
-        str,
-        Field(
-            description="Exchanged once for the next tokens, by the refresh endpoint.",
-            examples=["kq3V0mJb7cQh0mX2t9yWf1s8Zr4pLd6uE5nGaTiB"],
-        ),
-    ]
-    expires_in: Annotated[int, Field(description="Seconds that `token` is valid for.", examples=[600])]
 
 
 @dataclass(frozen=True, slots=True)
@@ -606,14 +526,7 @@ class AdminSignedIn(AdminSession):
     """A session and its admin."""
 
     admin: Annotated[Staff, Field(description="The staff member.")]
-    device_token: Annotated[
-        str,
-        Field(
-            description="To be sent at this client's next sign-in.",
-            examples=["q2dWd0V1c2tYb3pRZm5hYwAAAABpJ8bQm3o0aHl5dXJ6Z2t4dHZwZHNqcW9uYWxlYndpY2hmbXQ"],
-        ),
-    ]
-    expires_in: Annotated[int, Field(description="Seconds for which `token` is valid.", examples=[600])]
+    device_token: NextDeviceToken
 
 
 @dataclass(frozen=True, slots=True)
