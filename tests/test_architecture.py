@@ -1,4 +1,4 @@
-"""ARCHITECTURE.md names files, and in parentheses behind them what they define: all of it exists."""
+"""ARCHITECTURE.md and CONTRIBUTING.md name files, and in parentheses behind them what they define: all of it exists."""
 
 import ast
 import re
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-TEXT = " ".join((ROOT / "ARCHITECTURE.md").read_text().split())
+TEXT = " ".join(" ".join((ROOT / name).read_text() for name in ("ARCHITECTURE.md", "CONTRIBUTING.md")).split())
 # `path/file.py` (`Name`, `Class.method`, `function`)
 FILE = re.compile(r"`([\w.]+/[\w./]+\.(?:py|sql|toml|svg))`(?: \(((?:`[\w.]+`(?:, | and )?)+)\))?")
 FOLDER = re.compile(

@@ -108,7 +108,7 @@ def settings() -> str:
     """Returns the settings of the platform with their defaults."""
     return table(
         ("setting", "at first", "meaning"),
-        ((f"`{one.key}`", f"`{str(one.default).lower()}`", one.description) for one in REGISTRY.values()),
+        ((f"`{spec.key}`", f"`{str(spec.default).lower()}`", spec.description) for spec in REGISTRY.values()),
     )
 
 
@@ -116,7 +116,7 @@ def workspace_settings() -> str:
     """Returns the settings of a workspace and who changes them."""
     return table(
         ("setting", "changed by", "meaning"),
-        ((f"`{one.name}`", one.changed_by, one.text) for one in WORKSPACE_SETTINGS),
+        ((f"`{setting.name}`", setting.changed_by, setting.text) for setting in WORKSPACE_SETTINGS),
     )
 
 
