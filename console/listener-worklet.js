@@ -13,6 +13,8 @@ class Listener extends AudioWorkletProcessor {
     this.written = 0;
     this.read = 0;
     this.isPlaying = false;
+    this.levels = [0, 0];
+    this.unreported = 0;
     this.port.onmessage = ({ data }) => this.take(data);
   }
 
@@ -31,7 +33,6 @@ class Listener extends AudioWorkletProcessor {
   process(inputs, outputs) {
     const output = outputs[0];
     const step = SOURCE_RATE / sampleRate;
-    const levels = [0, 0];
     for (let i = 0; i < output[0].length; i++) {
       if (!this.isPlaying || this.read + 1 >= this.written) {
         this.isPlaying = false;
@@ -43,11 +44,16 @@ class Listener extends AudioWorkletProcessor {
         const ring = this.rings[side];
         const sample = ring[from % this.size] * (1 - part) + ring[(from + 1) % this.size] * part;
         output[side % output.length][i] = sample;
-        levels[side] = Math.max(levels[side], Math.abs(sample));
+        this.levels[side] = Math.max(this.levels[side], Math.abs(sample));
       }
       this.read += step;
     }
-    this.port.postMessage(levels);
+    this.unreported += output[0].length;
+    if (this.unreported > 0.08 * sampleRate) {
+      this.port.postMessage(this.levels);
+      this.levels = [0, 0];
+      this.unreported = 0;
+    }
     return true;
   }
 }

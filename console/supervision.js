@@ -27,12 +27,8 @@ export async function supervise(path, mode, more = {}) {
   await context.audioWorklet.addModule(new URL("./listener-worklet.js", import.meta.url));
   const player = new AudioWorkletNode(context, "listener", { numberOfInputs: 0, outputChannelCount: [2] });
   player.connect(context.destination);
-  let shown = 0;
-  player.port.onmessage = ({ data }) => {
-    if (performance.now() - shown < 100) return;
-    shown = performance.now();
-    levels.value = data;
-  };
+  // The square root is nearer to what loudness sounds like.
+  player.port.onmessage = ({ data }) => (levels.value = data.map(Math.sqrt));
   const opened = await post(`${path}/supervision`, { mode, ...more }).catch(async (error) => {
     await context.close();
     throw error;

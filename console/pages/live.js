@@ -143,7 +143,7 @@ function OpenedCall({ workspace, id, call, live }) {
       <${ErrorBox} error=${end.error} />
       ${isOver ? html`<p class="quiet">${t("The call is over.")}</p>` : isMember && call ? html`<div class="row">
         <${Button} kind="small" onClick=${() => setAsking("say")}>${t("Say words")}<//><${Button} kind="small" onClick=${() => setAsking("transfer")}>${t("Transfer")}<//><${Button} kind="small danger" busy=${end.busy} onClick=${end.run}>${t("End the call")}<//></div>
-        ${live.isStream ? html`<${Supervision} base=${base} />` : null}` : null}
+        ${call.status === "in_progress" ? html`<${Supervision} base=${base} />` : null}` : null}
     </div>
     <${Transcript} events=${live.events} isOver=${isOver} />
     ${asking ? html`<${AskDialog} kind=${asking} base=${base} onClose=${() => setAsking("")} />` : null}
@@ -165,13 +165,13 @@ function AskDialog({ kind, base, onClose }) {
     <div class="buttons"><${Button} kind="main" type="submit" busy=${busy}>${isSay ? t("Say it") : t("Transfer")}<//></div></form><//>`;
 }
 
-/** @param {{base: string}} props */
-function Supervision({ base }) {
+/** @param {{base: string, more?: {reason?: string}}} props */
+function Supervision({ base, more }) {
   const [session, setSession] = useState(/** @type {Awaited<ReturnType<typeof supervise>> | null} */ (null));
   const [note, setNote] = useState("");
   const open = useAction(async (/** @type {string} */ mode) => {
     session?.close();
-    setSession(await supervise(base, mode));
+    setSession(await supervise(base, mode, more));
   });
   useEffect(() => () => session?.close(), [session]);
   const state = session?.state.value;
@@ -210,12 +210,23 @@ function Transcript({ events, isOver }) {
 export function AdminLive() {
   const live = useLiveCalls("/admin", "");
   const mayEnd = ["super_admin", "support"].includes(staff.value?.role);
+  const [heard, setHeard] = useState(/** @type {any} */ (null));
   const end = async (/** @type {any} */ call) => {
     if (!(await confirm({ title: t("End this call?"), text: `${call.workspace_name} · ${call.agent_name || ""}`, action: t("End the call"), danger: true }))) return;
     await post(`/admin/calls/${call.id}/end`, {}).then(() => toast(t("The call is ending.")), (error) => toast(errorText(error), "bad"));
   };
   return html`<${Page} wide title=${t("Live calls")} note=${live.calls ? html`<span role="status">${t("Running calls: {count}", { count: `${live.calls.length}${live.hasMore ? "+" : ""}` })}</span>` : null}>
     ${live.error ? html`<${ErrorBox} error=${live.error} />` : null}
-    ${live.calls === null ? html`<${Loading} />` : live.calls.length ? html`<div class="table"><table><caption class="sr">${t("Live calls")}</caption><thead><tr>${["Workspace", "Agent", "Caller", "Called number", "State", "Duration", ""].map((name) => html`<th key=${name} scope="col">${name ? t(name) : html`<span class="sr">${t("Actions")}</span>`}</th>`)}</tr></thead><tbody>${live.calls.map((call) => html`<tr key=${call.id}><td>${call.workspace_name}</td><td data-label=${t("Agent")}>${call.agent_name || "–"}</td><td data-label=${t("Caller")}>${call.caller_number || t("Withheld")}</td><td data-label=${t("Called number")}>${call.called_number || "–"}</td><td data-label=${t("State")}><${Badge} value=${call.status} /></td><td data-label=${t("Duration")}><${Clock} call=${call} /></td><td>${mayEnd ? html`<div class="buttons"><${Button} kind="small danger" onClick=${() => end(call)}>${t("End the call")}<//></div>` : null}</td></tr>`)}</tbody></table></div>` : html`<${Empty} title=${t("No call is running.")} />`}
+    ${live.calls === null ? html`<${Loading} />` : live.calls.length ? html`<div class="table"><table><caption class="sr">${t("Live calls")}</caption><thead><tr>${["Workspace", "Agent", "Caller", "Called number", "State", "Duration", ""].map((name) => html`<th key=${name} scope="col">${name ? t(name) : html`<span class="sr">${t("Actions")}</span>`}</th>`)}</tr></thead><tbody>${live.calls.map((call) => html`<tr key=${call.id}><td>${call.workspace_name}</td><td data-label=${t("Agent")}>${call.agent_name || "–"}</td><td data-label=${t("Caller")}>${call.caller_number || t("Withheld")}</td><td data-label=${t("Called number")}>${call.called_number || "–"}</td><td data-label=${t("State")}><${Badge} value=${call.status} /></td><td data-label=${t("Duration")}><${Clock} call=${call} /></td><td>${mayEnd ? html`<div class="buttons"><${Button} kind="small" onClick=${() => setHeard(call)}>${t("Listen")}<//><${Button} kind="small danger" onClick=${() => end(call)}>${t("End the call")}<//></div>` : null}</td></tr>`)}</tbody></table></div>` : html`<${Empty} title=${t("No call is running.")} />`}
+    ${heard ? html`<${StaffListens} call=${heard} onClose=${() => setHeard(null)} />` : null}
   <//>`;
+}
+
+/** The staff say why they listen: it is written to the audit log, which the workspace's owners can read. @param {{call: any, onClose: () => void}} props */
+function StaffListens({ call, onClose }) {
+  const [reason, setReason] = useState("");
+  const [isGiven, setGiven] = useState(false);
+  return html`<${Dialog} title=${`${call.workspace_name} · ${call.agent_name || call.called_number || ""}`} wide onClose=${onClose}>${isGiven ? html`<${Supervision} base=${`/admin/calls/${call.id}`} more=${{ reason }} />` : html`<form class="form" onSubmit=${(/** @type {Event} */ event) => { event.preventDefault(); setGiven(true); }}>
+    <${TextField} label=${t("Reason")} required maxlength="500" autofocus hint=${t("It is written to the audit log, which the owners of the workspace can read.")} value=${reason} onInput=${setReason} />
+    <div class="buttons"><${Button} kind="main" type="submit">${t("Continue")}<//></div></form>`}<//>`;
 }
