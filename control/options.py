@@ -14,7 +14,7 @@ from control.analytics.call_exports.service import ExportPolicy
 from control.billing.invoices.fonts import list_fonts
 from control.billing.stripe.client import StripeOptions
 from control.calls.analysis.rules import AnalysisPolicy
-from control.calls.records.rules import CallPolicy
+from control.calls.records.running_calls import CallPolicy
 from control.carriers.service import CarrierOptions
 from control.db.pool import Timeouts
 from control.key_options import parse_setting, require_keys

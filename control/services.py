@@ -30,7 +30,7 @@ from control.calls.analysis.service import CallAnalyser
 from control.calls.blocked_callers.service import BlockedCallers
 from control.calls.deletion.rules import NumberPseudonyms
 from control.calls.outbound.service import CallPlacement, CallPreconditions, OutboundCalls
-from control.calls.records.rules import CallPolicy
+from control.calls.records.running_calls import CallPolicy
 from control.calls.records.service import CallRecords
 from control.calls.spend_alarms.service import SpendAlarms
 from control.calls.supervision.service import Supervisions

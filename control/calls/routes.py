@@ -26,21 +26,11 @@ from control.billing.prices.rules import LedgerUnit, Role
 from control.calls.live.service import CallNotLive, MediaAssignment, end_by_staff
 from control.calls.outbound.service import CallRequest, OutboundCalls
 from control.calls.recordings.wav import read_range
-from control.calls.records.details import ConsentRecord, encode_details
-from control.calls.records.rules import (
-    AnalysisMethod,
-    AnalysisStatus,
-    Attestation,
-    CallFilter,
-    CallMetadata,
-    CallReport,
-    CallSummary,
-    ConversationTurn,
-    Direction,
-    EventLine,
-    make_usage,
-)
+from control.calls.records.callers import Attestation
+from control.calls.records.details import AnalysisMethod, AnalysisStatus, ConsentRecord, encode_details
+from control.calls.records.reports import CallFilter, CallReport, CallSummary, ConversationTurn, EventLine, make_usage
 from control.calls.records.service import CallRecords
+from control.calls.records.state import Direction
 from control.calls.records.word_times import Word, make_words
 from control.carriers.rules import E164
 from control.http.access import admin, member
@@ -65,11 +55,34 @@ from control.http.pagination import HasMore, ListAnswer, ListQuery, Query, UtcDa
 from control.http.responses.after_commit import AfterCommit, IdempotentAfterCommit
 from control.http.responses.file_response import FileResponse
 from control.http.route import RateLimit, Route
+from control.validation import bounded_map
 from shared.bus.client import BusUnavailable
 from shared.bus.commands import DONE, OUTCOME_UNKNOWN, Command, EndCall, SayText, TransferCall
 from shared.errors import Conflict, Invalid, NotFound, Unavailable
 from shared.events import CallStatus, EndReason, TransferFailure
 from shared.storage import ObjectNotFound, Storage, StorageUnavailable
+
+# Metadata is for the customer's own programs; the platform does not read it. The bounds are those of Stripe's metadata:
+# https://docs.stripe.com/metadata.
+MOST_ENTRIES: Final = 50
+LONGEST_NAME: Final = 40
+LONGEST_VALUE: Final = 500
+# As there: no square brackets, which forms use for nesting. No control characters, so that a name can be shown.
+MetadataName = Annotated[str, StringConstraints(pattern=r"^[^\u0000-\u001f\u007f\[\]]{1,40}$")]
+# Any text without NUL, which PostgreSQL does not store.
+MetadataValue = Annotated[str, StringConstraints(max_length=LONGEST_VALUE, pattern=r"^[^\u0000]*$")]
+CallMetadata = Annotated[
+    dict[MetadataName, MetadataValue],
+    Field(
+        max_length=MOST_ENTRIES,
+        description="Data of your own, returned with the call: up to 50 entries, names of up to 40 and values of up to "
+        "500 characters.",
+        examples=[{"order": "7731"}],
+        json_schema_extra={"additionalProperties": False},
+    ),
+    bounded_map(MOST_ENTRIES, LONGEST_NAME),
+]
+
 
 AGENT = "/workspaces/{workspaceId}/agents/{agentId}"
 CALLS = "/workspaces/{workspaceId}/calls"

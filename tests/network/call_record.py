@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
 
-from control.calls.records.rules import FINAL
+from control.calls.records.state import FINAL
 from vocalized.rehearse.platform import Platform
 
 PATIENCE_S: Final = 60.0

@@ -28,7 +28,7 @@ from control.agents.rules import AgentPolicy, NewAgentInput
 from control.agents.service import Agents
 from control.app import ApiOptions, HttpOptions, make_app, make_dependencies, redis_client
 from control.audit.service import Actor
-from control.calls.records.rules import CallPolicy
+from control.calls.records.running_calls import CallPolicy
 from control.carriers.service import CarrierOptions
 from control.db.logins import API, with_login
 from control.db.pool import Connection, Pool, open_pool

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from control.calls.records.rules import FINAL
+from control.calls.records.state import FINAL
 from shared.events import CallEnded, EventEnvelope, decode_event
 from vocalized.caller.call_reader import CallReader
 from vocalized.caller.finished_call import EventsUnavailable

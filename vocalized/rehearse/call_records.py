@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from control.calls.records.rules import FINAL
+from control.calls.records.state import FINAL
 from media.server.bus.recovery import SEQ as RECOVERY_SEQ
 from shared.events import SEQ_PER_LEG
 from vocalized.rehearse.callers import RehearsalCaller

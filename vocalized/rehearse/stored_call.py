@@ -11,7 +11,7 @@ from urllib.parse import quote
 import numpy as np
 from numpy.typing import NDArray
 
-from control.calls.records.rules import FINAL
+from control.calls.records.state import FINAL
 from vocalized.rehearse.platform import Platform
 
 # After the call: its last event, and its recording in storage.

@@ -8,7 +8,8 @@ import msgspec
 from control.agents.plans.rules import adapt_tools
 from control.agents.plans.service import AnsweringAgent
 from control.calls.announcements import apology_text, transfer_returned_text
-from control.calls.records.rules import MOST_RETURNS, AdmittedCall, CallPolicy, OpenCall
+from control.calls.records.running_calls import AdmittedCall, CallPolicy, OpenCall
+from control.calls.transfers.rules import MOST_RETURNS
 from control.carriers.rules import CarrierName
 from shared.bus.checkpoints import Checkpoint
 from shared.events import CallUsage, TransferFailure

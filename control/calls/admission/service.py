@@ -21,32 +21,17 @@ from control.analytics.rollups.service import mark_day
 from control.billing.limits.rules import SpendSnapshot, SpendTerms
 from control.billing.limits.service import SpendGuard, load_snapshot, load_terms
 from control.calls.admission.plans import admit, make_resumed_plan
-from control.calls.announcements import (
-    make_busy_refusal,
-    make_code_announcement,
-    make_refusal,
-    transfer_failed_text,
-)
+from control.calls.announcements import make_busy_refusal, make_code_announcement, make_refusal, transfer_failed_text
 from control.calls.changes.service import report_refused_at_once, save_changes
 from control.calls.deletion.rules import NumberPseudonyms
 from control.calls.live.service import MediaAssignment, NoMediaNode, StreamTarget, record_loss
 from control.calls.recordings.service import enqueue_recording_deletions, enqueue_recording_starts
 from control.calls.records import queries
+from control.calls.records.callers import IncomingCall, known_number
 from control.calls.records.queries import NewCall, StoredCall
 from control.calls.records.refusals import RefusalReason, RefusedCall
-from control.calls.records.rules import (
-    FINAL,
-    MOST_LEGS,
-    AdmittedCall,
-    CallPolicy,
-    CallState,
-    IncomingCall,
-    OpenCall,
-    apply_checkpoint,
-    known_number,
-    mark_answered,
-    refuse,
-)
+from control.calls.records.running_calls import MOST_LEGS, AdmittedCall, CallPolicy, OpenCall
+from control.calls.records.state import FINAL, CallState, apply_checkpoint, mark_answered, refuse
 from control.calls.verified_numbers.queries import select_by_call
 from control.calls.verified_numbers.service import PURPOSE
 from control.carriers.rules import CarrierName

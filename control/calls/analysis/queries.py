@@ -7,7 +7,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from control.calls.analysis.rules import AnalysedTranscript, CallFindings
-from control.calls.records.rules import AnalysisRecord, AnalysisStatus, decode_record, encode_record
+from control.calls.records.details import AnalysisRecord, AnalysisStatus, decode_record, encode_record
 from control.db.pool import Connection
 
 # Calls $1 wait for their analysis; returns those that did not before. Only calls in which something was said.

@@ -8,7 +8,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from control.agents.config_parts import AnalysisConfig
-from control.calls.records.rules import AnalysisRecord, Sentiment
+from control.calls.records.details import AnalysisRecord, Sentiment
 from shared.plan import ProviderPlan
 
 

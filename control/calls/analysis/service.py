@@ -10,7 +10,8 @@ import msgspec
 from control.calls.analysis import queries
 from control.calls.analysis.questions import AnswerInvalid, make_messages, make_repair, make_schema, read_answer
 from control.calls.analysis.rules import AnalysisPolicy, AnalysisTask, CallFindings, summarise
-from control.calls.records.rules import AnalysisMethod, CallState
+from control.calls.records.details import AnalysisMethod
+from control.calls.records.state import CallState
 from control.db.jobs import enqueue
 from control.db.pool import Connection
 from control.voice.chat_completion import complete

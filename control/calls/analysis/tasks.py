@@ -25,7 +25,7 @@ from control.calls.analysis.service import (
     CallAnalyser,
     ModelUse,
 )
-from control.calls.records.rules import AnalysisOutcomeStatus, AnalysisRecord
+from control.calls.records.details import AnalysisOutcomeStatus, AnalysisRecord
 from control.db.jobs import JobHandler, JobLimits, decode_payload, enqueue
 from control.db.pool import Connection, Pool
 from control.db.scope import enter_platform_for_calls

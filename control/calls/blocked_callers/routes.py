@@ -8,7 +8,7 @@ from pydantic import Field, StringConstraints
 
 from control.calls.blocked_callers.rules import BlockedCaller
 from control.calls.blocked_callers.service import BlockedCallers
-from control.calls.records.rules import ANONYMOUS
+from control.calls.records.callers import ANONYMOUS
 from control.http.access import member
 from control.http.body import ONE_LINE, Body
 from control.http.context import MemberContext

@@ -6,11 +6,12 @@ from uuid import UUID
 
 import msgspec
 
+from control.calls.carrier_reports import rules
+from control.calls.carrier_reports.rules import CarrierStatus, undo_return
 from control.calls.changes.service import save_changes
 from control.calls.live.service import enqueue_hangup
 from control.calls.records import queries as records_queries
-from control.calls.records import rules as records_rules
-from control.calls.records.rules import FINAL, CallState, CarrierStatus, undo_return
+from control.calls.records.state import FINAL, CallState
 from control.calls.transfers import service as transfers_service
 from control.db.jobs import enqueue
 from control.db.pool import Connection
@@ -52,7 +53,7 @@ async def apply_status(db: Connection, report: CarrierStatus) -> None:
         return
     before = call.state
     current = replace(before, carrier_call_id=_current_id(before, report))
-    after = records_rules.apply_carrier_status(undo_return(current, report), report)
+    after = rules.apply_carrier_status(undo_return(current, report), report)
     if _ends_for_machine(before, report):
         after = replace(after, details=replace(after.details, meant_end="voicemail"))
         await enqueue_hangup(db, after, "voicemail")

@@ -12,12 +12,12 @@ from uuid import UUID
 
 import structlog
 
-from control.calls.carrier_reports.rules import ExtraPrices, estimate_extras
 from control.calls.carrier_reports.service import LOOK_AFTER_S, ReadPriceJob, enqueue_look
+from control.calls.carrier_reports.twilio_extras import ExtraPrices, estimate_extras
 from control.calls.changes.service import save_changes
 from control.calls.records import queries as records_queries
-from control.calls.records.rules import CallState
 from control.calls.records.service import load_state
+from control.calls.records.state import CallState
 from control.calls.transfers import queries as transfers_queries
 from control.carriers.rules import OTHER_CURRENCY, CarrierRefused, CarrierUnavailable
 from control.carriers.service import CallPricing, Carriers

@@ -16,7 +16,8 @@ from control.billing.ledger.rules import FinishedCall
 from control.billing.ledger.service import record_minutes
 from control.calls.analysis.service import enqueue_analyses
 from control.calls.records import queries
-from control.calls.records.rules import CallChange, CallState, accounting_day, known_number, was_refused_before_agent
+from control.calls.records.callers import known_number
+from control.calls.records.state import CallChange, CallState, accounting_day, was_refused_before_agent
 from control.campaigns.rules import EndedCall
 from control.campaigns.service import settle_attempts
 from control.db.pool import Connection

@@ -13,7 +13,7 @@ from control.calls.deletion.rules import CallerNumber, DeletedCall
 from control.calls.recordings.service import DELETE_RECORDINGS, deletion_payload, enqueue_recording_deletion
 from control.calls.records import queries as records_queries
 from control.calls.records.details import CallDetails, CarrierReport
-from control.calls.records.rules import CallState, accounting_day
+from control.calls.records.state import CallState, accounting_day
 from control.db.jobs import has_unfinished, retry_failed
 from control.db.pool import Connection
 from control.do_not_call.service import keep_pseudonym

@@ -13,27 +13,20 @@ from uuid import UUID
 
 import msgspec
 
-from control.calls.records import rules as states
-from control.calls.records.details import RedactionRecord
-from control.calls.records.rules import (
-    CallChange,
-    CallState,
+from control.calls.events import state_changes
+from control.calls.events.state_changes import (
     add_failure,
     add_latency,
     apply_announcement,
     apply_opt_out,
-    apply_refusal,
     complete_failures,
 )
+from control.calls.records import state as records_state
+from control.calls.records.details import RedactionRecord
+from control.calls.records.state import CallChange, CallState, apply_refusal
 from control.calls.records.word_times import Utterances, redact_utterance
-from control.redaction.finder import (
-    WINDOW,
-    SpokenText,
-    find_by_text,
-    find_sensitive,
-    may_hold_any,
-    redact_text,
-)
+from control.calls.transfers import rules as transfers_rules
+from control.redaction.finder import WINDOW, SpokenText, find_by_text, find_sensitive, may_hold_any, redact_text
 from shared.events import (
     MOST_TIMED_WORDS,
     SEQ_PER_LEG,
@@ -141,15 +134,15 @@ def apply_events(state: CallState, utterances: Utterances, events: Iterable[NewE
     for one in sorted(events, key=lambda new: new.seq):
         match one.event:
             case CallStarted():
-                state = states.mark_answered(state, one.at)
+                state = records_state.mark_answered(state, one.at)
             case CallResumed():
-                state = states.apply_resume(state, one.event, one.at)
+                state = state_changes.apply_resume(state, one.event, one.at)
             case TransferReturned():
-                state = states.mark_answered(state, one.at)
-            case CallEnded() if one.event.end_reason == "transferred" and states.has_returned(state, one.leg):
-                state = states.apply_returned_end(state, one.event, one.leg)
+                state = records_state.mark_answered(state, one.at)
+            case CallEnded() if one.event.end_reason == "transferred" and transfers_rules.has_returned(state, one.leg):
+                state = state_changes.apply_returned_end(state, one.event, one.leg)
             case CallEnded():
-                state = complete_failures(states.apply_media_end(state, one.event, one.at, one.leg))
+                state = complete_failures(state_changes.apply_media_end(state, one.event, one.at, one.leg))
             case AnnouncementHeard():
                 state = apply_announcement(state, one.event, one.at)
             case RecordingRefused():
@@ -157,15 +150,15 @@ def apply_events(state: CallState, utterances: Utterances, events: Iterable[NewE
             case CallerOptedOut():
                 state = apply_opt_out(state, one.event, one.at)
             case CallScreened():
-                state = states.mark_screened(state, one.at)
+                state = state_changes.mark_screened(state, one.at)
             case TurnInterrupted():
-                state = states.count_interruption(state)
+                state = state_changes.count_interruption(state)
             case TurnLatency():
                 state = add_latency(state, one.event)
             case ProviderFailed():
                 state = add_failure(state, one.event)
             case RecordingReady():
-                state = states.add_recording(state, one.event)
+                state = state_changes.add_recording(state, one.event)
             case CallerSaid():
                 said.append(_utterance("caller", one.event))
             case AgentSaid() if one.event.text:

@@ -43,7 +43,7 @@ from control.calls.recordings.service import (
     enqueue_redactions,
 )
 from control.calls.records.queries import lock_states
-from control.calls.records.rules import CallChange, CallState, accounting_day
+from control.calls.records.state import CallChange, CallState, accounting_day
 from control.calls.supervision.service import follow_session
 from control.db.pool import Connection
 from control.workspaces.service import find_redaction

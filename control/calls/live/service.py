@@ -16,7 +16,8 @@ import msgspec
 from control.audit.service import Actor, Change, record_change
 from control.calls.changes.service import save_changes
 from control.calls.records import queries as records_queries
-from control.calls.records.rules import AdmittedCall, CallState, close, mark_lost
+from control.calls.records.running_calls import AdmittedCall
+from control.calls.records.state import CallState, close, mark_lost
 from control.carriers.rules import CarrierName
 from control.db.jobs import enqueue
 from control.db.pool import Connection

@@ -7,7 +7,7 @@ from typing import Final
 from uuid import UUID
 
 from control.calls.records.queries import STATE_COLUMNS, state_from_row
-from control.calls.records.rules import CallState
+from control.calls.records.state import CallState
 from control.carriers.rules import ActiveCall
 from control.db.pool import Connection
 

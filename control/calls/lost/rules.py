@@ -8,7 +8,7 @@ from typing import Final
 
 from control.calls.live.rules import FirstSeen
 from control.calls.records.details import Absence
-from control.calls.records.rules import LONGEST_S, CallState, close
+from control.calls.records.state import LONGEST_S, CallState, close
 
 # Younger calls are not looked at.
 GRACE: Final = timedelta(seconds=30)

@@ -29,7 +29,7 @@ from control.calls.lost import queries
 from control.calls.lost.queries import NamedCall
 from control.calls.lost.rules import GRACE, CallWatch, next_state
 from control.calls.records import queries as records_queries
-from control.calls.records.rules import CallState
+from control.calls.records.state import CallState
 from control.calls.transfers import queries as transfers_queries
 from control.carriers.rules import ActiveCall, Carrier, CarrierRefused, CarrierUnavailable
 from control.db.pool import Pool

@@ -36,7 +36,7 @@ from control.calls.outbound.rules import (
     require_within,
 )
 from control.calls.records import queries as records_queries
-from control.calls.records.rules import LONGEST_S, TRANSFER_S, CallState, close, mark_dialled, refuse
+from control.calls.records.state import LONGEST_S, TRANSFER_S, CallState, close, mark_dialled, refuse
 from control.campaigns import service as campaigns_service
 from control.campaigns.rules import CallScreening, CampaignCall
 from control.carriers.rules import CarrierName, DialRequest, PlacedCall

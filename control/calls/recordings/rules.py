@@ -1,12 +1,14 @@
-"""Where recordings are stored, and which parts of them must be silent."""
+"""Recordings: what a carrier reports, where they are stored, and which parts of them must be silent."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
+from uuid import UUID
 
 from control.calls.records.details import StoredCarrierRecording
-from control.calls.records.rules import CallState
+from control.calls.records.state import CallState
 from control.calls.records.word_times import find_gaps
+from control.carriers.rules import CarrierName
 from control.redaction.finder import is_redacted
 from shared.recording_keys import recordings_prefix
 
@@ -107,3 +109,19 @@ def find_stretches(utterances: Iterable[Mapping[str, Any]]) -> Sequence[Stretch]
 
 def _pad(start_ms: int, end_ms: int) -> Stretch:
     return Stretch(max(0, start_ms - PADDING_MS), end_ms + PADDING_MS)
+
+
+@dataclass(frozen=True, slots=True)
+class CarrierRecording:
+    """A recording made by a carrier. url: where it can be fetched, without our credentials in it. leg_id: the carrier's
+    id of the call's leg, by which the recording can be looked up. recording_id, url and leg_id may be empty, not all of
+    them. session_id: see CarrierStatus."""
+
+    carrier: CarrierName
+    carrier_call_id: str
+    recording_id: str
+    url: str
+    duration_s: int | None
+    call_id: UUID | None = None
+    leg_id: str = ""
+    session_id: str = ""

@@ -8,9 +8,10 @@ from uuid import UUID
 import msgspec
 
 from control.calls.changes.service import save_changes
+from control.calls.recordings.rules import CarrierRecording
 from control.calls.records import queries as records_queries
 from control.calls.records.details import StoredCarrierRecording
-from control.calls.records.rules import CallChange, CarrierRecording
+from control.calls.records.state import CallChange
 from control.db.jobs import enqueue
 from control.db.pool import Connection
 

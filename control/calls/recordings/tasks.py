@@ -51,8 +51,8 @@ from control.calls.recordings.wav import (
 )
 from control.calls.records import queries as records_queries
 from control.calls.records.details import StoredCarrierRecording, StreamRecording
-from control.calls.records.rules import CallState
 from control.calls.records.service import load_state
+from control.calls.records.state import CallState
 from control.calls.records.word_times import Utterances
 from control.carriers.rules import Carrier, CarrierRefused, CarrierUnavailable
 from control.carriers.service import Carriers

@@ -1,6 +1,6 @@
-"""CallDetails: the typed form of the JSON column `calls.details`. Only this module decodes and encodes that column.
+"""The typed forms of the JSON columns `calls.details` and `calls.analysis`. Only this module decodes and encodes them.
 
-The JSON keys are shared with programs of other versions that run at the same time. So a key or a nested field that this
+The JSON keys of CallDetails are shared with programs of other versions that run at the same time. So a key or a nested field that this
 version does not know, or whose value it cannot read, is stored in `unknown` and written back unchanged.
 """
 
@@ -11,6 +11,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Final, Literal, TypeVar, get_type_hints
 
 import msgspec
+from msgspec import Struct
 
 from control.calls.records.refusals import RefusalReason
 from shared.events import EndReason, TransferFailure
@@ -65,7 +66,7 @@ class CarrierReport(DetailsPart):
 
     @property
     def has_estimated_cost(self) -> bool:
-        """Whether a part of total_cost is our estimate (control/calls/carrier_reports/rules.py)."""
+        """Whether a part of total_cost is our estimate (control/calls/carrier_reports/twilio_extras.py)."""
         cost = self.unknown.get("cost")
         return isinstance(cost, Mapping) and "estimated" in cost
 
@@ -209,7 +210,7 @@ class CallDetails(DetailsPart):
     data was deleted from it. failed_providers: by role; None: not known, because the call has not ended or a program of
     the version before recorded it. latency: histograms of the turns (control/analytics/latency.py) by role.
     transfer: of a caller who is with another number now, or was to the end; returns: those that led back to the agent.
-    attestation: of the caller's number (control/calls/records/rules.py). screened_at: when the called phone asked who
+    attestation: of the caller's number (control/calls/records/callers.py). screened_at: when the called phone asked who
     calls. opted_out_at: when the person on the phone asked not to be called again; opted_out_by: "words" or "key".
     """
 
@@ -368,3 +369,40 @@ def _key(one: Field[Any]) -> str:
 _READERS: Final = {
     kind: _make_readers(kind) for kind in (CallDetails, StoredCarrierRecording, *_ONE.values(), *_LISTS.values())
 }
+
+
+# --- The column calls.analysis --------------------------------------------------------------------------------------
+
+AnalysisOutcomeStatus = Literal["done", "failed", "skipped"]
+AnalysisStatus = Literal["pending", AnalysisOutcomeStatus]
+AnalysisMethod = Literal["model", "heuristic"]
+Sentiment = Literal["positive", "neutral", "negative"]
+
+
+class AnalysisRecord(Struct, frozen=True, omit_defaults=True):
+    """The column calls.analysis. reason: why it failed or was skipped, or why the method is heuristic. provider, model:
+    that answered. success_reason: the model's words. extracted: by the agent's schema. tokens: used for the call so
+    far. runs: attempts so far. at: of the last one."""
+
+    method: AnalysisMethod | None = None
+    reason: str = ""
+    provider: str = ""
+    model: str = ""
+    success_reason: str = ""
+    extracted: dict[str, Any] | None = None
+    tokens: int = 0
+    runs: int = 0
+    at: datetime | None = None
+
+
+NO_RECORD: Final = AnalysisRecord()
+
+
+def decode_record(stored: Any) -> AnalysisRecord:
+    """Reads the column's value; null becomes an empty record."""
+    return NO_RECORD if stored is None else msgspec.convert(stored, AnalysisRecord)
+
+
+def encode_record(record: AnalysisRecord) -> Any:
+    """Returns the value for the column."""
+    return msgspec.to_builtins(record)

@@ -8,21 +8,12 @@ from typing import Any, Final
 from uuid import UUID
 
 from control.agents.variables import PlannedCall
-from control.calls.records.details import decode_details, encode_details
+from control.calls.records.callers import Attestation, identify_caller, known_number
+from control.calls.records.details import decode_details, decode_record, encode_details
 from control.calls.records.refusals import REFUSALS, RefusalReason
-from control.calls.records.rules import (
-    Attestation,
-    CallFilter,
-    CallReport,
-    CallState,
-    CallSummary,
-    Direction,
-    EventLine,
-    StreamFollowed,
-    decode_record,
-    identify_caller,
-    known_number,
-)
+from control.calls.records.reports import CallFilter, CallReport, CallSummary, EventLine
+from control.calls.records.running_calls import StreamFollowed
+from control.calls.records.state import CallState, Direction
 from control.calls.records.word_times import with_word_times
 from control.db.keyset import Keyset, ListPage, PageRequest, cut_page, unknown_cursor
 from control.db.pool import Connection

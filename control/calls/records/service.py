@@ -8,17 +8,11 @@ from uuid import UUID
 
 from control.billing.ledger.service import list_call_costs
 from control.calls.records import queries
+from control.calls.records.callers import known_number
 from control.calls.records.queries import StoredCall
-from control.calls.records.rules import (
-    CallFilter,
-    CallReport,
-    CallState,
-    CallSummary,
-    EventLine,
-    OpenCall,
-    known_number,
-    make_turns,
-)
+from control.calls.records.reports import CallFilter, CallReport, CallSummary, EventLine, make_turns
+from control.calls.records.running_calls import OpenCall
+from control.calls.records.state import CallState
 from control.carriers.rules import CarrierName
 from control.db.keyset import ListPage, PageRequest, cut_page
 from control.db.pool import Connection, Pool

@@ -1,11 +1,13 @@
-"""A warm transfer as a value."""
+"""Warm transfers as values, the number that a transfer shows, and the return of a caller whose transfer failed."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, Literal
 from uuid import UUID
 
-from control.calls.records.rules import OpenCall
+from control.calls.records.details import ReturnedTransfer
+from control.calls.records.running_calls import OpenCall
+from control.calls.records.state import CallState
 from control.carriers.rules import CarrierName, is_valid
 from shared.events import TransferFailure
 
@@ -56,3 +58,64 @@ def transfer_caller_id(call: OpenCall, *, caller_allowed: bool) -> str:
     if caller_allowed and call.direction == "inbound" and is_valid(call.caller_number):
         return call.caller_number
     return ours
+
+
+# After so many transfers that were not answered the agent offers no more of them, and takes a message instead.
+MOST_RETURNS: Final = 3
+
+
+def may_return(state: CallState) -> bool:
+    """Returns whether the caller may still be on the line.
+
+    If the call counts as over, the carrier must not have reported its end: media's reports may come later than the
+    carrier's report of the failed transfer.
+    """
+    if not state.is_final:
+        return True
+    transfer = state.details.transfer
+    is_over = transfer is not None and transfer.until is None
+    return state.end_reason == "transferred" and not is_over
+
+
+def take_back(
+    state: CallState, failure: TransferFailure, at: datetime, *, leg: int | None = None, target: str = ""
+) -> CallState:
+    """The call goes on with the agent; only for one that `may_return`. Repeated, it changes nothing.
+
+    leg: the media stream before the transfer, None for the latest. target: the carrier's id of the leg that was called.
+    The ledger has nothing of a call that goes on, so its seconds are charged when it is over, as one call.
+    """
+    details, leg = state.details, state.details.leg if leg is None else leg
+    transfer = details.transfer
+    is_known = any(target and one.target == target for one in details.returns)
+    if is_known or has_returned(state, leg):
+        return state
+    returned = ReturnedTransfer(
+        leg=leg,
+        failure=failure,
+        at=at,
+        number=transfer.number if transfer is not None else "",
+        target=target,
+        talked_s=transfer.talked_s if transfer is not None else None,
+        detail=state.end_detail,
+    )
+    return replace(
+        state,
+        status="in_progress",
+        end_reason=None,
+        end_detail=None,
+        ended_at=None,
+        duration_seconds=0,
+        details=replace(
+            details,
+            returns=(*details.returns, returned),
+            transfer=None,
+            ended_by=None,
+            carrier=replace(details.carrier, transfer_called=None, transfer_leg=None),
+        ),
+    )
+
+
+def has_returned(state: CallState, leg: int) -> bool:
+    """Returns whether the transfer after this media stream led back to the agent."""
+    return any(returned.leg == leg for returned in state.details.returns)

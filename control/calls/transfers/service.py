@@ -20,10 +20,11 @@ from control.calls.changes.service import save_changes
 from control.calls.live.service import enqueue_hangup
 from control.calls.outbound.service import OutboundCalls
 from control.calls.records import queries as records_queries
-from control.calls.records.rules import CallState, OpenCall, may_return, take_back
+from control.calls.records.running_calls import OpenCall
 from control.calls.records.service import make_open_call
+from control.calls.records.state import CallState
 from control.calls.transfers import queries
-from control.calls.transfers.rules import WAITING, WarmTransfer
+from control.calls.transfers.rules import WAITING, WarmTransfer, may_return, take_back
 from control.carriers.rules import CarrierName
 from control.db.jobs import enqueue
 from control.db.pool import Connection

@@ -16,7 +16,7 @@ from control.calls.announcements import transfer_ended_text
 from control.calls.changes.service import save_changes
 from control.calls.live.service import enqueue_hangup
 from control.calls.records import queries as records_queries
-from control.calls.records.rules import CallState
+from control.calls.records.state import CallState
 from control.calls.transfers import queries, service
 from control.calls.transfers.rules import WarmTransfer
 from control.calls.transfers.service import EndTargetJob, EndTransferJob, is_with_target

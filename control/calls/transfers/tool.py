@@ -13,9 +13,9 @@ from msgspec import Meta, Struct
 
 from control.calls.outbound.service import OutboundCalls
 from control.calls.records import queries as records_queries
-from control.calls.records.rules import MOST_RETURNS, TRANSFER_S
+from control.calls.records.state import TRANSFER_S
 from control.calls.transfers import queries, service
-from control.calls.transfers.rules import WarmTransfer
+from control.calls.transfers.rules import MOST_RETURNS, WarmTransfer
 from control.carriers.pacer import CallPacer
 from control.carriers.rules import CarrierName, CarrierRefused, CarrierUnavailable, TargetCallRequest
 from control.carriers.service import Carriers, TransferCarrier

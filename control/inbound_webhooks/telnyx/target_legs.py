@@ -14,9 +14,9 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 import structlog
 
 from control.calls.announcements import target_brief_text, target_question_text
+from control.calls.carrier_reports.rules import CarrierStatus
 from control.calls.carrier_reports.service import apply_status
 from control.calls.records.details import LEG_COST
-from control.calls.records.rules import CarrierStatus
 from control.calls.transfers import service as transfers_service
 from control.calls.transfers.rules import WarmTransfer
 from control.calls.transfers.spoken_decision import Decision, read_decision, takes_words

@@ -9,9 +9,11 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 import msgspec
 
+from control.calls.carrier_reports.rules import CarrierStatus
 from control.calls.live.service import StreamEndedJob
+from control.calls.recordings.rules import CarrierRecording
+from control.calls.records.callers import Attestation, IncomingCall
 from control.calls.records.details import LEG_COST
-from control.calls.records.rules import Attestation, CarrierRecording, CarrierStatus, IncomingCall
 from control.carriers.telnyx_forms import INBOUND, TARGET, TRANSFER, client_state, read_client_state
 from control.inbound_webhooks.queries import EventKey, StoredEvent
 from control.inbound_webhooks.source import non_empty, parse_uuid, plausible_time

@@ -33,8 +33,9 @@ from control.calls.live.service import MediaAssignment, StreamTarget, record_med
 from control.calls.outbound.service import OutboundCalls
 from control.calls.recordings.service import add_recording
 from control.calls.records.refusals import REFUSALS, RefusedCall
-from control.calls.records.rules import FINAL, TRANSFER_S, AdmittedCall, OpenCall, StreamFollowed
+from control.calls.records.running_calls import AdmittedCall, OpenCall, StreamFollowed
 from control.calls.records.service import find_open
+from control.calls.records.state import FINAL, TRANSFER_S
 from control.calls.transfers import service as transfers_service
 from control.calls.transfers.rules import transfer_caller_id
 from control.carriers.rules import locale

@@ -11,7 +11,7 @@ import structlog
 from aiohttp import web
 
 from control.calls.announcements import target_brief_text, target_question_text
-from control.calls.records.rules import TRANSFER_S
+from control.calls.records.state import TRANSFER_S
 from control.calls.transfers import service as transfers_service
 from control.calls.transfers.spoken_decision import Decision, hints_for, read_decision
 from control.carriers.rules import locale

@@ -11,8 +11,8 @@ from typing import Final
 import structlog
 
 from control.calls.live.service import MediaAssignment
-from control.calls.records.rules import CallState
 from control.calls.records.service import load_state
+from control.calls.records.state import CallState
 from control.carriers.rules import CarrierRefused, CarrierUnavailable
 from control.carriers.service import CallRedirection, Carriers
 from control.db.jobs import JobFailed, JobHandler, decode_payload

@@ -12,15 +12,14 @@ from typing import Any, Final, Literal
 from uuid import UUID
 from xml.sax.saxutils import escape, quoteattr
 
-from control.calls.records.rules import FINAL, Attestation, CarrierRecording, CarrierStatus, IncomingCall
+from control.calls.carrier_reports.rules import CarrierStatus
+from control.calls.recordings.rules import CarrierRecording
+from control.calls.records.callers import Attestation, IncomingCall
+from control.calls.records.state import FINAL
 from control.carriers.rules import EXTENSION_PAUSE
 from control.carriers.twilio_forms import choose_voice
 from control.inbound_webhooks.queries import StoredEvent
-from control.inbound_webhooks.source import (
-    non_empty,
-    parse_uuid,
-    plausible_time,
-)
+from control.inbound_webhooks.source import non_empty, parse_uuid, plausible_time
 from shared.events import CallStatus
 
 TwilioKind = Literal["inbound", "answered", "continue", "status", "amd", "recording", "stream", "target"]

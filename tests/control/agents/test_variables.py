@@ -7,7 +7,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from control.agents.variables import BUILT_IN, LONGEST_BUILT_IN, CallVariables, PlannedCall, built_in_values
-from control.calls.records.rules import CallMetadata
+from control.calls.routes import CallMetadata
 
 VARIABLES: TypeAdapter[dict[str, str]] = TypeAdapter(CallVariables)
 METADATA: TypeAdapter[dict[str, str]] = TypeAdapter(CallMetadata)

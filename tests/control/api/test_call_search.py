@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from control.calls.records.queries import index_older_calls, search_calls
-from control.calls.records.rules import CallFilter
+from control.calls.records.reports import CallFilter
 from control.db.keyset import PageRequest
 from control.db.pool import Pool, open_pool
 from control.db.scope import enter_platform, enter_workspace

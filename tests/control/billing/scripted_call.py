@@ -8,10 +8,10 @@ from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
+from control.calls.carrier_reports.rules import CarrierStatus
 from control.calls.carrier_reports.service import apply_status
 from control.calls.events.rules import IncomingEvent
 from control.calls.events.service import parse_event, write_events
-from control.calls.records.rules import CarrierStatus
 from shared.events import (
     AgentSaid,
     CallEnded,

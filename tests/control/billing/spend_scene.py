@@ -20,10 +20,11 @@ from control.billing.prices import queries as prices_queries
 from control.billing.prices.rules import ANY_MODEL, NewPrice, PriceKey
 from control.calls.admission.service import save_refusal
 from control.calls.announcements import make_refusal
+from control.calls.carrier_reports.rules import CarrierStatus
 from control.calls.carrier_reports.service import apply_status
 from control.calls.events.service import parse_event, write_events
 from control.calls.records.refusals import RefusedCall
-from control.calls.records.rules import AdmittedCall, CarrierStatus
+from control.calls.records.running_calls import AdmittedCall
 from control.calls.transfers.service import EndTransferJob
 from control.calls.transfers.tasks import make_end_transfer_job
 from control.carriers.service import Carriers

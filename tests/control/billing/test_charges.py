@@ -14,10 +14,11 @@ from control.billing.ledger.rules import UsageEvent
 from control.billing.ledger.service import record_usage
 from control.billing.prices.rules import PriceKey
 from control.billing.prices.service import set_cost
+from control.calls.carrier_reports.rules import CarrierStatus
 from control.calls.carrier_reports.service import apply_status
 from control.calls.changes.tasks import charge_uncharged
 from control.calls.events.service import EventUnreadable, parse_event
-from control.calls.records.rules import AdmittedCall, CarrierStatus
+from control.calls.records.running_calls import AdmittedCall
 from control.calls.records.tasks import mark_running
 from control.workspaces.service import Workspaces
 from shared.events import EventEnvelope, UsageRecorded, encode_event

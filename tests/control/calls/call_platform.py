@@ -19,8 +19,9 @@ from control.audit.service import Actor
 from control.calls.admission.service import CallAdmission
 from control.calls.live.service import MediaAssignment
 from control.calls.outbound.service import CallPlacement, CallRequest, OutboundCalls
+from control.calls.records.callers import IncomingCall
 from control.calls.records.refusals import RefusedCall
-from control.calls.records.rules import AdmittedCall, CallPolicy, IncomingCall
+from control.calls.records.running_calls import AdmittedCall, CallPolicy
 from control.calls.records.service import CallRecords
 from control.carriers.pacer import CallPacer
 from control.carriers.rules import (

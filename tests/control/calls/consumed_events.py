@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from control.calls.events.tasks import ConsumerPace, EventCounts, consume_events
-from control.calls.records.rules import AdmittedCall
+from control.calls.records.running_calls import AdmittedCall
 from shared.bus.authority import BusAuthority
 from shared.bus.events import EventStream
 from shared.events import (

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from control.calls.events.state_changes import apply_media_end
 from control.calls.records.details import CallDetails
-from control.calls.records.rules import CallState, apply_media_end, refuse
+from control.calls.records.state import CallState, refuse
 from shared.events import CallEnded, CallUsage
 from tests.control.calls.test_state import at, call
 

@@ -7,8 +7,9 @@ import pytest
 from asyncpg.connection import LoggedQuery  # type: ignore[import-untyped]
 
 from control.calls.admission.service import save_refusal
+from control.calls.records.callers import IncomingCall
 from control.calls.records.refusals import RefusedCall
-from control.calls.records.rules import AdmittedCall, IncomingCall
+from control.calls.records.running_calls import AdmittedCall
 from control.db.pool import Connection
 from control.voice.catalogue.service import KeyChange, set_key
 from shared.errors import Problem

@@ -11,9 +11,11 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
+from control.calls.carrier_reports import rules as carrier_reports_rules
+from control.calls.carrier_reports.rules import CarrierStatus
 from control.calls.events.rules import NewEvent, apply_events
-from control.calls.records import rules as states
-from control.calls.records.rules import CallState, CarrierStatus
+from control.calls.records import state as records_state
+from control.calls.records.state import CallState
 from control.carriers.rules import PlacedCall
 from shared.events import CallEnded, CallerSaid, CallResumed, CallStarted, CallUsage, Event
 
@@ -25,7 +27,7 @@ offsets = st.sampled_from((-600.0, -1.0, -0.4, 0.0, 0.6, 90.0, 600.0))
 
 def by_carrier(carrier: Any, status: Any, at: datetime, duration_s: int | None = None) -> Step:
     report = CarrierStatus(carrier, "C1", status, at.replace(microsecond=0), duration_s=duration_s)
-    return lambda state: states.apply_carrier_status(state, report)
+    return lambda state: carrier_reports_rules.apply_carrier_status(state, report)
 
 
 def by_media(seq: int, event: Event, at: datetime) -> Step:
@@ -33,7 +35,7 @@ def by_media(seq: int, event: Event, at: datetime) -> Step:
 
 
 def by_control(at: datetime) -> Step:
-    return partial(states.mark_dialled, placed=PlacedCall("C1"), at=at)
+    return partial(records_state.mark_dialled, placed=PlacedCall("C1"), at=at)
 
 
 def reports(carrier: Any, carrier_s: float, media_s: float, control_s: float) -> list[Step]:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from control.calls.records.rules import AdmittedCall
+from control.calls.records.running_calls import AdmittedCall
 from control.calls.records.service import find_open
 from shared.errors import Conflict, Invalid, Problem
 from shared.plan import ContextPlan

@@ -2,7 +2,7 @@
 
 import pytest
 
-from control.calls.records.rules import ANONYMOUS, identify_caller, known_number
+from control.calls.records.callers import ANONYMOUS, identify_caller, known_number
 
 
 @pytest.mark.parametrize(

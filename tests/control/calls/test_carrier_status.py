@@ -10,11 +10,13 @@ import pytest
 
 from control.agents.rules import AgentEdit
 from control.agents.service import Agents
+from control.calls.carrier_reports.rules import CarrierStatus
 from control.calls.carrier_reports.service import apply_status
 from control.calls.live.service import HANG_UP, HangupJob, record_media_node
+from control.calls.recordings.rules import CarrierRecording
 from control.calls.recordings.service import FETCH_RECORDING, FetchRecordingJob, add_recording
 from control.calls.records.refusals import RefusedCall
-from control.calls.records.rules import MOST_LEGS, AdmittedCall, CarrierRecording, CarrierStatus, OpenCall
+from control.calls.records.running_calls import MOST_LEGS, AdmittedCall, OpenCall
 from control.calls.records.service import find_open
 from control.carriers.rules import PlacedCall
 from shared.bus.checkpoints import Checkpoint

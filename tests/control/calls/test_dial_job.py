@@ -10,7 +10,7 @@ import pytest
 
 from control.calls.outbound.service import LOOKED_FOR, PlaceCallJob
 from control.calls.outbound.tasks import DialQueue, make_dial_job
-from control.calls.records.rules import AdmittedCall
+from control.calls.records.running_calls import AdmittedCall
 from control.carriers.pacer import CallPacer
 from control.carriers.rules import DialRequest, PlacedCall
 from control.carriers.service import Carriers

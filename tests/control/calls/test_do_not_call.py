@@ -19,7 +19,7 @@ from control.calls.outbound.service import PlaceCallJob, cancel_listed
 from control.calls.outbound.tasks import DialQueue, make_dial_job
 from control.calls.records.details import CallDetails
 from control.calls.records.queries import lock_one
-from control.calls.records.rules import CallState
+from control.calls.records.state import CallState
 from control.calls.verified_numbers.service import CodeRequest, PhoneCodes
 from control.carriers.pacer import CallPacer
 from control.carriers.service import Carriers

@@ -5,7 +5,7 @@ from uuid import UUID
 from control.agents.rules import AgentEdit
 from control.agents.service import Agents
 from control.calls.outbound.service import CallRequest
-from control.calls.records.rules import AdmittedCall
+from control.calls.records.running_calls import AdmittedCall
 from control.calls.records.service import find_open
 from control.db.pool import Connection
 from tests.control.calls.call_platform import NOW, CallPlatform, LiveWorkspace, later, make_checkpoint

@@ -15,13 +15,14 @@ import msgspec
 import pytest
 
 from control.analytics.rollups.service import roll_up_days
+from control.calls.carrier_reports.rules import CarrierStatus
 from control.calls.carrier_reports.service import apply_status
 from control.calls.events.service import parse_event, write_events
 from control.calls.events.tasks import ASIDE, ConsumerPace, EventCounts, consume_events
 from control.calls.live.service import HANG_UP, STREAM_ENDED, StreamEndedJob, record_media_node
 from control.calls.live.tasks import make_hangup_job
 from control.calls.recordings.service import JOIN_RECORDINGS, JoinRecordingsJob
-from control.calls.records.rules import AdmittedCall, CarrierStatus
+from control.calls.records.running_calls import AdmittedCall
 from control.carriers.rules import CarrierName
 from control.carriers.service import Carriers
 from shared.bus.client import bus_client

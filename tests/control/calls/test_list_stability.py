@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from control.calls.records.queries import select_calls
-from control.calls.records.rules import CallFilter
+from control.calls.records.reports import CallFilter
 from control.db.keyset import PageRequest
 from control.db.pool import Connection, Pool, open_pool
 from control.db.scope import enter_platform

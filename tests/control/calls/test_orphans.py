@@ -8,7 +8,7 @@ import pytest
 
 from control.calls.live.service import MediaAssignment
 from control.calls.lost.service import MOST, OrphanSearch
-from control.calls.records.rules import AdmittedCall
+from control.calls.records.running_calls import AdmittedCall
 from control.carriers.rules import ActiveCall, CarrierName
 from shared.bus.client import bus_client
 from shared.bus.live import LiveCall, LiveCalls

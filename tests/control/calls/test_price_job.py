@@ -7,12 +7,14 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from control.calls.carrier_reports.rules import ExtraPrices, estimate_extras
+from control.calls.carrier_reports.rules import CarrierStatus
 from control.calls.carrier_reports.service import LOOK_AFTER_S, READ_PRICE, ReadPriceJob, apply_status
 from control.calls.carrier_reports.tasks import make_price_job
+from control.calls.carrier_reports.twilio_extras import ExtraPrices, estimate_extras
 from control.calls.live.service import record_media_node
 from control.calls.records.details import CallDetails, MediaLeg, StoredCarrierRecording, Transfer
-from control.calls.records.rules import AdmittedCall, CallState, CarrierStatus
+from control.calls.records.running_calls import AdmittedCall
+from control.calls.records.state import CallState
 from control.carriers.rules import OTHER_CURRENCY, CarrierRefused
 from control.carriers.service import Carriers
 from control.db.jobs import JobFailed

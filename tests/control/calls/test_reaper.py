@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pytest
 
+from control.calls.carrier_reports.rules import CarrierStatus
 from control.calls.carrier_reports.service import apply_status
 from control.calls.events.tasks import EventCounts, consume_events
 from control.calls.lost.rules import (
@@ -22,7 +23,8 @@ from control.calls.lost.rules import (
 )
 from control.calls.lost.service import reap_calls
 from control.calls.records.details import Absence, CallDetails
-from control.calls.records.rules import AdmittedCall, CallState, CarrierStatus
+from control.calls.records.running_calls import AdmittedCall
+from control.calls.records.state import CallState
 from shared.bus.checkpoints import Checkpoints, StreamOutcome
 from shared.bus.client import BusUnavailable
 from shared.events import CallEnded, CallStarted, CallStatus, CallUsage, EndReason

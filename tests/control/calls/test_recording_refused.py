@@ -13,6 +13,7 @@ import pytest
 
 from control.calls.events.rules import NewEvent, apply_events
 from control.calls.events.service import parse_event, write_events
+from control.calls.recordings.rules import CarrierRecording
 from control.calls.recordings.service import (
     DELETE_RECORDINGS,
     FETCH_RECORDING,
@@ -31,8 +32,9 @@ from control.calls.recordings.tasks import (
 )
 from control.calls.records.details import CallDetails, ConsentRecord
 from control.calls.records.queries import lock_one
-from control.calls.records.rules import AdmittedCall, CallState, CarrierRecording
+from control.calls.records.running_calls import AdmittedCall
 from control.calls.records.service import find_open
+from control.calls.records.state import CallState
 from control.carriers.service import Carriers
 from control.db.jobs import JobFailed
 from shared.bus.checkpoints import Checkpoint

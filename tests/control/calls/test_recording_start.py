@@ -10,7 +10,7 @@ from control.calls.admission.plans import admit
 from control.calls.events.service import parse_event, write_events
 from control.calls.recordings.service import START_RECORDING, StartRecordingJob
 from control.calls.recordings.tasks import RETRY_AFTER_S, make_start_recording_job
-from control.calls.records.rules import CallPolicy
+from control.calls.records.running_calls import CallPolicy
 from control.carriers.service import Carriers
 from control.db.jobs import JobFailed, JobHandler
 from shared.events import AnnouncementHeard, CallEnded, CallUsage, Event

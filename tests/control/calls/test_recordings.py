@@ -7,9 +7,10 @@ from uuid import UUID
 import msgspec
 import pytest
 
+from control.calls.recordings.rules import CarrierRecording
 from control.calls.recordings.service import FETCH_RECORDING, FetchRecordingJob, add_recording
 from control.calls.recordings.tasks import make_fetch_recording_job
-from control.calls.records.rules import CarrierRecording, IncomingCall
+from control.calls.records.callers import IncomingCall
 from control.carriers.rules import CarrierName, CarrierRefused, CarrierUnavailable
 from control.carriers.service import Carriers
 from control.db.jobs import JobFailed, JobHandler

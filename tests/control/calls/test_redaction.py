@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from control.calls.events.service import parse_event, write_events
+from control.calls.recordings.rules import CarrierRecording
 from control.calls.recordings.service import (
     JOIN_RECORDINGS,
     REDACT_RECORDINGS,
@@ -21,7 +22,7 @@ from control.calls.recordings.service import (
     add_recording,
 )
 from control.calls.recordings.tasks import make_fetch_recording_job, make_redact_recordings_job
-from control.calls.records.rules import AdmittedCall, CarrierRecording
+from control.calls.records.running_calls import AdmittedCall
 from control.calls.records.word_times import make_words
 from control.carriers.service import Carriers
 from control.db.jobs import JobFailed

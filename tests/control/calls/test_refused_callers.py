@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from control.calls.blocked_callers.service import BlockedCallers
+from control.calls.records.callers import ANONYMOUS, IncomingCall
 from control.calls.records.refusals import RefusedCall
-from control.calls.records.rules import ANONYMOUS, AdmittedCall, IncomingCall
+from control.calls.records.running_calls import AdmittedCall
 from control.calls.records.service import find_open
 from control.db.pool import Connection
 from shared.ids import new_id

@@ -7,7 +7,7 @@ import pytest
 
 from control.calls.events.rules import NewEvent, apply_events
 from control.calls.records.details import decode_details, encode_details
-from control.calls.records.rules import CallState
+from control.calls.records.state import CallState
 from shared.events import CallScreened
 from tests.control.calls.call_platform import NOW, later
 

@@ -9,10 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from control.calls.carrier_reports import rules as carrier_reports_rules
+from control.calls.carrier_reports.rules import CarrierStatus
+from control.calls.events import state_changes as events_state_changes
 from control.calls.events.rules import NewEvent, apply_events
-from control.calls.records import rules as records_rules
+from control.calls.records import state as records_state
 from control.calls.records.details import CallDetails, encode_details
-from control.calls.records.rules import FINAL, CallState, CarrierStatus
+from control.calls.records.state import FINAL, CallState
 from shared.events import (
     AgentSaid,
     CallEnded,
@@ -53,7 +56,7 @@ def ended(reason: Any = "agent_hangup", status: CallStatus = "completed", ms: in
 def test_call_from_ringing_to_completed() -> None:
     after = call(status="queued", direction="outbound")
     for status_report in (report("ringing", 1), report("in_progress", 4), report("completed", 34, duration_s=30)):
-        after = records_rules.apply_carrier_status(after, status_report)
+        after = carrier_reports_rules.apply_carrier_status(after, status_report)
     assert (after.status, after.started_at, after.answered_at, after.ended_at) == ("completed", at(1), at(4), at(34))
     assert (after.duration_seconds, after.end_reason) == (30, "caller_hangup")
 
@@ -63,7 +66,7 @@ def test_carrier_reports_in_any_order_give_one_state(order: tuple[int, ...]) -> 
     reports = (report("ringing", 1), report("in_progress", 4), report("completed", 34, duration_s=30))
     after = call(status="queued", direction="outbound")
     for index in order:
-        after = records_rules.apply_carrier_status(after, reports[index])
+        after = carrier_reports_rules.apply_carrier_status(after, reports[index])
     assert (after.status, after.answered_at, after.duration_seconds) == ("completed", at(4), 30)
 
 
@@ -74,11 +77,11 @@ def test_final_status_never_changes(inputs: list[Any]) -> None:
     after, first = call(), None
     for seconds, input_name in enumerate(inputs):
         if input_name in ("media", "lost"):
-            after = records_rules.apply_media_end(
+            after = events_state_changes.apply_media_end(
                 after, ended("silence" if input_name == "media" else "carrier_error"), at(seconds)
             )
         else:
-            after = records_rules.apply_carrier_status(after, report(input_name, seconds))
+            after = carrier_reports_rules.apply_carrier_status(after, report(input_name, seconds))
         first = first or (after.status if after.status in FINAL else None)
         assert first is None or after.status == first
         assert after.duration_seconds >= 0
@@ -100,18 +103,22 @@ def test_end_by_order_of_the_staff_is_not_the_callers(media_first: bool, meant: 
     after = call(status="in_progress", answered_at=at(1), details=CallDetails(meant_end=meant))
     hung_up = report("completed", 31, duration_s=30)
     if media_first:
-        after = records_rules.apply_carrier_status(records_rules.apply_media_end(after, ended(media), at(31)), hung_up)
+        after = carrier_reports_rules.apply_carrier_status(
+            events_state_changes.apply_media_end(after, ended(media), at(31)), hung_up
+        )
     else:
-        after = records_rules.apply_media_end(records_rules.apply_carrier_status(after, hung_up), ended(media), at(31))
+        after = events_state_changes.apply_media_end(
+            carrier_reports_rules.apply_carrier_status(after, hung_up), ended(media), at(31)
+        )
     assert (after.status, after.end_reason) == ("completed", reason)
 
 
 def test_media_corrects_reason_and_duration() -> None:
-    after = records_rules.apply_carrier_status(call(), report("completed", 35, duration_s=34))
-    after = records_rules.apply_media_end(after, ended("silence"), at(31))
+    after = carrier_reports_rules.apply_carrier_status(call(), report("completed", 35, duration_s=34))
+    after = events_state_changes.apply_media_end(after, ended("silence"), at(31))
     assert (after.status, after.end_reason, after.duration_seconds) == ("completed", "silence", 30)
-    other = records_rules.apply_carrier_status(
-        records_rules.apply_media_end(call(), ended("silence"), at(31)), report("completed", 35, duration_s=34)
+    other = carrier_reports_rules.apply_carrier_status(
+        events_state_changes.apply_media_end(call(), ended("silence"), at(31)), report("completed", 35, duration_s=34)
     )
     assert (other.status, other.end_reason, other.duration_seconds) == ("completed", "silence", 30)
     assert other.details.carrier.duration_s == 34
@@ -122,57 +129,63 @@ def test_media_corrects_reason_and_duration() -> None:
 def test_carrier_reports_the_end_of_a_transferred_call(duration_s: int | None, media_first: bool) -> None:
     after, completed = call(status="in_progress", answered_at=at(1)), report("completed", 935, duration_s=duration_s)
     if media_first:
-        after = records_rules.apply_media_end(after, ended("transferred"), at(31))
+        after = events_state_changes.apply_media_end(after, ended("transferred"), at(31))
         assert (after.status, after.duration_seconds) == ("completed", 30)
         assert encode_details(after.details)["put_through"] == {"talked_s": 30, "until": at(31 + 3_660).isoformat()}
-        after = records_rules.apply_carrier_status(after, completed)
+        after = carrier_reports_rules.apply_carrier_status(after, completed)
     else:
-        after = records_rules.apply_media_end(
-            records_rules.apply_carrier_status(after, completed), ended("transferred"), at(31)
+        after = events_state_changes.apply_media_end(
+            carrier_reports_rules.apply_carrier_status(after, completed), ended("transferred"), at(31)
         )
     for _ in range(2):  # a repeated report changes nothing
         assert (after.status, after.end_reason, after.duration_seconds) == ("completed", "transferred", 934)
         assert (after.ended_at, encode_details(after.details)["put_through"]) == (at(935), {"talked_s": 30})
-        after = records_rules.apply_carrier_status(after, completed)
+        after = carrier_reports_rules.apply_carrier_status(after, completed)
 
 
 def test_shorter_duration_of_a_transferred_call_is_ignored() -> None:
-    after = records_rules.apply_media_end(call(status="in_progress", answered_at=at(1)), ended("transferred"), at(31))
-    assert records_rules.apply_carrier_status(after, report("completed", 32, duration_s=3)).duration_seconds == 30
+    after = events_state_changes.apply_media_end(
+        call(status="in_progress", answered_at=at(1)), ended("transferred"), at(31)
+    )
+    assert (
+        carrier_reports_rules.apply_carrier_status(after, report("completed", 32, duration_s=3)).duration_seconds == 30
+    )
 
 
 def test_media_does_not_correct_a_state_set_by_control() -> None:
-    after = records_rules.close(call(answered_at=T0), "failed", "media_lost", None, at(60), "control")
-    after = records_rules.apply_media_end(after, ended(), at(31))
+    after = records_state.close(call(answered_at=T0), "failed", "media_lost", None, at(60), "control")
+    after = events_state_changes.apply_media_end(after, ended(), at(31))
     assert (after.status, after.end_reason, after.duration_seconds) == ("failed", "media_lost", 30)
     assert encode_details(after.details)["usage"]["call_ms"] == 30_400
 
 
 @pytest.mark.parametrize("reason", ["carrier_error", "media_lost"])
 def test_lost_stream_does_not_end_the_call(reason: Any) -> None:
-    after = records_rules.apply_media_end(call(status="in_progress"), ended(reason, "failed"), at(31))
+    after = events_state_changes.apply_media_end(call(status="in_progress"), ended(reason, "failed"), at(31))
     assert after.status == "in_progress"
-    after = records_rules.apply_carrier_status(after, report("completed", 40, duration_s=39))
+    after = carrier_reports_rules.apply_carrier_status(after, report("completed", 40, duration_s=39))
     assert (after.status, after.end_reason) == ("completed", reason)
 
 
 def test_call_without_an_answer_is_not_completed() -> None:
-    assert records_rules.apply_carrier_status(call(), report("completed", 9, duration_s=0)).status == "canceled"
+    assert carrier_reports_rules.apply_carrier_status(call(), report("completed", 9, duration_s=0)).status == "canceled"
     assert (
-        records_rules.apply_carrier_status(call(direction="outbound"), report("completed", 9, duration_s=0)).status
+        carrier_reports_rules.apply_carrier_status(
+            call(direction="outbound"), report("completed", 9, duration_s=0)
+        ).status
         == "no_answer"
     )
-    assert records_rules.apply_carrier_status(call(), report("completed", 9)).status == "completed"
+    assert carrier_reports_rules.apply_carrier_status(call(), report("completed", 9)).status == "completed"
 
 
 def test_unanswered_call_without_reported_duration() -> None:
     completed = CarrierStatus("telnyx", "v3:1", "completed", at(9))
-    assert records_rules.apply_carrier_status(call(carrier="telnyx"), completed).status == "canceled"
+    assert carrier_reports_rules.apply_carrier_status(call(carrier="telnyx"), completed).status == "canceled"
     assert (
-        records_rules.apply_carrier_status(call(carrier="telnyx", direction="outbound"), completed).status
+        carrier_reports_rules.apply_carrier_status(call(carrier="telnyx", direction="outbound"), completed).status
         == "no_answer"
     )
-    after = records_rules.apply_carrier_status(call(carrier="telnyx", answered_at=at(2)), completed)
+    after = carrier_reports_rules.apply_carrier_status(call(carrier="telnyx", answered_at=at(2)), completed)
     assert (after.status, after.duration_seconds) == ("completed", 7)
 
 
@@ -181,15 +194,18 @@ def test_late_answer_completes_an_unanswered_call() -> None:
         CarrierStatus("telnyx", "v3:1", "completed", at(9)),
         CarrierStatus("telnyx", "v3:1", "in_progress", at(2)),
     )
-    after = records_rules.apply_carrier_status(
-        records_rules.apply_carrier_status(call(carrier="telnyx"), completed), answer
+    after = carrier_reports_rules.apply_carrier_status(
+        carrier_reports_rules.apply_carrier_status(call(carrier="telnyx"), completed), answer
     )
     assert (after.status, after.duration_seconds, after.ended_at) == ("completed", 7, at(9))
-    assert records_rules.apply_carrier_status(records_rules.apply_carrier_status(after, answer), completed) == after
+    assert (
+        carrier_reports_rules.apply_carrier_status(carrier_reports_rules.apply_carrier_status(after, answer), completed)
+        == after
+    )
     started = NewEvent(1, at(2), CallStarted("telnyx", "v3:1", "S1", "Desk"))
     media_end = NewEvent(2, at(8), ended("silence", ms=6_000))
     for order in ((started, media_end), (media_end, started)):
-        after = records_rules.apply_carrier_status(call(carrier="telnyx"), completed)
+        after = carrier_reports_rules.apply_carrier_status(call(carrier="telnyx"), completed)
         for event in order:
             after, _ = apply_events(after, [], [event])
         assert (after.status, after.end_reason, after.duration_seconds) == ("completed", "silence", 6)
@@ -201,26 +217,26 @@ def test_late_answer_completes_a_call_of_less_than_a_second() -> None:
         report("completed", 1, duration_s=0),
         NewEvent(1, at(0), CallStarted("twilio", "CA1", "S1", "D")),
     )
-    first, _ = apply_events(records_rules.apply_carrier_status(call(), completed), [], [started])
+    first, _ = apply_events(carrier_reports_rules.apply_carrier_status(call(), completed), [], [started])
     answered, _ = apply_events(call(), [], [started])
     assert (first.status, first.duration_seconds) == ("completed", 0)
-    second = records_rules.apply_carrier_status(answered, completed)
+    second = carrier_reports_rules.apply_carrier_status(answered, completed)
     assert (second.status, second.duration_seconds, second.ended_at) == (first.status, 0, first.ended_at)
 
 
 def test_late_answer_does_not_change_what_control_decided() -> None:
-    after = records_rules.close(call(carrier="telnyx"), "failed", "carrier_error", "not_placed", at(5), "control")
+    after = records_state.close(call(carrier="telnyx"), "failed", "carrier_error", "not_placed", at(5), "control")
     assert (
-        records_rules.apply_carrier_status(after, CarrierStatus("telnyx", "v3:1", "in_progress", at(2))).status
+        carrier_reports_rules.apply_carrier_status(after, CarrierStatus("telnyx", "v3:1", "in_progress", at(2))).status
         == "failed"
     )
 
 
 def test_facts_with_a_lower_sequence_do_not_replace_newer_ones() -> None:
-    after = records_rules.apply_carrier_status(
+    after = carrier_reports_rules.apply_carrier_status(
         call(), report("completed", 9, sequence=3, facts={"status": "completed"})
     )
-    after = records_rules.apply_carrier_status(
+    after = carrier_reports_rules.apply_carrier_status(
         after, report("ringing", 1, sequence=1, facts={"status": "ringing", "price": "1"})
     )
     assert encode_details(after.details)["carrier"] == {"status": "completed", "sequence": 3, "price": "1"}
@@ -255,11 +271,11 @@ def test_unheard_agent_text_is_no_utterance() -> None:
 
 def test_recordings_of_several_streams() -> None:
     key = f"recordings/{WORKSPACE}/1-0.wav"
-    after = records_rules.add_recording(call(), RecordingReady(key, 9_500, 0))
+    after = events_state_changes.add_recording(call(), RecordingReady(key, 9_500, 0))
     assert (after.recording_key, after.recording_seconds) == (key, 9.5)
-    repeated = records_rules.add_recording(after, RecordingReady(key, 9_500, 0))
+    repeated = events_state_changes.add_recording(after, RecordingReady(key, 9_500, 0))
     assert repeated == after
-    second = records_rules.add_recording(after, RecordingReady(key.replace("1-0.wav", "1-1.wav"), 20_000, 1))
+    second = events_state_changes.add_recording(after, RecordingReady(key.replace("1-0.wav", "1-1.wav"), 20_000, 1))
     assert second.recording_key == key
     assert [recording["leg"] for recording in encode_details(second.details)["recordings"]] == [0, 1]
 
@@ -268,7 +284,7 @@ def test_recordings_of_several_streams() -> None:
     "path", ["/tmp/1.wav", f"recordings/{UUID(int=6)}/1-0.wav", f"recordings/{WORKSPACE}/../{UUID(int=6)}/1-0.wav"]
 )
 def test_recording_key_of_another_workspace_is_ignored(path: str) -> None:
-    assert records_rules.add_recording(call(), RecordingReady(path, 9_500, 0)) == call()
+    assert events_state_changes.add_recording(call(), RecordingReady(path, 9_500, 0)) == call()
 
 
 def resumed(leg: int) -> CallResumed:
@@ -279,29 +295,29 @@ def resumed(leg: int) -> CallResumed:
 def test_call_that_ends_after_its_node_was_lost_did_not_end_by_the_caller(loss_first: bool) -> None:
     after, completed = call(status="in_progress", answered_at=at(1)), report("completed", 35, duration_s=34)
     if loss_first:
-        after = records_rules.apply_carrier_status(records_rules.mark_lost(after, 0, at(31)), completed)
+        after = carrier_reports_rules.apply_carrier_status(records_state.mark_lost(after, 0, at(31)), completed)
     else:
-        after = records_rules.mark_lost(records_rules.apply_carrier_status(after, completed), 0, at(36))
+        after = records_state.mark_lost(carrier_reports_rules.apply_carrier_status(after, completed), 0, at(36))
     assert (after.status, after.end_reason) == ("completed", "media_lost")
-    assert records_rules.mark_lost(after, 0, at(40)) == after
-    late = records_rules.apply_media_end(after, ended("agent_hangup"), at(30))
+    assert records_state.mark_lost(after, 0, at(40)) == after
+    late = events_state_changes.apply_media_end(after, ended("agent_hangup"), at(30))
     assert late.end_reason == "agent_hangup", "its node was only slow"
 
 
 def test_call_that_was_resumed_after_a_loss_ends_by_the_caller() -> None:
-    after = records_rules.mark_lost(call(status="in_progress", answered_at=at(1)), 0, at(20))
-    after = records_rules.apply_resume(after, resumed(1), at(21))
-    assert records_rules.apply_carrier_status(after, report("completed", 35)).end_reason == "caller_hangup"
-    again = records_rules.mark_lost(after, 1, at(30))
-    assert records_rules.apply_carrier_status(again, report("completed", 35)).end_reason == "media_lost"
-    assert records_rules.mark_lost(again, 0, at(31)) == again, "a repeat about the first stream"
+    after = records_state.mark_lost(call(status="in_progress", answered_at=at(1)), 0, at(20))
+    after = events_state_changes.apply_resume(after, resumed(1), at(21))
+    assert carrier_reports_rules.apply_carrier_status(after, report("completed", 35)).end_reason == "caller_hangup"
+    again = records_state.mark_lost(after, 1, at(30))
+    assert carrier_reports_rules.apply_carrier_status(again, report("completed", 35)).end_reason == "media_lost"
+    assert records_state.mark_lost(again, 0, at(31)) == again, "a repeat about the first stream"
     assert (
-        records_rules.apply_media_end(again, ended("carrier_error", "failed"), at(20), 0).details.lost
+        events_state_changes.apply_media_end(again, ended("carrier_error", "failed"), at(20), 0).details.lost
         == again.details.lost
     )
 
 
 def test_media_knows_better_why_its_stream_was_lost() -> None:
-    after = records_rules.mark_lost(call(status="in_progress", answered_at=at(1)), 0, at(20))
-    lost = records_rules.apply_media_end(after, ended("carrier_error", "failed"), at(19)).details.lost
+    after = records_state.mark_lost(call(status="in_progress", answered_at=at(1)), 0, at(20))
+    lost = events_state_changes.apply_media_end(after, ended("carrier_error", "failed"), at(19)).details.lost
     assert lost is not None and lost.reason == "carrier_error"

@@ -10,7 +10,7 @@ from control.calls.events import service as batches
 from control.calls.events.rules import EventBatch
 from control.calls.events.service import BatchSubscriber, parse_event, write_events
 from control.calls.records.queries import lock_one
-from control.calls.records.rules import AdmittedCall
+from control.calls.records.running_calls import AdmittedCall
 from control.db.pool import Connection
 from shared.events import (
     SEQ_PER_LEG,

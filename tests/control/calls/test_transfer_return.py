@@ -8,12 +8,14 @@ from uuid import UUID
 
 import pytest
 
+from control.calls.carrier_reports import rules as carrier_reports_rules
+from control.calls.carrier_reports.rules import CarrierStatus, undo_return
 from control.calls.carrier_reports.service import apply_status
 from control.calls.events.rules import NewEvent, apply_events
 from control.calls.events.service import parse_event, write_events
-from control.calls.records import rules as states
+from control.calls.records import state as records_state
 from control.calls.records.details import Transfer, decode_details
-from control.calls.records.rules import CarrierStatus, may_return, take_back, undo_return
+from control.calls.transfers.rules import may_return, take_back
 from control.calls.transfers.service import lead_back
 from shared.events import SEQ_PER_LEG, CallEnded, CallUsage, Event, TransferReturned
 from tests.control.calls.call_platform import NOW, CallPlatform, later
@@ -82,27 +84,27 @@ async def test_repeated_report_changes_nothing(platform: CallPlatform) -> None:
         await platform.in_platform(lambda db: lead_back(db, "twilio", name, "no_answer", later(530), leg=0))
         rows.append(await platform.call_row(call_id))
     assert rows[0] == rows[1]
-    assert may_return(states.CallState(
+    assert may_return(records_state.CallState(
         id=call_id, workspace_id=workspace.workspace_id, created_at=NOW, is_test=False, direction="inbound",
         carrier="twilio", carrier_call_id=name, status="ringing",
     )), "media's first event may come later"  # fmt: skip
 
 
-RINGING = states.CallState(
+RINGING = records_state.CallState(
     id=UUID(int=1), workspace_id=UUID(int=2), created_at=NOW, is_test=False, direction="inbound", carrier="telnyx",
     carrier_call_id="v3:x", status="in_progress", answered_at=NOW,
 )  # fmt: skip
-Step = Callable[[states.CallState], states.CallState]
+Step = Callable[[records_state.CallState], records_state.CallState]
 
 
-def media_ends(state: states.CallState) -> states.CallState:
+def media_ends(state: records_state.CallState) -> records_state.CallState:
     event = CallEnded("completed", "transferred", "asked", 60_000, CallUsage(), CALLEE)
     return apply_events(state, [], [NewEvent(9, later(60), event)])[0]
 
 
 def caller_ends(at: float) -> Step:
     report = CarrierStatus("telnyx", "v3:x", "completed", later(at), end_reason="caller_hangup")
-    return lambda state: states.apply_carrier_status(undo_return(state, report), report)
+    return lambda state: carrier_reports_rules.apply_carrier_status(undo_return(state, report), report)
 
 
 def leg_ends(at: float) -> Step:

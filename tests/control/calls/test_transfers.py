@@ -8,13 +8,15 @@ import msgspec
 import pytest
 
 from control.audit.service import mask_number
+from control.calls.carrier_reports.rules import CarrierStatus
 from control.calls.carrier_reports.service import apply_status
 from control.calls.events.service import parse_event, write_events
+from control.calls.events.state_changes import apply_media_end
 from control.calls.outbound import queries as outbound_queries
 from control.calls.records import queries as records_queries
 from control.calls.records.details import decode_details
 from control.calls.records.refusals import RefusedCall
-from control.calls.records.rules import AdmittedCall, CarrierStatus, apply_media_end
+from control.calls.records.running_calls import AdmittedCall
 from control.carriers.rules import PlacedCall
 from control.db.pool import Connection
 from shared.errors import Conflict, Invalid

@@ -9,10 +9,9 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from control.calls.records.rules import MOST_RETURNS
 from control.calls.transfers import queries as transfers_queries
 from control.calls.transfers import service as transfers_service
-from control.calls.transfers.rules import WarmTransfer
+from control.calls.transfers.rules import MOST_RETURNS, WarmTransfer
 from control.calls.transfers.service import END_TARGET
 from control.calls.transfers.tool import LONGEST_PACE_S, LONGEST_RING_S, WarmTransferRuns
 from control.carriers.pacer import CallPacer

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from control.calls.changes.service import save_changes
 from control.calls.records import queries as records_queries
-from control.calls.records.rules import CallState, close
+from control.calls.records.state import CallState, close
 from control.campaigns.calling_hours import CallingHours
 from control.campaigns.rules import Campaign, CampaignSettings, ImportResult, NewRecipient
 from control.campaigns.service import CampaignRecipients, Campaigns

@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 import pytest
 
+from control.calls.carrier_reports.rules import CarrierStatus
 from control.calls.carrier_reports.service import apply_status
 from control.calls.changes.service import save_changes
 from control.calls.changes.tasks import settle_unsettled
@@ -15,7 +16,7 @@ from control.calls.events.service import parse_event, write_events
 from control.calls.outbound.service import CallPlacement, PlaceCallJob, cancel_listed
 from control.calls.outbound.tasks import DialQueue, make_dial_job
 from control.calls.records import queries as records_queries
-from control.calls.records.rules import AdmittedCall, CarrierStatus
+from control.calls.records.running_calls import AdmittedCall
 from control.calls.records.service import find_open
 from control.campaigns import queries as campaigns_queries
 from control.campaigns import service as campaigns_service

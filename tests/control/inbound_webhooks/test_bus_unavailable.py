@@ -15,7 +15,7 @@ from control.calls.admission.service import CallAdmission, CallRouting
 from control.calls.events.service import parse_event, write_events
 from control.calls.live.service import MediaAssignment
 from control.calls.records.refusals import RefusedCall
-from control.calls.records.rules import AdmittedCall
+from control.calls.records.running_calls import AdmittedCall
 from control.calls.records.service import find_open
 from control.db.scope import enter_platform
 from control.db.transaction import PlatformTransactions

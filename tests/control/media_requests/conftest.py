@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from control.calls.records.rules import AdmittedCall
+from control.calls.records.running_calls import AdmittedCall
 from tests.control.calls.call_platform import CallPlatform, LiveWorkspace, open_call_platform
 from tests.control.media_requests.ends import Node, running_node
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 from prometheus_client import CollectorRegistry
 from redis.asyncio import Redis
 
-from control.calls.records.rules import AdmittedCall
+from control.calls.records.running_calls import AdmittedCall
 from control.db.pool import Pool
 from control.media_requests.handlers import HandlerFinder, MediaRequestHandler, TenantTransactions
 from control.media_requests.metrics import MediaRequestMetrics

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from control.calls.records.rules import AdmittedCall
+from control.calls.records.running_calls import AdmittedCall
 from control.media_requests.handlers import HandlerContext, MediaRequestHandler, join_handlers
 from media.tools.remote import CallIdentity
 from shared.bus.client import BusUnavailable, bus_client

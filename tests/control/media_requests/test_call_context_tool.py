@@ -5,7 +5,7 @@ import pytest
 
 from control.agents.call_tools.table import REMOTE_TOOLS, agents_request_handlers
 from control.agents.config_parts import RemoteToolName
-from control.calls.records.rules import AdmittedCall
+from control.calls.records.running_calls import AdmittedCall
 from control.media_requests.handlers import tool_handlers
 from media.server.bus.requests import BusRemoteTools
 from media.tools.remote import ToolRequest

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from control.calls.records.rules import AdmittedCall
+from control.calls.records.running_calls import AdmittedCall
 from control.media_requests.handlers import HandlerContext, MediaRequestHandler
 from media.tools.remote import CallIdentity
 from shared.bus.client import BusClient, BusUnavailable, bus_client

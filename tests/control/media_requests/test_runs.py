@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from control.calls.deletion.service import delete_workspace_calls
-from control.calls.records.rules import AdmittedCall
+from control.calls.records.running_calls import AdmittedCall
 from control.db.pool import Connection
 from control.db.scope import enter_platform
 from control.media_requests.handlers import Effect, HandlerContext, MediaRequestHandler

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from control.calls.records.rules import AdmittedCall
+from control.calls.records.running_calls import AdmittedCall
 from control.media_requests.handlers import HandlerContext, MediaRequestHandler
 from control.media_requests.service import RequestShares
 from shared.bus.requests import RequestRefused

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from control.calls.records.rules import AdmittedCall
+from control.calls.records.running_calls import AdmittedCall
 from control.db.pool import Connection, Timeouts, open_pool
 from control.media_requests.handlers import TenantTransactions
 from shared.bus.requests import RequestRefused

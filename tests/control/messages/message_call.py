@@ -11,7 +11,7 @@ from control.accounts.emails.service import EMAIL_JOB, Email
 from control.accounts.users.service import Accounts
 from control.agents.rules import AgentEdit
 from control.agents.service import Agents
-from control.calls.records.rules import AdmittedCall
+from control.calls.records.running_calls import AdmittedCall
 from control.db.pool import Connection
 from control.media_requests.handlers import RunningCall
 from control.messages.rules import MessageArguments, make_message

@@ -12,9 +12,9 @@ from control.agents.rules import AgentEdit
 from control.agents.service import Agents
 from control.billing.invoices.queries import select_invoice
 from control.billing.invoices.service import store_state
+from control.calls.carrier_reports.rules import CarrierStatus
 from control.calls.carrier_reports.service import apply_status
 from control.calls.events.service import parse_event, write_events
-from control.calls.records.rules import CarrierStatus
 from control.calls.transfers.service import lead_back
 from control.db.pool import Connection
 from control.integrations.bookings.service import AppointmentOutcome, finish_appointment

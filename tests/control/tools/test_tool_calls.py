@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from control.calls.records.rules import AdmittedCall
+from control.calls.records.running_calls import AdmittedCall
 from control.tools.mcp_servers.execution import ToolListing
 from control.tools.mcp_servers.rules import McpServer, McpServerConfig
 from control.tools.mcp_servers.service import McpServerEdit, McpServers

@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from control.app import make_request_shares
-from control.calls.records.rules import AdmittedCall
+from control.calls.records.running_calls import AdmittedCall
 from control.db.pool import Pool, open_pool
 from control.tools.service import ToolServices
 from tests.control.calls.call_platform import CallPlatform, open_call_platform

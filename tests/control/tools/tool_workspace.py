@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from control.agents.rules import AgentEdit
 from control.agents.service import Agents
-from control.calls.records.rules import AdmittedCall
+from control.calls.records.running_calls import AdmittedCall
 from control.db.pool import Connection
 from control.tools.http_tools.rules import HttpToolConfig
 from control.tools.http_tools.service import HttpToolEdit

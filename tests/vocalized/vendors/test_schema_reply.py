@@ -6,7 +6,7 @@ from uuid import UUID
 from control.agents.config_parts import AnalysisConfig
 from control.calls.analysis.questions import make_messages, make_schema, read_answer
 from control.calls.analysis.rules import AnalysedTranscript, AnalysisTask, CallFindings
-from control.calls.records.rules import NO_RECORD
+from control.calls.records.details import NO_RECORD
 from shared.ids import new_id
 from vocalized.vendors.rule_model import answer_by_rules
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from control.calls.records.rules import FINAL
+from control.calls.records.state import FINAL
 from simulator.object_storage import ObjectStorage
 from vocalized.rehearse.call_records import RecordedCall, first_carrier_ids
 from vocalized.rehearse.chaos.faults import Fault

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from control.calls.records.rules import FINAL
+from control.calls.records.state import FINAL
 from simulator.carrier.prepared_turn import PreparedTurn
 from vocalized.rehearse.call_records import RecordedCall, carrier_ids, records_by_id
 from vocalized.rehearse.lines.faults import BOTH, ENDINGS, HARMLESS, IN_AND_OUT, REFUSALS, draw_cases

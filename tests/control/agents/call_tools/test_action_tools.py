@@ -15,7 +15,7 @@ from control.agents.call_tools.actions import ActionToolHandlers
 from control.agents.rules import AgentEdit
 from control.agents.service import Agents
 from control.audit.service import Actor
-from control.calls.records.rules import AdmittedCall
+from control.calls.records.running_calls import AdmittedCall
 from control.db.pool import Connection
 from control.media_requests.handlers import JoinedFinders
 from control.tools.service import ToolServices

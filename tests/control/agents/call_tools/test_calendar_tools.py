@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from control.agents.call_tools.table import agents_request_handlers
-from control.calls.records.rules import AdmittedCall
+from control.calls.records.running_calls import AdmittedCall
 from control.db.pool import Connection
 from control.integrations.bookings.service import Bookings
 from media.server.bus.requests import BusRemoteTools

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from control.agents.call_tools.contacts import describe_contact, find_contact, find_contact_values
-from control.calls.records.rules import AdmittedCall, IncomingCall
+from control.calls.records.callers import IncomingCall
+from control.calls.records.running_calls import AdmittedCall
 from control.calls.records.service import find_open
 from control.db.pool import Connection
 from control.integrations.caller_records.queries import CONTACT_BY_PHONE

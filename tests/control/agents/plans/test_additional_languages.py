@@ -13,7 +13,7 @@ from control.agents.plans.placeholders import missing_facts, names_contact
 from control.agents.plans.rules import LANGUAGE_UNSUPPORTED, find_faults, require_fillable, require_spoken
 from control.agents.rules import AgentContent, AgentVersion
 from control.calls.admission.plans import make_resumed_plan
-from control.calls.records.rules import CallPolicy, OpenCall
+from control.calls.records.running_calls import CallPolicy, OpenCall
 from control.voice.routing.rules import ProviderOffers
 from shared.bus.checkpoints import Checkpoint
 from shared.errors import Invalid

@@ -13,7 +13,7 @@ from control.calls.analysis.rules import AnalysisPolicy
 from control.calls.analysis.service import ANALYSE_CALL, AnalyseCallJob, CallAnalyser
 from control.calls.analysis.tasks import make_analysis_job
 from control.calls.events.service import parse_event, write_events
-from control.calls.records.rules import AdmittedCall
+from control.calls.records.running_calls import AdmittedCall
 from control.voice.catalogue.service import KeyChange, set_key
 from shared.egress import EgressGuard
 from shared.events import Event

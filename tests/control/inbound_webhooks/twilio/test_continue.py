@@ -6,10 +6,11 @@ from uuid import UUID
 import pytest
 
 from control.calls.announcements import transfer_returned_text
+from control.calls.carrier_reports.rules import CarrierStatus
 from control.calls.carrier_reports.service import apply_status
 from control.calls.events.service import parse_event, write_events
 from control.calls.records.details import decode_details
-from control.calls.records.rules import MOST_RETURNS, CarrierStatus
+from control.calls.transfers.rules import MOST_RETURNS
 from control.db.scope import enter_platform
 from shared.bus.checkpoints import Checkpoint, Checkpoints, StreamOutcome
 from shared.bus.live import LiveCall, LiveCalls

@@ -15,7 +15,8 @@ from control.analytics.rollups.service import roll_up_days
 from control.billing.prices.rules import PRICE_UNITS, PriceKey, PriceUnit, Role
 from control.billing.prices.service import set_cost
 from control.calls import routes as staff_views
-from control.calls.records.rules import AdmittedCall, CallReport
+from control.calls.records.reports import CallReport
+from control.calls.records.running_calls import AdmittedCall
 from control.db.pool import Connection
 from control.voice.catalogue.queries import upsert_instance
 from control.voice.routing.rules import ProviderOffer

@@ -1,0 +1,202 @@
+"""Calls as people read them: lists, one call in full, its turns and its usage."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+from pydantic import Field
+
+from control.billing.ledger.rules import ResourceCost
+from control.calls.records.details import AnalysisRecord, AnalysisStatus, CallDetails
+from control.calls.records.state import Direction
+from control.knowledge.tool import SEARCH_KNOWLEDGE, Citation, read_citations
+from shared.events import CallStatus, EndReason
+
+LATENCY: Final = ("total_ms", "endpoint_ms", "stt_ms", "llm_first_token_ms", "tts_first_byte_ms", "playback_ms")
+
+
+@dataclass(slots=True)
+class ConversationTurn:
+    """What the caller said, and what the caller heard of the answer."""
+
+    turn: Annotated[int, Field(description="Number of the turn; 0 is the greeting.", examples=[1])]
+    caller: Annotated[
+        str, Field(description="What the caller said; empty for nothing.", examples=["I need an appointment."])
+    ] = ""
+    agent: Annotated[
+        str,
+        Field(
+            description="What the caller heard of the agent's answer; empty for nothing.",
+            examples=["Of course. Which day suits you?"],
+        ),
+    ] = ""
+    start_ms: Annotated[
+        int | None, Field(description="When it began, in ms since the call began.", examples=[4200])
+    ] = None
+    interrupted: Annotated[bool, Field(description="Whether the caller interrupted the agent.")] = False
+    latency_ms: Annotated[
+        dict[str, int] | None,
+        Field(
+            description="Ms from the end of the caller's speech to the agent's first audible sound, as the "
+            "caller perceived it (`total`), and its parts; null without an answer.",
+            examples=[
+                {"total": 640, "endpoint": 220, "stt": 90, "llm_first_token": 210, "tts_first_byte": 80, "playback": 40}
+            ],
+        ),
+    ] = None
+    tools: Annotated[
+        list[str], Field(description="Names of the tools that the agent used.", examples=[["collect_digits"]])
+    ] = field(default_factory=list)
+    citations: Annotated[list[Citation], Field(description="Passages of documents that the model was given.")] = field(
+        default_factory=list
+    )
+
+
+def make_turns(events: Iterable[Mapping[str, Any]]) -> list[ConversationTurn]:
+    """Returns the turns of a conversation. events: Their data with the type in it, in the order of their numbers."""
+    turns: dict[int, ConversationTurn] = {}
+    for event in events:
+        number = event.get("turn")
+        if not isinstance(number, int):
+            continue
+        turn = turns.setdefault(number, ConversationTurn(number))
+        match event["type"]:
+            case "caller.said":
+                turn.caller = _joined(turn.caller, event["text"])
+                turn.start_ms = max(0, event["start_ms"])
+            case "agent.said":
+                turn.agent = _joined(turn.agent, event["text"])
+                turn.interrupted = turn.interrupted or event.get("interrupted", False)
+                turn.start_ms = max(0, event["start_ms"]) if turn.start_ms is None else turn.start_ms
+            case "turn.latency":
+                turn.latency_ms = {name.removesuffix("_ms"): event.get(name, 0) for name in LATENCY}
+            case "tool.ran":
+                turn.tools.append(event["name"])
+                if event["name"] == SEARCH_KNOWLEDGE.name and event.get("ok"):
+                    turn.citations += read_citations(event.get("result", ""))
+    return [turns[number] for number in sorted(turns)]
+
+
+def _joined(before: str, more: str) -> str:
+    return f"{before} {more}".strip()
+
+
+# The number that a resource's unit is part of, as in CallUsage (shared/events.py).
+_NUMBERS: Final[Mapping[tuple[str, str], str]] = {
+    ("stt", "ms"): "stt_ms",
+    ("llm", "prompt_tokens"): "llm_prompt_tokens",
+    ("llm", "cached_tokens"): "llm_prompt_tokens",
+    ("llm", "cache_write_tokens"): "llm_prompt_tokens",
+    ("llm", "completion_tokens"): "llm_completion_tokens",
+    ("tts", "characters"): "tts_characters",
+}
+
+
+def make_usage(reported: Mapping[str, int] | None, costs: Iterable[ResourceCost]) -> Mapping[str, int] | None:
+    """Returns what the call consumed: the ledger's numbers replace what media reported at the end. None: Both are
+    empty.
+
+    While the call runs, only the ledger's numbers are known.
+    """
+    booked: dict[str, int] = {}
+    for cost in costs:
+        name = _NUMBERS.get((cost.resource_type, cost.unit))
+        if name is not None:
+            booked[name] = booked.get(name, 0) + int(cost.quantity)
+    return {**(reported or {}), **booked} if booked else reported
+
+
+@dataclass(frozen=True, slots=True)
+class CallFilter:
+    """Which calls are listed. caller_number: E.164. since: From this moment on. until: Before this moment. text: What
+    the transcript holds, as `websearch_to_tsquery` reads it."""
+
+    workspace_id: UUID | None = None
+    agent_id: UUID | None = None
+    status: CallStatus | None = None
+    direction: Direction | None = None
+    caller_number: str | None = None
+    carrier_call_id: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    text: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CallSummary:
+    """A call in a list. caller_number: None if the caller withheld it. cost_list: its minutes at list price;
+    cost_total: what is billed of it, after included and trial minutes. currency: of both. variables, metadata: what an
+    outbound call brought."""
+
+    id: UUID
+    workspace_id: UUID
+    workspace_name: str
+    agent_id: UUID | None
+    agent_name: str | None
+    caller_number: str | None
+    called_number: str | None
+    direction: Direction
+    status: CallStatus
+    end_reason: EndReason | None
+    end_detail: str | None
+    is_test: bool
+    carrier: str
+    carrier_call_id: str | None
+    duration_seconds: int
+    cost_total: Decimal
+    cost_list: Decimal
+    currency: str
+    created_at: datetime
+    started_at: datetime | None
+    answered_at: datetime | None
+    ended_at: datetime | None
+    variables: Mapping[str, str]
+    metadata: Mapping[str, str]
+
+    @property
+    def caller_withheld(self) -> bool:
+        """Returns whether the caller withheld the number."""
+        return self.direction == "inbound" and not self.is_test and self.caller_number is None
+
+
+@dataclass(frozen=True, slots=True)
+class CallReport:
+    """A call in full. costs: what it consumed so far, by resource. success, analysis: see control/calls/analysis."""
+
+    summary_line: CallSummary
+    agent_version: int | None
+    phone_number_id: UUID | None
+    media_node: str | None
+    recording_key: str | None
+    recording_seconds: Decimal | None
+    transcription: str | None
+    summary: str | None
+    sentiment: str | None
+    sentiment_score: float | None
+    success: bool | None
+    analysis_status: AnalysisStatus | None
+    details: CallDetails
+    analysis: AnalysisRecord
+    turns: Sequence[ConversationTurn] = field(default_factory=list)
+    costs: Sequence[ResourceCost] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EventLine:
+    """An event of a call."""
+
+    seq: Annotated[int, Field(description="Sequence number of the event.", examples=[7])]
+    event_type: Annotated[str, Field(description="Type of the event.", examples=["caller.said"])]
+    event_data: Annotated[
+        Mapping[str, Any],
+        Field(
+            description="The event's fields, its type included.",
+            examples=[
+                {"type": "caller.said", "turn": 1, "text": "I need an appointment.", "start_ms": 4200, "end_ms": 5900}
+            ],
+        ),
+    ]
+    timestamp: Annotated[datetime, Field(description="When it happened (UTC).")]
