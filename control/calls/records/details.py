@@ -1,7 +1,7 @@
 """The typed forms of the JSON columns `calls.details` and `calls.analysis`. Only this module decodes and encodes them.
 
-The JSON keys of CallDetails are shared with programs of other versions that run at the same time. So a key or a nested field that this
-version does not know, or whose value it cannot read, is stored in `unknown` and written back unchanged.
+The keys of CallDetails are shared with programs of other versions that run at the same time. So a key or a nested field
+that this version does not know, or whose value it cannot read, is stored in `unknown` and written back unchanged.
 """
 
 from collections.abc import Callable, Mapping
