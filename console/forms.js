@@ -183,7 +183,7 @@ function JsonField({ value, onChange, shared }) {
 /** The fields of an object: the required ones, then the others. @param {{schema: Schema, value: any, onChange: (value: any) => void, around: Surroundings, path?: string, only?: string[], skip?: string[]}} props */
 export function Fields({ schema, value, onChange, around, path = "", only, skip = [] }) {
   const required = new Set(schema.required || []);
-  const names = Object.keys(schema.properties || {}).filter((name) => (!only || only.includes(name)) && !skip.includes(name));
+  const names = (only || Object.keys(schema.properties || {})).filter((name) => name in (schema.properties || {}) && !skip.includes(name));
   return names.map((name) => html`<${SchemaField} key=${name} ...${{ name, path: path ? `${path}.${name}` : name, schema: schema.properties[name], value: value?.[name], around, required: required.has(name) }} onChange=${(/** @type {any} */ changed) => {
     const { [name]: old, ...others } = value || {};
     onChange(changed === undefined ? others : { ...others, [name]: changed });
@@ -203,7 +203,8 @@ export function SchemaForm({ schema: given, root, value: first = {}, submit, act
   const schema = refine ? refine(whole, value) : whole;
   const faults = faultsOf(error);
   const around = { root, faults, pickers, depth: 0, isConfig: !(schema.required || []).length };
-  const names = Object.keys(schema.properties || {});
+  const rank = (/** @type {string} */ name) => (name === "name" ? 0 : ["object", "array"].includes(resolve(schema.properties[name], root).type) ? 2 : 1);
+  const names = Object.keys(schema.properties || {}).sort((a, b) => rank(a) - rank(b));
   const required = names.filter((name) => (schema.required || []).includes(name) || names.length <= 6);
   const others = names.filter((name) => !required.includes(name) && !(skip || []).includes(name));
   return html`<form class="form" onSubmit=${(/** @type {Event} */ event) => { event.preventDefault(); run(tidy({ ...emptied(schema, root), ...value })); }}>

@@ -55,7 +55,7 @@ function useLiveCalls(base, opened) {
           await stream(`${base}/calls/live/events`, (event, data, id) => { wait = 1000; receive(event, data, id); }, { query: { call_id: opened }, signal: control.signal, headers: last ? { "Last-Event-ID": last } : {} });
         } catch (error) {
           if (control.signal.aborted) return;
-          if (error instanceof ApiError && [404, 405, 422].includes(error.status)) return void poll();
+          if (error instanceof ApiError && [404, 405, 422, 429].includes(error.status)) return void poll();
           show({ error });
         }
         await new Promise((resolve) => setTimeout(resolve, wait));
