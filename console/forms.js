@@ -80,7 +80,7 @@ export function SchemaField({ name, path, schema: given, value, onChange, around
     case "array":
       return html`<${ListField} ...${{ name, path, schema, value, onChange, around, shared }} />`;
     case "object":
-      return html`<${ObjectField} ...${{ name, path, schema, value, onChange, around, shared }} />`;
+      return html`<${ObjectField} ...${{ name, path, schema, value, onChange, around, shared, required }} />`;
     case "string":
       return html`<${StringField} ...${{ name, schema, value, onChange, shared, required: isNeeded }} />`;
   }
@@ -142,10 +142,11 @@ function ListField({ name, path, schema, value, onChange, around, shared }) {
 }
 
 /** @param {any} props */
-function ObjectField({ name, path, schema, value, onChange, around, shared }) {
+function ObjectField({ path, schema, value, onChange, around, shared, required }) {
   if (schema.properties && Object.keys(schema.properties).length) {
     const body = html`<${Fields} ...${{ schema, value: value || {}, onChange, around: { ...around, depth: around.depth + 1 }, path }} />`;
-    return around.depth > 1 ? html`<details><summary>${shared.label}</summary>${body}</details>` : html`<fieldset class="group"><legend>${shared.label}</legend>${shared.hint ? html`<p class="hint">${shared.hint}</p>` : null}${body}</fieldset>`;
+    const isWrong = [...around.faults.keys()].some((/** @type {string} */ wrong) => wrong.startsWith(`${path}.`));
+    return around.depth > 1 && !required ? html`<details open=${isWrong || undefined}><summary>${shared.label}</summary>${body}</details>` : html`<fieldset class="group"><legend>${shared.label}</legend>${shared.hint ? html`<p class="hint">${shared.hint}</p>` : null}${body}</fieldset>`;
   }
   const of = schema.additionalProperties && typeof schema.additionalProperties === "object" ? resolve(schema.additionalProperties, around.root) : null;
   if (of?.type === "string") return html`<${PairsField} ...${{ value, onChange, shared }} />`;
@@ -202,7 +203,7 @@ export function SchemaForm({ schema: given, root, value: first = {}, submit, act
   const whole = resolve(given, root);
   const schema = refine ? refine(whole, value) : whole;
   const faults = faultsOf(error);
-  const around = { root, faults, pickers, depth: 0, isConfig: !(schema.required || []).length };
+  const around = { root, faults, pickers, depth: Object.keys(schema.properties || {}).length > 6 ? 2 : 0, isConfig: !(schema.required || []).length };
   const rank = (/** @type {string} */ name) => (name === "name" ? 0 : ["object", "array"].includes(resolve(schema.properties[name], root).type) ? 2 : 1);
   const names = Object.keys(schema.properties || {}).sort((a, b) => rank(a) - rank(b));
   const required = names.filter((name) => (schema.required || []).includes(name) || names.length <= 6);

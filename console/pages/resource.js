@@ -263,8 +263,8 @@ export function ResourceDetail({ workspace, resource, id }) {
       <section class="card"><${Facts} items=${Object.entries(item).filter(([field, value]) => field !== "id" && (typeof value !== "object" || value === null || isShort(value))).map(([field, value]) => [label(field), cell(field, value, item)])} /></section>
       ${Object.entries({ ...item, ...restOf(answer, item) }).filter(([, value]) => value && typeof value === "object" && !isShort(value)).map(([field, value]) => html`<section class="card" key=${field}><h2>${label(field)}</h2><${Part} value=${value} /></section>`)}
       ${(declared.panels || []).map(([title, operation]) => html`<${Panel} key=${operation} ...${{ title, operation, document, workspace, ids: [id] }} />`)}
-      ${declared.change && may(findOperation(document, declared.change).operation) ? html`<${ChangeForm} key=${JSON.stringify(item)} ...${{ document, id: declared.change, workspace, ids: [id], item, done: loaded.reload }} />` : null}
-      ${(declared.children || []).map((child) => html`<${ChildList} key=${child.list} ...${{ child, document, workspace, parent: id }} />`)}`}<//>
+      ${(declared.children || []).map((child) => html`<${ChildList} key=${child.list} ...${{ child, document, workspace, parent: id }} />`)}
+      ${declared.change && may(findOperation(document, declared.change).operation) ? html`<${ChangeForm} key=${JSON.stringify(item)} ...${{ document, id: declared.change, workspace, ids: [id], item, done: loaded.reload }} />` : null}`}<//>
   <//>`;
 }
 
@@ -283,7 +283,7 @@ function Part({ value }) {
     return html`<${Table} caption="" columns=${names.map((name) => ({ name, title: label(name), cell: (/** @type {any} */ row) => cell(name, row[name], row) }))} rows=${value} id=${(/** @type {any} */ row) => row.id} />`;
   }
   if (Object.values(value).every((part) => part === null || typeof part !== "object")) return html`<${Facts} items=${Object.entries(value).map(([name, part]) => [label(name), cell(name, part, value)])} />`;
-  return html`<pre tabindex="0">${JSON.stringify(value, null, 2)}</pre>`;
+  return html`<details><summary>${t("Show as JSON")}</summary><pre tabindex="0">${JSON.stringify(value, null, 2)}</pre></details>`;
 }
 
 /** The answer of a further operation. @param {any} props */
@@ -291,7 +291,9 @@ function Panel({ title, operation, document, workspace, ids }) {
   const loaded = useLoad((aborted) => call("GET", fill(findOperation(document, operation).path, workspace, ids), { signal: aborted }), [operation, ...ids]);
   return html`<section class="card"><header><h2>${t(title)}</h2><${Button} kind="small" onClick=${loaded.reload}>${t("Load again")}<//></header><${Loaded} of=${loaded} rows=${2}>${(/** @type {any} */ answer) => {
     const item = Object.values(answer)[0];
-    return Object.entries(item && typeof item === "object" ? item : answer).map(([name, value]) => (value && typeof value === "object" && !Array.isArray(value) ? html`<div key=${name}><h3>${label(name)}</h3><${Part} value=${value} /></div>` : html`<${Facts} key=${name} items=${[[label(name), cell(name, value, item)]]} />`));
+    const entries = Object.entries(item && typeof item === "object" ? item : answer);
+    const isPart = (/** @type {[string, any]} */ [, value]) => value && typeof value === "object" && !Array.isArray(value);
+    return html`<${Facts} items=${entries.filter((entry) => !isPart(entry)).map(([name, value]) => [label(name), cell(name, value, item)])} />${entries.filter(isPart).map(([name, value]) => html`<div key=${name}><h3>${label(name)}</h3><${Part} value=${value} /></div>`)}`;
   }}<//></section>`;
 }
 
