@@ -5,8 +5,10 @@ from collections.abc import AsyncIterator
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+import pyotp
 import pytest
 
+from control.accounts.rules import AccountPolicy
 from tests.console.browser import Person, needs_browser, person, running_browser
 from tests.platform.api import PASSWORD, Api, running_api
 from tests.platform.clients import User
@@ -289,3 +291,40 @@ async def test_the_staffs_pages_are_accessible(api: Api, browser: "Browser", wid
         await visitor.sign_in(admin.email, "/admin")
         paths = ["/admin/sign-in", *(f"/admin{path}" for path in ADMIN_PAGES)]
         assert await check_pages(visitor, paths) == []
+
+
+async def test_signs_in_with_a_second_factor(api: Api, browser: "Browser") -> None:
+    ann = await api.sign_up()
+    offer = (await ann.post("/auth/totp", {"password": PASSWORD})).body
+    codes = pyotp.TOTP(offer["secret"])
+    assert (await ann.post("/auth/totp/confirm", {"code": codes.now()})).status == 204
+    async with person(browser, api) as visitor:
+        page = visitor.page
+        await visitor.open("/sign-in")
+        await page.get_by_label("E-mail address").fill(ann.email)
+        await page.get_by_label("Password").fill(PASSWORD)
+        await page.get_by_role("button", name="Sign in", exact=True).click()
+        await page.get_by_label("Code of your authenticator app").fill(offer["recovery_codes"][0])
+        await page.get_by_role("button", name="Sign in", exact=True).click()
+        await page.get_by_text("Create your first workspace").wait_for()
+        assert visitor.faults == []
+
+
+async def test_asks_again_who_is_there_before_a_sensitive_action(
+    database_url: str, valkey_url: str, browser: "Browser"
+) -> None:
+    accounts = AccountPolicy(recent_s=0)
+    async with running_api(database_url, valkey_url, accounts=accounts) as api, person(browser, api) as visitor:
+        ann, workspace_id, _ = await make_workspace(api)
+        page = visitor.page
+        await visitor.sign_in(ann.email)
+        await visitor.open(f"/w/{workspace_id}/settings")
+        await page.get_by_role("button", name="Delete workspace").click()
+        await page.get_by_role("dialog").get_by_role("button", name="Delete workspace").click()
+        again = page.get_by_role("dialog", name="Is it still you?")
+        await again.get_by_label("Password").fill("not the password")
+        await again.get_by_role("button", name="Continue").click()
+        await again.get_by_role("alert").wait_for()
+        await again.get_by_role("button", name="Close").click()
+        await again.wait_for(state="detached")
+        assert (await ann.get(f"/workspaces/{workspace_id}")).status == 200
