@@ -28,6 +28,7 @@ from control.calls.admission.service import CallAdmission
 from control.calls.analysis.rules import AnalysisPolicy
 from control.calls.analysis.service import CallAnalyser
 from control.calls.blocked_callers.service import BlockedCallers
+from control.calls.browser_calls.service import BrowserCalls
 from control.calls.deletion.rules import NumberPseudonyms
 from control.calls.outbound.service import CallPlacement, CallPreconditions, OutboundCalls
 from control.calls.records.running_calls import CallPolicy
@@ -169,6 +170,7 @@ def make_services(
         RegulatoryBundles(workspaces),
         CallAdmission(lookup, policies.calls, sealer),
         OutboundCalls(workspaces, lookup, preconditions),
+        BrowserCalls(workspaces, lookup, platform, outside.media_assignment),
         CallPlacement(lookup, platform, do_not_call),
         CallRecords(),
         Supervisions(CallRecords(), platform),

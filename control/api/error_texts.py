@@ -270,6 +270,7 @@ ERROR_TEXTS: Final[Mapping[str, str]] = {
     "503 carrier_away": "The phone carrier is unavailable. Try again in a moment.",
     "503 carrier_refused": "The phone carrier refused the search.",
     "503 market_busy": "Too many such searches at the moment. Try again.",
+    "503 no_media_node": "No media node has room for the call, or none can be reached. Try again in a moment.",
     "503 no_answer": "The call did not answer in time; it may do so yet.",
     "503 busy": "Too many requests of this kind at once; try again in a moment.",
     "503 storage_away": "Files cannot be reached. Try again in a moment.",

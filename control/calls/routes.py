@@ -23,6 +23,7 @@ from control.analytics.platform_figures.rules import cost_warning
 from control.audit.service import Change, ReadContent, mask_number, record_change, record_read, record_search
 from control.billing.ledger.rules import ResourceCost
 from control.billing.prices.rules import LedgerUnit, Role
+from control.calls.browser_calls.service import BrowserCallRequest, BrowserCalls
 from control.calls.live.service import CallNotLive, MediaAssignment, end_by_staff
 from control.calls.outbound.service import CallRequest, OutboundCalls
 from control.calls.recordings.wav import read_range
@@ -264,6 +265,14 @@ class TestCall(Body):
     metadata: CallMetadata = Field({})
 
 
+class BrowserCallBody(Body):
+    """What the test call brings."""
+
+    uses_draft: bool = Field(False, description="The agent speaks as its draft says; 404 without one.")
+    variables: CallVariables = Field({})
+    metadata: CallMetadata = Field({})
+
+
 class Ending(Body):
     """How the call ends."""
 
@@ -372,6 +381,22 @@ class TestPlaced:
     """A test call that will be dialled; it is not charged."""
 
     test_call_id: Annotated[UUID, Field(description="Id of the test call, as of any call.")]
+
+
+@dataclass(frozen=True, slots=True)
+class BrowserCallBegun:
+    """A test call that a browser may begin; it is not charged."""
+
+    call_id: CallId
+    socket_url: Annotated[
+        str,
+        Field(
+            description="Address of the WebSocket that carries the call. It holds a token that works once: do not log "
+            "or store it.",
+            examples=["wss://media-1.example.com/media/browser/4yTn0kF2xA7v"],
+        ),
+    ]
+    expires_at: Annotated[datetime, Field(description="The socket must be open by then.")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -704,6 +729,19 @@ async def place_test(context: MemberContext, agent_id: AgentId, body: TestCall) 
         metadata=body.metadata,
     )
     return TestPlaced(await context.services[OutboundCalls].place(context.db, context.actor, request, context.now))
+
+
+async def begin_browser_call(context: MemberContext, agent_id: AgentId, body: BrowserCallBody) -> BrowserCallBegun:
+    """Lets a browser talk to an agent, live or not, as a test: over a WebSocket instead of a phone.
+
+    A test call is not charged.
+    """
+    drafts, version = context.services[Agents].drafts, None
+    if body.uses_draft:
+        version = await drafts.keep_for_test(context.db, context.workspace_id, context.actor, agent_id, context.now)
+    request = BrowserCallRequest(context.workspace_id, agent_id, version, body.variables, body.metadata)
+    begun = await context.services[BrowserCalls].begin(context.db, context.actor, request, context.now)
+    return BrowserCallBegun(begun.call_id, begun.socket_url, begun.expires_at)
 
 
 async def end_call(context: MemberContext, call_id: CallId, body: Ending) -> AfterCommit[Done]:
@@ -1342,6 +1380,29 @@ ROUTES: tuple[Route, ...] = (
         limit=RateLimit("test-calls", 30, 60, per_user=True),
         is_heavy=True,
         errors=(*_PLACE_ERRORS, "404 draft_not_found", "429 test_limit", "429 trial_test_limit"),
+    ),
+    Route(
+        "POST",
+        f"{AGENT}/browser-calls",
+        begin_browser_call,
+        member("member", "calls:write"),
+        status=201,
+        limit=RateLimit("test-calls", 30, 60, per_user=True),
+        is_heavy=True,
+        beyond_spec=True,
+        errors=(
+            "404 agent_not_found",
+            "404 draft_not_found",
+            "409 call_limit",
+            "409 cannot_answer",
+            "409 owner_unverified",
+            "409 workspace_suspended",
+            "422 too_long",
+            "422 variable_missing",
+            "429 test_limit",
+            "429 trial_test_limit",
+            "503 no_media_node",
+        ),
     ),
 )
 ADMIN_ROUTES: tuple[Route, ...] = (

@@ -77,6 +77,10 @@ class Call:
         """A key was pressed."""
         self._responder.on_digit(digit)
 
+    def on_text(self, text: str) -> None:
+        """The caller typed a turn."""
+        self._responder.on_text(text)
+
     def tick(self) -> None:
         """Checks all that depends on time; called about four times a second."""
         now = self._clock.now()

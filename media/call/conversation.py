@@ -115,7 +115,7 @@ class Conversation:
     __slots__ = (
         "__weakref__", "_agent", "_clock", "_components", "_emit", "_evidence", "_failures", "_line", "_mixer",
         "_overlap_began", "_pending", "_phrase_audio", "_silence", "_speech", "_speech_state", "_switch", "_take_frame",
-        "_termination", "_tools", "announcements", "floor",
+        "_termination", "_tools", "_typed", "announcements", "floor",
         "keypad", "language", "recogniser", "screening", "transcript", "turns",
     )  # fmt: skip
 
@@ -153,6 +153,7 @@ class Conversation:
             on_audio_sent=lambda: self._agent.on_audio_sent(),
         )
         self._agent = Agent(services, self)
+        self._typed: list[str] = []  # turns that the caller typed, and that are not answered yet
         self._overlap_began = 0.0  # when the caller began to speak over the agent
         self.recogniser = CallRecogniser(components.stt, language.tag, self._on_recognised)
         self.language = language
@@ -219,6 +220,8 @@ class Conversation:
         may_interrupt = self._agent.is_interruptible and (is_free or not received.waits(self._pending.is_request))
         if keys := self.keypad.tick(now, is_silent, is_quiet=is_quiet, may_interrupt=may_interrupt):
             self._answer_keys(keys, now)
+        if self._typed and self._agent.is_interruptible:
+            self._answer_typed(now)
         if is_quiet:
             self._speech.ask_for_digits(self.keypad.received.take_prompt)
         if alarm := self._silence.alarm(now):
@@ -261,6 +264,11 @@ class Conversation:
         self._silence.key_pressed()
         if self.keypad.press(digit, in_question=self.floor.state in CALLER_TALKS or self._agent.is_thinking):
             self.apply(self.floor.dtmf(self._clock.audio_ms, digit))
+
+    def on_text(self, text: str) -> None:
+        """A turn was typed; the next tick answers it."""
+        self._silence.key_pressed()
+        self._typed.append(text)
 
     # --- from outside ---
 
@@ -456,6 +464,12 @@ class Conversation:
         is_read = self.keypad.received.are_alone and not self._termination.reason
         reply = self._pending.reply_to_keys(keys, now) if is_read else None
         self._speech.say(reply) if reply else self._answer(f"(pressed on the keypad: {keys})", now, now, now)
+
+    def _answer_typed(self, now: float) -> None:
+        """Answers typed words; they interrupt the agent as a key does."""
+        text, self._typed = " ".join(self._typed), []
+        self.apply(self.floor.dtmf(self._clock.audio_ms, ""))
+        self._answer(text, now, now, now)
 
     def _reply(self, times: TurnTimes | None) -> None:
         self._silence.reply_due(times)

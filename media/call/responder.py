@@ -106,6 +106,9 @@ class Responder(Protocol):
     def on_digit(self, digit: str) -> None:
         """The caller pressed a key."""
 
+    def on_text(self, text: str) -> None:
+        """The caller typed a turn."""
+
     def tick(self, now: float) -> None:
         """Checks what depends on time; called about four times a second."""
 

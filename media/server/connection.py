@@ -27,6 +27,7 @@ from media.telephony.codec import (
     Play,
     StreamStarted,
     StreamStopped,
+    TextReceived,
     UnknownMessages,
 )
 from shared.events import EndReason
@@ -317,6 +318,8 @@ class StreamConnection:
                 call.on_mark(name)
             case DigitReceived(digit=digit) if call:
                 call.on_digit(digit)
+            case TextReceived(text=text) if call:
+                call.on_text(text)
             case CarrierReportedError(code=code, title=title):
                 log.warning("carrier.error_reported", code=code, title=title)
             case StreamStopped():

@@ -4,7 +4,7 @@ The protocol is documented in docs/browser-socket.md.
 """
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 
@@ -21,10 +21,14 @@ from media.telephony.codec import (
     Play,
     StreamStarted,
     StreamStopped,
+    TextReceived,
     UnknownMessages,
 )
 from media.telephony.json_messages import MAX_MESSAGE_BYTES, Count, Digit, JsonReader, check_params, check_size
 from media.telephony.session import StreamSession
+
+# Characters of a typed turn.
+LONGEST_TEXT: Final = 1_000
 
 
 class _Event(msgspec.Struct, tag_field="event", gc=False):
@@ -45,6 +49,10 @@ class _DtmfMessage(_Event, tag="dtmf"):
     digit: Digit
 
 
+class _TextMessage(_Event, tag="text"):
+    text: Annotated[str, msgspec.Meta(max_length=LONGEST_TEXT, pattern=r"\S")]
+
+
 class _MarkMessage(_Event, tag="mark"):
     name: str
 
@@ -53,7 +61,7 @@ class _StopMessage(_Event, tag="stop"):
     pass
 
 
-_Message = _StartMessage | _DtmfMessage | _MarkMessage | _StopMessage
+_Message = _StartMessage | _DtmfMessage | _TextMessage | _MarkMessage | _StopMessage
 _DECODER: Final = msgspec.json.Decoder(_Message)
 _RATES: Final = (8000, 16000)  # Hz
 
@@ -118,6 +126,8 @@ class BrowserCodec:
         match event:
             case _DtmfMessage(digit=digit):
                 return DigitReceived(digit)
+            case _TextMessage(text=text):
+                return TextReceived(text.strip())
             case _MarkMessage(name=name):
                 return MarkReached(name)
             case _StopMessage():

@@ -64,6 +64,13 @@ class DigitReceived:
 
 
 @dataclass(frozen=True, slots=True)
+class TextReceived:
+    """A turn that the caller typed (browsers only)."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class MarkReached:
     """A mark came back: everything before it was played, or was discarded by a clear."""
 
@@ -84,7 +91,9 @@ class CarrierReportedError:
     detail: str
 
 
-InboundEvent = StreamStarted | InboundAudio | DigitReceived | MarkReached | StreamStopped | CarrierReportedError
+InboundEvent = (
+    StreamStarted | InboundAudio | DigitReceived | TextReceived | MarkReached | StreamStopped | CarrierReportedError
+)
 
 
 class Play(msgspec.Struct, frozen=True, gc=False):

@@ -93,6 +93,9 @@ class ResponseShaped:
     def on_digit(self, digit: str) -> None:
         pass
 
+    def on_text(self, text: str) -> None:
+        pass
+
     def tick(self, now: float) -> None:
         self._check_end()
 
@@ -179,6 +182,8 @@ class Duplex:
     def on_played(self) -> None: ...
 
     def on_digit(self, digit: str) -> None: ...
+
+    def on_text(self, text: str) -> None: ...
 
     def tick(self, now: float) -> None: ...
 

@@ -301,7 +301,7 @@ class CallRouting:
     media: MediaAssignment
     guard: SpendGuard
     timeout_s: float
-    count_resumed: Callable[[CarrierName], None] = lambda _: None
+    count_resumed: Callable[[str], None] = lambda _: None
 
     async def assign_media(self, call: AdmittedCall, exclude: Collection[str] = ()) -> StreamTarget | RefusedCall:
         """Returns the media node and ticket for the carrier, or a refusal when the spending limit is reached, no node

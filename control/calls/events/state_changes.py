@@ -10,6 +10,7 @@ import msgspec
 from control.analytics.latency import add_turn
 from control.calls.records.details import Gap, StreamLoss, StreamRecording
 from control.calls.records.state import (
+    BROWSER,
     LONGEST_TRANSFER,
     CallState,
     close,
@@ -32,6 +33,7 @@ from shared.events import (
 from shared.recording_keys import recordings_prefix
 
 # These ends concern one media stream only: the carrier asks what comes next, and the call may continue in another one.
+# A browser asks nothing, so they end its call.
 LEG_LOST: Final = ("carrier_error", "media_lost")
 
 
@@ -39,7 +41,7 @@ def apply_media_end(state: CallState, event: CallEnded, at: datetime, leg: int =
     """Returns the state after media has reported the end of the conversation, or of its stream `leg`."""
     details = replace(state.details, usage=msgspec.to_builtins(event.usage))
     after = replace(state, details=details)
-    if event.end_reason in LEG_LOST:
+    if event.end_reason in LEG_LOST and state.carrier != BROWSER:
         loss = StreamLoss(reason=event.end_reason, at=at.isoformat(), leg=leg)
         return after if loss_leg(after) > leg else replace(after, details=replace(details, lost=loss))
     seconds = max(0, round(event.duration_ms / 1000))

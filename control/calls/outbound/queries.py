@@ -52,10 +52,10 @@ _COUNT_USAGE: Final = """
                        FILTER (WHERE direction = 'inbound'), 0))::bigint AS seconds
     FROM recent
 """
-# Test calls that workspaces $1 placed within 24 hours until $2.
+# Test calls of workspaces $1 within 24 hours until $2: placed by phone, or begun in a browser.
 _COUNT_TESTS: Final = """
     SELECT count(*) FROM calls
-    WHERE workspace_id = ANY($1::uuid[]) AND direction = 'outbound' AND is_test
+    WHERE workspace_id = ANY($1::uuid[]) AND is_test
       AND created_at > $2::timestamptz - interval '1 day'
 """
 

@@ -220,13 +220,13 @@ class OutboundCalls:
         """
         number, country = parse_destination(request.number)
         named = (request.workspace_id, request.agent_id, request.agent_version)
-        agent = _require_agent(await self._agents.find_by_agent(db, *named))
+        agent = require_agent(await self._agents.find_by_agent(db, *named))
         _require_able(agent, request)
         scope = (request.workspace_id, request.agent_id)
         origins = await self._preconditions.require_callable(db, *scope, number, PARAM)
         origin = _choose_origin(origins, request, number, country, agent)
         new = _new_call(request, agent, origin, number, now)
-        _require_plan(agent, new.to_planned())
+        require_plan(agent, new.to_planned())
         if not request.is_test:
             await require_budget(db, request.workspace_id, now)
         await self._require_capacity(db, request, number, agent, now)
@@ -302,16 +302,21 @@ def _require_able(agent: AnsweringAgent, request: CallRequest) -> None:
         raise Conflict("This agent is not live: activate it first, or place a test call.", code="agent_not_live")
     if not request.is_test and not agent.features.get("outbound_calls", False):
         raise Conflict("This workspace's tier has no outbound calls; test calls are.", code="outbound_not_in_tier")
-    missing = agent.missing_variables(request.variables)
+    require_variables(agent, request.variables)
+
+
+def require_variables(agent: AnsweringAgent, variables: Mapping[str, str]) -> None:
+    """Checks that the call brings all values that the agent's texts need. Raises Invalid."""
+    missing = agent.missing_variables(variables)
     if missing:
         text = f"The agent's texts need a value for {_list_names(missing)}: send it in variables."
         raise Invalid(text, code="variable_missing", param=f"variables.{missing[0]}")
 
 
-def _require_plan(agent: AnsweringAgent, call: PlannedCall) -> None:
-    """Checks that a plan can be made for the call. Raises Invalid, Conflict."""
+def require_plan(agent: AnsweringAgent, call: PlannedCall) -> CallPlan:
+    """Returns the call's plan. Raises Invalid, Conflict."""
     try:
-        agent.make_plan(call)
+        return agent.make_plan(call)
     except TextTooLong as error:
         text = f"These variables are too long for the agent: {_reason(error)}."
         raise Invalid(text, code="too_long", param="variables") from None
@@ -345,7 +350,8 @@ def _choose_origin(
     return next((one for one in origins if country_of(one.phone_number) == country), origins[0])
 
 
-def _require_agent(agent: AnsweringAgent | None) -> AnsweringAgent:
+def require_agent(agent: AnsweringAgent | None) -> AnsweringAgent:
+    """Raises NotFound for a workspace without this agent."""
     if agent is None or agent.agent_id is None:
         raise NotFound("There is no such agent.", code="agent_not_found")
     return agent

@@ -77,6 +77,12 @@ _INSERT_QUEUED: Final = """
                        caller_number, called_number, status, created_at, variables, metadata)
     VALUES ($1, $2, $3, $4, $5, 'outbound', $6, $7, $8, $9, 'queued', $10, $11, $12)
 """
+# A test call that a browser begins. It rings until the browser has opened its socket.
+_INSERT_BROWSER_CALL: Final = """
+    INSERT INTO calls (id, workspace_id, agent_id, agent_version, direction, is_test, carrier, status, created_at,
+                       started_at, variables, metadata)
+    VALUES ($1, $2, $3, $4, 'inbound', true, 'browser', 'ringing', $5, $5, $6, $7)
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,6 +173,12 @@ async def insert_queued(db: Connection, new: NewCall) -> None:
         *(new.id, new.workspace_id, new.agent_id, new.agent_version, new.number_id, new.is_test),
         *(new.carrier, new.caller_number, new.called_number, new.at, new.variables, new.metadata),
     )
+
+
+async def insert_browser_call(db: Connection, new: NewCall) -> None:
+    """Inserts a test call that a browser begins; it has no numbers."""
+    columns = (new.id, new.workspace_id, new.agent_id, new.agent_version, new.at, new.variables, new.metadata)
+    await db.execute(_INSERT_BROWSER_CALL, *columns)
 
 
 # --- One call, for its next change -----------------------------------------------------------------------------------

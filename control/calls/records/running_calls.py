@@ -10,6 +10,7 @@ from control.agents.variables import PlannedCall
 from control.billing.limits.rules import SpendTerms
 from control.calls.records.state import Direction
 from control.carriers.rules import CarrierName
+from shared.bus.tickets import Carrier as StreamCarrier
 from shared.events import CallStatus, EndReason, TransferFailure
 from shared.plan import CallPlan
 
@@ -35,7 +36,7 @@ class AdmittedCall:
 
     call_id: UUID
     workspace_id: UUID
-    carrier: CarrierName
+    carrier: StreamCarrier
     carrier_call_id: str
     plan: CallPlan
     leg: int = 0

@@ -30,6 +30,8 @@ TRANSFER_S: Final = 3_600
 # A transferred caller is on the line for at most this long: ringing, and the bound set at the carrier.
 LONGEST_TRANSFER: Final = timedelta(seconds=TRANSFER_S + 60)
 Direction = Literal["inbound", "outbound"]
+# The column `carrier` of test calls in a browser.
+BROWSER: Final[Literal["browser"]] = "browser"
 # Statuses that a call never leaves.
 FINAL: frozenset[CallStatus] = frozenset({"completed", "failed", "busy", "no_answer", "canceled"})
 

@@ -21,12 +21,19 @@ from media.telephony.codec import (
     Play,
     StreamStarted,
     StreamStopped,
+    TextReceived,
 )
 from tests.media.telephony.messages import JSON
 
 START = {"event": "start", "format": {"encoding": "pcm_s16le", "sample_rate": 16000}, "params": {"token": "t0"}}
 FRAME = bytes(640)
-TEXTS = [START, {"event": "dtmf", "digit": "#"}, {"event": "mark", "name": "m"}, {"event": "stop"}]
+TEXTS = [
+    START,
+    {"event": "dtmf", "digit": "#"},
+    {"event": "text", "text": "Hi"},
+    {"event": "mark", "name": "m"},
+    {"event": "stop"},
+]
 
 
 def start(encoding: str = "pcm_s16le", sample_rate: object = 16000, **more: object) -> str:
@@ -45,6 +52,12 @@ def refusal(codec: BrowserCodec, message: str | bytes) -> MediaProtocolError:
     return caught.value
 
 
+@pytest.mark.parametrize("text", ["", "  ", "x" * 1_001, 7])
+def test_typed_turn_that_is_no_text_or_too_long_is_refused(text: object) -> None:
+    message = json.dumps({"event": "text", "text": text})
+    assert refusal(started(), message).code == "bad_type"
+
+
 def test_whole_call() -> None:
     codec = BrowserCodec("call-1")
     assert list(codec.receive(json.dumps(START))) == [
@@ -52,6 +65,7 @@ def test_whole_call() -> None:
     ]
     assert list(codec.receive(FRAME)) == [InboundAudio(FRAME, 0)]
     assert list(codec.receive('{"event":"dtmf","digit":"#"}')) == [DigitReceived("#")]
+    assert list(codec.receive('{"event":"text","text":" Good day. "}')) == [TextReceived("Good day.")]
     assert list(codec.receive('{"event":"mark","name":"m"}')) == [MarkReached("m")]
     assert list(codec.receive('{"event":"stop"}')) == [StreamStopped()]
     assert codec.accepted == 1

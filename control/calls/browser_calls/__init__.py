@@ -1,0 +1,1 @@
+"""Test calls from a browser: docs/browser-socket.md."""
