@@ -6,7 +6,8 @@ import { may } from "../app.js";
 import { Fields, faultsOf, mergePatch, tidy } from "../forms.js";
 import { duration, figure, t } from "../i18n.js";
 import { go, guard, link, setQuery, view } from "../router.js";
-import { Badge, Button, Copy, Dialog, Empty, ErrorBox, Facts, Field, Icon, Loaded, Page, SelectField, Table, Tabs, TextField, Time, confirm, errorText, html, toast, useAction, useLoad } from "../ui.js";
+import { Badge, Button, Copy, Dialog, ErrorBox, Facts, Icon, Loaded, Page, SelectField, Table, Tabs, TextField, Time, confirm, errorText, html, toast, useAction, useLoad } from "../ui.js";
+import { TestCall } from "./test-call.js";
 
 /** The sections of the form, by what an author thinks of together. @type {[string, string, string[]][]} */
 const SECTIONS = [
@@ -161,26 +162,6 @@ function Versions({ base, data, reload, isMember }) {
 function Comparison({ base, one, other }) {
   const loaded = useLoad(() => get(`${base}/versions/${one}/diff/${other}`), [one, other]);
   return html`<${Loaded} of=${loaded}>${(/** @type {any} */ { differences }) => html`<${Diff} differences=${differences} />`}<//>`;
-}
-
-/** A test call: the agent calls a phone. Talking in the browser is a page of its own. @param {any} props */
-function TestCall({ workspace, base, data, isMember }) {
-  const [number, setNumber] = useState("");
-  const [usesDraft, setUsesDraft] = useState(!!data.draft);
-  const verified = useLoad((aborted) => get(`/workspaces/${workspace}/verified-numbers`, {}, aborted).then((answer) => answer.verified_numbers, () => []), [workspace]);
-  const { busy, error, run } = useAction(async () => {
-    const { test_call_id } = await post(`${base}/test`, { phone_number_to_call: number, uses_draft: usesDraft });
-    toast(t("Your phone rings in a moment."));
-    go(`/w/${workspace}/live`, { call: test_call_id });
-  });
-  if (!isMember) return html`<${Empty} title=${t("Members with the role member or higher make test calls.")} />`;
-  return html`<section class="card"><h2>${t("Have it call a phone")}</h2><form class="form" onSubmit=${(/** @type {Event} */ event) => { event.preventDefault(); run(); }}>
-    <${ErrorBox} error=${error} />
-    <${TextField} label=${t("Phone number")} type="tel" required placeholder="+14155550123" list="verified" hint=${t("With country code. Workspaces on trial call verified phones only.")} value=${number} onInput=${setNumber} />
-    <datalist id="verified">${(verified.data || []).map((/** @type {any} */ one) => html`<option key=${one.id} value=${one.phone_number} />`)}</datalist>
-    ${data.draft ? html`<${Field} label=${t("Use the draft")} row>${(/** @type {string} */ id) => html`<input id=${id} type="checkbox" checked=${usesDraft} onChange=${(/** @type {any} */ event) => setUsesDraft(event.target.checked)} />`}<//>` : null}
-    <div class="buttons"><${Button} kind="main" type="submit" busy=${busy}>${t("Call me")}<//></div>
-  </form></section>`;
 }
 
 /** @param {any} props */
