@@ -16,6 +16,9 @@ export const view = signal(here());
 /** Asked before a view is left; an editor with unsaved changes answers false. @type {{current: null | (() => boolean)}} */
 export const guard = { current: null };
 
+/** Whether a link was followed: the new view's heading takes the focus, so that screen readers say where they are. */
+export const arrived = { current: false };
+
 /** The address of a view. @param {string} path @param {Record<string, any>} [query] */
 export function link(path, query) {
   const search = new URLSearchParams();
@@ -40,8 +43,7 @@ function follow(href, replace) {
   if (view.peek().path !== before) {
     requests.value = [];
     scrollTo(0, 0);
-    // The new view's heading takes the focus, so that screen readers say where they are.
-    requestAnimationFrame(() => document.getElementById("main")?.focus({ preventScroll: true }));
+    arrived.current = true;
   }
 }
 
@@ -67,7 +69,7 @@ export function match(pattern, path) {
 
 export function startRouter() {
   addEventListener("popstate", () => {
-    guard.current = null;
+    if (here().path !== view.peek().path) guard.current = null;
     view.value = here();
   });
   document.addEventListener("click", (event) => {
@@ -75,6 +77,7 @@ export function startRouter() {
     const anchor = event.target instanceof Element ? event.target.closest("a") : null;
     if (!anchor || anchor.target || anchor.hasAttribute("download") || anchor.origin !== location.origin) return;
     if (anchor.pathname !== BASE && !anchor.pathname.startsWith(`${BASE}/`)) return;
+    if (anchor.hash && anchor.pathname + anchor.search === location.pathname + location.search) return;
     event.preventDefault();
     follow(anchor.href);
   });

@@ -5,7 +5,7 @@ import { Component, h } from "preact";
 import { useCallback, useEffect, useId, useRef, useState } from "preact/hooks";
 import { ApiError, ROOT, curl, post, proof, requests } from "./api.js";
 import { ago, label, t, time } from "./i18n.js";
-import { link, setQuery } from "./router.js";
+import { arrived, link, setQuery } from "./router.js";
 
 export const html = htm.bind(h);
 
@@ -142,6 +142,10 @@ export function Page({ title, crumbs = [], actions, note, children, wide }) {
   useEffect(() => {
     document.title = `${title} · Vocalized`;
   }, [title]);
+  useEffect(() => {
+    if (arrived.current) document.getElementById("main")?.focus({ preventScroll: true });
+    arrived.current = false;
+  }, []);
   return html`<div class=${`page${wide ? " wide" : ""}`}>
     <header class="page-head">
       <div>
@@ -250,9 +254,8 @@ export function Dialog({ title, onClose, children, wide }) {
   useEffect(() => {
     const opener = document.activeElement;
     dialog.current?.showModal();
-    return () => {
-      if (opener instanceof HTMLElement) opener.focus();
-    };
+    // The dialog is gone from the page only after this, and until then nothing else takes the focus.
+    return () => setTimeout(() => document.activeElement === document.body && opener instanceof HTMLElement && opener.focus());
   }, []);
   return html`<dialog ref=${dialog} class=${wide ? "wide" : ""} aria-labelledby=${id} onCancel=${(/** @type {Event} */ event) => { event.preventDefault(); onClose(); }}>
     <header><h2 id=${id}>${title}</h2><${Button} kind="plain icon-only" aria-label=${t("Close")} onClick=${onClose}><${Icon} name="close" /><//></header>

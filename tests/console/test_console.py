@@ -328,3 +328,26 @@ async def test_asks_again_who_is_there_before_a_sensitive_action(
         await again.get_by_role("button", name="Close").click()
         await again.wait_for(state="detached")
         assert (await ann.get(f"/workspaces/{workspace_id}")).status == 200
+
+
+async def test_is_used_by_keyboard_alone(api: Api, browser: "Browser") -> None:
+    ann, workspace_id, agent_id = await make_workspace(api)
+    async with person(browser, api) as visitor:
+        page = visitor.page
+        await visitor.sign_in(ann.email)
+        await visitor.open(f"/w/{workspace_id}/agents")
+        await page.keyboard.press("Tab")
+        await page.keyboard.press("Enter")
+        assert await page.evaluate("document.activeElement.id") == "main"
+        await page.get_by_role("link", name="Front desk").focus()
+        await page.keyboard.press("Enter")
+        await page.get_by_label("Prompt", exact=True).wait_for()
+        assert page.url.endswith(f"/agents/{agent_id}")
+        assert await page.evaluate("document.activeElement.id") == "main"
+        await page.get_by_role("button", name="API").focus()
+        await page.keyboard.press("Enter")
+        await page.get_by_role("dialog").wait_for()
+        await page.keyboard.press("Escape")
+        await page.get_by_role("dialog").wait_for(state="detached")
+        assert await page.evaluate("document.activeElement.textContent") == "API"
+        assert visitor.faults == []
