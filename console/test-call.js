@@ -35,7 +35,7 @@ export async function startTestCall(agentPath, body, microphone) {
     await context.resume();
     for (const name of ["audio/player-worklet.js", "listener-worklet.js"]) await context.audioWorklet.addModule(new URL(name, import.meta.url));
     const begun = await post(`${agentPath}/browser-calls`, body);
-    return { callId: /** @type {string} */ (begun.call_id), state, levels, ...connect(begun.socket_url) };
+    return { callId: /** @type {string} */ (begun.call_id), isSpoken: !!microphone, state, levels, ...connect(begun.socket_url) };
   } catch (error) {
     free();
     throw error;

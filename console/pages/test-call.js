@@ -14,8 +14,9 @@ const PARTS = [["endpoint_ms", "End of the turn"], ["stt_ms", "Recognition"], ["
 
 /** @param {any} props */
 export function TestCall({ workspace, base, data, isMember }) {
+  const [isTalking, setTalking] = useState(false);
   if (!isMember) return html`<${Empty} title=${t("Members with the role member or higher make test calls.")} />`;
-  return html`<${BrowserCall} ...${{ workspace, base, data }} /><${PhoneCall} ...${{ workspace, base, data }} />`;
+  return html`<${BrowserCall} ...${{ workspace, base, data, setTalking }} />${isTalking ? null : html`<${PhoneCall} ...${{ workspace, base, data }} />`}`;
 }
 
 /** @param {any} props */
@@ -25,7 +26,7 @@ function DraftChoice({ data, value, onChange }) {
 }
 
 /** @param {any} props */
-function BrowserCall({ workspace, base, data }) {
+function BrowserCall({ workspace, base, data, setTalking }) {
   const [usesDraft, setUsesDraft] = useState(!!data.draft);
   const [device, setDevice] = useState("");
   const [devices, setDevices] = useState(/** @type {{id: string, name: string}[]} */ ([]));
@@ -36,8 +37,9 @@ function BrowserCall({ workspace, base, data }) {
   useEffect(() => () => talk?.hangUp(), [talk]);
   const begin = useAction(async (/** @type {boolean} */ bySpeech) => setTalk(await startTestCall(base, data.draft ? { uses_draft: usesDraft } : {}, bySpeech ? { device } : null)));
   const isOver = !talk || talk.state.value.status === "over";
+  useEffect(() => setTalking(!isOver), [isOver]);
   const hasMicrophone = !!navigator.mediaDevices;
-  return html`<section class="card"><header><h2>${t("Talk in the browser")}</h2>${talk ? html`<a href=${link(`/w/${workspace}/calls/${talk.callId}`)}>${t("All of this call")}</a>` : null}</header>
+  return html`<div class=${talk ? "beside" : "stack"}><section class="card"><header><h2>${t("Talk in the browser")}</h2>${talk ? html`<a href=${link(`/w/${workspace}/calls/${talk.callId}`)}>${t("All of this call")}</a>` : null}</header>
       <${ErrorBox} error=${begin.error && refusal(begin.error)} />
       ${isOver ? html`<div class="form">
         <${DraftChoice} ...${{ data, value: usesDraft, onChange: setUsesDraft }} />
@@ -47,7 +49,7 @@ function BrowserCall({ workspace, base, data }) {
         ${hasMicrophone ? null : html`<p class="quiet">${t("Browsers give the microphone to pages over HTTPS only.")}</p>`}
       </div>` : html`<${Controls} talk=${talk} />`}
     </section>
-    ${talk ? html`<${Progress} ...${{ workspace, talk, isOver }} key=${talk.callId} />` : null}`;
+    ${talk ? html`<${Progress} ...${{ workspace, talk, isOver }} key=${talk.callId} />` : null}</div>`;
 }
 
 /** @param {{talk: Talk}} props */
@@ -65,9 +67,9 @@ function Controls({ talk }) {
   };
   return html`<div class="call-controls">
     <div class="row"><strong role="timer">${status === "talking" ? duration((Date.now() - began) / 1000) : t("Connecting…")}</strong>
-      <span class="quiet">${t("You")}</span><meter class="level" min="0" max="1" value=${isMuted ? 0 : caller} aria-label=${t("Your level")}></meter>
-      <span class="quiet">${t("Agent")}</span><meter class="level" min="0" max="1" value=${agent} aria-label=${t("Level of the agent")}></meter></div>
-    <div class="row"><${Button} aria-pressed=${isMuted} onClick=${() => talk.mute(!isMuted)}>${isMuted ? t("Unmute") : t("Mute")}<//><${Button} kind="danger" onClick=${talk.hangUp}>${t("Hang up")}<//></div>
+      ${talk.isSpoken ? html`<span class="quiet">${t("You")}</span><meter class="level" min="0" max="1" value=${Math.sqrt(caller)} aria-label=${t("Your level")}></meter>` : null}
+      <span class="quiet">${t("Agent")}</span><meter class="level" min="0" max="1" value=${Math.sqrt(agent)} aria-label=${t("Level of the agent")}></meter></div>
+    <div class="row">${talk.isSpoken ? html`<${Button} onClick=${() => talk.mute(!isMuted)}>${isMuted ? t("Unmute") : t("Mute")}<//>` : null}<${Button} kind="danger" onClick=${talk.hangUp}>${t("Hang up")}<//></div>
     <form class="row" onSubmit=${type}><input class="grow" maxlength="1000" aria-label=${t("What the caller says")} placeholder=${t("Type what the caller says")} value=${text} onInput=${(/** @type {any} */ event) => setText(event.target.value)} /><${Button} type="submit">${t("Say it")}<//></form>
     <details><summary>${t("Keypad")}</summary><div class="keypad">${KEYS.map((key) => html`<${Button} key=${key} aria-label=${t("Key {key}", { key })} onClick=${() => talk.press(key)}>${key}<//>`)}</div></details>
   </div>`;
@@ -95,10 +97,10 @@ function Progress({ workspace, talk, isOver }) {
 
 /** @param {{wait: any}} props */
 function Wait({ wait }) {
-  const parts = PARTS.map(([name, title]) => [t(title), wait[name] || 0]).filter(([, ms]) => ms > 0);
+  const parts = PARTS.map(([name, title]) => ({ name, title: t(title), ms: wait[name] || 0 })).filter(({ ms }) => ms > 0);
   return html`<div class="wait"><span class="note">${t("answered after {ms} ms", { ms: figure(wait.total_ms) })}</span>
-    <div class="split" aria-hidden="true">${parts.map(([title, ms], i) => html`<i key=${title} class=${`part-${i}`} style=${{ flexGrow: ms }} title=${`${title} ${ms} ms`}></i>`)}</div>
-    <span class="note">${parts.map(([title, ms]) => `${title} ${figure(ms)}`).join(" · ")}</span></div>`;
+    <div class="split" aria-hidden="true">${parts.map(({ name, ms }) => html`<i key=${name} class=${name} style=${{ flexGrow: ms }}></i>`)}</div>
+    <span class="note parts">${parts.map(({ name, title, ms }) => html`<span key=${name}><i class=${name}></i>${title} ${figure(ms)} ms</span>`)}</span></div>`;
 }
 
 /** What a browser's refusal means. @param {any} error */

@@ -110,8 +110,8 @@ class BrowserCalls:
 
 
 def adapt_plan(plan: CallPlan, longest_s: int) -> CallPlan:
-    """Returns the plan for a call without a phone line: nobody can be transferred, media makes the tones of keys, and
-    media ends the call after `longest_s`, as a carrier would."""
+    """Returns the plan for a call without a phone line: without transfers, with key tones that media makes, and with
+    an end after `longest_s`, for which a carrier would provide otherwise."""
     kept = tuple(tool for tool in plan.tools if (tool.name if isinstance(tool, ToolPlan) else tool) != WARM_TRANSFER)
     tools = adapt_tools(kept, "twilio")
     own = plan.limits.max_duration_s
