@@ -9,20 +9,16 @@ from uuid import UUID
 from pydantic import BaseModel
 
 from control.campaigns.calling_hours import CallingHours
-from control.campaigns.rules import (
+from control.campaigns.recipients import (
     CallOutcome,
-    Campaign,
     CampaignAttempt,
-    CampaignFilter,
     CampaignProgress,
     CampaignRecipient,
-    CampaignSettings,
-    CampaignStatus,
     NewRecipient,
     RecipientOutcome,
     RecipientStatus,
-    RetryPolicy,
 )
+from control.campaigns.settings import Campaign, CampaignFilter, CampaignSettings, CampaignStatus, RetryPolicy
 from control.db.keyset import Keyset, ListPage, PageRequest, cut_page
 from control.db.pool import Connection
 from shared.ids import new_id

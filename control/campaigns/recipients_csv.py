@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from control.agents.variables import VARIABLE_NAME
-from control.campaigns.rules import NewRecipient, RowFault
+from control.campaigns.recipients import NewRecipient, RowFault
 from control.platform.csv_cells import find_delimiter
 from shared.errors import ErrorDetail, Invalid
 

@@ -10,21 +10,17 @@ from uuid import UUID
 from pydantic import Field, StringConstraints
 
 from control.agents.variables import LONGEST_NAME, MOST_VARIABLES
-from control.campaigns.recipients_csv import ColumnMap, parse_variable_columns
-from control.campaigns.rules import (
-    Campaign,
-    CampaignFilter,
+from control.campaigns.recipients import (
     CampaignProgress,
     CampaignRecipient,
-    CampaignSettings,
-    CampaignStatus,
-    CampaignWarning,
     ImportResult,
     NewRecipient,
     RecipientOutcome,
     RecipientStatus,
 )
+from control.campaigns.recipients_csv import ColumnMap, parse_variable_columns
 from control.campaigns.service import CampaignRecipients, Campaigns
+from control.campaigns.settings import Campaign, CampaignFilter, CampaignSettings, CampaignStatus, CampaignWarning
 from control.http.access import member
 from control.http.body import ANSWER, ONE_LINE, Body
 from control.http.context import MemberContext

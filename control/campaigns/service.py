@@ -20,34 +20,36 @@ import structlog
 from control.agents.plans.service import AgentLookup, AnsweringAgent
 from control.audit.service import Actor, Change, record_change
 from control.campaigns import queries
-from control.campaigns.queries import LockedAttempt
-from control.campaigns.recipients_csv import ColumnMap, CsvRows, read_csv
-from control.campaigns.rules import (
+from control.campaigns.outcomes import (
     CAMPAIGN_NOT_RUNNING,
     OUTSIDE_HOURS,
     PAUSING_DETAILS,
-    CallScreening,
-    Campaign,
+    EndedCall,
+    find_detail,
+    find_outcome,
+)
+from control.campaigns.queries import LockedAttempt
+from control.campaigns.recipients import (
     CampaignAttempt,
-    CampaignFilter,
     CampaignProgress,
     CampaignRecipient,
-    CampaignSettings,
-    CampaignStatus,
-    CampaignWarning,
-    EndedCall,
     FindMissing,
     ImportResult,
     NewRecipient,
     RecipientOutcome,
     RecipientStatus,
     RowFault,
-    apply_attempts,
     check_rows,
-    find_call_time,
-    find_detail,
-    find_outcome,
-    finish_recipient,
+)
+from control.campaigns.recipients_csv import ColumnMap, CsvRows, read_csv
+from control.campaigns.retries import apply_attempts, find_call_time, finish_recipient
+from control.campaigns.settings import (
+    CallScreening,
+    Campaign,
+    CampaignFilter,
+    CampaignSettings,
+    CampaignStatus,
+    CampaignWarning,
 )
 from control.db.keyset import ListPage, PageRequest
 from control.db.pool import Connection

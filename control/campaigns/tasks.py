@@ -15,17 +15,11 @@ from uuid import UUID
 import structlog
 
 from control.campaigns import queries
-from control.campaigns.rules import (
-    NO_HOURS,
-    Campaign,
-    CampaignCall,
-    CampaignRecipient,
-    Refusal,
-    find_call_time,
-    finish_recipient,
-    judge_refusal,
-)
+from control.campaigns.outcomes import Refusal, judge_refusal
+from control.campaigns.recipients import CampaignCall, CampaignRecipient
+from control.campaigns.retries import NO_HOURS, find_call_time, finish_recipient
 from control.campaigns.service import change_status, report_recipient
+from control.campaigns.settings import Campaign
 from control.db.duties import Duty, OutsideDuty, WorkerTasks
 from control.db.pool import Connection, Pool, PoolExhausted
 from control.db.scope import enter_platform

@@ -18,7 +18,7 @@ from control.calls.analysis.service import enqueue_analyses
 from control.calls.records import queries
 from control.calls.records.callers import known_number
 from control.calls.records.state import CallChange, CallState, accounting_day, was_refused_before_agent
-from control.campaigns.rules import EndedCall
+from control.campaigns.outcomes import EndedCall
 from control.campaigns.service import settle_attempts
 from control.db.pool import Connection
 from control.do_not_call.service import add_opted_out_callers

@@ -38,7 +38,8 @@ from control.calls.outbound.rules import (
 from control.calls.records import queries as records_queries
 from control.calls.records.state import LONGEST_S, TRANSFER_S, CallState, close, mark_dialled, refuse
 from control.campaigns import service as campaigns_service
-from control.campaigns.rules import CallScreening, CampaignCall
+from control.campaigns.recipients import CampaignCall
+from control.campaigns.settings import CallScreening
 from control.carriers.rules import CarrierName, DialRequest, PlacedCall
 from control.db.jobs import enqueue
 from control.db.pool import Connection

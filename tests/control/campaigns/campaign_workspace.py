@@ -9,8 +9,9 @@ from control.calls.changes.service import save_changes
 from control.calls.records import queries as records_queries
 from control.calls.records.state import CallState, close
 from control.campaigns.calling_hours import CallingHours
-from control.campaigns.rules import Campaign, CampaignSettings, ImportResult, NewRecipient
+from control.campaigns.recipients import ImportResult, NewRecipient
 from control.campaigns.service import CampaignRecipients, Campaigns
+from control.campaigns.settings import Campaign, CampaignSettings
 from control.campaigns.tasks import CampaignDispatcher
 from shared.events import CallStatus, EndReason
 from tests.control.calls.call_platform import CallPlatform, LiveWorkspace

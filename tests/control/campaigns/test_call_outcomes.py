@@ -5,7 +5,8 @@ from uuid import UUID
 
 import pytest
 
-from control.campaigns.rules import CallOutcome, EndedCall, find_detail, find_outcome
+from control.campaigns.outcomes import EndedCall, find_detail, find_outcome
+from control.campaigns.recipients import CallOutcome
 from shared.events import CallStatus
 from tests.control.calls.call_platform import NOW
 

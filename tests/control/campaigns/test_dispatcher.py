@@ -6,8 +6,9 @@ from uuid import UUID
 
 import pytest
 
-from control.campaigns.rules import CampaignCall, RetryPolicy, RetryRule
+from control.campaigns.recipients import CampaignCall
 from control.campaigns.service import Campaigns
+from control.campaigns.settings import RetryPolicy, RetryRule
 from control.campaigns.tasks import CampaignDispatcher
 from control.db.pool import Connection
 from tests.control.campaigns.campaign_workspace import DAYTIME, NOON, CampaignWorkspace, number_of

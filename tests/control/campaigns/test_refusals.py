@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from control.campaigns.rules import judge_refusal
+from control.campaigns.outcomes import judge_refusal
 from shared.errors import Conflict, Invalid, NotFound, Problem, TooManyRequests
 
 

@@ -8,16 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from control.campaigns.rules import (
-    MOST_A_DAY,
-    MOST_ATTEMPTS,
-    AttemptOutcome,
-    EndedAttempt,
-    NoMoreAttempts,
-    RetryPolicy,
-    RetryRule,
-    next_attempt,
-)
+from control.campaigns.recipients import AttemptOutcome
+from control.campaigns.retries import EndedAttempt, NoMoreAttempts, next_attempt
+from control.campaigns.settings import MOST_A_DAY, MOST_ATTEMPTS, RetryPolicy, RetryRule
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 outcomes = st.sampled_from(get_args(AttemptOutcome))

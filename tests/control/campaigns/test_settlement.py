@@ -20,7 +20,8 @@ from control.calls.records.running_calls import AdmittedCall
 from control.calls.records.service import find_open
 from control.campaigns import queries as campaigns_queries
 from control.campaigns import service as campaigns_service
-from control.campaigns.rules import MOST_UNDIALLED, RetryPolicy, RetryRule
+from control.campaigns.retries import MOST_UNDIALLED
+from control.campaigns.settings import RetryPolicy, RetryRule
 from control.carriers.pacer import CallPacer
 from control.carriers.service import Carriers
 from control.db.pool import Connection

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from control.campaigns.rules import Campaign, RetryPolicy
+from control.campaigns.settings import Campaign, RetryPolicy
 from control.campaigns.tasks import CampaignDispatcher
 from control.do_not_call.rules import NewListing
 from control.do_not_call.service import DoNotCallList
