@@ -36,7 +36,7 @@ _WAITS: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class PlacementRefusal:
     """What follows if a call may not be placed. delay: wait before the next attempt; zero for finish and pause."""
 
     consequence: Consequence
@@ -44,16 +44,16 @@ class Refusal:
     delay: timedelta = timedelta(0)
 
 
-def judge_refusal(problem: Problem) -> Refusal:
+def judge_refusal(problem: Problem) -> PlacementRefusal:
     """Decides by the code of the problem. An unknown code pauses the campaign, because its cause may last."""
     code = problem.code
     if code in _LASTING:
-        return Refusal("finish", code)
+        return PlacementRefusal("finish", code)
     if code in _DEFERRED:
-        return Refusal("defer", code, _DEFERRED[code])
+        return PlacementRefusal("defer", code, _DEFERRED[code])
     if code in _WAITS:
-        return Refusal("wait", code, _WAITS[code])
-    return Refusal("pause", code)
+        return PlacementRefusal("wait", code, _WAITS[code])
+    return PlacementRefusal("pause", code)
 
 
 # Details with which control ends a queued call for a reason of the campaign. The recipient is called later.

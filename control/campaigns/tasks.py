@@ -15,7 +15,7 @@ from uuid import UUID
 import structlog
 
 from control.campaigns import queries
-from control.campaigns.outcomes import Refusal, judge_refusal
+from control.campaigns.outcomes import PlacementRefusal, judge_refusal
 from control.campaigns.recipients import CampaignCall, CampaignRecipient
 from control.campaigns.retries import NO_HOURS, find_call_time, finish_recipient
 from control.campaigns.service import change_status, report_recipient
@@ -184,7 +184,7 @@ async def _choose(
 
 
 async def _apply_refusal(
-    db: Connection, campaign: Campaign, recipient: CampaignRecipient, refusal: Refusal, now: datetime
+    db: Connection, campaign: Campaign, recipient: CampaignRecipient, refusal: PlacementRefusal, now: datetime
 ) -> bool:
     """Applies what follows from a refused call. Returns whether the campaign may call another recipient now."""
     if refusal.consequence == "finish":
