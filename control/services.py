@@ -30,6 +30,7 @@ from control.calls.analysis.service import CallAnalyser
 from control.calls.blocked_callers.service import BlockedCallers
 from control.calls.browser_calls.service import BrowserCalls
 from control.calls.deletion.rules import NumberPseudonyms
+from control.calls.feed.service import LiveFeed
 from control.calls.outbound.service import CallPlacement, CallPreconditions, OutboundCalls
 from control.calls.records.running_calls import CallPolicy
 from control.calls.records.service import CallRecords
@@ -173,6 +174,7 @@ def make_services(
         BrowserCalls(workspaces, lookup, platform, outside.media_assignment),
         CallPlacement(lookup, platform, do_not_call),
         CallRecords(),
+        LiveFeed(CallRecords()),
         Supervisions(CallRecords(), platform),
         CallAnalyser(policies.analysis, guard),
         BlockedCallers(),

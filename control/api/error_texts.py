@@ -125,6 +125,7 @@ ERROR_TEXTS: Final[Mapping[str, str]] = {
     "409 recording_refused": "The caller has refused to be recorded, so nobody listens.",
     "409 redaction_forbids_listening": "The workspace redacts what callers say, so nobody listens live.",
     "409 supervision_unsupported": "The media node of the call accepts no listeners.",
+    "429 too_many_streams": "The workspace has as many streams as it may at a time.",
     "409 too_many_supervisors": "As many people supervise calls of the workspace as may at once.",
     "409 do_not_call_limit": "The do-not-call list has as many numbers as it may.",
     "409 caller_blocked": "This caller is blocked already.",

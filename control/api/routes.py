@@ -20,6 +20,7 @@ from control.billing.periods import routes as billing_periods
 from control.billing.prices import routes as billing_prices
 from control.calls import routes as calls
 from control.calls.blocked_callers import routes as blocked_callers
+from control.calls.feed import routes as feed
 from control.calls.supervision import routes as supervision
 from control.calls.verified_numbers import routes as verified_numbers
 from control.campaigns import routes as campaigns
@@ -52,6 +53,7 @@ CLIENT_ROUTES: tuple[Route, ...] = (
     *addresses.ROUTES,
     *regulatory_bundles.ROUTES,
     *calls.ROUTES,
+    *feed.ROUTES,
     *supervision.ROUTES,
     *campaigns.ROUTES,
     *workspace_providers.ROUTES,

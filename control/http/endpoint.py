@@ -32,6 +32,7 @@ from control.http.request import PRINCIPAL, origin_of, read_json_body, read_uplo
 from control.http.responses.after_commit import AfterCommit, CheckedChange, IdempotentAfterCommit
 from control.http.responses.file_response import FileResponse, make_file_response
 from control.http.responses.json_or_pdf import JsonOrPdf, wants_pdf
+from control.http.responses.live_response import LiveResponse, make_live_response
 from control.http.responses.redirect import Redirect, make_redirect
 from control.http.responses.streamed_file import StreamedFile, make_streamed_response
 from control.http.route import HandlerSignature, Route, read_signature
@@ -90,7 +91,7 @@ class EndpointResponse:
 
     status: int
     body: bytes
-    file: FileResponse | StreamedFile | Redirect | None = None
+    file: FileResponse | StreamedFile | LiveResponse | Redirect | None = None
     after_commit: Callable[[], Awaitable[object]] | None = None
     open_key: IdempotentRequest | None = None
     is_replayed: bool = False
@@ -157,6 +158,9 @@ class Endpoint:
             response = await self._complete(response.after_commit, response.open_key)
         if isinstance(response.file, StreamedFile):
             return make_streamed_response(request, response.file, self._in_transaction)
+        if isinstance(response.file, LiveResponse):
+            again = partial(self._reauthorized, incoming)
+            return make_live_response(request, response.file, again, self._in_transaction)
         return _make_response(request, response)
 
     async def _read(self, request: web.Request) -> EndpointRequest:
@@ -231,6 +235,15 @@ class Endpoint:
         dependencies = self._dependencies
         async with dependencies.connection_limit.acquired():
             return await in_transaction(dependencies.pool, work, dependencies.metrics.transaction_retries.inc)
+
+    async def _reauthorized(self, incoming: EndpointRequest, work: Callable[[Context], Awaitable[T]]) -> T:
+        """For a response that goes on: the caller may lose the right to it meanwhile."""
+        renewed = replace(incoming, now=self._dependencies.clock(), is_counted=True)
+
+        async def within(db: Connection) -> T:
+            return await work(await self._authorise(renewed, db))
+
+        return await self._in_transaction(within)
 
     async def _run_after_commit(self, incoming: EndpointRequest, after: AfterCommit[Any]) -> object:
         result, complete = await after.work(), after.complete
@@ -320,7 +333,7 @@ class Endpoint:
             log.warning("idempotent_response.store_failed", error=type(error).__name__)
 
     def _response(self, result: object) -> EndpointResponse:
-        if isinstance(result, FileResponse | StreamedFile | Redirect):
+        if isinstance(result, FileResponse | StreamedFile | LiveResponse | Redirect):
             return EndpointResponse(200, b"", result)
         if self.signature.response is None:
             return EndpointResponse(204, b"")

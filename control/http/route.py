@@ -15,6 +15,7 @@ from control.http.context import Context
 from control.http.responses.after_commit import AfterCommit, CheckedChange, IdempotentAfterCommit
 from control.http.responses.file_response import FileResponse
 from control.http.responses.json_or_pdf import JsonOrPdf
+from control.http.responses.live_response import LiveResponse
 from control.http.responses.redirect import Redirect
 from control.http.responses.streamed_file import StreamedFile
 
@@ -89,7 +90,8 @@ class Route:
 class HandlerSignature:
     """A handler's signature. path: without workspaceId on a member's route, which is in the context. response: None for
     204, for a file and for a redirect. file: the response is a FileResponse. pdf: it is a PDF for those who ask for
-    one. streamed: the response is a StreamedFile. redirect: it is a Redirect. upload: the body is a file."""
+    one. streamed: the response is a StreamedFile; live: a
+    LiveResponse. redirect: it is a Redirect. upload: the body is a file."""
 
     body: type[BaseModel] | None
     query: type[BaseModel] | None
@@ -99,6 +101,7 @@ class HandlerSignature:
     file: bool = False
     pdf: bool = False
     streamed: bool = False
+    live: bool = False
     redirect: bool = False
     upload: bool = False
 
@@ -108,7 +111,7 @@ class InvalidRoute(TypeError):
 
 
 # Types of results that are no JSON.
-_WITHOUT_BODY: Final = (type(None), FileResponse, StreamedFile, Redirect)
+_WITHOUT_BODY: Final = (type(None), FileResponse, StreamedFile, LiveResponse, Redirect)
 
 
 @cache
@@ -139,6 +142,7 @@ def read_signature(route: Route) -> HandlerSignature:
         file=response is FileResponse,
         pdf=get_origin(hints.get("return")) is JsonOrPdf,
         streamed=response is StreamedFile,
+        live=response is LiveResponse,
         redirect=response is Redirect,
         upload=_takes_upload(route, hints),
     )
@@ -174,7 +178,7 @@ def _check(route: Route) -> None:
 
 def _check_storable(route: Route, where: str) -> None:
     returned = get_type_hints(route.handler).get("return")
-    if returned in (FileResponse, StreamedFile) or get_origin(returned) is JsonOrPdf:
+    if returned in (FileResponse, StreamedFile, LiveResponse) or get_origin(returned) is JsonOrPdf:
         raise InvalidRoute(f"{where}: a file cannot be stored for an Idempotency-Key")
     if get_origin(returned) is AfterCommit:
         raise InvalidRoute(

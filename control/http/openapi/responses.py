@@ -142,6 +142,9 @@ def _success(route: Route, signature: HandlerSignature, schema: Schema | None, a
     if signature.streamed:
         text = "The file, complete unless the connection is reset."
         return {"200": {"description": text, "headers": headers, "content": dict(_STREAMED)}}
+    if signature.live:
+        events = {"text/event-stream": {"schema": {"type": "string"}}}
+        return {"200": {"description": "Server-sent events.", "headers": headers, "content": events}}
     if signature.redirect:
         page = {"description": "A redirect to a page of the portal.", "headers": headers | _headers(["Location"])}
         return {"302": page}

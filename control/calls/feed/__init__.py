@@ -1,0 +1,1 @@
+"""The events of running calls, as a stream for the live desk."""

@@ -1,0 +1,102 @@
+"""What the live desk shows of a running call, from its stored events. Pure."""
+
+import re
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+
+from control.redaction.finder import may_hold_any
+
+# Only these events change what is shown.
+SHOWN_TYPES: Final = (
+    "caller.said",
+    "agent.said",
+    "person.said",
+    "turn.latency",
+    "tool.started",
+    "tool.ran",
+    "provider.failed",
+    "call.nudged",
+)
+WITHHELD: Final = "[withheld]"
+_SPEAKERS: Final = {"caller.said": "caller", "agent.said": "agent", "person.said": "person"}
+# Said twice in the last four turns, it means that the caller does not understand the agent.
+_QUESTION: Final = re.compile(r"\b(what\?|pardon|come again|say that again|repeat that|wie bitte|was\?|nochmal)", re.I)
+_ANGRY: Final = re.compile(
+    r"\b(ridiculous|useless|stupid|angry|furious|complain|complaint|lawyer|supervisor|manager|unverschämt|beschwer\w*)\b",
+    re.I,
+)
+_MOST_REMEMBERED: Final = 4
+
+
+@dataclass(slots=True)
+class ShownCall:
+    """seq: of the last event that was taken."""
+
+    seq: int = -1
+    last_words: dict[str, Any] | None = None
+    last_latency_ms: int | None = None
+    tool: dict[str, Any] | None = None
+    failover: dict[str, Any] | None = None
+    is_silent: bool = False
+    said: deque[str] = field(default_factory=lambda: deque(maxlen=_MOST_REMEMBERED))
+
+    def take(self, seq: int, at: datetime, data: Mapping[str, Any], *, redacts: bool) -> None:
+        """Applies the next event."""
+        self.seq, kind = max(self.seq, seq), data["type"]
+        if speaker := _SPEAKERS.get(kind):
+            text = live_text(str(data.get("text", "")), redacts=redacts)
+            self.last_words, self.is_silent = {"by": speaker, "text": text, "at": at.isoformat()}, False
+            if speaker == "caller":
+                self.said.append(text)
+        elif kind == "turn.latency":
+            self.last_latency_ms = data["total_ms"]
+        elif kind == "tool.started":
+            self.tool = {"name": data["name"], "is_running": True, "ok": None}
+        elif kind == "tool.ran":
+            self.tool = {"name": data["name"], "is_running": False, "ok": data["ok"]}
+        elif kind == "provider.failed":
+            failed = {name: data.get(name, "") for name in ("kind", "provider", "next")}
+            self.failover = {**failed, "at": at.isoformat()}
+        elif kind == "call.nudged":
+            self.is_silent = True
+
+    def describe(self) -> dict[str, Any]:
+        """Return the fields that a call has beside those of the list."""
+        found = {
+            "silence": self.is_silent,
+            "failover": self.failover is not None,
+            "repeated_question": sum(_QUESTION.search(text) is not None for text in self.said) > 1,
+            "angry_words": any(_ANGRY.search(text) for text in self.said),
+        }
+        return {
+            "last_words": self.last_words,
+            "last_latency_ms": self.last_latency_ms,
+            "tool": self.tool,
+            "failover": self.failover,
+            "warnings": [name for name, is_found in found.items() if is_found],
+        }
+
+
+def live_text(text: str, *, redacts: bool) -> str:
+    """Return the text, or WITHHELD if it may hold a part of a number that goes on in the next turn. Redaction finds
+    such a number only then."""
+    return WITHHELD if redacts and may_hold_any(text) else text
+
+
+def live_event(data: Mapping[str, Any], *, redacts: bool) -> dict[str, Any]:
+    """Return an event with the texts that may be shown while the call runs."""
+    shown = dict(data)
+    for name in ("text", "planned", "result"):
+        if shown.get(name):
+            shown[name] = live_text(str(shown[name]), redacts=redacts)
+    return shown
+
+
+def encode_message(event: str, data: object, message_id: int) -> bytes:
+    """Return one message (HTML standard, "Server-sent events")."""
+    return b"id: %d\nevent: %s\ndata: %s\n\n" % (message_id, event.encode(), msgspec.json.encode(data))

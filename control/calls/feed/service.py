@@ -1,0 +1,180 @@
+"""Streams of running calls: each reads the database once a second, with the rights of its caller."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from typing import Any, Final
+from uuid import UUID
+
+from control.calls.feed import queries
+from control.calls.feed.rules import SHOWN_TYPES, ShownCall, encode_message, live_event
+from control.calls.records.rules import CallSummary, EventLine
+from control.calls.records.service import CallRecords
+from control.db.pool import Connection
+from control.http.context import MemberContext
+from control.http.responses.live_response import Reauthorized
+from control.workspaces.service import find_redaction
+from shared.errors import Forbidden, NotFound, TooManyRequests, Unauthorised
+
+POLL_S: Final = 1.0
+BEAT_S: Final = 10.0
+# A stream ends after this time; its client connects again.
+LONGEST_S: Final = 3_600.0
+MOST_CALL_EVENTS: Final = 500
+LIST_FIELDS: Final = (
+    "id",
+    "agent_id",
+    "agent_name",
+    "caller_number",
+    "caller_withheld",
+    "called_number",
+    "direction",
+    "status",
+    "is_test",
+    "started_at",
+)
+
+
+@dataclass(slots=True)
+class _Reading:
+    """What one transaction has found."""
+
+    calls: Sequence[CallSummary]
+    has_more: bool
+    listeners: dict[UUID, int]
+    ended: list[dict[str, Any]]
+    events: list[EventLine]
+    redacts: bool
+    now: datetime
+
+
+@dataclass(slots=True)
+class _Stream:
+    """What the client of one stream knows. sent: by call, the last message. opened: the call whose events it gets."""
+
+    opened: UUID | None
+    shown: dict[UUID, ShownCall] = field(default_factory=dict)
+    sent: dict[UUID, dict[str, Any]] = field(default_factory=dict)
+    opened_seq: int = -1
+    messages: int = 0
+
+    def message(self, event: str, data: object) -> bytes:
+        """Return the next message."""
+        self.messages += 1
+        return encode_message(event, data, self.messages)
+
+
+class LiveFeed:
+    """The streams of one process. most: streams of one workspace at a time."""
+
+    def __init__(self, records: CallRecords, most: int = 20) -> None:
+        self._records, self._most = records, most
+        self._open: Counter[UUID] = Counter()
+
+    def require_room(self, workspace_id: UUID) -> None:
+        """Raises TooManyRequests (code too_many_streams)."""
+        if self._open[workspace_id] >= self._most:
+            raise TooManyRequests(
+                f"A workspace has at most {self._most} streams at a time.", retry_after_s=10, code="too_many_streams"
+            )
+
+    async def stream(
+        self, workspace_id: UUID, opened: UUID | None, reauthorized: Reauthorized
+    ) -> AsyncGenerator[bytes]:
+        """Yields messages until the rights are gone or LONGEST_S have passed."""
+        loop = asyncio.get_running_loop()
+        until, quiet_since = loop.time() + LONGEST_S, loop.time()
+        state = _Stream(opened)
+        with self._counted(workspace_id):
+            while loop.time() < until:
+                try:
+                    found = await reauthorized(partial(self._read, state))
+                except (Unauthorised, Forbidden, NotFound):
+                    yield state.message("closed", {"reason": "revoked"})
+                    return
+                if messages := b"".join(_messages(state, found)):
+                    quiet_since = loop.time()
+                    yield messages
+                elif loop.time() - quiet_since >= BEAT_S:
+                    quiet_since = loop.time()
+                    yield b": beat\n\n"
+                await asyncio.sleep(POLL_S)
+            yield state.message("closed", {"reason": "ending"})
+
+    @contextmanager
+    def _counted(self, workspace_id: UUID) -> Any:
+        self._open[workspace_id] += 1
+        try:
+            yield
+        finally:
+            self._open[workspace_id] -= 1
+            if not self._open[workspace_id]:
+                del self._open[workspace_id]
+
+    async def _read(self, state: _Stream, context: MemberContext) -> _Reading:
+        db, workspace_id = context.db, context.workspace_id
+        found = await self._records.list_open(db, workspace_id)
+        ids = [call.id for call in found.rows]
+        redacts = bool((await find_redaction(db, [workspace_id])).get(workspace_id))
+        known = {call_id: state.shown[call_id].seq if call_id in state.shown else -1 for call_id in ids}
+        for event in await queries.select_new(db, workspace_id, known, SHOWN_TYPES):
+            shown = state.shown.setdefault(event.call_id, ShownCall())
+            shown.take(event.seq, event.at, event.event_data, redacts=redacts)
+        gone = sorted(state.sent.keys() - set(ids))
+        return _Reading(
+            found.rows,
+            found.has_more,
+            await queries.count_listeners(db, workspace_id, ids),
+            await queries.select_ended(db, workspace_id, gone) if gone else [],
+            await self._read_opened(db, state, workspace_id),
+            redacts,
+            context.now,
+        )
+
+    async def _read_opened(self, db: Connection, state: _Stream, workspace_id: UUID) -> list[EventLine]:
+        if state.opened is None:
+            return []
+        found = await self._records.list_events(
+            db, workspace_id, state.opened, after_seq=state.opened_seq, most=MOST_CALL_EVENTS
+        )
+        return list(found.rows)
+
+
+def _messages(state: _Stream, found: _Reading) -> list[bytes]:
+    calls = {call.id: _describe(call, state, found) for call in found.calls}
+    if not state.messages:
+        messages = [state.message("snapshot", {"calls": list(calls.values()), "has_more": found.has_more})]
+    else:
+        changed = [call for call_id, call in calls.items() if _differs(state.sent.get(call_id), call)]
+        messages = [state.message("call", call) for call in changed]
+    for ended in found.ended:
+        state.shown.pop(ended["id"], None)
+        messages.append(state.message("ended", ended))
+    state.sent = calls
+    for event in found.events:
+        state.opened_seq = max(state.opened_seq, event.seq)
+        data = live_event(event.event_data, redacts=found.redacts)
+        line = {"seq": event.seq, "event_type": event.event_type, "event_data": data, "timestamp": event.timestamp}
+        messages.append(state.message("call_event", line))
+    return messages
+
+
+def _describe(call: CallSummary, state: _Stream, found: _Reading) -> dict[str, Any]:
+    seconds = max(0, int((found.now - call.answered_at).total_seconds())) if call.answered_at else 0
+    shown = state.shown.get(call.id) or ShownCall()
+    return {
+        **{name: getattr(call, name) for name in LIST_FIELDS},
+        "duration_so_far": seconds,
+        "floor": None,
+        **shown.describe(),
+        "supervisors": found.listeners.get(call.id, 0),
+    }
+
+
+def _differs(before: dict[str, Any] | None, after: dict[str, Any]) -> bool:
+    """Whether more than the duration has changed."""
+    return before is None or {**before, "duration_so_far": 0} != {**after, "duration_so_far": 0}
