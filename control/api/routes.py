@@ -52,8 +52,8 @@ CLIENT_ROUTES: tuple[Route, ...] = (
     *numbers.ROUTES,
     *addresses.ROUTES,
     *regulatory_bundles.ROUTES,
+    *feed.ROUTES,  # before the routes of one call, whose paths match this path, too
     *calls.ROUTES,
-    *feed.ROUTES,
     *supervision.ROUTES,
     *campaigns.ROUTES,
     *workspace_providers.ROUTES,
