@@ -26,7 +26,7 @@ _SELECT_ENDED: Final = "SELECT id, status, end_reason FROM calls WHERE workspace
 
 
 @dataclass(frozen=True, slots=True)
-class StoredEvent:
+class NewCallEvent:
     """An event of a running call."""
 
     call_id: UUID
@@ -37,10 +37,10 @@ class StoredEvent:
 
 async def select_new(
     db: Connection, workspace_id: UUID, known: Mapping[UUID, int], types: Sequence[str]
-) -> list[StoredEvent]:
+) -> list[NewCallEvent]:
     """Returns the events of these types behind the known number of each call, in order."""
     rows = await db.fetch(_SELECT_NEW, workspace_id, list(known), list(known.values()), types, MOST_EVENTS)
-    return [StoredEvent(**row) for row in rows]
+    return [NewCallEvent(**row) for row in rows]
 
 
 async def count_listeners(db: Connection, workspace_id: UUID, call_ids: Sequence[UUID]) -> dict[UUID, int]:

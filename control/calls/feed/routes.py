@@ -23,8 +23,8 @@ class LiveEventsQuery(Query):
 
 
 async def follow_calls(context: MemberContext, query: LiveEventsQuery) -> LiveResponse:
-    """Follows the workspace's running calls as server-sent events: `snapshot` first, then `call`, `ended` and, with
-    `call_id`, `call_event`. Read it with `fetch`, because `EventSource` sends no header."""
+    """Follows the workspace's running calls as server-sent events. `snapshot` comes first, then `call`, `ended` and,
+    with `call_id`, `call_event`. Read it with `fetch`, because `EventSource` sends no header."""
     feed = context.services[LiveFeed]
     feed.require_room(context.workspace_id)
     if query.call_id is not None:

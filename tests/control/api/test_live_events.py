@@ -77,7 +77,7 @@ async def test_snapshot_then_changes_then_the_end(workspace: CallWorkspace) -> N
 
 
 async def test_opened_call_has_all_its_events(workspace: CallWorkspace) -> None:
-    said = [CallerSaid(1, "Hello?", 0, 900), AgentSaid(1, "Good morning.", 1_000, 1_900)]
+    said: list[Event] = [CallerSaid(1, "Hello?", 0, 900), AgentSaid(1, "Good morning.", 1_000, 1_900)]
     call_id = await workspace.insert_call(*said, status="in_progress")
     async with following(workspace, workspace.ann, f"?call_id={call_id}") as stream:
         assert (await next_message(stream))[0] == "snapshot"
