@@ -12,7 +12,7 @@ from uuid import UUID
 
 from control.calls.feed import queries
 from control.calls.feed.rules import SHOWN_TYPES, ShownCall, encode_message, live_event
-from control.calls.records.rules import CallSummary, EventLine
+from control.calls.records.reports import CallSummary, EventLine
 from control.calls.records.service import CallRecords
 from control.db.pool import Connection
 from control.http.context import MemberContext
