@@ -33,7 +33,8 @@ class ServerSetting:
     make_ear: what each new session of a recognizer hears. reply: of a model. voice: what speaks. first_token_s,
     token_s: delays of a model. The others are the simulator's own where None: final_ms: from the audio to the text
     about it. first_audio_ms: from a text to its first audio. chunk_ms: audio of a message. segment_ms: a longer segment
-    becomes final. most_at_once: texts that are spoken at once in an account."""
+    becomes final. most_at_once: texts that are spoken at once in an account. speed: of
+    a voice, in times real time."""
 
     make_ear: Callable[[], Hearing] = DeafEar
     reply: ModelReply = greet
@@ -45,6 +46,7 @@ class ServerSetting:
     chunk_ms: int | None = None
     segment_ms: float | None = None
     most_at_once: int | None = None
+    speed: float | None = None
 
 
 def make_timing(kind: type[Timing], **wanted: Any) -> Timing:

@@ -788,6 +788,7 @@ def _make_server(state: VendorState, setting: ServerSetting) -> SimulatedAzure:
         first_audio_ms=setting.first_audio_ms,
         max_speaking=setting.most_at_once,
         voice=setting.voice,
+        speed=setting.speed,
     )
     return SimulatedAzure(state, setting.make_ear, speech_timing=timing)
 

@@ -786,6 +786,7 @@ def _make(state: VendorState, setting: ServerSetting) -> SimulatedCartesia:
         chunk_ms=setting.chunk_ms,
         max_contexts=setting.most_at_once,
         voice=setting.voice,
+        speed=setting.speed,
     )
     return SimulatedCartesia(state, setting.make_ear, timing)
 

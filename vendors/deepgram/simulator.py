@@ -820,9 +820,10 @@ def deepgram_documents(state: VendorState) -> list[web.RouteDef]:
 
 
 def _make(state: VendorState, setting: ServerSetting) -> SimulatedDeepgram:
-    final_s = None if setting.final_ms is None else setting.final_ms / 1_000
+    final_s, first_s = (None if ms is None else ms / 1_000 for ms in (setting.final_ms, setting.first_audio_ms))
     listen = make_timing(ListenTiming, result_s=final_s, segment_ms=setting.segment_ms)
-    return SimulatedDeepgram(state, setting.make_ear, listen, make_timing(SpeakTiming, voice=setting.voice))
+    speak = make_timing(SpeakTiming, first_s=first_s, voice=setting.voice, speed=setting.speed)
+    return SimulatedDeepgram(state, setting.make_ear, listen, speak)
 
 
 _NOVA: Final = {"model": "nova-3"}

@@ -611,6 +611,7 @@ def _make(state: VendorState, setting: ServerSetting) -> SimulatedElevenLabs:
         first_audio_ms=setting.first_audio_ms,
         max_generating=setting.most_at_once,
         voice=setting.voice,
+        speed=setting.speed,
     )
     return SimulatedElevenLabs(state, setting.make_ear, timing)
 

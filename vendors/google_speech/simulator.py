@@ -528,7 +528,7 @@ def _make(state: VendorState, setting: ServerSetting) -> SimulatedGoogleSpeech:
         state,
         setting.make_ear,
         make_timing(StreamTiming, final_s=final_s),
-        make_timing(SynthesisTiming, first_audio_s=first_s, voice=setting.voice),
+        make_timing(SynthesisTiming, first_audio_s=first_s, voice=setting.voice, speed=setting.speed),
     )
 
 

@@ -192,7 +192,11 @@ class _Connection:
 
 def _make(state: VendorState, setting: ServerSetting) -> SimulatedRime:
     timing = make_timing(
-        RimeTiming, first_audio_ms=setting.first_audio_ms, chunk_ms=setting.chunk_ms, voice=setting.voice
+        RimeTiming,
+        first_audio_ms=setting.first_audio_ms,
+        chunk_ms=setting.chunk_ms,
+        voice=setting.voice,
+        speed=setting.speed,
     )
     return SimulatedRime(state, timing)
 

@@ -564,7 +564,7 @@ def _key(request: web.Request) -> str:
 
 
 def _make(state: VendorState, setting: ServerSetting) -> SimulatedSoniox:
-    timing = make_timing(VoiceTiming, first_audio_ms=setting.first_audio_ms, voice=setting.voice)
+    timing = make_timing(VoiceTiming, first_audio_ms=setting.first_audio_ms, voice=setting.voice, speed=setting.speed)
     return SimulatedSoniox(state, setting.make_ear, voice_timing=timing)
 
 

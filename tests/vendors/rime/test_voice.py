@@ -81,29 +81,6 @@ async def test_words_are_spoken_and_timed_over_one_connection(harness: Harness) 
     assert not call.failed
 
 
-@pytest.mark.parametrize(("kind", "units"), [("stall", 0), ("cut", 3), ("garbage", 3), ("error", 3), ("slow", 0)])
-async def test_every_word_is_heard_when_a_connection_breaks(harness: Harness, kind: Any, units: int) -> None:
-    harness.a.state.faults.queue("tts", Fault(kind, after_units=units, factor=100))
-    chunks = await speak(harness.call.build(), say(*SENTENCES))
-    assert heard(chunks) == words(TEXT)
-    assert [failed.provider for failed in harness.call.failed][:1] == ["a"]
-    for server, name in ((harness.a, "a"), (harness.b, "b")):
-        assert server.state.total("tts", "characters") == harness.call.sums(name)["characters"]
-
-
-@pytest.mark.parametrize(
-    ("kind", "cause"),
-    [("refuse", "refused"), ("unauthorized", "unauthorized"), ("no_credit", "quota"), ("rate_limited", "rate_limited")],
-)
-async def test_a_vendor_that_refuses_is_replaced_and_bills_nothing(harness: Harness, kind: Any, cause: str) -> None:
-    harness.a.state.faults.keep("tts", Fault(kind))
-    chunks = await speak(harness.call.build(), say(*SENTENCES))
-    assert heard(chunks) == words(TEXT)
-    assert not harness.a.state.total("tts", "characters")
-    assert harness.call.failed[0].cause == cause
-    assert not harness.call.sums("a")
-
-
 async def test_a_connection_that_still_speaks_what_was_cut_is_not_used_again(harness: Harness) -> None:
     harness.a.timing = replace(TIMING, speed=1)
     providers = harness.call.build()

@@ -91,16 +91,6 @@ async def test_words_are_spoken_and_timed_over_one_connection(harness: Harness) 
     ]
 
 
-@pytest.mark.parametrize(("kind", "units"), [("stall", 0), ("cut", 3), ("garbage", 3), ("error", 3), ("slow", 0)])
-async def test_every_word_is_heard_when_a_connection_breaks(harness: Harness, kind: Any, units: int) -> None:
-    harness.a.state.faults.queue("tts", Fault(kind, after_units=units, factor=100))
-    chunks = await speak(harness.call.build(), say(*SENTENCES))
-    assert heard(chunks) == words(TEXT)
-    assert [failed.provider for failed in harness.call.failed][:1] == ["a"]
-    assert harness.b.state.total("tts", "characters") == harness.call.sums("b")["characters"]
-    assert harness.a.state.total("tts", "characters") == harness.call.sums("a")["characters"]
-
-
 @pytest.mark.parametrize(
     ("kind", "reason"),
     [
@@ -117,22 +107,6 @@ async def test_a_vendor_that_refuses_is_replaced_and_bills_nothing(harness: Harn
     assert not harness.a.state.total("tts", "characters")
     assert reason in harness.call.failed[0].reason
     assert not harness.call.sums("a")
-
-
-async def test_text_after_a_pause_is_a_further_turn(harness: Harness) -> None:
-    async def text() -> AsyncIterator[str]:
-        yield "One moment please. "
-        yield ""
-        await asyncio.sleep(0.05)
-        yield " "
-        yield "Thank you."
-
-    chunks = await speak(harness.call.build(), text())
-    whole = "One moment please. Thank you."
-    assert heard(chunks, whole) == words(whole)
-    starts = [word.start_ms for chunk in chunks for word in chunk.words]
-    assert starts == sorted(starts)
-    assert not harness.call.failed
 
 
 async def test_a_barge_in_stops_the_turn_and_keeps_the_connection(harness: Harness) -> None:
@@ -163,18 +137,6 @@ async def test_a_connection_whose_turn_does_not_stop_is_closed(
     chunks = [chunk async for chunk in voice.stream(say("Yes?"), "en")]
     assert heard(chunks, "Yes?") == ["yes"]
     assert not harness.a.speech.stopped
-
-
-async def test_a_connection_that_may_be_dead_is_not_used_again(harness: Harness) -> None:
-    harness.a.state.faults.queue("tts", Fault("half_open"))
-    providers = harness.call.build()
-    speech = providers.tts.stream(say("Hello there. "), "en")
-    with pytest.raises(TimeoutError):
-        async with asyncio.timeout(0.1):
-            await anext(speech)
-    await close_stream(speech)
-    assert heard(await speak(providers, say("Yes?")), "Yes?") == ["yes"]
-    assert not harness.call.failed
 
 
 async def test_words_without_times_are_spread_over_the_audio(harness: Harness) -> None:
@@ -211,13 +173,3 @@ async def test_a_voice_that_there_is_not_is_refused_for_good(harness: Harness) -
     with pytest.raises(ProviderError, match="closed with 1007") as raised:
         await anext(make_voice(harness).stream(say("Hello."), "en"))
     assert (raised.value.cause, raised.value.retryable) == ("refused", False)
-
-
-async def test_nothing_of_the_key_or_the_words_is_in_an_error(harness: Harness) -> None:
-    for server in (harness.a, harness.b):
-        server.state.faults.keep("tts", Fault("garbage"))
-    with pytest.raises(ProviderError) as caught:
-        await speak(harness.call.build(), say("My secret."))
-    text = f"{caught.value!r} {harness.call.failed}"
-    assert "secret" not in text
-    assert "key-" not in text

@@ -95,16 +95,6 @@ async def test_words_are_spoken_and_timed_over_one_connection(harness: Harness, 
     assert asked.items() <= server.queries[0].items()
 
 
-@pytest.mark.parametrize(("kind", "units"), [("stall", 0), ("cut", 3), ("garbage", 3), ("error", 3), ("slow", 0)])
-async def test_every_word_is_heard_when_a_connection_breaks(harness: Harness, kind: Any, units: int) -> None:
-    harness.a.state.faults.queue("tts", Fault(kind, after_units=units, factor=100))
-    chunks = await speak(harness.call.build(), say(*SENTENCES))
-    assert heard(chunks) == words(TEXT)
-    assert [failed.provider for failed in harness.call.failed][:1] == ["a"]
-    assert harness.b.state.total("tts", "characters") == harness.call.sums("b")["characters"]
-    assert harness.a.state.total("tts", "characters") == harness.call.sums("a")["characters"]
-
-
 async def test_every_word_is_heard_when_a_voice_is_slower_than_speech(harness: Harness) -> None:
     harness.a.timing = replace(TIMING, chunk_ms=50, speed=0.5)
     chunks = await speak(harness.call.build(), say(*SENTENCES))
@@ -185,18 +175,6 @@ async def test_a_connection_never_has_more_contexts_than_the_vendor_allows(harne
     assert harness.a.state.opened["tts"] <= 4  # each with four, and a spare one
 
 
-async def test_a_connection_that_may_be_dead_is_not_used_again(harness: Harness) -> None:
-    harness.a.state.faults.queue("tts", Fault("half_open"))
-    providers = harness.call.build()
-    speech = providers.tts.stream(say("Hello there. "), "en")
-    with pytest.raises(TimeoutError):
-        async with asyncio.timeout(0.1):
-            await anext(speech)
-    await close_stream(speech)
-    assert heard(await speak(providers, say("Yes?")), "Yes?") == ["yes"]
-    assert not harness.call.failed
-
-
 async def test_a_call_connects_before_its_first_word_and_each_language_has_its_address(harness: Harness) -> None:
     providers = harness.call.build()
     providers.prepare()
@@ -213,13 +191,3 @@ async def test_a_language_that_the_model_does_not_speak_is_refused(harness: Harn
     chunks = [chunk async for chunk in multilingual.stream(say("Bore da."), "cy")]
     assert heard(chunks, "Bore da.") == ["bore", "da"]
     assert "language_code" not in harness.a.queries[0]
-
-
-async def test_nothing_of_the_key_or_the_words_is_in_an_error(harness: Harness) -> None:
-    for server in (harness.a, harness.b):
-        server.state.faults.keep("tts", Fault("garbage"))
-    with pytest.raises(ProviderError) as caught:
-        await speak(harness.call.build(), say("My secret."))
-    text = f"{caught.value!r} {harness.call.failed}"
-    assert "secret" not in text
-    assert "key-" not in text

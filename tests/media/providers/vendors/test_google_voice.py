@@ -9,7 +9,6 @@ from typing import Any
 import msgspec
 import pytest
 
-from media.providers.cleanup import close_stream
 from media.providers.grpc_calls import GrpcServer
 from media.providers.ports import ProviderError, TextToSpeech
 from media.providers.vendor import Preparable, ProviderSetup
@@ -122,15 +121,6 @@ async def test_a_voice_without_streams_is_asked_for_each_clause(harness: Harness
     assert not harness.call.failed
 
 
-@pytest.mark.parametrize(("kind", "units"), [("stall", 0), ("cut", 3), ("garbage", 3), ("error", 3), ("slow", 0)])
-async def test_every_word_is_heard_when_a_stream_breaks(harness: Harness, kind: Any, units: int) -> None:
-    harness.a.state.faults.queue("tts", Fault(kind, after_units=units, factor=100))
-    chunks = await speak(harness.call.build(), say(*SENTENCES))
-    assert heard(chunks) == words(TEXT)
-    assert [failed.provider for failed in harness.call.failed][:1] == ["a"]
-    assert harness.b.state.total("tts", "characters") == harness.call.sums("b")["characters"]
-
-
 @pytest.mark.parametrize("kind", ["cut", "garbage", "error"])
 async def test_every_word_is_heard_when_a_request_fails(harness: Harness, kind: Any) -> None:
     for provider in harness.call.plan["tts"]:
@@ -138,18 +128,6 @@ async def test_every_word_is_heard_when_a_request_fails(harness: Harness, kind: 
     harness.a.state.faults.keep("tts", Fault(kind))
     assert heard(await speak(harness.call.build(), say(*SENTENCES))) == words(TEXT)
     assert harness.call.failed[0].provider == "a"
-
-
-@pytest.mark.parametrize(
-    ("kind", "cause"),
-    [("refuse", "cut"), ("unauthorized", "unauthorized"), ("no_credit", "quota"), ("rate_limited", "rate_limited")],
-)
-async def test_a_vendor_that_refuses_is_replaced_and_bills_nothing(harness: Harness, kind: Any, cause: str) -> None:
-    harness.a.state.faults.keep("tts", Fault(kind))
-    chunks = await speak(harness.call.build(), say(*SENTENCES))
-    assert heard(chunks) == words(TEXT)
-    assert not harness.a.state.billed
-    assert harness.call.failed[0].cause == cause
 
 
 async def test_text_after_a_pause_goes_into_a_new_stream(harness: Harness) -> None:
@@ -167,16 +145,6 @@ async def test_text_after_a_pause_goes_into_a_new_stream(harness: Harness) -> No
     whole = "One moment please. Thank you. Good bye."
     assert heard(await speak(harness.call.build(), text()), whole) == words(whole)
     assert harness.a.state.opened["tts"] == 3
-    assert not harness.call.failed
-
-
-async def test_a_barge_in_ends_the_stream(harness: Harness) -> None:
-    harness.a.state.faults.queue("tts", Fault("slow", factor=20))
-    providers = harness.call.build()
-    speech = providers.tts.stream(say("This sentence is cut short by the caller. "), "en")
-    await anext(speech)
-    await close_stream(speech)
-    assert heard(await speak(providers, say("Yes?")), "Yes? sentence caller") == ["yes"]
     assert not harness.call.failed
 
 
@@ -199,19 +167,6 @@ def bare_voice(harness: Harness) -> TextToSpeech:
     options = msgspec.convert(harness.call.plan["tts"][0]["options"], GoogleTextToSpeechOptions)
     voice: TextToSpeech = VENDOR.tts.make(ProviderSetup("a", options, harness.call.factory._resources))
     return voice
-
-
-async def test_a_text_that_breaks_ends_the_speech(harness: Harness) -> None:
-    """Its error comes out, and nobody waits for audio that will not come."""
-
-    async def text() -> AsyncIterator[str]:
-        yield "One moment please. "
-        raise LookupError("the text broke")
-
-    async with asyncio.timeout(30):
-        with pytest.raises(LookupError, match="the text broke"):
-            async for _ in bare_voice(harness).stream(text(), "en"):
-                pass
 
 
 @pytest.mark.parametrize("model", ["chirp3-hd", "neural2"])

@@ -171,16 +171,6 @@ async def test_words_are_spoken_and_timed_over_one_connection(harness: Harness) 
     assert not call.failed
 
 
-@pytest.mark.parametrize(("kind", "units"), [("stall", 0), ("cut", 3), ("garbage", 3), ("error", 3), ("slow", 0)])
-async def test_every_word_is_heard_when_a_connection_breaks(harness: Harness, kind: Any, units: int) -> None:
-    harness.a.state.faults.queue("tts", Fault(kind, after_units=units, factor=100))
-    chunks = await speak(harness.call.build(), say(*SENTENCES))
-    assert heard(chunks) == words(TEXT)
-    assert [failed.provider for failed in harness.call.failed][:1] == ["a"]
-    assert harness.b.state.total("tts", "characters") == harness.call.sums("b")["characters"]
-    assert harness.a.state.total("tts", "characters") == harness.call.sums("a")["characters"]
-
-
 @pytest.mark.parametrize(
     ("kind", "reason"),
     [("refuse", ""), ("unauthorized", "error 401"), ("no_credit", "error 402"), ("rate_limited", "error 429")],
