@@ -258,7 +258,7 @@ class Agent:
         self._is_settled = False
         self._latency.begin(utterance.turn, times)
         utterance = self._continue_filler(utterance)
-        self._reply = Reply(self._services, utterance, fixed, in_transcript, prepared)
+        self._reply = Reply(self._services, utterance, self.on_audio_sent, fixed, in_transcript, prepared)
         self._task = asyncio.create_task(self._reply.run())
         self._tasks.add(self._task)
         self._task.add_done_callback(self._on_task_done)

@@ -34,12 +34,13 @@ class ToolSequence:
     of them ends the call.
     """
 
-    def __init__(self, results: Sequence[ToolResult], turn: int) -> None:
+    def __init__(self, results: Sequence[ToolResult], turn: int, on_abandon: Callable[["ToolSequence"], None]) -> None:
+        """on_abandon: called once, when the reply stops waiting."""
         self.results, self.turn = tuple(results), turn
+        self._on_abandon = on_abandon
         self.is_done = self.is_abandoned = False
         self.can_end_reply, self.ends_call = True, False
         self.current: ToolRun | None = None
-        self.on_abandon: Callable[[ToolSequence], None] = lambda sequence: None
         self._words: list[str] = []
         self._wake = asyncio.Event()
 
@@ -64,7 +65,7 @@ class ToolSequence:
         """The reply does not wait any more."""
         if not self.is_abandoned:
             self.is_abandoned = True
-            self.on_abandon(self)
+            self._on_abandon(self)
 
 
 class ToolListener(Protocol):
@@ -125,8 +126,7 @@ class CallTools:
     def start(self, results: Sequence[ToolResult], turn: int) -> ToolSequence:
         """Runs the tools of an answer, one after another in the model's order."""
         self._listener.tools_called()
-        sequence = ToolSequence(results, turn)
-        sequence.on_abandon = self._on_abandon
+        sequence = ToolSequence(results, turn, self._on_abandon)
         self._sequences[sequence] = task = asyncio.create_task(self._run(sequence))
         task.add_done_callback(lambda done: self._end(sequence))
         return sequence

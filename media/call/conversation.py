@@ -150,7 +150,6 @@ class Conversation:
             tools=self._tools,
             phrases=self._phrase_audio,
             language=language,
-            on_audio_sent=lambda: self._agent.on_audio_sent(),
         )
         self._agent = Agent(services, self)
         self._typed: list[str] = []  # turns that the caller typed, and that are not answered yet

@@ -1,7 +1,7 @@
 """Makes one agent utterance: text from the model, clauses to the voice, audio to the playback, tools in between."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
@@ -48,12 +48,14 @@ class _Part:
 class Reply:
     """One utterance of the agent.
 
-    fixed: spoken as it is (greeting, nudge); None = the model is asked. in_transcript: the model will know the words.
-    prepared: what the model was asked already, and its answer.
+    on_audio_sent: called after each piece of audio was given to the playback. fixed: spoken as it is (greeting, nudge);
+    None = the model is asked. in_transcript: the model will know the words. prepared: what the model was asked already,
+    and its answer.
     """
 
     services: ReplyServices
     utterance: Utterance
+    on_audio_sent: Callable[[], None]
     fixed: str | None = None
     in_transcript: bool = True
     prepared: PreparedAnswer | None = None
@@ -137,7 +139,7 @@ class Reply:
             return
         self.times.first_audio = self.times.first_audio or now
         services.usage.tts_ms += len(chunk.audio) / BYTES_PER_MS
-        services.on_audio_sent()
+        self.on_audio_sent()
 
     async def _text(self) -> AsyncIterator[str]:
         """Yields everything that is to be spoken; an empty piece asks the voice to speak what it has."""

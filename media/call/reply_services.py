@@ -22,8 +22,8 @@ from shared.plan import CallPlan
 @dataclass(frozen=True, slots=True)
 class ReplyServices:
     """What every reply of a call uses. phrases: audio of fixed sentences. context: what the model is told besides the
-    system prompt. spoken: the call's language. clock: ms on the call's clock. on_audio_sent: called whenever audio was
-    sent. on_prepared_over: as in `CascadeComponents`."""
+    system prompt. spoken: the call's language. clock: ms on the call's clock. on_prepared_over: as
+    in `CascadeComponents`."""
 
     llm: LanguageModel
     tts: TextToSpeech
@@ -37,7 +37,6 @@ class ReplyServices:
     spoken: CallLanguage
     clock: Callable[[], float]
     emit: Callable[[Event], None]
-    on_audio_sent: Callable[[], None]
     on_prepared_over: Callable[[bool], None] = lambda is_used: None
 
     @property
@@ -69,9 +68,8 @@ def make_reply_services(
     tools: CallTools,
     phrases: PhraseAudio,
     language: CallLanguage,
-    on_audio_sent: Callable[[], None],
 ) -> ReplyServices:
-    """on_audio_sent: called whenever audio of a reply was sent."""
+    """Collect what the replies of one call use."""
     plan = line.plan
     return ReplyServices(
         llm=components.llm,
@@ -86,7 +84,6 @@ def make_reply_services(
         spoken=language,
         clock=line.clock.now,
         emit=line.emitter.emit,
-        on_audio_sent=on_audio_sent,
         on_prepared_over=components.on_prepared_over,
     )
 

@@ -37,7 +37,6 @@ class AgentHarness:
 
     def __post_init__(self) -> None:
         self.agent = Agent(self.fakes.reply_services(), self)
-        self.fakes.on_audio_sent = self.agent.on_audio_sent
         self.fakes.media_stream.on_mark = self._on_mark
 
     def _on_mark(self, name: str) -> None:

@@ -197,7 +197,6 @@ class ReplyFakes:
             spoken=spoken("en", goodbye=self.goodbye),
             clock=clock_ms,
             emit=self.events.append,
-            on_audio_sent=lambda: self.on_audio_sent(),
         )
 
     def call_tools(self) -> CallTools:

@@ -46,7 +46,7 @@ def run_reply(fakes: ReplyFakes, fixed: str | None = None) -> Reply:
 def make_reply(fakes: ReplyFakes, fixed: str | None = None) -> Reply:
     utterance = Utterance(3)
     fakes.playback.begin(utterance, clock_ms())
-    return Reply(fakes.reply_services(), utterance, fixed)
+    return Reply(fakes.reply_services(), utterance, fakes.on_audio_sent, fixed)
 
 
 async def cancel(task: "asyncio.Task[None]") -> None:
