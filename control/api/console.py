@@ -1,7 +1,7 @@
 """`/console`: the console's files, as they are in the folder `console/`.
 
-Each file has an address with the digest of all files, so browsers keep it for good. Only the page itself is asked for
-again, and names the present digest.
+The address of each file has the digest of all files, so browsers keep files forever. They request only the page again,
+which names the present digest.
 """
 
 import gzip
@@ -71,7 +71,7 @@ class Console:
         router.add_get("/console/{view:.*}", self._serve_page)
 
     def add_sso_return(self, router: web.UrlDispatcher) -> None:
-        """Registers the address to which providers of single sign-on send browsers where no portal is configured."""
+        """Registers the address that browsers return to after single sign-on if no portal is configured."""
         if self._page is not None:
             router.add_get("/sso/callback/{workspaceId}", self._return_from_sso)
 

@@ -47,7 +47,7 @@ class Person:
         await self.settled()
 
     async def settled(self) -> None:
-        """Waits until the view has its heading and loads nothing any more."""
+        """Waits until the view has its heading and no longer loads anything."""
         await self.page.locator("h1").wait_for()
         await expect(self.page.locator(".loading")).to_have_count(0, timeout=PATIENCE_MS)
 

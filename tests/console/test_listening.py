@@ -32,7 +32,7 @@ async def test_a_member_hears_the_caller(api: Api, valkey_url: str, tmp_path: Pa
     async with (
         running_call(workspace, tmp_path, valkey_url) as (call_id, node, phone),
         running_browser(f"--host-resolver-rules=MAP media.test:80 {urlsplit(node.url).netloc}") as browser,
-        # The policy allows nodes of this machine, of which the test's node has no name.
+        # The policy allows nodes of this machine, and the test's node has another name.
         person(browser, api, bypass_csp=True) as visitor,
     ):
         page = visitor.page

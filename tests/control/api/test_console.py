@@ -42,7 +42,7 @@ async def test_policy_allows_own_files_and_no_frames(api: Api) -> None:
     assert page.headers["X-Frame-Options"] == "DENY"
 
 
-async def test_files_of_the_page_are_kept_for_good(api: Api) -> None:
+async def test_browsers_keep_files_forever(api: Api) -> None:
     text = (await api.anonymous.get("/console")).raw.decode()
     addresses = re.findall(r'(?:src|href)="(/console/[^"]+)"', text) + re.findall(r'": "(/console/[^"]+)"', text)
     assert len(addresses) > 12
