@@ -100,7 +100,7 @@ async def test_live_desk_ends_a_running_call(workspace: CallWorkspace, valkey_ur
         await visitor.sign_in(workspace.ann.email)
         await visitor.open(f"/w/{workspace.workspace_id}/live")
         await page.get_by_role("link", name="+14155550100").click()
-        await page.get_by_text("We are open until six.").wait_for()
+        await page.get_by_label("Transcript").get_by_text("We are open until six.").wait_for()
         await page.get_by_role("button", name="End the call").click()
         await page.get_by_role("dialog").get_by_role("button", name="End the call").click()
         await node.received.wait()
@@ -117,7 +117,7 @@ async def test_viewers_watch_the_live_desk_without_its_buttons(workspace: CallWo
     async with person(browser, workspace.api) as visitor:
         await visitor.sign_in(viewer.email)
         await visitor.open(f"/w/{workspace.workspace_id}/live?call={call_id}")
-        await visitor.page.get_by_text("We are open until six.").wait_for()
+        await visitor.page.get_by_label("Transcript").get_by_text("We are open until six.").wait_for()
         assert await visitor.page.get_by_role("button", name="End the call").count() == 0
         assert await visitor.page.get_by_role("button", name="Listen").count() == 0
 
