@@ -126,10 +126,7 @@ class CallTools:
     def start(self, results: Sequence[ToolResult], turn: int) -> ToolSequence:
         """Runs the tools of an answer, one after another in the model's order."""
         self._listener.tools_called()
-        sequence = ToolSequence(results, turn, self._on_abandon)
-        self._sequences[sequence] = task = asyncio.create_task(self._run(sequence))
-        task.add_done_callback(lambda done: self._end(sequence))
-        return sequence
+        return self._start(results, turn)
 
     def resume(self, transcript: Transcript, turn: int, failure: TransferFailure | None = None) -> None:
         """Takes up what ran when the call was lost: runs it again under the same id where that is safe. failure: of the
@@ -141,7 +138,7 @@ class CallTools:
         for result in transcript.unfinished_results():
             tool = self._tools.get(result.call.name)
             if tool is not None and tool.repeatable and not tool.stops_at_barge_in:
-                self.start([result], turn).abandon()
+                self._start([result], turn, is_repeated=True).abandon()
             else:
                 result.text = LOST_RESULT
                 self.add_news([result])
@@ -176,12 +173,20 @@ class CallTools:
             await asyncio.wait(self._sequences.values())
         break_cycle(self, "_listener")
 
-    async def _run(self, sequence: ToolSequence) -> None:
+    def _start(self, results: Sequence[ToolResult], turn: int, *, is_repeated: bool = False) -> ToolSequence:
+        sequence = ToolSequence(results, turn, self._on_abandon)
+        self._sequences[sequence] = task = asyncio.create_task(self._run(sequence, is_repeated=is_repeated))
+        task.add_done_callback(lambda done: self._end(sequence))
+        return sequence
+
+    async def _run(self, sequence: ToolSequence, *, is_repeated: bool) -> None:
+        """is_repeated: the tools have begun before the call was lost, so that they run although nobody waits."""
         for result in sequence.results[MOST_CALLS:]:
             result.text, sequence.can_end_reply = TOO_MANY_RESULT, False
         for result in sequence.results[:MOST_CALLS]:
             tool = self._tools.get(result.call.name)
-            if self._is_closing or (sequence.is_abandoned and _belongs_to_sentence(tool)):
+            is_unwanted = sequence.is_abandoned and not is_repeated and _belongs_to_sentence(tool)
+            if self._is_closing or is_unwanted:
                 result.text, sequence.can_end_reply = CANCELLED_RESULT, False
                 continue
             await self._run_one(sequence, result, tool)

@@ -37,6 +37,7 @@ class ToolBench:
             "keys": replace(self._tool("keys"), stops_at_barge_in=True),
             "end": replace(self._tool("end"), ends_call=True),
             "fail": replace(self._tool("fail"), ends_call=True),
+            "close_case": replace(self._tool("close_case"), ends_call=True, repeatable=True),
         }
         self.tools = CallTools(tools, ToolRunner(tools, "call-1", clock_ms, self.events.append), self, spoken("en"))
 
@@ -166,6 +167,16 @@ def test_only_a_repeatable_run_is_repeated_on_resume() -> None:
 
     bench = run(act, ToolBench([Message("user", "hello"), Message("assistant", "", tool_calls=calls)]))
     assert [(event.name, event.turn) for event in bench.events if isinstance(event, ToolStarted)] == [("read", 4)]
+
+
+def test_a_repeatable_run_that_would_have_ended_the_call_is_repeated_on_resume() -> None:
+    async def act(bench: ToolBench) -> None:
+        bench.tools.resume(bench.transcript, 1)
+        await asyncio.sleep(3)
+        assert texts(bench.tools.news) == ["close_case done"]
+
+    asked = Message("assistant", "Goodbye.", tool_calls=(ToolCall("1", "close_case", "{}"),))
+    assert "call ends" not in run(act, ToolBench([asked])).began
 
 
 def test_same_calls_that_were_joined_are_joined_again_on_resume() -> None:
