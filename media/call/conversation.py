@@ -27,48 +27,59 @@ report. Each step below names the method that carries it out.
      c. The transcript, and so the model's next request, keeps only the words that were heard. A word was heard if 60 %
         of it has sounded (`HEARD_SHARE`). Tools go on as step 6 tells.
      d. `AgentSaid(interrupted=True)` reports the words that were heard. `planned` is the text as far as it was written.
-     e. `TurnInterrupted` is emitted, and a goodbye that the caller may interrupt is revoked.
-   - An answer that is not audible yet is dropped without `AgentSaid` and `TurnInterrupted`; its turn goes on. A filler
-     that was heard is always reported (`AgentSaid`).
+     e. `TurnInterrupted` is emitted.
+     f. The agent's own hang-up, and the one after silence, are revoked. Any other ending under way, such as a transfer,
+        is carried out at once (`CallTermination.interrupted`).
+   - An answer that is not audible yet is dropped without `AgentSaid` and `TurnInterrupted` (b, c and f remain). Its
+     turn goes on, unless it is reported already because a tool was called. A filler that was heard is always reported
+     (`AgentSaid`).
    - An answer is withdrawn if the interruption is early (`InterruptAgent.early`: its turn has not settled) and it has
      called no tool. It leaves no words in the transcript and no event; what the caller adds belongs to the same
      turn.
+   - Words that may not be interrupted (announcements, a message for an answering machine, a greeting or all words if
+     the plan says so) sound to their end. What the caller says meanwhile (`CallerOverlaps`) is a turn of its own, which
+     is answered after them.
+   - A key that no tool collects interrupts an audible agent at once (`on_digit`).
 
-6. A tool outlives the words that called it. When the reply is cut (5c), its tools are abandoned (`Reply.cut`).
+6. A tool outlives the words that called it. If they sound to their end, the reply is not over: it waits for its tools
+   (`Reply._fill`), says their fillers, and then asks the model with their results. If the reply is cut while it waits
+   (5c), or a tool asks whether digits are right (`Agent.end_waiting`), its tools are abandoned (`Reply.cut`):
    - The run under way continues. A tool that `stops_at_barge_in` (hang up, transfer, collect digits) is canceled,
      unless the caller's words are meant for it (`takes_speech`).
    - Calls of the same answer that have not begun: those that end the call or stop at barge-in are not run
      (`CANCELLED_RESULT`); the others run one after another.
-   - A tool that `ends_call` and succeeds after that does not end the call. Exception: a warm transfer that the target
-     has accepted.
+   - A tool that `ends_call` and succeeds after that does not end the call. For one that succeeded before, see 5f. A
+     warm transfer that the target has accepted is carried out at once, whoever speaks.
    - While a tool runs, the model reads `RUNNING_RESULT` in place of its result.
    - The result is news (`CallTools.news`): the agent's next answer covers it, or, as soon as nobody speaks, the model
-     is asked again (`tools_done`, `_speak_pending`). Canceled runs and results with `needs_answer=False` are no news.
+     is asked again (`tools_done`, `_speak_pending`). Results that came before the cut, and that the model has not been
+     asked with, are news as well. Canceled runs and results with `needs_answer=False` are not.
 
 7. A provider fails (`agent_failed`, `_on_recognised`) after the chain has tried the others, or a reply is late
    (`_stop_late_reply`). The agent apologizes. After several failures in a row, or if the recognizer fails, it transfers
    the caller or ends the call.
 
 8. The stream is lost, and the call continues in another one.
-   - `media/server/connection.py` decides that it is lost. `carrier_error`: the socket broke, went silent, took no data
-     or broke the protocol, or our code failed. `media_lost`: the node shuts down. A stop message or a clean close
-     counts as `caller_hangup`, and a reason of our own (`CallTermination`) takes precedence.
-   - Before `close`, and before the socket is closed, `connection._finish_call` lets `BusCallRecord.stream_ended` call
-     `state` and store the checkpoint. A lost stream gets no outcome. If the node itself dies, the latest checkpoint
-     remains: one is written after each turn, utterance, tool start and tool end.
+   - `media/server/connection.py` decides that it is lost. `carrier_error`: the socket broke, went silent, took no data,
+     broke the protocol or sent too much, or our code failed. `media_lost`: the node shuts down. A stop message or a
+     clean close counts as `caller_hangup`, and a reason of our own (`CallTermination`) takes precedence.
+   - Before `close`, `connection._finish_call` lets `BusCallRecord.stream_ended` call `state` and store the checkpoint,
+     for which it waits at most 0.3 s. If the node shuts down, the socket is closed after that. In the other cases it is
+     closed already, and control may still read the checkpoint before. A lost stream gets no outcome. If the node itself
+     dies, the latest checkpoint remains: one is written after each turn, utterance, tool start and tool end.
    - The checkpoint has the words that were heard, without those of an utterance under way (its tool calls are kept).
      A tool that runs has no result in it.
    - Then `close` runs as in step 9. Its events are stored, but the checkpoint does not change.
    - The carrier asks control what to do next. Control finds no outcome, and makes a plan from the checkpoint
      (`make_resumed_plan` in `control/calls/admission/plans.py`): leg + 1, with an apology as the greeting.
    - On the new stream `begin` reports the caller's last turn if no event has (`CallerTurns.resume`). Then
-     `CallTools.resume` starts repeatable tools again under the same run id, and gives the others `LOST_RESULT`. A
-     hang-up or transfer that was about to happen is revoked (`NOT_ENDED_RESULT`). The agent says the apology, then the
-     answer to the caller's last words, or to the results.
+     `CallTools.resume` starts repeatable tools again under the same run id, as abandoned ones (6), and gives the others
+     `LOST_RESULT`, which is news. A hang-up or transfer that was about to happen is revoked (`NOT_ENDED_RESULT`). The
+     agent says the apology, then the answer to the caller's last words, or to the results.
 
 9. The call is over (`close`). The agent is interrupted. The caller's last words are awaited for at most `LAST_WORDS_S`
-   and running tools, at the same time, for at most `GRACE_S`; then everything is freed. The outcome (hang up, or
-   transfer) was stored before the socket was closed.
+   and running tools, at the same time, for at most `GRACE_S`; then everything is freed. If we end the call,
+   its outcome (hang up, or transfer) was stored before the socket was closed.
 """
 
 import asyncio
