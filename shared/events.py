@@ -83,6 +83,14 @@ class SupervisionBegan(_Event, frozen=True, tag="supervision.began"):
     mode: str
 
 
+class SupervisionWhispered(_Event, frozen=True, tag="supervision.whispered"):
+    """A person told the agent something that the caller did not hear."""
+
+    at_ms: int
+    session_id: str
+    text: str
+
+
 class SupervisionEnded(_Event, frozen=True, omit_defaults=True, tag="supervision.ended"):
     """A person no longer listens. heard_ms: audio that was sent to them, without what was withheld. dropped_ms: audio
     that a slow connection did not take. reason: "left", "call_ended", "stalled", "ended" or "fault". spoken_ms: the
@@ -364,6 +372,7 @@ class CallEnded(_Event, frozen=True, omit_defaults=True, tag="call.ended"):
 
 Event = (
     CallStarted | CallResumed | TransferReturned | CallCommanded | SupervisionBegan | SupervisionEnded
+    | SupervisionWhispered
     | CallerSaid | AgentSaid | TurnLatency
     | TurnInterrupted | TurnResumed | DigitPressed | DigitsCollected | DigitsSent | AnnouncementHeard
     | RecordingRefused | CallerOptedOut | CallScreened | LanguageSwitched | ToolStarted | ToolRan | CallNudged

@@ -154,6 +154,11 @@ class Call:
         """The agent says this as soon as nobody speaks."""
         self._responder.say(text)
 
+    def whisper(self, session_id: str, text: str) -> None:
+        """A supervisor tells the agent something that the caller does not hear."""
+        self._emitter.emit(events.SupervisionWhispered(round(self._clock.now()), session_id, text))
+        self._responder.note(text)
+
     def end(self, reason: events.EndReason, *, polite: bool) -> None:
         """Ends the call: after a goodbye when `polite`, otherwise at once. That of an answering machine ends after the
         agent's message for it, if there is one; it goes on if the machine only asks who calls."""

@@ -265,6 +265,10 @@ class Conversation:
             self.floor.agent_sounded(self._clock.to_audio(sounded))
         self._agent.check_finished()
 
+    def note(self, text: str) -> None:
+        """The model reads the supervisor's text with its next request."""
+        self.transcript.add_aside(text)
+
     def line_is_free(self) -> None:
         """A person gave the line back: the agent's utterance continues."""
         self._agent.go_on()

@@ -118,6 +118,10 @@ class Responder(Protocol):
     def say(self, text: str) -> None:
         """Says this as soon as nobody speaks."""
 
+    def note(self, text: str) -> None:
+        """Takes what a supervisor tells the agent, which the caller does not hear, into account from the next answer
+        on."""
+
     def say_last(self, text: str) -> None:
         """Says this at once, as the last words before the line is closed."""
 

@@ -14,6 +14,10 @@ RUNNING_RESULT: Final = (
 SECRET_RESULT: Final = "The result was not kept, because it is secret. If you still need it, ask the caller again."
 
 
+# A supervisor's text cannot end the line that marks it.
+_BRACKETS: Final = str.maketrans("[]", "()")
+
+
 @dataclass(slots=True, eq=False)
 class ToolResult:
     """The place of a tool's result in the transcript, directly after the answer that called the tool.
@@ -33,11 +37,12 @@ class ToolResult:
 @dataclass(slots=True, eq=False)
 class TranscriptEntry:
     """One entry of the transcript. is_open: its utterance is still under way. results: of the tools called at its end,
-    one for each call."""
+    one for each call. aside: what a supervisor told the agent, for the model only."""
 
     message: Message
     is_open: bool = False
     results: tuple[ToolResult, ...] = ()
+    aside: str = ""
 
     def set_text(self, text: str) -> None:
         """Replaces the text: more was said or planned, or only so much was heard."""
@@ -61,6 +66,7 @@ class Transcript:
         self._call_ids: set[str] = set()
         self._call_count = 0
         self._note = ""  # the latest one
+        self._aside = ""  # for the caller's first turn
         places: list[tuple[str, ToolResult]] = []  # each with the id that its call has in `messages`
         for message in messages:
             if message.role == "tool":
@@ -72,7 +78,9 @@ class Transcript:
 
     def add_caller(self, text: str) -> TranscriptEntry:
         """Adds a caller's turn; returns its entry, which is corrected if the caller continues."""
-        return self._add(TranscriptEntry(Message("user", text)))
+        entry = self._add(TranscriptEntry(Message("user", text), aside=self._aside))
+        self._aside = ""
+        return entry
 
     def add_agent(self, text: str) -> TranscriptEntry:
         """Adds an agent's utterance; returns its entry, which is cut to what was heard."""
@@ -86,6 +94,16 @@ class Transcript:
         if entry is not None and note != self._note:
             self._note = note
             entry.message = replace(entry.message, note=note)
+
+    def add_aside(self, text: str) -> None:
+        """Tells the model what a supervisor wants, with the caller's latest turn, or with the first turn if there is
+        none. It is part of no checkpoint."""
+        line = f"[Supervisor, whom the caller does not hear: {' '.join(text.translate(_BRACKETS).split())}]"
+        entry = next((one for one in reversed(self._entries) if one.message.role == "user"), None)
+        if entry is None:
+            self._aside = _join(self._aside, line)
+        else:
+            entry.aside = _join(entry.aside, line)
 
     def add_tool_calls(self, entry: TranscriptEntry, calls: Sequence[ToolCall]) -> tuple[ToolResult, ...]:
         """The model called tools at the end of this utterance; returns the places of their results."""
@@ -111,6 +129,7 @@ class Transcript:
         turn = replace(entry.message, text=text) if entry is not None else Message("user", text)
         if note != self._note:
             turn = replace(turn, note=note)
+        turn = _with_aside(turn, self._aside if entry is None else entry.aside)
         others = (one for one in self._entries if one is not entry)
         return [*(message for one in others for message in _for_model(one)), turn]
 
@@ -147,9 +166,17 @@ def _set_result(places: Iterable[tuple[str, ToolResult]], message: Message) -> N
         place.text = message.text
 
 
+def _with_aside(message: Message, aside: str) -> Message:
+    return replace(message, note=_join(message.note, aside)) if aside else message
+
+
+def _join(before: str, text: str) -> str:
+    return f"{before}\n{text}" if before else text
+
+
 def _for_model(entry: TranscriptEntry) -> Iterator[Message]:
     if entry.message.text.strip() or entry.results:
-        yield entry.message
+        yield _with_aside(entry.message, entry.aside)
     for result in entry.results:
         yield Message("tool", RUNNING_RESULT if result.text is None else result.text, tool_call_id=result.call.id)
 

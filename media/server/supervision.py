@@ -9,9 +9,11 @@ import json
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Annotated, Any, Final, Protocol
 
+import msgspec
 import structlog
+from msgspec import Meta, Struct
 
 from media.call.call import Call
 from media.call.listening import ListenedAudio, LiveAudio
@@ -23,6 +25,7 @@ from media.server.metrics import Metrics
 from media.server.websocket import WebSocket
 from shared.bus.tickets import SupervisionGrant
 from shared.events import SupervisionBegan, SupervisionEnded
+from shared.json_text import decode_json
 
 log = structlog.get_logger()
 
@@ -33,8 +36,8 @@ MOST_WAITING: Final = 20
 MOST_UNSENT_BYTES: Final = 4_096
 # Size of the kernel's buffer: a large one would hold minutes of audio for a slow listener. Linux doubles it.
 KERNEL_BYTES: Final = 8_192
-# A listener has nothing to say in this version of the protocol.
-MOST_MESSAGES: Final = 100
+# Requests of one session.
+MOST_MESSAGES: Final = 1_000
 MAX_MESSAGE_BYTES: Final = 4_096
 
 
@@ -83,6 +86,14 @@ class Supervisors:
         task.add_done_callback(self._tasks.discard)
 
 
+class _Request(Struct):
+    """A text message of the person. id: the answer repeats it."""
+
+    event: str
+    text: Annotated[str, Meta(max_length=1_000)] = ""
+    id: Annotated[str, Meta(max_length=100)] = ""
+
+
 class _Session:
     """One listener. Implements `Receiver` of its socket."""
 
@@ -91,19 +102,35 @@ class _Session:
         self._ended: asyncio.Future[tuple[str, CloseCode]] = asyncio.get_running_loop().create_future()
         self._waiting: deque[ListenedAudio] = deque()
         self._messages = 0
+        self._supervised: SupervisedCall | None = None  # once the token is redeemed
         self._heard_ms = self._dropped_ms = self._untold_ms = 0.0
 
     # --- Receiver ---
 
     def on_message(self, payload: bytes, is_text: bool) -> None:
-        """A listener may do nothing else yet: each request is answered with a refusal."""
+        """A request of the person: a note for the agent."""
         self._messages += 1
         if self._messages > MOST_MESSAGES:
             self._end("fault", CloseCode.POLICY)
         elif is_text:
-            self._tell({"event": "error", "code": "not_granted"})
+            self._take_request(payload)
         else:
             self._end("fault", CloseCode.UNSUPPORTED)
+
+    def _take_request(self, payload: bytes) -> None:
+        try:
+            request = decode_json(payload, type=_Request)
+        except msgspec.DecodeError:
+            return self._tell({"event": "error", "code": "bad_request"})
+        named = {"id": request.id} if request.id else {}
+        if request.event != "whisper" or self._supervised is None or "whisper" not in self._supervised.grant.rights:
+            return self._tell({"event": "error", "code": "not_granted", **named})
+        if not request.text.strip():
+            return self._tell({"event": "error", "code": "bad_request", **named})
+        if self._supervised.call.termination.is_final:
+            return self._tell({"event": "error", "code": "ending", **named})
+        self._supervised.call.whisper(self._supervised.grant.session_id, request.text)
+        self._tell({"event": "done", **named})
 
     def on_fault(self, error: FrameError) -> None:
         """The listener broke the WebSocket protocol."""
@@ -163,6 +190,7 @@ class _Session:
             }
         )
         call.add_tap(tap)
+        self._supervised = supervised
         call.record_event(SupervisionBegan(round(call.elapsed_ms), grant.session_id, "listen"))
         self._metrics.listeners.inc()
         try:

@@ -99,6 +99,9 @@ class ResponseShaped:
     def tick(self, now: float) -> None:
         self._check_end()
 
+    def note(self, text: str) -> None:
+        pass
+
     def line_is_free(self) -> None:
         pass
 
@@ -188,6 +191,8 @@ class Duplex:
     def tick(self, now: float) -> None: ...
 
     def line_is_free(self) -> None: ...
+
+    def note(self, text: str) -> None: ...
 
     def say(self, text: str) -> None: ...
 

@@ -19,6 +19,7 @@ NAMES = {
     "call.commanded",
     "supervision.began",
     "supervision.ended",
+    "supervision.whispered",
     "caller.said",
     "agent.said",
     "turn.latency",

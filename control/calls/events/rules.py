@@ -45,6 +45,7 @@ from shared.events import (
     ProviderFailed,
     RecordingReady,
     RecordingRefused,
+    SupervisionWhispered,
     ToolRan,
     TransferReturned,
     TurnInterrupted,
@@ -196,6 +197,8 @@ def redact_event(event: Event, kinds: Collection[str]) -> Event:
             return _redact_said(event, kinds)
         case AgentSaid(planned=planned):
             return msgspec.structs.replace(_redact_said(event, kinds), planned=redact_text(planned, kinds))
+        case SupervisionWhispered(text=text):
+            return msgspec.structs.replace(event, text=redact_text(text, kinds))
         case DigitPressed():
             return msgspec.structs.replace(event, digit="")
         case DigitsSent():

@@ -13,7 +13,7 @@ import pytest
 from aiohttp import ClientWebSocketResponse, WSMsgType, WSServerHandshakeError
 
 from shared.bus.client import PREFIX
-from shared.events import CallEnded, CallStarted, SupervisionBegan, SupervisionEnded
+from shared.events import CallEnded, CallStarted, SupervisionBegan, SupervisionEnded, SupervisionWhispered
 from shared.plan import CallPlan
 from tests.media.server.phone import WAIT_LIMIT_S, Phone
 from tests.platform.bus_node import LIMITS, BusNode, running_bus_node, wait_until
@@ -147,6 +147,25 @@ async def test_listeners_token_carries_no_call(bus_node: BusNode, plan: CallPlan
         listener = await bus_node.listen(token)
         await receive_until(listener, "began")
         await listener.close()
+
+
+async def test_note_reaches_the_agent_and_the_events(bus_node: BusNode, plan: CallPlan) -> None:
+    phone = await bus_node.dial(plan, returns_marks=True)
+    async with phone.sending_silence():
+        await bus_node.wait_for_event(CallStarted)
+        token = await bus_node.supervision_token(plan.call_id, rights=("listen", "whisper"))
+        listener = await bus_node.listen(token)
+        await receive_until(listener, "began")
+        for request, answer in (
+            ({"event": "whisper", "text": "Offer Friday.", "id": "1"}, {"event": "done", "id": "1"}),
+            ({"event": "whisper", "text": " ", "id": "2"}, {"event": "error", "code": "bad_request", "id": "2"}),
+            ({"event": "speak", "id": "3"}, {"event": "error", "code": "not_granted", "id": "3"}),
+        ):
+            await listener.send_str(json.dumps(request))
+            texts, _ = await receive_until(listener, answer["event"])
+            assert texts[-1] == answer
+        whispered = await bus_node.wait_for_event(SupervisionWhispered)
+        assert (whispered.session_id, whispered.text) == ("session-1", "Offer Friday.")
 
 
 async def test_requests_of_a_listener_are_refused(bus_node: BusNode, plan: CallPlan) -> None:
