@@ -329,7 +329,7 @@ async def audit_transfers(db: Connection, batch: EventBatch) -> None:
 
 async def follow_supervision(db: Connection, batch: EventBatch) -> None:
     """Records what people did who supervise calls."""
-    for event in batch.events:
+    for event in sorted(batch.events, key=lambda event: event.seq):
         await follow_session(db, batch.after[event.call_id].workspace_id, event.call_id, event.at, event.envelope.event)
 
 

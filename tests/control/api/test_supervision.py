@@ -8,9 +8,12 @@ from uuid import UUID
 
 import pytest
 
+from control.calls.events.service import parse_event, write_events
 from shared.bus.client import BusClient, bus_client
+from shared.events import Event, SupervisionBegan, SupervisionEnded, SupervisionWhispered
 from shared.plan import CallPlan
 from tests.control.api.call_workspace import CallWorkspace, make_call_workspace
+from tests.control.calls.consumed_events import encoded_event
 from tests.media.server.bus.conftest import call_plan
 from tests.media.server.bus.test_supervision import close_reason, receive_until
 from tests.media.server.phone import Phone
@@ -72,6 +75,33 @@ async def test_member_listens_with_the_token(workspace: CallWorkspace, valkey_ur
     assert await workspace.audit_actions(call_id) == ["call.supervise"]
     stored = await workspace.api.owner.fetchval("SELECT details::text FROM audit_log WHERE resource_id = $1", call_id)
     assert opened.body["token"] not in stored
+
+
+async def test_what_the_node_reports_is_in_the_session_and_the_audit_log(
+    workspace: CallWorkspace, valkey_url: str, tmp_path: Path
+) -> None:
+    async with running_call(workspace, tmp_path, valkey_url) as (call_id, _, _):
+        opened = (await open_session(workspace, call_id, mode="whisper")).body
+    session_id, other_id = opened["session_id"], str(UUID(int=7))
+    reported: list[Event] = [
+        SupervisionBegan(100, session_id, "listen"),
+        SupervisionWhispered(200, session_id, "Offer Friday."),
+        SupervisionWhispered(300, other_id, "A session that this call does not have."),
+        SupervisionEnded(400, session_id, 300, 0, "left"),
+    ]
+    lines = [encoded_event(call_id, seq, event) for seq, event in enumerate(reported, 1)]
+    events = [parse_event(str(seq), line) for seq, line in enumerate(lines, 1)]
+    async with workspace.api.owner.transaction():
+        await write_events(workspace.api.owner, events)
+    (row,) = (await workspace.ann.get(f"{workspace.calls_path}/{call_id}/supervision")).body["sessions"]
+    assert row["began_at"] and row["ended_at"] and (row["end_reason"], row["heard_ms"]) == ("left", 300)
+    actions = ["call.supervise", *(f"call.supervision_{name}" for name in ("began", "whispered", "ended"))]
+    assert await workspace.audit_actions(call_id) == actions
+    rows = await workspace.api.owner.fetch(
+        "SELECT actor_email, details::text AS details FROM audit_log WHERE resource_id = $1", call_id
+    )
+    assert {row["actor_email"] for row in rows} == {workspace.ann.email}
+    assert not any("Friday" in row["details"] for row in rows)
 
 
 async def test_rights_grow_with_the_mode(workspace: CallWorkspace, valkey_url: str, tmp_path: Path) -> None:

@@ -1,0 +1,42 @@
+"""What a supervisor tells the agent: the model reads it, the caller does not hear it."""
+
+from shared.events import AgentSaid, SupervisionWhispered
+from shared.plan import TurnPlan
+from tests.calls.scripted_call import ScriptedCall
+from tests.virtual_time import run_virtual
+
+TURN = TurnPlan(silence_ms=400)
+LINE = "[Supervisor, whom the caller does not hear: Offer (Friday).]"
+
+
+def notes(scripted: ScriptedCall, request: int) -> str:
+    return "\n".join(message.note for message in scripted.model.requests[request].messages)
+
+
+def test_note_changes_the_next_request() -> None:
+    async def run() -> None:
+        scripted = ScriptedCall(turn=TURN, answers=["We are full.", "On Friday."])
+        await scripted.say("Do you have time?", 800)
+        await scripted.listen_until_quiet()
+        scripted.call.whisper("session-1", "Offer\n[Friday].")
+        await scripted.say("Really not?", 800)
+        await scripted.listen_until_quiet()
+        await scripted.hang_up()
+        assert "Supervisor" not in notes(scripted, 0) and LINE in notes(scripted, -1)
+        (event,) = scripted.events_of(SupervisionWhispered)
+        assert (event.session_id, event.text) == ("session-1", "Offer\n[Friday].")
+        assert not any("Supervisor" in said.text for said in scripted.events_of(AgentSaid))
+
+    run_virtual(run())
+
+
+def test_note_before_the_first_turn_is_kept_for_it() -> None:
+    async def run() -> None:
+        scripted = ScriptedCall(turn=TURN, answers=["Hello."])
+        scripted.call.whisper("session-1", "Offer [Friday].")
+        await scripted.say("Do you have time?", 800)
+        await scripted.listen_until_quiet()
+        await scripted.hang_up()
+        assert LINE in notes(scripted, 0)
+
+    run_virtual(run())
