@@ -8,7 +8,7 @@ import { Badge, Button, Empty, Icon, Loaded, Page, Pager, Table, Time, errorText
 const STATUSES = ["queued", "ringing", "in_progress", "completed", "failed", "busy", "no_answer", "canceled"];
 
 /** Who is at the other end. @param {any} call */
-export const otherEnd = (call) => (call.direction === "inbound" ? (call.caller_withheld ? t("Withheld") : call.caller_number) : call.called_number) || t("Unknown");
+export const otherEnd = (call) => (call.direction === "inbound" ? call.caller_number || (call.is_test ? t("Browser") : t("Withheld")) : call.called_number || t("Unknown"));
 
 /** @param {{workspace: string}} props */
 export function Calls({ workspace }) {

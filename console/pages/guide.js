@@ -5,6 +5,7 @@ import { loadSession, may, session } from "../app.js";
 import { duration, figure, money, t } from "../i18n.js";
 import { go, link } from "../router.js";
 import { Badge, Button, Dialog, Empty, ErrorBox, Icon, Loaded, Page, TextField, Time, html, toast, useAction, useLoad } from "../ui.js";
+import { otherEnd } from "./calls.js";
 
 export function Home() {
   const known = session.value?.workspaces || [];
@@ -56,7 +57,7 @@ export function Guide({ workspace }) {
       </dl>
       <div class="split even">
         <section class="card flush"><header style=${{ padding: "1rem 1.125rem .25rem" }}><h2>${t("Latest calls")}</h2><a href=${link(`/w/${workspace}/calls`)}>${t("All calls")}</a></header>
-          ${calls.calls.length ? html`<div class="live-list">${calls.calls.map((/** @type {any} */ call) => html`<a class="live-row brief" key=${call.id} href=${link(`/w/${workspace}/calls/${call.id}`)}><span><strong>${call.caller_number && call.direction === "inbound" ? call.caller_number : call.called_number || t("Withheld")}</strong><span class="quiet">${call.agent_name || "–"}</span></span><${Badge} value=${call.status} /><span class="quiet end"><${Time} value=${call.created_at} relative /><br />${duration(call.duration_seconds)} · ${money(call.cost_total, call.currency)}</span></a>`)}</div>` : html`<p class="quiet" style=${{ padding: "0 1.125rem 1rem" }}>${t("No calls yet.")}</p>`}
+          ${calls.calls.length ? html`<div class="live-list">${calls.calls.map((/** @type {any} */ call) => html`<a class="live-row brief" key=${call.id} href=${link(`/w/${workspace}/calls/${call.id}`)}><span><strong>${otherEnd(call)}</strong><span class="quiet">${call.agent_name || "–"}</span></span><${Badge} value=${call.status} /><span class="quiet end"><${Time} value=${call.created_at} relative /><br />${duration(call.duration_seconds)} · ${money(call.cost_total, call.currency)}</span></a>`)}</div>` : html`<p class="quiet" style=${{ padding: "0 1.125rem 1rem" }}>${t("No calls yet.")}</p>`}
         </section>
         <section class="card flush"><header style=${{ padding: "1rem 1.125rem .25rem" }}><h2>${t("Agents")}</h2><a href=${link(`/w/${workspace}/agents`)}>${t("All agents")}</a></header>
           ${agents.agents.length ? html`<div class="live-list">${agents.agents.slice(0, 6).map((/** @type {any} */ agent) => html`<a class="live-row brief" key=${agent.id} href=${link(`/w/${workspace}/agents/${agent.id}`)}><span><strong>${agent.name}</strong><span class="quiet">${agent.phone_number || t("No number")}</span></span><${Badge} value=${agent.status} /><span class="quiet end">v${agent.version}</span></a>`)}</div>` : html`<p class="quiet" style=${{ padding: "0 1.125rem 1rem" }}>${t("No agents yet.")}</p>`}

@@ -7,6 +7,7 @@ import { duration, figure, label, t } from "../i18n.js";
 import { link, setQuery, view } from "../router.js";
 import { supervise } from "../supervision.js";
 import { Badge, Button, Dialog, Empty, ErrorBox, Icon, Loading, Page, TextField, confirm, errorText, html, memo, toast, useAction } from "../ui.js";
+import { otherEnd } from "./calls.js";
 
 const now = signal(Date.now());
 setInterval(() => document.hidden || (now.value = Date.now()), 1000);
@@ -115,7 +116,7 @@ function Clock({ call }) {
 }
 
 const Row = memo((/** @type {{call: any, isOpen: boolean}} */ { call, isOpen }) => html`<a class="live-row" href=${link(view.peek().path, { ...Object.fromEntries(view.peek().query), call: isOpen ? "" : call.id })} aria-current=${isOpen ? "true" : undefined}>
-    <span><strong>${(call.direction === "inbound" ? call.caller_number : call.called_number) || t("Withheld")}</strong><span class="quiet">${call.workspace_name ? `${call.workspace_name} · ` : ""}${call.agent_name || "–"}</span></span>
+    <span><strong>${otherEnd(call)}</strong><span class="quiet">${call.workspace_name ? `${call.workspace_name} · ` : ""}${call.agent_name || "–"}</span></span>
     <span class="marks"><${Badge} value=${call.status} />${call.is_test ? html`<${Badge} value="test" text=${t("Test")} />` : null}${(call.warnings || []).map((/** @type {string} */ one) => html`<${Badge} key=${one} value="warn" text=${label(one)} />`)}${call.supervisors ? html`<span class="count" title=${t("People who listen")}>${call.supervisors}</span>` : null}</span>
     <span class="words">${call.last_words ? html`${call.last_words.by === "caller" ? t("Caller") : t("Agent")}: ${call.last_words.text}` : ""}</span>
     <span class="quiet">${[call.floor && call.floor !== "none" ? t("{who} speaks", { who: label(call.floor) }) : "", call.last_latency_ms ? `${figure(call.last_latency_ms)} ms` : ""].filter(Boolean).join(" · ")}</span>
@@ -139,7 +140,7 @@ function OpenedCall({ workspace, id, call, live }) {
   const isOver = !!live.ended || (known && !["queued", "ringing", "in_progress"].includes(known.status));
   const party = call || known;
   return html`<section class="stack" aria-label=${t("Opened call")}>
-    <div class="card"><header><h2>${party ? (party.direction === "inbound" ? party.caller_number : party.called_number) || t("Withheld") : t("Call")}</h2><div class="row">${call ? html`<${Clock} call=${call} />` : null}<${Badge} value=${isOver ? "ended" : call?.status || known?.status} /><a class="button small plain" href=${link(`/w/${workspace}/calls/${id}`)}>${t("All of this call")}</a><${Button} kind="plain small" aria-label=${t("Close")} onClick=${() => setQuery({ call: "" })}><${Icon} name="close" /><//></div></header>
+    <div class="card"><header><h2>${party ? otherEnd(party) : t("Call")}</h2><div class="row">${call ? html`<${Clock} call=${call} />` : null}<${Badge} value=${isOver ? "ended" : call?.status || known?.status} /><a class="button small plain" href=${link(`/w/${workspace}/calls/${id}`)}>${t("All of this call")}</a><${Button} kind="plain small" aria-label=${t("Close")} onClick=${() => setQuery({ call: "" })}><${Icon} name="close" /><//></div></header>
       <${ErrorBox} error=${end.error} />
       ${isOver ? html`<p class="quiet">${t("The call is over.")}</p>` : isMember && call ? html`<div class="row">
         <${Button} kind="small" onClick=${() => setAsking("say")}>${t("Say words")}<//><${Button} kind="small" onClick=${() => setAsking("transfer")}>${t("Transfer")}<//><${Button} kind="small danger" busy=${end.busy} onClick=${end.run}>${t("End the call")}<//></div>
@@ -217,7 +218,7 @@ export function AdminLive() {
   };
   return html`<${Page} wide title=${t("Live calls")} note=${live.calls ? html`<span role="status">${t("Running calls: {count}", { count: `${live.calls.length}${live.hasMore ? "+" : ""}` })}</span>` : null}>
     ${live.error ? html`<${ErrorBox} error=${live.error} />` : null}
-    ${live.calls === null ? html`<${Loading} />` : live.calls.length ? html`<div class="table"><table><caption class="sr">${t("Live calls")}</caption><thead><tr>${["Workspace", "Agent", "Caller", "Called number", "State", "Duration", ""].map((name) => html`<th key=${name} scope="col">${name ? t(name) : html`<span class="sr">${t("Actions")}</span>`}</th>`)}</tr></thead><tbody>${live.calls.map((call) => html`<tr key=${call.id}><td>${call.workspace_name}</td><td data-label=${t("Agent")}>${call.agent_name || "–"}</td><td data-label=${t("Caller")}>${call.caller_number || t("Withheld")}</td><td data-label=${t("Called number")}>${call.called_number || "–"}</td><td data-label=${t("State")}><${Badge} value=${call.status} /></td><td data-label=${t("Duration")}><${Clock} call=${call} /></td><td>${mayEnd ? html`<div class="buttons"><${Button} kind="small" onClick=${() => setHeard(call)}>${t("Listen")}<//><${Button} kind="small danger" onClick=${() => end(call)}>${t("End the call")}<//></div>` : null}</td></tr>`)}</tbody></table></div>` : html`<${Empty} title=${t("No call is running.")} />`}
+    ${live.calls === null ? html`<${Loading} />` : live.calls.length ? html`<div class="table"><table><caption class="sr">${t("Live calls")}</caption><thead><tr>${["Workspace", "Agent", "Caller", "Called number", "State", "Duration", ""].map((name) => html`<th key=${name} scope="col">${name ? t(name) : html`<span class="sr">${t("Actions")}</span>`}</th>`)}</tr></thead><tbody>${live.calls.map((call) => html`<tr key=${call.id}><td>${call.workspace_name}</td><td data-label=${t("Agent")}>${call.agent_name || "–"}</td><td data-label=${t("Caller")}>${call.caller_number || (call.is_test ? t("Browser") : t("Withheld"))}</td><td data-label=${t("Called number")}>${call.called_number || "–"}</td><td data-label=${t("State")}><${Badge} value=${call.status} /></td><td data-label=${t("Duration")}><${Clock} call=${call} /></td><td>${mayEnd ? html`<div class="buttons"><${Button} kind="small" onClick=${() => setHeard(call)}>${t("Listen")}<//><${Button} kind="small danger" onClick=${() => end(call)}>${t("End the call")}<//></div>` : null}</td></tr>`)}</tbody></table></div>` : html`<${Empty} title=${t("No call is running.")} />`}
     ${heard ? html`<${StaffListens} call=${heard} onClose=${() => setHeard(null)} />` : null}
   <//>`;
 }

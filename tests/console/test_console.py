@@ -254,18 +254,22 @@ async def test_first_view_is_light(api: Api, browser: "Browser") -> None:
     assert weight <= 250_000, sorted(sizes, key=lambda entry: -entry[1])[:5]
 
 
+async def find_faults(visitor: Person) -> list[str]:
+    """What axe-core finds in the view as it is."""
+    await visitor.page.evaluate((files("axe_playwright_python") / "axe.min.js").read_text())
+    result: dict[str, Any] = await visitor.page.evaluate(f"axe.run(document, {{runOnly: {json.dumps(RULES)}}})")
+    return [
+        f"{found['id']}: {found['nodes'][0]['html'][:200]} {found['nodes'][0]['failureSummary'][:200]}"
+        for found in result["violations"]
+    ]
+
+
 async def check_pages(visitor: Person, paths: list[str]) -> list[str]:
     """What is wrong with these views: faults that axe-core finds, width beyond a phone's, what the browser reports."""
-    axe = (files("axe_playwright_python") / "axe.min.js").read_text()
     wrong = []
     for path in paths:
         await visitor.open(path)
-        await visitor.page.evaluate(axe)
-        result: dict[str, Any] = await visitor.page.evaluate(f"axe.run(document, {{runOnly: {json.dumps(RULES)}}})")
-        wrong += [
-            f"{path}: {found['id']}: {found['nodes'][0]['html'][:200]} {found['nodes'][0]['failureSummary'][:200]}"
-            for found in result["violations"]
-        ]
+        wrong += [f"{path}: {fault}" for fault in await find_faults(visitor)]
         if await visitor.page.evaluate("document.documentElement.scrollWidth > innerWidth"):
             wrong.append(f"{path}: wider than the window")
     return wrong + visitor.faults

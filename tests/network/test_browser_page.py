@@ -12,6 +12,7 @@ import soundfile  # type: ignore[import-untyped]  # ships no types
 from simulator.carrier.audio_clip import Clip
 from simulator.carrier.mulaw import decode
 from tests.console.browser import Person, needs_browser, person, running_browser
+from tests.console.test_console import find_faults
 from tests.network.call_record import CallRecord, wait_for_record
 from tests.network.conftest import ROOT
 from tests.platform.api import Api
@@ -39,12 +40,12 @@ async def write_microphone(folder: Path) -> Path:
 
 
 @asynccontextmanager
-async def opened_page(platform: Platform, *arguments: str) -> AsyncIterator[Person]:
+async def opened_page(platform: Platform, *arguments: str, **options: bool) -> AsyncIterator[Person]:
     """The page of test calls of an agent, opened by the workspace's owner."""
     api = cast(Api, SimpleNamespace(url=platform.api_url))
     agent = platform.workspace.agents["twilio"]
     workspace = platform.workspace.path.rpartition("/")[2]
-    async with running_browser(*arguments) as browser, person(browser, api) as visitor:
+    async with running_browser(*arguments) as browser, person(browser, api, **options) as visitor:
         await visitor.sign_in("o@example.com")
         await visitor.open(f"/w/{workspace}/agents/{agent.id}/test")
         yield visitor
@@ -84,7 +85,7 @@ async def test_caller_is_heard_and_answered(platform: Platform, tmp_path: Path) 
 
 
 async def test_typed_words_are_answered_without_a_microphone(platform: Platform) -> None:
-    async with opened_page(platform) as visitor:
+    async with opened_page(platform, bypass_csp=True) as visitor:
         page = visitor.page
         await page.get_by_role("button", name="Type what the caller says").click()
         await line(visitor, "front desk").wait_for()
@@ -95,6 +96,7 @@ async def test_typed_words_are_answered_without_a_microphone(platform: Platform)
         await page.get_by_text("Keypad").click()
         await page.get_by_role("button", name="Key 5").click()
         await line(visitor, "pressed on the keypad: 5").wait_for()
+        assert await find_faults(visitor) == []
         record = await end(visitor, platform)
         assert record.call["turns"][1]["caller"] == "Are you open on Sunday?"
         assert _faults(visitor) == []
