@@ -1,7 +1,11 @@
 """What each vendor costs our server in processor time: the same calls, one vendor of the usual three exchanged."""
 
+import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Final
+
+import msgspec
 
 from benchmarks.report import make_table
 from benchmarks.run import Machine
@@ -10,12 +14,14 @@ from benchmarks.vendors.conversation import BASE, VendorTrio
 from benchmarks.vendors.run import VendorBench, VendorLoad, VendorSeries
 
 PAGE = "vendor-costs.md"
-RECOGNISERS = (
-    *("deepgram flux-general-en", "cartesia ink-2", "elevenlabs", "assemblyai universal-streaming-english"),
-    *("azure-speech", "google-speech", "soniox", "xai"),
-)
-MODELS = ("anthropic", "google")
-VOICES = ("deepgram", "elevenlabs", "azure-speech", "google-speech", "soniox")
+_VENDORS: Final = Path(__file__).resolve().parents[2] / "vendors"
+_NAMES: Final[dict[str, str]] = {"stt": "recogniser", "llm": "model", "tts": "voice"}
+# Rows beside those of each vendor's usual model.
+_FURTHER: Final[dict[str, tuple[str, ...]]] = {
+    "stt": ("deepgram flux-general-en", "assemblyai universal-streaming-english"),
+    "llm": (),
+    "tts": (),
+}
 _TEXT = """Written by `python -m benchmarks vendors --vendors all`. Our media server on a core of its own, vendors
 simulated over TLS on another, calls as in [performance.md](performance.md#with-vendors-over-tls). The
 first row is Deepgram (Nova), OpenAI and Cartesia (Sonic); in each other row one of them is exchanged.
@@ -27,9 +33,21 @@ not answered."""
 def trios() -> Iterator[tuple[str, VendorTrio]]:
     """Each with what is exchanged in it; the usual three first."""
     yield "usual three", BASE
-    yield from ((f"recogniser {one}", VendorTrio(stt=one)) for one in RECOGNISERS)
-    yield from ((f"model {one}", VendorTrio(llm=one)) for one in MODELS)
-    yield from ((f"voice {one}", VendorTrio(tts=one)) for one in VOICES)
+    for kind, label in _NAMES.items():
+        usual = getattr(BASE, kind).partition(" ")[0]
+        others = (name for name, kinds in _read_vendors().items() if kind in kinds and name != usual)
+        for exchanged in (*_FURTHER[kind], *others):
+            yield f"{label} {exchanged}", msgspec.structs.replace(BASE, **{kind: exchanged})
+
+
+def _read_vendors() -> dict[str, frozenset[str]]:
+    """Return the kinds of each vendor that takes a key, from the providers that ship: benchmarks import nothing of the
+    server that they measure."""
+    vendors: dict[str, frozenset[str]] = {}
+    for path in sorted(_VENDORS.glob("*/providers.json")):
+        keyed = [provider for provider in json.loads(path.read_text()) if provider["needs_key"]]
+        vendors[path.parent.name.replace("_", "-")] = frozenset(kind for one in keyed for kind in one["kinds"])
+    return vendors
 
 
 def measure(bench: VendorBench, calls: int, seconds: float) -> list[tuple[str, VendorLoad]]:

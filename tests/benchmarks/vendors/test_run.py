@@ -17,6 +17,7 @@ from benchmarks.vendors.run import LoadCores, VendorBench, VendorLoad, VendorSer
 from media.command import VENDORS
 from media.providers.factory import ProviderFactory
 from shared.plan import decode_plan, read_plan
+from simulator.vendors.entry import load_entries
 from simulator.vendors.google_account import make_key_file
 from tests.benchmarks.test_verdict import load
 
@@ -51,10 +52,15 @@ async def test_our_server_gets_a_plan_that_it_takes(tmp_path: Path) -> None:
     assert plan.agent.greeting
 
 
+def test_each_vendor_with_a_simulator_has_its_rows() -> None:
+    for kind in ("stt", "llm", "tts"):
+        measured = {getattr(trio, kind).partition(" ")[0] for _, trio in trios()}
+        assert measured == {name for name, entry in load_entries().items() if kind in entry.usual}
+
+
 @pytest.mark.parametrize("trio", [trio for _, trio in trios()])
 async def test_our_server_takes_the_plan_with_each_vendor(trio: VendorTrio) -> None:
-    names = ("elevenlabs", "azure-speech", "google-speech", "soniox", "assemblyai", "xai", "anthropic", "google")
-    others = dict.fromkeys(names, "localhost:4")
+    others = dict.fromkeys(load_entries(), "localhost:4")
     plan = make_plan(msgspec.structs.replace(ADDRESSES, others=others, key_file=make_key_file("a")), trio)
     async with aiohttp.ClientSession() as http:
         ProviderFactory(VENDORS, http).check(decode_plan(msgspec.json.encode(plan)))
