@@ -62,7 +62,10 @@ export async function supervise(path, mode, more = {}) {
     microphone?.getTracks().forEach((track) => track.stop());
     microphone = null;
   };
-  const tell = (/** @type {any} */ message) => socket.readyState === WebSocket.OPEN && socket.send(JSON.stringify(message));
+  const tell = (/** @type {any} */ message) => {
+    if (state.peek().error) change({ error: "" });
+    if (socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify(message));
+  };
   return {
     state,
     levels,

@@ -187,6 +187,7 @@ function Supervision({ base, more }) {
       ${has("speak") ? html`<${Button} kind=${`small ${state?.isSpeaking ? "danger" : "main"}`} onClick=${() => (state?.isSpeaking ? session.stop() : session.speak().catch((error) => toast(errorText(error), "bad")))}><${Icon} name="mic" />${state?.isSpeaking ? t("Give the line back") : t("Speak in its place")}<//>` : null}
       <${Button} kind="small" onClick=${() => { session.close(); setSession(null); }}>${t("Stop listening")}<//></div>
     ${state?.isHeldBack ? html`<p class="quiet">${state.consent === "refused" ? t("Silence: the caller refused the recording.") : t("Silence: this part may not be heard.")}</p>` : null}
+    ${state?.error ? html`<p class="wrong" role="alert">${label(state.error)}</p>` : null}
     ${has("whisper") ? html`<form class="row" onSubmit=${(/** @type {Event} */ event) => { event.preventDefault(); session.whisper(note); setNote(""); toast(t("The agent takes it into account.")); }}><input class="grow" style=${{ width: "auto" }} required maxlength="1000" aria-label=${t("A note for the agent, which the caller does not hear")} placeholder=${t("A note for the agent, which the caller does not hear")} value=${note} onInput=${(/** @type {any} */ event) => setNote(event.target.value)} /><${Button} kind="small" type="submit">${t("Whisper")}<//></form>` : null}
   </div>`;
 }
