@@ -1,6 +1,6 @@
 """The language that a call is in: the agent's main one, until the caller goes over to another that the agent has."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from media.call.language_codes import base_language
 from media.call.phrases import Phrases, has_phrases, phrases_in
@@ -9,7 +9,7 @@ from shared.plan import CallPlan, LanguagePlan
 
 
 class CallLanguage:
-    """Whatever depends on the language asks for it here when it is needed, or follows the changes.
+    """Whatever depends on the language asks for it here when it is needed, or is notified by the conversation.
 
     tags: of all languages that the call may be in (BCP 47), the agent's main one first.
     """
@@ -22,7 +22,6 @@ class CallLanguage:
         begun = base_language(current)
         self._rule = LanguageRule(self._plans, begun if begun in self._plans else base_language(self._main.language))
         self._spoken, self._turn = "", 0  # of which turn, as the recogniser told it
-        self._followers: list[Callable[[str], None]] = []
 
     @property
     def tag(self) -> str:
@@ -52,14 +51,6 @@ class CallLanguage:
         """Those that the call may be in, without the one that it is in."""
         return [tag for tag in self.tags if tag != self.tag]
 
-    def follow(self, *followers: Callable[[str], None]) -> None:
-        """Calls these with the new language whenever it changes."""
-        self._followers += followers
-
-    def close(self) -> None:
-        """The call is over: it changes no more. Forgets its followers, which refer to this."""
-        self._followers.clear()
-
     def heard(self, turn: int, spoken: str) -> None:
         """A final text came. turn: of the floor. spoken: the text's language as the recogniser told it; empty: it told
         none, and what was told earlier in the turn holds."""
@@ -76,11 +67,7 @@ class CallLanguage:
         `hear_turn`."""
         before = self.tag
         self._rule.take_turn(turn, self._told(turn), text, is_dictated=is_dictated)
-        if self.tag == before:
-            return ""
-        for follow in self._followers:
-            follow(self.tag)
-        return before
+        return "" if self.tag == before else before
 
     def _told(self, turn: int) -> str:
         return self._spoken if turn == self._turn else ""

@@ -9,6 +9,7 @@ report. Each step below names the method that carries it out.
    answer may be prepared (`PrepareAnswer`): the model is asked, but no audio is sent and no tool runs before step 3.
 
 3. The caller is done (`_answer`). The turn enters the transcript (`CallerTurns.take`, which schedules a checkpoint).
+   It may change the call's language (`_language_changed`).
    Then the model is asked (`_reply`), a fixed text answers, or a tool that collects digits takes the words. The turn
    may still go on: it is reported (`CallerSaid`) when the answer has been audible for a moment (`TurnSettled`), when a
    tool is called (`tools_called`), or when the answer ends.
@@ -124,7 +125,7 @@ class Conversation:
     """
 
     __slots__ = (
-        "__weakref__", "_agent", "_clock", "_components", "_emit", "_evidence", "_failures", "_line", "_mixer",
+        "__weakref__", "_agent", "_clock", "_components", "_emit", "_evidence", "_failures", "_late", "_line", "_mixer",
         "_overlap_began", "_pending", "_phrase_audio", "_silence", "_speech", "_speech_state", "_switch", "_take_frame",
         "_termination", "_tools", "_typed", "announcements", "floor",
         "keypad", "language", "recogniser", "screening", "transcript", "turns",
@@ -141,9 +142,10 @@ class Conversation:
         self._termination, self._emit, language = line.termination, line.emitter.emit, plan_language(plan)
         clock, track, self._speech_state = line.clock, components.track, components.track.speech
         self.keypad = Keypad(line.sent_keys, clock.now, self._emit, self._pause_recording, language)
-        late, self.screening = LateFiller(plan.limits, language), CallScreening(plan, clock.now, self._emit)
+        self._late, self.screening = LateFiller(plan.limits, language), CallScreening(plan, clock.now, self._emit)
         self._failures = FailurePolicy(plan.agent, language, line.termination)
-        self._phrase_audio = make_phrase_audio(components, plan, language, self._failures, late)
+        sentences = self._failures.order_sentences(self._late.sentences)
+        self._phrase_audio = make_phrase_audio(components, plan, language, sentences)
         self.floor = make_floor(components, plan.turn, clock, language.tag)
         self._take_frame = self.floor.frame
         self._evidence = FloorEvidence(components, self.floor, language, clock, self.apply, self.screening.heard)
@@ -167,9 +169,9 @@ class Conversation:
         self._overlap_began = 0.0  # when the caller began to speak over the agent
         self.recogniser = CallRecogniser(components.stt, language.tag, self._on_recognised)
         self.language = language
-        self._switch = LanguageSwitch(components, language, self.floor, self.recogniser, self.turns, clock, self._emit)
+        self._switch = LanguageSwitch(language, self.floor, self.turns, clock, self._emit)
         call = ObservedCall(clock, track, self.floor, self._agent, self._tools, self.recogniser, line.mixer.agent)
-        self._silence = SilenceMonitor(plan, call, late, language)
+        self._silence = SilenceMonitor(plan, call, self._late, language)
         self._speech = FixedSpeech(
             agent=self._agent,
             announcements=self.announcements,
@@ -462,7 +464,8 @@ class Conversation:
             return
         if not self.turns.take(text, ended, self._clock.at_audio, self.recogniser.timed_words):
             return self._reply(None)  # sounds without new words have cut the answer off
-        self._switch.turn_ended(text, is_opening=self._pending.is_opening)
+        if self._switch.turn_ended(text, is_opening=self._pending.is_opening):
+            self._language_changed()
         if reply := self.screening.reply_to(text) or self._pending.reply_to_turn(text, decided):
             self._speech.say(reply)
             if self._pending.is_answer_due:
@@ -472,6 +475,14 @@ class Conversation:
             self.apply(self.floor.agent_done(self._clock.audio_ms))
         else:
             self._reply(TurnTimes(since := self._silence.heard_since(ended), max(due, since), decided, reason))
+
+    def _language_changed(self) -> None:
+        """The caller speaks another language of the agent's: the call continues in it, from this answer on."""
+        tag = self.language.tag
+        self._phrase_audio.set_language(tag, self._failures.order_sentences(self._late.sentences))
+        self.floor.set_language(tag)
+        self.recogniser.set_language(tag)
+        self._components.on_language_switched(tag)
 
     def _answer_keys(self, keys: str, now: float) -> None:
         """Answers keys that no tool collects: as a request to the call, or else as a turn of the caller."""

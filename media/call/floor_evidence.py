@@ -79,7 +79,6 @@ class FloorEvidence:
         """The call is over: the floor is told nothing more, because the words are reported as the last ones. Forgets
         the call, which refers to this."""
         self._apply = None
-        self._language.close()
 
     def _ask_second_judge(self) -> None:
         """The words may be new: asks once about each text of a pause that the second judge could decide."""

@@ -5,8 +5,6 @@ from collections.abc import Callable
 from media.call.call_language import CallLanguage
 from media.call.caller_turns import CallerTurns
 from media.call.clock import CallClock
-from media.call.components import CascadeComponents
-from media.call.recogniser import CallRecogniser
 from media.turn.agent_question import AgentQuestion, read_question
 from media.turn.asked_names import asks_for_names
 from media.turn.expected_reply import ExpectedReply
@@ -15,14 +13,12 @@ from shared.events import Event, LanguageSwitched
 
 
 class LanguageSwitch:
-    """Of one call. Floor and recogniser go on in the language that it is in."""
+    """Decides after each turn of the caller in which language one call continues."""
 
     def __init__(
         self,
-        components: CascadeComponents,
         language: CallLanguage,
         floor: Floor,
-        recogniser: CallRecogniser,
         turns: CallerTurns,
         clock: CallClock,
         emit: Callable[[Event], None],
@@ -30,7 +26,6 @@ class LanguageSwitch:
         self._language, self._floor, self._turns, self._clock = language, floor, turns, clock
         self._emit = emit
         self._is_dictated = False  # what the agent's last words ask for
-        language.follow(floor.set_language, recogniser.set_language, components.on_language_switched)
 
     def read_question(self, agent_text: str) -> AgentQuestion:
         """What the agent's words ask, in the language that the call is in. The caller's next words are judged by it."""
@@ -43,12 +38,14 @@ class LanguageSwitch:
         """The language that the call will be in if the caller's turn ends with this text."""
         return self._language.preview(self._floor.turn, text, is_dictated=self._is_dictated)
 
-    def turn_ended(self, text: str, *, is_opening: bool) -> None:
+    def turn_ended(self, text: str, *, is_opening: bool) -> bool:
         """A turn of the caller's is about to be answered: from the answer on the call may be in another language. text:
         all words of the floor's turn. is_opening: the agent's announcements or its greeting come first, which are in
-        its main language; the next turn decides."""
+        its main language; the next turn decides. Returns whether the language has changed."""
         if is_opening:
-            return
-        if before := self._language.take_turn(self._floor.turn, text, is_dictated=self._is_dictated):
+            return False
+        before = self._language.take_turn(self._floor.turn, text, is_dictated=self._is_dictated)
+        if before:
             at_ms = round(self._clock.now())
             self._emit(LanguageSwitched(self._turns.number, self._language.tag, before, at_ms))
+        return bool(before)

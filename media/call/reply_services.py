@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from media.call.call_language import CallLanguage
 from media.call.call_tools import CallTools
 from media.call.components import CascadeComponents
-from media.call.failure_policy import FailurePolicy
-from media.call.late_filler import LateFiller
 from media.call.model_context import ModelContext
 from media.call.phrase_audio import PhraseAudio
 from media.call.playback import Playback
@@ -89,18 +87,12 @@ def make_reply_services(
 
 
 def make_phrase_audio(
-    components: CascadeComponents, plan: CallPlan, language: CallLanguage, failures: FailurePolicy, late: LateFiller
+    components: CascadeComponents, plan: CallPlan, language: CallLanguage, sentences: Sequence[str]
 ) -> PhraseAudio:
-    """failures, late: which sentences are to be at hand."""
-
-    def sentences() -> Sequence[str]:
-        return failures.order_sentences(late.sentences)
-
+    """sentences: those to have at hand."""
     voices = [*plan.tts, *(one for language in plan.languages for one in language.tts)]
     pronunciations = plan.speech.pronunciations
-    made = PhraseAudio(components.phrases, components.tts, voices, language.tag, sentences(), pronunciations)
-    language.follow(lambda tag: made.set_language(tag, sentences()))
-    return made
+    return PhraseAudio(components.phrases, components.tts, voices, language.tag, sentences, pronunciations)
 
 
 def _with_prompt(messages: list[Message]) -> list[Message]:

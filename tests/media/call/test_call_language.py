@@ -1,8 +1,4 @@
-"""The language that a call is in, and those that follow it."""
-
-import gc
-import weakref
-from functools import partial
+"""The language that a call is in."""
 
 import pytest
 
@@ -39,15 +35,9 @@ def test_codes_of_the_same_language_are_one(tag: str, told: str) -> None:
     assert language.tag == tag and base_language(tag) == base_language(told)
 
 
-def test_followers_are_told_of_changes_only() -> None:
-    told: list[str] = []
+def test_only_a_change_returns_the_language_before() -> None:
     language = spoken("en", "es")
-    language.follow(told.append)
     assert [hear(language, turn, code) for turn, code in enumerate(("es", "es", "en"))] == ["en", "", "es"]
-    assert told == ["es", "en"]
-    language.close()
-    hear(language, 9, "es")
-    assert told == ["es", "en"]
 
 
 def test_what_was_told_of_a_turn_holds_for_it_and_for_no_other() -> None:
@@ -75,19 +65,3 @@ def test_a_resumed_call_begins_in_the_language_that_it_was_in(resumed: str, tag:
     point = ResumePoint([], 1, CallUsage(), 0, 0, language=resumed)
     plan = CallPlan(AgentPlan(), standin, standin, standin, resume=point, languages=(LanguagePlan("es-MX"),))
     assert plan_language(plan).tag == tag
-
-
-def test_a_closed_language_is_freed_with_its_followers() -> None:
-    def follow(language: CallLanguage, tag: str) -> None:
-        pass
-
-    language = spoken("en", "es")
-    language.follow(partial(follow, language))
-    freed = weakref.ref(language)
-    gc.disable()
-    try:
-        language.close()
-        del language
-        assert freed() is None
-    finally:
-        gc.enable()
