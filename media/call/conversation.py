@@ -40,7 +40,7 @@ report. Each step below names the method that carries it out.
    - Words that may not be interrupted (announcements, a message for an answering machine, a greeting or all words if
      the plan says so) sound to their end. What the caller says meanwhile (`CallerOverlaps`) is a turn of its own, which
      is answered after them.
-   - A key that no tool collects interrupts an audible agent at once (`on_digit`).
+   - A key that no tool collects (`on_digit`), or a typed turn (`on_text`), interrupts an audible agent at once.
 
 6. A tool outlives the words that called it. If they sound to their end, the reply is not over: it waits for its tools
    (`Reply._fill`), says their fillers, and then asks the model with their results. If the reply is cut while it waits
