@@ -23,6 +23,7 @@ from control.app import ROUTES
 from control.http.access import AccessKind
 from control.http.route import Route
 from tests.platform.api import Api, running_api
+from tests.platform.beating_node import beating_node
 from tests.platform.error_codes import require_documented
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
@@ -54,7 +55,8 @@ def running(database_url: str, valkey_url: str) -> Iterator[RunningApi]:
     running_apis: list[RunningApi] = []
 
     async def serve() -> None:
-        async with running_api(database_url, valkey_url) as api:
+        # A test call in the browser needs a node.
+        async with running_api(database_url, valkey_url) as api, beating_node(valkey_url, "wss://media.example.com"):
             running_apis.append(await _make_running(api, loop))
             ready.set()
             await stop.wait()

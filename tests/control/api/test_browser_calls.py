@@ -1,19 +1,15 @@
 """POST /workspaces/{workspaceId}/agents/{agentId}/browser-calls: who may begin a test call, and how many."""
 
-import asyncio
 from collections.abc import AsyncIterator
-from contextlib import suppress
 
 import pytest
 
 from shared.bus.client import bus_client
-from shared.bus.nodes import NodeRegistry, NodeState
 from shared.bus.tickets import TTL_S, TicketRefused, Tickets
 from tests.control.api.call_workspace import CallWorkspace, make_call_workspace
 from tests.platform.api import Api, running_api
+from tests.platform.beating_node import beating_node
 from tests.platform.clients import Reply, User
-from tests.platform.services import KEY
-from tests.platform.trust import make_identity
 
 NODE_URL = "wss://media-1.example.com"
 
@@ -32,21 +28,8 @@ async def workspace(api: Api) -> CallWorkspace:
 @pytest.fixture
 async def tickets(valkey_url: str) -> AsyncIterator[Tickets]:
     """Redeems tickets as a node does. The node has room for calls."""
-    redis, identity = bus_client(valkey_url, 30.0), make_identity([KEY], NODE_URL)
-    nodes, stopped = NodeRegistry(redis, identity=identity), asyncio.Event()
-
-    async def beat() -> None:
-        while not stopped.is_set():
-            await nodes.heartbeat(NodeState("media-1", NODE_URL, 0, 10))
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stopped.wait(), 0.5)
-
-    await nodes.heartbeat(NodeState("media-1", NODE_URL, 0, 10))
-    beating = asyncio.create_task(beat())
-    yield Tickets(redis, None, identity)
-    stopped.set()
-    await beating
-    await redis.aclose()
+    async with beating_node(valkey_url, NODE_URL) as redeems:
+        yield redeems
 
 
 async def begin(workspace: CallWorkspace, *, by: User | None = None, **body: object) -> Reply:
@@ -146,10 +129,7 @@ async def test_calls_at_the_same_time_are_limited(workspace: CallWorkspace, tick
     assert (await begin(workspace)).code == "call_limit"
 
 
-async def test_without_a_node_nothing_is_stored(workspace: CallWorkspace, valkey_url: str) -> None:
-    redis = bus_client(valkey_url, 30.0)
-    await NodeRegistry(redis).remove("media-1")
-    await redis.aclose()
+async def test_without_a_node_nothing_is_stored(workspace: CallWorkspace) -> None:
     refused = await begin(workspace)
     assert (refused.status, refused.code) == (503, "no_media_node")
     assert (await workspace.ann.get(workspace.calls_path)).body["total"] == 0
