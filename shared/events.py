@@ -91,6 +91,20 @@ class SupervisionWhispered(_Event, frozen=True, tag="supervision.whispered"):
     text: str
 
 
+class AgentPaused(_Event, frozen=True, tag="supervision.paused"):
+    """A person has silenced the agent."""
+
+    at_ms: int
+    session_id: str
+
+
+class AgentResumed(_Event, frozen=True, tag="supervision.resumed"):
+    """The agent goes on after a pause: the person resumed it, or left."""
+
+    at_ms: int
+    session_id: str
+
+
 class SupervisionEnded(_Event, frozen=True, omit_defaults=True, tag="supervision.ended"):
     """A person no longer listens. heard_ms: audio that was sent to them, without what was withheld. dropped_ms: audio
     that a slow connection did not take. reason: "left", "call_ended", "stalled", "ended" or "fault". spoken_ms: the
@@ -372,7 +386,7 @@ class CallEnded(_Event, frozen=True, omit_defaults=True, tag="call.ended"):
 
 Event = (
     CallStarted | CallResumed | TransferReturned | CallCommanded | SupervisionBegan | SupervisionEnded
-    | SupervisionWhispered
+    | SupervisionWhispered | AgentPaused | AgentResumed
     | CallerSaid | AgentSaid | TurnLatency
     | TurnInterrupted | TurnResumed | DigitPressed | DigitsCollected | DigitsSent | AnnouncementHeard
     | RecordingRefused | CallerOptedOut | CallScreened | LanguageSwitched | ToolStarted | ToolRan | CallNudged

@@ -159,6 +159,16 @@ class Call:
         self._emitter.emit(events.SupervisionWhispered(round(self._clock.now()), session_id, text))
         self._responder.note(text)
 
+    def pause_agent(self, session_id: str) -> None:
+        """A supervisor silences the agent until `resume_agent`."""
+        self._emitter.emit(events.AgentPaused(round(self._clock.now()), session_id))
+        self._responder.pause()
+
+    def resume_agent(self, session_id: str) -> None:
+        """The agent goes on."""
+        self._emitter.emit(events.AgentResumed(round(self._clock.now()), session_id))
+        self._responder.resume()
+
     def end(self, reason: events.EndReason, *, polite: bool) -> None:
         """Ends the call: after a goodbye when `polite`, otherwise at once. That of an answering machine ends after the
         agent's message for it, if there is one; it goes on if the machine only asks who calls."""

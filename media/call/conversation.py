@@ -125,7 +125,8 @@ class Conversation:
     """
 
     __slots__ = (
-        "__weakref__", "_agent", "_clock", "_components", "_emit", "_evidence", "_failures", "_late", "_line", "_mixer",
+        "__weakref__", "_agent", "_clock", "_components", "_emit", "_evidence", "_failures", "_is_paused", "_late",
+        "_line", "_mixer",
         "_overlap_began", "_pending", "_phrase_audio", "_silence", "_speech", "_speech_state", "_switch", "_take_frame",
         "_termination", "_tools", "_typed", "announcements", "floor",
         "keypad", "language", "recogniser", "screening", "transcript", "turns",
@@ -166,6 +167,7 @@ class Conversation:
         )
         self._agent = Agent(services, self)
         self._typed: list[str] = []  # turns that the caller typed, and that are not answered yet
+        self._is_paused = False  # by a supervisor
         self._overlap_began = 0.0  # when the caller began to speak over the agent
         self.recogniser = CallRecogniser(components.stt, language.tag, self._on_recognised)
         self.language = language
@@ -225,7 +227,7 @@ class Conversation:
         is_silent = self._mixer.silent(now)
         self._silence.update(now, is_silent=is_silent)
         self._agent.check_finished()
-        if self.keypad.sent.is_sounding:
+        if self.keypad.sent.is_sounding or self._is_paused:
             self._silence.key_pressed()
         is_quiet = is_silent and self.floor.state not in CALLER_IS_HEARD
         is_free, received = is_quiet and not self._agent.is_busy, self.keypad.received
@@ -234,7 +236,7 @@ class Conversation:
             self._answer_keys(keys, now)
         if self._typed and self._agent.is_interruptible:
             self._answer_typed(now)
-        if is_quiet:
+        if is_quiet and not self._is_paused:
             self._speech.ask_for_digits(self.keypad.received.take_prompt)
         if alarm := self._silence.alarm(now):
             self._on_alarm(alarm)
@@ -270,6 +272,22 @@ class Conversation:
     def note(self, text: str) -> None:
         """The model reads the supervisor's text with its next request."""
         self.transcript.add_aside(text)
+
+    def pause(self) -> None:
+        """The agent says nothing until `resume`. Turns of the caller are still taken and reported."""
+        if self._is_paused:
+            return
+        self._is_paused, owes_answer = True, self._agent.is_thinking
+        self._agent.interrupt()
+        self.turns.commit(is_continued=self.floor.is_overlapped)
+        self.apply(self.floor.agent_done(self._clock.audio_ms))
+        self._silence.reply_over()
+        self._pending.is_answer_due = self._pending.is_answer_due or owes_answer
+
+    def resume(self) -> None:
+        """The agent goes on: it answers what the caller said meanwhile."""
+        self._is_paused = False
+        self._speak_pending()
 
     def line_is_free(self) -> None:
         """A person gave the line back: the agent's utterance continues."""
@@ -390,7 +408,7 @@ class Conversation:
                     self.recogniser.finalise(token)
                     self._evidence.paused(token)
                 case floor_decisions.PrepareAnswer(text=text) if self._pending.is_for_model(text):
-                    if not self.keypad.received.is_collecting:
+                    if not self._is_paused and not self.keypad.received.is_collecting:
                         self._agent.prepare(text, self.turns, self._switch.preview(text))
                 case floor_decisions.CallerDone():
                     ended, due = self._clock.at_audio(decision.end_ms), self._clock.at_audio(decision.due_ms)
@@ -453,7 +471,11 @@ class Conversation:
         self.turns.discard()
         self.announcements.callee_spoke()
         self.recogniser.keep_turn(self.floor.turn)
-        if not self._termination.reason and (interrupted or self._silence.take_unclear_speech(self._pending)):
+        if (
+            not self._termination.reason
+            and not self._is_paused
+            and (interrupted or self._silence.take_unclear_speech(self._pending))
+        ):
             self._speech.say(FixedText(self.language.phrases.not_understood))
 
     # --- what the agent says ---
@@ -466,7 +488,9 @@ class Conversation:
             return self._reply(None)  # sounds without new words have cut the answer off
         if self._switch.turn_ended(text, is_opening=self._pending.is_opening):
             self._language_changed()
-        if reply := self.screening.reply_to(text) or self._pending.reply_to_turn(text, decided):
+        if self._is_paused:
+            self._take_while_paused(text, decided)
+        elif reply := self.screening.reply_to(text) or self._pending.reply_to_turn(text, decided):
             self._speech.say(reply)
             if self._pending.is_answer_due:
                 self.keypad.received.abandon()
@@ -483,6 +507,13 @@ class Conversation:
         self.floor.set_language(tag)
         self.recogniser.set_language(tag)
         self._components.on_language_switched(tag)
+
+    def _take_while_paused(self, text: str, decided: float) -> None:
+        """The turn is answered after the pause; what it asks of the call, such as not to be recorded, is done now."""
+        is_answered = self._pending.reply_to_turn(text, decided) is not None
+        self._pending.is_answer_due = not is_answered
+        self.turns.commit()
+        self.apply(self.floor.agent_done(self._clock.audio_ms))
 
     def _answer_keys(self, keys: str, now: float) -> None:
         """Answers keys that no tool collects: as a request to the call, or else as a turn of the caller."""
@@ -508,7 +539,7 @@ class Conversation:
     def _speak_pending(self) -> None:
         """Says an announcement, or, if nobody speaks, what comes first of: the greeting, an answer that is still due,
         results of tools that the caller does not know yet, texts from outside."""
-        if self._agent.is_busy or self._termination.reason:
+        if self._agent.is_busy or self._termination.reason or self._is_paused:
             return
         if self._pending.has_announcements:
             is_caller_heard = self.floor.state in CALLER_IS_HEARD
@@ -542,6 +573,8 @@ class Conversation:
 
     def _on_alarm(self, alarm: Alarm) -> None:
         match alarm:
+            case Alarm.NUDGE | Alarm.NO_REPLY | Alarm.NO_SOUND if self._is_paused:
+                pass
             case Alarm.NUDGE if not self._pending.has_announcements:
                 self._emit(events.CallNudged(round(self._clock.now())))
                 nudge = FixedText(self.language.phrases.nudge)

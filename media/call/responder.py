@@ -122,6 +122,12 @@ class Responder(Protocol):
         """Takes what a supervisor tells the agent, which the caller does not hear, into account from the next answer
         on."""
 
+    def pause(self) -> None:
+        """Says nothing until `resume`, but still takes what the caller says. Repeated, it changes nothing."""
+
+    def resume(self) -> None:
+        """Goes on after a pause, and answers what the caller said meanwhile."""
+
     def say_last(self, text: str) -> None:
         """Says this at once, as the last words before the line is closed."""
 

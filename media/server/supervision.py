@@ -86,6 +86,10 @@ class Supervisors:
         task.add_done_callback(self._tasks.discard)
 
 
+# The right that each request needs.
+_NEEDED: Final = {"whisper": "whisper", "pause": "pause", "resume": "pause"}
+
+
 class _Request(Struct):
     """A text message of the person. id: the answer repeats it."""
 
@@ -102,6 +106,7 @@ class _Session:
         self._ended: asyncio.Future[tuple[str, CloseCode]] = asyncio.get_running_loop().create_future()
         self._waiting: deque[ListenedAudio] = deque()
         self._messages = 0
+        self._has_paused = False
         self._supervised: SupervisedCall | None = None  # once the token is redeemed
         self._heard_ms = self._dropped_ms = self._untold_ms = 0.0
 
@@ -123,14 +128,27 @@ class _Session:
         except msgspec.DecodeError:
             return self._tell({"event": "error", "code": "bad_request"})
         named = {"id": request.id} if request.id else {}
-        if request.event != "whisper" or self._supervised is None or "whisper" not in self._supervised.grant.rights:
+        supervised = self._supervised
+        if supervised is None or _NEEDED.get(request.event) not in supervised.grant.rights:
             return self._tell({"event": "error", "code": "not_granted", **named})
-        if not request.text.strip():
+        if request.event == "whisper" and not request.text.strip():
             return self._tell({"event": "error", "code": "bad_request", **named})
-        if self._supervised.call.termination.is_final:
+        if supervised.call.termination.is_final:
             return self._tell({"event": "error", "code": "ending", **named})
-        self._supervised.call.whisper(self._supervised.grant.session_id, request.text)
+        self._carry_out(request, supervised.call, supervised.grant.session_id)
         self._tell({"event": "done", **named})
+
+    def _carry_out(self, request: "_Request", call: Call, session_id: str) -> None:
+        if request.event == "whisper":
+            return call.whisper(session_id, request.text)
+        is_paused = request.event == "pause"
+        if is_paused and not self._has_paused:
+            call.pause_agent(session_id)
+        elif not is_paused and self._has_paused:
+            call.resume_agent(session_id)
+        self._has_paused = is_paused
+        state = {"event": "state", "at_ms": round(call.elapsed_ms), "paused": is_paused, "speaking": False}
+        self._tell(state)
 
     def on_fault(self, error: FrameError) -> None:
         """The listener broke the WebSocket protocol."""
@@ -203,6 +221,8 @@ class _Session:
             reason, code = self._ended.result() if self._ended.done() else ("fault", CloseCode.INTERNAL)
             call.remove_tap(tap)
             if reason != "call_ended":
+                if self._has_paused:
+                    call.resume_agent(grant.session_id)
                 self._record_end(call, audio, grant, reason)
         return reason, code
 

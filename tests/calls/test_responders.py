@@ -102,6 +102,12 @@ class ResponseShaped:
     def note(self, text: str) -> None:
         pass
 
+    def pause(self) -> None:
+        pass
+
+    def resume(self) -> None:
+        pass
+
     def line_is_free(self) -> None:
         pass
 
@@ -193,6 +199,10 @@ class Duplex:
     def line_is_free(self) -> None: ...
 
     def note(self, text: str) -> None: ...
+
+    def pause(self) -> None: ...
+
+    def resume(self) -> None: ...
 
     def say(self, text: str) -> None: ...
 

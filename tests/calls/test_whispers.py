@@ -1,6 +1,6 @@
 """What a supervisor tells the agent: the model reads it, the caller does not hear it."""
 
-from shared.events import AgentSaid, SupervisionWhispered
+from shared.events import AgentSaid, CallerSaid, SupervisionWhispered
 from shared.plan import TurnPlan
 from tests.calls.scripted_call import ScriptedCall
 from tests.virtual_time import run_virtual
@@ -38,5 +38,35 @@ def test_note_before_the_first_turn_is_kept_for_it() -> None:
         await scripted.listen_until_quiet()
         await scripted.hang_up()
         assert LINE in notes(scripted, 0)
+
+    run_virtual(run())
+
+
+def test_paused_agent_answers_after_the_pause() -> None:
+    async def run() -> None:
+        scripted = ScriptedCall(turn=TURN, answers=["We are open."])
+        scripted.call.pause_agent("session-1")
+        await scripted.say("Are you open?", 800)
+        await scripted.silence(12_000)
+        assert not scripted.model.requests and not scripted.events_of(AgentSaid)
+        assert [said.text for said in scripted.events_of(CallerSaid)] == ["Are you open?"]
+        scripted.call.resume_agent("session-1")
+        await scripted.listen_until_quiet()
+        await scripted.hang_up()
+        assert [said.text for said in scripted.events_of(AgentSaid)] == ["We are open."]
+
+    run_virtual(run())
+
+
+def test_pause_cuts_the_agent_at_the_heard_word() -> None:
+    async def run() -> None:
+        scripted = ScriptedCall(turn=TURN, greeting="One two three four five six seven eight nine ten.")
+        await scripted.wait_until_sounding()
+        await scripted.silence(1_000)
+        scripted.call.pause_agent("session-1")
+        await scripted.silence(3_000)
+        (said,) = scripted.events_of(AgentSaid)
+        assert said.interrupted and said.text and len(said.text.split()) < 10
+        await scripted.hang_up()
 
     run_virtual(run())

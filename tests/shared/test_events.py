@@ -20,6 +20,8 @@ NAMES = {
     "supervision.began",
     "supervision.ended",
     "supervision.whispered",
+    "supervision.paused",
+    "supervision.resumed",
     "caller.said",
     "agent.said",
     "turn.latency",

@@ -17,13 +17,15 @@ from control.workspaces.service import find_redaction
 from shared.bus.client import BusUnavailable
 from shared.bus.tickets import TTL_S, SupervisionGrant
 from shared.errors import Conflict, Unavailable
-from shared.events import Event, SupervisionBegan, SupervisionEnded, SupervisionWhispered
+from shared.events import AgentPaused, AgentResumed, Event, SupervisionBegan, SupervisionEnded, SupervisionWhispered
 from shared.ids import new_id
 
-SupervisionEvent = SupervisionBegan | SupervisionWhispered | SupervisionEnded
+SupervisionEvent = SupervisionBegan | SupervisionWhispered | AgentPaused | AgentResumed | SupervisionEnded
 _ACTIONS: Final[Mapping[type[Any], str]] = {
     SupervisionBegan: "call.supervision_began",
     SupervisionWhispered: "call.supervision_whispered",
+    AgentPaused: "call.supervision_paused",
+    AgentResumed: "call.supervision_resumed",
     SupervisionEnded: "call.supervision_ended",
 }
 # Each mode grants what the modes before it grant.
