@@ -126,10 +126,9 @@ class Conversation:
 
     __slots__ = (
         "__weakref__", "_agent", "_clock", "_components", "_emit", "_evidence", "_failures", "_is_paused", "_late",
-        "_line", "_mixer",
-        "_overlap_began", "_pending", "_phrase_audio", "_silence", "_speech", "_speech_state", "_switch", "_take_frame",
-        "_termination", "_tools", "_typed", "announcements", "floor",
-        "keypad", "language", "recogniser", "screening", "transcript", "turns",
+        "_line", "_mixer", "_overlap_began", "_pending", "_phrase_audio", "_silence", "_speech", "_speech_state", "_switch",
+        "_take_frame", "_termination", "_tools", "_typed", "announcements", "floor", "keypad", "language",
+        "recogniser", "screening", "transcript", "turns",
     )  # fmt: skip
 
     def __init__(self, components: CascadeComponents, line: CallLine) -> None:
@@ -471,11 +470,9 @@ class Conversation:
         self.turns.discard()
         self.announcements.callee_spoke()
         self.recogniser.keep_turn(self.floor.turn)
-        if (
-            not self._termination.reason
-            and not self._is_paused
-            and (interrupted or self._silence.take_unclear_speech(self._pending))
-        ):
+        if self._is_paused or self._termination.reason:
+            return
+        if interrupted or self._silence.take_unclear_speech(self._pending):
             self._speech.say(FixedText(self.language.phrases.not_understood))
 
     # --- what the agent says ---

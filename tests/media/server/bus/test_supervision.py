@@ -13,7 +13,15 @@ import pytest
 from aiohttp import ClientWebSocketResponse, WSMsgType, WSServerHandshakeError
 
 from shared.bus.client import PREFIX
-from shared.events import CallEnded, CallStarted, SupervisionBegan, SupervisionEnded, SupervisionWhispered
+from shared.events import (
+    AgentPaused,
+    AgentResumed,
+    CallEnded,
+    CallStarted,
+    SupervisionBegan,
+    SupervisionEnded,
+    SupervisionWhispered,
+)
 from shared.plan import CallPlan
 from tests.media.server.phone import WAIT_LIMIT_S, Phone
 from tests.platform.bus_node import LIMITS, BusNode, running_bus_node, wait_until
@@ -166,6 +174,24 @@ async def test_note_reaches_the_agent_and_the_events(bus_node: BusNode, plan: Ca
             assert texts[-1] == answer
         whispered = await bus_node.wait_for_event(SupervisionWhispered)
         assert (whispered.session_id, whispered.text) == ("session-1", "Offer Friday.")
+
+
+async def test_agent_is_resumed_when_the_person_leaves(bus_node: BusNode, plan: CallPlan) -> None:
+    phone = await bus_node.dial(plan, returns_marks=True)
+    async with phone.sending_silence():
+        await bus_node.wait_for_event(CallStarted)
+        rights = ("listen", "whisper", "speak", "pause")
+        listener = await bus_node.listen(await bus_node.supervision_token(plan.call_id, rights=rights))
+        await receive_until(listener, "began")
+        for event, is_paused in (("pause", True), ("resume", False), ("pause", True), ("pause", True)):
+            await listener.send_str(json.dumps({"event": event}))
+            texts, _ = await receive_until(listener, "done")
+            (state,) = (text for text in texts if text["event"] == "state")
+            assert state["paused"] is is_paused
+        await listener.close()
+        await bus_node.wait_for_event(SupervisionEnded)
+        events = [type(event) for event in await bus_node.events()]
+        assert [kind for kind in events if kind in (AgentPaused, AgentResumed)] == [AgentPaused, AgentResumed] * 2
 
 
 async def test_requests_of_a_listener_are_refused(bus_node: BusNode, plan: CallPlan) -> None:
