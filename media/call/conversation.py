@@ -126,8 +126,8 @@ class Conversation:
 
     __slots__ = (
         "__weakref__", "_agent", "_clock", "_components", "_emit", "_evidence", "_failures", "_is_paused", "_late",
-        "_line", "_mixer", "_overlap_began", "_pending", "_phrase_audio", "_silence", "_speech", "_speech_state", "_switch",
-        "_take_frame", "_termination", "_tools", "_typed", "announcements", "floor", "keypad", "language",
+        "_line", "_mixer", "_overlap_began", "_pending", "_phrase_audio", "_silence", "_speech", "_speech_state",
+        "_switch", "_take_frame", "_termination", "_tools", "_typed", "announcements", "floor", "keypad", "language",
         "recogniser", "screening", "transcript", "turns",
     )  # fmt: skip
 
