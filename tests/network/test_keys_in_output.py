@@ -39,8 +39,8 @@ SECRET_SETTINGS = (
 )
 
 
-# By vendor whose key goes with each handshake; those of one kind first, because a chain has not room for all. Google's
-# speech has a key file, which is never sent.
+# By vendor whose key goes with each handshake; those of one kind first. Google's speech has a key file, which is never
+# sent.
 SPEECH_VENDORS = {
     name: entry.roles
     for name, entry in sorted(load_entries().items(), key=lambda item: len(item[1].roles))
@@ -53,9 +53,19 @@ LEAKY = tuple(f"leaky-{name}" for name in (*MODEL_VENDORS, *SPEECH_VENDORS))
 
 
 def list_leaky(kind: str) -> list[str]:
-    """The leaky providers of a kind, first choice first."""
-    speech = (name for name, kinds in SPEECH_VENDORS.items() if kind in kinds)
-    return [f"leaky-{name}" for name in (MODEL_VENDORS if kind == "llm" else speech)][:MOST_LEAKY]
+    """The leaky providers of a kind, first choice first.
+
+    Each speech vendor is in one chain at least; further ones fill the room that is left."""
+    if kind == "llm":
+        return [f"leaky-{name}" for name in MODEL_VENDORS][:MOST_LEAKY]
+    chains: dict[str, list[str]] = {"stt": [], "tts": []}
+    for name, kinds in SPEECH_VENDORS.items():
+        min((chains[one] for one in kinds), key=len).append(f"leaky-{name}")
+    for name, kinds in SPEECH_VENDORS.items():
+        for chain in (chains[one] for one in kinds):
+            if f"leaky-{name}" not in chain and len(chain) < MOST_LEAKY:
+                chain.append(f"leaky-{name}")
+    return chains[kind]
 
 
 def make_key(owner: str) -> str:
