@@ -143,7 +143,9 @@ def _success(route: Route, signature: HandlerSignature, schema: Schema | None, a
         text = "The file, complete unless the connection is reset."
         return {"200": {"description": text, "headers": headers, "content": dict(_STREAMED)}}
     if signature.live:
-        events = {"text/event-stream": {"schema": {"type": "string"}}}
+        # The schema is that of one event (OpenAPI 3.2, "Sequential Media Types").
+        fields = {name: {"type": "string"} for name in ("id", "event", "data")}
+        events = {"text/event-stream": {"schema": {"type": "object", "properties": fields}}}
         return {"200": {"description": "Server-sent events.", "headers": headers, "content": events}}
     if signature.redirect:
         page = {"description": "A redirect to a page of the portal.", "headers": headers | _headers(["Location"])}
