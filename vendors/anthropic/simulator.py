@@ -131,7 +131,7 @@ def _schema_faults(wanted: Any) -> Iterator[str]:
         part = parts.pop()
         if part.get("type") == "object" and part.get("additionalProperties") is not False:
             yield "output_config.format.schema: For 'object' type, 'additionalProperties' must be set to false"
-        parts += [one for one in (part.get("properties") or {}).values() if isinstance(one, dict)]
+        parts += [schema for schema in (part.get("properties") or {}).values() if isinstance(schema, dict)]
 
 
 def _message_faults(messages: list[Any]) -> Iterator[str]:
@@ -191,9 +191,13 @@ def to_chat_body(body: Mapping[str, Any]) -> dict[str, Any]:
 
 def _chat_messages(role: str, blocks: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     calls = [
-        {"id": one["id"], "type": "function", "function": {"name": one["name"], "arguments": json.dumps(one["input"])}}
-        for one in blocks
-        if one["type"] == "tool_use"
+        {
+            "id": block["id"],
+            "type": "function",
+            "function": {"name": block["name"], "arguments": json.dumps(block["input"])},
+        }
+        for block in blocks
+        if block["type"] == "tool_use"
     ]
     texts = [block["text"] for block in blocks if block["type"] == "text"]
     if calls:

@@ -107,7 +107,7 @@ def drop_sampling(extra: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def is_out_of_credit(error: Mapping[str, Any]) -> bool:
-    """Whether the account's credit is used up; besides status 402 it is told by 400 with these words."""
+    """Whether the account's credit is used up. Anthropic reports it by status 402, or by 400 with these words."""
     message = error.get("message")
     return error.get("type") == "billing_error" or (isinstance(message, str) and "credit balance" in message)
 
@@ -137,7 +137,7 @@ _CACHED: Final = {"cache_control": {"type": "ephemeral"}}
 
 
 def make_system(request: ChatRequest) -> list[dict[str, Any]]:
-    """The agent's prompt, up to which the vendor is to cache (tools stand before it), and the note on this call."""
+    """The agent's prompt and the note on this call. The vendor caches the tools and the prompt."""
     prompt, note = request.system.strip(), request.call_note.strip()
     blocks: list[dict[str, Any]] = [{**_text(prompt), **_CACHED}] if prompt else []
     return [*blocks, _text(note)] if note else blocks
@@ -147,7 +147,7 @@ def make_messages(request: ChatRequest) -> list[dict[str, Any]]:
     """The conversation in the API's shape."""
     turns = make_turns(request)
     calls = [part for turn in turns for part in turn.parts if isinstance(part, ToolCall)]
-    # Ids of other vendors may have characters that are refused here, so that calls are numbered anew.
+    # Anthropic refuses some characters that are in the ids of other vendors, so each call gets a new number.
     ids = {call.id: f"toolu_{number}" for number, call in enumerate(calls)}
     return [{"role": turn.role, "content": list(_blocks(turn, ids))} for turn in turns]
 
@@ -260,7 +260,7 @@ class _Event(Struct):
 
 
 class MessageReader:
-    """ReplyReader of one message. Reasoning is no sign of life: the caller hears nothing of it."""
+    """ReplyReader of one message. Reasoning does not count as progress, because the caller does not hear it."""
 
     def __init__(self, provider: str) -> None:
         self._provider = provider
@@ -335,7 +335,7 @@ class MessageReader:
         return event
 
     def _add_usage(self, usage: _Usage | None) -> None:
-        """Counts are cumulative: what is told later replaces what was told before."""
+        """Store the counts. They are cumulative, so a later count replaces an earlier one."""
         for name, value in msgspec.structs.asdict(usage or _Usage()).items():
             if value is not None:
                 setattr(self._usage, name, value)

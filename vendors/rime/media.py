@@ -35,7 +35,7 @@ RimeConnection = ContextConnection[RimeMessage]
 PROTOCOL: Final = VoiceProtocol(
     read_message, find_ended, refine_refusal=refine_refusal, make_closed=make_closed, max_contexts=2
 )
-# The vendor names no end of what is idle; the other vendors' shortest.
+# Rime documents no limit for idle connections. This is the shortest limit of the other vendors.
 _MAX_AGE_S: Final = 60.0
 # Rime names less than 0.2 s to the first audio of Coda, without a p99, so the bound of all deadlines holds until it is
 # learnt.

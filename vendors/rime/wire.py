@@ -128,7 +128,7 @@ def make_closed(provider: str, code: int, reason: str) -> ProviderError:
 
 
 def refine_refusal(error: ProviderError) -> ProviderError:
-    """A handshake that was refused, by the sentence in its answer: a subscription that has ended is told with 401."""
+    """Return the error of a refused handshake. Rime answers 401 for an ended subscription, as for a wrong key."""
     if not _UNPAID.search(error.answer.decode(errors="replace")):
         return error
     return ProviderBusy(error.provider, "no subscription", retryable=False).with_answer(error.answer)
@@ -159,7 +159,7 @@ class RimeContexts(SpeechContext):
         return b""
 
     def cancel(self) -> bytes:
-        """The message that drops what waits; empty when nothing can come any more."""
+        """Return the message that drops waiting text; empty after the last audio."""
         if self.is_done:
             return b""
         self._end()
@@ -194,8 +194,8 @@ class RimeContexts(SpeechContext):
             raise ProviderError(self._provider, "times of unequal number", cause="unreadable") from None
 
     def _end_words(self, message: RimeMessage) -> tuple[TimedWord, ...]:
-        """The words of a synthesis that is done and had no times: spoken within its audio, else nothing of it would
-        count as heard."""
+        """Return the words of a finished synthesis that had no times, spread over its audio, so that they count as
+        heard."""
         if message.type != "done":
             return ()
         self._end()
