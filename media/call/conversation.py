@@ -27,7 +27,8 @@ report. Each step below names the method that carries it out.
         rest of the audio.
      c. The transcript, and so the model's next request, keeps only the words that were heard. A word was heard if 60 %
         of it has sounded (`HEARD_SHARE`). Tools go on as step 6 tells.
-     d. `AgentSaid(interrupted=True)` reports the words that were heard. `planned` is the text as far as it was written.
+     d. `AgentSaid(interrupted=True)` reports the words that were heard, if any. `planned` is the text as far as it was
+        written, and empty if all of that was heard.
      e. `TurnInterrupted` is emitted.
      f. The agent's own hang-up, and the one after silence, are revoked. Any other ending under way, such as a transfer,
         is carried out at once (`CallTermination.interrupted`).
@@ -39,11 +40,14 @@ report. Each step below names the method that carries it out.
      turn.
    - Words that may not be interrupted (announcements, a message for an answering machine, a greeting or all words if
      the plan says so) sound to their end. What the caller says meanwhile (`CallerOverlaps`) is a turn of its own, which
-     is answered after them.
-   - A key that no tool collects (`on_digit`), or a typed turn (`on_text`), interrupts an audible agent at once.
+     is answered after them. Keys and typed turns interrupt even an agent that speech may not interrupt (`barge_in` is
+     off).
+   - A key that no tool collects (`on_digit`) interrupts an audible agent at once, a typed turn (`on_text`) at the next
+     `tick`.
 
 6. A tool outlives the words that called it. If they sound to their end, the reply is not over: it waits for its tools
-   (`Reply._fill`), says their fillers, and then asks the model with their results. If the reply is cut while it waits
+   (`Reply._fill`), says their fillers, and then asks the model with their results, unless every tool succeeded and ends
+   the call or the answer. The tools start when the model's text ends, not when it was heard. If the reply is cut while it waits
    (5c), or a tool asks whether digits are right (`Agent.end_waiting`), its tools are abandoned (`Reply.cut`):
    - The run under way continues. A tool that `stops_at_barge_in` (hang up, transfer, collect digits) is canceled,
      unless the caller's words are meant for it (`takes_speech`).
@@ -53,8 +57,8 @@ report. Each step below names the method that carries it out.
      warm transfer that the target has accepted is carried out at once, whoever speaks.
    - While a tool runs, the model reads `RUNNING_RESULT` in place of its result.
    - The result is news (`CallTools.news`): the agent's next answer covers it, or, as soon as nobody speaks, the model
-     is asked again (`tools_done`, `_speak_pending`). Results that came before the cut, and that the model has not been
-     asked with, are news as well. Canceled runs and results with `needs_answer=False` are not.
+     is asked again (`tools_done`, `_speak_pending`). Results that came before the cut are news as well, unless a stream of
+     the model that had them has ended. Canceled runs and results with `needs_answer=False` are not.
 
 7. A provider fails (`agent_failed`, `_on_recognised`) after the chain has tried the others, or a reply is late
    (`_stop_late_reply`). The agent apologizes. After several failures in a row, or if the recognizer fails, it transfers
@@ -62,7 +66,8 @@ report. Each step below names the method that carries it out.
 
 8. The stream is lost, and the call continues in another one.
    - `media/server/connection.py` decides that it is lost. `carrier_error`: the socket broke, went silent, took no data,
-     broke the protocol or sent too much, or our code failed. `media_lost`: the node shuts down. A stop message or a
+     broke the protocol or sent too much, or our code failed outside a reply (a reply that crashes ends the call with
+     `provider_error`). `media_lost`: the node shuts down, and its calls have not ended within the time to drain. A stop message or a
      clean close counts as `caller_hangup`, and a reason of our own (`CallTermination`) takes precedence.
    - Before `close`, `connection._finish_call` lets `BusCallRecord.stream_ended` call `state` and store the checkpoint,
      for which it waits at most 0.3 s. If the node shuts down, the socket is closed after that. In the other cases it is
@@ -73,7 +78,8 @@ report. Each step below names the method that carries it out.
    - Then `close` runs as in step 9. Its events are stored, but the checkpoint does not change.
    - The carrier asks control what to do next. Control finds no outcome, and makes a plan from the checkpoint
      (`make_resumed_plan` in `control/calls/admission/plans.py`): leg + 1, with an apology as the greeting.
-   - On the new stream `begin` reports the caller's last turn if no event has (`CallerTurns.resume`). Then
+   - On the new stream `begin` reports the caller's last turn if it was not reported at the checkpoint
+     (`CallerTurns.resume`); `close` of the lost stream may have reported it since. Then
      `CallTools.resume` starts repeatable tools again under the same run id, as abandoned ones (6), and gives the others
      `LOST_RESULT`, which is news. A hang-up or transfer that was about to happen is revoked (`NOT_ENDED_RESULT`). The
      agent says the apology, then the answer to the caller's last words, or to the results.
