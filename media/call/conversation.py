@@ -47,8 +47,8 @@ report. Each step below names the method that carries it out.
 
 6. A tool outlives the words that called it. If they sound to their end, the reply is not over: it waits for its tools
    (`Reply._fill`), says their fillers, and then asks the model with their results, unless every tool succeeded and ends
-   the call or the answer. The tools start when the model's text ends, not when it was heard. If the reply is cut while it waits
-   (5c), or a tool asks whether digits are right (`Agent.end_waiting`), its tools are abandoned (`Reply.cut`):
+   the call or the answer. The tools start when the model's text ends, not when it was heard. If the reply is cut while
+   it waits (5c), or a tool asks whether digits are right (`Agent.end_waiting`), its tools are abandoned (`Reply.cut`):
    - The run under way continues. A tool that `stops_at_barge_in` (hang up, transfer, collect digits) is canceled,
      unless the caller's words are meant for it (`takes_speech`).
    - Calls of the same answer that have not begun: those that end the call or stop at barge-in are not run
@@ -57,8 +57,8 @@ report. Each step below names the method that carries it out.
      warm transfer that the target has accepted is carried out at once, whoever speaks.
    - While a tool runs, the model reads `RUNNING_RESULT` in place of its result.
    - The result is news (`CallTools.news`): the agent's next answer covers it, or, as soon as nobody speaks, the model
-     is asked again (`tools_done`, `_speak_pending`). Results that came before the cut are news as well, unless a stream of
-     the model that had them has ended. Canceled runs and results with `needs_answer=False` are not.
+     is asked again (`tools_done`, `_speak_pending`). Results that came before the cut are news as well, unless a stream
+     of the model that had them has ended. Canceled runs and results with `needs_answer=False` are not.
 
 7. A provider fails (`agent_failed`, `_on_recognised`) after the chain has tried the others, or a reply is late
    (`_stop_late_reply`). The agent apologizes. After several failures in a row, or if the recognizer fails, it transfers
@@ -67,8 +67,8 @@ report. Each step below names the method that carries it out.
 8. The stream is lost, and the call continues in another one.
    - `media/server/connection.py` decides that it is lost. `carrier_error`: the socket broke, went silent, took no data,
      broke the protocol or sent too much, or our code failed outside a reply (a reply that crashes ends the call with
-     `provider_error`). `media_lost`: the node shuts down, and its calls have not ended within the time to drain. A stop message or a
-     clean close counts as `caller_hangup`, and a reason of our own (`CallTermination`) takes precedence.
+     `provider_error`). `media_lost`: the node shuts down, and its calls have not ended within the time to drain. A stop
+     message or a clean close counts as `caller_hangup`, and a reason of our own (`CallTermination`) takes precedence.
    - Before `close`, `connection._finish_call` lets `BusCallRecord.stream_ended` call `state` and store the checkpoint,
      for which it waits at most 0.3 s. If the node shuts down, the socket is closed after that. In the other cases it is
      closed already, and control may still read the checkpoint before. A lost stream gets no outcome. If the node itself
