@@ -73,10 +73,15 @@ def run_document(
 
 
 def test_readme(checkout: Path) -> None:
+    number = '$(eval "$(.venv/bin/python -m vocalized env)"; echo "$NUMBER")'
+    assert "completed" in run_document(checkout, "README.md", {"--to NUMBER": f'--to "{number}"'})
+
+
+def test_quick_start(checkout: Path) -> None:
     agent = ".venv/bin/python -m vocalized agent "
     output = run_document(
         checkout,
-        "README.md",
+        "docs/quick-start.md",
         {"--model NAME": "--model any", "--to NUMBER": '--to "$AGENT_NUMBER"', agent: "vocalized_agent "},
     )
     assert "Night line answers +1" in output and output.count("completed") >= 3
