@@ -105,6 +105,21 @@ class AgentResumed(_Event, frozen=True, tag="supervision.resumed"):
     session_id: str
 
 
+class LineTaken(_Event, frozen=True, tag="supervision.speaking"):
+    """A person speaks to the caller in the agent's place. The agent is silent meanwhile."""
+
+    at_ms: int
+    session_id: str
+
+
+class LineReturned(_Event, frozen=True, tag="supervision.spoke"):
+    """The person has given the line back. spoken_ms: what the caller was sent of the person's voice since it was taken."""
+
+    at_ms: int
+    session_id: str
+    spoken_ms: int
+
+
 class SupervisionEnded(_Event, frozen=True, omit_defaults=True, tag="supervision.ended"):
     """A person no longer listens. heard_ms: audio that was sent to them, without what was withheld. dropped_ms: audio
     that a slow connection did not take. reason: "left", "call_ended", "stalled", "ended" or "fault". spoken_ms: the
@@ -386,7 +401,7 @@ class CallEnded(_Event, frozen=True, omit_defaults=True, tag="call.ended"):
 
 Event = (
     CallStarted | CallResumed | TransferReturned | CallCommanded | SupervisionBegan | SupervisionEnded
-    | SupervisionWhispered | AgentPaused | AgentResumed
+    | SupervisionWhispered | AgentPaused | AgentResumed | LineTaken | LineReturned
     | CallerSaid | AgentSaid | TurnLatency
     | TurnInterrupted | TurnResumed | DigitPressed | DigitsCollected | DigitsSent | AnnouncementHeard
     | RecordingRefused | CallerOptedOut | CallScreened | LanguageSwitched | ToolStarted | ToolRan | CallNudged

@@ -27,8 +27,8 @@ class Call:
     """
 
     __slots__ = (
-        "__weakref__", "_clock", "_consent", "_emitter", "_inbound", "_mixer", "_recording", "_responder", "_sent_keys",
-        "_usage", "on_audio", "termination",
+        "__weakref__", "_clock", "_consent", "_emitter", "_inbound", "_is_over", "_mixer", "_pausing", "_recording",
+        "_responder", "_sent_before", "_sent_keys", "_speaker", "_usage", "on_audio", "termination",
     )  # fmt: skip
 
     def __init__(self, components: CallComponents) -> None:
@@ -42,6 +42,9 @@ class Call:
         self._recording = _recording(components, self._mixer)
         self._consent = RecordingConsent(plan, self._emitter.emit)
         self._sent_keys = _sent_keys(components, clock, self._consent)
+        self._pausing: set[str] = set()  # sessions of supervisors
+        self._speaker = ""  # the session that has the line
+        self._sent_before, self._is_over = 0.0, False  # sent_before: of the person's voice when it was taken
         self._responder = components.make_responder(
             CallLine(
                 plan,
@@ -95,7 +98,7 @@ class Call:
         """The stream is over: completes transcript and recording, emits `CallEnded`, frees everything.
 
         reason, detail: why the stream ended; if we have ended the call ourselves, our own reason takes their place."""
-        now = self._clock.now()
+        now, self._is_over = self._clock.now(), True
         try:
             await self._responder.close()
             if self._recording is not None:
@@ -157,17 +160,52 @@ class Call:
     def whisper(self, session_id: str, text: str) -> None:
         """A supervisor tells the agent something that the caller does not hear."""
         self._emitter.emit(events.SupervisionWhispered(round(self._clock.now()), session_id, text))
-        self._responder.note(text)
+        self._responder.note(f"Supervisor, whom the caller does not hear: {text}")
 
     def pause_agent(self, session_id: str) -> None:
         """A supervisor silences the agent until `resume_agent`."""
+        self._pausing.add(session_id)
         self._emitter.emit(events.AgentPaused(round(self._clock.now()), session_id))
         self._responder.pause()
 
     def resume_agent(self, session_id: str) -> None:
-        """The agent goes on."""
+        """The agent goes on, unless another supervisor has paused it or speaks in its place."""
+        self._pausing.discard(session_id)
         self._emitter.emit(events.AgentResumed(round(self._clock.now()), session_id))
-        self._responder.resume()
+        self._resume()
+
+    def take_line(self, session_id: str) -> bool:
+        """A supervisor speaks to the caller (`speak`) in the agent's place, which is paused, until `give_line_back`.
+        Returns False if another one has the line."""
+        if not self._speaker:
+            self._speaker, self._sent_before = session_id, self._mixer.person.sent_ms
+            self._emitter.emit(events.LineTaken(round(self._clock.now()), session_id))
+            self._responder.pause()
+            self.begin_speaking()
+        return self._speaker == session_id
+
+    def give_line_back(self, session_id: str) -> int:
+        """The agent goes on once the supervisor's last word was heard, and knows that a person has spoken. Returns the
+        ms of the voice that the caller was sent; 0 if this session does not have the line."""
+        if self._speaker != session_id:
+            return 0
+        self.end_speaking()
+        spoken_ms = round(self._mixer.person.sent_ms - self._sent_before)
+        self._speaker = ""
+        self._emitter.emit(events.LineReturned(round(self._clock.now()), session_id, spoken_ms))
+        if spoken_ms:
+            self._responder.note("A supervisor spoke with the caller here.")
+        self._resume()
+        return spoken_ms
+
+    @property
+    def has_person(self) -> bool:
+        """Whether a person has the line, or is still heard."""
+        return self._mixer.has_person
+
+    def _resume(self) -> None:
+        if not (self._pausing or self._speaker or self._is_over):
+            self._responder.resume()
 
     def end(self, reason: events.EndReason, *, polite: bool) -> None:
         """Ends the call: after a goodbye when `polite`, otherwise at once. That of an answering machine ends after the

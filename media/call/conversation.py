@@ -275,7 +275,7 @@ class Conversation:
         self._agent.check_finished()
 
     def note(self, text: str) -> None:
-        """The model reads the supervisor's text with its next request."""
+        """The model reads this, of a supervisor, with its next request."""
         self.transcript.add_aside(text)
 
     def pause(self) -> None:

@@ -21,10 +21,10 @@ class LiveVoice:
     """One voice. Mu-law, 8 kHz; pieces of any length are sent in whole 20 ms frames.
 
     heard_readers: called with each piece that the caller has heard and the time of its beginning. dropped_ms: audio
-    that came too early.
+    that came too early. sent_ms: all that was sent.
     """
 
-    __slots__ = ("_framer", "_free_at", "_stream", "_unheard", "dropped_ms", "heard_readers")
+    __slots__ = ("_framer", "_free_at", "_stream", "_unheard", "dropped_ms", "heard_readers", "sent_ms")
 
     def __init__(self, stream: MediaStream) -> None:
         self._stream = stream
@@ -32,7 +32,7 @@ class LiveVoice:
         self._free_at = 0.0
         self._unheard: deque[tuple[bytes, float]] = deque()
         self.heard_readers: tuple[AudioReader, ...] = ()
-        self.dropped_ms = 0.0
+        self.dropped_ms = self.sent_ms = 0.0
 
     def push(self, ulaw: bytes, now: float) -> float | None:
         """Take the next audio, and return when it begins to sound: when what was sent before is over. None if nothing
@@ -84,4 +84,5 @@ class LiveVoice:
         self._stream.play(audio)
         self._unheard.append((audio, start))
         self._free_at = start + length_ms
+        self.sent_ms += length_ms
         return start

@@ -119,8 +119,8 @@ class Responder(Protocol):
         """Says this as soon as nobody speaks."""
 
     def note(self, text: str) -> None:
-        """Takes what a supervisor tells the agent, which the caller does not hear, into account from the next answer
-        on."""
+        """Takes what a supervisor tells the agent or does, which the caller does not hear of, into account from the
+        next answer on."""
 
     def pause(self) -> None:
         """Says nothing until `resume`, but still takes what the caller says. Repeated, it changes nothing."""

@@ -96,9 +96,9 @@ class Transcript:
             entry.message = replace(entry.message, note=note)
 
     def add_aside(self, text: str) -> None:
-        """Tells the model what a supervisor wants, with the caller's latest turn, or with the first turn if there is
-        none. It is part of no checkpoint."""
-        line = f"[Supervisor, whom the caller does not hear: {' '.join(text.translate(_BRACKETS).split())}]"
+        """Tells the model what a supervisor wants or does, with the caller's latest turn, or with the first turn if
+        there is none. It is part of no checkpoint."""
+        line = f"[{' '.join(text.translate(_BRACKETS).split())}]"
         entry = next((one for one in reversed(self._entries) if one.message.role == "user"), None)
         if entry is None:
             self._aside = _join(self._aside, line)

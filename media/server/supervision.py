@@ -38,6 +38,9 @@ MOST_UNSENT_BYTES: Final = 4_096
 KERNEL_BYTES: Final = 8_192
 # Requests of one session.
 MOST_MESSAGES: Final = 1_000
+# Messages with the person's voice: these, and so many in each second. The call itself bounds the audio.
+MOST_VOICE_MESSAGES: Final = 200
+VOICE_MESSAGES_PER_S: Final = 100
 MAX_MESSAGE_BYTES: Final = 4_096
 
 
@@ -87,7 +90,7 @@ class Supervisors:
 
 
 # The right that each request needs.
-_NEEDED: Final = {"whisper": "whisper", "pause": "pause", "resume": "pause"}
+_NEEDED: Final = {"whisper": "whisper", "pause": "pause", "resume": "pause", "speak": "speak", "stop": "speak"}
 
 
 class _Request(Struct):
@@ -106,21 +109,34 @@ class _Session:
         self._ended: asyncio.Future[tuple[str, CloseCode]] = asyncio.get_running_loop().create_future()
         self._waiting: deque[ListenedAudio] = deque()
         self._messages = 0
-        self._has_paused = False
+        self._voice_messages = 0
+        self._spoken_ms = 0
+        self._has_paused = self._is_speaking = False
+        self._told = (False, False, False)  # the latest state
         self._supervised: SupervisedCall | None = None  # once the token is redeemed
-        self._heard_ms = self._dropped_ms = self._untold_ms = 0.0
+        self._heard_ms = self._dropped_ms = self._untold_ms = self._began_ms = 0.0
 
     # --- Receiver ---
 
     def on_message(self, payload: bytes, is_text: bool) -> None:
-        """A request of the person: a note for the agent."""
+        """A request of the person, or the person's voice."""
+        if not is_text:
+            return self._take_voice(payload)
         self._messages += 1
         if self._messages > MOST_MESSAGES:
-            self._end("fault", CloseCode.POLICY)
-        elif is_text:
-            self._take_request(payload)
-        else:
-            self._end("fault", CloseCode.UNSUPPORTED)
+            return self._end("fault", CloseCode.POLICY)
+        self._take_request(payload)
+
+    def _take_voice(self, ulaw: bytes) -> None:
+        supervised = self._supervised
+        if supervised is None or "speak" not in supervised.grant.rights:
+            return self._end("fault", CloseCode.UNSUPPORTED)
+        self._voice_messages += 1
+        seconds = (supervised.call.elapsed_ms - self._began_ms) / 1_000
+        if self._voice_messages > MOST_VOICE_MESSAGES + VOICE_MESSAGES_PER_S * seconds:
+            return self._end("fault", CloseCode.POLICY)
+        if self._is_speaking:
+            supervised.call.speak(ulaw)
 
     def _take_request(self, payload: bytes) -> None:
         try:
@@ -135,20 +151,42 @@ class _Session:
             return self._tell({"event": "error", "code": "bad_request", **named})
         if supervised.call.termination.is_final:
             return self._tell({"event": "error", "code": "ending", **named})
-        self._carry_out(request, supervised.call, supervised.grant.session_id)
+        if not self._carry_out(request, supervised.call, supervised.grant.session_id):
+            return self._tell({"event": "error", "code": "busy", **named})
+        if request.event != "whisper":
+            self._tell_state(supervised.call)
         self._tell({"event": "done", **named})
 
-    def _carry_out(self, request: "_Request", call: Call, session_id: str) -> None:
-        if request.event == "whisper":
-            return call.whisper(session_id, request.text)
-        is_paused = request.event == "pause"
-        if is_paused and not self._has_paused:
-            call.pause_agent(session_id)
-        elif not is_paused and self._has_paused:
-            call.resume_agent(session_id)
-        self._has_paused = is_paused
-        state = {"event": "state", "at_ms": round(call.elapsed_ms), "paused": is_paused, "speaking": False}
-        self._tell(state)
+    def _carry_out(self, request: "_Request", call: Call, session_id: str) -> bool:
+        """Returns whether it was done: only one person has the line."""
+        match request.event:
+            case "whisper":
+                call.whisper(session_id, request.text)
+            case "speak":
+                self._is_speaking = call.take_line(session_id)
+                return self._is_speaking
+            case "stop":
+                self._give_line_back(call, session_id)
+            case "pause" if not self._has_paused:
+                call.pause_agent(session_id)
+                self._has_paused = True
+            case "resume" if self._has_paused:
+                call.resume_agent(session_id)
+                self._has_paused = False
+        return True
+
+    def _give_line_back(self, call: Call, session_id: str) -> None:
+        if self._is_speaking:
+            self._is_speaking = False
+            self._spoken_ms += call.give_line_back(session_id)
+
+    def _tell_state(self, call: Call) -> None:
+        self._told = paused, speaking, has_person = self._state(call)
+        state = {"paused": paused, "speaking": speaking, "has_person": has_person}
+        self._tell({"event": "state", "at_ms": round(call.elapsed_ms), **state})
+
+    def _state(self, call: Call) -> tuple[bool, bool, bool]:
+        return self._has_paused, self._is_speaking, call.has_person
 
     def on_fault(self, error: FrameError) -> None:
         """The listener broke the WebSocket protocol."""
@@ -208,11 +246,12 @@ class _Session:
             }
         )
         call.add_tap(tap)
-        self._supervised = supervised
+        self._supervised, self._began_ms = supervised, call.elapsed_ms
         call.record_event(SupervisionBegan(round(call.elapsed_ms), grant.session_id, "listen"))
         self._metrics.listeners.inc()
         try:
             while not self._ended.done():
+                self._follow_line(call, grant)
                 self._tick(call, audio)
                 await asyncio.wait({self._ended}, timeout=PERIOD_S)
         finally:
@@ -221,10 +260,18 @@ class _Session:
             reason, code = self._ended.result() if self._ended.done() else ("fault", CloseCode.INTERNAL)
             call.remove_tap(tap)
             if reason != "call_ended":
+                self._give_line_back(call, grant.session_id)
                 if self._has_paused:
                     call.resume_agent(grant.session_id)
                 self._record_end(call, audio, grant, reason)
         return reason, code
+
+    def _follow_line(self, call: Call, grant: SupervisionGrant) -> None:
+        """The end of the call takes the line back, because the agent says goodbye."""
+        if call.termination.is_final:
+            self._give_line_back(call, grant.session_id)
+        if self._state(call) != self._told:
+            self._tell_state(call)
 
     def _tick(self, call: Call, audio: LiveAudio) -> None:
         if self._socket.stalled_for(asyncio.get_running_loop().time()) > self._limits.listener_stall_s:
@@ -253,13 +300,16 @@ class _Session:
     def _call_ended(self, call: Call, audio: LiveAudio, grant: SupervisionGrant) -> None:
         """Runs before the call's last event, so that the end of the session is in the call's events."""
         if not self._ended.done():
+            self._give_line_back(call, grant.session_id)
             self._record_end(call, audio, grant, "call_ended")
             self._end("call_ended", CloseCode.NORMAL)
 
     def _record_end(self, call: Call, audio: LiveAudio, grant: SupervisionGrant, reason: str) -> None:
         dropped_ms = round(self._dropped_ms + audio.late_ms)
         call.record_event(
-            SupervisionEnded(round(call.elapsed_ms), grant.session_id, round(self._heard_ms), dropped_ms, reason)
+            SupervisionEnded(
+                round(call.elapsed_ms), grant.session_id, round(self._heard_ms), dropped_ms, reason, self._spoken_ms
+            )
         )
 
     def _guarded(self, read: Callable[[Any, float], None]) -> Callable[[Any, float], None]:

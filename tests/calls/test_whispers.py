@@ -1,4 +1,5 @@
-"""What a supervisor tells the agent: the model reads it, the caller does not hear it."""
+"""What a supervisor tells the agent, which the model reads and the caller does not hear, and what happens to the agent
+while a supervisor silences it or speaks in its place."""
 
 from shared.events import AgentSaid, CallerSaid, SupervisionWhispered
 from shared.plan import TurnPlan
@@ -6,6 +7,7 @@ from tests.calls.scripted_call import ScriptedCall
 from tests.virtual_time import run_virtual
 
 TURN = TurnPlan(silence_ms=400)
+PERSON = bytes(range(1, 161))
 LINE = "[Supervisor, whom the caller does not hear: Offer (Friday).]"
 
 
@@ -68,5 +70,63 @@ def test_pause_cuts_the_agent_at_the_heard_word() -> None:
         (said,) = scripted.events_of(AgentSaid)
         assert said.interrupted and said.text and len(said.text.split()) < 10
         await scripted.hang_up()
+
+    run_virtual(run())
+
+
+def test_model_knows_that_a_person_spoke_with_the_caller() -> None:
+    async def run() -> None:
+        scripted = ScriptedCall(turn=TURN, answers=["We are full.", "Goodbye."])
+        await scripted.say("Do you have time?", 800)
+        await scripted.listen_until_quiet()
+        assert scripted.call.take_line("session-1") and not scripted.call.take_line("session-2")
+        for _ in range(20):
+            scripted.call.speak(PERSON)
+            await scripted.silence(20)
+        await scripted.say("Thank you.", 800)
+        await scripted.silence(2_000)
+        assert len(scripted.model.requests) == 1
+        assert scripted.call.give_line_back("session-2") == 0
+        assert scripted.call.give_line_back("session-1") == 400
+        await scripted.listen_until_quiet()
+        await scripted.hang_up()
+        assert PERSON * 20 in bytes(scripted.carrier.played)
+        assert "[A supervisor spoke with the caller here.]" in notes(scripted, -1)
+        assert [said.text for said in scripted.events_of(CallerSaid)] == ["Do you have time?", "Thank you."]
+        assert [said.text for said in scripted.events_of(AgentSaid)] == ["We are full.", "Goodbye."]
+
+    run_virtual(run())
+
+
+def test_line_without_a_word_is_not_told_to_the_model() -> None:
+    async def run() -> None:
+        scripted = ScriptedCall(turn=TURN, answers=["We are full."])
+        scripted.call.take_line("session-1")
+        await scripted.silence(400)
+        scripted.call.give_line_back("session-1")
+        await scripted.say("Do you have time?", 800)
+        await scripted.listen_until_quiet()
+        await scripted.hang_up()
+        assert "supervisor" not in notes(scripted, -1)
+
+    run_virtual(run())
+
+
+def test_agent_stays_paused_when_another_reason_ends() -> None:
+    async def run() -> None:
+        scripted = ScriptedCall(turn=TURN, answers=["We are full."])
+        call = scripted.call
+        call.pause_agent("session-1")
+        call.pause_agent("session-2")
+        call.take_line("session-1")
+        await scripted.say("Do you have time?", 800)
+        call.resume_agent("session-1")
+        call.give_line_back("session-1")
+        await scripted.silence(2_000)
+        assert not scripted.model.requests
+        call.resume_agent("session-2")
+        await scripted.listen_until_quiet()
+        await scripted.hang_up()
+        assert [said.text for said in scripted.events_of(AgentSaid)] == ["We are full."]
 
     run_virtual(run())

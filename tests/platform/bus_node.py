@@ -65,15 +65,17 @@ class BusNode:
         return await Tickets(self.redis, SEALER).issue(Ticket(carrier, call, plan))
 
     async def supervision_token(self, call_id: str, rights: tuple[str, ...] = ("listen",), node_id: str = NODE) -> str:
-        """Issues a listener's token as control does."""
+        """Issues the token of a session as control does."""
+        return await self.token_of(SupervisionGrant("session-1", call_id, rights), node_id)
+
+    async def token_of(self, grant: SupervisionGrant, node_id: str = NODE) -> str:
+        """The same for any grant."""
         authority = trusting(KEYS)
         registry = NodeRegistry(self.redis, authority)
         state = await wait_until(lambda: registry.find(NODE))
         assert state is not None
         link = authority.enrolment.find_peer(state.card).link
-        return await Tickets(self.redis, SEALER).issue_supervision(
-            SupervisionGrant("session-1", call_id, rights), node_id, link
-        )
+        return await Tickets(self.redis, SEALER).issue_supervision(grant, node_id, link)
 
     async def listen(self, token: str) -> ClientWebSocketResponse:
         """Opens a listener's socket with that token."""

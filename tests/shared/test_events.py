@@ -22,6 +22,8 @@ NAMES = {
     "supervision.whispered",
     "supervision.paused",
     "supervision.resumed",
+    "supervision.speaking",
+    "supervision.spoke",
     "caller.said",
     "agent.said",
     "turn.latency",

@@ -17,15 +17,28 @@ from control.workspaces.service import find_redaction
 from shared.bus.client import BusUnavailable
 from shared.bus.tickets import TTL_S, SupervisionGrant
 from shared.errors import Conflict, Unavailable
-from shared.events import AgentPaused, AgentResumed, Event, SupervisionBegan, SupervisionEnded, SupervisionWhispered
+from shared.events import (
+    AgentPaused,
+    AgentResumed,
+    Event,
+    LineReturned,
+    LineTaken,
+    SupervisionBegan,
+    SupervisionEnded,
+    SupervisionWhispered,
+)
 from shared.ids import new_id
 
-SupervisionEvent = SupervisionBegan | SupervisionWhispered | AgentPaused | AgentResumed | SupervisionEnded
+SupervisionEvent = (
+    SupervisionBegan | SupervisionWhispered | AgentPaused | AgentResumed | LineTaken | LineReturned | SupervisionEnded
+)
 _ACTIONS: Final[Mapping[type[Any], str]] = {
     SupervisionBegan: "call.supervision_began",
     SupervisionWhispered: "call.supervision_whispered",
     AgentPaused: "call.supervision_paused",
     AgentResumed: "call.supervision_resumed",
+    LineTaken: "call.supervision_speaking",
+    LineReturned: "call.supervision_spoke",
     SupervisionEnded: "call.supervision_ended",
 }
 # Each mode grants what the modes before it grant.
@@ -149,6 +162,8 @@ async def follow_session(db: Connection, workspace_id: UUID, call_id: UUID, at: 
     if isinstance(event, SupervisionEnded):
         await queries.set_ended(db, session, at, event.reason, event.heard_ms, event.spoken_ms)
     after: dict[str, Any] = {"session_id": event.session_id}
+    if isinstance(event, LineReturned):
+        after |= {"spoken_ms": event.spoken_ms}
     if isinstance(event, SupervisionEnded):
         after |= {"reason": event.reason, "heard_ms": event.heard_ms, "spoken_ms": event.spoken_ms}
     change = Change(_ACTIONS[type(event)], "call", str(call_id), session.workspace_id, after=after)

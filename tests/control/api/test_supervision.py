@@ -10,7 +10,7 @@ import pytest
 
 from control.calls.events.service import parse_event, write_events
 from shared.bus.client import BusClient, bus_client
-from shared.events import Event, SupervisionBegan, SupervisionEnded, SupervisionWhispered
+from shared.events import Event, LineReturned, LineTaken, SupervisionBegan, SupervisionEnded, SupervisionWhispered
 from shared.plan import CallPlan
 from tests.control.api.call_workspace import CallWorkspace, make_call_workspace
 from tests.control.calls.consumed_events import encoded_event
@@ -87,15 +87,19 @@ async def test_what_the_node_reports_is_in_the_session_and_the_audit_log(
         SupervisionBegan(100, session_id, "listen"),
         SupervisionWhispered(200, session_id, "Offer Friday."),
         SupervisionWhispered(300, other_id, "A session that this call does not have."),
-        SupervisionEnded(400, session_id, 300, 0, "left"),
+        LineTaken(310, session_id),
+        LineReturned(390, session_id, 80),
+        SupervisionEnded(400, session_id, 300, 0, "left", 80),
     ]
     lines = [encoded_event(call_id, seq, event) for seq, event in enumerate(reported, 1)]
     events = [parse_event(str(seq), line) for seq, line in enumerate(lines, 1)]
     async with workspace.api.owner.transaction():
         await write_events(workspace.api.owner, events)
     (row,) = (await workspace.ann.get(f"{workspace.calls_path}/{call_id}/supervision")).body["sessions"]
-    assert row["began_at"] and row["ended_at"] and (row["end_reason"], row["heard_ms"]) == ("left", 300)
-    actions = ["call.supervise", *(f"call.supervision_{name}" for name in ("began", "whispered", "ended"))]
+    assert row["began_at"] and row["ended_at"] and row["end_reason"] == "left"
+    assert (row["heard_ms"], row["spoken_ms"]) == (300, 80)
+    names = ("began", "whispered", "speaking", "spoke", "ended")
+    actions = ["call.supervise", *(f"call.supervision_{name}" for name in names)]
     assert await workspace.audit_actions(call_id) == actions
     rows = await workspace.api.owner.fetch(
         "SELECT actor_email, details::text AS details FROM audit_log WHERE resource_id = $1", call_id

@@ -5,6 +5,7 @@ import dataclasses
 import json
 import socket
 import struct
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,16 @@ import pytest
 from aiohttp import ClientWebSocketResponse, WSMsgType, WSServerHandshakeError
 
 from shared.bus.client import PREFIX
+from shared.bus.tickets import SupervisionGrant
 from shared.events import (
     AgentPaused,
     AgentResumed,
+    AgentSaid,
     CallEnded,
+    CallerSaid,
     CallStarted,
+    LineReturned,
+    LineTaken,
     SupervisionBegan,
     SupervisionEnded,
     SupervisionWhispered,
@@ -32,6 +38,9 @@ HANDSHAKE = (
     b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"
 )
 CALLER = bytes(160 * [0x10])
+# 300 ms that are no other sound of the tests, in pieces of 20 ms.
+PERSON = [bytes(160 * [0x20 + piece]) for piece in range(15)]
+SPEAKER = ("listen", "whisper", "speak", "pause")
 
 
 async def receive_until(
@@ -52,6 +61,8 @@ async def receive_until(
                 assert len(message.data) == HEADER.size + 2 * samples
                 sides = message.data[HEADER.size :]
                 audio.append((at_ms, flags, sides[:samples], sides[samples:]))
+                if event == "audio:agent" and PERSON[-1][:8] in sides[samples:]:
+                    return texts, audio
                 if event == "audio" and CALLER[:8] in sides[:samples]:
                     return texts, audio
             else:
@@ -192,6 +203,114 @@ async def test_agent_is_resumed_when_the_person_leaves(bus_node: BusNode, plan: 
         await bus_node.wait_for_event(SupervisionEnded)
         events = [type(event) for event in await bus_node.events()]
         assert [kind for kind in events if kind in (AgentPaused, AgentResumed)] == [AgentPaused, AgentResumed] * 2
+
+
+async def ask(listener: ClientWebSocketResponse, event: str) -> dict[str, Any]:
+    """Makes a request that is done, and returns the state that it leads to."""
+    await listener.send_str(json.dumps({"event": event}))
+    texts, _ = await receive_until(listener, "done")
+    return [text for text in texts if text["event"] == "state"][-1]
+
+
+async def wait_for_audio(phone: Phone, audio: bytes) -> None:
+    """Waits until the caller has been sent this and nothing else."""
+
+    async def is_there() -> bool:
+        return len(phone.audio) >= len(audio)
+
+    await wait_until(is_there)
+    assert bytes(phone.audio) == audio
+
+
+async def test_person_speaks_in_the_agents_place(bus_node: BusNode, plan: CallPlan, speech: bytes) -> None:
+    phone = await bus_node.dial(plan, returns_marks=True)
+    async with phone.sending_silence():
+        await bus_node.wait_for_event(CallStarted)
+        listener = await bus_node.listen(await bus_node.supervision_token(plan.call_id, rights=SPEAKER))
+        await receive_until(listener, "began")
+        await listener.send_bytes(b"".join(PERSON))  # nobody hears it, because the line is not granted yet
+        state = await ask(listener, "speak")
+        assert (state["speaking"], state["has_person"], state["paused"]) == (True, True, False)
+    await phone.speak(speech)
+    async with phone.sending_silence():
+        await bus_node.wait_for_event(CallerSaid)
+        for piece in PERSON:
+            await listener.send_bytes(piece)
+        await wait_for_audio(phone, b"".join(PERSON))
+        await receive_until(listener, "audio:agent")
+        assert not any(isinstance(event, AgentSaid) for event in await bus_node.events())
+        assert (await ask(listener, "stop"))["speaking"] is False
+        await listener.send_bytes(b"".join(PERSON))
+        await bus_node.wait_for_event(AgentSaid)
+        await listener.close()
+        ended = await bus_node.wait_for_event(SupervisionEnded)
+        taken, returned = await bus_node.wait_for_event(LineTaken), await bus_node.wait_for_event(LineReturned)
+    person, answer = bytes(phone.audio[: 15 * 160]), bytes(phone.audio[15 * 160 :])
+    assert person == b"".join(PERSON) and answer and not any(piece in answer for piece in PERSON)
+    assert taken.session_id == returned.session_id == "session-1"
+    assert returned.spoken_ms == ended.spoken_ms == 300
+
+
+async def test_lost_socket_gives_the_line_back(bus_node: BusNode, plan: CallPlan, speech: bytes) -> None:
+    phone = await bus_node.dial(plan, returns_marks=True)
+    async with phone.sending_silence():
+        await bus_node.wait_for_event(CallStarted)
+        speaker = await bus_node.listen(await bus_node.supervision_token(plan.call_id, rights=SPEAKER))
+        await receive_until(speaker, "began")
+        other = await bus_node.listen(await bus_node.supervision_token(plan.call_id, rights=SPEAKER))
+        await receive_until(other, "began")
+        await ask(speaker, "speak")
+        texts, _ = await receive_until(other, "state")
+        assert (texts[-1]["speaking"], texts[-1]["has_person"]) == (False, True)
+        await speaker.send_bytes(b"".join(PERSON))
+        await wait_for_audio(phone, b"".join(PERSON))
+    await phone.speak(speech)
+    async with phone.sending_silence():
+        await bus_node.wait_for_event(CallerSaid)
+        await speaker.close()
+        await bus_node.wait_for_event(AgentSaid)
+        assert (await bus_node.wait_for_event(LineReturned)).spoken_ms == 300
+        texts, _ = await receive_until(other, "state")
+        assert texts[-1]["has_person"] is False
+        assert (await ask(other, "speak"))["speaking"] is True
+
+
+async def test_one_person_has_the_line(bus_node: BusNode, plan: CallPlan) -> None:
+    phone = await bus_node.dial(plan, returns_marks=True)
+    async with phone.sending_silence():
+        await bus_node.wait_for_event(CallStarted)
+        first = await bus_node.listen(await bus_node.supervision_token(plan.call_id, rights=SPEAKER))
+        await receive_until(first, "began")
+        grant = SupervisionGrant("session-2", plan.call_id, SPEAKER)
+        second = await bus_node.listen(await bus_node.token_of(grant))
+        await receive_until(second, "began")
+        await ask(first, "speak")
+        await second.send_str('{"event":"speak"}')
+        texts, _ = await receive_until(second, "error")
+        assert texts[-1]["code"] == "busy"
+        await second.send_bytes(b"".join(PERSON))
+        await ask(first, "stop")
+        assert (await ask(second, "speak"))["speaking"] is True
+        await phone.hang_up()
+        assert await close_reason(second) == (1000, "call_ended")
+    await bus_node.wait_for_event(CallEnded)
+    returned = [event for event in await bus_node.events() if isinstance(event, LineReturned)]
+    assert [(event.session_id, event.spoken_ms) for event in returned] == [("session-1", 0), ("session-2", 0)]
+    assert not phone.audio
+
+
+async def test_endless_voice_messages_end_the_session(bus_node: BusNode, plan: CallPlan) -> None:
+    phone = await bus_node.dial(plan, returns_marks=True)
+    async with phone.sending_silence():
+        await bus_node.wait_for_event(CallStarted)
+        listener = await bus_node.listen(await bus_node.supervision_token(plan.call_id, rights=SPEAKER))
+        await receive_until(listener, "began")
+        await ask(listener, "speak")
+        with suppress(ConnectionError):
+            for _ in range(20_000):
+                await listener.send_bytes(b"\xff")
+        assert await close_reason(listener) == (1008, "fault")
+        assert phone.close_code is None
 
 
 async def test_requests_of_a_listener_are_refused(bus_node: BusNode, plan: CallPlan) -> None:
