@@ -39,6 +39,8 @@ export async function supervise(path, mode, more = {}) {
     if (typeof data !== "string") {
       const bytes = new Uint8Array(data);
       const count = bytes[6] | (bytes[7] << 8);
+      // The agent's side has the person's own voice, which would come back as an echo.
+      if (state.peek().isSpeaking) bytes.fill(0xff, 8 + count);
       const side = (/** @type {number} */ from) => Float32Array.from(bytes.subarray(from, from + count), (byte) => SAMPLES[byte]);
       player.port.postMessage([side(8), side(8 + count)]);
       const isHeldBack = (bytes[4] & 1) === 1;
@@ -48,9 +50,16 @@ export async function supervise(path, mode, more = {}) {
     const message = JSON.parse(data);
     if (message.event === "began") change({ status: "listening", rights: message.rights });
     else if (message.event === "consent") change({ consent: message.consent });
-    else if (message.event === "state") change({ isPaused: message.paused, isSpeaking: message.speaking });
+    else if (message.event === "state") {
+      // The end of a call takes the line back.
+      if (state.peek().isSpeaking && !message.speaking) stopMicrophone();
+      change({ isPaused: message.paused, isSpeaking: message.speaking });
+    }
     else if (message.event === "dropped") change({ dropped: state.peek().dropped + message.ms });
-    else if (message.event === "error") change({ error: message.code });
+    else if (message.event === "error") {
+      if (!state.peek().isSpeaking) stopMicrophone();
+      change({ error: message.code });
+    }
   };
   socket.onclose = ({ reason }) => {
     change({ status: "over", isSpeaking: false, error: reason === "call_ended" ? "" : reason });

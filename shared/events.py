@@ -113,7 +113,7 @@ class LineTaken(_Event, frozen=True, tag="supervision.speaking"):
 
 
 class LineReturned(_Event, frozen=True, tag="supervision.spoke"):
-    """The person has given the line back. spoken_ms: what the caller was sent of the person's voice since it was taken."""
+    """The person has given the line back. spoken_ms: what the caller was sent of the person's voice."""
 
     at_ms: int
     session_id: str

@@ -92,7 +92,7 @@ class Playback:
         self.held = self._resumes = self._is_preempted
         self._dropped = self._is_lowered_early = False
         self._lowered = (0.0, 0.0)
-        self._heard = 0.0
+        self._heard = self._cut_at = 0.0
         self._heard_times = HeardTimes()
         self.sounded_at = self._sound_due = None
         self._rewind(0.0, now)
