@@ -3,7 +3,8 @@
 The protocol is documented in docs/browser-socket.md.
 """
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from typing import Annotated, Final
 
 import msgspec
@@ -29,6 +30,11 @@ from media.telephony.session import StreamSession
 
 # Characters of a typed turn.
 LONGEST_TEXT: Final = 1_000
+# A caller speaks in real time, and types no faster than this. More would be billed by vendors, and would keep the event
+# loop from other calls.
+MOST_AHEAD_MS: Final = 5_000
+TYPED_AT_ONCE: Final = 5_000  # characters
+TYPED_PER_S: Final = 50
 
 
 class _Event(msgspec.Struct, tag_field="event", gc=False):
@@ -70,11 +76,14 @@ class BrowserCodec:
     """The `Codec` for a browser. call_id: chosen by us; it is both the stream id and the carrier's call id."""
 
     __slots__ = (
-        "_call_id", "_max_bytes", "_reader", "_sample_rate", "_samples", "_session", "accepted", "messages_per_s",
-        "unknown",
+        "_began", "_call_id", "_clock", "_max_bytes", "_reader", "_sample_rate", "_samples", "_session", "_typed",
+        "accepted", "messages_per_s", "unknown",
     )  # fmt: skip
 
-    def __init__(self, call_id: str, max_message_bytes: int = MAX_MESSAGE_BYTES) -> None:
+    def __init__(
+        self, call_id: str, max_message_bytes: int = MAX_MESSAGE_BYTES, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """clock: real time in seconds."""
         self.accepted = 0  # audio messages passed on
         self.unknown = UnknownMessages()
         self.messages_per_s = 0  # always none: the protocol is our own
@@ -84,6 +93,9 @@ class BrowserCodec:
         self._reader: JsonReader[_Message] = JsonReader(_DECODER, max_message_bytes)
         self._sample_rate = _RATES[0]
         self._samples = 0  # received so far: the stream's clock
+        self._clock = clock
+        self._began = 0.0
+        self._typed = 0  # characters
 
     def receive(self, message: str | bytes, is_text: bool = False) -> Sequence[InboundEvent]:
         """Decodes one message. Raises MediaProtocolError, after which every further message is refused too."""
@@ -115,6 +127,8 @@ class BrowserCodec:
         if len(payload) % 2:
             raise MediaProtocolError("bad_format", "an audio message ends in half a sample")
         at_ms = self._samples * 1000 // self._sample_rate
+        if at_ms > (self._clock() - self._began) * 1000 + MOST_AHEAD_MS:
+            raise MediaProtocolError("too_fast", "audio comes faster than it is spoken")
         self._samples += len(payload) // 2
         self.accepted += 1
         return InboundAudio(payload, at_ms)
@@ -127,6 +141,9 @@ class BrowserCodec:
             case _DtmfMessage(digit=digit):
                 return DigitReceived(digit)
             case _TextMessage(text=text):
+                self._typed += len(text)
+                if self._typed > TYPED_AT_ONCE + (self._clock() - self._began) * TYPED_PER_S:
+                    raise MediaProtocolError("too_fast", "more text than anybody types", "text")
                 return TextReceived(text.strip())
             case _MarkMessage(name=name):
                 return MarkReached(name)
@@ -136,6 +153,7 @@ class BrowserCodec:
 
     def _start(self, event: _StartMessage) -> StreamStarted:
         self._session.start(self._call_id)
+        self._began = self._clock()
         if event.format.encoding != "pcm_s16le" or event.format.sample_rate not in _RATES:
             declared = f"{event.format.encoding[:40]} at {event.format.sample_rate} Hz"
             raise MediaProtocolError("bad_format", declared, "format")

@@ -159,6 +159,7 @@ class MediaProtocolError(Exception):
     Codes:
         binary_message  bytes where text is expected
         too_large       longer than the codec's `max_message_bytes`
+        too_fast        audio or typed text faster than anybody speaks or types
         not_json        not valid JSON
         unknown_event   an unknown event name (of a browser; those of carriers are passed over)
         missing_field   a required field is absent

@@ -172,3 +172,29 @@ def test_only_protocol_errors_escape(opened: bool, messages: list[str | bytes]) 
             assert not has_failed
             assert all(isinstance(event, get_args(InboundEvent)) for event in events)
             has_failed = StreamStopped() in events
+
+
+def test_audio_faster_than_real_time_ends_the_call() -> None:
+    """Vendors bill each second of it, and each frame takes time from other calls."""
+    now = [100.0]
+    codec = BrowserCodec("call-1", clock=lambda: now[0])
+    codec.receive(start())
+    second = bytes(32_000)
+    for _ in range(6):
+        codec.receive(second)
+    now[0] += 3.0  # a browser that was held up catches up
+    for _ in range(3):
+        codec.receive(second)
+    assert refusal(codec, second).code == "too_fast"
+
+
+def test_more_text_than_anybody_types_ends_the_call() -> None:
+    now = [100.0]
+    codec = BrowserCodec("call-1", clock=lambda: now[0])
+    codec.receive(start())
+    longest = json.dumps({"event": "text", "text": "x" * 1_000})
+    for _ in range(5):
+        codec.receive(longest)
+    now[0] += 20.0
+    codec.receive(longest)
+    assert refusal(codec, longest).code == "too_fast"
