@@ -73,20 +73,29 @@ class Supervisors:
     def __init__(self, source: SupervisionSource, limits: WorkerLimits, metrics: Metrics) -> None:
         self._source, self._limits, self._metrics = source, limits, metrics
         self._tasks: set[asyncio.Task[None]] = set()
+        self._closing = 0  # of these: a peer that does not close its socket must not take the place of a listener
 
     @property
     def is_full(self) -> bool:
         """Whether no further listener is accepted."""
-        return len(self._tasks) >= self._limits.max_listeners
+        return len(self._tasks) - self._closing >= self._limits.max_listeners
 
     def serve(self, socket: WebSocket, token: str) -> None:
         """Starts a task that serves a listener's socket to its end."""
         socket.limit_kernel_buffer(KERNEL_BYTES)
         session = _Session(socket, self._limits, self._metrics)
         socket.receiver = session
-        task = asyncio.create_task(session.run(self._source, token))
+        task = asyncio.create_task(self._serve(session, token))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    async def _serve(self, session: "_Session", token: str) -> None:
+        await session.run(self._source, token)
+        self._closing += 1
+        try:
+            await session.wait_closed()
+        finally:
+            self._closing -= 1
 
 
 # The right that each request needs.
@@ -214,7 +223,10 @@ class _Session:
             log.exception("listener.crashed")
         finally:
             self._socket.close(code, reason)
-            await self._socket.wait_closed(self._limits.send_timeout_s)
+
+    async def wait_closed(self) -> None:
+        """Waits until the socket is closed."""
+        await self._socket.wait_closed(self._limits.send_timeout_s)
 
     async def _listen(self, supervised: SupervisedCall) -> tuple[str, CloseCode]:
         call, grant = supervised.call, supervised.grant

@@ -362,3 +362,20 @@ async def test_stuck_listener_is_closed_and_harms_no_call(tmp_path: Path, redis_
         assert ended.reason == "stalled"
         assert phone.close_code is None
         await phone.hang_up()
+
+
+async def test_refused_sockets_take_no_place_of_listeners(tmp_path: Path, redis_url: str, plan: CallPlan) -> None:
+    """A token that was made up suffices to open a socket, and its peer need not close it."""
+    async with running_bus_node(redis_url, tmp_path, limits=dataclasses.replace(LIMITS, max_listeners=1)) as bus_node:
+        phone = await bus_node.dial(plan, returns_marks=True)
+        async with phone.sending_silence():
+            await bus_node.wait_for_event(CallStarted)
+            host, port = bus_node.url.removeprefix("http://").split(":")
+            reader, writer = await asyncio.open_connection(host, int(port))
+            writer.write(HANDSHAKE % b"made-up")
+            async with asyncio.timeout(WAIT_LIMIT_S):
+                await reader.readuntil(b"ticket_unknown")
+            listener = await bus_node.listen(await bus_node.supervision_token(plan.call_id))
+            await receive_until(listener, "began")
+            writer.close()
+            await phone.hang_up()
