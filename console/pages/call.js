@@ -10,7 +10,7 @@ import { Recording } from "./recording.js";
 
 /** @param {{workspace: string, call: string}} props */
 export function Call({ workspace, call: id }) {
-  const base = `/workspaces/${workspace}/calls/${id}`;
+  const base = `/workspaces/${workspace}/calls/${encodeURIComponent(id)}`;
   const loaded = useLoad((aborted) => get(base, {}, aborted), [id]);
   const transcript = useLoad((aborted) => get(`${base}/transcription`, {}, aborted).catch((error) => (error.status === 404 ? null : Promise.reject(error))), [id]);
   const [at, setAt] = useState(0);

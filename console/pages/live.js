@@ -94,7 +94,7 @@ function useLiveCalls(base, opened) {
 
 /** @param {{workspace: string}} props */
 export function Live({ workspace }) {
-  const opened = view.value.query.get("call") || "";
+  const opened = encodeURIComponent(view.value.query.get("call") || "");  // it stands in paths of the API
   const filter = view.value.query.get("agent") || "";
   const live = useLiveCalls(`/workspaces/${workspace}`, opened);
   const shown = (live.calls || []).filter((call) => !filter || call.agent_name === filter).sort((a, b) => a.began_at - b.began_at);

@@ -99,7 +99,7 @@ export function SsoCallback({ workspace }) {
     const { query } = view.peek();
     const begun = JSON.parse(sessionStorage.getItem("vocalized.sso") || "{}");
     sessionStorage.removeItem("vocalized.sso");
-    if (!begun.flow_token || !query.get("code")) throw new Error(query.get("error_description") || t("This sign-in was not begun in this browser. Begin it again."));
+    if (!begun.flow_token || !query.get("code")) throw new Error((begun.flow_token && query.get("error_description")) || t("This sign-in was not begun in this browser. Begin it again."));
     const iss = query.get("iss");
     await post("/auth/sso/complete", { callback_id: workspace, state: query.get("state"), code: query.get("code"), flow_token: begun.flow_token, ...(iss ? { iss } : {}) }, { quiet: true });
     await enter();
