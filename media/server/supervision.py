@@ -230,7 +230,9 @@ class _Session:
 
     async def _listen(self, supervised: SupervisedCall) -> tuple[str, CloseCode]:
         call, grant = supervised.call, supervised.grant
-        if self._ended.done() or "listen" not in grant.rights:
+        if self._ended.done():  # while the token was redeemed
+            return self._ended.result()
+        if "listen" not in grant.rights:
             return "not_granted", CloseCode.POLICY
         audio = LiveAudio(call.elapsed_ms)
 
