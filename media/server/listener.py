@@ -95,7 +95,7 @@ class ListenerBackend:
             case "telnyx":
                 return TelnyxCodec(max_message_bytes=size)
             case _:
-                return BrowserCodec(new_id(), size, asyncio.get_running_loop().time)
+                return BrowserCodec(new_id(), asyncio.get_running_loop().time, size)
 
 
 def parse_route(path: str) -> SocketRoute | None:

@@ -3,7 +3,6 @@
 The protocol is documented in docs/browser-socket.md.
 """
 
-import time
 from collections.abc import Callable, Sequence
 from typing import Annotated, Final
 
@@ -80,9 +79,7 @@ class BrowserCodec:
         "accepted", "messages_per_s", "unknown",
     )  # fmt: skip
 
-    def __init__(
-        self, call_id: str, max_message_bytes: int = MAX_MESSAGE_BYTES, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, call_id: str, clock: Callable[[], float], max_message_bytes: int = MAX_MESSAGE_BYTES) -> None:
         """clock: real time in seconds."""
         self.accepted = 0  # audio messages passed on
         self.unknown = UnknownMessages()

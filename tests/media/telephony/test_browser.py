@@ -1,6 +1,7 @@
 """Our protocol for test calls from a browser, as documented in docs/browser-socket.md."""
 
 import json
+import time
 from typing import get_args
 
 import pytest
@@ -41,7 +42,7 @@ def start(encoding: str = "pcm_s16le", sample_rate: object = 16000, **more: obje
 
 
 def started(sample_rate: int = 16000) -> BrowserCodec:
-    codec = BrowserCodec("call-1")
+    codec = BrowserCodec("call-1", time.monotonic)
     codec.receive(start(sample_rate=sample_rate))
     return codec
 
@@ -59,7 +60,7 @@ def test_typed_turn_that_is_no_text_or_too_long_is_refused(text: object) -> None
 
 
 def test_whole_call() -> None:
-    codec = BrowserCodec("call-1")
+    codec = BrowserCodec("call-1", time.monotonic)
     assert list(codec.receive(json.dumps(START))) == [
         StreamStarted("call-1", "call-1", Encoding.L16, 16000, params={"token": "t0"})
     ]
@@ -103,7 +104,7 @@ def test_timestamps_follow_the_audio_received(sample_rate: int) -> None:
     ],
 )
 def test_messages_refused_at_the_start(message: str | bytes, code: str, field: str) -> None:
-    error = refusal(BrowserCodec("call-1"), message)
+    error = refusal(BrowserCodec("call-1", time.monotonic), message)
     assert (error.code, error.field) == (code, field)
 
 
@@ -140,7 +141,7 @@ def test_nothing_is_accepted_after_stop() -> None:
     ],
 )
 def test_commands(command: OutboundCommand, message: str | bytes) -> None:
-    codec = BrowserCodec("call-1")
+    codec = BrowserCodec("call-1", time.monotonic)
     with pytest.raises(MediaProtocolError, match="out_of_order"):
         codec.encode(command)
     codec.receive(start())
@@ -161,7 +162,7 @@ MESSAGES = (
 
 @given(st.booleans(), st.lists(MESSAGES, max_size=8))
 def test_only_protocol_errors_escape(opened: bool, messages: list[str | bytes]) -> None:
-    codec = started() if opened else BrowserCodec("call-1")
+    codec = started() if opened else BrowserCodec("call-1", time.monotonic)
     has_failed = False
     for message in messages:
         try:
@@ -177,7 +178,7 @@ def test_only_protocol_errors_escape(opened: bool, messages: list[str | bytes]) 
 def test_audio_faster_than_real_time_ends_the_call() -> None:
     """Vendors bill each second of it, and each frame takes time from other calls."""
     now = [100.0]
-    codec = BrowserCodec("call-1", clock=lambda: now[0])
+    codec = BrowserCodec("call-1", lambda: now[0])
     codec.receive(start())
     second = bytes(32_000)
     for _ in range(6):
@@ -190,7 +191,7 @@ def test_audio_faster_than_real_time_ends_the_call() -> None:
 
 def test_more_text_than_anybody_types_ends_the_call() -> None:
     now = [100.0]
-    codec = BrowserCodec("call-1", clock=lambda: now[0])
+    codec = BrowserCodec("call-1", lambda: now[0])
     codec.receive(start())
     longest = json.dumps({"event": "text", "text": "x" * 1_000})
     for _ in range(5):
