@@ -27,6 +27,8 @@ QUIET = Console(quiet=True)
 # the object storage.
 NOT_MEASURED = {
     "/workspaces/{workspaceId}/analytics/export",  # streams a file
+    "/workspaces/{workspaceId}/calls/live/events",  # streams until it is closed
+    "/workspaces/{workspaceId}/calls/{callId}/supervision",  # a few rows of one call
     "/auth/totp", "/workspaces/{workspaceId}/sign-in-rules", "/workspaces/{workspaceId}/sso",
     "/workspaces/{workspaceId}/sso/domains",
     "/admin/auth/me", "/admin/templates/{templateId}", "/templates/{templateId}",
