@@ -49,6 +49,9 @@ class Client:
         if json is not None:
             more["json"] = json
         async with self.session.request(method, self.url + path, headers=sent, **more) as response:
+            if response.content_type == "text/event-stream":  # has no end: only its beginning is of interest
+                response.close()
+                return Reply(response.status, None, b"", response.headers)
             raw = await response.read()
             body = await response.json() if response.content_type == "application/json" and raw else None
             reply = Reply(response.status, body, raw, response.headers)
