@@ -84,7 +84,7 @@ class SupervisionBegan(_Event, frozen=True, tag="supervision.began"):
 
 
 class SupervisionWhispered(_Event, frozen=True, tag="supervision.whispered"):
-    """A person told the agent something that the caller did not hear."""
+    """A supervisor gave the agent a note, which the caller did not hear."""
 
     at_ms: int
     session_id: str

@@ -16,7 +16,7 @@ from benchmarks.vendors.run import VendorBench, VendorLoad, VendorSeries
 PAGE = "vendor-costs.md"
 _VENDORS: Final = Path(__file__).resolve().parents[2] / "vendors"
 _NAMES: Final[dict[str, str]] = {"stt": "recogniser", "llm": "model", "tts": "voice"}
-# Rows beside those of each vendor's usual model.
+# Rows in addition to that of each vendor's usual model.
 _FURTHER: Final[dict[str, tuple[str, ...]]] = {
     "stt": ("deepgram flux-general-en", "assemblyai universal-streaming-english"),
     "llm": (),
@@ -41,12 +41,16 @@ def trios() -> Iterator[tuple[str, VendorTrio]]:
 
 
 def _read_vendors() -> dict[str, frozenset[str]]:
-    """Return the kinds of each vendor that takes a key, from the providers that ship: benchmarks import nothing of the
-    server that they measure."""
+    """Return the kinds of each vendor that takes a key.
+
+    They are read from the shipped provider files, because benchmarks may not import the server that they measure.
+    """
     vendors: dict[str, frozenset[str]] = {}
     for path in sorted(_VENDORS.glob("*/providers.json")):
         keyed = [provider for provider in json.loads(path.read_text()) if provider["needs_key"]]
-        vendors[path.parent.name.replace("_", "-")] = frozenset(kind for one in keyed for kind in one["kinds"])
+        vendors[path.parent.name.replace("_", "-")] = frozenset(
+            kind for provider in keyed for kind in provider["kinds"]
+        )
     return vendors
 
 

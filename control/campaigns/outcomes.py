@@ -56,7 +56,7 @@ def judge_refusal(problem: Problem) -> PlacementRefusal:
     return PlacementRefusal("pause", code)
 
 
-# Details with which control ends a queued call for a reason of the campaign. The recipient is called later.
+# end_detail of a queued call that control ends because of its campaign. The recipient is called later.
 CAMPAIGN_NOT_RUNNING: Final = "campaign_not_running"
 OUTSIDE_HOURS: Final = "outside_calling_hours"
 # Details that pause the campaign, because its next call would end in the same way.

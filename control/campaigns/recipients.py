@@ -79,7 +79,7 @@ class CampaignAttempt:
 
 @dataclass(frozen=True, slots=True)
 class CampaignProgress:
-    """How far a campaign is. Figures are counted when they are asked for."""
+    """Progress of a campaign. Its figures are counted at each request."""
 
     by_status: Annotated[
         Mapping[RecipientStatus, int],

@@ -17,7 +17,7 @@ UNDIALLED_DELAY: Final = timedelta(minutes=5)
 MOST_UNDIALLED: Final = 10
 NO_HOURS: Final = "no_calling_hours"
 DAY: Final = timedelta(hours=24)
-# Outcomes after which a recipient is never called again, whatever the policy says.
+# After these outcomes a recipient is never called again. The retry policy cannot change that.
 _ALWAYS_FINAL: Final = frozenset({"answered", "unreachable", "opted_out"})
 LastAttemptReason = Literal["outcome", "outcome_limit", "attempt_limit"]
 

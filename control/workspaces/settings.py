@@ -91,7 +91,7 @@ DisclosureMode = Literal["off", "by_jurisdiction", "text"]
 
 @dataclass(frozen=True, slots=True)
 class DisclosureChoice:
-    """What a workspace has its callers told before anything else, unless their agent has a text of its own."""
+    """The disclosure that callers of a workspace hear first, unless the agent has its own text."""
 
     mode: Annotated[
         DisclosureMode,

@@ -158,7 +158,7 @@ class Call:
         self._responder.say(text)
 
     def whisper(self, session_id: str, text: str) -> None:
-        """A supervisor tells the agent something that the caller does not hear."""
+        """Give the agent a supervisor's note, which the caller does not hear."""
         self._emitter.emit(events.SupervisionWhispered(round(self._clock.now()), session_id, text))
         self._responder.note(f"Supervisor, whom the caller does not hear: {text}")
 

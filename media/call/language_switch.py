@@ -13,7 +13,7 @@ from shared.events import Event, LanguageSwitched
 
 
 class LanguageSwitch:
-    """Decides after each turn of the caller in which language one call continues."""
+    """Decides the call's language after each turn of the caller."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""The port of whoever answers the caller: the cascade of recognizer, model and voice, or a speech-to-speech model.
+"""The port between a call and what answers its caller: a cascade, or a speech-to-speech model.
 
 A call gives its responder caller audio, keys and the time; the responder speaks through the output mixer. Whether it
 takes turns, and how it finds their ends, is its own affair: the cascade has a floor (`Conversation`), a realtime model
@@ -119,8 +119,7 @@ class Responder(Protocol):
         """Says this as soon as nobody speaks."""
 
     def note(self, text: str) -> None:
-        """Takes what a supervisor tells the agent or does, which the caller does not hear of, into account from the
-        next answer on."""
+        """Add a supervisor's note to the context of the next answers. The caller does not hear it."""
 
     def pause(self) -> None:
         """Says nothing until `resume`, but still takes what the caller says. Repeated, it changes nothing."""

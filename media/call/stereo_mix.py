@@ -97,7 +97,7 @@ class StereoMix:
 
     @property
     def taken_ms(self) -> float:
-        """Up to which moment on the call's clock the channels were taken."""
+        """The end of the audio that was taken, in ms on the call's clock."""
         return self._taken_ms
 
     @property

@@ -83,7 +83,7 @@ class VendorEars:
 
 @dataclass
 class Item:
-    """One item of the model's own conversation, with the audio that the model believes was heard."""
+    """One item of the model's own conversation, with the length of its audio that was heard."""
 
     id: str
     role: str
@@ -102,7 +102,7 @@ class RealtimeModel:
         self._ears = VendorEars()
         self._began_ms = 0
         self.items: list[Item] = []
-        self.sent: list[str] = []  # the types of what the client has sent
+        self.sent: list[str] = []  # types of the client's messages
         self.events: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self._response: asyncio.Task[None] | None = None
 
@@ -125,7 +125,7 @@ class RealtimeModel:
             if self._response is not None:
                 self._response.cancel()
         elif kind == "conversation.item.truncate":
-            (item,) = (one for one in self.items if one.id == fields["item_id"])
+            (item,) = (item for item in self.items if item.id == fields["item_id"])
             end_ms = fields["audio_end_ms"]
             assert end_ms <= item.audio_ms, "beyond the audio of the item"
             item.truncated_ms = end_ms
@@ -175,7 +175,7 @@ class Spoken:
 
 
 class BaseResponder:
-    """What both stand-ins do alike: nothing of it is particular to a model."""
+    """The common part of both stand-ins."""
 
     def __init__(self, line: CallLine) -> None:
         self.line, self.clock, self.mixer = line, line.clock, line.mixer
@@ -221,13 +221,13 @@ class BaseResponder:
 
 
 class RealtimeResponder(BaseResponder):
-    """Leaves turns to the vendor, and tells it how much of an interrupted answer was heard."""
+    """Leaves turns to the vendor, and reports the heard length of an interrupted answer."""
 
     def __init__(self, model: RealtimeModel, line: CallLine) -> None:
         super().__init__(line)
         self._model = model
         self._spoken: Spoken | None = None
-        self._dead: set[str] = set()  # items of which nothing more may sound
+        self._dead: set[str] = set()  # items whose remaining audio is dropped
         self._began: float | None = None
         self._ended = 0.0
         self._due: TurnTimes | None = None
@@ -404,7 +404,7 @@ class DuplexModel:
             self._speak()
 
     def heard_until(self, stream_ms: int) -> None:
-        """Nothing of what the model has given after this was heard."""
+        """Audio of the model after this place was not heard."""
         self.heard_until_ms.append(stream_ms)
 
     def _speak(self) -> None:
@@ -543,10 +543,10 @@ def test_call_with_a_realtime_model(writer: RecordingWriter) -> None:
     scripted, messages, ended = run_virtual(scenario())
     said = scripted.events_of(AgentSaid)
     turns = scripted.events_of(CallerSaid)
-    assert [one.text for one in turns] == ["count please", "stop"]
+    assert [turn.text for turn in turns] == ["count please", "stop"]
     assert turns[0].start_ms == pytest.approx(0, abs=40)
     assert turns[0].end_ms == pytest.approx(800, abs=40)
-    assert [one.interrupted for one in said] == [True, False]
+    assert [words.interrupted for words in said] == [True, False]
     assert said[0].planned == ANSWER
     assert said[0].text
     assert ANSWER.startswith(said[0].text + " ")
@@ -564,7 +564,7 @@ def test_call_with_a_realtime_model(writer: RecordingWriter) -> None:
     assert latency.total_ms == pytest.approx(said[0].start_ms - turns[0].end_ms, abs=1)
     assert latency.endpoint_ms == pytest.approx(400, abs=40)
     assert latency.stt_ms == pytest.approx(100, abs=40)
-    texts = [(one.role, one.text) for one in messages]
+    texts = [(message.role, message.text) for message in messages]
     assert texts == [
         ("user", "count please"),
         ("assistant", said[0].text),
@@ -625,9 +625,12 @@ def test_call_with_a_duplex_model(writer: RecordingWriter) -> None:
     scripted, messages, ended = run_virtual(scenario())
     said = scripted.events_of(AgentSaid)
     turns = scripted.events_of(CallerSaid)
-    assert [one.text for one in turns] == ["count please", "stop"]
+    assert [turn.text for turn in turns] == ["count please", "stop"]
     assert turns[0].end_ms == pytest.approx(800, abs=40)
-    assert [(one.text, one.interrupted) for one in said] == [("one two three four five", True), ("I stopped", False)]
+    assert [(words.text, words.interrupted) for words in said] == [
+        ("one two three four five", True),
+        ("I stopped", False),
+    ]
     assert said[0].start_ms == pytest.approx(1_240, abs=80)
     assert said[0].end_ms - said[0].start_ms == pytest.approx(1_500, abs=160)
     assert said[1].end_ms - said[1].start_ms == pytest.approx(2 * WORD_MS, abs=40)
@@ -638,7 +641,7 @@ def test_call_with_a_duplex_model(writer: RecordingWriter) -> None:
     assert interrupted.speech_ms == pytest.approx(turns[1].start_ms, abs=20)
     assert interrupted.cleared_ms - interrupted.speech_ms <= SPEECH_STARTS_MS + 2 * DuplexModel.STEP_MS
     assert interrupted.turn == 1
-    texts = [(one.role, one.text) for one in messages]
+    texts = [(message.role, message.text) for message in messages]
     assert texts == [
         ("user", "count please"),
         ("assistant", "one two three four five"),

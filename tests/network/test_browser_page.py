@@ -103,5 +103,5 @@ async def test_typed_words_are_answered_without_a_microphone(platform: Platform)
 
 
 def _faults(visitor: Person) -> list[str]:
-    """What the browser reported besides the media socket."""
+    """Reports of the browser, without those of the media socket."""
     return [fault for fault in visitor.faults if not fault.startswith("request to ws://127.0.0.1:")]

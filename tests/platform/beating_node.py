@@ -1,4 +1,4 @@
-"""A media node that is only an entry on the bus, for tests of what control assigns to it."""
+"""A media node that is only an entry on the bus, for tests of control's assignments."""
 
 import asyncio
 from collections.abc import AsyncIterator

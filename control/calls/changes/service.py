@@ -112,7 +112,7 @@ async def report_changes(db: Connection, changes: Iterable[CallChange]) -> None:
 
 
 def find_facts(before: CallState, after: CallState, now: datetime) -> Iterator[ReportedFact]:
-    """Yields the facts in the order in which they happened. If a failed transfer leads back to the agent, the call ends
+    """Yield the facts, oldest first. If a failed transfer leads back to the agent, the call ends
     again later."""
     if before.answered_at is None and after.answered_at is not None:
         yield _call_fact("call.started", after, after.answered_at)
@@ -231,7 +231,7 @@ def _settled(call: CallState) -> tuple[object, ...]:
 
 
 async def add_to_do_not_call_list(db: Connection, changes: Sequence[CallChange]) -> None:
-    """Puts the people who asked for it in these calls on the do-not-call lists of the workspaces."""
+    """Add callers who asked not to be called again to their workspaces' do-not-call lists."""
     opted_out = {
         after.id: after.details.opted_out_by
         for before, after in changes

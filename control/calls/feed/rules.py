@@ -66,7 +66,7 @@ class ShownCall:
             self.is_silent = True
 
     def describe(self) -> dict[str, Any]:
-        """Return the fields that a call has beside those of the list."""
+        """Return the fields of a call that the list of running calls does not have."""
         found = {
             "silence": self.is_silent,
             "failover": self.failover is not None,

@@ -13,7 +13,7 @@ Attestation = Literal["A", "B", "C", "failed"]
 
 @dataclass(frozen=True, slots=True)
 class IncomingCall:
-    """A call to one of our numbers. caller: E.164, or whatever the carrier sends ("anonymous", a SIP URI). attestation:
+    """A call to one of our numbers. caller: E.164, or the carrier's own text ("anonymous", a SIP URI). attestation:
     Of the caller's number by STIR/SHAKEN, as in CallDetails."""
 
     carrier: CarrierName

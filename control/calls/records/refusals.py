@@ -60,8 +60,8 @@ REFUSALS: Final[Mapping[RefusalReason, RefusalRule]] = {
     # An answered call whose media stream ended while Redis is unavailable, so it is unknown how the call continues. Its
     # row stays open.
     "cut_off": RefusalRule("spoken", "spoken", "failed", "cut_off"),
-    # An answered call of ours that only speaks the code by which a phone number is verified. It has words of its own
-    # (`make_code_announcement`), and nothing went wrong.
+    # A call of ours that only speaks a verification code. `make_code_announcement` has its words, and nothing went
+    # wrong.
     "code_call": RefusalRule("spoken", "spoken", "failed", None),
 }
 

@@ -23,7 +23,7 @@ from control.carriers.rules import PlacedCall
 from shared.bus.checkpoints import Checkpoint
 from shared.events import CallStatus, EndReason, RecordingRefused
 
-# Longest call in seconds, whatever an agent's own limit is.
+# Longest call in seconds. No agent's limit may exceed it.
 LONGEST_S: Final = 14_400
 # Longest transfer in seconds.
 TRANSFER_S: Final = 3_600
@@ -154,8 +154,8 @@ def _complete_unanswered(state: CallState) -> CallState:
 def mark_lost(state: CallState, leg: int, at: datetime) -> CallState:
     """Returns the state once it is known that the stream `leg` was lost with its node, which can no longer report.
 
-    If the carrier has reported the end of the call, the loss is taken for the reason. A late report of media still
-    corrects that.
+    If the carrier has reported the end of the call, the loss becomes the reason. A late report of media still
+    corrects it.
     """
     if loss_leg(state) >= leg:
         return state

@@ -14,7 +14,7 @@ MOST_LISTED: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class Supervision:
-    """A session. expires_at: of the token. began_at: None while nobody has used the token. actor_email: of the user, of
+    """A session. expires_at: of the token. began_at: None until the token is used. actor_email: of the user, of
     the key's holder, or of the member of the staff."""
 
     id: UUID

@@ -1,1 +1,1 @@
-"""How many requests are served: rate limits, and limits of what runs at once."""
+"""Rate limits, and limits of concurrent requests."""

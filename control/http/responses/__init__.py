@@ -1,1 +1,1 @@
-"""What handlers return beside plain values, and the errors that requests get."""
+"""Special return values of handlers, and error responses."""
