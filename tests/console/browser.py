@@ -12,7 +12,7 @@ import pytest
 from tests.platform.api import PASSWORD, Api
 
 pytest.importorskip("playwright", reason="Playwright is not installed")
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
+from playwright.async_api import Browser, BrowserContext, Locator, Page, async_playwright, expect
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or ""
 needs_browser = pytest.mark.skipif(not CHROMIUM, reason="no Chromium is installed (apt-get install chromium)")
@@ -59,6 +59,10 @@ class Person:
             headers={"Content-Type": "application/json", "Vocalized-Session": "cookie"},
         )
         assert reply.status == 200, await reply.text()
+
+    async def await_focus(self, element: Locator) -> None:
+        """Waits until the element has the keyboard's focus."""
+        await expect(element).to_be_focused(timeout=PATIENCE_MS)
 
     async def text(self) -> str:
         """What the page shows."""

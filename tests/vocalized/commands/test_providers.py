@@ -112,6 +112,8 @@ async def live_agent(addresses: dict[str, Any]) -> str:
         short = {"provider": "my-llama", "options": {"max_tokens": 24, "temperature": 0.0}}
         # Without tools, because their descriptions are most of what a model of this size would have to read.
         config = {"prompt": "You are a receptionist. We are open from 9 to 5.", "speech": {"llm": [short]}, "tools": []}
+        # On a busy machine the caller would take "One moment, please." for the answer, and hang up before it.
+        config["limits"] = {"filler_s": 0, "reply_s": 60}
         await api.request("PUT", path, {"config": config})
         assert (await api.request("POST", f"{path}/activate"))["warnings"] == []
     return live.number
