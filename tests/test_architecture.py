@@ -1,4 +1,4 @@
-"""ARCHITECTURE.md and CONTRIBUTING.md name files, and in parentheses behind them what they define: all of it exists."""
+"""The documents for developers name only files, definitions and pages that exist; the list of packages is current."""
 
 import ast
 import re
@@ -7,13 +7,20 @@ from pathlib import Path
 
 import pytest
 
+from tools import module_index
+
 ROOT = Path(__file__).parents[1]
-TEXT = " ".join(" ".join((ROOT / name).read_text() for name in ("ARCHITECTURE.md", "CONTRIBUTING.md")).split())
+WHERE = ROOT / "docs" / "where.md"
+PAGES = (ROOT / "ARCHITECTURE.md", ROOT / "CONTRIBUTING.md", WHERE, *sorted((ROOT / "docs" / "develop").glob("*.md")))
+TEXT = " ".join(" ".join(page.read_text() for page in PAGES).split())
 # `path/file.py` (`Name`, `Class.method`, `function`)
 FILE = re.compile(r"`([\w.]+/[\w./]+\.(?:py|sql|toml|svg))`(?: \(((?:`[\w.]+`(?:, | and )?)+)\))?")
 FOLDER = re.compile(
     r"`((?:media|control|shared|vendors|config|simulator|vocalized|benchmarks|tests|docs|deploy)[\w/]*/)`"
 )
+LINK = re.compile(r"\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)")
+# A successor should be able to read it in ten minutes.
+ARCHITECTURE_BYTES = 10_000
 
 
 def references() -> Iterator[tuple[str, str]]:
@@ -49,14 +56,34 @@ def test_named_folder_exists(folder: str) -> None:
     assert (ROOT / folder).is_dir()
 
 
-def test_each_decision_names_who_makes_it() -> None:
-    table = (ROOT / "ARCHITECTURE.md").read_text().partition("## Where is … decided?")[2].partition("\n## ")[0]
-    places = [line.split(" | ")[1] for line in table.splitlines() if line.startswith("| ")][2:]
-    assert len(places) > 30
+def test_each_question_names_the_code_that_decides_it() -> None:
+    rows = [line for line in WHERE.read_text().splitlines() if line.startswith("| ")]
+    places = [row.split(" | ")[1] for row in rows if not row.startswith(("| question", "| ---"))]
+    assert len(places) > 60
     assert [place for place in places if not (match := FILE.match(place)) or match[2] is None] == []
 
 
-def test_the_document_is_read() -> None:
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_links_lead_to_a_page_and_heading(page: Path) -> None:
+    broken = []
+    for link, anchor in LINK.findall(page.read_text()):
+        target = page.parent / link if link else page
+        if not target.exists() or (anchor and anchor not in anchors(target)):
+            broken.append(f"{link}#{anchor}")
+    assert broken == []
+
+
+def anchors(page: Path) -> set[str]:
+    """Return the anchors that GitHub makes of a page's headings."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
+
+
+def test_index_of_packages_is_current() -> None:
+    assert module_index.TARGET.read_text() == module_index.make_page(), "run python -m tools.module_index"
+
+
+def test_references_are_found() -> None:
     assert len(set(references())) > 100
 
 
