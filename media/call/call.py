@@ -94,6 +94,10 @@ class Call:
         if self._recording is not None:
             self._recording.tick(now)
 
+    def end_stream(self) -> None:
+        """The stream is over: settles what the last checkpoint has to count. `finish` follows."""
+        self._responder.end_stream()
+
     async def finish(self, reason: events.EndReason, detail: str = "") -> None:
         """The stream is over: completes transcript and recording, emits `CallEnded`, frees everything.
 

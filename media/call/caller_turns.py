@@ -173,7 +173,11 @@ class CallerTurns:
         at_audio: Callable[[float], float] | None = None,
         timed: Sequence[TimedWord] = (),
     ) -> None:
-        """Report words that were spoken while the line was closed. at_audio, timed: as in `take`."""
+        """Report words that were spoken while the line was closed, without those of the floor's turn that were reported
+        before. at_audio, timed: as in `take`."""
+        if text.split() == self._settled:
+            return
+        text = self._without_settled(text)
         word_ms = self._time_words(text, at_audio, timed)
         self._emit(self._event(self.number + 1, text, now, ended, word_ms))
 

@@ -69,17 +69,18 @@ report. Each step below names the method that carries it out.
      broke the protocol or sent too much, or our code failed outside a reply (a reply that crashes ends the call with
      `provider_error`). `media_lost`: the node shuts down, and its calls have not ended within the time to drain. A stop
      message or a clean close counts as `caller_hangup`, and a reason of our own (`CallTermination`) takes precedence.
-   - Before `close`, `connection._finish_call` lets `BusCallRecord.stream_ended` call `state` and store the checkpoint,
-     for which it waits at most 0.3 s. If the node shuts down, the socket is closed after that. In the other cases it is
-     closed already, and control may still read the checkpoint before. A lost stream gets no outcome. If the node itself
-     dies, the latest checkpoint remains: one is written after each turn, utterance, tool start and tool end.
+   - Before `close`, `connection._finish_call` calls `end_stream`, which reports the caller's pending turn
+     (`CallerSaid`), and then lets `BusCallRecord.stream_ended` call `state` and store the checkpoint, for which it waits
+     at most 0.3 s. If the node shuts down, the socket is closed after that. In the other cases it is closed already, and
+     control may still read the checkpoint before. A lost stream gets no outcome. If the node itself dies, the latest
+     checkpoint remains: one is written after each turn, utterance, tool start and tool end.
    - The checkpoint has the words that were heard, without those of an utterance under way (its tool calls are kept).
      A tool that runs has no result in it.
    - Then `close` runs as in step 9. Its events are stored, but the checkpoint does not change.
    - The carrier asks control what to do next. Control finds no outcome, and makes a plan from the checkpoint
      (`make_resumed_plan` in `control/calls/admission/plans.py`): leg + 1, with an apology as the greeting.
    - On the new stream `begin` reports the caller's last turn if it was not reported at the checkpoint
-     (`CallerTurns.resume`); `close` of the lost stream may have reported it since. Then
+     (`CallerTurns.resume`), because the node died before `end_stream`. Then
      `CallTools.resume` starts repeatable tools again under the same run id, as abandoned ones (6), and gives the others
      `LOST_RESULT`, which is news. A hang-up or transfer that was about to happen is revoked (`NOT_ENDED_RESULT`). The
      agent says the apology, then the answer to the caller's last words, or to the results.
@@ -252,6 +253,10 @@ class Conversation:
             self._phrase_audio.prepare()
         if self.screening.verdict_is_due():
             self._end_at_machine()
+
+    def end_stream(self) -> None:
+        """Reports the caller's pending turn, so that the last checkpoint counts it and no other node reports it."""
+        self.turns.settle()
 
     async def close(self) -> None:
         """Stops the agent, waits for the caller's last words and for running tools, and frees everything."""

@@ -11,10 +11,9 @@ from media.turn.vad import VoiceTrack
 async def report_last_words(
     turns: CallerTurns, floor: Floor, recogniser: CallRecogniser, clock: CallClock, track: VoiceTrack
 ) -> None:
-    """Reports what the caller has said since the last turn; waits up to `LAST_WORDS_S` for its text."""
-    if turns.is_pending:
-        turns.commit()
-    elif floor.state in CALLER_IS_HEARD:
+    """Reports the pending turn and what the caller has said since; waits up to `LAST_WORDS_S` for its text."""
+    turns.settle()
+    if floor.state in CALLER_IS_HEARD:
         text = await recogniser.last_words(LAST_WORDS_S)
         if text.strip():
             ended = clock.at_audio(track.last_voice_ms)

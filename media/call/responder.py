@@ -136,6 +136,10 @@ class Responder(Protocol):
     def end(self, reason: EndReason) -> None:
         """Ends the call after a goodbye."""
 
+    def end_stream(self) -> None:
+        """The stream is over: reports the caller's turn that is pending, before the last `state` is read. `close`
+        follows."""
+
     def state(self) -> ResponderState:
         """What was said so far."""
 

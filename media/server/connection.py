@@ -360,6 +360,7 @@ class StreamConnection:
         termination = attached.call.termination
         try:
             reason = termination.reason or self._reason
+            attached.call.end_stream()
             following = (termination.transfer_number, termination.unsaid_words, termination.conference)
             await attached.on_stream_end(reason, *following)
         finally:  # else its recogniser would stay open, and nothing would tell that it has ended

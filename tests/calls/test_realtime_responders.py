@@ -216,6 +216,8 @@ class BaseResponder:
     def end(self, reason: EndReason) -> None:
         self.line.termination.begin(reason, "", after_speech=False)
 
+    def end_stream(self) -> None: ...
+
     def state(self) -> ResponderState:
         return ResponderState(self.transcript.settled(), self.turns.reported)
 

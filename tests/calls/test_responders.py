@@ -123,6 +123,9 @@ class ResponseShaped:
     def end(self, reason: EndReason) -> None:
         self._line.termination.begin(reason, "", after_speech=False)
 
+    def end_stream(self) -> None:
+        pass
+
     def state(self) -> ResponderState:
         return ResponderState(tuple(self._messages), self._turn)
 
@@ -212,6 +215,8 @@ class Duplex:
 
     def end(self, reason: EndReason) -> None:
         self._line.termination.begin(reason, "", after_speech=False)
+
+    def end_stream(self) -> None: ...
 
     def state(self) -> ResponderState:
         return ResponderState()

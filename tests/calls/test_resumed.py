@@ -163,6 +163,31 @@ def test_snapshot_can_be_resumed_from() -> None:
     run_virtual(call())
 
 
+def test_pending_turn_is_reported_once_when_the_stream_is_lost() -> None:
+    async def call() -> None:
+        scripted = ScriptedCall(greeting="Hello.")
+        scripted.model.delay_s = 30.0
+        await scripted.listen_until_quiet()
+        await scripted.say("when do you open", 700)
+        await scripted.silence(1_500)
+        assert scripted.turns_taken == 1 and not scripted.events_of(CallerSaid)
+        scripted.call.end_stream()
+        snapshot = scripted.call.snapshot()
+        await scripted.call.finish("carrier_error")
+        resume = ResumePoint(
+            snapshot.messages, snapshot.reported_turns, snapshot.usage, BEGAN_MS, BEGAN_MS + snapshot.at_ms
+        )
+        after = ScriptedCall(greeting=APOLOGY, answers=["At nine."], resume=resume, before_ms=snapshot.at_ms + 3_000)
+        await after.listen_until_quiet()
+        await after.listen_until_quiet()
+        await after.hang_up()
+        said = scripted.events_of(CallerSaid) + after.events_of(CallerSaid)
+        assert [(event.turn, event.text) for event in said] == [(1, "when do you open")]
+        assert [said.text for said in after.events_of(AgentSaid)] == [APOLOGY, "At nine."]
+
+    run_virtual(call())
+
+
 def test_snapshot_has_what_was_heard_of_an_interrupted_answer() -> None:
     async def call() -> None:
         scripted = ScriptedCall(answers=["one two three four five six seven eight", "Yes."])

@@ -174,6 +174,17 @@ def test_last_words_are_a_separate_turn() -> None:
     assert events == [CallerSaid(3, "hel", 1_000, 900), CallerSaid(3, "hello", 500, 900)]
 
 
+def test_last_words_do_not_repeat_a_turn_that_was_reported_when_the_stream_ended() -> None:
+    turns, _, events = make()
+    turns.began(100)
+    turns.take("book a table", 900)
+    turns.settle()
+    assert turns.reported == 1
+    turns.report_last_words("book a table", 2_000, 1_500)
+    turns.report_last_words("book a table for four", 2_000, 1_500)
+    assert [event.text for event in events if isinstance(event, CallerSaid)] == ["book a table", "for four"]
+
+
 def resume_point(turn: int, *messages: HeardMessage) -> ResumePoint:
     return ResumePoint(list(messages), turn, CallUsage(), 1_000_000, 1_060_000)
 

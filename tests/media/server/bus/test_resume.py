@@ -99,6 +99,27 @@ async def test_resumed_call_apologises_and_answers_the_open_question(
     assert outcome is not None and outcome.leg == 1
 
 
+async def test_turn_that_is_pending_when_the_stream_is_lost_is_reported_once(
+    bus_node: BusNode, plan: CallPlan, speech: bytes
+) -> None:
+    thinking = msgspec.structs.replace(plan.llm[0], options={**plan.llm[0].options, "first_token_ms": 30_000})
+    plan = msgspec.structs.replace(plan, llm=[thinking])
+    phone = await bus_node.dial(plan)
+    await phone.speak(speech)
+    async with phone.sending_silence():
+        taken = cast(Checkpoint, await wait_until(lambda: bus_node.checkpoint(plan.call_id)))
+    assert (taken.turn, taken.messages[-1].role) == (0, "user")
+    abort_socket(phone)
+    await bus_node.wait_for_event(CallEnded)
+    checkpoint = cast(Checkpoint, await bus_node.checkpoint(plan.call_id))
+    assert (checkpoint.turn, checkpoint.messages[-1].role) == (1, "user")
+    again = await bus_node.dial(next_leg(plan, checkpoint), "MZagain", returns_marks=True)
+    async with again.sending_silence():
+        assert (await bus_node.wait_for_event(AgentSaid)).text == APOLOGY
+    await again.hang_up()
+    assert [event.turn for event in await bus_node.events() if isinstance(event, CallerSaid)] == [1]
+
+
 async def test_recording_is_announced_once_and_begins_at_the_announcements_end(
     bus_node: BusNode, storage: Storage, plan: CallPlan, speech: bytes
 ) -> None:
