@@ -1,6 +1,8 @@
 """What every voice does, over all vendors of the registry: a new vendor's own tests hold its wire format only."""
 
 import asyncio
+import re
+import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -27,7 +29,7 @@ CAUSES: dict[FaultKind, str] = {
 
 
 # Faults after which we meter more characters than the vendor bills; `half_open` for all other vendors. A gRPC stream
-# takes text before its connection stands. Deepgram does not bill text that is on its way when the connection ends.
+# takes text before the server has accepted the stream, and `refuse` ends the stream there. Deepgram does not bill text that is on its way when the connection ends.
 LOSES_TEXT: dict[str, set[FaultKind]] = {
     "deepgram": {"half_open", "cut"},
     "google-speech": {"half_open", "stall", "slow", "cut", "garbage", "error", "refuse"},
@@ -94,6 +96,18 @@ async def test_a_vendor_that_refuses_is_replaced_and_bills_nothing(voice: VoiceC
     assert not voice.call.sums("a") or kind in LOSES_TEXT.get(voice.vendor, ())
     over_grpc = voice.vendor == "google-speech"  # a refused connection is a broken stream there
     assert voice.call.failed[0].cause == ("cut" if over_grpc and kind == "refuse" else CAUSES[kind])
+
+
+@ALL
+async def test_a_vendor_that_cannot_be_reached_is_replaced_and_meters_nothing(voice: VoiceCall) -> None:
+    options = voice.call.plan["tts"][0]["options"]
+    with socket.socket() as closed:  # bound and not listening: its port refuses connections
+        closed.bind(("127.0.0.1", 0))
+        options["base_url"] = re.sub(r":\d+", f":{closed.getsockname()[1]}", options["base_url"])
+        chunks = await speak(voice.call.build(), say(*SENTENCES))
+    assert heard(chunks) == words(TEXT)
+    assert not voice.call.sums("a")
+    assert voice.call.sums("b")["characters"] == voice.billed("b")
 
 
 @ALL

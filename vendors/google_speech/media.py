@@ -12,7 +12,7 @@ TextToSpeech by Google: a stream for each stretch of text, or a request for each
 import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -498,17 +498,19 @@ class GoogleTextToSpeech:
     def prepare(self) -> None:
         """Connects in the background."""
         if self._preparing is None or self._preparing.done():
-            self._preparing = asyncio.get_running_loop().create_task(self._connect())
+            self._preparing = asyncio.get_running_loop().create_task(self._prepare())
+
+    async def _prepare(self) -> None:
+        with suppress(ProviderError):  # shows at the request
+            await self._connect()
 
     async def _connect(self) -> None:
-        try:
-            lease = await self._speaker.server.connect(self.name, self._speaker.connect_s)
-        except ProviderError:
-            return  # shows at the request
-        lease.release()
+        """Make sure that there is a connection. Raises ProviderError."""
+        (await self._speaker.server.connect(self.name, self._speaker.connect_s)).release()
 
     async def stream(self, text: AsyncIterator[str], language: str) -> AsyncGenerator[SpeechChunk, None]:
         """Speaks the text. Raises ProviderError."""
+        await self._connect()  # before the text is read, because what was read counts as sent and is billed
         if not self._streams:
             async for piece in text:
                 for part in split_text(piece):
