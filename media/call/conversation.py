@@ -70,10 +70,10 @@ report. Each step below names the method that carries it out.
      `provider_error`). `media_lost`: the node shuts down, and its calls have not ended within the time to drain. A stop
      message or a clean close counts as `caller_hangup`, and a reason of our own (`CallTermination`) takes precedence.
    - Before `close`, `connection._finish_call` calls `end_stream`, which reports the caller's pending turn
-     (`CallerSaid`), and then lets `BusCallRecord.stream_ended` call `state` and store the checkpoint, for which it waits
-     at most 0.3 s. If the node shuts down, the socket is closed after that. In the other cases it is closed already, and
-     control may still read the checkpoint before. A lost stream gets no outcome. If the node itself dies, the latest
-     checkpoint remains: one is written after each turn, utterance, tool start and tool end.
+     (`CallerSaid`). Then `BusCallRecord.stream_ended` calls `state` and stores the checkpoint, for which the connection
+     waits at most 0.3 s. If the node shuts down, the socket is closed after that. In the other cases it is closed
+     already, and control may still read the checkpoint before. A lost stream gets no outcome. If the node itself dies,
+     the latest checkpoint remains: one is written after each turn, utterance, tool start and tool end.
    - The checkpoint has the words that were heard, without those of an utterance under way (its tool calls are kept).
      A tool that runs has no result in it.
    - Then `close` runs as in step 9. Its events are stored, but the checkpoint does not change.

@@ -29,7 +29,8 @@ CAUSES: dict[FaultKind, str] = {
 
 
 # Faults after which we meter more characters than the vendor bills; `half_open` for all other vendors. A gRPC stream
-# takes text before the server has accepted the stream, and `refuse` ends the stream there. Deepgram does not bill text that is on its way when the connection ends.
+# takes text before the server has accepted the stream, and `refuse` ends the stream there. Deepgram does not bill text
+# that is on its way when the connection ends.
 LOSES_TEXT: dict[str, set[FaultKind]] = {
     "deepgram": {"half_open", "cut"},
     "google-speech": {"half_open", "stall", "slow", "cut", "garbage", "error", "refuse"},
