@@ -37,18 +37,18 @@ format: $(STAMP) ## format the code
 	$(PY) -m ruff format .
 	$(PY) -m ruff check --fix .
 
-bench: $(STAMP) ## load benchmarks against pipecat and FastAPI; writes docs/performance.md and docs/api-performance.md
+bench: $(STAMP) ## load benchmarks against pipecat and FastAPI; writes docs/evidence/performance.md and docs/evidence/api-performance.md
 	$(PY) -m benchmarks run
 	$(PY) -m benchmarks vendors
 	$(PY) -m benchmarks api
 
-rehearse: $(STAMP) ## 200 calls through the whole stack, then carriers' faults, outages and a killed node; writes docs/stack.md
+rehearse: $(STAMP) ## 200 calls through the whole stack, then carriers' faults, outages and a killed node; writes docs/evidence/stack.md
 	$(PY) -m vocalized.rehearse
 
-chaos: $(STAMP) ## faults of every neighbour and of the surroundings under 50 calls; as root all of them; writes docs/chaos.md
-	$(PY) -m vocalized.rehearse chaos --write docs/chaos.md
+chaos: $(STAMP) ## faults of every neighbour and of the surroundings under 50 calls; as root all of them; writes docs/evidence/chaos.md
+	$(PY) -m vocalized.rehearse chaos --write docs/evidence/chaos.md
 
-listen: $(STAMP) ## turn-taking with recorded callers, in virtual time; goes on where it was stopped; writes docs/listening.md
+listen: $(STAMP) ## turn-taking with recorded callers, in virtual time; goes on where it was stopped; writes docs/evidence/listening.md
 	$(PY) -m vocalized.listening fetch
 	$(PY) -m vocalized.listening run --set development --json var/listening/development.json
 	$(PY) -m vocalized.listening run --set held_out --json var/listening/held_out.json

@@ -25,7 +25,7 @@ from benchmarks.vendors import report as vendor_report
 from benchmarks.vendors.run import LoadCores, VendorBench, VendorRun, vendor_series
 
 CLIP = ROOT / "config" / "samples" / "jfk.flac"
-DOCS = ROOT / "docs"
+DOCS = ROOT / "docs" / "evidence"
 UNFINISHED, FINISHED = 1, 5  # phrases of the clip
 
 app = typer.Typer(

@@ -1,4 +1,4 @@
-"""The page docs/performance.md, which two commands write: each keeps the other's part."""
+"""The page docs/evidence/performance.md, which two commands write: each keeps the other's part."""
 
 from pathlib import Path
 

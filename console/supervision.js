@@ -1,4 +1,4 @@
-// A session in which a person listens to a running call, whispers to the agent, or speaks in its place: docs/supervision.md.
+// A session in which a person listens to a running call, whispers to the agent, or speaks in its place: docs/use/supervision.md.
 import { signal } from "@preact/signals";
 import { post } from "./api.js";
 

@@ -1,4 +1,4 @@
-// A test call from this page, by microphone or by typed words: docs/browser-socket.md.
+// A test call from this page, by microphone or by typed words: docs/use/browser-socket.md.
 import { signal } from "@preact/signals";
 import { post } from "./api.js";
 

@@ -1,7 +1,7 @@
 """How the servers of OpenAI's chat completions differ: address, header of the key, names of fields; pure.
 
 Sources: the openai SDK 3.57.0 (`lib/azure.py`, `types/chat/`), the groq SDK 1.7.0, openrouter.ai/docs, and the services
-of the five vendors in pipecat-ai 1.14.0. xAI: docs/vendors/xai.md.
+of the five vendors in pipecat-ai 1.14.0. xAI: docs/develop/vendors/xai.md.
 """
 
 from collections.abc import Mapping

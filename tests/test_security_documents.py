@@ -1,4 +1,4 @@
-"""docs/threats.md, docs/asvs.md and SECURITY.md name tests and documents that exist."""
+"""docs/evidence/threats.md, docs/evidence/asvs.md and SECURITY.md name tests and documents that exist."""
 
 import ast
 import re
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = ("docs/threats.md", "docs/asvs.md", "SECURITY.md")
+DOCUMENTS = ("docs/evidence/threats.md", "docs/evidence/asvs.md", "SECURITY.md")
 # `tests/x.py`, and in parentheses behind it the tests in it.
 FILE = re.compile(r"`(tests/[\w./]+\.py)`(?: \(((?:`\w+`(?:, )?)+)\))?")
 
@@ -54,7 +54,7 @@ def test_every_test_is_named_in_the_form_that_is_checked(document: str) -> None:
 
 
 def test_every_wall_has_a_test() -> None:
-    text = (ROOT / "docs/threats.md").read_text()
+    text = (ROOT / "docs/evidence/threats.md").read_text()
     walls = [row for row in rows(text.partition("## Everything else")[2])]
     assert len(walls) > 50
     assert not [row for row in walls if len(row) != 4 or not FILE.search(row[3])]

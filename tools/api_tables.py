@@ -23,7 +23,7 @@ from control.platform.rules import REGISTRY
 from control.workspaces.settings import SETTINGS as WORKSPACE_SETTINGS
 
 DOCUMENTS: Final = Path(__file__).resolve().parents[1] / "docs"
-PAGES: Final = ("api.md", "control.md", "errors.md")
+PAGES: Final = ("use/api.md", "run/control.md", "use/errors.md")
 _TABLE: Final = re.compile(
     r"(<!-- table: (\S+), by python -m tools\.api_tables -->\n).*?(<!-- end of table -->)", re.DOTALL
 )

@@ -1,4 +1,4 @@
-"""Writes `docs/providers.md`: what each vendor's service can do, from the facts that vendors declare.
+"""Writes `docs/run/providers.md`: what each vendor's service can do, from the facts that vendors declare.
 
     python -m tools.provider_page
 
@@ -20,13 +20,13 @@ from shared.pipecat_services import read_catalogue
 from shared.providers.facts import KeytermOption, ModelFacts, RecogniserFacts, VendorFacts, VoiceFacts
 from vendors.registry import VENDORS
 
-TARGET: Final = Path(__file__).resolve().parents[1] / "docs" / "providers.md"
+TARGET: Final = Path(__file__).resolve().parents[1] / "docs" / "run" / "providers.md"
 _NAMES: Final[Mapping[Kind, str]] = {"stt": "recognition", "llm": "models", "tts": "voices"}
 _HEAD: Final = """# Providers: what each can do
 
 Written by `python -m tools.provider_page` from what the code declares: `services` in the `facts.py` of each folder in
 `vendors/`, and prices in its `providers.json`. A test holds this page against both. What a vendor is
-asked, and how, is in `docs/vendors/`; how a provider is set up in [control.md](control.md).
+asked, and how, is in `docs/develop/vendors/`; how a provider is set up in [control.md](control.md).
 
 Those of the first three tables are native: media speaks the vendor's protocol itself, over connections that it keeps,
 and with each vendor of speech mu-law at 8 kHz goes both ways as it is (the engines of `local` convert). The vendors
@@ -39,8 +39,8 @@ _RECOGNISERS: Final = """
 
 *Times*: final texts have the vendor's times of words; without, those of the voice and the caller's turn are all that
 is known. *Turn signals*: the vendor tells how sure it is that the caller has finished, which is evidence beside
-others ([0143](decisions/0143-turn-signals.md)). *Tells language*: final texts say which language was spoken, so that
-agents with [several languages](agents.md#languages) follow their callers.
+others ([0143](../decisions/0143-turn-signals.md)). *Tells language*: final texts say which language was spoken, so that
+agents with [several languages](../use/agents.md#languages) follow their callers.
 """
 _VOICES: Final = """
 ## Voices

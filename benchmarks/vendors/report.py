@@ -1,4 +1,4 @@
-"""The section on vendors in docs/performance.md."""
+"""The section on vendors in docs/evidence/performance.md."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path

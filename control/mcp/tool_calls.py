@@ -239,7 +239,7 @@ def _shorten(value: Any, texts: int, lists: int) -> Any:
 
 def _text_change(tool: ApiTool) -> Change:
     """Returns the change of texts: words from outside are marked as in results for our own agents
-    (docs/untrusted-content.md)."""
+    (docs/evidence/untrusted-content.md)."""
     most = tool.declaration.longest_text
     if tool.declaration.has_outside_words:
         return lambda text: clean(text, most)

@@ -181,7 +181,8 @@ UNREACHABLE: Final = "tool_unreachable"
 
 # A text from outside must not be taken for words of the platform, the business or the caller. So it stands between two
 # lines that it cannot contain, and the system prompt explains them. A model may follow a command in it nevertheless:
-# the agent's list of tools, and the numbers that it may transfer to, bound the effect (docs/untrusted-content.md).
+# the agent's list of tools, and the numbers that it may transfer to, bound the effect:
+# docs/evidence/untrusted-content.md.
 
 # Control characters except tab and line break, and characters that reorder or hide text.
 _HIDDEN: Final = re.compile(

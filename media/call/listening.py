@@ -36,7 +36,7 @@ class ListenedAudio:
         return len(self.caller) / BYTES_PER_MS
 
     def encode(self) -> bytes:
-        """The binary message: an 8-byte header, the caller's bytes, the agent's bytes (docs/supervision.md)."""
+        """The binary message: an 8-byte header, the caller's bytes, the agent's bytes (docs/use/supervision.md)."""
         header = _HEADER.pack(self.at_ms, WITHHELD if self.is_withheld else 0, len(self.caller))
         return header + self.caller + self.agent
 

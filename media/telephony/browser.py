@@ -1,6 +1,6 @@
 """Our own protocol for test calls from a browser: JSON text messages, audio as binary ones.
 
-The protocol is documented in docs/browser-socket.md.
+The protocol is documented in docs/use/browser-socket.md.
 """
 
 from collections.abc import Callable, Sequence

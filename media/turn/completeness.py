@@ -1,8 +1,8 @@
 """How complete a caller's words are: the probability that they end here, from the words alone.
 
-A small network over hashed words (docs/turn-model.md): about 0.2 ms for a text, in numpy, no thread and no file once it
-is made. Punctuation at the end counts for nothing: recognisers end nearly every fragment with a full stop. Between
-words it tells where a sentence begins.
+A small network over hashed words (docs/develop/turn-model.md): about 0.2 ms for a text, in numpy, no thread
+and no file once it is made. Punctuation at the end counts for nothing: recognisers end nearly every fragment with a
+full stop. Between words it tells where a sentence begins.
 """
 
 import hashlib

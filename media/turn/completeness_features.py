@@ -3,7 +3,7 @@
 The mark at the end is never seen: recognisers put one after every fragment. Marks between sentences are: there the
 recogniser knew what follows.
 
-A change here makes every trained file worthless: raise `FORMAT` and train anew (docs/turn-model.md).
+A change here makes every trained file worthless: raise `FORMAT` and train anew (docs/develop/turn-model.md).
 """
 
 import re

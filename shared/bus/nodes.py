@@ -158,7 +158,7 @@ class NodeState(Struct, frozen=True, omit_defaults=True):
     event loop. draining: accepts no new calls. card: shows the node's key (shared/bus/enrolment.py). at_ms: when the
     entry was written, Unix time in ms by Redis's clock. proof: that the node with this key wrote the entry. Nodes of
     the version before have none of the three. supervision: the node accepts people who listen to its calls
-    (docs/supervision.md); nodes of the version before do not. The proof does not cover it, because control of the
+    (docs/use/supervision.md); nodes of the version before do not. The proof does not cover it, because control of the
     version before would reject the entry: a forged value only makes control issue a token that no node accepts."""
 
     node_id: str

@@ -1,4 +1,4 @@
-"""What a vendor's service can do, as its adapter declares it: `docs/providers.md` is written from this.
+"""What a vendor's service can do, as its adapter declares it: `docs/run/providers.md` is written from this.
 
 Each declares families of models; `models` are beginnings of their names, and the first family that fits counts.
 languages: codes of those that it takes, where our adapter knows them and refuses others; empty: the vendor decides, and

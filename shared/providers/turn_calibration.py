@@ -52,20 +52,21 @@ CALIBRATIONS: Final[dict[str, TurnCalibration]] = {
     # `end_of_turn_confidence`: the vendor's own threshold is 0.7, as the curve's; developers.deepgram.com/docs/flux.
     "flux": TurnCalibration(((0.0, 0.0), (1.0, 1.0))),
     # Thresholds are likelihoods that the caller speaks, so lower is surer: 0.4 for an end that may be taken back, 0.2
-    # for the end; docs.cartesia.ai, see docs/vendors/cartesia.md.
+    # for the end; docs.cartesia.ai, see docs/develop/vendors/cartesia.md.
     "ink-2": TurnCalibration(((0.0, 1.0), (1.0, 0.0))),
-    # `end_of_turn_confidence`: the vendor's own threshold is 0.4, the curve's is 0.7; see docs/vendors/assemblyai.md.
+    # `end_of_turn_confidence`: the vendor's own threshold is 0.4, the curve's is 0.7:
+    # docs/develop/vendors/assemblyai.md.
     "universal-streaming": TurnCalibration(((0.0, 0.0), (0.4, 0.7), (1.0, 1.0))),
     # The same field, for which these models have no threshold: it is 1 at each end, also where silence ended half a
-    # sentence. They end a turn by the mark at its end (docs/vendors/assemblyai.md): an end with one is worth what Ink's
-    # is, and one without was made by silence.
+    # sentence. They end a turn by the mark at its end (docs/develop/vendors/assemblyai.md): an end with one is worth
+    # what Ink's is, and one without was made by silence.
     "universal-3": TurnCalibration(((0.0, 0.0), (1.0, 0.8)), FinalMark(closed=0.8, open=0.2)),
     # `<end>` has no figure. It follows words as well as sound, so that it is worth what Ink's end is; see
-    # docs/vendors/soniox.md.
+    # docs/develop/vendors/soniox.md.
     "soniox": TurnCalibration(((0.0, 0.0), (1.0, 0.8))),
-    # xAI's Smart Turn, whose documented threshold is the curve's; docs/vendors/xai.md.
+    # xAI's Smart Turn, whose documented threshold is the curve's; docs/develop/vendors/xai.md.
     "grok": TurnCalibration(((0.0, 0.0), (1.0, 1.0))),
     # Google has no figure: a final text that nobody asked for counts 1, and is worth the curve's own threshold;
-    # docs/vendors/google-speech.md.
+    # docs/develop/vendors/google-speech.md.
     "google": TurnCalibration(((0.0, 0.0), (1.0, 0.7))),
 }

@@ -10,7 +10,7 @@ from pydantic.fields import FieldInfo
 
 from config.settings import PREFIX, BackupSettings, ControlSettings, MediaSettings, MigrationSettings
 
-DOCS = Path(__file__).parents[2] / "docs"
+DOCS = Path(__file__).parents[2] / "docs" / "run"
 UNITS = {"_s": "s", "_bytes": "bytes", "_kib": "KiB"}
 
 

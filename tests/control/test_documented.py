@@ -1,4 +1,4 @@
-"""The tables of docs/control.md list the program's rate limits, staff settings, duties and metrics."""
+"""The tables of docs/run/control.md list the program's rate limits, staff settings, duties and metrics."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +20,7 @@ from control.worker_runtime import WorkerMetrics
 from shared.key_sets import KeySets
 from tests.platform.services import CHEAP_HASHING, KEY, worker_outside
 
-TEXT = (Path(__file__).parents[2] / "docs" / "control.md").read_text()
+TEXT = (Path(__file__).parents[2] / "docs" / "run" / "control.md").read_text()
 
 
 def table(*heading: str) -> set[tuple[str, ...]]:

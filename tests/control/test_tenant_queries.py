@@ -1,5 +1,5 @@
 """Every statement on tables of workspaces names the workspace, by which Citus finds the one server that has its rows.
-Those that don't are listed here, with the reason (docs/scale.md)."""
+Those that don't are listed here, with the reason (docs/run/scale.md)."""
 
 from typing import Final
 

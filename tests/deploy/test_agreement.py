@@ -12,7 +12,7 @@ from tests.deploy.manifests import DEPLOY, KUBERNETES, ROOT, Manifest, all_manif
 
 COMPOSE = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
 README = (KUBERNETES / "README.md").read_text()
-OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
+OPERATIONS = (ROOT / "docs" / "run" / "operations.md").read_text()
 ISSUER = "cert-manager.io/cluster-issuer"
 MEDIA_SETTINGS = COMPOSE["x-media-settings"]
 SETTINGS = next(found for found in of_kind("ConfigMap") if found["metadata"]["name"] == "vocalized")["data"]

@@ -22,7 +22,7 @@ from media.server.metrics import Metrics
 from tests.deploy.manifests import DEPLOY, ROOT, manifests
 
 MONITORING = DEPLOY / "monitoring"
-GUIDE = (ROOT / "docs" / "operations.md").read_text()
+GUIDE = (ROOT / "docs" / "run" / "operations.md").read_text()
 DASHBOARD: dict[str, Any] = json.loads((MONITORING / "grafana-dashboard.json").read_text())
 # Prometheus adds these to all metrics.
 TARGET_LABELS = {"instance"}
@@ -133,7 +133,7 @@ def test_every_alert_says_what_is_wrong_and_what_to_do(file: str) -> None:
         assert rule["for"] and rule["labels"]["severity"] in ("critical", "warning"), name
         assert rule["annotations"].keys() == {"summary", "description", "runbook"}, name
         document, _, anchor = rule["annotations"]["runbook"].partition("#")
-        assert document == "docs/operations.md" and anchor in entries, name
+        assert document == "docs/run/operations.md" and anchor in entries, name
         assert name in section, name
     both = {name.lower() for one in ("alerts.yaml", "alerts-exporters.yaml") for name in alerts(one)}
     assert entries.keys() <= both, "a runbook entry without an alert"

@@ -16,7 +16,13 @@ from tests.deploy.build import copy_rooms
 from tests.deploy.manifests import DEPLOY, KUBERNETES, ROOT, all_manifests, manifests
 from tests.deploy.test_images import _WITHOUT, unlocked_packages
 
-DOCUMENTS = ("docs/control.md", "docs/operations.md", "docs/backups.md", "deploy/kubernetes/README.md", "README.md")
+DOCUMENTS = (
+    "docs/run/control.md",
+    "docs/run/operations.md",
+    "docs/run/backups.md",
+    "deploy/kubernetes/README.md",
+    "README.md",
+)
 # A line that shows what may be chosen, instead of a command.
 _SYNOPSIS = re.compile(r"\[|…| \| ")
 
@@ -90,7 +96,7 @@ def test_kubectl_is_told_of_objects_and_files_that_exist() -> None:
 
 def test_first_admin_is_made_in_the_container(fresh_database_url: str, tmp_path: Path) -> None:
     (line,) = [
-        line for document, line in lines() if document == "docs/operations.md" and "migrate admin create" in line
+        line for document, line in lines() if document == "docs/run/operations.md" and "migrate admin create" in line
     ]
     arguments = shlex.split(line.partition("run --rm migrate ")[2])
     settings = dict(re.findall(r"^(\w+)=(.*)$", (DEPLOY / "example.env").read_text(), re.MULTILINE))

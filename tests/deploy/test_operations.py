@@ -9,7 +9,7 @@ from control.app import ROUTES
 from control.inbound_webhooks.routes import WEBHOOK_ROUTES
 from tests.deploy.manifests import ROOT, known
 
-GUIDE = (ROOT / "docs" / "operations.md").read_text()
+GUIDE = (ROOT / "docs" / "run" / "operations.md").read_text()
 README = (ROOT / "deploy" / "kubernetes" / "README.md").read_text()
 
 
@@ -42,7 +42,7 @@ def test_every_api_path_in_the_guide_exists() -> None:
         assert any(documented == path or documented.endswith(path) for documented in paths), path
 
 
-@pytest.mark.parametrize("document", ["docs/operations.md", "docs/backups.md", "deploy/kubernetes/README.md"])
+@pytest.mark.parametrize("document", ["docs/run/operations.md", "docs/run/backups.md", "deploy/kubernetes/README.md"])
 def test_linked_files_exist(document: str) -> None:
     path = ROOT / document
     for target in re.findall(r"\]\(([^)#]*)", path.read_text()):
@@ -51,7 +51,7 @@ def test_linked_files_exist(document: str) -> None:
 
 def test_linked_sections_exist() -> None:
     for target, section in re.findall(r"\]\(([^)#]*)#([^)]+)\)", GUIDE):
-        text = (ROOT / "docs" / target).read_text() if target else GUIDE
+        text = (ROOT / "docs" / "run" / target).read_text() if target else GUIDE
         titles = {_anchor(title) for title in re.findall(r"^#+ (.+)$", text, re.MULTILINE)}
         assert section in titles, section
 

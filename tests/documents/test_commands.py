@@ -81,26 +81,26 @@ def test_quick_start(checkout: Path) -> None:
     agent = ".venv/bin/python -m vocalized agent "
     output = run_document(
         checkout,
-        "docs/quick-start.md",
+        "docs/use/quick-start.md",
         {"--model NAME": "--model any", "--to NUMBER": '--to "$AGENT_NUMBER"', agent: "vocalized_agent "},
     )
     assert "Night line answers +1" in output and output.count("completed") >= 3
 
 
 def test_stripe_page(checkout: Path) -> None:
-    assert '"kind":"refund","amount":-50' in run_document(checkout, "docs/stripe.md")
+    assert '"kind":"refund","amount":-50' in run_document(checkout, "docs/run/stripe.md")
 
 
 def test_integrations_page(checkout: Path) -> None:
-    output = run_document(checkout, "docs/simulated-integrations.md")
+    output = run_document(checkout, "docs/develop/simulated-integrations.md")
     assert "tool check_availability: done" in output and '"summary": "Closed"' in output
 
 
 def test_clients_page(checkout: Path) -> None:
-    run_document(checkout, "docs/clients.md", {"FOLDER": "var/client"})
+    run_document(checkout, "docs/use/clients.md", {"FOLDER": "var/client"})
     assert (checkout / "var" / "client" / "pyproject.toml").is_file()
 
 
 def test_mcp_page(checkout: Path) -> None:
-    output = run_document(checkout, "docs/mcp.md", {"https://api.example.com": "$API"}, platform=True)
+    output = run_document(checkout, "docs/use/mcp.md", {"https://api.example.com": "$API"}, platform=True)
     assert '"name":"list_calls"' in output.replace(": ", ":")

@@ -1,4 +1,5 @@
-"""The figures of docs/turn-model.md: the model beside its teacher, its calibration, and what a decision costs."""
+"""The figures of docs/develop/turn-model.md: the model beside its teacher, its calibration, and each
+decision's cost."""
 
 import random
 import resource

@@ -1,4 +1,4 @@
-"""Anthropic's Messages API as control asks it. Sheet: docs/vendors/anthropic.md."""
+"""Anthropic's Messages API as control asks it. Sheet: docs/develop/vendors/anthropic.md."""
 
 from collections.abc import Mapping
 from typing import Any, Final

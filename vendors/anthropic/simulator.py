@@ -1,11 +1,11 @@
 """A simulated server of Anthropic's Messages API.
 
-Written from the official SDK's source (docs/vendors/anthropic.md), and checked by it and by pipecat's service.
+Written from the official SDK's source (docs/develop/vendors/anthropic.md), and checked by it and by pipecat's service.
 
 What Anthropic's Messages API refuses, and how it words it; and a request of it as one of chat completions.
 
 Sources: the anthropic SDK 2.15.0 (`_constants.py`, `types/message_create_params.py`, `types/shared/`),
-platform.claude.com "Migrating to API version 2026-10-21"; docs/vendors/anthropic.md.
+platform.claude.com "Migrating to API version 2026-10-21"; docs/develop/vendors/anthropic.md.
 
 The events of one message of Anthropic's Messages API.
 

@@ -2,7 +2,7 @@
 
 Anthropic's Messages API as data: the request's body, and a reply parsed from its events; no I/O.
 
-Sheet: docs/vendors/anthropic.md.
+Sheet: docs/develop/vendors/anthropic.md.
 
 How Anthropic's Messages API is addressed, which media and control share; pure.
 

@@ -1,5 +1,5 @@
 """How control tries a key of AssemblyAI's: by a session, which is greeted, and by a temporary token, which ends by
-itself. Source: docs/vendors/assemblyai.md."""
+itself. Source: docs/develop/vendors/assemblyai.md."""
 
 from collections.abc import Mapping
 from typing import Any, Final

@@ -1,7 +1,7 @@
 """A simulated AssemblyAI: streaming recognition over `/v3/ws`, and the temporary tokens by which a key can be tried.
 
-Written from docs/vendors/assemblyai.md. Billed as AssemblyAI does: the time for which a session was open. What it does
-not know of the vendor: whether an account is refused by HTTP or, as here unless `refuses_by_http`, by an Error message
+Written from docs/develop/vendors/assemblyai.md. Billed as AssemblyAI does: the time for which a session was open. Not
+known of the vendor: whether an account is refused by HTTP or, as here unless `refuses_by_http`, by an Error message
 and a close frame.
 
 One streaming session of a simulated AssemblyAI: its turns, and what ends it.

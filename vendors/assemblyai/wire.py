@@ -2,7 +2,8 @@
 
 What AssemblyAI's streaming sessions send and mean: addresses, messages and errors; pure.
 
-Source: assemblyai 1.8.2 (`streaming/v3`) and assemblyai.com/docs/streaming; put together in docs/vendors/assemblyai.md.
+Source: assemblyai 1.8.2 (`streaming/v3`) and assemblyai.com/docs/streaming; see
+docs/develop/vendors/assemblyai.md.
 
 Our caller's turn from the turns of AssemblyAI, which it begins and ends itself; pure.
 

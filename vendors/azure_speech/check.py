@@ -2,7 +2,7 @@
 
 Its recognizer tells by the handshake what it thinks of the key and the address, and of the rest only with audio. A
 voice speaks one short word, because only that tries the voice. Both are tried by "Get a list of voices", at the host of
-the region. Source: docs/vendors/azure.md.
+the region. Source: docs/develop/vendors/azure.md.
 """
 
 import uuid

@@ -1,8 +1,8 @@
 """What Azure's speech service can do and be asked, its addresses and its locales; pure.
 
 Sources: learn.microsoft.com/azure/ai-services/speech-service (regions, sovereign clouds, private endpoints;
-language-support), put together in docs/vendors/azure.md. Where a language has several locales, the one of most speakers
-of those whose telephones we serve stands for it.
+language-support), put together in docs/develop/vendors/azure.md. Where a language has several locales, the one of most
+speakers of those whose telephones we serve stands for it.
 """
 
 from collections.abc import Mapping, Sequence

@@ -5,22 +5,23 @@ tags.
 
 Handshakes and endings of a simulated Azure speech service.
 
-Written from docs/vendors/azure.md. What it does not know of the vendor: whether a full account is told by HTTP 429 or
+Written from docs/develop/vendors/azure.md. Not known of the vendor: whether a full account is told by HTTP 429 or
 by a close frame behind the handshake; both have been seen (`VendorLimits.throttles_by_http`).
 
 Messages of Azure's speech service, which have headers in front of a body; text and binary.
 
-Written from docs/vendors/azure.md. A binary message begins with the length of its headers, 16 bits, highest byte first.
+Written from docs/develop/vendors/azure.md. A binary message begins with the length of its headers: 16 bits, highest
+byte first.
 
 The recogniser of a simulated Azure speech service: turns over one WebSocket, each from its audio to `turn.end`.
 
-Written from docs/vendors/azure.md. What it does not know of the vendor: how long a silence ends a turn by itself
+Written from docs/develop/vendors/azure.md. Not known of the vendor: how long a silence ends a turn by itself
 (`ListenTiming.silence_ms`), what answers the end of audio in which nothing was said (here `EndOfDictation`), and how a
 language is refused that it does not know (here 1007).
 
 The voices of a simulated Azure speech service: one turn after another over a WebSocket, each from its SSML.
 
-Written from docs/vendors/azure.md. What it does not know of the vendor: the order of words and audio (here the words of
+Written from docs/develop/vendors/azure.md. Not known of the vendor: the order of words and audio (here the words of
 a piece come before it), and when a stopped turn ends (here at once).
 """
 

@@ -2,24 +2,24 @@
 
 What the protocols of Azure's speech service have in common: addresses, headers and errors; pure.
 
-Put together in docs/vendors/azure.md.
+Put together in docs/develop/vendors/azure.md.
 
 Messages of Azure's speech service: headers in front of a body, as text or binary; pure but for the time in them.
 
 A binary message begins with the length of its headers, 16 bits, highest byte first. Source: Microsoft's "Speech Service
 WebSocket protocol" and its MIT client microsoft-cognitiveservices-speech-sdk 1.52; put together in
-docs/vendors/azure.md.
+docs/develop/vendors/azure.md.
 
 The recogniser of Azure's speech service: what a request begins with, and what its results mean; pure.
 
 A request is a stretch of audio, from its first message to `turn.end`, and all positions in its results count from its
 own beginning. Phrases follow one another in it; hypotheses tell what the next one may become, without capitals and
-marks. Put together in docs/vendors/azure.md.
+marks. Put together in docs/develop/vendors/azure.md.
 
 Azure's voices over a WebSocket: the turns of one utterance; pure.
 
 Each clause is a turn: `synthesis.context` and `ssml` out, audio and its words in, up to `turn.end`. A connection speaks
-one turn at a time. Put together in docs/vendors/azure.md.
+one turn at a time. Put together in docs/develop/vendors/azure.md.
 
 SSML for Azure's voices; pure.
 

@@ -1,5 +1,5 @@
 """How control tries a key of Cartesia's: a recognizer by a session without audio, a voice by one short word, because
-only that tries model and voice; both by "Get Voice" and "List Voices". Source: docs/vendors/cartesia.md."""
+only that tries model and voice; both by "Get Voice" and "List Voices". Source: docs/develop/vendors/cartesia.md."""
 
 from collections.abc import Mapping
 from typing import Any, Final

@@ -5,7 +5,7 @@ Documents: docs.cartesia.ai/api-reference/voices/list and …/voices/get.
 
 Handshakes and errors of a simulated Cartesia.
 
-Written from docs/vendors/cartesia.md. What it does not know of the vendor: the error code of an account without credit
+Written from docs/develop/vendors/cartesia.md. Not known of the vendor: the error code of an account without credit
 and the close code after five idle minutes.
 
 The recognisers of a simulated Cartesia: Ink with texts that are finalised on request, and Ink with turns.

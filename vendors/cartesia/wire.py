@@ -2,7 +2,7 @@
 
 What Cartesia's protocols have in common: version, addresses and errors; pure.
 
-Source: cartesia 4.2.0 (its types and resources) and docs.cartesia.ai; put together in docs/vendors/cartesia.md.
+Source: cartesia 4.2.0 (its types and resources) and docs.cartesia.ai; put together in docs/develop/vendors/cartesia.md.
 
 Cartesia's `/tts/websocket`: the contexts of one utterance, as messages out and messages in; pure.
 

@@ -1,6 +1,6 @@
 """How control tries a key of ElevenLabs': a recognizer by a session without audio, a voice by one short word, because
 only that tries model and voice; both by "Get voice" and "List models", which a key that is restricted to speech needs
-the right to read. Source: docs/vendors/elevenlabs.md."""
+the right to read. Source: docs/develop/vendors/elevenlabs.md."""
 
 from collections.abc import Mapping
 from typing import Any, Final

@@ -5,7 +5,7 @@ Documents: elevenlabs.io/docs/api-reference/voices/get and …/models/list.
 
 Handshakes and endings of a simulated ElevenLabs.
 
-Written from docs/vendors/elevenlabs.md. What it does not know of the vendor: whether a wrong key is told by the
+Written from docs/develop/vendors/elevenlabs.md. Not known of the vendor: whether a wrong key is told by the
 handshake or behind it (here: behind it, because a key may also come in the first message), and which close code follows
 an error of Scribe.
 

@@ -3,7 +3,7 @@
 What ElevenLabs' protocols have in common: addresses, headers and errors; pure.
 
 Source: elevenlabs 2.78.0 (its types and realtime clients) and elevenlabs.io/docs; put together in
-docs/vendors/elevenlabs.md.
+docs/develop/vendors/elevenlabs.md.
 
 ElevenLabs' `/v1/speech-to-text/realtime` (Scribe): a caller's turn from texts that are committed on request; pure.
 

@@ -1,4 +1,4 @@
-"""Google's Gemini API as control asks it. Sheet: docs/vendors/google.md."""
+"""Google's Gemini API as control asks it. Sheet: docs/develop/vendors/google.md."""
 
 from collections.abc import Mapping
 from typing import Any, Final

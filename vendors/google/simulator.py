@@ -1,10 +1,10 @@
 """A simulated server of Google's Gemini API.
 
-Written from the official SDK's source (docs/vendors/google.md), and checked by it and by pipecat's service.
+Written from the official SDK's source (docs/develop/vendors/google.md), and checked by it and by pipecat's service.
 
 What the Gemini API refuses, and how it words it; and a request of it as one of chat completions.
 
-Sources: the google-genai SDK 3.6.1 (`types.py`, `models.py`, `errors.py`); docs/vendors/google.md.
+Sources: the google-genai SDK 3.6.1 (`types.py`, `models.py`, `errors.py`); docs/develop/vendors/google.md.
 
 The events of one reply of the Gemini API.
 

@@ -2,7 +2,7 @@
 
 Google's Gemini API as data: the request's body, and a reply parsed from its streamed parts; no I/O.
 
-Sheet: docs/vendors/google.md.
+Sheet: docs/develop/vendors/google.md.
 
 How Google's Gemini API is addressed, which media and control share; pure.
 

@@ -1,5 +1,5 @@
 """How control tries a service account's key file for Google's speech: by "voices.list", with a token that the account
-signs, because sessions are of gRPC only. Source: docs/vendors/google-speech.md."""
+signs, because sessions are of gRPC only. Source: docs/develop/vendors/google-speech.md."""
 
 from collections.abc import Mapping
 from typing import Any, Final

@@ -9,11 +9,11 @@ What calls of a simulated Google have in common: the key, refusals, and faults i
 The recogniser of a simulated Google: Speech-to-Text v2, `StreamingRecognize`.
 
 Source: the published messages (google-cloud-speech 2.41) and what public issues quote of the service: see
-docs/vendors/google-speech.md. The sentences of errors are the service's own.
+docs/develop/vendors/google-speech.md. The sentences of errors are the service's own.
 
 The voices of a simulated Google: Text-to-Speech v1, `StreamingSynthesize` and `SynthesizeSpeech`.
 
-Source: the published messages (google-cloud-texttospeech 2.38) and docs/vendors/google-speech.md.
+Source: the published messages (google-cloud-texttospeech 2.38) and docs/develop/vendors/google-speech.md.
 """
 
 import asyncio

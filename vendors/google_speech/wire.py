@@ -1,6 +1,6 @@
 """Google's speech APIs: addresses, languages, requests, and what a recogniser's stream tells; pure.
 
-Source: docs/vendors/google-speech.md.
+Source: docs/develop/vendors/google-speech.md.
 """
 
 import re

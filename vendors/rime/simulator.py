@@ -2,7 +2,7 @@
 
 Text waits for `flush`; `clear` drops what waits, `eos` ends the connection. Syntheses are spoken one after the other.
 Billed: the characters that were sent. Source: docs.rime.ai, "Websockets JSON", "Segmentation & Behavior Settings" and
-"Error reference". What it does not know of the vendor: the words of errors, which are sentences.
+"Error reference". Not known of the vendor: the words of errors, which are sentences.
 """
 
 import asyncio

@@ -1,5 +1,5 @@
 """How control tries a key of Soniox's: a recognizer with 0.2 s of silence, a voice with one short word, and both by the
-list of models ("Get models"). Source: docs/vendors/soniox.md."""
+list of models ("Get models"). Source: docs/develop/vendors/soniox.md."""
 
 from collections.abc import Mapping
 from typing import Any, Final

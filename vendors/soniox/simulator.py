@@ -1,7 +1,7 @@
 """A simulated Soniox: transcription and voices over WebSockets, and the document by which a key can be tried.
 
-Written from docs/vendors/soniox.md. Billed: the audio that was sent; the vendor counts how long the stream was open,
-which is the same at the pace of speech. What it does not know of the vendor: whether a key is refused by the handshake
+Written from docs/develop/vendors/soniox.md. Billed: the audio that was sent; the vendor counts how long the stream was
+open, which is the same at the pace of speech. Not known of the vendor: whether a key is refused by the handshake
 or behind it (here behind it, as one public test double does).
 
 One session of a simulated Soniox: tokens that may change, and how they become final.

@@ -3,14 +3,14 @@
 What Soniox's real-time recogniser is sent and says: addresses, messages and errors; pure.
 
 Source: soniox.com/docs (WebSocket API, manual finalization, endpoint detection), soniox 2.10.0 (`realtime/stt.py`); put
-together in docs/vendors/soniox.md.
+together in docs/develop/vendors/soniox.md.
 
 Soniox's `/tts-websocket`: the streams of one utterance, as messages out and messages in; pure.
 
 A stream is a stretch of speech with one prosody: a message with its settings, texts, and one that ends them. The vendor
 speaks as the text comes, and says `terminated` once it has sent all. Times of characters count from the stream's first
 audio on.
-Source: soniox.com/docs (`tts/rt`), soniox 2.10.0 (`realtime/tts.py`); put together in docs/vendors/soniox.md.
+Source: soniox.com/docs (`tts/rt`), soniox 2.10.0 (`realtime/tts.py`); put together in docs/develop/vendors/soniox.md.
 
 Our caller's turn from Soniox's tokens, which are made final on request; pure.
 

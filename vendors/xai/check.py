@@ -1,5 +1,5 @@
 """How control tries a key of xAI's recognizer: by a session, which is greeted, and by what the vendor knows of the key.
-Source: docs/vendors/xai.md."""
+Source: docs/develop/vendors/xai.md."""
 
 from collections.abc import Mapping
 from typing import Any, Final

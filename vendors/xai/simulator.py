@@ -1,6 +1,6 @@
 """A simulated xAI: streaming recognition over `/v1/stt`, and the document by which a key can be tried.
 
-Written from docs/vendors/xai.md. Billed: the audio that was sent. What it does not know of the vendor: how a handshake
+Written from docs/develop/vendors/xai.md. Billed: the audio that was sent. Not known of the vendor: how a handshake
 is refused (here as its chat refuses), and what answers `finalize` where nothing was said (here nothing).
 """
 

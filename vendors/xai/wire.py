@@ -2,7 +2,7 @@
 
 An utterance comes in chunks of about three seconds, each of which becomes final by itself; the message that ends it
 repeats the text of all. What is new in it is a segment of ours, so that no word is counted twice.
-Source: docs.x.ai (`stt-streaming.ws.json`); put together in docs/vendors/xai.md.
+Source: docs.x.ai (`stt-streaming.ws.json`); put together in docs/develop/vendors/xai.md.
 """
 
 import re

@@ -1,1 +1,1 @@
-"""Clients of the API, generated from its OpenAPI document (docs/clients.md)."""
+"""Clients of the API, generated from its OpenAPI document (docs/use/clients.md)."""

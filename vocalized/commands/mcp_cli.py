@@ -29,7 +29,7 @@ def mcp(
     """An MCP server on standard input and output.
 
     For programs with language models that start their servers themselves: it offers the tools of the platform's MCP
-    endpoint (docs/mcp.md). The API key is read from VOCALIZED_API_KEY; which tools there are depends on its scopes.
+    endpoint (docs/use/mcp.md). The API key is read from VOCALIZED_API_KEY; which tools there are depends on its scopes.
     Without --allow they only read. Exit code 1: the platform does not answer or refuses the key, with the reason.
     """
     key = os.environ.get(KEY_VARIABLE, "").strip()  # no option: others on the machine see a program's arguments

@@ -211,7 +211,7 @@ def _stripe_hints(stripe: StripeAddress | None, state: str) -> Iterator[str]:
     if stripe is not None:
         yield f"invoices go to a simulated Stripe: its API is {stripe.url}/v1, its key {stripe.key}"
         yield f'addresses, tokens and keys as variables of a shell: eval "$({_PROGRAM} env{state})"'
-        yield "docs/stripe.md walks through a subscription; --billing-days-ahead N begins later"
+        yield "docs/run/stripe.md walks through a subscription; --billing-days-ahead N begins later"
 
 
 def _integration_hints(integrations: IntegrationsAddress | None, state: str) -> Iterator[str]:
@@ -220,4 +220,4 @@ def _integration_hints(integrations: IntegrationsAddress | None, state: str) -> 
         yield f"workspaces can connect simulated calendars, CRMs and channels at {integrations.url}"
         yield f"what they have: {integrations.url}/records; their key is {integrations.key}"
         yield f'addresses, tokens and keys as variables of a shell: eval "$({_PROGRAM} env{state})"'
-        yield "docs/simulated-integrations.md connects a calendar, whose free times the agent then says"
+        yield "docs/develop/simulated-integrations.md connects a calendar, whose free times the agent then says"

@@ -1,4 +1,5 @@
-"""`python -m vocalized.listening fetch | select | run | judge | score | peers | report`: see docs/listening.md."""
+"""`python -m vocalized.listening fetch | select | run | judge | score | peers | report`: see
+docs/evidence/listening.md."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -34,7 +35,7 @@ from vocalized.listening.summary import peer_table, score_table, tables
 from vocalized.listening.teacher import open_teacher
 from vocalized.listening.virtual_call import CallSetup, ListeningEngines, load_smart_turn
 
-DOCS: Final = Path(__file__).parents[2] / "docs"
+DOCS: Final = Path(__file__).parents[2] / "docs" / "evidence"
 CACHE: Final = Path("var") / "listening"
 # Of the recogniser whose texts are cached: another model, or a change of how it is used, needs another name.
 RECOGNISER: Final = "moonshine-tiny-whisper-base-8"

@@ -1,4 +1,4 @@
-"""The page docs/listening.md: the tables of runs, the picture, and how they were made."""
+"""The page docs/evidence/listening.md: the tables of runs, the picture, and how they were made."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence

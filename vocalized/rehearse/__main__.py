@@ -1,21 +1,23 @@
-"""`python -m vocalized.rehearse [SCENARIO…]` runs scenarios and prints the results; all of them write docs/stack.md.
+"""`python -m vocalized.rehearse [SCENARIO…]` runs scenarios and prints the results; all of them write
+docs/evidence/stack.md.
 
 `python -m vocalized.rehearse --redis-cluster [greeting|house|node]` runs one of them, the first if none is named, with
 three Valkeys as a cluster in Redis's place;
 `python -m vocalized.rehearse upgrade FOLDER` runs a rolling upgrade to this checkout from the one in FOLDER, whose
 programs run in its own environment;
 `python -m vocalized.rehearse dead-provider` runs calls whose first language model is dead;
-`python -m vocalized.rehearse failover [--write docs/failover.md]` runs calls over simulated vendors, with each fault of
-each role; `python -m vocalized.rehearse outage [--write docs/failover.md]` lets all first choices fail under 50 calls;
+`python -m vocalized.rehearse failover [--write docs/evidence/failover.md]` runs calls over simulated vendors, with each
+fault of each role; `python -m vocalized.rehearse outage [--write docs/evidence/failover.md]` lets all first choices
+fail under 50 calls;
 `python -m vocalized.rehearse pairings` runs a call with each recogniser and each voice, models in turn, and one of each
 model with tools;
 `python -m vocalized.rehearse worst-bodies` sends the worst body of each route beside new calls;
 `python -m vocalized.rehearse transfers` runs warm transfers, judged on what was recorded and heard;
-`python -m vocalized.rehearse tools [--write docs/integrations.md]` runs these, and agents that use tools;
-`python -m vocalized.rehearse campaign [--write docs/campaigns.md]` runs a campaign of 500 recipients;
-`python -m vocalized.rehearse keys [--write docs/keys.md]` rotates all keys and revokes nodes under 50 calls;
+`python -m vocalized.rehearse tools [--write docs/use/integrations.md]` runs these, and agents that use tools;
+`python -m vocalized.rehearse campaign [--write docs/use/campaigns.md]` runs a campaign of 500 recipients;
+`python -m vocalized.rehearse keys [--write docs/evidence/keys.md]` rotates all keys and revokes nodes under 50 calls;
 `python -m vocalized.rehearse full-disk` fills the nodes' disk, and that of all logs, for a minute under 50 calls;
-`python -m vocalized.rehearse chaos [--write docs/chaos.md]` plays faults of all neighbours and surroundings.
+`python -m vocalized.rehearse chaos [--write docs/evidence/chaos.md]` plays faults of all neighbours and surroundings.
 """
 
 import sys
@@ -64,7 +66,7 @@ from vocalized.rehearse.worst_bodies import SHAPE as WORST_BODIES
 from vocalized.rehearse.worst_bodies import worst_bodies_beside_calls
 
 ROOT: Final = Path(__file__).parents[2]
-PAGE: Final = ROOT / "docs" / "stack.md"
+PAGE: Final = ROOT / "docs" / "evidence" / "stack.md"
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,8 @@ Twilio's protocol and the other over Telnyx's, with signed webhooks. What is dem
 Where calls have faults of carriers or phones, these are drawn with a fixed seed: media that pauses or is lost, other
 codecs, webhooks that come twice, late, out of order or at the second try only, names and ids that differ, answers that
 are lost, commands that are refused. What must become of a call follows from its fault
-([the table](../vocalized/rehearse/lines/faults.py)); anything else counts as wrong, as do messages to the media socket
-that the carrier would reject, and errors in the programs' logs that no fault explains.
+([the table](../../vocalized/rehearse/lines/faults.py)); anything else counts as wrong, as do messages to the media
+socket that the carrier would reject, and errors in the programs' logs that no fault explains.
 """
 
 

@@ -17,8 +17,8 @@ READ_BY_ALL: Final = (
     "agent_templates", "exchange_rates", "integration_types", "plan_versions", "providers", "settings", "tax_rates",
     "tier_prices", "tiers", "voice_routing",
 )  # fmt: skip
-# Without a policy: queues, counts, digests, people's phones and the answers to repeated requests (docs/threats.md says
-# what SQL text reaches there); and tables that the programs have no right to.
+# Without a policy: queues, counts, digests, people's phones and the answers to repeated requests
+# (docs/evidence/threats.md says what SQL text reaches there); and tables that the programs have no right to.
 OPEN: Final = {
     "call_search_progress", "failed_sign_ins", "former_users", "idempotency_keys", "letter_counts", "pgqueuer",
     "pgqueuer_log", "pgqueuer_schedules", "pgqueuer_statistics", "platform_calls", "provider_figures",

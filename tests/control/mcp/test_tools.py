@@ -135,7 +135,7 @@ def test_an_outline_keeps_names_and_types_to_its_depth() -> None:
 
 
 def test_the_document_names_every_tool_with_its_scope_and_effect() -> None:
-    document = (Path(__file__).parents[3] / "docs" / "mcp.md").read_text()
+    document = (Path(__file__).parents[3] / "docs" / "use" / "mcp.md").read_text()
     for tool in all_tools().values():
         effect = "" if tool.declaration.effect is ToolEffect.READ else f"`{tool.declaration.effect}`"
         assert f"| `{tool.name}` | `{tool.scope}` | {effect} | {tool.title} |" in document

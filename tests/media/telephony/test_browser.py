@@ -1,4 +1,4 @@
-"""Our protocol for test calls from a browser, as documented in docs/browser-socket.md."""
+"""Our protocol for test calls from a browser, as documented in docs/use/browser-socket.md."""
 
 import json
 import time

@@ -50,7 +50,7 @@ def test_folder_is_never_named_as_a_package_would_be(tmp_path: Path, monkeypatch
     """`pip install 'made[webhooks]'` installs the package `made` of the index."""
     monkeypatch.chdir(tmp_path)
     assert f"pip install '{tmp_path}/made[webhooks]'" in make("python", Path("made"))[1]
-    for document in ("docs/clients.md", "clients/python/README.md"):
+    for document in ("docs/use/clients.md", "clients/python/README.md"):
         text = (ROOT / document).read_text(encoding="utf-8")
         assert all(place.startswith("'./FOLDER") for place in re.findall(r"pip install (\S+\[webhooks\])", text))
 

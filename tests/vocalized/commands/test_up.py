@@ -147,7 +147,7 @@ async def test_platform_starts_stores_its_state_and_stops() -> None:
 
 
 async def adds_a_card_as_documented(state: Path) -> None:
-    """Runs step 2 of docs/stripe.md: the key is the user name of Basic, as curl's -u sends it."""
+    """Runs step 2 of docs/run/stripe.md: the key is the user name of Basic, as curl's -u sends it."""
     lines = (await run_command("env", "--state", str(state))).splitlines()
     names = dict(line.split("=", 1) for line in lines)
     assert names.keys() == {"API", "WORKSPACE", "AGENT", "NUMBER", "STRIPE", "STRIPE_KEY", "TOKEN", "ADMIN_TOKEN"}

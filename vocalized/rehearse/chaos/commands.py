@@ -1,4 +1,4 @@
-"""`python -m vocalized.rehearse chaos`: plays the faults and writes docs/chaos.md."""
+"""`python -m vocalized.rehearse chaos`: plays the faults and writes docs/evidence/chaos.md."""
 
 import argparse
 import sys

@@ -1,4 +1,4 @@
-"""docs/failover.md: each command writes its own section and keeps the other's."""
+"""docs/evidence/failover.md: each command writes its own section and keeps the other's."""
 
 import os
 import platform
@@ -22,10 +22,11 @@ OUTAGE_TITLE: Final = "An outage of all first choices"
 _SECTIONS: Final = (MATRIX_TITLE, OUTAGE_TITLE)
 _HEAD: Final = """# Failover
 
-Written by `python -m vocalized.rehearse failover --write docs/failover.md` and the same with `outage`. Media nodes ran
-as processes of their own; calls came over the simulated carrier's WebSocket, and the vendors were simulated over TLS by
-another process on the same machine. Every word of the simulated voices is one known clip, which is found again in what
-the caller heard. The caller plays a human recording; a simulated recogniser hears a word only if its audio arrived."""
+Written by `python -m vocalized.rehearse failover --write docs/evidence/failover.md` and the same with `outage`. Media
+nodes ran as processes of their own; calls came over the simulated carrier's WebSocket, and the vendors were simulated
+over TLS by another process on the same machine. Every word of the simulated voices is one known clip, which is found
+again in what the caller heard. The caller plays a human recording; a simulated recogniser hears a word only if its
+audio arrived."""
 
 
 def write_section(path: Path, title: str, body: str) -> None:

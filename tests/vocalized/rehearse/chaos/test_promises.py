@@ -58,7 +58,7 @@ def test_the_page_has_a_row_for_each_fault_and_names_what_was_not_played() -> No
 
 
 def test_the_page_in_the_documents_has_all_faults() -> None:
-    page = (ROOT / "docs" / "chaos.md").read_text()
+    page = (ROOT / "docs" / "evidence" / "chaos.md").read_text()
     assert [fault.name for fault in all_faults() if f"| {fault.name} |" not in page] == []
 
 
