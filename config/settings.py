@@ -209,7 +209,7 @@ class ControlSettings(DatabaseSettings, AccountSettings, EmbedderSettings, KeySe
     public_url: WebUrl = Field(LOCAL_URL, description="Public URL of the API.")
     portal_url: WebUrl | None = Field(
         None,
-        description="URL of the client portal, for links in e-mails; default: the API's own pages at the public URL.",
+        description="URL of the client portal, for links in e-mails; default: the console at the public URL.",
     )
     smtp_url: SecretStr = Field(
         SecretStr("smtp://localhost:25?tls=off"),

@@ -4,7 +4,7 @@ import { render } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { ROOT, get, post, read, signedOut, write } from "./api.js";
 import { LANGUAGES, chooseLanguage, language, startLanguage, t, zone } from "./i18n.js";
-import { go, link, match, startRouter, view } from "./router.js";
+import { go, kept, link, match, startRouter, view } from "./router.js";
 import { Badge, Button, Empty, ErrorBox, Icon, Loading, Overlays, Page, html } from "./ui.js";
 
 /** @typedef {{id: string, name: string, role: string, status: string}} Membership */
@@ -21,6 +21,10 @@ const PAGES = [
   ["/forgot-password", () => import("./pages/session.js").then((module) => module.Forgot)],
   ["/sso/callback/:workspace", () => import("./pages/session.js").then((module) => module.SsoCallback)],
   ["/admin/sign-in", () => import("./pages/session.js").then((module) => module.AdminSignIn)],
+  ["/verify-email", () => import("./pages/letter.js").then((module) => module.VerifyEmail)],
+  ["/reset-password", () => import("./pages/letter.js").then((module) => module.ResetPassword)],
+  ["/invitation", () => import("./pages/letter.js").then((module) => module.Invitation)],
+  ["/integrations", () => import("./pages/letter.js").then((module) => module.ConnectionResult)],
   ["/", () => import("./pages/guide.js").then((module) => module.Home)],
   ["/account", () => import("./pages/account.js").then((module) => module.Account)],
   ["/w/:workspace", () => import("./pages/guide.js").then((module) => module.Guide)],
@@ -56,7 +60,7 @@ const ADMIN_MENU = [
   ["Money", [["Invoices", "billing", "/invoices"], ["Balances", "billing", "/balances"], ["Tax rates", "billing", "/tax-rates"], ["Exchange rates", "billing", "/exchange-rates"], ["Tiers", "billing", "/tiers"]]],
   ["Platform", [["Providers", "settings", "/providers"], ["Templates", "agents", "/templates"], ["Integration types", "webhooks", "/integration-types"], ["Settings", "settings", "/settings"], ["Audit log", "shield", "/audit"]]],
 ];
-const OPEN = ["/sign-in", "/sign-up", "/forgot-password", "/admin/sign-in"];
+const OPEN = ["/sign-in", "/sign-up", "/forgot-password", "/verify-email", "/reset-password", "/invitation", "/admin/sign-in"];
 
 /** Asks who is signed in. */
 export async function loadSession() {
@@ -149,6 +153,7 @@ function AdminShell({ path }) {
 function askToSignIn(path) {
   const { path: from, query } = view.peek();
   if (OPEN.includes(from)) return;
+  kept.hash = location.hash;
   go(path, { next: from === "/" ? "" : link(from, Object.fromEntries(query)) }, { replace: true });
 }
 
@@ -187,6 +192,12 @@ function Switcher({ current }) {
 function Unverified() {
   const [sent, setSent] = useState(false);
   const send = () => post("/auth/resend-verification").then(() => setSent(true), () => null);
+  useEffect(() => {
+    // The link is opened in another tab.
+    const look = () => document.hidden || loadSession().catch(() => null);
+    document.addEventListener("visibilitychange", look);
+    return () => document.removeEventListener("visibilitychange", look);
+  }, []);
   return html`<div class="page" style=${{ paddingBottom: 0 }}><div class="notice warn"><${Icon} name="warn" /><div><p>${sent ? t("An e-mail is on its way.") : t("Confirm your e-mail address by the link that we sent you.")}</p>${sent ? null : html`<${Button} kind="small" onClick=${send}>${t("Send it again")}<//>`}</div></div></div>`;
 }
 

@@ -16,6 +16,9 @@ export const view = signal(here());
 /** Asked before a view is left; an editor with unsaved changes answers false. @type {{current: null | (() => boolean)}} */
 export const guard = { current: null };
 
+/** The part of the address behind #, which may be a secret, while a person signs in to see the view. */
+export const kept = { hash: "" };
+
 /** Whether a link was followed: the new view's heading takes the focus, so that screen readers say where they are. */
 export const arrived = { current: false };
 
@@ -27,9 +30,9 @@ export function link(path, query) {
   return BASE + (path === "/" ? "" : path) + (text ? `?${text}` : "");
 }
 
-/** @param {string} path @param {Record<string, any>} [query] @param {{replace?: boolean}} [options] */
+/** @param {string} path @param {Record<string, any>} [query] @param {{replace?: boolean, hash?: string}} [options] */
 export function go(path, query, options = {}) {
-  follow(link(path, query), options.replace);
+  follow(link(path, query) + (options.hash || ""), options.replace);
 }
 
 /** @param {string} href @param {boolean} [replace] */
@@ -53,6 +56,13 @@ export function setQuery(changes) {
   go(path, { ...Object.fromEntries(query), ...changes }, { replace: true });
 }
 
+/** The view that a link in an e-mail means: they are the same for the console and for other portals. @param {string} path */
+function letterPath(path) {
+  const [, id, rest] = path.match(/^\/workspaces\/([^/]+)(\/.*)?$/) || [];
+  if (!id) return "";
+  return `/w/${id}${(rest || "").replace("/webhook-endpoints", "/webhooks").replace(/^(\/calls\/[^/]+)\/recording$/, "$1").replace(/^\/billing\/.*/, "/billing")}`;
+}
+
 /** @param {string} pattern "/w/:workspace/calls/:call" @param {string} path @returns {Record<string, string> | null} */
 export function match(pattern, path) {
   const wanted = pattern.split("/");
@@ -68,6 +78,11 @@ export function match(pattern, path) {
 }
 
 export function startRouter() {
+  const old = letterPath(view.peek().path);
+  if (old) {
+    history.replaceState(null, "", link(old) + location.search + location.hash);
+    view.value = here();
+  }
   addEventListener("popstate", () => {
     if (here().path !== view.peek().path) guard.current = null;
     view.value = here();

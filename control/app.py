@@ -17,8 +17,6 @@ from control.accounts.users.service import Accounts
 from control.agents.call_tools.actions import ActionToolHandlers
 from control.agents.call_tools.table import agents_request_handlers
 from control.api.console import Console
-from control.api.pages.email_pages import EmailPages
-from control.api.pages.integration_pages import IntegrationPages
 from control.api.reference import REFERENCE
 from control.api.routes import ADMIN_ROUTES as ADMIN
 from control.api.routes import CLIENT_ROUTES as CLIENT
@@ -176,13 +174,10 @@ async def open_app(
                             app = make_app(
                                 dependencies, options.http, redis, routes, webhooks, partial(_dead_tasks, reader)
                             )
-                            if not options.policies.has_portal:
-                                EmailPages(dependencies).add_to(app.router)
-                                IntegrationPages(dependencies).add_to(app.router)
                             console = Console(options.http.public_url, options.outside.media_urls)
                             console.add_to(app.router)
                             if not options.policies.has_portal:
-                                console.add_sso_return(app.router)
+                                console.add_returns(app.router)
                             with dependencies.metrics.process.measured():
                                 yield app
                     finally:

@@ -51,7 +51,7 @@ def _fonts(folder: str) -> tuple[Path, ...]:
 def make_policies(settings: ControlSettings) -> Policies:
     """Raises SettingsError."""
     return Policies(
-        links=settings.portal_url or settings.public_url,
+        links=settings.portal_url or f"{settings.public_url.rstrip('/')}/console",
         public_url=settings.public_url,
         has_portal=settings.portal_url is not None,
         egress_allow=settings.egress_allow,

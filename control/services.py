@@ -42,7 +42,7 @@ from control.do_not_call.service import DoNotCallList
 from control.http.auth.access_tokens import KEY_PURPOSE, AccessTokens
 from control.http.services import Services
 from control.integrations.grants.rules import GrantPolicy
-from control.integrations.service import Integrations, ResultPages
+from control.integrations.service import Integrations
 from control.knowledge.embedder import Embedder, EmbedderPolicy
 from control.knowledge.search import KnowledgeSearch
 from control.knowledge.service import KnowledgeDocuments
@@ -71,7 +71,7 @@ from shared.secrets import KEY_BYTES, Sealer
 @dataclass(frozen=True, slots=True)
 class Policies:
     """Settings of the nouns. links: base URL of links in e-mails; has_portal: of a client portal, else of the
-    API's own pages. access_token_s: seconds. egress_allow: networks beside the public internet that
+    console. access_token_s: seconds. egress_allow: networks beside the public internet that
     customers' addresses may lead to. public_url: of this API, for vendors' redirects; empty: as `links`.
     embedder: of documents that agents search; None: they are searched by full text only.
     invoice_issuer: lines of the platform's name and address on invoices; invoice_fonts: files of further fonts for
@@ -109,7 +109,9 @@ def make_services(
     """sealer: of the vault keys. passwords: owns threads; the caller closes it. own: access tokens; None in
     programs in which nobody signs in, for which they have a key that nobody else knows."""
     guard = EgressGuard(policies.egress_allow)
-    email_queue = EmailQueue(sealer, policies.links, to_portal=policies.has_portal)
+    email_queue = EmailQueue(sealer, policies.links)
+    # Workspaces have registered this address at their providers: without a portal it stays outside of the console.
+    sso_base = policies.links if policies.has_portal else policies.public_url
     key_checker = KeyChecker(guard)
     # The nouns that others use, from the lowest.
     platform = Platform({"admin_totp_required": policies.staff_totp_required})
@@ -142,7 +144,7 @@ def make_services(
         # People and workspaces
         platform,
         accounts,
-        make_single_sign_on(workspaces, accounts, sealer, guard, policies.sso, email_queue.page("/sso/callback")),
+        make_single_sign_on(workspaces, accounts, sealer, guard, policies.sso, f"{sso_base.rstrip('/')}/sso/callback"),
         workspaces,
         ApiKeys(),
         make_privacy(workspaces, platform, sealer),
@@ -161,7 +163,7 @@ def make_services(
             guard,
             policies.grants,
             public_url=policies.public_url or policies.links,
-            pages=ResultPages(policies.links, policies.has_portal),
+            pages=policies.links,
         ),
         ProviderAdministration(sealer, key_checker),
         WorkspaceProviders(workspaces, sealer, key_checker, standins=policies.agents.standins),

@@ -3,11 +3,11 @@ import { useEffect, useState } from "preact/hooks";
 import { post, read, write } from "../api.js";
 import { loadSession, loadStaff, Preferences, session, staff } from "../app.js";
 import { t } from "../i18n.js";
-import { go, link, view } from "../router.js";
+import { go, kept, link, view } from "../router.js";
 import { Button, ErrorBox, Loading, TextField, html, useAction } from "../ui.js";
 
 /** @param {{title: string, children?: any, staff?: boolean}} props */
-function Gate({ title, children, staff: isStaff }) {
+export function Gate({ title, children, staff: isStaff }) {
   useEffect(() => {
     document.title = `${title} · Vocalized`;
   }, [title]);
@@ -25,8 +25,10 @@ function Gate({ title, children, staff: isStaff }) {
 function proceed(otherwise) {
   const next = view.peek().query.get("next") || "";
   const base = link("/");
-  if (next.startsWith(`${base}/`)) go(next.slice(base.length).split("?")[0] || "/", Object.fromEntries(new URLSearchParams(next.split("?")[1] || "")), { replace: true });
-  else go(otherwise, {}, { replace: true });
+  const hash = kept.hash;
+  kept.hash = "";
+  if (!next.startsWith(`${base}/`)) return go(otherwise, {}, { replace: true });
+  go(next.slice(base.length).split("?")[0] || "/", Object.fromEntries(new URLSearchParams(next.split("?")[1] || "")), { replace: true, hash });
 }
 
 const COOKIES_REFUSED = "You are signed in, but the browser did not keep the session. Open the console at the platform's public address, and allow cookies.";
@@ -41,7 +43,7 @@ async function enter() {
 }
 
 /** The fields that sign-ins of users and staff share. @param {{path: string, done: (answer: any) => Promise<void>}} props */
-function PasswordForm({ path, done }) {
+export function PasswordForm({ path, done }) {
   const [email, setEmail] = useState("");
   const [password, setPassword] = useState("");
   const [code, setCode] = useState("");

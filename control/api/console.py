@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from aiohttp import web
 
@@ -24,6 +24,8 @@ TYPES: Final = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg
 IMMUTABLE: Final = "public, max-age=31536000, immutable"
 _THIS_MACHINE: Final = ("ws://127.0.0.1:*", "ws://localhost:*")
 _DIGEST: Final = "DIGEST"
+# Pages of the release before, which letters still link to. Remove them in the next release.
+_LETTER_PAGES: Final = ("verify-email", "reset-password", "invitation")
 _MAP_BEGIN, _MAP_END = '<script type="importmap">', "</script>"
 # aiohttp's compression would compress at each request.
 _SHORTEST_TO_COMPRESS: Final = 512
@@ -66,17 +68,31 @@ class Console:
         """Registers the routes."""
         if self._page is None:
             return
+        router.add_get("/", self._lead_to_page)
         router.add_get("/console", self._serve_page)
         router.add_get("/console/v/{digest}/{name:.+}", self._serve_file)
         router.add_get("/console/{view:.*}", self._serve_page)
 
-    def add_sso_return(self, router: web.UrlDispatcher) -> None:
-        """Registers the address that browsers return to after single sign-on if no portal is configured."""
-        if self._page is not None:
-            router.add_get("/sso/callback/{workspaceId}", self._return_from_sso)
+    def add_returns(self, router: web.UrlDispatcher) -> None:
+        """Registers the addresses that other sites and letters lead browsers to if no portal is configured."""
+        if self._page is None:
+            return
+        router.add_get("/sso/callback/{workspaceId}", self._return_from_sso)
+        for page in _LETTER_PAGES:
+            router.add_get(f"/{page}", self._lead_from_letter)
+
+    async def _lead_to_page(self, request: web.Request) -> web.Response:
+        """Programs that ask for the root get the API's answer for an unknown route."""
+        if "text/html" not in request.headers.get("Accept", ""):
+            raise web.HTTPNotFound
+        return make_redirect(Redirect("console"))
 
     async def _return_from_sso(self, request: web.Request) -> web.Response:
         return make_redirect(Redirect(f"../../console{request.path_qs}"))
+
+    async def _lead_from_letter(self, request: web.Request) -> web.Response:
+        token = quote(request.query.get("token", ""), safe="")
+        return make_redirect(Redirect(f"console{request.path}#token={token}"))
 
     async def _serve_page(self, request: web.Request) -> web.Response:
         assert self._page is not None

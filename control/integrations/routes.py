@@ -22,7 +22,7 @@ from control.http.responses.redirect import Redirect
 from control.http.route import RateLimit, Route
 from control.integrations.grants.rules import ConnectionStatus
 from control.integrations.grants.service import FlowOutcome, RedirectParameters
-from control.integrations.service import ConnectionEdit, Integrations, ResultPages, StartedConnection
+from control.integrations.service import ConnectionEdit, Integrations, StartedConnection
 from control.integrations.syncs.rules import SyncStatus
 from control.integrations.types.openapi_import import import_operations
 from control.integrations.types.rules import AuthType, IntegrationType, IntegrationTypeConfig
@@ -333,7 +333,7 @@ async def receive_oauth_redirect(
     type: Annotated[Slug, Field(description="Name of the type.", examples=["google_calendar"])],
     query: CallbackQuery,
 ) -> AfterCommit[Redirect]:
-    """Where vendors send the browser back to. Keeps what was granted, and leads on to the portal."""
+    """Where vendors send the browser back to. Keeps what was granted, and leads on to the console or the portal."""
     services, now = context.services, context.now
     flows = services[Integrations].flows
     await enter_platform(context.db)
@@ -352,12 +352,9 @@ async def receive_oauth_redirect(
     return AfterCommit(exchange, keep)
 
 
-def _redirect(pages: ResultPages, outcome: FlowOutcome) -> Redirect:
-    """To the portal's page, with the code behind `#`, which browsers send to no server; else to a page of ours."""
-    url = pages.url.rstrip("/")
-    if not pages.is_portal:
-        path = f"integration-failed?{urlencode({'error': outcome.error})}"
-        return Redirect(f"{url}/" + (path if outcome.error else f"confirm-integration?token={outcome.confirmation}"))
+def _redirect(pages: str, outcome: FlowOutcome) -> Redirect:
+    """To the page of the console or the portal, with the code behind `#`, which browsers send to no server."""
+    url = pages.rstrip("/")
     values = {"error": outcome.error} if outcome.error else {"result": "granted"}
     if outcome.state is not None:
         state = outcome.state

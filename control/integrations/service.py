@@ -12,7 +12,6 @@ import msgspec
 from control.audit.service import Actor, Change, record_change
 from control.db.keyset import ListPage, PageRequest
 from control.db.pool import Connection, Pool
-from control.db.scope import enter_platform
 from control.integrations import queries
 from control.integrations.actions.service import ActionRunner
 from control.integrations.bookings.service import Bookings
@@ -39,14 +38,13 @@ from control.integrations.types.service import IntegrationTypes
 from control.integrations.vendor_http import VendorHttp
 from control.workspaces.service import Workspaces
 from shared.egress import EgressGuard
-from shared.errors import Conflict, Forbidden, Invalid, NotFound
+from shared.errors import Conflict, Invalid, NotFound
 from shared.ids import new_id
 from shared.secrets import Sealer
 
 MAX_CONFIG_BYTES: Final = 16_384
 # As Standard Webhooks name a signing secret.
 _SIGNING_PREFIX: Final = "whsec_"
-_ADMIN_ROLES: Final = ("owner", "admin")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +54,6 @@ class ConnectionEdit:
     name: str | None = None
     config: Mapping[str, Any] | None = None
     api_key: str | None = field(default=None, repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class ResultPages:
-    """Where a browser learns what became of an OAuth flow. is_portal: of the portal, which confirms by the API; else
-    our own pages, where one signs in to confirm."""
-
-    url: str
-    is_portal: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +78,7 @@ class Integrations:
         policy: GrantPolicy,
         *,
         public_url: str,
-        pages: ResultPages,
+        pages: str,
     ) -> None:
         self._workspaces, self._sealer, self.policy, self.pages = workspaces, sealer, policy, pages
         self.http = VendorHttp(guard, policy.request_s)
@@ -163,18 +152,6 @@ class Integrations:
             raise NotFound("There is nothing that you could confirm with this code.", code="confirmation_not_found")
         await self._record_connected(db, actor, workspace_id, integration_id)
         return await self.get(db, workspace_id, integration_id)
-
-    async def confirm_anywhere(self, db: Connection, actor: Actor, confirmation: str, now: datetime) -> None:
-        """As `confirm`, for a user whom no route has authorised for the workspace. Enters platform scope. Raises
-        NotFound (code confirmation_not_found), Forbidden (code forbidden)."""
-        await enter_platform(db)
-        user_id = _require_user(actor)
-        state = await self.flows.confirm(db, confirmation, user_id, now)
-        memberships = await self._workspaces.memberships(db, user_id)
-        roles = {membership.id: membership.role for membership in memberships}
-        if roles.get(state.workspace_id) not in _ADMIN_ROLES:
-            raise Forbidden("Only owners and admins of the workspace connect integrations.")
-        await self._record_connected(db, actor, state.workspace_id, state.integration_id)
 
     async def update(
         self, db: Connection, actor: Actor, workspace_id: UUID, integration_id: UUID, edit: ConnectionEdit,

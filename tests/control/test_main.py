@@ -220,9 +220,10 @@ def test_media_urls_are_needed_where_others_reach_the_platform(
 
 
 @pytest.mark.parametrize(
-    ("portal", "links"), [("", "https://api.example.com"), ("https://app.example.com", "https://app.example.com")]
+    ("portal", "links"),
+    [("", "https://api.example.com/console"), ("https://app.example.com", "https://app.example.com")],
 )
-def test_links_in_emails_lead_to_the_portal_or_to_the_pages_of_the_api(
+def test_links_in_emails_lead_to_the_portal_or_to_the_console(
     monkeypatch: pytest.MonkeyPatch, portal: str, links: str
 ) -> None:
     settings = {"DATABASE_URL": "postgresql://x/y", "REDIS_URL": "redis://x", "SECRET_KEYS": KEY}

@@ -135,7 +135,7 @@ async def running_api(
 
     limits: by name, (requests, seconds); all others are too high to be reached. handlers: of requests of calls; default
     those of all rooms. carriers, stripe: default none. webhooks: an empty `url` is replaced by the API's own.
-    has_portal: False has the API serve the pages behind links in e-mails. egress_allow: networks that
+    has_portal: False has links in e-mails lead to the console. egress_allow: networks that
     customers' addresses may lead to. http: other fields of control.app.HttpOptions.
     """
     port = port or free_port()
@@ -150,7 +150,7 @@ async def running_api(
             accepts_unsigned=True,
             http=HttpOptions(**({"public_url": "http://127.0.0.1"} | http), limits=high | dict(limits or {})),
             policies=Policies(
-                links="https://app.example.com" if has_portal else url,
+                links="https://app.example.com" if has_portal else f"{url}/console",
                 public_url=url,
                 has_portal=has_portal,
                 egress_allow=egress_allow,

@@ -42,21 +42,18 @@ class Email:
 class EmailQueue:
     """Enqueues e-mails, and makes their links."""
 
-    def __init__(self, sealer: Sealer, base_url: str, *, to_portal: bool = True) -> None:
+    def __init__(self, sealer: Sealer, base_url: str) -> None:
         """Create the queue.
 
         Args:
-            base_url: Prefix of links in e-mails.
-            to_portal: Links lead to the client portal, whose scripts read the token. Otherwise they lead to the API's
-                own pages, which have no scripts.
+            base_url: Prefix of links in e-mails: the console's address, or that of the client portal.
         """
         self._sealer = sealer
         self._base_url = base_url.rstrip("/")
-        self._mark = "#" if to_portal else "?"
 
     def link(self, path: str, token: str) -> str:
-        """Return a link. For a portal the token follows `#`, because browsers do not send that part to servers."""
-        return f"{self._base_url}/{path.lstrip('/')}{self._mark}token={quote(token, safe='')}"
+        """Return a link. The token follows `#`, because browsers do not send that part to servers."""
+        return f"{self._base_url}/{path.lstrip('/')}#token={quote(token, safe='')}"
 
     def page(self, path: str) -> str:
         """Return the address of a page that asks for a sign-in, so that its link needs no token."""

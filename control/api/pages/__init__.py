@@ -1,1 +1,0 @@
-"""Pages for people, served where no portal is configured."""
