@@ -92,6 +92,23 @@ def test_a_deployment_without_the_folder_has_no_console(tmp_path: Path) -> None:
     assert len(app.router.routes()) == 0
 
 
+async def test_a_browser_that_opens_the_root_gets_the_console(api: Api) -> None:
+    browser = {"Accept": "text/html,application/xhtml+xml"}
+    page = await api.anonymous.get("/", headers=browser, allow_redirects=False)
+    assert (page.status, page.headers["Location"]) == (302, "console")
+    assert (await api.anonymous.get("/")).code == "no_route"
+
+
+async def test_links_of_letters_that_were_sent_before_lead_to_the_console(database_url: str, valkey_url: str) -> None:
+    async with running_api(database_url, valkey_url, has_portal=False) as api:
+        for path in ("/verify-email", "/reset-password", "/invitation"):
+            reply = await api.anonymous.get(f"{path}?token=a%22%3E%2Fb", allow_redirects=False)
+            assert (reply.status, reply.headers["Location"]) == (302, f"console{path}#token=a%22%3E%2Fb")
+            assert reply.headers["Cache-Control"] == "no-store"
+    async with running_api(database_url, valkey_url) as api:
+        assert (await api.anonymous.get("/verify-email?token=x")).code == "no_route"
+
+
 async def test_single_sign_on_comes_back_to_the_console(database_url: str, valkey_url: str) -> None:
     path = "/sso/callback/0190f1c2-7c6b-7d0a-9e5f-3a1b2c4d5e6f?code=abc&state=def"
     async with running_api(database_url, valkey_url, has_portal=False) as api:
