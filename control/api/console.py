@@ -68,7 +68,6 @@ class Console:
         """Registers the routes."""
         if self._page is None:
             return
-        router.add_get("/", self._lead_to_page)
         router.add_get("/console", self._serve_page)
         router.add_get("/console/v/{digest}/{name:.+}", self._serve_file)
         router.add_get("/console/{view:.*}", self._serve_page)
@@ -80,12 +79,6 @@ class Console:
         router.add_get("/sso/callback/{workspaceId}", self._return_from_sso)
         for page in _LETTER_PAGES:
             router.add_get(f"/{page}", self._lead_from_letter)
-
-    async def _lead_to_page(self, request: web.Request) -> web.Response:
-        """Programs that ask for the root get the API's answer for an unknown route."""
-        if "text/html" not in request.headers.get("Accept", ""):
-            raise web.HTTPNotFound
-        return make_redirect(Redirect("console"))
 
     async def _return_from_sso(self, request: web.Request) -> web.Response:
         return make_redirect(Redirect(f"../../console{request.path_qs}"))

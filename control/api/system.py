@@ -45,15 +45,17 @@ class System:
 
     def add_to(self, router: web.UrlDispatcher) -> None:
         """Registers the routes."""
-        router.add_get("/", self._redirect_to_docs)
+        router.add_get("/", self._lead_on)
         router.add_get("/healthz", self._healthz)
         router.add_get("/readyz", self._readyz)
         router.add_get("/metrics", self._render_metrics)
         router.add_get("/openapi.json", self._serve_openapi)
         self._docs.add_to(router)
 
-    async def _redirect_to_docs(self, request: web.Request) -> web.Response:
-        return web.Response(status=302, headers={"Location": "/docs"})
+    async def _lead_on(self, request: web.Request) -> web.Response:
+        """People get the console, programs the documentation."""
+        page = "console" if "text/html" in request.headers.get("Accept", "") else "docs"
+        return web.Response(status=302, headers={"Location": page, "Vary": "Accept"})
 
     async def _healthz(self, request: web.Request) -> web.Response:
         return web.json_response({"status": "ok"})

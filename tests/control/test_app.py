@@ -62,10 +62,10 @@ async def test_sign_up_to_sign_out(database_url: str, valkey_url: str) -> None:
         assert (await ann.get("/auth/me")).code == "session_over"
 
 
-async def test_root_leads_to_the_documentation(database_url: str, valkey_url: str) -> None:
+async def test_root_leads_programs_to_the_documentation(database_url: str, valkey_url: str) -> None:
     async with running_api(database_url, valkey_url) as api:
         root = await api.anonymous.get("/", allow_redirects=False)
-        assert (root.status, root.headers["Location"]) == (302, "/docs")
+        assert (root.status, root.headers["Location"]) == (302, "docs")
         followed = await api.anonymous.get("/")
         assert followed.status == 200 and b"Vocalized API" in followed.raw
 
