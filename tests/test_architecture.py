@@ -83,6 +83,10 @@ def test_index_of_packages_is_current() -> None:
     assert module_index.TARGET.read_text() == module_index.make_page(), "run python -m tools.module_index"
 
 
+def test_architecture_stays_short() -> None:
+    assert len((ROOT / "ARCHITECTURE.md").read_bytes()) <= ARCHITECTURE_BYTES
+
+
 def test_references_are_found() -> None:
     assert len(set(references())) > 100
 
