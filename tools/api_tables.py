@@ -2,9 +2,9 @@
 
     python -m tools.api_tables
 
-A table stands between the lines `<!-- table: NAME, by python -m tools.api_tables -->` and `<!-- end of table -->`.
+A table is between the lines `<!-- table: NAME, by python -m tools.api_tables -->` and `<!-- end of table -->`.
 Routes declare their access, limits and errors (`control/*/routes.py`), `control/platform/rules.py` the staff's
-settings, and `control/workspaces/settings.py` those of a workspace.
+settings, `control/workspaces/settings.py` those of a workspace, and `config/settings.py` the environment variables.
 """
 
 import re
@@ -12,6 +12,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from pydantic import SecretStr
+from pydantic.fields import FieldInfo
+
+from config.settings import PREFIX, BackupSettings, ControlSettings, MediaSettings, MigrationSettings
 from control.api.reference import REFERENCE
 from control.app import ROUTES
 from control.http.access import AccessKind
@@ -23,7 +27,7 @@ from control.platform.rules import REGISTRY
 from control.workspaces.settings import SETTINGS as WORKSPACE_SETTINGS
 
 DOCUMENTS: Final = Path(__file__).resolve().parents[1] / "docs"
-PAGES: Final = ("use/api.md", "run/control.md", "use/errors.md")
+PAGES: Final = ("use/api.md", "use/errors.md", "run/backups.md", "run/rate-limits.md", "run/settings.md")
 _TABLE: Final = re.compile(
     r"(<!-- table: (\S+), by python -m tools\.api_tables -->\n).*?(<!-- end of table -->)", re.DOTALL
 )
@@ -120,6 +124,39 @@ def workspace_settings() -> str:
     )
 
 
+def control_settings() -> str:
+    """Returns the environment variables of control, those of migrations first."""
+    return variables(MigrationSettings.model_fields | ControlSettings.model_fields)
+
+
+def media_settings() -> str:
+    """Returns the environment variables of the media server."""
+    return variables(MediaSettings.model_fields)
+
+
+def backup_settings() -> str:
+    """Returns the environment variables of backups."""
+    return variables(BackupSettings.model_fields)
+
+
+def variables(fields: Mapping[str, FieldInfo]) -> str:
+    """Returns a table of environment variables with their defaults and meanings."""
+    return table(
+        ("variable", "default", "meaning"),
+        ((f"`{PREFIX}{name.upper()}`", default(field), field.description or "") for name, field in fields.items()),
+    )
+
+
+def default(field: FieldInfo) -> str:
+    """Returns the default of a setting as the documents write it."""
+    if field.is_required():
+        return "required"
+    value = field.default.get_secret_value() if isinstance(field.default, SecretStr) else field.default
+    if value in (None, "", (), {}):
+        return "none"
+    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+
+
 TABLES: Final[Mapping[str, Callable[[], str]]] = {
     "additions": additions,
     "scopes": scopes,
@@ -127,6 +164,9 @@ TABLES: Final[Mapping[str, Callable[[], str]]] = {
     "errors": errors,
     "limits": limits,
     "check-limits": check_limits,
+    "control-settings": control_settings,
+    "media-settings": media_settings,
+    "backup-settings": backup_settings,
     "settings": settings,
     "workspace-settings": workspace_settings,
 }

@@ -24,48 +24,48 @@ TARGET: Final = Path(__file__).resolve().parents[1] / "docs" / "run" / "provider
 _NAMES: Final[Mapping[Kind, str]] = {"stt": "recognition", "llm": "models", "tts": "voices"}
 _HEAD: Final = """# Providers: what each can do
 
-Written by `python -m tools.provider_page` from what the code declares: `services` in the `facts.py` of each folder in
-`vendors/`, and prices in its `providers.json`. A test holds this page against both. What a vendor is
-asked, and how, is in `docs/develop/vendors/`; how a provider is set up in [control.md](control.md).
+For operators and customers who choose a vendor. [provider-keys.md](provider-keys.md) sets providers up, and
+`docs/develop/vendors/` describes the vendors' protocols. `python -m tools.provider_page` writes this page from
+`services` in the `facts.py` of each folder in `vendors/` and from the prices in its `providers.json`.
 
-Those of the first three tables are native: media speaks the vendor's protocol itself, over connections that it keeps,
-and with each vendor of speech mu-law at 8 kHz goes both ways as it is (the engines of `local` convert). The vendors
-at the end are reached by pipecat's services, in processes of their own, which convert.
+The first three tables list native vendors: media speaks their protocol over connections that it keeps open, and
+exchanges mu-law at 8 kHz without conversion (the engines of `local` convert). The vendors at the end are used through
+pipecat's services, in separate processes, which convert.
 
-*?* is what the vendor's documents do not confirm. Languages are those that the adapter sends on; it refuses others,
-and the chain goes on with the next provider."""
+*?* means that the vendor's documents do not confirm it. Languages are those that the adapter accepts; for others the
+chain continues with the next provider."""
 _RECOGNISERS: Final = """
 ## Recognisers
 
-*Times*: final texts have the vendor's times of words; without, those of the voice and the caller's turn are all that
-is known. *Turn signals*: the vendor tells how sure it is that the caller has finished, which is evidence beside
-others ([0143](../decisions/0143-turn-signals.md)). *Tells language*: final texts say which language was spoken, so that
-agents with [several languages](../use/agents.md#languages) follow their callers.
+*Times*: final texts have the times of words. *Turn signals*: the vendor reports how likely the caller has finished,
+which is [one of several kinds of evidence](provider-options.md#turn-signals). *Tells language*: final texts say which
+language was spoken, so that agents with [several languages](../use/agents.md#languages) follow their callers.
 """
 _VOICES: Final = """
 ## Voices
 
-*Times*: audio comes with the vendor's times of words; without, they are estimated. *Figures*: numbers and addresses
-are given as they are written, because the voice reads them well. Pronunciations of agents are written into the text
-of every voice in letters; *own lexicon* is what the vendor takes besides.
+*Times*: audio comes with the times of words; otherwise they are estimated. *Figures*: the voice reads numbers and
+addresses well, so they are sent as written. Every voice gets an agent's pronunciations as letters in the text; *own
+lexicon* is what the vendor accepts in addition.
 """
 _MODELS: Final = """
 ## Language models
 
-All stream their replies. *Cached tokens*: those of the prompt that the vendor had cached are counted, and priced,
-apart. Vendor `openai` reaches any server of chat completions: OpenAI, Azure, Groq, OpenRouter, xAI, one's own.
+All stream their replies. *Cached tokens*: tokens that the vendor read from its cache are counted and priced
+separately. Vendor `openai` works with any server of chat completions: OpenAI, Azure, Groq, OpenRouter, xAI, your
+own.
 """
 _OPTIONS: Final = """
 ## Options
 
-All options that the vendor's adapter takes; the staff set any, and agents those in bold. What needs more words is in
-[media-server.md](media-server.md#the-plan).
+All options that the adapter accepts. Staff set any of them, agents those in bold.
+[provider-options.md](provider-options.md) explains them.
 """
 _PRICES: Final = """
 ## Prices
 
-List prices in US dollars, pay as you go, with which the ledger begins; the staff set those of their contracts. \\* is
-any other model. *Of* is when the price was read last, *?* that no source dates it. Where *read at* names no page of
+List prices in US dollars, pay as you go, with which the ledger begins; staff set those of their contracts. \\* is any
+other model. *Of* is when the price was last read, *?* means that no source dates it. Where *read at* names no page of
 the vendor's own, or says that others quote or copy it, the price is second-hand: compare it with the first bill.
 GPT-4o and GPT-4.1, mini too, leave OpenAI's API on 14 January 2027; their prices stay for agents that name them.
 `python -m tools.vendor_versions` compares API versions and model names with the vendors' SDKs.
@@ -74,7 +74,7 @@ _PIPECAT: Final = """
 ## Reached by pipecat's services
 
 pipecat {version}. They have no times of words, no turn signals and no keyterms at our ports; audio is converted from
-and to mu-law. The staff set them up ([control.md](control.md)).
+and to mu-law. The staff set them up ([provider-keys.md](provider-keys.md#vendors-without-an-adapter)).
 """
 _MODULE: Final = re.compile(r"pipecat\.services\.([a-z0-9_]+)")
 

@@ -1,4 +1,4 @@
-"""The tables of docs/run/control.md list the program's rate limits, staff settings, duties and metrics."""
+"""The operators' pages list the program's rate limits, staff settings, duties and metrics."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -20,12 +20,12 @@ from control.worker_runtime import WorkerMetrics
 from shared.key_sets import KeySets
 from tests.platform.services import CHEAP_HASHING, KEY, worker_outside
 
-TEXT = (Path(__file__).parents[2] / "docs" / "run" / "control.md").read_text()
+RUN = Path(__file__).parents[2] / "docs" / "run"
 
 
-def table(*heading: str) -> set[tuple[str, ...]]:
-    """The cells of each row of the table with this heading."""
-    below = TEXT.partition(f"\n| {' | '.join(heading)} |\n")[2]
+def table(page: str, *heading: str) -> set[tuple[str, ...]]:
+    """Returns the cells of each row of the table with this heading."""
+    below = (RUN / page).read_text().partition(f"\n| {' | '.join(heading)} |\n")[2]
     lines = [line for line in below.partition("\n\n")[0].splitlines()[1:] if line.startswith("|")]
     assert lines, f"no table {heading}"
     return {tuple(cell.strip() for cell in line.strip("|").split("|")) for line in lines}
@@ -41,25 +41,25 @@ def test_every_rate_limit_is_documented_with_its_figures() -> None:
         for limit, method, path in ((route.limit, route.method, route.path) for route in ROUTES)
         if limit is not None
     }
-    assert table("limit", "times", "within s", "also per account", "route") == limits
+    assert table("rate-limits.md", "limit", "times", "within s", "also per account", "route") == limits
     checks = {
         (f"`{limit.name}`", str(limit.times), str(limit.per_s), f"`{method} {path}`")
         for limit, method, path in ((route.check_limit, route.method, route.path) for route in ROUTES)
         if limit is not None
     }
-    assert table("limit of checks", "times", "within s", "route") == checks
+    assert table("rate-limits.md", "limit of checks", "times", "within s", "route") == checks
 
 
 def test_every_staff_setting_is_documented_with_its_default() -> None:
     settings = {
         (f"`{setting.key}`", f"`{str(setting.default).lower()}`", setting.description) for setting in REGISTRY.values()
     }
-    assert table("setting", "at first", "meaning") == settings
+    assert table("settings.md", "setting", "at first", "meaning") == settings
 
 
 def test_what_refused_callers_hear_is_documented() -> None:
     heard = {(f"`{reason}`", rule.twilio, rule.telnyx) for reason, rule in REFUSALS.items() if reason != "code_call"}
-    assert {row[:3] for row in table("reason", "Twilio", "Telnyx", "when")} == heard
+    assert {row[:3] for row in table("carriers.md", "reason", "Twilio", "Telnyx", "when")} == heard
 
 
 async def test_every_duty_is_documented_with_its_interval(database_url: str, tmp_path: Path) -> None:
@@ -81,14 +81,14 @@ async def test_every_duty_is_documented_with_its_interval(database_url: str, tmp
     async with open_worker(options) as worker:
         duties = {(f"`{duty.name}`", f"{duty.every_s:g}") for duty in worker.tasks.duties}
     duties |= {("`queue`", "15")}  # of the worker's runtime
-    assert {row[:2] for row in table("duty", "every s", "what")} == duties
+    assert {row[:2] for row in table("worker.md", "duty", "every s", "what")} == duties
 
 
 def test_every_metric_of_requests_is_documented() -> None:
     registry = CollectorRegistry()
     MediaRequestMetrics(registry)
     metrics = {f"`{metric.name}{'_total' if metric.type == 'counter' else ''}`" for metric in registry.collect()}
-    assert {row[0] for row in table("metric of requests", "labels", "what")} == metrics
+    assert {row[0] for row in table("monitoring.md", "metric of requests", "labels", "what")} == metrics
 
 
 def test_every_metric_is_documented() -> None:
@@ -97,4 +97,4 @@ def test_every_metric_is_documented() -> None:
         for registry in (HttpMetrics().registry, WorkerMetrics().registry)
         for metric in registry.collect()
     }
-    assert {row[0] for row in table("metric", "labels", "what")} == metrics
+    assert {row[0] for row in table("monitoring.md", "metric", "labels", "what")} == metrics

@@ -12,7 +12,8 @@ from tests.deploy.manifests import DEPLOY, KUBERNETES, ROOT, Manifest, all_manif
 
 COMPOSE = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
 README = (KUBERNETES / "README.md").read_text()
-OPERATIONS = (ROOT / "docs" / "run" / "operations.md").read_text()
+RUN = ROOT / "docs" / "run"
+INSTALL = (RUN / "install.md").read_text()
 ISSUER = "cert-manager.io/cluster-issuer"
 MEDIA_SETTINGS = COMPOSE["x-media-settings"]
 SETTINGS = next(found for found in of_kind("ConfigMap") if found["metadata"]["name"] == "vocalized")["data"]
@@ -59,7 +60,7 @@ def test_proxies_take_the_longest_body_of_the_api() -> None:
 
 
 def test_a_node_is_limited_to_the_calls_that_were_measured() -> None:
-    (measured,) = re.findall(r"of the (\d+) that a core held", OPERATIONS)
+    (measured,) = re.findall(r"by default the (\d+) that a core held", (RUN / "sizing.md").read_text())
     (default,) = re.findall(r":-(\d+)}", MEDIA_SETTINGS["VOCALIZED_MEDIA_MAX_CALLS"])
     (example,) = re.findall(r"^VOCALIZED_MEDIA_MAX_CALLS=(\d+)", (DEPLOY / "example.env").read_text(), re.MULTILINE)
     assert {default, example, SETTINGS["VOCALIZED_MEDIA_MAX_CALLS"]} == {measured}
@@ -96,13 +97,12 @@ def test_prometheus_is_told_a_network_that_compose_makes_with_its_targets() -> N
 
 
 def test_both_documents_say_how_a_providers_key_and_a_price_are_set() -> None:
-    for text in (README, OPERATIONS):
+    for text in (README, INSTALL):
         assert "providers set-key" in text and "prices set" in text
 
 
 def test_the_guide_names_programs_that_are_in_an_image() -> None:
-    alerts = OPERATIONS[OPERATIONS.index("## What to watch") :]
-    assert "python -m vocalized" not in alerts
-    assert OPERATIONS.count("vocalized doctor") == OPERATIONS.count(".venv/bin/python -m vocalized doctor")
+    assert "python -m vocalized" not in (RUN / "alerts.md").read_text()
+    assert INSTALL.count("vocalized doctor") == INSTALL.count(".venv/bin/python -m vocalized doctor")
     for program in ("control", "media"):
-        assert f"python -m {program} doctor" in OPERATIONS and f"python -m {program} doctor" in README
+        assert f"python -m {program} doctor" in INSTALL and f"python -m {program} doctor" in README

@@ -22,7 +22,7 @@ from media.server.metrics import Metrics
 from tests.deploy.manifests import DEPLOY, ROOT, manifests
 
 MONITORING = DEPLOY / "monitoring"
-GUIDE = (ROOT / "docs" / "run" / "operations.md").read_text()
+GUIDE = (ROOT / "docs" / "run" / "alerts.md").read_text()
 DASHBOARD: dict[str, Any] = json.loads((MONITORING / "grafana-dashboard.json").read_text())
 # Prometheus adds these to all metrics.
 TARGET_LABELS = {"instance"}
@@ -127,13 +127,13 @@ def test_a_metric_or_label_that_does_not_exist_is_found(expression: str, legend:
 
 @pytest.mark.parametrize("file", ["alerts.yaml", "alerts-exporters.yaml"])
 def test_every_alert_says_what_is_wrong_and_what_to_do(file: str) -> None:
-    section = GUIDE.partition("\n## What to watch\n")[2].partition("\n## ")[0]
+    section = GUIDE.partition("\n## Runbook\n")[2]
     entries = {title.lower(): title for title in re.findall(r"^### (\w+)$", section, re.MULTILINE)}
     for name, rule in alerts(file).items():
         assert rule["for"] and rule["labels"]["severity"] in ("critical", "warning"), name
         assert rule["annotations"].keys() == {"summary", "description", "runbook"}, name
         document, _, anchor = rule["annotations"]["runbook"].partition("#")
-        assert document == "docs/run/operations.md" and anchor in entries, name
+        assert document == "docs/run/alerts.md" and anchor in entries, name
         assert name in section, name
     both = {name.lower() for one in ("alerts.yaml", "alerts-exporters.yaml") for name in alerts(one)}
     assert entries.keys() <= both, "a runbook entry without an alert"

@@ -17,9 +17,7 @@ from tests.deploy.manifests import DEPLOY, KUBERNETES, ROOT, all_manifests, mani
 from tests.deploy.test_images import _WITHOUT, unlocked_packages
 
 DOCUMENTS = (
-    "docs/run/control.md",
-    "docs/run/operations.md",
-    "docs/run/backups.md",
+    *(str(page.relative_to(ROOT)) for page in sorted((ROOT / "docs" / "run").glob("*.md"))),
     "deploy/kubernetes/README.md",
     "README.md",
 )
@@ -96,7 +94,7 @@ def test_kubectl_is_told_of_objects_and_files_that_exist() -> None:
 
 def test_first_admin_is_made_in_the_container(fresh_database_url: str, tmp_path: Path) -> None:
     (line,) = [
-        line for document, line in lines() if document == "docs/run/operations.md" and "migrate admin create" in line
+        line for document, line in lines() if document == "docs/run/install.md" and "migrate admin create" in line
     ]
     arguments = shlex.split(line.partition("run --rm migrate ")[2])
     settings = dict(re.findall(r"^(\w+)=(.*)$", (DEPLOY / "example.env").read_text(), re.MULTILINE))

@@ -1,24 +1,25 @@
-"""The operator's guide names only what exists."""
+"""The operators' pages name only what exists."""
 
 import re
 from pathlib import Path
-
-import pytest
 
 from control.app import ROUTES
 from control.inbound_webhooks.routes import WEBHOOK_ROUTES
 from tests.deploy.manifests import ROOT, known
 
-GUIDE = (ROOT / "docs" / "run" / "operations.md").read_text()
+RUN = ROOT / "docs" / "run"
+GUIDE = "\n".join(page.read_text() for page in sorted(RUN.glob("*.md")) if page.name != "monitoring.md")
+UPGRADE = (RUN / "upgrade.md").read_text()
 README = (ROOT / "deploy" / "kubernetes" / "README.md").read_text()
 
 
 def test_every_setting_in_the_guide_exists() -> None:
-    named = set(re.findall(r"VOCALIZED_[A-Z0-9_]+[A-Z]", GUIDE))
+    named = set(re.findall(r"VOCALIZED_[A-Z0-9_]*[A-Z0-9]", GUIDE))
     assert len(named) > 10 and named <= known("control") | known("media") | known("backup")
 
 
 def test_every_metric_in_the_guide_exists() -> None:
+    """tests/control/test_documented.py checks the tables of monitoring.md."""
     code = "".join(path.read_text() for room in ("media", "control", "vendors") for path in (ROOT / room).rglob("*.py"))
     defined = set(re.findall(r'"(vocalized_\w+)"', code))
     defined |= {f"vocalized_media_{name}" for name in re.findall(r'_(?:counter|histogram)\(\s*"(\w+)"', code)}
@@ -42,38 +43,20 @@ def test_every_api_path_in_the_guide_exists() -> None:
         assert any(documented == path or documented.endswith(path) for documented in paths), path
 
 
-@pytest.mark.parametrize("document", ["docs/run/operations.md", "docs/run/backups.md", "deploy/kubernetes/README.md"])
-def test_linked_files_exist(document: str) -> None:
-    path = ROOT / document
-    for target in re.findall(r"\]\(([^)#]*)", path.read_text()):
-        assert not target or (path.parent / target).exists(), target
-
-
-def test_linked_sections_exist() -> None:
-    for target, section in re.findall(r"\]\(([^)#]*)#([^)]+)\)", GUIDE):
-        text = (ROOT / "docs" / "run" / target).read_text() if target else GUIDE
-        titles = {_anchor(title) for title in re.findall(r"^#+ (.+)$", text, re.MULTILINE)}
-        assert section in titles, section
-
-
 def test_all_upgrade_procedures_keep_the_order() -> None:
     """Needed because a node refuses a plan with an unknown field, and a worker sets such an event aside."""
-    section = GUIDE.partition("\n## Upgrade\n")[2].partition("\n## ")[0]
+    order_of_steps, _, commands = UPGRADE.partition("\n## With compose\n")
     order = [
         re.sub("s$", "", word.lower()) if word != "Redis" else "redis"
-        for word in re.findall(r"^\d\. (?:.*\b(?=migrate))?(\w+)", section, re.MULTILINE)
+        for word in re.findall(r"^\d\. (?:.*\b(?=migrate))?(\w+)", order_of_steps, re.MULTILINE)
     ]
     assert order == ["migrate", "worker", "media", "api", "redis"], "old nodes do not work under Redis' new users"
-    compose = re.findall(r"^platform (?:run --rm|up --detach --no-deps) (\w+)", section, re.MULTILINE)
+    compose = re.findall(r"^platform (?:run --rm|up --detach --no-deps) (\w+)", commands, re.MULTILINE)
     assert [name for name in dict.fromkeys(compose) if name != "speech"] == order
     files = [
         name for line in README.splitlines() if line.startswith("kubectl") for name in re.findall(r"(\w+)\.yaml", line)
     ]
     assert [name for name in files if name in order] == order[:-1], "Redis is not in the cluster"
-
-
-def _anchor(title: str) -> str:
-    return re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-")
 
 
 def test_guide_names_both_images() -> None:

@@ -1,5 +1,5 @@
 """All keys are rotated, and passes of nodes revoked, under 50 calls of both carriers, in the order of
-docs/run/control.md.
+docs/run/keys.md.
 
 Judged at the phones. A rotation harms no call. The calls of a revoked node go on elsewhere once its network is cut, and
 those that it keeps connected are ended by control.
@@ -31,7 +31,7 @@ from vocalized.stack.programs import Programs
 TITLE: Final = "Keys rotated and nodes revoked under calls"
 HEAD: Final = """PostgreSQL, Valkey, the API behind a load balancer, the worker and the media nodes ran as processes of
 their own; both carriers were simulated. Under the calls the keys of all three sets were rotated as
-[control.md](../run/control.md#keys) says, each step with a new API and a new worker. Then one node was revoked and cut
+[keys.md](../run/keys.md) says, each step with a new API and a new worker. Then one node was revoked and cut
 off, the other old one drained for a node with a new pass, and the old keys removed. At last another node was revoked
 and not cut off. What was found is what the phones heard, unless another source is named. Calls that a revoked node had
 are in rows of their own, because their record lacks what that node said afterwards."""

@@ -1,4 +1,4 @@
-"""A rolling upgrade under running calls, in the order of docs/run/operations.md: each program of an older checkout is
+"""A rolling upgrade under running calls, in the order of docs/run/upgrade.md: each program of an older checkout is
 replaced by one of this checkout while both run side by side, and an old and a new node are killed on the way. The users
 of Redis are the old ones until the last old node has ended."""
 

@@ -89,7 +89,7 @@ def test_migration_has_both_directions_and_a_lock_timeout(path: Path) -> None:
 
 @pytest.mark.parametrize("path", MIGRATIONS, ids=by_name)
 def test_migration_uses_no_syntax_newer_than_postgresql_15(path: Path) -> None:
-    """docs/run/operations.md promises PostgreSQL 15; the tests' own server is newer."""
+    """docs/run/install.md promises PostgreSQL 15; the tests' own server is newer."""
     newer = r"\bVIRTUAL\b|\buuidv[47]\(|\bJSON_TABLE\b|\bWITHOUT OVERLAPS\b|\bMERGE\b.*\bRETURNING\b|\bNOT ENFORCED\b"
     statements = re.sub(r"--.*", "", path.read_text())
     assert not re.findall(newer, statements, re.IGNORECASE | re.DOTALL)
