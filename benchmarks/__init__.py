@@ -1,1 +1,1 @@
-"""Benchmarks: simulated callers over Twilio's protocol, against any server that implements it."""
+"""Benchmarks with simulated callers against any server that implements Twilio's protocol."""

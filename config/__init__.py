@@ -1,1 +1,1 @@
-"""Configuration: settings from the environment, and the data that the product ships with."""
+"""Settings from the environment, and the data that ships with the product."""

@@ -1,1 +1,1 @@
-"""The control program: the API of customers and staff, carriers' webhooks, and the worker."""
+"""The control program: API, webhooks, worker and records."""

@@ -1,4 +1,4 @@
-"""The media program: carries the calls."""
+"""The media program, which carries the calls."""
 
 import os
 

@@ -1,1 +1,1 @@
-"""What media and control have in common: plans, events, errors, secrets, storage, and the bus between them."""
+"""Code that media and control share: plans, events, errors, secrets, storage, and the bus."""

@@ -1,4 +1,4 @@
-"""How the servers of OpenAI's chat completions differ: address, header of the key, names of fields; pure.
+"""Differences between servers of OpenAI's chat completions: address, key header, field names. Pure.
 
 Sources: the openai SDK 3.57.0 (`lib/azure.py`, `types/chat/`), the groq SDK 1.7.0, openrouter.ai/docs, and the services
 of the five vendors in pipecat-ai 1.14.0. xAI: docs/develop/vendors/xai.md.

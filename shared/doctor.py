@@ -1,4 +1,4 @@
-"""What the doctors of the programs share: findings, their report, and the checks that several doctors make.
+"""Findings, reports and checks that the programs' `doctor` commands share.
 
 Imports the standard library only at the top, because `vocalized doctor` runs where packages are missing.
 """

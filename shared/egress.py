@@ -1,4 +1,4 @@
-"""Guards connections to addresses that a customer gave: they reach the public internet only.
+"""Guards connections to addresses that a customer gave, so that they reach the public internet only.
 
 The address that was checked is the one that is connected to: `EgressGuard.connect` resolves the name once and opens the
 socket itself, and `EgressGuard.make_socket` is asked for each address before a client connects to it. So a name that

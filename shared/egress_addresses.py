@@ -1,4 +1,4 @@
-"""Which IP addresses belong to the public internet, and which texts name a host at all; no I/O.
+"""Decides which IP addresses belong to the public internet and which texts name a host. No I/O.
 
 The lists are IANA's special-purpose address registries (RFC 6890), written out, because what Python's `ipaddress` calls
 global changes between its releases.

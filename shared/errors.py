@@ -1,4 +1,6 @@
-"""Errors that the API answers with. Each has an HTTP status, a stable code and a message.
+"""The errors that the API returns.
+
+Each has an HTTP status, a stable code and a message.
 
 Problem
  ├─ Malformed        400  the request cannot be parsed

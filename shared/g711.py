@@ -1,4 +1,4 @@
-"""The rate of G.711 audio, as the phone network carries it."""
+"""The sample rate of G.711 audio."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""HTTP connections of the programs: aiohttp's, whose own answers tell nothing about the server or the request."""
+"""aiohttp's HTTP protocol with error responses that reveal nothing about the server or the request."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""Has Python's objects kept in huge pages (2 MB), where Linux and glibc can do so.
+"""Allocates Python's objects in huge pages (2 MB), where Linux and glibc support it.
 
 The processor's TLB has room for too few small pages to cover what hundreds of calls keep, so that many accesses begin
 with a walk through the page tables. CPython's own allocator takes blocks of 1 MB, which are never huge; glibc's asks

@@ -1,4 +1,4 @@
-"""Ids are UUIDv7 (RFC 9562, section 5.7), so that they sort by time."""
+"""Makes ids: UUIDv7 (RFC 9562, section 5.7), which sort by time."""
 
 import os
 import time

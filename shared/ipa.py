@@ -1,4 +1,4 @@
-"""Pronunciations in the International Phonetic Alphabet: which signs they have; pure."""
+"""Checks pronunciations in the International Phonetic Alphabet. Pure."""
 
 import re
 import unicodedata

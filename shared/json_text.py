@@ -1,4 +1,4 @@
-"""JSON that others wrote, decoded so that whatever it is, one kind of error says so."""
+"""Decodes JSON from outside; every fault raises the same kind of error."""
 
 from typing import TypeVar
 

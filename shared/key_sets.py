@@ -1,4 +1,4 @@
-"""The three sets of secret keys, parted by the programs that need them.
+"""The three sets of secret keys, separated by the programs that need them.
 
 tokens: sign access tokens; the API's alone. vault: seal what the database holds; control's. bus: with them control
 speaks with media nodes, and believes them; control's. A node has a pass (shared/bus/enrolment.py), which holds none.

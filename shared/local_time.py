@@ -1,4 +1,4 @@
-"""A moment in the local time of a time zone, in English words."""
+"""Writes a time in a time zone as English words."""
 
 from datetime import datetime
 from typing import Final

@@ -1,4 +1,4 @@
-"""Writes log lines to a file descriptor: never raises, never waits; what cannot be written is counted and dropped."""
+"""Writes log lines without blocking or raising; lines that cannot be written are counted and dropped."""
 
 import os
 import select

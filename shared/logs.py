@@ -1,4 +1,6 @@
-"""Logs are JSON objects, one per line, on stderr. Personal data and secrets are never logged.
+"""Configures logs: JSON objects, one per line, on stderr.
+
+Personal data and secrets are never logged.
 
 To log never raises and never waits: a line that cannot be written is counted and dropped (`count_dropped_lines`).
 """

@@ -1,4 +1,4 @@
-"""Measures how late an event loop runs its timers: what any request or call waits for before its own work begins."""
+"""Measures how late an event loop runs its timers."""
 
 import asyncio
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""Resolves names that customers gave, apart from all others: one whose name server never answers stops nobody else.
+"""Resolves host names that customers gave, so that a name server without answer blocks nobody else.
 
 A look-up holds a thread until the system gives it up, which may take half a minute, however soon its callers do. So
 these have threads of their own, few of them for names of one domain and for one customer, and a bounded queue. A

@@ -1,4 +1,4 @@
-"""The speech services and language models of pipecat that can be run, and what each takes; no pipecat is imported.
+"""The speech services and language models of pipecat, and their settings, without importing pipecat.
 
 `pipecat_services.json` is written from pipecat's source by `tools/pipecat_catalogue.py`.
 """

@@ -1,4 +1,7 @@
-"""CallPlan: everything that media needs to run one call. Control (or a file) writes it, media reads it."""
+"""The call plan: everything that media needs to run one call.
+
+Control (or a file) writes it, media reads it.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Prometheus metrics that every program has: whether its event loop, its log and its long-lived tasks work."""
+"""Prometheus metrics that every program has: event loop, log, and long-lived tasks."""
 
 import os
 from collections.abc import Iterator

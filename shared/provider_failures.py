@@ -1,4 +1,4 @@
-"""What a provider was asked for when it failed, and why it failed."""
+"""The kinds of provider failures and what was asked for."""
 
 from typing import Literal
 

@@ -1,4 +1,4 @@
-"""Breaks reference cycles by hand, so that a finished call is freed with its last reference.
+"""Breaks reference cycles, so that a finished call is freed with its last reference.
 
 A full garbage collection stalls every call of the process, so there is none under calls but one an hour
 (`media/server/collector.py`; docs/decisions/0004, 0006 and 0223). Objects that refer to each other would wait for it:

@@ -1,4 +1,4 @@
-"""Encryption of secrets at rest with AES-256-GCM under rotating keys, and derivation of keys for other uses.
+"""Encrypts secrets with AES-256-GCM under rotating keys, and derives keys for other uses.
 
 A sealed value is `version (1 byte) | key id (4) | nonce (12) | ciphertext and tag`. Every purpose has its own derived
 key, so that a value sealed for one purpose cannot be opened for another.

@@ -1,4 +1,4 @@
-"""Standard input, output and error of a program that was started without them."""
+"""Opens standard input, output and error for a program that was started without them."""
 
 import os
 

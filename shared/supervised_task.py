@@ -1,4 +1,4 @@
-"""A task that lasts as long as its program: should it end by itself, that is counted, and it is started again."""
+"""A task for the lifetime of a program: if it ends, that is counted and the task is restarted."""
 
 import asyncio
 from collections.abc import Callable, Coroutine

@@ -1,4 +1,4 @@
-"""Supervisor of several worker processes on one port: starts them, forwards the stop signal, replaces one that died."""
+"""Supervises worker processes on one port: starts them, forwards stop signals, replaces dead ones."""
 
 import argparse
 import os

@@ -1,5 +1,6 @@
-"""X-Twilio-Signature, over the URL that Twilio has in its configuration and the form's fields. Used by webhooks and
-media sockets.
+"""Computes X-Twilio-Signature over the URL that Twilio knows and the form's fields.
+
+Used by webhooks and media sockets.
 
 An account's token signs with HMAC-SHA1 (Twilio's page "Webhooks Security"). Where a Webhook Rule of the account names a
 SharedKey, that key signs the same text by the algorithm that SETTINGS_HEADER says (page "Sign webhooks with shared

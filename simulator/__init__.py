@@ -1,1 +1,1 @@
-"""Simulators of the systems outside the platform, written from their documentation and independent of our code."""
+"""Simulators of outside systems, written from their documentation and independent of our code."""

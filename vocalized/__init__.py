@@ -1,1 +1,1 @@
-"""The command line of the platform: run it, call it, demonstrate it, measure it, and check this machine."""
+"""The command line: runs, calls, demonstrates, measures and checks the platform."""

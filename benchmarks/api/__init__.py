@@ -1,1 +1,1 @@
-"""The control API beside the same endpoints in the usual FastAPI and SQLAlchemy stack."""
+"""Compares the API with the same endpoints in FastAPI and SQLAlchemy."""

@@ -1,1 +1,1 @@
-"""The cost of calls with vendors: Deepgram, OpenAI and Cartesia, simulated over TLS, with ours and with pipecat."""
+"""Compares the cost of calls with simulated vendors, ours and pipecat's."""

@@ -1,1 +1,1 @@
-"""Addresses of workspaces, under which phone numbers are bought; registered at the carriers."""
+"""Business addresses under which phone numbers are bought, and their registration at carriers."""

@@ -1,1 +1,1 @@
-"""Voice agents: their config and its versions, their templates, and the reasons why one cannot answer."""
+"""Voice agents: config, versions, drafts, templates, and reasons why an agent cannot answer."""

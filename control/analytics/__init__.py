@@ -1,1 +1,1 @@
-"""Analytics: roll-ups of calls and of the ledger, and the figures that are read from them."""
+"""Figures about calls and usage, and the roll-ups from which they are read."""

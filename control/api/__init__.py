@@ -1,1 +1,1 @@
-"""The API's routes: thin handlers that call the domain services."""
+"""The API's list of routes, error texts, documentation, health, metrics, and the console."""

@@ -1,1 +1,1 @@
-"""Keys with which a workspace's own systems use the API."""
+"""API keys, with which a workspace's own systems call the API."""

@@ -1,4 +1,4 @@
-"""Billing: what was used, what it costs us, and what customers pay for it.
+"""Billing: usage, its cost, and what customers pay.
 
 The nouns, in the order in which one may import another (each only those below it):
 

@@ -1,1 +1,1 @@
-"""Phone calls: admitted, handed to media, written down as their events come."""
+"""Phone calls: admission, media nodes, and the record made from events."""

@@ -1,1 +1,1 @@
-"""Campaigns: lists of numbers that an agent phones, in calling hours, at a pace, with retries by outcome."""
+"""Campaigns: lists of numbers that an agent calls, within hours, at a pace, with retries."""

@@ -1,1 +1,1 @@
-"""The do-not-call list of each workspace: numbers that its agents never phone."""
+"""The do-not-call list of each workspace."""

@@ -1,1 +1,1 @@
-"""HTTP: routes with their least role, typed bodies and answers, one transaction per request."""
+"""HTTP: routes with access rules, typed bodies and answers, one transaction per request."""

@@ -1,1 +1,1 @@
-"""Webhooks of carriers and Stripe: verified, stored once, answered, and retried when their effect failed."""
+"""Webhooks from carriers and Stripe: verified, stored once, answered, and retried."""

@@ -1,1 +1,1 @@
-"""Integrations: types that the staff describe as data, and the connections of workspaces to the vendors behind them."""
+"""Integrations: types as data, and workspaces' connections to vendors."""

@@ -1,1 +1,1 @@
-"""The platform's keys: sealing the database under new keys, and revocation of media nodes' passes."""
+"""The platform's keys: re-encryption of the database, and revocation of media nodes."""

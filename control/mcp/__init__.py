@@ -1,1 +1,1 @@
-"""Our API as tools for language models of others, by the Model Context Protocol."""
+"""The MCP endpoint: our API as tools for other programs' language models."""

@@ -1,1 +1,1 @@
-"""Answers what running calls ask of control: reads the requests, verifies the call, runs the handler of the name."""
+"""Answers requests of running calls: verifies the call and runs the handler."""

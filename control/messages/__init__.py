@@ -1,1 +1,1 @@
-"""Messages that callers leave with an agent: taken by a tool, stored, and sent by e-mail when the call is over."""
+"""Messages that callers leave with an agent, e-mailed when the call is over."""

@@ -1,1 +1,1 @@
-"""Phone numbers: searched, bought, named and released at the carriers, without losing one or paying twice."""
+"""Phone numbers: search, purchase and release at the carriers."""

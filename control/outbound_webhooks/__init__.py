@@ -1,1 +1,1 @@
-"""Webhooks to systems of customers: endpoints, events, their signed delivery by the worker."""
+"""Webhooks to customers: endpoints, events, and signed deliveries by the worker."""

@@ -1,1 +1,1 @@
-"""Platform: settings, tiers, and the audit log."""
+"""Settings and tiers of the platform, and partitions of tables."""

@@ -1,1 +1,1 @@
-"""Personal data: how long it is kept, its deletion for one caller, and its export for a workspace."""
+"""Personal data: retention, deletion for one caller, export for a workspace."""

@@ -1,1 +1,1 @@
-"""The provider catalogue as the staff edit it: providers (`control/voice`), prices and costs (`control/billing`)."""
+"""Staff's routes of the provider catalogue (`control/voice`), prices and costs (`control/billing`)."""

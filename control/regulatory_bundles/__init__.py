@@ -1,1 +1,1 @@
-"""Regulatory bundles: documents about a business that a carrier has, under which phone numbers are bought."""
+"""Regulatory bundles: a business's documents at a carrier, under which phone numbers are bought."""

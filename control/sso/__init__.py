@@ -1,1 +1,1 @@
-"""Single sign-on: members of a workspace sign in at its own OpenID Connect provider."""
+"""Single sign-on at a workspace's own OpenID Connect provider."""

@@ -1,1 +1,1 @@
-"""Tools that a workspace gives to its agents: HTTP requests, and the tools of MCP servers."""
+"""Tools that a workspace gives to its agents: HTTP requests and MCP servers."""

@@ -1,1 +1,1 @@
-"""Providers: the catalogue, what media can make of it, and their sealed keys."""
+"""Providers of speech and language: the catalogue, keys, routing and figures."""

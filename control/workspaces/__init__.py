@@ -1,1 +1,1 @@
-"""Workspaces: members and their roles, invitations, and administration by the staff."""
+"""Workspaces: members, roles, invitations, and administration by staff."""

@@ -1,1 +1,1 @@
-"""Audio formats without I/O on the network: G.711, resampling, framing, WAV files."""
+"""Audio formats without network I/O: G.711, resampling, framing, WAV files."""

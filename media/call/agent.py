@@ -1,4 +1,4 @@
-"""The agent's side of a call: one utterance at a time, from the request to the model to its last played word."""
+"""The agent's side of a call: runs one utterance at a time and accounts for what was heard."""
 
 import asyncio
 from typing import Protocol

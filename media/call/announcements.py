@@ -1,4 +1,4 @@
-"""What a caller must have heard to its end before the agent says anything else: the call's announcements, in order."""
+"""Announcements that a caller must hear to their end before the agent says anything else."""
 
 from collections import deque
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The latency of an answer, from the true end of the caller's speech to what the caller hears."""
+"""Measures the latency of an answer, from the end of the caller's speech to the first audible audio."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,7 @@
-"""Stretches of a call in which keys sound that may be a card number or a PIN: nobody may keep their audio. Pure."""
+"""Stretches of a call whose audio nobody may keep, because keys sound that may be a card number or a PIN.
+
+Pure.
+"""
 
 import math
 from dataclasses import dataclass

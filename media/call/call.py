@@ -1,4 +1,4 @@
-"""One phone call: its life from the first frame to the last event, and the commands that reach it from outside."""
+"""One phone call, from its first frame to its last event, and the commands that reach it from outside."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""The language that a call is in: the agent's main one, until the caller goes over to another that the agent has."""
+"""The language of a call: the agent's main language, until the caller switches to another one it speaks."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""The tools of one call: the calls of each answer, run one after another, and which results the caller waits for."""
+"""The tools of one call: runs the calls of each answer one after another and keeps their results."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence

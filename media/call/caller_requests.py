@@ -1,5 +1,4 @@
-"""What a caller may ask for at any time, whatever the model would answer: a person, and not to be recorded or called
-again."""
+"""Requests that a caller can make at any time: a person, no recording, no further calls."""
 
 from collections.abc import Callable, Sequence
 from typing import Final, Literal

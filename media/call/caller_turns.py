@@ -1,4 +1,4 @@
-"""The caller's turns: counted, put into the transcript when they end, reported once they can no longer change."""
+"""The caller's turns: counts them, adds them to the transcript, and reports them once they are final."""
 
 from collections.abc import Callable, Sequence
 from typing import Final

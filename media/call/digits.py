@@ -1,5 +1,4 @@
-"""Digits of the caller: keys, and words where a tool takes them, read back where they must be confirmed; keys that no
-tool asked for become a turn."""
+"""Collects digits from keys and words, and reads them back where they must be confirmed."""
 
 import asyncio
 import math

@@ -1,4 +1,4 @@
-"""Recorded sound that waits for the disk, of all calls of a worker: bounded, because a disk that hangs takes none."""
+"""Limits how much recorded audio of all calls may wait for the disk."""
 
 from typing import Final
 

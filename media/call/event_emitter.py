@@ -1,4 +1,4 @@
-"""The call's events: numbered, given a time, handed to a sink."""
+"""Numbers and timestamps a call's events and passes them to a sink."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""What follows when a reply fails: an apology; after several failures in a row a person, or the end of the call."""
+"""Decides what follows a failed reply: an apology, a transfer to a person, or the end of the call."""
 
 from collections.abc import Sequence
 from typing import Final

@@ -1,4 +1,4 @@
-"""Says fixed texts, fillers, and the last words of a call that ends."""
+"""Says fixed texts: announcements, fillers, and the last words of a call."""
 
 from collections.abc import Callable
 

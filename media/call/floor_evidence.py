@@ -1,4 +1,4 @@
-"""What the floor is told of the caller's words: the recogniser's texts and signals, and opinions asked for in pauses.
+"""Passes the recognizer's texts and signals to the floor, and asks other judges in pauses.
 
 Smart-turn's opinion of the sound and a second judge's of the words come later or never. Nothing waits for them: the
 floor takes them while it still waits, and passes them over afterwards.

@@ -1,4 +1,4 @@
-"""When each part of an utterance's audio was heard; pure.
+"""Computes when each part of an utterance was heard. Pure.
 
 Audio is played in stretches: a hold ends one, and what is played again after it begins another.
 """

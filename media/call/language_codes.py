@@ -1,4 +1,4 @@
-"""One code for a language that vendors know by several; pure."""
+"""Maps the codes that vendors use for a language to one code. Pure."""
 
 from collections.abc import Mapping
 from typing import Final

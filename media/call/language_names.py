@@ -1,4 +1,4 @@
-"""What languages are called in English, for what the language model is told."""
+"""English names of languages, for the language model's context."""
 
 from collections.abc import Mapping
 from typing import Final

@@ -1,4 +1,4 @@
-"""Lets a call follow its caller into another language, turn by turn."""
+"""Switches a call to the caller's language, turn by turn."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""The words of a caller who hung up while speaking."""
+"""Reports the words of a caller who hung up while speaking."""
 
 from media.call.caller_turns import CallerTurns
 from media.call.clock import CallClock

@@ -1,5 +1,7 @@
-"""What a person who listens to a running call receives: both sides on the call's clock, silent where the audio may not
-be kept. Pure: times are parameters, in ms on the call's clock."""
+"""The audio that a listener of a running call receives: both sides in stereo, silent where it may not be kept.
+
+Pure: times are parameters, in ms on the call's clock.
+"""
 
 import math
 import struct

@@ -1,4 +1,4 @@
-"""A voice on the line as it is spoken, a person's or a duplex model's: a source of the output mixer.
+"""A source of the output mixer for a voice that is sent as it is spoken, by a person or a duplex model.
 
 Pure: times are parameters, in ms on the call's clock. The carrier plays live audio as it comes, so the clock alone
 tells what was heard; no mark is needed.

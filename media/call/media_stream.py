@@ -1,4 +1,4 @@
-"""The call's media stream to the carrier, whichever carrier it is."""
+"""The port through which a call sends audio to its carrier."""
 
 from typing import Protocol
 

@@ -1,5 +1,4 @@
-"""What the language model is told of a call besides the prompt: how it came about, the local date and time, and
-the language."""
+"""The context that the language model gets besides the prompt: how the call began, local time, language."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

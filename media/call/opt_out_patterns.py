@@ -1,4 +1,4 @@
-"""How people on the phone say that they do not want to be called again, in the languages of `phrases`. Pure.
+"""Patterns of requests not to be called again, in the languages of `phrases`. Pure.
 
 Searched as `request_patterns` says, in each clause. A match lists the number at once, and no agent of the workspace
 phones it any more: so a pattern is a whole request with nothing behind it that would make it a smaller one. A name

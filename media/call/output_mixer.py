@@ -1,4 +1,4 @@
-"""The line from a call to its carrier: one owner, and the sources that may use it.
+"""The owner of the line to the caller, and the sources that may use it.
 
 Only one source sounds at a time, because a `clear` empties the carrier's buffer whoever filled it. By priority:
 

@@ -1,5 +1,4 @@
-"""What the agent says without asking the model, and in which order: announcements, the greeting, replies to what the
-caller may ask for at any time, texts from outside."""
+"""The queue of texts that the agent says without asking the model, and their order."""
 
 from collections import deque
 from collections.abc import Callable

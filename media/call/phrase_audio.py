@@ -1,4 +1,4 @@
-"""The audio of the few fixed sentences, synthesised before it is needed: it is heard when the voice has failed."""
+"""Audio of fixed sentences, synthesized in advance for the case that the voice fails."""
 
 import asyncio
 import hashlib

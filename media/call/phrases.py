@@ -1,4 +1,4 @@
-"""What the agent says unasked, by the agent's language (BCP 47): English where there is no text."""
+"""The fixed sentences of the agent in each language; English where a language has none."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

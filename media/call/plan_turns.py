@@ -1,4 +1,4 @@
-"""Makes the rules of turn-taking that a call's plan asks for."""
+"""Makes the rules of turn-taking from a call's plan."""
 
 from dataclasses import replace
 from typing import Final

@@ -1,4 +1,4 @@
-"""Playback of the agent's audio, a source of the output mixer: what was sent, and how much of it the caller has heard.
+"""Plays the agent's audio as a source of the output mixer, and tracks what the caller has heard.
 
 Pure: times are parameters, in ms on the call's clock. The carrier buffers and plays in real time; marks show what was
 played. Between two marks the position is extrapolated. Marks count only if the carrier returns them in time: some come

@@ -1,4 +1,4 @@
-"""An answer that is made while it is not known yet whether the caller has finished: up to its first clause, unheard."""
+"""An answer that is prepared up to its first clause before the caller's turn has ended."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator

@@ -1,4 +1,4 @@
-"""The call's recogniser: takes caller audio from the first frame on, while its session is still being opened."""
+"""The recognizer of a call: takes audio from the first frame on, even while its session opens."""
 
 import asyncio
 from collections import deque

@@ -1,4 +1,4 @@
-"""The stereo recording of a call: caller left, agent right as heard, mixed on the call's clock, written as it runs."""
+"""Writes a call's stereo recording while the call runs: caller left, agent as heard right."""
 
 import asyncio
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Whether a call may be recorded: from its beginning, from the end of an announcement, or no more."""
+"""Tracks whether a call may be recorded."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""What the replies of a call use."""
+"""The services that the replies of a call share."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The request patterns of each language that has phrases of ours."""
+"""The patterns of callers' requests for each language of `phrases`."""
 
 import re
 from collections.abc import Mapping

@@ -1,5 +1,4 @@
-"""How callers ask for a person, and say that they do not want to be recorded or called again, in the languages of
-`phrases`. Pure.
+"""Patterns of callers' requests, for example for a person, in the languages of `phrases`. Pure.
 
 Texts are matched as lower-case words without accents and punctuation, `n't` as `nt`. What is matched is acted on
 without asking again: the caller is transferred, or a recording is deleted. So a pattern is a whole request and no

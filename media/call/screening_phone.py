@@ -1,4 +1,4 @@
-"""Phones that answer by themselves and ask who calls and why, such as iPhones and Google's phones.
+"""Detects phones that screen calls and ask who is calling and why, such as iPhones.
 
 A carrier takes such a phone for an answering machine. What the phone says shows what it is: it is told who calls, and
 the person may take the call afterwards. Sources of the words: Apple's and Google's support pages on call screening, as

@@ -1,4 +1,4 @@
-"""Keys that the agent presses: their tones on the media stream, one run after another, and their echo on the line."""
+"""Plays the tones of keys that the agent presses, and removes their echo from the caller's audio."""
 
 import asyncio
 import math

@@ -1,4 +1,4 @@
-"""Cuts a stream of words into pieces that a voice can speak: the first clause early, then whole sentences."""
+"""Cuts a stream of words into pieces for a voice: an early first clause, then whole sentences."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Watches what the caller hears: who made the last sound, whether words of the agent are due, what fills silence."""
+"""Watches who was last audible and what is due, and fills silence."""
 
 from dataclasses import dataclass
 from typing import Final

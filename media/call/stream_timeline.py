@@ -1,4 +1,4 @@
-"""Where caller audio belongs in time: the silence that is missing before it, and audio that came twice."""
+"""Places caller audio in time: finds missing audio and drops audio that arrived twice."""
 
 from array import array
 from typing import Final

@@ -1,4 +1,4 @@
-"""How a call is ended from our side: last words are played out, within a time limit, then the stream is closed."""
+"""Ends a call from our side: plays the last words within a time limit, then closes the stream."""
 
 from collections.abc import Callable
 from typing import Final

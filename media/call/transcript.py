@@ -1,4 +1,4 @@
-"""The conversation as it was heard, from which the model's messages and checkpoints are made."""
+"""The conversation as the caller heard it, the source of the model's messages and of checkpoints."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""Totals of what a call consumed, for its last event and its checkpoints."""
+"""Adds up what a call consumed, for its last event and its checkpoints."""
 
 from collections import Counter
 from typing import Final

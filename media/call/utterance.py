@@ -1,4 +1,4 @@
-"""One agent utterance: its words and their places in its audio."""
+"""One utterance of the agent: its words and their positions in its audio."""
 
 import re
 from collections.abc import Iterable

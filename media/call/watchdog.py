@@ -1,4 +1,7 @@
-"""Limits on a call's silence and length. Pure; times are in ms on the call's clock."""
+"""Limits on silence in a call and on its length. Pure.
+
+Times are in ms on the call's clock.
+"""
 
 from enum import Enum, auto
 from typing import Final

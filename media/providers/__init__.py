@@ -1,1 +1,1 @@
-"""Speech recognisers, language models and voices behind three ports."""
+"""Recognizers, language models and voices behind three ports."""

@@ -1,4 +1,4 @@
-"""How a vendor of language models is asked over HTTP: what its wire has to tell, without I/O."""
+"""The port that describes a language model's HTTP API: requests and streamed replies, without I/O."""
 
 from collections.abc import Mapping, Set
 from dataclasses import dataclass

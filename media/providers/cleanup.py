@@ -1,4 +1,4 @@
-"""Closes what a provider opened within a time limit, because a failed provider must not delay the next one."""
+"""Closes what a provider opened, within a time limit, so that a failed provider delays nothing."""
 
 import asyncio
 from collections.abc import Awaitable

@@ -1,4 +1,4 @@
-"""Voices that speak contexts: their connections, and the stream of one utterance over one of them."""
+"""Voices whose connection carries several contexts, and the stream of one utterance over it."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable

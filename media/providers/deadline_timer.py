@@ -1,4 +1,4 @@
-"""A timer for what another side may take: time in which our own event loop was late does not count."""
+"""A timer for a remote deadline that does not count time in which our event loop was late."""
 
 import asyncio
 import math

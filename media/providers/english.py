@@ -1,4 +1,4 @@
-"""English word lists that several providers share."""
+"""English word lists that several providers use."""
 
 from typing import Final
 

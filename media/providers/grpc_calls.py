@@ -1,4 +1,4 @@
-"""gRPC to a vendor: connections that calls share, and statuses as our errors.
+"""gRPC connections to a vendor that calls share, with statuses mapped to our errors.
 
 The library is loaded at the first connection and in a thread, because a process that meets no such vendor has no use
 for it (20 MB). Its own threads do the network's work; on the event loop messages are only handed over.

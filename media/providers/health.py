@@ -1,4 +1,4 @@
-"""The health of the providers, one board per process: a provider that one call found dead is tried last by all others.
+"""The health of all providers in this process, which decides the order in which calls try them.
 
 An ejected provider is out of service until its cool-down is over; then one request at a time probes it. Its first
 useful unit (a token, audio, words while the caller speaks) heals it. An ejected provider is never dropped from a chain.

@@ -1,4 +1,4 @@
-"""Under which key the health of a plan's provider is kept."""
+"""Computes the key under which a provider's health is stored."""
 
 import hmac
 from collections.abc import Collection

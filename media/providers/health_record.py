@@ -1,4 +1,4 @@
-"""What one process knows of the health of one provider's account; pure: the caller gives the time, in seconds."""
+"""The health of one provider's account, as this process knows it. Pure; times are in seconds."""
 
 import math
 from collections import deque

@@ -1,4 +1,4 @@
-"""The voices of a call that may change its language: a fallback chain for each language that has voices of its own."""
+"""The voices of a call that may switch languages: a chain for each language with voices of its own."""
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What a vendor's recogniser adds to a `socket_recogniser` session: rules that hold for all sessions, and a dialect."""
+"""The vendor-specific part of a `socket_recogniser` session: rules and a dialect."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The dialect of recognisers that are asked for a text and answer with segments of audio, as Deepgram's."""
+"""The dialect of recognizers that answer a request for text with segments, such as Deepgram's."""
 
 from typing import Protocol
 

@@ -1,4 +1,4 @@
-"""SpeechToText over a vendor's WebSocket: one connection for each caller.
+"""SpeechToText over a vendor's WebSocket, with one connection for each caller.
 
 The session has what all vendors need: the connection and its greeting, chunks of audio, times without audio, one
 deadline, failure and the end. A dialect says what the vendor's messages are and mean; it holds the transcript.

@@ -1,4 +1,4 @@
-"""Parser of server-sent events: bytes in, the data of complete events out; pure (WHATWG HTML, section 9.2)."""
+"""Parses server-sent events from bytes. Pure (WHATWG HTML, section 9.2)."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""A language model whose reply is streamed over HTTP as server-sent events, whatever the vendor's wire."""
+"""A language model whose reply is streamed over HTTP as server-sent events."""
 
 import asyncio
 import ssl

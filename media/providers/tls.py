@@ -1,4 +1,4 @@
-"""TLS of connections to vendors: a further connection to a host resumes the last one's session.
+"""TLS contexts that resume the last session with a vendor's host.
 
 That saves the certificate's transfer and verification (RFC 8446, 2.2), which at a vendor's distance is most of the time
 of a handshake's computation. Python's event loops take no session, so the context hands it over.

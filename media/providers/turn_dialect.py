@@ -1,4 +1,4 @@
-"""The dialect of recognisers whose transcript knows by itself when a text that was asked for is there."""
+"""The dialect of recognizers whose transcript shows that the requested text is complete."""
 
 from typing import Protocol
 

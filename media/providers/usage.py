@@ -1,4 +1,4 @@
-"""What providers consume, reported as events: one meter for each provider of a chain."""
+"""Reports what providers consume as events, with one meter for each provider of a chain."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""A vendor: the adapter to one company's or program's API, from which configured providers are made."""
+"""The interface of a vendor's adapter, from which configured providers are made."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Mapping

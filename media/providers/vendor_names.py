@@ -1,4 +1,4 @@
-"""The addresses of vendors' hosts: remembered, so that calls go on while the name servers are away.
+"""Remembers the addresses of vendors' hosts, so that calls continue while name servers are unreachable.
 
 A look-up of the system holds a thread for up to half a minute when no name server answers, and both aiohttp's and
 uvloop's look-ups share a handful of threads with everything else. These have threads of their own, bounded for each

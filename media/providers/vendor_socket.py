@@ -1,4 +1,4 @@
-"""A client WebSocket to a vendor: messages out without a task, messages in by callback.
+"""A client WebSocket to a vendor that needs no task: messages arrive by callback.
 
 `VendorSocket.open` maps every failure to connect to a ProviderError. The library is picows (decision 0030).
 """

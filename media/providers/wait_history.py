@@ -1,4 +1,4 @@
-"""How long one account of a provider takes to its first useful unit; pure."""
+"""Tracks how long a provider's account takes to its first useful unit. Pure."""
 
 from collections import deque
 from dataclasses import dataclass

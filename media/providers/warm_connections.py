@@ -1,4 +1,4 @@
-"""Connections to one vendor that are kept open between uses, so that the next utterance needs no handshake."""
+"""Keeps connections to a vendor open, so that the next utterance needs no handshake."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine

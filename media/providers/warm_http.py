@@ -1,4 +1,4 @@
-"""Connections to a vendor's HTTP server, kept between requests and opened before the first one needs them."""
+"""Keeps connections to a vendor's HTTP server open, and opens them before the first request."""
 
 import asyncio
 import socket

@@ -1,4 +1,4 @@
-"""The HTTP endpoints of a worker: health, metrics, and in stand-alone mode the events of calls."""
+"""The HTTP endpoints of a worker: health, metrics and, in stand-alone mode, the events of calls."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence

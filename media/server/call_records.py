@@ -1,4 +1,4 @@
-"""Where a call's events and recording go: what differs between stand-alone and bus mode."""
+"""The port for a call's events and recording, and its stand-alone implementation."""
 
 from collections.abc import Callable
 from concurrent.futures import Executor

@@ -1,4 +1,4 @@
-"""Garbage collection in small steps, because all calls of the process wait while it runs.
+"""Collects garbage in small steps, because all calls of the process wait meanwhile.
 
 The objects of a call are freed with their last reference (`shared/refcycles.py`); the collector is for cycles that
 nobody knows of, in libraries for instance. It is called for objects that were made and are still there: with 400 calls

@@ -1,4 +1,4 @@
-"""WebSocket frames (RFC 6455), server side, without I/O: bytes to messages, and messages to bytes."""
+"""Parses and writes WebSocket frames on the server side (RFC 6455), without I/O."""
 
 from collections.abc import Sequence
 from enum import IntEnum

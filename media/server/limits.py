@@ -1,4 +1,4 @@
-"""All limits of a media worker."""
+"""The limits of a media worker."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Appends whole lines to a file, also while its disk is full."""
+"""Appends whole lines to a file, even if its disk fills up."""
 
 import errno
 import os

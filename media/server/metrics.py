@@ -1,4 +1,7 @@
-"""Prometheus metrics. None is updated on the frame path: calls count their frames, and add the sum at their end."""
+"""The Prometheus metrics of a media worker.
+
+None is updated on the frame path: calls count their frames, and add the sum at their end.
+"""
 
 import os
 from functools import cache, cached_property

@@ -1,4 +1,7 @@
-"""Sockets that have no call yet. Anybody can open one, so they have their own limit and use up no call's capacity."""
+"""Sockets that have no call yet.
+
+Anybody can open one, so they have their own limit and use up no call's capacity.
+"""
 
 from media.server.connection import StreamConnection
 from media.server.metrics import Metrics

@@ -1,4 +1,4 @@
-"""Sources of a stream's plan."""
+"""The port that supplies a stream's plan, and the single plan of a stand-alone server."""
 
 from dataclasses import dataclass
 from typing import Protocol

@@ -1,4 +1,4 @@
-"""The files of a stand-alone server: one file of JSON lines per call, and an index by stream."""
+"""The files of a stand-alone server: JSON lines for each call, and an index by stream."""
 
 import asyncio
 import re

@@ -1,4 +1,4 @@
-"""The clock of a call's stream: ms since the call's first stream began, by a clock that nobody sets.
+"""The clock of a call: ms since its first stream began, monotonic.
 
 What went before a resumed stream is known by the wall clocks of the nodes that had the call, and of this one.
 """

@@ -1,4 +1,4 @@
-"""People who listen to running calls, each over one WebSocket (docs/use/supervision.md).
+"""Serves the WebSockets of people who listen to running calls (docs/use/supervision.md).
 
 A listener can delay no frame of a call: the call's taps only append to buffers, audio is sent by a timer of the
 listener's own, and what the connection does not take in time is dropped.

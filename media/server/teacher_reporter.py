@@ -1,4 +1,4 @@
-"""Metrics of the requests to the teacher."""
+"""Metrics of requests to the teacher."""
 
 from media.providers.turn_teacher.client import Outcome
 from media.server.metrics import Metrics

@@ -1,4 +1,4 @@
-"""One WebSocket after its handshake: messages in and out without a task, a queue or a future per message."""
+"""One WebSocket after its handshake, without a task, queue or future per message."""
 
 import asyncio
 from socket import SO_SNDBUF, SOL_SOCKET

@@ -1,4 +1,4 @@
-"""Runs one event loop's calls: makes them, ticks them, drains."""
+"""Runs the calls of one event loop: makes them, ticks them and drains them."""
 
 import asyncio
 import time

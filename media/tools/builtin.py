@@ -1,4 +1,4 @@
-"""The built-in tools that end the stream: hang up, transfer the caller."""
+"""The built-in tools that end the stream: hang up and transfer."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""The tool `collect_digits`: what it asks for, and what it tells the model."""
+"""The tool `collect_digits`."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass

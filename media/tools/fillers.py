@@ -1,4 +1,4 @@
-"""What the agent says while it keeps the caller waiting, by the agent's language (BCP 47)."""
+"""Sentences that the agent says while the caller waits, in each language."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final

@@ -1,4 +1,4 @@
-"""Tools that control runs for a call: the port through which media asks, and a tool of a plan made on it."""
+"""Tools that control runs: the port for requests, and a tool made from the plan."""
 
 from dataclasses import dataclass
 from typing import Final, Protocol

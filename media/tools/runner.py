@@ -1,4 +1,4 @@
-"""Runs the tools of one call: each run once, bounded, reported at its start and its end, whoever waits for it."""
+"""Runs the tools of one call, each once and within a time limit, and reports start and end."""
 
 import asyncio
 import uuid

@@ -1,4 +1,4 @@
-"""The tool `send_digits`: the agent presses keys, for example in the menu of another company's phone system.
+"""The tool `send_digits`, with which the agent presses keys, for example in a phone menu.
 
 Keys reach only who is on the line already; no number is called by them. What an outside phone system would do for
 pressed keys (an outside line, say) it does for whoever calls it.

@@ -1,4 +1,4 @@
-"""A tool of an agent, known by its traits, and the error that goes back to the model."""
+"""A tool of an agent with its traits, and the error that goes back to the model."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass

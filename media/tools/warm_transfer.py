@@ -1,4 +1,4 @@
-"""The tool `transfer` of an agent whose transfers are warm: control calls the target and asks it first."""
+"""The tool `transfer` for warm transfers: control calls the target and asks it first."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace

@@ -1,1 +1,1 @@
-"""Who speaks, clocked by received audio."""
+"""Turn-taking, clocked by received audio."""

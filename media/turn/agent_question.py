@@ -1,4 +1,4 @@
-"""What the agent's last words ask of the caller."""
+"""Determines what the agent's last words ask of the caller."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""What the floor knows of the agent's words."""
+"""The floor's state of the agent's speech."""
 
 from dataclasses import dataclass
 from typing import Final

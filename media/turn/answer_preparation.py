@@ -1,4 +1,4 @@
-"""When the answer is asked for: shortly before the end of the caller's turn, so that it is ready then."""
+"""Decides when to prepare the answer: shortly before the caller's turn ends."""
 
 from typing import Final
 

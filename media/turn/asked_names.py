@@ -1,4 +1,4 @@
-"""Whether the agent asks for a name or an address, whose words may be of any language; pure."""
+"""Detects whether the agent asks for a name or an address. Pure."""
 
 import re
 from typing import Final

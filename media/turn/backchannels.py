@@ -1,4 +1,4 @@
-"""The caller's words, and which of them are only backchannels ("uh-huh")."""
+"""Splits the caller's words and finds those that are only backchannels ("uh-huh")."""
 
 import re
 

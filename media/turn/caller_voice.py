@@ -1,4 +1,4 @@
-"""The caller's voice as the floor sees it: without a voice that says nothing new any more."""
+"""The caller's voice as the floor sees it, without speech that has stalled."""
 
 from collections.abc import Callable
 

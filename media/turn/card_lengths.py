@@ -1,4 +1,4 @@
-"""How many digits a payment card has, by its first ones (ISO/IEC 7812), and its check digit (Luhn)."""
+"""Lengths and check digits of payment card numbers (ISO/IEC 7812, Luhn)."""
 
 from typing import Final
 

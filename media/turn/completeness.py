@@ -1,4 +1,4 @@
-"""How complete a caller's words are: the probability that they end here, from the words alone.
+"""The model of completeness: the probability, from the words alone, that the caller has finished.
 
 A small network over hashed words (docs/develop/turn-model.md): about 0.2 ms for a text, in numpy, no thread
 and no file once it is made. Punctuation at the end counts for nothing: recognisers end nearly every fragment with a

@@ -1,4 +1,4 @@
-"""What the completeness model sees of a caller's words: hashed words and endings, and a few counts.
+"""The features of the completeness model: hashed words and endings, and a few counts.
 
 The mark at the end is never seen: recognisers put one after every fragment. Marks between sentences are: there the
 recogniser knew what follows.

@@ -1,4 +1,4 @@
-"""Reads whether a caller confirms what was read back: yes, no, or something else."""
+"""Reads whether a caller confirms what was read back."""
 
 from enum import StrEnum
 from typing import Final

@@ -1,4 +1,7 @@
-"""Decisions of the floor. Times are in ms on the call's audio clock."""
+"""The decisions of the floor.
+
+Times are in ms on the call's audio clock.
+"""
 
 from dataclasses import dataclass
 

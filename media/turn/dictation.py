@@ -1,4 +1,4 @@
-"""Digits, e-mail addresses and spelled letters in recognised words, and how far a dictation has come.
+"""Finds digits, e-mail addresses and spelled letters, and how far a dictation has come.
 
 `dictation_state` judges by what was asked (`expected_dictation`). Pure functions of the words.
 """

@@ -1,4 +1,4 @@
-"""Why a caller's turn was ended when it was."""
+"""The reasons for which a caller's turn is ended."""
 
 from enum import StrEnum
 

@@ -1,4 +1,4 @@
-"""The rules of turn-taking in a call, and what English words alone tell of the end of a turn.
+"""The rules of turn-taking in a call, and English words that show whether a turn has ended.
 
 Pure functions of the words; no clock, no state. Full stops and question marks count for nothing: recognisers put them
 after nearly everything that is followed by a pause.

@@ -1,4 +1,4 @@
-"""What is known, in a pause of the caller's, of whether the turn is over."""
+"""Evidence in a pause for whether the caller's turn is over."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

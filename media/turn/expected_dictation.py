@@ -1,4 +1,7 @@
-"""What a caller is asked to dictate, by the agent's question, and how long that is. English."""
+"""Derives from the agent's question what the caller will dictate and how long it is.
+
+English only.
+"""
 
 import re
 from dataclasses import dataclass

@@ -1,4 +1,7 @@
-"""What the agent expects to hear, by what it has just said. English; in other languages everything is a REPLY."""
+"""Derives from the agent's words what kind of reply to expect.
+
+English; in other languages everything is a REPLY.
+"""
 
 import re
 from enum import StrEnum

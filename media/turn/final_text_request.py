@@ -1,4 +1,4 @@
-"""The request for the final text of the caller's words: when it was made, and whether it was answered."""
+"""The request for the final text of the caller's words."""
 
 from collections.abc import Callable
 from typing import Final

@@ -1,4 +1,6 @@
-"""Who has the floor: a state machine on the call's audio clock. Events in, decisions out; all turns are decided here.
+"""The floor: a state machine on the call's audio clock, which decides who speaks.
+
+Events in, decisions out. All turns are decided here.
 
     LISTENING  nobody speaks                        speech, or words that the detector missed  -> CALLER, PAUSED
     CALLER     the caller speaks                    silence                                    -> PAUSED

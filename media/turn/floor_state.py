@@ -1,4 +1,4 @@
-"""The states of the floor, and those that belong together."""
+"""The states of the floor."""
 
 from enum import Enum, auto
 from typing import Final

@@ -1,4 +1,4 @@
-"""Speech over the agent while it is undecided whether it interrupts: since when, and how long it may go on."""
+"""Speech over the agent while it is undecided whether the speech interrupts it."""
 
 from collections.abc import Callable
 from typing import Final

@@ -1,4 +1,4 @@
-"""When a caller has gone over to another language: the rule, from what a recogniser tells of each turn. Pure.
+"""The rule for switching a call to another language. Pure.
 
 It has to resist what is no change: a name, a place or a borrowed word ("Calle Mayor"), a nod, and a short text, of
 which recognisers tell the language badly ("no" and "ok" are of many).

@@ -1,4 +1,4 @@
-"""The pause in which the caller's turn may end: the text that was asked for, what is known, how long it must be."""
+"""A pause in which the caller's turn may end: its text, its evidence and its required length."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""How many digits the telephone numbers of a country have, so that the end of a dictated one is known.
+"""Lengths of telephone numbers by country, so that the end of a dictated number is known.
 
 A table of its own rather than the package phonenumbers, which costs each media process 25 ms and 2.8 MB: turn-taking
 needs lengths only. `tests/media/turn/test_phone_lengths.py` holds it against that package.

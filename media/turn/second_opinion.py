@@ -1,4 +1,4 @@
-"""A second judge of the caller's words, whose answer comes later than the first one's, or never."""
+"""The port of a second judge of the caller's words, which may answer late or never."""
 
 from collections.abc import Callable
 from typing import Final, Protocol

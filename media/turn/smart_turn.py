@@ -1,4 +1,4 @@
-"""Smart-turn v3.2: from the sound of the last seconds, has the caller finished? About 45 ms of a core for each answer.
+"""Smart-turn v3.2: judges from the last seconds of sound whether the caller has finished.
 
 The input is that of a Whisper encoder: 8 s at 16 kHz, normalised to zero mean and unit variance.
 """

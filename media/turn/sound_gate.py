@@ -1,4 +1,4 @@
-"""The gate before the model: whether a frame holds a sound that may be speech, by its level and by webrtcvad."""
+"""A cheap gate that decides by level and webrtcvad whether a frame may contain speech."""
 
 from typing import Final
 

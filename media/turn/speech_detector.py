@@ -1,4 +1,4 @@
-"""Turns the model's probability for each window into speech: its true start, whether it continues, its true end."""
+"""Turns the model's probabilities into speech with a start and an end."""
 
 from collections import deque
 from collections.abc import Sequence

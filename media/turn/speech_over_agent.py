@@ -1,4 +1,4 @@
-"""What speech over the agent's words asks for: the floor, the rest of the caller's turn, or nothing."""
+"""Determines whether speech over the agent takes the floor, continues the caller's turn, or changes nothing."""
 
 from dataclasses import dataclass
 

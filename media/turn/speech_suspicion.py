@@ -1,4 +1,4 @@
-"""A first suspicion that a sound is speech, long before it is known: enough to lower the agent, not to silence it."""
+"""Detects early that a sound may be speech, which is enough to lower the agent."""
 
 from typing import Final
 

@@ -1,4 +1,7 @@
-"""Which parts of a date were said. English: "the fifth of June nineteen eighty", "06/05/1980", "tomorrow"."""
+"""Finds which parts of a date were said.
+
+English: "the fifth of June nineteen eighty", "06/05/1980", "tomorrow".
+"""
 
 import re
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Reads digits from recognised English words, as people dictate them and recognisers mishear them.
+"""Reads digits from English words as people dictate them and recognizers mishear them.
 
 "double five", "oh", "fifteen fifty", "eight hundred", "415-555"; "for" between digits is a 4; a word between digits
 that is none stands for a digit that was not understood; "four one six, no, four one five" is corrected.

@@ -1,4 +1,4 @@
-"""Speaks digits and references back in groups, as people do: "4 1 5, 5 5 5, 0 1 2 3"."""
+"""Groups digits and references for reading them back: "4 1 5, 5 5 5, 0 1 2 3"."""
 
 from collections.abc import Sequence
 from typing import Final

@@ -1,4 +1,4 @@
-"""Reads references of letters and digits as they are dictated: "B R seven four", "b as in bravo", "bravo romeo 7 4"."""
+"""Reads references of letters and digits: "B R seven four", "b as in bravo"."""
 
 from collections.abc import Iterator, Sequence
 from typing import Final

@@ -1,4 +1,4 @@
-"""Speech that never ends and says nothing new: a room full of people behind a caller who has finished."""
+"""Detects speech that never ends and has no new words, such as a crowd behind the caller."""
 
 from typing import Final
 

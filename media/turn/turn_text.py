@@ -1,4 +1,4 @@
-"""The caller's uncommitted words: which of them are new, and whether they interrupt a speaking agent."""
+"""The caller's uncommitted words: which are new, and whether they interrupt the agent."""
 
 from media.turn.backchannels import demands_floor, is_misheard_backchannel, split_words, without_backchannels
 

@@ -1,4 +1,4 @@
-"""Voice activity: a cheap gate for every frame, and one batched model for all callers behind the gate.
+"""Voice activity detection: a cheap gate for every frame, and one batched model for all callers.
 
 The gate (`media/turn/sound_gate.py`) takes about 2 us a frame and lets noise through; the model (Silero) is accurate
 and costs many times that. So silence costs the gate only, and where there is sound the windows of all callers share one

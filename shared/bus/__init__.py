@@ -1,1 +1,1 @@
-"""What the programs share in Redis: tickets, nodes, live calls, events, checkpoints, commands, health of providers."""
+"""What the programs share in Redis: tickets, nodes, live calls, events, checkpoints, commands."""

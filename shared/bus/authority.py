@@ -1,4 +1,4 @@
-"""What control holds to speak with media nodes and to believe them: the bus keys, and all that is derived of them."""
+"""Control's keys for the bus, with which it verifies what media nodes write."""
 
 from collections.abc import Callable, Sequence
 from typing import Final

@@ -1,5 +1,7 @@
-"""What a call needs to be resumed on another node: its conversation after each turn, and how its stream ended. The node
-seals both by its voucher: only control can read them, and sees that the node had the stream."""
+"""Checkpoints, from which another node resumes a call, and the outcomes of media streams.
+
+The node seals both with its voucher: only control can read them, and it knows that the node had the stream.
+"""
 
 from collections.abc import Sequence
 from typing import Any, Final

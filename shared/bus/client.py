@@ -1,4 +1,4 @@
-"""The connection to Redis: every wait is bounded, and every failure is one error."""
+"""The connection to Redis: every wait is bounded, and every failure raises one error."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable

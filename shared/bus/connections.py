@@ -1,4 +1,4 @@
-"""The driver's connections, on which a transport that is closed already is a lost connection like any other."""
+"""Redis connections that treat a closed transport as a lost connection."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, Final

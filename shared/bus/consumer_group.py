@@ -1,4 +1,4 @@
-"""Consumers of one group of a Redis stream: each process that reads is one, and leaves when it ends."""
+"""Reads a Redis stream as one consumer of a group."""
 
 from typing import Any, Final
 

@@ -1,4 +1,4 @@
-"""Key pairs of media nodes, and how control comes to believe them.
+"""Key pairs of media nodes, and the passes with which control accepts them.
 
 A pass is made by `python -m control keys media-pass URL` and is the only secret that a node is installed with. It
 allows nodes at that URL (or below it, if it ends with `/*`) to show their keys, and holds control's public key. A node

@@ -1,6 +1,8 @@
-"""The calls' events on their way from media to the database: one stream, read by a consumer group. An entry is removed
-when its event is stored. Before a line stands the proof that its node had the stream, and a space; not before lines of
-the version before, which begin with a brace."""
+"""The Redis stream that carries calls' events from media to the database.
+
+An entry is removed when its event is stored. A line begins with the proof that its node had the stream, and a space.
+Lines of the previous release begin with a brace and have no proof.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,7 @@
-"""Keeps the functions of media nodes in Redis, and ends scripts that run for too long. For control."""
+"""Keeps media nodes' functions loaded in Redis, and ends scripts that run too long.
+
+Control uses this module.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,4 +1,6 @@
-"""The functions of media nodes in Redis. Control loads them; a node may call them and may load nothing.
+"""The Redis functions of media nodes.
+
+Control loads them; a node may call them and may load nothing.
 
 Redis stores functions with its data: after a restart they are there before any program is. A script that a node loads
 could run without end, and then only the end of Redis stops it.

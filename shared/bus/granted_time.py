@@ -1,4 +1,4 @@
-"""How long running calls may go on by their workspace's spending limit: control writes it, the calls' nodes read it.
+"""How long a running call may last by its spending limit: control writes it, nodes read it.
 
 It counts from the call's beginning. A call without an entry has no such limit. When an entry is not renewed in time,
 because workers or Redis are away, the call goes on for `GRACE_S`; with it and the last words, a call never exceeds the

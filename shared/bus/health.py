@@ -1,5 +1,4 @@
-"""The health of providers as the media nodes found it: a hash in which the newest report on a provider counts, and one
-of what each node saw lately, which is added up."""
+"""The health of providers as the nodes share it in Redis."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Calls that are running: each media node reports its own every few seconds; the entry of a lost call expires."""
+"""The calls that are running: each node reports its own every few seconds, and old entries expire."""
 
 import time
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,6 @@
-"""Registry of the media nodes, and the choice of one for the next call. A node is one event loop of a media server.
+"""The registry of media nodes, and the choice of one for the next call.
+
+A node is one event loop of a media server.
 
 Whoever can write to Redis can put anything into it: scripts take no type for granted, and no entry keeps another one
 from being found.

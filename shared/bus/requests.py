@@ -1,6 +1,9 @@
-"""Requests of running calls to control, and the replies: one bounded stream of requests, of which one API process takes
-each; one stream of replies per node. Requests are sealed by the voucher of their call's stream, replies for their node:
-so whoever can only write to Redis can forge neither, and a node can ask for its own calls only."""
+"""Requests of running calls to control, and their replies.
+
+Requests are one bounded stream, and one API process takes each of them. Replies are one stream for each node. A request
+is sealed with the voucher of its call's stream, and a reply for its node. Whoever can only write to Redis can forge
+neither, and a node can ask only for its own calls.
+"""
 
 import asyncio
 from collections.abc import Sequence

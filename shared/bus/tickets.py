@@ -1,5 +1,8 @@
-"""Plans on their way from control to media, each under a token that one call can claim once, within a minute. A plan is
-sealed for the node that was chosen for the call, and holds the voucher by which that node may speak of it."""
+"""Tickets: plans on their way to media, each under a token that one call can claim within a minute.
+
+A plan is sealed for the node that was chosen for the call. It holds the voucher with which that node signs what it
+reports of the call.
+"""
 
 import secrets
 from contextlib import suppress

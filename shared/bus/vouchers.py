@@ -1,5 +1,4 @@
-"""What a node proves that it may speak of a call with: control issues a voucher with each ticket, for one stream of one
-call on one node.
+"""Vouchers: proof that a node may report on one stream of a call; control issues one with each ticket.
 
 A voucher's secret is derived from control's bus keys, the call's id, the number of the stream, and the node's key. So
 control needs no table to check what a node says of a call: a proof that fits shows that control gave this stream to

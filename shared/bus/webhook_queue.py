@@ -1,5 +1,4 @@
-"""Webhooks that arrived while the database was unavailable: one bounded stream of sealed entries, until they are
-stored."""
+"""Webhooks that arrived while the database was unavailable, queued in Redis until they are stored."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,1 +1,1 @@
-"""What the adapters, codecs and key checks of vendors share: values, errors and declarations of facts."""
+"""Values, errors and declarations of facts for vendors' adapters, codecs and key checks."""

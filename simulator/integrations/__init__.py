@@ -1,2 +1,1 @@
-"""Vendors that workspaces connect: calendars, CRMs, a channel and a spreadsheet, written from their public
-documents."""
+"""Simulated vendors that workspaces connect: calendars, CRMs, a channel, a spreadsheet."""

@@ -1,1 +1,1 @@
-"""Simulated vendors of speech and language, over real sockets and TLS, written from the vendors' documents."""
+"""Parts that simulated vendors of speech and language share."""

@@ -1,1 +1,1 @@
-"""Services of pipecat for which there is no adapter."""
+"""Services of pipecat that have no adapter of ours."""

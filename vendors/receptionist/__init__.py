@@ -1,1 +1,1 @@
-"""Rules in a language model's place."""
+"""The receptionist, which answers by rules in a language model's place."""

@@ -1,1 +1,1 @@
-"""A simulated or human caller: places one call, prints what both sides say, and reports the outcome."""
+"""A caller, simulated or human: places one call, prints both sides, and reports the outcome."""

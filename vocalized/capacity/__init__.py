@@ -1,1 +1,1 @@
-"""What calls cost in the stores, and how they are spread over many nodes: the measurements behind docs/run/scale.md."""
+"""Measures what calls cost in the stores, for docs/run/scale.md."""

@@ -1,1 +1,1 @@
-"""The commands of `python -m vocalized`: one module a command."""
+"""The commands of `python -m vocalized`, one module each."""

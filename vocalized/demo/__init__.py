@@ -1,1 +1,1 @@
-"""The demonstration's calls and the files that it writes."""
+"""The calls of `vocalized demo` and the files that it writes."""

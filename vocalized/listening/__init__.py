@@ -1,1 +1,1 @@
-"""How well a call listens: the whole call in virtual time over recorded human speech (`make listen`)."""
+"""Measures turn-taking: whole calls in virtual time over recorded human speech (`make listen`)."""

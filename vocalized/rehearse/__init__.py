@@ -1,1 +1,1 @@
-"""Rehearsals: the whole platform under load and failures, as real processes with a simulated phone network."""
+"""Rehearsals: the whole platform as processes under load and failures, with a simulated phone network."""

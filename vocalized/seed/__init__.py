@@ -1,1 +1,1 @@
-"""Generated data for load tests of the API, and the measurement of its lists."""
+"""Generates data for load tests of the API and measures its lists."""

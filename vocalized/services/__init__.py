@@ -1,1 +1,1 @@
-"""Database and bus on this machine: PostgreSQL and Valkey from their wheels, as children of this process."""
+"""PostgreSQL and Valkey on this machine, as child processes."""

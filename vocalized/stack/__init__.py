@@ -1,1 +1,1 @@
-"""The platform on this machine as child processes: settings, ports, keys, first accounts, agents and numbers."""
+"""The platform on this machine as child processes, as `vocalized up` starts it."""

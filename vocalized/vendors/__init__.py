@@ -1,1 +1,1 @@
-"""The simulated vendors of a platform that `up --simulated-vendors` runs, which hear and speak by the local engines."""
+"""The simulated vendors of `up --simulated-vendors`, which use the local engines."""

@@ -1,1 +1,1 @@
-"""E-mails, and their limits."""
+"""E-mails to users and staff, and limits on them."""

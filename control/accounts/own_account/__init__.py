@@ -1,1 +1,1 @@
-"""A person's own account."""
+"""What a person does with their own account."""

@@ -1,1 +1,1 @@
-"""Accounts of the staff."""
+"""Staff accounts."""

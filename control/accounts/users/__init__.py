@@ -1,1 +1,1 @@
-"""Accounts of users."""
+"""User accounts."""

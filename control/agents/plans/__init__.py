@@ -1,1 +1,1 @@
-"""The plan of a call, made from an agent's version."""
+"""Makes the plan of a call from an agent's version."""

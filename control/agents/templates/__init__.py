@@ -1,1 +1,1 @@
-"""Templates of agents."""
+"""Templates from which agents are created."""

@@ -1,1 +1,1 @@
-"""Figures of the whole platform, for the staff."""
+"""Figures about the whole platform, for staff."""

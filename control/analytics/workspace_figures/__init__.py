@@ -1,1 +1,1 @@
-"""Figures of one workspace, for its members."""
+"""Figures about one workspace, for its members."""

@@ -1,1 +1,1 @@
-"""Accruals: what each day adds to the bill."""
+"""What each day adds to the bill."""

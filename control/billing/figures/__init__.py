@@ -1,1 +1,1 @@
-"""Figures of billing for the staff."""
+"""Billing figures for staff."""

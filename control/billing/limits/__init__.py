@@ -1,1 +1,1 @@
-"""Spending limits, kept while calls run."""
+"""Spending limits, enforced while calls run."""

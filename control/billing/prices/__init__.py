@@ -1,1 +1,1 @@
-"""Prices: what providers cost us, what tiers cost customers, and what currencies are worth."""
+"""Prices of tiers, costs of providers, and exchange rates."""

@@ -1,1 +1,1 @@
-"""Which calls an agent answers: admission, plans, refusals, and calls that continue in another media stream."""
+"""Decides which calls an agent answers and with which plan, also for calls that continue in another stream."""

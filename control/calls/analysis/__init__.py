@@ -1,1 +1,1 @@
-"""What is made of a call when it is over: summary, sentiment, success, extracted values."""
+"""Analysis of ended calls: summary, sentiment, success, extracted values."""

@@ -1,1 +1,1 @@
-"""Callers that a workspace blocks."""
+"""Callers whom a workspace blocks."""

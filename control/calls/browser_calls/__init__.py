@@ -1,1 +1,1 @@
-"""Test calls from a browser: docs/use/browser-socket.md."""
+"""Test calls from a browser (docs/use/browser-socket.md)."""

@@ -1,1 +1,1 @@
-"""What carriers report of calls: states, machines, prices."""
+"""Carriers' reports about calls: states, answering machines, prices."""

@@ -1,1 +1,1 @@
-"""Changes of calls, and what follows from them in other nouns."""
+"""Changes of calls and their consequences in other nouns."""

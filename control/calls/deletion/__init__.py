@@ -1,1 +1,1 @@
-"""Deletion of calls, and of what calls hold."""
+"""Deletion of calls and their contents."""

@@ -1,1 +1,1 @@
-"""Events of media: read from the bus, stored once, applied to their calls."""
+"""Events from media: read from the bus, stored once, applied to their calls."""

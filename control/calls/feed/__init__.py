@@ -1,1 +1,1 @@
-"""The events of running calls, as a stream for the live desk."""
+"""The event stream of running calls for the live desk."""

@@ -1,1 +1,1 @@
-"""Calls that nobody holds any more."""
+"""Calls that no media node holds any longer."""

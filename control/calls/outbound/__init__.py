@@ -1,1 +1,1 @@
-"""Calls that agents place: their rules, limits and dialling."""
+"""Outbound calls: rules, limits and dialing."""

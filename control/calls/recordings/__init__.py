@@ -1,1 +1,1 @@
-"""Recordings of calls, by media and by carriers."""
+"""Recordings of calls, made by media and by carriers."""

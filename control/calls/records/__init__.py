@@ -1,1 +1,4 @@
-"""The records of calls: rows, states, and what people read. Other nouns of calls use its queries, too."""
+"""Calls' rows and states, and how people read them.
+
+Other nouns of calls use its queries, too.
+"""

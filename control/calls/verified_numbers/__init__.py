@@ -1,1 +1,1 @@
-"""Phone numbers that members verify by a call that speaks a code."""
+"""Phone numbers that members verify by a code, which a call speaks."""

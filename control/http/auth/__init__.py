@@ -1,1 +1,1 @@
-"""Who sends a request: tokens, sessions, API keys, and what they may do (`authorisation.py` decides it for both)."""
+"""Authentication and authorization of requests: tokens, sessions, API keys."""

@@ -1,1 +1,1 @@
-"""The OpenAPI document, made from the routes and their types."""
+"""Makes the OpenAPI document from the routes and their types."""

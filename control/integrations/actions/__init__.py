@@ -1,1 +1,1 @@
-"""Requests to vendors, made from the declarations of a type."""
+"""Requests to vendors, made from a type's declarations."""

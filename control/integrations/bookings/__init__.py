@@ -1,1 +1,1 @@
-"""Changes of connected calendars by calls."""
+"""Bookings in connected calendars, made and changed in calls."""

@@ -1,1 +1,1 @@
-"""Contacts and appointments of callers, copied from vendors and booked in calls."""
+"""Callers' contacts and appointments, copied from vendors or booked in calls."""

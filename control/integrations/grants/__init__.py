@@ -1,1 +1,1 @@
-"""Grants of vendors: OAuth flows, credentials, their refresh and revocation."""
+"""Vendors' grants: OAuth flows, credentials, refresh and revocation."""

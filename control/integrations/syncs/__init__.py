@@ -1,1 +1,1 @@
-"""Syncs: records of vendors are copied page by page."""
+"""Syncs, which copy vendors' records page by page."""

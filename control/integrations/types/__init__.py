@@ -1,1 +1,1 @@
-"""Integration types: described as data by the staff."""
+"""Integration types, which staff describe as data."""

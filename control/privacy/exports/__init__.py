@@ -1,1 +1,1 @@
-"""Exports of a workspace."""
+"""Exports of a workspace's data."""

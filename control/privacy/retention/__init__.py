@@ -1,1 +1,1 @@
-"""How long what calls hold is kept."""
+"""How long the contents of calls are kept."""

@@ -1,1 +1,1 @@
-"""HTTP tools: requests that agents make in calls."""
+"""HTTP tools."""

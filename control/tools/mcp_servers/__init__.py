@@ -1,1 +1,1 @@
-"""MCP servers whose tools agents use in calls."""
+"""MCP servers and their tools."""

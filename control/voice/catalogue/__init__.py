@@ -1,1 +1,1 @@
-"""The provider catalogue, which the staff edit."""
+"""The provider catalogue, which staff edit."""

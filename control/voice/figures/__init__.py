@@ -1,1 +1,1 @@
-"""Figures of providers, measured from calls and probes."""
+"""Figures about providers, measured by calls and probes."""

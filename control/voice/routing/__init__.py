@@ -1,1 +1,1 @@
-"""Which providers serve a call, in which order."""
+"""Chooses the providers of a call and their order."""

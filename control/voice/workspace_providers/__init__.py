@@ -1,1 +1,1 @@
-"""A workspace's own settings and keys of providers."""
+"""A workspace's own provider settings and keys."""

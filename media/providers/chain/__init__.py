@@ -1,1 +1,1 @@
-"""Fallback over a list of providers, for each port: the next provider continues where the failed one stopped."""
+"""Failover for each port: the next provider continues where the failed one stopped."""

@@ -1,1 +1,1 @@
-"""What the processes beside the media server have in common: messages over a Unix socket, and a server for it."""
+"""Messages over a Unix socket for the processes beside the media server, and their server."""

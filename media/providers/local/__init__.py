@@ -1,1 +1,1 @@
-"""Speech on this machine: SpeechToText and TextToSpeech by a recogniser and a voice in one separate process."""
+"""Local speech: a recognizer and a voice in a separate process."""

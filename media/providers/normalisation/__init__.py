@@ -1,1 +1,1 @@
-"""The text as a voice is given it: figures and addresses as words, and an agent's pronunciations."""
+"""Prepares text for a voice: figures and addresses as words, and the agent's pronunciations."""

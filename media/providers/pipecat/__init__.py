@@ -1,1 +1,1 @@
-"""pipecat's services behind our ports: a client here, and an engine process that alone imports pipecat (`engine/`)."""
+"""pipecat's services behind our ports: a client, and an engine process that imports pipecat."""

@@ -1,1 +1,1 @@
-"""The teacher of the completeness model in calls: a language model in a process for all workers of a node."""
+"""The teacher in calls: a language model in one process for all workers of a machine."""

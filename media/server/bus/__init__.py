@@ -1,1 +1,1 @@
-"""The worker as a node on the bus: plans come from it; events, checkpoints and recordings go to it or wait on disk."""
+"""A worker as a node on the bus: takes plans, and sends events, checkpoints and recordings."""

@@ -1,5 +1,4 @@
-"""Carries out commands from control: each at most once, however often and to whichever node it is sent, and with an
-answer."""
+"""Carries out control's commands at most once and answers them."""
 
 from collections import OrderedDict
 from typing import Final

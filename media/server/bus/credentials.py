@@ -1,4 +1,4 @@
-"""By what a node is believed, from its settings."""
+"""Makes a node's credentials from its settings."""
 
 from dataclasses import dataclass, field
 from typing import Protocol

@@ -1,4 +1,4 @@
-"""File operations of a node, off the event loop."""
+"""Runs a node's file operations on a thread."""
 
 import asyncio
 from collections.abc import Callable

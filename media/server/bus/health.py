@@ -1,4 +1,4 @@
-"""Whether Redis answers."""
+"""Checks whether Redis answers."""
 
 import structlog
 

@@ -1,4 +1,4 @@
-"""A worker as a node of the bus: its services, from its first heartbeat until it leaves."""
+"""Runs a worker as a node on the bus, from its first heartbeat until it leaves."""
 
 import asyncio
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Shares the board of the providers' health with all other nodes, through Redis; without Redis it holds by itself."""
+"""Shares the health of providers with other nodes through Redis."""
 
 import asyncio
 from collections.abc import Callable

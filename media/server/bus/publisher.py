@@ -1,4 +1,4 @@
-"""Sends events to Redis in order and in batches, off the frame path; while Redis is unavailable they wait on disk."""
+"""Sends events to Redis in order and in batches; while Redis is unavailable, they wait on disk."""
 
 import asyncio
 from collections import Counter, deque

@@ -1,4 +1,4 @@
-"""Sends the events and stores the recordings that dead processes left in the spool."""
+"""Sends the events and stores the recordings that a dead process left in the spool."""
 
 import asyncio
 import re

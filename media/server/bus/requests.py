@@ -1,4 +1,4 @@
-"""Asks control for what only control has, on behalf of the node's calls: one client per node."""
+"""Sends requests of the node's calls to control, with one client per node."""
 
 import asyncio
 from collections import Counter

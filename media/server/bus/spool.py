@@ -1,4 +1,4 @@
-"""What a process has not sent yet, on disk: it outlives the process, and another one recovers it.
+"""Files with events and recordings that a process has not sent yet; another process can recover them.
 
 STATE/spool/<node id>/  lock          flock of the process that owns the folder; released when it dies
                         events.jsonl  events that Redis has not accepted, oldest first

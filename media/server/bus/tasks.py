@@ -1,4 +1,4 @@
-"""Background tasks that talk to the bus: they run until they are cancelled, and failures are counted."""
+"""Runs background tasks that use the bus, and counts their failures."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

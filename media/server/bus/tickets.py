@@ -1,4 +1,4 @@
-"""Plans from the bus: a stream has a token with which its call can claim its plan once."""
+"""Claims plans from the bus with the token of a stream."""
 
 import asyncio
 from typing import Final, cast

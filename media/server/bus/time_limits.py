@@ -1,4 +1,4 @@
-"""Ends calls whose granted time is over (shared/bus/granted_time.py): politely, with a sentence."""
+"""Ends calls politely when their granted time is over (shared/bus/granted_time.py)."""
 
 import asyncio
 from collections.abc import Mapping

@@ -1,1 +1,1 @@
-"""Recordings of real telephone callers: import, list, and the families of calls that play them."""
+"""Recordings of real telephone callers, and the families of calls that play them."""

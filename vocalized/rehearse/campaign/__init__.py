@@ -1,1 +1,1 @@
-"""A campaign over both simulated carriers, judged on what the phones of its recipients saw."""
+"""A campaign over both simulated carriers, checked on its recipients' phones."""

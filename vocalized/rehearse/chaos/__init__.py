@@ -1,1 +1,1 @@
-"""Faults of every neighbour and of the surroundings, one after the other, each under calls of its own."""
+"""Faults of every neighbor and of the machine, one after the other, under calls."""

@@ -1,1 +1,1 @@
-"""Calls whose carriers and phones do what real ones do: refuse, repeat, reorder, lose, rename, fall silent."""
+"""Calls whose carriers and phones misbehave as real ones do."""

@@ -1,1 +1,1 @@
-"""Calls without faults over simulated vendors: each recogniser with each voice, and each model with tools."""
+"""Calls without faults over simulated vendors: every recognizer with every voice."""

@@ -1,1 +1,1 @@
-"""Calls whose agents use tools: a calendar, contacts, documents, an MCP server, and tools that are hostile or fail."""
+"""Calls whose agents use tools, including hostile and failing ones."""

@@ -1,1 +1,1 @@
-"""Warm transfers over both simulated carriers, judged on what was recorded and heard."""
+"""Warm transfers over both simulated carriers, checked on recordings."""

@@ -1,1 +1,1 @@
-"""How written expressions are said: one module for each kind."""
+"""Turns written expressions into words, with one module for each kind."""

@@ -1,1 +1,1 @@
-"""Inside the engine process: one small pipecat pipeline for each session."""
+"""The engine process: one small pipecat pipeline for each session."""
