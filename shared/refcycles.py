@@ -1,7 +1,7 @@
 """Breaks reference cycles, so that a finished call is freed with its last reference.
 
 A full garbage collection stalls every call of the process, so there is none under calls but one an hour
-(`media/server/collector.py`; docs/decisions/0004, 0006 and 0223). Objects that refer to each other would wait for it:
+(`media/server/collector.py`; docs/decisions/0002). Objects that refer to each other would wait for it:
 5,000 malformed sessions left 28,000 objects behind, and memory grew by 6 to 11 MB per 10,000 sessions. With the
 cycles broken nothing is left, and memory grows by 1.4 MB over the first 4,000 sessions and not at all over the next
 6,000. The test runs with the collector off: `tests/media/server/test_reference_cycles.py`.

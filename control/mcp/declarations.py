@@ -1,5 +1,6 @@
 """Which operations of the API are tools, and what each does to the world. Their schemas and texts come from the
-OpenAPI document (docs/decisions/0151-our-api-by-mcp.md says why these)."""
+OpenAPI document. They are few, because all of them fill a model's context, and because the person who connects a
+program has to see what it can do."""
 
 from dataclasses import dataclass
 from enum import StrEnum

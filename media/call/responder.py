@@ -23,7 +23,7 @@ How to write a responder (`tests/calls/test_realtime_responders.py` has one of e
    its item ends for the caller. Emit `AgentSaid(interrupted=True)`, then `TurnInterrupted`.
 6. A person has taken the line while `mixer.has_person`: utterances wait, and `push_live` drops. `line_is_free` follows.
 7. `usage` gets what the model used; `UsageMeter` makes the events that are billed. Speech-to-speech models have no unit
-   of their own yet (decision 0234).
+   of their own yet (docs/decisions/0003).
 8. The call ends through `termination.begin`. `state` is read for each checkpoint, so it must be cheap and hold only
    what was heard. `close` reports what is open and frees everything.
 """

@@ -1,6 +1,7 @@
 """A client WebSocket to a vendor that needs no task: messages arrive by callback.
 
-`VendorSocket.open` maps every failure to connect to a ProviderError. The library is picows (decision 0030).
+`VendorSocket.open` maps every failure to connect to a ProviderError. The library is picows
+(docs/experiments/vendor-connections.md).
 """
 
 import asyncio

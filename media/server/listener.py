@@ -1,7 +1,7 @@
 """The listening port: reads the first request of a connection and hands it to aiohttp, or opens a carrier's WebSocket.
 
 Carrier sockets do not go through aiohttp because its WebSocket costs a future, a queue entry and a task's step for
-every frame (docs/decisions/0006). The `websockets` package validates their handshake.
+every frame (docs/decisions/0002). The `websockets` package validates their handshake.
 """
 
 import asyncio

@@ -13,7 +13,7 @@ and the least cost is where the growth of the first term equals the decrease of 
     t = NOTICED_MS + scale_ms * ((price_ms * shape / scale_ms / odds of the end) ** (1 / (shape + 1)) - 1)
 
 but never before `earliest_ms`. The log-odds are those of the kind of call, plus those of each piece of evidence. The
-figures are in docs/decisions/0231-least-expected-cost.md.
+figures are in docs/decisions/0011.
 """
 
 import math

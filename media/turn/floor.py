@@ -9,7 +9,7 @@ Events in, decisions out. All turns are decided here.
     SPEAKING   the agent is audible                 speech -> HELD, all was played             -> LISTENING
     HELD       the caller speaks over the agent     words -> CALLER or PAUSED, backchannel, none -> back
 
-In HELD an audible agent is lowered first, and silenced once the speech is too long for a nod; see docs/decisions/0118.
+In HELD an audible agent is lowered first, and silenced once the speech is too long for a nod; see docs/decisions/0013.
 The caller's turn is committed, and its text, when the reply becomes audible (`agent_speaking`) or ends without sound
 (`agent_done`), or with NothingSaid: `turn` moves, the recogniser needs a `next_turn`. Till then the text is cumulative.
 """

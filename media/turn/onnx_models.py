@@ -6,7 +6,7 @@ from pathlib import Path
 import onnxruntime  # type: ignore[import-untyped]  # ships no types
 from onnxruntime.capi import onnxruntime_pybind11_state as errors  # type: ignore[import-untyped]
 
-# Silero's for 8 kHz, flattened by tools/flat_silero.py (docs/decisions/0015-a-flat-voice-detector.md).
+# Silero's for 8 kHz, flattened by tools/flat_silero.py (docs/decisions/0015).
 SILERO = Path(__file__).parent / "data" / "silero_8k.onnx"
 # In pipecat.
 SMART_TURN = Path("audio/turn/smart_turn/data/smart-turn-v3.2-cpu.onnx")

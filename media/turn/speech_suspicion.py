@@ -3,7 +3,7 @@
 from typing import Final
 
 # Each of the model's probabilities over the first figure adds up, none for more than the second, until they are the
-# third. Chosen on the development set: see docs/decisions/0227.
+# third. Chosen on the development set: see docs/experiments/interruptions.md.
 _THRESHOLD: Final = 0.03
 _MOST: Final = 0.45
 _ENOUGH: Final = 0.2

@@ -40,8 +40,8 @@ def _open_engine(resources: VendorResources) -> "EngineClient":
     return client
 
 
-# On an idle machine, three seconds of speech take 0.1 s, and the first audio 0.08 s (decision 5). How much longer it
-# takes under load depends on the machine, so the bound of all deadlines holds until that is learnt.
+# On an idle machine, three seconds of speech take 0.1 s, and the first audio 0.08 s. How much longer it takes under
+# load depends on the machine, so the bound of all deadlines holds until that is learnt.
 _WAIT: Final = UsualWait(0.1, 0.9)
 
 

@@ -135,7 +135,7 @@ def undo_return(state: CallState, report: CarrierStatus) -> CallState:
     """Returns the state before the last return, if the report says that the caller had gone when the transfer failed.
 
     Then the target was not reached because the caller hung up, whichever of the two ends is reported first
-    (docs/decisions/0102-callers-who-leave-a-transfer.md).
+    (docs/decisions/0009).
     """
     if state.is_final or report.status not in FINAL or not state.details.returns:
         return state

@@ -33,7 +33,7 @@ MIN_LOG_PROB: Final = -1.0
 # what comes long before the first loud sound, so that it makes other errors; the text that agrees best with the other
 # two is taken. SURENESS: what its own mean log probability counts beside that agreement (0 to 1). REPLY: what a short
 # reply ("uh-huh") counts where all texts are as short. NOISY_DB: between loud frames and the softest tenth; 8 to 21 in
-# babble and noise, 25 and more on a usual line. See docs/decisions/0225, 0228.
+# babble and noise, 25 and more on a usual line. See docs/decisions/0016.
 SURE_LOG_PROB: Final = -0.357
 SURE_IN_NOISE: Final = -0.25
 SURENESS: Final = 0.6
@@ -43,7 +43,7 @@ FASTER: Final = 1.075
 LEAD_S: Final = 0.5
 LOUD_DB: Final = 8.0
 # Where the first text was dropped as unreliable, the first model hears it again, as the larger one makes sentences of
-# noise; its text has to be surer than this (0.55), so that noise stays without one (docs/decisions/0171).
+# noise; its text has to be surer than this (0.55), so that noise stays without one (docs/decisions/0016).
 RESCUE_LOG_PROB: Final = -0.598
 # The model recognises best at this level, with this much silence around the speech.
 LEVEL_DB: Final = -20.0

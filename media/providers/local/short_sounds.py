@@ -1,7 +1,7 @@
 """A short sound ("Yes.", "CMU"): both models list several texts of it, and the text that is likeliest in all is taken.
 
 One hearing of a single word is half chance: other silence around it, or another speed, gives another word. The right
-word is nearly always among the likeliest four (docs/decisions/0230).
+word is nearly always among the likeliest four (docs/experiments/local-recognition.md).
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence

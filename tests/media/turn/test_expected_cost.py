@@ -22,7 +22,7 @@ def wait(rules: TurnRules = RULES, **evidence: object) -> int:
 
 
 def expected_cost(t: float, log_odds: float, prior: PausePrior, price_ms: float) -> float:
-    """The sum that docs/decisions/0231-least-expected-cost.md states, computed directly."""
+    """The sum that docs/decisions/0011 states, computed directly."""
     end = 1 / (1 + math.exp(-log_odds))
     survival = math.pow(1 + (t - NOTICED_MS) / prior.scale_ms, -prior.shape)
     return end * t + (1 - end) * price_ms * survival

@@ -23,7 +23,7 @@ short call every two seconds. After half a minute all first choices fail for a m
 ones are reset, hang, send what cannot be read, take nothing any more, or report an error, each kind in its turn. Then
 they are well again. A provider that fails each probe is left alone for twice as long each time, so its return takes at
 most about as long as it was down. A word is said again only where a voice falls silent within its first word
-([why](../decisions/0038-whole-words.md))."""
+([why](../decisions/0025-a-replacement-voice-starts-at-the-first-incomplete-word.md))."""
 
 
 def rehearse_failover(root: Path, page: Path | None) -> int:
