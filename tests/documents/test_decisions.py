@@ -16,6 +16,7 @@ ROOMS = (
     "tools", "vendors", "vocalized",
 )  # fmt: skip
 SUFFIXES = {".c", ".js", ".json", ".md", ".py", ".sh", ".sql", ".toml", ".yaml", ".yml"}
+NAMED_PATH = re.compile(rf"`((?:{'|'.join(ROOMS)})/[\w./-]+)`")
 # "docs/decisions/0012", "../decisions/0012-….md" and "decision 0012".
 CITATION = re.compile(r"\bdecisions?[/ ](?P<number>\d{4})\b(?P<rest>[\w.-]*)")
 
@@ -70,3 +71,8 @@ def test_the_index_lists_each_record_by_its_title() -> None:
     assert listed == [
         (record.name[:4], record.read_text().splitlines()[0].partition(". ")[2], record.name) for record in RECORDS
     ]
+
+
+@pytest.mark.parametrize("record", RECORDS, ids=NUMBERS)
+def test_the_paths_in_a_record_exist(record: Path) -> None:
+    assert [path for path in NAMED_PATH.findall(record.read_text()) if not (ROOT / path).exists()] == []
