@@ -22,8 +22,11 @@ from control.api.routes import ADMIN_ROUTES as ADMIN
 from control.api.routes import CLIENT_ROUTES as CLIENT
 from control.api.system import System
 from control.api_keys.service import ApiKeys
+from control.calls.browser_calls.service import BrowserCallChecks
 from control.calls.live.tool import SentDigitRuns
 from control.calls.outbound.service import OutboundCalls
+from control.calls.records.service import CallRecords
+from control.calls.supervision.checks import SupervisionChecks
 from control.calls.transfers.tool import WarmTransferRuns
 from control.carriers.pacer import CallPacer
 from control.carriers.service import Carriers
@@ -32,6 +35,7 @@ from control.db.pool import Connection, Pool, Timeouts, open_pool
 from control.http.auth.access_tokens import Audience
 from control.http.auth.authorisation import Authoriser
 from control.http.auth.browser_sessions import BrowserSessions
+from control.http.auth.lasting_rights import LastingRights
 from control.http.cors import Cors
 from control.http.endpoint import Endpoint, EndpointDependencies
 from control.http.headers import default_headers
@@ -275,7 +279,10 @@ def all_request_handlers(services: Services, bookings: Bookings) -> RequestHandl
     warm_transfers = WarmTransferRuns(services[OutboundCalls], services[Carriers], services[CallPacer])
     sent_digits = SentDigitRuns(services[Carriers])
     of_agents = agents_request_handlers(bookings, services[KnowledgeSearch])
-    return join_handlers([of_agents, warm_transfers.handlers(), sent_digits.handlers()])
+    rights = services[LastingRights]
+    checks = (SupervisionChecks(rights, services[CallRecords]), BrowserCallChecks(rights))
+    of_sockets = (check.handlers() for check in checks)
+    return join_handlers([of_agents, warm_transfers.handlers(), sent_digits.handlers(), *of_sockets])
 
 
 def make_app(

@@ -40,6 +40,7 @@ from control.calls.verified_numbers.service import PhoneCodes
 from control.campaigns.service import CampaignRecipients, Campaigns
 from control.do_not_call.service import DoNotCallList
 from control.http.auth.access_tokens import KEY_PURPOSE, AccessTokens
+from control.http.auth.lasting_rights import LastingRights
 from control.http.services import Services
 from control.integrations.grants.rules import GrantPolicy
 from control.integrations.service import Integrations
@@ -133,6 +134,7 @@ def make_services(
     do_not_call = DoNotCallList(NumberPseudonyms(sealer).list_all)
     preconditions = CallPreconditions(workspaces, platform, do_not_call)
     campaigns = Campaigns(workspaces, lookup, platform)
+    rights = LastingRights(sealer)
     return Services(
         # Outside
         outside.carriers,
@@ -173,11 +175,12 @@ def make_services(
         RegulatoryBundles(workspaces),
         CallAdmission(lookup, policies.calls, sealer),
         OutboundCalls(workspaces, lookup, preconditions),
-        BrowserCalls(workspaces, lookup, platform, outside.media_assignment),
+        BrowserCalls(workspaces, lookup, platform, outside.media_assignment, rights),
         CallPlacement(lookup, platform, do_not_call),
         CallRecords(),
         LiveFeed(CallRecords()),
         Supervisions(CallRecords(), platform),
+        rights,
         CallAnalyser(policies.analysis, guard),
         BlockedCallers(),
         do_not_call,

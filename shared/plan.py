@@ -265,6 +265,7 @@ class CallPlan(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tr
     speech: how words are said, and which are expected.
     languages: besides the agent's main one, those that the call goes on in when the caller speaks them.
     voucher: by which the node proves what it says of the call (shared/bus/vouchers.py); only in tickets.
+    right: of a test call in the browser; with it the node asks whether the call may go on (`RightCheck`).
     Defaults are left out of the JSON, so that nodes of the version before read plans that don't use what is new.
     """
 
@@ -292,6 +293,7 @@ class CallPlan(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tr
     speech: SpeechPlan = SpeechPlan()
     languages: Annotated[tuple[LanguagePlan, ...], Meta(max_length=MOST_MORE_LANGUAGES)] = ()
     voucher: Annotated[str, Meta(max_length=300)] = ""
+    right: Annotated[str, Meta(max_length=2_000)] = ""
 
 
 def decode_plan(text: str | bytes) -> CallPlan:

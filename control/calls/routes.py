@@ -23,7 +23,7 @@ from control.analytics.platform_figures.rules import cost_warning
 from control.audit.service import Change, ReadContent, mask_number, record_change, record_read, record_search
 from control.billing.ledger.rules import ResourceCost
 from control.billing.prices.rules import LedgerUnit, Role
-from control.calls.browser_calls.service import BrowserCallRequest, BrowserCalls
+from control.calls.browser_calls.service import BROWSER_CALLERS, BrowserCallRequest, BrowserCalls
 from control.calls.live.service import CallNotLive, MediaAssignment, end_by_staff
 from control.calls.outbound.service import CallRequest, OutboundCalls
 from control.calls.recordings.wav import read_range
@@ -740,7 +740,9 @@ async def begin_browser_call(context: MemberContext, agent_id: AgentId, body: Br
     if body.uses_draft:
         version = await drafts.keep_for_test(context.db, context.workspace_id, context.actor, agent_id, context.now)
     request = BrowserCallRequest(context.workspace_id, agent_id, version, body.variables, body.metadata)
-    begun = await context.services[BrowserCalls].begin(context.db, context.actor, request, context.now)
+    begun = await context.services[BrowserCalls].begin(
+        context.db, context.actor, context.credential, request, context.now
+    )
     return BrowserCallBegun(begun.call_id, begun.socket_url, begun.expires_at)
 
 
@@ -1385,7 +1387,7 @@ ROUTES: tuple[Route, ...] = (
         "POST",
         f"{AGENT}/browser-calls",
         begin_browser_call,
-        member("member", "calls:write"),
+        BROWSER_CALLERS,
         status=201,
         limit=RateLimit("test-calls", 30, 60, per_user=True),
         is_heavy=True,

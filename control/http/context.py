@@ -42,13 +42,15 @@ class CallingKey:
 
 @dataclass(frozen=True, slots=True)
 class UserContext(Context):
-    """Of a signed-in user's request, or of one with an API key. key: its holder is the user; None: it has no key."""
+    """Of a signed-in user's request, or of one with an API key. key: its holder is the user; None: it has no key.
+    credential: what the request presented, for sockets that outlast it (control/http/auth/lasting_rights.py)."""
 
     user_id: UUID
     email: str
     name: str
     is_verified: bool
     key: CallingKey | None = field(default=None, kw_only=True)
+    credential: str = field(default="", kw_only=True, repr=False)
 
     @property
     def actor(self) -> Actor:
@@ -76,13 +78,14 @@ class MemberContext(UserContext):
 
 @dataclass(frozen=True, slots=True)
 class AdminContext(Context):
-    """Of a staff member's request."""
+    """Of a staff member's request. credential: as of UserContext."""
 
     admin_id: UUID
     session_id: UUID
     email: str
     name: str
     role: AdminRole
+    credential: str = field(default="", kw_only=True, repr=False)
 
     @property
     def actor(self) -> Actor:

@@ -7,7 +7,7 @@ listener's own, and what the connection does not take in time is dropped.
 import asyncio
 import json
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Protocol
 
@@ -54,10 +54,12 @@ class SupervisionRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SupervisedCall:
-    """A running call, and what the token grants in it."""
+    """A running call, and what the token grants in it. wait_revoked: returns when the session may not go on; None: the
+    session needs no renewal."""
 
     grant: SupervisionGrant
     call: Call
+    wait_revoked: Callable[[], Coroutine[None, None, None]] | None = None
 
 
 class SupervisionSource(Protocol):
@@ -263,6 +265,9 @@ class _Session:
         self._supervised, self._began_ms = supervised, call.elapsed_ms
         call.record_event(SupervisionBegan(round(call.elapsed_ms), grant.session_id, "listen"))
         self._metrics.listeners.inc()
+        watch = asyncio.create_task(supervised.wait_revoked()) if supervised.wait_revoked else None
+        if watch is not None:
+            watch.add_done_callback(lambda _: self._end("revoked", CloseCode.POLICY))
         try:
             while not self._ended.done():
                 self._follow_line(call, grant)
@@ -270,6 +275,8 @@ class _Session:
                 await asyncio.wait({self._ended}, timeout=PERIOD_S)
         finally:
             self._metrics.listeners.dec()
+            if watch is not None:
+                watch.cancel()
             self._metrics.listener_seconds_dropped.inc(self._dropped_ms / 1_000)
             reason, code = self._ended.result() if self._ended.done() else ("fault", CloseCode.INTERNAL)
             call.remove_tap(tap)

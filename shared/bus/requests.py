@@ -26,6 +26,9 @@ STREAM: Final = f"{PREFIX}requests"
 GROUP: Final = "control"
 # Before the name of a tool that control runs for the language model of a call.
 TOOL_REQUEST: Final = "tool."
+# Whether a socket that a person opened may stay open: true or false. The arguments are `RightCheck`.
+SUPERVISION_CHECK: Final = "supervision.check"
+BROWSER_CALL_CHECK: Final = "browser_call.check"
 REQUEST_PURPOSE: Final = "request"
 REPLY_PURPOSE: Final = "reply"
 # Requests that nobody has answered yet. Further ones are refused, so that callers hear it at once.
@@ -113,6 +116,12 @@ class MediaReply(Struct, frozen=True, omit_defaults=True):
     result: str = "null"
     code: str = ""
     message: str = ""
+
+
+class RightCheck(Struct, frozen=True):
+    """right: the sealed text that came with the socket's ticket."""
+
+    right: Annotated[str, Meta(max_length=2_000)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,13 +59,15 @@ class Ticket(Struct, frozen=True):
     plan: CallPlan
 
 
-class SupervisionGrant(Struct, frozen=True):
+class SupervisionGrant(Struct, frozen=True, omit_defaults=True):
     """What a person may do in a running call. session_id: of the session that the API opened. rights: "listen"; later
-    releases may add others, so unknown ones are ignored."""
+    releases may add others, so unknown ones are ignored. right: the node asks with it whether the session may go on
+    (`RightCheck`); empty: it does not ask."""
 
     session_id: str
     call_id: str
     rights: tuple[str, ...]
+    right: str = ""
 
 
 class Tickets:

@@ -15,6 +15,7 @@ from media.command import VENDORS
 from media.providers.factory import ProviderFactory
 from media.providers.health import HealthBoard
 from media.server.bus.node import NodeOptions, NodeResources, NodeServices
+from media.server.bus.rights import PACE, RightsPace
 from media.server.limits import WorkerLimits
 from media.server.metrics import Metrics
 from media.server.provider_health import ProviderHealthReporter
@@ -158,6 +159,7 @@ async def running_bus_node(
     timeout_s: float = 1.0,
     spool_max_bytes: int = 10_000_000,
     keys: Sequence[bytes] = KEYS,
+    rights: RightsPace = PACE,
 ) -> AsyncIterator[BusNode]:
     """A node until the block ends; then it ends its calls, drains, and sends what it can. keys: of control."""
     folder, metrics = StateFolder(state), Metrics()
@@ -165,7 +167,7 @@ async def running_bus_node(
     board = HealthBoard(asyncio.get_running_loop().time)
     board.subscribe(ProviderHealthReporter(metrics))
     secret = SEALER.derive("provider health")[0]
-    options = NodeOptions(node_id, URL, limits.max_calls, state, 0.1, timeout_s, spool_max_bytes)
+    options = NodeOptions(node_id, URL, limits.max_calls, state, 0.1, timeout_s, spool_max_bytes, rights=rights)
     with ThreadPoolExecutor(1) as disk, ThreadPoolExecutor(1) as pool:
         async with (
             aclosing(bus_client(redis_url, timeout_s)) as redis,

@@ -21,13 +21,18 @@ from control.calls.records.running_calls import AdmittedCall
 from control.calls.records.state import BROWSER
 from control.db.pool import Connection
 from control.db.scope import read_platform
+from control.http.access import member
+from control.http.auth.lasting_rights import LastingRights
+from control.media_requests.handlers import HandlerContext, MediaRequestHandler, RequestHandlers
 from control.platform.service import Platform
 from control.workspaces.service import Workspaces
+from shared.bus.requests import BROWSER_CALL_CHECK
 from shared.bus.tickets import TTL_S
 from shared.errors import Conflict, Unavailable
 from shared.ids import new_id
 from shared.plan import WARM_TRANSFER, CallPlan, ToolPlan
 
+BROWSER_CALLERS: Final = member("member", "calls:write")
 # The request waits for Redis, and holds a database connection meanwhile.
 ASSIGNMENT_TIMEOUT_S: Final = 2.0
 
@@ -55,11 +60,22 @@ class BrowserCall:
 class BrowserCalls:
     """Works within the current transaction, in the workspace's scope."""
 
-    def __init__(self, workspaces: Workspaces, agents: AgentLookup, platform: Platform, media: MediaAssignment) -> None:
+    def __init__(
+        self,
+        workspaces: Workspaces,
+        agents: AgentLookup,
+        platform: Platform,
+        media: MediaAssignment,
+        rights: LastingRights,
+    ) -> None:
         self._workspaces, self._agents, self._platform, self._media = workspaces, agents, platform, media
+        self._rights = rights
 
-    async def begin(self, db: Connection, actor: Actor, request: BrowserCallRequest, now: datetime) -> BrowserCall:
-        """Stores the call, and assigns it to a media node.
+    async def begin(
+        self, db: Connection, actor: Actor, credential: str, request: BrowserCallRequest, now: datetime
+    ) -> BrowserCall:
+        """Stores the call, and assigns it to a media node. credential: of the request's context; the call ends when it
+        no longer permits to begin calls.
 
         Raises:
             NotFound: Code agent_not_found.
@@ -77,6 +93,7 @@ class BrowserCalls:
         limits = await self._require_capacity(db, request.workspace_id, agent, now)
         await records_queries.insert_browser_call(db, new)
         plan = adapt_plan(plan, MINUTE_S * limits["test_call_minutes"])
+        plan = msgspec.structs.replace(plan, right=self._rights.seal(BROWSER_CALL_CHECK, new.id, credential))
         target = await self._assign(AdmittedCall(new.id, request.workspace_id, BROWSER, "", plan))
         await records_queries.append_leg(db, new.id, 0, target.node_id)
         after = {"agent_id": str(request.agent_id), "carrier": BROWSER}
@@ -107,6 +124,27 @@ class BrowserCalls:
         except (NoMediaNode, TimeoutError):
             text = "No media node has room for the call: try again in a moment."
             raise Unavailable(text, code="no_media_node") from None
+
+
+class BrowserCallChecks:
+    """Answers a media node that asks whether a test call may go on."""
+
+    def __init__(self, rights: LastingRights) -> None:
+        self._rights = rights
+
+    def handlers(self) -> RequestHandlers:
+        """For the API's reader of requests."""
+        return {BROWSER_CALL_CHECK: MediaRequestHandler(self._run)}
+
+    async def _run(self, context: HandlerContext) -> bool:
+        call, asked = context.call, context.arguments
+
+        async def check(db: Connection) -> bool:
+            return await self._rights.hold(
+                db, BROWSER_CALL_CHECK, asked, call.id, call.workspace_id, (BROWSER_CALLERS,)
+            )
+
+        return await context.in_transaction(check)
 
 
 def adapt_plan(plan: CallPlan, longest_s: int) -> CallPlan:

@@ -9,14 +9,18 @@ from uuid import UUID
 from pydantic import Field, StringConstraints
 
 from control.calls.live.service import MediaAssignment
+from control.calls.supervision.checks import MEMBERS, STAFF
 from control.calls.supervision.queries import Mode, Supervision, SupervisorKind
 from control.calls.supervision.service import RIGHTS, OpenedSocket, Supervisions, open_socket
-from control.http.access import admin, member
+from control.http.access import member
+from control.http.auth.lasting_rights import LastingRights
 from control.http.body import ONE_LINE, Body
 from control.http.context import AdminContext, MemberContext
 from control.http.fields import CallId, CreatedAt, Id
 from control.http.responses.after_commit import AfterCommit
 from control.http.route import RateLimit, Route
+from control.workspaces.service import Workspaces
+from shared.bus.requests import SUPERVISION_CHECK
 
 SUPERVISION: Final = "/workspaces/{workspaceId}/calls/{callId}/supervision"
 ADMIN_SUPERVISION: Final = "/admin/calls/{callId}/supervision"
@@ -94,7 +98,8 @@ class SupervisionRow:
     end_reason: Annotated[
         str | None,
         Field(
-            description="`left`, `call_ended`, `stalled` (the connection was too slow), `ended` or `fault`.",
+            description="`left`, `call_ended`, `revoked` (the person may no longer listen), "
+            "`stalled` (the connection was too slow), `ended` or `fault`.",
             examples=["left"],
         ),
     ]
@@ -116,10 +121,11 @@ async def open_supervision(
 ) -> AfterCommit[OpenedSupervision]:
     """Opens a session in which a person listens to a running call, whispers to its agent, or speaks in its place. The
     token in `socket_url` works once, within 60 s."""
+    await context.services[Workspaces].require_not_suspended(context.db, context.workspace_id)
     session = await context.services[Supervisions].add(
         context.db, context.workspace_id, call_id, body.mode, context.actor, context.now
     )
-    return AfterCommit(partial(_open, context.services[MediaAssignment], session))
+    return AfterCommit(partial(_open, context.services[MediaAssignment], session, _seal_right(context, call_id)))
 
 
 async def list_supervision(context: MemberContext, call_id: CallId) -> SupervisionList:
@@ -135,11 +141,15 @@ async def admin_open_supervision(
     session = await context.services[Supervisions].add(
         context.db, None, call_id, body.mode, context.actor, context.now, body.reason
     )
-    return AfterCommit(partial(_open, context.services[MediaAssignment], session))
+    return AfterCommit(partial(_open, context.services[MediaAssignment], session, _seal_right(context, call_id)))
 
 
-async def _open(media: MediaAssignment, session: Supervision) -> OpenedSupervision:
-    opened: OpenedSocket = await open_socket(media, session)
+def _seal_right(context: MemberContext | AdminContext, call_id: UUID) -> str:
+    return context.services[LastingRights].seal(SUPERVISION_CHECK, call_id, context.credential)
+
+
+async def _open(media: MediaAssignment, session: Supervision, right: str) -> OpenedSupervision:
+    opened: OpenedSocket = await open_socket(media, session, right)
     return OpenedSupervision(
         session.id,
         session.call_id,
@@ -160,11 +170,11 @@ ROUTES: tuple[Route, ...] = (
         "POST",
         SUPERVISION,
         open_supervision,
-        member("member", "calls:supervise"),
+        MEMBERS,
         status=201,
         limit=_LIMIT,
         beyond_spec=True,
-        errors=_ERRORS,
+        errors=(*_ERRORS, "409 workspace_suspended"),
     ),
     Route(
         "GET",
@@ -180,7 +190,7 @@ ADMIN_ROUTES: tuple[Route, ...] = (
         "POST",
         ADMIN_SUPERVISION,
         admin_open_supervision,
-        admin("support"),
+        STAFF,
         status=201,
         limit=_LIMIT,
         beyond_spec=True,

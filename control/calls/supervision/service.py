@@ -8,6 +8,7 @@ from uuid import UUID
 
 from control.audit.service import Actor, Change, record_change
 from control.calls.live.service import CallNotLive, MediaAssignment, SupervisionUnsupported
+from control.calls.records.reports import CallReport
 from control.calls.records.service import CallRecords
 from control.calls.supervision import queries
 from control.calls.supervision.queries import Mode, Supervision
@@ -87,13 +88,7 @@ class Supervisions:
         line = call.summary_line
         if line.status != "in_progress":
             raise _not_live()
-        if call.details.redaction.kinds or (await find_redaction(db, [line.workspace_id])).get(line.workspace_id):
-            raise Conflict(
-                "This workspace redacts what callers say, which cannot be done while they say it.",
-                code="redaction_forbids_listening",
-            )
-        if call.details.consent.is_refused:
-            raise Conflict("The caller has refused to be recorded, so nobody listens.", code="recording_refused")
+        await require_listenable(db, call)
         await self._require_room(db, line.workspace_id, now)
         is_key = actor.key_id is not None
         session = Supervision(
@@ -127,14 +122,26 @@ class Supervisions:
         return await queries.select_sessions(db, workspace_id, call_id)
 
 
-async def open_socket(media: MediaAssignment, session: Supervision) -> OpenedSocket:
-    """Issues the session's token to the node of the call; called after the commit.
+async def require_listenable(db: Connection, call: CallReport) -> None:
+    """Raises Conflict (codes redaction_forbids_listening, recording_refused) if nobody may listen to the call."""
+    workspace_id = call.summary_line.workspace_id
+    if call.details.redaction.kinds or (await find_redaction(db, [workspace_id])).get(workspace_id):
+        raise Conflict(
+            "This workspace redacts what callers say, which cannot be done while they say it.",
+            code="redaction_forbids_listening",
+        )
+    if call.details.consent.is_refused:
+        raise Conflict("The caller has refused to be recorded, so nobody listens.", code="recording_refused")
+
+
+async def open_socket(media: MediaAssignment, session: Supervision, right: str) -> OpenedSocket:
+    """Issues the session's token to the node of the call; called after the commit. right: as of SupervisionGrant.
 
     Raises:
         Conflict: Codes call_not_live, supervision_unsupported.
         Unavailable: Code bus_away.
     """
-    grant = SupervisionGrant(str(session.id), str(session.call_id), RIGHTS[session.mode])
+    grant = SupervisionGrant(str(session.id), str(session.call_id), RIGHTS[session.mode], right)
     try:
         target = await media.invite_supervisor(grant)
     except CallNotLive:

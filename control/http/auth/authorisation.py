@@ -7,7 +7,7 @@ member who holds the key has the role that the route declares."""
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -20,6 +20,7 @@ from control.http.access import Access, AccessKind, WorkspaceRole
 from control.http.auth.access_tokens import AccessTokens, Audience
 from control.http.auth.browser_sessions import BrowserSessions
 from control.http.auth.deactivation import session_refused
+from control.http.auth.lasting_rights import key_credential, member_credential, staff_credential
 from control.http.auth.queries import KeyIdentity, read_admin_session, read_is_deactivated, read_key, read_user_session
 from control.http.auth.tokens import token_hash
 from control.http.context import AdminContext, CallingKey, Context, MemberContext, SessionContext, UserContext
@@ -46,11 +47,12 @@ class KeyClaim:
 
 @dataclass(frozen=True, slots=True)
 class ValidKey:
-    """A key that is valid now. role: what it acts with. unrecorded: as of CallingKey."""
+    """A key that is valid now. role: what it acts with. unrecorded: as of CallingKey. credential: of its context."""
 
     identity: KeyIdentity
     role: WorkspaceRole
     unrecorded: bytes | None
+    credential: str = field(default="", repr=False)
 
 
 Claim = TokenClaim | KeyClaim
@@ -196,6 +198,7 @@ async def _admin(access: Access, claim: TokenClaim, context: Context) -> AdminCo
         email=session.email,
         name=session.name,
         role=session.role,
+        credential=staff_credential(claim.session_id),
     )
 
 
@@ -236,6 +239,7 @@ async def _member(access: Access, claim: TokenClaim, request: web.Request, conte
         email=session.email,
         name=session.name,
         is_verified=session.is_verified,
+        credential=member_credential(claim.session_id),
         workspace_id=workspace_id,
         role=session.role,
         workspace_status=session.workspace_status,
@@ -291,7 +295,8 @@ async def find_key(claim: KeyClaim, workspace_id: UUID | None, context: Context)
                 "The member who holds this API key has left the workspace; an admin can rotate it.",
                 code="key_without_holder",
             )
-        return ValidKey(key, limit_role(key.role), claim.hash if key.is_use_due else None)
+        unrecorded = claim.hash if key.is_use_due else None
+        return ValidKey(key, limit_role(key.role), unrecorded, key_credential(claim.hash))
 
 
 def authorise_key(access: Access, valid: ValidKey, workspace_id: UUID | None, context: Context) -> UserContext:
@@ -333,6 +338,7 @@ def _key_context(access: Access, valid: ValidKey, workspace_id: UUID | None, con
         name=key.name,
         is_verified=key.is_verified,
         key=calling,
+        credential=valid.credential,
         workspace_id=key.workspace_id,
         role=role,
         workspace_status=key.workspace_status,

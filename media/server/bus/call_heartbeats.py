@@ -8,6 +8,7 @@ from typing import Final, Protocol
 from media.call.call import Call
 from media.server.bus.tasks import start_bus_task, stop_task, wait_and_clear
 from media.server.metrics import Metrics
+from media.tools.remote import CallIdentity
 from shared.bus.client import BusUnavailable
 from shared.bus.live import BEAT_S, LiveCall, LiveCalls
 from shared.bus.vouchers import StreamVoucher
@@ -21,6 +22,7 @@ class HeartbeatSource(Protocol):
     """What the heartbeats need of a call's record."""
 
     call_id: str
+    identity: CallIdentity
     call: Call | None
     voucher: StreamVoucher | None
 
@@ -72,6 +74,11 @@ class CallHeartbeats:
         """A running call by its id."""
         record = self._calls.get(call_id)
         return record.call if record else None
+
+    def identity(self, call_id: str) -> CallIdentity | None:
+        """Whose call it is; None for a call that does not run."""
+        record = self._calls.get(call_id)
+        return record.identity if record else None
 
     def running(self) -> dict[str, Call]:
         """All running calls by their ids."""

@@ -13,12 +13,15 @@ from media.call.recording import RecordingArchive
 from media.server.bus.call_heartbeats import CallHeartbeats
 from media.server.bus.checkpoints import CheckpointWriter
 from media.server.bus.publisher import EventPublisher
+from media.server.bus.rights import RightChecks
 from media.server.bus.spool import NodeFolder, forget_voucher, keep_voucher
 from media.server.bus.uploads import RecordingUploads
+from media.tools.remote import CallIdentity
 from shared.bus.checkpoints import Checkpoint, StreamOutcome
 from shared.bus.enrolment import NodeIdentity
 from shared.bus.events import prove_line
 from shared.bus.live import LiveCall
+from shared.bus.requests import BROWSER_CALL_CHECK
 from shared.bus.vouchers import StreamVoucher
 from shared.events import (
     AgentSaid,
@@ -58,6 +61,7 @@ class RecordServices:
     checkpoints: CheckpointWriter
     heartbeats: CallHeartbeats
     uploads: RecordingUploads
+    rights: RightChecks
 
 
 class BusCallRecordStore:
@@ -82,6 +86,9 @@ class BusCallRecord:
         self.voucher = StreamVoucher.parse(plan.voucher) if plan.voucher else None
         self._began_ms = plan.resume.began_ms if plan.resume else round(time.time() * 1000)
         self.call_id = call_id
+        self.identity = CallIdentity(call_id, plan.workspace_id, plan.agent_id)
+        self._right = plan.right
+        self._watch: asyncio.Task[None] | None = None
         self.recording: Path = services.folder.recording(plan.workspace_id, call_id, plan.leg)
         self.archive: RecordingArchive = services.uploads
         self._keeps_voucher = plan.recording and self.voucher is not None
@@ -102,9 +109,16 @@ class BusCallRecord:
             self._services.disk.submit(forget_voucher, self.recording)
 
     def attach(self, call: Call) -> None:
-        """Lets commands from the bus reach the call."""
+        """Lets commands from the bus reach the call, and the loss of its beginner's rights end it."""
         self.call = call
         self._services.heartbeats.add(self)
+        if self._right:
+            self._watch = asyncio.create_task(self._end_when_revoked(self._right))
+
+    async def _end_when_revoked(self, right: str) -> None:
+        await self._services.rights.wait_revoked(self.identity, BROWSER_CALL_CHECK, right)
+        if self.call is not None:
+            self.call.end("admin", polite=False)
 
     def conversation_changed(self) -> None:
         """Schedules a checkpoint."""
@@ -114,6 +128,8 @@ class BusCallRecord:
         """Stores the outcome of the call; of a lost stream, or one before a transfer, the checkpoint to resume it
         from."""
         services = self._services
+        if self._watch is not None:
+            self._watch.cancel()
         if self.call is not None:
             self._language = self.call.language.tag
         services.heartbeats.remove(self)

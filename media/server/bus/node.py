@@ -20,6 +20,7 @@ from media.server.bus.provider_health import ProviderHealthSync
 from media.server.bus.publisher import EventPublisher
 from media.server.bus.recovery import SpoolRecovery
 from media.server.bus.requests import MAX_REQUESTS, BusRemoteTools, RequestClient
+from media.server.bus.rights import PACE, RightChecks, RightsPace
 from media.server.bus.spool import EventFile, NodeFolder
 from media.server.bus.supervision import TicketSupervision
 from media.server.bus.tasks import start_bus_task, stop_task, wait_and_clear
@@ -55,7 +56,8 @@ FLUSH_S: Final = 10.0
 class NodeOptions:
     """node_id: unique to this process. url: base of its sockets as carriers reach it. capacity: calls. state: folder.
     bus_timeout_s: timeout of the Redis client. max_requests: to control, that wait for a reply at once. supervision:
-    whether sockets of listeners surely reach this process: false where processes share a port."""
+    whether sockets of listeners surely reach this process: false where processes share a port. rights: how
+    often the rights of people's sockets are checked."""
 
     node_id: str
     url: str
@@ -66,6 +68,7 @@ class NodeOptions:
     spool_max_bytes: int = 268_435_456
     max_requests: int = MAX_REQUESTS
     supervision: bool = True
+    rights: RightsPace = PACE
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +119,7 @@ class NodeServices:
             vouchers=self._heartbeats.voucher,
         )
         self.remote_tools = BusRemoteTools(self.requests)
+        self._rights = RightChecks(self.requests, options.rights)
         self._provider_health = ProviderHealthSync(
             resources.provider_health, ProviderHealthStates(redis, options.node_id), metrics
         )
@@ -123,7 +127,7 @@ class NodeServices:
         self.records = self._make_records(resources)
         tickets = Tickets(redis, unsigned, identity)
         self.plans = TicketPlans(tickets, gate)
-        self.supervision = TicketSupervision(tickets, options.node_id, self._heartbeats, gate)
+        self.supervision = TicketSupervision(tickets, options.node_id, self._heartbeats, gate, self._rights)
         self._services = (
             self._publisher,
             self._checkpoints,
@@ -146,6 +150,7 @@ class NodeServices:
                 checkpoints=self._checkpoints,
                 heartbeats=self._heartbeats,
                 uploads=self._uploads,
+                rights=self._rights,
             )
         )
 

@@ -1,15 +1,22 @@
 """POST /workspaces/{workspaceId}/agents/{agentId}/browser-calls: who may begin a test call, and how many."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
+from aiohttp import ClientWebSocketResponse
 
+from media.server.bus.rights import RightsPace
 from shared.bus.client import bus_client
 from shared.bus.tickets import TTL_S, TicketRefused, Tickets
+from shared.events import CallEnded, CallStarted
 from tests.control.api.call_workspace import CallWorkspace, make_call_workspace
 from tests.platform.api import Api, running_api
 from tests.platform.beating_node import beating_node
+from tests.platform.bus_node import BusNode, running_bus_node, wait_until
 from tests.platform.clients import Reply, User
+from tests.platform.services import KEY
 
 NODE_URL = "wss://media-1.example.com"
 
@@ -143,3 +150,53 @@ async def test_missing_variables_are_named(workspace: CallWorkspace, tickets: Ti
     assert (await begin(workspace)).code == "variable_missing"
     token = token_of(await begin(workspace, variables={"customer_name": "Kim"}))
     assert (await tickets.claim(token, "browser", "")).agent.greeting == "Hello Kim."
+
+
+@asynccontextmanager
+async def running_browser_call(begun: Reply, node: BusNode) -> AsyncIterator[ClientWebSocketResponse]:
+    """The call's socket, after the call has started."""
+    token = begun.body["socket_url"].rpartition("/")[2]
+    async with node.session.ws_connect(f"{node.url}/media/browser/{token}") as browser:
+        await browser.send_str('{"event": "start", "format": {"encoding": "pcm_s16le", "sample_rate": 16000}}')
+        await node.wait_for_event(CallStarted)
+        yield browser
+
+
+async def test_call_ends_with_the_right_to_it(
+    workspace: CallWorkspace, api: Api, valkey_url: str, tmp_path: Path
+) -> None:
+    member = await api.member(workspace.workspace_id, "member")
+    async with running_bus_node(valkey_url, tmp_path, keys=[KEY], rights=RightsPace(every=0.1)) as node:
+        begun = await begin_when_node_is_known(workspace, member)
+        async with running_browser_call(begun, node) as browser:
+            checks = "vocalized_media_requests_total"
+
+            async def is_checked() -> bool:
+                return node.metric(checks, outcome="answered") >= 2
+
+            await wait_until(is_checked)
+            assert not browser.closed
+            assert (await workspace.ann.delete(f"{workspace.path}/members/{member.id}")).status == 204
+            assert (await node.wait_for_event(CallEnded)).end_reason == "admin"
+
+
+async def test_call_ends_with_the_suspension_of_its_workspace(
+    workspace: CallWorkspace, api: Api, valkey_url: str, tmp_path: Path
+) -> None:
+    async with running_bus_node(valkey_url, tmp_path, keys=[KEY], rights=RightsPace(every=0.1)) as node:
+        begun = await begin_when_node_is_known(workspace, workspace.ann)
+        async with running_browser_call(begun, node):
+            path = f"/admin/workspaces/{workspace.workspace_id}/suspend"
+            suspended = await (await api.admin()).post(path, {"reason": "A test"})
+            assert suspended.status == 200, suspended.body
+            assert (await node.wait_for_event(CallEnded)).end_reason == "admin"
+
+
+async def begin_when_node_is_known(workspace: CallWorkspace, person: User) -> Reply:
+    async def try_begin() -> Reply | None:
+        begun = await begin(workspace, by=person)
+        return None if begun.status == 503 else begun
+
+    begun = await wait_until(try_begin)
+    assert begun is not None and begun.status == 201, begun
+    return begun

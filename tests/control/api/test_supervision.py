@@ -1,17 +1,18 @@
 """Sessions of people who supervise running calls, with a real media node."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import pytest
 
 from control.calls.events.service import parse_event, write_events
+from media.server.bus.rights import PACE, RightsPace
 from shared.bus.client import BusClient, bus_client
 from shared.events import Event, LineReturned, LineTaken, SupervisionBegan, SupervisionEnded, SupervisionWhispered
-from shared.plan import CallPlan
 from tests.control.api.call_workspace import CallWorkspace, make_call_workspace
 from tests.control.calls.consumed_events import encoded_event
 from tests.media.server.bus.conftest import call_plan
@@ -19,7 +20,7 @@ from tests.media.server.bus.test_supervision import close_reason, receive_until
 from tests.media.server.phone import Phone
 from tests.platform.api import Api, running_api
 from tests.platform.bus_node import BusNode, running_bus_node, wait_until
-from tests.platform.clients import Reply
+from tests.platform.clients import Reply, User
 from tests.platform.services import KEY
 
 
@@ -44,11 +45,13 @@ async def workspace(api: Api) -> CallWorkspace:
 
 
 @asynccontextmanager
-async def running_call(workspace: CallWorkspace, folder: Path, url: str) -> AsyncIterator[tuple[str, BusNode, Phone]]:
+async def running_call(
+    workspace: CallWorkspace, folder: Path, url: str, rights: RightsPace = PACE
+) -> AsyncIterator[tuple[str, BusNode, Phone]]:
     """A call in progress, on a media node of its own."""
-    plan: CallPlan = call_plan()
+    plan = msgspec.structs.replace(call_plan(), workspace_id=workspace.workspace_id, agent_id=workspace.agent_id)
     await workspace.insert_call(id=UUID(plan.call_id), status="in_progress")
-    async with running_bus_node(url, folder, keys=[KEY]) as node:
+    async with running_bus_node(url, folder, keys=[KEY], rights=rights) as node:
         phone = await node.dial(plan, returns_marks=True)
         async with phone.sending_silence():
             await wait_until(lambda: node.live_call(plan.call_id))
@@ -172,3 +175,100 @@ async def test_call_that_does_not_run_has_no_listeners(workspace: CallWorkspace)
     assert (await open_session(workspace, await workspace.insert_call())).code == "call_not_live"
     unreported = await workspace.insert_call(status="in_progress")
     assert (await open_session(workspace, unreported)).code == "call_not_live"
+
+
+# --- rights that are gone while a socket is open ---
+
+OFTEN = RightsPace(every=0.1)
+
+
+async def remove_member(workspace: CallWorkspace, person: User) -> None:
+    path = f"{workspace.path}/members/{person.id}"
+    assert (await workspace.ann.delete(path)).status == 204
+
+
+async def make_viewer(workspace: CallWorkspace, person: User) -> None:
+    path = f"{workspace.path}/members/{person.id}"
+    assert (await workspace.ann.put(path, {"role": "viewer"})).status == 200
+
+
+async def sign_out(workspace: CallWorkspace, person: User) -> None:
+    assert (await person.post("/auth/logout")).status == 204
+
+
+async def suspend(workspace: CallWorkspace, person: User) -> None:
+    staff, path = await workspace.api.admin(), f"/admin/workspaces/{workspace.workspace_id}/suspend"
+    suspended = await staff.post(path, {"reason": "A test", "end_calls": False})
+    assert suspended.status == 200, suspended.body
+
+
+async def redact(workspace: CallWorkspace, person: User) -> None:
+    assert (await workspace.ann.put(workspace.path, {"redaction": ["card_number"]})).status == 200
+
+
+async def refuse_recording(workspace: CallWorkspace, person: User) -> None:
+    refused = {"consent": {"refused_at": "2026-12-03T04:00:00+00:00", "refused_by": "words"}}
+    await workspace.api.owner.execute(
+        "UPDATE calls SET details = $2 WHERE workspace_id = $1", UUID(workspace.workspace_id), refused
+    )
+
+
+Cause = Callable[[CallWorkspace, User], Awaitable[None]]
+
+
+@pytest.mark.parametrize("cause", [remove_member, make_viewer, sign_out, suspend, redact, refuse_recording])
+async def test_open_session_ends_with_the_right_to_it(
+    workspace: CallWorkspace, api: Api, valkey_url: str, tmp_path: Path, cause: Cause
+) -> None:
+    person = await api.member(workspace.workspace_id, "member")
+    async with running_call(workspace, tmp_path, valkey_url, OFTEN) as (call_id, node, phone):
+        path = f"{workspace.calls_path}/{call_id}/supervision"
+        opened, unused = [(await person.post(path, {"mode": "speak"})).body for _ in range(2)]
+        listener = await node.listen(opened["token"])
+        await receive_until(listener, "began")
+        await cause(workspace, person)
+        assert await close_reason(listener) == (1008, "revoked")
+        assert (await node.wait_for_event(SupervisionEnded)).reason == "revoked"
+        assert await close_reason(await node.listen(unused["token"])) == (1008, "revoked")
+        assert phone.close_code is None
+
+
+async def test_open_session_ends_with_its_key(workspace: CallWorkspace, valkey_url: str, tmp_path: Path) -> None:
+    keys = f"{workspace.path}/api-keys"
+    made = await workspace.ann.post(keys, {"name": "Desk", "scopes": ["calls:supervise"], "expires_at": None})
+    assert made.status == 201, made.body
+    key = workspace.api.with_token(made.body["secret"])
+    async with running_call(workspace, tmp_path, valkey_url, OFTEN) as (call_id, node, _):
+        opened = await key.post(f"{workspace.calls_path}/{call_id}/supervision", {"mode": "listen"})
+        assert opened.status == 201, opened.body
+        listener = await node.listen(opened.body["token"])
+        await receive_until(listener, "began")
+        assert (await workspace.ann.delete(f"{keys}/{made.body['api_key']['id']}")).status == 204
+        assert await close_reason(listener) == (1008, "revoked")
+
+
+async def test_staff_session_ends_with_its_sign_in(
+    workspace: CallWorkspace, api: Api, valkey_url: str, tmp_path: Path
+) -> None:
+    staff, other = await api.admin("support"), await api.admin("support")
+    async with running_call(workspace, tmp_path, valkey_url, OFTEN) as (call_id, node, _):
+        path, body = f"/admin/calls/{call_id}/supervision", {"mode": "listen", "reason": "Ticket 12"}
+        listener = await node.listen((await staff.post(path, body)).body["token"])
+        stays = await node.listen((await other.post(path, body)).body["token"])
+        await receive_until(stays, "began")
+        await receive_until(listener, "began")
+        assert (await staff.post("/admin/auth/logout")).status == 204
+        assert await close_reason(listener) == (1008, "revoked")
+        checks = node.metric("vocalized_media_requests_total", outcome="answered")
+
+        async def is_checked_again() -> bool:
+            return node.metric("vocalized_media_requests_total", outcome="answered") > checks + 2
+
+        await wait_until(is_checked_again)
+        assert not stays.closed
+
+
+async def test_suspended_workspace_opens_no_session(workspace: CallWorkspace, valkey_url: str, tmp_path: Path) -> None:
+    async with running_call(workspace, tmp_path, valkey_url) as (call_id, _, _):
+        await suspend(workspace, workspace.ann)
+        assert (await open_session(workspace, call_id)).code == "workspace_suspended"

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from media.call.call import Call
 from media.server.bus.call_heartbeats import CallHeartbeats
 from media.server.metrics import Metrics
+from media.tools.remote import CallIdentity
 from shared.bus.client import BusClient, bus_client
 from shared.bus.live import LiveCall, LiveCalls
 from shared.bus.vouchers import StreamVoucher
@@ -24,6 +25,7 @@ class FakeRecord:
 
     def __init__(self, number: int) -> None:
         self.call_id = f"call-{number}"
+        self.identity = CallIdentity(self.call_id, "", "")
 
     def live_call(self) -> LiveCall:
         return LiveCall(self.call_id, NODE, 0)

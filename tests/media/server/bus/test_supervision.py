@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from aiohttp import ClientWebSocketResponse, WSMsgType, WSServerHandshakeError
 
+from media.server.bus.rights import RightsPace
 from shared.bus.client import PREFIX
 from shared.bus.tickets import SupervisionGrant
 from shared.events import (
@@ -297,6 +298,23 @@ async def test_one_person_has_the_line(bus_node: BusNode, plan: CallPlan) -> Non
     returned = [event for event in await bus_node.events() if isinstance(event, LineReturned)]
     assert [(event.session_id, event.spoken_ms) for event in returned] == [("session-1", 0), ("session-2", 0)]
     assert not phone.audio
+
+
+async def test_session_ends_without_answers_of_control(tmp_path: Path, redis_url: str, plan: CallPlan) -> None:
+    """Nobody answers whether the session may go on: neither to its beginning, nor later."""
+    rights = RightsPace(every=0.1, ask=0.1, lasts=0.5)
+    async with running_bus_node(redis_url, tmp_path, rights=rights) as bus_node:
+        phone = await bus_node.dial(plan, returns_marks=True)
+        async with phone.sending_silence():
+            await bus_node.wait_for_event(CallStarted)
+            grant = SupervisionGrant("session-1", plan.call_id, SPEAKER, "a sealed text")
+            listener = await bus_node.listen(await bus_node.token_of(grant))
+            await receive_until(listener, "began")
+            assert (await ask(listener, "speak"))["speaking"] is True
+            assert await close_reason(listener) == (1008, "revoked")
+            assert (await bus_node.wait_for_event(LineReturned)).session_id == "session-1"
+            assert (await bus_node.wait_for_event(SupervisionEnded)).reason == "revoked"
+            assert phone.close_code is None
 
 
 async def test_endless_voice_messages_end_the_session(bus_node: BusNode, plan: CallPlan) -> None:

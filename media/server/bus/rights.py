@@ -1,0 +1,62 @@
+"""Asks control whether sockets that people opened may stay open (docs/decisions/0260-sockets-ask-again.md)."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+import structlog
+
+from media.server.bus.requests import RequestClient
+from media.tools.remote import CallIdentity
+from shared.bus.client import BusUnavailable
+from shared.bus.requests import RequestRefused, RequestTimedOut, RightCheck
+
+# Control answers that a call is over as it knows it: then nobody has a right in it.
+CALL_OVER: Final = "call_not_running"
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class RightsPace:
+    """Seconds. every: between two checks. ask: for one answer. lasts: of a right after a positive answer. A socket
+    whose right is gone ends after `every` and an answer, and without answers after at most `lasts + ask`."""
+
+    every: float = 10.0
+    ask: float = 5.0
+    lasts: float = 25.0
+
+
+PACE: Final = RightsPace()
+
+
+class RightChecks:
+    """Checks the rights of this node's sockets, each by itself."""
+
+    def __init__(self, requests: RequestClient, pace: RightsPace) -> None:
+        self._requests, self._pace = requests, pace
+
+    async def ask(self, call: CallIdentity, name: str, right: str) -> bool | None:
+        """Return whether the right holds; None if control does not answer. name: of the request."""
+        arguments = msgspec.json.encode(RightCheck(right))
+        try:
+            return await self._requests.ask(call, name, arguments, deadline_s=self._pace.ask) == b"true"
+        except RequestRefused as refusal:
+            return False if refusal.code == CALL_OVER else None
+        except (RequestTimedOut, BusUnavailable):
+            return None
+
+    async def wait_revoked(self, call: CallIdentity, name: str, right: str) -> None:
+        """Return once the right is gone, or could not be confirmed for too long."""
+        now = asyncio.get_running_loop().time
+        until = now() + self._pace.lasts
+        while True:
+            asked_at = now()
+            holds = await self.ask(call, name, right)
+            if holds:
+                until = asked_at + self._pace.lasts
+            if holds is False or now() >= until:
+                log.info("right.revoked", call_id=call.call_id, request=name, is_answered=holds is False)
+                return
+            await asyncio.sleep(min(self._pace.every, until - now()))
