@@ -70,6 +70,10 @@ class MediaSettings(NodeKeySettings):
     media_listener_stall_s: float = Field(
         5.0, gt=0, le=60, description="Seconds for which a listener's socket may accept no data."
     )
+    media_listener_requests_at_once: int = Field(
+        10, ge=1, le=1_000, description="Whispers, pauses and takings of the line that one session may ask for at once."
+    )
+    media_listener_requests_per_s: float = Field(1.0, gt=0, le=100, description="As many more of them in each second.")
     media_max_recording_backlog_bytes: int = Field(
         268_435_456, ge=1_048_576, description="Recorded sound that waits for a slow disk, in bytes; more is lost."
     )

@@ -200,6 +200,8 @@ def _limits(settings: MediaSettings) -> WorkerLimits:
         max_recording_backlog_bytes=settings.media_max_recording_backlog_bytes,
         max_listeners=settings.media_max_listeners,
         listener_stall_s=settings.media_listener_stall_s,
+        listener_requests_at_once=settings.media_listener_requests_at_once,
+        listener_requests_per_s=settings.media_listener_requests_per_s,
         drain_timeout_s=settings.media_drain_timeout_s,
         teacher_calls=settings.media_turn_teacher_calls,
     )

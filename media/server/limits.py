@@ -21,6 +21,7 @@ class WorkerLimits:
     drain_timeout_s: how long running calls may continue after SIGTERM.
     max_listeners: people who listen to calls of this worker at once; further ones are refused with 503.
     listener_stall_s: a listener's socket that accepts no data for this long is closed.
+    listener_requests_at_once, listener_requests_per_s: whispers, pauses and takings of the line of one session.
     teacher_calls: calls that may ask the teacher; one that begins beside as many others does not.
     """
 
@@ -36,4 +37,6 @@ class WorkerLimits:
     drain_timeout_s: float = 3_600.0
     max_listeners: int = 200
     listener_stall_s: float = 5.0
+    listener_requests_at_once: int = 10
+    listener_requests_per_s: float = 1.0
     teacher_calls: int = 50

@@ -22,6 +22,7 @@ from media.call.taps import Tap
 from media.server.frames import CloseCode, FrameError
 from media.server.limits import WorkerLimits
 from media.server.metrics import Metrics
+from media.server.request_budget import RequestBudget
 from media.server.websocket import WebSocket
 from shared.bus.tickets import SupervisionGrant
 from shared.events import SupervisionBegan, SupervisionEnded
@@ -36,11 +37,9 @@ MOST_WAITING: Final = 20
 MOST_UNSENT_BYTES: Final = 4_096
 # Size of the kernel's buffer: a large one would hold minutes of audio for a slow listener. Linux doubles it.
 KERNEL_BYTES: Final = 8_192
-# Requests of one session.
-MOST_MESSAGES: Final = 1_000
-# Messages with the person's voice: these, and so many in each second. The call itself bounds the audio.
-MOST_VOICE_MESSAGES: Final = 200
-VOICE_MESSAGES_PER_S: Final = 100
+# Messages of one session, with the person's voice or with a request. The call itself bounds the audio.
+MESSAGES_AT_ONCE: Final = 200
+MESSAGES_PER_S: Final = 100
 MAX_MESSAGE_BYTES: Final = 4_096
 
 
@@ -102,6 +101,8 @@ class Supervisors:
 
 # The right that each request needs.
 _NEEDED: Final = {"whisper": "whisper", "pause": "pause", "resume": "pause", "speak": "speak", "stop": "speak"}
+# Requests with a limit. Those that let the agent go on have none.
+_LIMITED: Final = frozenset({"whisper", "pause", "speak"})
 
 
 class _Request(Struct):
@@ -119,33 +120,27 @@ class _Session:
         self._socket, self._limits, self._metrics = socket, limits, metrics
         self._ended: asyncio.Future[tuple[str, CloseCode]] = asyncio.get_running_loop().create_future()
         self._waiting: deque[ListenedAudio] = deque()
-        self._messages = 0
-        self._voice_messages = 0
+        now = asyncio.get_running_loop().time()
+        self._messages = RequestBudget(MESSAGES_AT_ONCE, MESSAGES_PER_S, now)
+        self._requests = RequestBudget(limits.listener_requests_at_once, limits.listener_requests_per_s, now)
         self._spoken_ms = 0
         self._has_paused = self._is_speaking = False
         self._told = (False, False, False)  # the latest state
         self._supervised: SupervisedCall | None = None  # once the token is redeemed
-        self._heard_ms = self._dropped_ms = self._untold_ms = self._began_ms = 0.0
+        self._heard_ms = self._dropped_ms = self._untold_ms = 0.0
 
     # --- Receiver ---
 
     def on_message(self, payload: bytes, is_text: bool) -> None:
         """A request of the person, or the person's voice."""
-        if not is_text:
-            return self._take_voice(payload)
-        self._messages += 1
-        if self._messages > MOST_MESSAGES:
+        if not self._messages.take(asyncio.get_running_loop().time()):
             return self._end("fault", CloseCode.POLICY)
-        self._take_request(payload)
+        self._take_request(payload) if is_text else self._take_voice(payload)
 
     def _take_voice(self, ulaw: bytes) -> None:
         supervised = self._supervised
         if supervised is None or "speak" not in supervised.grant.rights:
             return self._end("fault", CloseCode.UNSUPPORTED)
-        self._voice_messages += 1
-        seconds = (supervised.call.elapsed_ms - self._began_ms) / 1_000
-        if self._voice_messages > MOST_VOICE_MESSAGES + VOICE_MESSAGES_PER_S * seconds:
-            return self._end("fault", CloseCode.POLICY)
         if self._is_speaking:
             supervised.call.speak(ulaw)
 
@@ -162,11 +157,18 @@ class _Session:
             return self._tell({"event": "error", "code": "bad_request", **named})
         if supervised.call.termination.is_final:
             return self._tell({"event": "error", "code": "ending", **named})
+        if request.event in _LIMITED and not self._requests.take(asyncio.get_running_loop().time()):
+            return self._tell({"event": "error", "code": "too_many_requests", "message": self._limit_text, **named})
         if not self._carry_out(request, supervised.call, supervised.grant.session_id):
             return self._tell({"event": "error", "code": "busy", **named})
         if request.event != "whisper":
             self._tell_state(supervised.call)
         self._tell({"event": "done", **named})
+
+    @property
+    def _limit_text(self) -> str:
+        at_once, per_s = self._limits.listener_requests_at_once, self._limits.listener_requests_per_s
+        return f"whispers, pauses and takings of the line: {at_once} at once and {per_s:g} in each second"
 
     def _carry_out(self, request: "_Request", call: Call, session_id: str) -> bool:
         """Returns whether it was done: only one person has the line."""
@@ -262,7 +264,7 @@ class _Session:
             }
         )
         call.add_tap(tap)
-        self._supervised, self._began_ms = supervised, call.elapsed_ms
+        self._supervised = supervised
         call.record_event(SupervisionBegan(round(call.elapsed_ms), grant.session_id, "listen"))
         self._metrics.listeners.inc()
         watch = asyncio.create_task(supervised.wait_revoked()) if supervised.wait_revoked else None

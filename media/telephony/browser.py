@@ -34,6 +34,8 @@ LONGEST_TEXT: Final = 1_000
 MOST_AHEAD_MS: Final = 5_000
 TYPED_AT_ONCE: Final = 5_000  # characters
 TYPED_PER_S: Final = 50
+PRESSED_AT_ONCE: Final = 50  # keys
+PRESSED_PER_S: Final = 10
 
 
 class _Event(msgspec.Struct, tag_field="event", gc=False):
@@ -75,8 +77,8 @@ class BrowserCodec:
     """The `Codec` for a browser. call_id: chosen by us; it is both the stream id and the carrier's call id."""
 
     __slots__ = (
-        "_began", "_call_id", "_clock", "_max_bytes", "_reader", "_sample_rate", "_samples", "_session", "_typed",
-        "accepted", "messages_per_s", "unknown",
+        "_began", "_call_id", "_clock", "_max_bytes", "_pressed", "_reader", "_sample_rate", "_samples", "_session",
+        "_typed", "accepted", "messages_per_s", "unknown",
     )  # fmt: skip
 
     def __init__(self, call_id: str, clock: Callable[[], float], max_message_bytes: int = MAX_MESSAGE_BYTES) -> None:
@@ -93,6 +95,7 @@ class BrowserCodec:
         self._clock = clock
         self._began = 0.0
         self._typed = 0  # characters
+        self._pressed = 0  # keys
 
     def receive(self, message: str | bytes, is_text: bool = False) -> Sequence[InboundEvent]:
         """Decodes one message. Raises MediaProtocolError, after which every further message is refused too."""
@@ -136,11 +139,16 @@ class BrowserCodec:
         self._session.check("a message", self._call_id)
         match event:
             case _DtmfMessage(digit=digit):
+                self._pressed += 1
+                if self._pressed > PRESSED_AT_ONCE + (self._clock() - self._began) * PRESSED_PER_S:
+                    most = f"more than {PRESSED_AT_ONCE} keys and {PRESSED_PER_S} for each second"
+                    raise MediaProtocolError("too_fast", most, "digit")
                 return DigitReceived(digit)
             case _TextMessage(text=text):
                 self._typed += len(text)
                 if self._typed > TYPED_AT_ONCE + (self._clock() - self._began) * TYPED_PER_S:
-                    raise MediaProtocolError("too_fast", "more text than anybody types", "text")
+                    most = f"more than {TYPED_AT_ONCE} typed characters and {TYPED_PER_S} for each second"
+                    raise MediaProtocolError("too_fast", most, "text")
                 return TextReceived(text.strip())
             case _MarkMessage(name=name):
                 return MarkReached(name)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+import msgspec
 from aiohttp import ClientSession, ClientWebSocketResponse
 
 from media.command import VENDORS
@@ -60,6 +61,7 @@ class BusNode:
     session: ClientSession
     url: str
     state: Path
+    keys: Sequence[bytes]
 
     async def ticket(self, plan: CallPlan, carrier: Carrier = "twilio", call: str = CALL) -> str:
         """Issues a ticket as control does; returns its token."""
@@ -77,6 +79,14 @@ class BusNode:
         assert state is not None
         link = authority.enrolment.find_peer(state.card).link
         return await Tickets(self.redis, SEALER).issue_supervision(grant, node_id, link)
+
+    async def with_voucher(self, plan: CallPlan) -> CallPlan:
+        """The plan with what control vouches for the call with."""
+        authority = trusting(self.keys)
+        state = await wait_until(lambda: NodeRegistry(self.redis, authority).find(NODE))
+        assert state is not None
+        voucher = authority.vouchers.issue(plan.call_id, plan.leg, authority.enrolment.find_peer(state.card).key)
+        return msgspec.structs.replace(plan, voucher=voucher.text)
 
     async def listen(self, token: str) -> ClientWebSocketResponse:
         """Opens a listener's socket with that token."""
@@ -120,7 +130,7 @@ class BusNode:
 
     async def live_call(self, call_id: str) -> LiveCall | None:
         """The call's heartbeat."""
-        return (await LiveCalls(self.redis).get([call_id]))[0]
+        return (await LiveCalls(self.redis, trusting(self.keys)).get([call_id]))[0]
 
     async def send_command(self, call_id: str, command: Command, command_id: str = "command-1") -> str | None:
         """Sends a command as control does; returns the answer."""
@@ -191,7 +201,7 @@ async def running_bus_node(
             listener = make_listener(resources, folder, signatures, node)
             async with running_listener(listener, node, "127.0.0.1", 0) as port:
                 url = f"http://127.0.0.1:{port}"
-                yield BusNode(listener.worker, node, metrics, test_redis, session, url, state)
+                yield BusNode(listener.worker, node, metrics, test_redis, session, url, state, keys)
                 listener.worker.end_calls("media_lost", "test over")
             async with asyncio.timeout(WAIT_LIMIT_S):
                 await node.close()

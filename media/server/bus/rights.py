@@ -1,4 +1,4 @@
-"""Asks control whether sockets that people opened may stay open (docs/decisions/0260-sockets-ask-again.md)."""
+"""Asks control whether sockets that people opened may stay open (docs/decisions/0054-sockets-of-people-ask-again-for-their-rights.md)."""
 
 import asyncio
 from dataclasses import dataclass

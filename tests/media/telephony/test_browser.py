@@ -189,6 +189,19 @@ def test_audio_faster_than_real_time_ends_the_call() -> None:
     assert refusal(codec, second).code == "too_fast"
 
 
+def test_more_keys_than_anybody_presses_end_the_call() -> None:
+    now = [100.0]
+    codec = BrowserCodec("call-1", lambda: now[0])
+    codec.receive(start())
+    key = json.dumps({"event": "dtmf", "digit": "5"})
+    for _ in range(50):
+        codec.receive(key)
+    now[0] += 0.1
+    codec.receive(key)
+    refused = refusal(codec, key)
+    assert refused.code == "too_fast" and "50 keys and 10 for each second" in str(refused)
+
+
 def test_more_text_than_anybody_types_ends_the_call() -> None:
     now = [100.0]
     codec = BrowserCodec("call-1", lambda: now[0])

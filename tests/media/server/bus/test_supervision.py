@@ -317,6 +317,41 @@ async def test_session_ends_without_answers_of_control(tmp_path: Path, redis_url
             assert phone.close_code is None
 
 
+async def test_requests_of_a_session_are_limited(tmp_path: Path, redis_url: str, plan: CallPlan) -> None:
+    """A flood of notes, pauses and takings of the line is refused; the session and the call go on."""
+    limits = dataclasses.replace(LIMITS, listener_requests_at_once=3, listener_requests_per_s=0.000_1)
+    async with running_bus_node(redis_url, tmp_path, limits=limits) as bus_node:
+        phone = await bus_node.dial(plan, returns_marks=True)
+        async with phone.sending_silence():
+            await bus_node.wait_for_event(CallStarted)
+            listener = await bus_node.listen(await bus_node.supervision_token(plan.call_id, rights=SPEAKER))
+            await receive_until(listener, "began")
+            await listener.send_str('{"event":"whisper","text":"Offer Friday."}')
+            await ask(listener, "pause")
+            await ask(listener, "speak")
+            for request in ("pause", "speak", "whisper"):
+                await listener.send_str(json.dumps({"event": request, "text": "More.", "id": request}))
+                texts, _ = await receive_until(listener, "error")
+                assert (texts[-1]["code"], texts[-1]["id"]) == ("too_many_requests", request)
+                assert "3 at once" in texts[-1]["message"]
+            assert (await ask(listener, "stop"))["speaking"] is False
+            assert (await ask(listener, "resume"))["paused"] is False
+            assert phone.close_code is None
+
+
+async def test_endless_requests_end_the_session(bus_node: BusNode, plan: CallPlan) -> None:
+    phone = await bus_node.dial(plan, returns_marks=True)
+    async with phone.sending_silence():
+        await bus_node.wait_for_event(CallStarted)
+        listener = await bus_node.listen(await bus_node.supervision_token(plan.call_id))
+        await receive_until(listener, "began")
+        with suppress(ConnectionError):
+            for _ in range(20_000):
+                await listener.send_str("{}")
+        assert await close_reason(listener) == (1008, "fault")
+        assert phone.close_code is None
+
+
 async def test_endless_voice_messages_end_the_session(bus_node: BusNode, plan: CallPlan) -> None:
     phone = await bus_node.dial(plan, returns_marks=True)
     async with phone.sending_silence():
