@@ -327,6 +327,7 @@ async def test_requests_of_a_session_are_limited(tmp_path: Path, redis_url: str,
             listener = await bus_node.listen(await bus_node.supervision_token(plan.call_id, rights=SPEAKER))
             await receive_until(listener, "began")
             await listener.send_str('{"event":"whisper","text":"Offer Friday."}')
+            await receive_until(listener, "done")
             await ask(listener, "pause")
             await ask(listener, "speak")
             for request in ("pause", "speak", "whisper"):
