@@ -1,7 +1,7 @@
 """Rights that outlast a request: a socket at a media node stays open only while its opener keeps the right to open it.
 
 The node holds a sealed text that says who opened the socket, and presents it again while the socket is open. So nothing
-is stored, and a node can neither read nor change who it was (docs/decisions/0054-sockets-of-people-ask-again-for-their-rights.md).
+is stored, and a node can neither read nor change who it was (docs/decisions/0054).
 """
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode

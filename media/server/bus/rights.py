@@ -1,4 +1,4 @@
-"""Asks control whether sockets that people opened may stay open (docs/decisions/0054-sockets-of-people-ask-again-for-their-rights.md)."""
+"""Asks control whether sockets that people opened may stay open (docs/decisions/0054)."""
 
 import asyncio
 from dataclasses import dataclass
