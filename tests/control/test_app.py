@@ -68,19 +68,3 @@ async def test_root_leads_programs_to_the_documentation(database_url: str, valke
         assert (root.status, root.headers["Location"]) == (302, "docs")
         followed = await api.anonymous.get("/")
         assert followed.status == 200 and b"Vocalized API" in followed.raw
-
-
-async def test_head_answers_like_get_without_a_body(database_url: str, valkey_url: str) -> None:
-    readable = [route.path for route in ROUTES if route.method == "GET"]
-    assert len(readable) > 30
-    async with running_api(database_url, valkey_url) as api:
-        ann = await api.sign_up()
-        workspace_id = await ann.workspace()
-        for path in (*readable, "/", "/docs", "/openapi.json", "/healthz", "/no/such/path"):
-            path = path.replace("{workspaceId}", workspace_id)
-            get, head = [await ann.ask(method, path, allow_redirects=False) for method in ("GET", "HEAD")]
-            assert head.status == get.status, path
-            assert head.raw == b"", path
-            length = ("Content-Type", "Content-Length") if get.raw else ()
-            for name in ("Location", "Content-Security-Policy", "Cache-Control", *length):
-                assert head.headers.get(name) == get.headers.get(name), f"{path}: {name}"

@@ -14,7 +14,6 @@ from control.api.reference import REFERENCE
 from control.app import ROUTES
 from control.http.openapi.document import make_document, split_summary
 from control.http.openapi.schemas import complete_schemas, has_values
-from control.http.route import Route
 from control.inbound_webhooks.routes import WEBHOOK_ROUTES
 from control.outbound_webhooks.event_types import API_VERSION, EVENT_DESCRIPTIONS
 
@@ -167,17 +166,6 @@ def test_each_error_has_a_text_and_is_an_example() -> None:
         "agent_limit",
         "agent_limit",
     )
-
-
-@pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
-def test_responses_have_the_headers_of_the_route(route: Route) -> None:
-    responses = DOCUMENT["paths"][route.path][route.method.lower()]["responses"]
-    for status, response in responses.items():
-        headers = response["headers"].keys()
-        assert "X-Request-Id" in headers
-        assert ("RateLimit-Limit" in headers) == bool(route.limits)
-        assert ("Retry-After" in headers) == (status in ("429", "503"))
-        assert ("Idempotent-Replayed" in headers) == (route.idempotent and status.startswith("2"))
 
 
 def test_schemas_get_published_names_and_the_texts_that_follow_from_types() -> None:

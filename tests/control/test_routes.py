@@ -1,4 +1,4 @@
-"""Requests generated from /openapi.json, valid and invalid: no response is a 500, and each conforms to the document."""
+"""What holds for every route: its documentation, its HEAD, and its responses to generated requests."""
 
 import asyncio
 import threading
@@ -21,15 +21,89 @@ from schemathesis.specs.openapi.checks import (
 
 from control.app import ROUTES
 from control.http.access import AccessKind
-from control.http.route import Route
+from control.http.openapi.document import make_document
+from control.http.route import Route, path_parameters, read_signature
 from tests.platform.api import Api, running_api
 from tests.platform.beating_node import beating_node
+from tests.platform.each import check_each
 from tests.platform.error_codes import require_documented
 
+DOCUMENT = make_document(ROUTES, version="1.2.3", public_url="https://api.example.com")
+SCHEMES: dict[AccessKind, list[dict[str, list[str]]]] = {
+    AccessKind.OPEN: [],
+    AccessKind.USER: [{"user": []}],
+    AccessKind.MEMBER: [{"user": []}],
+    AccessKind.ADMIN: [{"admin": []}],
+}
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 EXAMPLES = 8
 # Routes that end a session or delete what other routes need; each gets its own session.
 SESSION_ENDING_ROUTES = {"/auth/logout", "/admin/auth/logout"}
+
+
+def describe(route: Route) -> str:
+    return f"{route.method} {route.path}"
+
+
+def test_no_two_routes_have_the_same_method_and_path() -> None:
+    routes = [(route.method, route.path) for route in ROUTES]
+    assert len(set(routes)) == len(routes)
+
+
+def test_document_describes_every_route() -> None:
+    check_each(ROUTES, describe, check_documentation)
+
+
+def check_documentation(route: Route) -> None:
+    assert read_signature(route).summary, "the handler has no docstring"
+    operation = DOCUMENT["paths"][route.path][route.method.lower()]
+    check_security(route, operation)
+    check_responses(route, operation["responses"])
+
+
+def check_security(route: Route, operation: dict[str, Any]) -> None:
+    """Check security schemes, roles and parameters."""
+    keys: list[dict[str, list[str]]] = [] if route.access.scope is None else [{"api_key": [route.access.scope]}]
+    assert operation["security"] == SCHEMES[route.access.kind] + keys
+    assert set(operation.get("x-roles", [])) == route.access.roles
+    in_path = [parameter["name"] for parameter in operation["parameters"] if parameter["in"] == "path"]
+    assert in_path == list(path_parameters(route.path))
+    assert ("Idempotency-Key" in [parameter["name"] for parameter in operation["parameters"]]) == route.idempotent
+
+
+def check_responses(route: Route, responses: dict[str, Any]) -> None:
+    """Check statuses, headers, and the schema of errors."""
+    success_statuses = [status for status in responses if status.startswith("2")]
+    is_file = read_signature(route).file
+    if read_signature(route).redirect:
+        assert success_statuses == [] and "Location" in responses["302"]["headers"]
+        success_statuses = [str(route.status)]
+    assert success_statuses == (["200", "206"] if is_file else [str(route.status)]) or success_statuses == ["204"]
+    assert {"400", "422", "500", "503"} <= responses.keys()
+    for status, response in responses.items():
+        headers = response["headers"].keys()
+        assert "X-Request-Id" in headers
+        assert ("RateLimit-Limit" in headers) == bool(route.limits)
+        assert ("Retry-After" in headers) == (status in ("429", "503"))
+        assert ("Idempotent-Replayed" in headers) == (route.idempotent and status.startswith("2"))
+        if status >= "400" and not (is_file and status == "416"):  # a range outside the file: no body
+            assert response["content"]["application/json"]["schema"] == {"$ref": "#/components/schemas/Error"}
+
+
+async def test_head_answers_like_get_without_a_body(database_url: str, valkey_url: str) -> None:
+    readable = [route.path for route in ROUTES if route.method == "GET"]
+    assert len(readable) > 30
+    async with running_api(database_url, valkey_url) as api:
+        ann = await api.sign_up()
+        workspace_id = await ann.workspace()
+        for path in (*readable, "/", "/docs", "/openapi.json", "/healthz", "/no/such/path"):
+            path = path.replace("{workspaceId}", workspace_id)
+            get, head = [await ann.ask(method, path, allow_redirects=False) for method in ("GET", "HEAD")]
+            assert head.status == get.status, path
+            assert head.raw == b"", path
+            length = ("Content-Type", "Content-Length") if get.raw else ()
+            for name in ("Location", "Content-Security-Policy", "Cache-Control", *length):
+                assert head.headers.get(name) == get.headers.get(name), f"{path}: {name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +179,12 @@ def _make_session() -> Session:
     return session
 
 
-@pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
-def test_responses_conform_to_the_document(running: RunningApi, route: Route) -> None:
+def test_responses_conform_to_the_document(running: RunningApi) -> None:
+    """No response to a valid or invalid request is a 500, and each response conforms to the document."""
+    check_each(ROUTES, describe, lambda route: check_conformance(running, route))
+
+
+def check_conformance(running: RunningApi, route: Route) -> None:
     operation = running.document[route.path][route.method]
     token = running.admin if route.access.kind is AccessKind.ADMIN else running.user
     if route.path in SESSION_ENDING_ROUTES:
