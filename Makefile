@@ -17,11 +17,13 @@ $(STAMP): requirements/dev.txt requirements/installer.txt tools/setup.sh
 demo: $(STAMP) ## two phone calls with the local voices: no key, no outside service
 	$(PY) -m vocalized demo
 
-test: $(STAMP) ## all tests
-	$(PY) -m pytest -q -n 4 --dist loadfile --no-loadscope-reorder
+PYTEST := $(PY) -m pytest -q -n 4 --dist loadfile --no-loadscope-reorder
 
-test-all: $(STAMP) ## all tests and the slow ones: more random histories, and each command of the documents
-	TEST_HISTORIES=2000 $(PY) -m pytest -q -n 4 --dist loadfile --no-loadscope-reorder -m "slow or not slow"
+test: $(STAMP) ## the tests of what users run: media, control, and calls end to end
+	$(PYTEST) -m "not slow and not extended"
+
+test-all: $(STAMP) ## all tests: also of simulators, rehearsals, benchmarks, tools and documents, and the slow ones
+	TEST_HISTORIES=2000 $(PYTEST) -m "slow or not slow"
 
 check: $(STAMP) ## format, lint, types, import contracts
 	$(PY) -m ruff format --check .

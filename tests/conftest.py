@@ -35,6 +35,24 @@ settings.register_profile("steady", deadline=None, derandomize=True, suppress_he
 settings.load_profile("steady")
 
 TESTS = Path(__file__).parent
+# What users do not run: simulators, laboratory, tools, documents, and the equipment of tests. `make test` omits it.
+EXTENDED = (
+    "benchmarks",
+    "deploy",
+    "documents",
+    "platform",
+    "simulator",
+    "test_packaging.py",
+    "test_supply.py",
+    "test_virtual_time.py",
+    "tools",
+    "vocalized/capacity",
+    "vocalized/demo",
+    "vocalized/listening",
+    "vocalized/rehearse",
+    "vocalized/stack",
+    "vocalized/vendors",
+)
 # Folders of tests that start the platform as processes: up to 50 s each.
 SLOWEST = ("network", "vocalized")
 
@@ -73,8 +91,23 @@ def pytest_collection() -> Generator[None, object, object]:
         gc.enable()
 
 
+def _is_extended(path: Path) -> bool:
+    return any(path.is_relative_to(TESTS / part) for part in EXTENDED)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Does not import the tests that `make test` omits: that takes each test process seconds."""
+    is_omitted = "not extended" in config.getoption("markexpr") and _is_extended(collection_path)
+    return True if is_omitted else None
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Puts the slowest files first, in their order, so that no test process works alone at the end."""
+    """Marks the tests that `make test` omits, and puts the slowest files first, in their order, so that no test process
+    works alone at the end."""
+    for item in items:
+        if _is_extended(item.path):
+            item.add_marker("extended")
     items.sort(key=lambda item: item.path.relative_to(TESTS).parts[0] not in SLOWEST)
 
 

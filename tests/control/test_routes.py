@@ -19,6 +19,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from control.api.reference import REFERENCE
 from control.app import ROUTES
 from control.http.access import AccessKind
 from control.http.openapi.document import make_document
@@ -28,7 +29,7 @@ from tests.platform.beating_node import beating_node
 from tests.platform.each import check_each
 from tests.platform.error_codes import require_documented
 
-DOCUMENT = make_document(ROUTES, version="1.2.3", public_url="https://api.example.com")
+DOCUMENT = make_document(ROUTES, version="1.2.3", public_url="https://api.example.com", reference=REFERENCE)
 SCHEMES: dict[AccessKind, list[dict[str, list[str]]]] = {
     AccessKind.OPEN: [],
     AccessKind.USER: [{"user": []}],
