@@ -25,11 +25,12 @@ test: $(STAMP) ## the tests of what users run: media, control, and calls end to 
 test-all: $(STAMP) ## all tests: also of simulators, rehearsals, benchmarks, tools and documents, and the slow ones
 	TEST_HISTORIES=2000 $(PYTEST) -m "slow or not slow"
 
-check: $(STAMP) ## format, lint, types, import contracts
+check: $(STAMP) ## format, lint, types, import contracts, names in documents
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
 	$(PY) -m mypy
 	$(VENV)/bin/lint-imports
+	$(PY) -m tools.check_documents
 	@tools/console_types/check.sh
 
 pythons: ## check and test on every Python from 3.11 to 3.13 that is on this machine

@@ -42,6 +42,7 @@ EXTENDED = (
     "documents",
     "platform",
     "simulator",
+    "test_architecture.py",
     "test_packaging.py",
     "test_supply.py",
     "test_virtual_time.py",

@@ -2,9 +2,9 @@
 
     python -m tools.check_documents
 
-ARCHITECTURE.md and CONTRIBUTING.md name files, folders, and in parentheses behind a file what it defines. The pages on
-security name tests in the same form, and each wall of docs/threats.md names a test. The links of all documents lead to
-files that exist. Each fault is printed as FILE:LINE, and any fault makes the command exit with 1.
+Links of all documents lead to files and headings that exist. The pages for developers name files, folders, and in
+parentheses behind a file what it defines. The pages on security name tests in the same form, and each wall of
+docs/evidence/threats.md names a test. Each fault is printed as FILE:LINE, and any fault makes the command exit with 1.
 """
 
 import ast
@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parents[1]
-PAGES: Final = ("*.md", "docs/**/*.md", "deploy/**/*.md")
-MAPS: Final = ("ARCHITECTURE.md", "CONTRIBUTING.md")
-WALLS: Final = "## Everything else"  # the part of docs/threats.md whose tables list attacks that fail
-SECURITY: Final = ("docs/threats.md", "docs/asvs.md", "SECURITY.md")
+DOCUMENTS: Final = ("*.md", "docs/**/*.md", "deploy/**/*.md", "clients/**/*.md")
+FOR_DEVELOPERS: Final = ("ARCHITECTURE.md", "CONTRIBUTING.md", "docs/where.md", "docs/develop/*.md")
+THREATS: Final = "docs/evidence/threats.md"
+WALLS: Final = "## Everything else"  # the part of the threats whose tables list attacks that fail
+SECURITY: Final = (THREATS, "docs/evidence/asvs.md", "SECURITY.md")
 # `path/file.py` (`Name`, `Class.method`, `function`); a line may end anywhere between them.
 _FILE: Final = re.compile(
     r"`([\w.]+/[\w./]+\.(?:py|sql|toml|svg))`(?:\s\(((?:`[\w.]+`(?:,\s|\sand\s)?)+)\))?"
@@ -29,7 +30,8 @@ _FOLDER: Final = re.compile(
 )
 _ROW: Final = re.compile(r"^\| (.*) \|$", re.MULTILINE)
 _TEST: Final = re.compile(r"\btest_\w+(?!\w|\.py)\b(?!\.py)")
-_LINK: Final = re.compile(r"\]\(([^)#:\s]+)(?:#[\w-]+)?\)")
+_LINK: Final = re.compile(r"\]\((?![a-z]+:|/)([^)#\s]*)(?:#([^)\s]*))?\)")
+_CODE: Final = re.compile(r"^```.*?^```|`[^`\n]*`", re.DOTALL | re.MULTILINE)
 
 
 def find_missing_names(text: str) -> Iterator[tuple[int, str]]:
@@ -53,11 +55,26 @@ def find_unchecked_tests(text: str) -> Iterator[tuple[int, str]]:
             yield match.start(), f"{match[0]} does not stand in parentheses behind its file"
 
 
-def find_broken_links(text: str, folder: Path) -> Iterator[tuple[int, str]]:
-    """Yield each link to a file that does not exist."""
-    for match in _LINK.finditer(text):
-        if not (folder / match[1]).exists():
+def find_broken_links(text: str, document: Path) -> Iterator[tuple[int, str]]:
+    """Yield each link to a file or heading that does not exist."""
+    for match in _LINK.finditer(_CODE.sub(lambda code: re.sub(r"[^\n]", " ", code[0]), text)):
+        target = document.parent / match[1] if match[1] else document
+        if not target.exists():
             yield match.start(), f"there is no file {match[1]}"
+        elif match[2] and match[2] not in _find_anchors(target):
+            yield match.start(), f"there is no heading #{match[2]} in {target.name}"
+
+
+@cache
+def _find_anchors(document: Path) -> set[str]:
+    """Return the anchors that GitHub makes of a page's headings."""
+    found: set[str] = set()
+    text = re.sub(r"^```.*?^```", "", document.read_text(), flags=re.DOTALL | re.MULTILINE)
+    for heading in re.findall(r"^#+ (.+)$", text, re.MULTILINE):
+        words = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", heading).strip().lower()
+        anchor = re.sub(r"[^\w -]", "", words).replace(" ", "-")
+        found.add(next(name for name in (anchor, *(f"{anchor}-{n}" for n in range(1, 99))) if name not in found))
+    return found
 
 
 def find_untested_walls(text: str) -> Iterator[tuple[int, str]]:
@@ -88,24 +105,30 @@ def _parse(path: Path) -> ast.AST:
     return ast.parse(path.read_text() if path.suffix == ".py" else "")
 
 
-def find_faults(document: str) -> Iterator[str]:
+def find_faults(path: Path) -> Iterator[str]:
     """Yield the faults of a document in the order of its lines."""
-    path = ROOT / document
-    text = path.read_text()
-    faults = [*find_broken_links(text, path.parent)]
-    if document in (*MAPS, *SECURITY):
+    document, text = path.relative_to(ROOT).as_posix(), path.read_text()
+    faults = [*find_broken_links(text, path)]
+    if document in SECURITY or path in _list_files(FOR_DEVELOPERS):
         faults += find_missing_names(text)
     if document in SECURITY:
         faults += find_unchecked_tests(text)
-    if WALLS in text:
+    if document == THREATS:
         faults += find_untested_walls(text)
     for offset, fault in sorted(faults):
         yield f"{document}:{text.count(chr(10), 0, offset) + 1}: {fault}"
 
 
+def _list_files(patterns: tuple[str, ...]) -> list[Path]:
+    files = {pattern: sorted(ROOT.glob(pattern)) for pattern in patterns}
+    assert all(files.values()), f"no document for {[pattern for pattern, found in files.items() if not found]}"
+    return [path for found in files.values() for path in found]
+
+
 def main() -> int:
-    documents = [path.relative_to(ROOT).as_posix() for pattern in PAGES for path in sorted(ROOT.glob(pattern))]
-    faults = [fault for document in documents for fault in find_faults(document)]
+    documents = _list_files(DOCUMENTS)
+    assert {path.relative_to(ROOT).as_posix() for path in documents} >= {*SECURITY}
+    faults = [fault for path in documents for fault in find_faults(path)]
     print(*faults, sep="\n", end="\n" if faults else "")
     return bool(faults)
 

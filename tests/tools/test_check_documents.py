@@ -11,12 +11,12 @@ from tools.check_documents import (
     find_untested_walls,
 )
 
-HERE = Path(__file__).parent
+PAGE = Path(__file__).with_suffix(".md")  # where a text under test would stand
 
 
 def test_reports_missing_files_folders_and_definitions() -> None:
     text = (
-        "`tests/nowhere.py`, `tests/nowhere/` and `tests/tools/test_check_documents.py`\n(`HERE`,\n`test_nothing` and"
+        "`tests/nowhere.py`, `tests/nowhere/` and `tests/tools/test_check_documents.py`\n(`PAGE`,\n`test_nothing` and"
         " `NOTHING`), but `tests/conftest.py` (`postgres`) and `tests/tools/` exist."
     )
     assert [fault for _, fault in sorted(find_missing_names(text))] == [
@@ -41,9 +41,16 @@ def test_reports_tests_that_are_named_without_their_file() -> None:
     assert [text[at:].partition("`")[0] for at, _ in find_unchecked_tests(text)] == ["test_three"]
 
 
-def test_reports_links_to_missing_files() -> None:
-    text = "[one](__init__.py), [two](nowhere.md#part), [three](https://example.com/x.md), [four](#part)"
-    assert list(find_broken_links(text, HERE)) == [(text.index("](nowhere"), "there is no file nowhere.md")]
+def test_reports_links_to_missing_files_and_headings() -> None:
+    threats = "../../docs/evidence/threats.md"
+    text = (
+        f"[one](__init__.py), [two](nowhere.md#part), [three](https://example.com/x.md), `[four](none.md)`,"
+        f" [five]({threats}#everything-else), [six]({threats}#nothing)"
+    )
+    assert [fault for _, fault in find_broken_links(text, PAGE)] == [
+        "there is no file nowhere.md",
+        "there is no heading #nothing in threats.md",
+    ]
 
 
 def test_reports_walls_without_a_test() -> None:
