@@ -1,10 +1,12 @@
 # Every target creates the virtual environment if it is missing (.venv, or VENV=FOLDER); `make help` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: setup demo test test-all check pythons format bench rehearse chaos listen seed-load client audit sbom lock schema help
+.PHONY: setup docs demo test test-all check pythons format bench rehearse chaos listen seed-load client audit sbom lock schema help
 
 VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.set-up
+# The site's packages, apart from the program's.
+GUIDE := .venvs/guide
 # Else every program that a test starts, and each test process, compiles all modules anew.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -14,6 +16,13 @@ $(STAMP): requirements/dev.txt requirements/installer.txt tools/setup.sh
 	@VENV=$(VENV) tools/setup.sh
 	@touch $(STAMP)
 
+$(GUIDE)/.set-up: requirements/guide.txt requirements/installer.txt tools/setup.sh
+	@VENV=$(GUIDE) tools/setup.sh guide
+	@touch $@
+
+docs: $(GUIDE)/.set-up ## the documents as a site with search, in var/guide; the API serves it at /docs/guide
+	@$(GUIDE)/bin/python -m tools.guide
+
 demo: $(STAMP) ## two phone calls with the local voices: no key, no outside service
 	$(PY) -m vocalized demo
 
@@ -22,7 +31,7 @@ PYTEST := $(PY) -m pytest -q -n 4 --dist loadfile --no-loadscope-reorder
 test: $(STAMP) ## the tests of what users run: media, control, and calls end to end
 	$(PYTEST) -m "not slow and not extended"
 
-test-all: $(STAMP) ## all tests: also of simulators, rehearsals, benchmarks, tools and documents, and the slow ones
+test-all: $(STAMP) $(GUIDE)/.set-up ## all tests: also of simulators, rehearsals, benchmarks, tools and documents, and the slow ones
 	TEST_HISTORIES=2000 $(PYTEST) -m "slow or not slow"
 
 check: $(STAMP) ## format, lint, types, import contracts, names in documents

@@ -81,7 +81,7 @@ from shared.secrets import Sealer
 
 log = structlog.get_logger()
 
-VERSION = "0.1.0"
+VERSION = "0.9.0"
 ROUTES: tuple[Route, ...] = (*CLIENT, *ADMIN)
 # Requests of the API that wait for a connection at once.
 MOST_WAITING: Final = 1_000

@@ -5,7 +5,7 @@ set -eu
 cd "$(dirname "$0")/.."
 trap 'rm -f uv.lock' EXIT
 .venv/bin/python -m uv lock -q
-for group in media control local dev; do
+for group in media control local guide dev; do
     {
         echo "# Written by \`make lock\` from pyproject.toml; don't edit. Install with --no-deps --require-hashes."
         .venv/bin/python -m uv export -q --frozen --no-header --no-annotate --no-default-groups --only-group "$group"

@@ -12,6 +12,7 @@ import msgspec
 from aiohttp import web
 
 from control.api.docs import Docs
+from control.api.guide import Guide
 from control.db.pool import Pool, PoolExhausted
 from control.http.metrics import CONTENT_TYPE, HttpMetrics
 from shared.bus.client import REDIS_ERRORS, BusClient
@@ -38,6 +39,7 @@ class System:
         self._document = cache(lambda: msgspec.json.encode(make_openapi()))
         self._compressed = cache(lambda: gzip.compress(self._document(), mtime=0))
         self._docs = Docs()
+        self._guide = Guide()
 
     def prepare(self) -> None:
         """Makes the OpenAPI document, which takes 0.3 s: callers would wait for it at the first request."""
@@ -50,6 +52,7 @@ class System:
         router.add_get("/readyz", self._readyz)
         router.add_get("/metrics", self._render_metrics)
         router.add_get("/openapi.json", self._serve_openapi)
+        self._guide.add_to(router)
         self._docs.add_to(router)
 
     async def _lead_on(self, request: web.Request) -> web.Response:

@@ -12,9 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from control.api.guide import FOLDER
 from tests.deploy.build import PROGRAMS, copy_rooms, stages_of
 from tests.deploy.dockerfile import Stage, Step, read_dockerfile
 from tests.deploy.manifests import ROOT, known
+from tools.guide.pages import ROOT_PAGES
 
 # Runs a program once for each command, with only the packages of its lock: all others raise ModuleNotFoundError.
 _WITHOUT = """
@@ -133,8 +135,9 @@ def test_image_holds_only_its_own_folders(program: str) -> None:
 
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_packages_are_installed_from_the_lock(program: str) -> None:
-    first, last = read_dockerfile(ROOT / f"Dockerfile.{program}")
-    assert first.base == last.base and first.base.startswith("python:3.12-slim@")
+    stages = {stage.name: stage for stage in read_dockerfile(ROOT / f"Dockerfile.{program}")}
+    first, last = stages["packages"], stages[""]
+    assert {stage.base for stage in stages.values()} == {first.base} and first.base.startswith("python:3.12-slim@")
     (install,) = [
         step.arguments
         for step in first.steps_with("RUN")
@@ -142,9 +145,20 @@ def test_packages_are_installed_from_the_lock(program: str) -> None:
     ]
     assert "--no-deps --require-hashes -r /build/requirements.txt" in install
     assert first.steps_with("COPY") == [Step("COPY", f"requirements/{program}.txt /build/requirements.txt")]
+    site = ["--from=guide /app/var/guide/ var/guide/"] if program == "control" else []
     assert [step.arguments for step in last.steps_with("COPY") if "from" in step.flags] == [
-        "--from=packages /opt/venv /opt/venv"
+        "--from=packages /opt/venv /opt/venv",
+        *site,
     ]
+
+
+def test_the_image_has_the_site_of_the_documents() -> None:
+    stages = {stage.name: stage for stage in stages_of("control")}
+    copied = {step.paths[0].rstrip("/") for step in stages["guide"].steps_with("COPY")}
+    assert {"docs", "tools/guide", "requirements/guide.txt", *ROOT_PAGES} == copied
+    assert FOLDER.relative_to(ROOT).as_posix() == "var/guide"
+    (install,) = [step.arguments for step in stages["guide"].steps_with("RUN") if "pip install" in step.arguments]
+    assert "--no-deps --require-hashes -r /build/requirements.txt" in install
 
 
 @pytest.mark.parametrize("program", PROGRAMS)

@@ -1,0 +1,1 @@
+"""Builds the documents as a static site: `python -m tools.guide [--output FOLDER]`."""
