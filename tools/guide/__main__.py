@@ -29,7 +29,7 @@ def main(arguments: list[str]) -> int:
         pages, site = Path(folder, "pages"), Path(folder, "site")
         copy_pages(pages)
         settings = Path(__file__).parent
-        code = build_main(["-q", "-W", "--keep-going", "-c", str(settings), str(pages), str(site)])
+        code: int = build_main(["-q", "-W", "--keep-going", "-c", str(settings), str(pages), str(site)])
         if code:
             return code
         move_scripts(site)
