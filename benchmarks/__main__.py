@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from benchmarks import comparison
-from benchmarks.caller import CallerBehaviour
+from benchmarks.caller import CallerBehavior
 from benchmarks.clip import load_phrase
 from benchmarks.comparison import LoadSize
 from benchmarks.judges import judged_loads, judges_table, measure_judges
@@ -59,7 +59,7 @@ def run(
     bench = Bench(phrase, finished, server_core, console.print)
     chosen = [series for series in all_series(calls, seconds, quick) if not only or series.contender.name in only]
     records = [record for series in chosen if (record := _record(bench, series))]
-    benchmark_run = BenchmarkRun(machine(), records, (phrase.start_ms, phrase.end_ms), CallerBehaviour(1).cycle_s)
+    benchmark_run = BenchmarkRun(machine(), records, (phrase.start_ms, phrase.end_ms), CallerBehavior(1).cycle_s)
     if json:
         json.write_bytes(msgspec.json.encode(benchmark_run))
     if records:
@@ -154,9 +154,9 @@ def load(
 ) -> None:
     """Measure one server that already runs."""
     speech = load_phrase(clip, phrase)
-    behaviour = CallerBehaviour(len(speech.frames), barge_after_s=BARGE_AFTER_S if barge_in else None)
+    behavior = CallerBehavior(len(speech.frames), barge_after_s=BARGE_AFTER_S if barge_in else None)
     meter = Meter(pid, core) if pid else None
-    result = run_load(LoadPlan(url, calls, seconds, speech, behaviour), meter)
+    result = run_load(LoadPlan(url, calls, seconds, speech, behavior), meter)
     _print_load(result)
     if json:
         json.write_bytes(msgspec.json.encode(result))

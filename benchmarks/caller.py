@@ -12,8 +12,8 @@ UNDERRUN_S = 0.005
 
 
 @dataclass(frozen=True, slots=True)
-class CallerBehaviour:
-    """The behaviour of all callers; times in seconds.
+class CallerBehavior:
+    """The behavior of all callers; times in seconds.
 
     cycle_s: minimum time between the starts of two turns.
     rest_s: silence between the answer and the next turn.
@@ -51,10 +51,10 @@ class Turn:
 class Caller:
     """One caller. turns: all turns that have started. first_heard: when the first audible audio of the agent came."""
 
-    def __init__(self, behaviour: CallerBehaviour, first_turn_at: float) -> None:
+    def __init__(self, behavior: CallerBehavior, first_turn_at: float) -> None:
         self.turns: list[Turn] = []
         self.first_heard: float | None = None
-        self._behaviour = behaviour
+        self._behavior = behavior
         self._playout = Playout()
         self._next_at = first_turn_at
         self._frame = 0  # of the phrase, while speaking
@@ -75,7 +75,7 @@ class Caller:
             return None
         frame = self._frame
         self._frame += 1
-        if self._frame == self._behaviour.phrase_frames:
+        if self._frame == self._behavior.phrase_frames:
             self.turns[-1].ended = now
         return frame
 
@@ -115,7 +115,7 @@ class Caller:
         if not interrupts and not self._may_speak(now):
             return False
         self.turns.append(Turn(now, interrupts))
-        self._next_at = now + self._behaviour.cycle_s
+        self._next_at = now + self._behavior.cycle_s
         self._frame = 0
         return True
 
@@ -128,18 +128,18 @@ class Caller:
         if last.ended is None:
             return True
         if last.answered is None:
-            return now - last.ended > self._behaviour.patience_s
-        return self._playout.quiet_for(now) > self._behaviour.rest_s
+            return now - last.ended > self._behavior.patience_s
+        return self._playout.quiet_for(now) > self._behavior.rest_s
 
     def _was_greeted(self, now: float) -> bool:
-        if not self._behaviour.greeted:
+        if not self._behavior.greeted:
             return True
         if self.first_heard is None:
-            return now - self._next_at > self._behaviour.patience_s
-        return self._playout.quiet_for(now) > self._behaviour.rest_s
+            return now - self._next_at > self._behavior.patience_s
+        return self._playout.quiet_for(now) > self._behavior.rest_s
 
     def _may_interrupt(self, now: float) -> bool:
-        after = self._behaviour.barge_after_s
+        after = self._behavior.barge_after_s
         if after is None or not self.turns:
             return False
         last = self.turns[-1]

@@ -9,7 +9,7 @@ PLAN = Path(__file__).parent / "plans" / "standin.json"
 
 @dataclass(frozen=True, slots=True)
 class Delays:
-    """The delays in ms, and the texts that the stand-ins recognise and answer."""
+    """The delays in ms, and the texts that the stand-ins recognize and answer."""
 
     silence: int
     final: int

@@ -19,7 +19,7 @@ from benchmarks.clip import SILENCE, Phrase
 class LineState(Enum):
     """The state of a line."""
 
-    DIALLING = "dialling"
+    DIALING = "dialling"
     UP = "up"
     REFUSED = "refused"
     LOST = "lost"
@@ -43,7 +43,7 @@ class Line(asyncio.Protocol):
         silence: Callable[[], bytes] = lambda: SILENCE,
     ) -> None:
         self.up_at: float | None = None  # when the stream's start message was sent
-        self.state = LineState.DIALLING
+        self.state = LineState.DIALING
         self.errors = 0  # messages that violate Twilio's protocol
         self.caller = caller
         self._url = urlsplit(url)
@@ -145,7 +145,7 @@ class Line(asyncio.Protocol):
     def _fail(self) -> None:
         if self.state is LineState.UP:
             self.state = LineState.LOST
-        elif self.state is LineState.DIALLING:
+        elif self.state is LineState.DIALING:
             self.state = LineState.REFUSED
         if self._transport is not None:
             self._transport.close()

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import msgspec
 import uvloop
 
-from benchmarks.caller import Caller, CallerBehaviour
+from benchmarks.caller import Caller, CallerBehavior
 from benchmarks.clip import SILENCE, Phrase
 from benchmarks.line import Line, LineState
 from benchmarks.meter import CpuReading, Meter
@@ -44,7 +44,7 @@ class LoadPlan:
     calls: int
     seconds: float
     phrase: Phrase
-    behaviour: CallerBehaviour
+    behavior: CallerBehavior
     per_second: float = 40.0
     settle_s: float = 8.0
     dial_s: float = 10.0
@@ -100,29 +100,29 @@ class _Load:
         self._pacer.start()
         few = min(FEW, plan.calls)
         await self._dial(range(few))
-        await asyncio.sleep(plan.behaviour.cycle_s if self._meter else 0)
+        await asyncio.sleep(plan.behavior.cycle_s if self._meter else 0)
         memory_few = await self._memory()
         await self._dial(range(few, plan.calls))
         await asyncio.sleep(plan.settle_s)
         window = await self._measure()
         memory_all = await self._memory()
-        await asyncio.sleep(plan.behaviour.patience_s)
+        await asyncio.sleep(plan.behavior.patience_s)
         result = self._result(window, few, (memory_few, memory_all))
         await self._hang_up()
         return result
 
     async def _dial(self, numbers: range) -> None:
         started = perf_counter()
-        dialling = []
+        dialing = []
         for count, number in enumerate(numbers):
             await asyncio.sleep(max(0.0, started + count / self._plan.per_second - perf_counter()))
-            dialling.append(asyncio.create_task(self._connect(self._line(number))))
-        await asyncio.gather(*dialling)
+            dialing.append(asyncio.create_task(self._connect(self._line(number))))
+        await asyncio.gather(*dialing)
 
     def _line(self, number: int) -> Line:
         # The golden ratio spreads the callers' first turns evenly over one cycle, also for the first few callers.
         share = number * 0.618034 % 1.0
-        caller = Caller(self._plan.behaviour, perf_counter() + 0.5 + share * self._plan.behaviour.cycle_s)
+        caller = Caller(self._plan.behavior, perf_counter() + 0.5 + share * self._plan.behavior.cycle_s)
         line = Line(
             self._plan.url,
             number,
@@ -142,7 +142,7 @@ class _Load:
             await asyncio.wait_for(opening, self._plan.dial_s)
         except (OSError, TimeoutError):
             line.state = LineState.REFUSED
-        while line.state is LineState.DIALLING and perf_counter() < deadline:  # noqa: ASYNC110  a poll costs less than 400 events
+        while line.state is LineState.DIALING and perf_counter() < deadline:  # noqa: ASYNC110  a poll costs less than 400 events
             await asyncio.sleep(0.02)
 
     async def _measure(self) -> _Window:

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from benchmarks.run import BenchmarkRun, ServerRecord
 
-COLOURS = {"ours": "tab:blue", "lean": "tab:orange", "stock": "tab:red"}
+COLORS = {"ours": "tab:blue", "lean": "tab:orange", "stock": "tab:red"}
 
 
 def draw(benchmark_run: BenchmarkRun, path: Path) -> None:
@@ -32,20 +32,20 @@ def draw(benchmark_run: BenchmarkRun, path: Path) -> None:
 
 def _core_use(axes: Axes, record: ServerRecord) -> None:
     points = [(load.calls, load.server.share) for load in record.loads if load.server]
-    axes.plot(*zip(*points, strict=True), "o-", color=COLOURS[record.name], label=record.title)
+    axes.plot(*zip(*points, strict=True), "o-", color=COLORS[record.name], label=record.title)
 
 
 def _latency(axes: Axes, record: ServerRecord) -> None:
     values = sorted(record.best.latencies)
     shares = [(count + 1) / len(values) for count in range(len(values))]
-    axes.step(values, shares, color=COLOURS[record.name], label=f"{record.title}, {record.best.calls} calls")
+    axes.step(values, shares, color=COLORS[record.name], label=f"{record.title}, {record.best.calls} calls")
 
 
 def _memory(axes: Axes, records: list[ServerRecord]) -> None:
     measured = [(record, record.best.server.per_call) for record in records if record.best.server]
     names = [record.title for record, _ in measured]
     heights = [max(0.01, megabytes) for _, megabytes in measured]
-    bars = axes.bar(names, heights, color=[COLOURS[record.name] for record, _ in measured])
+    bars = axes.bar(names, heights, color=[COLORS[record.name] for record, _ in measured])
     axes.bar_label(bars, [f"{megabytes:.2f}" for _, megabytes in measured])
     axes.set_yscale("log")
     _label(axes, "Memory per further call", "", "MB (proportional set size)")

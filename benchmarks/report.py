@@ -79,11 +79,11 @@ def _figure(demand: Demand, record: ServerRecord | None) -> str:
 
 def _footnote(records: Sequence[ServerRecord]) -> str:
     delays = read_delays()
-    parts = f"{delays.silence} silence + {delays.final} recogniser + {delays.first_token} first token"
+    parts = f"{delays.silence} silence + {delays.final} recognizer + {delays.first_token} first token"
     text = (
         "CPU, memory and latency are those of the largest load that the server held. The latency is what is left\n"
         f"after {parts} + {delays.first_byte} first byte = {delays.total} ms;\n"
-        "it can be negative, for a server may let the recogniser finish during the silence."
+        "it can be negative, for a server may let the recognizer finish during the silence."
     )
     stock = _find(records, "stock")
     return f"{text}\n{_finished(stock.finished)}" if stock and stock.finished else text

@@ -126,7 +126,7 @@ def judge(
     return LoadResult(
         calls=len(fates),
         seconds=seconds,
-        refused=sum(fate in (LineState.REFUSED, LineState.DIALLING) for fate in fates),
+        refused=sum(fate in (LineState.REFUSED, LineState.DIALING) for fate in fates),
         lost=fates.count(LineState.LOST),
         errors=errors,
         turns=len(turns),

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 
 import msgspec
 
-from benchmarks.caller import CallerBehaviour
+from benchmarks.caller import CallerBehavior
 from benchmarks.clip import Phrase
 from benchmarks.load import LoadPlan, run_load, run_loads
 from benchmarks.meter import Meter
@@ -120,19 +120,19 @@ class Bench:
         return results
 
     def _run_together(self, contenders: Sequence[Contender], calls: int, seconds: float) -> list[LoadResult]:
-        behaviour = CallerBehaviour(len(self._phrase.frames))
+        behavior = CallerBehavior(len(self._phrase.frames))
         loads: list[tuple[LoadPlan, Meter | None]] = []
         with TemporaryDirectory() as folder, ExitStack() as stack:
             for contender in contenders:
                 server = stack.enter_context(running(contender, self._core, Path(folder) / contender.name))
-                plan = LoadPlan(server.url, calls, seconds, self._phrase, behaviour)
+                plan = LoadPlan(server.url, calls, seconds, self._phrase, behavior)
                 loads.append((plan, Meter(server.pid, self._core)))
             return without_rivals(run_loads(loads))
 
     def _run_once(self, series: LoadSeries, calls: int, barge: bool, phrase: Phrase) -> LoadResult:
-        behaviour = CallerBehaviour(len(phrase.frames), barge_after_s=BARGE_AFTER_S if barge else None)
+        behavior = CallerBehavior(len(phrase.frames), barge_after_s=BARGE_AFTER_S if barge else None)
         with TemporaryDirectory() as folder, running(series.contender, self._core, Path(folder) / "log") as server:
-            plan = LoadPlan(server.url, calls, series.seconds, phrase, behaviour)
+            plan = LoadPlan(server.url, calls, series.seconds, phrase, behavior)
             return run_load(plan, Meter(server.pid, self._core))
 
 

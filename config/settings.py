@@ -319,7 +319,7 @@ class ControlSettings(DatabaseSettings, AccountSettings, EmbedderSettings, KeySe
         description="What an English agent says when a call is resumed after a loss.",
     )
     call_analysis: bool = Field(
-        True, description="Whether calls are analysed when they are over, where their agent's config asks for it."
+        True, description="Whether calls are analyzed when they are over, where their agent's config asks for it."
     )
     call_analysis_max_tokens: int = Field(
         60_000,

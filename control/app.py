@@ -33,7 +33,7 @@ from control.carriers.service import Carriers
 from control.db.logins import API, require_plain_login
 from control.db.pool import Connection, Pool, Timeouts, open_pool
 from control.http.auth.access_tokens import Audience
-from control.http.auth.authorisation import Authoriser
+from control.http.auth.authorization import Authorizer
 from control.http.auth.browser_sessions import BrowserSessions
 from control.http.auth.lasting_rights import LastingRights
 from control.http.cors import Cors
@@ -219,7 +219,7 @@ def make_dependencies(
     return EndpointDependencies(
         pool=pool,
         services=services,
-        authoriser=Authoriser(tokens, require_recent, browser_sessions),
+        authorizer=Authorizer(tokens, require_recent, browser_sessions),
         browser_sessions=browser_sessions,
         record_key_use=services[ApiKeys].record_use,
         limits=RateLimiter(redis, metrics, timeout_s=http.redis_timeout_s, overrides=http.limits),

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from config.catalogue import shipped_dangerous_countries, shipped_disclosures
+from config.catalog import shipped_dangerous_countries, shipped_disclosures
 from config.setting_types import is_this_machine
 from config.settings import ControlSettings, SettingsError
 from control.accounts.rules import AccountPolicy, HashPolicy, LockPolicy, SessionPolicy

@@ -26,7 +26,7 @@ from control.billing.limits.service import SpendGuard
 from control.billing.payments.service import Payments
 from control.calls.admission.service import CallAdmission
 from control.calls.analysis.rules import AnalysisPolicy
-from control.calls.analysis.service import CallAnalyser
+from control.calls.analysis.service import CallAnalyzer
 from control.calls.blocked_callers.service import BlockedCallers
 from control.calls.browser_calls.service import BrowserCalls
 from control.calls.deletion.rules import NumberPseudonyms
@@ -59,7 +59,7 @@ from control.regulatory_bundles.service import RegulatoryBundles
 from control.sso.rules import SsoPolicy
 from control.sso.service import make_single_sign_on
 from control.tools.service import ToolServices, make_tools
-from control.voice.catalogue.service import ProviderAdministration
+from control.voice.catalog.service import ProviderAdministration
 from control.voice.key_check import KeyChecker
 from control.voice.workspace_providers.service import WorkspaceProviders
 from control.workspaces.service import Workspaces
@@ -181,7 +181,7 @@ def make_services(
         LiveFeed(CallRecords()),
         Supervisions(CallRecords(), platform),
         rights,
-        CallAnalyser(policies.analysis, guard),
+        CallAnalyzer(policies.analysis, guard),
         BlockedCallers(),
         do_not_call,
         SpendAlarms(platform, email_queue),

@@ -30,7 +30,7 @@ from control.billing.jobs import utc_now
 from control.billing.limits.service import SpendGuard
 from control.billing.payments.service import Payments
 from control.billing.tasks import billing_tasks
-from control.calls.analysis.service import CallAnalyser
+from control.calls.analysis.service import CallAnalyzer
 from control.calls.analysis.tasks import make_analysis_job
 from control.calls.live.service import MediaAssignment
 from control.calls.outbound.service import CallPlacement, OutboundCalls
@@ -73,7 +73,7 @@ from control.regulatory_bundles.tasks import regulatory_bundles_tasks
 from control.services import Policies, close_services, make_services
 from control.tools.mcp_servers.tasks import tools_tasks
 from control.tools.service import ToolServices
-from control.voice.catalogue.service import ProviderAdministration
+from control.voice.catalog.service import ProviderAdministration
 from control.voice.tasks import voice_tasks
 from control.worker_runtime import BackgroundWorker, WorkerMetrics, serve_status
 from control.workspaces.service import Workspaces
@@ -183,7 +183,7 @@ def make_worker_tasks(
                 delete_at_carrier=delete_at_carrier,
                 alarms=services[SpendAlarms],
                 report_alarms=metrics.report_alarms,
-                analyse_call=make_analysis_job(pool, services[AgentLookup], services[CallAnalyser]),
+                analyze_call=make_analysis_job(pool, services[AgentLookup], services[CallAnalyzer]),
                 ends_unknown_calls=ends_unknown_calls,
             ),
             campaigns_tasks(pool, services[OutboundCalls].place_for_campaign),

@@ -122,9 +122,9 @@ class WorkerMetrics:
 
     def report_partitions(self, states: Iterable[PartitionState]) -> None:
         """Sets how far ahead partitions exist, and how many rows have none of their month."""
-        for one in states:
-            self.partitions_until.labels(one.table).set(one.made_until.timestamp())
-            self.default_rows.labels(one.table).set(one.default_rows)
+        for state in states:
+            self.partitions_until.labels(state.table).set(state.made_until.timestamp())
+            self.default_rows.labels(state.table).set(state.default_rows)
 
     def report_unpriced(self, found: Iterable[UnpricedUsage]) -> None:
         """Sets the counts of usage without a price; those that are not named any more are gone."""

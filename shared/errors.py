@@ -4,7 +4,7 @@ Each has an HTTP status, a stable code and a message.
 
 Problem
  ├─ Malformed        400  the request cannot be parsed
- ├─ Unauthorised     401  no valid sign-in
+ ├─ Unauthorized     401  no valid sign-in
  ├─ Forbidden        403  signed in, but not allowed
  ├─ NotFound         404  does not exist, or belongs to somebody else
  ├─ Conflict         409  contradicts the present state
@@ -67,7 +67,7 @@ class Malformed(Problem):
     status, type, default_code = 400, "invalid_request", "malformed"
 
 
-class Unauthorised(Problem):
+class Unauthorized(Problem):
     """No valid sign-in."""
 
     status, type, default_code = 401, "authentication", "unauthorised"

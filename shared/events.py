@@ -138,10 +138,10 @@ MOST_TIMED_WORDS = 500
 
 
 class CallerSaid(_Event, frozen=True, omit_defaults=True, tag="caller.said"):
-    """The caller's turn as recognised; start_ms and end_ms are the true start and end of the speech.
+    """The caller's turn as recognized; start_ms and end_ms are the true start and end of the speech.
 
     word_ms: start and end of each word of the text (of what white space separates), one after the other, as the vendor
-    of the recogniser told them. Left out where it told none, above MOST_TIMED_WORDS, and by nodes of the version
+    of the recognizer told them. Left out where it told none, above MOST_TIMED_WORDS, and by nodes of the version
     before.
     """
 
@@ -355,7 +355,7 @@ class UsageRecorded(_Event, frozen=True, omit_defaults=True, tag="usage.recorded
 
     resource_type: kind of the provider. provider: the configured instance; vendor: its adapter. model: as the vendor
     names it; empty where it has none. quantity: since the provider's previous event of this unit. estimated: counted by
-    us, because the provider did not. Of a recogniser: ms of audio sent to it, replayed audio too; of a language model:
+    us, because the provider did not. Of a recognizer: ms of audio sent to it, replayed audio too; of a language model:
     prompt tokens that were not cached, cached ones, and completion tokens, one event each; of a voice: characters sent
     to it, heard or not. own_key: the vendor bills the workspace, whose key or server it was; left out where it was not,
     and by nodes of the version before.

@@ -1,7 +1,7 @@
 """The three sets of secret keys, separated by the programs that need them.
 
 tokens: sign access tokens; the API's alone. vault: seal what the database holds; control's. bus: with them control
-speaks with media nodes, and believes them; control's. A node has a pass (shared/bus/enrolment.py), which holds none.
+speaks with media nodes, and believes them; control's. A node has a pass (shared/bus/enrollment.py), which holds none.
 """
 
 from collections.abc import Sequence

@@ -1,6 +1,6 @@
 """The speech services and language models of pipecat, and their settings, without importing pipecat.
 
-`pipecat_services.json` is written from pipecat's source by `tools/pipecat_catalogue.py`.
+`pipecat_services.json` is written from pipecat's source by `tools/pipecat_catalog.py`.
 """
 
 import re
@@ -49,7 +49,7 @@ class PipecatService(Struct, frozen=True):
     wants_session: bool = False
 
 
-class PipecatCatalogue(Struct, frozen=True):
+class PipecatCatalog(Struct, frozen=True):
     """version: of the pipecat that it was written from. services: by the full names of their classes."""
 
     version: str
@@ -57,14 +57,14 @@ class PipecatCatalogue(Struct, frozen=True):
 
 
 @lru_cache
-def read_catalogue() -> PipecatCatalogue:
-    """The catalogue, read once."""
-    return msgspec.json.decode(_PATH.read_bytes(), type=PipecatCatalogue)
+def read_catalog() -> PipecatCatalog:
+    """The catalog, read once."""
+    return msgspec.json.decode(_PATH.read_bytes(), type=PipecatCatalog)
 
 
 def find_service(name: str) -> tuple[str, PipecatService] | None:
     """A service by the full name of its class, or by the class's own name, with its full name."""
-    services = read_catalogue().services
+    services = read_catalog().services
     if name in services:
         return name, services[name]
     return next(((full, one) for full, one in services.items() if full.rpartition(".")[2] == name), None)
@@ -72,7 +72,7 @@ def find_service(name: str) -> tuple[str, PipecatService] | None:
 
 def list_names(kind: str) -> list[str]:
     """The names of the classes of one kind, in order."""
-    services = read_catalogue().services
+    services = read_catalog().services
     return sorted(full.rpartition(".")[2] for full, one in services.items() if one.kind == kind)
 
 

@@ -38,7 +38,7 @@ LONGEST_GOODBYE: Final = 500
 LONGEST_ANNOUNCEMENT: Final = 2_000
 LONGEST_VOICEMAIL: Final = 1_500
 MOST_PRONUNCIATIONS: Final = 200
-# Besides the agent's main one: recognisers that are told of many tell them apart less well.
+# Besides the agent's main one: recognizers that are told of many tell them apart less well.
 MOST_MORE_LANGUAGES: Final = 4
 LONGEST_KEYTERM: Final = 60
 # Providers of a fallback chain.
@@ -137,7 +137,7 @@ class LimitsPlan(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=
 
     idle_nudge_s: silence of both sides, counted from played audio, after which the agent asks if the caller is there.
     silence_s: silence of both sides after which the call ends.
-    reply_s: longest silence that the caller hears while a reply is due: the agent apologises before it is reached, and
+    reply_s: longest silence that the caller hears while a reply is due: the agent apologizes before it is reached, and
     gives up when it is.
     filler_s: silence while a reply is due after which the agent says that it is busy, counted from the end of the
     caller's speech; of the silence that ended the turn no more than `silence_ms` counts.
@@ -160,7 +160,7 @@ class Pronunciation(Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
 
 
 class SpeechPlan(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """pronunciations: of the agent. keyterms: words that recognisers are to expect, the most important first: the
+    """pronunciations: of the agent. keyterms: words that recognizers are to expect, the most important first: the
     agent's, and the known caller's name."""
 
     pronunciations: Annotated[tuple[Pronunciation, ...], Meta(max_length=MOST_PRONUNCIATIONS)] = ()

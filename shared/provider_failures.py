@@ -5,7 +5,7 @@ from typing import Literal
 # What a provider was asked for when it failed.
 #   connect     a recogniser's session. A model's and a voice's connection is part of their first unit
 #   first_unit  a model's first token, a voice's first audio
-#   stream      what follows: further tokens or audio, or a recogniser while no final text was asked for
+#   stream      what follows: further tokens or audio, or a recognizer while no final text was asked for
 #   final       a recogniser's final text
 FailureStage = Literal["connect", "first_unit", "stream", "final"]
 # Why it failed.
@@ -17,7 +17,7 @@ FailureStage = Literal["connect", "first_unit", "stream", "final"]
 #   stalled       it had begun, and gave nothing more
 #   cut           the connection or the stream ended too early
 #   unreadable    it sent what cannot be read
-#   deaf          it gave no text for speech that another recogniser understood
+#   deaf          it gave no text for speech that another recognizer understood
 #   empty         it answered, with nothing that can be used
 #   out_of_service  the staff took it out of service, and a session that was open left it
 #   error         any other fault, by its own report or ours

@@ -35,7 +35,7 @@ class Supervisor:
         self._environment = environment
         self._workers: dict[int, subprocess.Popen[bytes]] = {}
         self._stopping = False
-        self._signalled: set[int] = set()  # pids of the workers that got the latest stop signal
+        self._signaled: set[int] = set()  # pids of the workers that got the latest stop signal
 
     def run(self, wait: Callable[[float], None] = time.sleep) -> int:
         """Runs until a stop signal came and every worker has drained. Returns 0 when all exited cleanly."""
@@ -79,11 +79,11 @@ class Supervisor:
 
     def _forward_signal(self) -> None:
         for worker in self._workers.values():
-            if worker.pid not in self._signalled:
-                self._signalled.add(worker.pid)
+            if worker.pid not in self._signaled:
+                self._signaled.add(worker.pid)
                 worker.send_signal(signal.SIGTERM)
 
     def _on_signal(self, signum: int, frame: object) -> None:
         # The loop forwards it, because a worker that is just starting would be missed here. Every signal is forwarded.
         self._stopping = True
-        self._signalled.clear()
+        self._signaled.clear()

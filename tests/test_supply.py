@@ -1,4 +1,4 @@
-"""What we are built from: every package has hashes, and a licence that may be shipped."""
+"""What we are built from: every package has hashes, and a license that may be shipped."""
 
 import re
 import subprocess
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.licences import Policy, as_markdown, locked_packages, read_policy, shipped_licences
+from tools.licenses import Policy, as_markdown, locked_packages, read_policy, shipped_licenses
 
 ROOT = Path(__file__).parents[1]
 POLICY = Policy(frozenset({"MIT", "ISC"}), {"MIT License": "MIT"}, {})
@@ -22,32 +22,32 @@ def test_every_locked_package_has_hashes(lock: Path) -> None:
         assert package.startswith("#") or "--hash=sha256:" in package, package
 
 
-def test_every_licence_is_allowed() -> None:
+def test_every_license_is_allowed() -> None:
     policy = read_policy()
-    licences = shipped_licences(policy)
-    assert len(licences) > 100
-    refused = {package: licence for package, licence in licences.items() if not policy.permits(licence)}
+    licenses = shipped_licenses(policy)
+    assert len(licenses) > 100
+    refused = {package: license for package, license in licenses.items() if not policy.permits(license)}
     assert not refused, "see tools/licences.toml"
-    assert "| aiohttp |" in as_markdown(licences)
+    assert "| aiohttp |" in as_markdown(licenses)
 
 
-def test_stated_licences_are_of_locked_packages_and_name_their_source() -> None:
+def test_stated_licenses_are_of_locked_packages_and_name_their_source() -> None:
     entries = tomllib.loads((ROOT / "tools" / "licences.toml").read_text())["packages"]
-    assert entries.keys() <= {name for name, _ in shipped_licences(read_policy())}
+    assert entries.keys() <= {name for name, _ in shipped_licenses(read_policy())}
     assert all(entry.keys() == {"licence", "source"} and entry["source"] for entry in entries.values())
 
 
-@pytest.mark.parametrize("licence", ["MIT", "MIT License", "MIT AND ISC", "GPL-3.0-only OR MIT"])
-def test_allowed_expressions(licence: str) -> None:
-    assert POLICY.permits(licence)
+@pytest.mark.parametrize("license", ["MIT", "MIT License", "MIT AND ISC", "GPL-3.0-only OR MIT"])
+def test_allowed_expressions(license: str) -> None:
+    assert POLICY.permits(license)
 
 
 @pytest.mark.parametrize(
-    "licence",
+    "license",
     ["", "unknown", "not installed", "GPL-3.0-only", "MIT AND AGPL-3.0-only", "GPL-2.0-only AND (MIT OR ISC)"],
 )
-def test_other_expressions(licence: str) -> None:
-    assert not POLICY.permits(licence)
+def test_other_expressions(license: str) -> None:
+    assert not POLICY.permits(license)
 
 
 def test_packages_of_other_platforms_are_left_out() -> None:
@@ -73,7 +73,7 @@ def test_an_audit_that_could_not_look_a_package_up_fails(tmp_path: Path) -> None
         "control",
         "local",
     ]
-    assert "-m tools.licences" in said, "the licences are looked at all the same"
+    assert "-m tools.licenses" in said, "the licenses are looked at all the same"
 
 
 def _program(path: Path, script: str) -> None:

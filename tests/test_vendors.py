@@ -1,4 +1,4 @@
-"""What control's catalogue can put into service, media can make."""
+"""What control's catalog can put into service, media can make."""
 
 from typing import Any
 
@@ -7,8 +7,8 @@ import msgspec
 import pytest
 from msgspec import Struct
 
-from config.catalogue_agents import shipped_providers
-from control.voice.catalogue.service import KeyChange, make_instance
+from config.catalog_agents import shipped_providers
+from control.voice.catalog.service import KeyChange, make_instance
 from control.voice.keys import KEY_OPTION
 from control.voice.routing.rules import KINDS, RULES, Kind
 from media.command import VENDORS as ADAPTERS

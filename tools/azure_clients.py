@@ -57,29 +57,29 @@ async def main(node_modules: str) -> None:
         vendor = make_vendor()
         async with running_vendor(vendor.routes(), certificate) as address, asyncio.timeout(LIMIT_S):
             client = SdkClient(f"wss://{address}", vendor.state.key, certificate)
-            print("Python, recogniser:", await asyncio.to_thread(client.recognise))
-            require(find_phrases(vendor.recogniser.contexts[-1]) == ["Maple"])
+            print("Python, recogniser:", await asyncio.to_thread(client.recognize))
+            require(find_phrases(vendor.recognizer.contexts[-1]) == ["Maple"])
             print("Python, voice:", await asyncio.to_thread(client.speak))
             print("Python, a wrong key:", await asyncio.to_thread(client.refuse_key))
             if node_modules:
                 print("JavaScript:", await run_node(node_modules, f"wss://{address}", vendor.state.key))
         # pipecat's services give their SDK no certificate, so that they meet a server without TLS.
         with running_apart(vendor) as address:
-            print("pipecat, recogniser:", await check_pipecats_recogniser(vendor, address))
+            print("pipecat, recogniser:", await check_pipecats_recognizer(vendor, address))
             print("pipecat, voice:", await check_pipecats_voice(vendor, address))
 
 
 def make_vendor() -> SimulatedAzure:
     """One that knows the text, and speaks fast."""
-    known = tuple(KnownWord(one.text, one.start_ms, one.end_ms) for one in word_times(TEXT))
+    known = tuple(KnownWord(word_time.text, word_time.start_ms, word_time.end_ms) for word_time in word_times(TEXT))
     speech = KnownSpeech([KnownRecording(speak(TEXT), known)])
     quick, fast = ListenTiming(result_s=0.001), SynthesisTiming(first_audio_ms=5, speed=50)
-    return SimulatedAzure(make_ear=lambda: Ear(speech), recogniser_timing=quick, speech_timing=fast)
+    return SimulatedAzure(make_ear=lambda: Ear(speech), recognizer_timing=quick, speech_timing=fast)
 
 
 @contextmanager
 def running_apart(vendor: SimulatedAzure) -> Iterator[str]:
-    """Runs the vendor in a thread: pipecat's recogniser stops its SDK on its own event loop, and waits there for the
+    """Runs the vendor in a thread: pipecat's recognizer stops its SDK on its own event loop, and waits there for the
     server."""
     loop, addresses, ended = asyncio.new_event_loop(), queue.Queue[str](), asyncio.Event()
 
@@ -104,7 +104,7 @@ class SdkClient:
         self._host, self._key = host, key
         self._authority = certificate.authority.read_text()
 
-    def recognise(self) -> str:
+    def recognize(self) -> str:
         """Sends mu-law, as we do; returns the texts."""
         config = self._config(self._key)
         config.output_format = sdk.OutputFormat.Detailed
@@ -112,19 +112,19 @@ class SdkClient:
         mulaw = sdk.audio.AudioStreamWaveFormat.MULAW
         form = sdk.audio.AudioStreamFormat(8_000, 8, 1, wave_stream_format=mulaw)
         stream = sdk.audio.PushAudioInputStream(form)
-        recogniser = sdk.SpeechRecognizer(config, sdk.audio.AudioConfig(stream=stream))
-        sdk.PhraseListGrammar.from_recognizer(recogniser).addPhrase("Maple")
+        recognizer = sdk.SpeechRecognizer(config, sdk.audio.AudioConfig(stream=stream))
+        sdk.PhraseListGrammar.from_recognizer(recognizer).addPhrase("Maple")
         found: list[str] = []
         interim: list[str] = []
         ended = threading.Event()
-        recogniser.recognized.connect(lambda event: found.append(event.result.text))
-        recogniser.recognizing.connect(lambda event: interim.append(event.result.text))
-        recogniser.session_stopped.connect(lambda event: ended.set())
-        recogniser.start_continuous_recognition()
+        recognizer.recognized.connect(lambda event: found.append(event.result.text))
+        recognizer.recognizing.connect(lambda event: interim.append(event.result.text))
+        recognizer.session_stopped.connect(lambda event: ended.set())
+        recognizer.start_continuous_recognition()
         stream.write(speak(TEXT) + SILENCE * 8_000)
         stream.close()
         require(ended.wait(LIMIT_S))
-        recogniser.stop_continuous_recognition()
+        recognizer.stop_continuous_recognition()
         require([text for text in found if text] == [WRITTEN] and TEXT in interim)
         return " ".join(found).strip()
 
@@ -172,7 +172,7 @@ async def run_node(node_modules: str, url: str, key: str) -> str:
     return f"{said} / {timed}"
 
 
-async def check_pipecats_recogniser(vendor: SimulatedAzure, address: str) -> str:
+async def check_pipecats_recognizer(vendor: SimulatedAzure, address: str) -> str:
     """pipecat's service, at the path that it is given."""
     endpoint = f"ws://{address}/stt/speech/recognition/conversation/cognitiveservices/v1"
     service = AzureSTTService(api_key=vendor.state.key, private_endpoint=endpoint, sample_rate=8_000)

@@ -39,7 +39,7 @@ async def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         certificate = make_certificate(Path(folder))
         os.environ["SSL_CERT_FILE"] = str(certificate.authority)
-        known = tuple(KnownWord(one.text, one.start_ms, one.end_ms) for one in word_times(TEXT))
+        known = tuple(KnownWord(word_time.text, word_time.start_ms, word_time.end_ms) for word_time in word_times(TEXT))
         speech = KnownSpeech([KnownRecording(speak(TEXT), known)])
         vendor = SimulatedElevenLabs(make_ear=lambda: Ear(speech))
         async with running_vendor(vendor.routes(), certificate) as address, asyncio.timeout(LIMIT_S):

@@ -49,12 +49,14 @@ async def main() -> None:
     """Runs all checks. Raises AssertionError."""
     with tempfile.TemporaryDirectory() as folder:
         certificate = make_certificate(Path(folder))
-        known = tuple(KnownWord(one.text, one.start_ms, one.end_ms) for one in word_times(HEARD))
+        known = tuple(
+            KnownWord(word_time.text, word_time.start_ms, word_time.end_ms) for word_time in word_times(HEARD)
+        )
         speech = KnownSpeech([KnownRecording(speak(HEARD), known)])
         vendor = SimulatedGoogleSpeech(make_ear=lambda: Ear(speech))
         async with running_google_speech(vendor, certificate) as address:
             channel = open_channel(certificate, address, vendor.state.key)
-            print("recogniser:", await check_recogniser(vendor, channel))
+            print("recogniser:", await check_recognizer(vendor, channel))
             print("voice:", await check_voice(vendor, channel))
 
 
@@ -66,7 +68,7 @@ def open_channel(certificate: ServerCertificate, address: str, key_file: str) ->
     return aio.secure_channel(address, grpc.composite_channel_credentials(tls, signing))
 
 
-async def check_recogniser(vendor: SimulatedGoogleSpeech, channel: aio.Channel) -> str:
+async def check_recognizer(vendor: SimulatedGoogleSpeech, channel: aio.Channel) -> str:
     """The service streams linear audio and gets a final text after silence."""
     service: Any = GoogleSTTService(credentials=vendor.state.key, sample_rate=8_000)
     service._client = SpeechAsyncClient(transport=SpeechGrpcAsyncIOTransport(channel=channel))

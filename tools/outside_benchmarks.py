@@ -86,8 +86,8 @@ def ami(folder: Path) -> None:
     tool = OutsideTool(fetch(HOTATO, CACHE / "packages").parents[1])
     clips = json.loads((folder / "manifest.json").read_text())["clips"]
     (CACHE / "ami").mkdir(parents=True, exist_ok=True)
-    with open_recognitions(CACHE) as recogniser:
-        engines = ListeningEngines(recogniser, completeness=load_completeness_model())
+    with open_recognitions(CACHE) as recognizer:
+        engines = ListeningEngines(recognizer, completeness=load_completeness_model())
         for barge_in in ("adaptive", "eager"):
             turn = TurnPlan(barge_in="eager") if barge_in == "eager" else TurnPlan()
             setup = CallSetup(turn=turn, greeting=ANSWER, speech_ms=ANSWER_MS)
@@ -163,7 +163,7 @@ def sweep(ends: np.ndarray, holds: np.ndarray, lengths: np.ndarray, kind: str) -
 
 def scored_pauses(folder: Path) -> Iterator[Pause]:
     smart_turn, model = load_smart_turn(), load_completeness_model()
-    with open_recognitions(CACHE) as recogniser:
+    with open_recognitions(CACHE) as recognizer:
         for line in (folder / "labels.jsonl").read_text().splitlines():
             call = json.loads(line)
             if call["conf"] != "high":
@@ -177,7 +177,7 @@ def scored_pauses(folder: Path) -> Iterator[Pause]:
                 if len(heard) < RATE // 4 or active_level(heard) < -80:
                     continue
                 pcm = to_pcm(at_level(heard, USUAL_DB))
-                text = recogniser.transcribe(pcm, RATE).text
+                text = recognizer.transcribe(pcm, RATE).text
                 asked = expected_reply(prompt) if prompt else ExpectedReply.REPLY
                 words = model.probabilities([text], asked=asked)[0]
                 seconds = event["gap"] if event["gap"] is not None else np.inf
@@ -200,8 +200,8 @@ def turns_of(call: dict) -> Iterator[tuple[dict, float, str]]:
 def duplex(checkout: Path) -> None:
     """Our call with the example inputs: when the agent sounds."""
     examples = "v1_v1.5/evaluation/example_data"
-    with open_recognitions(CACHE) as recogniser:
-        engines = ListeningEngines(recogniser, completeness=load_completeness_model())
+    with open_recognitions(CACHE) as recognizer:
+        engines = ListeningEngines(recognizer, completeness=load_completeness_model())
         for name, label in (
             ("pause_handling", "pause"),
             ("smooth_turn_taking", "turn_taking"),

@@ -15,9 +15,9 @@ from typing import Any, Final
 
 import msgspec
 
-from config.catalogue_agents import Kind, Price, ShippedProvider, read_providers
-from shared.pipecat_services import read_catalogue
-from shared.providers.facts import KeytermOption, ModelFacts, RecogniserFacts, VendorFacts, VoiceFacts
+from config.catalog_agents import Kind, Price, ShippedProvider, read_providers
+from shared.pipecat_services import read_catalog
+from shared.providers.facts import KeytermOption, ModelFacts, RecognizerFacts, VendorFacts, VoiceFacts
 from vendors.registry import VENDORS
 
 TARGET: Final = Path(__file__).resolve().parents[1] / "docs" / "run" / "providers.md"
@@ -34,8 +34,8 @@ pipecat's services, in separate processes, which convert.
 
 *?* means that the vendor's documents do not confirm it. Languages are those that the adapter accepts; for others the
 chain continues with the next provider."""
-_RECOGNISERS: Final = """
-## Recognisers
+_RECOGNIZERS: Final = """
+## Recognizers
 
 *Times*: final texts have the times of words. *Turn signals*: the vendor reports how likely the caller has finished,
 which is [one of several kinds of evidence](provider-options.md#turn-signals). *Tells language*: final texts say which
@@ -93,26 +93,26 @@ def make_page() -> str:
     shipped = read_providers()
     parts = [
         _HEAD,
-        _RECOGNISERS,
+        _RECOGNIZERS,
         *_table(
             ("vendor", "models", "languages", "times", "turn signals", "tells language", "keyterms", "limits"),
-            (_recogniser_row(one) for one in list_services("stt")),
+            (_recognizer_row(service) for service in list_services("stt")),
         ),
         _VOICES,
         *_table(
             ("vendor", "models", "languages", "times", "figures", "own lexicon", "limits"),
-            (_voice_row(one) for one in list_services("tts")),
+            (_voice_row(service) for service in list_services("tts")),
         ),
         _MODELS,
         *_table(
             ("vendor", "API", "tools", "cached tokens", "limits"),
-            (_model_row(one) for one in list_services("llm")),
+            (_model_row(service) for service in list_services("llm")),
         ),
         _OPTIONS,
         *_table(("vendor", "kind", "options"), _option_rows()),
         _PRICES,
         *_table(("provider", "kind", "prices", "of", "read at"), _price_rows(shipped)),
-        _PIPECAT.format(version=read_catalogue().version),
+        _PIPECAT.format(version=read_catalog().version),
         *_table(("vendor", "recognisers", "models", "voices"), _pipecat_rows()),
     ]
     return "\n".join(parts) + "\n"
@@ -131,8 +131,8 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
         yield f"| {' | '.join(row)} |"
 
 
-def _recogniser_row(one: Service) -> Sequence[str]:
-    facts: RecogniserFacts = one.facts
+def _recognizer_row(one: Service) -> Sequence[str]:
+    facts: RecognizerFacts = one.facts
     limits = [facts.limits, facts.with_option]
     return (
         one.vendor,
@@ -160,12 +160,12 @@ def _model_row(one: Service) -> Sequence[str]:
     return one.vendor, facts.name, _answer(facts.tools), _answer(facts.tells_cached), facts.limits
 
 
-def _models(facts: RecogniserFacts | VoiceFacts) -> str:
-    names = ", ".join(f"`{one}…`" for one in facts.models if one)
+def _models(facts: RecognizerFacts | VoiceFacts) -> str:
+    names = ", ".join(f"`{model}…`" for model in facts.models if model)
     return f"{facts.name} ({names})" if names else facts.name
 
 
-def _languages(facts: RecogniserFacts | VoiceFacts) -> str:
+def _languages(facts: RecognizerFacts | VoiceFacts) -> str:
     if not facts.languages:
         return facts.other_languages
     listed = " ".join(sorted(facts.languages))
@@ -177,12 +177,14 @@ def _answer(fact: bool | None) -> str:
     return {True: "yes", False: "no", None: "?"}[fact]
 
 
-def _keyterms(facts: RecogniserFacts, option: KeytermOption | None) -> str:
+def _keyterms(facts: RecognizerFacts, option: KeytermOption | None) -> str:
     """How many, of which length together; and of which models, where that are not all of the family."""
     if option is None:
         return "no"
     taking = [
-        one for one in option.models if any(one.startswith(name) or name.startswith(one) for name in facts.models)
+        model
+        for model in option.models
+        if any(model.startswith(name) or name.startswith(model) for name in facts.models)
     ]
     if not taking:
         return "no"
@@ -226,10 +228,10 @@ def _price(price: Price) -> str:
 
 
 def _pipecat_rows() -> Iterator[Sequence[str]]:
-    """What no provider of the catalogue reaches by an adapter of ours, by the module of the services."""
-    native = {(one.provider.partition("-")[0], kind) for one in read_providers() for kind in one.kinds}
+    """What no provider of the catalog reaches by an adapter of ours, by the module of the services."""
+    native = {(provider.provider.partition("-")[0], kind) for provider in read_providers() for kind in provider.kinds}
     services: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
-    for name, service in read_catalogue().services.items():
+    for name, service in read_catalog().services.items():
         found = _MODULE.match(name)
         if found and (found[1], service.kind) not in native:
             services[found[1]][service.kind].append(name.rpartition(".")[2])

@@ -112,7 +112,9 @@ async def check_voice(server: SimulatedSoniox, address: str) -> None:
         events = [event async for event in stream.receive_events()]
     audio = b"".join(event.audio_bytes() or b"" for event in events)
     assert [word.text for word in find_words(decode(audio), words(TEXT))] == words(TEXT)
-    letters = [one for event in events if event.timestamps is not None for one in event.timestamps.characters]
+    letters = [
+        character for event in events if event.timestamps is not None for character in event.timestamps.characters
+    ]
     assert "".join(letters).split() == TEXT.split(), letters
     assert events[-1].terminated, events[-1]
     print("voice:", len(audio), "bytes,", len(letters), "timed characters")

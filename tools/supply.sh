@@ -20,7 +20,7 @@ audit)
         echo "== requirements/$image.txt"
         "$AUDIT/bin/pip-audit" --strict --disable-pip --require-hashes --progress-spinner off -r "requirements/$image.txt" || failed=1
     done
-    "$VENV/bin/python" -m tools.licences || failed=1
+    "$VENV/bin/python" -m tools.licenses || failed=1
     exit $failed
     ;;
 sbom)
@@ -29,7 +29,7 @@ sbom)
         "$AUDIT/bin/cyclonedx-py" requirements "requirements/$image.txt" --pyproject pyproject.toml --output-reproducible \
             --of JSON -o "var/sbom/$image.cdx.json"
     done
-    "$VENV/bin/python" -m tools.licences --write var/sbom/licences.md
+    "$VENV/bin/python" -m tools.licenses --write var/sbom/licences.md
     ;;
 *)
     echo "usage: tools/supply.sh audit | sbom" >&2

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.vendors.conversation import CHAT_MODEL
-from config.catalogue_agents import read_providers
+from config.catalog_agents import read_providers
 from vendors.anthropic import wire as anthropic_wire
 from vendors.assemblyai import wire as assemblyai_wire
 from vendors.cartesia import wire as cartesia_wire
@@ -34,7 +34,7 @@ _DOWNLOAD_S: Final = 120
 @dataclass(frozen=True)
 class Sdk:
     """One vendor's SDK. package: the folder that it installs. distribution: its name in the registry. header: finds the
-    API version in its sources; versions: ours, of media and control. providers: of the catalogue, whose models it
+    API version in its sources; versions: ours, of media and control. providers: of the catalog, whose models it
     names."""
 
     package: str
@@ -68,7 +68,7 @@ SDKS: Final = (
 
 @dataclass(frozen=True)
 class ModelUse:
-    """A model of ours. provider: of the catalogue, or `benchmarks`. is_default: not only priced."""
+    """A model of ours. provider: of the catalog, or `benchmarks`. is_default: not only priced."""
 
     provider: str
     model: str
@@ -76,7 +76,7 @@ class ModelUse:
 
 
 def list_models() -> list[ModelUse]:
-    """Default and priced models of the catalogue, and the benchmarks' model."""
+    """Default and priced models of the catalog, and the benchmarks' model."""
     uses = [ModelUse("benchmarks", CHAT_MODEL, is_default=True)]
     for provider in read_providers():
         for kind in provider.kinds:

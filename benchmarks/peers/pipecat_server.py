@@ -114,7 +114,7 @@ def _worker(transport: FastAPIWebsocketTransport, mode: Mode, services: CallServ
 def _user_params(mode: Mode) -> LLMUserAggregatorParams:
     if mode == "stock":
         return LLMUserAggregatorParams(vad_analyzer=SileroVADAnalyzer())
-    # pipecat recommends a short VAD stop with the rest of the silence in the turn strategy: the recogniser then
+    # pipecat recommends a short VAD stop with the rest of the silence in the turn strategy: the recognizer then
     # finishes during the silence, not after it.
     timeout = SpeechTimeoutUserTurnStopStrategy(user_speech_timeout=read_delays().silence / 1000 - VAD_STOP_SECS)
     return LLMUserAggregatorParams(

@@ -43,7 +43,7 @@ def tone(milliseconds: int, piece_ms: int) -> tuple[bytes, ...]:
 class StandinSttService(STTService):
     """The final text comes `final` ms after the voice activity detector says that the caller paused.
 
-    That is when pipecat's streaming recognisers ask their vendor to finalise.
+    That is when pipecat's streaming recognizers ask their vendor to finalize.
     """
 
     def __init__(self, delays: Delays) -> None:

@@ -1,4 +1,4 @@
-"""Markers in the callers' silence, and how long each took to the recogniser.
+"""Markers in the callers' silence, and how long each took to the recognizer.
 
 simulator/vendors/audio_markers.py describes a marker, and finds it again in the audio of a recogniser's connection.
 """
@@ -19,7 +19,7 @@ _BITS = bytes.maketrans(b"01", b"\xfe\x7e")  # samples of +8 and -8
 
 
 class MarkerArrival(msgspec.Struct, frozen=True):
-    """When a marker's audio came to the recogniser, in seconds of the machine's monotonic clock."""
+    """When a marker's audio came to the recognizer, in seconds of the machine's monotonic clock."""
 
     call: int
     number: int

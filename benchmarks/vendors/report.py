@@ -72,21 +72,21 @@ def _held(record: VendorRecord | None) -> str:
 def _loads(records: Sequence[VendorRecord]) -> str:
     heading = [
         "server", "calls", "s", "CPU ms", "core", "others", "turns", "p50", "p95", "p99", "unanswered", "underruns",
-        "lost", "to the recogniser p50", "p99", "not come", "callers", "vendors", "vendors late p99", "held",
+        "lost", "to the recognizer p50", "p99", "not come", "callers", "vendors", "vendors late p99", "held",
     ]  # fmt: skip
     return make_table(heading, [_row(record, load) for record in records for load in record.loads])
 
 
 def _row(record: VendorRecord, measured: VendorLoad) -> list[str]:
     load = measured.load
-    use, latency, recogniser = load.server, load.latency, measured.recogniser
+    use, latency, recognizer = load.server, load.latency, measured.recognizer
     cost = [f"{use.cpu_ms:.2f}", f"{use.share:.0%}", show_others(use.others + use.stolen)] if use else ["-"] * 3
     held = "VOID" if measured.void else "yes" if record.held and load.calls <= record.held else "no"
     return [
         record.title, str(load.calls), f"{load.seconds:.0f}", *cost, str(load.turns),
         *(f"{ms:.0f}" for ms in (latency.p50, latency.p95, latency.p99)),
         str(load.unanswered), str(load.underruns), str(load.lost + load.refused + load.errors),
-        f"{recogniser.p50:.1f}", f"{recogniser.p99:.1f}", str(measured.missing),
+        f"{recognizer.p50:.1f}", f"{recognizer.p99:.1f}", str(measured.missing),
         f"{load.generator:.0%}", f"{measured.vendors:.0%}", f"{measured.vendor_lag.p99:.1f}", held,
     ]  # fmt: skip
 

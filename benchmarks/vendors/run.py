@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 
 import msgspec
 
-from benchmarks.caller import CallerBehaviour
+from benchmarks.caller import CallerBehavior
 from benchmarks.clip import Phrase
 from benchmarks.load import LoadPlan, run_load
 from benchmarks.meter import Meter
@@ -39,15 +39,15 @@ class VendorLoad(msgspec.Struct, frozen=True):
     that did not come. vendors: share of a core that the simulated vendors used; vendor_lag: how late they were, ms."""
 
     load: LoadResult
-    recogniser_ms: list[float]
+    recognizer_ms: list[float]
     missing: int
     vendors: float
     vendor_lag: Spread
 
     @property
-    def recogniser(self) -> Spread:
+    def recognizer(self) -> Spread:
         """Percentiles of the time to the recogniser's socket."""
-        return spread(self.recogniser_ms)
+        return spread(self.recognizer_ms)
 
     @property
     def void(self) -> bool:
@@ -155,13 +155,13 @@ class VendorBench:
         return join(load, log, vendors.figures)
 
     def _plan(self, url: str, calls: int, seconds: float, log: MarkerLog) -> LoadPlan:
-        behaviour = CallerBehaviour(len(self._phrase.frames), greeted=True)
+        behavior = CallerBehavior(len(self._phrase.frames), greeted=True)
         return LoadPlan(
             url=url,
             calls=calls,
             seconds=seconds,
             phrase=self._phrase,
-            behaviour=behaviour,
+            behavior=behavior,
             per_second=PER_SECOND,
             make_silence=lambda number: log.of_call(number).next_frame,
         )
@@ -191,11 +191,11 @@ def vendor_series(calls: int, seconds: float) -> list[VendorSeries]:
 
 def describe(result: VendorLoad) -> str:
     """A load in one line."""
-    load, recogniser = result.load, result.recogniser
+    load, recognizer = result.load, result.recognizer
     first, answers = spread(load.first_words), (spread(load.first_answers), spread(load.second_answers))
     return (
-        f"{summary(load)}; to the recogniser p50 {recogniser.p50:.1f} p99 {recogniser.p99:.1f} ms "
-        f"({recogniser.count} frames, {result.missing} did not come); first word p50 {first.p50:.0f} "
+        f"{summary(load)}; to the recognizer p50 {recognizer.p50:.1f} p99 {recognizer.p99:.1f} ms "
+        f"({recognizer.count} frames, {result.missing} did not come); first word p50 {first.p50:.0f} "
         f"p95 {first.p95:.0f} ms, first answer p95 {answers[0].p95:.0f}, second {answers[1].p95:.0f} ms; "
         f"vendors {result.vendors:.0%} of a core, late by p99 {result.vendor_lag.p99:.1f} ms"
     )

@@ -35,11 +35,11 @@ def _added(load: VendorLoad) -> float | None:
     return overhead(load.load.latency.p95) if load.load.latencies else None
 
 
-def _recogniser(load: VendorLoad) -> float | None:
+def _recognizer(load: VendorLoad) -> float | None:
     """The p99; a marker that did not come counts as infinite."""
-    if not load.recogniser_ms:
+    if not load.recognizer_ms:
         return None
-    return spread([*load.recogniser_ms, *([float("inf")] * load.missing)]).p99
+    return spread([*load.recognizer_ms, *([float("inf")] * load.missing)]).p99
 
 
 def _first_word(load: VendorLoad) -> float | None:
@@ -51,6 +51,6 @@ def _first_word(load: VendorLoad) -> float | None:
 TARGETS = (
     VendorTarget("CPU per call-second", 4.0, _cpu),
     VendorTarget("answer latency over silence and vendors' delays, p95", 60.0, _added),
-    VendorTarget("caller's frame to the recogniser's socket, p99", 40.0, _recogniser),
+    VendorTarget("caller's frame to the recogniser's socket, p99", 40.0, _recognizer),
     VendorTarget("first word of a call after that of its second turn, p95", 0.0, _first_word),
 )

@@ -72,12 +72,12 @@ class Passwords:
 
     async def hash(self, password: str) -> str:
         """Returns a new hash, which contains its parameters and salt."""
-        return await self._run(self._hasher.hash, _normalised(password))
+        return await self._run(self._hasher.hash, _normalized(password))
 
     async def check(self, known: str | None, password: str) -> PasswordCheck:
         """Compares. known: the hash; None (no such account) compares with a dummy hash, so that both take the same
         time."""
-        right = await self._run(self._verify, known or self._dummy_hash, _normalised(password))
+        right = await self._run(self._verify, known or self._dummy_hash, _normalized(password))
         if known is None or not right:
             return PasswordCheck(False)
         return PasswordCheck(True, self._hasher.check_needs_rehash(known))
@@ -102,6 +102,6 @@ class Passwords:
             self._pending -= 1
 
 
-def _normalised(password: str) -> bytes:
+def _normalized(password: str) -> bytes:
     """Normalises composed and decomposed letters to one form (NIST SP 800-63B, 3.1.1.2)."""
     return unicodedata.normalize("NFKC", password).encode()

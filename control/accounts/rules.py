@@ -215,7 +215,7 @@ Address = Annotated[
     AfterValidator(normal_address),
     WithJsonSchema({"type": "string", "format": "email", "maxLength": MAX_LENGTH, "examples": ["ada@example.com"]}),
 ]
-# An IPv4 host shares its /24 with neighbours at most; the least that providers give a customer of IPv6 is a /56
+# An IPv4 host shares its /24 with neighbors at most; the least that providers give a customer of IPv6 is a /56
 # (RIPE-690), within which one host may have any address.
 IPV4_PREFIX: Final = 24
 IPV6_PREFIX: Final = 56

@@ -63,7 +63,7 @@ def parse_options(raw: Mapping[str, Any], at: str) -> dict[str, Any]:
 
 
 def require_known(content: AgentContent, config: AgentConfig, offers: ProviderOffers, at: str = "config") -> None:
-    """Every provider must be in the catalogue, with options that an agent may set. Raises Invalid.
+    """Every provider must be in the catalog, with options that an agent may set. Raises Invalid.
 
     An agent may set no address: it would send the platform's own key to an address of the customer's choice.
     """

@@ -61,7 +61,7 @@ DocumentId = Annotated[str, StringConstraints(pattern=UUID_PATTERN)]
 class Choice(ConfigPart):
     """One provider of a fallback chain."""
 
-    provider: Provider = Field(description="Name in the provider catalogue.", examples=["groq"])
+    provider: Provider = Field(description="Name in the provider catalog.", examples=["groq"])
     options: Options = Field(
         default={},
         description="The provider's own options, such as model, voice, or the location where it computes; the "
@@ -103,7 +103,7 @@ class Limits(ConfigPart):
         ge=0,
         le=60,
         allow_inf_nan=False,
-        description="Longest silence, seconds, that a caller hears while a reply is due: the agent apologises after "
+        description="Longest silence, seconds, that a caller hears while a reply is due: the agent apologizes after "
         "three quarters of it at the latest.",
         examples=[8.0],
     )
@@ -324,7 +324,7 @@ class AgentConfig(ConfigPart):
         max_length=MOST_KEYTERMS,
         exclude_if=operator.not_,
         description="Words and names that callers are likely to say, the most important first; up to 50 of up to 60 "
-        "characters. Recognisers that can be told expect them, and with them the known caller's name.",
+        "characters. Recognizers that can be told expect them, and with them the known caller's name.",
         examples=[["Invisalign", "Dr. Okonkwo"]],
     )
     turn: Turn = Field(default=Turn(), description="When the caller's turn ends, and whether the caller may interrupt.")

@@ -297,7 +297,7 @@ AdditionalLanguages = Annotated[
         max_length=MOST_MORE_LANGUAGES,
         exclude_if=operator.not_,
         description="Languages besides `language` in which the agent goes on, voice and all, once the caller speaks "
-        "them; up to 4. The first recogniser has to hear all of them and tell which was spoken.",
+        "them; up to 4. The first recognizer has to hear all of them and tell which was spoken.",
     ),
 ]
 

@@ -54,8 +54,8 @@ NO_DISCLOSURES: Final = Disclosures()
 def make_disclosures(shipped: Mapping[str, Any]) -> Disclosures:
     """From the data that the product ships with (config/data/disclosures.json)."""
     rules = [
-        DisclosureRule(one["jurisdiction"], frozenset(one["countries"]), tuple(one["prefixes"]), one["since"])
-        for one in shipped["rules"]
+        DisclosureRule(rule["jurisdiction"], frozenset(rule["countries"]), tuple(rule["prefixes"]), rule["since"])
+        for rule in shipped["rules"]
     ]
     return Disclosures(shipped["texts"], tuple(rules))
 

@@ -49,7 +49,7 @@ from control.db.pool import Connection
 from control.knowledge.service import KnowledgeDocuments
 from control.outbound_webhooks.event_types import AgentEventData, EventType
 from control.outbound_webhooks.service import ReportedFact, report_facts
-from control.voice.catalogue.service import list_workspace_offers
+from control.voice.catalog.service import list_workspace_offers
 from control.voice.routing.rules import ProviderOffers
 from control.workspaces.service import Workspaces
 from shared.errors import Conflict, Invalid, NotFound

@@ -215,7 +215,7 @@ ERROR_TEXTS: Final[Mapping[str, str]] = {
     "422 number_refused": "Numbers of this kind are not called.",
     "422 number_unverified": "On trial, a workspace calls only phones that its members have verified.",
     "422 ipa_unsupported": "A word has a pronunciation in IPA only, and a voice of the agent takes none.",
-    "422 language_unsupported": "The agent's recogniser does not tell its languages apart, or no voice speaks one.",
+    "422 language_unsupported": "The agent's recognizer does not tell its languages apart, or no voice speaks one.",
     "422 option_invalid": "The provider cannot use this value of an option.",
     "422 option_unknown": "The provider has no such option.",
     "422 phone_code_wrong": "This is not the code that was spoken.",

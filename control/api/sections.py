@@ -41,7 +41,7 @@ SECTIONS: Final = (
     Section("Admin: users", "Find, change and delete users."),
     Section("Admin: calls", "Calls of all workspaces."),
     Section("Admin: billing", "Revenue and cost, invoices, payments, credits and tax rates."),
-    Section("Admin: providers", "The provider catalogue: keys, prices, health, costs and routing."),
+    Section("Admin: providers", "The provider catalog: keys, prices, health, costs and routing."),
     Section("Admin: integrations", "The types that workspaces can connect, and how much they are used."),
     Section("Admin: templates", "Write the templates that customers create agents from."),
     Section("Admin: config", "Settings of the platform, and tiers with their prices and limits."),

@@ -147,7 +147,7 @@ async def list_api_keys(context: MemberContext) -> ApiKeyList:
 
 async def create_api_key(context: MemberContext, body: NewApiKey) -> IssuedApiKey:
     """Creates an API key. Its secret is in this answer only. It acts with your role, admin at most, while you are a
-    member. No Idempotency-Key is honoured, because the answer would be stored with the secret."""
+    member. No Idempotency-Key is honored, because the answer would be stored with the secret."""
     issued = await context.services[ApiKeys].create(
         context.db,
         context.actor,

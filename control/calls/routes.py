@@ -371,14 +371,14 @@ class LiveCallList:
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """An outbound call that will be dialled; its status shows the progress."""
+    """An outbound call that will be dialed; its status shows the progress."""
 
     call_id: CallId
 
 
 @dataclass(frozen=True, slots=True)
 class TestPlaced:
-    """A test call that will be dialled; it is not charged."""
+    """A test call that will be dialed; it is not charged."""
 
     test_call_id: Annotated[UUID, Field(description="Id of the test call, as of any call.")]
 

@@ -1,4 +1,4 @@
-"""The worker's tasks for calls: dialling, hang-up, recordings, analyses, lost calls, and the events of media."""
+"""The worker's tasks for calls: dialing, hang-up, recordings, analyses, lost calls, and the events of media."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -6,7 +6,7 @@ from functools import partial
 from typing import Final
 
 from control.agents.plans.service import AgentLookup
-from control.calls.analysis.service import ANALYSE_CALL
+from control.calls.analysis.service import ANALYZE_CALL
 from control.calls.analysis.tasks import ANALYSIS_LIMITS
 from control.calls.carrier_reports.service import READ_PRICE
 from control.calls.carrier_reports.tasks import make_price_job
@@ -49,7 +49,7 @@ from shared.storage import Storage
 _LIMITS: Final = {
     FETCH_RECORDING: JobLimits(timeout_s=900.0, concurrency=2),
     REDACT_RECORDINGS: JobLimits(timeout_s=900.0, concurrency=2),
-    ANALYSE_CALL: ANALYSIS_LIMITS,
+    ANALYZE_CALL: ANALYSIS_LIMITS,
 }
 # Takes how many alarms of each kind were raised within 24 hours.
 ReportAlarms = Callable[[Mapping[str, int]], None]
@@ -70,7 +70,7 @@ def calls_tasks(
     delete_at_carrier: bool,
     alarms: SpendAlarms,
     report_alarms: ReportAlarms,
-    analyse_call: JobHandler,
+    analyze_call: JobHandler,
     ends_unknown_calls: bool = False,
 ) -> WorkerTasks:
     """Returns the jobs, duties and loops of all nouns of calls.
@@ -108,7 +108,7 @@ def calls_tasks(
         Duty("spend_alarms", 30, raise_alarms, 1 << 30),
     ]
     handlers: dict[str, JobHandler] = {
-        ANALYSE_CALL: analyse_call,
+        ANALYZE_CALL: analyze_call,
         PLACE_CALL: make_dial_job(pool, placement, carriers, DialQueue(pool, pacer)),
         HANG_UP: make_hangup_job(pool, carriers, media_assignment),
         END_CALLS: make_end_calls_job(pool),

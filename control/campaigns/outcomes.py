@@ -61,7 +61,7 @@ CAMPAIGN_NOT_RUNNING: Final = "campaign_not_running"
 OUTSIDE_HOURS: Final = "outside_calling_hours"
 # Details that pause the campaign, because its next call would end in the same way.
 PAUSING_DETAILS: Final = frozenset({"agent_not_live", "suspended", "spend_limit"})
-_NOT_DIALLED: Final = PAUSING_DETAILS | {CAMPAIGN_NOT_RUNNING, OUTSIDE_HOURS, "too_late", "platform_limit"}
+_NOT_DIALED: Final = PAUSING_DETAILS | {CAMPAIGN_NOT_RUNNING, OUTSIDE_HOURS, "too_late", "platform_limit"}
 # The recipient declined. Telnyx: hangup_cause of call.hangup,
 # https://developers.telnyx.com/docs/voice/programmable-voice/receiving-webhooks. Twilio reports it as busy:
 # https://www.twilio.com/docs/voice/api/call-resource#call-status-values.
@@ -110,7 +110,7 @@ class EndedCall:
     status: CallStatus
     end_reason: EndReason | None
     end_detail: str | None
-    was_dialled: bool
+    was_dialed: bool
     left_message: bool
     cause: str = ""
     sip: str = ""
@@ -130,8 +130,8 @@ def find_outcome(call: EndedCall) -> CallOutcome:
             return "busy"
         case "no_answer":
             return "no_answer"
-    if not call.was_dialled:
-        return _find_undialled(call)
+    if not call.was_dialed:
+        return _find_undialed(call)
     if call.status == "canceled":
         return "no_answer"
     return _find_failed(call)
@@ -150,7 +150,7 @@ def _find_failed(call: EndedCall) -> CallOutcome:
     return "rejected" if call.cause in _DECLINED or call.sip in _DECLINED_SIP else "failed_by_carrier"
 
 
-def _find_undialled(call: EndedCall) -> CallOutcome:
-    if call.status == "canceled" or call.end_detail in _NOT_DIALLED:
+def _find_undialed(call: EndedCall) -> CallOutcome:
+    if call.status == "canceled" or call.end_detail in _NOT_DIALED:
         return "not_dialled"
     return "unreachable" if call.end_detail in _DEAD else "failed_by_carrier"

@@ -11,10 +11,10 @@ from control.campaigns.recipients import AttemptOutcome, CampaignAttempt, Campai
 from control.campaigns.settings import CampaignSettings, RetryPolicy, RetryRule
 from control.do_not_call.rules import LISTED
 
-# Wait before an undialled call is placed again.
-UNDIALLED_DELAY: Final = timedelta(minutes=5)
-# After this many undialled calls in a row, the recipient is finished, because the cause evidently lasts.
-MOST_UNDIALLED: Final = 10
+# Wait before an undialed call is placed again.
+UNDIALED_DELAY: Final = timedelta(minutes=5)
+# After this many undialed calls in a row, the recipient is finished, because the cause evidently lasts.
+MOST_UNDIALED: Final = 10
 NO_HOURS: Final = "no_calling_hours"
 DAY: Final = timedelta(hours=24)
 # After these outcomes a recipient is never called again. The retry policy cannot change that.
@@ -52,12 +52,12 @@ def apply_attempts(
     last = attempts[-1]
     ended = [_to_ended(attempt) for attempt in attempts if attempt.outcome != "not_dialled"]
     # A number that was listed while its call waited ends the recipient, but the carrier never had that call.
-    dialled = sum(attempt.outcome != "not_dialled" and attempt.detail != LISTED for attempt in attempts)
-    counted = replace(recipient, outcome=last.outcome, detail=last.detail, attempts=dialled)
+    dialed = sum(attempt.outcome != "not_dialled" and attempt.detail != LISTED for attempt in attempts)
+    counted = replace(recipient, outcome=last.outcome, detail=last.detail, attempts=dialed)
     if last.outcome == "not_dialled":
-        if _count_undialled_at_end(attempts) >= MOST_UNDIALLED:
+        if _count_undialed_at_end(attempts) >= MOST_UNDIALED:
             return finish_recipient(counted, now)
-        return _call_again(counted, settings, now + UNDIALLED_DELAY, now)
+        return _call_again(counted, settings, now + UNDIALED_DELAY, now)
     following = next_attempt(settings.retries, ended, now)
     if isinstance(following, NoMoreAttempts):
         return finish_recipient(counted, now)
@@ -92,7 +92,7 @@ def _to_ended(attempt: CampaignAttempt) -> EndedAttempt:
     return EndedAttempt(attempt.outcome, attempt.finished_at)
 
 
-def _count_undialled_at_end(attempts: Sequence[CampaignAttempt]) -> int:
+def _count_undialed_at_end(attempts: Sequence[CampaignAttempt]) -> int:
     return len(list(takewhile(lambda attempt: attempt.outcome == "not_dialled", reversed(attempts))))
 
 

@@ -129,7 +129,7 @@ async def start_campaign(context: MemberContext, campaign_id: CampaignId) -> Cam
 
 
 async def pause_campaign(context: MemberContext, campaign_id: CampaignId) -> CampaignAnswer:
-    """Pauses a campaign. Calls that wait to be dialled are not dialled; those that run go on."""
+    """Pauses a campaign. Calls that wait to be dialed are not dialed; those that run go on."""
     paused = await context.services[Campaigns].pause(
         context.db, context.workspace_id, context.actor, campaign_id, context.now
     )

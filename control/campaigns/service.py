@@ -523,7 +523,7 @@ async def report_recipient(
 
 @dataclass(frozen=True, slots=True)
 class CallRules:
-    """What a campaign's call may do. obstacle: why it may not be dialled now, as its end_detail; None: it may.
+    """What a campaign's call may do. obstacle: why it may not be dialed now, as its end_detail; None: it may.
     leaves_message: whether a machine may get the agent's message. call_screening: what phones that ask who calls get;
     None: as the agent says."""
 

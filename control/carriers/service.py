@@ -111,7 +111,7 @@ class CallPricing(Protocol):
     """A carrier that says what a call costs when it is asked, some time after the call."""
 
     async def call_price(self, carrier_call_id: str, *, with_transfer: bool) -> Decimal | None:
-        """In US dollars; None while the carrier does not know it. with_transfer: the legs that it dialled are added.
+        """In US dollars; None while the carrier does not know it. with_transfer: the legs that it dialed are added.
         Raises CarrierRefused (code other_currency, too) and CarrierUnavailable."""
 
 
@@ -123,8 +123,8 @@ class CallRedirection(Protocol):
         """Has the carrier request this path of our webhooks, query included, now. Raises CarrierRefused (`call_ended`
         for a call that is over) and CarrierUnavailable."""
 
-    async def count_dialled(self, carrier_call_id: str) -> int:
-        """How many transfers the carrier dialled for the call, those that ended included: a redirection would end one
+    async def count_dialed(self, carrier_call_id: str) -> int:
+        """How many transfers the carrier dialed for the call, those that ended included: a redirection would end one
         that runs. Raises CarrierRefused and CarrierUnavailable."""
 
 

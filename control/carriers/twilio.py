@@ -373,7 +373,7 @@ class TwilioGateway:
         answering machines are billed apart."""
         calls = [await self._on_call(carrier_call_id, lambda call: call.fetch_async())]
         if with_transfer:
-            calls += await self._list_dialled(carrier_call_id)
+            calls += await self._list_dialed(carrier_call_id)
         return sum_prices(calls)
 
     async def redirect(self, carrier_call_id: str, path: str) -> None:
@@ -382,11 +382,11 @@ class TwilioGateway:
         url = f"{self._options.webhook_url}{path}"
         await self._on_call(carrier_call_id, lambda call: call.update_async(url=url, method="POST"))
 
-    async def count_dialled(self, carrier_call_id: str) -> int:
+    async def count_dialed(self, carrier_call_id: str) -> int:
         """How many legs <Dial> made for the call, those that ended included; 20 for more."""
-        return len(await self._list_dialled(carrier_call_id))
+        return len(await self._list_dialed(carrier_call_id))
 
-    async def _list_dialled(self, carrier_call_id: str) -> list[Any]:
+    async def _list_dialed(self, carrier_call_id: str) -> list[Any]:
         found: list[Any] = []
         for sdk in self._accounts.find_candidates(carrier_call_id):
             found = await self._send(

@@ -58,7 +58,7 @@ def format_line(found: LineExplanation) -> str:
 
 def format_figure(found: FigureExplanation) -> str:
     """The figure, what it is the sum of, and whether they agree."""
-    rows = [f"  {one.name}: {one.rows} rows, {one.amount:f} USD" for one in found.parts]
+    rows = [f"  {part.name}: {part.rows} rows, {part.amount:f} USD" for part in found.parts]
     return "\n".join([found.name, *rows, _conclusion("shown", found.shown, found.difference, "USD")])
 
 

@@ -15,7 +15,7 @@ from control.key_options import key_sets
 from control.keys.revocations import revoke_passes
 from control.keys.sealed_columns import SEALED_COLUMNS
 from control.keys.settings import require_set
-from shared.bus.enrolment import Enrolment
+from shared.bus.enrollment import Enrollment
 from shared.errors import Invalid
 from shared.key_sets import BUS_KEYS, VAULT_KEYS, KeySetError, KeySets
 from shared.secrets import Sealer, new_key
@@ -65,7 +65,7 @@ def _run(arguments: argparse.Namespace, options: KeyCommandOptions) -> int:
         print(new_key())
         return 0
     if arguments.action == "media-pass":
-        print(Enrolment(require_set(BUS_KEYS, options.keys.bus)).make_pass(arguments.url).text)
+        print(Enrollment(require_set(BUS_KEYS, options.keys.bus)).make_pass(arguments.url).text)
         return 0
     if arguments.action == "revoke":
         return asyncio.run(_revoke(options, arguments.url))

@@ -4,10 +4,10 @@ import argparse
 import asyncio
 from datetime import UTC, datetime
 
-from config.catalogue import shipped_settings, shipped_tiers
-from config.catalogue_agents import shipped_providers, shipped_templates
-from config.catalogue_integrations import shipped_integration_types
-from config.catalogue_prices import shipped_prices
+from config.catalog import shipped_settings, shipped_tiers
+from config.catalog_agents import shipped_providers, shipped_templates
+from config.catalog_integrations import shipped_integration_types
+from config.catalog_prices import shipped_prices
 from config.settings import MigrationSettings, migration_settings
 from control.agents.templates.service import seed_templates
 from control.billing.prices.service import seed_prices
@@ -18,7 +18,7 @@ from control.db.pool import open_pool
 from control.db.scope import enter_platform
 from control.integrations.types.service import seed_integration_types
 from control.platform.service import seed_platform
-from control.voice.catalogue.service import seed_providers
+from control.voice.catalog.service import seed_providers
 
 read_settings = migration_settings
 

@@ -12,7 +12,7 @@ from config.settings import KeySettings, key_settings
 from control.db.pool import Connection, open_pool
 from control.db.scope import enter_platform
 from control.key_options import key_sets, require_keys
-from control.voice.catalogue.service import KeyChange, get_keyed_provider, list_catalogue, set_key
+from control.voice.catalog.service import KeyChange, get_keyed_provider, list_catalog, set_key
 from control.voice.probe import ProbeFailed, probe
 from control.voice.routing.rules import ProviderOffer
 from shared.errors import Invalid
@@ -117,7 +117,7 @@ async def _set_key(options: ProviderCommandOptions, change: KeyChange) -> int:
 
 async def _list(options: ProviderCommandOptions) -> int:
     async with _platform_transaction(options) as db:
-        print(format_table(await list_catalogue(db)))
+        print(format_table(await list_catalog(db)))
     return 0
 
 

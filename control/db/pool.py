@@ -15,7 +15,7 @@ ROLE = "vocalized_app"
 
 # The ids below are those that PostgreSQL's own types have on each server (transam.h, FirstGenbkiObjectId).
 _OWN_TYPES: Final = 10_000
-# The rows of the catalogue that describe arrays of PostgreSQL's own types, by id: read once by this process.
+# The rows of the catalog that describe arrays of PostgreSQL's own types, by id: read once by this process.
 _ARRAYS: Final[dict[int, Any]] = {}
 
 # Writes a Decimal (money) as a JSON number; msgspec's default is text.
@@ -60,7 +60,7 @@ class Connection(asyncpg.Connection):  # type: ignore[misc]
         return ""
 
     async def _introspect_types(self, typeoids: Collection[int], timeout: float) -> tuple[list[Any], Any]:
-        """Replaces asyncpg's method, by which each connection reads each type of array from the catalogue before its
+        """Replaces asyncpg's method, by which each connection reads each type of array from the catalog before its
         first use: about five queries that take PostgreSQL 15 to 30 ms, while a call waits for the connection."""
         if all(oid in _ARRAYS for oid in typeoids):
             return [_ARRAYS[oid] for oid in typeoids], _NO_STATEMENT
@@ -70,7 +70,7 @@ class Connection(asyncpg.Connection):  # type: ignore[misc]
 
 
 class _NoStatement:
-    """In place of the statement that read the catalogue. A name says that it has not displaced an unnamed one."""
+    """In place of the statement that read the catalog. A name says that it has not displaced an unnamed one."""
 
     name = "none"
 

@@ -1,4 +1,4 @@
-"""Handles one request: reads the body, begins the transaction, authorises the caller, checks the input, runs the
+"""Handles one request: reads the body, begins the transaction, authorizes the caller, checks the input, runs the
 handler and makes the response (or computes it after the commit)."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -18,7 +18,7 @@ from control.db.pool import Connection, Pool
 from control.db.transaction import in_transaction
 from control.http.access import AccessKind
 from control.http.auth.access_tokens import Audience
-from control.http.auth.authorisation import Authoriser, Claim, KeyClaim
+from control.http.auth.authorization import Authorizer, Claim, KeyClaim
 from control.http.auth.browser_sessions import BrowserSessions
 from control.http.context import AdminContext, Context, MemberContext, UserContext
 from control.http.inputs import read_model, read_path_value, read_query
@@ -68,7 +68,7 @@ class EndpointDependencies:
 
     pool: Pool
     services: Services
-    authoriser: Authoriser
+    authorizer: Authorizer
     browser_sessions: BrowserSessions
     limits: RateLimiter
     metrics: HttpMetrics
@@ -140,12 +140,12 @@ class Endpoint:
         dependencies, now = self._dependencies, self._dependencies.clock()
         claim = await self._read_claim(request, now)
         incoming = EndpointRequest(request, b"", claim, now)
-        return dependencies.authoriser.caller_name(await self._in_transaction(partial(self._authorise, incoming)))
+        return dependencies.authorizer.caller_name(await self._in_transaction(partial(self._authorize, incoming)))
 
     async def _handle(self, request: web.Request) -> web.Response:
         incoming = await self._read(request)
         if self.route.access.kind is AccessKind.OPEN:
-            # Other routes check the input after the authorisation: only those who may call learn what is wrong with it.
+            # Other routes check the input after the authorization: only those who may call learn what is wrong with it.
             incoming.arguments = await self._parse(incoming)
             await self._limit_account(incoming, incoming.arguments)
         async with self._admitted(incoming):
@@ -164,7 +164,7 @@ class Endpoint:
         return _make_response(request, response)
 
     async def _read(self, request: web.Request) -> EndpointRequest:
-        """Before the body is read, raises Unauthorised for a bad token and TooManyRequests for the address."""
+        """Before the body is read, raises Unauthorized for a bad token and TooManyRequests for the address."""
         dependencies, route = self._dependencies, self.route
         now = dependencies.clock()
         claim = await self._read_claim(request, now)
@@ -180,11 +180,11 @@ class Endpoint:
         return EndpointRequest(request, raw, claim, now, is_counted=self.signature.upload)
 
     async def _read_claim(self, request: web.Request, now: datetime) -> Claim | None:
-        """Raises Unauthorised, and TooManyRequests for a key, or for one address's many keys that may be made up."""
-        authoriser, limits = self._dependencies.authoriser, self._dependencies.limits
-        claim = authoriser.read_token(self.route.access, request, now)
+        """Raises Unauthorized, and TooManyRequests for a key, or for one address's many keys that may be made up."""
+        authorizer, limits = self._dependencies.authorizer, self._dependencies.limits
+        claim = authorizer.read_token(self.route.access, request, now)
         if isinstance(claim, KeyClaim):
-            key_id = authoriser.known_key(claim)
+            key_id = authorizer.known_key(claim)
             await (limits.check_unknown_key(request) if key_id is None else limits.check_key(request, key_id))
         return claim
 
@@ -200,7 +200,7 @@ class Endpoint:
             return
         incoming.is_counted = True
         limit, limits = self.route.limit, self._dependencies.limits
-        caller = self._dependencies.authoriser.caller_name(context)
+        caller = self._dependencies.authorizer.caller_name(context)
         if isinstance(context, UserContext) and context.key is not None:
             await limits.check_key(incoming.request, context.key.id)
         elif isinstance(context, UserContext):
@@ -220,7 +220,7 @@ class Endpoint:
             yield
 
     async def _check(self, request: web.Request, change: CheckedChange[object]) -> None:
-        """Asks whom the change has to be asked of; the caller is authorised."""
+        """Asks whom the change has to be asked of; the caller is authorized."""
         if change.check is None:
             return
         if self.route.check_limit is not None:
@@ -241,7 +241,7 @@ class Endpoint:
         renewed = replace(incoming, now=self._dependencies.clock(), is_counted=True)
 
         async def within(db: Connection) -> T:
-            return await work(await self._authorise(renewed, db))
+            return await work(await self._authorize(renewed, db))
 
         return await self._in_transaction(within)
 
@@ -256,7 +256,7 @@ class Endpoint:
 
     async def _within(self, incoming: EndpointRequest, db: Connection) -> EndpointResponse:
         """The part inside the transaction; may run twice."""
-        context = await self._authorise(incoming, db)
+        context = await self._authorize(incoming, db)
         if self.route.idempotent and "Idempotency-Key" in incoming.request.headers:
             response = await self._run_idempotently(incoming, context)
         else:
@@ -266,20 +266,20 @@ class Endpoint:
             await self._dependencies.record_key_use(db, context.key.unrecorded)
         return response
 
-    async def _authorise(self, incoming: EndpointRequest, db: Connection) -> Context:
+    async def _authorize(self, incoming: EndpointRequest, db: Connection) -> Context:
         dependencies, request = self._dependencies, incoming.request
         context = Context(db, dependencies.services, origin_of(request), incoming.now)
         if incoming.claim is not None:
-            context = await dependencies.authoriser.authorise(self.route.access, incoming.claim, request, context)
+            context = await dependencies.authorizer.authorize(self.route.access, incoming.claim, request, context)
             request[PRINCIPAL] = context
             await self._limit_caller(incoming, context)
             if self.route.needs_recent_sign_in:
-                await dependencies.authoriser.require_recent(incoming.claim, context)
+                await dependencies.authorizer.require_recent(incoming.claim, context)
         return context
 
     async def _run_idempotently(self, incoming: EndpointRequest, context: Context) -> EndpointResponse:
         request = incoming.request
-        scope = self._dependencies.authoriser.idempotency_scope(context, self.route)
+        scope = self._dependencies.authorizer.idempotency_scope(context, self.route)
         hashed = request_hash(request.path_qs, incoming.raw)
         idempotent = IdempotentRequest(scope, request.headers["Idempotency-Key"], hashed)
         first = await idempotent.find_first(context.db)

@@ -31,7 +31,7 @@ OptionalIndustry = Annotated[
     str | None, Field(description="Industry, for programs; null for none.", examples=["dental"])
 ]
 TierName = Annotated[str, Field(description="Name of the tier.", examples=["starter"])]
-ProviderName = Annotated[str, Field(description="Name of the provider in the catalogue.", examples=["groq"])]
+ProviderName = Annotated[str, Field(description="Name of the provider in the catalog.", examples=["groq"])]
 Carrier = Annotated[str, Field(description="The carrier.", examples=["twilio"])]
 IsTest = Annotated[bool, Field(description="Whether it is a test call, which is not charged.")]
 CallerNumber = Annotated[
@@ -45,7 +45,7 @@ CalledNumber = Annotated[
 ]
 CallStartedAt = Annotated[
     datetime | None,
-    Field(description="When an inbound call arrived, or an outbound one was dialled (UTC); null before."),
+    Field(description="When an inbound call arrived, or an outbound one was dialed (UTC); null before."),
 ]
 TotalCalls = Annotated[int, Field(description="Number of calls, without test calls.", examples=[128])]
 FirstDay = Annotated[date, Field(description="The first day of the figures.", examples=["2026-11-01"])]

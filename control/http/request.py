@@ -9,7 +9,7 @@ from control.http.context import Context, RequestOrigin
 from shared.errors import Malformed, Problem
 
 ORIGIN = web.RequestKey("origin", RequestOrigin)
-# The caller, set after the authorisation: for the access log.
+# The caller, set after the authorization: for the access log.
 PRINCIPAL = web.RequestKey("principal", Context)
 # The API key that a request is counted by.
 KEY_ID = web.RequestKey("key_id", UUID)

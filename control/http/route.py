@@ -20,7 +20,7 @@ from control.http.responses.redirect import Redirect
 from control.http.responses.streamed_file import StreamedFile
 
 RouteHandler = Callable[..., Awaitable[object]]
-# The longest body of a route without authorisation: sign-in, sign-up and the like.
+# The longest body of a route without authorization: sign-in, sign-up and the like.
 MAX_OPEN_BODY_BYTES: Final = 16_384
 SessionEffect = Literal["begins", "renews", "ends"]
 # A path parameter: its name in the handler, its name in the path, its type.

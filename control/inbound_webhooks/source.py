@@ -79,7 +79,7 @@ class BadSignature(Exception):
 
 
 class SourceReader(Protocol[M_co]):
-    """How requests of one source are recognised, verified and parsed; without side effects."""
+    """How requests of one source are recognized, verified and parsed; without side effects."""
 
     @property
     def name(self) -> str:

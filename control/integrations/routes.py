@@ -231,7 +231,7 @@ class OfferedIntegrationType:
         str, Field(description="What it is, for people.", examples=["Looks up and books appointments."])
     ]
     auth_type: Annotated[
-        AuthType, Field(description="How a workspace is authorised: `oauth2`, `api_key` or `webhook`.")
+        AuthType, Field(description="How a workspace is authorized: `oauth2`, `api_key` or `webhook`.")
     ]
     config_schema: Annotated[
         Mapping[str, Any], Field(description="JSON Schema of its settings.", examples=[{"type": "object"}])
@@ -521,7 +521,7 @@ class NewIntegrationType(Body):
     description: Annotated[
         TypeDescription, Field(description="What it is, for people.", examples=["Looks up and books appointments."])
     ] = ""
-    auth_type: AuthType = Field(description="How a workspace is authorised.")
+    auth_type: AuthType = Field(description="How a workspace is authorized.")
     config: Annotated[
         TypeConfig,
         Field(description="How the vendor is reached; `oauth.client_secret` is stored apart, and never shown again."),
@@ -563,7 +563,7 @@ class AdminIntegrationType:
         str, Field(description="What it is, for people.", examples=["Looks up and books appointments."])
     ]
     auth_type: Annotated[
-        AuthType, Field(description="How a workspace is authorised: `oauth2`, `api_key` or `webhook`.")
+        AuthType, Field(description="How a workspace is authorized: `oauth2`, `api_key` or `webhook`.")
     ]
     is_enabled: Annotated[bool, Field(description="Whether workspaces may connect it.")]
 
@@ -585,7 +585,7 @@ class AdminIntegrationTypeDetail:
         str, Field(description="What it is, for people.", examples=["Looks up and books appointments."])
     ]
     auth_type: Annotated[
-        AuthType, Field(description="How a workspace is authorised: `oauth2`, `api_key` or `webhook`.")
+        AuthType, Field(description="How a workspace is authorized: `oauth2`, `api_key` or `webhook`.")
     ]
     is_enabled: Annotated[bool, Field(description="Whether workspaces may connect it.")]
     config: Annotated[

@@ -31,7 +31,7 @@ async def load_revocations(pool: Pool, authority: BusAuthority) -> None:
     async with pool.transaction() as db:
         await enter_platform(db)
         found = await select_revocations(db)
-    authority.enrolment.revoke({url: math.ceil(before.timestamp()) for url, before in found.items()})
+    authority.enrollment.revoke({url: math.ceil(before.timestamp()) for url, before in found.items()})
 
 
 @asynccontextmanager

@@ -212,7 +212,7 @@ _LANGUAGES: Final = """
     SELECT language, sum(chunk_count)::integer AS chunks FROM knowledge_documents
     WHERE workspace_id = $1 AND chunk_count > 0 GROUP BY language
 """
-_NEIGHBOURS: Final = """
+_NEIGHBORS: Final = """
     SELECT term, chunks FROM knowledge_terms
     WHERE workspace_id = $1 AND term >= $2 AND term < $3 AND length(term) BETWEEN $4 AND $5 AND chunks > 0 LIMIT $6
 """
@@ -274,12 +274,12 @@ async def select_terms(
     return [WordForm(row["word"], row["term"], row["chunks"]) for row in rows]
 
 
-async def select_neighbours(
+async def select_neighbors(
     db: Connection, workspace_id: UUID, prefix: str, lengths: range, most: int
 ) -> list[SearchTerm]:
     """Up to `most` words of the workspace that begin like this and have such a length."""
     beyond = prefix[:-1] + chr(ord(prefix[-1]) + 1)
-    rows = await db.fetch(_NEIGHBOURS, workspace_id, prefix, beyond, lengths.start, lengths.stop - 1, most)
+    rows = await db.fetch(_NEIGHBORS, workspace_id, prefix, beyond, lengths.start, lengths.stop - 1, most)
     return [SearchTerm(prefix, row["term"], row["chunks"]) for row in rows]
 
 

@@ -43,7 +43,7 @@ LONGEST_QUESTION: Final = 500
 # Most words without a chunk for which a similar word is searched.
 _MOST_SIMILAR: Final = 4
 _PREFIX: Final = 2
-_MOST_NEIGHBOURS: Final = 1_000
+_MOST_NEIGHBORS: Final = 1_000
 # Documents in which very frequent words are searched.
 _MOST_SAMPLED: Final = 200
 # The least share of a question's weight that a passage must have: one of three equally rare words.
@@ -186,7 +186,7 @@ async def _with_similar(db: Connection, workspace_id: UUID, terms: Iterable[Sear
             left -= 1
             size, most = len(term.text), most_differing(term.text)
             lengths = range(size - most, size + most + 1)
-            near = await queries.select_neighbours(db, workspace_id, term.text[:_PREFIX], lengths, _MOST_NEIGHBOURS)
+            near = await queries.select_neighbors(db, workspace_id, term.text[:_PREFIX], lengths, _MOST_NEIGHBORS)
             similar = find_similar(term, near)
         found.append(similar or term)
     return found

@@ -31,7 +31,7 @@ MOST_TOGETHER: Final = 3
 # Words of a question that are read, and of these that are searched: the rarest ones.
 MOST_WORDS: Final = 60
 MOST_TERMS: Final = 24
-# Of a word in no chunk, another one is searched that is so similar; shorter words have too many neighbours, and longer
+# Of a word in no chunk, another one is searched that is so similar; shorter words have too many neighbors, and longer
 # ones take too long to compare.
 SHORTEST_SIMILAR: Final = 4
 LONGEST_SIMILAR: Final = 40
@@ -160,7 +160,7 @@ def make_query(
 
 def find_similar(term: SearchTerm, candidates: Sequence[SearchTerm]) -> SearchTerm | None:
     """In place of a word that may have been misheard, the one among the candidates that differs least: by one letter,
-    or by two from seven letters on (two neighbours swapped count as one); the more frequent one of equals. None if all
+    or by two from seven letters on (two neighbors swapped count as one); the more frequent one of equals. None if all
     differ more."""
     most, letters = most_differing(term.text), set(term.text)
     # Each letter that differs adds two to this difference at most; it costs a hundredth of the distance.
@@ -220,7 +220,7 @@ def _quote(lexeme: str) -> str:
 
 
 def _distance(one: str, other: str, most: int) -> int:
-    """Insertions, deletions, replacements and swaps of neighbours between two words (Damerau 1964); `most` + 1 for more
+    """Insertions, deletions, replacements and swaps of neighbors between two words (Damerau 1964); `most` + 1 for more
     than `most`. Only cells so near the diagonal are computed (Ukkonen 1985): all cells of 1,000 words of 100 letters
     took 2 s."""
     before, last = list[int](), list(range(len(other) + 1))

@@ -110,7 +110,7 @@ TOOLS: Final = (
         "place_call",
         ToolEffect.CALLS,
         hint="It dials a real phone and costs money. Use a new idempotency_key for each call that is wanted; only to "
-        "repeat one of unknown outcome the same: with a used one nobody is dialled, and the answer says `replayed`. "
+        "repeat one of unknown outcome the same: with a used one nobody is dialed, and the answer says `replayed`. "
         "get_call tells how it went.",
     ),
     ToolDeclaration("end_call", "end_call", ToolEffect.CALLS, hint="Whoever is on the phone is cut off."),

@@ -17,7 +17,7 @@ from control.db.errors import DATABASE_ERRORS, unavailable
 from control.db.pool import Connection
 from control.db.transaction import in_transaction
 from control.http.access import USER
-from control.http.auth.authorisation import KeyClaim, ValidKey
+from control.http.auth.authorization import KeyClaim, ValidKey
 from control.http.context import Context
 from control.http.endpoint import REPLAYED, EndpointDependencies
 from control.http.limits.concurrency_limit import SenderConcurrencyLimit
@@ -27,7 +27,7 @@ from control.mcp.declarations import TOOLS, ToolEffect
 from control.mcp.protocol_task import AsgiExchange, ProtocolTask
 from control.mcp.tool_calls import ASKABLE, ApiReply, ApiRequest, KeyTools
 from control.mcp.tools import ApiTool, make_tools
-from shared.errors import Forbidden, Invalid, Problem, Unauthorised, Unavailable
+from shared.errors import Forbidden, Invalid, Problem, Unauthorized, Unavailable
 
 log = structlog.get_logger()
 
@@ -114,12 +114,12 @@ class McpEndpoint:
             raise Forbidden("Web pages of this origin may not call.", code="origin_refused")
 
     async def _read_claim(self, request: web.Request) -> KeyClaim:
-        """Returns the key of a request. Raises Unauthorised, and TooManyRequests as at every route."""
+        """Returns the key of a request. Raises Unauthorized, and TooManyRequests as at every route."""
         dependencies = self._dependencies
-        claim = dependencies.authoriser.read_token(USER, request, dependencies.clock())
+        claim = dependencies.authorizer.read_token(USER, request, dependencies.clock())
         if not isinstance(claim, KeyClaim):
-            raise Unauthorised("This needs an API key; the token of a person is not accepted.", code="api_key_needed")
-        key_id, limits = dependencies.authoriser.known_key(claim), dependencies.limits
+            raise Unauthorized("This needs an API key; the token of a person is not accepted.", code="api_key_needed")
+        key_id, limits = dependencies.authorizer.known_key(claim), dependencies.limits
         await (limits.check_unknown_key(request) if key_id is None else limits.check_key(request, key_id))
         return claim
 
@@ -129,7 +129,7 @@ class McpEndpoint:
 
         async def find(db: Connection) -> ValidKey:
             context = Context(db, dependencies.services, origin_of(request), dependencies.clock())
-            return await dependencies.authoriser.identify_key(claim, None, context)
+            return await dependencies.authorizer.identify_key(claim, None, context)
 
         async with dependencies.connection_limit.acquired():
             return await in_transaction(dependencies.pool, find, dependencies.metrics.transaction_retries.inc)
@@ -166,7 +166,7 @@ def error_response(problem: Problem, request_id: str) -> web.Response:
 
 async def send_within(outer: web.Request, wanted: ApiRequest) -> ApiReply:
     """Has the application itself answer a request of the same client, without a second connection: route, limits,
-    authorisation, transaction, metrics and log line are those of any request. It counts for the key's limit as one with
+    authorization, transaction, metrics and log line are those of any request. It counts for the key's limit as one with
     the request that it is part of."""
     headers: CIMultiDict[str] = CIMultiDict({"Content-Type": "application/json"})
     for name in _PASSED:

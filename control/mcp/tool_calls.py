@@ -13,7 +13,7 @@ import msgspec
 import structlog
 from yarl import URL
 
-from control.http.auth.authorisation import ValidKey
+from control.http.auth.authorization import ValidKey
 from control.http.route import snake_case
 from control.mcp.declarations import ToolEffect
 from control.mcp.tools import DEFAULT_ROWS, MOST_ROWS, OFFSET, ApiTool

@@ -73,12 +73,14 @@ class CallerMessages:
         page = self._email_queue.page(f"/workspaces/{call.workspace_id}/calls/{call.message.call_id}")
         recording = f"{page}/recording" if call.has_recording else ""
         recipients = await queries.select_recipients(db, call.workspace_id, call.message.agent_id)
-        most, ids = self._policy.daily_emails, [one.user_id for one in recipients]
+        most, ids = self._policy.daily_emails, [recipient.user_id for recipient in recipients]
         counts = await queries.count_emails(db, call.workspace_id, ids, now.date(), most)
-        for one in recipients:
-            if one.user_id in counts:
-                is_last = counts[one.user_id] == most
-                await self._email_queue.enqueue(db, message_email(one.email, call, page, recording, is_last=is_last))
+        for recipient in recipients:
+            if recipient.user_id in counts:
+                is_last = counts[recipient.user_id] == most
+                await self._email_queue.enqueue(
+                    db, message_email(recipient.email, call, page, recording, is_last=is_last)
+                )
         if len(counts) < max(1, len(recipients)):
             left_out = {"recipients": len(recipients), "sent": len(counts)}
             log.warning("message.not_sent_to_all", call_id=str(call.message.call_id), **left_out)

@@ -70,7 +70,7 @@ class CallEventData:
     status: Annotated[CallStatus, Field(description="Present status.")]
     is_test: IsTest
     created_at: CreatedAt
-    started_at: Annotated[datetime | None, Field(description="When it was dialled or rang; null before.")]
+    started_at: Annotated[datetime | None, Field(description="When it was dialed or rang; null before.")]
     answered_at: Annotated[datetime | None, Field(description="Null until then.")]
     ended_at: Annotated[datetime | None, Field(description="Null until then.")]
     duration_seconds: Annotated[int, Field(description="Since it was answered.", examples=[94])]

@@ -107,11 +107,11 @@ _SPECS: Final = (
     ),
     _number(
         "platform_calls_per_hour", 10_000, 0, 10_000_000,
-        "Outbound calls of all workspaces within an hour, after which none is placed or dialled; 0 stops them all.",
+        "Outbound calls of all workspaces within an hour, after which none is placed or dialed; 0 stops them all.",
     ),
     _number(
         "platform_calls_per_day", 100_000, 0, 100_000_000,
-        "Outbound calls of all workspaces within 24 hours, after which none is placed or dialled.",
+        "Outbound calls of all workspaces within 24 hours, after which none is placed or dialed.",
     ),
     _number(
         "platform_minutes_per_hour", 20_000, 0, 10_000_000,
@@ -120,7 +120,7 @@ _SPECS: Final = (
     ),
     _number(
         "platform_minutes_per_day", 200_000, 0, 100_000_000,
-        "Minutes of the outbound calls of all workspaces within 24 hours, after which none is placed or dialled.",
+        "Minutes of the outbound calls of all workspaces within 24 hours, after which none is placed or dialed.",
     ),
     _number(
         "outbound_calls_per_day", 1_000, 1, 1_000_000,

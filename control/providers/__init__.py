@@ -1,1 +1,1 @@
-"""Staff's routes of the provider catalogue (`control/voice`), prices and costs (`control/billing`)."""
+"""Staff's routes of the provider catalog (`control/voice`), prices and costs (`control/billing`)."""

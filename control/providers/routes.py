@@ -1,4 +1,4 @@
-"""Routes of voice providers, for the staff: the catalogue with keys and prices, health, costs and routing."""
+"""Routes of voice providers, for the staff: the catalog with keys and prices, health, costs and routing."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,11 +21,11 @@ from control.http.pagination import HasMore, Query
 from control.http.responses.after_commit import CheckedChange
 from control.http.route import RateLimit, Route
 from control.platform.rules import CURRENCY
-from control.voice.catalogue.service import ProviderAdministration, ProviderEdit
+from control.voice.catalog.service import ProviderAdministration, ProviderEdit
 from control.voice.figures.rules import ProbeState, RoleFigures, worst_status
 from control.voice.routing.rules import (
     FIRST_STRATEGY,
-    CataloguedProvider,
+    CatalogedProvider,
     DataPolicy,
     PlatformRouting,
     Provider,
@@ -66,7 +66,7 @@ class UnitCostView:
 
 @dataclass(frozen=True, slots=True)
 class AdminProvider:
-    """A provider of the catalogue."""
+    """A provider of the catalog."""
 
     provider: ProviderName
     display_name: Annotated[str, Field(description="Name for people.", examples=["Groq"])]
@@ -188,7 +188,7 @@ class ProviderCosts:
     by_provider: Annotated[list[ProviderCost], Field(description="By provider, the highest cost first.")]
 
 
-def to_view(found: CataloguedProvider, prices: Iterable[StoredPrice]) -> AdminProvider:
+def to_view(found: CatalogedProvider, prices: Iterable[StoredPrice]) -> AdminProvider:
     offer = found.offer
     mine = [
         price for price in prices if price.version.key.side == "cost" and price.version.key.provider == offer.provider
@@ -213,12 +213,12 @@ def to_view(found: CataloguedProvider, prices: Iterable[StoredPrice]) -> AdminPr
     )
 
 
-def to_answer(found: CataloguedProvider, prices: Iterable[StoredPrice]) -> ProviderAnswer:
+def to_answer(found: CatalogedProvider, prices: Iterable[StoredPrice]) -> ProviderAnswer:
     return ProviderAnswer(to_view(found, prices))
 
 
 def to_health(
-    found: Iterable[CataloguedProvider], figures: Sequence[RoleFigures], states: Mapping[str, ProbeState]
+    found: Iterable[CatalogedProvider], figures: Sequence[RoleFigures], states: Mapping[str, ProbeState]
 ) -> HealthList:
     lines = [
         _health(
@@ -249,7 +249,7 @@ def _cost(cost: UnitCost) -> UnitCostView:
     )
 
 
-def _health(found: CataloguedProvider, figures: Sequence[RoleFigures], state: ProbeState | None) -> ProviderHealth:
+def _health(found: CatalogedProvider, figures: Sequence[RoleFigures], state: ProbeState | None) -> ProviderHealth:
     worst = worst_status(figures)
     return ProviderHealth(
         provider=found.offer.provider,
@@ -401,7 +401,7 @@ class RoutingBody(Body):
 
 
 async def list_providers(context: AdminContext) -> ProviderList:
-    """The catalogue, by priority."""
+    """The catalog, by priority."""
     found = await context.services[ProviderAdministration].list_all(context.db)
     prices = await list_prices(context.db)
     return ProviderList([to_view(one, prices) for one in found], has_more=False)
@@ -417,7 +417,7 @@ async def create_provider(context: AdminContext, body: NewProviderBody) -> Check
 
 async def update_provider(
     context: AdminContext,
-    provider: Annotated[Provider, Field(description="Name of the provider in the catalogue.", examples=["groq"])],
+    provider: Annotated[Provider, Field(description="Name of the provider in the catalog.", examples=["groq"])],
     body: ProviderChange,
 ) -> CheckedChange[ProviderAnswer]:
     """Changes a provider; new calls use it. A new key or new settings are tried at the vendor before they are saved. A
@@ -431,7 +431,7 @@ async def update_provider(
 
 async def delete_provider(
     context: AdminContext,
-    provider: Annotated[Provider, Field(description="Name of the provider in the catalogue.", examples=["groq"])],
+    provider: Annotated[Provider, Field(description="Name of the provider in the catalog.", examples=["groq"])],
 ) -> None:
     """Deletes a provider that the staff created, with the workspaces' keys of it."""
     await context.services[ProviderAdministration].delete(context.db, context.actor, provider)

@@ -6,7 +6,7 @@ from typing import Final
 from control.redaction.number_words import may_be_number
 from control.redaction.tokens import Token, word_set
 
-# The sign as it is called, or as a recogniser writes that: "et" for the German "ät".
+# The sign as it is called, or as a recognizer writes that: "et" for the German "ät".
 _AT: Final = word_set(
     "at arroba arobase arobas chiocciola chiocciolina apenstaartje apestaartje aapstaartje klammeraffe et"
 )

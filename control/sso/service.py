@@ -31,7 +31,7 @@ from control.sso.rules import FLOW_PURPOSE, SECRET_PURPOSE, DefaultRole, SsoConn
 from control.workspaces.service import Workspaces
 from shared.egress import EgressGuard
 from shared.egress_addresses import HostInvalid, parse_host
-from shared.errors import Conflict, Forbidden, Invalid, NotFound, Unauthorised, Unavailable
+from shared.errors import Conflict, Forbidden, Invalid, NotFound, Unauthorized, Unavailable
 from shared.ids import new_id
 from shared.secrets import Sealer, UnsealError
 
@@ -319,12 +319,12 @@ class SsoSignIns:
         await queries.insert_flow(db, state, begun.connection.workspace_id, client, sealed, expires_at)
 
     async def use(self, db: Connection, browser: ReturnedBrowser, flow_token: str, now: datetime) -> ReturnedSignIn:
-        """Uses a begun sign-in up; enters platform scope. Raises Unauthorised (sso_over), Invalid (issuer_mismatch)."""
+        """Uses a begun sign-in up; enters platform scope. Raises Unauthorized (sso_over), Invalid (issuer_mismatch)."""
         await enter_platform(db)
         used = await queries.use_flow(db, token_hash(browser.state), token_hash(flow_token), now)
         connection = await queries.find_connection(db, used[0]) if used else None
         if used is None or connection is None:
-            raise Unauthorised("This sign-in was completed before, or began too long ago.", code="sso_over")
+            raise Unauthorized("This sign-in was completed before, or began too long ago.", code="sso_over")
         if browser.workspace_id != connection.workspace_id:
             raise _mismatch("callback_id")
         if browser.issuer is not None and browser.issuer != connection.issuer:
@@ -332,11 +332,11 @@ class SsoSignIns:
         try:
             nonce, verifier = msgspec.json.decode(self._sealer.open(used[1], FLOW_PURPOSE), type=tuple[str, str])
         except UnsealError:
-            raise Unauthorised("This sign-in began too long ago.", code="sso_over") from None
+            raise Unauthorized("This sign-in began too long ago.", code="sso_over") from None
         return ReturnedSignIn(connection, browser.code, NewSignIn(browser.state, nonce, verifier))
 
     async def identify(self, returned: ReturnedSignIn) -> SsoPerson:
-        """Asks the provider who signed in, without a connection to the database. Raises Unauthorised (sso_refused),
+        """Asks the provider who signed in, without a connection to the database. Raises Unauthorized (sso_refused),
         Unavailable (provider_away)."""
         connection = returned.connection
         owner = str(connection.workspace_id)
@@ -347,7 +347,7 @@ class SsoSignIns:
             return await self._openid.complete(metadata, account, returned.code, returned.secrets, owner)
         except SignInRefused as refused:
             log.warning("sso.sign_in_refused", workspace_id=owner, reason=str(refused))
-            raise Unauthorised(f"The sign-in is not valid: {refused}.", code="sso_refused") from None
+            raise Unauthorized(f"The sign-in is not valid: {refused}.", code="sso_refused") from None
         except (ProviderRefused, UnsealError) as refused:
             raise _provider_away(connection, refused) from None
 
@@ -355,13 +355,13 @@ class SsoSignIns:
         self, db: Connection, connection: SsoConnection, person: SsoPerson, origin: RequestOrigin, now: datetime
     ) -> SignInResult:
         """Finds or makes the person's account, makes them a member, and starts a session; enters the user's scope.
-        Raises Forbidden (sso_domain, sso_other_person, account_deactivated), Conflict (member_limit), Unauthorised
+        Raises Forbidden (sso_domain, sso_other_person, account_deactivated), Conflict (member_limit), Unauthorized
         (sso_over: the connection was changed meanwhile)."""
         await enter_platform(db)
         workspace_id = connection.workspace_id
         known = await queries.find_connection(db, workspace_id)
         if known is None or (known.issuer, known.client_id) != (connection.issuer, connection.client_id):
-            raise Unauthorised("The workspace's single sign-on was changed at this moment.", code="sso_over")
+            raise Unauthorized("The workspace's single sign-on was changed at this moment.", code="sso_over")
         user = await self._find_user(db, known, person, now)
         actor = Actor("user", user.id, user.email, origin.request_id, origin.address)
         await queries.insert_identity(db, workspace_id, person.subject, user.id, now)

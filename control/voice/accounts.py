@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from control.db.pool import Connection
-from control.voice.catalogue import queries as catalogue_queries
+from control.voice.catalog import queries as catalog_queries
 from control.voice.keys import open_key
 from control.voice.routing.rules import ProviderOffer
 from control.voice.workspace_providers import queries as workspace_providers_queries
@@ -26,10 +26,10 @@ class ProviderAccount:
 async def list_platform_accounts(db: Connection, sealer: Sealer) -> list[ProviderAccount]:
     """The platform's: providers in service at a server that takes a key, and those at servers of one's own without.
     Needs platform scope."""
-    offers = _in_service(await catalogue_queries.select_catalogue(db))
+    offers = _in_service(await catalog_queries.select_catalog(db))
     accounts = []
     for offer in offers:
-        found = await catalogue_queries.select_sealed(db, offer.provider)
+        found = await catalog_queries.select_sealed(db, offer.provider)
         if found is not None and (found[1] is not None or not offer.needs_key):
             accounts.append(_open(offer, found[1], sealer))
     return accounts
@@ -38,7 +38,7 @@ async def list_platform_accounts(db: Connection, sealer: Sealer) -> list[Provide
 async def list_workspace_accounts(db: Connection, sealer: Sealer, workspace_id: UUID) -> list[ProviderAccount]:
     """The workspace's own accounts: providers in service for which it has its own key."""
     accounts = []
-    for offer in _in_service(await catalogue_queries.select_offers(db, workspace_id)):
+    for offer in _in_service(await catalog_queries.select_offers(db, workspace_id)):
         if offer.allowed and offer.own_key and not offer.uses_platform_key:
             settings = await workspace_providers_queries.lock_settings(db, workspace_id, offer.provider)
             accounts.append(_open(offer, settings.sealed, sealer))

@@ -1,6 +1,6 @@
 """Tries each role of a provider with one tiny request, before its key and settings are saved.
 
-A language model is asked for one word, a recogniser for a session without audio, a voice for the start of a session or,
+A language model is asked for one word, a recognizer for a session without audio, a voice for the start of a session or,
 where only that tries the settings, for one short word: no more than a few characters are billed. Google's speech, which
 streams by gRPC only, is asked for a document.
 """

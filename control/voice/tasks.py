@@ -12,7 +12,7 @@ from control.db.duties import Duty, OutsideDuty, WorkerTasks
 from control.db.pool import Connection, Pool
 from control.db.scope import enter_platform
 from control.platform.service import Platform
-from control.voice.catalogue import queries as catalogue_queries
+from control.voice.catalog import queries as catalog_queries
 from control.voice.figures import queries as figures_queries
 from control.voice.figures.queries import KEPT, ProbeResult, select_measurements
 from control.voice.figures.rules import ProbeState, RoleMeasurement, combine, count_outages_once, measure, worst_status
@@ -77,7 +77,7 @@ def voice_tasks(
 
 
 async def measure_calls(db: Connection, now: datetime) -> int:
-    """Computes the figures from calls, and what the catalogue shows of them. Returns the number of roles."""
+    """Computes the figures from calls, and what the catalog shows of them. Returns the number of roles."""
     measured = combine(await select_measurements(db, now - MEASURED))
     await figures_queries.upsert_figures(db, "calls", measured, now)
     await figures_queries.forget_unseen(db, "calls", now)
@@ -123,7 +123,7 @@ async def tell_out_of_service(pool: Pool, states: ProviderHealthStates) -> int:
     Returns their number, 0 while Redis is away."""
     async with pool.transaction() as db:
         await enter_platform(db)
-        names = [one.provider for one in await catalogue_queries.select_catalogue(db) if not one.is_enabled]
+        names = [one.provider for one in await catalog_queries.select_catalog(db) if not one.is_enabled]
     try:
         await states.set_out_of_service(names)
     except BusUnavailable as error:
@@ -192,10 +192,10 @@ async def _budget_left(db: Connection, platform: Platform, now: datetime) -> Dec
 async def _keyed_providers(db: Connection, sealer: Sealer) -> list[KeyedProvider]:
     """Those in service, with their opened platform keys."""
     found = []
-    for one in await catalogue_queries.select_catalogue(db):
+    for one in await catalog_queries.select_catalog(db):
         if not one.is_enabled or one.for_tests or (one.needs_key and not one.platform_key):
             continue
-        stored = await catalogue_queries.select_sealed(db, one.provider)
+        stored = await catalog_queries.select_sealed(db, one.provider)
         sealed = stored[1] if stored is not None else None
         key = "" if sealed is None else open_key(sealer, sealed)
         if key is not None:

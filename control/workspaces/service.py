@@ -31,7 +31,7 @@ from control.workspaces.rules import (
     suspend,
 )
 from control.workspaces.settings import WorkspaceSetting, apply_settings, check_settings, pick_settings
-from shared.errors import Conflict, Unauthorised
+from shared.errors import Conflict, Unauthorized
 from shared.ids import new_id
 
 T = TypeVar("T")
@@ -130,7 +130,7 @@ class Workspaces:
         await enter_workspace(db, workspace.id, owner_id)
         await queries.insert_workspace(db, workspace, owner_id)
         if not await queries.insert_member(db, workspace.id, owner_id, "owner", None, now):
-            raise Unauthorised("This sign-in is over.", code="session_over")
+            raise Unauthorized("This sign-in is over.", code="session_over")
         if workspace.status == "trial" and workspace.trial_ends_at is not None:
             await queries.insert_trial(db, owner_id, now, workspace.trial_ends_at)
         fee = await queries.select_monthly_fee(db, workspace.tier_name)

@@ -300,11 +300,13 @@ class Agent:
         """Adds up the audio that was heard, and emits what was heard of the utterance's fillers."""
         heard_ms = self._services.playback.heard_ms(self._services.clock())
         self._services.usage.heard_ms += heard_ms
-        for one in utterance.insertions:
-            if heard := one.heard_text(heard_ms):
-                is_whole = heard == one.text
-                length_ms = min(heard_ms, one.end_ms) - one.start_ms
-                said = AgentSaid(utterance.turn, heard, round(one.began), round(one.began + length_ms), not is_whole)
+        for insertion in utterance.insertions:
+            if heard := insertion.heard_text(heard_ms):
+                is_whole = heard == insertion.text
+                length_ms = min(heard_ms, insertion.end_ms) - insertion.start_ms
+                said = AgentSaid(
+                    utterance.turn, heard, round(insertion.began), round(insertion.began + length_ms), not is_whole
+                )
                 self._services.emit(said)
 
     def _on_task_done(self, task: asyncio.Task[None]) -> None:

@@ -26,7 +26,7 @@ class Announcements:
         """began: when the stream began."""
         self._consent, self._emit = consent, emit
         self.heard: tuple[str, ...] = plan.resume.announced if plan.resume else ()
-        self._due = deque(one for one in _texts(plan) if one[1].strip() and one[0] not in self.heard)
+        self._due = deque(text for text in _texts(plan) if text[1].strip() and text[0] not in self.heard)
         if consent.is_refused:
             self.drop("recording")
         is_outbound = plan.context is not None and plan.context.direction == "outbound"

@@ -16,12 +16,14 @@ class CallLanguage:
 
     def __init__(self, languages: Sequence[LanguagePlan], current: str = "") -> None:
         """languages: the agent's main one first. current: that the call begins in, if it is not the main one."""
-        self._plans = {base_language(one.language): one for one in reversed(languages)}  # the first of a base counts
+        self._plans = {
+            base_language(language.language): language for language in reversed(languages)
+        }  # the first of a base counts
         self._main = languages[0]
-        self.tags = tuple(one.language for one in languages)
+        self.tags = tuple(language.language for language in languages)
         begun = base_language(current)
         self._rule = LanguageRule(self._plans, begun if begun in self._plans else base_language(self._main.language))
-        self._spoken, self._turn = "", 0  # of which turn, as the recogniser told it
+        self._spoken, self._turn = "", 0  # of which turn, as the recognizer told it
 
     @property
     def tag(self) -> str:
@@ -52,7 +54,7 @@ class CallLanguage:
         return [tag for tag in self.tags if tag != self.tag]
 
     def heard(self, turn: int, spoken: str) -> None:
-        """A final text came. turn: of the floor. spoken: the text's language as the recogniser told it; empty: it told
+        """A final text came. turn: of the floor. spoken: the text's language as the recognizer told it; empty: it told
         none, and what was told earlier in the turn holds."""
         is_same_turn = turn == self._turn
         self._turn, self._spoken = turn, base_language(spoken) or (self._spoken if is_same_turn else "")

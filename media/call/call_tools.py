@@ -155,7 +155,9 @@ class CallTools:
 
     def add_news(self, results: Iterable[ToolResult]) -> None:
         """The caller still waits for these results."""
-        known = [one for one in results if one.text is not None and one.needs_answer and one not in self._news]
+        known = [
+            result for result in results if result.text is not None and result.needs_answer and result not in self._news
+        ]
         self._news += known
 
     def clear_news(self, results: Iterable[ToolResult]) -> None:

@@ -48,7 +48,7 @@ class CallerRequests:
         refusal = plan.consent
         self._refusal_key = refusal.refusal_key if refusal is not None else ""
         words = map(self._plain, refusal.refusal_words) if refusal is not None else ()
-        self._refusals = [one for one in words if one]
+        self._refusals = [word for word in words if word]
         self._agent_said = ""
 
     @property
@@ -143,15 +143,17 @@ class CallerRequests:
         return self._language.phrases.putting_through
 
     def _refuses(self, sentences: list[str]) -> bool:
-        return any(self._rest_of_refusal(one) is not None for one in sentences)
+        return any(self._rest_of_refusal(sentence) is not None for sentence in sentences)
 
     def _opts_out(self, sentences: list[str]) -> bool:
-        return any(patterns.opts_out(one) for patterns in self._all_patterns for one in sentences)
+        return any(patterns.opts_out(sentence) for patterns in self._all_patterns for sentence in sentences)
 
     def _asks_for_person(self, sentences: list[str]) -> bool:
         is_answer = self._may_be_answer()
         return any(
-            patterns.asks_for_person(one, is_answer=is_answer) for patterns in self._all_patterns for one in sentences
+            patterns.asks_for_person(sentence, is_answer=is_answer)
+            for patterns in self._all_patterns
+            for sentence in sentences
         )
 
     def _may_be_answer(self) -> bool:

@@ -60,7 +60,7 @@ report. Each step below names the method that carries it out.
      is asked again (`tools_done`, `_speak_pending`). Results that came before the cut are news as well, unless a stream
      of the model that had them has ended. Canceled runs and results with `needs_answer=False` are not.
 
-7. A provider fails (`agent_failed`, `_on_recognised`) after the chain has tried the others, or a reply is late
+7. A provider fails (`agent_failed`, `_on_recognized`) after the chain has tried the others, or a reply is late
    (`_stop_late_reply`). The agent apologizes. After several failures in a row, or if the recognizer fails, it transfers
    the caller or ends the call.
 
@@ -108,7 +108,7 @@ from media.call.last_words import report_last_words
 from media.call.late_filler import LateFiller
 from media.call.pending_speech import FixedText, PendingSpeech
 from media.call.plan_tools import make_call_tools
-from media.call.recogniser import CallRecogniser
+from media.call.recognizer import CallRecognizer
 from media.call.reply_services import make_phrase_audio, make_reply_services
 from media.call.responder import CallLine, MakeResponder, ResponderState
 from media.call.screening_phone import CallScreening
@@ -135,7 +135,7 @@ class Conversation:
         "__weakref__", "_agent", "_clock", "_components", "_emit", "_evidence", "_failures", "_is_paused", "_late",
         "_line", "_mixer", "_overlap_began", "_pending", "_phrase_audio", "_silence", "_speech", "_speech_state",
         "_switch", "_take_frame", "_termination", "_tools", "_typed", "announcements", "floor", "keypad", "language",
-        "recogniser", "screening", "transcript", "turns",
+        "recognizer", "screening", "transcript", "turns",
     )  # fmt: skip
 
     def __init__(self, components: CascadeComponents, line: CallLine) -> None:
@@ -175,10 +175,10 @@ class Conversation:
         self._typed: list[str] = []  # turns that the caller typed, and that are not answered yet
         self._is_paused = False  # by a supervisor
         self._overlap_began = 0.0  # when the caller began to speak over the agent
-        self.recogniser = CallRecogniser(components.stt, language.tag, self._on_recognised)
+        self.recognizer = CallRecognizer(components.stt, language.tag, self._on_recognized)
         self.language = language
         self._switch = LanguageSwitch(language, self.floor, self.turns, clock, self._emit)
-        call = ObservedCall(clock, track, self.floor, self._agent, self._tools, self.recogniser, line.mixer.agent)
+        call = ObservedCall(clock, track, self.floor, self._agent, self._tools, self.recognizer, line.mixer.agent)
         self._silence = SilenceMonitor(plan, call, self._late, language)
         self._speech = FixedSpeech(
             agent=self._agent,
@@ -198,7 +198,7 @@ class Conversation:
         """The recognizer, the voice track, and smart-turn if it is on."""
         parts = self._components
         hints = () if parts.hints is None else (Tap(caller_pcm=parts.hints.push),)
-        return (Tap(caller_ulaw=self.recogniser.push), Tap(caller_pcm=parts.track.push), *hints)
+        return (Tap(caller_ulaw=self.recognizer.push), Tap(caller_pcm=parts.track.push), *hints)
 
     def frame_heard(self, audio_ms: int) -> None:
         """Gives the floor a frame and carries out what it decides; the frame path."""
@@ -222,7 +222,7 @@ class Conversation:
     def begin(self) -> None:
         """Opens the recognizer; says the greeting, or waits for the caller. A resumed call begins with an apology, or
         with why a transfer failed; the answer that is still due follows."""
-        self.recogniser.open()
+        self.recognizer.open()
         if (resume := self._line.plan.resume) is not None:
             self._pending.is_answer_due = self.turns.resume(resume)
             self._tools.resume(self.transcript, self.turns.number, resume.transfer_failure)
@@ -263,12 +263,12 @@ class Conversation:
         self._evidence.end()
         try:
             await self._agent.close()
-            last_words = report_last_words(self.turns, self.floor, self.recogniser, self._clock, self._components.track)
+            last_words = report_last_words(self.turns, self.floor, self.recognizer, self._clock, self._components.track)
             await asyncio.gather(last_words, self._tools.close())
         finally:
             self._speech.close()
             await self._phrase_audio.close()
-            await self.recogniser.close()
+            await self.recognizer.close()
             self.keypad.close()
 
     # --- from the carrier ---
@@ -415,7 +415,7 @@ class Conversation:
                 case floor_decisions.CallerStarted() | floor_decisions.CallerOverlaps():
                     self._caller_started()
                 case floor_decisions.CallerPaused(token=token):
-                    self.recogniser.finalise(token)
+                    self.recognizer.finalize(token)
                     self._evidence.paused(token)
                 case floor_decisions.PrepareAnswer(text=text) if self._pending.is_for_model(text):
                     if not self._is_paused and not self.keypad.received.is_collecting:
@@ -438,12 +438,12 @@ class Conversation:
                     self._interrupt_agent(is_early=early)
                 case floor_decisions.NothingSaid(interrupted=interrupted):
                     self._nothing_said(interrupted)
-        self.recogniser.set_turn(self.floor.turn)
+        self.recognizer.set_turn(self.floor.turn)
 
     def _caller_started(self) -> None:
         self._agent.caller_started()
         self._silence.caller_spoke()
-        self.recogniser.started()
+        self.recognizer.started()
         onset_ms = self._components.track.onset_ms
         self.turns.began(self._clock.at_audio(onset_ms), onset_ms)
 
@@ -480,7 +480,7 @@ class Conversation:
     def _nothing_said(self, interrupted: bool) -> None:
         self.turns.discard()
         self.announcements.callee_spoke()
-        self.recogniser.keep_turn(self.floor.turn)
+        self.recognizer.keep_turn(self.floor.turn)
         if self._is_paused or self._termination.reason:
             return
         if interrupted or self._silence.take_unclear_speech(self._pending):
@@ -492,7 +492,7 @@ class Conversation:
         """The caller's turn is over, perhaps for the second time: answers it. Times are in ms on the call's clock."""
         if self._termination.reason:
             return
-        if not self.turns.take(text, ended, self._clock.at_audio, self.recogniser.timed_words):
+        if not self.turns.take(text, ended, self._clock.at_audio, self.recognizer.timed_words):
             return self._reply(None)  # sounds without new words have cut the answer off
         if self._switch.turn_ended(text, is_opening=self._pending.is_opening):
             self._language_changed()
@@ -513,7 +513,7 @@ class Conversation:
         tag = self.language.tag
         self._phrase_audio.set_language(tag, self._failures.order_sentences(self._late.sentences))
         self.floor.set_language(tag)
-        self.recogniser.set_language(tag)
+        self.recognizer.set_language(tag)
         self._components.on_language_switched(tag)
 
     def _take_while_paused(self, text: str, decided: float) -> None:
@@ -573,7 +573,7 @@ class Conversation:
         said = self.floor.agent_speaking(now, asked.expect, asked.asks, ends_ms, dictated=dictated, is_last=is_last)
         self.apply(said)
 
-    def _on_recognised(self, event: SpeechToTextEvent) -> None:
+    def _on_recognized(self, event: SpeechToTextEvent) -> None:
         if not isinstance(event, SpeechToTextFailed):
             self._evidence.take(event)
         elif not self._termination.reason:
@@ -596,7 +596,7 @@ class Conversation:
         """The agent's words are late: the limit of silence is near, or reached without an apology."""
         is_voice_failing = alarm is Alarm.NO_SOUND or self._agent.says_fixed_text
         self._agent.interrupt()
-        self.recogniser.stop_waiting()
+        self.recognizer.stop_waiting()
         self.turns.commit(is_continued=self.floor.is_overlapped)
         self.apply(self.floor.agent_done(self._clock.audio_ms))
         self._reply_failed("", is_voice_failing=is_voice_failing)

@@ -27,7 +27,7 @@ ALONE_MS = 5_000.0
 SPOKEN_PAUSE_MS: Final = 3_000.0
 # After so many failures the caller is told that keys work, too.
 FAILURES_BEFORE_KEYPAD: Final = 2
-# So many spoken digits are a number, which must be confirmed: recognisers mishear one word in twenty or so. Fewer are
+# So many spoken digits are a number, which must be confirmed: recognizers mishear one word in twenty or so. Fewer are
 # a choice.
 LEAST_CONFIRMED: Final = 4
 # How often the caller is asked whether the digits are right.

@@ -10,7 +10,7 @@ from media.call.call_language import CallLanguage
 from media.call.clock import CallClock
 from media.call.components import CascadeComponents
 from media.call.plan_turns import make_turn_rules
-from media.providers.ports import RecognisedText, TurnSignal
+from media.providers.ports import RecognizedText, TurnSignal
 from media.turn.decisions import Decisions
 from media.turn.evidence import GOES_ON
 from media.turn.floor import Floor
@@ -33,7 +33,7 @@ def make_floor(components: CascadeComponents, turn: TurnPlan, clock: CallClock, 
 
 
 class FloorEvidence:
-    """Of one call. language: told of what recognisers tell of it. apply: carries out what the floor decides. on_words:
+    """Of one call. language: told of what recognizers tell of it. apply: carries out what the floor decides. on_words:
     called with the words of the caller's turn so far."""
 
     __slots__ = ("_apply", "_asked", "_clock", "_floor", "_hints", "_language", "_on_words", "_second_judge", "_token")
@@ -54,8 +54,8 @@ class FloorEvidence:
         self._token = 0
         self._asked: tuple[int, str] = (0, "")
 
-    def take(self, event: RecognisedText | TurnSignal) -> None:
-        """Takes what the recogniser reports."""
+    def take(self, event: RecognizedText | TurnSignal) -> None:
+        """Takes what the recognizer reports."""
         if self._apply is None:
             return
         now = self._clock.audio_ms

@@ -39,7 +39,7 @@ class HeardTimes:
         for index in range(len(self._stretches) - 1, -1, -1):
             first = self._stretches[index]
             if first.start_ms <= start_ms <= first.end_ms:
-                ends = (one.lead_ms for one in self._stretches[index:] if end_ms <= one.end_ms)
+                ends = (stretche.lead_ms for stretche in self._stretches[index:] if end_ms <= stretche.end_ms)
                 lead_ms = next(ends, None)
                 return None if lead_ms is None else (start_ms + first.lead_ms, end_ms + lead_ms)
         return None

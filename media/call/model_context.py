@@ -54,5 +54,5 @@ class ModelContext:
         return _LANGUAGES.format(names=" or ".join(names), main=names[0]) if len(names) > 1 else ""
 
     def _spoken(self, language: str) -> str:
-        """By the tag that the agent's config has: nothing that a caller or a recogniser said is in it."""
+        """By the tag that the agent's config has: nothing that a caller or a recognizer said is in it."""
         return f"[Language: {language_name(language)}]" if len(self.languages) > 1 else ""

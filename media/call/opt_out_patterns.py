@@ -11,7 +11,7 @@ from typing import Final
 
 # --- English ---
 
-# What may follow a request: nothing, or a new thought. Recognisers leave out commas.
+# What may follow a request: nothing, or a new thought. Recognizers leave out commas.
 _EN_END: Final = r"(?:$|(?= (?:i|im|ive|ill|we|and|or|because|its|this is|you|thank|otherwise|bye|goodbye)\b))"
 _EN_FILLER: Final = (
     r"(?:(?:no|yes|and|but|so|hey|look|listen|ok|okay|then|also|now|wait|actually|all right|sir|madam) ){0,3}"

@@ -40,7 +40,7 @@ class PhraseAudioCache:
     def __init__(self, most: int = MOST_SENTENCES) -> None:
         self._most = most
         self._found: OrderedDict[SentenceKey, SpeechChunk] = OrderedDict()
-        self._blocked_until: dict[SentenceKey, float] = {}  # a call synthesises it, or it failed lately
+        self._blocked_until: dict[SentenceKey, float] = {}  # a call synthesizes it, or it failed lately
 
     def find(self, key: SentenceKey) -> SpeechChunk | None:
         """The sentence's audio; None while there is none."""
@@ -49,7 +49,7 @@ class PhraseAudioCache:
         return self._found.get(key)
 
     def claim(self, key: SentenceKey) -> bool:
-        """Whether the sentence should be synthesised now, which is up to the one who asked."""
+        """Whether the sentence should be synthesized now, which is up to the one who asked."""
         now = asyncio.get_running_loop().time()
         if key in self._found or now < self._blocked_until.get(key, now):
             return False
@@ -98,14 +98,14 @@ class PhraseAudio:
         return self._cache.find(self._key(text)) if self._cache is not None and text else None
 
     def prepare(self) -> None:
-        """Starts to synthesise the next sentence that is missing, unless one is being synthesised. One that was there
-        once is not synthesised again for this call."""
+        """Starts to synthesize the next sentence that is missing, unless one is being synthesized. One that was there
+        once is not synthesized again for this call."""
         if not self._missing or self._cache is None or (self._task is not None and not self._task.done()):
             return
         self._missing = [key for key in self._missing if self._cache.find(key) is None]
         for key in self._missing:
             if self._cache.claim(key):
-                self._task = asyncio.create_task(self._synthesise(self._cache, key))
+                self._task = asyncio.create_task(self._synthesize(self._cache, key))
                 return
 
     async def close(self) -> None:
@@ -118,7 +118,7 @@ class PhraseAudio:
     def _key(self, text: str) -> SentenceKey:
         return SentenceKey(self._voices, self._language, text)
 
-    async def _synthesise(self, cache: PhraseAudioCache, key: SentenceKey) -> None:
+    async def _synthesize(self, cache: PhraseAudioCache, key: SentenceKey) -> None:
         """A failure was reported by the chain; the sentence is tried again later."""
         try:
             async with asyncio.timeout(SYNTHESIS_S):

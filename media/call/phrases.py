@@ -11,7 +11,7 @@ class Phrases:
 
     nudge: nobody spoke for long. not_understood: the caller spoke without words that were
     understood. say_again: the model
-    answered with nothing. apology: a reply failed. cannot_hear: no recogniser works, the call ends. connecting: before
+    answered with nothing. apology: a reply failed. cannot_hear: no recognizer works, the call ends. connecting: before
     a transfer because providers failed. closing: before the end of the call because providers failed.
     putting_through: before a transfer that the caller asked for. not_recorded: the caller refused the recording.
     opted_out: the person on the phone asked not to be called again.

@@ -251,7 +251,7 @@ _ES: Final = RequestPatterns(
 
 _FR_PERSON: Final = (
     r"(?:personne|humain|etre humain|operateur|operatrice|conseiller|conseillere|agent|collegue|employee?|responsable"
-    r"|receptionniste|standardiste|interlocuteur|quelqu un (?:de reel|d humain|d autre))"
+    r"|receptionniste|standardizte|interlocuteur|quelqu un (?:de reel|d humain|d autre))"
 )
 _FR_WHICH: Final = r"(?:une?|l|le|la|votre|un de vos|un autre|une autre)"
 _FR_SOME: Final = rf"(?:{_FR_WHICH} )?(?:vraie? |autre )?{_FR_PERSON}"

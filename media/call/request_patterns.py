@@ -87,7 +87,7 @@ class RequestPatterns:
 
     def is_open_question(self, sentence: str) -> bool:
         """Whether a sentence of the agent's asks something that "no" is no answer to."""
-        return any(self.open_question.search(plain_text(one)) for one in split_clauses(sentence))
+        return any(self.open_question.search(plain_text(split_clause)) for split_clause in split_clauses(sentence))
 
 
 def _keep_address(courtesy: re.Match[str]) -> str:

@@ -3,7 +3,7 @@
 A carrier takes such a phone for an answering machine. What the phone says shows what it is: it is told who calls, and
 the person may take the call afterwards. Sources of the words: Apple's and Google's support pages on call screening, as
 quoted in Twilio's "Detecting iOS 26 Call Screening and Leaving Voicemail" (2025). iOS screens calls in more languages
-than those below; there the words are not recognised, and a machine ends the call.
+than those below; there the words are not recognized, and a machine ends the call.
 """
 
 import re

@@ -130,7 +130,7 @@ class SentKeys:
         return name.startswith(_MARK)
 
     def without_echo(self, ulaw: bytes) -> bytes:
-        """The frame, or silence where it is the echo of a tone: the recogniser and the voice detector must not take it
+        """The frame, or silence where it is the echo of a tone: the recognizer and the voice detector must not take it
         for speech. ulaw: 20 ms."""
         pcm = mulaw.decode(ulaw)
         is_echo = any(dtmf.tone_share(pcm, key) >= ECHO_SHARE for key in self.echoes)

@@ -11,7 +11,7 @@ from media.call.clock import CallClock
 from media.call.late_filler import LateFiller
 from media.call.pending_speech import PendingSpeech
 from media.call.playback import Playback
-from media.call.recogniser import CallRecogniser
+from media.call.recognizer import CallRecognizer
 from media.call.silence_filler import SilenceFiller
 from media.call.watchdog import Alarm, Watchdog
 from media.turn.floor import Floor
@@ -32,7 +32,7 @@ class ObservedCall:
     floor: Floor
     agent: Agent
     tools: CallTools
-    recogniser: CallRecogniser
+    recognizer: CallRecognizer
     playback: Playback
 
 
@@ -124,7 +124,7 @@ class SilenceMonitor:
     def update(self, now: float, *, is_silent: bool) -> None:
         """Takes note of who is heard now. is_silent: the agent is not."""
         call, state = self._call, self._call.floor.state
-        if call.recogniser.has_text:
+        if call.recognizer.has_text:
             self._is_unclear_told = False
         if not is_silent:
             self._sound_at, self._asked_filler_at = now, None
@@ -138,11 +138,11 @@ class SilenceMonitor:
 
     def take_unclear_speech(self, pending: PendingSpeech) -> bool:
         """Whether the speech that has ended without words must be asked for again: it was long enough for words, the
-        recogniser answered that it found none, nothing else is due, and the caller was not asked since words were
+        recognizer answered that it found none, nothing else is due, and the caller was not asked since words were
         understood last. So noise that sounds like speech makes the agent ask once, and no more."""
         call, track = self._call, self._call.track
         is_speech = track.last_voice_ms - track.onset_ms >= SHORTEST_SPEECH_MS
-        is_empty = not call.recogniser.is_unanswered and not call.recogniser.has_text
+        is_empty = not call.recognizer.is_unanswered and not call.recognizer.has_text
         is_due = pending.is_opening or call.agent.is_busy or call.tools.is_running
         if self._is_unclear_told or not is_speech or not is_empty or is_due:
             return False
@@ -213,13 +213,13 @@ class SilenceMonitor:
         return self._asked_filler_at if agent.is_waiting else self._due_since
 
     def _unanswered_since(self) -> float | None:
-        """Since when the caller waits for an answer to speech whose text is still to come although the recogniser was
+        """Since when the caller waits for an answer to speech whose text is still to come although the recognizer was
         asked for it; None where there is none, while the caller or the agent speaks, and after a sound that may be no
         speech."""
-        call, recogniser, track = self._call, self._call.recogniser, self._call.track
-        if not recogniser.is_unanswered or call.agent.is_busy:
+        call, recognizer, track = self._call, self._call.recognizer, self._call.track
+        if not recognizer.is_unanswered or call.agent.is_busy:
             return None
         if call.floor.state not in (FloorState.PAUSED, FloorState.LISTENING):
             return None
-        is_speech = recogniser.has_text or track.last_voice_ms - track.onset_ms >= SHORTEST_SPEECH_MS
+        is_speech = recognizer.has_text or track.last_voice_ms - track.onset_ms >= SHORTEST_SPEECH_MS
         return self.heard_since(call.clock.at_audio(track.last_voice_ms)) if is_speech else None

@@ -14,7 +14,7 @@ LONGEST_GAP_MS: Final = 2_000
 # Timestamps that are behind by more than a socket may be silent, or for longer than a burst takes, have begun anew.
 LONGEST_DELAY_MS: Final = 15_000
 LONGEST_BURST_MS: Final = 1_000.0
-# So many pieces of audio are remembered, to recognise copies: 1.3 s. Of each a hash, in 8 bytes: the pieces themselves
+# So many pieces of audio are remembered, to recognize copies: 1.3 s. Of each a hash, in 8 bytes: the pieces themselves
 # are 18 KB of each call, which no cache holds for hundreds of calls.
 _REMEMBERED: Final = 64
 # No hash of bytes is -1.

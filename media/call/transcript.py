@@ -131,7 +131,7 @@ class Transcript:
             turn = replace(turn, note=note)
         turn = _with_aside(turn, self._aside if entry is None else entry.aside)
         others = (one for one in self._entries if one is not entry)
-        return [*(message for one in others for message in _for_model(one)), turn]
+        return [*(message for other in others for message in _for_model(other)), turn]
 
     def settled(self) -> list[Message]:
         """Returns the messages for a checkpoint: without the words of the utterance under way, because what will be

@@ -91,7 +91,7 @@ class Utterance:
 
     def is_filler_at(self, position_ms: float) -> bool:
         """Whether a filler sounds, or has just ended, at this place of the audio."""
-        return any(one.start_ms <= position_ms <= one.end_ms for one in self.insertions)
+        return any(insertion.start_ms <= position_ms <= insertion.end_ms for insertion in self.insertions)
 
     @property
     def audio_ms(self) -> float:
@@ -138,14 +138,14 @@ class Utterance:
 
     def _spoken_ms(self, position_ms: float) -> float:
         """How much of the voice's own audio lies before this place of the audio."""
-        inserted = (min(position_ms, one.end_ms) - one.start_ms for one in self.insertions)
+        inserted = (min(position_ms, insertion.end_ms) - insertion.start_ms for insertion in self.insertions)
         return position_ms - sum(ms for ms in inserted if ms > 0)
 
     def _place(self, spoken_ms: float) -> float:
         """The place in the audio of a moment of the voice's own audio, after insertions at that moment."""
-        for one in self.insertions:
-            if one.start_ms <= spoken_ms:
-                spoken_ms += one.end_ms - one.start_ms
+        for insertion in self.insertions:
+            if insertion.start_ms <= spoken_ms:
+                spoken_ms += insertion.end_ms - insertion.start_ms
         return spoken_ms
 
 

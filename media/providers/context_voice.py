@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Final, Generic, Protocol, TypeVar
 
-from media.providers.recogniser_dialect import unrefined
+from media.providers.recognizer_dialect import unrefined
 from media.providers.vendor_socket import SocketTarget, VendorSocket
 from media.providers.warm_connections import WarmConnections
 from shared.providers.errors import ProviderError, ProviderSlow, make_closed

@@ -20,7 +20,7 @@ from media.providers.chain.voice_levels import VoiceLevels
 from media.providers.health import HealthBoard, HealthKey
 from media.providers.health_keys import HealthKeys
 from media.providers.language_voices import LanguageVoices, VoiceChain
-from media.providers.normalisation.normaliser import TextNormaliser
+from media.providers.normalization.normalizer import TextNormalizer
 from media.providers.ports import LanguageModel, ProviderKind, SpeechToText, TextToSpeech
 from media.providers.usage import OnUsage, UsageMeter
 from media.providers.vendor import Adapter, Preparable, ProviderSetup, ProviderUnusable, Vendor, VendorResources
@@ -59,7 +59,7 @@ class Providers:
 @dataclass(frozen=True, slots=True)
 class _Members(Generic[P]):
     """The providers of one chain, and in the same order their adapters, meters and health, and the choice and the
-    options that each was made from. multilingual: places of recognisers that hear all languages of the call."""
+    options that each was made from. multilingual: places of recognizers that hear all languages of the call."""
 
     providers: list[P]
     adapters: list[Adapter[P]]
@@ -79,7 +79,7 @@ class _Hooks:
 
 @dataclass(frozen=True, slots=True)
 class _Expected:
-    """What a call's recognisers and voices are told to expect. languages: all that the call may be in; empty for one.
+    """What a call's recognizers and voices are told to expect. languages: all that the call may be in; empty for one.
     phonemes: for voices that take them."""
 
     keyterms: Sequence[str] = ()
@@ -120,7 +120,7 @@ class ProviderFactory:
         and reported as failed: the call goes on with the others. Raises PlanError, which names the fields, for a chain
         of which none is left."""
         hooks = _Hooks(on_failed, on_usage)
-        others = [one.language for one in plan.languages]
+        others = [language.language for language in plan.languages]
         expected = _Expected(plan.speech.keyterms, [plan.agent.language, *others] if others else ())
         stt = self._make_members("stt", plan.stt, self._stt, hooks, plan.workspace_id, expected)
         llm = self._make_members("llm", plan.llm, self._llm, hooks, plan.workspace_id)
@@ -155,7 +155,7 @@ class ProviderFactory:
         return VoiceChain(LanguageVoices(main, others), main.members) if others else main
 
     def _make_voice_chain(self, plan: CallPlan, choices: Sequence[ProviderPlan], hooks: _Hooks, at: str) -> VoiceChain:
-        spoken = [one for one in plan.speech.pronunciations if one.ipa]
+        spoken = [pronunciation for pronunciation in plan.speech.pronunciations if pronunciation.ipa]
         expected = _Expected(phonemes=Phonemes(plan.agent.language, spoken))
         tts = self._make_members("tts", choices, self._tts, hooks, plan.workspace_id, expected, at=at)
         chain = TextToSpeechChain(
@@ -164,7 +164,7 @@ class ProviderFactory:
             self._deadlines,
             meters=tts.meters,
             health=tts.health,
-            normalisers=_normalisers(tts, plan.speech.pronunciations, plan.agent.language),
+            normalizers=_normalizers(tts, plan.speech.pronunciations, plan.agent.language),
             levels=[self._levels.find(one.provider, msgspec.json.encode(options)) for one, options in tts.sources],
         )
         return VoiceChain(chain, tuple(tts.providers))
@@ -225,7 +225,7 @@ class ProviderFactory:
     def _make(
         self, choice: ProviderPlan, adapters: Mapping[str, Adapter[P]], expected: _Expected
     ) -> tuple[P, Struct, bool]:
-        """A provider, its options, and whether it is a recogniser that hears all languages of the call. Raises
+        """A provider, its options, and whether it is a recognizer that hears all languages of the call. Raises
         ProviderUnusable."""
         adapter = adapters.get(choice.vendor_name)
         if adapter is None:
@@ -258,19 +258,23 @@ def _add_keyterms(adapter: Adapter[P], options: Struct, keyterms: Sequence[str])
     return msgspec.convert(option.add(msgspec.to_builtins(options), keyterms), adapter.options)
 
 
-def _normalisers(
+def _normalizers(
     voices: _Members[TextToSpeech], pronunciations: Sequence[Pronunciation], language: str
-) -> Sequence[TextNormaliser]:
+) -> Sequence[TextNormalizer]:
     """A chain gives its voices whole clauses if one of them needs it. Words that a voice is told in IPA stay as they
     are: "K9" must not become "K nine" before. language: of the agent."""
     whole = not all(voice.streams_text for voice in voices.providers)
     made = []
     for adapter, (choice, _) in zip(voices.adapters, voices.sources, strict=True):
         is_told = takes_ipa(choice.vendor_name, choice.options)
-        told = [Pronunciation(one.word) for one in pronunciations if one.ipa and is_told]
-        spelled = [one for one in pronunciations if one.say and not (one.ipa and is_told)]
+        told = [Pronunciation(pronunciation.word) for pronunciation in pronunciations if pronunciation.ipa and is_told]
+        spelled = [
+            pronunciation
+            for pronunciation in pronunciations
+            if pronunciation.say and not (pronunciation.ipa and is_told)
+        ]
         says = [*told, *spelled]
-        made.append(TextNormaliser(adapter.reads_figures, says, whole, language, adapter.ends_with_blank))
+        made.append(TextNormalizer(adapter.reads_figures, says, whole, language, adapter.ends_with_blank))
     return made
 
 

@@ -88,8 +88,8 @@ class GrpcServer:
 
     async def close(self) -> None:
         """Ends what is idle; a stream that runs keeps its connection."""
-        idle = [one for one in self._connections if not one.streams]
-        self._connections = [one for one in self._connections if one.streams]
+        idle = [connection for connection in self._connections if not connection.streams]
+        self._connections = [connection for connection in self._connections if connection.streams]
         await asyncio.gather(*(one.channel.close() for one in idle))
 
     async def _load(self) -> None:
@@ -100,7 +100,7 @@ class GrpcServer:
 
     def _choose(self, provider: str) -> _Connection:
         """The fullest one that has room, else a new one."""
-        free = [one for one in self._connections if one.streams < STREAMS_PER_CONNECTION]
+        free = [connection for connection in self._connections if connection.streams < STREAMS_PER_CONNECTION]
         if free:
             return max(free, key=lambda one: one.streams)
         if len(self._connections) >= MAX_CONNECTIONS:

@@ -105,7 +105,7 @@ class HealthBoard:
         return lambda: self._service_watchers.pop(handle, None) and None
 
     def usual_wait(self, key: HealthKey) -> UsualWait | None:
-        """How long the provider takes to its first useful unit, a recogniser to its final text; None while this process
+        """How long the provider takes to its first useful unit, a recognizer to its final text; None while this process
         has seen too few."""
         record = self._records.get(key)
         return None if record is None else record.waits.usual()
@@ -173,7 +173,7 @@ class HealthBoard:
             self._record(attempt.key).start_wait(attempt, self._clock())
 
     def cease_wait(self, attempt: "ProviderAttempt") -> None:
-        """The attempt waits no longer; nothing is learnt."""
+        """The attempt waits no longer; nothing is learned."""
         record = self._records.get(attempt.key)
         if record is not None:
             record.end_wait(attempt)
@@ -188,7 +188,7 @@ class HealthBoard:
             self._emit(HealthChange(key, "healed"))
 
     def report_answer(self, attempt: "ProviderAttempt") -> None:
-        """The provider gave this attempt what it waits for; useful or not, its wait is learnt."""
+        """The provider gave this attempt what it waits for; useful or not, its wait is learned."""
         record = self._record(attempt.key)
         since = record.end_wait(attempt)
         if since is not None:
@@ -313,7 +313,7 @@ class ProviderAttempt:
             self._board.start_wait(self)
 
     def await_answer(self) -> None:
-        """It waits from now on for an answer of its own, whatever came before: a recogniser, for a final text."""
+        """It waits from now on for an answer of its own, whatever came before: a recognizer, for a final text."""
         self._board.start_wait(self)
 
     def mark_answered(self) -> None:

@@ -84,7 +84,7 @@ class HealthRecord:
         self._waiting: dict[object, float] = {}  # requests without a useful unit, by their start, oldest first
         self._others, self._others_until = 0, NEVER  # doubts of other processes
         self._usual_s = 0.0  # wait for the useful unit, as a moving average
-        self.waits = WaitHistory()  # for a first unit; of a recogniser, for a final text
+        self.waits = WaitHistory()  # for a first unit; of a recognizer, for a final text
         self.gaps = WaitHistory()  # the longest of each stream, between two units
 
     def is_usable(self, now: float) -> bool:

@@ -27,7 +27,7 @@ class LanguageVoices:
     def __init__(self, main: VoiceChain, others: Mapping[str, VoiceChain]) -> None:
         """others: by language, as the plan has it; all other languages are those of the main chain."""
         self._main, self._others = main, others
-        chains = [main.chain, *(one.chain for one in others.values())]
+        chains = [main.chain, *(other.chain for other in others.values())]
         self.name = main.chain.name
         self.streams_text = all(chain.streams_text for chain in chains)
         self.times_words = all(chain.times_words for chain in chains)

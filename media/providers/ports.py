@@ -30,7 +30,7 @@ from shared.providers.errors import (
     ProviderSlow,
     ReplyUnusable,
 )
-from shared.providers.speech import NO_TURN_SIGNAL, RecognisedText, SpeechChunk, TimedWord, TurnSignal
+from shared.providers.speech import NO_TURN_SIGNAL, RecognizedText, SpeechChunk, TimedWord, TurnSignal
 
 __all__ = [
     "CALL_BEGAN_PROMPT",
@@ -50,7 +50,7 @@ __all__ = [
     "ProviderError",
     "ProviderKind",
     "ProviderSlow",
-    "RecognisedText",
+    "RecognizedText",
     "ReplyUnusable",
     "SpeechChunk",
     "SpeechToText",
@@ -80,12 +80,12 @@ class SpeechToTextFailed:
     error: ProviderError
 
 
-SpeechToTextEvent = RecognisedText | TurnSignal | SpeechToTextFailed
+SpeechToTextEvent = RecognizedText | TurnSignal | SpeechToTextFailed
 SpeechToTextSink = Callable[[SpeechToTextEvent], None]
 
 
 class SpeechToTextSession(Protocol):
-    """One caller's session. `push`, `started`, `finalise` and `next_turn` run on the frame path: they never block or
+    """One caller's session. `push`, `started`, `finalize` and `next_turn` run on the frame path: they never block or
     raise.
 
     Events go to the sink given at `open`, always on the event loop of the call.
@@ -95,13 +95,13 @@ class SpeechToTextSession(Protocol):
         """Takes the next piece of caller audio (usually 160 bytes = 20 ms); silence is pushed too."""
 
     def started(self) -> None:
-        """The caller began to speak a moment ago: a one-shot recogniser may drop audio older than about 500 ms.
+        """The caller began to speak a moment ago: a one-shot recognizer may drop audio older than about 500 ms.
         Called again when the caller continues after a pause within the same turn: then nothing is dropped."""
 
-    def finalise(self, token: int) -> None:
+    def finalize(self, token: int) -> None:
         """Asks for the final text of all audio pushed so far in this turn.
 
-        Answered by one `RecognisedText(final=True, token=token)` (text may be empty), unless a later `finalise` or
+        Answered by one `RecognisedText(final=True, token=token)` (text may be empty), unless a later `finalize` or
         `next_turn` makes it stale or the session fails. Speculative: the caller may go on speaking."""
 
     def next_turn(self) -> None:
@@ -120,7 +120,7 @@ class LanguageFollower(Protocol):
 
 
 class SpeechToText(Protocol):
-    """A speech recogniser."""
+    """A speech recognizer."""
 
     name: str
 

@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from media.providers.recogniser_dialect import RecogniserLine
+from media.providers.recognizer_dialect import RecognizerLine
 from shared.providers.segments import TranscribedResult, TurnTranscript
 from shared.providers.speech import TurnSignal
 
@@ -14,7 +14,7 @@ class SegmentReader(Protocol):
     def is_ready(self) -> bool:
         """Whether the vendor has accepted key and settings; from the start where it does not say so."""
 
-    def finalise(self, position_ms: float) -> str:
+    def finalize(self, position_ms: float) -> str:
         """The message that asks for the text up to this position in the audio."""
 
     def read(self, message: bytes) -> TranscribedResult | None:
@@ -26,7 +26,7 @@ class SegmentReader(Protocol):
 
 
 class SegmentDialect:
-    """One session. answer_s: after `finalise`, when the last known text is the answer if it covers the audio."""
+    """One session. answer_s: after `finalize`, when the last known text is the answer if it covers the audio."""
 
     def __init__(self, reader: SegmentReader, answer_s: float) -> None:
         self._reader = reader
@@ -37,36 +37,36 @@ class SegmentDialect:
     def is_ready(self) -> bool:
         return self._reader.is_ready
 
-    def opened(self, line: RecogniserLine) -> None:
+    def opened(self, line: RecognizerLine) -> None:
         """Nothing: the address says all."""
 
-    def pushed(self, line: RecogniserLine) -> None:
-        """Nothing: a text is asked for by `finalise` alone."""
+    def pushed(self, line: RecognizerLine) -> None:
+        """Nothing: a text is asked for by `finalize` alone."""
 
-    def started(self, line: RecogniserLine) -> None:
-        """Nothing: the recogniser hears by itself when somebody speaks."""
+    def started(self, line: RecognizerLine) -> None:
+        """Nothing: the recognizer hears by itself when somebody speaks."""
 
-    def finalise(self, line: RecogniserLine, token: int) -> None:
+    def finalize(self, line: RecognizerLine, token: int) -> None:
         line.flush()
-        is_asked = self._transcript.finalise(token, line.position_ms)
+        is_asked = self._transcript.finalize(token, line.position_ms)
         if is_asked:
-            line.send(self._reader.finalise(line.position_ms))
+            line.send(self._reader.finalize(line.position_ms))
         line.wait(self._answer_s if is_asked else 0.0)
 
-    def next_turn(self, line: RecogniserLine) -> None:
+    def next_turn(self, line: RecognizerLine) -> None:
         line.cancel_wait()
         if self._transcript.end_segment(line.position_ms):
             line.flush()
-            line.send(self._reader.finalise(line.position_ms))
+            line.send(self._reader.finalize(line.position_ms))
         self._transcript.next_turn()
 
-    def read(self, line: RecogniserLine, message: bytes) -> None:
+    def read(self, line: RecognizerLine, message: bytes) -> None:
         """Reports the turn's text, and what the vendor believes of its end. Raises ProviderError."""
         result = self._reader.read(message)
         if result is not None:
             self._take(line, result)
 
-    def expire(self, line: RecogniserLine) -> None:
+    def expire(self, line: RecognizerLine) -> None:
         event = self._transcript.expire()
         if event is not None:
             line.report(event)
@@ -75,7 +75,7 @@ class SegmentDialect:
         if result is not None:
             self._take(line, result)
 
-    def _take(self, line: RecogniserLine, result: TranscribedResult) -> None:
+    def _take(self, line: RecognizerLine, result: TranscribedResult) -> None:
         event = self._transcript.add(result)
         if event is None:
             return

@@ -26,7 +26,7 @@ DRAIN_S: Final = 0.2
 # Less than the chain waits between two events, else another model would continue it.
 USAGE_S: Final = 0.7
 MAX_ERROR_BYTES: Final = 64_000
-# The vendors publish no figure for the first token: their accounts begin at the bound of all deadlines, and are learnt.
+# The vendors publish no figure for the first token: their accounts begin at the bound of all deadlines, then learn.
 VENDOR_WAIT: Final = UsualWait(0.5, 0.9)
 _HEADERS: Final = {
     "Accept": "text/event-stream",

@@ -161,11 +161,11 @@ class Adapter(Generic[P]):
     request_options: names of options that say what is asked, not of whom nor how long to wait: calls that differ only
     in them share the provider's health.
     is_guardable: `make` connects through the setup's guard; only then may a customer give the address.
-    usual_wait: what is known of the time to the first useful unit (of a recogniser: to the final text) before calls
+    usual_wait: what is known of the time to the first useful unit (of a recognizer: to the final text) before calls
     have measured it.
     reads_figures: of a voice: it says numbers, dates and addresses well itself, so that it is given them as written.
     ends_with_blank: of a voice: each text that it is given ends with a blank, which is metered.
-    keyterms: of a recogniser: which words its options make it expect, if it can.
+    keyterms: of a recognizer: which words its options make it expect, if it can.
     """
 
     make: Callable[[ProviderSetup], P]

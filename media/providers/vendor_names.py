@@ -2,7 +2,7 @@
 
 A look-up of the system holds a thread for up to half a minute when no name server answers, and both aiohttp's and
 uvloop's look-ups share a handful of threads with everything else. These have threads of their own, bounded for each
-domain (shared/name_resolver.py). Addresses that were found before are used on while nothing better can be learnt
+domain (shared/name_resolver.py). Addresses that were found before are used on while nothing better can be learned
 (RFC 8767, serving stale data).
 """
 

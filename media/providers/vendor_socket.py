@@ -22,7 +22,7 @@ from shared.egress import EgressGuard
 from shared.providers.errors import cause_of_status
 
 MAX_MESSAGE_BYTES: Final = 1 << 20
-# More than this unsent means that the vendor reads nothing. A recogniser that takes over is sent up to 60 s of audio at
+# More than this unsent means that the vendor reads nothing. A recognizer that takes over is sent up to 60 s of audio at
 # once (480,000 bytes and what frames them), most of which waits here on a slow line.
 MAX_UNSENT_BYTES: Final = 1 << 20
 # 529: overloaded, by no standard.

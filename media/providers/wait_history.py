@@ -38,7 +38,7 @@ class WaitHistory:
 
     def add_cut_off(self, seconds: float) -> None:
         """Adds a wait that ended without a unit. It counts as the p99 at most: with its whole length a dead provider
-        would raise its own deadline, and without it only waits within the deadline would be learnt."""
+        would raise its own deadline, and without it only waits within the deadline would be learned."""
         usual = self.usual()
         self._add(seconds if usual is None else min(seconds, usual.p99_s))
 

@@ -112,7 +112,7 @@ class StreamConnection:
         self._live = True  # the stream can still take commands
         self._paced = PacedOutput(socket.send, codec.messages_per_s) if codec.messages_per_s else None
         # From the call's set-up until its end. No default in the class: it would make each access slower on the frame
-        # path, because CPython does not specialise an attribute that the class has as well.
+        # path, because CPython does not specialize an attribute that the class has as well.
         self._attached: AttachedCall | None = None
         self.messages = 0
 
@@ -363,7 +363,7 @@ class StreamConnection:
             attached.call.end_stream()
             following = (termination.transfer_number, termination.unsaid_words, termination.conference)
             await attached.on_stream_end(reason, *following)
-        finally:  # else its recogniser would stay open, and nothing would tell that it has ended
+        finally:  # else its recognizer would stay open, and nothing would tell that it has ended
             self._socket.close(CloseCode.NORMAL, "")
             try:
                 await attached.call.finish(self._reason, self._detail)

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 PERIOD_S = 0.02
-# Every member is ticked once in this many periods, its neighbours in other periods, so that none takes long.
+# Every member is ticked once in this many periods, its neighbors in other periods, so that none takes long.
 SLOTS = 12
 CHECK_PERIODS = 50
 

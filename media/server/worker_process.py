@@ -40,7 +40,7 @@ from media.turn.completeness import CompletenessModel, load_completeness_model
 from media.turn.onnx_models import SILERO, SMART_TURN, find_pipecat_file
 from media.turn.vad import VadEngine
 from shared.bus.client import bus_client
-from shared.bus.enrolment import MediaPass, NodeIdentity, NodeKey
+from shared.bus.enrollment import MediaPass, NodeIdentity, NodeKey
 from shared.egress import EgressGuard
 from shared.plan import CallPlan
 from shared.secrets import Sealer

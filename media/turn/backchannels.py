@@ -11,14 +11,14 @@ def phrase_set(text: str) -> frozenset[str]:
     return frozenset(text.split("|"))
 
 
-# Said to show that one listens, in normalised words. "no" and whatever asks for the floor must not be in here.
+# Said to show that one listens, in normalized words. "no" and whatever asks for the floor must not be in here.
 _BACKCHANNELS = phrase_set(
     "uh huh|uh uh huh|mm hmm|mm mm|mhm|mhmm|mm|mmm|hmm|hm|uhhuh|um|uh|er|ah|aha|oh|ooh|huh|ok|okay|k|kay|yeah|yea|"
     "yah|yep|yup|ya|yes|right|all right|alright|sure|sure thing|i see|i know|i understand|got it|gotcha|good|great|"
     "cool|nice|fine|perfect|exactly|absolutely|of course|true|that's right|sounds good|makes sense|go on|go ahead|"
     "really|wow|no problem|no worries|you're right|sí|si|claro|vale|ajá|ja|genau|stimmt|oui|d'accord|ouais|certo"
 )
-# What recognisers write for "yeah", "mhm" and "right" when that is all they hear of a sentence.
+# What recognizers write for "yeah", "mhm" and "right" when that is all they hear of a sentence.
 _MISHEARD = phrase_set("here|hear|year|ear|her|him|hum|home|yet|white|write|you")
 # Said over the agent, these ask for the floor at once, however many words an interruption must otherwise have.
 _DEMANDS = phrase_set("no|nope|stop|wait|hold on|hang on|actually|excuse me|pardon|sorry|one moment|one second")
@@ -47,7 +47,7 @@ def without_backchannels(spoken: list[str]) -> list[str]:
 
 
 def is_misheard_backchannel(spoken: list[str]) -> bool:
-    """Whether `spoken` (from `split_words`) is one word that recognisers write for a backchannel."""
+    """Whether `spoken` (from `split_words`) is one word that recognizers write for a backchannel."""
     return len(spoken) == 1 and spoken[0] in _MISHEARD
 
 

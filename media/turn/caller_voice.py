@@ -27,7 +27,7 @@ class CallerVoice:
         self.is_heard = False
         self.since = self.last_ms = self.silent_since = 0
         # How many words the answers told, until when they were said, and whether all sound since then is others'; the
-        # end of the latest sound when the recogniser was asked, which it may answer while there is another.
+        # end of the latest sound when the recognizer was asked, which it may answer while there is another.
         self._words, self._words_end, self._asked_end = 0, NEVER, NEVER
         self._is_others = False
 
@@ -53,11 +53,11 @@ class CallerVoice:
         return self.since if self._onset_ms is None else self._onset_ms()
 
     def ask_for_words(self) -> None:
-        """The recogniser is asked for the words until now."""
+        """The recognizer is asked for the words until now."""
         self._asked_end = self.last_ms
 
     def take_words(self, t: int, words: int, *, is_changed: bool, answers: bool) -> None:
-        """The recogniser has told the words of the turn, so many. answers: as it was asked last. If there are no more
+        """The recognizer has told the words of the turn, so many. answers: as it was asked last. If there are no more
         than it told when it was asked before, the sound between was others', where others may talk."""
         self.stalled.tell(t, is_changed=is_changed, answers=answers)
         if not answers or self._asked_end == NEVER:

@@ -1,7 +1,7 @@
 """The model of completeness: the probability, from the words alone, that the caller has finished.
 
 A small network over hashed words (docs/develop/turn-model.md): about 0.2 ms for a text, in numpy, no thread
-and no file once it is made. Punctuation at the end counts for nothing: recognisers end nearly every fragment with a
+and no file once it is made. Punctuation at the end counts for nothing: recognizers end nearly every fragment with a
 full stop. Between words it tells where a sentence begins.
 """
 

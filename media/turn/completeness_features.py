@@ -1,7 +1,7 @@
 """The features of the completeness model: hashed words and endings, and a few counts.
 
-The mark at the end is never seen: recognisers put one after every fragment. Marks between sentences are: there the
-recogniser knew what follows.
+The mark at the end is never seen: recognizers put one after every fragment. Marks between sentences are: there the
+recognizer knew what follows.
 
 A change here makes every trained file worthless: raise `FORMAT` and train anew (docs/develop/turn-model.md).
 """

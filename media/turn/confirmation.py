@@ -15,7 +15,7 @@ class CallerConfirmation(StrEnum):
     OTHER = "other"  # the caller says something else
 
 
-# Words of all languages that the call has phrases for, and of their neighbours: callers answer in their own, and no
+# Words of all languages that the call has phrases for, and of their neighbors: callers answer in their own, and no
 # word means yes in one and no in another.
 _YES: Final = phrase_set(
     "yes|yeah|yea|yep|yup|yah|correct|right|exactly|perfect|absolutely|confirmed|ja|jawohl|jep|richtig|genau|stimmt|"

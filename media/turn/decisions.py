@@ -18,7 +18,7 @@ class CallerStarted:
 
 @dataclass(frozen=True, slots=True)
 class CallerOverlaps:
-    """The caller speaks over words that cannot be interrupted: notify the recogniser. What is said is answered when the
+    """The caller speaks over words that cannot be interrupted: notify the recognizer. What is said is answered when the
     agent is done."""
 
     t: int
@@ -83,7 +83,7 @@ class TurnSettled:
 
 @dataclass(frozen=True, slots=True)
 class LowerAgent:
-    """The caller speaks over the agent, perhaps only a nod: let it go on more quietly, notify the recogniser.
+    """The caller speaks over the agent, perhaps only a nod: let it go on more quietly, notify the recognizer.
 
     is_suspected: it is not known yet whether the sound is speech: lower the agent, and nothing else. is_early: the
     caller may go on with the turn whose answer has just begun: lower the agent further, until it is known."""
@@ -95,9 +95,9 @@ class LowerAgent:
 
 @dataclass(frozen=True, slots=True)
 class HoldAgent:
-    """The caller speaks over the agent: silence it at once, keep what was not heard, notify the recogniser.
+    """The caller speaks over the agent: silence it at once, keep what was not heard, notify the recognizer.
 
-    lowered: it was lowered for the same speech until now, and the recogniser was notified then."""
+    lowered: it was lowered for the same speech until now, and the recognizer was notified then."""
 
     t: int
     lowered: bool = False

@@ -12,7 +12,7 @@ from typing import Final
 from media.turn.backchannels import phrase_set, split_words
 from media.turn.card_lengths import card_lengths, passes_luhn
 from media.turn.expected_dictation import DictationKind, ExpectedDictation
-from media.turn.phone_lengths import dialled_lengths
+from media.turn.phone_lengths import dialed_lengths
 from media.turn.spoken_dates import read_date
 from media.turn.spoken_digits import UNCLEAR, ends_open, read_digits
 from media.turn.spoken_reference import read_reference
@@ -86,7 +86,7 @@ def _volunteered(text: str) -> DictationState:
 def _phone_state(text: str, expected: ExpectedDictation) -> DictationState:
     digits = read_digits(text)
     is_international = bool(_PLUS.match(text))
-    return _counted_state(text, digits, dialled_lengths(digits, expected.country, is_international=is_international))
+    return _counted_state(text, digits, dialed_lengths(digits, expected.country, is_international=is_international))
 
 
 def _card_state(text: str, expected: ExpectedDictation) -> DictationState:

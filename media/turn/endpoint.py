@@ -1,6 +1,6 @@
 """The rules of turn-taking in a call, and English words that show whether a turn has ended.
 
-Pure functions of the words; no clock, no state. Full stops and question marks count for nothing: recognisers put them
+Pure functions of the words; no clock, no state. Full stops and question marks count for nothing: recognizers put them
 after nearly everything that is followed by a pause.
 """
 

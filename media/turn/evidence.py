@@ -48,7 +48,7 @@ class TurnEvidence:
     """What is known of a pause; None where nothing is.
 
     text: probability (0-1) that the words end here. second: the same by a second judge of the words. sound: the same
-    from how they sound (smart-turn). vendor: the same from the recogniser itself, if it is trained for that. asked:
+    from how they sound (smart-turn). vendor: the same from the recognizer itself, if it is trained for that. asked:
     what the agent's last words expect. dictation: how much there is of what the caller dictates. hesitation: how much
     the caller's earlier pauses in this call lower the log-odds of the end.
     """
@@ -78,7 +78,7 @@ class EvidenceCollector:
         self._is_by_model = False  # not by a rule
         self._opinion: tuple[str, float] | None = None  # of the second judge, and of which text
         self.sound: float | None = None
-        self._signal: tuple[list[str], float] | None = None  # of the recogniser, and after which words
+        self._signal: tuple[list[str], float] | None = None  # of the recognizer, and after which words
         self.is_dictating = False
 
     def set_language(self, language: str) -> None:

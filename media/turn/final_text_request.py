@@ -10,7 +10,7 @@ class FinalTextRequest:
     """The latest request. token: counts requests over the call. at: ms of audio, NEVER while there is none."""
 
     def __init__(self, clock: Callable[[], float] | None) -> None:
-        """clock: ms of real time. Delayed audio arrives faster than that, and a recogniser gets its time on both
+        """clock: ms of real time. Delayed audio arrives faster than that, and a recognizer gets its time on both
         clocks."""
         self._clock = clock
         self._clock_ms = 0.0

@@ -11,7 +11,7 @@ Events in, decisions out. All turns are decided here.
 
 In HELD an audible agent is lowered first, and silenced once the speech is too long for a nod; see docs/decisions/0013.
 The caller's turn is committed, and its text, when the reply becomes audible (`agent_speaking`) or ends without sound
-(`agent_done`), or with NothingSaid: `turn` moves, the recogniser needs a `next_turn`. Till then the text is cumulative.
+(`agent_done`), or with NothingSaid: `turn` moves, the recognizer needs a `next_turn`. Till then the text is cumulative.
 """
 
 from collections.abc import Callable
@@ -46,7 +46,7 @@ from media.turn.turn_text import TurnText
 class Floor:
     """The floor of one call. `t` is ms of received caller audio and never goes back.
 
-    clock: ms of real time. Delayed audio comes faster; a recogniser gets its time on both clocks. turn: how many caller
+    clock: ms of real time. Delayed audio comes faster; a recognizer gets its time on both clocks. turn: how many caller
     turns were committed. agent: what is known of its words.
     """
 

@@ -1,7 +1,7 @@
 """The rule for switching a call to another language. Pure.
 
 It has to resist what is no change: a name, a place or a borrowed word ("Calle Mayor"), a nod, and a short text, of
-which recognisers tell the language badly ("no" and "ok" are of many).
+which recognizers tell the language badly ("no" and "ok" are of many).
 """
 
 import re
@@ -38,7 +38,7 @@ def hear_turn(
 ) -> LanguageState:
     """The state after a turn of the caller's.
 
-    spoken: code of the turn's language as the recogniser told it; empty where it told none. allowed: codes of those
+    spoken: code of the turn's language as the recognizer told it; empty where it told none. allowed: codes of those
     that the call may be in. is_dictated: the agent has asked for something that is spelled or dictated, of which a
     street or a name may be most: it is a sign at most.
     """

@@ -84,7 +84,7 @@ class TurnPause:
         self._evidence.add_signal(text, finished)
 
     def drop_signal(self) -> None:
-        """The caller speaks: what the recogniser thought of the silence before is out of date."""
+        """The caller speaks: what the recognizer thought of the silence before is out of date."""
         self._evidence.add_signal("", None)
 
     @property

@@ -10,7 +10,7 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class PhoneLengths:
-    """code: of the country (ITU-T E.164). trunk: dialled before a number inside the country. lengths: of numbers as
+    """code: of the country (ITU-T E.164). trunk: dialed before a number inside the country. lengths: of numbers as
     people give them, without code and trunk prefix."""
 
     code: str
@@ -48,7 +48,7 @@ PHONE_LENGTHS: Final = {
 }
 
 
-def dialled_lengths(digits: str, country: str, *, is_international: bool = False) -> frozenset[int]:
+def dialed_lengths(digits: str, country: str, *, is_international: bool = False) -> frozenset[int]:
     """How many digits a number may have that begins with these, the prefixes included that it begins with. country: two
     letters; of a country that is not in the table, 7 to 15 (E.164). is_international: a plus came before them."""
     plan = PHONE_LENGTHS.get(country)

@@ -1,6 +1,6 @@
 """Smart-turn v3.2: judges from the last seconds of sound whether the caller has finished.
 
-The input is that of a Whisper encoder: 8 s at 16 kHz, normalised to zero mean and unit variance.
+The input is that of a Whisper encoder: 8 s at 16 kHz, normalized to zero mean and unit variance.
 """
 
 from pathlib import Path

@@ -16,7 +16,7 @@ _UNITS: Final = {
     **dict(zip(word_list("zero one two three four five six seven eight nine"), "0123456789", strict=True)),
     "oh": "0", "o": "0", "nought": "0", "naught": "0", "niner": "9", "fife": "5",
 }  # fmt: skip
-# What recognisers write for a digit; read as one only between digits, because all are ordinary words.
+# What recognizers write for a digit; read as one only between digits, because all are ordinary words.
 _SOUNDS_LIKE: Final = {
     "for": "4", "fore": "4", "to": "2", "too": "2", "won": "1", "ate": "8", "tree": "3", "free": "3", "owe": "0",
     "sicks": "6", "tu": "2", "nein": "9",
@@ -62,7 +62,7 @@ def is_dictated(text: str) -> bool:
 
 
 def _count_digits(words: Sequence[str], at: int) -> int:
-    """1 for a word that is spoken, each figure of one that the recogniser wrote as figures."""
+    """1 for a word that is spoken, each figure of one that the recognizer wrote as figures."""
     return len(words[at]) if words[at].isdecimal() else int(is_digit_word(words, at))
 
 
@@ -106,7 +106,7 @@ def _read(words: Sequence[str], at: int) -> tuple[str, int]:
 
 
 def _misheard(words: Sequence[str], at: int) -> str:
-    """What a word that is no digit stands for, by its neighbours."""
+    """What a word that is no digit stands for, by its neighbors."""
     word, before, after = words[at], is_digit_word(words, at - 1), is_digit_word(words, at + 1)
     if word in _SOUNDS_LIKE:
         is_last = at + 1 == len(words)

@@ -6,7 +6,7 @@ from typing import Final
 from media.turn.backchannels import split_words, word_list
 from media.turn.spoken_digits import is_digit_word, read_digits
 
-# The spelling alphabet of ICAO, with the spellings that recognisers write.
+# The spelling alphabet of ICAO, with the spellings that recognizers write.
 _ALPHABET: Final = {
     word: word[0].upper()
     for word in word_list(
@@ -14,7 +14,7 @@ _ALPHABET: Final = {
         "papa quebec romeo sierra tango uniform victor whiskey whisky xray yankee zulu"
     )
 }
-# Letters as recognisers write their names; read only between other letters and digits.
+# Letters as recognizers write their names; read only between other letters and digits.
 _LETTER_NAMES: Final = {
     "bee": "B", "cee": "C", "see": "C", "dee": "D", "gee": "G", "jay": "J", "kay": "K", "pee": "P", "queue": "Q",
     "cue": "Q", "are": "R", "tea": "T", "tee": "T", "you": "U", "vee": "V", "ex": "X", "why": "Y", "zed": "Z",

@@ -4,7 +4,7 @@ from typing import Final
 
 from media.turn.final_text_request import NEVER
 
-# Words that have not changed for so long end a turn, if the recogniser has told of them this lately: it listens, and
+# Words that have not changed for so long end a turn, if the recognizer has told of them this lately: it listens, and
 # hears no others. Without its texts nothing is known.
 STALLED_MS: Final = 2_500
 LATEST_TEXT_MS: Final = 1_500
@@ -22,7 +22,7 @@ class StalledWords:
         self.is_hidden = False
 
     def tell(self, t: int, *, is_changed: bool, answers: bool) -> None:
-        """The recogniser has told the words of the turn. answers: it was asked for them, so that they may differ from
+        """The recognizer has told the words of the turn. answers: it was asked for them, so that they may differ from
         what it told before without being new."""
         self._told_at = t
         if is_changed and (not answers or self._changed_at == NEVER):

@@ -4,7 +4,7 @@ from media.turn.backchannels import demands_floor, is_misheard_backchannel, spli
 
 
 class TurnText:
-    """The text of one turn so far. The recogniser replaces it as a whole; a count tells how many words are handled.
+    """The text of one turn so far. The recognizer replaces it as a whole; a count tells how many words are handled.
 
     is_answered_again: an answer was cancelled, and no words were added since then."""
 
@@ -54,7 +54,7 @@ class TurnText:
 
     @property
     def is_like_nod(self) -> bool:
-        """Whether the only new word is one that recognisers write for a nod."""
+        """Whether the only new word is one that recognizers write for a nod."""
         return is_misheard_backchannel(self.new_words)
 
     def update(self, text: str) -> bool:
@@ -89,7 +89,7 @@ class TurnText:
         self._owed = self._answered
 
     def commit(self) -> None:
-        """The recogniser starts a new turn; words that nobody has answered are carried over."""
+        """The recognizer starts a new turn; words that nobody has answered are carried over."""
         is_owed = self._handled < self._owed
         self._carried = " ".join(self.new_words) if self.needs_answer else ""
         self._text = ""

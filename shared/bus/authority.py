@@ -5,7 +5,7 @@ from typing import Final
 
 import structlog
 
-from shared.bus.enrolment import Enrolment
+from shared.bus.enrollment import Enrollment
 from shared.bus.vouchers import ForgedEntry, Speaker, VoucherKeys, is_sealed
 from shared.secrets import Sealer
 
@@ -25,7 +25,7 @@ class BusAuthority:
         self, keys: Sequence[bytes], *, unsigned: Sealer | None = None, report: ReportForged | None = None
     ) -> None:
         self.sealer = Sealer(keys)  # of what only control reads
-        self.vouchers, self.enrolment = VoucherKeys(keys), Enrolment(keys)
+        self.vouchers, self.enrollment = VoucherKeys(keys), Enrollment(keys)
         self.unsigned = unsigned
         self.report: ReportForged = report or _ignore
 
@@ -41,7 +41,7 @@ class BusAuthority:
                 raise ForgedEntry("unsigned")
             return
         speaker = self.vouchers.check(call_id, line, EVENT_PURPOSE, proof)
-        self.enrolment.require_valid(speaker.node_key)
+        self.enrollment.require_valid(speaker.node_key)
         if speaker.leg != leg:
             raise ForgedEntry("other stream")
 
@@ -54,7 +54,7 @@ class BusAuthority:
             return None, text
         speaker, plain = self.vouchers.open(call_id, text, purpose)
         if not keeps:
-            self.enrolment.require_valid(speaker.node_key)
+            self.enrollment.require_valid(speaker.node_key)
         return speaker, plain
 
 

@@ -80,7 +80,7 @@ def _cluster_client(url: str, timeout_s: float, connections: int) -> ClusterClie
     username, _, password = account.partition(":")
     members = [urlsplit(f"//{host}") for host in hosts.split(",")]
     client = ClusterClient(
-        startup_nodes=[ClusterNode(one.hostname or "", one.port or _DEFAULT_PORT) for one in members],
+        startup_nodes=[ClusterNode(member.hostname or "", member.port or _DEFAULT_PORT) for member in members],
         username=unquote(username) or None,
         password=unquote(password) or None,
         ssl=_CLUSTER_SCHEMES[parts.scheme],

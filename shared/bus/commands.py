@@ -10,7 +10,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from shared.bus.authority import BusAuthority
 from shared.bus.client import BusClient, map_redis_error, redis_key
-from shared.bus.enrolment import NodeIdentity
+from shared.bus.enrollment import NodeIdentity
 from shared.bus.vouchers import ForgedEntry
 from shared.events import EndReason
 from shared.json_text import decode_json
@@ -193,7 +193,7 @@ class CommandStream:
 def _open_answer(authority: BusAuthority, command_id: str, text: bytes) -> str:
     card, _, sealed = text.partition(b" ")
     try:
-        peer = authority.enrolment.find_peer(card.decode("ascii", "replace"))
+        peer = authority.enrollment.find_peer(card.decode("ascii", "replace"))
     except ForgedEntry as fault:
         if authority.unsigned is None or str(fault) != "unsigned":
             raise

@@ -22,7 +22,7 @@ MOST_AGE_S: Final = 30.0
 
 class LiveCall(Struct, frozen=True, omit_defaults=True):
     """A call on a node. node_id: the node whose command stream reaches it. leg: see CallPlan. card: of the node, for
-    which commands are sealed (shared/bus/enrolment.py); empty of one of the version before. at_ms: when the entry was
+    which commands are sealed (shared/bus/enrollment.py); empty of one of the version before. at_ms: when the entry was
     written, Unix time in ms by Redis's clock."""
 
     call_id: str

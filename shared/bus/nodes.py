@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from shared.bus.authority import BusAuthority
 from shared.bus.client import PREFIX, BusClient, map_redis_error
-from shared.bus.enrolment import NodeIdentity, matches_url
+from shared.bus.enrollment import NodeIdentity, matches_url
 from shared.bus.functions import NOW_MS, NodeFunction
 from shared.bus.vouchers import ForgedEntry
 from shared.json_text import decode_json
@@ -157,7 +157,7 @@ PURPOSE: Final = "node"
 
 class NodeState(Struct, frozen=True, omit_defaults=True):
     """url: base of the node's sockets as carriers reach it, like wss://media-1.example.com. calls, capacity: of this
-    event loop. draining: accepts no new calls. card: shows the node's key (shared/bus/enrolment.py). at_ms: when the
+    event loop. draining: accepts no new calls. card: shows the node's key (shared/bus/enrollment.py). at_ms: when the
     entry was written, Unix time in ms by Redis's clock. proof: that the node with this key wrote the entry. Nodes of
     the version before have none of the three. supervision: the node accepts people who listen to its calls
     (docs/use/supervision.md); nodes of the version before do not. The proof does not cover it, because control of the
@@ -185,7 +185,7 @@ class NodeState(Struct, frozen=True, omit_defaults=True):
             if authority.unsigned is None:
                 raise ForgedEntry("unsigned")
             return
-        peer = authority.enrolment.find_peer(self.card)
+        peer = authority.enrollment.find_peer(self.card)
         if not peer.is_at(self.url):
             raise ForgedEntry("other address")
         try:

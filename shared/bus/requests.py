@@ -16,7 +16,7 @@ from msgspec import Meta, Struct
 from shared.bus.authority import BusAuthority
 from shared.bus.client import PREFIX, BusClient, map_redis_error, redis_key
 from shared.bus.consumer_group import ConsumerGroup
-from shared.bus.enrolment import NodeIdentity
+from shared.bus.enrollment import NodeIdentity
 from shared.bus.functions import NOW_MS, NodeFunction
 from shared.bus.vouchers import ForgedEntry, StreamVoucher
 from shared.json_text import decode_json
@@ -95,7 +95,7 @@ class RequestDropped(Exception):
 class MediaRequest(Struct, frozen=True, omit_defaults=True):
     """What a running call asks of control. id: random, and only for this request. node_id: the node that is answered.
     expires_ms: the deadline, Unix time in ms by Redis's clock. arguments: JSON text, not checked. run_id: idempotency
-    key, the same when a resumed call asks again. card: of the node (shared/bus/enrolment.py), for the reply."""
+    key, the same when a resumed call asks again. card: of the node (shared/bus/enrollment.py), for the reply."""
 
     id: Annotated[str, Meta(max_length=64)]
     node_id: Annotated[str, Meta(max_length=200)]
@@ -293,7 +293,7 @@ class RequestStream:
         """Raises ForgedEntry, msgspec.DecodeError."""
         speaker, plain = authority.vouchers.open(call_id, sealed, REQUEST_PURPOSE)
         request = decode_json(plain, type=MediaRequest)
-        peer = authority.enrolment.find_peer(request.card)
+        peer = authority.enrollment.find_peer(request.card)
         if (request.call_id, peer.key) != (call_id, speaker.node_key):
             raise ForgedEntry("other stream")
         return RequestEntry(name, request, peer.link)

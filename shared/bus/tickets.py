@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from shared.bus.client import PREFIX, BusClient, map_redis_error
-from shared.bus.enrolment import NodeIdentity
+from shared.bus.enrollment import NodeIdentity
 from shared.bus.functions import NodeFunction
 from shared.json_text import decode_json
 from shared.plan import CallPlan

@@ -22,7 +22,7 @@ from shared.secrets import Sealer
 _SECRET_BYTES: Final = 32
 _MAC_BYTES: Final = 16
 _NONCE_BYTES: Final = 12
-# Also the longest head: a node's key has 40 characters at most (shared/bus/enrolment.py).
+# Also the longest head: a node's key has 40 characters at most (shared/bus/enrollment.py).
 _HEAD: Final = re.compile(rb"1\.([0-9a-f]{8})\.([0-9a-z-]{1,48})\.(\d{1,2})")
 _LONGEST_HEAD: Final = 80
 _SEALED: Final = b"1."

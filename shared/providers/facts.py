@@ -16,7 +16,7 @@ from shared.providers.options import ProviderKind
 
 
 @dataclass(frozen=True, slots=True)
-class RecogniserFacts:
+class RecognizerFacts:
     """word_times: final texts have the vendor's times of words. turn_signals: it tells what it believes of a turn's
     end. tells_language: final texts say in which language they were spoken, where the vendor told. None: not confirmed.
     with_option: what word_times, turn_signals or tells_language need, in words."""
@@ -57,12 +57,12 @@ class ModelFacts:
     limits: str = ""
 
 
-ServiceFacts = RecogniserFacts | VoiceFacts | ModelFacts
+ServiceFacts = RecognizerFacts | VoiceFacts | ModelFacts
 
 
 @dataclass(frozen=True, slots=True)
 class KeytermOption:
-    """The option of a recogniser that holds words to expect. models: prefixes of those that take them. most: of the
+    """The option of a recognizer that holds words to expect. models: prefixes of those that take them. most: of the
     words. most_characters: of all together; longest: of one."""
 
     name: str
@@ -126,4 +126,4 @@ class VendorFacts:
 
 def find_facts(services: Sequence[ServiceFacts], model: str) -> ServiceFacts | None:
     """The family of a model; None for one that no family has."""
-    return next((one for one in services if model.startswith(one.models)), None)
+    return next((service for service in services if model.startswith(service.models)), None)

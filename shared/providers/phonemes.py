@@ -22,7 +22,7 @@ class Phonemes:
         """IPA by the written word, in lower case; none in another language."""
         if not self.entries or _code_of(language) != _code_of(self.language):
             return {}
-        return {one.word.lower(): one.ipa for one in self.entries}
+        return {entry.word.lower(): entry.ipa for entry in self.entries}
 
 
 NO_PHONEMES: Final = Phonemes()

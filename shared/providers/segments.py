@@ -1,6 +1,6 @@
-"""A caller's turn, put together from the segments of a recogniser that counts the seconds of audio it was sent; pure.
+"""A caller's turn, put together from the segments of a recognizer that counts the seconds of audio it was sent; pure.
 
-A turn ends where its text was asked for (`finalise`), not where a segment ends: what was said before that position
+A turn ends where its text was asked for (`finalize`), not where a segment ends: what was said before that position
 belongs to the turn, what was said after it to the next one, and a segment may hold both.
 """
 
@@ -8,17 +8,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from shared.providers.speech import RecognisedText, TimedWord, most_spoken
+from shared.providers.speech import RecognizedText, TimedWord, most_spoken
 
-# A result that ends so shortly before a position covers it: a recogniser counts in frames of its own.
+# A result that ends so shortly before a position covers it: a recognizer counts in frames of its own.
 TOLERANCE_MS: Final = 50.0
-# A recogniser need not answer for so little audio; text is asked for after 200 ms of silence, so no word is in it.
+# A recognizer need not answer for so little audio; text is asked for after 200 ms of silence, so no word is in it.
 LITTLE_AUDIO_MS: Final = 200.0
 
 
 @dataclass(frozen=True, slots=True)
 class TranscribedSegment:
-    """What was recognised in a stretch of audio. number: grows from segment to segment; results with the same number
+    """What was recognized in a stretch of audio. number: grows from segment to segment; results with the same number
     replace each other. words: with their times in the audio that was sent, empty where they are not known. language:
     its code, empty where the vendor tells none."""
 
@@ -32,7 +32,7 @@ class TranscribedSegment:
 
 @dataclass(frozen=True, slots=True)
 class TranscribedResult:
-    """One message of a recogniser. is_final: the segment will not change. is_flushed: it came because it was asked
+    """One message of a recognizer. is_final: the segment will not change. is_flushed: it came because it was asked
     for. finished: the probability (0-1) that the caller has finished, where the vendor signals the end of turns.
     is_over: it has ended the turn itself, or may, and the text stays until it takes that back with has_resumed."""
 
@@ -51,17 +51,17 @@ class TurnTranscript:
         self._finals: list[TranscribedSegment] = []
         self._interim: TranscribedSegment | None = None
         self._last_number = -1  # of the final segments
-        self._covered_ms = 0.0  # audio before this was recognised, perhaps not finally
+        self._covered_ms = 0.0  # audio before this was recognized, perhaps not finally
         self._turn_start_ms = 0.0
         self._asked_ms = 0.0
         self._token: int | None = None
         self._is_overdue = False
-        self._unanswered: list[float] = []  # positions at which the recogniser was asked
+        self._unanswered: list[float] = []  # positions at which the recognizer was asked
         self._over: TranscribedSegment | None = None  # the turn that it has ended itself, or may
         self._runs_on = False  # a text was taken from a turn that it has not ended yet
 
-    def finalise(self, token: int, position_ms: float) -> bool:
-        """Records that the text up to this position was asked for. Returns whether the recogniser has to be asked: not
+    def finalize(self, token: int, position_ms: float) -> bool:
+        """Records that the text up to this position was asked for. Returns whether the recognizer has to be asked: not
         where it believes itself that the caller has finished. Then `expire` has the answer at once."""
         self._token, self._asked_ms, self._is_overdue = token, position_ms, False
         is_known = self._over is not None and self._covers_question()
@@ -71,7 +71,7 @@ class TurnTranscript:
         return not is_known
 
     def end_segment(self, position_ms: float) -> bool:
-        """Returns whether the recogniser has to be asked to end a turn whose text has been taken, so that the next one
+        """Returns whether the recognizer has to be asked to end a turn whose text has been taken, so that the next one
         is not part of it; records that it is."""
         runs_on, self._runs_on = self._runs_on, False
         if runs_on:
@@ -79,12 +79,12 @@ class TurnTranscript:
         return runs_on
 
     def next_turn(self) -> None:
-        """What was said before the last `finalise` has been taken."""
+        """What was said before the last `finalize` has been taken."""
         self._token, self._turn_start_ms = None, self._asked_ms
         self._finals = [segment for segment in self._finals if segment.end_ms > self._turn_start_ms]
 
-    def add(self, result: TranscribedResult) -> RecognisedText | None:
-        """Takes a result. Returns the turn's text: the answer to `finalise` if it is one; None if nothing is new."""
+    def add(self, result: TranscribedResult) -> RecognizedText | None:
+        """Takes a result. Returns the turn's text: the answer to `finalize` if it is one; None if nothing is new."""
         segment = result.segment
         if segment.number <= self._last_number and not result.is_final:
             return None  # came after the final that replaced it
@@ -96,12 +96,12 @@ class TurnTranscript:
             self._interim = segment
         is_answered = result.is_flushed and self._answers_latest(segment.end_ms)
         if is_answered or (result.is_final and segment.end_ms >= self._asked_ms) or self._is_settled():
-            return self._answer() or RecognisedText(self._text(), final=False)
-        return RecognisedText(self._text(), final=False)
+            return self._answer() or RecognizedText(self._text(), final=False)
+        return RecognizedText(self._text(), final=False)
 
-    def expire(self) -> RecognisedText | None:
-        """The recogniser has not answered in time. Returns the last known text as the answer, if it covers the audio;
-        else it follows with the result that does, so that a recogniser that hangs never answers."""
+    def expire(self) -> RecognizedText | None:
+        """The recognizer has not answered in time. Returns the last known text as the answer, if it covers the audio;
+        else it follows with the result that does, so that a recognizer that hangs never answers."""
         self._is_overdue = True
         return self._answer() if self._is_settled() else None
 
@@ -137,12 +137,12 @@ class TurnTranscript:
     def _covers_question(self) -> bool:
         return self._covered_ms >= self._asked_ms - LITTLE_AUDIO_MS
 
-    def _answer(self) -> RecognisedText | None:
+    def _answer(self) -> RecognizedText | None:
         if self._token is None:
             return None
         text, words = self._text(self._asked_ms), self._words(self._asked_ms)
-        language = most_spoken((one.language, self._text_of(one, self._asked_ms)) for one in self._segments)
-        answer = RecognisedText(text, final=True, token=self._token, words=words, language=language)
+        language = most_spoken((segment.language, self._text_of(segment, self._asked_ms)) for segment in self._segments)
+        answer = RecognizedText(text, final=True, token=self._token, words=words, language=language)
         self._token = None
         return answer
 

@@ -21,14 +21,14 @@ class TimedWord:
 
 
 @dataclass(frozen=True, slots=True)
-class RecognisedText:
-    """One result of a recogniser for the caller's current turn.
+class RecognizedText:
+    """One result of a recognizer for the caller's current turn.
 
     text: the whole turn so far (cumulative, replaces what came before), never a delta.
-    final: the recogniser will not change this text unless more audio is pushed.
-    token: the `finalise` request that this answers, or None for a result that was not asked for.
+    final: the recognizer will not change this text unless more audio is pushed.
+    token: the `finalize` request that this answers, or None for a result that was not asked for.
     words: of an answer, those of `text` with the vendor's times in the audio that was pushed, or the last of them where
-        several recognisers heard the turn; empty where the vendor tells no times.
+        several recognizers heard the turn; empty where the vendor tells no times.
     language: of an answer, the code of the language that most of it was spoken in ("es"), as the vendor told it; empty
         where it told none.
     """
@@ -42,12 +42,12 @@ class RecognisedText:
 
 @dataclass(frozen=True, slots=True)
 class TurnSignal:
-    """What a recogniser that is trained for turns believes of the caller's; takes the place of the one before.
+    """What a recognizer that is trained for turns believes of the caller's; takes the place of the one before.
 
     It is evidence beside others and ends no turn: nothing waits for one, and one about other words than the latest
-    counts for nothing. A recogniser without them sends none.
+    counts for nothing. A recognizer without them sends none.
 
-    text: the whole turn so far, which it is about, as in `RecognisedText`; that has been reported before.
+    text: the whole turn so far, which it is about, as in `RecognizedText`; that has been reported before.
     finished: probability (0-1) that the turn ends there, made of the vendor's own figure (`turn_calibration.py`);
         None: it says nothing of it any more.
     resumed: the caller goes on, after a signal that they may have finished.

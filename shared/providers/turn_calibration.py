@@ -1,4 +1,4 @@
-"""What the figures are worth that recognisers give for the end of a turn: the one table of the vendors'.
+"""What the figures are worth that recognizers give for the end of a turn: the one table of the vendors'.
 
 `TurnSignal.finished` is a probability, and the floor (`media/turn/expected_cost.py`) knows no vendors: above 0.5 it
 speaks for the end, below against it. No recording comes with a vendor's figures, so the tables follow
@@ -30,7 +30,7 @@ class FinalMark:
 @dataclass(frozen=True, slots=True)
 class TurnCalibration:
     """points: figures of the vendor's, rising from 0 to 1, and the probability (0-1) of each that the caller has
-    finished; linear in between. mark: None where punctuation is not documented to end turns: most recognisers put a
+    finished; linear in between. mark: None where punctuation is not documented to end turns: most recognizers put a
     full stop before nearly every pause."""
 
     points: tuple[tuple[float, float], ...]

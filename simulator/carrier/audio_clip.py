@@ -61,8 +61,8 @@ def make_clip(samples: NDArray[np.float32], rate: int, name: str = "clip") -> Cl
         raise ClipError(
             f"{name}: contains no audio" if not len(mono) else f"{name}: contains samples that are not finite"
         )
-    levelled = _amplify_soft(mono.astype(np.float32))
-    line = levelled if rate == RATE else soxr.resample(levelled, rate, RATE, quality="HQ")
+    leveled = _amplify_soft(mono.astype(np.float32))
+    line = leveled if rate == RATE else soxr.resample(leveled, rate, RATE, quality="HQ")
     if not len(line):
         raise ClipError(f"{name}: contains no audio")
     return Clip(encode(to_int16(line)), speech_span(line))

@@ -107,8 +107,8 @@ def _pitched(samples: NDArray[np.float32], blocks: int) -> NDArray[np.bool_]:
     window = 4 * _BLOCK
     padded = np.pad(samples, (window // 2 - _BLOCK // 2, window + _BLOCK))
     windows = np.lib.stride_tricks.sliding_window_view(padded, window)[::_BLOCK][:blocks]
-    centred = windows - windows.mean(axis=1, keepdims=True)
-    spectrum = np.fft.rfft(centred, n=2 * window, axis=1)
+    centerd = windows - windows.mean(axis=1, keepdims=True)
+    spectrum = np.fft.rfft(centerd, n=2 * window, axis=1)
     correlation = np.fft.irfft(np.square(np.abs(spectrum)), axis=1)[:, :window]
     overlap = 1 - np.arange(window) / window
     normal = correlation / (correlation[:, :1] + 1e-9) / overlap

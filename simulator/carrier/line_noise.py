@@ -37,7 +37,7 @@ def make_noise(kind: NoiseKind, samples: int, seed: int) -> NDArray[np.float32]:
     if kind is NoiseKind.BABBLE:
         noise_samples = sum((_talker(random, samples) for _ in range(_TALKERS)), np.zeros(samples))
     else:
-        noise_samples = _coloured(random, samples, 0.0 if kind is NoiseKind.WHITE else 0.5)
+        noise_samples = _colored(random, samples, 0.0 if kind is NoiseKind.WHITE else 0.5)
     return np.asarray(noise_samples / (np.sqrt(np.mean(np.square(noise_samples))) + 1e-12), dtype=np.float32)
 
 
@@ -71,7 +71,7 @@ class LineNoise:
         return encode(np.clip(mixed, -32_768, 32_767).astype(np.int16))
 
 
-def _coloured(random: np.random.Generator, samples: int, fall: float) -> NDArray[np.float64]:
+def _colored(random: np.random.Generator, samples: int, fall: float) -> NDArray[np.float64]:
     """Noise whose amplitude falls with frequency to the power of `fall` (0: white, 0.5: pink)."""
     spectrum = np.fft.rfft(random.standard_normal(samples))
     frequency = np.fft.rfftfreq(samples)

@@ -42,8 +42,8 @@ class Socket(Protocol):
 class PartyOutput:
     """What a party does in the next 20 ms.
 
-    frame: 160 bytes of mu-law. digits: DTMF keys. words: what the party has just said, as the carrier's recogniser
-    writes it, where the carrier recognises speech (the audio itself is not read). hold: the network holds this frame
+    frame: 160 bytes of mu-law. digits: DTMF keys. words: what the party has just said, as the carrier's recognizer
+    writes it, where the carrier recognizes speech (the audio itself is not read). hold: the network holds this frame
     back until a frame without hold. hang_up: the party ends the call. lost: the frame does not reach the carrier, which
     sends no message in its place.
     """

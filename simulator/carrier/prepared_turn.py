@@ -38,7 +38,7 @@ class PreparedTurn:
 
 
 async def prepare_turns(script: Script, voice: Voice | None = None) -> tuple[PreparedTurn, ...]:
-    """Reads every recording and synthesises every text. Raises ClipError, ScriptError, and what the voice raises."""
+    """Reads every recording and synthesizes every text. Raises ClipError, ScriptError, and what the voice raises."""
     return tuple([await _prepare_turn(turn, voice) for turn in script.turns])
 
 

@@ -99,7 +99,7 @@ class GoogleCalendars:
             if events is None:
                 answer[item["id"]] = {"errors": [{"domain": "global", "reason": "notFound"}], "busy": []}
                 continue
-            spans = [(_moment(one["start"]), _moment(one["end"])) for one in events.values() if _blocks(one)]
+            spans = [(_moment(event["start"]), _moment(event["end"])) for event in events.values() if _blocks(event)]
             busy = sorted((max(one, begins), min(two, ends)) for one, two in spans if one < ends and two > begins)
             answer[item["id"]] = {"busy": [{"start": _text(one), "end": _text(two)} for one, two in busy]}
         return {"kind": "calendar#freeBusy", "calendars": answer}

@@ -75,18 +75,18 @@ class GraphCalendar:
     def _list(self, query: dict[str, str]) -> dict[str, Any]:
         wanted = query.get("$filter")
         if wanted is None:
-            return {"value": [_answer(one, query) for one in self.events.values()][: _top(query)]}
+            return {"value": [_answer(event, query) for event in self.events.values()][: _top(query)]}
         found = _PROPERTY_FILTER.fullmatch(wanted)
         if found is None:
             raise _failure(400, "ErrorInvalidUrlQueryFilter")
-        having = [one for one in self.events.values() if _has(one, found[1], found[2])]
+        having = [event for event in self.events.values() if _has(event, found[1], found[2])]
         return {"value": [_answer(one, query) for one in having]}
 
     def _view(self, path: str, query: dict[str, str]) -> dict[str, Any]:
         if not {"startDateTime", "endDateTime"} <= query.keys():
             raise _failure(400, "ErrorInvalidParameter")
         begins, ends = (_parse(query[name]) for name in ("startDateTime", "endDateTime"))
-        spans = [(_moment(one["start"]), _moment(one["end"]), one) for one in self.events.values()]
+        spans = [(_moment(event["start"]), _moment(event["end"]), event) for event in self.events.values()]
         found = [one for start, end, one in sorted(spans, key=lambda span: span[0]) if start < ends and end > begins]
         first, top = int(query.get("$skip", "0")), _top(query)
         answer: dict[str, Any] = {"value": [_answer(one, query) for one in found[first : first + top]]}

@@ -1,6 +1,6 @@
 """A service of JSON resources, as a workspace may have one of its own: nobody's documents, the least that REST means.
 
-A repeat is recognised by the header Idempotency-Key (IETF draft httpapi-idempotency-key-header).
+A repeat is recognized by the header Idempotency-Key (IETF draft httpapi-idempotency-key-header).
 """
 
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Salesforce REST API: contacts and leads of one organisation.
+"""Salesforce REST API: contacts and leads of one organization.
 
 Written from the REST API Developer Guide, https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest
 (resources_search_parameterized, dome_sobject_create, resources_sobject_retrieve, dome_update_fields, errorcodes).
@@ -63,9 +63,10 @@ class SalesforceRecords:
         wanted = _digits(query["q"])
         names = ["attributes", *query.get(f"{kind}.fields", "Id").split(",")]
         found = [
-            {name: one.get(name) for name in names}
-            for one in self.records.values()
-            if one["attributes"]["type"] == kind and wanted in [_digits(str(one.get(name) or "")) for name in _PHONES]
+            {name: record.get(name) for name in names}
+            for record in self.records.values()
+            if record["attributes"]["type"] == kind
+            and wanted in [_digits(str(record.get(name) or "")) for name in _PHONES]
         ]
         return {"searchRecords": found}
 

@@ -53,7 +53,7 @@ class SimulatedStripe:
         text = request.query_string if request.method != "POST" else await request.text()
         key = request.headers.get("Idempotency-Key", "") if request.method == "POST" else ""
         try:
-            self._authorise(request)
+            self._authorize(request)
             saved = self.keys.begin(key, f"{request.method} {request.path} {text}", self.account.now) if key else None
         except StripeFailure as failure:
             return _answer(failure.status, failure.body)
@@ -80,7 +80,7 @@ class SimulatedStripe:
         # A copy: the object goes on changing, the saved answer does not.
         return 200, json.loads(json.dumps(made)), True
 
-    def _authorise(self, request: web.Request) -> None:
+    def _authorize(self, request: web.Request) -> None:
         """Check the key: a Bearer token, or the user name of Basic (Stripe API reference, "Authentication")."""
         basic = f"Basic {b64encode(f'{self.account.key}:'.encode()).decode()}"
         if request.headers.get("Authorization") not in (f"Bearer {self.account.key}", basic):

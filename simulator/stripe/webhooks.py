@@ -21,7 +21,7 @@ def sign_payload(payload: bytes, secrets: Sequence[str], at: float) -> str:
     signatures = [
         hmac.new(secret.encode(), moment.encode() + b"." + payload, hashlib.sha256).hexdigest() for secret in secrets
     ]
-    return ",".join([f"t={moment}", *(f"v1={one}" for one in signatures), f"v0={'0' * 64}"])
+    return ",".join([f"t={moment}", *(f"v1={signature}" for signature in signatures), f"v0={'0' * 64}"])
 
 
 class StripeWebhooks:

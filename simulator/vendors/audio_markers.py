@@ -1,4 +1,4 @@
-"""Markers in a caller's audio: a benchmark learns from them when a frame reached the recogniser.
+"""Markers in a caller's audio: a benchmark learns from them when a frame reached the recognizer.
 
 A marker is a run of samples of +8 and -8 (-72 dBFS). It is inaudible, no speech to any detector, and the same bytes of
 mu-law again when a server on its way decodes and encodes it. Each bit is a sample, the highest first, +8 (0xFE) for 0
@@ -21,7 +21,7 @@ _BITS: Final = bytes.maketrans(_ZERO + _ONE, b"01")
 
 @dataclass(frozen=True, slots=True)
 class MarkerArrival:
-    """A marker that a recogniser was sent. at: seconds of the machine's monotonic clock, when its last sample came."""
+    """A marker that a recognizer was sent. at: seconds of the machine's monotonic clock, when its last sample came."""
 
     call: int
     number: int

@@ -148,7 +148,7 @@ def add_documents(
 ) -> list[web.AbstractRouteDef]:
     """The documents behind the routes, without those that the vendor has itself."""
     known = {(route.method, route.path) for route in routes if isinstance(route, web.RouteDef)}
-    return [*routes, *(one for one in documents if (one.method, one.path) not in known)]
+    return [*routes, *(document for document in documents if (document.method, document.path) not in known)]
 
 
 @cache

@@ -1,6 +1,6 @@
-"""The ear of a simulated recogniser: it knows what is said in certain recordings, and hears it in the same audio.
+"""The ear of a simulated recognizer: it knows what is said in certain recordings, and hears it in the same audio.
 
-The phone network carries the caller's mu-law bytes unchanged, so audio is recognised by its bytes: audio that was lost
+The phone network carries the caller's mu-law bytes unchanged, so audio is recognized by its bytes: audio that was lost
 on the way costs its words, and audio that comes twice is heard twice.
 """
 
@@ -47,7 +47,7 @@ def spread_words(ulaw: bytes, text: str, start_ms: float, end_ms: float) -> Know
 
 
 class KnownSpeech:
-    """All recordings that a recogniser knows."""
+    """All recordings that a recognizer knows."""
 
     def __init__(self, recordings: Sequence[KnownRecording]) -> None:
         self.recordings = tuple(recordings)
@@ -64,7 +64,7 @@ class KnownSpeech:
 
 @dataclass(frozen=True, slots=True)
 class HeardWord:
-    """A word that was heard. start_ms, end_ms: in the audio that the recogniser got."""
+    """A word that was heard. start_ms, end_ms: in the audio that the recognizer got."""
 
     text: str
     start_ms: float

@@ -1,4 +1,4 @@
-"""What sessions of simulated recognisers share: a socket whose messages are read at once and worked on in their order,
+"""What sessions of simulated recognizers share: a socket whose messages are read at once and worked on in their order,
 audio in frames, and the faults of the connection."""
 
 import asyncio

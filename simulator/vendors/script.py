@@ -1,4 +1,4 @@
-"""Ears of a simulated recogniser: one that hears what a script says, whatever the audio, and deaf ones."""
+"""Ears of a simulated recognizer: one that hears what a script says, whatever the audio, and deaf ones."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -10,7 +10,7 @@ _PER_MS = 8
 
 
 class Hearing(Protocol):
-    """What a simulated recogniser hears of one session's mu-law audio at 8 kHz."""
+    """What a simulated recognizer hears of one session's mu-law audio at 8 kHz."""
 
     @property
     def heard_ms(self) -> float:

@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
-from benchmarks.caller import Caller, CallerBehaviour
+from benchmarks.caller import Caller, CallerBehavior
 
 FRAME = 0.020
-MANNER = CallerBehaviour(phrase_frames=5, cycle_s=4.0, rest_s=0.5, patience_s=2.0)
+MANNER = CallerBehavior(phrase_frames=5, cycle_s=4.0, rest_s=0.5, patience_s=2.0)
 SECOND = 8000
 
 
@@ -41,7 +41,7 @@ def test_caller_waits_for_a_long_answer_and_the_rest_time() -> None:
 
 
 def test_caller_continues_without_an_answer() -> None:
-    caller = Caller(CallerBehaviour(phrase_frames=5, cycle_s=0.5, patience_s=2.0), first_turn_at=0.0)
+    caller = Caller(CallerBehavior(phrase_frames=5, cycle_s=0.5, patience_s=2.0), first_turn_at=0.0)
     assert talk(caller, 0.0, 2.5)[5] == (2.1, 0)
     assert caller.turns[0].answered is None
 
@@ -103,7 +103,7 @@ def test_marks_are_echoed_when_played_or_cleared() -> None:
 
 
 class TestInterruptions:
-    MANNER = CallerBehaviour(phrase_frames=5, cycle_s=4.0, barge_after_s=1.0)
+    MANNER = CallerBehavior(phrase_frames=5, cycle_s=4.0, barge_after_s=1.0)
 
     def interrupting(self) -> Caller:
         """A caller that sent the first frame of an interruption at 2.0."""

@@ -9,7 +9,7 @@ import pytest
 from aiohttp import WSCloseCode, web
 from aiohttp.test_utils import TestServer
 
-from benchmarks.caller import Caller, CallerBehaviour
+from benchmarks.caller import Caller, CallerBehavior
 from benchmarks.clip import Phrase
 from benchmarks.line import Line, LineState
 from tests.benchmarks.parrot import ParrotServer
@@ -39,15 +39,15 @@ async def until(condition: Callable[[], object]) -> None:
 
 
 @asynccontextmanager
-async def dial(app: web.Application, behaviour: CallerBehaviour) -> AsyncIterator[ConnectedLine]:
+async def dial(app: web.Application, behavior: CallerBehavior) -> AsyncIterator[ConnectedLine]:
     async with TestServer(app) as server:
         assert server.port is not None
-        caller = Caller(behaviour, first_turn_at=0.0)
+        caller = Caller(behavior, first_turn_at=0.0)
         url = f"ws://{server.host}:{server.port}/media/twilio"
         line = Line(url, 1, PHRASE, caller, lambda up: connected.ups.append(up), lambda: connected.now)
         connected = ConnectedLine(line, caller)
         await asyncio.get_running_loop().create_connection(lambda: line, server.host, server.port)
-        await until(lambda: line.state is not LineState.DIALLING)
+        await until(lambda: line.state is not LineState.DIALING)
         yield connected
         line.hang_up()
 
@@ -59,7 +59,7 @@ def server() -> ParrotServer:
 
 @pytest.fixture
 async def rig(server: ParrotServer) -> AsyncIterator[ConnectedLine]:
-    async with dial(server.app, CallerBehaviour(phrase_frames=3, cycle_s=60.0, barge_after_s=0.5)) as connected:
+    async with dial(server.app, CallerBehavior(phrase_frames=3, cycle_s=60.0, barge_after_s=0.5)) as connected:
         yield connected
 
 
@@ -107,7 +107,7 @@ async def other(handler: Callable[[web.WebSocketResponse], object]) -> AsyncIter
 
     app = web.Application()
     app.router.add_get("/media/twilio", call)
-    async with dial(app, CallerBehaviour(phrase_frames=3)) as connected:
+    async with dial(app, CallerBehavior(phrase_frames=3)) as connected:
         yield connected
 
 
@@ -132,6 +132,6 @@ async def test_invalid_messages_are_counted(message: str) -> None:
 
 
 async def test_unknown_path_is_refused() -> None:
-    async with dial(web.Application(), CallerBehaviour(phrase_frames=3)) as rig:
+    async with dial(web.Application(), CallerBehavior(phrase_frames=3)) as rig:
         assert rig.line.state is LineState.REFUSED
         assert rig.ups == []

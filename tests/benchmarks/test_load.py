@@ -10,13 +10,13 @@ from dataclasses import replace
 import pytest
 from aiohttp import web
 
-from benchmarks.caller import CallerBehaviour
+from benchmarks.caller import CallerBehavior
 from benchmarks.clip import Phrase
 from benchmarks.load import LoadPlan, run_load, run_loads
 from tests.benchmarks.parrot import ParrotServer
 
 PHRASE = Phrase((b"AAAA",) * 3, 0, 60)
-MANNER = CallerBehaviour(phrase_frames=3, cycle_s=0.1, rest_s=0.0, patience_s=0.2)
+MANNER = CallerBehavior(phrase_frames=3, cycle_s=0.1, rest_s=0.0, patience_s=0.2)
 
 
 @pytest.fixture

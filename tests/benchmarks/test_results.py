@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.caller import Caller, CallerBehaviour, Turn
+from benchmarks.caller import Caller, CallerBehavior, Turn
 from benchmarks.clip import Phrase
 from benchmarks.line import Line, LineState
 from benchmarks.meter import CpuReading
@@ -31,14 +31,14 @@ def test_turns_are_assigned_by_the_end_of_their_speech() -> None:
     assert [turn.ended for turn in in_window(turns, 2.0, 4.0)] == [2.0, 3.99]
 
 
-def test_judgement() -> None:
+def test_judgment() -> None:
     turns = [
         Turn(began=0.0, ended=1.0, answered=1.75, gaps=[0.1, 0.3]),
         Turn(began=2.0, ended=3.0, cut_in=True),
         Turn(began=4.0, ended=5.0, answered=5.8, interrupts=True, cleared=4.2),
         Turn(began=6.0, ended=7.0, interrupts=True),
     ]
-    states = [LineState.UP, LineState.LOST, LineState.REFUSED, LineState.DIALLING]
+    states = [LineState.UP, LineState.LOST, LineState.REFUSED, LineState.DIALING]
     result = judge(turns, states, errors=5, seconds=10.0, lags=[0.001, 0.002], generator=0.25)
     assert (result.calls, result.lost, result.refused, result.errors) == (4, 1, 2, 5)
     assert (result.turns, result.unanswered, result.cut_in, result.underruns) == (4, 2, 1, 2)
@@ -50,7 +50,7 @@ def test_judgement() -> None:
 
 def test_openings_are_first_words_and_the_first_two_answers() -> None:
     def call(*turns: Turn, heard: float | None) -> Line:
-        caller = Caller(CallerBehaviour(phrase_frames=1), first_turn_at=0.0)
+        caller = Caller(CallerBehavior(phrase_frames=1), first_turn_at=0.0)
         caller.turns, caller.first_heard = list(turns), heard
         line = Line("ws://127.0.0.1/", 1, Phrase((), 0, 0), caller, lambda up: None)
         line.up_at = 1.0
@@ -67,7 +67,7 @@ def test_openings_are_first_words_and_the_first_two_answers() -> None:
     assert openings(lines) == {"first_words": [100, 200], "first_answers": [700], "second_answers": [600]}
 
 
-@pytest.mark.parametrize("state", [LineState.LOST, LineState.REFUSED, LineState.DIALLING])
+@pytest.mark.parametrize("state", [LineState.LOST, LineState.REFUSED, LineState.DIALING])
 def test_load_that_lost_a_call_is_not_held(state: LineState) -> None:
     turns = [Turn(began=0.0, ended=1.0, answered=1.8)]
     assert judge(turns, [LineState.UP], 0, 1.0, [], 0.1).whole

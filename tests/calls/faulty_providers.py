@@ -16,7 +16,7 @@ from media.providers.ports import (
     ChatRequest,
     LanguageModelEvent,
     ProviderError,
-    RecognisedText,
+    RecognizedText,
     SpeechChunk,
     SpeechToTextFailed,
     SpeechToTextSession,
@@ -60,8 +60,8 @@ async def misbehave(fault: Fault, name: str, delivered: int) -> None:
         await asyncio.sleep(LATE_S if fault == "late" else 0.1)
 
 
-class FaultyRecogniser:
-    """Knows one text. A fault concerns the answer to a `finalise`; "refuses" and "breaks" end the session."""
+class FaultyRecognizer:
+    """Knows one text. A fault concerns the answer to a `finalize`; "refuses" and "breaks" end the session."""
 
     def __init__(self, name: str, faults: Faults) -> None:
         self.name, self.faults = name, faults
@@ -71,8 +71,8 @@ class FaultyRecogniser:
 
 
 class _FaultySession:
-    def __init__(self, recogniser: FaultyRecogniser, sink: SpeechToTextSink) -> None:
-        self._recogniser, self._sink = recogniser, sink
+    def __init__(self, recognizer: FaultyRecognizer, sink: SpeechToTextSink) -> None:
+        self._recognizer, self._sink = recognizer, sink
         self._timer: asyncio.TimerHandle | None = None
         self._heard = False
 
@@ -82,8 +82,8 @@ class _FaultySession:
     def started(self) -> None:
         self._heard = True
 
-    def finalise(self, token: int) -> None:
-        fault = self._recogniser.faults.next()
+    def finalize(self, token: int) -> None:
+        fault = self._recognizer.faults.next()
         if fault in ("silent", "stalls"):
             return
         delay_s = LATE_S if fault == "late" else 0.1
@@ -98,10 +98,10 @@ class _FaultySession:
 
     def _answer(self, token: int, fault: Fault) -> None:
         if fault in ("refuses", "breaks"):
-            self._sink(SpeechToTextFailed(ProviderError(self._recogniser.name, fault)))
+            self._sink(SpeechToTextFailed(ProviderError(self._recognizer.name, fault)))
         else:
             text = "when do you close" if self._heard else ""
-            self._sink(RecognisedText(text, final=True, token=token))
+            self._sink(RecognizedText(text, final=True, token=token))
 
     def _cancel(self) -> None:
         if self._timer is not None:
@@ -165,7 +165,7 @@ def faulty_chains(
     if first is not None:
         models[0].first.append(first)
     return Providers(
-        SpeechToTextChain([FaultyRecogniser(f"stt{i}", Faults(script)) for i, script in enumerate(stt)], report),
+        SpeechToTextChain([FaultyRecognizer(f"stt{i}", Faults(script)) for i, script in enumerate(stt)], report),
         LanguageModelChain(models, report),
         TextToSpeechChain([FaultyVoice(f"tts{i}", Faults(script)) for i, script in enumerate(tts)], report),
     )

@@ -47,9 +47,9 @@ from shared.plan import (
     ToolPlan,
     TurnPlan,
 )
-from tests.calls.scripted_recogniser import SILENCE as SILENCE
-from tests.calls.scripted_recogniser import ScriptedRecogniser as ScriptedRecogniser
-from tests.calls.scripted_recogniser import ScriptedVoiceTrack
+from tests.calls.scripted_recognizer import SILENCE as SILENCE
+from tests.calls.scripted_recognizer import ScriptedRecognizer as ScriptedRecognizer
+from tests.calls.scripted_recognizer import ScriptedVoiceTrack
 
 T = TypeVar("T")
 # What a ScriptedModel answers, request by request.
@@ -239,15 +239,15 @@ class ScriptedCall:
         )
         self.turns_taken = 0
         self.turn_taken_ms = 0.0
-        self.track, self.recogniser, self.model, self.voice = (
+        self.track, self.recognizer, self.model, self.voice = (
             track if isinstance(track, ScriptedVoiceTrack) else ScriptedVoiceTrack(),
-            ScriptedRecogniser(),
+            ScriptedRecognizer(),
             ScriptedModel(answers),
             ScriptedVoice(),
         )
         self.carrier, self.events = carrier or ScriptedCarrier(), EventRecorder()
         emitter = EventEmitter("call", self.events, lambda: "2026-11-24T00:00:00.000Z", leg=self.plan.leg)
-        providers = providers or Providers(self.recogniser, self.model, self.voice)
+        providers = providers or Providers(self.recognizer, self.model, self.voice)
         if models is not None:
             providers = in_chains(providers, models, emitter)
         loop = asyncio.get_running_loop()
@@ -307,18 +307,18 @@ class ScriptedCall:
             await self._frame()
 
     async def say(self, text: str, ms: int) -> None:
-        """The caller speaks; the recogniser will know the text."""
+        """The caller speaks; the recognizer will know the text."""
         await self.speak(text, VOICE * (ms // FRAME_MS))
 
     async def speak(self, text: str, ulaw: bytes) -> None:
         """The caller speaks, with this audio."""
-        self.recogniser.text = f"{self.recogniser.text} {text}".strip()
+        self.recognizer.text = f"{self.recognizer.text} {text}".strip()
         for start in range(0, len(ulaw), len(VOICE)):
             await self._frame(ulaw[start : start + len(VOICE)].ljust(len(VOICE), b"\xff"))
 
     async def burst(self, ulaw: bytes, text: str) -> None:
         """Caller audio that is delayed until all of it was spoken, then arrives at once."""
-        self.recogniser.text = f"{self.recogniser.text} {text}".strip()
+        self.recognizer.text = f"{self.recognizer.text} {text}".strip()
         for _ in range(0, len(ulaw), len(SILENCE)):
             await self._pace()
         for start in range(0, len(ulaw), len(SILENCE)):

@@ -107,7 +107,7 @@ def test_callee_is_let_speak_first_and_is_greeted_after_the_announcement(writer:
     (heard,) = scripted.events_of(AnnouncementHeard)
     assert min(first_sound_ms(writer.path)) >= heard.at_ms
     (request,) = scripted.model.requests
-    assert [one.text for one in request.messages] == ["hello?", ANNOUNCED, GREETING, "yes please"]
+    assert [message.text for message in request.messages] == ["hello?", ANNOUNCED, GREETING, "yes please"]
 
 
 @pytest.mark.parametrize(("talk_ms", "least", "most"), [(0, 2_000, 2_300), (8_000, 5_000, 5_300)])

@@ -192,7 +192,7 @@ def test_pressed_digits_of_a_payment_are_in_no_event_or_checkpoint(*, talks: boo
         await scripted.listen_until_quiet()
         assert any("4111111111111111" in one for one in results_of(scripted.model.requests[1])) is not talks
         assert outcome(scripted).outcome == ("abandoned" if talks else "complete")
-        assert not any(b"41111111" in encode_event(one) for one in scripted.events.envelopes)
+        assert not any(b"41111111" in encode_event(envelope) for envelope in scripted.events.envelopes)
         assert "41111111" not in f"{scripted.call.snapshot()}"
         assert "".join(one.digit for one in scripted.events_of(DigitPressed)) == ""
 

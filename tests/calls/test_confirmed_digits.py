@@ -66,7 +66,10 @@ def test_yes_gives_the_digits_to_the_model(reply: str) -> None:
         assert said(scripted) == [QUESTION, "Thank you."]
         assert not any(one.interrupted for one in scripted.events_of(AgentSaid))
         assert results_of(scripted.model.requests[1]) == [TOLD]
-        assert not any(b"4 7" in encode_event(one) or b"4711" in encode_event(one) for one in scripted.events.envelopes)
+        assert not any(
+            b"4 7" in encode_event(envelope) or b"4711" in encode_event(envelope)
+            for envelope in scripted.events.envelopes
+        )
         assert "4711" not in (record := f"{scripted.call.snapshot()}") and "4 7" not in record
 
     run_virtual(call())

@@ -38,8 +38,10 @@ def test_the_answer_is_withdrawn_and_both_halves_are_one_turn(after_ms: int) -> 
         assert turns(scripted) == [f"{HALF} {REST}"]
         assert [(said.turn, said.text) for said in scripted.events_of(AgentSaid)] == [(1, "Friday is full.")]
         assert scripted.events_of(TurnInterrupted) == [] and scripted.events_of(TurnResumed) == []
-        assert [(one.role, one.text) for one in scripted.model.requests[-1].messages] == [("user", f"{HALF} {REST}")]
-        told = [(one.role, one.text.strip()) for one in scripted.call.snapshot().messages]
+        assert [(message.role, message.text) for message in scripted.model.requests[-1].messages] == [
+            ("user", f"{HALF} {REST}")
+        ]
+        told = [(message.role, message.text.strip()) for message in scripted.call.snapshot().messages]
         assert told == [("user", f"{HALF} {REST}"), ("assistant", "Friday is full.")]
         assert len(scripted.events_of(TurnLatency)) == 1
 

@@ -23,7 +23,9 @@ def test_an_answer_that_has_just_begun_is_withdrawn_and_the_turn_remains_one() -
         assert [said.text for said in scripted.events_of(CallerSaid)] == [f"{HALF} {REST}"]
         assert [(said.turn, said.text) for said in scripted.events_of(AgentSaid)] == [(1, "Friday is full.")]
         assert scripted.events_of(TurnInterrupted) == [] and scripted.events_of(TurnResumed) == []
-        assert [(one.role, one.text) for one in scripted.model.requests[-1].messages] == [("user", f"{HALF} {REST}")]
+        assert [(message.role, message.text) for message in scripted.model.requests[-1].messages] == [
+            ("user", f"{HALF} {REST}")
+        ]
         ended = await scripted.hang_up()
         assert ended.usage.llm_requests == 2, "the withdrawn answer was paid for"
         assert len(scripted.events_of(TurnLatency)) == 1
@@ -93,7 +95,7 @@ def test_a_long_sound_after_a_tool_was_called_is_no_second_request(tool_s: float
         await scripted.silence(9_000)
         assert [said.text for said in scripted.events_of(CallerSaid)] == [HALF]
         for request in scripted.model.requests:
-            assert sum(one.text == HALF for one in request.messages) == 1
+            assert sum(message.text == HALF for message in request.messages) == 1
         assert len(control.runs) == 1
         assert "We booked it." in " ".join(said.text for said in scripted.events_of(AgentSaid))
 

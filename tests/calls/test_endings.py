@@ -5,7 +5,7 @@ import pytest
 from media.providers.ports import TextDelta, ToolCall
 from shared.events import AgentSaid, CallEnded, CallerSaid, CallNudged, ToolRan, TurnInterrupted, TurnResumed
 from shared.plan import LimitsPlan, TurnPlan
-from tests.calls.scripted_call import ScriptedCall, ScriptedRecogniser
+from tests.calls.scripted_call import ScriptedCall, ScriptedRecognizer
 from tests.virtual_time import run_virtual
 
 
@@ -242,14 +242,14 @@ def test_a_long_goodbye_is_played_to_its_end() -> None:
     run_virtual(call())
 
 
-def test_a_recogniser_that_cannot_be_closed_does_not_cost_the_call_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def crash(self: ScriptedRecogniser) -> None:
+def test_a_recognizer_that_cannot_be_closed_does_not_cost_the_call_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def crash(self: ScriptedRecognizer) -> None:
         raise RuntimeError("close")
 
     async def call() -> None:
         scripted = ScriptedCall()
         await scripted.say("hello", 400)
-        monkeypatch.setattr(ScriptedRecogniser, "close", crash)
+        monkeypatch.setattr(ScriptedRecognizer, "close", crash)
         with pytest.raises(RuntimeError):
             await scripted.call.finish("caller_hangup")
         (ended,) = scripted.events_of(CallEnded)

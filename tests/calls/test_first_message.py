@@ -175,7 +175,7 @@ def test_answer_to_words_over_it_is_due_from_its_end(turn: TurnPlan) -> None:
     assert (notice.text, answer.text) == (NOTICE.strip(), "I see.")
     (latency,) = scripted.events_of(TurnLatency)
     assert latency.total_ms == pytest.approx(answer.start_ms - notice.end_ms, abs=40)
-    assert latency.stt_ms <= 140, "the recogniser was not asked before"
+    assert latency.stt_ms <= 140, "the recognizer was not asked before"
 
 
 def test_no_filler_sounds_over_a_caller_who_speaks_before_it() -> None:

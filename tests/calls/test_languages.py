@@ -1,4 +1,4 @@
-"""Calls whose caller goes over to another language: voice, model, fixed sentences and recogniser follow."""
+"""Calls whose caller goes over to another language: voice, model, fixed sentences and recognizer follow."""
 
 from itertools import pairwise
 
@@ -23,7 +23,7 @@ ENGLISH_NOTE, SPANISH_NOTE = "[Language: English]", "[Language: Spanish]"
 async def speak(scripted: ScriptedCall, language: str, *turns: str) -> None:
     """The caller says these in a language, each after the agent was heard."""
     for text in turns:
-        scripted.recogniser.language = language
+        scripted.recognizer.language = language
         await scripted.say(text, 1_000)
         await scripted.listen_until_quiet()
 
@@ -58,7 +58,7 @@ def test_the_way_back_is_the_same_and_the_model_reads_nothing_twice() -> None:
         await speak(scripted, "en", BOOK)
         assert [language for language, _ in scripted.voice.spoken] == ["en", "es-MX", "es-MX", "en"]
         assert [one.language for one in scripted.events_of(LanguageSwitched)] == ["es-MX", "en"]
-        assert scripted.recogniser.followed == ["es-MX", "en"]
+        assert scripted.recognizer.followed == ["es-MX", "en"]
         assert notes_of(scripted) == [ENGLISH_NOTE, SPANISH_NOTE, "", ENGLISH_NOTE]
         requests = scripted.model.requests
         assert len({(request.system, request.call_note) for request in requests}) == 1
@@ -166,7 +166,7 @@ def test_fillers_of_tools_are_in_the_language_of_the_call() -> None:
         answers = ["Claro.", say_and_book("")]
         scripted = bilingual(answers=answers, tools=(BOOK_PLAN,), remote_tools=control)
         await speak(scripted, "es", RESERVE)
-        scripted.recogniser.language = "es"
+        scripted.recognizer.language = "es"
         await scripted.say("para mañana por la noche", 1_000)
         await scripted.wait_until_sounding()
         await scripted.silence(3_000)
@@ -202,9 +202,9 @@ def test_a_resumed_call_goes_on_in_its_language() -> None:
         assert left.language == "es-MX"
         resume = ResumePoint(left.messages, left.reported_turns, left.usage, 0, left.at_ms, language=left.language)
         after = bilingual(greeting="Disculpe.", resume=resume)
-        assert after.recogniser.opened_in == ""
+        assert after.recognizer.opened_in == ""
         await after.listen_until_quiet()
-        assert after.recogniser.opened_in == "es-MX"
+        assert after.recognizer.opened_in == "es-MX"
         await speak(after, "es", "para dos personas a las ocho")
         assert [language for language, _ in after.voice.spoken] == ["es-MX", "es-MX"]
         assert notes_of(after)[-1] == SPANISH_NOTE and after.call.snapshot().language == "es-MX"
@@ -218,10 +218,10 @@ def test_a_caller_who_goes_on_with_the_turn_is_judged_by_all_of_it() -> None:
     async def call() -> None:
         scripted = bilingual(answers=["uno dos tres cuatro", "One two."])
         scripted.model.delay_s = 1.0
-        scripted.recogniser.language = "es"
+        scripted.recognizer.language = "es"
         await scripted.say("quisiera reservar una mesa", 800)
         await scripted.silence(800)  # the turn is over, and its answer on the way
-        scripted.recogniser.language = "en"
+        scripted.recognizer.language = "en"
         await scripted.say("sorry I mean I would like to book a table for two", 1_500)
         await scripted.listen_until_quiet()
         assert [one.language for one in scripted.events_of(LanguageSwitched)] == ["es-MX", "en"]

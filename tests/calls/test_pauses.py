@@ -17,12 +17,12 @@ from media.call.stream_timeline import PAUSE_MS
 from shared.events import AgentSaid, CallEnded, CallerSaid
 from shared.plan import LimitsPlan, TurnPlan
 from tests.calls.scripted_call import SILENCE, ScriptedCall
-from tests.calls.scripted_recogniser import LevelVoiceTrack
+from tests.calls.scripted_recognizer import LevelVoiceTrack
 from tests.virtual_time import run_virtual
 
 SILENCE_MS = 600
 TICK_MS = 240  # of the call, while no audio comes
-TEXT_MS = 100  # of the recogniser
+TEXT_MS = 100  # of the recognizer
 TURN = TurnPlan(silence_ms=SILENCE_MS, adaptive=False)
 
 
@@ -118,15 +118,15 @@ def test_words_after_a_stall_in_mid_sentence_are_answered_too() -> None:
         slots: list[list[tuple[bytes, int]]] = [[(voiced(n), n * FRAME_MS)] for n in range(40)]
         slots += [[] for _ in range(60)]
         slots[-1] = [(voiced(n), n * FRAME_MS) for n in range(40, 100)]
-        scripted.recogniser.text = "one two"
+        scripted.recognizer.text = "one two"
         await scripted.receive(slots)
-        scripted.recogniser.text = "one two three four"
+        scripted.recognizer.text = "one two three four"
         await scripted.receive([[(SILENCE, n * FRAME_MS)] for n in range(100, 300)])
         await scripted.hang_up()
         return scripted
 
     scripted = run_virtual(scenario())
-    assert scripted.recogniser.voiced == [voiced(n) for n in range(100)]
+    assert scripted.recognizer.voiced == [voiced(n) for n in range(100)]
     said = " ".join(event.text for event in scripted.events_of(CallerSaid))
     assert said.endswith("three four")
     assert scripted.events_of(AgentSaid)[-1].text == "I see."
@@ -195,12 +195,12 @@ def test_any_pauses_bursts_and_losses(line: Line, disk: Executor, tmp_path_facto
     async def scenario() -> tuple[ScriptedCall, int]:
         recorder = RecordingWriter(path, disk)
         scripted = ScriptedCall(turn=TURN, track=LevelVoiceTrack(), recorder=recorder)
-        scripted.recogniser.text = "some words"
+        scripted.recognizer.text = "some words"
         await scripted.receive(slots)
         return scripted, (await scripted.hang_up()).duration_ms
 
     scripted, length_ms = run_virtual(scenario())
-    assert scripted.recogniser.voiced == spoken, "all that came, once and in order"
+    assert scripted.recognizer.voiced == spoken, "all that came, once and in order"
     heard_ms = (came[-1][1] + 1) * FRAME_MS
     concealed_ms = 3 * FRAME_MS
     latest = heard_ms + SILENCE_MS + max(TICK_MS, PAUSE_MS + TEXT_MS) + FRAME_MS + concealed_ms

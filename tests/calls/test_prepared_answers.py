@@ -57,7 +57,7 @@ def test_who_goes_on_hears_and_leaves_nothing_of_the_dropped_answer() -> None:
         assert [said.text for said in scripted.events_of(CallerSaid)] == [f"{HALF} {REST}"]
         assert [(said.turn, said.text) for said in scripted.events_of(AgentSaid)] == [(1, "Friday is full.")]
         assert scripted.events_of(TurnInterrupted) == []
-        asked = [[(one.role, one.text) for one in request.messages] for request in scripted.model.requests]
+        asked = [[(message.role, message.text) for message in request.messages] for request in scripted.model.requests]
         assert asked == [[("user", HALF)], [("user", f"{HALF} {REST}")]]
         usage = (await scripted.hang_up()).usage
         reported = [event.quantity for event in scripted.events_of(UsageRecorded) if event.unit == "characters"]

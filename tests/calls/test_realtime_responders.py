@@ -95,7 +95,7 @@ class Item:
 class RealtimeModel:
     """The vendor's end of a session. Speech comes ten times faster than it sounds.
 
-    caller_texts: what its recogniser makes of each turn. answers: response by response."""
+    caller_texts: what its recognizer makes of each turn. answers: response by response."""
 
     def __init__(self, caller_texts: Sequence[str], answers: Sequence[str]) -> None:
         self._caller_texts, self._answers = deque(caller_texts), deque(answers)

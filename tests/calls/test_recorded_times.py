@@ -34,7 +34,7 @@ def test_all_sound_lies_in_the_turns_that_events_report(tmp_path: Path, late_ms:
         await scripted.silence(700)
         await scripted.say("Four one one one.", 1_200)
         await scripted.listen_until_quiet()
-        scripted.recogniser.text = ""
+        scripted.recognizer.text = ""
         if late_ms:
             scripted.track.voice = True
             await scripted.burst(VOICE * (late_ms // 20), "One one one one.")

@@ -1,4 +1,4 @@
-"""What a recording of an announced call holds, heard by the local recogniser: no word from before the announcement's
+"""What a recording of an announced call holds, heard by the local recognizer: no word from before the announcement's
 end, and the words after it. The call runs in virtual time, with speech of the local voice on both sides."""
 
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -18,10 +18,10 @@ from media.providers.ports import SpeechChunk
 from shared.events import AgentSaid, AnnouncementHeard, TurnInterrupted
 from shared.plan import ConsentPlan, ContextPlan, TurnPlan
 from tests.calls.scripted_call import ScriptedCall, ScriptedModel
-from tests.calls.scripted_recogniser import ScriptedRecogniser
+from tests.calls.scripted_recognizer import ScriptedRecognizer
 from tests.media.call.test_recording import ImmediateExecutor
 from tests.virtual_time import run_virtual
-from vocalized.caller.local_speech import Recognise, load_recogniser, load_voice
+from vocalized.caller.local_speech import Recognize, load_recognizer, load_voice
 from vocalized.demo.readback import utterances, words_of
 
 pytestmark = pytest.mark.speech
@@ -35,20 +35,20 @@ ANSWER = "Your reservation is complete."
 
 @cache
 def speech() -> Mapping[str, bytes]:
-    """All that is said, in mu-law; synthesised once."""
+    """All that is said, in mu-law; synthesized once."""
     voice = load_voice()
     texts = (ANNOUNCEMENT, GREETING, EARLY, LATE, ANSWER)
     return {text: mulaw.encode(np.frombuffer(voice(text), dtype="<i2").tobytes()) for text in texts}
 
 
 @cache
-def recogniser() -> Recognise:
-    return load_recogniser()
+def recognizer() -> Recognize:
+    return load_recognizer()
 
 
 @dataclass
 class PreparedVoice:
-    """A voice that has synthesised its texts already."""
+    """A voice that has synthesized its texts already."""
 
     name: str = "prepared"
     streams_text: bool = False
@@ -61,9 +61,9 @@ class PreparedVoice:
         yield SpeechChunk(speech()[whole])
 
 
-def recognise(samples: NDArray[np.int16]) -> set[str]:
+def recognize(samples: NDArray[np.int16]) -> set[str]:
     """The words of one side."""
-    heard = (recogniser()(one.astype("<i2").tobytes()) for one in utterances(samples))
+    heard = (recognizer()(utterance.astype("<i2").tobytes()) for utterance in utterances(samples))
     return set(words_of(" ".join(heard)))
 
 
@@ -85,16 +85,16 @@ CALLS: Mapping[str, Callable[[ScriptedCall], object]] = {"inbound": talk_through
 
 
 async def run_call(direction: str, writer: RecordingWriter) -> ScriptedCall:
-    recognised, model = ScriptedRecogniser(), ScriptedModel([ANSWER])
+    recognized, model = ScriptedRecognizer(), ScriptedModel([ANSWER])
     scripted = ScriptedCall(
         greeting=GREETING,
         turn=TurnPlan(silence_ms=400),
         recorder=writer,
         consent=ConsentPlan(ANNOUNCEMENT),
         context=ContextPlan("UTC", "outbound" if direction == "outbound" else "inbound"),
-        providers=Providers(recognised, model, PreparedVoice()),
+        providers=Providers(recognized, model, PreparedVoice()),
     )
-    scripted.recogniser = recognised
+    scripted.recognizer = recognized
     await (talk_through if direction == "inbound" else answer_the_phone)(scripted)
     while not scripted.events_of(AnnouncementHeard):
         await scripted.silence(100)
@@ -113,9 +113,9 @@ def test_recording_holds_the_words_after_the_announcement_and_none_before(direct
     assert [one.text for one in scripted.events_of(AgentSaid)] == [ANNOUNCEMENT, GREETING, ANSWER]
     assert not scripted.events_of(TurnInterrupted)
     heard = np.frombuffer(mulaw.decode(bytes(scripted.carrier.played)), dtype="<i2")
-    assert {"conversation", "recorded", "training", "purposes"} <= recognise(heard), "who was called heard it whole"
+    assert {"conversation", "recorded", "training", "purposes"} <= recognize(heard), "who was called heard it whole"
     caller, agent = (np.asarray(one * 32_767, dtype=np.int16) for one in read_wav(writer.path.read_bytes()).samples.T)
-    said = recognise(caller)
+    said = recognize(caller)
     assert {"book", "window", "tomorrow", "evening"} <= said and not {"account", "number", "seven"} & said
-    answered = recognise(agent)
+    answered = recognize(agent)
     assert {"table", "reservation"} <= answered and not {"conversation", "recorded", "training"} & answered

@@ -1,6 +1,6 @@
 """The port `Responder` fits realtime models of both shapes: stand-ins of them carry whole calls.
 
-They use nothing of the cascade: neither a floor, nor a recogniser, a model or a voice of the plan.
+They use nothing of the cascade: neither a floor, nor a recognizer, a model or a voice of the plan.
 """
 
 from collections.abc import Callable

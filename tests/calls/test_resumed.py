@@ -45,7 +45,7 @@ def test_unreported_question_is_reported_on_resume() -> None:
     run_virtual(call())
 
 
-def test_without_an_open_question_the_agent_apologises_and_listens() -> None:
+def test_without_an_open_question_the_agent_apologizes_and_listens() -> None:
     async def call() -> None:
         scripted = ScriptedCall(
             greeting=APOLOGY, answers=["On Monday."], resume=resume_point(ASKED, ANSWERED, turn=1), before_ms=65_000
@@ -78,7 +78,7 @@ def test_a_caller_who_speaks_over_the_apology_is_answered_at_once() -> None:
     run_virtual(call())
 
 
-def test_call_without_a_checkpoint_only_apologises() -> None:
+def test_call_without_a_checkpoint_only_apologizes() -> None:
     async def call() -> None:
         scripted = ScriptedCall(greeting=APOLOGY, resume=resume_point(turn=0), before_ms=5_000)
         await scripted.listen_until_quiet()

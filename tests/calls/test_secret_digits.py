@@ -50,7 +50,7 @@ def test_collected_keys_are_nowhere_but_with_the_model(tmp_path: Path) -> None:
         await scripted.hang_up()
         assert [one.digit for one in scripted.events_of(DigitPressed)] == [""] * 4
         assert [one.result for one in scripted.events_of(ToolRan)] == [""]
-        assert not any(KEYS.encode() in encode_event(one) for one in scripted.events.envelopes)
+        assert not any(KEYS.encode() in encode_event(envelope) for envelope in scripted.events.envelopes)
         samples = read_wav(writer.path.read_bytes()).samples
         assert not np.abs(samples[round(began * 8) : round(ended * 8)]).max() > 0.01
         assert np.abs(samples[: round(began * 8)]).max() > 0.01, "the rest is recorded"

@@ -139,7 +139,7 @@ def test_tones_are_in_no_recording_and_secret_keys_in_no_event(tmp_path: Path, *
         pcm = (samples * 32_767).astype("<i2")
         assert np.abs(pcm).max() > 1_000, "the rest is recorded"
         assert [decode_keys(mulaw.encode(pcm[:, side].tobytes())) for side in (0, 1)] == ["", ""]
-        assert any(b"4711" in encode_event(one) for one in scripted.events.envelopes) is not is_secret
+        assert any(b"4711" in encode_event(envelope) for envelope in scripted.events.envelopes) is not is_secret
 
     run_virtual(call())
 

@@ -74,7 +74,7 @@ async def silences_of_turn(scripted: ScriptedCall, most_ms: int = 40_000) -> lis
             found.append(silent_ms)
             silent_ms = 0
         has_sounded = has_sounded or not silent_ms
-        is_busy = scripted.conversation._agent.is_busy or scripted.conversation.recogniser.is_unanswered
+        is_busy = scripted.conversation._agent.is_busy or scripted.conversation.recognizer.is_unanswered
         idle_ms = 0 if is_busy else idle_ms + FRAME_MS
         if idle_ms > 2_000:  # nothing is owed any more
             assert has_sounded, "the caller was left without a word"
@@ -219,7 +219,7 @@ def test_an_empty_answer_and_one_of_tools_alone_are_no_outage() -> None:
     run_virtual(call())
 
 
-def test_a_recogniser_that_hears_nothing_in_a_sound_is_no_outage() -> None:
+def test_a_recognizer_that_hears_nothing_in_a_sound_is_no_outage() -> None:
     async def call() -> None:
         scripted = ScriptedCall(limits=LIMITS, phrases=WarmPhrases())
         await scripted.say("", 900)
@@ -253,7 +253,7 @@ def test_when_all_voices_are_dead_a_person_or_the_end(number: str, reason: str, 
 
 
 @pytest.mark.parametrize(("number", "last"), [(PERSON, EN.connecting), ("", EN.cannot_hear)])
-def test_when_no_recogniser_is_left_a_person_or_the_end(number: str, last: str) -> None:
+def test_when_no_recognizer_is_left_a_person_or_the_end(number: str, last: str) -> None:
     async def call() -> None:
         scripted = faulty_call(stt=(("refuses",),), number=number)
         await scripted.say("", 800)
@@ -281,7 +281,7 @@ def test_two_failed_answers_in_a_row_lead_to_a_person_though_the_apology_was_hea
     run_virtual(call())
 
 
-def test_fixed_sentences_are_synthesised_once_for_all_calls_and_billed_to_the_first() -> None:
+def test_fixed_sentences_are_synthesized_once_for_all_calls_and_billed_to_the_first() -> None:
     async def call() -> None:
         cache = PhraseAudioCache()
         first = ScriptedCall(greeting="Hello and welcome.", limits=LIMITS, phrases=cache, models=[])

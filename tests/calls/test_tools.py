@@ -53,7 +53,7 @@ def test_a_tool_of_six_seconds_runs_to_its_end_while_the_caller_talks() -> None:
     run_virtual(call())
 
 
-def test_silence_of_a_long_tool_is_filled_and_neither_nudged_nor_apologised_for() -> None:
+def test_silence_of_a_long_tool_is_filled_and_neither_nudged_nor_apologized_for() -> None:
     async def call() -> None:
         control = ScriptedControl(25.0)
         scripted = ScriptedCall(

@@ -1,10 +1,10 @@
-"""Whole calls with a recogniser that tells whether the caller has finished: through the chain to the turn's end."""
+"""Whole calls with a recognizer that tells whether the caller has finished: through the chain to the turn's end."""
 
 import asyncio
 
 import pytest
 
-from media.providers.ports import ProviderError, RecognisedText, SpeechToTextFailed, TurnSignal
+from media.providers.ports import ProviderError, RecognizedText, SpeechToTextFailed, TurnSignal
 from shared.events import CallerSaid, TurnLatency
 from shared.plan import TurnPlan
 from tests.calls.scripted_call import ScriptedCall
@@ -38,8 +38,8 @@ def test_signals_shorten_and_lengthen_the_silence(
         await scripted.say(TEXT, 800)
         await scripted.silence(360)
         for event in events:
-            assert scripted.recogniser.sink is not None
-            scripted.recogniser.sink(event)
+            assert scripted.recognizer.sink is not None
+            scripted.recognizer.sink(event)
         await scripted.listen_until_quiet()
         (latency,) = scripted.events_of(TurnLatency)
         assert latency.endpoint_ms == pytest.approx(silence_ms, abs=20)
@@ -54,16 +54,16 @@ def test_what_comes_after_the_caller_hung_up_ends_no_turn(is_signal: bool) -> No
 
     async def call() -> None:
         scripted = ScriptedCall(turn=TURN, models=[])
-        scripted.recogniser.answer_s = 0.05
+        scripted.recognizer.answer_s = 0.05
         await scripted.say(TEXT, 800)
         await scripted.silence(560)
-        sink = scripted.recogniser.sink
+        sink = scripted.recognizer.sink
         assert sink is not None
         sink(RESUMED)
         await scripted.silence(100)
         hanging_up = asyncio.create_task(scripted.hang_up())
         await asyncio.sleep(0)
-        sink(END if is_signal else RecognisedText(f"{TEXT} again", final=False))
+        sink(END if is_signal else RecognizedText(f"{TEXT} again", final=False))
         await hanging_up
         assert [said.text for said in scripted.events_of(CallerSaid)] == [TEXT]
         assert scripted.turns_taken == 0

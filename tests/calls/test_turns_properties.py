@@ -23,7 +23,7 @@ _settings = settings(max_examples=25, deadline=None, phases=[Phase.explicit, Pha
 def test_random_pauses(
     talk: list[tuple[int, int, bool]], model_s: float, voice_s: float, partials: bool, tools: bool
 ) -> None:
-    """model_s, voice_s: until their first words and audio. partials: the recogniser tells words as they are said.
+    """model_s, voice_s: until their first words and audio. partials: the recognizer tells words as they are said.
     tools: each second answer calls one."""
 
     async def call() -> None:
@@ -41,7 +41,7 @@ def test_random_pauses(
         for number, (speech, silence, has_words) in enumerate(talk):
             await scripted.say(f"word{number} and that" if has_words else "", speech * 20)
             if partials and has_words:
-                scripted.recogniser.partial()
+                scripted.recognizer.partial()
             await scripted.silence(silence * 20)
         await scripted.silence(12_000)
         assert not scripted.carrier.sounding
@@ -49,8 +49,10 @@ def test_random_pauses(
         usage = (await scripted.hang_up()).usage
         words = [f"word{number}" for number, one in enumerate(talk) if one[2]]
         assert_each_word_once(scripted, ["begin", *words])
-        assert_told_as_heard(scripted, [(one.role, one.text) for one in messages if one.text and one.role != "tool"])
-        assert len(control.runs) == sum(len(one.calls) for one in messages), "no tool ran for a dropped answer"
+        assert_told_as_heard(
+            scripted, [(message.role, message.text) for message in messages if message.text and message.role != "tool"]
+        )
+        assert len(control.runs) == sum(len(message.calls) for message in messages), "no tool ran for a dropped answer"
         assert len({request.run_id for request in control.asked}) == len(control.asked)
         for request in scripted.model.requests:
             assert_valid(request)

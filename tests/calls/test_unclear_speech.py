@@ -20,7 +20,7 @@ def said(scripted: ScriptedCall) -> list[str]:
 
 
 async def mumble(scripted: ScriptedCall, ms: int = 900, after_ms: int = 4_000) -> None:
-    """The caller speaks, of which the recogniser will know no word, and waits."""
+    """The caller speaks, of which the recognizer will know no word, and waits."""
     await scripted.say("", ms)
     await scripted.silence(after_ms)
 
@@ -69,11 +69,11 @@ def test_a_cough_is_not_asked_for() -> None:
 
 
 def test_words_that_come_late_are_answered_and_not_asked_for() -> None:
-    """The recogniser has not answered yet when the caller's turn is given up."""
+    """The recognizer has not answered yet when the caller's turn is given up."""
 
     async def call() -> None:
         scripted = ScriptedCall(limits=LIMITS)
-        scripted.recogniser.answer_s = 3.0
+        scripted.recognizer.answer_s = 3.0
         await scripted.say("are you open", 900)
         await scripted.silence(8_000)
         assert said(scripted) == ["I see."]

@@ -43,7 +43,7 @@ def unit_sum(scripted: ScriptedCall, unit: str) -> int:
 
 
 def check_totals(scripted: ScriptedCall, usage: CallUsage) -> None:
-    assert usage.stt_ms == unit_sum(scripted, "ms") == scripted.recogniser.pushed // 8
+    assert usage.stt_ms == unit_sum(scripted, "ms") == scripted.recognizer.pushed // 8
     assert usage.llm_prompt_tokens == unit_sum(scripted, "prompt_tokens") + unit_sum(scripted, "cached_tokens")
     assert usage.llm_completion_tokens == unit_sum(scripted, "completion_tokens")
     assert usage.tts_characters == unit_sum(scripted, "characters")

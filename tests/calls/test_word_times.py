@@ -1,4 +1,4 @@
-"""Times of words in events are those of the sound: at the caller's, in the recording, whichever recogniser heard it."""
+"""Times of words in events are those of the sound: at the caller's, in the recording, whichever recognizer heard it."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ from media.providers.chain.stt import SpeechToTextChain
 from media.providers.factory import Providers
 from media.providers.ports import (
     ProviderError,
-    RecognisedText,
+    RecognizedText,
     SpeechToTextFailed,
     SpeechToTextSession,
     SpeechToTextSink,
@@ -24,7 +24,7 @@ from media.providers.ports import (
 from shared.events import AgentSaid, CallerSaid, CallUsage
 from shared.plan import ResumePoint
 from tests.calls.scripted_call import ScriptedCall, ScriptedModel, ScriptedVoice
-from tests.calls.scripted_recogniser import LevelVoiceTrack
+from tests.calls.scripted_recognizer import LevelVoiceTrack
 from tests.media.call.test_recording import ImmediateExecutor
 from tests.virtual_time import run_virtual
 
@@ -42,7 +42,7 @@ def sound(word: str, ms: int = 400) -> bytes:
 
 
 @dataclass
-class TimingRecogniser:
+class TimingRecognizer:
     """Hears the words, with their times in what it was sent. fails_at: word that it breaks down at. is_timed: it tells
     the times. opens_s: until a session is open."""
 
@@ -61,8 +61,8 @@ class TimingRecogniser:
 class Listening:
     """A session."""
 
-    def __init__(self, recogniser: TimingRecogniser, sink: SpeechToTextSink) -> None:
-        self._recogniser = recogniser
+    def __init__(self, recognizer: TimingRecognizer, sink: SpeechToTextSink) -> None:
+        self._recognizer = recognizer
         self._sink = sink
         self._words: list[TimedWord] = []
         self._asked = 0
@@ -81,18 +81,18 @@ class Listening:
         elif word is not None:
             self._words.append(TimedWord(word, self._ms - 20, self._ms))
         self._last = byte
-        if word is not None and word == self._recogniser.fails_at:
-            self._sink(SpeechToTextFailed(ProviderError(self._recogniser.name, "scripted failure")))
+        if word is not None and word == self._recognizer.fails_at:
+            self._sink(SpeechToTextFailed(ProviderError(self._recognizer.name, "scripted failure")))
 
     def started(self) -> None: ...
 
-    def finalise(self, token: int) -> None:
+    def finalize(self, token: int) -> None:
         asyncio.get_running_loop().call_later(0.1, self._answer, token)
 
     def _answer(self, token: int) -> None:
         self._asked = len(self._words)
-        words = tuple(self._words) if self._recogniser.is_timed else ()
-        self._sink(RecognisedText(" ".join(one.text for one in self._words), True, token, words))
+        words = tuple(self._words) if self._recognizer.is_timed else ()
+        self._sink(RecognizedText(" ".join(word.text for word in self._words), True, token, words))
 
     def next_turn(self) -> None:
         del self._words[: self._asked]
@@ -130,13 +130,13 @@ def read_level(word: str) -> float:
     return float(np.frombuffer(mulaw.decode(sound(word)[:1]), "<i2")[0]) / 32_768
 
 
-def record(tmp_path: Path, *recognisers: TimingRecogniser, burst: bool = False, gap_ms: int = 0) -> Recorded:
+def record(tmp_path: Path, *recognizers: TimingRecognizer, burst: bool = False, gap_ms: int = 0) -> Recorded:
     """A call of two turns: "four one", "nine now". burst: "nine" comes late, at once. gap_ms: no audio comes so long
     before "now"."""
     writer = RecordingWriter(tmp_path / "call.wav", ImmediateExecutor())
 
     async def run() -> list[CallerSaid]:
-        chain = SpeechToTextChain(recognisers, lambda failed: None)
+        chain = SpeechToTextChain(recognizers, lambda failed: None)
         providers = Providers(chain, ScriptedModel(["Go on.", "Thank you."]), ScriptedVoice())
         scripted = ScriptedCall(providers=providers, recorder=writer, track=LevelVoiceTrack())
         await scripted.silence(700)
@@ -158,14 +158,14 @@ def record(tmp_path: Path, *recognisers: TimingRecogniser, burst: bool = False, 
 
 
 def test_words_are_timed_where_they_sound(tmp_path: Path) -> None:
-    call = record(tmp_path, TimingRecogniser("a"))
+    call = record(tmp_path, TimingRecognizer("a"))
     call.assert_times(0, ("four", 0), ("one", 0))
     call.assert_times(1, ("nine", 0), ("now", 0))
 
 
 @pytest.mark.parametrize("fails_at", ["four", "one", "nine", "now"])
-def test_the_next_recogniser_which_hears_the_audio_again_has_the_same_times(tmp_path: Path, fails_at: str) -> None:
-    first, second = TimingRecogniser("a", fails_at), TimingRecogniser("b", opens_s=0.3)
+def test_the_next_recognizer_which_hears_the_audio_again_has_the_same_times(tmp_path: Path, fails_at: str) -> None:
+    first, second = TimingRecognizer("a", fails_at), TimingRecognizer("b", opens_s=0.3)
     call = record(tmp_path, first, second)
     assert second.sessions == 1
     call.assert_times(0, ("four", 0), ("one", 0))
@@ -173,22 +173,22 @@ def test_the_next_recogniser_which_hears_the_audio_again_has_the_same_times(tmp_
 
 
 def test_times_are_right_where_the_session_is_open_late(tmp_path: Path) -> None:
-    record(tmp_path, TimingRecogniser("a", opens_s=1.2)).assert_times(0, ("four", 0), ("one", 0))
+    record(tmp_path, TimingRecognizer("a", opens_s=1.2)).assert_times(0, ("four", 0), ("one", 0))
 
 
-def test_a_recogniser_without_times_gives_none_and_the_one_after_it_its_own(tmp_path: Path) -> None:
-    call = record(tmp_path, TimingRecogniser("a", fails_at="nine", is_timed=False), TimingRecogniser("b"))
+def test_a_recognizer_without_times_gives_none_and_the_one_after_it_its_own(tmp_path: Path) -> None:
+    call = record(tmp_path, TimingRecognizer("a", fails_at="nine", is_timed=False), TimingRecognizer("b"))
     assert call.said[0].word_ms == ()
     call.assert_times(1, ("nine", 0), ("now", 0))
 
 
 def test_a_pause_of_the_carriers_moves_no_word(tmp_path: Path) -> None:
-    call = record(tmp_path, TimingRecogniser("a"), gap_ms=300)
+    call = record(tmp_path, TimingRecognizer("a"), gap_ms=300)
     call.assert_times(1, ("nine", 0), ("now", 0))
 
 
 def test_words_of_a_turn_whose_audio_was_held_up_are_timed_right_or_not_at_all(tmp_path: Path) -> None:
-    call = record(tmp_path, TimingRecogniser("a"), burst=True)
+    call = record(tmp_path, TimingRecognizer("a"), burst=True)
     call.assert_times(0, ("four", 0), ("one", 0))
     assert call.said[1].text == "nine now" and call.said[1].word_ms == ()
 
@@ -199,7 +199,7 @@ def test_words_after_audio_that_displaced_the_recording_have_no_times(tmp_path: 
     writer = RecordingWriter(tmp_path / "call.wav", ImmediateExecutor()) if is_recorded else None
 
     async def run() -> None:
-        providers = Providers(TimingRecogniser("a"), ScriptedModel(["Go on.", "Thank you."]), ScriptedVoice())
+        providers = Providers(TimingRecognizer("a"), ScriptedModel(["Go on.", "Thank you."]), ScriptedVoice())
         scripted = ScriptedCall(providers=providers, recorder=writer, track=LevelVoiceTrack())
         await scripted.silence(700)
         more = b"\xff" * 8 * 1_300 + sound("nine")  # than time has passed for
@@ -218,7 +218,7 @@ def test_words_after_audio_that_displaced_the_recording_have_no_times(tmp_path: 
 
 def test_words_of_a_later_stream_are_on_the_calls_clock() -> None:
     async def run() -> None:
-        providers = Providers(TimingRecogniser("a"), ScriptedModel(), ScriptedVoice())
+        providers = Providers(TimingRecognizer("a"), ScriptedModel(), ScriptedVoice())
         resume = ResumePoint([], turn=2, usage=CallUsage(), began_ms=0, lost_ms=60_000)
         scripted = ScriptedCall(providers=providers, track=LevelVoiceTrack(), resume=resume, before_ms=61_000)
         await scripted.listen_until_quiet()
@@ -233,7 +233,7 @@ def test_words_of_a_later_stream_are_on_the_calls_clock() -> None:
 
 
 def test_what_is_silenced_by_the_times_of_words_is_their_sound_and_no_other_words(tmp_path: Path) -> None:
-    call = record(tmp_path, TimingRecogniser("a"))
+    call = record(tmp_path, TimingRecognizer("a"))
     said = call.said[0]
     times = {"start_ms": said.start_ms, "end_ms": said.end_ms, "word_ms": said.word_ms}
     (stretch,) = find_stretches([{"speaker": "caller", "text": "[redacted: national id] one", **times}])

@@ -14,7 +14,7 @@ from shared.secrets import Sealer
 from tests.console.browser import needs_browser, person, running_browser
 from tests.console.test_console import find_faults
 from tests.control.accounts.accounts_platform import RecordingGateway
-from tests.control.integrations.authorisation_server import AuthorisationServer, running_server
+from tests.control.integrations.authorization_server import AuthorizationServer, running_server
 from tests.platform.api import PASSWORD, Api, running_api
 from tests.platform.clients import User
 from tests.platform.services import CHEAP_HASHING, KEY, offline_services
@@ -39,7 +39,7 @@ async def browser() -> AsyncIterator["Browser"]:
 
 
 @pytest.fixture
-async def server() -> AsyncIterator[AuthorisationServer]:
+async def server() -> AsyncIterator[AuthorizationServer]:
     async with running_server() as running:
         yield running
 
@@ -152,7 +152,7 @@ async def test_link_without_its_token_is_explained(api: Api, browser: "Browser",
         assert await find_faults(visitor) == []
 
 
-async def land(api: Api, server: AuthorisationServer, user: User, workspace_id: str) -> str:
+async def land(api: Api, server: AuthorizationServer, user: User, workspace_id: str) -> str:
     """Connects up to our page; returns the view."""
     admin = await api.admin()
     body = {"type": "calendar", "name": "C", "auth_type": "oauth2", "config": server.type_config()}
@@ -164,7 +164,7 @@ async def land(api: Api, server: AuthorisationServer, user: User, workspace_id: 
 
 
 async def test_member_who_began_a_connection_completes_it(
-    api: Api, browser: "Browser", server: AuthorisationServer
+    api: Api, browser: "Browser", server: AuthorizationServer
 ) -> None:
     ann, bob = await api.sign_up(), await api.sign_up()
     workspace_id = await ann.workspace()

@@ -1,4 +1,4 @@
-"""Databases with the shipped catalogue, and simulated carriers, for the tests of several rooms."""
+"""Databases with the shipped catalog, and simulated carriers, for the tests of several rooms."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -8,7 +8,7 @@ import pytest
 
 from tests.control.carriers.telnyx_peer import TelnyxPeer
 from tests.control.carriers.twilio_peer import TwilioPeer
-from tests.platform.catalogue import seed_database
+from tests.platform.catalog import seed_database
 from vocalized.services.postgres import Postgres
 
 _TEMPLATE = "seeded"
@@ -17,7 +17,7 @@ _numbers = count(1)
 
 @pytest.fixture(scope="session")
 def seeded(postgres: Postgres, migrated: str) -> str:
-    """The name of a template database with the shipped catalogue, to which nobody connects. Its copy takes 35 ms of a
+    """The name of a template database with the shipped catalog, to which nobody connects. Its copy takes 35 ms of a
     core less than a copy of `migrated` that is seeded then."""
     url = postgres.create(_TEMPLATE, template=migrated)
     with asyncio.Runner() as runner:
@@ -27,7 +27,7 @@ def seeded(postgres: Postgres, migrated: str) -> str:
 
 @pytest.fixture(scope="module")
 def seeded_database_url(postgres: Postgres, seeded: str) -> Iterator[str]:
-    """As `database_url`, with the shipped catalogue."""
+    """As `database_url`, with the shipped catalog."""
     name = f"seeded_{next(_numbers)}"
     yield postgres.create(name, template=seeded)
     postgres.drop(name)
@@ -35,7 +35,7 @@ def seeded_database_url(postgres: Postgres, seeded: str) -> Iterator[str]:
 
 @pytest.fixture
 def fresh_seeded_database_url(postgres: Postgres, seeded: str) -> Iterator[str]:
-    """As `fresh_database_url`, with the shipped catalogue."""
+    """As `fresh_database_url`, with the shipped catalog."""
     name = f"seeded_{next(_numbers)}"
     yield postgres.create(name, template=seeded)
     postgres.drop(name)

@@ -173,7 +173,11 @@ async def test_disabled_admin_is_refused_until_enabled(api: Api) -> None:
     assert (await sam.get("/admin/auth/me")).code == "session_over"
     assert (await log_in(api, sam.email, PASSWORD)).status == 200
     actions = [row["action"] for row in await audited(api, sam.email)]
-    assert [one for one in actions if one != "admin.sign_in"] == ["admin.create", "admin.disable", "admin.enable"]
+    assert [action for action in actions if action != "admin.sign_in"] == [
+        "admin.create",
+        "admin.disable",
+        "admin.enable",
+    ]
 
 
 @pytest.mark.parametrize("action", ["reset-totp", "enable"])

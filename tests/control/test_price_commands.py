@@ -6,7 +6,7 @@ import pytest
 
 from control.__main__ import main
 from control.db.pool import open_pool
-from tests.platform.catalogue import seed_catalogue
+from tests.platform.catalog import seed_catalog
 
 
 @pytest.fixture(autouse=True)
@@ -19,7 +19,7 @@ def seeded(monkeypatch: pytest.MonkeyPatch, database_url: str) -> None:
 
 async def _seed(database_url: str) -> None:
     async with open_pool(database_url, size=1) as pool, pool.transaction() as db:
-        await seed_catalogue(db)
+        await seed_catalog(db)
 
 
 def listed(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[str]:

@@ -9,7 +9,7 @@ import pytest
 from control.__main__ import main
 from control.db.pool import open_pool
 from shared.secrets import new_key
-from tests.platform.catalogue import seed_catalogue
+from tests.platform.catalog import seed_catalog
 
 SECRET = "sk-secret-1"
 
@@ -26,7 +26,7 @@ def providers(monkeypatch: pytest.MonkeyPatch, database_url: str) -> "Providers"
 
 async def _seed(database_url: str) -> None:
     async with open_pool(database_url, size=1) as pool, pool.transaction() as db:
-        await seed_catalogue(db)
+        await seed_catalog(db)
 
 
 class Providers:

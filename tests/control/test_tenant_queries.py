@@ -125,7 +125,7 @@ COMPOSED: Final = frozenset(
     }
 )
 TEXTS: Final = list(sql_texts())
-WITHOUT: Final = {one.name for one in TEXTS if not one.names_workspace}
+WITHOUT: Final = {text.name for text in TEXTS if not text.names_workspace}
 
 
 def test_statements_and_tables_are_found() -> None:

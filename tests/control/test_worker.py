@@ -13,7 +13,7 @@ from uuid import uuid4
 import aiohttp
 import pytest
 
-from config.catalogue import shipped_settings, shipped_tiers
+from config.catalog import shipped_settings, shipped_tiers
 from control.accounts.emails.service import EMAIL_JOB, Email, EmailQueue
 from control.accounts.rules import HashPolicy
 from control.analytics.rollups.service import mark_day

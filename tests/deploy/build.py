@@ -81,8 +81,8 @@ def run_entry_point(image: Path, stage: Stage, *arguments: str) -> subprocess.Co
     return run_python(image, stage, *stage.command_of("ENTRYPOINT")[1:], *arguments)
 
 
-def say_and_recognise(image: Path, stage: Stage) -> subprocess.CompletedProcess[str]:
-    """Lets the speech engine in an image say a sentence and recognise it; prints the text."""
+def say_and_recognize(image: Path, stage: Stage) -> subprocess.CompletedProcess[str]:
+    """Lets the speech engine in an image say a sentence and recognize it; prints the text."""
     return run_python(image, stage, "-c", _SPEECH_SCRIPT, str(path_inside(image, "/var/lib/speech/engine.sock")))
 
 
@@ -146,7 +146,7 @@ def main() -> int:
             last = stages_of(name)[-1]
             results = [
                 run_entry_point(image, last, "--help"),
-                *([say_and_recognise(image, last)] if name == "speech" else []),
+                *([say_and_recognize(image, last)] if name == "speech" else []),
             ]
             print("".join(run.stdout + run.stderr for run in results))
             if any(run.returncode for run in results) or not all(run.stdout for run in results):

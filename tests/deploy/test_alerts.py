@@ -204,7 +204,12 @@ def test_dashboard_is_one_that_grafana_can_show() -> None:
 def test_prometheus_reads_every_program_of_compose() -> None:
     (config,) = manifests(MONITORING / "prometheus.yml")
     (compose,) = manifests(DEPLOY / "compose.yaml")
-    targets = {target for job in config["scrape_configs"] for one in job["static_configs"] for target in one["targets"]}
+    targets = {
+        target
+        for job in config["scrape_configs"]
+        for static_config in job["static_configs"]
+        for target in static_config["targets"]
+    }
     assert targets == {f"{name}:8080" for name in compose["services"] if re.match(r"api|worker|media-\d", name)}
     assert all((MONITORING / file).exists() for file in config["rule_files"])
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import pytest
 
-from config.catalogue_integrations import shipped_integration_types
+from config.catalog_integrations import shipped_integration_types
 from shared.ids import new_id
 from simulator.carrier.prepared_turn import PreparedTurn
 from simulator.integrations.server import SimulatedIntegrations, running_integrations
@@ -33,7 +33,10 @@ SETTINGS: Final[Mapping[str, tuple[str, Mapping[str, Any]]]] = {
 @asynccontextmanager
 async def connections(platform: Platform, vendors: SimulatedIntegrations) -> AsyncIterator[Mapping[str, str]]:
     """Ids of connections of the types as they ship, with an API key, until the block ends."""
-    shipped = {one["type"]: one["config"] for one in shipped_integration_types()}
+    shipped = {
+        shipped_integration_type["type"]: shipped_integration_type["config"]
+        for shipped_integration_type in shipped_integration_types()
+    }
     owner, path, made = platform.workspace.owner, f"{platform.workspace.path}/integrations", dict[str, str]()
     for kind, (base, settings) in SETTINGS.items():
         config = {name: part for name, part in shipped[kind].items() if name != "oauth"}

@@ -98,6 +98,6 @@ async def test_known_callers_are_greeted_by_name_and_book_different_times(
         assert told[2].startswith(f"Moved: Bo: check-up, now {twelve:%A}, ")
         assert events_of(record, "tool.ran")[2]["result"] == told[2], "the record has what was moved"
         events = workspace.vendors.calendars.events["primary"].values()
-        assert [(one["summary"], datetime.fromisoformat(one["start"]["dateTime"])) for one in events] == [
+        assert [(event["summary"], datetime.fromisoformat(event["start"]["dateTime"])) for event in events] == [
             ("Ann Lee: check-up", ten), ("Bo: check-up", twelve),
         ]  # fmt: skip

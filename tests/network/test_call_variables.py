@@ -8,7 +8,7 @@ import pytest
 
 from control.db.pool import open_pool
 from control.db.scope import enter_platform
-from control.voice.catalogue.service import KeyChange, set_key
+from control.voice.catalog.service import KeyChange, set_key
 from shared.local_time import format_date, to_local
 from shared.secrets import Sealer
 from simulator.carrier.network.phone_network import Subscriber

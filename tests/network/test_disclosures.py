@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from config.catalogue import shipped_disclosures
+from config.catalog import shipped_disclosures
 from simulator.carrier.caller import Caller
 from simulator.carrier.prepared_turn import PreparedTurn
 from simulator.carrier.script import Ending

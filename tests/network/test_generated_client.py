@@ -68,7 +68,7 @@ async def test_generated_client_does_the_first_days_work(
     document = await read_document(platform)
     made = await generate_client(document, tmp_path)
     operations = made.operations
-    documented = [one for methods in document["paths"].values() for one in methods.values()]
+    documented = [method for methods in document["paths"].values() for method in methods.values()]
     assert operations.keys() == {one["operationId"] for one in documented}
     for one in documented:
         answers = str(get_annotations(operations[one["operationId"]].asyncio_detailed)["return"])

@@ -55,7 +55,9 @@ async def test_other_node_resumes_the_calls(platform: Platform, turns: Sequence[
         seqs = [seq for seq, _ in record.rows]
         assert len(seqs) == len(set(seqs))
         texts = [
-            one["text"] for one in await load_utterances(platform, ids[caller.number]) if one["speaker"] == "caller"
+            utterance["text"]
+            for utterance in await load_utterances(platform, ids[caller.number])
+            if utterance["speaker"] == "caller"
         ]
         assert len(texts) >= TURNS, "turns before and after the loss are stored"
         if was_lost:

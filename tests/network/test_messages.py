@@ -14,7 +14,7 @@ import pytest
 
 from control.db.pool import open_pool
 from control.db.scope import enter_platform
-from control.voice.catalogue.service import KeyChange, set_key
+from control.voice.catalog.service import KeyChange, set_key
 from shared.secrets import Sealer
 from simulator.carrier.prepared_turn import PreparedTurn
 from tests.media.providers.sse_server import CHUNKED, DONE, delta, sse_server
@@ -50,7 +50,7 @@ async def serve_model(platform: Platform, url: str) -> None:
 
 @asynccontextmanager
 async def agent_with(platform: Platform, *, carrier: str = "twilio", **config: Any) -> AsyncIterator[str]:
-    """A carrier's agent with another config until the block ends; yields its number. Its calls are not analysed: that
+    """A carrier's agent with another config until the block ends; yields its number. Its calls are not analyzed: that
     would ask a scripted model while the next call uses it."""
     config = {"analysis": {"enabled": False}, **config}
     agent = platform.workspace.agents[carrier]
@@ -100,7 +100,9 @@ async def test_message_arrives_by_mail_once_with_the_recordings_link(
     assert f"{page}\n" in text and f"The recording: {page}/recording\n" in text
     assert len(mails(folder, owner, mail["Subject"])) == 1
     listed = await platform.workspace.owner.request("GET", f"{platform.workspace.path}/messages?call_id={call_id}")
-    assert [(one["text"], one["emailed_at"] is None) for one in listed["messages"]] == [(MESSAGE["message"], False)]
+    assert [(message["text"], message["emailed_at"] is None) for message in listed["messages"]] == [
+        (MESSAGE["message"], False)
+    ]
 
 
 @pytest.mark.parametrize("carrier", ["twilio", "telnyx"])
@@ -114,7 +116,7 @@ async def test_blocked_caller_is_not_answered(platform: Platform, turns: Sequenc
         await owner.request("DELETE", f"{path}/{blocked['id']}")
     assert caller.refusal and not caller.heard_at
     calls = await owner.request("GET", f"{platform.workspace.path}/calls?limit=1")
-    assert [(one["caller_number"], one["status"], one["end_detail"]) for one in calls["calls"]] == [
+    assert [(call["caller_number"], call["status"], call["end_detail"]) for call in calls["calls"]] == [
         (caller.number, "failed", "blocked"),
     ]  # fmt: skip
 

@@ -97,8 +97,8 @@ async def test_other_side_hears_the_keys(platform: Platform, turns: Sequence[Pre
     assert [asked for _, _, asked in results] == [0, 1], "Telnyx makes the tones itself"
     for heard, record, _ in results:
         assert decode_keys(heard) == "490#"
-        sent = [one["event_data"] for one in record.events if one["event_type"] == "call.dtmf_sent"]
+        sent = [event["event_data"] for event in record.events if event["event_type"] == "call.dtmf_sent"]
         assert [one["digits"] for one in sent] == ["4w90#"]
-        ran = [one["event_data"] for one in record.events if one["event_type"] == "tool.ran"]
+        ran = [event["event_data"] for event in record.events if event["event_type"] == "tool.ran"]
         assert [(one["name"], one["ok"], one["run_id"]) for one in ran] == [("send_digits", True, sent[0]["run_id"])]
         assert "goodbye" in record.answer["transcription"]

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from vocalized.caller.local_speech import load_recogniser
+from vocalized.caller.local_speech import load_recognizer
 from vocalized.rehearse.platform import Platform
 from vocalized.rehearse.tools.commands import judge_call
 from vocalized.rehearse.tools.scenario import run_tool_calls, tool_rehearsal
@@ -19,6 +19,6 @@ async def test_answers_are_said_in_words_and_garbage_is_not(platform: Platform) 
     """All cases are part of `python -m vocalized.rehearse tools`."""
     async with tool_rehearsal(platform, documents={}) as rehearsal:
         calls = await run_tool_calls(rehearsal, FIRST_NUMBER, NAMES)
-    recognise = await asyncio.to_thread(load_recogniser)
-    rows = [await judge_call(rehearsal, call, recognise) for call in calls]
+    recognize = await asyncio.to_thread(load_recognizer)
+    rows = [await judge_call(rehearsal, call, recognize) for call in calls]
     assert len(rows) == 4 and {row.what: row.found for row in rows if not row.good} == {}

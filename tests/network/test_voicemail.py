@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from vocalized.caller.local_speech import load_recogniser
+from vocalized.caller.local_speech import load_recognizer
 from vocalized.rehearse.platform import Platform
 from vocalized.rehearse.speech_services import running_speech
 from vocalized.rehearse.transfers.scenario import CARRIERS
@@ -16,6 +16,6 @@ pytestmark = pytest.mark.asyncio(loop_scope="package")
 async def test_the_message_is_left_whole_after_the_beep(platform: Platform) -> None:
     async with running_speech(platform):
         calls = await asyncio.gather(*(leave_message(platform, carrier) for carrier in CARRIERS))
-    recognise = await asyncio.to_thread(load_recogniser)
+    recognize = await asyncio.to_thread(load_recognizer)
     for call in calls:
-        assert await asyncio.to_thread(find_message_faults, call, recognise) == []
+        assert await asyncio.to_thread(find_message_faults, call, recognize) == []

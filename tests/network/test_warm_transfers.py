@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pytest
 
 from simulator.carrier.prepared_turn import PreparedTurn
-from vocalized.caller.local_speech import load_recogniser
+from vocalized.caller.local_speech import load_recognizer
 from vocalized.rehearse.platform import Platform
 from vocalized.rehearse.stored_call import find_call
 from vocalized.rehearse.transfers.cases import CASES
@@ -22,11 +22,11 @@ async def test_targets_decide_and_callers_hear_what_follows(platform: Platform, 
     """Mailboxes, and phones that ring for 30 s, are part of `python -m vocalized.rehearse transfers`."""
     cases = [case for case in CASES if not case.is_slow]
     calls = await run_transfers(platform, turns, cases, first_number=FIRST_NUMBER)
-    recognise = await asyncio.to_thread(load_recogniser)
+    recognize = await asyncio.to_thread(load_recognizer)
     faults = {}
     for call in calls:
         stored = await find_call(platform, call.carrier_call_id)
-        found = await asyncio.to_thread(find_faults, call, stored, recognise)
+        found = await asyncio.to_thread(find_faults, call, stored, recognize)
         if found:
             faults[f"{call.case.name}, {call.carrier}"] = found
     assert faults == {}

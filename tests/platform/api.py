@@ -41,7 +41,7 @@ from control.outside import OutsideOptions
 from control.services import Policies
 from control.sso.rules import SsoPolicy
 from shared.key_sets import KeySets
-from tests.platform.catalogue import seed_catalogue
+from tests.platform.catalog import seed_catalog
 from tests.platform.clients import Client, Staff, User
 from tests.platform.services import CHEAP_HASHING, KEY
 from vocalized.free_port import free_port
@@ -131,7 +131,7 @@ async def running_api(
     sso: SsoPolicy | None = None,
     **http: Any,
 ) -> AsyncIterator[Api]:
-    """The API until the block ends, with the shipped catalogue in the database.
+    """The API until the block ends, with the shipped catalog in the database.
 
     limits: by name, (requests, seconds); all others are too high to be reached. handlers: of requests of calls; default
     those of all rooms. carriers, stripe: default none. webhooks: an empty `url` is replaced by the API's own.
@@ -170,7 +170,7 @@ async def running_api(
         )
         async with open_pool(database_url, size=1, role="owner") as owners, owners.acquire() as owner:
             async with owner.transaction():
-                await seed_catalogue(owner)
+                await seed_catalog(owner)
             async with open_app(options, routes, handlers) as app, listening(app, port), ClientSession() as client:
                 yield Api(url, client, owner, objects)
 

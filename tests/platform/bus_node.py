@@ -77,7 +77,7 @@ class BusNode:
         registry = NodeRegistry(self.redis, authority)
         state = await wait_until(lambda: registry.find(NODE))
         assert state is not None
-        link = authority.enrolment.find_peer(state.card).link
+        link = authority.enrollment.find_peer(state.card).link
         return await Tickets(self.redis, SEALER).issue_supervision(grant, node_id, link)
 
     async def with_voucher(self, plan: CallPlan) -> CallPlan:
@@ -85,7 +85,7 @@ class BusNode:
         authority = trusting(self.keys)
         state = await wait_until(lambda: NodeRegistry(self.redis, authority).find(NODE))
         assert state is not None
-        voucher = authority.vouchers.issue(plan.call_id, plan.leg, authority.enrolment.find_peer(state.card).key)
+        voucher = authority.vouchers.issue(plan.call_id, plan.leg, authority.enrollment.find_peer(state.card).key)
         return msgspec.structs.replace(plan, voucher=voucher.text)
 
     async def listen(self, token: str) -> ClientWebSocketResponse:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from shared.bus.authority import BusAuthority
-from shared.bus.enrolment import NodeIdentity, NodeKey
+from shared.bus.enrollment import NodeIdentity, NodeKey
 from shared.secrets import Sealer
 
 
@@ -14,4 +14,4 @@ def trusting(keys: Sequence[bytes]) -> BusAuthority:
 
 def make_identity(keys: Sequence[bytes], url: str, node_key: NodeKey | None = None) -> NodeIdentity:
     """A node at this URL, with a pass of the control that has these keys."""
-    return NodeIdentity(node_key or NodeKey(), BusAuthority(keys).enrolment.make_pass(url))
+    return NodeIdentity(node_key or NodeKey(), BusAuthority(keys).enrollment.make_pass(url))

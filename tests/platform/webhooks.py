@@ -48,7 +48,7 @@ from shared.ids import new_id
 from shared.key_sets import KeySets
 from shared.secrets import Sealer
 from tests.platform.api import PASSWORD, listening
-from tests.platform.catalogue import seed_catalogue
+from tests.platform.catalog import seed_catalog
 from tests.platform.services import CHEAP_HASHING, KEY
 from tests.platform.telnyx_api import API_KEY, TelnyxApi, running_telnyx_api
 from tests.platform.webhook_reply import PUBLIC_URL, WebhookReply
@@ -341,7 +341,7 @@ async def _create_agents(pool: Pool, services: Services) -> tuple[UUID, UUID, Ma
     """A workspace with a live agent for each carrier: its id, the id of Twilio's agent, the numbers by carrier."""
     now, numbers, agent_ids = datetime.now(UTC), dict[str, str](), dict[str, UUID]()
     async with pool.transaction() as db:
-        await seed_catalogue(db)
+        await seed_catalog(db)
         await db.execute("UPDATE tiers SET max_agents = 10")
         email = f"owner{next(_numbers)}@example.com"
         user = await services[Accounts].create_user(db, email, "Ann", PASSWORD, True, now)

@@ -1,20 +1,20 @@
-"""The catalogue of pipecat's services: up to date, and strict."""
+"""The catalog of pipecat's services: up to date, and strict."""
 
 from typing import Any
 
 import pytest
 
-from shared.pipecat_services import find_faults, find_service, list_names, read_catalogue
-from tools.pipecat_catalogue import TARGET, encode_catalogue, installed, make_catalogue
+from shared.pipecat_services import find_faults, find_service, list_names, read_catalog
+from tools.pipecat_catalog import TARGET, encode_catalog, installed, make_catalog
 
 
-def test_the_catalogue_is_that_of_the_installed_pipecat() -> None:
-    """Else run `python -m tools.pipecat_catalogue`."""
-    assert TARGET.read_text() == encode_catalogue(make_catalogue(*installed()))
+def test_the_catalog_is_that_of_the_installed_pipecat() -> None:
+    """Else run `python -m tools.pipecat_catalog`."""
+    assert TARGET.read_text() == encode_catalog(make_catalog(*installed()))
 
 
 def test_each_service_has_one_short_name() -> None:
-    services = read_catalogue().services
+    services = read_catalog().services
     names = [full.rpartition(".")[2] for full in services]
     assert len(set(names)) == len(names) > 100
     assert all(find_service(name) == find_service(full) for name, full in zip(names, services, strict=True))
@@ -23,7 +23,7 @@ def test_each_service_has_one_short_name() -> None:
 
 
 def test_no_setting_is_a_secret_or_an_object_of_the_program() -> None:
-    settings = {name for service in read_catalogue().services.values() for name in service.settings}
+    settings = {name for service in read_catalog().services.values() for name in service.settings}
     forbidden = {
         "api_key",
         "credentials",

@@ -22,7 +22,7 @@ def handlers() -> Iterator[None]:
 
 
 class FakeProcess:
-    """A worker process that runs until it is signalled or killed."""
+    """A worker process that runs until it is signaled or killed."""
 
     def __init__(self, pid: int) -> None:
         self.pid = pid

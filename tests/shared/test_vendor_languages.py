@@ -1,4 +1,4 @@
-"""Which languages recognisers hear together, and voices speak: control and media go by the same."""
+"""Which languages recognizers hear together, and voices speak: control and media go by the same."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from shared.providers.facts import RecogniserFacts, VoiceFacts
+from shared.providers.facts import RecognizerFacts, VoiceFacts
 from vendors.registry import VENDORS, hear_languages, speaks
 
 BOTH = ("en-US", "es")
@@ -44,7 +44,7 @@ def hear(vendor: str, languages: tuple[str, ...], **options: Any) -> dict[str, A
         ("standin", {}, None),
     ],
 )
-def test_a_recogniser_is_made_to_hear_all_languages(
+def test_a_recognizer_is_made_to_hear_all_languages(
     vendor: str, options: Mapping[str, Any], changed: Mapping[str, Any] | None
 ) -> None:
     assert hear(vendor, BOTH, **options) == changed
@@ -66,10 +66,10 @@ def test_a_language_that_it_does_not_know_is_heard_by_none(
     assert hear(vendor, languages, **options) is None
 
 
-def test_recognisers_hear_several_languages_that_declare_to_tell_them() -> None:
+def test_recognizers_hear_several_languages_that_declare_to_tell_them() -> None:
     for vendor, known in VENDORS.items():
         for facts in known.services.get("stt", ()):
-            assert isinstance(facts, RecogniserFacts)
+            assert isinstance(facts, RecognizerFacts)
             model = {"model": _some_model(facts.models[0])} if facts.models[0] else {}
             made = msgspec.convert(model, known.schemas["stt"])
             heard = hear_languages(vendor, made, BOTH)

@@ -6,15 +6,15 @@ import aiohttp
 import msgspec
 import pytest
 
-from config.catalogue_agents import Kind, read_providers
+from config.catalog_agents import Kind, read_providers
 from media.command import VENDORS as ADAPTERS
 from media.providers.factory import ProviderFactory, Providers
 from shared.plan import decode_plan
-from shared.providers.facts import ModelFacts, RecogniserFacts, VoiceFacts, find_facts
+from shared.providers.facts import ModelFacts, RecognizerFacts, VoiceFacts, find_facts
 from tools.provider_page import TARGET, Service, list_services, make_page
 from vendors.registry import VENDORS
 
-KINDS: dict[Kind, type] = {"stt": RecogniserFacts, "llm": ModelFacts, "tts": VoiceFacts}
+KINDS: dict[Kind, type] = {"stt": RecognizerFacts, "llm": ModelFacts, "tts": VoiceFacts}
 VOICES = list(list_services("tts"))
 # A name that the family's beginning alone is not.
 MODELS = {"eleven_": "eleven_multilingual_v2", "aura": "aura-2-thalia-en", "sonic": "sonic-3.5"}
@@ -59,7 +59,7 @@ def test_each_service_of_a_vendor_is_declared_by_its_kind() -> None:
             continue
         for kind, services in known.services.items():
             assert services
-            assert all(type(one) is KINDS[kind] for one in services)
+            assert all(type(service) is KINDS[kind] for service in services)
         assert set(known.services) == set(known.kinds)
 
 

@@ -14,7 +14,7 @@ from simulator.carrier.prepared_turn import prepare_turns
 from simulator.carrier.script import After, AfterAgent, BargeIn, Ending, Say, Script, Turn
 from vocalized.caller.console import CallPrinter
 from vocalized.caller.finished_call import FinishedCall
-from vocalized.caller.local_speech import load_recogniser, load_voice
+from vocalized.caller.local_speech import load_recognizer, load_voice
 from vocalized.caller.media_call import call_media_server
 from vocalized.caller.voice import CallerVoice
 from vocalized.demo.readback import words_of
@@ -47,12 +47,12 @@ async def test_transcript_ends_at_the_last_heard_word(tmp_path: Path) -> None:
         call = await call_media_server(url, Caller(performances, script.ending), printer, limit_s=300)
     interrupted_answers = interrupted(call)
     assert len(interrupted_answers) == len(BARGE_IN_MS)
-    recognise = load_recogniser()
+    recognize = load_recognizer()
     for answer in interrupted_answers:
         assert answer.planned == FACT
-        heard = words_of(recognise(audible_audio(call, answer)))
+        heard = words_of(recognize(audible_audio(call, answer)))
         transcript = words_of(answer.text)
-        # The interrupted word may be half audible: the recogniser may return it or not, and may misrecognise a word.
+        # The interrupted word may be half audible: the recognizer may return it or not, and may misrecognize a word.
         assert abs(len(heard) - len(transcript)) <= 1, f"transcript {transcript}, heard {heard}"
         match = SequenceMatcher(None, transcript, heard, autojunk=False)
         assert sum(block.size for block in match.get_matching_blocks()) >= len(transcript) - 2, (

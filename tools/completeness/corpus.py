@@ -31,7 +31,7 @@ _ASKED = {kind.value: kind for kind in ExpectedReply} | {
 
 @dataclass(frozen=True, slots=True)
 class Utterance:
-    """A whole utterance in normalised words, and what it answers. ends: after how many words a sentence ends in it, by
+    """A whole utterance in normalized words, and what it answers. ends: after how many words a sentence ends in it, by
     the punctuation of the source. unclear: after how many words it may or may not end."""
 
     words: tuple[str, ...]

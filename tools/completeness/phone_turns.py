@@ -15,7 +15,7 @@ def read_turns() -> list[Utterance]:
 
 
 def turn_texts() -> tuple[list[str], list[str]]:
-    """The turns as a recogniser would write them, and every beginning of them that goes on."""
+    """The turns as a recognizer would write them, and every beginning of them that goes on."""
     whole, beginnings = [], []
     for line, turn in zip(_lines(), read_turns(), strict=True):
         words = [word for word in line.split() if word != _PLACE]

@@ -18,8 +18,8 @@ from tools.completeness.training_set import TeacherLabels, taught_cuts, training
 
 LABELS = corpus.DATA / "teacher.tsv.xz"
 # How many utterances of each part the teacher is asked about.
-LABELLED = {"training": 2_500, "test": 400, "elsewhere": 400}
-LONGEST_LABELLED = 40
+LABELED = {"training": 2_500, "test": 400, "elsewhere": 400}
+LONGEST_LABELED = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,18 +86,18 @@ def label_corpus() -> None:
 
 
 def _labels(teacher: Teacher, random_: random.Random) -> Iterator[tuple[tuple[str, ...], list[float]]]:
-    for part, count in LABELLED.items():
-        for utterance in random_.sample(_labelled_part(part), count):
+    for part, count in LABELED.items():
+        for utterance in random_.sample(_labeled_part(part), count):
             yield utterance.words, teacher.probabilities(utterance.words)
 
 
-def _labelled_part(part: str) -> list[Utterance]:
+def _labeled_part(part: str) -> list[Utterance]:
     if part == "elsewhere":
         found = [each for source in corpus.ELSEWHERE for each in corpus.read_utterances(source)]
     else:
         sources = corpus.IN_DOMAIN if part == "test" else corpus.IN_DOMAIN + corpus.OTHER
         found = corpus.read_part(sources, part)
-    return [each for each in found if 1 < len(each.words) <= LONGEST_LABELLED]
+    return [each for each in found if 1 < len(each.words) <= LONGEST_LABELED]
 
 
 def _training_cuts(recipe: Recipe, labels: TeacherLabels, random_: random.Random) -> list[Cut]:

@@ -1,4 +1,4 @@
-"""Makes words look as a recogniser hands them over: fillers, repeated starts, lost words, homophones, wrong words."""
+"""Makes words look as a recognizer hands them over: fillers, repeated starts, lost words, homophones, wrong words."""
 
 import random
 from collections import defaultdict
@@ -62,7 +62,7 @@ def mishear(words: tuple[str, ...], vocabulary: Vocabulary, random_: random.Rand
     """Returns the words with a wrong one in them: another that begins alike, or one with or without its plural's s.
 
     is_end: the words end where the caller does, and the last one stays; otherwise it is the wrong one half of the time,
-    because a recogniser makes a full word of one that breaks off, and an s of noise."""
+    because a recognizer makes a full word of one that breaks off, and an s of noise."""
     places = len(words) - is_end
     if not places:
         return words

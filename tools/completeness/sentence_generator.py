@@ -167,7 +167,7 @@ class SentenceGenerator:
         return self._digits(self._choose((7, 10, 10, 10, 10, 11, 11, 16, 16, 8, 9)))
 
     def _digits(self, count: int) -> str:
-        """As words, as figures one by one, or as figures in groups of 2-4, as recognisers write them."""
+        """As words, as figures one by one, or as figures in groups of 2-4, as recognizers write them."""
         figures = [self._random.randrange(10) for _ in range(count)]
         form = self._random.randrange(3)
         if form == 0:

@@ -6,7 +6,7 @@
 CHECKOUTS: a folder of git repositories, each in owner+name. UTTERANCES: a folder of texts, one a line, which are
 copied. CHAT: dataset.json of the package chitchat-dataset. FOLDER: `labels.jsonl`, `text/getgoing.jsonl` and
 `text/primock57.jsonl` of the natural calls.
-Licences are in data/README.md. One line is one whole utterance; cleaned of white space and doubles, 300 characters at
+Licenses are in data/README.md. One line is one whole utterance; cleaned of white space and doubles, 300 characters at
 most.
 """
 
@@ -88,7 +88,7 @@ def order_turns(checkout: Checkout) -> Iterator[str]:
 
 
 def identity_answers(checkout: Checkout) -> Iterator[str]:
-    """`item<TAB>text`: what a recogniser heard when callers were asked for postcode, name and date of birth (EVI)."""
+    """`item<TAB>text`: what a recognizer heard when callers were asked for postcode, name and date of birth (EVI)."""
     for row in csv.DictReader(io.StringIO(checkout.read("data/dialogues.en.tsv")), delimiter="\t"):
         yield f"{row['item']}\t{row['transcription']}"
 

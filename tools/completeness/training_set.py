@@ -83,7 +83,7 @@ def pause_weight(utterance: Utterance, length: int) -> float:
 
 
 def _marks(utterance: Utterance, random_: random.Random) -> dict[int, str]:
-    """What the recogniser writes after how many words: STOP or COMMA."""
+    """What the recognizer writes after how many words: STOP or COMMA."""
     marks = dict[int, str]()
     if random_.random() < _MARKED:
         marks = {place: COMMA if random_.random() < _STOP_AS_COMMA else STOP for place in utterance.ends}

@@ -36,7 +36,7 @@ class _Reply(Struct):
 
 
 class AnthropicChat:
-    """CompletionApi of the Messages API. options: of a provider, as a plan or the catalogue has them."""
+    """CompletionApi of the Messages API. options: of a provider, as a plan or the catalog has them."""
 
     def __init__(self, options: Mapping[str, Any], key: str) -> None:
         self.word_url = self.reply_url = make_messages_url(str(options.get(BASE_URL) or ANTHROPIC_URL))

@@ -4,7 +4,7 @@ from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct
 
-from shared.providers.facts import KeytermOption, RecogniserFacts, VendorFacts
+from shared.providers.facts import KeytermOption, RecognizerFacts, VendorFacts
 from shared.providers.options import (
     Seconds,
     ShortKeyterms,
@@ -48,7 +48,7 @@ LANGUAGES: Final = {
 }
 _SESSIONS: Final = "new sessions a minute: 5 free, 100 paid; 3 h a session"
 _SERVICES: Final = (
-    RecogniserFacts(
+    RecognizerFacts(
         "Universal Streaming, English",
         ("universal-streaming-english",),
         word_times=True,
@@ -56,7 +56,7 @@ _SERVICES: Final = (
         languages=LANGUAGES["universal-streaming-english"],
         limits=_SESSIONS,
     ),
-    RecogniserFacts(
+    RecognizerFacts(
         "Universal Streaming, multilingual",
         ("universal-streaming-multilingual",),
         word_times=True,
@@ -64,7 +64,7 @@ _SERVICES: Final = (
         languages=LANGUAGES["universal-streaming-multilingual"],
         limits=_SESSIONS,
     ),
-    RecogniserFacts(
+    RecognizerFacts(
         "Universal-3",
         UNIVERSAL_3,
         word_times=True,
@@ -72,7 +72,7 @@ _SERVICES: Final = (
         other_languages="6, 19 or 32 by the model",
         limits=_SESSIONS,
     ),
-    RecogniserFacts(
+    RecognizerFacts(
         "Whisper",
         ("whisper-rt",),
         word_times=True,

@@ -1,9 +1,9 @@
-"""Vendor `assemblyai`: streaming recognisers of the families Universal and Universal-3, with mu-law at 8 kHz."""
+"""Vendor `assemblyai`: streaming recognizers of the families Universal and Universal-3, with mu-law at 8 kHz."""
 
 from typing import Final
 
-from media.providers.recogniser_dialect import ListenRules
-from media.providers.socket_recogniser import SocketSpeechToText
+from media.providers.recognizer_dialect import ListenRules
+from media.providers.socket_recognizer import SocketSpeechToText
 from media.providers.turn_dialect import TurnDialect
 from media.providers.vendor import Adapter, ProviderSetup, Vendor
 from media.providers.vendor_socket import SocketTarget

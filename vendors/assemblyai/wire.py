@@ -7,7 +7,7 @@ docs/develop/vendors/assemblyai.md.
 
 Our caller's turn from the turns of AssemblyAI, which it begins and ends itself; pure.
 
-A turn of the vendor's is a segment of ours. It ends by the vendor's own judgement, or because ForceEndpoint was sent
+A turn of the vendor's is a segment of ours. It ends by the vendor's own judgment, or because ForceEndpoint was sent
 when ours may be over. With formatted turns it ends twice, at first without capitals and marks. Words are cut at the
 positions where a text was asked for, by the times that the vendor tells, because a turn of the vendor's may go on
 beyond them.
@@ -26,7 +26,7 @@ from msgspec import Struct
 from shared.g711 import RATE
 from shared.provider_failures import FailureCause
 from shared.providers.errors import DECODE_ERRORS, KeyRefused, ProviderBusy, ProviderError, make_unreadable
-from shared.providers.speech import RecognisedText, TimedWord, TurnSignal
+from shared.providers.speech import RecognizedText, TimedWord, TurnSignal
 from shared.providers.turn_calibration import TurnCalibration
 from vendors.assemblyai.facts import LANGUAGES, UNIVERSAL_3, AssemblyAiSpeechToTextOptions
 
@@ -156,7 +156,7 @@ class _VendorTurn:
 
     def between(self, start_ms: float, until_ms: float) -> tuple[TimedWord, ...]:
         """The words whose middle is between the positions."""
-        return tuple(one for one in self.words if start_ms <= (one.start_ms + one.end_ms) / 2 < until_ms)
+        return tuple(word for word in self.words if start_ms <= (word.start_ms + word.end_ms) / 2 < until_ms)
 
     def text_between(self, start_ms: float, until_ms: float) -> str:
         """The turn's own text if all its words are between the positions, or if none has a time."""
@@ -181,14 +181,14 @@ class UniversalTranscript:
     _token: int | None = None
     _over_ms: float | None = None  # where the last word is, if the vendor believes that the caller has finished
     _is_forced: bool = False  # an end was asked for, and did not come yet
-    _signalled: str = ""  # the text that the latest signal spoke for
+    _signaled: str = ""  # the text that the latest signal spoke for
     _signal: TurnSignal | None = None
 
     def started(self, position_ms: float) -> None:
         """The caller speaks since this position: what the vendor thought of the silence before is out of date."""
         self._speech_ms, self._over_ms = position_ms, None
 
-    def finalise(self, token: int, position_ms: float) -> str:
+    def finalize(self, token: int, position_ms: float) -> str:
         """The message that asks for the text up to this position; empty if the vendor has ended its turn since the
         caller spoke: the text is known, and there may be no turn that could be ended."""
         self._token, self._asked_ms = token, position_ms
@@ -198,7 +198,7 @@ class UniversalTranscript:
         return FORCE_ENDPOINT
 
     def next_turn(self) -> None:
-        """What was said before the last `finalise` has been taken."""
+        """What was said before the last `finalize` has been taken."""
         self._token, self._turn_start_ms = None, self._asked_ms
         self._turns = {
             order: turn
@@ -206,7 +206,7 @@ class UniversalTranscript:
             if self._is_running(turn) or turn.between(self._turn_start_ms, _EVER)
         }
 
-    def read(self, message: bytes, position_ms: float = 0.0) -> RecognisedText | None:
+    def read(self, message: bytes, position_ms: float = 0.0) -> RecognizedText | None:
         """Takes a message; returns the turn's text when it may be new. position_ms: is not needed, because the vendor
         times its words. Raises ProviderError."""
         found = read_message(self.provider, message)
@@ -214,14 +214,14 @@ class UniversalTranscript:
             return None
         if self._token is not None and self._is_over:
             return self._answer()
-        return RecognisedText(self._text(), final=False)
+        return RecognizedText(self._text(), final=False)
 
     def take_signal(self) -> TurnSignal | None:
         """What the vendor believes of the turn's end, once for each message that tells it."""
         signal, self._signal = self._signal, None
         return signal
 
-    def settle(self, *, is_overdue: bool) -> RecognisedText | None:
+    def settle(self, *, is_overdue: bool) -> RecognizedText | None:
         """The text if the vendor has ended its turn, or if it was asked to, did not for a while, and knows of no speech
         that could be ended. A turn that runs is ended by the vendor or not at all: its last text may lack words."""
         if self._token is None:
@@ -247,7 +247,7 @@ class UniversalTranscript:
         is_empty = not text and (known is None or not found.end_of_turn)
         if is_late or is_empty or (known is not None and known.is_formatted and not found.turn_is_formatted):
             return False
-        words = tuple(TimedWord(one.text.removesuffix(_INCOMPLETE), one.start, one.end) for one in found.words)
+        words = tuple(TimedWord(word.text.removesuffix(_INCOMPLETE), word.start, word.end) for word in found.words)
         if self._is_taken(found, words):
             return False
         has_formatted = found.end_of_turn and found.turn_is_formatted
@@ -263,7 +263,7 @@ class UniversalTranscript:
     def _is_taken(self, found: TurnMessage, words: tuple[TimedWord, ...]) -> bool:
         """Whether it repeats or formats a turn that an earlier turn of ours took."""
         is_known = found.turn_order in self._turns or found.turn_order > self._last_ended
-        return not is_known and all(one.end_ms <= self._turn_start_ms for one in words)
+        return not is_known and all(word.end_ms <= self._turn_start_ms for word in words)
 
     def _end(self, turn: _VendorTurn) -> None:
         self._last_ended = max(self._last_ended, turn.order)
@@ -281,9 +281,9 @@ class UniversalTranscript:
             return
         finished = self._finished(found, was_forced=was_forced)
         if finished is not None:
-            self._signal, self._signalled = TurnSignal(text, finished), text
-        elif text == self._signalled and not found.end_of_turn:
-            self._signal, self._signalled = TurnSignal(text, None), ""
+            self._signal, self._signaled = TurnSignal(text, finished), text
+        elif text == self._signaled and not found.end_of_turn:
+            self._signal, self._signaled = TurnSignal(text, None), ""
 
     def _finished(self, found: TurnMessage, *, was_forced: bool) -> float | None:
         """The probability that the caller has finished; None if nothing is known of it. An end that was asked for is
@@ -295,10 +295,10 @@ class UniversalTranscript:
         probability = None if was_forced else self.calibration.probability(found.end_of_turn_confidence)
         return probability if probability is not None and found.end_of_turn_confidence >= LEAST_CONFIDENCE else None
 
-    def _answer(self) -> RecognisedText:
+    def _answer(self) -> RecognizedText:
         token, self._token = self._token, None
         text = self._text(self._asked_ms)
-        return RecognisedText(text, final=True, token=token, words=self._words())
+        return RecognizedText(text, final=True, token=token, words=self._words())
 
     def _text(self, until_ms: float = _EVER) -> str:
         turns = sorted(self._turns.values(), key=lambda turn: turn.order)

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from shared.plan import LONGEST_KEYTERM
-from shared.providers.facts import KeytermOption, RecogniserFacts, VendorFacts, VoiceFacts
+from shared.providers.facts import KeytermOption, RecognizerFacts, VendorFacts, VoiceFacts
 from shared.providers.options import (
     Languages,
     Name,
@@ -142,8 +142,8 @@ def _speaks(options: Mapping[str, Any], language: str) -> bool:
     return bool(find_locale(language)) and (voice is None or speaks_locale(str(voice), language))
 
 
-_RECOGNISERS: Final = (
-    RecogniserFacts(
+_RECOGNIZERS: Final = (
+    RecognizerFacts(
         "Speech to text",
         ("realtime",),
         word_times=True,
@@ -183,7 +183,7 @@ FACTS: Final = VendorFacts(
     takes_address=True,
     model_prefixes={"stt": ("realtime",), "tts": ("neural",)},
     schemas={"stt": AzureSpeechToTextOptions, "tts": AzureTextToSpeechOptions},
-    services={"stt": _RECOGNISERS, "tts": _VOICES},
+    services={"stt": _RECOGNIZERS, "tts": _VOICES},
     keyterms=KeytermOption(
         "keyterm", ("realtime",), most=AZURE_KEYTERMS, most_characters=AZURE_KEYTERMS * LONGEST_KEYTERM
     ),

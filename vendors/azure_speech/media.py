@@ -1,14 +1,14 @@
-"""Vendor `azure-speech`: Azure's recogniser and voices over WebSockets, with mu-law at 8 kHz throughout. Its models are
+"""Vendor `azure-speech`: Azure's recognizer and voices over WebSockets, with mu-law at 8 kHz throughout. Its models are
 of vendor `openai`.
 
 TextToSpeech by Azure: each utterance takes a warm connection and gives it back.
 
 SpeechToText by Azure: one WebSocket for each caller, which is replaced before the service ends it.
 
-One session's audio, cut into requests of Azure's recogniser at the positions where a text is asked for; pure.
+One session's audio, cut into requests of Azure's recognizer at the positions where a text is asked for; pure.
 
-Only the end of its audio makes the recogniser answer at once, and it takes the next request's audio after the answer.
-So audio waits meanwhile. What was sent and not recognised yet is kept: if the service ends a request by itself, or the
+Only the end of its audio makes the recognizer answer at once, and it takes the next request's audio after the answer.
+So audio waits meanwhile. What was sent and not recognized yet is kept: if the service ends a request by itself, or the
 connection is replaced, it is sent again.
 """
 
@@ -207,7 +207,7 @@ class AzureTextToSpeech:
 # The official SDKs' message: 100 ms. The service takes 8 KB at most.
 CHUNK_BYTES: Final = 800
 MOST_BYTES: Final = 8_000
-# So much that was not recognised is kept; a phrase of the service is shorter.
+# So much that was not recognized is kept; a phrase of the service is shorter.
 MOST_KEPT_BYTES: Final = 60_000 * BYTES_PER_MS
 # Hypotheses come about each 300 ms: audio that is older than this, and has none, has no words.
 SUPPOSED_BYTES: Final = 5_000 * BYTES_PER_MS
@@ -287,8 +287,8 @@ class AudioRequests:
             self._send()
         return True
 
-    def recognise(self, until_ms: float) -> None:
-        """Audio up to this position is recognised for good."""
+    def recognize(self, until_ms: float) -> None:
+        """Audio up to this position is recognized for good."""
         if self._request is None:
             return
         self._drop(self._request, round(until_ms * BYTES_PER_MS) - self._request.sent_from)
@@ -315,7 +315,7 @@ class AudioRequests:
             self._send_audio(self._request, len(self._waiting))
 
     def restart(self) -> None:
-        """The connection is another one: what the old one has not recognised is sent again. Not while it supposes a
+        """The connection is another one: what the old one has not recognized is sent again. Not while it supposes a
         word: so the latest audio is enough."""
         if self._request is not None:
             self._drop(self._request, len(self._request.sent) - SUPPOSED_BYTES)
@@ -360,7 +360,7 @@ class AudioRequests:
         return request
 
     def _send_audio(self, request: _Request, length: int) -> None:
-        """Sends so much of what waits, and keeps it until it is recognised."""
+        """Sends so much of what waits, and keeps it until it is recognized."""
         for at in range(0, length, MOST_BYTES):
             self._send_binary(make_audio(request.request_id, bytes(self._waiting[at : min(length, at + MOST_BYTES)])))
         request.sent += self._waiting[:length]
@@ -397,7 +397,7 @@ class AzureListener:
 
 
 class AzureSpeechToText:
-    """A recogniser of one resource; opens a connection for each session."""
+    """A recognizer of one resource; opens a connection for each session."""
 
     def __init__(self, name: str, listener: AzureListener) -> None:
         self.name = name
@@ -435,7 +435,7 @@ class _Link:
         self._session.hear(self, message)
 
     def on_binary(self, message: bytes) -> None:
-        """Fails: a recogniser sends no audio."""
+        """Fails: a recognizer sends no audio."""
         self._break(make_unreadable(self._session.name))
 
     def on_closed(self, code: int, reason: str) -> None:
@@ -479,11 +479,11 @@ class _Session:
             self._fail(ProviderSlow(self.name, "it ends no request"))
 
     def started(self) -> None:
-        """The recogniser hears by itself when somebody speaks."""
+        """The recognizer hears by itself when somebody speaks."""
 
-    def finalise(self, token: int) -> None:
+    def finalize(self, token: int) -> None:
         """The end of the request's audio makes the service answer at once."""
-        self._transcript.finalise(token, self._requests.position_ms)
+        self._transcript.finalize(token, self._requests.position_ms)
         if not self._requests.ask():
             self._loop.call_soon(self._take, self._reader.make_end(self._requests.position_ms))
 
@@ -527,7 +527,7 @@ class _Session:
 
     def _add(self, result: TranscribedResult) -> None:
         if result.is_final:
-            self._requests.recognise(result.segment.end_ms)
+            self._requests.recognize(result.segment.end_ms)
             self._was_short = self._was_short and not result.segment.text
         self._take(result)
 
@@ -670,9 +670,9 @@ def _tts_model(options: AzureTextToSpeechOptions) -> str:
 
 
 # pipecat's table of STT services (1.14) has 1.8 s as the p99 of final texts, with the vendor's own ends of phrases.
-# Ours are asked for, so that the usual time is that of the others; the p99 holds until it is learnt.
+# Ours are asked for, so that the usual time is that of the others; the p99 holds until it is learned.
 _STT_WAIT: Final = UsualWait(0.4, 1.8)
-# The vendor names no time to the first audio, so that the bound of all deadlines holds until it is learnt.
+# The vendor names no time to the first audio, so that the bound of all deadlines holds until it is learned.
 _TTS_WAIT: Final = UsualWait(0.25, 0.9)
 
 

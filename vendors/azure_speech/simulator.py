@@ -1,6 +1,6 @@
 """A simulated Azure speech service: recognition and voices over WebSockets, and the list of voices.
 
-Billed as Azure does: the audio that the recogniser was sent, and the characters of the SSML but its `speak` and `voice`
+Billed as Azure does: the audio that the recognizer was sent, and the characters of the SSML but its `speak` and `voice`
 tags.
 
 Handshakes and endings of a simulated Azure speech service.
@@ -13,7 +13,7 @@ Messages of Azure's speech service, which have headers in front of a body; text 
 Written from docs/develop/vendors/azure.md. A binary message begins with the length of its headers: 16 bits, highest
 byte first.
 
-The recogniser of a simulated Azure speech service: turns over one WebSocket, each from its audio to `turn.end`.
+The recognizer of a simulated Azure speech service: turns over one WebSocket, each from its audio to `turn.end`.
 
 Written from docs/develop/vendors/azure.md. Not known of the vendor: how long a silence ends a turn by itself
 (`ListenTiming.silence_ms`), what answers the end of audio in which nothing was said (here `EndOfDictation`), and how a
@@ -255,7 +255,7 @@ class ListenTiming:
 
 
 @dataclass(slots=True)
-class AzureRecogniser:
+class AzureRecognizer:
     """All connections. queries, contexts: of all handshakes and requests. requests: ids of all turns. telemetry: how
     many turns were acknowledged."""
 
@@ -290,7 +290,7 @@ class AzureRecogniser:
 @dataclass(slots=True)
 class _ListenedTurn:
     """request_id: its own. began_ms: where its audio begins in the connection's. rate, format_tag: of its WAV header;
-    0 before it came. primary: the language that was recognised, in results. phrase_end_ms: where the last phrase
+    0 before it came. primary: the language that was recognized, in results. phrase_end_ms: where the last phrase
     ended."""
 
     request_id: str
@@ -305,12 +305,12 @@ class _ListenedTurn:
 class _ListeningConnection:
     """One WebSocket: messages are read at once and worked on in their order."""
 
-    def __init__(self, recogniser: AzureRecogniser, opened: AzureSocket) -> None:
-        self._recogniser = recogniser
+    def __init__(self, recognizer: AzureRecognizer, opened: AzureSocket) -> None:
+        self._recognizer = recognizer
         self._opened = opened
         self._faults = opened.faults
-        self._timing = recogniser.timing
-        self._ear = FaultyEar(recogniser.make_ear(), opened.faults)
+        self._timing = recognizer.timing
+        self._ear = FaultyEar(recognizer.make_ear(), opened.faults)
         self._silence = SilenceMeter()
         self._work: asyncio.Queue[SpeechMessage] = asyncio.Queue()
         self._turn: _ListenedTurn | None = None
@@ -331,7 +331,7 @@ class _ListeningConnection:
     async def run(self) -> None:
         """Serves the connection until it is over."""
         worker = asyncio.create_task(self._work_off())
-        ends_at = time.monotonic() + self._recogniser.limits.lifetime_s
+        ends_at = time.monotonic() + self._recognizer.limits.lifetime_s
         try:
             while await self._read(ends_at - time.monotonic()):
                 pass
@@ -347,7 +347,7 @@ class _ListeningConnection:
             await self._opened.ignore_client()
             return False
         try:
-            async with asyncio.timeout(min(left_s, self._recogniser.limits.idle_s)):
+            async with asyncio.timeout(min(left_s, self._recognizer.limits.idle_s)):
                 message = await self._opened.socket.receive()
         except TimeoutError:
             await self._opened.end(1000, "Exceeded maximum websocket connection duration.")
@@ -392,7 +392,7 @@ class _ListeningConnection:
         segmentation = ((context.get("phraseDetection") or {}).get("conversation") or {}).get("segmentation") or {}
         self._segment_ms = float(segmentation.get("segmentationSilenceTimeoutMs", self._segment_ms))
         self._context = context
-        self._recogniser.contexts.append(context)
+        self._recognizer.contexts.append(context)
 
     async def _hear(self, message: SpeechMessage) -> None:
         """Raises ProtocolBroken."""
@@ -412,7 +412,7 @@ class _ListeningConnection:
             self._silence.feed(piece)
             await self._hear_words(turn, self._ear.feed(piece))
             if turn is not self._turn:
-                return  # ended by itself; the client sends again what was not recognised
+                return  # ended by itself; the client sends again what was not recognized
 
     async def _begin(self, message: SpeechMessage) -> _ListenedTurn:
         """Raises ProtocolBroken."""
@@ -424,7 +424,7 @@ class _ListeningConnection:
             if not _LOCALE.match(language):
                 raise ProtocolBroken(1007, f"Specified language {language!r} is not supported.")
         self._turn, self._silence = turn, SilenceMeter()
-        self._recogniser.requests.append(message.request_id)
+        self._recognizer.requests.append(message.request_id)
         await self._send(turn, "turn.start", {"context": {"serviceTag": uuid.uuid4().hex}})
         return turn
 
@@ -754,27 +754,27 @@ class _SpeakingConnection:
 
 @dataclass(slots=True)
 class SimulatedAzure:
-    """make_ear: what each new connection of the recogniser hears. voices: names of the voices that there are, None for
-    any. recogniser, speech: made when the routes are."""
+    """make_ear: what each new connection of the recognizer hears. voices: names of the voices that there are, None for
+    any. recognizer, speech: made when the routes are."""
 
     state: VendorState = field(default_factory=VendorState)
     make_ear: Callable[[], Hearing] = DeafEar
-    recogniser_timing: ListenTiming = field(default_factory=ListenTiming)
+    recognizer_timing: ListenTiming = field(default_factory=ListenTiming)
     speech_timing: SynthesisTiming = field(default_factory=SynthesisTiming)
     limits: VendorLimits = field(default_factory=VendorLimits)
     voices: frozenset[str] | None = None
-    recogniser: AzureRecogniser = field(init=False)
+    recognizer: AzureRecognizer = field(init=False)
     speech: AzureSpeech = field(init=False)
 
     def __post_init__(self) -> None:
-        self.recogniser = AzureRecogniser(self.state, self.make_ear, self.recogniser_timing, self.limits)
+        self.recognizer = AzureRecognizer(self.state, self.make_ear, self.recognizer_timing, self.limits)
         self.speech = AzureSpeech(self.state, self.speech_timing, self.limits, self.voices)
 
     def routes(self) -> list[web.AbstractRouteDef]:
         """All addresses."""
         paths = ("/cognitiveservices/voices/list", "/tts/cognitiveservices/voices/list")
         documents = [web.get(path, self._list_voices) for path in paths]
-        return [*self.recogniser.routes(), *self.speech.routes(), *documents]
+        return [*self.recognizer.routes(), *self.speech.routes(), *documents]
 
     async def _list_voices(self, request: web.Request) -> web.Response:
         if find_key(request) != self.state.key:

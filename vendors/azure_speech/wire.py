@@ -10,7 +10,7 @@ A binary message begins with the length of its headers, 16 bits, highest byte fi
 WebSocket protocol" and its MIT client microsoft-cognitiveservices-speech-sdk 1.52; put together in
 docs/develop/vendors/azure.md.
 
-The recogniser of Azure's speech service: what a request begins with, and what its results mean; pure.
+The recognizer of Azure's speech service: what a request begins with, and what its results mean; pure.
 
 A request is a stretch of audio, from its first message to `turn.end`, and all positions in its results count from its
 own beginning. Phrases follow one another in it; hypotheses tell what the next one may become, without capitals and
@@ -287,7 +287,7 @@ class PhraseReader:
         self.has_interim, self._latest = False, None
 
     def make_end(self, position_ms: float) -> TranscribedResult:
-        """What the end of a request means that was asked for at this position: all before it is recognised."""
+        """What the end of a request means that was asked for at this position: all before it is recognized."""
         self.has_interim = False
         segment = TranscribedSegment(self._number, "", position_ms, position_ms)
         return TranscribedResult(segment, is_final=True, is_flushed=True)
@@ -625,7 +625,7 @@ def make_voice(options: AzureTextToSpeechOptions, phonemes: Phonemes) -> AzureVo
 
 
 def make_query(options: AzureSpeechToTextOptions, settings: ListenSettings) -> dict[str, QueryItem]:
-    """What a connection of the recogniser is opened with. A model of one's own has its own language."""
+    """What a connection of the recognizer is opened with. A model of one's own has its own language."""
     is_one = len(settings.locales) == 1 and not options.endpoint_id
     return {
         "language": settings.locales[0] if is_one else None,

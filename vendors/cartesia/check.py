@@ -10,7 +10,7 @@ from shared.providers.options import BASE_URL
 from vendors.cartesia.facts import CARTESIA_URL, CartesiaSpeechToTextOptions, CartesiaTextToSpeechOptions
 from vendors.cartesia.wire import (
     PATH,
-    FinalisedTranscript,
+    FinalizedTranscript,
     SpokenContexts,
     base_language,
     make_headers,
@@ -24,7 +24,7 @@ _DOCUMENTS_VERSION: Final = "2026-03-01"
 
 
 def _listen(options: CartesiaSpeechToTextOptions) -> SpeechQuestion:
-    messages = () if options.turns else (FinalisedTranscript.close_message,)
+    messages = () if options.turns else (FinalizedTranscript.close_message,)
     url = make_listen_url("cartesia", options, LANGUAGE)
     return SpeechQuestion(url, make_headers(options.api_key), messages, needs_answer=True)
 

@@ -4,7 +4,7 @@ from typing import Annotated, Final
 
 from msgspec import Meta, Struct
 
-from shared.providers.facts import KeytermOption, RecogniserFacts, VendorFacts, VoiceFacts
+from shared.providers.facts import KeytermOption, RecognizerFacts, VendorFacts, VoiceFacts
 from shared.providers.options import (
     Keyterms,
     Name,
@@ -64,8 +64,8 @@ class CartesiaTextToSpeechOptions(Struct, frozen=True, forbid_unknown_fields=Tru
 
 # The models that know English alone.
 ENGLISH: Final = "ink-2"
-_RECOGNISERS: Final = (
-    RecogniserFacts(
+_RECOGNIZERS: Final = (
+    RecognizerFacts(
         "Ink-2",
         (ENGLISH,),
         word_times=True,
@@ -74,7 +74,7 @@ _RECOGNISERS: Final = (
         limits="sessions at once by plan: 8 free, 60 Scale",
         with_option="`turns`: turn signals in place of times of words",
     ),
-    RecogniserFacts(
+    RecognizerFacts(
         "Ink-Whisper",
         ("ink-whisper",),
         word_times=True,
@@ -103,7 +103,7 @@ FACTS: Final = VendorFacts(
     takes_address=True,
     model_prefixes={"stt": ("ink-",), "tts": ("sonic",)},
     schemas={"stt": CartesiaSpeechToTextOptions, "tts": CartesiaTextToSpeechOptions},
-    services={"stt": _RECOGNISERS, "tts": _VOICES},
+    services={"stt": _RECOGNIZERS, "tts": _VOICES},
     keyterms=KeytermOption("keyterm", (ENGLISH,), most=100, most_characters=CARTESIA_KEYTERM_CHARACTERS),
     reads_figures=True,  # Cartesia, "Formatting text for Sonic"; it times the words as they are written
 )

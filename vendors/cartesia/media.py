@@ -1,4 +1,4 @@
-"""Vendor `cartesia`: recogniser Ink and voice Sonic, over WebSockets, with mu-law at 8 kHz throughout.
+"""Vendor `cartesia`: recognizer Ink and voice Sonic, over WebSockets, with mu-law at 8 kHz throughout.
 
 TextToSpeech by Cartesia: each utterance takes a warm connection and gives it back.
 """
@@ -7,8 +7,8 @@ import uuid
 from typing import Final
 
 from media.providers.context_voice import ContextConnection, ContextTextToSpeech, VoiceProtocol
-from media.providers.recogniser_dialect import ListenRules
-from media.providers.socket_recogniser import SocketSpeechToText
+from media.providers.recognizer_dialect import ListenRules
+from media.providers.socket_recognizer import SocketSpeechToText
 from media.providers.turn_dialect import TurnDialect
 from media.providers.vendor import Adapter, ProviderSetup, Vendor, VendorResources
 from media.providers.vendor_socket import SocketTarget
@@ -19,7 +19,7 @@ from vendors.cartesia.wire import (
     EAGER_END_THRESHOLD,
     END_THRESHOLD,
     PATH,
-    FinalisedTranscript,
+    FinalizedTranscript,
     SpeechMessage,
     SpokenContexts,
     TurnsTranscript,
@@ -37,11 +37,11 @@ PROTOCOL: Final = VoiceProtocol(read_message, lambda message: "")
 
 def _make_stt(setup: ProviderSetup) -> SocketSpeechToText:
     options: CartesiaSpeechToTextOptions = setup.options
-    close_message = TurnsTranscript.close_message if options.turns else FinalisedTranscript.close_message
+    close_message = TurnsTranscript.close_message if options.turns else FinalizedTranscript.close_message
 
     def make_dialect(language: str) -> TurnDialect:
         if not options.turns:
-            return TurnDialect(FinalisedTranscript(setup.name), options.answer_s, greets=False)
+            return TurnDialect(FinalizedTranscript(setup.name), options.answer_s, greets=False)
         transcript = TurnsTranscript(
             setup.name,
             eager_end=options.turn_eager_end_threshold or EAGER_END_THRESHOLD,
@@ -85,7 +85,7 @@ _STT_REQUEST: Final = frozenset({"language", "keyterm"})
 _TTS_REQUEST: Final = frozenset({"voice_id", "speed", "volume", "emotion", "pronunciation_dict_id"})
 
 # Final texts: 0.81 s is the p99 in pipecat's table of STT services (1.14). Sonic: Cartesia names 0.09 s to the first
-# byte, without the network and without a p99, so the bound of all deadlines holds until it is learnt.
+# byte, without the network and without a p99, so the bound of all deadlines holds until it is learned.
 _FINAL_P99_S: Final = 0.81
 _VOICE_WAIT: Final = UsualWait(0.15, 0.9)
 

@@ -1,6 +1,6 @@
 """A simulated Cartesia: speech over `/tts/websocket`, recognition over `/stt/websocket` and `/stt/turns/websocket`.
 
-Billed as Cartesia does: the characters that the voice was sent, and the audio that a recogniser was sent.
+Billed as Cartesia does: the characters that the voice was sent, and the audio that a recognizer was sent.
 Documents: docs.cartesia.ai/api-reference/voices/list and …/voices/get.
 
 Handshakes and errors of a simulated Cartesia.
@@ -8,7 +8,7 @@ Handshakes and errors of a simulated Cartesia.
 Written from docs/develop/vendors/cartesia.md. Not known of the vendor: the error code of an account without credit
 and the close code after five idle minutes.
 
-The recognisers of a simulated Cartesia: Ink with texts that are finalised on request, and Ink with turns.
+The recognizers of a simulated Cartesia: Ink with texts that are finalized on request, and Ink with turns.
 
 The voice of a simulated Cartesia: contexts over one WebSocket, each a task of its own.
 """
@@ -149,8 +149,8 @@ _THRESHOLDS: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class RecogniserTiming:
-    """How the recognisers behave. final_s: from a request for the text to it. result_s: from a word to its result.
+class RecognizerTiming:
+    """How the recognizers behave. final_s: from a request for the text to it. result_s: from a word to its result.
     segment_words: after so many words a text becomes final unasked. eager_ms, end_ms: silence after which a turn may
     be over, and is. idle_s: a connection without messages is closed."""
 
@@ -162,15 +162,15 @@ class RecogniserTiming:
     idle_s: float = 180.0
 
 
-class CartesiaRecognisers:
-    """All connections of the recognisers. make_ear: what one session hears. queries: of all handshakes."""
+class CartesiaRecognizers:
+    """All connections of the recognizers. make_ear: what one session hears. queries: of all handshakes."""
 
     def __init__(
-        self, state: VendorState, make_ear: Callable[[], Hearing], timing: RecogniserTiming | None = None
+        self, state: VendorState, make_ear: Callable[[], Hearing], timing: RecognizerTiming | None = None
     ) -> None:
         self.state = state
         self.make_ear = make_ear
-        self.timing = timing or RecogniserTiming()
+        self.timing = timing or RecognizerTiming()
         self.queries: list[dict[str, list[str]]] = []
 
     def routes(self) -> list[web.AbstractRouteDef]:
@@ -200,7 +200,7 @@ class _Session:
 
     models = frozenset(("ink-2", "ink-whisper", "ink-whisper-2025-06-04"))
 
-    def __init__(self, listening: CartesiaRecognisers, accepted: AcceptedConnection) -> None:
+    def __init__(self, listening: CartesiaRecognizers, accepted: AcceptedConnection) -> None:
         self._timing = listening.timing
         self._state = listening.state
         self._accepted = accepted
@@ -297,7 +297,7 @@ class _Session:
 class _FinalsSession(_Session):
     """`/stt/websocket`. Texts are deltas from the last final one."""
 
-    def __init__(self, listening: CartesiaRecognisers, accepted: AcceptedConnection) -> None:
+    def __init__(self, listening: CartesiaRecognizers, accepted: AcceptedConnection) -> None:
         super().__init__(listening, accepted)
         self._words: list[HeardWord] = []  # not final yet
         self._finals = 0
@@ -357,7 +357,7 @@ class _TurnsSession(_Session):
 
     models = frozenset(("ink-2",))
 
-    def __init__(self, listening: CartesiaRecognisers, accepted: AcceptedConnection) -> None:
+    def __init__(self, listening: CartesiaRecognizers, accepted: AcceptedConnection) -> None:
         super().__init__(listening, accepted)
         self._silence = SilenceMeter()
         self._text: list[str] | None = None  # None between two turns
@@ -747,14 +747,14 @@ class SimulatedCartesia:
     state: VendorState = field(default_factory=VendorState)
     make_ear: Callable[[], Hearing] = DeafEar
     speech_timing: SpeechTiming = field(default_factory=SpeechTiming)
-    recogniser_timing: RecogniserTiming = field(default_factory=RecogniserTiming)
+    recognizer_timing: RecognizerTiming = field(default_factory=RecognizerTiming)
     voices: frozenset[str] | None = None
 
     def routes(self) -> list[web.AbstractRouteDef]:
         """All addresses."""
         speech = CartesiaSpeech(self.state, self.speech_timing, self.voices)
-        recognisers = CartesiaRecognisers(self.state, self.make_ear, self.recogniser_timing)
-        return add_documents([*speech.routes(), *recognisers.routes()], cartesia_documents(self.state))
+        recognizers = CartesiaRecognizers(self.state, self.make_ear, self.recognizer_timing)
+        return add_documents([*speech.routes(), *recognizers.routes()], cartesia_documents(self.state))
 
 
 def cartesia_documents(state: VendorState) -> list[web.RouteDef]:

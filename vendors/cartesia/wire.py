@@ -19,7 +19,7 @@ The vendor cannot be asked for a text, and says nothing of where in the audio it
 one with which it ends a turn, or says that the turn may be over; else the last known one, once nothing new came for a
 while.
 
-Cartesia's `/stt/websocket`: a caller's turn from texts that are finalised on request; pure.
+Cartesia's `/stt/websocket`: a caller's turn from texts that are finalized on request; pure.
 """
 
 import re
@@ -41,7 +41,7 @@ from shared.providers.errors import (
     is_error_code,
     make_unreadable,
 )
-from shared.providers.speech import RecognisedText, SpeechChunk, TimedWord, TurnSignal
+from shared.providers.speech import RecognizedText, SpeechChunk, TimedWord, TurnSignal
 from shared.providers.turn_calibration import CALIBRATIONS
 from shared.providers.voice_contexts import SpeechContext
 from vendors.cartesia.facts import ENGLISH, CartesiaSpeechToTextOptions, CartesiaTextToSpeechOptions
@@ -228,7 +228,7 @@ class SpokenContexts(SpeechContext):
         return msgspec.json.encode(request)
 
 
-# Somebody who spoke for so long within a turn of the vendor's has said a further word: a recogniser that shows none of
+# Somebody who spoke for so long within a turn of the vendor's has said a further word: a recognizer that shows none of
 # it hangs. A cough is shorter, and so is the silence before a text is asked for, with the vendor's delay. Outside of
 # its turns the vendor says nothing to noise, and is right.
 LONG_SPEECH_MS: Final = 1_500.0
@@ -281,7 +281,7 @@ class TurnsTranscript:
             self._known_ms = max(self._known_ms, position_ms)
         self._speech_end_ms = None
 
-    def finalise(self, token: int, position_ms: float) -> str:
+    def finalize(self, token: int, position_ms: float) -> str:
         """Nothing to send."""
         self._token = token
         if self._speech_end_ms is None:
@@ -289,7 +289,7 @@ class TurnsTranscript:
         return ""
 
     def next_turn(self) -> None:
-        """What was said before the last `finalise` has been taken."""
+        """What was said before the last `finalize` has been taken."""
         ended, words = self._answered
         if self._token is not None:  # taken without an answer
             ended, words = len(self._ended), len(self._running or ())
@@ -297,7 +297,7 @@ class TurnsTranscript:
         self._taken = words if self._running is not None else 0
         self._answered, self._token = (0, self._taken), None
 
-    def read(self, message: bytes, position_ms: float) -> RecognisedText | None:
+    def read(self, message: bytes, position_ms: float) -> RecognizedText | None:
         """Takes a message; returns the turn's text when it may be new. Raises ProviderError."""
         try:
             found = _TURN_DECODER.decode(message)
@@ -317,7 +317,7 @@ class TurnsTranscript:
             self._known_ms = position_ms
         if self._token is not None and self._is_over:
             return self._answer()
-        return RecognisedText(self._text(), final=False)
+        return RecognizedText(self._text(), final=False)
 
     def take_signal(self) -> TurnSignal | None:
         """What the vendor believes of the turn's end, once for each message that tells it."""
@@ -330,9 +330,9 @@ class TurnsTranscript:
         finished = self._finished.get(kind)
         return TurnSignal(text, finished, resumed) if text and (resumed or finished is not None) else None
 
-    def settle(self, *, is_overdue: bool) -> RecognisedText | None:
+    def settle(self, *, is_overdue: bool) -> RecognizedText | None:
         """The text if the vendor believes that the caller has finished, or if nothing new came for a while. None if a
-        turn of the vendor's runs and the caller spoke long since its latest news: a recogniser that hangs gives no
+        turn of the vendor's runs and the caller spoke long since its latest news: a recognizer that hangs gives no
         answer. Whether one that began no turn is deaf, the chain finds out by another's ears."""
         if self._token is None:
             return None
@@ -360,10 +360,10 @@ class TurnsTranscript:
         self._answered = ended + bool(words[:count]), 0
         self._running, self._taken, self._is_over = None, 0, True
 
-    def _answer(self) -> RecognisedText:
+    def _answer(self) -> RecognizedText:
         token, self._token = self._token, None
         self._answered = len(self._ended), len(self._running or ())
-        return RecognisedText(self._text(), final=True, token=token)
+        return RecognizedText(self._text(), final=True, token=token)
 
     def _text(self) -> str:
         running = " ".join((self._running or [])[self._taken :])
@@ -394,7 +394,7 @@ _FINALIZE_DECODER: Final = msgspec.json.Decoder(_FinalizeMessage)
 _TIMES_DECODER: Final = msgspec.json.Decoder(list[_Times])
 
 
-class FinalisedTranscript:
+class FinalizedTranscript:
     """One session's current turn. Final texts are joined as they are: blanks are the vendor's."""
 
     path: Final = "/stt/websocket"
@@ -415,14 +415,14 @@ class FinalisedTranscript:
     def started(self, position_ms: float) -> None:
         """Nothing: the vendor hears by itself."""
 
-    def finalise(self, token: int, position_ms: float) -> str:
+    def finalize(self, token: int, position_ms: float) -> str:
         """The message that asks for the text."""
         self._token = token
         self._asked += 1
         return "finalize"
 
     def next_turn(self) -> None:
-        """What was said before the last `finalise` has been taken."""
+        """What was said before the last `finalize` has been taken."""
         self._token, self._stale = None, self._asked
         del self._finals[: self._answered], self._words[: self._answered]
         self._answered = 0
@@ -431,7 +431,7 @@ class FinalisedTranscript:
             self._words.clear()
             self._interim = ""
 
-    def read(self, message: bytes, position_ms: float) -> RecognisedText | None:
+    def read(self, message: bytes, position_ms: float) -> RecognizedText | None:
         """Takes a message; returns the turn's text when it may be new. Raises ProviderError."""
         try:
             found = _FINALIZE_DECODER.decode(message)
@@ -447,10 +447,10 @@ class FinalisedTranscript:
     def take_signal(self) -> TurnSignal | None:
         """None: this protocol knows no turns."""
 
-    def settle(self, *, is_overdue: bool) -> RecognisedText | None:
+    def settle(self, *, is_overdue: bool) -> RecognizedText | None:
         """None: the vendor answers each request."""
 
-    def _read_text(self, found: _FinalizeMessage) -> RecognisedText | None:
+    def _read_text(self, found: _FinalizeMessage) -> RecognizedText | None:
         if self._stale:
             return None
         if found.is_final:
@@ -461,9 +461,9 @@ class FinalisedTranscript:
             self._finals.append(found.text)
             self._words.append(_read_words(words))
         self._interim = "" if found.is_final else found.text
-        return RecognisedText(self._join(self._interim), final=False)
+        return RecognizedText(self._join(self._interim), final=False)
 
-    def _read_flush(self) -> RecognisedText | None:
+    def _read_flush(self) -> RecognizedText | None:
         self._asked, self._stale = max(0, self._asked - 1), max(0, self._stale - 1)
         if self._asked or self._token is None:
             return None
@@ -471,7 +471,7 @@ class FinalisedTranscript:
         self._answered, self._interim = len(self._finals), ""
         is_timed = all(words or not text.strip() for text, words in zip(self._finals, self._words, strict=True))
         words = tuple(word for part in self._words for word in part) if is_timed else ()
-        return RecognisedText(self._join(), final=True, token=token, words=words)
+        return RecognizedText(self._join(), final=True, token=token, words=words)
 
     def _join(self, interim: str = "") -> str:
         return "".join([*self._finals, interim]).strip()
@@ -492,7 +492,7 @@ def _read_words(message: bytes) -> tuple[TimedWord, ...]:
 
 def make_listen_url(name: str, options: CartesiaSpeechToTextOptions, language: str) -> str:
     """Where a session is opened. language: of the call. Raises ProviderError for one that the model does not know."""
-    path = TurnsTranscript.path if options.turns else FinalisedTranscript.path
+    path = TurnsTranscript.path if options.turns else FinalizedTranscript.path
     query = _make_listen_query(name, options, base_language(options.language or language))
     return make_url(options.base_url, path, query)
 

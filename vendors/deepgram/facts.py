@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from shared.language_codes import base_language
-from shared.providers.facts import KeytermOption, RecogniserFacts, VendorFacts, VoiceFacts
+from shared.providers.facts import KeytermOption, RecognizerFacts, VendorFacts, VoiceFacts
 from shared.providers.options import (
     Keyterms,
     Languages,
@@ -80,8 +80,8 @@ FLUX_ENGLISH: Final = "flux-general-en"
 # "Keyterm prompting": Nova-3 and Flux take 100 keyterms of 500 tokens in all; a token is about three letters of a name.
 _KEYTERMS: Final = KeytermOption("keyterm", ("nova-3", "flux-"), most=100, most_characters=1_500)
 _STREAMS: Final = "150 streams at once (pay as you go)"
-_RECOGNISERS: Final = (
-    RecogniserFacts(
+_RECOGNIZERS: Final = (
+    RecognizerFacts(
         "Flux, English",
         (FLUX_ENGLISH,),
         word_times=True,
@@ -89,7 +89,7 @@ _RECOGNISERS: Final = (
         languages=("en",),
         limits=_STREAMS,
     ),
-    RecogniserFacts(
+    RecognizerFacts(
         "Flux, multilingual",
         (FLUX_PREFIX,),
         word_times=True,
@@ -98,7 +98,7 @@ _RECOGNISERS: Final = (
         other_languages="the model's",
         limits=_STREAMS,
     ),
-    RecogniserFacts(
+    RecognizerFacts(
         "Nova",
         ("nova-", "enhanced", "base"),
         word_times=True,
@@ -132,7 +132,7 @@ FACTS: Final = VendorFacts(
     takes_address=True,
     model_prefixes={"stt": ("nova-", "flux-"), "tts": ("aura-",)},
     schemas={"stt": DeepgramSpeechToTextOptions, "tts": DeepgramTextToSpeechOptions},
-    services={"stt": _RECOGNISERS, "tts": _VOICES},
+    services={"stt": _RECOGNIZERS, "tts": _VOICES},
     keyterms=_KEYTERMS,
     hears=_hear,
     speaks=_speaks,

@@ -1,4 +1,4 @@
-"""Vendor `deepgram`: recognisers Nova and Flux, and the voice Aura, all over WebSockets with mu-law at 8 kHz.
+"""Vendor `deepgram`: recognizers Nova and Flux, and the voice Aura, all over WebSockets with mu-law at 8 kHz.
 
 TextToSpeech by Deepgram's Aura, over connections that are kept between speeches.
 
@@ -12,9 +12,9 @@ from typing import Final
 
 import msgspec
 
-from media.providers.recogniser_dialect import ListenRules
+from media.providers.recognizer_dialect import ListenRules
 from media.providers.segment_dialect import SegmentDialect
-from media.providers.socket_recogniser import SocketSpeechToText
+from media.providers.socket_recognizer import SocketSpeechToText
 from media.providers.vendor import Adapter, ProviderSetup, Vendor
 from media.providers.vendor_socket import SocketTarget, VendorSocket
 from media.providers.wait_history import UsualWait
@@ -265,9 +265,9 @@ class DeepgramReader:
         self._provider = provider
         self._protocol = protocol
 
-    def finalise(self, position_ms: float) -> str:
+    def finalize(self, position_ms: float) -> str:
         """The message that asks for the final text."""
-        return self._protocol.finalise
+        return self._protocol.finalize
 
     def read(self, message: bytes) -> TranscribedResult | None:
         """None for a message without a text. Raises ProviderError."""
@@ -326,7 +326,7 @@ _STT_REQUEST: Final = frozenset(
 
 
 # Final texts: 0.35 s is the p99 in pipecat's table of STT services (1.14). Aura: Deepgram names less than 0.2 s to the
-# first byte, and no p99, so the bound of all deadlines holds until it is learnt.
+# first byte, and no p99, so the bound of all deadlines holds until it is learned.
 _FINAL_P99_S: Final = 0.35
 _VOICE_WAIT: Final = UsualWait(0.2, 0.9)
 

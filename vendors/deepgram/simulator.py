@@ -1,6 +1,6 @@
 """A simulated Deepgram: Nova (`/v1/listen`), Flux (`/v2/listen`) and Aura (`/v1/speak`) over WebSockets.
 
-Billed as Deepgram does: the audio that a recogniser was sent, and the characters that a voice was sent.
+Billed as Deepgram does: the audio that a recognizer was sent, and the characters that a voice was sent.
 Documents: developers.deepgram.com/reference/manage/projects/list.
 
 The models that the simulated Deepgram knows: those of deepgram-sdk 7.17.0 (its types of listen and speak).

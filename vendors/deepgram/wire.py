@@ -54,13 +54,13 @@ _REQUEST_FAULTS: Final = ("DATA-", "BIG-", "SchemaError")
 class ListenProtocol:
     """One of the two protocols for streamed recognition.
 
-    path: of the address. finalise: the message that asks for the final text. keep_alive: the message for times without
+    path: of the address. finalize: the message that asks for the final text. keep_alive: the message for times without
     audio, empty where there is none. chunk_bytes: of mu-law audio in one message. read: a message; None for one that
     holds no text; raises ProviderError for the vendor's error and for what cannot be read.
     """
 
     path: str
-    finalise: str
+    finalize: str
     keep_alive: str
     chunk_bytes: int
     read: Callable[[str, bytes], TranscribedResult | None]
@@ -154,7 +154,9 @@ def read_nova(provider: str, message: bytes) -> TranscribedResult | None:
 def _segment(read: _Message, channel: _Channel) -> TranscribedSegment:
     best = channel.alternatives[0] if channel.alternatives else _Alternative()
     start_ms = read.start * 1000
-    words = tuple(TimedWord(one.punctuated_word or one.word, one.start * 1000, one.end * 1000) for one in best.words)
+    words = tuple(
+        TimedWord(word.punctuated_word or word.word, word.start * 1000, word.end * 1000) for word in best.words
+    )
     return TranscribedSegment(
         number=round(start_ms),
         text=best.transcript.strip(),
@@ -168,7 +170,7 @@ def _segment(read: _Message, channel: _Channel) -> TranscribedSegment:
 # A KeepAlive has to be a text message: in a binary one it would be taken for audio.
 NOVA: Final = ListenProtocol(
     path="/v1/listen",
-    finalise='{"type":"Finalize"}',
+    finalize='{"type":"Finalize"}',
     keep_alive='{"type":"KeepAlive"}',
     chunk_bytes=160,
     read=read_nova,
@@ -256,7 +258,7 @@ def _flux_segment(read: _FluxMessage) -> TranscribedSegment:
 
 def _words(words: list[_FluxWord]) -> tuple[TimedWord, ...]:
     """The words with their times; none if one has none."""
-    timed = [(one.word, one.start, one.end) for one in words]
+    timed = [(word.word, word.start, word.end) for word in words]
     found = [
         TimedWord(text, start * 1000, end * 1000) for text, start, end in timed if start is not None and end is not None
     ]
@@ -265,7 +267,7 @@ def _words(words: list[_FluxWord]) -> tuple[TimedWord, ...]:
 
 FLUX: Final = ListenProtocol(
     path="/v2/listen",
-    finalise='{"type":"ForceEndTurn"}',
+    finalize='{"type":"ForceEndTurn"}',
     keep_alive="",
     chunk_bytes=CHUNK_BYTES,
     read=read_flux,

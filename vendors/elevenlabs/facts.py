@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from shared.language_codes import base_language
-from shared.providers.facts import KeytermOption, RecogniserFacts, VendorFacts, VoiceFacts
+from shared.providers.facts import KeytermOption, RecognizerFacts, VendorFacts, VoiceFacts
 from shared.providers.options import (
     Name,
     Seconds,
@@ -93,8 +93,8 @@ _KEYTERMS: Final = KeytermOption(
     most_characters=ELEVENLABS_KEYTERMS * ELEVENLABS_KEYTERM_CHARACTERS,
     longest=ELEVENLABS_KEYTERM_CHARACTERS,
 )
-_RECOGNISERS: Final = (
-    RecogniserFacts(
+_RECOGNIZERS: Final = (
+    RecognizerFacts(
         "Scribe",
         ("scribe_",),
         word_times=True,
@@ -131,7 +131,7 @@ FACTS: Final = VendorFacts(
     takes_address=True,
     model_prefixes={"stt": ("scribe_",), "tts": ("eleven_",)},
     schemas={"stt": ElevenLabsSpeechToTextOptions, "tts": ElevenLabsTextToSpeechOptions},
-    services={"stt": _RECOGNISERS, "tts": _VOICES},
+    services={"stt": _RECOGNIZERS, "tts": _VOICES},
     keyterms=_KEYTERMS,
     hears=_hear,
     speaks=_speaks,

@@ -1,4 +1,4 @@
-"""Vendor `elevenlabs`: recogniser Scribe and voices, over WebSockets, with mu-law at 8 kHz throughout.
+"""Vendor `elevenlabs`: recognizer Scribe and voices, over WebSockets, with mu-law at 8 kHz throughout.
 
 TextToSpeech by ElevenLabs: each utterance takes a warm connection and gives it back.
 
@@ -14,15 +14,15 @@ import msgspec
 
 from media.audio.mulaw import SILENCE
 from media.providers.context_voice import ContextConnection, ContextTextToSpeech, LanguageConnections, VoiceProtocol
-from media.providers.recogniser_dialect import ListenRules, RecogniserLine
-from media.providers.socket_recogniser import SocketSpeechToText
+from media.providers.recognizer_dialect import ListenRules, RecognizerLine
+from media.providers.socket_recognizer import SocketSpeechToText
 from media.providers.vendor import Adapter, ProviderSetup, Vendor
 from media.providers.vendor_socket import SocketTarget
 from media.providers.wait_history import UsualWait
 from media.providers.warm_connections import WarmConnections
 from shared.g711 import BYTES_PER_MS
 from shared.providers.errors import ProviderError
-from shared.providers.speech import RecognisedText
+from shared.providers.speech import RecognizedText
 from vendors.elevenlabs.facts import (
     ELEVENLABS_LANGUAGES,
     ELEVENLABS_TOLD,
@@ -95,42 +95,42 @@ class ScribeDialect:
     def is_ready(self) -> bool:
         return self._transcript.has_started
 
-    def opened(self, line: RecogniserLine) -> None:
+    def opened(self, line: RecognizerLine) -> None:
         """Nothing: the address says all."""
 
-    def pushed(self, line: RecogniserLine) -> None:
+    def pushed(self, line: RecognizerLine) -> None:
         """Commits what would otherwise become too long."""
         if self._transcript.needs_commit(line.position_ms):
             self._commit(line)
 
-    def started(self, line: RecogniserLine) -> None:
-        """Nothing: the recogniser hears by itself when somebody speaks."""
+    def started(self, line: RecognizerLine) -> None:
+        """Nothing: the recognizer hears by itself when somebody speaks."""
 
-    def finalise(self, line: RecogniserLine, token: int) -> None:
-        if self._transcript.finalise(token, line.position_ms):
+    def finalize(self, line: RecognizerLine, token: int) -> None:
+        if self._transcript.finalize(token, line.position_ms):
             self._commit(line)
         elif not self._transcript.is_plain:
             asyncio.get_running_loop().call_soon(partial(self.expire, line))
 
-    def next_turn(self, line: RecogniserLine) -> None:
+    def next_turn(self, line: RecognizerLine) -> None:
         self._transcript.next_turn()
 
-    def read(self, line: RecogniserLine, message: bytes) -> None:
+    def read(self, line: RecognizerLine, message: bytes) -> None:
         """Reports the turn's text. Raises ProviderError."""
         event = self._transcript.read(message)
         self._await_times(line)
         _report(line, event)
 
-    def expire(self, line: RecogniserLine) -> None:
+    def expire(self, line: RecognizerLine) -> None:
         """Settles for what is known."""
         line.cancel_wait()
         _report(line, self._transcript.settle())
 
-    def _commit(self, line: RecogniserLine) -> None:
+    def _commit(self, line: RecognizerLine) -> None:
         self._transcript.commit(line.position_ms)
         line.send(make_chunk(line.take_unsent(), commit=True))
 
-    def _await_times(self, line: RecogniserLine) -> None:
+    def _await_times(self, line: RecognizerLine) -> None:
         """Waits for the times of a text that came, unless that is done already."""
         if not self._transcript.is_plain:
             line.cancel_wait()
@@ -138,7 +138,7 @@ class ScribeDialect:
             line.wait(self._times_s)
 
 
-def _report(line: RecogniserLine, event: RecognisedText | None) -> None:
+def _report(line: RecognizerLine, event: RecognizedText | None) -> None:
     if event is not None:
         line.report(event)
 
@@ -201,7 +201,7 @@ _STT_REQUEST: Final = frozenset({"language", "keyterm", "no_verbatim", "word_tim
 _TTS_REQUEST: Final = frozenset({"voice_id", "stability", "similarity_boost", "style", "use_speaker_boost", "speed"})
 
 # Final texts: 0.41 s is the p99 in pipecat's table of STT services (1.14). Voices: ElevenLabs names 0.075 s for Flash,
-# without the network and without a p99, so the bound of all deadlines holds until it is learnt.
+# without the network and without a p99, so the bound of all deadlines holds until it is learned.
 _FINAL_P99_S: Final = 0.41
 _VOICE_WAIT: Final = UsualWait(0.15, 0.9)
 

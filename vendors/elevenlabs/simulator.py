@@ -1,6 +1,6 @@
 """A simulated ElevenLabs: voices over the multi-context WebSocket, recognition by Scribe.
 
-Billed as ElevenLabs does: the characters that a voice was sent, and the audio that the recogniser was sent.
+Billed as ElevenLabs does: the characters that a voice was sent, and the audio that the recognizer was sent.
 Documents: elevenlabs.io/docs/api-reference/voices/get and …/models/list.
 
 Handshakes and endings of a simulated ElevenLabs.
@@ -9,7 +9,7 @@ Written from docs/develop/vendors/elevenlabs.md. Not known of the vendor: whethe
 handshake or behind it (here: behind it, because a key may also come in the first message), and which close code follows
 an error of Scribe.
 
-The recogniser of a simulated ElevenLabs: Scribe, whose texts are committed on request or after silence.
+The recognizer of a simulated ElevenLabs: Scribe, whose texts are committed on request or after silence.
 
 The voices of a simulated ElevenLabs: contexts over one WebSocket, each a task of its own.
 """
@@ -92,7 +92,7 @@ _REFUSALS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class ScribeTiming:
-    """How the recogniser behaves. commit_s: from a commit to its text. times_s: from the text to the same with times;
+    """How the recognizer behaves. commit_s: from a commit to its text. times_s: from the text to the same with times;
     None: it never comes. partial_s: from a word to its partial text. min_commit_ms: less audio is not committed.
     max_uncommitted_ms: more is committed unasked. vad_silence_ms: with the strategy `vad`. idle_s: without audio."""
 
@@ -105,7 +105,7 @@ class ScribeTiming:
     idle_s: float = 15.0
 
 
-class ScribeRecogniser:
+class ScribeRecognizer:
     """All sessions. make_ear: what one session hears. queries: of all handshakes. chunks: audio messages that came."""
 
     def __init__(self, state: VendorState, make_ear: Callable[[], Hearing], timing: ScribeTiming | None = None) -> None:
@@ -131,14 +131,14 @@ class ScribeRecogniser:
 class _ScribeSession:
     """One connection: messages are read at once and worked on in their order."""
 
-    def __init__(self, recogniser: ScribeRecogniser, opened: OpenedSocket) -> None:
-        self._recogniser = recogniser
-        self._timing = recogniser.timing
+    def __init__(self, recognizer: ScribeRecognizer, opened: OpenedSocket) -> None:
+        self._recognizer = recognizer
+        self._timing = recognizer.timing
         self._opened = opened
         self._socket = opened.socket
         self._faults = opened.faults
         self._query = opened.request.query
-        self._ear = FaultyEar(recogniser.make_ear(), opened.faults)
+        self._ear = FaultyEar(recognizer.make_ear(), opened.faults)
         self._silence = SilenceMeter()
         self._work: asyncio.Queue[tuple[bytes, bool]] = asyncio.Queue()
         self._words: list[HeardWord] = []  # that are not committed
@@ -162,19 +162,19 @@ class _ScribeSession:
             pass
         finally:
             worker.cancel()
-            self._recogniser.state.bill("stt", self._query["model_id"], "ms", self._received / _PER_MS)
+            self._recognizer.state.bill("stt", self._query["model_id"], "ms", self._received / _PER_MS)
 
     async def _check(self) -> None:
         """Raises ConnectionEnded."""
         fault = self._faults.fault
         if fault is not None and fault.kind in _REFUSALS:
             await self._fail(*_REFUSALS[fault.kind])
-        if self._opened.key != self._recogniser.state.key:
+        if self._opened.key != self._recognizer.state.key:
             await self._fail(*_REFUSALS["unauthorized"])
         keyterms = self._query.getall("keyterms", [])
         if self._query.get("model_id") not in _MODELS:
             await self._fail("invalid_request", "Invalid model_id.")
-        if len(keyterms) > _KEYTERMS or any(len(one) > _KEYTERM_CHARACTERS for one in keyterms):
+        if len(keyterms) > _KEYTERMS or any(len(keyterm) > _KEYTERM_CHARACTERS for keyterm in keyterms):
             await self._fail("invalid_request", "The keyterms are too many or too long.")
         if self._query.get("audio_format", "pcm_16000") not in _FORMATS:
             await self._fail("invalid_request", "The simulator knows the audio_format ulaw_8000 and pcm_8000.")
@@ -212,7 +212,7 @@ class _ScribeSession:
             audio = base64.b64decode(request["audio_base_64"], validate=True)
         except (ValueError, KeyError):
             await self._fail("input_error", "The message is no input_audio_chunk.")
-        self._recogniser.chunks += 1
+        self._recognizer.chunks += 1
         is_ulaw = self._query.get("audio_format") == "ulaw_8000"
         ulaw = audio if is_ulaw else encode(np.frombuffer(audio, "<i2"))
         self._received += len(ulaw)
@@ -575,14 +575,14 @@ class SimulatedElevenLabs:
     state: VendorState = field(default_factory=VendorState)
     make_ear: Callable[[], Hearing] = DeafEar
     speech_timing: GenerationTiming = field(default_factory=GenerationTiming)
-    recogniser_timing: ScribeTiming = field(default_factory=ScribeTiming)
+    recognizer_timing: ScribeTiming = field(default_factory=ScribeTiming)
     voices: frozenset[str] | None = None
 
     def routes(self) -> list[web.AbstractRouteDef]:
         """All addresses."""
         speech = MultiContextSpeech(self.state, self.speech_timing, self.voices)
-        recogniser = ScribeRecogniser(self.state, self.make_ear, self.recogniser_timing)
-        return add_documents([*speech.routes(), *recogniser.routes()], elevenlabs_documents(self.state))
+        recognizer = ScribeRecognizer(self.state, self.make_ear, self.recognizer_timing)
+        return add_documents([*speech.routes(), *recognizer.routes()], elevenlabs_documents(self.state))
 
 
 def elevenlabs_documents(state: VendorState) -> list[web.RouteDef]:

@@ -37,7 +37,7 @@ from shared.providers.errors import (
     make_unreadable,
 )
 from shared.providers.errors import make_closed as make_cut
-from shared.providers.speech import RecognisedText, SpeechChunk, TimedWord, most_spoken, read_language
+from shared.providers.speech import RecognizedText, SpeechChunk, TimedWord, most_spoken, read_language
 from shared.providers.voice_contexts import CharacterWords, SpeechContext
 from vendors.elevenlabs.facts import ElevenLabsSpeechToTextOptions, ElevenLabsTextToSpeechOptions
 
@@ -241,14 +241,14 @@ class ScribeTranscript:
         is_long = position_ms - self._committed_ms >= MAX_UNCOMMITTED_MS
         return is_long and not self._interim and not self._asked
 
-    def finalise(self, token: int, position_ms: float) -> bool:
+    def finalize(self, token: int, position_ms: float) -> bool:
         """Asks for the text up to this position. Returns whether a commit is needed: not for audio that is too short to
         hold a word; then `settle` knows the answer, or the commit before has it."""
         self._token = token
         return position_ms - self._committed_ms >= MIN_COMMIT_MS
 
     def next_turn(self) -> None:
-        """What was said before the last `finalise` has been taken."""
+        """What was said before the last `finalize` has been taken."""
         self._token, self._stale = None, self._asked
         del self._segments[: self._answered]
         self._answered = 0
@@ -256,7 +256,7 @@ class ScribeTranscript:
             self._segments.clear()
             self._interim = ""
 
-    def read(self, message: bytes) -> RecognisedText | None:
+    def read(self, message: bytes) -> RecognizedText | None:
         """Takes a message; returns the turn's text when it may be new. Raises ProviderError."""
         try:
             found = _DECODER.decode(message)
@@ -274,8 +274,8 @@ class ScribeTranscript:
         self.has_started = self.has_started or kind == _STARTED
         return None
 
-    def settle(self) -> RecognisedText | None:
-        """The answer to `finalise`, as far as it is known: by the text whose times did not come, or if nothing of what
+    def settle(self) -> RecognizedText | None:
+        """The answer to `finalize`, as far as it is known: by the text whose times did not come, or if nothing of what
         was committed is unknown. None: the vendor has to answer."""
         if self._plain is not None:
             text, self._plain = self._plain, None
@@ -283,13 +283,13 @@ class ScribeTranscript:
             return self._take(_Segment(text))
         return self._answer() if not self._asked and self._token is not None else None
 
-    def _read_partial(self, text: str) -> RecognisedText | None:
+    def _read_partial(self, text: str) -> RecognizedText | None:
         if self._stale:
             return None
         self._interim = text.strip()
-        return RecognisedText(self._join(self._interim), final=False)
+        return RecognizedText(self._join(self._interim), final=False)
 
-    def _read_commit(self, found: _Message) -> RecognisedText | None:
+    def _read_commit(self, found: _Message) -> RecognizedText | None:
         text = found.text.strip()
         if self._twin == (found.message_type, text):
             self._twin = None
@@ -302,7 +302,7 @@ class ScribeTranscript:
         self._plain = text
         return self.settle() if not self._times_words or self._misses >= _MISSES else None
 
-    def _read_timed(self, text: str, words: tuple[_Word, ...], language: str) -> RecognisedText | None:
+    def _read_timed(self, text: str, words: tuple[_Word, ...], language: str) -> RecognizedText | None:
         if words and words == self._last_words:
             self._plain = None
             return None  # the same again
@@ -311,7 +311,7 @@ class ScribeTranscript:
         self._plain, self._misses = None, 0
         return self._take(_Segment(text, _timed(words), language))
 
-    def _take(self, segment: _Segment | None) -> RecognisedText | None:
+    def _take(self, segment: _Segment | None) -> RecognizedText | None:
         """Takes what answers the earliest commit, or what the vendor committed by itself."""
         is_stale = self._stale > 0
         self._asked, self._stale = max(0, self._asked - 1), max(0, self._stale - 1)
@@ -320,23 +320,23 @@ class ScribeTranscript:
             self._interim = ""
         if not self._asked and self._token is not None:
             return self._answer()
-        return None if is_stale else RecognisedText(self._join(self._interim), final=False)
+        return None if is_stale else RecognizedText(self._join(self._interim), final=False)
 
-    def _answer(self) -> RecognisedText:
+    def _answer(self) -> RecognizedText:
         token, self._token = self._token, None
         self._answered = len(self._segments)
-        has_times = all(one.words or not one.text for one in self._segments)
-        words = tuple(word for one in self._segments for word in one.words) if has_times else ()
-        language = most_spoken((one.language, one.text) for one in self._segments)
-        return RecognisedText(self._join(), final=True, token=token, words=words, language=language)
+        has_times = all(segment.words or not segment.text for segment in self._segments)
+        words = tuple(word for segment in self._segments for word in segment.words) if has_times else ()
+        language = most_spoken((segment.language, segment.text) for segment in self._segments)
+        return RecognizedText(self._join(), final=True, token=token, words=words, language=language)
 
     def _join(self, interim: str = "") -> str:
-        return " ".join(text for text in (*(one.text for one in self._segments), interim) if text)
+        return " ".join(text for text in (*(segment.text for segment in self._segments), interim) if text)
 
 
 def _timed(words: tuple[_Word, ...]) -> tuple[TimedWord, ...]:
     """The words with their times; none if one has none."""
-    spoken = [one for one in words if one.type == "word"]
+    spoken = [word for word in words if word.type == "word"]
     found = [
         TimedWord(one.text.strip(), one.start * 1_000, one.end * 1_000)
         for one in spoken
@@ -368,12 +368,12 @@ class CharacterTimes(Struct, frozen=True):
 
 
 class SpeechOutput(Struct, frozen=True):
-    """A message of the vendor. audio: mu-law, in base64 on the wire. alignment: of the text as it was sent; normalised:
+    """A message of the vendor. audio: mu-law, in base64 on the wire. alignment: of the text as it was sent; normalized:
     as it was spoken."""
 
     audio: bytes | None = None
     alignment: CharacterTimes | None = None
-    normalised: CharacterTimes | None = msgspec.field(default=None, name="normalizedAlignment")
+    normalized: CharacterTimes | None = msgspec.field(default=None, name="normalizedAlignment")
     camel_id: str | None = msgspec.field(default=None, name="contextId")
     snake_id: str | None = msgspec.field(default=None, name="context_id")
     camel_final: bool | None = msgspec.field(default=None, name="isFinal")
@@ -468,7 +468,7 @@ class FlushedContexts(SpeechContext):
         audio = message.audio or b""
         began_ms = self._audio_ms
         self._add_audio(audio)
-        times = message.alignment or message.normalised
+        times = message.alignment or message.normalized
         try:
             words = self._words.add(times.rows(), began_ms) if times is not None else []
         except ValueError:

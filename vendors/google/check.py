@@ -49,7 +49,7 @@ class _Response(Struct, rename="camel"):
 
 
 class GeminiChat:
-    """CompletionApi of the Gemini API. options: of a provider, as a plan or the catalogue has them."""
+    """CompletionApi of the Gemini API. options: of a provider, as a plan or the catalog has them."""
 
     def __init__(self, options: Mapping[str, Any], key: str) -> None:
         base_url, self._model = str(options.get(BASE_URL) or GOOGLE_URL), str(options.get("model", ""))

@@ -91,7 +91,9 @@ def is_key_refused(status: int, error: Mapping[str, Any]) -> bool:
     """Whether it is the key that is not accepted: besides 401 this is told by status 400 with a reason. error: the
     object under `error`."""
     details = error.get("details")
-    reasons = [one.get("reason") for one in details if isinstance(one, Mapping)] if isinstance(details, list) else []
+    reasons = (
+        [detail.get("reason") for detail in details if isinstance(detail, Mapping)] if isinstance(details, list) else []
+    )
     return status == 401 or any(reason in _KEY_REASONS for reason in reasons)
 
 

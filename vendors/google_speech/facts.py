@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final, Literal
 from msgspec import Meta, Struct
 
 from shared.language_codes import base_language
-from shared.providers.facts import KeytermOption, RecogniserFacts, VendorFacts, VoiceFacts
+from shared.providers.facts import KeytermOption, RecognizerFacts, VendorFacts, VoiceFacts
 from shared.providers.options import (
     Keyterms,
     Location,
@@ -20,7 +20,7 @@ GOOGLE_VOICE_URL: Final = "https://texttospeech.googleapis.com"
 
 class GoogleSpeechToTextOptions(Struct, frozen=True, forbid_unknown_fields=True):
     """model: `telephony`, `chirp_…` or another of Speech-to-Text v2. api_key: the JSON key file of a service account,
-    or that file in base64. location: of the recogniser, where the audio is worked on; models differ in where they are.
+    or that file in base64. location: of the recognizer, where the audio is worked on; models differ in where they are.
     base_url: scheme and host; of another server than Google's it stays as it is, whatever the location. language: in
     place of the call's, with its region ("en-GB"). keyterm: words to expect, not of `telephony`. final_silence: how
     soon the vendor takes a text for final by itself. connect_s: limit of a new connection. answer_s: once a text was
@@ -68,8 +68,8 @@ FAMILIES: Final = {
 STREAMING: Final = "chirp3-hd"
 _LOCATIONS: Final = "`location` (`global`, `us`, `eu`, `europe-west2`, …): where it computes; each model is in some"
 _STREAM: Final = f"5 min a stream, of which media opens the next; streams a minute by project; {_LOCATIONS}"
-_RECOGNISERS: Final = (
-    RecogniserFacts(
+_RECOGNIZERS: Final = (
+    RecognizerFacts(
         "Telephony",
         (WITHOUT_KEYTERMS,),
         word_times=True,
@@ -77,7 +77,7 @@ _RECOGNISERS: Final = (
         other_languages="the vendor's table",
         limits=_STREAM,
     ),
-    RecogniserFacts(
+    RecognizerFacts(
         "Chirp and others",
         ("chirp_", "latest_", "long", "short"),
         word_times=True,
@@ -97,7 +97,7 @@ _VOICES: Final = (
     ),
     VoiceFacts(
         "Neural2, WaveNet, Standard, Studio",
-        tuple(one for one in FAMILIES if one != STREAMING),
+        tuple(family for family in FAMILIES if family != STREAMING),
         word_times=False,
         other_languages="those that have a voice of the name",
         limits="1,000 requests a minute (Studio 500), whole clauses; `location`: often `global` only",
@@ -121,7 +121,7 @@ FACTS: Final = VendorFacts(
         "tts": ("chirp3-hd", "neural2", "wavenet", "standard", "studio"),
     },
     schemas={"stt": GoogleSpeechToTextOptions, "tts": GoogleTextToSpeechOptions},
-    services={"stt": _RECOGNISERS, "tts": _VOICES},
+    services={"stt": _RECOGNIZERS, "tts": _VOICES},
     keyterms=KeytermOption("keyterm", ("chirp_", "latest_", "long", "short"), most=100, most_characters=10_000),
     speaks=_speaks,
     takes_ipa=_takes_ipa,

@@ -4,7 +4,7 @@ A vendor apart from `google`, whose models take an API key: these want a service
 
 SpeechToText by Google: streams of one caller, one after the other.
 
-One stream of Google's recogniser: audio out, responses in, in a task of its own.
+One stream of Google's recognizer: audio out, responses in, in a task of its own.
 
 TextToSpeech by Google: a stream for each stretch of text, or a request for each clause of voices without streams.
 """
@@ -28,7 +28,7 @@ from shared.providers.errors import KeyRefused, ProviderError, ProviderSlow
 from shared.providers.grpc_methods import GrpcAddress
 from shared.providers.phonemes import NO_PHONEMES, Phonemes
 from shared.providers.segments import TranscribedResult, TurnTranscript
-from shared.providers.speech import RecognisedText, SpeechChunk, TurnSignal
+from shared.providers.speech import RecognizedText, SpeechChunk, TurnSignal
 from vendors.google_speech import google_speech_pb2 as pb
 from vendors.google_speech.account import AccountInvalid, ServiceAccount, read_account
 from vendors.google_speech.facts import (
@@ -44,7 +44,7 @@ from vendors.google_speech.facts import (
 from vendors.google_speech.google_speech_pb2 import StreamingRecognizeResponse
 from vendors.google_speech.wire import (
     MESSAGE_BYTES,
-    RECOGNISE,
+    RECOGNIZE,
     SPEAK,
     SPEAK_ONCE,
     StreamReader,
@@ -52,30 +52,30 @@ from vendors.google_speech.wire import (
     find_refused_phrases,
     make_address,
     make_metadata,
-    make_recogniser_config,
+    make_recognizer_config,
     make_speech_request,
     make_voice_config,
     strip_wave,
 )
 
-# More than this unsent means that the vendor reads nothing. A recogniser that takes over is sent up to 60 s of audio at
+# More than this unsent means that the vendor reads nothing. A recognizer that takes over is sent up to 60 s of audio at
 # once (480,000 bytes).
 MAX_UNSENT_BYTES: Final = 1 << 20
 CLOSE_S: Final = 1.0
 # A refusal takes a round trip. Until then the audio waits, some 100 ms of it.
 ACCEPTED_S: Final = 0.15
 
-_RecogniseCall = GrpcStream[pb.StreamingRecognizeRequest, pb.StreamingRecognizeResponse]
+_RecognizeCall = GrpcStream[pb.StreamingRecognizeRequest, pb.StreamingRecognizeResponse]
 
 
 @dataclass(frozen=True, slots=True)
 class StreamOpener:
-    """What streams of one session have in common. recogniser: the resource's name."""
+    """What streams of one session have in common. recognizer: the resource's name."""
 
     provider: str
     server: GrpcServer
     account: ServiceAccount
-    recogniser: str
+    recognizer: str
     config: pb.StreamingRecognitionConfig
     connect_s: float
 
@@ -166,7 +166,7 @@ class RecognitionStream:
         try:
             metadata = make_metadata(opener.provider, opener.account)
             lease = await opener.server.connect(opener.provider, opener.connect_s)
-            call = GrpcStream(opener.provider, lease, RECOGNISE, metadata)
+            call = GrpcStream(opener.provider, lease, RECOGNIZE, metadata)
             writer = asyncio.get_running_loop().create_task(self._write(call))
             try:
                 while (response := await call.read()) is not None:
@@ -181,10 +181,10 @@ class RecognitionStream:
             return ProviderError(opener.provider, "the stream was ended", cause="cut")
         return None
 
-    async def _write(self, call: _RecogniseCall) -> None:
+    async def _write(self, call: _RecognizeCall) -> None:
         opener = self._opener
         try:
-            await call.write(pb.StreamingRecognizeRequest(recognizer=opener.recogniser, streaming_config=opener.config))
+            await call.write(pb.StreamingRecognizeRequest(recognizer=opener.recognizer, streaming_config=opener.config))
             await call.wait_until_accepted(ACCEPTED_S)
             self._accepted.set_result(None)
             while audio := await self._outgoing.get():
@@ -224,7 +224,7 @@ LIMITS: Final = RenewalLimits()
 
 @dataclass(frozen=True, slots=True)
 class GoogleListener:
-    """How sessions are opened. make_opener: for a language; raises ProviderError. answer_s: after `finalise`, when the
+    """How sessions are opened. make_opener: for a language; raises ProviderError. answer_s: after `finalize`, when the
     last known text is the answer if it covers the audio."""
 
     make_opener: Callable[[str], StreamOpener]
@@ -232,7 +232,7 @@ class GoogleListener:
 
 
 class GoogleSpeechToText:
-    """A recogniser of one account."""
+    """A recognizer of one account."""
 
     def __init__(self, name: str, listener: GoogleListener) -> None:
         self.name = name
@@ -284,11 +284,11 @@ class _Session:
             self._flush()
 
     def started(self) -> None:
-        """The recogniser hears by itself when somebody speaks."""
+        """The recognizer hears by itself when somebody speaks."""
 
-    def finalise(self, token: int) -> None:
+    def finalize(self, token: int) -> None:
         self._flush()
-        self._transcript.finalise(token, self._sent_ms)
+        self._transcript.finalize(token, self._sent_ms)
         self._end_stream()
         self._cancel_overdue()
         if self._streams:
@@ -423,7 +423,7 @@ class _Session:
         self._overdue = None
         self._report(self._transcript.expire())
 
-    def _report(self, event: RecognisedText | None) -> None:
+    def _report(self, event: RecognizedText | None) -> None:
         if event is None or self._sink is None:
             return
         if event.final:
@@ -719,8 +719,8 @@ def _make_stt(setup: ProviderSetup) -> GoogleSpeechToText:
             provider=setup.name,
             server=server,
             account=account,
-            recogniser=f"projects/{account.project}/locations/{options.location}/recognizers/_",
-            config=make_recogniser_config(
+            recognizer=f"projects/{account.project}/locations/{options.location}/recognizers/_",
+            config=make_recognizer_config(
                 options.model,
                 find_locale(options.language or language),
                 keyterms,
@@ -773,7 +773,7 @@ def _model(options: GoogleSpeechToTextOptions | GoogleTextToSpeechOptions) -> st
 
 
 # Final texts: 1.57 s is the p99 in pipecat's table of STT services (1.14), with the vendor's own ends. Voices: without
-# a public p99, the bound of all deadlines holds until it is learnt.
+# a public p99, the bound of all deadlines holds until it is learned.
 _STT_WAIT: Final = UsualWait(0.6, 1.57)
 _TTS_WAIT: Final = UsualWait(0.3, 1.2)
 

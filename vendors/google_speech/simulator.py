@@ -1,12 +1,12 @@
 """A simulated Google Cloud for speech: Speech-to-Text v2 and Text-to-Speech v1 over gRPC and TLS.
 
-Its messages are those that Google publishes with its SDK. Billed as Google does: the audio that a recogniser was sent,
+Its messages are those that Google publishes with its SDK. Billed as Google does: the audio that a recognizer was sent,
 and the characters that a voice was sent.
 Documents: docs.cloud.google.com/text-to-speech/docs/reference/rest/v1/voices/list.
 
 What calls of a simulated Google have in common: the key, refusals, and faults in mid-stream as gRPC statuses.
 
-The recogniser of a simulated Google: Speech-to-Text v2, `StreamingRecognize`.
+The recognizer of a simulated Google: Speech-to-Text v2, `StreamingRecognize`.
 
 Source: the published messages (google-cloud-speech 2.41) and what public issues quote of the service: see
 docs/develop/vendors/google-speech.md. The sentences of errors are the service's own.
@@ -146,7 +146,7 @@ class StreamTiming:
     idle_s: float = 10.0
 
 
-class GoogleRecogniser:
+class GoogleRecognizer:
     """All streams. make_ear: what one stream hears. configs: of all streams. sent_bytes: of audio, of each stream."""
 
     def __init__(self, state: VendorState, make_ear: Callable[[], Hearing], timing: StreamTiming) -> None:
@@ -165,9 +165,9 @@ class GoogleRecogniser:
         self, requests: AsyncIterator[speech.StreamingRecognizeRequest], context: aio.ServicerContext[Any, Any]
     ) -> None:
         call = GoogleCall(self.state, "stt", context)
-        await call.run(self._recognise(call, requests))
+        await call.run(self._recognize(call, requests))
 
-    async def _recognise(self, call: GoogleCall, requests: AsyncIterator[speech.StreamingRecognizeRequest]) -> None:
+    async def _recognize(self, call: GoogleCall, requests: AsyncIterator[speech.StreamingRecognizeRequest]) -> None:
         await call.admit()
         stream = _Stream(self, call)
         await stream.configure(await anext(requests, None))
@@ -181,11 +181,11 @@ class GoogleRecogniser:
 
 
 class _Stream:
-    def __init__(self, recogniser: GoogleRecogniser, call: GoogleCall) -> None:
-        self._recogniser = recogniser
-        self._timing = recogniser.timing
+    def __init__(self, recognizer: GoogleRecognizer, call: GoogleCall) -> None:
+        self._recognizer = recognizer
+        self._timing = recognizer.timing
         self._call = call
-        self._ear = FaultyEar(recogniser.make_ear(), call.faults)
+        self._ear = FaultyEar(recognizer.make_ear(), call.faults)
         self._silence = SilenceMeter()
         self._model = ""
         self._is_linear = False
@@ -199,7 +199,7 @@ class _Stream:
         if request is None or "streaming_config" not in request:
             await self._call.refuse_argument("Streaming config is missing in the first request.")
         config = request.streaming_config
-        self._recogniser.configs.append(config)
+        self._recognizer.configs.append(config)
         decoding = config.config.explicit_decoding_config
         self._model = config.config.model
         location = request.recognizer.split("/")
@@ -207,7 +207,9 @@ class _Stream:
             await self._call.fail(grpc.StatusCode.NOT_FOUND, "Unable to find Recognizer.")
         if self._model not in MODELS:
             await self._call.refuse_argument(f'The model "{self._model}" does not exist in the location.')
-        if not config.config.language_codes or any("-" not in one for one in config.config.language_codes):
+        if not config.config.language_codes or any(
+            "-" not in language_code for language_code in config.config.language_codes
+        ):
             await self._call.refuse_argument("The language is not supported by the model.")
         if self._model == "telephony" and "adaptation" in config.config:
             await self._call.refuse_argument("Recognizer does not support feature: speech_adaptation_boost")
@@ -230,8 +232,8 @@ class _Stream:
 
     def bill(self) -> None:
         """Whole milliseconds of the audio that came."""
-        self._recogniser.sent_bytes.append(self._received)
-        self._recogniser.state.bill("stt", self._model, "ms", self._received / _PER_MS)
+        self._recognizer.sent_bytes.append(self._received)
+        self._recognizer.state.bill("stt", self._model, "ms", self._received / _PER_MS)
 
     async def _next(
         self, requests: AsyncIterator[speech.StreamingRecognizeRequest]
@@ -284,13 +286,13 @@ class _Stream:
     def _result(self, *, is_final: bool) -> speech.StreamingRecognitionResult:
         words = [
             speech.WordInfo(
-                word=one.text,
-                start_offset=timedelta(milliseconds=one.start_ms),
-                end_offset=timedelta(milliseconds=one.end_ms),
+                word=word.text,
+                start_offset=timedelta(milliseconds=word.start_ms),
+                end_offset=timedelta(milliseconds=word.end_ms),
             )
-            for one in self._words
+            for word in self._words
         ]
-        text = " ".join(one.text for one in self._words)
+        text = " ".join(word.text for word in self._words)
         best = speech.SpeechRecognitionAlternative(
             transcript=text, confidence=0.9 if is_final else 0.0, words=words if is_final else []
         )
@@ -454,17 +456,17 @@ def _make_state() -> VendorState:
 
 @dataclass(slots=True)
 class SimulatedGoogleSpeech:
-    """make_ear: what each new stream of a recogniser hears. state: its key is a service account's key file."""
+    """make_ear: what each new stream of a recognizer hears. state: its key is a service account's key file."""
 
     state: VendorState = field(default_factory=_make_state)
     make_ear: Callable[[], Hearing] = DeafEar
-    recogniser_timing: StreamTiming = field(default_factory=StreamTiming)
+    recognizer_timing: StreamTiming = field(default_factory=StreamTiming)
     voice_timing: SynthesisTiming = field(default_factory=SynthesisTiming)
-    recogniser: GoogleRecogniser = field(init=False)
+    recognizer: GoogleRecognizer = field(init=False)
     voices: GoogleVoices = field(init=False)
 
     def __post_init__(self) -> None:
-        self.recogniser = GoogleRecogniser(self.state, self.make_ear, self.recogniser_timing)
+        self.recognizer = GoogleRecognizer(self.state, self.make_ear, self.recognizer_timing)
         self.voices = GoogleVoices(self.state, self.voice_timing)
 
 
@@ -503,7 +505,7 @@ def _port(address: str) -> int:
 
 def _handlers(vendor: SimulatedGoogleSpeech) -> tuple[Any, ...]:
     return (
-        grpc.method_handlers_generic_handler("google.cloud.speech.v2.Speech", vendor.recogniser.methods()),
+        grpc.method_handlers_generic_handler("google.cloud.speech.v2.Speech", vendor.recognizer.methods()),
         grpc.method_handlers_generic_handler("google.cloud.texttospeech.v1.TextToSpeech", vendor.voices.methods()),
     )
 

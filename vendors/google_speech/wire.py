@@ -42,7 +42,7 @@ _REFUSED_PHRASES: Final = re.compile(r"custom pronunciation phrases are invalid:
 _BEGIN: Final = pb.StreamingRecognizeResponse.SPEECH_ACTIVITY_BEGIN
 _END: Final = pb.StreamingRecognizeResponse.SPEECH_ACTIVITY_END
 
-RECOGNISE: Final[GrpcMethod[pb.StreamingRecognizeRequest, pb.StreamingRecognizeResponse]] = GrpcMethod(
+RECOGNIZE: Final[GrpcMethod[pb.StreamingRecognizeRequest, pb.StreamingRecognizeResponse]] = GrpcMethod(
     "/google.cloud.speech.v2.Speech/StreamingRecognize",
     pb.StreamingRecognizeRequest.SerializeToString,
     pb.StreamingRecognizeResponse.FromString,
@@ -84,7 +84,7 @@ def find_locale(language: str) -> str:
     return _REGIONS.get(language.lower(), language)
 
 
-def make_recogniser_config(
+def make_recognizer_config(
     model: str, locale: str, keyterms: Sequence[str], final_silence: str, *, punctuate: bool
 ) -> pb.StreamingRecognitionConfig:
     """What a stream's first message says of the audio and of what is wanted."""
@@ -97,7 +97,7 @@ def make_recogniser_config(
         features=pb.RecognitionFeatures(enable_word_time_offsets=True, enable_automatic_punctuation=punctuate),
     )
     if keyterms:
-        phrases = pb.PhraseSet(phrases=[pb.PhraseSet.Phrase(value=one) for one in keyterms])
+        phrases = pb.PhraseSet(phrases=[pb.PhraseSet.Phrase(value=keyterm) for keyterm in keyterms])
         adapted = pb.SpeechAdaptation.AdaptationPhraseSet(inline_phrase_set=phrases)
         config.adaptation.phrase_sets.append(adapted)
     features = pb.StreamingRecognitionFeatures(
@@ -117,7 +117,7 @@ class StreamReader:
         self._number = 0
         self._interim: TranscribedSegment | None = None
         self._hears_speech = False
-        self._has_signalled = False
+        self._has_signaled = False
 
     @property
     def is_pending(self) -> bool:
@@ -139,7 +139,7 @@ class StreamReader:
             self._hears_speech = True
             return self._resume()
         known_ms = self.settled_ms
-        new = [one for one in response.results if _is_after(one, start_ms, known_ms)]
+        new = [result for result in response.results if _is_after(result, start_ms, known_ms)]
         found = [self._final(one, start_ms, was_asked) for one in new if one.is_final]
         rest = [one for one in new if not one.is_final and _text_of(one)]
         return [*found, self._add_interim(rest, start_ms)] if rest else found
@@ -160,23 +160,23 @@ class StreamReader:
         begin_ms = min(self.settled_ms, words[0].start_ms) if words else self.settled_ms
         segment = TranscribedSegment(self._take_number(), _text_of(result), begin_ms, end_ms, words)
         self._interim, self.settled_ms = None, max(self.settled_ms, end_ms)
-        self._has_signalled = bool(segment.text) and not was_asked
-        finished = _CALIBRATION.probability(1.0) if self._has_signalled else None
+        self._has_signaled = bool(segment.text) and not was_asked
+        finished = _CALIBRATION.probability(1.0) if self._has_signaled else None
         return TranscribedResult(segment, is_final=True, finished=finished)
 
     def _add_interim(self, results: Sequence[pb.StreamingRecognitionResult], start_ms: float) -> TranscribedResult:
         """Several results of one response follow each other: what is nearly sure, and what is not."""
-        text = " ".join(_text_of(one) for one in results)
-        end_ms = max(_position(one.result_end_offset, start_ms) for one in results)
+        text = " ".join(_text_of(result) for result in results)
+        end_ms = max(_position(result.result_end_offset, start_ms) for result in results)
         self._interim = TranscribedSegment(self._number, text, self.settled_ms, max(end_ms, self.settled_ms))
-        self._has_signalled = False
+        self._has_signaled = False
         return TranscribedResult(self._interim, is_final=False)
 
     def _resume(self) -> list[TranscribedResult]:
-        """Speech after an end that was signalled takes it back."""
-        if not self._has_signalled:
+        """Speech after an end that was signaled takes it back."""
+        if not self._has_signaled:
             return []
-        self._has_signalled = False
+        self._has_signaled = False
         self._interim = TranscribedSegment(self._number, "", self.settled_ms, self.settled_ms)
         return [TranscribedResult(self._interim, is_final=False, has_resumed=True)]
 
@@ -242,9 +242,9 @@ def _words_of(result: pb.StreamingRecognitionResult, start_ms: float) -> tuple[T
     """The words with their times; none if the vendor told none."""
     words = result.alternatives[0].words if result.alternatives else ()
     return tuple(
-        TimedWord(one.word, _position(one.start_offset, start_ms), _position(one.end_offset, start_ms))
-        for one in words
-        if one.HasField("end_offset")
+        TimedWord(word.word, _position(word.start_offset, start_ms), _position(word.end_offset, start_ms))
+        for word in words
+        if word.HasField("end_offset")
     )
 
 

@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from shared.language_codes import base_language
-from shared.providers.facts import RecogniserFacts, VendorFacts, VoiceFacts
+from shared.providers.facts import RecognizerFacts, VendorFacts, VoiceFacts
 from shared.providers.options import (
     EmptyOptions,
 )
 
 _CORES: Final = "the machine's cores"
-_RECOGNISERS: Final = (
-    RecogniserFacts(
+_RECOGNIZERS: Final = (
+    RecognizerFacts(
         "Moonshine, Whisper", ("",), word_times=False, turn_signals=False, languages=("en",), limits=_CORES
     ),
 )
@@ -25,7 +25,7 @@ def _speaks(options: Mapping[str, Any], language: str) -> bool:
 FACTS: Final = VendorFacts(
     options={"stt": (), "tts": ()},
     schemas={"stt": EmptyOptions, "tts": EmptyOptions},
-    services={"stt": _RECOGNISERS, "tts": _VOICES},
+    services={"stt": _RECOGNIZERS, "tts": _VOICES},
     speaks=_speaks,
     reads_figures=True,
 )

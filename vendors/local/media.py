@@ -1,4 +1,4 @@
-"""Vendor `local`: recogniser and voice of the speech engine on this machine. Its packages are optional, so they are
+"""Vendor `local`: recognizer and voice of the speech engine on this machine. Its packages are optional, so they are
 imported only when a plan names it."""
 
 from pathlib import Path
@@ -41,7 +41,7 @@ def _open_engine(resources: VendorResources) -> "EngineClient":
 
 
 # On an idle machine, three seconds of speech take 0.1 s, and the first audio 0.08 s. How much longer it takes under
-# load depends on the machine, so the bound of all deadlines holds until that is learnt.
+# load depends on the machine, so the bound of all deadlines holds until that is learned.
 _WAIT: Final = UsualWait(0.1, 0.9)
 
 

@@ -67,7 +67,7 @@ class _Completion(Struct):
 
 
 class OpenAiChat:
-    """CompletionApi of chat completions. options: of a provider, as a plan or the catalogue has them."""
+    """CompletionApi of chat completions. options: of a provider, as a plan or the catalog has them."""
 
     def __init__(self, options: Mapping[str, Any], key: str) -> None:
         base_url, named = str(options.get(BASE_URL) or OPENAI_URL), options.get("dialect")

@@ -1,4 +1,4 @@
-"""Vendor `pipecat`: any of pipecat's recognisers, language models and voices, by class name and settings.
+"""Vendor `pipecat`: any of pipecat's recognizers, language models and voices, by class name and settings.
 
 They run in a process of their own (`media/providers/pipecat/`); pipecat is not imported here. Only the staff may set up
 such a provider.

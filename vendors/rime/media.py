@@ -38,7 +38,7 @@ PROTOCOL: Final = VoiceProtocol(
 # Rime documents no limit for idle connections. This is the shortest limit of the other vendors.
 _MAX_AGE_S: Final = 60.0
 # Rime names less than 0.2 s to the first audio of Coda, without a p99, so the bound of all deadlines holds until it is
-# learnt.
+# learned.
 _VOICE_WAIT: Final = UsualWait(0.2, 0.9)
 
 

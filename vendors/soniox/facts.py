@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from shared.language_codes import base_language
-from shared.providers.facts import KeytermOption, RecogniserFacts, VendorFacts, VoiceFacts
+from shared.providers.facts import KeytermOption, RecognizerFacts, VendorFacts, VoiceFacts
 from shared.providers.options import (
     Keyterms,
     Languages,
@@ -91,8 +91,8 @@ def _hear(options: SonioxSpeechToTextOptions, languages: Sequence[str]) -> Struc
     return msgspec.structs.replace(options, language="", languages=codes, only_language=False)
 
 
-_RECOGNISERS: Final = (
-    RecogniserFacts(
+_RECOGNIZERS: Final = (
+    RecognizerFacts(
         "Soniox real-time",
         ("stt-rt-",),
         word_times=True,
@@ -124,7 +124,7 @@ FACTS: Final = VendorFacts(
     takes_address=True,
     model_prefixes={"stt": ("stt-rt-",), "tts": ("tts-rt-",)},
     schemas={"stt": SonioxSpeechToTextOptions, "tts": SonioxTextToSpeechOptions},
-    services={"stt": _RECOGNISERS, "tts": _VOICES},
+    services={"stt": _RECOGNIZERS, "tts": _VOICES},
     keyterms=KeytermOption("keyterm", ("stt-rt-",), most=100, most_characters=SONIOX_KEYTERM_CHARACTERS),
     hears=_hear,
     speaks=_speaks,

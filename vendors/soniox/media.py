@@ -1,4 +1,4 @@
-"""Vendor `soniox`: recogniser and voices over WebSockets, with mu-law at 8 kHz throughout.
+"""Vendor `soniox`: recognizer and voices over WebSockets, with mu-law at 8 kHz throughout.
 
 TextToSpeech by Soniox: each utterance takes a warm connection and gives it back.
 """
@@ -7,8 +7,8 @@ import uuid
 from typing import Final
 
 from media.providers.context_voice import ContextConnection, ContextTextToSpeech, VoiceProtocol
-from media.providers.recogniser_dialect import ListenRules
-from media.providers.socket_recogniser import SocketSpeechToText
+from media.providers.recognizer_dialect import ListenRules
+from media.providers.socket_recognizer import SocketSpeechToText
 from media.providers.turn_dialect import TurnDialect
 from media.providers.vendor import Adapter, ProviderSetup, Vendor
 from media.providers.vendor_socket import SocketTarget
@@ -43,7 +43,7 @@ KEEP_ALIVE_S: Final = 5.0
 RULES: Final = ListenRules(keep_alive=KEEP_ALIVE, keep_alive_s=KEEP_ALIVE_S, close_message=END_OF_AUDIO)
 # Final texts: 0.35 s is the p99 in pipecat's table of STT services (1.14).
 _USUAL_WAIT: Final = UsualWait(0.2, 0.35)
-# Voices: nothing is published with a p99, so the bound of all deadlines holds until it is learnt.
+# Voices: nothing is published with a p99, so the bound of all deadlines holds until it is learned.
 _VOICE_WAIT: Final = UsualWait(0.2, 0.9)
 # The vendor wants a keepalive every 20 to 30 s of what is idle; a connection that is this old is closed instead.
 _MAX_AGE_S: Final = 20.0

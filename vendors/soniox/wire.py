@@ -1,6 +1,6 @@
 """Messages, addresses and errors of Soniox; no input or output.
 
-What Soniox's real-time recogniser is sent and says: addresses, messages and errors; pure.
+What Soniox's real-time recognizer is sent and says: addresses, messages and errors; pure.
 
 Source: soniox.com/docs (WebSocket API, manual finalization, endpoint detection), soniox 2.10.0 (`realtime/stt.py`); put
 together in docs/develop/vendors/soniox.md.
@@ -39,7 +39,7 @@ from shared.providers.errors import (
     is_error_code,
     make_unreadable,
 )
-from shared.providers.speech import RecognisedText, SpeechChunk, TimedWord, TurnSignal, most_spoken, read_language
+from shared.providers.speech import RecognizedText, SpeechChunk, TimedWord, TurnSignal, most_spoken, read_language
 from shared.providers.turn_calibration import CALIBRATIONS
 from shared.providers.voice_contexts import CharacterWords, SpeechContext
 from vendors.soniox.facts import SonioxSpeechToTextOptions, SonioxTextToSpeechOptions, find_soniox_language
@@ -48,7 +48,7 @@ LISTEN_PATH: Final = "/transcribe-websocket"
 KEEP_ALIVE: Final = '{"type":"keepalive"}'
 # Ends the stream: the vendor makes all tokens final, says so and closes.
 END_OF_AUDIO: Final = ""
-FINALISED: Final = "<fin>"
+FINALIZED: Final = "<fin>"
 ENDPOINT: Final = "<end>"
 
 _TIMED_OUT: Final = 408
@@ -275,7 +275,7 @@ class SonioxTranscript:
         """The caller speaks since this position: what the vendor thought of the silence before is out of date."""
         self._speech_ms, self._is_over = position_ms, False
 
-    def finalise(self, token: int, position_ms: float) -> str:
+    def finalize(self, token: int, position_ms: float) -> str:
         """The message that asks for the text; empty if the vendor has heard all of it and ended the turn, because all
         is final then."""
         self._token = token
@@ -285,7 +285,7 @@ class SonioxTranscript:
         return self._finalize
 
     def next_turn(self) -> None:
-        """What was said before the last `finalise` has been taken."""
+        """What was said before the last `finalize` has been taken."""
         self._token, self._stale, self._is_over = None, len(self._asked), False
         del self._finals[: self._answered]
         self._answered = 0
@@ -293,32 +293,32 @@ class SonioxTranscript:
             self._finals.clear()
             self._interim.clear()
 
-    def read(self, message: bytes, position_ms: float) -> RecognisedText | None:
+    def read(self, message: bytes, position_ms: float) -> RecognizedText | None:
         """Takes a message; returns the turn's text when it may be new. Raises ProviderError."""
         found = read_message(self._provider, message)
         tokens, self._heard_ms = found.tokens, max(self._heard_ms, found.total_audio_proc_ms or 0.0)
         if not tokens:
             return None
-        finals = [one for one in tokens if one.is_final and one.text not in (FINALISED, ENDPOINT)]
+        finals = [token for token in tokens if token.is_final and token.text not in (FINALIZED, ENDPOINT)]
         is_repeated = bool(finals) and finals == self._last_finals
         self._last_finals = finals or self._last_finals
         self._interim = []
         answer = None
-        for one in tokens:
-            if one.text == FINALISED:
+        for token in tokens:
+            if token.text == FINALIZED:
                 answer = self._take_answer(found.final_audio_proc_ms or 0.0) or answer
-            elif one.text == ENDPOINT:
+            elif token.text == ENDPOINT:
                 self._end()
-            elif not (is_repeated and one.is_final):
-                self._add(one)
-        return answer or (None if self._stale else RecognisedText(_join([*self._finals, *self._interim]), final=False))
+            elif not (is_repeated and token.is_final):
+                self._add(token)
+        return answer or (None if self._stale else RecognizedText(_join([*self._finals, *self._interim]), final=False))
 
     def take_signal(self) -> TurnSignal | None:
         """What the vendor believes of the turn's end, once for each message that tells it."""
         signal, self._signal = self._signal, None
         return signal
 
-    def settle(self, *, is_overdue: bool) -> RecognisedText | None:
+    def settle(self, *, is_overdue: bool) -> RecognizedText | None:
         """The text if the vendor has ended the turn by itself. Each request is answered: without that it hangs."""
         is_known = self._is_over and not self._asked and self._token is not None
         return self._answer() if is_known else None
@@ -344,7 +344,7 @@ class SonioxTranscript:
         self._signal = TurnSignal(_join(self._finals), _CALIBRATION.probability(_CERTAIN))
         self._is_over = self._final_ms + TOLERANCE_MS >= self._speech_ms
 
-    def _take_answer(self, final_ms: float) -> RecognisedText | None:
+    def _take_answer(self, final_ms: float) -> RecognizedText | None:
         """final_ms: audio before it is final now."""
         if self._early and (not self._asked or final_ms < self._asked[0] - UNHEARD_MS):
             self._early -= 1
@@ -356,35 +356,35 @@ class SonioxTranscript:
         self._stale = max(0, self._stale - answered)
         return None if self._asked or self._token is None else self._answer()
 
-    def _answer(self) -> RecognisedText:
+    def _answer(self) -> RecognizedText:
         token, self._token = self._token, None
         self._answered, self._interim = len(self._finals), []
-        language = most_spoken((read_language(one.language), one.text) for one in self._finals)
+        language = most_spoken((read_language(final.language), final.text) for final in self._finals)
         words = _join_words(self._finals)
-        return RecognisedText(_join(self._finals), final=True, token=token, words=words, language=language)
+        return RecognizedText(_join(self._finals), final=True, token=token, words=words, language=language)
 
 
 def _join(tokens: Iterable[SonioxToken]) -> str:
-    return "".join(one.text for one in tokens).strip()
+    return "".join(token.text for token in tokens).strip()
 
 
 def _join_words(tokens: Iterable[SonioxToken]) -> tuple[TimedWord, ...]:
     """The words with their times; none if a token has none. A word begins where a blank is."""
     words: list[TimedWord] = []
     is_apart = True
-    for one in tokens:
-        text = one.text.strip()
-        is_apart = is_apart or one.text[:1].isspace()
+    for token in tokens:
+        text = token.text.strip()
+        is_apart = is_apart or token.text[:1].isspace()
         if not text:
             is_apart = True
             continue
-        if one.start_ms is None or one.end_ms is None:
+        if token.start_ms is None or token.end_ms is None:
             return ()
         if is_apart:
-            words.append(TimedWord(text, one.start_ms, one.end_ms))
+            words.append(TimedWord(text, token.start_ms, token.end_ms))
         else:
-            words[-1] = TimedWord(words[-1].text + text, words[-1].start_ms, one.end_ms)
-        is_apart = one.text[-1:].isspace()
+            words[-1] = TimedWord(words[-1].text + text, words[-1].start_ms, token.end_ms)
+        is_apart = token.text[-1:].isspace()
     return tuple(words)
 
 

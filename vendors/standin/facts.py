@@ -12,7 +12,7 @@ from shared.providers.options import (
 
 
 class StandinSpeechToTextOptions(Struct, frozen=True, forbid_unknown_fields=True):
-    """final_ms: from `finalise` to the final text. text: the result for every turn."""
+    """final_ms: from `finalize` to the final text. text: the result for every turn."""
 
     final_ms: Ms = 100
     text: str = ""

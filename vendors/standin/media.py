@@ -17,7 +17,7 @@ from shared.g711 import BYTES_PER_MS
 from shared.providers import chat as providers_chat
 from shared.providers.chat import ChatRequest, LanguageModelEvent, TextDelta
 from shared.providers.errors import ProviderError
-from shared.providers.speech import RecognisedText, SpeechChunk, TimedWord
+from shared.providers.speech import RecognizedText, SpeechChunk, TimedWord
 from shared.providers.word_timing import spread_words, timing_length
 from vendors.standin.facts import (
     FACTS,
@@ -31,7 +31,7 @@ SPEED: Final = 4.0
 
 
 class StandinSpeechToText:
-    """A recogniser with the same result for every turn in which the caller spoke."""
+    """A recognizer with the same result for every turn in which the caller spoke."""
 
     def __init__(self, name: str, options: StandinSpeechToTextOptions) -> None:
         self.name = name
@@ -61,7 +61,7 @@ class _StandinSession:
     def started(self) -> None:
         self._spoke = True
 
-    def finalise(self, token: int) -> None:
+    def finalize(self, token: int) -> None:
         self._cancel()
         if self._options.fail != "silent":
             self._timer = self._loop.call_later(self._options.final_ms / 1000, self._answer, token)
@@ -83,7 +83,7 @@ class _StandinSession:
         if self._options.fail == "midway":
             self._sink(SpeechToTextFailed(ProviderError(self._name, "configured to fail")))
         else:
-            self._sink(RecognisedText(self._options.text if self._spoke else "", final=True, token=token))
+            self._sink(RecognizedText(self._options.text if self._spoke else "", final=True, token=token))
 
 
 class StandinLanguageModel:

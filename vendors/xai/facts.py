@@ -4,7 +4,7 @@ from typing import Annotated, Final
 
 from msgspec import Meta, Struct
 
-from shared.providers.facts import KeytermOption, RecogniserFacts, VendorFacts
+from shared.providers.facts import KeytermOption, RecognizerFacts, VendorFacts
 from shared.providers.options import (
     Name,
     Seconds,
@@ -32,7 +32,7 @@ class XaiSpeechToTextOptions(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 _SERVICES: Final = (
-    RecogniserFacts(
+    RecognizerFacts(
         "Grok Voice Transcribe",
         ("grok-",),
         word_times=True,

@@ -1,10 +1,10 @@
-"""Vendor `xai`: the streaming recogniser of Grok, with mu-law at 8 kHz. Its models are of vendor `openai`."""
+"""Vendor `xai`: the streaming recognizer of Grok, with mu-law at 8 kHz. Its models are of vendor `openai`."""
 
 from typing import Final
 
-from media.providers.recogniser_dialect import ListenRules
+from media.providers.recognizer_dialect import ListenRules
 from media.providers.segment_dialect import SegmentDialect
-from media.providers.socket_recogniser import SocketSpeechToText
+from media.providers.socket_recognizer import SocketSpeechToText
 from media.providers.vendor import Adapter, ProviderSetup, Vendor
 from media.providers.vendor_socket import SocketTarget
 from media.providers.wait_history import UsualWait

@@ -167,12 +167,13 @@ class _Session(ListeningSession):
         self, words: list[HeardWord], start_ms: float, *, is_final: bool = False, speech_final: bool = False
     ) -> dict[str, Any]:
         told = [
-            {"text": one.text, "start": _s(one.start_ms), "end": _s(one.end_ms), "confidence": 0.97} for one in words
+            {"text": word.text, "start": _s(word.start_ms), "end": _s(word.end_ms), "confidence": 0.97}
+            for word in words
         ]
         confidence = {} if self._smart_turn is None else {"end_of_turn_confidence": self._confidence}
         return {
             "type": "transcript.partial",
-            "text": " ".join(one.text for one in words),
+            "text": " ".join(word.text for word in words),
             "words": told,
             "is_final": is_final,
             "speech_final": speech_final,

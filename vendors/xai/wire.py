@@ -1,4 +1,4 @@
-"""xAI's streaming recogniser, `/v1/stt`: addresses, messages and errors; pure but for what an utterance has so far.
+"""xAI's streaming recognizer, `/v1/stt`: addresses, messages and errors; pure but for what an utterance has so far.
 
 An utterance comes in chunks of about three seconds, each of which becomes final by itself; the message that ends it
 repeats the text of all. What is new in it is a segment of ours, so that no word is counted twice.
@@ -65,7 +65,7 @@ class UtteranceReader:
         self.is_ready = False
         self.has_interim = False
 
-    def finalise(self, position_ms: float) -> str:
+    def finalize(self, position_ms: float) -> str:
         """The message that asks for the end of the utterance, at this position."""
         self._asked_ms = position_ms
         return FINALIZE
@@ -106,8 +106,8 @@ class UtteranceReader:
     def _segment(self, found: _Message, end_ms: float) -> TranscribedSegment:
         """What the chunks that are final do not hold."""
         start_ms = max(found.start * 1_000, self._known_ms)
-        words = tuple(TimedWord(one.text, one.start * 1_000, one.end * 1_000) for one in found.words)
-        new = tuple(one for one in words if (one.start_ms + one.end_ms) / 2 >= self._known_ms)
+        words = tuple(TimedWord(word.text, word.start * 1_000, word.end * 1_000) for word in found.words)
+        new = tuple(word for word in words if (word.start_ms + word.end_ms) / 2 >= self._known_ms)
         text = found.text.strip() if len(new) == len(words) else " ".join(one.text for one in new)
         return TranscribedSegment(round(start_ms), text, start_ms, max(start_ms, end_ms), new)
 

@@ -72,8 +72,8 @@ class CallPrinter:
     def costs(self, costs: Sequence[ProviderCost]) -> None:
         """What the providers cost, in one line; nothing if they cost nothing."""
         if costs:
-            parts = ", ".join(f"{one.provider} {one.role} ${one.cost:.4f}" for one in costs)
-            self._print(Text(f"the platform pays {parts}: ${sum(one.cost for one in costs):.4f} in all", style="dim"))
+            parts = ", ".join(f"{cost.provider} {cost.role} ${cost.cost:.4f}" for cost in costs)
+            self._print(Text(f"the platform pays {parts}: ${sum(cost.cost for cost in costs):.4f} in all", style="dim"))
 
     def _print(self, text: Text) -> None:
         """Lines are not wrapped: a terminal does that itself, and a path in a file must stay in one piece."""

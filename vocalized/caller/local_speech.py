@@ -1,14 +1,14 @@
-"""The local voice and recogniser for the caller's side; their packages are imported at first use."""
+"""The local voice and recognizer for the caller's side; their packages are imported at first use."""
 
 import re
 from collections.abc import Callable
 
-from vocalized.caller.voice import Synthesiser, VoiceError
+from vocalized.caller.voice import Synthesizer, VoiceError
 
 RATE = 8_000
 
 # 16-bit little-endian mono samples at 8 kHz in, text out.
-Recognise = Callable[[bytes], str]
+Recognize = Callable[[bytes], str]
 
 _PAUSE = bytes(RATE // 4 * 2)  # 250 ms of silence between sentences
 
@@ -18,7 +18,7 @@ def sentences(text: str) -> list[str]:
     return re.split(r"(?<=[.!?])\s+", text.strip())
 
 
-def load_voice() -> Synthesiser:
+def load_voice() -> Synthesizer:
     """Loads the voice (about a second). Raises VoiceError."""
     try:
         from media.providers.local.models import SpeechModelError
@@ -29,21 +29,21 @@ def load_voice() -> Synthesiser:
         voice = Voice()
     except SpeechModelError as error:
         raise VoiceError(f"the local voice: {error}") from error
-    return lambda text: _PAUSE.join(voice.synthesise(sentence).pcm for sentence in sentences(text))
+    return lambda text: _PAUSE.join(voice.synthesize(sentence).pcm for sentence in sentences(text))
 
 
-def load_recogniser() -> Recognise:
-    """Loads the recogniser (about a second). Raises VoiceError."""
+def load_recognizer() -> Recognize:
+    """Loads the recognizer (about a second). Raises VoiceError."""
     try:
         from media.providers.local.models import SpeechModelError
-        from media.providers.local.recogniser import Recogniser
+        from media.providers.local.recognizer import Recognizer
     except ImportError as error:
-        raise VoiceError(f"the local recogniser needs the package {error.name}: run `make setup`") from error
+        raise VoiceError(f"the local recognizer needs the package {error.name}: run `make setup`") from error
     try:
-        recogniser = Recogniser()
+        recognizer = Recognizer()
     except SpeechModelError as error:
-        raise VoiceError(f"the local recogniser: {error}") from error
-    return lambda pcm: recogniser.transcribe(pcm, RATE).text
+        raise VoiceError(f"the local recognizer: {error}") from error
+    return lambda pcm: recognizer.transcribe(pcm, RATE).text
 
 
 def faulty_models() -> list[str]:

@@ -25,7 +25,7 @@ class LatencyResult(Struct, frozen=True):
 
 
 class TurnResult(Struct, frozen=True):
-    """One caller turn: the recognised text, and the answer as heard."""
+    """One caller turn: the recognized text, and the answer as heard."""
 
     caller: str
     agent: str

@@ -1,4 +1,4 @@
-"""The caller's synthetic voice: loaded when first needed; each text is synthesised once."""
+"""The caller's synthetic voice: loaded when first needed; each text is synthesized once."""
 
 import asyncio
 from collections.abc import Callable
@@ -9,7 +9,7 @@ class VoiceError(RuntimeError):
     """The local voice cannot be used; the message says why."""
 
 
-class Synthesiser(Protocol):
+class Synthesizer(Protocol):
     """Text in, 16-bit little-endian mono samples at 8 kHz out; may block."""
 
     def __call__(self, text: str) -> bytes:
@@ -19,9 +19,9 @@ class Synthesiser(Protocol):
 class CallerVoice:
     """Synthesises in a thread and caches the result. Calling it raises VoiceError."""
 
-    def __init__(self, load: Callable[[], Synthesiser]) -> None:
+    def __init__(self, load: Callable[[], Synthesizer]) -> None:
         self._load = load
-        self._synthesiser: Synthesiser | None = None
+        self._synthesizer: Synthesizer | None = None
         self._spoken: dict[str, bytes] = {}
         self._turn = asyncio.Lock()
 
@@ -33,6 +33,6 @@ class CallerVoice:
         return self._spoken[text]
 
     def _speak(self, text: str) -> bytes:
-        if self._synthesiser is None:
-            self._synthesiser = self._load()
-        return self._synthesiser(text)
+        if self._synthesizer is None:
+            self._synthesizer = self._load()
+        return self._synthesizer(text)

@@ -159,7 +159,7 @@ async def _postgres_pid(platform: Platform) -> int:
 def report_lines(found: CallFootprint, months: Sequence[int]) -> list[str]:
     """Tables in Markdown. months: calls of a month each, for what it adds."""
     fault = "" if found.good else ", some of which failed"
-    rows, size = (sum(one[part] for one in found.tables.values()) for part in (0, 1))
+    rows, size = (sum(table[part] for table in found.tables.values()) for part in (0, 1))
     events = sum(found.events.values())
     figures = [
         ("events", f"{events:.1f}"),

@@ -33,7 +33,7 @@ def customer_document(document: Schema) -> Schema:
     paths = {path: _customer_operations(path, methods) for path, methods in document["paths"].items()}
     paths = {path: methods for path, methods in paths.items() if methods}
     webhooks = document.get("webhooks", {})
-    tags = {tag for methods in paths.values() for one in methods.values() for tag in one["tags"]}
+    tags = {tag for methods in paths.values() for method in methods.values() for tag in method["tags"]}
     schemas = document["components"]["schemas"]
     used = reachable([paths, webhooks], schemas)
     return {

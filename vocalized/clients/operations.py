@@ -49,15 +49,15 @@ class ApiOperation:
 
     @property
     def path_parameters(self) -> list[Schema]:
-        return [one for one in self.raw["parameters"] if one["in"] == "path"]
+        return [parameter for parameter in self.raw["parameters"] if parameter["in"] == "path"]
 
     @property
     def query_parameters(self) -> list[Schema]:
-        return [one for one in self.raw["parameters"] if one["in"] == "query"]
+        return [parameter for parameter in self.raw["parameters"] if parameter["in"] == "query"]
 
     @property
     def query_names(self) -> set[str]:
-        return {one["name"] for one in self.query_parameters}
+        return {query_parameter["name"] for query_parameter in self.query_parameters}
 
     @property
     def errors(self) -> dict[str, list[str]]:
@@ -71,10 +71,10 @@ def read_operations(document: Schema) -> list[ApiOperation]:
     UnknownSchema."""
     schemas = document["components"]["schemas"]
     found = [
-        one
+        operation
         for path, methods in document["paths"].items()
         for method, raw in methods.items()
-        for one in _operations(method.upper(), path, raw, schemas)
+        for operation in _operations(method.upper(), path, raw, schemas)
     ]
     names = Counter((one.resource, one.name) for one in found)
     if twice := [key for key, times in names.items() if times > 1]:
@@ -87,12 +87,14 @@ def answer_names(
     operations: list[ApiOperation], webhooks: Mapping[str, Schema], schemas: Mapping[str, Schema]
 ) -> set[str]:
     """The schemas of answers and events."""
-    return reachable([one.answer for one in operations if one.answer] + list(webhooks.values()), schemas)
+    return reachable(
+        [operation.answer for operation in operations if operation.answer] + list(webhooks.values()), schemas
+    )
 
 
 def input_names(operations: list[ApiOperation], schemas: Mapping[str, Schema]) -> set[str]:
     """The schemas inside of bodies; a body itself becomes parameters."""
-    bodies = [properties(one.body, schemas) for one in operations if one.body]
+    bodies = [properties(operation.body, schemas) for operation in operations if operation.body]
     return reachable(bodies, schemas)
 
 

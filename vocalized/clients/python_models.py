@@ -53,7 +53,7 @@ def write_events(webhooks: Mapping[str, Schema]) -> str:
 
 def write_error_codes(examples: Mapping[str, Schema]) -> str:
     """error_codes.py: all codes of errors, with their meaning."""
-    texts = {one["value"]["error"]["code"]: one.get("summary", "") for one in examples.values()}
+    texts = {example["value"]["error"]["code"]: example.get("summary", "") for example in examples.values()}
     lines = [line for code in sorted(texts) for line in _code(code, texts[code])]
     body = "\n".join(["class ErrorCode(StrEnum):", '    """Codes of errors, as in `ApiError.code`."""', "", *lines])
     return _module("Codes of errors.", "\nfrom enum import StrEnum\n", [body])

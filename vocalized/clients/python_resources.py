@@ -99,7 +99,9 @@ def _resource(name: str, operations: Sequence[ApiOperation], schemas: Mapping[st
         f"    def __init__(self, transport: {flavour.prefix}Transport) -> None:",
         "        self._transport = transport",
     ]
-    return "\n".join([*head, *(line for one in operations for line in ["", *_method(one, schemas, flavour)])])
+    return "\n".join(
+        [*head, *(line for operation in operations for line in ["", *_method(operation, schemas, flavour)])]
+    )
 
 
 def _client(resources: Sequence[str], flavour: Flavour) -> str:
@@ -117,8 +119,16 @@ def _client(resources: Sequence[str], flavour: Flavour) -> str:
 
 
 def _method(operation: ApiOperation, schemas: Mapping[str, Schema], flavour: Flavour) -> Iterator[str]:
-    path = [_path_parameter(one) for one in operation.path_parameters if one["name"] != _WORKSPACE]
-    query = [_query_parameter(one) for one in operation.query_parameters if _is_shown(operation, one)]
+    path = [
+        _path_parameter(path_parameter)
+        for path_parameter in operation.path_parameters
+        if path_parameter["name"] != _WORKSPACE
+    ]
+    query = [
+        _query_parameter(query_parameter)
+        for query_parameter in operation.query_parameters
+        if _is_shown(operation, query_parameter)
+    ]
     body = _body_parameters(operation, schemas)
     others = list(_other_parameters(operation))
     named = [*sorted([*body, *query], key=lambda one: bool(one.default)), *others]
@@ -177,12 +187,12 @@ def _other_parameters(operation: ApiOperation) -> Iterator[Parameter]:
     if operation.has_key:
         text = "By default a new one, which the repeats of this request share. Give yours to repeat it later."
         yield Parameter("idempotency_key", "", "str | None", "None", text)
-    if any(one["name"] == _WORKSPACE for one in operation.path_parameters):
+    if any(path_parameter["name"] == _WORKSPACE for path_parameter in operation.path_parameters):
         yield Parameter("workspace_id", "", "UUID | str | None", "None", "By default the client's.")
 
 
 def _check(operation: ApiOperation, parameters: Sequence[Parameter]) -> None:
-    names = [one.name for one in parameters]
+    names = [parameter.name for parameter in parameters]
     if len(set(names)) < len(names) or "operation" in names:
         raise UnknownSchema(f"{operation.raw['operationId']}: two parameters have one name")
 
@@ -215,7 +225,7 @@ def _arguments(
     yield repr(operation.method)
     yield repr(operation.path)
     values = {one.key: one.name for one in path}
-    if any(one["name"] == _WORKSPACE for one in operation.path_parameters):
+    if any(path_parameter["name"] == _WORKSPACE for path_parameter in operation.path_parameters):
         values = {_WORKSPACE: "self._transport.settings.workspace(workspace_id)", **values}
     if values:
         yield f"path_values={_mapping(values)}"
@@ -247,7 +257,7 @@ def _description(operation: ApiOperation, parameters: Sequence[Parameter]) -> st
         lines += ["", "Iterate it for the rows of all pages; `limit` is the number of rows in one request."]
     if operation.file_type:
         lines += ["", "Use it in a `with` statement."]
-    texts = [f"{one.name}: {one.text}" for one in parameters if one.text]
+    texts = [f"{parameter.name}: {parameter.text}" for parameter in parameters if parameter.text]
     errors = [f"{status}: {', '.join(codes)}" for status, codes in operation.errors.items() if status in _TOLD_ERRORS]
     lines += (["", *texts] if texts else []) + (
         ["", "Raises ApiError, among others with these codes:", *errors] if errors else []

@@ -74,7 +74,7 @@ async def run_call(
     pace: Clock | None = None,
     patience_s: float = 5.0,
 ) -> int:
-    """Runs the call; returns the exit code, 0 when it was completed. Raises UsageError before dialling."""
+    """Runs the call; returns the exit code, 0 when it was completed. Raises UsageError before dialing."""
     _check(options)
     flag = "NUMBER" if options.answer else "--to" if options.to else "--media"
     try:
@@ -174,26 +174,26 @@ async def _talk(dial: Dial, printer: CallPrinter) -> FinishedCall:
         caller = MicrophoneCaller(open_sound_device)
     except MicrophoneError as error:
         raise UsageError("--mic", str(error)) from error
-    dialling = asyncio.create_task(dial(caller))
+    dialing = asyncio.create_task(dial(caller))
 
     def stop() -> None:
         if caller.is_talking:
             caller.hang_up()
         else:
-            dialling.cancel()
+            dialing.cancel()
 
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGINT, stop)
     printer.info("speak; Ctrl-C hangs up")
     try:
-        await asyncio.wait({dialling})
-        if dialling.cancelled():
+        await asyncio.wait({dialing})
+        if dialing.cancelled():
             raise CallUnanswered("stopped before the call began")
-        return dialling.result()
+        return dialing.result()
     finally:
         loop.remove_signal_handler(signal.SIGINT)
-        dialling.cancel()
-        await asyncio.wait({dialling})
+        dialing.cancel()
+        await asyncio.wait({dialing})
         caller.close()
 
 

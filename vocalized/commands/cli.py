@@ -163,10 +163,10 @@ def _run_call(options: "CallOptions") -> NoReturn:
 def demo(state: State = ROOT / "var" / "demo") -> None:
     """Two calls to an agent on this machine.
 
-    Starts the platform with a simulated carrier and the local recogniser, voice and receptionist: nothing leaves the
+    Starts the platform with a simulated carrier and the local recognizer, voice and receptionist: nothing leaves the
     machine. In the first call a human recording leaves a message, which the agent reads back; in the second a caller
     asks three questions and interrupts one answer. What was said is read from the API's record. Stereo recordings and
-    a picture of each are saved. Exit code 0: both were completed, and the message is recognised again in the recording
+    a picture of each are saved. Exit code 0: both were completed, and the message is recognized again in the recording
     of what the caller heard.
     """
     from vocalized.caller.console import CallPrinter
@@ -195,7 +195,7 @@ def doctor(
     Looks at interpreter, packages, model files, servers, ports, memory, disk and the carriers' settings, each with what
     to do about it. Exit code 1: something that is needed is missing.
 
-    --providers sends one tiny request for each role of each provider with a key: a recogniser hears two seconds, a
+    --providers sends one tiny request for each role of each provider with a key: a recognizer hears two seconds, a
     model says a word, a voice speaks one. It prints whether each works, else the vendor's reason, milliseconds and
     cost. The platform is the one that `up` runs, or that VOCALIZED_DATABASE_URL and VOCALIZED_VAULT_KEYS name. Exit
     code 1: one failed.
@@ -230,7 +230,7 @@ def providers(
     """Keys of providers, at the platform that `up` runs.
 
     providers set-key INSTANCE: seals a key, which is asked for or read from standard input, and puts the provider into
-    service. INSTANCE is one of the catalogue (openai, groq, openrouter), or a server of your own with --vendor openai
+    service. INSTANCE is one of the catalog (openai, groq, openrouter), or a server of your own with --vendor openai
     --base-url URL --model NAME; --no-key if it takes none; --priority N: its place, the lower the earlier.
 
     providers list: all providers, and whether they have a key and are in service.

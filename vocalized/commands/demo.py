@@ -15,7 +15,7 @@ from simulator.carrier.media_call import CannotConnect
 from simulator.carrier.prepared_turn import PreparedTurn, Voice, prepare_turns
 from vocalized.caller.console import CallPrinter
 from vocalized.caller.finished_call import FinishedCall
-from vocalized.caller.local_speech import Recognise, load_recogniser, load_voice
+from vocalized.caller.local_speech import Recognize, load_recognizer, load_voice
 from vocalized.caller.number_call import call_number
 from vocalized.caller.refusal import CallUnanswered
 from vocalized.caller.result import call_result
@@ -46,7 +46,7 @@ class DemoParts:
     serve: Callable[[CallPrinter], AbstractAsyncContextManager[Dial]]
     calls: Sequence[DemoCall]
     voice: Voice
-    load_recogniser: Callable[[], Recognise]
+    load_recognizer: Callable[[], Recognize]
     files: DemoFiles
 
 
@@ -55,7 +55,7 @@ async def run_demo(root: Path, state: Path, printer: CallPrinter) -> int:
     make_files_private()
     voice, files = CallerVoice(load_voice), DemoFiles(state)
     parts = DemoParts(
-        lambda printer: platform(root, state / "platform", printer), demo_calls(root), voice, load_recogniser, files
+        lambda printer: platform(root, state / "platform", printer), demo_calls(root), voice, load_recognizer, files
     )
     return await demonstrate(parts, printer)
 
@@ -103,7 +103,7 @@ async def demonstrate(parts: DemoParts, printer: CallPrinter) -> int:
 
 async def _calls(parts: DemoParts, printer: CallPrinter) -> bool:
     async with AsyncExitStack() as running:
-        with printer.console.status("loading the recogniser and the voice, starting the platform"):
+        with printer.console.status("loading the recognizer and the voice, starting the platform"):
             preparing = asyncio.create_task(_prepare(parts))
             running.push_async_callback(_cancel, preparing)
             dial = await running.enter_async_context(parts.serve(printer))
@@ -146,12 +146,12 @@ async def _check(parts: DemoParts, printer: CallPrinter) -> bool:
         if not call.message:
             continue
         with printer.console.status("recognising the recording's right channel again"):
-            recognise = await asyncio.to_thread(parts.load_recogniser)
+            recognize = await asyncio.to_thread(parts.load_recognizer)
             leg = await asyncio.to_thread(right_leg, parts.files.recording(call))
-            found = await asyncio.to_thread(read_back, call.message, leg, recognise)
+            found = await asyncio.to_thread(read_back, call.message, leg, recognize)
         count = f"\nthe agent read back {len(found.found)} of the caller's {len(found.wanted)} words: "
         printer.console.print(Text.assemble(count, (" ".join(found.found), "green")), soft_wrap=True)
-        printer.info(f"  recognised again from the right channel of {parts.files.recording(call)}: {found.heard}")
+        printer.info(f"  recognized again from the right channel of {parts.files.recording(call)}: {found.heard}")
         if found.share < ENOUGH:
             printer.error("that is too little: the message was not read back")
             passed = False

@@ -26,8 +26,8 @@ _POINTS_PER_S = 200
 _CHARACTERS_PER_S = 16.5  # that fit beside each other in this font at this width
 _NARROWEST = 16  # characters
 _MOST_LINES = 3
-_COLOURS = {"caller": "#1d5fa8", "agent": "#2c7a3f"}
-_GREY = "#808080"
+_COLORS = {"caller": "#1d5fa8", "agent": "#2c7a3f"}
+_GRAY = "#808080"
 _RED = "#c0392b"
 
 
@@ -70,7 +70,7 @@ def draw(picture: CallPicture, path: Path) -> None:
     height = _HEAD_IN + len(rows) * _ROW_IN + _FOOT_IN
     figure = Figure(figsize=(WIDTH_PX / _DPI, height), dpi=_DPI, facecolor="white")
     figure.text(_SIDE, 1 - 0.30 / height, picture.title, fontsize=15, fontweight="bold", va="center")
-    figure.text(_SIDE, 1 - 0.58 / height, picture.subtitle, fontsize=10, color=_GREY, va="center")
+    figure.text(_SIDE, 1 - 0.58 / height, picture.subtitle, fontsize=10, color=_GRAY, va="center")
     for number, row in enumerate(rows, 1):
         bottom = 1 - (_HEAD_IN + number * _ROW_IN) / height
         axes = figure.add_axes((_SIDE, bottom, 0.985 - _SIDE, _ROW_IN * 0.93 / height))
@@ -102,18 +102,18 @@ def _draw_row(axes: Axes, picture: CallPicture, row: Row, seconds: float) -> Non
     axes.set_ylim(-3.8, 3.8)
     axes.set_yticks([])
     axes.set_xticks(np.arange(np.ceil(row.start_s), row.end_s + 0.01, 1.0))
-    axes.tick_params(axis="x", labelsize=8, colors=_GREY, length=2, pad=2)
+    axes.tick_params(axis="x", labelsize=8, colors=_GRAY, length=2, pad=2)
     for side in ("top", "left", "right"):
         axes.spines[side].set_visible(False)
     axes.spines["bottom"].set_color("#d0d0d0")
     for who, middle, column in (("caller", 1.0, 0), ("agent", -1.0, 1)):
         axes.text(-0.008, middle, who, transform=axes.get_yaxis_transform(), ha="right", va="center", fontsize=11,
-                  fontweight="bold", color=_COLOURS[who])  # fmt: skip
-        _wave(axes, picture.legs[:, column], row, middle, _COLOURS[who])
+                  fontweight="bold", color=_COLORS[who])  # fmt: skip
+        _wave(axes, picture.legs[:, column], row, middle, _COLORS[who])
     if row.end_s > seconds:
         axes.axvspan(seconds, row.end_s, color="#f4f4f4", lw=0)
     for text in _text_blocks(picture.utterances, row):
-        axes.text(text.at_s, text.y, text.words, fontsize=9, va=text.align, color=text.colour, linespacing=1.15)
+        axes.text(text.at_s, text.y, text.words, fontsize=9, va=text.align, color=text.color, linespacing=1.15)
     for utterance in picture.utterances:
         if utterance.cut and utterance.end_ms in row:
             axes.plot([utterance.end_ms / 1_000] * 2, [-1.9, 1.9], color=_RED, lw=1.2, ls=(0, (4, 2)))
@@ -121,7 +121,7 @@ def _draw_row(axes: Axes, picture: CallPicture, row: Row, seconds: float) -> Non
         _wait(axes, wait, row)
 
 
-def _wave(axes: Axes, samples: NDArray[np.int16], row: Row, middle: float, colour: str) -> None:
+def _wave(axes: Axes, samples: NDArray[np.int16], row: Row, middle: float, color: str) -> None:
     piece = samples[int(row.start_s * RATE) : int(row.end_s * RATE)].astype(np.float32) / 32_768
     step = RATE // _POINTS_PER_S
     whole = piece[: len(piece) // step * step].reshape(-1, step)
@@ -131,11 +131,11 @@ def _wave(axes: Axes, samples: NDArray[np.int16], row: Row, middle: float, colou
     # The square root makes soft consonants visible beside loud vowels.
     high, low = np.sqrt(np.clip(whole.max(axis=1), 0, 1)), np.sqrt(np.clip(-whole.min(axis=1), 0, 1))
     axes.axhline(middle, color="#e4e4e4", lw=0.8, zorder=0)
-    axes.fill_between(time, middle - 0.8 * low, middle + 0.8 * high, color=colour, lw=0, alpha=0.85)
+    axes.fill_between(time, middle - 0.8 * low, middle + 0.8 * high, color=color, lw=0, alpha=0.85)
 
 
 def _wait(axes: Axes, wait: Wait, row: Row) -> None:
-    """A bar between the legs. One that crosses the end of a row is drawn in both, and labelled in the longer part."""
+    """A bar between the legs. One that crosses the end of a row is drawn in both, and labeled in the longer part."""
     start, end = wait.start_ms / 1_000, (wait.start_ms + wait.total_ms) / 1_000
     if end <= row.start_s or start >= row.end_s:
         return
@@ -149,7 +149,7 @@ def _wait(axes: Axes, wait: Wait, row: Row) -> None:
         axes.text(middle, 0.12, label, fontsize=9, fontweight="bold", color=_RED, va="bottom", ha="center")
         parts = "\n".join(wait.parts)
         box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 0.5}
-        axes.text(middle, -0.15, parts, fontsize=7, color=_GREY, va="top", ha="center", linespacing=1.1, bbox=box)
+        axes.text(middle, -0.15, parts, fontsize=7, color=_GRAY, va="top", ha="center", linespacing=1.1, bbox=box)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +160,7 @@ class _Block:
     y: float
     words: str
     align: Literal["top", "bottom"]
-    colour: str
+    color: str
 
 
 def _text_blocks(utterances: Sequence[Utterance], row: Row) -> Iterator[_Block]:
@@ -187,11 +187,11 @@ def _blocks(utterance: Utterance, row: Row, limit_s: float) -> Iterator[_Block]:
     wrapped = textwrap.fill(words, max(_NARROWEST, room), max_lines=_MOST_LINES, placeholder=" …")
     width_s = max(map(len, wrapped.splitlines())) / _CHARACTERS_PER_S
     at_s = max(row.start_s, min(at_s, row.end_s - width_s))
-    colour = _COLOURS[utterance.who]
+    color = _COLORS[utterance.who]
     if utterance.who == "caller":
-        yield _Block(at_s, 1.95, wrapped, "bottom", colour)
+        yield _Block(at_s, 1.95, wrapped, "bottom", color)
     else:
-        yield _Block(at_s, -1.95, wrapped, "top", colour)
+        yield _Block(at_s, -1.95, wrapped, "top", color)
 
 
 def _timed(utterance: Utterance) -> Iterator[tuple[str, float]]:

@@ -1,4 +1,4 @@
-"""Checks that the agent read a message back: compares the spoken words with those recognised in the recording."""
+"""Checks that the agent read a message back: compares the spoken words with those recognized in the recording."""
 
 import re
 import wave
@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from vocalized.caller.local_speech import RATE, Recognise
+from vocalized.caller.local_speech import RATE, Recognize
 
 _BLOCK = RATE // 50
 _LOUD = 300.0  # RMS of a block that belongs to speech
 _PAUSE = 30  # blocks of silence that separate two utterances
-_LONGEST = 50 * 25  # blocks that are recognised at once
+_LONGEST = 50 * 25  # blocks that are recognized at once
 _MARGIN = RATE // 5
 
 
@@ -44,9 +44,9 @@ def words_of(text: str) -> list[str]:
     return re.findall(r"[a-z0-9']+", text.lower())
 
 
-def read_back(wanted: str, samples: NDArray[np.int16], recognise: Recognise) -> ReadBack:
+def read_back(wanted: str, samples: NDArray[np.int16], recognize: Recognize) -> ReadBack:
     """Recognises a leg, utterance by utterance, and searches it for the wanted words."""
-    heard = " ".join(filter(None, (recognise(piece.astype("<i2").tobytes()) for piece in utterances(samples))))
+    heard = " ".join(filter(None, (recognize(piece.astype("<i2").tobytes()) for piece in utterances(samples))))
     said = words_of(wanted)
     return ReadBack(tuple(said), heard, tuple(common_words(said, words_of(heard))))
 

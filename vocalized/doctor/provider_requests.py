@@ -1,6 +1,6 @@
 """The smallest request that shows whether a provider works, one for each role, by media's own adapters.
 
-A model is asked for one word; a voice speaks one; a recogniser gets two seconds of a recording, because vendors need
+A model is asked for one word; a voice speaks one; a recognizer gets two seconds of a recording, because vendors need
 not answer for less, and a session that opens may be deaf or silent for ever.
 """
 
@@ -17,7 +17,7 @@ from media.providers.ports import (
     Message,
     ProviderError,
     ProviderSlow,
-    RecognisedText,
+    RecognizedText,
     SpeechToText,
     SpeechToTextEvent,
     SpeechToTextFailed,
@@ -91,10 +91,10 @@ async def speak_word(voice: TextToSpeech, meter: UsageMeter, language: str) -> f
     return first_ms
 
 
-async def recognise_clip(recogniser: SpeechToText, meter: UsageMeter, language: str, clip: bytes) -> float:
+async def recognize_clip(recognizer: SpeechToText, meter: UsageMeter, language: str, clip: bytes) -> float:
     """Milliseconds to the text of a recording. clip: mu-law at 8 kHz. Raises ProviderError."""
     watch = Stopwatch()
-    answered: asyncio.Future[RecognisedText | SpeechToTextFailed] = asyncio.get_running_loop().create_future()
+    answered: asyncio.Future[RecognizedText | SpeechToTextFailed] = asyncio.get_running_loop().create_future()
 
     def receive(event: SpeechToTextEvent) -> None:
         if isinstance(event, TurnSignal) or answered.done():
@@ -102,18 +102,18 @@ async def recognise_clip(recogniser: SpeechToText, meter: UsageMeter, language: 
         if isinstance(event, SpeechToTextFailed) or (event.final and event.token == 1):
             answered.set_result(event)
 
-    session = await recogniser.open(language, receive)
+    session = await recognizer.open(language, receive)
     try:
         session.started()
         for at in range(0, len(clip), _PIECE_BYTES):
             session.push(clip[at : at + _PIECE_BYTES])
         meter.record(len(clip) // _PER_MS, "ms")
-        session.finalise(1)
+        session.finalize(1)
         answer = await answered
     finally:
         await session.close()
     if isinstance(answer, SpeechToTextFailed):
         raise answer.error
     if not answer.text:
-        raise ProviderError(recogniser.name, "it heard no word of a recording of speech", retryable=False)
+        raise ProviderError(recognizer.name, "it heard no word of a recording of speech", retryable=False)
     return watch.ms

@@ -19,7 +19,7 @@ from media.providers.usage import UsageMeter
 from media.providers.vendor import Adapter, ProviderSetup, ProviderUnusable, Vendor, VendorResources
 from shared.events import UsageRecorded
 from vendors.registry import explain_fault
-from vocalized.doctor.provider_requests import MAX_TOKENS, ask_model, recognise_clip, speak_word
+from vocalized.doctor.provider_requests import MAX_TOKENS, ask_model, recognize_clip, speak_word
 
 # Requests at once: enough to be quick, too few for any vendor's limit.
 MOST_AT_ONCE: Final = 4
@@ -127,7 +127,7 @@ class _AccountTrial:
             return await ask_model(provider, meter, language)
         if self.kind == "tts":
             return await speak_word(provider, meter, language)
-        return await recognise_clip(provider, meter, language, self.options.clip)
+        return await recognize_clip(provider, meter, language, self.options.clip)
 
     def _plan_options(self) -> Mapping[str, Any]:
         """The options as a call's plan has them. A limit of tokens is added to a model's that does not think."""

@@ -11,13 +11,13 @@ import msgspec
 import typer
 from rich.console import Console
 
-from media.providers.local.recogniser import Recogniser
+from media.providers.local.recognizer import Recognizer
 from media.turn.completeness import load_completeness_model
 from shared.plan import TurnPlan
 from vocalized.listening.clips import LIST, NODS, NOISES, TURNS, Clip, ClipAudio, SetName, read_clips, write_clips
 from vocalized.listening.families import FAMILIES, FamilyInput, run_families
 from vocalized.listening.figures import share
-from vocalized.listening.judgements import is_judged_done, judge_pauses, judgement_table, with_opinion
+from vocalized.listening.judgments import is_judged_done, judge_pauses, judgment_table, with_opinion
 from vocalized.listening.natural.importer import import_natural
 from vocalized.listening.natural.recordings import DATA
 from vocalized.listening.outside_scores import CallRecordings, Expectation, OutsideScore, OutsideTool
@@ -37,16 +37,16 @@ from vocalized.listening.virtual_call import CallSetup, ListeningEngines, load_s
 
 DOCS: Final = Path(__file__).parents[2] / "docs" / "evidence"
 CACHE: Final = Path("var") / "listening"
-# Of the recogniser whose texts are cached: another model, or a change of how it is used, needs another name.
-RECOGNISER: Final = "moonshine-tiny-whisper-base-8"
+# Of the recognizer whose texts are cached: another model, or a change of how it is used, needs another name.
+RECOGNIZER: Final = "moonshine-tiny-whisper-base-8"
 # The same of sounds shorter than 2 s (`media.providers.local.short_sounds`).
-SHORT_RECOGNISER: Final = "moonshine-tiny-whisper-base-short-1"
+SHORT_RECOGNIZER: Final = "moonshine-tiny-whisper-base-short-1"
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 console = Console(soft_wrap=True, highlight=False)
 
 Set = Annotated[SetName, typer.Option("--set", help="Of clips. Never tune on a held-out one.")]
-Cache = Annotated[Path, typer.Option(help="Folder of the fetched packages and of recognised texts.")]
+Cache = Annotated[Path, typer.Option(help="Folder of the fetched packages and of recognized texts.")]
 Teacher = Annotated[bool, typer.Option(help="Ask the language model besides (dependency group `model`).")]
 
 
@@ -120,9 +120,9 @@ def run(
     if left := [name for name in wanted if name not in result.done]:
         console.print(f"{set_name}: {', '.join(left)}", markup=False)
         with ExitStack() as stack:
-            recogniser = stack.enter_context(open_recognitions(cache))
+            recognizer = stack.enter_context(open_recognitions(cache))
             setup = CallSetup(llm_ms, tts_ms, TurnPlan(silence_ms=silence_ms, smart_turn=smart_turn))
-            engines = ListeningEngines(recogniser, load_smart_turn() if smart_turn else None, load_completeness_model())
+            engines = ListeningEngines(recognizer, load_smart_turn() if smart_turn else None, load_completeness_model())
             engines.second_judge = stack.enter_context(open_teacher()) if teacher else None
             run_families(left, FamilyInput(result, ClipAudio(cache / "packages"), setup, engines), tell)
     for line in tables(result):
@@ -135,22 +135,22 @@ def judge_words(
     model: Annotated[Path | None, typer.Option(help="A model's file, instead of the one that ships.")] = None,
     teacher: Teacher = False,
     cache: Cache = CACHE,
-    json: Annotated[Path | None, typer.Option(help="Keep all judgements in this file.")] = None,
+    json: Annotated[Path | None, typer.Option(help="Keep all judgments in this file.")] = None,
 ) -> None:
-    """Measure the completeness model on what the recogniser hears before pauses and before the end."""
+    """Measure the completeness model on what the recognizer hears before pauses and before the end."""
     judge = load_completeness_model(model, sha256=hash_of(model)) if model else load_completeness_model()
     audio = ClipAudio(cache / "packages")
-    with open_recognitions(cache) as recogniser:
-        engines = ListeningEngines(recogniser)
-        judgements, turns = (
+    with open_recognitions(cache) as recognizer:
+        engines = ListeningEngines(recognizer)
+        judgments, turns = (
             list(judge_pauses(read_clips(set_name, path), audio, CallSetup(), engines, judge)) for path in (LIST, TURNS)
         )
     if teacher:
         with open_teacher() as second:
-            judgements = [with_opinion(each, second.probability) for each in judgements]
+            judgments = [with_opinion(each, second.probability) for each in judgments]
     if json:
-        save(json, judgements + turns)
-    for line in judgement_table(judgements):
+        save(json, judgments + turns)
+    for line in judgment_table(judgments):
         console.print(line, markup=False)
     soon = share([is_judged_done(turn) for turn in turns])
     console.print(f"short turns that are answered soon: {soon:.1%} of {len(turns)}", markup=False)
@@ -169,8 +169,8 @@ def score(
     scores: list[OutsideScore] = []
     kinds: tuple[tuple[Expectation, Path], ...] = (("hold", NODS), ("yield", LIST))
     clips = [(expected, read_clips(set_name, path)) for expected, path in kinds]
-    with open_recognitions(cache) as recogniser:
-        engines = ListeningEngines(recogniser, completeness=load_completeness_model())
+    with open_recognitions(cache) as recognizer:
+        engines = ListeningEngines(recognizer, completeness=load_completeness_model())
         for expected, some in clips:
             recordings = CallRecordings(cache / "recordings", tool, expected)
             list(run_overlaps(every_so_many(some, calls), audio, CallSetup(), engines, keep=recordings.add))
@@ -237,10 +237,10 @@ def hash_of(path: Path) -> str:
 
 @contextmanager
 def open_recognitions(cache: Path) -> Iterator[RecognitionCache]:
-    """The local recogniser behind the cache, which one process uses at a time."""
+    """The local recognizer behind the cache, which one process uses at a time."""
     try:
         with only_process(cache):
-            yield RecognitionCache(cache / "recognitions.jsonl", Recogniser(), RECOGNISER, SHORT_RECOGNISER)
+            yield RecognitionCache(cache / "recognitions.jsonl", Recognizer(), RECOGNIZER, SHORT_RECOGNIZER)
     except FolderInUse as error:
         console.print(str(error), markup=False)
         raise typer.Exit(1) from error

@@ -31,7 +31,7 @@ class Clip(msgspec.Struct, frozen=True):
     """One utterance.
 
     source: the package's name, or "jfk" for the recording in the tree. files: of the source, joined in this order.
-    start_ms, end_ms: the part of the file; 0 as the end: all of it. text: what the local recogniser hears in all of it.
+    start_ms, end_ms: the part of the file; 0 as the end: all of it. text: what the local recognizer hears in all of it.
     boundaries: places between two words.
     """
 

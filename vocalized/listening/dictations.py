@@ -82,7 +82,7 @@ def _case(dictation: Dictation, pause_ms: int, setup: CallSetup, engines: Listen
 @lru_cache
 def spoken(text: str) -> Samples:
     """The local voice's sound of a text, at the usual level."""
-    pcm = np.frombuffer(_voice().synthesise(text).pcm, "<i2").astype(np.float32) / np.float32(32_768)
+    pcm = np.frombuffer(_voice().synthesize(text).pcm, "<i2").astype(np.float32) / np.float32(32_768)
     return at_level(trim(pcm), USUAL_DB)
 
 

@@ -13,7 +13,7 @@ from vocalized.listening.sound import PER_MS, USUAL_DB, at_level, room_noise, to
 from vocalized.listening.timeline import LEAD_MS, TAIL_MS
 from vocalized.listening.virtual_call import CallSetup, ListeningEngines, run_call
 
-# By the local voice; recognisers write most of them as nothing.
+# By the local voice; recognizers write most of them as nothing.
 SOUNDS: Final = ("ummm", "uhhh", "um, uh", "hmmm")
 # Silence before the sound, longer than what ends a turn whose words end, and after it, longer than that as well.
 BEFORE_MS, AFTER_MS = 900, 1_000

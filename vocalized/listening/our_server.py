@@ -1,4 +1,4 @@
-"""Our media server as a process that callers reach over its socket: the program as it ships, with the local recogniser
+"""Our media server as a process that callers reach over its socket: the program as it ships, with the local recognizer
 and a plan whose silence is adaptive. Its model and its voice are stand-ins with the delays of the other servers'."""
 
 from dataclasses import replace
@@ -18,12 +18,12 @@ def our_server(
     greeting: str = "",
     speech_ms: int = SPEECH_MS,
     recording: bool = False,
-    recogniser: str = "local",
+    recognizer: str = "local",
 ) -> Contender:
     """The server, with its plan and its state in this folder. speech_ms: how long whatever the agent says takes."""
     plan = CallPlan(
         agent=AgentPlan(name="Front desk", greeting=greeting, prompt="You answer the telephone.", language="en"),
-        stt=[ProviderPlan(recogniser)],
+        stt=[ProviderPlan(recognizer)],
         llm=[ProviderPlan("standin", options={"first_token_ms": FIRST_TOKEN_MS})],
         tts=[ProviderPlan("standin", options={"first_byte_ms": FIRST_BYTE_MS, "audio_ms": speech_ms})],
         recording=recording,

@@ -59,12 +59,12 @@ def _lines(runs: Sequence[ListeningRun], scores: Sequence[OutsideScore], peers: 
 
 
 def _recordings(clips: Sequence[Clip], nods: Sequence[Clip]) -> Iterator[str]:
-    yield "| package | version | what | licence of the recordings | clips | nods |"
+    yield "| package | version | what | license of the recordings | clips | nods |"
     yield "| --- | --- | --- | --- | --- | --- |"
     of_clips, of_nods = (Counter(clip.source for clip in some) for some in (clips, nods))
     for source in SOURCES:
         yield (
-            f"| {source.name} | {source.version} | {source.content} | {source.licence} "
+            f"| {source.name} | {source.version} | {source.content} | {source.license} "
             f"| {of_clips[source.name]} | {of_nods[source.name]} |"
         )
     yield f"| `jfk.flac` in the tree | - | a speech of 1961 | public domain | {of_clips['jfk']} | 0 |"

@@ -1,6 +1,6 @@
 """Servers beside each other, in real time over their sockets: clips with pauses, said by callers of `benchmarks/`.
 
-Ours hears the clips with the local recogniser. The others get recognised text from a stand-in, which they do not use to
+Ours hears the clips with the local recognizer. The others get recognized text from a stand-in, which they do not use to
 end turns: stock pipecat asks smart-turn, lean pipecat waits.
 """
 
@@ -14,7 +14,7 @@ from typing import Final
 
 import msgspec
 
-from benchmarks.caller import Caller, CallerBehaviour
+from benchmarks.caller import Caller, CallerBehavior
 from benchmarks.clip import Phrase
 from benchmarks.line import Line, LineState
 from benchmarks.server import LEAN, OURS, STOCK, Contender, running
@@ -78,8 +78,8 @@ async def _call(peer: Contender, url: str, number: int, phrase: Phrase) -> tuple
     """Whether the agent spoke too early, and the response in ms."""
     loop, up = asyncio.get_running_loop(), asyncio.Event()
     seconds = len(phrase.frames) * FRAME_MS / 1_000
-    behaviour = CallerBehaviour(len(phrase.frames), cycle_s=1_000.0, patience_s=1_000.0)
-    caller = Caller(behaviour, loop.time() + LEAD_MS / 1_000)
+    behavior = CallerBehavior(len(phrase.frames), cycle_s=1_000.0, patience_s=1_000.0)
+    caller = Caller(behavior, loop.time() + LEAD_MS / 1_000)
     line = Line(url, number, phrase, caller, lambda _: up.set(), loop.time)
     host, port = url.removeprefix("ws://").partition("/")[0].split(":")
     await loop.create_connection(lambda: line, host, int(port))

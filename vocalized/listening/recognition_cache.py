@@ -1,4 +1,4 @@
-"""What the local recogniser says of a sound, kept in a file by the sound's hash: each is recognised once."""
+"""What the local recognizer says of a sound, kept in a file by the sound's hash: each is recognized once."""
 
 import hashlib
 import json
@@ -9,8 +9,8 @@ from media.providers.local.short_sounds import is_short
 from media.providers.local.speech import Recognition
 
 
-class RecogniserEngine(Protocol):
-    """The part of the local recogniser that is used."""
+class RecognizerEngine(Protocol):
+    """The part of the local recognizer that is used."""
 
     def transcribe(self, pcm: bytes, sample_rate: int) -> Recognition:
         """Transcribes one utterance."""
@@ -20,10 +20,10 @@ class RecognitionCache:
     """A file of lines `[hash, text, confidence, hearings]`. One process writes it at a time; a line that is
     broken, or of an older version, is passed over.
 
-    name: of the recogniser, so that another one's texts are not taken. short_name: the same for short sounds, which it
-    recognises in another way. made: how many were not in the file."""
+    name: of the recognizer, so that another one's texts are not taken. short_name: the same for short sounds, which it
+    recognizes in another way. made: how many were not in the file."""
 
-    def __init__(self, path: Path, engine: RecogniserEngine, name: str, short_name: str = "") -> None:
+    def __init__(self, path: Path, engine: RecognizerEngine, name: str, short_name: str = "") -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path, self._engine, self._name = path, engine, name
         self._short_name = short_name or name

@@ -1,4 +1,4 @@
-"""Chooses the clips: whole turns of 2 to 12 s that the recogniser hears surely and that have a boundary between words.
+"""Chooses the clips: whole turns of 2 to 12 s that the recognizer hears surely and that have a boundary between words.
 
 The sets share no speaker. Which speaker is in which set is fixed here, and was before anything was measured.
 """
@@ -14,12 +14,12 @@ import msgspec
 
 from media.turn.backchannels import phrase_set, split_words
 from vocalized.listening.clips import Clip, ClipAudio, SetName
-from vocalized.listening.recognition_cache import RecogniserEngine
+from vocalized.listening.recognition_cache import RecognizerEngine
 from vocalized.listening.sound import PER_MS
 from vocalized.listening.sources import AMAZON_QUEEN, DRASCULA, POCKETSPHINX, PYANNOTE, STEEL_SKY
 from vocalized.listening.speech_archive import PLAYER
 from vocalized.listening.steel_sky import scene_of
-from vocalized.listening.word_boundaries import find_boundaries, recognise
+from vocalized.listening.word_boundaries import find_boundaries, recognize
 
 # People of the game who are tuned on; all others are held out.
 DEVELOPMENT: Final = frozenset(
@@ -100,7 +100,7 @@ def _held_out(name: str, speaker: str, source: str, file: str) -> Clip:
     return Clip(name, "held_out", speaker, source, (file,))
 
 
-def select(audio: ClipAudio, engine: RecogniserEngine) -> Iterator[Clip]:
+def select(audio: ClipAudio, engine: RecognizerEngine) -> Iterator[Clip]:
     """The clips that fit, at most so many of a speaker, with text and boundaries. Raises SourceError."""
     chosen, tried = Counter[str](), Counter[str]()
     for clip in candidates(audio):
@@ -111,7 +111,7 @@ def select(audio: ClipAudio, engine: RecogniserEngine) -> Iterator[Clip]:
         if not LEAST_MS * PER_MS <= len(samples) <= MOST_MS * PER_MS:
             continue
         tried[clip.speaker] += 1
-        heard = recognise(samples, engine)
+        heard = recognize(samples, engine)
         if heard.confidence < LEAST_CONFIDENCE or len(heard.text.split()) < LEAST_WORDS:
             continue
         boundaries = find_boundaries(samples, heard.text, engine, MOST_BOUNDARIES)
@@ -126,7 +126,7 @@ def _limits(clip: Clip) -> tuple[int, int]:
     return DRASCULA_LIMITS if clip.source == DRASCULA.name else LIMITS[clip.set]
 
 
-def select_turns(audio: ClipAudio, engine: RecogniserEngine, taken: Set[str]) -> Iterator[Clip]:
+def select_turns(audio: ClipAudio, engine: RecognizerEngine, taken: Set[str]) -> Iterator[Clip]:
     """Short whole turns with their text. taken: names of the clips that are in use already. Raises SourceError."""
     chosen, tried = Counter[str](), Counter[str]()
     for clip in candidates(audio):
@@ -139,13 +139,13 @@ def select_turns(audio: ClipAudio, engine: RecogniserEngine, taken: Set[str]) ->
         if not LEAST_TURN_MS * PER_MS <= len(samples) <= MOST_TURN_MS * PER_MS:
             continue
         tried[clip.speaker] += 1
-        heard = recognise(samples, engine)
+        heard = recognize(samples, engine)
         if heard.confidence >= LEAST_CONFIDENCE and len(split_words(heard.text)) in TURN_WORDS:
             chosen[clip.speaker] += 1
             yield msgspec.structs.replace(clip, text=heard.text)
 
 
-def select_nods(audio: ClipAudio, engine: RecogniserEngine) -> Iterator[Clip]:
+def select_nods(audio: ClipAudio, engine: RecognizerEngine) -> Iterator[Clip]:
     """Short recordings that are only a nod. Nobody tells who speaks in a scene of the game: the scene stands for the
     speaker, and every second one is held out. Raises SourceError."""
     for name in audio.archive().names(_NOD_BYTES):
@@ -153,14 +153,14 @@ def select_nods(audio: ClipAudio, engine: RecogniserEngine) -> Iterator[Clip]:
         samples = audio.samples(clip)
         if not 0 < len(samples) <= MOST_NOD_MS * PER_MS:
             continue
-        heard = recognise(samples, engine)
+        heard = recognize(samples, engine)
         if not heard.text.rstrip().endswith("?") and " ".join(split_words(heard.text)) in NOD_WORDS:
             is_held_out = crc32(clip.speaker.encode()) % 2 == 1
             yield msgspec.structs.replace(clip, text=heard.text, set="held_out" if is_held_out else "development")
 
 
-def select_noises(audio: ClipAudio, engine: RecogniserEngine) -> Iterator[Clip]:
-    """Sound effects in which the recogniser hears no words, or not surely: on average every second one
+def select_noises(audio: ClipAudio, engine: RecognizerEngine) -> Iterator[Clip]:
+    """Sound effects in which the recognizer hears no words, or not surely: on average every second one
     is held out. Raises SourceError."""
     for name in audio.archive().noises():
         is_held_out = crc32(name.encode()) % 2 == 1
@@ -168,7 +168,7 @@ def select_noises(audio: ClipAudio, engine: RecogniserEngine) -> Iterator[Clip]:
         samples = audio.samples(clip)
         if len(samples) < LEAST_NOISE_MS * PER_MS:
             continue
-        heard = recognise(samples, engine)
+        heard = recognize(samples, engine)
         if not heard.text or heard.confidence < LEAST_CONFIDENCE:
             yield clip
 

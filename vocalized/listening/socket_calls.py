@@ -60,10 +60,10 @@ class SoundCaller:
 
 
 @contextmanager
-def recording_server(folder: Path, recogniser: str = "local") -> Iterator[str]:
-    """Runs a media server that greets, hears with this recogniser, and records; yields its socket's address. Raises
+def recording_server(folder: Path, recognizer: str = "local") -> Iterator[str]:
+    """Runs a media server that greets, hears with this recognizer, and records; yields its socket's address. Raises
     NotReady."""
-    ours = our_server(folder, greeting=ANSWER, speech_ms=ANSWER_MS, recording=True, recogniser=recogniser)
+    ours = our_server(folder, greeting=ANSWER, speech_ms=ANSWER_MS, recording=True, recognizer=recognizer)
     with running(ours, max(os.sched_getaffinity(0)), folder / "log") as server:
         yield server.url
 

@@ -24,7 +24,7 @@ class Source:
     """A package with recordings.
 
     sha256: of the package's file. file: the recording or the archive of recordings, in the unpacked package (of
-    several, their folder). licence: of the recordings, as the package's own file states it.
+    several, their folder). license: of the recordings, as the package's own file states it.
     """
 
     name: str
@@ -32,7 +32,7 @@ class Source:
     version: str
     sha256: str
     file: str
-    licence: str
+    license: str
     content: str
 
     @property
@@ -47,7 +47,7 @@ AMAZON_QUEEN: Final = Source(
     version="1.0.0-11",
     sha256="234beaf4e576006068b5bd3e85e153a3cc97cd78d7927e33284d675fda392c8a",
     file="usr/share/scummvm/flight-of-the-amazon-queen/queen.1c",
-    licence="the game's own: free to copy, change and pass on with its readme; not to be sold alone",
+    license="the game's own: free to copy, change and pass on with its readme; not to be sold alone",
     content="spoken dialogue of an adventure game of 1995, English, some 30 speakers",
 )
 STEEL_SKY: Final = Source(
@@ -56,7 +56,7 @@ STEEL_SKY: Final = Source(
     version="0.0372-9",
     sha256="492550d0358469583050cfcc3c9bb8f319f3cfc43d79db5ca4a2cf07fbe17020",
     file="usr/share/scummvm/beneath-a-steel-sky",
-    licence="the game's own: free to copy, change (if marked) and pass on with its readme; not to be sold alone",
+    license="the game's own: free to copy, change (if marked) and pass on with its readme; not to be sold alone",
     content="spoken dialogue of an adventure game of 1994, British and American English, some 40 speakers",
 )
 DRASCULA: Final = Source(
@@ -65,7 +65,7 @@ DRASCULA: Final = Source(
     version="1.0+ds4-2",
     sha256="ed4af8e2d41ad446e2f3b73533daa1804e2f13f62f596c0b02b8dc39544f22b4",
     file="usr/share/scummvm/drascula/en",
-    licence="the game's own: free to copy, change (if marked) and pass on with its readme; not to be sold alone",
+    license="the game's own: free to copy, change (if marked) and pass on with its readme; not to be sold alone",
     content="spoken dialogue of an adventure game of 1996, English with a Spanish accent, ten speakers",
 )
 POCKETSPHINX: Final = Source(
@@ -74,7 +74,7 @@ POCKETSPHINX: Final = Source(
     version="0.8+5prealpha+1-15",
     sha256="eaeb7a01d54f20b799d1a81ef110ec544b2cb47ea006614078220737a33019f0",
     file="usr/share/pocketsphinx/test/data",
-    licence="BSD-2-Clause (Carnegie Mellon University); the reading is LibriVox's (public domain)",
+    license="BSD-2-Clause (Carnegie Mellon University); the reading is LibriVox's (public domain)",
     content="a reading of a novel, playing cards, numbers",
 )
 PYANNOTE: Final = Source(
@@ -83,7 +83,7 @@ PYANNOTE: Final = Source(
     version="4.0.7",
     sha256="852ea15c4d85bc34773e618267603ffca6a521669a74d33742692cc67fc700d6",
     file="pyannote/audio/sample/sample.wav",
-    licence="MIT (CNRS)",
+    license="MIT (CNRS)",
     content="30 s of a telephone conversation of two people",
 )
 # Not ours: scores the turn-taking of stereo recordings.
@@ -93,7 +93,7 @@ HOTATO: Final = Source(
     version="1.20.0",
     sha256="ba40720142791109ff1ab609643e53ac5b67c4d25badc95ef9ca03cf3be0571c",
     file="hotato/__main__.py",
-    licence="MIT",
+    license="MIT",
     content="a tool that scores the turn-taking of stereo recordings",
 )
 SOURCES: Final = (AMAZON_QUEEN, STEEL_SKY, DRASCULA, POCKETSPHINX, PYANNOTE)

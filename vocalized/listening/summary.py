@@ -154,7 +154,7 @@ def score_table(scores: Sequence[OutsideScore]) -> Iterator[str]:
     yield "| scored by hotato: the agent should | recordings | passed | silent after p50, p95, ms | talk-over p50, ms |"
     yield "| --- | --- | --- | --- | --- |"
     for expected, title, place in _SCORED:
-        some = [one for one in scores if (one.expected, one.place) == (expected, place)]
+        some = [score for score in scores if (score.expected, score.place) == (expected, place)]
         if some:
             times = [one.yield_ms for one in some if one.yield_ms is not None]
             over = percentile([one.talk_over_ms for one in some], 50)
@@ -170,7 +170,7 @@ def peer_table(cases: Sequence[PeerCase]) -> Iterator[str]:
         own = [case for case in cases if case.server == server]
         cuts = [share([case.was_cut for case in own if case.pause_ms == pause_ms]) for pause_ms in PAUSES_MS]
         times = [case.response_ms for case in own if case.response_ms is not None]
-        yield f"| {server} | {' | '.join(f'{one:.0%}' for one in cuts)} | {_middle(times)} |"
+        yield f"| {server} | {' | '.join(f'{cut:.0%}' for cut in cuts)} | {_middle(times)} |"
 
 
 def _middle(values: Sequence[float]) -> str:

@@ -1,4 +1,4 @@
-"""One whole call in virtual time: the real `Call` with its floor, detector and recogniser; a language model and a voice
+"""One whole call in virtual time: the real `Call` with its floor, detector and recognizer; a language model and a voice
 with fixed delays; a carrier and a caller made of recorded sound."""
 
 import asyncio
@@ -28,13 +28,13 @@ from shared.events import Event, EventEnvelope
 from shared.plan import AgentPlan, CallPlan, ProviderPlan, TurnPlan
 from vendors.standin.facts import StandinLanguageModelOptions, StandinTextToSpeechOptions
 from vendors.standin.media import StandinLanguageModel, StandinTextToSpeech, make_speech_pattern
-from vocalized.listening.recognition_cache import RecogniserEngine
+from vocalized.listening.recognition_cache import RecognizerEngine
 from vocalized.listening.sound import FRAME_MS
 from vocalized.listening.virtual_carrier import SoundSpan, VirtualCarrier
 from vocalized.virtual_time import run_virtual
 
-# About what the local recogniser and smart-turn take on one core: a start, and a share of the sound's length.
-RECOGNISER_MS, RECOGNISER_SHARE = 50.0, 0.02
+# About what the local recognizer and smart-turn take on one core: a start, and a share of the sound's length.
+RECOGNIZER_MS, RECOGNIZER_SHARE = 50.0, 0.02
 # The larger model, which hears what is doubtful once or twice more, takes so much longer for it.
 HEARD_AGAIN: Final = 1.95
 SMART_TURN_MS: Final = 50.0
@@ -69,10 +69,10 @@ class CallOutcome:
 
 @dataclass(slots=True)
 class ListeningEngines:
-    """What calls share: the detector of voices, smart-turn if it is wanted, and the recogniser. smart_turn: None:
+    """What calls share: the detector of voices, smart-turn if it is wanted, and the recognizer. smart_turn: None:
     off. completeness: judges the caller's words; None: off. second_judge: asked besides, in virtual time; None: off."""
 
-    recogniser: RecogniserEngine
+    recognizer: RecognizerEngine
     smart_turn: Callable[[bytes], float] | None = None
     completeness: CompletenessJudge | None = None
     second_judge: SecondJudge | None = None
@@ -125,7 +125,7 @@ def _components(
     tts = StandinTextToSpeechOptions(first_byte_ms=setup.tts_ms, audio_ms=setup.speech_ms)
     agent = AgentPlan(name="Front desk", greeting=setup.greeting, prompt="You answer the telephone.", language="en")
     cascade = CascadeComponents(
-        stt=LocalSpeechToText(_TimedRecogniser(engines.recogniser)),
+        stt=LocalSpeechToText(_TimedRecognizer(engines.recognizer)),
         llm=StandinLanguageModel("standin", llm),
         tts=StandinTextToSpeech("standin", tts, engines.pattern),
         track=track,
@@ -157,11 +157,11 @@ class _EventList:
         pass
 
 
-class _TimedRecogniser:
-    """The recogniser as an engine process of its own: its answers come after the time that it takes."""
+class _TimedRecognizer:
+    """The recognizer as an engine process of its own: its answers come after the time that it takes."""
 
-    def __init__(self, recogniser: RecogniserEngine) -> None:
-        self._recogniser = recogniser
+    def __init__(self, recognizer: RecognizerEngine) -> None:
+        self._recognizer = recognizer
 
     async def connect(self) -> None:
         pass
@@ -169,8 +169,8 @@ class _TimedRecogniser:
     async def transcribe(self, pcm: bytes, sample_rate: int, *, is_partial: bool = False) -> Recognition:
         if is_partial:
             raise ProviderBusy("local", "no texts while the caller speaks")
-        recognition = self._recogniser.transcribe(pcm, sample_rate)
-        once_ms = RECOGNISER_MS + RECOGNISER_SHARE * len(pcm) / 2 / sample_rate * 1_000
+        recognition = self._recognizer.transcribe(pcm, sample_rate)
+        once_ms = RECOGNIZER_MS + RECOGNIZER_SHARE * len(pcm) / 2 / sample_rate * 1_000
         await asyncio.sleep(once_ms * (1 + HEARD_AGAIN * (recognition.hearings - 1)) / 1_000)
         return recognition
 

@@ -1,4 +1,4 @@
-"""Boundaries between two words of a recording: soft places, each checked by recognising both sides.
+"""Boundaries between two words of a recording: soft places, each checked by recognizing both sides.
 
 A soft place may be the closure of a plosive. So a boundary counts only if the recogniser's words of the part before it
 are the first words of the whole, and those of the part after it are the rest: both sides agree on which words they are.
@@ -11,7 +11,7 @@ import numpy as np
 
 from media.providers.local.speech import Recognition
 from media.turn.backchannels import split_words
-from vocalized.listening.recognition_cache import RecogniserEngine
+from vocalized.listening.recognition_cache import RecognizerEngine
 from vocalized.listening.sound import PER_MS, RATE, Samples, active_level, block_levels, to_pcm
 
 _BLOCK_MS: Final = 10
@@ -31,21 +31,21 @@ class WordBoundary:
     soft_ms: int
 
 
-def recognise(samples: Samples, engine: RecogniserEngine) -> Recognition:
+def recognize(samples: Samples, engine: RecognizerEngine) -> Recognition:
     """The recogniser's text of a sound on a telephone line."""
     return engine.transcribe(to_pcm(samples), RATE)
 
 
-def find_boundaries(samples: Samples, text: str, engine: RecogniserEngine, most: int) -> list[WordBoundary]:
-    """At most `most` checked boundaries, in order, of a recording whose recognised text is `text`."""
+def find_boundaries(samples: Samples, text: str, engine: RecognizerEngine, most: int) -> list[WordBoundary]:
+    """At most `most` checked boundaries, in order, of a recording whose recognized text is `text`."""
     words, boundaries = split_words(text), list[WordBoundary]()
     for at_ms, soft_ms in soft_places(samples)[:MOST_TRIED]:
         if any(abs(at_ms - boundary.at_ms) < LEAST_APART_MS for boundary in boundaries):
             continue
-        before = split_words(recognise(samples[: at_ms * PER_MS], engine).text)
+        before = split_words(recognize(samples[: at_ms * PER_MS], engine).text)
         if not before or before != words[: len(before)] or len(before) == len(words):
             continue
-        if split_words(recognise(samples[at_ms * PER_MS :], engine).text) == words[len(before) :]:
+        if split_words(recognize(samples[at_ms * PER_MS :], engine).text) == words[len(before) :]:
             boundaries.append(WordBoundary(at_ms, len(before), soft_ms))
         if len(boundaries) == most:
             break

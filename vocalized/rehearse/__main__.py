@@ -9,7 +9,7 @@ programs run in its own environment;
 `python -m vocalized.rehearse failover [--write docs/evidence/failover.md]` runs calls over simulated vendors, with each
 fault of each role; `python -m vocalized.rehearse outage [--write docs/evidence/failover.md]` lets all first choices
 fail under 50 calls;
-`python -m vocalized.rehearse pairings` runs a call with each recogniser and each voice, models in turn, and one of each
+`python -m vocalized.rehearse pairings` runs a call with each recognizer and each voice, models in turn, and one of each
 model with tools;
 `python -m vocalized.rehearse worst-bodies` sends the worst body of each route beside new calls;
 `python -m vocalized.rehearse transfers` runs warm transfers, judged on what was recorded and heard;
@@ -17,7 +17,7 @@ model with tools;
 `python -m vocalized.rehearse campaign [--write docs/use/campaigns.md]` runs a campaign of 500 recipients;
 `python -m vocalized.rehearse keys [--write docs/evidence/keys.md]` rotates all keys and revokes nodes under 50 calls;
 `python -m vocalized.rehearse full-disk` fills the nodes' disk, and that of all logs, for a minute under 50 calls;
-`python -m vocalized.rehearse chaos [--write docs/evidence/chaos.md]` plays faults of all neighbours and surroundings.
+`python -m vocalized.rehearse chaos [--write docs/evidence/chaos.md]` plays faults of all neighbors and surroundings.
 """
 
 import sys

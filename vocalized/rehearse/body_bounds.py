@@ -10,13 +10,13 @@ from uuid import uuid4
 from control.http.inputs import MOST_NAMES, MOST_VALUES
 from control.http.route import MAX_OPEN_BODY_BYTES
 
-# Of routes with authorisation, by default (VOCALIZED_MAX_BODY_BYTES).
+# Of routes with authorization, by default (VOCALIZED_MAX_BODY_BYTES).
 MAX_BODY_BYTES: Final = 1_048_576
 
 
 @dataclass(frozen=True, slots=True)
 class BodyOperation:
-    """A route with a body, as the OpenAPI document describes it. is_open: without authorisation."""
+    """A route with a body, as the OpenAPI document describes it. is_open: without authorization."""
 
     method: str
     path: str

@@ -218,13 +218,13 @@ async def _count_forged(run: _Rotation) -> float:
 async def _callers_on(run: _Rotation, node: str) -> list[RehearsalCaller]:
     first_ids = first_carrier_ids(run.platform, run.callers)
     ids = {first_ids.get(one, one) for one in await calls_on(run.platform, node)}
-    return [one for one in run.callers if one.call_id in ids]
+    return [caller for caller in run.callers if caller.call_id in ids]
 
 
 def _judge(run: _Rotation, records: dict[str, RecordedCall], revoked: _Revoked) -> list[ReportRow]:
     """Of the revoked node's calls the record lacks what it said afterwards."""
     hit, cut = {id(one) for one in (*revoked.before, *revoked.cut)}, revoked.cut
-    spared = [one for one in run.callers if id(one) not in hit]
+    spared = [caller for caller in run.callers if id(caller) not in hit]
     own = {one.call_id for one in spared}
     went_on = sum(one.succeeded for one in cut)
     resumed = sum(records[one.call_id].resumed == 1 for one in cut if one.call_id in records)

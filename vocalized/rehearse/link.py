@@ -1,4 +1,4 @@
-"""A TCP link between a program and a neighbour that can be frozen, cut and slowed while connections run."""
+"""A TCP link between a program and a neighbor that can be frozen, cut and slowed while connections run."""
 
 import asyncio
 import fcntl
@@ -20,8 +20,8 @@ _RESET: Final = struct.pack("ii", 1, 0)
 
 
 @dataclass(frozen=True, slots=True)
-class Neighbour:
-    """Where a neighbour listens: a Unix socket, or a port of this machine."""
+class Neighbor:
+    """Where a neighbor listens: a Unix socket, or a port of this machine."""
 
     port: int = 0
     socket: str = ""
@@ -36,15 +36,15 @@ class Neighbour:
 
 
 class Link:
-    """Forwards bytes between all who connect and a neighbour.
+    """Forwards bytes between all who connect and a neighbor.
 
     Frozen, nothing is read, so the senders' buffers fill as when a machine stops; what was sent arrives later. Cut, all
     connections are reset, and so are new ones. Slow, everything arrives SLOW_S later. connections: that were taken.
     resets: connections that it reset or refused because it was cut. delayed: pieces that it sent on later.
     """
 
-    def __init__(self, neighbour: Neighbour) -> None:
-        self.neighbour = neighbour
+    def __init__(self, neighbor: Neighbor) -> None:
+        self.neighbor = neighbor
         self.state: LinkState = "open"
         self.connections = self.resets = self.delayed = 0
         self._ends: set[_End] = set()
@@ -77,10 +77,10 @@ class Link:
         return _End(self)
 
     def add(self, end: "_End") -> None:
-        """An end is connected: the first one of a pair has the neighbour connected, too."""
+        """An end is connected: the first one of a pair has the neighbor connected, too."""
         self._ends.add(end)
         if end.peer is None and self.state != "cut":
-            task = asyncio.create_task(self._connect_neighbour(end))
+            task = asyncio.create_task(self._connect_neighbor(end))
             self._connecting.add(task)
             task.add_done_callback(self._connecting.discard)
         end.obey(self.state)
@@ -96,9 +96,9 @@ class Link:
             task.cancel()
         await asyncio.gather(*self._connecting, return_exceptions=True)
 
-    async def _connect_neighbour(self, end: "_End") -> None:
+    async def _connect_neighbor(self, end: "_End") -> None:
         try:
-            await self.neighbour.connect(_End(self, end))
+            await self.neighbor.connect(_End(self, end))
         except OSError:
             end.abort()
 
@@ -115,14 +115,14 @@ class _End(asyncio.Protocol):
         self._is_lost = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Both ends are known once the neighbour is connected."""
+        """Both ends are known once the neighbor is connected."""
         self._transport = cast(asyncio.Transport, transport)  # uvloop's are no subclasses
         if self.peer is not None:
             self.peer.join(self)
         self._link.add(self)
 
     def join(self, peer: "_End") -> None:
-        """The neighbour is connected: what has come until now is sent on."""
+        """The neighbor is connected: what has come until now is sent on."""
         self.peer = peer
         if self._is_lost:
             peer.abort()
@@ -210,9 +210,9 @@ class _End(asyncio.Protocol):
 
 
 @asynccontextmanager
-async def running_link(neighbour: Neighbour, port: int = 0) -> AsyncIterator[tuple[Link, int]]:
+async def running_link(neighbor: Neighbor, port: int = 0) -> AsyncIterator[tuple[Link, int]]:
     """The link and its port on this machine, while the block runs. port: 0 takes a free one. Raises OSError."""
-    link = Link(neighbour)
+    link = Link(neighbor)
     server = await asyncio.get_running_loop().create_server(link.accept, "127.0.0.1", port)
     try:
         yield link, server.sockets[0].getsockname()[1]
@@ -234,11 +234,11 @@ def postgres_through(url: str, port: int) -> str:
     return f"postgresql://{parts.username}@127.0.0.1:{port}{parts.path}?sslmode=disable"
 
 
-def postgres_socket(url: str) -> Neighbour:
+def postgres_socket(url: str) -> Neighbor:
     """Where the server of this URL listens."""
-    return Neighbour(socket=f"{parse_qs(urlsplit(url).query)['host'][0]}/.s.PGSQL.5432")
+    return Neighbor(socket=f"{parse_qs(urlsplit(url).query)['host'][0]}/.s.PGSQL.5432")
 
 
-def redis_socket(url: str) -> Neighbour:
+def redis_socket(url: str) -> Neighbor:
     """Where the server of a URL like unix:///path listens."""
-    return Neighbour(socket=unquote(urlsplit(url).path))
+    return Neighbor(socket=unquote(urlsplit(url).path))

@@ -64,7 +64,7 @@ async def wait_for_records(platform: Platform, callers: Sequence[RehearsalCaller
     while True:
         waiting = await platform.bus.length()
         records = await recorded_calls(platform, callers)
-        count = sum(one.events for one in records.values())
+        count = sum(record.events for record in records.values())
         done = not waiting and not unfinished_calls(records, callers) and count == before
         if done or time.monotonic() > until:
             return records
@@ -74,9 +74,9 @@ async def wait_for_records(platform: Platform, callers: Sequence[RehearsalCaller
 
 def check_calls(callers: Sequence[RehearsalCaller], records: dict[str, RecordedCall]) -> list[ReportRow]:
     """What every scenario demands: all calls succeeded and are recorded as completed, no event lost or duplicated."""
-    bad = [one for one in callers if not one.succeeded]
-    faults = [f"{one.carrier} {one.call_id}: {fault}" for one in records.values() for fault in one.faults]
-    not_completed = [one for one in records.values() if one.status != "completed"]
+    bad = [caller for caller in callers if not caller.succeeded]
+    faults = [f"{record.carrier} {record.call_id}: {fault}" for record in records.values() for fault in record.faults]
+    not_completed = [record for record in records.values() if record.status != "completed"]
     missing = len(callers) - len(records)
     wrong = "".join(f"; call {callers.index(one) + 1} from {one.number}: {one.fault}" for one in bad[:_MOST_NAMED])
     return [
@@ -88,7 +88,7 @@ def check_calls(callers: Sequence[RehearsalCaller], records: dict[str, RecordedC
         ReportRow(
             "events lost or doubled",
             "0",
-            f"{len(faults)} of {sum(one.events for one in records.values())}{': ' + faults[0] if faults else ''}",
+            f"{len(faults)} of {sum(record.events for record in records.values())}{': ' + faults[0] if faults else ''}",
             not faults,
         ),
     ]
@@ -103,7 +103,7 @@ async def greeting(
     ]
     await asyncio.gather(*await start_calls(platform, callers, per_s))
     records = await wait_for_records(platform, callers)
-    waits = [one.greeted_ms for one in callers if one.greeted_ms is not None]
+    waits = [caller.greeted_ms for caller in callers if caller.greeted_ms is not None]
     rows = [
         ReportRow(
             "calls that went wrong", "0", f"{len(callers) - len(waits)} of {len(callers)}", len(waits) == len(callers)
@@ -130,7 +130,7 @@ async def full_load(
     together = sum(not task.done() for task in tasks)
     await asyncio.gather(*tasks)
     rows = check_calls(callers, await wait_for_records(platform, callers))
-    latencies = [ms for one in callers for report in one.party.reports if (ms := report.latency_ms) is not None]
+    latencies = [ms for caller in callers for report in caller.party.reports if (ms := report.latency_ms) is not None]
     p50, p95 = (float(np.percentile(latencies, share)) if latencies else 0.0 for share in (50, 95))
     perceived = f"{p95:.0f} ms (median {p50:.0f})"
     return [
@@ -190,7 +190,7 @@ async def lost_node(platform: Platform, words: Sequence[PreparedTurn], *, calls:
     killed, killed_at = time.monotonic(), datetime.now(UTC)
     await asyncio.gather(*tasks)
     records = await wait_for_records(platform, callers)
-    hit = [one for one in callers if one.call_id in on_node]
+    hit = [caller for caller in callers if caller.call_id in on_node]
     rows = [fault_row(faults), ReportRow("calls on the node that was killed", "> 0", str(len(hit)), bool(hit))]
     first_ids = first_carrier_ids(platform, callers)
     resumed_at = {first_ids.get(one, one): at for one, at in (await _resumed_at(platform)).items()}

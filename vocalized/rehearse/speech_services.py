@@ -8,7 +8,7 @@ from typing import Any
 
 from control.db.pool import open_pool
 from control.db.scope import enter_platform
-from control.voice.catalogue.service import KeyChange, set_key
+from control.voice.catalog.service import KeyChange, set_key
 from media.providers.local.host import running_engine
 from shared.secrets import Sealer
 from simulator.vendors.chat_reply import ChatReply
@@ -20,7 +20,7 @@ from vocalized.stack.key_settings import parse_key_settings
 
 @asynccontextmanager
 async def running_speech(platform: Platform) -> AsyncIterator[None]:
-    """The engine of the local voice and recogniser, which the nodes use until the block ends."""
+    """The engine of the local voice and recognizer, which the nodes use until the block ends."""
     engine = running_engine(Path(platform.settings["VOCALIZED_LOCAL_ENGINE_SOCKET"]))
     await asyncio.to_thread(engine.__enter__)
     try:

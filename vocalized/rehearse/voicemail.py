@@ -4,7 +4,7 @@ import asyncio
 from typing import Final
 
 from simulator.carrier.network.phone_network import Subscriber
-from vocalized.caller.local_speech import RATE, Recognise
+from vocalized.caller.local_speech import RATE, Recognize
 from vocalized.demo.readback import read_back
 from vocalized.rehearse.platform import Platform
 from vocalized.rehearse.report import ReportRow
@@ -37,7 +37,7 @@ async def leave_message(platform: Platform, carrier: CarrierName) -> StoredCall:
         await owner.request("PUT", path, {"config": {"voicemail_message": None, "speech": before["speech"]}})
 
 
-def find_message_faults(stored: StoredCall, recognise: Recognise) -> list[str]:
+def find_message_faults(stored: StoredCall, recognize: Recognize) -> list[str]:
     """What is wrong with a message; nothing for one that was left whole, once, after the beep."""
     call, faults = stored.call, list[str]()
     end = (call["status"], call["end_reason"], call["answered_by"])
@@ -48,17 +48,17 @@ def find_message_faults(stored: StoredCall, recognise: Recognise) -> list[str]:
         faults.append(f"the record has {[one['text'] for one in said]}")
     elif said[-1]["start_ms"] < _EARLIEST_S * 1_000:
         faults.append(f"it began after {said[-1]['start_ms']} ms, over the greeting")
-    read = read_back(MESSAGE, agent_channel(stored.recording)[round(_EARLIEST_S * RATE) :], recognise)
+    read = read_back(MESSAGE, agent_channel(stored.recording)[round(_EARLIEST_S * RATE) :], recognize)
     return faults if read.share == 1 else [*faults, f"the recording has: {read.heard or 'nothing'}"]
 
 
-async def voicemail_rows(platform: Platform, recognise: Recognise) -> list[ReportRow]:
+async def voicemail_rows(platform: Platform, recognize: Recognize) -> list[ReportRow]:
     """A row for each carrier."""
     async with running_speech(platform):
         stored = await asyncio.gather(*(leave_message(platform, carrier) for carrier in CARRIERS))
     rows = []
     for carrier, one in zip(CARRIERS, stored, strict=True):
-        faults = await asyncio.to_thread(find_message_faults, one, recognise)
+        faults = await asyncio.to_thread(find_message_faults, one, recognize)
         found = "; ".join(faults) or "as demanded"
         rows.append(ReportRow(f"voicemail, {carrier}", "the whole message after the beep", found, not faults))
     return rows

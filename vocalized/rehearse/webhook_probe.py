@@ -45,8 +45,8 @@ class WebhookProbe:
 
     async def end(self, answers: Sequence[ProbeAnswer]) -> None:
         """Reports that the calls are over, so that they count no more against any limit."""
-        for one in answers:
-            await self._post(STATUS, one.call_id, "completed")
+        for answer in answers:
+            await self._post(STATUS, answer.call_id, "completed")
 
     async def _call(self) -> ProbeAnswer:
         call_id = "CA" + secrets.token_hex(16)

@@ -88,7 +88,7 @@ async def sign_in_staff(session: aiohttp.ClientSession, url: str, database_url: 
 
 async def raise_limits(staff: ApiClient) -> None:
     """Raises those of the limits that this version of the platform has."""
-    known = {one["key"] for one in (await staff.request("GET", "/admin/config/settings"))["settings"]}
+    known = {setting["key"] for setting in (await staff.request("GET", "/admin/config/settings"))["settings"]}
     settings = [{"key": key, "value": value} for key, value in HIGH_LIMITS.items() if key in known]
     await staff.request("PUT", "/admin/config/settings", {"settings": settings})
 

@@ -105,9 +105,9 @@ def _report(
 
 
 def _p95_ms(answers: Sequence[ProbeAnswer]) -> float:
-    return float(np.percentile([one.seconds * 1_000 for one in answers], 95))
+    return float(np.percentile([answer.seconds * 1_000 for answer in answers], 95))
 
 
 def _figures(answers: Sequence[ProbeAnswer]) -> str:
-    times = [one.seconds * 1_000 for one in answers]
+    times = [answer.seconds * 1_000 for answer in answers]
     return f"{_p95_ms(answers):.1f} ms (median {np.median(times):.1f}, longest {max(times):.1f})"

@@ -73,11 +73,11 @@ async def _timed(client: ClientSession, url: str, token: str, path: str) -> floa
 def print_figures(figures: Sequence[LatencyFigures], console: Console) -> bool:
     """Prints the table; returns whether all were fast enough."""
     table = Table("endpoint", *(f"{name} ms" for name in ("p50", "p95", "max")), box=None)
-    for one in figures:
-        mark = "" if one.p95 <= LIMIT_MS else " !"
-        table.add_row(one.name, f"{one.p50:.1f}", f"{one.p95:.1f}{mark}", f"{one.worst:.1f}")
+    for figure in figures:
+        mark = "" if figure.p95 <= LIMIT_MS else " !"
+        table.add_row(figure.name, f"{figure.p50:.1f}", f"{figure.p95:.1f}{mark}", f"{figure.worst:.1f}")
     console.print(table)
-    slow = [one.name for one in figures if one.p95 > LIMIT_MS]
+    slow = [figure.name for figure in figures if figure.p95 > LIMIT_MS]
     console.print(f"p95 above {LIMIT_MS:g} ms: {', '.join(slow)}" if slow else f"all p95 at most {LIMIT_MS:g} ms")
     return not slow
 
@@ -108,15 +108,17 @@ def admin_probes(
         probe("/admin/workspaces", *_pages(20)),
         *(probe("/admin/workspaces", one) for one in ("?limit=200", "?status=suspended")),
         Probe("GET /admin/workspaces?search=…", token, [f"/admin/workspaces{one}" for one in named]),
-        Probe("GET /admin/workspaces/{workspaceId}", token, [f"/admin/workspaces/{one}" for one in workspaces]),
+        Probe(
+            "GET /admin/workspaces/{workspaceId}", token, [f"/admin/workspaces/{workspace}" for workspace in workspaces]
+        ),
         Probe(
             "GET /admin/workspaces/{workspaceId}/regulatory-bundles",
             token,
-            [f"/admin/workspaces/{one}/regulatory-bundles" for one in workspaces],
+            [f"/admin/workspaces/{workspace}/regulatory-bundles" for workspace in workspaces],
         ),
         probe("/admin/users", *_pages(60)),
         Probe("GET /admin/users?search=…", token, [f"/admin/users{one}" for one in named]),
-        Probe("GET /admin/users/{userId}", token, [f"/admin/users/{one}" for one in users]),
+        Probe("GET /admin/users/{userId}", token, [f"/admin/users/{user}" for user in users]),
         probe("/admin/templates"),
         probe("/admin/config/settings"),
         probe("/admin/config/tiers"),
@@ -150,16 +152,22 @@ def _admin_call_probes(token: str, workspaces: Sequence[str], calls: Sequence[st
         Probe(
             "GET /admin/calls?starting_after=…",
             token,
-            [f"/admin/calls?limit=200&starting_after={one}" for one in calls],
+            [f"/admin/calls?limit=200&starting_after={call}" for call in calls],
         ),
         probe("/admin/calls", "?direction=outbound"),
-        Probe("GET /admin/calls?caller_number=…", token, [f"/admin/calls?caller_number={one}" for one in CALLERS]),
+        Probe(
+            "GET /admin/calls?caller_number=…", token, [f"/admin/calls?caller_number={caller}" for caller in CALLERS]
+        ),
         probe("/admin/calls", "?status=no_answer"),
         *(probe("/admin/calls", f"?q={words}&reason=Probe") for words in SEARCHES),
-        Probe("GET /admin/calls?workspace_id=…", token, [f"/admin/calls?workspace_id={one}" for one in workspaces]),
+        Probe(
+            "GET /admin/calls?workspace_id=…",
+            token,
+            [f"/admin/calls?workspace_id={workspace}" for workspace in workspaces],
+        ),
         probe("/admin/calls/live"),
-        Probe("GET /admin/calls/{callId}", token, [f"/admin/calls/{one}{_REASON}" for one in calls]),
-        Probe("GET /admin/calls/{callId}/events", token, [f"/admin/calls/{one}/events{_REASON}" for one in calls]),
+        Probe("GET /admin/calls/{callId}", token, [f"/admin/calls/{call}{_REASON}" for call in calls]),
+        Probe("GET /admin/calls/{callId}/events", token, [f"/admin/calls/{call}/events{_REASON}" for call in calls]),
         probe("/admin/calls", "?carrier_call_id=CA00000000000000000000000000000000"),
     ]
 
@@ -196,7 +204,7 @@ def client_probes(
         Probe(
             "GET …/calls?starting_after=…", token, [f"{here}/calls?limit=200&starting_after={call}" for call in calls]
         ),
-        Probe("GET …/calls?caller_number=…", token, [f"{here}/calls?caller_number={one}" for one in CALLERS]),
+        Probe("GET …/calls?caller_number=…", token, [f"{here}/calls?caller_number={caller}" for caller in CALLERS]),
         *(Probe(f"GET …/calls?q={words}", token, [f"{here}/calls?q={words}"]) for words in SEARCHES),
         *(
             Probe(f"GET …/calls/{{callId}}{part}", token, [f"{here}/calls/{call}{part}" for call in calls])

@@ -151,12 +151,12 @@ def _cluster(state: Path, programs: Path, lock: int, account: Account | None) ->
         if account is None:
             run_once([*command, str(folder)], folder=folder, lock=lock, account=None)
         else:
-            _initialise_as(account, command, folder, lock)
+            _initialize_as(account, command, folder, lock)
         new.rename(data)
     return make_folder(data, account)
 
 
-def _initialise_as(account: Account, command: list[str], folder: Path, lock: int) -> None:
+def _initialize_as(account: Account, command: list[str], folder: Path, lock: int) -> None:
     """Run initdb, which needs a user with a name, in a folder below that only the account's group can enter."""
     named, inner = named_account(account), folder / "initdb"
     folder.chmod(0o710)
@@ -189,7 +189,7 @@ def _admit_only_this_user(data: Path, account: Account | None) -> None:
 def _remove_stale_files(data: Path, sockets: Path) -> None:
     """Removes the pid file and sockets of a server that was killed; its pid may belong to another process by now.
 
-    This process holds the lock, so no server of ours is left; a foreign one is recognised by its working folder.
+    This process holds the lock, so no server of ours is left; a foreign one is recognized by its working folder.
     """
     pid_file = data / "postmaster.pid"
     if not pid_file.exists():

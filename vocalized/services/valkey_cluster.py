@@ -79,8 +79,8 @@ def serve_valkey_cluster(
             process = stack.enter_context(running(program))
             members.append(_Starting(program, ClusterMember(port, process), bus_port))
         _form(members, password)
-        servers = [one.member for one in members]
-        hosts = ",".join(f"{_HOST}:{one.port}" for one in servers)
+        servers = [member.member for member in members]
+        hosts = ",".join(f"{_HOST}:{server.port}" for server in servers)
         url = f"redis+cluster://:{password}@{hosts}"
         yield ValkeyCluster(url, password, servers[:PRIMARIES], servers[PRIMARIES:])
 
@@ -151,7 +151,7 @@ def _form(members: Sequence[_Starting], password: str) -> None:
         members[0].ask(password, "CLUSTER", "MEET", _HOST, one.member.port, one.bus_port)
     for one in members:
         _until(one, "no cluster", lambda one=one: _is_joined(one, password, len(members)))  # type: ignore[misc]
-    ids = [str(one.ask(password, "CLUSTER", "MYID").decode()) for one in primaries]
+    ids = [str(primary.ask(password, "CLUSTER", "MYID").decode()) for primary in primaries]
     for number, one in enumerate(replicas):
         one.ask(password, "CLUSTER", "REPLICATE", ids[number % PRIMARIES])
     for one in replicas:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from shared.bus.enrolment import Enrolment
+from shared.bus.enrollment import Enrollment
 from shared.key_sets import KeySets, make_key_sets
 from shared.secrets import new_key
 from vocalized.services.valkey import user_url
@@ -44,7 +44,7 @@ def node_key_settings(settings: Mapping[str, str], url: str) -> dict[str, str]:
     """What the nodes at `url` need: a pass, and none of the keys; of a platform of the version before, its one set."""
     if not settings.get(BUS_KEYS):
         return {SECRET_KEYS: settings[SECRET_KEYS]}
-    return {"VOCALIZED_MEDIA_PASS": Enrolment(parse_key_settings(settings).bus).make_pass(url).text}
+    return {"VOCALIZED_MEDIA_PASS": Enrollment(parse_key_settings(settings).bus).make_pass(url).text}
 
 
 def share_one_set(settings: Mapping[str, str]) -> dict[str, str]:

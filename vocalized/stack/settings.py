@@ -58,7 +58,9 @@ class Stores:
 
 def simulated_carriers() -> tuple[CarrierName, ...]:
     """The carriers that the user has not configured for real."""
-    return tuple(name for name, variables in _REAL.items() if not any(os.environ.get(one) for one in variables))
+    return tuple(
+        name for name, variables in _REAL.items() if not any(os.environ.get(variable) for variable in variables)
+    )
 
 
 def program_settings(state: Path, ports: Ports, stores: Stores, keys: CarrierKeys) -> dict[str, str]:

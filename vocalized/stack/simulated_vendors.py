@@ -57,7 +57,7 @@ def write_authorities(config: VendorsConfig) -> Path:
     trusted = ssl.create_default_context().get_ca_certs(binary_form=True)
     if not os.environ.get(TRUST_VARIABLE):  # else httpx trusts those alone, too
         trusted += httpx.create_ssl_context(trust_env=False).get_ca_certs(binary_form=True)
-    usual = "".join(ssl.DER_cert_to_PEM_cert(one) for one in dict.fromkeys(trusted))
+    usual = "".join(ssl.DER_cert_to_PEM_cert(fromkey) for fromkey in dict.fromkeys(trusted))
     path = folder / _AUTHORITIES
     path.write_text(usual + (folder / AUTHORITY_FILE).read_text())
     return path

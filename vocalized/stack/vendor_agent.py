@@ -64,7 +64,7 @@ async def retire_vendors(url: str, accounts: Accounts) -> None:
         async with aiohttp.ClientSession() as session:
             api = ApiClient(session, url)
             await api.sign_in(**asdict(accounts.admin), staff=True)
-            for name, provider in (await _catalogue(api)).items():
+            for name, provider in (await _catalog(api)).items():
                 if name in PROVIDERS and provider["is_enabled"]:
                     await api.request("PUT", f"{_PATH}/{name}", {"is_enabled": False})
     except ApiError as error:
@@ -73,7 +73,7 @@ async def retire_vendors(url: str, accounts: Accounts) -> None:
 
 async def _put_into_service(api: ApiClient, config: VendorsConfig) -> None:
     """With the prices of the real vendors. The API tries each key before it is saved. Raises ApiError."""
-    known = await _catalogue(api)
+    known = await _catalog(api)
     for name, vendor in PROVIDERS.items():
         body = {
             "api_key": config.entered_key(vendor),
@@ -94,8 +94,8 @@ def sort_prices(costs: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, A
     return {role: dict(sorted(models.items(), key=lambda one: one[0] == _OTHERS)) for role, models in costs.items()}
 
 
-async def _catalogue(api: ApiClient) -> dict[str, Any]:
-    return {one["provider"]: one for one in (await api.request("GET", _PATH))["providers"]}
+async def _catalog(api: ApiClient) -> dict[str, Any]:
+    return {provider["provider"]: provider for provider in (await api.request("GET", _PATH))["providers"]}
 
 
 def _find_shipped(known: Mapping[str, Any], vendor: str) -> Mapping[str, Any]:

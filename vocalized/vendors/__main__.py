@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from media.providers.local.models import SpeechModelError
-from media.providers.local.recogniser import Recogniser
+from media.providers.local.recognizer import Recognizer
 from simulator.carrier.mulaw import RATE
 from vocalized.vendors.configuration import VendorsConfig, read_config
 from vocalized.vendors.local_voice import LocalVoice
@@ -24,8 +24,8 @@ def main() -> int:
     arguments = parser.parse_args()
     try:
         config = msgspec.structs.replace(read_config(arguments.config), operation=arguments.port)
-        recogniser = Recogniser()
-        senses = Senses(lambda pcm: recogniser.transcribe(pcm, RATE).text, LocalVoice())
+        recognizer = Recognizer()
+        senses = Senses(lambda pcm: recognizer.transcribe(pcm, RATE).text, LocalVoice())
         asyncio.run(_run(config, senses))
     except (OSError, msgspec.DecodeError, SpeechModelError) as error:
         print(f"vendors: {error}", file=sys.stderr)

@@ -23,7 +23,7 @@ class LocalVoice:
 
     def __init__(self) -> None:
         self._voice = Voice()
-        self._speak = lru_cache(MAX_KEPT)(self._synthesise)
+        self._speak = lru_cache(MAX_KEPT)(self._synthesize)
 
     def __call__(self, text: str) -> Iterator[SpokenText]:
         """Speaks a text piece by piece, each when it is asked for."""
@@ -31,8 +31,8 @@ class LocalVoice:
         for number, clause in enumerate(clauses):
             yield self._speak(clause, is_last=number == len(clauses) - 1)
 
-    def _synthesise(self, clause: str, *, is_last: bool) -> SpokenText:
-        speech = self._voice.synthesise(clause)
+    def _synthesize(self, clause: str, *, is_last: bool) -> SpokenText:
+        speech = self._voice.synthesize(clause)
         pause = b"" if is_last else SILENCE * (pause_ms(clause) * _PER_MS)
         words = [SpokenWord(word.text.strip(), word.start_ms, word.end_ms) for word in speech.words]
         return SpokenText(encode(np.frombuffer(speech.pcm, "<i2")) + pause, tuple(word for word in words if word.text))

@@ -15,7 +15,7 @@ def wants_schema(body: Mapping[str, Any]) -> bool:
 
 def answer_by_schema(body: Mapping[str, Any]) -> ChatReply:
     """The reply to a request whose last message of the user is a transcript."""
-    transcript = json.loads(next(one["content"] for one in body["messages"] if one["role"] == "user"))
+    transcript = json.loads(next(message["content"] for message in body["messages"] if message["role"] == "user"))
     said = next((one["text"] for one in transcript if one["speaker"] == "caller"), "The caller said nothing.")
     return ChatReply(json.dumps(_make_value(body["response_format"]["json_schema"]["schema"], said)))
 

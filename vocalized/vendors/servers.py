@@ -13,7 +13,7 @@ from simulator.vendors.server import running_vendor
 from simulator.vendors.voice import SimulatedVoice
 from vocalized.vendors.bill_totals import TotalledVendorState
 from vocalized.vendors.configuration import ENTRIES, VendorsConfig
-from vocalized.vendors.local_ear import LocalEar, Recognise
+from vocalized.vendors.local_ear import LocalEar, Recognize
 from vocalized.vendors.rule_model import answer_by_rules
 
 # A model's usual delays, seconds.
@@ -27,7 +27,7 @@ _SEGMENT_MS: Final = 60_000.0
 class Senses:
     """What the vendors hear and speak with."""
 
-    recognise: Recognise
+    recognize: Recognize
     voice: SimulatedVoice
 
 
@@ -37,7 +37,7 @@ async def running_vendors(config: VendorsConfig, senses: Senses) -> AsyncIterato
     certificate = load_certificate(Path(config.folder))
     states = {name: TotalledVendorState(key=config.key_of(name)) for name in ENTRIES}
     setting = ServerSetting(
-        make_ear=lambda: LocalEar(senses.recognise),
+        make_ear=lambda: LocalEar(senses.recognize),
         reply=answer_by_rules,
         voice=senses.voice,
         first_token_s=FIRST_TOKEN_S,

@@ -14,7 +14,7 @@ from control.audit.service import Actor, Change, record_change
 from control.db.pool import Connection
 from control.http.auth.access_tokens import Audience
 from control.http.context import RequestOrigin
-from shared.errors import Conflict, Forbidden, NotFound, Unauthorised
+from shared.errors import Conflict, Forbidden, NotFound, Unauthorized
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class OwnAccount:
         self, db: Connection, session: OwnSession, change: PasswordChange, now: datetime
     ) -> OwnPassword:
         """Sets a new password, and ends the other sessions unless they are kept; returns the account as it was. Raises
-        Unauthorised (invalid_credentials), TooManyRequests (sign_in_locked), Invalid (weak_password), Conflict
+        Unauthorized (invalid_credentials), TooManyRequests (sign_in_locked), Invalid (weak_password), Conflict
         (password_changed: at the same moment, elsewhere)."""
         own = await self.require_password(db, session, change.current, now)
         require_strong_password(change.new, email=own.email, name=own.name, param="new_password")
@@ -75,11 +75,11 @@ class OwnAccount:
         return own
 
     async def require_password(self, db: Connection, session: OwnSession, password: str, now: datetime) -> OwnPassword:
-        """Check the password. A wrong password counts as at a sign-in. Raises Unauthorised (invalid_credentials),
+        """Check the password. A wrong password counts as at a sign-in. Raises Unauthorized (invalid_credentials),
         TooManyRequests (sign_in_locked)."""
         own = await queries.find_password(db, self._audience, session.owner_id)
         if own is None:
-            raise Unauthorised("This sign-in is over.", code="session_over")
+            raise Unauthorized("This sign-in is over.", code="session_over")
         attempt = self._throttle.attempt(self._audience, own.email, session.origin.address, None, now)
         right = await self._throttle.check_password(db, attempt, own.hash, password, now)
         await self._throttle.accept(db, attempt, right)
@@ -91,7 +91,7 @@ class OwnAccount:
         await queries.set_authenticated(db, session.id, now)
 
     async def reauthenticate_by_code(self, db: Connection, session: OwnSession, code: str, now: datetime) -> None:
-        """Makes the session a recent one by the second factor. Raises Conflict (totp_not_enabled), Unauthorised,
+        """Makes the session a recent one by the second factor. Raises Conflict (totp_not_enabled), Unauthorized,
         TooManyRequests."""
         await self._second_factors.prove(db, session.owner_id, code, session.origin, now)
         await queries.set_authenticated(db, session.id, now)

@@ -16,7 +16,7 @@ from control.audit.service import Actor, Change, record_change
 from control.db.pool import Connection
 from control.http.auth.access_tokens import Audience
 from control.http.context import RequestOrigin
-from shared.errors import Conflict, Unauthorised
+from shared.errors import Conflict, Unauthorized
 from shared.secrets import Sealer
 
 TOTP_PURPOSES: Final[Mapping[Audience, str]] = {"admin": "totp", "user": "user totp"}
@@ -76,13 +76,13 @@ class SecondFactors:
         return TotpOffer(secret, totp.provisioning_uri(secret, email, self._issuer), codes)
 
     async def state(self, db: Connection, owner_id: UUID) -> FactorState:
-        """Whether the account has a second factor. Raises Unauthorised (session_over)."""
+        """Whether the account has a second factor. Raises Unauthorized (session_over)."""
         if not (await self._lock(db, owner_id)).is_enabled:
             return FactorState(False, 0)
         return FactorState(True, await self._recovery_codes.count_left(db, owner_id))
 
     async def confirm(self, db: Connection, owner_id: UUID, code: str, origin: RequestOrigin, now: datetime) -> None:
-        """Enables the second factor. Raises Conflict (totp_enabled, totp_not_begun), Unauthorised, TooManyRequests."""
+        """Enables the second factor. Raises Conflict (totp_enabled, totp_not_begun), Unauthorized, TooManyRequests."""
         holder = await self._lock(db, owner_id)
         if holder.is_enabled:
             raise Conflict("A second factor is in force already.", code="totp_enabled")
@@ -92,7 +92,7 @@ class SecondFactors:
         await self._enable(db, holder, origin, now)
 
     async def remove(self, db: Connection, owner_id: UUID, code: str, origin: RequestOrigin, now: datetime) -> None:
-        """Disables the second factor. Raises Conflict (totp_not_enabled), Unauthorised, TooManyRequests."""
+        """Disables the second factor. Raises Conflict (totp_not_enabled), Unauthorized, TooManyRequests."""
         holder = await self._require_enabled(db, owner_id)
         await self.use(db, holder, code, origin, now)
         await self.forget(db, owner_id, now)
@@ -117,21 +117,21 @@ class SecondFactors:
         self, db: Connection, owner_id: UUID, code: str | None, origin: RequestOrigin, now: datetime
     ) -> None:
         """Checks the code of a sign-in with the right password, for an account that was offered a secret; a first code
-        enables it. Raises Unauthorised (totp_required when only the code is missing), TooManyRequests."""
+        enables it. Raises Unauthorized (totp_required when only the code is missing), TooManyRequests."""
         if not code:
-            raise Unauthorised("The code of your authenticator app is needed.", code="totp_required")
+            raise Unauthorized("The code of your authenticator app is needed.", code="totp_required")
         holder = await self._lock(db, owner_id)
         await self.use(db, holder, code, origin, now)
         if not holder.is_enabled:
             await self._enable(db, holder, origin, now)
 
     async def prove(self, db: Connection, owner_id: UUID, code: str, origin: RequestOrigin, now: datetime) -> None:
-        """Checks a code within a session. Raises Conflict (totp_not_enabled), Unauthorised, TooManyRequests."""
+        """Checks a code within a session. Raises Conflict (totp_not_enabled), Unauthorized, TooManyRequests."""
         await self.use(db, await self._require_enabled(db, owner_id), code, origin, now)
 
     async def use(self, db: Connection, holder: FactorHolder, code: str, origin: RequestOrigin, now: datetime) -> None:
         """Marks the code as used. Wrong codes make the account's codes wait, wherever they come from. Raises
-        Unauthorised (totp_invalid, recovery_code_invalid), TooManyRequests."""
+        Unauthorized (totp_invalid, recovery_code_invalid), TooManyRequests."""
         attempt = self._throttle.attempt(self._audience, holder.email, origin.address, None, now)
         await self._throttle.refuse_codes(db, attempt, now)
         if is_recovery_code(code):
@@ -140,7 +140,7 @@ class SecondFactors:
             accepted, error_code = await self._use_totp_code(db, holder, code, now), "totp_invalid"
         if not accepted:
             await self._throttle.count_code(db, attempt, now)
-            raise Unauthorised("This code is wrong or was used before.", code=error_code, commits=True)
+            raise Unauthorized("This code is wrong or was used before.", code=error_code, commits=True)
         await self._throttle.accept_code(db, attempt, now)
 
     async def _use_totp_code(self, db: Connection, holder: FactorHolder, code: str, now: datetime) -> bool:
@@ -167,7 +167,7 @@ class SecondFactors:
     async def _lock(self, db: Connection, owner_id: UUID) -> FactorHolder:
         holder = await queries.lock(db, self._audience, owner_id)
         if holder is None:
-            raise Unauthorised("This sign-in is over.", code="session_over")
+            raise Unauthorized("This sign-in is over.", code="session_over")
         return holder
 
     async def _enable(self, db: Connection, holder: FactorHolder, origin: RequestOrigin, now: datetime) -> None:

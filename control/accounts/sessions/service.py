@@ -13,7 +13,7 @@ from control.http.auth.access_tokens import AccessTokens, Audience
 from control.http.auth.deactivation import session_refused
 from control.http.auth.tokens import new_token, token_hash
 from control.http.context import RequestOrigin
-from shared.errors import Unauthorised
+from shared.errors import Unauthorized
 from shared.ids import new_id
 
 
@@ -45,7 +45,7 @@ class Sessions:
         sso_workspace_id: UUID | None = None,
     ) -> SessionTokens:
         """Starts a session. known: the hash that the password was checked against; hashing takes long enough for the
-        account to change meanwhile. sso_workspace_id: whose provider signed the user in. Raises Unauthorised
+        account to change meanwhile. sso_workspace_id: whose provider signed the user in. Raises Unauthorized
         (session_over) when the account changed."""
         token, ends = new_token(), now + timedelta(seconds=self._policy.max_age_s)
         session = NewSession(
@@ -59,12 +59,12 @@ class Sessions:
             sso_workspace_id=sso_workspace_id,
         )
         if not await queries.insert(db, self._audience, session, now, known):
-            raise Unauthorised("The account was changed at this moment; sign in again.", code="session_over")
+            raise Unauthorized("The account was changed at this moment; sign in again.", code="session_over")
         return self._issue(session.id, token.text, now)
 
     async def refresh(self, db: Connection, refresh_token: str, origin: RequestOrigin, now: datetime) -> SessionTokens:
         """Returns the next tokens and marks this one as used. A token used before ends its session. Raises
-        Unauthorised."""
+        Unauthorized."""
         presented = token_hash(refresh_token)
         used = await queries.use_refresh(db, self._audience, presented, now)
         session_id, ends = used or await self._check_reuse(db, presented, origin, now)
@@ -87,11 +87,11 @@ class Sessions:
         if found is not None and not found.is_active:
             raise session_refused()
         if found is None or found.is_over or found.used_at is None:
-            raise Unauthorised("This sign-in is over.", code="session_over")
+            raise Unauthorized("This sign-in is over.", code="session_over")
         if now - found.used_at < self._grace:
             return found.session_id, found.session_expires_at
         await self._revoke_reused(db, found, origin, now)
-        raise Unauthorised(
+        raise Unauthorized(
             "This refresh token was used before; its sign-in was ended.", code="refresh_token_reused", commits=True
         )
 

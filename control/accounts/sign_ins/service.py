@@ -15,7 +15,7 @@ from control.accounts.sign_ins import queries
 from control.accounts.sign_ins.queries import CountedFailure, FailureCount
 from control.db.pool import Connection
 from control.http.auth.access_tokens import Audience
-from shared.errors import TooManyRequests, Unauthorised
+from shared.errors import TooManyRequests, Unauthorized
 from shared.secrets import Sealer
 
 _LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -152,7 +152,7 @@ class SignInThrottle:
     async def check_password(
         self, db: Connection, attempt: SignInAttempt, known: str | None, password: str, now: datetime
     ) -> RightPassword:
-        """Checks the password. Raises TooManyRequests (before the check and after it), Unauthorised, Unavailable.
+        """Checks the password. Raises TooManyRequests (before the check and after it), Unauthorized, Unavailable.
 
         known: the hash; None for an unknown account, refused after the same work. Call `accept` with the result when
         the whole sign-in succeeds.
@@ -179,10 +179,10 @@ class SignInThrottle:
         counts = await queries.select_counts(db, attempt.audience, [attempt.codes])
         _refuse(_lock_end(counts.get(attempt.codes)), now)
 
-    async def count_failure(self, db: Connection, attempt: SignInAttempt, now: datetime) -> Unauthorised:
+    async def count_failure(self, db: Connection, attempt: SignInAttempt, now: datetime) -> Unauthorized:
         """Counts a failure; returns the error to raise, which commits the count."""
         await self._count(db, attempt, attempt.source, self._spread_limits(attempt), now)
-        return Unauthorised("Address or password is wrong.", code="invalid_credentials", commits=True)
+        return Unauthorized("Address or password is wrong.", code="invalid_credentials", commits=True)
 
     async def count_code(self, db: Connection, attempt: SignInAttempt, now: datetime) -> None:
         """Counts a wrong code of the second factor."""

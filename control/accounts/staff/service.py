@@ -67,7 +67,7 @@ class AdminAccounts:
     async def sign_in(
         self, db: Connection, presented: PresentedCredentials, origin: RequestOrigin, now: datetime
     ) -> AdminSignInResult:
-        """Starts a session. Raises Unauthorised (invalid_credentials; totp_required when only the code is missing;
+        """Starts a session. Raises Unauthorized (invalid_credentials; totp_required when only the code is missing;
         session_over when the account changed meanwhile), TooManyRequests (sign_in_locked), Forbidden
         (account_deactivated, totp_setup_required)."""
         attempt = self._attempt(presented, origin, now)
@@ -86,7 +86,7 @@ class AdminAccounts:
         return AdminSignInResult(admin, tokens, self._throttle.device_token(attempt, presented.device, now))
 
     async def refresh(self, db: Connection, refresh_token: str, origin: RequestOrigin, now: datetime) -> SessionTokens:
-        """Returns the next tokens of a session. Raises Unauthorised (session_over, refresh_token_reused)."""
+        """Returns the next tokens of a session. Raises Unauthorized (session_over, refresh_token_reused)."""
         await enter_platform(db)
         return await self._sessions.refresh(db, refresh_token, origin, now)
 
@@ -109,7 +109,7 @@ class AdminAccounts:
         self, db: Connection, admin_id: UUID, code: str, origin: RequestOrigin, now: datetime
     ) -> None:
         """Disables the second factor. Raises Conflict (totp_not_enabled), Forbidden (totp_setup_required: the platform
-        requires one), Unauthorised, TooManyRequests."""
+        requires one), Unauthorized, TooManyRequests."""
         if await self._platform.setting(db, _REQUIRED):
             raise Forbidden("The platform demands a second factor.", code="totp_setup_required")
         await self.second_factors.remove(db, admin_id, code, origin, now)

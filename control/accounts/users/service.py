@@ -43,7 +43,7 @@ from control.http.auth.deactivation import sign_in_refused
 from control.http.auth.tokens import new_token, token_hash
 from control.http.context import RequestOrigin
 from control.platform.service import Platform
-from shared.errors import Conflict, Forbidden, Invalid, NotFound, Unauthorised
+from shared.errors import Conflict, Forbidden, Invalid, NotFound, Unauthorized
 from shared.ids import new_id
 from shared.secrets import Sealer
 
@@ -151,7 +151,7 @@ class Accounts:
         """Start a session, and enter the user's scope.
 
         Raises:
-            Unauthorised: Address or password is wrong (invalid_credentials), only the code is missing (totp_required),
+            Unauthorized: Address or password is wrong (invalid_credentials), only the code is missing (totp_required),
                 the code is wrong (totp_invalid, recovery_code_invalid), or the account changed meanwhile
                 (session_over).
             Forbidden: The account is deactivated (account_deactivated).
@@ -199,7 +199,7 @@ class Accounts:
         self, db: Connection, user_id: UUID, origin: RequestOrigin, now: datetime, known: str | None = None
     ) -> SessionTokens:
         """Starts a session, in the scope of accounts, and enters the user's. known: the hash that the password was
-        checked against. Raises Unauthorised (session_over) when the account changed meanwhile."""
+        checked against. Raises Unauthorized (session_over) when the account changed meanwhile."""
         tokens = await self._sessions.begin(db, user_id, origin, now, known)
         await enter_user(db, user_id)
         return tokens
@@ -208,11 +208,11 @@ class Accounts:
         self, db: Connection, user_id: UUID, workspace_id: UUID, origin: RequestOrigin, now: datetime
     ) -> SignInResult:
         """Starts a session that is good in this workspace only; enters the user's scope. Raises Forbidden
-        (account_deactivated), Unauthorised (session_over)."""
+        (account_deactivated), Unauthorized (session_over)."""
         await enter_accounts(db)
         user = await queries.find(db, user_id)
         if user is None:
-            raise Unauthorised("The account was deleted at this moment.", code="session_over")
+            raise Unauthorized("The account was deleted at this moment.", code="session_over")
         if not user.is_active:
             raise sign_in_refused()
         tokens = await self._sso_sessions.begin(db, user_id, origin, now, sso_workspace_id=workspace_id)
@@ -236,7 +236,7 @@ class Accounts:
         await read_platform(db, lambda: sessions_queries.revoke_sso(db, user_ids, workspace_id, why, now))
 
     async def refresh(self, db: Connection, refresh_token: str, origin: RequestOrigin, now: datetime) -> SessionTokens:
-        """Returns the next tokens of a session; enters the scope of accounts. Raises Unauthorised (session_over,
+        """Returns the next tokens of a session; enters the scope of accounts. Raises Unauthorized (session_over,
         refresh_token_reused)."""
         await enter_accounts(db)
         return await self._sessions.refresh(db, refresh_token, origin, now)
@@ -250,7 +250,7 @@ class Accounts:
         return await queries.find(db, user_id)
 
     async def find_by_email(self, db: Connection, email: str) -> User | None:
-        """By normalised address."""
+        """By normalized address."""
         return await queries.find_by_email(db, email)
 
     async def purge(self, db: Connection, now: datetime, most: int) -> int:

@@ -69,7 +69,7 @@ def make_values(config: AgentConfig, call: PlannedCall, agent_name: str) -> dict
 
 
 def names_contact(stored: Mapping[str, Any]) -> bool:
-    """Whether a stored config needs the contact: a text may have its placeholder, or recognisers expect its name."""
+    """Whether a stored config needs the contact: a text may have its placeholder, or recognizers expect its name."""
     return bool(stored.get("keyterms")) or any(f"{{{CONTACT_PREFIX}" in text for text in _texts_of(stored))
 
 

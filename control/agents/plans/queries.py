@@ -4,7 +4,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from control.db.pool import Connection
-from control.voice.catalogue.service import FIGURES_QUERY, RULES_QUERY
+from control.voice.catalog.service import FIGURES_QUERY, RULES_QUERY
 
 # Countries of the numbers that workspace `w` may call from; the number itself where its country is not stored.
 _HOMES: Final = """

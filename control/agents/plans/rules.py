@@ -346,7 +346,7 @@ def make_voice_chain(
 
 
 def require_spoken(content: AgentContent, config: AgentConfig, offers: ProviderOffers, at: str = "config") -> None:
-    """The recogniser must tell the languages apart, and a voice must speak each. Raises Invalid (code
+    """The recognizer must tell the languages apart, and a voice must speak each. Raises Invalid (code
     language_unsupported), which names the fields below `at`."""
     found = [
         ErrorDetail(f"{at}.{field}", LANGUAGE_UNSUPPORTED, fault)
@@ -469,5 +469,5 @@ def _voice_of(content: AgentContent, config: AgentConfig, provider: str) -> Mapp
 
 
 def speech_settings(content: AgentContent) -> tuple[Any, ...]:
-    """All that an agent sets of its languages, recognisers and voices, to be compared."""
+    """All that an agent sets of its languages, recognizers and voices, to be compared."""
     return (*map(content.config.get, _SPEECH_FIELDS), content.voice_provider, content.voice_config)

@@ -13,7 +13,7 @@ from control.agents.templates import queries
 from control.audit.service import Actor, Change, record_change
 from control.db.keyset import ListPage, PageRequest
 from control.db.pool import Connection
-from control.voice.catalogue.service import list_catalogue
+from control.voice.catalog.service import list_catalog
 from control.voice.routing.rules import ProviderOffers
 from shared.errors import NotFound
 from shared.ids import new_id
@@ -110,7 +110,7 @@ class Templates:
 
 async def _require_valid(db: Connection, default_config: Mapping[str, Any]) -> None:
     config = parse_config(default_config, "default_config")
-    offers = ProviderOffers(await list_catalogue(db))
+    offers = ProviderOffers(await list_catalog(db))
     content = AgentContent("", {}, None, {})
     require_known(content, config, offers, "default_config")
     require_spoken(content, config, offers, "default_config")

@@ -18,7 +18,7 @@ from control.analytics.platform_figures.rules import (
 from control.db.pool import Connection
 from control.platform.rules import CURRENCY
 
-# Providers in an answer: more than a catalogue has.
+# Providers in an answer: more than a catalog has.
 MAX_PROVIDERS: Final = 1_000
 # $1, $2: first and last day.
 _SUMS: Final = """

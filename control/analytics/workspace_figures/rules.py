@@ -75,7 +75,7 @@ class CallSums:
         return {**known, "unknown": self.calls - sum(known.values())}
 
 
-SUM_NAMES: Final = tuple(one.name for one in fields(CallSums))
+SUM_NAMES: Final = tuple(field.name for field in fields(CallSums))
 
 
 def add_sums(parts: Iterable[CallSums]) -> CallSums:

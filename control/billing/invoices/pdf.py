@@ -20,7 +20,7 @@ from control.billing.money import format_money
 _COLUMNS: Final = (105.0, 30.0, 35.0)
 _MARGIN_MM: Final = 20.0
 _LINE_MM: Final = 6.0
-_GREY: Final = 110
+_GRAY: Final = 110
 _FONT: Final = "Roboto"
 _MISSING: Final = "?"
 # Stands for the number of pages until they are counted, wherever it is written.
@@ -76,14 +76,14 @@ class _Page(FPDF):
     def footer(self) -> None:
         """The number of the page."""
         self.set_y(-15)
-        self.use(8, grey=True)
+        self.use(8, gray=True)
         self.select_font()
         self.cell(0, 5, f"Page {self.page_no()} of {_PAGES}", align="R")
 
-    def use(self, size: float, *, bold: bool = False, grey: bool = False) -> None:
+    def use(self, size: float, *, bold: bool = False, gray: bool = False) -> None:
         """Sets the font for what follows."""
         self.set_font(_FONT, "B" if bold else "", size)
-        self.set_text_color(_GREY if grey else 0)
+        self.set_text_color(_GRAY if gray else 0)
 
     def select_font(self) -> None:
         """Has the font written again before the next text: after letters of a further font fpdf counts it as selected,
@@ -119,7 +119,7 @@ class _Page(FPDF):
 
     def rule(self) -> None:
         """A thin line over the whole width."""
-        self.set_draw_color(_GREY)
+        self.set_draw_color(_GRAY)
         self.line(self.l_margin, self.get_y() + 1, self.w - self.r_margin, self.get_y() + 1)
         self.ln(3)
 
@@ -132,7 +132,7 @@ class _Page(FPDF):
 def _write_head(page: _Page, document: InvoiceDocument) -> None:
     invoice = document.invoice
     for number, line in enumerate(document.issuer):
-        page.use(11 if number == 0 else 9, bold=number == 0, grey=number > 0)
+        page.use(11 if number == 0 else 9, bold=number == 0, gray=number > 0)
         page.write_line(line, align="R")
     page.ln(6)
     page.use(18, bold=True)
@@ -142,7 +142,7 @@ def _write_head(page: _Page, document: InvoiceDocument) -> None:
     for text in filter(None, (invoice.customer_name, invoice.customer_country, invoice.customer_tax_id)):
         page.write_line(text)
     page.ln(4)
-    page.use(10, grey=True)
+    page.use(10, gray=True)
     page.write_line(f"Date: {_date(invoice.issued_at, invoice)}    To be paid by: {_date(invoice.due_at, invoice)}")
     page.write_line(f"Period: {format_days(invoice.period_start, invoice.period_end, invoice.timezone)}")
     if invoice.status == "void":

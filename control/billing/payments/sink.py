@@ -145,7 +145,7 @@ class BillingSink(Protocol):
         ...
 
     async def issue_invoice(self, invoice: SinkInvoice) -> SinkReceipt:
-        """Creates the invoice with exactly these lines and finalises it. Idempotent by the invoice's id."""
+        """Creates the invoice with exactly these lines and finalizes it. Idempotent by the invoice's id."""
         ...
 
     async def get_invoice(self, external_id: str) -> SinkReceipt:

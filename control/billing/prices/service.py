@@ -32,7 +32,7 @@ from control.billing.prices.rules import (
 )
 from control.db.pool import Connection
 from control.platform.rules import CURRENCY
-from control.voice.catalogue.service import list_catalogue, save_estimated_costs
+from control.voice.catalog.service import list_catalog, save_estimated_costs
 from control.voice.routing.rules import KINDS, Kind, ProviderOffer
 from shared.errors import Conflict, Invalid
 
@@ -157,7 +157,7 @@ async def _require_key(db: Connection, key: PriceKey) -> None:
             raise Invalid(f"the carriers are {', '.join(CARRIERS)}", param="provider")
         if key.model not in DIRECTIONS:
             raise Invalid(f"the model of telephony is one of {', '.join(DIRECTIONS)}", param="model")
-    elif not any(offer.provider == key.provider and key.role in offer.kinds for offer in await list_catalogue(db)):
+    elif not any(offer.provider == key.provider and key.role in offer.kinds for offer in await list_catalog(db)):
         raise Invalid(f"there is no {key.role} provider {key.provider!r}", param="provider")
 
 
@@ -269,7 +269,7 @@ ORDINARY_MINUTE: Final[Mapping[Kind, Mapping[LedgerUnit, int]]] = {
 
 async def update_estimates(db: Connection, now: datetime) -> int:
     """Computes the estimates by present prices. Returns the number of providers. Needs platform scope."""
-    offers = await list_catalogue(db)
+    offers = await list_catalog(db)
     versions = await queries.select_versions(db, "cost", (offer.provider for offer in offers))
     estimates = estimate_costs(offers, PriceList(versions), now)
     await save_estimated_costs(db, estimates)

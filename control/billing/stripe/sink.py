@@ -69,7 +69,7 @@ class StripeSink:
         return customer_id
 
     async def issue_invoice(self, invoice: SinkInvoice) -> SinkReceipt:
-        """Creates, fills and finalises the invoice, from where an earlier run stopped. Raises SinkError where Stripe's
+        """Creates, fills and finalizes the invoice, from where an earlier run stopped. Raises SinkError where Stripe's
         total is not ours; then it stays a draft, which nobody pays."""
         found = await self._ensure_draft(invoice)
         if found.status == "draft":
@@ -108,7 +108,7 @@ class StripeSink:
         return await read_receipt(self._api, paid)
 
     async def get_invoice(self, external_id: str) -> SinkReceipt:
-        """Raises SinkError for one that is not finalised."""
+        """Raises SinkError for one that is not finalized."""
         found = await call_stripe(lambda: self._v1.invoices.retrieve_async(external_id))
         return await read_receipt(self._api, found, has_refunds=True)
 

@@ -39,7 +39,7 @@ NO_FINDINGS: Final = CallFindings()
 
 @dataclass(frozen=True, slots=True)
 class AnalysedTranscript:
-    """A transcript as it is analysed: speaker and text of each utterance. fingerprint: of the text as stored."""
+    """A transcript as it is analyzed: speaker and text of each utterance. fingerprint: of the text as stored."""
 
     utterances: Sequence[Mapping[str, str]]
     fingerprint: str
@@ -68,7 +68,7 @@ _SENTENCE_END: Final = re.compile(r"(?<=[.!?…\u3002\uff01\uff1f])\s+")
 _SPEAKERS: Final[Mapping[str, str]] = {"caller": "Caller", "agent": "Agent"}
 
 
-def summarise(utterances: Sequence[Mapping[str, str]]) -> str | None:
+def summarize(utterances: Sequence[Mapping[str, str]]) -> str | None:
     """Summarizes without a language model: returns up to three sentences of the conversation in their order, each with
     who said it. None if there are no words.
 

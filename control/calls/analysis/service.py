@@ -1,4 +1,4 @@
-"""Has calls analysed that are over: asks the models of the agent's chain, or summarizes without one."""
+"""Has calls analyzed that are over: asks the models of the agent's chain, or summarizes without one."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ import msgspec
 
 from control.calls.analysis import queries
 from control.calls.analysis.questions import AnswerInvalid, make_messages, make_repair, make_schema, read_answer
-from control.calls.analysis.rules import AnalysisPolicy, AnalysisTask, CallFindings, summarise
+from control.calls.analysis.rules import AnalysisPolicy, AnalysisTask, CallFindings, summarize
 from control.calls.records.details import AnalysisMethod
 from control.calls.records.state import CallState
 from control.db.jobs import enqueue
@@ -55,17 +55,17 @@ class AnalysisOutcome:
 
 
 @dataclass(slots=True)
-class CallAnalyser:
+class CallAnalyzer:
     """policy: bounds of one call's analysis. guard: passes connections to addresses that customers gave."""
 
     policy: AnalysisPolicy
     guard: EgressGuard = field(repr=False)
 
-    async def analyse(self, task: AnalysisTask) -> AnalysisOutcome:
+    async def analyze(self, task: AnalysisTask) -> AnalysisOutcome:
         """One attempt. The models are asked in their order, until one answers: two at most, because a third would
         hardly do what two did not, and each is paid for. An answer that is invalid may be repaired once."""
         if not task.models:
-            summary = summarise(task.transcript.utterances)
+            summary = summarize(task.transcript.utterances)
             return AnalysisOutcome(CallFindings(summary=summary), "no_language_model", "heuristic")
         uses: list[ModelUse] = []
         failures: list[ChatFailed] = []
@@ -107,9 +107,9 @@ class CallAnalyser:
             raise ChatFailed("token_limit", ends_chain=True)
 
 
-ANALYSE_CALL: Final = "calls.analyse"
-# The last events of a call come within a few seconds after its end; those of a lost node later, which analyse it again.
-ANALYSE_AFTER_S: Final = 10.0
+ANALYZE_CALL: Final = "calls.analyse"
+# The last events of a call come within a few seconds after its end; those of a lost node later, which analyze it again.
+ANALYZE_AFTER_S: Final = 10.0
 
 
 class AnalyseCallJob(msgspec.Struct, frozen=True):
@@ -124,7 +124,7 @@ async def enqueue_analyses(db: Connection, changed: Iterable[tuple[CallState, Ca
     one job at a time. The rows must be written and locked. Needs platform scope."""
     due = [after.id for before, after in changed if after.transcription and _is_due(before, after)]
     for call_id in await queries.mark_pending(db, due) if due else ():
-        await enqueue(db, ANALYSE_CALL, msgspec.json.encode(AnalyseCallJob(call_id)), delay_s=ANALYSE_AFTER_S)
+        await enqueue(db, ANALYZE_CALL, msgspec.json.encode(AnalyseCallJob(call_id)), delay_s=ANALYZE_AFTER_S)
 
 
 def _is_due(before: CallState, after: CallState) -> bool:

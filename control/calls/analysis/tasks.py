@@ -18,11 +18,11 @@ from control.calls.analysis import queries
 from control.calls.analysis.queries import PendingAnalysis
 from control.calls.analysis.rules import AnalysisTask
 from control.calls.analysis.service import (
-    ANALYSE_AFTER_S,
-    ANALYSE_CALL,
+    ANALYZE_AFTER_S,
+    ANALYZE_CALL,
     AnalyseCallJob,
     AnalysisOutcome,
-    CallAnalyser,
+    CallAnalyzer,
     ModelUse,
 )
 from control.calls.records.details import AnalysisOutcomeStatus, AnalysisRecord
@@ -46,12 +46,12 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A call that is not analysed. reason: why."""
+    """A call that is not analyzed. reason: why."""
 
     reason: str
 
 
-def make_analysis_job(pool: Pool, lookup: AgentLookup, analyser: CallAnalyser) -> JobHandler:
+def make_analysis_job(pool: Pool, lookup: AgentLookup, analyzer: CallAnalyzer) -> JobHandler:
     """Analyses the call by the version of its agent that answered, and stores what was found and what it used. The
     models are asked outside of a transaction."""
 
@@ -60,13 +60,13 @@ def make_analysis_job(pool: Pool, lookup: AgentLookup, analyser: CallAnalyser) -
         async with pool.transaction() as db:
             await enter_platform_for_calls(db)
             pending = await queries.select_pending(db, job.call_id)
-            task = None if pending is None else await _prepare(db, lookup, analyser, job, pending)
+            task = None if pending is None else await _prepare(db, lookup, analyzer, job, pending)
         if pending is None or task is None:
             return
         if isinstance(task, Skipped):
             outcome = AnalysisOutcome(None, task.reason)
         else:
-            outcome = await analyser.analyse(task)
+            outcome = await analyzer.analyze(task)
         async with pool.transaction() as db:
             await enter_platform_for_calls(db)
             await _record_uses(db, job, pending, outcome.uses)
@@ -76,17 +76,17 @@ def make_analysis_job(pool: Pool, lookup: AgentLookup, analyser: CallAnalyser) -
 
 
 async def _prepare(
-    db: Connection, lookup: AgentLookup, analyser: CallAnalyser, job: AnalyseCallJob, pending: PendingAnalysis
+    db: Connection, lookup: AgentLookup, analyzer: CallAnalyzer, job: AnalyseCallJob, pending: PendingAnalysis
 ) -> AnalysisTask | Skipped:
     agent = await lookup.find_by_agent(db, pending.workspace_id, pending.agent_id, pending.agent_version)
     if agent is None or agent.version is None or not agent.may_run:
         return Skipped("agent_gone" if agent is None or agent.version is None else "workspace_inactive")
     try:
         config = AgentConfig.model_validate(agent.version.content.config)
-        models = [one for one in agent.list_language_models() if can_complete(one)]
+        models = [language_model for language_model in agent.list_language_models() if can_complete(language_model)]
     except (ValueError, PlanError):
         return Skipped("config_outdated")
-    if not analyser.policy.enabled or not config.analysis.enabled:
+    if not analyzer.policy.enabled or not config.analysis.enabled:
         return Skipped("disabled")
     return _make_task(job, pending, config.analysis, agent, models)
 
@@ -146,7 +146,7 @@ def _usage_records(use: ModelUse) -> Iterator[UsageRecorded]:
 async def _finish(
     db: Connection, job: AnalyseCallJob, pending: PendingAnalysis, outcome: AnalysisOutcome, *, is_skipped: bool
 ) -> None:
-    """Stores the result, or has the call analysed again: after a temporary failure, or where more of the conversation
+    """Stores the result, or has the call analyzed again: after a temporary failure, or where more of the conversation
     arrived meanwhile. Nothing where the conversation was deleted meanwhile."""
     record = _make_record(pending, outcome)
     if outcome.is_temporary and job.attempt < len(RETRY_AFTER_S):
@@ -167,7 +167,7 @@ async def _finish(
         log.info("call.analysed", call_id=str(job.call_id), status=status, reason=record.reason)
         return
     if await queries.update_use(db, job.call_id, record):
-        await _enqueue_again(db, job, 0, ANALYSE_AFTER_S)
+        await _enqueue_again(db, job, 0, ANALYZE_AFTER_S)
 
 
 async def _report(db: Connection, job: AnalyseCallJob, pending: PendingAnalysis, status: AnalysisOutcomeStatus) -> None:
@@ -190,7 +190,7 @@ def _day_of(call: PendingAnalysis) -> WorkspaceDay:
 
 async def _enqueue_again(db: Connection, job: AnalyseCallJob, attempt: int, delay_s: float) -> None:
     payload = msgspec.json.encode(AnalyseCallJob(job.call_id, attempt))
-    await enqueue(db, ANALYSE_CALL, payload, delay_s=delay_s)
+    await enqueue(db, ANALYZE_CALL, payload, delay_s=delay_s)
 
 
 def _make_record(pending: PendingAnalysis, outcome: AnalysisOutcome) -> AnalysisRecord:

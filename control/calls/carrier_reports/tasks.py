@@ -87,7 +87,7 @@ async def _total_price(carrier: CallPricing, call: CallState, legs: Sequence[str
 
 
 def _was_transferred(call: CallState) -> bool:
-    """Returns whether the carrier dialled further legs, reached or not."""
+    """Returns whether the carrier dialed further legs, reached or not."""
     return call.details.transfer is not None or bool(call.details.returns)
 
 

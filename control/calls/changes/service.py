@@ -211,7 +211,7 @@ def make_ended(call: CallState) -> EndedCall:
         status=call.status,
         end_reason=call.end_reason,
         end_detail=call.end_detail,
-        was_dialled=call.carrier_call_id is not None,
+        was_dialed=call.carrier_call_id is not None,
         left_message=details.leaves_message and details.answered_by != "fax",
         cause=details.carrier.cause or "",
         sip=details.carrier.sip or "",

@@ -41,7 +41,7 @@ _DELETE_WORDS: Final = """
     )
     SELECT count(*) FROM (SELECT call_id FROM words UNION SELECT id FROM texts) deleted
 """
-_DELETE_JUDGEMENTS: Final = """
+_DELETE_JUDGMENTS: Final = """
     UPDATE calls SET sentiment = NULL, sentiment_score = NULL, success = NULL
     WHERE workspace_id = $1 AND id = ANY($2::uuid[])
 """
@@ -111,9 +111,9 @@ async def delete_words(db: Connection, workspace_id: UUID, call_ids: Sequence[UU
     return total
 
 
-async def delete_judgements(db: Connection, workspace_id: UUID, call_ids: Sequence[UUID]) -> None:
+async def delete_judgments(db: Connection, workspace_id: UUID, call_ids: Sequence[UUID]) -> None:
     """Deletes sentiment and success."""
-    await db.execute(_DELETE_JUDGEMENTS, workspace_id, call_ids)
+    await db.execute(_DELETE_JUDGMENTS, workspace_id, call_ids)
 
 
 async def delete_events(db: Connection, workspace_id: UUID, call_ids: Sequence[UUID]) -> int:

@@ -93,7 +93,7 @@ async def delete_contents(
     for call_id in states:
         await enqueue_recording_deletion(db, call_id)
     words = await delete_words(db, caller.workspace_id, call_ids)
-    await queries.delete_judgements(db, caller.workspace_id, call_ids)
+    await queries.delete_judgments(db, caller.workspace_id, call_ids)
     await mark_days(db, {WorkspaceDay(one.workspace_id, accounting_day(one)) for one in states.values()})
     events = await delete_events(db, caller.workspace_id, call_ids)
     await queries.replace_number(db, caller.workspace_id, call_ids, caller.number, caller.pseudonym)

@@ -18,7 +18,7 @@ from control.db.pool import Connection
 from control.http.context import MemberContext
 from control.http.responses.live_response import Reauthorized
 from control.workspaces.service import find_redaction
-from shared.errors import Forbidden, NotFound, TooManyRequests, Unauthorised
+from shared.errors import Forbidden, NotFound, TooManyRequests, Unauthorized
 
 POLL_S: Final = 1.0
 BEAT_S: Final = 10.0
@@ -93,7 +93,7 @@ class LiveFeed:
             while loop.time() < until:
                 try:
                     found = await reauthorized(partial(self._read, state))
-                except (Unauthorised, Forbidden, NotFound):
+                except (Unauthorized, Forbidden, NotFound):
                     yield state.message("closed", {"reason": "revoked"})
                     return
                 if messages := b"".join(_messages(state, found)):

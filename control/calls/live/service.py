@@ -171,7 +171,7 @@ class MediaAssignment:
         it."""
         plan, link = admitted.plan, None
         if node.card:
-            peer = self.authority.enrolment.find_peer(node.card)
+            peer = self.authority.enrollment.find_peer(node.card)
             voucher = self.authority.vouchers.issue(str(admitted.call_id), admitted.leg, peer.key)
             plan, link = msgspec.structs.replace(plan, voucher=voucher.text), peer.link
         return await self._tickets.issue(Ticket(admitted.carrier, admitted.carrier_call_id, plan), link=link)
@@ -283,7 +283,7 @@ class MediaAssignment:
             raise CallNotLive
         if not (node.card and node.supervision):
             raise SupervisionUnsupported
-        link = self.authority.enrolment.find_peer(node.card).link
+        link = self.authority.enrollment.find_peer(node.card).link
         token = await self._tickets.issue_supervision(grant, call.node_id, link)
         return StreamTarget(node.url, token, call.node_id)
 
@@ -302,7 +302,7 @@ class MediaAssignment:
     def _find_link(self, call: LiveCall) -> Sealer | None:
         """Returns the key of the call's node. Raises CallNotLive if the node is no longer trusted."""
         try:
-            return self.authority.enrolment.find_peer(call.card).link if call.card else None
+            return self.authority.enrollment.find_peer(call.card).link if call.card else None
         except ForgedEntry as fault:
             self.authority.count_forged("live", fault)
             raise CallNotLive from None

@@ -7,7 +7,7 @@ clocks of several machines, and one that is set by an hour must end no call: a c
 if this process has also seen it do so for as long, and one that a node reports gets an hour more.
 
 Calls that are up at a carrier although their row is over cost money, and nobody else would ever end them: their hang-up
-was lost, or they were dialled just before a crash. Such a call is ended only if rows of ours name it, all of them have
+was lost, or they were dialed just before a crash. Such a call is ended only if rows of ours name it, all of them have
 been over for ORPHAN_GRACE, and no media node reports it (`OrphanSearch`). A call that no row names proves nothing:
 another installation may use the same application or account, or the database was restored from a backup while calls
 went on. It is counted and left alone, unless settings say that nobody else uses them.
@@ -155,7 +155,7 @@ class OrphanSearch:
         self, calls: Sequence[ActiveCall], named: Mapping[str, Sequence[NamedCall]]
     ) -> list[ActiveCall]:
         """Returns the calls that no media node reports. Raises BusUnavailable."""
-        ids = {call: queries.parse_ids([call.call_id]) | {one.id for one in _rows(call, named)} for call in calls}
+        ids = {call: queries.parse_ids([call.call_id]) | {row.id for row in _rows(call, named)} for call in calls}
         live = await self.media.find_live(list({one for some in ids.values() for one in some}))
         return [call for call in calls if live.keys().isdisjoint(ids[call])]
 

@@ -114,9 +114,9 @@ async def insert_country(db: Connection, workspace_id: UUID, country: str, now: 
     )
 
 
-# --- Calls that wait to be dialled -----------------------------------------------------------------------------------
+# --- Calls that wait to be dialed -----------------------------------------------------------------------------------
 
-# Calls of workspace $1 at carrier $2 that wait to be dialled, were asked for before call $3, and not before $4. Ids are
+# Calls of workspace $1 at carrier $2 that wait to be dialed, were asked for before call $3, and not before $4. Ids are
 # in the order of time (UUIDv7).
 _COUNT_WAITING: Final = """
     SELECT count(*) FROM calls
@@ -126,7 +126,7 @@ _COUNT_WAITING: Final = """
 
 
 async def count_waiting_before(db: Connection, workspace_id: UUID, carrier: str, call_id: UUID, since: datetime) -> int:
-    """The workspace's calls that are to be dialled before this one."""
+    """The workspace's calls that are to be dialed before this one."""
     count: int = await db.fetchval(_COUNT_WAITING, workspace_id, carrier, call_id, since)
     return count
 

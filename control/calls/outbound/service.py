@@ -1,6 +1,6 @@
-"""Outbound and test calls: the rules that must hold before a call is placed, and how it is dialled.
+"""Outbound and test calls: the rules that must hold before a call is placed, and how it is dialed.
 
-The steps of dialling are stored before and after the request, so that no call is dialled twice.
+The steps of dialing are stored before and after the request, so that no call is dialed twice.
 """
 
 from collections.abc import Mapping, Sequence
@@ -36,7 +36,7 @@ from control.calls.outbound.rules import (
     require_within,
 )
 from control.calls.records import queries as records_queries
-from control.calls.records.state import LONGEST_S, TRANSFER_S, CallState, close, mark_dialled, refuse
+from control.calls.records.state import LONGEST_S, TRANSFER_S, CallState, close, mark_dialed, refuse
 from control.campaigns import service as campaigns_service
 from control.campaigns.recipients import CampaignCall
 from control.campaigns.settings import CallScreening
@@ -52,7 +52,7 @@ from shared.errors import Conflict, Invalid, NotFound
 from shared.ids import new_id
 from shared.plan import CallPlan, PlanError
 
-# --- What is asked for, and how it is dialled ------------------------------------------------------------------------
+# --- What is asked for, and how it is dialed ------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class CallRequest:
 
 @dataclass(frozen=True, slots=True)
 class DialTerms:
-    """How a call is dialled.
+    """How a call is dialed.
 
     ring_s: How long it rings. longest_s: When the carrier ends the call: after what its agent allows and a transfer,
     and a test call after what the staff allow; not later than the rest of the day's minutes, but after one minute at
@@ -92,7 +92,7 @@ class DialTerms:
 
 
 class NotDialable(Exception):
-    """A queued call may no longer be dialled. detail: Becomes the end_detail of the call."""
+    """A queued call may no longer be dialed. detail: Becomes the end_detail of the call."""
 
     def __init__(self, detail: str) -> None:
         super().__init__(detail)
@@ -134,7 +134,7 @@ LIMITS: Final = (
 
 async def load_limits(db: Connection, platform: Platform) -> dict[str, int]:
     """Loads the limits by their names, as the staff set them."""
-    stored: dict[str, Any] = {one.key: one.value for one in await platform.settings(db)}
+    stored: dict[str, Any] = {setting.key: setting.value for setting in await platform.settings(db)}
     return {name: int(stored[name]) for name in LIMITS}
 
 
@@ -341,14 +341,14 @@ def _choose_origin(
     """Returns the number to call from. Raises Conflict, Invalid."""
     if request.number_ids:
         places = {number_id: place for place, number_id in enumerate(request.number_ids)}
-        origins = sorted((one for one in origins if one.id in places), key=lambda one: places[one.id])
+        origins = sorted((origin for origin in origins if origin.id in places), key=lambda one: places[one.id])
     if not origins:
         raise no_number()
     require_allowed(country, agent.dial_scope.own, agent.dial_scope.chosen)
     if agent.dial_scope.trial_numbers is None:
         return origins[0]
     require_verified(number, country, agent.dial_scope, PARAM)
-    return next((one for one in origins if country_of(one.phone_number) == country), origins[0])
+    return next((origin for origin in origins if country_of(origin.phone_number) == country), origins[0])
 
 
 def require_agent(agent: AnsweringAgent | None) -> AnsweringAgent:
@@ -358,9 +358,9 @@ def require_agent(agent: AnsweringAgent | None) -> AnsweringAgent:
     return agent
 
 
-# --- Dialling a placed call ------------------------------------------------------------------------------------------
+# --- Dialing a placed call ------------------------------------------------------------------------------------------
 
-# A call that was not dialled for this long is no longer wanted. At one call a second, 600 calls are dialled meanwhile.
+# A call that was not dialed for this long is no longer wanted. At one call a second, 600 calls are dialed meanwhile.
 STALE: Final = timedelta(minutes=10)
 # For so long a call is looked for that a request without an answer may have placed. The carrier may still be placing
 # it, and another worker may still wait for that answer: both for less than the time limit of a job, 60 s.
@@ -369,7 +369,7 @@ LOOKED_FOR: Final = timedelta(seconds=60)
 
 @dataclass(frozen=True, slots=True)
 class DialOrder:
-    """A call to dial. since: When dialling was first tried. is_repeat: The first try may have reached the carrier."""
+    """A call to dial. since: When dialing was first tried. is_repeat: The first try may have reached the carrier."""
 
     carrier: CarrierName
     dial: DialRequest
@@ -381,8 +381,8 @@ class DialOrder:
 class WaitingCall:
     """A queued call.
 
-    is_repeat: Dialling was tried, and the try may have reached the carrier. is_stale: The call has waited for so long
-    that it is no longer wanted. ahead: Number of calls of its workspace that wait to be dialled before it.
+    is_repeat: Dialing was tried, and the try may have reached the carrier. is_stale: The call has waited for so long
+    that it is no longer wanted. ahead: Number of calls of its workspace that wait to be dialed before it.
     """
 
     carrier: CarrierName
@@ -392,7 +392,7 @@ class WaitingCall:
 
 
 class CallPlacement:
-    """The steps of dialling a call that `OutboundCalls.place` has stored: each is a transaction in platform scope."""
+    """The steps of dialing a call that `OutboundCalls.place` has stored: each is a transaction in platform scope."""
 
     def __init__(self, agents: AgentLookup, platform: Platform, do_not_call: DoNotCallList) -> None:
         self._agents, self._platform, self._do_not_call = agents, platform, do_not_call
@@ -415,11 +415,11 @@ class CallPlacement:
             )
 
     async def start(self, db: Connection, call_id: UUID, now: datetime) -> DialOrder | None:
-        """Stores that the call is being dialled now.
+        """Stores that the call is being dialed now.
 
         Returns:
             None: The call is not queued. Or it was closed, because it has waited for too long or may no longer be
-            dialled.
+            dialed.
         """
         call = await records_queries.lock_one(db, call_id)
         if call is None or not is_queued(call.state):
@@ -464,10 +464,10 @@ class CallPlacement:
         return DialOrder(carrier, dial, now, is_repeat=False)
 
     async def _make_terms(self, db: Connection, call: records_queries.StoredCall, now: datetime) -> DialTerms:
-        """Returns how a queued call is dialled.
+        """Returns how a queued call is dialed.
 
         Raises:
-            NotDialable: The call may no longer be dialled; minutes may have passed since it was requested.
+            NotDialable: The call may no longer be dialed; minutes may have passed since it was requested.
         """
         limits, queued = await load_limits(db, self._platform), call.state
         if await self._do_not_call.is_listed(db, queued.workspace_id, call.called_number):
@@ -494,13 +494,13 @@ class CallPlacement:
         )
 
     async def _is_paused(self, db: Connection) -> bool:
-        """Returns whether all workspaces together have called as much as the staff allow. Then no call is dialled, and
+        """Returns whether all workspaces together have called as much as the staff allow. Then no call is dialed, and
         running calls go on."""
         used = await queries.select_platform_calls(db)
         return bool(find_platform_limit(used, await load_limits(db, self._platform)))
 
     async def confirm(self, db: Connection, call_id: UUID, placed: PlacedCall, now: datetime) -> bool:
-        """Stores the carrier's ids of the dialled call.
+        """Stores the carrier's ids of the dialed call.
 
         Returns:
             False: The id belongs to another call of ours, or the call is over by now. It has to be hung up.
@@ -508,11 +508,11 @@ class CallPlacement:
         call = await records_queries.lock_one(db, call_id)
         if call is None or await _belongs_to_another(db, call.state, placed.carrier_call_id):
             return False
-        dialled = call.state
-        if dialled.carrier_call_id is None:
-            dialled = mark_dialled(dialled, placed, now)
-            await records_queries.update_states(db, [dialled])
-        return not dialled.is_final
+        dialed = call.state
+        if dialed.carrier_call_id is None:
+            dialed = mark_dialed(dialed, placed, now)
+            await records_queries.update_states(db, [dialed])
+        return not dialed.is_final
 
     async def confirm_found(
         self, db: Connection, call_id: UUID, found: Sequence[PlacedCall], now: datetime
@@ -531,7 +531,7 @@ class CallPlacement:
         return None
 
     async def fail(self, db: Connection, call_id: UUID, detail: str, now: datetime) -> None:
-        """Ends a call that the carrier refused, or of which it is unknown whether it was dialled. detail: A code of
+        """Ends a call that the carrier refused, or of which it is unknown whether it was dialed. detail: A code of
         ours or of the carrier."""
         call = await records_queries.lock_one(db, call_id)
         if call is not None and call.state.carrier_call_id is None:
@@ -560,7 +560,7 @@ def _longest_of(plan: CallPlan | None) -> int:
 
 
 def is_queued(state: CallState) -> bool:
-    """Returns whether the call waits to be dialled, as far as its carrier has reported."""
+    """Returns whether the call waits to be dialed, as far as its carrier has reported."""
     return state.status == "queued" and state.carrier_call_id is None
 
 
@@ -572,9 +572,9 @@ async def _close(db: Connection, queued: CallState, detail: str, now: datetime) 
     await save_changes(db, [(queued, close(queued, "failed", "carrier_error", detail, now, "control"))])
 
 
-async def _belongs_to_another(db: Connection, dialled: CallState, carrier_call_id: str) -> bool:
-    other = await records_queries.select_stored_call(db, dialled.carrier, carrier_call_id)
-    return other is not None and other.state.id != dialled.id
+async def _belongs_to_another(db: Connection, dialed: CallState, carrier_call_id: str) -> bool:
+    other = await records_queries.select_stored_call(db, dialed.carrier, carrier_call_id)
+    return other is not None and other.state.id != dialed.id
 
 
 # --- Calls that wait while their number comes onto a do-not-call list ------------------------------------------------
@@ -585,7 +585,7 @@ CANCELED_AT_ONCE: Final = 200
 async def cancel_listed(db: Connection, now: datetime) -> int:
     """Cancels waiting calls whose number is on a do-not-call list by now; returns how many. Needs platform scope.
 
-    They would not be dialled in any case, because dialling looks at the list again. Canceled calls take no turn.
+    They would not be dialed in any case, because dialing looks at the list again. Canceled calls take no turn.
     """
     states = await records_queries.lock_states(db, await select_listed(db, CANCELED_AT_ONCE))
     waiting = [state for state in states.values() if is_queued(state) and state.details.placing_at is None]

@@ -54,7 +54,7 @@ LONGEST_BACK_OFF_S: Final = 60.0
 
 @dataclass(frozen=True, slots=True)
 class DialQueue:
-    """When a queued call is dialled. clock: Seconds since the epoch. sleep: As asyncio's."""
+    """When a queued call is dialed. clock: Seconds since the epoch. sleep: As asyncio's."""
 
     pool: Pool
     pacer: CallPacer
@@ -65,7 +65,7 @@ class DialQueue:
         """Waits for the call's turn.
 
         Args:
-            ahead: Number of calls of its workspace that wait to be dialled before it. While they use up the share of
+            ahead: Number of calls of its workspace that wait to be dialed before it. While they use up the share of
             the
                 workspace, the call gets no time yet.
 
@@ -95,7 +95,7 @@ class DialQueue:
     ) -> None:
         """Enqueues a call again that the carrier did not process; all calls of the account wait as long.
 
-        undo: Takes back, in the same transaction, that the call is being dialled.
+        undo: Takes back, in the same transaction, that the call is being dialed.
         """
         wait_s = back_off_s(job.refusals) * random.uniform(0.5, 1.0)
         at = self.clock() + await self.pacer.reserve(carrier, wait_s)
@@ -142,7 +142,7 @@ async def _is_due(pool: Pool, placement: CallPlacement, queue: DialQueue, job: P
         waiting = await placement.find_waiting(db, job.call_id, datetime.now(UTC))
     if waiting is None:
         return False
-    if waiting.is_repeat or waiting.is_stale:  # it is not dialled, so it takes no turn
+    if waiting.is_repeat or waiting.is_stale:  # it is not dialed, so it takes no turn
         return True
     return await queue.wait_for_turn(job, waiting.carrier, waiting.ahead)
 
@@ -184,8 +184,8 @@ async def _confirm_found(
 ) -> None:
     """Confirms the call among those that the first try may have placed.
 
-    If none of them is ours after LOOKED_FOR, the call fails and is never dialled again, because it may have been
-    dialled without our knowledge. If it rings all the same, its webhooks are answered with a refusal.
+    If none of them is ours after LOOKED_FOR, the call fails and is never dialed again, because it may have been
+    dialed without our knowledge. If it rings all the same, its webhooks are answered with a refusal.
 
     Raises:
         JobFailed: None of them is ours yet.

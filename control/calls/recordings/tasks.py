@@ -187,9 +187,9 @@ async def _download(carrier: Carrier, recording: str, url: str, into: IO[bytes])
     yet.
     """
     code = "unknown"
-    for one in dict.fromkeys(name for name in (recording, url) if name):
+    for fromkey in dict.fromkeys(name for name in (recording, url) if name):
         try:
-            return await carrier.fetch_recording(one, into)
+            return await carrier.fetch_recording(fromkey, into)
         except CarrierRefused as refusal:
             code = refusal.code
         except CarrierUnavailable as error:

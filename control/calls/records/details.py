@@ -204,7 +204,7 @@ class CallDetails(DetailsPart):
     recordings that the call's recording was made of. ended_by: who reported the end. meant_end: why we hang up.
     leaves_message: an answering machine gets a message after its greeting. call_screening: what phones that ask who
     calls get, by the rule of the campaign; None: as the agent says.
-    unanswered: the carrier reported the end before any answer. placing_at: when dialling was first tried.
+    unanswered: the carrier reported the end before any answer. placing_at: when dialing was first tried.
     carrier_recordings: by the recording's id, or by the leg's where the carrier gave none. recordings_deleted_at: when
     its recordings were to be deleted, by retention or on the caller's request. contents_deleted_at: when the caller's
     data was deleted from it. failed_providers: by role; None: not known, because the call has not ended or a program of

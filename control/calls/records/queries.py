@@ -29,7 +29,7 @@ _CALL: Final = f"{STATE_COLUMNS}, agent_version, called_number, variables"
 
 # --- New calls -------------------------------------------------------------------------------------------------------
 
-# Serialises transactions that count a workspace's calls in order to add one.
+# Serializes transactions that count a workspace's calls in order to add one.
 _LOCK_WORKSPACE: Final = "SELECT pg_advisory_xact_lock(hashtextextended('calls ' || $1::text, 0))"
 # An inbound call, unless the carrier's id is stored already: then that call's row. The call is refused as blocked when
 # the workspace blocks one of the names $15 of its caller, with reason $13, or as over_limit when $14 or more calls of
@@ -134,7 +134,7 @@ class StoredCall:
     is_new: bool = False
 
     def to_planned(self, at: datetime) -> PlannedCall:
-        """What a plan is made for. at: when it is made. A dialled call leaves a message if that was stored with it."""
+        """What a plan is made for. at: when it is made. A dialed call leaves a message if that was stored with it."""
         return PlannedCall(
             at=at,
             id=str(self.state.id),

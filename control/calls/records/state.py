@@ -78,7 +78,7 @@ def accounting_day(state: CallState) -> date:
     return state.created_at.astimezone(UTC).date()
 
 
-def mark_dialled(state: CallState, placed: PlacedCall, at: datetime) -> CallState:
+def mark_dialed(state: CallState, placed: PlacedCall, at: datetime) -> CallState:
     """Returns the state of an outbound call that the carrier has, under this id."""
     details = state.details
     if placed.session_id:

@@ -102,9 +102,9 @@ def with_word_times(utterances: Sequence[Utterance], times: Iterable[Utterance] 
     times, or, after a redaction, those that do not fit their words any more."""
     known = {tuple(one[name] for name in _KEY): one["word_ms"] for one in times or ()}
     joined = []
-    for one in utterances:
-        word_ms = known.get(tuple(one[name] for name in _KEY))
-        joined.append({**one, "word_ms": word_ms} if word_ms else dict(one))
+    for utterance in utterances:
+        word_ms = known.get(tuple(utterance[name] for name in _KEY))
+        joined.append({**utterance, "word_ms": word_ms} if word_ms else dict(utterance))
     return joined
 
 

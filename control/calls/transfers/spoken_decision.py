@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final, Literal
 
 Decision = Literal["accepted", "declined"]
-# As the carriers' recognisers write them, without accents, apostrophes and capitals. Digits: for whoever says the key.
+# As the carriers' recognizers write them, without accents, apostrophes and capitals. Digits: for whoever says the key.
 _ACCEPTED: Final[Mapping[str, Sequence[str]]] = {
     "en": (
         "yes", "yeah", "yep", "sure", "ok", "okay", "of course", "go ahead", "accept", "1", "one",
@@ -52,7 +52,7 @@ _POLITE: Final[Mapping[str, Sequence[str]]] = {
     "es": ("por favor", "gracias", "lo siento", "pues"),
     "fr": ("s il vous plait", "merci", "desole", "desolee", "euh"),
 }
-# For the recogniser: what it is likely to hear.
+# For the recognizer: what it is likely to hear.
 _HINTS: Final[Mapping[str, Sequence[str]]] = {
     "en": ("yes", "no", "put them through", "not now"),
     "de": ("ja", "nein", "stellen Sie durch", "jetzt nicht"),
@@ -68,12 +68,12 @@ def takes_words(language: str) -> bool:
 
 
 def hints_for(language: str) -> Sequence[str]:
-    """Phrases that a recogniser should expect, in a language that `takes_words`."""
+    """Phrases that a recognizer should expect, in a language that `takes_words`."""
     return _HINTS.get(_base(language), ())
 
 
 def read_decision(words: str, language: str) -> Decision | None:
-    """words: one utterance, as a recogniser wrote it. None: it is no decision, or both."""
+    """words: one utterance, as a recognizer wrote it. None: it is no decision, or both."""
     if len(words) > _LONGEST:
         return None
     plain, base = _plain(words), _base(language)

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import jwt
 
-from shared.errors import Unauthorised
+from shared.errors import Unauthorized
 
 Audience = Literal["user", "admin"]
 
@@ -43,10 +43,10 @@ class AccessTokens:
         )
 
     def read(self, token: str, audience: str, now: datetime) -> UUID:
-        """Returns the id of the session. Raises Unauthorised (token_invalid, token_expired)."""
+        """Returns the id of the session. Raises Unauthorized (token_invalid, token_expired)."""
         session_id, expires = self._verified(token, audience)
         if expires <= now.timestamp():
-            raise Unauthorised("This token has expired.", code="token_expired")
+            raise Unauthorized("This token has expired.", code="token_expired")
         return session_id
 
     def _verify(self, token: str, audience: str) -> tuple[UUID, int]:
@@ -56,7 +56,7 @@ class AccessTokens:
             claims = jwt.decode(token, key, algorithms=[ALGORITHM], audience=audience, options=_OPTIONS)
             return UUID(claims["sid"]), int(claims["exp"])
         except (jwt.InvalidTokenError, KeyError, ValueError, TypeError, AttributeError):
-            raise Unauthorised("This token is not valid.", code="token_invalid") from None
+            raise Unauthorized("This token is not valid.", code="token_invalid") from None
 
 
 def _key_id(key: bytes) -> str:

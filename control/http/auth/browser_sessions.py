@@ -27,7 +27,7 @@ class BrowserSessions:
         address = urlsplit(public_url)
         self._is_secure = address.scheme == "https"
         self._host = address.netloc
-        # RFC 6265bis, 4.1.3.2: Secure, no Domain, Path=/; so that no neighbour of the host's domain can set it.
+        # RFC 6265bis, 4.1.3.2: Secure, no Domain, Path=/; so that no neighbor of the host's domain can set it.
         self._prefix = "__Host-" if self._is_secure else ""
 
     def is_asked(self, request: web.Request) -> bool:

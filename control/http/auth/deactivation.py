@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from shared.errors import Forbidden, Unauthorised
+from shared.errors import Forbidden, Unauthorized
 
 CODE: Final = "account_deactivated"
 _MESSAGE: Final = "This account is deactivated. Ask the platform's support to activate it."
@@ -13,6 +13,6 @@ def sign_in_refused() -> Forbidden:
     return Forbidden(_MESSAGE, code=CODE)
 
 
-def session_refused() -> Unauthorised:
+def session_refused() -> Unauthorized:
     """For an access or refresh token of the account."""
-    return Unauthorised(_MESSAGE, code=CODE)
+    return Unauthorized(_MESSAGE, code=CODE)

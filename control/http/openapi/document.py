@@ -146,7 +146,7 @@ _SECTIONS: Final = {"schemas": "agents"}
 
 def _tags(paths: Mapping[str, Schema], reference: ApiReference) -> list[Schema]:
     """The sections that are used: those of the reference in its order, then others in the order of the paths."""
-    used = dict.fromkeys(name for methods in paths.values() for one in methods.values() for name in one["tags"])
+    used = dict.fromkeys(name for methods in paths.values() for method in methods.values() for name in method["tags"])
     described = {section.name: section.description for section in reference.sections if section.name in used}
     return [
         *({"name": name, "description": text} for name, text in described.items()),

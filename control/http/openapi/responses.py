@@ -14,7 +14,7 @@ from shared.errors import (
     NotFound,
     Problem,
     TooManyRequests,
-    Unauthorised,
+    Unauthorized,
     Unavailable,
 )
 
@@ -34,7 +34,7 @@ ERROR_TEXT: Final[Mapping[int, str]] = {
     500: "An internal error.",
     503: "A service that is needed is unavailable; try again later.",
 }
-_PROBLEMS: Final = (Malformed, Unauthorised, Forbidden, NotFound, Conflict, TooManyRequests, Unavailable, Problem)
+_PROBLEMS: Final = (Malformed, Unauthorized, Forbidden, NotFound, Conflict, TooManyRequests, Unavailable, Problem)
 _TYPES: Final[Mapping[int, str]] = {problem.status: problem.type for problem in _PROBLEMS}
 _FILES: Final = ("audio/wav", "audio/mpeg", "application/octet-stream")
 # A file that is made while it is sent; as JSON it is one object.

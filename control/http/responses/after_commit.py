@@ -24,7 +24,7 @@ class AfterCommit(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class IdempotentAfterCommit(Generic[T]):
-    """Like AfterCommit, for a route that honours Idempotency-Key. work: takes an operation id, and must take effect at
+    """Like AfterCommit, for a route that honors Idempotency-Key. work: takes an operation id, and must take effect at
     most once for each id, however often it is called.
 
     The id is that of the first request under the key, so it is the same for its repeats; without a key it is the
@@ -46,7 +46,7 @@ class CheckedChange(Generic[T]):
     """Returned by a handler that has to ask somebody outside before it may change anything, such as a vendor about a
     key. check: called after the commit of a transaction that changed nothing, without a connection; it raises Problems;
     None: there is nobody to ask. It counts for the route's `check_limit` before it is called.
-    save: called in a second transaction with a new context, for which the caller was authorised again. What it relies
+    save: called in a second transaction with a new context, for which the caller was authorized again. What it relies
     on may have changed in between, so it reads it again."""
 
     check: Callable[[], Awaitable[None]] | None

@@ -34,7 +34,7 @@ def _quality(accept: str, kind: str) -> float:
     found: dict[str, float] = {}
     for part in accept.split(",")[:_MOST_RANGES]:
         name, *parameters = (piece.strip().lower() for piece in part.split(";"))
-        found[name] = next((_number(one[2:]) for one in parameters if one.startswith("q=")), 1.0)
+        found[name] = next((_number(parameter[2:]) for parameter in parameters if parameter.startswith("q=")), 1.0)
     ranges = (kind, f"{kind.partition('/')[0]}/*", "*/*")
     return next((found[one] for one in ranges if one in found), 0.0)
 

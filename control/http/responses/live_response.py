@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 class Reauthorized(Protocol):
-    """Runs `work` in a transaction of its own, with a new context of the same caller. Raises Unauthorised, Forbidden or
+    """Runs `work` in a transaction of its own, with a new context of the same caller. Raises Unauthorized, Forbidden or
     NotFound once the caller has lost the right to the route."""
 
     async def __call__(self, work: Callable[[Any], Awaitable[T]]) -> T: ...

@@ -76,7 +76,7 @@ async def _redirect(services: Services, call: CallState, job: CheckStreamJob) ->
         twilio = services[Carriers].get("twilio")
         if not isinstance(twilio, CallRedirection):
             return
-        if await twilio.count_dialled(carrier_call_id) <= len(call.details.returns):
+        if await twilio.count_dialed(carrier_call_id) <= len(call.details.returns):
             await twilio.redirect(carrier_call_id, continue_path(job.call_id, job.leg, job.language))
             log.warning("call.redirected", carrier="twilio", call_id=str(call.id), leg=job.leg)
     except CarrierRefused as refused:

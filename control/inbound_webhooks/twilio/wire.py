@@ -306,7 +306,7 @@ def ask(question: str, locale: str, action: str, wait_s: int, *, first: str = ""
     `action`, with or without an answer (docs: TwiML <Gather>).
 
     first: spoken before. It ends at a key, and no word counts yet: whoever picks up says "hello", or "yes?". hints:
-    what the recogniser is to expect."""
+    what the recognizer is to expect."""
     prelude = f"<Gather {_gather('dtmf', action, 1)}>{_say(first, locale)}</Gather>" if first else ""
     heard = f' language={_quoted(locale)} hints={_quoted(", ".join(hints))} speechTimeout="1"' if hints else ""
     taken = _gather("dtmf speech" if hints else "dtmf", action, wait_s)

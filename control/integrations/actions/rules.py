@@ -91,7 +91,7 @@ def fill_request(
         filled = {**(filled or {}), **extra}
     sent = {name: _header(name, _fill_text(text, values) or "") for name, text in template.headers.items()}
     sent |= {name: _header(name, text) for name, text in (headers or {}).items()}
-    _authorise(config, token, query, sent)
+    _authorize(config, token, query, sent)
     content = None if filled is None else json.dumps(filled).encode()
     if content is not None:
         sent.setdefault("Content-Type", "application/json")
@@ -105,7 +105,7 @@ def fill_request(
     return VendorRequest(template.method, url, sent, content)
 
 
-def authorise_link(config: IntegrationTypeConfig, url: str, token: str) -> VendorRequest:
+def authorize_link(config: IntegrationTypeConfig, url: str, token: str) -> VendorRequest:
     """The request of a page whose address the vendor named. Raises Invalid unless it is on the server of `base_url`:
     the credentials go nowhere else."""
     base = config.base_url
@@ -113,7 +113,7 @@ def authorise_link(config: IntegrationTypeConfig, url: str, token: str) -> Vendo
         raise _invalid("link", "the next page is on another server")
     headers: dict[str, str] = {}
     query: dict[str, str | None] = {}
-    _authorise(config, token, query, headers)
+    _authorize(config, token, query, headers)
     if query:
         url = f"{url}{'&' if '?' in url else '?'}{urlencode(query)}"
     return VendorRequest("GET", url, headers)
@@ -182,7 +182,7 @@ def _base(base_url: str, values: Values) -> str:
     return PLACEHOLDER.sub(insert, base_url)
 
 
-def _authorise(
+def _authorize(
     config: IntegrationTypeConfig, token: str, query: dict[str, str | None], headers: dict[str, str]
 ) -> None:
     key = config.api_key or (ApiKeyConfig() if config.oauth else None)

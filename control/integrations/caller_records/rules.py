@@ -167,8 +167,8 @@ def _contact(external_id: str, record: VendorRecord, region: str) -> ContactReco
         first_name=first,
         company=clean_name(record.get("company")),
         email=email if email.isprintable() and " " not in email else "",
-        phone=normalise_phone(record.get("phone"), region),
-        mobile_phone=normalise_phone(record.get("mobile_phone"), region),
+        phone=normalize_phone(record.get("phone"), region),
+        mobile_phone=normalize_phone(record.get("mobile_phone"), region),
     )
 
 
@@ -191,7 +191,7 @@ def clean_name(value: Scalar) -> str:
     return " ".join("".join(kept).split())[:LONGEST_NAME].strip()
 
 
-def normalise_phone(value: Scalar, region: str) -> str | None:
+def normalize_phone(value: Scalar, region: str) -> str | None:
     """Returns the number in E.164; None if it is invalid."""
     if not isinstance(value, str | int) or isinstance(value, bool):
         return None

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import msgspec
 
-from control.integrations.actions.rules import ActiveConnection, Values, authorise_link, fill_request
+from control.integrations.actions.rules import ActiveConnection, Values, authorize_link, fill_request
 from control.integrations.actions.service import VendorFailure
 from control.integrations.types.rules import Incremental, SyncDeclaration, find_value
 from control.integrations.vendor_http import VendorAnswer, VendorRequest
@@ -88,7 +88,7 @@ def make_page_request(
     """The request of the next page. Raises Invalid."""
     pagination, config = declaration.pagination, connection.type_config
     if pagination.kind == "link" and position.cursor:
-        return authorise_link(config, position.cursor, token)
+        return authorize_link(config, position.cursor, token)
     since = _since(declaration.incremental, position)
     extra = {}
     if since and declaration.incremental is not None and declaration.incremental.param and not position.is_full:

@@ -61,7 +61,7 @@ PLACEHOLDER: Final = re.compile(r"\{\{\s*([a-z]+(?:\.[A-Za-z0-9_]+)*)\s*\}\}")
 _BRACES: Final = re.compile(r"\{\{|\}\}")
 _SOURCES: Final = ("input", "config")
 _SYNC_VALUES: Final = ("cursor", "since")
-# `{{input.key}}`: the same in each repeat of a run, for vendors that recognise repeats by it.
+# `{{input.key}}`: the same in each repeat of a run, for vendors that recognize repeats by it.
 RUN_KEY: Final = "key"
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 DeclaredName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
@@ -156,7 +156,7 @@ class Action(Declared):
     idempotency: Annotated[
         HeaderName | None,
         Field(
-            description="Header by which the vendor recognises repeats; null for none.", examples=["Idempotency-Key"]
+            description="Header by which the vendor recognizes repeats; null for none.", examples=["Idempotency-Key"]
         ),
     ] = None
     read_only: Annotated[bool, Field(description="Whether it may be repeated.")] = False
@@ -346,7 +346,7 @@ class ApiKeyConfig(Declared):
 
 
 class CalendarSetting(Declared):
-    """How connections to one calendar are recognised."""
+    """How connections to one calendar are recognized."""
 
     setting: Annotated[
         DeclaredName, Field(description="Which setting names the calendar at the vendor.", examples=["calendar_id"])

@@ -77,7 +77,7 @@ async def forget_unseen(db: Connection, source: Source, now: datetime) -> None:
 
 
 async def update_health(db: Connection, worst: Mapping[str, RoleFigures]) -> None:
-    """Sets what the catalogue shows of each provider's worst role."""
+    """Sets what the catalog shows of each provider's worst role."""
     lines = list(worst.values())
     await db.execute(
         """

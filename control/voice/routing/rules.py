@@ -16,7 +16,7 @@ from pydantic import (
 
 from shared.providers.options import BASE_URL as BASE_URL
 
-# Name of a provider in the catalogue.
+# Name of a provider in the catalog.
 Provider = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
 
 # Data policies
@@ -195,7 +195,7 @@ QUALITY: Final = "quality"
 
 @dataclass(frozen=True, slots=True)
 class ProviderOffer:
-    """A provider of the catalogue as one workspace sees it: whether there are keys, never the keys.
+    """A provider of the catalog as one workspace sees it: whether there are keys, never the keys.
 
     kinds: what it can do. config: its vendor, and the platform's options by kind. options: what an agent may set, by
     kind. priority: the lower, the earlier in a default chain. allowed: the workspace has not turned it off.
@@ -263,7 +263,7 @@ class ProviderOffer:
 
 
 @dataclass(frozen=True, slots=True)
-class CataloguedProvider:
+class CatalogedProvider:
     """A provider as the staff see it. health_status, last_check: of its worst role."""
 
     offer: ProviderOffer

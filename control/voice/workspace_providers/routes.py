@@ -119,7 +119,7 @@ async def list_voice_providers(context: MemberContext) -> VoiceProviderList:
 
 async def change_voice_provider(
     context: MemberContext,
-    provider: Annotated[Provider, Field(description="Name of the provider in the catalogue.", examples=["groq"])],
+    provider: Annotated[Provider, Field(description="Name of the provider in the catalog.", examples=["groq"])],
     body: VoiceProviderChange,
 ) -> CheckedChange[VoiceProviderAnswer]:
     """Changes the workspace's settings of a provider. Its own key, and settings under that, are tried at the vendor

@@ -10,8 +10,8 @@ from pydantic import Field
 
 from control.audit.service import Actor, Change, record_change
 from control.db.pool import Connection
-from control.voice.catalogue.rules import addresses, require_address, require_options, require_values
-from control.voice.catalogue.service import list_workspace_offers
+from control.voice.catalog.rules import addresses, require_address, require_options, require_values
+from control.voice.catalog.service import list_workspace_offers
 from control.voice.key_check import KeyCheck, KeyChecker
 from control.voice.keys import KeyedProvider, open_key, seal_key
 from control.voice.routing import queries as routing_queries

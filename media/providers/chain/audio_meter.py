@@ -1,4 +1,4 @@
-"""The audio that one session of a recogniser was sent, reported while the call runs."""
+"""The audio that one session of a recognizer was sent, reported while the call runs."""
 
 import asyncio
 from typing import Final

@@ -145,7 +145,7 @@ class Attempts(Generic[P]):
 
     @property
     def usual_wait(self) -> UsualWait | None:
-        """How long the provider in use takes to its first useful unit, a recogniser to its final text; None where
+        """How long the provider in use takes to its first useful unit, a recognizer to its final text; None where
         nothing is known."""
         return self._candidates.health.usual_wait(self.index)
 
@@ -165,9 +165,9 @@ class Attempts(Generic[P]):
         return self._candidates.health.usual_gap(self.index)
 
     @property
-    def is_learnt(self) -> bool:
+    def is_learned(self) -> bool:
         """Whether the usual wait of the provider in use was measured, and is not only its vendor's figure."""
-        return self._candidates.health.is_learnt(self.index)
+        return self._candidates.health.is_learned(self.index)
 
     def split(self) -> "Attempts[P]":
         """Attempts at the providers after the one in use, beside this one. Needs `has_rival`."""
@@ -210,7 +210,7 @@ class Attempts(Generic[P]):
 
     def judge(self, error: ProviderError | None) -> None:
         """Ends an attempt that has lost. error: None when it has answered meanwhile; then it was only slower than its
-        vendor's figures say, is learnt, and is back at its place in the order."""
+        vendor's figures say, is learned, and is back at its place in the order."""
         if error is None:
             self.mark_useful()
             self.succeed()
@@ -222,7 +222,7 @@ class Attempts(Generic[P]):
         self._attempt.start_wait()
 
     def await_answer(self) -> None:
-        """Records that the recogniser in use was asked for a final text."""
+        """Records that the recognizer in use was asked for a final text."""
         self._attempt.await_answer()
 
     def cease_waiting(self) -> None:

@@ -10,7 +10,7 @@ from media.providers.wait_history import UsualWait
 class ChainHealth:
     """The health of the providers of one chain, by their place in it. workspace: whose calls the chain is for.
 
-    seeds: what the vendors' figures say of each provider's wait for the first useful unit, used until it is learnt;
+    seeds: what the vendors' figures say of each provider's wait for the first useful unit, used until it is learned;
     None where nothing is known. api_keys: of the providers, which no report tells.
     """
 
@@ -43,16 +43,16 @@ class ChainHealth:
         return self._board.watch_service(watcher)
 
     def usual_wait(self, index: int) -> UsualWait | None:
-        """How long the provider takes to its first useful unit, a recogniser to its final text; None where nothing is
+        """How long the provider takes to its first useful unit, a recognizer to its final text; None where nothing is
         known."""
-        learnt, seed = self._board.usual_wait(self._keys[index]), self._seeds[index]
-        return learnt if learnt is not None or seed is None else self.correct_figures(index, seed)
+        learned, seed = self._board.usual_wait(self._keys[index]), self._seeds[index]
+        return learned if learned is not None or seed is None else self.correct_figures(index, seed)
 
     def correct_figures(self, index: int, figures: UsualWait) -> UsualWait:
         """Figures for that wait, corrected by the provider's first answers."""
         return self._board.correct_figures(self._keys[index], figures)
 
-    def is_learnt(self, index: int) -> bool:
+    def is_learned(self, index: int) -> bool:
         """Whether that wait was measured often enough, so that the vendor's figures do not count."""
         return self._board.usual_wait(self._keys[index]) is not None
 

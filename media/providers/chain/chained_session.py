@@ -1,14 +1,14 @@
-"""One caller's session over several recognisers: one in use, and at times the next one beside it."""
+"""One caller's session over several recognizers: one in use, and at times the next one beside it."""
 
 from collections.abc import Callable, Container, Sequence
 
 from media.providers.chain.candidates import Attempts, Candidates
 from media.providers.chain.deadlines import Deadlines
-from media.providers.chain.late_recogniser import LostRecogniser, LostRecognisers
+from media.providers.chain.late_recognizer import LostRecognizer, LostRecognizers
 from media.providers.chain.out_of_service import leaving_error
-from media.providers.chain.recogniser_check import CheckCause, RecogniserCheck
-from media.providers.chain.recogniser_in_use import RecogniserInUse
-from media.providers.chain.recogniser_session import (
+from media.providers.chain.recognizer_check import CheckCause, RecognizerCheck
+from media.providers.chain.recognizer_in_use import RecognizerInUse
+from media.providers.chain.recognizer_session import (
     OpenedSession,
     SessionCleanup,
     SessionOpener,
@@ -22,7 +22,7 @@ from media.providers.chain.unheard_speech import UnheardSpeech
 from media.providers.ports import (
     ProviderError,
     ProviderSlow,
-    RecognisedText,
+    RecognizedText,
     SpeechToText,
     SpeechToTextEvent,
     SpeechToTextFailed,
@@ -34,7 +34,7 @@ from shared.provider_failures import FailureStage
 
 
 class ChainedSession:
-    """One caller's session. Each recogniser is tried at most once between two final texts."""
+    """One caller's session. Each recognizer is tried at most once between two final texts."""
 
     __slots__ = (
         "_attempts", "_buffer", "_candidates", "_check", "_cleanup", "_deadlines", "_earlier_text", "_final_text",
@@ -56,35 +56,35 @@ class ChainedSession:
         self._opener = SessionOpener(language, deadlines, self.handle)
         self._sink, self._deadlines, self._meters = sink, deadlines, meters
         self._buffer, self._unheard = ReplayBuffer(), UnheardSpeech()
-        self._in_use = RecogniserInUse(meters, self._buffer)
+        self._in_use = RecognizerInUse(meters, self._buffer)
         self._attempts: Attempts[SpeechToText] | None = None
         self._cleanup = SessionCleanup()
         self._replacement = SessionReplacement(self._cleanup, self._report_crash)
-        self._lost = LostRecognisers(deadlines, self._cleanup)
-        self._earlier_text = ""  # this turn's text from recognisers that have failed since
+        self._lost = LostRecognizers(deadlines, self._cleanup)
+        self._earlier_text = ""  # this turn's text from recognizers that have failed since
         self._final_text = ""  # this turn's text up to where the replay buffer begins
-        self._pending: TextRequest | None = None  # the unanswered `finalise`
+        self._pending: TextRequest | None = None  # the unanswered `finalize`
         self._speech_heard = False  # in this turn: text without it may be noise
-        self._check: RecogniserCheck | None = None  # of the one in use, whose answers are held back
-        self._held_answer: RecognisedText | None = None
+        self._check: RecognizerCheck | None = None  # of the one in use, whose answers are held back
+        self._held_answer: RecognizedText | None = None
         self._unwatch: Callable[[], None] = lambda: None
         self._signals = TurnSignals(sink)
 
     async def open(self, attempts: Attempts[SpeechToText]) -> None:
-        """Opens the next recogniser that can be reached. Raises ProviderError when none is left."""
+        """Opens the next recognizer that can be reached. Raises ProviderError when none is left."""
         self._attempts = attempts
         opened = await self._opener.open(attempts)
         self._in_use.begin(opened, attempts.index)
         self._replay(opened)
 
     def renew_attempts(self) -> None:
-        """Every recogniser may be tried again. That one could be opened proves nothing of its health."""
+        """Every recognizer may be tried again. That one could be opened proves nothing of its health."""
         if self._attempts:
             self._attempts = self._candidates.renew(self._attempts)
             self._leave_service()
 
     def watch_service(self) -> None:
-        """From now on, moves the session when its recogniser is taken out of service: at once, also within a turn,
+        """From now on, moves the session when its recognizer is taken out of service: at once, also within a turn,
         because what has no final text yet is replayed."""
         self._unwatch = self._candidates.health.watch_service(self._leave_service)
 
@@ -95,7 +95,7 @@ class ChainedSession:
             self._switch(error)
 
     def set_language(self, language: str) -> None:
-        """As in `LanguageFollower`: a recogniser that hears one language is opened anew, and what has no final text yet
+        """As in `LanguageFollower`: a recognizer that hears one language is opened anew, and what has no final text yet
         is replayed. One that is about to replace another opens in the new language anyway."""
         self._opener.language = language
         used = None if self._replacement.is_due else self._attempts
@@ -119,15 +119,15 @@ class ChainedSession:
         if self._check is not None and self._check.session is not None:
             self._check.session.started()
 
-    def finalise(self, token: int) -> None:
+    def finalize(self, token: int) -> None:
         self._clear_pending()
         self._pending = TextRequest(token, self._buffer.end)
         self._unheard.asked(self._buffer.end)
         if self._in_use.session is not None:
             self._await_text()
-            self._in_use.session.finalise(token)
+            self._in_use.session.finalize(token)
         if self._check is not None:
-            self._check.finalise(token, self._buffer.end)
+            self._check.finalize(token, self._buffer.end)
 
     def next_turn(self) -> None:
         if self._pending and self._check is None:  # what is being checked may still be understood
@@ -168,7 +168,7 @@ class ChainedSession:
         else:
             self._take_text(event)
 
-    def _take_text(self, event: RecognisedText) -> None:
+    def _take_text(self, event: RecognizedText) -> None:
         if self._speech_heard and self._attempts and event.text.strip():
             self._attempts.mark_useful()
         found = join_result(self._earlier_text, event)
@@ -186,7 +186,7 @@ class ChainedSession:
             self._accept_final(found.text, self._pending.position)
         self._sink(found)
 
-    def _hold_back(self, answer: RecognisedText, request: TextRequest) -> bool:
+    def _hold_back(self, answer: RecognizedText, request: TextRequest) -> bool:
         """Whether the answer waits for a check, which is started if it is due, or is replaced by that of one."""
         if self._check is not None and self._check.has_words and not answer.text.strip():
             self._adopt_answer(self._check)
@@ -215,11 +215,11 @@ class ChainedSession:
             self.renew_attempts()
 
     def _start_check(self, request: TextRequest, cause: CheckCause) -> None:
-        """Lets the next recogniser, if there is one, hear what this one gave no text for."""
+        """Lets the next recognizer, if there is one, hear what this one gave no text for."""
         if self._attempts is None or not self._attempts.has_other:
             return
         request.mark_replaced()
-        self._check = RecogniserCheck(
+        self._check = RecognizerCheck(
             self._attempts.split(),
             request,
             cause=cause,
@@ -232,7 +232,7 @@ class ChainedSession:
             on_error=self._fail_check,
         )
 
-    def _judge(self, check: RecogniserCheck, event: SpeechToTextEvent) -> None:
+    def _judge(self, check: RecognizerCheck, event: SpeechToTextEvent) -> None:
         """Takes an event of the check."""
         if isinstance(event, SpeechToTextFailed):
             return self._fail_check(event.error)
@@ -255,18 +255,18 @@ class ChainedSession:
 
     @property
     def _is_owed(self) -> bool:
-        """Whether the recogniser in use may still answer: it was asked, or hears a later turn than the one checked."""
+        """Whether the recognizer in use may still answer: it was asked, or hears a later turn than the one checked."""
         return self._unheard.is_speaking if self._pending is None else self._held_answer is None
 
-    def _find_fault(self, check: RecogniserCheck) -> ProviderError:
+    def _find_fault(self, check: RecognizerCheck) -> ProviderError:
         name = self._attempts.current.name if self._attempts else ""
         return check.find_fault(name, self._pending.waited_s if self._pending else 0.0)
 
-    def _adopt_check(self, check: RecogniserCheck, error: ProviderError) -> None:
-        """The recogniser in use is deaf, late or gone: goes on with the one that checks it."""
+    def _adopt_check(self, check: RecognizerCheck, error: ProviderError) -> None:
+        """The recognizer in use is deaf, late or gone: goes on with the one that checks it."""
         self._signals.drop()
         if self._attempts:
-            lost = LostRecogniser(self._attempts, self._in_use.detach(), self._in_use.sink, self._pending)
+            lost = LostRecognizer(self._attempts, self._in_use.detach(), self._in_use.sink, self._pending)
             self._lost.add(lost, error, check.attempts.index, self._stage)
         self._attempts = check.attempts
         self.renew_attempts()
@@ -276,21 +276,21 @@ class ChainedSession:
         self._earlier_text = self._final_text
         if self._pending is None:
             self._pending = TextRequest(check.token, check.position)  # its turn may be over: then it is late text
-        self._await_text(is_learnt=False)
+        self._await_text(is_learned=False)
 
-    def _take_over_overdue(self, check: RecogniserCheck) -> None:
-        """The recogniser in use missed the deadline, and the check heard nothing: that stands."""
+    def _take_over_overdue(self, check: RecognizerCheck) -> None:
+        """The recognizer in use missed the deadline, and the check heard nothing: that stands."""
         if self._pending and self._pending.is_overdue:
             self._adopt_answer(check)
 
-    def _adopt_answer(self, check: RecogniserCheck) -> None:
-        """Goes on with the recogniser that checks, and takes the answer that it gave before, if any."""
+    def _adopt_answer(self, check: RecognizerCheck) -> None:
+        """Goes on with the recognizer that checks, and takes the answer that it gave before, if any."""
         if check.answer is not None:
             self._adopt_check(check, self._find_fault(check))
             self._take_text(check.answer)
 
     def _fail_check(self, error: ProviderError | None) -> None:
-        """The check found nothing out. error: of its recogniser, then the next one checks; None: there is none."""
+        """The check found nothing out. error: of its recognizer, then the next one checks; None: there is none."""
         if self._check is not None and error is not None and self._check.move_on(error):
             return
         if self._check is not None and self._attempts is not None and error is not None:
@@ -299,7 +299,7 @@ class ChainedSession:
         self._end_fruitless_check()
 
     def _end_fruitless_check(self) -> None:
-        """Ends a check after which the recogniser in use goes on, unless it missed its deadline meanwhile."""
+        """Ends a check after which the recognizer in use goes on, unless it missed its deadline meanwhile."""
         self._release_answer()
         if self._pending and self._pending.is_overdue:
             self._on_deadline()
@@ -329,13 +329,13 @@ class ChainedSession:
                 self._attempts.cease_waiting()
         self._pending = self._held_answer = None
 
-    def _await_text(self, *, is_learnt: bool = True) -> None:
-        """Watches the text that is asked for. is_learnt: its wait tells how long this recogniser usually takes; that
+    def _await_text(self, *, is_learned: bool = True) -> None:
+        """Watches the text that is asked for. is_learnt: its wait tells how long this recognizer usually takes; that
         for replayed audio does not."""
         if self._pending is None or self._attempts is None:
             return
-        late_s = self._deadlines.late_after(self._attempts.usual_wait) if is_learnt else None
-        if is_learnt:
+        late_s = self._deadlines.late_after(self._attempts.usual_wait) if is_learned else None
+        if is_learned:
             self._attempts.await_answer()
         self._pending.watch(late_s, self._on_late, self._deadlines.transcript_s, self._on_deadline)
 
@@ -348,7 +348,7 @@ class ChainedSession:
             self._start_check(self._pending, "late")
 
     def _on_deadline(self) -> None:
-        """Replaces a slow recogniser if another one is left; asking the same one again would only add to its work."""
+        """Replaces a slow recognizer if another one is left; asking the same one again would only add to its work."""
         if not (self._attempts and self._attempts.has_other and self._in_use.session is not None and self._pending):
             return
         if self._check is not None:
@@ -361,7 +361,7 @@ class ChainedSession:
         return "stream" if self._pending is None else "final"
 
     def _switch(self, error: ProviderError | None) -> None:
-        """Goes on with the next recogniser; without an error with the same one, opened anew."""
+        """Goes on with the next recognizer; without an error with the same one, opened anew."""
         check = self._check
         if error is not None and check is not None and check.session is not None and check.is_asked:
             self._adopt_check(check, error)
@@ -389,12 +389,12 @@ class ChainedSession:
             self._sink(SpeechToTextFailed(last))
 
     def _report_crash(self, error: BaseException) -> None:
-        """After an internal error the call must learn that nothing will be recognised."""
+        """After an internal error the call must learn that nothing will be recognized."""
         name, reason = self._attempts.current.name if self._attempts else "", f"internal fault: {type(error).__name__}"
         self._sink(SpeechToTextFailed(ProviderError(name, reason, retryable=False)))
 
     def _replay(self, opened: OpenedSession) -> None:
         replay_into(opened.session, opened.sink, self._buffer)
         if self._pending and self._in_use.session is opened.session:  # it may have failed meanwhile
-            self._await_text(is_learnt=False)
-            opened.session.finalise(self._pending.token)
+            self._await_text(is_learned=False)
+            opened.session.finalize(self._pending.token)

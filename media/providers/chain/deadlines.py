@@ -20,7 +20,7 @@ class Deadlines:
     """All in seconds.
 
     open_s: to open a recogniser's session.
-    transcript_s: from `finalise` to its final text.
+    transcript_s: from `finalize` to its final text.
     first_token_s: from a request to the model's first sign of life.
     token_s: between two events of a model.
     audio_s: from the text that a voice can begin with (and from each piece of audio, while text is left) to its audio.
@@ -29,7 +29,7 @@ class Deadlines:
     answer follows the filler, which begins after 1.4 s.
     demotion_s: how long a provider that failed is tried last; then it is back at its place in the order.
 
-    return_s: so long after a recogniser failed, the call goes back to it at the end of a turn; doubled with each
+    return_s: so long after a recognizer failed, the call goes back to it at the end of a turn; doubled with each
     further failure in the call.
 
     Where a provider's usual wait is known, the next one is asked after late_factor times its p99 (which a provider with
@@ -101,5 +101,5 @@ class Deadlines:
         return min(self.open_s, self.bound_s) if has_other and usual is not None else self.open_s
 
     def check_limit(self, *, has_other: bool) -> float:
-        """Of a recogniser that checks another one, to its final text. has_other: a third one could."""
+        """Of a recognizer that checks another one, to its final text. has_other: a third one could."""
         return min(self.transcript_s, self.bound_s) if has_other else self.transcript_s

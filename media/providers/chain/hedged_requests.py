@@ -151,7 +151,7 @@ class HedgedRequests(Generic[P, A, T]):
         error = ProviderSlow(late.attempts.current.name, f"nothing came for {waited_s:.2g} s, another one was asked")
         demote = usual is None or waited_s >= self._deadlines.bound(usual)
         judge_s = self._deadlines.judge_s if usual is not None else self._deadlines.first_token_s
-        left_s = 0.0 if late.attempts.is_learnt else judge_s - waited_s
+        left_s = 0.0 if late.attempts.is_learned else judge_s - waited_s
         late.attempts.lose(error, winner, demote=demote, cost_s=late.cost_s, judged=left_s <= 0)
         self._running.remove(late)
         if left_s <= 0:

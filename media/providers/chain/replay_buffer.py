@@ -1,11 +1,11 @@
-"""The caller's audio that no final text covers yet, kept for replay to the next recogniser; bounded, pure."""
+"""The caller's audio that no final text covers yet, kept for replay to the next recognizer; bounded, pure."""
 
 from collections import deque
 from collections.abc import Iterator
 from typing import Final
 
 from media.audio.mulaw import BYTES_PER_MS, RATE
-from media.providers.chain.recogniser_session import SessionSink
+from media.providers.chain.recognizer_session import SessionSink
 from media.providers.ports import SpeechToTextSession
 
 # Most seconds kept once the caller speaks, and while no speech was detected (it may be too quiet for the detector).

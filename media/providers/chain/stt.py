@@ -1,11 +1,11 @@
-"""Fallback between recognisers: audio that was not transcribed yet is replayed to the next one."""
+"""Fallback between recognizers: audio that was not transcribed yet is replayed to the next one."""
 
 from collections.abc import Container, Sequence
 
 from media.providers.chain.candidates import Candidates, OnProviderFailed
 from media.providers.chain.chain_health import ChainHealth
 from media.providers.chain.deadlines import Deadlines
-from media.providers.chain.recogniser_return import ReturningSession
+from media.providers.chain.recognizer_return import ReturningSession
 from media.providers.ports import (
     SpeechToText,
     SpeechToTextSession,
@@ -15,13 +15,13 @@ from media.providers.usage import UsageMeter, discarding_meters
 
 
 class SpeechToTextChain:
-    """SpeechToText over a list of recognisers in order of preference. meters: one for each recogniser.
+    """SpeechToText over a list of recognizers in order of preference. meters: one for each recognizer.
 
     multilingual: the places of those that hear all of the call's languages, whichever they are opened in."""
 
     def __init__(
         self,
-        recognisers: Sequence[SpeechToText],
+        recognizers: Sequence[SpeechToText],
         on_failed: OnProviderFailed,
         deadlines: Deadlines | None = None,
         *,
@@ -31,14 +31,14 @@ class SpeechToTextChain:
     ) -> None:
         self._deadlines = deadlines or Deadlines()
         self._candidates: Candidates[SpeechToText] = Candidates(
-            "stt", recognisers, on_failed, self._deadlines.demotion_s, health, self._deadlines.return_s
+            "stt", recognizers, on_failed, self._deadlines.demotion_s, health, self._deadlines.return_s
         )
-        self._meters = meters or discarding_meters("stt", (recogniser.name for recogniser in recognisers))
+        self._meters = meters or discarding_meters("stt", (recognizer.name for recognizer in recognizers))
         self.multilingual = multilingual
-        self.name = recognisers[0].name
+        self.name = recognizers[0].name
 
     async def open(self, language: str, sink: SpeechToTextSink) -> SpeechToTextSession:
-        """Opens the first recogniser that can be reached. Raises the last ProviderError when none can."""
+        """Opens the first recognizer that can be reached. Raises the last ProviderError when none can."""
         session = ReturningSession(
             self._candidates,
             language,

@@ -1,4 +1,4 @@
-"""A final text that was asked of a recogniser: when it is late, and when it has failed."""
+"""A final text that was asked of a recognizer: when it is late, and when it has failed."""
 
 import asyncio
 from collections.abc import Callable
@@ -7,8 +7,8 @@ from media.providers.deadline_timer import DeadlineTimer
 
 
 class TextRequest:
-    """token: of the `finalise` request. position: end of the audio whose text is asked for. is_overdue: its deadline
-    has passed, but another recogniser is at work on it."""
+    """token: of the `finalize` request. position: end of the audio whose text is asked for. is_overdue: its deadline
+    has passed, but another recognizer is at work on it."""
 
     def __init__(self, token: int, position: int) -> None:
         self.token = token
@@ -26,11 +26,11 @@ class TextRequest:
 
     @property
     def cost_s(self) -> float:
-        """How long the caller waited for this recogniser alone."""
+        """How long the caller waited for this recognizer alone."""
         return self.waited_s if self._replaced_at is None else self._replaced_at - self._asked_at
 
     def mark_replaced(self) -> None:
-        """Another recogniser was asked."""
+        """Another recognizer was asked."""
         self._replaced_at = self._loop.time()
 
     def watch(

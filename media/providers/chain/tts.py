@@ -16,7 +16,7 @@ from media.providers.chain.voice_attempt import VoiceAttempt
 from media.providers.chain.voice_levels import VoiceLevel, gain_db
 from media.providers.chain.voice_segment import VoiceSegment
 from media.providers.chain.whole_words import WholeWords
-from media.providers.normalisation.normaliser import TextNormaliser
+from media.providers.normalization.normalizer import TextNormalizer
 from media.providers.ports import ProviderError, ProviderSlow, SpeechChunk, TextToSpeech
 from media.providers.usage import UsageMeter, discarding_meters
 
@@ -24,7 +24,7 @@ from media.providers.usage import UsageMeter, discarding_meters
 class TextToSpeechChain:
     """TextToSpeech over a list of voices in order of preference; it needs its text as the most demanding voice does.
 
-    meters: one for each voice. normalisers: the same; without them, every voice is given the text as it is written.
+    meters: one for each voice. normalizers: the same; without them, every voice is given the text as it is written.
     levels: the same, kept beyond the chain. A backup that was measured is made as loud as the first choice.
     """
 
@@ -36,7 +36,7 @@ class TextToSpeechChain:
         *,
         meters: Sequence[UsageMeter] = (),
         health: ChainHealth | None = None,
-        normalisers: Sequence[TextNormaliser] = (),
+        normalizers: Sequence[TextNormalizer] = (),
         levels: Sequence[VoiceLevel] = (),
     ) -> None:
         self._deadlines = deadlines or Deadlines()
@@ -45,7 +45,7 @@ class TextToSpeechChain:
         )
         self._meters = meters or discarding_meters("tts", (voice.name for voice in voices))
         self._paces: list[float | None] = [None] * len(voices)
-        self._normalisers = normalisers or [TextNormaliser(reads_figures=True)] * len(voices)
+        self._normalizers = normalizers or [TextNormalizer(reads_figures=True)] * len(voices)
         self._levels = levels or [VoiceLevel(voice.name) for voice in voices]
         self.name = voices[0].name
         self.streams_text = all(voice.streams_text for voice in voices)
@@ -113,7 +113,7 @@ class TextToSpeechChain:
             deadline=self._make_deadline(speech, attempts, on_due),
             meter=self._meters[attempts.index],
             times_all=speech.is_continued,
-            normaliser=self._normalisers[attempts.index],
+            normalizer=self._normalizers[attempts.index],
             level=self._levels[attempts.index],
             gain_db=gain_db(self._levels[0], self._levels[attempts.index]),
         )

@@ -1,4 +1,4 @@
-"""Speech by voice detection for which a recogniser gave no text: when to doubt that it hears anything; pure."""
+"""Speech by voice detection for which a recognizer gave no text: when to doubt that it hears anything; pure."""
 
 from typing import Final
 
@@ -9,13 +9,13 @@ from media.audio.mulaw import BYTES_PER_MS
 LEAST_MS: Final = 600.0
 LONG_MS: Final = 1_500.0
 # A long speech without text is a reason to doubt, and so are two shorter ones in a row. Music and voices in the room
-# are none: once another recogniser understood nothing either, twice as much is needed, until words come.
+# are none: once another recognizer understood nothing either, twice as much is needed, until words come.
 _DOUBTFUL: Final = 2
 _DOUBTFUL_IN_NOISE: Final = 4
 
 
 class UnheardSpeech:
-    """What one recogniser did not understand. Positions count bytes of the call's audio."""
+    """What one recognizer did not understand. Positions count bytes of the call's audio."""
 
     __slots__ = ("_asked_ms", "_doubt", "_limit", "_start")
 
@@ -27,7 +27,7 @@ class UnheardSpeech:
 
     @property
     def is_doubtful(self) -> bool:
-        """Whether the recogniser may be deaf."""
+        """Whether the recognizer may be deaf."""
         return self._doubt >= self._limit
 
     @property
@@ -60,12 +60,12 @@ class UnheardSpeech:
         self._limit = _DOUBTFUL
 
     def was_noise(self) -> None:
-        """Another recogniser understood nothing either."""
+        """Another recognizer understood nothing either."""
         self._doubt = 0
         self._limit = _DOUBTFUL_IN_NOISE
 
     def forget(self) -> None:
-        """No other recogniser could tell."""
+        """No other recognizer could tell."""
         self._doubt = 0
 
     def drop(self) -> None:

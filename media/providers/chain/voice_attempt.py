@@ -9,7 +9,7 @@ from media.providers.chain.text_buffer import TextBuffer
 from media.providers.chain.timed_stream import TimedStream
 from media.providers.chain.voice_levels import VoiceLevel
 from media.providers.chain.voice_segment import VoiceSegment
-from media.providers.normalisation.normaliser import TextNormaliser
+from media.providers.normalization.normalizer import TextNormalizer
 from media.providers.ports import KeyRefused, ProviderBusy, ProviderError, ProviderSlow, SpeechChunk
 from media.providers.usage import UsageMeter
 
@@ -18,7 +18,7 @@ class VoiceAttempt:
     """One attempt at a voice.
 
     text, segment: what it speaks. times_all: all words come with a timing, also where the voice reports none.
-    normaliser: makes what the voice is given of the text. level: the voice's loudness; gain_db: what its audio gets.
+    normalizer: makes what the voice is given of the text. level: the voice's loudness; gain_db: what its audio gets.
     longest_gap_s: time for which audio was due after the first; None before the second. has_begun: a voice gives no
     sign of life before its audio.
     """
@@ -34,7 +34,7 @@ class VoiceAttempt:
         deadline: AudioDeadline,
         meter: UsageMeter,
         times_all: bool,
-        normaliser: TextNormaliser,
+        normalizer: TextNormalizer,
         level: VoiceLevel,
         gain_db: float,
     ) -> None:
@@ -48,7 +48,7 @@ class VoiceAttempt:
         self._times_all = times_all
         self._level = level
         self._gain = gain_table(gain_db) if gain_db else b""
-        self._spoken = normaliser.open(segment.reader, language)
+        self._spoken = normalizer.open(segment.reader, language)
 
     async def stream(self) -> AsyncIterator[SpeechChunk]:
         """Streams what this voice adds to the speech, its words timed from its first audio. Raises ProviderError."""

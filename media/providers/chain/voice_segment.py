@@ -39,7 +39,7 @@ class VoiceSegment:
         if not self._knows_words:
             return self.audio_ms
         latest = self.audio_ms + MISSING_MS
-        return min(self.audio_ms, next((one.end_ms for one in reversed(self.words) if one.end_ms <= latest), 0.0))
+        return min(self.audio_ms, next((word.end_ms for word in reversed(self.words) if word.end_ms <= latest), 0.0))
 
     def add(self, chunk: SpeechChunk) -> list[TimedWord]:
         """Adds audio; returns the words that begin in it."""

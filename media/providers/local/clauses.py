@@ -1,8 +1,8 @@
-"""Splits a text into clauses, so that the first one is played while the next one is synthesised."""
+"""Splits a text into clauses, so that the first one is played while the next one is synthesized."""
 
 from typing import Final
 
-from media.providers.local.normaliser import normalise
+from media.providers.local.normalizer import normalize
 
 # Characters: the first clause may be short, for early audio; later ones are longer, for better intonation.
 MIN_FIRST: Final = 12
@@ -15,7 +15,7 @@ def split_clauses(text: str) -> list[str]:
     """Returns the clauses, whose concatenation is the text; none for a text without words."""
     parts: list[str] = []
     clause, has_words = "", False
-    for word in normalise(text):
+    for word in normalize(text):
         clause += word.written
         has_words = has_words or bool(word.spoken)
         if has_words and _ends(clause, word.stop, first=not parts):
@@ -30,7 +30,7 @@ def split_clauses(text: str) -> list[str]:
 
 def pause_ms(clause: str) -> int:
     """The silence between a clause and the next one."""
-    stop = next((word.stop for word in reversed(normalise(clause)) if word.stop), "")
+    stop = next((word.stop for word in reversed(normalize(clause)) if word.stop), "")
     return {"": 40, ",": 120}.get(stop, 250)
 
 

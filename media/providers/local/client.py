@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from media.providers.engine_process.messages import EngineProtocolError, receive_message
-from media.providers.local.speech import Recognition, SynthesisedSpeech
+from media.providers.local.speech import Recognition, SynthesizedSpeech
 from media.providers.local.wire import (
     Cancel,
     EngineAnswer,
     EngineRefusal,
     EngineRequest,
-    Synthesise,
-    Synthesised,
+    Synthesize,
+    Synthesized,
     Transcribe,
     Transcribed,
     encode_message,
@@ -54,9 +54,9 @@ class EngineClient:
         request = await self._request(lambda number: Transcribe(number, pcm, sample_rate, is_partial), Transcribed)
         return request.transcript
 
-    async def synthesise(self, text: str) -> SynthesisedSpeech:
+    async def synthesize(self, text: str) -> SynthesizedSpeech:
         """Speaks a clause or a short sentence."""
-        return (await self._request(lambda number: Synthesise(number, text), Synthesised)).speech
+        return (await self._request(lambda number: Synthesize(number, text), Synthesized)).speech
 
     async def connect(self) -> None:
         """Opens the connection, unless it is open."""

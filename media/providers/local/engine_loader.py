@@ -1,7 +1,7 @@
-"""Loads the local recogniser and voice."""
+"""Loads the local recognizer and voice."""
 
 from media.providers.local.models import SpeechModelError
-from media.providers.local.recogniser import Recogniser
+from media.providers.local.recognizer import Recognizer
 from media.providers.local.service import EngineService
 from media.providers.local.speech import PHONE_RATE
 from media.providers.local.voice import Voice
@@ -10,9 +10,9 @@ __all__ = ["SpeechModelError", "load_engines"]
 
 
 def load_engines() -> EngineService:
-    """Loads the models, and uses the voice and the recogniser once, so that the first call does not wait.
+    """Loads the models, and uses the voice and the recognizer once, so that the first call does not wait.
 
     Raises SpeechModelError, and OSError without room for temporary files."""
-    voice, recogniser = Voice(), Recogniser()
-    recogniser.transcribe(voice.synthesise("Ready.").pcm, PHONE_RATE)
-    return EngineService(recogniser, voice)
+    voice, recognizer = Voice(), Recognizer()
+    recognizer.transcribe(voice.synthesize("Ready.").pcm, PHONE_RATE)
+    return EngineService(recognizer, voice)

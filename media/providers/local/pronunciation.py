@@ -1,5 +1,5 @@
 # ruff: noqa: RUF001 (phonemes look like letters)
-"""Pronunciation of words: by a lexicon, by neighbouring words, and by a trained model for unknown words."""
+"""Pronunciation of words: by a lexicon, by neighboring words, and by a trained model for unknown words."""
 
 import base64
 import sqlite3
@@ -54,8 +54,8 @@ class PronunciationLexicon:
 
     def phonemes(self, words: Sequence[str]) -> list[str]:
         """The phonemes of each word, in the voice's alphabet; a capital letter is said as its name."""
-        neighbours = zip(["", *words], words, [*words[1:], ""], strict=False)
-        return [self._phonemes(before, word, after) for before, word, after in neighbours]
+        neighbors = zip(["", *words], words, [*words[1:], ""], strict=False)
+        return [self._phonemes(before, word, after) for before, word, after in neighbors]
 
     def _phonemes(self, before: str, word: str, after: str) -> str:
         if len(word) == 1 and word.isupper():

@@ -9,14 +9,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final, Generic, Protocol, TypeVar
 
 from media.providers.engine_process.messages import EngineProtocolError, receive_message
-from media.providers.local.speech import Recognition, RecognitionAbandoned, RecognitionStop, SynthesisedSpeech
+from media.providers.local.speech import Recognition, RecognitionAbandoned, RecognitionStop, SynthesizedSpeech
 from media.providers.local.wire import (
     Cancel,
     EngineAnswer,
     EngineRefusal,
     EngineRequest,
-    Synthesise,
-    Synthesised,
+    Synthesize,
+    Synthesized,
     Transcribe,
     Transcribed,
     encode_message,
@@ -35,8 +35,8 @@ _log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
-class SpeechRecogniser(Protocol):
-    """A recogniser; blocking."""
+class SpeechRecognizer(Protocol):
+    """A recognizer; blocking."""
 
     def transcribe(
         self, pcm: bytes, sample_rate: int, stop: RecognitionStop | None, *, others_wait: Callable[[], bool]
@@ -45,10 +45,10 @@ class SpeechRecogniser(Protocol):
         RecognitionAbandoned after `stop` was set."""
 
 
-class SpeechSynthesiser(Protocol):
+class SpeechSynthesizer(Protocol):
     """A voice; blocking."""
 
-    def synthesise(self, text: str) -> SynthesisedSpeech:
+    def synthesize(self, text: str) -> SynthesizedSpeech:
         """Speaks a text."""
 
 
@@ -92,17 +92,17 @@ class EngineService:
 
     def __init__(
         self,
-        recogniser: SpeechRecogniser,
-        voice: SpeechSynthesiser,
+        recognizer: SpeechRecognizer,
+        voice: SpeechSynthesizer,
         capacity: int = CAPACITY,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """clock: in seconds."""
         self._clock = clock
-        self._recogniser = recogniser
+        self._recognizer = recognizer
         self._voice = CachedVoice(voice)
-        self._recogniser_queue: EngineQueue[Recognition] = EngineQueue("recogniser", capacity)
-        self._voice_queue: EngineQueue[SynthesisedSpeech] = EngineQueue("voice", capacity)
+        self._recognizer_queue: EngineQueue[Recognition] = EngineQueue("recogniser", capacity)
+        self._voice_queue: EngineQueue[SynthesizedSpeech] = EngineQueue("voice", capacity)
         self._clients: set[asyncio.Task[None]] = set()
         self._partial_stop = RecognitionStop()  # of the latest utterance that goes on
         self._rests_until = 0.0  # no utterance that goes on is transcribed before
@@ -122,15 +122,15 @@ class EngineService:
         for client in self._clients:
             client.cancel()
         await asyncio.gather(*self._clients, return_exceptions=True)
-        self._recogniser_queue.close()
+        self._recognizer_queue.close()
         self._voice_queue.close()
 
-    async def answer(self, request: Transcribe | Synthesise) -> EngineAnswer:
+    async def answer(self, request: Transcribe | Synthesize) -> EngineAnswer:
         """Answers a request. Cancelling drops the request, unless it is running."""
         try:
             if isinstance(request, Transcribe):
                 return await self._transcribe(request)
-            return await self._synthesise(request)
+            return await self._synthesize(request)
         except QueueFull:
             return EngineRefusal(request.id, "busy", "the queue is full")
 
@@ -140,20 +140,20 @@ class EngineService:
         if request.is_partial:
             return await self._transcribe_partial(request)
         self._partial_stop.set()
-        job = self._recogniser_queue.submit(lambda: self._run_recogniser(request, None))
+        job = self._recognizer_queue.submit(lambda: self._run_recognizer(request, None))
         return await _answer_job(request.id, job, lambda transcript: Transcribed(request.id, transcript))
 
-    def _run_recogniser(self, request: Transcribe, stop: RecognitionStop | None) -> Recognition:
-        others_wait = self._recogniser_queue.has_waiting
-        return self._recogniser.transcribe(request.pcm, request.sample_rate, stop, others_wait=others_wait)
+    def _run_recognizer(self, request: Transcribe, stop: RecognitionStop | None) -> Recognition:
+        others_wait = self._recognizer_queue.has_waiting
+        return self._recognizer.transcribe(request.pcm, request.sample_rate, stop, others_wait=others_wait)
 
     async def _transcribe_partial(self, request: Transcribe) -> EngineAnswer:
-        """Uses the recogniser only while nobody else needs it, and for half of the time at most."""
+        """Uses the recognizer only while nobody else needs it, and for half of the time at most."""
         began = self._clock()
-        if began < self._rests_until or not self._recogniser_queue.is_idle:
+        if began < self._rests_until or not self._recognizer_queue.is_idle:
             raise QueueFull
         stop = self._partial_stop = RecognitionStop()
-        job = self._recogniser_queue.submit(lambda: self._run_recogniser(request, stop))
+        job = self._recognizer_queue.submit(lambda: self._run_recognizer(request, stop))
         try:
             return await _answer_job(request.id, job, lambda transcript: Transcribed(request.id, transcript))
         except asyncio.CancelledError:
@@ -163,24 +163,24 @@ class EngineService:
             ended = self._clock()
             self._rests_until = ended + (ended - began)
 
-    async def _synthesise(self, request: Synthesise) -> EngineAnswer:
+    async def _synthesize(self, request: Synthesize) -> EngineAnswer:
         if len(request.text) > MAX_TEXT_LENGTH:
             return EngineRefusal(request.id, "bad", "too much text")
-        job = self._voice_queue.submit(lambda: self._voice.synthesise(request.text))
-        return await _answer_job(request.id, job, lambda speech: Synthesised(request.id, speech))
+        job = self._voice_queue.submit(lambda: self._voice.synthesize(request.text))
+        return await _answer_job(request.id, job, lambda speech: Synthesized(request.id, speech))
 
 
 class CachedVoice:
     """A voice with a cache of its latest speech (least recently used is dropped)."""
 
-    def __init__(self, voice: SpeechSynthesiser, size: int = CACHE_SIZE) -> None:
+    def __init__(self, voice: SpeechSynthesizer, size: int = CACHE_SIZE) -> None:
         self._voice = voice
         self._size = size
-        self._cache: OrderedDict[str, SynthesisedSpeech] = OrderedDict()
+        self._cache: OrderedDict[str, SynthesizedSpeech] = OrderedDict()
 
-    def synthesise(self, text: str) -> SynthesisedSpeech:
+    def synthesize(self, text: str) -> SynthesizedSpeech:
         """Returns cached or new speech."""
-        speech = self._cache.pop(text, None) or self._voice.synthesise(text)
+        speech = self._cache.pop(text, None) or self._voice.synthesize(text)
         self._cache[text] = speech
         if len(self._cache) > self._size:
             self._cache.popitem(last=False)
@@ -216,7 +216,7 @@ class _Client:
         self._open[request.id] = task
         task.add_done_callback(lambda _: self._open.pop(request.id, None))
 
-    async def _respond(self, request: Transcribe | Synthesise) -> None:
+    async def _respond(self, request: Transcribe | Synthesize) -> None:
         answer = await self._service.answer(request)
         if not self._writer.is_closing():
             self._writer.write(encode_message(answer))

@@ -10,7 +10,7 @@ from typing import Final, Protocol
 import numpy as np
 
 from media.providers.local.moonshine import RATE, Alternative, Floats
-from media.providers.local.normaliser import PAUSE, normalise
+from media.providers.local.normalizer import PAUSE, normalize
 from media.providers.local.short_replies import is_short_reply
 from media.providers.local.sound import FRAME, at_speed, frame_energy, smoothed, with_margins
 
@@ -96,7 +96,7 @@ def likeliest(hearings: Sequence[Hearing], is_noise: Callable[[str], object]) ->
 
 def spoken_words(text: str) -> Words:
     """The words as they are said: "15th" and "Fifteenth!" are the same."""
-    spoken = (word.lower() for token in normalise(text) for word in token.spoken if word != PAUSE)
+    spoken = (word.lower() for token in normalize(text) for word in token.spoken if word != PAUSE)
     return tuple(part for word in spoken for part in _SAME.get(word, word).split())
 
 

@@ -1,4 +1,4 @@
-"""Results of the engines: recognised text, and speech with word timings."""
+"""Results of the engines: recognized text, and speech with word timings."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ PHONE_RATE: Final = mulaw.RATE  # samples a second
 
 
 class RecognitionAbandoned(Exception):
-    """The text was not wanted any more while it was recognised."""
+    """The text was not wanted any more while it was recognized."""
 
 
 class RecognitionStop:
@@ -35,7 +35,7 @@ class RecognitionStop:
 
 @dataclass(frozen=True, slots=True)
 class Recognition:
-    """text: "" when nothing was recognised. confidence: 0 to 1, the geometric mean probability of its tokens.
+    """text: "" when nothing was recognized. confidence: 0 to 1, the geometric mean probability of its tokens.
     hearings: how often its most doubtful part was heard; of these the second and third may take twice as long each. A
     short sound that was heard in several ways counts as 2, because that takes about as long."""
 
@@ -54,7 +54,7 @@ class WordTiming:
 
 
 @dataclass(frozen=True, slots=True)
-class SynthesisedSpeech:
+class SynthesizedSpeech:
     """pcm: 16-bit little-endian mono at PHONE_RATE. words: all of the text, in order; joined, they are the text."""
 
     pcm: bytes

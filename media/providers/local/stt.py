@@ -1,6 +1,6 @@
 """SpeechToText by the local engine: transcribes a caller's whole turn again each time its text is requested.
 
-The recogniser is quick, and best with whole utterances. Only a long turn is transcribed in parts: while the caller
+The recognizer is quick, and best with whole utterances. Only a long turn is transcribed in parts: while the caller
 still speaks, the text up to a quiet moment is made final. What the caller has said so far is transcribed about twice a
 second if the engine has nothing else to do: a final text is never delayed by that.
 """
@@ -17,7 +17,7 @@ from media.providers.local.client import NAME, require_english
 from media.providers.local.speech import Recognition
 from media.providers.ports import (
     ProviderError,
-    RecognisedText,
+    RecognizedText,
     SpeechToTextFailed,
     SpeechToTextSession,
     SpeechToTextSink,
@@ -51,7 +51,7 @@ class TranscriptionEngine(Protocol):
 
 
 class LocalSpeechToText:
-    """The local engine's recogniser; English only."""
+    """The local engine's recognizer; English only."""
 
     def __init__(self, engine: TranscriptionEngine, name: str = NAME) -> None:
         self.name = name
@@ -75,7 +75,7 @@ class _Session:
         self._final_text = ""  # final text of the turn, before `_start`
         self._in_turn = False
         self._requested = 0  # position up to which the latest text was requested
-        self._finalise_task: asyncio.Task[None] | None = None
+        self._finalize_task: asyncio.Task[None] | None = None
         self._cut_task: asyncio.Task[None] | None = None
         self._partial_task: asyncio.Task[None] | None = None
         self._partial_at = _NEVER  # position from which the next partial text is due
@@ -102,15 +102,15 @@ class _Session:
             self._in_turn = True
             self._drop(len(self._audio) - LEAD_IN)
 
-    def finalise(self, token: int) -> None:
+    def finalize(self, token: int) -> None:
         if self._closed:
             return
-        if self._finalise_task is not None:
-            self._finalise_task.cancel()
+        if self._finalize_task is not None:
+            self._finalize_task.cancel()
         self._partial_at = _NEVER
         self._stop_partial()
         self._requested = self._start + len(self._audio)
-        self._finalise_task = self._run(self._finalise(token, self._requested))
+        self._finalize_task = self._run(self._finalize(token, self._requested))
 
     def next_turn(self) -> None:
         self._stop()
@@ -125,14 +125,14 @@ class _Session:
 
     @property
     def _is_idle(self) -> bool:
-        tasks = (self._finalise_task, self._cut_task)
+        tasks = (self._finalize_task, self._cut_task)
         return not self._closed and all(task is None or task.done() for task in tasks)
 
     def _run(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         return asyncio.get_running_loop().create_task(work)
 
     def _stop(self) -> list[asyncio.Task[None]]:
-        tasks = [task for task in (self._finalise_task, self._cut_task, self._partial_task) if task is not None]
+        tasks = [task for task in (self._finalize_task, self._cut_task, self._partial_task) if task is not None]
         for task in tasks:
             task.cancel()
         return tasks
@@ -147,7 +147,7 @@ class _Session:
         del self._audio[:dropped]
         self._start += dropped
 
-    async def _finalise(self, token: int, end: int) -> None:
+    async def _finalize(self, token: int, end: int) -> None:
         if self._cut_task is not None:
             await asyncio.wait({self._cut_task})  # it may be about to drop audio
         if self._closed:
@@ -159,7 +159,7 @@ class _Session:
         except ProviderError as error:
             self._fail(error)
         else:
-            self._sink(RecognisedText(text, final=True, token=token))
+            self._sink(RecognizedText(text, final=True, token=token))
 
     async def _partial(self) -> None:
         """Reports what was said so far; nothing if the engine has something else to do. A failing engine is reported
@@ -169,7 +169,7 @@ class _Session:
         except ProviderError:
             return
         if text:
-            self._sink(RecognisedText(text, final=False))
+            self._sink(RecognizedText(text, final=False))
 
     async def _cut(self) -> None:
         try:

@@ -6,16 +6,16 @@ from typing import Final, Protocol
 from media.audio import mulaw
 from media.providers.local.clauses import pause_ms, split_clauses
 from media.providers.local.client import NAME, require_english
-from media.providers.local.speech import SynthesisedSpeech
+from media.providers.local.speech import SynthesizedSpeech
 from media.providers.ports import SpeechChunk, TimedWord
 
 _MS: Final = mulaw.RATE // 1_000  # bytes
 
 
-class SynthesisEngine(Protocol):
+class SynthesizEngine(Protocol):
     """The part of EngineClient that speaks."""
 
-    async def synthesise(self, text: str) -> SynthesisedSpeech:
+    async def synthesize(self, text: str) -> SynthesizedSpeech:
         """Raises ProviderError."""
 
 
@@ -25,7 +25,7 @@ class LocalTextToSpeech:
     streams_text = False
     times_words = True
 
-    def __init__(self, engine: SynthesisEngine, name: str = NAME) -> None:
+    def __init__(self, engine: SynthesizEngine, name: str = NAME) -> None:
         self.name = name
         self._engine = engine
 
@@ -35,7 +35,7 @@ class LocalTextToSpeech:
         sent, pause = 0, 0
         async for piece in text:
             for clause in split_clauses(piece):
-                speech = await self._engine.synthesise(clause)
+                speech = await self._engine.synthesize(clause)
                 chunk = _chunk(speech, sent, pause)
                 if chunk.audio:
                     yield chunk
@@ -43,7 +43,7 @@ class LocalTextToSpeech:
                     pause = pause_ms(clause)
 
 
-def _chunk(speech: SynthesisedSpeech, sent: int, pause: int) -> SpeechChunk:
+def _chunk(speech: SynthesizedSpeech, sent: int, pause: int) -> SpeechChunk:
     """The clause's audio after a pause of `pause` ms; sent: bytes of audio before it."""
     if not speech.pcm:
         return SpeechChunk(b"")

@@ -42,7 +42,7 @@ class Vits:
         config = json.loads(models.read_model_file(models.VOICE_CONFIG))
         self._ids: dict[str, int] = {symbol: ids[0] for symbol, ids in config["phoneme_id_map"].items()}
 
-    def synthesise(self, phonemes: Sequence[str]) -> Sound:
+    def synthesize(self, phonemes: Sequence[str]) -> Sound:
         """Synthesises symbols of the voice's alphabet (with spaces and punctuation); unknown ones are silent."""
         padded = [_BEGIN, *(symbol for phoneme in phonemes for symbol in (_PAD, phoneme)), _PAD, _END]
         ids = np.array([[self._ids.get(symbol, self._ids[_PAD]) for symbol in padded]], np.int64)

@@ -1,4 +1,4 @@
-"""The voice: synthesises telephone speech with the timing of every written word."""
+"""The voice: synthesizes telephone speech with the timing of every written word."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,9 +7,9 @@ from typing import Final, Protocol
 import numpy as np
 import soxr  # type: ignore[import-untyped]  # ships no types
 
-from media.providers.local.normaliser import PAUSE, SpokenWord, normalise
+from media.providers.local.normalizer import PAUSE, SpokenWord, normalize
 from media.providers.local.pronunciation import PronunciationLexicon
-from media.providers.local.speech import PHONE_RATE, SynthesisedSpeech, WordTiming
+from media.providers.local.speech import PHONE_RATE, SynthesizedSpeech, WordTiming
 from media.providers.local.vits import RATE, Floats, Sound, Vits
 
 # RMS level usual in telephone networks (about -20 dB by ITU-T P.56), and the highest peak, below clipping.
@@ -31,7 +31,7 @@ class Pronouncer(Protocol):
 class VoiceModel(Protocol):
     """Converts phonemes to sound."""
 
-    def synthesise(self, phonemes: Sequence[str]) -> Sound:
+    def synthesize(self, phonemes: Sequence[str]) -> Sound:
         """Returns the sound and the position of each phoneme in it."""
 
 
@@ -42,15 +42,15 @@ class Voice:
         self._pronouncer = pronouncer or PronunciationLexicon()
         self._model = model or Vits()
 
-    def synthesise(self, text: str) -> SynthesisedSpeech:
+    def synthesize(self, text: str) -> SynthesizedSpeech:
         """Speaks a clause or a short sentence (the time grows with the text). A text without words gives no sound."""
-        words = normalise(text)
+        words = normalize(text)
         line = _PhonemeLine.of(words, self._pronouncer)
         if not line.spans:
-            return SynthesisedSpeech(b"", _untimed(text, words))
-        sound = self._model.synthesise(line.phonemes)
+            return SynthesizedSpeech(b"", _untimed(text, words))
+        sound = self._model.synthesize(line.phonemes)
         first, last = _bounds(sound, line)
-        return SynthesisedSpeech(_to_telephone(sound.samples[first:last]), _time_words(words, line, sound.edges, first))
+        return SynthesizedSpeech(_to_telephone(sound.samples[first:last]), _time_words(words, line, sound.edges, first))
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Struct
 
 from media.providers.engine_process.messages import encode_frame
-from media.providers.local.speech import Recognition, SynthesisedSpeech
+from media.providers.local.speech import Recognition, SynthesizedSpeech
 
 
 class Transcribe(Struct, frozen=True, tag=True):
@@ -19,7 +19,7 @@ class Transcribe(Struct, frozen=True, tag=True):
     is_partial: bool = False
 
 
-class Synthesise(Struct, frozen=True, tag=True):
+class Synthesize(Struct, frozen=True, tag=True):
     """Requests the speech of a text."""
 
     id: int
@@ -39,11 +39,11 @@ class Transcribed(Struct, frozen=True, tag=True):
     transcript: Recognition
 
 
-class Synthesised(Struct, frozen=True, tag=True):
-    """Answers Synthesise."""
+class Synthesized(Struct, frozen=True, tag=True):
+    """Answers Synthesize."""
 
     id: int
-    speech: SynthesisedSpeech
+    speech: SynthesizedSpeech
 
 
 class EngineRefusal(Struct, frozen=True, tag="Refused"):  # the tag that older programs know
@@ -54,8 +54,8 @@ class EngineRefusal(Struct, frozen=True, tag="Refused"):  # the tag that older p
     reason: str
 
 
-EngineRequest = Transcribe | Synthesise | Cancel
-EngineAnswer = Transcribed | Synthesised | EngineRefusal
+EngineRequest = Transcribe | Synthesize | Cancel
+EngineAnswer = Transcribed | Synthesized | EngineRefusal
 
 
 def encode_message(message: EngineRequest | EngineAnswer) -> bytes:

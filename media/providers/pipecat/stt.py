@@ -1,13 +1,13 @@
-"""SpeechToText by one of pipecat's recognisers: a session of the engine for each caller."""
+"""SpeechToText by one of pipecat's recognizers: a session of the engine for each caller."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
 
 from media.providers.pipecat.session import PipecatSession
-from media.providers.pipecat.wire import CallerAudio, FinalRequest, RecognisedTurn, SessionInput, SpeechStart, TurnTaken
+from media.providers.pipecat.wire import CallerAudio, FinalRequest, RecognizedTurn, SessionInput, SpeechStart, TurnTaken
 from media.providers.ports import (
     ProviderError,
-    RecognisedText,
+    RecognizedText,
     SpeechToTextFailed,
     SpeechToTextSession,
     SpeechToTextSink,
@@ -17,7 +17,7 @@ OpenSession = Callable[[str], Awaitable[PipecatSession]]
 
 
 class PipecatSpeechToText:
-    """A recogniser of pipecat. open_session: opens the service for a language; raises ProviderError."""
+    """A recognizer of pipecat. open_session: opens the service for a language; raises ProviderError."""
 
     def __init__(self, name: str, open_session: OpenSession, start_engine: Callable[[], None]) -> None:
         self.name = name
@@ -47,7 +47,7 @@ class _Session:
     def started(self) -> None:
         self._send(SpeechStart())
 
-    def finalise(self, token: int) -> None:
+    def finalize(self, token: int) -> None:
         self._send(FinalRequest(token))
 
     def next_turn(self) -> None:
@@ -72,8 +72,8 @@ class _Session:
         try:
             while True:
                 message = await self._session.receive()
-                if isinstance(message, RecognisedTurn) and self._sink is not None:
-                    self._sink(RecognisedText(message.text, message.is_final, message.token))
+                if isinstance(message, RecognizedTurn) and self._sink is not None:
+                    self._sink(RecognizedText(message.text, message.is_final, message.token))
         except ProviderError as error:
             self._fail(error)
 

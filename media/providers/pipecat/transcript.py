@@ -1,4 +1,4 @@
-"""A caller's turn put together from the transcripts of one of pipecat's recognisers; no I/O and no clock.
+"""A caller's turn put together from the transcripts of one of pipecat's recognizers; no I/O and no clock.
 
 pipecat gives a text for each segment, interim ones first, and says of some finals that nothing follows. Our turn is all
 segments since the last one was taken, and its text is asked for once or more.
@@ -6,9 +6,9 @@ segments since the last one was taken, and its text is asked for once or more.
 
 from typing import Final
 
-from media.providers.pipecat.wire import RecognisedTurn
+from media.providers.pipecat.wire import RecognizedTurn
 
-# Speech without a word for so long: the recogniser hangs, and no text is given in its name. Then the chain's deadline
+# Speech without a word for so long: the recognizer hangs, and no text is given in its name. Then the chain's deadline
 # finds out; a cough, of which there is no transcript, still has its empty answer.
 UNHEARD_MS: Final = 1_500.0
 
@@ -44,29 +44,29 @@ class SegmentedTurn:
         if self._is_speaking:
             self._unheard_ms += ms
 
-    def add_interim(self, text: str) -> RecognisedTurn | None:
+    def add_interim(self, text: str) -> RecognizedTurn | None:
         """An interim text of the segment; returns what to report."""
         if self._may_come_late or not text.strip():
             return None
         self._interim, self._unheard_ms = text.strip(), 0.0
-        return RecognisedTurn(self._text(), False)
+        return RecognizedTurn(self._text(), False)
 
-    def add_final(self, text: str, *, is_last: bool) -> RecognisedTurn | None:
+    def add_final(self, text: str, *, is_last: bool) -> RecognizedTurn | None:
         """The final text of a segment; returns what to report. is_last: nothing follows of what was asked for."""
         if self._may_come_late:
             return None
         self._unheard_ms, self._interim = 0.0, ""
         if text.strip():
             self._segments.append(text.strip())
-        return self._answer() if is_last and self.is_pending else RecognisedTurn(self._text(), False)
+        return self._answer() if is_last and self.is_pending else RecognizedTurn(self._text(), False)
 
     def request(self, token: int) -> None:
         """The turn's text is asked for."""
         self._token = token
         self._is_speaking = False
 
-    def expire(self) -> RecognisedTurn | None:
-        """The wait for a final is over: what is known is the answer, unless the recogniser seems to hang."""
+    def expire(self) -> RecognizedTurn | None:
+        """The wait for a final is over: what is known is the answer, unless the recognizer seems to hang."""
         return self._answer() if self.is_pending and self._unheard_ms < UNHEARD_MS else None
 
     def next_turn(self) -> None:
@@ -74,9 +74,9 @@ class SegmentedTurn:
         self._may_come_late = bool(self._interim) or self.is_pending
         self._segments, self._interim, self._token, self._unheard_ms = [], "", None, 0.0
 
-    def _answer(self) -> RecognisedTurn:
+    def _answer(self) -> RecognizedTurn:
         token, self._token = self._token, None
-        return RecognisedTurn(self._text(), True, token)
+        return RecognizedTurn(self._text(), True, token)
 
     def _text(self) -> str:
         return " ".join([*self._segments, self._interim] if self._interim else self._segments)

@@ -32,7 +32,7 @@ class OpenService(Struct, frozen=True, tag=True):
 
 
 class CallerAudio(Struct, frozen=True, tag=True):
-    """The next audio of a recogniser: mu-law at 8 kHz."""
+    """The next audio of a recognizer: mu-law at 8 kHz."""
 
     ulaw: bytes
 
@@ -80,7 +80,7 @@ class ServiceFailed(Struct, frozen=True, tag=True):
     reason: str
 
 
-class RecognisedTurn(Struct, frozen=True, tag=True):
+class RecognizedTurn(Struct, frozen=True, tag=True):
     """The text of the caller's turn so far. token: of the request that it answers."""
 
     text: str
@@ -130,7 +130,7 @@ SessionOutput = (
     EngineServes
     | ServiceOpened
     | ServiceFailed
-    | RecognisedTurn
+    | RecognizedTurn
     | ReplyText
     | ReplyToolCall
     | ReplyTokens
@@ -138,7 +138,7 @@ SessionOutput = (
     | SpeechAudio
     | UtteranceSpoken
 )
-# Sessions of one engine process. A recogniser takes 10 ms of CPU a second: so many fill a core.
+# Sessions of one engine process. A recognizer takes 10 ms of CPU a second: so many fill a core.
 MAX_SESSIONS: Final = 100
 
 

@@ -30,7 +30,7 @@ LONG_WORDS: Final = 12
 
 @dataclass(frozen=True)
 class CallerUtterance:
-    """One turn of the caller. text: the words as recognised, with single spaces."""
+    """One turn of the caller. text: the words as recognized, with single spaces."""
 
     text: str
 
@@ -63,7 +63,7 @@ class CallerUtterance:
     @cached_property
     def is_question(self) -> bool:
         """Whether it asks something."""
-        marked = self.text.rstrip().endswith("?") and not self.is_long  # recognisers often add question marks
+        marked = self.text.rstrip().endswith("?") and not self.is_long  # recognizers often add question marks
         return marked or bool(QUESTION.match(self.line) or ASKING.search(self.line))
 
     @property

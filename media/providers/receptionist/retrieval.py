@@ -101,7 +101,7 @@ class FactIndex:
         return known or self._match_similar(word)
 
     def _match_similar(self, word: str) -> dict[str, float]:
-        """Similar terms for a word that is in no fact and may be misrecognised."""
+        """Similar terms for a word that is in no fact and may be misrecognized."""
         if near := find_nearest(stem(word), self._stems):
             return {near: SIMILAR_WORD}
         concepts = CONCEPTS_OF.get(find_nearest(word, self._meanings), ())

@@ -1,4 +1,4 @@
-"""The receptionist's English: stop words, words of the same meaning, and misrecognised words."""
+"""The receptionist's English: stop words, words of the same meaning, and misrecognized words."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -60,7 +60,7 @@ def _parse_concepts(concepts: str) -> Mapping[str, tuple[str, ...]]:
 
 CONCEPTS_OF: Final = _parse_concepts(_CONCEPTS)
 
-# Misrecognised words on a phone line, and what was meant.
+# Misrecognized words on a phone line, and what was meant.
 SOUNDS_LIKE: Final = {
     "ours": "hours",
     "clothes": "close",

@@ -1,4 +1,4 @@
-"""Splits recognised text into words and compares them, tolerant of a small recogniser's errors on a phone line."""
+"""Splits recognized text into words and compares them, tolerant of a small recogniser's errors on a phone line."""
 
 import re
 from collections.abc import Iterable
@@ -51,7 +51,7 @@ def find_nearest(word: str, known: Iterable[str]) -> str:
 
 
 def edit_distance(one: str, other: str, limit: int) -> int:
-    """Counts letters to insert, drop, change or swap with a neighbour, up to limit + 1 (Damerau-Levenshtein)."""
+    """Counts letters to insert, drop, change or swap with a neighbor, up to limit + 1 (Damerau-Levenshtein)."""
     if abs(len(one) - len(other)) > limit:
         return limit + 1
     before: list[int] = []

@@ -18,7 +18,7 @@ from media.server.bus.spool import NodeFolder, forget_voucher, keep_voucher
 from media.server.bus.uploads import RecordingUploads
 from media.tools.remote import CallIdentity
 from shared.bus.checkpoints import Checkpoint, StreamOutcome
-from shared.bus.enrolment import NodeIdentity
+from shared.bus.enrollment import NodeIdentity
 from shared.bus.events import prove_line
 from shared.bus.live import LiveCall
 from shared.bus.requests import BROWSER_CALL_CHECK

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from pydantic import SecretStr
 
-from shared.bus.enrolment import Enrolment, MediaPass, matches_url, parse_pass
+from shared.bus.enrollment import Enrollment, MediaPass, matches_url, parse_pass
 from shared.secrets import parse_keys
 
 
@@ -55,7 +55,7 @@ def _make_pass(text: str, keys: tuple[bytes, ...], url: str) -> MediaPass:
             raise CredentialsFault(
                 "MEDIA_PASS", "needed without --plan: `python -m control keys media-pass URL` makes it"
             )
-        return Enrolment(keys).make_pass(url, issued_s=0)
+        return Enrollment(keys).make_pass(url, issued_s=0)
     try:
         found = parse_pass(text)
     except ValueError as error:

@@ -31,7 +31,7 @@ from media.server.metrics import Metrics
 from shared.bus.checkpoints import Checkpoints
 from shared.bus.client import BusClient, BusUnavailable
 from shared.bus.commands import CommandStream
-from shared.bus.enrolment import NodeIdentity
+from shared.bus.enrollment import NodeIdentity
 from shared.bus.events import EventStream
 from shared.bus.granted_time import GrantedTimes
 from shared.bus.health import ProviderHealthStates

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import get_args
 
 from simulator.carrier.media_call import CarrierName
-from simulator.carrier.network.phone_network import Behaviour
+from simulator.carrier.network.phone_network import Behavior
 from simulator.carrier.network.telnyx.config import TelnyxConfig
 from simulator.carrier.network.twilio.model import TwilioConfig
 from simulator.carrier.network.twilio.number_rule import AddressRule, NumberRule
@@ -42,7 +42,7 @@ class NetworkConfig:
     twilio: TwilioConfig | None = None
     telnyx: TelnyxConfig | None = None
     numbers: tuple[SeededNumber, ...] = ()
-    default: Behaviour | None = None
+    default: Behavior | None = None
 
 
 def read_config(path: Path, listens_at: str = "") -> NetworkConfig:
@@ -59,8 +59,8 @@ def make_config(fields: Mapping[str, object], listens_at: str = "") -> NetworkCo
     _check_fields(fields, "the file", "public_url", "twilio", "telnyx", "numbers", "default")
     public = (_text(fields, "public_url", "", "") or listens_at).rstrip("/")
     default = _text(fields, "default", "", "")
-    if default and default not in get_args(Behaviour):
-        raise ConfigError(f"default must be one of {', '.join(get_args(Behaviour))}")
+    if default and default not in get_args(Behavior):
+        raise ConfigError(f"default must be one of {', '.join(get_args(Behavior))}")
     numbers = fields.get("numbers", [])
     if not isinstance(numbers, list):
         raise ConfigError("numbers must be a list")
@@ -69,7 +69,7 @@ def make_config(fields: Mapping[str, object], listens_at: str = "") -> NetworkCo
         _twilio(fields, public),
         _telnyx(fields, public),
         tuple(_number(_object(one, f"numbers[{index}]"), f"numbers[{index}]") for index, one in enumerate(numbers)),
-        next((known for known in get_args(Behaviour) if known == default), None),
+        next((known for known in get_args(Behavior) if known == default), None),
     )
 
 

@@ -6,7 +6,7 @@ from typing import get_args
 
 from simulator.carrier.audio_clip import ClipError, read_clip
 from simulator.carrier.network.passive_party import PassiveParty
-from simulator.carrier.network.phone_network import Behaviour, Subscriber
+from simulator.carrier.network.phone_network import Behavior, Subscriber
 from simulator.carrier.network.telnyx.faults import TelnyxFaults
 from simulator.carrier.network.webhook_client import DeliveryFaults
 
@@ -24,10 +24,10 @@ def read_subscriber(body: object) -> Subscriber:
     """Reads a subscriber. Raises ValueError, which names the field."""
     if not isinstance(body, dict):
         raise ValueError("the body must be an object")
-    behaviour = body.get("behaviour", "answer")
-    known: tuple[Behaviour, ...] = get_args(Behaviour)
-    if behaviour not in known:
-        raise ValueError(f"behaviour must be one of {', '.join(known)}")
+    behavior = body.get("behaviour", "answer")
+    known: tuple[Behavior, ...] = get_args(Behavior)
+    if behavior not in known:
+        raise ValueError(f"behavior must be one of {', '.join(known)}")
     ring_ms, greeting_ms = body.get("ring_ms", 200), body.get("greeting_ms", 3_000)
     for name, value in (("ring_ms", ring_ms), ("greeting_ms", greeting_ms)):
         if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= 600_000:
@@ -40,7 +40,7 @@ def read_subscriber(body: object) -> Subscriber:
     except ClipError as error:
         raise ValueError(f"say: {error}") from error
     party = (lambda: PassiveParty(sound)) if sound else None
-    return Subscriber(behaviour, ring_ms / 1_000, party, greeting_ms / 1_000)
+    return Subscriber(behavior, ring_ms / 1_000, party, greeting_ms / 1_000)
 
 
 def read_faults(body: object) -> tuple[DeliveryFaults, Mapping[str, list[int]]]:

@@ -16,7 +16,7 @@ from simulator.carrier.network.line import Line
 from simulator.carrier.network.line_endpoints import EndedBy
 from simulator.carrier.network.passive_party import PassiveParty, answering_machine
 
-Behaviour = Literal["answer", "busy", "no_answer", "reject", "machine"]
+Behavior = Literal["answer", "busy", "no_answer", "reject", "machine"]
 UnansweredReason = Literal["busy", "no_answer", "rejected", "failed", "unknown_number", "cancelled"]
 
 RING_LIMIT_S = 60.0
@@ -57,10 +57,10 @@ class Subscriber:
 
     ring_s: how long it rings until it is answered, busy or rejected. party: makes the party that answers, one per call;
     None: a silent party, or an answering machine. greeting_s: length of a machine's greeting with its beep. phone:
-    decides instead of `behaviour`.
+    decides instead of `behavior`.
     """
 
-    behaviour: Behaviour = "answer"
+    behavior: Behavior = "answer"
     ring_s: float = 0.2
     party: Callable[[], Party] | None = None
     greeting_s: float = 3.0
@@ -255,11 +255,11 @@ class PhoneNetwork:
         if ring.called not in self.subscribers and self.owner(ring.called) is not None:
             return await self._ring_owned_number(ring, timeout_s, ringing)
         subscriber = self.subscriber(ring.called)
-        if subscriber.behaviour != "busy" and ringing is not None:
+        if subscriber.behavior != "busy" and ringing is not None:
             ringing()
         try:
             async with asyncio.timeout(timeout_s):
-                if subscriber is self.default and subscriber.behaviour == "no_answer":
+                if subscriber is self.default and subscriber.behavior == "no_answer":
                     subscriber = await self._await_phone(ring.called)
                 party = await _await_answer(subscriber, ring)
         except TimeoutError:
@@ -267,7 +267,7 @@ class PhoneNetwork:
         line = Line(party, self.make_clock())
         if subscriber.phone is not None:
             subscriber.phone.answered(line)
-        return AnsweredPhone(line, subscriber.behaviour == "machine", subscriber.greeting_s)
+        return AnsweredPhone(line, subscriber.behavior == "machine", subscriber.greeting_s)
 
     async def _await_phone(self, number: str) -> Subscriber:
         """Waits until a phone is connected at this number."""
@@ -386,13 +386,13 @@ async def _outcome(call: IncomingCall, carrier: str) -> CallOutcome:
 async def _await_answer(subscriber: Subscriber, ring: Ring) -> Party:
     if subscriber.phone is not None:
         return await subscriber.phone.ring(ring)
-    if subscriber.behaviour == "no_answer":
+    if subscriber.behavior == "no_answer":
         await asyncio.Event().wait()
     await asyncio.sleep(subscriber.ring_s)
-    if subscriber.behaviour == "busy":
+    if subscriber.behavior == "busy":
         raise NotAnswered("busy")
-    if subscriber.behaviour == "reject":
+    if subscriber.behavior == "reject":
         raise NotAnswered("rejected")
     if subscriber.party is not None:
         return subscriber.party()
-    return answering_machine(subscriber.greeting_s) if subscriber.behaviour == "machine" else PassiveParty()
+    return answering_machine(subscriber.greeting_s) if subscriber.behavior == "machine" else PassiveParty()

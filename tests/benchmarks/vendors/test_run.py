@@ -25,7 +25,7 @@ ADDRESSES = VendorAddresses("/ca.pem", "wss://127.0.0.1:1", "https://127.0.0.1:2
 
 
 def measured(result: LoadResult, *, vendors: float = 0.4, missing: int = 0) -> VendorLoad:
-    """A load whose frames reached the recogniser after 1 to 20 ms."""
+    """A load whose frames reached the recognizer after 1 to 20 ms."""
     return VendorLoad(result, [float(ms) for ms in range(1, 21)], missing, vendors, result.lag)
 
 

@@ -19,8 +19,8 @@ INK = "/stt/websocket?model=ink-2&encoding=pcm_mulaw&sample_rate=8000"
 CARTESIA_HEADERS = {"X-API-Key": KEY, "Cartesia-Version": "2026-03-01"}
 
 
-async def test_both_vendors_of_the_usual_three_that_recognise_hear_their_callers(tmp_path: Path) -> None:
-    """Cartesia's recogniser was deaf: its load had calls without answers, which cost little."""
+async def test_both_vendors_of_the_usual_three_that_recognize_hear_their_callers(tmp_path: Path) -> None:
+    """Cartesia's recognizer was deaf: its load had calls without answers, which cost little."""
     core = min(os.sched_getaffinity(0))
     with running_vendors(make_vendor_config(PHRASE), core, tmp_path) as vendors:
         tls = ssl.create_default_context(cafile=vendors.addresses.authority)

@@ -104,7 +104,7 @@ class AccountsPlatform:
         await self.transact(lambda db: self.accounts.email_links.send_password_reset(db, payload, now))
 
     async def is_session_valid(self, access_token: str, now: datetime = NOW) -> bool:
-        """Returns whether a request with this token is authorised."""
+        """Returns whether a request with this token is authorized."""
         session = self.tokens.read(access_token, "user", now)
         async with self.pool.transaction() as db:
             return await db.fetchrow("SELECT * FROM authorise_user($1, NULL)", session) is not None

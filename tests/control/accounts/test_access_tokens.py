@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from control.http.auth.access_tokens import AccessTokens
-from shared.errors import Unauthorised
+from shared.errors import Unauthorized
 
 OLD, NEW = b"o" * 32, b"n" * 32
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
@@ -17,7 +17,7 @@ tokens = AccessTokens([OLD], 600)
 
 
 def refusal_code(reader: AccessTokens, token: str, audience: str = "user", now: datetime = NOW) -> str:
-    with pytest.raises(Unauthorised) as error:
+    with pytest.raises(Unauthorized) as error:
         reader.read(token, audience, now)
     return error.value.code
 

@@ -18,7 +18,7 @@ ADDRESS = TypeAdapter(Address)
         ("ada@bücher.example", "ada@xn--bcher-kva.example"),
     ],
 )
-def test_address_is_normalised(given_as: str, normal: str) -> None:
+def test_address_is_normalized(given_as: str, normal: str) -> None:
     assert ADDRESS.validate_python(given_as) == normal
     assert normal_address(normal) == normal
 

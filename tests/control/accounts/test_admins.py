@@ -20,7 +20,7 @@ from control.db.keyset import PageRequest
 from control.db.pool import Connection
 from control.db.scope import enter_platform
 from control.platform.service import Platform
-from shared.errors import Conflict, Forbidden, Invalid, Problem, TooManyRequests, Unauthorised
+from shared.errors import Conflict, Forbidden, Invalid, Problem, TooManyRequests, Unauthorized
 from shared.secrets import Sealer
 from tests.control.accounts.accounts_platform import (
     NOW,
@@ -136,16 +136,16 @@ def staff(platform: AccountsPlatform) -> StaffAccounts:
 async def test_admin_sessions_are_separate_from_user_sessions(staff: StaffAccounts) -> None:
     admin = await staff.create_admin()
     tokens = (await staff.sign_in(admin.email)).tokens
-    with pytest.raises(Unauthorised):
+    with pytest.raises(Unauthorized):
         staff.platform.tokens.read(tokens.token, "user", NOW)
     session = staff.platform.tokens.read(tokens.token, "admin", NOW)
     async with staff.platform.pool.transaction() as db:
         row = await db.fetchrow("SELECT * FROM authorise_admin($1)", session)
         assert row["admin_id"] == admin.id and row["role"] == "support"
         assert await db.fetchrow("SELECT * FROM authorise_user($1, NULL)", session) is None
-    with pytest.raises(Unauthorised):
+    with pytest.raises(Unauthorized):
         await staff.platform.sign_in(admin.email)
-    with pytest.raises(Unauthorised):
+    with pytest.raises(Unauthorized):
         await staff.platform.transact(
             lambda db: staff.platform.accounts.refresh(db, tokens.refresh_token, FixedOrigin(), NOW)
         )
@@ -166,7 +166,7 @@ async def test_sign_out_takes_effect_at_once_and_idle_sessions_expire(staff: Sta
     admin = await staff.create_admin()
     tokens = (await staff.sign_in(admin.email)).tokens
     idle = NOW + timedelta(seconds=AccountPolicy().admin.idle_s)
-    with pytest.raises(Unauthorised):
+    with pytest.raises(Unauthorized):
         await staff.platform.transact(
             lambda db: staff.platform.accounts.admins.refresh(db, tokens.refresh_token, FixedOrigin(), idle)
         )
@@ -174,7 +174,7 @@ async def test_sign_out_takes_effect_at_once_and_idle_sessions_expire(staff: Sta
     await staff.transact(lambda db: staff.platform.accounts.admins.sign_out(db, session, NOW))
     async with staff.platform.pool.transaction() as db:
         assert await db.fetchrow("SELECT * FROM authorise_admin($1)", session) is None
-    with pytest.raises(Unauthorised):
+    with pytest.raises(Unauthorized):
         await staff.platform.transact(
             lambda db: staff.platform.accounts.admins.refresh(db, tokens.refresh_token, FixedOrigin(), NOW)
         )
@@ -216,7 +216,7 @@ async def test_one_of_many_concurrent_uses_of_a_code_succeeds(staff: StaffAccoun
     attempts = (staff.sign_in(admin.email, second_factors_totp.code_at(secret, later), later) for _ in range(6))
     results = await asyncio.gather(*attempts, return_exceptions=True)
     assert sum(isinstance(result, AdminSignInResult) for result in results) == 1
-    assert all(isinstance(result, (AdminSignInResult, Unauthorised, TooManyRequests)) for result in results)
+    assert all(isinstance(result, (AdminSignInResult, Unauthorized, TooManyRequests)) for result in results)
 
 
 async def test_code_of_an_adjacent_step_is_accepted(staff: StaffAccounts) -> None:
@@ -251,7 +251,7 @@ async def test_wrong_codes_lock_like_wrong_passwords(staff: StaffAccounts) -> No
 
 async def test_removing_totp_requires_a_code(staff: StaffAccounts) -> None:
     admin, secret = await staff.create_admin_with_totp()
-    with pytest.raises(Unauthorised):
+    with pytest.raises(Unauthorized):
         await staff.remove_totp(
             admin, "000000" if second_factors_totp.code_at(secret, NOW + STEP) != "000000" else "111111", NOW + STEP
         )
@@ -273,7 +273,7 @@ async def test_platform_setting_requires_totp(staff: StaffAccounts) -> None:
     try:
         assert await staff.refusal(admin.email) == "totp_setup_required"
         admins = staff.platform.accounts.admins
-        with pytest.raises(Unauthorised):
+        with pytest.raises(Unauthorized):
             await staff.platform.transact(
                 lambda db: admins.enrol_totp(db, PresentedCredentials(admin.email, "wrong"), FixedOrigin(), NOW)
             )
@@ -344,7 +344,7 @@ async def test_recovery_code_does_not_confirm_a_secret(staff: StaffAccounts) -> 
     admin = await staff.create_admin()
     codes = (await staff.offer(admin)).recovery_codes
     assert await staff.refusal(admin.email, codes[0]) == "recovery_code_invalid"
-    with pytest.raises(Unauthorised):
+    with pytest.raises(Unauthorized):
         await staff.confirm_totp(admin, codes[0])
 
 
@@ -359,7 +359,7 @@ async def test_wrong_recovery_codes_lock_like_wrong_passwords(staff: StaffAccoun
 
 async def test_new_recovery_codes_replace_the_old_ones(staff: StaffAccounts) -> None:
     admin, secret, codes = await staff.create_admin_with_codes()
-    with pytest.raises(Unauthorised):
+    with pytest.raises(Unauthorized):
         await staff.replace_codes(admin, "aaaa-bbbb-cccc")
     later = NOW + STEP
     renewed = await staff.replace_codes(admin, second_factors_totp.code_at(secret, later), later)

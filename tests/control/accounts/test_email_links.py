@@ -7,7 +7,7 @@ import pytest
 
 from control.accounts.second_factors import totp as second_factors_totp
 from control.accounts.users.service import PASSWORD_RESET_JOB
-from shared.errors import Invalid, TooManyRequests, Unauthorised
+from shared.errors import Invalid, TooManyRequests, Unauthorized
 from tests.control.accounts.accounts_platform import (
     NOW,
     PASSWORD,
@@ -78,7 +78,7 @@ async def test_reset_sets_the_password_and_ends_all_sessions(platform: AccountsP
     await request_reset(platform, email)
     await reset(platform, await emailed_token(platform, email))
     assert not await platform.is_session_valid(signed_up.tokens.token)
-    with pytest.raises(Unauthorised):
+    with pytest.raises(Unauthorized):
         await platform.sign_in(email)
     assert (await platform.sign_in(email, NEW)).user.is_verified  # the link confirmed the address, too
     assert [message["Subject"] for message in await platform.send_emails()] == ["Your password was changed"]
@@ -102,7 +102,7 @@ async def test_reset_removes_a_second_factor_of_before_the_address_was_confirmed
 async def test_reset_clears_the_sign_in_lock(platform: AccountsPlatform) -> None:
     email = (await platform.sign_up()).user.email
     for _ in range(6):
-        with pytest.raises(Unauthorised):
+        with pytest.raises(Unauthorized):
             await platform.sign_in(email, "wrong")
     with pytest.raises(TooManyRequests):
         await platform.sign_in(email)

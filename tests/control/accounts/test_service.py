@@ -9,7 +9,7 @@ from control.accounts.rules import AccountPolicy, HashPolicy
 from control.accounts.users.service import SignInResult
 from control.audit.service import Actor
 from control.platform.service import Platform
-from shared.errors import Conflict, Forbidden, Invalid, TooManyRequests, Unauthorised
+from shared.errors import Conflict, Forbidden, Invalid, TooManyRequests, Unauthorized
 from tests.control.accounts.accounts_platform import NOW, PASSWORD, AccountsPlatform, new_address, open_accounts
 
 SYSTEM = Actor("system")
@@ -17,7 +17,7 @@ SYSTEM = Actor("system")
 
 async def fail_sign_ins(platform: AccountsPlatform, email: str, times: int) -> None:
     for _ in range(times):
-        with pytest.raises(Unauthorised):
+        with pytest.raises(Unauthorized):
             await platform.sign_in(email, "not the password")
 
 
@@ -80,7 +80,7 @@ async def test_all_sign_in_failures_look_alike(platform: AccountsPlatform) -> No
         (new_address(), PASSWORD),
         (deactivated.user.email, wrong),
     ):
-        with pytest.raises(Unauthorised) as error:
+        with pytest.raises(Unauthorized) as error:
             await platform.sign_in(email, password)
         errors.append((error.value.code, error.value.message, error.value.status))
     assert len(set(errors)) == 1
@@ -96,7 +96,7 @@ async def test_wait_grows_and_ends(platform: AccountsPlatform) -> None:
         await platform.sign_in(email)
     assert error.value.retry_after_s == 2
     later = NOW + timedelta(seconds=2)
-    with pytest.raises(Unauthorised):
+    with pytest.raises(Unauthorized):
         await platform.sign_in(email, "wrong", later)
     with pytest.raises(TooManyRequests) as error:
         await platform.sign_in(email, now=later)
@@ -116,7 +116,7 @@ async def test_unknown_address_is_locked_like_a_known_one(platform: AccountsPlat
 async def test_old_failures_do_not_count(platform: AccountsPlatform) -> None:
     email = (await platform.sign_up()).user.email
     await fail_sign_ins(platform, email, 5)
-    with pytest.raises(Unauthorised):
+    with pytest.raises(Unauthorized):
         await platform.sign_in(email, "wrong", NOW + timedelta(days=2))
     await platform.sign_in(email, now=NOW + timedelta(days=2))
 

@@ -10,7 +10,7 @@ from control.accounts.sessions.service import SessionTokens
 from control.audit.rules import AuditFilter
 from control.audit.service import list_entries
 from control.db.keyset import PageRequest
-from shared.errors import Unauthorised
+from shared.errors import Unauthorized
 from tests.control.accounts.accounts_platform import NOW, AccountsPlatform, FixedOrigin, open_accounts
 
 
@@ -19,7 +19,7 @@ async def refresh(platform: AccountsPlatform, token: str, now: datetime = NOW) -
 
 
 async def refusal_code(platform: AccountsPlatform, token: str, now: datetime = NOW) -> str:
-    with pytest.raises(Unauthorised) as error:
+    with pytest.raises(Unauthorized) as error:
         await refresh(platform, token, now)
     return error.value.code
 
@@ -60,7 +60,7 @@ async def test_one_of_many_concurrent_refreshes_succeeds(platform: AccountsPlatf
         token = (await platform.sign_up()).tokens.refresh_token
         results = await asyncio.gather(*(refresh(platform, token) for _ in range(8)), return_exceptions=True)
         assert sum(isinstance(result, SessionTokens) for result in results) == 1
-        codes = [result.code for result in results if isinstance(result, Unauthorised)]
+        codes = [result.code for result in results if isinstance(result, Unauthorized)]
         assert len(codes) == 7 and "refresh_token_reused" in codes
         winner = next(result for result in results if isinstance(result, SessionTokens))
         assert not await platform.is_session_valid(winner.token)
@@ -102,7 +102,7 @@ async def test_idle_tokens_and_sessions_expire(platform: AccountsPlatform) -> No
 async def test_unknown_token_and_other_audience_are_refused(platform: AccountsPlatform) -> None:
     token = (await platform.sign_up()).tokens.refresh_token
     assert await refusal_code(platform, "no such token") == "session_over"
-    with pytest.raises(Unauthorised):
+    with pytest.raises(Unauthorized):
         await platform.transact(lambda db: platform.accounts.admins.refresh(db, token, FixedOrigin(), NOW))
     assert (await refresh(platform, token)).token
 
@@ -130,7 +130,7 @@ async def test_sign_in_fails_when_the_account_changes_meanwhile(platform: Accoun
         sign_in = asyncio.create_task(platform.sign_in(user.email))
         while not await db.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
             assert not sign_in.done()
-    with pytest.raises(Unauthorised) as refused:
+    with pytest.raises(Unauthorized) as refused:
         await sign_in
     assert refused.value.code == "session_over"
     async with platform.pool.acquire() as db:

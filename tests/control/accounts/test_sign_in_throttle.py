@@ -9,7 +9,7 @@ import pytest
 
 from control.accounts.rules import AccountPolicy, LockPolicy, network_of
 from control.accounts.sign_ins.service import LIFETIME_S, RENEW_S, DeviceTokens
-from shared.errors import TooManyRequests, Unauthorised
+from shared.errors import TooManyRequests, Unauthorized
 from shared.secrets import Sealer
 from tests.control.accounts.accounts_platform import (
     NOW,
@@ -34,7 +34,7 @@ async def bounded(database_url: str) -> AsyncIterator[AccountsPlatform]:
 
 async def fail(platform: AccountsPlatform, email: str, address: str, device: str | None = None) -> str:
     """One wrong sign-in; returns the error's code."""
-    with pytest.raises((Unauthorised, TooManyRequests)) as error:
+    with pytest.raises((Unauthorized, TooManyRequests)) as error:
         await platform.sign_in(email, "not the password", address=address, device=device)
     return error.value.code
 
@@ -53,7 +53,7 @@ async def test_guesses_from_elsewhere_do_not_make_the_owner_wait(platform: Accou
         await platform.sign_in(email, address=ELSEWHERE)
 
 
-async def test_a_known_device_does_not_wait_for_its_neighbours(platform: AccountsPlatform) -> None:
+async def test_a_known_device_does_not_wait_for_its_neighbors(platform: AccountsPlatform) -> None:
     known = await platform.sign_up()
     email = known.user.email
     for _ in range(6):

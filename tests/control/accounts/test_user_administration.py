@@ -9,7 +9,7 @@ from control.audit.rules import AuditFilter
 from control.audit.service import Actor, list_entries
 from control.db.keyset import PageRequest
 from control.db.scope import enter_platform
-from shared.errors import Forbidden, NotFound, Unauthorised
+from shared.errors import Forbidden, NotFound, Unauthorized
 from tests.control.accounts.accounts_platform import NOW, AccountsPlatform, FixedOrigin, new_address
 
 ADMIN = Actor("admin", uuid4(), "grace@example.com", "r1", "192.0.2.1")
@@ -66,7 +66,7 @@ async def test_deactivation_ends_sessions_and_can_be_undone(platform: AccountsPl
         lambda db: administration.update(db, ADMIN, signed_up.user.id, NOW, is_active=True, name="Ada King")
     )
     assert not await platform.is_session_valid(signed_up.tokens.token)
-    with pytest.raises(Unauthorised):
+    with pytest.raises(Unauthorized):
         await platform.transact(
             lambda db: platform.accounts.refresh(db, signed_up.tokens.refresh_token, FixedOrigin(), NOW)
         )

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from config.catalogue import shipped_disclosures
+from config.catalog import shipped_disclosures
 from control.agents.disclosures import NO_DISCLOSURES, make_disclosures
 from control.workspaces.settings import DISCLOSURE, DisclosureChoice, DisclosureMode
 

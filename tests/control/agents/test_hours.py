@@ -57,7 +57,7 @@ def schedules(draw: st.DrawFn) -> OpeningHours:
 
 def open_minutes(hours: OpeningHours, first: date, count: int) -> set[datetime]:
     """Each open minute of so many days, by writing every range out; the day before runs into the first one."""
-    exceptions = {one.date: one.ranges for one in hours.exceptions}
+    exceptions = {exception.date: exception.ranges for exception in hours.exceptions}
     found: set[datetime] = set()
     for day in (first + number * DAY for number in range(-1, count)):
         for one in exceptions.get(day.isoformat(), getattr(hours.weekly, WEEKDAYS[day.weekday()])):

@@ -12,7 +12,7 @@ from control.agents.rules import AgentEdit, AgentVersion
 from control.agents.service import Agents
 from control.agents.templates.service import Templates
 from control.db.keyset import PageRequest
-from control.voice.catalogue.queries import select_offers
+from control.voice.catalog.queries import select_offers
 from control.voice.routing.rules import ProviderOffers
 from shared.errors import Conflict, Invalid, NotFound
 from shared.ids import new_id

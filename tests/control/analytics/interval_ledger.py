@@ -101,7 +101,7 @@ def _shares(call: Row, usage: list[Row]) -> Table:
     price = _sum(usage, "price")
     named = {row["provider"] for row in usage if row["provider"]}
     costs = {name: _sum((row for row in usage if row["provider"] == name), "cost") for name in named}
-    positive = sum(max(one, Decimal()) for one in costs.values())
+    positive = sum(max(cost, Decimal()) for cost in costs.values())
     shares = {}
     for provider in {name for _, name in seen}:
         mine = [row for row in usage if row["provider"] == provider]

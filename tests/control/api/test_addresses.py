@@ -68,7 +68,7 @@ async def ours(database_url: str, valkey_url: str) -> AsyncIterator[AddressWorks
 
 async def test_addresses_are_created_shown_and_deleted(ours: AddressWorkspace) -> None:
     address = await ours.create(street_secondary="Haus 2")
-    assert [(one["carrier"], one["status"]) for one in address["registrations"]] == [
+    assert [(registration["carrier"], registration["status"]) for registration in address["registrations"]] == [
         ("twilio", "pending"), ("telnyx", "pending"),
     ]  # fmt: skip
     path = f"{ours.path}/addresses/{address['id']}"
@@ -125,7 +125,7 @@ async def test_a_purchase_names_what_is_missing_and_takes_the_only_fitting_ones(
     assert await ours.buy(f"{LONDON}200") == (409, "address_pending", "address_id")
     await ours.register(address["id"], database_url, tmp_path)
     shown = (await ours.ann.get(f"{ours.path}/addresses/{address['id']}")).body["address"]
-    assert {one["status"] for one in shown["registrations"]} == {"registered"}
+    assert {registration["status"] for registration in shown["registrations"]} == {"registered"}
     assert await ours.buy(f"{LONDON}200") == (201, "", "")
     assert (await ours.ann.delete(f"{ours.path}/addresses/{address['id']}")).code == "address_in_use"
     assert await ours.buy(f"{BERLIN}200") == (422, "bundle_required", "bundle_id")

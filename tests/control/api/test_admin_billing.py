@@ -121,7 +121,7 @@ async def test_late_rows_of_a_void_invoice_credit_nothing(
         "SELECT kind, exact FROM invoice_lines WHERE billing_period_id = $1 AND is_adjustment ORDER BY position",
         first["id"],
     )
-    assert [tuple(one) for one in lines] == [("minutes", -12), ("credit", 12)]
+    assert [tuple(line) for line in lines] == [("minutes", -12), ("credit", 12)]
     left = await api.owner.fetchval(
         "SELECT sum(price) FROM usage_records WHERE workspace_id = $1 AND at < $2",
         UUID(workspace.workspace_id),
@@ -196,9 +196,11 @@ async def test_who_exempted_which_workspace_and_why(workspace: BillingWorkspace,
     ]  # fmt: skip
     assert "@" in listed[0]["granted_by"] and listed[0]["workspace_name"]
     assert (await finance.put(method, {"is_payment_method_exempt": False})).status == 204
-    assert [one["rule"] for one in (await finance.get(url)).body["exemptions"]] == ["tax"]
+    assert [exemption["rule"] for exemption in (await finance.get(url)).body["exemptions"]] == ["tax"]
     assert (await finance.get(f"{url}&rule=payment_method")).body["exemptions"] == []
-    assert [one["rule"] for one in (await finance.get("/admin/billing/exemptions?rule=tax")).body["exemptions"]]
+    assert [
+        exemption["rule"] for exemption in (await finance.get("/admin/billing/exemptions?rule=tax")).body["exemptions"]
+    ]
 
 
 async def test_a_workspace_sees_when_it_was_told_of_its_limit(workspace: BillingWorkspace) -> None:
@@ -210,7 +212,7 @@ async def test_a_workspace_sees_when_it_was_told_of_its_limit(workspace: Billing
         datetime(2026, 11, 9, tzinfo=UTC), UUID(new_id()), datetime(2026, 11, 12, tzinfo=UTC),
     )  # fmt: skip
     reply = await workspace.get("/alerts")
-    assert [(one["kind"], one["at"][:10], one["spent"]) for one in reply.body["alerts"]] == [
+    assert [(alert["kind"], alert["at"][:10], alert["spent"]) for alert in reply.body["alerts"]] == [
         ("limit", "2026-11-12", 50), ("threshold", "2026-11-09", 41.5),
     ]  # fmt: skip
     assert (

@@ -47,7 +47,7 @@ async def test_numbers_that_no_workspace_has_are_listed_and_imported(staff: Staf
     async def listed(**query: str) -> list[tuple[str, str]]:
         body = (await admin.get(NUMBERS, params=query)).body
         assert body["has_more"] is False
-        return [(one["phone_number"], one["target"]) for one in body["numbers"]]
+        return [(number["phone_number"], number["target"]) for number in body["numbers"]]
 
     assert await listed() == [("+14155552001", "nowhere"), ("+14155552002", "elsewhere")]
     assert await listed(carrier="telnyx") == [("+14155552003", "nowhere")]

@@ -128,7 +128,7 @@ async def test_a_wrong_voice_and_a_wrong_model_of_speech_are_refused(staff: Staf
             assert "There is no such" in reply.body["error"]["message"]
         assert await listed(staff, body["provider"]) is None
         assert (await staff.post(PATH, {**body, "config": {"vendor": "cartesia", **fine}})).status == 201
-    assert cartesia.state.total("tts", "characters") == 2 * len("Hi.")  # of the wrong model of the recogniser, too
+    assert cartesia.state.total("tts", "characters") == 2 * len("Hi.")  # of the wrong model of the recognizer, too
 
 
 async def test_a_refused_change_leaves_everything_as_it_is(staff: Staff, vendor: ChatVendor) -> None:
@@ -256,7 +256,7 @@ async def test_health_tells_the_worst_role_and_calls_and_probes_apart(api: Api, 
     found = (await staff.get(f"{PATH}/health")).body["providers"]
     deepgram = next(one for one in found if one["provider"] == "deepgram")
     assert (deepgram["status"], deepgram["latency"], deepgram["error_rate"]) == ("degraded", 400, 0.1)
-    assert [(one["role"], one["source"]) for one in deepgram["roles"]] == [
+    assert [(role["role"], role["source"]) for role in deepgram["roles"]] == [
         ("stt", "calls"), ("stt", "probes"), ("tts", "probes")
     ]  # fmt: skip
     assert next(one for one in found if one["provider"] == "groq")["status"] == "unknown"

@@ -166,7 +166,7 @@ async def test_every_fault_of_a_config_is_listed(api: Api) -> None:
     ]
     options: list[dict[str, Any]] = [{"url": "x"}, {"model": "aura-2-luna-en"}, {"model": 3}]
     options += [{"model": "nova-3-medical"}, {"model": "nova-3", "keyterm": ["x" * 101]}]
-    choices = [{"provider": "deepgram", "options": one} for one in options]
+    choices = [{"provider": "deepgram", "options": option} for option in options]
     unknown = {"speech": {"stt": [{"provider": "x"}, *choices]}}
     refused = await ann.post(agents, {"name": "A", "config": unknown})
     assert (refused.code, refused.param) == ("provider_unknown", "config.speech.stt.0.provider")

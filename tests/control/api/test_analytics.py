@@ -133,7 +133,7 @@ async def test_the_platform_adds_up_us_dollars(fresh_database_url: str, valkey_u
             ]  # fmt: skip
         found = (await staff.get("/admin/analytics/platform", params=today)).body
         assert (found["total_revenue"], sum(found["revenue_by_tier"].values())) == (2.2, pytest.approx(2.2))
-        assert [one["total_revenue"] for one in found["top_workspaces"]] == [1.2, 1.0]
+        assert [top_workspace["total_revenue"] for top_workspace in found["top_workspaces"]] == [1.2, 1.0]
         costs = (await staff.get("/admin/analytics/costs", params=today)).body
         assert [(one["workspace_id"], one["margin"]) for one in costs["by_workspace"]] == [
             (yen.workspace_id, -1.0), (dollars.workspace_id, 0.75),
@@ -163,12 +163,12 @@ async def test_figures_of_the_platform(fresh_database_url: str, valkey_url: str)
             assert (found["total_calls"], found["total_revenue"], found["total_cost"]) == (2, 1.2, 0.3)
             assert (found["profit_margin"], found["arr"]) == (0.75, 12 * found["mrr"])
             assert found["calls_by_provider"] == {"cartesia": 1, "deepgram": 1}
-            assert [one["total_calls"] for one in found["top_workspaces"]] == [2]
+            assert [top_workspace["total_calls"] for top_workspace in found["top_workspaces"]] == [2]
         for query in ({}, {"period": "month", "sort_by": "minutes"}):
             (one,) = (await staff.get("/admin/analytics/workspaces", params=query)).body["workspaces"]
             assert (one["workspace_id"], one["total_minutes"]) == (workspace.workspace_id, 1.5)
         providers = (await staff.get("/admin/analytics/providers")).body["by_provider"]
-        assert [(one["provider"], one["success_rate"], one["revenue_generated"]) for one in providers] == [
+        assert [(row["provider"], row["success_rate"], row["revenue_generated"]) for row in providers] == [
             ("cartesia", 1.0, 0.8), ("deepgram", 0.0, 0.4),
         ]  # fmt: skip
         assert providers[0]["latency_by_role"] == {"tts": providers[0]["avg_latency"]}
@@ -232,7 +232,7 @@ async def test_pages_miss_no_call_of_the_same_time(
     set_policy(monkeypatch, ExportPolicy(page=3))
     expected = {await workspace.insert_call(created_at=NOW - timedelta(seconds=number // 4)) for number in range(11)}
     reply = await workspace.ann.get(f"{workspace.path}/analytics/export", params={"format": "json"})
-    found = [one["call_id"] for one in reply.body["calls"]]
+    found = [call["call_id"] for call in reply.body["calls"]]
     assert (len(found), set(found)) == (11, expected)
 
 

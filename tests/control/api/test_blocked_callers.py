@@ -23,7 +23,10 @@ async def test_callers_are_blocked_listed_and_unblocked(database_url: str, valke
             409, "caller_blocked", "caller",
         )  # fmt: skip
         page = (await ann.get(f"{path}?limit=1")).body
-        assert (page["total"], [one["caller"] for one in page["blocked_callers"]]) == (2, ["anonymous"])
+        assert (page["total"], [blocked_caller["caller"] for blocked_caller in page["blocked_callers"]]) == (
+            2,
+            ["anonymous"],
+        )
         found = (await ann.get(f"{path}?caller=%2B14155550123")).body
         assert (found["total"], found["blocked_callers"]) == (1, [blocked])
         assert (await ann.delete(f"{path}/{blocked['id']}")).status == 204

@@ -47,7 +47,7 @@ async def test_costs_and_usage_are_readable_while_the_call_runs(api: Api) -> Non
     assert call["usage"] == {
         "stt_ms": 75_000, "llm_prompt_tokens": 2_300, "llm_completion_tokens": 60, "tts_characters": 80,
     }  # fmt: skip
-    assert {(one["resource_type"], one["unit"]): (one["quantity"], one["cost"]) for one in call["costs"]} == {
+    assert {(cost["resource_type"], cost["unit"]): (cost["quantity"], cost["cost"]) for cost in call["costs"]} == {
         ("stt", "ms"): (75_000, 0), ("llm", "prompt_tokens"): (2_000, 0), ("llm", "cached_tokens"): (300, 0),
         ("llm", "completion_tokens"): (60, 0), ("tts", "characters"): (80, 0),
     }  # fmt: skip
@@ -59,7 +59,7 @@ async def test_customers_see_what_they_pay_and_no_provider(api: Api) -> None:
     call_id = await workspace.insert_call(details={"usage": usage})
     await insert_rows(workspace, call_id, *ROWS, MINUTES)
     call = (await workspace.ann.get(f"{workspace.calls_path}/{call_id}")).body["call"]
-    (minutes,) = [one for one in call["costs"] if one["resource_type"] == "call_minutes"]
+    (minutes,) = [cost for cost in call["costs"] if cost["resource_type"] == "call_minutes"]
     assert minutes == {
         "resource_type": "call_minutes", "quantity": 75, "unit": "second", "cost": 0.125, "currency": "usd",
     }  # fmt: skip
@@ -67,7 +67,7 @@ async def test_customers_see_what_they_pay_and_no_provider(api: Api) -> None:
     unpriced = await workspace.insert_call()
     await insert_rows(workspace, unpriced, MINUTES, (*MINUTES[:7], None, False))
     call = (await workspace.ann.get(f"{workspace.calls_path}/{unpriced}")).body["call"]
-    assert [one["cost"] for one in call["costs"]] == [None], "unknown is not 0"
+    assert [cost["cost"] for cost in call["costs"]] == [None], "unknown is not 0"
 
 
 async def test_staff_see_each_providers_share(api: Api) -> None:
@@ -75,11 +75,11 @@ async def test_staff_see_each_providers_share(api: Api) -> None:
     call_id = await workspace.insert_call()
     await insert_rows(workspace, call_id, *ROWS, MINUTES)
     costs = (await (await api.admin("read_only")).get(f"/admin/calls/{call_id}")).body["call"]["costs"]
-    shares = {(one["provider"], one["unit"]): (one["quantity"], one["cost"]) for one in costs}
+    shares = {(cost["provider"], cost["unit"]): (cost["quantity"], cost["cost"]) for cost in costs}
     assert shares["deepgram", "ms"] == (12_000, 0.00096)
     assert shares["groq", "prompt_tokens"] == (2_000, 0.0003)
     assert shares["groq", "cached_tokens"] == (300, None)
-    assert [one for one in costs if one["unit"] == "prompt_tokens"] == [
+    assert [cost for cost in costs if cost["unit"] == "prompt_tokens"] == [
         {
             "resource_type": "llm", "provider": "groq", "vendor": "openai", "model": "oss", "quantity": 2_000,
             "unit": "prompt_tokens", "cost": 0.0003, "price": 0, "currency": "usd", "price_currency": "usd",

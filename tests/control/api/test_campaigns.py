@@ -148,7 +148,7 @@ async def test_rows_of_a_request_are_stored_or_have_a_fault(workspace: CallWorks
     ]
     reply = await workspace.ann.post(f"{path}/recipients", {"recipients": rows})
     assert reply.body["added"] == 2
-    assert [(one["row"], one["param"], one["code"]) for one in reply.body["faults"]] == [
+    assert [(fault["row"], fault["param"], fault["code"]) for fault in reply.body["faults"]] == [
         (2, "phone_number", "number_invalid"),
         (3, "phone_number", "duplicate"),
         (4, "phone_number", "number_refused"),
@@ -172,7 +172,7 @@ async def test_file_is_read_row_by_row(workspace: CallWorkspace) -> None:
     path = f"{workspace.path}/campaigns/{made['id']}"
     status, body = await upload(workspace, path, "\ufeff" + FILE.replace("\n", "\r\n"), phone_number_column="Phone")
     assert (status, body["added"], body["refused"]) == (200, 2, 5)
-    assert [(one["row"], one["param"], one["code"]) for one in body["faults"]] == [
+    assert [(fault["row"], fault["param"], fault["code"]) for fault in body["faults"]] == [
         (3, "timezone", "timezone_unknown"),
         (4, "phone_number", "number_invalid"),
         (6, "phone_number", "duplicate"),
@@ -214,7 +214,7 @@ async def test_variables_that_the_agent_needs_are_asked_for(workspace: CallWorks
     rows = [{"phone_number": "+12125550123"}, {"phone_number": "+12125550124", "variables": {"customer_name": "Ito"}}]
     reply = await workspace.ann.post(path, {"recipients": rows})
     assert reply.body["added"] == 1
-    assert [(one["param"], one["code"]) for one in reply.body["faults"]] == [
+    assert [(fault["param"], fault["code"]) for fault in reply.body["faults"]] == [
         ("variables.customer_name", "variable_missing")
     ]
 
@@ -244,7 +244,7 @@ async def test_limits_of_the_workspace(workspace: CallWorkspace) -> None:
     path = f"{workspace.path}/campaigns/{made['id']}"
     rows = [{"phone_number": f"+1212555012{digit}"} for digit in range(3)]
     reply = await workspace.ann.post(f"{path}/recipients", {"recipients": rows})
-    assert (reply.body["added"], [one["code"] for one in reply.body["faults"]]) == (2, ["recipient_limit"])
+    assert (reply.body["added"], [fault["code"] for fault in reply.body["faults"]]) == (2, ["recipient_limit"])
     assert (await workspace.ann.post(f"{path}/start")).code == "running_campaign_limit"
     count = "SELECT count(*) FROM campaign_recipients WHERE campaign_id = $1"
     assert await owner.fetchval(count, UUID(made["id"])) == 2

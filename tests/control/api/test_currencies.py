@@ -92,7 +92,7 @@ async def test_a_workspace_is_charged_in_its_currency_and_the_platform_counts_do
     (call,) = (await owner.get(f"{path}/calls")).body["calls"]
     assert (call["cost_total"], call["currency"]) == (1.1, "eur")
     shown = (await staff.get(f"/admin/calls/{call['id']}")).body["call"]
-    (minutes,) = (one for one in shown["costs"] if one["resource_type"] == "call_minutes")
+    (minutes,) = (cost for cost in shown["costs"] if cost["resource_type"] == "call_minutes")
     assert (minutes["currency"], minutes["price"], minutes["price_currency"]) == ("usd", 1.1, "eur")
     line = (await staff.get(f"/admin/workspaces/{workspace_id}")).body["stats"]
     assert (line["total_revenue"], line["currency"]) == (1.1, "eur")
@@ -103,7 +103,7 @@ async def test_a_workspace_is_charged_in_its_currency_and_the_platform_counts_do
         for name in ("total_revenue_month", "mrr"):
             assert not (await explain_figure(db, name, datetime.now(UTC))).difference
     balances = (await market.finance.get("/admin/billing/workspaces")).body["workspaces"]
-    assert {one["currency"] for one in balances if one["workspace_id"] == workspace_id} == {"eur"}
+    assert {balance["currency"] for balance in balances if balance["workspace_id"] == workspace_id} == {"eur"}
 
 
 async def test_the_currency_is_fixed_once_something_has_an_amount(market: Market, database_url: str) -> None:
@@ -152,8 +152,8 @@ async def test_a_tier_without_a_price_in_the_currency_is_refused(market: Market)
 
 async def test_rates_and_prices_are_versions(market: Market) -> None:
     tiers = (await market.finance.get("/admin/config/tiers")).body["tiers"]
-    (starter,) = (one for one in tiers if one["tier_name"] == "starter")
-    assert [(one["currency"], one["price_per_minute"]) for one in starter["other_prices"]] == [
+    (starter,) = (tier for tier in tiers if tier["tier_name"] == "starter")
+    assert [(other_price["currency"], other_price["price_per_minute"]) for other_price in starter["other_prices"]] == [
         ("eur", EURO["minute"]), ("jpy", 16),
     ]  # fmt: skip
     assert (await market.set_price("starter", "jpy", 7_350.5, 16)).code == "amount_invalid"
@@ -166,7 +166,7 @@ async def test_rates_and_prices_are_versions(market: Market) -> None:
     assert (await market.finance.post(RATES, later)).status == 201
     assert (await market.finance.post(RATES, later)).code == "exchange_rate_exists"
     rates = (await market.finance.get(RATES)).body["exchange_rates"]
-    assert [one["usd"] for one in rates if one["currency"] == "eur"] == [1.3, EURO["usd"]]
+    assert [rate["usd"] for rate in rates if rate["currency"] == "eur"] == [1.3, EURO["usd"]]
 
 
 async def test_no_rate_goes_before_the_first(market: Market) -> None:

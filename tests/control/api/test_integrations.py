@@ -10,7 +10,7 @@ import msgspec
 import pytest
 import pytest_asyncio
 
-from config.catalogue_integrations import shipped_integration_types
+from config.catalog_integrations import shipped_integration_types
 from control.integrations.grants.rules import GrantPolicy, open_credentials
 from control.integrations.syncs.service import SYNC_INTEGRATION
 from shared.secrets import Sealer
@@ -290,11 +290,11 @@ async def test_integration_of_another_workspace_is_not_found(workspace: Integrat
 
 async def test_customers_see_enabled_types_without_their_addresses(workspace: IntegratingWorkspace) -> None:
     reply = await workspace.ann.get(f"/workspaces/{workspace.workspace_id}/integration-types")
-    listed = {one["type"]: one for one in reply.body["integration_types"]}
+    listed = {integration_type["type"]: integration_type for integration_type in reply.body["integration_types"]}
     assert {"test_crm", "test_webhook", "generic_rest"} <= set(listed) and "slack" not in listed
     assert listed["generic_rest"]["actions"] == ["get_resource", "create_resource"]
     assert b"crm.example.com" not in reply.raw
-    found = {one["name"]: one for one in listed["generic_rest"]["action_details"]}
+    found = {action_detail["name"]: action_detail for action_detail in listed["generic_rest"]["action_details"]}
     assert found["get_resource"]["read_only"] and not found["create_resource"]["read_only"]
     assert found["get_resource"]["input_schema"]["required"] == ["resource", "id"]
 

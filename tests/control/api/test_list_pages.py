@@ -251,7 +251,11 @@ async def test_cursors_reach_the_rows_of_all_pages_in_both_directions(lists: lis
 async def test_python_client_reads_each_list(workspace: CallWorkspace) -> None:
     """Its rows have the documented types, and come once."""
     operations = read_operations(customer_document(DOCUMENT))
-    paged = [(one, one.cursor) for one in operations if one.cursor and "page" in one.query_names]
+    paged = [
+        (operation, operation.cursor)
+        for operation in operations
+        if operation.cursor and "page" in operation.query_names
+    ]
     assert len(paged) >= 18
     settings = {"api_key": workspace.ann.token, "workspace_id": workspace.workspace_id}
     async with async_client(workspace.api.url, **settings) as client:
@@ -328,4 +332,4 @@ async def test_cursor_that_left_the_list_still_says_where_to_go_on(workspace: Ca
     listed = (await workspace.ann.get(path, params={"limit": "200"})).body["invitations"]
     await workspace.ann.delete(f"{path}/{listed[1]['id']}")
     body = (await workspace.ann.get(path, params={"starting_after": listed[1]["id"]})).body
-    assert [one["email"] for one in body["invitations"]] == [one["email"] for one in listed[2:]]
+    assert [invitation["email"] for invitation in body["invitations"]] == [one["email"] for one in listed[2:]]

@@ -47,7 +47,7 @@ async def count_calls(workspace: CallWorkspace) -> int:
     return total
 
 
-async def test_call_is_queued_for_dialling(workspace: CallWorkspace) -> None:
+async def test_call_is_queued_for_dialing(workspace: CallWorkspace) -> None:
     placed = await place(workspace)
     assert placed.status == 201
     call_id = placed.body["call_id"]

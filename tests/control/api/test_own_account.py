@@ -30,7 +30,7 @@ async def subjects(api: Api) -> list[str]:
     return [message["Subject"] for message in gateway.messages]
 
 
-async def enrol(user: User) -> tuple[str, list[str]]:
+async def enroll(user: User) -> tuple[str, list[str]]:
     """Enables a second factor; returns its secret and the recovery codes."""
     offer = await user.post("/auth/totp", {"password": PASSWORD})
     assert offer.status == 200, offer.body
@@ -148,7 +148,7 @@ async def test_a_second_factor_is_set_up_and_asked_for(api: Api) -> None:
     assert (await ann.post("/auth/totp", {"password": "wrong"})).code == "invalid_credentials"
     assert (await ann.post("/auth/totp/confirm", {"code": "123456"})).code == "totp_not_begun"
     await subjects(api)
-    secret, recovery_codes = await enrol(ann)
+    secret, recovery_codes = await enroll(ann)
     assert await subjects(api) == ["Your second factor was set up"]
     credentials = {"email": ann.email, "password": PASSWORD}
     refused = await api.anonymous.post("/auth/login", credentials)
@@ -179,7 +179,7 @@ async def test_a_second_factor_is_set_up_and_asked_for(api: Api) -> None:
 
 async def test_codes_are_guessed_no_faster_from_many_networks(api: Api) -> None:
     ann = await api.sign_up()
-    secret, _ = await enrol(ann)
+    secret, _ = await enroll(ann)
     credentials = {"email": ann.email, "password": PASSWORD, "totp_code": "000000"}
     codes = [(await api.anonymous.post("/auth/login", credentials)).code for _ in range(7)]
     assert codes == ["totp_invalid"] * 6 + ["sign_in_locked"]
@@ -193,14 +193,14 @@ async def test_a_workspace_demands_a_second_factor(api: Api) -> None:
     await api.join(workspace_id, bob, "admin")
     rules, demanded = f"/workspaces/{workspace_id}/sign-in-rules", {"second_factor_required": True}
     assert (await ann.put(rules, demanded)).code == "second_factor_missing"
-    await enrol(ann)
+    await enroll(ann)
     assert (await bob.put(rules, demanded)).code == "role"
     assert (await ann.put(rules, demanded)).body == demanded
     refused = await bob.get(f"/workspaces/{workspace_id}")
     assert (refused.status, refused.code) == (403, "second_factor_required")
     assert (await bob.get("/auth/me")).status == 200
     assert (await ann.get(f"/workspaces/{workspace_id}")).status == 200
-    await enrol(bob)
+    await enroll(bob)
     assert (await bob.get(f"/workspaces/{workspace_id}")).status == 200
     assert (await ann.put(rules, {"second_factor_required": False})).body == {"second_factor_required": False}
     assert (await (await api.sign_up()).get(f"/workspaces/{workspace_id}")).status == 404
@@ -211,7 +211,7 @@ async def test_staff_have_the_same(api: Api) -> None:
     signed_in = await api.anonymous.post("/admin/auth/login", {"email": sam.email, "password": PASSWORD})
     other = Staff(api.anonymous, sam.email, signed_in.body)
     sessions = (await sam.get("/admin/auth/sessions")).body["sessions"]
-    assert [one["is_current"] for one in sessions] == [False, True]
+    assert [session["is_current"] for session in sessions] == [False, True]
     body = {"current_password": PASSWORD, "new_password": NEW}
     assert (await sam.post("/admin/auth/password", body)).status == 204
     assert not await is_signed_in(other, "/admin/auth/me") and await is_signed_in(sam, "/admin/auth/me")

@@ -88,7 +88,7 @@ class Attack:
         return verified
 
     async def called_phones(self) -> set[str]:
-        """Which phones the carriers called for us, once no call waits to be dialled."""
+        """Which phones the carriers called for us, once no call waits to be dialed."""
 
         async def is_idle() -> bool:
             return not await self.api.owner.fetchval("SELECT count(*) FROM pgqueuer WHERE entrypoint = 'calls.place'")

@@ -1,4 +1,4 @@
-"""The text of secrets: random, recognisable, and each slip of the pen is found without a look-up."""
+"""The text of secrets: random, recognizable, and each slip of the pen is found without a look-up."""
 
 import re
 

@@ -169,9 +169,9 @@ async def insert_usage(db: Connection, workspace_id: UUID, rows: Sequence[Usage]
         "INSERT INTO usage_records (id, workspace_id, call_id, at, resource_type, quantity, unit, cost, price, "
         "price_version) VALUES ($1, $2, $1, $3, 'call_minutes', $4, 'second', 0, $5, $6)",
         [
-            (UUID(new_id()), workspace_id, moment(one.minute), Decimal(one.seconds), one.price or Decimal(0),
-             None if one.price is None else 1)
-            for one in rows
+            (UUID(new_id()), workspace_id, moment(row.minute), Decimal(row.seconds), row.price or Decimal(0),
+             None if row.price is None else 1)
+            for row in rows
         ],
     )  # fmt: skip
-    await mark_days(db, [WorkspaceDay(workspace_id, moment(one.minute).date()) for one in rows])
+    await mark_days(db, [WorkspaceDay(workspace_id, moment(row.minute).date()) for row in rows])

@@ -34,7 +34,7 @@ from shared.bus.client import bus_client
 from shared.bus.granted_time import GrantedTimes
 from shared.events import CallEnded, CallUsage, EventEnvelope, encode_event
 from tests.control.calls.call_platform import NOW, CallPlatform, LiveWorkspace
-from tests.platform.catalogue import PRICED_FROM
+from tests.platform.catalog import PRICED_FROM
 
 # Of a call's last words.
 WORDS_S = 5
@@ -94,7 +94,7 @@ class SpendScene:
 
     @property
     def running(self) -> list[SceneCall]:
-        return [one for one in self.calls if one.is_running]
+        return [call for call in self.calls if call.is_running]
 
     async def lose_redis(self) -> None:
         """All that it knew is gone."""

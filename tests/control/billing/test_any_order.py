@@ -128,7 +128,7 @@ async def check_minutes(platform: CallPlatform, workspace: LiveWorkspace, call_i
     report = await platform.in_workspace(
         workspace, lambda db: platform.records.get(db, workspace.workspace_id, call_id)
     )
-    (line,) = [one for one in report.costs if one.resource_type == "telephony"]
+    (line,) = [cost for cost in report.costs if cost.resource_type == "telephony"]
     assert line.cost == (None if reported is None else Decimal(reported["total"]))
 
 

@@ -35,7 +35,7 @@ def test_a_call_has_its_next_minute_before_it_needs_it(price: Decimal, seconds: 
 @given(st.lists(elapsed, min_size=2, max_size=5).map(sorted))
 def test_what_a_call_needs_never_shrinks(times: list[float]) -> None:
     requests = [make_request(CALL, one, lambda seconds: Decimal(seconds)) for one in times]
-    needs = [one.least.seconds for one in requests if one is not None]
+    needs = [request.least.seconds for request in requests if request is not None]
     assert len(needs) == len(times)
     assert all(first <= second for first, second in pairwise(needs))
 

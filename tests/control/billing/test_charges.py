@@ -85,8 +85,8 @@ async def test_sums_of_api_roll_ups_and_ledger_are_equal(platform: CallPlatform)
         workspace, lambda db: platform.records.get(db, workspace.workspace_id, call.call_id)
     )
     for provider, share in SHARES.items():
-        assert sum(one.cost or 0 for one in report.costs if one.provider == provider) == share, provider
-    unknown = {(one.resource_type, one.provider) for one in report.costs if one.cost is None}
+        assert sum(cost.cost or 0 for cost in report.costs if cost.provider == provider) == share, provider
+    unknown = {(cost.resource_type, cost.provider) for cost in report.costs if cost.cost is None}
     assert unknown == {("tts", "standin"), ("telephony", "twilio")}
     assert report.summary_line.cost_list == sum(row["price"] for row in rows) == MINUTE * SECONDS / 60
     await roll_up(platform)

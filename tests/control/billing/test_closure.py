@@ -32,7 +32,7 @@ from tests.control.billing.random_month import (
     insert_usage,
     months,
 )
-from tests.platform.catalogue import seed_catalogue
+from tests.platform.catalog import seed_catalog
 
 CENT = Decimal("0.01")
 
@@ -49,7 +49,7 @@ def pool(runner: asyncio.Runner, database_url: str) -> Iterator[Pool]:
 
     async def prepare(pool: Pool) -> None:
         async with pool.transaction() as db:
-            await seed_catalogue(db)
+            await seed_catalog(db)
             await insert_rates(db)
             await insert_currencies(db)
 

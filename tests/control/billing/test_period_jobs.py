@@ -169,7 +169,7 @@ async def test_a_purged_workspace_is_billed_once_more(platform: CallPlatform, wo
             "ORDER BY invoice_id"
         )
     )
-    assert [(one["invoice_id"], one["quantity"], one["is_adjustment"]) for one in lines] == [
+    assert [(line["invoice_id"], line["quantity"], line["is_adjustment"]) for line in lines] == [
         (first["id"], 5, False),
         (second["id"], 5, False),
     ], "the days of November and of December, each once, and nothing taken back"
@@ -271,6 +271,6 @@ async def test_invoices_that_are_issued_at_once_have_numbers_without_a_gap(
     dying = [platform.in_platform(partial(issue_and_die, invoice_id=row["id"])) for row in made[:2]]
     jobs = [run(msgspec.json.encode(invoices_tasks.IssueInvoiceJob(row["id"]))) for row in made[2:]]
     results = await asyncio.gather(*dying, *jobs, return_exceptions=True)
-    assert [type(one) for one in results] == [ConnectionResetError] * 2 + [type(None)] * 10
+    assert [type(result) for result in results] == [ConnectionResetError] * 2 + [type(None)] * 10
     numbers = sorted(row["number"] for row in await invoices(platform) if row["number"])
     assert numbers == [f"2026-{place:06}" for place in range(1, 11)]

@@ -14,15 +14,15 @@ from control.billing.prices.queries import select_plans
 from control.billing.prices.service import follow_tier_prices
 from control.db.pool import Connection
 from tests.control.calls.call_platform import CallPlatform
-from tests.platform.catalogue import PRICED_FROM
+from tests.platform.catalog import PRICED_FROM
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 
 
 async def starter(db: Connection) -> list[tuple[int, int, datetime]]:
     """Fee, included minutes and begin of each version."""
-    plans = [one for one in await select_plans(db, "usd") if one.tier_name == "starter"]
-    return [(int(one.monthly_fee), one.included_minutes, one.valid_from) for one in plans]
+    plans = [plan for plan in await select_plans(db, "usd") if plan.tier_name == "starter"]
+    return [(int(plan.monthly_fee), plan.included_minutes, plan.valid_from) for plan in plans]
 
 
 async def change(db: Connection, fee: int, minutes: int, now: datetime) -> None:
@@ -70,7 +70,7 @@ async def test_of_changes_at_one_moment_the_last_one_holds(platform: CallPlatfor
                 *(workspace_id, at, "active" if tier == "business" else "suspended", tier),
             )
         states = await select_states(db, workspace_id, at - timedelta(minutes=1), at + timedelta(days=1))
-        assert [one.tier_name for one in states[-len(tiers) :]] == tiers
+        assert [state.tier_name for state in states[-len(tiers) :]] == tiers
         call = FinishedCall(
             call_id=workspace_id,
             workspace_id=workspace_id,

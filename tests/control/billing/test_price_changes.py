@@ -8,13 +8,13 @@ from typing import Any
 import asyncpg  # type: ignore[import-untyped]
 import pytest
 
-from config.catalogue_prices import shipped_prices
+from config.catalog_prices import shipped_prices
 from control.billing.prices.rules import PriceKey, PriceUnit, Role
 from control.billing.prices.service import LEAD, follow_tier_prices, list_prices, seed_prices, set_cost
 from control.db.pool import Connection
 from shared.errors import Invalid
 from tests.control.calls.call_platform import CallPlatform
-from tests.platform.catalogue import PRICED_FROM
+from tests.platform.catalog import PRICED_FROM
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 

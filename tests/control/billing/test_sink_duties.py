@@ -34,7 +34,7 @@ async def make_open_invoices(worker: StripeWorker, number: int) -> list[UUID]:
 
 
 async def queued(worker: StripeWorker) -> list[str]:
-    return [msgspec.json.decode(one["payload"], type=CheckInvoiceJob).external_id for one in await worker.jobs()]
+    return [msgspec.json.decode(job["payload"], type=CheckInvoiceJob).external_id for job in await worker.jobs()]
 
 
 async def test_new_jobs_are_those_that_are_not_queued(worker: StripeWorker) -> None:
@@ -74,7 +74,7 @@ async def test_an_invoice_that_stripe_does_not_know_lets_others_be_asked_about(
     assert sorted(asked) == sorted(ids), "each once"
     assert await run_checks(worker) == [], "not again and again"
     states = await worker.platform.in_platform(lambda db: db.fetch("SELECT status FROM invoices ORDER BY status"))
-    assert [one["status"] for one in states] == ["pending", "uncollectible"]
+    assert [state["status"] for state in states] == ["pending", "uncollectible"]
 
 
 async def workspace_status(worker: StripeWorker, workspace_id: UUID) -> str:

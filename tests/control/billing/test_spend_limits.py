@@ -55,7 +55,7 @@ async def test_200_calls_at_once_stay_within_a_limit_of_50_minutes(platform: Cal
     assert 40 <= admitted <= 50  # the first ones get some minutes ahead
     assert len(scene.told) == 200 - admitted
     await run_to_the_end(scene)
-    assert all(one.last_words_at is not None for one in scene.calls)
+    assert all(call.last_words_at is not None for call in scene.calls)
     assert 45 * PRICE < await scene.spent() <= 50 * PRICE
     assert await alerts(scene) == ["limit"]
 
@@ -80,7 +80,7 @@ async def test_without_redis_calls_end_within_a_minute_of_their_granted_time(pla
     scene.is_redis_up = False
     assert await scene.ring_many([FOREVER] * 3) == 0
     await run_to_the_end(scene)
-    assert all(one.last_words_at is not None for one in scene.calls)
+    assert all(call.last_words_at is not None for call in scene.calls)
     assert await scene.spent() <= (20 + admitted) * PRICE
 
 
@@ -92,7 +92,7 @@ async def test_worker_paused_for_half_a_minute_ends_no_call(platform: CallPlatfo
     await scene.run(30)
     scene.is_worker_up = True
     await run_to_the_end(scene)
-    assert [one.last_words_at for one in scene.calls] == [None] * 5
+    assert [call.last_words_at for call in scene.calls] == [None] * 5
     assert await scene.spent() == sum((Decimal(200) / 60 * PRICE for _ in range(5)), Decimal(0)).quantize(
         Decimal("1e-9")
     )
@@ -159,7 +159,7 @@ async def test_running_calls_go_on_when_the_limit_no_longer_ends_them(
     await set_limit(platform, scene.workspace, 2 * PRICE if keeps_limit else None, pauses=not keeps_limit)
     assert await scene.ring(300)
     await run_to_the_end(scene)
-    assert [one.last_words_at for one in scene.calls] == [None, None]
+    assert [call.last_words_at for call in scene.calls] == [None, None]
     await scene.renew()
     assert await alerts(scene) == (["limit"] if keeps_limit else [])
 
@@ -208,7 +208,7 @@ async def test_prepaid_calls_end_when_the_credits_are_used_up(platform: CallPlat
     assert 4 * PRICE < await scene.spent() <= 5 * PRICE
 
 
-async def test_outbound_calls_are_neither_placed_nor_dialled_beyond_the_limit(platform: CallPlatform) -> None:
+async def test_outbound_calls_are_neither_placed_nor_dialed_beyond_the_limit(platform: CallPlatform) -> None:
     scene = await make_scene(platform, 2 * PRICE)
     queued = await platform.place(scene.workspace, "+14155550199")
     assert await scene.ring(120)

@@ -63,7 +63,7 @@ def assert_close(found: Decimal, expected: Decimal) -> None:
 
 def unexpected(worker: StripeWorker) -> list[str]:
     """Failures but of invoices of the tests before, which this Stripe does not know."""
-    return [one for one in worker.failures if "404" not in one]
+    return [failure for failure in worker.failures if "404" not in failure]
 
 
 async def read_invoice(worker: StripeWorker, workspace_id: UUID) -> Any:
@@ -115,7 +115,7 @@ async def test_an_order_of_ours_that_the_check_finds_first_is_recorded_once(work
             "SELECT amount, reason FROM payments WHERE kind = 'refund' AND workspace_id = $1", workspace_id
         )
     )
-    assert [(one["amount"], one["reason"]) for one in rows] == [(-5, "Goodwill")]
+    assert [(row["amount"], row["reason"]) for row in rows] == [(-5, "Goodwill")]
     assert (await read_invoice(worker, workspace_id))["amount_refunded"] == 5
 
 
@@ -140,7 +140,7 @@ async def test_a_credit_note_of_a_paid_invoice_is_a_refund(worker: StripeWorker)
     rows = await worker.platform.in_platform(
         lambda db: db.fetch("SELECT amount FROM payments WHERE kind = 'refund' AND workspace_id = $1", workspace_id)
     )
-    assert sorted(one["amount"] for one in rows) == [-10, -4]
+    assert sorted(row["amount"] for row in rows) == [-10, -4]
     assert await ledger(worker, workspace_id) == before
 
 

@@ -97,7 +97,7 @@ async def test_a_refused_invoice_waits_for_staff(worker: StripeWorker) -> None:
         await worker.platform.in_platform(lambda db: worker.payments.resume(db, STAFF, invoice["id"], worker.now))
 
 
-async def test_a_total_that_differs_is_never_finalised(worker: StripeWorker) -> None:
+async def test_a_total_that_differs_is_never_finalized(worker: StripeWorker) -> None:
     """Here an item that somebody added to the draft at Stripe would change it."""
     customer_id = await worker.sink.ensure_customer(SinkCustomer(**NOBODY))
     line = SinkLine(uuid4(), "Fee", Decimal("49.00"), None, None)

@@ -95,7 +95,7 @@ async def test_trial_active_overdue_paid_cancelled(link: StripeLink) -> None:
     workspace_id = await worker.create_workspace(status="trial")
     await worker.run()
     await run_at(worker, NEXT_MONTH)
-    assert [one["amount"] for one in await worker.invoices(workspace_id)] in ([], [0]), "a trial costs nothing"
+    assert [invoice["amount"] for invoice in await worker.invoices(workspace_id)] in ([], [0]), "a trial costs nothing"
 
     worker.move_to(datetime(2026, 12, 5, tzinfo=UTC))
     change = WorkspaceUpdate(status="active")

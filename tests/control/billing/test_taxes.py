@@ -89,8 +89,8 @@ def test_charges_that_a_void_invoice_gave_up_are_not_credited(now: str, given_up
     statement = Statement((line("minutes", now),), Decimal(0), 0)
     found = draft([], earlier=BilledPeriod(UUID(int=9), PERIOD, statement, billed, Decimal(given_up)))
     credits = [one for one in found.lines if one.key == GIVEN_UP]
-    assert [one.exact for one in credits] == [Decimal(amount) for amount in taken_back]
-    assert found.carried_over == max(Decimal(10) - Decimal(now) - sum(one.exact for one in credits), Decimal(0))
+    assert [credit.exact for credit in credits] == [Decimal(amount) for amount in taken_back]
+    assert found.carried_over == max(Decimal(10) - Decimal(now) - sum(credit.exact for credit in credits), Decimal(0))
 
 
 def test_nobody_is_billed_less_than_nothing() -> None:

@@ -32,7 +32,7 @@ async def test_200_calls_of_which_half_are_transferred_stay_within_a_limit_of_50
     await scene.run(35)
     await transfer_all(scene, 2)
     await run_to_the_end(scene)
-    assert all(one.last_words_at is not None for one in scene.calls)
+    assert all(call.last_words_at is not None for call in scene.calls)
     assert 44 * PRICE < await scene.spent() <= 50 * PRICE
     assert await alerts(scene) == ["limit"]
 
@@ -64,7 +64,7 @@ async def test_without_redis_transfers_end_within_a_minute_of_their_granted_time
         await scene.renew()
     scene.is_redis_up = False
     await run_to_the_end(scene)
-    assert all(one.last_words_at is not None for one in scene.calls)
+    assert all(call.last_words_at is not None for call in scene.calls)
     assert await scene.spent() <= (30 + 10) * PRICE
     if not is_seen:
         assert scene.at <= 45 + 60

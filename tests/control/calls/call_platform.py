@@ -53,7 +53,7 @@ from shared.events import CallUsage
 from shared.ids import new_id
 from shared.secrets import Sealer
 from shared.storage import Storage
-from tests.platform.catalogue import seed_catalogue
+from tests.platform.catalog import seed_catalog
 from tests.platform.trust import trusting
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
@@ -231,7 +231,7 @@ class FakeCarrier:
     """A carrier for tests that records its requests. answers: exceptions to raise, by method name."""
 
     name: CarrierName = "twilio"
-    dialled: list[DialRequest] = field(default_factory=list)
+    dialed: list[DialRequest] = field(default_factory=list)
     hung_up: list[str] = field(default_factory=list)
     recorded: list[tuple[str, str]] = field(default_factory=list)
     spoken: list[tuple[str, str, str]] = field(default_factory=list)
@@ -252,7 +252,7 @@ class FakeCarrier:
         raise NotImplementedError
 
     async def dial(self, order: DialRequest) -> PlacedCall:
-        self.dialled.append(order)
+        self.dialed.append(order)
         self._answer("dial")
         return PlacedCall(f"CA-{order.call_id}")
 
@@ -358,4 +358,4 @@ async def open_call_platform(
 
 
 async def _seed(db: Connection) -> None:
-    await seed_catalogue(db)
+    await seed_catalog(db)

@@ -11,7 +11,7 @@ from control.calls.records.callers import IncomingCall
 from control.calls.records.refusals import RefusedCall
 from control.calls.records.running_calls import AdmittedCall
 from control.db.pool import Connection
-from control.voice.catalogue.service import KeyChange, set_key
+from control.voice.catalog.service import KeyChange, set_key
 from shared.errors import Problem
 from tests.control.calls.call_platform import NOW, SEALER, CallPlatform, later
 

@@ -35,7 +35,7 @@ def by_media(seq: int, event: Event, at: datetime) -> Step:
 
 
 def by_control(at: datetime) -> Step:
-    return partial(records_state.mark_dialled, placed=PlacedCall("C1"), at=at)
+    return partial(records_state.mark_dialed, placed=PlacedCall("C1"), at=at)
 
 
 def reports(carrier: Any, carrier_s: float, media_s: float, control_s: float) -> list[Step]:
@@ -127,4 +127,4 @@ def test_times_of_right_clocks_are_stored_as_they_are() -> None:
 def test_no_utterance_begins_before_the_call() -> None:
     """As nodes of the version before reported it: the true start of speech is reckoned back from its detection."""
     _, utterances = apply_events(new_call("twilio"), [], [NewEvent(1, CREATED, CallerSaid(1, "Hi.", -10, 300))])
-    assert [(one["start_ms"], one["end_ms"]) for one in utterances] == [(0, 300)]
+    assert [(utterance["start_ms"], utterance["end_ms"]) for utterance in utterances] == [(0, 300)]

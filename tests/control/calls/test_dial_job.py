@@ -52,12 +52,12 @@ async def age_dial(platform: CallPlatform, call_id: UUID) -> None:
     )
 
 
-async def test_call_is_dialled_once(platform: CallPlatform) -> None:
+async def test_call_is_dialed_once(platform: CallPlatform) -> None:
     workspace = await platform.create_workspace()
     call_id, payload = await place_with_payload(platform, workspace)
     for _ in range(3):
         await dial_job(platform)(payload)
-    (dial,) = platform.gateway.dialled
+    (dial,) = platform.gateway.dialed
     assert (dial.call_id, dial.caller, dial.called) == (str(call_id), workspace.number, CALLEE)
     assert (dial.ring_timeout_s, dial.detect_machine) == (45, True)
     row = await platform.call_row(call_id)
@@ -68,22 +68,22 @@ async def test_call_is_dialled_once(platform: CallPlatform) -> None:
 async def test_call_does_not_detect_machines(platform: CallPlatform) -> None:
     _, payload = await place_with_payload(platform, await platform.create_workspace(), test=True)
     await dial_job(platform)(payload)
-    assert not platform.gateway.dialled[0].detect_machine
+    assert not platform.gateway.dialed[0].detect_machine
 
 
 async def test_call_limit_is_the_agents_limit_plus_a_transfer(platform: CallPlatform) -> None:
     _, payload = await place_with_payload(platform, await platform.create_workspace(limits={"max_duration_s": 300}))
     await dial_job(platform)(payload)
-    assert platform.gateway.dialled[-1].max_duration_s == 300 + 60 + 3_600
+    assert platform.gateway.dialed[-1].max_duration_s == 300 + 60 + 3_600
     _, payload = await place_with_payload(platform, await platform.create_workspace(limits={"max_duration_s": 0}))
     await dial_job(platform)(payload)
-    assert platform.gateway.dialled[-1].max_duration_s == 14_400
+    assert platform.gateway.dialed[-1].max_duration_s == 14_400
 
 
 async def test_call_limit_is_set_by_the_staff(platform: CallPlatform) -> None:
     _, payload = await place_with_payload(platform, await platform.create_workspace(), test=True)
     await dial_job(platform)(payload)
-    assert platform.gateway.dialled[-1].max_duration_s == 600
+    assert platform.gateway.dialed[-1].max_duration_s == 600
 
 
 @pytest.mark.parametrize(("used_s", "longest_s"), [(35_000, 1_000), (35_990, 60), (35_000 - 7_000, 7_260)])
@@ -102,17 +102,17 @@ async def test_call_limit_is_what_is_left_of_the_days_minutes(
     )
     _, payload = await place_with_payload(platform, workspace)
     await dial_job(platform)(payload)
-    assert platform.gateway.dialled[-1].max_duration_s == longest_s
+    assert platform.gateway.dialed[-1].max_duration_s == longest_s
 
 
 async def test_two_workers_at_once_dial_once(platform: CallPlatform) -> None:
     call_id, payload = await place_with_payload(platform, await platform.create_workspace())
     await asyncio.gather(*(dial_job(platform)(payload) for _ in range(5)), return_exceptions=True)
-    assert len(platform.gateway.dialled) == 1
+    assert len(platform.gateway.dialed) == 1
     assert (await platform.call_row(call_id))["status"] == "queued"
 
 
-async def test_second_worker_leaves_a_call_alone_that_is_being_dialled(
+async def test_second_worker_leaves_a_call_alone_that_is_being_dialed(
     platform: CallPlatform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It finds the call unknown to the carrier. If it ended the call, the first worker would hang up a phone that
@@ -157,7 +157,7 @@ async def test_unconfirmed_dial_is_looked_up_by_the_next_try(platform: CallPlatf
     del platform.gateway.answers["find_placed_calls"]
     platform.gateway.found = [PlacedCall("CA-found")]
     await dial_job(platform)(payload)
-    assert len(platform.gateway.dialled) == 1
+    assert len(platform.gateway.dialed) == 1
     assert (await platform.call_row(call_id))["carrier_call_id"] == "CA-found"
 
 
@@ -172,7 +172,7 @@ async def test_call_not_found_at_the_carrier_is_looked_for_and_fails(platform: C
     await dial_job(platform)(payload)
     row = await platform.call_row(call_id)
     assert (row["status"], row["end_detail"]) == ("failed", "not_confirmed")
-    assert len(platform.gateway.dialled) == 1
+    assert len(platform.gateway.dialed) == 1
 
 
 async def test_found_call_that_belongs_to_another_row_is_ignored(platform: CallPlatform) -> None:
@@ -183,7 +183,7 @@ async def test_found_call_that_belongs_to_another_row_is_ignored(platform: CallP
     platform.gateway.answers["dial"] = carrier_unavailable()
     with pytest.raises(JobFailed):
         await dial_job(platform)(payload)
-    platform.gateway.found = [PlacedCall(f"CA-{platform.gateway.dialled[0].call_id}")]
+    platform.gateway.found = [PlacedCall(f"CA-{platform.gateway.dialed[0].call_id}")]
     await age_dial(platform, call_id)
     await dial_job(platform)(payload)
     assert (await platform.call_row(call_id))["end_detail"] == "not_confirmed"
@@ -197,7 +197,7 @@ async def test_first_found_call_without_a_row_is_confirmed(platform: CallPlatfor
     platform.gateway.answers["dial"] = carrier_unavailable()
     with pytest.raises(JobFailed):
         await dial_job(platform)(payload)
-    platform.gateway.found = [PlacedCall(f"CA-{platform.gateway.dialled[0].call_id}"), PlacedCall("CA-mine")]
+    platform.gateway.found = [PlacedCall(f"CA-{platform.gateway.dialed[0].call_id}"), PlacedCall("CA-mine")]
     await dial_job(platform)(payload)
     assert (await platform.call_row(call_id))["carrier_call_id"] == "CA-mine"
 
@@ -207,7 +207,7 @@ async def test_carrier_records_only_calls_whose_agent_records(platform: CallPlat
     recording = {"enabled": True, "consent": "given_otherwise", "statement": "In the contract."} if consented else {}
     _, payload = await place_with_payload(platform, await platform.create_workspace(recording=recording))
     await dial_job(platform)(payload)
-    assert platform.gateway.dialled[-1].record is consented
+    assert platform.gateway.dialed[-1].record is consented
 
 
 async def test_call_answered_before_the_dial_job_finished(platform: CallPlatform) -> None:
@@ -224,12 +224,12 @@ async def test_call_answered_before_the_dial_job_finished(platform: CallPlatform
     assert (row["status"], row["carrier_call_id"]) == ("in_progress", "CA-webhook")
 
 
-async def test_call_that_waited_too_long_is_not_dialled(platform: CallPlatform) -> None:
+async def test_call_that_waited_too_long_is_not_dialed(platform: CallPlatform) -> None:
     workspace = await platform.create_workspace()
     call_id = await platform.place(workspace, CALLEE, at=later(-86_400 * 300))
     await dial_job(platform)(msgspec.json.encode(PlaceCallJob(call_id)))
     assert (await platform.call_row(call_id))["end_detail"] == "too_late"
-    assert not platform.gateway.dialled
+    assert not platform.gateway.dialed
 
 
 @pytest.mark.parametrize(
@@ -239,7 +239,7 @@ async def test_call_that_waited_too_long_is_not_dialled(platform: CallPlatform) 
         ("UPDATE agents SET status = 'paused' WHERE workspace_id = $1", "agent_not_live"),
     ],
 )
-async def test_call_is_not_dialled_once_its_workspace_or_agent_is_stopped(
+async def test_call_is_not_dialed_once_its_workspace_or_agent_is_stopped(
     platform: CallPlatform, change: str, detail: str
 ) -> None:
     """Calls may wait for minutes. Else the callee would pick up and hear a refusal."""
@@ -249,7 +249,7 @@ async def test_call_is_not_dialled_once_its_workspace_or_agent_is_stopped(
     await dial_job(platform)(payload)
     row = await platform.call_row(call_id)
     assert (row["status"], row["end_detail"]) == ("canceled", detail)
-    assert not platform.gateway.dialled
+    assert not platform.gateway.dialed
 
 
 async def test_unreadable_payload_fails_permanently(platform: CallPlatform) -> None:

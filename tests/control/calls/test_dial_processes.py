@@ -52,15 +52,15 @@ async def test_200_calls_at_once_are_all_placed_once_at_the_carriers_pace(
         twilio.lose_next.extend([500] * 2)
         await wait_until(lambda: has_placed(twilio, CALLS))
         seconds = asyncio.get_running_loop().time() - began
-        await wait_until(lambda: are_all_dialled(platform, workspace))
-        dialled = [dialled_by((await asyncio.to_thread(get, port, "/metrics")).decode()) for port in ports]
+        await wait_until(lambda: are_all_dialed(platform, workspace))
+        dialed = [dialed_by((await asyncio.to_thread(get, port, "/metrics")).decode()) for port in ports]
         placed = Counter(call.called for call in twilio.calls.calls.values())
     rows = await platform.call_rows(workspace)
     assert placed == Counter(numbers)
     assert len({row["carrier_call_id"] for row in rows}) == CALLS
     assert not [row["end_detail"] for row in rows if row["status"] == "failed"]
     assert seconds > 0.9 * (CALLS - 1) / PACE
-    assert min(dialled) > CALLS / 10, "both workers have dialled"
+    assert min(dialed) > CALLS / 10, "both workers have dialled"
     refused = sum(log.read_text().count("call.requeued") for log in logs.values())
     assert 3 <= refused < 3 + CALLS / 10, "they keep one pace"
 
@@ -135,13 +135,13 @@ def has_placed(twilio: TwilioCarrier, count: int) -> bool:
     return len(twilio.calls.calls) >= count
 
 
-async def are_all_dialled(platform: CallPlatform, workspace: LiveWorkspace) -> bool:
+async def are_all_dialed(platform: CallPlatform, workspace: LiveWorkspace) -> bool:
     """Whether each call has the carrier's id, or has failed."""
     rows = await platform.call_rows(workspace)
     return all(row["carrier_call_id"] or row["status"] == "failed" for row in rows)
 
 
-def dialled_by(metrics: str) -> float:
-    """Jobs that dialled, or waited for their turn, by a worker's metrics."""
+def dialed_by(metrics: str) -> float:
+    """Jobs that dialed, or waited for their turn, by a worker's metrics."""
     counts = re.findall(rf'^vocalized_worker_jobs_total{{job="{PLACE_CALL}",.*}} (.+)$', metrics, re.MULTILINE)
     return sum(map(float, counts))

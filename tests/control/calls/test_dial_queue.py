@@ -50,7 +50,7 @@ async def queued_jobs(platform: CallPlatform) -> list[tuple[PlaceCallJob, float]
 
 
 async def test_calls_wait_for_their_turn_in_the_queue(platform: CallPlatform) -> None:
-    """At one call in ten seconds: the first is dialled at once, the others are enqueued for shortly before their turn,
+    """At one call in ten seconds: the first is dialed at once, the others are enqueued for shortly before their turn,
     where they wait for the rest within the job."""
     sleeps = Sleeps()
     queue = queue_of(platform, 0.1, sleeps)
@@ -79,16 +79,16 @@ async def test_calls_of_one_workspace_leave_times_to_others(platform: CallPlatfo
     assert await queue.pacer.reserve("twilio") == pytest.approx(8, abs=1)
 
 
-async def test_call_beyond_its_workspaces_share_is_not_dialled_yet(platform: CallPlatform) -> None:
+async def test_call_beyond_its_workspaces_share_is_not_dialed_yet(platform: CallPlatform) -> None:
     workspace, now, queue = await platform.create_workspace(), datetime.now(UTC), queue_of(platform, 1.0, Sleeps())
     calls = [await platform.place(workspace, f"+1212555{index:04}", at=now) for index in range(9)]
     run = make_dial_job(platform.pool, platform.placement, platform.services[Carriers], queue)
     await run(msgspec.json.encode(PlaceCallJob(calls[8])))
     later, _ = (await queued_jobs(platform))[-1]
-    assert (later.call_id, later.turn_at, platform.gateway.dialled) == (calls[8], 0, [])
+    assert (later.call_id, later.turn_at, platform.gateway.dialed) == (calls[8], 0, [])
     await run(msgspec.json.encode(PlaceCallJob(calls[0])))
     await run(msgspec.json.encode(later))
-    assert [dial.call_id for dial in platform.gateway.dialled] == [str(calls[0]), str(calls[8])]
+    assert [dial.call_id for dial in platform.gateway.dialed] == [str(calls[0]), str(calls[8])]
 
 
 async def test_call_that_is_too_old_takes_no_turn(platform: CallPlatform) -> None:
@@ -121,7 +121,7 @@ async def test_time_of_another_clock_is_given_up(platform: CallPlatform) -> None
     assert sleeps == pytest.approx([0, 1], abs=0.5)
 
 
-async def test_refused_call_goes_back_to_the_queue_and_is_dialled_later(platform: CallPlatform) -> None:
+async def test_refused_call_goes_back_to_the_queue_and_is_dialed_later(platform: CallPlatform) -> None:
     workspace = await platform.create_workspace()
     call_id = await platform.place(workspace, CALLEE, at=datetime.now(UTC))
     sleeps = Sleeps()
@@ -135,11 +135,11 @@ async def test_refused_call_goes_back_to_the_queue_and_is_dialled_later(platform
     assert again.turn_at - datetime.now(UTC).timestamp() == pytest.approx(0.75, abs=0.5)
     del platform.gateway.answers["dial"]
     await run(msgspec.json.encode(again))
-    assert len(platform.gateway.dialled) == 2
+    assert len(platform.gateway.dialed) == 2
     assert (await platform.call_row(call_id))["carrier_call_id"] == f"CA-{call_id}"
 
 
-async def test_refused_look_up_is_repeated_and_never_dialled_again(platform: CallPlatform) -> None:
+async def test_refused_look_up_is_repeated_and_never_dialed_again(platform: CallPlatform) -> None:
     """The first try may have reached the carrier, so a refused look-up proves nothing."""
     workspace = await platform.create_workspace()
     call_id = await platform.place(workspace, CALLEE, at=datetime.now(UTC))
@@ -151,7 +151,7 @@ async def test_refused_look_up_is_repeated_and_never_dialled_again(platform: Cal
     with pytest.raises(Exception, match="carrier unavailable: 429"):
         await run(msgspec.json.encode(PlaceCallJob(call_id)))
     assert "placing_at" in (await platform.call_row(call_id))["details"]
-    assert not platform.gateway.dialled
+    assert not platform.gateway.dialed
 
 
 def test_waits_after_refusals_double_up_to_a_minute() -> None:

@@ -1,4 +1,4 @@
-"""The do-not-call list before every outbound call: when it is placed, while it waits, when it is dialled."""
+"""The do-not-call list before every outbound call: when it is placed, while it waits, when it is dialed."""
 
 import asyncio
 from collections.abc import Sequence
@@ -91,13 +91,13 @@ async def test_a_listed_phone_is_not_called_with_a_code(platform: CallPlatform) 
     assert (refused.value.code, refused.value.param) == (LISTED, "phone_number")
 
 
-async def test_a_number_listed_meanwhile_is_not_dialled(platform: CallPlatform) -> None:
+async def test_a_number_listed_meanwhile_is_not_dialed(platform: CallPlatform) -> None:
     workspace = await platform.create_workspace()
     call_id = await platform.place(workspace, CALLEE, at=datetime.now(UTC))
     await add(platform, workspace, CALLEE)
-    dialled = len(platform.gateway.dialled)
+    dialed = len(platform.gateway.dialed)
     await dial(platform, call_id)
-    assert len(platform.gateway.dialled) == dialled
+    assert len(platform.gateway.dialed) == dialed
     row = await platform.call_row(call_id)
     assert (row["status"], row["end_detail"], row["end_reason"]) == ("canceled", LISTED, None)
 
@@ -117,8 +117,8 @@ async def test_waiting_calls_are_canceled_and_tried_ones_are_not(platform: CallP
         assert (await platform.call_row(call_id))["status"] == "queued"
 
 
-async def test_a_call_whose_dialling_begins_meanwhile_is_not_canceled(platform: CallPlatform) -> None:
-    """Listed, found to be waiting, and being dialled before its row could be locked: the carrier may have it."""
+async def test_a_call_whose_dialing_begins_meanwhile_is_not_canceled(platform: CallPlatform) -> None:
+    """Listed, found to be waiting, and being dialed before its row could be locked: the carrier may have it."""
     workspace = await platform.create_workspace()
     call_id = await platform.place(workspace, CALLEE)
     async with platform.pool.transaction() as db:
@@ -168,7 +168,7 @@ async def test_a_caller_who_opts_out_is_listed_by_the_number_that_called(platfor
     workspace = await platform.create_workspace()
     call = await platform.admit(workspace)
     await report(platform, UUID(str(call.call_id)), 1)
-    assert [one.number for one in await entries(platform, workspace)] == ["+14155550100"]
+    assert [entry.number for entry in await entries(platform, workspace)] == ["+14155550100"]
 
 
 async def test_a_withheld_number_is_not_listed(platform: CallPlatform) -> None:
@@ -217,7 +217,7 @@ async def test_an_opt_out_of_a_deleted_call_is_listed_all_the_same(platform: Cal
         )
     )  # fmt: skip
     await report(platform, call_id, 1)
-    assert [one.number for one in await entries(platform, workspace)] == [pseudonym]
+    assert [entry.number for entry in await entries(platform, workspace)] == [pseudonym]
     with pytest.raises(Invalid, match="do-not-call"):
         await platform.place(workspace, CALLEE, at=later(61))
 

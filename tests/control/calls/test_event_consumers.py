@@ -90,7 +90,7 @@ async def test_a_killed_consumer_with_entries_stays_until_they_are_taken_over(pl
 
 
 async def consumer_names(platform: CallPlatform) -> list[str]:
-    return [one["name"].decode() for one in await platform.redis.xinfo_consumers(STREAM, GROUP)]
+    return [xinfo_consumer["name"].decode() for xinfo_consumer in await platform.redis.xinfo_consumers(STREAM, GROUP)]
 
 
 async def wait_for_consumers(platform: CallPlatform, count: int) -> None:

@@ -14,7 +14,7 @@ from control.calls.records.reports import CallFilter
 from control.db.keyset import PageRequest
 from control.db.pool import Connection, Pool, open_pool
 from control.db.scope import enter_platform
-from tests.platform.catalogue import seed_catalogue
+from tests.platform.catalog import seed_catalog
 
 WORKSPACE = UUID(int=7)
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
@@ -41,7 +41,7 @@ def pool(runner: asyncio.Runner, database_url: str) -> Iterator[Pool]:
 
 async def create_workspace(pool: Pool) -> None:
     async with pool.transaction() as db:
-        await seed_catalogue(db)
+        await seed_catalog(db)
         await db.execute(
             "INSERT INTO workspaces (id, name, status, tier_name) VALUES ($1, 'A', 'active', 'trial')", WORKSPACE
         )

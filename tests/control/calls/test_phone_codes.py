@@ -169,8 +169,8 @@ async def test_nobody_confirms_the_code_of_another(platform: CallPlatform) -> No
 async def test_a_phone_gets_few_codes_a_day_whoever_requests_them(platform: CallPlatform) -> None:
     await change_settings(platform, phone_codes_per_number=2)
     workspaces = [await platform.create_workspace() for _ in range(4)]
-    results = await asyncio.gather(*(request(platform, one) for one in workspaces), return_exceptions=True)
-    refused = [one.code for one in results if isinstance(one, Problem)]
+    results = await asyncio.gather(*(request(platform, workspace) for workspace in workspaces), return_exceptions=True)
+    refused = [result.code for result in results if isinstance(result, Problem)]
     assert (len(results) - len(refused), refused) == (2, ["phone_code_limit"] * 2)
     assert await request(platform, workspaces[0], at=NOW + timedelta(days=1, seconds=1))
 

@@ -55,7 +55,7 @@ def test_limits_of_the_platform(used: PlatformCalls, name: str) -> None:
     assert find_platform_limit(used, LIMITS) == name
 
 
-async def test_at_the_platforms_limit_no_call_is_placed_or_dialled_and_calls_in_progress_go_on(
+async def test_at_the_platforms_limit_no_call_is_placed_or_dialed_and_calls_in_progress_go_on(
     platform: CallPlatform,
 ) -> None:
     first, second = await platform.create_workspace(), await platform.create_workspace()

@@ -167,7 +167,7 @@ async def test_copy_that_was_made_meanwhile_is_deleted(platform: CallPlatform) -
     assert (carrier.fetched, carrier.deleted) == (["RE1"], ["RE1"])
     assert (await platform.call_row(call.call_id))["recording_key"] is None
     await delete(platform, call.call_id)
-    assert not [one for one in await platform.storage.list_keys() if str(call.call_id) in one]
+    assert not [key for key in await platform.storage.list_keys() if str(call.call_id) in key]
 
 
 async def test_refusal_that_comes_while_the_carrier_begins_stops_it_again(platform: CallPlatform) -> None:
@@ -209,7 +209,7 @@ async def test_failure_of_the_carrier_is_tried_again_and_keeps_nothing(platform:
     with pytest.raises(JobFailed) as failed:
         await delete(platform, call_id)
     assert not failed.value.is_permanent
-    assert not [one for one in await platform.storage.list_keys() if str(call_id) in one]
+    assert not [key for key in await platform.storage.list_keys() if str(call_id) in key]
 
 
 async def test_refusal_of_the_carrier_to_stop_keeps_no_recording_that_it_has(platform: CallPlatform) -> None:

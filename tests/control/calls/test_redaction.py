@@ -127,7 +127,7 @@ async def test_number_in_several_turns_is_in_no_row(platform: CallPlatform, at_o
     _, call = await admit(platform)
     for batch in [HALVES] if at_once else [HALVES[:3], HALVES[3:]]:
         await write(platform, call, 1 + HALVES.index(batch[0]), *batch)
-    texts = [one["text"] for one in await stored_utterances(platform, call.call_id)]
+    texts = [stored_utterance["text"] for stored_utterance in await stored_utterances(platform, call.call_id)]
     assert texts == ["Which number?", CARD, "Go on.", f"and then {CARD}"]
     assert [event["event_data"]["text"] for event in await stored_events(platform, call.call_id)] == texts
     assert "one one" not in await all_texts(platform, call.call_id)
@@ -177,7 +177,11 @@ async def test_tool_results_keys_and_unsaid_words_are_redacted(platform: CallPla
     )
     stored = await all_texts(platform, call.call_id)
     assert "john" not in stored and "seats" in stored and not CARD_END.search(stored)
-    digits = [one["event_data"] for one in await stored_events(platform, call.call_id) if "dtmf" in one["event_type"]]
+    digits = [
+        stored_event["event_data"]
+        for stored_event in await stored_events(platform, call.call_id)
+        if "dtmf" in stored_event["event_type"]
+    ]
     assert [one.get("digit", one.get("digits")) for one in digits] == [""] * 5
 
 
@@ -189,7 +193,9 @@ async def test_only_chosen_kinds_are_redacted_and_none_by_default(platform: Call
     ]:
         _, call = await admit(platform, kinds)
         await write(platform, call, 1, said)
-        assert [one["text"] for one in await stored_utterances(platform, call.call_id)] == [text]
+        assert [stored_utterance["text"] for stored_utterance in await stored_utterances(platform, call.call_id)] == [
+            text
+        ]
 
 
 async def test_running_call_is_redacted_whole_and_stays_so(platform: CallPlatform) -> None:

@@ -51,7 +51,7 @@ def test_everything_else_is_none(words: str, language: str) -> None:
 
 
 @pytest.mark.parametrize("language", ["en", "de", "es", "fr"])
-def test_what_a_recogniser_is_to_expect_is_understood(language: str) -> None:
+def test_what_a_recognizer_is_to_expect_is_understood(language: str) -> None:
     assert takes_words(language) and not takes_words("pl")
     first, second, third, fourth = hints_for(language)
     assert {read_decision(first, language), read_decision(third, language)} == {"accepted"}

@@ -35,7 +35,7 @@ async def test_the_caller_hears_a_sentence_and_the_record_says_why(platform: Cal
     row = await platform.call_row(call_id)
     assert (row["end_reason"], row["end_detail"]) == ("transferred", "spend_limit")
     # A job ends it should the event of the words' end be lost.
-    jobs = [msgspec.json.decode(one, type=HangupJob) for one in await platform.job_payloads(HANG_UP)]
+    jobs = [msgspec.json.decode(job_payload, type=HangupJob) for job_payload in await platform.job_payloads(HANG_UP)]
     assert HangupJob(call_id, "twilio", name, None) in jobs
     await report_end(platform, name, 95, duration_s=95)
     assert (await platform.call_row(call_id))["duration_seconds"] == 95

@@ -27,7 +27,7 @@ def utterance(text: str, word_ms: Sequence[int] = (), start_ms: int = 1_000, end
 
 def test_words_have_the_vendors_times_where_it_told_them() -> None:
     words = list(make_words(utterance("Yes, please.", (1_020, 1_300, 1_350, 1_900))))
-    assert [(one.text, one.start_ms, one.end_ms, one.timing) for one in words] == [
+    assert [(word.text, word.start_ms, word.end_ms, word.timing) for word in words] == [
         ("Yes,", 1_020, 1_300, "vendor"),
         ("please.", 1_350, 1_900, "vendor"),
     ]
@@ -48,7 +48,7 @@ def test_words_have_the_vendors_times_where_it_told_them() -> None:
 )
 def test_words_share_the_utterance_where_the_vendors_times_cannot_be_right(word_ms: tuple[int, ...]) -> None:
     words = list(make_words(utterance("Yes, please.", word_ms)))
-    assert [(one.text, one.start_ms, one.end_ms, one.timing) for one in words] == [
+    assert [(word.text, word.start_ms, word.end_ms, word.timing) for word in words] == [
         ("Yes,", 1_000, 1_384, "estimated"),
         ("please.", 1_384, 2_000, "estimated"),
     ]
@@ -57,10 +57,10 @@ def test_words_share_the_utterance_where_the_vendors_times_cannot_be_right(word_
 @given(st.text(max_size=40), st.integers(0, 10_000), st.integers(0, 10_000))
 def test_estimates_fill_the_utterance_in_order(text: str, start_ms: int, length_ms: int) -> None:
     words = list(make_words(utterance(text, start_ms=start_ms, end_ms=start_ms + length_ms)))
-    assert " ".join(one.text for one in words) == " ".join(text.split())
+    assert " ".join(word.text for word in words) == " ".join(text.split())
     if words:
-        edges = [start_ms, *(one.end_ms for one in words)]
-        assert [one.start_ms for one in words] == edges[:-1] and edges[-1] == start_ms + length_ms
+        edges = [start_ms, *(word.end_ms for word in words)]
+        assert [word.start_ms for word in words] == edges[:-1] and edges[-1] == start_ms + length_ms
         assert edges == sorted(edges)
 
 
@@ -94,12 +94,12 @@ def test_each_word_left_keeps_its_time_and_each_placeholder_covers_its_words(
     count = len(text.split())
     redacted = redact_utterance(utterance(text, range(2 * count)), spans)
     words = list(make_words({**redacted, "start_ms": 0, "end_ms": 2 * count}))
-    assert {one.timing for one in words} == {"vendor"}
+    assert {word.timing for word in words} == {"vendor"}
     before = dict(zip(range(count), text.split(), strict=True))
-    for one in words:
-        if "[redacted" not in one.text:
-            assert one.text == before[one.start_ms // 2] and one.end_ms == one.start_ms + 1
-    covered = {at for one in words for at in range(one.start_ms // 2, one.end_ms // 2 + 1)}
+    for word in words:
+        if "[redacted" not in word.text:
+            assert word.text == before[word.start_ms // 2] and word.end_ms == word.start_ms + 1
+    covered = {at for word in words for at in range(word.start_ms // 2, word.end_ms // 2 + 1)}
     assert covered == set(range(count))
 
 

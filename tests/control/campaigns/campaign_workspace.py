@@ -96,14 +96,14 @@ class CampaignWorkspace:
         reason: EndReason | None = None,
         detail: str | None = None,
         *,
-        dialled: bool = True,
+        dialed: bool = True,
         dies: bool = False,
     ) -> None:
         """Ends a call as the carrier's or control's report does. dies: before the transaction commits."""
 
         async def work(db: Any) -> None:
             before = (await records_queries.lock_states(db, [call_id]))[call_id]
-            named = replace(before, carrier_call_id=before.carrier_call_id or (f"CA{call_id}" if dialled else None))
+            named = replace(before, carrier_call_id=before.carrier_call_id or (f"CA{call_id}" if dialed else None))
             answered = self.now if status == "completed" else None
             talked = replace(named, answered_at=answered)
             await save_changes(db, [(before, close(talked, status, reason, detail, self.now, "carrier"))])
@@ -146,6 +146,6 @@ class CampaignWorkspace:
 async def make_campaign_workspace(platform: CallPlatform) -> CampaignWorkspace:
     """A workspace of its own; campaigns of the tests before call nobody any more."""
     await platform.in_platform(lambda db: db.execute("UPDATE campaigns SET status = 'canceled'"))
-    platform.gateway.dialled.clear()
+    platform.gateway.dialed.clear()
     made = await platform.create_workspace()
     return CampaignWorkspace(platform, made, CampaignDispatcher(platform.pool, platform.outbound.place_for_campaign))

@@ -17,7 +17,7 @@ ENDED = EndedCall(
     status="completed",
     end_reason="caller_hangup",
     end_detail=None,
-    was_dialled=True,
+    was_dialed=True,
     left_message=False,
 )
 
@@ -37,7 +37,7 @@ def test_message_on_a_machine_is_told_from_a_machine() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "detail", "cause", "was_dialled", "outcome"),
+    ("status", "detail", "cause", "was_dialed", "outcome"),
     [
         ("failed", "21217", "", False, "unreachable"),
         ("failed", "21215", "", False, "unreachable"),
@@ -59,9 +59,9 @@ def test_message_on_a_machine_is_told_from_a_machine() -> None:
     ],
 )
 def test_end_of_a_call_that_nobody_took(
-    status: CallStatus, detail: str | None, cause: str, was_dialled: bool, outcome: CallOutcome
+    status: CallStatus, detail: str | None, cause: str, was_dialed: bool, outcome: CallOutcome
 ) -> None:
-    call = replace(ENDED, status=status, end_reason=None, end_detail=detail, cause=cause, was_dialled=was_dialled)
+    call = replace(ENDED, status=status, end_reason=None, end_detail=detail, cause=cause, was_dialed=was_dialed)
     assert find_outcome(call) == outcome
 
 

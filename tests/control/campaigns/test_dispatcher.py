@@ -169,7 +169,7 @@ async def test_end_of_a_call_that_is_not_stored_settles_nothing(tenant: Campaign
     assert (await tenant.recipients(campaign))[FIRST]["status"] == "calling"
     assert (await tenant.open_calls())[0]["id"] == row["id"]
     await tenant.end(row["id"], "busy")
-    assert [(one["outcome"]) for one in await tenant.attempts(campaign)] == ["busy"]
+    assert [(attempt["outcome"]) for attempt in await tenant.attempts(campaign)] == ["busy"]
 
 
 async def test_changed_hours_hold_for_recipients_that_waited_for_the_ones_before(tenant: CampaignWorkspace) -> None:

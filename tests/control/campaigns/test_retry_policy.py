@@ -54,10 +54,10 @@ def test_a_recipient_is_phoned_as_the_policy_allows(
         assert begins - before.ended_at >= timedelta(minutes=policy.gap_minutes)
         rule: RetryRule = getattr(policy, before.outcome)
         assert begins - before.ended_at >= timedelta(minutes=rule.delay_minutes)
-        assert rule.most >= sum(one.outcome == before.outcome for one in attempts[: attempts.index(before) + 1])
+        assert rule.most >= sum(attempt.outcome == before.outcome for attempt in attempts[: attempts.index(before) + 1])
     for first, later in zip(started, started[policy.most_a_day :], strict=False):
         assert later - first >= timedelta(hours=24)
-    assert {"answered", "unreachable", "opted_out"}.isdisjoint(one.outcome for one in attempts[:-1])
+    assert {"answered", "unreachable", "opted_out"}.isdisjoint(attempt.outcome for attempt in attempts[:-1])
 
 
 @given(policies, st.lists(st.tuples(outcomes, st.integers(1, 5_000)), max_size=4), st.integers(0, 5_000))

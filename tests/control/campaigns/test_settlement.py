@@ -20,7 +20,7 @@ from control.calls.records.running_calls import AdmittedCall
 from control.calls.records.service import find_open
 from control.campaigns import queries as campaigns_queries
 from control.campaigns import service as campaigns_service
-from control.campaigns.retries import MOST_UNDIALLED
+from control.campaigns.retries import MOST_UNDIALED
 from control.campaigns.settings import RetryPolicy, RetryRule
 from control.carriers.pacer import CallPacer
 from control.carriers.service import Carriers
@@ -116,14 +116,14 @@ async def test_late_correction_leaves_a_recipient_alone_who_is_being_called(tena
     assert await only_call(tenant) == second
 
 
-async def test_pause_holds_for_calls_that_wait_to_be_dialled(tenant: CampaignWorkspace) -> None:
+async def test_pause_holds_for_calls_that_wait_to_be_dialed(tenant: CampaignWorkspace) -> None:
     tenant.now = datetime.now(UTC)
     campaign = await tenant.start(FIRST)
     await tenant.run()
     call_id = await only_call(tenant)
     await tenant.change("pause", campaign)
     await dial(tenant, call_id)
-    assert not tenant.platform.gateway.dialled
+    assert not tenant.platform.gateway.dialed
     assert (await tenant.platform.call_row(call_id))["end_detail"] == "campaign_not_running"
     row = (await tenant.recipients(campaign))[FIRST]
     assert (row["status"], row["attempts"], row["outcome"]) == ("pending", 0, "not_dialled")
@@ -131,10 +131,10 @@ async def test_pause_holds_for_calls_that_wait_to_be_dialled(tenant: CampaignWor
     await tenant.change("start", campaign)
     assert await tenant.run() == 1
     await dial(tenant, await only_call(tenant))
-    assert len(tenant.platform.gateway.dialled) == 1
+    assert len(tenant.platform.gateway.dialed) == 1
 
 
-async def test_call_that_waited_beyond_its_hours_is_not_dialled(tenant: CampaignWorkspace) -> None:
+async def test_call_that_waited_beyond_its_hours_is_not_dialed(tenant: CampaignWorkspace) -> None:
     campaign = await tenant.start(FIRST, hours=DAYTIME)
     tenant.now = NOON + timedelta(minutes=1)
     await tenant.run()
@@ -151,7 +151,7 @@ async def test_call_that_waited_beyond_its_hours_is_not_dialled(tenant: Campaign
     assert row["next_attempt_at"] == NOON.replace(hour=14) + timedelta(days=7)  # Wednesday, 9:00
 
 
-async def test_call_of_a_running_campaign_is_dialled_in_its_hours(tenant: CampaignWorkspace) -> None:
+async def test_call_of_a_running_campaign_is_dialed_in_its_hours(tenant: CampaignWorkspace) -> None:
     await tenant.start(FIRST, hours=DAYTIME)
     await tenant.run()
     call_id = await only_call(tenant)
@@ -162,7 +162,7 @@ async def test_call_of_a_running_campaign_is_dialled_in_its_hours(tenant: Campai
 async def test_agent_that_is_paused_meanwhile_pauses_the_campaign(tenant: CampaignWorkspace) -> None:
     campaign = await tenant.start(FIRST, SECOND)
     await tenant.run()
-    await tenant.end(await only_call(tenant), "canceled", None, "agent_not_live", dialled=False)
+    await tenant.end(await only_call(tenant), "canceled", None, "agent_not_live", dialed=False)
     stored = await tenant.get(campaign)
     assert (stored.status, stored.status_reason) == ("paused", "agent_not_live")
 
@@ -176,7 +176,7 @@ async def test_end_that_pauses_does_not_wait_for_a_dispatcher(tenant: CampaignWo
     async def end_meanwhile(db: Connection) -> None:
         assert await campaigns_queries.select_campaign(db, campaign.workspace_id, campaign.id, lock=True)
         async with asyncio.timeout(30):
-            await tenant.end(call_id, "canceled", None, "spend_limit", dialled=False)
+            await tenant.end(call_id, "canceled", None, "spend_limit", dialed=False)
 
     await tenant.platform.in_platform(end_meanwhile)
     row = (await tenant.recipients(campaign))[FIRST]
@@ -223,7 +223,7 @@ async def test_call_whose_number_is_listed_while_it_waits_is_no_attempt(tenant: 
 
 
 async def test_deletion_of_a_caller_waits_for_the_open_call(tenant: CampaignWorkspace) -> None:
-    """Without its recipient, a call that waits to be dialled would be dialled whatever its campaign's hours are."""
+    """Without its recipient, a call that waits to be dialed would be dialed whatever its campaign's hours are."""
     campaign = await tenant.start(FIRST)
     await tenant.run()
     named = (campaign.workspace_id, FIRST)
@@ -233,7 +233,7 @@ async def test_deletion_of_a_caller_waits_for_the_open_call(tenant: CampaignWork
     assert await tenant.platform.in_platform(lambda db: campaigns_service.has_recipient_with_number(db, *named))
     await tenant.change("pause", campaign)
     await dial(tenant, await only_call(tenant))
-    assert not tenant.platform.gateway.dialled
+    assert not tenant.platform.gateway.dialed
     assert (
         await tenant.platform.in_platform(lambda db: campaigns_service.delete_recipients_with_number(db, *named)) == 1
     )
@@ -241,11 +241,11 @@ async def test_deletion_of_a_caller_waits_for_the_open_call(tenant: CampaignWork
     assert not await tenant.attempts(campaign)
 
 
-async def test_recipient_whose_calls_are_never_dialled_is_given_up(tenant: CampaignWorkspace) -> None:
+async def test_recipient_whose_calls_are_never_dialed_is_given_up(tenant: CampaignWorkspace) -> None:
     campaign = await tenant.start(FIRST)
-    for _ in range(MOST_UNDIALLED):
+    for _ in range(MOST_UNDIALED):
         assert await tenant.run(8 * 3_600) == 1  # the limit of calls to one number counts them
-        await tenant.end(await only_call(tenant), "failed", "carrier_error", "too_late", dialled=False)
+        await tenant.end(await only_call(tenant), "failed", "carrier_error", "too_late", dialed=False)
     row = (await tenant.recipients(campaign))[FIRST]
     assert (row["status"], row["outcome"], row["attempts"]) == ("finished", "not_dialled", 0)
 
@@ -283,7 +283,7 @@ async def test_campaign_says_whether_a_machine_gets_the_agents_message(
     await tenant.run()
     call_id = await only_call(tenant)
     await dial(tenant, call_id)
-    (order,) = tenant.platform.gateway.dialled
+    (order,) = tenant.platform.gateway.dialed
     assert order.leaves_message is expected
     stored = await tenant.platform.in_platform(lambda db: records_queries.lock_one(db, call_id))
     assert stored is not None and stored.to_planned(tenant.now).leaves_message is expected

@@ -116,15 +116,15 @@ async def check(run: Run) -> None:
     """Each as often as allowed, in its hours, at the pace, never twice at once, and nobody forgotten."""
     attempts = await run.tenant.attempts(run.campaign)
     by_number: defaultdict[str, list[Any]] = defaultdict(list)
-    for one in attempts:
-        by_number[one["phone_number"]].append(one)
-        local = one["started_at"].astimezone(ZoneInfo(AREAS[one["phone_number"][2:5]]))
-        assert 8 <= local.hour < 21, one
+    for attempt in attempts:
+        by_number[attempt["phone_number"]].append(attempt)
+        local = attempt["started_at"].astimezone(ZoneInfo(AREAS[attempt["phone_number"][2:5]]))
+        assert 8 <= local.hour < 21, attempt
     for ended in by_number.values():
         assert len(ended) <= POLICY.most_attempts
         for first, following in itertools.pairwise(ended):
             assert following["started_at"] >= first["finished_at"] + timedelta(minutes=POLICY.gap_minutes)
-    times = sorted(one["started_at"] for one in attempts)
+    times = sorted(attempt["started_at"] for attempt in attempts)
     for place, at in enumerate(times[PACE:], PACE):
         assert at - times[place - PACE] >= timedelta(minutes=1)
     recipients = await run.tenant.recipients(run.campaign)

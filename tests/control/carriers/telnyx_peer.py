@@ -24,7 +24,7 @@ class TelnyxPeer(CarrierPeer):
         super().__init__()
         self.numbers: dict[str, dict[str, Any]] = {}
         self.orders: dict[str, dict[str, Any]] = {}
-        self.dialled: dict[str, str] = {}
+        self.dialed: dict[str, str] = {}
         self.active: list[dict[str, Any]] = []
         self.order_polls = 1
         self.omits_reference = False
@@ -130,7 +130,7 @@ class TelnyxPeer(CarrierPeer):
 
     async def _dial(self, request: web.Request) -> web.Response:
         body = await request.json()
-        call = self.dialled.setdefault(body["command_id"], f"v3:call-{next(self._ids)}")
+        call = self.dialed.setdefault(body["command_id"], f"v3:call-{next(self._ids)}")
         answer = {"record_type": "call", "call_control_id": call, "call_leg_id": "leg", "call_session_id": "session"}
         return web.json_response({"data": answer | {"is_alive": False}})
 

@@ -193,12 +193,12 @@ async def test_numbers_of_the_account_say_where_their_calls_go(regulated: Regula
     ):
         regulated.own("twilio", f"+1415555000{last}", **settings)
     twilio = regulated.carriers.get("twilio")
-    found = {one.phone_number[-1]: one.target for one in await twilio.list_numbers("", 100)}
+    found = {number.phone_number[-1]: number.target for number in await twilio.list_numbers("", 100)}
     assert found == {
         "0": "nowhere", "1": "nowhere", "2": "us", "3": "elsewhere", "4": "elsewhere", "5": "elsewhere",
         "6": "elsewhere", "7": "elsewhere", "8": "us",
     }  # fmt: skip
-    assert [one.phone_number for one in await twilio.list_numbers("50003", 100)] == ["+14155550003"]
+    assert [number.phone_number for number in await twilio.list_numbers("50003", 100)] == ["+14155550003"]
     assert len(await twilio.list_numbers("", 2)) == 2
     for last in (4, 5):
         owned = await twilio.find_owned(f"+1415555000{last}")
@@ -211,7 +211,7 @@ async def test_numbers_of_the_account_say_where_their_calls_go(regulated: Regula
         regulated.own("telnyx", f"+1415555010{last}", connection_id=connection)
     regulated.own("telnyx", "+14155550103")
     regulated.network.phone_network.inventory.change(regulated.owned("+14155550103"), {"messaging_profile_id": "4001"})
-    assert {one.phone_number[-1]: one.target for one in await telnyx.list_numbers("", 100)} == {
+    assert {number.phone_number[-1]: number.target for number in await telnyx.list_numbers("", 100)} == {
         "0": "nowhere", "1": "us", "2": "elsewhere", "3": "elsewhere",
     }  # fmt: skip
     assert len(await telnyx.list_numbers("", 2)) == 2

@@ -241,7 +241,7 @@ async def test_dial_sends_webhook_and_client_state(telnyx_peer: TelnyxPeer) -> N
         record=True,
     )
     async with open_telnyx(telnyx_options(telnyx_peer.url, records=True)) as gateway:
-        assert await gateway.dial(order) == PlacedCall(telnyx_peer.dialled[CALL_ID], "session")
+        assert await gateway.dial(order) == PlacedCall(telnyx_peer.dialed[CALL_ID], "session")
     assert telnyx_peer.received[0].body == {
         "connection_id": CONNECTION,
         "to": order.called,
@@ -263,8 +263,8 @@ async def test_dial_sends_webhook_and_client_state(telnyx_peer: TelnyxPeer) -> N
 
 async def test_call_whose_answer_was_lost_is_placed_once(telnyx: TelnyxGateway, telnyx_peer: TelnyxPeer) -> None:
     telnyx_peer.fail("drop", after=True)
-    assert await telnyx.dial(DIAL_REQUEST) == PlacedCall(telnyx_peer.dialled[CALL_ID], "session")
-    assert len(telnyx_peer.received) == 2 and len(telnyx_peer.dialled) == 1
+    assert await telnyx.dial(DIAL_REQUEST) == PlacedCall(telnyx_peer.dialed[CALL_ID], "session")
+    assert len(telnyx_peer.received) == 2 and len(telnyx_peer.dialed) == 1
     assert "record" not in telnyx_peer.received[0].body
     assert await telnyx.find_placed_calls(DIAL_REQUEST, SINCE) == []
 
@@ -326,10 +326,10 @@ async def test_answer_records_only_with_setting_and_consent(telnyx: TelnyxGatewa
         await gateway.answer(CALL, COMMAND, record=True)
         await gateway.dial(DIAL_REQUEST)
         await gateway.answer(CALL, COMMAND, record=False, call_id=CALL_ID)
-    plain, unwanted, recorded, dialled, known = (request.body for request in telnyx_peer.received)
+    plain, unwanted, recorded, dialed, known = (request.body for request in telnyx_peer.received)
     media = {"preferred_codecs": "PCMU,PCMA,G722", "send_silence_when_idle": True}
     assert plain == unwanted == {"command_id": COMMAND} | media
-    assert "record" not in dialled
+    assert "record" not in dialed
     assert b64decode(known["client_state"]) == f"inbound:{CALL_ID}".encode()
     assert recorded == plain | {
         "record": "record-from-answer",

@@ -38,7 +38,7 @@ METHODS: dict[str, GatewayRequest] = {
     "hang_up": lambda gateway: gateway.hang_up("CA1"),
     "speak_last_words": lambda gateway: gateway.speak_last_words("CA1", "Sorry.", "de", REFERENCE),
     "is_routed_elsewhere": lambda gateway: gateway.is_routed_elsewhere(f"PN{1:032x}"),
-    "count_dialled": lambda gateway: gateway.count_dialled("CA1"),
+    "count_dialled": lambda gateway: gateway.count_dialed("CA1"),
     "redirect": lambda gateway: gateway.redirect("CA1", "/webhooks/calls/continue?call=1&leg=0"),
     "start_recording": lambda gateway: gateway.start_recording("CA1", DIAL_REQUEST.call_id),
     "fetch_recording": lambda gateway: gateway.fetch_recording(RECORDING, BytesIO()),
@@ -339,12 +339,12 @@ async def test_price_of_a_call_and_its_legs(
     assert found == (None if price is None else Decimal(price))
 
 
-@pytest.mark.parametrize(("calls", "dialled"), [([PRICED], 0), ([PRICED, LEG], 1)])
+@pytest.mark.parametrize(("calls", "dialed"), [([PRICED], 0), ([PRICED, LEG], 1)])
 async def test_legs_of_a_transfer_are_found(
-    calls: list[dict[str, object]], dialled: int, twilio: TwilioGateway, twilio_peer: TwilioPeer
+    calls: list[dict[str, object]], dialed: int, twilio: TwilioGateway, twilio_peer: TwilioPeer
 ) -> None:
     twilio_peer.calls = calls
-    assert await twilio.count_dialled("CA1") == dialled
+    assert await twilio.count_dialed("CA1") == dialed
 
 
 async def test_price_in_another_currency_is_not_taken(twilio: TwilioGateway, twilio_peer: TwilioPeer) -> None:

@@ -24,7 +24,7 @@ OPEN: Final = {
     "pgqueuer_log", "pgqueuer_schedules", "pgqueuer_statistics", "platform_calls", "provider_figures",
     "provider_probes", "schema_migrations", "session_keys", "sign_in_failures", "user_trials", "verified_numbers",
 }  # fmt: skip
-# A row of each table that the shipped catalogue leaves empty.
+# A row of each table that the shipped catalog leaves empty.
 ROWS: Final = (
     "INSERT INTO tier_prices (tier_name, currency, monthly_fee, price_per_minute) "
     "SELECT tier_name, 'chf', 1, 1 FROM tiers LIMIT 1",

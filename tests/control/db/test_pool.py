@@ -158,7 +158,7 @@ async def test_sessions_have_the_application_name(database_url: str) -> None:
         assert await connection.fetchval("SELECT current_setting('application_name')") == "vocalized-worker"
 
 
-async def test_the_types_of_arrays_are_read_from_the_catalogue_once(database_url: str) -> None:
+async def test_the_types_of_arrays_are_read_from_the_catalog_once(database_url: str) -> None:
     statement = "SELECT $1::uuid[] AS ids, $2::timestamptz[] AS times, $3::jsonb[] AS details"
     values = ([uuid.UUID(int=7)], [datetime(2026, 1, 1, tzinfo=UTC)], [{"a": 1}])
     queries: list[str] = []

@@ -66,7 +66,7 @@ async def test_a_file_is_imported_row_by_row(workspace: CallWorkspace) -> None:
     path = f"{workspace.path}/do-not-call-numbers"
     content = '\ufeffname,Number,note\r\nAnn,+12125550131,"two\nlines"\r\n\r\nBob,212,\r\nEve,+12125550132\r\n'
     added = await workspace.ann.post(f"{path}/import", data=content.encode())
-    assert (added.status, added.body["added"], [one["row"] for one in added.body["errors"]]) == (200, 2, [5])
+    assert (added.status, added.body["added"], [error["row"] for error in added.body["errors"]]) == (200, 2, [5])
     listed = (await workspace.ann.get(path, params={"source": "import"})).body["do_not_call_numbers"]
     assert {(one["number"], one["source"], one["note"]) for one in listed} == {
         ("+12125550131", "import", "two lines"),

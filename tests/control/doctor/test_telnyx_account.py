@@ -26,12 +26,12 @@ PROFILE: Mapping[str, Any] = {"enabled": True, "concurrent_call_limit": 5, "whit
 
 def faults(application: Mapping[str, Any], profile: Mapping[str, Any] | None = PROFILE) -> list[tuple[str, bool]]:
     """Name and importance of what is wrong."""
-    return [(one.what, one.needed) for one in findings(application, profile, WEBHOOKS) if not one.ok]
+    return [(finding.what, finding.needed) for finding in findings(application, profile, WEBHOOKS) if not finding.ok]
 
 
 def test_complete_account_has_no_fault() -> None:
     assert faults(APPLICATION) == []
-    (limits,) = [one for one in findings(APPLICATION, PROFILE, WEBHOOKS) if one.what == "Telnyx limits"]
+    (limits,) = [finding for finding in findings(APPLICATION, PROFILE, WEBHOOKS) if finding.what == "Telnyx limits"]
     assert limits.detail == "5 calls at once; to US"
 
 

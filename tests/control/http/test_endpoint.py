@@ -162,7 +162,7 @@ async def test_query_parameter_of_a_route_without_query_is_named(api: Api) -> No
     assert (await api.anonymous.get("/try/scope?a=1")).param == "a"
 
 
-async def test_authorisation_is_checked_before_the_input(api: Api) -> None:
+async def test_authorization_is_checked_before_the_input(api: Api) -> None:
     assert (await api.anonymous.post("/try/notes", {"wrong": 1})).status == 401
     assert (await api.with_token("x.y.z").post("/try/notes", {"wrong": 1})).status == 401
 

@@ -12,7 +12,7 @@ import pytest
 from control.calls.live.service import MediaAssignment
 from control.calls.records.details import decode_details
 from shared.bus.checkpoints import Checkpoint, Checkpoints, StreamOutcome
-from shared.bus.enrolment import NodeIdentity
+from shared.bus.enrollment import NodeIdentity
 from shared.bus.live import LiveCall, LiveCalls
 from shared.bus.nodes import NodeRegistry, NodeState
 from shared.bus.tickets import TicketRefused, Tickets
@@ -103,8 +103,8 @@ def forged(attacked: Attacked, kind: str) -> float:
 async def test_the_node_of_the_call_is_believed(attacked: Attacked) -> None:
     reply, call_id, plan = await attacked.connect("FA1")
     await attacked.speak(call_id, StreamOutcome(0, HUMAN), voucher_of(plan))
-    dialled = await attacked.ask(reply.action, "FA1")
-    assert dialled.verbs == ["Dial"] and dialled.xml[0].findtext("Number") == HUMAN
+    dialed = await attacked.ask(reply.action, "FA1")
+    assert dialed.verbs == ["Dial"] and dialed.xml[0].findtext("Number") == HUMAN
 
 
 async def test_whoever_writes_an_outcome_to_redis_transfers_nobody(attacked: Attacked) -> None:
@@ -115,7 +115,7 @@ async def test_whoever_writes_an_outcome_to_redis_transfers_nobody(attacked: Att
 
 
 async def test_a_stolen_node_speaks_of_its_own_calls_only(attacked: Attacked) -> None:
-    """It has the voucher of another call, and an enrolment of its own."""
+    """It has the voucher of another call, and an enrollment of its own."""
     reply, call_id, _ = await attacked.connect("FA3")
     _, own_call, own_plan = await attacked.connect("FA3b")
     assert own_call != call_id
@@ -124,14 +124,14 @@ async def test_a_stolen_node_speaks_of_its_own_calls_only(attacked: Attacked) ->
     assert forged(attacked, "outcome") > 0
 
 
-async def test_a_stolen_node_cannot_have_a_premium_number_dialled(attacked: Attacked) -> None:
+async def test_a_stolen_node_cannot_have_a_premium_number_dialed(attacked: Attacked) -> None:
     reply, call_id, plan = await attacked.connect("FA4")
     await attacked.speak(call_id, StreamOutcome(0, PREMIUM), voucher_of(plan))
     answer = await attacked.ask(reply.action, "FA4")
     assert "Dial" not in answer.verbs and PREMIUM not in answer.text
 
 
-async def test_without_a_database_no_premium_number_is_dialled_either(attacked: Attacked) -> None:
+async def test_without_a_database_no_premium_number_is_dialed_either(attacked: Attacked) -> None:
     reply, call_id, plan = await attacked.connect("FA5")
     await attacked.speak(call_id, StreamOutcome(0, PREMIUM), voucher_of(plan))
     async with database_unavailable(attacked.platform):
@@ -216,9 +216,9 @@ async def test_replays_at_the_same_moment_make_one_stream(attacked: Attacked) ->
 async def test_replays_after_a_failed_transfer_make_one_stream(attacked: Attacked) -> None:
     reply, call_id, plan = await attacked.connect("FA11")
     await attacked.speak(call_id, StreamOutcome(0, HUMAN), voucher_of(plan))
-    dialled = await attacked.ask(reply.action, "FA11")
+    dialed = await attacked.ask(reply.action, "FA11")
     failed = {"CallSid": "FA11", "CallStatus": "in-progress", "Direction": "inbound", "DialCallStatus": "busy"}
-    action = dialled.xml[0].attrib["action"].removeprefix(PUBLIC_URL)
+    action = dialed.xml[0].attrib["action"].removeprefix(PUBLIC_URL)
     answers = await asyncio.gather(*(attacked.platform.post_twilio(action, failed) for _ in range(4)))
     assert answers[0].verbs == ["Connect"] and len({answer.ticket for answer in answers}) == 1
 
@@ -233,7 +233,7 @@ async def test_a_revoked_node_gets_no_call_and_its_calls_go_on_elsewhere(attacke
     await LiveCalls(redis).refresh([live], {str(call_id): voucher})
     media = attacked.platform.services[MediaAssignment]
     assert await media.is_streaming(call_id, 0)
-    attacked.platform.authority.enrolment.revoke({HERE: 1 << 40})
+    attacked.platform.authority.enrollment.revoke({HERE: 1 << 40})
     assert not await media.is_streaming(call_id, 0)
     await attacked.speak(call_id, StreamOutcome(0, HUMAN), voucher)
     resumed = await attacked.ask(reply.action, "FA9")

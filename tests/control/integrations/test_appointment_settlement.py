@@ -50,8 +50,8 @@ def short_delays(monkeypatch: pytest.MonkeyPatch) -> None:
 async def settle(vendor: ConnectedVendor) -> None:
     """Runs every job of this workspace's appointments once."""
     jobs = [
-        msgspec.json.decode(one, type=SettleAppointmentJob)
-        for one in await vendor.platform.job_payloads(SETTLE_APPOINTMENT)
+        msgspec.json.decode(job_payload, type=SettleAppointmentJob)
+        for job_payload in await vendor.platform.job_payloads(SETTLE_APPOINTMENT)
     ]
     settlement = AppointmentSettlement(vendor.platform.pool, CalendarRequests(vendor.runner))
     for job in jobs:

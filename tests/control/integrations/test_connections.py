@@ -1,4 +1,4 @@
-"""Refreshing grants at a real authorisation server, from two processes' worth of connections at once."""
+"""Refreshing grants at a real authorization server, from two processes' worth of connections at once."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -22,7 +22,7 @@ from shared.egress import EgressGuard
 from shared.errors import Conflict, NotFound, Unavailable
 from shared.ids import new_id
 from shared.secrets import Sealer
-from tests.control.integrations.authorisation_server import CLIENT_SECRET, AuthorisationServer, running_server
+from tests.control.integrations.authorization_server import CLIENT_SECRET, AuthorizationServer, running_server
 from tests.platform.services import KEY
 
 SEALER = Sealer([KEY])
@@ -36,7 +36,7 @@ class StoredConnection:
 
     pool: Pool
     owner: Pool
-    server: AuthorisationServer
+    server: AuthorizationServer
     workspace_id: UUID
     integration_id: UUID
 
@@ -68,13 +68,13 @@ class StoredConnection:
 
 
 @pytest.fixture
-async def server() -> AsyncIterator[AuthorisationServer]:
+async def server() -> AsyncIterator[AuthorizationServer]:
     async with running_server() as running:
         yield running
 
 
 @pytest.fixture
-async def stored(database_url: str, server: AuthorisationServer) -> AsyncIterator[StoredConnection]:
+async def stored(database_url: str, server: AuthorizationServer) -> AsyncIterator[StoredConnection]:
     """A connection whose access token has expired."""
     workspace_id, integration_id, name = UUID(new_id()), UUID(new_id()), f"t{new_id()[-12:]}"
     server.refresh_tokens.add("first-refresh-token")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from control.integrations.actions.rules import authorise_link, fill_pointer, fill_request
+from control.integrations.actions.rules import authorize_link, fill_pointer, fill_request
 from control.integrations.types.rules import IntegrationTypeConfig, RequestTemplate, find_value
 from shared.errors import Invalid
 
@@ -68,11 +68,11 @@ def test_part_of_a_host_is_a_hosts_name(value: str | None) -> None:
 
 
 def test_credentials_stay_on_the_vendors_server() -> None:
-    link = authorise_link(TYPE, "https://API.example.com/v1/next?page=2", "secret")
+    link = authorize_link(TYPE, "https://API.example.com/v1/next?page=2", "secret")
     assert link.headers == {"Authorization": "Bearer secret"}
     for url in ("https://evil.example/v1", "https://api.example.com.evil.example", "http://api.example.com/v1", "//x"):
         with pytest.raises(Invalid, match="another server"):
-            authorise_link(TYPE, url, "secret")
+            authorize_link(TYPE, url, "secret")
 
 
 @given(TEXTS)

@@ -1,4 +1,4 @@
-"""OAuth through the API at a real authorisation server: connect, deny, forge, replay, expire, confirm, revoke."""
+"""OAuth through the API at a real authorization server: connect, deny, forge, replay, expire, confirm, revoke."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from control.integrations.grants.queries import delete_expired_states
 from control.integrations.grants.service import REVOKE_GRANT, GrantRevocation
 from control.integrations.service import Integrations
 from control.services import Policies
-from tests.control.integrations.authorisation_server import CLIENT_SECRET, AuthorisationServer, running_server
+from tests.control.integrations.authorization_server import CLIENT_SECRET, AuthorizationServer, running_server
 from tests.platform.api import Api, running_api
 from tests.platform.clients import Reply, User
 from tests.platform.services import CHEAP_HASHING, offline_services
@@ -31,7 +31,7 @@ class ConnectingMember:
     """The owner of a workspace, and what they do in their browser."""
 
     api: Api
-    server: AuthorisationServer
+    server: AuthorizationServer
     user: User
     workspace_id: str
 
@@ -91,13 +91,13 @@ class LandingPage:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def server() -> AsyncIterator[AuthorisationServer]:
+async def server() -> AsyncIterator[AuthorizationServer]:
     async with running_server() as running:
         yield running
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def api(database_url: str, valkey_url: str, server: AuthorisationServer) -> AsyncIterator[Api]:
+async def api(database_url: str, valkey_url: str, server: AuthorizationServer) -> AsyncIterator[Api]:
     async with running_api(database_url, valkey_url, egress_allow=("127.0.0.0/8",)) as running:
         admin = await running.admin("super_admin")
         body = {
@@ -110,7 +110,7 @@ async def api(database_url: str, valkey_url: str, server: AuthorisationServer) -
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def member(api: Api, server: AuthorisationServer) -> ConnectingMember:
+async def member(api: Api, server: AuthorizationServer) -> ConnectingMember:
     server.requests.clear()
     user = await api.sign_up()
     return ConnectingMember(api, server, user, await user.workspace())

@@ -85,7 +85,7 @@ def test_list_becomes_an_action_with_items() -> None:
 )
 def test_unfit_operation_is_skipped_with_its_reason(operation: str, reason: str) -> None:
     found = import_operations(DOCUMENT, [operation, "createContact"])
-    assert reason in found.skipped[operation] and [one.name for one in found.actions] == ["create_contact"]
+    assert reason in found.skipped[operation] and [action.name for action in found.actions] == ["create_contact"]
 
 
 def test_document_that_doubles_with_each_reference_is_bounded() -> None:

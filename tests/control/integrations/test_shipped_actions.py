@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from config.catalogue_integrations import shipped_integration_types
+from config.catalog_integrations import shipped_integration_types
 from control.integrations.actions.rules import ActiveConnection
 from control.integrations.actions.service import ActionCall, ActionRunner, VendorFailure
 from control.integrations.types.rules import parse_type_config
@@ -17,7 +17,10 @@ from simulator.integrations.microsoft_graph import MOST_TOP
 from simulator.integrations.server import IntegrationFaultKind, SimulatedIntegrations, running_integrations
 from tests.control.integrations.vendor_connection import GUARD
 
-_TYPES: Final = {one["type"]: one for one in shipped_integration_types()}
+_TYPES: Final = {
+    shipped_integration_type["type"]: shipped_integration_type
+    for shipped_integration_type in shipped_integration_types()
+}
 # Where the simulated vendor serves each, and the settings of a workspace.
 _PATHS: Final[Mapping[str, tuple[str, Mapping[str, Any]]]] = {
     "google_calendar": ("/calendar/v3", {"calendar_id": "primary"}),

@@ -11,7 +11,7 @@ from control.integrations.actions.rules import MAX_RECORDS, AnswerUnreadable, Ve
 from control.integrations.caller_records.rules import (
     LONGEST_NAME,
     clean_name,
-    normalise_phone,
+    normalize_phone,
     parse_moment,
     read_appointments,
     read_contacts,
@@ -49,7 +49,7 @@ def test_names_of_people_stay_as_they_are() -> None:
     ],
 )  # fmt: skip
 def test_numbers_are_e164_or_none(text: Any, region: str, number: str | None) -> None:
-    assert normalise_phone(text, region) == number
+    assert normalize_phone(text, region) == number
 
 
 @given(JSON)
@@ -76,7 +76,7 @@ def test_last_record_of_an_id_counts() -> None:
         {"external_id": 1, "name": "B"},
     ]
     read = read_contacts(records, "")
-    assert ([one.name for one in read.contacts], read.deleted, read.skipped) == (["B"], ["2"], 0)
+    assert ([contact.name for contact in read.contacts], read.deleted, read.skipped) == (["B"], ["2"], 0)
 
 
 def test_appointments_need_moments_with_a_zone_and_are_not_old() -> None:
@@ -87,7 +87,7 @@ def test_appointments_need_moments_with_a_zone_and_are_not_old() -> None:
     ]  # fmt: skip
     records = [{"external_id": str(n), "starts_at": one, "ends_at": two} for n, (one, two) in enumerate(times)]
     read = read_appointments(records, SINCE)
-    assert ([one.external_id for one in read.appointments], read.skipped) == (["0"], 5)
+    assert ([appointment.external_id for appointment in read.appointments], read.skipped) == (["0"], 5)
     assert parse_moment("9999-01-01T00:00:00Z") is None
 
 

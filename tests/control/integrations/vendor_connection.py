@@ -9,7 +9,7 @@ from uuid import UUID
 
 import msgspec
 
-from config.catalogue_integrations import shipped_integration_types
+from config.catalog_integrations import shipped_integration_types
 from control.db.pool import Connection
 from control.integrations.actions.queries import select_connection
 from control.integrations.actions.rules import ActiveConnection
@@ -27,9 +27,12 @@ from simulator.integrations.server import SimulatedIntegrations, running_integra
 from tests.control.calls.call_platform import NOW, SEALER, CallPlatform, LiveWorkspace
 
 GUARD: Final = EgressGuard(["127.0.0.0/8"])
-# The types as they ship; only how they are authorised and where they are differs.
+# The types as they ship; only how they are authorized and where they are differs.
 CALENDAR_PATH: Final = "/calendar/v3"
-_SHIPPED: Final = {one["type"]: one["config"] for one in shipped_integration_types()}
+_SHIPPED: Final = {
+    shipped_integration_type["type"]: shipped_integration_type["config"]
+    for shipped_integration_type in shipped_integration_types()
+}
 
 
 def declare(shipped: str, path: str = "", **changes: Any) -> Mapping[str, Any]:
@@ -101,7 +104,9 @@ class ConnectedVendor:
     async def jobs(self) -> int:
         """How many jobs of this connection are queued."""
         payloads = await self.platform.job_payloads(SYNC_INTEGRATION)
-        return sum(msgspec.json.decode(one, type=SyncIntegrationJob).integration_id == self.id for one in payloads)
+        return sum(
+            msgspec.json.decode(payload, type=SyncIntegrationJob).integration_id == self.id for payload in payloads
+        )
 
 
 @asynccontextmanager

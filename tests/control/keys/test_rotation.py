@@ -14,7 +14,7 @@ from control.db.seal_renewal import SealedColumn, TooManyLost, reseal_column
 from control.keys.revocations import load_revocations
 from control.keys.sealed_columns import SEALED_COLUMNS
 from shared.bus.authority import BusAuthority
-from shared.bus.enrolment import NodeIdentity, NodeKey, parse_pass
+from shared.bus.enrollment import NodeIdentity, NodeKey, parse_pass
 from shared.bus.vouchers import ForgedEntry
 from shared.secrets import Sealer, new_key, parse_keys
 
@@ -45,7 +45,9 @@ def test_every_sealed_column_is_sealed_anew() -> None:
     tables = re.findall(r"^CREATE TABLE public\.(\w+) \((.*?)^\)", schema, re.MULTILINE | re.DOTALL)
     columns = {table: re.findall(r"^ +(\w+) bytea", body, re.MULTILINE) for table, body in tables}
     found = {f"{table}.{column}" for table, names in columns.items() for column in names}
-    assert found - _NOT_RESEALED == {f"{one.table}.{one.column}" for one in SEALED_COLUMNS}
+    assert found - _NOT_RESEALED == {
+        f"{sealed_column.table}.{sealed_column.column}" for sealed_column in SEALED_COLUMNS
+    }
 
 
 async def seal_providers(url: str, sealer: Sealer, count: int) -> None:
@@ -111,7 +113,7 @@ def test_rotate_says_how_much_is_left(
 ) -> None:
     assert main(["keys", "rotate", "--pause", "0"]) in (0, 1)
     out = capsys.readouterr().out
-    assert all(f"{one.table}.{one.column}: " in out for one in SEALED_COLUMNS)
+    assert all(f"{sealed_column.table}.{sealed_column.column}: " in out for sealed_column in SEALED_COLUMNS)
     monkeypatch.setenv("VOCALIZED_VAULT_KEYS", "")
     assert main(["keys", "rotate"]) == 2
     assert "VOCALIZED_VAULT_KEYS: at least one key is needed" in capsys.readouterr().err
@@ -119,15 +121,15 @@ def test_rotate_says_how_much_is_left(
 
 async def test_a_revoked_pass_is_known_to_running_programs(keys: dict[str, str], database_url: str) -> None:
     authority = BusAuthority(parse_keys(keys["VOCALIZED_BUS_KEYS"]))
-    stolen = NodeIdentity(NodeKey(), authority.enrolment.make_pass(URL))
-    assert authority.enrolment.find_peer(stolen.card)
+    stolen = NodeIdentity(NodeKey(), authority.enrollment.make_pass(URL))
+    assert authority.enrollment.find_peer(stolen.card)
     async with open_pool(database_url, size=1) as pool:
         await load_revocations(pool, authority)
-        assert authority.enrolment.find_peer(stolen.card)
+        assert authority.enrollment.find_peer(stolen.card)
         assert await in_thread(["keys", "revoke", URL]) == 0
         await load_revocations(pool, authority)
     with pytest.raises(ForgedEntry, match="revoked"):
-        authority.enrolment.find_peer(stolen.card)
+        authority.enrollment.find_peer(stolen.card)
 
 
 def test_what_needs_no_database_asks_for_none(
@@ -151,7 +153,7 @@ def test_a_pass_is_made_by_the_bus_keys(keys: dict[str, str], capsys: pytest.Cap
     own_pass = parse_pass(capsys.readouterr().out)
     assert own_pass.url == URL
     authority = BusAuthority(parse_keys(keys["VOCALIZED_BUS_KEYS"]))
-    assert authority.enrolment.find_peer(NodeIdentity(NodeKey(), own_pass).card).is_at(URL)
+    assert authority.enrollment.find_peer(NodeIdentity(NodeKey(), own_pass).card).is_at(URL)
     assert main(["keys", "new"]) == 0
     assert len(parse_keys(capsys.readouterr().out.strip())) == 1
     with pytest.raises(SystemExit):

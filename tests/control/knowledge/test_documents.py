@@ -26,7 +26,7 @@ async def test_question_finds_the_passage_with_its_place(platform: CallPlatform)
     best, *others = await library.search("How much is a zirconia crown?")
     assert (best.document_id, best.document, best.heading, best.page) == (document_id, "Price list", "Prices", None)
     assert best.text == "A zirconia crown costs 480 dollars. It takes two visits."
-    assert {one.document_id for one in others} <= {pdf}
+    assert {other.document_id for other in others} <= {pdf}
     assert [one.heading for one in await library.search("where may I park?", [document_id])] == ["Parking"]
     page = (await library.search("482"))[0]
     assert (page.document_id, page.page) == (pdf, 3)

@@ -53,7 +53,7 @@ async def refusal(data: bytes, kind: DocumentFormat = "pdf", parser: DocumentPar
 
 async def test_pages_of_a_pdf_are_numbered() -> None:
     parsed = await DocumentParser().parse(make_pdf(2), "pdf", LIMITS)
-    assert [(one.page, one.text) for one in parsed.sections] == [
+    assert [(section.page, section.text) for section in parsed.sections] == [
         (1, "A crown costs 480 dollars."), (2, "A crown costs 481 dollars."),
     ]  # fmt: skip
     assert parsed.pages == 2

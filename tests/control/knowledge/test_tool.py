@@ -40,7 +40,7 @@ def test_passages_stay_within_their_strings_and_are_bounded() -> None:
 
 def test_citations_are_read_from_the_record() -> None:
     passages = [make_passage("one"), make_passage("two"), make_passage("three", "C")]
-    assert [(one.document, one.page, one.heading) for one in read_citations(format_result(passages))] == [
+    assert [(cited.document, cited.page, cited.heading) for cited in read_citations(format_result(passages))] == [
         ("A", 2, "B"), ("C", 2, "B"),
     ]  # fmt: skip
     assert read_citations("search_knowledge took too long.") == read_citations('{"passages": [1]}') == []
@@ -63,12 +63,12 @@ async def test_call_finds_its_agents_documents_only(platform: CallPlatform, data
     async with running_api(database_url, valkey_url), running_node(valkey_url) as node:
         tools = BusRemoteTools(node.client)
         found = json.loads(await tools.run(ask("price of a zirconia crown")))
-        assert {one["document"] for one in found["passages"]} == {"Prices", "Old prices"}
+        assert {passage["document"] for passage in found["passages"]} == {"Prices", "Old prices"}
         await restrict(library, [document_id])
         its = reference(await platform.admit(library.workspace))
         found = json.loads(await tools.run(ask("price of a zirconia crown")))
-        assert [one["document"] for one in found["passages"]][:1] == ["Prices"]
-        assert {one["document_id"] for one in found["passages"]} == {str(document_id)}
+        assert [passage["document"] for passage in found["passages"]][:1] == ["Prices"]
+        assert {passage["document_id"] for passage in found["passages"]} == {str(document_id)}
         unknown_version = "UPDATE calls SET agent_version = NULL WHERE id = $1"
         admitted = await platform.admit(library.workspace)
         await platform.in_platform(lambda db: db.execute(unknown_version, UUID(reference(admitted).call_id)))

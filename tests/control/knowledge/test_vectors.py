@@ -241,8 +241,11 @@ async def test_document_is_deleted_while_its_vectors_are_made(embedding: Embeddi
     for table in ("chunks", "documents"):
         count = f"SELECT count(*) FROM knowledge_vectors.{table}"
         assert await platform.in_platform(lambda db, sql=count: db.fetchval(sql)) == 0  # type: ignore[misc]
-    uses = [msgspec.json.decode(one, type=EmbeddingUse) for one in await platform.job_payloads(RECORD_EMBEDDING)]
-    assert [one.tokens for one in uses if one.workspace_id == library.workspace.workspace_id] == [6], "it was paid for"
+    uses = [
+        msgspec.json.decode(job_payload, type=EmbeddingUse)
+        for job_payload in await platform.job_payloads(RECORD_EMBEDDING)
+    ]
+    assert [use.tokens for use in uses if use.workspace_id == library.workspace.workspace_id] == [6], "it was paid for"
 
 
 async def test_documents_of_a_deleted_workspace_are_sent_nowhere(embedding: Embedding) -> None:

@@ -157,7 +157,7 @@ async def test_writing_is_refused_unless_the_connection_asks_for_it(keys: KeyWor
         }
 
 
-async def test_a_phone_is_dialled_once_for_a_key_against_repeats(calls: CallWorkspace, secret: str) -> None:
+async def test_a_phone_is_dialed_once_for_a_key_against_repeats(calls: CallWorkspace, secret: str) -> None:
     wanted = {"agent_id": calls.agent_id, "phone_number_to_call": "+12025550123", "idempotency_key": "call-1"}
     async with mcp_client(calls.api.url, secret, allow="calls") as client:
         without = await client.call_tool("place_call", {k: v for k, v in wanted.items() if k != "idempotency_key"})

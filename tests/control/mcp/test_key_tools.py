@@ -35,7 +35,7 @@ def tools_of(
 
 
 @pytest.mark.parametrize(
-    "scopes", [frozenset(), *[frozenset({one}) for one in SCOPES], *[ALL - {one} for one in SCOPES]]
+    "scopes", [frozenset(), *[frozenset({scope}) for scope in SCOPES], *[ALL - {scope} for scope in SCOPES]]
 )
 @pytest.mark.parametrize("role", ROLES)
 async def test_a_tool_is_listed_and_called_where_its_route_allows_the_key(

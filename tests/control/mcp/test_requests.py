@@ -70,7 +70,7 @@ def test_null_leaves_an_argument_out() -> None:
     for name in ("list_calls", "list_live_calls", "search_knowledge", "block_caller", "place_call"):
         tool = all_tools()[name]
         least = {one: CALL for one in tool.required}
-        nulls = {one: None for one in tool.arguments if one not in least}
+        nulls = {argument: None for argument in tool.arguments if argument not in least}
         assert nulls and made(name, **least, **nulls) == made(name, **least), name
     assert read_offset({"offset": None}) == read_offset({}) == 0
 

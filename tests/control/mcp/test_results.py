@@ -40,7 +40,7 @@ def test_rows_that_do_not_fit_come_with_the_next_page() -> None:
     while len(seen) < len(rows):
         found = result_of("list_calls", page(rows[len(seen) :], has_more=False))
         assert found.structured is not None and len(found.text) < MOST_CHARS + 200
-        seen += [one["id"] for one in found.structured["calls"]]
+        seen += [call["id"] for call in found.structured["calls"]]
         assert found.structured["next_cursor"] == (seen[-1] if len(seen) < len(rows) else None)
     assert seen == [one["id"] for one in rows]
 

@@ -41,9 +41,9 @@ def test_every_tool_of_callers_words_says_that_they_are_no_instructions() -> Non
 def test_the_tools_fit_into_a_models_context() -> None:
     """What a model is shown of all tools is 18,500 characters now, some 4,500 tokens; users of other servers complain
     of tools that fill a context of 128,000 tokens."""
-    shown = [{"d": one.description, "i": one.input_schema, "t": one.title} for one in all_tools().values()]
+    shown = [{"d": tool.description, "i": tool.input_schema, "t": tool.title} for tool in all_tools().values()]
     assert len(json.dumps(shown)) < 20_000
-    assert len(json.dumps([one.output_schema for one in all_tools().values()])) < 60_000
+    assert len(json.dumps([tool.output_schema for tool in all_tools().values()])) < 60_000
     assert len(TOOLS) <= 30
 
 

@@ -6,7 +6,7 @@ from uuid import UUID
 from control.api.reference import REFERENCE
 from control.app import ROUTES
 from control.http.access import WorkspaceRole
-from control.http.auth.authorisation import ValidKey
+from control.http.auth.authorization import ValidKey
 from control.http.auth.queries import KeyIdentity
 from control.http.openapi.document import make_document, operation_id
 from control.http.route import Route
@@ -19,7 +19,7 @@ ROUTE_OF: dict[str, Route] = {operation_id(route): route for route in ROUTES}
 
 @cache
 def all_tools() -> dict[str, ApiTool]:
-    used = {one.operation: ROUTE_OF[one.operation] for one in TOOLS}.values()
+    used = {tool.operation: ROUTE_OF[tool.operation] for tool in TOOLS}.values()
     return make_tools(
         TOOLS, make_document(used, version="1", public_url="https://api.example.com", reference=REFERENCE)
     )

@@ -88,12 +88,12 @@ class MessageTaking:
     async def jobs(self, message_id: UUID) -> int:
         """How many jobs look at this message."""
         payloads = await self.platform.job_payloads(SEND_MESSAGE)
-        return sum(msgspec.json.decode(one, type=SendMessageJob).message_id == message_id for one in payloads)
+        return sum(msgspec.json.decode(payload, type=SendMessageJob).message_id == message_id for payload in payloads)
 
     async def emails(self) -> list[Email]:
         """The queued e-mails about messages of this workspace."""
         payloads = await self.platform.job_payloads(EMAIL_JOB)
-        emails = [msgspec.json.decode(SEALER.open(one, "mail"), type=Email) for one in payloads]
+        emails = [msgspec.json.decode(SEALER.open(payload, "mail"), type=Email) for payload in payloads]
         return [email for email in emails if str(self.workspace.workspace_id) in email.text]
 
 

@@ -17,7 +17,7 @@ from control.numbers.tasks import make_buy_job, make_release_job
 from control.regulatory_bundles.rules import RegulatoryBundle
 from control.regulatory_bundles.service import BundleLink, RegulatoryBundles
 from tests.control.numbers.conftest import NOW, NumbersWorkspace, make_workspace
-from tests.platform.catalogue import seed_catalogue
+from tests.platform.catalog import seed_catalog
 from tests.platform.regulated_network import RegulatedNetwork, running_regulated_network
 
 OFFICE = PostalAddress("Acme GmbH", "Torstr. 1", "", "Berlin", "Berlin", "10119", "DE")
@@ -99,7 +99,7 @@ async def regulated_workspace(database_url: str, services: Services) -> AsyncIte
     """A new workspace in the module's database, and a network of its own."""
     async with open_pool(database_url, size=4) as pool, running_regulated_network() as network:
         async with pool.transaction() as db:
-            await seed_catalogue(db)
+            await seed_catalog(db)
         workspace = await make_workspace(pool, services)
         await workspace.execute("UPDATE tiers SET max_phone_numbers = 20")
         yield RegulatedWorkspace(network, workspace)

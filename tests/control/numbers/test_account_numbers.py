@@ -181,4 +181,6 @@ async def test_an_unavailable_carrier_takes_and_lists_nothing(name: str, ours: R
     with pytest.raises(Unavailable):
         await find_account_numbers(carriers.get(name), "")
     ours.regulated.own(name, "+14155551061")
-    assert [one.phone_number for one in await find_account_numbers(carriers.get(name), "51061")] == ["+14155551061"]
+    assert [
+        account_number.phone_number for account_number in await find_account_numbers(carriers.get(name), "51061")
+    ] == ["+14155551061"]

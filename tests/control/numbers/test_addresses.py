@@ -38,7 +38,7 @@ def at_carriers(ours: RegulatedWorkspace) -> list[str]:
 
 
 def states(address: BusinessAddress) -> dict[str, str]:
-    return {one.carrier: one.status for one in address.registrations}
+    return {registration.carrier: registration.status for registration in address.registrations}
 
 
 async def test_an_address_is_registered_at_every_carrier_and_deleted_there(ours: RegulatedWorkspace) -> None:
@@ -49,7 +49,7 @@ async def test_an_address_is_registered_at_every_carrier_and_deleted_there(ours:
         await ours.run_register(address.id)
     registered = await ours.get(address.id)
     assert states(registered) == {"telnyx": "registered", "twilio": "registered"}
-    assert [one.carrier_address_id for one in registered.registrations] == at_carriers(ours)
+    assert [registration.carrier_address_id for registration in registered.registrations] == at_carriers(ours)
     await ours.delete(address.id)
     with pytest.raises(NotFound):
         await ours.get(address.id)

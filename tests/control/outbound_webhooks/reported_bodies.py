@@ -36,8 +36,8 @@ def require_valid(body: dict[str, Any]) -> None:
 
 async def reported(desk: WebhookDesk, endpoint: UUID) -> list[dict[str, Any]]:
     """The bodies that are sent, in their order by sequence."""
-    events = sorted((one.event for one in await desk.deliveries(endpoint)), key=lambda one: one.sequence)
-    bodies = [msgspec.json.decode(make_body(one)) for one in events]
+    events = sorted((delivery.event for delivery in await desk.deliveries(endpoint)), key=lambda one: one.sequence)
+    bodies = [msgspec.json.decode(make_body(event)) for event in events]
     for body in bodies:
         require_valid(body)
     return bodies

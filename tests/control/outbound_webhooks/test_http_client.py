@@ -24,5 +24,5 @@ async def test_requests_that_begin_together_share_one_tls_context(monkeypatch: p
     client = WebhookHttpClient(EgressGuard(LOOPBACK), 5.0)
     async with running_peer(plain("", "204 No Content")) as peer:
         answers = await asyncio.gather(*(client.post(peer.url, {}, b"{}", "owner") for _ in range(8)))
-    assert [one.status_code for one in answers] == [204] * 8
+    assert [answer.status_code for answer in answers] == [204] * 8
     assert len(made) == 1

@@ -60,7 +60,7 @@ async def test_call_that_is_refused_as_it_comes_is_reported_once(desk: WebhookDe
         for _ in range(2):  # as many as a trial may have at once
             await platform.admit(workspace)
     refusals = [await platform.ring(workspace, f"CA-{reason}", at=at) for _ in range(2)]  # carriers repeat requests
-    assert all(isinstance(one, RefusedCall) and one.reason == reason for one in refusals), refusals
+    assert all(isinstance(refusal, RefusedCall) and refusal.reason == reason for refusal in refusals), refusals
     (body,) = await reported(theirs, endpoint)
     assert (body["type"], body["object_id"]) == ("call.refused", str(refusals[0].call_id))
     assert body["data"] == refused_data(workspace, refusals[0].call_id, reason)
@@ -149,5 +149,5 @@ async def test_number_is_deleted_with_the_data_of_its_caller(desk: WebhookDesk) 
 def test_the_document_explains_each_reason() -> None:
     assert EVENT_DESCRIPTIONS["call.refused"].data.__name__ in document()["components"]["schemas"]
     data = document()["components"]["schemas"]["RefusalEventData"]
-    missing = [one for one in get_args(RefusalReason) if one not in data["properties"]["reason"]["description"]]
+    missing = [arg for arg in get_args(RefusalReason) if arg not in data["properties"]["reason"]["description"]]
     assert set(missing) == NEVER_REPORTED

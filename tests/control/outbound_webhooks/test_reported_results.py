@@ -2,7 +2,7 @@
 
 from control.billing.money import round_money
 from tests.control.billing.spend_scene import PRICE, make_scene
-from tests.control.calls.analysis.analysed_call import FINDINGS, analyse, answering, served, store_events
+from tests.control.calls.analysis.analyzed_call import FINDINGS, analyze, answering, served, store_events
 from tests.control.calls.consumed_events import conversation_events
 from tests.control.outbound_webhooks.reported_bodies import reported
 from tests.control.outbound_webhooks.webhook_workspace import WebhookDesk
@@ -15,7 +15,7 @@ async def test_analysis_is_reported_once_without_what_it_found(desk: WebhookDesk
         await store_events(desk.platform, conversation_events(call))
         assert await reported(desk, endpoint) == []
         for _ in range(2):  # a job may run twice
-            await analyse(desk.platform, call)
+            await analyze(desk.platform, call)
     (body,) = await reported(desk, endpoint)
     assert body["object_id"] == body["data"]["call_id"] == str(call.call_id)
     assert body["data"]["analysis_status"] == "done"

@@ -296,7 +296,7 @@ async def test_old_events_and_expired_deliveries_are_cleared(desk: WebhookDesk) 
         now = NOW + timedelta(days=days)
         for name in ("expired_deliveries", "old_webhook_events"):
             await expire[name].run_once(desk.platform.pool, now)
-        assert [one.status for one in await desk.deliveries(endpoint)] == statuses, days
+        assert [delivery.status for delivery in await desk.deliveries(endpoint)] == statuses, days
 
 
 async def test_endpoint_gets_the_types_that_it_chose_and_of_its_workspace_only(desk: WebhookDesk) -> None:
@@ -307,7 +307,7 @@ async def test_endpoint_gets_the_types_that_it_chose_and_of_its_workspace_only(d
         for kind in ("agent.created", "agent.updated"):
             await desk.report(kind)
         await desk.send_due()
-        assert [one.split(" ")[1] for one in peer.requests] == ["/some"]
+        assert [request.split(" ")[1] for request in peer.requests] == ["/some"]
         assert msgspec.json.decode(peer.requests[0].partition("\r\n\r\n")[2])["type"] == "agent.created"
 
 
@@ -322,9 +322,9 @@ async def test_events_of_an_object_are_numbered_upward_and_unique_ones_stored_on
     await desk.report(object_id=about)
     for _ in range(2):
         await desk.report("agent.deleted", object_id=about, is_unique=True)
-    events = [one.event for one in reversed(await desk.deliveries(endpoint))]
+    events = [delivery.event for delivery in reversed(await desk.deliveries(endpoint))]
     assert len(events) == 7
-    numbers = sorted(one.sequence for one in events)
+    numbers = sorted(event.sequence for event in events)
     assert len(set(numbers)) == 7
     assert max(events, key=lambda one: one.sequence).type == "agent.deleted"
 

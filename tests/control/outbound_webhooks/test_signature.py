@@ -47,5 +47,5 @@ def test_three_days_hold_sixteen_attempts() -> None:
     while at < timedelta(days=3):
         at += next_wait(len(ends), 0.5)
         ends.append(at)
-    assert len([one for one in ends if one < timedelta(days=3)]) == 16
+    assert len([end for end in ends if end < timedelta(days=3)]) == 16
     assert ends[7] == timedelta(seconds=10 + 30 + 90 + 270 + 810 + 2430 + 7290)

@@ -129,7 +129,9 @@ class WebhookDesk:
 
     async def pass_until_next(self, endpoint_id: UUID) -> None:
         """The clock is set to the next attempt at this endpoint."""
-        self.now = min(one.due_at for one in await self.deliveries(endpoint_id) if one.status == "pending")
+        self.now = min(
+            delivery.due_at for delivery in await self.deliveries(endpoint_id) if delivery.status == "pending"
+        )
 
     async def row(self, query: str, *values: Any) -> Any:
         """One value of the database."""
@@ -153,7 +155,7 @@ def verified(request: str, secret: str) -> tuple[str, dict[str, Any]]:
 
 def ids(peer: HostilePeer, secret: str) -> list[str]:
     """The verified webhook-ids of all requests."""
-    return [verified(one, secret)[0] for one in peer.requests]
+    return [verified(request, secret)[0] for request in peer.requests]
 
 
 @asynccontextmanager

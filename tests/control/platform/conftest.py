@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from config.catalogue import shipped_settings, shipped_tiers
+from config.catalog import shipped_settings, shipped_tiers
 from control.db.pool import Connection, open_pool
 from control.db.scope import enter_platform
 from control.platform.service import seed_platform

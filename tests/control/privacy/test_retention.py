@@ -138,8 +138,8 @@ async def test_each_kind_is_deleted_at_its_age(platform: CallPlatform) -> None:
     row = await platform.call_row(ages[30.1])
     assert (row["caller_number"], row["status"]) == ("+491511234567", "completed")
     assert (row["summary"], row["analysis"], row["analysis_status"]) == (None, None, None)
-    judgement = (row["sentiment"], row["sentiment_score"], row["success"])
-    assert judgement == ("positive", 0.5, True), "a rebuild gives the same figures of old days"
+    judgment = (row["sentiment"], row["sentiment_score"], row["success"])
+    assert judgment == ("positive", 0.5, True), "a rebuild gives the same figures of old days"
     assert await apply(platform) == 0
 
 
@@ -189,7 +189,7 @@ async def test_run_goes_on_where_the_last_one_ended(platform: CallPlatform, monk
     monkeypatch.setattr(retention_tasks, "CALLS_PER_RUN", 2)
     runs = [await apply(platform) for _ in range(4)]
     assert sorted(runs, reverse=True) == runs and sum(runs) == 6 and runs[-1] == 0
-    assert [await held(filled, one) for one in calls] == [set()] * 3
+    assert [await held(filled, call) for call in calls] == [set()] * 3
 
 
 async def test_call_that_is_not_over_is_waited_for(platform: CallPlatform) -> None:
@@ -246,7 +246,7 @@ async def test_late_events_bring_nothing_back(platform: CallPlatform) -> None:
         lines = [parse_event(str(seq), encoded_event(call_id, seq, event)) for seq, event in enumerate(late, 50)]
         await platform.in_platform(partial(write_events, events=lines))
     await run_all(platform)
-    assert [await held(filled, one) for one in calls] == [{"event"}, EVERYTHING - {"message", "webhook"}]
+    assert [await held(filled, call) for call in calls] == [{"event"}, EVERYTHING - {"message", "webhook"}]
     stored = await platform.in_platform(
         lambda db: db.fetch("SELECT event_type FROM call_events WHERE call_id = $1 ORDER BY seq", calls[0])
     )

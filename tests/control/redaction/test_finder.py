@@ -103,7 +103,7 @@ def test_each_number_below_1000_has_a_reading(language: str) -> None:
         "en": "ninety-nine", "de": "neunundneunzig", "es": "noventa y nueve", "fr": "quatre-vingt-dix-neuf",
         "it": "novantanove", "nl": "negenennegentig", "pt": "noventa e nove",
     }  # fmt: skip
-    assert [one.digits for one in read_digits(tokenize([(0, samples[language])]), language)] == ["99"]
+    assert [digit.digits for digit in read_digits(tokenize([(0, samples[language])]), language)] == ["99"]
 
 
 @pytest.mark.parametrize("zero", [0x0660, 0x0966, 0xFF10], ids=["arabic", "devanagari", "full width"])

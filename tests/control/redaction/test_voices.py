@@ -1,5 +1,5 @@
-"""Numbers and addresses as a voice says them and a recogniser hears them: nothing of them is left in the texts, nor in
-the recording when it is recognised again."""
+"""Numbers and addresses as a voice says them and a recognizer hears them: nothing of them is left in the texts, nor in
+the recording when it is recognized again."""
 
 import io
 import wave
@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from control.calls.recordings.rules import find_stretches
 from control.calls.recordings.wav import WavLayout, silence_stretches
 from control.redaction.finder import KINDS, SpokenText, redact
-from vocalized.caller.local_speech import RATE, Recognise, load_recogniser, load_voice
+from vocalized.caller.local_speech import RATE, Recognize, load_recognizer, load_voice
 from vocalized.demo.readback import utterances, words_of
 
 pytestmark = pytest.mark.speech
 
-# Each with the words that must be left of it; the local recogniser takes some seconds of speech at once.
+# Each with the words that must be left of it; the local recognizer takes some seconds of speech at once.
 CARD: tuple[tuple[str, str, set[str]], ...] = (
     ("agent", "Your card number, please.", {"your", "card", "number", "please"}),
     ("caller", "It is six zero one one, zero zero zero nine.", {"it", "is"}),
@@ -41,13 +41,13 @@ _PAUSE_MS = 900
 
 
 @cache
-def recogniser() -> Recognise:
-    return load_recogniser()
+def recognizer() -> Recognize:
+    return load_recognizer()
 
 
 @dataclass
 class SpokenCall:
-    """A call that voices speak. turns: with their times, as the recogniser heard them. sides: the channels."""
+    """A call that voices speak. turns: with their times, as the recognizer heard them. sides: the channels."""
 
     turns: list[dict[str, object]] = field(default_factory=list)
     sides: list[NDArray[np.int16]] = field(default_factory=list)
@@ -59,7 +59,7 @@ class SpokenCall:
         both[-len(samples) :, int(speaker == "agent")] = samples
         self.sides.append(both)
         times = {"start_ms": start * 1_000 // RATE, "end_ms": (start + len(samples)) * 1_000 // RATE}
-        self.turns.append({"speaker": speaker, "text": recogniser()(pcm), **times})
+        self.turns.append({"speaker": speaker, "text": recognizer()(pcm), **times})
 
     def recording(self) -> bytes:
         file = io.BytesIO()
@@ -71,12 +71,12 @@ class SpokenCall:
         return file.getvalue()
 
 
-def recognise_again(recording: bytes) -> set[str]:
+def recognize_again(recording: bytes) -> set[str]:
     """The words of both sides."""
     with wave.open(io.BytesIO(recording)) as wav:
         samples = np.frombuffer(wav.readframes(wav.getnframes()), dtype="<i2").reshape(-1, 2)
     pieces = [piece for side in samples.T for piece in utterances(np.ascontiguousarray(side))]
-    return set(words_of(" ".join(recogniser()(piece.astype("<i2").tobytes()) for piece in pieces)))
+    return set(words_of(" ".join(recognizer()(piece.astype("<i2").tobytes()) for piece in pieces)))
 
 
 @pytest.mark.parametrize("script", [CARD, OTHERS], ids=["card", "others"])
@@ -85,14 +85,14 @@ def test_nothing_is_left_in_texts_and_recording(script: tuple[tuple[str, str, se
     for speaker, text, _ in script:
         call.add(speaker, voice(text))
     heard = [SpokenText(str(turn["speaker"]), str(turn["text"])) for turn in call.turns]
-    assert all(one.text for one in heard), "the recogniser hears each turn"
+    assert all(one.text for one in heard), "the recognizer hears each turn"
     kept = redact(heard, KINDS)
     for text, (_, _, words) in zip(kept, script, strict=True):
         left = set(words_of(text)) - {"redacted", "email", "national", "id"}
         assert words <= left or not words, text
         assert not _NUMBERS & left or "thirty" in left, text
     recording = call.recording()
-    before = recognise_again(recording)
+    before = recognize_again(recording)
     assert len(_NUMBERS & before) >= 4, "they were in the recording"
     stretches = find_stretches([{**turn, "text": text} for turn, text in zip(call.turns, kept, strict=True)])
     assert stretches, "something must be silent"
@@ -101,6 +101,6 @@ def test_nothing_is_left_in_texts_and_recording(script: tuple[tuple[str, str, se
     silence_stretches(file, WavLayout(form, 44, len(recording) - 44), stretches)
     silent = file.getvalue()
     assert len(silent) == len(recording)
-    after = recognise_again(silent)
+    after = recognize_again(silent)
     assert not (_NUMBERS - {"two"}) & after
     assert after & before, "the other turns are heard still"

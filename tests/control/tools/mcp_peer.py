@@ -1,4 +1,4 @@
-"""MCP servers on a socket: the time server from the registry, which others wrote, and one whose behaviour a test sets.
+"""MCP servers on a socket: the time server from the registry, which others wrote, and one whose behavior a test sets.
 
 Both speak Streamable HTTP, served by uvicorn as the library's documentation has it."""
 

@@ -77,7 +77,7 @@ async def test_a_wrong_key_is_refused_in_the_vendors_words(running: Running, kin
 )
 async def test_each_failure_of_the_vendor_is_told(running: Running, kind: Kind, fault: FaultKind, words: str) -> None:
     vendor, address = running
-    vendor.recogniser.limits = vendor.speech.limits = type(vendor.limits)(throttles_by_http=kind == "stt")
+    vendor.recognizer.limits = vendor.speech.limits = type(vendor.limits)(throttles_by_http=kind == "stt")
     vendor.state.faults.keep("stt" if kind == "stt" else "tts", Fault(fault))
     refused = await refusal(provider(address, kind))
     assert refused.code == "provider_refused"

@@ -14,7 +14,7 @@ from control.billing.prices.service import update_estimates
 from control.db.pool import Connection, Pool, open_pool
 from control.db.scope import enter_platform
 from control.platform.service import Platform
-from control.voice.catalogue.service import ProviderAdministration, ProviderEdit
+from control.voice.catalog.service import ProviderAdministration, ProviderEdit
 from control.voice.figures import queries as figures_queries
 from control.voice.figures.queries import ProbeResult, select_measurements
 from control.voice.figures.rules import RoleFigures
@@ -27,7 +27,7 @@ from shared.bus.health import ProviderHealthStates
 from shared.egress import EgressGuard
 from shared.ids import new_id
 from shared.secrets import Sealer
-from tests.platform.catalogue import seed_catalogue
+from tests.platform.catalog import seed_catalog
 from tests.platform.chat_vendor import ChatVendor, chat_vendor
 from tests.platform.services import KEY
 
@@ -94,7 +94,7 @@ async def measured(fresh_database_url: str) -> AsyncIterator[Measured]:
         owners.acquire() as owner,
         chat_vendor() as vendor,
     ):
-        await seed_catalogue(owner)
+        await seed_catalog(owner)
         edit = ProviderEdit({"vendor": "openai", "llm": {"base_url": vendor.url, "model": "tiny"}}, key="vendor-key-1")
         administration = ProviderAdministration(SEALER, KeyChecker(EgressGuard()))
         await administration.create(owner, Actor("system"), "my-llama", edit)
@@ -137,7 +137,11 @@ async def test_calls_under_a_key_of_ones_own_never_count(measured: Measured) -> 
     await measured.call({"llm": "groq"}, {}, 300, now + timedelta(seconds=1), own)
     async with measured.pool.transaction() as db:
         await enter_platform(db)
-        (mine,) = [one for one in await select_measurements(db, NOW - timedelta(hours=1)) if one.workspace_id == own]
+        (mine,) = [
+            measurement
+            for measurement in await select_measurements(db, NOW - timedelta(hours=1))
+            if measurement.workspace_id == own
+        ]
     assert (mine.requests, mine.failures) == (1, 0)
 
 

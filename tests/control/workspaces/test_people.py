@@ -140,7 +140,7 @@ async def test_whoever_forgets_a_verified_phone_stays_the_person_who_had_it(plat
     stored = await platform.as_staff(lambda db: add_verified(db, users[0].id, phone, NOW))
     await platform.as_staff(lambda db: remove_verified(db, users[0].id, stored.id))
     await platform.as_staff(lambda db: add_verified(db, users[1].id, phone, NOW))
-    both = {one.id for one in users}
+    both = {user.id for user in users}
     assert await people_of(platform, users[0]) == await people_of(platform, users[1]) == both
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
-from config.catalogue import shipped_settings, shipped_tiers
+from config.catalog import shipped_settings, shipped_tiers
 from control.accounts.rules import User
 from control.accounts.users.service import SignInResult
 from control.audit.service import Actor

@@ -18,7 +18,7 @@ def hear(language: CallLanguage, turn: int, told: str, text: str = SENTENCE) -> 
 
 
 @pytest.mark.parametrize("told", ["es", "es-419", "spa", "ES"])
-def test_the_language_is_the_agents_own_whatever_the_recogniser_calls_it(told: str) -> None:
+def test_the_language_is_the_agents_own_whatever_the_recognizer_calls_it(told: str) -> None:
     language = spoken("en", "es-MX")
     assert (language.tag, language.is_main, language.others) == ("en", True, ["es-MX"])
     assert hear(language, 0, told) == "en"

@@ -108,7 +108,7 @@ def test_words_after_a_tool_call_are_a_turn_of_their_own() -> None:
 
 
 @pytest.mark.parametrize("text", ["cook a table for four", "book a tablet", "book", "book a table"])
-def test_words_that_are_recognised_differently_later_are_kept(text: str) -> None:
+def test_words_that_are_recognized_differently_later_are_kept(text: str) -> None:
     turns, transcript, _ = make()
     turns.take("book a table", 900)
     turns.settle()

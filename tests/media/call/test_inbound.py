@@ -104,13 +104,13 @@ def test_tap_may_remove_itself_while_it_is_called() -> None:
 
 
 @pytest.mark.parametrize("read", ["recogniser", "track"])
-def test_recogniser_and_voice_track_are_taps(read: str) -> None:
+def test_recognizer_and_voice_track_are_taps(read: str) -> None:
     async def scenario() -> Callable[[], int]:
         scripted = ScriptedCall()
         await scripted.silence(200)
         await scripted.hang_up()
         return {
-            "recogniser": lambda: scripted.recogniser.pushed // len(SILENCE),
+            "recogniser": lambda: scripted.recognizer.pushed // len(SILENCE),
             "track": lambda: scripted.track._ms // FRAME_MS,
         }[read]
 

@@ -1,4 +1,4 @@
-"""The audio of fixed sentences: synthesised once, bounded, and not asked of a dead voice again and again."""
+"""The audio of fixed sentences: synthesized once, bounded, and not asked of a dead voice again and again."""
 
 import asyncio
 
@@ -22,7 +22,7 @@ async def prepare_all(*calls: PhraseAudio) -> None:
         await asyncio.sleep(1)
 
 
-def test_calls_at_the_same_time_synthesise_each_sentence_once() -> None:
+def test_calls_at_the_same_time_synthesize_each_sentence_once() -> None:
     async def main() -> None:
         cache, voice = PhraseAudioCache(), FakeVoice()
         first, second = call_with(cache, voice), call_with(cache, voice)

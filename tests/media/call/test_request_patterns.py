@@ -180,12 +180,16 @@ def wants_person(language: str, text: str, asked: str = "") -> bool:
     if patterns is None:
         return False
     is_answer = patterns.is_answerable(asked)
-    return any(patterns.asks_for_person(one, is_answer=is_answer) for one in split_sentences(text))
+    return any(
+        patterns.asks_for_person(split_sentence, is_answer=is_answer) for split_sentence in split_sentences(text)
+    )
 
 
 def refuses(language: str, text: str) -> bool:
     patterns = patterns_for(language)
-    return patterns is not None and any(patterns.find_refusal(one) is not None for one in split_sentences(text))
+    return patterns is not None and any(
+        patterns.find_refusal(split_sentence) is not None for split_sentence in split_sentences(text)
+    )
 
 
 def test_every_language_with_phrases_has_patterns() -> None:

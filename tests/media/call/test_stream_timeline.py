@@ -38,7 +38,7 @@ def test_timestamps_that_begin_anew_go_on() -> None:
     assert timeline.take(frame(7), 5 * FRAME_MS, 20_140.0) == 2
 
 
-def test_copies_are_recognised_and_useless_timestamps_are_not_taken_for_them() -> None:
+def test_copies_are_recognized_and_useless_timestamps_are_not_taken_for_them() -> None:
     timeline = running()
     assert timeline.take(frame(49), 980, 1_001.0) == DUPLICATE
     assert timeline.take(frame(3), 60, 1_002.0) == DUPLICATE

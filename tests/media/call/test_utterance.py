@@ -118,7 +118,7 @@ def test_a_filler_is_no_part_of_the_text_and_shifts_what_is_heard_after_it() -> 
     assert list(heard.values()) == ["", "We", "We are", "We are", "We are open", "We are open now."]
     assert utterance.resume_point(1_100) == 1_000, "the word that was cut"
     assert utterance.resume_point(1_800) == 2_400, "after the filler that was cut"
-    assert [one.heard_text(1_900) for one in utterance.insertions] == ["One moment, please.", "Just"]
+    assert [insertion.heard_text(1_900) for insertion in utterance.insertions] == ["One moment, please.", "Just"]
     assert utterance.is_filler_at(2_000) and not utterance.is_filler_at(2_500)
 
 

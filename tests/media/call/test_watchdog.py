@@ -186,7 +186,7 @@ def test_silence_never_exceeds_the_limits(steps: list[tuple[int, str]]) -> None:
             ended = alarm is Alarm.SILENCE
 
 
-def test_answer_to_a_tool_is_due_early_enough_to_apologise_within_the_limit() -> None:
+def test_answer_to_a_tool_is_due_early_enough_to_apologize_within_the_limit() -> None:
     dog = watchdog(reply_s=8)
     dog.tool_ended(10_000, silent_since=9_000)
     assert alarms(dog, 10_000, 40_000)[0] == (15_000, Alarm.NO_REPLY)

@@ -8,7 +8,7 @@ from media.providers.ports import (
     ChatRequest,
     LanguageModelEvent,
     ProviderError,
-    RecognisedText,
+    RecognizedText,
     SpeechChunk,
     SpeechToTextEvent,
     SpeechToTextSession,
@@ -102,7 +102,7 @@ class FakeSpeechToTextSession:
     def started(self) -> None:
         self.log.append("started")
 
-    def finalise(self, token: int) -> None:
+    def finalize(self, token: int) -> None:
         self.log.append(token)
 
     def next_turn(self) -> None:
@@ -143,5 +143,5 @@ class FakeSpeechToText:
 
 
 def texts(events: Sequence[SpeechToTextEvent]) -> list[str]:
-    """The texts of the recognised-text events."""
-    return [event.text for event in events if isinstance(event, RecognisedText)]
+    """The texts of the recognized-text events."""
+    return [event.text for event in events if isinstance(event, RecognizedText)]

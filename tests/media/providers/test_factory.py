@@ -14,7 +14,7 @@ import pytest
 from media.command import VENDORS
 from media.providers.factory import ProviderFactory, Providers, _Hooks
 from media.providers.health import HealthBoard, HealthChange, HealthKey, ProviderAttempt
-from media.providers.ports import ChatRequest, Message, ProviderError, RecognisedText, SpeechToTextEvent, TextDelta
+from media.providers.ports import ChatRequest, Message, ProviderError, RecognizedText, SpeechToTextEvent, TextDelta
 from media.providers.usage import UsageMeter
 from shared.egress import EgressGuard
 from shared.events import ProviderFailed, UsageRecorded
@@ -119,10 +119,10 @@ def test_the_shipped_standin_plan_works() -> None:
         events: list[SpeechToTextEvent] = []
         session = await providers.stt.open("en", events.append)
         session.started()
-        session.finalise(1)
+        session.finalize(1)
         audio = b"".join([spoken.audio async for spoken in providers.tts.stream(_text("Thank you."), "en")])
         await session.close()
-        assert events == [RecognisedText("and so my fellow americans", True, 1)]
+        assert events == [RecognizedText("and so my fellow americans", True, 1)]
         assert len(audio) == 2500 * 8
         assert (providers.tts.streams_text, providers.tts.times_words) == (True, True)
 
@@ -222,7 +222,7 @@ async def _llm_meters(harness: FactoryHarness) -> list[UsageMeter]:
 
 
 def test_all_calls_share_the_health_of_their_providers() -> None:
-    """Three calls meet a dead recogniser, model and voice; later calls, resumed ones too, begin with the next."""
+    """Three calls meet a dead recognizer, model and voice; later calls, resumed ones too, begin with the next."""
     chain: list[dict[str, Any]] = [
         {"provider": "dead", "vendor": "standin", "options": {"fail": "open"}},
         {"provider": "standin"},

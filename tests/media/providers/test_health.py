@@ -42,7 +42,7 @@ def test_a_probe_here_ejects_nothing_where_the_provider_has_worked_since() -> No
     harness.fail(times=3)
     harness.wait(20.0)
     harness.board.start(KEY)
-    (probed,) = [one for one in harness.changes if one.what == "probed"]
+    (probed,) = [change for change in harness.changes if change.what == "probed"]
     assert probed.evidence_s == 20.0
     other = BoardHarness()
     other.board.start(KEY).mark_useful()

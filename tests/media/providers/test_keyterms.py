@@ -1,4 +1,4 @@
-"""The call's keyterms as options of recognisers that take them."""
+"""The call's keyterms as options of recognizers that take them."""
 
 import msgspec
 import pytest
@@ -15,7 +15,7 @@ from vendors.deepgram.facts import DeepgramSpeechToTextOptions
 OPTION = KeytermOption("keyterm", ("x",), most=3, most_characters=12, longest=8)
 
 
-def recogniser(vendor: str) -> Adapter[SpeechToText]:
+def recognizer(vendor: str) -> Adapter[SpeechToText]:
     found = next(one.stt for one in VENDORS if one.name == vendor)
     assert found is not None
     return found
@@ -46,20 +46,20 @@ def test_as_many_fit_as_the_vendor_takes(own: list[str], terms: list[str], expec
     ],
 )
 def test_only_models_that_take_keyterms_get_them(vendor: str, options: Struct, has_keyterms: bool) -> None:
-    made = _add_keyterms(recogniser(vendor), options, ["Okonkwo"])
+    made = _add_keyterms(recognizer(vendor), options, ["Okonkwo"])
     assert made == (msgspec.structs.replace(options, keyterm=("Okonkwo",)) if has_keyterms else options)
 
 
 def test_the_most_keyterms_are_options_that_the_vendor_accepts() -> None:
     terms = [f"{number:060}" for number in range(100)]
     for vendor, options in (("deepgram", DeepgramSpeechToTextOptions()), ("cartesia", CartesiaSpeechToTextOptions())):
-        adapter = recogniser(vendor)
+        adapter = recognizer(vendor)
         made = _add_keyterms(adapter, options, terms)
         assert adapter.keyterms is not None
         assert sum(map(len, msgspec.to_builtins(made)["keyterm"])) <= adapter.keyterms.most_characters
 
 
-def test_recognisers_without_keyterms_are_left_alone() -> None:
-    adapter = recogniser("standin")
+def test_recognizers_without_keyterms_are_left_alone() -> None:
+    adapter = recognizer("standin")
     options = adapter.options()
     assert _add_keyterms(adapter, options, ["Okonkwo"]) is options

@@ -95,7 +95,7 @@ def test_a_plan_of_one_language_has_a_plain_chain() -> None:
     assert isinstance(run(build(plan([{"language": "es"}]))).tts, TextToSpeechChain)
 
 
-def test_recognisers_are_made_to_hear_all_languages_where_they_can() -> None:
+def test_recognizers_are_made_to_hear_all_languages_where_they_can() -> None:
     soniox = {"provider": "soniox", "options": {"api_key": "k"}}
     several = run(build(plan([{"language": "es"}], soniox))).stt
     alone = run(build(plan([], soniox))).stt

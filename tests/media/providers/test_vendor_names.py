@@ -92,7 +92,7 @@ def test_old_addresses_are_used_while_no_name_server_answers(is_silent: bool) ->
     run_virtual(scenario(), limit_s=10 * STALE_S)
 
 
-def test_a_slow_answer_is_learnt_though_nobody_waits_for_it() -> None:
+def test_a_slow_answer_is_learned_though_nobody_waits_for_it() -> None:
     """The first of two name servers is dead: every answer comes after a second."""
 
     async def scenario() -> None:

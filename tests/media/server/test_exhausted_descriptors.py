@@ -65,7 +65,7 @@ def test_what_is_connected_goes_on_and_what_comes_later_is_served_again(server: 
         others = [connect(0.2) for _ in range(3 * FREE)]
         assert 0 < sum(map(answers, others)) <= FREE + 1, "a number below the highest may be free"
         assert answers(first), "what is connected goes on"
-        for one in others:
-            one.close()
+        for other in others:
+            other.close()
         resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
         assert answers(connect())

@@ -1,4 +1,4 @@
-"""A call whose recogniser, model and voice are services of pipecat, through the media node and its engine process."""
+"""A call whose recognizer, model and voice are services of pipecat, through the media node and its engine process."""
 
 import asyncio
 import json
@@ -82,7 +82,7 @@ def words_of(phone: Phone) -> list[str]:
 
 async def start_engine(worker_setup: WorkerSetup) -> int:
     """Starts the engine, as an earlier call would have done; returns its process id. On a loaded machine that takes
-    longer than a call waits for its first recogniser."""
+    longer than a call waits for its first recognizer."""
     process = worker_setup.providers._resources.share(PipecatProcess, PipecatProcess)
     _, writer = await process.connect("test")
     writer.close()

@@ -35,8 +35,8 @@ def weak_references(worker_setup: WorkerSetup) -> list["weakref.ref[object]"]:
     conversation = call._responder
     assert isinstance(conversation, Conversation)
     inbound, playback = call._inbound, call._mixer.agent
-    agent, recogniser = conversation._agent, conversation.recogniser
-    parts = (connection, connection._socket, call, conversation, agent, recogniser, inbound, playback, call.language)
+    agent, recognizer = conversation._agent, conversation.recognizer
+    parts = (connection, connection._socket, call, conversation, agent, recognizer, inbound, playback, call.language)
     return [weakref.ref(part) for part in parts]
 
 

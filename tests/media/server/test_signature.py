@@ -44,12 +44,12 @@ def test_valid_signature_is_accepted(signed_path: str, path: str, token: str, ba
         [signed(URL + "/media/twilio")] * 2,
     ],
 )
-def test_wrong_signature_is_recognised(signatures: list[str]) -> None:
+def test_wrong_signature_is_recognized(signatures: list[str]) -> None:
     for required in (False, True):
         assert SignatureCheck(URL, TOKENS, required).error("/media/twilio", signatures) == "forged"
 
 
-def test_missing_signature_is_recognised() -> None:
+def test_missing_signature_is_recognized() -> None:
     assert SignatureCheck(URL, TOKENS).error("/media/twilio", []) == "unsigned"
 
 

@@ -1,4 +1,4 @@
-"""A call over a carrier's socket whose recogniser is a simulated Deepgram: when its words are said, by its event."""
+"""A call over a carrier's socket whose recognizer is a simulated Deepgram: when its words are said, by its event."""
 
 import asyncio
 import json

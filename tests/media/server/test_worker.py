@@ -58,7 +58,7 @@ async def test_voice_track_is_released_when_a_call_cannot_be_set_up(
     assert (ended.status, ended.detail) == ("failed", "internal fault: RuntimeError")
 
 
-async def test_a_call_that_cannot_be_set_up_opens_no_recogniser(
+async def test_a_call_that_cannot_be_set_up_opens_no_recognizer(
     worker_setup: WorkerSetup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody would close it: its session and the timer of its usage would stay for as long as the process."""

@@ -15,7 +15,7 @@ def prepared(call: FloorHarness) -> list[tuple[int, str]]:
 
 
 def pause_after(text: str, silent_ms: int, **rules: int | bool) -> FloorHarness:
-    """A caller who has said the text and is silent; the recogniser answers at once."""
+    """A caller who has said the text and is silent; the recognizer answers at once."""
     call = make_judged_floor({DONE: 0.95, OPEN: 0.01}, **rules)
     return call.speech(400).silence(200).text(text).silence(silent_ms - 200)
 

@@ -113,7 +113,7 @@ def test_spelled_names_are_dictated_and_messages_are_not() -> None:
     assert collector().collect("call me on four one five", MESSAGE).dictation is None
 
 
-def test_a_recogniser_s_signal_belongs_to_its_words() -> None:
+def test_a_recognizer_s_signal_belongs_to_its_words() -> None:
     evidence = collector()
     evidence.add_signal("Hello.", 0.8)
     assert evidence.collect("hello", REPLY).vendor == 0.8

@@ -92,7 +92,7 @@ def test_words_that_end_a_turn_shorten_the_silence_and_others_lengthen_it() -> N
     assert isinstance(call.silence(20).log[-1], CallerDone)
 
 
-def test_a_full_stop_of_the_recogniser_ends_nothing() -> None:
+def test_a_full_stop_of_the_recognizer_ends_nothing() -> None:
     call = make_judged_floor({}).speech(400).silence(200).text("I would like.").silence(600)
     assert "CallerDone" not in call.kinds()
 

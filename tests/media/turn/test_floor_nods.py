@@ -70,7 +70,7 @@ def test_nods_do_not_make_the_next_hold_need_more_speech() -> None:
 
 def test_noise_does_not_lower_the_agent_again_and_again() -> None:
     call = polite().speech(100).silence(300).text("mhm").silence(500)
-    for _ in range(20):  # a knock each second, of which the recogniser makes no word
+    for _ in range(20):  # a knock each second, of which the recognizer makes no word
         call.speech(100).silence(300).text("mhm").silence(600)
     assert call.new_kinds().count("LowerAgent") == 2
     assert call.speech(700).new_kinds()[0] == "LowerAgent", "longer speech is still noticed"

@@ -155,7 +155,7 @@ def test_words_over_an_agent_without_barge_in_become_a_turn_afterwards() -> None
 def test_words_before_a_reply_without_barge_in_keep_the_turn_open() -> None:
     call = make_floor(barge_in=False).speech(400).silence(200).text("a table").silence(200)
     call.speech(400).agent()  # it becomes audible in the middle of a word, of which no text is known yet
-    assert call.floor.is_overlapped and call.floor.turn == 0, "the recogniser keeps what it has heard"
+    assert call.floor.is_overlapped and call.floor.turn == 0, "the recognizer keeps what it has heard"
     call.speech(200).silence(500).agent_done()
     assert call.floor.state is FloorState.PAUSED
     call.text("a table for two").silence(100)
@@ -166,7 +166,7 @@ def test_a_reply_that_fails_under_the_caller_s_words_leaves_the_turn_open() -> N
     call = make_floor().speech(400).silence(200).text("a table").silence(200).silence(200).speech(300)
     assert call.floor.state is FloorState.HELD and call.floor.is_overlapped
     call.agent_done()  # without a sound
-    assert call.floor.turn == 0, "the recogniser keeps the beginning of the sentence"
+    assert call.floor.turn == 0, "the recognizer keeps the beginning of the sentence"
     call.speech(600).silence(200).text("a table for two").silence(200)
     assert [d.text for d in call.log if isinstance(d, CallerDone)] == ["a table", "a table for two"]
 
@@ -217,7 +217,7 @@ def test_words_over_an_utterance_that_cannot_be_interrupted_are_answered_after_i
     assert call.new_kinds() == ["CallerOverlaps"]
     call.record(call.floor.agent_speaking(call.now))
     call.speech(800).text("who is this please", final=False).silence(1_000).record(call.floor.dtmf(call.now, "5"))
-    assert call.new_kinds() == [] and call.floor.turn == 0, "the turn is still open, so the recogniser keeps its words"
+    assert call.new_kinds() == [] and call.floor.turn == 0, "the turn is still open, so the recognizer keeps its words"
     call.agent_done()
     assert call.new_kinds() == ["CallerPaused"]
     call.text("who is this please").silence(20)

@@ -31,7 +31,7 @@ AGENT_STATES = (FloorState.THINKING, FloorState.SPEAKING, FloorState.HELD)
 
 
 class RandomCall(RuleBasedStateMachine):
-    """A caller who says numbered words and backchannels, a recogniser that may be late or silent, and an agent."""
+    """A caller who says numbered words and backchannels, a recognizer that may be late or silent, and an agent."""
 
     @initialize(
         silence=st.sampled_from((200, 400, 700, 1_500)),
@@ -72,8 +72,8 @@ class RandomCall(RuleBasedStateMachine):
         self.t = self.voice = self.onset = self.held_since = self.news = 0
         self.is_speaking = self.is_undecided = False
         self.numbers = itertools.count()
-        self.said: list[str] = []  # recognised words of the uncommitted turn
-        self.asked: dict[int, str] = {}  # recognised text at each request of this turn, by token
+        self.said: list[str] = []  # recognized words of the uncommitted turn
+        self.asked: dict[int, str] = {}  # recognized text at each request of this turn, by token
         self.turn = self.token = 0
         self.final: set[str] = set()  # words that must be answered
         self.answered: set[str] = set()
@@ -166,9 +166,9 @@ class RandomCall(RuleBasedStateMachine):
     def press_a_key(self) -> None:
         self.carry_out(self.floor.dtmf(self.t, "5"))
 
-    # --- the recogniser ---
+    # --- the recognizer ---
 
-    def recognise(self, final: bool, token: int | None, text: str | None = None) -> None:
+    def recognize(self, final: bool, token: int | None, text: str | None = None) -> None:
         text = " ".join(self.said) if text is None else text
         self.news = self.t
         if final:
@@ -177,20 +177,20 @@ class RandomCall(RuleBasedStateMachine):
 
     @rule()
     def partial_text(self) -> None:
-        self.recognise(False, None)
+        self.recognize(False, None)
 
     @rule()
     def final_text(self) -> None:
-        self.recognise(True, self.token)
+        self.recognize(True, self.token)
 
     @rule(back=st.integers(1, 3))
     def final_text_for_an_older_pause(self, back: int) -> None:
         if (text := self.asked.get(self.token - back)) is not None:
-            self.recognise(True, self.token - back, text)
+            self.recognize(True, self.token - back, text)
 
     @rule()
     def unrequested_final_text(self) -> None:
-        self.recognise(True, None)
+        self.recognize(True, None)
 
     @rule(finished=st.floats(0, 1), back=st.integers(0, 1))
     def smart_turn_hint(self, finished: float, back: int) -> None:
@@ -204,7 +204,7 @@ class RandomCall(RuleBasedStateMachine):
 
     @rule(finished=st.floats() | st.none(), words=st.integers(0, 2))
     def vendor_signal(self, finished: float | None, words: int) -> None:
-        """About all recognised words, or fewer, whatever the state is; also with what is no probability."""
+        """About all recognized words, or fewer, whatever the state is; also with what is no probability."""
         text = " ".join(self.said[: len(self.said) - words])
         self.carry_out(self.floor.turn_signal(self.t, text, finished))
 
@@ -236,7 +236,7 @@ class RandomCall(RuleBasedStateMachine):
             self.agent_nudges(True)
             self.agent_sounds(ExpectedReply.REPLY, False, None)
         self.said.append(self.word(""))
-        self.recognise(True, None)
+        self.recognize(True, None)
         if self.replying:
             self.press_a_key() if is_key else self.agent_finishes()
 
@@ -256,7 +256,7 @@ class RandomCall(RuleBasedStateMachine):
     def the_caller_goes_on_as_the_answer_begins(self, after: int, undecided: int, speech: int, word: str) -> None:
         self.speak(20, [""])
         self.frames(20, speaking=False)
-        self.recognise(True, self.token)
+        self.recognize(True, self.token)
         self.frames(100, speaking=False)
         if not self.replying:
             return
@@ -268,7 +268,7 @@ class RandomCall(RuleBasedStateMachine):
         self.frames(speech, speaking=True)
         if word != "nothing":
             self.said.append(self.word(word))
-            self.recognise(False, None)
+            self.recognize(False, None)
 
     # --- properties ---
 
@@ -285,7 +285,7 @@ class RandomCall(RuleBasedStateMachine):
 
     @invariant()
     def a_pause_is_limited(self) -> None:
-        """Whatever was signalled, hinted and thought of it. news: the latest text, or request for one."""
+        """Whatever was signaled, hinted and thought of it. news: the latest text, or request for one."""
         longest = max(self.plan.silence_ms, MOST_MS, self.plan.text_wait_ms) + self.plan.onset_wait_ms + 2 * STEP
         is_paused = self.floor.state is FloorState.PAUSED
         assert not is_paused or self.t - max(self.voice, self.news) <= longest
@@ -303,7 +303,7 @@ class RandomCall(RuleBasedStateMachine):
                 self.agent_finishes()
             self.frames(100, speaking=False)
             if self.floor.state is FloorState.PAUSED:
-                self.recognise(True, self.token)
+                self.recognize(True, self.token)
             if self.floor.state is FloorState.LISTENING:
                 break
         assert self.floor.state is FloorState.LISTENING, "the floor does not return to LISTENING"

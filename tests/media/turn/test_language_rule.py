@@ -62,7 +62,7 @@ def test_words_tell_a_language_that_are_no_names_nods_or_figures(text: str, coun
 
 
 @given(st.text())
-def test_no_text_of_a_recogniser_is_too_strange_to_be_counted(text: str) -> None:
+def test_no_text_of_a_recognizer_is_too_strange_to_be_counted(text: str) -> None:
     assert 0 <= count_telling_words(text) <= max(1, len(text))
 
 
@@ -70,7 +70,7 @@ def test_no_text_of_a_recogniser_is_too_strange_to_be_counted(text: str) -> None
     "text", ["1" * 200_000, "." * 200_000 + " no", ". ! " * 50_000 + "no", "\u00bf" * 200_000 + "no"]
 )
 def test_texts_of_any_length_are_read_once(text: str) -> None:
-    """A recogniser is a workspace's own at times, and others' calls run beside: in square time this never ends."""
+    """A recognizer is a workspace's own at times, and others' calls run beside: in square time this never ends."""
     assert count_telling_words(text) <= 1
 
 

@@ -15,7 +15,7 @@ OPEN, SILENCE_MS = 0.056, 1_600
 
 
 def make_call(*, others_may_talk: bool = True, answer: str | None = WORDS) -> FloorHarness:
-    """A caller who said WORDS, and has paused for 300 ms. answer: what the recogniser told; None: nothing yet."""
+    """A caller who said WORDS, and has paused for 300 ms. answer: what the recognizer told; None: nothing yet."""
     floor = Floor(TurnRules(), judge=ScriptedJudge(default=OPEN), others_may_talk=lambda: others_may_talk)
     call = FloorHarness(floor).speech(600).silence(300)
     return call if answer is None else call.text(answer)
@@ -28,7 +28,7 @@ def finish(call: FloorHarness) -> CallerDone:
 
 
 def sound(call: FloorHarness, text: str | None) -> FloorHarness:
-    """A sound of 200 ms, and what the recogniser answers to the pause after it; None: nothing yet."""
+    """A sound of 200 ms, and what the recognizer answers to the pause after it; None: nothing yet."""
     call.silence(400).speech(200).silence(260)
     return call if text is None else call.text(text)
 

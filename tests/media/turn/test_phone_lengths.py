@@ -3,7 +3,7 @@
 import phonenumbers
 import pytest
 
-from media.turn.phone_lengths import PHONE_LENGTHS, dialled_lengths
+from media.turn.phone_lengths import PHONE_LENGTHS, dialed_lengths
 
 
 @pytest.mark.parametrize("country", PHONE_LENGTHS)
@@ -15,10 +15,10 @@ def test_table_agrees_with_the_numbering_plans(country: str) -> None:
         assert kind is not None and plan.lengths & {*kind.possible_length}
         number = kind.example_number or ""
         whole = plan.code + number
-        assert len(number) in plan.lengths & dialled_lengths(number, country)
-        assert len(plan.trunk + number) in dialled_lengths(plan.trunk + number, country)
-        assert len(whole) in dialled_lengths(whole, country, is_international=True)
-        assert len(f"00{whole}") in dialled_lengths(f"00{whole}", "DE")
+        assert len(number) in plan.lengths & dialed_lengths(number, country)
+        assert len(plan.trunk + number) in dialed_lengths(plan.trunk + number, country)
+        assert len(whole) in dialed_lengths(whole, country, is_international=True)
+        assert len(f"00{whole}") in dialed_lengths(f"00{whole}", "DE")
 
 
 def test_table_has_no_length_that_the_plans_have_not() -> None:
@@ -29,4 +29,4 @@ def test_table_has_no_length_that_the_plans_have_not() -> None:
 
 
 def test_unknown_country_has_the_lengths_of_e164() -> None:
-    assert dialled_lengths("5", "XX") == frozenset(range(7, 16))
+    assert dialed_lengths("5", "XX") == frozenset(range(7, 16))

@@ -11,7 +11,7 @@ WORDS = "can I have a table"
 
 
 def babble(call: FloorHarness, ms: int, text: str) -> FloorHarness:
-    """Speech without a pause, of which the recogniser tells this text every 600 ms."""
+    """Speech without a pause, of which the recognizer tells this text every 600 ms."""
     for _ in range(ms // 600):
         call.speech(600).text(text, final=False)
     return call
@@ -49,7 +49,7 @@ def test_new_words_after_the_request_are_heard() -> None:
     assert call.floor.state is FloorState.CALLER
 
 
-def test_a_recogniser_that_tells_nothing_while_the_caller_speaks_ends_no_turn() -> None:
+def test_a_recognizer_that_tells_nothing_while_the_caller_speaks_ends_no_turn() -> None:
     call = make_judged_floor({}).speech(400).text(WORDS, final=False).speech(9_000)
     assert call.new_kinds() == ["CallerStarted"]
     assert babble(make_judged_floor({}), 9_000, "").new_kinds() == ["CallerStarted"]
@@ -91,7 +91,7 @@ def test_the_answer_to_a_pause_does_not_stall_what_follows_it() -> None:
 
 
 def pause_with_sound(call: FloorHarness, *, after_ms: int, text: str) -> int:
-    """Words, and after so much silence a sound with which the recogniser tells this text; returns the sound's end."""
+    """Words, and after so much silence a sound with which the recognizer tells this text; returns the sound's end."""
     call.speech(600).silence(300).text(WORDS)
     call.silence(after_ms - 300).speech(200).silence(260).text(text)
     return call.voice

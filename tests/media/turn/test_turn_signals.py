@@ -119,10 +119,10 @@ def test_an_opinion_that_is_no_probability_says_nothing(garbage: float, text: st
 
 
 def test_a_signal_during_speech_or_before_it_is_out_of_date() -> None:
-    unsignalled = paused(LIKELY).speech(200).silence(300).text(TEXT)
+    unsignaled = paused(LIKELY).speech(200).silence(300).text(TEXT)
     call = signal(paused(LIKELY), 0.9).speech(200)
     signal(call, 0.9).silence(300).text(TEXT)
-    assert silence_before_the_end(call) == silence_before_the_end(unsignalled)
+    assert silence_before_the_end(call) == silence_before_the_end(unsignaled)
 
 
 def test_a_signal_after_the_turn_has_ended_changes_nothing() -> None:

@@ -74,15 +74,15 @@ def test_true_end_is_found_within_20_ms_and_speech_ends_within_140_ms(
     assert last - true_end <= 140
 
 
-@pytest.mark.parametrize("colour", [0.0, 1.0])
+@pytest.mark.parametrize("color", [0.0, 1.0])
 @pytest.mark.parametrize("snr_db", [20, 15, 10])
 def test_speech_is_found_in_noise_and_noise_is_no_speech(
-    engine: VadEngine, speech: Wave, colour: float, snr_db: int
+    engine: VadEngine, speech: Wave, color: float, snr_db: int
 ) -> None:
     phrase = speech[300 * 8 : 2_100 * 8]
     level = float(np.sqrt((phrase**2).mean())) * 10 ** (-snr_db / 20)
     wave = np.concatenate([silence(2_000), phrase, silence(2_000)])
-    heard = listen(engine, engine.track(), wave + noise(len(wave) // 8, level, 7, colour=colour))
+    heard = listen(engine, engine.track(), wave + noise(len(wave) // 8, level, 7, color=color))
     assert 2_000 < first_ms(heard) <= 2_260
     assert not heard[-1][0]
     assert abs(heard[-1][1] - 3_800) <= 200
@@ -150,10 +150,10 @@ def test_caller_in_babble_is_heard_and_the_babble_is_not(engine: VadEngine, spee
 # --- sounds that are not speech ---
 
 
-@pytest.mark.parametrize("colour", [0.0, 1.0])
+@pytest.mark.parametrize("color", [0.0, 1.0])
 @pytest.mark.parametrize("level_db", [-55, -40, -25])
-def test_noise_alone_is_never_speech(engine: VadEngine, colour: float, level_db: int) -> None:
-    wave = noise(12_000, 10 ** (level_db / 20), 11, colour=colour)
+def test_noise_alone_is_never_speech(engine: VadEngine, color: float, level_db: int) -> None:
+    wave = noise(12_000, 10 ** (level_db / 20), 11, color=color)
     assert starts(listen(engine, engine.track(), wave)) == 0
 
 

@@ -25,11 +25,11 @@ def silence(ms: int) -> Wave:
     return np.zeros(ms * RATE // 1_000)
 
 
-def noise(ms: int, level: float, seed: int, *, colour: float = 0.0) -> Wave:
-    """Noise of the given RMS; its power falls with frequency to the power of `colour` (0 white, 1 pink)."""
+def noise(ms: int, level: float, seed: int, *, color: float = 0.0) -> Wave:
+    """Noise of the given RMS; its power falls with frequency to the power of `color` (0 white, 1 pink)."""
     count = ms * RATE // 1_000
     spectrum = np.fft.rfft(np.random.default_rng(seed).normal(size=count))
-    spectrum /= np.maximum(np.arange(len(spectrum)), 1) ** (colour / 2)
+    spectrum /= np.maximum(np.arange(len(spectrum)), 1) ** (color / 2)
     wave: Wave = np.fft.irfft(spectrum, count)
     scaled: Wave = wave * (level / wave.std())
     return scaled

@@ -17,7 +17,7 @@ def test_a_url_of_a_cluster_names_members_and_credentials() -> None:
     client = bus_client("rediss+cluster://ann:p%40ss@a.example:7000,b.example,[::1]:7001", 1.5, connections=7)
     assert isinstance(client, ClusterClient)
     nodes = client.nodes_manager.startup_nodes.values()
-    assert [(one.host, one.port) for one in nodes] == [("a.example", 7000), ("b.example", 6379), ("::1", 7001)]
+    assert [(node.host, node.port) for node in nodes] == [("a.example", 7000), ("b.example", 6379), ("::1", 7001)]
     settings = client.nodes_manager.connection_kwargs
     assert (settings["username"], settings["password"]) == ("ann", "p@ss")
     assert issubclass(settings["connection_class"], SSLConnection)

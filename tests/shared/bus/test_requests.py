@@ -141,7 +141,9 @@ async def test_consumers_that_died_are_removed(redis: BusClient) -> None:
     await stream.remove_dead_consumers(idle_s=60.0)
     assert len(await redis.xinfo_consumers(STREAM, GROUP)) == 2
     await stream.remove_dead_consumers(idle_s=0.0)
-    assert [one["name"] for one in await redis.xinfo_consumers(STREAM, GROUP)] == [b"dead with an entry"]
+    assert [xinfo_consumer["name"] for xinfo_consumer in await redis.xinfo_consumers(STREAM, GROUP)] == [
+        b"dead with an entry"
+    ]
 
 
 async def test_consumer_with_entries_does_not_take_them_along(redis: BusClient) -> None:
@@ -153,7 +155,10 @@ async def test_consumer_with_entries_does_not_take_them_along(redis: BusClient) 
     await stream.leave("api-1")
     assert await stream.reclaim("api-3", 1, 0.0) == [kept]
     await stream.leave("api-1")
-    assert {one["name"] for one in await redis.xinfo_consumers(STREAM, GROUP)} == {b"api-2", b"api-3"}
+    assert {xinfo_consumer["name"] for xinfo_consumer in await redis.xinfo_consumers(STREAM, GROUP)} == {
+        b"api-2",
+        b"api-3",
+    }
 
 
 async def test_copy_of_an_entry_is_a_replay(redis: BusClient) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from shared.bus.authority import EVENT_PURPOSE, BusAuthority
-from shared.bus.enrolment import Enrolment, NodeIdentity, NodeKey, matches_url, parse_pass
+from shared.bus.enrollment import Enrollment, NodeIdentity, NodeKey, matches_url, parse_pass
 from shared.bus.events import prove_line, split_line
 from shared.bus.vouchers import ForgedEntry, StreamVoucher, VoucherKeys
 from shared.secrets import UnsealError
@@ -80,16 +80,16 @@ def test_what_is_no_voucher_is_refused(text: str) -> None:
 # --- nodes ------------------------------------------------------------------------------------------------------------
 
 
-def enrolment(*keys: bytes, at: float = NOW) -> Enrolment:
-    return Enrolment(keys or [NEW], lambda: at)
+def enrollment(*keys: bytes, at: float = NOW) -> Enrollment:
+    return Enrollment(keys or [NEW], lambda: at)
 
 
-def identity(by: Enrolment, url: str = URL, at: float = NOW) -> NodeIdentity:
+def identity(by: Enrollment, url: str = URL, at: float = NOW) -> NodeIdentity:
     return NodeIdentity(NodeKey(), parse_pass(by.make_pass(url).text), lambda: at)
 
 
 def test_both_ends_of_a_link_have_a_key_that_nobody_else_has() -> None:
-    control, one, other = enrolment(), identity(enrolment()), identity(enrolment())
+    control, one, other = enrollment(), identity(enrollment()), identity(enrollment())
     peer = control.find_peer(one.card)
     assert (peer.key, peer.is_at(URL)) == (one.id, True)
     assert one.link.open(peer.link.seal(b"plan", "ticket"), "ticket") == b"plan"
@@ -98,29 +98,29 @@ def test_both_ends_of_a_link_have_a_key_that_nobody_else_has() -> None:
 
 
 def test_a_card_is_believed_only_by_the_control_that_made_its_pass() -> None:
-    card = identity(enrolment()).card
-    for foreign in (enrolment(FOREIGN), enrolment(OLD)):
+    card = identity(enrollment()).card
+    for foreign in (enrollment(FOREIGN), enrollment(OLD)):
         with pytest.raises(ForgedEntry, match="unknown key"):
             foreign.find_peer(card)
     body, _, mac = card.rpartition(".")
     for changed in ("", "x", body, f"{body[:-2]}AA.{mac}", f"{body}.{'0' * 64}", "." * 2_000):
         with pytest.raises(ForgedEntry):
-            enrolment().find_peer(changed)
-    assert enrolment(OLD, NEW).find_peer(card).url == URL, "the key of the pass is still listed"
+            enrollment().find_peer(changed)
+    assert enrollment(OLD, NEW).find_peer(card).url == URL, "the key of the pass is still listed"
 
 
 def test_a_card_expires_and_is_renewed_before() -> None:
     now = [NOW]
-    node = NodeIdentity(NodeKey(), enrolment().make_pass(URL), lambda: now[0])
+    node = NodeIdentity(NodeKey(), enrollment().make_pass(URL), lambda: now[0])
     first = node.card
     with pytest.raises(ForgedEntry, match="expired"):
-        enrolment(at=NOW + 25 * 3600).find_peer(first)
+        enrollment(at=NOW + 25 * 3600).find_peer(first)
     now[0] += 7 * 3600
-    assert node.card != first and enrolment(at=NOW + 25 * 3600).find_peer(node.card)
+    assert node.card != first and enrollment(at=NOW + 25 * 3600).find_peer(node.card)
 
 
 def test_a_revoked_pass_is_worth_nothing_and_a_later_one_is_believed() -> None:
-    control = enrolment()
+    control = enrollment()
     stolen = identity(control)
     assert control.find_peer(stolen.card)
     control.revoke({URL: round(NOW) + 1, "wss://media-2.example.com": round(NOW) + 1})
@@ -142,7 +142,7 @@ def test_a_pass_is_for_its_address() -> None:
 
 
 def test_neither_pass_nor_key_shows_its_secret() -> None:
-    own_pass = enrolment().make_pass(URL)
+    own_pass = enrollment().make_pass(URL)
     assert own_pass.secret.hex() not in repr(own_pass) and str(own_pass.secret) not in repr(own_pass)
     with pytest.raises(ValueError, match="media-pass URL"):
         parse_pass("not a pass")

@@ -9,7 +9,7 @@ from media.providers.ports import ProviderError
 from vendors.anthropic import wire as anthropic_wire
 from vendors.anthropic.wire import MessageReader
 from vendors.assemblyai.wire import read_message as read_assemblyai
-from vendors.cartesia.wire import FinalisedTranscript, TurnsTranscript
+from vendors.cartesia.wire import FinalizedTranscript, TurnsTranscript
 from vendors.cartesia.wire import read_message as read_sonic
 from vendors.deepgram.wire import read_aura, read_flux, read_nova
 from vendors.elevenlabs.wire import ScribeTranscript
@@ -28,7 +28,7 @@ READERS: dict[str, Callable[[bytes], Any]] = {
     "aura": lambda data: read_aura("v", data),
     "flux": lambda data: read_flux("v", data),
     "gemini": lambda data: ContentReader("v", {}).feed(data),
-    "ink": lambda data: FinalisedTranscript("v").read(data, 0),
+    "ink": lambda data: FinalizedTranscript("v").read(data, 0),
     "ink turns": lambda data: TurnsTranscript("v").read(data, 0),
     "multi-context": lambda data: read_elevenlabs("v", data),
     "nova": lambda data: read_nova("v", data),

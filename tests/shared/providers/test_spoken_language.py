@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from media.providers.ports import RecognisedText
+from media.providers.ports import RecognizedText
 from shared.providers.segments import TurnTranscript
 from shared.providers.speech import most_spoken, read_language
 from vendors.azure_speech.wire import AzureMessage, PhraseReader
@@ -27,9 +27,9 @@ def test_most_of_the_text_decides() -> None:
     assert most_spoken([("", "hello"), ("en", " ")]) == ""
 
 
-def nova_answer(languages: Any) -> RecognisedText | None:
+def nova_answer(languages: Any) -> RecognizedText | None:
     transcript = TurnTranscript()
-    transcript.finalise(1, 900.0)
+    transcript.finalize(1, 900.0)
     alternative = {"transcript": "buenos días", "words": [], "languages": languages}
     message = {"type": "Results", "duration": 1.0, "is_final": True, "channel": {"alternatives": [alternative]}}
     result = read_nova("a", msgspec.json.encode(message))
@@ -56,7 +56,7 @@ def test_flux_tells_it() -> None:
 def test_scribe_tells_it_with_the_times() -> None:
     transcript = ScribeTranscript("a", times_words=True)
     transcript.commit(900.0)
-    transcript.finalise(1, 900.0)
+    transcript.finalize(1, 900.0)
     words = [{"text": "bonjour", "start": 0.1, "end": 0.6}]
     kind = "committed_transcript_with_timestamps"
     message = {"message_type": kind, "text": "bonjour", "language_code": "fr", "words": words}
@@ -66,7 +66,7 @@ def test_scribe_tells_it_with_the_times() -> None:
 
 def test_soniox_tells_it_of_each_token() -> None:
     transcript = SonioxTranscript("a", "finalize")
-    transcript.finalise(1, 900.0)
+    transcript.finalize(1, 900.0)
     tokens = [
         {"text": " OK", "start_ms": 0, "end_ms": 100, "is_final": True, "language": "en"},
         {"text": " buenos", "start_ms": 100, "end_ms": 500, "is_final": True, "language": "es"},

@@ -83,4 +83,4 @@ def test_the_last_words_have_the_letters_of_the_text(words: list[str], count: in
     letters = "".join(filter(str.isalnum, "".join(last).casefold()))
     assert "".join(filter(str.isalnum, "".join(one.text for one in found).casefold())) == letters
     if letters:
-        assert [one.text for one in align_words(" ".join(last), found)] == last
+        assert [align_word.text for align_word in align_words(" ".join(last), found)] == last

@@ -32,7 +32,7 @@ async def test_clip_is_cut_into_whole_frames_with_its_speech_range() -> None:
     assert prepared.when == AfterAgent()
 
 
-async def test_recording_is_read_and_text_is_synthesised() -> None:
+async def test_recording_is_read_and_text_is_synthesized() -> None:
     assert len((await one(Turn(Play(JFK)))).frames) == 550
     assert (await one(Turn(Say("hello")))).sounds == range(0, 10)
 

@@ -71,8 +71,8 @@ def test_search_finds_changed_contacts_and_no_archived_ones() -> None:
     body = {"filterGroups": [{"filters": filters}], "sorts": [{"propertyName": "lastmodifieddate"}], "limit": 1}
     path = "/crm/v3/objects/contacts/search"
     first = portal.run("POST", path, {}, body)
-    assert (first["total"], [one["id"] for one in first["results"]]) == (2, [ids[2]])
+    assert (first["total"], [result["id"] for result in first["results"]]) == (2, [ids[2]])
     second = portal.run("POST", path, {}, body | {"after": first["paging"]["next"]["after"]})
-    assert ([one["id"] for one in second["results"]], "paging" in second) == ([ids[0]], False)
+    assert ([result["id"] for result in second["results"]], "paging" in second) == ([ids[0]], False)
     with pytest.raises(VendorRefusal):
         portal.run("POST", path, {}, body | {"after": "10000"})

@@ -49,7 +49,7 @@ async def add_card(sdk: Any, card: str = "pm_card_visa") -> Any:
 
 
 async def add_invoice(sdk: Any, customer: Any, *amounts: int) -> Any:
-    """A finalised invoice."""
+    """A finalized invoice."""
     draft = await sdk.invoices.create_async({"customer": customer.id, "currency": "usd", "auto_advance": False})
     assert (draft.status, draft.number, draft.invoice_pdf) == ("draft", None, None)
     for amount in amounts:

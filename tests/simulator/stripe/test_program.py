@@ -70,5 +70,5 @@ async def test_the_account_outlives_the_program_and_events_are_sent_until_taken(
             later = await asyncio.to_thread(api.customers.create, {"name": "Beta"})
     assert (found.name, endpoint.refused) == ("Acme", 1)
     assert later.id > made.id and 30 < (later.created - made.created) / 86_400 < 32
-    sent = [one["data"]["object"]["id"] for one in endpoint.events]
+    sent = [event["data"]["object"]["id"] for event in endpoint.events]
     assert sent[0] == made.id and sent.count(made.id) == 1, "what was taken is not sent again"

@@ -1,4 +1,4 @@
-"""What callers say to the recognisers of a simulated Cartesia."""
+"""What callers say to the recognizers of a simulated Cartesia."""
 
 import asyncio
 from collections.abc import Callable
@@ -7,17 +7,17 @@ from simulator.carrier.mulaw import FRAME, SILENCE
 from simulator.vendors.known_speech import Ear, KnownRecording, KnownSpeech, KnownWord
 from simulator.vendors.server import VendorState
 from simulator.vendors.voice import speak, word_times
-from vendors.cartesia.simulator import CartesiaRecognisers, RecogniserTiming
+from vendors.cartesia.simulator import CartesiaRecognizers, RecognizerTiming
 
-QUICK_RECOGNISERS = RecogniserTiming(final_s=0.01, result_s=0.001)
+QUICK_RECOGNIZERS = RecognizerTiming(final_s=0.01, result_s=0.001)
 
 
-def make_recognisers(
-    *texts: str, key: str = "key-a", timing: RecogniserTiming = QUICK_RECOGNISERS
-) -> CartesiaRecognisers:
+def make_recognizers(
+    *texts: str, key: str = "key-a", timing: RecognizerTiming = QUICK_RECOGNIZERS
+) -> CartesiaRecognizers:
     """Recognisers that know these texts."""
     speech = KnownSpeech([KnownRecording(speak(text), _words(text)) for text in texts])
-    return CartesiaRecognisers(VendorState(key=key), lambda: Ear(speech), timing)
+    return CartesiaRecognizers(VendorState(key=key), lambda: Ear(speech), timing)
 
 
 def _words(text: str) -> tuple[KnownWord, ...]:

@@ -27,7 +27,7 @@ def _words(text: str) -> tuple[KnownWord, ...]:
 
 
 def make_deepgram(*texts: str, timing: ListenTiming = QUICK) -> SimulatedDeepgram:
-    """A vendor whose recognisers know these texts."""
+    """A vendor whose recognizers know these texts."""
     speech = known_speech(*texts)
     return SimulatedDeepgram(make_ear=lambda: Ear(speech), listen_timing=timing)
 

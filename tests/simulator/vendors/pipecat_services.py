@@ -36,7 +36,7 @@ async def run_service(
     is_enough: Callable[[list[Frame]], bool],
     after: Iterable[Frame] = (),
 ) -> list[Frame]:
-    """Gives a recogniser the audio, as the service's encoding wants it, and then the frames `after`; returns all frames
+    """Gives a recognizer the audio, as the service's encoding wants it, and then the frames `after`; returns all frames
     that it pushed."""
     return await _run(service, [*(InputAudioRawFrame(one, RATE, 1) for one in audio), *after], is_enough)
 

@@ -1,4 +1,4 @@
-"""Markers in a caller's audio, made by the benchmark and found by the simulated recogniser."""
+"""Markers in a caller's audio, made by the benchmark and found by the simulated recognizer."""
 
 import numpy as np
 import pytest

@@ -89,7 +89,7 @@ async def closing(socket: Socket) -> tuple[int | None, str]:
     return socket.close_code, str(message.extra or "")
 
 
-async def test_a_turn_of_the_recogniser_goes_from_start_to_end(vendor: tuple[SimulatedAzure, str]) -> None:
+async def test_a_turn_of_the_recognizer_goes_from_start_to_end(vendor: tuple[SimulatedAzure, str]) -> None:
     made, _ = vendor
     async with connected(vendor, LISTEN) as socket:
         await socket.send_str(text("speech.config"))
@@ -105,7 +105,7 @@ async def test_a_turn_of_the_recogniser_goes_from_start_to_end(vendor: tuple[Sim
             messages = await receive_turn(socket)
             assert [messages[0][0], messages[-2][0]] == ["turn.start", "speech.endDetected"]
             phrases = [body for path, body in messages if path == "speech.phrase"]
-            assert [one["RecognitionStatus"] for one in phrases] == ["Success", "EndOfDictation"]
+            assert [phrase["RecognitionStatus"] for phrase in phrases] == ["Success", "EndOfDictation"]
             best = phrases[0]["NBest"][0]
             assert [word["Word"] for word in best["Words"]] == TEXT.split()
             assert best["Display"] == "I would like to book a table."
@@ -190,7 +190,7 @@ async def test_a_handshake_needs_a_key_and_an_id(
 async def test_connections_that_are_idle_or_old_end(vendor: tuple[SimulatedAzure, str], path: str) -> None:
     made, _ = vendor
     for limits in (VendorLimits(idle_s=0.05), VendorLimits(lifetime_s=0.05)):
-        made.recogniser.limits = made.speech.limits = limits
+        made.recognizer.limits = made.speech.limits = limits
         async with connected(vendor, path) as socket:
             assert (await closing(socket))[0] == 1000
 

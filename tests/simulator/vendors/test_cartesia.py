@@ -10,7 +10,7 @@ from simulator.vendors.certificate import make_certificate
 from simulator.vendors.known_speech import HeardWord
 from simulator.vendors.script import ScriptedEar
 from simulator.vendors.server import running_vendor
-from vendors.cartesia.simulator import RecogniserTiming, SimulatedCartesia, SpeechTiming
+from vendors.cartesia.simulator import RecognizerTiming, SimulatedCartesia, SpeechTiming
 
 TEXT = "This is one round."
 
@@ -22,7 +22,7 @@ async def test_both_roles_share_an_address_and_a_key(tmp_path: Path, monkeypatch
     vendor = SimulatedCartesia(
         make_ear=lambda: ScriptedEar(script),
         speech_timing=SpeechTiming(first_audio_ms=1, speed=1_000),
-        recogniser_timing=RecogniserTiming(final_s=0.001, result_s=0.001),
+        recognizer_timing=RecognizerTiming(final_s=0.001, result_s=0.001),
     )
     async with running_vendor(vendor.routes(), certificate) as address, asyncio.timeout(30):
         client = AsyncCartesia(api_key=vendor.state.key, websocket_base_url=f"wss://{address}")

@@ -1,4 +1,4 @@
-"""The simulated recognisers, used by Deepgram's own SDK and by pipecat's services, over TLS."""
+"""The simulated recognizers, used by Deepgram's own SDK and by pipecat's services, over TLS."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -65,7 +65,7 @@ class Received:
         return [message for message in self.messages if isinstance(message, kind)]
 
 
-async def test_the_sdk_recognises_an_utterance_by_nova(vendor: Vendor) -> None:
+async def test_the_sdk_recognizes_an_utterance_by_nova(vendor: Vendor) -> None:
     received = Received()
     async with sdk_client(vendor.address, vendor.key).listen.v1.connect(**NOVA) as connection:
         listening = received.listen(connection)
@@ -78,14 +78,14 @@ async def test_the_sdk_recognises_an_utterance_by_nova(vendor: Vendor) -> None:
         await connection.send_close_stream()
         await listening
     results = received.of(ListenV1Results)
-    assert any(not one.is_final and one.channel.alternatives[0].transcript for one in results)
-    assert " ".join(one.channel.alternatives[0].transcript for one in results if one.is_final).strip() == TEXT
+    assert any(not result.is_final and result.channel.alternatives[0].transcript for result in results)
+    assert " ".join(result.channel.alternatives[0].transcript for result in results if result.is_final).strip() == TEXT
     (metadata,) = received.of(ListenV1Metadata)
     assert metadata.duration == pytest.approx(len(sent) * 0.02)
     assert vendor.simulated.state.total("stt", "ms") == len(sent) * 20
 
 
-async def test_the_sdk_recognises_turns_by_flux(vendor: Vendor) -> None:
+async def test_the_sdk_recognizes_turns_by_flux(vendor: Vendor) -> None:
     received = Received()
     async with sdk_client(vendor.address, vendor.key).listen.v2.connect(**FLUX, eot_threshold="1.0") as connection:
         listening = received.listen(connection)
@@ -97,8 +97,8 @@ async def test_the_sdk_recognises_turns_by_flux(vendor: Vendor) -> None:
     assert len(received.of(ListenV2Connected)) == 1
     turns = received.of(ListenV2TurnInfo)
     assert turns[0].event == "StartOfTurn"
-    assert [(one.transcript, one.trigger) for one in turns if one.event == "EndOfTurn"] == [(TEXT, "manual")]
-    assert [one.sequence_id for one in received.messages] == list(range(len(received.messages)))
+    assert [(turn.transcript, turn.trigger) for turn in turns if turn.event == "EndOfTurn"] == [(TEXT, "manual")]
+    assert [message.sequence_id for message in received.messages] == list(range(len(received.messages)))
 
 
 async def test_flux_knows_no_message_of_nova(vendor: Vendor) -> None:
@@ -138,14 +138,14 @@ async def test_a_model_and_keyterms_that_there_cannot_be_are_refused(vendor: Ven
     assert caught.value.status_code == 400
 
 
-async def _recognise(service: STTService) -> list[Frame]:
+async def _recognize(service: STTService) -> list[Frame]:
     def has_final(frames: list[Frame]) -> bool:
         return any(isinstance(frame, TranscriptionFrame) for frame in frames)
 
     return await run_service(service, frames(TEXT, silence_ms=1_200), has_final)
 
 
-async def test_pipecat_recognises_by_nova(vendor: Vendor) -> None:
+async def test_pipecat_recognizes_by_nova(vendor: Vendor) -> None:
     service = DeepgramSTTService(
         api_key=vendor.key,
         base_url=f"wss://{vendor.address}",
@@ -153,14 +153,14 @@ async def test_pipecat_recognises_by_nova(vendor: Vendor) -> None:
         sample_rate=8_000,
         settings=DeepgramSTTService.Settings(model="nova-3", endpointing=300),
     )
-    pushed = await _recognise(service)
+    pushed = await _recognize(service)
     assert [frame.text for frame in pushed if isinstance(frame, TranscriptionFrame)] == [TEXT]
     assert any(isinstance(frame, InterimTranscriptionFrame) for frame in pushed)
 
 
-async def test_pipecat_recognises_by_flux(vendor: Vendor) -> None:
+async def test_pipecat_recognizes_by_flux(vendor: Vendor) -> None:
     service = DeepgramFluxSTTService(
         api_key=vendor.key, url=f"wss://{vendor.address}/v2/listen", sample_rate=8_000, flux_encoding="mulaw"
     )
-    pushed = await _recognise(service)
+    pushed = await _recognize(service)
     assert [frame.text for frame in pushed if isinstance(frame, TranscriptionFrame)] == [TEXT]

@@ -54,9 +54,9 @@ async def vendor(
     certificate: ServerCertificate, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[tuple[SimulatedElevenLabs, str]]:
     monkeypatch.setenv("SSL_CERT_FILE", str(Path(certificate.authority)))
-    known = tuple(KnownWord(one.text, one.start_ms, one.end_ms) for one in word_times(HEARD))
+    known = tuple(KnownWord(word_time.text, word_time.start_ms, word_time.end_ms) for word_time in word_times(HEARD))
     speech = KnownSpeech([KnownRecording(speak(HEARD), known)])
-    made = SimulatedElevenLabs(make_ear=lambda: Ear(speech), speech_timing=FAST, recogniser_timing=QUICK)
+    made = SimulatedElevenLabs(make_ear=lambda: Ear(speech), speech_timing=FAST, recognizer_timing=QUICK)
     async with running_vendor(made.routes(), certificate) as address:
         yield made, address
 
@@ -91,7 +91,7 @@ def is_final(message: dict[str, Any]) -> bool:
 
 
 def heard(messages: list[dict[str, Any]], text: str = TEXT) -> list[str]:
-    audio = b"".join(base64.b64decode(one.get("audio") or "") for one in messages)
+    audio = b"".join(base64.b64decode(message.get("audio") or "") for message in messages)
     return [word.text for word in find_words(decode(audio), words(text))]
 
 
@@ -110,7 +110,9 @@ async def test_text_waits_for_the_schedule_or_a_flush(vendor: tuple[SimulatedEle
         await socket.send_json({"context_id": "a", "close_context": True})
         messages = await receive_until(socket, is_final)
     assert heard(messages) == words(TEXT)
-    spoken = "".join(character for one in messages if one.get("alignment") for character in one["alignment"]["chars"])
+    spoken = "".join(
+        character for message in messages if message.get("alignment") for character in message["alignment"]["chars"]
+    )
     assert spoken.split() == TEXT.split()
 
 
@@ -215,7 +217,7 @@ async def test_pipecats_voice_hears_the_words(vendor: tuple[SimulatedElevenLabs,
     assert made.state.total("tts", "characters") >= len(TEXT)
 
 
-async def test_pipecats_recogniser_hears_the_words(vendor: tuple[SimulatedElevenLabs, str]) -> None:
+async def test_pipecats_recognizer_hears_the_words(vendor: tuple[SimulatedElevenLabs, str]) -> None:
     made, address = vendor
     service = ElevenLabsRealtimeSTTService(
         api_key=made.state.key,

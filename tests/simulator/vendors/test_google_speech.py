@@ -25,7 +25,7 @@ from vendors.google_speech.simulator import SimulatedGoogleSpeech, StreamTiming,
 
 HEARD = "i would like to book a table"
 TEXT = "Good morning, how can I help you?"
-RECOGNISER = f"projects/{PROJECT}/locations/global/recognizers/_"
+RECOGNIZER = f"projects/{PROJECT}/locations/global/recognizers/_"
 VOICE = tts.VoiceSelectionParams(language_code="en-US", name="en-US-Chirp3-HD-Kore")
 
 Running = tuple[SimulatedGoogleSpeech, aio.Channel]
@@ -72,13 +72,13 @@ def recognition_config(model: str = "telephony") -> speech.StreamingRecognitionC
     )
 
 
-async def recognise(
+async def recognize(
     channel: aio.Channel, audio: Iterable[bytes], model: str = "telephony"
 ) -> list[speech.StreamingRecognizeResponse]:
     client = speech.SpeechAsyncClient(transport=SpeechGrpcAsyncIOTransport(channel=channel))
 
     async def requests() -> AsyncIterator[speech.StreamingRecognizeRequest]:
-        yield speech.StreamingRecognizeRequest(recognizer=RECOGNISER, streaming_config=recognition_config(model))
+        yield speech.StreamingRecognizeRequest(recognizer=RECOGNIZER, streaming_config=recognition_config(model))
         for part in audio:
             yield speech.StreamingRecognizeRequest(audio=part)
 
@@ -92,13 +92,13 @@ def pieces(audio: bytes) -> list[bytes]:
 async def test_the_sdk_hears_words_with_times_and_voice_activity(running: Running) -> None:
     vendor, channel = running
     audio = speak(HEARD) + SILENCE * 4_000
-    responses = await recognise(channel, pieces(audio))
-    final = [one.results[0] for one in responses if one.results and one.results[0].is_final]
+    responses = await recognize(channel, pieces(audio))
+    final = [response.results[0] for response in responses if response.results and response.results[0].is_final]
     assert [one.alternatives[0].transcript for one in final] == [HEARD]
     assert [word.word for word in final[0].alternatives[0].words] == HEARD.split()
-    events = [one.speech_event_type.name for one in responses if one.speech_event_type]
+    events = [response.speech_event_type.name for response in responses if response.speech_event_type]
     assert events == ["SPEECH_ACTIVITY_BEGIN", "SPEECH_ACTIVITY_END"]
-    assert any(one.results and not one.results[0].is_final for one in responses)
+    assert any(response.results and not response.results[0].is_final for response in responses)
     assert vendor.state.total("stt", "ms") == len(audio) / 8
 
 
@@ -110,16 +110,16 @@ async def test_the_sdk_is_told_what_is_wrong(
     running: Running, audio: list[bytes], model: str, error: type[GoogleAPICallError]
 ) -> None:
     with pytest.raises(error):
-        await recognise(running[1], audio, model)
+        await recognize(running[1], audio, model)
 
 
 async def test_a_stream_is_ended_after_its_longest_time(certificate: ServerCertificate) -> None:
     vendor = make_google(HEARD)
-    vendor.recogniser.timing = StreamTiming(longest_s=0.02, interim_s=0.05)
+    vendor.recognizer.timing = StreamTiming(longest_s=0.02, interim_s=0.05)
     async with running_google_speech(vendor, certificate) as address:
         channel = open_channel(certificate, address, vendor.state.key)
         with pytest.raises(Aborted, match="Max duration of 5 minutes"):
-            await recognise(channel, pieces(speak(HEARD)))
+            await recognize(channel, pieces(speak(HEARD)))
     assert QUICK.longest_s == 300
 
 
@@ -155,5 +155,5 @@ async def test_the_sdk_has_a_text_spoken_in_both_ways(running: Running) -> None:
         audio_config=tts.AudioConfig(audio_encoding=tts.AudioEncoding.MULAW, sample_rate_hertz=8_000),
     )
     assert answer.audio_content.startswith(b"RIFF") and answer.audio_content.endswith(streamed)
-    assert [one.text for one in find_words(decode(streamed), words(TEXT))] == words(TEXT)
+    assert [word.text for word in find_words(decode(streamed), words(TEXT))] == words(TEXT)
     assert vendor.state.total("tts", "characters") == 2 * len(TEXT)

@@ -1,4 +1,4 @@
-"""The simulated Soniox, used by pipecat's services for its recogniser and its voice."""
+"""The simulated Soniox, used by pipecat's services for its recognizer and its voice."""
 
 from pathlib import Path
 

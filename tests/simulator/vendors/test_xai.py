@@ -1,4 +1,4 @@
-"""The simulated xAI, used by pipecat's service for its recogniser."""
+"""The simulated xAI, used by pipecat's service for its recognizer."""
 
 import asyncio
 from pathlib import Path
@@ -46,7 +46,7 @@ async def test_a_session_that_breaks_ends_and_does_not_fall_silent() -> None:
         await socket.receive_json(timeout=5)
         await socket.send_bytes(b"\0")
         assert (await socket.receive(timeout=5)).type in (WSMsgType.CLOSED, WSMsgType.ERROR)
-    assert [type(one["exception"]) for one in crashes] == [ValueError]
+    assert [type(crash["exception"]) for crash in crashes] == [ValueError]
 
 
 def _is_heard(frames: list[Frame]) -> bool:

@@ -76,7 +76,7 @@ def test_the_file_says_what_the_network_says(tmp_path: Path) -> None:
     assert judge(model, cuts) == pytest.approx(exact.tolist(), abs=0.03)
 
 
-def test_what_is_learnt_by_heart_is_known() -> None:
+def test_what_is_learned_by_heart_is_known() -> None:
     cuts = corpus.pair_cuts(corpus.read_part(("nlupp",), "test")[:40], random.Random(0))
     examples, network, order = encode(cuts), Network.random(3), np.random.default_rng(3)
     losses = [network.train_epoch(examples, order, Rates(hidden_words=0.0), batch=16) for _ in range(8)]

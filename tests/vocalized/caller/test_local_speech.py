@@ -1,4 +1,4 @@
-"""The caller's local voice and recogniser with the real models, and the errors without them."""
+"""The caller's local voice and recognizer with the real models, and the errors without them."""
 
 import builtins
 import hashlib
@@ -7,17 +7,17 @@ from typing import Any
 
 import pytest
 
-from vocalized.caller.local_speech import RATE, faulty_models, load_recogniser, load_voice, sentences
+from vocalized.caller.local_speech import RATE, faulty_models, load_recognizer, load_voice, sentences
 from vocalized.caller.voice import VoiceError
 from vocalized.demo.readback import words_of
 
 
 @pytest.mark.speech
-def test_recogniser_understands_the_voice() -> None:
-    voice, recognise = load_voice(), load_recogniser()
+def test_recognizer_understands_the_voice() -> None:
+    voice, recognize = load_voice(), load_recognizer()
     pcm = voice("Hello, I would like to leave a message. Thank you.")
     assert 2 * RATE < len(pcm) < 2 * 8 * RATE
-    heard = words_of(recognise(pcm))
+    heard = words_of(recognize(pcm))
     assert {"like", "leave", "message", "thank"} <= set(heard)
 
 
@@ -32,7 +32,7 @@ def test_installed_model_files_match_their_hashes(monkeypatch: pytest.MonkeyPatc
     assert len(faulty_models()) >= 5
 
 
-@pytest.mark.parametrize("load", [load_voice, load_recogniser])
+@pytest.mark.parametrize("load", [load_voice, load_recognizer])
 def test_missing_package_is_named(load: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     original_import = builtins.__import__
 
@@ -46,7 +46,7 @@ def test_missing_package_is_named(load: Any, monkeypatch: pytest.MonkeyPatch) ->
         load()
 
 
-@pytest.mark.parametrize(("load", "kind"), [(load_voice, "voice"), (load_recogniser, "recogniser")])
+@pytest.mark.parametrize(("load", "kind"), [(load_voice, "voice"), (load_recognizer, "recogniser")])
 def test_damaged_model_is_named(load: Any, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hashlib, "sha256", lambda data: SimpleNamespace(hexdigest=lambda: "0" * 64))
     with pytest.raises(VoiceError, match=f"the local {kind}: .*SHA-256"):

@@ -21,7 +21,7 @@ class Loaded:
         return text.encode()
 
 
-async def test_voice_is_loaded_at_first_use_and_synthesises_each_text_once() -> None:
+async def test_voice_is_loaded_at_first_use_and_synthesizes_each_text_once() -> None:
     engine = Loaded()
     voice = CallerVoice(engine.load)
     assert engine.loads == 0

@@ -36,4 +36,4 @@ def test_calls_begin_as_often_as_the_load_wants() -> None:
 
 async def test_each_operation_of_the_registry_is_measured(services_state: Path) -> None:
     costs = {one.operation: one for one in await measure_registry(services_state / "registry", 100, times=20)}
-    assert costs["choose a node"].server_us < 5_000 and all(one.server_us > 0 for one in costs.values())
+    assert costs["choose a node"].server_us < 5_000 and all(cost.server_us > 0 for cost in costs.values())

@@ -31,8 +31,8 @@ async def test_keyed_request_is_repeated_with_its_key(fault: bytes) -> None:
     assert placed.call_id == AGENT and len(server.received) == 3
     first, *repeats = server.received
     assert first.headers["idempotency-key"] and first.headers["authorization"] == f"Bearer {SECRET}"
-    assert all((one.headers["idempotency-key"], one.body) == (first.headers["idempotency-key"], first.body)
-               for one in repeats)  # fmt: skip
+    assert all((repeat.headers["idempotency-key"], repeat.body) == (first.headers["idempotency-key"], first.body)
+               for repeat in repeats)  # fmt: skip
 
 
 async def test_threads_wait_before_they_repeat() -> None:

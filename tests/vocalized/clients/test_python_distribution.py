@@ -37,11 +37,11 @@ def package() -> ModuleType:
 
 def test_customers_have_all_operations_but_those_of_others() -> None:
     """Those of the staff, those that carriers post to, and where browsers are sent."""
-    ids = {one["operationId"] for methods in DOCUMENT["paths"].values() for one in methods.values()}
-    kept = {one.raw["operationId"] for one in OPERATIONS}
+    ids = {method["operationId"] for methods in DOCUMENT["paths"].values() for method in methods.values()}
+    kept = {operation.raw["operationId"] for operation in OPERATIONS}
     left = {name for name in ids - kept if not name.startswith(("admin_", "webhooks_"))}
-    staff = {one["operationId"] for path, methods in DOCUMENT["paths"].items() if path.startswith("/admin/")
-             for one in methods.values()}  # fmt: skip
+    staff = {method["operationId"] for path, methods in DOCUMENT["paths"].items() if path.startswith("/admin/")
+             for method in methods.values()}  # fmt: skip
     assert left - staff == {"receive_oauth_redirect"} and len(kept) > 100
 
 
@@ -103,7 +103,7 @@ def test_docstrings_are_texts_whatever_is_in_them(text: str) -> None:
 def test_models_have_types_that_can_be_read(package: ModuleType) -> None:
     """Decoders are made of all of them, so none names a class that is not there."""
     decoder = inspect.getmodule(package.NotGiven)._decoder  # type: ignore[union-attr]
-    models = [one for one in vars(package.models).values() if is_dataclass(one)]
+    models = [var for var in vars(package.models).values() if is_dataclass(var)]
     assert len(models) > 150
     for model in models:
         decoder(model)
@@ -111,7 +111,7 @@ def test_models_have_types_that_can_be_read(package: ModuleType) -> None:
 
 
 def test_each_code_of_an_error_has_a_meaning(package: ModuleType) -> None:
-    codes = {code for one in OPERATIONS for listed in one.errors.values() for code in listed}
+    codes = {code for operation in OPERATIONS for listed in operation.errors.values() for code in listed}
     assert codes <= set(package.ErrorCode) and package.ErrorCode.KEY_EXPIRED == "key_expired"
 
 

@@ -229,7 +229,7 @@ async def test_platform_that_crashed_is_reported(printer: RecordingPrinter, tmp_
         (CallOptions("ws://h/m", [("say", "x")], record=Path("/")), "--record", "is a folder"),
     ],
 )
-def test_invalid_flag_is_named_before_dialling(
+def test_invalid_flag_is_named_before_dialing(
     options: CallOptions, flag: str, reason: str, printer: RecordingPrinter
 ) -> None:
     with pytest.raises(UsageError, match=reason) as caught:

@@ -45,7 +45,7 @@ async def voice(text: str) -> bytes:
 
 
 class FakeAgent:
-    """A media server that sends the same events for each call, and a recogniser that returns `heard`."""
+    """A media server that sends the same events for each call, and a recognizer that returns `heard`."""
 
     def __init__(self, folder: Path, heard: str = MESSAGE, **agent: int) -> None:
         self.server = AgentServer(lambda: ScriptedAgent(**agent), events=stream_events)  # type: ignore[arg-type]
@@ -137,7 +137,7 @@ async def test_demo_calls_can_be_prepared_and_have_the_promised_turns() -> None:
 
 
 async def answers(call: DemoCall) -> list[str]:
-    """The answers of the plan's receptionist to the caller's turns, if all are recognised correctly."""
+    """The answers of the plan's receptionist to the caller's turns, if all are recognized correctly."""
     plan, receptionist = read_plan(ROOT / PLAN), ReceptionistLanguageModel()
     messages, answers_given = [Message("assistant", plan.agent.greeting)], []
     for turn in call.script.turns:

@@ -14,7 +14,7 @@ from control.db.pool import open_pool
 from control.db.scope import enter_platform
 from control.http.access import AccessKind
 from tests.control.analytics.ledger import actual, expected
-from tests.platform.catalogue import seed_catalogue
+from tests.platform.catalog import seed_catalog
 from tests.vocalized.conftest import temporary_state
 from vocalized.commands.seed_load import SeedError, fill
 from vocalized.seed.probe import LatencyFigures, admin_probes, client_probes, print_figures
@@ -62,13 +62,13 @@ def postgres() -> Iterator[Postgres]:
 
 
 async def seeded_database(postgres: Postgres, name: str) -> str:
-    """A new database with the shipped catalogue."""
+    """A new database with the shipped catalog."""
     url = await asyncio.to_thread(postgres.create, name)
     await asyncio.to_thread(migrate, url)
     async with open_pool(url, size=1) as pool, pool.transaction() as db:
         await enter_platform(db)
         await db.execute("SELECT ensure_partitions()")
-        await seed_catalogue(db)
+        await seed_catalog(db)
     return url
 
 

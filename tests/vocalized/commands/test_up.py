@@ -219,7 +219,7 @@ async def simulated_vendors_are_paid(addresses: dict[str, Any], call_id: str) ->
         costs: dict[str, Any] = {}
         while not {"stt", "llm", "tts"} <= costs.keys():
             found = (await api.request("GET", f"/admin/calls/{call_id}"))["call"]
-            costs = {one["resource_type"]: one for one in found["costs"]}
+            costs = {cost["resource_type"]: cost for cost in found["costs"]}
             await asyncio.sleep(0.1)
     paid = [costs[role] for role in ("stt", "llm", "tts")]
     assert all(one["provider"].startswith("simulated-") and one["cost"] > 0 for one in paid)

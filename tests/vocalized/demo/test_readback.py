@@ -18,7 +18,7 @@ def test_leg_is_split_at_pauses() -> None:
     assert utterances(QUIET) == []
 
 
-def test_long_speech_is_split_for_the_recogniser() -> None:
+def test_long_speech_is_split_for_the_recognizer() -> None:
     pieces = utterances(np.tile(LOUD, 60))
     assert len(pieces) == 3
     assert max(len(piece) for piece in pieces) <= 26 * RATE

@@ -110,7 +110,7 @@ async def test_silence_of_the_vendor_ends_in_time(vendors: TriedVendors, vendor:
 
 
 @pytest.mark.parametrize("vendor", ["deepgram", "cartesia", "elevenlabs"])
-async def test_a_recogniser_that_hears_nothing_does_not_work(vendors: TriedVendors, vendor: str) -> None:
+async def test_a_recognizer_that_hears_nothing_does_not_work(vendors: TriedVendors, vendor: str) -> None:
     vendors.states[vendor].faults.queue("stt", Fault("deaf"))
     (trial,) = await vendors.attempt(vendors.account(vendor, "stt"))
     assert trial.reason == "it heard no word of a recording of speech"

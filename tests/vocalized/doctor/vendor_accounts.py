@@ -61,7 +61,7 @@ class TriedVendors:
 
 @asynccontextmanager
 async def running_accounts(folder: Path) -> AsyncIterator[TriedVendors]:
-    """The vendors while the block lasts. Their recognisers know the clip alone."""
+    """The vendors while the block lasts. Their recognizers know the clip alone."""
     certificate, speech = make_certificate(folder), known_speech(WORDS)
     deepgram, cartesia, elevenlabs = (
         make(VendorState(KEY), lambda: Ear(speech))

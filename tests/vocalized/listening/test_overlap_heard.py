@@ -49,7 +49,7 @@ def phrase_twice(after_ms: float) -> tuple[CallOutcome, float, float]:
 
 @pytest.mark.parametrize("after_ms", [100, 300, 550])
 def test_who_goes_on_hears_the_agent_for_less_than_120_ms(after_ms: int) -> None:
-    """The recogniser hears the same words in everything, so that the voice alone withdraws the answer."""
+    """The recognizer hears the same words in everything, so that the voice alone withdraws the answer."""
     outcome, start, end = phrase_twice(after_ms)
     assert any(start <= clear <= start + 120 for clear in outcome.clears)
     assert overlap_heard_ms(outcome.agent, [(start, end)]) <= 120

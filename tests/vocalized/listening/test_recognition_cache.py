@@ -1,4 +1,4 @@
-"""What was recognised once is not recognised again, also in another process."""
+"""What was recognized once is not recognized again, also in another process."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ from media.providers.local.speech import Recognition
 from vocalized.listening.recognition_cache import RecognitionCache
 
 
-class CountedRecogniser:
+class CountedRecognizer:
     def __init__(self) -> None:
         self.count = 0
 
@@ -15,8 +15,8 @@ class CountedRecogniser:
         return Recognition(f"text {len(pcm)} {sample_rate}", 0.5, hearings=3 if sample_rate == 8_000 else 1)
 
 
-def test_a_sound_is_recognised_once(tmp_path: Path) -> None:
-    engine, path = CountedRecogniser(), tmp_path / "folder" / "texts.jsonl"
+def test_a_sound_is_recognized_once(tmp_path: Path) -> None:
+    engine, path = CountedRecognizer(), tmp_path / "folder" / "texts.jsonl"
     first = RecognitionCache(path, engine, "one")
     assert (
         first.transcribe(b"12", 8_000) == first.transcribe(b"12", 8_000) == Recognition("text 2 8000", 0.5, hearings=3)
@@ -25,8 +25,8 @@ def test_a_sound_is_recognised_once(tmp_path: Path) -> None:
     assert engine.count == first.made == 1
 
 
-def test_another_sound_rate_or_recogniser_is_another_entry(tmp_path: Path) -> None:
-    engine, path = CountedRecogniser(), tmp_path / "texts.jsonl"
+def test_another_sound_rate_or_recognizer_is_another_entry(tmp_path: Path) -> None:
+    engine, path = CountedRecognizer(), tmp_path / "texts.jsonl"
     RecognitionCache(path, engine, "one").transcribe(b"12", 8_000)
     RecognitionCache(path, engine, "one").transcribe(b"13", 8_000)
     RecognitionCache(path, engine, "one").transcribe(b"12", 16_000)
@@ -35,7 +35,7 @@ def test_another_sound_rate_or_recogniser_is_another_entry(tmp_path: Path) -> No
 
 
 def test_a_broken_line_is_passed_over(tmp_path: Path) -> None:
-    engine, path = CountedRecogniser(), tmp_path / "texts.jsonl"
+    engine, path = CountedRecognizer(), tmp_path / "texts.jsonl"
     RecognitionCache(path, engine, "one").transcribe(b"12", 8_000)
     path.write_text(path.read_text() + '["abc", "te')
     assert RecognitionCache(path, engine, "one").transcribe(b"12", 8_000).text == "text 2 8000"
@@ -43,7 +43,7 @@ def test_a_broken_line_is_passed_over(tmp_path: Path) -> None:
 
 
 def test_another_way_with_short_sounds_keeps_the_texts_of_longer_ones(tmp_path: Path) -> None:
-    engine, path = CountedRecogniser(), tmp_path / "texts.jsonl"
+    engine, path = CountedRecognizer(), tmp_path / "texts.jsonl"
     short, long = bytes(2 * 8_000), bytes(2 * 2 * 8_000)
     before = RecognitionCache(path, engine, "one")
     before.transcribe(short, 8_000)

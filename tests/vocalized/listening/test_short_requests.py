@@ -85,7 +85,7 @@ def test_each_request_has_a_telephone_recording() -> None:
 
 
 class FixedText:
-    """A recogniser that returns the same text for every sound."""
+    """A recognizer that returns the same text for every sound."""
 
     def __init__(self, text: str) -> None:
         self._text = text

@@ -38,7 +38,7 @@ async def test_the_servers_recording_has_the_sound_where_it_was_said(tmp_path: P
     """The agent's greeting is on the other side."""
     _, sound = overlap_frames(CLIP, OneSound(Path()))
     frames = [mulaw.SILENCE * 160] * 40 + sound + [mulaw.SILENCE * 160] * 20
-    with recording_server(tmp_path, recogniser="standin") as url:
+    with recording_server(tmp_path, recognizer="standin") as url:
         async with aiohttp.ClientSession() as session:
             path = await record_call(session, url, frames)
     assert find_onset(path, sound) == pytest.approx(800, abs=220)

@@ -12,7 +12,7 @@ from vocalized.listening.sources import AMAZON_QUEEN, HOTATO, SOURCES, Source, S
 
 
 def pinned(**changes: str) -> Source:
-    values = dict(name="speech", version="1", sha256="0" * 64, file="usr/a.wav", licence="MIT", content="")
+    values = dict(name="speech", version="1", sha256="0" * 64, file="usr/a.wav", license="MIT", content="")
     return Source(kind="debian", **(values | changes))
 
 
@@ -55,7 +55,7 @@ def test_a_package_without_the_file_is_an_error(tmp_path: Path, monkeypatch: pyt
 def test_every_source_is_pinned_and_licensed() -> None:
     for source in (*SOURCES, HOTATO):
         assert len(source.sha256) == 64
-        assert source.version and source.licence
+        assert source.version and source.license
     assert AMAZON_QUEEN.pinned == "flight-of-the-amazon-queen=1.0.0-11"
     assert HOTATO.pinned == "hotato==1.20.0"
 
@@ -82,5 +82,7 @@ def test_cuts_lie_between_words_of_the_text() -> None:
     for clip in read_clips(path=LIST):
         assert clip.boundaries, clip.name
         words = len(clip.text.split())
-        assert all(0 < one.before < words + 2 and one.soft_ms >= 30 for one in clip.boundaries), clip.name
+        assert all(0 < boundary.before < words + 2 and boundary.soft_ms >= 30 for boundary in clip.boundaries), (
+            clip.name
+        )
         assert msgspec.json.decode(msgspec.json.encode(clip), type=type(clip)) == clip

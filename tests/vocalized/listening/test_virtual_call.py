@@ -30,7 +30,7 @@ KENNEDY = Clip(
 
 
 class FixedText:
-    """A recogniser that hears the same in everything."""
+    """A recognizer that hears the same in everything."""
 
     def transcribe(self, pcm: bytes, sample_rate: int) -> Recognition:
         return Recognition(TEXT, 1.0)

@@ -1,4 +1,4 @@
-"""Boundaries of words: a place counts only if both of its sides are recognised as the whole's words."""
+"""Boundaries of words: a place counts only if both of its sides are recognized as the whole's words."""
 
 import numpy as np
 
@@ -12,7 +12,7 @@ SPEECH = np.concatenate([tone(900), silence(100), tone(1_000), silence(60), tone
 
 
 class TextsByLength:
-    """A recogniser that knows the text of a sound by its length in ms."""
+    """A recognizer that knows the text of a sound by its length in ms."""
 
     def __init__(self, texts: dict[int, str]) -> None:
         self.texts = texts

@@ -9,7 +9,7 @@ import pytest
 import uvloop
 
 from vocalized.free_port import free_port
-from vocalized.rehearse.link import SLOW_S, Link, Neighbour, running_link
+from vocalized.rehearse.link import SLOW_S, Link, Neighbor, running_link
 
 # An arrival that does not come fails the test instead of hanging it.
 ARRIVAL_S = 5.0
@@ -39,7 +39,7 @@ class Echo(asyncio.Protocol):
 async def link_to_echo() -> AsyncIterator[tuple[Link, int, asyncio.Queue[bytes]]]:
     ended = asyncio.Queue[bytes]()
     server = await asyncio.get_running_loop().create_server(lambda: Echo(ended), "127.0.0.1", 0)
-    async with server, running_link(Neighbour(server.sockets[0].getsockname()[1])) as (link, port):
+    async with server, running_link(Neighbor(server.sockets[0].getsockname()[1])) as (link, port):
         yield link, port, ended
 
 
@@ -131,7 +131,7 @@ async def test_an_end_arrives_after_what_was_sent() -> None:
             assert await ended.get() == b"1"
 
 
-async def test_connections_to_a_neighbour_that_is_away_are_reset() -> None:
-    async with running_link(Neighbour(free_port())) as (link, port), connected(port) as connection:
+async def test_connections_to_a_neighbor_that_is_away_are_reset() -> None:
+    async with running_link(Neighbor(free_port())) as (link, port), connected(port) as connection:
         assert await is_reset(connection)
         assert link.connections == 1

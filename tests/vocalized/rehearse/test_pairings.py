@@ -1,4 +1,4 @@
-"""Calls with recognisers, models and voices of different vendors, and models with tools, on one media node."""
+"""Calls with recognizers, models and voices of different vendors, and models with tools, on one media node."""
 
 import asyncio
 from collections import Counter
@@ -61,12 +61,12 @@ def test_the_sample_has_no_provider_twice_at_once() -> None:
     assert not set(used) & {*SAMPLED_MODELS, STT, TTS}
 
 
-def test_all_pairings_are_each_recogniser_with_each_voice() -> None:
+def test_all_pairings_are_each_recognizer_with_each_voice() -> None:
     pairings = list(all_pairings())
-    assert {(one.stt, one.tts) for one in pairings} == {
+    assert {(pairing.stt, pairing.tts) for pairing in pairings} == {
         (stt, tts) for stt in list_providers("stt") for tts in list_providers("tts")
     }
-    assert {one.llm for one in pairings} == set(MODELS)
+    assert {pairing.llm for pairing in pairings} == set(MODELS)
 
 
 async def test_control_refuses_unknown_calls_and_ends_a_slow_tool_in_time() -> None:

@@ -81,7 +81,7 @@ def stored_call(sound: bytes | None = GOOD, ran: Mapping[str, bool] | None = Non
 
 
 def hear(words: str) -> Any:
-    """A recogniser that hears the caller's sentence and these words."""
+    """A recognizer that hears the caller's sentence and these words."""
     return lambda pcm: f"Do you have lamps? {words}"
 
 

@@ -66,7 +66,7 @@ async def users(server_url: str) -> AsyncIterator[Users]:
 
 
 async def test_a_call_passes_through_the_programs_users(users: Users) -> None:
-    node, link = NodeRegistry(users.media, identity=IDENTITY), AUTHORITY.enrolment.find_peer(IDENTITY.card).link
+    node, link = NodeRegistry(users.media, identity=IDENTITY), AUTHORITY.enrollment.find_peer(IDENTITY.card).link
     await node.heartbeat(NodeState(NODE, URL, 0, 10))
     registry = NodeRegistry(users.api, AUTHORITY, allowed=["wss://media-1.example.com"])
     assert await registry.choose() and await registry.is_alive(NODE) and await registry.list_alive()
@@ -109,7 +109,7 @@ async def _send_events(users: Users) -> None:
 async def _command(users: Users) -> None:
     control, node = CommandStream(users.api, AUTHORITY), CommandStream(users.media, identity=IDENTITY)
     sent = CallCommand("1", CALL, SayText("Hello."), "first")
-    await control.send(NODE, sent, AUTHORITY.enrolment.find_peer(IDENTITY.card).link)
+    await control.send(NODE, sent, AUTHORITY.enrollment.find_peer(IDENTITY.card).link)
     _, (read,) = await node.read(NODE, "0", 0.1)
     assert read.command == sent.command and read.is_sealed and await node.claim(read)
     await node.answer("1", DONE, is_sealed=True)

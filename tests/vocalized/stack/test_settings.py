@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from config.settings import ControlSettings, MediaSettings, control_settings, media_settings
-from shared.bus.enrolment import parse_pass
+from shared.bus.enrollment import parse_pass
 from shared.secrets import new_key
 from simulator.carrier.network.config import make_config
 from vocalized.stack.carrier_keys import CarrierKeys, carrier_keys

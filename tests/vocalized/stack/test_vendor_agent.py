@@ -80,15 +80,15 @@ async def test_the_vendors_serve_are_tried_fail_and_are_retired(
     assert agent.number == ""
 
     code, report = await examine(state, capsys)
-    assert (code, [one["reason"] for one in report["providers"]]) == (0, [""] * SERVICES)
-    assert all(one["cost_usd"] > 0 and one["ms"] > 0 for one in report["providers"])
-    model = next(one for one in report["providers"] if one["provider"] == "simulated-openai")
+    assert (code, [provider["reason"] for provider in report["providers"]]) == (0, [""] * SERVICES)
+    assert all(provider["cost_usd"] > 0 and provider["ms"] > 0 for provider in report["providers"])
+    model = next(provider for provider in report["providers"] if provider["provider"] == "simulated-openai")
     assert 0 < model["cost_usd"] < 0.0001  # by the price of this model, not of any
     assert platform.config.key not in json.dumps(report) and "PRIVATE KEY" not in json.dumps(report)
 
     failing = await asyncio.to_thread(set_fault, state, FaultOptions("llm", "unauthorized"))
     code, report = await examine(state, capsys)
-    reasons = {one["role"]: one["reason"] for one in report["providers"] if one["reason"]}
+    reasons = {provider["role"]: provider["reason"] for provider in report["providers"] if provider["reason"]}
     assert (failing, code, list(reasons)) == ("openai", 1, ["llm"])
     assert reasons["llm"].startswith("HTTP 401 invalid_api_key: Incorrect API key provided")
     assert await asyncio.to_thread(clear_faults, state) == ["openai llm"]
@@ -112,9 +112,12 @@ async def test_a_workspaces_own_key_is_tried_where_it_is_asked_for(
     )
     await platform.api.owner.execute("UPDATE providers SET api_key = 'x' WHERE provider = 'simulated-openai'")
     code, report = await examine(platform.state, capsys, workspace=workspace)
-    assert (code, [(one["model"], one["works"]) for one in report["providers"]]) == (0, [("gpt-6-luna", True)])
+    assert (code, [(provider["model"], provider["works"]) for provider in report["providers"]]) == (
+        0,
+        [("gpt-6-luna", True)],
+    )
     code, report = await examine(platform.state, capsys)
-    reasons = {one["provider"]: one["reason"] for one in report["providers"] if one["reason"]}
+    reasons = {provider["provider"]: provider["reason"] for provider in report["providers"] if provider["reason"]}
     assert (code, reasons) == (1, {"simulated-openai": "its key cannot be opened: set it again"})
 
 

@@ -1,4 +1,4 @@
-"""The ear that hears by a recogniser: pieces of speech, each recognised once, at its end."""
+"""The ear that hears by a recognizer: pieces of speech, each recognized once, at its end."""
 
 import numpy as np
 import pytest
@@ -18,14 +18,14 @@ def quiet(ms: int) -> bytes:
 
 
 class Listener:
-    """An ear, the lengths in ms of what its recogniser got, and what it heard."""
+    """An ear, the lengths in ms of what its recognizer got, and what it heard."""
 
     def __init__(self, text: str = "hello there") -> None:
         self.lengths: list[float] = []
         self.text = text
-        self.ear = LocalEar(self.recognise)
+        self.ear = LocalEar(self.recognize)
 
-    def recognise(self, pcm: bytes) -> str:
+    def recognize(self, pcm: bytes) -> str:
         self.lengths.append(len(pcm) / 16)
         return self.text
 
@@ -44,7 +44,7 @@ def test_words_come_at_the_end_of_speech_with_times_in_all_audio(piece: int) -> 
     assert listener.ear.heard_ms == 2_000
 
 
-def test_each_piece_of_speech_is_recognised_once() -> None:
+def test_each_piece_of_speech_is_recognized_once() -> None:
     listener = Listener("one")
     found = listener.hear(loud(400) + quiet(100) + loud(400) + quiet(500) + loud(300) + quiet(500))
     assert [text for text, _, _ in found] == ["one", "one"]
@@ -57,7 +57,7 @@ def test_silence_and_clicks_are_no_speech() -> None:
     assert listener.lengths == []
 
 
-def test_endless_speech_is_recognised_piece_by_piece() -> None:
+def test_endless_speech_is_recognized_piece_by_piece() -> None:
     listener = Listener("word")
     assert len(listener.hear(loud(int(LONGEST_MS) + 1_000) + quiet(500))) == 2
     assert listener.lengths[0] == LONGEST_MS

@@ -88,7 +88,7 @@ class LabeledPause(msgspec.Struct, frozen=True):
 
     Attributes:
         at_ms: As in `InnerPause`.
-        before, after: The words on both sides, by the local recogniser.
+        before, after: The words on both sides, by the local recognizer.
     """
 
     case: str

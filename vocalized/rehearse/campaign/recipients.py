@@ -120,7 +120,7 @@ class RecipientPhone:
 
 def make_recipients(count: int, windows: Sequence[ZoneWindow]) -> list[RehearsalRecipient]:
     """Recipients in all windows and of all kinds."""
-    by_area = {one.area: one for one in windows}
+    by_area = {window.area: window for window in windows}
     return [
         RehearsalRecipient(f"+1{area}{2_340_000 + index}", KINDS[_MIX[index % len(_MIX)]], by_area[area])
         for index in range(count)

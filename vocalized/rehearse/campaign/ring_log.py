@@ -11,7 +11,7 @@ from vocalized.rehearse.campaign.zone_windows import ZoneWindow
 
 def find_excess(rings: Sequence[LoggedRing], allowed: Mapping[str, int]) -> list[str]:
     """Numbers that were called more often than allowed; a number that is in none of the campaigns is allowed none."""
-    counts = Counter(one.number for one in rings)
+    counts = Counter(ring.number for ring in rings)
     return [f"{number}: {n} calls" for number, n in sorted(counts.items()) if n > allowed.get(number, 0)]
 
 
@@ -29,9 +29,9 @@ def find_outside_hours(
 ) -> list[str]:
     """Calls outside the window of their number. tolerance: from the last look at the clock to the phone that rings."""
     return [
-        f"{one.number} ({windows[one.number].zone}) at {one.began_at:%H:%M:%S} UTC"
-        for one in rings
-        if not windows[one.number].holds(one.began_at) and not windows[one.number].holds(one.began_at - tolerance)
+        f"{ring.number} ({windows[ring.number].zone}) at {ring.began_at:%H:%M:%S} UTC"
+        for ring in rings
+        if not windows[ring.number].holds(ring.began_at) and not windows[ring.number].holds(ring.began_at - tolerance)
     ]
 
 
@@ -55,12 +55,12 @@ def find_after_opt_out(rings: Sequence[LoggedRing]) -> list[str]:
 
 def find_during(rings: Sequence[LoggedRing], begin: datetime, end: datetime) -> list[str]:
     """Calls that began between these times."""
-    return [f"{one.number} at {one.began_at:%H:%M:%S}" for one in rings if begin <= one.began_at < end]
+    return [f"{ring.number} at {ring.began_at:%H:%M:%S}" for ring in rings if begin <= ring.began_at < end]
 
 
 def count_most_within(rings: Sequence[LoggedRing], span: timedelta) -> int:
     """The most calls that began within any time of this length."""
-    times = sorted(one.began_at for one in rings)
+    times = sorted(ring.began_at for ring in rings)
     most, first = 0, 0
     for place, at in enumerate(times):
         while at - times[first] >= span:
@@ -71,7 +71,9 @@ def count_most_within(rings: Sequence[LoggedRing], span: timedelta) -> int:
 
 def count_most_open(rings: Sequence[LoggedRing]) -> int:
     """The most calls that went on at the same moment."""
-    changes = [(one.began_at, 1) for one in rings] + [(one.ended_at, -1) for one in rings if one.ended_at is not None]
+    changes = [(ring.began_at, 1) for ring in rings] + [
+        (ring.ended_at, -1) for ring in rings if ring.ended_at is not None
+    ]
     return max(itertools.accumulate(step for _, step in sorted(changes)), default=0)
 
 

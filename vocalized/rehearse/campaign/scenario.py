@@ -28,7 +28,7 @@ SOON: Final = timedelta(minutes=2)
 # The second campaign has so many recipients of the first one who opt out, and as many whose line is busy.
 SHARED: Final = 20
 PAUSE_S: Final = 20.0
-# From the answer to the request to pause on: a call that was being dialled at that moment still rings.
+# From the answer to the request to pause on: a call that was being dialed at that moment still rings.
 PAUSE_GRACE: Final = timedelta(seconds=2)
 LONGEST_S: Final = 900.0
 # The longest delay of a pending recipient is five minutes; those with a later time wait for their hours. The next
@@ -75,11 +75,11 @@ async def run_campaigns(
     await _set_up(platform)
     windows = choose_windows(datetime.now(UTC), SOON)
     recipients = make_recipients(count, windows)
-    run = CampaignRun(windows, {one.number: one for one in recipients}, _choose_shared(recipients))
-    for one in recipients:
-        phone = RecipientPhone(one, turns, run.log)
-        platform.network.phone_network.subscribers[one.number] = make_subscriber(phone)
-    await _list_numbers(platform, [one.number for one in recipients if one.kind.is_listed])
+    run = CampaignRun(windows, {recipient.number: recipient for recipient in recipients}, _choose_shared(recipients))
+    for recipient in recipients:
+        phone = RecipientPhone(recipient, turns, run.log)
+        platform.network.phone_network.subscribers[recipient.number] = make_subscriber(phone)
+    await _list_numbers(platform, [recipient.number for recipient in recipients if recipient.kind.is_listed])
     async with asyncio.timeout(LONGEST_S):
         run.campaigns.append(await _start_campaign(platform, "twilio", windows, list(run.recipients)))
         await _wait_for_calls(run, kill_after)
@@ -117,7 +117,7 @@ def _choose_shared(recipients: Sequence[RehearsalRecipient]) -> frozenset[str]:
 
 async def _list_numbers(platform: Platform, numbers: Sequence[str]) -> None:
     path = f"{platform.workspace.path}/do-not-call-numbers"
-    await platform.workspace.owner.request("POST", path, {"numbers": [{"number": one} for one in numbers]})
+    await platform.workspace.owner.request("POST", path, {"numbers": [{"number": number} for number in numbers]})
 
 
 async def _start_campaign(platform: Platform, agent: str, windows: Sequence[ZoneWindow], numbers: Sequence[str]) -> str:
@@ -138,7 +138,7 @@ async def _start_campaign(platform: Platform, agent: str, windows: Sequence[Zone
     }
     made: str = (await owner.request("POST", path, body))["campaign"]["id"]
     added = await owner.request(
-        "POST", f"{path}/{made}/recipients", {"recipients": [{"phone_number": one} for one in numbers]}
+        "POST", f"{path}/{made}/recipients", {"recipients": [{"phone_number": number} for number in numbers]}
     )
     assert added["added"] == len(numbers), added["faults"]
     await owner.request("POST", f"{path}/{made}/start")

@@ -63,7 +63,7 @@ def fault_row(what: str, faults: Sequence[str]) -> ReportRow:
 
 
 def _figures(run: CampaignRun) -> list[ReportRow]:
-    kinds = Counter(one.kind.name for one in run.recipients.values())
+    kinds = Counter(recipient.kind.name for recipient in run.recipients.values())
     carriers = Counter(one.carrier for one in run.log)
     assert run.killed_at is not None and run.paused_at is not None
     return [
@@ -81,7 +81,7 @@ def _judge_log(run: CampaignRun) -> list[ReportRow]:
     allowed |= {number: 2 * allowed[number] for number in run.both if run.recipients[number].kind.name == "busy"}
     windows = {number: one.window for number, one in run.recipients.items()}
     most, together = count_most_within(alone, MINUTE), count_most_open(alone)
-    # Calls that were placed in the minute before may be late, as many as wait to be dialled.
+    # Calls that were placed in the minute before may be late, as many as wait to be dialed.
     bound = PACE + MOST_OPEN
     return [
         fault_row("numbers called more often than allowed", find_excess(log, allowed)),
@@ -119,7 +119,7 @@ async def _judge_records(platform: Platform, run: CampaignRun) -> list[ReportRow
     rung, stored = {one.call_id for one in run.log}, {row["carrier_call_id"] for row in calls} - {None}
     [placed] = await platform.rows(_PLACED, run.campaigns)
     left = [row["called_number"] for row in calls if row["finished_at"] is None]
-    undialled = sum(row["outcome"] == "not_dialled" for row in calls)
+    undialed = sum(row["outcome"] == "not_dialled" for row in calls)
     miscounted, most = _miscounted(recipients, run.log), placed["most"]
     return [
         _set_row("the carriers' ids of calls, at the phones and in the record", rung, stored),
@@ -127,7 +127,7 @@ async def _judge_records(platform: Platform, run: CampaignRun) -> list[ReportRow
         fault_row("recipients with another outcome than what happened", _wrong_outcomes(recipients, run)),
         fault_row("calls that the record has as still open", left),
         ReportRow("most calls placed in a minute by one campaign, in the record", f"≤ {PACE}", str(most), most <= PACE),
-        ReportRow("calls placed and not dialled, because of the pause", "", str(undialled), None),
+        ReportRow("calls placed and not dialed, because of the pause", "", str(undialed), None),
     ]
 
 

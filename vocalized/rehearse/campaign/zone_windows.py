@@ -42,9 +42,9 @@ def choose_windows(now: datetime, soon: timedelta) -> list[ZoneWindow]:
 def make_hours(windows: Sequence[ZoneWindow]) -> dict[str, Any]:
     """The same as the `hours` of a campaign: windows of a week by the clock of the recipient."""
     weekly: dict[str, list[dict[str, str]]] = {}
-    for one in windows:
-        if one.opens_at is not None and one.closes_at is not None:
-            opens, closes = (at.astimezone(ZoneInfo(one.zone)) for at in (one.opens_at, one.closes_at))
+    for window in windows:
+        if window.opens_at is not None and window.closes_at is not None:
+            opens, closes = (at.astimezone(ZoneInfo(window.zone)) for at in (window.opens_at, window.closes_at))
             ranges = weekly.setdefault(f"{opens:%A}".lower(), [])
             ranges.append({"opens": f"{opens:%H:%M}", "closes": f"{closes:%H:%M}"})
     return {"weekly": weekly}

@@ -38,13 +38,13 @@ def rehearse_chaos(root: Path, folder: Path, arguments: Sequence[str]) -> int:
     begun = time.monotonic()
     results, load = uvloop.run(_run(root, folder, faults, chosen.calls))
     print(table(results))
-    for one in results:
-        if one.broken:
-            print(f"{one.name}: {', '.join(one.broken)}", *one.examples, sep="\n    ")
+    for result in results:
+        if result.broken:
+            print(f"{result.name}: {', '.join(result.broken)}", *result.examples, sep="\n    ")
     print(f"({time.monotonic() - begun:.0f} s; {describe_load(load)})")
     if chosen.write is not None:
         chosen.write.write_text(make_page(results, left_out, chosen.calls, describe_load(load)))
-    return 0 if not any(one.broken for one in results) else 1
+    return 0 if not any(result.broken for result in results) else 1
 
 
 def choose_faults(only: str) -> tuple[list[Fault], dict[str, str]]:

@@ -83,7 +83,7 @@ async def _do_nothing(chaos: LinkedPlatform) -> None:
 
 # --- Links --------------------------------------------------------------------------------------------------------
 
-_NEIGHBOURS: Final[Sequence[tuple[LinkName, str, Promise]]] = (
+_NEIGHBORS: Final[Sequence[tuple[LinkName, str, Promise]]] = (
     ("postgres", "PostgreSQL", replace(_NO_NEW, greeting_s=SLOW_DATABASE_GREETING_S)),
     ("redis-control", "Redis, of API and worker", _NO_NEW),
     ("redis-media", "Redis, of the nodes", _NO_NEW),
@@ -97,11 +97,11 @@ _NEIGHBOURS: Final[Sequence[tuple[LinkName, str, Promise]]] = (
 
 
 def _link_faults() -> list[Fault]:
-    """All neighbours frozen, then all cut, then all slow: a provider that has failed is avoided for a while; its next
+    """All neighbors frozen, then all cut, then all slow: a provider that has failed is avoided for a while; its next
     fault would meet nothing."""
     states: Sequence[LinkState] = ("frozen", "cut", "slow")
     return [
-        *(_neighbour_fault(*neighbour, state) for state in states for neighbour in _NEIGHBOURS),
+        *(_neighbor_fault(*neighbor, state) for state in states for neighbor in _NEIGHBORS),
         _link_fault("streams", "the nodes, of the carriers: frozen", "frozen", _STALL, STALL_S),
         Fault("the nodes, of the carriers: reset once", _reset_streams, _do_nothing, _RESUMED, SLOW_S),
         Fault(
@@ -114,7 +114,7 @@ def _link_faults() -> list[Fault]:
     ]
 
 
-def _neighbour_fault(name: LinkName, what: str, promise: Promise, state: LinkState) -> Fault:
+def _neighbor_fault(name: LinkName, what: str, promise: Promise, state: LinkState) -> Fault:
     if state == "slow":
         return _link_fault(name, f"{what}: slow", "slow", replace(promise, answers_new=True), SLOW_S)
     return _link_fault(name, f"{what}: {state}", state, promise)

@@ -1,4 +1,4 @@
-"""The platform of the rehearsal, with a link to each neighbour of its programs and surroundings that can be changed."""
+"""The platform of the rehearsal, with a link to each neighbor of its programs and surroundings that can be changed."""
 
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -26,7 +26,7 @@ from vocalized.rehearse.failover.conversation import Conversation
 from vocalized.rehearse.link import (
     Link,
     LinkState,
-    Neighbour,
+    Neighbor,
     postgres_socket,
     postgres_through,
     redis_socket,
@@ -73,7 +73,7 @@ class LinkedPlatform:
         return dict(zip(program_names(len(platform.nodes)), every, strict=True))
 
     def set_links(self, name: LinkName, state: LinkState) -> None:
-        """Changes all links to a neighbour."""
+        """Changes all links to a neighbor."""
         for link in self.links[name]:
             link.set(state)
 
@@ -115,8 +115,8 @@ _FIRST: Final = {"stt": "recogniser", "llm": "model", "tts": "voice"}
 
 @dataclass(slots=True)
 class _Wire:
-    """Lays a link between each program and each neighbour. launch: settings for the launcher. has_names: programs find
-    neighbours by names. vendor_ports: of the links to first choices."""
+    """Lays a link between each program and each neighbor. launch: settings for the launcher. has_names: programs find
+    neighbors by names. vendor_ports: of the links to first choices."""
 
     vendors: ChaosVendors
     launch: Mapping[str, str]
@@ -126,7 +126,7 @@ class _Wire:
     vendor_ports: dict[str, int] = field(default_factory=dict)
 
     def host(self, name: str) -> str:
-        """How programs call a neighbour that is found by a name, where there is a name server."""
+        """How programs call a neighbor that is found by a name, where there is a name server."""
         return f"{name}.{DOMAIN}" if self.has_names else "127.0.0.1"
 
     async def wire(self, running: AsyncExitStack, ports: Ports, database_url: str, redis_url: str) -> Wiring:
@@ -134,11 +134,11 @@ class _Wire:
         postgres = await self._link(running, "postgres", postgres_socket(database_url))
         control = await self._link(running, "redis-control", redis_socket(redis_url))
         media = await self._link(running, "redis-media", redis_socket(redis_url))
-        storage = await self._link(running, "storage", Neighbour(await self._serve_storage(running)))
-        await self._link(running, "carrier", Neighbour(listen.carrier), ports.carrier)
-        await self._link(running, "webhooks", Neighbour(listen.control), ports.control)
+        storage = await self._link(running, "storage", Neighbor(await self._serve_storage(running)))
+        await self._link(running, "carrier", Neighbor(listen.carrier), ports.carrier)
+        await self._link(running, "webhooks", Neighbor(listen.control), ports.control)
         for own, public in zip(listen.media, ports.media, strict=True):
-            await self._link(running, "streams", Neighbour(own), public)
+            await self._link(running, "streams", Neighbor(own), public)
         await self._link_vendors(running)
         carrier = f"http://{self.host('carrier')}:{ports.carrier}"
         settings = {
@@ -160,11 +160,11 @@ class _Wire:
             "voice": self.vendors.cartesia,
         }
         for name, port in ports.items():
-            self.vendor_ports[name] = await self._link(running, name, Neighbour(port))
+            self.vendor_ports[name] = await self._link(running, name, Neighbor(port))
 
-    async def _link(self, running: AsyncExitStack, name: LinkName, neighbour: Neighbour, port: int = 0) -> int:
+    async def _link(self, running: AsyncExitStack, name: LinkName, neighbor: Neighbor, port: int = 0) -> int:
         """Returns the port at which the link listens."""
-        link, found = await running.enter_async_context(running_link(neighbour, port))
+        link, found = await running.enter_async_context(running_link(neighbor, port))
         self.links.setdefault(name, []).append(link)
         return found
 

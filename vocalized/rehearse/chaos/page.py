@@ -15,7 +15,7 @@ carriers, simulated vendors with a first and a next choice of each role) gets on
 {calls} calls of its own, half of them over each carrier: callers of {ending} of them hang up in the fault, and
 {beginning} more begin in it. Callers speak a recording, and again when the agent has answered.
 
-Between a program and each of its neighbours is a link. **Frozen**, it takes and delivers nothing, as a machine that
+Between a program and each of its neighbors is a link. **Frozen**, it takes and delivers nothing, as a machine that
 stopped; **cut**, it resets connections and refuses new ones; **slow**, everything arrives 0.1 s later, each way.
 Control and nodes meet in Redis only.
 
@@ -39,7 +39,7 @@ event is lost or doubled, and no recording is lost without a word: it is as long
 phone's line was up at most (by 1.5 s).
 What callers hear whose calls are not answered is in
 [outages.md](../run/outages.md). Without a fault a turn takes 0.9 s here: 0.4 s of
-silence that the platform waits for, 0.25 s of the model, 0.1 s of the voice, and the recogniser. Longer ones come from
+silence that the platform waits for, 0.25 s of the model, 0.1 s of the voice, and the recognizer. Longer ones come from
 what is asked again (a first choice that does not answer, a stream that was lost), and from the fault itself where it
 stops the stream.
 
@@ -81,7 +81,7 @@ def make_page(results: Sequence[FaultResult], left_out: Mapping[str, str], calls
 def table(results: Sequence[FaultResult]) -> str:
     """A row for each fault."""
     lines = [f"| {' | '.join(_COLUMNS)} |", f"|{' --- |' * len(_COLUMNS)}"]
-    return "\n".join([*lines, *(f"| {' | '.join(_cells(one))} |" for one in results)])
+    return "\n".join([*lines, *(f"| {' | '.join(_cells(result))} |" for result in results)])
 
 
 def _cells(one: FaultResult) -> list[str]:

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from control.db.pool import open_pool
 from control.db.scope import enter_platform
-from control.voice.catalogue.service import KeyChange, set_key
+from control.voice.catalog.service import KeyChange, set_key
 from shared.secrets import Sealer
 from simulator.vendors.chat_reply import ChatReply
 from simulator.vendors.server import running_vendor

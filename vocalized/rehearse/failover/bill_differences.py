@@ -19,10 +19,10 @@ OTHER: Final = "other"
 def difference_table(results: Sequence[CellResult]) -> str:
     """A row for each reason: cells, and how much more we metered than was billed."""
     found: dict[str, list[float]] = defaultdict(list)
-    for one in results:
-        for line in one.bills:
+    for result in results:
+        for line in result.bills:
             if not line.is_equal:
-                found[f"{_reason(one, line)} ({_unit(line)})"].append(line.difference)
+                found[f"{_reason(result, line)} ({_unit(line)})"].append(line.difference)
     rows = [f"| {why} | {len(values)} | {min(values):+.0f} to {max(values):+.0f} |" for why, values in found.items()]
     return "\n".join(["| bills that differ | cells | metered less billed |", "| --- | --- | --- |", *rows])
 

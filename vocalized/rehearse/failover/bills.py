@@ -61,7 +61,7 @@ def compare_bills(
 ) -> list[BillLine]:
     """A line for each provider of a call; those that were not used are left out."""
     ours = list(usage)
-    lines = [_line(accounts, since, name, [one for one in ours if one.provider == name]) for name in providers]
+    lines = [_line(accounts, since, name, [our for our in ours if our.provider == name]) for name in providers]
     return [line for line in lines if line.billed or line.metered]
 
 
@@ -71,6 +71,6 @@ def _line(accounts: VendorAccounts, since: BillMark, name: str, ours: Sequence[U
     return BillLine(
         name,
         sum(item.quantity for item in items if item.role == role),
-        sum(one.quantity for one in ours),
-        any(one.estimated for one in ours),
+        sum(our.quantity for our in ours),
+        any(our.estimated for our in ours),
     )

@@ -137,7 +137,7 @@ class CellCall:
             disturbed=self._disturbed,
             struck_at=self._struck_at,
         )
-        usage = [one.event for one in events if isinstance(one.event, UsageRecorded)]
+        usage = [event.event for event in events if isinstance(event.event, UsageRecorded)]
         result.bills = compare_bills(self._accounts, mark, self._chain.providers, usage)
         return result
 
@@ -154,9 +154,9 @@ class CellCall:
 
     def _strike(self) -> None:
         self._struck_at = datetime.now(UTC)
-        for one in self._cell.faults:
-            self._accounts.state(self._chain.of(one.role)[0]).faults.strike(one.role, one.fault)
+        for fault in self._cell.faults:
+            self._accounts.state(self._chain.of(fault.role)[0]).faults.strike(fault.role, fault.fault)
 
     def _heal(self) -> None:
-        for one in self._cell.faults:
-            self._accounts.state(self._chain.of(one.role)[0]).faults.heal(one.role)
+        for fault in self._cell.faults:
+            self._accounts.state(self._chain.of(fault.role)[0]).faults.heal(fault.role)

@@ -10,7 +10,7 @@ from vocalized.rehearse.failover.vendors import list_providers
 # The four that meet a handshake. A recogniser's is at the start of the call, others' in each turn.
 REFUSALS: Final[tuple[FaultKind, ...]] = ("refuse", "unauthorized", "no_credit", "rate_limited")
 ROLES: Final[tuple[Role, ...]] = ("stt", "llm", "tts")
-# Units before a fault in mid-stream: results of a recogniser, tokens of a model, pieces of 100 or 200 ms of a voice.
+# Units before a fault in mid-stream: results of a recognizer, tokens of a model, pieces of 100 or 200 ms of a voice.
 _UNITS: Final = {"stt": 1, "llm": 4, "tts": 5}
 
 
@@ -95,14 +95,14 @@ class Cell:
     @property
     def is_at_opening(self) -> bool:
         """Whether the first turn is the disturbed one."""
-        return any(one.at_opening for one in self.faults)
+        return any(fault.at_opening for fault in self.faults)
 
 
 def single_faults() -> Iterator[Cell]:
     """Each role and each fault that makes sense for it."""
     for chain in _first_chains("stt"):
         yield from (Cell(chain, (RoleFault("stt", Fault(kind), at_opening=True),)) for kind in REFUSALS)
-        yield from (Cell(chain, (RoleFault("stt", fault),)) for fault in recogniser_faults())
+        yield from (Cell(chain, (RoleFault("stt", fault),)) for fault in recognizer_faults())
     for chain in ("nova", "ink"):
         yield from (Cell(chain, (RoleFault("llm", fault),)) for fault in model_faults())
     for chain in _first_chains("tts"):
@@ -115,7 +115,7 @@ def single_faults() -> Iterator[Cell]:
         yield from (Cell(chain, (RoleFault("llm", _in_stream("llm", kind)),)) for kind in own)
 
 
-def recogniser_faults() -> tuple[Fault, ...]:
+def recognizer_faults() -> tuple[Fault, ...]:
     """Of an open session."""
     kinds: tuple[FaultKind, ...] = ("cut", "garbage", "error")
     others: tuple[FaultKind, ...] = ("refuse", "stall", "slow", "half_open", "deaf", "reorder", "repeat")
@@ -141,21 +141,21 @@ def voice_faults() -> tuple[Fault, ...]:
 def combined_faults() -> tuple[Cell, ...]:
     """Two and three faults at once, in different roles: early and late ones, loud and silent ones, of both orders."""
     stall, slow = Fault("stall"), Fault("slow")
-    recogniser = [RoleFault("stt", one) for one in (stall, _in_stream("stt", "cut"), slow)]
+    recognizer = [RoleFault("stt", one) for one in (stall, _in_stream("stt", "cut"), slow)]
     model = [RoleFault("llm", one) for one in (stall, _in_stream("llm", "cut"), Fault("refuse"))]
     voice = [RoleFault("tts", one) for one in (stall, _in_stream("tts", "cut"), _in_stream("tts", "stall"))]
     pairs = [
-        (recogniser[0], model[0]),
-        (recogniser[1], voice[0]),
+        (recognizer[0], model[0]),
+        (recognizer[1], voice[0]),
         (model[0], voice[0]),
         (model[1], voice[1]),
         (model[1], voice[2]),
-        (recogniser[2], voice[1]),
+        (recognizer[2], voice[1]),
     ]
     triples = [
-        (recogniser[0], model[0], voice[0]),
-        (recogniser[1], model[1], voice[1]),
-        (recogniser[1], model[2], voice[2]),
+        (recognizer[0], model[0], voice[0]),
+        (recognizer[1], model[1], voice[1]),
+        (recognizer[1], model[2], voice[2]),
     ]
     return tuple(Cell(chain, faults) for chain in ("nova", "ink") for faults in (*pairs, *triples))
 

@@ -49,7 +49,7 @@ class Conversation:
 
     @cached_property
     def speech(self) -> KnownSpeech:
-        """What the simulated recognisers know."""
+        """What the simulated recognizers know."""
         end_ms = {phrase.text: phrase.clip.duration_ms - _MARGIN_MS for phrase in self.phrases}
         return KnownSpeech(
             [spread_words(one.clip.ulaw, one.text, _MARGIN_MS, end_ms[one.text]) for one in self.phrases]
@@ -93,7 +93,7 @@ def is_filler(text: str) -> bool:
 
 
 def heard_turns(body: Mapping[str, Any]) -> list[str]:
-    """The caller's turns in a request to a language model, as the recogniser delivered them."""
+    """The caller's turns in a request to a language model, as the recognizer delivered them."""
     users = [str(message["content"]) for message in body["messages"] if message["role"] == "user"]
     return [text for text in users if text not in (CALL_BEGAN_PROMPT, CONTINUE_PROMPT)]
 

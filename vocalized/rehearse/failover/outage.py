@@ -28,7 +28,7 @@ CHAIN: Final = CHAINS["nova"]
 NODES: Final = 2
 CALLS: Final = 50
 STARTS_PER_S: Final = 10.0
-# Short calls that come and go all the time, so that recognisers are opened during the outage and after it, too.
+# Short calls that come and go all the time, so that recognizers are opened during the outage and after it, too.
 SHORT_EVERY_S: Final = 2.0
 SHORT_TURNS: Final = 2
 HEALTHY_S: Final = 30.0
@@ -73,12 +73,12 @@ class OutageCall:
     @property
     def failures(self) -> list[tuple[EventEnvelope, ProviderFailed]]:
         """Providers that failed in it."""
-        return [(one, one.event) for one in self.events if isinstance(one.event, ProviderFailed)]
+        return [(event, event.event) for event in self.events if isinstance(event.event, ProviderFailed)]
 
     @property
     def ended_well(self) -> bool:
         """Whether it went on until its caller hung up."""
-        ends = [one.event for one in self.events if isinstance(one.event, CallEnded)]
+        ends = [event.event for event in self.events if isinstance(event.event, CallEnded)]
         return not self.fault and bool(ends) and ends[-1].end_reason == "caller_hangup"
 
 

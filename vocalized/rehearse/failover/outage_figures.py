@@ -106,7 +106,7 @@ def outage_rows(run: OutageRun, turns: dict[str, list[OutageTurn]], changes: Seq
         *(_silence_row(run, phase, every) for phase in PHASES),
     ]
     for role in ROLES:
-        rows += _role_rows(run, role, [one for one in changes if one.role == role])
+        rows += _role_rows(run, role, [change for change in changes if change.role == role])
     return rows
 
 
@@ -156,7 +156,7 @@ def _silence_row(run: OutageRun, phase: Phase, every: Sequence[OutageTurn]) -> R
 
 def _role_rows(run: OutageRun, role: Role, changes: Sequence[BoardChange]) -> list[ReportRow]:
     first, second = CHAIN.of(role)
-    own = [one for one in changes if one.provider == first]
+    own = [change for change in changes if change.provider == first]
     struck_s, healed_s, nodes = run.struck_at - run.begun_at, run.healed_at - run.begun_at, range(len(run.logs))
     ejections = [_read_ejection(run, own, first, node) for node in nodes]
     returned = [_find(own, "healed", node, healed_s) for node in nodes]
@@ -164,7 +164,7 @@ def _role_rows(run: OutageRun, role: Role, changes: Sequence[BoardChange]) -> li
     times = [one.what for one in own if struck_s <= one.at_s < healed_s].count("ejected")
     failures = sum(event.provider == first for call in run.calls for _, event in call.failures)
     backs = [at - healed_s for at in returned if at is not None]
-    others = sum(one.provider == second and one.what == "ejected" for one in changes)
+    others = sum(change.provider == second and change.what == "ejected" for change in changes)
     return [
         ReportRow(
             f"{first}: ejection on each node, after its first missed deadline",
@@ -238,7 +238,10 @@ def _read_ejection(run: OutageRun, changes: Sequence[BoardChange], provider: str
 
 
 def _find(changes: Sequence[BoardChange], what: str, node: int, since_s: float) -> float | None:
-    return next((one.at_s for one in changes if one.what == what and one.node == node and one.at_s >= since_s), None)
+    return next(
+        (change.at_s for change in changes if change.what == what and change.node == node and change.at_s >= since_s),
+        None,
+    )
 
 
 def _seconds(value: float | None) -> str:

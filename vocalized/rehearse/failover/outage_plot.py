@@ -11,7 +11,7 @@ from vocalized.rehearse.failover.cells import ROLES
 from vocalized.rehearse.failover.outage import CHAIN, OutageRun
 from vocalized.rehearse.failover.outage_figures import BoardChange, OutageTurn
 
-_COLOURS: Final = {"stt": "tab:blue", "llm": "tab:orange", "tts": "tab:green"}
+_COLORS: Final = {"stt": "tab:blue", "llm": "tab:orange", "tts": "tab:green"}
 
 
 def draw_outage(run: OutageRun, turns: Sequence[OutageTurn], changes: Sequence[BoardChange], path: Path) -> None:
@@ -37,9 +37,9 @@ def _draw_boards(run: OutageRun, changes: Sequence[BoardChange], axes: Axes) -> 
     labels: list[str] = []
     for role in ROLES:
         for node in range(len(run.logs)):
-            own = [one for one in changes if one.node == node and one.provider == CHAIN.of(role)[0]]
+            own = [change for change in changes if change.node == node and change.provider == CHAIN.of(role)[0]]
             spans = [(start, end - start) for start, end in _ejected_spans(own, run.phases.total_s)]
-            axes.broken_barh(spans, (len(labels) - 0.35, 0.7), color=_COLOURS[role])
+            axes.broken_barh(spans, (len(labels) - 0.35, 0.7), color=_COLORS[role])
             labels.append(f"{CHAIN.of(role)[0]}, node {node + 1}")
     axes.set_yticks(range(len(labels)), labels)
     axes.invert_yaxis()

@@ -25,7 +25,7 @@ _HEAD: Final = """# Failover
 Written by `python -m vocalized.rehearse failover --write docs/evidence/failover.md` and the same with `outage`. Media
 nodes ran as processes of their own; calls came over the simulated carrier's WebSocket, and the vendors were simulated
 over TLS by another process on the same machine. Every word of the simulated voices is one known clip, which is found
-again in what the caller heard. The caller plays a human recording; a simulated recogniser hears a word only if its
+again in what the caller heard. The caller plays a human recording; a simulated recognizer hears a word only if its
 audio arrived."""
 
 
@@ -56,8 +56,8 @@ def matrix_section(run: MatrixRun, took_s: float) -> str:
             _summary(results),
             "**Missed:**\n\n" + ("\n".join(_misses(results)) or "- nothing"),
             difference_table(results),
-            _table([one for one in results if len(one.cell.faults) == 1]),
-            "**Two and three at once**\n\n" + _table([one for one in results if len(one.cell.faults) > 1]),
+            _table([result for result in results if len(result.cell.faults) == 1]),
+            "**Two and three at once**\n\n" + _table([result for result in results if len(result.cell.faults) > 1]),
         ]
     )
 
@@ -78,8 +78,8 @@ def _setting(results: Sequence[CellResult], took_s: float) -> str:
     return f"""{len(results)} calls of three turns, {took_s:.0f} s in all. The first choice of each role has the fault
 from when the caller begins to speak in the second turn until the third (*at the start*: from before the call until the
 second turn). A turn ends after {SILENCE_MS} ms of silence, a model's first token takes {first_ms} ms, a voice's first
-audio 100 ms, so an undisturbed answer begins after about 850 ms. Each account has learnt from at least 20 turns without
-a fault.
+audio 100 ms, so an undisturbed answer begins after about 850 ms. Each account has learned from at least 20 turns
+without a fault.
 
 - *wait*: from the caller's last audible sample to the agent's first, *gap*: the longest silence after that; both are
   counted in samples of the audio that the caller received. A filler ("One moment, please.") is sound. *filler, answer*:
@@ -94,11 +94,11 @@ a fault.
 
 
 def _summary(results: Sequence[CellResult]) -> str:
-    judged = [one for one in results if not one.fault]
+    judged = [result for result in results if not result.fault]
     longest = max((ms for one in judged if (ms := one.answer.longest_ms) is not None), default=0.0)
-    in_time = sum(one.is_in_time for one in results)
-    whole = sum(not one.fault and one.has_all_words for one in results)
-    exact = sum(not one.fault and all(line.is_equal for line in one.bills) for one in results)
+    in_time = sum(result.is_in_time for result in results)
+    whole = sum(not result.fault and result.has_all_words for result in results)
+    exact = sum(not result.fault and all(line.is_equal for line in result.bills) for result in results)
     rows = [
         ("silence of at most 1.5 s", in_time),
         ("no word lost or doubled", whole),
@@ -114,10 +114,10 @@ def _summary(results: Sequence[CellResult]) -> str:
 
 def _misses(results: Sequence[CellResult]) -> list[str]:
     lines = []
-    for one in results:
-        faults = [*_call_misses(one)]
+    for result in results:
+        faults = [*_call_misses(result)]
         if faults:
-            lines.append(f"- {_name(one)}: {'; '.join(faults)}")
+            lines.append(f"- {_name(result)}: {'; '.join(faults)}")
     return lines
 
 

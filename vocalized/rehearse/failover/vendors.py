@@ -77,7 +77,7 @@ class VendorAccounts:
 async def running_accounts(
     certificate: ServerCertificate, make_ear: Callable[[], Ear], reply: ModelReply = reply_to
 ) -> AsyncIterator[VendorAccounts]:
-    """All vendors, each on a port of its own: their health is learnt apart from other accounts'. reply: of the
+    """All vendors, each on a port of its own: their health is learned apart from other accounts'. reply: of the
     models."""
     setting = ServerSetting(
         make_ear=make_ear,

@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 from simulator.carrier.impaired_party import ImpairedParty, Impairment
 from simulator.carrier.media_stream import Party
-from simulator.carrier.network.phone_network import Behaviour
+from simulator.carrier.network.phone_network import Behavior
 from simulator.carrier.network.server import RunningNetwork
 from simulator.carrier.network.telnyx.faults import TelnyxFaults
 from simulator.carrier.network.webhook_client import DeliveryFaults
@@ -59,7 +59,7 @@ class LineFault:
     too_many: int = 0
     not_permitted: bool = False
     action: Literal["", "end", "transfer"] = ""
-    target: Behaviour = "answer"
+    target: Behavior = "answer"
     expected: CallExpectation = CallExpectation()
 
     def impair(self, party: Party, seed: int) -> Party:
@@ -104,7 +104,7 @@ _ENDED: Final = CallExpectation(turns=False, end_reason="member")
 _TRANSFERRED: Final = CallExpectation(turns=False, end_reason="transferred")
 # The caller goes on with the agent.
 _NOT_REACHED: Final = CallExpectation(returns=True)
-_NOT_DIALLED: Final = CallExpectation(
+_NOT_DIALED: Final = CallExpectation(
     answered=False, agent=False, turns=False, status="failed", end_reason="carrier_error"
 )
 _BUSY: Final = CallExpectation(answered=False, agent=False, turns=False, status="busy", end_reason="")
@@ -211,10 +211,10 @@ REFUSALS: Final = (
         carriers=TELNYX,
         directions=OUTBOUND,
         telnyx=TelnyxFaults({"dial": "D13"}),
-        expected=_NOT_DIALLED,
+        expected=_NOT_DIALED,
     ),
     LineFault(
-        name="dialling not permitted", carriers=TWILIO, directions=OUTBOUND, not_permitted=True, expected=_NOT_DIALLED
+        name="dialling not permitted", carriers=TWILIO, directions=OUTBOUND, not_permitted=True, expected=_NOT_DIALED
     ),
     LineFault(name="429 to the first two requests to dial", carriers=TWILIO, directions=OUTBOUND, too_many=2),
 )

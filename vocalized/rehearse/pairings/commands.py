@@ -30,10 +30,10 @@ async def _run_all(root: Path, folder: Path) -> dict[str, str]:
     """What went wrong in each call, empty for nothing."""
     faults: dict[str, str] = {}
     async with running_pairing_platform(root, folder) as platform:
-        for one in all_pairings():
-            results = await run_pairings(platform.calls, [one])
-            faults[one.text] = find_fault(results[one])
-            print(f"  {one.text}", flush=True)
+        for pairing in all_pairings():
+            results = await run_pairings(platform.calls, [pairing])
+            faults[pairing.text] = find_fault(results[pairing])
+            print(f"  {pairing.text}", flush=True)
         for call in await asyncio.gather(*(run_model_call(platform, model) for model in MODELS)):
             faults[f"{call.model} with tools"] = "; ".join(find_call_faults(call))
             print(f"  {call.model} with tools", flush=True)

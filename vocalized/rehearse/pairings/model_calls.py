@@ -66,7 +66,7 @@ async def run_model_call(platform: PairingPlatform, model: str) -> ModelCall:
     done.said = [calls.conversation.text(turn) for turn in range(1, _TURNS + 1)]
     done.turns_ms = [report.began_ms for report in caller.reports]
     done.agent = bytes(call.audio.agent)
-    usage = [one.event for one in done.events if isinstance(one.event, UsageRecorded)]
+    usage = [event.event for event in done.events if isinstance(event.event, UsageRecorded)]
     done.bills = compare_bills(calls.accounts, mark, (model,), usage)
     return done
 
@@ -80,10 +80,10 @@ def _faults(call: ModelCall) -> Iterator[str]:
     events = [envelope.event for envelope in call.events]
     if tuple(call.tools.runs) != tuple(EXPECTED_RUNS):
         yield f"control was asked for {call.tools.runs}"
-    yield from (f"{one.name}: {one.result}" for one in events if isinstance(one, ToolRan) and not one.ok)
-    yield from (f"{one.provider}: {one.reason}" for one in events if isinstance(one, ProviderFailed))
-    agent = " ".join(one.text for one in events if isinstance(one, AgentSaid))
-    caller = " ".join(one.text for one in events if isinstance(one, CallerSaid))
+    yield from (f"{event.name}: {event.result}" for event in events if isinstance(event, ToolRan) and not event.ok)
+    yield from (f"{event.provider}: {event.reason}" for event in events if isinstance(event, ProviderFailed))
+    agent = " ".join(event.text for event in events if isinstance(event, AgentSaid))
+    caller = " ".join(event.text for event in events if isinstance(event, CallerSaid))
     expected = " ".join(EXPECTED_WORDS)
     yield from _word_faults("heard", find_word_errors(call.agent, call.turns_ms, EXPECTED_WORDS))
     yield from _word_faults("recorded of the agent", compare_texts(expected, _FILLER.sub("", agent)))
@@ -91,7 +91,7 @@ def _faults(call: ModelCall) -> Iterator[str]:
     if not call.bills:
         yield "nothing was billed"
     yield from (
-        f"{one.provider} billed {one.billed:g}, metered {one.metered:g}" for one in call.bills if not one.is_equal
+        f"{bill.provider} billed {bill.billed:g}, metered {bill.metered:g}" for bill in call.bills if not bill.is_equal
     )
 
 

@@ -70,7 +70,7 @@ def _call_tools(results: Sequence[str]) -> ChatReply:
 
 
 def _find(pattern: str, results: Sequence[str]) -> str:
-    return next((found[1] for one in results if (found := re.search(pattern, one))), _NOTHING)
+    return next((found[1] for result in results if (found := re.search(pattern, result))), _NOTHING)
 
 
 def _use(name: str, **arguments: Any) -> ToolUse:

@@ -1,4 +1,4 @@
-"""Calls without faults of each recogniser with each voice, models in turn: what one vendor says has to fit the others.
+"""Calls without faults of each recognizer with each voice, models in turn: what one vendor says has to fit the others.
 
 Each call has one provider of each role, so that what is heard is theirs. Models take turns among the pairings.
 """
@@ -40,7 +40,7 @@ SAMPLE: Final = (
 
 
 def all_pairings() -> Iterator[Pairing]:
-    """Each recogniser with each voice, so that the same model comes back after all others have."""
+    """Each recognizer with each voice, so that the same model comes back after all others have."""
     models = cycle(list_providers("llm"))
     for stt in list_providers("stt"):
         for tts in list_providers("tts"):

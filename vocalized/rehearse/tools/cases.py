@@ -49,7 +49,7 @@ class ToolCase:
     """demanded: for the table. said: by the caller. config: of the agent, beside what all have. script: None where the
     receptionist answers, which has rules of its own. end_reason: of the call. interrupts_after_ms: the caller says each
     further sentence so long after the one before, whatever is heard; None: once that is answered. heard, unheard:
-    patterns of the agent's recognised words, in small letters. ran: the tools' names and whether each succeeded, in
+    patterns of the agent's recognized words, in small letters. ran: the tools' names and whether each succeeded, in
     their order; empty for the receptionist, which searches as often as it likes. cited: titles of the documents in the
     record. booked: hours of the appointments that the vendor has of that day afterwards; None where nobody looks."""
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from simulator.carrier.prepared_turn import PreparedTurn
-from vocalized.caller.local_speech import Recognise, load_recogniser
+from vocalized.caller.local_speech import Recognize, load_recognizer
 from vocalized.rehearse.failover.machine_load import measuring_load
 from vocalized.rehearse.platform import Platform, PlatformShape
 from vocalized.rehearse.report import ReportRow
@@ -29,28 +29,28 @@ TITLE: Final = "Rehearsed calls"
 HEAD: Final = f"""Written by `python -m vocalized.rehearse tools --write docs/use/integrations.md`. The platform ran as
 processes, calls came over both simulated carriers, and callers spoke with the local voice; agents heard and spoke by
 the local engine. A model with a script calls the tools and says what their results say; the receptionist answers from
-documents. Each call is judged on its stored recording, which the local recogniser reads, on its record, and on what the
+documents. Each call is judged on its stored recording, which the local recognizer reads, on its record, and on what the
 vendor has afterwards. A silence is measured in both channels, from the caller's first sound to the agent's last; the
 agents' `limits.reply_s` is {REPLY_S:g}."""
 
 
 async def tools(platform: Platform, turns: Sequence[PreparedTurn]) -> list[ReportRow]:
     """A row for each case and carrier; then those of warm transfers, of messages, and of the machine's load."""
-    recognise = await asyncio.to_thread(load_recogniser)
+    recognize = await asyncio.to_thread(load_recognizer)
     async with measuring_load() as gauge, tool_rehearsal(platform) as rehearsal:
         calls = await run_tool_calls(rehearsal, FIRST_NUMBER)
         calls += await run_uncertain_calls(rehearsal, FIRST_NUMBER + 500)
-    rows = [await judge_call(rehearsal, call, recognise) for call in calls]
+    rows = [await judge_call(rehearsal, call, recognize) for call in calls]
     rung = ReportRow("calls to the hostile texts' number", "0", str(len(rehearsal.rung)), not rehearsal.rung)
-    others = [*await transfers(platform, turns), *await voicemail_rows(platform, recognise)]
+    others = [*await transfers(platform, turns), *await voicemail_rows(platform, recognize)]
     load = ReportRow("the machine meanwhile", "", gauge.load.text if gauge.load is not None else "", None)
     return [*rows, rung, *others, load]
 
 
-async def judge_call(rehearsal: ToolRehearsal, call: CallWithTools, recognise: Recognise) -> ReportRow:
+async def judge_call(rehearsal: ToolRehearsal, call: CallWithTools, recognize: Recognize) -> ReportRow:
     """The row of a call that is over. Raises TimeoutError, ApiError."""
     stored = await find_call(rehearsal.platform, call.carrier_call_id)
-    faults = await asyncio.to_thread(find_faults, call, stored, recognise)
+    faults = await asyncio.to_thread(find_faults, call, stored, recognize)
     silence_s = await asyncio.to_thread(longest_silence_s, stored.recording)
     found = "; ".join(faults) or "as demanded"
     longest = "" if silence_s is None else f"; longest silence {silence_s:.1f} s"

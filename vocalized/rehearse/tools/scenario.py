@@ -94,11 +94,11 @@ class ScriptedModel:
     def reply_to(self, body: Mapping[str, Any]) -> ChatReply:
         """Raises KeyError, and StopIteration, for a request of no call that is known."""
         messages = body["messages"]
-        system = " ".join(str(one["content"]) for one in messages if one["role"] in ("system", "developer"))
+        system = " ".join(str(message["content"]) for message in messages if message["role"] in ("system", "developer"))
         call = next(one for key, one in self.calls.items() if key in system)
         if call.case.script is None:
             raise KeyError(call.key)
-        results = [str(one["content"]) for one in messages if one["role"] == "tool"]
+        results = [str(message["content"]) for message in messages if message["role"] == "tool"]
         reply = call.case.script(results)
         call.is_answered |= not reply.tools and RUNNING_RESULT not in results
         return reply
@@ -222,7 +222,7 @@ async def run_series(
 def booked_hours(calendars: GoogleCalendars, day: datetime) -> tuple[int, ...]:
     """Hours (UTC) of that day's events in the vendor's calendar that are not canceled."""
     events = [one for one in calendars.events["primary"].values() if one["status"] != "cancelled"]
-    starts = sorted(datetime.fromisoformat(one["start"]["dateTime"]).astimezone(UTC) for one in events)
+    starts = sorted(datetime.fromisoformat(event["start"]["dateTime"]).astimezone(UTC) for event in events)
     return tuple(start.hour for start in starts if start.date() == day.date())
 
 

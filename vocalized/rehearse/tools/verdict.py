@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from vocalized.caller.local_speech import RATE, Recognise
+from vocalized.caller.local_speech import RATE, Recognize
 from vocalized.demo.readback import read_back, utterances
 from vocalized.rehearse.stored_call import StoredCall, agent_channel, caller_channel
 from vocalized.rehearse.tools.cases import COLLEAGUE
@@ -19,14 +19,14 @@ ENOUGH: Final = 0.7
 _BLOCK: Final = RATE // 50
 
 
-def find_faults(call: CallWithTools, stored: StoredCall, recognise: Recognise) -> list[str]:
+def find_faults(call: CallWithTools, stored: StoredCall, recognize: Recognize) -> list[str]:
     """What is wrong with a call; nothing for a good one."""
     faults = _faults_of_record(call, stored)
-    words = recognised_words(agent_channel(stored.recording), recognise)
+    words = recognized_words(agent_channel(stored.recording), recognize)
     case = call.case
     faults += [f"{pattern} is not in: {words}" for pattern in case.heard if not re.search(pattern, words)]
     faults += [f"{pattern} is in: {words}" for pattern in case.unheard if re.search(pattern, words)]
-    said = read_back(" ".join(case.said), caller_channel(stored.recording), recognise)
+    said = read_back(" ".join(case.said), caller_channel(stored.recording), recognize)
     if said.share < ENOUGH:
         faults.append(f"the caller's words are not in: {said.heard}")
     silence_s = longest_silence_s(stored.recording)
@@ -47,7 +47,9 @@ def _faults_of_record(call: CallWithTools, stored: StoredCall) -> list[str]:
         faults.append(f"the tools' runs are {ran}")
     if not case.ran and {name for name, _ in ran} != {"search_knowledge"}:
         faults.append(f"the tools' runs are {ran}")
-    cited = tuple(dict.fromkeys(one["document"] for turn in stored.call["turns"] for one in turn["citations"]))
+    cited = tuple(
+        dict.fromkeys(citation["document"] for turn in stored.call["turns"] for citation in turn["citations"])
+    )
     if cited != case.cited:
         faults.append(f"the record cites {cited}")
     if case.booked is not None and call.booked != case.booked:
@@ -55,9 +57,9 @@ def _faults_of_record(call: CallWithTools, stored: StoredCall) -> list[str]:
     return faults
 
 
-def recognised_words(samples: NDArray[np.int16], recognise: Recognise) -> str:
-    """The text of a channel (16 bits at 8 kHz) as the recogniser hears it, in small letters."""
-    return " ".join(filter(None, (recognise(piece.astype("<i2").tobytes()) for piece in utterances(samples)))).lower()
+def recognized_words(samples: NDArray[np.int16], recognize: Recognize) -> str:
+    """The text of a channel (16 bits at 8 kHz) as the recognizer hears it, in small letters."""
+    return " ".join(filter(None, (recognize(piece.astype("<i2").tobytes()) for piece in utterances(samples)))).lower()
 
 
 def longest_silence_s(recording: bytes | None) -> float | None:

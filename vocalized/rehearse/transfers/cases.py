@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from shared.events import EndReason, TransferFailure
-from simulator.carrier.network.phone_network import Behaviour
+from simulator.carrier.network.phone_network import Behavior
 
 # What is said, by the local voice.
 BRIEF: Final = "Jane Doe asks about an invoice"
@@ -22,7 +22,7 @@ class TransferCase:
     longer than 20 s."""
 
     name: str
-    behaviour: Behaviour = "answer"
+    behavior: Behavior = "answer"
     key: str = ""
     words: str = ""
     leaves: bool = False
@@ -40,8 +40,8 @@ CASES: Final = (
     TransferCase(name="accepted by a key", key="1", failure=None),
     TransferCase(name="declined by a word", words="Not now, sorry.", failure="refused"),
     TransferCase(name="declined by a key", key="2", failure="refused"),
-    TransferCase(name="busy", behaviour="busy", failure="busy"),
+    TransferCase(name="busy", behavior="busy", failure="busy"),
     TransferCase(name="caller gone meanwhile", leaves=True, failure="failed"),
-    TransferCase(name="taken by a mailbox", behaviour="machine", failure="no_answer", is_slow=True),
-    TransferCase(name="no answer", behaviour="no_answer", failure="no_answer", is_slow=True),
+    TransferCase(name="taken by a mailbox", behavior="machine", failure="no_answer", is_slow=True),
+    TransferCase(name="no answer", behavior="no_answer", failure="no_answer", is_slow=True),
 )

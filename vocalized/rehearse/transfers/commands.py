@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from simulator.carrier.prepared_turn import PreparedTurn
-from vocalized.caller.local_speech import load_recogniser
+from vocalized.caller.local_speech import load_recognizer
 from vocalized.rehearse.platform import Platform, PlatformShape
 from vocalized.rehearse.report import ReportRow
 from vocalized.rehearse.stored_call import find_call
@@ -20,11 +20,11 @@ FIRST_NUMBER: Final = 2_009_000
 async def transfers(platform: Platform, turns: Sequence[PreparedTurn]) -> list[ReportRow]:
     """A row for each case and carrier."""
     calls = await run_transfers(platform, turns, CASES, first_number=FIRST_NUMBER)
-    recognise = await asyncio.to_thread(load_recogniser)
+    recognize = await asyncio.to_thread(load_recognizer)
     rows = []
     for call in calls:
         stored = await find_call(platform, call.carrier_call_id)
-        faults = await asyncio.to_thread(find_faults, call, stored, recognise)
+        faults = await asyncio.to_thread(find_faults, call, stored, recognize)
         expected = "both meet" if call.case.failure is None else f"{call.case.failure}; goes on with the agent"
         demanded = "the target's call ends, too" if call.case.leaves else expected
         rows.append(

@@ -74,8 +74,8 @@ async def run_transfers(
     sentence = encode(np.frombuffer(await asyncio.to_thread(_speak_sentence), dtype="<i2"))
     for call in calls:
         call.sentence = sentence
-        party = call.answer if call.case.behaviour == "answer" else None
-        subscriber = Subscriber(call.case.behaviour, ring_s=0.2, party=party)
+        party = call.answer if call.case.behavior == "answer" else None
+        subscriber = Subscriber(call.case.behavior, ring_s=0.2, party=party)
         platform.network.phone_network.subscribers[call.target] = subscriber
     async with asyncio.timeout(LIMIT_S), transferring_agents(platform):
         watcher = asyncio.create_task(_watch(platform, calls))

@@ -1,4 +1,4 @@
-"""What was heard in these calls, by the local recogniser, and what is wrong with a call."""
+"""What was heard in these calls, by the local recognizer, and what is wrong with a call."""
 
 from typing import Final
 
@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.carrier.mulaw import decode
-from vocalized.caller.local_speech import Recognise
+from vocalized.caller.local_speech import Recognize
 from vocalized.demo.readback import read_back
 from vocalized.rehearse.stored_call import StoredCall, agent_channel
 from vocalized.rehearse.transfers.cases import CALLER, INSTEAD, PERSON
@@ -20,7 +20,7 @@ _ENOUGH_OF_CLIP: Final = 0.6
 TOO_MUCH: Final = 0.4
 
 
-def find_faults(call: TransferCall, stored: StoredCall, recognise: Recognise) -> list[str]:
+def find_faults(call: TransferCall, stored: StoredCall, recognize: Recognize) -> list[str]:
     """What is wrong with a call; nothing for a good one."""
     case, row = call.case, call.row
     expected = ("over" if case.failure is None else "failed", case.failure)
@@ -31,30 +31,30 @@ def find_faults(call: TransferCall, stored: StoredCall, recognise: Recognise) ->
     end = (stored.call["status"], stored.call["end_reason"])
     if end != ("completed", case.end_reason):
         faults.append(f"the call ended as {end}, not as {case.end_reason}")
-    return faults + _faults_of_sound(call, stored, recognise)
+    return faults + _faults_of_sound(call, stored, recognize)
 
 
-def _faults_of_sound(call: TransferCall, stored: StoredCall, recognise: Recognise) -> list[str]:
+def _faults_of_sound(call: TransferCall, stored: StoredCall, recognize: Recognize) -> list[str]:
     outcome = call.outcome
     if outcome is None or outcome.audio is None:
         return ["the caller's call was not answered"]
     heard, faults = decode(outcome.audio.agent), []
     if call.case.failure is None:
-        faults += _missing("the caller did not hear the person", PERSON, heard, recognise)
+        faults += _missing("the caller did not hear the person", PERSON, heard, recognize)
         person = decode(call.person.heard) if call.person is not None else np.zeros(0, np.int16)
-        faults += _missing("the person did not hear the caller", CALLER, person, recognise, _ENOUGH_OF_CLIP)
+        faults += _missing("the person did not hear the caller", CALLER, person, recognize, _ENOUGH_OF_CLIP)
     else:
-        read = read_back(PERSON, heard, recognise)
+        read = read_back(PERSON, heard, recognize)
         if read.share > TOO_MUCH:
             faults.append(f"the caller heard the person: {read.heard}")
     if call.case.failure is not None and not call.case.leaves:
         recorded = agent_channel(stored.recording)
-        faults += _missing("the stored recording lacks the agent's words", INSTEAD, recorded, recognise)
+        faults += _missing("the stored recording lacks the agent's words", INSTEAD, recorded, recognize)
     return faults
 
 
 def _missing(
-    fault: str, wanted: str, samples: NDArray[np.int16], recognise: Recognise, enough: float = ENOUGH
+    fault: str, wanted: str, samples: NDArray[np.int16], recognize: Recognize, enough: float = ENOUGH
 ) -> list[str]:
-    read = read_back(wanted, samples, recognise)
+    read = read_back(wanted, samples, recognize)
     return [] if read.share >= enough else [f"{fault}: {read.heard or 'nothing'}"]

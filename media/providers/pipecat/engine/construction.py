@@ -17,14 +17,14 @@ _LANGUAGE = "language"
 
 
 def import_service(name: str) -> None:
-    """Imports the module of a service of the catalogue, which may take a second. Blocking; raises ServiceRefused."""
+    """Imports the module of a service of the catalog, which may take a second. Blocking; raises ServiceRefused."""
     found = find_service(name)
     if found is not None:
         _import(found[0])
 
 
 def make_service(wanted: OpenService, http: ClientSession) -> FrameProcessor:
-    """The service, not started. Only classes of the catalogue are imported. Raises ServiceRefused."""
+    """The service, not started. Only classes of the catalog are imported. Raises ServiceRefused."""
     found = find_service(wanted.service)
     for field, reason in find_faults(wanted.kind, wanted.service, wanted.settings, has_key=bool(wanted.api_key)):
         raise _refuse(f"{field}: {reason}")
@@ -78,7 +78,7 @@ def _hints(annotated: Any, classes: tuple[type, ...], member: str) -> Mapping[st
     try:
         return get_type_hints(annotated)
     except (NameError, TypeError):
-        owners = [one.__dict__.get(member, one) if member else one for one in reversed(classes)]
+        owners = [class_.__dict__.get(member, class_) if member else class_ for class_ in reversed(classes)]
         found = [item for owner in owners for item in getattr(owner, "__annotations__", {}).items()]
         return {name: hint for name, hint in found if not isinstance(hint, str)}
 

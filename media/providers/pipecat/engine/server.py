@@ -8,13 +8,13 @@ from aiohttp import ClientSession
 
 from media.providers.engine_process.messages import encode_frame
 from media.providers.pipecat.engine.model import ModelSession
-from media.providers.pipecat.engine.recogniser import RecogniserSession
+from media.providers.pipecat.engine.recognizer import RecognizerSession
 from media.providers.pipecat.engine.session import EngineSession, MakeSession
 from media.providers.pipecat.engine.voice import VoiceSession
 from media.providers.pipecat.wire import MAX_SESSIONS, ServiceFailed
 
 _log = logging.getLogger(__name__)
-MAKERS: Final[dict[str, MakeSession]] = {"stt": RecogniserSession, "llm": ModelSession, "tts": VoiceSession}
+MAKERS: Final[dict[str, MakeSession]] = {"stt": RecognizerSession, "llm": ModelSession, "tts": VoiceSession}
 
 
 class SessionServer:

@@ -12,7 +12,7 @@ from simulator.carrier.network.telnyx.application import PROFILE_ID, application
 from simulator.carrier.network.telnyx.calls import Calls
 from simulator.carrier.network.telnyx.conferences import TelnyxConferences
 from simulator.carrier.network.telnyx.config import TelnyxConfig
-from simulator.carrier.network.telnyx.errors import TelnyxError, malformed, not_found, unauthorised
+from simulator.carrier.network.telnyx.errors import TelnyxError, malformed, not_found, unauthorized
 from simulator.carrier.network.telnyx.events import iso
 from simulator.carrier.network.telnyx.fields import Body
 from simulator.carrier.network.telnyx.leg import Leg
@@ -146,7 +146,7 @@ class TelnyxApi:
         order = self._numbers.submit(request.match_info["entry"], body)
         entries = number_order_json(order)["phone_numbers"]
         assert isinstance(entries, list)
-        return {"data": next(one for one in entries if one["id"] == request.match_info["entry"])}
+        return {"data": next(entry for entry in entries if entry["id"] == request.match_info["entry"])}
 
     def _list_addresses(self, request: web.Request, body: Body) -> Json:
         return _page(request.query, self._numbers.requirements.list_addresses(request.query))
@@ -213,7 +213,7 @@ class TelnyxApi:
         """Checks the API key. Raises TelnyxError."""
         value = request.headers.get("Authorization", "").encode()
         if not hmac.compare_digest(value, f"Bearer {self._config.api_key}".encode()):
-            raise unauthorised()
+            raise unauthorized()
         _fail(self.fail_next)
 
 

@@ -61,7 +61,7 @@ class Calls:
         self._network, self._config = network, config
         self._lifecycle = LegLifecycle(config, webhooks, streams, recordings)
         self._tasks: set[asyncio.Task[None]] = set()
-        self._dialled: dict[str, Leg] = {}
+        self._dialed: dict[str, Leg] = {}
 
     def leg(self, control_id: str) -> Leg:
         """Finds a leg. Raises TelnyxError."""
@@ -131,7 +131,7 @@ class Calls:
     def dial(self, body: Body) -> Leg:
         """POST /calls: rings a new leg. Raises TelnyxError."""
         command_id = text(body, "command_id")
-        known = self._dialled.get(command_id)
+        known = self._dialed.get(command_id)
         if known is not None and known.repeated(command_id):
             return known
         if text(body, "connection_id") != self._config.connection_id:
@@ -157,9 +157,9 @@ class Calls:
 
     def _remember_dial(self, leg: Leg, command_id: str) -> None:
         leg.remember(command_id)
-        self._dialled = {known: old for known, old in self._dialled.items() if old.repeated(known)}
+        self._dialed = {known: old for known, old in self._dialed.items() if old.repeated(known)}
         if command_id:
-            self._dialled[command_id] = leg
+            self._dialed[command_id] = leg
 
     def transfer(self, leg: Leg, body: Body) -> None:
         """Dials a new leg and bridges it with this one when it is answered. Raises TelnyxError."""

@@ -29,7 +29,7 @@ class TelnyxError(Exception):
         return {"errors": [error]}
 
 
-def unauthorised() -> TelnyxError:
+def unauthorized() -> TelnyxError:
     """The API key is missing or wrong."""
     detail = "The required authentication headers were either invalid or not included in the request."
     return TelnyxError(401, "10009", "Authentication failed", detail)

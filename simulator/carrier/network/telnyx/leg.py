@@ -47,7 +47,7 @@ class Leg:
     the leg stays up after its bridge. recording_id: of the recording that begins with the answer. said: the texts of
     its speak commands. refused: commands that the account's faults refused. faults: after its end, the protocol
     violations on its streams. offered: codecs that its other side offers, separated by commas. transferred_phone: of a
-    leg that was dialled by a transfer, the phone of the call that is transferred. answer_digits: keys that Telnyx
+    leg that was dialed by a transfer, the phone of the call that is transferred. answer_digits: keys that Telnyx
     presses when the leg is answered.
     """
 

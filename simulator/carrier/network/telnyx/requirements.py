@@ -59,7 +59,7 @@ class AccountRequirements:
     def list_addresses(self, query: Mapping[str, str]) -> list[Json]:
         """Those with the customer_reference of the filter, all without one."""
         wanted = query.get("filter[customer_reference][eq]", "")
-        return [one for one in self.addresses.values() if wanted in ("", one["customer_reference"])]
+        return [address for address in self.addresses.values() if wanted in ("", address["customer_reference"])]
 
     def _create(self, request: web.Request, body: Body) -> Json:
         """A name is required: of a business, or first and last."""

@@ -57,7 +57,7 @@ class DialExecutor:
         self, call: TwilioCall, leg: TwilioCall, verb: DialVerb, answer: Callable[[], Awaitable[Line]]
     ) -> bool:
         if DESTINATION.fullmatch(leg.called) is None:
-            call.write_log("error", "the dialled number is not a phone number", 13224)
+            call.write_log("error", "the dialed number is not a phone number", 13224)
             raise NotAnswered("failed")
         self._webhooks.progress(leg, "initiated")
         ringing = partial(self._registry.ringing, leg)

@@ -61,7 +61,7 @@ class RecordingsApi:
         """Status paused, in-progress or stopped; the id may be Twilio.CURRENT."""
         call, fields = self._call(request), await form(request)
         sid = request.match_info["sid"]
-        known = [one for one in call.recordings if one.sid == sid or sid == "Twilio.CURRENT"]
+        known = [recording for recording in call.recordings if recording.sid == sid or sid == "Twilio.CURRENT"]
         if not known:
             raise not_found(request)
         try:

@@ -33,11 +33,14 @@ class RegulatoryApi:
 
     def _regulations(self, request: web.Request) -> web.Response:
         """Those of numbers that need a bundle; filters IsoCountry, NumberType and EndUserType."""
-        found = [one for one in self._all_regulations() if _matches(one, request)]
+        found = [regulation for regulation in self._all_regulations() if _matches(regulation, request)]
         return meta_page(request, "results", found)
 
     def _one_regulation(self, request: web.Request) -> web.Response:
-        return _answer(request, [one for one in self._all_regulations() if one["sid"] == request.match_info["sid"]])
+        return _answer(
+            request,
+            [regulation for regulation in self._all_regulations() if regulation["sid"] == request.match_info["sid"]],
+        )
 
     def _bundle(self, request: web.Request) -> web.Response:
         bundle = self._find(request)

@@ -176,9 +176,9 @@ class TwimlExecutor:
     async def _gather(self, verb: GatherVerb, document: TwimlDocument) -> DocumentSource | None:
         """Speaks in silence, as `_speak`, and takes keys and words meanwhile."""
         line = await self._answer()
-        silent_s = sum(max(0.5, len(one.text) / _LETTERS_PER_S) for one in verb.prompts)
-        for one in verb.prompts:
-            self._call.write_log("say", one.text)
+        silent_s = sum(max(0.5, len(prompt.text) / _LETTERS_PER_S) for prompt in verb.prompts)
+        for prompt in verb.prompts:
+            self._call.write_log("say", prompt.text)
         silence, takes_words = SILENCE * round(silent_s * RATE), "speech" in verb.takes
         keys, words = await line.gather_input(silence, verb.timeout_s, verb.most, takes_words=takes_words)
         if not keys and not words and not verb.empty_too:

@@ -46,12 +46,12 @@ async def statuses(call: CallWithTools) -> list[str]:
 def living(call: CallWithTools) -> list[str]:
     """When the vendor's events start that are not canceled."""
     events = call.vendor.vendors.calendars.events["primary"].values()
-    return [one["start"]["dateTime"] for one in events if one["status"] != "cancelled"]
+    return [event["start"]["dateTime"] for event in events if event["status"] != "cancelled"]
 
 
 def without(*names: str) -> Mapping[str, Any]:
     """The calendar's type without these actions."""
-    return {**CALENDAR, "actions": [one for one in CALENDAR["actions"] if one["name"] not in names]}
+    return {**CALENDAR, "actions": [action for action in CALENDAR["actions"] if action["name"] not in names]}
 
 
 async def give_away(call: CallWithTools) -> None:
@@ -68,7 +68,7 @@ async def test_own_appointment_is_canceled_once(platform: CallPlatform, valkey_u
         await platform.in_platform(lambda db: db.execute("DELETE FROM tool_runs"))
         assert await call.run("cancel_appointment", "run-2") == both[0], "a run that is taken over"
         assert (living(call), await statuses(call)) == ([], ["canceled"])
-        deletions = [one for one in call.vendor.vendors.requests if one.startswith("DELETE")]
+        deletions = [request for request in call.vendor.vendors.requests if request.startswith("DELETE")]
         assert len(deletions) == 1
         with pytest.raises(ToolError, match="No coming appointment is known"):
             await call.run("cancel_appointment", "run-3")
@@ -91,7 +91,9 @@ async def test_moved_appointment_takes_the_new_time_and_frees_the_old(platform: 
             "canceled", None, "booked", 15,
         )  # fmt: skip
         known = json.loads(await call.run("look_up_contact"))
-        assert [one["time"] for one in known["coming_appointments"]] == ["Tuesday, 1 December 2026, 14:15"]
+        assert [coming_appointment["time"] for coming_appointment in known["coming_appointments"]] == [
+            "Tuesday, 1 December 2026, 14:15"
+        ]
         assert (await call.book("2026-12-01T13:45", "run-3")).startswith("Booked")
 
 
@@ -111,7 +113,7 @@ async def test_move_takes_no_time_that_is_taken(platform: CallPlatform, valkey_u
             call.book("2026-12-01T16:00", "run-6"),
         )
         ends = await asyncio.gather(*moves, return_exceptions=True)
-        assert sum(isinstance(one, str) for one in ends) == 1, ends
+        assert sum(isinstance(end, str) for end in ends) == 1, ends
         assert living(call).count("2026-12-01T15:00:00Z") == 1
 
 

@@ -113,7 +113,7 @@ async def test_double_booking_is_refused(platform: CallPlatform, valkey_url: str
 
 def booked_error(results: list[Any]) -> Any:
     """The refusal of those that came too late."""
-    (message,) = {str(one) for one in results if not isinstance(one, str)}
+    (message,) = {str(result) for result in results if not isinstance(result, str)}
     assert "This time is taken" in message
     return message
 
@@ -193,8 +193,8 @@ async def test_run_that_was_killed_is_found_at_the_vendor(platform: CallPlatform
 async def test_without_a_key_and_a_way_to_look_a_lost_answer_stays_unknown(
     platform: CallPlatform, valkey_url: str
 ) -> None:
-    actions = [json.loads(json.dumps(one)) for one in CALENDAR["actions"] if one["name"] != "get_appointment"]
-    (create,) = [one for one in actions if one["name"] == "create_appointment"]
+    actions = [json.loads(json.dumps(action)) for action in CALENDAR["actions"] if action["name"] != "get_appointment"]
+    (create,) = [action for action in actions if action["name"] == "create_appointment"]
     del create["request"]["body"]["id"]
     async with begun(platform, valkey_url, {**CALENDAR, "actions": actions}) as call:
         call.vendor.vendors.faults.extend([None, "error_after"])

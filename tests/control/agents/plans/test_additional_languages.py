@@ -131,8 +131,8 @@ def test_a_language_that_no_voice_speaks_any_more_is_left_out() -> None:
     assert plan_of({"additional_languages": [SPANISH]}, ProviderOffers([offer("deepgram")])).languages == ()
     content = AgentContent("Desk", {"additional_languages": [SPANISH], "greeting": "Hello."}, None, {})
     version = AgentVersion(UUID(int=1), UUID(int=2), 1, content, None, datetime(2026, 1, 1, tzinfo=UTC))
-    warnings = [one for one in find_warnings(version, offers) if one.code == LANGUAGE_UNSUPPORTED]
-    assert [one.param for one in warnings] == ["config.additional_languages.0.language"]
+    warnings = [warning for warning in find_warnings(version, offers) if warning.code == LANGUAGE_UNSUPPORTED]
+    assert [warning.param for warning in warnings] == ["config.additional_languages.0.language"]
 
 
 def test_a_plan_of_one_language_is_read_by_nodes_of_the_version_before() -> None:

@@ -7,13 +7,13 @@ from uuid import UUID
 
 import pytest
 
-from config.catalogue_agents import shipped_providers, shipped_templates
+from config.catalog_agents import shipped_providers, shipped_templates
 from control.agents.service import Agents
 from control.agents.templates.service import NewTemplate, Templates, seed_templates
 from control.audit.service import Actor
 from control.db.keyset import ListPage, PageRequest
 from control.db.scope import enter_platform
-from control.voice.catalogue.service import seed_providers
+from control.voice.catalog.service import seed_providers
 from shared.errors import Invalid, NotFound
 from shared.ids import new_id
 from tests.control.agents.conftest import NOW, AgentsWorkspace

@@ -35,7 +35,7 @@ EURO_RATES = ((timedelta(days=-9), "1.10"), (timedelta(hours=36), "0.95"))
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """One transaction: a call with its usage, possibly corrected or rolled back. hour: after START. judgement:
+    """One transaction: a call with its usage, possibly corrected or rolled back. hour: after START. judgment:
     sentiment, its score, success."""
 
     workspace: UUID
@@ -46,7 +46,7 @@ class Write:
     seconds: int
     agent: int | None
     is_test: bool
-    judgement: tuple[str | None, float | None, bool | None]
+    judgment: tuple[str | None, float | None, bool | None]
     details: Mapping[str, Any]
     usage: Sequence[tuple[str, str, Decimal | None, int]]
     corrected: bool
@@ -66,7 +66,7 @@ writes = st.builds(
     seconds=st.integers(0, 4000),
     agent=st.sampled_from([None, 0, 1]),
     is_test=st.booleans(),
-    judgement=st.tuples(
+    judgment=st.tuples(
         st.sampled_from([None, "positive", "neutral", "negative"]),
         st.sampled_from([None, -0.5, 0.25, 1.0]),
         st.sampled_from([None, False, True]),
@@ -115,7 +115,7 @@ async def insert_rows(db: Connection, write: Write) -> list[WorkspaceDay]:
     call, day = await insert_call(
         db, write.workspace, at=timedelta(hours=write.hour), status=write.status, direction=write.direction,
         carrier=write.carrier, duration_seconds=write.seconds, agent_id=agent, is_test=write.is_test,
-        sentiment=write.judgement[0], sentiment_score=write.judgement[1], success=write.judgement[2],
+        sentiment=write.judgment[0], sentiment_score=write.judgment[1], success=write.judgment[2],
         details=dict(write.details),
     )  # fmt: skip
     days = [day]

@@ -7,15 +7,15 @@ import pytest
 
 from control.audit.service import Actor
 from control.calls.analysis.rules import AnalysisPolicy, AnalysisTask
-from control.calls.analysis.service import AnalysisOutcome, CallAnalyser
+from control.calls.analysis.service import AnalysisOutcome, CallAnalyzer
 from control.calls.deletion.queries import delete_words
 from control.workspaces.service import Workspaces
 from shared.egress import EgressGuard
 from shared.events import CallerSaid
 from simulator.vendors.faults import Fault
-from tests.control.calls.analysis.analysed_call import (
+from tests.control.calls.analysis.analyzed_call import (
     FINDINGS,
-    analyse,
+    analyze,
     answering,
     end_call,
     queued_jobs,
@@ -31,22 +31,22 @@ LATE = CallerSaid(2, "And on Sundays?", 5_000, 6_000)
 
 @pytest.mark.parametrize("fault", [None, "rate_limited", "no_credit"])
 async def test_a_late_analysis_brings_nothing_of_deleted_words_back(platform: CallPlatform, fault: Any) -> None:
-    class SlowAnalyser(CallAnalyser):
-        async def analyse(self, task: AnalysisTask) -> AnalysisOutcome:
+    class SlowAnalyzer(CallAnalyzer):
+        async def analyze(self, task: AnalysisTask) -> AnalysisOutcome:
             await platform.in_platform(lambda db: delete_words(db, call.workspace_id, [call.call_id]))
-            return await super().analyse(task)
+            return await super().analyze(task)
 
     async with served(platform, answering(EXTRACTED)) as vendor:
         call = await end_call(platform, analysis={"extraction": TASTE, "success_criterion": "Hours told"})
-        assert (await analyse(platform, call))["analysis"]["extracted"] == {"taste": "zebrafish"}
+        assert (await analyze(platform, call))["analysis"]["extracted"] == {"taste": "zebrafish"}
         await store_late(platform, call, LATE)
         queued = await queued_jobs(platform, call.call_id)
         if fault:
             vendor.state.faults.keep("llm", Fault(fault))
-        row = await analyse(platform, call, analyser=SlowAnalyser(AnalysisPolicy(timeout_s=5.0), EgressGuard()))
+        row = await analyze(platform, call, analyzer=SlowAnalyzer(AnalysisPolicy(timeout_s=5.0), EgressGuard()))
     names = ("transcription", "summary", "analysis", "analysis_status")
     assert [row[name] for name in names] == [None] * len(names)
-    assert await queued_jobs(platform, call.call_id) == queued, "there is nothing to analyse again"
+    assert await queued_jobs(platform, call.call_id) == queued, "there is nothing to analyze again"
 
 
 async def test_what_was_found_in_words_that_are_redacted_later_is_deleted(platform: CallPlatform) -> None:
@@ -57,14 +57,14 @@ async def test_what_was_found_in_words_that_are_redacted_later_is_deleted(platfo
             lambda db: platform.services[Workspaces].update(db, actor, ours, {"redaction": ["card_number"]}, NOW)
         )
         await store_late(platform, call, CallerSaid(2, "My card is four one one one one one one one", 5_000, 6_000))
-        before = await analyse(platform, call)
+        before = await analyze(platform, call)
         assert before["summary"] == "The card begins 4111 1111."
         vendor.state.faults.keep("llm", Fault("no_credit"))
         rest = CallerSaid(3, "and then one one one one one one one one", 7_000, 8_000)
         await store_late(platform, call, rest, 91)
         row = await platform.call_row(call.call_id)
         assert (row["summary"], row["sentiment"], row["analysis_status"]) == (None, None, "pending")
-        row = await analyse(platform, call)
+        row = await analyze(platform, call)
     assert (row["summary"], row["analysis_status"]) == (None, "failed"), "what was found before is not kept"
     assert not {"extracted", "success_reason"} & set(row["analysis"])
     assert row["analysis"]["tokens"] >= before["analysis"]["tokens"], "what was used still counts"

@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from control.calls.analysis.rules import LONGEST_SENTENCE, MOST_SENTENCES, summarise
+from control.calls.analysis.rules import LONGEST_SENTENCE, MOST_SENTENCES, summarize
 
 
 def said(*sentences: tuple[str, str]) -> list[dict[str, str]]:
@@ -11,7 +11,7 @@ def said(*sentences: tuple[str, str]) -> list[dict[str, str]]:
 
 
 def test_the_sentences_with_the_commonest_words_are_chosen_in_their_order() -> None:
-    summary = summarise(
+    summary = summarize(
         said(
             ("agent", "Hello, thank you for calling."),
             ("caller", "Hi there. I would like to move my appointment on Friday. Is that possible?"),
@@ -26,12 +26,12 @@ def test_the_sentences_with_the_commonest_words_are_chosen_in_their_order() -> N
 
 
 def test_without_words_there_is_none() -> None:
-    assert summarise([]) is None
-    assert summarise(said(("caller", "1 2 3"), ("agent", "…"))) is None
+    assert summarize([]) is None
+    assert summarize(said(("caller", "1 2 3"), ("agent", "…"))) is None
 
 
 @settings(max_examples=50)
 @given(st.lists(st.tuples(st.sampled_from(["caller", "agent"]), st.text(max_size=1_000)), max_size=8))
 def test_it_is_bounded(sentences: list[tuple[str, str]]) -> None:
-    summary = summarise(said(*sentences))
+    summary = summarize(said(*sentences))
     assert summary is None or 0 < len(summary) <= MOST_SENTENCES * (LONGEST_SENTENCE + 11)

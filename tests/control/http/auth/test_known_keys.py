@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from control.http.auth.authorisation import KnownKeys
+from control.http.auth.authorization import KnownKeys
 
 KEY = UUID(int=1)
 

@@ -26,7 +26,7 @@ async def test_an_address_over_its_limit_sends_no_body(database_url: str, valkey
         assert too_long.status == 429
 
 
-async def test_a_body_without_authorisation_is_short(database_url: str, valkey_url: str) -> None:
+async def test_a_body_without_authorization_is_short(database_url: str, valkey_url: str) -> None:
     async with running_api(database_url, valkey_url) as api:
         body = b'{"email":"ann@example.com","password":"%s"}'
         longest = body % (b"x" * (MAX_OPEN_BODY_BYTES - len(body) + 2))

@@ -110,7 +110,7 @@ async def test_ended_conversation_hangs_up_without_the_database(platform: Webhoo
         assert (await ask_continue(platform, action, "CDA6", CallStatus="completed")).verbs == ["Hangup"]
 
 
-async def test_transfer_is_dialled_without_the_database(platform: WebhookPlatform) -> None:
+async def test_transfer_is_dialed_without_the_database(platform: WebhookPlatform) -> None:
     action, call_id = await start_call(platform, "CDA7")
     await checkpoints(platform).put_outcome(str(call_id), StreamOutcome(0, HUMAN))
     async with database_unavailable(platform):

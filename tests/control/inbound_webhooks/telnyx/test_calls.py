@@ -73,7 +73,7 @@ async def test_call_is_found_when_its_ids_change(platform: WebhookPlatform) -> N
     assert (row["id"], row["status"], row["end_reason"]) == (call_id, "completed", "caller_hangup")
 
 
-async def test_dialled_call_is_found_by_its_session_before_it_rang(platform: WebhookPlatform) -> None:
+async def test_dialed_call_is_found_by_its_session_before_it_rang(platform: WebhookPlatform) -> None:
     """Telnyx keeps no order of events, and the id may have changed by the first one that comes."""
     call_id = await platform.queue_outbound("telnyx")
     placed = PlacedCall("v3:o1", "session-o")
@@ -185,7 +185,7 @@ async def test_failed_command_is_retried_with_its_id(platform: WebhookPlatform) 
     assert await retry_after(platform) == 1
     assert platform.telnyx_api.actions == ["answer"]
     assert len({command.body["command_id"] for command in platform.telnyx_api.received}) == 1, (
-        "Telnyx must recognise the repeat"
+        "Telnyx must recognize the repeat"
     )
     (event,) = await platform.stored_events()
     assert event["handled_at"] is not None

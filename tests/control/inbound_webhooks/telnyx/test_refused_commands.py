@@ -121,17 +121,17 @@ async def test_refused_transfer_and_stream_are_told_in_the_agents_language(platf
     assert platform.telnyx_api.actions == ["speak", "hangup"]
 
 
-@pytest.mark.parametrize("is_dialled", [True, False])
+@pytest.mark.parametrize("is_dialed", [True, False])
 async def test_refused_stream_and_words_after_a_transfer_end_the_callers_line(
-    platform: WebhookPlatform, is_dialled: bool
+    platform: WebhookPlatform, is_dialed: bool
 ) -> None:
-    call = f"v3:r7{is_dialled}"
+    call = f"v3:r7{is_dialed}"
     await answer_telnyx_call(platform, call)
-    refused = ["streaming_start", "speak"] if is_dialled else ["transfer", "streaming_start", "speak"]
+    refused = ["streaming_start", "speak"] if is_dialed else ["transfer", "streaming_start", "speak"]
     platform.telnyx_api.refused |= dict.fromkeys(refused, FORBIDDEN)
     await transfer(platform, call)
     leg: dict[str, Any] = {"client_state": client_state(f"transfer:{call}"), "direction": "outgoing"}
-    if is_dialled:
+    if is_dialed:
         await platform.post_telnyx("call.hangup", "v3:leg7", hangup_cause="timeout", **leg)
     last = platform.telnyx_api.carried_out[-1]
     assert (last.action, last.call) == ("hangup", call)

@@ -104,8 +104,8 @@ async def test_transfer_that_is_not_answered_leads_back_to_the_agent(
     ended = CallEnded("completed", "transferred", "", 9_000, CallUsage(), HUMAN)
     if is_end_stored:
         await report(platform, call_id, 9, ended)
-    dialled = {"DialCallStatus": status, "DialCallSid": f"CA-{sid}"}
-    back = await ask_continue(platform, action, sid, **dialled)
+    dialed = {"DialCallStatus": status, "DialCallSid": f"CA-{sid}"}
+    back = await ask_continue(platform, action, sid, **dialed)
     assert back.verbs == ["Connect"]
     plan = await Tickets(platform.redis, platform.sealer).claim(back.ticket, "twilio", sid)
     assert plan.resume is not None and plan.leg == 1
@@ -121,7 +121,7 @@ async def test_transfer_that_is_not_answered_leads_back_to_the_agent(
     )
     (returned,) = decode_details(row["details"]).returns
     assert (returned.leg, returned.failure, returned.number, returned.target) == (0, failure, HUMAN, f"CA-{sid}")
-    repeated = await ask_continue(platform, action, sid, **dialled)
+    repeated = await ask_continue(platform, action, sid, **dialed)
     assert (repeated.verbs, len(decode_details((await platform.call_row(sid))["details"]).returns)) == (["Connect"], 1)
 
 
@@ -159,7 +159,7 @@ async def test_transfer_shows_our_number_for_a_withheld_caller(platform: Webhook
     assert dial.attrib["callerId"] == platform.number
 
 
-async def test_transfer_is_dialled_after_the_end_was_stored(
+async def test_transfer_is_dialed_after_the_end_was_stored(
     platform: WebhookPlatform,
 ) -> None:
     action, call_id = await start_call(platform, "CB4")

@@ -27,14 +27,14 @@ from tests.platform.webhooks import WebhookPlatform
 
 
 class RedirectingCarrier(FakeCarrier):
-    """Records redirections. transferring: calls for which it dialled."""
+    """Records redirections. transferring: calls for which it dialed."""
 
     def __init__(self) -> None:
         super().__init__()
         self.redirected: list[tuple[str, str]] = []
         self.transferring: set[str] = set()
 
-    async def count_dialled(self, carrier_call_id: str) -> int:
+    async def count_dialed(self, carrier_call_id: str) -> int:
         self._answer("count_dialled")
         return int(carrier_call_id in self.transferring)
 
@@ -150,7 +150,7 @@ async def test_call_that_is_being_transferred_is_left_alone(
 async def test_instruction_asked_for_without_the_database_is_stored_later(
     platform: WebhookPlatform, twilio: RedirectingCarrier
 ) -> None:
-    """Words before a transfer take seconds, in which Twilio has dialled nobody yet."""
+    """Words before a transfer take seconds, in which Twilio has dialed nobody yet."""
     action = await ring(platform, "CST8")
     outcome = StreamOutcome(0, "+14155557777", "One moment.", "en")
     await checkpoints(platform).put_outcome(str((await platform.call_row("CST8"))["id"]), outcome)

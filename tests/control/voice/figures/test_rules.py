@@ -91,7 +91,7 @@ def test_has_no_error_rate_after_one_failure() -> None:
 @given(st.lists(st.none() | st.integers(0, 10_000), max_size=40))
 def test_ranks_are_measured_values_and_failures_are_counted(latencies: list[int | None]) -> None:
     found = measure("acme", "llm", latencies)
-    known = sorted(one for one in latencies if one is not None)
+    known = sorted(latency for latency in latencies if latency is not None)
     assert (found.requests, found.failures) == (len(latencies), len(latencies) - len(known))
     if known:
         assert found.p50_ms == known[(len(known) - 1) // 2]

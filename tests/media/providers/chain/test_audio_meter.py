@@ -1,11 +1,11 @@
-"""Audio sent to a recogniser, as it is reported."""
+"""Audio sent to a recognizer, as it is reported."""
 
 import asyncio
 
 import pytest
 
 from media.providers.chain.stt import SpeechToTextChain
-from media.providers.ports import KeyRefused, ProviderBusy, ProviderError, RecognisedText, SpeechToTextFailed
+from media.providers.ports import KeyRefused, ProviderBusy, ProviderError, RecognizedText, SpeechToTextFailed
 from media.providers.usage import UsageMeter
 from shared.events import UsageRecorded
 from tests.media.providers.fakes import FakeSpeechToText
@@ -18,9 +18,9 @@ def reported(events: list[UsageRecorded]) -> list[tuple[str, int]]:
     return [(event.provider, event.quantity) for event in events]
 
 
-def chain_of(events: list[UsageRecorded], *recognisers: FakeSpeechToText) -> SpeechToTextChain:
-    meters = [UsageMeter("stt", one.name, events.append, vendor="v", model="m") for one in recognisers]
-    return SpeechToTextChain(recognisers, lambda failed: None, meters=meters)
+def chain_of(events: list[UsageRecorded], *recognizers: FakeSpeechToText) -> SpeechToTextChain:
+    meters = [UsageMeter("stt", recognizer.name, events.append, vendor="v", model="m") for recognizer in recognizers]
+    return SpeechToTextChain(recognizers, lambda failed: None, meters=meters)
 
 
 def test_audio_is_reported_every_ten_seconds_and_at_the_end() -> None:
@@ -40,7 +40,7 @@ def test_audio_is_reported_every_ten_seconds_and_at_the_end() -> None:
     run(main())
 
 
-def test_replayed_audio_is_reported_again_for_the_next_recogniser() -> None:
+def test_replayed_audio_is_reported_again_for_the_next_recognizer() -> None:
     async def main() -> None:
         events: list[UsageRecorded] = []
         a, b = FakeSpeechToText("a"), FakeSpeechToText("b", delay=1.0)
@@ -69,7 +69,7 @@ def test_a_session_that_was_refused_before_any_text_is_not_reported(refusal: typ
             session = await chain_of(events, a, b).open("en", lambda event: None)
             session.push(SECOND)
             if text:
-                a.sessions[0].sink(RecognisedText(text, final=False))
+                a.sessions[0].sink(RecognizedText(text, final=False))
             a.sessions[0].sink(SpeechToTextFailed(refusal("a", "HTTP 401")))
             await asyncio.sleep(1)
             await session.close()
@@ -79,7 +79,7 @@ def test_a_session_that_was_refused_before_any_text_is_not_reported(refusal: typ
     run(main())
 
 
-def test_audio_without_a_recogniser_is_not_reported() -> None:
+def test_audio_without_a_recognizer_is_not_reported() -> None:
     async def main() -> None:
         events: list[UsageRecorded] = []
         a = FakeSpeechToText("a")

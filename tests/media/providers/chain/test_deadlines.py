@@ -57,7 +57,7 @@ def test_a_stall_of_an_unknown_stream_costs_the_bound() -> None:
     assert DEADLINES.model_limits(None, None, has_rival=True, last=False).next_s == 0.9
 
 
-def test_a_recogniser_s_session_is_opened_within_the_bound_where_another_could_be() -> None:
+def test_a_recognizer_s_session_is_opened_within_the_bound_where_another_could_be() -> None:
     known = UsualWait(0.2, 0.4)
     assert DEADLINES.open_limit(known, has_other=True) == 0.9
     assert DEADLINES.open_limit(known, has_other=False) == DEADLINES.open_limit(None, has_other=True) == 3.0

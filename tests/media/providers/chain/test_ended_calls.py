@@ -19,7 +19,7 @@ from media.providers.ports import (
     Message,
     ProviderError,
     ProviderKind,
-    RecognisedText,
+    RecognizedText,
     SpeechChunk,
     SpeechToTextFailed,
     SpeechToTextSession,
@@ -92,9 +92,9 @@ class RandomSession:
     def started(self) -> None:
         pass
 
-    def finalise(self, token: int) -> None:
+    def finalize(self, token: int) -> None:
         if self._world.random.random() < 0.7:
-            asyncio.get_running_loop().call_later(0.1, self._answer, RecognisedText("hello", True, token))
+            asyncio.get_running_loop().call_later(0.1, self._answer, RecognizedText("hello", True, token))
 
     def next_turn(self) -> None:
         pass
@@ -104,12 +104,12 @@ class RandomSession:
         self._closed = True
         self._world.sessions.discard(self)
 
-    def _answer(self, text: RecognisedText) -> None:
+    def _answer(self, text: RecognizedText) -> None:
         if not self._closed:
             self._sink(text)
 
 
-class RandomRecogniser:
+class RandomRecognizer:
     def __init__(self, name: str, world: RandomProviders) -> None:
         self.name, self._world = name, world
 
@@ -141,9 +141,9 @@ class RandomCall:
         models = [RandomModel(name, world) for name in "mn"]
         self._llm = LanguageModelChain(models, ignore, health=health("llm", "mn"))
         voices = [RandomVoice(name, world) for name in "vw"]
-        recognisers = [RandomRecogniser(name, world) for name in "rs"]
+        recognizers = [RandomRecognizer(name, world) for name in "rs"]
         self._tts = TextToSpeechChain(voices, ignore, meters=meters("tts", "vw"), health=health("tts", "vw"))
-        self._stt = SpeechToTextChain(recognisers, ignore, meters=meters("stt", "rs"), health=health("stt", "rs"))
+        self._stt = SpeechToTextChain(recognizers, ignore, meters=meters("stt", "rs"), health=health("stt", "rs"))
 
     async def run(self) -> None:
         tasks = [asyncio.create_task(work) for work in (self._listen(), self._speak(), self._speak())]
@@ -162,7 +162,7 @@ class RandomCall:
                 if number % 10 == 3:
                     session.started()
                 elif number % 10 == 9:
-                    session.finalise(number)
+                    session.finalize(number)
                 await asyncio.sleep(self._random.choice([0.02, 0.5]))
         finally:
             await asyncio.shield(asyncio.create_task(session.close()))

@@ -163,7 +163,7 @@ def test_a_reply_that_stalls_in_the_middle_is_continued_within_the_bound() -> No
     run(main())
 
 
-def test_the_deadline_is_learnt_and_a_silent_model_is_ejected_for_all_calls() -> None:
+def test_the_deadline_is_learned_and_a_silent_model_is_ejected_for_all_calls() -> None:
     async def main() -> None:
         steady: list[Step] = [0.3, TextDelta("A")]
         a = FakeLanguageModel("a", *[steady] * 40, [None])
@@ -187,7 +187,7 @@ def test_the_deadline_is_learnt_and_a_silent_model_is_ejected_for_all_calls() ->
     run(main())
 
 
-def test_a_model_that_is_slower_than_its_vendor_s_figures_is_learnt_and_kept() -> None:
+def test_a_model_that_is_slower_than_its_vendor_s_figures_is_learned_and_kept() -> None:
     async def main() -> None:
         b = FakeLanguageModel("b", [0.2, TextDelta("B"), 0.4, TextDelta("B")])
         harness = HedgingHarness(FakeLanguageModel("a", [1.2, TextDelta("A")]), b)

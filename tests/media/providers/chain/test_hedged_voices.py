@@ -199,7 +199,7 @@ def test_a_voice_with_long_gaps_is_not_replaced_once_they_are_known() -> None:
     run(main())
 
 
-def test_a_voice_that_is_slower_than_its_vendor_s_figures_is_learnt_and_kept() -> None:
+def test_a_voice_that_is_slower_than_its_vendor_s_figures_is_learned_and_kept() -> None:
     async def main() -> None:
         b = FakeTextToSpeech("b", 0.3, *(step for word in WORDS for step in (say(word), 0.3)))
         harness = Harness(FakeTextToSpeech("a", 1.3, say(TEXT)), b, seed=UsualWait(0.2, 0.9))

@@ -10,9 +10,9 @@ from media.providers.deadline_timer import MOST_LATE_S, DeadlineTimer
 from media.providers.ports import SpeechChunk
 from tests.media.providers.chain.test_hedged_requests import HedgingHarness
 from tests.media.providers.chain.test_hedged_voices import TEXT, Harness, say
-from tests.media.providers.chain.test_late_recognisers import SEED as TEXT_SEED
+from tests.media.providers.chain.test_late_recognizers import SEED as TEXT_SEED
 from tests.media.providers.fakes import FakeLanguageModel, FakeTextToSpeech, Step, text_deltas
-from tests.media.providers.recogniser_calls import Caller, Recogniser, call
+from tests.media.providers.recognizer_calls import Caller, Recognizer, call
 from tests.media.providers.virtual import run
 from tests.virtual_time import VirtualLoop
 
@@ -95,7 +95,7 @@ def test_a_voice_whose_audio_is_read_late_is_not_slower_than_real_time() -> None
     async def main() -> None:
         words = say(TEXT).words
         pieces = [
-            SpeechChunk(b"a" * 400, tuple(one for one in words if at <= one.start_ms < at + 50))
+            SpeechChunk(b"a" * 400, tuple(word for word in words if at <= word.start_ms < at + 50))
             for at in range(0, int(words[-1].end_ms), 50)
         ]
         b = FakeTextToSpeech("b")
@@ -106,8 +106,8 @@ def test_a_voice_whose_audio_is_read_late_is_not_slower_than_real_time() -> None
     run(starve(main()))
 
 
-def test_a_recogniser_whose_text_is_read_late_is_not_checked() -> None:
-    a, b = Recogniser("a", answer_s=0.3, hops=len(HOPS)), Recogniser("b")
+def test_a_recognizer_whose_text_is_read_late_is_not_checked() -> None:
+    a, b = Recognizer("a", answer_s=0.3, hops=len(HOPS)), Recognizer("b")
     caller = Caller(a, b, seed=TEXT_SEED)
     call(starve(caller.speak("a", 700, wait_s=5.0)), caller)
     assert (caller.heard, caller.failed, b.sessions) == (["a"], [], [])
@@ -115,7 +115,7 @@ def test_a_recogniser_whose_text_is_read_late_is_not_checked() -> None:
 
 def test_a_session_that_opens_while_the_process_is_late_is_kept() -> None:
     async def main() -> None:
-        caller = Caller(Recogniser("a", open_s=0.85), Recogniser("b"), seed=TEXT_SEED)
+        caller = Caller(Recognizer("a", open_s=0.85), Recognizer("b"), seed=TEXT_SEED)
         await caller.open()
         assert caller.failed == []
         await caller.hang_up()

@@ -12,7 +12,7 @@ from tests.media.providers.fakes import FakeLanguageModel, FakeSpeechToText, Fak
 from tests.media.providers.virtual import run
 
 
-def test_a_call_that_ends_while_its_recogniser_opens_ends_the_probe() -> None:
+def test_a_call_that_ends_while_its_recognizer_opens_ends_the_probe() -> None:
     async def main() -> None:
         calls = Calls()
         calls.eject("stt")

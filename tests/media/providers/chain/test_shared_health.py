@@ -17,7 +17,7 @@ from media.providers.ports import (
     Message,
     ProviderError,
     ProviderKind,
-    RecognisedText,
+    RecognizedText,
     SpeechChunk,
     SpeechToTextFailed,
     TextDelta,
@@ -51,9 +51,9 @@ class Calls:
         names = "".join(voice.name for voice in voices)
         return TextToSpeechChain(voices, self.failed.append, health=self.health("tts", names))
 
-    def stt(self, *recognisers: FakeSpeechToText) -> SpeechToTextChain:
-        names = "".join(one.name for one in recognisers)
-        return SpeechToTextChain(recognisers, self.failed.append, health=self.health("stt", names))
+    def stt(self, *recognizers: FakeSpeechToText) -> SpeechToTextChain:
+        names = "".join(recognizer.name for recognizer in recognizers)
+        return SpeechToTextChain(recognizers, self.failed.append, health=self.health("stt", names))
 
     def eject(self, kind: ProviderKind, name: str = "a") -> None:
         for _ in range(3):
@@ -254,37 +254,37 @@ def test_a_dead_voice_is_found_out_by_three_calls() -> None:
     run(main())
 
 
-def test_words_during_speech_heal_a_recogniser_and_a_connection_or_silence_does_not() -> None:
+def test_words_during_speech_heal_a_recognizer_and_a_connection_or_silence_does_not() -> None:
     async def main() -> None:
         calls, a = Calls(), FakeSpeechToText("a")
         calls.eject("stt")
         session = await calls.stt(a).open("en", lambda event: None)
         assert not calls.is_usable("stt"), "it was only opened"
-        recogniser = a.sessions[0]
-        recogniser.sink(RecognisedText("hm", final=False))
+        recognizer = a.sessions[0]
+        recognizer.sink(RecognizedText("hm", final=False))
         assert not calls.is_usable("stt"), "nobody speaks"
-        session.finalise(1)
-        recogniser.sink(RecognisedText("", final=True, token=1))
+        session.finalize(1)
+        recognizer.sink(RecognizedText("", final=True, token=1))
         assert not calls.is_usable("stt"), "an empty text of silence"
         session.started()
-        recogniser.sink(RecognisedText(" ", final=False))
+        recognizer.sink(RecognizedText(" ", final=False))
         assert not calls.is_usable("stt")
-        recogniser.sink(RecognisedText("hello", final=False))
+        recognizer.sink(RecognizedText("hello", final=False))
         assert calls.is_usable("stt")
         await session.close()
 
     run(main())
 
 
-def test_a_recogniser_that_opens_and_fails_is_found_out_by_three_calls() -> None:
+def test_a_recognizer_that_opens_and_fails_is_found_out_by_three_calls() -> None:
     async def main() -> None:
         calls, opened = Calls(), []
         for _ in range(5):
             a, b = FakeSpeechToText("a"), FakeSpeechToText("b")
             session = await calls.stt(a, b).open("en", lambda event: None)
             session.started()
-            for recogniser in a.sessions:
-                recogniser.sink(SpeechToTextFailed(DOWN))
+            for recognizer in a.sessions:
+                recognizer.sink(SpeechToTextFailed(DOWN))
             await asyncio.sleep(1.0)
             opened.append((a.opened, b.opened))
             await session.close()
@@ -293,7 +293,7 @@ def test_a_recogniser_that_opens_and_fails_is_found_out_by_three_calls() -> None
     run(main())
 
 
-def test_a_call_that_ends_before_its_recogniser_spoke_ends_the_probe() -> None:
+def test_a_call_that_ends_before_its_recognizer_spoke_ends_the_probe() -> None:
     async def main() -> None:
         calls = Calls()
         calls.eject("stt")
@@ -306,20 +306,20 @@ def test_a_call_that_ends_before_its_recogniser_spoke_ends_the_probe() -> None:
     run(main())
 
 
-def test_an_open_recogniser_that_is_taken_out_of_service_is_left_within_the_turn_without_losing_words() -> None:
+def test_an_open_recognizer_that_is_taken_out_of_service_is_left_within_the_turn_without_losing_words() -> None:
     async def main() -> None:
         calls, a, b = Calls(), FakeSpeechToText("a"), FakeSpeechToText("b")
         heard: list[object] = []
         session = await calls.stt(a, b).open("en", heard.append)
         session.started()
         session.push(b"first words")
-        session.finalise(1)
+        session.finalize(1)
         calls.board.set_out_of_service(frozenset({"a"}))
         session.push(b" and more")
         await asyncio.sleep(0.01)
         assert b.sessions[0].audio == b"first words and more" and b.sessions[0].log[-1] == 1
-        b.sessions[0].sink(RecognisedText("first words and more", final=True, token=1))
-        assert heard == [RecognisedText("first words and more", True, 1)]
+        b.sessions[0].sink(RecognizedText("first words and more", final=True, token=1))
+        assert heard == [RecognizedText("first words and more", True, 1)]
         assert [(one.provider, one.reason, one.next) for one in calls.failed] == [("a", "taken out of service", "b")]
         assert a.sessions[0].closed
         await session.close()
@@ -328,7 +328,7 @@ def test_an_open_recogniser_that_is_taken_out_of_service_is_left_within_the_turn
     run(main())
 
 
-def test_a_recogniser_is_left_for_one_that_is_in_service() -> None:
+def test_a_recognizer_is_left_for_one_that_is_in_service() -> None:
     async def main() -> None:
         calls, a, b, c = Calls(), FakeSpeechToText("a"), FakeSpeechToText("b"), FakeSpeechToText("c")
         session = await calls.stt(a, b, c).open("en", lambda event: None)
@@ -341,7 +341,7 @@ def test_a_recogniser_is_left_for_one_that_is_in_service() -> None:
     run(main())
 
 
-def test_the_last_recogniser_is_not_left_and_one_is_left_once_another_may_be_tried() -> None:
+def test_the_last_recognizer_is_not_left_and_one_is_left_once_another_may_be_tried() -> None:
     async def main() -> None:
         calls, a, b = Calls(), FakeSpeechToText("a"), FakeSpeechToText("b")
         lone = await calls.stt(FakeSpeechToText("c")).open("en", lambda event: None)
@@ -350,8 +350,8 @@ def test_the_last_recogniser_is_not_left_and_one_is_left_once_another_may_be_tri
         await asyncio.sleep(0.01)
         assert not calls.failed and not b.sessions
         calls.board.set_out_of_service(frozenset({"a"}))
-        session.finalise(1)
-        a.sessions[0].sink(RecognisedText("hello", final=True, token=1))  # the end of a turn is the next occasion
+        session.finalize(1)
+        a.sessions[0].sink(RecognizedText("hello", final=True, token=1))  # the end of a turn is the next occasion
         await asyncio.sleep(0.01)
         assert b.sessions and a.sessions[0].closed
         await lone.close()

@@ -20,7 +20,7 @@ def pieces(every_s: float) -> list[Step]:
     words = say(LONG).words
     steps: list[Step] = []
     for at in range(0, len(words) * WORD_MS, PIECE_MS):
-        timed = tuple(one for one in words if at <= one.start_ms < at + PIECE_MS)
+        timed = tuple(word for word in words if at <= word.start_ms < at + PIECE_MS)
         steps += [every_s, SpeechChunk(b"a" * (8 * PIECE_MS), timed)]
     return steps
 

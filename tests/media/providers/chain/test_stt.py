@@ -1,4 +1,4 @@
-"""Fallback between recognisers."""
+"""Fallback between recognizers."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -10,7 +10,7 @@ from media.providers.chain.stt import SpeechToTextChain
 from media.providers.ports import (
     ProviderBusy,
     ProviderError,
-    RecognisedText,
+    RecognizedText,
     SpeechToTextEvent,
     SpeechToTextFailed,
     SpeechToTextSession,
@@ -26,7 +26,7 @@ SERVER_ERROR = ProviderError("a", "HTTP 500")
 
 @dataclass
 class ChainHarness:
-    """A chain over scripted recognisers, with one open session."""
+    """A chain over scripted recognizers, with one open session."""
 
     providers: tuple[FakeSpeechToText, ...]
     session: SpeechToTextSession
@@ -58,34 +58,34 @@ async def run_ready_tasks() -> None:
     await asyncio.sleep(0.001)
 
 
-def test_first_recogniser_gets_all_audio_and_its_texts_are_passed_on() -> None:
+def test_first_recognizer_gets_all_audio_and_its_texts_are_passed_on() -> None:
     async def test(harness: ChainHarness) -> None:
         harness.session.push(b"silence")
         harness.session.started()
         harness.session.push(b"speech")
-        a.sessions[0].sink(RecognisedText("hel", final=False))
-        harness.session.finalise(7)
-        a.sessions[0].sink(RecognisedText("hello", final=True, token=7))
+        a.sessions[0].sink(RecognizedText("hel", final=False))
+        harness.session.finalize(7)
+        a.sessions[0].sink(RecognizedText("hello", final=True, token=7))
         harness.session.next_turn()
         assert a.sessions[0].log == [b"silence", "started", b"speech", 7, "next_turn"]
-        assert harness.events == [RecognisedText("hel", False), RecognisedText("hello", True, 7)]
+        assert harness.events == [RecognizedText("hel", False), RecognizedText("hello", True, 7)]
 
     a = FakeSpeechToText("a")
     with_session(test, a, FakeSpeechToText("b"))
 
 
-def test_next_recogniser_gets_the_turn_replayed_and_answers_the_pending_finalise() -> None:
+def test_next_recognizer_gets_the_turn_replayed_and_answers_the_pending_finalize() -> None:
     async def test(harness: ChainHarness) -> None:
         harness.session.push(b"silence")
         harness.session.started()
         harness.session.push(b"my number is ")
-        harness.session.finalise(3)
+        harness.session.finalize(3)
         a.sessions[0].sink(SESSION_FAILED)
         harness.session.push(b"five")  # while the next one is being opened
         await run_ready_tasks()
         harness.session.push(b" five")
         assert b.sessions[0].log == [b"silence", "started", b"my number is five", 3, b" five"]
-        b.sessions[0].sink(RecognisedText("my number is", True, 3))
+        b.sessions[0].sink(RecognizedText("my number is", True, 3))
         assert texts(harness.events) == ["my number is"]
         assert a.sessions[0].closed
 
@@ -98,16 +98,16 @@ def test_only_audio_without_final_text_is_replayed() -> None:
     async def test(harness: ChainHarness) -> None:
         harness.session.started()
         harness.session.push(b"first")
-        harness.session.finalise(1)
+        harness.session.finalize(1)
         harness.session.push(b"pause")
-        a.sessions[0].sink(RecognisedText("first", True, 1))
+        a.sessions[0].sink(RecognizedText("first", True, 1))
         harness.session.started()
         harness.session.push(b"second")
-        a.sessions[0].sink(RecognisedText("first sec", False))
+        a.sessions[0].sink(RecognizedText("first sec", False))
         a.sessions[0].sink(SESSION_FAILED)
         await run_ready_tasks()
-        harness.session.finalise(2)
-        b.sessions[0].sink(RecognisedText("second", True, 2))
+        harness.session.finalize(2)
+        b.sessions[0].sink(RecognizedText("second", True, 2))
         assert b.sessions[0].log == [b"pause", "started", b"second", 2]
         assert texts(harness.events) == ["first", "first sec", "first second"]
 
@@ -115,20 +115,20 @@ def test_only_audio_without_final_text_is_replayed() -> None:
     with_session(test, a, b)
 
 
-def test_turn_over_three_recognisers_loses_no_words() -> None:
+def test_turn_over_three_recognizers_loses_no_words() -> None:
     async def test(harness: ChainHarness) -> None:
         for token, provider in enumerate((a, b, c)):
             harness.session.started()
             harness.session.push(b"x" * 160)
-            harness.session.finalise(token)
-            provider.sessions[0].sink(RecognisedText(provider.name, True, token))
+            harness.session.finalize(token)
+            provider.sessions[0].sink(RecognizedText(provider.name, True, token))
             if provider is not c:
                 provider.sessions[0].sink(SpeechToTextFailed(ProviderError(provider.name, "gone")))
                 await run_ready_tasks()
         assert texts(harness.events) == ["a", "a b", "a b c"]
         harness.session.next_turn()
-        harness.session.finalise(9)
-        c.sessions[0].sink(RecognisedText("new", True, 9))
+        harness.session.finalize(9)
+        c.sessions[0].sink(RecognizedText("new", True, 9))
         assert texts(harness.events)[-1] == "new"
 
     a, b, c = FakeSpeechToText("a"), FakeSpeechToText("b"), FakeSpeechToText("c")
@@ -139,7 +139,7 @@ def test_audio_of_the_previous_turn_is_not_replayed() -> None:
     async def test(harness: ChainHarness) -> None:
         harness.session.started()
         harness.session.push(b"old")
-        harness.session.finalise(1)
+        harness.session.finalize(1)
         harness.session.push(b"between")
         harness.session.next_turn()  # nobody waited for its text
         harness.session.push(b"new")
@@ -151,7 +151,7 @@ def test_audio_of_the_previous_turn_is_not_replayed() -> None:
     with_session(test, a, b)
 
 
-def test_recognisers_are_opened_in_list_order() -> None:
+def test_recognizers_are_opened_in_list_order() -> None:
     async def test(harness: ChainHarness) -> None:
         assert now() == 3.0  # b's deadline
         harness.session.push(b"hello")
@@ -162,7 +162,7 @@ def test_recognisers_are_opened_in_list_order() -> None:
     assert [(failed.provider, failed.next) for failed in harness.failed] == [("a", "b"), ("b", "c")]
 
 
-def test_open_raises_when_no_recogniser_can_be_reached() -> None:
+def test_open_raises_when_no_recognizer_can_be_reached() -> None:
     failed: list[ProviderFailed] = []
     chain = SpeechToTextChain(
         [FakeSpeechToText("a", SERVER_ERROR), FakeSpeechToText("b", ProviderError("b", "HTTP 503"))], failed.append
@@ -187,19 +187,19 @@ def test_failure_reported_while_opening_counts_as_failed_open() -> None:
     with_session(test, FailingAtOpen("a"), b)
 
 
-def test_a_slow_recogniser_is_replaced() -> None:
+def test_a_slow_recognizer_is_replaced() -> None:
     async def test(harness: ChainHarness) -> None:
         harness.session.started()
         harness.session.push(b"hello")
-        harness.session.finalise(1)
+        harness.session.finalize(1)
         await asyncio.sleep(1.9)
-        harness.session.finalise(2)  # a new request starts a new deadline
+        harness.session.finalize(2)  # a new request starts a new deadline
         await asyncio.sleep(1.9)
         assert b.opened == 0
         await asyncio.sleep(0.2)
         assert b.sessions[0].log == ["started", b"hello", 2]
-        a.sessions[0].sink(RecognisedText("too late", True, 2))
-        b.sessions[0].sink(RecognisedText("hello", True, 2))
+        a.sessions[0].sink(RecognizedText("too late", True, 2))
+        b.sessions[0].sink(RecognizedText("hello", True, 2))
         assert texts(harness.events) == ["hello"]
         assert a.sessions[0].closed
 
@@ -208,11 +208,11 @@ def test_a_slow_recogniser_is_replaced() -> None:
     assert harness.failed == [ProviderFailed("stt", "a", "no final text for 2 s", "b", "final", "late", 2_000)]
 
 
-def test_a_lone_slow_recogniser_is_waited_for() -> None:
+def test_a_lone_slow_recognizer_is_waited_for() -> None:
     async def test(harness: ChainHarness) -> None:
-        harness.session.finalise(1)
+        harness.session.finalize(1)
         await asyncio.sleep(9.0)
-        a.sessions[0].sink(RecognisedText("hello", True, 1))
+        a.sessions[0].sink(RecognizedText("hello", True, 1))
         assert texts(harness.events) == ["hello"]
         assert a.opened == 1
 
@@ -220,15 +220,15 @@ def test_a_lone_slow_recogniser_is_waited_for() -> None:
     with_session(test, a)
 
 
-def test_a_lone_recogniser_is_reopened_once_between_two_texts() -> None:
+def test_a_lone_recognizer_is_reopened_once_between_two_texts() -> None:
     async def test(harness: ChainHarness) -> None:
         harness.session.started()
         harness.session.push(b"hello")
         a.sessions[0].sink(SESSION_FAILED)
         await run_ready_tasks()
         assert a.sessions[1].log == ["started", b"hello"]
-        harness.session.finalise(1)
-        a.sessions[1].sink(RecognisedText("hello", True, 1))
+        harness.session.finalize(1)
+        a.sessions[1].sink(RecognizedText("hello", True, 1))
         a.sessions[1].sink(SESSION_FAILED)
         await run_ready_tasks()
         a.sessions[2].sink(SESSION_FAILED)
@@ -249,7 +249,7 @@ def test_when_all_failed_one_failure_event_is_sent() -> None:
         await run_ready_tasks()
         harness.session.push(b"hello")
         harness.session.started()
-        harness.session.finalise(1)
+        harness.session.finalize(1)
         harness.session.next_turn()
         await asyncio.sleep(60.0)
         assert harness.events == [SESSION_FAILED]
@@ -274,10 +274,10 @@ def test_no_event_is_sent_after_closing() -> None:
     async def main() -> None:
         events: list[SpeechToTextEvent] = []
         session = await SpeechToTextChain([a, FakeSpeechToText("b")], print).open("en", events.append)
-        session.finalise(1)
+        session.finalize(1)
         await session.close()
         await session.close()
-        a.sessions[0].sink(RecognisedText("late", True, 1))
+        a.sessions[0].sink(RecognizedText("late", True, 1))
         a.sessions[0].sink(SESSION_FAILED)
         await asyncio.sleep(5.0)
         assert events == []
@@ -343,7 +343,7 @@ def test_a_session_that_fails_during_the_replay_leaves_no_deadline_for_the_next_
     async def test(harness: ChainHarness) -> None:
         harness.session.started()
         harness.session.push(b"hello")
-        harness.session.finalise(1)
+        harness.session.finalize(1)
         harness.providers[0].sessions[0].sink(SESSION_FAILED)
         await asyncio.sleep(3.0)  # a second after the third was opened
         assert [failure.provider for failure in harness.failed] == ["a", "b"]

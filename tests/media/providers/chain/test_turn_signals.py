@@ -1,16 +1,16 @@
-"""Signals of the turn's end through the chain: those of the recogniser in use, and of no other."""
+"""Signals of the turn's end through the chain: those of the recognizer in use, and of no other."""
 
 import asyncio
 
 import pytest
 
-from media.providers.chain.late_recogniser import LateRecogniser, LostRecogniser
-from media.providers.chain.recogniser_session import SessionSink
-from media.providers.ports import NO_TURN_SIGNAL, RecognisedText, TurnSignal
+from media.providers.chain.late_recognizer import LateRecognizer, LostRecognizer
+from media.providers.chain.recognizer_session import SessionSink
+from media.providers.ports import NO_TURN_SIGNAL, RecognizedText, TurnSignal
 from media.providers.wait_history import UsualWait
 from tests.media.providers.chain.test_stt import SESSION_FAILED, ChainHarness, run_ready_tasks, with_session
 from tests.media.providers.fakes import FakeSpeechToText
-from tests.media.providers.recogniser_calls import Caller, Recogniser, call
+from tests.media.providers.recognizer_calls import Caller, Recognizer, call
 
 HELLO = TurnSignal("hello", 0.8)
 
@@ -22,19 +22,19 @@ def signals(harness: ChainHarness) -> list[TurnSignal]:
 def test_signals_are_passed_on_and_end_no_turn() -> None:
     async def test(harness: ChainHarness) -> None:
         harness.session.push(b"hello")
-        harness.session.finalise(1)
+        harness.session.finalize(1)
         a.sessions[0].sink(HELLO)
         a.sessions[0].sink(TurnSignal("hello", None, resumed=True))
         assert harness.events == [HELLO, TurnSignal("hello", None, resumed=True)]
-        a.sessions[0].sink(RecognisedText("hello", True, 1))
-        assert harness.events[-1] == RecognisedText("hello", True, 1)
+        a.sessions[0].sink(RecognizedText("hello", True, 1))
+        assert harness.events[-1] == RecognizedText("hello", True, 1)
 
     a = FakeSpeechToText("a")
     assert with_session(test, a, FakeSpeechToText("b")).failed == []
 
 
 @pytest.mark.parametrize("others", [1, 0], ids=["another one", "itself again"])
-def test_what_a_dead_session_has_signalled_is_taken_back(others: int) -> None:
+def test_what_a_dead_session_has_signaled_is_taken_back(others: int) -> None:
     async def test(harness: ChainHarness) -> None:
         harness.session.push(b"hello")
         a.sessions[0].sink(HELLO)
@@ -61,8 +61,8 @@ def test_a_signal_is_about_the_whole_turn_also_after_a_failover() -> None:
     async def test(harness: ChainHarness) -> None:
         harness.session.started()
         harness.session.push(b"first")
-        harness.session.finalise(1)
-        a.sessions[0].sink(RecognisedText("first", True, 1))
+        harness.session.finalize(1)
+        a.sessions[0].sink(RecognizedText("first", True, 1))
         harness.session.push(b"second")
         a.sessions[0].sink(SESSION_FAILED)
         await run_ready_tasks()
@@ -73,12 +73,12 @@ def test_a_signal_is_about_the_whole_turn_also_after_a_failover() -> None:
     with_session(test, a, b)
 
 
-def test_a_signal_is_no_answer_of_a_late_recogniser(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_signal_is_no_answer_of_a_late_recognizer(monkeypatch: pytest.MonkeyPatch) -> None:
     """One that is awaited unheard is waited for on."""
 
     async def test(harness: ChainHarness) -> None:
         sink, judged = SessionSink(lambda sink, event: None), list[object]()
-        late = LateRecogniser(LostRecogniser(None, None, sink, None), SESSION_FAILED.error, 60.0, lambda session: None)  # type: ignore[arg-type]
+        late = LateRecognizer(LostRecognizer(None, None, sink, None), SESSION_FAILED.error, 60.0, lambda session: None)  # type: ignore[arg-type]
         monkeypatch.setattr(late, "_judge", judged.append)
         sink(HELLO)
         assert judged == []
@@ -88,8 +88,8 @@ def test_a_signal_is_no_answer_of_a_late_recogniser(monkeypatch: pytest.MonkeyPa
     with_session(test, FakeSpeechToText("a"))
 
 
-def test_a_recogniser_that_checks_another_signals_nothing_until_it_takes_over() -> None:
-    a, b = Recogniser("a", answer_s=None), Recogniser("b", answer_s=0.5, open_s=0.1)
+def test_a_recognizer_that_checks_another_signals_nothing_until_it_takes_over() -> None:
+    a, b = Recognizer("a", answer_s=None), Recognizer("b", answer_s=0.5, open_s=0.1)
     caller = Caller(a, b, seed=UsualWait(0.2, 0.5))
 
     async def script() -> None:

@@ -20,7 +20,7 @@ from media.providers.ports import (
     ProviderError,
     ProviderKind,
     ProviderSlow,
-    RecognisedText,
+    RecognizedText,
     SpeechChunk,
     SpeechToTextFailed,
     SpeechToTextSession,
@@ -204,7 +204,7 @@ def test_reported_characters_are_those_that_each_voice_read(
     assert {voice.name: meters.sums(voice.name) for voice in used} == {name: +sums for name, sums in read.items()}
 
 
-# --- recognisers ---
+# --- recognizers ---
 
 
 @dataclass
@@ -219,7 +219,7 @@ class _FragileSession(FakeSpeechToTextSession):
             self.sink(SpeechToTextFailed(BROKEN))
 
 
-class FragileRecogniser(FakeSpeechToText):
+class FragileRecognizer(FakeSpeechToText):
     """Opens sessions that fail at these lengths of their logs, then healthy ones."""
 
     def __init__(self, name: str, errors: list[ProviderError], delay: float, fails_at: list[int]) -> None:
@@ -233,7 +233,7 @@ class FragileRecogniser(FakeSpeechToText):
         return session
 
 
-recognisers = st.tuples(
+recognizers = st.tuples(
     st.lists(st.just(BROKEN), max_size=2),
     st.sampled_from([0.0, 0.5, 2.9, 3.1]),
     st.lists(st.integers(1, 9), max_size=3),
@@ -245,11 +245,11 @@ caller_steps = st.lists(
 )
 
 
-@given(st.lists(recognisers, min_size=1, max_size=3), caller_steps)
-def test_reported_audio_is_what_each_recogniser_was_sent(
+@given(st.lists(recognizers, min_size=1, max_size=3), caller_steps)
+def test_reported_audio_is_what_each_recognizer_was_sent(
     specs: list[tuple[list[ProviderError], float, list[int]]], steps: list[int | str]
 ) -> None:
-    used = [FragileRecogniser(name, *spec) for name, spec in zip(NAMES, specs, strict=False)]
+    used = [FragileRecognizer(name, *spec) for name, spec in zip(NAMES, specs, strict=False)]
     meters = Meters("stt")
     chain = SpeechToTextChain(used, lambda failed: None, meters=meters.each(len(used)))
 
@@ -266,7 +266,7 @@ def test_reported_audio_is_what_each_recogniser_was_sent(
 
 
 async def _caller_step(
-    session: SpeechToTextSession, used: Sequence[FragileRecogniser], step: int | str, token: int
+    session: SpeechToTextSession, used: Sequence[FragileRecognizer], step: int | str, token: int
 ) -> None:
     opened = [one.sessions[-1] for one in used if one.sessions and not one.sessions[-1].closed]
     match step:
@@ -282,9 +282,9 @@ async def _caller_step(
         case "next_turn":
             session.next_turn()
         case "finalise":
-            session.finalise(token)
+            session.finalize(token)
         case "final" if opened:
             asked = [item for item in opened[-1].log if isinstance(item, int)]
-            opened[-1].sink(RecognisedText("yes", final=True, token=asked[-1] if asked else None))
+            opened[-1].sink(RecognizedText("yes", final=True, token=asked[-1] if asked else None))
         case "failed" if opened:
             opened[-1].sink(SpeechToTextFailed(BROKEN))

@@ -93,7 +93,7 @@ def test_a_stall_within_a_word_doubles_nothing_but_the_first_word(count: int, *,
     pieces = [
         SpeechChunk(
             b"a" * 800,
-            tuple(one for one in words if at < (one.end_ms if comes_at_its_end else one.start_ms + 1) <= at + 100),
+            tuple(word for word in words if at < (word.end_ms if comes_at_its_end else word.start_ms + 1) <= at + 100),
         )
         for at in range(0, len(words) * WORD_MS, 100)
     ]

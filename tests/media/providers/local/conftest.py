@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from media.providers.local.recogniser import Recogniser
+from media.providers.local.recognizer import Recognizer
 from media.providers.local.voice import Voice
 
 
@@ -16,8 +16,8 @@ def voice() -> Voice:
 
 
 @pytest.fixture(scope="session")
-def recogniser() -> Recogniser:
-    return Recogniser()
+def recognizer() -> Recognizer:
+    return Recognizer()
 
 
 @pytest.fixture

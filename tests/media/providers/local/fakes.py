@@ -7,7 +7,7 @@ from media.providers.local.speech import (
     Recognition,
     RecognitionAbandoned,
     RecognitionStop,
-    SynthesisedSpeech,
+    SynthesizedSpeech,
     WordTiming,
 )
 
@@ -39,9 +39,9 @@ class GatedEngine:
             raise RuntimeError("private detail")
         return Recognition(f"heard {pcm.decode()} at {sample_rate}", 0.9)
 
-    def synthesise(self, text: str) -> SynthesisedSpeech:
+    def synthesize(self, text: str) -> SynthesizedSpeech:
         self._work(text)
-        return SynthesisedSpeech(text.encode(), (WordTiming(text, 1, 2),))
+        return SynthesizedSpeech(text.encode(), (WordTiming(text, 1, 2),))
 
     def _work(self, what: str, stop: RecognitionStop | None = None) -> None:
         self.started.release()

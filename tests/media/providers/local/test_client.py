@@ -45,7 +45,7 @@ async def listening(path: Path, serve: Serve, answer_s: float = 60.0) -> AsyncIt
 
 async def test_both_engines_are_used_at_once(socket_path: Path) -> None:
     async with serving(socket_path, GatedEngine()) as client:
-        heard, spoken = await asyncio.gather(client.transcribe(b"a", 8_000), client.synthesise("b"))
+        heard, spoken = await asyncio.gather(client.transcribe(b"a", 8_000), client.synthesize("b"))
     assert heard.text == "heard a at 8000"
     assert (spoken.pcm, spoken.words[0].text) == (b"b", "b")
 
@@ -73,7 +73,7 @@ async def test_a_cancelled_request_leaves_the_queue(socket_path: Path) -> None:
         await asyncio.wait({second})
         # an answer to a later request proves that the cancellation was read
         with pytest.raises(ProviderError):
-            await client.synthesise("x" * 1_000)
+            await client.synthesize("x" * 1_000)
         engine.gate.set()
         await asyncio.gather(first, third)
     assert second.cancelled()

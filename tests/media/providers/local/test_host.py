@@ -43,7 +43,7 @@ def has_ended(pid: int, within_s: float = 60.0) -> bool:
 
 async def use_both_engines(path: Path) -> str:
     client = EngineClient(path)
-    speech = await client.synthesise("Thank you for calling.")
+    speech = await client.synthesize("Thank you for calling.")
     recognition = await client.transcribe(speech.pcm, 8_000)
     await client.close()
     return recognition.text

@@ -17,7 +17,7 @@ def test_the_vocabulary_has_lengths_of_one_or_two_bytes() -> None:
 
 
 @pytest.mark.speech
-def test_a_human_voice_is_recognised(samples_folder: str) -> None:
+def test_a_human_voice_is_recognized(samples_folder: str) -> None:
     stereo, rate = soundfile.read(f"{samples_folder}/jfk.flac", dtype="float32")
     speech = soxr.resample(stereo.mean(axis=1), rate, RATE)
     hypothesis = Moonshine().transcribe(speech)

@@ -14,11 +14,11 @@ from media.providers.local.service import (
     QueueFull,
 )
 from media.providers.local.speech import Recognition
-from media.providers.local.wire import EngineAnswer, EngineRefusal, Synthesise, Synthesised, Transcribe, Transcribed
+from media.providers.local.wire import EngineAnswer, EngineRefusal, Synthesize, Synthesized, Transcribe, Transcribed
 from tests.media.providers.local.fakes import GatedEngine
 
 
-async def send(engine: GatedEngine, *requests: Transcribe | Synthesise, capacity: int = 8) -> list[EngineAnswer]:
+async def send(engine: GatedEngine, *requests: Transcribe | Synthesize, capacity: int = 8) -> list[EngineAnswer]:
     service = EngineService(engine, engine, capacity)
     try:
         return list(await asyncio.gather(*(service.answer(request) for request in requests)))
@@ -27,9 +27,9 @@ async def send(engine: GatedEngine, *requests: Transcribe | Synthesise, capacity
 
 
 async def test_answers_carry_the_engines_results() -> None:
-    heard, spoken = await send(GatedEngine(), Transcribe(1, b"a", 8_000), Synthesise(2, "b"))
+    heard, spoken = await send(GatedEngine(), Transcribe(1, b"a", 8_000), Synthesize(2, "b"))
     assert heard == Transcribed(1, Recognition("heard a at 8000", 0.9))
-    assert isinstance(spoken, Synthesised)
+    assert isinstance(spoken, Synthesized)
     assert (spoken.id, spoken.speech.pcm) == (2, b"b")
 
 
@@ -39,7 +39,7 @@ async def test_requests_run_in_order_of_arrival() -> None:
     assert engine.done == list("01234567")
 
 
-async def test_recogniser_is_told_whether_others_wait() -> None:
+async def test_recognizer_is_told_whether_others_wait() -> None:
     engine = GatedEngine(open=False)
     service = EngineService(engine, engine)
     waiting = [asyncio.create_task(service.answer(Transcribe(number, b"a", 8_000))) for number in range(3)]
@@ -54,12 +54,12 @@ async def test_full_queue_refuses_while_the_other_accepts() -> None:
     engine = GatedEngine(open=False)
     service = EngineService(engine, engine, capacity=2)
     waiting = [asyncio.create_task(service.answer(Transcribe(number, b"a", 8_000))) for number in range(2)]
-    speaking = asyncio.create_task(service.answer(Synthesise(7, "b")))
+    speaking = asyncio.create_task(service.answer(Synthesize(7, "b")))
     await asyncio.sleep(0)
     assert await service.answer(Transcribe(3, b"c", 8_000)) == EngineRefusal(3, "busy", "the queue is full")
     engine.gate.set()
     assert all(isinstance(answer, Transcribed) for answer in await asyncio.gather(*waiting))
-    assert isinstance(await speaking, Synthesised)
+    assert isinstance(await speaking, Synthesized)
     assert isinstance(await service.answer(Transcribe(4, b"d", 8_000)), Transcribed)
     await service.close()
 
@@ -93,7 +93,7 @@ def partial(number: int, pcm: bytes) -> Transcribe:
     return Transcribe(number, pcm, 8_000, is_partial=True)
 
 
-async def test_partial_text_is_recognised_by_an_idle_engine_and_refused_by_a_busy_one() -> None:
+async def test_partial_text_is_recognized_by_an_idle_engine_and_refused_by_a_busy_one() -> None:
     engine = GatedEngine()
     service = EngineService(engine, engine)
     assert isinstance(await service.answer(partial(1, b"a")), Transcribed)
@@ -150,7 +150,7 @@ async def test_partial_texts_take_half_of_the_engines_time_at_most() -> None:
 
 async def test_too_large_requests_are_refused() -> None:
     audio, text = await send(
-        GatedEngine(), Transcribe(1, bytes(MAX_PCM_BYTES + 2), 8_000), Synthesise(2, "x" * (MAX_TEXT_LENGTH + 1))
+        GatedEngine(), Transcribe(1, bytes(MAX_PCM_BYTES + 2), 8_000), Synthesize(2, "x" * (MAX_TEXT_LENGTH + 1))
     )
     assert audio == EngineRefusal(1, "bad", "too much audio")
     assert text == EngineRefusal(2, "bad", "too much text")
@@ -175,5 +175,5 @@ def test_latest_speech_is_cached() -> None:
     engine = GatedEngine()
     voice = CachedVoice(engine, size=2)
     for text in ("a", "b", "a", "c", "a", "b"):
-        assert voice.synthesise(text).pcm == text.encode()
+        assert voice.synthesize(text).pcm == text.encode()
     assert engine.done == ["a", "b", "c", "b"]

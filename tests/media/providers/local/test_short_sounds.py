@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from media.audio import mulaw
 from media.providers.local.moonshine import RATE, Alternative, Floats, Hypothesis
-from media.providers.local.recogniser import Recogniser
+from media.providers.local.recognizer import Recognizer
 from media.providers.local.short_sounds import SHORT_S, WAYS, Hearing, hear_short, is_short, likeliest, spoken_words
 from media.providers.local.speech import PHONE_RATE, RecognitionStop
 from media.providers.local.voice import Voice
@@ -97,7 +97,7 @@ def test_takes_a_text_that_some_hearing_lists(texts: list[list[str]]) -> None:
 def test_a_short_sound_is_heard_in_several_ways() -> None:
     lists = [alternatives("Melf.", "Mouth."), alternatives("Math."), alternatives("Mouth.")]
     model, larger = FakeModel(Hypothesis("Melf.", UNSURE), *lists), FakeModel(Hypothesis("", 0), alternatives("Mouth"))
-    recognition = Recogniser(model, larger).transcribe(tone(1), PHONE_RATE)
+    recognition = Recognizer(model, larger).transcribe(tone(1), PHONE_RATE)
     assert (recognition.text, recognition.hearings) == ("Mouth.", 2)
     assert recognition.confidence == pytest.approx(np.exp(UNSURE))
     lengths = [len(samples) / RATE for samples in model.inputs]
@@ -116,7 +116,7 @@ def test_the_larger_models_repetitions_count_for_the_words_once() -> None:
 def test_no_further_hearing_begins_while_others_wait(waits_after: int) -> None:
     model = FakeModel(Hypothesis("Melf.", UNSURE), *[alternatives("Mouth.")] * 3)
     answers = iter([False] * waits_after + [True] * 2)
-    recognition = Recogniser(model, FakeModel(Hypothesis("", 0))).transcribe(
+    recognition = Recognizer(model, FakeModel(Hypothesis("", 0))).transcribe(
         tone(1), PHONE_RATE, others_wait=lambda: next(answers)
     )
     assert recognition.text == "Melf."
@@ -136,7 +136,7 @@ def test_sure_long_or_unwanted_sounds_and_noise_are_heard_once(
     first: Hypothesis, seconds: float, stop: RecognitionStop | None
 ) -> None:
     model = FakeModel(first)
-    assert Recogniser(model, FakeModel(Hypothesis("", 0))).transcribe(tone(seconds), PHONE_RATE, stop).hearings == 1
+    assert Recognizer(model, FakeModel(Hypothesis("", 0))).transcribe(tone(seconds), PHONE_RATE, stop).hearings == 1
     assert len(model.inputs) == 1
 
 
@@ -156,24 +156,24 @@ def line(pcm: bytes) -> bytes:
 
 @pytest.mark.speech
 @pytest.mark.parametrize(
-    ("text", "recognised"),
+    ("text", "recognized"),
     [
         *((word, f"{word}.") for word in ("Yes", "No", "Repeat", "Stop", "Help", "Operator", "Tuesday", "No thanks")),
         # These were taken for "Ansel" and "Faith" at the first hearing.
         *((word, f"{word}.") for word in ("Cancel", "Eight")),
     ],
 )
-def test_a_spoken_word_is_recognised(recogniser: Recogniser, voice: Voice, text: str, recognised: str) -> None:
-    audio = line(voice.synthesise(f"{text}.").pcm)
+def test_a_spoken_word_is_recognized(recognizer: Recognizer, voice: Voice, text: str, recognized: str) -> None:
+    audio = line(voice.synthesize(f"{text}.").pcm)
     assert is_short(audio, PHONE_RATE)
-    assert recogniser.transcribe(audio, PHONE_RATE).text == recognised
+    assert recognizer.transcribe(audio, PHONE_RATE).text == recognized
 
 
 @pytest.mark.speech
 @pytest.mark.parametrize("seconds", [0.1, 0.3, 0.6])
 @pytest.mark.parametrize("kind", ["hiss", "burst"])
-def test_a_short_noise_gives_no_words(recogniser: Recogniser, kind: str, seconds: float) -> None:
+def test_a_short_noise_gives_no_words(recognizer: Recognizer, kind: str, seconds: float) -> None:
     random, count = np.random.default_rng(3), int(seconds * PHONE_RATE)
     shape = np.exp(-np.arange(count) / 200) if kind == "burst" else np.ones(count)
     noise = 3_000 * shape * random.standard_normal(count)
-    assert recogniser.transcribe(line(np.rint(noise).astype("<i2").tobytes()), PHONE_RATE).text == ""
+    assert recognizer.transcribe(line(np.rint(noise).astype("<i2").tobytes()), PHONE_RATE).text == ""

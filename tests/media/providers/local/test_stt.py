@@ -19,7 +19,7 @@ from media.providers.local.stt import (
 from media.providers.ports import (
     ProviderBusy,
     ProviderError,
-    RecognisedText,
+    RecognizedText,
     SpeechToTextEvent,
     SpeechToTextFailed,
     SpeechToTextSession,
@@ -85,9 +85,9 @@ async def test_a_turn_is_transcribed_from_shortly_before_its_start() -> None:
     say(session, 30_000, QUIET)
     session.started()
     say(session, 1_000)
-    session.finalise(1)
+    session.finalize(1)
     await run_ready_tasks()
-    assert events == [RecognisedText(f"<{LEAD_IN // 8 + 1_000}>", True, 1)]
+    assert events == [RecognizedText(f"<{LEAD_IN // 8 + 1_000}>", True, 1)]
     await session.close()
 
 
@@ -96,13 +96,13 @@ async def test_whole_turn_is_transcribed_again_when_the_caller_continues() -> No
     session, events = await open_session(engine)
     session.started()
     say(session, 1_000)
-    session.finalise(1)
+    session.finalize(1)
     await run_ready_tasks()
     session.started()
     say(session, 2_000)
-    session.finalise(2)
+    session.finalize(2)
     await run_ready_tasks()
-    assert events == [RecognisedText("<1000>", True, 1), RecognisedText("<3000>", True, 2)]
+    assert events == [RecognizedText("<1000>", True, 1), RecognizedText("<3000>", True, 2)]
     await session.close()
 
 
@@ -111,15 +111,15 @@ async def test_a_later_request_makes_the_earlier_one_stale() -> None:
     session, events = await open_session(engine)
     session.started()
     say(session, 1_000)
-    session.finalise(1)
+    session.finalize(1)
     await run_ready_tasks()
     say(session, 1_000)
-    session.finalise(2)
+    session.finalize(2)
     await run_ready_tasks()
     engine.gate.set()
     await run_ready_tasks()
     assert engine.transcribed_ms == [1_000, 2_000]
-    assert events == [RecognisedText("<2000>", True, 2)]
+    assert events == [RecognizedText("<2000>", True, 2)]
     await session.close()
 
 
@@ -128,15 +128,15 @@ async def test_the_next_turn_starts_after_the_audio_of_the_last_request() -> Non
     session, events = await open_session(engine)
     session.started()
     say(session, 5_000)
-    session.finalise(1)
+    session.finalize(1)
     await run_ready_tasks()
     say(session, 300)
     session.next_turn()
     session.started()
     say(session, 1_000)
-    session.finalise(2)
+    session.finalize(2)
     await run_ready_tasks()
-    assert events[1:] == [RecognisedText("<1300>", True, 2)]
+    assert events[1:] == [RecognizedText("<1300>", True, 2)]
     await session.close()
 
 
@@ -145,7 +145,7 @@ async def test_the_next_turn_makes_a_request_stale() -> None:
     session, events = await open_session(engine)
     session.started()
     say(session, 1_000)
-    session.finalise(1)
+    session.finalize(1)
     await run_ready_tasks()
     session.next_turn()
     engine.gate.set()
@@ -158,9 +158,9 @@ async def test_text_can_be_requested_without_a_detected_start() -> None:
     engine = FakeEngine()
     session, events = await open_session(engine)
     say(session, 3_000)
-    session.finalise(1)
+    session.finalize(1)
     await run_ready_tasks()
-    assert events == [RecognisedText("<3000>", True, 1)]
+    assert events == [RecognizedText("<3000>", True, 1)]
     await session.close()
 
 
@@ -173,11 +173,11 @@ async def test_long_turn_is_transcribed_in_parts_while_the_caller_speaks() -> No
         say(session, 500, QUIET)
         await run_ready_tasks()
     assert engine.transcribed_ms == [7_050, 7_550]  # up to the middle of a quiet 100 ms, 50 ms into the pause
-    session.finalise(1)
+    session.finalize(1)
     await run_ready_tasks()
     rest = 3 * 7_500 - sum(engine.transcribed_ms[:2])
     assert engine.transcribed_ms[2:] == [rest]
-    assert events == [RecognisedText(f"<7050> <7550> <{rest}>", True, 1)]
+    assert events == [RecognizedText(f"<7050> <7550> <{rest}>", True, 1)]
     await session.close()
 
 
@@ -186,7 +186,7 @@ async def test_long_turn_that_arrived_at_once_is_transcribed_in_short_parts() ->
     session, events = await open_session(engine)
     session.started()
     say(session, 40_000)
-    session.finalise(1)
+    session.finalize(1)
     await run_ready_tasks()
     assert sum(engine.transcribed_ms) == 40_000
     assert all(ms <= LONG_TURN // 8 for ms in engine.transcribed_ms)
@@ -201,12 +201,12 @@ async def test_a_request_waits_for_the_part_being_transcribed() -> None:
     say(session, LONG_TURN // 8 + 20)
     await run_ready_tasks()
     (part,) = engine.transcribed_ms
-    session.finalise(1)
+    session.finalize(1)
     await run_ready_tasks()
     engine.gate.set()
     await run_ready_tasks()
     assert engine.transcribed_ms == [part, LONG_TURN // 8 + 20 - part]
-    assert [event.text for event in events if isinstance(event, RecognisedText)] == [
+    assert [event.text for event in events if isinstance(event, RecognizedText)] == [
         f"<{part}> <{engine.transcribed_ms[1]}>"
     ]
     await session.close()
@@ -216,7 +216,7 @@ async def test_only_the_latest_audio_is_buffered_before_speech() -> None:
     engine = FakeEngine()
     session, _ = await open_session(engine)
     say(session, 120_000, QUIET)
-    session.finalise(1)
+    session.finalize(1)
     await run_ready_tasks()
     assert sum(engine.transcribed_ms) <= 2 * IDLE_AUDIO // 8
     await session.close()
@@ -229,9 +229,9 @@ async def test_an_engine_s_error_ends_the_session(ms: int) -> None:
     engine.error = ProviderBusy("local", "the queue is full")
     session.started()
     say(session, ms)
-    session.finalise(1)
+    session.finalize(1)
     await run_ready_tasks()
-    session.finalise(2)
+    session.finalize(2)
     await run_ready_tasks()
     assert events == [SpeechToTextFailed(engine.error)]
     await session.close()
@@ -242,11 +242,11 @@ async def test_no_event_is_sent_after_closing() -> None:
     session, events = await open_session(engine)
     session.started()
     say(session, 1_000)
-    session.finalise(1)
+    session.finalize(1)
     await run_ready_tasks()
     await session.close()
     engine.gate.set()
-    session.finalise(2)
+    session.finalize(2)
     await session.close()
     await run_ready_tasks()
     assert events == []
@@ -275,7 +275,7 @@ async def test_a_failed_session_keeps_no_more_audio() -> None:
     session.started()
     say(session, 1_000)
     engine.error = ProviderError("local", "gone")
-    session.finalise(1)
+    session.finalize(1)
     await run_ready_tasks()
     assert isinstance(events[-1], SpeechToTextFailed)
     tracemalloc.start()

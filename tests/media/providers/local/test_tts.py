@@ -6,7 +6,7 @@ import pytest
 
 from media.audio import mulaw
 from media.providers.local.clauses import pause_ms
-from media.providers.local.speech import SynthesisedSpeech, WordTiming
+from media.providers.local.speech import SynthesizedSpeech, WordTiming
 from media.providers.local.tts import LocalTextToSpeech
 from media.providers.ports import ProviderError, SpeechChunk
 
@@ -17,14 +17,14 @@ class FakeEngine:
     def __init__(self) -> None:
         self.texts: list[str] = []
 
-    async def synthesise(self, text: str) -> SynthesisedSpeech:
+    async def synthesize(self, text: str) -> SynthesizedSpeech:
         self.texts.append(text)
         words, at = [], 0.0
         for word in text.split(" "):
             written = f"{word} " if at + len(word) * 10 < len(text) * 10 else word
             words.append(WordTiming(written, at, at + 10.0 * len(word)))
             at += 10.0 * len(written)
-        return SynthesisedSpeech(b"\1\2" * (80 * len(text)), tuple(words))
+        return SynthesizedSpeech(b"\1\2" * (80 * len(text)), tuple(words))
 
 
 async def pieces(*texts: str) -> AsyncIterator[str]:

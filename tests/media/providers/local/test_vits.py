@@ -19,7 +19,7 @@ def test_the_tensors_name_must_be_short() -> None:
 @pytest.mark.speech
 def test_phonemes_end_one_after_the_other_within_the_sound() -> None:
     phonemes = [*"wˈʌn mˈoʊmənt plˈiːz."]
-    sound = Vits().synthesise(phonemes)
+    sound = Vits().synthesize(phonemes)
     assert len(sound.edges) == len(phonemes) + 1
     assert all(first < last for first, last in zip(sound.edges, sound.edges[1:], strict=False))
     assert not any(edge % HOP for edge in sound.edges)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from media.providers.local.recogniser import Recogniser
-from media.providers.local.speech import PHONE_RATE, SynthesisedSpeech
+from media.providers.local.recognizer import Recognizer
+from media.providers.local.speech import PHONE_RATE, SynthesizedSpeech
 from media.providers.local.vits import HOP, RATE, Sound
 from media.providers.local.voice import EDGE_MS, PEAK, Voice
 
@@ -27,7 +27,7 @@ class ToneModel:
     def __init__(self) -> None:
         self.phonemes: list[str] = []
 
-    def synthesise(self, phonemes: Sequence[str]) -> Sound:
+    def synthesize(self, phonemes: Sequence[str]) -> Sound:
         self.phonemes = list(phonemes)
         frames = [10 if phoneme.isalpha() else 1 for phoneme in phonemes]
         ends = np.cumsum([2, *frames]) * HOP  # two frames of silence for the start mark
@@ -36,10 +36,10 @@ class ToneModel:
         return Sound(wave.astype(np.float32), tuple(int(end) for end in ends))
 
 
-def speak(text: str) -> tuple[SynthesisedSpeech, str]:
+def speak(text: str) -> tuple[SynthesizedSpeech, str]:
     """Returns the speech of a text, and the phonemes given to the model."""
     model = ToneModel()
-    return Voice(LetterPronouncer(), model).synthesise(text), "".join(model.phonemes)
+    return Voice(LetterPronouncer(), model).synthesize(text), "".join(model.phonemes)
 
 
 def test_words_are_timed_by_their_phonemes() -> None:
@@ -80,7 +80,7 @@ def test_silent_words_take_no_time() -> None:
 
 @pytest.mark.parametrize("text", ["", "  ", "\u2026", "\U0001f44d"])
 def test_a_text_without_words_is_silent(text: str) -> None:
-    speech = Voice(LetterPronouncer(), ToneModel()).synthesise(text)
+    speech = Voice(LetterPronouncer(), ToneModel()).synthesize(text)
     assert speech.pcm == b""
     assert "".join(word.text for word in speech.words) == text
 
@@ -105,7 +105,7 @@ SENTENCES = [
 @pytest.mark.speech
 @pytest.mark.parametrize("text", SENTENCES)
 def test_the_real_voice_speaks_every_word_in_order(voice: Voice, text: str) -> None:
-    speech = voice.synthesise(text)
+    speech = voice.synthesize(text)
     assert "".join(word.text for word in speech.words) == text
     times = [time for word in speech.words for time in (word.start_ms, word.end_ms)]
     assert times == sorted(times)
@@ -115,15 +115,15 @@ def test_the_real_voice_speaks_every_word_in_order(voice: Voice, text: str) -> N
 
 
 @pytest.mark.speech
-def test_synthesised_speech_is_recognised(voice: Voice, recogniser: Recogniser) -> None:
-    recognition = recogniser.transcribe(voice.synthesise("Please hold on, I will check that for you.").pcm, PHONE_RATE)
+def test_synthesized_speech_is_recognized(voice: Voice, recognizer: Recognizer) -> None:
+    recognition = recognizer.transcribe(voice.synthesize("Please hold on, I will check that for you.").pcm, PHONE_RATE)
     assert re.sub("[,.]", "", recognition.text.lower()) == "please hold on i will check that for you"
 
 
 @pytest.mark.speech
-def test_speech_cut_at_a_word_s_end_ends_with_that_word(voice: Voice, recogniser: Recogniser) -> None:
-    speech = voice.synthesise("We are open from Monday to Friday, and closed on Saturday.")
+def test_speech_cut_at_a_word_s_end_ends_with_that_word(voice: Voice, recognizer: Recognizer) -> None:
+    speech = voice.synthesize("We are open from Monday to Friday, and closed on Saturday.")
     for last in (4, 6, 9):
         samples = int(speech.words[last].end_ms * PHONE_RATE / 1_000)
-        recognition = recogniser.transcribe(speech.pcm[: 2 * samples], PHONE_RATE).text.lower()
+        recognition = recognizer.transcribe(speech.pcm[: 2 * samples], PHONE_RATE).text.lower()
         assert recognition.replace(",", "").rstrip(".").split()[-1] == speech.words[last].text.lower().strip(" ,.")

@@ -31,7 +31,7 @@ def test_tokens_are_bytes_in_printable_characters(tokens: list[str], text: str) 
 
 
 @pytest.mark.speech
-def test_a_human_voice_is_recognised(whisper: Whisper, samples_folder: str) -> None:
+def test_a_human_voice_is_recognized(whisper: Whisper, samples_folder: str) -> None:
     stereo, rate = soundfile.read(f"{samples_folder}/jfk.flac", dtype="float32")
     hypothesis = whisper.transcribe(soxr.resample(stereo.mean(axis=1), rate, RATE))
     assert "what your country can do for you" in hypothesis.text.lower()

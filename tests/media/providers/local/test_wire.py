@@ -7,14 +7,14 @@ import pytest
 
 from media.providers.engine_process.messages import MAX_MESSAGE_BYTES, EngineProtocolError, receive_message
 from media.providers.local import wire
-from media.providers.local.speech import Recognition, SynthesisedSpeech, WordTiming
+from media.providers.local.speech import Recognition, SynthesizedSpeech, WordTiming
 from media.providers.local.wire import (
     Cancel,
     EngineAnswer,
     EngineRefusal,
     EngineRequest,
-    Synthesise,
-    Synthesised,
+    Synthesize,
+    Synthesized,
     Transcribe,
     Transcribed,
     encode_message,
@@ -22,10 +22,10 @@ from media.providers.local.wire import (
 
 MESSAGES: list[EngineRequest | EngineAnswer] = [
     Transcribe(1, b"\0\1", 8_000),
-    Synthesise(2, "H\u00e9llo"),
+    Synthesize(2, "H\u00e9llo"),
     Cancel(3),
     Transcribed(4, Recognition("yes", 0.5)),
-    Synthesised(5, SynthesisedSpeech(b"\0\1", (WordTiming("yes ", 0.5, 20),))),
+    Synthesized(5, SynthesizedSpeech(b"\0\1", (WordTiming("yes ", 0.5, 20),))),
     EngineRefusal(6, "busy", "full"),
 ]
 

@@ -19,7 +19,7 @@ GREETING = "Good morning, what can I do for you?"
 
 @dataclass
 class PipecatVendors:
-    """soniox, responses, rime: a recogniser, a model and a voice. addresses: `127.0.0.1:PORT` of each."""
+    """soniox, responses, rime: a recognizer, a model and a voice. addresses: `127.0.0.1:PORT` of each."""
 
     soniox: SimulatedSoniox
     responses: ResponsesVendor
@@ -43,7 +43,7 @@ class PipecatVendors:
 
 
 def make_ear(recording: KnownRecording | None) -> Callable[[], Hearing]:
-    """What recognisers hear."""
+    """What recognizers hear."""
     speech = KnownSpeech([recording] if recording else [])
     return lambda: Ear(speech)
 
@@ -52,7 +52,7 @@ def make_ear(recording: KnownRecording | None) -> Callable[[], Hearing]:
 async def running_vendors(
     recording: KnownRecording | None = None, reply: Callable[[Mapping[str, Any]], ChatReply] | None = None
 ) -> AsyncIterator[PipecatVendors]:
-    """Runs all three. recording: what the recogniser knows. reply: the model's answers."""
+    """Runs all three. recording: what the recognizer knows. reply: the model's answers."""
     vendors = PipecatVendors(
         SimulatedSoniox(VendorState(key=KEY), make_ear(recording)),
         ResponsesVendor(VendorState(key=KEY), reply or (lambda body: ChatReply(GREETING))),

@@ -1,4 +1,4 @@
-"""Services of pipecat, made from their names and settings: the catalogue says what the real constructors take."""
+"""Services of pipecat, made from their names and settings: the catalog says what the real constructors take."""
 
 import asyncio
 
@@ -11,7 +11,7 @@ from media.providers.pipecat.engine.construction import make_service
 from media.providers.pipecat.engine.failures import ServiceRefused
 from media.providers.pipecat.engine.model import make_tokens
 from media.providers.pipecat.wire import OpenService, ReplyTokens
-from shared.pipecat_services import PipecatService, read_catalogue
+from shared.pipecat_services import PipecatService, read_catalog
 
 # Modules of pipecat warn of its own deprecated ones, and services that were not started leave clients open.
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -34,7 +34,7 @@ def wanted(name: str, service: PipecatService) -> OpenService:
 async def test_every_service_whose_packages_are_here_can_be_made() -> None:
     made: dict[str, int] = {"stt": 0, "llm": 0, "tts": 0}
     async with ClientSession() as http:
-        for name, service in read_catalogue().services.items():
+        for name, service in read_catalog().services.items():
             if name.split(".")[2] in LEFT_OUT or name == WITH_ACCOUNT:
                 continue
             try:

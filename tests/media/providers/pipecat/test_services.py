@@ -21,7 +21,7 @@ from media.providers.ports import (
     ChatRequest,
     LanguageModelEvent,
     Message,
-    RecognisedText,
+    RecognizedText,
     SpeechToTextEvent,
     SpeechToTextFailed,
     SpeechToTextSession,
@@ -122,28 +122,28 @@ async def wait_for_final(events: list[SpeechToTextEvent], token: int) -> str:
         while True:
             for event in events:
                 assert not isinstance(event, SpeechToTextFailed), event.error
-                if isinstance(event, RecognisedText) and event.token == token:
+                if isinstance(event, RecognizedText) and event.token == token:
                     return event.text
             await asyncio.sleep(0.005)
 
 
-async def test_a_recogniser_hears_turns(platform: Platform) -> None:
+async def test_a_recognizer_hears_turns(platform: Platform) -> None:
     events: list[SpeechToTextEvent] = []
     providers = platform.build(stt=[platform.vendors.provider("stt")])
     session = await providers.stt.open("en", events.append)
     cut = len(speak(FIRST))
     await say(session, RECORDING.ulaw[:cut])
-    session.finalise(1)
+    session.finalize(1)
     assert await wait_for_final(events, 1) == FIRST
     await say(session, RECORDING.ulaw[cut:])  # the caller goes on in the same turn
-    session.finalise(2)
+    session.finalize(2)
     assert await wait_for_final(events, 2) == SAID
     session.next_turn()
     await say(session, RECORDING.ulaw[cut:])
-    session.finalise(3)
+    session.finalize(3)
     assert await wait_for_final(events, 3) == SECOND
     await session.close()
-    interim = [event.text for event in events if isinstance(event, RecognisedText) and not event.final]
+    interim = [event.text for event in events if isinstance(event, RecognizedText) and not event.final]
     assert FIRST.split()[0] in interim
     assert platform.failed == []
     await wait_until(lambda: platform.vendors.soniox.state.billed != [])  # the vendor sees the end
@@ -229,7 +229,7 @@ async def test_a_model_that_fails_is_replaced(platform: Platform) -> None:
     assert all("HTTP 429" in failed[kind].reason for kind in ("rate_limited", "no_credit"))
 
 
-async def test_a_recogniser_and_a_voice_that_fail_are_replaced(
+async def test_a_recognizer_and_a_voice_that_fail_are_replaced(
     platform: Platform, capfd: pytest.CaptureFixture[str]
 ) -> None:
     kinds: tuple[FaultKind, ...] = ("refuse", "unauthorized", "error", "cut")
@@ -244,7 +244,7 @@ async def test_a_recogniser_and_a_voice_that_fail_are_replaced(
         providers = platform.build(stt=[stt, STANDIN], tts=[tts, backup])
         session = await providers.stt.open("en", events.append)
         await say(session, RECORDING.ulaw)
-        session.finalise(1)
+        session.finalize(1)
         assert await wait_for_final(events, 1) == "from the backup"
         assert await hear(providers, "Good morning")
         await session.close()

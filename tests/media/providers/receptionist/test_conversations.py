@@ -33,7 +33,7 @@ def test_any_answer_to_the_message_question_is_the_message() -> None:
         "Ask not what your country can do for you. Ask what you can do for your country.",
     ],
 )
-def test_requests_are_recognised_in_any_spelling(heard_as: str) -> None:
+def test_requests_are_recognized_in_any_spelling(heard_as: str) -> None:
     reply = Conversation().say(heard_as).text
     assert heard_as.rstrip(".") in reply
     assert reply.endswith(RIGHT)

@@ -1,4 +1,4 @@
-"""Questions of callers, also as misrecognised, searched in the facts of the shipped plan."""
+"""Questions of callers, also as misrecognized, searched in the facts of the shipped plan."""
 
 import pytest
 from hypothesis import given
@@ -123,7 +123,7 @@ def test_rare_words_weigh_more_than_common_ones() -> None:
     assert fact.sentence == "The red bell is for deliveries."
 
 
-def test_a_misrecognised_word_matches_a_similar_word_or_its_concept() -> None:
+def test_a_misrecognized_word_matches_a_similar_word_or_its_concept() -> None:
     index = FactIndex(extract_facts("You find us at 5 Mill Lane. Vegetarian dishes are on every menu."))
     (fact,) = index.search(content_words(split_words("vegeterian food"))).facts
     assert fact.sentence.startswith("Vegetarian")

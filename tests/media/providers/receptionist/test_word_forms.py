@@ -1,4 +1,4 @@
-"""Words, stems and misrecognised words."""
+"""Words, stems and misrecognized words."""
 
 import pytest
 from hypothesis import given
@@ -52,7 +52,7 @@ def test_words_that_only_look_alike_have_different_stems() -> None:
         ("7777777", ""),
     ],
 )
-def test_a_misspelt_word_is_matched_when_it_is_long_enough(word: str, meant: str) -> None:
+def test_a_misspelled_word_is_matched_when_it_is_long_enough(word: str, meant: str) -> None:
     assert find_nearest(word, ("appointment", "address", "yellow", "but", "7777778")) == meant
 
 

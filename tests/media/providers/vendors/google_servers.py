@@ -25,7 +25,10 @@ FAST = SynthesisTiming(first_audio_s=0.01, speed=100)
 def make_google(*texts: str, key: str = "a") -> SimulatedGoogleSpeech:
     """One that knows these texts."""
     recordings = [
-        KnownRecording(speak(text), tuple(KnownWord(one.text, one.start_ms, one.end_ms) for one in word_times(text)))
+        KnownRecording(
+            speak(text),
+            tuple(KnownWord(word_time.text, word_time.start_ms, word_time.end_ms) for word_time in word_times(text)),
+        )
         for text in texts
     ]
     speech = KnownSpeech(recordings)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from media.providers.ports import KeyRefused, ProviderBusy, ProviderError, RecognisedText, TurnSignal
+from media.providers.ports import KeyRefused, ProviderBusy, ProviderError, RecognizedText, TurnSignal
 from shared.providers.turn_calibration import CALIBRATIONS, TurnCalibration
 from vendors.assemblyai.wire import FORCE_ENDPOINT, UniversalTranscript, make_closed, make_url
 
@@ -28,14 +28,14 @@ def turn(
     formatted: bool = False,
     at: float = 0,
     **fields: Any,
-) -> RecognisedText | None:
+) -> RecognizedText | None:
     """A message whose words take 100 ms each, from `at` on."""
     words = [{"text": one, "start": at + 100 * i, "end": at + 100 * (i + 1)} for i, one in enumerate(text.split())]
     message = {"type": "Turn", "turn_order": order, "turn_is_formatted": formatted, "end_of_turn": ended}
     return heard.read(msgspec.json.encode({**message, "transcript": text, "words": words, **fields}))
 
 
-def text_of(event: RecognisedText | None) -> tuple[str, bool, int | None] | None:
+def text_of(event: RecognizedText | None) -> tuple[str, bool, int | None] | None:
     return None if event is None else (event.text, event.final, event.token)
 
 
@@ -46,7 +46,7 @@ def test_words_that_may_change_are_in_a_partial_text() -> None:
 def test_the_forced_end_is_the_answer_and_comes_once() -> None:
     transcript = make()
     turn(transcript, "i would like")
-    assert transcript.finalise(7, 600) == FORCE_ENDPOINT
+    assert transcript.finalize(7, 600) == FORCE_ENDPOINT
     assert text_of(turn(transcript, "i would like to", ended=True)) == ("i would like to", True, 7)
     assert text_of(turn(transcript, "i would like to", ended=True)) == ("i would like to", False, None)
     assert transcript.settle(is_overdue=True) is None
@@ -55,7 +55,7 @@ def test_the_forced_end_is_the_answer_and_comes_once() -> None:
 def test_an_end_that_came_before_is_the_answer_at_once() -> None:
     transcript = make()
     turn(transcript, "yes please", ended=True)
-    assert transcript.finalise(1, 400) == ""
+    assert transcript.finalize(1, 400) == ""
     assert text_of(transcript.settle(is_overdue=False)) == ("yes please", True, 1)
 
 
@@ -63,7 +63,7 @@ def test_speech_after_an_end_has_to_be_ended_too() -> None:
     transcript = make()
     turn(transcript, "yes", ended=True)
     transcript.started(500)
-    assert transcript.finalise(1, 1_200) == FORCE_ENDPOINT
+    assert transcript.finalize(1, 1_200) == FORCE_ENDPOINT
     assert transcript.settle(is_overdue=False) is None
     assert text_of(turn(transcript, "but later", order=1, ended=True, at=600)) == ("yes but later", True, 1)
 
@@ -72,18 +72,18 @@ def test_an_end_of_earlier_speech_is_no_answer() -> None:
     """It was asked for, and overtaken by the caller."""
     transcript = make()
     turn(transcript, "one")
-    transcript.finalise(1, 300)
+    transcript.finalize(1, 300)
     transcript.started(600)
-    transcript.finalise(2, 1_100)
+    transcript.finalize(2, 1_100)
     assert text_of(turn(transcript, "one", ended=True)) == ("one", False, None)
     assert text_of(turn(transcript, "two", order=1, ended=True, at=600)) == ("one two", True, 2)
 
 
 def test_an_end_in_audio_that_was_sent_at_once_is_no_answer() -> None:
-    """A recogniser that takes over: only one `started`, and a pause in which the vendor ends its turn."""
+    """A recognizer that takes over: only one `started`, and a pause in which the vendor ends its turn."""
     transcript = make()
     transcript.started(0)
-    assert transcript.finalise(1, 6_000) == FORCE_ENDPOINT
+    assert transcript.finalize(1, 6_000) == FORCE_ENDPOINT
     assert text_of(turn(transcript, "the first", ended=True, at=100)) == ("the first", False, None)
     assert text_of(turn(transcript, "the second", order=1, at=5_500)) == ("the first the second", False, None)
     done = turn(transcript, "the second", order=1, ended=True, at=5_500)
@@ -94,7 +94,7 @@ def test_a_turn_that_runs_is_not_guessed_and_noise_has_an_empty_text() -> None:
     running, noise = make(), make()
     turn(running, "and then")
     for transcript in (running, noise):
-        transcript.finalise(1, 800)
+        transcript.finalize(1, 800)
     assert running.settle(is_overdue=True) is None
     assert noise.settle(is_overdue=False) is None
     assert text_of(noise.settle(is_overdue=True)) == ("", True, 1)
@@ -103,21 +103,21 @@ def test_a_turn_that_runs_is_not_guessed_and_noise_has_an_empty_text() -> None:
 def test_a_turn_whose_words_were_none_ends_without_text() -> None:
     transcript = make()
     turn(transcript, "uh")
-    transcript.finalise(1, 500)
+    transcript.finalize(1, 500)
     assert text_of(turn(transcript, "", ended=True)) == ("", True, 1)
     transcript.next_turn()
-    transcript.finalise(2, 900)
+    transcript.finalize(2, 900)
     assert text_of(transcript.settle(is_overdue=True)) == ("", True, 2)
 
 
 def test_a_formatted_end_is_waited_for_and_acted_on_once() -> None:
     transcript = make(formats=True)
-    transcript.finalise(1, 500)
+    transcript.finalize(1, 500)
     assert text_of(turn(transcript, "at nine", ended=True)) == ("at nine", False, None)
     assert text_of(turn(transcript, "At 9.", ended=True, formatted=True)) == ("At 9.", True, 1)
     assert turn(transcript, "at nine", ended=True) is None
     late = make(formats=True)
-    late.finalise(2, 500)
+    late.finalize(2, 500)
     turn(late, "at nine", ended=True)
     assert text_of(late.settle(is_overdue=True)) == ("at nine", True, 2)
     late.next_turn()
@@ -132,7 +132,7 @@ def test_a_partial_that_its_end_overtook_says_nothing() -> None:
 
 def test_words_are_cut_where_the_text_was_asked_for() -> None:
     transcript = make()
-    transcript.finalise(1, 250)
+    transcript.finalize(1, 250)
     done = turn(transcript, "yes no maybe", ended=True, at=100)
     assert done is not None
     assert (done.text, [word.text for word in done.words]) == ("yes", ["yes"])
@@ -147,7 +147,7 @@ def test_times_of_partial_texts_that_the_end_corrects_lose_no_word() -> None:
     turn(transcript, "We", order=0, at=0, formatted=True, end_of_turn_confidence=0.0)
     turn(transcript, "We open late.", order=0, at=0, formatted=True, end_of_turn_confidence=0.0)
     assert transcript.take_signal() is None
-    assert transcript.finalise(1, 2_000) == FORCE_ENDPOINT
+    assert transcript.finalize(1, 2_000) == FORCE_ENDPOINT
     done = turn(transcript, "We open late on Fridays and", at=1_000, ended=True, formatted=True)
     assert text_of(done) == ("We open late on Fridays and", True, 1)
 
@@ -188,21 +188,21 @@ def test_a_turn_whose_end_never_came_is_over_when_the_next_one_begins() -> None:
     """It neither runs for ever nor is kept for the rest of the call."""
     transcript = make()
     turn(transcript, "uh")
-    transcript.finalise(1, 400)
+    transcript.finalize(1, 400)
     transcript.next_turn()
     turn(transcript, "yes", order=1, at=1_000, ended=True)
-    transcript.finalise(2, 1_500)
+    transcript.finalize(2, 1_500)
     assert transcript.settle(is_overdue=False) is not None
     transcript.next_turn()
     transcript.started(9_000)
-    transcript.finalise(3, 9_400)  # noise
-    assert transcript.settle(is_overdue=True) == RecognisedText("", True, 3)
+    transcript.finalize(3, 9_400)  # noise
+    assert transcript.settle(is_overdue=True) == RecognizedText("", True, 3)
     assert transcript._turns == {}
 
 
 def test_the_confidence_of_a_forced_end_is_not_read() -> None:
     transcript = make()
-    transcript.finalise(1, 400)
+    transcript.finalize(1, 400)
     turn(transcript, "and", ended=True, end_of_turn_confidence=1.0)
     assert transcript.take_signal() is None
     turn(transcript, "so", order=1, at=500, ended=True, end_of_turn_confidence=0.7)
@@ -230,7 +230,7 @@ def test_the_final_mark_counts_where_the_vendor_ends_turns_by_it(
     """Not the confidence, which is 1 at every end of Universal-3, nor a mark that we made it write."""
     transcript = UniversalTranscript("v", calibration)
     if forced:
-        transcript.finalise(1, 400)
+        transcript.finalize(1, 400)
     turn(transcript, text, ended=ended, end_of_turn_confidence=1.0 if ended else 0.0)
     signal = transcript.take_signal()
     assert (signal.finished if signal else None) == finished
@@ -289,7 +289,7 @@ def test_no_word_is_lost_or_doubled_however_turns_end(lengths: list[int], repeat
         transcript.started(at + 50)
         turn(transcript, words[0], order=order, at=at)
         end = at + 100 * length + 250
-        transcript.finalise(order, end)
+        transcript.finalize(order, end)
         done = turn(transcript, text, order=order, ended=True, at=at)
         assert done is not None and (done.final, done.token) == (True, order)
         said.append(text)

@@ -327,17 +327,17 @@ def test_long_audio_is_sent_in_messages_that_the_service_takes() -> None:
     assert [length for _, length in line.sent] == [MOST_BYTES, MOST_BYTES, 100]
 
 
-def test_what_is_not_recognised_is_sent_again_to_another_connection() -> None:
+def test_what_is_not_recognized_is_sent_again_to_another_connection() -> None:
     line = Line()
     requests = line.requests
     requests.push(bytes(1_600))
-    requests.recognise(100.0)
+    requests.recognize(100.0)
     requests.push(bytes(800))
     requests.ask()
     requests.restart()
     assert line.sent[-2:] == [("2", 1_600), ("2", 0)]
     assert requests.began_ms == 100.0
-    requests.recognise(10_000.0)  # more than there is
+    requests.recognize(10_000.0)  # more than there is
     ended = requests.end()
     assert ended is not None and ended.position_ms == 300.0
 

@@ -60,7 +60,7 @@ class Platform:
 
     def chain(self, *voices: TextToSpeech) -> TextToSpeechChain:
         """A chain over these."""
-        meters = [UsageMeter("tts", one.name, self.used.append) for one in voices]
+        meters = [UsageMeter("tts", voice.name, self.used.append) for voice in voices]
         return TextToSpeechChain(voices, self.failed.append, DEADLINES, meters=meters)
 
     def opened(self, name: str) -> int:

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from media.providers.ports import KeyRefused, ProviderBusy, ProviderError, RecognisedText
+from media.providers.ports import KeyRefused, ProviderBusy, ProviderError, RecognizedText
 from vendors.elevenlabs.wire import MAX_UNCOMMITTED_MS, ScribeTranscript, make_chunk
 
 PLAIN, TIMED, PARTIAL = "committed_transcript", "committed_transcript_with_timestamps", "partial_transcript"
 
 
-def tell(transcript: ScribeTranscript, kind: str, text: str = "", **more: Any) -> RecognisedText | None:
+def tell(transcript: ScribeTranscript, kind: str, text: str = "", **more: Any) -> RecognizedText | None:
     return transcript.read(msgspec.json.encode({"message_type": kind, "text": text, **more}))
 
 
@@ -37,15 +37,15 @@ class Talk:
 
     def ask(self, token: int, spoken_ms: float = 1_000.0) -> bool:
         self.position_ms += spoken_ms
-        needed = self.transcript.finalise(token, self.position_ms)
+        needed = self.transcript.finalize(token, self.position_ms)
         if needed:
             self.transcript.commit(self.position_ms)
         return needed
 
-    def tell(self, kind: str, text: str = "", **more: Any) -> RecognisedText | None:
+    def tell(self, kind: str, text: str = "", **more: Any) -> RecognizedText | None:
         return tell(self.transcript, kind, text, **more)
 
-    def answer(self, text: str, start_s: float = 0.0) -> RecognisedText | None:
+    def answer(self, text: str, start_s: float = 0.0) -> RecognizedText | None:
         """The text twice, as the vendor sends it; what the later one brings."""
         assert self.tell(PLAIN, text) is None
         return self.tell(TIMED, text, words=timed(text, start_s))
@@ -60,7 +60,7 @@ def test_a_chunk_is_the_message_of_the_sdk() -> None:
 
 def test_the_answer_is_the_text_with_times() -> None:
     talk = Talk()
-    assert talk.tell(PARTIAL, "good") == RecognisedText("good", final=False)
+    assert talk.tell(PARTIAL, "good") == RecognizedText("good", final=False)
     assert talk.ask(1)
     answer = talk.answer("Good morning.", 0.5)
     assert answer is not None and (answer.text, answer.final, answer.token) == ("Good morning.", True, 1)
@@ -71,7 +71,7 @@ def test_a_turn_of_several_commits_is_one_text() -> None:
     talk = Talk()
     talk.ask(1)
     talk.answer("Good morning,")
-    assert talk.tell(PARTIAL, "how") == RecognisedText("Good morning, how", final=False)
+    assert talk.tell(PARTIAL, "how") == RecognizedText("Good morning, how", final=False)
     talk.ask(2)
     answer = talk.answer("how are you?", 2.0)
     assert answer is not None and (answer.text, answer.token) == ("Good morning, how are you?", 2)
@@ -100,7 +100,7 @@ def test_a_text_whose_times_do_not_come_is_the_answer_after_a_while() -> None:
     assert talk.tell(PLAIN, "Yes.") is None
     assert talk.transcript.is_plain
     answer = talk.transcript.settle()
-    assert answer == RecognisedText("Yes.", final=True, token=1)
+    assert answer == RecognizedText("Yes.", final=True, token=1)
     assert talk.tell(TIMED, "Yes.", words=timed("Yes.", 0)) is None  # late
 
 
@@ -120,7 +120,7 @@ def test_without_times_the_plain_text_is_the_answer() -> None:
     talk = Talk(times_words=False)
     talk.ask(1)
     answer = talk.tell(PLAIN, "Yes.")
-    assert answer == RecognisedText("Yes.", final=True, token=1)
+    assert answer == RecognizedText("Yes.", final=True, token=1)
 
 
 def test_too_little_audio_is_not_committed_and_answered_by_what_is_known() -> None:
@@ -128,7 +128,7 @@ def test_too_little_audio_is_not_committed_and_answered_by_what_is_known() -> No
     talk.ask(1)
     talk.answer("Good morning.")
     assert not talk.ask(2, spoken_ms=100.0)
-    assert talk.transcript.settle() == RecognisedText(
+    assert talk.transcript.settle() == RecognizedText(
         "Good morning.", final=True, token=2, words=(talk.transcript._segments[0].words)
     )
 
@@ -146,7 +146,7 @@ def test_a_refused_commit_is_an_answer() -> None:
     talk = Talk()
     talk.ask(1)
     answer = talk.tell("commit_throttled", error="Commit request ignored: only 0.10s of uncommitted audio.")
-    assert answer == RecognisedText("", final=True, token=1)
+    assert answer == RecognizedText("", final=True, token=1)
 
 
 def test_an_answer_of_an_earlier_turn_is_dropped() -> None:
@@ -166,12 +166,12 @@ def test_a_request_that_only_an_earlier_turns_commit_answers_gets_its_answer() -
     talk.ask(1)
     talk.transcript.next_turn()
     assert not talk.ask(2, spoken_ms=50.0)
-    assert talk.answer("Old words.") == RecognisedText("", final=True, token=2)
+    assert talk.answer("Old words.") == RecognizedText("", final=True, token=2)
 
 
 def test_what_the_vendor_commits_unasked_belongs_to_the_turn() -> None:
     talk = Talk()
-    assert talk.answer("A long story,") == RecognisedText("A long story,", final=False)
+    assert talk.answer("A long story,") == RecognizedText("A long story,", final=False)
     talk.ask(1)
     answer = talk.answer("and its end.", 40.0)
     assert answer is not None and answer.text == "A long story, and its end."
@@ -259,7 +259,7 @@ def test_no_word_is_lost_or_doubled_in_any_order(commits: list[tuple[str, bool]]
         if talk.transcript.is_plain:
             answers.append(talk.transcript.settle())
         finals = [one for one in answers if one is not None and one.token == number]
-        assert [one.text for one in finals] == [" ".join(turn)]
+        assert [final.text for final in finals] == [" ".join(turn)]
         if ends_turn:
             talk.transcript.next_turn()
             turn = []

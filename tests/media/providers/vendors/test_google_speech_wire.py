@@ -1,4 +1,4 @@
-"""What Google's recogniser tells, put into the caller's time; addresses and locales. Pure."""
+"""What Google's recognizer tells, put into the caller's time; addresses and locales. Pure."""
 
 import pytest
 from google.protobuf.duration_pb2 import Duration

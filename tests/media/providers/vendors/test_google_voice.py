@@ -90,7 +90,7 @@ async def test_a_sound_that_the_language_lacks_costs_its_word_and_no_voice(harne
     voice = call.build()
     for _ in range(2):
         assert heard(await speak(voice, say(*SENTENCES), "en")) == words(TEXT)
-    told = [sorted(one) for one in server.voices.pronunciations]
+    told = [sorted(pronunciation) for pronunciation in server.voices.pronunciations]
     assert told == [["dentist", "help"], ["help"], ["help"]]
     assert not call.failed and call.sums("a")["characters"] == server.state.total("tts", "characters")
 
@@ -155,7 +155,7 @@ async def test_a_connection_is_opened_ahead(harness: Harness) -> None:
     voice = VENDOR.tts.make(ProviderSetup("a", options, resources))
     assert isinstance(voice, Preparable)
     voice.prepare()
-    server = next(one.shared for one in resources._accounts.values() if isinstance(one.shared, GrpcServer))
+    server = next(account.shared for account in resources._accounts.values() if isinstance(account.shared, GrpcServer))
     await wait_for(lambda: server.connection_count == 1)
     assert heard([one async for one in voice.stream(say(*SENTENCES), "en")]) == words(TEXT)
     assert server.connection_count == 1 and harness.a.state.opened["tts"] == 1

@@ -134,7 +134,7 @@ def test_a_reply_is_read_however_it_is_cut_into_chunks(text: str, places: list[i
         assert "".join(event.text for event in events if isinstance(event, TextDelta)) == text
         assert reader.is_complete
         *calls, usage = reader.finish(REQUEST)
-        assert [(one.name, json.loads(one.arguments)) for one in calls if isinstance(one, ToolCall)] == [
+        assert [(call.name, json.loads(call.arguments)) for call in calls if isinstance(call, ToolCall)] == [
             (tool.name, json.loads(tool.arguments)) for tool in TOOLS
         ]
         prompt, written = stream.prompt_tokens - 1 - stream.written, stream.written

@@ -1,4 +1,4 @@
-"""Refusals of a model's server: learnt once by calls that ask at the same time, and read whole."""
+"""Refusals of a model's server: learned once by calls that ask at the same time, and read whole."""
 
 import asyncio
 import json

@@ -164,7 +164,7 @@ async def test_words_are_spoken_and_timed_over_one_connection(harness: Harness) 
         assert [word.text for word in timed] == TEXT.split()
         real = find_words(decode(b"".join(chunk.audio for chunk in chunks)), words(TEXT))
         assert [word.start_ms for word in timed] == pytest.approx([word.start_ms for word in real], abs=6)
-    assert [one["language"] for one in server.settings] == ["en", "en"]
+    assert [setting["language"] for setting in server.settings] == ["en", "en"]
     assert server.state.opened["tts"] == 2  # one is spare
     assert call.sums("a")["characters"] == server.state.total("tts", "characters") == 2 * len(TEXT)
     assert {(event.vendor, event.model) for event in call.used} == {("soniox", "tts-rt-v2")}

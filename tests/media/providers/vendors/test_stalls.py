@@ -13,7 +13,7 @@ import pytest
 
 from media.providers.chain.deadlines import Deadlines
 from media.providers.factory import ProviderFactory, Providers
-from media.providers.ports import ChatRequest, Message, RecognisedText, TextDelta
+from media.providers.ports import ChatRequest, Message, RecognizedText, TextDelta
 from media.providers.warm_http import make_connector
 from shared.events import ProviderFailed
 from shared.plan import decode_plan
@@ -63,11 +63,12 @@ async def platform(certificate: ServerCertificate, monkeypatch: pytest.MonkeyPat
     failed: list[ProviderFailed] = []
     async with AsyncExitStack() as stack:
         addresses = [
-            await stack.enter_async_context(running_deepgram(one, certificate, monkeypatch)) for one in deepgrams
+            await stack.enter_async_context(running_deepgram(deepgram, certificate, monkeypatch))
+            for deepgram in deepgrams
         ]
         origins = [
-            f"https://{await stack.enter_async_context(running_vendor(one.routes(), certificate, cancels=True))}"
-            for one in chats
+            f"https://{await stack.enter_async_context(running_vendor(chat.routes(), certificate, cancels=True))}"
+            for chat in chats
         ]
         http = await stack.enter_async_context(aiohttp.ClientSession(connector=make_connector()))
         factory = ProviderFactory([deepgram_media.VENDOR, openai_media.VENDOR, standin_media.VENDOR], http)
@@ -131,12 +132,12 @@ async def test_a_voice_that_stalls(platform: Platform, after_units: int) -> None
     assert (failed.stage, failed.cause) == (("stream", "stalled") if after_units else ("first_unit", "late"))
 
 
-async def test_a_recogniser_that_stalls(platform: Platform) -> None:
+async def test_a_recognizer_that_stalls(platform: Platform) -> None:
     platform.deepgrams[0].state.faults.queue("stt", Fault("stall"))
     answered: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
     def take(event: object) -> None:
-        if isinstance(event, RecognisedText) and event.token == 1:
+        if isinstance(event, RecognizedText) and event.token == 1:
             answered.set_result(event.text)
 
     session = await platform.providers.stt.open("en", take)
@@ -144,7 +145,7 @@ async def test_a_recogniser_that_stalls(platform: Platform) -> None:
     for frame in frames(TEXT, silence_ms=200):
         session.push(frame)
     began = _now()
-    session.finalise(1)
+    session.finalize(1)
     async with asyncio.timeout(30):
         assert (await answered).split() == words(TEXT)
     assert _now() - began < ALONE.transcript_s

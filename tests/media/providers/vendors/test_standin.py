@@ -13,7 +13,7 @@ from media.providers.ports import (
     ChatRequest,
     Message,
     ProviderError,
-    RecognisedText,
+    RecognizedText,
     SpeechChunk,
     SpeechToTextEvent,
     SpeechToTextFailed,
@@ -44,26 +44,26 @@ def test_the_final_text_comes_after_its_delay_if_the_caller_spoke() -> None:
             "en", lambda event: events.append((now(), event))
         )
         session.push(bytes(160))
-        session.finalise(1)
+        session.finalize(1)
         await asyncio.sleep(1.0)
         session.started()
-        session.finalise(2)
+        session.finalize(2)
         await asyncio.sleep(0.05)
-        session.finalise(3)  # makes the one before stale
+        session.finalize(3)  # makes the one before stale
         await asyncio.sleep(1.0)
         session.next_turn()
-        session.finalise(4)
+        session.finalize(4)
         await asyncio.sleep(1.0)
         session.started()
-        session.finalise(5)
+        session.finalize(5)
         session.next_turn()  # stale
-        session.finalise(6)
+        session.finalize(6)
         await session.close()
         await asyncio.sleep(1.0)
         assert [(round(at, 6), event) for at, event in events] == [
-            (0.1, RecognisedText("", True, 1)),
-            (1.15, RecognisedText("hello", True, 3)),
-            (2.15, RecognisedText("", True, 4)),
+            (0.1, RecognizedText("", True, 1)),
+            (1.15, RecognizedText("hello", True, 3)),
+            (2.15, RecognizedText("", True, 4)),
         ]
 
     run(main())
@@ -180,7 +180,7 @@ def test_configured_failures_happen() -> None:
             session = await StandinSpeechToText(
                 "standin", msgspec.convert({"fail": fail}, StandinSpeechToTextOptions)
             ).open("en", events.append)
-            session.finalise(1)
+            session.finalize(1)
             await asyncio.sleep(60.0)
         assert [type(event) for event in events] == [SpeechToTextFailed]
         assert (

@@ -1,10 +1,10 @@
-"""The dialect of recognisers whose transcript knows by itself when an answer is there, over a line that records."""
+"""The dialect of recognizers whose transcript knows by itself when an answer is there, over a line that records."""
 
 from dataclasses import dataclass, field
 
 import pytest
 
-from media.providers.ports import RecognisedText, TurnSignal
+from media.providers.ports import RecognizedText, TurnSignal
 from media.providers.turn_dialect import TurnDialect
 
 ANSWER_S = 0.8
@@ -15,7 +15,7 @@ class Line:
     """What a session does for its dialect. waits: seconds of the deadline, None where it was cancelled."""
 
     sent: list[bytes | str] = field(default_factory=list)
-    events: list[RecognisedText | TurnSignal] = field(default_factory=list)
+    events: list[RecognizedText | TurnSignal] = field(default_factory=list)
     waits: list[float | None] = field(default_factory=list)
     position_ms: float = 0.0
 
@@ -32,7 +32,7 @@ class Line:
     def send(self, message: bytes | str) -> None:
         self.sent.append(message)
 
-    def report(self, event: RecognisedText | TurnSignal) -> None:
+    def report(self, event: RecognizedText | TurnSignal) -> None:
         self.events.append(event)
 
     def wait(self, seconds: float) -> None:
@@ -53,23 +53,23 @@ class Transcript:
     def started(self, position_ms: float) -> None:
         pass
 
-    def finalise(self, token: int, position_ms: float) -> str:
+    def finalize(self, token: int, position_ms: float) -> str:
         self.token = token
         return self.request
 
     def next_turn(self) -> None:
         self.token = None
 
-    def read(self, message: bytes, position_ms: float) -> RecognisedText | None:
+    def read(self, message: bytes, position_ms: float) -> RecognizedText | None:
         self.text = message.decode()
         is_answer = self.token is not None and self.text.endswith(".")
-        return RecognisedText(self.text, final=is_answer, token=self.token if is_answer else None)
+        return RecognizedText(self.text, final=is_answer, token=self.token if is_answer else None)
 
     def take_signal(self) -> TurnSignal | None:
         return None
 
-    def settle(self, *, is_overdue: bool) -> RecognisedText | None:
-        return RecognisedText(self.text, final=True, token=self.token) if is_overdue else None
+    def settle(self, *, is_overdue: bool) -> RecognizedText | None:
+        return RecognizedText(self.text, final=True, token=self.token) if is_overdue else None
 
 
 @pytest.fixture
@@ -78,26 +78,26 @@ def line() -> Line:
 
 
 def test_what_is_left_of_the_audio_goes_before_the_request(line: Line) -> None:
-    TurnDialect(Transcript(), ANSWER_S).finalise(line, 1)
+    TurnDialect(Transcript(), ANSWER_S).finalize(line, 1)
     assert line.sent == ["the rest", "text, please"]
     assert line.waits == [ANSWER_S]
 
 
 def test_where_nothing_is_asked_the_text_is_looked_at_once_and_again_later(line: Line) -> None:
     dialect = TurnDialect(Transcript(request=""), ANSWER_S)
-    dialect.finalise(line, 1)
+    dialect.finalize(line, 1)
     assert line.waits == [0.0]
     dialect.expire(line)  # it is not overdue yet
     assert (line.events, line.waits) == ([], [0.0, ANSWER_S])
     dialect.expire(line)
-    assert line.events == [RecognisedText("", final=True, token=1)]
+    assert line.events == [RecognizedText("", final=True, token=1)]
 
 
 def test_a_vendor_that_says_something_new_is_given_more_time(line: Line) -> None:
     dialect = TurnDialect(Transcript(), ANSWER_S)
     dialect.read(line, b"one")  # nobody waits
     assert line.waits == []
-    dialect.finalise(line, 1)
+    dialect.finalize(line, 1)
     dialect.read(line, b"one")  # nothing new
     assert line.waits == [ANSWER_S]
     dialect.read(line, b"one two")
@@ -108,7 +108,7 @@ def test_a_vendor_that_says_something_new_is_given_more_time(line: Line) -> None
 
 def test_a_turn_that_was_taken_waits_for_nothing(line: Line) -> None:
     dialect = TurnDialect(Transcript(), ANSWER_S)
-    dialect.finalise(line, 1)
+    dialect.finalize(line, 1)
     dialect.next_turn(line)
     assert line.waits == [ANSWER_S, None]
 

@@ -18,7 +18,7 @@ from control.calls import routes as staff_views
 from control.calls.records.reports import CallReport
 from control.calls.records.running_calls import AdmittedCall
 from control.db.pool import Connection
-from control.voice.catalogue.queries import upsert_instance
+from control.voice.catalog.queries import upsert_instance
 from control.voice.routing.rules import ProviderOffer
 from shared.events import UsageRecorded
 from tests.control.calls.call_platform import CallPlatform, LiveWorkspace, open_call_platform
@@ -86,7 +86,7 @@ async def models() -> AsyncIterator[Mapping[str, SseServer]]:
 
 
 async def install(db: Connection, servers: Mapping[str, SseServer]) -> None:
-    """Puts the providers into the catalogue, with their prices."""
+    """Puts the providers into the catalog, with their prices."""
     for role, names in CHAINS.items():
         for name in names:
             fails = {"fail": "midway"} if name in ("deaf", "hoarse") else {}
@@ -178,7 +178,7 @@ async def test_each_attempt_of_a_call_is_priced_as_both_programs_count(
         assert {row["provider"] for row in rows} >= {"deaf", "hoarse", "cut", "mind", "mouth"}, "while the call runs"
         running = await get_report(platform, workspace, call.call_id)
         assert running.summary_line.status == "in_progress"
-        assert sum(one.cost or 0 for one in running.costs) == sum(row["cost"] for row in rows) > 0
+        assert sum(cost.cost or 0 for cost in running.costs) == sum(row["cost"] for row in rows) > 0
         await phone.hang_up()
         await wait_until(lambda: stored(platform, call.call_id, "call.ended"))
         await check_ended(bus_node, platform, workspace, call.call_id)
@@ -228,10 +228,10 @@ async def check_ended(bus_node: BusNode, platform: CallPlatform, workspace: Live
         staff_views.to_admin_answer(report, is_content_withheld=False).call,
     )
     assert view.usage == report.details.usage, "the ledger's sums are those that media added up"
-    assert {(one.provider, one.unit): one.cost for one in staff.costs if one.provider in PRICES} == sums(
+    assert {(cost.provider, cost.unit): cost.cost for cost in staff.costs if cost.provider in PRICES} == sums(
         rows, "provider", "unit"
     )
-    charged = {one.resource_type: one.cost for one in view.costs if one.cost}
+    charged = {cost.resource_type: cost.cost for cost in view.costs if cost.cost}
     assert list(charged) == ["call_minutes"] and view.duration_seconds > 0
     assert round(charged["call_minutes"], 6) == view.cost_list > 0
 

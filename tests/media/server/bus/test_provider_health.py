@@ -29,7 +29,7 @@ from vocalized.services.valkey import running_valkey
 KEY = HealthKey("llm", "my:llama", "f00")
 DOWN = ProviderSlow("my-llama", "nothing came for 4 s")
 EVERY_S = 0.02
-WORDS = "and so my fellow americans"  # of the plan's own recogniser
+WORDS = "and so my fellow americans"  # of the plan's own recognizer
 
 
 class SharedBoard:
@@ -238,10 +238,10 @@ async def test_calls_of_two_nodes_find_a_dead_model_out_together(
         assert len(await failed_calls(second)) == 3
 
 
-async def test_an_open_recogniser_of_a_running_call_is_left_when_the_staff_take_it_out_of_service(
+async def test_an_open_recognizer_of_a_running_call_is_left_when_the_staff_take_it_out_of_service(
     bus_node: BusNode, speech: bytes
 ) -> None:
-    """Told over the bus in mid-call: the next turn is recognised by the other one, and the call goes on."""
+    """Told over the bus in mid-call: the next turn is recognized by the other one, and the call goes on."""
     first = (
         b'"stt": [{"provider": "first", "vendor": "standin", "options": {"final_ms": 10, "text": "by the first"}}, {'
     )

@@ -55,7 +55,7 @@ def abort_socket(phone: Phone) -> None:
     response.connection.transport.abort()
 
 
-async def test_resumed_call_apologises_and_answers_the_open_question(
+async def test_resumed_call_apologizes_and_answers_the_open_question(
     bus_node: BusNode, plan: CallPlan, speech: bytes
 ) -> None:
     phone = await bus_node.dial(plan)

@@ -85,8 +85,8 @@ async def test_subscribers_are_rung() -> None:
     rang: list[str] = []
     with pytest.raises(NotAnswered, match="unknown_number"):
         await network.ring_phone(NUMBER, PERSON)
-    for behaviour, reason in (("busy", "busy"), ("reject", "rejected"), ("no_answer", "no_answer")):
-        network.subscribers[PERSON] = Subscriber(behaviour, ring_s=0.01)  # type: ignore[arg-type]
+    for behavior, reason in (("busy", "busy"), ("reject", "rejected"), ("no_answer", "no_answer")):
+        network.subscribers[PERSON] = Subscriber(behavior, ring_s=0.01)  # type: ignore[arg-type]
         with pytest.raises(NotAnswered, match=reason):
             await network.ring_phone(NUMBER, PERSON, timeout_s=0.05, ringing=lambda: rang.append("ring"))
     assert rang == ["ring", "ring"]

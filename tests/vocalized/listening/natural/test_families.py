@@ -1,4 +1,4 @@
-"""Natural turns in virtual calls, with made recordings and a recogniser that hears the same words in everything."""
+"""Natural turns in virtual calls, with made recordings and a recognizer that hears the same words in everything."""
 
 from collections import Counter
 from functools import cache
@@ -39,7 +39,7 @@ TURN = NaturalTurn("getgoing/a/0", "getgoing", "a", "ann", ((1_000, 1_500), (2_1
 
 
 class FixedText:
-    """A recogniser that hears the same in everything."""
+    """A recognizer that hears the same in everything."""
 
     def transcribe(self, pcm: bytes, sample_rate: int) -> Recognition:
         return Recognition("By bus.", 1.0)

@@ -78,15 +78,15 @@ def test_hours_mean_the_same_windows_by_each_clock(month: int) -> None:
         day = datetime(2026, month, 28, hour, 20, 31, tzinfo=UTC)
         windows = choose_windows(day, timedelta(minutes=2))
         hours = CallingHours.model_validate(make_hours(windows))
-        for one in windows:
+        for window in windows:
             for minutes in (0, 1, 3, 30):
                 at = day + timedelta(minutes=minutes)
-                assert (next_allowed(at, [one.zone], hours) == at) == one.holds(at), (one, at)
+                assert (next_allowed(at, [window.zone], hours) == at) == window.holds(at), (window, at)
 
 
 def test_recipients_are_of_all_kinds_in_all_zones() -> None:
     recipients = make_recipients(500, choose_windows(NOON, timedelta(minutes=2)))
-    assert len({one.number for one in recipients}) == 500
-    pairs = {(one.kind.name, one.window.area) for one in recipients}
-    assert {name for name, _ in pairs} == {one.name for one in KINDS}
+    assert len({recipient.number for recipient in recipients}) == 500
+    pairs = {(recipient.kind.name, recipient.window.area) for recipient in recipients}
+    assert {name for name, _ in pairs} == {kind.name for kind in KINDS}
     assert len({area for _, area in pairs}) == 5

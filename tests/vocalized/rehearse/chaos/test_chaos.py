@@ -43,5 +43,5 @@ async def test_calls_go_on_are_recorded_and_whole_while_the_first_voice_is_cut()
     assert (result.running, result.went_on, result.ending, result.ended) == (4, 4, 1, 1)
     assert (result.begun, result.answered) == (1, 1)
     assert result.events > 50, "the records were read"
-    assert result.silence_s > 0.4, "the phones were heard: the recogniser alone waits for so long"
+    assert result.silence_s > 0.4, "the phones were heard: the recognizer alone waits for so long"
     assert [line.partition(":")[0] for line in progress] == ["  1 of 1"]

@@ -37,7 +37,7 @@ from vocalized.rehearse.chaos.proofs import (
     doubt_stopped,
     doubt_stuck_logs,
 )
-from vocalized.rehearse.link import LinkState, Neighbour, running_link
+from vocalized.rehearse.link import LinkState, Neighbor, running_link
 
 SLEEPER = [sys.executable, "-S", "-c", "import time; print(flush=True); time.sleep(60)"]
 
@@ -51,7 +51,7 @@ async def wait_until(condition: Callable[[], bool]) -> None:
 @pytest.mark.parametrize("state", ["frozen", "cut", "slow"])
 async def test_a_link_over_which_nothing_came_is_doubted(state: LinkState) -> None:
     server = await asyncio.get_running_loop().create_server(asyncio.Protocol, "127.0.0.1", 0)
-    async with server, running_link(Neighbour(server.sockets[0].getsockname()[1])) as (link, port):
+    async with server, running_link(Neighbor(server.sockets[0].getsockname()[1])) as (link, port):
         idle = doubt_links([link], state)
         link.set(state)
         assert idle() == f"nothing came over the links while {state}"
@@ -123,7 +123,7 @@ def test_a_change_that_no_program_felt_and_a_program_without_the_library_are_dou
     with subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
         assert child.stdin is not None and child.stdout is not None
         child.stdout.readline()
-        doubts = {one: doubt_controlled(control, [child.pid], one) for one in get_args(Effect)}
+        doubts = {arg: doubt_controlled(control, [child.pid], arg) for arg in get_args(Effect)}
         other = doubt_controlled(control, [child.pid, os.getpid()], effect)
         control.set(**({"clock_offset_s": 3_600} if effect == "wrong_reads" else {"disk_delay_s": 0.01}))
         assert doubts[effect]() == f"no {effect.replace('_', ' ')}"

@@ -132,10 +132,10 @@ class Customer:
         return self.url.replace("http", "ws", 1) + "/media/telnyx"
 
     def types(self, path: str = "/webhooks") -> list[str]:
-        return [one.type for one in self.webhooks if one.path == path]
+        return [webhook.type for webhook in self.webhooks if webhook.path == path]
 
     def payloads(self, event_type: str) -> list[Payload]:
-        return [one.body["data"]["payload"] for one in self.webhooks if one.type == event_type]
+        return [webhook.body["data"]["payload"] for webhook in self.webhooks if webhook.type == event_type]
 
     async def wait_until(self, true: Callable[[], object]) -> None:
         """Waits until a webhook or stream message makes it true. Raises TimeoutError."""

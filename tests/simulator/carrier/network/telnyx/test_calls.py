@@ -140,7 +140,7 @@ async def test_closing_the_carrier_hangs_up_every_call() -> None:
         async with asyncio.timeout(30):
             await telnyx.carrier.close()
         await telnyx.customer.event("call.hangup", 2)
-        causes = {one["hangup_cause"] for one in telnyx.customer.payloads("call.hangup")}
+        causes = {payload["hangup_cause"] for payload in telnyx.customer.payloads("call.hangup")}
         assert causes == {"normal_clearing", "call_rejected"}
 
 

@@ -14,10 +14,10 @@ async def dial_colleague(telnyx: Account, party: Speaker) -> str:
     """Calls a phone that is answered; returns the call control id."""
     telnyx.phone_network.subscribers[COLLEAGUE] = Subscriber(ring_s=0.01, party=lambda: party)
     answered = len(telnyx.customer.payloads("call.answered"))
-    dialled = await telnyx.client.calls.dial(connection_id="7001", to=COLLEAGUE, from_=NUMBER, client_state="cGVyc29u")
-    assert dialled.data is not None
+    dialed = await telnyx.client.calls.dial(connection_id="7001", to=COLLEAGUE, from_=NUMBER, client_state="cGVyc29u")
+    assert dialed.data is not None
     await telnyx.customer.event("call.answered", answered + 1)
-    return dialled.data.call_control_id
+    return dialed.data.call_control_id
 
 
 async def test_keys_are_gathered_while_a_text_is_spoken() -> None:

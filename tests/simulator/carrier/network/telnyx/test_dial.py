@@ -1,4 +1,4 @@
-"""Calls that Telnyx places: dialled, transferred, bridged, with answering machine detection."""
+"""Calls that Telnyx places: dialed, transferred, bridged, with answering machine detection."""
 
 import pytest
 from telnyx import UnprocessableEntityError
@@ -26,7 +26,7 @@ async def dial(telnyx: Account, to: str = FRIEND, **more: object) -> str:
     return data.call_control_id
 
 
-async def test_a_dialled_call_is_answered_and_streamed() -> None:
+async def test_a_dialed_call_is_answered_and_streamed() -> None:
     async with account() as telnyx:
         person = Speaker()
         telnyx.phone_network.subscribers[FRIEND] = Subscriber(ring_s=0.02, party=lambda: person)
@@ -52,7 +52,7 @@ async def test_a_dialled_call_is_answered_and_streamed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("behaviour", "cause", "sip"),
+    ("behavior", "cause", "sip"),
     [
         ("busy", "user_busy", "486"),
         ("reject", "call_rejected", "603"),
@@ -60,11 +60,11 @@ async def test_a_dialled_call_is_answered_and_streamed() -> None:
         ("unknown", "not_found", "404"),
     ],
 )
-async def test_a_dialled_call_that_is_not_answered(behaviour: str, cause: str, sip: str) -> None:
+async def test_a_dialed_call_that_is_not_answered(behavior: str, cause: str, sip: str) -> None:
     async with account(second_s=0.01) as telnyx:
         telnyx.phone_network.default = None
-        if behaviour != "unknown":
-            telnyx.phone_network.subscribers[FRIEND] = Subscriber(behaviour, ring_s=0.01)  # type: ignore[arg-type]
+        if behavior != "unknown":
+            telnyx.phone_network.subscribers[FRIEND] = Subscriber(behavior, ring_s=0.01)  # type: ignore[arg-type]
         control_id = await dial(telnyx, timeout_secs=5)
         hangup = await telnyx.customer.event("call.hangup")
         assert (hangup["hangup_cause"], hangup["sip_hangup_cause"]) == (cause, sip)
@@ -138,8 +138,8 @@ async def test_refused_dial_places_no_call(body: Payload, code: str, pointer: st
 )
 async def test_answering_machine_detection(detection: str, machine: bool, events: list[tuple[str, str]]) -> None:
     async with account() as telnyx:
-        behaviour = "machine" if machine else "answer"
-        telnyx.phone_network.subscribers[FRIEND] = Subscriber(behaviour, ring_s=0.01, greeting_s=1.0)  # type: ignore[arg-type]
+        behavior = "machine" if machine else "answer"
+        telnyx.phone_network.subscribers[FRIEND] = Subscriber(behavior, ring_s=0.01, greeting_s=1.0)  # type: ignore[arg-type]
         await dial(telnyx, answering_machine_detection=detection)
         for name, result in events:
             assert (await telnyx.customer.event(name))["result"] == result
@@ -163,7 +163,9 @@ async def test_transfer_bridges_both_legs_and_ends_the_stream() -> None:
         await eventually(lambda: person.loud.count(0x22) > 1_600 and friend.loud.count(0x21) > 1_600)
         friend.leaving = True
         await telnyx.customer.event("call.hangup", 2)
-        sources = {one["call_control_id"]: one["hangup_source"] for one in telnyx.customer.payloads("call.hangup")}
+        sources = {
+            payload["call_control_id"]: payload["hangup_source"] for payload in telnyx.customer.payloads("call.hangup")
+        }
         assert sources == {control_id: "callee", initiated["call_control_id"]: "callee"}
 
 
@@ -190,7 +192,7 @@ async def test_caller_hangs_up_while_the_transfer_rings() -> None:
         await telnyx.customer.event("call.initiated", 2)
         person.leaving = True
         await telnyx.customer.event("call.hangup", 2)
-        causes = {one["to"]: one["hangup_cause"] for one in telnyx.customer.payloads("call.hangup")}
+        causes = {payload["to"]: payload["hangup_cause"] for payload in telnyx.customer.payloads("call.hangup")}
         assert causes == {NUMBER: "normal_clearing", FRIEND: "originator_cancel"}
 
 

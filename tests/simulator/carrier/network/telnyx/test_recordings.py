@@ -145,16 +145,16 @@ async def test_recordings_are_listed_fetched_and_deleted() -> None:
 
 async def test_dial_returns_the_recording_id() -> None:
     async with account() as telnyx:
-        dialled = await telnyx.client.calls.dial(
+        dialed = await telnyx.client.calls.dial(
             connection_id="7001", from_="+14155550123", to="+12125550111", record="record-from-answer"
         )
-        assert dialled.data is not None and dialled.data.recording_id
+        assert dialed.data is not None and dialed.data.recording_id
         await telnyx.customer.event("call.answered")
-        await telnyx.client.calls.actions.hangup(dialled.data.call_control_id)
+        await telnyx.client.calls.actions.hangup(dialed.data.call_control_id)
         saved = await telnyx.customer.event("call.recording.saved")
         assert "recording_id" not in saved and "call_control_id" not in saved
-        found = (await telnyx.client.recordings.retrieve(dialled.data.recording_id)).data
-        assert found is not None and found.call_leg_id == saved["call_leg_id"] == dialled.data.call_leg_id
+        found = (await telnyx.client.recordings.retrieve(dialed.data.recording_id)).data
+        assert found is not None and found.call_leg_id == saved["call_leg_id"] == dialed.data.call_leg_id
 
 
 async def test_a_sound_file_is_played() -> None:

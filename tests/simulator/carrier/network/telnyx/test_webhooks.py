@@ -79,11 +79,11 @@ async def test_error_response_is_retried_with_the_same_event() -> None:
         telnyx.place_call(Speaker())
         await telnyx.customer.wait_until(lambda: len(telnyx.customer.webhooks) == 3)
         await telnyx.webhook_client.drain()
-        bodies = [one.body for one in telnyx.customer.webhooks]
+        bodies = [webhook.body for webhook in telnyx.customer.webhooks]
         assert len({body["data"]["id"] for body in bodies}) == 1
         assert [body["meta"]["attempt"] for body in bodies] == [1, 2, 3]
-        for one in telnyx.customer.webhooks:
-            verify(one, PUBLIC_KEY)
+        for webhook in telnyx.customer.webhooks:
+            verify(webhook, PUBLIC_KEY)
 
 
 async def test_without_a_failover_url_there_are_three_attempts() -> None:
@@ -101,7 +101,7 @@ async def test_after_three_attempts_the_failover_url_is_tried() -> None:
         telnyx.place_call(Speaker())
         await telnyx.customer.wait_until(lambda: len(telnyx.customer.webhooks) == 5)
         await telnyx.webhook_client.drain()
-        assert [one.path for one in telnyx.customer.webhooks] == ["/webhooks"] * 3 + ["/failover"] * 2
+        assert [webhook.path for webhook in telnyx.customer.webhooks] == ["/webhooks"] * 3 + ["/failover"] * 2
         last = telnyx.customer.webhooks[-1].body["meta"]
         assert last == {"attempt": 5, "delivered_to": f"{telnyx.customer.url}/failover"}
 
@@ -122,7 +122,7 @@ async def test_delivery_faults_duplicate_and_reorder() -> None:
         await telnyx.customer.event("call.cost", 2)
         await telnyx.customer.event("call.hangup", 2)
         for kind in ("call.initiated", "call.answered", "call.hangup", "call.cost"):
-            same = [one.body["data"] for one in telnyx.customer.webhooks if one.type == kind]
+            same = [webhook.body["data"] for webhook in telnyx.customer.webhooks if webhook.type == kind]
             assert len(same) == 2 and same[0] == same[1]
 
 

@@ -79,12 +79,12 @@ async def test_caller_hang_up_ends_the_other_leg() -> None:
 
 
 @pytest.mark.parametrize(
-    ("behaviour", "status"), [("busy", "busy"), ("reject", "busy"), ("no_answer", "no-answer"), (None, "failed")]
+    ("behavior", "status"), [("busy", "busy"), ("reject", "busy"), ("no_answer", "no-answer"), (None, "failed")]
 )
-async def test_leg_that_is_not_answered(behaviour: str | None, status: str) -> None:
+async def test_leg_that_is_not_answered(behavior: str | None, status: str) -> None:
     async with Customer().running() as customer, running_twilio_network() as net:
-        if behaviour is not None:
-            net.phone_network.subscribers[COLLEAGUE] = Subscriber(behaviour, ring_s=0.01)  # type: ignore[arg-type]
+        if behavior is not None:
+            net.phone_network.subscribers[COLLEAGUE] = Subscriber(behavior, ring_s=0.01)  # type: ignore[arg-type]
         await run_call(net, customer, dial(attributes='timeout="1"'), passive_listener())
         (reported,) = customer.fields_of("/dialled")
         assert (reported["DialCallStatus"], reported["DialBridged"], "DialCallDuration" in reported) == (
@@ -126,7 +126,7 @@ async def test_redirect_during_dial_ends_the_other_leg() -> None:
         assert customer.fields_of("/dialled") == []
 
 
-async def test_another_number_of_the_network_can_be_dialled() -> None:
+async def test_another_number_of_the_network_can_be_dialed() -> None:
     async with Customer().running() as customer, running_twilio_network() as net:
         net.carrier.add_number(COLLEAGUE, {"VoiceUrl": f"{customer.url}/colleague"})
         customer.documents["/colleague"] = [connect(customer)]

@@ -67,14 +67,14 @@ async def test_call_is_placed_answered_and_executes_its_document() -> None:
 
 
 @pytest.mark.parametrize(
-    ("behaviour", "status", "sip"),
+    ("behavior", "status", "sip"),
     [("busy", "busy", "486"), ("reject", "busy", "603"), ("no_answer", "no-answer", "487"), (None, "failed", "404")],
 )
-async def test_a_phone_that_is_not_answered(behaviour: str | None, status: str, sip: str) -> None:
+async def test_a_phone_that_is_not_answered(behavior: str | None, status: str, sip: str) -> None:
     async with Customer().running() as customer, running_twilio_network() as net:
         add_own_number(net, customer)
-        if behaviour is not None:
-            net.phone_network.subscribers[PERSON] = Subscriber(behaviour, ring_s=0.01)  # type: ignore[arg-type]
+        if behavior is not None:
+            net.phone_network.subscribers[PERSON] = Subscriber(behavior, ring_s=0.01)  # type: ignore[arg-type]
         await place_call(net, customer, Url=f"{customer.url}/answered", Timeout=1)
         assert (await final_statuses(net, customer))[-1] == status
         assert customer.fields_of("/status")[-1]["SipResponseCode"] == sip
@@ -125,17 +125,17 @@ async def test_live_call_is_ended_and_a_long_one_reaches_its_time_limit() -> Non
 
 
 @pytest.mark.parametrize(
-    ("behaviour", "mode", "verdict"),
+    ("behavior", "mode", "verdict"),
     [
         ("answer", "Enable", "human"),
         ("machine", "Enable", "machine_start"),
         ("machine", "DetectMessageEnd", "machine_end_beep"),
     ],
 )
-async def test_asynchronous_machine_detection(behaviour: str, mode: str, verdict: str) -> None:
+async def test_asynchronous_machine_detection(behavior: str, mode: str, verdict: str) -> None:
     async with Customer().running() as customer, running_twilio_network() as net:
         add_own_number(net, customer)
-        net.phone_network.subscribers[PERSON] = Subscriber(behaviour, ring_s=0.01)  # type: ignore[arg-type]
+        net.phone_network.subscribers[PERSON] = Subscriber(behavior, ring_s=0.01)  # type: ignore[arg-type]
         amd = {"MachineDetection": mode, "AsyncAmd": "true", "AsyncAmdStatusCallback": f"{customer.url}/amd"}
         sid = await place_call(net, customer, Twiml=connect(customer), **amd)
         await customer.wait_until(lambda: customer.fields_of("/amd"))

@@ -84,7 +84,7 @@ async def test_numbers_are_searched_bought_updated_and_released() -> None:
         contains = await run_blocking(
             lambda: client.available_phone_numbers("US").local.list(contains="+1512555*042", limit=2)
         )
-        assert [one.phone_number for one in contains] == ["+15125550042", "+15125551042"]
+        assert [contain.phone_number for contain in contains] == ["+15125550042", "+15125551042"]
 
 
 async def test_a_call_is_placed_redirected_recorded_and_ended() -> None:
@@ -127,7 +127,7 @@ async def test_a_call_is_placed_redirected_recorded_and_ended() -> None:
         with pytest.raises(TwilioRestException) as over:
             await run_blocking(lambda: client.calls(call.sid).update(status="completed"))
         assert over.value.code == 21220
-        assert all(one.signed for one in customer.webhooks)
+        assert all(webhook.signed for webhook in customer.webhooks)
 
 
 async def test_a_wrong_token_is_refused_and_prices_are_told() -> None:
@@ -138,7 +138,10 @@ async def test_a_wrong_token_is_refused_and_prices_are_told() -> None:
     async with running_twilio_network() as net, client_of(net) as client:
         assert (await run_blocking(client.api.accounts(ACCOUNT).fetch)).status == "active"
         numbers = await run_blocking(client.pricing.v1.phone_numbers.countries("US").fetch)
-        assert {one["number_type"]: one["current_price"] for one in numbers.phone_number_prices}["local"] == "1.15"
+        assert {
+            phone_number_price["number_type"]: phone_number_price["current_price"]
+            for phone_number_price in numbers.phone_number_prices
+        }["local"] == "1.15"
         voice = await run_blocking(client.pricing.v2.voice.countries("US").fetch)
         assert voice.inbound_call_prices[0]["current_price"] == "0.0085"
         number = await run_blocking(client.pricing.v2.voice.numbers("+14155550100").fetch)

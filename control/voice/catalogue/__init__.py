@@ -1,1 +1,0 @@
-"""The provider catalogue, which staff edit."""
