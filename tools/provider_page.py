@@ -39,7 +39,8 @@ _RECOGNIZERS: Final = """
 
 *Times*: final texts have the times of words. *Turn signals*: the vendor reports how likely the caller has finished,
 which is [one of several kinds of evidence](provider-options.md#turn-signals). *Tells language*: final texts say which
-language was spoken, so that agents with [several languages](../use/agents.md#languages) follow their callers.
+language was spoken, so that agents with [several languages](../use/agent-words.md#several-languages) follow their
+callers.
 """
 _VOICES: Final = """
 ## Voices
@@ -113,7 +114,7 @@ def make_page() -> str:
         _PRICES,
         *_table(("provider", "kind", "prices", "of", "read at"), _price_rows(shipped)),
         _PIPECAT.format(version=read_catalog().version),
-        *_table(("vendor", "recognisers", "models", "voices"), _pipecat_rows()),
+        *_table(("vendor", "recognizers", "models", "voices"), _pipecat_rows()),
     ]
     return "\n".join(parts) + "\n"
 
