@@ -8,6 +8,7 @@ import gzip
 from base64 import b64encode
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
@@ -121,6 +122,8 @@ def _read(path: Path) -> ConsoleFile:
     return _make_file(f"{TYPES[path.suffix]}; charset=utf-8", path.read_bytes())
 
 
+# Compressing all files takes 20 ms of a core, which each of many APIs in one test process would need.
+@lru_cache(maxsize=256)
 def _make_file(content_type: str, body: bytes) -> ConsoleFile:
     compressed = gzip.compress(body, mtime=0) if len(body) >= _SHORTEST_TO_COMPRESS else b""
     return ConsoleFile(content_type, body, compressed, sha256(body).hexdigest()[:32])

@@ -4,11 +4,13 @@ Texts of a request hold placeholders: `{{input.x}}` (an argument of the action),
 workspace), `{{cursor}}` and `{{since}}` (of a sync). Whoever makes the request escapes each value for its place.
 """
 
+import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from itertools import islice
 from typing import Annotated, Any, Final, Literal
 
@@ -492,7 +494,7 @@ def require_schema(schema: Mapping[str, Any], field: str) -> Mapping[str, Any]:
         used = next((word for word in _words(schema, 0) if word in _REFERENCES), None)
         if used is not None:
             raise ValueError(f"{field}: {used} is not allowed, write the schema out")
-        Draft202012Validator.check_schema(schema)
+        _check_schema(json.dumps(schema))
     except SchemaError as error:
         raise ValueError(f"{field}: is no JSON Schema ({error.message[:200]})") from None
     properties = schema.get("properties", {})
@@ -500,6 +502,13 @@ def require_schema(schema: Mapping[str, Any], field: str) -> Mapping[str, Any]:
         raise ValueError(f'{field}: its type must be "object"')
     found: Mapping[str, Any] = properties
     return found
+
+
+# A type is parsed for each request to its vendor, and the check of a schema takes several milliseconds.
+@lru_cache(maxsize=256)
+def _check_schema(schema: str) -> None:
+    """Raise SchemaError for what is no JSON Schema."""
+    Draft202012Validator.check_schema(json.loads(schema))
 
 
 def list_defaults(schema: Mapping[str, Any]) -> dict[str, Any]:
