@@ -13,8 +13,8 @@ fail under 50 calls;
 model with tools;
 `python -m vocalized.rehearse worst-bodies` sends the worst body of each route beside new calls;
 `python -m vocalized.rehearse transfers` runs warm transfers, judged on what was recorded and heard;
-`python -m vocalized.rehearse tools [--write docs/use/integrations.md]` runs these, and agents that use tools;
-`python -m vocalized.rehearse campaign [--write docs/use/campaigns.md]` runs a campaign of 500 recipients;
+`python -m vocalized.rehearse tools [--write docs/evidence/tools.md]` runs these, and agents that use tools;
+`python -m vocalized.rehearse campaign [--write docs/evidence/campaign.md]` runs a campaign of 500 recipients;
 `python -m vocalized.rehearse keys [--write docs/evidence/keys.md]` rotates all keys and revokes nodes under 50 calls;
 `python -m vocalized.rehearse full-disk` fills the nodes' disk, and that of all logs, for a minute under 50 calls;
 `python -m vocalized.rehearse chaos [--write docs/evidence/chaos.md]` plays faults of all neighbors and surroundings.

@@ -10,9 +10,9 @@ from vocalized.rehearse.platform import Platform, PlatformShape
 from vocalized.rehearse.report import ReportRow
 
 TITLE: Final = "A campaign"
-HEAD: Final = """Written by `python -m vocalized.rehearse campaign --write docs/use/campaigns.md`. PostgreSQL, Valkey,
-the API, two workers and two media nodes ran as processes of their own; both carriers were simulated. What is found is
-what the phones of the recipients saw, unless another source is named."""
+HEAD: Final = """Written by `python -m vocalized.rehearse campaign --write docs/evidence/campaign.md`. PostgreSQL,
+Valkey, the API, two workers and two media nodes ran as processes of their own; both carriers were simulated. What is
+found is what the phones of the recipients saw, unless another source is named."""
 SHAPE: Final = PlatformShape(nodes=2, workers=2, call_rate=5.0)
 RECIPIENTS: Final = 500
 # Calls of about 620 after which the worker is killed, and the pause begins.

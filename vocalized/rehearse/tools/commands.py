@@ -26,7 +26,7 @@ from vocalized.rehearse.voicemail import voicemail_rows
 SHAPE: Final = PlatformShape(nodes=2, recorded=True, call_rate=5.0, settings={"VOCALIZED_EGRESS_ALLOW": "127.0.0.0/8"})
 FIRST_NUMBER: Final = 2_010_000
 TITLE: Final = "Rehearsed calls"
-HEAD: Final = f"""Written by `python -m vocalized.rehearse tools --write docs/use/integrations.md`. The platform ran as
+HEAD: Final = f"""Written by `python -m vocalized.rehearse tools --write docs/evidence/tools.md`. The platform ran as
 processes, calls came over both simulated carriers, and callers spoke with the local voice; agents heard and spoke by
 the local engine. A model with a script calls the tools and says what their results say; the receptionist answers from
 documents. Each call is judged on its stored recording, which the local recognizer reads, on its record, and on what the
