@@ -267,6 +267,13 @@ class ControlSettings(DatabaseSettings, AccountSettings, EmbedderSettings, KeySe
     request_concurrency: int = Field(
         256, ge=1, le=1_000, description="Requests of running calls that one API process handles at once."
     )
+    live_streams: int = Field(200, ge=1, le=10_000, description="Streams of live calls of one API process at once.")
+    live_streams_per_workspace: int = Field(
+        20, ge=1, le=10_000, description="Of these, streams of one workspace, and of the staff."
+    )
+    live_streams_per_person: int = Field(
+        10, ge=1, le=10_000, description="Of these, streams of one person or API key in one workspace."
+    )
     media_urls: SocketPatterns = Field(
         (),
         description="URLs of the media nodes that calls may be routed to, separated by commas; one that ends with /* "

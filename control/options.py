@@ -14,6 +14,7 @@ from control.analytics.call_exports.service import ExportPolicy
 from control.billing.invoices.fonts import list_fonts
 from control.billing.stripe.client import StripeOptions
 from control.calls.analysis.rules import AnalysisPolicy
+from control.calls.feed.rules import LiveStreamLimits
 from control.calls.records.running_calls import CallPolicy
 from control.carriers.service import CarrierOptions
 from control.db.pool import Timeouts
@@ -55,6 +56,9 @@ def make_policies(settings: ControlSettings) -> Policies:
         public_url=settings.public_url,
         has_portal=settings.portal_url is not None,
         egress_allow=settings.egress_allow,
+        streams=LiveStreamLimits(
+            settings.live_streams, settings.live_streams_per_workspace, settings.live_streams_per_person
+        ),
         invoice_issuer=settings.invoice_issuer or ("Vocalized",),
         invoice_fonts=_fonts(settings.invoice_fonts),
         accounts=AccountPolicy(

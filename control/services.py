@@ -30,6 +30,7 @@ from control.calls.analysis.service import CallAnalyzer
 from control.calls.blocked_callers.service import BlockedCallers
 from control.calls.browser_calls.service import BrowserCalls
 from control.calls.deletion.rules import NumberPseudonyms
+from control.calls.feed.rules import LiveStreamLimits
 from control.calls.feed.service import LiveFeed
 from control.calls.outbound.service import CallPlacement, CallPreconditions, OutboundCalls
 from control.calls.records.running_calls import CallPolicy
@@ -90,6 +91,7 @@ class Policies:
     exports: ExportPolicy = field(default_factory=ExportPolicy)
     grants: GrantPolicy = field(default_factory=GrantPolicy)
     sso: SsoPolicy = field(default_factory=SsoPolicy)
+    streams: LiveStreamLimits = field(default_factory=LiveStreamLimits)
     public_url: str = ""
     access_token_s: int = 600
     staff_totp_required: bool = False
@@ -178,7 +180,7 @@ def make_services(
         BrowserCalls(workspaces, lookup, platform, outside.media_assignment, rights),
         CallPlacement(lookup, platform, do_not_call),
         CallRecords(),
-        LiveFeed(CallRecords()),
+        LiveFeed(CallRecords(), outside.media_assignment, policies.streams),
         Supervisions(CallRecords(), platform),
         rights,
         CallAnalyzer(policies.analysis, guard),

@@ -91,6 +91,7 @@ ADMIN_ROUTES: tuple[Route, ...] = (
     *providers.ADMIN_ROUTES,
     *templates.ADMIN_ROUTES,
     *integrations.ADMIN_ROUTES,
+    *feed.ADMIN_ROUTES,  # before the routes of one call, whose paths match this path, too
     *calls.ADMIN_ROUTES,
     *supervision.ADMIN_ROUTES,
     *platform_figures.ADMIN_ROUTES,

@@ -16,6 +16,7 @@ from media.call.taps import Tap
 from media.call.termination import CallTermination
 from media.call.usage import UsageTotals
 from shared import events
+from shared.bus.live import Floor
 
 
 class Call:
@@ -128,6 +129,11 @@ class Call:
     def elapsed_ms(self) -> float:
         """The call's clock."""
         return self._clock.now()
+
+    @property
+    def floor(self) -> Floor:
+        """Who has the floor."""
+        return "person" if self._mixer.has_person else self._responder.holder
 
     @property
     def paused_ms(self) -> float:

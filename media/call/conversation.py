@@ -91,6 +91,7 @@ report. Each step below names the method that carries it out.
 """
 
 import asyncio
+from typing import Literal
 
 from media.call.agent import Agent
 from media.call.announcements import Announcements
@@ -212,6 +213,13 @@ class Conversation:
         """Whether the caller's turn is open, or may still be."""
         floor = self.floor
         return self._speech_state.speaking or floor.state in CALLER_IS_HEARD or floor.agent.leaves_turn_open
+
+    @property
+    def holder(self) -> Literal["caller", "agent", "none"]:
+        """Who has the floor; the agent also while it prepares its words."""
+        if self.floor.state in CALLER_IS_HEARD:
+            return "caller"
+        return "none" if self.floor.state is FloorState.LISTENING else "agent"
 
     def state(self) -> ResponderState:
         """Return what the caller heard and said so far."""

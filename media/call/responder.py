@@ -30,7 +30,7 @@ How to write a responder (`tests/calls/test_realtime_responders.py` has one of e
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 from media.call.call_language import CallLanguage
 from media.call.clock import CallClock
@@ -89,6 +89,10 @@ class Responder(Protocol):
     @property
     def waits_for_silence(self) -> bool:
         """Whether it has to hear silence while the carrier sends no audio, so that the caller's turn can end."""
+
+    @property
+    def holder(self) -> Literal["caller", "agent", "none"]:
+        """Who has the floor; the agent also while it prepares its words."""
 
     @property
     def language(self) -> CallLanguage:

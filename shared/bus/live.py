@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 from msgspec import Struct
@@ -20,16 +20,21 @@ TTL_S: Final = 12
 MOST_AGE_S: Final = 30.0
 
 
+# A person speaks in the agent's place. The agent has the floor also while it prepares its words.
+Floor = Literal["caller", "agent", "person", "none"]
+
+
 class LiveCall(Struct, frozen=True, omit_defaults=True):
     """A call on a node. node_id: the node whose command stream reaches it. leg: see CallPlan. card: of the node, for
     which commands are sealed (shared/bus/enrollment.py); empty of one of the version before. at_ms: when the entry was
-    written, Unix time in ms by Redis's clock."""
+    written, Unix time in ms by Redis's clock. floor: who has it then, a `Floor`; empty of the version before."""
 
     call_id: str
     node_id: str
     leg: int
     card: str = ""
     at_ms: int = 0
+    floor: str = ""
 
 
 class LiveCalls:

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -190,6 +190,10 @@ class BaseResponder:
     @property
     def language(self) -> CallLanguage:
         return self._language
+
+    @property
+    def holder(self) -> Literal["caller", "agent", "none"]:
+        return "none"
 
     def frame_heard(self, audio_ms: int) -> None: ...
 

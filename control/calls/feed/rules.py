@@ -1,11 +1,12 @@
 """What the live desk shows of a running call, from its stored events. Pure."""
 
 import re
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
+from uuid import UUID
 
 import msgspec
 
@@ -31,6 +32,54 @@ _ANGRY: Final = re.compile(
     re.I,
 )
 _MOST_REMEMBERED: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class LiveStreamLimits:
+    """Streams of one API process at a time: of all, of one workspace (or of the staff), and of one person in it."""
+
+    process: int = 200
+    workspace: int = 20
+    person: int = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Follower:
+    """Who follows running calls. workspace_id: None for the staff. person: the id of a user, a key or an admin."""
+
+    workspace_id: UUID | None
+    person: UUID
+
+
+class StreamPlaces:
+    """Counts the streams that are open."""
+
+    def __init__(self, limits: LiveStreamLimits) -> None:
+        self._limits, self._open = limits, Counter[Follower]()
+
+    def find_limit(self, follower: Follower) -> str:
+        """Return the limit that a further stream exceeds, as a sentence; empty: there is room."""
+        limits, workspace = self._limits, follower.workspace_id
+        if self._open.total() >= limits.process:
+            return f"This server has at most {limits.process} streams at a time."
+        if sum(count for each, count in self._open.items() if each.workspace_id == workspace) >= limits.workspace:
+            return f"A workspace has at most {limits.workspace} streams at a time."
+        if self._open[follower] >= limits.person:
+            return f"A person or key has at most {limits.person} streams at a time."
+        return ""
+
+    def take(self, follower: Follower) -> bool:
+        """Take a place; return False if there is none. Nothing can come between the count and the place."""
+        if self.find_limit(follower):
+            return False
+        self._open[follower] += 1
+        return True
+
+    def release(self, follower: Follower) -> None:
+        """Return a place."""
+        self._open[follower] -= 1
+        if not self._open[follower]:
+            del self._open[follower]
 
 
 @dataclass(slots=True)

@@ -1,9 +1,8 @@
 """Streams of running calls: each reads the database once a second, with the rights of its caller."""
 
 import asyncio
-from collections import Counter
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -11,13 +10,23 @@ from typing import Any, Final
 from uuid import UUID
 
 from control.calls.feed import queries
-from control.calls.feed.rules import SHOWN_TYPES, ShownCall, encode_message, live_event
+from control.calls.feed.rules import (
+    SHOWN_TYPES,
+    Follower,
+    LiveStreamLimits,
+    ShownCall,
+    StreamPlaces,
+    encode_message,
+    live_event,
+)
+from control.calls.live.service import MediaAssignment
 from control.calls.records.reports import CallSummary, EventLine
 from control.calls.records.service import CallRecords
 from control.db.pool import Connection
-from control.http.context import MemberContext
+from control.http.context import Context
 from control.http.responses.live_response import Reauthorized
 from control.workspaces.service import find_redaction
+from shared.bus.client import BusUnavailable
 from shared.errors import Forbidden, NotFound, TooManyRequests, Unauthorized
 
 POLL_S: Final = 1.0
@@ -41,7 +50,8 @@ LIST_FIELDS: Final = (
 
 @dataclass(slots=True)
 class _Reading:
-    """What one transaction has found."""
+    """What one transaction has found. redacts: what the opened call holds. is_staff: words are withheld, because the
+    staff read them with a reason only."""
 
     calls: Sequence[CallSummary]
     has_more: bool
@@ -49,6 +59,7 @@ class _Reading:
     ended: list[dict[str, Any]]
     events: list[EventLine]
     redacts: bool
+    is_staff: bool
     now: datetime
 
 
@@ -69,60 +80,70 @@ class _Stream:
 
 
 class LiveFeed:
-    """The streams of one process. most: streams of one workspace at a time."""
+    """The streams of one process."""
 
-    def __init__(self, records: CallRecords, most: int = 20) -> None:
-        self._records, self._most = records, most
-        self._open: Counter[UUID] = Counter()
+    def __init__(self, records: CallRecords, media: MediaAssignment, limits: LiveStreamLimits) -> None:
+        self._records, self._media = records, media
+        self._places = StreamPlaces(limits)
 
-    def require_room(self, workspace_id: UUID) -> None:
+    def require_room(self, follower: Follower) -> None:
         """Raises TooManyRequests (code too_many_streams)."""
-        if self._open[workspace_id] >= self._most:
-            raise TooManyRequests(
-                f"A workspace has at most {self._most} streams at a time.", retry_after_s=10, code="too_many_streams"
-            )
+        if limit := self._places.find_limit(follower):
+            raise TooManyRequests(limit, retry_after_s=10, code="too_many_streams")
 
     async def stream(
-        self, workspace_id: UUID, opened: UUID | None, reauthorized: Reauthorized
+        self, follower: Follower, opened: UUID | None, reauthorized: Reauthorized
     ) -> AsyncGenerator[bytes]:
-        """Yields messages until the rights are gone or LONGEST_S have passed."""
+        """Yields messages until the rights are gone or LONGEST_S have passed. Requests that came at once may all have
+        passed `require_room`: those without a place are closed."""
+        state = _Stream(opened)
+        if not self._places.take(follower):
+            yield state.message("closed", {"reason": "too_many_streams"})
+            return
+        try:
+            async with aclosing(self._follow(follower, state, reauthorized)) as messages:
+                async for message in messages:
+                    yield message
+        finally:
+            self._places.release(follower)
+
+    async def _follow(self, follower: Follower, state: _Stream, reauthorized: Reauthorized) -> AsyncGenerator[bytes]:
         loop = asyncio.get_running_loop()
         until, quiet_since = loop.time() + LONGEST_S, loop.time()
-        state = _Stream(opened)
-        with self._counted(workspace_id):
-            while loop.time() < until:
-                try:
-                    found = await reauthorized(partial(self._read, state))
-                except (Unauthorized, Forbidden, NotFound):
-                    yield state.message("closed", {"reason": "revoked"})
-                    return
-                if messages := b"".join(_messages(state, found)):
-                    quiet_since = loop.time()
-                    yield messages
-                elif loop.time() - quiet_since >= BEAT_S:
-                    quiet_since = loop.time()
-                    yield b": beat\n\n"
-                await asyncio.sleep(POLL_S)
-            yield state.message("closed", {"reason": "ending"})
+        while loop.time() < until:
+            try:
+                found = await reauthorized(partial(self._read, follower.workspace_id, state))
+            except (Unauthorized, Forbidden, NotFound):
+                yield state.message("closed", {"reason": "revoked"})
+                return
+            if messages := b"".join(_messages(state, found, await self._find_floors(found))):
+                quiet_since = loop.time()
+                yield messages
+            elif loop.time() - quiet_since >= BEAT_S:
+                quiet_since = loop.time()
+                yield b": beat\n\n"
+            await asyncio.sleep(POLL_S)
+        yield state.message("closed", {"reason": "ending"})
 
-    @contextmanager
-    def _counted(self, workspace_id: UUID) -> Any:
-        self._open[workspace_id] += 1
+    async def _find_floors(self, found: _Reading) -> dict[UUID, str]:
+        """Who has the floor, by call, as its node reports it."""
         try:
-            yield
-        finally:
-            self._open[workspace_id] -= 1
-            if not self._open[workspace_id]:
-                del self._open[workspace_id]
+            live = await self._media.find_live([call.id for call in found.calls if call.status == "in_progress"])
+        except BusUnavailable:
+            return {}
+        return {call_id: call.floor for call_id, call in live.items() if call.floor}
 
-    async def _read(self, state: _Stream, context: MemberContext) -> _Reading:
-        db, workspace_id = context.db, context.workspace_id
+    async def _read(self, workspace_id: UUID | None, state: _Stream, context: Context) -> _Reading:
+        db = context.db
         found = await self._records.list_open(db, workspace_id)
         ids = [call.id for call in found.rows]
-        redacts = bool((await find_redaction(db, [workspace_id])).get(workspace_id))
+        workspaces = {call.id: call.workspace_id for call in found.rows}
+        shown_workspaces = {*workspaces.values(), *([workspace_id] if workspace_id else [])}
+        redacting = {each for each, kinds in (await find_redaction(db, shown_workspaces)).items() if kinds}
         known = {call_id: state.shown[call_id].seq if call_id in state.shown else -1 for call_id in ids}
         for event in await queries.select_new(db, workspace_id, known, SHOWN_TYPES):
             shown = state.shown.setdefault(event.call_id, ShownCall())
+            redacts = workspaces[event.call_id] in redacting
             shown.take(event.seq, event.at, event.event_data, redacts=redacts)
         gone = sorted(state.sent.keys() - set(ids))
         return _Reading(
@@ -131,11 +152,12 @@ class LiveFeed:
             await queries.count_listeners(db, workspace_id, ids),
             await queries.select_ended(db, workspace_id, gone) if gone else [],
             await self._read_opened(db, state, workspace_id),
-            redacts,
+            workspace_id in redacting,
+            workspace_id is None,
             context.now,
         )
 
-    async def _read_opened(self, db: Connection, state: _Stream, workspace_id: UUID) -> list[EventLine]:
+    async def _read_opened(self, db: Connection, state: _Stream, workspace_id: UUID | None) -> list[EventLine]:
         if state.opened is None:
             return []
         found = await self._records.list_events(
@@ -144,8 +166,8 @@ class LiveFeed:
         return list(found.rows)
 
 
-def _messages(state: _Stream, found: _Reading) -> list[bytes]:
-    calls = {call.id: _describe(call, state, found) for call in found.calls}
+def _messages(state: _Stream, found: _Reading, floors: Mapping[UUID, str]) -> list[bytes]:
+    calls = {call.id: _describe(call, state, found, floors) for call in found.calls}
     if not state.messages:
         messages = [state.message("snapshot", {"calls": list(calls.values()), "has_more": found.has_more})]
     else:
@@ -163,14 +185,17 @@ def _messages(state: _Stream, found: _Reading) -> list[bytes]:
     return messages
 
 
-def _describe(call: CallSummary, state: _Stream, found: _Reading) -> dict[str, Any]:
+def _describe(call: CallSummary, state: _Stream, found: _Reading, floors: Mapping[UUID, str]) -> dict[str, Any]:
     seconds = max(0, int((found.now - call.answered_at).total_seconds())) if call.answered_at else 0
-    shown = state.shown.get(call.id) or ShownCall()
+    shown = (state.shown.get(call.id) or ShownCall()).describe()
+    if found.is_staff:
+        workspace = {"workspace_id": call.workspace_id, "workspace_name": call.workspace_name}
+        shown |= {"last_words": None, **workspace}
     return {
         **{name: getattr(call, name) for name in LIST_FIELDS},
         "duration_so_far": seconds,
-        "floor": None,
-        **shown.describe(),
+        "floor": floors.get(call.id),
+        **shown,
         "supervisors": found.listeners.get(call.id, 0),
     }
 

@@ -10,12 +10,14 @@ from media.server.bus.tasks import start_bus_task, stop_task, wait_and_clear
 from media.server.metrics import Metrics
 from media.tools.remote import CallIdentity
 from shared.bus.client import BusUnavailable
-from shared.bus.live import BEAT_S, LiveCall, LiveCalls
+from shared.bus.live import BEAT_S, Floor, LiveCall, LiveCalls
 from shared.bus.vouchers import StreamVoucher
 from shared.supervised_task import SupervisedTask
 
 # Calls reported at once: more would delay the audio frames of all calls.
 BATCH: Final = 100
+# A change of who has the floor is reported after this time at most.
+FLOOR_S: Final = 1.0
 
 
 class HeartbeatSource(Protocol):
@@ -25,6 +27,10 @@ class HeartbeatSource(Protocol):
     identity: CallIdentity
     call: Call | None
     voucher: StreamVoucher | None
+
+    @property
+    def floor(self) -> Floor:
+        """Who has the floor now."""
 
     def live_call(self) -> LiveCall | None:
         """The call's entry on the bus; None once the stream has ended."""
@@ -38,6 +44,7 @@ class CallHeartbeats:
         self._calls: dict[str, HeartbeatSource] = {}
         self._new: dict[str, None] = {}
         self._removed: dict[str, None] = {}
+        self._floors: dict[str, Floor] = {}  # as they were reported
         self._next = 0.0  # when all are reported again, on the loop's clock
         self._wake = asyncio.Event()
         self.task: SupervisedTask | None = None
@@ -67,6 +74,7 @@ class CallHeartbeats:
         if self._calls.get(record.call_id) is record:
             del self._calls[record.call_id]
             self._new.pop(record.call_id, None)
+            self._floors.pop(record.call_id, None)
             self._removed[record.call_id] = None
             self._wake.set()
 
@@ -96,12 +104,12 @@ class CallHeartbeats:
 
     async def _step(self) -> None:
         await self._report()
-        await wait_and_clear(self._wake, max(0.0, self._next - asyncio.get_running_loop().time()))
+        await wait_and_clear(self._wake, min(FLOOR_S, max(0.0, self._next - asyncio.get_running_loop().time())))
 
     async def _report(self) -> None:
         now = asyncio.get_running_loop().time()
         due = now >= self._next
-        call_ids = list(self._calls if due else self._new)
+        call_ids = list(self._calls if due else {**self._new, **self._with_new_floor()})
         for start in range(0, len(call_ids), BATCH):
             await self._refresh(call_ids[start : start + BATCH])
         if due:
@@ -113,9 +121,14 @@ class CallHeartbeats:
                 self._removed.pop(call_id, None)
             await asyncio.sleep(0)
 
+    def _with_new_floor(self) -> dict[str, None]:
+        floors = self._floors
+        return {call_id: None for call_id, record in self._calls.items() if floors.get(call_id) != record.floor}
+
     async def _refresh(self, call_ids: Sequence[str]) -> None:
         """Reports a batch, without calls that have ended meanwhile, and yields to the event loop."""
         records = [self._calls[call_id] for call_id in call_ids if call_id in self._calls]
+        self._floors.update({record.call_id: record.floor for record in records})
         lives = [live for record in records if (live := record.live_call())]
         await self._live.refresh(lives, self.vouchers(call_ids))
         for call_id in call_ids:

@@ -20,7 +20,7 @@ from media.tools.remote import CallIdentity
 from shared.bus.checkpoints import Checkpoint, StreamOutcome
 from shared.bus.enrollment import NodeIdentity
 from shared.bus.events import prove_line
-from shared.bus.live import LiveCall
+from shared.bus.live import Floor, LiveCall
 from shared.bus.requests import BROWSER_CALL_CHECK
 from shared.bus.vouchers import StreamVoucher
 from shared.events import (
@@ -173,9 +173,14 @@ class BusCallRecord:
             language=snapshot.language,
         )
 
+    @property
+    def floor(self) -> Floor:
+        """Who has the floor now."""
+        return self.call.floor if self.call is not None else "none"
+
     def live_call(self) -> LiveCall | None:
         """The call's entry on the bus; None once the stream has ended."""
         if self.call is None:
             return None
         card = self._services.identity.card if self.voucher is not None else ""
-        return LiveCall(self.call_id, self._services.node_id, self._leg, card)
+        return LiveCall(self.call_id, self._services.node_id, self._leg, card, floor=self.floor)

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 from uuid import UUID
 
@@ -11,10 +11,12 @@ import msgspec
 import pytest
 from aiohttp import ClientResponse
 
+from shared.bus.client import bus_client
+from shared.bus.live import LiveCall, LiveCalls
 from shared.events import AgentSaid, CallerSaid, Event, ToolStarted, TurnLatency
 from tests.control.api.call_workspace import NOW, CallWorkspace, make_call_workspace
 from tests.platform.api import Api, running_api
-from tests.platform.clients import User
+from tests.platform.clients import Staff, User
 
 
 @pytest.fixture
@@ -29,9 +31,12 @@ async def workspace(api: Api) -> CallWorkspace:
 
 
 @asynccontextmanager
-async def following(workspace: CallWorkspace, user: User, query: str = "") -> AsyncIterator[ClientResponse]:
-    url = f"{workspace.api.url}{workspace.calls_path}/live/events{query}"
+async def following(
+    workspace: CallWorkspace, user: User | Staff, query: str = "", *, path: str = "", last_event_id: str = ""
+) -> AsyncIterator[ClientResponse]:
+    url = f"{workspace.api.url}{path or f'{workspace.calls_path}/live/events'}{query}"
     headers = {"Authorization": f"Bearer {user.token}"}
+    headers |= {"Last-Event-ID": last_event_id} if last_event_id else {}
     async with workspace.api.client.get(url, headers=headers) as response:
         assert (response.status, response.content_type) == (200, "text/event-stream")
         yield response
@@ -117,11 +122,74 @@ async def test_calls_of_other_workspaces_are_not_sent(workspace: CallWorkspace, 
     assert (await other.ann.get(f"{workspace.calls_path}/live/events")).status == 404
 
 
-async def test_streams_of_a_workspace_are_limited(workspace: CallWorkspace) -> None:
+async def test_streams_are_limited_by_person_and_workspace(workspace: CallWorkspace, api: Api) -> None:
     path = f"{workspace.calls_path}/live/events"
-    streams = [following(workspace, workspace.ann) for _ in range(20)]
-    for stream in streams:
-        await next_message(await stream.__aenter__())
-    assert (await workspace.ann.get(path)).code == "too_many_streams"
-    for stream in streams:
-        await stream.__aexit__(None, None, None)
+    people = [workspace.ann, await api.member(workspace.workspace_id, "viewer")]
+    async with AsyncExitStack() as streams:
+        for person in people:
+            for _ in range(10):
+                await next_message(await streams.enter_async_context(following(workspace, person)))
+            refused = await person.get(path)
+            assert (refused.status, refused.code) == (429, "too_many_streams")
+            assert "at a time" in refused.body["error"]["message"]
+        third = await api.member(workspace.workspace_id, "viewer")
+        assert (await third.get(path)).code == "too_many_streams"
+
+
+async def test_streams_that_begin_at_once_do_not_pass_the_limit(workspace: CallWorkspace) -> None:
+    """All of them may pass the check of their request before the first stream is counted."""
+    url = f"{workspace.api.url}{workspace.calls_path}/live/events"
+    headers = {"Authorization": f"Bearer {workspace.ann.token}"}
+    responses = await asyncio.gather(*(workspace.api.client.get(url, headers=headers) for _ in range(25)))
+    begun = [await next_message(response) for response in responses if response.status == 200]
+    assert sum(name == "snapshot" for name, _ in begun) == 10
+    others = [message for message in begun if message[0] != "snapshot"]
+    assert all(message == ("closed", {"reason": "too_many_streams"}) for message in others)
+    for response in responses:
+        response.close()
+
+
+async def test_reconnect_begins_with_a_whole_snapshot(workspace: CallWorkspace) -> None:
+    """What changed meanwhile is in the snapshot, whatever the client has seen last."""
+    call_id = await workspace.insert_call(CallerSaid(1, "Hello?", 0, 900), status="in_progress")
+    async with following(workspace, workspace.ann, f"?call_id={call_id}") as stream:
+        await next_message(stream)
+        await next_message(stream)
+    await add_event(workspace, call_id, 2, AgentSaid(1, "Good morning.", 1_000, 1_900))
+    query = f"?call_id={call_id}"
+    async with following(workspace, workspace.ann, query, last_event_id="2") as stream:
+        name, data = await next_message(stream)
+        assert name == "snapshot" and data["calls"][0]["last_words"]["text"] == "Good morning."
+        assert [(await next_message(stream))[1]["seq"] for _ in range(2)] == [1, 2]
+
+
+async def test_floor_is_what_the_node_reports(workspace: CallWorkspace, valkey_url: str) -> None:
+    call_id = await workspace.insert_call(status="in_progress")
+    redis = bus_client(valkey_url, 5.0)
+    async with following(workspace, workspace.ann) as stream:
+        assert (await next_message(stream))[1]["calls"][0]["floor"] is None
+        for floor in ("agent", "caller", "none", "person"):
+            await LiveCalls(redis).refresh([LiveCall(call_id, "node-1", 0, floor=floor)])
+            name, call = await next_message(stream)
+            assert (name, call["id"], call["floor"]) == ("call", call_id, floor)
+    await redis.aclose()
+
+
+async def test_staff_follow_all_workspaces_without_words(workspace: CallWorkspace, api: Api) -> None:
+    call_id = await workspace.insert_call(
+        CallerSaid(1, "Hello?", 0, 900), TurnLatency(1, 740, 300, 100, 200, 140), status="in_progress", is_test=True
+    )
+    other = await (await make_call_workspace(api)).insert_call(status="in_progress")
+    staff = await api.admin("read_only")
+    async with following(workspace, staff, path="/admin/calls/live/events") as stream:
+        name, data = await next_message(stream)
+        calls = {call["id"]: call for call in data["calls"]}
+        assert name == "snapshot" and {call_id, other} <= calls.keys()
+        call = calls[call_id]
+        named = await api.owner.fetchval("SELECT name FROM workspaces WHERE id = $1", UUID(workspace.workspace_id))
+        assert (call["workspace_id"], call["workspace_name"]) == (workspace.workspace_id, named)
+        assert (call["called_number"], call["is_test"], call["last_latency_ms"]) == (workspace.number, True, 740)
+        assert call["last_words"] is None and "Hello?" not in json.dumps(data)
+        assert (await staff.post("/admin/auth/logout")).status == 204
+        assert await next_message(stream) == ("closed", {"reason": "revoked"})
+    assert (await workspace.ann.get("/admin/calls/live/events")).status == 401

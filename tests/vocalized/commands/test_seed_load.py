@@ -28,6 +28,7 @@ QUIET = Console(quiet=True)
 NOT_MEASURED = {
     "/workspaces/{workspaceId}/analytics/export",  # streams a file
     "/workspaces/{workspaceId}/calls/live/events",  # streams until it is closed
+    "/admin/calls/live/events",  # likewise
     "/workspaces/{workspaceId}/calls/{callId}/supervision",  # a few rows of one call
     "/auth/totp", "/workspaces/{workspaceId}/sign-in-rules", "/workspaces/{workspaceId}/sso",
     "/workspaces/{workspaceId}/sso/domains",

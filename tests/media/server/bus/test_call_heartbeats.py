@@ -8,7 +8,7 @@ from media.server.bus.call_heartbeats import CallHeartbeats
 from media.server.metrics import Metrics
 from media.tools.remote import CallIdentity
 from shared.bus.client import BusClient, bus_client
-from shared.bus.live import LiveCall, LiveCalls
+from shared.bus.live import Floor, LiveCall, LiveCalls
 from shared.bus.vouchers import StreamVoucher
 from tests.media.server.phone import WAIT_LIMIT_S
 from tests.platform.bus_node import NODE, wait_until
@@ -22,13 +22,14 @@ class FakeRecord:
 
     call: Call | None = None
     voucher: StreamVoucher | None = None
+    floor: Floor = "none"
 
     def __init__(self, number: int) -> None:
         self.call_id = f"call-{number}"
         self.identity = CallIdentity(self.call_id, "", "")
 
     def live_call(self) -> LiveCall:
-        return LiveCall(self.call_id, NODE, 0)
+        return LiveCall(self.call_id, NODE, 0, floor=self.floor)
 
 
 class RecordingLiveCalls(LiveCalls):
@@ -111,3 +112,26 @@ async def all_reported(live: RecordingLiveCalls) -> bool:
 
 async def equal(found: list[list[str]], wanted: list[list[str]]) -> bool:
     return found == wanted
+
+
+async def test_change_of_the_floor_is_reported_before_the_next_beat(redis_url: str) -> None:
+    async with running_heartbeats(redis_url) as (heartbeats, live):
+        heartbeats.start()
+        speaking = RECORDS[BATCH]
+
+        async def are_all_reported() -> bool:
+            return sum(map(len, live.refreshed)) >= len(RECORDS)
+
+        await wait_until(are_all_reported)
+        live.refreshed.clear()
+        speaking.floor = "caller"
+
+        async def is_reported() -> bool:
+            (found,) = await live.get([speaking.call_id])
+            return found is not None and found.floor == "caller"
+
+        try:
+            await wait_until(is_reported)
+        finally:
+            speaking.floor = "none"
+        assert live.refreshed[0] == [speaking.call_id]

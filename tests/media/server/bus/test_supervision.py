@@ -15,6 +15,7 @@ from aiohttp import ClientWebSocketResponse, WSMsgType, WSServerHandshakeError
 
 from media.server.bus.rights import RightsPace
 from shared.bus.client import PREFIX
+from shared.bus.commands import SayText
 from shared.bus.tickets import SupervisionGrant
 from shared.events import (
     AgentPaused,
@@ -274,6 +275,25 @@ async def test_lost_socket_gives_the_line_back(bus_node: BusNode, plan: CallPlan
         texts, _ = await receive_until(other, "state")
         assert texts[-1]["has_person"] is False
         assert (await ask(other, "speak"))["speaking"] is True
+
+
+async def test_heartbeat_says_who_has_the_floor(bus_node: BusNode, plan: CallPlan) -> None:
+    async def has_floor(name: str) -> bool:
+        live = await bus_node.live_call(plan.call_id)
+        return live is not None and live.floor == name
+
+    phone = await bus_node.dial(plan, returns_marks=True)
+    async with phone.sending_silence():
+        await wait_until(lambda: has_floor("none"))
+        speaker = await bus_node.listen(await bus_node.supervision_token(plan.call_id, rights=SPEAKER))
+        await receive_until(speaker, "began")
+        await ask(speaker, "speak")
+        await wait_until(lambda: has_floor("person"))
+        await ask(speaker, "stop")
+        await wait_until(lambda: has_floor("none"))
+        phone.returns_marks = False
+        await bus_node.send_command(plan.call_id, SayText("One moment."))
+        await wait_until(lambda: has_floor("agent"))
 
 
 async def test_one_person_has_the_line(bus_node: BusNode, plan: CallPlan) -> None:
