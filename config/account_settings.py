@@ -24,7 +24,10 @@ class AccountSettings(BaseModel):
         0, ge=0, le=60, description="Seconds for which a used refresh token is still accepted."
     )
     recent_sign_in_s: int = Field(
-        900, ge=60, le=86_400, description="Seconds after a sign-in in which people may do sensitive things."
+        900,
+        ge=60,
+        le=86_400,
+        description="Seconds after a sign-in during which sensitive actions need no further proof.",
     )
     sign_in_free_failures: int = Field(
         5, ge=1, le=100, description="Wrong passwords after which an address has to wait at that network or device."

@@ -16,19 +16,23 @@ class EmbedderSettings(BaseModel):
     embedder_model: str = Field(
         "text-embedding-3-small", min_length=1, max_length=200, description="Model of the embedder."
     )
-    embedder_key: SecretStr = Field(SecretStr(""), description="Key of the embedder, if it wants one.")
+    embedder_key: SecretStr = Field(SecretStr(""), description="Key of the embedder, if it requires one.")
     embedder_dimensions: int = Field(
         1_024,
         ge=0,
         le=1_024,
-        description="Values of a vector that the embedder is asked for; 0: the model's own number.",
+        description="Number of values of a vector that is requested from the embedder; 0: the model's own number.",
     )
     embedder_question_timeout_s: float = Field(
         0.25,
         gt=0,
         le=2,
-        description="Time that the embedder has for a question in a call, in seconds; then full text alone answers.",
+        description="Timeout of the embedder for a question in a call, in seconds; then full text alone answers.",
     )
     embedder_least_similarity: float = Field(
-        0.3, ge=0, le=1, description="Cosine of question and passage below which meaning finds nothing; by model."
+        0.3,
+        ge=0,
+        le=1,
+        description="Cosine similarity of question and passage below which a passage is not found; depends on "
+        "the model.",
     )

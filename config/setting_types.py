@@ -159,13 +159,12 @@ DatabasePasswords = Annotated[
 TwilioSharedKeys = Annotated[
     Tokens,
     Field(
-        description="Twilio's SharedKeys as id=secret pairs, separated by commas: they verify what a Webhook Rule has "
-        "them sign."
+        description="Twilio's SharedKeys as id=secret pairs, separated by commas, for the signatures of Webhook Rules."
     ),
 ]
 TwilioApiKey = Annotated[
     Tokens,
-    Field(max_length=1, description="Twilio's API key as SK…=secret: it signs in instead of the account's token."),
+    Field(max_length=1, description="Twilio's API key as SK…=secret, which signs in instead of the account's token."),
 ]
 TwilioUs1Token = Annotated[
     SecretStr,
@@ -175,28 +174,29 @@ InvoiceIssuer = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_lines), Fi
 EgressAllow = Annotated[
     Networks,
     Field(
-        description="Networks beside the public internet, like 10.0.0.0/8, that addresses given by customers may lead "
-        "to, separated by commas; without TLS and at any port, too."
+        description="Networks besides the public internet, like 10.0.0.0/8, that customers' addresses may lead "
+        "to, separated by commas; there without TLS and at any port, too."
     ),
 ]
 _KEYS = "base64url of 32 bytes each, separated by commas; the first one seals or signs, all of them open"
-TokenKeys = Annotated[SecretStr, Field(description=f"Keys that sign access tokens, needed by the API alone: {_KEYS}.")]
-VaultKeys = Annotated[SecretStr, Field(description=f"Keys that seal what the database holds: {_KEYS}.")]
+TokenKeys = Annotated[SecretStr, Field(description=f"Keys that sign access tokens, only for the API: {_KEYS}.")]
+VaultKeys = Annotated[SecretStr, Field(description=f"Keys that seal secrets in the database: {_KEYS}.")]
 BusKeys = Annotated[
     SecretStr,
-    Field(description=f"Keys by which control speaks with media nodes and believes them, which no node has: {_KEYS}."),
+    Field(description=f"Keys that seal and sign messages to media nodes, which have none of them: {_KEYS}."),
 ]
 SecretKeys = Annotated[
     SecretStr,
     Field(
-        description="For this release: the one set of keys of the version before, for what the three sets do not open."
+        description="For this release only: the single set of keys of the previous version, for what the three "
+        "sets do not open."
     ),
 ]
 BusUnsigned = Annotated[
     Literal["", "accept", "refuse"],
     Field(
-        description="Whether what programs of the version before say on the bus, which is not signed, is believed; "
-        "empty: until the keys of the bus (of a node: its pass) are set."
+        description="Whether unsigned messages of the previous version are accepted on the bus (accept or "
+        "refuse); empty: accepted until the bus keys (on a node: its credential) are set."
     ),
 ]
 BUS_UNSIGNED: Literal[""] = ""

@@ -53,27 +53,33 @@ class MediaSettings(NodeKeySettings):
     media_host: str = Field("127.0.0.1", description="Address that the media server listens on.")
     media_state: Path = Field(
         Path("var/media"),
-        description="Folder of events and recordings (with control: of those not sent yet); it must outlive the "
-        "process.",
+        description="Folder of events and recordings; in bus mode of those that are not sent yet. It must "
+        "outlive the process.",
     )
     media_max_calls: int = Field(400, ge=1, le=100_000, description="Concurrent calls per worker.")
     media_max_waiting: int = Field(1_000, ge=1, le=100_000, description="Concurrent sockets without a call per worker.")
     media_max_message_bytes: int = Field(65_536, ge=1_024, le=4_194_304, description="Longest carrier message, bytes.")
     media_max_messages_per_s: int = Field(1_000, ge=100, description="Messages of one socket per second.")
     media_start_timeout_s: float = Field(5.0, gt=0, le=60, description="Seconds in which a socket must send its start.")
-    media_receive_timeout_s: float = Field(10.0, ge=3, le=300, description="Seconds without a frame of the carrier.")
-    media_send_timeout_s: float = Field(5.0, gt=0, le=60, description="Seconds for which a socket may accept no data.")
+    media_receive_timeout_s: float = Field(
+        10.0, ge=3, le=300, description="Seconds without a frame after which a carrier's socket is dropped."
+    )
+    media_send_timeout_s: float = Field(
+        5.0, gt=0, le=60, description="Seconds after which a socket that accepts no data is dropped."
+    )
     media_max_outbox_bytes: int = Field(4_000_000, ge=100_000, description="Bytes queued for one socket.")
     media_max_listeners: int = Field(
         200, ge=0, le=10_000, description="People who listen to calls of a worker at once."
     )
     media_listener_stall_s: float = Field(
-        5.0, gt=0, le=60, description="Seconds for which a listener's socket may accept no data."
+        5.0, gt=0, le=60, description="Seconds after which a listener's socket that accepts no data is dropped."
     )
     media_listener_requests_at_once: int = Field(
-        10, ge=1, le=1_000, description="Whispers, pauses and takings of the line that one session may ask for at once."
+        10, ge=1, le=1_000, description="Whispers, pauses and takeovers that one session may request at once."
     )
-    media_listener_requests_per_s: float = Field(1.0, gt=0, le=100, description="As many more of them in each second.")
+    media_listener_requests_per_s: float = Field(
+        1.0, gt=0, le=100, description="Further whispers, pauses and takeovers per second."
+    )
     media_max_recording_backlog_bytes: int = Field(
         268_435_456, ge=1_048_576, description="Recorded sound that waits for a slow disk, in bytes; more is lost."
     )
@@ -88,18 +94,18 @@ class MediaSettings(NodeKeySettings):
         "failed probe; 0: each call finds out by itself.",
     )
     media_provider_max_cool_down_s: float = Field(
-        300.0, gt=0, le=86_400, description="Longest time for which a failing provider is not probed, in seconds."
+        300.0, gt=0, le=86_400, description="Longest time between two probes of a failing provider, in seconds."
     )
     local_engine_socket: str = Field(
         "", description="Socket of a running local speech engine; empty starts one where the plan of --plan needs it."
     )
     media_completeness_model: str = Field(
-        "", description="File of another model that tells whether a caller has finished; empty means the one shipped."
+        "", description="File of another model that judges whether a caller has finished; empty: the shipped one."
     )
     media_completeness_sha256: str = Field(
         "",
         pattern=r"^([0-9a-fA-F]{64})?$",
-        description="SHA-256 of that file, in hex: another file is refused at the start.",
+        description="SHA-256 of that file, in hex; the server does not start with another file.",
     )
     media_turn_teacher: bool = Field(
         False,
@@ -107,7 +113,10 @@ class MediaSettings(NodeKeySettings):
         "55 ms of a core each time; needs the packages of the dependency group `model`.",
     )
     media_turn_teacher_calls: int = Field(
-        50, ge=0, le=100_000, description="Calls of a worker that may ask it; one beside as many is judged without."
+        50,
+        ge=0,
+        le=100_000,
+        description="Calls of a worker that may ask that model; further calls are judged without it.",
     )
     media_public_url: SocketUrl = Field(
         "",
@@ -178,8 +187,8 @@ class BackupSettings(BaseSettings):
 
     backup_url: StorageUrl = Field(
         min_length=1,
-        description="Storage of backups, apart from the recordings': s3://bucket/prefix?endpoint=…&region=…, or "
-        "file:///folder.",
+        description="Storage of backups, separate from that of recordings: "
+        "s3://bucket/prefix?endpoint=…&region=…, or file:///folder.",
     )
     backup_keys: SecretStr = Field(
         SecretStr(""),
@@ -188,13 +197,13 @@ class BackupSettings(BaseSettings):
     )
     database_url: OptionalDatabaseUrl = Field(
         SecretStr(""),
-        description="PostgreSQL as the login for backups, or the owner of the tables: what `create` backs up, and "
-        "where `create` and `check` record their runs.",
+        description="PostgreSQL as the login for backups, or the owner of the tables: `create` backs it up, and "
+        "`create` and `check` record their runs there.",
     )
     restore_url: OptionalDatabaseUrl = Field(
         SecretStr(""),
-        description="PostgreSQL server on which `check` makes its own database, as a user who may create databases and "
-        "roles; needed by `check`.",
+        description="PostgreSQL server on which `check` creates its own database, as a user who may create "
+        "databases and roles; required by `check`.",
     )
     vault_keys: SecretStr = Field(
         SecretStr(""), description="The platform's vault keys; with them `check` opens the sealed keys of providers."
@@ -213,13 +222,13 @@ class ControlSettings(DatabaseSettings, AccountSettings, EmbedderSettings, KeySe
     public_url: WebUrl = Field(LOCAL_URL, description="Public URL of the API.")
     portal_url: WebUrl | None = Field(
         None,
-        description="URL of the client portal, for links in e-mails; default: the console at the public URL.",
+        description="URL of the client portal, for links in emails; default: the console at the public URL.",
     )
     smtp_url: SecretStr = Field(
         SecretStr("smtp://localhost:25?tls=off"),
         description="Mail server: smtps://user:password@host, smtp://host:587 (STARTTLS) or file:///folder.",
     )
-    mail_from: Mailbox = Field("Vocalized <no-reply@vocalized.app>", description="From address of e-mails.")
+    mail_from: Mailbox = Field("Vocalized <no-reply@vocalized.app>", description="From address of emails.")
     invoice_issuer: InvoiceIssuer = Field(
         (),
         description="Name, address, tax id and bank account on invoices: lines, separated by semicolons; empty: "
@@ -227,8 +236,8 @@ class ControlSettings(DatabaseSettings, AccountSettings, EmbedderSettings, KeySe
     )
     invoice_fonts: str = Field(
         "",
-        description="Folder of fonts (.ttf, .otf, .ttc) for letters on invoices that Roboto lacks, such as Chinese and "
-        "Arabic ones; the first by name that has a letter is taken.",
+        description="Folder of fonts (.ttf, .otf, .ttc) for characters on invoices that Roboto lacks, such as "
+        "Chinese and Arabic ones; the first font by name that has the character is used.",
     )
     stripe_api_key: SecretStr = Field(
         SecretStr(""), description="Stripe's secret key; empty: the platform issues its invoices itself."
@@ -242,7 +251,7 @@ class ControlSettings(DatabaseSettings, AccountSettings, EmbedderSettings, KeySe
     stripe_meter_event: str = Field(
         "",
         pattern=r"^[A-Za-z0-9_.-]{0,100}$",
-        description="Event name of a Stripe meter by the day that gets each workspace's seconds of calls; empty: none.",
+        description="Event name of a daily Stripe meter that receives each workspace's seconds of calls; empty: none.",
     )
     stripe_api_url: WebUrl = Field("https://api.stripe.com", description="Stripe's API.")
     stripe_timeout_s: float = Field(10.0, gt=0, le=60, description="Timeout of one request to Stripe, in seconds.")
@@ -250,15 +259,15 @@ class ControlSettings(DatabaseSettings, AccountSettings, EmbedderSettings, KeySe
         0,
         ge=0,
         le=3_660,
-        description="For rehearsals on one machine only: the worker closes periods, charges and suspends as if it were "
-        "so many days later.",
+        description="For rehearsals on one machine only: days by which the worker's billing is ahead of the clock.",
     )
     standin_providers: bool = Field(False, description="Whether test providers may answer calls.")
 
     storage_url: StorageUrl = Field(
         "file:///var/lib/vocalized/objects",
         description="Storage of recordings: file:///folder or s3://bucket/prefix?endpoint=…&region=…; with "
-        "&links=true browsers fetch them there, at public_endpoint=… if there is one, otherwise from the API.",
+        "&links=true browsers fetch recordings there (at public_endpoint=… if set), otherwise from "
+        "the API.",
     )
     webhook_url: WebUrl | None = Field(
         None, description="URL at which carriers reach the webhooks; default: the public URL."
@@ -283,7 +292,8 @@ class ControlSettings(DatabaseSettings, AccountSettings, EmbedderSettings, KeySe
     twilio_auth_tokens: Tokens = Field(
         (),
         description="Twilio's account=token pairs, separated by commas; an account's first token signs in, all "
-        "tokens verify. Accounts beside `TWILIO_ACCOUNT_SID` are subaccounts whose calls are taken, too.",
+        "tokens verify. Accounts other than `TWILIO_ACCOUNT_SID` are subaccounts whose calls are "
+        "answered.",
     )
     twilio_shared_keys: TwilioSharedKeys = ()
     twilio_api_key: TwilioApiKey = ()
@@ -308,31 +318,33 @@ class ControlSettings(DatabaseSettings, AccountSettings, EmbedderSettings, KeySe
     )
     carrier_timeout_s: float = Field(5.0, gt=0, le=30, description="Timeout of a carrier's API, in seconds.")
     default_carrier: Literal["", "twilio", "telnyx"] = Field(
-        "", description="Carrier of which numbers are bought; empty means the first that is configured."
+        "", description="Carrier at which numbers are bought; empty: the first that is configured."
     )
     carrier_recordings: Literal["ours", "carrier", "both"] = Field(
-        "ours", description="Who records calls: we do, the carrier does (we fetch and store its recording), or both do."
+        "ours",
+        description="Who records calls: ours (the media node), carrier (control fetches and stores its "
+        "recording), or both.",
     )
     carrier_recordings_deleted: bool = Field(
-        True, description="Whether a carrier's recording is deleted there once we have stored it."
+        True, description="Whether a carrier's recording is deleted at the carrier after control has stored it."
     )
     unknown_calls_ended: bool = Field(
         False,
-        description="Whether calls at the carrier that no row names are ended; only where nobody else uses the Telnyx "
-        "application and the Twilio account.",
+        description="Whether calls at the carrier without a record are ended. Set it only if no other "
+        "installation uses the Telnyx application and the Twilio account.",
     )
     resume_apology: str = Field(
         "Sorry, we were cut off for a moment.",
         description="What an English agent says when a call is resumed after a loss.",
     )
     call_analysis: bool = Field(
-        True, description="Whether calls are analyzed when they are over, where their agent's config asks for it."
+        True, description="Whether ended calls are analyzed, if their agent's config enables it."
     )
     call_analysis_max_tokens: int = Field(
         60_000,
         ge=5_000,
         le=1_000_000,
-        description="Tokens that the analysis of one call may use at language models, repeated requests included.",
+        description="Tokens that the analysis of one call may use, including repeated requests.",
     )
     call_analysis_timeout_s: float = Field(
         30.0, gt=0, le=60, description="Timeout of one request of the analysis of a call, in seconds."
@@ -340,7 +352,7 @@ class ControlSettings(DatabaseSettings, AccountSettings, EmbedderSettings, KeySe
 
     egress_allow: EgressAllow = ()
     control_host: str = Field("127.0.0.1", description="Address that API and worker listen on.")
-    trusted_proxies: Networks = Field((), description="Networks of our proxies, whose X-Forwarded-For is trusted.")
+    trusted_proxies: Networks = Field((), description="Networks of your proxies, whose X-Forwarded-For is trusted.")
     cors_origins: Origins = Field((), description="Origins of web pages that may call the API.")
     max_body_bytes: int = Field(1_048_576, ge=1_024, le=67_108_864, description="Longest request body, in bytes.")
     body_timeout_s: float = Field(15.0, gt=0, le=300, description="Timeout of receiving a request body, in seconds.")
@@ -355,11 +367,11 @@ class ControlSettings(DatabaseSettings, AccountSettings, EmbedderSettings, KeySe
         20.0, ge=0, le=600, description="Seconds for which requests may continue after SIGTERM."
     )
     export_concurrency: int = Field(2, ge=1, le=100, description="Exports of one workspace at a time.")
-    exports_per_hour: int = Field(20, ge=1, le=10_000, description="Exports that one workspace begins in an hour.")
+    exports_per_hour: int = Field(20, ge=1, le=10_000, description="Exports that one workspace may begin in an hour.")
     export_stall_s: float = Field(
-        60.0, gt=0, le=3_600, description="Seconds after which an export ends whose client takes nothing."
+        60.0, gt=0, le=3_600, description="Seconds after which an export ends if its client reads nothing."
     )
-    export_longest_s: float = Field(3_600.0, gt=0, le=86_400, description="Seconds after which an export ends anyway.")
+    export_longest_s: float = Field(3_600.0, gt=0, le=86_400, description="Longest export, in seconds.")
     rate_limits: Figures = Field({}, description="Overrides of rate limits: name=times/seconds, separated by commas.")
 
     database_pool_size: int = Field(16, ge=1, le=500, description="Connections to PostgreSQL per API process.")

@@ -73,54 +73,57 @@ def _number(key: str, default: int, least: int, most: int, description: str) -> 
 
 
 _SPECS: Final = (
-    _switch("signup_enabled", True, "Whether people may sign up by themselves; invitations work all the same."),
+    _switch("signup_enabled", True, "Whether people may sign up; invitations work in either case."),
     _switch(
         "admin_totp_required", True,
-        "Whether staff must have a second factor to sign in; `false` at first where `VOCALIZED_PUBLIC_URL` is local.",
+        "Whether staff must have a second factor to sign in; at first `false` if "
+        "`VOCALIZED_PUBLIC_URL` is local.",
     ),
     SettingSpec("default_tier", "tier", "trial", "The tier of a new workspace."),
     SettingSpec(
         "default_currency", "currency", CURRENCY, "The currency of a new workspace whose creator chooses none."
     ),
-    _number("trial_days", 14, 0, 365, "Days that a person's workspaces are on trial, from the first one; 0: none is."),
+    _number("trial_days", 14, 0, 365, "Days that a person's workspaces are on trial, from the first one; 0: no trial."),
     SettingSpec(
         "trial_end_action", "choice", "suspend",
         "What happens to a workspace whose trial is over: suspend it, or keep it on trial.",
         choices=("suspend", "keep"),
     ),
     _number("deletion_grace_days", 30, 0, 365, "Days in which a deleted workspace can be restored."),
-    _number("invitation_days", 7, 1, 90, "Days that an invitation is good for."),
+    _number("invitation_days", 7, 1, 90, "Days that an invitation is valid."),
     _number(
         "letters_per_hour", 5, 1, 1_000,
-        "Letters of a kind (invitation, confirmation, new password) to one address within an hour.",
+        "Emails of a kind (invitation, confirmation, new password) to one address within an hour.",
     ),
     _number(
         "letters_per_day", 20, 1, 10_000,
-        "Letters of a kind (invitation, confirmation, new password) to one address within 24 hours.",
+        "Emails of a kind (invitation, confirmation, new password) to one address within 24 hours.",
     ),
     _number("max_workspaces_per_user", 10, 1, 1_000, "Workspaces that one user may own."),
     _number("outbound_calls_per_minute", 30, 1, 10_000, "Outbound calls that a workspace may place within a minute."),
     _number("outbound_calls_per_hour", 300, 1, 100_000, "Outbound calls that a workspace may place within an hour."),
     _number(
         "outbound_minutes_per_hour", 300, 1, 100_000,
-        "Minutes of the outbound calls of a workspace that began within an hour, after which it places none.",
+        "Minutes of a workspace's outbound calls that began within an hour; then it places no more.",
     ),
     _number(
         "platform_calls_per_hour", 10_000, 0, 10_000_000,
-        "Outbound calls of all workspaces within an hour, after which none is placed or dialed; 0 stops them all.",
+        "Outbound calls of all workspaces within an hour; then no more are placed or dialed. 0 "
+        "stops all outbound calls.",
     ),
     _number(
         "platform_calls_per_day", 100_000, 0, 100_000_000,
-        "Outbound calls of all workspaces within 24 hours, after which none is placed or dialed.",
+        "Outbound calls of all workspaces within 24 hours; then no more are placed or dialed.",
     ),
     _number(
         "platform_minutes_per_hour", 20_000, 0, 10_000_000,
-        "Minutes of the outbound calls of all workspaces that began within an hour, after which none is placed or "
-        "dialled.",
+        "Minutes of the outbound calls of all workspaces that began within an hour; then no more "
+        "are placed or dialed.",
     ),
     _number(
         "platform_minutes_per_day", 200_000, 0, 100_000_000,
-        "Minutes of the outbound calls of all workspaces within 24 hours, after which none is placed or dialed.",
+        "Minutes of the outbound calls of all workspaces within 24 hours; then no more are placed "
+        "or dialed.",
     ),
     _number(
         "outbound_calls_per_day", 1_000, 1, 1_000_000,
@@ -132,30 +135,33 @@ _SPECS: Final = (
     ),
     _number(
         "outbound_minutes_per_day", 600, 1, 1_000_000,
-        "Minutes of outbound calls and of transferred callers within 24 hours, after which no call is placed.",
+        "Minutes of a workspace's outbound calls and transferred callers within 24 hours; then it "
+        "places no more calls.",
     ),
     _number(
         "trial_test_calls_per_day", 20, 0, 1_000,
-        "Test calls that a person may place within 24 hours in all workspaces, deleted ones included, while on trial.",
+        "Test calls that a person on trial may place within 24 hours in all workspaces, including "
+        "deleted ones.",
     ),
     _number(
         "test_calls_per_day", 100, 0, 10_000,
-        "Test calls that a person may place within 24 hours in all workspaces, deleted ones included.",
+        "Test calls that a person may place within 24 hours in all workspaces, including deleted "
+        "ones.",
     ),
     _switch(
         "trial_calls_verified_only", True,
-        "Whether a workspace on trial calls only phones that its members have verified, in the country of its own "
-        "number.",
+        "Whether a workspace on trial may call only phones that its members have verified, in the "
+        "country of its own number.",
     ),
     _number(
         "phone_codes_per_day", 5, 0, 1_000,
-        "Calls with a code, by which a phone is verified, that a person may request within 24 hours.",
+        "Calls with a verification code that a person may request within 24 hours.",
     ),
     _number(
         "phone_codes_per_number", 3, 0, 1_000,
-        "Calls with a code to one phone within 24 hours, whoever requests them.",
+        "Calls with a verification code to one phone within 24 hours, whoever requests them.",
     ),
-    _number("phone_code_minutes", 10, 1, 120, "Minutes for which a spoken code is good."),
+    _number("phone_code_minutes", 10, 1, 120, "Minutes for which a spoken code is valid."),
     _number("verified_numbers_per_user", 5, 1, 100, "Phones that one user may have verified."),
     _number(
         "alarm_short_calls_per_hour", 30, 1, 1_000_000,
@@ -169,7 +175,7 @@ _SPECS: Final = (
         "alarm_new_countries_per_day", 3, 1, 300,
         "Countries that a workspace calls for the first time within 24 hours that raise an alarm.",
     ),
-    _number("test_call_minutes", 10, 1, 240, "Longest test call, minutes."),
+    _number("test_call_minutes", 10, 1, 240, "Longest test call, in minutes."),
     _number(
         "twilio_stream_price", 4_000, 0, 1_000_000,
         "Millionths of a US dollar that a minute of a media stream costs at Twilio.",
@@ -185,27 +191,29 @@ _SPECS: Final = (
     _number("outbound_ring_s", 45, 10, 120, "Seconds that an outbound call rings."),
     _number(
         "number_purchases_per_day", 10, 0, 10_000,
-        "Phone numbers that a person may buy within 24 hours for all workspaces, deleted ones and numbers given back "
-        "included.",
+        "Phone numbers that a person may buy within 24 hours for all workspaces, including deleted "
+        "workspaces and released numbers.",
     ),
     _number(
         "trial_number_purchases", 3, 0, 1_000,
-        "Phone numbers that a person may buy within 30 days for workspaces on trial, deleted ones and numbers given "
-        "back included.",
+        "Phone numbers that a person may buy within 30 days for workspaces on trial, including "
+        "deleted workspaces and released numbers.",
     ),
     _number(
         "number_highest_monthly_price", 10, 1, 10_000,
-        "US dollars a month; phone numbers that cost more are not bought.",
+        "Highest monthly price of a phone number, in US dollars.",
     ),
     _number(
         "provider_probe_cents_per_day", 50, 0, 100_000,
-        "US cents that the worker's probes of providers may cost a day, at most; 0: no language model is probed.",
+        "Most US cents a day that the worker's probes of providers may cost; 0: no language model "
+        "is probed.",
     ),
     _number(
         "billing_close_delay_hours", 24, 0, 168,
-        "Hours after a billing period's end in which late usage still becomes part of it; then its invoice is made.",
+        "Hours after the end of a billing period during which late usage still belongs to it; then "
+        "its invoice is created.",
     ),
-    _number("invoice_due_days", 14, 0, 120, "Days in which an invoice is to be paid."),
+    _number("invoice_due_days", 14, 0, 120, "Days within which an invoice must be paid."),
     SettingSpec(
         "overdue_action", "choice", "suspend",
         "What happens to a workspace whose invoice stays overdue: suspend it until it has paid, or keep it.",
@@ -216,52 +224,57 @@ _SPECS: Final = (
     ),
     _number(
         "recording_days", 365, 1, 3_650,
-        "Days that recordings of calls are kept, where the workspace's tier names none and the workspace no fewer.",
+        "Days that recordings of calls are kept, if the workspace's tier sets no limit and the "
+        "workspace no lower one.",
     ),
     _number(
         "transcript_days", 365, 1, 3_650,
-        "Days that transcripts, summaries and messages of calls are kept, where the workspace's tier names none and "
-        "the workspace no fewer.",
+        "Days that transcripts, summaries and messages of calls are kept, if the workspace's tier "
+        "sets no limit and the workspace no lower one.",
     ),
     _number(
         "event_days", 365, 1, 3_650,
-        "Days that events of calls are kept, where the workspace's tier names none and the workspace no fewer; no "
-        "longer than transcripts.",
+        "Days that events of calls are kept, if the workspace's tier sets no limit and the "
+        "workspace no lower one; no longer than transcripts.",
     ),
     _number(
         "retention_grace_days", 7, 0, 90,
-        "Days for which nothing is deleted because a workspace's tier, or a setting, allows fewer days than before.",
+        "Days before a lower limit of a tier or setting deletes anything.",
     ),
     _number("export_days", 7, 1, 90, "Days that the file of a workspace's export can be downloaded."),
     _number(
         "knowledge_documents", 100, 0, 10_000,
-        "Documents that a workspace may have for its agents to search, where its tier names no figure.",
+        "Documents that a workspace's agents may search, if its tier sets no limit.",
     ),
     _number(
         "knowledge_chunks", 100_000, 0, 1_000_000,
-        "Chunks (900 characters at most) of all documents of a workspace, where its tier names no figure.",
+        "Chunks (at most 900 characters) of all documents of a workspace, if its tier sets no "
+        "limit.",
     ),
     _number(
         "knowledge_document_bytes", 10_000_000, 1, 20_000_000,
-        "Bytes of a document's file, where the workspace's tier names no figure.",
+        "Bytes of a document's file, if the workspace's tier sets no limit.",
     ),
     _number(
         "knowledge_document_pages", 500, 1, 5_000,
-        "Pages of a PDF that agents search, where the workspace's tier names no figure.",
+        "Pages of a PDF that agents search, if the workspace's tier sets no limit.",
     ),
     _number(
         "knowledge_document_characters", 2_000_000, 1, 10_000_000,
-        "Characters of a document's text, where the workspace's tier names no figure.",
+        "Characters of a document's text, if the workspace's tier sets no limit.",
     ),
-    _number("campaigns", 500, 0, 10_000, "Campaigns that a workspace may have, where its tier names no figure."),
-    _number("campaigns_running", 3, 0, 100, "Campaigns of a workspace that may run at once, if its tier names none."),
+    _number("campaigns", 500, 0, 10_000, "Campaigns that a workspace may have, if its tier sets no limit."),
+    _number(
+        "campaigns_running", 3, 0, 100,
+        "Campaigns of a workspace that may run at once, if its tier sets no limit.",
+    ),
     _number(
         "campaign_recipients", 10_000, 0, 100_000,
-        "Recipients that a campaign may have, where the workspace's tier names no figure.",
+        "Recipients that a campaign may have, if the workspace's tier sets no limit.",
     ),
     _number(
         "campaign_attempts", 5, 1, 10,
-        "Calls that a campaign may place to one recipient, where the workspace's tier names no figure.",
+        "Calls that a campaign may place to one recipient, if the workspace's tier sets no limit.",
     ),
     _number("supervisors", 20, 0, 1_000, "People who may supervise calls of a workspace at once."),
     _number("job_history_days", 14, 1, 365, "Days that the worker's log and its failed jobs are kept."),
