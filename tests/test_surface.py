@@ -1,5 +1,5 @@
 """The spec and the route tables, both ways: every endpoint is there with its query, body and answer,
-and every route is in the spec or among the additions that docs/use/api.md lists."""
+and every route is in the spec or among the additions that docs/develop/api-additions.md lists."""
 
 import json
 import re
@@ -17,7 +17,7 @@ from control.inbound_webhooks.routes import WEBHOOK_ROUTES
 
 ROOT = Path(__file__).parent
 SPEC: list[dict[str, Any]] = json.loads((ROOT / "spec" / "api_surface.json").read_text())
-ADDITIONS = ROOT.parent / "docs" / "use" / "api.md"
+ADDITIONS = ROOT.parent / "docs" / "develop" / "api-additions.md"
 BEFORE_SIGN_IN = {"/admin/auth/login", "/admin/auth/refresh", "/admin/auth/totp/enrol"}
 ROUTES = {(route.method, route.path): route for route in (*ADMIN, *CLIENT)}
 WEBHOOKS = {(route.method, route.path): route.beyond_spec for route in WEBHOOK_ROUTES}
@@ -57,7 +57,7 @@ def test_every_route_is_in_the_spec_or_documented() -> None:
         "neither in the spec nor marked as an addition"
     )
     assert not BEYOND & spec, "marked as an addition, but in the spec"
-    assert listed == BEYOND, "docs/use/api.md lists other additions than there are"
+    assert listed == BEYOND, "docs/develop/api-additions.md lists other additions than there are"
 
 
 def test_audiences_and_roles_agree_with_the_paths() -> None:

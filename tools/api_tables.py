@@ -27,7 +27,15 @@ from control.platform.rules import REGISTRY
 from control.workspaces.settings import SETTINGS as WORKSPACE_SETTINGS
 
 DOCUMENTS: Final = Path(__file__).resolve().parents[1] / "docs"
-PAGES: Final = ("use/api.md", "use/errors.md", "run/backups.md", "run/rate-limits.md", "run/settings.md")
+PAGES: Final = (
+    "use/api-keys.md",
+    "use/errors.md",
+    "use/workspace.md",
+    "run/backups.md",
+    "run/rate-limits.md",
+    "run/settings.md",
+    "develop/api-additions.md",
+)
 _TABLE: Final = re.compile(
     r"(<!-- table: (\S+), by python -m tools\.api_tables -->\n).*?(<!-- end of table -->)", re.DOTALL
 )

@@ -48,7 +48,7 @@ class Route:
         idempotent: Honors Idempotency-Key.
         hashes_password: Hashing takes long, so the request passes the hashing limit before it takes a connection.
         is_heavy: Takes the event loop's time even with a short body, so the request passes the limit of heavy ones.
-        beyond_spec: An addition to the specification; docs/use/api.md lists it.
+        beyond_spec: An addition to the specification; docs/develop/api-additions.md lists it.
         check_limit: Limits the checks of a CheckedChange, for each user and each workspace, whatever address they
             come from.
         upload_bytes: The longest file that the handler's parameter `upload` (bytes) takes: the body as it is, of any

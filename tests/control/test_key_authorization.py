@@ -1,6 +1,6 @@
 """The authorization matrix with API keys as callers: every route, by keys with and without its scope, of holders of
-each role, of another workspace, and by secrets that are valid no more. docs/use/api.md lists what each scope reaches
-(tools/api_tables.py)."""
+each role, of another workspace, and by secrets that are no longer valid. docs/use/api-keys.md lists what each scope
+reaches (tools/api_tables.py)."""
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from tests.control.test_authorization import GUARDED, call_route
 from tests.platform.api import Api, running_api
 from tests.platform.clients import Client, Reply, User
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "use" / "api.md"
+DOCUMENT = Path(__file__).parents[2] / "docs" / "use" / "api-keys.md"
 # Refusals of the caller; everything else is the answer to somebody who may call.
 REFUSALS = {"scope", "role", "key_not_accepted", "workspace_not_found"}
 # Keys of owners act as those of admins.
