@@ -196,7 +196,7 @@ def make_services(
         Invoices(platform, billing_mail, policies.invoice_issuer, policies.invoice_fonts),
         payments,
         InvoiceLinks(sealer.derive(INVOICE_LINKS)),
-        SpendGuard(outside.bus, outside.authority.vouchers),
+        SpendGuard(outside.bus, outside.authority.stream_credentials),
         Dashboard(),
         PlatformAnalytics(),
         WorkspaceAnalytics(),

@@ -264,7 +264,8 @@ class CallPlan(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tr
     screening_message: said to such a phone; empty: the model answers.
     speech: how words are said, and which are expected.
     languages: besides the agent's main one, those that the call goes on in when the caller speaks them.
-    voucher: by which the node proves what it says of the call (shared/bus/vouchers.py); only in tickets.
+    stream_credential: with it the node proves what it reports of the call (`shared/bus/stream_credentials.py`); only in
+    tickets.
     right: of a test call in the browser; with it the node asks whether the call may go on (`RightCheck`).
     Defaults are left out of the JSON, so that nodes of the version before read plans that don't use what is new.
     """
@@ -292,7 +293,7 @@ class CallPlan(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tr
     screening_message: Annotated[str, Meta(max_length=LONGEST_VOICEMAIL)] = ""
     speech: SpeechPlan = SpeechPlan()
     languages: Annotated[tuple[LanguagePlan, ...], Meta(max_length=MOST_MORE_LANGUAGES)] = ()
-    voucher: Annotated[str, Meta(max_length=300)] = ""
+    stream_credential: Annotated[str, Meta(max_length=300)] = msgspec.field(default="", name="voucher")
     right: Annotated[str, Meta(max_length=2_000)] = ""
 
 

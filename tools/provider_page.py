@@ -141,7 +141,7 @@ def _recognizer_row(one: Service) -> Sequence[str]:
         _languages(facts),
         _answer(facts.word_times),
         _answer(facts.turn_signals),
-        _answer(facts.tells_language),
+        _answer(facts.detects_language),
         _keyterms(facts, one.declared.keyterms),
         "; ".join(filter(None, limits)),
     )

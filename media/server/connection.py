@@ -212,7 +212,7 @@ class StreamConnection:
         if not self._live:
             return  # the end has its own time limits
         if now - self._last_check > HELD_UP_S:
-            self._forgive(now, now - self._last_check)
+            self._exclude_stall(now, now - self._last_check)
         limits, received = self._limits, self.messages + self._socket.other_frames
         # On a busy machine the check may be late and delayed messages come in a burst, which is no flood.
         allowed = limits.max_messages_per_s * max(1.0, now - self._last_check)
@@ -231,7 +231,7 @@ class StreamConnection:
             self._abort("too many messages")
         self._checked_frames, self._last_check = received, now
 
-    def _forgive(self, now: float, seconds: float) -> None:
+    def _exclude_stall(self, now: float, seconds: float) -> None:
         """The event loop did not run, so the far side could neither send nor take anything: that time does not count.
         What it sent meanwhile waits to be read."""
         self._opened = min(now, self._opened + seconds)

@@ -6,7 +6,7 @@ from typing import Final
 import structlog
 
 from shared.bus.enrollment import Enrollment
-from shared.bus.vouchers import ForgedEntry, Speaker, VoucherKeys, is_sealed
+from shared.bus.stream_credentials import ForgedEntry, Speaker, StreamCredentialKeys, is_sealed
 from shared.secrets import Sealer
 
 log = structlog.get_logger()
@@ -25,7 +25,7 @@ class BusAuthority:
         self, keys: Sequence[bytes], *, unsigned: Sealer | None = None, report: ReportForged | None = None
     ) -> None:
         self.sealer = Sealer(keys)  # of what only control reads
-        self.vouchers, self.enrollment = VoucherKeys(keys), Enrollment(keys)
+        self.stream_credentials, self.enrollment = StreamCredentialKeys(keys), Enrollment(keys)
         self.unsigned = unsigned
         self.report: ReportForged = report or _ignore
 
@@ -40,7 +40,7 @@ class BusAuthority:
             if self.unsigned is None:
                 raise ForgedEntry("unsigned")
             return
-        speaker = self.vouchers.check(call_id, line, EVENT_PURPOSE, proof)
+        speaker = self.stream_credentials.check(call_id, line, EVENT_PURPOSE, proof)
         self.enrollment.require_valid(speaker.node_key)
         if speaker.leg != leg:
             raise ForgedEntry("other stream")
@@ -52,7 +52,7 @@ class BusAuthority:
             if self.unsigned is None:
                 raise ForgedEntry("unsigned")
             return None, text
-        speaker, plain = self.vouchers.open(call_id, text, purpose)
+        speaker, plain = self.stream_credentials.open(call_id, text, purpose)
         if not keeps:
             self.enrollment.require_valid(speaker.node_key)
         return speaker, plain

@@ -1,6 +1,6 @@
 """Checkpoints, from which another node resumes a call, and the outcomes of media streams.
 
-The node seals both with its voucher: only control can read them, and it knows that the node had the stream.
+The node seals both with its stream credential: only control can read them, and it knows that the node had the stream.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from shared.bus.authority import BusAuthority
 from shared.bus.client import BusClient, delete_keys, map_redis_error, redis_key
-from shared.bus.vouchers import ForgedEntry, StreamVoucher
+from shared.bus.stream_credentials import ForgedEntry, StreamCredential
 from shared.events import CallUsage
 from shared.json_text import decode_json
 from shared.plan import HeardMessage
@@ -61,13 +61,15 @@ class Checkpoints:
     """Both ends. All methods raise BusUnavailable."""
 
     def __init__(self, redis: BusClient, unsigned: Sealer | None, authority: BusAuthority | None = None) -> None:
-        """unsigned: seals and opens checkpoints of streams without a voucher, which programs of the version before
-        began; None has none. authority: at control's end; only it can read what a voucher has sealed."""
+        """unsigned: seals and opens checkpoints of streams that have no stream credential, because the previous version
+        began them; None has none. authority: at control's end; only it can read what a stream credential has sealed."""
         self._redis, self._unsigned, self._authority = redis, unsigned, authority
 
-    async def put(self, checkpoint: Checkpoint, ttl_s: int = TTL_S, *, voucher: StreamVoucher | None = None) -> None:
+    async def put(
+        self, checkpoint: Checkpoint, ttl_s: int = TTL_S, *, stream_credential: StreamCredential | None = None
+    ) -> None:
         """Replaces the call's previous checkpoint. ttl_s: seconds until it expires."""
-        sealed = self._seal(msgspec.json.encode(checkpoint), voucher)
+        sealed = self._seal(msgspec.json.encode(checkpoint), stream_credential)
         async with map_redis_error():
             await self._redis.set(_checkpoint_key(checkpoint.call_id), sealed, ex=ttl_s)
 
@@ -88,12 +90,16 @@ class Checkpoints:
         if call_ids:
             await delete_keys(self._redis, map(_checkpoint_key, call_ids))
 
-    async def put_outcome(self, call_id: str, outcome: StreamOutcome, *, voucher: StreamVoucher | None = None) -> None:
+    async def put_outcome(
+        self, call_id: str, outcome: StreamOutcome, *, stream_credential: StreamCredential | None = None
+    ) -> None:
         """Media calls this before it closes the socket, so that the carrier is not routed to media again."""
         text = msgspec.json.encode(outcome)
         async with map_redis_error():
             await self._redis.set(
-                _outcome_key(call_id), voucher.seal(text, OUTCOME_PURPOSE) if voucher else text, ex=OUTCOME_TTL_S
+                _outcome_key(call_id),
+                stream_credential.seal(text, OUTCOME_PURPOSE) if stream_credential else text,
+                ex=OUTCOME_TTL_S,
             )
 
     async def get_outcome(self, call_id: str) -> StreamOutcome | None:
@@ -128,10 +134,10 @@ class Checkpoints:
             raise ForgedEntry("other stream")
         return checkpoint
 
-    def _seal(self, plain: bytes, voucher: StreamVoucher | None) -> bytes:
-        if voucher is not None:
-            return voucher.seal(plain, PURPOSE)
-        assert self._unsigned is not None, "a stream without a voucher is only of the version before"
+    def _seal(self, plain: bytes, stream_credential: StreamCredential | None) -> bytes:
+        if stream_credential is not None:
+            return stream_credential.seal(plain, PURPOSE)
+        assert self._unsigned is not None, "a stream without a stream credential is only of the version before"
         return self._unsigned.seal(plain, PURPOSE)
 
     def _count_forged(self, kind: str, fault: ForgedEntry) -> None:

@@ -11,7 +11,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from shared.bus.authority import BusAuthority
 from shared.bus.client import BusClient, map_redis_error, redis_key
 from shared.bus.enrollment import NodeIdentity
-from shared.bus.vouchers import ForgedEntry
+from shared.bus.stream_credentials import ForgedEntry
 from shared.events import EndReason
 from shared.json_text import decode_json
 from shared.secrets import Sealer, UnsealError

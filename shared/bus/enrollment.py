@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from msgspec import Meta, Struct
 
-from shared.bus.vouchers import ForgedEntry
+from shared.bus.stream_credentials import ForgedEntry
 from shared.secrets import KEY_BYTES, Sealer
 
 # A node renews its card long before.

@@ -11,7 +11,7 @@ from typing import Any, Final
 from shared.bus.authority import EVENT_PURPOSE
 from shared.bus.client import PREFIX, BusClient, map_redis_error
 from shared.bus.consumer_group import ConsumerGroup
-from shared.bus.vouchers import StreamVoucher
+from shared.bus.stream_credentials import StreamCredential
 
 STREAM: Final = f"{PREFIX}events"
 GROUP: Final = "records"
@@ -22,7 +22,7 @@ _PROOF: Final = b"p"
 @dataclass(frozen=True, slots=True)
 class EventEntry:
     """One event of the stream. line: as shared.events.encode_event wrote it; not decoded, for it may be invalid. proof:
-    see shared/bus/vouchers.py; empty if it has none."""
+    see shared/bus/stream_credentials.py; empty if it has none."""
 
     id: str
     line: bytes
@@ -84,9 +84,9 @@ class EventStream:
             return int(await self._redis.xlen(STREAM))
 
 
-def prove_line(line: bytes, voucher: StreamVoucher | None) -> bytes:
-    """The event with its proof, as it waits in memory or on disk. voucher: None of a stream that has none."""
-    return line if voucher is None else voucher.sign(line, EVENT_PURPOSE) + b" " + line
+def prove_line(line: bytes, stream_credential: StreamCredential | None) -> bytes:
+    """The event with its proof, as it waits in memory or on disk. stream_credential: None for a stream without one."""
+    return line if stream_credential is None else stream_credential.sign(line, EVENT_PURPOSE) + b" " + line
 
 
 def split_line(line: bytes) -> tuple[bytes, bytes]:

@@ -13,7 +13,7 @@ import structlog
 from msgspec import Meta, Struct
 
 from shared.bus.client import BusClient, map_redis_error, redis_key
-from shared.bus.vouchers import StreamVoucher, VoucherKeys
+from shared.bus.stream_credentials import StreamCredential, StreamCredentialKeys
 from shared.json_text import decode_json
 
 log = structlog.get_logger()
@@ -27,7 +27,7 @@ LAST_WORDS_S: Final = 8
 
 class GrantedTime(Struct, frozen=True, omit_defaults=True):
     """seconds: from the call's beginning. is_last: more was refused. proof: that control says so; see
-    `VoucherKeys.sign_grant`."""
+    `StreamCredentialKeys.sign_grant`."""
 
     seconds: Annotated[int, Meta(ge=0)]
     is_last: bool = False
@@ -45,7 +45,7 @@ NO_LIMIT: Final = GrantedTime(TTL_S)
 class GrantedTimes:
     """Both methods raise BusUnavailable."""
 
-    def __init__(self, redis: BusClient, keys: VoucherKeys | None = None) -> None:
+    def __init__(self, redis: BusClient, keys: StreamCredentialKeys | None = None) -> None:
         """keys: sign what is written, at control's end."""
         self._redis, self._keys = redis, keys
 
@@ -59,19 +59,19 @@ class GrantedTimes:
             await pipe.execute()
 
     async def read(
-        self, call_ids: Sequence[str], vouchers: Mapping[str, StreamVoucher] | None = None
+        self, call_ids: Sequence[str], stream_credentials: Mapping[str, StreamCredential] | None = None
     ) -> list[GrantedTime | None]:
         """In the order of `call_ids`; None for calls without a limit, and for entries that cannot be decoded, or that
-        control did not write. vouchers: by call; an entry of a call without one needs no proof."""
+        control did not write. stream_credentials: by call; an entry of a call without one needs no proof."""
         if not call_ids:
             return []
         async with map_redis_error(), self._redis.pipeline(transaction=False) as pipe:
             for call_id in call_ids:
                 pipe.get(_key(call_id))
             found = await pipe.execute()
-        vouchers = vouchers or {}
+        stream_credentials = stream_credentials or {}
         entries = zip(call_ids, found, strict=True)
-        return [_decode(call_id, text, vouchers.get(call_id)) for call_id, text in entries]
+        return [_decode(call_id, text, stream_credentials.get(call_id)) for call_id, text in entries]
 
     def _sign(self, call_id: str, granted: GrantedTime) -> GrantedTime:
         if self._keys is None:
@@ -79,14 +79,14 @@ class GrantedTimes:
         return msgspec.structs.replace(granted, proof=self._keys.sign_grant(call_id, _body(granted)))
 
 
-def _decode(call_id: str, text: bytes | None, voucher: StreamVoucher | None) -> GrantedTime | None:
+def _decode(call_id: str, text: bytes | None, stream_credential: StreamCredential | None) -> GrantedTime | None:
     try:
         granted = None if text is None else decode_json(text, type=GrantedTime)
     except msgspec.DecodeError:
         return None
     if granted is None:
         return None
-    if voucher is not None and not voucher.is_granted(_body(granted), granted.proof):
+    if stream_credential is not None and not stream_credential.is_granted(_body(granted), granted.proof):
         log.warning("bus.entry_forged", kind="granted_time", call_id=call_id)
         return None
     return msgspec.structs.replace(granted, proof="")

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from shared.bus.authority import BusAuthority
 from shared.bus.client import BusClient, delete_keys, map_redis_error, redis_key
-from shared.bus.vouchers import ForgedEntry, StreamVoucher
+from shared.bus.stream_credentials import ForgedEntry, StreamCredential
 from shared.json_text import decode_json
 
 PURPOSE: Final = "live"
@@ -46,18 +46,27 @@ class LiveCalls:
         # How far Redis's clock is ahead of ours, in ms, as it was asked last; None before.
         self._ahead_ms: float | None = None
 
-    async def refresh(self, calls: Sequence[LiveCall], vouchers: Mapping[str, StreamVoucher] | None = None) -> None:
-        """Writes the entries of a node's calls, after Redis's time was asked; they expire after TTL_S. vouchers: by
-        call."""
-        vouchers = vouchers or {}
+    async def refresh(
+        self, calls: Sequence[LiveCall], stream_credentials: Mapping[str, StreamCredential] | None = None
+    ) -> None:
+        """Writes the entries of a node's calls, after Redis's time was asked; they expire after TTL_S.
+
+        stream_credentials: by call id.
+        """
+        stream_credentials = stream_credentials or {}
         if not calls:
             return
         at_ms = await self._ask_ms()
         async with map_redis_error(), self._redis.pipeline(transaction=False) as pipe:
             for call in calls:
-                dated, voucher = msgspec.structs.replace(call, at_ms=at_ms), vouchers.get(call.call_id)
+                dated, stream_credential = (
+                    msgspec.structs.replace(call, at_ms=at_ms),
+                    stream_credentials.get(call.call_id),
+                )
                 text = msgspec.json.encode(dated)
-                pipe.set(_key(call.call_id), voucher.seal(text, PURPOSE) if voucher else text, ex=TTL_S)
+                pipe.set(
+                    _key(call.call_id), stream_credential.seal(text, PURPOSE) if stream_credential else text, ex=TTL_S
+                )
             await pipe.execute()
 
     async def remove(self, call_ids: Sequence[str]) -> None:

@@ -19,7 +19,7 @@ from shared.bus.authority import BusAuthority
 from shared.bus.client import PREFIX, BusClient, map_redis_error
 from shared.bus.enrollment import NodeIdentity, matches_url
 from shared.bus.functions import NOW_MS, NodeFunction
-from shared.bus.vouchers import ForgedEntry
+from shared.bus.stream_credentials import ForgedEntry
 from shared.json_text import decode_json
 from shared.secrets import UnsealError
 

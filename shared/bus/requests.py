@@ -1,7 +1,7 @@
 """Requests of running calls to control, and their replies.
 
 Requests are one bounded stream, and one API process takes each of them. Replies are one stream for each node. A request
-is sealed with the voucher of its call's stream, and a reply for its node. Whoever can only write to Redis can forge
+is sealed with the stream credential of its call, and a reply for its node. Whoever can only write to Redis can forge
 neither, and a node can ask only for its own calls.
 """
 
@@ -18,7 +18,7 @@ from shared.bus.client import PREFIX, BusClient, map_redis_error, redis_key
 from shared.bus.consumer_group import ConsumerGroup
 from shared.bus.enrollment import NodeIdentity
 from shared.bus.functions import NOW_MS, NodeFunction
-from shared.bus.vouchers import ForgedEntry, StreamVoucher
+from shared.bus.stream_credentials import ForgedEntry, StreamCredential
 from shared.json_text import decode_json
 from shared.secrets import Sealer, UnsealError
 
@@ -146,7 +146,7 @@ class RequestStream:
         authority: BusAuthority | None = None,
         most: int = MAX_WAITING,
     ) -> None:
-        """unsigned: seals and opens what has no voucher, as programs of the version before do; None does neither.
+        """unsigned: seals and opens what has no stream credential, as the previous version does; None does neither.
         identity: of the node, at media's end. authority: at control's. most: limit of the requests that wait."""
         self._redis, self._unsigned, self._most = redis, unsigned, most
         self._identity, self._authority = identity, authority
@@ -158,7 +158,7 @@ class RequestStream:
 
     @property
     def takes_unsigned(self) -> bool:
-        """Whether a request without a voucher can be sent."""
+        """Whether a request without a stream credential can be sent."""
         return self._unsigned is not None
 
     async def now_ms(self) -> int:
@@ -167,18 +167,18 @@ class RequestStream:
             # The clock of the member of a cluster that has the stream: it also compares the deadlines.
             return int(await NOW_MS.call(self._redis, [STREAM]))
 
-    async def send(self, request: MediaRequest, voucher: StreamVoucher | None = None) -> bool:
-        """Appends a request; returns False when too many wait. voucher: of the call's stream."""
-        fields = self._seal_request(request, voucher)
+    async def send(self, request: MediaRequest, stream_credential: StreamCredential | None = None) -> bool:
+        """Appends a request; returns False when too many wait. stream_credential: of the call's stream."""
+        fields = self._seal_request(request, stream_credential)
         longest_ms = round(LONGEST_DEADLINE_S * 1000)
         async with self._gate, map_redis_error():
             return bool(await PUT.call(self._redis, [STREAM], [self._most, longest_ms, *fields]))
 
-    def _seal_request(self, request: MediaRequest, voucher: StreamVoucher | None) -> list[bytes]:
-        if voucher is not None and self._identity is not None:
+    def _seal_request(self, request: MediaRequest, stream_credential: StreamCredential | None) -> list[bytes]:
+        if stream_credential is not None and self._identity is not None:
             text = msgspec.json.encode(msgspec.structs.replace(request, card=self._identity.card))
-            return [_FIELD, voucher.seal(text, REQUEST_PURPOSE), _CALL, request.call_id.encode()]
-        assert self._unsigned is not None, "a stream without a voucher is only of the version before"
+            return [_FIELD, stream_credential.seal(text, REQUEST_PURPOSE), _CALL, request.call_id.encode()]
+        assert self._unsigned is not None, "a stream without a stream credential is only of the version before"
         return [_FIELD, self._unsigned.seal(msgspec.json.encode(request), REQUEST_PURPOSE)]
 
     async def read_replies(self, node_id: str, wait_s: float) -> tuple[list[bytes], list[MediaReply]]:
@@ -291,7 +291,7 @@ class RequestStream:
 
     def _open_vouched(self, authority: BusAuthority, name: str, call_id: str, sealed: bytes) -> RequestEntry:
         """Raises ForgedEntry, msgspec.DecodeError."""
-        speaker, plain = authority.vouchers.open(call_id, sealed, REQUEST_PURPOSE)
+        speaker, plain = authority.stream_credentials.open(call_id, sealed, REQUEST_PURPOSE)
         request = decode_json(plain, type=MediaRequest)
         peer = authority.enrollment.find_peer(request.card)
         if (request.call_id, peer.key) != (call_id, speaker.node_key):

@@ -1,7 +1,7 @@
 """Tickets: plans on their way to media, each under a token that one call can claim within a minute.
 
-A plan is sealed for the node that was chosen for the call. It holds the voucher with which that node signs what it
-reports of the call.
+A plan is sealed for the node that was chosen for the call. It holds the stream credential with which that node signs
+what it reports of the call.
 """
 
 import secrets
@@ -105,7 +105,7 @@ class Tickets:
             plan = decode_json(self._open(found), type=CallPlan)
         except (UnsealError, msgspec.DecodeError):
             raise TicketRefused("unreadable") from None
-        if self._unsigned is None and not plan.voucher:
+        if self._unsigned is None and not plan.stream_credential:
             raise TicketRefused("unreadable")
         return plan
 

@@ -18,14 +18,14 @@ from shared.providers.options import ProviderKind
 @dataclass(frozen=True, slots=True)
 class RecognizerFacts:
     """word_times: final texts have the vendor's times of words. turn_signals: it tells what it believes of a turn's
-    end. tells_language: final texts say in which language they were spoken, where the vendor told. None: not confirmed.
-    with_option: what word_times, turn_signals or tells_language need, in words."""
+    end. detects_language: final texts name their language. None: not confirmed.
+    with_option: what word_times, turn_signals or detects_language need, in words."""
 
     name: str
     models: tuple[str, ...]
     word_times: bool
     turn_signals: bool | None
-    tells_language: bool = False
+    detects_language: bool = False
     languages: tuple[str, ...] = ()
     other_languages: str = ""
     limits: str = ""

@@ -80,13 +80,15 @@ class BusNode:
         link = authority.enrollment.find_peer(state.card).link
         return await Tickets(self.redis, SEALER).issue_supervision(grant, node_id, link)
 
-    async def with_voucher(self, plan: CallPlan) -> CallPlan:
+    async def with_stream_credential(self, plan: CallPlan) -> CallPlan:
         """The plan with what control vouches for the call with."""
         authority = trusting(self.keys)
         state = await wait_until(lambda: NodeRegistry(self.redis, authority).find(NODE))
         assert state is not None
-        voucher = authority.vouchers.issue(plan.call_id, plan.leg, authority.enrollment.find_peer(state.card).key)
-        return msgspec.structs.replace(plan, voucher=voucher.text)
+        stream_credential = authority.stream_credentials.issue(
+            plan.call_id, plan.leg, authority.enrollment.find_peer(state.card).key
+        )
+        return msgspec.structs.replace(plan, stream_credential=stream_credential.text)
 
     async def listen(self, token: str) -> ClientWebSocketResponse:
         """Opens a listener's socket with that token."""

@@ -73,7 +73,7 @@ def test_recognizers_hear_several_languages_that_declare_to_tell_them() -> None:
             model = {"model": _some_model(facts.models[0])} if facts.models[0] else {}
             made = msgspec.convert(model, known.schemas["stt"])
             heard = hear_languages(vendor, made, BOTH)
-            assert (heard is not None) == facts.tells_language, (vendor, facts.name)
+            assert (heard is not None) == facts.detects_language, (vendor, facts.name)
 
 
 def _some_model(prefix: str) -> str:

@@ -148,7 +148,7 @@ _RECOGNIZERS: Final = (
         ("realtime",),
         word_times=True,
         turn_signals=False,
-        tells_language=True,
+        detects_language=True,
         languages=LANGUAGES,
         limits="100 requests at once (S0); 600 s a connection, then media opens the next",
         with_option="tells language with `languages`, up to 10, as agents of several languages have it",

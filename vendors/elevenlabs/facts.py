@@ -99,7 +99,7 @@ _RECOGNIZERS: Final = (
         ("scribe_",),
         word_times=True,
         turn_signals=False,
-        tells_language=True,
+        detects_language=True,
         other_languages="the vendor's, or any (`auto`)",
         limits="a text by itself after about 36 s",
         with_option="`word_times` (the staff's): times and language",

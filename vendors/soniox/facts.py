@@ -97,7 +97,7 @@ _RECOGNIZERS: Final = (
         ("stt-rt-",),
         word_times=True,
         turn_signals=True,
-        tells_language=True,
+        detects_language=True,
         languages=tuple(sorted(SONIOX_LANGUAGES)),
         limits="10 sessions at once, 100 new ones a minute, 300 min a session",
         with_option="`endpoint_detection` (the staff's): turn signals",

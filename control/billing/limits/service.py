@@ -55,7 +55,7 @@ from control.outbound_webhooks.event_types import EventType, SpendingLimitEventD
 from control.outbound_webhooks.service import ReportedFact, report_facts
 from shared.bus.client import BusClient
 from shared.bus.granted_time import GRACE_S, LAST_WORDS_S, NO_LIMIT, GrantedTime, GrantedTimes
-from shared.bus.vouchers import VoucherKeys
+from shared.bus.stream_credentials import StreamCredentialKeys
 from shared.errors import Conflict
 from shared.ids import new_id
 
@@ -239,7 +239,7 @@ class SpendGuard:
     """Reserves time for calls, by their workspaces' budgets. It holds no state. All methods raise BusUnavailable and
     the exceptions of the reader."""
 
-    def __init__(self, redis: BusClient, keys: VoucherKeys | None = None) -> None:
+    def __init__(self, redis: BusClient, keys: StreamCredentialKeys | None = None) -> None:
         """keys: sign granted times for media nodes."""
         self._reservations, self._granted = Reservations(redis), GrantedTimes(redis, keys)
 

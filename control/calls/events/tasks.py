@@ -28,7 +28,7 @@ from control.db.scope import enter_platform_for_calls
 from shared.bus.authority import BusAuthority
 from shared.bus.client import PREFIX, BusClient, BusUnavailable, map_redis_error
 from shared.bus.events import EventEntry, EventStream, entry_fields
-from shared.bus.vouchers import ForgedEntry
+from shared.bus.stream_credentials import ForgedEntry
 from shared.events import SEQ_PER_LEG
 
 # Events that could not be stored, for people to look at; the oldest are dropped.

@@ -27,8 +27,8 @@ from shared.bus.client import BusClient, BusUnavailable, map_redis_error, redis_
 from shared.bus.commands import DONE, OUTCOME_UNKNOWN, CallCommand, Command, CommandStream
 from shared.bus.live import LiveCall, LiveCalls
 from shared.bus.nodes import NodeRegistry, NodeState
+from shared.bus.stream_credentials import ForgedEntry
 from shared.bus.tickets import USED_S, SupervisionGrant, Ticket, Tickets
-from shared.bus.vouchers import ForgedEntry
 from shared.errors import NotFound
 from shared.events import EndReason
 from shared.ids import new_id
@@ -167,13 +167,12 @@ class MediaAssignment:
         return made
 
     async def _issue_ticket(self, node: NodeState, admitted: AdmittedCall) -> str:
-        """Issues a ticket. For a node of the previous version the plan has no voucher, because that node does not know
-        it."""
+        """Issues a ticket. A node of the previous version knows no stream credential, so its plan has none."""
         plan, link = admitted.plan, None
         if node.card:
             peer = self.authority.enrollment.find_peer(node.card)
-            voucher = self.authority.vouchers.issue(str(admitted.call_id), admitted.leg, peer.key)
-            plan, link = msgspec.structs.replace(plan, voucher=voucher.text), peer.link
+            stream_credential = self.authority.stream_credentials.issue(str(admitted.call_id), admitted.leg, peer.key)
+            plan, link = msgspec.structs.replace(plan, stream_credential=stream_credential.text), peer.link
         return await self._tickets.issue(Ticket(admitted.carrier, admitted.carrier_call_id, plan), link=link)
 
     async def wait_for_outcome(

@@ -11,7 +11,7 @@ from media.server.metrics import Metrics
 from media.tools.remote import CallIdentity
 from shared.bus.client import BusUnavailable
 from shared.bus.live import BEAT_S, Floor, LiveCall, LiveCalls
-from shared.bus.vouchers import StreamVoucher
+from shared.bus.stream_credentials import StreamCredential
 from shared.supervised_task import SupervisedTask
 
 # Calls reported at once: more would delay the audio frames of all calls.
@@ -26,7 +26,7 @@ class HeartbeatSource(Protocol):
     call_id: str
     identity: CallIdentity
     call: Call | None
-    voucher: StreamVoucher | None
+    stream_credential: StreamCredential | None
 
     @property
     def floor(self) -> Floor:
@@ -92,15 +92,15 @@ class CallHeartbeats:
         """All running calls by their ids."""
         return {call_id: record.call for call_id, record in self._calls.items() if record.call is not None}
 
-    def voucher(self, call_id: str) -> StreamVoucher | None:
+    def stream_credential(self, call_id: str) -> StreamCredential | None:
         """What a running call is vouched for with; None of one that is over, or began at control of the version
         before."""
         record = self._calls.get(call_id)
-        return record.voucher if record else None
+        return record.stream_credential if record else None
 
-    def vouchers(self, call_ids: Sequence[str]) -> dict[str, StreamVoucher]:
+    def stream_credentials(self, call_ids: Sequence[str]) -> dict[str, StreamCredential]:
         """Those of these calls, by call."""
-        return {call_id: found for call_id in call_ids if (found := self.voucher(call_id)) is not None}
+        return {call_id: found for call_id in call_ids if (found := self.stream_credential(call_id)) is not None}
 
     async def _step(self) -> None:
         await self._report()
@@ -130,7 +130,7 @@ class CallHeartbeats:
         records = [self._calls[call_id] for call_id in call_ids if call_id in self._calls]
         self._floors.update({record.call_id: record.floor for record in records})
         lives = [live for record in records if (live := record.live_call())]
-        await self._live.refresh(lives, self.vouchers(call_ids))
+        await self._live.refresh(lives, self.stream_credentials(call_ids))
         for call_id in call_ids:
             self._new.pop(call_id, None)
         await asyncio.sleep(0)

@@ -14,7 +14,7 @@ from media.server.bus.call_heartbeats import CallHeartbeats
 from media.server.bus.checkpoints import CheckpointWriter
 from media.server.bus.publisher import EventPublisher
 from media.server.bus.rights import RightChecks
-from media.server.bus.spool import NodeFolder, forget_voucher, keep_voucher
+from media.server.bus.spool import NodeFolder, forget_stream_credential, keep_stream_credential
 from media.server.bus.uploads import RecordingUploads
 from media.tools.remote import CallIdentity
 from shared.bus.checkpoints import Checkpoint, StreamOutcome
@@ -22,7 +22,7 @@ from shared.bus.enrollment import NodeIdentity
 from shared.bus.events import prove_line
 from shared.bus.live import Floor, LiveCall
 from shared.bus.requests import BROWSER_CALL_CHECK
-from shared.bus.vouchers import StreamVoucher
+from shared.bus.stream_credentials import StreamCredential
 from shared.events import (
     AgentSaid,
     AnnouncementHeard,
@@ -83,7 +83,7 @@ class BusCallRecord:
     def __init__(self, services: RecordServices, plan: CallPlan, call_id: str) -> None:
         self._services = services
         self._leg, self._language = plan.leg, plan.agent.language
-        self.voucher = StreamVoucher.parse(plan.voucher) if plan.voucher else None
+        self.stream_credential = StreamCredential.parse(plan.stream_credential) if plan.stream_credential else None
         self._began_ms = plan.resume.began_ms if plan.resume else round(time.time() * 1000)
         self.call_id = call_id
         self.identity = CallIdentity(call_id, plan.workspace_id, plan.agent_id)
@@ -91,22 +91,22 @@ class BusCallRecord:
         self._watch: asyncio.Task[None] | None = None
         self.recording: Path = services.folder.recording(plan.workspace_id, call_id, plan.leg)
         self.archive: RecordingArchive = services.uploads
-        self._keeps_voucher = plan.recording and self.voucher is not None
-        if self._keeps_voucher:  # another process reports the recording if this one dies
-            services.disk.submit(keep_voucher, self.recording, plan.voucher)
+        self._keeps_stream_credential = plan.recording and self.stream_credential is not None
+        if self._keeps_stream_credential:  # another process reports the recording if this one dies
+            services.disk.submit(keep_stream_credential, self.recording, plan.stream_credential)
 
     # --- CallRecord ---
 
     def write(self, envelope: EventEnvelope) -> None:
         """Publishes an event; a new utterance, or the start or end of a tool, schedules a checkpoint too."""
-        self._services.publisher.publish(prove_line(encode_event(envelope), self.voucher))
+        self._services.publisher.publish(prove_line(encode_event(envelope), self.stream_credential))
         if isinstance(envelope.event, _CONVERSATION):
             self.conversation_changed()
 
     def close(self) -> None:
-        """Keeps the voucher of a recording that is not stored yet, whose event may come later."""
-        if self._keeps_voucher:
-            self._services.disk.submit(forget_voucher, self.recording)
+        """Keeps the stream credential of a recording that is not stored yet, whose event may come later."""
+        if self._keeps_stream_credential:
+            self._services.disk.submit(forget_stream_credential, self.recording)
 
     def attach(self, call: Call) -> None:
         """Lets commands from the bus reach the call, and the loss of its beginner's rights end it."""
@@ -182,5 +182,5 @@ class BusCallRecord:
         """The call's entry on the bus; None once the stream has ended."""
         if self.call is None:
             return None
-        card = self._services.identity.card if self.voucher is not None else ""
+        card = self._services.identity.card if self.stream_credential is not None else ""
         return LiveCall(self.call_id, self._services.node_id, self._leg, card, floor=self.floor)

@@ -8,7 +8,7 @@ from media.server.bus.tasks import start_bus_task, stop_task
 from media.server.metrics import Metrics
 from shared.bus.checkpoints import TRANSFER_TTL_S, Checkpoint, Checkpoints, StreamOutcome
 from shared.bus.client import BusUnavailable
-from shared.bus.vouchers import StreamVoucher
+from shared.bus.stream_credentials import StreamCredential
 from shared.supervised_task import SupervisedTask
 
 
@@ -16,7 +16,7 @@ class CheckpointSource(Protocol):
     """What the writer needs of a call's record."""
 
     call_id: str
-    voucher: StreamVoucher | None
+    stream_credential: StreamCredential | None
 
     def checkpoint(self) -> Checkpoint | None:
         """What another node needs to resume the call; None once the stream has ended."""
@@ -51,17 +51,17 @@ class CheckpointWriter:
     def write_final(self, record: CheckpointSource) -> asyncio.Task[None]:
         """Writes the checkpoint of a lost stream. The task never fails."""
         self._changed.pop(record, None)
-        return self._start_final_write(self._put(record.checkpoint(), record.voucher))
+        return self._start_final_write(self._put(record.checkpoint(), record.stream_credential))
 
     def write_transfer(self, record: CheckpointSource, outcome: StreamOutcome) -> asyncio.Task[None]:
         """Writes that the caller is transferred, and the checkpoint for the case that the target is not reached. The
         task never fails."""
         self._changed.pop(record, None)
-        return self._start_final_write(self._put_transfer(record.checkpoint(), outcome, record.voucher))
+        return self._start_final_write(self._put_transfer(record.checkpoint(), outcome, record.stream_credential))
 
     def write_outcome(self, record: CheckpointSource, outcome: StreamOutcome) -> asyncio.Task[None]:
         """Writes how the call ended. The task never fails."""
-        write = self._checkpoints.put_outcome(record.call_id, outcome, voucher=record.voucher)
+        write = self._checkpoints.put_outcome(record.call_id, outcome, stream_credential=record.stream_credential)
         return self._start_final_write(write)
 
     async def _step(self) -> None:
@@ -71,21 +71,21 @@ class CheckpointWriter:
             record = next(iter(self._changed))
             del self._changed[record]
             try:
-                await self._put(record.checkpoint(), record.voucher)
+                await self._put(record.checkpoint(), record.stream_credential)
             except BusUnavailable:
                 self.mark_changed(record)
                 raise
 
-    async def _put(self, checkpoint: Checkpoint | None, voucher: StreamVoucher | None) -> None:
+    async def _put(self, checkpoint: Checkpoint | None, stream_credential: StreamCredential | None) -> None:
         if checkpoint is not None:
-            await self._checkpoints.put(checkpoint, voucher=voucher)
+            await self._checkpoints.put(checkpoint, stream_credential=stream_credential)
 
     async def _put_transfer(
-        self, checkpoint: Checkpoint | None, outcome: StreamOutcome, voucher: StreamVoucher | None
+        self, checkpoint: Checkpoint | None, outcome: StreamOutcome, stream_credential: StreamCredential | None
     ) -> None:
         if checkpoint is not None:
-            await self._checkpoints.put(checkpoint, TRANSFER_TTL_S, voucher=voucher)
-            await self._checkpoints.put_outcome(checkpoint.call_id, outcome, voucher=voucher)
+            await self._checkpoints.put(checkpoint, TRANSFER_TTL_S, stream_credential=stream_credential)
+            await self._checkpoints.put_outcome(checkpoint.call_id, outcome, stream_credential=stream_credential)
 
     def _start_final_write(self, write: Awaitable[None]) -> asyncio.Task[None]:
         task = asyncio.create_task(self._final_write(write))

@@ -116,7 +116,7 @@ class NodeServices:
             metrics,
             wait_s,
             options.max_requests,
-            vouchers=self._heartbeats.voucher,
+            stream_credentials=self._heartbeats.stream_credential,
         )
         self.remote_tools = BusRemoteTools(self.requests)
         self._rights = RightChecks(self.requests, options.rights)

@@ -12,7 +12,7 @@ from media.audio.wav import header_duration_ms
 from media.call.event_emitter import utc_now
 from media.server.bus.disk import run_on_disk
 from media.server.bus.publisher import BATCH, EventPublisher
-from media.server.bus.spool import EventFile, NodeFolder, list_folders, read_voucher
+from media.server.bus.spool import EventFile, NodeFolder, list_folders, read_stream_credential
 from media.server.bus.tasks import start_bus_task, stop_task
 from media.server.bus.uploads import RecordingUploads
 from media.server.metrics import Metrics
@@ -116,12 +116,12 @@ class SpoolRecovery:
             await run_on_disk(self._disk, path.unlink)
             return
         call_id, leg = name[1], int(name[2])
-        voucher = await run_on_disk(self._disk, read_voucher, path)
+        stream_credential = await run_on_disk(self._disk, read_stream_credential, path)
 
         def publish(key: str) -> None:
             ready = RecordingReady(key, duration, leg)
             line = encode_event(EventEnvelope(call_id, leg * SEQ_PER_LEG + SEQ, utc_now(), ready))
-            self._publisher.publish(prove_line(line, voucher))
+            self._publisher.publish(prove_line(line, stream_credential))
 
         try:
             await self._uploads.upload(path, publish)

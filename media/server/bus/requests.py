@@ -22,7 +22,7 @@ from shared.bus.requests import (
     RequestStream,
     RequestTimedOut,
 )
-from shared.bus.vouchers import StreamVoucher
+from shared.bus.stream_credentials import StreamCredential
 from shared.ids import new_id
 from shared.supervised_task import SupervisedTask
 
@@ -43,14 +43,14 @@ class RequestClient:
         wait_s: float,
         max_requests: int = MAX_REQUESTS,
         *,
-        vouchers: Callable[[str], StreamVoucher | None] = lambda _: None,
+        stream_credentials: Callable[[str], StreamCredential | None] = lambda _: None,
     ) -> None:
         """wait_s: longest wait of one read; must be less than the Redis client's timeout. max_requests: limit of those
         that wait for a reply at once. A workspace may have as many of them as are free at that moment, so that one
-        whose tools hang never takes all (`control/media_requests/service.py` says why so many). vouchers: of the
-        running calls, by their ids."""
+        whose tools hang never takes all (`control/media_requests/service.py` says why so many). stream_credentials:
+        of the running calls, by their ids."""
         self._stream, self._node_id, self._metrics = stream, node_id, metrics
-        self._wait_s, self._max_requests, self._vouchers = wait_s, max_requests, vouchers
+        self._wait_s, self._max_requests, self._stream_credentials = wait_s, max_requests, stream_credentials
         self._waiting: dict[str, asyncio.Future[MediaReply]] = {}  # by request id
         self._workspaces: Counter[str] = Counter()  # of those that wait
         self._asked = asyncio.Event()
@@ -143,10 +143,10 @@ class RequestClient:
             arguments=arguments.decode("utf-8", "replace"),
             run_id=run_id,
         )
-        voucher = self._vouchers(call.call_id)
-        if voucher is None and not self._stream.takes_unsigned:
+        stream_credential = self._stream_credentials(call.call_id)
+        if stream_credential is None and not self._stream.takes_unsigned:
             raise RequestRefused("call_over", "the call is over")
-        if not await self._stream.send(request, voucher):
+        if not await self._stream.send(request, stream_credential):
             raise RequestRefused("busy", "too many requests wait for control")
 
     async def _step(self) -> None:

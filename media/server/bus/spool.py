@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from media.server.line_file import append_whole
-from shared.bus.vouchers import StreamVoucher
+from shared.bus.stream_credentials import StreamCredential
 
 _CHUNK: Final = 262_144
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -89,8 +89,8 @@ class NodeFolder:
             os.close(self._lock)
 
     def _remove(self) -> None:
-        for voucher in (self.path / "recordings").glob("*/*.voucher"):
-            voucher.unlink(missing_ok=True)
+        for stream_credential in (self.path / "recordings").glob("*/*.voucher"):
+            stream_credential.unlink(missing_ok=True)
         for folder in (*(self.path / "recordings").glob("*"), self.path / "recordings"):
             folder.rmdir()
         (self.path / "lock").unlink()
@@ -108,31 +108,32 @@ def _new_lock(folder: Path) -> int:
     return lock
 
 
-def keep_voucher(recording: Path, text: str) -> None:
-    """Keeps the voucher of a stream beside its recording, for the process that finds both if this one dies. Blocks.
+def keep_stream_credential(recording: Path, text: str) -> None:
+    """Keeps a stream credential beside its recording, for the process that finds both if this one dies. Blocks.
+
     Without it the recording's event is not believed, so a failure is not worth an end of the call."""
     with suppress(OSError):
         recording.parent.mkdir(parents=True, exist_ok=True)
-        path = os.open(_voucher_path(recording), os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        path = os.open(_stream_credential_path(recording), os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         with open(path, "w") as file:
             file.write(text)
 
 
-def read_voucher(recording: Path) -> StreamVoucher | None:
-    """The voucher beside a recording; None if there is none. Blocks."""
+def read_stream_credential(recording: Path) -> StreamCredential | None:
+    """The stream credential beside a recording; None if there is none. Blocks."""
     try:
-        return StreamVoucher.parse(_voucher_path(recording).read_text())
+        return StreamCredential.parse(_stream_credential_path(recording).read_text())
     except (OSError, ValueError):
         return None
 
 
-def forget_voucher(recording: Path) -> None:
-    """Removes the voucher of a recording that is stored, or was never made. Blocks."""
+def forget_stream_credential(recording: Path) -> None:
+    """Removes the stream credential of a recording that is stored, or was never made. Blocks."""
     if not recording.exists():
-        _voucher_path(recording).unlink(missing_ok=True)
+        _stream_credential_path(recording).unlink(missing_ok=True)
 
 
-def _voucher_path(recording: Path) -> Path:
+def _stream_credential_path(recording: Path) -> Path:
     return recording.with_suffix(".voucher")
 
 

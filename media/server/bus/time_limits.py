@@ -75,7 +75,7 @@ class TimeLimits:
         due = [call_id for call_id, call in calls.items() if _elapsed_s(call) >= self._times[call_id].ask_s]
         for start in range(0, len(due), BATCH):
             batch = due[start : start + BATCH]
-            found = await self._granted.read(batch, self._heartbeats.vouchers(batch))
+            found = await self._granted.read(batch, self._heartbeats.stream_credentials(batch))
             for call_id, granted in zip(batch, found, strict=True):
                 self._times[call_id].update(granted, _elapsed_s(calls[call_id]))
         self._end_over(calls)

@@ -10,7 +10,7 @@ import structlog
 
 from media.server.bus.disk import run_on_disk
 from media.server.bus.publisher import EventPublisher
-from media.server.bus.spool import forget_voucher
+from media.server.bus.spool import forget_stream_credential
 from media.server.metrics import Metrics
 from shared.recording_keys import recordings_prefix
 from shared.storage import Storage, StorageUnavailable
@@ -94,10 +94,10 @@ class RecordingUploads:
 
 def _remove(path: Path) -> None:
     path.unlink()
-    forget_voucher(path)
+    forget_stream_credential(path)
 
 
 def _move(path: Path, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     path.replace(folder / path.name)
-    forget_voucher(path)
+    forget_stream_credential(path)

@@ -52,7 +52,7 @@ async def running_call(
     plan = msgspec.structs.replace(call_plan(), workspace_id=workspace.workspace_id, agent_id=workspace.agent_id)
     await workspace.insert_call(id=UUID(plan.call_id), status="in_progress")
     async with running_bus_node(url, folder, keys=[KEY], rights=rights) as node:
-        phone = await node.dial(await node.with_voucher(plan), returns_marks=True)
+        phone = await node.dial(await node.with_stream_credential(plan), returns_marks=True)
         async with phone.sending_silence():
             await wait_until(lambda: node.live_call(plan.call_id))
             yield plan.call_id, node, phone

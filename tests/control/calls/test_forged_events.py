@@ -28,13 +28,16 @@ async def empty_redis(platform: CallPlatform) -> None:
 
 
 async def test_invented_events_are_set_aside_and_those_of_the_calls_node_are_stored(platform: CallPlatform) -> None:
-    """Who can write to Redis, and who has another call's voucher, cannot put words into a call's mouth."""
+    """Who can write to Redis, and who has another call's stream credential, cannot put words into a call's mouth."""
     _, call = await admit_call(platform)
     keys, call_id, reported = BusAuthority(KEYS), str(call.call_id), list[tuple[str, str]]()
-    voucher, others = keys.vouchers.issue(call_id, 0, "0-a-b"), keys.vouchers.issue(str(UUID(int=9)), 0, "0-a-b")
+    stream_credential, others = (
+        keys.stream_credentials.issue(call_id, 0, "0-a-b"),
+        keys.stream_credentials.issue(str(UUID(int=9)), 0, "0-a-b"),
+    )
     lines = conversation_events(call)
-    await send(platform, [lines[0], prove_line(lines[1], others), prove_line(lines[2], voucher)])
-    await send(platform, [prove_line(lines[2], keys.vouchers.issue(call_id, 1, "0-a-b"))])
+    await send(platform, [lines[0], prove_line(lines[1], others), prove_line(lines[2], stream_credential)])
+    await send(platform, [prove_line(lines[2], keys.stream_credentials.issue(call_id, 1, "0-a-b"))])
     keys.report = lambda *forged: reported.append(forged)
     async with running_consumer(platform, authority=keys) as counts:
         await wait_until_drained(platform)
@@ -47,25 +50,27 @@ async def test_no_event_keeps_the_others_from_being_stored(platform: CallPlatfor
     A stolen node can prove it for its own call; without a proof it did the same."""
     _, call = await admit_call(platform)
     keys = BusAuthority(KEYS)
-    voucher = keys.vouchers.issue(str(call.call_id), 0, "0-a-b")
+    stream_credential = keys.stream_credentials.issue(str(call.call_id), 0, "0-a-b")
     lines = conversation_events(call)
     deep = lines[0][:-1] + b',"x":' + b"[" * 5_000 + b"]" * 5_000 + b"}"
-    await send(platform, [deep, prove_line(deep, voucher), *(prove_line(line, voucher) for line in lines)])
+    await send(
+        platform, [deep, prove_line(deep, stream_credential), *(prove_line(line, stream_credential) for line in lines)]
+    )
     async with running_consumer(platform, authority=keys) as counts:
         await wait_until_drained(platform)
     assert (counts.written, counts.set_aside) == (len(lines), 2)
 
 
 async def test_events_proved_by_a_key_that_is_not_listed_yet_can_be_moved_back(platform: CallPlatform) -> None:
-    """Keys in the wrong order: the API issues vouchers by one that the worker does not know. Nothing is lost."""
+    """Keys in the wrong order: the API issues credentials by one that the worker does not know. Nothing is lost."""
     _, call = await admit_call(platform)
-    voucher = BusAuthority([NEW_KEY]).vouchers.issue(str(call.call_id), 0, "0-a-b")
+    stream_credential = BusAuthority([NEW_KEY]).stream_credentials.issue(str(call.call_id), 0, "0-a-b")
     refused = encoded_event(call.call_id, 51, CallEnded("completed", "silence", "", 10**16, CallUsage()))
-    await send(platform, [prove_line(line, voucher) for line in conversation_events(call)])
+    await send(platform, [prove_line(line, stream_credential) for line in conversation_events(call)])
     async with running_consumer(platform, authority=BusAuthority(KEYS)) as counts:
         await wait_until_drained(platform)
     assert counts == EventCounts(set_aside=6)
-    await send(platform, [prove_line(refused, voucher)])
+    await send(platform, [prove_line(refused, stream_credential)])
     kept: Any = await platform.redis.xrange(ASIDE)
     for entry, fields in kept:
         await platform.redis.xadd(STREAM, fields)

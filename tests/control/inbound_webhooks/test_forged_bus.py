@@ -15,8 +15,8 @@ from shared.bus.checkpoints import Checkpoint, Checkpoints, StreamOutcome
 from shared.bus.enrollment import NodeIdentity
 from shared.bus.live import LiveCall, LiveCalls
 from shared.bus.nodes import NodeRegistry, NodeState
+from shared.bus.stream_credentials import StreamCredential
 from shared.bus.tickets import TicketRefused, Tickets
-from shared.bus.vouchers import StreamVoucher
 from shared.events import CallUsage
 from shared.plan import CallPlan, HeardMessage
 from tests.control.inbound_webhooks.inbox.test_database_unavailable import database_unavailable
@@ -65,9 +65,11 @@ class Attacked:
         form = {"CallSid": sid, "CallStatus": "in-progress", "Direction": "inbound"}
         return await self.platform.post_twilio(action, form)
 
-    async def speak(self, call_id: UUID, outcome: StreamOutcome, voucher: StreamVoucher | None) -> None:
+    async def speak(self, call_id: UUID, outcome: StreamOutcome, stream_credential: StreamCredential | None) -> None:
         """Writes an outcome as a node does."""
-        await Checkpoints(self.platform.redis, None).put_outcome(str(call_id), outcome, voucher=voucher)
+        await Checkpoints(self.platform.redis, None).put_outcome(
+            str(call_id), outcome, stream_credential=stream_credential
+        )
 
 
 @pytest.fixture
@@ -78,8 +80,8 @@ async def attacked(database_url: str, valkey_url: str) -> AsyncIterator[Attacked
         yield Attacked(platform, {url: make_identity([KEY], url) for url in (HERE, ELSEWHERE)})
 
 
-def voucher_of(plan: CallPlan) -> StreamVoucher:
-    return StreamVoucher.parse(plan.voucher)
+def stream_credential_of(plan: CallPlan) -> StreamCredential:
+    return StreamCredential.parse(plan.stream_credential)
 
 
 async def until_assigned(attacked: Attacked, sid: str) -> None:
@@ -102,7 +104,7 @@ def forged(attacked: Attacked, kind: str) -> float:
 
 async def test_the_node_of_the_call_is_believed(attacked: Attacked) -> None:
     reply, call_id, plan = await attacked.connect("FA1")
-    await attacked.speak(call_id, StreamOutcome(0, HUMAN), voucher_of(plan))
+    await attacked.speak(call_id, StreamOutcome(0, HUMAN), stream_credential_of(plan))
     dialed = await attacked.ask(reply.action, "FA1")
     assert dialed.verbs == ["Dial"] and dialed.xml[0].findtext("Number") == HUMAN
 
@@ -115,25 +117,25 @@ async def test_whoever_writes_an_outcome_to_redis_transfers_nobody(attacked: Att
 
 
 async def test_a_stolen_node_speaks_of_its_own_calls_only(attacked: Attacked) -> None:
-    """It has the voucher of another call, and an enrollment of its own."""
+    """It has the stream credential of another call, and an enrollment of its own."""
     reply, call_id, _ = await attacked.connect("FA3")
     _, own_call, own_plan = await attacked.connect("FA3b")
     assert own_call != call_id
-    await attacked.speak(call_id, StreamOutcome(0, HUMAN), voucher_of(own_plan))
+    await attacked.speak(call_id, StreamOutcome(0, HUMAN), stream_credential_of(own_plan))
     assert (await attacked.ask(reply.action, "FA3")).verbs == ["Connect"]
     assert forged(attacked, "outcome") > 0
 
 
 async def test_a_stolen_node_cannot_have_a_premium_number_dialed(attacked: Attacked) -> None:
     reply, call_id, plan = await attacked.connect("FA4")
-    await attacked.speak(call_id, StreamOutcome(0, PREMIUM), voucher_of(plan))
+    await attacked.speak(call_id, StreamOutcome(0, PREMIUM), stream_credential_of(plan))
     answer = await attacked.ask(reply.action, "FA4")
     assert "Dial" not in answer.verbs and PREMIUM not in answer.text
 
 
 async def test_without_a_database_no_premium_number_is_dialed_either(attacked: Attacked) -> None:
     reply, call_id, plan = await attacked.connect("FA5")
-    await attacked.speak(call_id, StreamOutcome(0, PREMIUM), voucher_of(plan))
+    await attacked.speak(call_id, StreamOutcome(0, PREMIUM), stream_credential_of(plan))
     async with database_unavailable(attacked.platform):
         answer = await attacked.ask(reply.action, "FA5")
     assert "Dial" not in answer.verbs and PREMIUM not in answer.text
@@ -143,7 +145,7 @@ async def test_nor_where_the_rules_of_the_workspace_cannot_be_read(attacked: Att
     """The database fails between the call's row and the rules: what a number alone tells still holds."""
     for sid, number, verbs in (("FA5b", PREMIUM, ["Say", "Hangup"]), ("FA5c", HUMAN, ["Dial"])):
         reply, call_id, plan = await attacked.connect(sid)
-        await attacked.speak(call_id, StreamOutcome(0, number), voucher_of(plan))
+        await attacked.speak(call_id, StreamOutcome(0, number), stream_credential_of(plan))
         async with database_unavailable(attacked.platform, "phone_numbers"):
             answer = await attacked.ask(reply.action, sid)
         assert answer.verbs == verbs and PREMIUM not in answer.text
@@ -187,7 +189,7 @@ async def test_nor_after_redis_has_forgotten_the_first_one(attacked: Attacked) -
     await until_assigned(attacked, "FA12")
     await attacked.platform.redis.flushall()
     live = LiveCall(str(call_id), "m1", 0, attacked.nodes[HERE].card)
-    await LiveCalls(attacked.platform.redis).refresh([live], {str(call_id): voucher_of(plan)})
+    await LiveCalls(attacked.platform.redis).refresh([live], {str(call_id): stream_credential_of(plan)})
     for _ in range(3):
         replayed = await attacked.ring("FA12")
         for node in attacked.nodes.values():
@@ -202,7 +204,7 @@ async def test_a_carrier_that_repeats_after_redis_was_lost_gets_a_stream(attacke
     await until_assigned(attacked, "FA13")
     await attacked.platform.redis.flushall()
     _, _, plan = await attacked.connect("FA13")
-    assert plan.voucher
+    assert plan.stream_credential
 
 
 async def test_replays_at_the_same_moment_make_one_stream(attacked: Attacked) -> None:
@@ -215,7 +217,7 @@ async def test_replays_at_the_same_moment_make_one_stream(attacked: Attacked) ->
 
 async def test_replays_after_a_failed_transfer_make_one_stream(attacked: Attacked) -> None:
     reply, call_id, plan = await attacked.connect("FA11")
-    await attacked.speak(call_id, StreamOutcome(0, HUMAN), voucher_of(plan))
+    await attacked.speak(call_id, StreamOutcome(0, HUMAN), stream_credential_of(plan))
     dialed = await attacked.ask(reply.action, "FA11")
     failed = {"CallSid": "FA11", "CallStatus": "in-progress", "Direction": "inbound", "DialCallStatus": "busy"}
     action = dialed.xml[0].attrib["action"].removeprefix(PUBLIC_URL)
@@ -225,17 +227,17 @@ async def test_replays_after_a_failed_transfer_make_one_stream(attacked: Attacke
 
 async def test_a_revoked_node_gets_no_call_and_its_calls_go_on_elsewhere(attacked: Attacked) -> None:
     reply, call_id, plan = await attacked.connect("FA9")
-    voucher, redis = voucher_of(plan), attacked.platform.redis
+    stream_credential, redis = stream_credential_of(plan), attacked.platform.redis
     said = [HeardMessage("user", "Hello.")]
     checkpoint = Checkpoint(str(call_id), "m1", 0, said, turn=1, usage=CallUsage(), began_ms=1, at_ms=9)
-    await Checkpoints(redis, None).put(checkpoint, voucher=voucher)
+    await Checkpoints(redis, None).put(checkpoint, stream_credential=stream_credential)
     live = LiveCall(str(call_id), "m1", 0, attacked.nodes[HERE].card)
-    await LiveCalls(redis).refresh([live], {str(call_id): voucher})
+    await LiveCalls(redis).refresh([live], {str(call_id): stream_credential})
     media = attacked.platform.services[MediaAssignment]
     assert await media.is_streaming(call_id, 0)
     attacked.platform.authority.enrollment.revoke({HERE: 1 << 40})
     assert not await media.is_streaming(call_id, 0)
-    await attacked.speak(call_id, StreamOutcome(0, HUMAN), voucher)
+    await attacked.speak(call_id, StreamOutcome(0, HUMAN), stream_credential)
     resumed = await attacked.ask(reply.action, "FA9")
     assert resumed.verbs == ["Connect"] and ELSEWHERE in resumed.text and HERE not in resumed.text
     plan = await Tickets(redis, None, attacked.nodes[ELSEWHERE]).claim(resumed.ticket, "twilio", "FA9")

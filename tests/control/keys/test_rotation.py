@@ -15,7 +15,7 @@ from control.keys.revocations import load_revocations
 from control.keys.sealed_columns import SEALED_COLUMNS
 from shared.bus.authority import BusAuthority
 from shared.bus.enrollment import NodeIdentity, NodeKey, parse_pass
-from shared.bus.vouchers import ForgedEntry
+from shared.bus.stream_credentials import ForgedEntry
 from shared.secrets import Sealer, new_key, parse_keys
 
 OLD, NEW, LOST = b"\x01" * 32, b"\x02" * 32, b"\x03" * 32

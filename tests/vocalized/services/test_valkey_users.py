@@ -35,9 +35,9 @@ from vocalized.services.valkey_users import RULES, user_lines
 PASSWORDS = {name: f"p%/{name}" for name in RULES}
 KEYS, URL, CALL, NODE = [bytes(32)], "wss://media-1.example.com", new_id(), "media-1-ab"
 AUTHORITY, IDENTITY = BusAuthority(KEYS), make_identity(KEYS, URL)
-VOUCHER = AUTHORITY.vouchers.issue(CALL, 0, IDENTITY.id)
+CREDENTIAL = AUTHORITY.stream_credentials.issue(CALL, 0, IDENTITY.id)
 STANDIN = [ProviderPlan("standin")]
-PLAN = CallPlan(AgentPlan("You help."), STANDIN, STANDIN, STANDIN, call_id=CALL, voucher=VOUCHER.text)
+PLAN = CallPlan(AgentPlan("You help."), STANDIN, STANDIN, STANDIN, call_id=CALL, stream_credential=CREDENTIAL.text)
 
 
 @dataclass
@@ -75,18 +75,18 @@ async def test_a_call_passes_through_the_programs_users(users: Users) -> None:
     assert await Tickets(users.media, None, IDENTITY).claim(token, "twilio", "CA1") == PLAN
     assert await Tickets(users.api, None).is_known(token)
     live = LiveCall(CALL, NODE, 0, IDENTITY.card)
-    await LiveCalls(users.media).refresh([live], {CALL: VOUCHER})
+    await LiveCalls(users.media).refresh([live], {CALL: CREDENTIAL})
     (found,) = await LiveCalls(users.worker, AUTHORITY).get([CALL])
     assert found is not None and msgspec.structs.replace(found, at_ms=0) == live
     await _send_events(users)
     await _command(users)
     await _ask(users)
-    await GrantedTimes(users.worker, AUTHORITY.vouchers).write({CALL: GrantedTime(60)})
-    assert await GrantedTimes(users.media).read([CALL], {CALL: VOUCHER}) == [GrantedTime(60)]
+    await GrantedTimes(users.worker, AUTHORITY.stream_credentials).write({CALL: GrantedTime(60)})
+    assert await GrantedTimes(users.media).read([CALL], {CALL: CREDENTIAL}) == [GrantedTime(60)]
     await ProviderHealthStates(users.media, NODE).exchange([])
     await ProviderHealthStates(users.worker, "control").set_out_of_service(["openai"])
     assert await ProviderHealthStates(users.media, NODE).list_out_of_service() == {"openai"}
-    await Checkpoints(users.media, None).put_outcome(CALL, StreamOutcome(0), voucher=VOUCHER)
+    await Checkpoints(users.media, None).put_outcome(CALL, StreamOutcome(0), stream_credential=CREDENTIAL)
     assert await Checkpoints(users.api, None, AUTHORITY).get_outcome(CALL) == StreamOutcome(0)
     await LiveCalls(users.media).remove([CALL])
     await node.remove(NODE)
@@ -95,7 +95,7 @@ async def test_a_call_passes_through_the_programs_users(users: Users) -> None:
 
 
 async def _send_events(users: Users) -> None:
-    await EventStream(users.media).append([prove_line(b"{}", VOUCHER)])
+    await EventStream(users.media).append([prove_line(b"{}", CREDENTIAL)])
     stream = EventStream(users.worker)
     await stream.create_group()
     (entry,) = await stream.read("worker", 10, 0.1)
@@ -124,7 +124,7 @@ async def _ask(users: Users) -> None:
     )
     await control.create_group()
     request = MediaRequest("r1", NODE, "book", CALL, "w", "a", await node.now_ms() + 5_000)
-    assert await node.send(request, VOUCHER)
+    assert await node.send(request, CREDENTIAL)
     (entry,) = await control.read("api", 1, 0.1)
     assert entry.request is not None and await control.admit(entry) > 0
     await control.keep("api", [entry.id])

@@ -102,7 +102,7 @@ def test_plan_and_config_have_the_same_fields() -> None:
     agent = {"name", "greeting", "prompt", "language", "goodbye", "fallback_number"}
     assert set(CallPlan.__struct_fields__) == {
         "agent", "stt", "llm", "tts", "turn", "limits", "tools", "recording", "call_id", "workspace_id", "agent_id",
-        "context", "leg", "resume", "voucher",  # of the call: control/calls sets those of resumed ones
+        "context", "leg", "resume", "stream_credential", "right",  # of the call: control/calls sets them
         "first_message", "greeting_interruptible", "disclosure", "consent", "voicemail_message", "speech", "languages",
         "screening", "screening_message",
     }  # fmt: skip

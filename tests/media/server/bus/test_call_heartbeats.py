@@ -9,7 +9,7 @@ from media.server.metrics import Metrics
 from media.tools.remote import CallIdentity
 from shared.bus.client import BusClient, bus_client
 from shared.bus.live import Floor, LiveCall, LiveCalls
-from shared.bus.vouchers import StreamVoucher
+from shared.bus.stream_credentials import StreamCredential
 from tests.media.server.phone import WAIT_LIMIT_S
 from tests.platform.bus_node import NODE, wait_until
 
@@ -21,7 +21,7 @@ class FakeRecord:
     """A call's record, which returns its entry even after it was removed."""
 
     call: Call | None = None
-    voucher: StreamVoucher | None = None
+    stream_credential: StreamCredential | None = None
     floor: Floor = "none"
 
     def __init__(self, number: int) -> None:
@@ -41,8 +41,10 @@ class RecordingLiveCalls(LiveCalls):
         self.removed: list[list[str]] = []
         self.after_batch: Callable[[], None] = lambda: None
 
-    async def refresh(self, calls: Sequence[LiveCall], vouchers: Mapping[str, StreamVoucher] | None = None) -> None:
-        await super().refresh(calls, vouchers)
+    async def refresh(
+        self, calls: Sequence[LiveCall], stream_credentials: Mapping[str, StreamCredential] | None = None
+    ) -> None:
+        await super().refresh(calls, stream_credentials)
         if calls:
             self.refreshed.append([call.call_id for call in calls])
             self.after_batch()

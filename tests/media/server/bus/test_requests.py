@@ -12,7 +12,7 @@ from media.tools.remote import CallIdentity, ToolRequest
 from media.tools.tool import MAY_BE_DONE, ToolError
 from shared.bus.client import bus_client
 from shared.bus.requests import REPLY_PURPOSE, MediaReply, MediaRequest, RequestStream, RequestTimedOut
-from shared.bus.vouchers import StreamVoucher
+from shared.bus.stream_credentials import StreamCredential
 from tests.platform.bus_node import NODE, SEALER, BusNode
 
 REPLIES = f"vocalized:replies:{{{NODE}}}"
@@ -145,7 +145,7 @@ async def test_deadline_holds_when_the_driver_swallows_a_cancellation() -> None:
         async def now_ms(self) -> int:
             return 0
 
-        async def send(self, request: MediaRequest, voucher: StreamVoucher | None = None) -> bool:
+        async def send(self, request: MediaRequest, stream_credential: StreamCredential | None = None) -> bool:
             with suppress(asyncio.CancelledError):
                 await asyncio.Event().wait()
             return True

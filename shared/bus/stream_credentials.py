@@ -1,7 +1,7 @@
-"""Vouchers: proof that a node may report on one stream of a call; control issues one with each ticket.
+"""Stream credentials: proof that a node may report on one stream of a call; control issues one with each ticket.
 
-A voucher's secret is derived from control's bus keys, the call's id, the number of the stream, and the node's key. So
-control needs no table to check what a node says of a call: a proof that fits shows that control gave this stream to
+Its secret is derived from control's bus keys, the call's id, the number of the stream, and the node's key. So control
+needs no table to check what a node says of a call: a proof that fits shows that control gave this stream to
 this node. The head of a proof is `1.<mark of the bus key>.<node's key>.<leg>`; the proof of a text is the head and a
 MAC, and a sealed text is the head, a space, a nonce and the ciphertext. A second secret, which control derives from the
 call's id alone, proves to the call's nodes what control grants the call.
@@ -41,19 +41,19 @@ class Speaker:
     leg: int
 
 
-class StreamVoucher:
+class StreamCredential:
     """The node's end."""
 
     def __init__(self, head: bytes, secret: bytes, grant: bytes) -> None:
         self._head, self._secret, self._grant = head, secret, grant
 
     @classmethod
-    def parse(cls, text: str) -> "StreamVoucher":
-        """A voucher as `text` writes it. Raises ValueError."""
+    def parse(cls, text: str) -> "StreamCredential":
+        """A stream credential as `text` writes it. Raises ValueError."""
         head, _, rest = text.partition("/")
         secret, _, grant = rest.partition("/")
         if not _HEAD.fullmatch(head.encode()) or len(secret) != len(grant) or len(secret) != 2 * _SECRET_BYTES:
-            raise ValueError("not a voucher")
+            raise ValueError("not a stream credential")
         return cls(head.encode(), bytes.fromhex(secret), bytes.fromhex(grant))
 
     @property
@@ -71,24 +71,24 @@ class StreamVoucher:
         return self._head + b" " + nonce + _cipher(self._secret, purpose).encrypt(nonce, plain, self._head)
 
     def is_granted(self, body: bytes, proof: str) -> bool:
-        """Whether control grants this to the call. proof: as `VoucherKeys.sign_grant` makes it."""
+        """Whether control grants this to the call. proof: as `StreamCredentialKeys.sign_grant` makes it."""
         expected = _mac(self._grant, body, "grant").decode()
         return any(hmac.compare_digest(expected, one) for one in proof.split(",") if one.isascii())
 
 
-class VoucherKeys:
+class StreamCredentialKeys:
     """Control's end. keys: the bus keys; the first issues, all check."""
 
     def __init__(self, keys: Sequence[bytes]) -> None:
-        masters = Sealer(keys).derive("stream vouchers")
+        masters = Sealer(keys).derive("stream stream credentials")
         self._masters = {_mark(master): master for master in masters}
         self._newest = _mark(masters[0])
 
-    def issue(self, call_id: str, leg: int, node_key: str) -> StreamVoucher:
-        """The voucher for one stream of a call on a node."""
+    def issue(self, call_id: str, leg: int, node_key: str) -> StreamCredential:
+        """The stream credential for one stream of a call on a node."""
         head = f"1.{self._newest}.{node_key}.{leg}".encode()
         master = self._masters[self._newest]
-        return StreamVoucher(head, _stream_secret(master, call_id, head), _grant_secret(master, call_id))
+        return StreamCredential(head, _stream_secret(master, call_id, head), _grant_secret(master, call_id))
 
     def check(self, call_id: str, body: bytes, purpose: str, proof: bytes) -> Speaker:
         """Who said this of the call. Raises ForgedEntry."""
@@ -124,7 +124,7 @@ class VoucherKeys:
 
 
 def is_sealed(text: bytes) -> bool:
-    """Whether a text looks as if a voucher had sealed or signed it: what nodes of the version before write begins
+    """Whether a text looks sealed or signed by a stream credential: what nodes of the previous version write begins
     otherwise."""
     return text.startswith(_SEALED)
 

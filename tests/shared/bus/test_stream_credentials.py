@@ -1,38 +1,38 @@
-"""What a node proves: only control's vouchers, for the call, stream and node they were made for."""
+"""What a node proves: only control's stream credentials, for the call, stream and node they were made for."""
 
 import pytest
 
 from shared.bus.authority import EVENT_PURPOSE, BusAuthority
 from shared.bus.enrollment import Enrollment, NodeIdentity, NodeKey, matches_url, parse_pass
 from shared.bus.events import prove_line, split_line
-from shared.bus.vouchers import ForgedEntry, StreamVoucher, VoucherKeys
+from shared.bus.stream_credentials import ForgedEntry, StreamCredential, StreamCredentialKeys
 from shared.secrets import UnsealError
 
 OLD, NEW, FOREIGN = b"\x01" * 32, b"\x02" * 32, b"\x03" * 32
-KEYS = VoucherKeys([NEW])
-VOUCHER = KEYS.issue("call-1", 2, "0-abc-def")
+KEYS = StreamCredentialKeys([NEW])
+CREDENTIAL = KEYS.issue("call-1", 2, "0-abc-def")
 BODY = b'{"call_id":"call-1"}'
 URL = "wss://media-1.example.com"
 NOW = 1_800_000_000.0
 
 
 def test_a_statement_of_the_stream_is_believed() -> None:
-    proof = StreamVoucher.parse(VOUCHER.text).sign(BODY, "event")
+    proof = StreamCredential.parse(CREDENTIAL.text).sign(BODY, "event")
     speaker = KEYS.check("call-1", BODY, "event", proof)
     assert (speaker.node_key, speaker.leg) == ("0-abc-def", 2)
-    assert KEYS.open("call-1", VOUCHER.seal(BODY, "outcome"), "outcome") == (speaker, BODY)
+    assert KEYS.open("call-1", CREDENTIAL.seal(BODY, "outcome"), "outcome") == (speaker, BODY)
 
 
 @pytest.mark.parametrize("fault", ["call", "body", "purpose", "leg", "node", "key", "cut", "none"])
 def test_no_other_statement_is(fault: str) -> None:
-    proof = VOUCHER.sign(BODY, "event")
+    proof = CREDENTIAL.sign(BODY, "event")
     changed = {
         "leg": proof.replace(b".2.", b".3."),
         "node": proof.replace(b"abc", b"abd"),
         "cut": proof[:-1],
         "none": b"",
     }
-    by_others = VoucherKeys([FOREIGN]).issue("call-1", 2, "0-abc-def").sign(BODY, "event")
+    by_others = StreamCredentialKeys([FOREIGN]).issue("call-1", 2, "0-abc-def").sign(BODY, "event")
     with pytest.raises(ForgedEntry):
         KEYS.check(
             "call-2" if fault == "call" else "call-1",
@@ -40,30 +40,30 @@ def test_no_other_statement_is(fault: str) -> None:
             "outcome" if fault == "purpose" else "event",
             by_others if fault == "key" else changed.get(fault, proof),
         )
-    sealed = VOUCHER.seal(BODY, "outcome")
+    sealed = CREDENTIAL.seal(BODY, "outcome")
     with pytest.raises(ForgedEntry):
         KEYS.open("call-1", sealed[:-1] + bytes([sealed[-1] ^ 1]), "outcome")
 
 
 def test_calls_that_began_before_a_rotation_go_on() -> None:
-    before, rotated = VoucherKeys([OLD]).issue("c", 0, "n"), VoucherKeys([NEW, OLD])
+    before, rotated = StreamCredentialKeys([OLD]).issue("c", 0, "n"), StreamCredentialKeys([NEW, OLD])
     assert rotated.check("c", BODY, "event", before.sign(BODY, "event")).leg == 0
     assert before.is_granted(b"60 0", rotated.sign_grant("c", b"60 0"))
     assert not before.is_granted(b"61 0", rotated.sign_grant("c", b"60 0"))
-    assert not before.is_granted(b"60 0", VoucherKeys([NEW]).sign_grant("c", b"60 0"))
+    assert not before.is_granted(b"60 0", StreamCredentialKeys([NEW]).sign_grant("c", b"60 0"))
     with pytest.raises(ForgedEntry, match="unknown key"):
-        VoucherKeys([NEW]).check("c", BODY, "event", before.sign(BODY, "event"))
+        StreamCredentialKeys([NEW]).check("c", BODY, "event", before.sign(BODY, "event"))
 
 
 def test_an_event_waits_with_its_proof() -> None:
-    proof, line = split_line(prove_line(BODY, VOUCHER))
+    proof, line = split_line(prove_line(BODY, CREDENTIAL))
     assert line == BODY and KEYS.check("call-1", line, EVENT_PURPOSE, proof)
     assert split_line(prove_line(BODY, None)) == (b"", BODY)
 
 
 def test_an_event_of_another_stream_of_the_call_is_forged() -> None:
     authority = BusAuthority([NEW])
-    proof = authority.vouchers.issue("c", 0, "0-a-b").sign(BODY, EVENT_PURPOSE)
+    proof = authority.stream_credentials.issue("c", 0, "0-a-b").sign(BODY, EVENT_PURPOSE)
     authority.check_event("c", 0, BODY, proof)
     with pytest.raises(ForgedEntry, match="other stream"):
         authority.check_event("c", 1, BODY, proof)
@@ -71,10 +71,10 @@ def test_an_event_of_another_stream_of_the_call_is_forged() -> None:
         authority.check_event("c", 0, BODY, b"")
 
 
-@pytest.mark.parametrize("text", ["", "x", "1.2.3.4/5/6", VOUCHER.text[:-2], VOUCHER.text.replace("1.", "2.", 1)])
-def test_what_is_no_voucher_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match=r"voucher|hex"):
-        StreamVoucher.parse(text)
+@pytest.mark.parametrize("text", ["", "x", "1.2.3.4/5/6", CREDENTIAL.text[:-2], CREDENTIAL.text.replace("1.", "2.", 1)])
+def test_what_is_no_stream_credential_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"stream credential|hex"):
+        StreamCredential.parse(text)
 
 
 # --- nodes ------------------------------------------------------------------------------------------------------------
