@@ -9,7 +9,7 @@ import msgspec
 import typer
 from rich.console import Console
 
-from benchmarks import comparison
+from benchmarks import comparison, listeners
 from benchmarks.caller import CallerBehavior
 from benchmarks.clip import load_phrase
 from benchmarks.comparison import LoadSize
@@ -196,6 +196,26 @@ def api(
     console.print(f"wrote {report.write(figures, machine(), seconds, out)}")
     for endpoint, times, good in report.verdict(figures):
         console.print(f"{'PASS' if good else 'MISS':8} {endpoint}: {times:.2f} times the peer's requests per core")
+
+
+@app.command("listeners")
+def measure_listeners(
+    calls: Annotated[int, typer.Option(min=1, help="Calls of each server.")] = 100,
+    seconds: Annotated[float, typer.Option(help="Measured seconds.")] = 60.0,
+    pairs: Annotated[int, typer.Option(min=1, max=30, help="Runs of both, each with servers newly started.")] = 4,
+    server_core: Annotated[int, typer.Option(help="The core that both servers are pinned to.")] = 1,
+    load_core: Annotated[int, typer.Option(help="The core of callers and listeners.")] = 0,
+    clip: Clip = CLIP,
+    out: Annotated[Path | None, typer.Option(help="Write the page to this file.")] = None,
+) -> None:
+    """Measure calls with listeners beside calls without: their CPU, and how far behind listeners hear."""
+    phrase = load_phrase(clip, UNFINISHED)
+    os.sched_setaffinity(0, {load_core})
+    found = list(listeners.measure(phrase, calls, seconds, pairs, server_core, console.print))
+    text = listeners.page(machine(), found)
+    console.print(text, markup=False)
+    if out is not None:
+        out.write_text(text)
 
 
 @app.command()

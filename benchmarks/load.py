@@ -3,7 +3,7 @@
 import asyncio
 import gc
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from time import perf_counter
@@ -37,7 +37,8 @@ class LoadPlan:
 
     seconds: the measured window. per_second: rate at which calls connect. settle_s: time between the last connection
     and the window. dial_s: a call that is not connected by then counts as refused. make_silence: for a call's number,
-    what makes each of its silent frames.
+    what makes each of its silent frames. make_suffix: for a call's number, what follows the URL. on_connected: awaited
+    when all calls are connected.
     """
 
     url: str
@@ -49,6 +50,8 @@ class LoadPlan:
     settle_s: float = 8.0
     dial_s: float = 10.0
     make_silence: Callable[[int], MakeFrame] = digital_silence
+    make_suffix: Callable[[int], str] = lambda number: ""
+    on_connected: Callable[[Sequence[Line]], Awaitable[None]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +106,8 @@ class _Load:
         await asyncio.sleep(plan.behavior.cycle_s if self._meter else 0)
         memory_few = await self._memory()
         await self._dial(range(few, plan.calls))
+        if plan.on_connected is not None:
+            await plan.on_connected(self._lines)
         await asyncio.sleep(plan.settle_s)
         window = await self._measure()
         memory_all = await self._memory()
@@ -124,7 +129,7 @@ class _Load:
         share = number * 0.618034 % 1.0
         caller = Caller(self._plan.behavior, perf_counter() + 0.5 + share * self._plan.behavior.cycle_s)
         line = Line(
-            self._plan.url,
+            self._plan.url + self._plan.make_suffix(number),
             number,
             self._plan.phrase,
             caller,
