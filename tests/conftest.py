@@ -94,8 +94,14 @@ def pytest_collection() -> Generator[None, object, object]:
         gc.enable()
 
 
+@cache
 def _is_extended(path: Path) -> bool:
-    return any(path.is_relative_to(TESTS / part) for part in EXTENDED)
+    return f"{path.relative_to(TESTS).as_posix()}/".startswith(tuple(f"{part}/" for part in EXTENDED))
+
+
+@cache
+def _is_slowest(path: Path) -> bool:
+    return path.relative_to(TESTS).parts[0] in SLOWEST
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -111,7 +117,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if _is_extended(item.path):
             item.add_marker("extended")
-    items.sort(key=lambda item: item.path.relative_to(TESTS).parts[0] not in SLOWEST)
+    items.sort(key=lambda item: not _is_slowest(item.path))
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -1,31 +1,32 @@
 """Errors of the Python client: what they say, and that processes can hand them on."""
 
 import pickle
-from importlib import import_module
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from tests.vocalized.clients.generated_package import python_client
+from tests.vocalized.clients.generated_package import ClientModule
 
-PACKAGE = python_client()
-ERRORS, WEBHOOKS = import_module("vocalized_client.errors"), import_module("vocalized_client.webhooks")
+PACKAGE = ClientModule()
+ERRORS, WEBHOOKS = ClientModule("vocalized_client.errors"), ClientModule("vocalized_client.webhooks")
 FAULT = {"param": "name", "code": "too_short", "message": "Too short."}
 BODY = {"error": {"code": "invalid", "message": "No.", "param": "name", "errors": [FAULT], "request_id": "r1"}}
 
 
 @pytest.mark.parametrize(
-    "error",
+    "make",
     [
-        ERRORS.make_error(422, BODY, request_id="", retry_after_s=None),
-        ERRORS.make_error(429, None, request_id="r2", retry_after_s=3.0),
-        PACKAGE.RequestTimedOut("ReadTimeout: ", was_sent=True),
-        PACKAGE.AnswerInvalid("the answer is no JSON"),
-        WEBHOOKS.WebhookInvalid("No matching signature found"),
+        lambda: ERRORS.make_error(422, BODY, request_id="", retry_after_s=None),
+        lambda: ERRORS.make_error(429, None, request_id="r2", retry_after_s=3.0),
+        lambda: PACKAGE.RequestTimedOut("ReadTimeout: ", was_sent=True),
+        lambda: PACKAGE.AnswerInvalid("the answer is no JSON"),
+        lambda: WEBHOOKS.WebhookInvalid("No matching signature found"),
     ],
 )
-def test_errors_survive_pickle(error: Any) -> None:
+def test_errors_survive_pickle(make: Callable[[], Any]) -> None:
     """A pool of processes breaks at an error that it cannot read."""
+    error = make()
     found = pickle.loads(pickle.dumps(error))
     assert type(found) is type(error) and str(found) == str(error) and vars(found) == vars(error)
 

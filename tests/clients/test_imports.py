@@ -6,7 +6,7 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.control.http.openapi.test_openapi import DOCUMENT
+from tests.platform.api_document import api_document
 from vocalized.clients.python_distribution import PACKAGE, TEMPLATE, generate_modules
 
 
@@ -21,7 +21,7 @@ def roots(source: str) -> Iterator[str]:
 
 def test_modules_import_what_the_distribution_depends_on() -> None:
     written = {path.stem: path.read_text(encoding="utf-8") for path in Path(TEMPLATE / PACKAGE).glob("*.py")}
-    generated = generate_modules(DOCUMENT)
+    generated = generate_modules(api_document())
     assert not written.keys() & generated.keys()
     imported = {root for source in (*written.values(), *generated.values()) for root in roots(source)}
     project = tomllib.loads((TEMPLATE / "pyproject.toml").read_text())["project"]

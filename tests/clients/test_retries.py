@@ -1,16 +1,16 @@
 """What the Python client repeats, and after how long."""
 
-from importlib import import_module
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.vocalized.clients.generated_package import python_client
+from tests.vocalized.clients.generated_package import ClientModule
 
-PACKAGE = python_client()
-ERRORS = import_module("vocalized_client.errors")
+PACKAGE = ClientModule()
+ERRORS = ClientModule("vocalized_client.errors")
 
 
 def api_error(status: int, code: str = "x", retry_after_s: float | None = None) -> Any:
@@ -23,23 +23,24 @@ def delay_s(error: Any, *, attempt: int = 0, is_repeatable: bool = True, draw: f
 
 
 @pytest.mark.parametrize(
-    ("error", "repeatable", "other"),
+    ("make", "repeatable", "other"),
     [
-        (api_error(429), True, True),
-        (api_error(503), True, False),
-        (api_error(500), True, False),
-        (api_error(408), True, False),
-        (api_error(501), False, False),
-        (api_error(409, "idempotency_in_flight"), True, False),
-        (api_error(409, "call_limit"), False, False),
-        (api_error(422), False, False),
-        (PACKAGE.ConnectionFailed("x", was_sent=True), True, False),
-        (PACKAGE.ConnectionFailed("x", was_sent=False), True, True),
-        (PACKAGE.RequestTimedOut("x", was_sent=True), True, False),
-        (PACKAGE.AnswerInvalid("x"), False, False),
+        (lambda: api_error(429), True, True),
+        (lambda: api_error(503), True, False),
+        (lambda: api_error(500), True, False),
+        (lambda: api_error(408), True, False),
+        (lambda: api_error(501), False, False),
+        (lambda: api_error(409, "idempotency_in_flight"), True, False),
+        (lambda: api_error(409, "call_limit"), False, False),
+        (lambda: api_error(422), False, False),
+        (lambda: PACKAGE.ConnectionFailed("x", was_sent=True), True, False),
+        (lambda: PACKAGE.ConnectionFailed("x", was_sent=False), True, True),
+        (lambda: PACKAGE.RequestTimedOut("x", was_sent=True), True, False),
+        (lambda: PACKAGE.AnswerInvalid("x"), False, False),
     ],
 )
-def test_what_is_repeated(error: Any, repeatable: bool, other: bool) -> None:
+def test_what_is_repeated(make: Callable[[], Any], repeatable: bool, other: bool) -> None:
+    error = make()
     assert (delay_s(error) is not None) is repeatable
     assert (delay_s(error, is_repeatable=False) is not None) is other
 

@@ -4,7 +4,6 @@ import datetime as dt
 import json
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from importlib import import_module
 from typing import Any, Literal
 from uuid import UUID, uuid4
 
@@ -12,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.vocalized.clients.generated_package import python_client
+from tests.vocalized.clients.generated_package import ClientModule
 
-PACKAGE = python_client()
-VALUES, OPERATION = import_module("vocalized_client.values"), import_module("vocalized_client.operation")
-CLIENTS = import_module("vocalized_client.clients")
+PACKAGE = ClientModule()
+VALUES, OPERATION = ClientModule("vocalized_client.values"), ClientModule("vocalized_client.operation")
+CLIENTS = ClientModule("vocalized_client.clients")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

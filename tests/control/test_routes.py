@@ -19,17 +19,15 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from control.api.reference import REFERENCE
 from control.app import ROUTES
 from control.http.access import AccessKind
-from control.http.openapi.document import make_document
 from control.http.route import Route, path_parameters, read_signature
 from tests.platform.api import Api, running_api
+from tests.platform.api_document import api_document
 from tests.platform.beating_node import beating_node
 from tests.platform.each import check_each
 from tests.platform.error_codes import require_documented
 
-DOCUMENT = make_document(ROUTES, version="1.2.3", public_url="https://api.example.com", reference=REFERENCE)
 SCHEMES: dict[AccessKind, list[dict[str, list[str]]]] = {
     AccessKind.OPEN: [],
     AccessKind.USER: [{"user": []}],
@@ -57,7 +55,7 @@ def test_document_describes_every_route() -> None:
 
 def check_documentation(route: Route) -> None:
     assert read_signature(route).summary, "the handler has no docstring"
-    operation = DOCUMENT["paths"][route.path][route.method.lower()]
+    operation = api_document()["paths"][route.path][route.method.lower()]
     check_security(route, operation)
     check_responses(route, operation["responses"])
 

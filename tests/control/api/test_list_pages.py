@@ -13,8 +13,8 @@ from control.http.pagination import PageQuery
 from control.http.route import read_signature
 from shared.ids import new_id
 from tests.control.api.call_workspace import CallWorkspace, ago, make_call_workspace
-from tests.control.http.openapi.test_openapi import DOCUMENT
 from tests.platform.api import Api, running_api
+from tests.platform.api_document import api_document
 from tests.platform.clients import Client
 from tests.vocalized.clients.generated_package import async_client
 from vocalized.clients.document import customer_document
@@ -250,7 +250,7 @@ async def test_cursors_reach_the_rows_of_all_pages_in_both_directions(lists: lis
 
 async def test_python_client_reads_each_list(workspace: CallWorkspace) -> None:
     """Its rows have the documented types, and come once."""
-    operations = read_operations(customer_document(DOCUMENT))
+    operations = read_operations(customer_document(api_document()))
     paged = [
         (operation, operation.cursor)
         for operation in operations

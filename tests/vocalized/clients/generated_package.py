@@ -10,7 +10,7 @@ from tempfile import mkdtemp
 from types import ModuleType
 from typing import Any
 
-from tests.control.http.openapi.test_openapi import DOCUMENT
+from tests.platform.api_document import api_document
 from vocalized.clients.python_distribution import write_python_client
 
 SECRET = "voc_test_secret_that_no_log_may_have"
@@ -21,9 +21,20 @@ def python_client() -> ModuleType:
     """The package `vocalized_client`. Its modules stay importable until the process ends."""
     folder = Path(mkdtemp(prefix="vocalized-client-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    write_python_client(DOCUMENT, folder)
+    write_python_client(api_document(), folder)
     sys.path.insert(0, str(folder / "src"))
     return import_module("vocalized_client")
+
+
+class ClientModule:
+    """A module of the client, which is generated when one of its names is used, not when the tests are imported."""
+
+    def __init__(self, name: str = "vocalized_client") -> None:
+        self._name = name
+
+    def __getattr__(self, name: str) -> Any:
+        python_client()
+        return getattr(import_module(self._name), name)
 
 
 def quick_retries(**more: Any) -> Any:

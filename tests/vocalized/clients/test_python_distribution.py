@@ -4,23 +4,23 @@ import inspect
 import json
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
+from control.outbound_webhooks.event_types import EventType
 from control.outbound_webhooks.rules import new_secret, sign
 from shared.ids import new_id
-from tests.control.http.openapi.test_openapi import DOCUMENT
+from tests.platform.api_document import api_document
 from tests.vocalized.clients.generated_package import async_client, python_client, thread_client
 from vocalized.clients.document import customer_document
 from vocalized.clients.operations import ApiOperation, method_name, read_operations
 from vocalized.clients.python_distribution import OutputNotEmpty, generate_modules, write_python_client
 from vocalized.clients.python_types import TypeWriter, UnknownSchema, docstring, python_name
 
-CUSTOMERS = customer_document(DOCUMENT)
-OPERATIONS = read_operations(CUSTOMERS)
 EXAMPLE_EVENT = {
     "id": "01936d2f-6c00-7a3e-9b1d-5f2c8e4a7b60",
     "timestamp": "2026-11-26T09:30:00Z",
@@ -30,6 +30,16 @@ EXAMPLE_EVENT = {
 }
 
 
+@cache
+def customers() -> dict[str, Any]:
+    return customer_document(api_document())
+
+
+@cache
+def operations() -> list[ApiOperation]:
+    return read_operations(customers())
+
+
 @pytest.fixture(scope="module")
 def package() -> ModuleType:
     return python_client()
@@ -37,17 +47,17 @@ def package() -> ModuleType:
 
 def test_customers_have_all_operations_but_those_of_others() -> None:
     """Those of the staff, those that carriers post to, and where browsers are sent."""
-    ids = {method["operationId"] for methods in DOCUMENT["paths"].values() for method in methods.values()}
-    kept = {operation.raw["operationId"] for operation in OPERATIONS}
+    ids = {method["operationId"] for methods in api_document()["paths"].values() for method in methods.values()}
+    kept = {operation.raw["operationId"] for operation in operations()}
     left = {name for name in ids - kept if not name.startswith(("admin_", "webhooks_"))}
-    staff = {method["operationId"] for path, methods in DOCUMENT["paths"].items() if path.startswith("/admin/")
+    staff = {method["operationId"] for path, methods in api_document()["paths"].items() if path.startswith("/admin/")
              for method in methods.values()}  # fmt: skip
     assert left - staff == {"receive_oauth_redirect"} and len(kept) > 100
 
 
 def test_each_operation_is_a_method_of_both_clients() -> None:
     clients = thread_client("http://localhost"), async_client("http://localhost")
-    for operation in OPERATIONS:
+    for operation in operations():
         for client in clients:
             check_method(client, operation)
     clients[0].close()
@@ -57,7 +67,7 @@ def check_method(client: Any, operation: ApiOperation) -> None:
     """Its parameters are those of the operation."""
     method = getattr(getattr(client, operation.resource), operation.name)
     names = set(inspect.signature(method).parameters)
-    schemas = CUSTOMERS["components"]["schemas"]
+    schemas = customers()["components"]["schemas"]
     body = schemas[operation.body["$ref"].rpartition("/")[2]]["properties"] if operation.body else {}
     assert {python_name(key) for key in body} <= names
     assert operation.has_key == ("idempotency_key" in names)
@@ -111,15 +121,15 @@ def test_models_have_types_that_can_be_read(package: ModuleType) -> None:
 
 
 def test_each_code_of_an_error_has_a_meaning(package: ModuleType) -> None:
-    codes = {code for operation in OPERATIONS for listed in operation.errors.values() for code in listed}
+    codes = {code for operation in operations() for listed in operation.errors.values() for code in listed}
     assert codes <= set(package.ErrorCode) and package.ErrorCode.KEY_EXPIRED == "key_expired"
 
 
-@pytest.mark.parametrize("kind", CUSTOMERS["webhooks"])
+@pytest.mark.parametrize("kind", get_args(EventType))
 def test_event_has_a_class(package: ModuleType, kind: str) -> None:
-    schema = CUSTOMERS["webhooks"][kind]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    schema = customers()["webhooks"][kind]["post"]["requestBody"]["content"]["application/json"]["schema"]
     name = schema["properties"]["data"]["$ref"].rpartition("/")[2]
-    described = CUSTOMERS["components"]["schemas"][name]["properties"]
+    described = customers()["components"]["schemas"][name]["properties"]
     data = {key: value.get("examples", [None if "anyOf" in value else True])[0] for key, value in described.items()}
     event = receive(package, {"type": kind, "api_version": schema["properties"]["api_version"]["const"], "data": data})
     assert type(event).__name__ != "OtherEvent" and event.type == kind
@@ -164,19 +174,19 @@ def receive(package: ModuleType, event: dict[str, Any], *, secret: str = "") -> 
 
 
 def test_same_document_makes_the_same_client() -> None:
-    assert generate_modules(DOCUMENT) == generate_modules(json.loads(json.dumps(DOCUMENT)))
+    assert generate_modules(api_document()) == generate_modules(json.loads(json.dumps(api_document())))
 
 
 def test_folder_of_others_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "precious").write_text("x")
     with pytest.raises(OutputNotEmpty):
-        write_python_client(DOCUMENT, tmp_path)
+        write_python_client(api_document(), tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["precious"]
 
 
 def test_client_is_written_anew_over_itself(tmp_path: Path) -> None:
-    write_python_client(DOCUMENT, tmp_path)
+    write_python_client(api_document(), tmp_path)
     old = tmp_path / "src" / "vocalized_client" / "removed.py"
     old.touch()
-    write_python_client(DOCUMENT, tmp_path)
+    write_python_client(api_document(), tmp_path)
     assert not old.exists() and (tmp_path / "pyproject.toml").is_file()

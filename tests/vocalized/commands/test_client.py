@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from tests.control.http.openapi.test_openapi import DOCUMENT
+from tests.platform.api_document import api_document
 from vocalized.clients import other_languages
 from vocalized.clients.document import customer_document
 from vocalized.commands import client as command
@@ -20,7 +20,7 @@ runner = CliRunner(env={"COLUMNS": "200", "NO_COLOR": "1"})
 @pytest.fixture(autouse=True)
 def made_document(monkeypatch: pytest.MonkeyPatch) -> None:
     """The document of this process, because making it takes a second."""
-    monkeypatch.setattr(command, "make_api_document", lambda url: {**DOCUMENT, "servers": [{"url": url}]})
+    monkeypatch.setattr(command, "make_api_document", lambda url: {**api_document(), "servers": [{"url": url}]})
 
 
 def write_program(folder: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -65,7 +65,7 @@ def test_document_alone(tmp_path: Path) -> None:
     assert make("document", tmp_path)[0] == 0
     document = json.loads((tmp_path / "openapi.json").read_text())
     assert document["servers"] == [{"url": "https://api.example.com"}]
-    assert document["webhooks"] and document["paths"] == customer_document(DOCUMENT)["paths"]
+    assert document["webhooks"] and document["paths"] == customer_document(api_document())["paths"]
 
 
 def test_command_is_printed_where_the_generator_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

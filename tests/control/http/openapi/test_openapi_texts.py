@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import pytest
@@ -17,35 +18,46 @@ from control.http.openapi.schemas import complete_schemas, has_values
 from control.inbound_webhooks.routes import WEBHOOK_ROUTES
 from control.outbound_webhooks.event_types import API_VERSION, EVENT_DESCRIPTIONS
 
-DOCUMENT = make_document(
-    ROUTES,
-    WEBHOOK_ROUTES,
-    version="1.2.3",
-    public_url="https://api.example.com",
-    reference=REFERENCE,
-    events=EVENT_DESCRIPTIONS,
-    event_version=API_VERSION,
-)
-SCHEMAS: dict[str, dict[str, Any]] = DOCUMENT["components"]["schemas"]
-OPERATIONS = [(path, operation) for path, methods in DOCUMENT["paths"].items() for operation in methods.values()]
 ADVICE = (
     "declare it on the model: Annotated[T, Field(description=…, examples=[…])], or use a type of control/http/fields.py"
 )
 
 
+@cache
+def document() -> dict[str, Any]:
+    return make_document(
+        ROUTES,
+        WEBHOOK_ROUTES,
+        version="1.2.3",
+        public_url="https://api.example.com",
+        reference=REFERENCE,
+        events=EVENT_DESCRIPTIONS,
+        event_version=API_VERSION,
+    )
+
+
+def schemas() -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = document()["components"]["schemas"]
+    return found
+
+
+def operations() -> list[tuple[str, dict[str, Any]]]:
+    return [(path, operation) for path, methods in document()["paths"].items() for operation in methods.values()]
+
+
 def properties() -> Iterator[tuple[str, dict[str, Any]]]:
-    for name, schema in SCHEMAS.items():
+    for name, schema in schemas().items():
         for key, value in schema.get("properties", {}).items():
             yield f"{name}.{key}", value
 
 
 def test_openapi_spec_validator_finds_no_fault() -> None:
-    assert [str(error) for error in OpenAPIV31SpecValidator(DOCUMENT).iter_errors()] == []
+    assert [str(error) for error in OpenAPIV31SpecValidator(document()).iter_errors()] == []
 
 
 def test_every_schema_has_its_name_as_title_and_a_description() -> None:
-    assert {name: schema["title"] for name, schema in SCHEMAS.items()} == {name: name for name in SCHEMAS}
-    assert [name for name, schema in SCHEMAS.items() if not schema.get("description")] == []
+    assert {name: schema["title"] for name, schema in schemas().items()} == {name: name for name in schemas()}
+    assert [name for name, schema in schemas().items() if not schema.get("description")] == []
 
 
 def test_every_property_has_a_description_and_an_example() -> None:
@@ -80,7 +92,7 @@ def test_property_is_described_as_in_its_own_schema(name: str, description: str)
 
 
 def test_every_example_is_valid() -> None:
-    resource = DRAFT202012.create_resource(DOCUMENT)
+    resource = DRAFT202012.create_resource(document())
     registry: Registry[Any] = Registry().with_resource("urn:document", resource)
     faults = []
     for name, value in [*properties(), *parameters()]:
@@ -92,7 +104,7 @@ def test_every_example_is_valid() -> None:
 
 
 def parameters() -> Iterator[tuple[str, dict[str, Any]]]:
-    for _, operation in OPERATIONS:
+    for _, operation in operations():
         for parameter in operation.get("parameters", []):
             yield f"{operation['operationId']} {parameter['name']}", parameter["schema"]
 
@@ -110,7 +122,7 @@ def with_absolute_references(part: Any) -> Any:
 def test_every_parameter_has_a_description() -> None:
     missing = [
         f"{operation['operationId']} {parameter['name']}"
-        for _, operation in OPERATIONS
+        for _, operation in operations()
         for parameter in operation.get("parameters", [])
         if not parameter.get("description")
     ]
@@ -119,17 +131,17 @@ def test_every_parameter_has_a_description() -> None:
 
 def test_sections_are_described_and_in_order_customers_first() -> None:
     sections = [section.name for section in REFERENCE.sections]
-    used = {name for _, operation in OPERATIONS for name in operation["tags"]}
-    assert [tag["name"] for tag in DOCUMENT["tags"]] == sections and used == set(sections), (
+    used = {name for _, operation in operations() for name in operation["tags"]}
+    assert [tag["name"] for tag in document()["tags"]] == sections and used == set(sections), (
         "see control/api/sections.py"
     )
-    assert all(tag["description"] for tag in DOCUMENT["tags"])
+    assert all(tag["description"] for tag in document()["tags"])
     staff = [name.startswith("Admin: ") for name in sections if name != "Webhooks"]
     assert staff == sorted(staff) and sections[:2] == ["Auth", "Workspaces"]
 
 
 def test_summaries_are_whole_sentences() -> None:
-    for path, operation in OPERATIONS:
+    for path, operation in operations():
         summary = operation["summary"]
         assert summary[0].isupper() and summary[-1].isalnum() | (summary[-1] in "…)"), (path, summary)
         assert "\n" not in summary and len(summary) <= 120, (path, summary)
@@ -144,23 +156,23 @@ def test_config_of_an_agent_is_a_schema_of_its_own() -> None:
         ("TemplateView", "AgentConfig"),
     ):
         key = "preview_config" if name == "TemplateView" else "config"
-        assert SCHEMAS[name]["properties"][key]["$ref"] == f"#/components/schemas/{schema}"
-    turn = SCHEMAS["AgentConfigPatch"]["properties"]["turn"]
+        assert schemas()[name]["properties"][key]["$ref"] == f"#/components/schemas/{schema}"
+    turn = schemas()["AgentConfigPatch"]["properties"]["turn"]
     assert turn["anyOf"] == [{"$ref": "#/components/schemas/TurnTakingPatch"}, {"type": "null"}]
-    assert SCHEMAS["AgentConfigPatch"]["properties"].keys() == SCHEMAS["AgentConfig"]["properties"].keys()
-    silence = SCHEMAS["TurnTakingPatch"]["properties"]["silence_ms"]
+    assert schemas()["AgentConfigPatch"]["properties"].keys() == schemas()["AgentConfig"]["properties"].keys()
+    silence = schemas()["TurnTakingPatch"]["properties"]["silence_ms"]
     assert {"type": "null"} in silence["anyOf"] and "default" not in silence
-    assert SCHEMAS["AgentConfig"]["properties"]["facts"]["additionalProperties"]["type"] == "string"
+    assert schemas()["AgentConfig"]["properties"]["facts"]["additionalProperties"]["type"] == "string"
 
 
 def test_each_error_has_a_text_and_is_an_example() -> None:
     assert REFERENCE.error_texts.keys() == {error for route in ROUTES for error in route.errors}
-    for _, operation in OPERATIONS:
+    for _, operation in operations():
         for status, response in operation["responses"].items():
             if status >= "400" and "content" in response:
                 examples = response["content"]["application/json"]["examples"]
                 assert response["x-error-codes"] == sorted(examples) != []
-    example = DOCUMENT["components"]["examples"]["agent_limit_409"]["value"]["error"]
+    example = document()["components"]["examples"]["agent_limit_409"]["value"]["error"]
     assert (example["type"], example["code"], example["errors"][0]["code"]) == (
         "conflict",
         "agent_limit",
