@@ -3,10 +3,10 @@
 from typing import Literal
 
 # What a provider was asked for when it failed.
-#   connect     a recogniser's session. A model's and a voice's connection is part of their first unit
+#   connect     a recognizer's session. A model's and a voice's connection is part of their first unit
 #   first_unit  a model's first token, a voice's first audio
 #   stream      what follows: further tokens or audio, or a recognizer while no final text was asked for
-#   final       a recogniser's final text
+#   final       a recognizer's final text
 FailureStage = Literal["connect", "first_unit", "stream", "final"]
 # Why it failed.
 #   refused       it took no connection, or not this request (HTTP 400, 404)

@@ -56,7 +56,7 @@ def find_check(vendor: str) -> VendorCheck | None:
 
 
 def hear_languages(vendor: str, options: Struct, languages: Sequence[str]) -> Struct | None:
-    """A recogniser's options with which it hears all of these languages (BCP 47), and tells which was spoken; None
+    """A recognizer's options with which it hears all of these languages (BCP 47), and tells which was spoken; None
     where it cannot."""
     facts = VENDORS.get(vendor)
     return None if facts is None or facts.hears is None else facts.hears(options, languages)

@@ -15,7 +15,7 @@ from benchmarks.vendors.run import VendorBench, VendorLoad, VendorSeries
 
 PAGE = "vendor-costs.md"
 _VENDORS: Final = Path(__file__).resolve().parents[2] / "vendors"
-_NAMES: Final[dict[str, str]] = {"stt": "recogniser", "llm": "model", "tts": "voice"}
+_NAMES: Final[dict[str, str]] = {"stt": "recognizer", "llm": "model", "tts": "voice"}
 # Rows in addition to that of each vendor's usual model.
 _FURTHER: Final[dict[str, tuple[str, ...]]] = {
     "stt": ("deepgram flux-general-en", "assemblyai universal-streaming-english"),

@@ -1,6 +1,6 @@
 """Markers in the callers' silence, and how long each took to the recognizer.
 
-simulator/vendors/audio_markers.py describes a marker, and finds it again in the audio of a recogniser's connection.
+simulator/vendors/audio_markers.py describes a marker, and finds it again in the audio of a recognizer's connection.
 """
 
 import base64

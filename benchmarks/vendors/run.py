@@ -35,7 +35,7 @@ Say = Callable[[str], None]
 
 
 class VendorLoad(msgspec.Struct, frozen=True):
-    """One load. recogniser_ms: from sending a frame until its audio came to the recogniser's socket. missing: markers
+    """One load. recogniser_ms: from sending a frame until its audio came to the recognizer's socket. missing: markers
     that did not come. vendors: share of a core that the simulated vendors used; vendor_lag: how late they were, ms."""
 
     load: LoadResult
@@ -46,7 +46,7 @@ class VendorLoad(msgspec.Struct, frozen=True):
 
     @property
     def recognizer(self) -> Spread:
-        """Percentiles of the time to the recogniser's socket."""
+        """Percentiles of the time to the recognizer's socket."""
         return spread(self.recognizer_ms)
 
     @property

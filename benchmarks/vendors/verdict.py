@@ -51,6 +51,6 @@ def _first_word(load: VendorLoad) -> float | None:
 TARGETS = (
     VendorTarget("CPU per call-second", 4.0, _cpu),
     VendorTarget("answer latency over silence and vendors' delays, p95", 60.0, _added),
-    VendorTarget("caller's frame to the recogniser's socket, p99", 40.0, _recognizer),
+    VendorTarget("caller's frame to the recognizer's socket, p99", 40.0, _recognizer),
     VendorTarget("first word of a call after that of its second turn, p95", 0.0, _first_word),
 )

@@ -65,7 +65,7 @@ class Choice(ConfigPart):
     options: Options = Field(
         default={},
         description="The provider's own options, such as model, voice, or the location where it computes; the "
-        "catalogue tells which may be set.",
+        "catalog tells which may be set.",
         examples=[{"model": "llama-3.3-70b"}],
     )
 

@@ -424,7 +424,7 @@ class AnalysisConfig(ConfigPart):
     extracted from it. A language model of the agent's chain reads the transcript; without one there is only a summary,
     of sentences of the call."""
 
-    enabled: bool = Field(default=True, description="Analyse calls when they are over.")
+    enabled: bool = Field(default=True, description="Analyze calls when they are over.")
     success_criterion: str = Field(
         default="",
         max_length=1_000,

@@ -97,7 +97,7 @@ class EndedCall:
     """A call that is over.
 
     Attributes:
-        was_dialled: Whether the carrier had the call.
+        was_dialed: Whether the carrier had the call.
         left_message: Whether the agent left its message with a machine.
         cause: The carrier's word for why the call ended; empty if it gave none.
         sip: The SIP status code of the end; empty if there was none.

@@ -101,7 +101,7 @@ class SpeechToTextSession(Protocol):
     def finalize(self, token: int) -> None:
         """Asks for the final text of all audio pushed so far in this turn.
 
-        Answered by one `RecognisedText(final=True, token=token)` (text may be empty), unless a later `finalize` or
+        Answered by one `RecognizedText(final=True, token=token)` (text may be empty), unless a later `finalize` or
         `next_turn` makes it stale or the session fails. Speculative: the caller may go on speaking."""
 
     def next_turn(self) -> None:

@@ -101,7 +101,7 @@ class EvidenceCollector:
         self._opinion = (text, finished)
 
     def add_signal(self, text: str, finished: float | None) -> None:
-        """Takes the recogniser's probability (0-1) that the caller has finished after this text, which counts while
+        """Takes the recognizer's probability (0-1) that the caller has finished after this text, which counts while
         the words are the same; anything else than a probability: it says nothing."""
         words = split_words(text)
         is_known = finished is not None and 0 <= finished <= 1 and bool(words)
@@ -148,7 +148,7 @@ class EvidenceCollector:
         )
 
     def _vendor(self, text: str) -> float | None:
-        """The recogniser's own probability, if it is about these words."""
+        """The recognizer's own probability, if it is about these words."""
         return self._signal[1] if self._signal is not None and self._signal[0] == split_words(text) else None
 
     def _second(self) -> float | None:

@@ -122,7 +122,7 @@ def words_log_odds(evidence: TurnEvidence) -> float:
 
 
 def sound_log_odds(evidence: TurnEvidence) -> float:
-    """Return what smart-turn and the recogniser's own signal add to the log-odds of the end."""
+    """Return what smart-turn and the recognizer's own signal add to the log-odds of the end."""
     sound = 0.0 if evidence.sound is None else WEIGHTS.sound * log_odds(evidence.sound)
     vendor = 0.0 if evidence.vendor is None else WEIGHTS.vendor * log_odds(evidence.vendor)
     return _limited(sound) + _limited(vendor)

@@ -142,7 +142,7 @@ class Floor:
         return self._update_need(t, more_unseen=False)
 
     def turn_signal(self, t: int, text: str, finished: float | None) -> Decisions:
-        """Takes the recogniser's own probability (0-1) that the caller has finished with this text, None: it has none.
+        """Takes the recognizer's own probability (0-1) that the caller has finished with this text, None: it has none.
         Counts for these words, until the caller's next sound; the detector still calls it speech when the first come.
         """
         self._pause.add_signal(t, self._text.with_carried(text), finished)

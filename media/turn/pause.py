@@ -79,7 +79,7 @@ class TurnPause:
             self._evidence.add_opinion(text, finished)
 
     def add_signal(self, t: int, text: str, finished: float | None) -> None:
-        """Takes the recogniser's own probability (0-1) that the caller has finished with this text; None: no more."""
+        """Takes the recognizer's own probability (0-1) that the caller has finished with this text; None: no more."""
         self._signal_at = t
         self._evidence.add_signal(text, finished)
 

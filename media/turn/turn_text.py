@@ -58,14 +58,14 @@ class TurnText:
         return is_misheard_backchannel(self.new_words)
 
     def update(self, text: str) -> bool:
-        """Takes the recogniser's text; returns whether its words changed."""
+        """Takes the recognizer's text; returns whether its words changed."""
         before = self._words
         self._text = text
         self._words = split_words(self.text)
         return self._words != before
 
     def with_carried(self, text: str) -> str:
-        """A text of the recogniser's, with words that were said before the last commit and never answered."""
+        """A text of the recognizer's, with words that were said before the last commit and never answered."""
         return f"{self._carried} {text}".strip()
 
     def is_older(self, text: str) -> bool:

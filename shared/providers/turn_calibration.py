@@ -47,7 +47,7 @@ class TurnCalibration:
         return self.points[-1][1]
 
 
-# By the recogniser's model, or its first part.
+# By the recognizer's model, or its first part.
 CALIBRATIONS: Final[dict[str, TurnCalibration]] = {
     # `end_of_turn_confidence`: the vendor's own threshold is 0.7, as the curve's; developers.deepgram.com/docs/flux.
     "flux": TurnCalibration(((0.0, 0.0), (1.0, 1.0))),

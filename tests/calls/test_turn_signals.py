@@ -11,7 +11,7 @@ from tests.calls.scripted_call import ScriptedCall
 from tests.virtual_time import run_virtual
 
 TEXT = "friday at noon suits me"
-# Without a model of the words 657 ms of silence end a turn, 640 with the recogniser's consent, 1,447 against it.
+# Without a model of the words 657 ms of silence end a turn, 640 with the recognizer's consent, 1,447 against it.
 TURN, USUAL, SOON, LATE = TurnPlan(), 657, 640, 1_447
 END, RESUMED = TurnSignal(TEXT, 0.9), TurnSignal(TEXT, None, resumed=True)
 DIED = SpeechToTextFailed(ProviderError("scripted", "socket closed"))

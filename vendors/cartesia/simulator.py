@@ -742,7 +742,7 @@ def _shift(words: Iterable[SpokenWord], by_ms: float) -> Iterator[SpokenWord]:
 
 @dataclass(slots=True)
 class SimulatedCartesia:
-    """make_ear: what each new recogniser's session hears. voices: ids of the voices that there are, None for any."""
+    """make_ear: what each new recognizer's session hears. voices: ids of the voices that there are, None for any."""
 
     state: VendorState = field(default_factory=VendorState)
     make_ear: Callable[[], Hearing] = DeafEar

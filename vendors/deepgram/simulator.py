@@ -729,7 +729,7 @@ MAX_KEYTERMS = 100
 
 @dataclass(slots=True)
 class SimulatedDeepgram:
-    """make_ear: what each new recogniser's session hears. forced_ends: how often Flux was sent ForceEndTurn."""
+    """make_ear: what each new recognizer's session hears. forced_ends: how often Flux was sent ForceEndTurn."""
 
     state: VendorState = field(default_factory=VendorState)
     make_ear: Callable[[], Hearing] = DeafEar

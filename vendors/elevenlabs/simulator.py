@@ -570,7 +570,7 @@ def _character_times(piece: SpokenText) -> Iterator[CharacterTime]:
 
 @dataclass(slots=True)
 class SimulatedElevenLabs:
-    """make_ear: what each new recogniser's session hears. voices: ids of the voices that there are, None for any."""
+    """make_ear: what each new recognizer's session hears. voices: ids of the voices that there are, None for any."""
 
     state: VendorState = field(default_factory=VendorState)
     make_ear: Callable[[], Hearing] = DeafEar

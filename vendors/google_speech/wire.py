@@ -1,4 +1,4 @@
-"""Google's speech APIs: addresses, languages, requests, and what a recogniser's stream tells; pure.
+"""Google's speech APIs: addresses, languages, requests, and what a recognizer's stream tells; pure.
 
 Source: docs/develop/vendors/google-speech.md.
 """

@@ -92,7 +92,7 @@ def models(root: Path) -> Iterator[DoctorFinding]:
     yield DoctorFinding(
         "model files",
         not faults,
-        "; ".join(faults) or "recogniser and voice are whole (hashes compared)",
+        "; ".join(faults) or "recognizer and voice are whole (hashes compared)",
         "a package's download was damaged: delete .venv and run `make setup` again",
     )
 

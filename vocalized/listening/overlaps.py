@@ -91,7 +91,7 @@ def _case(clip: Clip, sound: Samples, alone: CallOutcome, call: OverlapCall) -> 
     """alone: the call without the sound."""
     outcome, at = call.outcome, call.sound_ms
     end = at + len(sound) / PER_MS
-    # By its length: after another noise, the recogniser's text, and so the agent's answer, may come at another time.
+    # By its length: after another noise, the recognizer's text, and so the agent's answer, may come at another time.
     whole_ms = alone.spans[-1].end - alone.spans[-1].start
     spoken = next((span for span in outcome.spans if span.start < at <= span.end < end + LONGEST_MS), None)
     stopped = spoken.end if spoken and spoken.end - spoken.start < whole_ms - 20 else None

@@ -32,7 +32,7 @@ class PauseCase(msgspec.Struct, frozen=True):
     """One call.
 
     pause_ms: 0 without a pause. said: the words before the pause. place: what the caller stops after: an "open" word,
-    the end of a "sentence" (by the recogniser's punctuation of the whole), or "inside" a sentence. was_cut: the agent
+    the end of a "sentence" (by the recognizer's punctuation of the whole), or "inside" a sentence. was_cut: the agent
     began to sound within the pause or just after it; in a call without a made pause, anywhere before the end, because
     of a pause of the clip's own. early_ms: when the agent began before the true end, from the beginning of the pause.
     response_ms: from the true end to the first agent audio after it; None: none came.

@@ -37,7 +37,7 @@ class RecognitionCache:
             self._known[key] = Recognition(text, confidence, hearings)
 
     def transcribe(self, pcm: bytes, sample_rate: int) -> Recognition:
-        """As the recogniser's; raises what it raises."""
+        """As the recognizer's; raises what it raises."""
         name = self._short_name if is_short(pcm, sample_rate) else self._name
         key = hashlib.sha256(f"{name} {sample_rate} ".encode() + pcm).hexdigest()[:32]
         found = self._known.get(key)

@@ -1,6 +1,6 @@
 """Boundaries between two words of a recording: soft places, each checked by recognizing both sides.
 
-A soft place may be the closure of a plosive. So a boundary counts only if the recogniser's words of the part before it
+A soft place may be the closure of a plosive. So a boundary counts only if the recognizer's words of the part before it
 are the first words of the whole, and those of the part after it are the rest: both sides agree on which words they are.
 """
 
@@ -32,7 +32,7 @@ class WordBoundary:
 
 
 def recognize(samples: Samples, engine: RecognizerEngine) -> Recognition:
-    """The recogniser's text of a sound on a telephone line."""
+    """The recognizer's text of a sound on a telephone line."""
     return engine.transcribe(to_pcm(samples), RATE)
 
 

@@ -156,7 +156,7 @@ class ChainedSession:
         self._opener.close()
 
     def handle(self, sink: SessionSink, event: SpeechToTextEvent) -> None:
-        """Handles a recogniser's event; ignores one that was replaced or is still being opened."""
+        """Handles a recognizer's event; ignores one that was replaced or is still being opened."""
         if self._check is not None and sink is self._check.sink:
             self._judge(self._check, event)
         elif not self._in_use.is_heard(sink):

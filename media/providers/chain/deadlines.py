@@ -19,7 +19,7 @@ class StreamLimits:
 class Deadlines:
     """All in seconds.
 
-    open_s: to open a recogniser's session.
+    open_s: to open a recognizer's session.
     transcript_s: from `finalize` to its final text.
     first_token_s: from a request to the model's first sign of life.
     token_s: between two events of a model.
@@ -97,7 +97,7 @@ class Deadlines:
         return StreamLimits(first_s, first_s, next_s)
 
     def open_limit(self, usual: UsualWait | None, *, has_other: bool) -> float:
-        """To open a recogniser's session. One of which nothing is known may have a program to start."""
+        """To open a recognizer's session. One of which nothing is known may have a program to start."""
         return min(self.open_s, self.bound_s) if has_other and usual is not None else self.open_s
 
     def check_limit(self, *, has_other: bool) -> float:

@@ -33,7 +33,7 @@ def _ignore(sink: "SessionSink", event: SpeechToTextEvent) -> None:
 
 
 class SessionSink:
-    """The sink of one recogniser's session; the chain ignores its events once another recognizer took over. error: that
+    """The sink of one recognizer's session; the chain ignores its events once another recognizer took over. error: that
     ended the session. begins_ms: where the session's first audio is in the call's, by which times of words are shifted.
     """
 

@@ -1,4 +1,4 @@
-"""Splits recognized text into words and compares them, tolerant of a small recogniser's errors on a phone line."""
+"""Splits recognized text into words and compares them, tolerant of a small recognizer's errors on a phone line."""
 
 import re
 from collections.abc import Iterable

@@ -60,7 +60,7 @@ async def test_200_calls_at_once_are_all_placed_once_at_the_carriers_pace(
     assert len({row["carrier_call_id"] for row in rows}) == CALLS
     assert not [row["end_detail"] for row in rows if row["status"] == "failed"]
     assert seconds > 0.9 * (CALLS - 1) / PACE
-    assert min(dialed) > CALLS / 10, "both workers have dialled"
+    assert min(dialed) > CALLS / 10, "both workers have dialed"
     refused = sum(log.read_text().count("call.requeued") for log in logs.values())
     assert 3 <= refused < 3 + CALLS / 10, "they keep one pace"
 

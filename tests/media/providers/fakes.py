@@ -89,7 +89,7 @@ class FakeTextToSpeech:
 
 @dataclass
 class FakeSpeechToTextSession:
-    """A recogniser's session: records its calls in order; the test sends events through `sink`."""
+    """A recognizer's session: records its calls in order; the test sends events through `sink`."""
 
     sink: SpeechToTextSink
     log: list[str | bytes | int] = field(default_factory=list)

@@ -68,7 +68,7 @@ class FloorHarness:
         return self
 
     def text(self, text: str, *, final: bool = True, token: int | None = None) -> "FloorHarness":
-        """The recogniser's text; a final one answers the latest pause unless it names another token."""
+        """The recognizer's text; a final one answers the latest pause unless it names another token."""
         answered = self.token if final and token is None else token
         return self.record(self.floor.transcript(self.now, text, final, answered))
 

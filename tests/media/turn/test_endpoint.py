@@ -16,7 +16,7 @@ from media.turn.endpoint import (
     ("text", "unfinished"),
     [
         ("I'd like a table and", True),
-        # A full stop after a word that cannot be the last is the recogniser's, not the caller's.
+        # A full stop after a word that cannot be the last is the recognizer's, not the caller's.
         ("I'd like a table and.", True),
         ("How do I get to Dublin? And?", True),
         ("so um", True),

@@ -1,4 +1,4 @@
-"""A recogniser's own opinion of the turn's end: what it changes of the silence, and what never does."""
+"""A recognizer's own opinion of the turn's end: what it changes of the silence, and what never does."""
 
 import math
 

@@ -7,7 +7,7 @@ from typing import Final
 from simulator.vendors.faults import Fault, FaultKind, Role
 from vocalized.rehearse.failover.vendors import list_providers
 
-# The four that meet a handshake. A recogniser's is at the start of the call, others' in each turn.
+# The four that meet a handshake. A recognizer's is at the start of the call, others' in each turn.
 REFUSALS: Final[tuple[FaultKind, ...]] = ("refuse", "unauthorized", "no_credit", "rate_limited")
 ROLES: Final[tuple[Role, ...]] = ("stt", "llm", "tts")
 # Units before a fault in mid-stream: results of a recognizer, tokens of a model, pieces of 100 or 200 ms of a voice.

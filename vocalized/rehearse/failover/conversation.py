@@ -56,7 +56,7 @@ class Conversation:
         )
 
     def make_ear(self) -> Ear:
-        """A recogniser's ear for one session."""
+        """A recognizer's ear for one session."""
         return Ear(self.speech)
 
     def text(self, turn: int) -> str:

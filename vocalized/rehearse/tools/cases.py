@@ -152,7 +152,7 @@ def content_cases(documents: Mapping[str, str]) -> tuple[ToolCase, ...]:
             said=("What time is it in Tokyo at one?",),
             script=ask_time(CLOCK),
             config={"mcp_tools": [{"server": CLOCK, "tools": ["convert_time"]}]},
-            heard=(r"tok[iy]o\b", r"\b(10|ten)\b"),  # "antokio" for "in Tokyo": the recogniser's spelling, not ours
+            heard=(r"tok[iy]o\b", r"\b(10|ten)\b"),  # "antokio" for "in Tokyo": the recognizer's spelling, not ours
             ran=((f"{CLOCK}__convert_time", True),),
         ),
     )

@@ -307,5 +307,5 @@ def test_the_last_reply_can_be_repeated() -> None:
 
 
 def test_a_long_question_without_a_fact_becomes_a_message() -> None:
-    said = "Why did my neighbour's nephew get a purple toothbrush from you while mine was only a plain green one?"
+    said = "Why did my neighbor's nephew get a purple toothbrush from you while mine was only a plain green one?"
     assert f"I have: {said} {RIGHT}" in Conversation().say(said).text

@@ -150,7 +150,7 @@ def test_a_refused_commit_is_an_answer() -> None:
 
 
 def test_an_answer_of_an_earlier_turn_is_dropped() -> None:
-    """The turn was taken by another recogniser's text."""
+    """The turn was taken by another recognizer's text."""
     talk = Talk()
     talk.ask(1)
     talk.transcript.next_turn()
