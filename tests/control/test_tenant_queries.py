@@ -55,8 +55,8 @@ PLATFORM: Final = frozenset(
         "privacy.exports.queries.select_expired",
         "sso.queries.delete_expired_flows",
         "tools.mcp_servers.queries.has_servers",
-        "voice.catalogue.queries.is_named_by_live_agent",
-        "voice.catalogue.queries.delete_provider",
+        "voice.catalog.queries.is_named_by_live_agent",
+        "voice.catalog.queries.delete_provider",
     }
 )
 # By the id of a row, which is unique on the platform. Citus would ask all servers for one row, so these get the

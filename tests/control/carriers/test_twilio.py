@@ -38,7 +38,7 @@ METHODS: dict[str, GatewayRequest] = {
     "hang_up": lambda gateway: gateway.hang_up("CA1"),
     "speak_last_words": lambda gateway: gateway.speak_last_words("CA1", "Sorry.", "de", REFERENCE),
     "is_routed_elsewhere": lambda gateway: gateway.is_routed_elsewhere(f"PN{1:032x}"),
-    "count_dialled": lambda gateway: gateway.count_dialed("CA1"),
+    "count_dialed": lambda gateway: gateway.count_dialed("CA1"),
     "redirect": lambda gateway: gateway.redirect("CA1", "/webhooks/calls/continue?call=1&leg=0"),
     "start_recording": lambda gateway: gateway.start_recording("CA1", DIAL_REQUEST.call_id),
     "fetch_recording": lambda gateway: gateway.fetch_recording(RECORDING, BytesIO()),

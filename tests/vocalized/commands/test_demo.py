@@ -70,7 +70,7 @@ class FakeAgent:
             "serve": self.serve,
             "calls": [MESSAGE_CALL, QUESTIONS_CALL],
             "voice": voice,
-            "load_recogniser": lambda: lambda pcm: self.heard,
+            "load_recognizer": lambda: lambda pcm: self.heard,
             "files": DemoFiles(self.folder / "demo"),
         }
         printer = CallPrinter(Console(file=self.out, width=200))

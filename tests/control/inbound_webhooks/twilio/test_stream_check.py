@@ -35,7 +35,7 @@ class RedirectingCarrier(FakeCarrier):
         self.transferring: set[str] = set()
 
     async def count_dialed(self, carrier_call_id: str) -> int:
-        self._answer("count_dialled")
+        self._answer("count_dialed")
         return int(carrier_call_id in self.transferring)
 
     async def redirect(self, carrier_call_id: str, path: str) -> None:
@@ -191,7 +191,7 @@ async def test_stream_that_may_be_live_is_left_alone_without_redis(
     assert len(twilio.redirected) == redirections
 
 
-@pytest.mark.parametrize("request_name", ["redirect", "count_dialled"])
+@pytest.mark.parametrize("request_name", ["redirect", "count_dialed"])
 @pytest.mark.parametrize(
     ("error", "is_permanent"),
     [

@@ -191,7 +191,7 @@ STEPS = (
     "nothing",
     "push",
     "started",
-    "finalise",
+    "finalize",
     "next_turn",
     "wait",
     "tick",
@@ -239,7 +239,7 @@ async def _take(step: str, choice: int, session: ChainedSession, providers: Sequ
         session.push(b"p" * 160)
     elif step == "started":
         session.started()
-    elif step == "finalise":
+    elif step == "finalize":
         session.finalize(choice)
     elif step == "next_turn":
         session.next_turn()

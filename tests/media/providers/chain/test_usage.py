@@ -240,7 +240,7 @@ recognizers = st.tuples(
 )
 # An integer: seconds of audio, in real time; "late": one more, frame by frame, at once.
 caller_steps = st.lists(
-    st.one_of(st.integers(1, 30), st.sampled_from(["started", "finalise", "final", "next_turn", "failed", "late"])),
+    st.one_of(st.integers(1, 30), st.sampled_from(["started", "finalize", "final", "next_turn", "failed", "late"])),
     max_size=14,
 )
 
@@ -281,7 +281,7 @@ async def _caller_step(
             session.started()
         case "next_turn":
             session.next_turn()
-        case "finalise":
+        case "finalize":
             session.finalize(token)
         case "final" if opened:
             asked = [item for item in opened[-1].log if isinstance(item, int)]

@@ -43,14 +43,14 @@ async def test_a_busy_engine_is_asked_again_no_sooner_than_an_idle_one() -> None
     await session.close()
 
 
-@pytest.mark.parametrize("how", ["finalise", "next_turn", "close"])
+@pytest.mark.parametrize("how", ["finalize", "next_turn", "close"])
 async def test_a_partial_text_that_comes_too_late_is_dropped(how: str) -> None:
     engine = FakeEngine(slow=True, is_idle=True)
     session, events = await open_session(engine)
     session.started()
     await speak(session, FIRST_MS)
     assert engine.partials_ms == [FIRST_MS]
-    if how == "finalise":
+    if how == "finalize":
         session.finalize(1)
     elif how == "next_turn":
         session.next_turn()
@@ -58,7 +58,7 @@ async def test_a_partial_text_that_comes_too_late_is_dropped(how: str) -> None:
         await session.close()
     engine.gate.set()
     await run_ready_tasks()
-    assert events == ([RecognizedText(f"<{FIRST_MS}>", True, 1)] if how == "finalise" else [])
+    assert events == ([RecognizedText(f"<{FIRST_MS}>", True, 1)] if how == "finalize" else [])
     await session.close()
 
 
