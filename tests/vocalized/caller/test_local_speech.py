@@ -46,7 +46,7 @@ def test_missing_package_is_named(load: Any, monkeypatch: pytest.MonkeyPatch) ->
         load()
 
 
-@pytest.mark.parametrize(("load", "kind"), [(load_voice, "voice"), (load_recognizer, "recogniser")])
+@pytest.mark.parametrize(("load", "kind"), [(load_voice, "voice"), (load_recognizer, "recognizer")])
 def test_damaged_model_is_named(load: Any, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hashlib, "sha256", lambda data: SimpleNamespace(hexdigest=lambda: "0" * 64))
     with pytest.raises(VoiceError, match=f"the local {kind}: .*SHA-256"):
