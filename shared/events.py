@@ -168,6 +168,20 @@ class AgentSaid(_Event, frozen=True, omit_defaults=True, tag="agent.said"):
     word_ms: tuple[int, ...] = ()
 
 
+class PersonSaid(_Event, frozen=True, omit_defaults=True, tag="person.said"):
+    """What a supervisor said to the caller in the agent's place, as recognized.
+
+    session_id: as in `supervision.speaking`. text: empty if the words are not known, because the recognizer failed.
+    word_ms: as in `caller.said`.
+    """
+
+    session_id: str
+    text: str
+    start_ms: int
+    end_ms: int
+    word_ms: tuple[int, ...] = ()
+
+
 class TurnLatency(_Event, frozen=True, omit_defaults=True, tag="turn.latency"):
     """Latency of one answer as the caller perceives it, and its parts, which add up to `total_ms`.
 
@@ -402,7 +416,7 @@ class CallEnded(_Event, frozen=True, omit_defaults=True, tag="call.ended"):
 Event = (
     CallStarted | CallResumed | TransferReturned | CallCommanded | SupervisionBegan | SupervisionEnded
     | SupervisionWhispered | AgentPaused | AgentResumed | LineTaken | LineReturned
-    | CallerSaid | AgentSaid | TurnLatency
+    | CallerSaid | AgentSaid | PersonSaid | TurnLatency
     | TurnInterrupted | TurnResumed | DigitPressed | DigitsCollected | DigitsSent | AnnouncementHeard
     | RecordingRefused | CallerOptedOut | CallScreened | LanguageSwitched | ToolStarted | ToolRan | CallNudged
     | ProviderFailed | UsageRecorded | RecordingReady | RecordingIncomplete | CallEnded

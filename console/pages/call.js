@@ -52,14 +52,14 @@ function answerTime(turns) {
 /** @param {{turns: any[], words: any[], at: number, seek: any, isRunning: boolean}} props */
 function Conversation({ turns, words, at, seek, isRunning }) {
   if (!turns.length) return html`<${Empty} title=${isRunning ? t("Nothing was said yet.") : t("Nothing was said, or the transcript is not kept.")} />`;
-  const lines = turns.flatMap((turn) => [turn.caller && { ...turn, speaker: "caller", text: turn.caller }, turn.agent && { ...turn, speaker: "agent", text: turn.agent }].filter(Boolean));
+  const lines = turns.flatMap((turn) => [turn.caller && { ...turn, speaker: "caller", text: turn.caller }, turn.agent && { ...turn, speaker: "agent", text: turn.agent }, turn.person && { ...turn, speaker: "person", text: turn.person }].filter(Boolean));
   const spoken = useMemo(() => takeWords(lines, words), [turns, words]);
   return html`<section class="card"><div class="talk">${lines.map((line, i) => {
     const own = spoken[i];
-    const start = own[0]?.start_ms ?? (line.speaker === "agent" && line.caller ? null : line.start_ms);
+    const start = own[0]?.start_ms ?? (line.speaker !== "caller" && line.caller ? null : line.start_ms);
     return html`<div class="turn" key=${i}>
       <button type="button" class="when" disabled=${start === null || start === undefined} aria-label=${t("Play from {time}", { time: duration((start ?? 0) / 1000) })} onClick=${() => seek.current(start)}>${start === null || start === undefined ? "" : duration(start / 1000)}</button>
-      <div class=${`line ${line.speaker}`}><span class="speaker">${line.speaker === "caller" ? t("Caller") : t("Agent")}</span>
+      <div class=${`line ${line.speaker}`}><span class="speaker">${line.speaker === "caller" ? t("Caller") : line.speaker === "person" ? t("Person") : t("Agent")}</span>
         <p>${own.length && at ? own.map((word, n) => html`<span key=${n} class=${at >= word.start_ms && at < word.end_ms ? "said" : ""}>${word.text} </span>`) : line.text}</p>
         ${line.speaker === "agent" ? html`<p class="note">${total(line.latency_ms) === null ? null : html`<span>${t("answered after {ms} ms", { ms: figure(total(line.latency_ms)) })}</span>`}${line.interrupted ? html`<${Badge} value="paused" text=${t("interrupted")} />` : null}${(line.tools || []).map((/** @type {string} */ tool) => html`<span key=${tool}><${Icon} name="tools" /> ${tool}</span>`)}${(line.citations || []).map((/** @type {any} */ one) => html`<span key=${one.document_id}><${Icon} name="knowledge" /> ${one.document}${one.page ? `, ${t("page {page}", { page: one.page })}` : ""}</span>`)}</p>` : null}
       </div></div>`;
@@ -68,10 +68,10 @@ function Conversation({ turns, words, at, seek, isRunning }) {
 
 /** Gives each line its words: both are in the order of time. @param {any[]} lines @param {any[]} words @returns {any[][]} */
 function takeWords(lines, words) {
-  const bySpeaker = { caller: words.filter((word) => word.speaker === "caller"), agent: words.filter((word) => word.speaker === "agent") };
-  const next = { caller: 0, agent: 0 };
+  const bySpeaker = { caller: words.filter((word) => word.speaker === "caller"), agent: words.filter((word) => word.speaker === "agent"), person: words.filter((word) => word.speaker === "person") };
+  const next = { caller: 0, agent: 0, person: 0 };
   return lines.map((line) => {
-    const speaker = /** @type {"caller" | "agent"} */ (line.speaker);
+    const speaker = /** @type {"caller" | "agent" | "person"} */ (line.speaker);
     const count = line.text.split(/\s+/).filter(Boolean).length;
     const own = bySpeaker[speaker].slice(next[speaker], next[speaker] + count);
     next[speaker] += count;

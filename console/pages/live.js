@@ -118,7 +118,7 @@ function Clock({ call }) {
 const Row = memo((/** @type {{call: any, isOpen: boolean}} */ { call, isOpen }) => html`<a class="live-row" href=${link(view.peek().path, { ...Object.fromEntries(view.peek().query), call: isOpen ? "" : call.id })} aria-current=${isOpen ? "true" : undefined}>
     <span><strong>${otherEnd(call)}</strong><span class="quiet">${call.workspace_name ? `${call.workspace_name} · ` : ""}${call.agent_name || "–"}</span></span>
     <span class="marks"><${Badge} value=${call.status} />${call.is_test ? html`<${Badge} value="test" text=${t("Test")} />` : null}${(call.warnings || []).map((/** @type {string} */ one) => html`<${Badge} key=${one} value="warn" text=${label(one)} />`)}${call.supervisors ? html`<span class="count" title=${t("People who listen")}>${call.supervisors}</span>` : null}</span>
-    <span class="words">${call.last_words ? html`${call.last_words.by === "caller" ? t("Caller") : t("Agent")}: ${call.last_words.text}` : ""}</span>
+    <span class="words">${call.last_words ? html`${call.last_words.by === "caller" ? t("Caller") : call.last_words.by === "person" ? t("Person") : t("Agent")}: ${call.last_words.text}` : ""}</span>
     <span class="quiet">${[call.floor && call.floor !== "none" ? t("{who} speaks", { who: label(call.floor) }) : "", call.last_latency_ms ? `${figure(call.last_latency_ms)} ms` : ""].filter(Boolean).join(" · ")}</span>
     <${Clock} call=${call} />
   </a>`);
@@ -204,7 +204,7 @@ function Transcript({ events, isOver }) {
     if (!type.endsWith(".said")) return html`<div class="turn" key=${seq}><span class="when"></span><p class="quiet"><${Icon} name=${type.startsWith("tool") ? "tools" : "warn"} /> ${type} ${data.name || data.tool || data.provider || ""}</p></div>`;
     const speaker = type.startsWith("caller") ? "caller" : "agent";
     const wait = speaker === "agent" ? waits.get(data.turn) : null;
-    return html`<div class="turn" key=${seq}><span class="when">${data.start_ms === undefined && data.end_ms === undefined ? "" : duration((data.start_ms ?? data.end_ms) / 1000)}</span><div class=${`line ${speaker}`}><span class="speaker">${type.startsWith("caller") ? t("Caller") : type.startsWith("agent") ? t("Agent") : t("Person")}</span><p>${data.text}</p>${wait ? html`<p class="note">${t("answered after {ms} ms", { ms: figure(wait) })}</p>` : null}</div></div>`;
+    return html`<div class="turn" key=${seq}><span class="when">${data.start_ms === undefined && data.end_ms === undefined ? "" : duration((data.start_ms ?? data.end_ms) / 1000)}</span><div class=${`line ${speaker}`}><span class="speaker">${type.startsWith("caller") ? t("Caller") : type.startsWith("agent") ? t("Agent") : t("Person")}</span><p>${data.text || t("Speech without a transcript")}</p>${wait ? html`<p class="note">${t("answered after {ms} ms", { ms: figure(wait) })}</p>` : null}</div></div>`;
   }) : html`<p class="quiet">${isOver ? t("Nothing was said, or the transcript is not kept.") : t("Words appear here as they are said.")}</p>`}<div ref=${end}></div></div></div>`;
 }
 

@@ -627,8 +627,20 @@ class CallAnswer:
 class UtteranceView:
     """An utterance as it was heard. Times are in ms since the call began."""
 
-    speaker: Annotated[str, Field(description="Who spoke.", examples=["caller"])]
-    text: Annotated[str, Field(description="What was heard.", examples=["I need an appointment."])]
+    speaker: Annotated[
+        str,
+        Field(
+            description="Who spoke: `caller`, `agent`, or `person`, who spoke in the agent's place.",
+            examples=["caller"],
+        ),
+    ]
+    text: Annotated[
+        str,
+        Field(
+            description="What was heard; empty for words of a person that could not be transcribed.",
+            examples=["I need an appointment."],
+        ),
+    ]
     start_ms: Annotated[int, Field(description="Beginning, in ms since the call began.", examples=[4200])]
     end_ms: Annotated[int, Field(description="End, in ms since the call began.", examples=[5900])]
 

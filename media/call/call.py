@@ -1,5 +1,6 @@
 """One phone call, from its first frame to its last event, and the commands that reach it from outside."""
 
+import asyncio
 from collections.abc import Callable
 
 from media.call.call_language import CallLanguage
@@ -8,6 +9,7 @@ from media.call.clock import CallClock
 from media.call.components import CallComponents
 from media.call.inbound import InboundPath
 from media.call.output_mixer import OutputMixer
+from media.call.person_words import PersonTranscript
 from media.call.recording_consent import RecordingConsent
 from media.call.responder import CallLine
 from media.call.sent_keys import SentKeys
@@ -28,8 +30,9 @@ class Call:
     """
 
     __slots__ = (
-        "__weakref__", "_clock", "_consent", "_emitter", "_inbound", "_is_over", "_mixer", "_pausing", "_recording",
-        "_responder", "_sent_before", "_sent_keys", "_speaker", "_usage", "on_audio", "termination",
+        "__weakref__", "_clock", "_consent", "_emitter", "_inbound", "_is_over", "_mixer", "_pausing", "_person",
+        "_person_ear", "_recording", "_responder", "_sent_before", "_sent_keys", "_speaker", "_usage", "on_audio",
+        "termination",
     )  # fmt: skip
 
     def __init__(self, components: CallComponents) -> None:
@@ -45,6 +48,8 @@ class Call:
         self._sent_keys = _sent_keys(components, clock, self._consent)
         self._pausing: set[str] = set()  # sessions of supervisors
         self._speaker = ""  # the session that has the line
+        self._person_ear = components.person_ear
+        self._person: PersonTranscript | None = None  # from the first time that a person has taken the line
         self._sent_before, self._is_over = 0.0, False  # sent_before: of the person's voice when it was taken
         self._responder = components.make_responder(
             CallLine(
@@ -94,6 +99,8 @@ class Call:
         self._responder.tick(now)
         if self._recording is not None:
             self._recording.tick(now)
+        if self._person is not None:
+            self._person.tick(now)
 
     def end_stream(self) -> None:
         """The stream is over: settles what the last checkpoint has to count. `finish` follows."""
@@ -104,8 +111,11 @@ class Call:
 
         reason, detail: why the stream ended; if we have ended the call ourselves, our own reason takes their place."""
         now, self._is_over = self._clock.now(), True
+        last_words = None if self._person is None else asyncio.create_task(self._person.close())
         try:
             await self._responder.close()
+            if last_words is not None:
+                await last_words
             if self._recording is not None:
                 await self._recording.close(now)
         finally:  # a fault of ours must not cost the record its end
@@ -186,26 +196,28 @@ class Call:
 
     def take_line(self, session_id: str) -> bool:
         """A supervisor speaks to the caller (`speak`) in the agent's place, which is paused, until `give_line_back`.
-        Returns False if another one has the line."""
-        if not self._speaker:
+        Returns False if another one has the line, or the call is over."""
+        if not self._speaker and not self._is_over:
             self._speaker, self._sent_before = session_id, self._mixer.person.sent_ms
             self._emitter.emit(events.LineTaken(round(self._clock.now()), session_id))
             self._responder.pause()
             self.begin_speaking()
+            if self._person is None:
+                self._person = PersonTranscript(self._person_ear, self._mixer.person, self._report_person, self._resume)
+            self._person.begin(session_id, self.language.tag, self._clock.now())
         return self._speaker == session_id
 
     def give_line_back(self, session_id: str) -> int:
-        """The agent goes on once the supervisor's last word was heard, and knows that a person has spoken. Returns the
-        ms of the voice that the caller was sent; 0 if this session does not have the line."""
+        """The agent goes on once the supervisor's last word was heard and is known. Returns the ms of the voice that
+        the caller was sent; 0 if this session does not have the line."""
         if self._speaker != session_id:
             return 0
         self.end_speaking()
         spoken_ms = round(self._mixer.person.sent_ms - self._sent_before)
         self._speaker = ""
         self._emitter.emit(events.LineReturned(round(self._clock.now()), session_id, spoken_ms))
-        if spoken_ms:
-            self._responder.note("A supervisor spoke with the caller here.")
-        self._resume()
+        if self._person is not None:
+            self._person.end()
         return spoken_ms
 
     @property
@@ -213,8 +225,13 @@ class Call:
         """Whether a person has the line, or is still heard."""
         return self._mixer.has_person
 
+    def _report_person(self, said: events.PersonSaid) -> None:
+        self._responder.person_said(said.text, said.start_ms)
+        self._emitter.emit(said)
+
     def _resume(self) -> None:
-        if not (self._pausing or self._speaker or self._is_over):
+        is_awaited = self._person is not None and self._person.is_awaited
+        if not (self._pausing or self._speaker or is_awaited or self._is_over):
             self._responder.resume()
 
     def end(self, reason: events.EndReason, *, polite: bool) -> None:

@@ -110,7 +110,7 @@ class CallerTurns:
         self._went_on = None
         if self._entry is None:
             self.number += 1
-            self._entry = self._transcript.add_caller(text)
+            self._entry = self._transcript.add_caller(text, self._began)
         else:
             self._entry.set_text(text)
         word_ms = self._time_words(text, at_audio, timed)

@@ -7,6 +7,7 @@ from datetime import datetime
 from media.audio.transcode import Transcoder
 from media.call.event_emitter import EventEmitter
 from media.call.media_stream import MediaStream
+from media.call.person_words import PersonEar
 from media.call.phrase_audio import PhraseAudioCache
 from media.call.recording import LocalArchive, RecordingArchive, RecordingWriter
 from media.call.responder import MakeResponder
@@ -25,6 +26,7 @@ class CallComponents:
 
     clock: ms since the call's first stream began, never going back. make_responder: makes what answers the caller.
     recorder: None if the call is not recorded. archive: stores the recording. on_turn_taken: as in `CallLine`.
+    person_ear: recognizes what a person says in the agent's place; None: the words are not known.
     """
 
     plan: CallPlan
@@ -36,6 +38,7 @@ class CallComponents:
     recorder: RecordingWriter | None = None
     archive: RecordingArchive = field(default_factory=LocalArchive)
     on_turn_taken: Callable[[], None] = lambda: None
+    person_ear: PersonEar | None = None
 
 
 @dataclass(frozen=True, slots=True)

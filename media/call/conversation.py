@@ -88,6 +88,13 @@ report. Each step below names the method that carries it out.
 9. The call is over (`close`). The agent is interrupted. The caller's last words are awaited for at most `LAST_WORDS_S`
    and running tools, at the same time, for at most `GRACE_S`; then everything is freed. If we end the call,
    its outcome (hang up, or transfer) was stored before the socket was closed.
+
+10. A supervisor takes the line (`Call.take_line`) and speaks to the caller. The agent is paused (`pause`): it is
+    interrupted (5b to 5d), and an answer that was not audible yet is due after the pause. What the caller says is taken
+    as in step 3 and not answered (`_take_while_paused`). The supervisor's words are recognized in a session of their
+    own (`PersonTranscript`). Each utterance is put among the caller's turns by the time at which it began
+    (`person_said`), and `PersonSaid` is emitted. When the line is given back, the last words are awaited for at most
+    `LAST_WORDS_S`. Then the agent answers the caller's last turn (`resume`), and the model reads what was said.
 """
 
 import asyncio
@@ -290,6 +297,10 @@ class Conversation:
     def note(self, text: str) -> None:
         """The model reads this, of a supervisor, with its next request."""
         self.transcript.add_aside(text)
+
+    def person_said(self, text: str, began: float) -> None:
+        """A supervisor said this to the caller in the agent's place: part of the conversation, for all that follows."""
+        self.transcript.add_person(text, began)
 
     def pause(self) -> None:
         """The agent says nothing until `resume`. Turns of the caller are still taken and reported."""

@@ -21,10 +21,11 @@ class LiveVoice:
     """One voice. Mu-law, 8 kHz; pieces of any length are sent in whole 20 ms frames.
 
     heard_readers: called with each piece that the caller has heard and the time of its beginning. dropped_ms: audio
-    that came too early. sent_ms: all that was sent.
+    that came too early. sent_ms: all that was sent. on_sent: called with audio that is sent, whole frames, and the time
+    at which it begins to sound.
     """
 
-    __slots__ = ("_framer", "_free_at", "_stream", "_unheard", "dropped_ms", "heard_readers", "sent_ms")
+    __slots__ = ("_framer", "_free_at", "_stream", "_unheard", "dropped_ms", "heard_readers", "on_sent", "sent_ms")
 
     def __init__(self, stream: MediaStream) -> None:
         self._stream = stream
@@ -32,6 +33,7 @@ class LiveVoice:
         self._free_at = 0.0
         self._unheard: deque[tuple[bytes, float]] = deque()
         self.heard_readers: tuple[AudioReader, ...] = ()
+        self.on_sent: AudioReader | None = None
         self.dropped_ms = self.sent_ms = 0.0
 
     def push(self, ulaw: bytes, now: float) -> float | None:
@@ -85,4 +87,6 @@ class LiveVoice:
         self._unheard.append((audio, start))
         self._free_at = start + length_ms
         self.sent_ms += length_ms
+        if self.on_sent is not None:
+            self.on_sent(audio, start)
         return start

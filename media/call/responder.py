@@ -125,6 +125,14 @@ class Responder(Protocol):
     def note(self, text: str) -> None:
         """Add a supervisor's note to the context of the next answers. The caller does not hear it."""
 
+    def person_said(self, text: str, began: float) -> None:
+        """Add what a person said to the caller in the agent's place to the conversation, where it was said.
+
+        Args:
+            text: Empty if the words are not known.
+            began: When the words began, in ms on the call's clock.
+        """
+
     def pause(self) -> None:
         """Says nothing until `resume`, but still takes what the caller says. Repeated, it changes nothing."""
 

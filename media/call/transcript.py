@@ -14,6 +14,10 @@ RUNNING_RESULT: Final = (
 SECRET_RESULT: Final = "The result was not kept, because it is secret. If you still need it, ask the caller again."
 
 
+# What a person said in the agent's place is a line of its own, which the model reads on the caller's side and a
+# checkpoint has on the agent's. A node of the version before takes it for the agent's words.
+_PERSON_SAID: Final = "[A supervisor said to the caller: "
+_PERSON_SPOKE: Final = "[A supervisor spoke with the caller here.]"
 # A supervisor's text cannot end the line that marks it.
 _BRACKETS: Final = str.maketrans("[]", "()")
 
@@ -37,12 +41,15 @@ class ToolResult:
 @dataclass(slots=True, eq=False)
 class TranscriptEntry:
     """One entry of the transcript. is_open: its utterance is still under way. results: of the tools called at its end,
-    one for each call. aside: what a supervisor told the agent, for the model only."""
+    one for each call. aside: what a supervisor told the agent, for the model only. began: when the words of a caller or
+    a supervisor began, in ms on the call's clock, if it is known. is_person: a supervisor said it to the caller."""
 
     message: Message
     is_open: bool = False
     results: tuple[ToolResult, ...] = ()
     aside: str = ""
+    began: float | None = None
+    is_person: bool = False
 
     def set_text(self, text: str) -> None:
         """Replaces the text: more was said or planned, or only so much was heard."""
@@ -71,16 +78,25 @@ class Transcript:
         for message in messages:
             if message.role == "tool":
                 _set_result(places, message)
+            elif message.role == "assistant" and message.text.startswith((_PERSON_SAID, _PERSON_SPOKE)):
+                self._add(_person_entry(message.text, None))
             else:
                 entry = self._add(TranscriptEntry(message))
                 results = self.add_tool_calls(entry, message.tool_calls)
                 places = list(zip((call.id for call in message.tool_calls), results, strict=True))
 
-    def add_caller(self, text: str) -> TranscriptEntry:
-        """Adds a caller's turn; returns its entry, which is corrected if the caller continues."""
-        entry = self._add(TranscriptEntry(Message("user", text), aside=self._aside))
+    def add_caller(self, text: str, began: float | None = None) -> TranscriptEntry:
+        """Adds a caller's turn; returns its entry, which is corrected if the caller continues. began: when the turn
+        began, in ms on the call's clock."""
+        entry = self._insert(TranscriptEntry(Message("user", text), aside=self._aside, began=began))
         self._aside = ""
         return entry
+
+    def add_person(self, text: str, began: float) -> None:
+        """Adds what a supervisor said to the caller in the agent's place, among the caller's turns by the time of its
+        beginning. text: empty if the words are not known."""
+        line = f"{_PERSON_SAID}{_one_line(text)}]" if text else _PERSON_SPOKE
+        self._insert(_person_entry(line, began))
 
     def add_agent(self, text: str) -> TranscriptEntry:
         """Adds an agent's utterance; returns its entry, which is cut to what was heard."""
@@ -98,7 +114,7 @@ class Transcript:
     def add_aside(self, text: str) -> None:
         """Tells the model what a supervisor wants or does, with the caller's latest turn, or with the first turn if
         there is none. It is part of no checkpoint."""
-        line = f"[{' '.join(text.translate(_BRACKETS).split())}]"
+        line = f"[{_one_line(text)}]"
         entry = next((one for one in reversed(self._entries) if one.message.role == "user"), None)
         if entry is None:
             self._aside = _join(self._aside, line)
@@ -151,6 +167,15 @@ class Transcript:
         self._entries.append(entry)
         return entry
 
+    def _insert(self, entry: TranscriptEntry) -> TranscriptEntry:
+        """Adds words before later ones that are known already: the recognizer of a caller or of a supervisor may be
+        the slower one. What the agent has said stays behind what it answered."""
+        place = len(self._entries)
+        while place and _sounded_before(entry, self._entries[place - 1]):
+            place -= 1
+        self._entries.insert(place, entry)
+        return entry
+
     def _make_result(self, call: ToolCall) -> ToolResult:
         """Gives a call another id if the model has used this one before, as those do that count from 0 each time."""
         self._call_count += 1
@@ -166,6 +191,20 @@ def _set_result(places: Iterable[tuple[str, ToolResult]], message: Message) -> N
         place.text = message.text
 
 
+def _sounded_before(entry: TranscriptEntry, other: TranscriptEntry) -> bool:
+    if entry.began is None or other.began is None or not (entry.is_person or other.is_person):
+        return False
+    return entry.began < other.began
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.translate(_BRACKETS).split())
+
+
+def _person_entry(line: str, began: float | None) -> TranscriptEntry:
+    return TranscriptEntry(Message("user", "", note=line), began=began, is_person=True)
+
+
 def _with_aside(message: Message, aside: str) -> Message:
     return replace(message, note=_join(message.note, aside)) if aside else message
 
@@ -175,7 +214,7 @@ def _join(before: str, text: str) -> str:
 
 
 def _for_model(entry: TranscriptEntry) -> Iterator[Message]:
-    if entry.message.text.strip() or entry.results:
+    if entry.message.text.strip() or entry.results or entry.is_person:
         yield _with_aside(entry.message, entry.aside)
     for result in entry.results:
         yield Message("tool", RUNNING_RESULT if result.text is None else result.text, tool_call_id=result.call.id)
@@ -183,6 +222,8 @@ def _for_model(entry: TranscriptEntry) -> Iterator[Message]:
 
 def _for_checkpoint(entry: TranscriptEntry) -> Iterator[Message]:
     message = replace(entry.message, text="") if entry.is_open else entry.message
+    if entry.is_person:
+        message = Message("assistant", message.note)
     if message.text.strip() or entry.results:
         yield message
     for result in entry.results:

@@ -16,6 +16,7 @@ from media.call.components import CallComponents, CascadeComponents
 from media.call.conversation import make_cascade
 from media.call.disk_backlog import DiskBacklog
 from media.call.event_emitter import EventEmitter, EventSink
+from media.call.person_words import PersonEar
 from media.call.phrase_audio import PhraseAudioCache
 from media.call.recording import RecordingWriter
 from media.call.turn_hints import TurnHints
@@ -241,6 +242,7 @@ class Worker:
                     recorder=_recorder(record, resources, self._backlog, clock()) if plan.recording else None,
                     archive=record.archive,
                     on_turn_taken=record.conversation_changed,
+                    person_ear=PersonEar(providers.stt, resources.vad.track, resources.vad.release),
                 )
             )
             record.attach(call)

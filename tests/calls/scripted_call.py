@@ -12,6 +12,7 @@ from media.call.call import Call
 from media.call.components import CallComponents, CascadeComponents
 from media.call.conversation import Conversation
 from media.call.event_emitter import EventEmitter
+from media.call.person_words import PersonEar
 from media.call.phrase_audio import PhraseAudioCache
 from media.call.recording import RecordingWriter
 from media.call.responder import CallLine, MakeResponder
@@ -26,6 +27,7 @@ from media.providers.ports import (
     ProviderError,
     ProviderKind,
     SpeechChunk,
+    SpeechToText,
     TextDelta,
     TimedWord,
 )
@@ -48,8 +50,8 @@ from shared.plan import (
     TurnPlan,
 )
 from tests.calls.scripted_recognizer import SILENCE as SILENCE
+from tests.calls.scripted_recognizer import LevelVoiceTrack, ScriptedVoiceTrack
 from tests.calls.scripted_recognizer import ScriptedRecognizer as ScriptedRecognizer
-from tests.calls.scripted_recognizer import ScriptedVoiceTrack
 
 T = TypeVar("T")
 # What a ScriptedModel answers, request by request.
@@ -59,6 +61,7 @@ FRAME_MS = 20
 BEGAN = datetime(2026, 11, 26, 22, 50, tzinfo=UTC)
 WORD_MS = 300
 VOICE = b"\x20\xa0" * 80
+PERSON = bytes(range(1, 161))
 
 
 class ScriptedModel:
@@ -210,12 +213,14 @@ class ScriptedCall:
         screening: Literal["answer", "end"] = "answer",
         screening_message: str = "",
         make_responder: MakeResponder | None = None,
+        person_stt: SpeechToText | None = None,
     ) -> None:
         """transfer_number: where callers are transferred to. resume: the state that the call is resumed from,
         `before_ms` after its first stream began. models: given, the providers are in chains that meter them, as in a
         server; these models are tried before the scripted one. remote_tools: control, as the call asks it to run
         tools. context: the call's first stream began at BEGAN. providers: chains in place of the scripted providers.
-        phrases: audio of fixed sentences. make_responder: answers in place of the cascade."""
+        phrases: audio of fixed sentences. make_responder: answers in place of the cascade. person_stt: hears a
+        supervisor in place of `person`."""
         standin = [ProviderPlan("scripted")]
         self.plan = CallPlan(
             agent=AgentPlan(greeting=greeting, prompt="Be brief.", fallback_number=transfer_number, language=language),
@@ -245,6 +250,7 @@ class ScriptedCall:
             ScriptedModel(answers),
             ScriptedVoice(),
         )
+        self.person = ScriptedRecognizer()  # of a supervisor who speaks
         self.carrier, self.events = carrier or ScriptedCarrier(), EventRecorder()
         emitter = EventEmitter("call", self.events, lambda: "2026-11-24T00:00:00.000Z", leg=self.plan.leg)
         providers = providers or Providers(self.recognizer, self.model, self.voice)
@@ -267,6 +273,8 @@ class ScriptedCall:
             self.conversation = Conversation(cascade, line)
             return self.conversation
 
+        # The track stands for a detector.
+        ear = PersonEar(person_stt or self.person, LevelVoiceTrack, lambda track: None)  # type: ignore[arg-type]
         self.call = Call(
             CallComponents(
                 plan=self.plan,
@@ -277,6 +285,7 @@ class ScriptedCall:
                 make_responder=make_responder or converse,
                 recorder=recorder,
                 on_turn_taken=self._count_turn,
+                person_ear=ear,
             )
         )
         self._frames = 0
@@ -340,6 +349,15 @@ class ScriptedCall:
                 return
             await self._frame()
         raise AssertionError("the agent does not speak")
+
+    async def speak_as_person(self, text: str, ms: int, over: str = "") -> None:
+        """A supervisor who has the line speaks; the recognizer of the supervisor's words will know the text. over: what
+        the caller says at the same time."""
+        self.person.text = f"{self.person.text} {text}".strip()
+        self.recognizer.text = f"{self.recognizer.text} {over}".strip()
+        for _ in range(ms // FRAME_MS):
+            self.call.speak(PERSON)
+            await self._frame(VOICE if over else b"")
 
     async def receive(self, slots: Sequence[Sequence[tuple[bytes, int]]]) -> None:
         """Each 20 ms the pieces of one slot arrive: caller audio with its timestamp."""

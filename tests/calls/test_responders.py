@@ -102,6 +102,9 @@ class ResponseShaped:
     def note(self, text: str) -> None:
         pass
 
+    def person_said(self, text: str, began: float) -> None:
+        pass
+
     def pause(self) -> None:
         pass
 
@@ -202,6 +205,8 @@ class Duplex:
     def line_is_free(self) -> None: ...
 
     def note(self, text: str) -> None: ...
+
+    def person_said(self, text: str, began: float) -> None: ...
 
     def pause(self) -> None: ...
 

@@ -83,6 +83,7 @@ def test_model_knows_that_a_person_spoke_with_the_caller() -> None:
         for _ in range(20):
             scripted.call.speak(PERSON)
             await scripted.silence(20)
+        scripted.person.text = "On Friday."
         await scripted.say("Thank you.", 800)
         await scripted.silence(2_000)
         assert len(scripted.model.requests) == 1
@@ -91,7 +92,7 @@ def test_model_knows_that_a_person_spoke_with_the_caller() -> None:
         await scripted.listen_until_quiet()
         await scripted.hang_up()
         assert PERSON * 20 in bytes(scripted.carrier.played)
-        assert "[A supervisor spoke with the caller here.]" in notes(scripted, -1)
+        assert "[A supervisor said to the caller: On Friday.]" in notes(scripted, -1)
         assert [said.text for said in scripted.events_of(CallerSaid)] == ["Do you have time?", "Thank you."]
         assert [said.text for said in scripted.events_of(AgentSaid)] == ["We are full.", "Goodbye."]
 

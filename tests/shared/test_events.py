@@ -26,6 +26,7 @@ NAMES = {
     "supervision.spoke",
     "caller.said",
     "agent.said",
+    "person.said",
     "turn.latency",
     "turn.interrupted",
     "turn.resumed",

@@ -17,6 +17,7 @@ from shared.events import (
     DigitsSent,
     EventEnvelope,
     LanguageSwitched,
+    PersonSaid,
     ProviderFailed,
     RecordingIncomplete,
     RecordingRefused,
@@ -87,6 +88,8 @@ def line_of(envelope: EventEnvelope) -> Text | None:  # noqa: C901, PLR0911, PLR
             return _speech(start_ms, "caller", "cyan", text)
         case AgentSaid() as said:
             return _agent(said)
+        case PersonSaid(text=text, start_ms=start_ms):
+            return _speech(start_ms, "person", "magenta", text or "(speech without a transcript)")
         case TurnLatency() as latency:
             return _latency(latency)
         case TurnInterrupted(cleared_ms=cleared, speech_ms=speech):

@@ -65,7 +65,7 @@ LONGEST_SENTENCE: Final = 300
 _SHORTEST_WORD: Final = 4
 _WORD: Final = re.compile(r"[^\W\d_]+")
 _SENTENCE_END: Final = re.compile(r"(?<=[.!?…\u3002\uff01\uff1f])\s+")
-_SPEAKERS: Final[Mapping[str, str]] = {"caller": "Caller", "agent": "Agent"}
+_SPEAKERS: Final[Mapping[str, str]] = {"caller": "Caller", "agent": "Agent", "person": "Person"}
 
 
 def summarize(utterances: Sequence[Mapping[str, str]]) -> str | None:

@@ -8,7 +8,7 @@ is given in several turns is known once its last turn came: then the stored turn
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -42,6 +42,7 @@ from shared.events import (
     DigitsSent,
     Event,
     EventEnvelope,
+    PersonSaid,
     ProviderFailed,
     RecordingReady,
     RecordingRefused,
@@ -52,8 +53,11 @@ from shared.events import (
     TurnLatency,
 )
 
-_SPEAKERS: Final = {"caller": "Caller", "agent": "Agent"}
-_EVENT_TYPES: Final = {"caller": "caller.said", "agent": "agent.said"}
+_Said = TypeVar("_Said", CallerSaid, AgentSaid, PersonSaid)
+_SPEAKERS: Final = {"caller": "Caller", "agent": "Agent", "person": "Person"}
+_EVENT_TYPES: Final = {"caller": "caller.said", "agent": "agent.said", "person": "person.said"}
+# In the conversation as text, what a person said whose words are not known.
+_UNKNOWN_WORDS: Final = "(speech without a transcript)"
 
 
 # --- Events and batches ----------------------------------------------------------------------------------------------
@@ -88,7 +92,7 @@ class NewEvent:
 
 @dataclass(frozen=True, slots=True)
 class RedactedText:
-    """The text of an event of speech, and what takes its place. event_type: "caller.said" or "agent.said"."""
+    """The text of an event of speech, and what takes its place. event_type: of _EVENT_TYPES."""
 
     call_id: UUID
     event_type: str
@@ -164,6 +168,8 @@ def apply_events(state: CallState, utterances: Utterances, events: Iterable[NewE
                 said.append(_utterance("caller", one.event))
             case AgentSaid() if one.event.text:
                 said.append(_utterance("agent", one.event))
+            case PersonSaid():
+                said.append(_utterance("person", one.event))
     if len(said) == len(utterances):
         return state, utterances
     said.sort(key=lambda one: (one["start_ms"], one["end_ms"], one["speaker"]))
@@ -172,10 +178,12 @@ def apply_events(state: CallState, utterances: Utterances, events: Iterable[NewE
 
 def transcription_text(utterances: Utterances) -> str:
     """The conversation as text, one line for each utterance."""
-    return "\n".join(f"{_SPEAKERS[utterance['speaker']]}: {utterance['text']}" for utterance in utterances)
+    return "\n".join(
+        f"{_SPEAKERS[utterance['speaker']]}: {utterance['text'] or _UNKNOWN_WORDS}" for utterance in utterances
+    )
 
 
-def _utterance(speaker: str, said: CallerSaid | AgentSaid) -> dict[str, Any]:
+def _utterance(speaker: str, said: CallerSaid | AgentSaid | PersonSaid) -> dict[str, Any]:
     """Nodes of the version before report a start just before the call's first frame."""
     start_ms, end_ms = max(0, said.start_ms), max(0, said.end_ms)
     word_ms = {"word_ms": list(said.word_ms)} if 0 < len(said.word_ms) <= 2 * MOST_TIMED_WORDS else {}
@@ -195,6 +203,8 @@ def redact_event(event: Event, kinds: Collection[str]) -> Event:
             return msgspec.structs.replace(event, result=redact_text(text, kinds))
         case CallerSaid():
             return _redact_said(event, kinds)
+        case PersonSaid():
+            return _redact_said(event, kinds)
         case AgentSaid(planned=planned):
             return msgspec.structs.replace(_redact_said(event, kinds), planned=redact_text(planned, kinds))
         case SupervisionWhispered(text=text):
@@ -206,7 +216,7 @@ def redact_event(event: Event, kinds: Collection[str]) -> Event:
     return event
 
 
-def _redact_said(event: CallerSaid | AgentSaid, kinds: Collection[str]) -> CallerSaid | AgentSaid:
+def _redact_said(event: _Said, kinds: Collection[str]) -> _Said:
     spans = find_sensitive([SpokenText("", event.text)], kinds)
     if not spans:
         return event

@@ -53,6 +53,7 @@ from shared.events import (
     CallEnded,
     CallerOptedOut,
     CallerSaid,
+    PersonSaid,
     RecordingReady,
     UsageRecorded,
     decode_event,
@@ -240,7 +241,7 @@ def _row(event: IncomingEvent, workspace_id: UUID) -> EventRow:
 
 
 def _is_speech(event: IncomingEvent) -> bool:
-    return isinstance(event.envelope.event, CallerSaid | AgentSaid)
+    return isinstance(event.envelope.event, CallerSaid | AgentSaid | PersonSaid)
 
 
 # --- What follows from new events ------------------------------------------------------------------------------------

@@ -57,8 +57,9 @@ def all_keys(call: CallState) -> list[str]:
     return list(dict.fromkeys(keys))
 
 
-# no_transcript: nothing of the caller's was understood. no_times: it is not known when a turn was said.
-# not_in_recording: it was said after the end of what was recorded, so that one or the other has wrong times.
+# no_transcript: nothing of the caller's was understood, or what a person said in the agent's place is not known.
+# no_times: it is not known when a turn was said. not_in_recording: it was said after the end of what was recorded, so
+# that one or the other has wrong times.
 WithholdingReason = Literal["no_transcript", "no_times", "not_in_recording"]
 
 
@@ -83,6 +84,8 @@ def find_doubt(utterances: Sequence[Mapping[str, Any]], recorded_ms: int) -> Wit
 
     A call without a turn of the caller's was not understood: what was said in it is in no text."""
     if not any(utterance["speaker"] == "caller" for utterance in utterances):
+        return "no_transcript"
+    if any(one["speaker"] == "person" and not one["text"] for one in utterances):
         return "no_transcript"
     for one in utterances:
         if is_redacted(one["text"]):

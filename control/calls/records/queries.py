@@ -333,7 +333,7 @@ async def append_leg(db: Connection, call_id: UUID, leg: int, node_id: str, stre
 # --- Calls, as people read them --------------------------------------------------------------------------------------
 
 # A call's turns are made of these events.
-TURN_EVENTS: Final = ("caller.said", "agent.said", "turn.latency", "tool.ran")
+TURN_EVENTS: Final = ("caller.said", "agent.said", "person.said", "turn.latency", "tool.ran")
 # cost_total: what is billed of the call's price, which is cost_list.
 _BILLED: Final = "round(c.cost_total * billed_share(c.workspace_id, c.created_at), 6)"
 # The version before stored a start as the carrier rounded it, which may lie before the creation.

@@ -33,6 +33,13 @@ class ConversationTurn:
             examples=["Of course. Which day suits you?"],
         ),
     ] = ""
+    person: Annotated[
+        str,
+        Field(
+            description="What a person said who then spoke in the agent's place; empty for nothing.",
+            examples=["I have booked Friday for you."],
+        ),
+    ] = ""
     start_ms: Annotated[
         int | None, Field(description="When it began, in ms since the call began.", examples=[4200])
     ] = None
@@ -58,7 +65,8 @@ class ConversationTurn:
 def make_turns(events: Iterable[Mapping[str, Any]]) -> list[ConversationTurn]:
     """Returns the turns of a conversation. events: Their data with the type in it, in the order of their numbers."""
     turns: dict[int, ConversationTurn] = {}
-    for event in events:
+    told = list(events)
+    for event in told:
         number = event.get("turn")
         if not isinstance(number, int):
             continue
@@ -77,6 +85,13 @@ def make_turns(events: Iterable[Mapping[str, Any]]) -> list[ConversationTurn]:
                 turn.tools.append(event["name"])
                 if event["name"] == SEARCH_KNOWLEDGE.name and event.get("ok"):
                     turn.citations += read_citations(event.get("result", ""))
+    spoken = [event for event in told if event["type"] == "person.said"]
+    for event in sorted(spoken, key=lambda event: event["start_ms"]):
+        began = ((turn.start_ms or 0, number) for number, turn in turns.items())
+        number = max((number for start_ms, number in began if start_ms <= event["start_ms"]), default=0)
+        turn = turns.setdefault(number, ConversationTurn(number))
+        turn.person = _joined(turn.person, event["text"])
+        turn.start_ms = event["start_ms"] if turn.start_ms is None else turn.start_ms
     return [turns[number] for number in sorted(turns)]
 
 

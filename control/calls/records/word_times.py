@@ -30,7 +30,13 @@ _MOST_OUTSIDE_MS: Final = 1_000
 class Word:
     """A word of an utterance. Times are in ms since the call began."""
 
-    speaker: Annotated[str, Field(description="Who spoke.", examples=["caller"])]
+    speaker: Annotated[
+        str,
+        Field(
+            description="Who spoke: `caller`, `agent`, or `person`, who spoke in the agent's place.",
+            examples=["caller"],
+        ),
+    ]
     text: Annotated[str, Field(description="What was heard.", examples=["I need an appointment."])]
     start_ms: Annotated[int, Field(description="Beginning, in ms since the call began.", examples=[4200])]
     end_ms: Annotated[int, Field(description="End, in ms since the call began.", examples=[5900])]

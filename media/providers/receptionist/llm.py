@@ -140,7 +140,7 @@ def _after_tool(messages: Sequence[Message], dialogue: Dialogue) -> Receptionist
 
 
 def _last_said(messages: Sequence[Message]) -> str:
-    return next((message.text for message in reversed(messages) if message.role == "user"), "")
+    return next((message.text for message in reversed(messages) if message.role == "user" and message.text), "")
 
 
 def _arguments(spec: ToolSpec, messages: Sequence[Message], noted: Mapping[str, str]) -> str:

@@ -30,6 +30,7 @@ from shared.events import (
     EndReason,
     EventEnvelope,
     LanguageSwitched,
+    PersonSaid,
     RecordingRefused,
     ToolRan,
     ToolStarted,
@@ -42,7 +43,7 @@ from shared.refcycles import break_cycle
 LOST: Final[frozenset[EndReason]] = frozenset({"carrier_error", "media_lost"})
 # Events after which the checkpoint is out of date.
 _CONVERSATION: Final = (
-    *(CallerSaid, AgentSaid, ToolStarted, ToolRan),
+    *(CallerSaid, AgentSaid, PersonSaid, ToolStarted, ToolRan),
     *(AnnouncementHeard, RecordingRefused, LanguageSwitched),
 )
 # How long the closing of a socket may wait for Redis to store the outcome.

@@ -16,6 +16,7 @@ from shared.events import (
     CallStarted,
     CallUsage,
     Event,
+    PersonSaid,
     RecordingReady,
     ToolRan,
     TurnLatency,
@@ -168,12 +169,30 @@ async def test_fields_of_a_call(workspace: CallWorkspace) -> None:
     greeting, answer = call["turns"]
     assert (greeting["turn"], greeting["agent"], greeting["caller"]) == (0, "Hello.", "")
     assert answer == {
-        "turn": 1, "caller": "Are you open?", "agent": "Until five.", "start_ms": 1_500, "interrupted": True,
+        "turn": 1, "caller": "Are you open?", "agent": "Until five.", "person": "",
+        "start_ms": 1_500, "interrupted": True,
         "latency_ms": {
             "total": 600, "endpoint": 300, "stt": 50, "llm_first_token": 150, "tts_first_byte": 100, "playback": 0
         },
         "tools": ["opening_hours"], "citations": [],
     }  # fmt: skip
+
+
+async def test_turns_have_what_a_person_said_then(workspace: CallWorkspace) -> None:
+    said: list[Event] = [
+        CallerSaid(1, "Are you open?", 1_000, 2_000),
+        CallerSaid(2, "And on Friday?", 6_000, 7_000),
+        PersonSaid("session", "We are.", 2_500, 3_000),
+        PersonSaid("session", "Until five.", 3_500, 4_000),
+        PersonSaid("session", "One moment.", 200, 700),
+    ]
+    call_id = await workspace.insert_call(*said)
+    turns = (await workspace.ann.get(f"{workspace.calls_path}/{call_id}")).body["call"]["turns"]
+    assert [(turn["turn"], turn["caller"], turn["person"], turn["start_ms"]) for turn in turns] == [
+        (0, "", "One moment.", 200),
+        (1, "Are you open?", "We are. Until five.", 1_000),
+        (2, "And on Friday?", "", 6_000),
+    ]
 
 
 async def test_call_without_optional_data(workspace: CallWorkspace) -> None:

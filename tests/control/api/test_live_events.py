@@ -13,7 +13,7 @@ from aiohttp import ClientResponse
 
 from shared.bus.client import bus_client
 from shared.bus.live import LiveCall, LiveCalls
-from shared.events import AgentSaid, CallerSaid, Event, ToolStarted, TurnLatency
+from shared.events import AgentSaid, CallerSaid, Event, PersonSaid, ToolStarted, TurnLatency
 from tests.control.api.call_workspace import NOW, CallWorkspace, make_call_workspace
 from tests.platform.api import Api, running_api
 from tests.platform.clients import Staff, User
@@ -79,6 +79,15 @@ async def test_snapshot_then_changes_then_the_end(workspace: CallWorkspace) -> N
         )
         ended = {"id": call_id, "status": "completed", "end_reason": "caller_hangup"}
         assert await next_message(stream) == ("ended", ended)
+
+
+async def test_last_words_may_be_a_persons(workspace: CallWorkspace) -> None:
+    said: list[Event] = [CallerSaid(1, "Hello?", 0, 900), PersonSaid("session", "One moment.", 1_000, 1_900)]
+    await workspace.insert_call(*said, status="in_progress")
+    async with following(workspace, workspace.ann) as stream:
+        _, data = await next_message(stream)
+        (call,) = data["calls"]
+        assert (call["last_words"]["by"], call["last_words"]["text"]) == ("person", "One moment.")
 
 
 async def test_opened_call_has_all_its_events(workspace: CallWorkspace) -> None:

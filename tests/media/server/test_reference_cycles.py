@@ -5,11 +5,13 @@ import gc
 import json
 import weakref
 from collections.abc import Awaitable, Callable, Iterator
+from typing import cast
 
 import pytest
 from websockets.server import ServerProtocol
 from yarl import URL
 
+from media.call.call import Call
 from media.call.conversation import Conversation
 from media.server import listener
 from shared.plan import CallPlan, decode_plan
@@ -102,6 +104,27 @@ async def test_all_objects_of_a_call_are_freed(
     parts = weak_references(worker_setup)
     assert all(part() is not None for part in parts)
     await end(phone)
+    await wait_until_freed(worker_setup, parts)
+
+
+@pytest.mark.usefixtures("no_collector")
+async def test_all_objects_of_a_call_are_freed_in_which_a_person_spoke(
+    worker_setup: WorkerSetup, speech: bytes
+) -> None:
+    phone = await worker_setup.dial()
+    await phone.speak(speech)
+    await phone.wait_for_audio(200)
+    parts = weak_references(worker_setup)
+    call = cast(Call, parts[2]())
+    for is_given_back in (True, False):
+        assert call.take_line("session-1")
+        assert call._person is not None and call._person._current is not None
+        parts += [weakref.ref(part) for part in (call._person, call._person._current)]
+        call.speak(speech[:3_200])
+        if is_given_back:
+            call.give_line_back("session-1")
+    del call
+    await phone.hang_up()
     await wait_until_freed(worker_setup, parts)
 
 
