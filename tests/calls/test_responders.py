@@ -6,6 +6,7 @@ They use nothing of the cascade: neither a floor, nor a recognizer, a model or a
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -126,6 +127,10 @@ class ResponseShaped:
     def end(self, reason: EndReason) -> None:
         self._line.termination.begin(reason, "", after_speech=False)
 
+    @property
+    def holder(self) -> Literal["caller", "agent", "none"]:
+        return "none"
+
     def end_stream(self) -> None:
         pass
 
@@ -220,6 +225,10 @@ class Duplex:
 
     def end(self, reason: EndReason) -> None:
         self._line.termination.begin(reason, "", after_speech=False)
+
+    @property
+    def holder(self) -> Literal["caller", "agent", "none"]:
+        return "none"
 
     def end_stream(self) -> None: ...
 
