@@ -71,8 +71,8 @@ async def _issue_all(url: str, authority: BusAuthority, plan: CallPlan, calls: i
         found = []
         for number in range(calls):
             call_id = new_id()
-            voucher = authority.vouchers.issue(call_id, 0, peer.key).text
-            own = msgspec.structs.replace(plan, call_id=call_id, workspace_id="bench", voucher=voucher)
+            proof = authority.stream_credentials.issue(call_id, 0, peer.key).text
+            own = msgspec.structs.replace(plan, call_id=call_id, workspace_id="bench", stream_credential=proof)
             tokens = {"call": await tickets.issue(Ticket("twilio", f"CA{number:032x}", own), TTL_S, link=peer.link)}
             for name in ("listener", "stuck"):
                 grant = SupervisionGrant(f"{name}-{number}", call_id, ("listen",))
