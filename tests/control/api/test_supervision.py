@@ -45,17 +45,28 @@ async def workspace(api: Api) -> CallWorkspace:
 
 
 @asynccontextmanager
-async def running_call(
-    workspace: CallWorkspace, folder: Path, url: str, rights: RightsPace = PACE
+async def dialed_call(
+    workspace: CallWorkspace, folder: Path, url: str, rights: RightsPace = PACE, **changes: Any
 ) -> AsyncIterator[tuple[str, BusNode, Phone]]:
-    """A call in progress, on a media node of its own."""
-    plan = msgspec.structs.replace(call_plan(), workspace_id=workspace.workspace_id, agent_id=workspace.agent_id)
+    """A call that begins, on a media node of its own. changes: of its plan."""
+    ids = {"workspace_id": workspace.workspace_id, "agent_id": workspace.agent_id}
+    plan = msgspec.structs.replace(call_plan(), **ids, **changes)
     await workspace.insert_call(id=UUID(plan.call_id), status="in_progress")
     async with running_bus_node(url, folder, keys=[KEY], rights=rights) as node:
-        phone = await node.dial(await node.with_stream_credential(plan), returns_marks=True)
-        async with phone.sending_silence():
-            await wait_until(lambda: node.live_call(plan.call_id))
-            yield plan.call_id, node, phone
+        yield plan.call_id, node, await node.dial(await node.with_stream_credential(plan), returns_marks=True)
+
+
+@asynccontextmanager
+async def running_call(
+    workspace: CallWorkspace, folder: Path, url: str, rights: RightsPace = PACE, **changes: Any
+) -> AsyncIterator[tuple[str, BusNode, Phone]]:
+    """The same, in progress, with a caller who says nothing."""
+    async with (
+        dialed_call(workspace, folder, url, rights, **changes) as (call_id, node, phone),
+        phone.sending_silence(),
+    ):
+        await wait_until(lambda: node.live_call(call_id))
+        yield call_id, node, phone
 
 
 async def open_session(workspace: CallWorkspace, call_id: str, **body: Any) -> Reply:
