@@ -40,10 +40,9 @@ report. Each step below names the method that carries it out.
      turn.
    - Words that may not be interrupted (announcements, a message for an answering machine, a greeting or all words if
      the plan says so) sound to their end. What the caller says meanwhile (`CallerOverlaps`) is a turn of its own, which
-     is answered after them. Keys and typed turns interrupt even an agent that speech may not interrupt (`barge_in` is
-     off).
+     is answered after them.
    - A key that no tool collects (`on_digit`) interrupts an audible agent at once, a typed turn (`on_text`) at the next
-     `tick`.
+     `tick`. If `barge_in` is off, neither does: their answer replaces the agent's words when it begins, without 5e, 5f.
 
 6. A tool outlives the words that called it. If they sound to their end, the reply is not over: it waits for its tools
    (`Reply._fill`), says their fillers, and then asks the model with their results, unless every tool succeeded and ends
@@ -549,8 +548,9 @@ class Conversation:
         self._speech.say(reply) if reply else self._answer(f"(pressed on the keypad: {keys})", now, now, now)
 
     def _answer_typed(self, now: float) -> None:
-        """Answers typed words; they interrupt the agent as a key does."""
+        """Answers typed words as a turn of their own; they interrupt the agent as a key does."""
         text, self._typed = " ".join(self._typed), []
+        self.turns.commit()
         self.apply(self.floor.dtmf(self._clock.audio_ms, ""))
         self._answer(text, now, now, now)
 
