@@ -1,6 +1,6 @@
-"""Sentences that carriers speak, in the languages that have them: refusals, transfers, codes; and an agent's apology.
+"""Sentences that carriers speak, in all supported languages: refusals, transfers and codes; and the agent's apology.
 
-Which refusal is spoken at which carrier is declared in `control/calls/records/refusals.py` (REFUSALS).
+`control/calls/records/refusals.py` (REFUSALS) declares which refusal each carrier speaks.
 """
 
 from collections.abc import Mapping
@@ -60,7 +60,7 @@ _TRANSFER_FAILED: Final = {
     "es": "Lo sentimos, nadie pudo atender su llamada. Por favor, inténtelo más tarde. Adiós.",
     "fr": "Désolé, personne n'a pu prendre votre appel. Merci de réessayer plus tard. Au revoir.",
 }
-# What a caller hears who is back with the agent, by why the transfer failed.
+# The agent's first words after a failed transfer, by the reason of the failure.
 _TRANSFER_RETURNED: Final[Mapping[str, Mapping[TransferFailure, str]]] = {
     "en": {
         "busy": "I'm sorry, the line is busy. I'm still here for you. What can I do for you instead?",
@@ -97,7 +97,7 @@ _TRANSFER_ENDED: Final = {
     "es": "Lo sentimos, esta llamada tiene que terminar ahora. Por favor, vuelva a llamar más tarde. Adiós.",
     "fr": "Désolé, cet appel doit se terminer maintenant. Merci de rappeler plus tard. Au revoir.",
 }
-# What the target of a warm transfer hears: the brief, then the question.
+# The target of a warm transfer hears the brief, then the question.
 _TARGET_BRIEF: Final = {
     "en": "A caller would like to talk to you. {brief}",
     "de": "Ein Anrufer möchte mit Ihnen sprechen. {brief}",
@@ -111,7 +111,7 @@ _TARGET_QUESTION: Final = {
     "es": "Pulse 1 o diga sí para aceptar la llamada. Pulse 2 o diga no para rechazarla.",
     "fr": "Appuyez sur 1 ou dites oui pour prendre l'appel. Appuyez sur 2 ou dites non pour refuser.",
 }
-# Of other languages, in which words are not understood.
+# For languages in which spoken decisions are not recognized.
 _TARGET_QUESTION_BY_KEY: Final = "Press 1 to take the call, or 2 to decline."
 _CODES: Final = {
     "en": "This is the call that you asked for on our web pages. Your code is: {code}. Once more: {code}. If you did "
@@ -129,8 +129,12 @@ FALLBACK: Final = "en"
 def make_refusal(
     reason: RefusalReason, language: str, call_id: UUID | None = None, text: str | None = None
 ) -> RefusedCall:
-    """The refusal with its announcement in this language, or in English where there is none. language: BCP 47. text:
-    the agent's own, in its language."""
+    """Returns the refusal with its announcement in this language, or in English if there is no translation.
+
+    Args:
+        language: BCP 47.
+        text: The agent's own text, in its language.
+    """
     if text is not None:
         return RefusedCall(reason, text, language, call_id)
     spoken = _supported(language)
@@ -140,45 +144,68 @@ def make_refusal(
 
 
 def make_code_announcement(code: str, language: str) -> RefusedCall:
-    """What a call says that verifies a phone number: the digits one by one, twice."""
+    """Returns the announcement of a verification call: the digits one by one, twice."""
     spoken = _supported(language)
     text = _CODES[spoken].format(code=", ".join(code))
     return RefusedCall("code_call", text, language if spoken == language.partition("-")[0] else FALLBACK)
 
 
 def make_busy_refusal(language: str, call_id: UUID | None = None) -> RefusedCall:
-    """The refusal when no media node has room."""
+    """Returns the refusal for a call that no media node can take."""
     return make_refusal("all_busy", language, call_id)
 
 
 def apology_text(language: str, english: str) -> str:
-    """An agent's first words after a lost media stream. english: the setting, also used for languages without one."""
+    """Returns the agent's first words after a lost media stream.
+
+    Args:
+        english: The setting, also used for languages without a translation.
+    """
     return _APOLOGIES.get(language.partition("-")[0].lower(), english)
 
 
 def transfer_failed_text(language: str) -> str:
-    """Says that the person the caller was transferred to did not answer. language: BCP 47; English where unknown."""
+    """Returns the sentence that the target of the transfer did not answer.
+
+    Args:
+        language: BCP 47; English if unknown.
+    """
     return _TRANSFER_FAILED.get(language[:2].lower(), _TRANSFER_FAILED[FALLBACK])
 
 
 def transfer_returned_text(language: str, failure: TransferFailure) -> str:
-    """The agent's first words to a caller whose transfer failed. language: BCP 47; English where unknown."""
+    """Returns the agent's first words to a caller whose transfer failed.
+
+    Args:
+        language: BCP 47; English if unknown.
+    """
     return _TRANSFER_RETURNED.get(language[:2].lower(), _TRANSFER_RETURNED[FALLBACK])[failure]
 
 
 def target_brief_text(language: str, brief: str) -> str:
-    """What the target of a warm transfer hears first. language: BCP 47; English where unknown."""
+    """Returns the first words to the target of a warm transfer.
+
+    Args:
+        language: BCP 47; English if unknown.
+    """
     sentence = brief if not brief or brief[-1] in ".!?" else f"{brief}."
     return " ".join(_TARGET_BRIEF.get(language[:2].lower(), _TARGET_BRIEF[FALLBACK]).format(brief=sentence).split())
 
 
 def target_question_text(language: str) -> str:
-    """What the target is asked: for a key or a word, or in English for a key, where words are not understood."""
+    """Returns the question to the target, who answers by key or by word.
+
+    In languages without spoken decisions, the question is in English and asks for a key.
+    """
     return _TARGET_QUESTION.get(language[:2].lower(), _TARGET_QUESTION_BY_KEY)
 
 
 def transfer_ended_text(language: str) -> str:
-    """Tells a transferred caller that the call has to end. language: BCP 47; English where unknown."""
+    """Returns the sentence that tells a transferred caller that the call has to end.
+
+    Args:
+        language: BCP 47; English if unknown.
+    """
     return _TRANSFER_ENDED.get(language[:2].lower(), _TRANSFER_ENDED[FALLBACK])
 
 
@@ -188,6 +215,6 @@ def _supported(language: str) -> str:
 
 
 def _announcement(language: str, reason: RefusalReason) -> str:
-    """Returns what the caller hears; empty for nothing."""
+    """Returns what the caller hears; empty for no announcement."""
     words = REFUSALS[reason].words
     return "" if words is None else _REFUSALS[language][words]

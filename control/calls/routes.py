@@ -1,6 +1,6 @@
 """Routes of phone calls, for the members of their workspace and for the staff.
 
-The staff read what was said in a call with a reason only, which the workspace's owner sees.
+The staff can read the content of a call only with a reason, which the workspace's owner can see.
 """
 
 import asyncio
@@ -63,12 +63,12 @@ from shared.errors import Conflict, Invalid, NotFound, Unavailable
 from shared.events import CallStatus, EndReason, TransferFailure
 from shared.storage import ObjectNotFound, Storage, StorageUnavailable
 
-# Metadata is for the customer's own programs; the platform does not read it. The bounds are those of Stripe's metadata:
+# Metadata is for the customer's own programs; the platform does not read it. The limits are those of Stripe's metadata:
 # https://docs.stripe.com/metadata.
 MOST_ENTRIES: Final = 50
 LONGEST_NAME: Final = 40
 LONGEST_VALUE: Final = 500
-# As there: no square brackets, which forms use for nesting. No control characters, so that a name can be shown.
+# As at Stripe: no square brackets, which forms use for nesting. No control characters, so that a name can be displayed.
 MetadataName = Annotated[str, StringConstraints(pattern=r"^[^\u0000-\u001f\u007f\[\]]{1,40}$")]
 # Any text without NUL, which PostgreSQL does not store.
 MetadataValue = Annotated[str, StringConstraints(max_length=LONGEST_VALUE, pattern=r"^[^\u0000]*$")]
@@ -90,11 +90,11 @@ CALLS = "/workspaces/{workspaceId}/calls"
 CALL = f"{CALLS}/{{callId}}"
 ADMIN_CALLS = "/admin/calls"
 MAX_EVENTS: Final = 5_000
-# Seconds that a media node may take for a command, and that a link to a recording is valid for.
+# Seconds that a media node may take for a command, and for which a link to a recording is valid.
 COMMAND_TIMEOUT_S = 2.0
 LINK_VALID_S = 300
 STORAGE_TIMEOUT_S = 5.0
-# Calls hold callers' numbers and words, which finance has no need to see.
+# Calls contain callers' numbers and words, which finance does not need to see.
 READERS = admin("support", "read_only")
 
 
@@ -185,14 +185,14 @@ WorkspaceNameField = Annotated[str, Field(description="Name of the workspace.", 
 # --- Requests of members ---------------------------------------------------------------------------------------------
 
 CarrierCallId = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\u0000]*$")]
-# Words in the syntax of web searches; anything can be typed, nothing is an error.
+# Words in the syntax of web searches. Any text is accepted.
 SearchText = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\u0000]*$")
 ]
 
 
 def _with_plus(text: str) -> str:
-    """In a query, "+" stands for a space unless it is written as %2B."""
+    """In a query, "+" means a space unless it is written as %2B."""
     return f"+{text[1:]}" if text.startswith(" ") else text
 
 
@@ -783,7 +783,7 @@ async def transfer_call(context: MemberContext, call_id: CallId, body: TransferB
 async def _record_command(
     context: MemberContext, call_id: UUID, action: str, after: Mapping[str, str] | None = None
 ) -> None:
-    """Records the request in the audit log, whatever the outcome. Raises NotFound."""
+    """Records the request in the audit log, whatever its outcome. Raises NotFound."""
     await context.services[CallRecords].find(context.db, context.workspace_id, call_id)
     change = Change(action, "call", str(call_id), context.workspace_id, after=after)
     await record_change(context.db, context.actor, change)
@@ -792,8 +792,15 @@ async def _record_command(
 async def _send_command(
     media_assignment: MediaAssignment, call_id: UUID, command: Command, command_id: str | None = None
 ) -> Done:
-    """command_id: see `MediaAssignment.send_command`. Raises Conflict (codes call_not_live, command_refused,
-    outcome_unknown), Unavailable (bus_away, no_answer)."""
+    """Sends a command to the call's media node.
+
+    Args:
+        command_id: See `MediaAssignment.send_command`.
+
+    Raises:
+        Conflict: Codes call_not_live, command_refused, outcome_unknown.
+        Unavailable: Codes bus_away, no_answer.
+    """
     try:
         outcome = await media_assignment.send_command(call_id, command, COMMAND_TIMEOUT_S, command_id=command_id)
     except CallNotLive:
@@ -813,7 +820,7 @@ async def _send_command(
 
 
 async def _recording(storage: Storage, key: str, name: str) -> FileResponse:
-    """A link to the recording if the storage makes links, else its content. Raises NotFound, Unavailable."""
+    """Returns a link to the recording if the storage makes links, else the content. Raises NotFound, Unavailable."""
 
     def read(start: int, length: int) -> AsyncIterator[bytes]:
         return read_range(storage, key, start, length)
@@ -833,12 +840,10 @@ async def _recording(storage: Storage, key: str, name: str) -> FileResponse:
 
 
 def to_row(call: CallSummary) -> CallRow:
-    """For the list."""
     return CallRow(**{name: getattr(call, name) for name in CallRow.__slots__})
 
 
 def to_live(call: CallSummary, now: datetime) -> LiveCallRow:
-    """The call at this moment."""
     values = {name: getattr(call, name) for name in LiveCallRow.__slots__ if name != "duration_so_far"}
     return LiveCallRow(**values, duration_so_far=seconds_so_far(call, now))
 
@@ -849,7 +854,6 @@ def seconds_so_far(line: CallSummary, now: datetime) -> int:
 
 
 def to_answer(call: CallReport, recording_url: str | None) -> CallAnswer:
-    """The call with all its data."""
     line, details = call.summary_line, call.details
     view = CallView(
         **{name: getattr(line, name) for name in CallView.__slots__ if hasattr(line, name)},
@@ -881,12 +885,15 @@ def to_answer(call: CallReport, recording_url: str | None) -> CallAnswer:
 
 
 def to_consent(consent: ConsentRecord) -> ConsentView:
-    """As the call's record has it."""
     return ConsentView(consent.disclosed_at, consent.announced_at, consent.refused_at, consent.refused_by or None)
 
 
 def to_costs(costs: Iterable[ResourceCost], currency: str) -> list[CallCost]:
-    """By resource and unit: customers do not see which provider worked. currency: the workspace's."""
+    """Returns the costs by resource and unit. Customers do not see which provider was used.
+
+    Args:
+        currency: The workspace's currency.
+    """
     groups: dict[tuple[Role, LedgerUnit], list[ResourceCost]] = {}
     for cost in costs:
         groups.setdefault((cost.resource_type, cost.unit), []).append(cost)
@@ -897,7 +904,7 @@ def to_costs(costs: Iterable[ResourceCost], currency: str) -> list[CallCost]:
 
 
 def _sum_prices(costs: Iterable[ResourceCost]) -> Decimal | None:
-    """None as soon as one is unknown."""
+    """Returns the sum, or None if any price is unknown."""
     prices = [cost.price for cost in costs]
     known = [price for price in prices if price is not None]
     return sum(known, Decimal(0)) if len(known) == len(prices) else None
@@ -908,14 +915,18 @@ def _float(value: Decimal | None) -> float | None:
 
 
 def to_transcription(text: str | None, utterances: Sequence[Mapping[str, Any]]) -> Transcription:
-    """utterances: as stored, with the times of their words."""
+    """Returns the transcription.
+
+    Args:
+        utterances: As stored, with the times of their words.
+    """
     words = [word for utterance in utterances for word in make_words(utterance)]
     views = [UtteranceView(one["speaker"], one["text"], one["start_ms"], one["end_ms"]) for one in utterances]
     return Transcription(text, words, views)
 
 
 def to_analysis(call: CallReport) -> CallAnalysisView | None:
-    """None for a call that is not over, or in which nothing was said."""
+    """Returns the analysis; None for a call that is not over or has no words."""
     return None if call.analysis_status is None else CallAnalysisView(**_common(call, call.analysis_status))
 
 
@@ -1232,7 +1243,11 @@ async def admin_list_events(context: AdminContext, call_id: CallId, query: Admin
 async def _record_search(
     context: AdminContext, searched: UUID | None, found: Sequence[CallSummary], reason: str
 ) -> None:
-    """searched: the only workspace; also where nothing is found in it, because that tells something, too."""
+    """Records the search in the audit log.
+
+    A search within one workspace (`searched`) is recorded even without results, because an empty result is information,
+    too.
+    """
     counts = Counter(call.workspace_id for call in found)
     for workspace_id in sorted({*counts, *([searched] if searched else [])}):
         await record_search(context.db, context.actor, workspace_id, counts[workspace_id], reason)
@@ -1258,7 +1273,7 @@ def to_admin_live(line: CallSummary, now: datetime) -> AdminLiveCall:
 
 
 def without_content(call: CallReport) -> CallReport:
-    """The call without what was said in it, and what was concluded from it in words."""
+    """Returns the call without its words, and without conclusions in words."""
     analysis = structs.replace(call.analysis, success_reason="", extracted=None)
     return replace(call, transcription=None, summary=None, turns=[], analysis=analysis)
 
@@ -1283,7 +1298,6 @@ def _to_cost(cost: ResourceCost, price_currency: str) -> AdminCallCost:
 
 
 def to_admin_analysis(call: CallReport) -> AdminCallAnalysis | None:
-    """As `to_analysis`."""
     if call.analysis_status is None:
         return None
     record = call.analysis
@@ -1298,7 +1312,7 @@ def to_admin_analysis(call: CallReport) -> AdminCallAnalysis | None:
 
 # --- Routes ----------------------------------------------------------------------------------------------------------
 
-# Errors that several operations can answer with.
+# Errors that several operations can return.
 _DESTINATION_ERRORS: Final = (
     "422 number_invalid",
     "422 number_refused",

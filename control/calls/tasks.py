@@ -51,7 +51,7 @@ _LIMITS: Final = {
     REDACT_RECORDINGS: JobLimits(timeout_s=900.0, concurrency=2),
     ANALYZE_CALL: ANALYSIS_LIMITS,
 }
-# Takes how many alarms of each kind were raised within 24 hours.
+# Receives the number of alarms of each kind within 24 hours.
 ReportAlarms = Callable[[Mapping[str, int]], None]
 
 
@@ -76,12 +76,12 @@ def calls_tasks(
     """Returns the jobs, duties and loops of all nouns of calls.
 
     Args:
-        platform: Holds the prices by which a carrier's extras are estimated.
+        platform: Holds the prices for the estimate of a carrier's extras.
         event_reader: A client whose timeout is longer than a blocking read.
-        counts: Of consumed events.
+        counts: Counts consumed events.
         delete_at_carrier: Deletes a recording at the carrier once it is in our storage.
-        report_alarms: Takes the alarms of the last 24 hours, counted by kind.
-        analyse_call: See `make_analysis_job`.
+        report_alarms: Receives the alarms of the last 24 hours, counted by kind.
+        analyze_call: See `make_analysis_job`.
         ends_unknown_calls: See `OrphanSearch`.
     """
     watch = CallWatch()

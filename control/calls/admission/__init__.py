@@ -1,1 +1,1 @@
-"""Decides which calls an agent answers and with which plan, also for calls that continue in another stream."""
+"""Decides which calls an agent answers, and with which plan. This includes calls that continue in another stream."""

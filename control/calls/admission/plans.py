@@ -19,8 +19,10 @@ from shared.plan import CallPlan, ResumePoint
 def admit(
     carrier: CarrierName, carrier_call_id: str, call_id: UUID, agent: AnsweringAgent, plan: CallPlan, policy: CallPolicy
 ) -> AdmittedCall:
-    """The call with its plan. The policy decides whether media or the carrier records it, and the carrier who makes the
-    tones of keys."""
+    """Returns the call with its plan.
+
+    The policy decides whether media or the carrier records the call, and whether the carrier sends key tones.
+    """
     return AdmittedCall(
         call_id=call_id,
         workspace_id=agent.workspace_id,
@@ -39,9 +41,12 @@ def admit(
 def make_resumed_plan(
     plan: CallPlan, policy: CallPolicy, leg: int, checkpoint: Checkpoint | None, call: OpenCall, now: datetime
 ) -> CallPlan:
-    """The plan of a further media stream. Without a checkpoint nothing is known of the conversation, but there was one:
-    the caller is not greeted again. Announcements and a refusal count if either the checkpoint or the record knows of
-    them: the one may be older than the other."""
+    """Returns the plan of a further media stream of the call.
+
+    Without a checkpoint the content of the conversation is unknown. The caller has been greeted, so the agent does not
+    greet again. An announcement or a refusal counts if the checkpoint or the record has it, because either of them may
+    be older.
+    """
     language = (checkpoint.language if checkpoint else "") or plan.agent.language
     agent = msgspec.structs.replace(plan.agent, greeting=_first_words(language, policy, call.returned))
     if len(call.transfer_failures) >= MOST_RETURNS:

@@ -1,6 +1,7 @@
-"""Decides which calls an agent answers, and with which plan (`CallAdmission`); gives them a media node (`CallRouting`).
+"""Decides which calls an agent answers and with which plan (`CallAdmission`), and assigns them a media node
+(`CallRouting`).
 
-These are inbound calls, outbound calls that were answered, and calls that continue in another media stream.
+The calls are inbound calls, answered outbound calls, and calls that continue in another media stream.
 """
 
 import asyncio
@@ -48,7 +49,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class PreparedCall:
-    """A plan, and what must be reserved for it."""
+    """A plan, and the amount that must be reserved before the call begins."""
 
     agent: AnsweringAgent
     plan: CallPlan
@@ -64,19 +65,21 @@ class PreparedCall:
 
 
 class CallAdmission:
-    """Works within the current transaction, in platform scope, and does not use the network."""
+    """Admits or refuses calls. Works within the current transaction, in platform scope, and does not use the
+    network.
+    """
 
     def __init__(self, agents: AgentLookup, policy: CallPolicy, sealer: Sealer) -> None:
-        """sealer: opens codes that calls speak; derives pseudonyms of callers."""
+        """`sealer` opens the codes that calls speak, and derives pseudonyms of callers."""
         self._agents, self._policy, self._sealer = agents, policy, sealer
         self._pseudonyms = NumberPseudonyms(sealer)
 
     async def admit_inbound(self, db: Connection, incoming: IncomingCall, now: datetime) -> AdmittedCall | RefusedCall:
-        """Admits or refuses an inbound call. Repeated for the same call, the answer is the same while it is open.
+        """Admits or refuses an inbound call. While the call is open, a repeated request gets the same answer.
 
-        A refusal for a known number leaves a row that the customer sees. The workspace's open calls are counted under
-        a lock, so that two calls cannot take the last slot. Everything that can be done before the lock is done before,
-        because calls that wait for the lock hold a connection each.
+        A refused call to a known number gets a row, which the customer sees. The workspace's open calls are counted
+        under a lock, so that two calls cannot take the last slot. Everything else happens before the lock, because each
+        call that waits for it holds a connection.
         """
         agent = await self._agents.find_by_number(db, incoming.called, incoming.carrier)
         if agent is None:
@@ -137,8 +140,10 @@ class CallAdmission:
     async def resume(
         self, db: Connection, open_call: OpenCall, checkpoint: Checkpoint | None, now: datetime
     ) -> AdmittedCall | RefusedCall:
-        """Makes the plan of the call's next media stream, which continues from the checkpoint: with an apology instead
-        of the greeting, or with why a transfer failed. Refuses calls that are over, and calls after MOST_LEGS streams.
+        """Makes the plan of the call's next media stream, which continues from the checkpoint.
+
+        The stream begins with an apology instead of the greeting, or with the reason why a transfer failed. Calls that
+        are over, and calls after MOST_LEGS streams, are refused.
 
         Raises:
             StreamFollowed: Another request has given the call its next stream.
@@ -169,7 +174,7 @@ class CallAdmission:
         return replace(admitted, spend_terms=await load_terms(db, *stored, now, elapsed_s=elapsed_s))
 
     async def find_language(self, db: Connection, open_call: OpenCall) -> str:
-        """Returns the language of the call's agent (BCP 47), English without one."""
+        """Returns the language (BCP 47) of the call's agent. A call without an agent gets English."""
         of_call = (open_call.workspace_id, open_call.agent_id, open_call.agent_version)
         agent = await self._agents.find_by_agent(db, *of_call)
         return agent.language if agent else "en"
@@ -180,7 +185,7 @@ class CallAdmission:
     async def _prepare_new(
         self, db: Connection, call: NewCall, agent: AnsweringAgent, now: datetime
     ) -> PreparedCall | None:
-        """Prepares a call that is not stored yet. None: the call is refused, or no plan can be made."""
+        """Prepares a call that has no row yet. Returns None if the call is refused or no plan can be made."""
         if call.refused is not None:
             return None
         try:
@@ -194,7 +199,7 @@ class CallAdmission:
     async def _prepare_stored(
         self, db: Connection, call: StoredCall, agent: AnsweringAgent, now: datetime
     ) -> PreparedCall | None:
-        """None: no plan can be made."""
+        """Prepares a call that has a row. Returns None if no plan can be made."""
         state = call.state
         try:
             moment = agent.moment(state.created_at, is_inbound=state.direction == "inbound")
@@ -206,7 +211,7 @@ class CallAdmission:
         return PreparedCall(agent, plan, terms, self._policy)
 
     async def _speak_code(self, db: Connection, call_id: UUID) -> RefusedCall:
-        """Returns what a call without an agent says: the code by which a phone number is verified."""
+        """Returns the announcement of a call without an agent: the code that verifies a phone number."""
         code = await select_by_call(db, call_id)
         if code is None:
             return make_refusal("unusable", "en", call_id)
@@ -221,7 +226,7 @@ async def save_refusal(db: Connection, call_id: UUID, reason: RefusalReason, now
 
 
 def repeat_refusal(call: StoredCall, agent: AnsweringAgent | None) -> RefusedCall:
-    """Returns why a call that is over is not admitted again: the reason of its refusal, if it was refused."""
+    """Returns the refusal of a call that is over: the original reason if the call was refused."""
     current = call.state
     reason = current.details.refused or "unusable"
     is_closed = agent is not None and reason == "outside_hours"
@@ -230,11 +235,11 @@ def repeat_refusal(call: StoredCall, agent: AnsweringAgent | None) -> RefusedCal
 
 
 async def record_checkpoint(db: Connection, call_id: UUID, checkpoint: Checkpoint, now: datetime) -> None:
-    """Takes into a call's record what only the checkpoint of a lost node knows about announcements and consent.
+    """Stores in the call's record which announcements and consent only the checkpoint of a lost node has.
 
-    The node may have been lost between its checkpoint and its events. The next node relies on the checkpoint and says
-    nothing again. Without this the record would not show what that node relies on, and the carrier would not begin to
-    record, or not stop. Needs platform scope.
+    A node may be lost after its checkpoint and before its events. The next node relies on the checkpoint and does not
+    repeat the announcements. Without this function, the record would lack them, and the carrier would not start or stop
+    the recording. Needs platform scope.
     """
     call = await queries.lock_one(db, call_id)
     if call is None:
@@ -251,7 +256,7 @@ async def record_checkpoint(db: Connection, call_id: UUID, checkpoint: Checkpoin
 
 
 async def _make_plan(db: Connection, agent: AnsweringAgent, call: PlannedCall, moment: CallMoment) -> CallPlan:
-    """Makes the call's plan. Loads the contact of the customer only if the agent uses it. Raises PlanError."""
+    """Makes the call's plan. Loads the customer's contact only if the agent uses it. Raises PlanError."""
     if agent.names_contact:
         number = call.called if call.direction == "outbound" else call.caller
         call = replace(call, contact=await find_contact_values(db, agent.workspace_id, number))
@@ -290,10 +295,11 @@ def _new_inbound(incoming: IncomingCall, agent: AnsweringAgent, now: datetime) -
 
 @dataclass(frozen=True, slots=True)
 class CallRouting:
-    """Gives admitted calls a media node and a ticket, or decides what their callers hear instead.
+    """Assigns admitted calls a media node and a ticket, or decides what their callers hear instead.
 
-    timeout_s: for choosing a media node, and for reading a checkpoint. count_resumed: called with the carrier of each
-    call that is resumed.
+    Args:
+        timeout_s: Limit for choosing a media node and for reading a checkpoint.
+        count_resumed: Called with the carrier of each resumed call.
     """
 
     transactions: PlatformTransactions
@@ -304,10 +310,14 @@ class CallRouting:
     count_resumed: Callable[[str], None] = lambda _: None
 
     async def assign_media(self, call: AdmittedCall, exclude: Collection[str] = ()) -> StreamTarget | RefusedCall:
-        """Returns the media node and ticket for the carrier, or a refusal when the spending limit is reached, no node
-        has room, or Redis is unavailable or slow. exclude: ids of nodes that lost the call.
+        """Returns the media node and the ticket for the carrier, or a refusal.
 
-        A resumed call is refused as "cut_off" without Redis, because the state of its conversation is unknown then."""
+        The call is refused if its spending limit is reached, no node has room, or Redis is unavailable or slow. Without
+        Redis, a resumed call is refused as "cut_off", because the state of its conversation is unknown.
+
+        Args:
+            exclude: Ids of nodes that lost the call.
+        """
         refused = await self.reserve(call)
         if refused is not None:
             return refused
@@ -326,8 +336,11 @@ class CallRouting:
         return make_busy_refusal(language, call.call_id)
 
     async def reserve(self, call: AdmittedCall) -> RefusedCall | None:
-        """Reserves the call's first minute, once, where its workspace has a spending limit. Returns a refusal when the
-        limit does not allow it, or Redis is unavailable or slow: nothing begins that nobody has counted."""
+        """Reserves the call's first minute, once, if its workspace has a spending limit.
+
+        Returns a refusal if the limit does not allow the call, or if Redis is unavailable or slow, because an uncounted
+        call must not begin.
+        """
         terms = call.spend_terms
         if terms is None:
             return None
@@ -349,9 +362,16 @@ class CallRouting:
     async def resume(
         self, call: OpenCall, now: datetime, language: str | None = None
     ) -> tuple[AdmittedCall | RefusedCall, Collection[str]]:
-        """Returns the plan of the call's next leg, made from its last checkpoint, and the ids of nodes to avoid: of a
-        call whose stream was lost, or whose transfer led back to the agent.
-        language: see `refuse_cut_off`. Raises StreamFollowed."""
+        """Returns the plan of the call's next leg, made from its last checkpoint, and the ids of nodes to avoid.
+
+        The call lost its stream, or its transfer led back to the agent.
+
+        Args:
+            language: See `refuse_cut_off`.
+
+        Raises:
+            StreamFollowed: Another request has given the call its next stream.
+        """
         try:
             async with asyncio.timeout(self.timeout_s):
                 checkpoint = await self.media.get_checkpoint(call.call_id)
@@ -374,21 +394,27 @@ class CallRouting:
         return resumed, (lost_node,) if lost_node else ()
 
     async def note_loss(self, call: OpenCall, now: datetime) -> None:
-        """Stores that a call, which is over, ended because its node was lost, if that is so. While Redis is
-        unavailable, that is unknown."""
+        """If the call ended because its node was lost, stores that reason.
+
+        While Redis is unavailable, the reason is unknown.
+        """
         with suppress(BusUnavailable):
             if await self.media.is_lost(call.call_id, call.media_node, call.leg):
                 await self.transactions.run(lambda db: record_loss(db, call.call_id, call.leg, now))
 
     async def refuse_cut_off(self, call: OpenCall | None, language: str | None = None) -> RefusedCall | None:
-        """Returns what a caller hears whose stream ended while Redis is unavailable; None for a call that is over and
-        was not being transferred.
+        """Returns the refusal for a caller whose stream ended while Redis is unavailable.
 
-        Without Redis it is unknown whether the conversation was complete, and to whom to transfer the caller. So the
-        call is neither resumed nor transferred. Recording this refusal does not end the call: media's event does when
+        Without Redis, nobody knows whether the conversation was complete, or where to transfer the caller. So the call
+        is neither resumed nor transferred. Recording this refusal does not end the call: media's event ends it when
         Redis is back.
 
-        language: the agent's, where the carrier's request carries it; None loads it from the database."""
+        Args:
+            language: The agent's language, if the carrier's request carries it. None loads it from the database.
+
+        Returns:
+            None for a call that is over and was not being transferred.
+        """
         if call is None or (call.status in FINAL and call.end_reason != "transferred"):
             return None
         return await self._refuse_cut_off(call, language)
@@ -400,7 +426,7 @@ class CallRouting:
         return make_refusal("cut_off", language, call.call_id)
 
     async def record_refusal(self, refused: RefusedCall, now: datetime) -> None:
-        """Stores that an admitted call could not be connected; nothing for a call without a row."""
+        """Stores that an admitted call could not be connected. Does nothing for a call without a row."""
         if refused.call_id is not None:
             call_id = refused.call_id
             await self.transactions.run(lambda db: save_refusal(db, call_id, refused.reason, now))

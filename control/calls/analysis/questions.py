@@ -1,8 +1,9 @@
-"""What a language model is asked about a call, and what its answer must be; pure.
+"""The questions to a language model about a call, and the validation of its answers. Pure functions.
 
-The transcript is what strangers said, and some will say instructions. So the model gets it as JSON texts in a message
-of its own, is told that it is data, has no tools and no secrets, and answers in a closed schema whose values are
-checked again here. What a hostile caller can reach is a wrong summary, sentiment or success of the caller's own call.
+The transcript is untrusted: callers may speak instructions. So the model receives it as JSON texts in a separate
+message that is marked as data. The model has no tools and no secrets, and its answer must match a closed schema whose
+values are checked again here. A hostile caller can only distort the summary, the sentiment or the success of their own
+call.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,7 +17,8 @@ from control.calls.analysis.rules import AnalysisTask, CallFindings
 
 LONGEST_SUMMARY: Final = 2_000
 LONGEST_REASON: Final = 500
-# Of the transcript, about 15,000 tokens: an hour of talk. Of a longer one, the beginning and the end are kept.
+# Maximum characters of the transcript: about 15,000 tokens, or an hour of talk. A longer transcript keeps its beginning
+# and its end.
 LONGEST_TRANSCRIPT: Final = 50_000
 LONGEST_EXTRACT: Final = 16_384
 _LEFT_OUT: Final = {"speaker": "none", "text": "(a part of the conversation is left out here)"}
@@ -40,11 +42,11 @@ _EXTRACTED: Final = "extracted: values that were said in the call; null, or an e
 
 
 class AnswerInvalid(ValueError):
-    """The model's answer is invalid. The message says why; only the model gets it."""
+    """The model's answer is invalid. The message gives the reason, and only the model receives it."""
 
 
 def make_schema(task: AnalysisTask) -> dict[str, Any]:
-    """Of the model's answer."""
+    """Returns the JSON schema of the model's answer."""
     properties: dict[str, Any] = {
         "summary": {"type": "string"},
         "sentiment": {"type": "string", "enum": ["positive", "neutral", "negative"]},
@@ -63,7 +65,7 @@ def make_schema(task: AnalysisTask) -> dict[str, Any]:
 
 
 def make_messages(task: AnalysisTask, schema: Mapping[str, Any]) -> list[dict[str, str]]:
-    """The rules as the system's message, the transcript as the user's."""
+    """Returns the rules as the system message and the transcript as the user message."""
     criterion = task.config.success_criterion.strip()
     rules = _RULES.format(
         schema=msgspec.json.encode(schema).decode(),
@@ -76,13 +78,13 @@ def make_messages(task: AnalysisTask, schema: Mapping[str, Any]) -> list[dict[st
 
 
 def make_repair(messages: Sequence[dict[str, str]], answer: str, fault: AnswerInvalid) -> list[dict[str, str]]:
-    """The same question after an answer that was invalid."""
+    """Returns the same question again, after an invalid answer."""
     request = f"This is not what was asked for: {fault}. Answer again, with the JSON object only."
     return [*messages, {"role": "assistant", "content": answer}, {"role": "user", "content": request}]
 
 
 def read_answer(text: str, task: AnalysisTask, schema: Mapping[str, Any]) -> CallFindings:
-    """Raises AnswerInvalid."""
+    """Parses and validates the model's answer. Raises AnswerInvalid."""
     try:
         answer = msgspec.json.decode(_without_fence(text).encode("utf-8", "replace"))
     except msgspec.DecodeError:
@@ -111,7 +113,7 @@ def read_answer(text: str, task: AnalysisTask, schema: Mapping[str, Any]) -> Cal
 
 
 def _shorten(utterances: Sequence[Mapping[str, str]]) -> Sequence[Mapping[str, str]]:
-    """Whole utterances from the beginning and from the end, a half of the limit each."""
+    """Keeps whole utterances from the beginning and from the end, each up to half of the limit."""
     cut = [{**utterance, "text": utterance["text"][: LONGEST_TRANSCRIPT // 4]} for utterance in utterances]
     if sum(len(one["text"]) for one in cut) <= LONGEST_TRANSCRIPT:
         return cut
@@ -131,7 +133,7 @@ def _take(utterances: Sequence[Mapping[str, str]]) -> list[Mapping[str, str]]:
 
 
 def _without_fence(text: str) -> str:
-    """Removes the fence of Markdown in which some models put JSON."""
+    """Removes the Markdown fence that some models put around JSON."""
     bare = text.strip()
     if bare.startswith("```") and bare.endswith("```"):
         return bare.strip("`").removeprefix("json")
@@ -139,7 +141,7 @@ def _without_fence(text: str) -> str:
 
 
 def _clean(text: str, most: int) -> str:
-    """Replaces control characters by spaces. PostgreSQL does not store NUL."""
+    """Replaces control characters with spaces, because PostgreSQL does not store NUL."""
     return "".join(one if one.isprintable() else " " for one in text).strip()[:most]
 
 

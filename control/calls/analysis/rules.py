@@ -1,4 +1,4 @@
-"""Analyses of calls as values, and a summary that needs no language model."""
+"""Types of call analyses, and a summary that needs no language model."""
 
 import re
 from collections import Counter
@@ -14,8 +14,12 @@ from shared.plan import ProviderPlan
 
 @dataclass(frozen=True, slots=True)
 class AnalysisPolicy:
-    """Bounds of the analysis of one call. max_tokens: of all its requests together, repeated ones included; the cap of
-    what one call's analysis can cost. timeout_s: of one request."""
+    """Limits for the analysis of one call.
+
+    Attributes:
+        max_tokens: Tokens of all requests together, including repeated requests. Caps the cost of one call's analysis.
+        timeout_s: Limit for one request.
+    """
 
     enabled: bool = True
     max_tokens: int = 60_000
@@ -24,7 +28,12 @@ class AnalysisPolicy:
 
 @dataclass(frozen=True, slots=True)
 class CallFindings:
-    """What was found in a conversation. sentiment_score: -1 to 1. success: None if it is unknown."""
+    """The result of an analysis.
+
+    Attributes:
+        sentiment_score: From -1 to 1.
+        success: None if unknown.
+    """
 
     summary: str | None = None
     sentiment: Sentiment | None = None
@@ -39,7 +48,11 @@ NO_FINDINGS: Final = CallFindings()
 
 @dataclass(frozen=True, slots=True)
 class AnalysedTranscript:
-    """A transcript as it is analyzed: speaker and text of each utterance. fingerprint: of the text as stored."""
+    """A transcript for analysis: the speaker and the text of each utterance.
+
+    Attributes:
+        fingerprint: Hash of the text as stored.
+    """
 
     utterances: Sequence[Mapping[str, str]]
     fingerprint: str
@@ -47,7 +60,11 @@ class AnalysedTranscript:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnalysisTask:
-    """A call that waits for its analysis. models: the chain that can be asked, first choice first."""
+    """A call that waits for its analysis.
+
+    Attributes:
+        models: The chain of models to ask, first choice first.
+    """
 
     call_id: UUID
     workspace_id: UUID
@@ -69,12 +86,14 @@ _SPEAKERS: Final[Mapping[str, str]] = {"caller": "Caller", "agent": "Agent", "pe
 
 
 def summarize(utterances: Sequence[Mapping[str, str]]) -> str | None:
-    """Summarizes without a language model: returns up to three sentences of the conversation in their order, each with
-    who said it. None if there are no words.
+    """Summarizes a conversation without a language model.
 
-    Chosen are the sentences whose words the conversation uses most (H. P. Luhn, "The Automatic Creation of Literature
-    Abstracts", 1958). Sentiment and success stay open: lists of words know one language, and no negation across
-    sentences, and an unreliable figure is worse than none.
+    Chooses the sentences that contain the most frequent words of the conversation (H. P. Luhn, "The Automatic Creation
+    of Literature Abstracts", 1958). Sentiment and success stay unknown: word lists cover one language and miss negation
+    across sentences, and an unreliable value is worse than none.
+
+    Returns:
+        Up to three sentences in their original order, each with its speaker. None if there are no words.
     """
     sentences = [
         (utterance["speaker"], sentence.strip())
@@ -83,7 +102,7 @@ def summarize(utterances: Sequence[Mapping[str, str]]) -> str | None:
         if _words(sentence)
     ]
     frequencies = Counter(word for _, sentence in sentences for word in set(_words(sentence)))
-    # What the caller says is what a call is about; the agent's phrases are the same in each call.
+    # The caller's words describe the topic; the agent's phrases are the same in each call.
     ranked = sorted(
         range(len(sentences)),
         key=lambda place: (sentences[place][0] != "caller", -_weight(sentences[place][1], frequencies), place),

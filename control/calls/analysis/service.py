@@ -1,4 +1,4 @@
-"""Has calls analyzed that are over: asks the models of the agent's chain, or summarizes without one."""
+"""Has ended calls analyzed: asks the models of the agent's chain, or summarizes the call without a model."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -19,28 +19,34 @@ from shared.egress import EgressGuard
 from shared.plan import ProviderPlan
 from shared.providers.chat_question import ChatFailed, ChatQuestion, ChatUsage, estimate_prompt
 
-# Of a reply: a summary and extracted values take a few hundred, a model's reasoning more.
+# Maximum tokens of a reply. A summary and extracted values need a few hundred; reasoning models need more.
 MOST_REPLY_TOKENS: Final = 4_000
 MOST_MODELS: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
 class ModelUse:
-    """What one reply of a model used."""
+    """The usage of one reply of a model."""
 
     provider: ProviderPlan
     usage: ChatUsage
 
     @property
     def model(self) -> str:
-        """As the vendor names it."""
+        """The model's name at its vendor."""
         return str(self.provider.options.get("model", ""))
 
 
 @dataclass(frozen=True, slots=True)
 class AnalysisOutcome:
-    """findings: None without a result. reason: why there is none, or why no model was asked. is_temporary: another
-    attempt may have one. uses: of all replies, also of those without a result."""
+    """The outcome of one attempt.
+
+    Attributes:
+        findings: None without a result.
+        reason: Why there is no result, or why no model was asked.
+        is_temporary: Whether another attempt may succeed.
+        uses: Usage of all replies, including replies without a result.
+    """
 
     findings: CallFindings | None
     reason: str = ""
@@ -50,20 +56,28 @@ class AnalysisOutcome:
 
     @property
     def tokens(self) -> int:
-        """Of all replies together."""
+        """The tokens of all replies together."""
         return sum(use.usage.total for use in self.uses)
 
 
 @dataclass(slots=True)
 class CallAnalyzer:
-    """policy: bounds of one call's analysis. guard: passes connections to addresses that customers gave."""
+    """Analyzes calls.
+
+    Args:
+        policy: The limits for one call's analysis.
+        guard: Checks connections to addresses that customers configured.
+    """
 
     policy: AnalysisPolicy
     guard: EgressGuard = field(repr=False)
 
     async def analyze(self, task: AnalysisTask) -> AnalysisOutcome:
-        """One attempt. The models are asked in their order, until one answers: two at most, because a third would
-        hardly do what two did not, and each is paid for. An answer that is invalid may be repaired once."""
+        """Makes one attempt to analyze a call.
+
+        Asks the models in order until one of them answers, but at most two: a third model would hardly succeed where
+        two failed, and each attempt costs money. An invalid answer may be repaired once.
+        """
         if not task.models:
             summary = summarize(task.transcript.utterances)
             return AnalysisOutcome(CallFindings(summary=summary), "no_language_model", "heuristic")
@@ -101,27 +115,37 @@ class CallAnalyzer:
         raise ChatFailed("answer_invalid", ends_chain=True)
 
     def _require_tokens(self, question: ChatQuestion, task: AnalysisTask, uses: Sequence[ModelUse]) -> None:
-        """Raises ChatFailed where the request could exceed what the call's analysis may use."""
+        """Raises ChatFailed if the request could exceed the call's token limit."""
         used = task.record.tokens + sum(use.usage.total for use in uses)
         if used + estimate_prompt(question) + question.max_tokens > self.policy.max_tokens:
             raise ChatFailed("token_limit", ends_chain=True)
 
 
 ANALYZE_CALL: Final = "calls.analyse"
-# The last events of a call come within a few seconds after its end; those of a lost node later, which analyze it again.
+# The last events of a call arrive within a few seconds after its end. Events of a lost node arrive later and start
+# another analysis.
 ANALYZE_AFTER_S: Final = 10.0
 
 
 class AnalyseCallJob(msgspec.Struct, frozen=True):
-    """Payload of the job. attempt: how often it failed before."""
+    """Payload of the job.
+
+    Attributes:
+        attempt: The number of earlier failures.
+    """
 
     call_id: UUID
     attempt: int = 0
 
 
 async def enqueue_analyses(db: Connection, changed: Iterable[tuple[CallState, CallState]]) -> None:
-    """For the calls of (before, after) that are over now, and for those whose transcript changed after that. A call has
-    one job at a time. The rows must be written and locked. Needs platform scope."""
+    """Enqueues analyses for the calls that have just ended and for ended calls whose transcript has changed.
+
+    A call has one job at a time. The rows must be written and locked. Needs platform scope.
+
+    Args:
+        changed: Pairs of the states before and after.
+    """
     due = [after.id for before, after in changed if after.transcription and _is_due(before, after)]
     for call_id in await queries.mark_pending(db, due) if due else ():
         await enqueue(db, ANALYZE_CALL, msgspec.json.encode(AnalyseCallJob(call_id)), delay_s=ANALYZE_AFTER_S)

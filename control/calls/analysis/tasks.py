@@ -1,4 +1,4 @@
-"""The job that analyses a call. Whatever becomes of it, the call's record is complete without it."""
+"""The job that analyzes a call. The call's record is complete even if the analysis fails."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -35,10 +35,10 @@ from control.voice.chat_completion import can_complete
 from shared.events import UsageRecorded, UsageUnit
 from shared.plan import PlanError, ProviderPlan
 
-# Seconds before each further attempt. After the last one the analysis has failed.
+# Seconds before each further attempt. After the last attempt, the analysis has failed.
 RETRY_AFTER_S: Final = (30.0, 300.0, 3_600.0)
-# Longer than all requests of one attempt, two models with a repair each. Few at once, so that a vendor that is slow
-# leaves the worker's other jobs alone.
+# The timeout exceeds all requests of one attempt: two models with one repair each. The low concurrency keeps a slow
+# vendor from blocking the worker's other jobs.
 ANALYSIS_LIMITS: Final = JobLimits(timeout_s=300.0, concurrency=4)
 PURPOSE: Final = "analysis"
 log = structlog.get_logger()
@@ -46,14 +46,17 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A call that is not analyzed. reason: why."""
+    """A call that is not analyzed, and the reason."""
 
     reason: str
 
 
 def make_analysis_job(pool: Pool, lookup: AgentLookup, analyzer: CallAnalyzer) -> JobHandler:
-    """Analyses the call by the version of its agent that answered, and stores what was found and what it used. The
-    models are asked outside of a transaction."""
+    """Returns the job that analyzes a call with the agent version that answered it, and stores the result and the
+    usage.
+
+    The models are asked outside of a transaction.
+    """
 
     async def run(payload: bytes) -> None:
         job = decode_payload(payload, AnalyseCallJob)
@@ -146,8 +149,11 @@ def _usage_records(use: ModelUse) -> Iterator[UsageRecorded]:
 async def _finish(
     db: Connection, job: AnalyseCallJob, pending: PendingAnalysis, outcome: AnalysisOutcome, *, is_skipped: bool
 ) -> None:
-    """Stores the result, or has the call analyzed again: after a temporary failure, or where more of the conversation
-    arrived meanwhile. Nothing where the conversation was deleted meanwhile."""
+    """Stores the result, or enqueues another analysis.
+
+    Another analysis follows a temporary failure, or if more of the conversation arrived in the meantime. If the
+    conversation was deleted, nothing is stored.
+    """
     record = _make_record(pending, outcome)
     if outcome.is_temporary and job.attempt < len(RETRY_AFTER_S):
         if not await queries.update_use(db, job.call_id, record):
@@ -184,7 +190,7 @@ async def _report(db: Connection, job: AnalyseCallJob, pending: PendingAnalysis,
 
 
 def _day_of(call: PendingAnalysis) -> WorkspaceDay:
-    """The day (UTC) whose figures count the call."""
+    """Returns the day (UTC) whose figures count the call."""
     return WorkspaceDay(call.workspace_id, call.created_at.astimezone(UTC).date())
 
 
@@ -194,7 +200,7 @@ async def _enqueue_again(db: Connection, job: AnalyseCallJob, attempt: int, dela
 
 
 def _make_record(pending: PendingAnalysis, outcome: AnalysisOutcome) -> AnalysisRecord:
-    """Without a result, what was found before stays."""
+    """Returns the new record. Without a result, the earlier result stays."""
     used = msgspec.structs.replace(
         pending.record,
         reason=outcome.reason,

@@ -1,4 +1,4 @@
-"""All SQL of blocked callers, which admission also reads (`records.queries.insert_ringing`)."""
+"""SQL for blocked callers. Admission also reads the table (`records.queries.insert_ringing`)."""
 
 from typing import Final
 from uuid import UUID
@@ -17,7 +17,7 @@ _INSERT: Final = """
 """
 
 _REPLACE: Final = "UPDATE blocked_callers SET caller = $3, note = '' WHERE workspace_id = $1 AND caller = $2"
-# The caller may have been blocked again after an earlier deletion.
+# The caller may have been blocked again after an earlier deletion, so a row with the pseudonym may exist.
 _DELETE_DOUBLE: Final = """
     DELETE FROM blocked_callers WHERE workspace_id = $1 AND caller = $3
       AND EXISTS (SELECT FROM blocked_callers WHERE workspace_id = $1 AND caller = $2)
@@ -30,7 +30,7 @@ async def lock_list(db: Connection, workspace_id: UUID) -> None:
 
 
 async def count_blocked(db: Connection, workspace_id: UUID, caller: str | None) -> int:
-    """Counts them. caller: only this one."""
+    """Counts the workspace's blocked callers, or only the rows of `caller`."""
     count: int = await db.fetchval(f"SELECT count(*) FROM blocked_callers WHERE {_WHERE}", workspace_id, caller)
     return count
 
@@ -38,7 +38,10 @@ async def count_blocked(db: Connection, workspace_id: UUID, caller: str | None) 
 async def select_blocked(
     db: Connection, workspace_id: UUID, caller: str | None, page: PageRequest
 ) -> ListPage[BlockedCaller]:
-    """A page, newest first. caller: only this one. Raises Invalid (code cursor_unknown)."""
+    """Returns a page of blocked callers, newest first, or only the rows of `caller`.
+
+    Raises Invalid (code cursor_unknown).
+    """
     clause = await _ORDER.make_clause(db, page, (workspace_id, caller), (workspace_id,))
     select = f"SELECT id, caller, note, created_at FROM blocked_callers WHERE {_WHERE}"
     rows = await db.fetch(f"{select} {clause.tail}", *clause.values)
@@ -46,13 +49,13 @@ async def select_blocked(
 
 
 async def insert_blocked(db: Connection, workspace_id: UUID, new: BlockedCaller) -> bool:
-    """False: this caller is blocked already."""
+    """Stores a blocked caller. Returns False if the caller is already blocked."""
     status = await db.execute(_INSERT, new.id, workspace_id, new.caller, new.note, new.created_at)
     return bool(status == "INSERT 0 1")
 
 
 async def delete_blocked(db: Connection, workspace_id: UUID, blocked_id: UUID) -> str | None:
-    """Returns the caller that was blocked; None without such a row."""
+    """Deletes the row and returns its caller; None if there is no such row."""
     caller: str | None = await db.fetchval(
         "DELETE FROM blocked_callers WHERE workspace_id = $1 AND id = $2 RETURNING caller", workspace_id, blocked_id
     )
@@ -60,7 +63,10 @@ async def delete_blocked(db: Connection, workspace_id: UUID, blocked_id: UUID) -
 
 
 async def replace_caller(db: Connection, workspace_id: UUID, caller: str, pseudonym: str) -> int:
-    """Blocks a caller by the pseudonym from now on, without its note, which may name the person; returns how many."""
+    """Replaces a blocked number with its pseudonym, and deletes the note, which may name the person.
+
+    Returns the number of rows.
+    """
     await db.execute(_DELETE_DOUBLE, workspace_id, caller, pseudonym)
     status = await db.execute(_REPLACE, workspace_id, caller, pseudonym)
     return int(status.split()[-1])

@@ -1,4 +1,4 @@
-"""Blocked callers as values."""
+"""Types of blocked callers."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -10,8 +10,6 @@ from control.http.fields import CreatedAt, Id
 
 @dataclass(frozen=True, slots=True)
 class BlockedCaller:
-    """A blocked caller."""
-
     id: Id
     caller: Annotated[
         str, Field(description="E.164 number, or `anonymous` for all who withhold theirs.", examples=["+12025550123"])

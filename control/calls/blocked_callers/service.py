@@ -1,4 +1,4 @@
-"""Callers that a workspace blocks: their calls are rejected before they are answered."""
+"""Blocked callers of a workspace: their calls are rejected before they are answered."""
 
 from datetime import datetime
 from typing import Final
@@ -12,17 +12,20 @@ from control.db.pool import Connection
 from shared.errors import Conflict, NotFound
 from shared.ids import new_id
 
-# Callers that one workspace may block.
+# Maximum number of callers that one workspace can block.
 MOST_BLOCKED: Final = 1_000
 
 
 class BlockedCallers:
-    """Works within the current transaction, in the workspace's scope."""
+    """Manages blocked callers. Works within the current transaction, in the workspace's scope."""
 
     async def list_page(
         self, db: Connection, workspace_id: UUID, *, caller: str | None, page: PageRequest
     ) -> ListPage[BlockedCaller]:
-        """A page, newest first. caller: only this one. Raises Invalid (code cursor_unknown)."""
+        """Returns a page of blocked callers, newest first, or only the rows of `caller`.
+
+        Raises Invalid (code cursor_unknown).
+        """
         found = await queries.select_blocked(db, workspace_id, caller, page)
         if page.cursor is not None:
             return found
@@ -31,8 +34,14 @@ class BlockedCallers:
     async def block(
         self, db: Connection, workspace_id: UUID, actor: Actor, caller: str, note: str, now: datetime
     ) -> BlockedCaller:
-        """Blocks a caller from the next call on. caller: E.164 or ANONYMOUS. Raises Conflict (caller_blocked,
-        blocked_caller_limit)."""
+        """Blocks a caller from the next call on.
+
+        Args:
+            caller: E.164 or ANONYMOUS.
+
+        Raises:
+            Conflict: Codes caller_blocked, blocked_caller_limit.
+        """
         await queries.lock_list(db, workspace_id)
         if await queries.count_blocked(db, workspace_id, None) >= MOST_BLOCKED:
             raise Conflict(f"A workspace blocks {MOST_BLOCKED:,} callers at most.", code="blocked_caller_limit")
@@ -46,7 +55,7 @@ class BlockedCallers:
         return blocked
 
     async def unblock(self, db: Connection, workspace_id: UUID, actor: Actor, blocked_id: UUID) -> None:
-        """Accepts a caller's calls again. Raises NotFound."""
+        """Unblocks a caller. Raises NotFound."""
         caller = await queries.delete_blocked(db, workspace_id, blocked_id)
         if caller is None:
             raise NotFound("There is no such blocked caller.", code="blocked_caller_not_found")

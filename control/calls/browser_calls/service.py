@@ -1,4 +1,4 @@
-"""Test calls from a browser: who may begin one, and the address at which the browser opens its socket."""
+"""Test calls from a browser: checks who may begin a call, and returns the address for the browser's socket."""
 
 import asyncio
 from collections.abc import Mapping
@@ -33,13 +33,18 @@ from shared.ids import new_id
 from shared.plan import WARM_TRANSFER, CallPlan, ToolPlan
 
 BROWSER_CALLERS: Final = member("member", "calls:write")
-# The request waits for Redis, and holds a database connection meanwhile.
+# The request holds a database connection while it waits for Redis.
 ASSIGNMENT_TIMEOUT_S: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class BrowserCallRequest:
-    """A requested call. agent_version: None for the agent's current version. variables, metadata: as of any call."""
+    """A requested test call.
+
+    Attributes:
+        agent_version: None for the agent's current version.
+        variables, metadata: The same as for any call.
+    """
 
     workspace_id: UUID
     agent_id: UUID
@@ -50,7 +55,11 @@ class BrowserCallRequest:
 
 @dataclass(frozen=True, slots=True)
 class BrowserCall:
-    """A call that the browser may begin. socket_url: with a token that works once, until `expires_at`."""
+    """A call that the browser may begin.
+
+    Attributes:
+        socket_url: Holds a token that works once, until `expires_at`.
+    """
 
     call_id: UUID
     socket_url: str = field(repr=False)
@@ -58,7 +67,7 @@ class BrowserCall:
 
 
 class BrowserCalls:
-    """Works within the current transaction, in the workspace's scope."""
+    """Begins test calls. Works within the current transaction, in the workspace's scope."""
 
     def __init__(
         self,
@@ -74,8 +83,10 @@ class BrowserCalls:
     async def begin(
         self, db: Connection, actor: Actor, credential: str, request: BrowserCallRequest, now: datetime
     ) -> BrowserCall:
-        """Stores the call, and assigns it to a media node. credential: of the request's context; the call ends when it
-        no longer permits to begin calls.
+        """Stores the call and assigns it to a media node.
+
+        Args:
+            credential: The credential of the request. The call ends when it no longer allows beginning calls.
 
         Raises:
             NotFound: Code agent_not_found.
@@ -104,8 +115,10 @@ class BrowserCalls:
     async def _require_capacity(
         self, db: Connection, workspace_id: UUID, agent: AnsweringAgent, now: datetime
     ) -> Mapping[str, int]:
-        """Locks the workspace and its owner, so that two calls cannot pass the same limit. Returns the limits of the
-        staff. Raises Conflict, TooManyRequests."""
+        """Locks the workspace and its owner, so that two calls cannot pass the same limit.
+
+        Returns the limits that the staff set. Raises Conflict and TooManyRequests.
+        """
         limits = await load_limits(db, self._platform)
         await records_queries.lock_workspace(db, workspace_id)
         usage = await queries.count_usage(db, workspace_id, "", now)
@@ -117,7 +130,7 @@ class BrowserCalls:
         return limits
 
     async def _assign(self, call: AdmittedCall) -> StreamTarget:
-        """Raises Unavailable."""
+        """Assigns the call to a media node. Raises Unavailable."""
         try:
             async with asyncio.timeout(ASSIGNMENT_TIMEOUT_S):
                 return await self._media.assign(call)
@@ -133,7 +146,7 @@ class BrowserCallChecks:
         self._rights = rights
 
     def handlers(self) -> RequestHandlers:
-        """For the API's reader of requests."""
+        """Returns the handlers for the reader of media's requests."""
         return {BROWSER_CALL_CHECK: MediaRequestHandler(self._run)}
 
     async def _run(self, context: HandlerContext) -> bool:
@@ -148,8 +161,11 @@ class BrowserCallChecks:
 
 
 def adapt_plan(plan: CallPlan, longest_s: int) -> CallPlan:
-    """Returns the plan for a call without a phone line: without transfers, with key tones that media makes, and with
-    an end after `longest_s`, for which a carrier would provide otherwise."""
+    """Returns the plan for a call without a phone line.
+
+    The plan has no transfers, media makes the key tones, and media ends the call after `longest_s`, as a carrier would
+    do on a phone line.
+    """
     kept = tuple(tool for tool in plan.tools if (tool.name if isinstance(tool, ToolPlan) else tool) != WARM_TRANSFER)
     tools = adapt_tools(kept, "twilio")
     own = plan.limits.max_duration_s

@@ -1,4 +1,4 @@
-"""What a carrier's report does to the state of a call. Pure; see `control/calls/records/state.py`."""
+"""Applies carriers' reports to the state of a call. Pure functions; see `control/calls/records/state.py`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -23,11 +23,18 @@ from shared.events import CallStatus, EndReason
 
 @dataclass(frozen=True, slots=True)
 class CarrierStatus:
-    """A carrier's report on a call. status: None when it does not change. call_id: ours, where the webhook carries it.
-    sequence: the carrier's number of the report, if it numbers them. duration_s: connected seconds. answered_by: result
-    of answering-machine detection, empty without one. greeting_ended: of a machine, which records from now on.
-    facts: stored as the carrier named them. session_id: the id that
-    stays when carrier_call_id changes (Telnyx)."""
+    """A carrier's report about a call.
+
+    Attributes:
+        status: None if the status does not change.
+        call_id: Our id, if the webhook carries it.
+        sequence: The carrier's number of the report, if it numbers reports.
+        duration_s: Connected seconds.
+        answered_by: Result of answering-machine detection; empty without a result.
+        greeting_ended: The machine's greeting is over, and it records from now on.
+        facts: Further values under the carrier's names.
+        session_id: The id that stays when carrier_call_id changes (Telnyx).
+    """
 
     carrier: CarrierName
     carrier_call_id: str
@@ -74,7 +81,7 @@ def _apply_carrier_end(state: CallState, report: CarrierStatus) -> CallState:
         return state
     reason = _end_reason(state, report)
     if status == "completed" and state.answered_at is None and _may_be_unanswered(report):
-        # Nobody talked: the caller gave up, or the called party did not answer.
+        # There was no conversation: the caller gave up, or the called party did not answer.
         status = "canceled" if state.direction == "inbound" else "no_answer"
         state = replace(state, details=replace(state.details, unanswered=True))
     ended = close(state, status, reason, None, report.at, "carrier")
@@ -91,7 +98,7 @@ def _may_be_unanswered(report: CarrierStatus) -> bool:
 
 
 def _end_reason(state: CallState, report: CarrierStatus) -> EndReason | None:
-    """Returns why the call ended, as far as it is known without media, whose report corrects it."""
+    """Returns why the call ended, as far as the carrier knows. A report of media corrects the reason."""
     if report.end_reason is not None:
         return report.end_reason
     if report.status == "failed":
@@ -102,7 +109,7 @@ def _end_reason(state: CallState, report: CarrierStatus) -> EndReason | None:
 
 
 def _end_transfer(state: CallState, transfer: Transfer, report: CarrierStatus) -> CallState:
-    """Applies a carrier's report that a transferred call has ended. Telnyx does not report how long it was."""
+    """Applies a carrier's report that a transferred call has ended. Telnyx does not report the duration."""
     if transfer.until is None:  # reported before
         return replace(state, duration_seconds=max(report.duration_s or 0, state.duration_seconds))
     since = state.answered_at or report.at
@@ -126,15 +133,15 @@ def _store_facts(state: CallState, report: CarrierStatus) -> CallState:
     return replace(state, details=replace(state.details, carrier=state.details.carrier.merge(facts)))
 
 
-# A caller who hangs up while the target's phone rings ends both legs; Telnyx's times of the two differ by the moment in
-# which it ends the second one. Nobody has heard the agent again after so short a time.
+# A caller who hangs up while the target's phone rings ends both legs. Telnyx's times of the two ends differ by the
+# moment in which it ends the second leg. Within so short a time, the caller cannot have heard the agent again.
 SAME_MOMENT: Final = timedelta(seconds=0.5)
 
 
 def undo_return(state: CallState, report: CarrierStatus) -> CallState:
-    """Returns the state before the last return, if the report says that the caller had gone when the transfer failed.
+    """Returns the state before the last return, if the report shows that the caller had left when the transfer failed.
 
-    Then the target was not reached because the caller hung up, whichever of the two ends is reported first
+    In this case the target was not reached because the caller hung up, in whichever order the two ends are reported
     (docs/decisions/0009).
     """
     if state.is_final or report.status not in FINAL or not state.details.returns:

@@ -1,4 +1,4 @@
-"""What carriers report of a call's state."""
+"""Stores carriers' reports about the state of calls."""
 
 from dataclasses import replace
 from typing import Final
@@ -17,20 +17,26 @@ from control.db.jobs import enqueue
 from control.db.pool import Connection
 
 READ_PRICE: Final = "calls.read_price"
-# Seconds from the call's end to the first look, and between two looks. A call without a price after the last keeps the
-# cost by our price list.
+# Seconds from the call's end to the first look, and between later looks. If the last look finds no price, the call
+# keeps the cost by our price list.
 LOOK_AFTER_S: Final = (300.0, 600.0, 1_800.0, 7_200.0, 43_200.0)
 
 
 class ReadPriceJob(msgspec.Struct, frozen=True):
-    """Payload of the job. looks: How often the carrier had no price yet."""
+    """Payload of the job.
+
+    Attributes:
+        looks: The number of looks that found no price.
+    """
 
     call_id: UUID
     looks: int = 0
 
 
 async def enqueue_price(db: Connection, before: CallState, report: CarrierStatus) -> None:
-    """Has the price of a connected call read when the carrier reports its end for the first time."""
+    """Enqueues the job that reads the price of a connected call, when the carrier reports its end for the first
+    time.
+    """
     is_end = report.status in FINAL and bool(report.duration_s)
     if report.carrier == "twilio" and is_end and not before.details.carrier.duration_s:
         await enqueue_look(db, ReadPriceJob(before.id))

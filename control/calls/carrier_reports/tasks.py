@@ -1,7 +1,7 @@
-"""The job that reads what a carrier charges for a call.
+"""The job that reads a call's price from the carrier.
 
-Twilio rates a call some time after its end (docs: voice/api/call-resource, price: null until then); Telnyx reports the
-cost by itself.
+Twilio sets the price some time after the end of a call (docs: voice/api/call-resource, price: null until then). Telnyx
+reports the cost in a webhook.
 """
 
 from collections.abc import Sequence
@@ -41,7 +41,10 @@ log = structlog.get_logger()
 def make_price_job(pool: Pool, carriers: Carriers, platform: Platform) -> JobHandler:
     """Returns the job that stores the price of a call, and an estimate of what the carrier bills separately.
 
-    An adjusting row of the ledger makes their sum the cost of the call. platform: Holds the prices of the estimate.
+    A correcting row in the ledger makes their sum the cost of the call.
+
+    Args:
+        platform: Holds the prices for the estimate.
     """
 
     async def run(payload: bytes) -> None:
@@ -55,7 +58,7 @@ def make_price_job(pool: Pool, carriers: Carriers, platform: Platform) -> JobHan
                 return
             price = await _total_price(carrier, call, await _target_legs(pool, call.id))
         except CarrierRefused as refused:
-            if refused.code == OTHER_CURRENCY:  # of every call of the account: no fault of this job
+            if refused.code == OTHER_CURRENCY:  # every call of the account has this currency, so the job has not failed
                 log.warning("call.price_not_taken", call_id=str(job.call_id), reason=refused.message)
                 return
             raise JobFailed(f"refused: {refused.code}", is_permanent=True) from None
@@ -79,7 +82,7 @@ async def _target_legs(pool: Pool, call_id: UUID) -> list[str]:
 
 
 async def _total_price(carrier: CallPricing, call: CallState, legs: Sequence[str]) -> Decimal | None:
-    """Returns the price with the legs of warm transfers, each of which is a call of its own for the carrier."""
+    """Returns the price including the legs of warm transfers, which the carrier bills as separate calls."""
     prices = [await carrier.call_price(call.carrier_call_id or "", with_transfer=_was_transferred(call))]
     prices += [await carrier.call_price(leg, with_transfer=False) for leg in legs]
     known = [price for price in prices if price is not None]
@@ -87,7 +90,7 @@ async def _total_price(carrier: CallPricing, call: CallState, legs: Sequence[str
 
 
 def _was_transferred(call: CallState) -> bool:
-    """Returns whether the carrier dialed further legs, reached or not."""
+    """Returns whether the carrier dialed further legs, whether or not they were reached."""
     return call.details.transfer is not None or bool(call.details.returns)
 
 

@@ -1,6 +1,6 @@
-"""What Twilio bills apart from the price of a call: media streams, recordings, and detection of answering machines.
+"""Estimates what Twilio bills separately from a call: media streams, recordings and answering-machine detection.
 
-Twilio does not report it by call, so it is estimated by the prices in the settings.
+Twilio does not report these costs by call, so the estimate uses the prices in the settings.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ _MINUTE_S: Final = 60
 
 @dataclass(frozen=True, slots=True)
 class ExtraPrices:
-    """US dollars: of a minute of a media stream, of a minute of a recording, and of one detection."""
+    """Prices in US dollars: per minute of a media stream, per minute of a recording, and per detection."""
 
     stream_minute: Decimal
     recording_minute: Decimal
@@ -22,8 +22,11 @@ class ExtraPrices:
 
 
 def estimate_extras(call: CallState, prices: ExtraPrices) -> Decimal:
-    """US dollars for a call that is over. Begun minutes count as whole ones. A caller who was transferred has no media
-    stream any more, but is recorded to the end."""
+    """Returns the estimated extras, in US dollars, of a call that is over.
+
+    Started minutes count as whole minutes. A transferred caller no longer has a media stream, but is recorded to the
+    end.
+    """
     details, total = call.details, Decimal(0)
     if details.legs:
         talked_s = call.duration_seconds if details.transfer is None else details.transfer.talked_s

@@ -1,9 +1,9 @@
-"""Changes of calls, and what follows from them: `save_changes` is the way to change a call's row.
+"""Changes of calls and their consequences: `save_changes` is the way to change a call's row.
 
-Whatever follows is done in the same transaction, by the functions of CHANGE_SUBSCRIBERS in their order. Each of them
-gets all changes at once, compares the state before with the state after, and acts on what concerns it. To let something
-new follow from a change, write such a function and add it to CHANGE_SUBSCRIBERS. What follows from an event of media
-alone, and not from the change that it causes, is in EVENT_SUBSCRIBERS (`control/calls/events/service.py`).
+The functions in CHANGE_SUBSCRIBERS run in order, in the same transaction. Each function receives all changes at once,
+compares the states before and after, and acts on what concerns it. To add a consequence, write such a function and add
+it to CHANGE_SUBSCRIBERS. Consequences of an event of media that do not depend on the changed state are in
+EVENT_SUBSCRIBERS (`control/calls/events/service.py`).
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
@@ -37,7 +37,7 @@ ChangeSubscriber = Callable[[Connection, Sequence[CallChange]], Awaitable[None]]
 
 
 async def save_changes(db: Connection, changes: Iterable[CallChange]) -> None:
-    """Writes the calls that have changed, and does what follows. Their rows must be locked. Needs platform scope."""
+    """Writes the changed calls and runs the subscribers. The rows must be locked. Needs platform scope."""
     different = [(before, after) for before, after in changes if after != before]
     if different:
         await queries.update_states(db, [after for _, after in different])
@@ -49,7 +49,7 @@ async def save_changes(db: Connection, changes: Iterable[CallChange]) -> None:
 
 
 async def mark_changed_days(db: Connection, changes: Sequence[CallChange]) -> None:
-    """Has the days rolled up again whose figures count what has changed."""
+    """Marks the days whose figures have changed, so that they are rolled up again."""
     days = [
         WorkspaceDay(after.workspace_id, accounting_day(after))
         for before, after in changes
@@ -60,8 +60,10 @@ async def mark_changed_days(db: Connection, changes: Sequence[CallChange]) -> No
 
 
 def _counted(state: CallState) -> tuple[object, ...]:
-    """Returns what the roll-ups count of a call. They count the quality of its providers only once the call is over,
-    because its end marks the day anyway."""
+    """Returns the values of a call that the roll-ups count.
+
+    Providers' quality counts only after the end of the call, because the end marks the day anyway.
+    """
     quality = (state.details.failed_providers, state.details.latency) if state.is_final else ()
     return (state.status, state.duration_seconds, *quality)
 
@@ -70,7 +72,7 @@ def _counted(state: CallState) -> tuple[object, ...]:
 
 
 async def charge_changed_calls(db: Connection, changes: Sequence[CallChange]) -> None:
-    """Charges the minutes of calls that are over, or corrects the charge."""
+    """Charges the minutes of calls that are over, or corrects the charges."""
     await charge_calls(db, [after for before, after in changes if _charged(after) != _charged(before)])
 
 
@@ -81,7 +83,7 @@ async def charge_calls(db: Connection, calls: Sequence[CallState]) -> None:
 
 
 def _charged(state: CallState) -> tuple[int, Decimal | None]:
-    """Returns what the charge is computed from; nothing before the call is over."""
+    """Returns the values that determine the charge; empty values before the end of the call."""
     if not state.is_final:
         return 0, None
     return state.duration_seconds, state.details.carrier.total_cost
@@ -112,8 +114,9 @@ async def report_changes(db: Connection, changes: Iterable[CallChange]) -> None:
 
 
 def find_facts(before: CallState, after: CallState, now: datetime) -> Iterator[ReportedFact]:
-    """Yield the facts, oldest first. If a failed transfer leads back to the agent, the call ends
-    again later."""
+    """Yields the facts, oldest first. If a failed transfer leads back to the agent, the call ends a second time
+    later.
+    """
     if before.answered_at is None and after.answered_at is not None:
         yield _call_fact("call.started", after, after.answered_at)
     for returned in after.details.returns[len(before.details.returns) :]:
@@ -146,7 +149,7 @@ def find_facts(before: CallState, after: CallState, now: datetime) -> Iterator[R
 
 
 async def report_refused_at_once(db: Connection, call: CallState) -> None:
-    """Reports a call whose row was inserted as refused. Subscribers do not see it, because no change led to it."""
+    """Reports a call whose row was inserted as refused. Subscribers do not receive it, because there was no change."""
     if was_refused_before_agent(call):
         await report_facts(db, [_refusal_fact(call)])
 
@@ -188,8 +191,10 @@ def _transfer_fact(type_: EventType, call: CallState, at: datetime, failure: Tra
 
 
 async def settle_ended_attempts(db: Connection, changes: Sequence[CallChange]) -> None:
-    """Settles the attempts of campaigns whose calls have ended, or of whose end more is known now. Test calls belong to
-    no campaign."""
+    """Settles the campaign attempts whose calls have ended, or whose end has been corrected.
+
+    Test calls belong to no campaign.
+    """
     ended = [
         make_ended(after)
         for before, after in changes
@@ -202,7 +207,7 @@ async def settle_ended_attempts(db: Connection, changes: Sequence[CallChange]) -
 
 
 def make_ended(call: CallState) -> EndedCall:
-    """Returns what a campaign has to know of a call that is over."""
+    """Returns the values that a campaign needs of a call that is over."""
     details = call.details
     return EndedCall(
         call_id=call.id,
@@ -231,7 +236,7 @@ def _settled(call: CallState) -> tuple[object, ...]:
 
 
 async def add_to_do_not_call_list(db: Connection, changes: Sequence[CallChange]) -> None:
-    """Add callers who asked not to be called again to their workspaces' do-not-call lists."""
+    """Adds callers who asked not to be called again to their workspaces' do-not-call lists."""
     opted_out = {
         after.id: after.details.opted_out_by
         for before, after in changes

@@ -1,4 +1,4 @@
-"""SQL that deletes calls, and what calls hold."""
+"""SQL that deletes calls and their contents."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -17,7 +17,7 @@ _SELECT_OF_NUMBER: Final = """
      WHERE workspace_id = $1 AND direction = 'outbound' AND called_number = $2 AND created_at <= $3
      ORDER BY created_at, id LIMIT $4)
 """
-# Calls of workspace $1 with pseudonym $2 in place of a number.
+# Calls of workspace $1 whose number is replaced by pseudonym $2.
 _SELECT_DELETED: Final = """
     SELECT id, carrier_call_id, details #>> '{carrier,session}' AS session FROM calls
     WHERE workspace_id = $1 AND caller_number = $2
@@ -60,7 +60,7 @@ _DELETE_TRANSFER_TARGET: Final = """
 
 
 async def delete_calls(db: Connection, workspace_id: UUID, most: int) -> int:
-    """Deletes up to `most` calls of a workspace with their words and events; returns how many."""
+    """Deletes up to `most` calls of a workspace with their words and events. Returns the number of calls."""
     total: int = await db.fetchval(
         """
         WITH batch AS (SELECT id FROM calls WHERE workspace_id = $1 LIMIT $2),
@@ -77,13 +77,16 @@ async def delete_calls(db: Connection, workspace_id: UUID, most: int) -> int:
 async def select_of_number(
     db: Connection, workspace_id: UUID, number: str, until: datetime, most: int
 ) -> list[tuple[UUID, bool]]:
-    """Calls from or to a number, and whether each is open; at most `most` of each direction."""
+    """Returns the calls from or to a number, and whether each call is open.
+
+    Returns at most `most` calls of each direction.
+    """
     rows = await db.fetch(_SELECT_OF_NUMBER, workspace_id, number, until, most)
     return [(row["id"], row["is_open"]) for row in rows]
 
 
 async def select_open(db: Connection, workspace_id: UUID, call_ids: Sequence[UUID]) -> list[UUID]:
-    """Those of these calls that are not over."""
+    """Returns the ids among these of calls that are not over."""
     rows = await db.fetch(
         "SELECT id FROM calls WHERE workspace_id = $1 AND id = ANY($2::uuid[]) "
         "AND status IN ('queued', 'ringing', 'in_progress')",
@@ -94,19 +97,19 @@ async def select_open(db: Connection, workspace_id: UUID, call_ids: Sequence[UUI
 
 
 async def select_deleted(db: Connection, workspace_id: UUID, pseudonym: str, most: int) -> list[DeletedCall]:
-    """Calls with a pseudonym in place of a number, up to `most`."""
+    """Returns up to `most` calls that have the pseudonym in place of a number."""
     return [DeletedCall(**row) for row in await db.fetch(_SELECT_DELETED, workspace_id, pseudonym, most)]
 
 
 async def replace_number(
     db: Connection, workspace_id: UUID, call_ids: Sequence[UUID], number: str, pseudonym: str
 ) -> None:
-    """Writes the pseudonym in place of the number, and deletes what outbound calls brought."""
+    """Replaces the number with the pseudonym, and deletes the variables and metadata of outbound calls."""
     await db.execute(_REPLACE_NUMBER, workspace_id, call_ids, number, pseudonym)
 
 
 async def delete_words(db: Connection, workspace_id: UUID, call_ids: Sequence[UUID]) -> int:
-    """Deletes what was said, and texts that were made from it; returns of how many calls."""
+    """Deletes transcripts and the texts that were made from them. Returns the number of calls."""
     total: int = await db.fetchval(_DELETE_WORDS, workspace_id, call_ids)
     return total
 
@@ -117,7 +120,7 @@ async def delete_judgments(db: Connection, workspace_id: UUID, call_ids: Sequenc
 
 
 async def delete_events(db: Connection, workspace_id: UUID, call_ids: Sequence[UUID]) -> int:
-    """Returns how many."""
+    """Deletes the events of these calls. Returns the number of events."""
     status = await db.execute(
         "DELETE FROM call_events WHERE workspace_id = $1 AND call_id = ANY($2::uuid[])", workspace_id, call_ids
     )
@@ -125,13 +128,16 @@ async def delete_events(db: Connection, workspace_id: UUID, call_ids: Sequence[U
 
 
 async def delete_transfer_target(db: Connection, workspace_id: UUID, number: str) -> int:
-    """Of calls that were transferred to the number, it and the events that name it; returns of how many calls."""
+    """Deletes the number from calls that were transferred to it, with the events that name it.
+
+    Returns the number of calls.
+    """
     total: int = await db.fetchval(_DELETE_TRANSFER_TARGET, workspace_id, number)
     return total
 
 
 async def delete_phone_codes(db: Connection, workspace_id: UUID, number: str) -> int:
-    """Codes that were spoken to the number; returns how many."""
+    """Deletes codes that were spoken to the number. Returns the number of codes."""
     status = await db.execute(
         "DELETE FROM phone_codes WHERE workspace_id = $1 AND phone_number = $2", workspace_id, number
     )

@@ -1,4 +1,4 @@
-"""Deletion of calls, and of what calls hold: by a purge, by retention, on a caller's request. Needs platform scope."""
+"""Deletes calls and their contents: by a purge, by retention, or on a caller's request. Needs platform scope."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -18,15 +18,16 @@ from control.db.jobs import has_unfinished, retry_failed
 from control.db.pool import Connection
 from control.do_not_call.service import keep_pseudonym
 
-# What is kept of a carrier's report: its cost corrects the ledger, and its session tells a call's later events.
+# Facts of a carrier's report that survive a deletion. The cost is needed to correct the ledger, and the session
+# identifies the call's later events.
 _KEPT_FACTS: Final = ("cost",)
 MOST_DELETED: Final = 20_000
 
 
 async def delete_workspace_calls(db: Connection, workspace_id: UUID, most: int) -> int:
-    """Deletes up to `most` calls with their words and events; returns how many.
+    """Deletes up to `most` calls with their words and events. Returns the number of calls.
 
-    Usage records and daily figures stay: they name nobody.
+    Usage records and daily figures stay, because they contain no personal data.
     """
     return await queries.delete_calls(db, workspace_id, most)
 
@@ -34,8 +35,10 @@ async def delete_workspace_calls(db: Connection, workspace_id: UUID, most: int) 
 async def find_calls_of_number(
     db: Connection, caller: CallerNumber, until: datetime, most: int
 ) -> list[tuple[UUID, bool]]:
-    """Finds up to `most` calls of each direction from or to the number that were created until then, and whether each
-    call is still open."""
+    """Finds up to `most` calls of each direction from or to the number, created before `until`.
+
+    Each call comes with whether it is still open.
+    """
     return await queries.select_of_number(db, caller.workspace_id, caller.number, until, most)
 
 
@@ -50,7 +53,10 @@ async def list_deleted_calls(db: Connection, caller: CallerNumber) -> list[Delet
 
 
 async def delete_recordings(db: Connection, call_ids: Sequence[UUID], now: datetime) -> int:
-    """Has jobs delete the recordings of these calls, in our storage and at the carrier. Returns the number of calls."""
+    """Enqueues the jobs that delete the recordings of these calls, in our storage and at the carrier.
+
+    Returns the number of calls.
+    """
     states = await records_queries.lock_states(db, call_ids)
     found = [state for state in states.values() if has_recordings(state) and not state.details.deletes_recordings]
     await records_queries.update_states(
@@ -62,23 +68,23 @@ async def delete_recordings(db: Connection, call_ids: Sequence[UUID], now: datet
 
 
 async def delete_words(db: Connection, workspace_id: UUID, call_ids: Sequence[UUID]) -> int:
-    """Deletes transcripts and summaries of these calls; returns the number of calls.
+    """Deletes transcripts and summaries of these calls. Returns the number of calls.
 
-    Sentiment and success stay, because they hold no word of the call. So the figures of these days are the same if they
-    are computed again.
+    Sentiment and success stay, because they contain no words of the call. So the figures of these days stay the same if
+    they are computed again.
     """
     return await queries.delete_words(db, workspace_id, call_ids)
 
 
 async def delete_events(db: Connection, workspace_id: UUID, call_ids: Sequence[UUID]) -> int:
-    """Deletes the events of these calls; returns how many."""
+    """Deletes the events of these calls. Returns the number of events."""
     return await queries.delete_events(db, workspace_id, call_ids)
 
 
 async def delete_contents(
     db: Connection, caller: CallerNumber, call_ids: Sequence[UUID], now: datetime
 ) -> Mapping[str, int]:
-    """Deletes everything that these calls, which are over, hold of their caller.
+    """Deletes all data about the caller that these calls hold. The calls are over.
 
     The pseudonym replaces the number, and jobs delete the recordings.
 
@@ -101,7 +107,7 @@ async def delete_contents(
 
 
 async def delete_mentions(db: Connection, caller: CallerNumber) -> Mapping[str, int]:
-    """Deletes the number from calls of others that were transferred to it, and from codes by which it was verified.
+    """Deletes the number from other people's calls that were transferred to it, and from the codes that verified it.
 
     If the number is blocked or on the do-not-call list, these entries stay under the pseudonym.
     """
@@ -115,12 +121,12 @@ async def delete_mentions(db: Connection, caller: CallerNumber) -> Mapping[str, 
 
 
 async def has_unfinished_deletions(db: Connection, call_ids: Sequence[UUID]) -> bool:
-    """Returns whether some recordings of these calls are not deleted yet."""
+    """Returns whether recordings of these calls still have to be deleted."""
     return await has_unfinished(db, DELETE_RECORDINGS, [deletion_payload(call_id) for call_id in call_ids])
 
 
 async def retry_deletions(db: Connection) -> int:
-    """Repeats deletions of recordings that failed too often; returns how many."""
+    """Enqueues deletions of recordings again that failed too often. Returns the number of jobs."""
     return await retry_failed(db, DELETE_RECORDINGS)
 
 

@@ -1,4 +1,4 @@
-"""All SQL of call_events and call_words (what was said)."""
+"""SQL for call_events and call_words (the utterances)."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,11 @@ _SELECT_UTTERANCES: Final = "SELECT call_id, words, word_times FROM call_words W
 
 @dataclass(frozen=True, slots=True)
 class EventRow:
-    """An event of a call as stored. data: includes its type."""
+    """An event of a call as stored.
+
+    Attributes:
+        data: Includes the type.
+    """
 
     call_id: UUID
     seq: int
@@ -28,10 +32,10 @@ class EventRow:
 
 
 async def insert_events(db: Connection, rows: Sequence[EventRow]) -> set[tuple[UUID, int]]:
-    """Inserts the events that are not stored yet; returns their (call_id, seq).
+    """Inserts the events that are not stored yet. Returns their (call_id, seq).
 
-    The table's key includes the time, by which it is partitioned, so a number is looked up at any time. The calls' rows
-    must be locked: otherwise two transactions could insert the same event.
+    The table's key includes the time, because the table is partitioned by time. So the check compares only the number.
+    The calls' rows must be locked: otherwise two transactions could insert the same event.
     """
     inserted = await db.fetch(
         """
@@ -52,7 +56,7 @@ async def insert_events(db: Connection, rows: Sequence[EventRow]) -> set[tuple[U
 
 
 async def select_utterances(db: Connection, call_ids: Iterable[UUID]) -> dict[UUID, list[dict[str, Any]]]:
-    """What was said so far, by call. Whoever adds to it must have locked the calls."""
+    """Returns the utterances so far, by call. The calls must be locked if the caller adds utterances."""
     rows = await db.fetch(_SELECT_UTTERANCES, list(call_ids))
     return {row["call_id"]: with_word_times(row["words"], row["word_times"]) for row in rows}
 
@@ -60,7 +64,7 @@ async def select_utterances(db: Connection, call_ids: Iterable[UUID]) -> dict[UU
 async def upsert_utterances(db: Connection, calls: Sequence[SaidInCall]) -> None:
     """Stores all utterances of these calls.
 
-    They are sent as text, because asyncpg takes lists inside an array for further dimensions of it.
+    They are sent as text, because asyncpg treats lists inside an array as further dimensions.
     """
     if not calls:
         return
@@ -79,8 +83,8 @@ async def upsert_utterances(db: Connection, calls: Sequence[SaidInCall]) -> None
     )
 
 
-# Replaces the text of events of speech; by the call, which the table's key begins with. Of what an interruption cut
-# short, nothing stays.
+# Replaces the texts of speech events. The condition on the call uses the table's key, which begins with the call. If an
+# interruption cut an answer short, the rest of its text is deleted, too.
 _UPDATE_TEXTS: Final = """
     UPDATE call_events e
     SET event_data = e.event_data || jsonb_build_object('text', n.redacted)
@@ -91,7 +95,7 @@ _UPDATE_TEXTS: Final = """
 
 
 async def update_texts(db: Connection, texts: Sequence[RedactedText]) -> None:
-    """Replaces texts of stored events. Whoever does must have locked the calls."""
+    """Replaces texts of stored events. The calls must be locked."""
     if not texts:
         return
     await db.execute(
@@ -103,7 +107,7 @@ async def update_texts(db: Connection, texts: Sequence[RedactedText]) -> None:
     )
 
 
-# Retention goes through a workspace's calls in the order of their creation, and stores how far it came.
+# Retention processes a workspace's calls in the order of their creation, and stores how far it has come.
 _SELECT_DELETED: Final = """
     SELECT c.id, array_agg(p.kind) AS kinds
     FROM calls c JOIN retention_progress p ON p.workspace_id = c.workspace_id
@@ -112,6 +116,6 @@ _SELECT_DELETED: Final = """
 
 
 async def select_deleted_kinds(db: Connection, call_ids: Collection[UUID]) -> Mapping[UUID, frozenset[str]]:
-    """Returns by call the kinds of data (control/privacy/rules.py) that retention has deleted, if any."""
+    """Returns by call the kinds of data (control/privacy/rules.py) that retention has deleted."""
     rows = await db.fetch(_SELECT_DELETED, sorted(call_ids))
     return {row["id"]: frozenset(row["kinds"]) for row in rows}

@@ -1,8 +1,8 @@
-"""What media's events change in a call, and what is left out of them: pure.
+"""How events of media change a call, and which content is redacted. Pure functions.
 
-The changes are the same in any order of the events, as long as each event is applied once.
-An event is redacted on its own before it is inserted, so that what one text gives away is never written. A number that
-is given in several turns is known once its last turn came: then the stored turns before it are redacted too.
+The changes are the same in any order of the events, as long as each event is applied once. Each event is redacted
+before it is inserted, so that sensitive data within one text is never stored. A number that spans several turns is
+recognized when its last turn arrives; then the stored turns before it are redacted, too.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -65,7 +65,13 @@ _UNKNOWN_WORDS: Final = "(speech without a transcript)"
 
 @dataclass(frozen=True, slots=True)
 class IncomingEvent:
-    """An event as read from the stream. entry: its id there. line: its bytes. proof: as EventEntry has it."""
+    """An event as read from the stream.
+
+    Attributes:
+        entry: Its id in the stream.
+        line: Its bytes.
+        proof: The same as in EventEntry.
+    """
 
     entry: str
     line: bytes
@@ -86,7 +92,7 @@ class NewEvent:
 
     @property
     def leg(self) -> int:
-        """The media stream that it is of."""
+        """The number of the event's media stream."""
         return self.seq // SEQ_PER_LEG
 
 
@@ -102,7 +108,7 @@ class RedactedText:
 
 @dataclass(frozen=True, slots=True)
 class SaidInCall:
-    """All utterances of a call, the new ones included."""
+    """All utterances of a call, including the new ones."""
 
     call_id: UUID
     workspace_id: UUID
@@ -111,10 +117,13 @@ class SaidInCall:
 
 @dataclass(frozen=True, slots=True)
 class EventBatch:
-    """New events of media, applied to their calls in memory. The events are stored; what follows from them is not.
+    """New events of media, applied to their calls in memory. The events are stored; their consequences are not.
 
-    before, after: states of the calls, by id. changes: those of them that differ. said: of calls in which something was
-    said. redacted: texts of stored events that are redacted together with the new ones.
+    Attributes:
+        before, after: States of the calls, by id.
+        changes: The states that differ.
+        said: The calls with new utterances.
+        redacted: Texts of stored events that are redacted together with the new ones.
     """
 
     events: Sequence[IncomingEvent]
@@ -126,7 +135,7 @@ class EventBatch:
 
     @property
     def redacted_calls(self) -> set[UUID]:
-        """Returns the calls of which a stored text is redacted."""
+        """Returns the calls with redacted stored texts."""
         return {text.call_id for text in self.redacted}
 
 
@@ -134,7 +143,7 @@ class EventBatch:
 
 
 def apply_events(state: CallState, utterances: Utterances, events: Iterable[NewEvent]) -> tuple[CallState, Utterances]:  # noqa: C901, PLR0912
-    """The call's state and its utterances after these events; the same objects where nothing changed."""
+    """Returns the call's state and utterances after these events; the same objects if nothing changed."""
     said = list(utterances)
     for one in sorted(events, key=lambda new: new.seq):
         match one.event:
@@ -194,8 +203,11 @@ def _utterance(speaker: str, said: CallerSaid | AgentSaid | PersonSaid) -> dict[
 
 
 def redact_event(event: Event, kinds: Collection[str]) -> Event:
-    """The event without what its own texts give away. Keys lose their digits, pressed by either side: those of the
-    caller come one an event, and a card number would stand in sixteen of them."""
+    """Returns the event without the sensitive data in its texts.
+
+    The digits of pressed keys are always removed: callers' keys arrive one by one, so sixteen events would contain a
+    card number.
+    """
     if not kinds:
         return event
     match event:
@@ -227,9 +239,17 @@ def _redact_said(event: _Said, kinds: Collection[str]) -> _Said:
 def redact_utterances(
     call_id: UUID, before: Utterances, after: Utterances, kinds: Collection[str]
 ) -> tuple[Utterances, Sequence[RedactedText]]:
-    """The utterances of a call, redacted over their turns, and what changes in its events; the same object where
-    nothing changes. before: those that were stored, of which `after` has the same objects. Reads from WINDOW utterances
-    before the first new one on."""
+    """Redacts the utterances of a call across its turns.
+
+    Reads from WINDOW utterances before the first new utterance.
+
+    Args:
+        before: The stored utterances. `after` contains the same objects.
+
+    Returns:
+        The redacted utterances, and the changed texts of stored events. If nothing changes, the same object is
+            returned.
+    """
     known = {id(one) for one in before}
     new = [place for place, one in enumerate(after) if id(one) not in known]
     if not kinds or not any(may_hold_any(after[place]["text"]) for place in new):
@@ -248,19 +268,23 @@ def redact_utterances(
 
 
 def with_redaction(state: CallState, kinds: tuple[str, ...]) -> CallState:
-    """Returns the call with the kinds that are redacted in it. A kind stays redacted if the workspace turns it off
-    later."""
+    """Returns the call with the kinds of data that are redacted in it.
+
+    A kind stays redacted if the workspace turns it off later.
+    """
     before = state.details.redaction
     if set(kinds) <= set(before.kinds):
         return state
     all_kinds = tuple(sorted({*before.kinds, *kinds}))
     record: RedactionRecord = replace(before, kinds=all_kinds)
     details = replace(state.details, redaction=record)
-    # A recording from before the change holds what is not kept from now on.
+    # A recording from before the change may contain data that is redacted from now on.
     return replace(state, recording_key=None, recording_seconds=None, details=details)
 
 
 def with_redacted_texts(state: CallState, utterances: Utterances) -> CallState:
-    """Returns the call with these utterances, some of which were redacted just now. Its recording is withheld until the
-    redacted parts of it are silent."""
+    """Returns the call with these utterances, some of which have just been redacted.
+
+    The recording is withheld until the redacted parts of it are silent.
+    """
     return replace(state, transcription=transcription_text(utterances), recording_key=None, recording_seconds=None)

@@ -1,9 +1,8 @@
-"""Stores a batch of media's events in one transaction. An event that comes again changes nothing.
+"""Stores a batch of media's events in one transaction. A repeated event changes nothing.
 
-What follows from new events is done in the same transaction, by the functions of EVENT_SUBSCRIBERS in their order. Each
-of them gets the whole batch. To let something new follow, write such a function and add it to EVENT_SUBSCRIBERS. What
-follows from the changed state of a call, whoever reports it, is in CHANGE_SUBSCRIBERS
-(`control/calls/changes/service.py`).
+The functions in EVENT_SUBSCRIBERS run in order, in the same transaction. Each function receives the whole batch. To add
+a consequence, write such a function and add it to EVENT_SUBSCRIBERS. Consequences of a call's changed state, whoever
+reports it, are in CHANGE_SUBSCRIBERS (`control/calls/changes/service.py`).
 """
 
 from collections import defaultdict
@@ -60,25 +59,27 @@ from shared.events import (
 )
 
 _MOST_SEQ: Final = 2**31 - 1
-# An event whose time is further from the call's creation than any call takes is of a node with a wrong clock. The
-# partitions of so many days ahead exist: a row of a later time would go to the default partition, and the partition of
-# its month could never be made, because none of the ledger's rows can be removed.
+# If the time of an event is further from the call's creation than any call lasts, its node has a wrong clock.
+# Partitions exist for this many days ahead. A later row would go to the default partition. Then the partition for its
+# month could never be created, because rows of the ledger cannot be removed.
 FURTHEST: Final = timedelta(days=40)
-# Retention keeps the data of calls for a day at least, so younger calls are complete.
+# Retention keeps the data of calls for at least a day, so younger calls are complete.
 _KEPT: Final = timedelta(days=1)
 _WORDS: Final = frozenset({"transcript", "event"})
 
 
 class EventUnreadable(ValueError):
-    """The line is not an event, or the event cannot be stored. The message holds none of its content."""
+    """The line is not an event, or the event cannot be stored. The message contains none of its content."""
 
 
 @dataclass(frozen=True, slots=True)
 class BatchResult:
-    """What became of a batch.
+    """The result of a batch.
 
-    stored: number of events that were new. unknown: entries of calls that do not exist. ended: calls in a final state
-    whose media reported the end in this batch.
+    Attributes:
+        stored: Number of new events.
+        unknown: Entries of calls that do not exist.
+        ended: Calls in a final state whose end media reported in this batch.
     """
 
     stored: int
@@ -110,7 +111,7 @@ def parse_event(entry: str, line: bytes) -> IncomingEvent:
 
 
 async def write_events(db: Connection, events: Sequence[IncomingEvent]) -> BatchResult:
-    """Stores new events, applies them to their calls, and does what follows. Needs platform scope.
+    """Stores new events, applies them to their calls, and runs the subscribers. Needs platform scope.
 
     Locks the calls' rows first, so that two transactions with the same event run one after the other.
     """
@@ -136,8 +137,10 @@ async def write_events(db: Connection, events: Sequence[IncomingEvent]) -> Batch
 
 
 def _ended_calls(events: Iterable[IncomingEvent], after: Mapping[UUID, CallState]) -> Sequence[UUID]:
-    """Returns the calls that have ended, except transferred ones, whose conversations may go on (they expire, see
-    shared/bus/checkpoints.py)."""
+    """Returns the calls that have ended, except transferred calls, whose conversations may continue.
+
+    Those conversations expire (shared/bus/checkpoints.py).
+    """
     ended = {event.call_id for event in events if isinstance(event.envelope.event, CallEnded)}
     return [call_id for call_id in ended if after[call_id].is_final and after[call_id].details.transfer is None]
 
@@ -148,8 +151,11 @@ async def _apply(
     events: Sequence[IncomingEvent],
     redaction: Mapping[UUID, tuple[str, ...]],
 ) -> EventBatch:
-    """Applies the events to the states and the utterances of their calls, in memory. redaction: by call, the kinds that
-    are left out."""
+    """Applies the events to the states and the utterances of their calls, in memory.
+
+    Args:
+        redaction: The kinds of data to redact, by call.
+    """
     by_call: dict[UUID, list[IncomingEvent]] = defaultdict(list)
     for event in events:
         by_call[event.call_id].append(event)
@@ -176,8 +182,9 @@ async def _apply(
 
 
 async def _find_redaction(db: Connection, calls: Mapping[UUID, CallState]) -> Mapping[UUID, tuple[str, ...]]:
-    """Returns by call the kinds that are left out: those of its workspace now, and those that were when it had events
-    before."""
+    """Returns the kinds of data to redact, by call: the workspace's current kinds, and the kinds of earlier events of
+    the call.
+    """
     chosen = await find_redaction(db, {call.workspace_id for call in calls.values()})
     return {
         call_id: tuple(sorted({*call.details.redaction.kinds, *chosen.get(call.workspace_id, ())}))
@@ -193,7 +200,7 @@ def _redacted(event: IncomingEvent, kinds: tuple[str, ...]) -> IncomingEvent:
 
 
 def _with_plausible_time(event: IncomingEvent, call: CallState | None) -> IncomingEvent:
-    """Returns the event; with the time of the call's creation, if its own cannot be right."""
+    """Returns the event. If its time is implausible, it gets the time of the call's creation."""
     if call is None or abs(event.at - call.created_at) <= FURTHEST:
         return event
     return replace(event, at=call.created_at)
@@ -202,10 +209,12 @@ def _with_plausible_time(event: IncomingEvent, call: CallState | None) -> Incomi
 async def _apply_retention(
     db: Connection, calls: Mapping[UUID, CallState]
 ) -> tuple[Mapping[UUID, CallState], Collection[UUID]]:
-    """Applies retention to calls that it has passed, because it does not come back to them.
+    """Applies retention to calls that it has already processed, because it does not return to them.
 
-    Returns the calls, and the ids of those whose words were deleted. A call whose recordings were due has what is
-    stored late deleted, too.
+    If the recordings of a call were due, recordings that arrive late are deleted, too.
+
+    Returns:
+        The calls, and the ids of the calls whose words were deleted.
     """
     now = datetime.now(UTC)
     old = [call.id for call in calls.values() if now - call.created_at > _KEPT]
@@ -222,9 +231,9 @@ async def _apply_retention(
 def _is_stored(event: IncomingEvent, call: CallState | None, silenced: Collection[UUID]) -> bool:
     """Returns whether the event is stored.
 
-    If a call's words were deleted, on its caller's request or by retention (silenced), only these events of it are
-    stored: what costs money, the request not to be called again, and recordings, which are deleted, too, when they are
-    due. A node that could not reach the bus may send the others days later.
+    After the deletion of a call's words by retention or on the caller's request (`silenced`), only these events are
+    stored: usage that costs money, opt-outs, and recordings, which are deleted when they are due. A node that could not
+    reach the bus may send other events days later.
     """
     if call is None:
         return False
@@ -234,7 +243,7 @@ def _is_stored(event: IncomingEvent, call: CallState | None, silenced: Collectio
 
 
 def _row(event: IncomingEvent, workspace_id: UUID) -> EventRow:
-    """Returns the row without the times of words, which are kept with the utterances."""
+    """Returns the row without the times of words, which are stored with the utterances."""
     data = msgspec.to_builtins(event.envelope.event)
     data.pop("word_ms", None)
     return EventRow(event.call_id, event.seq, workspace_id, event.at, data["type"], data)
@@ -248,39 +257,41 @@ def _is_speech(event: IncomingEvent) -> bool:
 
 BatchSubscriber = Callable[[Connection, EventBatch], Awaitable[None]]
 
-# Telnyx keeps a call up when its stream ends. If neither its webhook about that nor media's report leads to a
-# hang-up, a job ends the call this long after media reported the end.
+# Telnyx keeps a call up when its stream ends. If neither its webhook nor media's report leads to a hang-up, a job ends
+# the call this long after media reported the end.
 HANG_UP_AFTER_S: Final = 30.0
 
 
 async def charge_usage(db: Connection, batch: EventBatch) -> None:
-    """Prices what the calls consumed."""
+    """Prices the usage of the calls."""
     await record_usage(db, _list_usage(batch))
 
 
 async def store_utterances(db: Connection, batch: EventBatch) -> None:
-    """Stores what was said, and redacts stored events whose text gives something away together with a later one."""
+    """Stores the utterances. Redacts stored events whose text is sensitive only together with a later text."""
     await queries.upsert_utterances(db, batch.said)
     await queries.update_texts(db, batch.redacted)
 
 
 async def delete_outdated_findings(db: Connection, batch: EventBatch) -> None:
-    """Deletes what analyses found in words that are redacted now."""
+    """Deletes results of analyses that were derived from words that are now redacted."""
     await delete_findings(db, batch.redacted_calls)
 
 
 async def change_calls(db: Connection, batch: EventBatch) -> None:
-    """Writes the changed states, with all that follows from them."""
+    """Writes the changed states and their consequences."""
     await save_changes(db, batch.changes)
 
 
 async def join_recordings(db: Connection, batch: EventBatch) -> None:
-    """Has the recordings of several media streams joined."""
+    """Enqueues joining the recordings of several media streams."""
     await enqueue_joins(db, batch.changes)
 
 
 async def hang_up_lines(db: Connection, batch: EventBatch) -> None:
-    """Has calls hung up that Telnyx keeps up; except transferred calls, whose callers are still on the line."""
+    """Enqueues hang-ups of calls that Telnyx keeps up, except transferred calls, whose callers are still on the
+    line.
+    """
     for before, after in batch.changes:
         is_over = after.is_final and not before.is_final and after.end_reason != "transferred"
         if is_over and after.carrier == "telnyx":
@@ -288,22 +299,22 @@ async def hang_up_lines(db: Connection, batch: EventBatch) -> None:
 
 
 async def delete_recordings(db: Connection, batch: EventBatch) -> None:
-    """Has recordings deleted that callers refused, or that are kept no longer."""
+    """Enqueues deletions of recordings that callers refused or that are no longer kept."""
     await enqueue_recording_deletions(db, batch.changes)
 
 
 async def redact_recordings(db: Connection, batch: EventBatch) -> None:
-    """Has recordings redacted."""
+    """Enqueues redactions of recordings."""
     await enqueue_redactions(db, batch.changes, batch.redacted_calls)
 
 
 async def start_recordings(db: Connection, batch: EventBatch) -> None:
-    """Has carriers record calls whose callers have heard that they are recorded."""
+    """Enqueues the carriers' recordings of calls whose callers have heard that they are recorded."""
     await enqueue_recording_starts(db, batch.changes)
 
 
 async def continue_after_streams(db: Connection, batch: EventBatch) -> None:
-    """Has a job carry out what comes after each media stream that ended, except after a hang-up of the caller."""
+    """Enqueues the next step after each media stream that ended, unless the caller hung up."""
     for event in batch.events:
         ended = event.envelope.event
         if isinstance(ended, CallEnded) and ended.end_reason != "caller_hangup":
@@ -311,8 +322,10 @@ async def continue_after_streams(db: Connection, batch: EventBatch) -> None:
 
 
 async def audit_transfers(db: Connection, batch: EventBatch) -> None:
-    """Records where callers were transferred to, whoever decided it: agent, rule, or a member, whose request has an
-    entry of its own ("call.transfer")."""
+    """Records where callers were transferred to, whether an agent, a rule or a member decided it.
+
+    The request of a member has a separate entry ("call.transfer").
+    """
     for event in batch.events:
         ended = event.envelope.event
         if isinstance(ended, CallEnded) and ended.transfer_to:
@@ -329,16 +342,16 @@ async def audit_transfers(db: Connection, batch: EventBatch) -> None:
 
 
 async def follow_supervision(db: Connection, batch: EventBatch) -> None:
-    """Records what people did who supervise calls."""
+    """Records what supervisors of calls did."""
     for event in sorted(batch.events, key=lambda event: event.seq):
         await follow_session(db, batch.after[event.call_id].workspace_id, event.call_id, event.at, event.envelope.event)
 
 
 async def mark_days_of_usage(db: Connection, batch: EventBatch) -> None:
-    """Has the days rolled up again at once that late usage changes.
+    """Marks the days that late usage changes, so that they are rolled up again at once.
 
-    The days of a running call are marked at its end. Otherwise each event would have the whole day computed again, for
-    our cost only; meanwhile the duty `running_calls` marks them. Figures of providers count on the day of the call.
+    The days of a running call are marked at its end. Otherwise each event would recompute a whole day, only for our own
+    cost. Until then, the duty `running_calls` marks these days. Providers' figures count on the day of the call.
     """
     days = []
     for event in _list_usage(batch):

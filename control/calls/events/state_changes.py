@@ -1,4 +1,4 @@
-"""What an event of media does to the state of a call. Pure; see `control/calls/records/state.py`."""
+"""Applies an event of media to the state of a call. Pure functions; see `control/calls/records/state.py`."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -32,8 +32,8 @@ from shared.events import (
 )
 from shared.recording_keys import recordings_prefix
 
-# These ends concern one media stream only: the carrier asks what comes next, and the call may continue in another one.
-# A browser asks nothing, so they end its call.
+# These reasons end only one media stream: the carrier asks for the next step, and the call may continue in another
+# stream. A browser does not ask, so they end its call.
 LEG_LOST: Final = ("carrier_error", "media_lost")
 
 
@@ -65,8 +65,10 @@ def apply_media_end(state: CallState, event: CallEnded, at: datetime, leg: int =
 
 
 def _media_reason(state: CallState, event: CallEnded) -> EndReason:
-    """Returns why the conversation ended. A hang-up by the carrier, ordered by the staff, looks to media like a hang-up
-    by the caller."""
+    """Returns why the conversation ended.
+
+    If the staff have the carrier hang up, media cannot distinguish it from a hang-up by the caller.
+    """
     is_ordered = state.details.meant_end == "admin" and event.end_reason == "caller_hangup"
     return "admin" if is_ordered else event.end_reason
 
@@ -85,7 +87,7 @@ def count_interruption(state: CallState) -> CallState:
 
 
 def mark_screened(state: CallState, at: datetime) -> CallState:
-    """Returns the state of a call whose called phone asked who calls. The earliest of several reports is kept."""
+    """Returns the state of a call whose called phone asked who is calling. The earliest of several reports is kept."""
     known = state.details.screened_at
     return replace(state, details=replace(state.details, screened_at=at if known is None else min(known, at)))
 
@@ -111,14 +113,17 @@ def add_recording(state: CallState, event: RecordingReady) -> CallState:
 
 
 def _is_same_stream(other: StreamRecording, one: StreamRecording, state: CallState) -> bool:
-    """Returns whether both are of the same stream. A node that uploads a recording again reports its first key, which a
-    redacted recording no longer has."""
+    """Returns whether both recordings are of the same stream.
+
+    A node that repeats an upload reports its original key, which a redacted recording no longer has.
+    """
     return other.storage_key == one.storage_key or bool(state.details.redaction.kinds and other.leg == one.leg)
 
 
 def apply_returned_end(state: CallState, event: CallEnded, leg: int) -> CallState:
-    """Applies media's report of a transfer that has led back already: its target, and the length of the call before
-    it."""
+    """Applies media's report of a transfer that has already led back: its target, and the length of the call
+    before it.
+    """
     seconds = max(0, round(event.duration_ms / 1000))
     returns = tuple(
         replace(returned, number=event.transfer_to, talked_s=seconds, detail=event.detail or None)
@@ -130,8 +135,10 @@ def apply_returned_end(state: CallState, event: CallEnded, leg: int) -> CallStat
 
 
 def apply_announcement(state: CallState, event: AnnouncementHeard, at: datetime) -> CallState:
-    """Stores that the caller has heard an announcement to its end; the earliest of several times is kept. Kinds of a
-    later version change nothing."""
+    """Stores that the caller has heard an announcement to its end.
+
+    The earliest of several times is kept. Unknown kinds, from a later version, are ignored.
+    """
     before = state.details.consent
     if event.kind == "disclosure":
         return with_consent(state, replace(before, disclosed_at=earliest(before.disclosed_at, at)))
@@ -148,7 +155,7 @@ def apply_opt_out(state: CallState, event: CallerOptedOut, at: datetime) -> Call
     return replace(state, details=replace(state.details, opted_out_at=at, opted_out_by=event.by))
 
 
-# The part of a turn's latency that each role takes.
+# The part of a turn's latency that each role causes.
 _PARTS: Final[Mapping[str, str]] = {"stt": "stt_ms", "llm": "llm_first_token_ms", "tts": "tts_first_byte_ms"}
 
 
@@ -160,14 +167,14 @@ def add_latency(state: CallState, event: TurnLatency) -> CallState:
 
 
 def add_failure(state: CallState, event: ProviderFailed) -> CallState:
-    """Stores that the provider failed in this call, however often."""
+    """Stores that the provider failed in this call. Repeated failures count once."""
     before = state.details.failed_providers or {}
     names = tuple(sorted({*before.get(event.kind, ()), event.provider}))
     return replace(state, details=replace(state.details, failed_providers={**before, event.kind: names}))
 
 
 def complete_failures(state: CallState) -> CallState:
-    """Stores, when a stream of the call has ended, that providers without a reported failure did not fail."""
+    """Stores, when a stream of the call has ended, that all other providers did not fail."""
     if state.details.failed_providers is not None:
         return state
     return replace(state, details=replace(state.details, failed_providers={}))

@@ -1,7 +1,7 @@
-"""Consumes media's events: reads them in batches from a Redis stream, stores them once, removes them from the stream.
+"""Consumes media's events: reads them in batches from a Redis stream, stores them once, and removes them.
 
-No event is lost: it is removed after the commit that stored it, and one that comes again is ignored. No event blocks
-the others: one that cannot be read or stored goes to the stream ASIDE, is counted, and is logged by its id only.
+No event is lost: it is removed after the commit that stored it, and repeated events are ignored. No event blocks the
+others: an event that cannot be read or stored goes to the stream ASIDE, is counted, and is logged only by its id.
 """
 
 import asyncio
@@ -31,25 +31,26 @@ from shared.bus.events import EventEntry, EventStream, entry_fields
 from shared.bus.stream_credentials import ForgedEntry
 from shared.events import SEQ_PER_LEG
 
-# Events that could not be stored, for people to look at; the oldest are dropped.
+# Events that could not be stored, for manual inspection. The oldest are dropped.
 ASIDE: Final = f"{PREFIX}events:aside"
 KEPT_ASIDE: Final = 10_000
 BATCH: Final = 500
-# A read blocks this long, which is less than any client's timeout.
+# A read blocks this long, which is shorter than any client's timeout.
 WAIT_S: Final = 0.5
-# Events that arrive within this time after a batch are stored together: a transaction of its own for each event of each
-# call costs PostgreSQL and this process three times as much. The first event after a quiet moment does not wait.
+# Events that arrive within this time after a batch are stored together. A separate transaction for each event would
+# cost PostgreSQL and this process three times as much. The first event after a quiet moment does not wait.
 GATHER_S: Final = 0.3
-# Wait before the next try while PostgreSQL or Redis is unavailable.
+# Wait before the next attempt while PostgreSQL or Redis is unavailable.
 PAUSE_S: Final = 1.0
-# Entries that another consumer read and did not finish are claimed after this long.
+# Entries that another consumer read and did not finish are claimed after this time.
 IDLE_S: Final = 30.0
-# A consumer that has not read for so long is gone: its process was killed. One that ends by itself leaves at once.
+# A consumer that has not read for this long is removed: its process was killed. A consumer that stops normally leaves
+# at once.
 DEAD_S: Final = 600.0
-# A call's row exists before media sends its events. Should it be missing, its events wait this long for it, by the
-# clock of the process: the ids of entries are Redis's time, which may be set meanwhile.
+# A call's row exists before media sends its events. If the row is missing, its events wait this long, measured by the
+# clock of the process: the ids of entries are Redis's time, which may be changed while they wait.
 UNKNOWN_S: Final = 120.0
-# The database is unavailable, or this transaction collided with another: the same works later.
+# The database is unavailable, or this transaction conflicted with another. A later attempt can succeed.
 _TEMPORARY: Final = (
     OSError, TimeoutError, PoolExhausted, asyncpg.InterfaceError, asyncpg.TransactionRollbackError, *UNAVAILABLE,
 )  # fmt: skip
@@ -59,8 +60,14 @@ log = structlog.get_logger()
 
 @dataclass(slots=True)
 class EventCounts:
-    """Events since the start. repeated: were stored before. set_aside: unreadable, forged, or refused by the database.
-    unknown: of calls that do not exist. pauses: waits for PostgreSQL or Redis."""
+    """Numbers of events since the start.
+
+    Attributes:
+        repeated: Events that were stored before.
+        set_aside: Events that are unreadable, forged, or refused by the database.
+        unknown: Events of calls that do not exist.
+        pauses: Waits for PostgreSQL or Redis.
+    """
 
     written: int = 0
     repeated: int = 0
@@ -71,7 +78,10 @@ class EventCounts:
 
 @dataclass(frozen=True, slots=True)
 class ConsumerPace:
-    """batch: entries of one read. The others are seconds; see the constants."""
+    """Sizes and intervals of the consumer.
+
+    `batch` is the number of entries per read; the other values are seconds (see the constants).
+    """
 
     batch: int = BATCH
     wait_s: float = WAIT_S
@@ -82,7 +92,7 @@ class ConsumerPace:
     gather_s: float = GATHER_S
 
 
-# Is called with calls whose end is stored. Raises BusUnavailable.
+# Called with calls whose end is stored. Raises BusUnavailable.
 ForgetCalls = Callable[[Sequence[UUID]], Awaitable[None]]
 
 
@@ -96,10 +106,12 @@ async def consume_events(
     counts: EventCounts | None = None,
     pace: ConsumerPace = ConsumerPace(),
 ) -> None:
-    """Runs until `stop` is set; the batch that was read by then is stored first. Several processes may run it at once.
+    """Consumes events until `stop` is set, and stores the last batch first. Several processes may run it at once.
 
-    redis: its timeout must be longer than `pace.wait_s`. forget: removes calls' conversations from the bus; called
-    after the commit, and again for an event that comes again. authority: believes events; None believes all.
+    Args:
+        redis: Its timeout must be longer than `pace.wait_s`.
+        forget: Removes calls' conversations from the bus. Called after the commit, and again for a repeated event.
+        authority: Verifies events. None accepts all events.
     """
     counts = counts if counts is not None else EventCounts()
     await _Consumer(pool, redis, forget, stop, authority, counts, pace).run()
@@ -118,13 +130,13 @@ class _Consumer:
     ) -> None:
         self._pool, self._redis, self._stop, self._counts, self._pace = pool, redis, stop, counts, pace
         self._forget, self._authority = forget, authority
-        self._ended: list[UUID] = []  # calls to be forgotten
+        self._ended: list[UUID] = []  # calls whose conversations are to be removed
         self._stream = EventStream(redis)
         self._name = f"{socket.gethostname()}-{os.getpid()}-{id(self):x}"
         self._reclaim_at = 0.0
         self._unknown = FirstSeen(2 * pace.unknown_s + pace.idle_s)
         self._is_waiting = False
-        self._has_connection = False  # in the latest try; an error before that is no event's fault
+        self._has_connection = False  # in the latest attempt; earlier errors are not caused by an event
 
     async def run(self) -> None:
         prepared = False
@@ -140,14 +152,16 @@ class _Consumer:
                 if 0 < len(entries) < self._pace.batch:
                     await self._wait(self._pace.gather_s)
             except BusUnavailable as error:
-                # A Redis that was emptied has no group either: it is created again.
+                # If Redis lost its data, the consumer group is gone, too: create it again.
                 prepared = False
                 await self._pause("redis", str(error))
-        with suppress(BusUnavailable):  # then another consumer removes it
+        with suppress(BusUnavailable):  # on failure, another consumer removes it later
             await self._stream.leave(self._name)
 
     async def _reclaim(self) -> None:
-        """Takes entries that a consumer read and did not finish; also our own, if Redis's answer was lost."""
+        """Claims entries that a consumer read and did not finish, including our own entries if Redis's answer was
+        lost.
+        """
         now = time.monotonic()
         if now < self._reclaim_at:
             return
@@ -158,7 +172,7 @@ class _Consumer:
         await self._stream.remove_dead_consumers(self._pace.dead_s)
 
     async def _process(self, entries: Sequence[EventEntry]) -> None:
-        """Stores the entries, then removes them from the stream; after a crash in between they come again."""
+        """Stores the entries, then removes them from the stream. After a crash in between, they are delivered again."""
         readable = []
         done = []
         for entry in entries:
@@ -170,13 +184,17 @@ class _Consumer:
         self._ended.clear()
         done += await self._store(readable)
         if self._ended:
-            # Before the events are removed from the stream: while the bus is unavailable, they come again.
+            # This happens before the events are removed from the stream: while the bus is unavailable, they are
+            # delivered again.
             await self._forget(self._ended)
         if done:
             await self._stream.remove(done)
 
     def _parse(self, entry: EventEntry) -> IncomingEvent:
-        """Raises EventUnreadable, also for an event that the node with the call's stream has not written."""
+        """Reads an entry.
+
+        Raises EventUnreadable, also for an event that was not written by the node with the call's stream.
+        """
         event = replace(parse_event(entry.id, entry.line), proof=entry.proof)
         if self._authority is not None:
             leg = event.seq // SEQ_PER_LEG
@@ -188,7 +206,7 @@ class _Consumer:
         return event
 
     async def _store(self, events: Sequence[IncomingEvent]) -> list[str]:
-        """Returns the finished entries; waits while the database is unavailable."""
+        """Stores the events and returns the finished entries. Waits while the database is unavailable."""
         if not events:
             return []
         while True:
@@ -226,7 +244,10 @@ class _Consumer:
         return [event.entry for event in events if event.entry not in waiting]
 
     async def _set_aside(self, entry: EventEntry, reason: str) -> None:
-        """Keeps it as it came, with its proof: moved back to the stream, it is checked again."""
+        """Moves an entry to the stream ASIDE, unchanged and with its proof.
+
+        Moved back to the stream, it is checked again.
+        """
         self._counts.set_aside += 1
         log.error("event.set_aside", entry=entry.id, reason=reason)
         async with map_redis_error():
@@ -240,7 +261,7 @@ class _Consumer:
         await self._wait(self._pace.pause_s)
 
     async def _wait(self, seconds: float) -> None:
-        """Ends early when the consumer is to stop."""
+        """Waits, but returns early when the consumer has to stop."""
         try:
             async with asyncio.timeout(seconds):
                 await self._stop.wait()
@@ -249,21 +270,24 @@ class _Consumer:
 
 
 def is_temporary(error: Exception) -> bool:
-    """Whether the same may work later. A value that no column takes is permanent: asyncpg raises a DataError for it, or
-    an InterfaceError that is a ValueError too. It raises a DataError as well where there was no memory for it."""
+    """Returns whether a later attempt may succeed.
+
+    A value that fits no column is permanent: asyncpg raises DataError, or an InterfaceError that is also a ValueError.
+    asyncpg also raises DataError when it has run out of memory for the value; that is temporary.
+    """
     if isinstance(error, MemoryError) or isinstance(error.__cause__, MemoryError):
         return True
     return isinstance(error, _TEMPORARY) and not isinstance(error, ValueError)
 
 
 class EventMetrics(Collector):
-    """The consumer's counts at the time of the scrape."""
+    """Exports the consumer's counts at the time of the scrape."""
 
     def __init__(self, counts: EventCounts) -> None:
         self._counts = counts
 
     def collect(self) -> Iterable[CounterMetricFamily]:
-        """One family of events, one of pauses."""
+        """Yields two families: events and pauses."""
         counts = self._counts
         events = CounterMetricFamily(
             "vocalized_worker_events", "Events of media by what became of them", None, ["outcome"]

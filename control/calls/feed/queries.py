@@ -9,7 +9,7 @@ from uuid import UUID
 
 from control.db.pool import Connection
 
-# At most so many events of a call are read at a time, the newest.
+# Maximum number of events of a call that one read returns, newest first.
 MOST_EVENTS: Final = 40
 _SELECT_NEW: Final = """
     SELECT e.call_id, e.seq, e.at, e.event_data FROM unnest($2::uuid[], $3::integer[]) AS known (call_id, seq)
@@ -45,7 +45,7 @@ class NewCallEvent:
 async def select_new(
     db: Connection, workspace_id: UUID | None, known: Mapping[UUID, int], types: Sequence[str]
 ) -> list[NewCallEvent]:
-    """Returns the events of these types behind the known number of each call, in order."""
+    """Returns the events of these types after the known number of each call, in order."""
     rows = await db.fetch(_SELECT_NEW, workspace_id, list(known), list(known.values()), types, MOST_EVENTS)
     return [NewCallEvent(**row) for row in rows]
 

@@ -1,4 +1,4 @@
-"""What the live desk shows of a running call, from its stored events. Pure."""
+"""What the live desk shows of a running call, derived from its stored events. Pure functions."""
 
 import re
 from collections import Counter, deque
@@ -25,7 +25,7 @@ SHOWN_TYPES: Final = (
 )
 WITHHELD: Final = "[withheld]"
 _SPEAKERS: Final = {"caller.said": "caller", "agent.said": "agent", "person.said": "person"}
-# Said twice in the last four turns, it means that the caller does not understand the agent.
+# A question like this twice in the last four turns means that the caller does not understand the agent.
 _QUESTION: Final = re.compile(r"\b(what\?|pardon|come again|say that again|repeat that|wie bitte|was\?|nochmal)", re.I)
 _ANGRY: Final = re.compile(
     r"\b(ridiculous|useless|stupid|angry|furious|complain|complaint|lawyer|supervisor|manager|unverschämt|beschwer\w*)\b",
@@ -84,7 +84,11 @@ class StreamPlaces:
 
 @dataclass(slots=True)
 class ShownCall:
-    """seq: of the last event that was taken."""
+    """A running call on the live desk.
+
+    Attributes:
+        seq: Number of the last applied event.
+    """
 
     seq: int = -1
     last_words: dict[str, Any] | None = None
@@ -132,8 +136,10 @@ class ShownCall:
 
 
 def live_text(text: str, *, redacts: bool) -> str:
-    """Return the text, or WITHHELD if it may hold a part of a number that goes on in the next turn. Redaction finds
-    such a number only then."""
+    """Returns the text, or WITHHELD if it may contain a part of a number that continues in the next turn.
+
+    Redaction finds such a number only then.
+    """
     return WITHHELD if redacts and may_hold_any(text) else text
 
 

@@ -1,4 +1,4 @@
-"""Streams of running calls: each reads the database once a second, with the rights of its caller."""
+"""Streams of running calls. Each stream reads the database once a second, with the rights of its client."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
@@ -31,7 +31,7 @@ from shared.errors import Forbidden, NotFound, TooManyRequests, Unauthorized
 
 POLL_S: Final = 1.0
 BEAT_S: Final = 10.0
-# A stream ends after this time; its client connects again.
+# A stream ends after this time, and its client connects again.
 LONGEST_S: Final = 3_600.0
 MOST_CALL_EVENTS: Final = 500
 LIST_FIELDS: Final = (
@@ -65,7 +65,12 @@ class _Reading:
 
 @dataclass(slots=True)
 class _Stream:
-    """What the client of one stream knows. sent: by call, the last message. opened: the call whose events it gets."""
+    """What the client of one stream has received.
+
+    Attributes:
+        sent: The last message of each call.
+        opened: The call whose events the client gets.
+    """
 
     opened: UUID | None
     shown: dict[UUID, ShownCall] = field(default_factory=dict)
@@ -201,5 +206,5 @@ def _describe(call: CallSummary, state: _Stream, found: _Reading, floors: Mappin
 
 
 def _differs(before: dict[str, Any] | None, after: dict[str, Any]) -> bool:
-    """Whether more than the duration has changed."""
+    """Returns whether anything but the duration has changed."""
     return before is None or {**before, "duration_so_far": 0} != {**after, "duration_so_far": 0}

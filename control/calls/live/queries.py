@@ -6,7 +6,7 @@ from uuid import UUID
 
 from control.db.pool import Connection
 
-# Calls of workspace $1, if it is suspended, that are not over or whose caller is still transferred at $2, by id behind
+# Calls of workspace $1, if it is suspended, that are not over or whose caller is still transferred at $2; by id, after
 # $3.
 _SELECT: Final = """
     SELECT c.id FROM calls c JOIN workspaces w ON w.id = c.workspace_id
@@ -20,5 +20,5 @@ _SELECT: Final = """
 async def select_calls_to_end(
     db: Connection, workspace_id: UUID, now: datetime, after: UUID | None, most: int
 ) -> list[UUID]:
-    """Up to `most` ids behind the id `after`; none if the workspace is not suspended. Needs platform scope."""
+    """Returns up to `most` ids after the id `after`; none if the workspace is not suspended. Needs platform scope."""
     return [row["id"] for row in await db.fetch(_SELECT, workspace_id, now, after, most)]

@@ -1,11 +1,16 @@
-"""How long this process has known a thing, by a clock that nobody sets."""
+"""Measures how long this process has known an item, by a monotonic clock."""
 
 import time
 from collections.abc import Callable
 
 
 class FirstSeen:
-    """forget_s: what was not asked for this long is forgotten. clock: seconds, never going back."""
+    """Remembers when each name was first seen.
+
+    Args:
+        forget_s: A name that was not asked for this long is forgotten.
+        clock: Monotonic seconds.
+    """
 
     def __init__(self, forget_s: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._forget_s, self._clock = forget_s, clock

@@ -1,6 +1,6 @@
-"""Running calls: control assigns them to media nodes, learns how their streams ended, and ends them.
+"""Running calls: control assigns them to media nodes, reads how their streams ended, and ends them.
 
-The bus knows nodes, tickets, checkpoints and outcomes (`MediaAssignment`). Jobs hang up, because a hang-up must follow
+The bus stores nodes, tickets, checkpoints and outcomes (`MediaAssignment`). Jobs hang up, because a hang-up must follow
 even if the carrier is unavailable for a while.
 """
 
@@ -42,8 +42,12 @@ _POLL_S: Final = 0.025
 
 @dataclass(frozen=True, slots=True)
 class StreamTarget:
-    """Where the carrier opens the media stream. url: The node's base, without a path. token: Of the ticket, valid once,
-    within a minute."""
+    """The address and token for a call's media stream.
+
+    Attributes:
+        url: The node's base address, without a path.
+        token: The ticket's token, valid once, within a minute.
+    """
 
     url: str
     token: str = field(repr=False)
@@ -51,17 +55,17 @@ class StreamTarget:
 
 
 class Assignments:
-    """Which node and ticket each stream of a call was given, so that a repeated webhook gets the same answer.
+    """The node and the ticket of each stream, stored so that a repeated webhook gets the same answer.
 
-    The entries are in Redis, sealed, because tokens are in them; only control reads them. An entry outlives the call.
-    All methods raise BusUnavailable.
+    The entries are in Redis and outlive the call. They are sealed, because they contain tokens; only control reads
+    them. All methods raise BusUnavailable.
     """
 
     def __init__(self, bus: BusClient, sealer: Sealer) -> None:
         self._bus, self._sealer = bus, sealer
 
     async def put(self, call_id: UUID, leg: int, made: StreamTarget) -> StreamTarget | None:
-        """Stores the stream's assignment unless it has one; returns that one then."""
+        """Stores the stream's assignment. If the stream already has an assignment, returns that instead."""
         async with map_redis_error():
             before: Any = await self._bus.set(
                 _key(call_id, leg), self._seal(call_id, made), nx=True, get=True, ex=USED_S
@@ -69,12 +73,12 @@ class Assignments:
         return None if before is None else self._open(call_id, before)
 
     async def replace(self, call_id: UUID, leg: int, made: StreamTarget) -> None:
-        """Stores another assignment in place of one that nobody used in time."""
+        """Replaces an assignment that was not used in time."""
         async with map_redis_error():
             await self._bus.set(_key(call_id, leg), self._seal(call_id, made), ex=USED_S)
 
     async def get(self, call_id: UUID, leg: int) -> StreamTarget | None:
-        """None for a stream that was not assigned."""
+        """Returns the stream's assignment; None if it has none."""
         async with map_redis_error():
             found: Any = await self._bus.get(_key(call_id, leg))
         return None if found is None else self._open(call_id, found)
@@ -83,7 +87,7 @@ class Assignments:
         return self._sealer.seal(call_id.bytes + msgspec.json.encode(made), _PURPOSE)
 
     def _open(self, call_id: UUID, sealed: bytes) -> StreamTarget | None:
-        """None for an entry that we did not write for this call."""
+        """Opens a sealed entry. Returns None if control did not write the entry for this call."""
         try:
             plain = self._sealer.open(sealed, _PURPOSE)
             if plain[:16] != call_id.bytes:
@@ -98,7 +102,11 @@ def _key(call_id: UUID, leg: int) -> str:
 
 
 class NoMediaNode(Exception):
-    """No media node takes the call. reason: "no_node" (no node is alive, or all are full or draining) or "bus_away"."""
+    """No media node takes the call.
+
+    Attributes:
+        reason: "no_node" (no node is alive, or all are full or draining) or "bus_away".
+    """
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"no media node: {reason}")
@@ -110,15 +118,20 @@ class CallNotLive(Exception):
 
 
 class SupervisionUnsupported(Exception):
-    """The call's media node accepts no listeners."""
+    """The call's media node does not support supervision."""
 
 
 class MediaAssignment:
-    """All methods raise BusUnavailable, except `assign`, which raises NoMediaNode then."""
+    """Assigns calls to media nodes and controls them over the bus.
+
+    All methods raise BusUnavailable, except `assign`, which raises NoMediaNode instead.
+    """
 
     def __init__(self, bus: BusClient, authority: BusAuthority, allowed: Sequence[str] = ()) -> None:
-        """allowed: The only media addresses to which calls are assigned. An entry that ends with `/*` allows all
-        addresses below it; an empty list allows every node."""
+        """Assigns calls only to the media addresses in `allowed`.
+
+        An entry that ends with `/*` allows all addresses below it; an empty list allows every node.
+        """
         self.authority = authority
         self._nodes = NodeRegistry(bus, authority, allowed=allowed)
         self._tickets = Tickets(bus, authority.unsigned)
@@ -193,7 +206,7 @@ class MediaAssignment:
         until = loop.time() + wait_s
         outcome = await self._get_outcome(call_id, leg)
         if outcome is None and node_id and await self._is_gone(call_id, node_id, leg):
-            # Read again: the node may have stored it just before it was gone.
+            # Read again: the node may have stored the outcome just before it was lost.
             return await self._get_outcome(call_id, leg)
         while outcome is None and loop.time() < until:
             await asyncio.sleep(_POLL_S)
@@ -208,10 +221,10 @@ class MediaAssignment:
             or not await self._is_gone(call_id, node_id, leg)
         ):
             return False
-        return await self._get_outcome(call_id, leg) is None  # stored just before the node was gone
+        return await self._get_outcome(call_id, leg) is None  # stored just before the node was lost
 
     async def _get_outcome(self, call_id: UUID, leg: int) -> StreamOutcome | None:
-        """Returns the outcome of this stream or of a later stream. The outcome of an earlier stream does not count."""
+        """Returns the outcome of this stream or of a later stream. Outcomes of earlier streams are ignored."""
         outcome = await self._checkpoints.get_outcome(str(call_id))
         return outcome if outcome is not None and outcome.leg >= leg else None
 
@@ -240,8 +253,10 @@ class MediaAssignment:
         return await self._checkpoints.get(str(call_id))
 
     async def forget_conversations(self, call_ids: Sequence[UUID]) -> None:
-        """Removes the conversations of these calls, whose end is stored, from the bus. Their outcomes stay until they
-        expire, because the carrier may not have asked for them yet."""
+        """Removes the conversations of these calls, whose end is stored, from the bus.
+
+        Their outcomes stay until they expire, because the carrier may still ask for them.
+        """
         await self._checkpoints.delete([str(call_id) for call_id in call_ids])
 
     async def send_command(
@@ -250,14 +265,14 @@ class MediaAssignment:
         """Sends a command to the node of a running call.
 
         Args:
-            command_id: The same for a command that may have been sent before. It is carried out once at most: a node
-                remembers what it carried out, and other nodes can no longer claim it. A command that is known to be
-                done is not sent again. Nor is a claimed command to a call that is over, because a transfer ends the
-                call.
+            command_id: Identifies a command that may have been sent before, so that it runs at most once. A node
+                remembers the commands that it ran, and other nodes can no longer claim them. A command that is known to
+                be done is not sent again. A claimed command to a call that is over is not sent again either, because a
+                transfer ends the call.
 
         Returns:
-            DONE or OUTCOME_UNKNOWN (shared.bus.commands), or the reason why the node did not carry it out. None: The
-            node did not answer in time, and may have carried it out.
+            DONE or OUTCOME_UNKNOWN (shared.bus.commands), or the reason why the node did not run the command. None: The
+                node did not answer in time, and may have run the command.
 
         Raises:
             CallNotLive: No node reports the call.
@@ -274,8 +289,10 @@ class MediaAssignment:
         return await self._commands.wait_for_answer(sent.id, wait_s)
 
     async def invite_supervisor(self, grant: SupervisionGrant) -> StreamTarget:
-        """Issues a token to the node of a running call; the returned URL is the node's base. Raises CallNotLive and
-        SupervisionUnsupported."""
+        """Issues a token to the node of a running call.
+
+        The returned URL is the node's base address. Raises CallNotLive and SupervisionUnsupported.
+        """
         (call,) = await self._live.get([grant.call_id])
         node = await self._nodes.find(call.node_id) if call is not None else None
         if call is None or node is None:
@@ -316,12 +333,18 @@ class MediaAssignment:
 
 
 async def record_media_node(db: Connection, admitted: AdmittedCall, node_id: str, stream: str = "") -> None:
-    """Stores to which media node the call's stream was assigned. stream: the carrier's id of it (Telnyx)."""
+    """Stores the media node that the call's stream was assigned to.
+
+    Args:
+        stream: The carrier's id of the stream (Telnyx).
+    """
     await records_queries.append_leg(db, admitted.call_id, admitted.leg, node_id, stream)
 
 
 async def record_loss(db: Connection, call_id: UUID, leg: int, now: datetime) -> None:
-    """Stores that a media stream was lost with its node, so that the end of the call does not count as the caller's."""
+    """Stores that a media stream was lost with its node, so that the end of the call is not attributed to the
+    caller.
+    """
     call = await records_queries.lock_one(db, call_id)
     if call is not None:
         await save_changes(db, [(call.state, mark_lost(call.state, leg, now))])
@@ -333,10 +356,11 @@ STREAM_ENDED: Final = "calls.stream_ended"
 
 
 class StreamEndedJob(msgspec.Struct, frozen=True):
-    """Payload of the job that carries out what comes after a media stream.
+    """Payload of the job that continues after the end of a media stream.
 
-    leg, stream_id: Our number and the carrier's id of the stream. session_id: The carrier's id of the call that stays
-    when carrier_call_id changes; empty if it is unknown.
+    Attributes:
+        leg, stream_id: Our number and the carrier's id of the stream.
+        session_id: The carrier's id of the call that stays when carrier_call_id changes; empty if it is unknown.
     """
 
     call_id: UUID
@@ -347,9 +371,9 @@ class StreamEndedJob(msgspec.Struct, frozen=True):
 
 
 async def enqueue_stream_ended(db: Connection, state: CallState, leg: int) -> None:
-    """Has a job carry out what comes after a media stream at Telnyx.
+    """Enqueues the job that continues after a media stream at Telnyx.
 
-    Telnyx keeps a call up when its stream ends, and does not promise to report an end that was ours (docs:
+    Telnyx keeps a call up when its stream ends, and does not promise to report an end that we caused (docs:
     media-streaming). If the id of the stream is not stored, Telnyx's webhook or the delayed hang-up follows instead.
     """
     stream_id = next((one.stream for one in reversed(state.details.legs) if one.leg == leg), "")
@@ -368,8 +392,10 @@ _CARRIERS: Final = frozenset(get_args(CarrierName))
 class HangupJob(msgspec.Struct, frozen=True):
     """Payload of the job that ends a call.
 
-    reason: Stored as the end reason of the call if media ends it. None: Media has ended already, so the carrier is
-    asked to hang up unless it has reported the end by then. polite: The agent says goodbye.
+    Attributes:
+        reason: Stored as the end reason of the call if media ends it. None: Media has ended already, so the carrier is
+            asked to hang up unless it has reported the end by then.
+        polite: The agent says goodbye.
     """
 
     call_id: UUID
@@ -382,7 +408,7 @@ class HangupJob(msgspec.Struct, frozen=True):
 async def enqueue_hangup(
     db: Connection, state: CallState, reason: EndReason | None, *, delay_s: float = 0, polite: bool = False
 ) -> None:
-    """Has a job end the call after `delay_s`; does nothing for a call that no carrier has."""
+    """Enqueues a hang-up of the call after `delay_s`. Does nothing if no carrier has the call."""
     if state.carrier in _CARRIERS and state.carrier_call_id is not None:
         fields = {"call_id": state.id, "carrier": state.carrier, "carrier_call_id": state.carrier_call_id}
         job = msgspec.convert({**fields, "reason": reason, "polite": polite}, HangupJob)
@@ -390,7 +416,7 @@ async def enqueue_hangup(
 
 
 async def hang_up_later(db: Connection, call_id: UUID, delay_s: float) -> None:
-    """Has a job end the call at the carrier, unless the carrier reports its end by then."""
+    """Enqueues a hang-up at the carrier, unless the carrier reports the end of the call by then."""
     call = await records_queries.lock_one(db, call_id)
     if call is not None:
         await enqueue_hangup(db, call.state, None, delay_s=delay_s)
@@ -399,7 +425,7 @@ async def hang_up_later(db: Connection, call_id: UUID, delay_s: float) -> None:
 # --- Ends by order of the staff --------------------------------------------------------------------------------------
 
 END_CALLS: Final = "calls.end_of_workspace"
-# A webhook that read the workspace before its suspension may still store a call.
+# A webhook that read the workspace before its suspension may still insert a call.
 LOOK_AGAIN_S: Final = 10.0
 
 
@@ -412,8 +438,8 @@ class EndCallsJob(msgspec.Struct, frozen=True):
 async def end_call(db: Connection, call: CallState, now: datetime, *, polite: bool) -> bool:
     """Ends a call whose row is locked. Returns False if the call is over.
 
-    A job ends a call that rings or is in progress: by media, after a goodbye if `polite`, else by the carrier. A queued
-    call is canceled. A caller who is being transferred is hung up by the carrier.
+    For a call that rings or is in progress, a job ends it: through media, after a goodbye if `polite`, else through the
+    carrier. A queued call is canceled. A transferred caller is hung up by the carrier.
     """
     if call.is_final:
         transfer = call.details.transfer
@@ -424,7 +450,7 @@ async def end_call(db: Connection, call: CallState, now: datetime, *, polite: bo
     if call.carrier_call_id is None:
         after = close(call, "canceled", "admin", None, now, "control")
     else:
-        # If the carrier hangs up, media and the carrier report the same as after a hang-up by the caller.
+        # If the carrier hangs up, its report and media's report look like a hang-up by the caller.
         after = replace(call, details=replace(call.details, meant_end="admin"))
     await save_changes(db, [(call, after)])
     await enqueue_hangup(db, call, "admin", polite=polite)
@@ -434,10 +460,10 @@ async def end_call(db: Connection, call: CallState, now: datetime, *, polite: bo
 async def end_by_staff(
     db: Connection, actor: Actor, call_id: UUID, reason: str | None, now: datetime, *, polite: bool
 ) -> bool:
-    """Ends a call by order of the staff, and records that in the audit log.
+    """Ends a call on behalf of the staff, and records that in the audit log.
 
     Returns:
-        False: The call is over already.
+        False if the call is over already.
 
     Raises:
         NotFound: There is no such call (code call_not_found).
@@ -453,7 +479,7 @@ async def end_by_staff(
 
 
 async def end_calls_later(db: Connection, workspace_id: UUID) -> None:
-    """Enqueues the job that ends all calls of a workspace, and looks for late ones once more."""
+    """Enqueues the job that ends all calls of a workspace. The job runs a second time for late calls."""
     payload = msgspec.json.encode(EndCallsJob(workspace_id))
     for delay_s in (0.0, LOOK_AGAIN_S):
         await enqueue(db, END_CALLS, payload, delay_s=delay_s)

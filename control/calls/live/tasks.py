@@ -16,12 +16,16 @@ from control.db.scope import enter_platform
 from shared.bus.client import BusUnavailable
 from shared.bus.commands import DONE, EndCall
 
-# Media is asked first, so that the call's record has the reason; the carrier, if media does not answer within this.
+# Media is asked first, so that the call's record has the reason. If media does not answer within this time, the carrier
+# is asked.
 MEDIA_WAIT_S: Final = 2.0
 
 
 def make_hangup_job(pool: Pool, carriers: Carriers, media_assignment: MediaAssignment) -> JobHandler:
-    """Ends a call: by media, else by the carrier. A refusal is tried again, too, because the call goes on meanwhile."""
+    """Returns the job that ends a call: through media, else through the carrier.
+
+    A refusal is retried, because the call continues.
+    """
 
     async def run(payload: bytes) -> None:
         job = decode_payload(payload, HangupJob)
@@ -49,7 +53,7 @@ async def _end_by_media(media_assignment: MediaAssignment, call_id: UUID, comman
 
 
 async def _has_carrier_ended(pool: Pool, call_id: UUID) -> bool:
-    """Whether the carrier reported the call's end by now: Telnyx's report names a cause."""
+    """Returns whether the carrier has reported the call's end. Telnyx's report contains a cause."""
     current = await load_state(pool, call_id)
     return current is None or current.details.carrier.cause is not None
 
@@ -58,7 +62,7 @@ BATCH: Final = 200
 
 
 def make_end_calls_job(pool: Pool) -> JobHandler:
-    """Ends the calls of a workspace, politely, if the workspace is still suspended."""
+    """Returns the job that ends the calls of a workspace politely, if the workspace is still suspended."""
 
     async def run(payload: bytes) -> None:
         job = decode_payload(payload, EndCallsJob)

@@ -1,4 +1,4 @@
-"""The tool `send_digits` over carriers that make the tones of keys themselves."""
+"""The tool `send_digits` for carriers that make key tones themselves."""
 
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -19,23 +19,26 @@ log = structlog.get_logger()
 
 
 class SentDigitArguments(Struct, frozen=True):
-    """What media asks for."""
+    """The arguments that media sends."""
 
     digits: Annotated[str, Meta(min_length=1, max_length=LONGEST_KEYS, pattern=r"^[0-9A-D*#wW]+$")]
 
 
 @dataclass(frozen=True, slots=True)
 class SentDigitRuns:
-    """Has the call's carrier press the keys; only on the line of the call that asks. The digits are in no log."""
+    """Has the call's carrier send key tones, only on the line of the requesting call. The digits are never logged."""
 
     carriers: Carriers
 
     def handlers(self) -> RequestHandlers:
-        """For the API's reader of requests. Repeatable: the run's id is the carrier's command id."""
+        """Returns the handlers for the reader of media's requests.
+
+        They may be repeated: the run's id is the carrier's command id.
+        """
         return {f"{TOOL_REQUEST}{SEND_DIGITS}": MediaRequestHandler(self._run, effect="repeatable")}
 
     async def _run(self, context: HandlerContext) -> dict[str, Any]:
-        """Raises Invalid, NotFound, Conflict (keys_refused, no_keypad), Unavailable."""
+        """Runs the tool. Raises Invalid, NotFound, Conflict (keys_refused, no_keypad), Unavailable."""
         digits = _parse(context.arguments)
         call = await context.in_transaction(lambda db: records_queries.lock_one(db, context.call.id))
         if call is None or not call.state.carrier_call_id:

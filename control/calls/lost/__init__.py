@@ -1,1 +1,1 @@
-"""Calls that no media node holds any longer."""
+"""Calls that no media node has any longer."""

@@ -11,7 +11,7 @@ from control.calls.records.state import CallState
 from control.carriers.rules import ActiveCall
 from control.db.pool import Connection
 
-# Open calls older than $1, in batches of $3 by id; $2 is the last id of the batch before.
+# Open calls created before $1, in batches of $3 by id. $2 is the last id of the previous batch.
 _SELECT_OPEN: Final = f"""
     SELECT {STATE_COLUMNS} FROM calls
     WHERE status IN ('queued', 'ringing', 'in_progress') AND created_at < $1 AND ($2::uuid IS NULL OR id > $2)
@@ -20,12 +20,12 @@ _SELECT_OPEN: Final = f"""
 
 
 async def select_open(db: Connection, before: datetime, after: UUID | None, most: int) -> list[CallState]:
-    """Up to `most` calls that are not over and were created before that moment, by id, behind the id `after`."""
+    """Returns up to `most` calls that are not over and were created before `before`, by id, after the id `after`."""
     return [state_from_row(row) for row in await db.fetch(_SELECT_OPEN, before, after, most)]
 
 
-# Calls of carrier $1 with one of its ids $2, or of ours $3. is_over: at $4, for $5 or longer. A transferred call is
-# over once the carrier has reported its end, or its bound has passed.
+# Calls of carrier $1 with one of its ids $2 or of our ids $3. is_over: at $4, for $5 or longer. A transferred call is
+# over when the carrier has reported its end, or its time limit has passed.
 _SELECT_NAMED: Final = """
     SELECT id, carrier_call_id,
         status NOT IN ('queued', 'ringing', 'in_progress')
@@ -40,7 +40,11 @@ _SELECT_NAMED: Final = """
 
 @dataclass(frozen=True, slots=True)
 class NamedCall:
-    """A row of a call that a carrier lists. is_over: long enough for its line to be down."""
+    """The row of a call that a carrier lists.
+
+    Attributes:
+        is_over: The call has been over for long enough that its line must be down.
+    """
 
     id: UUID
     carrier_call_id: str | None
@@ -50,15 +54,19 @@ class NamedCall:
 async def select_named(
     db: Connection, carrier: str, active: Sequence[ActiveCall], now: datetime, grace: timedelta
 ) -> list[NamedCall]:
-    """The rows with an id of these calls: the carrier's, ours, or that of the call for whose transfer it is a leg.
-    grace: for how long a call that is over does not count as over."""
+    """Returns the rows with an id of these calls: the carrier's id, our id, or the id of the call whose transfer
+    created the leg.
+
+    Args:
+        grace: How long after its end a call does not yet count as over.
+    """
     carrier_ids = [one for call in active for one in (call.carrier_call_id, call.transfer_of) if one]
     ids = list(parse_ids(call.call_id for call in active))
     return [NamedCall(**row) for row in await db.fetch(_SELECT_NAMED, carrier, carrier_ids, ids, now, grace)]
 
 
 def parse_ids(texts: Iterable[str]) -> set[UUID]:
-    """Those of these texts that are ids of calls."""
+    """Returns the ids of calls among these texts."""
     found = set()
     for text in texts:
         try:
@@ -68,7 +76,7 @@ def parse_ids(texts: Iterable[str]) -> set[UUID]:
     return found
 
 
-# Those of the numbers $1 that a workspace holds.
+# The numbers among $1 that a workspace holds.
 _SELECT_HELD: Final = """
     SELECT phone_number FROM phone_numbers
     WHERE phone_number = ANY($1::text[]) AND status IN ('buying', 'active', 'releasing') LIMIT 20000
@@ -76,5 +84,5 @@ _SELECT_HELD: Final = """
 
 
 async def select_held(db: Connection, numbers: Sequence[str]) -> set[str]:
-    """Those of these numbers that are a workspace's now."""
+    """Returns the numbers among these that a workspace holds now."""
     return {row["phone_number"] for row in await db.fetch(_SELECT_HELD, list(numbers))}

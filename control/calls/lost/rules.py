@@ -1,4 +1,4 @@
-"""When an open call counts as lost: pure, but for the clock of the process."""
+"""Decides when an open call counts as lost. Pure functions, except for the clock of the process."""
 
 import time
 from collections.abc import Callable
@@ -10,22 +10,22 @@ from control.calls.live.rules import FirstSeen
 from control.calls.records.details import Absence
 from control.calls.records.state import LONGEST_S, CallState, close
 
-# Younger calls are not looked at.
+# Younger calls are not checked.
 GRACE: Final = timedelta(seconds=30)
-# How long a call in progress may be missing; a lost node is replaced within seconds.
+# How long a call in progress may be missing. A lost node is replaced within seconds.
 MOST_MISSING: Final = timedelta(seconds=30)
-# Two looks belong together when they are no further apart.
+# Two checks count as consecutive if they are at most this far apart.
 LONGEST_PAUSE: Final = timedelta(seconds=35)
 # A job that places a call gives up long before this.
 LONGEST_QUEUED: Final = timedelta(minutes=15)
 # Longer than any phone rings.
 LONGEST_RINGING: Final = timedelta(minutes=3)
-# While Redis is unavailable it is unknown whether the call was answered, so it is closed rather too late.
+# While Redis is unavailable, it is unknown whether the call was answered, so the limit is generous.
 LONGEST_RINGING_UNSEEN: Final = timedelta(minutes=30)
 LONGEST: Final = timedelta(seconds=LONGEST_S + 600)
-# A clock that was set is assumed to be wrong by no more.
+# A wrong clock is assumed to be off by no more than this.
 CLOCK_ERROR: Final = timedelta(hours=1)
-# What was not seen for so long is forgotten.
+# A call that was not seen for this long is forgotten.
 FORGET_S: Final = 600.0
 
 
@@ -33,7 +33,7 @@ class CallWatch:
     """Measures how long this process has seen each call in its state, independently of the wall clocks."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        """clock: Seconds; it never goes back."""
+        """`clock` returns monotonic seconds."""
         self._seen = FirstSeen(FORGET_S, clock)
 
     def seen(self, call: CallState) -> timedelta:
@@ -71,8 +71,8 @@ def _next_in_progress(call: CallState, is_live: bool | None, now: datetime) -> C
     if is_live:
         return _with_missing(call, None)
     missing = call.details.missing or Absence(since=now, at=now)
-    # After a pause nobody looked, or Redis was unavailable: it may have come back just now, without its live calls. A
-    # look in the future was before the clock was put back.
+    # After a longer pause, there was no check or Redis was unavailable: Redis may have come back without its live
+    # calls. A check in the future is from before the clock was set back.
     since = now if abs(now - missing.at) > LONGEST_PAUSE else missing.since
     if now - since >= MOST_MISSING:
         ended_at = max(since, call.answered_at or since)

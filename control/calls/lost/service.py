@@ -1,16 +1,17 @@
-"""Ends calls that nobody holds any more, on our side or at the carrier.
+"""Ends calls that are no longer held by us or by the carrier.
 
-A media node reports its calls in progress every few seconds. A call that no node reports is marked as missing at first;
-after half a minute, with Redis available all the time, it counts as lost. A call that never got in progress, or is open
-for longer than any call may be, is closed whether Redis is available or not (`reap_calls`). Ages are told by the wall
-clocks of several machines, and one that is set by an hour must end no call: a call that rings or waits is closed only
-if this process has also seen it do so for as long, and one that a node reports gets an hour more.
+A media node reports its calls in progress every few seconds. A call that no node reports is first marked as missing. If
+Redis stays available, the call counts as lost after half a minute. A call that never got in progress, or is open for
+longer than any call may last, is closed whether or not Redis is available (`reap_calls`). Ages are computed from the
+wall clocks of several machines, and a clock that is off by an hour must not end a call. So a call that rings or waits
+is closed only if this process has also seen it in that state for as long, and a call that a node reports gets an extra
+hour.
 
-Calls that are up at a carrier although their row is over cost money, and nobody else would ever end them: their hang-up
-was lost, or they were dialed just before a crash. Such a call is ended only if rows of ours name it, all of them have
-been over for ORPHAN_GRACE, and no media node reports it (`OrphanSearch`). A call that no row names proves nothing:
-another installation may use the same application or account, or the database was restored from a backup while calls
-went on. It is counted and left alone, unless settings say that nobody else uses them.
+A call that is up at a carrier although its row is over costs money: its hang-up was lost, or it was dialed just before
+a crash. No other process would end it. It is ended only if rows of ours name it, all of them have been over for
+ORPHAN_GRACE, and no media node reports it (`OrphanSearch`). A call without a row may belong to another installation
+that uses the same application or account, or to a time before the database was restored from a backup. It is counted
+and left alone, unless the settings state that no other program uses the application and the numbers.
 """
 
 import random
@@ -42,7 +43,10 @@ log = structlog.get_logger()
 
 
 async def reap_calls(pool: Pool, media_assignment: MediaAssignment, watch: CallWatch, now: datetime) -> int:
-    """Looks at all open calls once, and closes lost calls; returns how many. Several processes may do so at once."""
+    """Checks all open calls once and closes lost calls.
+
+    Returns the number of closed calls. Several processes may run it at once.
+    """
     after: UUID | None = None
     count = 0
     while True:
@@ -54,7 +58,7 @@ async def reap_calls(pool: Pool, media_assignment: MediaAssignment, watch: CallW
         except BusUnavailable:
             live = None
         ended = await _close_lost(pool, calls, live, watch, now)
-        with suppress(BusUnavailable):  # then the conversations expire by themselves
+        with suppress(BusUnavailable):  # on failure, the conversations expire
             await media_assignment.forget_conversations(ended)
         count += len(ended)
         after = calls[-1].id
@@ -72,8 +76,10 @@ async def _select_open(pool: Pool, now: datetime, after: UUID | None) -> list[Ca
 async def _close_lost(
     pool: Pool, calls: Sequence[CallState], live: Collection[UUID] | None, watch: CallWatch, now: datetime
 ) -> list[UUID]:
-    """Closes the lost calls among these; returns their ids. Locks only the calls that change, and decides again with
-    the locked rows."""
+    """Closes the lost calls among these and returns their ids.
+
+    Locks only the calls that change, and decides again with the locked rows.
+    """
 
     def decide(call: CallState) -> CallState:
         return next_state(call, _is_live(call, live), watch.seen(call), now)
@@ -96,10 +102,10 @@ def _is_live(call: CallState, live: Collection[UUID] | None) -> bool | None:
     return None if live is None else call.id in live
 
 
-# Younger calls may belong to a row that is being written. A row that is over for less may still be spoken to by the
-# carrier's voice: 3,000 characters, the longest text, take about four minutes.
+# Younger calls may belong to a row that is being written. After the end of a row, the carrier's voice may still speak:
+# the longest text, 3,000 characters, takes about four minutes.
 ORPHAN_GRACE: Final = timedelta(minutes=5)
-# In one run, so that a fault of ours cannot end everything at once.
+# Limit for one run, so that a bug in this module cannot end all calls at once.
 MOST: Final = 20
 
 _Verdict = Literal["kept", "over", "unknown"]
@@ -109,8 +115,10 @@ _Verdict = Literal["kept", "over", "unknown"]
 class OrphanSearch:
     """Ends calls that are up at a carrier although their rows are over.
 
-    media: Finds the calls that nodes report. ends_unknown: Nobody else uses the Telnyx application and the numbers of
-    the Twilio account, so calls that no row names are ended, too.
+    Args:
+        media: Finds the calls that nodes report.
+        ends_unknown: No other program uses the Telnyx application and the numbers of the Twilio account, so calls
+            without a row are ended, too.
     """
 
     pool: Pool
@@ -118,8 +126,11 @@ class OrphanSearch:
     ends_unknown: bool = False
 
     async def end_orphans(self, carriers: Collection[Carrier], now: datetime) -> int:
-        """Asks each carrier once; returns how many calls were ended. A carrier that does not answer is asked again in
-        the next run. Without Redis no call is ended, because nodes may have the calls."""
+        """Asks each carrier once. Returns the number of calls that were ended.
+
+        A carrier that does not answer is asked again in the next run. Without Redis no call is ended, because nodes may
+        have the calls.
+        """
         count = 0
         for carrier in carriers:
             try:
@@ -129,7 +140,7 @@ class OrphanSearch:
             except BusUnavailable:
                 log.warning("call.orphans_unknown", carrier=carrier.name)
             else:
-                # Drawn by lot: calls that cannot be ended must not keep all others from their turn.
+                # Chosen at random: calls that cannot be ended must not block the others.
                 for orphan in random.sample(orphans, min(MOST, len(orphans))):
                     count += await _end(carrier, orphan)
         return count

@@ -1,4 +1,4 @@
-"""All SQL of outbound calls: what was called lately, by a workspace and by all of them, and from which numbers."""
+"""SQL for outbound calls: recent calls by workspace and on the whole platform, and the numbers to call from."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -10,8 +10,8 @@ from control.db.pool import Connection
 
 # --- What was called lately ------------------------------------------------------------------------------------------
 
-# What workspace $1 called until $3, $2 being the number that is to be called. A transferred call goes on until
-# transfer_until, unless the carrier reported its end before; its seconds before the transfer are the caller's own.
+# Outbound calls of workspace $1 until $3; $2 is the number to call. A transferred call lasts until transfer_until,
+# unless the carrier reported its end before. The caller's own seconds are those before the transfer.
 _COUNT_USAGE: Final = """
     WITH asked AS (
         SELECT direction, end_reason, status, called_number, created_at, answered_at, duration_seconds,
@@ -61,18 +61,24 @@ _COUNT_TESTS: Final = """
 
 
 async def count_usage(db: Connection, workspace_id: UUID, number: str, now: datetime) -> OutboundUsage:
-    """The workspace must be locked: otherwise two calls could pass the same limit."""
+    """Returns the recent outbound calls of the workspace.
+
+    The workspace must be locked: otherwise two calls could pass the same limit.
+    """
     return OutboundUsage(**await db.fetchrow(_COUNT_USAGE, workspace_id, number, now))
 
 
 async def count_tests(db: Connection, workspace_ids: Sequence[UUID], now: datetime) -> int:
-    """Test calls of these workspaces within 24 hours, deleted workspaces included. Needs platform scope."""
+    """Returns the number of test calls of these workspaces within 24 hours, including deleted workspaces.
+
+    Needs platform scope.
+    """
     total: int = await db.fetchval(_COUNT_TESTS, workspace_ids, now)
     return total
 
 
-# The index calls_newest leads to the calls of a day. With 100,000 of them it takes about as long as 100 placements, so
-# it is done by the worker and not by each of them.
+# The index calls_newest leads to the calls of a day. With 100,000 calls, this query takes about as long as 100
+# placements, so the worker runs it instead of each placement.
 _MEASURE: Final = """
     WITH recent AS (
         SELECT created_at > $1::timestamptz - interval '1 hour' AS is_new,
@@ -94,18 +100,18 @@ _MEASURE: Final = """
 
 
 async def measure_platform_calls(db: Connection, now: datetime) -> PlatformCalls:
-    """Counts them and stores the result."""
+    """Counts the platform's outbound calls and stores the result."""
     return PlatformCalls(**await db.fetchrow(_MEASURE, now))
 
 
 async def select_platform_calls(db: Connection) -> PlatformCalls:
-    """As measured last; nothing before the first measurement."""
+    """Returns the last measurement; zeros before the first measurement."""
     row = await db.fetchrow("SELECT hour_calls, hour_seconds, day_calls, day_seconds FROM platform_calls")
     return PlatformCalls() if row is None else PlatformCalls(**row)
 
 
 async def insert_country(db: Connection, workspace_id: UUID, country: str, now: datetime) -> None:
-    """Stores that a workspace calls this country; the first time stays."""
+    """Stores when a workspace first called this country."""
     await db.execute(
         "INSERT INTO called_countries (workspace_id, country, first_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
         workspace_id,
@@ -116,8 +122,8 @@ async def insert_country(db: Connection, workspace_id: UUID, country: str, now: 
 
 # --- Calls that wait to be dialed -----------------------------------------------------------------------------------
 
-# Calls of workspace $1 at carrier $2 that wait to be dialed, were asked for before call $3, and not before $4. Ids are
-# in the order of time (UUIDv7).
+# Calls of workspace $1 at carrier $2 that wait to be dialed and were requested before call $3, but not before $4. Ids
+# are ordered by time (UUIDv7).
 _COUNT_WAITING: Final = """
     SELECT count(*) FROM calls
     WHERE workspace_id = $1 AND status = 'queued' AND carrier = $2 AND direction = 'outbound'
@@ -126,12 +132,12 @@ _COUNT_WAITING: Final = """
 
 
 async def count_waiting_before(db: Connection, workspace_id: UUID, carrier: str, call_id: UUID, since: datetime) -> int:
-    """The workspace's calls that are to be dialed before this one."""
+    """Returns the number of the workspace's calls that are to be dialed before this call."""
     count: int = await db.fetchval(_COUNT_WAITING, workspace_id, carrier, call_id, since)
     return count
 
 
-# A call that was tried already is not in it: the try may have reached the carrier.
+# A call that was tried already is left out, because the attempt may have reached the carrier.
 _SELECT_LISTED: Final = """
     SELECT call.id FROM calls call
     JOIN do_not_call_numbers listed ON listed.workspace_id = call.workspace_id AND listed.number = call.called_number
@@ -142,13 +148,16 @@ _SELECT_LISTED: Final = """
 
 
 async def select_listed(db: Connection, most: int) -> list[UUID]:
-    """Up to `most` of them, of all workspaces. Needs platform scope."""
+    """Returns up to `most` calls of all workspaces that wait and whose number is on a do-not-call list.
+
+    Needs platform scope.
+    """
     return [row["id"] for row in await db.fetch(_SELECT_LISTED, most)]
 
 
 # --- Numbers to call from --------------------------------------------------------------------------------------------
 
-# Active numbers of workspace $1 at a carrier, those of agent $2 first.
+# Active numbers of workspace $1 at a carrier; the numbers of agent $2 come first.
 _SELECT_ORIGINS: Final = """
     SELECT id, phone_number, carrier FROM phone_numbers
     WHERE workspace_id = $1 AND status = 'active' AND carrier IN ('twilio', 'telnyx')
@@ -157,5 +166,5 @@ _SELECT_ORIGINS: Final = """
 
 
 async def select_origins(db: Connection, workspace_id: UUID, agent_id: UUID | None) -> list[OriginNumber]:
-    """Active numbers at a carrier, the agent's own first; up to 100."""
+    """Returns up to 100 active numbers at a carrier, the agent's own numbers first."""
     return [OriginNumber(**row) for row in await db.fetch(_SELECT_ORIGINS, workspace_id, agent_id)]

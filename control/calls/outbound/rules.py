@@ -1,4 +1,4 @@
-"""The limits of outbound calls, and the checks of what was called against them."""
+"""The limits of outbound calls, and the checks against them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,10 +10,17 @@ from shared.errors import TooManyRequests
 
 @dataclass(frozen=True, slots=True)
 class OutboundUsage:
-    """open: open calls now, inbound ones included. minute, hour: outbound calls within the last minute and hour.
-    hour_seconds: connected seconds of outbound calls that began within the last hour. Within 24 hours: day:
-    outbound calls; same: those to this number; seconds: connected ones, including calls in progress, and inbound calls
-    since their callers were transferred."""
+    """Recent calls of a workspace.
+
+    Attributes:
+        open: Open calls now, including inbound calls.
+        minute, hour: Outbound calls within the last minute and hour.
+        hour_seconds: Connected seconds of outbound calls that began within the last hour.
+        day: Outbound calls within 24 hours.
+        same: Outbound calls to this number within 24 hours.
+        seconds: Connected seconds within 24 hours, including calls in progress, and inbound calls since their callers
+            were transferred.
+    """
 
     open: int
     minute: int
@@ -26,8 +33,13 @@ class OutboundUsage:
 
 @dataclass(frozen=True, slots=True)
 class PlatformCalls:
-    """Outbound calls of all workspaces, test calls and codes included. hour: those that began within an hour before the
-    measurement, day: within 24 hours. Seconds are connected ones, including calls in progress."""
+    """Outbound calls of all workspaces, including test calls and codes. Seconds are connected seconds and include calls
+    in progress.
+
+    Attributes:
+        hour: Calls that began within an hour before the measurement.
+        day: Calls that began within 24 hours before the measurement.
+    """
 
     hour_calls: int = 0
     hour_seconds: int = 0
@@ -37,7 +49,7 @@ class PlatformCalls:
 
 @dataclass(frozen=True, slots=True)
 class OriginNumber:
-    """A number of the workspace that calls may be placed from."""
+    """A number of the workspace to place calls from."""
 
     id: UUID
     phone_number: str
@@ -50,7 +62,7 @@ DAY_S: Final = 86_400
 
 
 def require_within(usage: OutboundUsage, limits: Mapping[str, int]) -> None:
-    """Raises TooManyRequests."""
+    """Raises TooManyRequests if a limit of the workspace is reached."""
     if usage.minute >= limits["outbound_calls_per_minute"]:
         most = limits["outbound_calls_per_minute"]
         raise too_many("outbound_rate", "outbound calls a minute", most, MINUTE_S)
@@ -68,7 +80,7 @@ def require_within(usage: OutboundUsage, limits: Mapping[str, int]) -> None:
 
 
 def find_platform_limit(used: PlatformCalls, limits: Mapping[str, int]) -> str:
-    """The setting whose limit all workspaces together have reached; empty without one."""
+    """Returns the setting whose limit all workspaces together have reached; empty if none."""
     figures = {
         "platform_calls_per_hour": used.hour_calls,
         "platform_calls_per_day": used.day_calls,
@@ -79,14 +91,21 @@ def find_platform_limit(used: PlatformCalls, limits: Mapping[str, int]) -> str:
 
 
 def require_platform_within(used: PlatformCalls, limits: Mapping[str, int]) -> None:
-    """Says nothing of the figures, which are not for customers. Raises TooManyRequests."""
+    """Raises TooManyRequests if a platform limit is reached.
+
+    The error has no figures, because they are not for customers.
+    """
     if find_platform_limit(used, limits):
         text = "The platform places no more outbound calls at present: try again later."
         raise TooManyRequests(text, code="platform_limit", retry_after_s=HOUR_S)
 
 
 def require_tests(tests: int, limits: Mapping[str, int], *, is_trial: bool) -> None:
-    """tests: of the person, within a day. Raises TooManyRequests."""
+    """Raises TooManyRequests if the person has reached the limit of test calls.
+
+    Args:
+        tests: The person's test calls within a day.
+    """
     if is_trial and tests >= limits["trial_test_calls_per_day"]:
         raise too_many("trial_test_limit", "test calls a day while on trial", limits["trial_test_calls_per_day"])
     if not is_trial and tests >= limits["test_calls_per_day"]:
@@ -94,5 +113,5 @@ def require_tests(tests: int, limits: Mapping[str, int], *, is_trial: bool) -> N
 
 
 def too_many(code: str, what: str, most: int, wait_s: int = DAY_S) -> TooManyRequests:
-    """The error of a limit that is reached."""
+    """Returns the error of a limit that is reached."""
     return TooManyRequests(f"No more than {most} {what}.", code=code, retry_after_s=wait_s)

@@ -1,6 +1,6 @@
-"""Outbound and test calls: the rules that must hold before a call is placed, and how it is dialed.
+"""Outbound and test calls: the preconditions of a call, and how it is dialed.
 
-The steps of dialing are stored before and after the request, so that no call is dialed twice.
+The steps of dialing are stored before and after the carrier's request, so that no call is dialed twice.
 """
 
 from collections.abc import Mapping, Sequence
@@ -59,9 +59,12 @@ from shared.plan import CallPlan, PlanError
 class CallRequest:
     """A requested outbound call.
 
-    number: As the customer wrote it. variables: Fill the agent's placeholders. metadata: Data of the customer, stored
-    with the call. agent_version: None for the agent's current version. number_ids: Numbers to call from, the preferred
-    number first; empty for any number of the workspace.
+    Attributes:
+        number: As the customer wrote it.
+        variables: Values for the agent's placeholders.
+        metadata: The customer's data, stored with the call.
+        agent_version: None for the agent's current version.
+        number_ids: Numbers to call from, the preferred number first; empty for any number of the workspace.
     """
 
     workspace_id: UUID
@@ -78,10 +81,13 @@ class CallRequest:
 class DialTerms:
     """How a call is dialed.
 
-    ring_s: How long it rings. longest_s: When the carrier ends the call: after what its agent allows and a transfer,
-    and a test call after what the staff allow; not later than the rest of the day's minutes, but after one minute at
-    least. record: Its agent has calls recorded without announcing it, and its plan can be made. leaves_message: An
-    answering machine gets a message after its greeting; never in a test call. call_screening: See `CallRules`.
+    Attributes:
+        ring_s: How long it rings.
+        longest_s: When the carrier ends the call: after the agent's limit and a transfer, or after the staff's limit
+            for a test call. The rest of the day's minutes caps it, but at least one minute is allowed.
+        record: The agent has calls recorded without an announcement, and its plan can be made.
+        leaves_message: An answering machine gets a message after its greeting. False for test calls.
+        call_screening: See `CallRules`.
     """
 
     ring_s: int
@@ -92,7 +98,11 @@ class DialTerms:
 
 
 class NotDialable(Exception):
-    """A queued call may no longer be dialed. detail: Becomes the end_detail of the call."""
+    """A queued call may no longer be dialed.
+
+    Attributes:
+        detail: Becomes the end_detail of the call.
+    """
 
     def __init__(self, detail: str) -> None:
         super().__init__(detail)
@@ -105,8 +115,9 @@ PLACE_CALL: Final = "calls.place"
 class PlaceCallJob(msgspec.Struct, frozen=True):
     """Payload of the job that dials a call.
 
-    turn_at: The time that is reserved for the call, in seconds since the epoch; 0 for none. refusals: How often the
-    carrier did not process the request.
+    Attributes:
+        turn_at: The time slot reserved for the call, in seconds since the epoch; 0 for none.
+        refusals: The number of times the carrier did not process the request.
     """
 
     call_id: UUID
@@ -133,7 +144,7 @@ LIMITS: Final = (
 
 
 async def load_limits(db: Connection, platform: Platform) -> dict[str, int]:
-    """Loads the limits by their names, as the staff set them."""
+    """Loads the limits that the staff set, by name."""
     stored: dict[str, Any] = {setting.key: setting.value for setting in await platform.settings(db)}
     return {name: int(stored[name]) for name in LIMITS}
 
@@ -142,8 +153,11 @@ async def load_limits(db: Connection, platform: Platform) -> dict[str, int]:
 
 
 class CallPreconditions:
-    """What must hold for every call of a workspace: of a customer, a campaign, a tester, or a user whose
-    phone is verified by a call (`control/calls/verified_numbers/service.py`)."""
+    """Preconditions of every outbound call of a workspace.
+
+    They hold for calls of a customer, a campaign or a tester, and for calls that verify a user's phone
+    (`control/calls/verified_numbers/service.py`).
+    """
 
     def __init__(self, workspaces: Workspaces, platform: Platform, do_not_call: DoNotCallList) -> None:
         self._workspaces, self._platform, self._do_not_call = workspaces, platform, do_not_call
@@ -151,7 +165,7 @@ class CallPreconditions:
     async def require_callable(
         self, db: Connection, workspace_id: UUID, agent_id: UUID | None, number: str, param: str
     ) -> Sequence[OriginNumber]:
-        """Returns the numbers that the workspace may call this number from; the agent's own come first.
+        """Returns the numbers that the workspace may call this number from. The agent's own numbers come first.
 
         Raises:
             Invalid: Codes number_is_own and LISTED, with `param`.
@@ -169,9 +183,12 @@ class CallPreconditions:
     async def require_capacity(
         self, db: Connection, workspace_id: UUID, number: str, most_open: int, now: datetime
     ) -> Mapping[str, int]:
-        """Locks the workspace, so that two calls cannot pass the same limit. Returns the limits of the staff.
+        """Checks the limits of the workspace and the platform. Returns the limits that the staff set.
 
-        most_open: Calls that the workspace's tier allows at the same time.
+        Locks the workspace, so that two calls cannot pass the same limit.
+
+        Args:
+            most_open: Calls that the workspace's tier allows at the same time.
 
         Raises:
             Conflict: Code call_limit.
@@ -189,7 +206,7 @@ class CallPreconditions:
 
 
 def no_number() -> Conflict:
-    """The error of a workspace that has no number to call from."""
+    """Returns the error of a workspace that has no number to call from."""
     return Conflict("This workspace has no active phone number to call from.", code="no_number")
 
 
@@ -197,18 +214,18 @@ def no_number() -> Conflict:
 
 # Media ends a call that lasts too long, with a goodbye. The carrier's own bound is this much later.
 GOODBYE_S: Final = 60
-# Missing variables that an error names.
+# Maximum number of missing variables that an error lists.
 MOST_NAMED: Final = 5
 
 
 class OutboundCalls:
-    """Every method works within the current transaction, in the workspace's scope or the platform's."""
+    """Places outbound calls. Works within the current transaction, in the workspace's or platform scope."""
 
     def __init__(self, workspaces: Workspaces, agents: AgentLookup, preconditions: CallPreconditions) -> None:
         self._workspaces, self._agents, self._preconditions = workspaces, agents, preconditions
 
     async def place(self, db: Connection, actor: Actor, request: CallRequest, now: datetime) -> UUID:
-        """Inserts the call and enqueues the job that dials it. In the workspace's scope.
+        """Inserts the call and enqueues the job that dials it. Needs the workspace's scope.
 
         Raises:
             Invalid: Codes number_invalid, number_refused, country_not_allowed, number_is_own, variable_missing,
@@ -240,7 +257,7 @@ class OutboundCalls:
         return new.id
 
     async def place_for_campaign(self, db: Connection, call: CampaignCall, now: datetime) -> UUID:
-        """Places a call of a campaign by the same rules. Raises what `place` raises."""
+        """Places a call of a campaign by the same rules. Raises the same errors as `place`."""
         request = CallRequest(
             workspace_id=call.workspace_id,
             agent_id=call.agent_id,
@@ -253,11 +270,11 @@ class OutboundCalls:
         return await self.place(db, Actor("system"), request, now)
 
     async def require_transferable(self, db: Connection, workspace_id: UUID, number: str) -> str:
-        """Returns the number, if callers may be transferred to it: the rules of outbound calls hold.
+        """Returns the number if callers may be transferred to it. The rules of outbound calls apply.
 
         Raises:
-            Invalid: Codes as of `place`. Code number_is_own: otherwise two agents could transfer a caller to each other
-                endlessly.
+            Invalid: The same codes as `place`. Code number_is_own prevents two agents from transferring a caller to
+                each other endlessly.
         """
         fault = find_transfer_fault(number, await self._agents.get_dial_scope(db, workspace_id, number), "number")
         if fault is not None:
@@ -307,7 +324,7 @@ def _require_able(agent: AnsweringAgent, request: CallRequest) -> None:
 
 
 def require_variables(agent: AnsweringAgent, variables: Mapping[str, str]) -> None:
-    """Checks that the call brings all values that the agent's texts need. Raises Invalid."""
+    """Checks that the call has values for all variables that the agent's texts need. Raises Invalid."""
     missing = agent.missing_variables(variables)
     if missing:
         text = f"The agent's texts need a value for {_list_names(missing)}: send it in variables."
@@ -330,7 +347,7 @@ def _reason(error: PlanError) -> str:
 
 
 def _list_names(names: Sequence[str]) -> str:
-    """Lists up to MOST_NAMED names."""
+    """Returns a list of up to MOST_NAMED names."""
     more = len(names) - MOST_NAMED
     return ", ".join(names[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
 
@@ -352,7 +369,7 @@ def _choose_origin(
 
 
 def require_agent(agent: AnsweringAgent | None) -> AnsweringAgent:
-    """Raises NotFound for a workspace without this agent."""
+    """Returns the agent. Raises NotFound if the workspace does not have this agent."""
     if agent is None or agent.agent_id is None:
         raise NotFound("There is no such agent.", code="agent_not_found")
     return agent
@@ -360,16 +377,22 @@ def require_agent(agent: AnsweringAgent | None) -> AnsweringAgent:
 
 # --- Dialing a placed call ------------------------------------------------------------------------------------------
 
-# A call that was not dialed for this long is no longer wanted. At one call a second, 600 calls are dialed meanwhile.
+# A call that was not dialed within this time is no longer wanted. At one call a second, 600 calls are dialed in this
+# time.
 STALE: Final = timedelta(minutes=10)
-# For so long a call is looked for that a request without an answer may have placed. The carrier may still be placing
-# it, and another worker may still wait for that answer: both for less than the time limit of a job, 60 s.
+# How long we search the carrier for a call whose request got no answer. The carrier may still be placing the call, and
+# another worker may still wait for the answer. Both take less than the time limit of a job, 60 s.
 LOOKED_FOR: Final = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, slots=True)
 class DialOrder:
-    """A call to dial. since: When dialing was first tried. is_repeat: The first try may have reached the carrier."""
+    """A call to dial.
+
+    Attributes:
+        since: When dialing was first tried.
+        is_repeat: The first attempt may have reached the carrier.
+    """
 
     carrier: CarrierName
     dial: DialRequest
@@ -381,8 +404,10 @@ class DialOrder:
 class WaitingCall:
     """A queued call.
 
-    is_repeat: Dialing was tried, and the try may have reached the carrier. is_stale: The call has waited for so long
-    that it is no longer wanted. ahead: Number of calls of its workspace that wait to be dialed before it.
+    Attributes:
+        is_repeat: Dialing was tried, and the attempt may have reached the carrier.
+        is_stale: The call has waited for so long that it is no longer wanted.
+        ahead: Number of the workspace's calls that wait to be dialed before this call.
     """
 
     carrier: CarrierName
@@ -392,13 +417,15 @@ class WaitingCall:
 
 
 class CallPlacement:
-    """The steps of dialing a call that `OutboundCalls.place` has stored: each is a transaction in platform scope."""
+    """The steps of dialing a call that `OutboundCalls.place` has stored. Each step is a transaction in platform
+    scope.
+    """
 
     def __init__(self, agents: AgentLookup, platform: Platform, do_not_call: DoNotCallList) -> None:
         self._agents, self._platform, self._do_not_call = agents, platform, do_not_call
 
     async def find_waiting(self, db: Connection, call_id: UUID, now: datetime) -> WaitingCall | None:
-        """Returns the call, if it is queued."""
+        """Returns the call if it is queued, else None."""
         call = await records_queries.lock_one(db, call_id)
         if call is None or not is_queued(call.state):
             return None
@@ -407,7 +434,7 @@ class CallPlacement:
         return WaitingCall(carrier, queued.details.placing_at is not None, now - queued.created_at > STALE, ahead)
 
     async def undo_start(self, db: Connection, call_id: UUID) -> None:
-        """Takes back `start` for a call that the carrier has certainly not placed."""
+        """Undoes `start` for a call that the carrier has certainly not placed."""
         call = await records_queries.lock_one(db, call_id)
         if call is not None and is_queued(call.state):
             await records_queries.update_states(
@@ -418,8 +445,8 @@ class CallPlacement:
         """Stores that the call is being dialed now.
 
         Returns:
-            None: The call is not queued. Or it was closed, because it has waited for too long or may no longer be
-            dialed.
+            None if the call is not queued, or if it was closed because it has waited for too long or may no longer be
+                dialed.
         """
         call = await records_queries.lock_one(db, call_id)
         if call is None or not is_queued(call.state):
@@ -427,7 +454,7 @@ class CallPlacement:
         queued = call.state
         carrier = _carrier_of(queued)
         since = queued.details.placing_at
-        if since is not None:  # a repeated try only looks for the call at the carrier
+        if since is not None:  # a repeated attempt only searches for the call at the carrier
             dial = DialRequest(str(call_id), queued.caller_number, call.called_number)
             return DialOrder(carrier, dial, since.astimezone(UTC), is_repeat=True)
         if now - queued.created_at > STALE:
@@ -467,13 +494,13 @@ class CallPlacement:
         """Returns how a queued call is dialed.
 
         Raises:
-            NotDialable: The call may no longer be dialed; minutes may have passed since it was requested.
+            NotDialable: The call may no longer be dialed. Minutes may have passed since it was requested.
         """
         limits, queued = await load_limits(db, self._platform), call.state
         if await self._do_not_call.is_listed(db, queued.workspace_id, call.called_number):
             raise NotDialable(LISTED)
         agent = await self._agents.find_by_agent(db, queued.workspace_id, call.agent_id, call.agent_version)
-        if call.agent_id is not None:  # one without an agent speaks a code
+        if call.agent_id is not None:  # a call without an agent speaks a code
             _require_dialable(agent, is_test=queued.is_test)
         usage = await queries.count_usage(db, queued.workspace_id, call.called_number, now)
         plan = _make_plan(agent, call.to_planned(now))
@@ -494,8 +521,9 @@ class CallPlacement:
         )
 
     async def _is_paused(self, db: Connection) -> bool:
-        """Returns whether all workspaces together have called as much as the staff allow. Then no call is dialed, and
-        running calls go on."""
+        """Returns whether the platform's limit is reached. In that case no call is dialed, and running calls
+        continue.
+        """
         used = await queries.select_platform_calls(db)
         return bool(find_platform_limit(used, await load_limits(db, self._platform)))
 
@@ -503,7 +531,7 @@ class CallPlacement:
         """Stores the carrier's ids of the dialed call.
 
         Returns:
-            False: The id belongs to another call of ours, or the call is over by now. It has to be hung up.
+            False if the id belongs to another call of ours, or if the call is over by now. It has to be hung up.
         """
         call = await records_queries.lock_one(db, call_id)
         if call is None or await _belongs_to_another(db, call.state, placed.carrier_call_id):
@@ -517,10 +545,10 @@ class CallPlacement:
     async def confirm_found(
         self, db: Connection, call_id: UUID, found: Sequence[PlacedCall], now: datetime
     ) -> tuple[str, bool] | None:
-        """Confirms the first of the carrier's calls that is no other call of ours.
+        """Confirms the first of the carrier's calls that does not belong to another call of ours.
 
         Returns:
-            The carrier's id of that call, and the result of `confirm`; None if there is no such call.
+            The carrier's id of that call, and the result of `confirm`. None if there is no such call.
         """
         call = await records_queries.lock_one(db, call_id)
         if call is None:
@@ -531,15 +559,18 @@ class CallPlacement:
         return None
 
     async def fail(self, db: Connection, call_id: UUID, detail: str, now: datetime) -> None:
-        """Ends a call that the carrier refused, or of which it is unknown whether it was dialed. detail: A code of
-        ours or of the carrier."""
+        """Ends a call that the carrier refused, or that may or may not have been dialed.
+
+        Args:
+            detail: Our code or the carrier's code.
+        """
         call = await records_queries.lock_one(db, call_id)
         if call is not None and call.state.carrier_call_id is None:
             await _close(db, call.state, detail, now)
 
 
 def _require_dialable(agent: AnsweringAgent | None, *, is_test: bool) -> None:
-    """Raises NotDialable if the callee would pick up and hear a refusal, or if the agent was paused."""
+    """Raises NotDialable if the called person would hear a refusal, or if the agent was paused."""
     if agent is None or not (agent.is_live or is_test):
         raise NotDialable("agent_not_live")
     if not agent.may_run:
@@ -547,7 +578,7 @@ def _require_dialable(agent: AnsweringAgent | None, *, is_test: bool) -> None:
 
 
 def _make_plan(agent: AnsweringAgent | None, call: PlannedCall) -> CallPlan | None:
-    """Makes the plan; None if the agent cannot answer."""
+    """Makes the plan. Returns None if the agent cannot answer."""
     try:
         return agent.make_plan(call) if agent is not None else None
     except PlanError:
@@ -583,9 +614,11 @@ CANCELED_AT_ONCE: Final = 200
 
 
 async def cancel_listed(db: Connection, now: datetime) -> int:
-    """Cancels waiting calls whose number is on a do-not-call list by now; returns how many. Needs platform scope.
+    """Cancels waiting calls whose number is now on a do-not-call list. Returns the number of calls. Needs platform
+    scope.
 
-    They would not be dialed in any case, because dialing looks at the list again. Canceled calls take no turn.
+    They would not be dialed in any case, because dialing checks the list again. But canceled calls do not use a time
+    slot.
     """
     states = await records_queries.lock_states(db, await select_listed(db, CANCELED_AT_ONCE))
     waiting = [state for state in states.values() if is_queued(state) and state.details.placing_at is None]

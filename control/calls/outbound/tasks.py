@@ -1,8 +1,8 @@
-"""The job that dials an outbound call at its carrier's pace, and again later when it was surely not placed.
+"""The job that dials an outbound call at its carrier's pace, and retries it later if it was certainly not placed.
 
-A job that has to wait is enqueued again with the time that was reserved for it, so that waiting calls take no place of
-a worker; only the last moment is waited for within the job, because the job queue looks for delayed jobs every few
-seconds (control/db/jobs.py, `poll_every_s`).
+A job that has to wait is enqueued again with its reserved time slot, so that waiting calls do not occupy the worker.
+The job itself waits only for the last seconds, because the job queue checks for delayed jobs every few seconds
+(control/db/jobs.py, `poll_every_s`).
 """
 
 import asyncio
@@ -36,25 +36,31 @@ log = structlog.get_logger()
 
 # --- The pace --------------------------------------------------------------------------------------------------------
 
-# The longest wait within a job, and the most calls that wait there: half of what a worker runs at once.
+# The longest wait within a job, and the maximum number of calls that wait there: half of the jobs that a worker runs at
+# once.
 HELD_S: Final = 6.0
 MOST_HELD: Final = 8
-# A reserved time that is missed by more is given up. Otherwise calls that were late together would begin together.
+# A slot that is missed by more than this is given up. Otherwise late calls would begin at the same moment.
 MISSED_S: Final = 0.25
-# A job comes when its time is near. One whose time is further away than so many seconds more has a time by another
-# clock: that of this machine, or of the one that reserved it, was set meanwhile. It gets a new time.
+# A job arrives when its slot is near. If the slot is further away than this, the clock of this machine, or of the
+# machine that reserved it, was changed. The call gets a new slot.
 STRAY_S: Final = 30.0
-# The times that calls of one workspace hold at once: as many as wait within a job, at least so many seconds of the
-# pace. More would delay the calls of other workspaces, fewer would leave times unused while jobs are found.
+# Seconds of the pace that the calls of one workspace may reserve at once, but at least as many slots as wait within a
+# job. More would delay other workspaces; fewer would leave slots unused while jobs are found.
 SHARE_S: Final = 2.0
-# Waits after a carrier refused for now, in seconds; they double.
+# The first wait after a temporary refusal, in seconds. Each further wait is twice as long.
 FIRST_BACK_OFF_S: Final = 1.0
 LONGEST_BACK_OFF_S: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class DialQueue:
-    """When a queued call is dialed. clock: Seconds since the epoch. sleep: As asyncio's."""
+    """Decides when a queued call is dialed.
+
+    Args:
+        clock: Returns seconds since the epoch.
+        sleep: The same as asyncio.sleep.
+    """
 
     pool: Pool
     pacer: CallPacer
@@ -65,9 +71,8 @@ class DialQueue:
         """Waits for the call's turn.
 
         Args:
-            ahead: Number of calls of its workspace that wait to be dialed before it. While they use up the share of
-            the
-                workspace, the call gets no time yet.
+            ahead: Number of the workspace's calls that wait to be dialed before this call. While they use up the
+                workspace's share, the call gets no slot.
 
         Returns:
             Whether to dial the call now. Otherwise its job was enqueued for later.
@@ -93,9 +98,10 @@ class DialQueue:
     async def requeue(
         self, job: PlaceCallJob, carrier: CarrierName, undo: Callable[[Connection], Awaitable[None]]
     ) -> None:
-        """Enqueues a call again that the carrier did not process; all calls of the account wait as long.
+        """Enqueues a call again that the carrier did not process. All calls of the account wait as long.
 
-        undo: Takes back, in the same transaction, that the call is being dialed.
+        Args:
+            undo: Undoes, in the same transaction, that the call is being dialed.
         """
         wait_s = back_off_s(job.refusals) * random.uniform(0.5, 1.0)
         at = self.clock() + await self.pacer.reserve(carrier, wait_s)
@@ -108,7 +114,11 @@ class DialQueue:
 
 
 def back_off_s(refusals: int) -> float:
-    """Returns the wait in seconds after a refusal. refusals: Number of refusals before it."""
+    """Returns the wait in seconds after a refusal.
+
+    Args:
+        refusals: The number of earlier refusals.
+    """
     return float(min(FIRST_BACK_OFF_S * 2 ** min(refusals, 30), LONGEST_BACK_OFF_S))
 
 
@@ -118,8 +128,8 @@ def back_off_s(refusals: int) -> float:
 def make_dial_job(pool: Pool, placement: CallPlacement, carriers: Carriers, queue: DialQueue) -> JobHandler:
     """Returns the job that dials a call once, when its turn has come.
 
-    A repeated try only finds out whether the first try reached the carrier. A request that the carrier did not process
-    goes back to the queue.
+    A repeated attempt only checks whether the first attempt reached the carrier. A call that the carrier did not
+    process goes back to the queue.
     """
 
     async def run(payload: bytes) -> None:
@@ -136,13 +146,13 @@ def make_dial_job(pool: Pool, placement: CallPlacement, carriers: Carriers, queu
 
 
 async def _is_due(pool: Pool, placement: CallPlacement, queue: DialQueue, job: PlaceCallJob) -> bool:
-    """Returns whether to go on now: the call is queued, and its turn has come."""
+    """Returns whether to dial now: the call is queued, and its turn has come."""
     async with pool.transaction() as db:
         await enter_platform(db)
         waiting = await placement.find_waiting(db, job.call_id, datetime.now(UTC))
     if waiting is None:
         return False
-    if waiting.is_repeat or waiting.is_stale:  # it is not dialed, so it takes no turn
+    if waiting.is_repeat or waiting.is_stale:  # it will not be dialed, so it needs no turn
         return True
     return await queue.wait_for_turn(job, waiting.carrier, waiting.ahead)
 
@@ -182,10 +192,10 @@ async def _confirm(pool: Pool, placement: CallPlacement, carrier: Carrier, call_
 async def _confirm_found(
     pool: Pool, placement: CallPlacement, carrier: Carrier, order: DialOrder, found: Sequence[PlacedCall]
 ) -> None:
-    """Confirms the call among those that the first try may have placed.
+    """Confirms the call among those that the first attempt may have placed.
 
-    If none of them is ours after LOOKED_FOR, the call fails and is never dialed again, because it may have been
-    dialed without our knowledge. If it rings all the same, its webhooks are answered with a refusal.
+    If none of them is ours after LOOKED_FOR, the call fails and is never dialed again, because it may have been dialed
+    without our knowledge. If it rings after all, its webhooks are answered with a refusal.
 
     Raises:
         JobFailed: None of them is ours yet.

@@ -1,4 +1,4 @@
-"""Recordings: what a carrier reports, where they are stored, and which parts of them must be silent."""
+"""Recordings: types of carriers' reports, storage keys, and the parts that must be silent."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,34 +17,42 @@ _KINDS: Final = ("wav", "mp3")
 
 
 def joined_key(call: CallState) -> str:
-    """Of the recording that is made of those of several media streams."""
+    """Returns the key of the recording that joins the recordings of several media streams."""
     return f"{recordings_prefix(call.workspace_id)}{call.id}.wav"
 
 
 def stream_key(call: CallState, leg: int) -> str:
-    """Of media's recording of one stream as media stores it (`media/server/bus/spool.py`)."""
+    """Returns the key under which media stores the recording of a stream (`media/server/bus/spool.py`)."""
     return f"{recordings_prefix(call.workspace_id)}{call.id}-{leg}.wav"
 
 
 def redacted_key(call: CallState, leg: int) -> str:
-    """Of that recording once it is redacted."""
+    """Returns the key of a stream's redacted recording."""
     return f"{recordings_prefix(call.workspace_id)}{call.id}-{leg}-redacted.wav"
 
 
 def carrier_key(call: CallState, stored: StoredCarrierRecording, kind: str) -> str:
-    """Of the copy of a carrier's recording. The call's first one has no number in its name. kind: wav or mp3."""
+    """Returns the key of the copy of a carrier's recording. The key of the call's first recording has no number.
+
+    Args:
+        kind: wav or mp3.
+    """
     number = f"-{stored.place + 1}" if stored.place else ""
     return f"{recordings_prefix(call.workspace_id)}{call.id}-carrier{number}.{kind}"
 
 
 def carrier_keys(call: CallState, stored: StoredCarrierRecording) -> list[str]:
-    """All that the copy may have, stored or not: a worker that was killed may have stored it without saying so."""
+    """Returns all keys that the copy may have.
+
+    A worker may have stored the copy and been killed before it reported that.
+    """
     return [carrier_key(call, stored, kind) for kind in _KINDS]
 
 
 def all_keys(call: CallState) -> list[str]:
-    """All keys that recordings of the call have, or may have without being reported: those of media's streams
-    (`media/server/bus/spool.py`), the carrier's copies, the joined one."""
+    """Returns all keys that the call's recordings may have: media's streams (`media/server/bus/spool.py`), the
+    carrier's copies, and the joined recording. Recordings may exist without being reported.
+    """
     details = call.details
     keys = [recording.storage_key for recording in details.recordings]
     keys += [key(call, leg) for leg in range(details.leg + 1) for key in (stream_key, redacted_key)]
@@ -63,10 +71,12 @@ def all_keys(call: CallState) -> list[str]:
 WithholdingReason = Literal["no_transcript", "no_times", "not_in_recording"]
 
 
-# Before and after what was said: times of speech are exact to some frames, and a word must not be heard by its edges.
+# Silence before and after redacted words: times of speech are exact to a few frames, and the edges of a word must not
+# be audible.
 PADDING_MS: Final = 250
-# Media fills gaps of the caller's audio from 200 ms on, so that a word may be so much earlier in the recording than on
-# the call's clock (`GAP_MS` of media/call/recording.py). A turn's start has room for that; a word amid speech has not.
+# Media fills gaps of the caller's audio from 200 ms on, so a word may be this much earlier in the recording than on the
+# call's clock (`GAP_MS` of media/call/recording.py). A turn's start has room for the difference; a word within speech
+# does not.
 _LAG_MS: Final = 200
 
 
@@ -79,10 +89,13 @@ class Stretch:
 
 
 def find_doubt(utterances: Sequence[Mapping[str, Any]], recorded_ms: int) -> WithholdingReason | Literal[""]:
-    """Why nobody can tell what must be silent, so that the recording stays withheld; "" if it is known. recorded_ms:
-    the length of the longest recording.
+    """Returns why the recording stays withheld, because the parts to silence are unknown. Returns "" if they are known.
 
-    A call without a turn of the caller's was not understood: what was said in it is in no text."""
+    A call without a turn of the caller was not recognized: its words are in no text.
+
+    Args:
+        recorded_ms: Length of the longest recording.
+    """
     if not any(utterance["speaker"] == "caller" for utterance in utterances):
         return "no_transcript"
     if any(one["speaker"] == "person" and not one["text"] for one in utterances):
@@ -97,8 +110,11 @@ def find_doubt(utterances: Sequence[Mapping[str, Any]], recorded_ms: int) -> Wit
 
 
 def find_stretches(utterances: Iterable[Mapping[str, Any]]) -> Sequence[Stretch]:
-    """What must be silent, with PADDING_MS on both sides: the words that were left out, where their vendor told when
-    they were said (`find_gaps`); else the turns of which something was left out, whole."""
+    """Returns the stretches to silence, with PADDING_MS on both sides.
+
+    If the vendor reported the times of words, these are the redacted words (`find_gaps`); else they are the whole turns
+    with redacted words.
+    """
     stretches: list[Stretch] = []
     for utterance in utterances:
         if not is_redacted(utterance["text"]):
@@ -116,9 +132,13 @@ def _pad(start_ms: int, end_ms: int) -> Stretch:
 
 @dataclass(frozen=True, slots=True)
 class CarrierRecording:
-    """A recording made by a carrier. url: where it can be fetched, without our credentials in it. leg_id: the carrier's
-    id of the call's leg, by which the recording can be looked up. recording_id, url and leg_id may be empty, not all of
-    them. session_id: see CarrierStatus."""
+    """A recording made by a carrier. At least one of recording_id, url and leg_id is not empty.
+
+    Attributes:
+        url: Where the recording can be fetched; it does not contain our credentials.
+        leg_id: The carrier's id of the call's leg, by which the recording can be looked up.
+        session_id: See CarrierStatus.
+    """
 
     carrier: CarrierName
     carrier_call_id: str

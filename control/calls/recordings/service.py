@@ -1,4 +1,4 @@
-"""Recordings: has jobs start, fetch, join, redact and delete them."""
+"""Recordings: enqueues the jobs that start, fetch, join, redact and delete them."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import replace
@@ -19,19 +19,21 @@ FETCH_RECORDING: Final = "calls.fetch_recording"
 START_RECORDING: Final = "calls.start_recording"
 JOIN_RECORDINGS: Final = "calls.join_recordings"
 REDACT_RECORDINGS: Final = "calls.redact_recordings"
-# The job has the name that released versions know.
+# Released versions use this job name.
 DELETE_RECORDINGS: Final = "calls.discard_recordings"
-# Recordings of several streams arrive one after the other: they are joined when no more are likely to come.
+# Recordings of several streams arrive one after the other. They are joined when no more are likely to come.
 JOIN_AFTER_S: Final = 5.0
-# The last turns and the recordings of a call arrive one after the other: they are redacted when no more are likely.
+# The last turns and the recordings of a call arrive one after the other. They are redacted when no more are likely to
+# come.
 REDACT_AFTER_S: Final = 5.0
 
 
 class FetchRecordingJob(msgspec.Struct, frozen=True):
     """Payload of the job that fetches a carrier's recording.
 
-    recording_id: The recording's key in CallDetails.carrier_recordings. That is the id of the leg if the carrier gave
-    the recording no id.
+    Attributes:
+        recording_id: The recording's key in CallDetails.carrier_recordings: the id of the leg if the carrier gave the
+            recording no id.
     """
 
     call_id: UUID
@@ -63,9 +65,9 @@ class DeleteRecordingsJob(msgspec.Struct, frozen=True):
 
 
 async def add_recording(db: Connection, recording: CarrierRecording) -> None:
-    """Stores that a carrier made a recording, and has a job fetch it, once.
+    """Stores that a carrier made a recording, and enqueues the job that fetches it, once.
 
-    A call may have several recordings, each with an id of its own or with the id of a leg.
+    A call may have several recordings, each with its own id or with the id of a leg.
     """
     name = recording.recording_id or recording.leg_id
     call = await records_queries.lock_call(
@@ -87,10 +89,10 @@ async def add_recording(db: Connection, recording: CarrierRecording) -> None:
 
 
 async def enqueue_recording_starts(db: Connection, changes: Iterable[CallChange]) -> None:
-    """Has the carrier record running calls whose callers have now heard that they are recorded.
+    """Has the carrier record running calls whose callers have just heard that they are recorded.
 
-    This happens once for each call: the carrier goes on recording while the media streams of a call change, and each
-    stream may announce the recording again.
+    This happens once for each call: the carrier continues to record while the media streams of a call change, and each
+    stream may repeat the announcement.
     """
     for before, after in changes:
         consent = after.details.consent
@@ -100,19 +102,20 @@ async def enqueue_recording_starts(db: Connection, changes: Iterable[CallChange]
 
 
 async def enqueue_joins(db: Connection, changes: Iterable[CallChange]) -> None:
-    """Has recordings joined where a call has several, and another one since this change."""
+    """Enqueues joining for calls that have several recordings, one of them new."""
     for old, new in changes:
         recordings = new.details.recordings
         is_kept = not new.details.deletes_recordings
-        is_kept = is_kept and not new.details.redaction.kinds  # joined once they are redacted
+        is_kept = is_kept and not new.details.redaction.kinds  # joined after they are redacted
         if is_kept and len(recordings) > 1 and recordings != old.details.recordings:
             await enqueue(db, JOIN_RECORDINGS, msgspec.json.encode(JoinRecordingsJob(new.id)), delay_s=JOIN_AFTER_S)
 
 
 async def enqueue_redactions(db: Connection, changes: Iterable[CallChange], changed_texts: Collection[UUID]) -> None:
-    """Has recordings redacted of calls that are redacted and have a new recording, or newly redacted texts.
+    """Enqueues redaction for redacted calls that have a new recording or newly redacted texts.
 
-    changed_texts: Calls of which a text was redacted just now.
+    Args:
+        changed_texts: Calls with texts that have just been redacted.
     """
     for before, after in changes:
         is_new = before.details.recordings != after.details.recordings or (after.is_final and not before.is_final)
@@ -122,7 +125,7 @@ async def enqueue_redactions(db: Connection, changes: Iterable[CallChange], chan
 
 
 async def enqueue_recording_deletions(db: Connection, changes: Iterable[CallChange]) -> None:
-    """Has recordings deleted of calls that since this change keep none, or that keep none and got another one."""
+    """Enqueues deletion for calls that no longer keep recordings, or that keep none and got another recording."""
     for before, after in changes:
         is_new = after.details.recordings != before.details.recordings or not before.details.deletes_recordings
         if after.details.deletes_recordings and is_new:
@@ -130,10 +133,10 @@ async def enqueue_recording_deletions(db: Connection, changes: Iterable[CallChan
 
 
 async def enqueue_recording_deletion(db: Connection, call_id: UUID) -> None:
-    """Has the call's recordings deleted."""
+    """Enqueues the job that deletes the call's recordings."""
     await enqueue(db, DELETE_RECORDINGS, deletion_payload(call_id))
 
 
 def deletion_payload(call_id: UUID) -> bytes:
-    """Returns the payload of the call's job."""
+    """Returns the payload of the deletion job for the call."""
     return msgspec.json.encode(DeleteRecordingsJob(call_id))

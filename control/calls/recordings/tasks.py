@@ -1,12 +1,11 @@
 """The jobs of recordings.
 
-A carrier begins to record once the caller has heard that the call is recorded. Its recording is fetched into our
-storage, those of several media streams are joined, and recordings are deleted that the caller refused or that are kept
-no longer.
+A carrier begins to record once the caller has heard that the call is recorded. Jobs copy its recording to our storage,
+join the recordings of several media streams, and delete recordings that the caller refused or that are no longer kept.
 
-Where something was said that a workspace does not keep, recordings are made silent. Nobody reads a recording before:
-its key is not the call's until then. Media's recordings run on the call's clock, as the turns' times do. A carrier's
-begin at another time, so what was said in them cannot be found: they are not kept.
+If something was said that a workspace does not keep, the recordings are made silent there. Until then no one can read
+the recording, because its key is not stored in the call. Media's recordings use the call's clock, as the turns' times
+do. A carrier's recording begins at another time, so the words cannot be located in it, and it is not kept.
 """
 
 import asyncio
@@ -63,7 +62,7 @@ from control.workspaces.service import find_redaction
 from shared.storage import ObjectNotFound, Storage, StorageUnavailable
 
 log = structlog.get_logger()
-# Seconds before each further try within the job. Twilio refuses with 21220 while the call is not in progress yet.
+# Seconds before each further attempt within the job. Twilio refuses with 21220 while the call is not in progress yet.
 RETRY_AFTER_S: Final = (0.3, 0.7, 1.5)
 
 
@@ -81,7 +80,7 @@ class FindsRecordings(Protocol):
 def make_start_recording_job(
     pool: Pool, carriers: Carriers, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 ) -> JobHandler:
-    """Returns the job that asks the carrier until it records or the call is over.
+    """Returns the job that asks the carrier to record until it does or the call is over.
 
     If the caller refuses at the same moment, the recording is stopped again.
     """
@@ -102,7 +101,10 @@ def make_start_recording_job(
 
 
 async def _stop_if_refused(pool: Pool, call_id: UUID) -> None:
-    """Has the recording deleted again. The job that stops it may have run before it began."""
+    """Deletes the recording again if the caller refused it.
+
+    The job that stops it may have run before the recording began.
+    """
     async with pool.transaction() as db:
         await enter_platform(db)
         call = await records_queries.lock_one(db, call_id)
@@ -111,7 +113,7 @@ async def _stop_if_refused(pool: Pool, call_id: UUID) -> None:
 
 
 async def _starts(carriers: Carriers, call: CallState) -> bool:
-    """Returns False while the call is not in progress at the carrier. Raises JobFailed."""
+    """Starts the recording. Returns False while the call is not in progress at the carrier. Raises JobFailed."""
     try:
         await carriers.get(call.carrier).start_recording(call.carrier_call_id or "", str(call.id))
     except CarrierRefused as refused:
@@ -127,10 +129,10 @@ async def _starts(carriers: Carriers, call: CallState) -> bool:
 
 
 def make_fetch_recording_job(pool: Pool, carriers: Carriers, storage: Storage, *, delete: bool = True) -> JobHandler:
-    """Returns the job that copies a carrier's recording into our storage.
+    """Returns the job that copies a carrier's recording to our storage.
 
-    Recordings that are kept no longer are only deleted. So are recordings of redacted calls: a carrier's recording
-    begins at another time than the call's clock, so it is unknown where in it something was said.
+    Recordings that are no longer kept are only deleted. So are recordings of redacted calls: a carrier's recording
+    begins at another time than the call's clock, so words cannot be located in it.
 
     Args:
         delete: Deletes the recording at the carrier afterwards. That needs its id, which is looked up by the leg if the
@@ -161,7 +163,7 @@ def make_fetch_recording_job(pool: Pool, carriers: Carriers, storage: Storage, *
 
 
 async def _is_redacted(pool: Pool, call: CallState) -> bool:
-    """Returns whether the call is redacted, also if none of its events has arrived yet."""
+    """Returns whether the call is redacted, even if none of its events has arrived yet."""
     if call.details.redaction.kinds:
         return True
     async with pool.transaction() as db:
@@ -170,7 +172,7 @@ async def _is_redacted(pool: Pool, call: CallState) -> bool:
 
 
 async def _find_recording(carrier: Carrier, leg_id: str) -> str:
-    """Returns the id of a recording that was reported without one; empty while the carrier does not know it."""
+    """Returns the id of a recording that was reported without an id; empty while the carrier does not have it."""
     if not leg_id or not isinstance(carrier, FindsRecordings):
         return ""
     try:
@@ -181,10 +183,9 @@ async def _find_recording(carrier: Carrier, leg_id: str) -> str:
 
 
 async def _download(carrier: Carrier, recording: str, url: str, into: IO[bytes]) -> None:
-    """Downloads by the recording's id, for which the carrier makes a fresh address.
+    """Downloads the recording by its id, for which the carrier makes a new address.
 
-    The reported address is valid for ten minutes at Telnyx. It is used if there is no id, or if the id finds nothing
-    yet.
+    Telnyx's reported address is valid for ten minutes. It is used if there is no id, or if the id finds nothing yet.
     """
     code = "unknown"
     for fromkey in dict.fromkeys(name for name in (recording, url) if name):
@@ -194,14 +195,17 @@ async def _download(carrier: Carrier, recording: str, url: str, into: IO[bytes])
             code = refusal.code
         except CarrierUnavailable as error:
             raise JobFailed(f"carrier unavailable: {error.code}") from None
-    # Without an id, the next try may find it.
+    # Without an id, the next attempt may find the recording.
     raise JobFailed(f"refused: {code}", is_permanent=bool(recording))
 
 
 async def _copy(
     carrier: Carrier, storage: Storage, current: CallState, recording: str, stored: StoredCarrierRecording
 ) -> str:
-    """Copies a recording to storage through a file, because it may have hundreds of megabytes; returns its key."""
+    """Copies a recording to storage and returns its key.
+
+    It passes through a file, because it may have hundreds of megabytes.
+    """
     try:
         with NamedTemporaryFile(prefix="vocalized-fetch-") as file:
             await _download(carrier, recording, stored.url, file.file)
@@ -221,10 +225,10 @@ async def _copy(
 
 
 async def _record_copy(pool: Pool, call_id: UUID, recording_id: str, copied: StoredCarrierRecording) -> bool:
-    """Stores the copy. It is the call's recording, unless there is one by media or an earlier copy.
+    """Stores the copy. It becomes the call's recording, unless media made one or there is an earlier copy.
 
     Returns:
-        False: The recording was deleted meanwhile, and the copy is deleted.
+        False if the recording was deleted in the meantime. The copy is then deleted, too.
     """
     async with pool.transaction() as db:
         await enter_platform(db)
@@ -266,9 +270,9 @@ def _get_carrier(carriers: Carriers, current: CallState) -> Carrier:
 
 
 def make_join_recordings_job(pool: Pool, storage: Storage) -> JobHandler:
-    """Returns the job that joins the recordings of a call's media streams; the parts stay in storage.
+    """Returns the job that joins the recordings of a call's media streams. The parts stay in storage.
 
-    If the recordings of the call are to be deleted, the job deletes what a killed worker may have joined.
+    If the recordings of the call are to be deleted, the job deletes files that a killed worker may have joined.
     """
 
     async def run(payload: bytes) -> None:
@@ -276,7 +280,7 @@ def make_join_recordings_job(pool: Pool, storage: Storage) -> JobHandler:
         current = await load_state(pool, call_id)
         parts = current.details.recordings if current else ()
         if current is None or len(parts) < 2 or current.details.redaction.kinds:
-            return  # redacted ones are joined by the job that redacts them
+            return  # the redaction job joins redacted recordings
         if current.details.deletes_recordings:
             return await _delete_objects(storage, [joined_key(current)])
         keys = tuple(part.storage_key for part in parts)
@@ -319,7 +323,7 @@ class _Redacted:
 def make_redact_recordings_job(pool: Pool, storage: Storage) -> JobHandler:
     """Returns the job that redacts each recording under a new key, joins the results, and deletes the originals.
 
-    The job may be repeated: silence stays silence. A recording is withheld if it is unknown what must be silent in it.
+    The job may be repeated: silence stays silence. If the parts to silence are unknown, the recording is withheld.
     """
 
     async def run(payload: bytes) -> None:
@@ -357,7 +361,10 @@ async def _load_utterances(pool: Pool, call: CallState) -> Utterances:
 
 
 async def _redact(storage: Storage, call: CallState, stretches: Sequence[Stretch]) -> _Redacted:
-    """Raises RecordingsNotJoinable, ObjectNotFound, StorageUnavailable, OSError."""
+    """Redacts and joins the call's recordings.
+
+    Raises RecordingsNotJoinable, ObjectNotFound, StorageUnavailable, OSError.
+    """
     parts = tuple([await _redact_part(storage, call, part, stretches) for part in call.details.recordings])
     if len(parts) == 1:
         return _Redacted(parts, parts[0].storage_key, parts[0].duration_ms / 1_000)
@@ -371,7 +378,7 @@ async def _redact(storage: Storage, call: CallState, stretches: Sequence[Stretch
 async def _redact_part(
     storage: Storage, call: CallState, part: StreamRecording, stretches: Sequence[Stretch]
 ) -> StreamRecording:
-    """Redacts one recording through a file, because it may have hundreds of megabytes."""
+    """Redacts one recording. It passes through a file, because it may have hundreds of megabytes."""
     layout = await read_wav_layout(storage, part.storage_key)
     size = await storage.size(part.storage_key)
     require_plain_wav(layout, size)
@@ -390,10 +397,10 @@ async def _save(pool: Pool, read: CallState, said: Utterances, redacted: _Redact
     """Makes the redacted recording the call's recording, or stores why it is withheld.
 
     Args:
-        said: The utterances by which the recording was redacted.
+        said: The utterances that determined the redaction.
 
     Raises:
-        JobFailed: Turns or recordings came meanwhile, and the job has to be repeated with them.
+        JobFailed: New turns or recordings arrived in the meantime, and the job has to be repeated with them.
     """
     async with pool.transaction() as db:
         await enter_platform(db)
@@ -425,7 +432,7 @@ def _redacted_state(call: CallState, redacted: _Redacted | WithholdingReason) ->
 def make_delete_recordings_job(pool: Pool, carriers: Carriers, storage: Storage) -> JobHandler:
     """Returns the job that stops the carrier's recording, and deletes recordings in our storage and at the carrier.
 
-    A recording that the carrier reports later is deleted by the job that would fetch it.
+    If the carrier reports a recording later, the job that would fetch it deletes it instead.
     """
 
     async def run(payload: bytes) -> None:
@@ -444,7 +451,7 @@ def make_delete_recordings_job(pool: Pool, carriers: Carriers, storage: Storage)
 
 
 async def _forget_recordings(pool: Pool, deleted: CallState) -> None:
-    """Removes deleted recordings from the record. Recordings that were stored meanwhile have a job of their own."""
+    """Removes deleted recordings from the record. Recordings that were stored in the meantime have a separate job."""
     gone = deleted.details.recordings
     async with pool.transaction() as db:
         await enter_platform(db)
@@ -465,7 +472,7 @@ def _without_copy(one: StoredCarrierRecording, deleted: CallState) -> StoredCarr
 
 
 async def _delete_at_carrier(carriers: Carriers, current: CallState) -> None:
-    """Makes all requests, even if the carrier refuses one of them. Raises JobFailed."""
+    """Sends all deletion requests, even if the carrier refuses some of them. Raises JobFailed."""
     known = [
         carrier_recording.id or carrier_recording.found
         for carrier_recording in current.details.carrier_recordings.values()
@@ -487,11 +494,11 @@ async def _delete_at_carrier(carriers: Carriers, current: CallState) -> None:
         except CarrierUnavailable as error:
             failures.append(JobFailed(f"carrier unavailable: {error.code}"))
     if failures:
-        raise min(failures, key=lambda one: one.is_permanent)  # one that may succeed is tried again
+        raise min(failures, key=lambda one: one.is_permanent)  # retry if one of the failures is temporary
 
 
 async def _delete_objects(storage: Storage, keys: Iterable[str]) -> None:
-    """Deletes objects of a deleted recording. A killed worker may have stored them without recording that."""
+    """Deletes the objects of a deleted recording. A killed worker may have stored them without recording that."""
     try:
         for key in keys:
             await storage.delete(key)

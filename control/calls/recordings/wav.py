@@ -1,7 +1,7 @@
 """Joins the WAV recordings of a call's media streams, and makes parts of a recording silent.
 
-All streams run on the call's clock: a later recording is silent up to its own start, so what lies behind the end of the
-recording before it is appended. Silence does not change a recording's length.
+All streams use the call's clock: a later recording is silent until its own start, so only its part after the end of the
+previous recording is appended. Silencing does not change a recording's length.
 """
 
 import struct
@@ -26,7 +26,12 @@ class RecordingsNotJoinable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class WavLayout:
-    """form: the WAV file's format chunk. start, size: of the samples, in bytes."""
+    """The layout of a WAV file.
+
+    Attributes:
+        form: The format chunk.
+        start, size: Position and size of the samples, in bytes.
+    """
 
     form: bytes
     start: int
@@ -34,19 +39,25 @@ class WavLayout:
 
     @property
     def sample_format(self) -> tuple[int, int, int]:
-        """Kind of the samples (1: PCM), bytes of one of all channels, bits of one."""
+        """Returns the kind of the samples (1: PCM), the bytes per frame of all channels, and the bits per sample."""
         kind, _, _, _, width, bits = _FORMAT.unpack(self.form[: _FORMAT.size])
         return kind, width, bits
 
     @property
     def bytes_per_s(self) -> int:
-        """All channels together."""
+        """Returns the bytes per second of all channels together."""
         return int(_FORMAT.unpack(self.form[: _FORMAT.size])[3])
 
 
 async def join_recordings(storage: Storage, keys: Sequence[str], into: Path) -> float:
-    """Writes the joined recording to a file; returns its length in seconds. keys: in the order of the streams. Raises
-    RecordingsNotJoinable, ObjectNotFound, StorageUnavailable, OSError."""
+    """Writes the joined recording to a file and returns its length in seconds.
+
+    Args:
+        keys: In the order of the streams.
+
+    Raises:
+        RecordingsNotJoinable, ObjectNotFound, StorageUnavailable, OSError
+    """
     layouts = [await read_wav_layout(storage, key) for key in keys]
     form = layouts[0].form
     if any(layout.form != form for layout in layouts):
@@ -84,7 +95,7 @@ async def read_wav_layout(storage: Storage, key: str) -> WavLayout:
 
 
 async def _append(storage: Storage, key: str, layout: WavLayout, written: int, file: BinaryIO) -> int:
-    """Appends the samples behind the first `written` bytes, which the recordings before have filled."""
+    """Appends the samples after the first `written` bytes, which the previous recordings have filled."""
     more = max(0, layout.size - written)
     async for piece in read_range(storage, key, layout.start + written, more):
         file.write(piece)
@@ -92,7 +103,9 @@ async def _append(storage: Storage, key: str, layout: WavLayout, written: int, f
 
 
 async def read_range(storage: Storage, key: str, start: int, length: int) -> AsyncIterator[bytes]:
-    """A part of an object in pieces of 1 MiB. Raises RecordingsNotJoinable, ObjectNotFound, StorageUnavailable."""
+    """Yields a part of an object in pieces of 1 MiB. Raises RecordingsNotJoinable, ObjectNotFound,
+    StorageUnavailable.
+    """
     end = start + length
     while start < end:
         piece = await storage.read(key, start, min(_PIECE, end - start))
@@ -107,15 +120,24 @@ _SAMPLE_BITS: Final = 16
 
 
 def require_plain_wav(layout: WavLayout, size: int) -> None:
-    """Checks that a file has nothing behind the samples that would be silenced, such as more samples: a header that is
-    older than the file states too few. size: of the file. Raises RecordingsNotJoinable."""
+    """Checks that the file has nothing after the samples. Raises RecordingsNotJoinable.
+
+    A header that is older than the file states too few samples, and the rest would not be silenced.
+
+    Args:
+        size: Size of the file.
+    """
     if size - layout.start - layout.size >= _frame_bytes(layout):
         raise RecordingsNotJoinable("more behind the samples")
 
 
 def silence_stretches(file: BinaryIO, layout: WavLayout, stretches: Iterable[Stretch]) -> None:
-    """Overwrites the stretches with silence, on all channels: the other speaker may be heard in the background. What
-    lies behind the end is ignored. Raises RecordingsNotJoinable for other samples than 16-bit PCM, OSError."""
+    """Overwrites the stretches with silence on all channels, because the other speaker may be audible in the
+    background.
+
+    Stretches after the end of the file are ignored. Raises RecordingsNotJoinable unless the samples are 16-bit PCM, and
+    OSError.
+    """
     width = _frame_bytes(layout)
     frames = layout.size // width
     for stretch in stretches:
@@ -128,7 +150,7 @@ def silence_stretches(file: BinaryIO, layout: WavLayout, stretches: Iterable[Str
 
 
 def _frame_bytes(layout: WavLayout) -> int:
-    """Bytes of one sample of all channels. The zeros of 16-bit PCM are silence; those of other formats are not."""
+    """Returns the bytes of one sample of all channels. Zeros are silence only in 16-bit PCM."""
     kind, width, bits = layout.sample_format
     if (kind, bits) != (_PCM, _SAMPLE_BITS) or not width or layout.bytes_per_s < width:
         raise RecordingsNotJoinable("not 16-bit PCM")

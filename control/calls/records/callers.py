@@ -1,4 +1,4 @@
-"""An incoming call, and who calls: a number, or a caller who withholds it."""
+"""An incoming call and the identity of its caller: a number, or a caller who withholds the number."""
 
 import re
 from dataclasses import dataclass
@@ -6,15 +6,19 @@ from typing import Final, Literal
 
 from control.carriers.rules import CarrierName
 
-# STIR/SHAKEN (ATIS-1000074). A: the originating carrier knows the caller, who may use the number; B: it knows the
-# caller only; C: it knows the gateway only; failed: the signature is not valid.
+# STIR/SHAKEN (ATIS-1000074). A: the originating carrier has verified the caller and that the caller may use the number.
+# B: it has verified only the caller. C: it has verified only the gateway. failed: the signature is not valid.
 Attestation = Literal["A", "B", "C", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
 class IncomingCall:
-    """A call to one of our numbers. caller: E.164, or the carrier's own text ("anonymous", a SIP URI). attestation:
-    Of the caller's number by STIR/SHAKEN, as in CallDetails."""
+    """A call to one of our numbers.
+
+    Attributes:
+        caller: E.164, or the carrier's own text ("anonymous", a SIP URI).
+        attestation: STIR/SHAKEN attestation of the caller's number, as in CallDetails.
+    """
 
     carrier: CarrierName
     carrier_call_id: str
@@ -24,7 +28,7 @@ class IncomingCall:
 
 
 ANONYMOUS: Final = "anonymous"
-# What carriers send in place of a withheld number: these words; their letters on a keypad, at Twilio with a plus
+# Carriers send these words in place of a withheld number; or the words' letters on a keypad, at Twilio with a plus
 # (+266696687 is ANONYMOUS); or a SIP address of RFC 3323, 4.1.1.3.
 _WORDS: Final = ("anonymous", "restricted", "blocked", "unavailable", "unknown", "private", "withheld", "nocallerid")
 _KEYS: Final = str.maketrans("abcdefghijklmnopqrstuvwxyz", "22233344455566677778889999")
@@ -34,10 +38,10 @@ _NUMBER: Final = re.compile(r"^\+?[0-9]+$")
 
 
 def identify_caller(caller: str) -> str:
-    """Returns ANONYMOUS for a caller who withholds the number, otherwise what the carrier sent, without surrounding
-    space.
+    """Returns ANONYMOUS for a caller who withholds the number, otherwise the carrier's text without surrounding space.
 
-    caller: E.164, or whatever the carrier sends.
+    Args:
+        caller: E.164, or any other text from the carrier.
     """
     text = caller.strip()
     if _NUMBER.match(text):
@@ -47,6 +51,6 @@ def identify_caller(caller: str) -> str:
 
 
 def known_number(caller: str) -> str:
-    """Returns what the carrier sent, without surrounding space; empty if the caller withholds the number."""
+    """Returns the carrier's text without surrounding space; empty if the caller withholds the number."""
     identity = identify_caller(caller)
     return "" if identity == ANONYMOUS else identity

@@ -1,7 +1,7 @@
-"""The typed forms of the JSON columns `calls.details` and `calls.analysis`. Only this module decodes and encodes them.
+"""The types of the JSON columns `calls.details` and `calls.analysis`. Only this module decodes and encodes them.
 
-The keys of CallDetails are shared with programs of other versions that run at the same time. So a key or a nested field
-that this version does not know, or whose value it cannot read, is stored in `unknown` and written back unchanged.
+Programs of other versions that run at the same time share the keys of CallDetails. If a key or a nested field is
+unknown to this version, or its value is unreadable, it is stored in `unknown` and written back unchanged.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,27 +20,35 @@ from shared.events import EndReason, TransferFailure
 CallSource = Literal["carrier", "media", "control"]
 
 
-# Fields of a dataclass that holds a part of the column: `unknown` is ours, the others are JSON keys.
+# The field of each part that holds unknown JSON keys; the other fields of the dataclass are JSON keys.
 _UNKNOWN: Final = "unknown"
 _KEY: Final = "key"
-# A carrier's cost of one call from this on, in US dollars, is taken for an error of its report.
+# A higher cost of one call, in US dollars, is treated as an error in the carrier's report.
 MAX_COST: Final = 10_000
-# Facts whose names begin so are costs of legs that transfers called; the leg's id follows.
+# Prefix of facts that are costs of transferred legs. The leg's id follows.
 LEG_COST: Final = "cost_of_leg:"
 P = TypeVar("P", bound="DetailsPart")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DetailsPart:
-    """Base of an object in the column. unknown: its JSON keys that this version cannot read."""
+    """Base of an object in the column.
+
+    Attributes:
+        unknown: JSON keys that this version cannot read.
+    """
 
     unknown: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MediaLeg(DetailsPart):
-    """A media stream of the call and the node that it was assigned to. at: ISO 8601. stream: the carrier's id of the
-    stream, where its end is reported by that id (Telnyx)."""
+    """A media stream of the call and the node that it was assigned to.
+
+    Attributes:
+        at: ISO 8601.
+        stream: The carrier's id of the stream, if the carrier reports its end by that id (Telnyx).
+    """
 
     leg: int
     node_id: str
@@ -50,11 +58,19 @@ class MediaLeg(DetailsPart):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CarrierReport(DetailsPart):
-    """What the carrier reported. duration_s: connected seconds. sequence: the number of its latest report, if it
-    numbers them. cause: why it ended the call (Telnyx: hangup_cause; Twilio: its error code, else the SIP code, if no
-    conversation took place). sip: the SIP status code of the end. transfer_called: id of the leg of the transfer's
-    target, as soon as the carrier reports it (Telnyx); transfer_leg: the same once it was reached. session: the id of
-    the call that stays when its carrier_call_id changes (Telnyx). unknown: the carrier's other facts."""
+    """What the carrier reported.
+
+    Attributes:
+        duration_s: Connected seconds.
+        sequence: The number of its latest report, if it numbers reports.
+        cause: Why it ended the call (Telnyx: hangup_cause; Twilio: its error code, or the SIP code if no conversation
+            took place).
+        sip: The SIP status code of the end.
+        transfer_called: Id of the leg of the transfer's target, as soon as the carrier reports it (Telnyx).
+        transfer_leg: The same id, once the target was reached.
+        session: The id of the call that stays when its carrier_call_id changes (Telnyx).
+        unknown: The carrier's other facts.
+    """
 
     duration_s: int | None = None
     sequence: int | None = None
@@ -66,14 +82,18 @@ class CarrierReport(DetailsPart):
 
     @property
     def has_estimated_cost(self) -> bool:
-        """Whether a part of total_cost is our estimate (control/calls/carrier_reports/twilio_extras.py)."""
+        """Returns whether a part of total_cost is our estimate (control/calls/carrier_reports/twilio_extras.py)."""
         cost = self.unknown.get("cost")
         return isinstance(cost, Mapping) and "estimated" in cost
 
     @property
     def total_cost(self) -> Decimal | None:
-        """What the carrier charges us for the whole call, US dollars; None before it said so. Telnyx reports each leg's
-        cost by itself (call.cost): those of transfers are added, whether or not the target was reached."""
+        """Returns what the carrier charges us for the whole call, in US dollars; None before the carrier has reported
+        it.
+
+        Telnyx reports each leg's cost separately (call.cost). The costs of transfers are included, whether or not the
+        target was reached.
+        """
         own = _cost_of(self.unknown.get("cost"))
         if own is None:
             return None
@@ -81,7 +101,7 @@ class CarrierReport(DetailsPart):
         return own + sum((cost for cost in legs if cost is not None), Decimal(0))
 
     def merge(self, facts: Mapping[str, Any]) -> "CarrierReport":
-        """Adds facts. They replace the ones from before, unless their sequence number is lower."""
+        """Adds facts. They replace earlier facts, unless their sequence number is lower."""
         before = _encode(self)
         sequence = facts.get("sequence")
         is_late = sequence is not None and self.sequence is not None and sequence < self.sequence
@@ -90,7 +110,11 @@ class CarrierReport(DetailsPart):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gap(DetailsPart):
-    """Where the call continued after its media stream was lost. at_ms: since the call began."""
+    """A point where the call continued after its media stream was lost.
+
+    Attributes:
+        at_ms: Milliseconds since the call began.
+    """
 
     leg: int
     lost_ms: int
@@ -99,8 +123,12 @@ class Gap(DetailsPart):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamRecording(DetailsPart):
-    """A recording by media of one stream. storage_key: in object storage. is_redacted: it is silent where something
-    was said that the workspace does not keep."""
+    """Media's recording of one stream.
+
+    Attributes:
+        storage_key: Key in object storage.
+        is_redacted: The parts are silent in which something was said that the workspace does not keep.
+    """
 
     storage_key: str = field(metadata={_KEY: "key"})
     leg: int
@@ -110,9 +138,15 @@ class StreamRecording(DetailsPart):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredCarrierRecording(DetailsPart):
-    """A recording by the carrier. id, leg: the carrier's ids of the recording and of the leg; either may be empty.
-    url: where the carrier offered it. place: 0 for the call's first. storage_key: in object storage, once fetched.
-    found: the recording's id, if it had to be looked up by the leg."""
+    """A recording by the carrier.
+
+    Attributes:
+        id, leg: The carrier's ids of the recording and of the leg; either may be empty.
+        url: Where the carrier offered it.
+        place: 0 for the call's first recording.
+        storage_key: Key in object storage, once fetched.
+        found: The recording's id, if it had to be looked up by the leg.
+    """
 
     id: str
     url: str
@@ -125,8 +159,13 @@ class StoredCarrierRecording(DetailsPart):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transfer(DetailsPart):
-    """The caller was transferred. talked_s: connected seconds before. until: when the transfer is over at the latest;
-    None once the carrier reported the end. number: where to (E.164); empty where media did not tell."""
+    """The caller was transferred.
+
+    Attributes:
+        talked_s: Connected seconds before the transfer.
+        until: When the transfer is over at the latest; None once the carrier has reported the end.
+        number: The target (E.164); empty if media did not report it.
+    """
 
     talked_s: int
     until: datetime | None = None
@@ -135,9 +174,16 @@ class Transfer(DetailsPart):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReturnedTransfer(DetailsPart):
-    """A transfer that led back to the agent. leg: the media stream before it. failure: a TransferFailure. at: when it
-    failed. number: where to (E.164); empty before media has told. target: the carrier's id of the leg that was called;
-    empty without one. talked_s, detail: of the transferred call's row, whose end media had reported by then."""
+    """A transfer that led back to the agent.
+
+    Attributes:
+        leg: The media stream before the transfer.
+        failure: A TransferFailure.
+        at: When it failed.
+        number: The target (E.164); empty before media has reported it.
+        target: The carrier's id of the leg that was called; empty if unknown.
+        talked_s, detail: Values of the transferred call's row, whose end media had reported by then.
+    """
 
     leg: int
     failure: TransferFailure
@@ -150,7 +196,12 @@ class ReturnedTransfer(DetailsPart):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamLoss(DetailsPart):
-    """The media stream `leg` was lost, the latest one that was. at: ISO 8601."""
+    """The last media stream that was lost.
+
+    Attributes:
+        leg: The number of the stream.
+        at: ISO 8601.
+    """
 
     reason: EndReason
     at: str
@@ -159,7 +210,12 @@ class StreamLoss(DetailsPart):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Absence(DetailsPart):
-    """No media node reports the call. since: the first time that it was missing; at: the latest."""
+    """No media node reports the call.
+
+    Attributes:
+        since: When the call was first missing.
+        at: When the call was last missing.
+    """
 
     since: datetime
     at: datetime
@@ -167,9 +223,13 @@ class Absence(DetailsPart):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsentRecord(DetailsPart):
-    """What the caller heard to its end and said about being recorded. disclosed_at: that an artificial voice speaks.
-    announced_at: that the call is recorded, which it was not before. refused_by: "words" or "key"; empty without a
-    refusal."""
+    """What the caller heard to its end, and said, about being recorded.
+
+    Attributes:
+        disclosed_at: When the caller heard that an artificial voice speaks.
+        announced_at: When the caller heard that the call is recorded; it was not recorded before.
+        refused_by: "words" or "key"; empty without a refusal.
+    """
 
     disclosed_at: datetime | None = None
     announced_at: datetime | None = None
@@ -178,20 +238,24 @@ class ConsentRecord(DetailsPart):
 
     @property
     def heard(self) -> tuple[str, ...]:
-        """The kinds of the announcements that were heard."""
+        """Returns the kinds of announcements that the caller has heard."""
         times = {"disclosure": self.disclosed_at, "recording": self.announced_at}
         return tuple(kind for kind, at in times.items() if at is not None)
 
     @property
     def is_refused(self) -> bool:
-        """Whether the caller does not want to be recorded."""
+        """Returns whether the caller refused to be recorded."""
         return self.refused_at is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RedactionRecord(DetailsPart):
-    """What is left out of what is kept of the call. kinds: of control/redaction/finder.py; empty: nothing.
-    withheld: why its recording stays withheld for good; empty while it may still be redacted."""
+    """Which data is removed from the call's record.
+
+    Attributes:
+        kinds: See control/redaction/finder.py; empty for none.
+        withheld: Why the recording stays withheld for good; empty while it may still be redacted.
+    """
 
     kinds: tuple[str, ...] = ()
     withheld: str = ""
@@ -199,19 +263,31 @@ class RedactionRecord(DetailsPart):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallDetails(DetailsPart):
-    """leg: of the current media stream. answered_by: result of answering-machine detection. usage: counters as
-    shared.events.CallUsage encodes them; media of another version may count other things. joined: keys of the
-    recordings that the call's recording was made of. ended_by: who reported the end. meant_end: why we hang up.
-    leaves_message: an answering machine gets a message after its greeting. call_screening: what phones that ask who
-    calls get, by the rule of the campaign; None: as the agent says.
-    unanswered: the carrier reported the end before any answer. placing_at: when dialing was first tried.
-    carrier_recordings: by the recording's id, or by the leg's where the carrier gave none. recordings_deleted_at: when
-    its recordings were to be deleted, by retention or on the caller's request. contents_deleted_at: when the caller's
-    data was deleted from it. failed_providers: by role; None: not known, because the call has not ended or a program of
-    the version before recorded it. latency: histograms of the turns (control/analytics/latency.py) by role.
-    transfer: of a caller who is with another number now, or was to the end; returns: those that led back to the agent.
-    attestation: of the caller's number (control/calls/records/callers.py). screened_at: when the called phone asked who
-    calls. opted_out_at: when the person on the phone asked not to be called again; opted_out_by: "words" or "key".
+    """The column calls.details.
+
+    Attributes:
+        leg: Number of the current media stream.
+        answered_by: Result of answering-machine detection.
+        usage: Counters as shared.events.CallUsage encodes them. Media of another version may count other things.
+        joined: Keys of the recordings that the call's recording was made of.
+        ended_by: Who reported the end.
+        meant_end: Why we hang up.
+        leaves_message: An answering machine gets a message after its greeting.
+        call_screening: The campaign's rule for phones that ask who is calling; None for the agent's rule.
+        unanswered: The carrier reported the end before any answer.
+        placing_at: When dialing was first tried.
+        carrier_recordings: By the recording's id, or by the leg's id if the carrier gave the recording none.
+        recordings_deleted_at: When its recordings were to be deleted, by retention or on the caller's request.
+        contents_deleted_at: When the caller's data was deleted from it.
+        failed_providers: By role. None if unknown, because the call has not ended or a program of the previous version
+            recorded it.
+        latency: Histograms of the turns (control/analytics/latency.py) by role.
+        transfer: Set if the caller is, or was to the end, connected to another number.
+        returns: Transfers that led back to the agent.
+        attestation: Of the caller's number (control/calls/records/callers.py).
+        screened_at: When the called phone asked who is calling.
+        opted_out_at: When the person on the phone asked not to be called again.
+        opted_out_by: "words" or "key".
     """
 
     leg: int = 0
@@ -248,21 +324,21 @@ class CallDetails(DetailsPart):
 
     @property
     def was_assigned(self) -> bool:
-        """Whether the current media stream was given to a node."""
+        """Returns whether the current media stream was assigned to a node."""
         return any(leg.leg == self.leg for leg in self.legs)
 
     @property
     def deletes_recordings(self) -> bool:
-        """Whether every recording of the call is to be deleted, one that comes later, too."""
+        """Returns whether every recording of the call is to be deleted, including later recordings."""
         return self.consent.is_refused or self.recordings_deleted_at is not None
 
     @property
     def is_recording_withheld(self) -> bool:
-        """Whether the call was recorded, and no recording of it may be read as it is."""
+        """Returns whether the call was recorded, and all its recordings are withheld."""
         return bool(self.redaction.kinds and (self.recordings or self.carrier_recordings))
 
 
-# How the values of the fields that hold other parts are nested.
+# Fields that hold a nested part, and the part's type.
 _ONE: Final[Mapping[str, type[DetailsPart]]] = {
     "carrier": CarrierReport,
     "transfer": Transfer,
@@ -280,17 +356,17 @@ _LISTS: Final[Mapping[str, type[DetailsPart]]] = {
 
 
 def decode_details(raw: Mapping[str, Any]) -> CallDetails:
-    """Reads the column's value. Never fails: what cannot be read is in `unknown`."""
+    """Decodes the column's value. It never fails: unreadable values are in `unknown`."""
     return _decode(CallDetails, raw)
 
 
 def encode_details(details: CallDetails) -> dict[str, Any]:
-    """The column's value. Fields with their default value are left out."""
+    """Returns the column's value. Fields with their default value are left out."""
     return _encode(details)
 
 
 def _cost_of(cost: Any) -> Decimal | None:
-    """cost: as the carrier's report has it."""
+    """Returns a cost of the carrier's report as a Decimal; None if it is missing or unreadable."""
     try:
         total = Decimal(str(cost["total"])) if isinstance(cost, Mapping) else None
     except (KeyError, InvalidOperation):
@@ -299,7 +375,7 @@ def _cost_of(cost: Any) -> Decimal | None:
 
 
 def _decode(kind: type[P], raw: Mapping[str, Any]) -> P:
-    """Raises ValidationError when a required field is missing or unreadable."""
+    """Decodes a part. Raises ValidationError if a required field is missing or unreadable."""
     known: dict[str, Any] = {}
     unknown: dict[str, Any] = {}
     readers = _READERS[kind]
@@ -318,7 +394,7 @@ def _decode(kind: type[P], raw: Mapping[str, Any]) -> P:
 
 
 def _make_readers(kind: type[DetailsPart]) -> dict[str, tuple[str, Callable[[Any], Any]]]:
-    """By JSON key: the attribute's name, and how its value is read."""
+    """Returns, by JSON key, the attribute's name and the function that reads its value."""
     types = get_type_hints(kind)
     return {_key(one): (one.name, _reader(one.name, types[one.name])) for one in fields(kind) if one.name != _UNKNOWN}
 
@@ -380,9 +456,17 @@ Sentiment = Literal["positive", "neutral", "negative"]
 
 
 class AnalysisRecord(Struct, frozen=True, omit_defaults=True):
-    """The column calls.analysis. reason: why it failed or was skipped, or why the method is heuristic. provider, model:
-    that answered. success_reason: the model's words. extracted: by the agent's schema. tokens: used for the call so
-    far. runs: attempts so far. at: of the last one."""
+    """The column calls.analysis.
+
+    Attributes:
+        reason: Why the analysis failed or was skipped, or why the method is heuristic.
+        provider, model: Which model answered.
+        success_reason: In the model's words.
+        extracted: By the agent's schema.
+        tokens: Used for the call so far.
+        runs: Attempts so far.
+        at: Time of the last attempt.
+    """
 
     method: AnalysisMethod | None = None
     reason: str = ""
@@ -399,7 +483,7 @@ NO_RECORD: Final = AnalysisRecord()
 
 
 def decode_record(stored: Any) -> AnalysisRecord:
-    """Reads the column's value; null becomes an empty record."""
+    """Decodes the column's value. Null becomes an empty record."""
     return NO_RECORD if stored is None else msgspec.convert(stored, AnalysisRecord)
 
 

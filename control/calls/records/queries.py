@@ -1,4 +1,4 @@
-"""All SQL of calls' rows: how they are created, their states, lists for people, and the index of words."""
+"""SQL for calls' rows: new calls, states, lists for people, and the index of words."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -31,11 +31,11 @@ _CALL: Final = f"{STATE_COLUMNS}, agent_version, called_number, variables"
 
 # Serializes transactions that count a workspace's calls in order to add one.
 _LOCK_WORKSPACE: Final = "SELECT pg_advisory_xact_lock(hashtextextended('calls ' || $1::text, 0))"
-# An inbound call, unless the carrier's id is stored already: then that call's row. The call is refused as blocked when
-# the workspace blocks one of the names $15 of its caller, with reason $13, or as over_limit when $14 or more calls of
-# the workspace are open. A call that is refused for one of the reasons $17 counts as busy. A transferred call counts as
-# open until the carrier reports its end, or the transfer's bound has passed; it began within the longest call and the
-# longest transfer (6 h).
+# An inbound call. If the carrier's id is stored already, that call's row is returned. The call is refused as blocked,
+# with reason $13, if the workspace blocks one of the names $15 of its caller. It is refused as over_limit if $14 or
+# more calls of the workspace are open. A call that is refused for one of the reasons $17 counts as busy. A transferred
+# call counts as open until the carrier reports its end, or the transfer's time limit has passed; it began within the
+# longest call and the longest transfer (6 h).
 _INSERT_RINGING: Final = f"""
     WITH existing AS (SELECT {_CALL} FROM calls WHERE carrier = $8 AND carrier_call_id = $9),
     open AS (
@@ -87,9 +87,15 @@ _INSERT_BROWSER_CALL: Final = """
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewCall:
-    """A call to insert. max_open: open calls that the workspace may have, this one included; None: not counted here.
-    refused: why it is refused, if that is known already. variables, metadata: of an outbound call. pseudonyms: of the
-    caller, by which the caller may be blocked. attestation: of the caller's number."""
+    """A call to insert.
+
+    Attributes:
+        max_open: Maximum number of open calls of the workspace, including this call; None for no check.
+        refused: Why the call is refused, if already decided.
+        variables, metadata: Values of an outbound call.
+        pseudonyms: Pseudonyms of the caller, under which the caller may be blocked.
+        attestation: Of the caller's number.
+    """
 
     id: UUID
     workspace_id: UUID
@@ -111,7 +117,7 @@ class NewCall:
     attestation: Attestation | None = None
 
     def to_planned(self) -> PlannedCall:
-        """What a plan is made for, at the time of the call's insertion."""
+        """Returns the call for which a plan is made, at the time of its insertion."""
         return PlannedCall(
             at=self.at,
             id=str(self.id),
@@ -124,7 +130,11 @@ class NewCall:
 
 @dataclass(frozen=True, slots=True)
 class StoredCall:
-    """A call's state, its agent, the called number and its variables. is_new: the statement inserted it."""
+    """A call's state, its agent, the called number and its variables.
+
+    Attributes:
+        is_new: The statement inserted the call.
+    """
 
     state: CallState
     agent_id: UUID | None
@@ -134,7 +144,11 @@ class StoredCall:
     is_new: bool = False
 
     def to_planned(self, at: datetime) -> PlannedCall:
-        """What a plan is made for. at: when it is made. A dialed call leaves a message if that was stored with it."""
+        """Returns the call for which a plan is made. A dialed call leaves a message if its row says so.
+
+        Args:
+            at: When the plan is made.
+        """
         return PlannedCall(
             at=at,
             id=str(self.state.id),
@@ -148,13 +162,18 @@ class StoredCall:
 
 
 async def lock_workspace(db: Connection, workspace_id: UUID) -> None:
-    """Serialises transactions that count this workspace's calls in order to add one."""
+    """Serializes transactions that count this workspace's calls in order to add one."""
     await db.execute(_LOCK_WORKSPACE, str(workspace_id))
 
 
 async def insert_ringing(db: Connection, new: NewCall) -> StoredCall | None:
-    """Inserts an inbound call, ringing or refused; returns the existing one if the carrier's id is stored. None: a call
-    of another workspace has this id. The workspace must be locked: otherwise two calls could take the same slot."""
+    """Inserts an inbound call, ringing or refused. If the carrier's id is stored already, returns the existing call.
+
+    The workspace must be locked: otherwise two calls could take the same slot.
+
+    Returns:
+        None if a call of another workspace has this id.
+    """
     row = await db.fetchrow(
         _INSERT_RINGING,
         *(new.id, new.workspace_id, new.agent_id, new.agent_version, new.number_id, new.direction, new.is_test),
@@ -186,8 +205,8 @@ async def insert_browser_call(db: Connection, new: NewCall) -> None:
 # One call by the carrier's id.
 _SELECT_BY_CARRIER_ID: Final = f"SELECT {_CALL} FROM calls WHERE carrier = $1 AND carrier_call_id = $2"
 _LOCK_BY_CARRIER_ID: Final = f"{_SELECT_BY_CARRIER_ID} FOR UPDATE"
-# One call by our id, unless its row has another id of the carrier, and another session: Telnyx's ids of a call may
-# change, its session does not.
+# A call by our id, unless its row has another carrier id and another session: Telnyx's ids of a call may change, but
+# its session does not.
 _SELECT_UNCLAIMED: Final = f"""
     SELECT {_CALL} FROM calls
     WHERE id = $1 AND carrier = $2
@@ -200,7 +219,7 @@ _LOCK_BY_ID: Final = f"SELECT {_CALL} FROM calls WHERE id = $1 FOR UPDATE"
 async def select_stored_call(
     db: Connection, carrier: str, carrier_call_id: str, call_id: UUID | None = None, session_id: str = ""
 ) -> StoredCall | None:
-    """Like `lock_call`, not locked."""
+    """Returns the same call as `lock_call`, but without a lock."""
     row = await db.fetchrow(_SELECT_BY_CARRIER_ID, carrier, carrier_call_id)
     if row is None and call_id is not None:
         row = await db.fetchrow(_SELECT_UNCLAIMED, call_id, carrier, carrier_call_id, session_id or None)
@@ -210,7 +229,10 @@ async def select_stored_call(
 async def lock_call(
     db: Connection, carrier: str, carrier_call_id: str, call_id: UUID | None = None, session_id: str = ""
 ) -> StoredCall | None:
-    """One by the carrier's id, else by ours if that row has no other id of the carrier, or the same session; locked."""
+    """Locks and returns the call with the carrier's id.
+
+    Otherwise, the call with our id, if its row has no other carrier id or has the same session.
+    """
     row = await db.fetchrow(_LOCK_BY_CARRIER_ID, carrier, carrier_call_id)
     if row is None and call_id is not None:
         row = await db.fetchrow(_LOCK_UNCLAIMED, call_id, carrier, carrier_call_id, session_id or None)
@@ -218,7 +240,7 @@ async def lock_call(
 
 
 async def lock_one(db: Connection, call_id: UUID) -> StoredCall | None:
-    """One by our id; locked."""
+    """Locks and returns the call with our id."""
     return _call(await db.fetchrow(_LOCK_BY_ID, call_id))
 
 
@@ -236,7 +258,7 @@ def _call(row: Any) -> StoredCall | None:
 
 
 def state_from_row(row: Any) -> CallState:
-    """row: at least STATE_COLUMNS."""
+    """Returns the state from a row that has at least STATE_COLUMNS."""
     values = {one.name: row[one.name] for one in fields(CallState)}
     details, caller_number = decode_details(values["details"]), values["caller_number"] or ""
     return CallState(**{**values, "details": details, "caller_number": caller_number})
@@ -246,7 +268,7 @@ def state_from_row(row: Any) -> CallState:
 
 # Several calls, locked in the order of their ids, so that two transactions cannot deadlock.
 _LOCK_STATES: Final = f"SELECT {STATE_COLUMNS} FROM calls WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE"
-# Writes the changeable columns of several calls; each parameter is an array with one value a call.
+# Writes the changeable columns of several calls. Each parameter is an array with one value per call.
 _UPDATE_STATES: Final = """
     UPDATE calls c
     SET carrier_call_id = n.carrier_call_id, status = n.status, end_reason = n.end_reason, end_detail = n.end_detail,
@@ -264,7 +286,7 @@ _UPDATED: Final = (
     "carrier_call_id", "status", "end_reason", "end_detail", "media_node", "started_at", "answered_at", "ended_at",
     "duration_seconds", "recording_key", "recording_seconds", "transcription",
 )  # fmt: skip
-# What calls $1 are charged: $2.
+# Writes what calls $1 are charged: $2.
 _UPDATE_COSTS: Final = """
     UPDATE calls c SET cost_total = n.cost FROM unnest($1::uuid[], $2::numeric[]) AS n (id, cost)
     WHERE c.id = n.id AND c.cost_total IS DISTINCT FROM round(n.cost, 6)
@@ -272,7 +294,7 @@ _UPDATE_COSTS: Final = """
 
 
 async def lock_states(db: Connection, call_ids: Iterable[UUID]) -> dict[UUID, CallState]:
-    """Those of these calls that exist; locked."""
+    """Locks these calls and returns the states of those that exist."""
     rows = await db.fetch(_LOCK_STATES, sorted(set(call_ids)))
     return {row["id"]: state_from_row(row) for row in rows}
 
@@ -314,8 +336,10 @@ _APPEND_LEG: Final = """
 
 
 async def increment_leg(db: Connection, call_id: UUID, after: int) -> int:
-    """Counts the media stream that follows stream `after` of the call; returns its number, -1 when the call is over.
-    Raises StreamFollowed."""
+    """Counts the media stream that follows stream `after` of the call.
+
+    Returns its number, or -1 if the call is over. Raises StreamFollowed.
+    """
     leg = await db.fetchval(_INCREMENT_LEG, call_id, after)
     if leg is not None:
         return int(leg)
@@ -326,7 +350,11 @@ async def increment_leg(db: Connection, call_id: UUID, after: int) -> int:
 
 
 async def append_leg(db: Connection, call_id: UUID, leg: int, node_id: str, stream: str = "") -> None:
-    """Stores which media node the call's stream was assigned to. stream: the carrier's id of it, if it has one."""
+    """Stores the media node that the call's stream was assigned to.
+
+    Args:
+        stream: The carrier's id of the stream, if any.
+    """
     await db.execute(_APPEND_LEG, call_id, leg, node_id, stream)
 
 
@@ -336,7 +364,7 @@ async def append_leg(db: Connection, call_id: UUID, leg: int, node_id: str, stre
 TURN_EVENTS: Final = ("caller.said", "agent.said", "person.said", "turn.latency", "tool.ran")
 # cost_total: what is billed of the call's price, which is cost_list.
 _BILLED: Final = "round(c.cost_total * billed_share(c.workspace_id, c.created_at), 6)"
-# The version before stored a start as the carrier rounded it, which may lie before the creation.
+# Earlier versions stored a start as the carrier rounded it, which may be before the creation.
 SUMMARY_COLUMNS: Final = f"""
     c.id, c.workspace_id, w.name AS workspace_name, c.agent_id, a.name AS agent_name, c.caller_number, c.called_number,
     c.direction, c.status, c.end_reason, c.end_detail, c.is_test, c.carrier, c.carrier_call_id, c.duration_seconds,
@@ -354,7 +382,7 @@ CALL_ORDER: Final = Keyset(
     ("c.created_at", "c.id"),
     "SELECT created_at, id FROM calls WHERE id = $1 AND ($2::uuid IS NULL OR workspace_id = $2)",
 )
-# One call, of workspace $2 unless that is null.
+# One call. If $2 is not null, only a call of workspace $2.
 _SELECT_CALL: Final = f"""
     SELECT {SUMMARY_COLUMNS}, c.agent_version, c.phone_number_id, c.media_node, c.recording_key,
            c.recording_seconds, c.transcription, c.summary, c.sentiment, c.sentiment_score, c.success,
@@ -365,8 +393,8 @@ _REPORT: Final = (
     "agent_version", "phone_number_id", "media_node", "recording_key", "recording_seconds",
     "transcription", "summary", "sentiment", "sentiment_score", "success", "analysis_status",
 )  # fmt: skip
-# Open calls of all workspaces, and of workspace $2, the longest first. Two statements, because one with a condition on
-# a null parameter would not use the index on workspace and status.
+# Open calls of all workspaces, and of workspace $2, the longest first. There are two statements, because a statement
+# with a condition on a null parameter would not use the index on workspace and status.
 _SELECT_ALL_OPEN: Final = f"""
     SELECT {SUMMARY_COLUMNS} FROM calls c {NAME_JOINS} WHERE c.status IN ('queued', 'ringing', 'in_progress')
     ORDER BY c.created_at, c.id LIMIT $1
@@ -376,7 +404,7 @@ _SELECT_OPEN: Final = f"""
     WHERE c.workspace_id = $2 AND c.status IN ('queued', 'ringing', 'in_progress')
     ORDER BY c.created_at, c.id LIMIT $1
 """
-# Events of call $1 behind number $2, in order; $3: only these types.
+# Events of call $1 after number $2, in order; $3: only these types.
 _SELECT_EVENTS: Final = """
     SELECT seq, event_type, event_data, at AS timestamp FROM call_events
     WHERE call_id = $1 AND seq > $2 AND ($3::text[] IS NULL OR event_type = ANY($3)) ORDER BY seq LIMIT $4
@@ -384,8 +412,10 @@ _SELECT_EVENTS: Final = """
 
 
 async def select_calls(db: Connection, wanted: CallFilter, page: PageRequest) -> ListPage[CallSummary]:
-    """Newest first. The inner query finds the page's ids in the index, so that the rows before a deep page are not
-    read. Raises Invalid (code cursor_unknown)."""
+    """Returns a page of calls, newest first. Raises Invalid (code cursor_unknown).
+
+    The inner query finds the page's ids in the index, so that the rows before a deep page are not read.
+    """
     where, values = _where(wanted)
     clause = await CALL_ORDER.make_clause(db, page, values, (wanted.workspace_id,))
     rows = await db.fetch(
@@ -399,7 +429,7 @@ async def select_calls(db: Connection, wanted: CallFilter, page: PageRequest) ->
 
 
 async def count_calls(db: Connection, wanted: CallFilter, most: int) -> int:
-    """The number of matching calls, at most `most`."""
+    """Returns the number of matching calls, at most `most`."""
     where, values = _where(wanted)
     total: int = await db.fetchval(
         f"SELECT count(*) FROM (SELECT FROM calls c WHERE {where} LIMIT ${len(values) + 1}) counted", *values, most
@@ -408,7 +438,7 @@ async def count_calls(db: Connection, wanted: CallFilter, most: int) -> int:
 
 
 async def select_report(db: Connection, workspace_id: UUID | None, call_id: UUID) -> CallReport | None:
-    """One, without its turns."""
+    """Returns a call without its turns; None if it does not exist."""
     row = await db.fetchrow(_SELECT_CALL, call_id, workspace_id)
     if row is None:
         return None
@@ -421,7 +451,11 @@ async def select_report(db: Connection, workspace_id: UUID | None, call_id: UUID
 
 
 async def select_open(db: Connection, workspace_id: UUID | None, most: int) -> list[CallSummary]:
-    """Calls that are not over, the longest first; workspace_id: None for all workspaces."""
+    """Returns calls that are not over, the longest first.
+
+    Args:
+        workspace_id: None for all workspaces.
+    """
     if workspace_id is None:
         rows = await db.fetch(_SELECT_ALL_OPEN, most)
     else:
@@ -430,7 +464,10 @@ async def select_open(db: Connection, workspace_id: UUID | None, most: int) -> l
 
 
 def make_summary(row: Mapping[str, Any]) -> CallSummary:
-    """row: has SUMMARY_COLUMNS. Rows of earlier releases have the carrier's word for a withheld number."""
+    """Returns the summary of a row with SUMMARY_COLUMNS.
+
+    Rows of earlier releases hold the carrier's word for a withheld number.
+    """
     values = {one.name: row[one.name] for one in fields(CallSummary)}
     return CallSummary(**{**values, "caller_number": known_number(row["caller_number"] or "") or None})
 
@@ -438,20 +475,29 @@ def make_summary(row: Mapping[str, Any]) -> CallSummary:
 async def select_events(
     db: Connection, call_id: UUID, kinds: Sequence[str] | None, after_seq: int, most: int
 ) -> list[EventLine]:
-    """Events in the order of their numbers. kinds: only these types."""
+    """Returns events of the call in the order of their numbers.
+
+    Args:
+        kinds: Only these types.
+    """
     return [EventLine(**row) for row in await db.fetch(_SELECT_EVENTS, call_id, after_seq, kinds, most)]
 
 
 async def select_utterances(db: Connection, call_id: UUID) -> list[dict[str, Any]]:
-    """What was said, in order: speaker, text, start_ms, end_ms each, and word_ms where the vendor told."""
+    """Returns the utterances in order, each with speaker, text, start_ms, end_ms, and word_ms if the vendor reported
+    it.
+    """
     row = await db.fetchrow("SELECT words, word_times FROM call_words WHERE call_id = $1", call_id)
     return [] if row is None else with_word_times(row["words"], row["word_times"])
 
 
 def _where(wanted: CallFilter) -> tuple[str, list[Any]]:
-    """The condition and its parameters. It names only what is asked for, so that PostgreSQL finds the index for it. The
-    carriers are listed, because the index on the carrier's id begins with the carrier. The direction is no parameter,
-    because the indexes of one direction are partial."""
+    """Returns the condition and its parameters.
+
+    The condition contains only what is filtered, so that PostgreSQL finds the matching index. The carriers are listed,
+    because the index on the carrier's id begins with the carrier. The direction is not a parameter, because the indexes
+    of one direction are partial.
+    """
     conditions = (
         ("c.workspace_id = ", wanted.workspace_id), ("c.agent_id = ", wanted.agent_id), ("c.status = ", wanted.status),
         ("c.caller_number = ", wanted.caller_number),
@@ -473,7 +519,7 @@ _SELECT_UTTERANCES: Final = "SELECT words, word_times FROM call_words WHERE work
 
 
 async def select_utterances_of(db: Connection, workspace_id: UUID, call_id: UUID) -> Sequence[Mapping[str, Any]]:
-    """What was said in a call, as stored."""
+    """Returns the utterances of a call as stored."""
     row = await db.fetchrow(_SELECT_UTTERANCES, workspace_id, call_id)
     return [] if row is None else with_word_times(row["words"], row["word_times"])
 
@@ -489,7 +535,7 @@ _SELECT_FOUND: Final = f"""
 
 
 async def search_calls(db: Connection, wanted: CallFilter, page: PageRequest) -> ListPage[CallSummary]:
-    """Newest first. Raises Invalid (code cursor_unknown)."""
+    """Returns a page of calls found by their words, newest first. Raises Invalid (code cursor_unknown)."""
     cursor = await _find_cursor(db, wanted, page)
     most = page.offset + page.limit + 1
     direction = "" if page.is_backwards else "DESC"
@@ -502,7 +548,7 @@ async def search_calls(db: Connection, wanted: CallFilter, page: PageRequest) ->
 
 
 async def _find_cursor(db: Connection, wanted: CallFilter, page: PageRequest) -> Sequence[Any]:
-    """When the call next to the page was created, and its id."""
+    """Returns the creation time and the id of the call next to the page."""
     if page.cursor is None:
         return None, None
     row = await db.fetchrow(CALL_ORDER.find, page.cursor, wanted.workspace_id)
@@ -528,11 +574,11 @@ def _search_values(wanted: CallFilter, cursor: Sequence[Any], page: PageRequest,
     )
 
 
-# Where the next page begins. Skipped while another worker is at it.
+# Where the next page begins. Skipped while another worker processes it.
 _LOCK_PROGRESS: Final = "SELECT below FROM call_search_progress FOR UPDATE SKIP LOCKED"
-# The page of $2 calls below $1, and those of them that are over and have a transcript, as the trigger has them. The
-# rows are locked, in the order of all who lock several: a transcript that is deleted meanwhile must not be indexed as
-# it was when this began, because the trigger of its deletion has nothing to delete yet.
+# The page of $2 calls below $1, and which of them are over and have a transcript, by the same rules as the trigger. The
+# rows are locked in the same order as everywhere else. Otherwise a transcript that is deleted in the meantime could be
+# indexed as it was at the start, because the deletion's trigger finds nothing to delete yet.
 _INDEX_PAGE: Final = """
     WITH page AS (SELECT id FROM calls WHERE id < $1 ORDER BY id DESC LIMIT $2),
     indexed AS (
@@ -550,8 +596,11 @@ _DELETE_PROGRESS: Final = "DELETE FROM call_search_progress"
 
 
 async def index_older_calls(db: Connection, most: int) -> int:
-    """Makes the next calls from before the table searchable, the newest first; returns how many were looked at, 0 when
-    none are left. Needs platform scope."""
+    """Indexes the next page of older calls for search, newest first. Needs platform scope.
+
+    Returns:
+        The number of processed calls; 0 when none are left.
+    """
     below = await db.fetchval(_LOCK_PROGRESS)
     if below is None:
         return 0
@@ -565,8 +614,8 @@ async def index_older_calls(db: Connection, most: int) -> int:
 
 # --- Calls for the worker's duties -----------------------------------------------------------------------------------
 
-# Calls created since $1 that are over and whose seconds are not those of the ledger; up to $2. The ledger begins with
-# the first price, so that calls from before it are not charged.
+# Calls created since $1 that are over and whose seconds differ from the ledger; up to $2. The ledger begins with the
+# first price, so earlier calls are not charged.
 _SELECT_UNCHARGED: Final = """
     SELECT c.id FROM calls c
     WHERE c.created_at >= greatest($1, (SELECT min(valid_from) FROM price_versions))
@@ -579,7 +628,7 @@ _SELECT_UNCHARGED: Final = """
 
 
 async def select_uncharged(db: Connection, since: datetime, most: int) -> list[UUID]:
-    """Needs platform scope."""
+    """Returns up to `most` calls that are over and not charged correctly. Needs platform scope."""
     return [row["id"] for row in await db.fetch(_SELECT_UNCHARGED, since, most)]
 
 
@@ -591,11 +640,12 @@ _SELECT_OPEN_DAYS: Final = """
 
 
 async def select_open_days(db: Connection) -> list[tuple[UUID, date]]:
-    """The workspaces and days of all calls that are not over."""
+    """Returns the workspaces and creation days of all calls that are not over."""
     return [(row["workspace_id"], row["day"]) for row in await db.fetch(_SELECT_OPEN_DAYS)]
 
 
-# Calls of campaigns that are over although their attempts are not: a program of the previous version ended them.
+# Calls of campaigns that are over although their attempts are not, because a program of the previous version ended
+# them.
 _SELECT_UNSETTLED: Final = """
     SELECT a.call_id FROM campaign_attempts a JOIN calls c ON c.id = a.call_id
     WHERE a.finished_at IS NULL AND a.started_at < $1 AND c.status NOT IN ('queued', 'ringing', 'in_progress')
@@ -604,5 +654,5 @@ _SELECT_UNSETTLED: Final = """
 
 
 async def select_unsettled(db: Connection, before: datetime, most: int) -> list[UUID]:
-    """Ids of up to `most` such calls that were placed before then. Needs platform scope."""
+    """Returns ids of up to `most` such calls that were placed before `before`. Needs platform scope."""
     return [row["call_id"] for row in await db.fetch(_SELECT_UNSETTLED, before, most)]

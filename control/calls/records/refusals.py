@@ -1,7 +1,7 @@
-"""Why calls are refused, and what the caller of a refused call hears: REFUSALS is the only table of both.
+"""Why calls are refused, and what the refused caller hears. REFUSALS is the only table of both.
 
-Which call is refused is decided in `control/calls/admission/service.py` and, where open calls are counted, in the
-statement that inserts the row (`control/calls/records/queries.py`). The words are in `control/calls/announcements.py`.
+`control/calls/admission/service.py` decides which call is refused. Where open calls are counted, the statement that
+inserts the row decides (`control/calls/records/queries.py`). The words are in `control/calls/announcements.py`.
 """
 
 from collections.abc import Mapping
@@ -13,10 +13,9 @@ RefusalReason = Literal[
     "unknown_number", "suspended", "blocked", "outside_hours", "spend_limit", "unusable", "over_limit", "all_busy",
     "cut_off", "code_call",
 ]  # fmt: skip
-# What is done with a call that is not answered yet.
-# rejected: the carrier does not answer it and plays its response for numbers that are not in service (Twilio,
-# docs: TwiML <Reject>) or a tone (Telnyx, docs: Call Control, reject). The caller's network may play something else.
-# busy: the same with a busy tone. Neither carrier bills a call that was not answered.
+# How a call that is not answered yet is refused. rejected: the carrier does not answer it and plays its response for
+# numbers that are not in service (Twilio, docs: TwiML <Reject>) or a tone (Telnyx, docs: Call Control, reject). The
+# caller's network may play something else. busy: the same with a busy tone. Neither carrier bills an unanswered call.
 # spoken: the call is answered, the carrier's voice speaks the announcement, and the carrier bills a minute.
 RefusalResponse = Literal["rejected", "busy", "spoken"]
 # The announcement in `control/calls/announcements.py`.
@@ -30,7 +29,7 @@ class RefusalRule:
     If a call is answered already, both carriers speak the announcement and hang up.
 
     Attributes:
-        twilio, telnyx: What is done with a call that is not answered yet.
+        twilio, telnyx: How the carrier refuses a call that is not answered yet.
         status: Final status of the call's row, unless an agent had the call.
         words: The announcement; None if there is none.
     """
@@ -47,9 +46,9 @@ REFUSALS: Final[Mapping[RefusalReason, RefusalRule]] = {
     "suspended": RefusalRule("rejected", "rejected", "failed", "not_now"),
     # The workspace blocks the caller.
     "blocked": RefusalRule("rejected", "rejected", "failed", None),
-    # The agent hangs up outside its opening hours. It has a text of its own, which replaces the words.
+    # The agent hangs up outside its opening hours. Its own text replaces the words.
     "outside_hours": RefusalRule("spoken", "spoken", "failed", "not_now"),
-    # The workspace has spent its money of the period. The words do not mention it.
+    # The workspace has reached its spending limit of the period. The words do not mention it.
     "spend_limit": RefusalRule("spoken", "spoken", "failed", "not_now"),
     # The agent's plan cannot be made.
     "unusable": RefusalRule("spoken", "spoken", "failed", "unusable"),
@@ -60,8 +59,7 @@ REFUSALS: Final[Mapping[RefusalReason, RefusalRule]] = {
     # An answered call whose media stream ended while Redis is unavailable, so it is unknown how the call continues. Its
     # row stays open.
     "cut_off": RefusalRule("spoken", "spoken", "failed", "cut_off"),
-    # A call of ours that only speaks a verification code. `make_code_announcement` has its words, and nothing went
-    # wrong.
+    # A call of ours that only speaks a verification code. `make_code_announcement` has its words. This is not an error.
     "code_call": RefusalRule("spoken", "spoken", "failed", None),
 }
 

@@ -1,4 +1,4 @@
-"""Calls as people read them: lists, one call in full, its turns and its usage."""
+"""Read models of calls: lists, one call in full, its turns and its usage."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ LATENCY: Final = ("total_ms", "endpoint_ms", "stt_ms", "llm_first_token_ms", "tt
 
 @dataclass(slots=True)
 class ConversationTurn:
-    """What the caller said, and what the caller heard of the answer."""
+    """What the caller said, and how much of the answer the caller heard."""
 
     turn: Annotated[int, Field(description="Number of the turn; 0 is the greeting.", examples=[1])]
     caller: Annotated[
@@ -63,7 +63,11 @@ class ConversationTurn:
 
 
 def make_turns(events: Iterable[Mapping[str, Any]]) -> list[ConversationTurn]:
-    """Returns the turns of a conversation. events: Their data with the type in it, in the order of their numbers."""
+    """Returns the turns of a conversation.
+
+    Args:
+        events: Their data including the type, in the order of their numbers.
+    """
     turns: dict[int, ConversationTurn] = {}
     told = list(events)
     for event in told:
@@ -99,7 +103,7 @@ def _joined(before: str, more: str) -> str:
     return f"{before} {more}".strip()
 
 
-# The number that a resource's unit is part of, as in CallUsage (shared/events.py).
+# The field of CallUsage (shared/events.py) for each resource and unit.
 _NUMBERS: Final[Mapping[tuple[str, str], str]] = {
     ("stt", "ms"): "stt_ms",
     ("llm", "prompt_tokens"): "llm_prompt_tokens",
@@ -111,10 +115,12 @@ _NUMBERS: Final[Mapping[tuple[str, str], str]] = {
 
 
 def make_usage(reported: Mapping[str, int] | None, costs: Iterable[ResourceCost]) -> Mapping[str, int] | None:
-    """Returns what the call consumed: the ledger's numbers replace what media reported at the end. None: Both are
-    empty.
+    """Returns what the call consumed. The ledger's numbers replace those that media reported at the end.
 
     While the call runs, only the ledger's numbers are known.
+
+    Returns:
+        None if both are empty.
     """
     booked: dict[str, int] = {}
     for cost in costs:
@@ -126,8 +132,14 @@ def make_usage(reported: Mapping[str, int] | None, costs: Iterable[ResourceCost]
 
 @dataclass(frozen=True, slots=True)
 class CallFilter:
-    """Which calls are listed. caller_number: E.164. since: From this moment on. until: Before this moment. text: What
-    the transcript holds, as `websearch_to_tsquery` reads it."""
+    """The filters of a list of calls.
+
+    Attributes:
+        caller_number: E.164.
+        since: Calls from this moment on.
+        until: Calls before this moment.
+        text: Words of the transcript, as `websearch_to_tsquery` reads them.
+    """
 
     workspace_id: UUID | None = None
     agent_id: UUID | None = None
@@ -142,9 +154,15 @@ class CallFilter:
 
 @dataclass(frozen=True, slots=True)
 class CallSummary:
-    """A call in a list. caller_number: None if the caller withheld it. cost_list: its minutes at list price;
-    cost_total: what is billed of it, after included and trial minutes. currency: of both. variables, metadata: what an
-    outbound call brought."""
+    """A call in a list.
+
+    Attributes:
+        caller_number: None if the caller withheld it.
+        cost_list: Its minutes at list price.
+        cost_total: The billed part of cost_list, after included and trial minutes.
+        currency: Of both.
+        variables, metadata: Values of an outbound call.
+    """
 
     id: UUID
     workspace_id: UUID
@@ -179,7 +197,12 @@ class CallSummary:
 
 @dataclass(frozen=True, slots=True)
 class CallReport:
-    """A call in full. costs: what it consumed so far, by resource. success, analysis: see control/calls/analysis."""
+    """A call in full.
+
+    Attributes:
+        costs: What it consumed so far, by resource.
+        success, analysis: See control/calls/analysis.
+    """
 
     summary_line: CallSummary
     agent_version: int | None
@@ -201,8 +224,6 @@ class CallReport:
 
 @dataclass(frozen=True, slots=True)
 class EventLine:
-    """An event of a call."""
-
     seq: Annotated[int, Field(description="Sequence number of the event.", examples=[7])]
     event_type: Annotated[str, Field(description="Type of the event.", examples=["caller.said"])]
     event_data: Annotated[

@@ -20,8 +20,12 @@ MOST_LEGS: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class CallPolicy:
-    """recordings: Who makes them: media (ours), the carrier or both. apology: The first words of an English-speaking
-    agent after a media stream was lost."""
+    """Settings for running calls.
+
+    Attributes:
+        recordings: Who makes them: media (ours), the carrier or both.
+        apology: The first words of an English-speaking agent after a media stream was lost.
+    """
 
     recordings: Literal["ours", "carrier", "both"] = "ours"
     apology: str = "Sorry, we were cut off for a moment."
@@ -29,10 +33,15 @@ class CallPolicy:
 
 @dataclass(frozen=True, slots=True)
 class AdmittedCall:
-    """A call that an agent answers; its plan goes to a media node (control/calls/live/service.py). leg: the plan's;
-    above 0 the call continues after its stream was lost. records_at_carrier: the carrier records it from its beginning;
-    a recording that has to be announced begins later (control/calls/recordings/tasks.py). spend_terms: what must be
-    reserved before it begins; None: nothing. was_assigned: this stream was given to a node before."""
+    """A call that an agent answers. Its plan goes to a media node (control/calls/live/service.py).
+
+    Attributes:
+        leg: Number of the plan's media stream. Above 0, the call continues after its stream was lost.
+        records_at_carrier: The carrier records it from its beginning. A recording that has to be announced begins later
+            (control/calls/recordings/tasks.py).
+        spend_terms: What must be reserved before the call begins; None for nothing.
+        was_assigned: This stream was assigned to a node before.
+    """
 
     call_id: UUID
     workspace_id: UUID
@@ -46,7 +55,11 @@ class AdmittedCall:
 
 
 class StreamFollowed(Exception):
-    """Another request has given the call its next media stream meanwhile. leg: The number of its latest stream."""
+    """Another request has given the call its next media stream.
+
+    Attributes:
+        leg: The number of its latest stream.
+    """
 
     def __init__(self, leg: int) -> None:
         super().__init__(f"stream {leg} follows already")
@@ -55,18 +68,26 @@ class StreamFollowed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class OpenCall:
-    """A call that is not over, or has been so for less than a minute, or was transferred (see status): what decides
+    """A call that is not over, has been over for less than a minute, or was transferred (see status). Its values decide
     whether it continues.
 
-    leg: of its latest media stream. media_node: the node that the stream was assigned to, empty before it is stored;
-    MediaAssignment.find_node_id finds the one that took it. end_reason: of a call that is over. stream_id: by which the
-    end of that stream is reported, where the carrier gives one (Telnyx). carrier_call_id: as the carrier names the call
-    now; stored_id: as the row does, empty before it has one. was_answered: the carrier reported so. is_transferring:
-    the target of a transfer is being called, or was; is_connected: it was reached.
-    transfer_failures: why transfers led back to the agent, by the media stream before each. last_stream: the latest
-    media stream that was connected.
-    variables: those that the call brought. call_screening: the rule of the campaign, if it has one. announced,
-    recording_refused: as in shared.plan.ResumePoint, as far as events were stored."""
+    Attributes:
+        leg: Number of its latest media stream.
+        media_node: The node that the stream was assigned to; empty before it is stored. `MediaAssignment.find_node_id`
+            finds the node that took the stream.
+        end_reason: Set if the call is over.
+        stream_id: The carrier's id in reports of the stream's end, if it gives one (Telnyx).
+        carrier_call_id: The carrier's current id of the call.
+        stored_id: The id in the row; empty before it has one.
+        was_answered: The carrier reported an answer.
+        is_transferring: The target of a transfer is being called, or was called.
+        is_connected: The target was reached.
+        transfer_failures: Why transfers led back to the agent, by the media stream before each.
+        last_stream: The latest media stream that was connected.
+        variables: Values of an outbound call.
+        call_screening: The rule of the campaign, if it has one.
+        announced, recording_refused: As in shared.plan.ResumePoint, as far as events were stored.
+    """
 
     call_id: UUID
     workspace_id: UUID
@@ -99,11 +120,17 @@ class OpenCall:
     @property
     def returned(self) -> TransferFailure | None:
         """Returns why the transfer after the latest media stream led back to the agent; None without such a transfer.
-        It stays until the next stream is connected."""
+
+        The value stays until the next stream is connected.
+        """
         return self.transfer_failures.get(self.last_stream)
 
     def to_planned(self, at: datetime) -> PlannedCall:
-        """What a plan is made for. at: when it is made."""
+        """Returns the call for which a plan is made.
+
+        Args:
+            at: When the plan is made.
+        """
         return PlannedCall(
             at=at,
             id=str(self.call_id),

@@ -1,4 +1,4 @@
-"""The records of calls: changed states are written with all that follows from them, and people read them."""
+"""Reads the records of calls, for people and for carriers' requests."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -19,9 +19,9 @@ from control.db.pool import Connection, Pool
 from control.db.scope import enter_platform
 from shared.errors import Invalid, NotFound
 
-# Rows that a list counts, and that its counted pages reach at most, because OFFSET reads the rows that it skips.
+# Maximum number of rows that a list counts and that its numbered pages reach. OFFSET reads all rows that it skips.
 DEPTH: Final = 100_000
-# How deep pages of calls reach that are found by their words. They are not counted: that reads all that are found.
+# Maximum depth of pages in a search by words. Search results are not counted, because a count would read all of them.
 SEARCH_DEPTH: Final = 1_000
 MOST_OPEN: Final = 1_000
 MOST_EVENTS: Final = 100_000
@@ -31,11 +31,14 @@ MOST_EVENTS: Final = 100_000
 
 
 class CallRecords:
-    """Reads calls, in the workspace's scope or in the platform's. workspace_id: None for all workspaces, for the
-    staff."""
+    """Reads calls, in the workspace's or platform scope.
+
+    For the staff, `workspace_id` is None: all workspaces.
+    """
 
     async def list_page(self, db: Connection, wanted: CallFilter, *, page: PageRequest) -> ListPage[CallSummary]:
-        """Returns a page of calls, newest first. The total is counted up to DEPTH, and not with a text.
+        """Returns a page of calls, newest first. The total counts up to DEPTH calls, and is missing in a search by
+        words.
 
         Raises:
             Invalid: Codes too_deep, cursor_unknown.
@@ -66,14 +69,14 @@ class CallRecords:
     async def get_transcription(
         self, db: Connection, workspace_id: UUID, call_id: UUID
     ) -> tuple[str | None, list[dict[str, Any]]]:
-        """Returns the transcription, and each utterance. Raises NotFound."""
+        """Returns the transcript as text, and its utterances. Raises NotFound."""
         found = await self.find(db, workspace_id, call_id)
         return found.transcription, await queries.select_utterances(db, call_id)
 
     async def list_events(
         self, db: Connection, workspace_id: UUID | None, call_id: UUID, *, after_seq: int, most: int
     ) -> ListPage[EventLine]:
-        """Returns up to `most` events behind number `after_seq`, in order. Raises NotFound."""
+        """Returns up to `most` events after number `after_seq`, in order. Raises NotFound."""
         call = (await self.find(db, workspace_id, call_id)).summary_line
         events = await queries.select_events(db, call_id, None, after_seq, most + 1)
         return cut_page([_with_numbers(event, call) for event in events], PageRequest(most))
@@ -101,7 +104,7 @@ def _require(call: CallReport | None) -> CallReport:
 
 # --- Calls, as carriers' requests ask for them -----------------------------------------------------------------------
 
-# The carrier may ask what comes next after the call's end was stored: for this long it gets an answer.
+# The carrier may ask for the next step after the call's end was stored. It gets an answer for this long.
 JUST_OVER: Final = timedelta(seconds=60)
 
 
@@ -114,11 +117,11 @@ async def find_open(
     call_id: UUID | None = None,
     session_id: str = "",
 ) -> OpenCall | None:
-    """Returns the call, if it is not over, has been so for less than JUST_OVER, or its caller is being transferred.
+    """Returns the call if it is not over, has been over for less than JUST_OVER, or its caller is being transferred.
 
     Args:
-        call_id: Our id, as the webhook carries it. It finds no row that has another id of the carrier, unless the
-            session is the same.
+        call_id: Our id from the webhook. It does not match a row with another carrier id, unless the session is the
+            same.
         session_id: The carrier's id that stays when its id of the call changes (Telnyx).
     """
     call = await queries.select_stored_call(db, carrier, carrier_call_id, call_id, session_id)
@@ -126,8 +129,11 @@ async def find_open(
 
 
 def make_open_call(call: StoredCall, carrier: CarrierName, carrier_call_id: str) -> OpenCall:
-    """Returns a stored call as the open call that carriers' requests are about. carrier_call_id: As the carrier names
-    the call now."""
+    """Returns a stored call as the open call that carriers' requests refer to.
+
+    Args:
+        carrier_call_id: The carrier's current id of the call.
+    """
     current = call.state
     consent, reported = current.details.consent, current.details.carrier
     return OpenCall(
@@ -164,7 +170,7 @@ def make_open_call(call: StoredCall, carrier: CarrierName, carrier_call_id: str)
 def is_long_over(current: CallState, now: datetime) -> bool:
     """Returns whether the call has been over for longer than JUST_OVER.
 
-    A transferred caller is still on the line until the carrier reports the end or the transfer's bound passes.
+    A transferred caller is still on the line until the carrier reports the end or the transfer's time limit passes.
     """
     transfer = current.details.transfer
     if not current.is_final or (transfer is not None and transfer.until is not None and transfer.until > now):
@@ -179,7 +185,7 @@ def _stream_id(current: CallState) -> str:
 
 
 async def load_state(pool: Pool, call_id: UUID) -> CallState | None:
-    """Returns the state of a call, in a transaction of its own."""
+    """Returns the state of a call, read in a separate transaction."""
     async with pool.transaction() as db:
         await enter_platform(db)
         call = await queries.lock_one(db, call_id)

@@ -27,7 +27,7 @@ from shared.events import CallStatus, EndReason, RecordingRefused
 LONGEST_S: Final = 14_400
 # Longest transfer in seconds.
 TRANSFER_S: Final = 3_600
-# A transferred caller is on the line for at most this long: ringing, and the bound set at the carrier.
+# A transferred caller is on the line for at most this long: ringing, and the time limit set at the carrier.
 LONGEST_TRANSFER: Final = timedelta(seconds=TRANSFER_S + 60)
 Direction = Literal["inbound", "outbound"]
 # The column `carrier` of test calls in a browser.
@@ -38,8 +38,11 @@ FINAL: frozenset[CallStatus] = frozenset({"completed", "failed", "busy", "no_ans
 
 @dataclass(frozen=True, slots=True)
 class CallState:
-    """The columns of a call's row that may change, and the columns that decide how. caller_number: empty if it was
-    withheld."""
+    """The columns of a call's row that may change, and the columns that decide how.
+
+    Attributes:
+        caller_number: Empty if it was withheld.
+    """
 
     id: UUID
     workspace_id: UUID
@@ -79,7 +82,7 @@ def accounting_day(state: CallState) -> date:
 
 
 def mark_dialed(state: CallState, placed: PlacedCall, at: datetime) -> CallState:
-    """Returns the state of an outbound call that the carrier has, under this id."""
+    """Returns the state of an outbound call that the carrier has accepted under this id."""
     details = state.details
     if placed.session_id:
         details = replace(details, carrier=details.carrier.merge({"session": placed.session_id}))
@@ -99,7 +102,7 @@ def mark_answered(state: CallState, at: datetime) -> CallState:
 def close(
     state: CallState, status: CallStatus, reason: EndReason | None, detail: str | None, at: datetime, by: CallSource
 ) -> CallState:
-    """Returns the state of a call that ends now; a call that is over stays as it is."""
+    """Returns the state of a call that ends now. A call that is over stays as it is."""
     if state.is_final:
         return state
     ended = replace(
@@ -115,10 +118,10 @@ def close(
 
 
 def refuse(state: CallState, reason: RefusalReason, now: datetime) -> CallState:
-    """Returns the state of a refused call; a call that is over stays as it is.
+    """Returns the state of a refused call. A call that is over stays as it is.
 
-    A call whose agent has talked already ends as lost. After cut_off the call stays open, because nothing is known
-    about it: media, the carrier or the duty `lost_calls` ends it.
+    A call whose agent has already talked ends as lost. After cut_off the call stays open, because its state is unknown:
+    media, the carrier or the duty `lost_calls` ends it.
     """
     if state.is_final:
         return state
@@ -144,7 +147,7 @@ def _has_media(state: CallState) -> bool:
 
 
 def _complete_unanswered(state: CallState) -> CallState:
-    """Completes a call whose answer is reported after its end: by the carrier, which keeps no order, or by media."""
+    """Completes a call whose answer is reported after its end, by the carrier, which keeps no order, or by media."""
     after = replace(state, status="completed", details=replace(state.details, unanswered=None))
     if after.details.ended_by != "carrier" or after.ended_at is None or after.carrier != "telnyx":
         return after  # Twilio has reported the duration
@@ -152,10 +155,10 @@ def _complete_unanswered(state: CallState) -> CallState:
 
 
 def mark_lost(state: CallState, leg: int, at: datetime) -> CallState:
-    """Returns the state once it is known that the stream `leg` was lost with its node, which can no longer report.
+    """Returns the state after the stream `leg` was lost with its node, which can no longer report.
 
-    If the carrier has reported the end of the call, the loss becomes the reason. A late report of media still
-    corrects it.
+    If the carrier has reported the end of the call, the loss becomes the reason. A late report of media still corrects
+    it.
     """
     if loss_leg(state) >= leg:
         return state
@@ -171,24 +174,35 @@ def loss_leg(state: CallState) -> int:
 
 
 def lost_reason(state: CallState) -> EndReason | None:
-    """Returns why the call ended, if it ended while it had no stream. None: No stream was lost, or another stream
-    followed."""
+    """Returns the end reason of a call that ended while it had no stream.
+
+    Returns:
+        None if no stream was lost, or another stream followed.
+    """
     lost = state.details.lost
     is_followed = lost is not None and any(gap.leg > lost.leg for gap in state.details.gaps)
     return None if lost is None or is_followed else lost.reason
 
 
 def store_transfer(state: CallState, talked_s: int, until: datetime | None, number: str) -> CallState:
-    """until: None once the carrier has reported the end. number: The target."""
+    """Returns the state of a transferred call.
+
+    Args:
+        until: None once the carrier has reported the end.
+        number: The target.
+    """
     before = state.details.transfer or Transfer(talked_s=talked_s)
     transfer = replace(before, talked_s=talked_s, until=until, number=number)
     return replace(state, details=replace(state.details, transfer=transfer))
 
 
 def order_times(state: CallState) -> CallState:
-    """The state with created ≤ started ≤ answered ≤ ended, whatever was reported: carriers round to whole seconds, and
-    the clocks of carriers, nodes and APIs differ. The creation stands, and the end bounds the two between. Cutting to
-    bounds and taking the earliest report may change places, so that the outcome is the same in any order of reports."""
+    """Returns the state with created ≤ started ≤ answered ≤ ended, in whichever form the times were reported.
+
+    Carriers round to whole seconds, and the clocks of carriers, nodes and APIs differ. The creation stays, and the end
+    limits the times in between. Clamping and taking the earliest report commute, so the result is the same in any order
+    of reports.
+    """
     ended = None if state.ended_at is None else max(state.ended_at, state.created_at)
     answered = _cut(state.answered_at, state.created_at, ended)
     started = _cut(state.started_at, state.created_at, ended if answered is None else answered)
@@ -210,8 +224,10 @@ def _seconds_between(since: datetime | None, until: datetime) -> int:
 
 
 def apply_refusal(state: CallState, event: RecordingRefused, at: datetime) -> CallState:
-    """Stores that the caller does not want to be recorded: the call no longer has a recording. A job deletes what there
-    is."""
+    """Stores that the caller refused to be recorded.
+
+    The call no longer has a recording; a job deletes existing recordings.
+    """
     before = state.details.consent
     if before.refused_at is not None and before.refused_at <= at:
         return state
@@ -220,9 +236,13 @@ def apply_refusal(state: CallState, event: RecordingRefused, at: datetime) -> Ca
 
 
 def apply_checkpoint(state: CallState, checkpoint: Checkpoint, at: datetime) -> CallState:
-    """Stores what only the checkpoint of a lost node knows: what was heard or refused, at this time at the latest.
+    """Stores which announcements and refusals only the checkpoint of a lost node has. The checkpoint's time is the
+    latest possible time.
 
-    If the event arrives after all, it brings the true time. at: The time of the checkpoint.
+    If the event arrives after all, it has the true time.
+
+    Args:
+        at: The time of the checkpoint.
     """
     before = state.details.consent
     disclosed, announced = (at if kind in checkpoint.announced else None for kind in ("disclosure", "recording"))

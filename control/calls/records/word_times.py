@@ -1,8 +1,9 @@
-"""When each word of an utterance was said: as the vendor told, or estimated by the words' lengths. Pure.
+"""When each word of an utterance was said: reported by the vendor, or estimated from the words' lengths. Pure
+functions.
 
-An utterance has its vendor's times as `word_ms`: start and end of each of its words, one after the other, in ms since
-the call began. They are stored beside the utterances and hold no text, so that nothing can be left in them that is
-redacted in the utterances.
+`word_ms` holds the vendor's times of an utterance: start and end of each word in order, in ms since the call began. The
+times are stored separately from the utterances and contain no text, so they cannot contain what is redacted in the
+utterances.
 """
 
 import re
@@ -21,8 +22,8 @@ WordTiming = Literal["vendor", "estimated"]
 # What white space separates; a placeholder is one word, or part of one.
 _WORD: Final = re.compile(r"(?:\[redacted: [a-z -]{1,20}\]|\S)+")
 _KEY: Final = ("speaker", "start_ms", "end_ms")
-# A vendor hears a word a little before or after our detector of speech does. Times that are further from the utterance
-# are of another clock, or of earlier words.
+# A vendor may detect a word a little before or after our speech detector does. Times that are further from the
+# utterance have another clock, or belong to earlier words.
 _MOST_OUTSIDE_MS: Final = 1_000
 
 
@@ -44,8 +45,10 @@ class Word:
 
 
 def make_words(utterance: Utterance) -> Iterator[Word]:
-    """The words with the vendor's times, if it told all of them in order, near the utterance; else the words share the
-    utterance's time by their lengths."""
+    """Yields the words with the vendor's times, if all of them are present, in order and near the utterance.
+
+    Otherwise the words share the utterance's time by their lengths.
+    """
     speaker, texts = utterance["speaker"], _WORD.findall(utterance["text"])
     times = vendor_times(utterance)
     timing: WordTiming = "vendor" if times else "estimated"
@@ -54,7 +57,7 @@ def make_words(utterance: Utterance) -> Iterator[Word]:
 
 
 def vendor_times(utterance: Utterance) -> Sequence[tuple[int, int]]:
-    """Start and end of each word by the vendor; empty if they are not known, or cannot be right."""
+    """Returns the vendor's start and end of each word; empty if they are unknown or implausible."""
     flat = utterance.get("word_ms") or ()
     times = list(zip(flat[::2], flat[1::2], strict=False))
     if not times or len(flat) != 2 * len(_WORD.findall(utterance["text"])):
@@ -67,9 +70,12 @@ def vendor_times(utterance: Utterance) -> Sequence[tuple[int, int]]:
 
 
 def find_gaps(utterance: Utterance) -> Sequence[tuple[int, int]]:
-    """Where what was redacted was said, by the vendor's times: from the end of the last word before it to the start of
-    the first one after it, because what was not understood in between may be a part of it. At the edges, those of the
-    utterance or the words, whichever are further out. Empty if the times are not known."""
+    """Returns when redacted words were said, by the vendor's times.
+
+    A gap lasts from the end of the last word before it to the start of the first word after it, because sounds in
+    between may belong to it. At the edges, it extends to the limits of the utterance or of the words, whichever are
+    further out. The result is empty if the times are unknown.
+    """
     times = vendor_times(utterance)
     texts = _WORD.findall(utterance["text"]) if times else ()
     spans = []
@@ -82,8 +88,10 @@ def find_gaps(utterance: Utterance) -> Sequence[tuple[int, int]]:
 
 
 def redact_utterance(utterance: Utterance, spans: Sequence[SensitiveSpan]) -> Mapping[str, Any]:
-    """The utterance with placeholders in place of the spans of its text, in their order. A word with a placeholder has
-    the time of all words that it stands for."""
+    """Returns the utterance with placeholders in place of the spans of its text, which are in order.
+
+    A word with a placeholder gets the time of all words that it replaces.
+    """
     if not spans:
         return utterance
     text, words = utterance["text"], utterance.get("word_ms") or ()
@@ -97,15 +105,18 @@ def redact_utterance(utterance: Utterance, spans: Sequence[SensitiveSpan]) -> Ma
     for found in _WORD.finditer(redacted["text"]):
         first = bisect_right(ends, _place_before(found.start(), spans))
         upto = bisect_left(starts, _place_before(found.end(), spans, is_end=True))
-        if first >= upto:  # none of its words is known
+        if first >= upto:  # the times of its words are unknown
             return redacted
         word_ms += words[2 * first], max(words[2 * first + 1 : 2 * upto : 2])
     return {**redacted, "word_ms": word_ms}
 
 
 def with_word_times(utterances: Sequence[Utterance], times: Iterable[Utterance] | None) -> list[dict[str, Any]]:
-    """Utterances as they are stored, with their words' times. The version before stores none: its utterances have no
-    times, or, after a redaction, those that do not fit their words any more."""
+    """Returns stored utterances with their words' times.
+
+    The previous version stores no times of words: its utterances have no times or, after a redaction, times that no
+    longer match their words.
+    """
     known = {tuple(one[name] for name in _KEY): one["word_ms"] for one in times or ()}
     joined = []
     for utterance in utterances:
@@ -115,7 +126,7 @@ def with_word_times(utterances: Sequence[Utterance], times: Iterable[Utterance] 
 
 
 def split_word_times(utterances: Iterable[Utterance]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Utterances without the times of their words, and these times, as both are stored."""
+    """Splits utterances into their stored form without the times of words, and the stored times."""
     said, times = [], []
     for utterance in utterances:
         said.append({name: value for name, value in utterance.items() if name != "word_ms"})
@@ -125,7 +136,7 @@ def split_word_times(utterances: Iterable[Utterance]) -> tuple[list[dict[str, An
 
 
 def _estimate(utterance: Utterance, texts: Sequence[str]) -> Iterator[tuple[int, int]]:
-    """Each word has the share of its characters and the gap behind it."""
+    """Estimates the times: each word gets the share of its characters and the following gap."""
     start_ms, length_ms = utterance["start_ms"], utterance["end_ms"] - utterance["start_ms"]
     whole, at = sum(len(text) + 1 for text in texts), 0
     for text in texts:
@@ -135,8 +146,10 @@ def _estimate(utterance: Utterance, texts: Sequence[str]) -> Iterator[tuple[int,
 
 
 def _place_before(place: int, spans: Sequence[SensitiveSpan], *, is_end: bool = False) -> int:
-    """Where a place of the redacted text is in the text before. Of one within a placeholder: the start of what it
-    stands for, or the end."""
+    """Maps a position in the redacted text to the original text.
+
+    A position within a placeholder maps to the start or the end of the replaced text.
+    """
     shift = 0
     for span in spans:
         size = len(placeholder(span.kind))
@@ -149,6 +162,6 @@ def _place_before(place: int, spans: Sequence[SensitiveSpan], *, is_end: bool = 
     return place - shift
 
 
-# What was said so far: speaker, text, start_ms, end_ms each, and word_ms where the vendor told
+# The utterances so far: speaker, text, start_ms and end_ms of each, and word_ms if the vendor reported it
 # (control/calls/records/word_times.py).
 Utterances = Sequence[Mapping[str, Any]]

@@ -1,4 +1,4 @@
-"""All SQL of alarms about unusual outbound calls. Needs platform scope."""
+"""SQL for alarms about unusual outbound calls. Needs platform scope."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,10 +9,10 @@ from uuid import UUID
 from control.calls.spend_alarms.rules import UnusualCalls
 from control.db.pool import Connection
 
-# Workspaces that one look finds at most.
+# Maximum number of workspaces that one query returns.
 MOST_FOUND: Final = 1_000
-# Workspaces whose outbound calls of the last hour until $1 include $2 that were answered and shorter than $3 seconds,
-# or $4 test calls; and those that called $5 countries for the first time within 24 hours.
+# Workspaces with outbound calls in the last hour until $1 of which $2 were answered and shorter than $3 seconds;
+# workspaces with $4 test calls; and workspaces that called $5 countries for the first time within 24 hours.
 _SELECT_UNUSUAL: Final = f"""
     WITH recent AS (
         SELECT workspace_id,
@@ -40,7 +40,11 @@ _INSERT: Final = """
 
 
 async def select_unusual(db: Connection, limits: Mapping[str, int], now: datetime) -> list[UnusualCalls]:
-    """Workspaces that have reached a threshold. limits: by the settings' names."""
+    """Returns workspaces that have reached a threshold.
+
+    Args:
+        limits: By the settings' names.
+    """
     rows = await db.fetch(
         _SELECT_UNUSUAL,
         now,
@@ -53,13 +57,13 @@ async def select_unusual(db: Connection, limits: Mapping[str, int], now: datetim
 
 
 async def insert_alarm(db: Connection, alarm_id: UUID, found: UnusualCalls, now: datetime) -> bool:
-    """False: this alarm was raised today already."""
+    """Stores an alarm. Returns False if this alarm was raised today already."""
     status = await db.execute(_INSERT, alarm_id, found.workspace_id, found.kind, found.figure, found.threshold, now)
     return bool(status == "INSERT 0 1")
 
 
 async def count_alarms(db: Connection, now: datetime) -> dict[str, int]:
-    """Alarms of the last 24 hours, by kind."""
+    """Returns the number of alarms of the last 24 hours by kind."""
     rows = await db.fetch(
         "SELECT kind, count(*) AS raised FROM spend_alarms WHERE raised_at > $1::timestamptz - interval '1 day' "
         "GROUP BY kind",
@@ -68,7 +72,7 @@ async def count_alarms(db: Connection, now: datetime) -> dict[str, int]:
     return {row["kind"]: row["raised"] for row in rows}
 
 
-# Addresses of a kind that get an e-mail at most.
+# Maximum number of addresses of a kind that get an e-mail.
 MOST_RECIPIENTS: Final = 20
 
 # Owners of workspace $1 who confirmed their addresses, and staff who may do something about it.
@@ -84,7 +88,7 @@ _STAFF: Final = """
 
 @dataclass(frozen=True, slots=True)
 class AlarmRecipients:
-    """Addresses, and the workspace's name; empty for all workspaces together."""
+    """Addresses, and the workspace's name. The name is empty for an alarm about all workspaces together."""
 
     workspace_name: str
     owners: tuple[str, ...]
@@ -92,7 +96,11 @@ class AlarmRecipients:
 
 
 async def select_recipients(db: Connection, workspace_id: UUID | None) -> AlarmRecipients:
-    """workspace_id: None for an alarm about all workspaces together, of which only the staff are told."""
+    """Returns the recipients of an alarm.
+
+    Args:
+        workspace_id: None for an alarm about all workspaces together, which only the staff receive.
+    """
     name = await db.fetchval("SELECT name FROM workspaces WHERE id = $1", workspace_id)
     owners = await db.fetch(_OWNERS, workspace_id, MOST_RECIPIENTS)
     staff = await db.fetch(_STAFF, MOST_RECIPIENTS)

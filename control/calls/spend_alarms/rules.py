@@ -1,4 +1,4 @@
-"""Alarms about unusual outbound calls as values, and the texts of their e-mails."""
+"""Types of alarms about unusual outbound calls, and the texts of their e-mails."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +13,11 @@ AlarmKind = Literal["short_calls", "test_calls", "new_countries", "platform_limi
 
 @dataclass(frozen=True, slots=True)
 class UnusualCalls:
-    """A figure of a workspace that has reached its threshold; workspace_id: None for all workspaces together."""
+    """A figure that has reached its threshold.
+
+    Attributes:
+        workspace_id: None for all workspaces together.
+    """
 
     workspace_id: UUID | None
     kind: AlarmKind
@@ -30,7 +34,11 @@ _WHAT: Final[Mapping[AlarmKind, str]] = {
 
 
 def alarm_email(to: str, workspace: str, found: UnusualCalls) -> Email:
-    """workspace: its name; empty for all workspaces together. The figures are those of the moment."""
+    """Returns the e-mail about an alarm, with the figures of the moment.
+
+    Args:
+        workspace: Its name; empty for all workspaces together.
+    """
     what = _WHAT[found.kind].format(figure=found.figure)
     about = f'The workspace "{letter_name(workspace)}" calls unusually: {what}.' if workspace else f"Attention: {what}."
     return Email(

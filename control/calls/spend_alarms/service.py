@@ -23,13 +23,13 @@ log = structlog.get_logger()
 
 
 class SpendAlarms:
-    """Works within the current transaction, in platform scope."""
+    """Raises alarms. Works within the current transaction, in platform scope."""
 
     def __init__(self, platform: Platform, email_queue: EmailQueue) -> None:
         self._platform, self._email_queue = platform, email_queue
 
     async def raise_due(self, db: Connection, now: datetime) -> int:
-        """Measures what all workspaces together called, and raises each alarm once a day; returns how many."""
+        """Measures the calls of all workspaces, and raises each alarm once a day. Returns the number of alarms."""
         limits = await load_limits(db, self._platform)
         used = await outbound_queries.measure_platform_calls(db, now)
         found = await queries.select_unusual(db, limits, now)
@@ -39,7 +39,7 @@ class SpendAlarms:
         return sum([await self._raise(db, one, now) for one in found])
 
     async def count_of_day(self, db: Connection, now: datetime) -> dict[str, int]:
-        """Alarms of the last 24 hours, by kind."""
+        """Returns the number of alarms of the last 24 hours by kind."""
         return await queries.count_alarms(db, now)
 
     async def _raise(self, db: Connection, found: UnusualCalls, now: datetime) -> bool:

@@ -1,4 +1,4 @@
-"""Answers a media node that asks whether a session of a supervisor may go on."""
+"""Answers a media node that asks whether a supervision session may continue."""
 
 from typing import Final
 
@@ -16,13 +16,13 @@ STAFF: Final = admin("support")
 
 
 class SupervisionChecks:
-    """Checks what is checked when a session is opened: the person's rights, redaction, and the caller's refusal."""
+    """Repeats the checks of a session's opening: the person's rights, redaction, and the caller's refusal."""
 
     def __init__(self, rights: LastingRights, records: CallRecords) -> None:
         self._rights, self._records = rights, records
 
     def handlers(self) -> RequestHandlers:
-        """For the API's reader of requests."""
+        """Returns the handlers for the reader of media's requests."""
         return {SUPERVISION_CHECK: MediaRequestHandler(self._run)}
 
     async def _run(self, context: HandlerContext) -> bool:

@@ -14,8 +14,13 @@ MOST_LISTED: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class Supervision:
-    """A session. expires_at: of the token. began_at: None until the token is used. actor_email: of the user, of
-    the key's holder, or of the member of the staff."""
+    """A supervision session.
+
+    Attributes:
+        expires_at: When the token expires.
+        began_at: None until the token is used.
+        actor_email: Address of the user, of the key's holder, or of the member of the staff.
+    """
 
     id: UUID
     workspace_id: UUID

@@ -42,7 +42,7 @@ _ACTIONS: Final[Mapping[type[Any], str]] = {
     LineReturned: "call.supervision_spoke",
     SupervisionEnded: "call.supervision_ended",
 }
-# Each mode grants what the modes before it grant.
+# Each mode includes the rights of the previous modes.
 RIGHTS: Final[Mapping[Mode, tuple[str, ...]]] = {
     "listen": ("listen",),
     "whisper": ("listen", "whisper"),
@@ -52,7 +52,7 @@ RIGHTS: Final[Mapping[Mode, tuple[str, ...]]] = {
 
 @dataclass(frozen=True, slots=True)
 class OpenedSocket:
-    """A session and where its socket is opened. The address holds the token."""
+    """A session and the address of its socket, which contains the token."""
 
     session: Supervision
     socket_url: str
@@ -81,7 +81,7 @@ class Supervisions:
             workspace_id: None for the staff.
 
         Raises:
-            NotFound: No such call.
+            NotFound: There is no such call.
             Conflict: Codes call_not_live, redaction_forbids_listening, recording_refused, too_many_supervisors.
         """
         call = await self._records.find(db, workspace_id, call_id)
@@ -135,7 +135,10 @@ async def require_listenable(db: Connection, call: CallReport) -> None:
 
 
 async def open_socket(media: MediaAssignment, session: Supervision, right: str) -> OpenedSocket:
-    """Issues the session's token to the node of the call; called after the commit. right: as of SupervisionGrant.
+    """Issues the session's token to the node of the call. Called after the commit.
+
+    Args:
+        right: See SupervisionGrant.
 
     Raises:
         Conflict: Codes call_not_live, supervision_unsupported.
@@ -157,8 +160,10 @@ async def open_socket(media: MediaAssignment, session: Supervision, right: str) 
 
 
 async def follow_session(db: Connection, workspace_id: UUID, call_id: UUID, at: datetime, event: Event) -> None:
-    """Records what the node of a call reported of one of its sessions, and writes what the person did to the audit
-    log. Other events are ignored. Needs platform scope."""
+    """Records what the call's node reported about a session, and writes the person's actions to the audit log.
+
+    Other events are ignored. Needs platform scope.
+    """
     if not isinstance(event, SupervisionEvent) or (session_id := _read_id(event.session_id)) is None:
         return
     session = await queries.select_session(db, workspace_id, call_id, session_id)

@@ -1,4 +1,4 @@
-"""All SQL of warm_transfers."""
+"""SQL for warm_transfers."""
 
 from collections.abc import Collection
 from typing import Any, Final
@@ -23,25 +23,25 @@ _UPDATE: Final = """
 
 
 async def insert_transfer(db: Connection, new: WarmTransfer) -> bool:
-    """Whether it was inserted: a run of the tool has one."""
+    """Inserts a transfer. Returns False if this run of the tool already has one."""
     values = (new.run_id, new.carrier, new.number, new.language, new.brief, new.created_at)
     return bool((await db.execute(_INSERT, new.id, new.workspace_id, new.call_id, *values)).endswith(" 1"))
 
 
 async def select_by_run(db: Connection, call_id: UUID, run_id: str) -> WarmTransfer | None:
-    """The one of this run of the tool."""
+    """Returns the transfer of this run of the tool."""
     query = f"SELECT {_COLUMNS} FROM warm_transfers WHERE call_id = $1 AND run_id = $2"
     return _transfer(await db.fetchrow(query, call_id, run_id))
 
 
 async def select_call_id(db: Connection, transfer_id: UUID) -> UUID | None:
-    """The call that is transferred."""
+    """Returns the id of the call that is transferred."""
     found: UUID | None = await db.fetchval("SELECT call_id FROM warm_transfers WHERE id = $1", transfer_id)
     return found
 
 
 async def lock_transfer(db: Connection, transfer_id: UUID) -> WarmTransfer | None:
-    """One by its id; locked."""
+    """Locks and returns the transfer."""
     return _transfer(await db.fetchrow(f"SELECT {_COLUMNS} FROM warm_transfers WHERE id = $1 FOR UPDATE", transfer_id))
 
 
@@ -52,7 +52,7 @@ async def select_of_call(db: Connection, call_id: UUID) -> list[WarmTransfer]:
 
 
 async def update_transfer(db: Connection, one: WarmTransfer) -> None:
-    """Writes what may change; the row must be locked."""
+    """Writes the changeable columns. The row must be locked."""
     values = (one.status, one.failure, one.leg_id, one.conference, one.brief, one.joined_at, one.asked_at)
     await db.execute(_UPDATE, one.id, *values)
 

@@ -1,4 +1,4 @@
-"""Warm transfers as values, the number that a transfer shows, and the return of a caller whose transfer failed."""
+"""Types of warm transfers, the number that a transfer shows, and the return of a caller whose transfer failed."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -13,17 +13,22 @@ from shared.events import TransferFailure
 
 WarmTransferStatus = Literal["calling", "asking", "accepted", "failed", "over"]
 WAITING: Final = frozenset({"calling", "asking"})
-# Ringing, the brief and the decision are over after the tool's 110 s. A row that says otherwise lost its webhooks.
+# Ringing, the brief and the decision take less than the tool's 110 s. An older row has lost its webhooks.
 LONGEST_WAIT: Final = timedelta(seconds=150)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WarmTransfer:
-    """A call to the target of a warm transfer. status: "calling" until it is answered, "asking" until the target has
-    decided, "accepted" while the target waits in the conference or talks; "failed" (`failure` says why) and "over" are
-    final. leg_id, conference: None until the carrier has given them, which may be after the acceptance. asked_at: when
-    the target was asked for a decision, after the brief, at a carrier with commands. joined_at: when the caller was
-    told to join the conference. Both are None before that."""
+    """A call to the target of a warm transfer.
+
+    Attributes:
+        status: "calling" until it is answered, "asking" until the target has decided, "accepted" while the target waits
+            in the conference or talks. "failed" (see `failure`) and "over" are final.
+        leg_id, conference: None until the carrier has reported them, which may be after the acceptance.
+        asked_at: When the target was asked for a decision, after the brief, at a carrier with commands. None before
+            that.
+        joined_at: When the caller was told to join the conference. None before that.
+    """
 
     id: UUID
     workspace_id: UUID
@@ -42,32 +47,36 @@ class WarmTransfer:
     joined_at: datetime | None = None
 
     def is_going_on(self, now: datetime) -> bool:
-        """Whether the target rings, decides, or is to meet the caller."""
+        """Returns whether the target rings, decides, or is about to meet the caller."""
         if self.status == "accepted":
             return self.joined_at is None
         return self.status in WAITING and now - self.created_at < LONGEST_WAIT
 
 
 def transfer_caller_id(call: OpenCall, *, caller_allowed: bool) -> str:
-    """Returns the number that a transfer shows: the caller's own where the carrier allows it and it is a number, else
-    ours. A caller who withholds it comes as "anonymous" or as the letters of that on a keypad, such as +266696687.
+    """Returns the number that a transfer shows: the caller's number if the carrier allows it and it is a number, else
+    ours.
 
-    caller_allowed: Twilio's callerId may be the inbound caller's number (docs: TwiML <Dial>); Telnyx shows numbers of
-    the account only, unless a number was verified."""
+    A caller who withholds the number has "anonymous" or the word's letters on a keypad, such as +266696687.
+
+    Args:
+        caller_allowed: Twilio's callerId may be the inbound caller's number (docs: TwiML <Dial>). Telnyx shows only
+            numbers of the account, unless a number was verified.
+    """
     ours = call.called_number if call.direction == "inbound" else call.caller_number
     if caller_allowed and call.direction == "inbound" and is_valid(call.caller_number):
         return call.caller_number
     return ours
 
 
-# After so many transfers that were not answered the agent offers no more of them, and takes a message instead.
+# After this many unanswered transfers, the agent no longer offers transfers and takes a message instead.
 MOST_RETURNS: Final = 3
 
 
 def may_return(state: CallState) -> bool:
     """Returns whether the caller may still be on the line.
 
-    If the call counts as over, the carrier must not have reported its end: media's reports may come later than the
+    If the call counts as over, the carrier must not have reported its end: media's reports may arrive later than the
     carrier's report of the failed transfer.
     """
     if not state.is_final:
@@ -80,10 +89,13 @@ def may_return(state: CallState) -> bool:
 def take_back(
     state: CallState, failure: TransferFailure, at: datetime, *, leg: int | None = None, target: str = ""
 ) -> CallState:
-    """The call goes on with the agent; only for one that `may_return`. Repeated, it changes nothing.
+    """Returns the state of a call that continues with the agent. The call must satisfy `may_return`. Idempotent.
 
-    leg: the media stream before the transfer, None for the latest. target: the carrier's id of the leg that was called.
-    The ledger has nothing of a call that goes on, so its seconds are charged when it is over, as one call.
+    The ledger has no entry for a running call, so its seconds are charged at its end, as one call.
+
+    Args:
+        leg: The media stream before the transfer; None for the latest.
+        target: The carrier's id of the leg that was called.
     """
     details, leg = state.details, state.details.leg if leg is None else leg
     transfer = details.transfer

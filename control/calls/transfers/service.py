@@ -1,10 +1,11 @@
 """Transfers of callers to other numbers.
 
-Warm transfers: the target is called, hears a brief and accepts; only then caller and target meet in a conference. The
-caller stays with the agent until then, so that nothing has to be undone when the target does not accept. Each function
-works within the current transaction and uses no network; repeated, or out of order, it changes nothing.
-Whoever needs the call's row and the transfer's locks the call first, as the reports of the caller's leg do: both legs
-end at the same moment, and the other order is a deadlock then.
+In a warm transfer, the target is called, hears a brief and accepts. Only then do caller and target meet in a
+conference. The caller stays with the agent until then, so there is nothing to undo if the target does not accept. Each
+function works within the current transaction and uses no network. Repeated or out-of-order calls change nothing.
+
+A function that needs the call's row and the transfer locks the call first, as the reports of the caller's leg do. Both
+legs end at the same moment, so the other order would deadlock.
 """
 
 from dataclasses import replace
@@ -37,19 +38,23 @@ log = structlog.get_logger()
 # --- The call of a warm transfer's target ----------------------------------------------------------------------------
 
 END_TARGET: Final = "calls.end_target"
-# The target has accepted: so long afterwards, caller and target must have met, or the one who waits is hung up.
+# After the target has accepted, caller and target must meet within this time. Otherwise the waiting party is hung up.
 MEET_WITHIN_S: Final = 20.0
 
 
 class EndTargetJob(msgspec.Struct, frozen=True):
-    """Payload of the job that ends the target's leg. unless_met: Only if caller and target have not met."""
+    """Payload of the job that ends the target's leg.
+
+    Attributes:
+        unless_met: Only if caller and target have not met.
+    """
 
     transfer_id: UUID
     unless_met: bool = False
 
 
 async def set_leg(db: Connection, transfer_id: UUID, leg_id: str) -> None:
-    """Stores the carrier's id of the target's leg. If the transfer is over meanwhile, the leg is ended."""
+    """Stores the carrier's id of the target's leg. If the transfer is already over, the leg is ended."""
     one = await queries.lock_transfer(db, transfer_id)
     if one is not None and one.leg_id != leg_id:
         await queries.update_transfer(db, replace(one, leg_id=leg_id))
@@ -76,7 +81,11 @@ async def is_wanted(db: Connection, transfer_id: UUID) -> bool:
 
 
 async def answer(db: Connection, transfer_id: UUID, leg_id: str) -> WarmTransfer | None:
-    """Stores that the target answered, and returns the transfer about which to ask. None: Nobody waits any longer."""
+    """Stores that the target answered, and returns the transfer that the target is asked about.
+
+    Returns:
+        None if the caller no longer waits.
+    """
     one = await queries.lock_transfer(db, transfer_id)
     if one is None or one.status not in WAITING:
         return None
@@ -86,7 +95,7 @@ async def answer(db: Connection, transfer_id: UUID, leg_id: str) -> WarmTransfer
 
 
 async def mark_asked(db: Connection, transfer_id: UUID, now: datetime) -> None:
-    """Stores that the target has heard the brief and is asked for a decision: words count from now on."""
+    """Stores that the target has heard the brief and is asked for a decision. Spoken decisions count from now on."""
     one = await queries.lock_transfer(db, transfer_id)
     if one is not None and one.asked_at is None:
         await queries.update_transfer(db, replace(one, asked_at=now))
@@ -96,10 +105,10 @@ async def accept(db: Connection, transfer_id: UUID, conference: str | None) -> W
     """Stores that the target takes the call.
 
     Args:
-        conference: The conference in which the target is; None if it is made afterwards.
+        conference: The conference of the target; None if it is made afterwards.
 
     Returns:
-        None: Nobody waits any longer.
+        None if the caller no longer waits.
     """
     one = await queries.lock_transfer(db, transfer_id)
     if one is None or one.status not in {*WAITING, "accepted"}:
@@ -114,8 +123,8 @@ async def accept(db: Connection, transfer_id: UUID, conference: str | None) -> W
 async def join(db: Connection, call_id: UUID, conference: str, now: datetime) -> bool:
     """Returns whether the target still waits in this conference, and stores that the caller joins it.
 
-    This is asked before the caller joins, who would otherwise be alone and in silence, for up to an hour, if the target
-    has gone.
+    This is checked before the caller joins: if the target has left, the caller would be alone and in silence for up to
+    an hour.
     """
     for known in await queries.select_of_call(db, call_id):
         one = await queries.lock_transfer(db, known.id) if known.conference == conference else None
@@ -126,7 +135,7 @@ async def join(db: Connection, call_id: UUID, conference: str, now: datetime) ->
 
 
 async def fail(db: Connection, transfer_id: UUID, failure: TransferFailure) -> None:
-    """Stores that the target does not take the call, or that nobody waits any longer."""
+    """Stores that the target does not take the call, or that the caller no longer waits."""
     one = await queries.lock_transfer(db, transfer_id)
     if one is not None and one.status in WAITING:
         await queries.update_transfer(db, replace(one, status="failed", failure=failure, brief=""))
@@ -136,8 +145,10 @@ async def fail(db: Connection, transfer_id: UUID, failure: TransferFailure) -> N
 async def end_leg(db: Connection, transfer_id: UUID, failure: TransferFailure) -> WarmTransfer | None:
     """Applies the carrier's report that the target's leg has ended.
 
-    If the target had accepted, that is the end of the conversation, and the caller's call ends, too. failure: Why the
-    transfer has failed if the target had not accepted.
+    If the target had accepted, the conversation is over, and the caller's call ends, too.
+
+    Args:
+        failure: Why the transfer has failed, if the target had not accepted.
     """
     call = await lock_call(db, transfer_id)
     one = await queries.lock_transfer(db, transfer_id)
@@ -154,7 +165,7 @@ async def end_leg(db: Connection, transfer_id: UUID, failure: TransferFailure) -
 
 
 async def give_up(db: Connection, transfer_id: UUID) -> None:
-    """Gives up because the carrier cannot ask the target or make a conference. The target is hung up."""
+    """Ends a transfer because the carrier cannot ask the target or make a conference. The target is hung up."""
     one = await queries.lock_transfer(db, transfer_id)
     if one is not None and one.status not in ("failed", "over"):
         await queries.update_transfer(db, replace(one, status="failed", failure="failed", brief=""))
@@ -162,9 +173,9 @@ async def give_up(db: Connection, transfer_id: UUID) -> None:
 
 
 async def release(db: Connection, call_id: UUID) -> None:
-    """Releases the targets of a call whose caller goes on without them: with the agent, or by a blind transfer.
+    """Releases the targets of a call whose caller continues without them: with the agent, or by a blind transfer.
 
-    Targets that ring, decide or wait in a conference are hung up. The ends of their legs no longer concern the caller.
+    Targets that ring, decide or wait in a conference are hung up. The ends of their legs no longer affect the caller.
     """
     for one in await queries.select_of_call(db, call_id):
         await give_up(db, one.id)
@@ -180,7 +191,7 @@ async def end_of_call(db: Connection, call_id: UUID) -> None:
 
 
 async def enqueue_target_end(db: Connection, transfer_id: UUID, *, unless_met: bool = False) -> None:
-    """Has a job hang up the target."""
+    """Enqueues the job that hangs up the target."""
     delay_s = MEET_WITHIN_S if unless_met else 0.0
     await enqueue(db, END_TARGET, msgspec.json.encode(EndTargetJob(transfer_id, unless_met)), delay_s=delay_s)
 
@@ -195,10 +206,10 @@ def is_with_target(call: CallState) -> bool:
 
 
 async def may_transfer(db: Connection, outbound: OutboundCalls, call: OpenCall, number: str) -> bool:
-    """Returns whether the caller is transferred to this number now, whoever named it: the agent's config, a member, or
-    an entry in Redis. Logs why not.
+    """Returns whether the caller may be transferred to this number now, whether an agent's config, a member, or an
+    entry in Redis named it. Logs the reason of a refusal.
 
-    The rules of outbound calls are asked again, because a carrier is about to be told to dial the number.
+    The rules of outbound calls are checked again, because the carrier will dial the number.
     """
     try:
         await outbound.require_transferable(db, call.workspace_id, number)
@@ -218,14 +229,14 @@ async def lead_back(
     leg: int | None = None,
     target: str = "",
 ) -> OpenCall | None:
-    """Leads a caller back to the agent because the target of the transfer was not reached; not if the call is over.
+    """Returns a caller to the agent because the target of the transfer was not reached, unless the call is over.
 
     Args:
         at: When the transfer failed.
         leg, target: See `take_back`.
 
     Returns:
-        The call as it is now. None: The call is not ours, or the target was reached.
+        The updated call. None if the call is not ours, or the target was reached.
     """
     call = await records_queries.lock_call(db, carrier, carrier_call_id)
     if call is None or call.state.details.carrier.transfer_leg is not None:
@@ -248,15 +259,16 @@ class EndTransferJob(msgspec.Struct, frozen=True):
 
 
 async def enqueue_transfer_end(db: Connection, call_id: UUID) -> None:
-    """Has a transferred call ended."""
+    """Enqueues the job that ends a transferred call."""
     await enqueue(db, END_TRANSFER, msgspec.json.encode(EndTransferJob(call_id)))
 
 
 async def find_transfer(
     db: Connection, agents: AgentLookup, call_id: UUID, now: datetime
 ) -> tuple[CallState, str] | None:
-    """Returns a call whose caller is transferred now, as far as the carrier has reported, and the language of its agent
-    (BCP 47; English without an agent); None for other calls. Locks its row."""
+    """Locks and returns a call whose caller is currently transferred, as far as the carrier has reported, and the
+    language of its agent (BCP 47; English without an agent). Returns None for other calls.
+    """
     call = await records_queries.lock_one(db, call_id)
     transfer = call.state.details.transfer if call is not None else None
     if call is None or transfer is None or transfer.until is None or transfer.until <= now:

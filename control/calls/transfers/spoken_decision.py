@@ -1,7 +1,7 @@
-"""What the target of a warm transfer says to the question whether they take the call. Pure.
+"""Recognizes what the target of a warm transfer answers to the question whether they take the call. Pure functions.
 
-Only an utterance that is nothing but a decision counts, so that a mailbox's greeting is none. To miss a decision costs
-a second question, and a key works, too; to misread one connects a caller with nobody.
+Only an utterance that consists entirely of a decision counts, so that a mailbox's greeting does not. A missed decision
+costs a second question, and a key works, too. A wrong decision would connect the caller to an empty line.
 """
 
 import re
@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from typing import Final, Literal
 
 Decision = Literal["accepted", "declined"]
-# As the carriers' recognizers write them, without accents, apostrophes and capitals. Digits: for whoever says the key.
+# The words as the carriers' recognizers write them, without accents, apostrophes and capitals. Digits are for people
+# who say the key.
 _ACCEPTED: Final[Mapping[str, Sequence[str]]] = {
     "en": (
         "yes", "yeah", "yep", "sure", "ok", "okay", "of course", "go ahead", "accept", "1", "one",
@@ -52,7 +53,7 @@ _POLITE: Final[Mapping[str, Sequence[str]]] = {
     "es": ("por favor", "gracias", "lo siento", "pues"),
     "fr": ("s il vous plait", "merci", "desole", "desolee", "euh"),
 }
-# For the recognizer: what it is likely to hear.
+# Phrases that the recognizer should expect.
 _HINTS: Final[Mapping[str, Sequence[str]]] = {
     "en": ("yes", "no", "put them through", "not now"),
     "de": ("ja", "nein", "stellen Sie durch", "jetzt nicht"),
@@ -63,17 +64,21 @@ _LONGEST: Final = 100
 
 
 def takes_words(language: str) -> bool:
-    """Whether decisions are understood in this language (BCP 47); in others only keys count."""
+    """Returns whether spoken decisions are recognized in this language (BCP 47). In other languages only keys count."""
     return _base(language) in _HINTS
 
 
 def hints_for(language: str) -> Sequence[str]:
-    """Phrases that a recognizer should expect, in a language that `takes_words`."""
+    """Returns phrases that a recognizer should expect, in a language of `takes_words`."""
     return _HINTS.get(_base(language), ())
 
 
 def read_decision(words: str, language: str) -> Decision | None:
-    """words: one utterance, as a recognizer wrote it. None: it is no decision, or both."""
+    """Returns the decision in an utterance; None if there is no decision, or both.
+
+    Args:
+        words: One utterance, as a recognizer wrote it.
+    """
     if len(words) > _LONGEST:
         return None
     plain, base = _plain(words), _base(language)
@@ -83,7 +88,7 @@ def read_decision(words: str, language: str) -> Decision | None:
 
 
 def _consists_of(plain: str, phrases: Sequence[str], polite: Sequence[str]) -> bool:
-    """Whether the text is one of the phrases at least, and else only polite words."""
+    """Returns whether the text contains at least one of the phrases, and otherwise only polite words."""
     if not phrases:
         return False
     wanted, other = "|".join(phrases), "|".join(polite)
@@ -91,7 +96,9 @@ def _consists_of(plain: str, phrases: Sequence[str], polite: Sequence[str]) -> b
 
 
 def _plain(text: str) -> str:
-    """Small letters and digits without accents, one space between words; "I'll" is "ill", and "l'appel" two words."""
+    """Returns the text in lowercase without accents, with single spaces. "I'll" becomes "ill", and "l'appel" two
+    words.
+    """
     bare = "".join(one for one in unicodedata.normalize("NFKD", text.lower()) if not unicodedata.combining(one))
     joined = re.sub(r"\b(i|im|cant|can)['\u2019](ll|m|t)\b", r"\1\2", bare)
     return " ".join(re.sub(r"[^a-z0-9]+", " ", joined).split())

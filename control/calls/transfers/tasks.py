@@ -1,6 +1,6 @@
 """The jobs that end the leg of a warm transfer's target, and a transferred call that has reached the spending limit.
 
-Media nodes no longer have a transferred call, so only a job can end it before the carrier's own bound of an hour.
+Media nodes no longer have a transferred call, so only a job can end it before the carrier's time limit of an hour.
 """
 
 from collections.abc import Callable
@@ -28,7 +28,10 @@ from control.db.scope import enter_platform
 
 
 def make_end_target_job(pool: Pool, carriers: Carriers) -> JobHandler:
-    """Does nothing where both have met; tried again while the carrier does not answer."""
+    """Returns the job that ends the target's leg.
+
+    Does nothing if both have met. Retried while the carrier does not answer.
+    """
 
     async def run(payload: bytes) -> None:
         job = decode_payload(payload, EndTargetJob)
@@ -65,9 +68,10 @@ async def _hang_up(carriers: Carriers, carrier: str, leg_id: str | None) -> None
         raise JobFailed(f"carrier unavailable: {error.code}") from None
 
 
-# Stored as the call's end_detail; its end reason stays "transferred", as what the agent did.
+# Stored as the call's end_detail. Its end reason stays "transferred".
 SPEND_LIMIT: Final = "spend_limit"
-# A call that is still up so long after its last words is ended without any: the event of their end was lost.
+# If a call is still up this long after its last words, it is ended without an announcement: the event of their end was
+# lost.
 HANG_UP_AFTER_S: Final = 30.0
 
 log = structlog.get_logger()
@@ -80,7 +84,7 @@ def _now() -> datetime:
 def make_end_transfer_job(
     pool: Pool, agents: AgentLookup, carriers: Carriers, clock: Callable[[], datetime] = _now
 ) -> JobHandler:
-    """Ends the call, unless the carrier has reported its end."""
+    """Returns the job that ends the call, unless the carrier has reported its end."""
 
     async def run(payload: bytes) -> None:
         call_id, now = decode_payload(payload, EndTransferJob).call_id, clock()
@@ -102,8 +106,11 @@ def make_end_transfer_job(
 
 
 async def _end(carrier: Carrier, state: CallState, language: str) -> None:
-    """Raises CarrierRefused, CarrierUnavailable. Telnyx does not document whether it speaks on a bridged call: where it
-    refuses, the call ends without a sentence."""
+    """Ends the call with a sentence.
+
+    If Telnyx refuses to speak on a bridged call, which it does not document, ends the call without it. Raises
+    CarrierRefused, CarrierUnavailable.
+    """
     name, command_id = state.carrier_call_id or "", str(uuid5(NAMESPACE_URL, f"{state.id}:{SPEND_LIMIT}"))
     try:
         await carrier.speak_last_words(name, transfer_ended_text(language), language, command_id)

@@ -1,4 +1,4 @@
-"""The tool `transfer` of agents that transfer warm: calls the target and waits until it has decided."""
+"""The tool `transfer` of agents with warm transfers: calls the target and waits for its decision."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -27,21 +27,26 @@ from shared.events import TransferFailure
 from shared.plan import WARM_TRANSFER
 
 RING_S: Final = 30
-# So long after its row was inserted a target rings no more: RING_S, its turn, and what carriers add to both. If nothing
-# was reported by then, the process that was to call died before, or the webhook was lost.
+# This long after its row was inserted, a target no longer rings: RING_S, its turn, and what carriers add to both. If
+# nothing was reported by then, the process that should have called died before, or the webhook was lost.
 LONGEST_RING_S: Final = RING_S + 20.0
 POLL_S: Final = 0.2
 # The rest of the request's time, in which the end of the wait is stored.
 MARGIN_S: Final = 2.0
 LONGEST_BRIEF: Final = 1_000
-# A target waits for its turn among outbound calls at most this long, because a caller waits for it. Twilio queues, and
-# Telnyx refuses, what comes too fast.
+# A target waits for its turn among outbound calls at most this long, because a caller waits for it. If calls come too
+# fast, Twilio queues them and Telnyx refuses them.
 LONGEST_PACE_S: Final = 5.0
 log = structlog.get_logger()
 
 
 class WarmTransferArguments(Struct, frozen=True):
-    """number: the plan's. brief: what the target hears, by the model."""
+    """The arguments of the tool.
+
+    Attributes:
+        number: The number from the plan.
+        brief: The model's brief, which the target hears.
+    """
 
     number: Annotated[str, Meta(max_length=200)]
     brief: Annotated[str, Meta(max_length=LONGEST_BRIEF)] = ""
@@ -50,8 +55,11 @@ class WarmTransferArguments(Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class WarmTransferRuns:
-    """Answers with {"conference", "number"} when the target has accepted, else with {"failure"}. pacer: of all calls
-    that we place."""
+    """Runs the tool. Answers with {"conference", "number"} if the target has accepted, else with {"failure"}.
+
+    Args:
+        pacer: Paces all calls that we place.
+    """
 
     outbound: OutboundCalls
     carriers: Carriers
@@ -59,12 +67,15 @@ class WarmTransferRuns:
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
     def handlers(self) -> RequestHandlers:
-        """For the API's reader of requests. Repeatable: a run has one row, which decides whether the target is called;
-        so a process that dies is replaced by one that only waits."""
+        """Returns the handlers for the reader of media's requests.
+
+        They may be repeated: a run has one row, which decides whether the target is called. If a process dies, its
+        replacement only waits.
+        """
         return {f"{TOOL_REQUEST}{WARM_TRANSFER}": MediaRequestHandler(self._run, effect="repeatable")}
 
     async def _run(self, context: HandlerContext) -> dict[str, Any]:
-        """Raises Invalid, Conflict (transfer_limit, transfer_going_on), NotFound."""
+        """Runs the tool. Raises Invalid, Conflict (transfer_limit, transfer_going_on), NotFound."""
         arguments = _parse(context.arguments)
         transfer, caller_id, is_new = await context.in_transaction(lambda db: self._begin(db, context, arguments))
         if is_new:
@@ -74,7 +85,10 @@ class WarmTransferRuns:
     async def _begin(
         self, db: Connection, context: HandlerContext, arguments: WarmTransferArguments
     ) -> tuple[WarmTransfer, str, bool]:
-        """The transfer, the number that the target sees, and whether it is new. A repeat is not judged again."""
+        """Returns the transfer, the number that the target sees, and whether the transfer is new.
+
+        A repeat is not checked again.
+        """
         running = context.call
         call = await records_queries.lock_one(db, running.id)
         if call is None:
@@ -83,7 +97,7 @@ class WarmTransferRuns:
         known = await queries.select_by_run(db, running.id, context.run_id)
         if known is not None:
             return known, caller_id, False
-        if call.state.is_final:  # since the request was admitted: nobody would be left to hang up the target
+        if call.state.is_final:  # since the request was admitted: no one would be left to hang up the target
             raise _not_running()
         await self.outbound.require_transferable(db, running.workspace_id, arguments.number)
         _require_room(await queries.select_of_call(db, running.id), context.now)
@@ -110,7 +124,7 @@ class WarmTransferRuns:
                 raise CarrierRefused(transfer.carrier, "not_set_up", "this carrier calls no targets")
             await self.sleep(min(await self.pacer.reserve(transfer.carrier), LONGEST_PACE_S))
             if not await context.in_transaction(lambda db: service.is_wanted(db, transfer.id)):
-                return  # the caller has gone meanwhile
+                return  # the caller has left in the meantime
             leg_id = await carrier.targets.call(request)
         except (CarrierRefused, CarrierUnavailable) as error:
             log.warning(
@@ -121,8 +135,10 @@ class WarmTransferRuns:
             await context.in_transaction(lambda db: service.set_leg(db, transfer.id, leg_id))
 
     async def _wait(self, context: HandlerContext, transfer: WarmTransfer) -> dict[str, Any]:
-        """Returns how the target decided; at the end of its ringing, or of the request's time, it counts as not having
-        answered."""
+        """Returns the target's decision.
+
+        After the end of its ringing or of the request's time, the target counts as not having answered.
+        """
         rung_s = (context.now - transfer.created_at).total_seconds()
         rings_until = asyncio.get_running_loop().time() + LONGEST_RING_S - rung_s
         while context.left_s > MARGIN_S:
@@ -136,18 +152,18 @@ class WarmTransferRuns:
             await asyncio.sleep(POLL_S)
         await context.in_transaction(lambda db: service.fail(db, transfer.id, "no_answer"))
         current = await context.in_transaction(lambda db: _load(db, transfer))
-        if current is not None and current.conference is not None and current.status == "accepted":  # meanwhile
+        if current is not None and current.conference is not None and current.status == "accepted":  # in the meantime
             return {"conference": current.conference, "number": current.number}
         return {"failure": "no_answer"}
 
 
 async def _load(db: Connection, transfer: WarmTransfer) -> WarmTransfer | None:
-    """As it is now; not locked."""
+    """Returns the current transfer, without a lock."""
     return await queries.select_by_run(db, transfer.call_id, transfer.run_id)
 
 
 def _require_room(before: Sequence[WarmTransfer], now: datetime) -> None:
-    """One at a time: of two targets that accept, one would wait for nobody. Raises Conflict."""
+    """Raises Conflict if another transfer is running: if two targets accepted, one would wait in vain."""
     if len(before) >= MOST_RETURNS:
         raise Conflict(f"A call has {MOST_RETURNS} such transfers at most.", code="transfer_limit")
     if any(one.is_going_on(now) for one in before):

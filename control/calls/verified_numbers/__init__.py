@@ -1,1 +1,1 @@
-"""Phone numbers that members verify by a code, which a call speaks."""
+"""Phone numbers that members verify with a spoken code."""

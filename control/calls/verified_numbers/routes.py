@@ -1,4 +1,4 @@
-"""Routes by which members verify their phones. A workspace on trial calls only verified phones."""
+"""Routes for the verification of members' phones. A workspace on trial can call only verified phones."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Codes that calls speak to verify a phone number, as values."""
+"""Types of the codes that verify a phone number."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,7 +7,13 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PhoneCode:
-    """A code that a call speaks. language: BCP 47. code: sealed. failures: wrong codes that were given."""
+    """A code that a call speaks.
+
+    Attributes:
+        language: BCP 47.
+        code: Sealed.
+        failures: The number of wrong codes that were entered.
+    """
 
     id: UUID
     workspace_id: UUID

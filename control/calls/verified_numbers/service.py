@@ -1,6 +1,7 @@
 """Verification of phone numbers: a call from the workspace's number speaks a code, which the user then enters.
 
-A call, because both carriers place and speak them; a carrier's own verification service is another product at each.
+The platform uses a call, because both carriers can place and speak it; their verification services are different
+products.
 """
 
 import secrets
@@ -29,14 +30,19 @@ from shared.secrets import Sealer
 
 PURPOSE: Final = "phone code"
 PARAM: Final = "phone_number"
-# A guess of MOST_FAILURES codes succeeds once in 200,000.
+# Guessing succeeds once in 200,000 times, because MOST_FAILURES attempts are allowed.
 DIGITS: Final = 6
 MOST_FAILURES: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
 class CodeRequest:
-    """Whom to call with a code. number: as the user wrote it. language: BCP 47; English where we have no text."""
+    """Whom to call with a code.
+
+    Attributes:
+        number: As the user wrote it.
+        language: BCP 47; English if there is no translation.
+    """
 
     workspace_id: UUID
     user_id: UUID
@@ -45,7 +51,7 @@ class CodeRequest:
 
 
 class PhoneCodes:
-    """Every method works within the current transaction, in the workspace's scope."""
+    """Verifies phone numbers. Works within the current transaction, in the workspace's scope."""
 
     def __init__(
         self,
@@ -55,16 +61,19 @@ class PhoneCodes:
         preconditions: CallPreconditions,
         dangerous_countries: frozenset[str],
     ) -> None:
-        """dangerous_countries: none of their phones is called with a code."""
+        """`dangerous_countries` are countries whose phones are never called with a code."""
         self._workspaces, self._platform, self._sealer = workspaces, platform, sealer
         self._preconditions, self._dangerous_countries = preconditions, dangerous_countries
 
     async def request(self, db: Connection, actor: Actor, request: CodeRequest, now: datetime) -> PhoneCode:
-        """Makes a code and has a job dial the call that speaks it.
+        """Makes a code and enqueues the job that dials the call.
 
-        Raises Invalid (number_invalid, number_refused, number_is_own, number_on_do_not_call_list, country_not_allowed),
-        Conflict (no_number, call_limit, workspace_suspended, owner_unverified), TooManyRequests (phone_code_limit, and
-        those of outbound calls)."""
+        Raises:
+            Invalid: Codes number_invalid, number_refused, number_is_own, number_on_do_not_call_list,
+                country_not_allowed.
+            Conflict: Codes no_number, call_limit, workspace_suspended, owner_unverified.
+            TooManyRequests: Code phone_code_limit, and the codes of outbound calls.
+        """
         number, country = parse_destination(request.number, PARAM)
         if country in self._dangerous_countries:
             raise Invalid(f"Phones in {country} cannot be verified.", code="country_not_allowed", param=PARAM)
@@ -96,10 +105,13 @@ class PhoneCodes:
     async def confirm(
         self, db: Connection, actor: Actor, workspace_id: UUID, user_id: UUID, code_id: UUID, given: str, now: datetime
     ) -> VerifiedNumber:
-        """Stores the number as the user's, if the code is right. A code is good once, for MOST_FAILURES tries.
+        """Stores the number as the user's if the code is right. A code works once, and allows MOST_FAILURES attempts.
 
-        Raises NotFound (phone_code_not_found), Conflict (phone_code_over, verified_number_limit), Invalid
-        (phone_code_wrong)."""
+        Raises:
+            NotFound: Code phone_code_not_found.
+            Conflict: Codes phone_code_over, verified_number_limit.
+            Invalid: Code phone_code_wrong.
+        """
         code = await queries.lock_code(db, workspace_id, user_id, code_id)
         if code is None:
             raise NotFound("There is no such code.", code="phone_code_not_found")
@@ -116,11 +128,11 @@ class PhoneCodes:
         return verified
 
     async def list_verified(self, db: Connection, workspace_id: UUID) -> list[VerifiedNumber]:
-        """The verified numbers of the workspace's members, newest first."""
+        """Returns the verified numbers of the workspace's members, newest first."""
         return await queries.select_verified(db, workspace_id)
 
     async def forget(self, db: Connection, actor: Actor, workspace_id: UUID, user_id: UUID, number_id: UUID) -> None:
-        """Deletes a verified number of the user's. Raises NotFound (verified_number_not_found)."""
+        """Deletes a verified number of the user. Raises NotFound (verified_number_not_found)."""
         await remove_verified(db, user_id, number_id)
         await record_change(db, actor, Change("phone_number.forget", "verified_number", str(number_id), workspace_id))
 
@@ -140,7 +152,7 @@ class PhoneCodes:
 
 
 def _choose_origin(origins: Sequence[OriginNumber], country: str) -> OriginNumber:
-    """Returns the workspace's number of the same country. Raises Invalid."""
+    """Returns the workspace's number in the same country. Raises Invalid."""
     for origin in origins:
         if country_of(origin.phone_number) == country:
             return origin
@@ -149,7 +161,7 @@ def _choose_origin(origins: Sequence[OriginNumber], country: str) -> OriginNumbe
 
 
 def _new_call(workspace_id: UUID, origin: OriginNumber, number: str, now: datetime) -> records_queries.NewCall:
-    """Returns a test call without an agent: it speaks the code (`CallAdmission.admit_answered`)."""
+    """Returns a test call without an agent. It speaks the code (`CallAdmission.admit_answered`)."""
     return records_queries.NewCall(
         id=UUID(new_id()),
         workspace_id=workspace_id,
